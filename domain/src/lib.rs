@@ -1,0 +1,1 @@
+//! What things are: settings, labels, validation, stages, refusals. No I/O, no clock, no async.

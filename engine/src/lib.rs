@@ -1,0 +1,1 @@
+//! What Postern does: keeps settings, seals secrets, speaks SMTP. No HTTP, no HTML.

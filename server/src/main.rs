@@ -1,0 +1,3 @@
+//! How the world reaches Postern: the composition root.
+
+fn main() {}

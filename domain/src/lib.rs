@@ -1,1 +1,31 @@
 //! What things are: settings, labels, validation, stages, refusals. No I/O, no clock, no async.
+//!
+//! Everything here builds for the browser too, so the page validates with the very code the
+//! server uses. Randomness comes in as an argument.
+
+pub mod address;
+pub mod advice;
+pub mod event;
+pub mod form;
+pub mod host;
+pub mod instant;
+pub mod label;
+pub mod pairs;
+pub mod refusal;
+pub mod reply;
+pub mod secret;
+pub mod settings;
+pub mod stage;
+pub mod view;
+
+pub use address::EmailAddress;
+pub use event::TestEvent;
+pub use form::Form;
+pub use host::Host;
+pub use instant::Instant;
+pub use label::Label;
+pub use refusal::{Kind, Refusal};
+pub use reply::Reply;
+pub use secret::SecretString;
+pub use settings::{AuthenticationType, CertificateCheck, ConnectionType, SmtpSettings};
+pub use stage::{Failure, Fault, Stage};

@@ -1,0 +1,190 @@
+//! An e-mail address as SMTP carries it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::host;
+
+/// A mailbox: local part, `@`, domain or address literal (RFC 5321 section 4.1.2), letters of any
+/// script (RFC 6531). At most 64 octets before the `@` and 254 in all. It never holds CR, LF, NUL
+/// or another control character, so it can stand in a command.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EmailAddress {
+    text: String,
+    at: usize,
+}
+
+impl EmailAddress {
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub fn local_part(&self) -> &str {
+        &self.text[..self.at]
+    }
+
+    pub fn domain(&self) -> &str {
+        &self.text[self.at + 1..]
+    }
+
+    /// Whether the local part needs a relay that offers SMTPUTF8. A domain of another script can
+    /// still travel as A-labels.
+    pub fn needs_smtputf8(&self) -> bool {
+        !self.local_part().is_ascii()
+    }
+
+    /// For a log: the domain, never the person.
+    pub fn redacted(&self) -> String {
+        format!("…@{}", self.domain())
+    }
+}
+
+impl FromStr for EmailAddress {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            return Err("Enter an e-mail address.");
+        }
+        if text.chars().any(char::is_control) {
+            return Err("An e-mail address has no control characters.");
+        }
+        if text.len() > 254 {
+            return Err("An e-mail address has at most 254 characters.");
+        }
+        if text.contains('<') || text.contains('>') {
+            return Err("Enter only the address, as in alerts@example.org.");
+        }
+        let at = text
+            .rfind('@')
+            .ok_or("An e-mail address has an @, as in alerts@example.org.")?;
+        check_local_part(&text[..at])?;
+        let domain = &text[at + 1..];
+        if domain.is_empty() {
+            return Err("After the @ comes a domain, as in alerts@example.org.");
+        }
+        if domain.starts_with('[') {
+            host::parse_literal(domain).ok_or("The part in brackets is not an IP address.")?;
+        } else if domain.ends_with('.') {
+            return Err("There is a dot too many at the end of the address.");
+        } else {
+            host::check_name(domain)
+                .map_err(|_| "The part after the @ is not a domain, as in example.org.")?;
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            at,
+        })
+    }
+}
+
+fn check_local_part(local: &str) -> Result<(), &'static str> {
+    if local.is_empty() {
+        return Err("Before the @ comes a name, as in alerts@example.org.");
+    }
+    if local.len() > 64 {
+        return Err("The part before the @ has at most 64 characters.");
+    }
+    if let Some(inner) = local
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
+        let mut chars = inner.chars();
+        while let Some(c) = chars.next() {
+            if c == '"'
+                || (c == '\\'
+                    && !chars
+                        .next()
+                        .is_some_and(|c| c == ' ' || c.is_ascii_graphic()))
+            {
+                return Err("The quoted part before the @ is not closed as it should be.");
+            }
+        }
+        return Ok(());
+    }
+    if local.split('.').any(str::is_empty) {
+        return Err("There is a dot too many before the @.");
+    }
+    let atext = |c: char| {
+        c.is_ascii_alphanumeric()
+            || "!#$%&'*+-/=?^_`{|}~.".contains(c)
+            || (!c.is_ascii() && !c.is_whitespace())
+    };
+    if let Some(bad) = local.chars().find(|c| !atext(*c)) {
+        return Err(match bad {
+            '@' => "An e-mail address has one @ only.",
+            c if c.is_whitespace() => "An e-mail address has no spaces.",
+            ',' | ';' => "Enter one address only.",
+            _ => "There is a character before the @ that an address cannot have.",
+        });
+    }
+    Ok(())
+}
+
+impl fmt::Display for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_are_accepted() {
+        for typed in [
+            "alerts@example.org",
+            "o'brien+tag@sub.example.org",
+            "root@localhost",
+            "\"two words\"@example.org",
+            "ops@[192.0.2.1]",
+            "ops@[IPv6:2001:db8::1]",
+            "grüße@bücher.example",
+            "用户@例子.广告",
+        ] {
+            let parsed: EmailAddress = typed.parse().unwrap_or_else(|e| panic!("{typed}: {e}"));
+            assert_eq!(
+                format!("{}@{}", parsed.local_part(), parsed.domain()),
+                typed
+            );
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_refused() {
+        for typed in [
+            "",
+            "alerts",
+            "@example.org",
+            "alerts@",
+            "alerts@@example.org",
+            "a b@example.org",
+            "a..b@example.org",
+            ".a@example.org",
+            "a@example..org",
+            "a@example.org.",
+            "a@-example.org",
+            "a@[300.1.1.1]",
+            "Alerts <a@example.org>",
+            "a@example.org, b@example.org",
+            "a@example.org\r\nRCPT TO:<b@example.org>",
+            "\"a\"b\"@example.org",
+            "a\0@example.org",
+            &format!("{}@example.org", "a".repeat(65)),
+            &format!("a@{}.org", "b.".repeat(130)),
+        ] {
+            assert!(typed.parse::<EmailAddress>().is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_local_part_needs_smtputf8() {
+        for (typed, needs) in [("a@bücher.example", false), ("ü@example.org", true)] {
+            assert_eq!(
+                typed.parse::<EmailAddress>().map(|a| a.needs_smtputf8()),
+                Ok(needs)
+            );
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Settings as text: what a person types, what REST carries and what the table holds. This is the
+//! one mapping between labels and [`SmtpSettings`], and the one validation.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::host::{check_name, parse_literal};
+use crate::{EmailAddress, Host, Label, Refusal, SmtpSettings};
+
+/// The most characters a user name has.
+pub const USERNAME_MAX: usize = 255;
+/// The most characters a password has.
+pub const PASSWORD_MAX: usize = 245;
+/// The most characters a display name has.
+pub const FROM_NAME_MAX: usize = 128;
+
+/// A value for each label but the password, exactly as typed or stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "BTreeMap<Label, String>", into = "BTreeMap<Label, String>")]
+pub struct Form(BTreeMap<Label, String>);
+
+impl Default for Form {
+    fn default() -> Self {
+        Self::from(BTreeMap::new())
+    }
+}
+
+impl From<BTreeMap<Label, String>> for Form {
+    /// Absent labels get their default; the password has no place here.
+    fn from(mut values: BTreeMap<Label, String>) -> Self {
+        Self(
+            Label::SHOWN
+                .into_iter()
+                .map(|label| {
+                    let value = values.remove(&label);
+                    (
+                        label,
+                        value.unwrap_or_else(|| label.default_value().to_owned()),
+                    )
+                })
+                .collect(),
+        )
+    }
+}
+
+impl From<Form> for BTreeMap<Label, String> {
+    fn from(form: Form) -> Self {
+        form.0
+    }
+}
+
+impl From<&SmtpSettings> for Form {
+    fn from(settings: &SmtpSettings) -> Self {
+        let value = |label| match label {
+            Label::FromAddress => settings.from_address.to_string(),
+            Label::Username => settings.username.clone(),
+            Label::Password => unreachable!("a form never shows the password"),
+            Label::Host => settings.host.to_string(),
+            Label::Port => settings.port.to_string(),
+            Label::ConnectionType => settings.connection.to_string(),
+            Label::AuthenticationType => settings.authentication.to_string(),
+            Label::FromName => settings.from_name.clone(),
+            Label::ReplyTo => settings
+                .reply_to
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            Label::EhloName => settings.ehlo_name.clone().unwrap_or_default(),
+            Label::ConnectTimeout => settings.connect_timeout.as_secs().to_string(),
+            Label::CommandTimeout => settings.command_timeout.as_secs().to_string(),
+            Label::CertificateCheck => settings.certificate_check.to_string(),
+            Label::PlaintextAuth => u8::from(settings.plaintext_auth).to_string(),
+        };
+        Self(
+            Label::SHOWN
+                .into_iter()
+                .map(|label| (label, value(label)))
+                .collect(),
+        )
+    }
+}
+
+impl Form {
+    /// The text of a field. The password has none.
+    pub fn get(&self, label: Label) -> &str {
+        self.0.get(&label).map_or("", String::as_str)
+    }
+
+    /// Sets a field; an empty option returns to its default.
+    pub fn set(&mut self, label: Label, value: impl Into<String>) {
+        let value = value.into();
+        let value = if value.trim().is_empty() {
+            label.default_value().to_owned()
+        } else {
+            value
+        };
+        if self.0.contains_key(&label) {
+            self.0.insert(label, value);
+        }
+    }
+
+    /// [`Form::set`] for building one in place.
+    #[must_use]
+    pub fn with(mut self, label: Label, value: &str) -> Self {
+        self.set(label, value);
+        self
+    }
+
+    /// Each field and its text, in the order of the form.
+    pub fn iter(&self) -> impl Iterator<Item = (Label, &str)> {
+        Label::SHOWN
+            .into_iter()
+            .map(|label| (label, self.get(label)))
+    }
+
+    /// The fields in which two forms differ.
+    pub fn differing(&self, other: &Self) -> Vec<Label> {
+        Label::SHOWN
+            .into_iter()
+            .filter(|label| self.get(*label) != other.get(*label))
+            .collect()
+    }
+
+    /// What is wrong with one field, if anything: a sentence for the person who typed it.
+    pub fn fault(&self, label: Label) -> Option<String> {
+        self.parse().err()?.fields.remove(label.as_str())
+    }
+
+    /// The settings, or every fault by its field.
+    pub fn parse(&self) -> Result<SmtpSettings, Refusal> {
+        let mut refusal = Refusal::invalid();
+        let from_address = self.read(&mut refusal, Label::FromAddress, str::parse);
+        let username = self.read(&mut refusal, Label::Username, |text| {
+            line(
+                text,
+                USERNAME_MAX,
+                "A user name has at most 255 characters, all on one line.",
+            )
+        });
+        let host = self.read(&mut refusal, Label::Host, str::parse::<Host>);
+        let port = self.read(&mut refusal, Label::Port, port);
+        let connection = self.read(&mut refusal, Label::ConnectionType, str::parse);
+        let authentication = self.read(&mut refusal, Label::AuthenticationType, str::parse);
+        let from_name = self.read(&mut refusal, Label::FromName, |text| {
+            line(
+                text,
+                FROM_NAME_MAX,
+                "A name has at most 128 characters, all on one line.",
+            )
+        });
+        let reply_to = self.read(&mut refusal, Label::ReplyTo, |text| {
+            optional(text, str::parse::<EmailAddress>)
+        });
+        let ehlo_name = self.read(&mut refusal, Label::EhloName, |text| {
+            optional(text, ehlo_name)
+        });
+        let connect_timeout = self.read(&mut refusal, Label::ConnectTimeout, timeout);
+        let command_timeout = self.read(&mut refusal, Label::CommandTimeout, timeout);
+        let certificate_check = self.read(&mut refusal, Label::CertificateCheck, str::parse);
+        let plaintext_auth = self.read(&mut refusal, Label::PlaintextAuth, |text| match text {
+            "0" => Ok(false),
+            "1" => Ok(true),
+            _ => Err("This is 0 (no) or 1 (yes)."),
+        });
+        let settings = || {
+            Some(SmtpSettings {
+                from_address: from_address?,
+                username: username?,
+                host: host?,
+                port: port?,
+                connection: connection?,
+                authentication: authentication?,
+                from_name: from_name?,
+                reply_to: reply_to?,
+                ehlo_name: ehlo_name?,
+                connect_timeout: connect_timeout?,
+                command_timeout: command_timeout?,
+                certificate_check: certificate_check?,
+                plaintext_auth: plaintext_auth?,
+            })
+        };
+        settings().ok_or(refusal)
+    }
+
+    fn read<T>(
+        &self,
+        refusal: &mut Refusal,
+        label: Label,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        parse(self.get(label).trim())
+            .map_err(|fault| refusal.add(label.as_str(), fault))
+            .ok()
+    }
+}
+
+/// What is wrong with a password, if anything. It goes to the relay as it is, spaces and all.
+pub fn password_fault(password: &str) -> Option<&'static str> {
+    if password.chars().count() > PASSWORD_MAX {
+        Some("A password has at most 245 characters.")
+    } else if password.contains(['\0', '\r', '\n']) {
+        Some("A password cannot hold a line break or a NUL character.")
+    } else {
+        None
+    }
+}
+
+fn line(text: &str, max: usize, fault: &'static str) -> Result<String, &'static str> {
+    if text.chars().count() > max || text.chars().any(char::is_control) {
+        return Err(fault);
+    }
+    Ok(text.to_owned())
+}
+
+fn optional<T>(
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<T, &'static str>,
+) -> Result<Option<T>, &'static str> {
+    if text.is_empty() {
+        Ok(None)
+    } else {
+        parse(text).map(Some)
+    }
+}
+
+fn port(text: &str) -> Result<u16, &'static str> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse() {
+        Ok(port @ 1..) if digits => Ok(port),
+        _ if text.is_empty() => Err("Enter the port, usually 587, 465 or 25."),
+        _ => Err("A port is a whole number from 1 to 65535."),
+    }
+}
+
+fn ehlo_name(text: &str) -> Result<String, &'static str> {
+    if text.eq_ignore_ascii_case("localhost") {
+        return Err("Relays refuse localhost; leave this empty or enter the name of this machine.");
+    }
+    if parse_literal(text).is_none() {
+        check_name(text)?;
+    }
+    Ok(text.to_lowercase())
+}
+
+fn timeout(text: &str) -> Result<Duration, &'static str> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse() {
+        Ok(seconds @ 1..=120) if digits => Ok(Duration::from_secs(seconds)),
+        _ => Err("A time-out is a whole number of seconds from 1 to 120."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn valid() -> Form {
+        Form::default()
+            .with(Label::FromAddress, "alerts@example.org")
+            .with(Label::Host, "smtp.example.org")
+            .with(Label::Port, "587")
+    }
+
+    #[test]
+    fn settings_become_the_same_text_again() {
+        let form = valid()
+            .with(Label::FromName, "Alarms, \"all\"")
+            .with(Label::ReplyTo, "desk@example.org")
+            .with(Label::EhloName, "gate.example.org")
+            .with(Label::ConnectTimeout, "7")
+            .with(Label::CertificateCheck, "Off")
+            .with(Label::PlaintextAuth, "1")
+            .with(Label::AuthenticationType, "Cram_MD5")
+            .with(Label::ConnectionType, "SSL");
+        assert_eq!(Form::from(&form.parse().expect("valid")), form);
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once_by_its_field() {
+        let refusal = Form::default()
+            .with(Label::ConnectionType, "StartTLS")
+            .with(Label::CommandTimeout, "0")
+            .parse()
+            .expect_err("not valid");
+        let fields: Vec<&str> = refusal.fields.keys().map(String::as_str).collect();
+        assert_eq!(
+            fields,
+            [
+                "from_address",
+                "smtp_command_timeout",
+                "smtp_connection_type",
+                "smtp_host",
+                "smtp_port"
+            ]
+        );
+    }
+
+    #[test]
+    fn each_field_has_its_rule() {
+        for (label, text, accepted) in [
+            (Label::Port, "1", true),
+            (Label::Port, "65535", true),
+            (Label::Port, " 25 ", true),
+            (Label::Port, "0", false),
+            (Label::Port, "65536", false),
+            (Label::Port, "+25", false),
+            (Label::Port, "25.0", false),
+            (Label::Username, &"ü".repeat(255), true),
+            (Label::Username, &"u".repeat(256), false),
+            (Label::Username, "a\r\nb", false),
+            (Label::FromName, "Ops\r\nBcc: x@example.org", false),
+            (Label::ReplyTo, "", true),
+            (Label::ReplyTo, "nobody", false),
+            (Label::EhloName, "", true),
+            (Label::EhloName, "localhost", false),
+            (Label::EhloName, "[192.0.2.1]", true),
+            (Label::EhloName, "gate.example.org", true),
+            (Label::EhloName, "gate example", false),
+            (Label::ConnectTimeout, "120", true),
+            (Label::ConnectTimeout, "121", false),
+            (Label::ConnectTimeout, "+5", false),
+            (Label::CertificateCheck, "Trusted", false),
+            (Label::PlaintextAuth, "yes", false),
+            (Label::AuthenticationType, "CRAM-MD5", false),
+        ] {
+            let fault = valid().with(label, text).fault(label);
+            assert_eq!(fault.is_none(), accepted, "{label:?} = {text:?}: {fault:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_has_245_characters_of_any_script() {
+        assert_eq!(password_fault(&"密".repeat(245)), None);
+        assert!(password_fault(&"a".repeat(246)).is_some());
+        assert!(password_fault("a\nb").is_some());
+    }
+}

@@ -1,0 +1,157 @@
+//! The name or address of a relay, and the syntax of domain names.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+/// Where a relay is: a DNS name (RFC 1123 section 2.1, other scripts pass here and become
+/// A-labels in the engine) or an IP address. IPv6 may come in brackets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Host {
+    Name(String),
+    Address(IpAddr),
+}
+
+impl FromStr for Host {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            return Err("Enter the host name or IP address of the relay.");
+        }
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        if let Some(inner) = bare {
+            return inner
+                .parse::<Ipv6Addr>()
+                .map(|address| Self::Address(IpAddr::V6(address)))
+                .map_err(|_| "This is not an IPv6 address; it looks like [2001:db8::25].");
+        }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Self::Address(address));
+        }
+        if text.contains("://") || text.contains('/') {
+            return Err("Enter only the host name, without https:// and without a path.");
+        }
+        if let Some((_, port)) = text.rsplit_once(':')
+            && port.bytes().all(|b| b.is_ascii_digit())
+        {
+            return Err("Enter only the host name; the port has a field of its own.");
+        }
+        if text.contains('@') {
+            return Err("This is an e-mail address; enter the host name of the relay.");
+        }
+        check_name(text)?;
+        Ok(Self::Name(text.trim_end_matches('.').to_lowercase()))
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Address(address) => address.fmt(f),
+        }
+    }
+}
+
+/// Checks the syntax of a domain name: labels of 1 to 63 octets, 253 in all, letters, digits,
+/// hyphens inside (RFC 1123 section 2.1); underscores, because internal hosts have them.
+pub fn check_name(name: &str) -> Result<(), &'static str> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.len() > 253 {
+        return Err("A host name has at most 253 characters.");
+    }
+    for label in name.split('.') {
+        if label.is_empty() {
+            return Err("There is a dot too many in this name.");
+        }
+        if label.len() > 63 {
+            return Err("A part between two dots has at most 63 characters.");
+        }
+        if label.starts_with('-') || label.ends_with('-') {
+            return Err("A part of a host name cannot begin or end with a hyphen.");
+        }
+        if !label
+            .chars()
+            .all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+        {
+            return Err("A host name has only letters, digits, hyphens and dots.");
+        }
+    }
+    let last = name.rsplit('.').next().unwrap_or(name);
+    if last.bytes().all(|b| b.is_ascii_digit()) {
+        return Err("This is neither a host name nor an IPv4 address (four numbers 0 to 255).");
+    }
+    Ok(())
+}
+
+/// An address literal as it stands after the `@` or after EHLO (RFC 5321 section 4.1.3).
+pub fn literal(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => format!("[{v4}]"),
+        IpAddr::V6(v6) => format!("[IPv6:{v6}]"),
+    }
+}
+
+/// Reads an address literal (RFC 5321 section 4.1.3).
+pub fn parse_literal(text: &str) -> Option<IpAddr> {
+    let inner = text.strip_prefix('[')?.strip_suffix(']')?;
+    if let Some(v6) = inner
+        .get(..5)
+        .filter(|tag| tag.eq_ignore_ascii_case("IPv6:"))
+    {
+        return inner[v6.len()..].parse::<Ipv6Addr>().ok().map(IpAddr::from);
+    }
+    inner.parse::<Ipv4Addr>().ok().map(IpAddr::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_that_are_accepted() {
+        for (typed, kept) in [
+            ("smtp.example.org", "smtp.example.org"),
+            ("SMTP.Example.ORG.", "smtp.example.org"),
+            ("localhost", "localhost"),
+            ("mail_relay", "mail_relay"),
+            ("bücher.example", "bücher.example"),
+            ("192.0.2.7", "192.0.2.7"),
+            ("2001:DB8::25", "2001:db8::25"),
+            ("[2001:db8::25]", "2001:db8::25"),
+            ("3com.example", "3com.example"),
+        ] {
+            assert_eq!(
+                typed.parse::<Host>().map(|h| h.to_string()).as_deref(),
+                Ok(kept),
+                "{typed}"
+            );
+        }
+    }
+
+    #[test]
+    fn hosts_that_are_refused() {
+        for typed in [
+            "",
+            "smtp example",
+            "smtp..example",
+            "-smtp.example",
+            "smtp-.example",
+            "https://smtp.example",
+            "smtp.example:587",
+            "me@smtp.example",
+            "256.1.1.1",
+            "1.2.3",
+            "[192.0.2.7]",
+            "smtp.example\r\nQUIT",
+            "smtp\0.example",
+            &"a".repeat(64),
+            &format!("{}.example", "a.".repeat(130)),
+        ] {
+            assert!(typed.parse::<Host>().is_err(), "{typed:?}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! A moment, and how it reads.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds since 1970 in UTC, as stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Instant(pub i64);
+
+impl Instant {
+    /// RFC 3339, to the second: `2026-11-20T05:13:30Z`.
+    pub fn rfc3339(self) -> String {
+        let (date, time) = self.parts();
+        format!("{date}T{time}Z")
+    }
+
+    /// Date and time of day. The calendar is proleptic Gregorian; a time-zone library would cost
+    /// the browser more than the rest of the form.
+    fn parts(self) -> (String, String) {
+        let seconds = self.0.div_euclid(1000);
+        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+        // Counted from 1 March of year 0, so that the leap day ends a year: 400 years have
+        // 146,097 days, 1970-01-01 is day 719,468.
+        let days = days + 719_468;
+        let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+        let month = (month_from_march + 2) % 12 + 1;
+        let year = era * 400 + year_of_era + i64::from(month <= 2);
+        (
+            format!("{year:04}-{month:02}-{day:02}"),
+            format!(
+                "{:02}:{:02}:{:02}",
+                second / 3600,
+                second / 60 % 60,
+                second % 60
+            ),
+        )
+    }
+}
+
+impl fmt::Display for Instant {
+    /// For a person: `2026-11-20 05:13 UTC`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (date, time) = self.parts();
+        write!(f, "{date} {} UTC", &time[..5])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_read_as_the_calendar_has_them() {
+        for (milliseconds, expected) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400_000, "2000-02-29T00:00:00Z"),
+            (1_709_251_199_999, "2024-02-29T23:59:59Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(Instant(milliseconds).rfc3339(), expected);
+        }
+        assert_eq!(
+            Instant(1_795_151_610_000).to_string(),
+            "2026-11-20 05:13 UTC"
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! Settings that are each valid and together cannot work, or should not: told before they are
+//! saved, each with a repair of one click.
+
+use crate::settings::{AuthenticationType, ConnectionType};
+use crate::{Form, Label};
+
+/// An odd pair: a sentence, and the change that mends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OddPair {
+    /// The field it is shown beside.
+    pub label: Label,
+    pub text: &'static str,
+    /// What the button says.
+    pub repair: &'static str,
+    /// What the button does.
+    pub set: (Label, &'static str),
+}
+
+/// The odd pairs of a form. `has_password` says whether one is saved (and may be used), typed or
+/// chosen. Fields that are not valid are left to their own fault.
+pub fn odd_pairs(form: &Form, has_password: bool) -> Vec<OddPair> {
+    let (Ok(connection), Ok(authentication)) = (
+        form.get(Label::ConnectionType).parse::<ConnectionType>(),
+        form.get(Label::AuthenticationType)
+            .parse::<AuthenticationType>(),
+    ) else {
+        return Vec::new();
+    };
+    let port = form.get(Label::Port).trim();
+    let has_user = !form.get(Label::Username).trim().is_empty();
+    let authenticates = authentication != AuthenticationType::None;
+    let mut found = Vec::new();
+
+    if port == "465" && connection != ConnectionType::Ssl {
+        found.push(OddPair {
+            label: Label::ConnectionType,
+            text: "Port 465 expects TLS from the first byte; a StartTLS connection hangs there.",
+            repair: "Use SSL",
+            set: (Label::ConnectionType, ConnectionType::Ssl.as_str()),
+        });
+    } else if matches!(port, "587" | "25" | "2525") && connection == ConnectionType::Ssl {
+        found.push(OddPair {
+            label: Label::ConnectionType,
+            text: "This port begins in plain text and turns to TLS with StartTLS; SSL fails there.",
+            repair: "Use TLS",
+            set: (Label::ConnectionType, ConnectionType::Tls.as_str()),
+        });
+    } else if authenticates && connection == ConnectionType::None {
+        found.push(OddPair {
+            label: Label::ConnectionType,
+            text: if form.get(Label::PlaintextAuth) == "1" {
+                "The password travels unencrypted whenever the relay, or somebody in between, does not offer StartTLS."
+            } else {
+                "Signing in fails whenever the relay does not offer StartTLS, because the password never goes out unencrypted."
+            },
+            repair: "Require TLS",
+            set: (Label::ConnectionType, ConnectionType::Tls.as_str()),
+        });
+    }
+    if authenticates && !(has_user && has_password) {
+        found.push(OddPair {
+            label: Label::AuthenticationType,
+            text: match (has_user, has_password) {
+                (false, false) => "To sign in, the relay needs a user name and a password.",
+                (false, true) => "To sign in, the relay needs a user name.",
+                _ => "To sign in, the relay needs a password.",
+            },
+            repair: "Do not sign in",
+            set: (Label::AuthenticationType, AuthenticationType::None.as_str()),
+        });
+    }
+    if !authenticates && (has_user || has_password) {
+        found.push(OddPair {
+            label: Label::AuthenticationType,
+            text: "The user name and password are not used while the authentication type is None.",
+            repair: "Use Plain",
+            set: (
+                Label::AuthenticationType,
+                AuthenticationType::Plain.as_str(),
+            ),
+        });
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_odd_pair_is_told_and_its_repair_mends_it() {
+        // port, connection, authentication, user, password -> repairs offered
+        for (port, connection, authentication, user, password, repairs) in [
+            ("587", "TLS", "Plain", "u", true, &[][..]),
+            ("465", "SSL", "Login", "u", true, &[]),
+            ("25", "None", "None", "", false, &[]),
+            ("465", "TLS", "Plain", "u", true, &["Use SSL"]),
+            ("465", "None", "None", "", false, &["Use SSL"]),
+            ("587", "SSL", "Plain", "u", true, &["Use TLS"]),
+            ("587", "None", "Plain", "u", true, &["Require TLS"]),
+            ("587", "TLS", "Plain", "", false, &["Do not sign in"]),
+            ("587", "TLS", "Login", "u", false, &["Do not sign in"]),
+            ("587", "TLS", "None", "u", true, &["Use Plain"]),
+            ("465", "TLS", "None", "u", false, &["Use SSL", "Use Plain"]),
+            ("465", "StartTLS", "None", "u", false, &[]),
+        ] {
+            let form = Form::default()
+                .with(Label::Port, port)
+                .with(Label::ConnectionType, connection)
+                .with(Label::AuthenticationType, authentication)
+                .with(Label::Username, user);
+            let found = odd_pairs(&form, password);
+            let offered: Vec<&str> = found.iter().map(|pair| pair.repair).collect();
+            assert_eq!(offered, repairs, "{port} {connection} {authentication}");
+            for pair in found {
+                let mended = form.clone().with(pair.set.0, pair.set.1);
+                assert!(
+                    !odd_pairs(&mended, password).contains(&pair),
+                    "{} does not mend {port} {connection}",
+                    pair.repair
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What a relay said, made fit to be shown.
+
+use serde::{Deserialize, Serialize};
+
+/// A reply (RFC 5321 section 4.2): its code, the enhanced status when there was one (RFC 3463),
+/// and its text, without control characters, one line a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    pub code: u16,
+    pub enhanced: Option<[u16; 3]>,
+    pub text: String,
+}
+
+impl Reply {
+    /// From the lines of a reply as they came, each without its code and its line end.
+    pub fn new<'a>(code: u16, lines: impl Iterator<Item = &'a [u8]>) -> Self {
+        let text = lines.map(shown).collect::<Vec<_>>().join("\n");
+        Self {
+            code,
+            enhanced: enhanced(code, &text),
+            text,
+        }
+    }
+
+    /// 2xx (RFC 5321 section 4.2.1).
+    pub fn is_positive(&self) -> bool {
+        (200..300).contains(&self.code)
+    }
+
+    /// 3xx: go on.
+    pub fn is_intermediate(&self) -> bool {
+        (300..400).contains(&self.code)
+    }
+
+    /// 4xx: worth trying again.
+    pub fn is_transient(&self) -> bool {
+        (400..500).contains(&self.code)
+    }
+
+    /// Code and words as the relay said them, on one line.
+    pub fn words(&self) -> String {
+        format!("{} {}", self.code, self.text.replace('\n', " "))
+            .trim_end()
+            .to_owned()
+    }
+}
+
+/// Bytes as text for a person: lossy UTF-8, control characters removed.
+fn shown(line: &[u8]) -> String {
+    String::from_utf8_lossy(line)
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect()
+}
+
+/// The enhanced status code at the head of the text (RFC 2034 section 4), if its class is the
+/// code's.
+fn enhanced(code: u16, text: &str) -> Option<[u16; 3]> {
+    let mut parts = text.split_ascii_whitespace().next()?.split('.');
+    let mut number = || {
+        let part = parts.next().filter(|part| part.len() <= 3)?;
+        part.parse::<u16>().ok()
+    };
+    let found = [number()?, number()?, number()?];
+    (parts.next().is_none() && found[0] == code / 100).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enhanced_status_is_read_only_where_it_is_one() {
+        for (code, text, expected) in [
+            (550, "5.1.1 no such user", Some([5, 1, 1])),
+            (535, "5.7.8", Some([5, 7, 8])),
+            (250, "2.1.0 Ok", Some([2, 1, 0])),
+            (550, "4.1.1 class of another code", None),
+            (220, "1.2.3.4 ready", None),
+            (550, "no such user", None),
+            (550, "5.1234.1 too long", None),
+            (550, "", None),
+        ] {
+            assert_eq!(
+                Reply::new(code, [text.as_bytes()].into_iter()).enhanced,
+                expected,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_shown_has_no_control_characters() {
+        let reply = Reply::new(
+            220,
+            [b"caf\xe9 \x1b[31mred\x07".as_slice(), b"second"].into_iter(),
+        );
+        assert_eq!(reply.text, "caf\u{fffd} [31mred\nsecond");
+        assert_eq!(reply.words(), "220 caf\u{fffd} [31mred second");
+    }
+}

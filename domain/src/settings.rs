@@ -1,0 +1,177 @@
+//! The settings of a relay, checked; and the rule of when a saved password may go with them.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{EmailAddress, Host};
+
+/// How the connection is encrypted. Stored as system V stored it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConnectionType {
+    /// StartTLS when the relay offers it, and then it must succeed and verify.
+    None,
+    /// Implicit TLS: from the first byte (RFC 8314 section 3), usually port 465.
+    #[serde(rename = "SSL")]
+    Ssl,
+    /// StartTLS required (RFC 3207), usually port 587.
+    #[serde(rename = "TLS")]
+    Tls,
+}
+
+/// How Postern says who it is. Stored as system V stored it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AuthenticationType {
+    None,
+    /// RFC 4616.
+    Plain,
+    /// Never standardised, offered by most relays.
+    Login,
+    /// RFC 2195. Hides the password from who listens, but makes the relay keep it in the clear.
+    #[serde(rename = "Cram_MD5")]
+    CramMd5,
+}
+
+/// What is asked of the relay's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CertificateCheck {
+    /// Issued by a root this system trusts, for this host, and in date.
+    Verify,
+    /// Nothing: whoever answers is believed.
+    Off,
+}
+
+/// A value that is one of a few words: its stored spelling and its reading back.
+macro_rules! stored_as {
+    ($type:ty, $wrong:literal, $($variant:ident = $text:literal),+) => {
+        impl $type {
+            /// Every value, in the order a form offers them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The value as stored.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+        impl std::str::FromStr for $type {
+            type Err = &'static str;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text { $($text => Ok(Self::$variant),)+ _ => Err($wrong) }
+            }
+        }
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+stored_as!(
+    ConnectionType,
+    "Choose None, SSL or TLS.",
+    None = "None",
+    Ssl = "SSL",
+    Tls = "TLS"
+);
+stored_as!(
+    AuthenticationType,
+    "Choose None, Plain, Login or Cram_MD5.",
+    None = "None",
+    Plain = "Plain",
+    Login = "Login",
+    CramMd5 = "Cram_MD5"
+);
+stored_as!(
+    CertificateCheck,
+    "Choose Verify or Off.",
+    Verify = "Verify",
+    Off = "Off"
+);
+
+/// How mail leaves: everything but the password. Made by [`crate::Form::parse`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmtpSettings {
+    pub from_address: EmailAddress,
+    /// Empty when there is none.
+    pub username: String,
+    pub host: Host,
+    /// 1 to 65535.
+    pub port: u16,
+    pub connection: ConnectionType,
+    pub authentication: AuthenticationType,
+    /// The display name beside the From address; empty when there is none.
+    pub from_name: String,
+    pub reply_to: Option<EmailAddress>,
+    /// What EHLO says; `None` stands for the domain of the From address.
+    pub ehlo_name: Option<String>,
+    /// For each address the host has.
+    pub connect_timeout: Duration,
+    /// For the greeting, the TLS handshake and each command.
+    pub command_timeout: Duration,
+    pub certificate_check: CertificateCheck,
+    /// The administrator allowed the password on an unencrypted connection.
+    pub plaintext_auth: bool,
+}
+
+impl SmtpSettings {
+    /// The argument of EHLO (RFC 5321 section 4.1.1.1).
+    pub fn ehlo(&self) -> &str {
+        self.ehlo_name
+            .as_deref()
+            .unwrap_or_else(|| self.from_address.domain())
+    }
+
+    /// Whether a password given for `self` may be used with `next` without being typed again:
+    /// it stays with the relay and user it was given for, and nothing may be weakened.
+    pub fn password_stays(&self, next: &Self) -> bool {
+        let same_relay = self.host == next.host
+            && self.port == next.port
+            && self.connection == next.connection
+            && self.username == next.username;
+        let check_weakened = self.certificate_check == CertificateCheck::Verify
+            && next.certificate_check != CertificateCheck::Verify;
+        let bared = next.plaintext_auth && !self.plaintext_auth;
+        same_relay && !check_weakened && !bared
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Form, Label};
+
+    #[test]
+    fn a_password_stays_only_with_the_relay_it_was_given_for() {
+        let saved = Form::default()
+            .with(Label::FromAddress, "alerts@example.org")
+            .with(Label::Host, "smtp.example.org")
+            .with(Label::Port, "587")
+            .with(Label::Username, "alerts")
+            .with(Label::ConnectionType, "TLS")
+            .with(Label::AuthenticationType, "Plain");
+        let before = saved.parse().expect("valid");
+        for (label, value, stays) in [
+            (Label::FromAddress, "other@example.org", true),
+            (Label::FromName, "Alerts", true),
+            (Label::AuthenticationType, "Login", true),
+            (Label::CommandTimeout, "60", true),
+            (Label::Host, "SMTP.example.org", true),
+            (Label::Host, "smtp.example.net", false),
+            (Label::Port, "25", false),
+            (Label::Username, "other", false),
+            (Label::ConnectionType, "None", false),
+            (Label::ConnectionType, "SSL", false),
+            (Label::CertificateCheck, "Off", false),
+            (Label::PlaintextAuth, "1", false),
+        ] {
+            let next = saved.clone().with(label, value).parse().expect("valid");
+            assert_eq!(before.password_stays(&next), stays, "{label:?} = {value}");
+            if matches!(label, Label::CertificateCheck | Label::PlaintextAuth) {
+                assert!(
+                    next.password_stays(&before),
+                    "taking {label:?} back strengthens"
+                );
+            }
+        }
+    }
+}

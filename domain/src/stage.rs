@@ -1,0 +1,155 @@
+//! The stages of an SMTP session and what can go wrong in them, as observed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Reply;
+
+/// Where in the dialogue a session is. The names are those of the command line and the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    Dns,
+    Tcp,
+    Tls,
+    Greeting,
+    Ehlo,
+    StartTls,
+    Auth,
+    Mail,
+    Rcpt,
+    Data,
+    Quit,
+}
+
+impl Stage {
+    /// What a person reads while it runs.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Dns => "Looking up the host",
+            Self::Tcp => "Connecting",
+            Self::Tls => "Securing the connection",
+            Self::Greeting => "Waiting for the greeting",
+            Self::Ehlo => "Introducing Postern",
+            Self::StartTls => "Asking for encryption",
+            Self::Auth => "Signing in",
+            Self::Mail => "Naming the sender",
+            Self::Rcpt => "Naming the recipient",
+            Self::Data => "Handing over the mail",
+            Self::Quit => "Saying goodbye",
+        }
+    }
+}
+
+/// What is wrong with a relay's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateFault {
+    Expired,
+    NotYetValid,
+    /// Issued for other names than the host's.
+    OtherName,
+    SelfSigned,
+    UnknownIssuer,
+    Invalid,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// DNS says there is no such name.
+    NameNotFound,
+    /// The resolver itself failed or did not answer.
+    ResolverFailed,
+    /// Nothing listens at the port.
+    ConnectionRefused,
+    Unreachable,
+    /// Nothing came back within the connect time-out.
+    NoAnswer,
+    /// The operator of this Postern forbids the address.
+    AddressNotAllowed,
+    /// Connected, but no whole reply within the command time-out.
+    TimedOut,
+    /// The relay closed the connection in good order.
+    Closed,
+    /// The connection was cut.
+    Reset,
+    /// The handshake failed for another reason than the certificate.
+    Handshake,
+    /// TLS was expected, something else came: usually a port for StartTLS.
+    NotTls,
+    Certificate(CertificateFault),
+    /// Bytes came after the 220 to StartTLS and before the handshake: somebody is on the line.
+    ResponseInjection,
+    StartTlsNotOffered,
+    /// Not a reply of RFC 5321 section 4.2, too long, or one too many.
+    Malformed,
+    /// The relay does not offer the configured mechanism; the ones it offers.
+    MechanismNotOffered(Vec<String>),
+    /// The password would have travelled unencrypted, and nobody allowed that.
+    EncryptionRequired,
+    /// An authentication type is set, and there is no user name or password.
+    NoCredentials,
+    SmtpUtf8NotOffered,
+    EightBitNotOffered,
+    /// The mail is larger than the relay takes: its limit in bytes (RFC 1870).
+    TooBig(u64),
+    /// The relay said no; its words are in the reply.
+    Rejected,
+    /// The run as a whole took too long.
+    Deadline,
+}
+
+/// A session that ended early: where, why, and the relay's own words if it had any.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub stage: Stage,
+    pub fault: Fault,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<Reply>,
+    /// Particulars for a person, as in `no answer from 192.0.2.1:25 within 5 s`. No secret.
+    pub detail: String,
+}
+
+impl Failure {
+    pub fn new(stage: Stage, fault: Fault, detail: impl Into<String>) -> Self {
+        Self {
+            stage,
+            fault,
+            reply: None,
+            detail: detail.into(),
+        }
+    }
+
+    /// The relay answered, and the answer was no.
+    pub fn rejected(stage: Stage, reply: Reply) -> Self {
+        Self {
+            stage,
+            fault: Fault::Rejected,
+            detail: String::new(),
+            reply: Some(reply),
+        }
+    }
+
+    /// Whether time ran out, rather than the relay saying no.
+    pub fn is_timeout(&self) -> bool {
+        matches!(
+            self.fault,
+            Fault::NoAnswer | Fault::TimedOut | Fault::Deadline
+        )
+    }
+}
+
+impl fmt::Display for Failure {
+    /// The relay's own words where there are some, else what was observed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reply {
+            Some(reply) => write!(f, "The relay said: {}", reply.words()),
+            None => f.write_str(&self.detail),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

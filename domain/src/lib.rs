@@ -9,6 +9,7 @@ pub mod event;
 pub mod form;
 pub mod host;
 pub mod instant;
+pub mod jwe;
 pub mod label;
 pub mod pairs;
 pub mod refusal;

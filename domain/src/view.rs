@@ -68,3 +68,25 @@ pub enum PasswordChange {
     /// The one of an earlier revision.
     Earlier(i64),
 }
+
+/// What an account may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Admin,
+    User,
+}
+
+/// A session of the account that asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionView {
+    /// Names the session, and cannot be used as one.
+    pub id: String,
+    pub begun: Instant,
+    pub last_used: Instant,
+    /// From where, and with which browser, as far as it said.
+    pub from: String,
+    pub browser: String,
+    /// The one that asks.
+    pub current: bool,
+}

@@ -9,6 +9,7 @@ use rsa::RsaPrivateKey;
 
 use crate::Clock;
 use crate::accounts::{Hasher, Throttle, Window};
+use crate::smtp::{AddressPolicy, Dialer, DialerError};
 use crate::store::{Store, StoreError};
 use crate::vault::{BrowserKeys, Vault, VaultError};
 
@@ -21,6 +22,8 @@ pub struct Config {
     pub database: Option<String>,
     /// Starts although a key is lost that values are sealed with.
     pub accept_lost_keys: bool,
+    /// Which addresses relays may have.
+    pub relays: AddressPolicy,
     /// Where people reach the console, as a test mail names it.
     pub public_url: String,
     pub clock: Clock,
@@ -35,6 +38,8 @@ pub enum OpenError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Vault(#[from] VaultError),
+    #[error(transparent)]
+    Dialer(#[from] DialerError),
     #[error("{0}")]
     Refused(#[from] Refusal),
 }
@@ -48,6 +53,7 @@ struct Inner {
     store: Store,
     vault: Vault,
     browser_keys: BrowserKeys,
+    dialer: Dialer,
     hasher: Hasher,
     throttle: Throttle,
     tests: Window,
@@ -67,6 +73,7 @@ impl Postern {
             store,
             vault,
             browser_keys: BrowserKeys::default(),
+            dialer: Dialer::new(config.relays)?,
             hasher: Hasher::default(),
             throttle: Throttle::default(),
             tests: Window::a_minute(6),
@@ -110,6 +117,10 @@ impl Postern {
 
     pub(crate) fn browser_keys(&self) -> &BrowserKeys {
         &self.0.browser_keys
+    }
+
+    pub(crate) fn dialer(&self) -> &Dialer {
+        &self.0.dialer
     }
 
     pub(crate) fn hasher(&self) -> &Hasher {

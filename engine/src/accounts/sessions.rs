@@ -139,6 +139,14 @@ impl Postern {
         Ok(())
     }
 
+    /// Ends a session by its secret, whoever holds it.
+    pub async fn forget_session(&self, secret: &str) -> Result<(), Refusal> {
+        let mut work = self.store().begin().await?;
+        sessions::forget(&mut work, &digest(secret)).await?;
+        work.commit().await.map_err(StoreError::from)?;
+        Ok(())
+    }
+
     /// The sessions of the account that asks, last used first.
     pub async fn sessions(&self, actor: &Actor) -> Result<Vec<SessionView>, Refusal> {
         let Some(account) = actor.account() else {

@@ -104,6 +104,15 @@ pub async fn end(connection: &mut Connection, id: &str, account: &str) -> Result
     Ok(done.rows_affected() > 0)
 }
 
+/// Ends a session, whosever it is.
+pub async fn forget(connection: &mut Connection, id: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM session WHERE id = $1")
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Ends the sessions of an account, but for `spare` if given.
 pub async fn end_all(
     connection: &mut Connection,

@@ -1,0 +1,56 @@
+//! `POST /api/setup/email_test/{address}`: a test mail with the saved configuration.
+
+use axum::extract::{Path, State};
+use domain::view::PasswordChange;
+use domain::{Kind, Refusal, TestEvent};
+use engine::RECIPIENT;
+use futures::{StreamExt, pin_mut};
+use serde_json::json;
+
+use super::envelope::{Refused, Success};
+use crate::http::{Caller, Gate};
+
+/// Answers when the relay has taken the mail, or with what went wrong under `email_send`: 502, or
+/// 504 when time ran out. Hanging up cancels the test.
+pub async fn send(
+    State(gate): State<Gate>,
+    caller: Caller,
+    Path(address): Path<String>,
+) -> Result<Success, Refused> {
+    let actor = caller.signed_in()?;
+    let events = gate
+        .postern
+        .test(actor, None, PasswordChange::Keep, address)
+        .await?;
+    pin_mut!(events);
+    while let Some(event) = events.next().await {
+        match event {
+            TestEvent::Sent {
+                milliseconds,
+                reply,
+                encryption,
+                message_id,
+                ..
+            } => {
+                return Ok(Success::new(json!({
+                    "reply": reply.words(),
+                    "milliseconds": milliseconds,
+                    "encryption": encryption,
+                    "message_id": message_id,
+                })));
+            }
+            TestEvent::Failed {
+                failure, advice, ..
+            } => {
+                let kind = if failure.is_timeout() {
+                    Kind::RelayTimedOut
+                } else {
+                    Kind::RelayFailed
+                };
+                return Err(Refusal::of(kind, RECIPIENT, format!("{failure} {advice}")).into());
+            }
+            TestEvent::Started { .. } | TestEvent::Stage { .. } | TestEvent::Tick { .. } => {}
+        }
+    }
+    Err(Refusal::internal().into())
+}

@@ -22,6 +22,8 @@ mod tls;
 mod transaction;
 mod wire;
 
+pub(crate) use names::to_ascii;
+
 pub use dial::{Dialer, DialerError};
 pub use policy::{AddressPolicy, PolicyError};
 pub use resolve::Resolver;

@@ -6,7 +6,7 @@ use domain::host::check_name;
 /// A domain name in ASCII, or nothing where it has no such form.
 ///
 /// The result is checked again: the mapping of UTS 46 makes dots and digits of some letters.
-pub(super) fn to_ascii(name: &str) -> Option<String> {
+pub(crate) fn to_ascii(name: &str) -> Option<String> {
     if name.is_ascii() {
         return Some(name.to_owned());
     }

@@ -1,0 +1,53 @@
+//! The document every page is rendered into, and the policy it is sent with.
+
+use crate::App;
+use leptos::{nonce::use_nonce, prelude::*};
+use leptos_axum::ResponseOptions;
+use leptos_meta::MetaTags;
+
+/// Where the browser finds what was built for it.
+#[derive(Clone, Debug)]
+pub struct Site {
+    pub options: LeptosOptions,
+    pub stylesheet: Option<&'static str>,
+    pub icon: Option<&'static str>,
+    /// False in a binary that was built without its browser part.
+    pub hydrates: bool,
+}
+
+/// The document around `App`.
+pub fn shell(site: Site) -> impl IntoView {
+    allow_only_our_own();
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                {site.icon.map(|href| view! { <link rel="icon" href=href type="image/svg+xml" /> })}
+                {site.stylesheet.map(|href| view! { <link rel="stylesheet" href=href /> })}
+                {site.hydrates.then(|| view! { <HydrationScripts options=site.options islands=true /> })}
+                <MetaTags />
+            </head>
+            <body>
+                {(!site.hydrates).then(|| view! { <p role="alert">"This binary was built without its browser part: run cargo xtask build."</p> })}
+                <App />
+            </body>
+        </html>
+    }
+}
+
+fn allow_only_our_own() {
+    let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else {
+        return;
+    };
+    let policy = format!(
+        "default-src 'none'; script-src 'strict-dynamic' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
+         style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; \
+         form-action 'self'; frame-ancestors 'none'"
+    );
+    if let (Ok(name), Ok(policy)) = ("content-security-policy".parse(), policy.parse()) {
+        response.insert_header(name, policy);
+    }
+}

@@ -1,0 +1,47 @@
+//! How the chores talk: on standard error, in colour on a terminal.
+
+use std::{
+    io::{IsTerminal, stderr},
+    time::{Duration, Instant},
+};
+
+/// Says what is about to be done; the answer tells how long it took.
+pub fn step(what: &str) -> Step {
+    eprintln!("{} {what}", paint("1;34", "==>"));
+    Step(Instant::now())
+}
+
+pub struct Step(Instant);
+
+impl Step {
+    pub fn took(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    pub fn done(self, what: &str) {
+        note(&format!("{what} ({})", seconds(self.took())));
+    }
+}
+
+pub fn note(what: &str) {
+    eprintln!("    {what}");
+}
+
+pub fn failure(what: &str) {
+    eprintln!("{} {what}", paint("1;31", "error:"));
+}
+
+/// `0.4 s`, `93 s`
+pub fn seconds(time: Duration) -> String {
+    match time.as_secs() {
+        0..10 => format!("{:.1} s", time.as_secs_f64()),
+        whole => format!("{whole} s"),
+    }
+}
+
+pub fn paint(colour: &str, text: &str) -> String {
+    match stderr().is_terminal() {
+        true => format!("\x1b[{colour}m{text}\x1b[0m"),
+        false => text.to_owned(),
+    }
+}

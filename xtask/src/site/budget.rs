@@ -1,0 +1,41 @@
+//! What a browser has to load, and the limit for it.
+
+use crate::say;
+use anyhow::{Result, bail};
+use std::{fs, path::Path};
+
+/// All WebAssembly and JavaScript of the console, compressed with brotli.
+const LIMIT: u64 = 170_000;
+
+/// Prints every file of the site with its size, and fails above the limit.
+pub fn check(site: &Path) -> Result<()> {
+    let step = say::step("Weigh what a browser loads");
+    say::note(&format!(
+        "{:<40} {:>10} {:>10} {:>10}",
+        "", "plain", "gzip", "brotli"
+    ));
+    let mut code = 0;
+    for line in fs::read_to_string(site.join("manifest"))?.lines() {
+        let path = line.split(' ').next_back().unwrap_or_default();
+        let plain = size(site, path, "")?;
+        let gzip = size(site, path, ".gz").unwrap_or(plain);
+        let brotli = size(site, path, ".br").unwrap_or(plain);
+        say::note(&format!(
+            "{:<40} {plain:>10} {gzip:>10} {brotli:>10}",
+            path.trim_start_matches("pkg/")
+        ));
+        if path.ends_with(".js") || path.ends_with(".wasm") {
+            code += brotli;
+        }
+    }
+    let verdict = format!("WebAssembly and JavaScript: {code} of {LIMIT} bytes");
+    if code > LIMIT {
+        bail!("{verdict}: too much for a browser to load");
+    }
+    step.done(&verdict);
+    Ok(())
+}
+
+fn size(site: &Path, path: &str, ending: &str) -> std::io::Result<u64> {
+    Ok(fs::metadata(site.join(format!("{path}{ending}")))?.len())
+}

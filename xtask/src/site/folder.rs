@@ -1,0 +1,83 @@
+//! The folder of the site: its files, their names, and the manifest the server embeds them by.
+
+use super::compress;
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+pub struct Folder {
+    root: PathBuf,
+    manifest: Vec<(String, String)>,
+}
+
+impl Folder {
+    /// Empties what was there: files of an earlier build would be embedded for nothing.
+    pub fn create(root: &Path) -> Result<Self> {
+        if root.exists() {
+            fs::remove_dir_all(root).with_context(|| format!("cannot empty {}", root.display()))?;
+        }
+        fs::create_dir_all(root.join("pkg"))?;
+        Ok(Self {
+            root: root.to_owned(),
+            manifest: Vec::new(),
+        })
+    }
+
+    /// Writes what the sources call `name`.
+    pub fn add(&mut self, name: &str, file: &str, content: &[u8]) -> Result<()> {
+        let path = format!("pkg/{file}");
+        fs::write(self.root.join(&path), content)?;
+        self.manifest.push((name.to_owned(), path));
+        Ok(())
+    }
+
+    /// Writes `name` with the hash of its content before the ending. Returns the file's name.
+    pub fn add_hashed(&mut self, name: &str, content: &[u8]) -> Result<String> {
+        let (stem, ending) = name.rsplit_once('.').unwrap_or((name, "bin"));
+        let file = format!("{stem}-{}.{ending}", short_hash(&[content]));
+        self.add(name, &file, content)?;
+        Ok(file)
+    }
+
+    /// Compresses everything and writes the manifest: `<name in the sources> <path>` a line.
+    pub fn finish(self) -> Result<()> {
+        let mut lines = String::new();
+        for (name, path) in self.manifest {
+            compress::beside(&self.root.join(&path))?;
+            lines.push_str(&format!("{name} {path}\n"));
+        }
+        fs::write(self.root.join("manifest"), lines)?;
+        Ok(())
+    }
+}
+
+/// Sixteen hexadecimal digits, enough to tell the builds of a lifetime apart.
+pub fn short_hash(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// All files below `root`, in order.
+pub fn files(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root).with_context(|| format!("cannot read {}", root.display()))? {
+        let path = entry?.path();
+        match path.is_dir() {
+            true => found.extend(files(&path)?),
+            false => found.push(path),
+        }
+    }
+    found.sort();
+    Ok(found)
+}

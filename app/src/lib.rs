@@ -1,41 +1,33 @@
 //! What people see: Leptos pages and islands, server functions of a few lines.
+//!
+//! Pages are rendered on the server and exist only there; the browser gets the islands and what
+//! they need.
 
-use leptos::prelude::*;
-use leptos_meta::{Title, provide_meta_context};
-use leptos_router::{
-    SsrMode, StaticSegment,
-    components::{Route, Router, Routes},
-};
+// A page is one type, as deep as the page.
+#![recursion_limit = "512"]
 
-mod counter;
+mod reveal;
+
+#[cfg(feature = "ssr")]
+mod frame;
+#[cfg(feature = "ssr")]
+mod moment;
+#[cfg(feature = "ssr")]
+mod pages;
+#[cfg(feature = "ssr")]
+mod parts;
+#[cfg(feature = "ssr")]
+mod request;
+#[cfg(feature = "ssr")]
+mod routes;
 #[cfg(feature = "ssr")]
 mod shell;
 
-pub use counter::Counter;
+#[cfg(feature = "ssr")]
+pub use request::{FormReply, local_path};
+#[cfg(feature = "ssr")]
+pub use routes::App;
 #[cfg(feature = "ssr")]
 pub use shell::{Site, shell};
 
-/// The routes of the console.
-#[component]
-pub fn App() -> impl IntoView {
-    provide_meta_context();
-    view! {
-        <Title text="Postern" />
-        <Router>
-            <Routes fallback=|| view! { <h1>"Not found"</h1> }>
-                <Route path=StaticSegment("") view=Home ssr=SsrMode::Async />
-            </Routes>
-        </Router>
-    }
-}
-
-#[component]
-fn Home() -> impl IntoView {
-    view! {
-        <main>
-            <h1>"Postern"</h1>
-            <p>"The gate an organisation's mail leaves by."</p>
-            <Counter />
-        </main>
-    }
-}
+pub use reveal::Reveal;

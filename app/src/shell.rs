@@ -44,7 +44,7 @@ fn allow_only_our_own() {
     };
     let policy = format!(
         "default-src 'none'; script-src 'strict-dynamic' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
-         style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; \
+         style-src 'self'; font-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; \
          form-action 'self'; frame-ancestors 'none'"
     );
     if let (Ok(name), Ok(policy)) = ("content-security-policy".parse(), policy.parse()) {

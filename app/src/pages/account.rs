@@ -1,0 +1,138 @@
+//! The own account: change the password, see and end sessions.
+
+use domain::view::SessionView;
+use engine::{Actor, Postern};
+use leptos::prelude::*;
+
+use super::refused::refused;
+use crate::frame::framed;
+use crate::moment::Moment;
+use crate::parts::{Bad, Field, Good};
+use crate::request::{beside, fault, query};
+
+const FIELDS: [&str; 2] = ["current", "new"];
+
+#[component]
+pub fn Account() -> impl IntoView {
+    framed("Account", |actor| {
+        let name = actor.name().to_owned();
+        let done = match query("done").as_deref() {
+            Some("password") => Some("Your password is changed."),
+            Some("session") => Some("The session is ended."),
+            _ => None,
+        };
+        view! {
+            <div class="page">
+                <header class="page-head">
+                    <h1>"Account"</h1>
+                    <p>"You are signed in as " {name.clone()} "."</p>
+                </header>
+                {done.map(|text| view! { <Good text /> })}
+                {beside(&FIELDS).map(|text| view! { <Bad text /> })}
+                <Password name />
+                <Sessions actor />
+            </div>
+        }
+    })
+}
+
+#[component]
+fn Password(name: String) -> impl IntoView {
+    view! {
+        <section class="card" aria-labelledby="password-title">
+            <header class="card-head">
+                <h2 id="password-title">"Password"</h2>
+                <p>"The one you sign in to Postern with."</p>
+            </header>
+            <form class="card-body" method="post" action="/account/password">
+                // Tells a password manager whose password changes.
+                <input type="hidden" name="username" autocomplete="username" value=name />
+                <div class="narrow">
+                    <Field
+                        name="current"
+                        label="Current password"
+                        autocomplete="current-password"
+                        fault=fault("current")
+                    />
+                </div>
+                <div class="narrow">
+                    <Field
+                        name="new"
+                        label="New password"
+                        autocomplete="new-password"
+                        hint="12 to 128 characters."
+                        fault=fault("new")
+                    />
+                </div>
+                <div class="buttons">
+                    <button class="button button-primary" type="submit">
+                        "Change password"
+                    </button>
+                </div>
+            </form>
+        </section>
+    }
+}
+
+#[component]
+fn Sessions(actor: Actor) -> impl IntoView {
+    let Some(postern) = use_context::<Postern>() else {
+        return ().into_any();
+    };
+    let list = Suspend::new(async move {
+        match postern.sessions(&actor).await {
+            Ok(sessions) => view! {
+                <ul class="card-body sessions">
+                    {sessions.into_iter().map(|session| view! { <Session session /> }).collect_view()}
+                </ul>
+            }
+            .into_any(),
+            Err(refusal) => refused(&refusal),
+        }
+    });
+    view! {
+        <section class="card" aria-labelledby="sessions-title">
+            <header class="card-head">
+                <h2 id="sessions-title">"Sessions"</h2>
+                <p>"Where you are signed in. End what you do not recognise, then change your password."</p>
+            </header>
+            <Suspense>{list}</Suspense>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Session(session: SessionView) -> impl IntoView {
+    let end = (!session.current).then(|| {
+        view! {
+            <form method="post" action="/account/sessions/end">
+                <input type="hidden" name="id" value=session.id.clone() />
+                <button
+                    class="button button-danger button-small"
+                    type="submit"
+                    aria-label=format!("End the session in {} from {}", session.browser, session.from)
+                >
+                    "End"
+                </button>
+            </form>
+        }
+    });
+    view! {
+        <li class="session">
+            <div class="session-what">
+                <strong>
+                    {session.browser.clone()}
+                    {session
+                        .current
+                        .then(|| view! { <span class="badge badge-good">"This session"</span> })}
+                </strong>
+                <span>
+                    "From " {session.from.clone()} ", since " <Moment at=session.begun />
+                    ", last used " <Moment at=session.last_used />
+                </span>
+            </div>
+            {end}
+        </li>
+    }
+}

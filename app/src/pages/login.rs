@@ -1,0 +1,48 @@
+//! The page to sign in at. The form is posted to the server as it is.
+
+use leptos::prelude::*;
+
+use super::entrance::Entrance;
+use crate::parts::{Bad, Field};
+use crate::request::{actor, beside, fault, local_path, query, redirect, typed_email, with_query};
+
+const FIELDS: [&str; 2] = ["email", "password"];
+
+#[component]
+pub fn Login() -> impl IntoView {
+    let next = query("next");
+    let next = next.as_deref().and_then(local_path);
+    if actor().is_some() {
+        redirect(next.unwrap_or("/"));
+        return ().into_any();
+    }
+    let action = with_query("/login", "next", next);
+    let email = typed_email();
+    let known = email.is_some();
+    view! {
+        <Entrance title="Sign in" intro="With the account an administrator gave you.">
+            {beside(&FIELDS).map(|text| view! { <Bad text /> })}
+            <form method="post" action=action>
+                <Field
+                    name="email"
+                    label="Email address"
+                    autocomplete="username"
+                    value=email.unwrap_or_default()
+                    fault=fault("email")
+                    first=!known
+                />
+                <Field
+                    name="password"
+                    label="Password"
+                    autocomplete="current-password"
+                    fault=fault("password")
+                    first=known
+                />
+                <button class="button button-primary" type="submit">
+                    "Sign in"
+                </button>
+            </form>
+        </Entrance>
+    }
+    .into_any()
+}

@@ -1,0 +1,52 @@
+//! The page that makes the first administrator, reached by the link Postern prints at first start.
+
+use leptos::prelude::*;
+
+use super::entrance::Entrance;
+use crate::parts::{Bad, Field};
+use crate::request::{beside, fault, query, typed_email, with_query};
+
+const FIELDS: [&str; 2] = ["email", "password"];
+
+#[component]
+pub fn Setup() -> impl IntoView {
+    let Some(token) = query("token") else {
+        return view! {
+            <Entrance title="Use the link" intro="Postern prints a link when it starts for the first time; open that one. It works once.">
+                <a class="button button-secondary" href="/login">
+                    "Sign in instead"
+                </a>
+            </Entrance>
+        }
+        .into_any();
+    };
+    // The address keeps the token too: the page that says no has to know it again.
+    let action = with_query("/setup", "token", Some(&token));
+    view! {
+        <Entrance title="Welcome to Postern" intro="Create the first administrator. Everybody else is let in by you.">
+            {beside(&FIELDS).map(|text| view! { <Bad text /> })}
+            <form method="post" action=action>
+                <input type="hidden" name="token" value=token />
+                <Field
+                    name="email"
+                    label="Your email address"
+                    autocomplete="username"
+                    value=typed_email().unwrap_or_default()
+                    fault=fault("email")
+                    first=true
+                />
+                <Field
+                    name="password"
+                    label="Password"
+                    autocomplete="new-password"
+                    hint="12 to 128 characters. A sentence is easier to remember than symbols."
+                    fault=fault("password")
+                />
+                <button class="button button-primary" type="submit">
+                    "Create administrator"
+                </button>
+            </form>
+        </Entrance>
+    }
+    .into_any()
+}

@@ -1,0 +1,9 @@
+//! Parts that several pages are made of.
+
+mod field;
+mod mark;
+mod notice;
+
+pub use field::Field;
+pub use mark::{Brand, Icon, Sign};
+pub use notice::{Bad, Good};

@@ -3,21 +3,35 @@
 use app::{App, Site, shell};
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use domain::view::Role;
 use leptos::prelude::{LeptosOptions, provide_context};
-use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list};
+use leptos_axum::generate_route_list;
 
 use super::{Caller, Gate};
 use crate::assets;
 
 pub fn router() -> Router<Gate> {
-    let routes: Vec<AxumRouteListing> = generate_route_list(App);
-    Router::new()
-        .leptos_routes_with_handler(routes, get(page))
+    generate_route_list(App)
+        .iter()
+        .fold(Router::new(), |router, listed| {
+            router.route(listed.path(), get(page))
+        })
+        .route("/", get(home))
         .route("/fn/{*name}", post(function))
         .route("/pkg/{file}", get(assets::serve))
         .fallback(page)
+}
+
+/// Everybody's first page: what they came for.
+async fn home(caller: Caller) -> Redirect {
+    let role = caller.actor.as_ref().map(engine::Actor::role);
+    Redirect::to(match role {
+        Some(Some(Role::Admin)) => "/settings/email",
+        Some(_) => "/account",
+        None => "/login",
+    })
 }
 
 /// What pages and server functions find in their context.

@@ -35,7 +35,7 @@ fn is_ours(headers: &HeaderMap, url: &PublicUrl) -> bool {
     match text(ORIGIN) {
         Some(origin) => {
             let own = origin.split_once("://").map(|(_, authority)| authority);
-            origin == url.to_string() || (own.is_some() && own == text(HOST.into()))
+            origin == url.to_string() || (own.is_some() && own == text(HOST))
         }
         // Neither: not a browser of these years. Without a cookie it has nothing to misuse.
         None => text(COOKIE).is_none(),

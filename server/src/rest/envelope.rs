@@ -8,9 +8,6 @@ use axum::response::{IntoResponse, Response};
 use domain::{Kind, Refusal};
 use serde_json::{Map, Value, json};
 
-/// An answer, or why not.
-pub type Answer = Result<Success, Refused>;
-
 /// What was asked for: `data`, and what stands beside it.
 pub struct Success(pub Map<String, Value>);
 

@@ -6,7 +6,7 @@ use app::{App, Site, shell};
 use axum::{Router, routing::get};
 use leptos::prelude::LeptosOptions;
 use leptos_axum::{LeptosRoutes, generate_route_list};
-use std::error::Error;
+use std::{env, error::Error};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -28,7 +28,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         })
         .route("/pkg/{file}", get(assets::serve))
         .with_state(options);
-    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    let listen = env::args()
+        .skip_while(|argument| argument != "--listen")
+        .nth(1);
+    let listener = TcpListener::bind(listen.as_deref().unwrap_or("127.0.0.1:3000")).await?;
     println!("http://{}/", listener.local_addr()?);
     axum::serve(listener, router).await?;
     Ok(())

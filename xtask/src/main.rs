@@ -7,6 +7,7 @@ mod say;
 mod serve;
 mod setup;
 mod site;
+mod test;
 mod workspace;
 
 use std::{env, process::ExitCode};
@@ -20,6 +21,7 @@ Chores:
   build    make target/release/postern, one file that holds everything
   serve    build, then run it on 127.0.0.1:3000 with its data in ./data;
            further arguments go to `postern serve`
+  test     run everything a change must pass; `cargo xtask test --help` names the steps
   help     print this
 ";
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let outcome = match chore {
         Some("build") => build::build().map(|_| ()),
         Some("serve") => serve::serve(rest),
+        Some("test") => test::test(rest),
         Some("guard") => guard::watch(),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");

@@ -14,12 +14,8 @@ pub fn step(what: &str) -> Step {
 pub struct Step(Instant);
 
 impl Step {
-    pub fn took(&self) -> Duration {
-        self.0.elapsed()
-    }
-
     pub fn done(self, what: &str) {
-        note(&format!("{what} ({})", seconds(self.took())));
+        note(&format!("{what} ({})", seconds(self.0.elapsed())));
     }
 }
 

@@ -47,10 +47,26 @@ pub async fn send(
                 } else {
                     Kind::RelayFailed
                 };
-                return Err(Refusal::of(kind, RECIPIENT, format!("{failure} {advice}")).into());
+                let text = format!("{} {advice}", sentence(&failure.to_string()));
+                return Err(Refusal::of(kind, RECIPIENT, text).into());
             }
             TestEvent::Started { .. } | TestEvent::Stage { .. } | TestEvent::Tick { .. } => {}
         }
     }
     Err(Refusal::internal().into())
+}
+
+/// What was observed, as a sentence of its own. A host name in front stays as it is.
+fn sentence(observed: &str) -> String {
+    let mut sentence = observed.trim_end().to_owned();
+    let word = sentence.split(' ').next().unwrap_or_default();
+    if word.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && let Some(first) = sentence.get_mut(..1)
+    {
+        first.make_ascii_uppercase();
+    }
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
 }

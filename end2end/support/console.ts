@@ -54,9 +54,10 @@ export class Console {
     return postern([...args, '--data', this.postern.data], { ...given, env: { ...this.env, ...given.env } });
   }
 
-  /** With the administrator's token, unless the headers bring something else. */
+  /** With the administrator's token, unless the headers say who else asks. */
   async ask(path: string, asked: Asked = {}): Promise<Answer> {
-    const headers = { authorization: `Bearer ${this.token}`, ...asked.headers };
+    const named = asked.headers && ('authorization' in asked.headers || 'cookie' in asked.headers);
+    const headers = { ...(named ? {} : { authorization: `Bearer ${this.token}` }), ...asked.headers };
     return ask(this.postern.url, path, { ...asked, headers });
   }
 
@@ -105,8 +106,12 @@ export class Console {
     return seal(await this.browserKey(), password);
   }
 
+  /** Whatever a test sent, the program must not have panicked on it. */
   async stop(): Promise<void> {
     await this.postern.stop();
+    if (this.postern.output.includes('panicked')) {
+      throw new Error(this.postern.output);
+    }
   }
 }
 

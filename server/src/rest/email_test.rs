@@ -1,5 +1,6 @@
 //! `POST /api/setup/email_test/{address}`: a test mail with the saved configuration.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use domain::view::PasswordChange;
 use domain::{Kind, Refusal, TestEvent};
@@ -15,9 +16,13 @@ use crate::http::{Caller, Gate};
 pub async fn send(
     State(gate): State<Gate>,
     caller: Caller,
-    Path(address): Path<String>,
+    address: Result<Path<String>, PathRejection>,
 ) -> Result<Success, Refused> {
     let actor = caller.signed_in()?;
+    let Path(address) = address.map_err(|_| {
+        let text = "This is not an address: it is no text in UTF-8.";
+        Refusal::of(Kind::Invalid, RECIPIENT, text)
+    })?;
     let events = gate
         .postern
         .test(actor, None, PasswordChange::Keep, address)

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, User, getuid, initgroups, setgid, setgroups, setuid};
 
 /// Why the folder cannot be used.
@@ -23,6 +24,8 @@ pub enum FolderError {
 /// up belonging to root. To be called before any thread is started.
 pub fn prepare(folder: &Path) -> Result<PathBuf, FolderError> {
     let unusable = |error| FolderError::Unusable(folder.to_owned(), error);
+    // What is made in the folder is its owner's alone, whatever the folder itself allows.
+    umask(Mode::from_bits_truncate(0o077));
     if !folder.try_exists().map_err(unusable)? {
         DirBuilder::new()
             .recursive(true)

@@ -8,8 +8,8 @@ use axum::http::header::CONTENT_TYPE;
 use domain::{Kind, Refusal};
 use serde_json::{Map, Value};
 
-use super::BODY_MAX;
 use super::envelope::Refused;
+use crate::http::BODY_MAX;
 
 /// A body that is a JSON object.
 pub struct JsonObject(pub Map<String, Value>);

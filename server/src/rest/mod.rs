@@ -5,7 +5,7 @@ mod email_smtp;
 mod email_test;
 mod envelope;
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
@@ -15,9 +15,6 @@ use envelope::Refused;
 pub use envelope::refuse;
 
 use crate::http::Gate;
-
-/// Bytes.
-const BODY_MAX: usize = 64 * 1024;
 
 pub fn router() -> Router<Gate> {
     Router::new()
@@ -30,7 +27,6 @@ pub fn router() -> Router<Gate> {
         .method_not_allowed_fallback(method_not_allowed)
         .route("/api", any(not_found))
         .route("/api/{*path}", any(not_found))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
 }
 
 /// The public key to seal a password for: a bare JWK, open to all.

@@ -48,13 +48,16 @@ impl Session {
                 "the connection is not encrypted; the password was not sent",
             );
         }
-        if !self.capabilities.offers(mechanism) {
+        if !self.capabilities.auth.contains(&mechanism) {
             let offered = self.capabilities.auth.clone();
             let detail = match offered.as_slice() {
                 [] => "the relay offers no authentication".to_owned(),
                 some => format!("the relay offers {}, not {mechanism}", some.join(", ")),
             };
-            return failed(Fault::MechanismNotOffered(offered), &detail);
+            return failed(
+                Fault::MechanismNotOffered(offered.into_iter().map(str::to_owned).collect()),
+                &detail,
+            );
         }
         let password = password.expose();
         let outcome = match authentication {

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::capabilities::Capabilities;
 use super::reply::RawReply;
-use super::wire::{Deadline, Interruption, Wire};
+use super::wire::{Deadline, Wire};
 use super::{Dialer, Observer, names};
 
 /// How long a relay may take to say goodbye. Nothing depends on it.
@@ -170,10 +170,10 @@ impl Session {
         let reply = self.command(Stage::StartTls, "STARTTLS").await?;
         expect(Stage::StartTls, &reply, 220)?;
         match self.wire.has_unread().await {
-            // Closed is for the handshake to find.
-            Ok(false) | Err(Interruption::Closed) => Ok(()),
+            Ok(false) => Ok(()),
             Ok(true) => Err(injected(Stage::StartTls)),
-            Err(interruption) => Err(self.wire.failure(Stage::StartTls, interruption)),
+            // Hung up, which the handshake would have found a moment later.
+            Err(interruption) => Err(self.wire.failure(Stage::Tls, interruption)),
         }
     }
 }

@@ -224,16 +224,15 @@ fn expect(stage: Stage, reply: &RawReply, code: u16) -> Result<(), Failure> {
     }
 }
 
-/// What follows EHLO, in ASCII. A From address at `localhost` names no host: then it is this end's
-/// address (RFC 5321 section 4.1.4).
+/// What follows EHLO, in ASCII. Where the name is `localhost`, as with a From address of root's, or
+/// has no form in ASCII, it is this end's address (RFC 5321 section 4.1.4).
 fn ehlo_name(settings: &SmtpSettings, wire: &Wire) -> Result<String, Failure> {
-    let failed = |detail: String| Failure::new(Stage::Ehlo, Fault::LineBreak, detail);
-    let name = settings.ehlo();
-    if name.eq_ignore_ascii_case("localhost") {
-        let local = wire
+    let name = names::to_ascii(settings.ehlo()).filter(|name| name != "localhost");
+    match name {
+        Some(name) => Ok(name),
+        None => wire
             .local_addr()
-            .map_err(|error| failed(error.to_string()))?;
-        return Ok(literal(local.ip().to_canonical()));
+            .map(|local| literal(local.ip().to_canonical()))
+            .map_err(|error| Failure::new(Stage::Ehlo, Fault::Reset, error.to_string())),
     }
-    names::to_ascii(name).ok_or_else(|| failed(format!("{name} has no form in ASCII")))
 }

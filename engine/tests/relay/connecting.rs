@@ -77,7 +77,7 @@ async fn another_address_is_tried_beside_one_that_swallows() {
     let relay = Relay::start(Conduct::default()).await;
     let port = relay.address.port();
     let (_deaf, _) = Deaf::at((Ipv4Addr::new(127, 0, 0, 2), port).into()).await;
-    let mut client = Client::at("relay.test", port);
+    let mut client = Client::at("relay.test", port).with(Label::ConnectTimeout, "5");
     client.dialer = dialer(
         AddressPolicy::default(),
         resolver("127.0.0.2 relay.test\n127.0.0.1 relay.test"),
@@ -94,7 +94,7 @@ async fn another_address_is_tried_beside_one_that_swallows() {
         "the first address had its start: {took:?}"
     );
     assert!(
-        took < Duration::from_millis(900),
+        took < Duration::from_secs(3),
         "the first address was waited for: {took:?}"
     );
 }
@@ -103,17 +103,16 @@ async fn another_address_is_tried_beside_one_that_swallows() {
 async fn the_next_address_is_tried_at_once_when_one_refuses() {
     let relay = Relay::start(Conduct::default()).await;
     let mut client = Client::at("relay.test", relay.address.port());
-    client.dialer = dialer(
-        AddressPolicy::default(),
-        resolver("127.0.0.2 relay.test\n127.0.0.3 relay.test\n127.0.0.1 relay.test"),
-    );
+    let hosts: String = (1..=8)
+        .rev()
+        .map(|last| format!("127.0.0.{last} relay.test\n"))
+        .collect();
+    client.dialer = dialer(AddressPolicy::default(), resolver(&hosts));
     let outcome = client.send().await;
-    assert!(
-        outcome.took < Duration::from_millis(240),
-        "{:?}",
-        outcome.took
-    );
+    // Seven pauses would be 1.75 s.
+    let took = outcome.took;
     outcome.delivery();
+    assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
 #[tokio::test]
@@ -152,7 +151,6 @@ async fn addresses_that_are_not_allowed_are_never_connected_to() {
         "fe80::1",
     ] {
         let outcome = client.clone().with(Label::Host, host).send().await;
-        assert!(outcome.took < Duration::from_millis(500), "{host}");
         outcome.fails(Stage::Tcp, Fault::AddressNotAllowed);
     }
     assert_eq!(relay.record().connections, 0);

@@ -120,6 +120,31 @@ async fn what_is_wrong_with_a_certificate_is_worked_out() {
 }
 
 #[tokio::test]
+async fn a_certificate_of_version_1_serves_where_none_is_checked() {
+    for versions in [rustls::DEFAULT_VERSIONS, &[&rustls::version::TLS12]] {
+        let relay = relay(pki::version_1(versions), "SSL").await;
+        let client =
+            Client::at("relay.test", relay.address.port()).with(Label::ConnectionType, "SSL");
+        client
+            .send()
+            .await
+            .fails(Stage::Tls, Fault::Certificate(CertificateFault::SelfSigned));
+        let client = client.with(Label::CertificateCheck, "Off");
+        client.send().await.delivery();
+    }
+}
+
+#[tokio::test]
+async fn without_a_check_the_key_still_counts() {
+    let relay = relay(pki::with_another_key(&["relay.test"]), "SSL").await;
+    let client = Client::at("relay.test", relay.address.port())
+        .with(Label::ConnectionType, "SSL")
+        .with(Label::CertificateCheck, "Off");
+    assert_eq!(client.send().await.failure().stage, Stage::Tls);
+    assert!(!relay.record().heard("EHLO"));
+}
+
+#[tokio::test]
 async fn particulars_of_a_certificate_are_told() {
     let relay = relay(
         pki::dated(&["mail.example.net", "192.0.2.1"], 2020, 2021),

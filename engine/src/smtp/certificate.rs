@@ -83,9 +83,10 @@ impl Verifier {
         if let Err(error) = issued
             && !self.is_root(end_entity)
         {
-            return untrusted(match error {
-                _ if is_self_signed(&read) => CertificateFault::SelfSigned,
-                error => cause(&error),
+            return untrusted(if is_self_signed(&read) {
+                CertificateFault::SelfSigned
+            } else {
+                cause(&error)
             });
         }
         if let Some((fault, _)) = outdated {

@@ -9,6 +9,8 @@ use tokio_rustls::TlsAcceptor;
 pub enum Act {
     /// Says these bytes and goes on.
     Say(Vec<u8>),
+    /// Says these bytes as soon as something comes, and goes on.
+    Interrupt(Vec<u8>),
     /// Says these bytes and hangs up.
     SayAndClose(Vec<u8>),
     /// Hangs up in good order.

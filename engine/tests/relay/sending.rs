@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::{Fault, Label, Stage};
 use engine::smtp::Session;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
 use crate::client::Client;
@@ -288,7 +288,12 @@ async fn a_session_that_failed_or_was_given_up_is_not_used_again() {
 
 #[tokio::test]
 async fn a_relay_that_refuses_in_the_middle_of_a_mail_is_heard() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket
+        .set_recv_buffer_size(1 << 16)
+        .expect("a small buffer");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let listener = socket.listen(1).expect("a listener");
     let port = listener.local_addr().expect("an address").port();
     tokio::spawn(async move {
         let (tcp, _) = listener.accept().await.expect("a client");
@@ -311,8 +316,8 @@ async fn a_relay_that_refuses_in_the_middle_of_a_mail_is_heard() {
         // Reads no more, and keeps the connection.
         std::future::pending::<()>().await;
     });
-    // More than the buffers of two sockets hold.
-    let message = format!("{}\r\n", "x".repeat(998)).repeat(32_000);
+    // More than the buffers of both sockets hold.
+    let message = format!("{}\r\n", "x".repeat(998)).repeat(8_000);
     let client = Client::at("127.0.0.1", port).message(message);
     client.send().await.rejected(Stage::Data, 552);
 }

@@ -226,6 +226,10 @@ impl<'a, S: Connection> Talk<'a, S> {
         let done = Err(io::ErrorKind::NotConnected.into());
         match act {
             Act::Say(bytes) => self.stream.write_all(&bytes).await?,
+            Act::Interrupt(bytes) => {
+                self.stream.fill_buf().await?;
+                self.stream.write_all(&bytes).await?;
+            }
             Act::SayAndClose(bytes) => {
                 self.stream.write_all(&bytes).await?;
                 self.stream.shutdown().await?;

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { binary, environment } from './program.ts';
 import { remove, scratch } from './scratch.ts';
 
 /** How long a start may take on a busy machine. */
@@ -12,6 +13,8 @@ const LINK = /https?:\/\/[^\s]+/;
 export interface PosternOptions {
   /** A folder that was used before; without it a new one, removed by `stop`. */
   data?: string;
+  /** Where it listens; without it, at a free port of 127.0.0.1. */
+  listen?: string;
   /** Beside what a program inherits; `undefined` takes a variable away. */
   env?: Record<string, string | undefined>;
   /** Further arguments of `postern serve`. */
@@ -46,8 +49,8 @@ export class Postern {
     const data = options.data ?? scratch('data');
     const child = spawn(
       binary(),
-      ['serve', '--listen', '127.0.0.1:0', '--data', data, ...(options.arguments ?? [])],
-      { env: environment(options), stdio: ['ignore', 'pipe', 'pipe'] },
+      ['serve', '--listen', options.listen ?? '127.0.0.1:0', '--data', data, ...(options.arguments ?? [])],
+      { env: environment(options.env), stdio: ['ignore', 'pipe', 'pipe'] },
     );
     running.add(child);
     child.once('exit', () => running.delete(child));
@@ -73,7 +76,7 @@ export class Postern {
 
   runWithInput(input: string, ...args: string[]): Output {
     const done = spawnSync(binary(), [...args, '--data', this.data], {
-      env: environment(this.options),
+      env: environment(this.options.env),
       input,
       encoding: 'utf8',
     });
@@ -120,18 +123,4 @@ function firstLink(child: ChildProcess, log: { text: string }): Promise<string> 
     child.once('error', (error) => fail(`cannot be started (${error.message})`));
     child.once('exit', (code, signal) => fail(`ended with ${code ?? signal} before it was ready`));
   });
-}
-
-/** Nothing of the surroundings may configure a Postern under test. */
-function environment(options: PosternOptions): NodeJS.ProcessEnv {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('POSTERN_'));
-  return { ...Object.fromEntries(inherited), NO_COLOR: '1', ...options.env };
-}
-
-function binary(): string {
-  const path = process.env.POSTERN_BIN;
-  if (!path) {
-    throw new Error('POSTERN_BIN names no program; run cargo xtask test e2e');
-  }
-  return path;
 }

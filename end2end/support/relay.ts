@@ -138,7 +138,8 @@ async function receive(stream: AsyncIterable<Buffer>, session: SMTPServerSession
     to: session.envelope.rcptTo.map((recipient) => recipient.address),
     encrypted: session.secure,
     ehlo: session.hostNameAppearsAs,
-    user: session.user as string | undefined,
+    // After STARTTLS it is false until somebody signs in.
+    user: (session.user as unknown as string) || undefined,
     raw,
     mail: await simpleParser(raw),
   };

@@ -67,10 +67,15 @@ impl Postern {
             PasswordChange::Clear => Ok(Chosen::None),
             PasswordChange::Earlier(number) => self.earlier(connection, *number, next).await,
             PasswordChange::Keep | PasswordChange::Sealed(_) => {
-                let given_for = saved.password().and(saved.settings());
-                match given_for {
-                    Some(before) if !before.password_stays(next) => Err(stays_with(&saved.form())),
-                    _ => Ok(Chosen::Kept),
+                // Settings that cannot be understood any more say nothing of where it may go.
+                let stays = saved.password().is_none()
+                    || saved
+                        .settings()
+                        .is_some_and(|before| before.password_stays(next));
+                if stays {
+                    Ok(Chosen::Kept)
+                } else {
+                    Err(stays_with(&saved.form()))
                 }
             }
         }

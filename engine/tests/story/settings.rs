@@ -128,6 +128,25 @@ async fn a_saved_password_stays_with_the_relay_it_was_given_for() {
 }
 
 #[tokio::test]
+async fn a_password_whose_relay_cannot_be_read_any_more_goes_nowhere() {
+    for place in places().await {
+        let admin = place.admin().await;
+        let sealed = place.sealed("hunter2").await;
+        let save = |form: Form, password| place.postern.save_settings(&admin, form, password, None);
+        save(form(), sealed.clone()).await.expect("saved");
+        place
+            .tamper("UPDATE information SET value = 'many' WHERE label = 'smtp_port'")
+            .await;
+        let elsewhere = form().with(Label::Host, "smtp.example.net");
+        let refusal = save(elsewhere.clone(), PasswordChange::Keep)
+            .await
+            .expect_err("refused");
+        assert!(refusal.fields.contains_key("smtp_password"));
+        save(elsewhere, sealed).await.expect("typed again");
+    }
+}
+
+#[tokio::test]
 async fn the_last_three_passwords_can_be_brought_back_for_their_own_relay() {
     for place in places().await {
         let admin = place.admin().await;

@@ -6,11 +6,13 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{RequestExt, Router};
 use domain::view::Role;
+use domain::{Kind, Refusal};
 use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::generate_route_list;
 
 use super::{Caller, Gate};
 use crate::assets;
+use crate::rest::refuse;
 
 pub fn router() -> Router<Gate> {
     generate_route_list(App)
@@ -45,6 +47,11 @@ fn context(gate: Gate, caller: Caller) -> impl Fn() + Clone + Send + Sync + 'sta
 }
 
 async fn page(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+    // CONNECT asks for a host and has no path; leptos counts on one.
+    if request.uri().path_and_query().is_none() {
+        let text = "This is no proxy. Ask for a path.";
+        return refuse(Refusal::new(Kind::BadRequest, text));
+    }
     render(gate, caller, request, || ()).await
 }
 

@@ -2,12 +2,13 @@
 //! the cookie on its own.
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
+use axum::http::header::{COOKIE, HOST, ORIGIN};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use domain::{Kind, Refusal};
 
+use super::who::bearer;
 use super::{Gate, PublicUrl};
 use crate::rest::refuse;
 
@@ -26,7 +27,7 @@ pub async fn require(State(gate): State<Gate>, request: Request, next: Next) -> 
 /// public URL or the request's own. Bearer tokens are never sent by a browser on its own.
 fn is_ours(headers: &HeaderMap, url: &PublicUrl) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    if text(AUTHORIZATION).is_some_and(|value| value.starts_with("Bearer ")) {
+    if bearer(headers).is_some() {
         return true;
     }
     if let Some(site) = headers.get("sec-fetch-site") {
@@ -100,6 +101,10 @@ mod tests {
                     ("authorization", "Bearer postern_x"),
                     ("origin", "https://evil.example"),
                 ],
+                true,
+            ),
+            (
+                &[("authorization", "bearer postern_x"), ("cookie", "a=b")],
                 true,
             ),
             (

@@ -1,5 +1,6 @@
 //! `POST /api/setup/email_test/{address}`: a test mail with the saved configuration.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use domain::view::PasswordChange;
 use domain::{Kind, Refusal, TestEvent};
@@ -15,9 +16,13 @@ use crate::http::{Caller, Gate};
 pub async fn send(
     State(gate): State<Gate>,
     caller: Caller,
-    Path(address): Path<String>,
+    address: Result<Path<String>, PathRejection>,
 ) -> Result<Success, Refused> {
     let actor = caller.signed_in()?;
+    let Path(address) = address.map_err(|_| {
+        let text = "This is not an address: it is no text in UTF-8.";
+        Refusal::of(Kind::Invalid, RECIPIENT, text)
+    })?;
     let events = gate
         .postern
         .test(actor, None, PasswordChange::Keep, address)
@@ -47,10 +52,26 @@ pub async fn send(
                 } else {
                     Kind::RelayFailed
                 };
-                return Err(Refusal::of(kind, RECIPIENT, format!("{failure} {advice}")).into());
+                let text = format!("{} {advice}", sentence(&failure.to_string()));
+                return Err(Refusal::of(kind, RECIPIENT, text).into());
             }
             TestEvent::Started { .. } | TestEvent::Stage { .. } | TestEvent::Tick { .. } => {}
         }
     }
     Err(Refusal::internal().into())
+}
+
+/// What was observed, as a sentence of its own. A host name in front stays as it is.
+fn sentence(observed: &str) -> String {
+    let mut sentence = observed.trim_end().to_owned();
+    let word = sentence.split(' ').next().unwrap_or_default();
+    if word.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && let Some(first) = sentence.get_mut(..1)
+    {
+        first.make_ascii_uppercase();
+    }
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
 }

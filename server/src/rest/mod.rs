@@ -4,6 +4,7 @@ mod body;
 mod email_smtp;
 mod email_test;
 mod envelope;
+mod once;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -26,6 +27,7 @@ pub fn router() -> Router<Gate> {
         .route("/api/setup/email_test/{address}", post(email_test::send))
         .method_not_allowed_fallback(method_not_allowed)
         .route("/api", any(not_found))
+        .route("/api/", any(not_found))
         .route("/api/{*path}", any(not_found))
 }
 

@@ -5,6 +5,7 @@ mod forms;
 mod headers;
 mod pages;
 mod public_url;
+mod refuse;
 mod same_origin;
 mod sessions;
 mod who;

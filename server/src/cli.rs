@@ -46,7 +46,7 @@ pub enum Account {
     /// Create an account; the password is asked for, or read from standard input
     Create {
         email: String,
-        #[arg(long, value_enum)]
+        #[arg(long, env = "POSTERN_ROLE", value_enum)]
         role: Role,
         #[command(flatten)]
         place: Place,
@@ -64,10 +64,10 @@ pub enum Token {
     /// Make a token with the rights of an account, and print it: it is shown this once
     Create {
         /// The address of the account
-        #[arg(long, value_name = "EMAIL")]
+        #[arg(long, env = "POSTERN_ACCOUNT", value_name = "EMAIL")]
         account: String,
         /// What the token is for
-        #[arg(long)]
+        #[arg(long, env = "POSTERN_TOKEN_NAME")]
         name: String,
         #[command(flatten)]
         place: Place,

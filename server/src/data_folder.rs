@@ -24,7 +24,7 @@ pub enum FolderError {
 /// up belonging to root. To be called before any thread is started.
 pub fn prepare(folder: &Path) -> Result<PathBuf, FolderError> {
     let unusable = |error| FolderError::Unusable(folder.to_owned(), error);
-    // What is made in the folder is its owner's alone, whatever the folder itself allows.
+    // Hashes and sealed passwords are nobody else's to read, wherever the folder is.
     umask(Mode::from_bits_truncate(0o077));
     if !folder.try_exists().map_err(unusable)? {
         DirBuilder::new()
@@ -39,12 +39,12 @@ pub fn prepare(folder: &Path) -> Result<PathBuf, FolderError> {
     if owner != getuid() {
         become_owner(&folder, owner, Gid::from_raw(metadata.gid()))?;
     }
-    tempfile_in(&folder).map_err(unusable)?;
+    check_writable(&folder).map_err(unusable)?;
     Ok(folder)
 }
 
 /// Says early, and in one line, that nothing can be written here.
-fn tempfile_in(folder: &Path) -> std::io::Result<()> {
+fn check_writable(folder: &Path) -> std::io::Result<()> {
     let probe = folder.join(format!(".write-{}", std::process::id()));
     File::create(&probe)?;
     fs::remove_file(probe)

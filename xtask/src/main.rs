@@ -41,7 +41,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Some(other) => {
-            eprintln!("There is no chore called {other}.\n\n{HELP}");
+            say::line(&format!("There is no chore called {other}.\n\n{HELP}"));
             return ExitCode::from(2);
         }
     };

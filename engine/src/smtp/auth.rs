@@ -48,19 +48,21 @@ impl Session {
                 "the connection is not encrypted; the password was not sent",
             );
         }
-        if !self.capabilities.offers(mechanism) {
-            let offered = self.capabilities.auth.clone();
+        if !self.capabilities.auth.contains(&mechanism) {
+            let offered = &self.capabilities.auth;
             let detail = match offered.as_slice() {
                 [] => "the relay offers no authentication".to_owned(),
                 some => format!("the relay offers {}, not {mechanism}", some.join(", ")),
             };
+            let offered = offered.iter().map(|name| (*name).to_owned()).collect();
             return failed(Fault::MechanismNotOffered(offered), &detail);
         }
         let password = password.expose();
         let outcome = match authentication {
             AuthenticationType::Plain => self.plain(username, password).await,
             AuthenticationType::Login => self.login(username, password).await,
-            _ => self.cram_md5(username, password).await,
+            AuthenticationType::CramMd5 => self.cram_md5(username, password).await,
+            AuthenticationType::None => Ok(()),
         };
         outcome.map_err(|failure| unspoken(failure, username, password))
     }

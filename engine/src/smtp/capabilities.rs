@@ -1,12 +1,13 @@
 //! What a relay offers in its answer to EHLO (RFC 5321 section 4.1.1.1).
 
+use smtp_proto::response::generate::BitToString;
+use smtp_proto::{
+    EXT_8BIT_MIME, EXT_PIPELINING, EXT_SIZE, EXT_SMTP_UTF8, EXT_START_TLS, EhloResponse,
+};
+
 use super::reply::RawReply;
 
 /// The extensions that matter to a client that hands over mail. All off after HELO.
-///
-/// Read here and not by smtp-proto, whose parser drops a whole answer for one odd line (`SIZE
-/// unlimited`), knows no `AUTH=` and forgets the names of mechanisms it does not implement, which
-/// are what a person wants to read when theirs is missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Capabilities {
     /// RFC 3207.
@@ -19,54 +20,38 @@ pub(super) struct Capabilities {
     pub smtputf8: bool,
     /// RFC 1870; the limit in octets where there is one.
     pub size: Option<Option<u64>>,
-    /// RFC 4954: the mechanisms in capitals, in the relay's order.
-    pub auth: Vec<String>,
+    /// RFC 4954: the known ones among the offered mechanisms, strongest first.
+    pub auth: Vec<&'static str>,
 }
 
 impl Capabilities {
     /// From a positive answer to EHLO. What is not understood is passed over.
     pub fn read(ehlo: &RawReply) -> Self {
-        let mut found = Self::default();
-        // The first line is the relay's name.
-        for line in ehlo.lines().skip(1) {
-            let line = String::from_utf8_lossy(line).to_ascii_uppercase();
-            let mut words = line.split_ascii_whitespace();
-            match words.next().unwrap_or_default() {
-                "STARTTLS" => found.starttls = true,
-                "PIPELINING" => found.pipelining = true,
-                "8BITMIME" => found.eight_bit_mime = true,
-                "SMTPUTF8" => found.smtputf8 = true,
-                "SIZE" => {
-                    // 0 says that there is no fixed limit.
-                    let limit = words.next().and_then(|limit| limit.parse().ok());
-                    found.size = Some(limit.filter(|limit| *limit > 0));
-                }
-                "AUTH" => found.add_mechanisms(words),
-                // As relays wrote it before RFC 2554, and still do beside the other for old clients.
-                keyword => {
-                    if let Some(first) = keyword.strip_prefix("AUTH=") {
-                        found.add_mechanisms([first].into_iter().chain(words));
-                    }
-                }
-            }
+        // Every line in the one form smtp-proto always reads: a last line that is a bare code,
+        // as RFC 5321 section 4.2 allows, would make it refuse the whole answer.
+        let mut lines = Vec::with_capacity(ehlo.bytes.len() + 16);
+        for line in ehlo.lines() {
+            lines.extend_from_slice(b"250-");
+            lines.extend_from_slice(line);
+            lines.push(b'\n');
         }
-        found
-    }
-
-    pub fn offers(&self, mechanism: &str) -> bool {
-        self.auth.iter().any(|offered| offered == mechanism)
-    }
-
-    /// Only names that are names (RFC 4422 section 3.1): they are shown.
-    fn add_mechanisms<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
-        for name in names {
-            let is_name = (1..=20).contains(&name.len())
-                && name
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-            if is_name && !self.offers(name) {
-                self.auth.push(name.to_owned());
-            }
+        lines.extend_from_slice(b"250 \n");
+        let Ok(found) = EhloResponse::parse(&mut lines.iter()) else {
+            return Self::default();
+        };
+        // 0 says that there is no fixed limit.
+        let limit = u64::try_from(found.size).ok().filter(|limit| *limit > 0);
+        Self {
+            starttls: found.has_capability(EXT_START_TLS),
+            pipelining: found.has_capability(EXT_PIPELINING),
+            eight_bit_mime: found.has_capability(EXT_8BIT_MIME),
+            smtputf8: found.has_capability(EXT_SMTP_UTF8),
+            size: found.has_capability(EXT_SIZE).then_some(limit),
+            auth: (0..u64::BITS)
+                .map(|bit| found.auth_mechanisms & (1 << bit))
+                .filter(|mechanism| *mechanism != 0)
+                .map(|mechanism| mechanism.to_mechanism())
+                .collect(),
         }
     }
 }
@@ -90,7 +75,7 @@ mod tests {
             eight_bit_mime: true,
             smtputf8: true,
             size: Some(Some(1000)),
-            auth: vec!["PLAIN".to_owned(), "XOAUTH2".to_owned()],
+            auth: vec!["XOAUTH2", "PLAIN"],
         };
         for text in [
             "250-relay\n250-STARTTLS\n250-PIPELINING\n250-8BITMIME\n250-SMTPUTF8\n250-SIZE 1000\n250 AUTH PLAIN XOAUTH2\n",
@@ -108,7 +93,7 @@ mod tests {
             ("SIZE", Some(None)),
             ("SIZE 0", Some(None)),
             ("SIZE unlimited", Some(None)),
-            ("SIZE 99999999999999999999999", Some(None)),
+            ("SIZE 4294967296", Some(Some(4_294_967_296))),
             ("SIZE 35882577", Some(Some(35_882_577))),
             ("", None),
             ("FUTURERELEASE x y", None),
@@ -121,9 +106,13 @@ mod tests {
             assert_eq!(found.auth, ["LOGIN"], "{line}");
             assert!(!found.starttls);
         }
-        assert_eq!(
-            read("250 STARTTLS is this relay's name\n"),
-            Capabilities::default()
-        );
+        for nothing in [
+            "250 STARTTLS is this relay's name\n",
+            "250\n",
+            "250-\n250\n",
+        ] {
+            assert_eq!(read(nothing), Capabilities::default());
+        }
+        assert!(read("250-relay\n250-STARTTLS\n250\n").starttls);
     }
 }

@@ -83,9 +83,10 @@ impl Verifier {
         if let Err(error) = issued
             && !self.is_root(end_entity)
         {
-            return untrusted(match error {
-                _ if is_self_signed(&read) => CertificateFault::SelfSigned,
-                error => cause(&error),
+            return untrusted(if is_self_signed(&read) {
+                CertificateFault::SelfSigned
+            } else {
+                cause(&error)
             });
         }
         if let Some((fault, _)) = outdated {
@@ -291,4 +292,48 @@ fn shown(text: &str) -> String {
         text.push('…');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
+    fn judge(der: &[u8]) -> Result<(), CertificateFault> {
+        let provider = rustls::crypto::ring::default_provider();
+        let roots = Arc::new(RootCertStore::empty());
+        Verifier::new(CertificateCheck::Verify, roots, &provider)
+            .judge(
+                &CertificateDer::from(der),
+                &[],
+                &ServerName::try_from("relay.test").expect("a name"),
+                UnixTime::now(),
+            )
+            .map_err(|untrusted| {
+                assert!(!untrusted.to_string().contains(char::is_control));
+                untrusted.fault
+            })
+    }
+
+    #[test]
+    fn damaged_certificates_are_refused_and_do_no_harm() {
+        let mut params = CertificateParams::new(["relay.test".to_owned()]).expect("names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let der = certificate.der().as_ref();
+        assert_eq!(judge(der), Err(CertificateFault::SelfSigned));
+        for at in 0..der.len() {
+            assert_eq!(
+                judge(&der[..at]),
+                Err(CertificateFault::Invalid),
+                "cut at {at}"
+            );
+            for damage in [0x01, 0x80, 0xff] {
+                let mut damaged = der.to_vec();
+                damaged[at] ^= damage;
+                assert!(judge(&damaged).is_err(), "octet {at}");
+            }
+        }
+    }
 }

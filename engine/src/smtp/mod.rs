@@ -1,7 +1,7 @@
 //! SMTP as Postern speaks it. Diagnosis, test and delivery share this one dialogue.
 //!
 //! `dial` finds and connects (`resolve`, `policy`), `tls` encrypts (`certificate` judges), `wire`
-//! carries commands and replies (`reply` frames them), `session` opens (`capabilities`, `auth`) and
+//! carries commands and replies (`reply` frames them, `interruption` says what went wrong), `session` opens (`capabilities`, `auth`) and
 //! `transaction` hands a mail over (`script` words the commands, `message` the mail).
 //!
 //! A session that failed, or whose future was dropped, is never used again.
@@ -10,6 +10,7 @@ mod auth;
 mod capabilities;
 mod certificate;
 mod dial;
+mod interruption;
 mod message;
 mod names;
 mod policy;

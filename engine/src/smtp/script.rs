@@ -6,7 +6,7 @@ use super::capabilities::Capabilities;
 use super::message::Message;
 use super::names;
 use super::transaction::Envelope;
-use super::wire::{Interruption, push_line};
+use super::wire::push_line;
 
 /// The most octets of commands in one write, so that neither side waits for the other to read
 /// (RFC 2920 section 3.1).
@@ -101,9 +101,8 @@ impl Script {
     }
 
     fn push(&mut self, stage: Stage, command: &str) -> Result<(), Failure> {
-        push_line(&mut self.lines, command).map_err(|error: Interruption| {
-            Failure::new(stage, Fault::LineBreak, error.to_string())
-        })?;
+        push_line(&mut self.lines, command)
+            .map_err(|error| Failure::new(stage, Fault::LineBreak, error.to_string()))?;
         self.commands.push((stage, self.lines.len()));
         Ok(())
     }

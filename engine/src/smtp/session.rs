@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::capabilities::Capabilities;
 use super::reply::RawReply;
-use super::wire::{Deadline, Interruption, Wire};
+use super::wire::{Deadline, Wire};
 use super::{Dialer, Observer, names};
 
 /// How long a relay may take to say goodbye. Nothing depends on it.
@@ -170,10 +170,10 @@ impl Session {
         let reply = self.command(Stage::StartTls, "STARTTLS").await?;
         expect(Stage::StartTls, &reply, 220)?;
         match self.wire.has_unread().await {
-            // Closed is for the handshake to find.
-            Ok(false) | Err(Interruption::Closed) => Ok(()),
+            Ok(false) => Ok(()),
             Ok(true) => Err(injected(Stage::StartTls)),
-            Err(interruption) => Err(self.wire.failure(Stage::StartTls, interruption)),
+            // Hung up, which the handshake would have found a moment later.
+            Err(interruption) => Err(self.wire.failure(Stage::Tls, interruption)),
         }
     }
 }
@@ -224,16 +224,15 @@ fn expect(stage: Stage, reply: &RawReply, code: u16) -> Result<(), Failure> {
     }
 }
 
-/// What follows EHLO, in ASCII. A From address at `localhost` names no host: then it is this end's
-/// address (RFC 5321 section 4.1.4).
+/// What follows EHLO, in ASCII. Where the name is `localhost`, as with a From address of root's, or
+/// has no form in ASCII, it is this end's address (RFC 5321 section 4.1.4).
 fn ehlo_name(settings: &SmtpSettings, wire: &Wire) -> Result<String, Failure> {
-    let failed = |detail: String| Failure::new(Stage::Ehlo, Fault::LineBreak, detail);
-    let name = settings.ehlo();
-    if name.eq_ignore_ascii_case("localhost") {
-        let local = wire
+    let name = names::to_ascii(settings.ehlo()).filter(|name| name != "localhost");
+    match name {
+        Some(name) => Ok(name),
+        None => wire
             .local_addr()
-            .map_err(|error| failed(error.to_string()))?;
-        return Ok(literal(local.ip().to_canonical()));
+            .map(|local| literal(local.ip().to_canonical()))
+            .map_err(|error| Failure::new(Stage::Ehlo, Fault::Reset, error.to_string())),
     }
-    names::to_ascii(name).ok_or_else(|| failed(format!("{name} has no form in ASCII")))
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use domain::{EmailAddress, Failure, Fault, Reply, Stage};
 
 use super::Observer;
+use super::interruption::Interruption;
 use super::message::{END, Message};
 use super::reply::RawReply;
 use super::script::Script;
 use super::session::{Condition, Session};
-use super::wire::{Deadline, Interruption};
+use super::wire::{Deadline, Wire};
 
 /// How long a piece of the mail may take to go out (RFC 5321 section 4.5.3.2.5).
 const DATA_BLOCK_WITHIN: Duration = Duration::from_secs(180);
@@ -135,7 +136,7 @@ impl Session {
 
     /// The mail, its end, and the relay's last word.
     async fn pour(&mut self, message: Message<'_>) -> Result<Reply, Failure> {
-        let failed = |wire: &super::wire::Wire, error| wire.failure(Stage::Data, error);
+        let failed = |wire: &Wire, error| wire.failure(Stage::Data, error);
         let mut pieces = message.pieces();
         let mut piece = Vec::new();
         while pieces.next(&mut piece) {

@@ -7,14 +7,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use domain::{CertificateCheck, Failure, Fault, Host, Stage};
-use thiserror::Error;
+use domain::{CertificateCheck, Failure, Host, Stage};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
-use super::reply::{Framer, Malformed, RawReply};
+use super::interruption::Interruption;
+use super::reply::{Framer, RawReply};
 use super::stream::Stream;
 use super::tls::{self, Tls};
 
@@ -32,28 +32,6 @@ impl Deadline {
             within,
         }
     }
-}
-
-/// Why a command got no reply.
-#[derive(Debug, Error)]
-pub(super) enum Interruption {
-    #[error("no whole answer within {} s", .0.as_secs())]
-    TimedOut(Duration),
-    #[error("the connection was closed")]
-    Closed,
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    #[error("{0}")]
-    Malformed(#[from] Malformed),
-    /// A reply that no command asked for.
-    #[error("a reply too many: {}", .0.shown().words())]
-    Extra(RawReply),
-    /// A refusal that did not wait for its command to end, or 421, which never waits
-    /// (RFC 5321 section 3.8).
-    #[error("{}", .0.shown().words())]
-    Refused(RawReply),
-    #[error("a CR, LF or NUL in a command; it was not sent")]
-    LineBreak,
 }
 
 /// A connection to a relay.
@@ -100,10 +78,10 @@ impl Wire {
         let handshake = tls.handshake(tcp, host, check);
         let stream = match timeout_at(deadline.at, handshake).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(failure(self.peer, Stage::Tls, error.into())),
+            Ok(Err(error)) => return Err(Interruption::from(error).at(Stage::Tls, self.peer)),
             Err(_) => {
                 let late = Interruption::TimedOut(deadline.within);
-                return Err(failure(self.peer, Stage::Tls, late));
+                return Err(late.at(Stage::Tls, self.peer));
             }
         };
         Ok(Self {
@@ -126,7 +104,7 @@ impl Wire {
             Ok(()) => self.converse(&line, deadline).await,
             Err(error) => Err(error),
         };
-        outcome.map_err(|error| failure(self.peer, stage, error))
+        outcome.map_err(|error| error.at(stage, self.peer))
     }
 
     async fn converse(
@@ -219,7 +197,7 @@ impl Wire {
 
     /// What a person is told of an interruption.
     pub fn failure(&self, stage: Stage, interruption: Interruption) -> Failure {
-        failure(self.peer, stage, interruption)
+        interruption.at(stage, self.peer)
     }
 
     /// Ends the connection in good order.
@@ -288,19 +266,4 @@ fn read(
     let count = buffer.filled().len();
     framer.filled(count);
     outcome.map_ok(|()| count)
-}
-
-fn failure(peer: SocketAddr, stage: Stage, interruption: Interruption) -> Failure {
-    let fault = match &interruption {
-        Interruption::Refused(reply) => return Failure::rejected(stage, reply.shown()),
-        Interruption::Io(error) => {
-            let (fault, detail) = tls::explain(error);
-            return Failure::new(stage, fault, format!("{peer}: {detail}"));
-        }
-        Interruption::TimedOut(_) => Fault::TimedOut,
-        Interruption::Closed => Fault::Closed,
-        Interruption::Malformed(_) | Interruption::Extra(_) => Fault::Malformed,
-        Interruption::LineBreak => Fault::LineBreak,
-    };
-    Failure::new(stage, fault, format!("{peer}: {interruption}"))
 }

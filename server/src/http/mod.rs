@@ -5,11 +5,13 @@ mod forms;
 mod headers;
 mod pages;
 mod public_url;
+mod refuse;
 mod same_origin;
 mod sessions;
 mod who;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use engine::Postern;
 
@@ -18,6 +20,9 @@ pub use public_url::PublicUrl;
 pub use who::Caller;
 
 use crate::rest;
+
+/// The largest body that is read, in bytes.
+pub const BODY_MAX: usize = 64 * 1024;
 
 /// What every handler may need. Cheap to clone.
 #[derive(Clone)]
@@ -40,6 +45,7 @@ pub fn router(postern: Postern, url: PublicUrl, proxies: TrustedProxies) -> Rout
         .merge(pages::router())
         .merge(forms::router())
         .merge(rest::router())
+        .layer(DefaultBodyLimit::max(BODY_MAX))
         .route_layer(from_fn(headers::log))
         .layer(from_fn_with_state(gate.clone(), who::identify))
         .layer(sessions)

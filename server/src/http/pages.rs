@@ -1,10 +1,10 @@
 //! The pages, the server functions of their islands, and the assets.
 
 use app::{App, Site, shell};
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use axum::{RequestExt, Router};
 use domain::view::Role;
 use domain::{Kind, Refusal};
 use leptos::prelude::{LeptosOptions, provide_context};
@@ -73,6 +73,8 @@ pub async fn render(
 }
 
 async fn function(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+    // Leptos itself reads a body of any size.
+    let request = request.with_limited_body();
     leptos_axum::handle_server_fns_with_context(context(gate, caller), request)
         .await
         .into_response()

@@ -8,19 +8,20 @@ use axum::middleware::Next;
 use axum::response::Response;
 use domain::{Kind, Refusal};
 
+use super::refuse::refuse;
 use super::who::bearer;
 use super::{Gate, PublicUrl};
-use crate::rest::refuse;
 
 pub async fn require(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     if reads || is_ours(request.headers(), &gate.url) {
         return next.run(request).await;
     }
-    refuse(Refusal::new(
+    let refusal = Refusal::new(
         Kind::Forbidden,
         "This request did not come from a page of this Postern. Load the page again; behind a proxy, set POSTERN_PUBLIC_URL to the address people use.",
-    ))
+    );
+    refuse(request.uri(), refusal)
 }
 
 /// `Sec-Fetch-Site: same-origin`, or where a browser does not send it, an `Origin` that is the

@@ -13,7 +13,7 @@ use engine::{Actor, Origin};
 use tower_sessions::Session;
 
 use super::Gate;
-use crate::rest::refuse;
+use super::refuse::refuse;
 
 /// Who asks, and from where. Every handler can take it.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
             .extensions
             .get()
             .cloned()
-            .ok_or_else(|| refuse(Refusal::internal()))
+            .ok_or_else(|| refuse(&parts.uri, Refusal::internal()))
     }
 }
 
@@ -79,7 +79,7 @@ pub async fn identify(
             request.extensions_mut().insert(Caller { actor, origin });
             next.run(request).await
         }
-        Err(refusal) => refuse(refusal),
+        Err(refusal) => refuse(request.uri(), refusal),
     }
 }
 

@@ -9,9 +9,8 @@ use serde_json::{Map, Value};
 
 use super::envelope::Refused;
 use super::once::Once;
+use crate::http::BODY_MAX;
 
-/// Bytes.
-const MOST: usize = 64 * 1024;
 /// So much of a body that is too long is read all the same: who still sends when the connection
 /// closes never sees the answer.
 const READ_ON: usize = 16 * 1024 * 1024;
@@ -65,14 +64,14 @@ async fn read(body: Body) -> Result<Vec<u8>, Refusal> {
             Refusal::new(Kind::BadRequest, text)
         })?;
         length += chunk.len();
-        if length <= MOST {
+        if length <= BODY_MAX {
             bytes.extend_from_slice(&chunk);
         } else if length > READ_ON {
             break;
         }
     }
-    if length > MOST {
-        let text = format!("A body has at most {} KiB here.", MOST / 1024);
+    if length > BODY_MAX {
+        let text = format!("A body has at most {} KiB here.", BODY_MAX / 1024);
         return Err(Refusal::new(Kind::TooLarge, text));
     }
     Ok(bytes)

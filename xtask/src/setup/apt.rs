@@ -23,7 +23,8 @@ pub fn install(purpose: &str, packages: &[&str]) -> Result<()> {
     let step = say::step(&format!("Install {list}"));
     static UPDATED: AtomicBool = AtomicBool::new(false);
     if !UPDATED.swap(true, Ordering::Relaxed) {
-        run(apt().arg("update"))?;
+        // One source that cannot be reached does not mean that the package cannot.
+        let _ = run(apt().arg("update"));
     }
     run(apt()
         .args(["install", "--yes", "--no-install-recommends"])

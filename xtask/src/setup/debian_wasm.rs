@@ -86,7 +86,8 @@ fn field<'a>(version: &'a str, name: &str) -> Option<&'a str> {
 fn build_std(sysroot: &Path, linker: &str) -> Result<()> {
     let step = say::step("Build the standard library for WebAssembly");
     let folder = workspace::keep().join("std-for-browsers");
-    fs::create_dir_all(folder.join("src"))?;
+    fs::create_dir_all(folder.join("src"))
+        .with_context(|| format!("cannot write to {}", folder.display()))?;
     fs::write(folder.join("Cargo.toml"), EMPTY)?;
     fs::write(folder.join("src/lib.rs"), "")?;
     run(debians(linker)

@@ -1,15 +1,10 @@
 //! The end-to-end tests: Playwright against the program of the development profile.
 
-use crate::{
-    run,
-    setup::{npm, programs},
-    workspace,
-};
+use crate::{run, setup::programs, workspace};
 use anyhow::Result;
 use std::process::Command;
 
 pub fn run() -> Result<()> {
-    npm::demand()?;
     let chromium = programs::chromium()?;
     run::run(&mut node("node_modules/typescript/bin/tsc"))?;
     run::run(

@@ -68,19 +68,18 @@ pub fn test(names: &[String]) -> Result<()> {
         .filter(|step| names.is_empty() || names.iter().any(|name| name == step.name));
     let outcomes: Vec<_> = wanted.map(|step| (step, attempt(step))).collect();
 
-    eprintln!();
+    say::line("");
     for (step, (passed, time)) in &outcomes {
         let mark = if *passed {
             say::paint("1;32", "passed")
         } else {
             say::paint("1;31", "FAILED")
         };
-        eprintln!(
-            "{mark}  {:<7} {:>7}  {}",
-            step.name,
-            say::seconds(*time),
-            step.about
-        );
+        let time = say::seconds(*time);
+        say::line(&format!(
+            "{mark}  {:<7} {time:>7}  {}",
+            step.name, step.about
+        ));
     }
     let failed = outcomes.iter().filter(|(_, (passed, _))| !passed).count();
     if failed > 0 {
@@ -90,10 +89,8 @@ pub fn test(names: &[String]) -> Result<()> {
 }
 
 fn attempt(step: &Step) -> (bool, Duration) {
-    eprintln!(
-        "\n{}",
-        say::paint("1", &format!("{}: {}", step.name, step.about))
-    );
+    let headline = format!("{}: {}", step.name, step.about);
+    say::line(&format!("\n{}", say::paint("1", &headline)));
     let start = Instant::now();
     let outcome = (step.run)();
     if let Err(error) = &outcome {

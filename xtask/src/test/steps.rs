@@ -3,6 +3,7 @@
 use super::{e2e, postgres::Postgres};
 use crate::{
     run::{cargo, run},
+    setup::npm,
     site,
 };
 use anyhow::Result;
@@ -12,7 +13,9 @@ pub fn format() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))
 }
 
+/// The site of the tests is the one people get: wasm-opt has to be there first.
 pub fn site() -> Result<()> {
+    npm::demand()?;
     site::build().map(|_| ())
 }
 

@@ -84,6 +84,9 @@ pub fn advice(failure: &Failure, settings: &SmtpSettings) -> &'static str {
             "The relay takes only ASCII addresses; use addresses without accents or other scripts before the @."
         }
         Fault::EightBitNotOffered => "The relay takes only 7-bit mail.",
+        Fault::LineBreak => {
+            "The mail or an address holds a line break where none may be; have whoever made it mend it."
+        }
         Fault::TooBig(_) => "The relay does not take mail of this size.",
         Fault::Deadline => {
             "The whole test took too long; the relay is very slow or stuck, so ask its operator."

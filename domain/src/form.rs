@@ -108,6 +108,13 @@ impl Form {
         self
     }
 
+    /// Makes the changes of a save.
+    pub fn apply(&mut self, edit: &Edit) {
+        for (label, text) in &edit.0 {
+            self.set(*label, text.as_deref().unwrap_or_default());
+        }
+    }
+
     /// Each field and its text, in the order of the form.
     pub fn iter(&self) -> impl Iterator<Item = (Label, &str)> {
         Label::SHOWN
@@ -193,6 +200,22 @@ impl Form {
         parse(self.get(label).trim())
             .map_err(|fault| refusal.add(label.as_str(), fault))
             .ok()
+    }
+}
+
+/// What a save changes: a text, or nothing to return the field to its default. Fields that are not
+/// named keep what they hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Edit(pub BTreeMap<Label, Option<String>>);
+
+impl From<Form> for Edit {
+    fn from(form: Form) -> Self {
+        Self(
+            form.0
+                .into_iter()
+                .map(|(label, text)| (label, Some(text)))
+                .collect(),
+        )
     }
 }
 

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Characters that are kept of what a relay said: a hostile one says a hundred lines of 2 KiB.
+const TEXT_MAX: usize = 2_000;
+
 /// A reply (RFC 5321 section 4.2): its code, the enhanced status when there was one (RFC 3463),
 /// and its text, without control characters, one line a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +17,11 @@ pub struct Reply {
 impl Reply {
     /// From the lines of a reply as they came, each without its code and its line end.
     pub fn new<'a>(code: u16, lines: impl Iterator<Item = &'a [u8]>) -> Self {
-        let text = lines.map(shown).collect::<Vec<_>>().join("\n");
+        let mut text = lines.map(shown).collect::<Vec<_>>().join("\n");
+        if let Some((end, _)) = text.char_indices().nth(TEXT_MAX) {
+            text.truncate(end);
+            text.push('…');
+        }
         Self {
             code,
             enhanced: enhanced(code, &text),
@@ -87,6 +94,14 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_relay_that_talks_on_is_cut_short() {
+        let line = "ü".repeat(1_500);
+        let reply = Reply::new(250, [line.as_bytes(), line.as_bytes()].into_iter());
+        assert_eq!(reply.text.chars().count(), TEXT_MAX + 1);
+        assert!(reply.text.ends_with('…'));
     }
 
     #[test]

@@ -94,6 +94,9 @@ pub enum Fault {
     NoCredentials,
     SmtpUtf8NotOffered,
     EightBitNotOffered,
+    /// A CR, LF or NUL where none may be: in a command, or in the mail and not a line's end. It
+    /// would let one mail pass for two. Nothing of it was sent.
+    LineBreak,
     /// The mail is larger than the relay takes: its limit in bytes (RFC 1870).
     TooBig(u64),
     /// The relay said no; its words are in the reply.

@@ -1,3 +1,24 @@
 //! What Postern does: keeps settings, seals secrets, speaks SMTP. No HTTP, no HTML.
+//!
+//! `settings`, `accounts`, `diagnosis` and `audit` are services; `smtp`, `vault` and `store` are
+//! what they stand on. Every door calls [`Postern`].
 
+mod accounts;
+mod actor;
+mod audit;
+mod clock;
+mod diagnosis;
+mod postern;
+mod settings;
 pub mod smtp;
+mod store;
+mod vault;
+
+pub use actor::{Actor, Origin};
+pub use audit::Action;
+pub use clock::Clock;
+pub use diagnosis::RECIPIENT;
+pub use postern::{Config, OpenError, Postern};
+pub use store::accounts::Account;
+pub use store::tokens::Token;
+pub use vault::BROWSER_KEY_BITS;

@@ -1,35 +1,62 @@
-//! How the world reaches Postern: the composition root.
+//! How the world reaches Postern: the composition root, the binary `postern`.
 
 mod assets;
+mod cli;
+mod commands;
+mod data_folder;
+mod http;
+mod log;
+mod rest;
+mod serve;
 
-use app::{App, Site, shell};
-use axum::{Router, routing::get};
-use leptos::prelude::LeptosOptions;
-use leptos_axum::{LeptosRoutes, generate_route_list};
 use std::error::Error;
-use tokio::net::TcpListener;
+use std::process::ExitCode;
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let options = LeptosOptions::builder()
-        .output_name(assets::output_name().unwrap_or("postern"))
-        .site_pkg_dir(assets::FOLDER)
-        .hash_files(false)
-        .build();
-    let site = Site {
-        options: options.clone(),
-        stylesheet: assets::path("main.css"),
-        icon: assets::path("icon.svg"),
-        hydrates: assets::output_name().is_some(),
+use clap::Parser;
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            // The fault alone, on one line; the help is a command away.
+            let text = error.to_string();
+            let line = text
+                .lines()
+                .take_while(|line| !line.is_empty())
+                .map(str::trim)
+                .collect::<Vec<_>>()
+                .join(" ");
+            eprintln!("{line}; postern --help shows what there is");
+            return ExitCode::from(2);
+        }
+        Err(help) => help.exit(),
     };
-    let router = Router::new()
-        .leptos_routes(&options, generate_route_list(App), move || {
-            shell(site.clone())
-        })
-        .route("/pkg/{file}", get(assets::serve))
-        .with_state(options);
-    let listener = TcpListener::bind("127.0.0.1:3000").await?;
-    println!("http://{}/", listener.local_addr()?);
-    axum::serve(listener, router).await?;
-    Ok(())
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {}", error.to_string().replace('\n', "; "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
+    // Before any thread is started: becoming another user is an act of the whole process.
+    let place = commands::Opening::new(command.place())?;
+    log::start(command.place().log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(async {
+        match command {
+            Command::Serve { listen, .. } => serve::serve(place, listen).await,
+            Command::Account(account) => commands::account(place, account).await,
+            Command::Token(token) => commands::token(place, token).await,
+            Command::SendTest { address, .. } => commands::send_test(place, address).await,
+        }
+    });
+    // What still blocks a thread (a resolver, a hash) is not waited for.
+    runtime.shutdown_background();
+    result
 }

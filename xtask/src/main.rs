@@ -1,9 +1,13 @@
 //! The project's own chores: `cargo xtask serve | test | build`.
 
 mod build;
+mod guard;
 mod run;
 mod say;
+mod serve;
+mod setup;
 mod site;
+mod test;
 mod workspace;
 
 use std::{env, process::ExitCode};
@@ -15,19 +19,29 @@ Usage: cargo xtask <CHORE>
 
 Chores:
   build    make target/release/postern, one file that holds everything
+  serve    build, then run it on 127.0.0.1:3000 with its data in ./data;
+           further arguments go to `postern serve`
+  test     run everything a change must pass; `cargo xtask test --help` names the steps
   help     print this
 ";
 
 fn main() -> ExitCode {
-    let mut arguments = env::args().skip(1);
-    let outcome = match arguments.next().as_deref() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let (chore, rest) = match arguments.split_first() {
+        Some((chore, rest)) => (Some(chore.as_str()), rest),
+        None => (None, arguments.as_slice()),
+    };
+    let outcome = match chore {
         Some("build") => build::build().map(|_| ()),
+        Some("serve") => serve::serve(rest),
+        Some("test") => test::test(rest),
+        Some("guard") => guard::watch(),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }
         Some(other) => {
-            eprintln!("There is no chore called {other}.\n\n{HELP}");
+            say::line(&format!("There is no chore called {other}.\n\n{HELP}"));
             return ExitCode::from(2);
         }
     };

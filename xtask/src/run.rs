@@ -1,8 +1,11 @@
 //! Starting programs, and saying which one failed.
 
-use crate::workspace;
-use anyhow::{Context, Result, bail};
-use std::{env, process::Command};
+use crate::{guard::Running, workspace};
+use anyhow::{Result, bail};
+use std::{
+    env,
+    process::{Command, Stdio},
+};
 
 /// The cargo that runs this chore, in the root of the workspace.
 ///
@@ -22,13 +25,18 @@ pub fn cargo() -> Command {
 
 /// Runs to the end; anything but success is an error that names the command.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", shown(command)))?;
+    let status = Running::start(command)?.wait()?;
     if !status.success() {
         bail!("{} failed ({status})", shown(command));
     }
     Ok(())
+}
+
+/// What a short command prints, without the line's end. Nothing when it is missing or fails.
+pub fn answer(command: &mut Command) -> Option<String> {
+    let output = command.stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
 }
 
 /// The command as one would type it.

@@ -1,34 +1,35 @@
 //! How the chores talk: on standard error, in colour on a terminal.
 
 use std::{
-    io::{IsTerminal, stderr},
+    io::{IsTerminal, Write, stderr},
     time::{Duration, Instant},
 };
 
 /// Says what is about to be done; the answer tells how long it took.
 pub fn step(what: &str) -> Step {
-    eprintln!("{} {what}", paint("1;34", "==>"));
+    line(&format!("{} {what}", paint("1;34", "==>")));
     Step(Instant::now())
 }
 
 pub struct Step(Instant);
 
 impl Step {
-    pub fn took(&self) -> Duration {
-        self.0.elapsed()
-    }
-
     pub fn done(self, what: &str) {
-        note(&format!("{what} ({})", seconds(self.took())));
+        note(&format!("{what} ({})", seconds(self.0.elapsed())));
     }
 }
 
 pub fn note(what: &str) {
-    eprintln!("    {what}");
+    line(&format!("    {what}"));
 }
 
 pub fn failure(what: &str) {
-    eprintln!("{} {what}", paint("1;31", "error:"));
+    line(&format!("{} {what}", paint("1;31", "error:")));
+}
+
+/// Whoever closed the other end of a pipe no longer wants to know.
+pub fn line(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
 }
 
 /// `0.4 s`, `93 s`

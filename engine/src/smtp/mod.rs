@@ -1,1 +1,37 @@
-//! SMTP as Postern speaks it: dial, TLS, session. Diagnosis, test and delivery share it.
+//! SMTP as Postern speaks it. Diagnosis, test and delivery share this one dialogue.
+//!
+//! `dial` finds and connects (`resolve`, `policy`), `tls` encrypts (`certificate` judges), `wire`
+//! carries commands and replies (`reply` frames them, `interruption` says what went wrong), `session` opens (`capabilities`, `auth`) and
+//! `transaction` hands a mail over (`script` words the commands, `message` the mail).
+//!
+//! A session that failed, or whose future was dropped, is never used again.
+
+mod auth;
+mod capabilities;
+mod certificate;
+mod dial;
+mod interruption;
+mod message;
+mod names;
+mod policy;
+mod reply;
+mod resolve;
+mod script;
+mod session;
+mod stream;
+mod tls;
+mod transaction;
+mod wire;
+
+pub(crate) use names::to_ascii;
+
+pub use dial::{Dialer, DialerError};
+pub use policy::{AddressPolicy, PolicyError};
+pub use resolve::Resolver;
+pub use session::{Relay, Session};
+pub use transaction::{Delivery, Envelope};
+
+use domain::Stage;
+
+/// Who is told of each stage as it begins.
+type Observer<'a> = &'a mut (dyn FnMut(Stage) + Send);

@@ -7,43 +7,75 @@ mod folder;
 mod style;
 
 use crate::{
-    run::{cargo, run},
-    say, workspace,
+    run::run,
+    say,
+    setup::{
+        npm,
+        wasm::{TARGET, cargo_for_browsers},
+    },
+    workspace,
 };
 use anyhow::{Context, Result};
 use folder::{Folder, short_hash};
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
-/// Returns the folder `server/build.rs` embeds.
+/// Returns the folder `server/build.rs` embeds. Builds once, however many steps of a chore ask.
 pub fn build() -> Result<PathBuf> {
+    static DONE: OnceLock<()> = OnceLock::new();
+    if DONE.get().is_none() {
+        make_current()?;
+        let _ = DONE.set(());
+    }
+    Ok(place())
+}
+
+fn make_current() -> Result<()> {
+    let mut cargo = cargo_for_browsers()?;
     let step = say::step("Compile the browser part");
-    run(cargo()
-        .args(["build", "--package", "frontend", "--profile", "wasm"])
-        .args(["--target", TARGET]))?;
+    run(cargo.args([
+        "build",
+        "--package",
+        "frontend",
+        "--profile",
+        "wasm",
+        "--target",
+        TARGET,
+    ]))?;
     let compiled = workspace::target().join(TARGET).join("wasm/frontend.wasm");
     let wasm =
         fs::read(&compiled).with_context(|| format!("cannot read {}", compiled.display()))?;
     step.done("compiled");
 
-    let folder = workspace::target().join("site");
+    npm::welcome();
+    let folder = place();
     let stamp = workspace::keep().join("site.stamp");
     let inputs = inputs(&wasm)?;
     if fs::read_to_string(&stamp).is_ok_and(|last| last == inputs) {
-        budget::check(&folder)?;
-        return Ok(folder);
+        return budget::check(&folder);
     }
     fs::create_dir_all(workspace::keep())?;
     let _ = fs::remove_file(&stamp);
     make(&folder, &wasm)?;
     budget::check(&folder)?;
     fs::write(&stamp, inputs)?;
-    Ok(folder)
+    Ok(())
 }
 
-const TARGET: &str = "wasm32-unknown-unknown";
+/// The folder as it is; built only when there is none.
+pub fn folder() -> Result<PathBuf> {
+    match place().join("manifest").exists() {
+        true => Ok(place()),
+        false => build(),
+    }
+}
+
+fn place() -> PathBuf {
+    workspace::target().join("site")
+}
 
 fn make(site: &Path, wasm: &[u8]) -> Result<()> {
     let mut folder = Folder::create(site)?;

@@ -1,0 +1,32 @@
+//! How the specs are run. `cargo xtask test e2e` says where Postern, Chromium and the output are.
+
+import { defineConfig } from '@playwright/test';
+
+const isRoot = process.getuid?.() === 0;
+
+export default defineConfig({
+  testDir: './specs',
+  outputDir: process.env.POSTERN_E2E_OUTPUT ?? '../target/end2end',
+  // Each spec has a Postern and relays of its own.
+  fullyParallel: true,
+  workers: 2,
+  forbidOnly: process.env.CI !== undefined,
+  reporter: 'list',
+  timeout: 60_000,
+  use: {
+    trace: 'retain-on-failure',
+    launchOptions: {
+      executablePath: process.env.POSTERN_CHROMIUM ?? '/usr/bin/chromium',
+      // Chromium refuses its sandbox to root.
+      chromiumSandbox: !isRoot,
+      args: [
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-gpu',
+        '--disable-quic',
+        '--disable-sync',
+        '--no-first-run',
+      ],
+    },
+  },
+});

@@ -1,0 +1,164 @@
+//! A test mail that fails says why in the relay's own words, or in ours when it had none, and what
+//! to do about it: 502, or 504 when time ran out.
+
+import { expect, test } from '@playwright/test';
+import { Authority, selfSigned } from '../support/certificate.ts';
+import { Console, type Fields, type Reply, fields } from '../support/console.ts';
+import { closedPort, scripted, silent, unreachable } from '../support/hostile.ts';
+import { Relay, type RelayOptions } from '../support/relay.ts';
+
+test.describe.configure({ mode: 'default' });
+
+let authority: Authority;
+let postern: Console;
+
+test.beforeAll(async () => {
+  authority = new Authority();
+  postern = await Console.start({ env: { SSL_CERT_FILE: authority.file } });
+});
+
+test.afterAll(() => postern?.stop());
+
+/** What an earlier test may have changed. */
+const DEFAULTS: Fields = {
+  smtp_password: null,
+  smtp_connect_timeout: null,
+  smtp_command_timeout: null,
+  smtp_certificate_check: null,
+  smtp_plaintext_auth: null,
+};
+
+/** Saves, tests, and answers what came of the test. */
+async function attempt(relay: { port: number }, more: Fields = {}, recipient = 'me@example.net'): Promise<Reply> {
+  const saved = await postern.save(fields(relay, { ...DEFAULTS, ...more }));
+  expect(saved.status, saved.text).toBe(200);
+  return postern.test(recipient);
+}
+
+function expectFailure(answer: Reply, status: number, ...words: RegExp[]): void {
+  expect(answer.status, answer.text).toBe(status);
+  expect(Object.keys(answer.json)).toEqual(['errors', 'status']);
+  expect(Object.keys(answer.json.errors)).toEqual(['email_send']);
+  words.forEach((word) => expect(answer.json.errors.email_send).toMatch(word));
+}
+
+async function withRelay(options: RelayOptions, act: (relay: Relay) => Promise<void>): Promise<void> {
+  const relay = await Relay.start(options);
+  await act(relay);
+  await relay.stop();
+}
+
+test('a wrong password', () =>
+  withRelay(
+    { tls: 'starttls', certificate: authority.issue('127.0.0.1'), auth: ['PLAIN'], users: { me: 'right' } },
+    async (relay) => {
+      const answer = await attempt(relay, {
+        smtp_connection_type: 'TLS',
+        smtp_authentication_type: 'Plain',
+        smtp_username: 'me',
+        smtp_password: await postern.sealed('wrong'),
+      });
+      expectFailure(answer, 502, /^The relay said: 535 5\.7\.8 Those are not the credentials\. Check user/);
+      expect(relay.attempts.all).toMatchObject([{ user: 'me', accepted: false }]);
+      expect(answer.text).not.toContain('wrong');
+    },
+  ));
+
+test('a refused recipient', () =>
+  withRelay({ refuse: () => ({ code: 550, text: '5.1.1 Nobody of that name here' }) }, async (relay) => {
+    const answer = await attempt(relay);
+    expectFailure(answer, 502, /550 5\.1\.1 Nobody of that name here/, /check the address/);
+    expect(relay.mails.all).toEqual([]);
+  }));
+
+test('a relay that wants a sign-in', () =>
+  withRelay({ auth: ['PLAIN'], users: { me: 'right' } }, async (relay) => {
+    expectFailure(await attempt(relay), 502, /530/, /wants a sign-in/);
+  }));
+
+test('an authentication type that the relay does not offer', () =>
+  withRelay({ auth: ['LOGIN'], users: { me: 'right' } }, async (relay) => {
+    const answer = await attempt(relay, {
+      smtp_authentication_type: 'Cram_MD5',
+      smtp_plaintext_auth: '1',
+      smtp_username: 'me',
+      smtp_password: await postern.sealed('right'),
+    });
+    expectFailure(answer, 502, /^The relay offers LOGIN, not CRAM-MD5\. Choose one of the authentication types/);
+    expect(relay.attempts.all).toEqual([]);
+  }));
+
+test('a password that nobody gave', () =>
+  withRelay({ auth: ['PLAIN'], users: { me: 'right' } }, async (relay) => {
+    const answer = await attempt(relay, {
+      smtp_authentication_type: 'Plain',
+      smtp_plaintext_auth: '1',
+      smtp_username: 'me',
+    });
+    expectFailure(answer, 502, /Enter user name and password/);
+  }));
+
+test('a port where nobody listens', async () => {
+  expectFailure(await attempt({ port: await closedPort() }), 502, /nothing listens at this port/);
+});
+
+test('a port that never answers', async () => {
+  const relay = await unreachable();
+  expectFailure(
+    await attempt(relay, { smtp_connect_timeout: '1' }),
+    504,
+    new RegExp(`127\\.0\\.0\\.1:${relay.port}.* 1 s`),
+    /A firewall most likely drops this port/,
+  );
+  await relay.stop();
+});
+
+test('a relay that says nothing', async () => {
+  const relay = await silent();
+  expectFailure(await attempt(relay, { smtp_command_timeout: '1' }), 504, / 1 s/, /says nothing/);
+  expect(relay.heard.all, 'who was not greeted does not speak').toEqual([]);
+  await relay.stop();
+});
+
+test('a relay that hangs up', async () => {
+  const relay = await scripted((socket) => socket.end());
+  expectFailure(await attempt(relay), 502, /hung up/);
+  await relay.stop();
+});
+
+test('a name that DNS does not know', async () => {
+  const answer = await attempt({ port: 25 }, { smtp_host: 'no-such-relay.invalid' });
+  expect([502, 504]).toContain(answer.status);
+  expect(answer.json.errors.email_send).toMatch(/^no-such-relay\.invalid: .*DNS/);
+});
+
+for (const [title, certificate, words] of [
+  ['a certificate nobody vouches for', () => selfSigned('127.0.0.1'), /issued by itself.*known authority/s],
+  ['a certificate for another host', () => authority.issue('smtp.example.org'), /smtp\.example\.org.*stands in the certificate/s],
+] as const) {
+  for (const [tls, connection] of [
+    ['implicit', 'SSL'],
+    ['starttls', 'TLS'],
+    ['starttls', 'None'],
+  ] as const) {
+    test(`${title}, with ${connection}`, () =>
+      withRelay({ tls, certificate: certificate() }, async (relay) => {
+        expectFailure(await attempt(relay, { smtp_connection_type: connection }), 502, words);
+        expect(relay.mails.all).toEqual([]);
+
+        const unchecked = await attempt(relay, { smtp_connection_type: connection, smtp_certificate_check: 'Off' });
+        expect(unchecked.status, unchecked.text).toBe(200);
+        expect((await relay.mails.next()).encrypted).toBe(true);
+      }));
+  }
+}
+
+test('a test is refused before anything is sent', async () => {
+  const relay = await silent();
+  for (const recipient of ['nobody', 'a@b@c', 'a b@example.net', 'a@example.net\r\nRCPT TO:<b@example.net>', 'a@example.net\0', 'a@example.net,b@example.net', ' ']) {
+    const answer = await attempt(relay, {}, recipient);
+    expectFailure(answer, 422);
+  }
+  expect(relay.heard.all).toEqual([]);
+  await relay.stop();
+});

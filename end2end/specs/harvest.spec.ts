@@ -1,0 +1,157 @@
+//! A saved password stays with the relay it was given for. Who may change the settings but does not
+//! know the password cannot have it sent elsewhere, nor in a weaker way, whatever they post.
+
+import { expect, test } from '@playwright/test';
+import { Authority, selfSigned } from '../support/certificate.ts';
+import { Console, type Fields, fields } from '../support/console.ts';
+import { type Recorder, recorder } from '../support/recorder.ts';
+import { Relay } from '../support/relay.ts';
+import { seal } from '../support/sealing.ts';
+
+test.describe.configure({ mode: 'default' });
+
+const SECRET = 'a password worth having';
+
+let authority: Authority;
+let postern: Console;
+/** The relay the password was given for. */
+let relay: Relay;
+/** Where somebody would like to have it. */
+let thief: Recorder;
+/** The same, with TLS that nobody vouches for. */
+let thiefWithTls: Relay;
+let given: Fields;
+
+test.beforeAll(async () => {
+  authority = new Authority();
+  const open = { auth: ['PLAIN', 'LOGIN', 'CRAM-MD5'] as const, users: { alerts: SECRET, other: SECRET } };
+  const options = { ...open, auth: [...open.auth] };
+  relay = await Relay.start({ ...options, tls: 'starttls', certificate: authority.issue('127.0.0.1') });
+  thief = await recorder();
+  thiefWithTls = await Relay.start({ ...options, tls: 'implicit', certificate: selfSigned('127.0.0.1') });
+  postern = await Console.start({ env: { SSL_CERT_FILE: authority.file } });
+  given = fields(relay, {
+    smtp_username: 'alerts',
+    smtp_connection_type: 'TLS',
+    smtp_authentication_type: 'Plain',
+  });
+  const saved = await postern.save({ ...given, smtp_password: await postern.sealed(SECRET) });
+  expect(saved.status).toBe(200);
+});
+
+test.afterAll(async () => {
+  await postern?.stop();
+  await Promise.all([relay?.stop(), thief?.stop(), thiefWithTls?.stop()]);
+});
+
+/** Each alone would send the password elsewhere, or in a way it was not given for. */
+function changes(): Array<[string, Fields]> {
+  return [
+    ['another port', { smtp_port: String(thief.port) }],
+    ['another port as a number', { smtp_port: thief.port }],
+    ['another name of the host', { smtp_host: 'localhost' }],
+    ['the address mapped into IPv6', { smtp_host: '::ffff:127.0.0.1' }],
+    ['another user', { smtp_username: 'other' }],
+    ['no user', { smtp_username: '' }],
+    ['a user in other case', { smtp_username: 'Alerts' }],
+    ['StartTLS only when offered', { smtp_connection_type: 'None' }],
+    ['TLS from the first byte', { smtp_connection_type: 'SSL' }],
+    ['no certificate check', { smtp_certificate_check: 'Off' }],
+    ['the password without encryption', { smtp_plaintext_auth: '1' }],
+    ['no certificate check, with a stronger type', { smtp_certificate_check: 'Off', smtp_authentication_type: 'Cram_MD5' }],
+    ['everything at once', { smtp_port: thief.port, smtp_connection_type: 'None', smtp_plaintext_auth: '1', smtp_certificate_check: 'Off' }],
+    ['a relay with a certificate of its own', { smtp_port: thiefWithTls.port, smtp_connection_type: 'SSL', smtp_certificate_check: 'Off' }],
+    ['first without a sign-in', { smtp_port: thief.port, smtp_connection_type: 'None', smtp_authentication_type: 'None' }],
+  ];
+}
+
+/** The ways to say nothing of the password. */
+async function silences(): Promise<Fields[]> {
+  return [{}, { smtp_password: '' }, { smtp_password: await postern.sealed('') }];
+}
+
+test('nothing that is changed takes the password along', async () => {
+  const before = await postern.read();
+  for (const [what, change] of changes()) {
+    for (const silence of await silences()) {
+      const refused = await postern.save({ ...given, ...change, ...silence });
+      expect(refused.status, what).toBe(422);
+      expect(Object.keys(refused.json.errors), what).toEqual(['smtp_password']);
+      expect(refused.json.errors.smtp_password).toContain(`alerts at 127.0.0.1:${relay.port}`);
+      expect(refused.text).not.toContain(SECRET);
+    }
+    const damaged = await postern.save({ ...given, ...change, smtp_password: 'e30.e30.e30.e30.e30' });
+    expect(damaged.status, what).toBe(422);
+  }
+  expect((await postern.read()).json).toEqual(before.json);
+
+  const sent = await postern.test('me@example.net');
+  expect(sent.status, sent.text).toBe(200);
+  expect((await relay.attempts.next()).password, 'it still goes where it was given for').toBe(SECRET);
+});
+
+test('many saves at once find no gap between the check and the write', async () => {
+  const all = changes().map(([, change]) => postern.save({ ...given, ...change }));
+  const harmless = [1, 2, 3, 4].map((seconds) =>
+    postern.save({ ...given, smtp_connect_timeout: String(seconds) }),
+  );
+  expect(new Set((await Promise.all(all)).map((answer) => answer.status))).toEqual(new Set([422]));
+  expect(new Set((await Promise.all(harmless)).map((answer) => answer.status))).toEqual(new Set([200]));
+});
+
+test('what leaves the password where it was needs no typing', async () => {
+  for (const harmless of [
+    { from_address: 'other@example.org' },
+    { smtp_authentication_type: 'Login' },
+    { smtp_from_name: 'Alerts', smtp_reply_to: 'desk@example.org', smtp_ehlo_name: 'gate.example.org' },
+    { smtp_connect_timeout: '7', smtp_command_timeout: '20' },
+    { smtp_host: ' 127.0.0.1 ' },
+  ]) {
+    expect((await postern.save({ ...given, ...harmless })).status, JSON.stringify(harmless)).toBe(200);
+    expect((await postern.read()).json.password).toBe('saved');
+  }
+});
+
+test('what was weakened with the password typed may be strengthened without, and not weakened again', async () => {
+  const weak = { ...given, smtp_certificate_check: 'Off', smtp_plaintext_auth: '1' };
+  expect((await postern.save({ ...weak, smtp_password: await postern.sealed(SECRET) })).status).toBe(200);
+  expect((await postern.save({ ...weak, smtp_certificate_check: null })).status).toBe(200);
+  expect((await postern.save({ ...weak, smtp_certificate_check: null, smtp_plaintext_auth: null })).status).toBe(200);
+  expect((await postern.save(weak)).status).toBe(422);
+});
+
+test('a cleared password is gone, and does not come back for another relay', async () => {
+  const elsewhere = {
+    ...given,
+    smtp_port: thief.port,
+    smtp_connection_type: 'None',
+    smtp_plaintext_auth: '1',
+  };
+  expect((await postern.save({ ...elsewhere, smtp_password: null })).status).toBe(200);
+  const refused = await postern.test('me@example.net');
+  expect(refused.status).toBe(502);
+  expect(refused.json.errors.email_send).toContain('Enter user name and password');
+  expect((await postern.save({ ...given, smtp_password: '' })).status).toBe(200);
+  expect((await postern.read()).json.password).toBe('none');
+});
+
+test('nobody who listens ever heard of it', async () => {
+  const spoken = [SECRET, `\0alerts\0${SECRET}`].map((text) => Buffer.from(text).toString('base64'));
+  for (const line of thief.lines) {
+    expect(line).not.toMatch(/^AUTH/i);
+    spoken.forEach((secret) => expect(line).not.toContain(secret));
+  }
+  expect(thiefWithTls.connections.all).toEqual([]);
+  // The recorder records: a password that was meant for it arrives.
+  const typed = await seal(await postern.browserKey(), 'meant for you');
+  const saved = await postern.save({
+    ...given,
+    smtp_port: thief.port,
+    smtp_connection_type: 'None',
+    smtp_plaintext_auth: '1',
+    smtp_password: typed,
+  });
+  expect(saved.status).toBe(200);
+  expect((await postern.test('me@example.net')).status).toBe(200);
+  expect(thief.lines).toContain(`AUTH PLAIN ${Buffer.from('\0alerts\0meant for you').toString('base64')}`);
+});

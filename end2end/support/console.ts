@@ -1,0 +1,150 @@
+//! A Postern with an administrator in it, as programs meet it: over REST.
+
+import { type Answer, type Asked, ask } from './http.ts';
+import { Postern, type PosternOptions } from './postern.ts';
+import { type Ended, type Given, postern } from './program.ts';
+import { type BrowserKey, seal } from './sealing.ts';
+
+/** Of every account here. */
+export const PASSWORD = 'correct horse battery';
+
+export const SETTINGS = '/api/setup/email_smtp';
+
+/** What a test mail may be sent as often as, by one administrator in one minute. */
+const TESTS_A_MINUTE = 6;
+
+/** The fields of a configuration, and the sealed password. */
+export type Fields = Record<string, unknown>;
+
+/** An answer of the API. */
+export interface Reply extends Answer {
+  json: {
+    status: 'success' | 'error';
+    data: Record<string, string>;
+    errors: Record<string, string>;
+    [beside: string]: unknown;
+  };
+}
+
+export class Console {
+  private tester: { token: string; left: number } | undefined;
+  private testers = 0;
+  private key: BrowserKey | undefined;
+
+  private constructor(
+    readonly postern: Postern,
+    private readonly env: Given['env'],
+    /** Of admin@example.org. */
+    readonly token: string,
+  ) {}
+
+  static async start(options: PosternOptions = {}): Promise<Console> {
+    const served = await Postern.start(options);
+    const token = await newToken(served, options.env, 'admin@example.org', 'admin');
+    return new Console(served, options.env, token);
+  }
+
+  /** A further account, and a token of it. */
+  async account(email: string, role: 'admin' | 'user'): Promise<string> {
+    return newToken(this.postern, this.env, email, role);
+  }
+
+  /** A command beside the running server. */
+  async command(args: string[], given: Given = {}): Promise<Ended> {
+    return postern([...args, '--data', this.postern.data], { ...given, env: { ...this.env, ...given.env } });
+  }
+
+  /** With the administrator's token, unless the headers say who else asks. */
+  async ask(path: string, asked: Asked = {}): Promise<Answer> {
+    const named = asked.headers && ('authorization' in asked.headers || 'cookie' in asked.headers);
+    const headers = { ...(named ? {} : { authorization: `Bearer ${this.token}` }), ...asked.headers };
+    return ask(this.postern.url, path, { ...asked, headers });
+  }
+
+  async read(): Promise<Reply> {
+    return reply(await this.ask(SETTINGS));
+  }
+
+  /** Posts a body as it is given. */
+  async post(body: unknown, headers: Asked['headers'] = {}): Promise<Reply> {
+    return reply(
+      await this.ask(SETTINGS, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify(body),
+      }),
+    );
+  }
+
+  async save(fields: Fields, headers: Asked['headers'] = {}): Promise<Reply> {
+    return this.post({ data: fields }, headers);
+  }
+
+  /** A test mail, in the name of an administrator who may still send one. */
+  async test(recipient: string): Promise<Reply> {
+    if (!this.tester?.left) {
+      this.testers += 1;
+      const token = await this.account(`tester${this.testers}@example.org`, 'admin');
+      this.tester = { token, left: TESTS_A_MINUTE };
+    }
+    this.tester.left -= 1;
+    return this.testAs(this.tester.token, recipient);
+  }
+
+  async testAs(token: string, recipient: string): Promise<Reply> {
+    const path = `/api/setup/email_test/${encodeURIComponent(recipient)}`;
+    return reply(await this.ask(path, { method: 'POST', headers: { authorization: `Bearer ${token}` } }));
+  }
+
+  /** The key to seal for, as anybody can read it. */
+  async browserKey(): Promise<BrowserKey> {
+    this.key ??= JSON.parse((await ask(this.postern.url, '/api/keys/browser')).text) as BrowserKey;
+    return this.key;
+  }
+
+  async sealed(password: string): Promise<string> {
+    return seal(await this.browserKey(), password);
+  }
+
+  /** Whatever a test sent, the program must not have panicked on it. */
+  async stop(): Promise<void> {
+    await this.postern.stop();
+    if (this.postern.output.includes('panicked')) {
+      throw new Error(this.postern.output);
+    }
+  }
+}
+
+async function newToken(served: Postern, env: Given['env'], email: string, role: string): Promise<string> {
+  const place = ['--data', served.data];
+  const created = await postern(['account', 'create', email, '--role', role, ...place], {
+    env,
+    input: `${PASSWORD}\n`,
+  });
+  const token = await postern(['token', 'create', '--account', email, '--name', 'test', ...place], { env });
+  if (created.code !== 0 || token.code !== 0) {
+    throw new Error(`no account for ${email}: ${created.stderr}${token.stderr}`);
+  }
+  return token.stdout.trim();
+}
+
+/** An answer that must be JSON in the envelope. */
+export function reply(answer: Answer): Reply {
+  if (answer.headers['content-type'] !== 'application/json') {
+    throw new Error(`${answer.status} came as ${answer.headers['content-type']}: ${answer.text}`);
+  }
+  return { ...answer, json: JSON.parse(answer.text) };
+}
+
+/** A configuration that is valid, and needs nobody's password. */
+export function fields(relay: { port: number }, more: Fields = {}): Fields {
+  return {
+    from_address: 'alerts@example.org',
+    smtp_username: '',
+    smtp_host: '127.0.0.1',
+    smtp_port: String(relay.port),
+    smtp_connection_type: 'None',
+    smtp_authentication_type: 'None',
+    ...more,
+  };
+}

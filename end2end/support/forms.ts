@@ -1,0 +1,46 @@
+//! The plain forms as a browser posts them, without the browser.
+
+import { type Answer, ask } from './http.ts';
+
+export type Headers = Record<string, string>;
+
+/** Posts a form from a page of the same Postern, as a browser says it does. */
+export async function submit(
+  base: string,
+  path: string,
+  fields: Record<string, string>,
+  headers: Headers = {},
+): Promise<Answer> {
+  return ask(base, path, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded',
+      'sec-fetch-site': 'same-origin',
+      ...headers,
+    },
+    body: new URLSearchParams(fields).toString(),
+  });
+}
+
+/** The one cookie an answer sets: `name=value`, and its attributes in lower case, sorted. */
+export function cookie(answer: Answer): { pair: string; value: string; attributes: string[] } {
+  const [set, ...more] = answer.headers['set-cookie'] ?? [];
+  if (!set || more.length > 0) {
+    throw new Error(`${answer.status} sets ${more.length + (set ? 1 : 0)} cookies`);
+  }
+  const [pair = '', ...attributes] = set.split(';').map((part) => part.trim());
+  return {
+    pair,
+    value: pair.slice(pair.indexOf('=') + 1),
+    attributes: attributes.map((attribute) => attribute.toLowerCase()).sort(),
+  };
+}
+
+/** Signs in and answers the cookie to send from now on. */
+export async function signIn(base: string, email: string, password: string, headers: Headers = {}): Promise<string> {
+  const answer = await submit(base, '/login', { email, password }, headers);
+  if (answer.status !== 303) {
+    throw new Error(`${email} cannot sign in: ${answer.status}`);
+  }
+  return cookie(answer).pair;
+}

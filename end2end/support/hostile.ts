@@ -1,0 +1,80 @@
+//! Hosts that do not behave: silent ones, ones that never answer, ones that follow a script.
+
+import { once } from 'node:events';
+import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
+import { Worker } from 'node:worker_threads';
+import { Queue } from './queue.ts';
+
+export interface Hostile {
+  port: number;
+  /** What clients sent, chunk by chunk. */
+  heard: Queue<string>;
+  stop(): Promise<void>;
+}
+
+/** Does with each connection what `act` says. */
+export async function scripted(act: (socket: Socket) => void): Promise<Hostile> {
+  const heard = new Queue<string>();
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    socket.on('data', (chunk) => heard.push(chunk.toString('latin1')));
+    act(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    heard,
+    async stop() {
+      sockets.forEach((socket) => socket.destroy());
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
+
+/** Takes connections and never says a word. */
+export function silent(): Promise<Hostile> {
+  return scripted(() => {});
+}
+
+/** A port where nobody listens: a connection is refused at once. */
+export async function closedPort(): Promise<number> {
+  const hostile = await silent();
+  await hostile.stop();
+  return hostile.port;
+}
+
+/**
+ * A port that never answers, as behind a firewall that drops packets. Its listener takes no
+ * connection off the queue, and the queue is full: Linux then drops every further SYN.
+ */
+export async function unreachable(): Promise<Hostile> {
+  const worker = new Worker(LISTENER, { eval: true });
+  const [port] = (await once(worker, 'message')) as [number];
+  // One more than the backlog of 1 fits.
+  const queued = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+  await Promise.all(queued.map((socket) => once(socket, 'connect')));
+  queued.forEach((socket) => socket.on('error', () => {}));
+  return {
+    port,
+    heard: new Queue(),
+    async stop() {
+      queued.forEach((socket) => socket.destroy());
+      await worker.terminate();
+    },
+  };
+}
+
+/** Node takes connections in its event loop; this thread blocks its own for ever. */
+const LISTENER = `
+  const { createServer } = require('node:net');
+  const { parentPort } = require('node:worker_threads');
+  const server = createServer();
+  server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+    parentPort.postMessage(server.address().port);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  });
+`;

@@ -1,0 +1,43 @@
+//! HTTP as it goes over the wire: no header, cookie or redirect that a test did not ask for.
+
+import { once } from 'node:events';
+import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
+import { connect } from 'node:net';
+
+export interface Asked {
+  method?: string;
+  headers?: OutgoingHttpHeaders;
+  body?: string | Buffer;
+}
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+}
+
+/** Asks for `path` at `base`, exactly as it is written. */
+export async function ask(base: string, path: string, asked: Asked = {}): Promise<Answer> {
+  const { hostname, port } = new URL(base);
+  const { method = 'GET', headers, body } = asked;
+  const going = request({ hostname, port, path, method, headers });
+  going.end(body);
+  const [answer] = (await once(going, 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const chunk of answer.setEncoding('utf8')) {
+    text += chunk;
+  }
+  return { status: answer.statusCode ?? 0, headers: answer.headers, text };
+}
+
+/** Sends bytes that no HTTP library would, and answers all that came back until the end. */
+export async function raw(base: string, bytes: string): Promise<string> {
+  const { hostname, port } = new URL(base);
+  const socket = connect(Number(port), hostname);
+  socket.write(Buffer.from(bytes, 'latin1'));
+  let text = '';
+  for await (const chunk of socket.setEncoding('latin1')) {
+    text += chunk;
+  }
+  return text;
+}

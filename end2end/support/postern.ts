@@ -1,0 +1,126 @@
+//! A Postern of a test's own: its own data, its own port.
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { binary, environment } from './program.ts';
+import { remove, scratch } from './scratch.ts';
+
+/** How long a start may take on a busy machine. */
+const PATIENCE = 30_000;
+
+const LINK = /https?:\/\/[^\s]+/;
+
+export interface PosternOptions {
+  /** A folder that was used before; without it a new one, removed by `stop`. */
+  data?: string;
+  /** Where it listens; without it, at a free port of 127.0.0.1. */
+  listen?: string;
+  /** Beside what a program inherits; `undefined` takes a variable away. */
+  env?: Record<string, string | undefined>;
+  /** Further arguments of `postern serve`. */
+  arguments?: string[];
+}
+
+export interface Output {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export class Postern {
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  /** As printed: while there is no administrator, the one-time link to create one. */
+  readonly link: string;
+
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly log: { text: string },
+    private readonly options: PosternOptions,
+    readonly data: string,
+    link: string,
+  ) {
+    this.link = link;
+    this.url = new URL(link).origin;
+  }
+
+  /** Comes back when the link is printed. */
+  static async start(options: PosternOptions = {}): Promise<Postern> {
+    const data = options.data ?? scratch('data');
+    const child = spawn(
+      binary(),
+      ['serve', '--listen', options.listen ?? '127.0.0.1:0', '--data', data, ...(options.arguments ?? [])],
+      { env: environment(options.env), stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    const log = { text: '' };
+    child.stderr.on('data', (chunk: Buffer) => (log.text += chunk));
+    const link = await firstLink(child, log);
+    return new Postern(child, log, options, data, link);
+  }
+
+  /** All it has said so far: standard output and log. */
+  get output(): string {
+    return this.log.text;
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  /** Another command of the same Postern, beside the running one. */
+  run(...args: string[]): Output {
+    return this.runWithInput('', ...args);
+  }
+
+  runWithInput(input: string, ...args: string[]): Output {
+    const done = spawnSync(binary(), [...args, '--data', this.data], {
+      env: environment(this.options.env),
+      input,
+      encoding: 'utf8',
+    });
+    return { code: done.status, stdout: done.stdout, stderr: done.stderr };
+  }
+
+  /** Ends it as an init system would. Returns the exit code. */
+  async stop(options: { keepData?: boolean } = {}): Promise<number | null> {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      const exited = once(this.child, 'exit');
+      this.child.kill('SIGTERM');
+      await exited;
+    }
+    if (!options.keepData) {
+      remove(this.data);
+    }
+    return this.child.exitCode;
+  }
+}
+
+const running = new Set<ChildProcess>();
+
+// A worker that ends early does not come to its `stop`s.
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
+function firstLink(child: ChildProcess, log: { text: string }): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const fail = (why: string) => {
+      clearTimeout(timer);
+      child.kill('SIGKILL');
+      reject(new Error(`postern ${why}:\n${log.text}`));
+    };
+    const timer = setTimeout(() => fail('printed no link in time'), PATIENCE);
+    let line = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      log.text += chunk;
+      line += chunk;
+      const link = line.slice(0, line.lastIndexOf('\n') + 1).match(LINK);
+      if (link) {
+        clearTimeout(timer);
+        resolve(link[0]);
+      }
+    });
+    child.once('error', (error) => fail(`cannot be started (${error.message})`));
+    child.once('exit', (code, signal) => fail(`ended with ${code ?? signal} before it was ready`));
+  });
+}

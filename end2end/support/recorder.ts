@@ -1,0 +1,53 @@
+//! A relay that takes everything, offers every way to sign in, and writes down each line it hears:
+//! what somebody sets up who wants to read a password.
+
+import { type Hostile, scripted } from './hostile.ts';
+
+export interface Recorder extends Hostile {
+  /** Every line of every connection. */
+  readonly lines: string[];
+}
+
+export async function recorder(): Promise<Recorder> {
+  const lines: string[] = [];
+  const hostile = await scripted((socket) => {
+    socket.write('220 welcome\r\n');
+    let rest = '';
+    let inMail = false;
+    socket.on('data', (chunk) => {
+      const [...whole] = (rest + chunk.toString('latin1')).split('\r\n');
+      rest = whole.pop() ?? '';
+      for (const line of whole) {
+        lines.push(line);
+        if (inMail) {
+          inMail = line !== '.';
+          socket.write(inMail ? '' : '250 taken\r\n');
+        } else {
+          inMail = /^DATA/i.test(line);
+          socket.write(answer(line));
+        }
+      }
+    });
+  });
+  return Object.assign(hostile, { lines });
+}
+
+function answer(line: string): string {
+  const [verb = ''] = line.toUpperCase().split(' ');
+  switch (verb) {
+    case 'EHLO':
+      return '250-welcome\r\n250-AUTH PLAIN LOGIN CRAM-MD5\r\n250 8BITMIME\r\n';
+    case 'AUTH':
+      return line.split(' ').length > 2 ? '235 in you come\r\n' : '334 PDFAMj4=\r\n';
+    case 'DATA':
+      return '354 go on\r\n';
+    case 'QUIT':
+      return '221 bye\r\n';
+    case 'MAIL':
+    case 'RCPT':
+    case 'RSET':
+      return '250 fine\r\n';
+    default:
+      return '235 in you come\r\n';
+  }
+}

@@ -1,0 +1,150 @@
+//! A real SMTP server that nobody here wrote, and what it received.
+
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { type ParsedMail, simpleParser } from 'mailparser';
+import { SMTPServer, type SMTPServerError, type SMTPServerSession } from 'smtp-server';
+import { type Certificate, selfSigned } from './certificate.ts';
+import { Queue } from './queue.ts';
+
+export type Method = 'PLAIN' | 'LOGIN' | 'CRAM-MD5';
+
+export interface RelayOptions {
+  /** `none`: no TLS at all; `starttls`: offered; `implicit`: from the first byte. */
+  tls?: 'none' | 'starttls' | 'implicit';
+  /** Without one, self-signed for 127.0.0.1 and localhost. */
+  certificate?: Certificate;
+  /** Offered methods; none means that mail is taken from anybody. */
+  auth?: Method[];
+  /** Who may log in. */
+  users?: Record<string, string>;
+  /** Offer AUTH on an unencrypted connection too. */
+  authWithoutTls?: boolean;
+  /** Refuses a recipient with this code and text. */
+  refuse?: (recipient: string) => { code: number; text: string } | undefined;
+  /** The largest mail, in bytes. */
+  size?: number;
+}
+
+export interface Attempt {
+  method: string;
+  user: string;
+  /** As sent; CRAM-MD5 sends none. */
+  password: string | undefined;
+  encrypted: boolean;
+  accepted: boolean;
+}
+
+export interface Received {
+  from: string;
+  to: string[];
+  encrypted: boolean;
+  /** What the client called itself in EHLO. */
+  ehlo: string;
+  user: string | undefined;
+  raw: Buffer;
+  mail: ParsedMail;
+}
+
+export class Relay {
+  readonly host = '127.0.0.1';
+  /** Mails accepted; `await relay.mails.next()` waits for one. */
+  readonly mails = new Queue<Received>();
+  readonly attempts = new Queue<Attempt>();
+  /** The greeted connections, whatever came of them. */
+  readonly connections = new Queue<SMTPServerSession>();
+
+  private constructor(
+    private readonly server: SMTPServer,
+    readonly certificate: Certificate | undefined,
+  ) {}
+
+  static async start(options: RelayOptions = {}): Promise<Relay> {
+    const tls = options.tls ?? 'none';
+    const certificate = tls === 'none' ? undefined : (options.certificate ?? selfSigned('127.0.0.1', 'localhost'));
+    const auth = options.auth ?? [];
+    const server: SMTPServer = new SMTPServer({
+      banner: 'relay of a test',
+      secure: tls === 'implicit',
+      key: certificate?.key,
+      cert: certificate?.cert,
+      authMethods: auth,
+      authOptional: auth.length === 0,
+      allowInsecureAuth: options.authWithoutTls ?? tls === 'none',
+      disabledCommands: [...(auth.length ? [] : ['AUTH']), ...(tls === 'starttls' ? [] : ['STARTTLS'])],
+      disableReverseLookup: true,
+      size: options.size,
+      closeTimeout: 100,
+      logger: false,
+      onConnect(session, done) {
+        relay.connections.push(session);
+        done();
+      },
+      onAuth(request, session, done) {
+        const user = request.username ?? '';
+        const known = options.users?.[user];
+        const accepted =
+          known !== undefined &&
+          (request.method === 'CRAM-MD5' ? request.validatePassword(known) : request.password === known);
+        relay.attempts.push({
+          method: request.method,
+          user,
+          password: request.password ?? undefined,
+          encrypted: session.secure,
+          accepted,
+        });
+        done(accepted ? null : reply(535, '5.7.8 Those are not the credentials'), { user });
+      },
+      onRcptTo(address, _session, done) {
+        const refusal = options.refuse?.(address.address);
+        done(refusal ? reply(refusal.code, refusal.text) : null);
+      },
+      onData(stream, session, done) {
+        receive(stream, session).then(
+          (received) => {
+            relay.mails.push(received);
+            done(null, '2.0.0 Taken');
+          },
+          (error: Error) => done(error),
+        );
+      },
+    });
+    // A client that breaks off in the middle is what some tests are about.
+    server.on('error', () => {});
+    const relay = new Relay(server, certificate);
+    server.listen(0, relay.host);
+    await once(server.server, 'listening');
+    return relay;
+  }
+
+  get port(): number {
+    return (this.server.server.address() as AddressInfo).port;
+  }
+
+  async stop(): Promise<void> {
+    await new Promise<void>((done) => this.server.close(done));
+  }
+}
+
+async function receive(stream: AsyncIterable<Buffer>, session: SMTPServerSession): Promise<Received> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) {
+    chunks.push(chunk);
+  }
+  const raw = Buffer.concat(chunks);
+  const from = session.envelope.mailFrom;
+  return {
+    from: from ? from.address : '',
+    to: session.envelope.rcptTo.map((recipient) => recipient.address),
+    encrypted: session.secure,
+    ehlo: session.hostNameAppearsAs,
+    // After STARTTLS it is false until somebody signs in.
+    user: (session.user as unknown as string) || undefined,
+    raw,
+    mail: await simpleParser(raw),
+  };
+}
+
+function reply(code: number, text: string): SMTPServerError {
+  return Object.assign(new Error(text), { responseCode: code });
+}

@@ -1,0 +1,21 @@
+//! Folders that are gone when the tests are.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const folders = new Set<string>();
+
+process.on('exit', () => folders.forEach(remove));
+
+/** A new, empty folder. */
+export function scratch(purpose: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `postern-${purpose}-`));
+  folders.add(folder);
+  return folder;
+}
+
+export function remove(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  folders.delete(folder);
+}

@@ -1,0 +1,232 @@
+//! People and programs: the first administrator, sign-in, passwords, sessions, tokens.
+
+mod password;
+mod sessions;
+mod throttle;
+mod tokens;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use domain::view::Role;
+use domain::{EmailAddress, Kind, Refusal, SecretString};
+use rand::RngCore;
+use rand::rngs::OsRng;
+use sha2::{Digest, Sha256};
+
+pub use password::Hasher;
+pub use throttle::{Throttle, Window};
+
+use crate::audit::Action;
+use crate::store::accounts::{self, Account};
+use crate::store::{StoreError, sessions as session_rows};
+use crate::{Actor, Origin, Postern};
+
+/// 256 random bits in base64url.
+fn random_secret() -> String {
+    let mut bytes = [0; 32];
+    OsRng.fill_bytes(&mut bytes);
+    BASE64URL.encode(bytes)
+}
+
+/// What is stored of a secret with 256 bits of its own: its SHA-256.
+pub(crate) fn digest(secret: &str) -> String {
+    BASE64URL.encode(Sha256::digest(secret.as_bytes()))
+}
+
+fn parse_email(email: &str) -> Result<String, Refusal> {
+    let parsed = email.trim().parse::<EmailAddress>();
+    parsed
+        .map(|address| address.as_str().to_lowercase())
+        .map_err(|fault| Refusal::of(Kind::Invalid, "email", fault))
+}
+
+impl Postern {
+    /// Makes the token of the one-time link for the first administrator; none when there is an
+    /// account already. A later call makes the earlier link invalid.
+    pub async fn setup_token(&self) -> Result<Option<String>, Refusal> {
+        if accounts::exist(&mut *self.store().read().await?).await? {
+            return Ok(None);
+        }
+        let token = random_secret();
+        *self.setup() = Some(digest(&token));
+        Ok(Some(token))
+    }
+
+    /// Whether the first administrator is still to be created, with this token.
+    pub async fn is_setup_token(&self, token: &str) -> Result<bool, Refusal> {
+        let known = self.setup().as_deref() == Some(digest(token).as_str());
+        Ok(known && !accounts::exist(&mut *self.store().read().await?).await?)
+    }
+
+    /// Creates the first administrator, with the token of the one-time link.
+    pub async fn create_first_account(
+        &self,
+        token: &str,
+        email: &str,
+        password: SecretString,
+        origin: &Origin,
+    ) -> Result<Account, Refusal> {
+        let result = self.try_first_account(token, email, password, origin).await;
+        if let Err(refusal) = &result {
+            let origin = origin.to_string();
+            self.record_refusal("setup link", &origin, Action::CreateAccount, refusal)
+                .await;
+        }
+        result
+    }
+
+    async fn try_first_account(
+        &self,
+        token: &str,
+        email: &str,
+        password: SecretString,
+        origin: &Origin,
+    ) -> Result<Account, Refusal> {
+        if !self.is_setup_token(token).await? {
+            return Err(Refusal::new(
+                Kind::Forbidden,
+                "This link has been used or is not the newest. Restart Postern for a new one, or sign in.",
+            ));
+        }
+        let account = self.new_account(email, Role::Admin)?;
+        let hash = self.hasher().hash(password).await?;
+        let mut work = self.store().begin().await?;
+        if accounts::exist(&mut work).await? {
+            return Err(Refusal::new(
+                Kind::Conflict,
+                "There is an administrator already. Sign in.",
+            ));
+        }
+        accounts::add(&mut work, &account, &hash, self.now()).await?;
+        let entry = self.entry(
+            &account.email,
+            &origin.to_string(),
+            Action::CreateAccount,
+            "done",
+            "first administrator",
+        );
+        crate::store::audit::add(&mut work, &entry).await?;
+        work.commit().await.map_err(StoreError::from)?;
+        *self.setup() = None;
+        Ok(account)
+    }
+
+    fn new_account(&self, email: &str, role: Role) -> Result<Account, Refusal> {
+        Ok(Account {
+            id: ulid::Ulid::new().to_string(),
+            email: parse_email(email)?,
+            role,
+        })
+    }
+
+    /// Creates an account.
+    pub async fn create_account(
+        &self,
+        actor: &Actor,
+        email: &str,
+        role: Role,
+        password: SecretString,
+    ) -> Result<Account, Refusal> {
+        self.administer(actor, Action::CreateAccount, async {
+            let account = self.new_account(email, role)?;
+            let hash = self.hasher().hash(password).await?;
+            let mut work = self.store().begin().await?;
+            accounts::add(&mut work, &account, &hash, self.now())
+                .await
+                .map_err(|error| {
+                    if error.is_taken() {
+                        Refusal::of(
+                            Kind::Conflict,
+                            "email",
+                            "This address has an account already.",
+                        )
+                    } else {
+                        error.into()
+                    }
+                })?;
+            self.record(&mut work, actor, Action::CreateAccount, &account.email)
+                .await?;
+            work.commit().await.map_err(StoreError::from)?;
+            Ok(account)
+        })
+        .await
+    }
+
+    /// Sets the password of any account and ends its sessions: for when nobody can sign in.
+    pub async fn reset_password(
+        &self,
+        actor: &Actor,
+        email: &str,
+        password: SecretString,
+    ) -> Result<(), Refusal> {
+        self.administer(actor, Action::ChangePassword, async {
+            let account = self.account(email).await?;
+            let hash = self.hasher().hash(password).await?;
+            let mut work = self.store().begin().await?;
+            accounts::set_password(&mut work, &account.id, &hash).await?;
+            session_rows::end_all(&mut work, &account.id, None).await?;
+            self.record(&mut work, actor, Action::ChangePassword, &account.email)
+                .await?;
+            work.commit().await.map_err(StoreError::from)?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn account(&self, email: &str) -> Result<Account, Refusal> {
+        let email = parse_email(email)?;
+        let found = accounts::by_email(&mut *self.store().read().await?, &email).await?;
+        found
+            .map(|(account, _)| account)
+            .ok_or_else(|| Refusal::of(Kind::NotFound, "email", "No account has this address."))
+    }
+
+    /// Changes the actor's own password and ends its other sessions.
+    pub async fn change_password(
+        &self,
+        actor: &Actor,
+        current: SecretString,
+        new: SecretString,
+    ) -> Result<(), Refusal> {
+        self.audited(actor, Action::ChangePassword, async {
+            let account = actor.account().ok_or_else(|| {
+                Refusal::new(Kind::Forbidden, "Only an account has a password to change.")
+            })?;
+            let keys = [account.email.clone()];
+            self.throttle().check(&keys, self.now())?;
+            let found =
+                accounts::by_email(&mut *self.store().read().await?, &account.email).await?;
+            let hash = found.map(|(_, hash)| hash);
+            if !self.hasher().verify(current, hash).await? {
+                self.throttle().failed(&keys, self.now());
+                return Err(Refusal::of(
+                    Kind::Invalid,
+                    "current",
+                    "This is not your current password.",
+                ));
+            }
+            self.throttle().succeeded(&account.email);
+            let hash = self
+                .hasher()
+                .hash(new)
+                .await
+                .map_err(|refusal| renamed(refusal, "new"))?;
+            let mut work = self.store().begin().await?;
+            accounts::set_password(&mut work, &account.id, &hash).await?;
+            session_rows::end_all(&mut work, &account.id, actor.session_id()).await?;
+            self.record(&mut work, actor, Action::ChangePassword, "own")
+                .await?;
+            work.commit().await.map_err(StoreError::from)?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// The same refusal under the name the form gives the field.
+fn renamed(mut refusal: Refusal, field: &str) -> Refusal {
+    if let Some(text) = refusal.fields.remove("password") {
+        refusal.add(field, text);
+    }
+    refusal
+}

@@ -1,0 +1,185 @@
+//! Signing in, and the sessions that follow: 2 h idle, 12 h in all.
+
+use domain::view::SessionView;
+use domain::{Instant, Kind, Refusal, SecretString};
+
+use super::{digest, throttle};
+use crate::audit::Action;
+use crate::store::accounts::{self, Account};
+use crate::store::{StoreError, audit, sessions};
+use crate::{Actor, Origin, Postern};
+
+const IDLE: i64 = 2 * 3_600_000;
+const ABSOLUTE: i64 = 12 * 3_600_000;
+/// The last use is written at most this often.
+const TOUCH: i64 = 60_000;
+
+impl Postern {
+    /// Checks an address and a password. Refusals and times do not tell whether the account
+    /// exists; from the fifth failure on they say how long to wait.
+    pub async fn login(
+        &self,
+        email: &str,
+        password: SecretString,
+        origin: &Origin,
+    ) -> Result<Account, Refusal> {
+        let email = email.trim().to_lowercase();
+        let result = self.try_login(&email, password, origin).await;
+        let (from, now) = (origin.to_string(), self.now());
+        match &result {
+            Ok(account) => {
+                let mut work = self.store().begin().await?;
+                let entry = self.entry(&account.email, &from, Action::Login, "done", "");
+                audit::add(&mut work, &entry).await?;
+                sessions::remove_expired(
+                    &mut work,
+                    Instant(now.0 - ABSOLUTE),
+                    Instant(now.0 - IDLE),
+                )
+                .await?;
+                work.commit().await.map_err(StoreError::from)?;
+            }
+            Err(refusal) => {
+                let claimed: String = email
+                    .chars()
+                    .filter(|c| !c.is_control())
+                    .take(254)
+                    .collect();
+                self.record_refusal(&claimed, &from, Action::Login, refusal)
+                    .await;
+            }
+        }
+        result
+    }
+
+    async fn try_login(
+        &self,
+        email: &str,
+        password: SecretString,
+        origin: &Origin,
+    ) -> Result<Account, Refusal> {
+        let mut keys = vec![email.to_owned()];
+        keys.extend(origin.address.map(throttle::network));
+        self.throttle().check(&keys, self.now())?;
+        let found = accounts::by_email(&mut *self.store().read().await?, email).await?;
+        let (account, hash) = found.unzip();
+        if self.hasher().verify(password, hash).await?
+            && let Some(account) = account
+        {
+            self.throttle().succeeded(email);
+            return Ok(account);
+        }
+        self.throttle().failed(&keys, self.now());
+        Err(Refusal::new(
+            Kind::Unauthenticated,
+            "Address or password is wrong. Check both, and the Caps Lock key.",
+        ))
+    }
+
+    /// Begins a session under a secret that the caller made, at least 128 random bits.
+    pub async fn begin_session(
+        &self,
+        secret: &str,
+        account: &str,
+        origin: &Origin,
+    ) -> Result<(), Refusal> {
+        let browser: String = origin
+            .browser
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(255)
+            .collect();
+        let mut work = self.store().begin().await?;
+        let id = digest(secret);
+        sessions::add(
+            &mut work,
+            &id,
+            account,
+            self.now(),
+            &origin.to_string(),
+            &browser,
+        )
+        .await?;
+        work.commit().await.map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    /// Who holds this session; none when it is over.
+    pub async fn session_actor(
+        &self,
+        secret: &str,
+        origin: Origin,
+    ) -> Result<Option<Actor>, Refusal> {
+        let id = digest(secret);
+        let found = sessions::by_id(&mut *self.store().read().await?, &id).await?;
+        let now = self.now();
+        let alive = |session: &sessions::Session| {
+            now.0 - session.begun_at.0 < ABSOLUTE && now.0 - session.last_used_at.0 < IDLE
+        };
+        let Some(session) = found.filter(alive) else {
+            return Ok(None);
+        };
+        if now.0 - session.last_used_at.0 >= TOUCH {
+            let mut work = self.store().begin().await?;
+            sessions::touch(&mut work, &id, now).await?;
+            work.commit().await.map_err(StoreError::from)?;
+        }
+        Ok(Some(Actor::session(session, origin)))
+    }
+
+    /// Ends the session that asks.
+    pub async fn logout(&self, actor: &Actor) -> Result<(), Refusal> {
+        let (Some(account), Some(id)) = (actor.account(), actor.session_id()) else {
+            return Ok(());
+        };
+        let mut work = self.store().begin().await?;
+        sessions::end(&mut work, id, &account.id).await?;
+        self.record(&mut work, actor, Action::Logout, "").await?;
+        work.commit().await.map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    /// Ends a session by its secret, whoever holds it.
+    pub async fn forget_session(&self, secret: &str) -> Result<(), Refusal> {
+        let mut work = self.store().begin().await?;
+        sessions::forget(&mut work, &digest(secret)).await?;
+        work.commit().await.map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    /// The sessions of the account that asks, last used first.
+    pub async fn sessions(&self, actor: &Actor) -> Result<Vec<SessionView>, Refusal> {
+        let Some(account) = actor.account() else {
+            return Ok(Vec::new());
+        };
+        let found = sessions::of_account(&mut *self.store().read().await?, &account.id).await?;
+        Ok(found
+            .into_iter()
+            .map(|session| SessionView {
+                current: actor.session_id() == Some(session.id.as_str()),
+                id: session.id,
+                begun: session.begun_at,
+                last_used: session.last_used_at,
+                from: session.origin,
+                browser: session.browser,
+            })
+            .collect())
+    }
+
+    /// Ends one of the sessions of the account that asks, by its name in [`Postern::sessions`].
+    pub async fn end_session(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
+        self.audited(actor, Action::EndSession, async {
+            let gone = || Refusal::new(Kind::NotFound, "This session has ended already.");
+            let account = actor.account().ok_or_else(gone)?;
+            let mut work = self.store().begin().await?;
+            if !sessions::end(&mut work, id, &account.id).await? {
+                return Err(gone());
+            }
+            self.record(&mut work, actor, Action::EndSession, "")
+                .await?;
+            work.commit().await.map_err(StoreError::from)?;
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,7 @@
+//! Finding out whether a configuration works: the test mail.
+
+mod message;
+mod test;
+
+/// The field a refused recipient, or a failed test mail, stands under, as in system V.
+pub const RECIPIENT: &str = "email_send";

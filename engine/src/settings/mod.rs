@@ -1,0 +1,123 @@
+//! The settings of the relay: read, saved, and every save kept as a revision.
+
+mod password;
+mod save;
+
+use domain::view::{EarlierPassword, PasswordState, SettingsView, Verification};
+use domain::{Form, Label, Refusal, SmtpSettings};
+
+use crate::audit::Action;
+use crate::store::information::{self, GLOBAL, Information};
+use crate::store::revisions::{self, EARLIER_PASSWORDS, Revision};
+use crate::store::{Connection, StoreError};
+use crate::{Actor, Postern};
+
+pub(crate) use password::Chosen;
+
+/// What is saved, as one unit of work read it.
+#[derive(Debug, Default)]
+pub(crate) struct Saved {
+    information: Option<Information>,
+    newest: Option<Revision>,
+}
+
+impl Saved {
+    pub(crate) async fn read(connection: &mut Connection) -> Result<Self, StoreError> {
+        Ok(Self {
+            information: information::read(connection, GLOBAL).await?,
+            newest: revisions::newest(connection, GLOBAL).await?,
+        })
+    }
+
+    pub(crate) fn form(&self) -> Form {
+        self.information
+            .as_ref()
+            .map(|saved| saved.form.clone())
+            .unwrap_or_default()
+    }
+
+    /// The saved settings; none before the first save.
+    pub(crate) fn settings(&self) -> Option<SmtpSettings> {
+        self.information.as_ref()?.form.parse().ok()
+    }
+
+    /// The saved password, sealed.
+    pub(crate) fn password(&self) -> Option<&str> {
+        self.information.as_ref()?.password.as_deref()
+    }
+
+    /// 0 before the first save.
+    pub(crate) fn revision(&self) -> i64 {
+        self.newest.as_ref().map_or(0, |newest| newest.number)
+    }
+
+    /// The revision whose password is in use.
+    fn password_from(&self) -> Option<i64> {
+        self.newest.as_ref()?.password_from
+    }
+}
+
+impl Postern {
+    /// The saved configuration, for administrators.
+    pub async fn settings(&self, actor: &Actor) -> Result<SettingsView, Refusal> {
+        self.administer(actor, Action::ReadSettings, async {
+            let mut connection = self.store().read().await?;
+            let saved = Saved::read(&mut connection).await?;
+            self.view(&mut connection, saved).await
+        })
+        .await
+    }
+
+    async fn view(
+        &self,
+        connection: &mut Connection,
+        saved: Saved,
+    ) -> Result<SettingsView, Refusal> {
+        let password = match saved.password() {
+            None => PasswordState::None,
+            Some(sealed) => {
+                match self
+                    .vault()
+                    .open_value(GLOBAL, Label::Password.as_str(), sealed)
+                {
+                    Ok(_) => PasswordState::Saved,
+                    Err(_) => PasswordState::ReEnter,
+                }
+            }
+        };
+        let verified = match revisions::newest_proof(connection, GLOBAL).await? {
+            None => Verification::Never,
+            Some((number, stamp)) if number == saved.revision() => Verification::Verified(stamp),
+            Some((_, stamp)) => Verification::Changed(stamp),
+        };
+        let in_use = saved.password_from();
+        let earlier = revisions::with_password(connection, GLOBAL)
+            .await?
+            .into_iter()
+            .filter(|revision| Some(revision.number) != in_use)
+            .take(usize::try_from(EARLIER_PASSWORDS).unwrap_or(0))
+            .map(|revision| EarlierPassword {
+                revision: revision.number,
+                relay: described(&revision.form),
+                saved: revision.saved,
+            })
+            .collect();
+        Ok(SettingsView {
+            form: saved.form(),
+            password,
+            revision: saved.revision(),
+            saved: saved.newest.map(|newest| newest.saved),
+            verified,
+            earlier,
+        })
+    }
+}
+
+/// A relay in few words: `alerts at smtp.example.org:587`.
+pub(crate) fn described(form: &Form) -> String {
+    let relay = format!("{}:{}", form.get(Label::Host), form.get(Label::Port));
+    match form.get(Label::Username) {
+        "" => relay,
+        user => format!("{user} at {relay}"),
+    }
+}

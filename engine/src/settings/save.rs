@@ -1,0 +1,158 @@
+//! A save: checked, compared with what it began from, written whole with its revision and its
+//! audit row, or not at all.
+
+use domain::form::Edit;
+use domain::view::{PasswordChange, SettingsView, Stamp};
+use domain::{Form, Kind, Label, Refusal, SecretString};
+
+use super::password::revision_label;
+use super::{Chosen, Saved};
+use crate::audit::Action;
+use crate::store::information::{self, GLOBAL};
+use crate::store::revisions::{self, Revision};
+use crate::store::{Connection, StoreError};
+use crate::{Actor, Postern};
+
+impl Postern {
+    /// Saves the configuration. `from_revision` is the one the changes began from; if another was
+    /// saved since, nothing is stored and the refusal ([`Kind::Conflict`]) says what differs, by
+    /// field. Without it the last one wins. A save that changes nothing makes no revision.
+    pub async fn save_settings(
+        &self,
+        actor: &Actor,
+        edit: impl Into<Edit>,
+        password: PasswordChange,
+        from_revision: Option<i64>,
+    ) -> Result<SettingsView, Refusal> {
+        let edit = edit.into();
+        self.administer(actor, Action::SaveSettings, async {
+            let unsealed = self.unsealed(&password).await;
+            let mut work = self.store().begin().await?;
+            let saved = Saved::read(&mut work).await?;
+            let mut form = saved.form();
+            form.apply(&edit);
+            if from_revision.is_some_and(|from| from != saved.revision()) {
+                return Err(conflict(&saved, &form));
+            }
+            let parsed = form.parse();
+            let (settings, unsealed) = match (parsed, unsealed) {
+                (Ok(settings), Ok(unsealed)) => (settings, unsealed),
+                (Err(mut faults), Err(sealed)) if sealed.kind == Kind::Invalid => {
+                    faults.fields.extend(sealed.fields);
+                    return Err(faults);
+                }
+                (Err(refusal), _) | (_, Err(refusal)) => return Err(refusal),
+            };
+            let chosen =
+                self.choose_password(&mut work, &saved, &settings, &password, unsealed).await?;
+            let form = Form::from(&settings);
+            let changed = changes(&saved, &form, &chosen);
+            if !changed.is_empty() {
+                self.write(&mut work, actor, saved, form, chosen).await.map_err(|error| {
+                    if error.is_taken() {
+                        Refusal::new(Kind::Conflict, "Somebody saved at the same moment. Look at what is saved now and try again.")
+                    } else {
+                        error.into()
+                    }
+                })?;
+                self.record(&mut work, actor, Action::SaveSettings, changed.join(", ")).await?;
+            }
+            let now_saved = Saved::read(&mut work).await?;
+            let view = self.view(&mut work, now_saved).await?;
+            work.commit().await.map_err(StoreError::from)?;
+            Ok(view)
+        })
+        .await
+    }
+
+    async fn write(
+        &self,
+        work: &mut Connection,
+        actor: &Actor,
+        saved: Saved,
+        form: Form,
+        chosen: Chosen,
+    ) -> Result<(), StoreError> {
+        let number = saved.revision() + 1;
+        let sealed = |password: &SecretString, label: &str| {
+            self.vault()
+                .seal(GLOBAL, label, password.expose().as_bytes())
+        };
+        let current = |password: &SecretString| sealed(password, Label::Password.as_str());
+        let (in_use, brought, password_from) = match &chosen {
+            Chosen::Kept => (
+                saved.password().map(ToOwned::to_owned),
+                None,
+                saved.password_from(),
+            ),
+            Chosen::None => (None, None, None),
+            Chosen::New(password) => (
+                Some(current(password)),
+                Some(sealed(password, &revision_label(number))),
+                Some(number),
+            ),
+            Chosen::Earlier(from, password) => (Some(current(password)), None, Some(*from)),
+        };
+        information::write(work, GLOBAL, &form, in_use.as_deref()).await?;
+        let stamp = Stamp {
+            at: self.now(),
+            by: actor.name().to_owned(),
+        };
+        let revision = Revision {
+            number,
+            saved: stamp,
+            form,
+            password: brought,
+            password_from,
+        };
+        revisions::add(work, GLOBAL, &revision).await?;
+        revisions::forget_passwords(work, GLOBAL, password_from).await
+    }
+}
+
+/// The labels that a save changes; the password only as such.
+fn changes(saved: &Saved, form: &Form, chosen: &Chosen) -> Vec<&'static str> {
+    let mut labels: Vec<&str> = if saved.information.is_none() {
+        form.iter().map(|(label, _)| label.as_str()).collect()
+    } else {
+        form.differing(&saved.form())
+            .into_iter()
+            .map(Label::as_str)
+            .collect()
+    };
+    let password_changes = match chosen {
+        Chosen::Kept => false,
+        Chosen::None => saved.password().is_some(),
+        Chosen::New(_) => true,
+        Chosen::Earlier(from, _) => saved.password_from() != Some(*from),
+    };
+    if password_changes {
+        labels.push(Label::Password.as_str());
+    }
+    labels
+}
+
+/// What differs between what is saved now and what was to be saved, by field.
+fn conflict(saved: &Saved, mine: &Form) -> Refusal {
+    let by = saved.newest.as_ref().map(|newest| &newest.saved);
+    let mut refusal = Refusal::new(
+        Kind::Conflict,
+        match by {
+            Some(stamp) => format!(
+                "{} saved other settings at {} while you were editing. Nothing of yours was stored or lost.",
+                stamp.by, stamp.at
+            ),
+            None => "These settings are not there any more. Load the page again.".to_owned(),
+        },
+    );
+    let theirs = saved.form();
+    for label in mine.differing(&theirs) {
+        let text = format!(
+            "Saved now: “{}”. Yours: “{}”.",
+            theirs.get(label),
+            mine.get(label)
+        );
+        refusal.add(label.as_str(), text);
+    }
+    refusal
+}

@@ -1,0 +1,200 @@
+//! Signing in (RFC 4954): PLAIN, LOGIN, CRAM-MD5. Nothing here reaches a log.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::{AuthenticationType, Failure, Fault, Reply, SecretString, Stage};
+use hmac::{Hmac, Mac};
+use md5::Md5;
+use zeroize::Zeroizing;
+
+use super::session::Session;
+
+/// The most octets of a command line with its end where nothing else is agreed (RFC 5321 section
+/// 4.5.3.1.4). RFC 4954 allows more for AUTH, but not every relay has read it.
+const MOST_COMMAND: usize = 512;
+
+type Secret = Zeroizing<String>;
+
+impl Session {
+    /// Signs in.
+    ///
+    /// All three mechanisms need encryption or the administrator's permission: who listens to
+    /// CRAM-MD5 does not learn the password, but can try as many as they like against what they
+    /// heard.
+    pub(super) async fn sign_in(
+        &mut self,
+        authentication: AuthenticationType,
+        username: &str,
+        password: Option<&SecretString>,
+        plaintext_auth: bool,
+    ) -> Result<(), Failure> {
+        let failed = |fault, detail: &str| Err(Failure::new(Stage::Auth, fault, detail));
+        let mechanism = match authentication {
+            AuthenticationType::None => return Ok(()),
+            AuthenticationType::Plain => "PLAIN",
+            AuthenticationType::Login => "LOGIN",
+            AuthenticationType::CramMd5 => "CRAM-MD5",
+        };
+        let Some(password) = password.filter(|given| !given.is_empty() && !username.is_empty())
+        else {
+            return failed(
+                Fault::NoCredentials,
+                "signing in needs a user name and a password",
+            );
+        };
+        if self.encryption().is_none() && !plaintext_auth {
+            return failed(
+                Fault::EncryptionRequired,
+                "the connection is not encrypted; the password was not sent",
+            );
+        }
+        if !self.capabilities.auth.contains(&mechanism) {
+            let offered = &self.capabilities.auth;
+            let detail = match offered.as_slice() {
+                [] => "the relay offers no authentication".to_owned(),
+                some => format!("the relay offers {}, not {mechanism}", some.join(", ")),
+            };
+            let offered = offered.iter().map(|name| (*name).to_owned()).collect();
+            return failed(Fault::MechanismNotOffered(offered), &detail);
+        }
+        let password = password.expose();
+        let outcome = match authentication {
+            AuthenticationType::Plain => self.plain(username, password).await,
+            AuthenticationType::Login => self.login(username, password).await,
+            AuthenticationType::CramMd5 => self.cram_md5(username, password).await,
+            AuthenticationType::None => Ok(()),
+        };
+        outcome.map_err(|failure| unspoken(failure, username, password))
+    }
+
+    /// RFC 4616.
+    async fn plain(&mut self, username: &str, password: &str) -> Result<(), Failure> {
+        let response = plain_response(username, password);
+        let at_once = Zeroizing::new(format!("AUTH PLAIN {}", *response));
+        if at_once.len() + 2 <= MOST_COMMAND {
+            return self.finish(&at_once).await;
+        }
+        self.challenge("AUTH PLAIN").await?;
+        self.finish(&response).await
+    }
+
+    /// The challenges are not read: every relay words them its own way, and each asks for the
+    /// name first.
+    async fn login(&mut self, username: &str, password: &str) -> Result<(), Failure> {
+        self.challenge("AUTH LOGIN").await?;
+        self.challenge(&encode(username)).await?;
+        self.finish(&encode(password)).await
+    }
+
+    /// RFC 2195.
+    async fn cram_md5(&mut self, username: &str, password: &str) -> Result<(), Failure> {
+        let challenge = self.challenge("AUTH CRAM-MD5").await?;
+        let challenge = STANDARD.decode(challenge.trim_ascii()).map_err(|_| {
+            Failure::new(
+                Stage::Auth,
+                Fault::Malformed,
+                "the relay sent a challenge that is not base64",
+            )
+        })?;
+        let response = cram_md5_response(username, password, &challenge)?;
+        self.finish(&response).await
+    }
+
+    /// Sends a line that the relay answers with a challenge.
+    async fn challenge(&mut self, line: &str) -> Result<Vec<u8>, Failure> {
+        let reply = self.command(Stage::Auth, line).await?;
+        match reply.code {
+            334 => Ok(reply.lines().next().unwrap_or_default().to_vec()),
+            400.. => Err(Failure::rejected(Stage::Auth, reply.shown())),
+            _ => Err(unexpected(&reply.shown(), "a challenge")),
+        }
+    }
+
+    /// Sends the last line.
+    async fn finish(&mut self, line: &str) -> Result<(), Failure> {
+        let reply = self.command(Stage::Auth, line).await?;
+        match reply.code {
+            200..300 => Ok(()),
+            400.. => Err(Failure::rejected(Stage::Auth, reply.shown())),
+            _ => Err(unexpected(&reply.shown(), "a verdict")),
+        }
+    }
+}
+
+fn unexpected(reply: &Reply, expected: &str) -> Failure {
+    Failure::new(
+        Stage::Auth,
+        Fault::Malformed,
+        format!("the relay answered {} instead of {expected}", reply.words()),
+    )
+}
+
+fn encode(text: &str) -> Secret {
+    Zeroizing::new(STANDARD.encode(text))
+}
+
+fn plain_response(username: &str, password: &str) -> Secret {
+    encode(&Zeroizing::new(format!("\0{username}\0{password}")))
+}
+
+fn cram_md5_response(username: &str, password: &str, challenge: &[u8]) -> Result<Secret, Failure> {
+    let mut mac = <Hmac<Md5> as Mac>::new_from_slice(password.as_bytes())
+        .map_err(|error| Failure::new(Stage::Auth, Fault::Malformed, error.to_string()))?;
+    mac.update(challenge);
+    let digest = mac.finalize().into_bytes();
+    Ok(encode(&Zeroizing::new(format!("{username} {digest:x}"))))
+}
+
+/// Relays repeat the line they did not understand, and a failure is shown and kept: without what
+/// was said in secret then.
+fn unspoken(mut failure: Failure, username: &str, password: &str) -> Failure {
+    let spoken = [plain_response(username, password), encode(password)];
+    let clean = |text: &str| {
+        spoken.iter().fold(text.to_owned(), |text, secret| {
+            text.replace(secret.as_str(), "…")
+        })
+    };
+    failure.detail = clean(&failure.detail);
+    if let Some(reply) = &mut failure.reply {
+        reply.text = clean(&reply.text);
+    }
+    failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_is_as_in_rfc_4616() {
+        assert_eq!(
+            *plain_response("tim", "tanstaaftanstaaf"),
+            "AHRpbQB0YW5zdGFhZnRhbnN0YWFm"
+        );
+        assert_eq!(*plain_response("ü", "密"), "AMO8AOWvhg==");
+    }
+
+    #[test]
+    fn cram_md5_is_as_in_rfc_2195() {
+        let challenge = STANDARD
+            .decode("PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+")
+            .unwrap();
+        assert_eq!(
+            *cram_md5_response("tim", "tanstaaftanstaaf", &challenge).unwrap(),
+            "dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw"
+        );
+    }
+
+    #[test]
+    fn a_relay_that_repeats_the_password_is_not_repeated() {
+        for (said, shown) in [
+            ("what is aHVudGVyMg==?", "what is …?"),
+            ("AHUAaHVudGVyMg== unknown", "… unknown"),
+            ("bad credentials", "bad credentials"),
+        ] {
+            let reply = Reply::new(500, [said.as_bytes()].into_iter());
+            let failure = unspoken(Failure::rejected(Stage::Auth, reply), "u", "hunter2");
+            assert_eq!(failure.reply.unwrap().text, shown);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Framing replies (RFC 5321 section 4.2): what belongs to one reply, within firm limits.
+
+use domain::Reply;
+use thiserror::Error;
+
+/// The most octets of a line, without its end. RFC 5321 section 4.5.3.1.5 asks for 512.
+const MOST_LINE: usize = 2048;
+
+/// The most lines of a reply.
+const MOST_LINES: usize = 100;
+
+/// How much is read at once.
+const BUFFER: usize = 4096;
+
+/// What came is not a reply.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub(super) enum Malformed {
+    #[error("a line that does not begin with a reply code")]
+    NoCode,
+    #[error("TLS where a reply was expected")]
+    Tls,
+    #[error("a reply whose lines have different codes")]
+    MixedCodes,
+    #[error("a line of more than {MOST_LINE} octets")]
+    LongLine,
+    #[error("a reply of more than {MOST_LINES} lines")]
+    ManyLines,
+}
+
+/// A reply exactly as it came, codes and line ends included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct RawReply {
+    pub code: u16,
+    pub bytes: Vec<u8>,
+}
+
+impl RawReply {
+    /// The lines without their codes and ends.
+    pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        self.bytes
+            .split_inclusive(|byte| *byte == b'\n')
+            .map(|line| without_end(line).get(4..).unwrap_or_default())
+    }
+
+    /// Fit to be shown.
+    pub fn shown(&self) -> Reply {
+        Reply::new(self.code, self.lines())
+    }
+}
+
+/// Cuts a stream of bytes into replies. It holds at most one reply and one buffer.
+///
+/// A line ends with LF; a CR before it belongs to the end. RFC 5321 section 2.3.8 knows CRLF only,
+/// but home-made relays end lines with LF alone, and what they say is plain enough.
+pub(super) struct Framer {
+    buffer: Box<[u8; BUFFER]>,
+    start: usize,
+    end: usize,
+    reply: RawReply,
+    /// Where in the reply the line under way begins.
+    line: usize,
+    lines: usize,
+}
+
+impl Framer {
+    pub fn new() -> Self {
+        Self {
+            buffer: Box::new([0; BUFFER]),
+            start: 0,
+            end: 0,
+            reply: RawReply::default(),
+            line: 0,
+            lines: 0,
+        }
+    }
+
+    /// Where to read to. To be called when [`Framer::next`] had nothing more.
+    pub fn space(&mut self) -> &mut [u8] {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+        &mut self.buffer[self.end..]
+    }
+
+    /// So many bytes were read to [`Framer::space`].
+    pub fn filled(&mut self, count: usize) {
+        self.end += count;
+    }
+
+    /// Whether nothing is here that has not been handed out.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end && self.reply.bytes.is_empty()
+    }
+
+    /// The next whole reply, if it is here.
+    pub fn next(&mut self) -> Result<Option<RawReply>, Malformed> {
+        while self.start < self.end {
+            let unread = &self.buffer[self.start..self.end];
+            let line_end = memchr::memchr(b'\n', unread);
+            let taken = line_end.map_or(unread.len(), |at| at + 1);
+            self.reply.bytes.extend_from_slice(&unread[..taken]);
+            self.start += taken;
+
+            let line = without_end(&self.reply.bytes[self.line..]);
+            if line.len() > MOST_LINE {
+                return Err(Malformed::LongLine);
+            }
+            if line_end.is_none() {
+                early(line)?;
+                break;
+            }
+            let (code, last) = head(line)?;
+            if self.lines > 0 && code != self.reply.code {
+                return Err(Malformed::MixedCodes);
+            }
+            self.reply.code = code;
+            self.line = self.reply.bytes.len();
+            self.lines += 1;
+            if last {
+                (self.line, self.lines) = (0, 0);
+                return Ok(Some(std::mem::take(&mut self.reply)));
+            }
+            if self.lines == MOST_LINES {
+                return Err(Malformed::ManyLines);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A line's code, and whether it is the last of its reply. The space may be missing where there is
+/// no text (RFC 5321 section 4.2).
+fn head(line: &[u8]) -> Result<(u16, bool), Malformed> {
+    early(line)?;
+    let (code, rest) = match line {
+        [a @ b'2'..=b'5', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] => {
+            let digit = |byte: &u8| u16::from(byte - b'0');
+            (digit(a) * 100 + digit(b) * 10 + digit(c), rest)
+        }
+        _ => return Err(Malformed::NoCode),
+    };
+    match rest.first() {
+        None | Some(b' ') => Ok((code, true)),
+        Some(b'-') => Ok((code, false)),
+        Some(_) => Err(Malformed::NoCode),
+    }
+}
+
+/// What can be told from the first bytes of a line, so that a stranger need not end it.
+fn early(line: &[u8]) -> Result<(), Malformed> {
+    match line {
+        // A TLS alert or handshake record (RFC 8446 section 5.1).
+        [0x15 | 0x16, 0x03, ..] => Err(Malformed::Tls),
+        [b'2'..=b'5' | 0x15 | 0x16, ..] | [] => Ok(()),
+        _ => Err(Malformed::NoCode),
+    }
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a framer makes of bytes that come in pieces of a size.
+    fn frame(bytes: &[u8], piece: usize) -> Result<Vec<RawReply>, Malformed> {
+        let mut framer = Framer::new();
+        let mut found = Vec::new();
+        for piece in bytes.chunks(piece) {
+            let space = framer.space();
+            space[..piece.len()].copy_from_slice(piece);
+            framer.filled(piece.len());
+            while let Some(reply) = framer.next()? {
+                found.push(reply);
+            }
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn replies_are_the_same_in_whatever_pieces_they_come() {
+        let bytes = b"220 ready\r\n250-one\r\n250-\r\n250 caf\xe9\n354\r\n550-a\n550 b\r\n";
+        for piece in [1, 2, 3, 7, BUFFER] {
+            let found: Vec<_> = frame(bytes, piece)
+                .unwrap()
+                .iter()
+                .map(|reply| (reply.code, reply.shown().text))
+                .collect();
+            assert_eq!(
+                found,
+                [
+                    (220, "ready".to_owned()),
+                    (250, "one\n\ncaf\u{fffd}".to_owned()),
+                    (354, String::new()),
+                    (550, "a\nb".to_owned()),
+                ],
+                "in pieces of {piece}"
+            );
+        }
+    }
+
+    #[test]
+    fn raw_bytes_are_kept() {
+        let bytes = b"250-caf\xe9\r\n250 \x07\n";
+        assert_eq!(frame(bytes, 5).unwrap()[0].bytes, bytes);
+    }
+
+    #[test]
+    fn what_is_no_reply_is_refused() {
+        for (bytes, expected) in [
+            (&b"250-ok\r\n550 no\r\n"[..], Malformed::MixedCodes),
+            (b"hello\r\n", Malformed::NoCode),
+            (b"hello", Malformed::NoCode),
+            (b"\r\n", Malformed::NoCode),
+            (b"25\r\n", Malformed::NoCode),
+            (b"250_ok\r\n", Malformed::NoCode),
+            (b"2500\r\n", Malformed::NoCode),
+            (b"150 preliminary\r\n", Malformed::NoCode),
+            (b"600 no class\r\n", Malformed::NoCode),
+            (b"+OK POP3 ready\r\n", Malformed::NoCode),
+            (b"250-ok\r\nno code\r\n", Malformed::NoCode),
+            (b"\x15\x03\x01\x00\x02\x02\x28", Malformed::Tls),
+            (&b"250-x\r\n".repeat(100), Malformed::ManyLines),
+            (
+                &[b"250 ", &[b'x'; MOST_LINE][..]].concat(),
+                Malformed::LongLine,
+            ),
+        ] {
+            for piece in [1, BUFFER] {
+                assert_eq!(
+                    frame(bytes, piece),
+                    Err(expected),
+                    "{}",
+                    bytes.escape_ascii()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_limits_themselves_are_within() {
+        let line = [b"250 ", &[b'x'; MOST_LINE - 4][..], b"\r\n"].concat();
+        assert_eq!(frame(&line, 100).unwrap().len(), 1);
+        let lines = [b"250-x\r\n".repeat(99), b"250 x\r\n".to_vec()].concat();
+        assert_eq!(frame(&lines, 100).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn unread_bytes_are_noticed() {
+        let mut framer = Framer::new();
+        for (bytes, empty) in [(&b"220 go\r\n250"[..], false), (b" ok\r\n", true)] {
+            framer.space()[..bytes.len()].copy_from_slice(bytes);
+            framer.filled(bytes.len());
+            assert!(framer.next().unwrap().is_some());
+            assert_eq!(framer.is_empty(), empty);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! From the name of a relay to its addresses: hosts file, then DNS.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hickory_resolver::config::{NameServerConfig, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::{Query, ResponseCode};
+use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::{Hosts, TokioResolver};
+use thiserror::Error;
+use tokio::time::timeout;
+
+/// How long to wait for IPv6 addresses once IPv4 ones are there (RFC 8305 section 3).
+const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
+
+/// And the other way round: longer, as networks that promise IPv6 and do not carry it are common.
+const RESOLUTION_DELAY_V4: Duration = Duration::from_secs(1);
+
+/// Who mends DNS and tries again should not be told what was true before.
+const NEGATIVE_MAX_TTL: Duration = Duration::from_secs(5);
+
+/// The hosts file and the name servers. Cheap to clone.
+#[derive(Clone)]
+pub struct Resolver {
+    dns: TokioResolver,
+    hosts: Arc<Hosts>,
+}
+
+/// Why a name has no addresses.
+#[derive(Debug, Error)]
+pub(super) enum ResolveError {
+    #[error("DNS has no address for this name")]
+    NoSuchName,
+    #[error("{0}")]
+    Failed(NetError),
+}
+
+impl Resolver {
+    /// As this machine is configured: `/etc/resolv.conf` and `/etc/hosts`, read once.
+    ///
+    /// # Errors
+    /// When the resolver cannot be built. A machine without name servers is no error: it may know
+    /// its relay by hosts file or address.
+    pub fn system() -> Result<Self, NetError> {
+        let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
+            tracing::warn!(%error, "no resolver configuration; asking the name server on this machine");
+            // What resolv.conf(5) has where nothing is configured.
+            let local = NameServerConfig::udp_and_tcp(Ipv4Addr::LOCALHOST.into());
+            TokioResolver::builder_with_config(
+                ResolverConfig::from_parts(None, Vec::new(), vec![local]),
+                TokioRuntimeProvider::default(),
+            )
+        });
+        builder.options_mut().negative_max_ttl = Some(NEGATIVE_MAX_TTL);
+        let hosts = Hosts::from_system().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the hosts file cannot be read");
+            Hosts::default()
+        });
+        Ok(Self::new(builder.build()?, hosts))
+    }
+
+    /// These hosts, and this resolver for every other name.
+    pub fn new(dns: TokioResolver, hosts: Hosts) -> Self {
+        Self {
+            dns,
+            hosts: Arc::new(hosts),
+        }
+    }
+
+    /// All addresses of a name in ASCII. The hosts file is final for the names it has, so that
+    /// they need no DNS at all.
+    pub(super) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
+        let parsed = Name::from_str_relaxed(name).map_err(|_| ResolveError::NoSuchName)?;
+        let listed: Vec<IpAddr> = [RecordType::AAAA, RecordType::A]
+            .into_iter()
+            .filter_map(|kind| {
+                self.hosts
+                    .lookup_static_host(&Query::query(parsed.clone(), kind))
+            })
+            .flat_map(|found| {
+                found
+                    .answers()
+                    .iter()
+                    .filter_map(|r| r.data.ip_addr())
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        if !listed.is_empty() {
+            return Ok(listed);
+        }
+        self.ask(parsed).await
+    }
+
+    async fn ask(&self, name: Name) -> Result<Vec<IpAddr>, ResolveError> {
+        let v6 = self.query(name.clone(), RecordType::AAAA);
+        let v4 = self.query(name, RecordType::A);
+        tokio::pin!(v6, v4);
+        let (v6, v4) = tokio::select! {
+            v6 = &mut v6 => {
+                let v4 = second(v4, v6.is_ok().then_some(RESOLUTION_DELAY_V4)).await;
+                (v6, v4)
+            }
+            v4 = &mut v4 => (second(v6, v4.is_ok().then_some(RESOLUTION_DELAY)).await, v4),
+        };
+        match (v6, v4) {
+            (Ok(mut v6), Ok(v4)) => {
+                v6.extend(v4);
+                Ok(v6)
+            }
+            (Ok(found), Err(_)) | (Err(_), Ok(found)) => Ok(found),
+            (Err(ResolveError::NoSuchName), Err(other)) | (Err(other), Err(_)) => Err(other),
+        }
+    }
+
+    async fn query(&self, name: Name, kind: RecordType) -> Result<Vec<IpAddr>, ResolveError> {
+        match self.dns.lookup(name, kind).await {
+            Ok(found) => {
+                let found: Vec<IpAddr> = found
+                    .answers()
+                    .iter()
+                    .filter_map(|r| r.data.ip_addr())
+                    .collect();
+                if found.is_empty() {
+                    return Err(ResolveError::NoSuchName);
+                }
+                Ok(found)
+            }
+            Err(NetError::Dns(DnsError::NoRecordsFound(none)))
+                if matches!(
+                    none.response_code,
+                    ResponseCode::NXDomain | ResponseCode::NoError
+                ) =>
+            {
+                Err(ResolveError::NoSuchName)
+            }
+            Err(error) => Err(ResolveError::Failed(error)),
+        }
+    }
+}
+
+/// The other family's answer; where the first answer is enough to go on, only for so long.
+async fn second(
+    answer: impl Future<Output = Result<Vec<IpAddr>, ResolveError>>,
+    patience: Option<Duration>,
+) -> Result<Vec<IpAddr>, ResolveError> {
+    match patience {
+        Some(patience) => timeout(patience, answer)
+            .await
+            .unwrap_or_else(|_| Ok(Vec::new())),
+        None => answer.await,
+    }
+}

@@ -1,0 +1,273 @@
+//! The commands of a mail, worded before the first is sent.
+
+use domain::{EmailAddress, Failure, Fault, Stage};
+
+use super::capabilities::Capabilities;
+use super::message::Message;
+use super::names;
+use super::transaction::Envelope;
+use super::wire::push_line;
+
+/// The most octets of commands in one write, so that neither side waits for the other to read
+/// (RFC 2920 section 3.1).
+const GROUP: usize = 8 * 1024;
+
+/// MAIL, RCPT for each recipient, DATA.
+pub(super) struct Script {
+    lines: Vec<u8>,
+    /// Of each command its stage and where its line ends.
+    commands: Vec<(Stage, usize)>,
+}
+
+impl Script {
+    /// # Errors
+    /// What the relay did not say it takes.
+    pub fn write(
+        envelope: &Envelope,
+        message: Message<'_>,
+        relay: &Capabilities,
+    ) -> Result<Self, Failure> {
+        let refused = |fault, detail: String| Err(Failure::new(Stage::Mail, fault, detail));
+        if envelope.to.is_empty() {
+            let detail = "the mail has no recipient";
+            return Err(Failure::new(Stage::Rcpt, Fault::Rejected, detail));
+        }
+        if let Some(Some(limit)) = relay.size
+            && message.size() as u64 > limit
+        {
+            let detail = format!(
+                "the mail has {} bytes, the relay takes {limit}",
+                message.size()
+            );
+            return refused(Fault::TooBig(limit), detail);
+        }
+        let smtputf8 = message.eight_bit_header
+            || envelope.from.needs_smtputf8()
+            || envelope.to.iter().any(EmailAddress::needs_smtputf8);
+        if smtputf8 && !relay.smtputf8 {
+            return refused(
+                Fault::SmtpUtf8NotOffered,
+                "an address or the mail's header needs SMTPUTF8, which the relay does not offer"
+                    .to_owned(),
+            );
+        }
+        if message.eight_bit && !relay.eight_bit_mime {
+            return refused(
+                Fault::EightBitNotOffered,
+                "the mail needs 8BITMIME, which the relay does not offer".to_owned(),
+            );
+        }
+
+        let mut script = Self {
+            lines: Vec::with_capacity(64 * (envelope.to.len() + 3)),
+            commands: Vec::with_capacity(envelope.to.len() + 2),
+        };
+        let mut mail = format!(
+            "MAIL FROM:<{}>",
+            path(&envelope.from, smtputf8, Stage::Mail)?
+        );
+        if relay.size.is_some() {
+            mail.push_str(&format!(" SIZE={}", message.size()));
+        }
+        if message.eight_bit {
+            mail.push_str(" BODY=8BITMIME");
+        }
+        if smtputf8 {
+            mail.push_str(" SMTPUTF8");
+        }
+        script.push(Stage::Mail, &mail)?;
+        for recipient in &envelope.to {
+            let path = path(recipient, smtputf8, Stage::Rcpt)?;
+            script.push(Stage::Rcpt, &format!("RCPT TO:<{path}>"))?;
+        }
+        script.push(Stage::Data, "DATA")?;
+        Ok(script)
+    }
+
+    /// The lines of each write, with the stages of its commands. DATA is the last of its group, as
+    /// RFC 2920 section 3.1 asks.
+    pub fn groups(&self, pipelining: bool) -> impl Iterator<Item = (&[u8], &[(Stage, usize)])> {
+        let most = if pipelining { GROUP } else { 0 };
+        let (mut first, mut start) = (0, 0);
+        std::iter::from_fn(move || {
+            let rest = self.commands.get(first..).filter(|rest| !rest.is_empty())?;
+            let fitting = rest.partition_point(|(_, end)| end - start <= most).max(1);
+            let group = &rest[..fitting];
+            let end = group.last().map_or(start, |(_, end)| *end);
+            let lines = &self.lines[start..end];
+            (first, start) = (first + fitting, end);
+            Some((lines, group))
+        })
+    }
+
+    fn push(&mut self, stage: Stage, command: &str) -> Result<(), Failure> {
+        push_line(&mut self.lines, command)
+            .map_err(|error| Failure::new(stage, Fault::LineBreak, error.to_string()))?;
+        self.commands.push((stage, self.lines.len()));
+        Ok(())
+    }
+}
+
+fn path(address: &EmailAddress, smtputf8: bool, stage: Stage) -> Result<String, Failure> {
+    names::path(address, smtputf8).ok_or_else(|| {
+        Failure::new(
+            stage,
+            Fault::SmtpUtf8NotOffered,
+            format!("the domain of {} has no form in ASCII", address.redacted()),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(
+        from: &str,
+        to: &[&str],
+        message: &str,
+        relay: &Capabilities,
+    ) -> Result<Script, Failure> {
+        let envelope = Envelope {
+            from: from.parse().unwrap(),
+            to: to.iter().map(|to| to.parse().unwrap()).collect(),
+        };
+        Script::write(
+            &envelope,
+            Message::check(message.as_bytes()).unwrap(),
+            relay,
+        )
+    }
+
+    #[test]
+    fn what_is_needed_and_offered_is_declared() {
+        let all = Capabilities {
+            eight_bit_mime: true,
+            smtputf8: true,
+            size: Some(Some(100)),
+            ..Capabilities::default()
+        };
+        for (from, to, message, relay, mail) in [
+            (
+                "a@b.example",
+                "c@d.example",
+                "x\r\n",
+                &Capabilities::default(),
+                "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>",
+            ),
+            (
+                "a@b.example",
+                "c@d.example",
+                "x",
+                &all,
+                "MAIL FROM:<a@b.example> SIZE=3\r\nRCPT TO:<c@d.example>",
+            ),
+            (
+                "a@bü.example",
+                "c@dü.example",
+                "x\r\n",
+                &all,
+                "MAIL FROM:<a@xn--b-eha.example> SIZE=3\r\nRCPT TO:<c@xn--d-eha.example>",
+            ),
+            (
+                "a@b.example",
+                "c@d.example",
+                "\r\nü\r\n",
+                &all,
+                "MAIL FROM:<a@b.example> SIZE=6 BODY=8BITMIME\r\nRCPT TO:<c@d.example>",
+            ),
+            (
+                "ü@bü.example",
+                "c@d.example",
+                "x\r\n",
+                &all,
+                "MAIL FROM:<ü@bü.example> SIZE=3 SMTPUTF8\r\nRCPT TO:<c@d.example>",
+            ),
+            (
+                "a@b.example",
+                "ü@d.example",
+                "ü\r\n",
+                &all,
+                "MAIL FROM:<a@b.example> SIZE=4 BODY=8BITMIME SMTPUTF8\r\nRCPT TO:<ü@d.example>",
+            ),
+        ] {
+            let script = write(from, &[to], message, relay).unwrap();
+            assert_eq!(
+                String::from_utf8(script.lines).unwrap(),
+                format!("{mail}\r\nDATA\r\n")
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_needed_and_not_offered_is_refused() {
+        let small = Capabilities {
+            size: Some(Some(2)),
+            ..Capabilities::default()
+        };
+        let none = Capabilities::default();
+        for (from, to, message, relay, fault) in [
+            ("a@b.example", "c@d.example", "x", &small, Fault::TooBig(2)),
+            (
+                "ü@b.example",
+                "c@d.example",
+                "x",
+                &none,
+                Fault::SmtpUtf8NotOffered,
+            ),
+            (
+                "a@b.example",
+                "ü@d.example",
+                "x",
+                &none,
+                Fault::SmtpUtf8NotOffered,
+            ),
+            (
+                "a@b.example",
+                "c@d.example",
+                "ü",
+                &none,
+                Fault::SmtpUtf8NotOffered,
+            ),
+            (
+                "a@b.example",
+                "c@d.example",
+                "\r\nü",
+                &none,
+                Fault::EightBitNotOffered,
+            ),
+        ] {
+            let failure = write(from, &[to], message, relay).err().unwrap();
+            assert_eq!((failure.stage, failure.fault), (Stage::Mail, fault));
+        }
+    }
+
+    #[test]
+    fn commands_go_out_in_one_write_or_one_by_one() {
+        let names: Vec<String> = (0..500)
+            .map(|n| format!("recipient{n}@example.org"))
+            .collect();
+        let to: Vec<&str> = names.iter().map(String::as_str).collect();
+        let sizes = |to: &[&str], pipelining| -> Vec<usize> {
+            let script = write("a@b.example", to, "x", &Capabilities::default()).unwrap();
+            let groups: Vec<_> = script.groups(pipelining).collect();
+            assert_eq!(groups.concat_lines(), script.lines);
+            assert!(groups.iter().all(|(lines, _)| lines.len() <= GROUP));
+            groups.iter().map(|(_, commands)| commands.len()).collect()
+        };
+        assert_eq!(sizes(&to[..2], true), [4]);
+        assert_eq!(sizes(&to[..2], false), [1, 1, 1, 1]);
+        assert_eq!(sizes(&to, true).iter().sum::<usize>(), 502);
+        assert!(sizes(&to, true).len() > 1);
+    }
+
+    trait ConcatLines {
+        fn concat_lines(&self) -> Vec<u8>;
+    }
+
+    impl ConcatLines for Vec<(&[u8], &[(Stage, usize)])> {
+        fn concat_lines(&self) -> Vec<u8> {
+            self.iter().flat_map(|(lines, _)| lines.to_vec()).collect()
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Opening a session: greeting, EHLO, StartTLS, sign-in; and ending it.
+
+use std::time::Duration;
+
+use domain::host::literal;
+use domain::{
+    AuthenticationType, ConnectionType, Failure, Fault, SecretString, SmtpSettings, Stage,
+};
+use tokio::time::timeout;
+
+use super::capabilities::Capabilities;
+use super::reply::RawReply;
+use super::wire::{Deadline, Wire};
+use super::{Dialer, Observer, names};
+
+/// How long a relay may take to say goodbye. Nothing depends on it.
+const QUIT_WITHIN: Duration = Duration::from_secs(2);
+
+/// A relay, and how to sign in to it.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    pub settings: SmtpSettings,
+    /// None where there is none, or the settings do without.
+    pub password: Option<SecretString>,
+}
+
+/// An open connection to a relay, ready for mail.
+pub struct Session {
+    pub(super) wire: Wire,
+    pub(super) capabilities: Capabilities,
+    pub(super) command_timeout: Duration,
+    pub(super) condition: Condition,
+}
+
+/// What a session is still good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// The next mail.
+    Ready,
+    /// A goodbye: a mail was refused, every reply is read.
+    Refused,
+    /// Nothing: it is unknown what the relay will answer to.
+    Broken,
+}
+
+impl Session {
+    /// Connects, encrypts as the settings say and signs in. `observe` hears of every stage as it
+    /// begins.
+    ///
+    /// The times are those of the settings: `connect_timeout` for each address, `command_timeout`
+    /// for the look-up, the greeting, each handshake and each whole reply.
+    ///
+    /// # Errors
+    /// Where it ended and why. The connection is gone then, as it is when the future is dropped.
+    pub async fn open(
+        dialer: &Dialer,
+        relay: &Relay,
+        observe: &mut (dyn FnMut(Stage) + Send),
+    ) -> Result<Self, Failure> {
+        let settings = &relay.settings;
+        let tcp = dialer.connect(settings, observe).await?;
+        let mut wire = Wire::new(tcp)
+            .map_err(|error| Failure::new(Stage::Tcp, Fault::Reset, error.to_string()))?;
+        if settings.connection == ConnectionType::Ssl {
+            wire = secure(wire, dialer, settings, observe).await?;
+        }
+        let ehlo_name = ehlo_name(settings, &wire)?;
+        let mut session = Self {
+            wire,
+            capabilities: Capabilities::default(),
+            command_timeout: settings.command_timeout,
+            condition: Condition::Ready,
+        };
+        observe(Stage::Greeting);
+        session.greeting().await?;
+        observe(Stage::Ehlo);
+        session.introduce(&ehlo_name).await?;
+        if session.needs_start_tls(settings.connection)? {
+            observe(Stage::StartTls);
+            session.start_tls().await?;
+            session.wire = secure(session.wire, dialer, settings, observe)
+                .await
+                .map_err(after_start_tls)?;
+            // What was offered in the clear may have been anybody's offer (RFC 3207 section 4.2).
+            session.capabilities = Capabilities::default();
+            observe(Stage::Ehlo);
+            session.introduce(&ehlo_name).await?;
+        }
+        if settings.authentication != AuthenticationType::None {
+            observe(Stage::Auth);
+            session
+                .sign_in(
+                    settings.authentication,
+                    &settings.username,
+                    relay.password.as_ref(),
+                    settings.plaintext_auth,
+                )
+                .await?;
+        }
+        Ok(session)
+    }
+
+    /// As in `TLS 1.3`; none when nothing is encrypted.
+    pub fn encryption(&self) -> Option<&str> {
+        self.wire.encryption()
+    }
+
+    /// Says goodbye (RFC 5321 section 4.1.1.10) where that can still be understood. Takes two
+    /// seconds at the most.
+    pub async fn quit(mut self) {
+        if self.condition == Condition::Broken {
+            return;
+        }
+        let goodbye = async {
+            if self.command(Stage::Quit, "QUIT").await.is_ok() {
+                // The mail is long accepted; how the connection ends changes nothing.
+                let _ = self.wire.close().await;
+            }
+        };
+        let _ = timeout(QUIT_WITHIN, goodbye).await;
+    }
+
+    /// One command, one reply.
+    pub(super) async fn command(&mut self, stage: Stage, line: &str) -> Result<RawReply, Failure> {
+        self.wire.exchange(stage, line, self.command_timeout).await
+    }
+
+    async fn greeting(&mut self) -> Result<(), Failure> {
+        let deadline = Deadline::after(self.command_timeout);
+        let reply = self
+            .wire
+            .reply(deadline)
+            .await
+            .map_err(|interruption| self.wire.failure(Stage::Greeting, interruption))?;
+        expect(Stage::Greeting, &reply, 220)
+    }
+
+    /// EHLO, or HELO for a relay that has not heard of it (RFC 5321 section 3.2).
+    async fn introduce(&mut self, name: &str) -> Result<(), Failure> {
+        let reply = self.command(Stage::Ehlo, &format!("EHLO {name}")).await?;
+        if !matches!(reply.code, 500 | 502 | 504) {
+            expect(Stage::Ehlo, &reply, 250)?;
+            self.capabilities = Capabilities::read(&reply);
+            return Ok(());
+        }
+        match self.command(Stage::Ehlo, &format!("HELO {name}")).await {
+            Ok(helo) => expect(Stage::Ehlo, &helo, 250),
+            // It hung up over EHLO; what it said about that is the better reason.
+            Err(failure) if matches!(failure.fault, Fault::Closed | Fault::Reset) => {
+                Err(Failure::rejected(Stage::Ehlo, reply.shown()))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn needs_start_tls(&self, connection: ConnectionType) -> Result<bool, Failure> {
+        match (connection, self.capabilities.starttls) {
+            (ConnectionType::Ssl, _) | (ConnectionType::None, false) => Ok(false),
+            (_, true) => Ok(true),
+            (ConnectionType::Tls, false) => Err(Failure::new(
+                Stage::StartTls,
+                Fault::StartTlsNotOffered,
+                "the relay does not offer StartTLS",
+            )),
+        }
+    }
+
+    /// Up to the relay's 220 (RFC 3207 section 4), and not a byte further.
+    async fn start_tls(&mut self) -> Result<(), Failure> {
+        let reply = self.command(Stage::StartTls, "STARTTLS").await?;
+        expect(Stage::StartTls, &reply, 220)?;
+        match self.wire.has_unread().await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(injected(Stage::StartTls)),
+            // Hung up, which the handshake would have found a moment later.
+            Err(interruption) => Err(self.wire.failure(Stage::Tls, interruption)),
+        }
+    }
+}
+
+async fn secure(
+    wire: Wire,
+    dialer: &Dialer,
+    settings: &SmtpSettings,
+    observe: Observer<'_>,
+) -> Result<Wire, Failure> {
+    observe(Stage::Tls);
+    let deadline = Deadline::after(settings.command_timeout);
+    wire.secure(
+        dialer.tls(),
+        &settings.host,
+        settings.certificate_check,
+        deadline,
+    )
+    .await
+}
+
+/// After StartTLS, text instead of a handshake came the same way as text before it.
+fn after_start_tls(failure: Failure) -> Failure {
+    match failure.fault {
+        Fault::NotTls => injected(Stage::Tls),
+        _ => failure,
+    }
+}
+
+fn injected(stage: Stage) -> Failure {
+    Failure::new(
+        stage,
+        Fault::ResponseInjection,
+        "unencrypted bytes came after the relay's answer to STARTTLS",
+    )
+}
+
+/// Takes one code, and makes a failure of every other.
+fn expect(stage: Stage, reply: &RawReply, code: u16) -> Result<(), Failure> {
+    match reply.code {
+        found if found == code => Ok(()),
+        400.. => Err(Failure::rejected(stage, reply.shown())),
+        _ => Err(Failure::new(
+            stage,
+            Fault::Malformed,
+            format!("the relay answered {}, not {code}", reply.shown().words()),
+        )),
+    }
+}
+
+/// What follows EHLO, in ASCII. Where the name is `localhost`, as with a From address of root's, or
+/// has no form in ASCII, it is this end's address (RFC 5321 section 4.1.4).
+fn ehlo_name(settings: &SmtpSettings, wire: &Wire) -> Result<String, Failure> {
+    let name = names::to_ascii(settings.ehlo()).filter(|name| name != "localhost");
+    match name {
+        Some(name) => Ok(name),
+        None => wire
+            .local_addr()
+            .map(|local| literal(local.ip().to_canonical()))
+            .map_err(|error| Failure::new(Stage::Ehlo, Fault::Reset, error.to_string())),
+    }
+}

@@ -1,0 +1,269 @@
+//! Commands out, replies in: each within its time, and no reply nobody asked for.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use domain::{CertificateCheck, Failure, Host, Stage};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use zeroize::Zeroizing;
+
+use super::interruption::Interruption;
+use super::reply::{Framer, RawReply};
+use super::stream::Stream;
+use super::tls::{self, Tls};
+
+/// When something must be over: a whole command and its whole reply, however they trickle.
+#[derive(Clone, Copy)]
+pub(super) struct Deadline {
+    at: Instant,
+    within: Duration,
+}
+
+impl Deadline {
+    pub fn after(within: Duration) -> Self {
+        Self {
+            at: Instant::now() + within,
+            within,
+        }
+    }
+}
+
+/// A connection to a relay.
+pub(super) struct Wire {
+    stream: Stream,
+    framer: Framer,
+    peer: SocketAddr,
+}
+
+impl Wire {
+    pub fn new(tcp: TcpStream) -> io::Result<Self> {
+        Ok(Self {
+            peer: tcp.peer_addr()?,
+            stream: Stream::Plain(tcp),
+            framer: Framer::new(),
+        })
+    }
+
+    /// This end's address.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.tcp().local_addr()
+    }
+
+    /// The TLS version, as in `TLS 1.3`; none while nothing is encrypted.
+    pub fn encryption(&self) -> Option<&'static str> {
+        match &self.stream {
+            Stream::Plain(_) => None,
+            Stream::Tls(tls) => Some(tls::version(tls)),
+        }
+    }
+
+    /// The TLS handshake. What was read in the clear and not handed out is thrown away; whoever
+    /// calls has made sure that there is nothing.
+    pub async fn secure(
+        self,
+        tls: &Tls,
+        host: &Host,
+        check: CertificateCheck,
+        deadline: Deadline,
+    ) -> Result<Self, Failure> {
+        let Stream::Plain(tcp) = self.stream else {
+            return Ok(self);
+        };
+        let handshake = tls.handshake(tcp, host, check);
+        let stream = match timeout_at(deadline.at, handshake).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(Interruption::from(error).at(Stage::Tls, self.peer)),
+            Err(_) => {
+                let late = Interruption::TimedOut(deadline.within);
+                return Err(late.at(Stage::Tls, self.peer));
+            }
+        };
+        Ok(Self {
+            stream: Stream::Tls(Box::new(stream)),
+            framer: Framer::new(),
+            peer: self.peer,
+        })
+    }
+
+    /// One command, one reply.
+    pub async fn exchange(
+        &mut self,
+        stage: Stage,
+        command: &str,
+        within: Duration,
+    ) -> Result<RawReply, Failure> {
+        let deadline = Deadline::after(within);
+        let mut line = Zeroizing::new(Vec::with_capacity(command.len() + 2));
+        let outcome = match push_line(&mut line, command) {
+            Ok(()) => self.converse(&line, deadline).await,
+            Err(error) => Err(error),
+        };
+        outcome.map_err(|error| error.at(stage, self.peer))
+    }
+
+    async fn converse(
+        &mut self,
+        line: &[u8],
+        deadline: Deadline,
+    ) -> Result<RawReply, Interruption> {
+        self.ask(line, deadline).await?;
+        self.reply(deadline).await
+    }
+
+    /// Writes commands, provided that nothing came since the last reply.
+    pub async fn ask(&mut self, lines: &[u8], deadline: Deadline) -> Result<(), Interruption> {
+        match self.unasked(deadline).await? {
+            None => self.write(lines, deadline, false).await,
+            Some(closing) if closing.code == 421 => Err(Interruption::Refused(closing)),
+            Some(reply) => Err(Interruption::Extra(reply)),
+        }
+    }
+
+    /// Writes a piece of mail. A relay may refuse the mail before it has all of it; nothing else
+    /// may come.
+    pub async fn pour(&mut self, piece: &[u8], deadline: Deadline) -> Result<(), Interruption> {
+        match self.unasked(deadline).await? {
+            None => self.write(piece, deadline, true).await,
+            Some(reply) => Err(interjection(reply)),
+        }
+    }
+
+    /// A reply that is here without having been asked for. Waits only for the rest of one.
+    pub async fn unasked(&mut self, deadline: Deadline) -> Result<Option<RawReply>, Interruption> {
+        if self.has_unread().await? {
+            return self.reply(deadline).await.map(Some);
+        }
+        Ok(None)
+    }
+
+    async fn write(
+        &mut self,
+        bytes: &[u8],
+        deadline: Deadline,
+        listen: bool,
+    ) -> Result<(), Interruption> {
+        let writing = write(&mut self.stream, &mut self.framer, bytes, listen);
+        match timeout_at(deadline.at, writing).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(interjection(self.reply(deadline).await?)),
+            // A relay that has had enough says so before it hangs up.
+            Ok(Err(error)) => match self.reply(deadline).await {
+                Ok(said) if said.code >= 400 => Err(Interruption::Refused(said)),
+                _ => Err(error.into()),
+            },
+            Err(_) => Err(Interruption::TimedOut(deadline.within)),
+        }
+    }
+
+    /// The next reply, whole.
+    pub async fn reply(&mut self, deadline: Deadline) -> Result<RawReply, Interruption> {
+        let reading = async {
+            loop {
+                if let Some(reply) = self.framer.next()? {
+                    return Ok(reply);
+                }
+                match self.stream.read(self.framer.space()).await? {
+                    0 => return Err(Interruption::Closed),
+                    count => self.framer.filled(count),
+                }
+            }
+        };
+        timeout_at(deadline.at, reading)
+            .await
+            .unwrap_or(Err(Interruption::TimedOut(deadline.within)))
+    }
+
+    /// Whether something is here that no command asked for. Does not wait.
+    pub async fn has_unread(&mut self) -> Result<bool, Interruption> {
+        if !self.framer.is_empty() {
+            return Ok(true);
+        }
+        poll_fn(|context| {
+            Poll::Ready(match read(&mut self.stream, &mut self.framer, context) {
+                Poll::Pending => Ok(false),
+                Poll::Ready(Ok(0)) => Err(Interruption::Closed),
+                Poll::Ready(Ok(_)) => Ok(true),
+                Poll::Ready(Err(error)) => Err(error.into()),
+            })
+        })
+        .await
+    }
+
+    /// What a person is told of an interruption.
+    pub fn failure(&self, stage: Stage, interruption: Interruption) -> Failure {
+        interruption.at(stage, self.peer)
+    }
+
+    /// Ends the connection in good order.
+    pub async fn close(mut self) -> io::Result<()> {
+        self.stream.shutdown().await
+    }
+}
+
+/// Adds a command and its line end. Nothing that could begin another command passes.
+pub(super) fn push_line(lines: &mut Vec<u8>, command: &str) -> Result<(), Interruption> {
+    if command
+        .bytes()
+        .any(|byte| matches!(byte, b'\r' | b'\n' | 0))
+    {
+        return Err(Interruption::LineBreak);
+    }
+    lines.extend_from_slice(command.as_bytes());
+    lines.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+fn interjection(reply: RawReply) -> Interruption {
+    match reply.code {
+        400.. => Interruption::Refused(reply),
+        _ => Interruption::Extra(reply),
+    }
+}
+
+/// Writes all bytes. Where it listens it ends early, with `false`, when the relay speaks.
+async fn write(
+    stream: &mut Stream,
+    framer: &mut Framer,
+    bytes: &[u8],
+    listen: bool,
+) -> io::Result<bool> {
+    let mut rest = bytes;
+    poll_fn(|context| {
+        loop {
+            let progress = if rest.is_empty() {
+                Pin::new(&mut *stream).poll_flush(context).map_ok(|()| 0)
+            } else {
+                Pin::new(&mut *stream).poll_write(context, rest)
+            };
+            match progress {
+                Poll::Ready(Ok(_)) if rest.is_empty() => return Poll::Ready(Ok(true)),
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => rest = &rest[count..],
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if listen => {
+                    return read(stream, framer, context).map_ok(|_| false);
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
+    .await
+}
+
+fn read(
+    stream: &mut Stream,
+    framer: &mut Framer,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut buffer = ReadBuf::new(framer.space());
+    let outcome = Pin::new(stream).poll_read(context, &mut buffer);
+    let count = buffer.filled().len();
+    framer.filled(count);
+    outcome.map_ok(|()| count)
+}

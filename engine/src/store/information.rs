@@ -1,0 +1,74 @@
+//! The table `information`: the current settings, a value for each label of a scope.
+
+use std::collections::BTreeMap;
+
+use domain::{Form, Label};
+
+use super::{Connection, StoreError};
+
+/// The scope of the settings everybody uses.
+pub const GLOBAL: &str = "global";
+
+/// What is stored for a scope: the form, and the sealed password if there is one.
+#[derive(Debug)]
+pub struct Information {
+    pub form: Form,
+    pub password: Option<String>,
+}
+
+/// Reads a scope in one query; none when nothing was ever saved.
+pub async fn read(
+    connection: &mut Connection,
+    scope: &str,
+) -> Result<Option<Information>, StoreError> {
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT label, value FROM information WHERE scope = $1")
+            .bind(scope)
+            .fetch_all(connection)
+            .await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut password = None;
+    let mut values = BTreeMap::new();
+    for (label, value) in rows {
+        if label == Label::Password.as_str() {
+            password = Some(value);
+        } else if let Some(label) = Label::shown(&label) {
+            values.insert(label, value);
+        }
+    }
+    Ok(Some(Information {
+        form: Form::from(values),
+        password,
+    }))
+}
+
+/// Writes a scope: every label of the form, and the sealed password or its absence.
+pub async fn write(
+    connection: &mut Connection,
+    scope: &str,
+    form: &Form,
+    password: Option<&str>,
+) -> Result<(), StoreError> {
+    let sealed = password.map(|sealed| (Label::Password, sealed));
+    for (label, value) in form.iter().chain(sealed) {
+        sqlx::query(
+            "INSERT INTO information (scope, label, value) VALUES ($1, $2, $3) \
+             ON CONFLICT (scope, label) DO UPDATE SET value = excluded.value",
+        )
+        .bind(scope)
+        .bind(label.as_str())
+        .bind(value)
+        .execute(&mut *connection)
+        .await?;
+    }
+    if password.is_none() {
+        sqlx::query("DELETE FROM information WHERE scope = $1 AND label = $2")
+            .bind(scope)
+            .bind(Label::Password.as_str())
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! The database: SQLite in the data folder, or PostgreSQL. One text of SQL for both; one file here
+//! for each table, and no SQL elsewhere.
+
+pub mod accounts;
+pub mod audit;
+pub mod information;
+pub mod keys;
+pub mod revisions;
+pub mod sessions;
+pub mod tokens;
+
+use std::path::Path;
+use std::time::Duration;
+
+use domain::{Kind, Refusal};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::Migrator;
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Executor, Transaction};
+use tracing::log::LevelFilter;
+
+static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
+
+/// How long a connection may be waited for.
+const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// The database failed. What failed is for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database address is not understood; it looks like postgres://user@host/name")]
+    Address,
+    #[error("the database was made by a newer Postern, or its migrations were changed")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether a row stood in the way that another wrote first.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the database failed"
+        );
+        match error {
+            StoreError::Database(
+                sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::PoolClosed,
+            ) => Self {
+                retry_after: Some(5),
+                ..Self::new(
+                    Kind::Unavailable,
+                    "The database does not answer. Try again in a moment; nothing was changed.",
+                )
+            },
+            _ => Self::internal(),
+        }
+    }
+}
+
+/// A connection to read or write on. Reads and writes of one unit of work share it.
+pub type Connection = AnyConnection;
+
+/// The database, opened. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    read: AnyPool,
+    /// On SQLite one connection, so that writers queue here and not at the file.
+    write: AnyPool,
+    begin: &'static str,
+}
+
+impl Store {
+    /// Opens the SQLite file in `data`, or the PostgreSQL database at `address`, and brings its
+    /// tables up to date.
+    pub async fn open(data: &Path, address: Option<&str>) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        match address {
+            Some(address) => Self::open_postgres(address).await,
+            None => Self::open_sqlite(&data.join("postern.db")).await,
+        }
+    }
+
+    async fn open_sqlite(file: &Path) -> Result<Self, StoreError> {
+        let mut address = url::Url::from_file_path(file).map_err(|()| StoreError::Address)?;
+        address.set_query(Some("mode=rwc"));
+        let options: AnyConnectOptions = address
+            .as_str()
+            .replacen("file://", "sqlite://", 1)
+            .parse()?;
+        let options = options.log_statements(LevelFilter::Trace);
+        let pool = |connections| {
+            AnyPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(ACQUIRE)
+                // FULL: what was acknowledged survives a power cut.
+                .after_connect(|connection, _| {
+                    Box::pin(async move {
+                        connection
+                            .execute(
+                                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                                 PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000",
+                            )
+                            .await
+                            .map(drop)
+                    })
+                })
+        };
+        let write = pool(1).connect_with(options.clone()).await?;
+        SQLITE.run(&write).await.map_err(StoreError::Migration)?;
+        let read = pool(4).connect_lazy_with(options);
+        Ok(Self {
+            read,
+            write,
+            begin: "BEGIN IMMEDIATE",
+        })
+    }
+
+    async fn open_postgres(address: &str) -> Result<Self, StoreError> {
+        if !address.starts_with("postgres://") && !address.starts_with("postgresql://") {
+            return Err(StoreError::Address);
+        }
+        let options: AnyConnectOptions = address.parse().map_err(|_| StoreError::Address)?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(16)
+            .acquire_timeout(ACQUIRE)
+            .connect_with(options.log_statements(LevelFilter::Trace))
+            .await?;
+        POSTGRES.run(&pool).await.map_err(StoreError::Migration)?;
+        Ok(Self {
+            read: pool.clone(),
+            write: pool,
+            begin: "BEGIN",
+        })
+    }
+
+    /// A connection that only reads.
+    pub async fn read(&self) -> Result<sqlx::pool::PoolConnection<Any>, StoreError> {
+        Ok(self.read.acquire().await?)
+    }
+
+    /// A unit of work: all of it, or when dropped before its commit, nothing.
+    pub async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        Ok(self.write.begin_with(self.begin).await?)
+    }
+
+    /// Waits for what is under way and closes the connections.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}

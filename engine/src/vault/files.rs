@@ -1,0 +1,83 @@
+//! The key files: `<kid>.key` in the folder `keys`, 256 bits in base64url, readable by their owner
+//! only.
+
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use domain::jwe::ContentKey;
+use rand::RngCore;
+use rand::rngs::OsRng;
+use zeroize::Zeroizing;
+
+use super::VaultError;
+
+const SUFFIX: &str = ".key";
+
+/// Every key in the folder by its kid; none when the folder is not there yet.
+pub fn read(folder: &Path) -> Result<HashMap<String, ContentKey>, VaultError> {
+    let failed = |error| VaultError::File(folder.to_owned(), error);
+    if !folder.try_exists().map_err(failed)? {
+        return Ok(HashMap::new());
+    }
+    let mut keys = HashMap::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let Some(kid) = path
+            .file_name()
+            .and_then(|name| name.to_str()?.strip_suffix(SUFFIX))
+        else {
+            continue;
+        };
+        keys.insert(kid.to_owned(), read_key(&path)?);
+    }
+    Ok(keys)
+}
+
+fn read_key(path: &Path) -> Result<ContentKey, VaultError> {
+    let failed = |error| VaultError::File(path.to_owned(), error);
+    let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(VaultError::Exposed(path.to_owned()));
+    }
+    let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
+    let bytes = BASE64URL.decode(text.trim()).map(Zeroizing::new);
+    let mut key = ContentKey::default();
+    match bytes {
+        Ok(bytes) if bytes.len() == key.len() => key.copy_from_slice(&bytes),
+        _ => return Err(VaultError::NotAKey(path.to_owned())),
+    }
+    Ok(key)
+}
+
+/// Makes a key, on the disk before it is used.
+pub fn create(folder: &Path) -> Result<(String, ContentKey), VaultError> {
+    let kid = ulid::Ulid::new().to_string();
+    let path = folder.join(format!("{kid}{SUFFIX}"));
+    let failed = |error| VaultError::File(path.clone(), error);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(failed)?;
+    let mut key = ContentKey::default();
+    OsRng.fill_bytes(key.as_mut());
+    let text = Zeroizing::new(BASE64URL.encode(key.as_ref()));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
+    fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed)?;
+    Ok((kid, key))
+}

@@ -1,0 +1,198 @@
+//! Postern's side in the tests: settings, one mail, and what came of it.
+
+use std::time::Duration;
+
+use domain::{Failure, Fault, Form, Label, SecretString, Stage};
+use engine::smtp::{AddressPolicy, Delivery, Dialer, Envelope, Relay, Resolver, Session};
+use hickory_resolver::config::ResolverConfig;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::{Hosts, TokioResolver};
+use tokio::time::Instant;
+
+use crate::pki;
+use crate::server;
+
+/// The command time-out of the tests, in seconds.
+const COMMAND_TIMEOUT: u64 = 1;
+
+/// What a busy machine may add to a deadline.
+const MARGIN: Duration = Duration::from_secs(2);
+
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// A mail about to be sent.
+#[derive(Clone)]
+pub struct Client {
+    pub form: Form,
+    pub password: Option<SecretString>,
+    pub from: String,
+    pub to: Vec<String>,
+    pub message: Vec<u8>,
+    pub dialer: Dialer,
+}
+
+/// What came of a mail.
+#[derive(Debug)]
+pub struct Outcome {
+    pub result: Result<Delivery, Failure>,
+    pub stages: Vec<Stage>,
+    pub encryption: Option<String>,
+    pub took: Duration,
+}
+
+impl Client {
+    /// To a relay, by its address, with connection type and authentication `None`.
+    pub fn of(relay: &server::Relay) -> Self {
+        Self::at("127.0.0.1", relay.address.port())
+    }
+
+    pub fn at(host: &str, port: u16) -> Self {
+        Self {
+            form: Form::default()
+                .with(Label::FromAddress, "alerts@example.org")
+                .with(Label::Host, host)
+                .with(Label::Port, &port.to_string())
+                .with(Label::ConnectTimeout, "1")
+                .with(Label::CommandTimeout, &COMMAND_TIMEOUT.to_string()),
+            password: None,
+            from: "alerts@example.org".to_owned(),
+            to: vec!["desk@example.net".to_owned()],
+            message: b"Subject: hello\r\n\r\nhello\r\n".to_vec(),
+            dialer: dialer(
+                AddressPolicy::default(),
+                resolver("127.0.0.1 relay.test other.test"),
+            ),
+        }
+    }
+
+    pub fn with(mut self, label: Label, value: &str) -> Self {
+        self.form.set(label, value);
+        self
+    }
+
+    /// Signs in with [`PASSWORD`].
+    pub fn signing_in(self, authentication: &str) -> Self {
+        Self {
+            password: Some(SecretString::new(PASSWORD)),
+            ..self
+                .with(Label::AuthenticationType, authentication)
+                .with(Label::Username, "alerts")
+        }
+    }
+
+    pub fn to(mut self, recipients: &[&str]) -> Self {
+        self.to = recipients.iter().map(|to| (*to).to_owned()).collect();
+        self
+    }
+
+    pub fn message(mut self, message: impl Into<Vec<u8>>) -> Self {
+        self.message = message.into();
+        self
+    }
+
+    pub fn relay(&self) -> Relay {
+        Relay {
+            settings: self.form.parse().expect("valid settings"),
+            password: self.password.clone(),
+        }
+    }
+
+    pub fn envelope(&self) -> Envelope {
+        Envelope {
+            from: self.from.parse().expect("an address"),
+            to: self
+                .to
+                .iter()
+                .map(|to| to.parse().expect("an address"))
+                .collect(),
+        }
+    }
+
+    /// Opens, sends and quits.
+    pub async fn send(&self) -> Outcome {
+        let begun = Instant::now();
+        let mut stages = Vec::new();
+        let mut observe = |stage| stages.push(stage);
+        let mut encryption = None;
+        let result = match Session::open(&self.dialer, &self.relay(), &mut observe).await {
+            Err(failure) => Err(failure),
+            Ok(mut session) => {
+                encryption = session.encryption().map(str::to_owned);
+                let result = session
+                    .send(&self.envelope(), &self.message, &mut observe)
+                    .await;
+                session.quit().await;
+                result
+            }
+        };
+        Outcome {
+            result,
+            stages,
+            encryption,
+            took: begun.elapsed(),
+        }
+    }
+}
+
+impl Outcome {
+    /// The failure, which must have come in time.
+    #[track_caller]
+    pub fn failure(self) -> Failure {
+        let allowed = Duration::from_secs(COMMAND_TIMEOUT) + MARGIN;
+        assert!(
+            self.took < allowed,
+            "took {:?}: {:?}",
+            self.took,
+            self.result
+        );
+        self.result.expect_err("a failure")
+    }
+
+    #[track_caller]
+    pub fn fails(self, stage: Stage, fault: Fault) -> Failure {
+        let failure = self.failure();
+        assert_eq!(
+            (failure.stage, &failure.fault),
+            (stage, &fault),
+            "{failure:?}"
+        );
+        let told = !failure.detail.is_empty() || failure.reply.is_some();
+        assert!(told, "nothing for a person in {failure:?}");
+        failure
+    }
+
+    /// Rejected, with this code.
+    #[track_caller]
+    pub fn rejected(self, stage: Stage, code: u16) -> Failure {
+        let failure = self.fails(stage, Fault::Rejected);
+        let reply = failure.reply.as_ref().expect("the relay's words");
+        assert_eq!(reply.code, code);
+        failure
+    }
+
+    #[track_caller]
+    pub fn delivery(self) -> Delivery {
+        self.result.unwrap_or_else(|failure| panic!("{failure:?}"))
+    }
+}
+
+pub fn dialer(policy: AddressPolicy, resolver: Resolver) -> Dialer {
+    Dialer::with(policy, resolver, pki::roots()).expect("a dialer")
+}
+
+/// Knows these hosts, and asks nobody for others.
+pub fn resolver(hosts: &str) -> Resolver {
+    resolver_with(
+        ResolverConfig::from_parts(None, Vec::new(), Vec::new()),
+        hosts,
+    )
+}
+
+pub fn resolver_with(config: ResolverConfig, hosts: &str) -> Resolver {
+    let mut known = Hosts::default();
+    known
+        .read_hosts_conf(hosts.as_bytes())
+        .expect("a hosts file");
+    let dns = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+    Resolver::new(dns.build().expect("a resolver"), known)
+}

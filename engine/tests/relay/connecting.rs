@@ -1,0 +1,163 @@
+//! Reaching a relay: ports that refuse or swallow, addresses that are not allowed, several at once.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use domain::{Fault, Label, Stage};
+use engine::smtp::AddressPolicy;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+use crate::client::{Client, dialer, resolver};
+use crate::conduct::Conduct;
+use crate::server::Relay;
+
+/// A port whose queue of connections is full: it drops whatever knocks.
+struct Deaf {
+    _listener: TcpListener,
+    _queue: Vec<TcpStream>,
+}
+
+impl Deaf {
+    async fn at(address: SocketAddr) -> (Self, SocketAddr) {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(address).expect("a port");
+        let listener = socket.listen(1).expect("a listener");
+        let address = listener.local_addr().expect("an address");
+        let mut queue = Vec::new();
+        let patience = Duration::from_millis(200);
+        while let Ok(connected) = timeout(patience, TcpStream::connect(address)).await {
+            queue.push(connected.expect("a connection"));
+        }
+        let deaf = Self {
+            _listener: listener,
+            _queue: queue,
+        };
+        (deaf, address)
+    }
+}
+
+async fn closed_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+#[tokio::test]
+async fn a_closed_port_refuses() {
+    let port = closed_port().await;
+    let failure = Client::at("127.0.0.1", port)
+        .send()
+        .await
+        .fails(Stage::Tcp, Fault::ConnectionRefused);
+    assert!(
+        failure.detail.contains(&format!("127.0.0.1:{port}")),
+        "{}",
+        failure.detail
+    );
+}
+
+#[tokio::test]
+async fn a_port_that_swallows_is_given_up_in_time() {
+    let (_deaf, address) = Deaf::at((Ipv4Addr::LOCALHOST, 0).into()).await;
+    let failure = Client::at("127.0.0.1", address.port())
+        .send()
+        .await
+        .fails(Stage::Tcp, Fault::NoAnswer);
+    assert_eq!(
+        failure.detail,
+        format!("no answer from {address} within 1 s")
+    );
+    assert!(failure.is_timeout());
+}
+
+#[tokio::test]
+async fn another_address_is_tried_beside_one_that_swallows() {
+    let relay = Relay::start(Conduct::default()).await;
+    let port = relay.address.port();
+    let (_deaf, _) = Deaf::at((Ipv4Addr::new(127, 0, 0, 2), port).into()).await;
+    let mut client = Client::at("relay.test", port).with(Label::ConnectTimeout, "5");
+    client.dialer = dialer(
+        AddressPolicy::default(),
+        resolver("127.0.0.2 relay.test\n127.0.0.1 relay.test"),
+    );
+    let outcome = client.send().await;
+    assert_eq!(
+        outcome.stages[..3],
+        [Stage::Dns, Stage::Tcp, Stage::Greeting]
+    );
+    let took = outcome.took;
+    outcome.delivery();
+    assert!(
+        took > Duration::from_millis(240),
+        "the first address had its start: {took:?}"
+    );
+    assert!(
+        took < Duration::from_secs(3),
+        "the first address was waited for: {took:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_next_address_is_tried_at_once_when_one_refuses() {
+    let relay = Relay::start(Conduct::default()).await;
+    let mut client = Client::at("relay.test", relay.address.port());
+    let hosts: String = (1..=8)
+        .rev()
+        .map(|last| format!("127.0.0.{last} relay.test\n"))
+        .collect();
+    client.dialer = dialer(AddressPolicy::default(), resolver(&hosts));
+    let outcome = client.send().await;
+    // Seven pauses would be 1.75 s.
+    let took = outcome.took;
+    outcome.delivery();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test]
+async fn every_address_that_failed_is_told() {
+    let port = closed_port().await;
+    let mut client = Client::at("relay.test", port);
+    client.dialer = dialer(
+        AddressPolicy::default(),
+        resolver("127.0.0.1 relay.test\n127.0.0.2 relay.test"),
+    );
+    let failure = client
+        .send()
+        .await
+        .fails(Stage::Tcp, Fault::ConnectionRefused);
+    for address in ["127.0.0.1", "127.0.0.2"] {
+        assert!(
+            failure.detail.contains(&format!("{address}:{port}")),
+            "{}",
+            failure.detail
+        );
+    }
+}
+
+#[tokio::test]
+async fn addresses_that_are_not_allowed_are_never_connected_to() {
+    let relay = Relay::start(Conduct::default()).await;
+    let port = relay.address.port();
+    let mut client = Client::of(&relay);
+    let denied = AddressPolicy::parse("", "127.0.0.0/8").expect("a policy");
+    client.dialer = dialer(denied, resolver("127.0.0.1 relay.test"));
+    for host in [
+        "127.0.0.1",
+        "relay.test",
+        "::ffff:127.0.0.1",
+        "169.254.169.254",
+        "fe80::1",
+    ] {
+        let outcome = client.clone().with(Label::Host, host).send().await;
+        outcome.fails(Stage::Tcp, Fault::AddressNotAllowed);
+    }
+    assert_eq!(relay.record().connections, 0);
+
+    // Of several addresses the allowed ones are used.
+    let some = AddressPolicy::parse("127.0.0.1", "127.0.0.0/8").expect("a policy");
+    let mut client = Client::at("relay.test", port);
+    client.dialer = dialer(some, resolver("127.0.0.2 relay.test\n127.0.0.1 relay.test"));
+    client.send().await.delivery();
+}

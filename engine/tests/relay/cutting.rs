@@ -1,0 +1,121 @@
+//! Refused, hung up on, cut and left waiting, at every stage.
+
+use domain::{Fault, Label, Stage};
+use futures::future::join_all;
+
+use crate::client::{Client, Outcome};
+use crate::conduct::{Act, Conduct};
+use crate::pki;
+use crate::server::Relay;
+
+/// Every point at which a relay speaks, and the stage that waits for it.
+const POINTS: [(&str, Stage); 10] = [
+    ("GREETING", Stage::Greeting),
+    ("EHLO", Stage::Ehlo),
+    ("STARTTLS", Stage::StartTls),
+    ("EHLO-TLS", Stage::Ehlo),
+    ("AUTH", Stage::Auth),
+    ("RESPONSE", Stage::Auth),
+    ("MAIL", Stage::Mail),
+    ("RCPT", Stage::Rcpt),
+    ("DATA", Stage::Data),
+    ("END", Stage::Data),
+];
+
+/// A whole session (StartTLS, LOGIN, one mail) with a relay that does this at that point.
+async fn send(point: &'static str, act: Act, pipelining: bool) -> Outcome {
+    let offers: &[&str] = if pipelining {
+        &["AUTH LOGIN", "PIPELINING"]
+    } else {
+        &["AUTH LOGIN"]
+    };
+    let conduct = Conduct::offering(offers)
+        .with_tls(pki::trusted(&["127.0.0.1"]))
+        .at(point, act);
+    let relay = Relay::start(conduct).await;
+    Client::of(&relay)
+        .with(Label::ConnectionType, "TLS")
+        .signing_in("Login")
+        .send()
+        .await
+}
+
+/// The act at every point, in lock-step and pipelined, all at once.
+async fn everywhere(act: &Act, points: &[(&'static str, Stage)]) -> Vec<(String, Stage, Outcome)> {
+    let sent = points
+        .iter()
+        .flat_map(|(point, stage)| [(*point, *stage, false), (*point, *stage, true)])
+        .map(|(point, stage, pipelining)| async move {
+            let outcome = send(point, act.clone(), pipelining).await;
+            (
+                format!("{act:?} at {point}, pipelining {pipelining}"),
+                stage,
+                outcome,
+            )
+        });
+    join_all(sent).await
+}
+
+fn check(cases: Vec<(String, Stage, Outcome)>, fault: &Fault, code: Option<u16>) {
+    for (case, stage, outcome) in cases {
+        let failure = outcome.failure();
+        assert_eq!((failure.stage, &failure.fault), (stage, fault), "{case}");
+        assert_eq!(failure.reply.map(|reply| reply.code), code, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_behaves_gets_the_mail() {
+    let delivery = send("NOWHERE", Act::Close, true).await.delivery();
+    assert_eq!(delivery.reply.words(), "250 2.0.0 queued");
+}
+
+#[tokio::test]
+async fn closing_with_a_word() {
+    let act = Act::SayAndClose(b"421 4.3.2 closing\r\n".to_vec());
+    check(everywhere(&act, &POINTS).await, &Fault::Rejected, Some(421));
+}
+
+#[tokio::test]
+async fn refusing() {
+    for code in [451, 554] {
+        let act = Act::Say(format!("{code} no\r\n").into_bytes());
+        check(
+            everywhere(&act, &POINTS).await,
+            &Fault::Rejected,
+            Some(code),
+        );
+    }
+}
+
+#[tokio::test]
+async fn hanging_up() {
+    let mut points = POINTS.to_vec();
+    points.push(("TLS", Stage::Tls));
+    check(everywhere(&Act::Close, &points).await, &Fault::Closed, None);
+}
+
+#[tokio::test]
+async fn hanging_up_in_the_middle_of_a_reply() {
+    let act = Act::SayAndClose(b"250-half\r\n25".to_vec());
+    check(everywhere(&act, &POINTS).await, &Fault::Closed, None);
+}
+
+#[tokio::test]
+async fn cutting() {
+    let mut points = POINTS.to_vec();
+    points.push(("TLS", Stage::Tls));
+    check(everywhere(&Act::Reset, &points).await, &Fault::Reset, None);
+}
+
+#[tokio::test]
+async fn falling_silent() {
+    // The end of the mail has ten minutes, which are the caller's to cut short.
+    let mut points = POINTS[..POINTS.len() - 1].to_vec();
+    points.push(("TLS", Stage::Tls));
+    check(
+        everywhere(&Act::Silence, &points).await,
+        &Fault::TimedOut,
+        None,
+    );
+}

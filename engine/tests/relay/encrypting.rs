@@ -1,0 +1,293 @@
+//! TLS in all connection types: what is verified, what is refused, and who is on the line.
+
+use domain::stage::CertificateFault;
+use domain::{Fault, Label, Stage};
+use engine::smtp::{AddressPolicy, Dialer};
+use tokio_rustls::TlsAcceptor;
+
+use crate::client::{Client, resolver};
+use crate::conduct::{Act, Conduct};
+use crate::pki;
+use crate::server::Relay;
+
+/// A relay with this certificate, TLS from the first byte or by StartTLS.
+async fn relay(tls: TlsAcceptor, connection: &str) -> Relay {
+    Relay::start(match connection {
+        "SSL" => Conduct::default().within_tls(tls),
+        _ => Conduct::default().with_tls(tls),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn every_connection_type_encrypts_and_verifies() {
+    let tls = pki::trusted(&["relay.test", "127.0.0.1"]);
+    for connection in ["None", "SSL", "TLS"] {
+        for host in ["relay.test", "127.0.0.1"] {
+            let relay = relay(tls.clone(), connection).await;
+            let outcome = Client::at(host, relay.address.port())
+                .with(Label::ConnectionType, connection)
+                .send()
+                .await;
+            assert_eq!(outcome.encryption.as_deref(), Some("TLS 1.3"));
+            let tls_at = outcome.stages.iter().position(|stage| *stage == Stage::Tls);
+            let greeting_at = outcome
+                .stages
+                .iter()
+                .position(|stage| *stage == Stage::Greeting);
+            assert_eq!(
+                tls_at < greeting_at,
+                connection == "SSL",
+                "{:?}",
+                outcome.stages
+            );
+            outcome.delivery();
+            assert!(!String::from_utf8_lossy(&relay.record().clear).contains("MAIL"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn tls_1_2_is_old_enough() {
+    let relay = relay(pki::only_tls_1_2(&["127.0.0.1"]), "SSL").await;
+    let outcome = Client::of(&relay)
+        .with(Label::ConnectionType, "SSL")
+        .send()
+        .await;
+    assert_eq!(outcome.encryption.as_deref(), Some("TLS 1.2"));
+    outcome.delivery();
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_certificate_is_worked_out() {
+    use CertificateFault::*;
+    let names = &["relay.test"][..];
+    for (what, tls, expected) in [
+        ("expired", pki::dated(names, 2020, 2021), Expired),
+        ("of tomorrow", pki::dated(names, 2998, 2999), NotYetValid),
+        (
+            "of another host",
+            pki::trusted(&["mail.example.net"]),
+            OtherName,
+        ),
+        (
+            "for the address only",
+            pki::trusted(&["127.0.0.1"]),
+            OtherName,
+        ),
+        (
+            "of openssl req -x509",
+            pki::by_itself(names, true).0,
+            SelfSigned,
+        ),
+        ("self-signed", pki::by_itself(names, false).0, SelfSigned),
+        (
+            "self-signed for another",
+            pki::by_itself(&["x.example"], true).0,
+            SelfSigned,
+        ),
+        (
+            "of a stranger",
+            pki::by_a_stranger(names, 2020, 2999),
+            UnknownIssuer,
+        ),
+        (
+            "of a stranger, expired",
+            pki::by_a_stranger(names, 2020, 2021),
+            UnknownIssuer,
+        ),
+        ("not a certificate", pki::garbage(), Invalid),
+    ] {
+        for connection in ["None", "SSL", "TLS"] {
+            let relay = relay(tls.clone(), connection).await;
+            let client = Client::at("relay.test", relay.address.port())
+                .with(Label::ConnectionType, connection);
+            let failure = client.send().await.failure();
+            assert_eq!(
+                (failure.stage, failure.fault),
+                (Stage::Tls, Fault::Certificate(expected)),
+                "{what}: {}",
+                failure.detail
+            );
+            assert!(!relay.record().heard("MAIL"));
+            if what == "not a certificate" {
+                continue;
+            }
+            let client = client.with(Label::CertificateCheck, "Off");
+            client.send().await.delivery();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_version_1_serves_where_none_is_checked() {
+    for versions in [rustls::DEFAULT_VERSIONS, &[&rustls::version::TLS12]] {
+        let relay = relay(pki::version_1(versions), "SSL").await;
+        let client =
+            Client::at("relay.test", relay.address.port()).with(Label::ConnectionType, "SSL");
+        client
+            .send()
+            .await
+            .fails(Stage::Tls, Fault::Certificate(CertificateFault::SelfSigned));
+        let client = client.with(Label::CertificateCheck, "Off");
+        client.send().await.delivery();
+    }
+}
+
+#[tokio::test]
+async fn without_a_check_the_key_still_counts() {
+    let relay = relay(pki::with_another_key(&["relay.test"]), "SSL").await;
+    let client = Client::at("relay.test", relay.address.port())
+        .with(Label::ConnectionType, "SSL")
+        .with(Label::CertificateCheck, "Off");
+    assert_eq!(client.send().await.failure().stage, Stage::Tls);
+    assert!(!relay.record().heard("EHLO"));
+}
+
+#[tokio::test]
+async fn particulars_of_a_certificate_are_told() {
+    let relay = relay(
+        pki::dated(&["mail.example.net", "192.0.2.1"], 2020, 2021),
+        "SSL",
+    )
+    .await;
+    let failure = Client::at("relay.test", relay.address.port())
+        .with(Label::ConnectionType, "SSL")
+        .send()
+        .await
+        .failure();
+    for particular in [
+        "mail.example.net, 192.0.2.1",
+        "Authority of the tests",
+        "2021-01-01",
+    ] {
+        assert!(failure.detail.contains(particular), "{}", failure.detail);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_added_to_the_roots_itself_is_trusted_for_its_names() {
+    for as_authority in [true, false] {
+        let (tls, certificate) = pki::by_itself(&["relay.test"], as_authority);
+        let mut roots = pki::roots();
+        roots.add(certificate).expect("a root");
+        let resolver = resolver("127.0.0.1 relay.test other.test");
+        let dialer = Dialer::with(AddressPolicy::default(), resolver, roots).expect("a dialer");
+        let relay = relay(tls, "SSL").await;
+        let mut client =
+            Client::at("relay.test", relay.address.port()).with(Label::ConnectionType, "SSL");
+        client.dialer = dialer;
+        client.send().await.delivery();
+        client
+            .with(Label::Host, "other.test")
+            .send()
+            .await
+            .fails(Stage::Tls, Fault::Certificate(CertificateFault::OtherName));
+    }
+}
+
+#[tokio::test]
+async fn a_port_of_the_other_kind_is_told() {
+    let plain = Relay::start(Conduct::default()).await;
+    Client::of(&plain)
+        .with(Label::ConnectionType, "SSL")
+        .send()
+        .await
+        .fails(Stage::Tls, Fault::NotTls);
+
+    let implicit = relay(pki::trusted(&["127.0.0.1"]), "SSL").await;
+    Client::of(&implicit)
+        .with(Label::ConnectionType, "TLS")
+        .send()
+        .await
+        .fails(Stage::Greeting, Fault::TimedOut);
+}
+
+#[tokio::test]
+async fn start_tls_is_required_where_it_is_required() {
+    let relay = Relay::start(Conduct::default()).await;
+    let client = Client::of(&relay);
+    let outcome = client
+        .clone()
+        .with(Label::ConnectionType, "TLS")
+        .send()
+        .await;
+    outcome.fails(Stage::StartTls, Fault::StartTlsNotOffered);
+    assert!(!relay.record().heard("MAIL"));
+
+    let outcome = client.send().await;
+    assert_eq!(outcome.encryption, None);
+    outcome.delivery();
+}
+
+#[tokio::test]
+async fn start_tls_once_offered_must_succeed() {
+    for connection in ["None", "TLS"] {
+        let conduct = Conduct::default()
+            .with_tls(pki::trusted(&["127.0.0.1"]))
+            .saying("STARTTLS", "454 4.7.0 not now");
+        let relay = Relay::start(conduct).await;
+        let client = Client::of(&relay).with(Label::ConnectionType, connection);
+        client.send().await.rejected(Stage::StartTls, 454);
+        assert!(!relay.record().heard("MAIL"));
+    }
+}
+
+#[tokio::test]
+async fn bytes_between_the_220_and_the_handshake_are_an_attack() {
+    let injected = b"250 injected\r\n".to_vec();
+    let with_the_220 = [b"220 go\r\n", &injected[..]].concat();
+    for (point, act, stage) in [
+        ("STARTTLS", Act::Say(with_the_220), Stage::StartTls),
+        (
+            "STARTTLS",
+            Act::Say(b"220 go\r\nx".to_vec()),
+            Stage::StartTls,
+        ),
+        ("TLS", Act::Interrupt(injected), Stage::Tls),
+    ] {
+        let conduct = Conduct::default()
+            .with_tls(pki::trusted(&["127.0.0.1"]))
+            .at(point, act);
+        let relay = Relay::start(conduct).await;
+        let outcome = Client::of(&relay).send().await;
+        outcome.fails(stage, Fault::ResponseInjection);
+        assert!(!relay.record().heard("MAIL"));
+    }
+}
+
+#[tokio::test]
+async fn what_was_offered_in_the_clear_is_forgotten() {
+    // The second answer offers nothing; or there is none, and HELO must do.
+    for within_tls in ["250 relay.test", "502 what?"] {
+        let conduct = Conduct::offering(&["AUTH PLAIN", "PIPELINING", "SIZE 10"])
+            .with_tls(pki::trusted(&["127.0.0.1"]))
+            .saying("EHLO-TLS", within_tls);
+        let relay = Relay::start(conduct).await;
+        let client = Client::of(&relay).with(Label::ConnectionType, "TLS");
+        client.send().await.delivery();
+        let record = relay.record();
+        let mail = "MAIL FROM:<alerts@example.org>";
+        assert!(
+            record.lines.iter().any(|line| line == mail),
+            "{:?}",
+            record.lines
+        );
+        assert!(!record.pipelined);
+        client
+            .signing_in("Plain")
+            .send()
+            .await
+            .fails(Stage::Auth, Fault::MechanismNotOffered(Vec::new()));
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_cut() {
+    let conduct = Conduct::default()
+        .with_tls(pki::trusted(&["127.0.0.1"]))
+        .at("TLS", Act::Reset);
+    let relay = Relay::start(conduct).await;
+    let client = Client::of(&relay).with(Label::ConnectionType, "TLS");
+    client.send().await.fails(Stage::Tls, Fault::Reset);
+}

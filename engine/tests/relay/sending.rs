@@ -1,0 +1,323 @@
+//! Handing a mail over: every byte as it is, and only where the relay takes it.
+
+use std::time::Duration;
+
+use domain::{Fault, Label, Stage};
+use engine::smtp::Session;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpSocket;
+use tokio::time::timeout;
+
+use crate::client::Client;
+use crate::conduct::{Act, Conduct};
+use crate::server::Relay;
+
+const LOCK_STEP: &[&str] = &[];
+const PIPELINING: &[&str] = &["PIPELINING"];
+
+#[tokio::test]
+async fn a_mail_arrives_as_it_is() {
+    let lines = "Subject: dots\r\n\r\n.\r\n..\r\n.leading\r\nin.side\r\n\r\n.\r\nQUIT\r\n";
+    let stuffed = "Subject: dots\r\n\r\n..\r\n...\r\n..leading\r\nin.side\r\n\r\n..\r\nQUIT\r\n";
+    for offers in [LOCK_STEP, PIPELINING] {
+        for (message, expected) in [
+            (lines.to_owned(), stuffed.to_owned()),
+            ("no end".to_owned(), "no end\r\n".to_owned()),
+            (lines.repeat(20_000), stuffed.repeat(20_000)),
+        ] {
+            let relay = Relay::start(Conduct::offering(offers)).await;
+            let outcome = Client::of(&relay).message(message).send().await;
+            assert_eq!(outcome.delivery().reply.words(), "250 2.0.0 queued");
+            let record = relay.record();
+            assert!(record.mails == [expected.into_bytes()]);
+            assert_eq!(record.pipelined, offers == PIPELINING);
+            assert!(record.heard("QUIT"), "{:?}", record.lines);
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_mail_hides_in_a_mail() {
+    let relay = Relay::start(Conduct::default()).await;
+    for end in [
+        "\n.\n",
+        "\n.\r\n",
+        "\r.\r",
+        "\r.\r\n",
+        "\r\n.\n",
+        "\r\n.\r",
+        "\r\n\r.\r\n",
+        "\r\n.\r\r\n",
+    ] {
+        let message = format!("Subject: x\r\n\r\nx{end}MAIL FROM:<evil@example.com>\r\n");
+        let outcome = Client::of(&relay).message(message).send().await;
+        outcome.fails(Stage::Mail, Fault::LineBreak);
+    }
+    let record = relay.record();
+    assert!(
+        !record.heard("MAIL") && record.heard("QUIT"),
+        "{:?}",
+        record.lines
+    );
+}
+
+#[tokio::test]
+async fn what_a_relay_cannot_take_is_not_sent() {
+    let eight_bit = "Subject: x\r\n\r\nü\r\n";
+    let eight_bit_header = "Subject: ü\r\n\r\nx\r\n";
+    for (offers, to, message, fault) in [
+        (
+            &["SIZE 10"][..],
+            "desk@example.net",
+            "Subject: x\r\n",
+            Fault::TooBig(10),
+        ),
+        (
+            &[],
+            "desk@example.net",
+            eight_bit,
+            Fault::EightBitNotOffered,
+        ),
+        (
+            &["8BITMIME"],
+            "desk@example.net",
+            eight_bit_header,
+            Fault::SmtpUtf8NotOffered,
+        ),
+        (
+            &["8BITMIME"],
+            "grüße@example.net",
+            "x\r\n",
+            Fault::SmtpUtf8NotOffered,
+        ),
+    ] {
+        let relay = Relay::start(Conduct::offering(offers)).await;
+        let client = Client::of(&relay).to(&[to]).message(message);
+        client.send().await.fails(Stage::Mail, fault);
+        assert!(!relay.record().heard("MAIL"));
+    }
+}
+
+#[tokio::test]
+async fn what_a_mail_needs_is_declared() {
+    let relay = Relay::start(Conduct::offering(&["SIZE 1000", "8BITMIME", "SMTPUTF8"])).await;
+    let client = Client::of(&relay)
+        .to(&["grüße@bücher.example"])
+        .message("Subject: ü\r\n\r\nü\r\n");
+    client.send().await.delivery();
+    let lines = relay.record().lines;
+    for line in [
+        "MAIL FROM:<alerts@example.org> SIZE=19 BODY=8BITMIME SMTPUTF8",
+        "RCPT TO:<grüße@bücher.example>",
+    ] {
+        assert!(lines.iter().any(|found| found == line), "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn some_recipients_may_be_refused() {
+    for offers in [LOCK_STEP, PIPELINING] {
+        let conduct = Conduct::offering(offers)
+            .saying("RCPT", "550 5.1.1 nobody")
+            .saying("RCPT", "250 2.1.5 Ok")
+            .saying("RCPT", "452 4.2.2 full");
+        let relay = Relay::start(conduct).await;
+        let client = Client::of(&relay).to(&["a@example.net", "b@example.net", "c@example.net"]);
+        let delivery = client.send().await.delivery();
+        let codes: Vec<_> = delivery
+            .recipients
+            .iter()
+            .map(|answer| answer.as_ref().map(|yes| yes.code).map_err(|no| no.code))
+            .collect();
+        assert_eq!(codes, [Err(550), Ok(250), Err(452)]);
+        assert_eq!(relay.record().mails.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn where_all_recipients_are_refused_nothing_is_sent() {
+    for (offers, data) in [
+        (LOCK_STEP, "354 go on"),
+        (PIPELINING, "354 go on"),
+        (PIPELINING, "554 5.5.1 no valid recipients"),
+    ] {
+        let conduct = Conduct::offering(offers)
+            .saying("RCPT", "550 5.1.1 nobody")
+            .saying("RCPT", "551 5.7.1 not here")
+            .saying("DATA", data)
+            .saying("END", "554 5.5.1 no valid recipients");
+        let relay = Relay::start(conduct).await;
+        let client = Client::of(&relay).to(&["a@example.net", "b@example.net"]);
+        let failure = client.send().await.rejected(Stage::Rcpt, 550);
+        assert_eq!(failure.to_string(), "The relay said: 550 5.1.1 nobody");
+        let record = relay.record();
+        // A lone dot is all that a 354 is worth then; without pipelining it is not even asked for.
+        let lone_dots = usize::from(offers == PIPELINING && data.starts_with("354"));
+        assert_eq!(record.mails, vec![Vec::<u8>::new(); lone_dots]);
+        assert!(record.heard("QUIT"), "{:?}", record.lines);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_sender_is_the_reason_whatever_follows() {
+    for offers in [LOCK_STEP, PIPELINING] {
+        let conduct = Conduct::offering(offers)
+            .saying("MAIL", "553 5.7.1 not yours")
+            .saying("RCPT", "503 5.5.1 need MAIL")
+            .saying("DATA", "503 5.5.1 need RCPT");
+        let relay = Relay::start(conduct).await;
+        Client::of(&relay).send().await.rejected(Stage::Mail, 553);
+        assert!(relay.record().heard("QUIT"));
+    }
+}
+
+#[tokio::test]
+async fn many_recipients_do_not_choke_a_relay() {
+    let relay = Relay::start(Conduct::offering(PIPELINING)).await;
+    let names: Vec<String> = (0..2000).map(|n| format!("r{n}@example.net")).collect();
+    let to: Vec<&str> = names.iter().map(String::as_str).collect();
+    let delivery = Client::of(&relay).to(&to).send().await.delivery();
+    assert_eq!(
+        delivery
+            .recipients
+            .iter()
+            .filter(|answer| answer.is_ok())
+            .count(),
+        2000
+    );
+}
+
+#[tokio::test]
+async fn helo_serves_a_relay_that_does_not_know_ehlo() {
+    for code in [500, 502, 504] {
+        let conduct =
+            Conduct::offering(&["STARTTLS", "AUTH PLAIN"]).saying("EHLO", &format!("{code} what?"));
+        let relay = Relay::start(conduct).await;
+        let client = Client::of(&relay);
+        client.clone().send().await.delivery();
+        assert!(relay.record().heard("HELO example.org"));
+        client
+            .clone()
+            .with(Label::ConnectionType, "TLS")
+            .send()
+            .await
+            .fails(Stage::StartTls, Fault::StartTlsNotOffered);
+        client
+            .with(Label::PlaintextAuth, "1")
+            .signing_in("Plain")
+            .send()
+            .await
+            .fails(Stage::Auth, Fault::MechanismNotOffered(Vec::new()));
+    }
+    let conduct = Conduct::default().saying("EHLO", "554 5.7.1 not you");
+    let relay = Relay::start(conduct).await;
+    Client::of(&relay).send().await.rejected(Stage::Ehlo, 554);
+    assert!(!relay.record().heard("HELO"));
+
+    let hangs_up = Conduct::default()
+        .saying("EHLO", "502 what?")
+        .at("HELO", Act::Close);
+    let relay = Relay::start(hangs_up).await;
+    Client::of(&relay).send().await.rejected(Stage::Ehlo, 502);
+}
+
+#[tokio::test]
+async fn a_name_is_never_localhost() {
+    let relay = Relay::start(Conduct::default()).await;
+    let client = Client::of(&relay).with(Label::FromAddress, "root@localhost");
+    client.clone().send().await.delivery();
+    assert!(relay.record().heard("EHLO [127.0.0.1]"));
+    client
+        .with(Label::EhloName, "gate.example.org")
+        .send()
+        .await
+        .delivery();
+    assert!(relay.record().heard("EHLO gate.example.org"));
+}
+
+#[tokio::test]
+async fn a_session_carries_one_mail_after_another() {
+    let relay = Relay::start(Conduct::offering(PIPELINING)).await;
+    let client = Client::of(&relay);
+    let mut session = Session::open(&client.dialer, &client.relay(), &mut |_| {})
+        .await
+        .expect("a session");
+    for _ in 0..3 {
+        session
+            .send(&client.envelope(), &client.message, &mut |_| {})
+            .await
+            .expect("a delivery");
+    }
+    session.quit().await;
+    let record = relay.record();
+    assert_eq!((record.mails.len(), record.connections), (3, 1));
+}
+
+#[tokio::test]
+async fn a_session_runs_on_any_thread() {
+    let relay = Relay::start(Conduct::default()).await;
+    let client = Client::of(&relay);
+    let outcome = tokio::spawn(async move { client.send().await }).await;
+    outcome.expect("no panic").delivery();
+}
+
+#[tokio::test]
+async fn a_session_that_failed_or_was_given_up_is_not_used_again() {
+    let refusing = Conduct::default().saying("RCPT", "550 5.1.1 nobody");
+    let silent = Conduct::default().at("RCPT", Act::Silence);
+    for conduct in [refusing, silent] {
+        let relay = Relay::start(conduct).await;
+        let client = Client::of(&relay);
+        let mut session = Session::open(&client.dialer, &client.relay(), &mut |_| {})
+            .await
+            .expect("a session");
+        let envelope = client.envelope();
+        let mut ignore = |_| {};
+        let sending = session.send(&envelope, &client.message, &mut ignore);
+        let given_up = timeout(Duration::from_millis(200), sending).await;
+        assert!(!matches!(given_up, Ok(Ok(_))));
+        let again = session
+            .send(&envelope, &client.message, &mut ignore)
+            .await
+            .expect_err("no second mail");
+        assert_eq!(again.fault, Fault::Closed);
+        let mails = |line: &&String| line.starts_with("MAIL");
+        assert_eq!(relay.record().lines.iter().filter(mails).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_refuses_in_the_middle_of_a_mail_is_heard() {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket
+        .set_recv_buffer_size(1 << 16)
+        .expect("a small buffer");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let listener = socket.listen(1).expect("a listener");
+    let port = listener.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.expect("a client");
+        let mut tcp = BufReader::new(tcp);
+        for reply in [
+            "220 hello\r\n",
+            "250 ok\r\n",
+            "250 ok\r\n",
+            "250 ok\r\n",
+            "354 go on\r\n",
+        ] {
+            tcp.write_all(reply.as_bytes()).await.expect("said");
+            if !reply.starts_with("354") {
+                tcp.read_line(&mut String::new()).await.expect("heard");
+            }
+        }
+        let mut some = vec![0; 100_000];
+        tcp.read_exact(&mut some).await.expect("some mail");
+        tcp.write_all(b"552 5.3.4 too big\r\n").await.expect("said");
+        // Reads no more, and keeps the connection.
+        std::future::pending::<()>().await;
+    });
+    // More than the buffers of both sockets hold.
+    let message = format!("{}\r\n", "x".repeat(998)).repeat(8_000);
+    let client = Client::at("127.0.0.1", port).message(message);
+    client.send().await.rejected(Stage::Data, 552);
+}

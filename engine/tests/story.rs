@@ -1,0 +1,10 @@
+//! What the engine promises to every door, told on SQLite and on PostgreSQL.
+
+#[path = "story/accounts.rs"]
+mod accounts;
+#[path = "story/keys.rs"]
+mod keys;
+#[path = "story/place.rs"]
+mod place;
+#[path = "story/settings.rs"]
+mod settings;

@@ -1,0 +1,228 @@
+//! The first administrator, signing in, sessions, tokens.
+
+use std::time::Duration;
+
+use domain::view::Role;
+use domain::{Kind, SecretString};
+use engine::{Actor, Origin};
+
+use crate::place::{PASSWORD, places};
+
+fn secret(text: &str) -> SecretString {
+    SecretString::new(text)
+}
+
+#[tokio::test]
+async fn the_link_makes_one_administrator_once() {
+    for place in places().await {
+        let (postern, origin) = (&place.postern, Origin::default());
+        let token = postern
+            .setup_token()
+            .await
+            .expect("asks")
+            .expect("nobody is there yet");
+        let wrong = postern
+            .create_first_account("guess", "a@example.org", secret(PASSWORD), &origin)
+            .await;
+        assert_eq!(wrong.expect_err("a guess").kind, Kind::Forbidden);
+        let short = postern
+            .create_first_account(&token, "a@example.org", secret("short"), &origin)
+            .await;
+        assert!(
+            short
+                .expect_err("too short")
+                .fields
+                .contains_key("password")
+        );
+        let account = postern
+            .create_first_account(&token, "A@Example.org", secret(PASSWORD), &origin)
+            .await;
+        assert_eq!(account.expect("created").email, "a@example.org");
+        let again = postern
+            .create_first_account(&token, "b@example.org", secret(PASSWORD), &origin)
+            .await;
+        assert_eq!(again.expect_err("used").kind, Kind::Forbidden);
+        assert_eq!(postern.setup_token().await.expect("asks"), None);
+    }
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_down_and_tells_nothing() {
+    for place in places().await {
+        let _ = place.admin().await;
+        let origin = Origin {
+            address: "192.0.2.1".parse().ok(),
+            browser: String::new(),
+        };
+        let login = |email: &'static str, origin: Origin| {
+            let postern = place.postern.clone();
+            async move {
+                postern
+                    .login(email, SecretString::new("wrong"), &origin)
+                    .await
+                    .expect_err("wrong")
+            }
+        };
+        let known = login("admin@example.org", origin.clone()).await;
+        assert_eq!(known, login("nobody@example.org", origin.clone()).await);
+        assert_eq!(known.kind, Kind::Unauthenticated);
+        for _ in 0..3 {
+            login("admin@example.org", origin.clone()).await;
+        }
+        let slowed = login("admin@example.org", origin.clone()).await;
+        assert_eq!((slowed.kind, slowed.retry_after), (Kind::TooMany, Some(1)));
+        // The network is slowed down for every account, another network is not.
+        assert_eq!(login("other@example.org", origin).await.kind, Kind::TooMany);
+        assert_eq!(
+            login("other@example.org", Origin::default()).await.kind,
+            Kind::Unauthenticated
+        );
+        place.pass(Duration::from_secs(61));
+        let right = place
+            .postern
+            .login("Admin@example.org ", secret(PASSWORD), &Origin::default())
+            .await;
+        assert!(right.is_ok(), "never a lock-out");
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_after_two_idle_hours_or_twelve_in_all() {
+    for place in places().await {
+        let postern = &place.postern;
+        let account = postern
+            .create_account(
+                &Actor::local(0),
+                "a@example.org",
+                Role::User,
+                secret(PASSWORD),
+            )
+            .await
+            .expect("created");
+        let alive = async |name: &str| {
+            postern
+                .session_actor(name, Origin::default())
+                .await
+                .expect("asks")
+                .is_some()
+        };
+        postern
+            .begin_session("idle", &account.id, &Origin::default())
+            .await
+            .expect("begins");
+        place.pass(Duration::from_hours(2) - Duration::from_secs(5));
+        assert!(alive("idle").await);
+        place.pass(Duration::from_hours(2));
+        assert!(!alive("idle").await);
+        postern
+            .begin_session("busy", &account.id, &Origin::default())
+            .await
+            .expect("begins");
+        for _ in 0..11 {
+            place.pass(Duration::from_hours(1));
+            assert!(alive("busy").await);
+        }
+        place.pass(Duration::from_hours(1));
+        assert!(!alive("busy").await);
+        assert!(!alive("never").await);
+    }
+}
+
+#[tokio::test]
+async fn changing_the_password_ends_the_other_sessions() {
+    for place in places().await {
+        let one = place.sign_in("a@example.org", Role::User).await;
+        let two = place.sign_in("a@example.org", Role::User).await;
+        let wrong = place
+            .postern
+            .change_password(&one, secret("wrong"), secret("a new long password"))
+            .await;
+        assert!(wrong.expect_err("wrong").fields.contains_key("current"));
+        let short = place
+            .postern
+            .change_password(&one, secret(PASSWORD), secret("short"))
+            .await;
+        assert!(short.expect_err("short").fields.contains_key("new"));
+        assert_eq!(place.postern.sessions(&two).await.expect("lists").len(), 2);
+        place
+            .postern
+            .change_password(&one, secret(PASSWORD), secret("a new long password"))
+            .await
+            .expect("changes");
+        let left = place.postern.sessions(&one).await.expect("lists");
+        assert!(left.len() == 1 && left[0].current);
+        let old = place
+            .postern
+            .login("a@example.org", secret(PASSWORD), &Origin::default())
+            .await;
+        assert!(old.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_ended_by_its_own_account_only() {
+    for place in places().await {
+        let ann = place.sign_in("ann@example.org", Role::User).await;
+        let eve = place.sign_in("eve@example.org", Role::Admin).await;
+        let of_ann = place.postern.sessions(&ann).await.expect("lists").remove(0);
+        let refused = place.postern.end_session(&eve, &of_ann.id).await;
+        assert_eq!(refused.expect_err("not hers").kind, Kind::NotFound);
+        place
+            .postern
+            .end_session(&ann, &of_ann.id)
+            .await
+            .expect("ends");
+        assert!(
+            place
+                .postern
+                .sessions(&ann)
+                .await
+                .expect("lists")
+                .is_empty()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_has_the_rights_of_its_account_until_revoked() {
+    for place in places().await {
+        let (postern, local) = (&place.postern, Actor::local(0));
+        let _ = place.admin().await;
+        let _ = place.sign_in("user@example.org", Role::User).await;
+        let admin = postern
+            .create_token(&local, "admin@example.org", "ci")
+            .await
+            .expect("made");
+        let user = postern
+            .create_token(&local, "user@example.org", "app")
+            .await
+            .expect("made");
+        assert!(admin.starts_with("postern_") && admin.len() > 50);
+        let actor = async |token: &str| {
+            postern
+                .token_actor(token, Origin::default())
+                .await
+                .expect("asks")
+        };
+        assert!(
+            postern
+                .settings(&actor(&admin).await.expect("known"))
+                .await
+                .is_ok()
+        );
+        let refused = postern.settings(&actor(&user).await.expect("known")).await;
+        assert_eq!(refused.expect_err("a user's").kind, Kind::Forbidden);
+        assert!(actor("postern_guess").await.is_none());
+
+        let listed = postern.tokens(&local).await.expect("lists");
+        assert_eq!(listed.len(), 2);
+        assert!(!format!("{listed:?}").contains(&admin));
+        postern
+            .revoke_token(&local, &listed[0].id)
+            .await
+            .expect("revokes");
+        assert!(actor(&admin).await.is_none());
+        let again = postern.revoke_token(&local, &listed[0].id).await;
+        assert_eq!(again.expect_err("revoked").kind, Kind::NotFound);
+    }
+}

@@ -1,0 +1,151 @@
+//! A Postern of the test's own, on each database.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use domain::jwe::{Jwk, seal_for};
+use domain::view::{PasswordChange, Role};
+use domain::{Form, Label, SecretString};
+use engine::{Actor, Clock, Config, Origin, Postern};
+use rand::rngs::OsRng;
+use rsa::RsaPrivateKey;
+use sqlx::{AnyConnection, Connection};
+use tempfile::TempDir;
+
+pub const PASSWORD: &str = "correct horse battery";
+
+/// Where a story is told, and the Postern it is told of.
+pub struct Place {
+    pub postern: Postern,
+    pub clock: Clock,
+    pub config: Config,
+    folder: TempDir,
+}
+
+/// Postern on a fresh SQLite file, and on a fresh PostgreSQL database where
+/// `POSTERN_TEST_POSTGRES` says that there is a server; `cargo xtask test` always starts one.
+pub async fn places() -> Vec<Place> {
+    let mut places = vec![Place::open(None).await];
+    if let Ok(server) = std::env::var("POSTERN_TEST_POSTGRES") {
+        places.push(Place::open(Some(fresh_database(&server).await)).await);
+    }
+    places
+}
+
+async fn fresh_database(server: &str) -> String {
+    sqlx::any::install_default_drivers();
+    let name = format!("story_{}", ulid::Ulid::new().to_string().to_lowercase());
+    let mut connection = AnyConnection::connect(server)
+        .await
+        .expect("PostgreSQL answers");
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .execute(&mut connection)
+        .await
+        .expect("a fresh database");
+    let (before, _) = server.rsplit_once('/').expect("an address with a database");
+    format!("{before}/{name}")
+}
+
+/// One pair for all: making it takes seconds.
+pub fn browser_key() -> RsaPrivateKey {
+    static KEY: OnceLock<RsaPrivateKey> = OnceLock::new();
+    KEY.get_or_init(|| RsaPrivateKey::new(&mut OsRng, engine::BROWSER_KEY_BITS).expect("a key"))
+        .clone()
+}
+
+impl Place {
+    async fn open(database: Option<String>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Clock::default();
+        let config = Config {
+            data: folder.path().to_owned(),
+            database,
+            clock: clock.clone(),
+            public_url: "http://gate.example".to_owned(),
+            browser_key: Some(browser_key()),
+            ..Config::default()
+        };
+        let postern = Postern::open(config.clone()).await.expect("Postern opens");
+        Self {
+            postern,
+            clock,
+            config,
+            folder,
+        }
+    }
+
+    pub fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn key_files(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.data().join("keys")).expect("the folder of keys");
+        entries.map(|entry| entry.expect("a key").path()).collect()
+    }
+
+    pub fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+
+    /// An account, signed in.
+    pub async fn sign_in(&self, email: &str, role: Role) -> Actor {
+        let local = Actor::local(0);
+        let password = || SecretString::new(PASSWORD);
+        let _ = self
+            .postern
+            .create_account(&local, email, role, password())
+            .await;
+        let origin = Origin::default();
+        let account = self
+            .postern
+            .login(email, password(), &origin)
+            .await
+            .expect("signs in");
+        let secret = ulid::Ulid::new().to_string();
+        self.postern
+            .begin_session(&secret, &account.id, &origin)
+            .await
+            .expect("begins");
+        self.postern
+            .session_actor(&secret, origin)
+            .await
+            .expect("asks")
+            .expect("is signed in")
+    }
+
+    pub async fn admin(&self) -> Actor {
+        self.sign_in("admin@example.org", Role::Admin).await
+    }
+
+    /// A password as a browser sends it.
+    pub async fn sealed(&self, password: &str) -> PasswordChange {
+        let jwk: Jwk = self.postern.browser_key().await.expect("a key");
+        let token = seal_for(&jwk, password.as_bytes(), &mut OsRng).expect("seals");
+        PasswordChange::Sealed(token)
+    }
+
+    /// Changes the database behind Postern's back.
+    pub async fn tamper(&self, sql: &'static str) {
+        let address =
+            self.config.database.clone().unwrap_or_else(|| {
+                format!("sqlite://{}", self.data().join("postern.db").display())
+            });
+        let mut connection = AnyConnection::connect(&address).await.expect("connects");
+        sqlx::query(sql)
+            .execute(&mut connection)
+            .await
+            .expect("changes");
+    }
+}
+
+/// Settings that are valid, and sign in.
+pub fn form() -> Form {
+    Form::default()
+        .with(Label::FromAddress, "alerts@example.org")
+        .with(Label::Username, "alerts")
+        .with(Label::Host, "smtp.example.org")
+        .with(Label::Port, "587")
+        .with(Label::ConnectionType, "TLS")
+        .with(Label::AuthenticationType, "Plain")
+}

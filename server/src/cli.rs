@@ -1,0 +1,182 @@
+//! The command line: every flag has its `POSTERN_*` variable, and the flag wins.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::builder::styling::Styles;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The gate an organisation's mail leaves by: set up outgoing SMTP in a browser, see why it works
+/// or does not.
+#[derive(Debug, Parser)]
+#[command(name = "postern", version, max_term_width = 100, styles = Styles::plain())]
+#[command(disable_help_subcommand = true, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the console
+    Serve {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        listen: Listen,
+    },
+    /// Create accounts and set their passwords
+    #[command(subcommand, subcommand_value_name = "ACTION")]
+    Account(Account),
+    /// Make, list and revoke the tokens programs sign in with
+    #[command(subcommand, subcommand_value_name = "ACTION")]
+    Token(Token),
+    /// Send a test email with the saved configuration
+    SendTest {
+        /// Who receives it
+        address: String,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Account {
+    /// Create an account; the password is asked for, or read from standard input
+    Create {
+        email: String,
+        #[arg(long, env = "POSTERN_ROLE", value_enum)]
+        role: Role,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Set the password of an account and end its sessions; asked for, or read from standard input
+    Passwd {
+        email: String,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Make a token with the rights of an account, and print it: it is shown this once
+    Create {
+        /// The address of the account
+        #[arg(long, env = "POSTERN_ACCOUNT", value_name = "EMAIL")]
+        account: String,
+        /// What the token is for
+        #[arg(long, env = "POSTERN_TOKEN_NAME")]
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List the tokens, without their secrets
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Revoke a token
+    Revoke {
+        /// As `token list` shows it
+        id: String,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Role {
+    /// Sets up mail
+    Admin,
+    /// Has an account
+    User,
+}
+
+/// Where the data is: the same for every command.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// The data folder: the database and the keys
+    #[arg(
+        long,
+        env = "POSTERN_DATA",
+        default_value = "data",
+        value_name = "FOLDER"
+    )]
+    pub data: PathBuf,
+    /// PostgreSQL instead of SQLite, as in postgres://user@host/name; with a password, give it in
+    /// POSTERN_DATABASE or in the file that POSTERN_DATABASE_FILE names
+    #[arg(
+        long,
+        env = "POSTERN_DATABASE",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub database: Option<String>,
+    /// Start although a key is lost; the passwords sealed with it must be entered again
+    #[arg(long, env = "POSTERN_ACCEPT_LOST_KEYS")]
+    pub accept_lost_keys: bool,
+    /// Networks relays may be in although they are denied otherwise, as in 169.254.7.0/24
+    #[arg(
+        long,
+        env = "POSTERN_RELAY_ALLOW",
+        value_name = "NETWORKS",
+        default_value = ""
+    )]
+    pub relay_allow: String,
+    /// Networks relays must not be in
+    #[arg(
+        long,
+        env = "POSTERN_RELAY_DENY",
+        value_name = "NETWORKS",
+        default_value = ""
+    )]
+    pub relay_deny: String,
+    /// How to log
+    #[arg(long, env = "POSTERN_LOG", value_enum, default_value = "text")]
+    pub log: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Listen {
+    /// Address and port to listen on
+    #[arg(
+        long,
+        env = "POSTERN_LISTEN",
+        default_value = "127.0.0.1:3000",
+        value_name = "ADDR"
+    )]
+    pub listen: SocketAddr,
+    /// Where people reach the console, as in https://mail.example.org [default: http://<listen>]
+    #[arg(long, env = "POSTERN_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Networks of proxies whose X-Forwarded-For counts, separated by commas
+    #[arg(
+        long,
+        env = "POSTERN_TRUSTED_PROXIES",
+        value_name = "NETWORKS",
+        default_value = ""
+    )]
+    pub trusted_proxies: String,
+}
+
+impl Command {
+    pub fn place(&self) -> &Place {
+        match self {
+            Self::Serve { place, .. }
+            | Self::SendTest { place, .. }
+            | Self::Account(Account::Create { place, .. } | Account::Passwd { place, .. })
+            | Self::Token(
+                Token::Create { place, .. } | Token::List { place } | Token::Revoke { place, .. },
+            ) => place,
+        }
+    }
+}

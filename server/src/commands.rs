@@ -1,0 +1,173 @@
+//! The commands beside `serve`: they work on the data folder while it is served.
+
+use std::error::Error;
+use std::io::{self, BufRead, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use domain::view::{PasswordChange, Role};
+use domain::{SecretString, TestEvent};
+use engine::smtp::AddressPolicy;
+use engine::{Actor, Clock, Config, Postern};
+use futures::{StreamExt, pin_mut};
+
+use crate::cli::{self, Account, Place, Token};
+use crate::data_folder;
+
+/// What a command needs to open Postern: worked out before threads start.
+pub struct Opening {
+    pub data: PathBuf,
+    database: Option<String>,
+    accept_lost_keys: bool,
+    relays: AddressPolicy,
+}
+
+impl Opening {
+    pub fn new(place: &Place) -> Result<Self, Box<dyn Error>> {
+        Ok(Self {
+            database: database(place)?,
+            relays: AddressPolicy::parse(&place.relay_allow, &place.relay_deny)?,
+            accept_lost_keys: place.accept_lost_keys,
+            data: data_folder::prepare(&place.data)?,
+        })
+    }
+
+    pub async fn open(self, public_url: String) -> Result<Postern, Box<dyn Error>> {
+        let config = Config {
+            data: self.data,
+            database: self.database,
+            accept_lost_keys: self.accept_lost_keys,
+            relays: self.relays,
+            public_url,
+            clock: Clock::default(),
+            browser_key: None,
+        };
+        Ok(Postern::open(config).await?)
+    }
+}
+
+/// The database's address. A password in it must not stand on the command line, where every user
+/// of the machine reads it.
+fn database(place: &Place) -> Result<Option<String>, Box<dyn Error>> {
+    let flagged = std::env::args().any(|arg| arg == "--database" || arg.starts_with("--database="));
+    if let Some(address) = &place.database {
+        let credentials = address
+            .split_once("://")
+            .and_then(|(_, rest)| rest.split_once('@'));
+        if flagged && credentials.is_some_and(|(user, _)| user.contains(':')) {
+            return Err("a password on the command line is seen by every user of this machine; put the address in POSTERN_DATABASE or in the file POSTERN_DATABASE_FILE names".into());
+        }
+        return Ok(Some(address.clone()));
+    }
+    let Some(file) = std::env::var_os("POSTERN_DATABASE_FILE") else {
+        return Ok(None);
+    };
+    let address = std::fs::read_to_string(&file)
+        .map_err(|error| format!("POSTERN_DATABASE_FILE cannot be read: {error}"))?;
+    Ok(Some(address.trim().to_owned()))
+}
+
+fn operator() -> Actor {
+    Actor::local(nix::unistd::getuid().as_raw())
+}
+
+pub async fn account(place: Opening, command: Account) -> Result<ExitCode, Box<dyn Error>> {
+    let postern = place.open(String::new()).await?;
+    match command {
+        Account::Create { email, role, .. } => {
+            let role = match role {
+                cli::Role::Admin => Role::Admin,
+                cli::Role::User => Role::User,
+            };
+            postern
+                .create_account(&operator(), &email, role, password()?)
+                .await?;
+            eprintln!("{email} can sign in now");
+        }
+        Account::Passwd { email, .. } => {
+            postern
+                .reset_password(&operator(), &email, password()?)
+                .await?;
+            eprintln!("the password of {email} is changed, its sessions are ended");
+        }
+    }
+    postern.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn token(place: Opening, command: Token) -> Result<ExitCode, Box<dyn Error>> {
+    let postern = place.open(String::new()).await?;
+    match command {
+        Token::Create { account, name, .. } => {
+            println!(
+                "{}",
+                postern.create_token(&operator(), &account, &name).await?
+            );
+        }
+        Token::List { .. } => {
+            for token in postern.tokens(&operator()).await? {
+                let state = match token.revoked_at {
+                    Some(at) => format!("revoked {at}"),
+                    None => "in use".to_owned(),
+                };
+                let (id, account, made) = (token.id, token.account.email, token.created_at);
+                println!("{id}  {account}  {}  made {made}  {state}", token.name);
+            }
+        }
+        Token::Revoke { id, .. } => {
+            postern.revoke_token(&operator(), &id).await?;
+            eprintln!("revoked");
+        }
+    }
+    postern.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn send_test(place: Opening, address: String) -> Result<ExitCode, Box<dyn Error>> {
+    let host = nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok());
+    let postern = place.open(host.unwrap_or_default()).await?;
+    let events = postern
+        .test(&operator(), None, PasswordChange::Keep, address)
+        .await?;
+    pin_mut!(events);
+    let mut code = ExitCode::FAILURE;
+    while let Some(event) = events.next().await {
+        match event {
+            TestEvent::Started { relay, .. } => eprintln!("testing {relay}"),
+            TestEvent::Stage { stage } => eprintln!("{} …", stage.title()),
+            TestEvent::Tick { .. } => {}
+            TestEvent::Sent {
+                milliseconds,
+                reply,
+                encryption,
+                ..
+            } => {
+                let encryption = encryption.unwrap_or_else(|| "no encryption".to_owned());
+                println!("sent in {milliseconds} ms, {encryption}: {}", reply.words());
+                code = ExitCode::SUCCESS;
+            }
+            TestEvent::Failed {
+                failure, advice, ..
+            } => println!("{failure}\n{advice}"),
+        }
+    }
+    postern.close().await;
+    Ok(code)
+}
+
+/// Asks for a password without showing it, twice; or reads a line when nobody is there to ask.
+fn password() -> Result<SecretString, Box<dyn Error>> {
+    if !io::stdin().is_terminal() {
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line)?;
+        return Ok(SecretString::new(line.trim_end_matches(['\r', '\n'])));
+    }
+    let first = SecretString::new(rpassword::prompt_password("Password: ")?);
+    let second = SecretString::new(rpassword::prompt_password("The same again: ")?);
+    if first.expose() != second.expose() {
+        return Err("the two passwords differ; nothing was changed".into());
+    }
+    Ok(first)
+}

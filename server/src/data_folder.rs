@@ -1,0 +1,83 @@
+//! The data folder: made private, used by its owner only, served by one process at a time.
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Gid, Uid, User, getuid, initgroups, setgid, setgroups, setuid};
+
+/// Why the folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    #[error("the data folder {0} cannot be used: {1}")]
+    Unusable(PathBuf, std::io::Error),
+    #[error("the data folder {0} belongs to {1}; run this as that user")]
+    NotOurs(PathBuf, String),
+    #[error("cannot become {1}, who owns the data folder {0}: {2}")]
+    CannotBecome(PathBuf, String, nix::Error),
+    #[error("the data folder {0} is in use by another postern serve")]
+    InUse(PathBuf),
+}
+
+/// Makes the folder if need be, and becomes its owner when run by root, so that no file of it ends
+/// up belonging to root. To be called before any thread is started.
+pub fn prepare(folder: &Path) -> Result<PathBuf, FolderError> {
+    let unusable = |error| FolderError::Unusable(folder.to_owned(), error);
+    // Hashes and sealed passwords are nobody else's to read, wherever the folder is.
+    umask(Mode::from_bits_truncate(0o077));
+    if !folder.try_exists().map_err(unusable)? {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(unusable)?;
+    }
+    let folder = folder.canonicalize().map_err(unusable)?;
+    let metadata = fs::metadata(&folder).map_err(unusable)?;
+    let owner = Uid::from_raw(metadata.uid());
+    if owner != getuid() {
+        become_owner(&folder, owner, Gid::from_raw(metadata.gid()))?;
+    }
+    check_writable(&folder).map_err(unusable)?;
+    Ok(folder)
+}
+
+/// Says early, and in one line, that nothing can be written here.
+fn check_writable(folder: &Path) -> std::io::Result<()> {
+    let probe = folder.join(format!(".write-{}", std::process::id()));
+    File::create(&probe)?;
+    fs::remove_file(probe)
+}
+
+fn become_owner(folder: &Path, owner: Uid, group: Gid) -> Result<(), FolderError> {
+    let user = User::from_uid(owner).ok().flatten();
+    let name = user
+        .as_ref()
+        .map_or_else(|| format!("uid {owner}"), |user| user.name.clone());
+    if !getuid().is_root() {
+        return Err(FolderError::NotOurs(folder.to_owned(), name));
+    }
+    let groups = match user
+        .as_ref()
+        .and_then(|user| std::ffi::CString::new(user.name.as_str()).ok())
+    {
+        Some(name) => initgroups(&name, group),
+        None => setgroups(&[group]),
+    };
+    groups
+        .and_then(|()| setgid(group))
+        .and_then(|()| setuid(owner))
+        .map_err(|error| FolderError::CannotBecome(folder.to_owned(), name, error))
+}
+
+/// Keeps another `postern serve` out until the file is dropped.
+pub fn lock(folder: &Path) -> Result<File, FolderError> {
+    let unusable = |error| FolderError::Unusable(folder.to_owned(), error);
+    let file = File::create(folder.join("lock")).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(FolderError::InUse(folder.to_owned())),
+        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    }
+}

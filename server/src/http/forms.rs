@@ -1,0 +1,186 @@
+//! The plain forms: first account, sign in and out, own password, own sessions. They work without
+//! WebAssembly; a refused one is the page again, with what was typed but the password.
+
+use app::{FormReply, local_path};
+use axum::extract::{Form, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::post;
+use axum::{RequestExt, Router};
+use domain::{Kind, Refusal, SecretString};
+use leptos::prelude::provide_context;
+use serde::Deserialize;
+use tower_sessions::Session;
+
+use super::{Caller, Gate, pages, sessions};
+
+pub fn router() -> Router<Gate> {
+    Router::new()
+        .route("/login", post(login))
+        .route("/logout", post(logout))
+        .route("/setup", post(create_first_account))
+        .route("/account/password", post(change_password))
+        .route("/account/sessions/end", post(end_session))
+}
+
+/// What a form sends; a field it lacks is empty.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Typed {
+    email: String,
+    password: String,
+    current: String,
+    new: String,
+    token: String,
+    next: String,
+    id: String,
+}
+
+async fn typed(request: Request) -> Result<Typed, Refusal> {
+    let form = request.extract::<Form<Typed>, _>().await;
+    form.map(|Form(typed)| typed).map_err(|rejection| {
+        let kind = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Kind::UnsupportedMediaType,
+            _ => Kind::BadRequest,
+        };
+        Refusal::new(
+            kind,
+            "The form did not arrive as it should. Load the page and try again.",
+        )
+    })
+}
+
+/// Renders the page of a refused form, at `path`, with the status the refusal has.
+async fn again(
+    gate: Gate,
+    caller: Caller,
+    path: &str,
+    email: String,
+    refusal: Refusal,
+) -> Response {
+    let status = StatusCode::from_u16(refusal.kind.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let retry_after = refusal.retry_after;
+    let mut request = Request::default();
+    *request.method_mut() = Method::GET;
+    match path.parse() {
+        Ok(uri) => *request.uri_mut() = uri,
+        Err(_) => return status.into_response(),
+    }
+    let reply = FormReply { refusal, email };
+    let mut response = pages::render(gate, caller, request, move || {
+        provide_context(reply.clone())
+    })
+    .await;
+    *response.status_mut() = status;
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert("retry-after", seconds.into());
+    }
+    response
+}
+
+async fn login(
+    State(gate): State<Gate>,
+    caller: Caller,
+    session: Session,
+    request: Request,
+) -> Response {
+    let typed = match typed(request).await {
+        Ok(typed) => typed,
+        Err(refusal) => return again(gate, caller, "/login", String::new(), refusal).await,
+    };
+    let signed_in = async {
+        let password = SecretString::new(typed.password);
+        let account = gate
+            .postern
+            .login(&typed.email, password, &caller.origin)
+            .await?;
+        sessions::begin(&session, &account, &caller.origin).await
+    };
+    match signed_in.await {
+        Ok(()) => Redirect::to(local_path(&typed.next).unwrap_or("/")).into_response(),
+        Err(refusal) => {
+            let path = format!(
+                "/login?next={}",
+                local_path(&typed.next).unwrap_or("/").replace('&', "%26")
+            );
+            again(gate, caller, &path, typed.email, refusal).await
+        }
+    }
+}
+
+async fn logout(State(gate): State<Gate>, caller: Caller, session: Session) -> Response {
+    if let Some(actor) = &caller.actor
+        && let Err(refusal) = gate.postern.logout(actor).await
+    {
+        return again(gate, caller, "/account", String::new(), refusal).await;
+    }
+    sessions::end(&session).await;
+    Redirect::to("/login").into_response()
+}
+
+async fn create_first_account(
+    State(gate): State<Gate>,
+    caller: Caller,
+    session: Session,
+    request: Request,
+) -> Response {
+    let typed = match typed(request).await {
+        Ok(typed) => typed,
+        Err(refusal) => return again(gate, caller, "/setup", String::new(), refusal).await,
+    };
+    let created = async {
+        let password = SecretString::new(typed.password);
+        let account = gate
+            .postern
+            .create_first_account(&typed.token, &typed.email, password, &caller.origin)
+            .await?;
+        sessions::begin(&session, &account, &caller.origin).await
+    };
+    match created.await {
+        Ok(()) => Redirect::to("/").into_response(),
+        Err(refusal) => {
+            let token = typed.token;
+            let base64url = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            let token: String = token.chars().filter(|c| base64url(*c)).collect();
+            again(
+                gate,
+                caller,
+                &format!("/setup?token={token}"),
+                typed.email,
+                refusal,
+            )
+            .await
+        }
+    }
+}
+
+async fn change_password(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+    let changed = async {
+        let typed = typed(request).await?;
+        let (current, new) = (
+            SecretString::new(typed.current),
+            SecretString::new(typed.new),
+        );
+        gate.postern
+            .change_password(caller.signed_in()?, current, new)
+            .await
+    };
+    match changed.await {
+        Ok(()) => Redirect::to("/account?done=password").into_response(),
+        Err(refusal) => again(gate, caller, "/account", String::new(), refusal).await,
+    }
+}
+
+async fn end_session(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+    let ended = async {
+        let typed = typed(request).await?;
+        gate.postern
+            .end_session(caller.signed_in()?, &typed.id)
+            .await
+    };
+    match ended.await {
+        Ok(()) => Redirect::to("/account?done=session").into_response(),
+        Err(refusal) => again(gate, caller, "/account", String::new(), refusal).await,
+    }
+}

@@ -1,0 +1,54 @@
+//! What every answer carries, and the log of requests.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::Gate;
+
+/// Headers against being framed, sniffed, cached or watched. A page brings its own policy.
+pub async fn harden(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let mut default = |name, value| {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    };
+    default(X_CONTENT_TYPE_OPTIONS, "nosniff");
+    // no-referrer would make form posts say `Origin: null`.
+    default(REFERRER_POLICY, "same-origin");
+    default(
+        "cross-origin-opener-policy".parse().expect("a header name"),
+        "same-origin",
+    );
+    default(CACHE_CONTROL, "no-store");
+    default(
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    );
+    if gate.url.is_https() {
+        default(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
+    response
+}
+
+/// A line for each request: the pattern of its route, never its path, which may hold an address.
+pub async fn log(route: MatchedPath, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let begun = Instant::now();
+    let response = next.run(request).await;
+    let status = response.status().as_u16();
+    let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if route.as_str() != "/pkg/{file}" {
+        tracing::info!(%method, route = route.as_str(), status, milliseconds, "request");
+    }
+    response
+}

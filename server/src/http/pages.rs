@@ -1,0 +1,94 @@
+//! The pages, the server functions of their islands, and the assets.
+
+use app::{App, Site, shell};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{RequestExt, Router};
+use domain::view::Role;
+use domain::{Kind, Refusal};
+use leptos::prelude::{LeptosOptions, provide_context};
+use leptos_axum::generate_route_list;
+
+use super::{Caller, Gate};
+use crate::assets;
+use crate::rest::refuse;
+
+pub fn router() -> Router<Gate> {
+    generate_route_list(App)
+        .iter()
+        .fold(Router::new(), |router, listed| {
+            router.route(listed.path(), get(page))
+        })
+        .route("/", get(home))
+        .route("/fn/{*name}", post(function))
+        .route("/pkg/{file}", get(assets::serve))
+        .fallback(page)
+}
+
+/// Everybody's first page: what they came for.
+async fn home(caller: Caller) -> Redirect {
+    let role = caller.actor.as_ref().map(engine::Actor::role);
+    Redirect::to(match role {
+        Some(Some(Role::Admin)) => "/settings/email",
+        Some(_) => "/account",
+        None => "/login",
+    })
+}
+
+/// What pages and server functions find in their context.
+fn context(gate: Gate, caller: Caller) -> impl Fn() + Clone + Send + Sync + 'static {
+    move || {
+        provide_context(gate.postern.clone());
+        if let Some(actor) = &caller.actor {
+            provide_context(actor.clone());
+        }
+    }
+}
+
+async fn page(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+    // CONNECT asks for a host and has no path; leptos counts on one.
+    if request.uri().path_and_query().is_none() {
+        let text = "This is no proxy. Ask for a path.";
+        return refuse(Refusal::new(Kind::BadRequest, text));
+    }
+    render(gate, caller, request, || ()).await
+}
+
+/// Renders the page at the request's path, with `more` in its context.
+pub async fn render(
+    gate: Gate,
+    caller: Caller,
+    request: Request,
+    more: impl Fn() + Clone + Send + Sync + 'static,
+) -> Response {
+    let context = context(gate, caller);
+    let with_more = move || {
+        context();
+        more();
+    };
+    leptos_axum::render_app_async_with_context(with_more, || shell(site()))(request)
+        .await
+        .into_response()
+}
+
+async fn function(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+    // Leptos itself reads a body of any size.
+    let request = request.with_limited_body();
+    leptos_axum::handle_server_fns_with_context(context(gate, caller), request)
+        .await
+        .into_response()
+}
+
+fn site() -> Site {
+    Site {
+        options: LeptosOptions::builder()
+            .output_name(assets::output_name().unwrap_or("postern"))
+            .site_pkg_dir(assets::FOLDER)
+            .hash_files(false)
+            .build(),
+        stylesheet: assets::path("main.css"),
+        icon: assets::path("icon.svg"),
+        hydrates: assets::output_name().is_some(),
+    }
+}

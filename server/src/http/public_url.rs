@@ -1,0 +1,80 @@
+//! Where people reach the console: it decides the cookie, HSTS and the links in mails.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use axum::http::Uri;
+
+/// `http://host:port` or `https://host`, without a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl {
+    scheme: String,
+    authority: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the public URL must look like https://mail.example.org, without a path")]
+pub struct PublicUrlError;
+
+impl PublicUrl {
+    pub fn parse(text: &str) -> Result<Self, PublicUrlError> {
+        let uri: Uri = text
+            .trim_end_matches('/')
+            .parse()
+            .map_err(|_| PublicUrlError)?;
+        let scheme = uri
+            .scheme_str()
+            .filter(|scheme| matches!(*scheme, "http" | "https"));
+        let authority = uri
+            .authority()
+            .filter(|authority| !authority.as_str().contains('@'));
+        match (scheme, authority, uri.path(), uri.query()) {
+            (Some(scheme), Some(authority), "/" | "", None) => Ok(Self {
+                scheme: scheme.to_owned(),
+                authority: authority.as_str().to_lowercase(),
+            }),
+            _ => Err(PublicUrlError),
+        }
+    }
+
+    pub fn of(address: SocketAddr) -> Self {
+        Self {
+            scheme: "http".to_owned(),
+            authority: address.to_string(),
+        }
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.scheme == "https"
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.authority)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_origin_is_a_public_url() {
+        for (text, expected) in [
+            (
+                "https://Mail.example.org/",
+                Some("https://mail.example.org"),
+            ),
+            ("http://[::1]:3000", Some("http://[::1]:3000")),
+            ("https://mail.example.org/postern", None),
+            ("https://user@mail.example.org", None),
+            ("ftp://mail.example.org", None),
+            ("mail.example.org", None),
+            ("", None),
+        ] {
+            let parsed = PublicUrl::parse(text).map(|url| url.to_string()).ok();
+            assert_eq!(parsed.as_deref(), expected, "{text}");
+        }
+    }
+}

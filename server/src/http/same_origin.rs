@@ -1,0 +1,127 @@
+//! Requests that change something must come from our own pages, when a browser sends them: it adds
+//! the cookie on its own.
+
+use axum::extract::{Request, State};
+use axum::http::header::{COOKIE, HOST, ORIGIN};
+use axum::http::{HeaderMap, Method};
+use axum::middleware::Next;
+use axum::response::Response;
+use domain::{Kind, Refusal};
+
+use super::refuse::refuse;
+use super::who::bearer;
+use super::{Gate, PublicUrl};
+
+pub async fn require(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if reads || is_ours(request.headers(), &gate.url) {
+        return next.run(request).await;
+    }
+    let refusal = Refusal::new(
+        Kind::Forbidden,
+        "This request did not come from a page of this Postern. Load the page again; behind a proxy, set POSTERN_PUBLIC_URL to the address people use.",
+    );
+    refuse(request.uri(), refusal)
+}
+
+/// `Sec-Fetch-Site: same-origin`, or where a browser does not send it, an `Origin` that is the
+/// public URL or the request's own. Bearer tokens are never sent by a browser on its own.
+fn is_ours(headers: &HeaderMap, url: &PublicUrl) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    if bearer(headers).is_some() {
+        return true;
+    }
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    match text(ORIGIN) {
+        Some(origin) => {
+            let own = origin.split_once("://").map(|(_, authority)| authority);
+            origin == url.to_string() || (own.is_some() && own == text(HOST))
+        }
+        // Neither: not a browser of these years. Without a cookie it has nothing to misuse.
+        None => text(COOKIE).is_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_counts_only_from_our_own_pages() {
+        let url = PublicUrl::parse("https://mail.example.org").expect("a URL");
+        for (headers, ours) in [
+            (
+                &[("cookie", "postern=1"), ("sec-fetch-site", "same-origin")][..],
+                true,
+            ),
+            (
+                &[("cookie", "postern=1"), ("sec-fetch-site", "same-site")],
+                false,
+            ),
+            (
+                &[("cookie", "postern=1"), ("sec-fetch-site", "cross-site")],
+                false,
+            ),
+            (&[("sec-fetch-site", "cross-site")], false),
+            (
+                &[
+                    ("cookie", "postern=1"),
+                    ("origin", "https://mail.example.org"),
+                ],
+                true,
+            ),
+            (
+                &[
+                    ("cookie", "postern=1"),
+                    ("origin", "http://gate:3000"),
+                    ("host", "gate:3000"),
+                ],
+                true,
+            ),
+            (
+                &[
+                    ("cookie", "postern=1"),
+                    ("origin", "https://evil.example"),
+                    ("host", "gate:3000"),
+                ],
+                false,
+            ),
+            (
+                &[
+                    ("cookie", "postern=1"),
+                    ("origin", "null"),
+                    ("host", "gate:3000"),
+                ],
+                false,
+            ),
+            (&[("cookie", "postern=1")], false),
+            (
+                &[
+                    ("authorization", "Bearer postern_x"),
+                    ("origin", "https://evil.example"),
+                ],
+                true,
+            ),
+            (
+                &[("authorization", "bearer postern_x"), ("cookie", "a=b")],
+                true,
+            ),
+            (
+                &[("authorization", "Basic eA=="), ("cookie", "postern=1")],
+                false,
+            ),
+            (&[], true),
+        ] {
+            let map = headers
+                .iter()
+                .map(|(name, value)| {
+                    let name: axum::http::HeaderName = name.parse().expect("a name");
+                    (name, value.parse().expect("a value"))
+                })
+                .collect();
+            assert_eq!(is_ours(&map, &url), ours, "{headers:?}");
+        }
+    }
+}

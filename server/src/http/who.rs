@@ -1,0 +1,90 @@
+//! Who asks: found out once per request, from a bearer token or the session.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
+use domain::{Kind, Refusal};
+use engine::{Actor, Origin};
+use tower_sessions::Session;
+
+use super::Gate;
+use super::refuse::refuse;
+
+/// Who asks, and from where. Every handler can take it.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub actor: Option<Actor>,
+    pub origin: Origin,
+}
+
+impl Caller {
+    /// The actor, or a refusal to who has not signed in.
+    pub fn signed_in(&self) -> Result<&Actor, Refusal> {
+        self.actor.as_ref().ok_or_else(|| {
+            Refusal::new(
+                Kind::Unauthenticated,
+                "Sign in, or send a token as “Authorization: Bearer postern_…”.",
+            )
+        })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        parts
+            .extensions
+            .get()
+            .cloned()
+            .ok_or_else(|| refuse(&parts.uri, Refusal::internal()))
+    }
+}
+
+pub async fn identify(
+    State(gate): State<Gate>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    session: Session,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if request.uri().path().starts_with("/pkg/") {
+        return next.run(request).await;
+    }
+    let headers = request.headers();
+    let browser = headers
+        .get(USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let origin = Origin {
+        address: Some(gate.proxies.client(peer.ip(), headers)),
+        browser: browser.to_owned(),
+    };
+    let actor = match (bearer(headers), session.id()) {
+        (Some(token), _) => gate.postern.token_actor(token, origin.clone()).await,
+        (None, Some(id)) => {
+            gate.postern
+                .session_actor(&id.to_string(), origin.clone())
+                .await
+        }
+        (None, None) => Ok(None),
+    };
+    match actor {
+        Ok(actor) => {
+            request.extensions_mut().insert(Caller { actor, origin });
+            next.run(request).await
+        }
+        Err(refusal) => refuse(request.uri(), refusal),
+    }
+}
+
+/// The token of RFC 6750 section 2.1. Schemes are read in any case (RFC 9110 section 11.1).
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+}

@@ -1,0 +1,77 @@
+//! `POST /api/setup/email_test/{address}`: a test mail with the saved configuration.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use domain::view::PasswordChange;
+use domain::{Kind, Refusal, TestEvent};
+use engine::RECIPIENT;
+use futures::{StreamExt, pin_mut};
+use serde_json::json;
+
+use super::envelope::{Refused, Success};
+use crate::http::{Caller, Gate};
+
+/// Answers when the relay has taken the mail, or with what went wrong under `email_send`: 502, or
+/// 504 when time ran out. Hanging up cancels the test.
+pub async fn send(
+    State(gate): State<Gate>,
+    caller: Caller,
+    address: Result<Path<String>, PathRejection>,
+) -> Result<Success, Refused> {
+    let actor = caller.signed_in()?;
+    let Path(address) = address.map_err(|_| {
+        let text = "This is not an address: it is no text in UTF-8.";
+        Refusal::of(Kind::Invalid, RECIPIENT, text)
+    })?;
+    let events = gate
+        .postern
+        .test(actor, None, PasswordChange::Keep, address)
+        .await?;
+    pin_mut!(events);
+    while let Some(event) = events.next().await {
+        match event {
+            TestEvent::Sent {
+                milliseconds,
+                reply,
+                encryption,
+                message_id,
+                ..
+            } => {
+                return Ok(Success::new(json!({
+                    "reply": reply.words(),
+                    "milliseconds": milliseconds,
+                    "encryption": encryption,
+                    "message_id": message_id,
+                })));
+            }
+            TestEvent::Failed {
+                failure, advice, ..
+            } => {
+                let kind = if failure.is_timeout() {
+                    Kind::RelayTimedOut
+                } else {
+                    Kind::RelayFailed
+                };
+                let text = format!("{} {advice}", sentence(&failure.to_string()));
+                return Err(Refusal::of(kind, RECIPIENT, text).into());
+            }
+            TestEvent::Started { .. } | TestEvent::Stage { .. } | TestEvent::Tick { .. } => {}
+        }
+    }
+    Err(Refusal::internal().into())
+}
+
+/// What was observed, as a sentence of its own. A host name in front stays as it is.
+fn sentence(observed: &str) -> String {
+    let mut sentence = observed.trim_end().to_owned();
+    let word = sentence.split(' ').next().unwrap_or_default();
+    if word.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && let Some(first) = sentence.get_mut(..1)
+    {
+        first.make_ascii_uppercase();
+    }
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}

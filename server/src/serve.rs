@@ -1,0 +1,82 @@
+//! `postern serve`: bind, open, run until told to stop.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::Listen;
+use crate::commands::Opening;
+use crate::data_folder;
+use crate::http::{self, PublicUrl, TrustedProxies};
+
+/// How long requests may take to finish after the first signal.
+const GRACE: Duration = Duration::from_secs(10);
+
+pub async fn serve(place: Opening, listen: Listen) -> Result<ExitCode, Box<dyn Error>> {
+    let proxies = TrustedProxies::parse(&listen.trusted_proxies)?;
+    let configured = listen
+        .public_url
+        .as_deref()
+        .map(PublicUrl::parse)
+        .transpose()?;
+    let _lock = data_folder::lock(&place.data)?;
+    let listener = TcpListener::bind(listen.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", listen.listen))?;
+    let address = listener.local_addr()?;
+    let url = configured.unwrap_or_else(|| PublicUrl::of(address));
+    let postern = place.open(url.to_string()).await?;
+
+    let router = http::router(postern.clone(), url.clone(), proxies);
+    // The pair is made while the first page is being looked at.
+    let first = postern.clone();
+    tokio::spawn(async move { first.browser_key().await });
+    match postern.setup_token().await? {
+        Some(token) => println!("Create the first administrator at {url}/setup?token={token}"),
+        None => println!("Postern is at {url}/"),
+    }
+
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut told = stopped.clone();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        let _ = told.wait_for(|stop| *stop).await;
+    });
+    let mut server = tokio::spawn(server.into_future());
+    tokio::select! {
+        ended = &mut server => ended??,
+        () = signalled() => {
+            tracing::info!("stopping; a second signal stops at once");
+            stop.send_replace(true);
+            tokio::select! {
+                ended = &mut server => ended??,
+                () = tokio::time::sleep(GRACE) => tracing::warn!("stopped before every request had ended"),
+                () = signalled() => return Ok(ExitCode::FAILURE),
+            }
+        }
+    }
+    postern.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ctrl-C or SIGTERM.
+async fn signalled() {
+    let both =
+        signal(SignalKind::interrupt()).and_then(|int| Ok((int, signal(SignalKind::terminate())?)));
+    match both {
+        Ok((mut interrupt, mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "signals cannot be received");
+            std::future::pending().await
+        }
+    }
+}

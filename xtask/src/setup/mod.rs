@@ -1,0 +1,7 @@
+//! What a fresh machine lacks, brought by whichever chore needs it.
+
+pub mod apt;
+mod debian_wasm;
+pub mod npm;
+pub mod programs;
+pub mod wasm;

@@ -1,0 +1,54 @@
+//! Programs the tests run against: Chromium and PostgreSQL.
+
+use super::apt;
+use anyhow::{Context, Result};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+/// The path of a Chromium.
+pub fn chromium() -> Result<PathBuf> {
+    const NAMES: [&str; 4] = [
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+    ];
+    let find = || NAMES.iter().find_map(|name| on_path(name));
+    if find().is_none() {
+        apt::install("Chromium", &["chromium"])?;
+    }
+    find().context("Chromium is installed and yet not found")
+}
+
+/// The folder that holds `initdb` and `postgres`; Debian keeps them off the path.
+pub fn postgresql() -> Result<PathBuf> {
+    if let Some(folder) = postgresql_folder() {
+        return Ok(folder);
+    }
+    apt::install("PostgreSQL", &["postgresql"])?;
+    postgresql_folder().context("PostgreSQL is installed and yet not found")
+}
+
+fn postgresql_folder() -> Option<PathBuf> {
+    let debians = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let newest = debians
+        .map(|entry| entry.path().join("bin"))
+        .filter(|folder| folder.join("initdb").exists())
+        .max_by_key(|folder| version(folder));
+    newest.or_else(|| on_path("initdb")?.parent().map(Path::to_owned))
+}
+
+fn version(folder: &Path) -> Option<u32> {
+    folder.parent()?.file_name()?.to_str()?.parse().ok()
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
+}

@@ -1,0 +1,25 @@
+//! The end-to-end tests: Playwright against the program of the development profile.
+
+use crate::{run, setup::programs, workspace};
+use anyhow::Result;
+use std::process::Command;
+
+pub fn run() -> Result<()> {
+    let chromium = programs::chromium()?;
+    run::run(&mut node("node_modules/typescript/bin/tsc"))?;
+    run::run(
+        node("node_modules/@playwright/test/cli.js")
+            .arg("test")
+            .env("POSTERN_BIN", workspace::target().join("debug/postern"))
+            .env("POSTERN_CHROMIUM", chromium)
+            .env("POSTERN_E2E_OUTPUT", workspace::target().join("end2end")),
+    )
+}
+
+/// A program of the npm packages.
+fn node(program: &str) -> Command {
+    let mut node = Command::new("node");
+    node.arg(program)
+        .current_dir(workspace::root().join("end2end"));
+    node
+}

@@ -1,0 +1,135 @@
+//! A PostgreSQL of the tests' own: loopback, a free port, gone afterwards.
+
+use crate::{
+    guard::{Running, Scratch},
+    run::{answer, run},
+    say,
+    setup::{apt, programs},
+};
+use anyhow::{Context, Result, bail};
+use std::{
+    env,
+    io::{BufRead, BufReader, Write},
+    net::{Ipv4Addr, TcpListener},
+    os::unix::{fs::chown, process::CommandExt},
+    process::{ChildStderr, Command, Stdio},
+    thread,
+};
+
+pub struct Postgres {
+    port: u16,
+    // Dropped in this order: the program before its data.
+    _server: Running,
+    _data: Scratch,
+}
+
+impl Postgres {
+    pub fn start() -> Result<Self> {
+        let programs = programs::postgresql()?;
+        let step = say::step("Start a PostgreSQL for the tests");
+        // It refuses to run as root, and its user cannot enter root's folders.
+        let user = if apt::is_root() {
+            Some(postgres_user()?)
+        } else {
+            None
+        };
+        let data = Scratch::create(&env::temp_dir(), "postern-postgres")?;
+        if let Some(user) = user {
+            chown(&data.0, Some(user.id), Some(user.group))?;
+        }
+        let program = |name: &str| {
+            let mut command = Command::new(programs.join(name));
+            command.current_dir(&data.0).env("LC_ALL", "C");
+            if let Some(user) = user {
+                command.uid(user.id).gid(user.group);
+            }
+            command
+        };
+        run(program("initdb")
+            .args([
+                "--no-sync",
+                "--auth=trust",
+                "--username=postgres",
+                "--encoding=UTF8",
+                "--locale=C",
+            ])
+            .arg("--pgdata=data")
+            .stdout(Stdio::null()))?;
+
+        let port = free_port()?;
+        let mut server = Running::start(
+            program("postgres")
+                .args(["-D", "data", "-F", "-h", "127.0.0.1", "-k"])
+                .arg(&data.0)
+                .args(["-p", &port.to_string(), "-c", "max_connections=300"])
+                .stderr(Stdio::piped()),
+        )?;
+        let log = server
+            .child()
+            .stderr
+            .take()
+            .context("postgres has no standard error")?;
+        wait_until_ready(log)?;
+        step.done(&format!("port {port}"));
+        Ok(Self {
+            port,
+            _server: server,
+            _data: data,
+        })
+    }
+
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+}
+
+/// Returns when the server says that it is ready; afterwards keeps its log from filling the pipe.
+fn wait_until_ready(log: ChildStderr) -> Result<()> {
+    let mut lines = BufReader::new(log).lines();
+    let mut said = String::new();
+    loop {
+        let Some(line) = lines.next() else {
+            bail!("postgres did not start:\n{said}");
+        };
+        let line = line?;
+        if line.contains("ready to accept connections") {
+            break;
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            // Only what ends the server: tests provoke errors on purpose.
+            if line.contains("PANIC") {
+                let _ = writeln!(std::io::stderr(), "    postgres: {line}");
+            }
+        }
+    });
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+struct User {
+    id: u32,
+    group: u32,
+}
+
+fn postgres_user() -> Result<User> {
+    let number = |flag: &str| {
+        answer(Command::new("id").args([flag, "postgres"]))
+            .and_then(|text| text.parse().ok())
+            .context("there is no user postgres to run PostgreSQL as")
+    };
+    Ok(User {
+        id: number("-u")?,
+        group: number("-g")?,
+    })
+}
+
+/// Free when asked; nobody else is looking for one in that moment.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}

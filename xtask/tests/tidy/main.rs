@@ -1,0 +1,7 @@
+//! The rules of this repository, as tests.
+
+mod arrows;
+mod files;
+mod migrations;
+mod privacy;
+mod sources;

@@ -13,6 +13,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
@@ -20,7 +21,12 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
             // The fault alone, on one line; the help is a command away.
-            let text = error.to_string();
+            let text = match error.kind() {
+                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                    "error: a command is missing".to_owned()
+                }
+                _ => error.to_string(),
+            };
             let line = text
                 .lines()
                 .take_while(|line| !line.is_empty())

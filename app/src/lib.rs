@@ -6,12 +6,15 @@
 // A page is one type, as deep as the page.
 #![recursion_limit = "512"]
 
+mod calls;
+mod dom;
+mod email;
+mod frames;
+mod moment;
 mod reveal;
 
 #[cfg(feature = "ssr")]
 mod frame;
-#[cfg(feature = "ssr")]
-mod moment;
 #[cfg(feature = "ssr")]
 mod pages;
 #[cfg(feature = "ssr")]
@@ -30,4 +33,5 @@ pub use routes::App;
 #[cfg(feature = "ssr")]
 pub use shell::{Site, shell};
 
+pub use email::{EmailSetup, Source};
 pub use reveal::Reveal;

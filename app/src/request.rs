@@ -2,7 +2,7 @@
 //! says. The one place where pages and server functions touch HTTP.
 
 use domain::{Kind, Refusal};
-use engine::Actor;
+use engine::{Actor, Postern};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_router::{hooks::use_query_map, location::Url};
@@ -77,6 +77,34 @@ pub fn set_status(kind: Kind) {
     {
         response.set_status(status);
     }
+}
+
+/// Lets a server function ask the engine, and answers with the status its answer has.
+pub async fn asked<T, F>(ask: impl FnOnce(Postern) -> F) -> Result<T, Refusal>
+where
+    F: Future<Output = Result<T, Refusal>>,
+{
+    ask(expect_context()).await.inspect_err(refuse)
+}
+
+/// [`asked`], by who is signed in.
+pub async fn asked_by<T, F>(ask: impl FnOnce(Postern, Actor) -> F) -> Result<T, Refusal>
+where
+    F: Future<Output = Result<T, Refusal>>,
+{
+    asked(|postern| {
+        let asking = actor().map(|actor| ask(postern, actor));
+        async {
+            match asking {
+                Some(asking) => asking.await,
+                None => Err(Refusal::new(
+                    Kind::Unauthenticated,
+                    "You are no longer signed in. Sign in again; what you typed is still here.",
+                )),
+            }
+        }
+    })
+    .await
 }
 
 /// Sends the browser elsewhere.

@@ -1,46 +1,47 @@
-//! A password input that can be looked at. Without a script it is a password input.
+//! A button that shows what was typed into a password input. It comes with the script; without
+//! one there is the input alone.
 
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use leptos::web_sys::{HtmlButtonElement, HtmlInputElement};
 
-/// The input, and once the browser runs it, a button that shows what was typed. Showing beats
-/// typing twice: one look finds the slip that a second typing only repeats.
+use crate::dom;
+
+/// Shows and hides the input beside it. Showing beats typing twice: one look finds the slip that a
+/// second typing only repeats.
 #[island]
-pub fn Reveal(
-    name: String,
-    autocomplete: String,
-    described: String,
-    invalid: bool,
-    first: bool,
-) -> impl IntoView {
-    let awake = RwSignal::new(false);
+pub fn Reveal() -> impl IntoView {
+    let asleep = RwSignal::new(true);
     let shown = RwSignal::new(false);
-    Effect::new(move || awake.set(true));
+    let button = NodeRef::new();
+    Effect::new(move || asleep.set(false));
+    let toggle = move |_| {
+        shown.update(|shown| *shown = !*shown);
+        if let Some(input) = button.get_untracked().and_then(beside) {
+            input.set_type(if shown.get_untracked() {
+                "text"
+            } else {
+                "password"
+            });
+        }
+    };
     view! {
-        <div class="revealed">
-            <input
-                class="control"
-                id=name.clone()
-                name=name.clone()
-                type=move || if shown.get() { "text" } else { "password" }
-                autocomplete=autocomplete
-                autocapitalize="none"
-                spellcheck="false"
-                required
-                autofocus=first
-                aria-describedby=(!described.is_empty()).then_some(described)
-                aria-invalid=invalid.then_some("true")
-            />
-            <button
-                class="button button-quiet button-small"
-                type="button"
-                hidden=move || !awake.get()
-                aria-pressed=move || shown.get().to_string()
-                aria-controls=name
-                on:click=move |_| shown.update(|shown| *shown = !*shown)
-            >
-                {move || if shown.get() { "Hide" } else { "Show" }}
-                <span class="unseen">" password"</span>
-            </button>
-        </div>
+        <button
+            class="button button-quiet button-small"
+            type="button"
+            hidden=asleep
+            node_ref=button
+            on:click=toggle
+        >
+            {dom::text(move || if shown.get() { "Hide" } else { "Show" })}
+            <span class="unseen">" password"</span>
+        </button>
     }
+}
+
+/// The input in the same box as the island of this button.
+fn beside(button: HtmlButtonElement) -> Option<HtmlInputElement> {
+    let island = button.parent_element()?.parent_element()?;
+    let input = island.query_selector("input").ok()??;
+    input.dyn_into().ok()
 }

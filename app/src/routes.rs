@@ -8,7 +8,7 @@ use leptos_router::{
     path,
 };
 
-use crate::pages::{Account, Login, NotFound, Setup};
+use crate::pages::{Account, Email, Login, NotFound, Setup};
 
 /// Every page, by its path. `SsrMode::Async` keeps the status codes true: a page is sent when it
 /// is known what it says.
@@ -21,6 +21,7 @@ pub fn App() -> impl IntoView {
             <Routes fallback=NotFound>
                 <Route path=path!("/login") view=Login ssr=SsrMode::Async />
                 <Route path=path!("/setup") view=Setup ssr=SsrMode::Async />
+                <Route path=path!("/settings/email") view=Email ssr=SsrMode::Async />
                 <Route path=path!("/account") view=Account ssr=SsrMode::Async />
             </Routes>
         </Router>

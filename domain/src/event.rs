@@ -8,7 +8,7 @@ use crate::{Instant, Reply};
 /// An event of a test mail, in the order of things: `started`, then stages and ticks, then exactly
 /// one of `sent` and `failed`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum TestEvent {
     /// `revision` is the saved configuration that is tested; none when the form differs from it.
     Started {

@@ -59,7 +59,7 @@ pub struct Refusal {
     pub kind: Kind,
     pub fields: BTreeMap<String, String>,
     /// Seconds to wait, with [`Kind::TooMany`] and [`Kind::Unavailable`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub retry_after: Option<u64>,
 }
 
@@ -150,13 +150,13 @@ impl std::error::Error for Refusal {}
 
 #[cfg(feature = "server-fn")]
 mod server_function {
-    use server_fn::codec::JsonEncoding;
+    use server_fn::codec::PostcardEncoding;
     use server_fn::error::{FromServerFnError, ServerFnErrorErr};
 
     use super::{Kind, Refusal};
 
     impl FromServerFnError for Refusal {
-        type Encoder = JsonEncoding;
+        type Encoder = PostcardEncoding;
 
         fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
             match error {

@@ -110,7 +110,6 @@ pub enum Fault {
 pub struct Failure {
     pub stage: Stage,
     pub fault: Fault,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply: Option<Reply>,
     /// Particulars for a person, as in `no answer from 192.0.2.1:25 within 5 s`. No secret.
     pub detail: String,

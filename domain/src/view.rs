@@ -23,7 +23,7 @@ pub struct Stamp {
 
 /// Whether the saved configuration has been proved by a test mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Verification {
     /// No revision ever was.
     Never,

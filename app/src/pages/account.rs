@@ -76,9 +76,7 @@ fn Password(name: String) -> impl IntoView {
 
 #[component]
 fn Sessions(actor: Actor) -> impl IntoView {
-    let Some(postern) = use_context::<Postern>() else {
-        return ().into_any();
-    };
+    let postern = expect_context::<Postern>();
     let list = Suspend::new(async move {
         match postern.sessions(&actor).await {
             Ok(sessions) => view! {

@@ -24,41 +24,28 @@ pub fn Field(
     let described: Vec<String> = hint_id.iter().chain(&fault_id).cloned().collect();
     let described = described.join(" ");
     let invalid = fault.is_some();
-    let control = if autocomplete.ends_with("password") {
-        view! {
-            <Reveal
-                name=name.to_owned()
-                autocomplete=autocomplete.to_owned()
-                described
-                invalid
-                first
-            />
-        }
-        .into_any()
-    } else {
-        view! {
-            <input
-                class="control"
-                id=name
-                name=name
-                type="email"
-                inputmode="email"
-                autocomplete=autocomplete
-                autocapitalize="none"
-                spellcheck="false"
-                required
-                autofocus=first
-                value=value
-                aria-describedby=(!described.is_empty()).then_some(described)
-                aria-invalid=invalid.then_some("true")
-            />
-        }
-        .into_any()
-    };
+    let secret = autocomplete.ends_with("password");
     view! {
         <div class="field">
             <label for=name>{label}</label>
-            {control}
+            <div class:revealed=secret>
+                <input
+                    class="control"
+                    id=name
+                    name=name
+                    type=if secret { "password" } else { "text" }
+                    inputmode=(!secret).then_some("email")
+                    autocomplete=autocomplete
+                    autocapitalize="none"
+                    spellcheck="false"
+                    required
+                    autofocus=first
+                    value=value
+                    aria-describedby=(!described.is_empty()).then_some(described)
+                    aria-invalid=invalid.then_some("true")
+                />
+                {secret.then(|| view! { <Reveal /> })}
+            </div>
             {hint_id.map(|id| view! { <p class="field-hint" id=id>{hint}</p> })}
             {fault_id.map(|id| view! { <p class="field-fault" id=id>{fault}</p> })}
         </div>

@@ -1,0 +1,56 @@
+//! The server functions: what the islands ask of the engine, and nothing decided in between.
+//!
+//! Questions are JSON: a page that was loaded before an upgrade still says what it means. Answers
+//! are postcard, because reading JSON costs the browser some 25 kB more.
+
+use domain::jwe::Jwk;
+use domain::view::{PasswordChange, SettingsView};
+use domain::{Form, Refusal};
+use leptos::prelude::*;
+use leptos::server_fn::codec::{ByteStream, Json, Postcard, Streaming};
+
+#[cfg(feature = "ssr")]
+use crate::request::{asked, asked_by};
+
+/// The saved configuration.
+#[server(prefix = "/fn", endpoint = "load_settings", input = Json, output = Postcard)]
+pub async fn load_settings() -> Result<SettingsView, Refusal> {
+    asked_by(|postern, actor| async move { postern.settings(&actor).await }).await
+}
+
+/// Saves, unless somebody else saved since `from_revision`.
+#[server(prefix = "/fn", endpoint = "save_settings", input = Json, output = Postcard)]
+pub async fn save_settings(
+    form: Form,
+    password: PasswordChange,
+    from_revision: i64,
+) -> Result<SettingsView, Refusal> {
+    asked_by(|postern, actor| async move {
+        let from = Some(from_revision);
+        postern.save_settings(&actor, form, password, from).await
+    })
+    .await
+}
+
+/// The key passwords are sealed with in the browser.
+#[server(prefix = "/fn", endpoint = "browser_key", input = Json, output = Postcard)]
+pub async fn browser_key() -> Result<Jwk, Refusal> {
+    asked(|postern| async move { postern.browser_key().await }).await
+}
+
+/// Sends a test mail with what is on the form, and tells event by event how it goes
+/// ([`crate::frames`]). The run lives exactly as long as the answer is read.
+#[server(prefix = "/fn", endpoint = "test_email", input = Json, output = Streaming)]
+pub async fn test_email(
+    form: Form,
+    password: PasswordChange,
+    recipient: String,
+) -> Result<ByteStream<Refusal>, Refusal> {
+    asked_by(|postern, actor| async move {
+        let events = postern
+            .test(&actor, Some(form), password, recipient)
+            .await?;
+        Ok(ByteStream::from(crate::frames::written(events)))
+    })
+    .await
+}

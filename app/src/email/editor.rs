@@ -1,0 +1,85 @@
+//! The form's state as the page follows it, and the timer of who types.
+
+use std::time::Duration;
+
+use domain::Label;
+use leptos::leptos_dom::helpers::TimeoutHandle;
+use leptos::prelude::*;
+
+use super::source::Source;
+use super::standing::Choice;
+use super::state::State;
+use crate::dom;
+
+/// A fault is shown when the typing pauses, not at the first letter of an address.
+const PAUSE: Duration = Duration::from_millis(700);
+
+/// One value for the whole form: each kind of signal costs the browser code of its own, and
+/// fourteen fields are quickly looked through.
+#[derive(Clone, Copy)]
+pub struct Editor {
+    pub state: RwSignal<State>,
+    pause: StoredValue<Option<TimeoutHandle>>,
+}
+
+impl Editor {
+    pub fn new(source: Source) -> Self {
+        Self {
+            state: RwSignal::new(State::new(source)),
+            pause: StoredValue::new(None),
+        }
+    }
+
+    /// Looks, and follows what it sees.
+    pub fn get<T>(self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.state.read())
+    }
+
+    /// Looks once.
+    pub fn peek<T>(self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.state.read_untracked())
+    }
+
+    pub fn change<T>(self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.write())
+    }
+
+    /// Types into a field.
+    pub fn edit(self, label: Label, text: String) {
+        self.change(|state| state.edit(label, text));
+        self.typing(label);
+    }
+
+    /// Types the password.
+    pub fn edit_password(self, text: String) {
+        self.change(|state| state.edit_password(text));
+        self.typing(Label::Password);
+    }
+
+    /// Decides about the saved password.
+    pub fn choose(self, choice: Choice) {
+        self.change(|state| state.choose(choice));
+    }
+
+    /// Stops at what is wrong with the form and goes there. True when there was something.
+    pub fn stop_at_faults(self) -> bool {
+        self.go_to(self.change(State::reveal_all))
+    }
+
+    /// True when there is somewhere to go.
+    pub fn go_to(self, label: Option<Label>) -> bool {
+        if let Some(label) = label {
+            dom::focus(label.as_str());
+        }
+        label.is_some()
+    }
+
+    fn typing(self, label: Label) {
+        if let Some(waiting) = self.pause.get_value() {
+            waiting.clear();
+        }
+        let reveal = move || self.change(|state| state.reveal(label));
+        let pause = set_timeout_with_handle(reveal, PAUSE);
+        self.pause.set_value(pause.ok());
+    }
+}

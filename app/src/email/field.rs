@@ -1,0 +1,110 @@
+//! A field of the form, whichever label it is for.
+
+use domain::Label;
+use leptos::either::EitherOf3;
+use leptos::prelude::*;
+
+use super::control::{Control, control};
+use super::editor::Editor;
+use super::remarks::Remarks;
+use super::row::{Row, described, is_required};
+use crate::dom;
+
+#[component]
+pub fn Field(editor: Editor, label: Label) -> impl IntoView {
+    let operated = match control(label) {
+        Control::Line {
+            keyboard,
+            placeholder,
+        } => EitherOf3::A(view! { <Line editor label keyboard placeholder /> }),
+        Control::Choice(choices) => EitherOf3::B(view! { <Choices editor label choices /> }),
+        Control::Switch(words) => EitherOf3::C(view! { <Switch editor label words /> }),
+    };
+    view! {
+        <Row editor label>
+            {operated}
+            <Remarks editor label />
+        </Row>
+    }
+}
+
+#[component]
+fn Line(
+    editor: Editor,
+    label: Label,
+    keyboard: &'static str,
+    placeholder: &'static str,
+) -> impl IntoView {
+    let short = keyboard == "numeric";
+    view! {
+        <input
+            class="control"
+            class:control-short=short
+            id=label.as_str()
+            name=label.as_str()
+            type="text"
+            inputmode=keyboard
+            placeholder=placeholder
+            autocomplete="off"
+            autocapitalize="none"
+            spellcheck="false"
+            aria-required=if is_required(label) { "true" } else { "false" }
+            aria-describedby=described(label)
+            aria-invalid=dom::state(move || editor.get(|state| state.fault(label).is_some()))
+            value=editor.peek(|state| state.text(label).to_owned())
+            prop:value=dom::value(move || editor.get(|state| state.text(label).to_owned()))
+            on:input:target=move |event| editor.edit(label, event.target().value())
+            on:change=move |_| editor.change(|state| state.reveal(label))
+        />
+    }
+}
+
+#[component]
+fn Choices(
+    editor: Editor,
+    label: Label,
+    choices: &'static [(&'static str, &'static str)],
+) -> impl IntoView {
+    let option = move |(value, words): (&'static str, &'static str)| {
+        let chosen = editor.peek(|state| state.text(label) == value);
+        view! {
+            <option value=value selected=chosen>
+                {words}
+            </option>
+        }
+    };
+    view! {
+        <select
+            class="control"
+            id=label.as_str()
+            name=label.as_str()
+            aria-describedby=described(label)
+            aria-invalid=dom::state(move || editor.get(|state| state.fault(label).is_some()))
+            prop:value=dom::value(move || editor.get(|state| state.text(label).to_owned()))
+            on:change:target=move |event| editor.edit(label, event.target().value())
+        >
+            {choices.iter().copied().map(option).collect_view()}
+        </select>
+    }
+}
+
+#[component]
+fn Switch(editor: Editor, label: Label, words: &'static str) -> impl IntoView {
+    view! {
+        <label class="check">
+            <input
+                id=label.as_str()
+                name=label.as_str()
+                type="checkbox"
+                aria-describedby=described(label)
+                checked=editor.peek(|state| state.text(label) == "1")
+                prop:checked=dom::flag(move || editor.get(|state| state.text(label) == "1"))
+                on:change:target=move |event| {
+                    let value = if event.target().checked() { "1" } else { "0" };
+                    editor.edit(label, value.to_owned());
+                }
+            />
+            {words}
+        </label>
+    }
+}

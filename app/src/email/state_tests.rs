@@ -1,0 +1,126 @@
+//! What happens to the form, act by act.
+
+use domain::view::{PasswordState, SettingsView, Verification};
+use domain::{Form, Kind, Label, Refusal};
+
+use super::outcome::Outcome;
+use super::source::Source;
+use super::standing::{Choice, Standing};
+use super::state::State;
+
+fn saved(host: &str, revision: i64) -> SettingsView {
+    SettingsView {
+        form: Form::default()
+            .with(Label::FromAddress, "alerts@example.org")
+            .with(Label::Host, host)
+            .with(Label::Port, "587"),
+        password: PasswordState::Saved,
+        revision,
+        saved: None,
+        verified: Verification::Never,
+        earlier: Vec::new(),
+    }
+}
+
+fn state() -> State {
+    State::new(Source {
+        saved: saved("smtp.example.org", 1),
+        me: "mara@example.org".to_owned(),
+    })
+}
+
+#[test]
+fn the_form_is_dirty_exactly_while_it_differs_from_what_is_saved() {
+    let mut state = state();
+    assert!(!state.is_dirty());
+    for (label, text, dirty) in [
+        (Label::Port, "25", true),
+        (Label::Port, "587", false),
+        (Label::ConnectTimeout, "", false),
+        (Label::ConnectTimeout, "9", true),
+    ] {
+        state.edit(label, text.to_owned());
+        assert_eq!(state.is_dirty(), dirty, "{label:?} = {text}");
+    }
+    state.adopt(saved("smtp.example.org", 2));
+    state.choose(Choice::Clear);
+    assert!(state.is_dirty());
+    state.choose(Choice::Keep);
+    assert!(!state.is_dirty());
+}
+
+#[test]
+fn a_field_keeps_what_is_typed_even_where_the_form_has_a_default() {
+    let mut state = state();
+    state.edit(Label::CommandTimeout, String::new());
+    assert_eq!(state.text(Label::CommandTimeout), "");
+    assert_eq!(state.form().get(Label::CommandTimeout), "15");
+}
+
+#[test]
+fn faults_are_shown_when_it_is_time() {
+    let mut state = state();
+    state.edit(Label::Port, "x".to_owned());
+    assert_eq!(state.fault(Label::Port), None, "still typing");
+    state.reveal(Label::Port);
+    assert!(state.fault(Label::Port).is_some());
+    state.edit(Label::Port, "587".to_owned());
+    assert_eq!(state.fault(Label::Port), None, "mended");
+    state.edit(Label::Host, "a b".to_owned());
+    assert_eq!(state.reveal_all(), Some(Label::Host));
+    assert!(state.fault(Label::Host).is_some());
+}
+
+#[test]
+fn a_fault_the_server_found_goes_with_the_next_edit_of_its_field() {
+    let mut state = state();
+    let first = state.refused(&Refusal::field(Label::Host, "not allowed"));
+    assert_eq!(first, Some(Label::Host));
+    state.edit(Label::Port, "25".to_owned());
+    assert_eq!(state.fault(Label::Host).as_deref(), Some("not allowed"));
+    state.edit(Label::Host, "smtp.example.net".to_owned());
+    assert_eq!(state.fault(Label::Host), None);
+}
+
+#[test]
+fn the_typed_password_is_forgotten_when_a_configuration_is_taken_over() {
+    let mut state = state();
+    state.edit_password("hunter2".to_owned());
+    assert_eq!(state.standing(), Standing::Typed);
+    state.adopt(saved("smtp.example.org", 2));
+    assert!(state.typed.is_empty());
+    assert_eq!(state.standing(), Standing::Kept);
+}
+
+#[test]
+fn of_two_versions_one_is_taken_or_one_is_kept() {
+    let theirs = saved("relay.example.net", 2);
+    let conflict = |state: &mut State| {
+        state.edit(Label::FromName, "Mine".to_owned());
+        state.outcome = Some(Outcome::Conflict(theirs.clone()));
+        state.edit(Label::Port, "25".to_owned());
+        assert_eq!(state.theirs(), Some(&theirs), "typing decides nothing");
+    };
+
+    let mut taking = state();
+    conflict(&mut taking);
+    taking.take_theirs();
+    assert_eq!(taking.form(), theirs.form);
+    assert!(!taking.is_dirty());
+
+    let mut keeping = state();
+    conflict(&mut keeping);
+    keeping.keep_mine();
+    assert_eq!(keeping.form().get(Label::FromName), "Mine");
+    assert_eq!(keeping.form().get(Label::Host), "smtp.example.org");
+    assert_eq!(keeping.saved.revision, 2, "the next save begins there");
+    assert_eq!(keeping.theirs(), None);
+}
+
+#[test]
+fn the_outcome_of_an_act_goes_with_the_next_edit() {
+    let mut state = state();
+    state.outcome = Some(Outcome::Refused(Refusal::new(Kind::Internal, "no")));
+    state.edit(Label::Port, "25".to_owned());
+    assert_eq!(state.outcome, None);
+}

@@ -93,7 +93,11 @@ impl Letter {
 
 /// An address as a header holds it; a domain of another script as A-labels, so that the header
 /// stays 7-bit.
-fn mailbox(name: Option<String>, address: &EmailAddress, field: &str) -> Result<Mailbox, Refusal> {
+pub(crate) fn mailbox(
+    name: Option<String>,
+    address: &EmailAddress,
+    field: &str,
+) -> Result<Mailbox, Refusal> {
     to_ascii(address.domain())
         .and_then(|domain| lettre::Address::new(address.local_part(), domain).ok())
         .map(|address| Mailbox::new(name, address))

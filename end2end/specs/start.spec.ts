@@ -26,6 +26,47 @@ async function used(): Promise<{ data: string; key: string }> {
   return { data, key: join(data, 'keys', key ?? '') };
 }
 
+test.describe('a signal, while a test mail waits for a silent relay', () => {
+  async function waiting() {
+    const relay = await silent();
+    const { postern: served, ...console } = await waitingConsole(relay.port);
+    await relay.connections.next();
+    return { relay, served, ...console };
+  }
+
+  test('ends it in order, within its grace', async () => {
+    const { relay, served, sent } = await waiting();
+    const begun = Date.now();
+    expect(await served.stop()).toBe(0);
+    expect(Date.now() - begun).toBeLessThan(11_500);
+    expect(await sent).toBe('cut');
+    expect(served.output).toContain('stopped before every request had ended');
+    await relay.stop();
+  });
+
+  test('and a second one ends it at once', async () => {
+    const { relay, served, sent } = await waiting();
+    served.signal('SIGTERM');
+    await served.said('a second signal stops at once');
+    const begun = Date.now();
+    expect(await served.stop()).toBe(1);
+    expect(Date.now() - begun).toBeLessThan(3_000);
+    expect(await sent).toBe('cut');
+    await relay.stop();
+  });
+});
+
+/** A Postern with a test mail under way to a port, and what becomes of that request. */
+async function waitingConsole(port: number): Promise<{ postern: Postern; sent: Promise<string> }> {
+  const console = await Console.start();
+  expect((await console.save(fields({ port }, { smtp_command_timeout: '120' }))).status).toBe(200);
+  const sent = console.test('me@example.net').then(
+    (answer) => String(answer.status),
+    () => 'cut',
+  );
+  return { postern: console.postern, sent };
+}
+
 test('a folder that cannot be one', async () => {
   const file = join(scratch('data'), 'file');
   writeFileSync(file, '');
@@ -159,47 +200,6 @@ test('it goes on when nobody reads its log any more', async () => {
   }
   expect(await served.stop()).toBe(0);
 });
-
-test.describe('a signal, while a test mail waits for a silent relay', () => {
-  async function waiting() {
-    const relay = await silent();
-    const { postern: served, ...console } = await waitingConsole(relay.port);
-    await relay.connections.next();
-    return { relay, served, ...console };
-  }
-
-  test('ends it in order, within its grace', async () => {
-    const { relay, served, sent } = await waiting();
-    const begun = Date.now();
-    expect(await served.stop()).toBe(0);
-    expect(Date.now() - begun).toBeLessThan(11_500);
-    expect(await sent).toBe('cut');
-    expect(served.output).toContain('stopped before every request had ended');
-    await relay.stop();
-  });
-
-  test('and a second one ends it at once', async () => {
-    const { relay, served, sent } = await waiting();
-    served.signal('SIGTERM');
-    await served.said('a second signal stops at once');
-    const begun = Date.now();
-    expect(await served.stop()).toBe(1);
-    expect(Date.now() - begun).toBeLessThan(3_000);
-    expect(await sent).toBe('cut');
-    await relay.stop();
-  });
-});
-
-/** A Postern with a test mail under way to a port, and what becomes of that request. */
-async function waitingConsole(port: number): Promise<{ postern: Postern; sent: Promise<string> }> {
-  const console = await Console.start();
-  expect((await console.save(fields({ port }, { smtp_command_timeout: '120' }))).status).toBe(200);
-  const sent = console.test('me@example.net').then(
-    (answer) => String(answer.status),
-    () => 'cut',
-  );
-  return { postern: console.postern, sent };
-}
 
 test('a signal with nothing to do ends it at once', async () => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -2,8 +2,8 @@
 //! WebAssembly; a refused one is the page again, with what was typed but the password.
 
 use app::{FormReply, local_path};
-use axum::extract::{Form, Request, State};
-use axum::http::{Method, StatusCode};
+use axum::extract::{Form, Query, Request, State};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 use axum::{RequestExt, Router};
@@ -32,8 +32,22 @@ struct Typed {
     current: String,
     new: String,
     token: String,
-    next: String,
     id: String,
+}
+
+/// Where to go after signing in: it stands in the address of the form.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Next {
+    next: String,
+}
+
+impl Next {
+    /// A page of this Postern, and the first one where the address names none.
+    fn page(uri: &Uri) -> String {
+        let Query(Self { next }) = Query::try_from_uri(uri).unwrap_or_default();
+        local_path(&next).unwrap_or("/").to_owned()
+    }
 }
 
 /// What was typed, and whether all of it arrived.
@@ -86,8 +100,10 @@ async fn login(
     session: Session,
     request: Request,
 ) -> Response {
+    let next = Next::page(request.uri());
+    let here = request.uri().path_and_query();
+    let here = here.map_or_else(|| "/login".to_owned(), ToString::to_string);
     let (typed, arrived) = typed(request).await;
-    let next = local_path(&typed.next).unwrap_or("/");
     let signed_in = async {
         arrived?;
         let password = SecretString::new(typed.password);
@@ -96,11 +112,8 @@ async fn login(
         sessions::begin(&session, &account, origin).await
     };
     match signed_in.await {
-        Ok(()) => Redirect::to(next).into_response(),
-        Err(refusal) => {
-            let path = format!("/login?next={}", next.replace('&', "%26"));
-            again(gate, caller, &path, typed.email, refusal).await
-        }
+        Ok(()) => Redirect::to(&next).into_response(),
+        Err(refusal) => again(gate, caller, &here, typed.email, refusal).await,
     }
 }
 

@@ -2,7 +2,7 @@
 //! alone, and a signal ends it in time.
 
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
@@ -73,6 +73,15 @@ test('a folder that cannot be one', async () => {
   for (const data of [file, join(file, 'below'), '/proc/postern', '/dev/null']) {
     expectRefused(await serve(data), 1, `the data folder ${data} cannot be used`);
     expectRefused(await postern(['token', 'list', '--data', data]), 1, data);
+  }
+});
+
+test('a mistyped folder does not become one', async () => {
+  const data = join(scratch('data'), 'typo');
+  for (const command of [['token', 'list'], ['send-test', 'me@example.net'], ['account', 'passwd', 'me@example.net']]) {
+    const ended = await postern([...command, '--data', data], { input: 'a long enough password' });
+    expectRefused(ended, 1, `there is no data folder ${data}`);
+    expect(existsSync(data)).toBe(false);
   }
 });
 

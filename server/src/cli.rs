@@ -173,6 +173,15 @@ pub struct Listen {
 }
 
 impl Command {
+    /// Whether a new Postern may begin with this command; the others need one that is there, so
+    /// that a mistyped folder does not become one.
+    pub fn begins(&self) -> bool {
+        matches!(
+            self,
+            Self::Serve { .. } | Self::Account(Account::Create { .. })
+        )
+    }
+
     pub fn place(&self) -> &Place {
         match self {
             Self::Serve { place, .. }

@@ -11,7 +11,7 @@ use engine::smtp::AddressPolicy;
 use engine::{Actor, Clock, Config, Postern};
 use futures::{StreamExt, pin_mut};
 
-use crate::cli::{self, Account, Place, Token};
+use crate::cli::{self, Account, Command, Place, Token};
 use crate::data_folder;
 
 /// What a command needs to open Postern: worked out before threads start.
@@ -23,12 +23,13 @@ pub struct Opening {
 }
 
 impl Opening {
-    pub fn new(place: &Place) -> Result<Self, Box<dyn Error>> {
+    pub fn new(command: &Command) -> Result<Self, Box<dyn Error>> {
+        let place = command.place();
         Ok(Self {
             database: database(place)?,
             relays: AddressPolicy::parse(&place.relay_allow, &place.relay_deny)?,
             accept_lost_keys: place.accept_lost_keys,
-            data: data_folder::prepare(&place.data)?,
+            data: data_folder::prepare(&place.data, command.begins())?,
         })
     }
 

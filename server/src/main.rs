@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     // Before any thread is started: becoming another user is an act of the whole process.
-    let place = commands::Opening::new(command.place())?;
+    let place = commands::Opening::new(&command)?;
     log::start(command.place().log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

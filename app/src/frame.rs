@@ -5,9 +5,10 @@ use engine::Actor;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
+use leptos_router::location::Url;
 
 use crate::parts::{Brand, Icon, Sign};
-use crate::request::{actor, redirect, with_query};
+use crate::request::{actor, redirect};
 
 /// A page for who is signed in. Everybody else is sent to sign in, and comes back afterwards.
 pub fn framed<V: IntoView + 'static>(
@@ -17,7 +18,7 @@ pub fn framed<V: IntoView + 'static>(
     let Some(actor) = actor() else {
         let location = use_location();
         let here = location.pathname.get_untracked();
-        redirect(&with_query("/login", "next", Some(&here)));
+        redirect(&format!("/login?next={}", Url::escape(&here)));
         return ().into_any();
     };
     let page = page(actor.clone()).into_any();

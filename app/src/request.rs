@@ -5,7 +5,7 @@ use domain::{Kind, Refusal};
 use engine::{Actor, Postern};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
-use leptos_router::{hooks::use_query_map, location::Url};
+use leptos_router::hooks::use_query_map;
 
 /// What a plain form post was answered with, when the answer was no. The server gives it as
 /// context and renders the form's page again.
@@ -41,14 +41,6 @@ pub fn actor() -> Option<Actor> {
 /// A parameter of the page's address.
 pub fn query(name: &str) -> Option<String> {
     use_query_map().read_untracked().get(name)
-}
-
-/// `base`, with a parameter when there is a value for it.
-pub fn with_query(base: &str, name: &str, value: Option<&str>) -> String {
-    match value {
-        Some(value) => format!("{base}?{name}={}", Url::escape(value)),
-        None => base.to_owned(),
-    }
 }
 
 /// `path`, if it leads to a page of this Postern and nowhere else: browsers read `//host` and

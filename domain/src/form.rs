@@ -16,39 +16,51 @@ pub const PASSWORD_MAX: usize = 245;
 /// The most characters a display name has.
 pub const FROM_NAME_MAX: usize = 128;
 
-/// A value for each label but the password, exactly as typed or stored.
+/// A value for each label but the password, exactly as typed or stored, in the order of
+/// [`Label::SHOWN`]. It travels as pairs of label and text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "BTreeMap<Label, String>", into = "BTreeMap<Label, String>")]
-pub struct Form(BTreeMap<Label, String>);
+#[serde(from = "Vec<(Label, String)>", into = "Vec<(Label, String)>")]
+pub struct Form([String; Label::SHOWN.len()]);
 
 impl Default for Form {
     fn default() -> Self {
-        Self::from(BTreeMap::new())
+        Self(Label::SHOWN.map(|label| label.default_value().to_owned()))
+    }
+}
+
+impl FromIterator<(Label, String)> for Form {
+    /// Absent labels get their default; the password has no place here.
+    fn from_iter<I: IntoIterator<Item = (Label, String)>>(values: I) -> Self {
+        let mut form = Self::default();
+        for (label, value) in values {
+            if let Some(place) = place(label) {
+                form.0[place] = value;
+            }
+        }
+        form
     }
 }
 
 impl From<BTreeMap<Label, String>> for Form {
-    /// Absent labels get their default; the password has no place here.
-    fn from(mut values: BTreeMap<Label, String>) -> Self {
-        Self(
-            Label::SHOWN
-                .into_iter()
-                .map(|label| {
-                    let value = values.remove(&label);
-                    (
-                        label,
-                        value.unwrap_or_else(|| label.default_value().to_owned()),
-                    )
-                })
-                .collect(),
-        )
+    fn from(values: BTreeMap<Label, String>) -> Self {
+        values.into_iter().collect()
     }
 }
 
-impl From<Form> for BTreeMap<Label, String> {
-    fn from(form: Form) -> Self {
-        form.0
+impl From<Vec<(Label, String)>> for Form {
+    fn from(values: Vec<(Label, String)>) -> Self {
+        values.into_iter().collect()
     }
+}
+
+impl From<Form> for Vec<(Label, String)> {
+    fn from(form: Form) -> Self {
+        Label::SHOWN.into_iter().zip(form.0).collect()
+    }
+}
+
+fn place(label: Label) -> Option<usize> {
+    Label::SHOWN.iter().position(|shown| *shown == label)
 }
 
 impl From<&SmtpSettings> for Form {
@@ -73,19 +85,14 @@ impl From<&SmtpSettings> for Form {
             Label::CertificateCheck => settings.certificate_check.to_string(),
             Label::PlaintextAuth => u8::from(settings.plaintext_auth).to_string(),
         };
-        Self(
-            Label::SHOWN
-                .into_iter()
-                .map(|label| (label, value(label)))
-                .collect(),
-        )
+        Self(Label::SHOWN.map(value))
     }
 }
 
 impl Form {
     /// The text of a field. The password has none.
     pub fn get(&self, label: Label) -> &str {
-        self.0.get(&label).map_or("", String::as_str)
+        place(label).map_or("", |place| &self.0[place])
     }
 
     /// Sets a field; an empty option returns to its default.
@@ -96,8 +103,8 @@ impl Form {
         } else {
             value
         };
-        if self.0.contains_key(&label) {
-            self.0.insert(label, value);
+        if let Some(place) = place(label) {
+            self.0[place] = value;
         }
     }
 
@@ -210,12 +217,7 @@ pub struct Edit(pub BTreeMap<Label, Option<String>>);
 
 impl From<Form> for Edit {
     fn from(form: Form) -> Self {
-        Self(
-            form.0
-                .into_iter()
-                .map(|(label, text)| (label, Some(text)))
-                .collect(),
-        )
+        Self(Label::SHOWN.into_iter().zip(form.0.map(Some)).collect())
     }
 }
 

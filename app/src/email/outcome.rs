@@ -60,7 +60,7 @@ const FAULTY: &str = "Nothing was saved yet: correct the marked fields and submi
 pub fn Told(editor: Editor) -> impl IntoView {
     let outcome = move || editor.get(|state| state.outcome.clone());
     view! {
-        <div role="status">
+        <div class="told" role="status">
             <p class=dom::text(move || outcome().map_or("", |outcome| outcome.class()))>
                 {dom::maybe(move || outcome()?.text())}
             </p>

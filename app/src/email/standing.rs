@@ -36,9 +36,13 @@ impl Standing {
         matches!(self, Self::Typed | Self::Cleared | Self::Earlier(_))
     }
 
-    /// Whether there will be a password.
+    /// Whether there will be a password; one that has to be typed again counts, because the form
+    /// does not go out without it.
     pub fn is_there(self) -> bool {
-        matches!(self, Self::Typed | Self::Earlier(_) | Self::Kept)
+        matches!(
+            self,
+            Self::Typed | Self::Earlier(_) | Self::Kept | Self::Elsewhere
+        )
     }
 }
 

@@ -46,7 +46,7 @@ fn Password(name: String) -> impl IntoView {
             </header>
             <form class="card-body" method="post" action="/account/password">
                 // Tells a password manager whose password changes.
-                <input type="hidden" name="username" autocomplete="username" value=name />
+                <input type="text" name="username" autocomplete="username" value=name hidden />
                 <div class="narrow">
                     <Field
                         name="current"

@@ -4,25 +4,24 @@ use leptos::prelude::*;
 
 use super::entrance::Entrance;
 use crate::parts::{Bad, Field};
-use crate::request::{actor, beside, fault, local_path, query, redirect, typed_email, with_query};
+use crate::request::{actor, beside, fault, local_path, query, redirect, typed_email};
 
 const FIELDS: [&str; 2] = ["email", "password"];
 
 #[component]
 pub fn Login() -> impl IntoView {
-    let next = query("next");
-    let next = next.as_deref().and_then(local_path);
+    let next = query("next").filter(|next| local_path(next).is_some());
     if actor().is_some() {
-        redirect(next.unwrap_or("/"));
+        redirect(next.as_deref().unwrap_or("/"));
         return ().into_any();
     }
-    let action = with_query("/login", "next", next);
     let email = typed_email();
     let known = email.is_some();
     view! {
         <Entrance title="Sign in" intro="With the account an administrator gave you.">
             {beside(&FIELDS).map(|text| view! { <Bad text /> })}
-            <form method="post" action=action>
+            <form method="post" action="/login">
+                {next.map(|next| view! { <input type="hidden" name="next" value=next /> })}
                 <Field
                     name="email"
                     label="Email address"

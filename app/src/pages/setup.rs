@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::entrance::Entrance;
 use crate::parts::{Bad, Field};
-use crate::request::{beside, fault, query, typed_email, with_query};
+use crate::request::{beside, fault, query, typed_email};
 
 const FIELDS: [&str; 2] = ["email", "password"];
 
@@ -20,12 +20,10 @@ pub fn Setup() -> impl IntoView {
         }
         .into_any();
     };
-    // The address keeps the token too: the page that says no has to know it again.
-    let action = with_query("/setup", "token", Some(&token));
     view! {
         <Entrance title="Welcome to Postern" intro="Create the first administrator. Everybody else is let in by you.">
             {beside(&FIELDS).map(|text| view! { <Bad text /> })}
-            <form method="post" action=action>
+            <form method="post" action="/setup">
                 <input type="hidden" name="token" value=token />
                 <Field
                     name="email"

@@ -1,37 +1,22 @@
-//! Playwright's `test`, with a Postern in front of every page and an ear for complaints.
+//! Playwright's `test`, with an ear for what the browser complains about.
 
-import { type Page, test as base } from '@playwright/test';
-import { Postern } from './postern.ts';
+import { type BrowserContext, type Page, test as base } from '@playwright/test';
 
 export { expect } from '@playwright/test';
 
 interface Fixtures {
-  /** A Postern nobody has used yet. */
-  postern: Postern;
-  /** What the browser complained about; a test that leaves some there fails. */
-  complaints: string[];
+  /** What the browsers complained about; a test that leaves some there fails. */
+  complaints: Complaints;
 }
 
 export const test = base.extend<Fixtures>({
-  // Playwright wants the braces.
-  postern: async ({}, use, info) => {
-    const postern = await Postern.start();
-    await use(postern);
-    await postern.stop();
-    if (info.status !== info.expectedStatus) {
-      await info.attach('postern', { body: postern.output, contentType: 'text/plain' });
-    }
-  },
-
-  baseURL: async ({ postern }, use) => use(postern.url),
-
   complaints: [
     async ({ context }, use) => {
-      const complaints: string[] = [];
-      context.on('page', (page) => listen(page, complaints));
+      const complaints = new Complaints();
+      complaints.of(context);
       await use(complaints);
-      if (complaints.length > 0) {
-        throw new Error(`the browser complained:\n${complaints.join('\n')}`);
+      if (complaints.heard.length > 0) {
+        throw new Error(`the browser complained:\n${complaints.heard.join('\n')}`);
       }
     },
     { auto: true },
@@ -41,13 +26,28 @@ export const test = base.extend<Fixtures>({
 /** Refused requests are part of many tests; Chromium notes each in its console. */
 const REFUSED = /^Failed to load resource: the server responded with a status of 4\d\d/;
 
-function listen(page: Page, complaints: string[]): void {
-  page.on('pageerror', (error) => complaints.push(error.message));
-  // Violations of the content security policy are among these.
-  page.on('console', (message) => {
-    const loud = message.type() === 'error' || message.type() === 'warning';
-    if (loud && !REFUSED.test(message.text())) {
-      complaints.push(message.text());
-    }
-  });
+export class Complaints {
+  readonly heard: string[] = [];
+  private expected: RegExp[] = [REFUSED];
+
+  /** Listens to every page of a context. A test says so for those it makes itself. */
+  of(context: BrowserContext): void {
+    context.on('page', (page) => this.listen(page));
+  }
+
+  /** What the browser has to note in this test, such as a server that is gone. */
+  expect(noted: RegExp): void {
+    this.expected.push(noted);
+  }
+
+  private listen(page: Page): void {
+    page.on('pageerror', (error) => this.heard.push(error.message));
+    // Violations of the content security policy are among these.
+    page.on('console', (message) => {
+      const loud = message.type() === 'error' || message.type() === 'warning';
+      if (loud && !this.expected.some((noted) => noted.test(message.text()))) {
+        this.heard.push(message.text());
+      }
+    });
+  }
 }

@@ -1,0 +1,30 @@
+//! What a browser loads is loaded once: compressed, kept for ever, and all from Postern itself.
+
+import { Postern } from '../support/postern.ts';
+import { expect, test } from '../support/test.ts';
+
+test('what a browser loads is kept for ever, and compressed', async ({ page }) => {
+  const postern = await Postern.start();
+  const answers: Array<Promise<[URL, Record<string, string>]>> = [];
+  page.on('response', (response) => {
+    answers.push(response.allHeaders().then((headers) => [new URL(response.url()), headers]));
+  });
+  await page.goto(postern.link);
+  await page.getByLabel('Password', { exact: true }).fill('typed');
+  await page.getByRole('button', { name: 'Show password' }).click();
+  await expect(page.getByLabel('Password', { exact: true })).toHaveAttribute('type', 'text');
+
+  const loaded = await Promise.all(answers);
+  expect(new Set(loaded.map(([url]) => url.origin))).toEqual(new Set([postern.url]));
+  const assets = loaded.filter(([url]) => url.pathname.startsWith('/pkg/'));
+  const endings = assets.map(([url]) => url.pathname.split('.').pop());
+  expect(endings).toEqual(expect.arrayContaining(['css', 'js', 'wasm']));
+  for (const [{ pathname }, headers] of assets) {
+    expect(headers['cache-control'], pathname).toBe('public, max-age=31536000, immutable');
+    // A font is compressed already.
+    expect(headers['content-encoding'], pathname).toBe(pathname.endsWith('.woff2') ? undefined : 'br');
+  }
+  const [[, document] = []] = loaded;
+  expect(document?.['cache-control']).toBe('no-store');
+  await postern.stop();
+});

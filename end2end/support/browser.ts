@@ -1,0 +1,51 @@
+//! A Postern as browsers meet it: who is signed in, and the page of the outgoing mail.
+
+import type { BrowserContext, Page } from '@playwright/test';
+import { Authority } from './certificate.ts';
+import { Console, PASSWORD } from './console.ts';
+import { EmailPage } from './email-page.ts';
+import { signIn } from './forms.ts';
+
+/** The administrator that every Postern here has. */
+export const ADMIN = 'admin@example.org';
+
+export class House {
+  private constructor(
+    readonly console: Console,
+    /** Trusted by this Postern; it issues the certificates of the relays. */
+    readonly authority: Authority,
+  ) {}
+
+  static async start(): Promise<House> {
+    const authority = new Authority();
+    return new House(await Console.start({ env: { SSL_CERT_FILE: authority.file } }), authority);
+  }
+
+  get url(): string {
+    return this.console.postern.url;
+  }
+
+  /** Signs a browser in without the page for it, which has a spec of its own. */
+  async admit(context: BrowserContext, email = ADMIN): Promise<void> {
+    const pair = await signIn(this.url, email, PASSWORD);
+    const [name = '', value = ''] = pair.split('=');
+    await context.addCookies([{ name, value, url: this.url, httpOnly: true, sameSite: 'Lax' }]);
+  }
+
+  /** The settings in a browser that is signed in, awake. */
+  async settings(page: Page, email = ADMIN): Promise<EmailPage> {
+    await this.admit(page.context(), email);
+    await page.goto(`${this.url}/settings/email`);
+    const settings = new EmailPage(page);
+    await settings.awake();
+    return settings;
+  }
+
+  async revision(): Promise<unknown> {
+    return (await this.console.read()).json.revision;
+  }
+
+  async stop(): Promise<void> {
+    await this.console.stop();
+  }
+}

@@ -1,0 +1,114 @@
+//! The page of the outgoing mail, operated by the words that stand on it.
+
+import { type Locator, type Page, expect } from '@playwright/test';
+
+/** A field by its label, and what is typed or chosen there. */
+export type Typed = Partial<Record<FieldName, string>>;
+
+/** The form's labels, in its order. */
+export const LABELS = [
+  'Email Address',
+  'User Name',
+  'Password',
+  'Host Name',
+  'Port',
+  'Connection Type',
+  'Authentication Type',
+] as const;
+
+export const OPTIONS = [
+  'From Name',
+  'Reply-To',
+  'EHLO Name',
+  'Connect Time-out',
+  'Command Time-out',
+  'Certificate Check',
+  'Password Without Encryption',
+] as const;
+
+export type FieldName = (typeof LABELS)[number] | (typeof OPTIONS)[number];
+
+const CHOICES: readonly FieldName[] = ['Connection Type', 'Authentication Type', 'Certificate Check'];
+
+export class EmailPage {
+  readonly form: Locator;
+  readonly submit: Locator;
+  readonly undo: Locator;
+  readonly recipient: Locator;
+  readonly sendTest: Locator;
+  readonly cancel: Locator;
+  /** Everything about the test: its stages, how it ended. */
+  readonly testing: Locator;
+  /** Beside the heading: what is known of the saved configuration. */
+  readonly state: Locator;
+  readonly conflict: Locator;
+
+  constructor(readonly page: Page) {
+    this.form = page.getByRole('form', { name: 'SMTP settings' });
+    this.submit = page.getByRole('button', { name: 'Submit' });
+    this.undo = page.getByRole('button', { name: 'Undo Changes' });
+    this.testing = page.getByRole('region', { name: 'Send test email' });
+    this.recipient = this.testing.getByLabel('Recipient');
+    this.sendTest = this.testing.getByRole('button', { name: 'Send test email' });
+    this.cancel = this.testing.getByRole('button', { name: 'Cancel' });
+    this.state = page.getByRole('main').locator('header').first().getByRole('status');
+    this.conflict = this.form.getByRole('alert');
+  }
+
+  /** Comes back when the form can be operated. */
+  async awake(): Promise<void> {
+    await expect(this.submit).toBeEnabled();
+  }
+
+  /** What is seen of the state beside the heading. */
+  async expectState(seen: string | RegExp): Promise<void> {
+    await expect(this.state).toHaveText(seen, { useInnerText: true });
+  }
+
+  field(name: FieldName): Locator {
+    return this.form.getByLabel(name, { exact: true });
+  }
+
+  async moreOptions(): Promise<void> {
+    const summary = this.form.getByText('More options');
+    const folded = this.form.locator('details', { has: summary });
+    if ((await folded.getAttribute('open')) === null) {
+      await summary.click();
+    }
+  }
+
+  async fill(typed: Typed): Promise<void> {
+    for (const [name, value] of Object.entries(typed) as Array<[FieldName, string]>) {
+      if ((OPTIONS as readonly FieldName[]).includes(name)) {
+        await this.moreOptions();
+      }
+      const field = this.field(name);
+      if (CHOICES.includes(name)) {
+        await field.selectOption(value);
+      } else if (name === 'Password Without Encryption') {
+        await field.setChecked(value === '1');
+      } else {
+        await field.fill(value);
+      }
+    }
+  }
+
+  /** What is said to be wrong with a field, in the words a screen reader reads with it. */
+  async fault(name: FieldName): Promise<string> {
+    const described = (await this.field(name).getAttribute('aria-describedby')) ?? '';
+    const fault = described.split(' ').find((id) => id.endsWith('-fault'));
+    return (await this.page.locator(`[id="${fault}"]`).textContent()) ?? '';
+  }
+
+  async save(typed: Typed = {}): Promise<void> {
+    await this.fill(typed);
+    await this.submit.click();
+    await expect(this.form.getByText(/^Saved\./)).toBeVisible();
+  }
+
+  /** Starts a test; how it goes is for the caller to watch. */
+  async test(recipient = 'me@example.net'): Promise<void> {
+    await this.recipient.fill(recipient);
+    await this.sendTest.click();
+  }
+}

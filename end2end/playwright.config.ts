@@ -13,7 +13,10 @@ export default defineConfig({
   forbidOnly: process.env.CI !== undefined,
   reporter: 'list',
   timeout: 60_000,
+  // On a machine that is busy with other things; what is there is found at once.
+  expect: { timeout: 15_000 },
   use: {
+    actionTimeout: 15_000,
     trace: 'retain-on-failure',
     launchOptions: {
       executablePath: process.env.POSTERN_CHROMIUM ?? '/usr/bin/chromium',

@@ -10,6 +10,8 @@ import { signIn } from './forms.ts';
 export const ADMIN = 'admin@example.org';
 
 export class House {
+  private newcomers = 0;
+
   private constructor(
     readonly console: Console,
     /** Trusted by this Postern; it issues the certificates of the relays. */
@@ -39,6 +41,14 @@ export class House {
     const settings = new EmailPage(page);
     await settings.awake();
     return settings;
+  }
+
+  /** One more administrator, who may send as many tests a minute as anybody. */
+  async another(): Promise<string> {
+    this.newcomers += 1;
+    const email = `admin${this.newcomers}@example.org`;
+    await this.console.account(email, 'admin');
+    return email;
   }
 
   async revision(): Promise<unknown> {

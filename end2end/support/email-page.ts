@@ -70,10 +70,9 @@ export class EmailPage {
   }
 
   async moreOptions(): Promise<void> {
-    const summary = this.form.getByText('More options');
-    const folded = this.form.locator('details', { has: summary });
+    const folded = this.form.locator('details', { hasText: 'More options' });
     if ((await folded.getAttribute('open')) === null) {
-      await summary.click();
+      await this.form.getByText('More options').click();
     }
   }
 

@@ -1,0 +1,187 @@
+//! A test email that fails says where, in the relay's own words, and what to do; one that hangs
+//! can be watched and cancelled.
+
+import { House } from '../support/browser.ts';
+import { selfSigned } from '../support/certificate.ts';
+import { type EmailPage, type Typed } from '../support/email-page.ts';
+import { closedPort, scripted, unreachable } from '../support/hostile.ts';
+import { Queue } from '../support/queue.ts';
+import { Relay } from '../support/relay.ts';
+import { expect, test } from '../support/test.ts';
+
+test.describe.configure({ mode: 'default' });
+
+let house: House;
+
+test.beforeAll(async () => {
+  house = await House.start();
+});
+
+test.afterAll(() => house?.stop());
+
+/** What is typed for a relay that needs no sign-in. */
+function to(relay: { port: number }, more: Typed = {}): Typed {
+  return { 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port), ...more };
+}
+
+async function expectFailure(settings: EmailPage, stage: string, ...words: Array<string | RegExp>): Promise<void> {
+  await expect(settings.testing).toContainText(new RegExp(`Failed after \\d+\\.\\d s at “${stage}”\\.`));
+  for (const word of [...words, 'What to do: ', 'These were changes that are not saved yet.']) {
+    await expect(settings.testing).toContainText(word);
+  }
+  await expect(settings.sendTest, 'it can be tried again').toBeEnabled();
+  await expect(settings.cancel).toBeHidden();
+  await settings.expectState(/^Not set up yet/);
+}
+
+test('a wrong password', async ({ page }) => {
+  const certificate = house.authority.issue('127.0.0.1');
+  const relay = await Relay.start({ tls: 'starttls', certificate, auth: ['PLAIN'], users: { me: 'right' } });
+  const settings = await house.settings(page, await house.another());
+  await settings.fill(to(relay, { 'User Name': 'me', Password: 'wrong', 'Connection Type': 'TLS', 'Authentication Type': 'Plain' }));
+  await settings.test();
+  await expectFailure(
+    settings,
+    'Signing in',
+    'The relay said',
+    '535 5.7.8 Those are not the credentials',
+    'Check user name and password',
+  );
+  await settings.fill({ Password: 'right' });
+  await settings.test();
+  await expect(settings.testing).toContainText('Sent in');
+  expect(relay.attempts.all.map(({ accepted }) => accepted)).toEqual([false, true]);
+  await relay.stop();
+});
+
+test('a refused recipient', async ({ page }) => {
+  const relay = await Relay.start({ refuse: () => ({ code: 550, text: '5.1.1 Nobody of that name here' }) });
+  const settings = await house.settings(page, await house.another());
+  await settings.fill(to(relay));
+  await settings.test('nobody@example.net');
+  await expectFailure(settings, 'Naming the recipient', '550 5.1.1 Nobody of that name here', 'check the address');
+  await relay.stop();
+});
+
+test('a closed port', async ({ page }) => {
+  const settings = await house.settings(page, await house.another());
+  await settings.fill(to({ port: await closedPort() }));
+  await settings.test();
+  await expectFailure(settings, 'Connecting', 'refused the connection', 'nothing listens at this port');
+  await expect(settings.testing).not.toContainText('The relay said');
+});
+
+test('a port that never answers', async ({ page }) => {
+  const nowhere = await unreachable();
+  const settings = await house.settings(page, await house.another());
+  await settings.fill(to(nowhere, { 'Connect Time-out': '1' }));
+  await settings.test();
+  await expectFailure(settings, 'Connecting', /no answer from .* within 1 s/, 'A firewall most likely drops this port');
+  await nowhere.stop();
+});
+
+test('a certificate that nobody vouches for', async ({ page }) => {
+  const relay = await Relay.start({ tls: 'implicit', certificate: selfSigned('127.0.0.1') });
+  const settings = await house.settings(page, await house.another());
+  await settings.fill(to(relay, { 'Connection Type': 'SSL' }));
+  await settings.test();
+  await expectFailure(settings, 'Securing the connection', 'certificate', 'issued by a known authority');
+  expect(relay.mails.all).toEqual([]);
+
+  await settings.fill({ 'Certificate Check': 'Off' });
+  await expect(settings.form).toContainText('Anybody on the way can pose as the relay');
+  await settings.test();
+  await expect(settings.testing).toContainText('Sent in');
+  await relay.stop();
+});
+
+test('a certificate for another host', async ({ page }) => {
+  const relay = await Relay.start({ tls: 'starttls', certificate: house.authority.issue('mail.example.org') });
+  const settings = await house.settings(page, await house.another());
+  await settings.fill(to(relay, { 'Connection Type': 'TLS' }));
+  await settings.test();
+  await expectFailure(settings, 'Securing the connection', 'mail.example.org', 'Enter the host name that stands in the certificate');
+  await relay.stop();
+});
+
+/** A relay that takes connections and says nothing; and when each of them is closed again. */
+async function mute() {
+  const closed = new Queue<void>();
+  const relay = await scripted((socket) => socket.on('close', () => closed.push()));
+  return { relay, closed };
+}
+
+test('a test under way is watched and cancelled', async ({ page }) => {
+  const { relay, closed } = await mute();
+  const settings = await house.settings(page, await house.another());
+  await settings.fill(to(relay, { 'Command Time-out': '60' }));
+  await settings.test();
+  await relay.connections.next();
+  await expect(settings.testing.getByRole('listitem')).toHaveText([/^Connecting/, /^Waiting for the greeting/]);
+  await expect(settings.testing.getByText('1 s', { exact: true })).toBeVisible();
+  await expect(settings.testing.getByText('2 s', { exact: true })).toBeVisible();
+
+  await expect(settings.sendTest).toBeDisabled();
+  await settings.sendTest.click({ force: true });
+  await settings.recipient.press('Enter');
+
+  expect(closed.all).toEqual([]);
+  await settings.cancel.click();
+  await closed.next();
+  await expect(settings.testing).toContainText('Cancelled. No mail was sent.');
+  await expect(settings.sendTest).toBeEnabled();
+  expect(relay.connections.all, 'one test at a time').toHaveLength(1);
+  await relay.stop();
+});
+
+test('a page that is closed takes its test along', async ({ page }) => {
+  const { relay, closed } = await mute();
+  const settings = await house.settings(page, await house.another());
+  await settings.fill(to(relay, { 'Command Time-out': '60' }));
+  await settings.test();
+  await relay.connections.next();
+  await page.close();
+  await closed.next();
+  await relay.stop();
+});
+
+test('only an address can be tested, and the form without faults', async ({ page }) => {
+  const relay = await Relay.start();
+  const settings = await house.settings(page, await house.another());
+  await expect(settings.sendTest, 'empty').toBeDisabled();
+  for (const wrong of ['me', 'me@', 'me@example.org, you@example.org', ' ']) {
+    await settings.recipient.fill(wrong);
+    await expect(settings.sendTest, wrong).toBeDisabled();
+  }
+  await settings.recipient.fill('me@');
+  await settings.recipient.blur();
+  await expect(settings.recipient).toHaveAttribute('aria-invalid', 'true');
+  await expect(settings.recipient).toHaveAccessibleDescription(/After the @ comes a domain/);
+
+  await settings.recipient.fill(' me@example.net ');
+  await expect(settings.recipient).toHaveAttribute('aria-invalid', 'false');
+  await settings.fill(to(relay, { 'Host Name': 'https://smtp.example.org' }));
+  await settings.sendTest.click();
+  await expect(settings.field('Host Name')).toBeFocused();
+  await expect(settings.field('Host Name')).toHaveAccessibleDescription(/without https/);
+
+  await settings.fill({ 'Host Name': '127.0.0.1' });
+  await settings.sendTest.click();
+  expect((await relay.mails.next()).to).toEqual(['me@example.net']);
+  await relay.stop();
+});
+
+test('more than six tests a minute are told to wait', async ({ page }) => {
+  const port = await closedPort();
+  const settings = await house.settings(page, await house.another());
+  await settings.fill(to({ port }));
+  const failed = settings.testing.getByText(/^Failed after/);
+  for (let test = 1; test <= 6; test += 1) {
+    await settings.test();
+    await expect(failed).toBeVisible();
+    await expect(settings.sendTest).toBeEnabled();
+  }
+  await settings.test();
+  await expect(settings.testing).toContainText('The test did not begin.');
+  await expect(settings.testing).toContainText('Six tests a minute are the most.');
+});

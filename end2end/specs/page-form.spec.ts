@@ -1,0 +1,186 @@
+//! The form says what is wrong while it is typed, beside the field it is about, and warns of what
+//! cannot work.
+
+import { House } from '../support/browser.ts';
+import { type FieldName, OPTIONS, type Typed } from '../support/email-page.ts';
+import { expect, test } from '../support/test.ts';
+
+test.describe.configure({ mode: 'default' });
+
+let house: House;
+
+test.beforeAll(async () => {
+  house = await House.start();
+});
+
+test.afterAll(() => house?.stop());
+
+test('a form with nothing in it goes nowhere', async ({ page }) => {
+  const settings = await house.settings(page);
+  await settings.submit.click();
+  await expect(settings.field('Email Address')).toBeFocused();
+  expect(await settings.fault('Email Address')).toBe('Enter an e-mail address.');
+  expect(await settings.fault('Host Name')).toBe('Enter the host name or IP address of the relay.');
+  expect(await settings.fault('Port')).toBe('Enter the port, usually 587, 465 or 25.');
+  expect(await settings.fault('User Name')).toBe('');
+  await expect(settings.form).toContainText('Nothing was saved yet: correct the marked fields and submit again.');
+
+  await settings.fill({ 'Email Address': 'alerts@example.org' });
+  await settings.submit.click();
+  await expect(settings.field('Host Name')).toBeFocused();
+  await settings.fill({ 'Host Name': 'smtp.example.org', Port: '587', 'Reply-To': 'desk' });
+  await settings.form.getByText('More options').click();
+  await expect(settings.field('Reply-To')).toBeHidden();
+  await settings.submit.click();
+  await expect(settings.field('Reply-To'), 'it unfolds where the fault is').toBeFocused();
+  expect(await house.revision()).toBe(0);
+});
+
+test('the field with the first fault is not behind the heading', async ({ page }) => {
+  await page.setViewportSize({ width: 1280, height: 500 });
+  const settings = await house.settings(page);
+  await settings.fill({ 'User Name': 'alerts' });
+  await settings.submit.scrollIntoViewIfNeeded();
+  await settings.submit.click();
+  const field = settings.field('Email Address');
+  await expect(field).toBeFocused();
+  const onTop = await field.evaluate((control) => {
+    const { x, y, width, height } = control.getBoundingClientRect();
+    return [y + 2, y + height - 2].every((at) => document.elementFromPoint(x + width / 2, at) === control);
+  });
+  expect(onTop, 'nothing covers it').toBe(true);
+});
+
+const FAULTS: Array<[FieldName, string, RegExp, string]> = [
+  ['Email Address', 'alerts@', /After the @ comes a domain/, 'alerts@example.org'],
+  ['User Name', 'a'.repeat(256), /at most 255 characters/, 'a'.repeat(255)],
+  ['Password', 'p'.repeat(246), /at most 245 characters/, 'p'.repeat(245)],
+  ['Host Name', 'smtp.example.org:587', /the port has a field of its own/, '2001:db8::25'],
+  ['Port', '65536', /1 to 65535/, '65535'],
+  ['From Name', 'n'.repeat(129), /at most 128 characters/, 'Grüße 🚪 أبواب'],
+  ['Reply-To', 'desk@@example.org', /one @ only/, 'desk@bücher.example'],
+  ['EHLO Name', 'a b', /./, 'gate.example.org'],
+  ['Connect Time-out', '0', /1 to 120/, '120'],
+  ['Command Time-out', '1.5', /1 to 120/, '1'],
+];
+
+test('a fault is told when the typing pauses', async ({ page }) => {
+  const settings = await house.settings(page);
+  const field = settings.field('Email Address');
+  await field.pressSequentially('alerts@');
+  await expect(field, 'not while somebody types').toHaveAttribute('aria-invalid', 'false');
+  await expect(field).toHaveAttribute('aria-invalid', 'true');
+  await expect(field).toBeFocused();
+  await field.pressSequentially('example.org');
+  await expect(field).toHaveAttribute('aria-invalid', 'false');
+});
+
+test('a fault is told beside its field, and goes as it is corrected', async ({ page }) => {
+  const settings = await house.settings(page);
+  for (const [name, wrong, words, right] of FAULTS) {
+    const field = settings.field(name);
+    await settings.fill({ [name]: wrong });
+    await field.blur();
+    await expect(field, name).toHaveAttribute('aria-invalid', 'true');
+    await expect(field, name).toHaveAccessibleDescription(words);
+    const fault = page.getByText(await settings.fault(name), { exact: true });
+    await expect(fault.first()).toBeVisible();
+    await expect(fault.first().locator('xpath=..'), 'screen readers announce it').toHaveAttribute('aria-live', 'polite');
+    await settings.fill({ [name]: right });
+    await expect(field, name).toHaveAttribute('aria-invalid', 'false');
+    expect(await settings.fault(name)).toBe('');
+  }
+});
+
+const SIGNED_IN: Typed = { 'User Name': 'alerts', Password: 'secret', 'Authentication Type': 'Plain' };
+
+const PAIRS: Array<{ odd: string; typed: Typed; words: RegExp; repair: string; sets: [FieldName, string] }> = [
+  {
+    odd: '465 with StartTLS',
+    typed: { Port: '465', 'Connection Type': 'TLS' },
+    words: /Port 465 expects TLS from the first byte/,
+    repair: 'Use SSL',
+    sets: ['Connection Type', 'SSL'],
+  },
+  {
+    odd: '587 with SSL',
+    typed: { Port: '587', 'Connection Type': 'SSL' },
+    words: /turns to TLS with StartTLS; SSL fails there/,
+    repair: 'Use TLS',
+    sets: ['Connection Type', 'TLS'],
+  },
+  {
+    odd: 'credentials with authentication None',
+    typed: { 'User Name': 'alerts', Password: 'secret' },
+    words: /not used while the authentication type is None/,
+    repair: 'Use Plain',
+    sets: ['Authentication Type', 'Plain'],
+  },
+  {
+    odd: 'Plain without credentials',
+    typed: { 'Connection Type': 'TLS', 'Authentication Type': 'Plain' },
+    words: /the relay needs a user name and a password/,
+    repair: 'Do not sign in',
+    sets: ['Authentication Type', 'None'],
+  },
+  {
+    odd: 'Login without a password',
+    typed: { 'User Name': 'alerts', 'Connection Type': 'TLS', 'Authentication Type': 'Login' },
+    words: /the relay needs a password/,
+    repair: 'Do not sign in',
+    sets: ['Authentication Type', 'None'],
+  },
+  {
+    odd: 'authentication without encryption',
+    typed: SIGNED_IN,
+    words: /Signing in fails whenever the relay does not offer StartTLS/,
+    repair: 'Require TLS',
+    sets: ['Connection Type', 'TLS'],
+  },
+  {
+    odd: 'authentication without encryption, allowed',
+    typed: { ...SIGNED_IN, 'Password Without Encryption': '1' },
+    words: /The password travels unencrypted/,
+    repair: 'Require TLS',
+    sets: ['Connection Type', 'TLS'],
+  },
+];
+
+test('odd pairs are told before they are saved, and mended with one click', async ({ page }) => {
+  const settings = await house.settings(page);
+  for (const { odd, typed, words, repair, sets } of PAIRS) {
+    await settings.undo.click();
+    await expect(settings.form).toContainText('The form shows what is saved.');
+    await expect(settings.form, odd).not.toContainText(words);
+    await settings.fill({ Port: '2500', ...typed });
+    const [name, value] = sets;
+    await expect(settings.field(name), odd).toHaveAccessibleDescription(words);
+    await settings.form.getByRole('button', { name: repair }).click();
+    await expect(settings.field(name), odd).toHaveValue(value);
+    await expect(settings.field(name), odd).toBeFocused();
+    await expect(settings.form, odd).not.toContainText(words);
+  }
+});
+
+const WHOLE: Typed = { 'Email Address': 'alerts@example.org', 'Host Name': 'smtp.example.org', Port: '587' };
+
+test('the options are folded away, and count what is set', async ({ page }) => {
+  const settings = await house.settings(page);
+  for (const name of OPTIONS) {
+    await expect(settings.field(name)).toBeHidden();
+  }
+  await settings.moreOptions();
+  for (const name of OPTIONS) {
+    await expect(settings.field(name)).toBeVisible();
+  }
+  await expect(settings.field('Connect Time-out')).toHaveValue('5');
+  await expect(settings.field('Command Time-out')).toHaveValue('15');
+  await expect(settings.field('Certificate Check')).toHaveValue('Verify');
+  await expect(settings.field('Password Without Encryption')).not.toBeChecked();
+  await settings.save({ ...WHOLE, 'From Name': 'Grüße 🚪', 'EHLO Name': 'gate.example.org' });
+  await page.reload();
+  await settings.awake();
+  await expect(settings.form).toContainText('2 set');
+  const { from_address, smtp_from_name, smtp_ehlo_name } = (await house.console.read()).json.data;
+  expect([from_address, smtp_from_name, smtp_ehlo_name]).toEqual(['alerts@example.org', 'Grüße 🚪', 'gate.example.org']);
+});

@@ -1,0 +1,129 @@
+//! Submit saves once and whole, what was typed is not lost without asking, and a form whose program
+//! does not run says so.
+
+import type { Page } from '@playwright/test';
+import { House } from '../support/browser.ts';
+import { fields } from '../support/console.ts';
+import { Relay } from '../support/relay.ts';
+import { expect, test } from '../support/test.ts';
+
+test.describe.configure({ mode: 'default' });
+
+let house: House;
+
+test.beforeAll(async () => {
+  house = await House.start();
+});
+
+test.afterAll(() => house?.stop());
+
+test('it is saved once, however often it is submitted', async ({ page }) => {
+  const settings = await house.settings(page);
+  let saves = 0;
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route('**/fn/save_settings', async (route) => {
+    saves += 1;
+    await held;
+    await route.continue();
+  });
+  await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': 'smtp.example.org', Port: '587' });
+  await settings.field('Port').press('Enter');
+  await expect(settings.submit).toHaveAttribute('aria-busy', 'true');
+  await expect(settings.submit).toBeDisabled();
+  await settings.submit.dblclick({ force: true });
+  await page.keyboard.press('Enter');
+  await settings.undo.click({ force: true });
+  release();
+  await expect(settings.form).toContainText('Saved.');
+  await settings.expectState(/^Never tested/);
+  await expect(settings.submit).toHaveAttribute('aria-busy', 'false');
+  expect(saves).toBe(1);
+  expect(await house.revision()).toBe(1);
+
+  await page.unroute('**/fn/save_settings');
+  await settings.save();
+  expect(await house.revision(), 'a save that changes nothing is none').toBe(1);
+});
+
+test('leaving with unsaved changes asks', async ({ page }) => {
+  const settings = await house.settings(page);
+  const asked: string[] = [];
+  let stay = true;
+  page.on('dialog', (dialog) => {
+    asked.push(dialog.type());
+    return stay ? dialog.dismiss() : dialog.accept();
+  });
+  const leave = () => page.getByRole('link', { name: 'Account' }).click({ noWaitAfter: true });
+  await settings.fill({ Port: '2525', 'Connection Type': 'SSL', 'Password Without Encryption': '1' });
+  await leave();
+  await expect.poll(() => asked).toEqual(['beforeunload']);
+  await expect(settings.field('Port')).toHaveValue('2525');
+
+  stay = false;
+  await leave();
+  await expect(page).toHaveURL(`${house.url}/account`);
+  expect(asked).toHaveLength(2);
+
+  await page.goBack();
+  await settings.awake();
+  await expect(settings.field('Port'), 'what was given up is gone').toHaveValue('587');
+  await expect(settings.field('Connection Type')).toHaveValue('None');
+  await expect(settings.field('Password Without Encryption')).not.toBeChecked();
+  await expect(settings.state).not.toContainText('Unsaved changes', { useInnerText: true });
+  await leave();
+  await expect(page).toHaveURL(`${house.url}/account`);
+  expect(asked, 'without changes nobody is asked').toHaveLength(2);
+});
+
+test('the longest password of any script arrives as it was typed', async ({ page }) => {
+  const password = `${'密'.repeat(120)}${'🔑'.repeat(120)} ü"\\`;
+  const certificate = house.authority.issue('127.0.0.1');
+  const relay = await Relay.start({ tls: 'implicit', certificate, auth: ['PLAIN'], users: { 'مستخدم': password } });
+  const settings = await house.settings(page);
+  await settings.save({
+    'User Name': 'مستخدم',
+    Password: password,
+    'Host Name': '127.0.0.1',
+    Port: String(relay.port),
+    'Connection Type': 'SSL',
+    'Authentication Type': 'Plain',
+  });
+  await settings.test();
+  expect(await relay.attempts.next()).toMatchObject({ password, accepted: true });
+  await expect(settings.testing).toContainText('Sent in');
+  await relay.stop();
+});
+
+test.describe('where the program of the page does not run', () => {
+  async function expectGrey(page: Page): Promise<void> {
+    await house.admit(page.context());
+    await page.goto(`${house.url}/settings/email`);
+    for (const control of await page.getByRole('main').locator('input, select, button').all()) {
+      await expect(control).toBeDisabled();
+    }
+    await expect(page.getByLabel('Password', { exact: true })).not.toHaveAttribute('name', /./);
+  }
+
+  test('without JavaScript it says so', async ({ browser }) => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const page = await context.newPage();
+    expect((await house.console.save(fields({ port: 2525 }, { smtp_connection_type: 'TLS', smtp_password: null }))).status).toBe(200);
+    await expectGrey(page);
+    const notice = page.locator('noscript .notice');
+    await expect(notice).toBeVisible();
+    await expect(notice).toContainText('This form needs JavaScript and WebAssembly');
+    await expect(page.getByLabel('Port')).toHaveValue('2525');
+    await expect(page.getByLabel('Connection Type')).toHaveValue('TLS');
+    await context.close();
+  });
+
+  test('without WebAssembly too', async ({ browser }) => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.route('**/*.wasm', (route) => route.abort());
+    await expectGrey(page);
+    await expect(page.getByText('The form is waiting for its program.')).toBeVisible();
+    await context.close();
+  });
+});

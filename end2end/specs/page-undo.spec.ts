@@ -1,0 +1,215 @@
+//! Undo writes nothing; the password is cleared or brought back by an act of its own, and never
+//! goes where it was not given for.
+
+import type { Page } from '@playwright/test';
+import { House } from '../support/browser.ts';
+import { fields } from '../support/console.ts';
+import { type Recorder, recorder } from '../support/recorder.ts';
+import { Relay } from '../support/relay.ts';
+import { expect, test } from '../support/test.ts';
+
+test.describe.configure({ mode: 'default' });
+
+let house: House;
+let relay: Relay;
+
+test.beforeAll(async () => {
+  house = await House.start();
+  relay = await Relay.start({
+    tls: 'starttls',
+    certificate: house.authority.issue('127.0.0.1'),
+    auth: ['PLAIN'],
+    users: { alerts: 'third key' },
+  });
+});
+
+test.afterAll(async () => {
+  await house?.stop();
+  await relay?.stop();
+});
+
+/** Saves over REST: for the relay, as somebody it knows. */
+async function given(password: string | null, token?: string): Promise<void> {
+  const saved = await house.console.save(
+    fields(relay, {
+      smtp_connection_type: 'TLS',
+      smtp_authentication_type: 'Plain',
+      smtp_username: 'alerts',
+      smtp_password: password === null ? null : await house.console.sealed(password),
+    }),
+    token ? { authorization: `Bearer ${token}` } : {},
+  );
+  expect(saved.status, saved.text).toBe(200);
+}
+
+test('undo puts back what is saved, and writes nothing', async ({ page }) => {
+  await given('first key');
+  const before = (await house.console.read()).json;
+  const settings = await house.settings(page);
+  await settings.fill({
+    'Email Address': 'other@',
+    'User Name': '',
+    Password: 'typed and forgotten',
+    'Host Name': 'elsewhere.example.org',
+    Port: '25',
+    'Connection Type': 'None',
+    'Authentication Type': 'None',
+    'Certificate Check': 'Off',
+    'From Name': 'Somebody',
+    'Password Without Encryption': '1',
+  });
+  await settings.submit.click();
+  await expect(settings.field('Email Address')).toHaveAttribute('aria-invalid', 'true');
+  await settings.undo.click();
+  await expect(settings.form).toContainText('The form shows what is saved. Nothing was written.');
+  await expect(settings.field('Email Address')).toHaveValue('alerts@example.org');
+  await expect(settings.field('Email Address')).toHaveAttribute('aria-invalid', 'false');
+  await expect(settings.field('User Name')).toHaveValue('alerts');
+  await expect(settings.field('Password')).toHaveValue('');
+  await expect(settings.field('Host Name')).toHaveValue('127.0.0.1');
+  await expect(settings.field('Port')).toHaveValue(String(relay.port));
+  await expect(settings.field('Connection Type')).toHaveValue('TLS');
+  await expect(settings.field('Authentication Type')).toHaveValue('Plain');
+  await expect(settings.field('Certificate Check')).toHaveValue('Verify');
+  await expect(settings.field('From Name')).toHaveValue('');
+  await expect(settings.field('Password Without Encryption')).not.toBeChecked();
+  await expect(settings.form).toContainText('A password is saved. Leave this empty to keep it.');
+  await settings.expectState(/^Never tested((?!Unsaved).)*$/s);
+  expect((await house.console.read()).json).toEqual(before);
+});
+
+test('undo shows what somebody else saved meanwhile', async ({ page }) => {
+  const settings = await house.settings(page);
+  await settings.fill({ 'From Name': 'Mine' });
+  expect((await house.console.save(fields(relay, { ...(await house.console.read()).json.data, smtp_from_name: 'Theirs' }))).status).toBe(200);
+  await settings.undo.click();
+  await expect(settings.field('From Name')).toHaveValue('Theirs');
+  await settings.save({ 'From Name': '' });
+});
+
+test('a password is cleared by an act of its own', async ({ page }) => {
+  const settings = await house.settings(page);
+  await settings.save({ 'From Name': 'Alerts' });
+  expect((await house.console.read()).json.password, 'an empty field keeps it').toBe('saved');
+
+  await settings.form.getByRole('button', { name: 'Clear the saved password' }).click();
+  await expect(settings.form).toContainText('Submit clears the saved password.');
+  await settings.expectState(/Unsaved changes/);
+  expect((await house.console.read()).json.password, 'not before Submit').toBe('saved');
+  await settings.form.getByRole('button', { name: 'Leave it as it was' }).click();
+  await expect(settings.form).toContainText('A password is saved. Leave this empty to keep it.');
+
+  await settings.form.getByRole('button', { name: 'Clear the saved password' }).click();
+  await settings.save();
+  await expect(settings.form).toContainText('No password is saved.');
+  expect((await house.console.read()).json.password).toBe('none');
+});
+
+test('one of the last three passwords is brought back', async ({ page }) => {
+  const jonas = await house.console.account('jonas@example.org', 'admin');
+  for (const [password, token] of [['second key'], ['third key', jonas], ['fourth key'], ['fifth key']] as const) {
+    await given(password, token);
+  }
+  const answer = page.waitForResponse(`${house.url}/settings/email`);
+  const settings = await house.settings(page, await house.another());
+  const earlier = settings.form.getByRole('listitem').filter({ hasText: 'Saved' });
+  await expect(earlier.first()).toBeHidden();
+  await settings.form.getByText('Use an earlier password').click();
+  await expect(earlier).toHaveCount(3);
+  const shown = `alerts at 127.0.0.1:${relay.port}`;
+  for (const [nth, by] of ['admin@example.org', 'jonas@example.org', 'admin@example.org'].entries()) {
+    await expect(earlier.nth(nth)).toContainText(new RegExp(`${shown}.*Saved \\d{4}-\\d\\d-\\d\\d .* UTC by ${by}`));
+  }
+
+  const use = earlier.nth(1).getByRole('button', { name: /^Use the password saved .* by jonas/ });
+  await use.click();
+  await expect(use).toHaveAttribute('aria-pressed', 'true');
+  await expect(settings.form).toContainText('Submit brings the earlier password back.');
+  await settings.expectState(/Unsaved changes/);
+  const before = await house.revision();
+  await settings.save();
+  expect(await house.revision()).not.toBe(before);
+
+  await settings.test();
+  expect(await relay.attempts.next()).toMatchObject({ user: 'alerts', password: 'third key', accepted: true });
+  await expect(settings.testing).toContainText('This was the saved configuration.');
+  for (const source of [await (await answer).text(), await page.content()]) {
+    expect(source).not.toMatch(/(first|second|third|fourth|fifth) key/);
+  }
+});
+
+test.describe('a relay that is after the password', () => {
+  let thief: Recorder;
+
+  test.beforeEach(async () => {
+    thief = await recorder();
+    await given('third key');
+  });
+
+  test.afterEach(async () => {
+    expect(thief.lines.filter((line) => /^AUTH/i.test(line))).toEqual([]);
+    await thief.stop();
+    expect((await house.console.read()).json.data.smtp_port, 'nothing of it is stored').toBe(String(relay.port));
+  });
+
+  test('the page says to type it again, and neither saves nor tests', async ({ page }) => {
+    const settings = await house.settings(page, await house.another());
+    for (const [name, value] of [
+      ['Host Name', 'localhost'],
+      ['Port', String(thief.port)],
+      ['User Name', 'other'],
+      ['Connection Type', 'None'],
+      ['Certificate Check', 'Off'],
+      ['Password Without Encryption', '1'],
+    ] as const) {
+      await settings.fill({ [name]: value });
+      await expect(settings.form, `${name} changed`).toContainText('it was given for other relay settings');
+      await settings.submit.click();
+      await expect(settings.field('Password')).toBeFocused();
+      expect(await settings.fault('Password')).toBe('Type the password again, or clear the saved one.');
+      await settings.undo.click();
+      await expect(settings.form).toContainText('A password is saved. Leave this empty to keep it.');
+    }
+    await settings.fill({ Port: String(thief.port), 'Connection Type': 'None', 'Password Without Encryption': '1' });
+    await settings.test();
+    await expect(settings.field('Password')).toBeFocused();
+    expect(thief.connections.all, 'the test did not begin').toEqual([]);
+  });
+
+  /** What a meddled page, or another program, would ask: for the thief's port behind the form's back. */
+  async function meddle(page: Page, endpoint: string): Promise<void> {
+    await page.route(`**/fn/${endpoint}`, (route) => {
+      const asked = route.request().postData() ?? '';
+      const meddled = asked.replaceAll(`"${relay.port}"`, `"${thief.port}"`);
+      expect(meddled).not.toBe(asked);
+      return route.continue({ postData: meddled });
+    });
+  }
+
+  test('the server refuses what a meddled page asks', async ({ page }) => {
+    const settings = await house.settings(page, await house.another());
+    const told = new RegExp(`alerts at 127\\.0\\.0\\.1:${relay.port}`);
+    await meddle(page, 'save_settings');
+    await settings.fill({ 'From Name': 'Meddled' });
+    await settings.submit.click();
+    await expect(settings.field('Password')).toHaveAccessibleDescription(told);
+    await expect(settings.field('Password')).toBeFocused();
+
+    await meddle(page, 'test_email');
+    await settings.test();
+    await expect(settings.testing).toContainText('The test did not begin.');
+    await expect(settings.field('Password')).toHaveAccessibleDescription(told);
+  });
+
+  test('an earlier password stays with its relay too', async ({ page }) => {
+    const settings = await house.settings(page, await house.another());
+    await settings.form.getByText('Use an earlier password').click();
+    await settings.form.getByRole('button', { name: /^Use the password saved/ }).last().click();
+    await settings.fill({ Port: String(thief.port), 'Connection Type': 'None', 'Password Without Encryption': '1' });
+    await settings.submit.click();
+    await expect(settings.field('Password')).toHaveAccessibleDescription(/127\.0\.0\.1/);
+    await expect(settings.field('Password')).toBeFocused();
+    await settings.test();
+    await expect(settings.testing).toContainText('The test did not begin.');
+  });
+});

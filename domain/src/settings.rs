@@ -131,7 +131,10 @@ impl SmtpSettings {
             && self.username == next.username;
         let check_weakened = self.certificate_check == CertificateCheck::Verify
             && next.certificate_check != CertificateCheck::Verify;
-        let bared = next.plaintext_auth && !self.plaintext_auth;
+        // CRAM-MD5 never shows the password itself, the others do where nothing is encrypted.
+        let hidden = self.authentication == AuthenticationType::CramMd5
+            && next.authentication != AuthenticationType::CramMd5;
+        let bared = next.plaintext_auth && (!self.plaintext_auth || hidden);
         same_relay && !check_weakened && !bared
     }
 }
@@ -173,5 +176,19 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_password_that_was_never_shown_is_not_shown_unasked() {
+        let hidden = Form::default()
+            .with(Label::FromAddress, "alerts@example.org")
+            .with(Label::Host, "smtp.example.org")
+            .with(Label::Port, "25")
+            .with(Label::PlaintextAuth, "1")
+            .with(Label::AuthenticationType, "Cram_MD5");
+        let shown = hidden.clone().with(Label::AuthenticationType, "Plain");
+        let [hidden, shown] = [hidden, shown].map(|form| form.parse().expect("valid"));
+        assert!(!hidden.password_stays(&shown));
+        assert!(shown.password_stays(&hidden));
     }
 }

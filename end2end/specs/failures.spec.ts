@@ -5,6 +5,7 @@ import { expect, test } from '@playwright/test';
 import { Authority, selfSigned } from '../support/certificate.ts';
 import { Console, type Fields, type Reply, fields } from '../support/console.ts';
 import { closedPort, scripted, silent, unreachable } from '../support/hostile.ts';
+import { Queue } from '../support/queue.ts';
 import { Relay, type RelayOptions } from '../support/relay.ts';
 
 test.describe.configure({ mode: 'default' });
@@ -152,6 +153,20 @@ for (const [title, certificate, words] of [
       }));
   }
 }
+
+test('who hangs up cancels the test', async () => {
+  const left = new Queue<string>();
+  const relay = await scripted((socket) => socket.once('close', () => left.push('left')));
+  expect((await postern.save(fields(relay, { ...DEFAULTS, smtp_command_timeout: '120' }))).status).toBe(200);
+  const hangUp = new AbortController();
+  const path = '/api/setup/email_test/me@example.net';
+  const asked = postern.ask(path, { method: 'POST', signal: hangUp.signal });
+  await relay.connections.next();
+  hangUp.abort();
+  await expect(asked).rejects.toThrow(/abort/);
+  await left.next();
+  await relay.stop();
+});
 
 test('a test is refused before anything is sent', async () => {
   const relay = await silent();

@@ -180,6 +180,14 @@ test('texts are trimmed, and long ones of any script are counted in characters',
   await expectRefused({ data: { ...SIX, smtp_username: '密'.repeat(256) } }, { smtp_username: expect.any(String) });
 });
 
+test('a name that DNS cannot hold is refused before it is saved', async () => {
+  await begin({ smtp_host: 'smtp.bücher.example', from_address: 'alerts@例子.example' });
+  await expectRefused(
+    { data: { ...SIX, smtp_host: '１２７.０.０.１', from_address: 'a@⒈.example', smtp_reply_to: 'a@⒈.example' } },
+    Object.fromEntries(['smtp_host', 'from_address', 'smtp_reply_to'].map((field) => [field, expect.any(String)])),
+  );
+});
+
 test('a save that began from an older revision is told what differs', async () => {
   await begin({ smtp_host: 'first.example.org' });
   const mine = await postern.read();

@@ -7,6 +7,8 @@ import { Queue } from './queue.ts';
 
 export interface Hostile {
   port: number;
+  /** Connections taken, by the port they come from. */
+  connections: Queue<number>;
   /** What clients sent, chunk by chunk. */
   heard: Queue<string>;
   stop(): Promise<void>;
@@ -15,6 +17,7 @@ export interface Hostile {
 /** Does with each connection what `act` says. */
 export async function scripted(act: (socket: Socket) => void): Promise<Hostile> {
   const heard = new Queue<string>();
+  const connections = new Queue<number>();
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -22,12 +25,14 @@ export async function scripted(act: (socket: Socket) => void): Promise<Hostile> 
     socket.on('error', () => socket.destroy());
     socket.on('data', (chunk) => heard.push(chunk.toString('latin1')));
     act(socket);
+    connections.push(socket.remotePort ?? 0);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
     heard,
+    connections,
     async stop() {
       sockets.forEach((socket) => socket.destroy());
       await new Promise((done) => server.close(done));
@@ -61,6 +66,7 @@ export async function unreachable(): Promise<Hostile> {
   return {
     port,
     heard: new Queue(),
+    connections: new Queue(),
     async stop() {
       queued.forEach((socket) => socket.destroy());
       await worker.terminate();

@@ -8,6 +8,8 @@ export interface Asked {
   method?: string;
   headers?: OutgoingHttpHeaders;
   body?: string | Buffer;
+  /** Hangs up in the middle. */
+  signal?: AbortSignal;
 }
 
 export interface Answer {
@@ -19,8 +21,8 @@ export interface Answer {
 /** Asks for `path` at `base`, exactly as it is written. */
 export async function ask(base: string, path: string, asked: Asked = {}): Promise<Answer> {
   const { hostname, port } = new URL(base);
-  const { method = 'GET', headers, body } = asked;
-  const going = request({ hostname, port, path, method, headers });
+  const { method = 'GET', headers, body, signal } = asked;
+  const going = request({ hostname, port, path, method, headers, signal });
   going.end(body);
   const [answer] = (await once(going, 'response')) as [IncomingMessage];
   let text = '';

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { binary, environment } from './program.ts';
 import { remove, scratch } from './scratch.ts';
 
@@ -83,11 +84,27 @@ export class Postern {
     return { code: done.status, stdout: done.stdout, stderr: done.stderr };
   }
 
-  /** Ends it as an init system would. Returns the exit code. */
-  async stop(options: { keepData?: boolean } = {}): Promise<number | null> {
+  /** Comes back when it has said `text`. */
+  async said(text: string): Promise<void> {
+    while (!this.log.text.includes(text)) {
+      await once(this.child.stderr as Readable, 'data');
+    }
+  }
+
+  /** Goes away from its standard error, as a reader that ended. */
+  stopReading(): void {
+    this.child.stderr?.destroy();
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Ends it as an init system would. Returns the exit code, also of one that ended by itself. */
+  async stop(options: { keepData?: boolean; signal?: NodeJS.Signals } = {}): Promise<number | null> {
     if (this.child.exitCode === null && this.child.signalCode === null) {
       const exited = once(this.child, 'exit');
-      this.child.kill('SIGTERM');
+      this.signal(options.signal ?? 'SIGTERM');
       await exited;
     }
     if (!options.keepData) {

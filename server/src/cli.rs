@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::builder::styling::Styles;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -114,14 +115,15 @@ pub struct Place {
     )]
     pub database: Option<String>,
     /// Start although a key is lost; the passwords sealed with it must be entered again
-    #[arg(long, env = "POSTERN_ACCEPT_LOST_KEYS")]
+    #[arg(long, env = "POSTERN_ACCEPT_LOST_KEYS", value_parser = BoolishValueParser::new())]
     pub accept_lost_keys: bool,
     /// Networks relays may be in although they are denied otherwise, as in 169.254.7.0/24
     #[arg(
         long,
         env = "POSTERN_RELAY_ALLOW",
         value_name = "NETWORKS",
-        default_value = ""
+        default_value = "",
+        hide_default_value = true
     )]
     pub relay_allow: String,
     /// Networks relays must not be in
@@ -129,7 +131,8 @@ pub struct Place {
         long,
         env = "POSTERN_RELAY_DENY",
         value_name = "NETWORKS",
-        default_value = ""
+        default_value = "",
+        hide_default_value = true
     )]
     pub relay_deny: String,
     /// How to log
@@ -163,12 +166,22 @@ pub struct Listen {
         long,
         env = "POSTERN_TRUSTED_PROXIES",
         value_name = "NETWORKS",
-        default_value = ""
+        default_value = "",
+        hide_default_value = true
     )]
     pub trusted_proxies: String,
 }
 
 impl Command {
+    /// Whether a new Postern may begin with this command; the others need one that is there, so
+    /// that a mistyped folder does not become one.
+    pub fn begins(&self) -> bool {
+        matches!(
+            self,
+            Self::Serve { .. } | Self::Account(Account::Create { .. })
+        )
+    }
+
     pub fn place(&self) -> &Place {
         match self {
             Self::Serve { place, .. }

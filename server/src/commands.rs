@@ -1,7 +1,7 @@
 //! The commands beside `serve`: they work on the data folder while it is served.
 
 use std::error::Error;
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use engine::smtp::AddressPolicy;
 use engine::{Actor, Clock, Config, Postern};
 use futures::{StreamExt, pin_mut};
 
-use crate::cli::{self, Account, Place, Token};
+use crate::cli::{self, Account, Command, Place, Token};
 use crate::data_folder;
 
 /// What a command needs to open Postern: worked out before threads start.
@@ -23,12 +23,13 @@ pub struct Opening {
 }
 
 impl Opening {
-    pub fn new(place: &Place) -> Result<Self, Box<dyn Error>> {
+    pub fn new(command: &Command) -> Result<Self, Box<dyn Error>> {
+        let place = command.place();
         Ok(Self {
             database: database(place)?,
             relays: AddressPolicy::parse(&place.relay_allow, &place.relay_deny)?,
             accept_lost_keys: place.accept_lost_keys,
-            data: data_folder::prepare(&place.data)?,
+            data: data_folder::prepare(&place.data, command.begins())?,
         })
     }
 
@@ -49,12 +50,11 @@ impl Opening {
 /// The database's address. A password in it must not stand on the command line, where every user
 /// of the machine reads it.
 fn database(place: &Place) -> Result<Option<String>, Box<dyn Error>> {
-    let flagged = std::env::args().any(|arg| arg == "--database" || arg.starts_with("--database="));
-    if let Some(address) = &place.database {
-        let credentials = address
-            .split_once("://")
-            .and_then(|(_, rest)| rest.split_once('@'));
-        if flagged && credentials.is_some_and(|(user, _)| user.contains(':')) {
+    let flagged = std::env::args_os()
+        .filter_map(|argument| argument.into_string().ok())
+        .any(|argument| argument == "--database" || argument.starts_with("--database="));
+    if let Some(address) = place.database.as_ref().filter(|set| !set.is_empty()) {
+        if flagged && has_password(address) {
             return Err("a password on the command line is seen by every user of this machine; put the address in POSTERN_DATABASE or in the file POSTERN_DATABASE_FILE names".into());
         }
         return Ok(Some(address.clone()));
@@ -65,6 +65,17 @@ fn database(place: &Place) -> Result<Option<String>, Box<dyn Error>> {
     let address = std::fs::read_to_string(&file)
         .map_err(|error| format!("POSTERN_DATABASE_FILE cannot be read: {error}"))?;
     Ok(Some(address.trim().to_owned()))
+}
+
+/// Whether a password stands in `postgres://user:HERE@host/name`, or in `?password=HERE`.
+fn has_password(address: &str) -> bool {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let user = place.rsplit_once('@').map(|(user, _)| user);
+    user.is_some_and(|user| user.contains(':'))
+        || parameters
+            .split('&')
+            .any(|parameter| parameter.starts_with("password="))
 }
 
 fn operator() -> Actor {
@@ -99,10 +110,8 @@ pub async fn token(place: Opening, command: Token) -> Result<ExitCode, Box<dyn E
     let postern = place.open(String::new()).await?;
     match command {
         Token::Create { account, name, .. } => {
-            println!(
-                "{}",
-                postern.create_token(&operator(), &account, &name).await?
-            );
+            let secret = postern.create_token(&operator(), &account, &name).await?;
+            writeln!(io::stdout(), "{secret}")?;
         }
         Token::List { .. } => {
             for token in postern.tokens(&operator()).await? {
@@ -111,7 +120,11 @@ pub async fn token(place: Opening, command: Token) -> Result<ExitCode, Box<dyn E
                     None => "in use".to_owned(),
                 };
                 let (id, account, made) = (token.id, token.account.email, token.created_at);
-                println!("{id}  {account}  {}  made {made}  {state}", token.name);
+                let name = token.name;
+                writeln!(
+                    io::stdout(),
+                    "{id}  {account}  {name}  made {made}  {state}"
+                )?;
             }
         }
         Token::Revoke { id, .. } => {
@@ -145,12 +158,16 @@ pub async fn send_test(place: Opening, address: String) -> Result<ExitCode, Box<
                 ..
             } => {
                 let encryption = encryption.unwrap_or_else(|| "no encryption".to_owned());
-                println!("sent in {milliseconds} ms, {encryption}: {}", reply.words());
                 code = ExitCode::SUCCESS;
+                let words = reply.words();
+                writeln!(
+                    io::stdout(),
+                    "sent in {milliseconds} ms, {encryption}: {words}"
+                )?;
             }
             TestEvent::Failed {
                 failure, advice, ..
-            } => println!("{failure}\n{advice}"),
+            } => writeln!(io::stdout(), "{failure}\n{advice}")?,
         }
     }
     postern.close().await;
@@ -170,4 +187,26 @@ fn password() -> Result<SecretString, Box<dyn Error>> {
         return Err("the two passwords differ; nothing was changed".into());
     }
     Ok(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_password;
+
+    #[test]
+    fn a_password_in_an_address_is_seen_wherever_it_stands() {
+        for (address, has) in [
+            ("postgres://postern@localhost/postern", false),
+            ("postgres://localhost:5432/postern", false),
+            ("postgres://[::1]:5432/postern?user=postern", false),
+            ("postgres://postern:secret@localhost/postern", true),
+            ("postgres://postern:p@ss@localhost/postern", true),
+            (
+                "postgres://localhost/postern?user=postern&password=secret",
+                true,
+            ),
+        ] {
+            assert_eq!(has_password(address), has, "{address}");
+        }
+    }
 }

@@ -12,6 +12,8 @@ use nix::unistd::{Gid, Uid, User, getuid, initgroups, setgid, setgroups, setuid}
 pub enum FolderError {
     #[error("the data folder {0} cannot be used: {1}")]
     Unusable(PathBuf, std::io::Error),
+    #[error("there is no data folder {0}; --data names the one that is served")]
+    Missing(PathBuf),
     #[error("the data folder {0} belongs to {1}; run this as that user")]
     NotOurs(PathBuf, String),
     #[error("cannot become {1}, who owns the data folder {0}: {2}")]
@@ -20,13 +22,16 @@ pub enum FolderError {
     InUse(PathBuf),
 }
 
-/// Makes the folder if need be, and becomes its owner when run by root, so that no file of it ends
+/// Makes the folder where it `may_be_made`, and becomes its owner when run by root, so that no file of it ends
 /// up belonging to root. To be called before any thread is started.
-pub fn prepare(folder: &Path) -> Result<PathBuf, FolderError> {
+pub fn prepare(folder: &Path, may_be_made: bool) -> Result<PathBuf, FolderError> {
     let unusable = |error| FolderError::Unusable(folder.to_owned(), error);
     // Hashes and sealed passwords are nobody else's to read, wherever the folder is.
     umask(Mode::from_bits_truncate(0o077));
     if !folder.try_exists().map_err(unusable)? {
+        if !may_be_made {
+            return Err(FolderError::Missing(folder.to_owned()));
+        }
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)

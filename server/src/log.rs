@@ -15,7 +15,9 @@ pub fn start(format: LogFormat) {
     });
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // Who read the log may be gone; to say so on standard error again would be the end.
+        .log_internal_errors(false);
     match format {
         LogFormat::Json => log.json().init(),
         LogFormat::Text => log

@@ -13,6 +13,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
@@ -20,7 +21,12 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
             // The fault alone, on one line; the help is a command away.
-            let text = error.to_string();
+            let text = match error.kind() {
+                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                    "error: a command is missing".to_owned()
+                }
+                _ => error.to_string(),
+            };
             let line = text
                 .lines()
                 .take_while(|line| !line.is_empty())
@@ -43,7 +49,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     // Before any thread is started: becoming another user is an act of the whole process.
-    let place = commands::Opening::new(command.place())?;
+    let place = commands::Opening::new(&command)?;
     log::start(command.place().log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

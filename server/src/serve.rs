@@ -1,12 +1,13 @@
 //! `postern serve`: bind, open, run until told to stop.
 
 use std::error::Error;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::Listen;
 use crate::commands::Opening;
@@ -21,6 +22,7 @@ pub async fn serve(place: Opening, listen: Listen) -> Result<ExitCode, Box<dyn E
     let configured = listen
         .public_url
         .as_deref()
+        .filter(|url| !url.is_empty())
         .map(PublicUrl::parse)
         .transpose()?;
     let _lock = data_folder::lock(&place.data)?;
@@ -35,9 +37,14 @@ pub async fn serve(place: Opening, listen: Listen) -> Result<ExitCode, Box<dyn E
     // The pair is made while the first page is being looked at.
     let first = postern.clone();
     tokio::spawn(async move { first.browser_key().await });
+    // Before the link is printed: who reads it may send a signal at once.
+    let mut signals = Signals::listen()?;
     match postern.setup_token().await? {
-        Some(token) => println!("Create the first administrator at {url}/setup?token={token}"),
-        None => println!("Postern is at {url}/"),
+        Some(token) => writeln!(
+            io::stdout(),
+            "Create the first administrator at {url}/setup?token={token}"
+        )?,
+        None => writeln!(io::stdout(), "Postern is at {url}/")?,
     }
 
     let (stop, stopped) = tokio::sync::watch::channel(false);
@@ -49,13 +56,13 @@ pub async fn serve(place: Opening, listen: Listen) -> Result<ExitCode, Box<dyn E
     let mut server = tokio::spawn(server.into_future());
     tokio::select! {
         ended = &mut server => ended??,
-        () = signalled() => {
+        () = signals.next() => {
             tracing::info!("stopping; a second signal stops at once");
             stop.send_replace(true);
             tokio::select! {
                 ended = &mut server => ended??,
                 () = tokio::time::sleep(GRACE) => tracing::warn!("stopped before every request had ended"),
-                () = signalled() => return Ok(ExitCode::FAILURE),
+                () = signals.next() => return Ok(ExitCode::FAILURE),
             }
         }
     }
@@ -63,20 +70,24 @@ pub async fn serve(place: Opening, listen: Listen) -> Result<ExitCode, Box<dyn E
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ctrl-C or SIGTERM.
-async fn signalled() {
-    let both =
-        signal(SignalKind::interrupt()).and_then(|int| Ok((int, signal(SignalKind::terminate())?)));
-    match both {
-        Ok((mut interrupt, mut terminate)) => {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, "signals cannot be received");
-            std::future::pending().await
+/// Ctrl-C and SIGTERM. While one of these exists, no signal is lost.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
 }

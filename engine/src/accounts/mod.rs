@@ -197,7 +197,9 @@ impl Postern {
             let found =
                 accounts::by_email(&mut *self.store().read().await?, &account.email).await?;
             let hash = found.map(|(_, hash)| hash);
-            if !self.hasher().verify(current, hash).await? {
+            let place = self.hasher().place().await?;
+            self.throttle().check(&keys, self.now())?;
+            if !place.verify(current, hash).await? {
                 self.throttle().failed(&keys, self.now());
                 return Err(Refusal::of(
                     Kind::Invalid,
@@ -206,6 +208,7 @@ impl Postern {
                 ));
             }
             self.throttle().succeeded(&account.email);
+            drop(place);
             let hash = self
                 .hasher()
                 .hash(new)

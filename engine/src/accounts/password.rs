@@ -7,7 +7,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use domain::{Kind, Refusal, SecretString};
 use rand::RngCore;
 use rand::rngs::OsRng;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Characters.
 const LENGTH: std::ops::RangeInclusive<usize> = 12..=128;
@@ -17,6 +17,12 @@ const LENGTH: std::ops::RangeInclusive<usize> = 12..=128;
 pub struct Hasher {
     argon2: Argon2<'static>,
     places: Arc<Semaphore>,
+}
+
+/// Room for one computation. Whoever waits for one sees what came of those before.
+pub struct Place {
+    argon2: Argon2<'static>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Default for Hasher {
@@ -43,8 +49,26 @@ impl Hasher {
             .ok_or_else(Refusal::internal)
     }
 
+    /// Waits for room.
+    pub async fn place(&self) -> Result<Place, Refusal> {
+        let permit = self.places.clone().acquire_owned().await;
+        Ok(Place {
+            argon2: self.argon2.clone(),
+            _permit: permit.map_err(|_| Refusal::internal())?,
+        })
+    }
+
+    async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.place().await?.compute(work).await
+    }
+}
+
+impl Place {
     /// Whether `password` has this hash. Without one it takes as long and says no, so that the
-    /// time does not tell whether an account exists.
+    /// time does not tell whether an account exists. The place stays taken until it is dropped.
     pub async fn verify(
         &self,
         password: SecretString,
@@ -68,11 +92,6 @@ impl Hasher {
         &self,
         work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
-        let _place = self
-            .places
-            .acquire()
-            .await
-            .map_err(|_| Refusal::internal())?;
         let argon2 = self.argon2.clone();
         tokio::task::spawn_blocking(move || work(&argon2))
             .await

@@ -63,7 +63,10 @@ impl Postern {
         self.throttle().check(&keys, self.now())?;
         let found = accounts::by_email(&mut *self.store().read().await?, email).await?;
         let (account, hash) = found.unzip();
-        if self.hasher().verify(password, hash).await?
+        let place = self.hasher().place().await?;
+        // Many may have waited for this place, and failed meanwhile.
+        self.throttle().check(&keys, self.now())?;
+        if place.verify(password, hash).await?
             && let Some(account) = account
         {
             self.throttle().succeeded(email);

@@ -4,8 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use domain::{EmailAddress, Instant, Kind, Label, Refusal, SmtpSettings};
 use lettre::Message;
-use lettre::message::header::ContentType;
-use lettre::message::{Mailbox, SinglePart};
+use lettre::message::header::{self, ContentType};
+use lettre::message::{Mailbox, Mailboxes, SinglePart};
 
 use super::RECIPIENT;
 use crate::smtp::to_ascii;
@@ -63,9 +63,12 @@ impl Letter {
             settings.authentication
         );
         let date = UNIX_EPOCH + Duration::from_millis(u64::try_from(now.0).unwrap_or(0));
+        // Before a mail is whole lettre reads its From back, and cannot read every address that it
+        // writes: `ops@[192.0.2.1]` for one. So it is given a plain one first.
+        let stand_in: Mailbox = "postern@example.invalid".parse().expect("an address");
         let mut builder = Message::builder()
-            .from(self.from.clone())
-            .to(self.to.clone())
+            .from(stand_in.clone())
+            .to(stand_in)
             .subject("Test email from Postern")
             .message_id(Some(id.clone()))
             .date(date);
@@ -75,9 +78,12 @@ impl Letter {
         let text = SinglePart::builder()
             .header(ContentType::TEXT_PLAIN)
             .body(body);
-        let message = builder
+        let mut message = builder
             .singlepart(text)
             .expect("a mail with one From and one To is whole");
+        let headers = message.headers_mut();
+        headers.set(header::From::from(Mailboxes::from(self.from.clone())));
+        headers.set(header::To::from(Mailboxes::from(self.to.clone())));
         Mail {
             id,
             bytes: message.formatted(),
@@ -87,7 +93,11 @@ impl Letter {
 
 /// An address as a header holds it; a domain of another script as A-labels, so that the header
 /// stays 7-bit.
-fn mailbox(name: Option<String>, address: &EmailAddress, field: &str) -> Result<Mailbox, Refusal> {
+pub(crate) fn mailbox(
+    name: Option<String>,
+    address: &EmailAddress,
+    field: &str,
+) -> Result<Mailbox, Refusal> {
     to_ascii(address.domain())
         .and_then(|domain| lettre::Address::new(address.local_part(), domain).ok())
         .map(|address| Mailbox::new(name, address))
@@ -136,6 +146,18 @@ mod tests {
         }
         assert!(text.contains(&format!("Message-ID: {}\r\n", mail.id)));
         assert!(mail.id.ends_with("@example.org>"));
+    }
+
+    #[test]
+    fn an_address_without_a_domain_is_written_as_it_is() {
+        for address in ["ops@[192.0.2.1]", "ops@[IPv6:2001:db8::1]"] {
+            let settings = settings(Label::FromAddress, address);
+            let letter = Letter::new(&settings, &settings.from_address).expect("addresses");
+            let mail = letter.write(&settings, None, "", Instant(0));
+            let text = String::from_utf8(mail.bytes).expect("7-bit");
+            assert!(text.contains(&format!("From: {address}\r\n")), "{text}");
+            assert!(text.contains(&format!("To: {address}\r\n")), "{text}");
+        }
     }
 
     #[test]

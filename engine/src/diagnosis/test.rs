@@ -12,7 +12,7 @@ use futures::{FutureExt, Stream, StreamExt, stream};
 use super::RECIPIENT;
 use super::message::Letter;
 use crate::audit::Action;
-use crate::settings::{Saved, described};
+use crate::settings::{Saved, described, usable};
 use crate::smtp::{Envelope, Relay, Session};
 use crate::store::audit;
 use crate::store::information::GLOBAL;
@@ -67,7 +67,7 @@ impl Postern {
             .trim()
             .parse::<EmailAddress>()
             .map_err(|fault| Refusal::of(Kind::Invalid, RECIPIENT, fault));
-        let (settings, recipient) = match (form.parse(), recipient) {
+        let (settings, recipient) = match (form.parse().and_then(usable), recipient) {
             (Ok(settings), Ok(recipient)) => (settings, recipient),
             (Err(mut refusal), Err(recipient)) => {
                 refusal.fields.extend(recipient.fields);

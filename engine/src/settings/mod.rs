@@ -2,6 +2,7 @@
 
 mod password;
 mod save;
+mod usable;
 
 use domain::view::{EarlierPassword, PasswordState, SettingsView, Verification};
 use domain::{Form, Label, Refusal, SmtpSettings};
@@ -13,6 +14,7 @@ use crate::store::{Connection, StoreError};
 use crate::{Actor, Postern};
 
 pub(crate) use password::Chosen;
+pub(crate) use usable::usable;
 
 /// What is saved, as one unit of work read it.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use domain::view::{PasswordChange, SettingsView, Stamp};
 use domain::{Form, Kind, Label, Refusal, SecretString};
 
 use super::password::revision_label;
-use super::{Chosen, Saved};
+use super::{Chosen, Saved, usable};
 use crate::audit::Action;
 use crate::store::information::{self, GLOBAL};
 use crate::store::revisions::{self, Revision};
@@ -34,7 +34,7 @@ impl Postern {
             if from_revision.is_some_and(|from| from != saved.revision()) {
                 return Err(conflict(&saved, &form));
             }
-            let parsed = form.parse();
+            let parsed = form.parse().and_then(usable);
             let (settings, unsealed) = match (parsed, unsealed) {
                 (Ok(settings), Ok(unsealed)) => (settings, unsealed),
                 (Err(mut faults), Err(sealed)) if sealed.kind == Kind::Invalid => {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use domain::{Kind, Refusal};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::Migrator;
-use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Executor, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection as _, Executor, Transaction};
 use tracing::log::LevelFilter;
 
 static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
@@ -24,11 +24,17 @@ static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
 /// How long a connection may be waited for.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
+/// FULL: what was acknowledged survives a power cut.
+const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                       PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000";
+
 /// The database failed. What failed is for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the database address is not understood; it looks like postgres://user@host/name")]
     Address,
+    #[error("it does not answer within {} s", ACQUIRE.as_secs())]
+    Silent,
     #[error("the database was made by a newer Postern, or its migrations were changed")]
     Migration(#[source] sqlx::migrate::MigrateError),
     #[error(transparent)]
@@ -63,6 +69,20 @@ impl From<StoreError> for Refusal {
     }
 }
 
+/// Finds out what is wrong with a database, if anything. A pool would try again until its time is
+/// over, and then say no more than that it is.
+async fn try_out(options: &AnyConnectOptions, statement: &'static str) -> Result<(), StoreError> {
+    let trial = async {
+        let mut connection = AnyConnection::connect_with(options).await?;
+        connection.execute(statement).await?;
+        connection.close().await
+    };
+    tokio::time::timeout(ACQUIRE, trial)
+        .await
+        .map_err(|_| StoreError::Silent)?
+        .map_err(StoreError::from)
+}
+
 /// A connection to read or write on. Reads and writes of one unit of work share it.
 pub type Connection = AnyConnection;
 
@@ -94,21 +114,13 @@ impl Store {
             .replacen("file://", "sqlite://", 1)
             .parse()?;
         let options = options.log_statements(LevelFilter::Trace);
+        try_out(&options, PRAGMAS).await?;
         let pool = |connections| {
             AnyPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(ACQUIRE)
-                // FULL: what was acknowledged survives a power cut.
                 .after_connect(|connection, _| {
-                    Box::pin(async move {
-                        connection
-                            .execute(
-                                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                                 PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000",
-                            )
-                            .await
-                            .map(drop)
-                    })
+                    Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) })
                 })
         };
         let write = pool(1).connect_with(options.clone()).await?;
@@ -126,10 +138,12 @@ impl Store {
             return Err(StoreError::Address);
         }
         let options: AnyConnectOptions = address.parse().map_err(|_| StoreError::Address)?;
+        let options = options.log_statements(LevelFilter::Trace);
+        try_out(&options, "SELECT 1").await?;
         let pool = AnyPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(ACQUIRE)
-            .connect_with(options.log_statements(LevelFilter::Trace))
+            .connect_with(options)
             .await?;
         POSTGRES.run(&pool).await.map_err(StoreError::Migration)?;
         Ok(Self {

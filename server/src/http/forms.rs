@@ -2,8 +2,8 @@
 //! WebAssembly; a refused one is the page again, with what was typed but the password.
 
 use app::{FormReply, local_path};
-use axum::extract::{Form, Request, State};
-use axum::http::{Method, StatusCode};
+use axum::extract::{Form, Query, Request, State};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 use axum::{RequestExt, Router};
@@ -32,23 +32,38 @@ struct Typed {
     current: String,
     new: String,
     token: String,
-    next: String,
     id: String,
 }
 
-async fn typed(request: Request) -> Result<Typed, Refusal> {
-    let form = request.extract::<Form<Typed>, _>().await;
-    form.map(|Form(typed)| typed).map_err(|rejection| {
-        let kind = match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => Kind::UnsupportedMediaType,
-            _ => Kind::BadRequest,
-        };
-        Refusal::new(
-            kind,
-            "The form did not arrive as it should. Load the page and try again.",
-        )
-    })
+/// Where to go after signing in: it stands in the address of the form.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Next {
+    next: String,
+}
+
+impl Next {
+    /// A page of this Postern, and the first one where the address names none.
+    fn page(uri: &Uri) -> String {
+        let Query(Self { next }) = Query::try_from_uri(uri).unwrap_or_default();
+        local_path(&next).unwrap_or("/").to_owned()
+    }
+}
+
+/// What was typed, and whether all of it arrived.
+async fn typed(request: Request) -> (Typed, Result<(), Refusal>) {
+    match request.extract::<Form<Typed>, _>().await {
+        Ok(Form(typed)) => (typed, Ok(())),
+        Err(rejection) => {
+            let kind = match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
+                StatusCode::UNSUPPORTED_MEDIA_TYPE => Kind::UnsupportedMediaType,
+                _ => Kind::BadRequest,
+            };
+            let text = "The form did not arrive as it should. Load the page and try again.";
+            (Typed::default(), Err(Refusal::new(kind, text)))
+        }
+    }
 }
 
 /// Renders the page of a refused form, at `path`, with the status the refusal has.
@@ -85,27 +100,20 @@ async fn login(
     session: Session,
     request: Request,
 ) -> Response {
-    let typed = match typed(request).await {
-        Ok(typed) => typed,
-        Err(refusal) => return again(gate, caller, "/login", String::new(), refusal).await,
-    };
+    let next = Next::page(request.uri());
+    let here = request.uri().path_and_query();
+    let here = here.map_or_else(|| "/login".to_owned(), ToString::to_string);
+    let (typed, arrived) = typed(request).await;
     let signed_in = async {
+        arrived?;
         let password = SecretString::new(typed.password);
-        let account = gate
-            .postern
-            .login(&typed.email, password, &caller.origin)
-            .await?;
-        sessions::begin(&session, &account, &caller.origin).await
+        let origin = &caller.origin;
+        let account = gate.postern.login(&typed.email, password, origin).await?;
+        sessions::begin(&session, &account, origin).await
     };
     match signed_in.await {
-        Ok(()) => Redirect::to(local_path(&typed.next).unwrap_or("/")).into_response(),
-        Err(refusal) => {
-            let path = format!(
-                "/login?next={}",
-                local_path(&typed.next).unwrap_or("/").replace('&', "%26")
-            );
-            again(gate, caller, &path, typed.email, refusal).await
-        }
+        Ok(()) => Redirect::to(&next).into_response(),
+        Err(refusal) => again(gate, caller, &here, typed.email, refusal).await,
     }
 }
 
@@ -125,39 +133,31 @@ async fn create_first_account(
     session: Session,
     request: Request,
 ) -> Response {
-    let typed = match typed(request).await {
-        Ok(typed) => typed,
-        Err(refusal) => return again(gate, caller, "/setup", String::new(), refusal).await,
-    };
+    let (typed, arrived) = typed(request).await;
     let created = async {
+        arrived?;
+        let (postern, origin) = (&gate.postern, &caller.origin);
         let password = SecretString::new(typed.password);
-        let account = gate
-            .postern
-            .create_first_account(&typed.token, &typed.email, password, &caller.origin)
+        let account = postern
+            .create_first_account(&typed.token, &typed.email, password, origin)
             .await?;
-        sessions::begin(&session, &account, &caller.origin).await
+        sessions::begin(&session, &account, origin).await
     };
     match created.await {
         Ok(()) => Redirect::to("/").into_response(),
         Err(refusal) => {
-            let token = typed.token;
             let base64url = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            let token: String = token.chars().filter(|c| base64url(*c)).collect();
-            again(
-                gate,
-                caller,
-                &format!("/setup?token={token}"),
-                typed.email,
-                refusal,
-            )
-            .await
+            let token: String = typed.token.chars().filter(|c| base64url(*c)).collect();
+            let path = format!("/setup?token={token}");
+            again(gate, caller, &path, typed.email, refusal).await
         }
     }
 }
 
 async fn change_password(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
     let changed = async {
-        let typed = typed(request).await?;
+        let (typed, arrived) = typed(request).await;
+        arrived?;
         let (current, new) = (
             SecretString::new(typed.current),
             SecretString::new(typed.new),
@@ -174,7 +174,8 @@ async fn change_password(State(gate): State<Gate>, caller: Caller, request: Requ
 
 async fn end_session(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
     let ended = async {
-        let typed = typed(request).await?;
+        let (typed, arrived) = typed(request).await;
+        arrived?;
         gate.postern
             .end_session(caller.signed_in()?, &typed.id)
             .await

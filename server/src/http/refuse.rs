@@ -1,9 +1,9 @@
 //! A refusal before any handler has the request, in the form its door speaks.
 
-use axum::Json;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use domain::Refusal;
+use leptos::server_fn::error::FromServerFnError;
 
 use crate::rest;
 
@@ -16,7 +16,7 @@ pub fn refuse(uri: &Uri, refusal: Refusal) -> Response {
     let status =
         StatusCode::from_u16(refusal.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if path.starts_with("/fn/") {
-        return (status, Json(refusal)).into_response();
+        return (status, refusal.ser()).into_response();
     }
     (status, refusal.to_string()).into_response()
 }

@@ -92,7 +92,9 @@ impl SessionStore for Store {
             address: text(ADDRESS).parse().ok(),
             browser: text(BROWSER).to_owned(),
         };
-        // 128 random bits make a collision impossible for all purposes.
+        // The record may still hold the id that the browser came with, and who planted that one
+        // would share the session. 128 random bits make a collision impossible for all purposes.
+        record.id = Id::default();
         self.0
             .begin_session(&record.id.to_string(), text(ACCOUNT), &origin)
             .await

@@ -1,0 +1,164 @@
+//! The command line, as an operator and their scripts meet it: what is asked for on standard
+//! output, what is amiss in one clear line on standard error, and an exit code that tells.
+
+import { expect, test } from '@playwright/test';
+import { Console, PASSWORD, SETTINGS, fields } from '../support/console.ts';
+import { signIn } from '../support/forms.ts';
+import { ask } from '../support/http.ts';
+import { postern as run, posternFromShell } from '../support/program.ts';
+import { expectRefused } from '../support/refused.ts';
+import { Relay } from '../support/relay.ts';
+import { scratch } from '../support/scratch.ts';
+
+test.describe.configure({ mode: 'default' });
+
+let postern: Console;
+let relay: Relay;
+
+test.beforeAll(async () => {
+  relay = await Relay.start({ refuse: (to) => (to.startsWith('no') ? { code: 550, text: '5.1.1 No such user' } : undefined) });
+  postern = await Console.start();
+});
+
+test.afterAll(async () => {
+  await postern?.stop();
+  await relay?.stop();
+});
+
+for (const [args, words] of [
+  [[], /a command is missing.*--help/],
+  [['account'], /a command is missing.*--help/],
+  [['serve', '--nonsense'], /--nonsense.*--help/],
+  [['server'], /server/],
+  [['serve', '--listen', 'everywhere'], /everywhere.*--listen/],
+  [['serve', '--listen', '127.0.0.1:99999'], /99999/],
+  [['serve', '--log', 'xml'], /xml.*text, json/],
+  [['serve', '--data', ''], /--data/],
+  [['serve', 'now'], /now/],
+  [['account', 'create', 'a@example.org'], /--role/],
+  [['account', 'create', 'a@example.org', '--role', 'root'], /root.*admin, user/],
+  [['account', 'create', 'a@example.org', '--role', 'user', '--password', 'x'], /--password/],
+  [['token', 'create', '--account', 'a@example.org'], /--name/],
+  [['send-test'], /ADDRESS/],
+] as const) {
+  test(`asked wrongly: postern ${args.join(' ')}`, async () => expectRefused(await run([...args]), 2, words));
+}
+
+test('a variable that says nonsense is named like the flag', async () => {
+  const given = { env: { POSTERN_LISTEN: 'everywhere' } };
+  expectRefused(await run(['serve', '--data', scratch('data')], given), 2, /everywhere.*--listen/);
+});
+
+test('the help says what there is, and no secret of the environment', async () => {
+  const help = await run(['--help']);
+  expect(help).toMatchObject({ code: 0, stderr: '' });
+  for (const command of ['serve', 'account', 'token', 'send-test']) {
+    expect(help.stdout).toMatch(new RegExp(`^ +${command} +[A-Z].*[^.]$`, 'm'));
+  }
+  const env = { POSTERN_DATABASE: 'postgres://postern:secret@localhost/postern' };
+  const serve = await run(['serve', '--help'], { env });
+  expect(serve).toMatchObject({ code: 0, stderr: '' });
+  expect(serve.stdout).not.toContain('secret');
+  expect(serve.stdout, 'no default that is nothing').not.toContain('""');
+  const flags = serve.stdout.match(/^ +--[a-z-]+/gm) ?? [];
+  expect(flags.length).toBeGreaterThan(6);
+  for (const flag of flags) {
+    expect(serve.stdout).toContain(`[env: POSTERN_${flag.trim().slice(2).replaceAll('-', '_').toUpperCase()}`);
+  }
+  expect((await run(['--version'])).stdout).toMatch(/^postern \d+\.\d+\.\d+\n$/);
+});
+
+test('an account made at the command line can sign in', async () => {
+  const { url } = postern.postern;
+  const made = await postern.command(['account', 'create', 'New@Example.org', '--role', 'user'], {
+    input: ' spaces and ümlauts count \r\nnot this line\n',
+  });
+  expect(made).toEqual({ code: 0, stdout: '', stderr: expect.stringContaining('New@Example.org can sign in') });
+  await signIn(url, 'new@example.org', ' spaces and ümlauts count ');
+
+  const create = (email: string, input: string) =>
+    postern.command(['account', 'create', email, '--role', 'user'], { input });
+  expectRefused(await create('new@example.org', PASSWORD), 1, /has an account already/);
+  expectRefused(await create('other@example.org', 'short'), 1, /12 to 128 characters/);
+  expectRefused(await create('other@example.org', ''), 1, /12 to 128 characters/);
+  expectRefused(await create('other@example.org', 'x'.repeat(129)), 1, /12 to 128 characters/);
+  expectRefused(await create('nobody', PASSWORD), 1, /@/);
+});
+
+test('a new password from the command line ends every session', async () => {
+  const { url } = postern.postern;
+  await postern.account('forgot@example.org', 'admin');
+  const cookie = await signIn(url, 'forgot@example.org', PASSWORD);
+  expect((await ask(url, SETTINGS, { headers: { cookie } })).status).toBe(200);
+  const passwd = await postern.command(['account', 'passwd', 'forgot@example.org'], { input: 'another password\n' });
+  expect(passwd).toMatchObject({ code: 0, stdout: '' });
+  expect((await ask(url, SETTINGS, { headers: { cookie } })).status).toBe(401);
+  await expect(signIn(url, 'forgot@example.org', PASSWORD)).rejects.toThrow('401');
+  await signIn(url, 'forgot@example.org', 'another password');
+  expectRefused(await postern.command(['account', 'passwd', 'who@example.org'], { input: PASSWORD }), 1, /No account/);
+});
+
+test('a token is printed once and alone, listed without its secret, and revoked', async () => {
+  const { url } = postern.postern;
+  await postern.account('program@example.org', 'admin');
+  const made = await postern.command(['token', 'create', '--account', 'program@example.org', '--name', 'nightly']);
+  expect(made).toMatchObject({ code: 0, stderr: '' });
+  expect(made.stdout).toMatch(/^postern_[\w-]{43}\n$/);
+  const token = made.stdout.trim();
+  const use = async () => (await ask(url, SETTINGS, { headers: { authorization: `Bearer ${token}` } })).status;
+  expect(await use()).toBe(200);
+
+  const listed = await postern.command(['token', 'list']);
+  expect(listed).toMatchObject({ code: 0, stderr: '' });
+  expect(listed.stdout).not.toContain(token.slice(8));
+  const line = listed.stdout.split('\n').find((line) => line.includes('nightly')) ?? '';
+  expect(line).toMatch(/^\w{26}  program@example\.org  nightly  made \d{4}-.*in use$/);
+  const id = line.split(' ')[0] ?? '';
+
+  expect(await postern.command(['token', 'revoke', id])).toMatchObject({ code: 0, stdout: '' });
+  expect(await use()).toBe(401);
+  expect((await postern.command(['token', 'list'])).stdout).toMatch(new RegExp(`${id}.*revoked`));
+  expectRefused(await postern.command(['token', 'revoke', id]), 1, /No token in use/);
+  for (const name of ['', ' ', 'x'.repeat(65), 'a\nb']) {
+    const args = ['token', 'create', '--account', 'program@example.org', '--name', name];
+    expectRefused(await postern.command(args), 1, /1 to 64 characters/);
+  }
+});
+
+test('send-test says how it went, and its exit code too', async () => {
+  expectRefused(await postern.command(['send-test', 'me@example.net']), 1, /No configuration is saved yet/);
+  expect((await postern.save(fields(relay))).status).toBe(200);
+
+  const sent = await postern.command(['send-test', 'me@example.net']);
+  expect(sent.code, sent.stderr).toBe(0);
+  expect(sent.stdout).toMatch(/^sent in \d+ ms, no encryption: 250 2\.0\.0 Taken\n$/);
+  expect(sent.stderr).toMatch(new RegExp(`^testing 127\\.0\\.0\\.1:${relay.port}\n(.* …\n)+`));
+  expect((await relay.mails.next()).to).toEqual(['me@example.net']);
+  expect((await postern.read()).json.verified).toMatchObject({ state: 'verified', by: expect.stringMatching(/^uid \d+$/) });
+
+  const refused = await postern.command(['send-test', 'nobody@example.net']);
+  expect(refused.code).toBe(1);
+  expect(refused.stdout).toMatch(/^The relay said: 550 5\.1\.1 No such user\n.*check the address/);
+  expectRefused(await postern.command(['send-test', 'nobody']), 1, /@/);
+  expectRefused(await postern.command(['send-test', 'a@example.net\r\nRCPT TO:<b@example.net>']), 1);
+});
+
+test('a reader that has gone, and arguments that are no text, are no reason to panic', async () => {
+  const list = await posternFromShell(`("$0" token list --data '${postern.postern.data}'; echo "$?" >&2) | true`);
+  expect(list.stderr).toMatch(/^(error: [^\n]*\n)?[01]\n$/);
+  const odd = await posternFromShell(`exec "$0" token list --data "$(printf '/proc/\\377')" --database postgres://127.0.0.1:1/x`);
+  expectRefused(odd, 1);
+});
+
+test('a password of a database does not stand on the command line', async () => {
+  for (const address of [
+    'postgres://postern:secret@127.0.0.1:1/postern',
+    'postgres://127.0.0.1:1/postern?user=postern&password=secret',
+  ]) {
+    for (const args of [['--database', address], [`--database=${address}`]]) {
+      const ended = await run(['token', 'list', '--data', scratch('data'), ...args]);
+      expectRefused(ended, 1, /seen by every user.*POSTERN_DATABASE/);
+      expect(ended.stderr).not.toContain('secret');
+    }
+  }
+});

@@ -1,0 +1,299 @@
+//! The first administrator, signing in and out, and the own sessions: over plain HTTP, as the forms
+//! post it. What a browser makes of the cookies is asked of their attributes.
+
+import { availableParallelism } from 'node:os';
+import { expect, test } from '@playwright/test';
+import { PASSWORD, SETTINGS } from '../support/console.ts';
+import { type Headers, cookie, signIn, submit } from '../support/forms.ts';
+import { type Answer, ask } from '../support/http.ts';
+import { closedPort } from '../support/hostile.ts';
+import { Postern } from '../support/postern.ts';
+import { postern as run } from '../support/program.ts';
+
+test.describe.configure({ mode: 'default' });
+
+const EMAIL = 'first@example.org';
+
+let postern: Postern;
+let url: string;
+let networks = 0;
+
+test.beforeAll(async () => {
+  postern = await Postern.start({ env: { POSTERN_TRUSTED_PROXIES: '127.0.0.1' } });
+  url = postern.url;
+  await create(postern.data, EMAIL);
+});
+
+test.afterAll(async () => {
+  await postern?.stop();
+  expect(postern?.output).not.toContain('panicked');
+});
+
+/** A network nobody guessed from yet. */
+function from(): Headers {
+  networks += 1;
+  return { 'x-forwarded-for': `198.51.${networks}.7` };
+}
+
+/** Text as a page shows it. */
+function shown(answer: Answer): string {
+  return answer.text.replaceAll(/<!--.*?-->|<!>/g, '').replaceAll('&#x27;', "'").replaceAll('&quot;', '"');
+}
+
+async function create(data: string, email: string, role = 'admin'): Promise<void> {
+  const made = await run(['account', 'create', email, '--role', role, '--data', data], { input: PASSWORD });
+  expect(made.code, made.stderr).toBe(0);
+}
+
+test('the printed link makes one administrator, once', async () => {
+  const fresh = await Postern.start();
+  const { url } = fresh;
+  const link = new URL(fresh.link);
+  const token = link.searchParams.get('token') ?? '';
+  expect(link.pathname).toBe('/setup');
+  expect(token).toMatch(/^[\w-]{43}$/);
+  const page = await ask(url, link.pathname + link.search);
+  expect(page.status).toBe(200);
+  expect(page.text).toContain('method="post"');
+  const account = { token, email: EMAIL, password: PASSWORD };
+
+  for (const [wrong, status, words] of [
+    [{ ...account, token: `${token.slice(0, -1)}_` }, 403, /is not the newest/],
+    [{ ...account, token: '' }, 403, /is not the newest/],
+    [{ ...account, password: 'too short' }, 422, /12 to 128 characters/],
+    [{ ...account, email: 'nobody' }, 422, /has an @/],
+    [{ ...account, email: '' }, 422, /address/],
+  ] as const) {
+    const refused = await submit(url, '/setup', wrong);
+    expect(refused.status).toBe(status);
+    expect(refused.headers['set-cookie']).toBeUndefined();
+    expect(shown(refused)).toMatch(words);
+    expect(refused.text).not.toContain(wrong.password);
+  }
+
+  const made = await submit(url, '/setup', account);
+  expect(made.status).toBe(303);
+  expect(made.headers.location).toBe('/');
+  const signedIn = { cookie: cookie(made).pair };
+  expect((await ask(url, SETTINGS, { headers: signedIn })).status).toBe(200);
+
+  const again = await submit(url, '/setup', { ...account, email: 'second@example.org' });
+  expect(again.status).toBe(403);
+  expect(shown(again)).toMatch(/has been used/);
+  await expect(signIn(url, 'second@example.org', PASSWORD)).rejects.toThrow('401');
+  await fresh.stop();
+});
+
+test('with an administrator there is no link any more', async () => {
+  const other = await Postern.start();
+  await other.stop({ keepData: true });
+  await create(other.data, EMAIL);
+  const second = await Postern.start({ data: other.data });
+  expect(second.link).toBe(`${second.url}/`);
+  const token = new URL(other.link).searchParams.get('token') ?? '';
+  expect((await submit(second.url, '/setup', { token, email: 'x@example.org', password: PASSWORD })).status).toBe(403);
+  await second.stop();
+});
+
+test('of many who use the link at once, one becomes administrator', async () => {
+  const fresh = await Postern.start();
+  const token = new URL(fresh.link).searchParams.get('token') ?? '';
+  const all = Array.from({ length: 8 }, (_, index) =>
+    submit(fresh.url, '/setup', { token, email: `a${index}@example.org`, password: PASSWORD }),
+  );
+  const statuses = (await Promise.all(all)).map((answer) => answer.status);
+  expect(statuses.filter((status) => status === 303)).toHaveLength(1);
+  expect(statuses.filter((status) => [403, 409].includes(status))).toHaveLength(7);
+  await fresh.stop();
+});
+
+test('the cookie is the browser’s alone, and new with each sign-in', async () => {
+  const planted = { cookie: 'postern=AAAAAAAAAAAAAAAAAAAAAA' };
+  const first = cookie(await submit(url, '/login', { email: EMAIL, password: PASSWORD }, { ...from(), ...planted }));
+  expect(first.pair).toMatch(/^postern=[\w-]{22}$/);
+  expect(first.value).not.toBe('AAAAAAAAAAAAAAAAAAAAAA');
+  expect(first.attributes).toEqual(['httponly', 'path=/', 'samesite=lax']);
+  const second = cookie(
+    await submit(url, '/login', { email: ' First@Example.ORG ', password: PASSWORD }, { ...from(), cookie: first.pair }),
+  );
+  expect(second.value).not.toBe(first.value);
+  expect((await ask(url, SETTINGS, { headers: { cookie: second.pair } })).status).toBe(200);
+  expect((await ask(url, SETTINGS, { headers: { cookie: first.pair } })).status, 'who signs in again ended it').toBe(401);
+});
+
+test('behind HTTPS the cookie is bound to it and to the host', async () => {
+  const port = await closedPort();
+  const publicUrl = 'https://mail.example.org';
+  const secure = await Postern.start({ listen: `127.0.0.1:${port}`, env: { POSTERN_PUBLIC_URL: publicUrl } });
+  const inside = `http://127.0.0.1:${port}`;
+  expect(secure.link).toMatch(/^https:\/\/mail\.example\.org\/setup\?token=/);
+  await create(secure.data, EMAIL);
+  const headers = { host: 'mail.example.org', origin: publicUrl };
+  const answer = await submit(inside, '/login', { email: EMAIL, password: PASSWORD }, headers);
+  const set = cookie(answer);
+  expect(set.pair).toMatch(/^__Host-postern=/);
+  expect(set.attributes).toEqual(['httponly', 'path=/', 'samesite=lax', 'secure']);
+  expect(answer.headers['strict-transport-security']).toBe('max-age=31536000');
+  expect((await ask(inside, SETTINGS, { headers: { cookie: set.pair } })).status).toBe(200);
+  expect((await ask(inside, SETTINGS, { headers: { cookie: `postern=${set.value}` } })).status).toBe(401);
+  await secure.stop();
+});
+
+test('signing out ends the session, not only the cookie', async () => {
+  const pair = await signIn(url, EMAIL, PASSWORD, from());
+  const out = await submit(url, '/logout', {}, { cookie: pair });
+  expect(out.status).toBe(303);
+  expect(out.headers.location).toBe('/login');
+  const taken = cookie(out);
+  expect(taken.value).toBe('');
+  expect(taken.attributes).toContain('max-age=0');
+  expect((await ask(url, SETTINGS, { headers: { cookie: pair } })).status).toBe(401);
+  expect((await submit(url, '/logout', {}, { cookie: pair })).status, 'again is no fault').toBe(303);
+  expect((await ask(url, '/logout')).status, 'a link elsewhere cannot sign out').toBe(405);
+});
+
+test('who has to sign in first comes back to the page they wanted', async () => {
+  const sent = await ask(url, '/account');
+  expect(sent.status).toBe(303);
+  const login = sent.headers.location ?? '';
+  expect(login).toBe('/login?next=%2Faccount');
+  const page = await ask(url, login);
+  const action = page.text.match(/<form[^>]*action="([^"]*)"/)?.[1]?.replaceAll('&amp;', '&') ?? '';
+  const wrong = await submit(url, action, { email: EMAIL, password: 'wrong password' }, from());
+  expect(wrong.text, 'also after a slip').toContain(action);
+  const right = await submit(url, action, { email: EMAIL, password: PASSWORD }, from());
+  expect(right.headers.location).toBe('/account');
+  expect((await ask(url, login, { headers: { cookie: cookie(right).pair } })).headers.location).toBe('/account');
+
+  for (const elsewhere of ['//evil.example', '/\\evil.example', 'https://evil.example/', '/\t/evil.example', '/\r\nSet-Cookie: a=b', 'javascript:alert(1)', '']) {
+    const path = `/login?next=${encodeURIComponent(elsewhere)}`;
+    const answer = await submit(url, path, { email: EMAIL, password: PASSWORD }, from());
+    expect(answer.headers.location, elsewhere).toBe('/');
+  }
+});
+
+test('a failed sign-in tells nothing of whether there is such an account', async () => {
+  const anonymous = (answer: Answer, email: string) =>
+    shown(answer).replaceAll(email, 'EMAIL').replaceAll(/nonce="[^"]*"/g, '');
+  const network = from();
+  const known = await submit(url, '/login', { email: EMAIL, password: 'wrong password' }, network);
+  const unknown = await submit(url, '/login', { email: 'nobody@example.org', password: 'wrong password' }, network);
+  expect([known.status, unknown.status]).toEqual([401, 401]);
+  expect(anonymous(unknown, 'nobody@example.org')).toBe(anonymous(known, EMAIL));
+  expect(shown(known)).toContain('Address or password is wrong');
+  expect(known.text, 'the address need not be typed again').toContain(EMAIL);
+  expect(known.text).not.toContain('wrong password');
+  expect(known.headers['set-cookie']).toBeUndefined();
+  for (const odd of ['', ' ', "' OR 1=1 --", '<script>alert(1)</script>', 'x'.repeat(10_000), '\u0000', EMAIL + '\n']) {
+    const answer = await submit(url, '/login', { email: odd, password: odd }, from());
+    expect([401, 422], odd.slice(0, 20)).toContain(answer.status);
+    expect(answer.text).not.toContain('<script>alert');
+  }
+});
+
+test('from the fifth failure on it takes a pause, for the account and for the network', async () => {
+  await create(postern.data, 'guessed@example.org');
+  const fail = (email: string, headers: Headers) => submit(url, '/login', { email, password: 'wrong password' }, headers);
+  for (let failure = 1; failure <= 5; failure += 1) {
+    expect((await fail('guessed@example.org', from())).status, `failure ${failure}`).toBe(401);
+  }
+  const paused = await submit(url, '/login', { email: 'guessed@example.org', password: PASSWORD }, from());
+  expect(paused.status, 'even with the right password').toBe(429);
+  expect(paused.headers['retry-after']).toBe('1');
+  expect(shown(paused)).toContain('Try again in 1 s');
+  await signIn(url, EMAIL, PASSWORD, from());
+
+  const network = from();
+  for (let failure = 1; failure <= 5; failure += 1) {
+    expect((await fail(`nobody${failure}@example.org`, network)).status).toBe(401);
+  }
+  const neighbour = { 'x-forwarded-for': network['x-forwarded-for']?.replace(/7$/, '200') ?? '' };
+  expect((await fail('anybody@example.org', neighbour)).status).toBe(429);
+
+  // It is a pause, never a lock-out.
+  await expect
+    .poll(async () => (await submit(url, '/login', { email: 'guessed@example.org', password: PASSWORD }, from())).status)
+    .toBe(303);
+});
+
+test('guesses that come all at once are counted one by one', async () => {
+  await create(postern.data, 'flooded@example.org');
+  const guesses = Array.from({ length: 40 }, () =>
+    submit(url, '/login', { email: 'flooded@example.org', password: 'wrong password' }, from()),
+  );
+  const statuses = (await Promise.all(guesses)).map((answer) => answer.status);
+  const tried = statuses.filter((status) => status === 401).length;
+  expect(tried).toBeGreaterThanOrEqual(5);
+  expect(tried, 'as many more as are looked at in the same moment').toBeLessThanOrEqual(5 + availableParallelism());
+  expect(statuses.filter((status) => status === 429)).toHaveLength(40 - tried);
+});
+
+test('the own sessions are listed, and each can be ended', async () => {
+  await create(postern.data, 'busy@example.org', 'user');
+  const [desk, phone] = await Promise.all(
+    ['Desk/1.0', 'Phone/2.0'].map((agent) => signIn(url, 'busy@example.org', PASSWORD, { ...from(), 'user-agent': agent })),
+  );
+  const stranger = await signIn(url, EMAIL, PASSWORD, from());
+  const page = async (session: string | undefined) => ask(url, '/account', { headers: { cookie: session } });
+  const listed = shown(await page(desk));
+  expect(listed).toContain('Desk/1.0');
+  expect(listed).toContain('Phone/2.0');
+  expect(listed).toContain(`198.51.${networks - 1}.7`);
+  expect(listed.match(/This session/g)).toHaveLength(1);
+  const ids = [...listed.matchAll(/name="id" value="([^"]+)"/g)].map((match) => match[1] ?? '');
+  expect(ids, 'the own one is ended by signing out').toHaveLength(1);
+  expect(desk).not.toContain(ids[0]);
+
+  const end = (id: string, session: string | undefined) =>
+    submit(url, '/account/sessions/end', { id }, { cookie: session ?? '' });
+  expect((await end(ids[0] ?? '', stranger)).status, 'not by somebody else').toBe(404);
+  expect((await page(phone)).status).toBe(200);
+  expect((await end(ids[0] ?? '', desk)).headers.location).toBe('/account?done=session');
+  expect((await page(phone)).status).toBe(303);
+  expect((await page(desk)).status).toBe(200);
+  expect((await end(ids[0] ?? '', desk)).status).toBe(404);
+  expect((await submit(url, '/account/sessions/end', { id: 'x' })).status).toBe(401);
+});
+
+test('a new password needs the old one, and ends the other sessions', async () => {
+  await create(postern.data, 'careful@example.org');
+  const [here, there] = await Promise.all([1, 2].map(() => signIn(url, 'careful@example.org', PASSWORD, from())));
+  const change = (fields: Record<string, string>) => submit(url, '/account/password', fields, { cookie: here ?? '' });
+  const wrong = await change({ current: 'not it at all', new: 'another password' });
+  expect(wrong.status).toBe(422);
+  expect(shown(wrong)).toContain('This is not your current password');
+  const short = await change({ current: PASSWORD, new: 'short' });
+  expect(short.status).toBe(422);
+  expect(shown(short)).toContain('12 to 128 characters');
+  expect((await change({ current: PASSWORD, new: 'another password' })).headers.location).toBe('/account?done=password');
+  expect((await ask(url, SETTINGS, { headers: { cookie: here } })).status).toBe(200);
+  expect((await ask(url, SETTINGS, { headers: { cookie: there } })).status).toBe(401);
+  await signIn(url, 'careful@example.org', 'another password', from());
+});
+
+test('a form from another site does nothing', async () => {
+  const pair = await signIn(url, EMAIL, PASSWORD, from());
+  for (const path of ['/login', '/logout', '/setup', '/account/password', '/account/sessions/end']) {
+    for (const site of ['cross-site', 'same-site', 'none']) {
+      const answer = await submit(url, path, { email: EMAIL, password: PASSWORD }, { cookie: pair, 'sec-fetch-site': site });
+      expect(answer.status, `${path} from ${site}`).toBe(403);
+      expect(answer.headers['set-cookie']).toBeUndefined();
+    }
+  }
+  expect((await ask(url, SETTINGS, { headers: { cookie: pair } })).status).toBe(200);
+});
+
+test('a form that is none is refused', async () => {
+  for (const [type, body, status] of [
+    ['application/json', '{}', 415],
+    ['text/plain', 'email=a', 415],
+    ['application/x-www-form-urlencoded', 'email=%ff%fe&password=%zz', 401],
+    ['application/x-www-form-urlencoded', 'email=a&email=b', 400],
+    ['application/x-www-form-urlencoded', `password=${'x'.repeat(100_000)}`, 413],
+  ] as const) {
+    const headers = { 'content-type': type, 'sec-fetch-site': 'same-origin', ...from() };
+    const answer = await ask(url, '/login', { method: 'POST', headers, body });
+    expect(answer.status, `${type} ${body.slice(0, 30)}`).toBe(status);
+    expect(answer.headers['content-type']).toMatch(/^text\/html/);
+  }
+});

@@ -1,0 +1,140 @@
+//! Secrets stay where they belong: not in the data folder, the log, the command line or the
+//! environment of the process, however talkative it was told to be.
+
+import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { Authority } from '../support/certificate.ts';
+import { Console, SETTINGS, fields } from '../support/console.ts';
+import { signIn, submit } from '../support/forms.ts';
+import { ask } from '../support/http.ts';
+import { Relay } from '../support/relay.ts';
+
+/** Long and unlike anything else, so that a part of it would be found too. */
+const RELAY_PASSWORD = 'Zq7-Oachkatzlschwoaf-für-den-Versand-9xK';
+const ACCOUNT_PASSWORD = 'Wv3-Eichhörnchenschweif-zum-Anmelden-8yL';
+const WRONG_PASSWORD = 'Jt5-Strickleitersystem-vertippt-2mN';
+const NEW_PASSWORD = 'Kb4-Donaudampfschifffahrt-danach-6pQ';
+const RECIPIENT = 'very.private.person@example.net';
+
+/** How a secret could stand somewhere: as it is, or as something on its way writes it. */
+function spellings(secret: string): string[] {
+  const bytes = Buffer.from(secret);
+  const plain = Buffer.from(`\0alerts\0${secret}`);
+  return [
+    secret,
+    bytes.toString('latin1'),
+    encodeURIComponent(secret),
+    new URLSearchParams({ p: secret }).toString().slice(2),
+    JSON.stringify(secret).slice(1, -1),
+    bytes.toString('base64'),
+    bytes.toString('base64url'),
+    plain.toString('base64'),
+    bytes.toString('hex'),
+    [...bytes].join(', '),
+  ];
+}
+
+/** Where to look, and what is there. */
+type Place = [string, Buffer];
+
+function everyFile(folder: string): Place[] {
+  return (readdirSync(folder, { recursive: true }) as string[])
+    .map((name) => join(folder, name))
+    .filter((path) => statSync(path).isFile())
+    .map((path) => [path, readFileSync(path)]);
+}
+
+function expectNowhere(secret: string, places: Place[]): void {
+  for (const spelling of spellings(secret)) {
+    for (const [place, bytes] of places) {
+      expect(bytes.includes(spelling), `${spelling.slice(0, 12)}… in ${place}`).toBe(false);
+    }
+  }
+}
+
+for (const { name, args, level } of [
+  { name: 'a log for people', args: [], level: undefined },
+  { name: 'a log for people that helps with faults', args: [], level: 'debug' },
+  { name: 'a log in JSON that tells everything', args: ['--log', 'json'], level: 'trace' },
+]) {
+  test(`no secret in the open, with ${name}`, async () => {
+    const authority = new Authority();
+    const relay = await Relay.start({
+      tls: 'starttls',
+      certificate: authority.issue('127.0.0.1'),
+      auth: ['PLAIN', 'LOGIN', 'CRAM-MD5'],
+      users: { alerts: RELAY_PASSWORD },
+      authWithoutTls: true,
+    });
+    const postern = await Console.start({
+      arguments: args,
+      env: { SSL_CERT_FILE: authority.file, RUST_LOG: level },
+    });
+    const { url, pid, data } = postern.postern;
+
+    // Accounts, by command line and by form.
+    const email = 'person@example.org';
+    const create = ['account', 'create', email, '--role', 'admin'];
+    expect((await postern.command(create, { input: ACCOUNT_PASSWORD })).code).toBe(0);
+    const cookie = await signIn(url, email, ACCOUNT_PASSWORD);
+    await expect(signIn(url, email, WRONG_PASSWORD)).rejects.toThrow('401');
+    const change = { current: ACCOUNT_PASSWORD, new: NEW_PASSWORD };
+    expect((await submit(url, '/account/password', change, { cookie })).status).toBe(303);
+
+    // The relay's password: saved, kept, used in every way, refused.
+    const sealed = await postern.sealed(RELAY_PASSWORD);
+    for (const type of ['Plain', 'Login', 'Cram_MD5']) {
+      const form = fields(relay, {
+        smtp_username: 'alerts',
+        smtp_connection_type: 'TLS',
+        smtp_authentication_type: type,
+        smtp_password: sealed,
+      });
+      expect((await postern.save(form)).status).toBe(200);
+      expect((await postern.test(RECIPIENT)).status).toBe(200);
+      expect((await postern.command(['send-test', RECIPIENT])).code).toBe(0);
+    }
+    expect((await postern.save(fields(relay, { smtp_password: RELAY_PASSWORD }))).status).toBe(422);
+    const wrong = { smtp_username: 'nobody', smtp_authentication_type: 'Plain', smtp_connection_type: 'TLS' };
+    expect((await postern.save(fields(relay, { ...wrong, smtp_password: sealed }))).status).toBe(200);
+    const answers = [await postern.read(), await postern.test(RECIPIENT)];
+    expect(answers[1]?.status).toBe(502);
+    expect((await ask(url, SETTINGS, { headers: { cookie } })).status).toBe(200);
+
+    const process = ['cmdline', 'environ'].map((file): Place => [file, readFileSync(`/proc/${pid}/${file}`)]);
+    const running = everyFile(data);
+    await postern.postern.stop({ keepData: true });
+    await relay.stop();
+    const log: Place = ['the log', Buffer.from(postern.postern.output)];
+    const places = [...process, ...running, ...everyFile(data), log];
+    places.push(...answers.map((answer): Place => ['an answer', Buffer.from(answer.text)]));
+    expect(() => expectNowhere(email, running), 'what is there is found').toThrow();
+    expect(() => expectNowhere('email_test/{address}', [log])).toThrow();
+    for (const secret of [RELAY_PASSWORD, ACCOUNT_PASSWORD, WRONG_PASSWORD, NEW_PASSWORD]) {
+      expectNowhere(secret, places);
+    }
+    expectNowhere(postern.token, places);
+    expectNowhere(cookie.slice(cookie.indexOf('=') + 1), places);
+    const setup = new URL(postern.postern.link).searchParams.get('token') ?? '';
+    expectNowhere(setup, [...process, ...running]);
+    expectNowhere(RECIPIENT, [log]);
+    expect(log[1].includes('very.private.person'), 'nor half of it').toBe(false);
+    await postern.stop();
+  });
+}
+
+test('a log in JSON is an object a line, and names routes instead of paths', async () => {
+  const postern = await Console.start({ arguments: ['--log', 'json'] });
+  const relay = await Relay.start();
+  expect((await postern.save(fields(relay))).status).toBe(200);
+  expect((await postern.test(RECIPIENT)).status).toBe(200);
+  await postern.stop();
+  await relay.stop();
+  const lines = postern.postern.output.split('\n').filter((line) => line && !line.startsWith('Create the first'));
+  const told = lines.map((line) => JSON.parse(line));
+  expect(told.map((entry) => entry.fields.route)).toContain('/api/setup/email_test/{address}');
+  for (const entry of told) {
+    expect(entry).toMatchObject({ timestamp: expect.any(String), level: expect.any(String) });
+  }
+});

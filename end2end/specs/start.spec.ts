@@ -1,0 +1,222 @@
+//! Starting and stopping: what stands in the way is said in one line, files are their owner's
+//! alone, and a signal ends it in time.
+
+import { once } from 'node:events';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { Console, fields } from '../support/console.ts';
+import { ask } from '../support/http.ts';
+import { closedPort, silent } from '../support/hostile.ts';
+import { Postern } from '../support/postern.ts';
+import { type Ended, type Given, postern } from '../support/program.ts';
+import { expectRefused } from '../support/refused.ts';
+import { scratch } from '../support/scratch.ts';
+
+function serve(data: string, args: string[] = [], given: Given = {}): Promise<Ended> {
+  return postern(['serve', '--listen', '127.0.0.1:0', '--data', data, ...args], given);
+}
+
+/** A folder that was in use, with its database and its key. */
+async function used(): Promise<{ data: string; key: string }> {
+  const data = scratch('data');
+  expect((await postern(['token', 'list', '--data', data])).code).toBe(0);
+  const [key] = readdirSync(join(data, 'keys'));
+  return { data, key: join(data, 'keys', key ?? '') };
+}
+
+test.describe('a signal, while a test mail waits for a silent relay', () => {
+  async function waiting() {
+    const relay = await silent();
+    const { postern: served, ...console } = await waitingConsole(relay.port);
+    await relay.connections.next();
+    return { relay, served, ...console };
+  }
+
+  test('ends it in order, within its grace', async () => {
+    const { relay, served, sent } = await waiting();
+    const begun = Date.now();
+    expect(await served.stop()).toBe(0);
+    expect(Date.now() - begun).toBeLessThan(11_500);
+    expect(await sent).toBe('cut');
+    expect(served.output).toContain('stopped before every request had ended');
+    await relay.stop();
+  });
+
+  test('and a second one ends it at once', async () => {
+    const { relay, served, sent } = await waiting();
+    served.signal('SIGTERM');
+    await served.said('a second signal stops at once');
+    const begun = Date.now();
+    expect(await served.stop()).toBe(1);
+    expect(Date.now() - begun).toBeLessThan(3_000);
+    expect(await sent).toBe('cut');
+    await relay.stop();
+  });
+});
+
+/** A Postern with a test mail under way to a port, and what becomes of that request. */
+async function waitingConsole(port: number): Promise<{ postern: Postern; sent: Promise<string> }> {
+  const console = await Console.start();
+  expect((await console.save(fields({ port }, { smtp_command_timeout: '120' }))).status).toBe(200);
+  const sent = console.test('me@example.net').then(
+    (answer) => String(answer.status),
+    () => 'cut',
+  );
+  return { postern: console.postern, sent };
+}
+
+test('a folder that cannot be one', async () => {
+  const file = join(scratch('data'), 'file');
+  writeFileSync(file, '');
+  for (const data of [file, join(file, 'below'), '/proc/postern', '/dev/null']) {
+    expectRefused(await serve(data), 1, `the data folder ${data} cannot be used`);
+    expectRefused(await postern(['token', 'list', '--data', data]), 1, data);
+  }
+});
+
+test('a mistyped folder does not become one', async () => {
+  const data = join(scratch('data'), 'typo');
+  for (const command of [['token', 'list'], ['send-test', 'me@example.net'], ['account', 'passwd', 'me@example.net']]) {
+    const ended = await postern([...command, '--data', data], { input: 'a long enough password' });
+    expectRefused(ended, 1, `there is no data folder ${data}`);
+    expect(existsSync(data)).toBe(false);
+  }
+});
+
+test('a folder in use, and commands beside it', async () => {
+  const first = await Postern.start();
+  expectRefused(await serve(first.data), 1, /is in use by another postern serve/);
+  expect((await postern(['token', 'list', '--data', first.data])).code).toBe(0);
+  expect(await first.stop({ keepData: true })).toBe(0);
+  const second = await Postern.start({ data: first.data });
+  expect(await second.stop()).toBe(0);
+});
+
+test('a port in use', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const listen = ['serve', '--listen', `127.0.0.1:${port}`, '--data', scratch('data')];
+  expectRefused(await postern(listen), 1, `cannot listen on 127.0.0.1:${port}`, /in use/);
+  server.close();
+});
+
+test('a database that is down, silent, or none at all', async () => {
+  const port = await closedPort();
+  const down = await serve(scratch('data'), ['--database', `postgres://postern@127.0.0.1:${port}/postern`]);
+  expectRefused(down, 1, /database cannot be opened.*refused/);
+
+  const mute = await silent();
+  const env = { POSTERN_DATABASE: `postgres://postern:secret@127.0.0.1:${mute.port}/postern` };
+  const unanswered = await serve(scratch('data'), [], { env });
+  expectRefused(unanswered, 1, /does not answer within 5 s/);
+  expect(unanswered.stderr).not.toContain('secret');
+  await mute.stop();
+
+  for (const address of ['mysql://localhost/postern', 'postern', 'postgres://a b/c']) {
+    expectRefused(await serve(scratch('data'), ['--database', address]), 1, /postgres:\/\/user@host\/name/);
+  }
+  const missing = { env: { POSTERN_DATABASE_FILE: '/nowhere' } };
+  expectRefused(await serve(scratch('data'), [], missing), 1, /POSTERN_DATABASE_FILE cannot be read/);
+});
+
+test('a database that is none', async () => {
+  const { data } = await used();
+  writeFileSync(join(data, 'postern.db'), 'this is no database, whatever its name says '.repeat(100));
+  expectRefused(await serve(data), 1, /database cannot be opened.*not a database/);
+});
+
+test('a key that others can read, a damaged one, a lost one', async () => {
+  const { data, key } = await used();
+  chmodSync(key, 0o640);
+  expectRefused(await serve(data), 1, /can be read by others.*chmod 600/, key);
+  chmodSync(key, 0o600);
+  const good = readFileSync(key);
+  writeFileSync(key, 'nonsense');
+  expectRefused(await serve(data), 1, /is not a key file/, key);
+  rmSync(key);
+  expectRefused(await serve(data), 1, /not in .*keys.*--accept-lost-keys/);
+  writeFileSync(key, good, { mode: 0o600 });
+  expect(await (await Postern.start({ data })).stop({ keepData: true })).toBe(0);
+});
+
+test('a lost key is given up on demand, and only the sealed must be entered again', async () => {
+  const before = await Console.start();
+  const form = fields({ port: 25 }, { smtp_username: 'me' });
+  expect((await before.save({ ...form, smtp_password: await before.sealed('secret') })).status).toBe(200);
+  const { data } = before.postern;
+  await before.postern.stop({ keepData: true });
+  for (const key of readdirSync(join(data, 'keys'))) {
+    rmSync(join(data, 'keys', key));
+  }
+  const after = await Postern.start({ data, env: { POSTERN_ACCEPT_LOST_KEYS: '1' } });
+  const read = await ask(after.url, '/api/setup/email_smtp', { headers: { authorization: `Bearer ${before.token}` } });
+  expect(JSON.parse(read.text)).toMatchObject({ password: 're-enter', data: form });
+  expect(await after.stop()).toBe(0);
+});
+
+test('flags that cannot be meant', async () => {
+  for (const [flag, value, words] of [
+    ['--public-url', 'mail.example.org', /public URL must look like/],
+    ['--public-url', 'https://mail.example.org/postern', /without a path/],
+    ['--trusted-proxies', '10.0.0.0/33', /10\.0\.0\.0\/33 is not a network/],
+    ['--relay-allow', 'example.org', /example\.org/],
+    ['--relay-deny', '10.0.0', /10\.0\.0/],
+  ] as const) {
+    expectRefused(await serve(scratch('data'), [flag, value]), 1, words);
+  }
+});
+
+test('a folder may have any name, and what is in it is its owner’s alone', async () => {
+  const data = join(scratch('data'), 'a b?c=d#e%41&é;');
+  mkdirSync(data, { mode: 0o755 });
+  const served = await Postern.start({ data });
+  await ask(served.url, '/api/keys/browser');
+  const files = readdirSync(data, { recursive: true }) as string[];
+  expect(files).toEqual(expect.arrayContaining(['postern.db', 'keys']));
+  for (const file of files) {
+    expect(statSync(join(data, file)).mode & 0o077, file).toBe(0);
+  }
+  expect(await served.stop()).toBe(0);
+});
+
+test('run by root, it becomes the owner of its folder', async () => {
+  test.skip(process.getuid?.() !== 0, 'only root becomes somebody else');
+  const [nobody, data] = [65534, scratch('data')];
+  chownSync(data, nobody, nobody);
+  expect((await postern(['token', 'list', '--data', data])).code).toBe(0);
+  const served = await Postern.start({ data });
+  await ask(served.url, '/api/keys/browser');
+  const status = readFileSync(`/proc/${served.pid}/status`, 'utf8');
+  const ids = (name: string) => status.match(new RegExp(`^${name}:\\s*(.*)$`, 'm'))?.[1]?.trim().split(/\s+/);
+  for (const name of ['Uid', 'Gid']) {
+    expect(ids(name), name).toEqual(Array(4).fill(String(nobody)));
+  }
+  expect(ids('Groups'), 'nothing of root is left').not.toContain('0');
+  for (const file of readdirSync(data, { recursive: true }) as string[]) {
+    expect(statSync(join(data, file)).uid, file).toBe(nobody);
+  }
+  expect(await served.stop()).toBe(0);
+});
+
+test('it goes on when nobody reads its log any more', async () => {
+  const served = await Postern.start();
+  served.stopReading();
+  for (let request = 0; request < 3; request += 1) {
+    expect((await ask(served.url, '/login')).status).toBe(200);
+  }
+  expect(await served.stop()).toBe(0);
+});
+
+test('a signal with nothing to do ends it at once', async () => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const served = await Postern.start();
+    const kept = await ask(served.url, '/login');
+    expect(kept.headers.connection, 'a connection that is kept open does not hold it up').not.toBe('close');
+    const begun = Date.now();
+    expect(await served.stop({ signal })).toBe(0);
+    expect(Date.now() - begun).toBeLessThan(3_000);
+  }
+});

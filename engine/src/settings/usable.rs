@@ -1,0 +1,69 @@
+//! What a page cannot check, for want of the tables of UTS 46: whether a name of another script has
+//! a form that DNS knows, and an address one that a mail's head can hold.
+
+use domain::{Host, Label, Refusal, SmtpSettings};
+
+use crate::diagnosis::mailbox;
+use crate::smtp::to_ascii;
+
+/// The settings, or every fault by its field.
+pub(crate) fn usable(settings: SmtpSettings) -> Result<SmtpSettings, Refusal> {
+    let mut faults = Refusal::invalid();
+    let host = match &settings.host {
+        Host::Name(name) => Some(name.as_str()),
+        Host::Address(_) => None,
+    };
+    for (label, name) in [
+        (Label::Host, host),
+        (Label::EhloName, settings.ehlo_name.as_deref()),
+    ] {
+        if name.is_some_and(|name| to_ascii(name).is_none()) {
+            let text = "DNS has no form for this name; check its letters.";
+            faults.add(label.as_str(), text);
+        }
+    }
+    for (label, address) in [
+        (Label::FromAddress, Some(&settings.from_address)),
+        (Label::ReplyTo, settings.reply_to.as_ref()),
+    ] {
+        if let Some(Err(fault)) = address.map(|address| mailbox(None, address, label.as_str())) {
+            faults.fields.extend(fault.fields);
+        }
+    }
+    faults.or_ok()?;
+    Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Form;
+
+    #[test]
+    fn every_name_that_has_no_form_is_told_by_its_field() {
+        let form = Form::default()
+            .with(Label::FromAddress, "alerts@bücher.example")
+            .with(Label::Host, "smtp.bücher.example")
+            .with(Label::Port, "587")
+            .with(Label::ReplyTo, "desk@[192.0.2.1]");
+        assert!(usable(form.parse().expect("valid")).is_ok());
+        let refusal = usable(
+            form.with(Label::FromAddress, "a@１２７.０.０.１")
+                .with(Label::ReplyTo, "a@⒈.example")
+                .with(Label::Host, "１２７.０.０.１")
+                .with(Label::EhloName, "⒈.example")
+                .parse()
+                .expect("valid as far as a page can tell"),
+        )
+        .expect_err("no names");
+        assert_eq!(
+            refusal.fields.keys().collect::<Vec<_>>(),
+            [
+                "from_address",
+                "smtp_ehlo_name",
+                "smtp_host",
+                "smtp_reply_to"
+            ]
+        );
+    }
+}

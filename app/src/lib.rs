@@ -14,6 +14,8 @@ mod moment;
 mod reveal;
 
 #[cfg(feature = "ssr")]
+mod browser;
+#[cfg(feature = "ssr")]
 mod frame;
 #[cfg(feature = "ssr")]
 mod pages;

@@ -139,7 +139,7 @@ impl Form {
 
     /// What is wrong with one field, if anything: a sentence for the person who typed it.
     pub fn fault(&self, label: Label) -> Option<String> {
-        self.parse().err()?.fields.remove(label.as_str())
+        self.parse().err()?.fields.get(label.as_str()).cloned()
     }
 
     /// The settings, or every fault by its field.

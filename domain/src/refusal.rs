@@ -71,11 +71,12 @@ impl Refusal {
 
     /// A refusal of one field.
     pub fn of(kind: Kind, field: &str, text: impl Into<String>) -> Self {
-        Self {
+        let mut refusal = Self {
             kind,
-            fields: BTreeMap::from([(field.to_owned(), text.into())]),
-            retry_after: None,
-        }
+            ..Self::invalid()
+        };
+        refusal.add(field, text);
+        refusal
     }
 
     /// A fault of one settings field.

@@ -65,7 +65,7 @@ async fn refused(editor: Editor, refusal: Refusal) -> Outcome {
         match load_settings().await {
             Ok(theirs) => {
                 dom::focus(CONFLICT);
-                return Outcome::Conflict(theirs);
+                return Outcome::Conflict(Box::new(theirs));
             }
             Err(refusal) => refusal,
         }

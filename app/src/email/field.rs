@@ -35,11 +35,13 @@ fn Line(
     keyboard: &'static str,
     placeholder: &'static str,
 ) -> impl IntoView {
-    let short = keyboard == "numeric";
+    let class = match keyboard {
+        "numeric" => "control control-short",
+        _ => "control",
+    };
     view! {
         <input
-            class="control"
-            class:control-short=short
+            class=class
             id=label.as_str()
             name=label.as_str()
             type="text"

@@ -16,7 +16,7 @@ pub enum Outcome {
     TookTheirs,
     KeptMine,
     /// Another administrator was faster: what that one saved.
-    Conflict(SettingsView),
+    Conflict(Box<SettingsView>),
     /// The form itself has faults.
     Faulty,
     /// The server said no.

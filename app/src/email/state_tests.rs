@@ -97,7 +97,7 @@ fn of_two_versions_one_is_taken_or_one_is_kept() {
     let theirs = saved("relay.example.net", 2);
     let conflict = |state: &mut State| {
         state.edit(Label::FromName, "Mine".to_owned());
-        state.outcome = Some(Outcome::Conflict(theirs.clone()));
+        state.outcome = Some(Outcome::Conflict(Box::new(theirs.clone())));
         state.edit(Label::Port, "25".to_owned());
         assert_eq!(state.theirs(), Some(&theirs), "typing decides nothing");
     };

@@ -5,6 +5,7 @@ use engine::{Actor, Postern};
 use leptos::prelude::*;
 
 use super::refused::refused;
+use crate::browser;
 use crate::frame::framed;
 use crate::moment::Moment;
 use crate::parts::{Bad, Field, Good};
@@ -102,6 +103,10 @@ fn Sessions(actor: Actor) -> impl IntoView {
 
 #[component]
 fn Session(session: SessionView) -> impl IntoView {
+    let named = match browser::name(&session.browser) {
+        name if name.is_empty() => "A program that does not say its name".to_owned(),
+        name => name,
+    };
     let end = (!session.current).then(|| {
         view! {
             <form method="post" action="/account/sessions/end">
@@ -109,7 +114,7 @@ fn Session(session: SessionView) -> impl IntoView {
                 <button
                     class="button button-danger button-small"
                     type="submit"
-                    aria-label=format!("End the session in {} from {}", session.browser, session.from)
+                    aria-label=format!("End the session in {} from {}", named, session.from)
                 >
                     "End"
                 </button>
@@ -120,7 +125,7 @@ fn Session(session: SessionView) -> impl IntoView {
         <li class="session">
             <div class="session-what">
                 <strong>
-                    {session.browser.clone()}
+                    {named}
                     {session
                         .current
                         .then(|| view! { <span class="badge badge-good">"This session"</span> })}

@@ -28,13 +28,7 @@ pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
             <header class="card-head">
                 <h2 id="test-title">"Send test email"</h2>
                 <p>
-                    {dom::text(move || {
-                        if editor.get(State::is_dirty) {
-                            "Tests what is on the form now: changes that are not saved yet."
-                        } else {
-                            "Tests the saved configuration, as it is on the form."
-                        }
-                    })}
+                    {dom::text(move || editor.get(tested))}
                 </p>
             </header>
             <form
@@ -97,5 +91,16 @@ pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
                 <Verdict run=tester.run />
             </form>
         </section>
+    }
+}
+
+/// What a test would test.
+fn tested(state: &State) -> &'static str {
+    if state.is_dirty() {
+        "Tests what is on the form now: changes that are not saved yet."
+    } else if state.saved.revision == 0 {
+        "Tests what is on the form, before it is saved."
+    } else {
+        "Tests the saved configuration, as it is on the form."
     }
 }

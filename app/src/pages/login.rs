@@ -1,6 +1,7 @@
 //! The page to sign in at. The form is posted to the server as it is.
 
 use leptos::prelude::*;
+use leptos_router::location::Url;
 
 use super::entrance::Entrance;
 use crate::parts::{Bad, Field};
@@ -15,13 +16,17 @@ pub fn Login() -> impl IntoView {
         redirect(next.as_deref().unwrap_or("/"));
         return ().into_any();
     }
+    // In the address it survives a refused password and a page loaded again.
+    let action = match &next {
+        Some(next) => format!("/login?next={}", Url::escape(next)),
+        None => "/login".to_owned(),
+    };
     let email = typed_email();
     let known = email.is_some();
     view! {
         <Entrance title="Sign in" intro="With the account an administrator gave you.">
             {beside(&FIELDS).map(|text| view! { <Bad text /> })}
-            <form method="post" action="/login">
-                {next.map(|next| view! { <input type="hidden" name="next" value=next /> })}
+            <form method="post" action=action>
                 <Field
                     name="email"
                     label="Email address"

@@ -1,0 +1,153 @@
+//! People: signing in and out, the own password, the own sessions, and what an account without the
+//! role of an administrator does not get to see.
+
+import type { Page } from '@playwright/test';
+import { ADMIN, House } from '../support/browser.ts';
+import { PASSWORD } from '../support/console.ts';
+import { expect, test } from '../support/test.ts';
+
+test.describe.configure({ mode: 'default' });
+
+let house: House;
+
+test.beforeAll(async () => {
+  house = await House.start();
+});
+
+test.afterAll(() => house?.stop());
+
+async function signIn(page: Page, email: string, password: string): Promise<void> {
+  await page.getByLabel('Email address').fill(email);
+  await page.getByLabel('Password', { exact: true }).fill(password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+test('signing in leads to what was asked for, and out again', async ({ page }) => {
+  await page.goto(`${house.url}/account`);
+  await expect(page.getByRole('heading', { level: 1, name: 'Sign in' })).toBeVisible();
+  await expect(page.getByLabel('Email address')).toBeFocused();
+  await signIn(page, ADMIN, PASSWORD);
+  await expect(page).toHaveURL(`${house.url}/account`);
+  await expect(page.getByText(`You are signed in as ${ADMIN}.`)).toBeVisible();
+  await page.getByRole('link', { name: 'Postern' }).click();
+  await expect(page).toHaveURL(`${house.url}/settings/email`);
+
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(page).toHaveURL(`${house.url}/login`);
+  await page.goBack();
+  await expect(page.getByRole('heading', { level: 1, name: 'Sign in' }), 'nothing stays to look at').toBeVisible();
+});
+
+test('a wrong password and an unknown address are told alike', async ({ page }) => {
+  await page.goto(`${house.url}/login?next=/account`);
+  const told: string[] = [];
+  for (const email of [ADMIN, 'nobody@example.org']) {
+    await signIn(page, email, 'not the right one');
+    await expect(page.getByRole('alert')).toHaveText('Address or password is wrong. Check both, and the Caps Lock key.');
+    await expect(page.getByLabel('Email address')).toHaveValue(email);
+    await expect(page.getByLabel('Password', { exact: true })).toHaveValue('');
+    await expect(page.getByLabel('Password', { exact: true })).toBeFocused();
+    told.push((await page.getByRole('main').innerText()).replace(email, ''));
+  }
+  expect(told[0]).toBe(told[1]);
+  await signIn(page, ADMIN, PASSWORD);
+  await expect(page, 'and where it was to lead is not forgotten').toHaveURL(`${house.url}/account`);
+});
+
+test('what is typed can be looked at', async ({ page }) => {
+  await page.goto(`${house.url}/login`);
+  const password = page.getByLabel('Password', { exact: true });
+  await password.fill('is it right');
+  await page.getByRole('button', { name: 'Show password' }).click();
+  await expect(password).toHaveAttribute('type', 'text');
+  await page.getByRole('button', { name: 'Hide password' }).click();
+  await expect(password).toHaveAttribute('type', 'password');
+});
+
+test('the own password is changed', async ({ page }) => {
+  const email = 'jonas@example.org';
+  await house.console.account(email, 'user');
+  await house.admit(page.context(), email);
+  await page.goto(`${house.url}/account`);
+  const change = async (current: string, next: string) => {
+    await page.getByLabel('Current password').fill(current);
+    await page.getByLabel('New password').fill(next);
+    await page.getByRole('button', { name: 'Change password' }).click();
+  };
+  await change('not mine', 'a new one that is long');
+  await expect(page.getByLabel('Current password')).toHaveAccessibleDescription('This is not your current password.');
+  await change(PASSWORD, 'too short');
+  await expect(page.getByLabel('New password')).toHaveAccessibleDescription(/12 to 128 characters/);
+  await change(PASSWORD, 'a new one that is long');
+  await expect(page.getByText('Your password is changed.')).toBeVisible();
+
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await signIn(page, email, PASSWORD);
+  await expect(page.getByRole('alert')).toBeVisible();
+  await signIn(page, email, 'a new one that is long');
+  await expect(page).toHaveURL(`${house.url}/account`);
+});
+
+test('a session is seen and ended from another', async ({ page, browser, complaints }) => {
+  const email = await house.another();
+  const others = await browser.newContext({ userAgent: 'Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0' });
+  complaints.of(others);
+  const other = await others.newPage();
+  const settings = await house.settings(other, email);
+  await settings.fill({ 'From Name': 'Typed before it ended' });
+
+  await house.admit(page.context(), email);
+  await page.goto(`${house.url}/account`);
+  const sessions = page.getByRole('region', { name: 'Sessions' }).getByRole('listitem');
+  await expect(sessions).toHaveCount(2);
+  const own = sessions.filter({ hasText: 'This session' });
+  await expect(own).toHaveCount(1);
+  await expect(own.getByRole('button')).toHaveCount(0);
+  const ended = sessions.filter({ hasNotText: 'This session' });
+  await expect(ended).toContainText(/From 127\.0\.0\.1, since .* UTC, last used .* UTC/);
+  await ended.getByRole('button', { name: /^End the session in .* from 127\.0\.0\.1/ }).click();
+  await expect(page.getByText('The session is ended.')).toBeVisible();
+  await expect(sessions).toHaveCount(1);
+
+  other.on('dialog', (dialog) => dialog.accept());
+  await other.goto(`${house.url}/settings/email`);
+  await expect(other).toHaveURL(/\/login\?next=/);
+  await others.close();
+});
+
+test('who is no administrator sees nothing of the settings', async ({ page }) => {
+  const secret = 'relay-of-nobodys-business.example.org';
+  const saved = await house.console.save({
+    from_address: 'alerts@example.org',
+    smtp_username: '',
+    smtp_host: secret,
+    smtp_port: '587',
+    smtp_connection_type: 'TLS',
+    smtp_authentication_type: 'None',
+  });
+  expect(saved.status).toBe(200);
+  await house.console.account('user@example.org', 'user');
+  await page.goto(house.url);
+  await signIn(page, 'user@example.org', PASSWORD);
+  await expect(page, 'the first page is one that may be seen').toHaveURL(`${house.url}/account`);
+  await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Account']);
+
+  const answer = await page.goto(`${house.url}/settings/email`);
+  expect(answer?.status()).toBe(403);
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('This page is for administrators');
+  await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Account']);
+  await expect(page.getByRole('main').locator('input, select, button, form')).toHaveCount(0);
+  for (const source of [(await answer?.text()) ?? '', await page.content()]) {
+    expect(source).not.toContain(secret);
+    expect(source).not.toMatch(/smtp_|SMTP settings|data-source/);
+  }
+
+  const asked = await page.evaluate(async () => {
+    const headers = { 'content-type': 'application/json' };
+    const load = await fetch('/fn/load_settings', { method: 'POST', headers, body: '{}' });
+    const read = await fetch('/api/setup/email_smtp');
+    return [load.status, await load.text(), read.status, await read.text()];
+  });
+  expect([asked[0], asked[2]]).toEqual([403, 403]);
+  expect(asked.join()).not.toContain(secret);
+});

@@ -1,0 +1,48 @@
+//! How a page looks: in light and dark, wide and narrow, to eyes and to a screen reader.
+
+import { AxeBuilder } from '@axe-core/playwright';
+import { type Page, type TestInfo, expect } from '@playwright/test';
+
+export const SCHEMES = ['light', 'dark'] as const;
+export const WIDTHS = [1280, 360] as const;
+
+/** Takes a picture of the page in every look, and finds nothing amiss in any. */
+export async function expectFine(page: Page, info: TestInfo, name: string): Promise<void> {
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: width < 600 ? 740 : 800 });
+    for (const colorScheme of SCHEMES) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await picture(page, info.outputPath(`${name}-${colorScheme}-${width}.png`));
+    }
+    await expectNoOverflow(page, `${name} at ${width}`);
+  }
+  // Colours need both schemes; what else axe looks at does not change with them.
+  for (const colorScheme of SCHEMES) {
+    await page.emulateMedia({ colorScheme });
+    await expectNoViolation(page, `${name}, ${colorScheme}`);
+  }
+}
+
+async function picture(page: Page, path: string): Promise<void> {
+  // What sticks to the window would stand in the middle of a full page.
+  await page.evaluate(() => window.scrollTo(0, 0));
+  await page.screenshot({ path, fullPage: true, animations: 'disabled' });
+}
+
+async function expectNoOverflow(page: Page, what: string): Promise<void> {
+  const wider = await page.evaluate(() => {
+    const edge = window.innerWidth;
+    if (document.documentElement.scrollWidth <= edge) {
+      return [];
+    }
+    const all = [...document.querySelectorAll('body *')];
+    return all.filter((element) => element.getBoundingClientRect().right > edge).map((element) => element.outerHTML);
+  });
+  expect(wider, `${what}: nothing is wider than the window`).toEqual([]);
+}
+
+async function expectNoViolation(page: Page, what: string): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const told = violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}\n${node.failureSummary}`));
+  expect(told, what).toEqual([]);
+}

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::entrance::Entrance;
 use crate::parts::{Bad, Field};
-use crate::request::{actor, beside, fault, local_path, query, redirect, typed_email};
+use crate::request::{actor, beside, fault, local_path, login_path, query, redirect, typed_email};
 
 const FIELDS: [&str; 2] = ["email", "password"];
 
@@ -15,13 +15,16 @@ pub fn Login() -> impl IntoView {
         redirect(next.as_deref().unwrap_or("/"));
         return ().into_any();
     }
+    let action = match next {
+        Some(next) => login_path(&next),
+        None => "/login".to_owned(),
+    };
     let email = typed_email();
     let known = email.is_some();
     view! {
         <Entrance title="Sign in" intro="With the account an administrator gave you.">
             {beside(&FIELDS).map(|text| view! { <Bad text /> })}
-            <form method="post" action="/login">
-                {next.map(|next| view! { <input type="hidden" name="next" value=next /> })}
+            <form method="post" action=action>
                 <Field
                     name="email"
                     label="Email address"

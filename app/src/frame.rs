@@ -5,10 +5,9 @@ use engine::Actor;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
-use leptos_router::location::Url;
 
 use crate::parts::{Brand, Icon, Sign};
-use crate::request::{actor, redirect};
+use crate::request::{actor, login_path, redirect};
 
 /// A page for who is signed in. Everybody else is sent to sign in, and comes back afterwards.
 pub fn framed<V: IntoView + 'static>(
@@ -18,7 +17,7 @@ pub fn framed<V: IntoView + 'static>(
     let Some(actor) = actor() else {
         let location = use_location();
         let here = location.pathname.get_untracked();
-        redirect(&format!("/login?next={}", Url::escape(&here)));
+        redirect(&login_path(&here));
         return ().into_any();
     };
     let page = page(actor.clone()).into_any();

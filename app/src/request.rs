@@ -6,6 +6,7 @@ use engine::{Actor, Postern};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_router::hooks::use_query_map;
+use leptos_router::location::Url;
 
 /// What a plain form post was answered with, when the answer was no. The server gives it as
 /// context and renders the form's page again.
@@ -41,6 +42,12 @@ pub fn actor() -> Option<Actor> {
 /// A parameter of the page's address.
 pub fn query(name: &str) -> Option<String> {
     use_query_map().read_untracked().get(name)
+}
+
+/// Where to sign in, and come back to `next` afterwards. The address carries it, so that the page
+/// still knows it after a refusal.
+pub fn login_path(next: &str) -> String {
+    format!("/login?next={}", Url::escape(next))
 }
 
 /// `path`, if it leads to a page of this Postern and nowhere else: browsers read `//host` and

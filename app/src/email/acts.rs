@@ -13,6 +13,9 @@ use crate::dom;
 /// Where the page says what another administrator saved.
 pub const CONFLICT: &str = "conflict";
 
+/// The button that saves.
+pub const SUBMIT: &str = "submit";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Submit: saves what is on the form, unless it has faults.

@@ -3,10 +3,11 @@
 use domain::{Form, Label};
 use leptos::prelude::*;
 
-use super::acts::CONFLICT;
+use super::acts::{CONFLICT, SUBMIT};
 use super::editor::Editor;
 use super::standing::Standing;
 use super::state::State;
+use crate::dom;
 use crate::moment::Moment;
 
 #[component]
@@ -61,7 +62,10 @@ fn Table(rows: Vec<[String; 3]>) -> impl IntoView {
 #[component]
 fn Button(editor: Editor, text: &'static str, act: fn(&mut State)) -> impl IntoView {
     view! {
-        <button class="button button-secondary" type="button" on:click=move |_| editor.change(act)>
+        <button class="button button-secondary" type="button" on:click=move |_| {
+                editor.change(act);
+                dom::focus(SUBMIT);
+            }>
             {text}
         </button>
     }

@@ -3,7 +3,7 @@
 use domain::Label;
 use leptos::prelude::*;
 
-use super::acts::{Act, act};
+use super::acts::{Act, SUBMIT, act};
 use super::conflict::Conflict;
 use super::editor::Editor;
 use super::field::Field;
@@ -45,6 +45,7 @@ pub fn SettingsForm(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
                     <div class="buttons">
                         <button
                             class="button button-primary"
+                            id=SUBMIT
                             type="submit"
                             aria-busy=dom::state(busy)
                             aria-disabled=dom::state(busy)

@@ -1,11 +1,10 @@
 //! The page to sign in at. The form is posted to the server as it is.
 
 use leptos::prelude::*;
-use leptos_router::location::Url;
 
 use super::entrance::Entrance;
 use crate::parts::{Bad, Field};
-use crate::request::{actor, beside, fault, local_path, query, redirect, typed_email};
+use crate::request::{actor, beside, fault, local_path, login_path, query, redirect, typed_email};
 
 const FIELDS: [&str; 2] = ["email", "password"];
 
@@ -16,9 +15,8 @@ pub fn Login() -> impl IntoView {
         redirect(next.as_deref().unwrap_or("/"));
         return ().into_any();
     }
-    // In the address it survives a refused password and a page loaded again.
-    let action = match &next {
-        Some(next) => format!("/login?next={}", Url::escape(next)),
+    let action = match next {
+        Some(next) => login_path(&next),
         None => "/login".to_owned(),
     };
     let email = typed_email();

@@ -11,10 +11,14 @@ use leptos::task::spawn_local;
 
 use super::run::{End, Run};
 use crate::calls::test_email;
+use crate::dom;
 use crate::email::editor::Editor;
 use crate::email::seal::password_change;
 use crate::email::state::State;
 use crate::frames::Frames;
+
+/// The button that starts a test.
+pub const SEND: &str = "send_test";
 
 /// One test at a time.
 #[derive(Clone, Copy)]
@@ -63,6 +67,8 @@ impl Tester {
     pub fn cancel(self) {
         if let Some(handle) = self.handle.get_value() {
             handle.abort();
+            // The button that was pressed goes away, and would take the focus with it.
+            dom::focus(SEND);
         }
     }
 

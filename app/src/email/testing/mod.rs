@@ -11,7 +11,7 @@ use leptos::prelude::*;
 use super::editor::Editor;
 use super::state::State;
 use crate::dom;
-use listen::Tester;
+use listen::{SEND, Tester};
 use stages::Stages;
 use verdict::Verdict;
 
@@ -65,6 +65,7 @@ pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
                         />
                         <button
                             class="button button-primary"
+                            id=SEND
                             type="submit"
                             disabled=dom::flag(move || parsed().is_err())
                             aria-busy=dom::state(running)

@@ -11,7 +11,9 @@ use super::standing::Choice;
 use super::state::State;
 use crate::dom;
 
-/// A fault is shown when the typing pauses, not at the first letter of an address.
+/// A fault is shown when the typing pauses or goes on elsewhere: not at the first letter of an
+/// address, and not as the field is left either, for that may be the press of a button, which would
+/// move away under the pointer.
 const PAUSE: Duration = Duration::from_millis(700);
 
 /// One value for the whole form: each kind of signal costs the browser code of its own, and
@@ -19,7 +21,8 @@ const PAUSE: Duration = Duration::from_millis(700);
 #[derive(Clone, Copy)]
 pub struct Editor {
     pub state: RwSignal<State>,
-    pause: StoredValue<Option<TimeoutHandle>>,
+    /// Where somebody types.
+    pause: StoredValue<Option<(Label, TimeoutHandle)>>,
 }
 
 impl Editor {
@@ -75,11 +78,18 @@ impl Editor {
     }
 
     fn typing(self, label: Label) {
-        if let Some(waiting) = self.pause.get_value() {
+        if let Some((before, waiting)) = self.pause.get_value() {
             waiting.clear();
+            if before != label {
+                self.reveal(before);
+            }
         }
-        let reveal = move || self.change(|state| state.reveal(label));
-        let pause = set_timeout_with_handle(reveal, PAUSE);
-        self.pause.set_value(pause.ok());
+        let pause = set_timeout_with_handle(move || self.reveal(label), PAUSE);
+        self.pause.set_value(pause.ok().map(|pause| (label, pause)));
+    }
+
+    fn reveal(self, label: Label) {
+        self.pause.set_value(None);
+        self.change(|state| state.reveal(label));
     }
 }

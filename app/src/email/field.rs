@@ -56,7 +56,6 @@ fn Line(
             value=editor.peek(|state| state.text(label).to_owned())
             prop:value=dom::value(move || editor.get(|state| state.text(label).to_owned()))
             on:input:target=move |event| editor.edit(label, event.target().value())
-            on:change=move |_| editor.change(|state| state.reveal(label))
         />
     }
 }

@@ -26,8 +26,7 @@ pub fn Password(editor: Editor) -> impl IntoView {
                 aria-invalid=dom::state(move || editor.get(|state| state.fault(label).is_some()))
                 prop:value=dom::value(move || editor.get(|state| state.typed.expose().to_owned()))
                 on:input:target=move |event| editor.edit_password(event.target().value())
-                on:change=move |_| editor.change(|state| state.reveal(label))
-            />
+                />
             <Becoming editor />
             <Earlier editor />
         </Row>

@@ -117,7 +117,7 @@ impl State {
         }
     }
 
-    /// The field was left, or the typing paused.
+    /// The typing paused, or went on elsewhere.
     pub fn reveal(&mut self, label: Label) {
         if !self.shown.contains(&label) {
             self.shown.push(label);

@@ -17,7 +17,8 @@ export default defineConfig({
   expect: { timeout: 15_000 },
   use: {
     actionTimeout: 15_000,
-    trace: 'retain-on-failure',
+    // Without a film of every test, which would take longer than most.
+    trace: { mode: 'retain-on-failure', screenshots: false },
     launchOptions: {
       executablePath: process.env.POSTERN_CHROMIUM ?? '/usr/bin/chromium',
       // Chromium refuses its sandbox to root.

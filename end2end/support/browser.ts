@@ -9,6 +9,9 @@ import { signIn } from './forms.ts';
 /** The administrator that every Postern here has. */
 export const ADMIN = 'admin@example.org';
 
+/** What a browser says of itself. */
+const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36';
+
 export class House {
   private newcomers = 0;
 
@@ -29,7 +32,7 @@ export class House {
 
   /** Signs a browser in without the page for it, which has a spec of its own. */
   async admit(context: BrowserContext, email = ADMIN): Promise<void> {
-    const pair = await signIn(this.url, email, PASSWORD);
+    const pair = await signIn(this.url, email, PASSWORD, { 'user-agent': BROWSER });
     const [name = '', value = ''] = pair.split('=');
     await context.addCookies([{ name, value, url: this.url, httpOnly: true, sameSite: 'Lax' }]);
   }
@@ -47,7 +50,10 @@ export class House {
   async another(): Promise<string> {
     this.newcomers += 1;
     const email = `admin${this.newcomers}@example.org`;
-    await this.console.account(email, 'admin');
+    const made = await this.console.command(['account', 'create', email, '--role', 'admin'], { input: `${PASSWORD}\n` });
+    if (made.code !== 0) {
+      throw new Error(made.stderr);
+    }
     return email;
   }
 

@@ -24,6 +24,8 @@ export interface RelayOptions {
   refuse?: (recipient: string) => { code: number; text: string } | undefined;
   /** The largest mail, in bytes. */
   size?: number;
+  /** Without one, a free one. */
+  port?: number;
 }
 
 export interface Attempt {
@@ -112,7 +114,7 @@ export class Relay {
     // A client that breaks off in the middle is what some tests are about.
     server.on('error', () => {});
     const relay = new Relay(server, certificate);
-    server.listen(0, relay.host);
+    server.listen(options.port ?? 0, relay.host);
     await once(server.server, 'listening');
     return relay;
   }

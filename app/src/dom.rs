@@ -54,6 +54,15 @@ pub fn focus(id: &'static str) {
     });
 }
 
+/// Brings an element into view, and what stands above it, once the page shows what it is to show.
+pub fn show(id: &'static str) {
+    request_animation_frame(move || {
+        if let Some(element) = document().get_element_by_id(id) {
+            element.scroll_into_view_with_bool(false);
+        }
+    });
+}
+
 /// What an element holds in `data-source`. Nothing on the server, which has no page to look into.
 pub fn data(id: &str) -> Option<String> {
     if is_server() {

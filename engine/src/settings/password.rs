@@ -60,13 +60,13 @@ impl Postern {
         change: &PasswordChange,
         unsealed: Option<SecretString>,
     ) -> Result<Chosen, Refusal> {
-        match change {
-            PasswordChange::Sealed(_) if unsealed.is_some() => {
-                Ok(unsealed.map_or(Chosen::None, Chosen::New))
+        match (change, unsealed) {
+            (_, Some(password)) => Ok(Chosen::New(password)),
+            (PasswordChange::Clear, None) => Ok(Chosen::None),
+            (PasswordChange::Earlier(number), None) => {
+                self.earlier(connection, *number, next).await
             }
-            PasswordChange::Clear => Ok(Chosen::None),
-            PasswordChange::Earlier(number) => self.earlier(connection, *number, next).await,
-            PasswordChange::Keep | PasswordChange::Sealed(_) => {
+            (PasswordChange::Keep | PasswordChange::Sealed(_), None) => {
                 // Settings that cannot be understood any more say nothing of where it may go.
                 let stays = saved.password().is_none()
                     || saved

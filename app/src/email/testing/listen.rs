@@ -10,6 +10,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::run::{End, Run};
+use super::verdict::VERDICT;
 use crate::calls::test_email;
 use crate::dom;
 use crate::email::editor::Editor;
@@ -50,12 +51,16 @@ impl Tester {
             return;
         }
         self.run.set(Some(Run::default()));
+        dom::show(VERDICT);
         let (handle, registration) = AbortHandle::new_pair();
         self.handle.set_value(Some(handle));
         spawn_local(async move {
             // When it is aborted everything it holds is dropped, the body that is being read too;
             // that cancels the request, and the server drops the run.
-            let end = match Abortable::new(self.listen(recipient), registration).await {
+            let heard = Abortable::new(self.listen(recipient), registration).await;
+            // Before what may take the focus elsewhere, and with it the view.
+            dom::show(VERDICT);
+            let end = match heard {
                 Ok(Ok(())) => End::Lost,
                 Ok(Err(refusal)) => self.refused(refusal),
                 Err(_aborted) => End::Cancelled,

@@ -8,6 +8,9 @@ use crate::dom;
 use crate::email::faults::told_beside;
 use crate::email::outcome::SignIn;
 
+/// Where the end is told.
+pub const VERDICT: &str = "test-verdict";
+
 #[component]
 pub fn Verdict(run: RwSignal<Option<Run>>) -> impl IntoView {
     let told = move || {
@@ -44,7 +47,11 @@ pub fn Verdict(run: RwSignal<Option<Run>>) -> impl IntoView {
             </div>
         })
     };
-    view! { <div role="status">{told}</div> }
+    view! {
+        <div class="verdict" id=VERDICT role="status">
+            {told}
+        </div>
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

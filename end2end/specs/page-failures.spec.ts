@@ -130,6 +130,7 @@ test('a test under way is watched and cancelled', async ({ page }) => {
   await closed.next();
   await expect(settings.testing).toContainText('Cancelled. No mail was sent.');
   await expect(settings.sendTest).toBeEnabled();
+  await expect(settings.sendTest, 'the button that goes away hands its focus on').toBeFocused();
   expect(relay.connections.all, 'one test at a time').toHaveLength(1);
   await relay.stop();
 });

@@ -63,6 +63,7 @@ test('keep mine', async ({ page, browser, complaints }) => {
 
   await second.conflict.getByRole('button', { name: 'Keep mine' }).click();
   await expect(second.conflict).toBeHidden();
+  await expect(second.submit).toBeFocused();
   await expect(second.form).toContainText('The next Submit replaces what the other administrator saved.');
   await expect(second.field('Password')).toHaveValue('typed by me');
   expect((await saved()).smtp_from_name, 'not before Submit').toBe('Theirs');

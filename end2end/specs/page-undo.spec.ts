@@ -42,6 +42,17 @@ async function given(password: string | null, token?: string): Promise<void> {
   expect(saved.status, saved.text).toBe(200);
 }
 
+test('undo of what was just typed leaves no fault behind', async ({ page }) => {
+  const settings = await house.settings(page);
+  await settings.fill({ 'Email Address': 'alerts@' });
+  await settings.undo.click();
+  await expect(settings.field('Email Address')).toHaveValue('');
+  // By the time another fault is told, this one would have been.
+  await settings.fill({ Port: '0' });
+  await expect(settings.field('Port')).toHaveAttribute('aria-invalid', 'true');
+  expect(await settings.fault('Email Address')).toBe('');
+});
+
 test('undo puts back what is saved, and writes nothing', async ({ page }) => {
   await given('first key');
   const before = (await house.console.read()).json;

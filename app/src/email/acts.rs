@@ -29,6 +29,8 @@ pub fn act(editor: Editor, act: Act) {
     if editor.peek(|state| state.busy) {
         return;
     }
+    // What is saved or undone now has no fault to tell later.
+    editor.forget_typing();
     if act == Act::Save && editor.stop_at_faults() {
         editor.change(|state| state.outcome = Some(Outcome::Faulty));
         return;

@@ -77,12 +77,19 @@ impl Editor {
         label.is_some()
     }
 
+    /// Nobody types any more; where somebody did, if the typing had not paused yet.
+    pub fn forget_typing(self) -> Option<Label> {
+        let (label, waiting) = self.pause.get_value()?;
+        waiting.clear();
+        self.pause.set_value(None);
+        Some(label)
+    }
+
     fn typing(self, label: Label) {
-        if let Some((before, waiting)) = self.pause.get_value() {
-            waiting.clear();
-            if before != label {
-                self.reveal(before);
-            }
+        if let Some(before) = self.forget_typing()
+            && before != label
+        {
+            self.reveal(before);
         }
         let pause = set_timeout_with_handle(move || self.reveal(label), PAUSE);
         self.pause.set_value(pause.ok().map(|pause| (label, pause)));

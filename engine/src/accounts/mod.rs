@@ -88,8 +88,7 @@ impl Postern {
                 "This link has been used or is not the newest. Restart Postern for a new one, or sign in.",
             ));
         }
-        let account = self.new_account(email, Role::Admin)?;
-        let hash = self.hasher().hash(password).await?;
+        let (account, hash) = self.new_account(email, Role::Admin, password).await?;
         let mut work = self.store().begin().await?;
         if accounts::exist(&mut work).await? {
             return Err(Refusal::new(
@@ -111,12 +110,24 @@ impl Postern {
         Ok(account)
     }
 
-    fn new_account(&self, email: &str, role: Role) -> Result<Account, Refusal> {
-        Ok(Account {
-            id: ulid::Ulid::new().to_string(),
-            email: parse_email(email)?,
-            role,
-        })
+    /// A new account and the hash of its password, or every fault of the two at once.
+    async fn new_account(
+        &self,
+        email: &str,
+        role: Role,
+        password: SecretString,
+    ) -> Result<(Account, String), Refusal> {
+        let email = match (parse_email(email), password::check(&password)) {
+            (Ok(email), Ok(())) => email,
+            (Err(mut refusal), Err(too)) => {
+                refusal.fields.extend(too.fields);
+                return Err(refusal);
+            }
+            (Err(refusal), Ok(())) | (Ok(_), Err(refusal)) => return Err(refusal),
+        };
+        let id = ulid::Ulid::new().to_string();
+        let hash = self.hasher().hash(password).await?;
+        Ok((Account { id, email, role }, hash))
     }
 
     /// Creates an account.
@@ -128,8 +139,7 @@ impl Postern {
         password: SecretString,
     ) -> Result<Account, Refusal> {
         self.administer(actor, Action::CreateAccount, async {
-            let account = self.new_account(email, role)?;
-            let hash = self.hasher().hash(password).await?;
+            let (account, hash) = self.new_account(email, role, password).await?;
             let mut work = self.store().begin().await?;
             accounts::add(&mut work, &account, &hash, self.now())
                 .await

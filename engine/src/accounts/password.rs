@@ -37,13 +37,19 @@ impl Default for Hasher {
     }
 }
 
+/// Refuses a password that is too short or too long, under `password`.
+pub fn check(password: &SecretString) -> Result<(), Refusal> {
+    if LENGTH.contains(&password.expose().chars().count()) {
+        return Ok(());
+    }
+    let text = "A password has 12 to 128 characters.";
+    Err(Refusal::of(Kind::Invalid, "password", text))
+}
+
 impl Hasher {
     /// The hash of a new password; refuses one that is too short or too long, under `password`.
     pub async fn hash(&self, password: SecretString) -> Result<String, Refusal> {
-        if !LENGTH.contains(&password.expose().chars().count()) {
-            let text = "A password has 12 to 128 characters.";
-            return Err(Refusal::of(Kind::Invalid, "password", text));
-        }
+        check(&password)?;
         self.compute(move |argon2| hash(argon2, &password))
             .await?
             .ok_or_else(Refusal::internal)

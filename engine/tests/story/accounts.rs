@@ -34,6 +34,11 @@ async fn the_link_makes_one_administrator_once() {
                 .fields
                 .contains_key("password")
         );
+        let both = postern
+            .create_first_account(&token, "nobody", secret("short"), &origin)
+            .await
+            .expect_err("neither is right");
+        assert!(both.fields.contains_key("email") && both.fields.contains_key("password"));
         let account = postern
             .create_first_account(&token, "A@Example.org", secret(PASSWORD), &origin)
             .await;

@@ -154,6 +154,9 @@ fn tell(what: &str, whom: &str) -> Result<()> {
 
 fn stop(group: u32, gone: impl FnMut() -> bool) {
     signal("INT", group);
+    // A chore that a script put into the background ignores interrupts, and so does all it starts.
+    // PostgreSQL, which tells the two apart, goes by the quicker one.
+    signal("TERM", group);
     if !until(GRACE, gone) {
         signal("KILL", group);
     }

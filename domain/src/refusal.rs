@@ -123,6 +123,18 @@ impl Refusal {
         }
     }
 
+    /// Both values, or the faults of both at once. A refusal that is not of fields stands alone.
+    pub fn both<A, B>(a: Result<A, Self>, b: Result<B, Self>) -> Result<(A, B), Self> {
+        match (a, b) {
+            (Ok(a), Ok(b)) => Ok((a, b)),
+            (Err(mut first), Err(second)) if second.kind == Kind::Invalid => {
+                first.fields.extend(second.fields);
+                Err(first)
+            }
+            (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
+        }
+    }
+
     /// The text of the request as a whole, or the first of a field.
     pub fn text(&self) -> &str {
         self.fields

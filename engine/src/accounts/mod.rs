@@ -117,14 +117,7 @@ impl Postern {
         role: Role,
         password: SecretString,
     ) -> Result<(Account, String), Refusal> {
-        let email = match (parse_email(email), password::check(&password)) {
-            (Ok(email), Ok(())) => email,
-            (Err(mut refusal), Err(too)) => {
-                refusal.fields.extend(too.fields);
-                return Err(refusal);
-            }
-            (Err(refusal), Ok(())) | (Ok(_), Err(refusal)) => return Err(refusal),
-        };
+        let (email, ()) = Refusal::both(parse_email(email), password::check(&password))?;
         let id = ulid::Ulid::new().to_string();
         let hash = self.hasher().hash(password).await?;
         Ok((Account { id, email, role }, hash))

@@ -14,6 +14,12 @@ const ABSOLUTE: i64 = 12 * 3_600_000;
 /// The last use is written at most this often.
 const TOUCH: i64 = 60_000;
 
+/// What somebody claims, fit to be kept: one line of so many characters at the most.
+fn on_record(claimed: &str, most: usize) -> String {
+    let shown = claimed.chars().filter(|c| !c.is_control());
+    shown.take(most).collect()
+}
+
 impl Postern {
     /// Checks an address and a password. Refusals and times do not tell whether the account
     /// exists; from the fifth failure on they say how long to wait.
@@ -40,12 +46,7 @@ impl Postern {
                 work.commit().await.map_err(StoreError::from)?;
             }
             Err(refusal) => {
-                let claimed: String = email
-                    .chars()
-                    .filter(|c| !c.is_control())
-                    .take(254)
-                    .collect();
-                self.record_refusal(&claimed, &from, Action::Login, refusal)
+                self.record_refusal(&on_record(&email, 254), &from, Action::Login, refusal)
                     .await;
             }
         }
@@ -86,12 +87,6 @@ impl Postern {
         account: &str,
         origin: &Origin,
     ) -> Result<(), Refusal> {
-        let browser: String = origin
-            .browser
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(255)
-            .collect();
         let mut work = self.store().begin().await?;
         let id = digest(secret);
         sessions::add(
@@ -100,7 +95,7 @@ impl Postern {
             account,
             self.now(),
             &origin.to_string(),
-            &browser,
+            &on_record(&origin.browser, 255),
         )
         .await?;
         work.commit().await.map_err(StoreError::from)?;

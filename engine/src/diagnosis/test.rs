@@ -67,14 +67,7 @@ impl Postern {
             .trim()
             .parse::<EmailAddress>()
             .map_err(|fault| Refusal::of(Kind::Invalid, RECIPIENT, fault));
-        let (settings, recipient) = match (form.parse().and_then(usable), recipient) {
-            (Ok(settings), Ok(recipient)) => (settings, recipient),
-            (Err(mut refusal), Err(recipient)) => {
-                refusal.fields.extend(recipient.fields);
-                return Err(refusal);
-            }
-            (Err(refusal), _) | (_, Err(refusal)) => return Err(refusal),
-        };
+        let (settings, recipient) = Refusal::both(form.parse().and_then(usable), recipient)?;
         let letter = Letter::new(&settings, &recipient)?;
         self.test_window()
             .take(actor.name(), self.now(), "Six tests a minute are the most.")?;

@@ -34,15 +34,8 @@ impl Postern {
             if from_revision.is_some_and(|from| from != saved.revision()) {
                 return Err(conflict(&saved, &form));
             }
-            let parsed = form.parse().and_then(usable);
-            let (settings, unsealed) = match (parsed, unsealed) {
-                (Ok(settings), Ok(unsealed)) => (settings, unsealed),
-                (Err(mut faults), Err(sealed)) if sealed.kind == Kind::Invalid => {
-                    faults.fields.extend(sealed.fields);
-                    return Err(faults);
-                }
-                (Err(refusal), _) | (_, Err(refusal)) => return Err(refusal),
-            };
+            let (settings, unsealed) =
+                Refusal::both(form.parse().and_then(usable), unsealed)?;
             let chosen =
                 self.choose_password(&mut work, &saved, &settings, &password, unsealed).await?;
             let form = Form::from(&settings);

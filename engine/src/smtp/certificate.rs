@@ -104,6 +104,12 @@ impl Verifier {
             && own.roots.iter().all(|root| self.roots.roots.contains(root))
     }
 
+    /// Whether nothing but the key counts of a certificate: without a check, where webpki does not
+    /// read it.
+    fn is_key_alone(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.check == CertificateCheck::Off && ParsedCertificate::try_from(certificate).is_err()
+    }
+
     /// A handshake's signature under a certificate that webpki does not read, X.509 version 1 for
     /// one. Old devices have them, and without a check nothing but their key counts.
     fn verify_by_key(
@@ -154,8 +160,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if self.check == CertificateCheck::Off && ParsedCertificate::try_from(certificate).is_err()
-        {
+        if self.is_key_alone(certificate) {
             return self.verify_by_key(message, certificate, signed);
         }
         verify_tls12_signature(message, certificate, signed, &self.algorithms)
@@ -167,8 +172,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if self.check == CertificateCheck::Off && ParsedCertificate::try_from(certificate).is_err()
-        {
+        if self.is_key_alone(certificate) {
             return self.verify_by_key(message, certificate, signed);
         }
         verify_tls13_signature(message, certificate, signed, &self.algorithms)

@@ -12,7 +12,7 @@ use leptos::prelude::provide_context;
 use serde::Deserialize;
 use tower_sessions::Session;
 
-use super::{Caller, Gate, pages, sessions};
+use super::{Caller, Gate, mark, pages, sessions};
 
 pub fn router() -> Router<Gate> {
     Router::new()
@@ -74,24 +74,21 @@ async fn again(
     email: String,
     refusal: Refusal,
 ) -> Response {
-    let status = StatusCode::from_u16(refusal.kind.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let retry_after = refusal.retry_after;
     let mut request = Request::default();
     *request.method_mut() = Method::GET;
     match path.parse() {
         Ok(uri) => *request.uri_mut() = uri,
-        Err(_) => return status.into_response(),
+        Err(_) => return mark(().into_response(), &refusal),
     }
-    let reply = FormReply { refusal, email };
-    let mut response = pages::render(gate, caller, request, move || {
+    let reply = FormReply {
+        refusal: refusal.clone(),
+        email,
+    };
+    let page = pages::render(gate, caller, request, move || {
         provide_context(reply.clone())
     })
     .await;
-    *response.status_mut() = status;
-    if let Some(seconds) = retry_after {
-        response.headers_mut().insert("retry-after", seconds.into());
-    }
-    response
+    mark(page, &refusal)
 }
 
 async fn login(

@@ -17,6 +17,7 @@ use engine::Postern;
 
 pub use address::TrustedProxies;
 pub use public_url::PublicUrl;
+pub use refuse::mark;
 pub use who::Caller;
 
 use crate::rest;

@@ -1,5 +1,6 @@
 //! A refusal before any handler has the request, in the form its door speaks.
 
+use axum::http::header::RETRY_AFTER;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use domain::Refusal;
@@ -7,16 +8,26 @@ use leptos::server_fn::error::FromServerFnError;
 
 use crate::rest;
 
+/// Gives an answer the head of a refusal: its status, and when to try again.
+pub fn mark(mut response: Response, refusal: &Refusal) -> Response {
+    *response.status_mut() =
+        StatusCode::from_u16(refusal.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Some(seconds) = refusal.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
 /// The envelope for REST, the refusal itself for an island, plain words for a person.
 pub fn refuse(uri: &Uri, refusal: Refusal) -> Response {
     let path = uri.path();
     if path == "/api" || path.starts_with("/api/") {
         return rest::refuse(refusal);
     }
-    let status =
-        StatusCode::from_u16(refusal.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if path.starts_with("/fn/") {
-        return (status, refusal.ser()).into_response();
-    }
-    (status, refusal.to_string()).into_response()
+    let words = if path.starts_with("/fn/") {
+        refusal.ser().into_response()
+    } else {
+        refusal.to_string().into_response()
+    };
+    mark(words, &refusal)
 }

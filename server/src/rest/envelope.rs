@@ -2,11 +2,13 @@
 //! {field: text}}` with the status that the refusal's kind has.
 
 use axum::Json;
-use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::HeaderValue;
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::{IntoResponse, Response};
 use domain::{Kind, Refusal};
 use serde_json::{Map, Value, json};
+
+use crate::http::mark;
 
 /// What was asked for: `data`, and what stands beside it.
 pub struct Success(pub Map<String, Value>);
@@ -41,19 +43,10 @@ impl From<Refusal> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let Refusal {
-            kind,
-            fields,
-            retry_after,
-        } = self.0;
-        let status =
-            StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = Json(json!({ "status": "error", "errors": fields }));
-        let mut response = (status, body).into_response();
-        if let Some(seconds) = retry_after {
-            response.headers_mut().insert(RETRY_AFTER, seconds.into());
-        }
-        if kind == Kind::Unauthenticated {
+        let Self(refusal) = self;
+        let body = Json(json!({ "status": "error", "errors": refusal.fields }));
+        let mut response = mark(body.into_response(), &refusal);
+        if refusal.kind == Kind::Unauthenticated {
             response
                 .headers_mut()
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

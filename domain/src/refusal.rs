@@ -186,3 +186,32 @@ mod server_function {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_faults_of_both_are_told_unless_one_is_no_fault_of_fields() {
+        let fault = |field| Refusal::of(Kind::Invalid, field, "wrong");
+        let down = || Refusal::new(Kind::Unavailable, "later");
+        for (a, b, kind, fields) in [
+            (
+                Some(fault("a")),
+                Some(fault("b")),
+                Kind::Invalid,
+                &["a", "b"][..],
+            ),
+            (Some(fault("a")), None, Kind::Invalid, &["a"]),
+            (None, Some(fault("b")), Kind::Invalid, &["b"]),
+            (Some(fault("a")), Some(down()), Kind::Invalid, &["a"]),
+            (None, Some(down()), Kind::Unavailable, &["request"]),
+        ] {
+            let result = |fault: Option<Refusal>| fault.map_or(Ok(()), Err);
+            let refusal = Refusal::both(result(a), result(b)).expect_err("refused");
+            assert_eq!(refusal.kind, kind);
+            assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), fields);
+        }
+        assert_eq!(Refusal::both(Ok(1), Ok("b")), Ok((1, "b")));
+    }
+}

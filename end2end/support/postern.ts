@@ -1,6 +1,6 @@
 //! A Postern of a test's own: its own data, its own port.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { binary, environment } from './program.ts';
@@ -22,12 +22,6 @@ export interface PosternOptions {
   arguments?: string[];
 }
 
-export interface Output {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
 export class Postern {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
@@ -37,7 +31,6 @@ export class Postern {
   private constructor(
     private readonly child: ChildProcess,
     private readonly log: { text: string },
-    private readonly options: PosternOptions,
     readonly data: string,
     link: string,
   ) {
@@ -58,7 +51,7 @@ export class Postern {
     const log = { text: '' };
     child.stderr.on('data', (chunk: Buffer) => (log.text += chunk));
     const link = await firstLink(child, log);
-    return new Postern(child, log, options, data, link);
+    return new Postern(child, log, data, link);
   }
 
   /** All it has said so far: standard output and log. */
@@ -68,20 +61,6 @@ export class Postern {
 
   get pid(): number {
     return this.child.pid ?? 0;
-  }
-
-  /** Another command of the same Postern, beside the running one. */
-  run(...args: string[]): Output {
-    return this.runWithInput('', ...args);
-  }
-
-  runWithInput(input: string, ...args: string[]): Output {
-    const done = spawnSync(binary(), [...args, '--data', this.data], {
-      env: environment(this.options.env),
-      input,
-      encoding: 'utf8',
-    });
-    return { code: done.status, stdout: done.stdout, stderr: done.stderr };
   }
 
   /** Comes back when it has said `text`. */

@@ -31,3 +31,22 @@ pub fn refuse(uri: &Uri, refusal: Refusal) -> Response {
     };
     mark(words, &refusal)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Kind;
+
+    #[test]
+    fn every_door_is_told_when_to_try_again() {
+        for path in ["/api/setup/email_smtp", "/fn/load_settings", "/account"] {
+            let refusal = Refusal {
+                retry_after: Some(5),
+                ..Refusal::new(Kind::Unavailable, "The database does not answer.")
+            };
+            let answer = refuse(&Uri::from_static(path), refusal);
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            assert_eq!(answer.headers()[RETRY_AFTER], "5", "{path}");
+        }
+    }
+}

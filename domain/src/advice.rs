@@ -45,7 +45,7 @@ pub fn advice(failure: &Failure, settings: &SmtpSettings) -> &'static str {
         Fault::NotTls => {
             "This port does not speak TLS from the first byte; choose TLS (StartTLS), or port 465."
         }
-        Fault::Handshake => {
+        Fault::Handshake | Fault::TlsTooOld => {
             "Relay and Postern found no common way to encrypt; the relay must offer TLS 1.2 or 1.3."
         }
         Fault::Certificate(CertificateFault::Expired) => {
@@ -57,10 +57,15 @@ pub fn advice(failure: &Failure, settings: &SmtpSettings) -> &'static str {
         Fault::Certificate(CertificateFault::OtherName) => {
             "Enter the host name that stands in the certificate."
         }
-        Fault::Certificate(CertificateFault::SelfSigned | CertificateFault::UnknownIssuer) => {
+        Fault::Certificate(
+            CertificateFault::SelfSigned
+            | CertificateFault::UnknownIssuer
+            | CertificateFault::ChainIncomplete
+            | CertificateFault::NotTrusted,
+        ) => {
             "Have the relay's certificate issued by a known authority, or add its authority to this machine's certificates."
         }
-        Fault::Certificate(CertificateFault::Invalid) => {
+        Fault::Certificate(CertificateFault::Invalid | CertificateFault::Version1) => {
             "Have the relay's operator replace the certificate; it is not one that can be checked."
         }
         Fault::ResponseInjection => {

@@ -5,6 +5,9 @@
 
 pub mod address;
 pub mod advice;
+pub mod capability;
+pub mod cause;
+pub mod certificate;
 pub mod event;
 pub mod form;
 pub mod host;
@@ -17,10 +20,12 @@ pub mod reply;
 pub mod secret;
 pub mod settings;
 pub mod stage;
+pub mod test_event;
+pub mod trace;
 pub mod view;
 
 pub use address::EmailAddress;
-pub use event::TestEvent;
+pub use event::Event;
 pub use form::Form;
 pub use host::Host;
 pub use instant::Instant;
@@ -30,3 +35,5 @@ pub use reply::Reply;
 pub use secret::SecretString;
 pub use settings::{AuthenticationType, CertificateCheck, ConnectionType, SmtpSettings};
 pub use stage::{Failure, Fault, Stage};
+pub use test_event::TestEvent;
+pub use trace::Trace;

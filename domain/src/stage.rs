@@ -52,6 +52,13 @@ pub enum CertificateFault {
     OtherName,
     SelfSigned,
     UnknownIssuer,
+    /// Its issuer is not known, and the relay did not send the certificates that lead to a known
+    /// one although there must be some.
+    ChainIncomplete,
+    /// X.509 version 1, which cannot say what it is for.
+    Version1,
+    /// Not one of those an administrator trusts for this relay.
+    NotTrusted,
     Invalid,
 }
 
@@ -78,6 +85,8 @@ pub enum Fault {
     Reset,
     /// The handshake failed for another reason than the certificate.
     Handshake,
+    /// The relay speaks no TLS that is still safe: neither 1.2 nor 1.3.
+    TlsTooOld,
     /// TLS was expected, something else came: usually a port for StartTLS.
     NotTls,
     Certificate(CertificateFault),

@@ -1,0 +1,207 @@
+//! A run as it was told, stage by stage: what a page draws and a document holds.
+
+use serde::Serialize;
+
+use crate::capability::Capability;
+use crate::certificate::Handshake;
+use crate::event::{Elapsed, Event, Line, Over, Resolution, Try};
+use crate::stage::Stage;
+
+/// Everything that was heard of a run so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Trace {
+    pub relay: String,
+    pub revision: Option<i64>,
+    pub steps: Vec<Step>,
+    /// The stages that were not reached, or not yet.
+    #[serde(rename = "not_reached")]
+    pub ahead: Vec<Stage>,
+    /// Whole seconds since the start, while it runs.
+    #[serde(skip)]
+    pub seconds: u64,
+    #[serde(flatten)]
+    pub over: Option<Over>,
+}
+
+/// A stage that was reached. EHLO and TLS may be reached twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    pub stage: Stage,
+    /// When it began, since the start.
+    pub at: Elapsed,
+    /// What it took; none while it runs.
+    pub milliseconds: Option<Elapsed>,
+    pub state: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<Resolution>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<Try>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handshake: Option<Handshake>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<Capability>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Line>,
+}
+
+/// How far a stage is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Running,
+    Passed,
+    Failed,
+}
+
+impl Step {
+    fn new(stage: Stage, at: Elapsed) -> Self {
+        Self {
+            stage,
+            at,
+            milliseconds: None,
+            state: State::Running,
+            resolution: None,
+            tries: Vec::new(),
+            handshake: None,
+            capabilities: Vec::new(),
+            lines: Vec::new(),
+        }
+    }
+}
+
+impl Trace {
+    /// Takes in what happened next.
+    pub fn hear(&mut self, event: Event) {
+        match event {
+            Event::Started {
+                relay,
+                revision,
+                plan,
+            } => {
+                *self = Self {
+                    relay,
+                    revision,
+                    ahead: plan,
+                    ..Self::default()
+                }
+            }
+            Event::Began { stage, at } => self.begin(stage, at),
+            Event::Ended {
+                passed,
+                milliseconds,
+                ..
+            } => self.now(|step| {
+                step.milliseconds = Some(milliseconds);
+                step.state = if passed { State::Passed } else { State::Failed };
+            }),
+            Event::Resolved(resolution) => self.now(|step| step.resolution = Some(resolution)),
+            Event::Tried(tried) => self.now(|step| step.tries.push(tried)),
+            Event::Handshake(handshake) => self.now(|step| step.handshake = Some(handshake)),
+            Event::Offered { capabilities } => self.now(|step| step.capabilities = capabilities),
+            Event::Line(line) => self.now(|step| step.lines.push(line)),
+            Event::Tick { seconds } => self.seconds = seconds,
+            Event::Over(over) => self.over = Some(over),
+        }
+    }
+
+    /// What the plan has before a stage is passed over when that stage begins: StartTLS where the
+    /// relay does not offer it.
+    fn begin(&mut self, stage: Stage, at: Elapsed) {
+        if let Some(place) = self.ahead.iter().position(|ahead| *ahead == stage) {
+            self.ahead.drain(..=place);
+        }
+        self.steps.push(Step::new(stage, at));
+    }
+
+    fn now(&mut self, change: impl FnOnce(&mut Step)) {
+        if let Some(step) = self.steps.last_mut() {
+            change(step);
+        }
+    }
+
+    /// Whether every stage passed; not while it runs.
+    pub fn passed(&self) -> bool {
+        self.over
+            .as_ref()
+            .is_some_and(|over| !matches!(over.outcome, crate::event::Outcome::Failed { .. }))
+    }
+
+    /// The stage under way.
+    pub fn running(&self) -> Option<Stage> {
+        let step = self.steps.last().filter(|_| self.over.is_none())?;
+        Some(step.stage)
+    }
+
+    /// What the whole of it took, as far as it is known.
+    pub fn elapsed(&self) -> Elapsed {
+        let last = self.steps.last().map_or(Elapsed(0), |step| {
+            Elapsed(step.at.0 + step.milliseconds.map_or(0, |span| span.0))
+        });
+        let ticked = Elapsed(self.seconds * 1_000_000);
+        self.over
+            .as_ref()
+            .map_or(last.max(ticked), |over| over.milliseconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Outcome, Side};
+
+    fn trace(plan: &[Stage], stages: &[Stage]) -> Trace {
+        let mut trace = Trace::default();
+        trace.hear(Event::Started {
+            relay: "smtp.example.org:25".to_owned(),
+            revision: Some(7),
+            plan: plan.to_vec(),
+        });
+        for (at, stage) in (0..).zip(stages) {
+            trace.hear(Event::Began {
+                stage: *stage,
+                at: Elapsed(at),
+            });
+        }
+        trace
+    }
+
+    #[test]
+    fn what_is_passed_over_is_not_ahead_any_more() {
+        use Stage::{Auth, Ehlo, Mail, Quit, StartTls, Tls};
+        let plan = [Ehlo, StartTls, Tls, Ehlo, Auth, Mail, Quit];
+        for (stages, ahead) in [
+            (&[][..], &plan[..]),
+            (&[Ehlo], &plan[1..]),
+            (&[Ehlo, StartTls, Tls], &plan[3..]),
+            (&[Ehlo, StartTls, Tls, Ehlo], &plan[4..]),
+            (&[Ehlo, Auth], &plan[5..]),
+        ] {
+            assert_eq!(trace(&plan, stages).ahead, ahead, "{stages:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_belongs_to_the_stage_under_way() {
+        let mut trace = trace(&[], &[Stage::Greeting, Stage::Ehlo]);
+        let line = Line {
+            from: Side::Postern,
+            text: "EHLO gate.example.org".to_owned(),
+        };
+        trace.hear(Event::Line(line.clone()));
+        assert_eq!(trace.running(), Some(Stage::Ehlo));
+        trace.hear(Event::Ended {
+            stage: Stage::Ehlo,
+            passed: false,
+            milliseconds: Elapsed(5),
+        });
+        trace.hear(Event::Over(Over {
+            milliseconds: Elapsed(9),
+            encryption: None,
+            outcome: Outcome::Passed,
+        }));
+        assert!(trace.steps[0].lines.is_empty());
+        assert_eq!(trace.steps[1].lines, [line]);
+        assert_eq!(trace.steps[1].state, State::Failed);
+        assert_eq!((trace.running(), trace.elapsed()), (None, Elapsed(9)));
+    }
+}

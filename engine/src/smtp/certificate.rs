@@ -245,6 +245,9 @@ impl Untrusted {
             CertificateFault::OtherName => "is for another name",
             CertificateFault::SelfSigned => "is issued by itself",
             CertificateFault::UnknownIssuer => "is issued by nobody this machine knows",
+            CertificateFault::ChainIncomplete => "is sent without those that vouch for it",
+            CertificateFault::Version1 => "is of X.509 version 1",
+            CertificateFault::NotTrusted => "is not the one that is trusted",
             CertificateFault::Invalid => "is not one for a mail server",
         };
         let day = |seconds: i64| Instant(seconds.saturating_mul(1000)).rfc3339();

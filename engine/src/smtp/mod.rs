@@ -1,8 +1,9 @@
 //! SMTP as Postern speaks it. Diagnosis, test and delivery share this one dialogue.
 //!
-//! `dial` finds and connects (`resolve`, `policy`), `tls` encrypts (`certificate` judges), `wire`
-//! carries commands and replies (`reply` frames them, `interruption` says what went wrong), `session` opens (`capabilities`, `auth`) and
-//! `transaction` hands a mail over (`script` words the commands, `message` the mail).
+//! `dial` finds and connects (`resolve`, `policy`), `tls` encrypts (`verifier` and `judge` look at
+//! the `certificate`), `wire` carries commands and replies (`reply` frames them, `interruption`
+//! says what went wrong), `session` opens (`capabilities`, `auth`) and `transaction` hands a mail
+//! over (`script` words the commands, `message` the mail).
 //!
 //! A session that failed, or whose future was dropped, is never used again.
 
@@ -11,6 +12,7 @@ mod capabilities;
 mod certificate;
 mod dial;
 mod interruption;
+mod judge;
 mod message;
 mod names;
 mod policy;
@@ -20,7 +22,10 @@ mod script;
 mod session;
 mod stream;
 mod tls;
+#[cfg(test)]
+mod tls_tests;
 mod transaction;
+mod verifier;
 mod wire;
 
 pub(crate) use names::to_ascii;

@@ -186,13 +186,7 @@ async fn secure(
 ) -> Result<Wire, Failure> {
     observe(Stage::Tls);
     let deadline = Deadline::after(settings.command_timeout);
-    wire.secure(
-        dialer.tls(),
-        &settings.host,
-        settings.certificate_check,
-        deadline,
-    )
-    .await
+    wire.secure(dialer.tls(), settings, deadline).await
 }
 
 /// After StartTLS, text instead of a handshake came the same way as text before it.

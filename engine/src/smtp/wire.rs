@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use domain::{CertificateCheck, Failure, Host, Stage};
+use domain::{Failure, SmtpSettings, Stage};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -68,15 +68,14 @@ impl Wire {
     pub async fn secure(
         self,
         tls: &Tls,
-        host: &Host,
-        check: CertificateCheck,
+        settings: &SmtpSettings,
         deadline: Deadline,
     ) -> Result<Self, Failure> {
         let Stream::Plain(tcp) = self.stream else {
             return Ok(self);
         };
-        let handshake = tls.handshake(tcp, host, check);
-        let stream = match timeout_at(deadline.at, handshake).await {
+        let (_, attempt) = tls.handshake(tcp, settings, deadline.at).await;
+        let stream = match attempt {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(Interruption::from(error).at(Stage::Tls, self.peer)),
             Err(_) => {

@@ -1,8 +1,10 @@
 //! SMTP as Postern speaks it. Diagnosis, test and delivery share this one dialogue.
 //!
-//! `dial` finds and connects (`resolve`, `policy`), `tls` encrypts (`certificate` judges), `wire`
-//! carries commands and replies (`reply` frames them, `interruption` says what went wrong), `session` opens (`capabilities`, `auth`) and
-//! `transaction` hands a mail over (`script` words the commands, `message` the mail).
+//! `dial` finds and connects (`resolve`, `policy`), `tls` encrypts (`verifier` and `judge` look at
+//! the `certificate`), `wire` carries commands and replies (`reply` frames them, `interruption`
+//! says what went wrong), `session` opens (`capabilities`, `auth`) and `transaction` hands a mail
+//! over (`script` words the commands, `message` the mail). A `witness` is told of all of it, where
+//! somebody listens.
 //!
 //! A session that failed, or whose future was dropped, is never used again.
 
@@ -11,6 +13,7 @@ mod capabilities;
 mod certificate;
 mod dial;
 mod interruption;
+mod judge;
 mod message;
 mod names;
 mod policy;
@@ -20,8 +23,12 @@ mod script;
 mod session;
 mod stream;
 mod tls;
+#[cfg(test)]
+mod tls_tests;
 mod transaction;
+mod verifier;
 mod wire;
+mod witness;
 
 pub(crate) use names::to_ascii;
 
@@ -30,8 +37,4 @@ pub use policy::{AddressPolicy, PolicyError};
 pub use resolve::Resolver;
 pub use session::{Relay, Session};
 pub use transaction::{Delivery, Envelope};
-
-use domain::Stage;
-
-/// Who is told of each stage as it begins.
-type Observer<'a> = &'a mut (dyn FnMut(Stage) + Send);
+pub use witness::Witness;

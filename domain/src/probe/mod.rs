@@ -1,11 +1,14 @@
 //! Every way to reach a relay, tried at once: what was tried, what was found, what follows.
 //!
-//! `attempt` says which connections are made and reads them, `recommend` chooses.
+//! `plan` reads what DNS says of a domain, `attempt` says which connections are made and reads
+//! them, `recommend` chooses.
 
 mod attempt;
+mod plan;
 mod recommend;
 
 pub use attempt::{Attempt, Source, attempts};
+pub use plan::{Answers, Service};
 pub use recommend::{Recommendation, recommend};
 
 use serde::Serialize;

@@ -205,7 +205,7 @@ fn nothing(found: &[Found]) -> String {
         !found.is_empty() && found.iter().all(is)
     };
     if found.is_empty() {
-        return "DNS names no mail server for this domain. Check its spelling, or enter the host name your provider gives.".to_owned();
+        return "DNS names no server that takes mail from the people of this domain. Check its spelling, or enter the host name your provider gives.".to_owned();
     }
     let text = if found.iter().any(|row| row.reachable) {
         "Somebody answers, but no way leads through a whole greeting and EHLO; the table says where each ended. Check that the host is a mail relay."
@@ -410,7 +410,7 @@ mod tests {
     #[test]
     fn that_nothing_works_is_explained() {
         for (texts, words) in [
-            (&[][..], "names no mail server"),
+            (&[][..], "DNS names no server"),
             (
                 &["a 465 SSL - filtered", "a 25 TLS - filtered"],
                 "a firewall",

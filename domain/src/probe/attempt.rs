@@ -8,7 +8,7 @@ use crate::cause::{Seen, cause};
 use crate::event::Elapsed;
 use crate::stage::{Failure, Fault, Stage};
 use crate::trace::{State, Step, Trace};
-use crate::{ConnectionType, SmtpSettings};
+use crate::{ConnectionType, Host, SmtpSettings};
 
 /// The ports mail is handed over at: for submission with TLS from the first byte (RFC 8314
 /// section 7.3), for submission (RFC 6409), beside it where that is blocked, and between relays.
@@ -34,7 +34,7 @@ pub enum Source {
 /// after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    pub host: String,
+    pub host: Host,
     pub port: u16,
     /// TLS from the first byte.
     pub implicit: bool,
@@ -44,9 +44,9 @@ pub struct Attempt {
 }
 
 /// The connections to try a host with: at the usual ports and at another that was named.
-pub fn attempts(host: &str, source: Source, named: Option<u16>) -> Vec<Attempt> {
+pub fn attempts(host: &Host, source: Source, named: Option<u16>) -> Vec<Attempt> {
     let attempt = |port, implicit| Attempt {
-        host: host.to_owned(),
+        host: host.clone(),
         port,
         implicit,
         plain: !implicit && (port == 25 || named == Some(port)),
@@ -79,7 +79,7 @@ impl Attempt {
         types
             .iter()
             .map(|connection_type| Candidate {
-                host: self.host.clone(),
+                host: self.host.to_string(),
                 port: self.port,
                 connection_type: *connection_type,
                 source: self.source,
@@ -249,7 +249,7 @@ mod tests {
 
     fn attempt(implicit: bool) -> Attempt {
         Attempt {
-            host: "smtp.example.org".to_owned(),
+            host: Host::Name("smtp.example.org".to_owned()),
             port: 25,
             implicit,
             plain: !implicit,
@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn usual_ports_are_tried_once_and_a_named_one_both_ways() {
         let ways = |named| {
-            attempts("h", Source::Given, named)
+            attempts(&Host::Name("h".to_owned()), Source::Given, named)
                 .iter()
                 .flat_map(Attempt::candidates)
                 .map(|way| format!("{} {}", way.port, way.connection_type))

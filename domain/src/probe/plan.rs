@@ -1,7 +1,7 @@
 //! From what DNS says of a domain to the connections that are worth trying.
 
 use super::{Attempt, Source, attempts};
-use crate::provider;
+use crate::{Host, provider};
 
 /// More hosts than this are not tried.
 const MOST_HOSTS: usize = 5;
@@ -15,9 +15,9 @@ pub struct Answers {
     pub submission: Service,
     /// The first server that takes in the domain's mail (MX); none where there is none, or the
     /// domain takes no mail (RFC 7505).
-    pub exchange: Option<String>,
+    pub exchange: Option<Host>,
     /// Hosts of usual names that have an address.
-    pub usual: Vec<String>,
+    pub usual: Vec<Host>,
 }
 
 /// What SRV records say of a service (RFC 2782).
@@ -29,7 +29,7 @@ pub enum Service {
     /// The target is `.`: the domain does without.
     Declined,
     /// Hosts and their ports, the preferred ones first.
-    At(Vec<(String, u16)>),
+    At(Vec<(Host, u16)>),
 }
 
 impl Answers {
@@ -49,9 +49,12 @@ impl Answers {
                 source: Source::Declared,
             }));
         }
-        let declared: Vec<String> = wanted.iter().map(|attempt| attempt.host.clone()).collect();
-        let provider = self.exchange.as_deref().and_then(provider::behind);
-        let provider = provider.map(|relay| relay.host.to_owned());
+        let declared: Vec<Host> = wanted.iter().map(|attempt| attempt.host.clone()).collect();
+        let provider = self
+            .exchange
+            .as_ref()
+            .and_then(|exchange| provider::behind(&exchange.to_string()))
+            .map(|relay| Host::Name(relay.host.to_owned()));
         // What takes in mail for a provider's customers takes none from them.
         let exchange = self.exchange.clone().filter(|_| provider.is_none());
         let hosts = declared.into_iter().map(|host| (host, Source::Guessed));
@@ -97,10 +100,12 @@ impl Answers {
 mod tests {
     use super::*;
 
+    fn host(name: &str) -> Host {
+        Host::Name(name.to_owned())
+    }
+
     fn at(targets: &[(&str, u16)]) -> Service {
-        let targets = targets
-            .iter()
-            .map(|(host, port)| ((*host).to_owned(), *port));
+        let targets = targets.iter().map(|(name, port)| (host(name), *port));
         Service::At(targets.collect())
     }
 
@@ -117,8 +122,8 @@ mod tests {
         let answers = Answers {
             submissions: at(&[("a.example", 465)]),
             submission: at(&[("a.example", 1587)]),
-            exchange: Some("mx.example".to_owned()),
-            usual: vec!["mail.example".to_owned()],
+            exchange: Some(host("mx.example")),
+            usual: vec![host("mail.example")],
         };
         let attempts = answers.attempts(None);
         assert_eq!(
@@ -155,7 +160,7 @@ mod tests {
             let answers = Answers {
                 submissions,
                 submission,
-                usual: vec!["mail.example".to_owned()],
+                usual: vec![host("mail.example")],
                 ..Answers::default()
             };
             let attempts = answers.attempts(None);
@@ -167,12 +172,12 @@ mod tests {
     #[test]
     fn a_provider_takes_the_place_of_the_servers_that_take_its_mail() {
         let answers = Answers {
-            exchange: Some("aspmx.l.google.com".to_owned()),
+            exchange: Some(host("aspmx.l.google.com")),
             ..Answers::default()
         };
         let attempts = answers.attempts(None);
         assert_eq!(attempts.len(), 4);
-        let its = |a: &Attempt| a.host == "smtp.gmail.com" && a.source == Source::Provider;
+        let its = |a: &Attempt| a.host == host("smtp.gmail.com") && a.source == Source::Provider;
         assert!(attempts.iter().all(its), "{attempts:?}");
     }
 
@@ -186,6 +191,6 @@ mod tests {
         };
         let attempts = answers.attempts(None);
         assert_eq!(attempts.len(), MOST_HOSTS * 4);
-        assert!(attempts.iter().all(|attempt| attempt.host.as_str() < "5"));
+        assert!(attempts.iter().all(|a| a.host.to_string().as_str() < "5"));
     }
 }

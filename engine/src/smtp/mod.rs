@@ -10,6 +10,7 @@ mod auth;
 mod capabilities;
 mod certificate;
 mod dial;
+mod discover;
 mod interruption;
 mod message;
 mod names;

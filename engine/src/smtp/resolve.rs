@@ -8,7 +8,7 @@ use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::{Query, ResponseCode};
-use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{Hosts, TokioResolver};
 use thiserror::Error;
 use tokio::time::timeout;
@@ -113,6 +113,20 @@ impl Resolver {
             (Ok(found), Err(_)) | (Err(_), Ok(found)) => Ok(found),
             (Err(ResolveError::NoSuchName), Err(other)) | (Err(other), Err(_)) => Err(other),
         }
+    }
+
+    /// All records of a kind that DNS has for a name in ASCII; the hosts file has none of these.
+    pub(super) async fn records(
+        &self,
+        name: &str,
+        kind: RecordType,
+    ) -> Result<Vec<RData>, ResolveError> {
+        let mut name = Name::from_str_relaxed(name).map_err(|_| ResolveError::NoSuchName)?;
+        // A domain of an address is whole: no search list completes it.
+        name.set_fqdn(true);
+        let found = self.dns.lookup(name, kind).await;
+        let found = found.map_err(ResolveError::Failed)?;
+        Ok(found.answers().iter().map(|r| r.data.clone()).collect())
     }
 
     async fn query(&self, name: Name, kind: RecordType) -> Result<Vec<IpAddr>, ResolveError> {

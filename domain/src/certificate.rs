@@ -46,6 +46,35 @@ pub struct Handshake {
     pub verdict: String,
 }
 
+impl Handshake {
+    /// What was learnt, a line each, for a person.
+    pub fn facts(&self) -> Vec<String> {
+        let agreed = [self.version.as_deref(), self.cipher.as_deref()];
+        let agreed: Vec<&str> = agreed.into_iter().flatten().collect();
+        let mut facts = Vec::new();
+        if !agreed.is_empty() {
+            facts.push(agreed.join(", "));
+        }
+        if !self.verdict.is_empty() {
+            facts.push(self.verdict.clone());
+        }
+        for (place, certificate) in (1..).zip(&self.chain) {
+            facts.push(format!("certificate {place}: {}", certificate.subject));
+            if !certificate.names.is_empty() {
+                facts.push(format!("  for {}", certificate.names.join(", ")));
+            }
+            facts.push(format!("  issued by {}", certificate.issuer));
+            let (from, to) = (certificate.not_before, certificate.not_after);
+            facts.push(format!("  valid from {from} to {to}"));
+            facts.push(format!(
+                "  {}, SHA-256 {}",
+                certificate.key, certificate.sha256
+            ));
+        }
+        facts
+    }
+}
+
 fn rfc3339<S: serde::Serializer>(at: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.rfc3339())
 }

@@ -4,7 +4,6 @@
 //! server uses. Randomness comes in as an argument.
 
 pub mod address;
-pub mod advice;
 pub mod capability;
 pub mod cause;
 pub mod certificate;
@@ -22,8 +21,8 @@ pub mod reply;
 pub mod secret;
 pub mod settings;
 pub mod stage;
-pub mod test_event;
 pub mod trace;
+pub mod transcript;
 pub mod view;
 
 pub use address::EmailAddress;
@@ -38,5 +37,4 @@ pub use reply::Reply;
 pub use secret::SecretString;
 pub use settings::{AuthenticationType, CertificateCheck, ConnectionType, SmtpSettings};
 pub use stage::{Failure, Fault, Stage};
-pub use test_event::TestEvent;
 pub use trace::Trace;

@@ -20,6 +20,7 @@ pub enum Action {
     ReadSettings,
     SaveSettings,
     SendTest,
+    Diagnose,
 }
 
 impl Action {
@@ -35,6 +36,7 @@ impl Action {
             Self::ReadSettings => "read settings",
             Self::SaveSettings => "save settings",
             Self::SendTest => "send test",
+            Self::Diagnose => "diagnose",
         }
     }
 }

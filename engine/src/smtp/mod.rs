@@ -1,8 +1,9 @@
 //! SMTP as Postern speaks it. Diagnosis, test and delivery share this one dialogue.
 //!
 //! `dial` finds and connects (`resolve`, `policy`), `tls` encrypts (`certificate` judges), `wire`
-//! carries commands and replies (`reply` frames them, `interruption` says what went wrong), `session` opens (`capabilities`, `auth`) and
-//! `transaction` hands a mail over (`script` words the commands, `message` the mail).
+//! carries commands and replies (`reply` frames them, `interruption` says what went wrong), `session`
+//! opens (`capabilities`, `auth`) and `transaction` hands a mail over (`script` words the commands,
+//! `message` the mail). A `witness` is told of all of it, where somebody listens.
 //!
 //! A session that failed, or whose future was dropped, is never used again.
 
@@ -23,6 +24,7 @@ mod stream;
 mod tls;
 mod transaction;
 mod wire;
+mod witness;
 
 pub(crate) use names::to_ascii;
 
@@ -31,8 +33,4 @@ pub use policy::{AddressPolicy, PolicyError};
 pub use resolve::Resolver;
 pub use session::{Relay, Session};
 pub use transaction::{Delivery, Envelope};
-
-use domain::Stage;
-
-/// Who is told of each stage as it begins.
-type Observer<'a> = &'a mut (dyn FnMut(Stage) + Send);
+pub use witness::Witness;

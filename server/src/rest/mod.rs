@@ -1,10 +1,13 @@
 //! REST as system V had it: one envelope, errors by field.
 
 mod body;
+mod diagnosis;
 mod email_smtp;
 mod email_test;
 mod envelope;
+mod fields;
 mod once;
+mod told;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -25,6 +28,7 @@ pub fn router() -> Router<Gate> {
             get(email_smtp::read).post(email_smtp::save),
         )
         .route("/api/setup/email_test/{address}", post(email_test::send))
+        .route("/api/diagnosis", post(diagnosis::diagnose))
         .method_not_allowed_fallback(method_not_allowed)
         .route("/api", any(not_found))
         .route("/api/", any(not_found))

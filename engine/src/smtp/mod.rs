@@ -16,6 +16,7 @@ mod interruption;
 mod message;
 mod names;
 mod policy;
+mod probe;
 mod reply;
 mod resolve;
 mod script;
@@ -30,6 +31,7 @@ pub(crate) use names::to_ascii;
 
 pub use dial::{Dialer, DialerError};
 pub use policy::{AddressPolicy, PolicyError};
+pub use probe::probe;
 pub use resolve::Resolver;
 pub use session::{Relay, Session};
 pub use transaction::{Delivery, Envelope};

@@ -10,6 +10,7 @@ mod cutting;
 mod discovering;
 mod encrypting;
 mod framing;
+mod probing;
 mod resolving;
 mod sending;
 mod signing;

@@ -1,288 +1,88 @@
-//! Judging a relay's certificate, and saying what is wrong with it.
+//! A certificate in words. Whoever made it chose many of them, so nothing in it is believed: no
+//! control characters, nothing without end.
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
 
-use domain::stage::CertificateFault;
-use domain::{CertificateCheck, Instant};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
-};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{
-    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
-};
-use thiserror::Error;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::Instant;
+use domain::certificate::Certificate;
+use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
+use x509_parser::public_key::PublicKey;
+use x509_parser::x509::SubjectPublicKeyInfo;
 
 /// The most characters of a certificate's own words that are repeated.
 const MOST_WORDS: usize = 200;
 
-/// A certificate that does not pass: why, and what it says of itself.
-#[derive(Debug, Error)]
-#[error("the certificate {what}{particulars}")]
-pub(super) struct Untrusted {
-    pub fault: CertificateFault,
-    what: &'static str,
-    particulars: String,
+/// The most names of a certificate that are repeated.
+const MOST_NAMES: usize = 30;
+
+/// A certificate in DER; none where it is not one.
+pub(crate) fn in_words(der: &[u8]) -> Option<Certificate> {
+    let (_, read) = X509Certificate::from_der(der).ok()?;
+    let validity = read.validity();
+    Some(Certificate {
+        subject: shown(&read.subject().to_string()),
+        names: names(&read),
+        issuer: shown(&read.issuer().to_string()),
+        not_before: moment(validity.not_before.timestamp()),
+        not_after: moment(validity.not_after.timestamp()),
+        key: key(read.public_key()),
+        sha256: fingerprint(der),
+        authority: read.is_ca(),
+        pem: pem(der),
+    })
 }
 
-/// Asks webpki, and works a refusal's cause out of the chain: webpki stops at the first thing it
-/// meets, which for a plain self-signed certificate is that it is an authority's.
-#[derive(Debug)]
-pub(super) struct Verifier {
-    check: CertificateCheck,
-    roots: Arc<RootCertStore>,
-    algorithms: WebPkiSupportedAlgorithms,
+/// SHA-256, in hexadecimal with colons.
+pub(crate) fn fingerprint(der: &[u8]) -> String {
+    Sha256::digest(der)
+        .iter()
+        .map(|octet| format!("{octet:02X}"))
+        .collect::<Vec<_>>()
+        .join(":")
 }
 
-impl Verifier {
-    pub fn new(
-        check: CertificateCheck,
-        roots: Arc<RootCertStore>,
-        provider: &CryptoProvider,
-    ) -> Self {
-        Self {
-            check,
-            roots,
-            algorithms: provider.signature_verification_algorithms,
-        }
+/// The textual encoding (RFC 7468 section 5), lines of 64 characters.
+pub(crate) fn pem(der: &[u8]) -> String {
+    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    // 48 octets make 64 characters, and only the last piece is padded.
+    for piece in der.chunks(48) {
+        STANDARD.encode_string(piece, &mut pem);
+        pem.push('\n');
     }
-
-    fn judge(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        now: UnixTime,
-    ) -> Result<(), Untrusted> {
-        let Ok((_, read)) = X509Certificate::from_der(end_entity) else {
-            return Err(Untrusted::unreadable());
-        };
-        let untrusted = |fault| Err(Untrusted::new(fault, &read));
-        let parsed = match ParsedCertificate::try_from(end_entity) {
-            Ok(parsed) => parsed,
-            Err(_) if is_self_signed(&read) => return untrusted(CertificateFault::SelfSigned),
-            Err(error) => return untrusted(cause(&error)),
-        };
-        // Whether it would pass on a day of its own tells an old certificate from a strange one.
-        let outdated = out_of_date(&read, now);
-        let issued = verify_server_cert_signed_by_trust_anchor(
-            &parsed,
-            &self.roots,
-            intermediates,
-            outdated.map_or(now, |(_, then)| then),
-            self.algorithms.all,
-        );
-        if let Err(error) = issued
-            && !self.is_root(end_entity)
-        {
-            return untrusted(if is_self_signed(&read) {
-                CertificateFault::SelfSigned
-            } else {
-                cause(&error)
-            });
-        }
-        if let Some((fault, _)) = outdated {
-            return untrusted(fault);
-        }
-        verify_server_name(&parsed, name).or_else(|error| untrusted(cause(&error)))
-    }
-
-    /// Whether the certificate itself is among the roots. webpki takes no authority's certificate
-    /// for a server's; but a relay's own certificate, made by a plain `openssl req -x509` and added
-    /// to this machine's roots, is both, and trusting it is what its owner asked for.
-    fn is_root(&self, certificate: &CertificateDer<'_>) -> bool {
-        let mut own = RootCertStore::empty();
-        own.add(certificate.clone()).is_ok()
-            && own.roots.iter().all(|root| self.roots.roots.contains(root))
-    }
-
-    /// Whether nothing but the key counts of a certificate: without a check, where webpki does not
-    /// read it.
-    fn is_key_alone(&self, certificate: &CertificateDer<'_>) -> bool {
-        self.check == CertificateCheck::Off && ParsedCertificate::try_from(certificate).is_err()
-    }
-
-    /// A handshake's signature under a certificate that webpki does not read, X.509 version 1 for
-    /// one. Old devices have them, and without a check nothing but their key counts.
-    fn verify_by_key(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let (_, read) = X509Certificate::from_der(certificate)
-            .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
-        let key = &read.public_key().subject_public_key.data;
-        self.algorithms
-            .mapping
-            .iter()
-            .filter(|(scheme, _)| *scheme == signed.scheme)
-            .flat_map(|(_, algorithms)| algorithms.iter())
-            .any(|algorithm| {
-                algorithm
-                    .verify_signature(key, message, signed.signature())
-                    .is_ok()
-            })
-            .then(HandshakeSignatureValid::assertion)
-            .ok_or(Error::InvalidCertificate(CertificateError::BadSignature))
-    }
+    pem + "-----END CERTIFICATE-----\n"
 }
 
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        if self.check == CertificateCheck::Verify {
-            self.judge(end_entity, intermediates, server_name, now)
-                .map_err(|untrusted| {
-                    Error::from(CertificateError::Other(OtherError(Arc::new(untrusted))))
-                })?;
-        }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        if self.is_key_alone(certificate) {
-            return self.verify_by_key(message, certificate, signed);
-        }
-        verify_tls12_signature(message, certificate, signed, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        if self.is_key_alone(certificate) {
-            return self.verify_by_key(message, certificate, signed);
-        }
-        verify_tls13_signature(message, certificate, signed, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
+/// A moment of a certificate, which counts in seconds.
+pub(super) fn moment(seconds: i64) -> Instant {
+    Instant(seconds.saturating_mul(1000))
 }
 
-/// If the certificate is not in date: how, and the moment nearest to now when it is.
-fn out_of_date(
-    certificate: &X509Certificate<'_>,
-    now: UnixTime,
-) -> Option<(CertificateFault, UnixTime)> {
-    let unix = |seconds: i64| {
-        let seconds = u64::try_from(seconds).unwrap_or(0);
-        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
-    };
-    let validity = certificate.validity();
-    let first = unix(validity.not_before.timestamp());
-    let last = unix(validity.not_after.timestamp());
-    if now.as_secs() > last.as_secs() {
-        Some((CertificateFault::Expired, last))
-    } else if now.as_secs() < first.as_secs() {
-        Some((CertificateFault::NotYetValid, first))
-    } else {
-        None
-    }
-}
-
-fn is_self_signed(certificate: &X509Certificate<'_>) -> bool {
-    certificate.issuer().as_raw() == certificate.subject().as_raw()
-        && certificate.verify_signature(None).is_ok()
-}
-
-/// What webpki's refusal means, where it stands for itself.
-fn cause(error: &Error) -> CertificateFault {
-    let Error::InvalidCertificate(error) = error else {
-        return CertificateFault::Invalid;
-    };
-    match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            CertificateFault::Expired
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            CertificateFault::NotYetValid
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            CertificateFault::OtherName
-        }
-        CertificateError::UnknownIssuer => CertificateFault::UnknownIssuer,
-        _ => CertificateFault::Invalid,
-    }
-}
-
-impl Untrusted {
-    fn unreadable() -> Self {
-        Self {
-            fault: CertificateFault::Invalid,
-            what: "cannot be read",
-            particulars: String::new(),
-        }
-    }
-
-    fn new(fault: CertificateFault, certificate: &X509Certificate<'_>) -> Self {
-        let what = match fault {
-            CertificateFault::Expired => "has expired",
-            CertificateFault::NotYetValid => "is not valid yet",
-            CertificateFault::OtherName => "is for another name",
-            CertificateFault::SelfSigned => "is issued by itself",
-            CertificateFault::UnknownIssuer => "is issued by nobody this machine knows",
-            CertificateFault::ChainIncomplete => "is sent without those that vouch for it",
-            CertificateFault::Version1 => "is of X.509 version 1",
-            CertificateFault::NotTrusted => "is not the one that is trusted",
-            CertificateFault::Invalid => "is not one for a mail server",
-        };
-        let day = |seconds: i64| Instant(seconds.saturating_mul(1000)).rfc3339();
-        let validity = certificate.validity();
-        Self {
-            fault,
-            what,
-            particulars: format!(
-                " (for {}; issued by {}; valid from {} to {})",
-                shown(&names(certificate)),
-                shown(&certificate.issuer().to_string()),
-                day(validity.not_before.timestamp()),
-                day(validity.not_after.timestamp()),
-            ),
-        }
-    }
-}
-
-/// The names and addresses a certificate is for. Its common name does not count (RFC 9525
-/// section 2), and is told so.
-fn names(certificate: &X509Certificate<'_>) -> String {
+/// The host names and addresses a certificate is for. Its common name is none of them (RFC 9525
+/// section 2).
+pub(super) fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(alternative)) = certificate.subject_alternative_name() else {
-        return format!("no host, only the subject {}", certificate.subject());
+        return Vec::new();
     };
-    alternative
+    let mut names = alternative
         .value
         .general_names
         .iter()
         .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some((*name).to_owned()),
+            GeneralName::DNSName(name) => Some(shown(name)),
             GeneralName::IPAddress(bytes) => address(bytes),
             _ => None,
-        })
-        .collect::<Vec<_>>()
-        .join(", ")
+        });
+    let mut told: Vec<String> = names.by_ref().take(MOST_NAMES).collect();
+    let more = names.count();
+    if more > 0 {
+        told.push(format!("and {more} more"));
+    }
+    told
 }
 
 fn address(bytes: &[u8]) -> Option<String> {
@@ -291,9 +91,38 @@ fn address(bytes: &[u8]) -> Option<String> {
         .ok()
 }
 
-/// A stranger's words: no control characters, and not without end.
-fn shown(text: &str) -> String {
-    let mut text: String = text.chars().filter(|c| !c.is_control()).collect();
+/// Kind and size, as in `RSA 2048`, `EC P-256` or `Ed25519`.
+fn key(key: &SubjectPublicKeyInfo<'_>) -> String {
+    let algorithm = key.algorithm.algorithm.to_id_string();
+    if let Ok(PublicKey::RSA(rsa)) = key.parsed() {
+        return format!("RSA {}", bits(rsa.modulus));
+    }
+    let curve = || Some(key.algorithm.parameters()?.as_oid().ok()?.to_id_string());
+    match (algorithm.as_str(), curve().as_deref()) {
+        ("1.2.840.10045.2.1", Some("1.2.840.10045.3.1.7")) => "EC P-256".to_owned(),
+        ("1.2.840.10045.2.1", Some("1.3.132.0.34")) => "EC P-384".to_owned(),
+        ("1.2.840.10045.2.1", Some("1.3.132.0.35")) => "EC P-521".to_owned(),
+        ("1.2.840.10045.2.1", Some(curve)) => shown(&format!("EC {curve}")),
+        ("1.2.840.10045.2.1", None) => "EC".to_owned(),
+        ("1.3.101.112", _) => "Ed25519".to_owned(),
+        ("1.3.101.113", _) => "Ed448".to_owned(),
+        ("1.2.840.10040.4.1", _) => "DSA".to_owned(),
+        (other, _) => shown(other),
+    }
+}
+
+/// The size of a whole number, big-endian.
+fn bits(number: &[u8]) -> usize {
+    let zeros = number.iter().take_while(|octet| **octet == 0).count();
+    number[zeros..].first().map_or(0, |first| {
+        let spare = usize::try_from(first.leading_zeros()).unwrap_or(0);
+        (number.len() - zeros) * 8 - spare
+    })
+}
+
+/// A stranger's words: nothing that steers what shows them, and not without end.
+pub(super) fn shown(text: &str) -> String {
+    let mut text: String = text.chars().filter(|c| !steers(*c)).collect();
     if let Some((cut, _)) = text.char_indices().nth(MOST_WORDS) {
         text.truncate(cut);
         text.push('…');
@@ -301,46 +130,86 @@ fn shown(text: &str) -> String {
     text
 }
 
+/// Control characters, and those of no width or of a direction: they make one name look like
+/// another.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+    use rcgen::{
+        BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, PKCS_ECDSA_P384_SHA384,
+        PKCS_ED25519, date_time_ymd,
+    };
+    use x509_parser::pem::parse_x509_pem;
 
-    fn judge(der: &[u8]) -> Result<(), CertificateFault> {
-        let provider = rustls::crypto::ring::default_provider();
-        let roots = Arc::new(RootCertStore::empty());
-        Verifier::new(CertificateCheck::Verify, roots, &provider)
-            .judge(
-                &CertificateDer::from(der),
-                &[],
-                &ServerName::try_from("relay.test").expect("a name"),
-                UnixTime::now(),
-            )
-            .map_err(|untrusted| {
-                assert!(!untrusted.to_string().contains(char::is_control));
-                untrusted.fault
-            })
+    fn params(names: &[&str]) -> CertificateParams {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        CertificateParams::new(names).expect("names")
+    }
+
+    fn made(params: CertificateParams, key: &KeyPair) -> Certificate {
+        let certificate = params.self_signed(key).expect("a certificate");
+        in_words(certificate.der()).expect("a certificate")
     }
 
     #[test]
-    fn damaged_certificates_are_refused_and_do_no_harm() {
-        let mut params = CertificateParams::new(["relay.test".to_owned()]).expect("names");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.self_signed(&key).expect("a certificate");
-        let der = certificate.der().as_ref();
-        assert_eq!(judge(der), Err(CertificateFault::SelfSigned));
-        for at in 0..der.len() {
-            assert_eq!(
-                judge(&der[..at]),
-                Err(CertificateFault::Invalid),
-                "cut at {at}"
-            );
-            for damage in [0x01, 0x80, 0xff] {
-                let mut damaged = der.to_vec();
-                damaged[at] ^= damage;
-                assert!(judge(&damaged).is_err(), "octet {at}");
-            }
+    fn a_certificate_is_told_with_all_that_counts() {
+        let key = KeyPair::generate_for(&PKCS_ED25519).expect("a key");
+        let mut params = params(&["relay.test", "192.0.2.1", "2001:db8::1"]);
+        params.distinguished_name.push(DnType::CommonName, "Relay");
+        params.not_before = date_time_ymd(2020, 1, 2);
+        params.not_after = date_time_ymd(2030, 3, 4);
+        let certificate = made(params, &key);
+        assert!(certificate.subject.contains("CN=Relay"), "{certificate:?}");
+        assert_eq!(certificate.issuer, certificate.subject);
+        assert_eq!(
+            certificate.names,
+            ["relay.test", "192.0.2.1", "2001:db8::1"]
+        );
+        assert_eq!(certificate.not_before.rfc3339(), "2020-01-02T00:00:00Z");
+        assert_eq!(certificate.not_after.rfc3339(), "2030-03-04T00:00:00Z");
+        assert_eq!(certificate.key, "Ed25519");
+        assert!(!certificate.authority);
+        let (_, read) = parse_x509_pem(certificate.pem.as_bytes()).expect("PEM");
+        assert_eq!(fingerprint(&read.contents), certificate.sha256);
+        assert_eq!(certificate.sha256.len(), 32 * 3 - 1);
+        assert!(certificate.pem.lines().all(|line| line.len() <= 64));
+    }
+
+    #[test]
+    fn kinds_of_keys() {
+        let p256 = KeyPair::generate().expect("a key");
+        assert_eq!(made(params(&[]), &p256).key, "EC P-256");
+        let p384 = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).expect("a key");
+        let mut authority = params(&[]);
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = made(authority, &p384);
+        assert_eq!(authority.key, "EC P-384");
+        assert!(authority.authority);
+        for (number, expected) in [
+            (&[][..], 0),
+            (&[0, 0], 0),
+            (&[0, 0x80, 0], 16),
+            (&[0x7f, 0xff], 15),
+        ] {
+            assert_eq!(bits(number), expected, "{number:?}");
         }
+    }
+
+    #[test]
+    fn hostile_words_are_cut_and_names_are_counted() {
+        let names: Vec<String> = (0..100).map(|n| format!("n{n}.test")).collect();
+        let mut hostile = params(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let words = format!("a\u{1b}[31m\r\n\u{202e}b{}", "x".repeat(1_000));
+        hostile.distinguished_name.push(DnType::CommonName, words);
+        let certificate = made(hostile, &KeyPair::generate().expect("a key"));
+        assert!(!certificate.subject.contains(steers), "{certificate:?}");
+        assert_eq!(certificate.subject.chars().count(), MOST_WORDS + 1);
+        assert_eq!(certificate.names.len(), MOST_NAMES + 1);
+        assert_eq!(certificate.names[MOST_NAMES], "and 70 more");
     }
 }

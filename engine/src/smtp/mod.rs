@@ -1,9 +1,10 @@
 //! SMTP as Postern speaks it. Diagnosis, test and delivery share this one dialogue.
 //!
-//! `dial` finds and connects (`resolve`, `policy`), `tls` encrypts (`certificate` judges), `wire`
-//! carries commands and replies (`reply` frames them, `interruption` says what went wrong), `session`
-//! opens (`capabilities`, `auth`) and `transaction` hands a mail over (`script` words the commands,
-//! `message` the mail). A `witness` is told of all of it, where somebody listens.
+//! `dial` finds and connects (`resolve`, `policy`), `tls` encrypts (`verifier` and `judge` look at
+//! the `certificate`), `wire` carries commands and replies (`reply` frames them, `interruption`
+//! says what went wrong), `session` opens (`capabilities`, `auth`) and `transaction` hands a mail
+//! over (`script` words the commands, `message` the mail). A `witness` is told of all of it, where
+//! somebody listens.
 //!
 //! A session that failed, or whose future was dropped, is never used again.
 
@@ -13,6 +14,7 @@ mod certificate;
 mod dial;
 mod discover;
 mod interruption;
+mod judge;
 mod message;
 mod names;
 mod policy;
@@ -23,7 +25,10 @@ mod script;
 mod session;
 mod stream;
 mod tls;
+#[cfg(test)]
+mod tls_tests;
 mod transaction;
+mod verifier;
 mod wire;
 mod witness;
 

@@ -193,13 +193,7 @@ impl Session {
 async fn secure(wire: Wire, dialer: &Dialer, settings: &SmtpSettings) -> Result<Wire, Failure> {
     wire.witness().begin(Stage::Tls);
     let deadline = Deadline::after(settings.command_timeout);
-    wire.secure(
-        dialer.tls(),
-        &settings.host,
-        settings.certificate_check,
-        deadline,
-    )
-    .await
+    wire.secure(dialer.tls(), settings, deadline).await
 }
 
 /// After StartTLS, text instead of a handshake came the same way as text before it.

@@ -3,72 +3,134 @@
 use std::io;
 use std::sync::Arc;
 
+use domain::certificate::Handshake;
 use domain::stage::CertificateFault;
-use domain::{CertificateCheck, Fault, Host};
+use domain::{CertificateCheck, Fault, Host, SmtpSettings};
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
-use rustls::{CertificateError, ClientConfig, InvalidMessage, ProtocolVersion, RootCertStore};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, ConfigBuilder, InvalidMessage,
+    PeerIncompatible, ProtocolVersion, RootCertStore, WantsVerifier,
+};
 use tokio::net::TcpStream;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::certificate::{Untrusted, Verifier};
+use super::certificate;
+use super::judge::{Judge, Untrusted};
 use super::names;
+use super::verifier::{Seen, Verifier};
 
 /// How handshakes are made, with and without a check of the certificate.
 pub(super) struct Tls {
-    verify: TlsConnector,
-    off: TlsConnector,
+    roots: Arc<RootCertStore>,
+    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
 }
+
+/// A connection, an error of it, or none of both in time.
+type Attempt = Result<io::Result<TlsStream<TcpStream>>, Elapsed>;
 
 impl Tls {
     pub fn new(roots: RootCertStore) -> Result<Self, rustls::Error> {
-        let roots = Arc::new(roots);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
         Ok(Self {
-            verify: connector(CertificateCheck::Verify, &roots)?,
-            off: connector(CertificateCheck::Off, &roots)?,
+            roots: Arc::new(roots),
+            builder: ClientConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()?,
         })
     }
 
-    /// Shakes hands, and verifies `host`: its name, or its very address (RFC 5280 section
-    /// 4.2.1.6).
-    ///
-    /// # Errors
-    /// Those that [`explain`] explains.
+    /// Shakes hands, and verifies the host of the settings: its name, or its very address
+    /// (RFC 5280 section 4.2.1.6). What the relay showed is told whatever comes of it; errors are
+    /// those that [`explain`] explains.
     pub async fn handshake(
         &self,
         tcp: TcpStream,
-        host: &Host,
-        check: CertificateCheck,
-    ) -> io::Result<TlsStream<TcpStream>> {
-        let name = match host {
-            Host::Address(address) => ServerName::from(*address),
-            Host::Name(name) => names::to_ascii(name)
-                .and_then(|ascii| ServerName::try_from(ascii).ok())
-                .ok_or_else(|| io::Error::other("this name cannot stand in a certificate"))?,
+        settings: &SmtpSettings,
+        deadline: Instant,
+    ) -> (Handshake, Attempt) {
+        let checked = settings.certificate_check == CertificateCheck::Verify;
+        let verifier = Arc::new(Verifier::new(self.judge(), checked));
+        let attempt = match server_name(&settings.host) {
+            Ok(name) => {
+                let connector = self.connector(verifier.clone());
+                timeout_at(deadline, connector.connect(name, tcp)).await
+            }
+            Err(error) => Ok(Err(error)),
         };
-        let connector = match check {
-            CertificateCheck::Verify => &self.verify,
-            CertificateCheck::Off => &self.off,
-        };
-        connector.connect(name, tcp).await
+        (told(&verifier.seen(), checked, &attempt), attempt)
+    }
+
+    fn judge(&self) -> Judge {
+        Judge {
+            roots: self.roots.clone(),
+            algorithms: self
+                .builder
+                .crypto_provider()
+                .signature_verification_algorithms,
+        }
+    }
+
+    /// For one handshake: to make a configuration takes about a microsecond.
+    fn connector(&self, verifier: Arc<Verifier>) -> TlsConnector {
+        let mut config = self
+            .builder
+            .clone()
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        // Every connection checks the certificate anew.
+        config.resumption = Resumption::disabled();
+        TlsConnector::from(Arc::new(config))
     }
 }
 
-fn connector(
-    check: CertificateCheck,
-    roots: &Arc<RootCertStore>,
-) -> Result<TlsConnector, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = Verifier::new(check, roots.clone(), &provider);
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    // Every connection checks the certificate anew.
-    config.resumption = Resumption::disabled();
-    Ok(TlsConnector::from(Arc::new(config)))
+fn server_name(host: &Host) -> io::Result<ServerName<'static>> {
+    match host {
+        Host::Address(address) => Ok(ServerName::from(*address)),
+        Host::Name(name) => names::to_ascii(name)
+            .and_then(|ascii| ServerName::try_from(ascii).ok())
+            .ok_or_else(|| io::Error::other("this name cannot stand in a certificate")),
+    }
+}
+
+/// A handshake in words, as far as it came.
+fn told(seen: &Seen, checked: bool, attempt: &Attempt) -> Handshake {
+    let cipher = match attempt {
+        Ok(Ok(stream)) => stream.get_ref().1.negotiated_cipher_suite(),
+        _ => None,
+    };
+    let verdict = match (&seen.wrong, attempt) {
+        (Some(wrong), Ok(Ok(_))) => format!("{} Nobody checks it.", sentence(&wrong.words)),
+        (Some(wrong), _) => sentence(&wrong.words),
+        (None, _) if !seen.chain.is_empty() => {
+            "The certificate is issued by an authority this machine knows, for this host, and in date."
+                .to_owned()
+        }
+        (None, Ok(Err(error))) => format!("The relay showed no certificate: {}.", explain(error).1),
+        (None, _) => "The relay showed no certificate in time.".to_owned(),
+    };
+    Handshake {
+        version: seen.version.map(str::to_owned),
+        cipher: cipher.map(|suite| format!("{:?}", suite.suite()).replace("TLS13_", "TLS_")),
+        chain: seen
+            .chain
+            .iter()
+            .filter_map(|der| certificate::in_words(der))
+            .collect(),
+        fault: seen.wrong.as_ref().map(|wrong| wrong.fault),
+        checked,
+        verdict,
+    }
+}
+
+/// With a capital and a full stop.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
 }
 
 /// As in `TLS 1.3`.
@@ -109,6 +171,11 @@ fn explain_tls(error: &rustls::Error) -> (Fault, String) {
         rustls::Error::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
         ) => (Fault::NotTls, "the answer was not TLS".to_owned()),
+        rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)
+        | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => (
+            Fault::TlsTooOld,
+            "the relay speaks neither TLS 1.2 nor 1.3".to_owned(),
+        ),
         _ => (Fault::Handshake, error.to_string()),
     }
 }

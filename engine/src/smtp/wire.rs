@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use domain::event::Side;
-use domain::{CertificateCheck, Failure, Host, Stage};
+use domain::{Event, Failure, SmtpSettings, Stage};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -88,15 +88,15 @@ impl Wire {
     pub async fn secure(
         self,
         tls: &Tls,
-        host: &Host,
-        check: CertificateCheck,
+        settings: &SmtpSettings,
         deadline: Deadline,
     ) -> Result<Self, Failure> {
         let Stream::Plain(tcp) = self.stream else {
             return Ok(self);
         };
-        let handshake = tls.handshake(tcp, host, check);
-        let stream = match timeout_at(deadline.at, handshake).await {
+        let (handshake, attempt) = tls.handshake(tcp, settings, deadline.at).await;
+        self.witness.tell(|| Event::Handshake(handshake));
+        let stream = match attempt {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(Interruption::from(error).at(Stage::Tls, self.peer)),
             Err(_) => {

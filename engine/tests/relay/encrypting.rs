@@ -128,7 +128,7 @@ async fn a_certificate_of_version_1_serves_where_none_is_checked() {
         client
             .send()
             .await
-            .fails(Stage::Tls, Fault::Certificate(CertificateFault::SelfSigned));
+            .fails(Stage::Tls, Fault::Certificate(CertificateFault::Version1));
         let client = client.with(Label::CertificateCheck, "Off");
         client.send().await.delivery();
     }
@@ -201,6 +201,18 @@ async fn a_port_of_the_other_kind_is_told() {
         .send()
         .await
         .fails(Stage::Greeting, Fault::TimedOut);
+}
+
+#[tokio::test]
+async fn a_relay_without_a_safe_tls_is_told() {
+    // The alert "protocol_version" (RFC 8446 section 6.2), as old servers send it.
+    let alert = b"\x15\x03\x01\x00\x02\x02\x46".to_vec();
+    let conduct = Conduct::default()
+        .with_tls(pki::trusted(&["127.0.0.1"]))
+        .at("TLS", Act::Interrupt(alert));
+    let relay = Relay::start(conduct).await;
+    let client = Client::of(&relay).with(Label::ConnectionType, "TLS");
+    client.send().await.fails(Stage::Tls, Fault::TlsTooOld);
 }
 
 #[tokio::test]

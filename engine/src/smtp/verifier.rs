@@ -1,0 +1,168 @@
+//! What rustls asks during a handshake: what the relay shows is recorded, judged, and refused
+//! where it is checked.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use domain::stage::CertificateFault;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
+
+use super::judge::{Judge, Untrusted};
+
+/// The most certificates of a chain that are recorded.
+const MOST_CERTIFICATES: usize = 10;
+
+/// The verifier of one handshake.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    judge: Judge,
+    /// Whether what is wrong ends the handshake.
+    checked: bool,
+    seen: Mutex<Seen>,
+}
+
+/// What a relay showed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    /// Its own certificate first; empty when it showed none.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// As in `TLS 1.3`.
+    pub version: Option<&'static str>,
+    pub wrong: Option<Arc<Untrusted>>,
+}
+
+impl Verifier {
+    pub fn new(judge: Judge, checked: bool) -> Self {
+        Self {
+            judge,
+            checked,
+            seen: Mutex::default(),
+        }
+    }
+
+    /// What the relay has shown so far.
+    pub fn seen(&self) -> Seen {
+        self.record().clone()
+    }
+
+    fn record(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The relay's proof that it holds the certificate's key. Every handshake has one, as nothing
+    /// is resumed; here the version is known, so here what is wrong with the certificate ends it.
+    fn conclude(
+        &self,
+        version: &'static str,
+        proven: impl FnOnce() -> Result<HandshakeSignatureValid, Error>,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let mut seen = self.record();
+        seen.version = Some(version);
+        if let Some(wrong) = seen.wrong.as_ref().filter(|_| self.checked) {
+            return Err(wrong.error());
+        }
+        proven().map_err(|error| {
+            // One that cannot be read has no key to prove anything with.
+            let wrong = match seen.wrong.take() {
+                Some(wrong) if wrong.fault == CertificateFault::Invalid => wrong,
+                _ => Arc::new(Untrusted::unproven(&error)),
+            };
+            seen.wrong.insert(wrong).error()
+        })
+    }
+
+    /// Whether nothing but the key counts of a certificate: without a check, where webpki does not
+    /// read it.
+    fn is_key_alone(&self, certificate: &CertificateDer<'_>) -> bool {
+        !self.checked && ParsedCertificate::try_from(certificate).is_err()
+    }
+
+    /// A handshake's signature under a certificate that webpki does not read, X.509 version 1 for
+    /// one. Old devices have them, and without a check nothing but their key counts.
+    fn verify_by_key(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let (_, read) = X509Certificate::from_der(certificate)
+            .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        let key = &read.public_key().subject_public_key.data;
+        self.judge
+            .algorithms
+            .mapping
+            .iter()
+            .filter(|(scheme, _)| *scheme == signed.scheme)
+            .flat_map(|(_, algorithms)| algorithms.iter())
+            .any(|algorithm| {
+                algorithm
+                    .verify_signature(key, message, signed.signature())
+                    .is_ok()
+            })
+            .then(HandshakeSignatureValid::assertion)
+            .ok_or(Error::InvalidCertificate(CertificateError::BadSignature))
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let judged = self
+            .judge
+            .judge(end_entity, intermediates, server_name, now);
+        *self.record() = Seen {
+            chain: std::iter::once(end_entity)
+                .chain(intermediates)
+                .take(MOST_CERTIFICATES)
+                .map(|certificate| certificate.clone().into_owned())
+                .collect(),
+            version: None,
+            wrong: judged.err().map(Arc::new),
+        };
+        // `conclude` refuses it, with the relay's signature.
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.conclude("TLS 1.2", || {
+            if self.is_key_alone(certificate) {
+                return self.verify_by_key(message, certificate, signed);
+            }
+            verify_tls12_signature(message, certificate, signed, &self.judge.algorithms)
+        })
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.conclude("TLS 1.3", || {
+            if self.is_key_alone(certificate) {
+                return self.verify_by_key(message, certificate, signed);
+            }
+            verify_tls13_signature(message, certificate, signed, &self.judge.algorithms)
+        })
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.judge.algorithms.supported_schemes()
+    }
+}

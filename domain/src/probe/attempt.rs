@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{Candidate, Found, Verdict};
 use crate::capability::Capability;
 use crate::cause::{Seen, cause};
+use crate::certificate::UNCHECKED;
 use crate::event::Elapsed;
 use crate::stage::{Failure, Fault, Stage};
 use crate::trace::{State, Step, Trace};
@@ -149,7 +150,7 @@ impl Attempt {
                 .filter(|shaken| !shaken.chain.is_empty())
                 .map(|shaken| Verdict {
                     fault: shaken.fault,
-                    verdict: shaken.verdict.clone(),
+                    verdict: shaken.verdict.trim_end_matches(UNCHECKED).to_owned(),
                 }),
             ..found(candidate, failure, settings, took, encrypted)
         };

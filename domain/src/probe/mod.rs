@@ -1,11 +1,12 @@
 //! Every way to reach a relay, tried at once: what was tried, what was found, what follows.
 //!
 //! `plan` reads what DNS says of a domain, `attempt` says which connections are made and reads
-//! them, `recommend` chooses.
+//! them, `recommend` chooses, `told` puts it into lines.
 
 mod attempt;
 mod plan;
 mod recommend;
+mod told;
 
 pub use attempt::{Attempt, Source, attempts};
 pub use plan::{Answers, Service};

@@ -162,9 +162,9 @@ fn reason(row: &Found) -> Vec<String> {
         Source::Given | Source::Exchange | Source::Guessed => {}
     }
     if let Some(seen) = row.certificate.as_ref().filter(|seen| seen.fault.is_some()) {
-        let verdict = seen.verdict.trim_end_matches('.');
+        let verdict = &seen.verdict;
         sentences.push(format!(
-            "Its certificate does not pass: {verdict}. Have it mended, or make sure it is the relay's own and trust it; until then Postern does not connect."
+            "{verdict} Until that is mended, or the certificate is trusted for this relay, Postern hands nothing over."
         ));
     }
     sentences.push(sign_in(row));
@@ -271,7 +271,7 @@ mod tests {
                 "fault" => {
                     found.certificate = Some(Verdict {
                         fault: Some(CertificateFault::Expired),
-                        verdict: "it expired yesterday.".to_owned(),
+                        verdict: "It expired yesterday.".to_owned(),
                     });
                     continue;
                 }
@@ -384,10 +384,7 @@ mod tests {
                 "a 587 TLS declared",
                 &["StartTLS", "names it for this in DNS"],
             ),
-            (
-                "a 465 SSL - fault",
-                &["does not pass: it expired yesterday. Have"],
-            ),
+            ("a 465 SSL - fault", &["It expired yesterday. Until"]),
             ("a 465 SSL - AUTH=", &["offers no way to sign in"]),
             ("a 465 SSL - AUTH=XOAUTH2", &["offers only XOAUTH2"]),
             (

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use domain::probe::{Attempt, Found, Source};
+use domain::stage::CertificateFault;
 use domain::{ConnectionType, Fault, Host, Stage};
 use engine::smtp::{AddressPolicy, probe};
 use tokio::io::AsyncReadExt;
@@ -101,6 +102,43 @@ async fn each_way_shows_what_it_offers() {
             |line: &String| ["EHLO example.org", "STARTTLS", "QUIT"].contains(&line.as_str());
         assert!(record.lines.iter().all(polite), "{:?}", record.lines);
     }
+}
+
+#[tokio::test]
+async fn a_fault_of_a_certificate_does_not_hide_what_lies_behind_it() {
+    let offers = Conduct::offering(&["AUTH PLAIN"]);
+    let old = Relay::start(
+        offers
+            .clone()
+            .within_tls(pki::dated(&["relay.test"], 2001, 2002)),
+    )
+    .await;
+    let other = Relay::start(offers.clone().with_tls(pki::trusted(&["other.test"]))).await;
+    let right = Relay::start(offers.within_tls(pki::trusted(&["relay.test"]))).await;
+    let rows = probed(&[
+        attempt(old.address.port(), true),
+        attempt(other.address.port(), false),
+        attempt(right.address.port(), true),
+    ])
+    .await;
+    let faults: Vec<_> = rows.iter().map(Found::certificate_fault).collect();
+    assert_eq!(
+        faults,
+        [
+            Some(CertificateFault::Expired),
+            Some(CertificateFault::OtherName),
+            None,
+            None
+        ]
+    );
+    for row in &rows {
+        assert_eq!(row.authentication, ["PLAIN"], "{row:?}");
+        let encrypted = row.candidate.connection_type != ConnectionType::None;
+        assert_eq!(row.encryption.as_deref(), encrypted.then_some("TLS 1.3"));
+        assert_eq!(row.certificate.is_some(), encrypted);
+    }
+    let verdict = &rows[1].certificate.as_ref().expect("a verdict").verdict;
+    assert!(verdict.contains("other.test"), "{verdict}");
 }
 
 #[tokio::test]

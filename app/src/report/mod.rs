@@ -40,8 +40,8 @@ fn picture(trace: &Trace) -> Picture {
     });
     let over = trace.over.as_ref();
     let html = view! {
-        <Waterfall trace=trace.clone() />
         {over.map(|over| view! { <Verdict trace=trace.clone() over=over.clone() /> })}
+        <Waterfall trace=trace.clone() />
         {over.map(|_| view! { <Transcript trace=trace.clone() /> })}
     };
     Picture {

@@ -116,8 +116,8 @@ impl Attempt {
         candidate: Candidate,
     ) -> Found {
         match greeted(trace).next() {
-            Some(ehlo) => found(candidate, None, settings, end(ehlo), false).offering(ehlo),
-            None => found(candidate, failure.cloned(), settings, took, false),
+            Some(ehlo) => found(candidate, None, settings, end(ehlo), false, &[]).offering(ehlo),
+            None => found(candidate, failure.cloned(), settings, took, false, &[]),
         }
     }
 
@@ -143,6 +143,8 @@ impl Attempt {
             .any(|step| step.stage == Stage::Tls && step.state == State::Passed);
         let handshake = trace.steps.iter().find_map(|step| step.handshake.as_ref());
         let ehlo = greeted(trace).last().filter(|_| failure.is_none());
+        let offered = greeted(trace).last();
+        let offered = offered.map_or(&[][..], |ehlo| &ehlo.capabilities);
         let row = Found {
             encryption: handshake.and_then(|shaken| shaken.version.clone()),
             cipher: handshake.and_then(|shaken| shaken.cipher.clone()),
@@ -152,7 +154,7 @@ impl Attempt {
                     fault: shaken.fault,
                     verdict: shaken.verdict.trim_end_matches(UNCHECKED).to_owned(),
                 }),
-            ..found(candidate, failure, settings, took, encrypted)
+            ..found(candidate, failure, settings, took, encrypted, offered)
         };
         match ehlo {
             Some(ehlo) => row.offering(ehlo),
@@ -167,6 +169,7 @@ fn found(
     settings: &SmtpSettings,
     took: Elapsed,
     encrypted: bool,
+    capabilities: &[Capability],
 ) -> Found {
     let settings = SmtpSettings {
         connection: candidate.connection_type,
@@ -177,6 +180,7 @@ fn found(
             failure,
             settings: &settings,
             encrypted,
+            capabilities,
         })
     });
     let unreached = |failure: &Failure| matches!(failure.stage, Stage::Dns | Stage::Tcp);

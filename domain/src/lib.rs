@@ -15,6 +15,7 @@ pub mod instant;
 pub mod jwe;
 pub mod label;
 pub mod pairs;
+pub mod pem;
 pub mod refusal;
 pub mod reply;
 pub mod secret;

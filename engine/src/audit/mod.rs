@@ -18,6 +18,7 @@ pub enum Action {
     CreateToken,
     RevokeToken,
     ReadSettings,
+    ReadCertificates,
     SaveSettings,
     SendTest,
 }
@@ -33,6 +34,7 @@ impl Action {
             Self::CreateToken => "create token",
             Self::RevokeToken => "revoke token",
             Self::ReadSettings => "read settings",
+            Self::ReadCertificates => "read certificates",
             Self::SaveSettings => "save settings",
             Self::SendTest => "send test",
         }

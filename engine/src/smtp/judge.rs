@@ -16,6 +16,7 @@ use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Version;
 
+use super::anchors::{Anchors, compared};
 use super::certificate::{moment, names, shown};
 
 /// A certificate that does not pass: why, and what it says of itself.
@@ -32,18 +33,51 @@ pub(super) struct Untrusted {
 /// meets, which for a plain self-signed certificate is that it is an authority's.
 #[derive(Debug)]
 pub(super) struct Judge {
-    pub roots: Arc<RootCertStore>,
+    pub anchors: Anchors,
     pub algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Judge {
-    /// Whether the relay at `name` may show this certificate, sent with these others.
+    /// Why the relay at `name` may show this certificate, sent with these others.
     pub fn judge(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         now: UnixTime,
+    ) -> Result<&'static str, Untrusted> {
+        use CertificateFault::{ChainIncomplete, SelfSigned, UnknownIssuer, Version1};
+        if self.anchors.hold(end_entity) {
+            return Ok("The certificate is the very one that is trusted for this relay.");
+        }
+        let roots = self.anchors.roots();
+        let issued = self.issued(end_entity, intermediates, name, now, &roots);
+        match (issued, &self.anchors) {
+            (Ok(()), Anchors::Machine(_)) => Ok(
+                "The certificate is issued by an authority this machine knows, for this host, and in date.",
+            ),
+            (Ok(()), Anchors::Listed(_)) => Ok(
+                "The certificate is issued by an authority that is trusted for this relay, for this host, and in date.",
+            ),
+            (Err(untrusted), Anchors::Listed(listed))
+                if matches!(
+                    untrusted.fault,
+                    ChainIncomplete | SelfSigned | UnknownIssuer | Version1
+                ) =>
+            {
+                Err(Untrusted::another(end_entity, listed))
+            }
+            (Err(untrusted), _) => Err(untrusted),
+        }
+    }
+
+    fn issued(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+        roots: &RootCertStore,
     ) -> Result<(), Untrusted> {
         let Ok((_, read)) = X509Certificate::from_der(end_entity) else {
             return Err(Untrusted::unreadable());
@@ -61,13 +95,13 @@ impl Judge {
         let outdated = out_of_date(&read, now);
         let issued = verify_server_cert_signed_by_trust_anchor(
             &parsed,
-            &self.roots,
+            roots,
             intermediates,
             outdated.map_or(now, |(_, then)| then),
             self.algorithms.all,
         );
         if let Err(error) = issued
-            && !self.is_root(end_entity)
+            && !is_root(end_entity, roots)
         {
             let alone = intermediates.iter().all(|other| other == end_entity);
             return untrusted(match cause(&error) {
@@ -83,15 +117,14 @@ impl Judge {
         }
         verify_server_name(&parsed, name).or_else(|error| untrusted(cause(&error)))
     }
+}
 
-    /// Whether the certificate itself is among the roots. webpki takes no authority's certificate
-    /// for a server's; but a relay's own certificate, made by a plain `openssl req -x509` and added
-    /// to this machine's roots, is both, and trusting it is what its owner asked for.
-    fn is_root(&self, certificate: &CertificateDer<'_>) -> bool {
-        let mut own = RootCertStore::empty();
-        own.add(certificate.clone()).is_ok()
-            && own.roots.iter().all(|root| self.roots.roots.contains(root))
-    }
+/// Whether the certificate itself is among the roots. webpki takes no authority's certificate for
+/// a server's; but a relay's own certificate, made by a plain `openssl req -x509` and added to this
+/// machine's roots, is both, and trusting it is what its owner asked for.
+fn is_root(certificate: &CertificateDer<'_>, roots: &RootCertStore) -> bool {
+    let mut own = RootCertStore::empty();
+    own.add(certificate.clone()).is_ok() && own.roots.iter().all(|root| roots.roots.contains(root))
 }
 
 /// If the certificate is not in date: how, and the moment nearest to now when it is.
@@ -167,6 +200,18 @@ impl Untrusted {
         }
     }
 
+    /// Neither trusted itself nor issued by what is.
+    fn another(shown: &CertificateDer<'_>, listed: &[CertificateDer<'_>]) -> Self {
+        Self {
+            fault: CertificateFault::NotTrusted,
+            words: format!(
+                "the certificate is not one that is trusted for this relay: {}",
+                compared(shown, listed)
+            ),
+            particulars: String::new(),
+        }
+    }
+
     /// The relay did not prove that it holds the certificate's key.
     pub fn unproven(error: &Error) -> Self {
         Self {
@@ -207,8 +252,9 @@ impl Untrusted {
             CertificateFault::Version1 => {
                 "is of X.509 version 1, which cannot say what it is for".to_owned()
             }
-            CertificateFault::NotTrusted => "is not one that is trusted here".to_owned(),
-            CertificateFault::Invalid => "is not one for a mail server".to_owned(),
+            CertificateFault::NotTrusted | CertificateFault::Invalid => {
+                "is not one for a mail server".to_owned()
+            }
         };
         Self {
             fault,
@@ -233,7 +279,7 @@ mod tests {
     fn judge(der: &[u8], others: &[CertificateDer<'_>]) -> Result<(), CertificateFault> {
         let provider = rustls::crypto::ring::default_provider();
         Judge {
-            roots: Arc::new(RootCertStore::empty()),
+            anchors: Anchors::Machine(Arc::new(RootCertStore::empty())),
             algorithms: provider.signature_verification_algorithms,
         }
         .judge(
@@ -242,6 +288,7 @@ mod tests {
             &ServerName::try_from("relay.test").expect("a name"),
             UnixTime::now(),
         )
+        .map(|_| ())
         .map_err(|untrusted| {
             assert!(!untrusted.to_string().contains(char::is_control));
             untrusted.fault

@@ -1,12 +1,13 @@
 //! SMTP as Postern speaks it. Diagnosis, test and delivery share this one dialogue.
 //!
 //! `dial` finds and connects (`resolve`, `policy`), `tls` encrypts (`verifier` and `judge` look at
-//! the `certificate`), `wire` carries commands and replies (`reply` frames them, `interruption`
+//! the `certificate`, by the `anchors`), `wire` carries commands and replies (`reply` frames them, `interruption`
 //! says what went wrong), `session` opens (`capabilities`, `auth`) and `transaction` hands a mail
 //! over (`script` words the commands, `message` the mail).
 //!
 //! A session that failed, or whose future was dropped, is never used again.
 
+mod anchors;
 mod auth;
 mod capabilities;
 mod certificate;
@@ -28,6 +29,7 @@ mod transaction;
 mod verifier;
 mod wire;
 
+pub(crate) use certificate::in_words;
 pub(crate) use names::to_ascii;
 
 pub use dial::{Dialer, DialerError};

@@ -12,3 +12,4 @@ mod framing;
 mod resolving;
 mod sending;
 mod signing;
+mod trusting;

@@ -54,19 +54,32 @@ pub async fn browser_key() -> Result<Jwk, Refusal> {
     asked(|postern| async move { postern.browser_key().await }).await
 }
 
-/// Sends a test mail with what is on the form, and tells event by event how it goes
-/// ([`crate::frames`]). The run lives exactly as long as the answer is read.
-#[server(prefix = "/fn", endpoint = "test_email", input = Json, output = Streaming)]
-pub async fn test_email(
+/// Tries what is on the form: sends a test mail (`mail`), or diagnoses without sending anything,
+/// and tells picture by picture how it goes ([`crate::frames`]). The run lives exactly as long as
+/// the answer is read.
+#[server(prefix = "/fn", endpoint = "try_relay", input = Json, output = Streaming)]
+pub async fn try_relay(
     form: Form,
     password: PasswordChange,
     recipient: String,
+    mail: bool,
 ) -> Result<ByteStream<Refusal>, Refusal> {
+    use futures::StreamExt;
     asked_by(|postern, actor| async move {
-        let events = postern
-            .test(&actor, Some(form), password, recipient)
-            .await?;
-        Ok(ByteStream::from(crate::frames::written(events)))
+        let events = if mail {
+            let test = postern.test(&actor, Some(form), password, recipient);
+            test.await?.boxed()
+        } else {
+            let question = engine::Question {
+                edit: form.into(),
+                password,
+                recipient: Some(recipient),
+                ..Default::default()
+            };
+            postern.diagnose(&actor, question).await?.boxed()
+        };
+        let pictures = crate::report::pictures(events);
+        Ok(ByteStream::from(crate::frames::written(pictures)))
     })
     .await
 }

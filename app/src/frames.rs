@@ -1,19 +1,19 @@
-//! Events one after the other: how a running test is told over HTTP. Each is postcard, framed by
-//! COBS: a zero ends it, and none stands within.
+//! Pictures one after the other: how a run is told over HTTP. Each is postcard, framed by COBS: a
+//! zero ends it, and none stands within.
 
-use domain::TestEvent;
+use crate::picture::Picture;
 
-/// Each event in its frame.
+/// Each picture in its frame.
 #[cfg(feature = "ssr")]
 pub fn written(
-    events: impl futures::Stream<Item = TestEvent>,
+    pictures: impl futures::Stream<Item = Picture>,
 ) -> impl futures::Stream<Item = Vec<u8>> {
-    futures::StreamExt::map(events, |event| frame(&event))
+    futures::StreamExt::map(pictures, |picture| frame(&picture))
 }
 
 #[cfg(feature = "ssr")]
-fn frame(event: &TestEvent) -> Vec<u8> {
-    postcard::to_allocvec_cobs(event).unwrap_or_default()
+fn frame(picture: &Picture) -> Vec<u8> {
+    postcard::to_allocvec_cobs(picture).unwrap_or_default()
 }
 
 /// Puts frames together again from the chunks they come in.
@@ -23,52 +23,45 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// The events that are whole with this chunk. One that is not understood is passed over.
-    pub fn read(&mut self, chunk: &[u8]) -> Vec<TestEvent> {
-        let mut events = Vec::new();
+    /// The pictures that are whole with this chunk. One that is not understood is passed over.
+    pub fn read(&mut self, chunk: &[u8]) -> Vec<Picture> {
+        let mut pictures = Vec::new();
         for byte in chunk {
             self.begun.push(*byte);
             if *byte == 0 {
-                events.extend(postcard::from_bytes_cobs(&mut self.begun).ok());
+                pictures.extend(postcard::from_bytes_cobs(&mut self.begun).ok());
                 self.begun.clear();
             }
         }
-        events
+        pictures
     }
 }
 
 #[cfg(all(test, feature = "ssr"))]
 mod tests {
     use super::*;
-    use domain::{Failure, Instant, Reply, Stage};
+    use domain::Instant;
 
     #[test]
-    fn events_arrive_however_they_are_cut() {
-        let reply = || Reply::new(550, ["5.1.1 grüße 🚪".as_bytes(), b"second"].into_iter());
+    fn pictures_arrive_however_they_are_cut() {
         let sent = [
-            TestEvent::Started {
-                relay: "smtp.example.org:587".to_owned(),
-                revision: None,
+            Picture::default(),
+            Picture {
+                status: "Signing in".to_owned(),
+                html: "<p>grüße 🚪\0</p>".repeat(300),
+                handing_over: true,
+                ..Picture::default()
             },
-            TestEvent::Stage { stage: Stage::Rcpt },
-            TestEvent::Tick { seconds: 0 },
-            TestEvent::Failed {
-                milliseconds: 7,
-                failure: Failure::rejected(Stage::Rcpt, reply()),
-                advice: "…".to_owned(),
-            },
-            TestEvent::Sent {
-                milliseconds: 256,
-                reply: reply(),
-                encryption: Some("TLS 1.3".to_owned()),
-                message_id: String::new(),
-                verified: Some(Instant(-1)),
+            Picture {
+                over: true,
+                proved: Some((256, Instant(-1))),
+                ..Picture::default()
             },
         ];
         let bytes: Vec<u8> = sent.iter().flat_map(frame).collect();
         for size in [1, 2, 7, 64, bytes.len()] {
             let mut frames = Frames::default();
-            let heard: Vec<TestEvent> = bytes
+            let heard: Vec<Picture> = bytes
                 .chunks(size)
                 .flat_map(|chunk| frames.read(chunk))
                 .collect();

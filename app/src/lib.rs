@@ -11,6 +11,7 @@ mod dom;
 mod email;
 mod frames;
 mod moment;
+mod picture;
 mod reveal;
 
 #[cfg(feature = "ssr")]
@@ -21,6 +22,8 @@ mod frame;
 mod pages;
 #[cfg(feature = "ssr")]
 mod parts;
+#[cfg(feature = "ssr")]
+mod report;
 #[cfg(feature = "ssr")]
 mod request;
 #[cfg(feature = "ssr")]

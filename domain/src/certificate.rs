@@ -28,6 +28,9 @@ pub struct Certificate {
     pub pem: String,
 }
 
+/// What a verdict ends with where the check is off.
+pub const UNCHECKED: &str = " Nobody checks it.";
+
 /// A TLS handshake with a relay, as far as it came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Handshake {
@@ -44,6 +47,35 @@ pub struct Handshake {
     pub checked: bool,
     /// What the check said, as a sentence for a person.
     pub verdict: String,
+}
+
+impl Handshake {
+    /// What was learnt, a line each, for a person.
+    pub fn facts(&self) -> Vec<String> {
+        let agreed = [self.version.as_deref(), self.cipher.as_deref()];
+        let agreed: Vec<&str> = agreed.into_iter().flatten().collect();
+        let mut facts = Vec::new();
+        if !agreed.is_empty() {
+            facts.push(agreed.join(", "));
+        }
+        if !self.verdict.is_empty() {
+            facts.push(self.verdict.clone());
+        }
+        for (place, certificate) in (1..).zip(&self.chain) {
+            facts.push(format!("certificate {place}: {}", certificate.subject));
+            if !certificate.names.is_empty() {
+                facts.push(format!("  for {}", certificate.names.join(", ")));
+            }
+            facts.push(format!("  issued by {}", certificate.issuer));
+            let (from, to) = (certificate.not_before, certificate.not_after);
+            facts.push(format!("  valid from {from} to {to}"));
+            facts.push(format!(
+                "  {}, SHA-256 {}",
+                certificate.key, certificate.sha256
+            ));
+        }
+        facts
+    }
 }
 
 fn rfc3339<S: serde::Serializer>(at: &Instant, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,7 +4,6 @@
 //! server uses. Randomness comes in as an argument.
 
 pub mod address;
-pub mod advice;
 pub mod capability;
 pub mod cause;
 pub mod certificate;
@@ -16,13 +15,15 @@ pub mod jwe;
 pub mod label;
 pub mod pairs;
 pub mod pem;
+pub mod probe;
+pub mod provider;
 pub mod refusal;
 pub mod reply;
 pub mod secret;
 pub mod settings;
 pub mod stage;
-pub mod test_event;
 pub mod trace;
+pub mod transcript;
 pub mod view;
 
 pub use address::EmailAddress;
@@ -31,10 +32,10 @@ pub use form::Form;
 pub use host::Host;
 pub use instant::Instant;
 pub use label::Label;
+pub use probe::{ProbeEvent, Probed};
 pub use refusal::{Kind, Refusal};
 pub use reply::Reply;
 pub use secret::SecretString;
 pub use settings::{AuthenticationType, CertificateCheck, ConnectionType, SmtpSettings};
 pub use stage::{Failure, Fault, Stage};
-pub use test_event::TestEvent;
 pub use trace::Trace;

@@ -53,7 +53,7 @@ impl Reply {
 }
 
 /// Bytes as text for a person: lossy UTF-8, control characters removed.
-fn shown(line: &[u8]) -> String {
+pub fn shown(line: &[u8]) -> String {
     String::from_utf8_lossy(line)
         .chars()
         .filter(|c| !c.is_control())

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Reply;
+use crate::settings::{AuthenticationType, ConnectionType, SmtpSettings};
+use crate::{Host, Reply};
 
 /// Where in the dialogue a session is. The names are those of the command line and the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,51 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// As the command line and the API name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Greeting => "greeting",
+            Self::Ehlo => "ehlo",
+            Self::StartTls => "starttls",
+            Self::Auth => "auth",
+            Self::Mail => "mail",
+            Self::Rcpt => "rcpt",
+            Self::Data => "data",
+            Self::Quit => "quit",
+        }
+    }
+
+    /// The stages of a session with these settings, in their order: RCPT where there is a
+    /// recipient, DATA where a mail is sent. StartTLS, where it is not required, may turn out not to
+    /// be offered.
+    pub fn plan(settings: &SmtpSettings, recipient: bool, mail: bool) -> Vec<Self> {
+        let implicit = settings.connection == ConnectionType::Ssl;
+        [
+            (Self::Dns, matches!(settings.host, Host::Name(_))),
+            (Self::Tcp, true),
+            (Self::Tls, implicit),
+            (Self::Greeting, true),
+            (Self::Ehlo, true),
+            (Self::StartTls, !implicit),
+            (Self::Tls, !implicit),
+            (Self::Ehlo, !implicit),
+            (
+                Self::Auth,
+                settings.authentication != AuthenticationType::None,
+            ),
+            (Self::Mail, true),
+            (Self::Rcpt, recipient),
+            (Self::Data, mail),
+            (Self::Quit, true),
+        ]
+        .into_iter()
+        .filter_map(|(stage, expected)| expected.then_some(stage))
+        .collect()
+    }
+
     /// What a person reads while it runs.
     pub const fn title(self) -> &'static str {
         match self {

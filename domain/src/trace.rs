@@ -69,6 +69,35 @@ impl Step {
     }
 }
 
+impl Step {
+    /// What was learnt in it, a line each, for a person.
+    pub fn facts(&self) -> Vec<String> {
+        let mut facts = Vec::new();
+        if let Some(found) = &self.resolution {
+            facts.push(format!("{} asked of {}", found.name, found.resolver));
+            if !found.aliases.is_empty() {
+                facts.push(format!("alias of {}", found.aliases.join(", of ")));
+            }
+            let addresses: Vec<String> = found.addresses.iter().map(ToString::to_string).collect();
+            if !addresses.is_empty() {
+                facts.push(addresses.join(", "));
+            }
+        }
+        facts.extend(self.tries.iter().map(|tried| {
+            let (address, outcome) = (&tried.address, tried.outcome.words());
+            format!("{address} {outcome} ({})", tried.milliseconds)
+        }));
+        if let Some(handshake) = &self.handshake {
+            facts.extend(handshake.facts());
+        }
+        facts.extend(self.capabilities.iter().filter_map(|offered| {
+            let meaning = offered.meaning.as_ref()?;
+            Some(format!("{}: {meaning}", offered.keyword))
+        }));
+        facts
+    }
+}
+
 impl Trace {
     /// Takes in what happened next.
     pub fn hear(&mut self, event: Event) {
@@ -117,13 +146,6 @@ impl Trace {
         if let Some(step) = self.steps.last_mut() {
             change(step);
         }
-    }
-
-    /// Whether every stage passed; not while it runs.
-    pub fn passed(&self) -> bool {
-        self.over
-            .as_ref()
-            .is_some_and(|over| !matches!(over.outcome, crate::event::Outcome::Failed { .. }))
     }
 
     /// The stage under way.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use domain::jwe::Jwk;
 use domain::{Instant, Refusal};
 use rsa::RsaPrivateKey;
+use tokio::sync::Semaphore;
 
 use crate::Clock;
 use crate::accounts::{Hasher, Throttle, Window};
@@ -57,6 +58,8 @@ struct Inner {
     hasher: Hasher,
     throttle: Throttle,
     tests: Window,
+    diagnoses: Window,
+    diagnosis_places: Arc<Semaphore>,
     setup: Mutex<Option<String>>,
     public_url: String,
 }
@@ -77,6 +80,8 @@ impl Postern {
             hasher: Hasher::default(),
             throttle: Throttle::default(),
             tests: Window::a_minute(6),
+            diagnoses: Window::a_minute(12),
+            diagnosis_places: Arc::new(Semaphore::new(4)),
             setup: Mutex::default(),
             public_url: config.public_url,
         }));
@@ -133,6 +138,16 @@ impl Postern {
 
     pub(crate) fn test_window(&self) -> &Window {
         &self.0.tests
+    }
+
+    /// Diagnoses and probes of one person.
+    pub(crate) fn diagnosis_window(&self) -> &Window {
+        &self.0.diagnoses
+    }
+
+    /// Diagnoses and probes at the same time, of everybody.
+    pub(crate) fn diagnosis_places(&self) -> &Arc<Semaphore> {
+        &self.0.diagnosis_places
     }
 
     pub(crate) fn public_url(&self) -> &str {

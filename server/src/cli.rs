@@ -32,6 +32,23 @@ pub enum Command {
     /// Make, list and revoke the tokens programs sign in with
     #[command(subcommand, subcommand_value_name = "ACTION")]
     Token(Token),
+    /// Say stage by stage whether a relay works and why not, without sending anything; exits with
+    /// 0 when every stage passes, 1 when one fails, 2 when something is wrong with the arguments
+    Diagnose {
+        #[command(flatten)]
+        relay: Diagnosed,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Try every way to a relay at once and recommend settings; no password is sent; exits with 0
+    /// when something is recommended, 1 when nothing works, 2 when something is wrong with the
+    /// arguments
+    Probe {
+        #[command(flatten)]
+        sought: Sought,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Send a test email with the saved configuration
     SendTest {
         /// Who receives it
@@ -39,6 +56,72 @@ pub enum Command {
         #[command(flatten)]
         place: Place,
     },
+}
+
+/// Which relay, and how far.
+#[derive(Debug, Args)]
+pub struct Diagnosed {
+    /// The saved configuration, which is what is diagnosed unless a host is named
+    #[arg(value_parser = ["saved"], conflicts_with = "host", value_name = "saved")]
+    pub saved: Option<String>,
+    /// Another relay than the saved one
+    #[arg(long, env = "POSTERN_DIAGNOSE_HOST", requires = "port")]
+    pub host: Option<String>,
+    #[arg(long, env = "POSTERN_DIAGNOSE_PORT", requires = "host")]
+    pub port: Option<String>,
+    /// None, SSL or TLS [default: SSL at port 465, TLS at 587, else None]
+    #[arg(
+        long,
+        env = "POSTERN_DIAGNOSE_CONNECTION_TYPE",
+        requires = "host",
+        value_name = "TYPE"
+    )]
+    pub connection_type: Option<String>,
+    /// Sign in as this user; the password is asked for, or read from standard input
+    #[arg(
+        long,
+        env = "POSTERN_DIAGNOSE_USER",
+        requires = "host",
+        value_name = "NAME"
+    )]
+    pub user: Option<String>,
+    /// Plain, Login or Cram_MD5
+    #[arg(
+        long,
+        env = "POSTERN_DIAGNOSE_AUTHENTICATION_TYPE",
+        requires = "user",
+        value_name = "TYPE",
+        default_value = "Plain"
+    )]
+    pub authentication_type: String,
+    /// The sender MAIL names [default: the saved one]
+    #[arg(
+        long,
+        env = "POSTERN_DIAGNOSE_FROM",
+        requires = "host",
+        value_name = "ADDRESS"
+    )]
+    pub from: Option<String>,
+    /// The recipient RCPT names; without one, no recipient is named
+    #[arg(long, env = "POSTERN_DIAGNOSE_TO", value_name = "ADDRESS")]
+    pub to: Option<String>,
+    /// One JSON object for each event, as it happens
+    #[arg(long, env = "POSTERN_DIAGNOSE_JSON", value_parser = BoolishValueParser::new())]
+    pub json: bool,
+}
+
+/// What to probe.
+#[derive(Debug, Args)]
+pub struct Sought {
+    /// The host name or IP address of a relay; or an email address, for what DNS says of its domain
+    #[arg(value_name = "HOST|ADDRESS")]
+    pub relay: String,
+    /// A port to try beside 465, 587, 2525 and 25
+    #[arg(long, env = "POSTERN_PROBE_PORT")]
+    pub port: Option<String>,
+    /// One JSON object for each event, as it happens
+    #[arg(long, env = "POSTERN_PROBE_JSON", value_parser = BoolishValueParser::new())]
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -185,6 +268,8 @@ impl Command {
     pub fn place(&self) -> &Place {
         match self {
             Self::Serve { place, .. }
+            | Self::Diagnose { place, .. }
+            | Self::Probe { place, .. }
             | Self::SendTest { place, .. }
             | Self::Account(Account::Create { place, .. } | Account::Passwd { place, .. })
             | Self::Token(

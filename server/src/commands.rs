@@ -5,11 +5,10 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use domain::view::{PasswordChange, Role};
-use domain::{SecretString, TestEvent};
+use domain::SecretString;
+use domain::view::Role;
 use engine::smtp::AddressPolicy;
 use engine::{Actor, Clock, Config, Postern};
-use futures::{StreamExt, pin_mut};
 
 use crate::cli::{self, Account, Command, Place, Token};
 use crate::data_folder;
@@ -78,7 +77,7 @@ fn has_password(address: &str) -> bool {
             .any(|parameter| parameter.starts_with("password="))
 }
 
-fn operator() -> Actor {
+pub fn operator() -> Actor {
     Actor::local(nix::unistd::getuid().as_raw())
 }
 
@@ -136,52 +135,22 @@ pub async fn token(place: Opening, command: Token) -> Result<ExitCode, Box<dyn E
     Ok(ExitCode::SUCCESS)
 }
 
-pub async fn send_test(place: Opening, address: String) -> Result<ExitCode, Box<dyn Error>> {
-    let host = nix::unistd::gethostname()
-        .ok()
-        .and_then(|name| name.into_string().ok());
-    let postern = place.open(host.unwrap_or_default()).await?;
-    let events = postern
-        .test(&operator(), None, PasswordChange::Keep, address)
-        .await?;
-    pin_mut!(events);
-    let mut code = ExitCode::FAILURE;
-    while let Some(event) = events.next().await {
-        match event {
-            TestEvent::Started { relay, .. } => eprintln!("testing {relay}"),
-            TestEvent::Stage { stage } => eprintln!("{} …", stage.title()),
-            TestEvent::Tick { .. } => {}
-            TestEvent::Sent {
-                milliseconds,
-                reply,
-                encryption,
-                ..
-            } => {
-                let encryption = encryption.unwrap_or_else(|| "no encryption".to_owned());
-                code = ExitCode::SUCCESS;
-                let words = reply.words();
-                writeln!(
-                    io::stdout(),
-                    "sent in {milliseconds} ms, {encryption}: {words}"
-                )?;
-            }
-            TestEvent::Failed {
-                failure, advice, ..
-            } => writeln!(io::stdout(), "{failure}\n{advice}")?,
-        }
-    }
-    postern.close().await;
-    Ok(code)
-}
-
-/// Asks for a password without showing it, twice; or reads a line when nobody is there to ask.
-fn password() -> Result<SecretString, Box<dyn Error>> {
+/// Asks for a password without showing it; or reads a line when nobody is there to ask.
+pub fn one_password() -> Result<SecretString, Box<dyn Error>> {
     if !io::stdin().is_terminal() {
         let mut line = String::new();
         io::stdin().lock().read_line(&mut line)?;
         return Ok(SecretString::new(line.trim_end_matches(['\r', '\n'])));
     }
-    let first = SecretString::new(rpassword::prompt_password("Password: ")?);
+    Ok(SecretString::new(rpassword::prompt_password("Password: ")?))
+}
+
+/// [`one_password`], asked for twice.
+fn password() -> Result<SecretString, Box<dyn Error>> {
+    let first = one_password()?;
+    if !io::stdin().is_terminal() {
+        return Ok(first);
+    }
     let second = SecretString::new(rpassword::prompt_password("The same again: ")?);
     if first.expose() != second.expose() {
         return Err("the two passwords differ; nothing was changed".into());

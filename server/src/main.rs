@@ -4,8 +4,11 @@ mod assets;
 mod cli;
 mod commands;
 mod data_folder;
+mod diagnose;
 mod http;
 mod log;
+mod paint;
+mod probe;
 mod rest;
 mod serve;
 
@@ -59,7 +62,9 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             Command::Serve { listen, .. } => serve::serve(place, listen).await,
             Command::Account(account) => commands::account(place, account).await,
             Command::Token(token) => commands::token(place, token).await,
-            Command::SendTest { address, .. } => commands::send_test(place, address).await,
+            Command::Diagnose { relay, .. } => diagnose::diagnose(place, relay).await,
+            Command::Probe { sought, .. } => probe::probe(place, sought).await,
+            Command::SendTest { address, .. } => diagnose::send_test(place, address).await,
         }
     });
     // What still blocks a thread (a resolver, a hash) is not waited for.

@@ -21,6 +21,8 @@ pub enum Action {
     ReadCertificates,
     SaveSettings,
     SendTest,
+    Diagnose,
+    Probe,
 }
 
 impl Action {
@@ -37,6 +39,8 @@ impl Action {
             Self::ReadCertificates => "read certificates",
             Self::SaveSettings => "save settings",
             Self::SendTest => "send test",
+            Self::Diagnose => "diagnose",
+            Self::Probe => "probe",
         }
     }
 }

@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Failure, Fault, Host, SmtpSettings, Stage};
+use domain::event::{Reach, Try};
+use domain::{Event, Failure, Fault, Host, SmtpSettings, Stage};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use hickory_resolver::net::NetError;
@@ -14,9 +15,9 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::resolve::{ResolveError, Resolver};
+use super::resolve::{Found, ResolveError, Resolver};
 use super::tls::Tls;
-use super::{AddressPolicy, Observer, names};
+use super::{AddressPolicy, Witness, names};
 
 /// The pause before the next address is tried beside those under way (RFC 8305 section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -77,6 +78,10 @@ impl Dialer {
         })
     }
 
+    pub(super) fn resolver(&self) -> &Resolver {
+        &self.shared.resolver
+    }
+
     pub(super) fn tls(&self) -> &Tls {
         &self.shared.tls
     }
@@ -86,20 +91,24 @@ impl Dialer {
     pub(super) async fn connect(
         &self,
         settings: &SmtpSettings,
-        observe: Observer<'_>,
+        witness: &Witness,
     ) -> Result<TcpStream, Failure> {
         let addresses = match &settings.host {
             Host::Address(address) => vec![*address],
             Host::Name(name) => {
-                observe(Stage::Dns);
-                self.look_up(name, settings.command_timeout).await?
+                witness.begin(Stage::Dns);
+                self.look_up(name, settings.command_timeout, witness)
+                    .await?
             }
         };
-        observe(Stage::Tcp);
+        witness.begin(Stage::Tcp);
         let (permitted, denied): (Vec<_>, Vec<_>) = interleave(addresses)
             .into_iter()
             .map(|address| SocketAddr::new(address, settings.port))
             .partition(|target| self.shared.policy.permits(target.ip()));
+        for target in &denied {
+            tell(witness, *target, Reach::NotAllowed, Instant::now());
+        }
         if permitted.is_empty() {
             return Err(Failure::new(
                 Stage::Tcp,
@@ -107,20 +116,32 @@ impl Dialer {
                 format!("this Postern may not connect to {}", listed(&denied)),
             ));
         }
-        let tcp = race(permitted, settings.connect_timeout).await?;
+        let tcp = race(permitted, settings.connect_timeout, witness).await?;
         // Otherwise a delayed acknowledgement holds each small write back for 40 ms.
         tcp.set_nodelay(true)
             .map_err(|error| Failure::new(Stage::Tcp, Fault::Reset, error.to_string()))?;
         Ok(tcp)
     }
 
-    async fn look_up(&self, name: &str, within: Duration) -> Result<Vec<IpAddr>, Failure> {
+    async fn look_up(
+        &self,
+        name: &str,
+        within: Duration,
+        witness: &Witness,
+    ) -> Result<Vec<IpAddr>, Failure> {
         let failed = |fault, detail| Err(Failure::new(Stage::Dns, fault, detail));
         let Some(ascii) = names::to_ascii(name) else {
             return failed(Fault::NameNotFound, format!("{name} has no form in DNS"));
         };
-        match timeout(within, self.shared.resolver.addresses(&ascii)).await {
-            Ok(Ok(addresses)) => Ok(addresses),
+        let resolver = &self.shared.resolver;
+        let found = timeout(within, resolver.addresses(&ascii)).await;
+        witness.tell(|| {
+            let nothing = Found::default();
+            let found = found.as_ref().ok().and_then(|found| found.as_ref().ok());
+            Event::Resolved(resolver.told(&ascii, found.unwrap_or(&nothing)))
+        });
+        match found {
+            Ok(Ok(found)) => Ok(found.addresses),
             Ok(Err(error @ ResolveError::NoSuchName)) => {
                 failed(Fault::NameNotFound, format!("{name}: {error}"))
             }
@@ -155,23 +176,46 @@ fn interleave(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
 }
 
 /// The first address to answer; those behind it are given up.
-async fn race(targets: Vec<SocketAddr>, within: Duration) -> Result<TcpStream, Failure> {
+async fn race(
+    targets: Vec<SocketAddr>,
+    within: Duration,
+    witness: &Witness,
+) -> Result<TcpStream, Failure> {
     let mut waiting = targets.into_iter();
     let mut running = FuturesUnordered::new();
+    let mut trying: Vec<(SocketAddr, Instant)> = Vec::new();
     let mut failures: Vec<Failure> = Vec::new();
     let mut next_start = Instant::now();
     loop {
         tokio::select! {
             biased;
-            Some(outcome) = running.next() => match outcome {
-                Ok(tcp) => return Ok(tcp),
-                Err(failure) => {
-                    failures.push(failure);
-                    next_start = Instant::now();
+            Some((target, outcome)) = running.next() => {
+                let begun = trying.iter().position(|(trying, _)| *trying == target);
+                if let Some((_, begun)) = begun.map(|place| trying.swap_remove(place)) {
+                    let reach = match &outcome {
+                        Ok(_) => Reach::Connected,
+                        Err(failure) => reach(failure),
+                    };
+                    tell(witness, target, reach, begun);
+                }
+                match outcome {
+                    Ok(tcp) => {
+                        for (target, begun) in trying {
+                            tell(witness, target, Reach::GivenUp, begun);
+                        }
+                        return Ok(tcp);
+                    }
+                    Err(failure) => {
+                        failures.push(failure);
+                        next_start = Instant::now();
+                    }
                 }
             },
             () = sleep_until(next_start), if waiting.len() > 0 => {
-                running.extend(waiting.next().map(|target| attempt(target, within)));
+                if let Some(target) = waiting.next() {
+                    trying.push((target, Instant::now()));
+                    running.push(async move { (target, attempt(target, within).await) });
+                }
                 next_start = Instant::now() + ATTEMPT_DELAY;
             }
             else => return Err(worst(failures)),
@@ -199,6 +243,26 @@ async fn attempt(target: SocketAddr, within: Duration) -> Result<TcpStream, Fail
             format!("no answer from {target} within {} s", within.as_secs()),
         ),
     }
+}
+
+/// What a failed attempt says of the address.
+fn reach(failure: &Failure) -> Reach {
+    match failure.fault {
+        Fault::ConnectionRefused => Reach::Refused,
+        Fault::NoAnswer => Reach::NoAnswer,
+        Fault::Reset => Reach::Reset,
+        _ => Reach::Unreachable,
+    }
+}
+
+fn tell(witness: &Witness, target: SocketAddr, outcome: Reach, begun: Instant) {
+    witness.tell(|| {
+        Event::Tried(Try {
+            address: target.to_string(),
+            outcome,
+            milliseconds: begun.elapsed().into(),
+        })
+    });
 }
 
 /// Of several addresses' failures the one that came furthest, with the particulars of all.

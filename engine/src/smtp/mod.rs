@@ -3,7 +3,8 @@
 //! `dial` finds and connects (`resolve`, `policy`), `tls` encrypts (`verifier` and `judge` look at
 //! the `certificate`, by the `anchors`), `wire` carries commands and replies (`reply` frames them, `interruption`
 //! says what went wrong), `session` opens (`capabilities`, `auth`) and `transaction` hands a mail
-//! over (`script` words the commands, `message` the mail).
+//! over (`script` words the commands, `message` the mail). A `witness` is told of all of it, where
+//! somebody listens.
 //!
 //! A session that failed, or whose future was dropped, is never used again.
 
@@ -12,11 +13,13 @@ mod auth;
 mod capabilities;
 mod certificate;
 mod dial;
+mod discover;
 mod interruption;
 mod judge;
 mod message;
 mod names;
 mod policy;
+mod probe;
 mod reply;
 mod resolve;
 mod script;
@@ -28,17 +31,15 @@ mod tls_tests;
 mod transaction;
 mod verifier;
 mod wire;
+mod witness;
 
 pub(crate) use certificate::in_words;
 pub(crate) use names::to_ascii;
 
 pub use dial::{Dialer, DialerError};
 pub use policy::{AddressPolicy, PolicyError};
+pub use probe::probe;
 pub use resolve::Resolver;
 pub use session::{Relay, Session};
 pub use transaction::{Delivery, Envelope};
-
-use domain::Stage;
-
-/// Who is told of each stage as it begins.
-type Observer<'a> = &'a mut (dyn FnMut(Stage) + Send);
+pub use witness::Witness;

@@ -1,6 +1,7 @@
 //! Framing replies (RFC 5321 section 4.2): what belongs to one reply, within firm limits.
 
 use domain::Reply;
+use domain::reply::shown;
 use thiserror::Error;
 
 /// The most octets of a line, without its end. RFC 5321 section 4.5.3.1.5 asks for 512.
@@ -8,6 +9,9 @@ const MOST_LINE: usize = 2048;
 
 /// The most lines of a reply.
 const MOST_LINES: usize = 100;
+
+/// The octets of a reply that are shown.
+const MOST_SHOWN: usize = 4096;
 
 /// How much is read at once.
 const BUFFER: usize = 4096;
@@ -40,6 +44,13 @@ impl RawReply {
         self.bytes
             .split_inclusive(|byte| *byte == b'\n')
             .map(|line| without_end(line).get(4..).unwrap_or_default())
+    }
+
+    /// Each line with its code, fit to be shown.
+    pub fn shown_lines(&self) -> impl Iterator<Item = String> {
+        self.bytes[..self.bytes.len().min(MOST_SHOWN)]
+            .split_inclusive(|byte| *byte == b'\n')
+            .map(|line| shown(without_end(line)))
     }
 
     /// Fit to be shown.
@@ -90,6 +101,14 @@ impl Framer {
     /// Whether nothing is here that has not been handed out.
     pub fn is_empty(&self) -> bool {
         self.start == self.end && self.reply.bytes.is_empty()
+    }
+
+    /// The reply under way, and what was read behind it: what came instead of a reply.
+    pub fn unfinished(&self) -> RawReply {
+        RawReply {
+            code: 0,
+            bytes: [&self.reply.bytes, &self.buffer[self.start..self.end]].concat(),
+        }
     }
 
     /// The next whole reply, if it is here.

@@ -4,11 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_resolver::config::{NameServerConfig, ResolverConfig};
+use domain::event::Resolution;
+use hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::{Query, ResponseCode};
-use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use hickory_resolver::system_conf::read_system_conf;
 use hickory_resolver::{Hosts, TokioResolver};
 use thiserror::Error;
 use tokio::time::timeout;
@@ -27,6 +29,17 @@ const NEGATIVE_MAX_TTL: Duration = Duration::from_secs(5);
 pub struct Resolver {
     dns: TokioResolver,
     hosts: Arc<Hosts>,
+    /// The name servers, for a person.
+    servers: Arc<str>,
+}
+
+/// What was found for a name.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub addresses: Vec<IpAddr>,
+    /// The names it is an alias of, in their order.
+    pub aliases: Vec<String>,
+    pub in_hosts_file: bool,
 }
 
 /// Why a name has no addresses.
@@ -45,34 +58,59 @@ impl Resolver {
     /// When the resolver cannot be built. A machine without name servers is no error: it may know
     /// its relay by hosts file or address.
     pub fn system() -> Result<Self, NetError> {
-        let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
+        let (config, mut options) = read_system_conf().unwrap_or_else(|error| {
             tracing::warn!(%error, "no resolver configuration; asking the name server on this machine");
             // What resolv.conf(5) has where nothing is configured.
             let local = NameServerConfig::udp_and_tcp(Ipv4Addr::LOCALHOST.into());
-            TokioResolver::builder_with_config(
-                ResolverConfig::from_parts(None, Vec::new(), vec![local]),
-                TokioRuntimeProvider::default(),
-            )
+            let config = ResolverConfig::from_parts(None, Vec::new(), vec![local]);
+            (config, ResolverOpts::default())
         });
-        builder.options_mut().negative_max_ttl = Some(NEGATIVE_MAX_TTL);
+        options.negative_max_ttl = Some(NEGATIVE_MAX_TTL);
         let hosts = Hosts::from_system().unwrap_or_else(|error| {
             tracing::warn!(%error, "the hosts file cannot be read");
             Hosts::default()
         });
-        Ok(Self::new(builder.build()?, hosts))
+        Self::new(config, options, hosts)
     }
 
-    /// These hosts, and this resolver for every other name.
-    pub fn new(dns: TokioResolver, hosts: Hosts) -> Self {
-        Self {
+    /// These hosts, and these name servers for every other name.
+    ///
+    /// # Errors
+    /// When the resolver cannot be built.
+    pub fn new(
+        config: ResolverConfig,
+        options: ResolverOpts,
+        hosts: Hosts,
+    ) -> Result<Self, NetError> {
+        let servers = config.name_servers().iter();
+        let servers: Vec<String> = servers.map(|server| server.ip.to_string()).collect();
+        let dns = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+            .with_options(options)
+            .build()?;
+        Ok(Self {
             dns,
             hosts: Arc::new(hosts),
+            servers: servers.join(", ").into(),
+        })
+    }
+
+    /// What is told of a look-up.
+    pub(super) fn told(&self, name: &str, found: &Found) -> Resolution {
+        Resolution {
+            name: name.to_owned(),
+            resolver: if found.in_hosts_file {
+                "the hosts file of this machine".to_owned()
+            } else {
+                self.servers.to_string()
+            },
+            aliases: found.aliases.clone(),
+            addresses: found.addresses.clone(),
         }
     }
 
     /// All addresses of a name in ASCII. The hosts file is final for the names it has, so that
     /// they need no DNS at all.
-    pub(super) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
+    pub(super) async fn addresses(&self, name: &str) -> Result<Found, ResolveError> {
         let parsed = Name::from_str_relaxed(name).map_err(|_| ResolveError::NoSuchName)?;
         let listed: Vec<IpAddr> = [RecordType::AAAA, RecordType::A]
             .into_iter()
@@ -89,12 +127,16 @@ impl Resolver {
             })
             .collect();
         if !listed.is_empty() {
-            return Ok(listed);
+            return Ok(Found {
+                addresses: listed,
+                in_hosts_file: true,
+                ..Found::default()
+            });
         }
         self.ask(parsed).await
     }
 
-    async fn ask(&self, name: Name) -> Result<Vec<IpAddr>, ResolveError> {
+    async fn ask(&self, name: Name) -> Result<Found, ResolveError> {
         let v6 = self.query(name.clone(), RecordType::AAAA);
         let v4 = self.query(name, RecordType::A);
         tokio::pin!(v6, v4);
@@ -107,7 +149,10 @@ impl Resolver {
         };
         match (v6, v4) {
             (Ok(mut v6), Ok(v4)) => {
-                v6.extend(v4);
+                v6.addresses.extend(v4.addresses);
+                if v6.aliases.is_empty() {
+                    v6.aliases = v4.aliases;
+                }
                 Ok(v6)
             }
             (Ok(found), Err(_)) | (Err(_), Ok(found)) => Ok(found),
@@ -115,15 +160,25 @@ impl Resolver {
         }
     }
 
-    async fn query(&self, name: Name, kind: RecordType) -> Result<Vec<IpAddr>, ResolveError> {
+    /// All records of a kind that DNS has for a name in ASCII; the hosts file has none of these.
+    pub(super) async fn records(
+        &self,
+        name: &str,
+        kind: RecordType,
+    ) -> Result<Vec<RData>, ResolveError> {
+        let mut name = Name::from_str_relaxed(name).map_err(|_| ResolveError::NoSuchName)?;
+        // A domain of an address is whole: no search list completes it.
+        name.set_fqdn(true);
+        let found = self.dns.lookup(name, kind).await;
+        let found = found.map_err(ResolveError::Failed)?;
+        Ok(found.answers().iter().map(|r| r.data.clone()).collect())
+    }
+
+    async fn query(&self, name: Name, kind: RecordType) -> Result<Found, ResolveError> {
         match self.dns.lookup(name, kind).await {
             Ok(found) => {
-                let found: Vec<IpAddr> = found
-                    .answers()
-                    .iter()
-                    .filter_map(|r| r.data.ip_addr())
-                    .collect();
-                if found.is_empty() {
+                let found = Found::read(found.answers());
+                if found.addresses.is_empty() {
                     return Err(ResolveError::NoSuchName);
                 }
                 Ok(found)
@@ -141,15 +196,31 @@ impl Resolver {
     }
 }
 
+impl Found {
+    fn read(answers: &[Record]) -> Self {
+        Self {
+            addresses: answers.iter().filter_map(|r| r.data.ip_addr()).collect(),
+            aliases: answers
+                .iter()
+                .filter_map(|r| match &r.data {
+                    RData::CNAME(name) => Some(name.0.to_utf8().trim_end_matches('.').to_owned()),
+                    _ => None,
+                })
+                .collect(),
+            in_hosts_file: false,
+        }
+    }
+}
+
 /// The other family's answer; where the first answer is enough to go on, only for so long.
 async fn second(
-    answer: impl Future<Output = Result<Vec<IpAddr>, ResolveError>>,
+    answer: impl Future<Output = Result<Found, ResolveError>>,
     patience: Option<Duration>,
-) -> Result<Vec<IpAddr>, ResolveError> {
+) -> Result<Found, ResolveError> {
     match patience {
         Some(patience) => timeout(patience, answer)
             .await
-            .unwrap_or_else(|_| Ok(Vec::new())),
+            .unwrap_or_else(|_| Ok(Found::default())),
         None => answer.await,
     }
 }

@@ -12,7 +12,7 @@ use super::wire::push_line;
 /// (RFC 2920 section 3.1).
 const GROUP: usize = 8 * 1024;
 
-/// MAIL, RCPT for each recipient, DATA.
+/// MAIL, RCPT for each recipient, DATA; without a mail to send, no DATA.
 pub(super) struct Script {
     lines: Vec<u8>,
     /// Of each command its stage and where its line ends.
@@ -24,15 +24,15 @@ impl Script {
     /// What the relay did not say it takes.
     pub fn write(
         envelope: &Envelope,
-        message: Message<'_>,
+        message: Option<Message<'_>>,
         relay: &Capabilities,
     ) -> Result<Self, Failure> {
         let refused = |fault, detail: String| Err(Failure::new(Stage::Mail, fault, detail));
-        if envelope.to.is_empty() {
+        if envelope.to.is_empty() && message.is_some() {
             let detail = "the mail has no recipient";
             return Err(Failure::new(Stage::Rcpt, Fault::Rejected, detail));
         }
-        if let Some(Some(limit)) = relay.size
+        if let (Some(Some(limit)), Some(message)) = (relay.size, message)
             && message.size() as u64 > limit
         {
             let detail = format!(
@@ -41,7 +41,8 @@ impl Script {
             );
             return refused(Fault::TooBig(limit), detail);
         }
-        let smtputf8 = message.eight_bit_header
+        let eight_bit = message.is_some_and(|message| message.eight_bit);
+        let smtputf8 = message.is_some_and(|message| message.eight_bit_header)
             || envelope.from.needs_smtputf8()
             || envelope.to.iter().any(EmailAddress::needs_smtputf8);
         if smtputf8 && !relay.smtputf8 {
@@ -51,7 +52,7 @@ impl Script {
                     .to_owned(),
             );
         }
-        if message.eight_bit && !relay.eight_bit_mime {
+        if eight_bit && !relay.eight_bit_mime {
             return refused(
                 Fault::EightBitNotOffered,
                 "the mail needs 8BITMIME, which the relay does not offer".to_owned(),
@@ -66,10 +67,10 @@ impl Script {
             "MAIL FROM:<{}>",
             path(&envelope.from, smtputf8, Stage::Mail)?
         );
-        if relay.size.is_some() {
+        if let Some(message) = message.filter(|_| relay.size.is_some()) {
             mail.push_str(&format!(" SIZE={}", message.size()));
         }
-        if message.eight_bit {
+        if eight_bit {
             mail.push_str(" BODY=8BITMIME");
         }
         if smtputf8 {
@@ -80,7 +81,9 @@ impl Script {
             let path = path(recipient, smtputf8, Stage::Rcpt)?;
             script.push(Stage::Rcpt, &format!("RCPT TO:<{path}>"))?;
         }
-        script.push(Stage::Data, "DATA")?;
+        if message.is_some() {
+            script.push(Stage::Data, "DATA")?;
+        }
         Ok(script)
     }
 
@@ -132,11 +135,7 @@ mod tests {
             from: from.parse().unwrap(),
             to: to.iter().map(|to| to.parse().unwrap()).collect(),
         };
-        Script::write(
-            &envelope,
-            Message::check(message.as_bytes()).unwrap(),
-            relay,
-        )
+        Script::write(&envelope, Message::check(message.as_bytes()), relay)
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::capability::Capability;
 use domain::host::literal;
 use domain::{
     AuthenticationType, ConnectionType, Failure, Fault, SecretString, SmtpSettings, Stage,
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 use super::capabilities::Capabilities;
 use super::reply::RawReply;
 use super::wire::{Deadline, Wire};
-use super::{Dialer, Observer, names};
+use super::{Dialer, Witness, names};
 
 /// How long a relay may take to say goodbye. Nothing depends on it.
 const QUIT_WITHIN: Duration = Duration::from_secs(2);
@@ -44,25 +45,21 @@ pub(super) enum Condition {
 }
 
 impl Session {
-    /// Connects, encrypts as the settings say and signs in. `observe` hears of every stage as it
-    /// begins.
+    /// Connects, encrypts as the settings say and signs in. `witness` is told of it, and of all
+    /// that follows.
     ///
     /// The times are those of the settings: `connect_timeout` for each address, `command_timeout`
     /// for the look-up, the greeting, each handshake and each whole reply.
     ///
     /// # Errors
     /// Where it ended and why. The connection is gone then, as it is when the future is dropped.
-    pub async fn open(
-        dialer: &Dialer,
-        relay: &Relay,
-        observe: &mut (dyn FnMut(Stage) + Send),
-    ) -> Result<Self, Failure> {
+    pub async fn open(dialer: &Dialer, relay: &Relay, witness: &Witness) -> Result<Self, Failure> {
         let settings = &relay.settings;
-        let tcp = dialer.connect(settings, observe).await?;
-        let mut wire = Wire::new(tcp)
+        let tcp = dialer.connect(settings, witness).await?;
+        let mut wire = Wire::new(tcp, witness.clone())
             .map_err(|error| Failure::new(Stage::Tcp, Fault::Reset, error.to_string()))?;
         if settings.connection == ConnectionType::Ssl {
-            wire = secure(wire, dialer, settings, observe).await?;
+            wire = secure(wire, dialer, settings).await?;
         }
         let ehlo_name = ehlo_name(settings, &wire)?;
         let mut session = Self {
@@ -71,23 +68,23 @@ impl Session {
             command_timeout: settings.command_timeout,
             condition: Condition::Ready,
         };
-        observe(Stage::Greeting);
+        witness.begin(Stage::Greeting);
         session.greeting().await?;
-        observe(Stage::Ehlo);
+        witness.begin(Stage::Ehlo);
         session.introduce(&ehlo_name).await?;
         if session.needs_start_tls(settings.connection)? {
-            observe(Stage::StartTls);
+            witness.begin(Stage::StartTls);
             session.start_tls().await?;
-            session.wire = secure(session.wire, dialer, settings, observe)
+            session.wire = secure(session.wire, dialer, settings)
                 .await
                 .map_err(after_start_tls)?;
             // What was offered in the clear may have been anybody's offer (RFC 3207 section 4.2).
             session.capabilities = Capabilities::default();
-            observe(Stage::Ehlo);
+            witness.begin(Stage::Ehlo);
             session.introduce(&ehlo_name).await?;
         }
         if settings.authentication != AuthenticationType::None {
-            observe(Stage::Auth);
+            witness.begin(Stage::Auth);
             session
                 .sign_in(
                     settings.authentication,
@@ -108,8 +105,11 @@ impl Session {
     /// Says goodbye (RFC 5321 section 4.1.1.10) where that can still be understood. Takes two
     /// seconds at the most.
     pub async fn quit(mut self) {
-        if self.condition == Condition::Broken {
-            return;
+        match self.condition {
+            Condition::Ready => self.wire.witness().begin(Stage::Quit),
+            // What came of the session is told already.
+            Condition::Refused => {}
+            Condition::Broken => return,
         }
         let goodbye = async {
             if self.command(Stage::Quit, "QUIT").await.is_ok() {
@@ -122,7 +122,9 @@ impl Session {
 
     /// One command, one reply.
     pub(super) async fn command(&mut self, stage: Stage, line: &str) -> Result<RawReply, Failure> {
-        self.wire.exchange(stage, line, self.command_timeout).await
+        self.wire
+            .exchange(stage, line, line, self.command_timeout)
+            .await
     }
 
     async fn greeting(&mut self) -> Result<(), Failure> {
@@ -141,6 +143,11 @@ impl Session {
         if !matches!(reply.code, 500 | 502 | 504) {
             expect(Stage::Ehlo, &reply, 250)?;
             self.capabilities = Capabilities::read(&reply);
+            self.wire.witness().offered(|| {
+                // The first line is the relay's name.
+                let lines = reply.shown().text;
+                lines.lines().skip(1).filter_map(Capability::read).collect()
+            });
             return Ok(());
         }
         match self.command(Stage::Ehlo, &format!("HELO {name}")).await {
@@ -178,13 +185,8 @@ impl Session {
     }
 }
 
-async fn secure(
-    wire: Wire,
-    dialer: &Dialer,
-    settings: &SmtpSettings,
-    observe: Observer<'_>,
-) -> Result<Wire, Failure> {
-    observe(Stage::Tls);
+async fn secure(wire: Wire, dialer: &Dialer, settings: &SmtpSettings) -> Result<Wire, Failure> {
+    wire.witness().begin(Stage::Tls);
     let deadline = Deadline::after(settings.command_timeout);
     wire.secure(dialer.tls(), settings, deadline).await
 }

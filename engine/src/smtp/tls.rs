@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use domain::certificate::Handshake;
+use domain::certificate::{Handshake, UNCHECKED};
 use domain::stage::CertificateFault;
 use domain::{CertificateCheck, Fault, Host, SmtpSettings};
 use rustls::client::Resumption;
@@ -104,7 +104,7 @@ fn told(seen: &Seen, checked: bool, attempt: &Attempt) -> Handshake {
         _ => None,
     };
     let verdict = match (&seen.wrong, seen.right, attempt) {
-        (Some(wrong), _, Ok(Ok(_))) => format!("{} Nobody checks it.", sentence(&wrong.words)),
+        (Some(wrong), _, Ok(Ok(_))) => sentence(&wrong.words) + UNCHECKED,
         (Some(wrong), _, _) => sentence(&wrong.words),
         (None, Some(right), _) => right.to_owned(),
         (None, None, Ok(Err(error))) => {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use domain::event::Side;
 use domain::{EmailAddress, Failure, Fault, Reply, Stage};
 
-use super::Observer;
 use super::interruption::Interruption;
 use super::message::{END, Message};
 use super::reply::RawReply;
@@ -56,26 +56,20 @@ impl Session {
     /// refusal at [`Stage::Rcpt`]. What the relay cannot take (its size, its octets, its
     /// addresses) and a message with stray line breaks are refused before anything is sent. After
     /// an error the session is good for [`Session::quit`] only.
-    pub async fn send(
-        &mut self,
-        envelope: &Envelope,
-        message: &[u8],
-        observe: &mut (dyn FnMut(Stage) + Send),
-    ) -> Result<Delivery, Failure> {
-        if self.condition != Condition::Ready {
-            let detail = "this connection has been given up";
-            return Err(Failure::new(Stage::Mail, Fault::Closed, detail));
-        }
-        self.condition = Condition::Refused;
+    pub async fn send(&mut self, envelope: &Envelope, message: &[u8]) -> Result<Delivery, Failure> {
+        self.begin_mail()?;
         let message = Message::check(message).ok_or_else(|| {
             let detail = "the mail holds a CR or LF that ends no line; it was not sent";
             Failure::new(Stage::Mail, Fault::LineBreak, detail)
         })?;
-        let script = Script::write(envelope, message, &self.capabilities)?;
+        let script = Script::write(envelope, Some(message), &self.capabilities)?;
+        let pipelining = self.capabilities.pipelining;
 
         // Until the outcome is known; for good if this future is dropped.
         self.condition = Condition::Broken;
-        let verdict = self.ask_leave(&script, envelope.to.len(), observe).await?;
+        let verdict = self
+            .ask_leave(&script, envelope.to.len(), pipelining)
+            .await?;
         if let Some(refusal) = verdict.refusal() {
             if verdict.data == Some(Ok(())) {
                 self.decline().await;
@@ -92,37 +86,78 @@ impl Session {
         })
     }
 
+    /// Asks whether a mail from and to these may be sent, and sends none: MAIL, RCPT for each
+    /// recipient (there may be none), RSET (RFC 5321 section 4.1.1.5). One command at a time, so
+    /// that each has its own time.
+    ///
+    /// # Errors
+    /// As [`Session::send`].
+    pub async fn rehearse(&mut self, envelope: &Envelope) -> Result<(), Failure> {
+        self.begin_mail()?;
+        let script = Script::write(envelope, None, &self.capabilities)?;
+        self.condition = Condition::Broken;
+        let verdict = self.ask_leave(&script, envelope.to.len(), false).await?;
+        self.condition = Condition::Refused;
+        if let Some(refusal) = verdict.refusal() {
+            return Err(refusal);
+        }
+        // Whether a relay knows RSET is of no interest: nothing is left to be reset.
+        self.condition = Condition::Broken;
+        let stage = if envelope.to.is_empty() {
+            Stage::Mail
+        } else {
+            Stage::Rcpt
+        };
+        self.command(stage, "RSET").await?;
+        self.condition = Condition::Ready;
+        Ok(())
+    }
+
+    /// No second mail after one that was refused or given up.
+    fn begin_mail(&mut self) -> Result<(), Failure> {
+        if self.condition != Condition::Ready {
+            let detail = "this connection has been given up";
+            return Err(Failure::new(Stage::Mail, Fault::Closed, detail));
+        }
+        self.condition = Condition::Refused;
+        Ok(())
+    }
+
     /// Everything before the mail itself. Ends early where nothing is left to ask.
     async fn ask_leave(
         &mut self,
         script: &Script,
         recipients: usize,
-        observe: Observer<'_>,
+        pipelining: bool,
     ) -> Result<Verdict, Failure> {
         let mut verdict = Verdict::default();
-        let mut begun = None;
-        let mut begin = |stage| {
-            if begun.replace(stage) != Some(stage) {
-                observe(stage);
-            }
-        };
-        for (lines, commands) in script.groups(self.capabilities.pipelining) {
+        for (lines, commands) in script.groups(pipelining) {
             let first = commands.first().map_or(Stage::Mail, |(stage, _)| *stage);
-            begin(first);
+            self.wire.witness().begin(first);
+            for line in lines.split_inclusive(|byte| *byte == b'\n') {
+                let line = line.strip_suffix(b"\r\n").unwrap_or(line);
+                let text = || String::from_utf8_lossy(line).into_owned();
+                self.wire.witness().line(Side::Postern, text);
+            }
             let asked = self
                 .wire
                 .ask(lines, Deadline::after(self.command_timeout))
                 .await;
             asked.map_err(|interruption| self.wire.failure(first, interruption))?;
             for (stage, _) in commands {
-                begin(*stage);
+                self.wire.witness().begin(*stage);
                 let reply = self
                     .wire
                     .reply(Deadline::after(self.command_timeout))
                     .await
                     .map_err(|interruption| self.wire.failure(*stage, interruption));
                 match reply {
-                    Ok(reply) => verdict.hear(*stage, &reply)?,
+                    Ok(reply) => {
+                        if reply.code >= 400 {
+                            self.wire.witness().refused();
+                        }
+                        verdict.hear(*stage, &reply)?;
+                    }
                     // The relay hung up over what it refused.
                     Err(failure) => return Err(verdict.refusal().unwrap_or(failure)),
                 }
@@ -137,6 +172,10 @@ impl Session {
     /// The mail, its end, and the relay's last word.
     async fn pour(&mut self, message: Message<'_>) -> Result<Reply, Failure> {
         let failed = |wire: &Wire, error| wire.failure(Stage::Data, error);
+        let size = message.size();
+        let witness = self.wire.witness();
+        witness.line(Side::Postern, || format!("[{size} bytes of mail]"));
+        witness.line(Side::Postern, || ".".to_owned());
         let mut pieces = message.pieces();
         let mut piece = Vec::new();
         while pieces.next(&mut piece) {

@@ -7,16 +7,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use domain::{Failure, SmtpSettings, Stage};
+use domain::event::Side;
+use domain::{Event, Failure, SmtpSettings, Stage};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 use super::interruption::Interruption;
-use super::reply::{Framer, RawReply};
+use super::reply::{Framer, Malformed, RawReply};
 use super::stream::Stream;
 use super::tls::{self, Tls};
+use super::witness::Witness;
 
 /// When something must be over: a whole command and its whole reply, however they trickle.
 #[derive(Clone, Copy)]
@@ -39,15 +41,33 @@ pub(super) struct Wire {
     stream: Stream,
     framer: Framer,
     peer: SocketAddr,
+    witness: Witness,
+    /// What is struck out of replies: some relays repeat what they were told in secret.
+    secrets: Vec<Zeroizing<Vec<u8>>>,
 }
 
+/// What stands in a secret's place.
+pub(super) const STRUCK: &str = "[…]";
+
 impl Wire {
-    pub fn new(tcp: TcpStream) -> io::Result<Self> {
+    pub fn new(tcp: TcpStream, witness: Witness) -> io::Result<Self> {
         Ok(Self {
             peer: tcp.peer_addr()?,
             stream: Stream::Plain(tcp),
             framer: Framer::new(),
+            witness,
+            secrets: Vec::new(),
         })
+    }
+
+    pub fn witness(&self) -> &Witness {
+        &self.witness
+    }
+
+    /// From now on, no reply repeats this.
+    pub fn keep_secret(&mut self, secret: &str) {
+        self.secrets
+            .push(Zeroizing::new(secret.as_bytes().to_vec()));
     }
 
     /// This end's address.
@@ -74,7 +94,8 @@ impl Wire {
         let Stream::Plain(tcp) = self.stream else {
             return Ok(self);
         };
-        let (_, attempt) = tls.handshake(tcp, settings, deadline.at).await;
+        let (handshake, attempt) = tls.handshake(tcp, settings, deadline.at).await;
+        self.witness.tell(|| Event::Handshake(handshake));
         let stream = match attempt {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(Interruption::from(error).at(Stage::Tls, self.peer)),
@@ -83,20 +104,25 @@ impl Wire {
                 return Err(late.at(Stage::Tls, self.peer));
             }
         };
+        self.witness.encrypted(tls::version(&stream));
         Ok(Self {
             stream: Stream::Tls(Box::new(stream)),
             framer: Framer::new(),
             peer: self.peer,
+            witness: self.witness,
+            secrets: self.secrets,
         })
     }
 
-    /// One command, one reply.
+    /// One command, one reply. `told` is the command as it may be shown.
     pub async fn exchange(
         &mut self,
         stage: Stage,
         command: &str,
+        told: &str,
         within: Duration,
     ) -> Result<RawReply, Failure> {
+        self.witness.line(Side::Postern, || told.to_owned());
         let deadline = Deadline::after(within);
         let mut line = Zeroizing::new(Vec::with_capacity(command.len() + 2));
         let outcome = match push_line(&mut line, command) {
@@ -173,9 +199,34 @@ impl Wire {
                 }
             }
         };
-        timeout_at(deadline.at, reading)
+        let read = timeout_at(deadline.at, reading)
             .await
-            .unwrap_or(Err(Interruption::TimedOut(deadline.within)))
+            .unwrap_or(Err(Interruption::TimedOut(deadline.within)));
+        match read {
+            Ok(mut reply) => {
+                strike(&mut reply.bytes, &self.secrets);
+                self.overheard(&reply);
+                Ok(reply)
+            }
+            Err(Interruption::Malformed(Malformed::Tls)) => Err(Malformed::Tls.into()),
+            Err(interruption) => {
+                let mut unfinished = self.framer.unfinished();
+                strike(&mut unfinished.bytes, &self.secrets);
+                self.overheard(&unfinished);
+                Err(interruption)
+            }
+        }
+    }
+
+    fn overheard(&self, reply: &RawReply) {
+        for line in reply.shown_lines() {
+            // A challenge may hold what only the two know.
+            let challenge = reply.code == 334;
+            self.witness.line(Side::Relay, || match challenge {
+                true => format!("334 {STRUCK}"),
+                false => line,
+            });
+        }
     }
 
     /// Whether something is here that no command asked for. Does not wait.
@@ -202,6 +253,18 @@ impl Wire {
     /// Ends the connection in good order.
     pub async fn close(mut self) -> io::Result<()> {
         self.stream.shutdown().await
+    }
+}
+
+/// Strikes every secret out.
+fn strike(bytes: &mut Vec<u8>, secrets: &[Zeroizing<Vec<u8>>]) {
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        let mut from = 0;
+        while let Some(found) = memchr::memmem::find(&bytes[from..], secret) {
+            let at = from + found;
+            bytes.splice(at..at + secret.len(), STRUCK.bytes());
+            from = at + STRUCK.len();
+        }
     }
 }
 
@@ -265,4 +328,28 @@ fn read(
     let count = buffer.filled().len();
     framer.filled(count);
     outcome.map_ok(|()| count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_that_repeats_a_secret_is_not_repeated() {
+        for (said, secret, shown) in [
+            (
+                "500 what is aHVudGVyMg==?",
+                "aHVudGVyMg==",
+                "500 what is […]?",
+            ),
+            ("500 hunter2 hunter2", "hunter2", "500 […] […]"),
+            ("535 bad credentials", "hunter2", "535 bad credentials"),
+            ("500 […]", "…]", "500 [[…]"),
+            ("500 a", "", "500 a"),
+        ] {
+            let mut bytes = said.as_bytes().to_vec();
+            strike(&mut bytes, &[Zeroizing::new(secret.as_bytes().to_vec())]);
+            assert_eq!(String::from_utf8(bytes).unwrap(), shown);
+        }
+    }
 }

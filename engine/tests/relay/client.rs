@@ -1,12 +1,12 @@
 //! Postern's side in the tests: settings, one mail, and what came of it.
 
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use domain::{Failure, Fault, Form, Label, SecretString, Stage};
-use engine::smtp::{AddressPolicy, Delivery, Dialer, Envelope, Relay, Resolver, Session};
-use hickory_resolver::config::ResolverConfig;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::{Hosts, TokioResolver};
+use domain::{Event, Failure, Fault, Form, Label, SecretString, Stage};
+use engine::smtp::{AddressPolicy, Delivery, Dialer, Envelope, Relay, Resolver, Session, Witness};
+use hickory_resolver::Hosts;
+use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use tokio::time::Instant;
 
 use crate::pki;
@@ -111,23 +111,26 @@ impl Client {
     /// Opens, sends and quits.
     pub async fn send(&self) -> Outcome {
         let begun = Instant::now();
-        let mut stages = Vec::new();
-        let mut observe = |stage| stages.push(stage);
+        let (told, heard) = channel();
+        let witness = Witness::new(move |event| told.send(event).expect("somebody listens"));
         let mut encryption = None;
-        let result = match Session::open(&self.dialer, &self.relay(), &mut observe).await {
+        let result = match Session::open(&self.dialer, &self.relay(), &witness).await {
             Err(failure) => Err(failure),
             Ok(mut session) => {
                 encryption = session.encryption().map(str::to_owned);
-                let result = session
-                    .send(&self.envelope(), &self.message, &mut observe)
-                    .await;
+                let result = session.send(&self.envelope(), &self.message).await;
                 session.quit().await;
                 result
             }
         };
+        drop(witness);
+        let stages = heard.iter().filter_map(|event| match event {
+            Event::Began { stage, .. } => Some(stage),
+            _ => None,
+        });
         Outcome {
             result,
-            stages,
+            stages: stages.collect(),
             encryption,
             took: begun.elapsed(),
         }
@@ -193,6 +196,5 @@ pub fn resolver_with(config: ResolverConfig, hosts: &str) -> Resolver {
     known
         .read_hosts_conf(hosts.as_bytes())
         .expect("a hosts file");
-    let dns = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-    Resolver::new(dns.build().expect("a resolver"), known)
+    Resolver::new(config, ResolverOpts::default(), known).expect("a resolver")
 }

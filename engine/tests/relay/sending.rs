@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{Fault, Label, Stage};
-use engine::smtp::Session;
+use engine::smtp::{Session, Witness};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
@@ -239,12 +239,12 @@ async fn a_name_is_never_localhost() {
 async fn a_session_carries_one_mail_after_another() {
     let relay = Relay::start(Conduct::offering(PIPELINING)).await;
     let client = Client::of(&relay);
-    let mut session = Session::open(&client.dialer, &client.relay(), &mut |_| {})
+    let mut session = Session::open(&client.dialer, &client.relay(), &Witness::nobody())
         .await
         .expect("a session");
     for _ in 0..3 {
         session
-            .send(&client.envelope(), &client.message, &mut |_| {})
+            .send(&client.envelope(), &client.message)
             .await
             .expect("a delivery");
     }
@@ -268,16 +268,15 @@ async fn a_session_that_failed_or_was_given_up_is_not_used_again() {
     for conduct in [refusing, silent] {
         let relay = Relay::start(conduct).await;
         let client = Client::of(&relay);
-        let mut session = Session::open(&client.dialer, &client.relay(), &mut |_| {})
+        let mut session = Session::open(&client.dialer, &client.relay(), &Witness::nobody())
             .await
             .expect("a session");
         let envelope = client.envelope();
-        let mut ignore = |_| {};
-        let sending = session.send(&envelope, &client.message, &mut ignore);
+        let sending = session.send(&envelope, &client.message);
         let given_up = timeout(Duration::from_millis(200), sending).await;
         assert!(!matches!(given_up, Ok(Ok(_))));
         let again = session
-            .send(&envelope, &client.message, &mut ignore)
+            .send(&envelope, &client.message)
             .await
             .expect_err("no second mail");
         assert_eq!(again.fault, Fault::Closed);

@@ -231,7 +231,7 @@ async fn a_relay_that_repeats_the_password_is_not_repeated() {
         .with(Label::ConnectionType, "SSL")
         .signing_in("Plain");
     let failure = client.send().await.rejected(Stage::Auth, 500);
-    assert_eq!(failure.reply.expect("a reply").text, "5.5.1 unknown: …");
+    assert_eq!(failure.reply.expect("a reply").text, "5.5.1 unknown: […]");
 }
 
 #[tokio::test]

@@ -1,18 +1,17 @@
 //! `/api/setup/email_smtp`: the configuration, read and saved.
 
-use std::collections::BTreeMap;
-
 use axum::extract::State;
 use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use domain::form::Edit;
 use domain::view::{PasswordChange, SettingsView, Verification};
-use domain::{Form, Kind, Label, Refusal};
+use domain::{Kind, Refusal};
 use serde_json::{Map, Value, json};
 
 use super::body::JsonObject;
 use super::envelope::{Refused, Success};
+use super::fields::{Absent, fields};
 use crate::http::{Caller, Gate};
 
 /// Answers the six fields and the options, all as they are stored; `password`, `revision` and
@@ -93,7 +92,7 @@ impl Posted {
             }
         }
         let from_revision = begun_from(revision, if_match, &mut faults);
-        let (edit, password) = fields(data, &mut faults);
+        let (edit, password) = fields(data, Absent::Refused, &mut faults);
         faults.or_ok()?;
         Ok(Self {
             edit,
@@ -128,66 +127,10 @@ fn begun_from(
     number
 }
 
-/// The fields of `data`. What is missing or of a wrong type is told together with the fields whose
-/// text is at fault.
-fn fields(mut data: Map<String, Value>, faults: &mut Refusal) -> (Edit, PasswordChange) {
-    let password = password(data.remove(Label::Password.as_str()), faults);
-    let mut edit = BTreeMap::new();
-    for label in Label::SHOWN {
-        let text = match (data.remove(label.as_str()), label) {
-            (None, _) if label.is_option() => continue,
-            (None, _) => {
-                faults.add(label.as_str(), "This field is required.");
-                continue;
-            }
-            (Some(Value::Null), _) if label.is_option() => None,
-            (Some(Value::String(text)), _) => Some(text),
-            (Some(Value::Number(number)), Label::Port) => Some(number.to_string()),
-            (Some(_), Label::Port) => {
-                faults.add(label.as_str(), "This is a string, or a whole number.");
-                continue;
-            }
-            (Some(_), _) => {
-                faults.add(label.as_str(), "This is a string.");
-                continue;
-            }
-        };
-        edit.insert(label, text);
-    }
-    for (name, _) in data {
-        faults.add(&name, "There is no such field.");
-    }
-    if !faults.fields.is_empty() {
-        let mut form = Form::default();
-        form.apply(&Edit(edit.clone()));
-        for label in edit.keys() {
-            if let Some(fault) = form.fault(*label) {
-                faults.add(label.as_str(), fault);
-            }
-        }
-    }
-    (Edit(edit), password)
-}
-
-fn password(value: Option<Value>, faults: &mut Refusal) -> PasswordChange {
-    match value {
-        None => PasswordChange::Keep,
-        Some(Value::Null) => PasswordChange::Clear,
-        Some(Value::String(text)) if text.is_empty() => PasswordChange::Keep,
-        Some(Value::String(text)) => PasswordChange::Sealed(text),
-        Some(_) => {
-            faults.add(
-                Label::Password.as_str(),
-                "This is a sealed password (a string), or null to clear it.",
-            );
-            PasswordChange::Keep
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::Label;
 
     fn read(body: Value) -> Result<Posted, Vec<String>> {
         let body = body.as_object().expect("an object").clone();

@@ -2,8 +2,9 @@
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use domain::event::Outcome;
 use domain::view::PasswordChange;
-use domain::{Kind, Refusal, TestEvent};
+use domain::{Event, Kind, Refusal};
 use engine::RECIPIENT;
 use futures::{StreamExt, pin_mut};
 use serde_json::json;
@@ -29,33 +30,35 @@ pub async fn send(
         .await?;
     pin_mut!(events);
     while let Some(event) = events.next().await {
-        match event {
-            TestEvent::Sent {
-                milliseconds,
-                reply,
-                encryption,
-                message_id,
-                ..
+        let Event::Over(over) = event else { continue };
+        match over.outcome {
+            Outcome::Sent {
+                reply, message_id, ..
             } => {
                 return Ok(Success::new(json!({
                     "reply": reply.words(),
-                    "milliseconds": milliseconds,
-                    "encryption": encryption,
+                    "milliseconds": over.milliseconds,
+                    "encryption": over.encryption,
                     "message_id": message_id,
                 })));
             }
-            TestEvent::Failed {
-                failure, advice, ..
-            } => {
+            Outcome::Failed { failure, cause } => {
                 let kind = if failure.is_timeout() {
                     Kind::RelayTimedOut
                 } else {
                     Kind::RelayFailed
                 };
-                let text = format!("{} {advice}", sentence(&failure.to_string()));
+                let mut text = sentence(&failure.to_string());
+                for more in cause.into_iter().flat_map(|cause| {
+                    let steps = cause.steps.iter().copied();
+                    std::iter::once(cause.cause).chain(steps)
+                }) {
+                    text.push(' ');
+                    text.push_str(more);
+                }
                 return Err(Refusal::of(kind, RECIPIENT, text).into());
             }
-            TestEvent::Started { .. } | TestEvent::Stage { .. } | TestEvent::Tick { .. } => {}
+            Outcome::Passed => {}
         }
     }
     Err(Refusal::internal().into())

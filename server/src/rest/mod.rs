@@ -1,10 +1,14 @@
 //! REST as system V had it: one envelope, errors by field.
 
 mod body;
+mod diagnosis;
 mod email_smtp;
 mod email_test;
 mod envelope;
+mod fields;
 mod once;
+mod probe;
+mod told;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -25,6 +29,8 @@ pub fn router() -> Router<Gate> {
             get(email_smtp::read).post(email_smtp::save),
         )
         .route("/api/setup/email_test/{address}", post(email_test::send))
+        .route("/api/diagnosis", post(diagnosis::diagnose))
+        .route("/api/probe", post(probe::probe))
         .method_not_allowed_fallback(method_not_allowed)
         .route("/api", any(not_found))
         .route("/api/", any(not_found))

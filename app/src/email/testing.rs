@@ -1,32 +1,41 @@
-//! Send test email: what is on the form, tried for real, told while it happens.
-
-mod listen;
-mod run;
-mod stages;
-mod verdict;
+//! Trying what is on the form: a test email, or a diagnosis that sends nothing.
 
 use domain::EmailAddress;
 use leptos::prelude::*;
 
 use super::editor::Editor;
+use super::seal::password_change;
 use super::state::State;
+use super::watch::{Watch, Watched};
+use crate::calls::try_relay;
 use crate::dom;
-use listen::{SEND, Tester};
-use stages::Stages;
-use verdict::Verdict;
+
+/// Where the run is seen, and the button that starts it.
+const PLACE: &str = "test-verdict";
+const SEND: &str = "send_test";
 
 #[component]
 pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
-    let tester = Tester::new(editor);
+    let watch = Watch::new(editor, PLACE, SEND);
     let recipient = RwSignal::new(String::new());
     let left = RwSignal::new(false);
     let parsed = move || recipient.read().trim().parse::<EmailAddress>();
     let fault = move || (left.get() && !recipient.read().is_empty()).then(|| parsed().err())?;
-    let running = move || tester.is_running();
+    let running = move || watch.is_running();
+    let start = move |mail| {
+        if untrack(running) || editor.stop_at_faults() {
+            return;
+        }
+        watch.start(async move {
+            let form = editor.peek(State::form);
+            let password = password_change(editor).await?;
+            try_relay(form, password, recipient.get_untracked(), mail).await
+        });
+    };
     view! {
         <section class="card" aria-labelledby="test-title">
             <header class="card-head">
-                <h2 id="test-title">"Send test email"</h2>
+                <h2 id="test-title">"Test and diagnosis"</h2>
                 <p>
                     {dom::text(move || editor.get(tested))}
                 </p>
@@ -37,8 +46,8 @@ pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
                 novalidate
                 on:submit=move |event| {
                     event.prevent_default();
-                    if let Ok(recipient) = untrack(parsed) {
-                        tester.start(recipient.to_string());
+                    if untrack(parsed).is_ok() {
+                        start(true);
                     }
                 }
             >
@@ -76,8 +85,17 @@ pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
                         <button
                             class="button button-secondary"
                             type="button"
+                            disabled=dom::flag(move || fault().is_some())
+                            aria-disabled=dom::state(running)
+                            on:click=move |_| start(false)
+                        >
+                            "Diagnose"
+                        </button>
+                        <button
+                            class="button button-secondary"
+                            type="button"
                             hidden=dom::flag(move || !running())
-                            on:click=move |_| tester.cancel()
+                            on:click=move |_| watch.cancel()
                         >
                             "Cancel"
                         </button>
@@ -88,8 +106,7 @@ pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
                         </p>
                     </div>
                 </fieldset>
-                <Stages run=tester.run />
-                <Verdict run=tester.run />
+                <Watched watch />
             </form>
         </section>
     }

@@ -1,41 +1,53 @@
-//! Starting a test, hearing its events, and cancelling it.
+//! A run that is watched: started, seen picture by picture, cancelled.
+
+mod clicks;
+mod ending;
+mod view;
 
 use std::pin::pin;
 
 use domain::view::{Stamp, Verification};
-use domain::{Instant, Refusal, TestEvent};
+use domain::{Instant, Refusal};
 use futures::StreamExt;
 use futures::future::{AbortHandle, Abortable};
 use leptos::prelude::*;
+use leptos::server_fn::codec::ByteStream;
 use leptos::task::spawn_local;
 
-use super::run::{End, Run};
-use super::verdict::VERDICT;
-use crate::calls::test_email;
+use super::editor::Editor;
+use super::outcome::Outcome;
 use crate::dom;
-use crate::email::editor::Editor;
-use crate::email::outcome::Outcome;
-use crate::email::seal::password_change;
-use crate::email::state::State;
 use crate::frames::Frames;
+use crate::picture::Picture;
+use ending::End;
+pub use view::Watched;
 
-/// The button that starts a test.
-pub const SEND: &str = "send_test";
-
-/// One test at a time.
+/// One run at a time.
 #[derive(Clone, Copy)]
-pub struct Tester {
+pub struct Watch {
     editor: Editor,
-    pub run: RwSignal<Option<Run>>,
+    run: RwSignal<Option<Run>>,
     handle: StoredValue<Option<AbortHandle>>,
+    /// Where it is seen, and the button that starts it.
+    place: &'static str,
+    button: &'static str,
 }
 
-impl Tester {
-    pub fn new(editor: Editor) -> Self {
+/// A run as far as it has got.
+#[derive(Clone, Default)]
+struct Run {
+    picture: Picture,
+    end: Option<End>,
+}
+
+impl Watch {
+    pub fn new(editor: Editor, place: &'static str, button: &'static str) -> Self {
         Self {
             editor,
             run: RwSignal::new(None),
             handle: StoredValue::new(None),
+            place,
+            button,
         }
     }
 
@@ -46,27 +58,31 @@ impl Tester {
             .is_some_and(|run| run.end.is_none())
     }
 
-    /// Tests what is on the form, saved or not.
-    pub fn start(self, recipient: String) {
-        if untrack(|| self.is_running()) || self.editor.stop_at_faults() {
+    /// Begins what `ask` asks for, and shows it until it is over.
+    pub fn start<F>(self, ask: F)
+    where
+        F: Future<Output = Result<ByteStream<Refusal>, Refusal>> + 'static,
+    {
+        if untrack(|| self.is_running()) {
             return;
         }
         self.run.set(Some(Run::default()));
-        dom::show(VERDICT);
+        dom::show(self.place);
         let (handle, registration) = AbortHandle::new_pair();
         self.handle.set_value(Some(handle));
         spawn_local(async move {
             // When it is aborted everything it holds is dropped, the body that is being read too;
             // that cancels the request, and the server drops the run.
-            let heard = Abortable::new(self.listen(recipient), registration).await;
+            let watched = Abortable::new(self.watch(ask), registration).await;
             // Before what may take the focus elsewhere, and with it the view.
-            dom::show(VERDICT);
-            let end = match heard {
-                Ok(Ok(())) => End::Lost,
+            dom::show(self.place);
+            let end = match watched {
+                Ok(Ok(true)) => End::Told,
+                Ok(Ok(false)) => End::Lost,
                 Ok(Err(refusal)) => self.refused(refusal),
                 Err(_aborted) => End::Cancelled,
             };
-            self.change(|run| run.end(end));
+            self.change(|run| run.end = Some(end));
         });
     }
 
@@ -74,45 +90,37 @@ impl Tester {
         if let Some(handle) = self.handle.get_value() {
             handle.abort();
             // The button that was pressed goes away, and would take the focus with it.
-            dom::focus(SEND);
+            dom::focus(self.button);
         }
     }
 
-    async fn listen(self, recipient: String) -> Result<(), Refusal> {
-        let form = self.editor.peek(State::form);
-        let password = password_change(self.editor).await?;
-        let answer = test_email(form, password, recipient).await?;
-        let mut chunks = pin!(answer.into_inner());
+    /// Whether the run told its end.
+    async fn watch(
+        self,
+        ask: impl Future<Output = Result<ByteStream<Refusal>, Refusal>>,
+    ) -> Result<bool, Refusal> {
+        let mut chunks = pin!(ask.await?.into_inner());
         let mut frames = Frames::default();
+        let mut over = false;
         while let Some(chunk) = chunks.next().await {
             // A body that breaks off is a lost run, whatever the browser says about it.
             let Ok(chunk) = chunk else { break };
-            for event in frames.read(&chunk) {
-                self.hear(event);
+            // Of several that came together the last has it all.
+            if let Some(picture) = frames.read(&chunk).pop() {
+                over = picture.over;
+                if let Some((revision, at)) = picture.proved {
+                    self.proved(revision, at);
+                }
+                self.change(|run| run.picture = picture);
             }
         }
-        Ok(())
-    }
-
-    fn hear(self, event: TestEvent) {
-        if let TestEvent::Sent {
-            verified: Some(at), ..
-        } = event
-        {
-            self.verified(at);
-        }
-        self.change(|run| run.hear(event));
+        Ok(over)
     }
 
     /// The state in view follows, if what was tested is still what is saved.
-    fn verified(self, at: Instant) {
-        let tested = self
-            .run
-            .read_untracked()
-            .as_ref()
-            .and_then(|run| run.revision);
+    fn proved(self, revision: i64, at: Instant) {
         self.editor.change(|state| {
-            if tested == Some(state.saved.revision) {
+            if revision == state.saved.revision {
                 let by = state.me.clone();
                 state.saved.verified = Verification::Verified(Stamp { at, by });
                 if matches!(state.outcome, Some(Outcome::Saved)) {

@@ -1,0 +1,40 @@
+//! The buttons in a picture. The server drew them, so they say in `data-…` what they are for.
+
+use leptos::ev::MouseEvent;
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use leptos::web_sys::{Element, HtmlTextAreaElement};
+use web_sys::HtmlDocument;
+
+use crate::email::editor::Editor;
+
+/// Does what the button that was pressed is for.
+pub fn clicked(editor: Editor, event: &MouseEvent) {
+    let Some(button) = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok())
+        .and_then(|target| target.closest("button").ok()?)
+    else {
+        return;
+    };
+    if let Some(id) = button.get_attribute("data-copy") {
+        copy(&button, &id);
+    }
+    if let Some(certificate) = button.get_attribute("data-trust") {
+        editor.trust(certificate, false);
+    }
+}
+
+/// Copies what a text area holds. Not by the newer way, which browsers have on encrypted lines only.
+fn copy(button: &Element, id: &str) {
+    let area = document().get_element_by_id(id);
+    let area = area.and_then(|area| area.dyn_into::<HtmlTextAreaElement>().ok());
+    let page = document().dyn_into::<HtmlDocument>();
+    let (Some(area), Ok(page)) = (area, page) else {
+        return;
+    };
+    area.select();
+    if page.exec_command("copy").unwrap_or(false) {
+        button.set_text_content(Some("Copied"));
+    }
+}

@@ -1,0 +1,48 @@
+//! Where a run is seen: the server's picture, and under it how it ended if it could not say so.
+
+use leptos::prelude::*;
+
+use super::Watch;
+use super::clicks::clicked;
+use crate::dom;
+use crate::email::outcome::SignIn;
+
+#[component]
+pub fn Watched(watch: Watch) -> impl IntoView {
+    let picture = move |look: fn(&super::Run) -> String| {
+        dom::value(move || watch.run.read().as_ref().map(look).unwrap_or_default())
+    };
+    let class = dom::text(move || match watch.run.read().as_ref() {
+        None => "report unseen",
+        Some(run) if run.end.is_none() => "report",
+        Some(_) => "report report-over",
+    });
+    let ending = move || {
+        let run = watch.run.read();
+        let run = run.as_ref()?;
+        let told = run.end.as_ref()?.told(run.picture.handing_over)?;
+        Some(view! {
+            <div class=told.tone>
+                <p>
+                    <strong>{told.title}</strong>
+                    " "
+                    {told.text}
+                </p>
+                <SignIn hidden=dom::flag(move || !told.sign_in) />
+            </div>
+        })
+    };
+    view! {
+        <p class="unseen" role="status">
+            {picture(|run| run.picture.status.clone())}
+        </p>
+        <div
+            class=class
+            inner_html=picture(|run| run.picture.html.clone())
+            on:click=move |event| clicked(watch.editor, &event)
+        ></div>
+        <div class="verdict" id=watch.place role="status">
+            {ending}
+        </div>
+    }
+}

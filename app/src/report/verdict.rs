@@ -1,0 +1,117 @@
+//! What a run came to: the cause, the relay's own words, what to do.
+
+use domain::cause::Cause;
+use domain::event::{Outcome, Over};
+use domain::{Failure, Reply, Trace};
+use leptos::prelude::*;
+
+use super::trust::Trust;
+
+/// In one line, as a screen reader says it.
+pub fn title(over: &Over) -> String {
+    let took = over.milliseconds;
+    match &over.outcome {
+        Outcome::Passed => format!("Every stage passed in {took}."),
+        Outcome::Sent { .. } => format!("Sent in {took}."),
+        Outcome::Failed { failure, .. } => {
+            format!("Failed after {took} at “{}”.", failure.stage.title())
+        }
+    }
+}
+
+#[component]
+pub fn Verdict(trace: Trace, over: Over) -> impl IntoView {
+    let title = title(&over);
+    let tested = match trace.revision {
+        Some(_) => "This was the saved configuration.",
+        None => "These were changes that are not saved yet.",
+    };
+    let encryption = match &over.encryption {
+        Some(encryption) => format!("Encrypted with {encryption}."),
+        None => "Not encrypted.".to_owned(),
+    };
+    let more = format!("{encryption} {tested}");
+    match over.outcome {
+        Outcome::Passed => {
+            let text = "Nothing was sent: no mail was asked for.";
+            view! { <Good title text more /> }.into_any()
+        }
+        Outcome::Sent { reply, .. } => {
+            let text = "The relay accepted the mail; it should arrive shortly.";
+            view! { <Good title text more reply /> }.into_any()
+        }
+        Outcome::Failed { failure, cause } => {
+            view! { <Bad title failure cause more /> <Trust trace /> }.into_any()
+        }
+    }
+}
+
+#[component]
+fn Good(
+    title: String,
+    text: &'static str,
+    more: String,
+    #[prop(optional)] reply: Option<Reply>,
+) -> impl IntoView {
+    view! {
+        <div class="notice notice-good">
+            <p>
+                <strong>{title}</strong>
+                " "
+                {text}
+            </p>
+            {reply.map(|reply| view! { <Words reply /> })}
+            <p class="verdict-more">{more}</p>
+        </div>
+    }
+}
+
+#[component]
+fn Bad(
+    title: String,
+    failure: Failure,
+    cause: Option<&'static Cause>,
+    more: String,
+) -> impl IntoView {
+    let unknown = cause.is_none() && failure.reply.is_some();
+    view! {
+        <div class="notice notice-bad">
+            <p>
+                <strong>{title}</strong>
+                " "
+                {failure.detail}
+            </p>
+            {failure.reply.map(|reply| view! { <Words reply /> })}
+            {cause.map(|cause| view! { <Repair cause /> })}
+            {unknown
+                .then_some(
+                    view! { <p>"Postern does not know this answer; whoever runs the relay does."</p> },
+                )}
+            <p class="verdict-more">{more}</p>
+        </div>
+    }
+}
+
+#[component]
+fn Repair(cause: &'static Cause) -> impl IntoView {
+    let steps = cause.steps.iter().map(|step| view! { <li>{*step}</li> });
+    view! {
+        <div class="repair">
+            <h3>{cause.title}</h3>
+            <p>{cause.cause}</p>
+            <p class="repair-head">"What to do"</p>
+            <ol>{steps.collect_view()}</ol>
+        </div>
+    }
+}
+
+/// The relay's own, line by line as it said them.
+#[component]
+fn Words(reply: Reply) -> impl IntoView {
+    view! {
+        <figure class="words">
+            <figcaption>"The relay said"</figcaption>
+            <pre>{format!("{} {}", reply.code, reply.text)}</pre>
+        </figure>
+    }
+}

@@ -1,0 +1,116 @@
+//! The stages as a waterfall: each in its row, its bar where it was in time.
+
+use domain::Trace;
+use domain::event::Elapsed;
+use domain::trace::{State, Step};
+use leptos::prelude::*;
+
+use super::stage::StageMore;
+
+/// How many units wide a bar's picture is.
+const WIDTH: u64 = 1000;
+
+/// The least a bar is wide, to be seen at all.
+const LEAST: u64 = 6;
+
+#[component]
+pub fn Waterfall(trace: Trace) -> impl IntoView {
+    let whole = trace.elapsed();
+    let over = trace.over.is_some();
+    let reached = trace.steps.into_iter().map(|step| {
+        view! { <Reached step whole over /> }
+    });
+    let ahead = trace.ahead.into_iter().map(|stage| {
+        view! {
+            <li class="stage stage-ahead">
+                <div class="stage-row">
+                    <span class="stage-title">{stage.title()}</span>
+                    <span class="stage-bar"></span>
+                    <span class="stage-time">{over.then_some("not reached")}</span>
+                </div>
+            </li>
+        }
+    });
+    view! {
+        <section class="waterfall" aria-label="Stages">
+            <p class="waterfall-head">
+                <span class="waterfall-relay">{trace.relay}</span>
+                <span class="waterfall-time">{whole.to_string()}</span>
+            </p>
+            <ol>{reached.collect_view()} {ahead.collect_view()}</ol>
+        </section>
+    }
+}
+
+/// A stage that was reached; once the run is over it can be opened to see what happened in it.
+#[component]
+fn Reached(step: Step, whole: Elapsed, over: bool) -> impl IntoView {
+    let (class, state) = match step.state {
+        State::Running => ("stage stage-now", "under way"),
+        State::Passed => ("stage stage-passed", "passed"),
+        State::Failed => ("stage stage-failed", "failed"),
+    };
+    let took = step.milliseconds.unwrap_or_else(|| whole.since(step.at));
+    let (x, width) = bar(step.at, took, whole);
+    let time = step.milliseconds.map(|took| took.to_string());
+    let row = view! {
+        <span class="stage-title">
+            {step.stage.title()} <span class="unseen">" "{state}</span>
+        </span>
+        <svg
+            class="stage-bar"
+            viewBox=format!("0 0 {WIDTH} 10")
+            preserveAspectRatio="none"
+            aria-hidden="true"
+        >
+            <rect x=x.to_string() y="0" width=width.to_string() height="10" />
+        </svg>
+        <span class="stage-time">{time}</span>
+    };
+    let open = step.state == State::Failed;
+    if over {
+        view! {
+            <li class=class>
+                <details open=open>
+                    <summary class="stage-row">{row}</summary>
+                    <StageMore step />
+                </details>
+            </li>
+        }
+        .into_any()
+    } else {
+        view! {
+            <li class=class>
+                <div class="stage-row">{row}</div>
+            </li>
+        }
+        .into_any()
+    }
+}
+
+/// Where a bar begins and how wide it is.
+fn bar(at: Elapsed, took: Elapsed, whole: Elapsed) -> (u64, u64) {
+    let whole = whole.0.max(1);
+    let x = (at.0.min(whole) * WIDTH / whole).min(WIDTH - LEAST);
+    let width = (took.0.min(whole) * WIDTH / whole).clamp(LEAST, WIDTH - x);
+    (x, width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_where_its_stage_was_and_never_outside() {
+        for (at, took, whole, expected) in [
+            (0, 50, 100, (0, 500)),
+            (50, 50, 100, (500, 500)),
+            (100, 0, 100, (994, 6)),
+            (0, 0, 0, (0, 6)),
+            (99, 80, 100, (990, 10)),
+            (500, 1, 100, (994, 6)),
+        ] {
+            assert_eq!(bar(Elapsed(at), Elapsed(took), Elapsed(whole)), expected);
+        }
+    }
+}

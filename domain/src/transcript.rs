@@ -1,0 +1,151 @@
+//! A run in lines of text: what a terminal shows and what is copied from the page.
+
+use crate::event::{Outcome, Side};
+use crate::trace::{State, Step, Trace};
+
+/// How a line is meant; a terminal has a colour for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Plain,
+    Strong,
+    Good,
+    Bad,
+    Faint,
+}
+
+/// A line and how it is meant.
+pub type Said = (Tone, String);
+
+impl Step {
+    /// The stage, its outcome and time; what was learnt; what was said.
+    pub fn told(&self) -> Vec<Said> {
+        let (tone, state) = match self.state {
+            State::Passed => (Tone::Good, "passed"),
+            State::Failed => (Tone::Bad, "failed"),
+            State::Running => (Tone::Strong, "under way"),
+        };
+        let took = self.milliseconds.map(|took| took.to_string());
+        let took = took.unwrap_or_default();
+        let mut told = vec![(tone, format!("{:<8} {took:>8}  {state}", self.stage.name()))];
+        let facts = self.facts().into_iter();
+        told.extend(facts.map(|fact| (Tone::Plain, format!("    {fact}"))));
+        told.extend(self.lines.iter().map(|line| {
+            let arrow = match line.from {
+                Side::Postern => '>',
+                Side::Relay => '<',
+            };
+            (Tone::Faint, format!("    {arrow} {}", line.text))
+        }));
+        told
+    }
+}
+
+impl Trace {
+    /// What was not reached, what it came to, and what to do.
+    pub fn ending(&self) -> Vec<Said> {
+        let Some(over) = &self.over else {
+            let text = "It ended before its end was told.";
+            return vec![(Tone::Bad, text.to_owned())];
+        };
+        let mut told = Vec::new();
+        let ahead: Vec<&str> = self.ahead.iter().map(|stage| stage.name()).collect();
+        if !ahead.is_empty() {
+            told.push((Tone::Faint, format!("not reached: {}", ahead.join(", "))));
+        }
+        told.push((Tone::Plain, String::new()));
+        let took = over.milliseconds;
+        let encryption = over.encryption.as_deref().unwrap_or("no encryption");
+        match &over.outcome {
+            Outcome::Passed => {
+                let text = format!("every stage passed in {took}, {encryption}; nothing was sent");
+                told.push((Tone::Good, text));
+            }
+            Outcome::Sent { reply, .. } => {
+                let text = format!("sent in {took}, {encryption}: {}", reply.words());
+                told.push((Tone::Good, text));
+            }
+            Outcome::Failed { failure, cause } => {
+                let stage = failure.stage.name();
+                told.push((Tone::Bad, format!("failed at {stage} after {took}")));
+                told.push((Tone::Plain, failure.to_string()));
+                if let Some(cause) = cause {
+                    told.push((Tone::Plain, String::new()));
+                    told.push((Tone::Strong, cause.title.to_owned()));
+                    told.push((Tone::Plain, cause.cause.to_owned()));
+                    let steps = (1..).zip(cause.steps);
+                    told.extend(
+                        steps.map(|(number, step)| (Tone::Plain, format!("{number}. {step}"))),
+                    );
+                }
+            }
+        }
+        told
+    }
+
+    /// The whole run as text.
+    pub fn transcript(&self) -> String {
+        let mut text = format!("{}\n\n", self.relay);
+        let steps = self.steps.iter().flat_map(Step::told);
+        for (_, line) in steps.chain(self.ending()) {
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Elapsed, Line, Over};
+    use crate::{Event, Failure, Reply, Stage};
+
+    #[test]
+    fn a_run_reads_like_a_protocol() {
+        let mut trace = Trace::default();
+        let line = |from, text: &str| {
+            Event::Line(Line {
+                from,
+                text: text.to_owned(),
+            })
+        };
+        for event in [
+            Event::Started {
+                relay: "smtp.example.org:25".to_owned(),
+                revision: None,
+                plan: vec![Stage::Rcpt, Stage::Quit],
+            },
+            Event::Began {
+                stage: Stage::Rcpt,
+                at: Elapsed(0),
+            },
+            line(Side::Postern, "RCPT TO:<a@example.net>"),
+            line(Side::Relay, "550 5.1.1 nobody"),
+            Event::Ended {
+                stage: Stage::Rcpt,
+                passed: false,
+                milliseconds: Elapsed(1_500),
+            },
+            Event::Over(Over {
+                milliseconds: Elapsed(2_000),
+                encryption: None,
+                outcome: Outcome::Failed {
+                    failure: Failure::rejected(
+                        Stage::Rcpt,
+                        Reply::new(550, [b"5.1.1 nobody".as_slice()].into_iter()),
+                    ),
+                    cause: None,
+                },
+            }),
+        ] {
+            trace.hear(event);
+        }
+        assert_eq!(
+            trace.transcript(),
+            "smtp.example.org:25\n\n\
+             rcpt       1.5 ms  failed\n    > RCPT TO:<a@example.net>\n    < 550 5.1.1 nobody\n\
+             not reached: quit\n\n\
+             failed at rcpt after 2.0 ms\nThe relay said: 550 5.1.1 nobody\n"
+        );
+    }
+}

@@ -1,0 +1,160 @@
+//! What somebody wants to know of a relay, checked before anything is sent.
+
+use std::sync::Arc;
+
+use domain::form::Edit;
+use domain::view::PasswordChange;
+use domain::{EmailAddress, Event, Form, Kind, Refusal, SecretString};
+use futures::Stream;
+
+use super::RECIPIENT;
+use super::message::Letter;
+use super::run::Run;
+use crate::audit::Action;
+use crate::settings::{Saved, described, usable};
+use crate::smtp::Relay;
+use crate::store::StoreError;
+use crate::{Actor, Postern};
+
+/// The field a diagnosis' recipient stands under.
+pub const TO: &str = "to";
+
+/// What to diagnose, and how far.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// What is to be used instead of what is saved. Empty: the saved configuration.
+    pub edit: Edit,
+    pub password: PasswordChange,
+    /// A password typed on the very machine, instead.
+    pub typed: Option<SecretString>,
+    /// Whom RCPT names. Without one, RCPT is not asked.
+    pub recipient: Option<String>,
+    /// Sends a test mail; else nothing is sent. Needs a recipient.
+    pub mail: bool,
+}
+
+impl Postern {
+    /// Sends a test mail with `form`, or without one with what is saved. Refused before anything
+    /// is sent: who may not, faults by field, more than six a minute. Then the events; dropping
+    /// the stream cancels the test.
+    pub async fn test(
+        &self,
+        actor: &Actor,
+        form: Option<Form>,
+        password: PasswordChange,
+        recipient: String,
+    ) -> Result<impl Stream<Item = Event> + Send + use<>, Refusal> {
+        let question = Question {
+            edit: form.map(Edit::from).unwrap_or_default(),
+            password,
+            recipient: Some(recipient),
+            mail: true,
+            ..Question::default()
+        };
+        let asking = self.ask(actor, Action::SendTest, question);
+        Ok(self
+            .administer(actor, Action::SendTest, asking)
+            .await?
+            .begin())
+    }
+
+    /// Finds out stage by stage whether a relay works. Refused before anything is sent: who may
+    /// not, faults by field, more than twelve a minute or four at a time. Then the events; dropping
+    /// the stream cancels the diagnosis.
+    pub async fn diagnose(
+        &self,
+        actor: &Actor,
+        question: Question,
+    ) -> Result<impl Stream<Item = Event> + Send + use<>, Refusal> {
+        let asking = self.ask(actor, Action::Diagnose, question);
+        Ok(self
+            .administer(actor, Action::Diagnose, asking)
+            .await?
+            .begin())
+    }
+
+    async fn ask(&self, actor: &Actor, action: Action, question: Question) -> Result<Run, Refusal> {
+        let field = match action {
+            Action::SendTest => RECIPIENT,
+            _ => TO,
+        };
+        let saved = Saved::read(&mut *self.store().read().await?).await?;
+        if question.edit == Edit::default() && saved.revision() == 0 {
+            let text = "No configuration is saved yet. Save one first.";
+            return Err(Refusal::of(Kind::Invalid, field, text));
+        }
+        let mut form = saved.form();
+        form.apply(&question.edit);
+        let is_saved = question.password == PasswordChange::Keep
+            && question.typed.is_none()
+            && saved.revision() > 0
+            && form.differing(&saved.form()).is_empty();
+        let recipient = recipient(question.recipient.as_deref(), question.mail)
+            .map_err(|fault| Refusal::of(Kind::Invalid, field, fault));
+        let (settings, recipient) = Refusal::both(form.parse().and_then(usable), recipient)?;
+        let letter = recipient.as_ref().filter(|_| question.mail);
+        let letter = letter
+            .map(|recipient| Letter::new(&settings, recipient))
+            .transpose()?;
+        let place = match action {
+            Action::Diagnose => Some(self.diagnosis_place(actor)?),
+            _ => None,
+        };
+        if question.mail {
+            self.test_window().take(
+                actor.name(),
+                self.now(),
+                "Six tests a minute are the most.",
+            )?;
+        }
+        let password = match question.typed {
+            Some(typed) => Some(typed),
+            None => {
+                self.password_for(&saved, &settings, &question.password)
+                    .await?
+            }
+        };
+        let mut work = self.store().begin().await?;
+        let detail = match &recipient {
+            Some(recipient) => format!("{} to {}", described(&form), recipient.redacted()),
+            None => described(&form),
+        };
+        self.record(&mut work, actor, action, detail).await?;
+        work.commit().await.map_err(StoreError::from)?;
+        Ok(Run {
+            postern: self.clone(),
+            actor: actor.clone(),
+            revision: is_saved.then(|| saved.revision()),
+            relay: Relay { settings, password },
+            recipient,
+            letter,
+            place,
+        })
+    }
+
+    /// A place among the diagnoses and probes that run, for as long as it is kept.
+    pub(super) fn diagnosis_place(
+        &self,
+        actor: &Actor,
+    ) -> Result<tokio::sync::OwnedSemaphorePermit, Refusal> {
+        let place = Arc::clone(self.diagnosis_places()).try_acquire_owned();
+        let place = place.map_err(|_| {
+            let text = "Four diagnoses are running, which is the most at a time. Wait until one has ended.";
+            Refusal::too_many(5, text)
+        })?;
+        self.diagnosis_window().take(
+            actor.name(),
+            self.now(),
+            "Twelve diagnoses a minute are the most.",
+        )?;
+        Ok(place)
+    }
+}
+
+fn recipient(typed: Option<&str>, needed: bool) -> Result<Option<EmailAddress>, &'static str> {
+    match typed.map(str::trim) {
+        Some(typed) if needed || !typed.is_empty() => typed.parse().map(Some),
+        None if needed => Err("Name the recipient of the test mail."),
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,180 @@
+//! A diagnosis or a test mail under way: the very session that delivery uses, told as it happens.
+//! It lives exactly as long as the stream that tells of it.
+
+use std::time::Duration;
+
+use domain::cause::{Seen, cause};
+use domain::event::{Outcome, Over};
+use domain::view::Stamp;
+use domain::{EmailAddress, Event, Failure, Fault, Instant, Refusal, SmtpSettings, Stage};
+use futures::channel::mpsc::unbounded;
+use futures::{FutureExt, Stream, StreamExt, stream};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::message::Letter;
+use crate::audit::Action;
+use crate::smtp::{Envelope, Relay, Session, Witness};
+use crate::store::information::GLOBAL;
+use crate::store::{StoreError, audit, revisions};
+use crate::{Actor, Postern};
+
+/// A run as a whole, whatever the relay does.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What is asked of a relay.
+pub(super) struct Run {
+    pub postern: Postern,
+    pub actor: Actor,
+    /// The saved revision that is used; none when the settings differ from it.
+    pub revision: Option<i64>,
+    pub relay: Relay,
+    pub recipient: Option<EmailAddress>,
+    /// A mail, where one is to be sent. Otherwise the run ends before DATA.
+    pub letter: Option<Letter>,
+    /// A place among those that run at the same time.
+    pub place: Option<OwnedSemaphorePermit>,
+}
+
+/// A mail that the relay took.
+struct Sent {
+    reply: domain::Reply,
+    message_id: String,
+}
+
+impl Run {
+    /// The events. Dropping the stream ends the run, and with it the connection.
+    pub fn begin(self) -> impl Stream<Item = Event> + Send + use<> {
+        let (events, told) = unbounded();
+        // The stream's end drops the receiver: then nobody is left to be told.
+        let witness = Witness::new(move |event| drop(events.unbounded_send(event)));
+        let running = self.run(witness).into_stream();
+        stream::select(told, running.filter_map(async |()| None).boxed())
+    }
+
+    async fn run(self, witness: Witness) {
+        let settings = &self.relay.settings;
+        witness.tell(|| Event::Started {
+            relay: format!("{}:{}", settings.host, settings.port),
+            revision: self.revision,
+            plan: Stage::plan(settings, self.recipient.is_some(), self.letter.is_some()),
+        });
+        let outcome = match self.in_time(&witness).await {
+            Ok(None) => {
+                witness.passed();
+                Outcome::Passed
+            }
+            Ok(Some(sent)) => {
+                witness.passed();
+                Outcome::Sent {
+                    reply: sent.reply,
+                    message_id: sent.message_id,
+                    verified: self.verified().await,
+                }
+            }
+            Err(failure) => {
+                witness.failed(failure.stage);
+                tracing::info!(relay = %settings.host, port = settings.port, stage = ?failure.stage, fault = ?failure.fault, "a relay failed a test");
+                let seen = Seen {
+                    failure: &failure,
+                    settings,
+                    encrypted: witness.encryption().is_some(),
+                    capabilities: &witness.capabilities(),
+                };
+                Outcome::Failed {
+                    cause: cause(&seen),
+                    failure,
+                }
+            }
+        };
+        // Whoever hears the end may ask again at once.
+        drop(self.place);
+        witness.tell(|| {
+            Event::Over(Over {
+                milliseconds: witness.elapsed(),
+                encryption: witness.encryption().map(ToOwned::to_owned),
+                outcome,
+            })
+        });
+    }
+
+    /// The session, ended after [`LIMIT`]; every second somebody may notice that nobody listens.
+    async fn in_time(&self, witness: &Witness) -> Result<Option<Sent>, Failure> {
+        let session = self.session(witness);
+        let limit = tokio::time::sleep(LIMIT);
+        tokio::pin!(session, limit);
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        second.tick().await;
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut session => return outcome,
+                () = &mut limit => {
+                    let stage = witness.stage().unwrap_or(Stage::Dns);
+                    let detail = format!("The test took longer than {} s and was ended.", LIMIT.as_secs());
+                    return Err(Failure::new(stage, Fault::Deadline, detail));
+                }
+                _ = second.tick() => witness.tell(|| Event::Tick { seconds: witness.elapsed().0 / 1_000_000 }),
+            }
+        }
+    }
+
+    async fn session(&self, witness: &Witness) -> Result<Option<Sent>, Failure> {
+        let mut session = Session::open(self.postern.dialer(), &self.relay, witness).await?;
+        let envelope = Envelope {
+            from: self.relay.settings.from_address.clone(),
+            to: self.recipient.iter().cloned().collect(),
+        };
+        let handed = match &self.letter {
+            None => session.rehearse(&envelope).await.map(|()| None),
+            Some(letter) => self.send(&mut session, letter, &envelope).await.map(Some),
+        };
+        session.quit().await;
+        handed
+    }
+
+    async fn send(
+        &self,
+        session: &mut Session,
+        letter: &Letter,
+        envelope: &Envelope,
+    ) -> Result<Sent, Failure> {
+        let settings: &SmtpSettings = &self.relay.settings;
+        let mail = letter.write(
+            settings,
+            session.encryption(),
+            self.postern.public_url(),
+            self.postern.now(),
+        );
+        let delivery = session.send(envelope, &mail.bytes).await?;
+        Ok(Sent {
+            reply: delivery.reply,
+            message_id: mail.id,
+        })
+    }
+
+    /// Records that the saved configuration is proved, if that is what was used.
+    async fn verified(&self) -> Option<Instant> {
+        let proved = self.prove(self.revision?).await;
+        proved.map_err(Refusal::from).ok().map(|stamp| stamp.at)
+    }
+
+    async fn prove(&self, revision: i64) -> Result<Stamp, StoreError> {
+        let postern = &self.postern;
+        let stamp = Stamp {
+            at: postern.now(),
+            by: self.actor.name().to_owned(),
+        };
+        let mut work = postern.store().begin().await?;
+        revisions::prove(&mut work, GLOBAL, revision, &stamp).await?;
+        let entry = postern.entry(
+            &self.actor.signature(),
+            &self.actor.origin.to_string(),
+            Action::SendTest,
+            "verified",
+            format!("revision {revision}"),
+        );
+        audit::add(&mut work, &entry).await?;
+        work.commit().await?;
+        Ok(stamp)
+    }
+}

@@ -1,0 +1,137 @@
+//! `postern diagnose` and `postern send-test`: a relay tried, told stage by stage.
+
+use std::error::Error;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use domain::event::{Outcome, Over};
+use domain::form::Edit;
+use domain::trace::Step;
+use domain::transcript::Tone;
+use domain::view::PasswordChange;
+use domain::{Event, Form, Kind, Label, Refusal, Trace};
+use engine::Question;
+use futures::{Stream, StreamExt, pin_mut};
+
+use crate::cli::Diagnosed;
+use crate::commands::{Opening, one_password, operator};
+use crate::paint::Paint;
+
+pub async fn diagnose(place: Opening, asked: Diagnosed) -> Result<ExitCode, Box<dyn Error>> {
+    let postern = place.open(String::new()).await?;
+    let json = asked.json;
+    let question = question(asked)?;
+    let code = match postern.diagnose(&operator(), question).await {
+        Ok(events) if json => tell_json(events).await?,
+        Ok(events) => tell(events).await?,
+        Err(refusal) => refused(&refusal)?,
+    };
+    postern.close().await;
+    Ok(code)
+}
+
+pub async fn send_test(place: Opening, address: String) -> Result<ExitCode, Box<dyn Error>> {
+    let host = nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok());
+    let postern = place.open(host.unwrap_or_default()).await?;
+    let events = postern
+        .test(&operator(), None, PasswordChange::Keep, address)
+        .await?;
+    let code = tell(events).await?;
+    postern.close().await;
+    Ok(code)
+}
+
+fn question(asked: Diagnosed) -> Result<Question, Box<dyn Error>> {
+    let mut question = Question {
+        recipient: asked.to,
+        ..Question::default()
+    };
+    let (Some(host), Some(port)) = (asked.host, asked.port) else {
+        return Ok(question);
+    };
+    let connection = asked.connection_type.unwrap_or_else(|| {
+        let usual = match port.as_str() {
+            "465" => "SSL",
+            "587" => "TLS",
+            _ => "None",
+        };
+        usual.to_owned()
+    });
+    let mut form = Form::default()
+        .with(Label::Host, &host)
+        .with(Label::Port, &port)
+        .with(Label::ConnectionType, &connection);
+    if let Some(user) = &asked.user {
+        form.set(Label::Username, user.as_str());
+        form.set(Label::AuthenticationType, asked.authentication_type);
+        question.typed = Some(one_password()?);
+    }
+    let Edit(mut fields) = Edit::from(form);
+    match asked.from {
+        Some(from) => fields.insert(Label::FromAddress, Some(from)),
+        None => fields.remove(&Label::FromAddress),
+    };
+    question.edit = Edit(fields);
+    Ok(question)
+}
+
+/// What is wrong with the arguments, or why else it does not begin.
+pub fn refused(refusal: &Refusal) -> Result<ExitCode, Box<dyn Error>> {
+    if refusal.kind != Kind::Invalid {
+        return Err(refusal.clone().into());
+    }
+    for (field, text) in &refusal.fields {
+        writeln!(io::stderr(), "error: {field}: {text}")?;
+    }
+    Ok(ExitCode::from(2))
+}
+
+async fn tell_json(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Error>> {
+    pin_mut!(events);
+    let mut code = ExitCode::FAILURE;
+    while let Some(event) = events.next().await {
+        if let Event::Over(over) = &event {
+            code = exit_code(over);
+        }
+        writeln!(io::stdout(), "{}", serde_json::to_string(&event)?)?;
+    }
+    Ok(code)
+}
+
+fn exit_code(over: &Over) -> ExitCode {
+    match over.outcome {
+        Outcome::Failed { .. } => ExitCode::FAILURE,
+        Outcome::Passed | Outcome::Sent { .. } => ExitCode::SUCCESS,
+    }
+}
+
+/// Each stage when it has ended; on a terminal also the one under way.
+async fn tell(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Error>> {
+    pin_mut!(events);
+    let live = io::stdout().is_terminal();
+    let paint = Paint::of_stdout();
+    let mut trace = Trace::default();
+    while let Some(event) = events.next().await {
+        trace.hear(event.clone());
+        match event {
+            Event::Started { relay, .. } => {
+                paint.lines([(Tone::Strong, relay), (Tone::Plain, String::new())])?;
+            }
+            Event::Began { stage, .. } if live => {
+                print!("{} …", stage.name());
+                io::stdout().flush()?;
+            }
+            Event::Ended { .. } => {
+                if live {
+                    print!("\r");
+                }
+                paint.lines(trace.steps.last().map(Step::told).unwrap_or_default())?;
+            }
+            _ => {}
+        }
+    }
+    paint.lines(trace.ending())?;
+    Ok(trace.over.as_ref().map_or(ExitCode::FAILURE, exit_code))
+}

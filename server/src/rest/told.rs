@@ -1,0 +1,72 @@
+//! Events as an answer: a JSON line each as they happen, or one document when all are known.
+
+use axum::body::Body;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt, pin_mut};
+use serde::Serialize;
+use serde_json::json;
+
+use super::envelope::Success;
+
+const LINES: &str = "application/x-ndjson";
+
+/// Tells the events as the client accepts them: lines, unless it asks for `application/json` and
+/// not for lines. `gather` takes each event into the document. Hanging up drops the stream.
+pub async fn told<E, D>(
+    headers: &HeaderMap,
+    events: impl Stream<Item = E> + Send + 'static,
+    gather: fn(&mut D, E),
+) -> Response
+where
+    E: Serialize,
+    D: Default + Serialize,
+{
+    if !wants_document(headers) {
+        let lines = events.map(|event| serde_json::to_string(&event).map(|line| line + "\n"));
+        let kind = HeaderValue::from_static(LINES);
+        return ([(CONTENT_TYPE, kind)], Body::from_stream(lines)).into_response();
+    }
+    let mut document = D::default();
+    pin_mut!(events);
+    while let Some(event) = events.next().await {
+        gather(&mut document, event);
+    }
+    Success::new(json!(document)).into_response()
+}
+
+fn wants_document(headers: &HeaderMap) -> bool {
+    let accepted = |media_type: &str| {
+        headers
+            .get_all(ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|range| range.split(';').next())
+            .any(|range| range.trim().eq_ignore_ascii_case(media_type))
+    };
+    accepted("application/json") && !accepted(LINES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_for_who_asks_for_it() {
+        for (accept, document) in [
+            ("*/*", false),
+            ("application/json", true),
+            ("text/html, application/json;q=0.9", true),
+            ("Application/JSON", true),
+            ("application/x-ndjson", false),
+            ("application/json, application/x-ndjson", false),
+            ("application/jsonl", false),
+        ] {
+            let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+            assert_eq!(wants_document(&headers), document, "{accept}");
+        }
+        assert!(!wants_document(&HeaderMap::new()));
+    }
+}

@@ -21,6 +21,7 @@ mod state;
 mod state_tests;
 mod status;
 mod testing;
+mod trusted;
 mod watch;
 
 use leptos::ev;

@@ -9,7 +9,7 @@ use web_sys::HtmlDocument;
 use crate::email::editor::Editor;
 
 /// Does what the button that was pressed is for.
-pub fn clicked(_editor: Editor, event: &MouseEvent) {
+pub fn clicked(editor: Editor, event: &MouseEvent) {
     let Some(button) = event
         .target()
         .and_then(|target| target.dyn_into::<Element>().ok())
@@ -19,6 +19,9 @@ pub fn clicked(_editor: Editor, event: &MouseEvent) {
     };
     if let Some(id) = button.get_attribute("data-copy") {
         copy(&button, &id);
+    }
+    if let Some(certificate) = button.get_attribute("data-trust") {
+        editor.trust(certificate, false);
     }
 }
 

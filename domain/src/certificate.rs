@@ -28,6 +28,9 @@ pub struct Certificate {
     pub pem: String,
 }
 
+/// What a verdict ends with where the check is off.
+pub const UNCHECKED: &str = " Nobody checks it.";
+
 /// A TLS handshake with a relay, as far as it came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Handshake {

@@ -36,6 +36,7 @@ export class EmailPage {
   readonly undo: Locator;
   readonly recipient: Locator;
   readonly sendTest: Locator;
+  readonly diagnose: Locator;
   readonly cancel: Locator;
   /** Everything about the test: its stages, how it ended. */
   readonly testing: Locator;
@@ -47,9 +48,10 @@ export class EmailPage {
     this.form = page.getByRole('form', { name: 'SMTP settings' });
     this.submit = page.getByRole('button', { name: 'Submit' });
     this.undo = page.getByRole('button', { name: 'Undo Changes' });
-    this.testing = page.getByRole('region', { name: 'Send test email' });
+    this.testing = page.getByRole('region', { name: 'Test and diagnosis' });
     this.recipient = this.testing.getByLabel('Recipient');
     this.sendTest = this.testing.getByRole('button', { name: 'Send test email' });
+    this.diagnose = this.testing.getByRole('button', { name: 'Diagnose' });
     this.cancel = this.testing.getByRole('button', { name: 'Cancel' });
     this.state = page.getByRole('main').locator('header').first().getByRole('status');
     this.conflict = this.form.getByRole('alert');

@@ -17,7 +17,7 @@ mod vault;
 pub use actor::{Actor, Origin};
 pub use audit::Action;
 pub use clock::Clock;
-pub use diagnosis::{Question, RECIPIENT, TO};
+pub use diagnosis::{Question, RECIPIENT, Search, TO};
 pub use postern::{Config, OpenError, Postern};
 pub use store::accounts::Account;
 pub use store::tokens::Token;

@@ -40,6 +40,15 @@ pub enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Try every way to a relay at once and recommend settings; no password is sent; exits with 0
+    /// when something is recommended, 1 when nothing works, 2 when something is wrong with the
+    /// arguments
+    Probe {
+        #[command(flatten)]
+        sought: Sought,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Send a test email with the saved configuration
     SendTest {
         /// Who receives it
@@ -98,6 +107,20 @@ pub struct Diagnosed {
     pub to: Option<String>,
     /// One JSON object for each event, as it happens
     #[arg(long, env = "POSTERN_DIAGNOSE_JSON", value_parser = BoolishValueParser::new())]
+    pub json: bool,
+}
+
+/// What to probe.
+#[derive(Debug, Args)]
+pub struct Sought {
+    /// The host name or IP address of a relay; or an email address, for what DNS says of its domain
+    #[arg(value_name = "HOST|ADDRESS")]
+    pub relay: String,
+    /// A port to try beside 465, 587, 2525 and 25
+    #[arg(long, env = "POSTERN_PROBE_PORT")]
+    pub port: Option<String>,
+    /// One JSON object for each event, as it happens
+    #[arg(long, env = "POSTERN_PROBE_JSON", value_parser = BoolishValueParser::new())]
     pub json: bool,
 }
 
@@ -246,6 +269,7 @@ impl Command {
         match self {
             Self::Serve { place, .. }
             | Self::Diagnose { place, .. }
+            | Self::Probe { place, .. }
             | Self::SendTest { place, .. }
             | Self::Account(Account::Create { place, .. } | Account::Passwd { place, .. })
             | Self::Token(

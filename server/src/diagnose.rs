@@ -77,7 +77,8 @@ fn question(asked: Diagnosed) -> Result<Question, Box<dyn Error>> {
     Ok(question)
 }
 
-fn refused(refusal: &Refusal) -> Result<ExitCode, Box<dyn Error>> {
+/// What is wrong with the arguments, or why else it does not begin.
+pub fn refused(refusal: &Refusal) -> Result<ExitCode, Box<dyn Error>> {
     if refusal.kind != Kind::Invalid {
         return Err(refusal.clone().into());
     }

@@ -8,6 +8,7 @@ mod diagnose;
 mod http;
 mod log;
 mod paint;
+mod probe;
 mod rest;
 mod serve;
 
@@ -62,6 +63,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             Command::Account(account) => commands::account(place, account).await,
             Command::Token(token) => commands::token(place, token).await,
             Command::Diagnose { relay, .. } => diagnose::diagnose(place, relay).await,
+            Command::Probe { sought, .. } => probe::probe(place, sought).await,
             Command::SendTest { address, .. } => diagnose::send_test(place, address).await,
         }
     });

@@ -35,7 +35,7 @@ pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
     view! {
         <section class="card" aria-labelledby="test-title">
             <header class="card-head">
-                <h2 id="test-title">"Send test email"</h2>
+                <h2 id="test-title">"Test and diagnosis"</h2>
                 <p>
                     {dom::text(move || editor.get(tested))}
                 </p>

@@ -21,6 +21,7 @@ pub enum Action {
     SaveSettings,
     SendTest,
     Diagnose,
+    Probe,
 }
 
 impl Action {
@@ -37,6 +38,7 @@ impl Action {
             Self::SaveSettings => "save settings",
             Self::SendTest => "send test",
             Self::Diagnose => "diagnose",
+            Self::Probe => "probe",
         }
     }
 }

@@ -1,10 +1,13 @@
-//! Finding out whether a configuration works, and why not: the diagnosis and the test mail.
+//! Finding out whether a configuration works, and why not: the diagnosis, the probe and
+//! the test mail.
 
 mod message;
+mod probe;
 mod question;
 mod run;
 
 pub(crate) use message::mailbox;
+pub use probe::Search;
 pub use question::{Question, TO};
 
 /// The field a refused recipient, or a failed test mail, stands under, as in system V.

@@ -78,6 +78,7 @@ impl Run {
                     failure: &failure,
                     settings,
                     encrypted: witness.encryption().is_some(),
+                    capabilities: &witness.capabilities(),
                 };
                 Outcome::Failed {
                     cause: cause(&seen),

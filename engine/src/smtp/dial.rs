@@ -78,6 +78,10 @@ impl Dialer {
         })
     }
 
+    pub(super) fn resolver(&self) -> &Resolver {
+        &self.shared.resolver
+    }
+
     pub(super) fn tls(&self) -> &Tls {
         &self.shared.tls
     }

@@ -160,6 +160,20 @@ impl Resolver {
         }
     }
 
+    /// All records of a kind that DNS has for a name in ASCII; the hosts file has none of these.
+    pub(super) async fn records(
+        &self,
+        name: &str,
+        kind: RecordType,
+    ) -> Result<Vec<RData>, ResolveError> {
+        let mut name = Name::from_str_relaxed(name).map_err(|_| ResolveError::NoSuchName)?;
+        // A domain of an address is whole: no search list completes it.
+        name.set_fqdn(true);
+        let found = self.dns.lookup(name, kind).await;
+        let found = found.map_err(ResolveError::Failed)?;
+        Ok(found.answers().iter().map(|r| r.data.clone()).collect())
+    }
+
     async fn query(&self, name: Name, kind: RecordType) -> Result<Found, ResolveError> {
         match self.dns.lookup(name, kind).await {
             Ok(found) => {

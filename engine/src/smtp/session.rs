@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::capability::Capability;
 use domain::host::literal;
 use domain::{
-    AuthenticationType, ConnectionType, Event, Failure, Fault, SecretString, SmtpSettings, Stage,
+    AuthenticationType, ConnectionType, Failure, Fault, SecretString, SmtpSettings, Stage,
 };
 use tokio::time::timeout;
 
@@ -143,15 +143,10 @@ impl Session {
         if !matches!(reply.code, 500 | 502 | 504) {
             expect(Stage::Ehlo, &reply, 250)?;
             self.capabilities = Capabilities::read(&reply);
-            self.wire.witness().tell(|| Event::Offered {
+            self.wire.witness().offered(|| {
                 // The first line is the relay's name.
-                capabilities: reply
-                    .shown()
-                    .text
-                    .lines()
-                    .skip(1)
-                    .filter_map(Capability::read)
-                    .collect(),
+                let lines = reply.shown().text;
+                lines.lines().skip(1).filter_map(Capability::read).collect()
             });
             return Ok(());
         }

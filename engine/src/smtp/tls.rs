@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use domain::certificate::Handshake;
+use domain::certificate::{Handshake, UNCHECKED};
 use domain::stage::CertificateFault;
 use domain::{CertificateCheck, Fault, Host, SmtpSettings};
 use rustls::client::Resumption;
@@ -103,7 +103,7 @@ fn told(seen: &Seen, checked: bool, attempt: &Attempt) -> Handshake {
         _ => None,
     };
     let verdict = match (&seen.wrong, attempt) {
-        (Some(wrong), Ok(Ok(_))) => format!("{} Nobody checks it.", sentence(&wrong.words)),
+        (Some(wrong), Ok(Ok(_))) => sentence(&wrong.words) + UNCHECKED,
         (Some(wrong), _) => sentence(&wrong.words),
         (None, _) if !seen.chain.is_empty() => {
             "The certificate is issued by an authority this machine knows, for this host, and in date."

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant as Stopwatch;
 
+use domain::capability::Capability;
 use domain::event::{Elapsed, Line, Side};
 use domain::{Event, Stage};
 
@@ -23,6 +24,8 @@ struct Progress {
     /// The stages that were refused.
     failed: Vec<Stage>,
     encryption: Option<&'static str>,
+    /// In the last answer to EHLO.
+    offered: Vec<Capability>,
 }
 
 impl Witness {
@@ -61,6 +64,20 @@ impl Witness {
         if let Some(telling) = &self.0 {
             telling.progress().encryption = Some(version);
         }
+    }
+
+    /// What the relay offered last; empty before EHLO, and when nobody listens.
+    pub fn capabilities(&self) -> Vec<Capability> {
+        let telling = self.0.as_ref();
+        telling.map_or_else(Vec::new, |telling| telling.progress().offered.clone())
+    }
+
+    /// The relay answered to EHLO.
+    pub(super) fn offered(&self, capabilities: impl FnOnce() -> Vec<Capability>) {
+        let Some(telling) = &self.0 else { return };
+        let capabilities = capabilities();
+        telling.progress().offered.clone_from(&capabilities);
+        (telling.tell)(Event::Offered { capabilities });
     }
 
     /// Tells of one thing, if somebody listens.

@@ -13,13 +13,13 @@ use crate::conduct::Conduct;
 use crate::server::Relay;
 
 /// A port whose queue of connections is full: it drops whatever knocks.
-struct Deaf {
+pub struct Deaf {
     _listener: TcpListener,
     _queue: Vec<TcpStream>,
 }
 
 impl Deaf {
-    async fn at(address: SocketAddr) -> (Self, SocketAddr) {
+    pub async fn at(address: SocketAddr) -> (Self, SocketAddr) {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind(address).expect("a port");
         let listener = socket.listen(1).expect("a listener");
@@ -37,7 +37,7 @@ impl Deaf {
     }
 }
 
-async fn closed_port() -> u16 {
+pub async fn closed_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .expect("a port");

@@ -7,8 +7,10 @@ mod server;
 
 mod connecting;
 mod cutting;
+mod discovering;
 mod encrypting;
 mod framing;
+mod probing;
 mod resolving;
 mod sending;
 mod signing;

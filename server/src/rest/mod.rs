@@ -7,6 +7,7 @@ mod email_test;
 mod envelope;
 mod fields;
 mod once;
+mod probe;
 mod told;
 
 use axum::extract::State;
@@ -29,6 +30,7 @@ pub fn router() -> Router<Gate> {
         )
         .route("/api/setup/email_test/{address}", post(email_test::send))
         .route("/api/diagnosis", post(diagnosis::diagnose))
+        .route("/api/probe", post(probe::probe))
         .method_not_allowed_fallback(method_not_allowed)
         .route("/api", any(not_found))
         .route("/api/", any(not_found))

@@ -1,0 +1,185 @@
+//! The relay's certificate does not pass.
+
+use super::{Cause, Row};
+use crate::stage::{CertificateFault, Fault};
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::Expired)),
+        cause: Cause {
+            title: "The certificate has expired",
+            cause: "The last day of the relay's certificate is past.",
+            steps: &[
+                "Ask the relay's operator to renew it; whoever sends there by TLS is affected.",
+                "Check the date and time of this machine.",
+                "If it cannot wait, compare the fingerprint with the operator and press Trust \
+                 this certificate; its dates do not count then.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::NotYetValid)),
+        cause: Cause {
+            title: "The certificate is not valid yet",
+            cause: "The first day of the relay's certificate is still to come, by the clock of \
+                    this machine.",
+            steps: &[
+                "Check the date and time of this machine: a slow clock is the usual reason.",
+                "If the clock is right, ask the relay's operator to replace the certificate.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::OtherName)),
+        cause: Cause {
+            title: "The certificate is for another name",
+            cause: "Host Name is not among the names in the relay's certificate, so it may be \
+                    somebody else's relay that answers.",
+            steps: &[
+                "Enter one of the certificate's names, shown with the handshake, as Host Name, if \
+                 it is your relay's.",
+                "If you entered an IP address or a name of your own, ask the relay's operator for \
+                 the official one.",
+                "If the relay has no better name, compare the fingerprint with the operator and \
+                 press Trust this certificate.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::SelfSigned)),
+        cause: Cause {
+            title: "The certificate is self-signed",
+            cause: "The relay's certificate vouches for itself, so nobody else says whose it is; \
+                    mail servers fresh from their installation have such ones, and so do proxies \
+                    that read mail on its way.",
+            steps: &[
+                "Ask the relay's operator for the fingerprint (SHA-256) of its certificate, and \
+                 compare it with the one shown here.",
+                "If they are the same, press Trust this certificate: this very one is accepted \
+                 from then on, and no other.",
+                "If they differ, somebody is between this machine and the relay: find out who \
+                 before a password goes there.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::UnknownIssuer)),
+        cause: Cause {
+            title: "The certificate's issuer is unknown",
+            cause: "The relay's certificate is signed by an authority that this machine does not \
+                    know, as with an organisation's own authority.",
+            steps: &[
+                "If the issuer shown here is your organisation's own authority, compare \
+                 fingerprints with whoever runs it and press Trust this certificate at it.",
+                "Or add it to the certificates of this machine and start Postern again \
+                 (SSL_CERT_FILE names a file of its own).",
+                "If nobody knows the issuer, a firewall or virus scanner may be in between and \
+                 show its own certificate.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::ChainIncomplete)),
+        cause: Cause {
+            title: "The certificate chain is incomplete",
+            cause: "The relay sends its own certificate without the intermediate ones that lead \
+                    to a known authority; browsers fetch those by themselves, mail programs do \
+                    not.",
+            steps: &[
+                "Ask the relay's operator to send the whole chain: the file called fullchain \
+                 instead of cert, with most authorities.",
+                "Until then, compare the fingerprint with the operator and press Trust this \
+                 certificate.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::Version1)),
+        cause: Cause {
+            title: "The certificate is of version 1",
+            cause: "The relay's certificate is in a form from before 1996 that cannot say what it \
+                    is for, so it cannot be checked; old devices make such ones.",
+            steps: &[
+                "Ask the relay's operator for a certificate of version 3 that names the host.",
+                "If the device can make no other, compare the fingerprint with the operator and \
+                 press Trust this certificate.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::NotTrusted)),
+        cause: Cause {
+            title: "The certificate is not the trusted one",
+            cause: "The relay shows another certificate than the ones an administrator trusts for \
+                    it: it was renewed, or somebody else answers.",
+            steps: &[
+                "Ask the relay's operator whether the certificate was replaced, and compare the \
+                 fingerprint with the one shown here.",
+                "If it was, press Trust this certificate at the new one.",
+                "If it was not, somebody is between this machine and the relay; the password was \
+                 not sent.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::Invalid)),
+        cause: Cause {
+            title: "The certificate cannot be checked",
+            cause: "The relay's certificate is damaged, is not meant for servers, or is signed in \
+                    a way that is not safe any more.",
+            steps: &[
+                "Ask the relay's operator to replace it; the detail above says what is wrong.",
+                "Press Find settings: another port of the same relay may show a sound one.",
+            ],
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use crate::cause::check::{failed, prove};
+    use crate::stage::{CertificateFault, Fault, Stage};
+
+    #[test]
+    fn a_certificate_that_does_not_pass() {
+        let cases = [
+            ("The certificate has expired", CertificateFault::Expired),
+            (
+                "The certificate is not valid yet",
+                CertificateFault::NotYetValid,
+            ),
+            (
+                "The certificate is for another name",
+                CertificateFault::OtherName,
+            ),
+            (
+                "The certificate is self-signed",
+                CertificateFault::SelfSigned,
+            ),
+            (
+                "The certificate's issuer is unknown",
+                CertificateFault::UnknownIssuer,
+            ),
+            (
+                "The certificate chain is incomplete",
+                CertificateFault::ChainIncomplete,
+            ),
+            (
+                "The certificate is of version 1",
+                CertificateFault::Version1,
+            ),
+            (
+                "The certificate is not the trusted one",
+                CertificateFault::NotTrusted,
+            ),
+            (
+                "The certificate cannot be checked",
+                CertificateFault::Invalid,
+            ),
+        ];
+        prove(
+            super::ROWS,
+            &cases.map(|(title, fault)| (title, failed(Stage::Tls, Fault::Certificate(fault)))),
+        );
+    }
+}

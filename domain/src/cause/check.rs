@@ -1,0 +1,94 @@
+//! How the table is proved: what is observed on one side, the title it must lead to on the other.
+
+use super::{Row, Seen, cause};
+use crate::capability::Capability;
+use crate::stage::{Failure, Fault, Stage};
+use crate::{Form, Label, Reply, SmtpSettings};
+
+/// Something observed, at `smtp.example.org:587` with TLS and Plain unless it says otherwise.
+pub(super) struct Case {
+    pub failure: Failure,
+    form: Form,
+    settings: SmtpSettings,
+    encrypted: bool,
+    capabilities: Vec<Capability>,
+}
+
+/// A session that ended without the relay saying no.
+pub(super) fn failed(stage: Stage, fault: Fault) -> Case {
+    Case::of(Failure::new(stage, fault, "as observed"))
+}
+
+/// A relay that says no: the lines of its reply, codes included.
+pub(super) fn said(stage: Stage, reply: &str) -> Case {
+    let code = reply[..3].parse().expect("a reply begins with a code");
+    let lines = reply.lines().map(|line| &line.as_bytes()[4..]);
+    Case::of(Failure::rejected(stage, Reply::new(code, lines)))
+}
+
+impl Case {
+    fn of(failure: Failure) -> Self {
+        let form = Form::default()
+            .with(Label::FromAddress, "alerts@example.org")
+            .with(Label::Host, "smtp.example.org")
+            .with(Label::Port, "587")
+            .with(Label::Username, "alerts")
+            .with(Label::ConnectionType, "TLS")
+            .with(Label::AuthenticationType, "Plain");
+        Self {
+            failure,
+            settings: form.parse().expect("valid"),
+            form,
+            encrypted: true,
+            capabilities: Vec::new(),
+        }
+    }
+
+    pub fn with(self, label: Label, value: &str) -> Self {
+        let form = self.form.with(label, value);
+        Self {
+            settings: form.parse().expect("valid"),
+            form,
+            ..self
+        }
+    }
+
+    pub fn unencrypted(self) -> Self {
+        Self {
+            encrypted: false,
+            ..self
+        }
+    }
+
+    pub fn offering(self, lines: &[&str]) -> Self {
+        Self {
+            capabilities: lines
+                .iter()
+                .filter_map(|line| Capability::read(line))
+                .collect(),
+            ..self
+        }
+    }
+
+    pub fn seen(&self) -> Seen<'_> {
+        Seen {
+            failure: &self.failure,
+            settings: &self.settings,
+            encrypted: self.encrypted,
+            capabilities: &self.capabilities,
+        }
+    }
+}
+
+/// Each case leads to its title, and each row has a case.
+pub(super) fn prove(rows: &[Row], cases: &[(&str, Case)]) {
+    for (title, case) in cases {
+        let told = cause(&case.seen()).map(|known| known.title);
+        assert_eq!(told, Some(*title), "{:?}", case.failure);
+    }
+    for row in rows {
+        let title = row.cause.title;
+        let proved = cases.iter().any(|(expected, _)| *expected == title);
+        assert!(proved, "{title} is not proved");
+    }
+}

@@ -1,0 +1,222 @@
+//! The relay does not talk to this machine: what it is, where it comes from, what it calls itself.
+
+use super::{Cause, Row};
+use crate::stage::{Fault, Stage};
+
+/// Where a relay may say that it does not like who is calling.
+const CALLER: &[Stage] = &[
+    Stage::Greeting,
+    Stage::Ehlo,
+    Stage::Mail,
+    Stage::Rcpt,
+    Stage::Data,
+];
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        when: |seen| {
+            let alien = seen.at(&[Stage::Greeting]) && seen.fault(&Fault::Malformed);
+            alien || (seen.at(&[Stage::Ehlo]) && seen.code(&[500, 502, 530]))
+        },
+        cause: Cause {
+            title: "The port does not speak SMTP",
+            cause: "Something else than a mail relay answers here, such as a web, SSH, FTP or \
+                    mailbox (POP3, IMAP) server.",
+            steps: &[
+                "Check Port: relays listen on 587, 465, 25 or 2525; 110, 143, 993 and 995 are \
+                 for reading mail.",
+                "Check that Host Name is the server for outgoing mail.",
+                "Press Find settings to see where this host speaks SMTP.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            let named = seen.says(&[
+                "helo command rejected",
+                "ehlo command rejected",
+                "invalid helo",
+                "invalid ehlo",
+                "bad helo",
+                "helo name",
+            ]);
+            let told = seen.at(&[Stage::Ehlo]) && seen.code(&[501, 504, 550, 553]);
+            told || (seen.at(CALLER) && named)
+        },
+        cause: Cause {
+            title: "The relay refuses the EHLO name",
+            cause: "The name by which Postern introduces itself is not one that the relay takes: \
+                    it wants a full host name that DNS knows.",
+            steps: &[
+                "Under More options, enter this machine's full public name as EHLO Name, such as \
+                 gate.example.org.",
+                "Have DNS know that name, with the address that this machine sends from.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            let named = seen.says(&[
+                "your hostname",
+                "your reverse hostname",
+                "reverse dns",
+                "ptr record",
+            ]);
+            seen.at(CALLER) && (named || seen.status(&[[7, 25]]))
+        },
+        cause: Cause {
+            title: "This machine's address has no name in DNS",
+            cause: "The relay looked up the address this connection comes from and found no name \
+                    for it (reverse DNS), or one that leads elsewhere.",
+            steps: &[
+                "Have the provider of that address set its reverse DNS (PTR) to this machine's \
+                 full name.",
+                "Have DNS lead from that name to the same address.",
+                "Where that cannot be had, send through a relay that takes a sign-in, on Port \
+                 587.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            // A list of senders is another matter.
+            seen.at(CALLER)
+                && !seen.says(&["sender address"])
+                && seen.says(&[
+                    "blocklist",
+                    "block list",
+                    "blacklist",
+                    "black list",
+                    "dnsbl",
+                    "blocked using",
+                    "banned sending ip",
+                    "bad reputation",
+                    "poor reputation",
+                    "spamhaus",
+                    "spamcop",
+                ])
+        },
+        cause: Cause {
+            title: "This machine's address is on a blocklist",
+            cause: "The relay turns away the address this connection comes from, because a list \
+                    of senders of spam has it; home and cloud addresses often stand there from \
+                    the start.",
+            steps: &[
+                "Follow the link in the reply: the list says why, and how to be taken off.",
+                "Before that, make sure that nothing on this network sends spam.",
+                "Or send through a relay that takes a sign-in, on Port 587: those do not ask the \
+                 lists.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            let told = seen.at(&[Stage::Greeting]) && seen.refused();
+            told || (seen.at(CALLER) && seen.says(&["client host rejected: access denied"]))
+        },
+        cause: Cause {
+            title: "The relay does not talk to this machine",
+            cause: "The relay turned the connection away for where it comes from, before anything \
+                    was asked of it.",
+            steps: &[
+                "Have the relay's operator allow the address that this machine sends from.",
+                "If the relay takes a sign-in, use the port for that: 587 with Connection Type \
+                 TLS, or 465 with SSL.",
+                "Check that Host Name is the relay for sending, not the server that takes in the \
+                 organisation's mail.",
+            ],
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use crate::cause::check::{failed, prove, said};
+    use crate::stage::{Fault, Stage};
+
+    const ALIEN: &str = "The port does not speak SMTP";
+    const NAME: &str = "The relay refuses the EHLO name";
+    const REVERSE: &str = "This machine's address has no name in DNS";
+    const LISTED: &str = "This machine's address is on a blocklist";
+    const STRANGER: &str = "The relay does not talk to this machine";
+
+    #[test]
+    fn a_relay_that_does_not_talk_to_this_machine() {
+        prove(
+            super::ROWS,
+            &[
+                (ALIEN, failed(Stage::Greeting, Fault::Malformed)),
+                (ALIEN, said(Stage::Ehlo, "500 Unknown command")),
+                (
+                    ALIEN,
+                    said(Stage::Ehlo, "530 Please login with USER and PASS"),
+                ),
+                (NAME, said(Stage::Ehlo, "501 5.5.4 Invalid domain name")),
+                (
+                    NAME,
+                    said(Stage::Ehlo, "550 Access denied - Invalid HELO name"),
+                ),
+                (
+                    NAME,
+                    said(
+                        Stage::Rcpt,
+                        "504 5.5.2 <gate>: Helo command rejected: need fully-qualified hostname",
+                    ),
+                ),
+                (
+                    NAME,
+                    said(
+                        Stage::Rcpt,
+                        "450 4.7.1 <gate.example.org>: Helo command rejected: Host not found",
+                    ),
+                ),
+                (
+                    REVERSE,
+                    said(
+                        Stage::Rcpt,
+                        "450 4.7.25 Client host rejected: cannot find your hostname, [192.0.2.1]",
+                    ),
+                ),
+                (
+                    REVERSE,
+                    said(
+                        Stage::Data,
+                        "550-5.7.25 [192.0.2.1] The IP address sending this message does not have a\n\
+                         550 5.7.25 PTR record setup, or the corresponding forward DNS entry",
+                    ),
+                ),
+                (
+                    LISTED,
+                    said(
+                        Stage::Rcpt,
+                        "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using \
+                         zen.spamhaus.org; https://www.spamhaus.org/query/ip/192.0.2.1",
+                    ),
+                ),
+                (
+                    LISTED,
+                    said(
+                        Stage::Greeting,
+                        "554 relay.example.org: your address is on our blocklist",
+                    ),
+                ),
+                (
+                    LISTED,
+                    said(
+                        Stage::Mail,
+                        "550 5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent. Please \
+                         contact your provider since part of their network is on our block list (S3140).",
+                    ),
+                ),
+                (STRANGER, said(Stage::Greeting, "554 No SMTP service here")),
+                (
+                    STRANGER,
+                    said(
+                        Stage::Rcpt,
+                        "554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied",
+                    ),
+                ),
+            ],
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! The relay has had enough for now: of connections, of sign-ins, of mail.
+
+use super::{Cause, Row};
+use crate::stage::Stage;
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        when: |seen| {
+            seen.says(&[
+                "too many connections",
+                "too many concurrent",
+                "too many sessions",
+                "connection limit",
+                "connections limit",
+                "number of connections",
+            ])
+        },
+        cause: Cause {
+            title: "Too many connections at once",
+            cause: "The relay allows a number of connections at a time, and those of this machine \
+                    or of this account are used up.",
+            steps: &[
+                "Wait a minute and try again.",
+                "Look which other programs send through this relay from here, or with this \
+                 account.",
+                "Ask the relay's operator for a higher limit.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            seen.at(&[Stage::Greeting, Stage::Ehlo, Stage::Auth])
+                && seen.says(&[
+                    "login attempts",
+                    "too many login",
+                    "too many failed",
+                    "too many auth",
+                    "too many bad auth",
+                ])
+        },
+        cause: Cause {
+            title: "Too many failed sign-ins",
+            cause: "After a number of wrong passwords the relay lets nobody sign in from here for \
+                    a while, not even with the right one.",
+            steps: &[
+                "Look for other programs that still sign in with an old password.",
+                "Correct User Name and Password, wait a quarter of an hour and try again.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            let named = seen.says(&[
+                "rate limit",
+                "ratelimit",
+                "sending rate",
+                "unusual rate",
+                "throttl",
+                "too much mail",
+                "too many messages",
+                "too many emails",
+                "too many recipients",
+                "sending limit",
+                "sending quota",
+                "message quota",
+                "hourly limit",
+                "daily limit",
+                "recipient limit exceeded",
+                "credits exceeded",
+            ]);
+            named || seen.status(&[[7, 28]])
+        },
+        cause: Cause {
+            title: "The relay's sending limit is reached",
+            cause: "The relay takes so many mails in an hour or a day from an account or an \
+                    address, and it has had them.",
+            steps: &[
+                "Wait as long as the reply says, or until the next hour or day.",
+                "Look at the relay or the provider which program sends so much.",
+                "Have the limit raised, or take a larger plan.",
+            ],
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use crate::cause::check::{prove, said};
+    use crate::stage::Stage;
+
+    const CONNECTIONS: &str = "Too many connections at once";
+    const SIGN_INS: &str = "Too many failed sign-ins";
+    const MAILS: &str = "The relay's sending limit is reached";
+
+    #[test]
+    fn a_relay_that_has_had_enough() {
+        let cases = [
+            (
+                CONNECTIONS,
+                Stage::Greeting,
+                "421 4.7.0 relay.example.org Error: too many connections from 192.0.2.1",
+            ),
+            (
+                CONNECTIONS,
+                Stage::Greeting,
+                "421 Too many concurrent SMTP connections; please try again later.",
+            ),
+            (
+                CONNECTIONS,
+                Stage::Data,
+                "432 4.3.2 STOREDRV.ClientSubmit; Concurrent connections limit exceeded",
+            ),
+            (
+                SIGN_INS,
+                Stage::Auth,
+                "454-4.7.0 Too many login attempts, please try again later. For more\n\
+                 454 4.7.0 information, go to a1b2 - gsmtp",
+            ),
+            (
+                SIGN_INS,
+                Stage::Auth,
+                "535 5.7.0 (#AUTH005) Too many bad auth attempts.",
+            ),
+            (
+                MAILS,
+                Stage::Mail,
+                "450 4.7.1 Error: too much mail from 192.0.2.1",
+            ),
+            (
+                MAILS,
+                Stage::Rcpt,
+                "451 4.7.1 Rate limit exceeded, try again later",
+            ),
+            (
+                MAILS,
+                Stage::Data,
+                "454 Throttling failure: Daily message quota exceeded.",
+            ),
+            (
+                MAILS,
+                Stage::Data,
+                "550-5.4.5 Daily user sending limit exceeded. For more information on\n\
+                 550 5.4.5 limits, go to a1b2 - gsmtp",
+            ),
+            (
+                MAILS,
+                Stage::Auth,
+                "451 Authentication failed: Maximum credits exceeded",
+            ),
+            (
+                MAILS,
+                Stage::Data,
+                "421-4.7.28 Gmail has detected an unusual rate of mail. To protect our\n\
+                 421 4.7.28 users, mail has been temporarily limited. a1b2 - gsmtp",
+            ),
+        ];
+        prove(
+            super::ROWS,
+            &cases.map(|(title, stage, reply)| (title, said(stage, reply))),
+        );
+    }
+}

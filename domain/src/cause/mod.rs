@@ -1,0 +1,122 @@
+//! From what was observed to what is wrong and what to do about it: a table, its most specific
+//! rows first. What no row knows has no cause, and the relay's own words stand alone.
+
+mod certificate;
+mod encryption;
+mod hanging;
+mod introduction;
+mod limits;
+mod mail;
+mod providers;
+mod reach;
+mod recipient;
+mod seen;
+mod sender;
+mod sign_in;
+
+#[cfg(test)]
+mod check;
+
+use serde::Serialize;
+
+pub use seen::Seen;
+
+/// A known cause of a failure.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// In a few words, as in `The port is filtered`. No other cause has the same.
+    pub title: &'static str,
+    /// In one sentence.
+    pub cause: &'static str,
+    /// What to do, in this order.
+    pub steps: &'static [&'static str],
+}
+
+/// A row of the table.
+struct Row {
+    /// Whether this is the case. What is observed may fit several rows; the first one counts.
+    when: fn(&Seen<'_>) -> bool,
+    cause: Cause,
+}
+
+/// The whole table. Of refusals those of providers come first, because their words tell more than
+/// any code; what merely hung or hung up comes last.
+const TABLE: [&[Row]; 11] = [
+    reach::ROWS,
+    certificate::ROWS,
+    encryption::ROWS,
+    providers::ROWS,
+    limits::ROWS,
+    introduction::ROWS,
+    sign_in::ROWS,
+    sender::ROWS,
+    recipient::ROWS,
+    mail::ROWS,
+    hanging::ROWS,
+];
+
+/// The cause, where it is known; nothing where whatever is said would be a guess.
+pub fn cause(seen: &Seen<'_>) -> Option<&'static Cause> {
+    TABLE
+        .into_iter()
+        .flatten()
+        .find(|row| (row.when)(seen))
+        .map(|row| &row.cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::check::{Case, failed, said};
+    use super::{TABLE, cause};
+    use crate::stage::{Fault, Stage};
+
+    #[test]
+    fn every_cause_is_told_in_full_and_only_once() {
+        let mut titles = BTreeSet::new();
+        for row in TABLE.into_iter().flatten() {
+            let known = &row.cause;
+            assert!(titles.insert(known.title), "{} twice", known.title);
+            assert!(!known.title.ends_with('.'), "{}", known.title);
+            assert!(!known.steps.is_empty(), "{} without a step", known.title);
+            for sentence in known.steps.iter().chain([&known.cause]) {
+                assert!(sentence.ends_with('.'), "{}: {sentence}", known.title);
+                assert!(!sentence.contains("  "), "{}: {sentence}", known.title);
+                assert!(!sentence.contains("n't"), "{}: {sentence}", known.title);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_recognised_has_no_cause() {
+        let unknown: [Case; 16] = [
+            said(Stage::Auth, "501 5.5.2 Cannot decode that"),
+            said(Stage::Auth, "550 5.0.0 No"),
+            said(Stage::Ehlo, "554 5.0.0 Not today"),
+            said(Stage::Mail, "550 5.0.0 No"),
+            said(Stage::Mail, "451 4.3.0 Queue file write error"),
+            said(Stage::Rcpt, "550 5.7.1 Message refused by policy"),
+            said(Stage::Rcpt, "450 4.7.1 Recipient address rejected: Policy"),
+            said(Stage::Rcpt, "554 Transaction failed"),
+            said(
+                Stage::Rcpt,
+                "451 Temporary local problem - please try later",
+            ),
+            said(
+                Stage::Rcpt,
+                "550 Requested action not taken: mailbox unavailable",
+            ),
+            said(Stage::Rcpt, "554 5.7.1 Sender address is on our blacklist"),
+            said(Stage::Data, "451 Temporary service failure"),
+            said(Stage::Data, "554 5.6.0 Malformed header"),
+            said(Stage::Data, "550 5.7.1 Refused by local policy"),
+            said(Stage::Data, "552 5.7.0 This message was blocked"),
+            failed(Stage::Quit, Fault::Closed),
+        ];
+        for case in unknown {
+            let told = cause(&case.seen()).map(|known| known.title);
+            assert_eq!(told, None, "{:?}", case.failure);
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! What well-known providers say, each in words of its own.
+
+use super::{Cause, Row, Seen};
+use crate::stage::Stage;
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        when: |seen| {
+            let refused = seen.code(&[535]) || seen.status(&[[7, 9]]);
+            seen.at(&[Stage::Auth]) && is_google(seen) && refused
+        },
+        cause: Cause {
+            title: "Gmail wants an app password",
+            cause: "Google takes no ordinary password over SMTP: it takes an app password of \
+                    sixteen letters, which an account with 2-Step Verification can make.",
+            steps: &[
+                "Sign in to the Google account and turn 2-Step Verification on.",
+                "Make an app password at myaccount.google.com/apppasswords.",
+                "Enter the whole address as User Name and the app password, without spaces, as \
+                 Password.",
+                "If it was an app password already, make a new one: they end whenever the \
+                 account's password changes.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            seen.at(&[Stage::Auth])
+                && seen.says(&["in via your web browser", "with your web browser"])
+        },
+        cause: Cause {
+            title: "Google wants a login in the browser",
+            cause: "Google finds this sign-in unusual and wants the account's owner to confirm it.",
+            steps: &[
+                "Sign in to the account in a browser, best from this machine's network, and \
+                 confirm what Google asks about recent activity.",
+                "Use an app password (myaccount.google.com/apppasswords) as Password.",
+                "Run the diagnosis again within ten minutes.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.says(&["invalid credentials for relay", "mail relay denied"]),
+        cause: Cause {
+            title: "Google's relay does not know this machine",
+            cause: "The SMTP relay service of Google Workspace takes mail from the addresses and \
+                    domains entered in its Admin console only, and these are not among them.",
+            steps: &[
+                "In the Admin console, under Apps, Google Workspace, Gmail, Routing, SMTP relay \
+                 service, enter the public address of this machine.",
+                "Enter an address of one of the organisation's domains as Email Address.",
+                "Enter that domain as EHLO Name under More options.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            seen.at(&[Stage::Auth])
+                && seen.says(&[
+                    "application-specific password",
+                    "app-specific password",
+                    "app password",
+                ])
+        },
+        cause: Cause {
+            title: "The provider wants an app password",
+            cause: "The account's ordinary password is not taken over SMTP; a password made for \
+                    this one program is.",
+            steps: &[
+                "Make an app password in the security settings of the account, at the provider.",
+                "Enter it as Password.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            seen.at(&[Stage::Auth]) && seen.says(&["smtpclientauthentication is disabled"])
+        },
+        cause: Cause {
+            title: "Microsoft 365 has SMTP AUTH switched off",
+            cause: "Signing in by SMTP is switched off for this mailbox or for the whole \
+                    organisation, which is how Microsoft delivers it.",
+            steps: &[
+                "In the Microsoft 365 admin center, open the user, Mail, Manage email apps, and \
+                 tick Authenticated SMTP.",
+                "If it is off for the organisation: in the Exchange admin center, Settings, Mail \
+                 flow, untick the line that turns SMTP AUTH off.",
+                "Wait a quarter of an hour and run the diagnosis again.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            seen.says(&[
+                "basic authentication is disabled",
+                "basic authentication is not supported",
+            ])
+        },
+        cause: Cause {
+            title: "Microsoft takes no passwords here any more",
+            cause: "The mailbox, or Outlook.com as a whole, signs in with OAuth only; a user name \
+                    and password are refused even if they are right.",
+            steps: &[
+                "Where an administrator can still allow basic authentication for SMTP AUTH in \
+                 this organisation, have it allowed for this mailbox.",
+                "Otherwise send through another relay: a connector by address (direct send), \
+                 Azure Communication Services, or another provider.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            seen.at(&[Stage::Auth])
+                && seen.says(&[
+                    "security defaults policy",
+                    "conditional access",
+                    "did not meet the criteria to be authenticated",
+                ])
+        },
+        cause: Cause {
+            title: "A Microsoft 365 policy blocks the sign-in",
+            cause: "The password was not even the question: security defaults or a Conditional \
+                    Access policy keep this account from signing in by SMTP.",
+            steps: &[
+                "In the Entra admin center, look at the account's sign-in log: it names the \
+                 policy.",
+                "Exempt this one account from it, or let it pass from this machine's address.",
+                "Security defaults cannot exempt one account: replace them by Conditional Access \
+                 policies, or send through another relay.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| is_sendgrid(seen) && seen.settings.username != "apikey",
+        cause: Cause {
+            title: "SendGrid's user name is the word apikey",
+            cause: "SendGrid knows no user names over SMTP: it wants the word apikey for every \
+                    account, and an API key as the password.",
+            steps: &[
+                "Enter apikey as User Name, just so.",
+                "Enter an API key as Password; it begins with SG and a dot.",
+            ],
+        },
+    },
+    Row {
+        when: is_sendgrid,
+        cause: Cause {
+            title: "SendGrid does not know this API key",
+            cause: "The user name is right, and the API key was deleted, is not whole, or may not \
+                    send mail.",
+            steps: &[
+                "In SendGrid, under Settings, API Keys, make a key that may send mail (Mail Send).",
+                "Enter the whole of it as Password; it begins with SG and a dot, and is shown \
+                 only once.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            seen.at(&[Stage::Auth])
+                && seen.code(&[535])
+                && (seen.says_only("Authentication Credentials Invalid")
+                    || seen.host_in("amazonaws.com"))
+        },
+        cause: Cause {
+            title: "Amazon SES wants SMTP credentials of its own",
+            cause: "Amazon SES has SMTP credentials for each region; the access keys of AWS and \
+                    those of another region are not taken.",
+            steps: &[
+                "In the SES console of the region that stands in Host Name, under SMTP settings, \
+                 create SMTP credentials.",
+                "Enter them as User Name and Password.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.says(&["email address is not verified"]),
+        cause: Cause {
+            title: "An address is not verified at Amazon SES",
+            cause: "Amazon SES sends only from verified addresses and domains, and in its sandbox \
+                    only to verified ones too; the reply names the one that is missing.",
+            steps: &[
+                "In the SES console of this region, under Identities, verify the domain or \
+                 address named in the reply.",
+                "If it is the recipient's, request production access: the account is still in \
+                 the sandbox.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.says(&["not authorized to perform `ses:", "to perform: ses:"]),
+        cause: Cause {
+            title: "This Amazon SES user may not send",
+            cause: "The credentials are right, and the policy of their user does not allow \
+                    sending with this address.",
+            steps: &[
+                "In IAM, allow ses:SendRawEmail to the user behind the SMTP credentials.",
+                "If its policy names addresses, add the one in Email Address.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.says(&["mailgun is not loving your login"]),
+        cause: Cause {
+            title: "Mailgun does not know these credentials",
+            cause: "Mailgun has SMTP users for each domain; the password of the account and the \
+                    API key are not taken.",
+            steps: &[
+                "In Mailgun, open the sending domain, SMTP credentials, and reset the password \
+                 of a user there.",
+                "Enter the whole name, with @ and the domain, as User Name.",
+                "For a domain in the EU, enter smtp.eu.mailgun.org as Host Name.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.says(&["sandbox subdomains are for test"]),
+        cause: Cause {
+            title: "Mailgun's sandbox sends to authorised recipients only",
+            cause: "The sending domain is a sandbox of Mailgun's, which takes no other recipients \
+                    than those entered there.",
+            steps: &[
+                "In Mailgun, add the recipient to the authorised recipients and let them confirm.",
+                "For real mail, add a domain of your own and use its SMTP credentials.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.says(&["unauthorized ip address"]),
+        cause: Cause {
+            title: "The provider does not allow this machine's address",
+            cause: "The account is limited to certain addresses, as Brevo does by default, and \
+                    this machine's public one is not among them.",
+            steps: &[
+                "In the provider's security settings, authorise the public address of this \
+                 machine.",
+                "If that address changes, have a fixed one, or switch the limit off there.",
+            ],
+        },
+    },
+];
+
+fn is_google(seen: &Seen<'_>) -> bool {
+    seen.says(&["gsmtp", "support.google.com"]) || seen.host_in("smtp.gmail.com")
+}
+
+fn is_sendgrid(seen: &Seen<'_>) -> bool {
+    let words = &["bad username / password", "authorization grant is invalid"];
+    seen.at(&[Stage::Auth])
+        && (seen.says(words) || (seen.code(&[535]) && seen.host_in("sendgrid.net")))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Label;
+    use crate::cause::check::{Case, prove, said};
+    use crate::stage::Stage;
+
+    const APP_PASSWORD: &str = "Gmail wants an app password";
+    const BROWSER: &str = "Google wants a login in the browser";
+    const RELAY: &str = "Google's relay does not know this machine";
+    const NO_PASSWORDS: &str = "Microsoft takes no passwords here any more";
+    const POLICY: &str = "A Microsoft 365 policy blocks the sign-in";
+    const USER: &str = "SendGrid's user name is the word apikey";
+    const SES: &str = "Amazon SES wants SMTP credentials of its own";
+
+    fn auth(reply: &str) -> Case {
+        said(Stage::Auth, reply)
+    }
+
+    #[test]
+    fn providers_are_known_by_their_words() {
+        prove(
+            super::ROWS,
+            &[
+                (
+                    APP_PASSWORD,
+                    auth(
+                        "534-5.7.9 Application-specific password required. For more information, go to\n\
+                         534 5.7.9  https://support.google.com/mail/?p=InvalidSecondFactor a1b2 - gsmtp",
+                    ),
+                ),
+                (
+                    APP_PASSWORD,
+                    auth(
+                        "535-5.7.8 Username and Password not accepted. For more information, go to\n\
+                         535 5.7.8  https://support.google.com/mail/?p=BadCredentials a1b2 - gsmtp",
+                    ),
+                ),
+                (
+                    APP_PASSWORD,
+                    auth("535 5.7.8 No").with(Label::Host, "smtp.gmail.com"),
+                ),
+                (
+                    BROWSER,
+                    auth(
+                        "534-5.7.14 <https://accounts.google.com/signin/continue> Please log in via\n\
+                         534-5.7.14 your web browser and then try again.\n\
+                         534 5.7.14 https://support.google.com/mail/?p=WebLoginRequired a1b2 - gsmtp",
+                    ),
+                ),
+                (
+                    RELAY,
+                    said(
+                        Stage::Mail,
+                        "550-5.7.1 Invalid credentials for relay [192.0.2.1]. The IP address\n\
+                         550 5.7.1 you've registered does not match. a1b2 - gsmtp",
+                    ),
+                ),
+                (
+                    "The provider wants an app password",
+                    auth("535 5.7.8 Please use an app-specific password"),
+                ),
+                (
+                    "The provider wants an app password",
+                    auth("534 5.7.9 Application-specific password required"),
+                ),
+                (
+                    "Microsoft 365 has SMTP AUTH switched off",
+                    auth(
+                        "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled \
+                         for the Tenant. Visit https://aka.ms/smtp_auth_disabled for more information.",
+                    ),
+                ),
+                (
+                    NO_PASSWORDS,
+                    auth(
+                        "535 5.7.139 Authentication unsuccessful, basic authentication is disabled.",
+                    ),
+                ),
+                (
+                    NO_PASSWORDS,
+                    said(
+                        Stage::Mail,
+                        "550 5.7.30 Basic authentication is not supported for Client Submission.",
+                    ),
+                ),
+                (
+                    POLICY,
+                    auth(
+                        "535 5.7.139 Authentication unsuccessful, user is locked by your organization's \
+                         security defaults policy. Contact your administrator.",
+                    ),
+                ),
+                (
+                    POLICY,
+                    auth(
+                        "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria \
+                         to be authenticated successfully. Contact your administrator.",
+                    ),
+                ),
+                (
+                    USER,
+                    auth("535 Authentication failed: Bad username / password"),
+                ),
+                (
+                    USER,
+                    auth(
+                        "535 Authentication failed: The provided authorization grant is invalid, \
+                         expired, or revoked",
+                    ),
+                ),
+                (USER, auth("535 No").with(Label::Host, "smtp.sendgrid.net")),
+                (
+                    "SendGrid does not know this API key",
+                    auth("535 Authentication failed: Bad username / password")
+                        .with(Label::Username, "apikey"),
+                ),
+                (SES, auth("535 Authentication Credentials Invalid")),
+                (
+                    SES,
+                    auth("535 No").with(Label::Host, "email-smtp.eu-west-1.amazonaws.com"),
+                ),
+                (
+                    "An address is not verified at Amazon SES",
+                    said(
+                        Stage::Data,
+                        "554 Message rejected: Email address is not verified. The following \
+                         identities failed the check in region EU-WEST-1: alerts@example.org",
+                    ),
+                ),
+                (
+                    "This Amazon SES user may not send",
+                    said(
+                        Stage::Data,
+                        "554 Access denied: User `arn:aws:iam::1:user/ses' is not authorized to \
+                         perform `ses:SendRawEmail' on resource `arn:aws:ses:eu-west-1:1:identity/x'",
+                    ),
+                ),
+                (
+                    "Mailgun does not know these credentials",
+                    auth("535 5.7.0 Mailgun is not loving your login or password"),
+                ),
+                (
+                    "Mailgun's sandbox sends to authorised recipients only",
+                    said(
+                        Stage::Data,
+                        "421 Domain sandbox1.mailgun.org is not allowed to send: Sandbox subdomains \
+                         are for test purposes only.",
+                    ),
+                ),
+                (
+                    "The provider does not allow this machine's address",
+                    auth("525 5.7.1 Unauthorized IP address"),
+                ),
+                (
+                    "The relay does not accept user name and password",
+                    auth("535 Error: Authentication credentials invalid"),
+                ),
+                (
+                    "The relay does not accept user name and password",
+                    auth("535 No").with(Label::Host, "notsendgrid.net"),
+                ),
+            ],
+        );
+    }
+}

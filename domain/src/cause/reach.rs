@@ -1,0 +1,127 @@
+//! The relay cannot be reached: its name, its address, its port.
+
+use super::{Cause, Row};
+use crate::stage::Fault;
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        when: |seen| seen.fault(&Fault::NameNotFound),
+        cause: Cause {
+            title: "The host name is unknown",
+            cause: "DNS has no address for this name.",
+            steps: &[
+                "Check the spelling of Host Name, or ask the relay's operator for it.",
+                "If the name is known inside your network only, let this machine ask the name \
+                 servers of that network.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.fault(&Fault::ResolverFailed),
+        cause: Cause {
+            title: "The name servers do not answer",
+            cause: "This machine asked its name servers for the host and got no usable answer; \
+                    nothing is known yet about the relay itself.",
+            steps: &[
+                "Run the diagnosis again; a single lost answer passes by itself.",
+                "On this machine, check the name servers in /etc/resolv.conf, and that port 53 to \
+                 them is open for UDP and TCP.",
+                "Until they answer, enter the relay's IP address as Host Name; an encrypted \
+                 relay's certificate must then name that address.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.fault(&Fault::AddressNotAllowed),
+        cause: Cause {
+            title: "This Postern may not connect there",
+            cause: "The relay's address is one that the operator of this Postern forbids, or one \
+                    that never is a relay's; nothing was sent to it.",
+            steps: &[
+                "Check that Host Name leads to the relay you mean.",
+                "If it does, ask the operator of this Postern to add the address to \
+                 POSTERN_RELAY_ALLOW.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.fault(&Fault::NoAnswer),
+        cause: Cause {
+            title: "The port is filtered",
+            cause: "Nothing at all came back within the connect time-out: most likely a firewall \
+                    drops what this machine sends to the port, else the host is switched off.",
+            steps: &[
+                "Press Find settings: it tries the other ports of this host at once.",
+                "By hand, try Port 587 with Connection Type TLS, 465 with SSL, or 2525 with TLS; \
+                 many networks and hosting providers block 25.",
+                "If every port is silent, have one opened for this machine, in its own firewall \
+                 or by its hosting provider.",
+                "If the relay is merely far away, raise Connect Time-out under More options.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.fault(&Fault::ConnectionRefused),
+        cause: Cause {
+            title: "Nothing listens at the port",
+            cause: "The host is there and turned the connection down: no mail service runs at \
+                    this port, or it is closed to this machine.",
+            steps: &[
+                "Check Port, and that Host Name is the mail server and not the web site.",
+                "Press Find settings to see at which ports this host listens.",
+                "If the relay is your own, start its mail service and let it listen on this \
+                 address, not on localhost alone.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.fault(&Fault::Unreachable),
+        cause: Cause {
+            title: "The host is unreachable",
+            cause: "No way leads from this machine to the relay's address, so the network itself \
+                    said no.",
+            steps: &[
+                "Check Host Name: an address of another network, or an IPv6 address where this \
+                 machine has no IPv6, looks like this.",
+                "On this machine, check its network, its gateway and, for an internal relay, the \
+                 VPN.",
+            ],
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use crate::cause::check::{failed, prove};
+    use crate::stage::{Fault, Stage};
+
+    #[test]
+    fn a_relay_that_cannot_be_reached() {
+        prove(
+            super::ROWS,
+            &[
+                (
+                    "The host name is unknown",
+                    failed(Stage::Dns, Fault::NameNotFound),
+                ),
+                (
+                    "The name servers do not answer",
+                    failed(Stage::Dns, Fault::ResolverFailed),
+                ),
+                (
+                    "This Postern may not connect there",
+                    failed(Stage::Tcp, Fault::AddressNotAllowed),
+                ),
+                ("The port is filtered", failed(Stage::Tcp, Fault::NoAnswer)),
+                (
+                    "Nothing listens at the port",
+                    failed(Stage::Tcp, Fault::ConnectionRefused),
+                ),
+                (
+                    "The host is unreachable",
+                    failed(Stage::Tcp, Fault::Unreachable),
+                ),
+            ],
+        );
+    }
+}

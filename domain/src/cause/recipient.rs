@@ -1,0 +1,211 @@
+//! The relay does not take mail for this recipient.
+
+use super::{Cause, Row};
+use crate::stage::Stage;
+
+/// A relay may wait with its verdict on the recipient until it has the mail.
+const LATE: &[Stage] = &[Stage::Rcpt, Stage::Data];
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        when: |seen| {
+            seen.at(&[Stage::Mail, Stage::Rcpt, Stage::Data])
+                && seen.says(&[
+                    "relay access denied",
+                    "relaying denied",
+                    "relay denied",
+                    "unable to relay",
+                    "relay not permitted",
+                    "not permitted to relay",
+                    "relaying not allowed",
+                    "not allowed to relay",
+                ])
+        },
+        cause: Cause {
+            title: "The relay does not pass mail on",
+            cause: "The recipient is somewhere else, and the relay takes mail to other places \
+                    only from those it knows.",
+            steps: &[
+                "Choose an Authentication Type and enter User Name and Password, if the relay \
+                 gives them.",
+                "Use the port for signing in: 587 with Connection Type TLS, or 465 with SSL.",
+                "If it knows senders by their address, have the relay's operator add this \
+                 machine's.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            let named = seen.says(&[
+                "mailbox full",
+                "mailbox is full",
+                "mailbox size limit",
+                "over quota",
+                "overquota",
+                "quota exceeded",
+            ]);
+            seen.at(LATE) && (named || seen.status(&[[2, 2]]))
+        },
+        cause: Cause {
+            title: "The recipient's mailbox is full",
+            cause: "The address is right, and there is no room left in its mailbox.",
+            steps: &[
+                "Tell the recipient by another way, or their administrator.",
+                "To go on meanwhile, send the test to another address.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            let greylisted = seen.says(&["greylist", "graylist", "grey list", "gray list"]);
+            let later = seen.says(&["come back", "try again", "try later", "retry", "deferred"]);
+            let asks = later && seen.status(&[[7, 1], [2, 0]]);
+            let postscreen =
+                seen.status(&[[3, 2]]) && seen.says(&["service currently unavailable"]);
+            seen.at(&[Stage::Mail, Stage::Rcpt, Stage::Data])
+                && seen.code(&[450, 451])
+                && (greylisted || asks || postscreen)
+        },
+        cause: Cause {
+            title: "The relay asks to try again later",
+            cause: "The relay greylists: it turns the first mail of an unknown sender away for \
+                    some minutes, because senders of spam rarely come back.",
+            steps: &[
+                "Wait five minutes and send the test again; it passes then, and from then on.",
+                "A relay for submission should not greylist: use Port 587 with a sign-in, or have \
+                 the relay's operator exempt this machine.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            let words = &[
+                "recipient address rejected: domain not found",
+                "unknown domain",
+            ];
+            seen.at(LATE) && (seen.status(&[[1, 2]]) || seen.says(words))
+        },
+        cause: Cause {
+            title: "The recipient's domain is unknown",
+            cause: "What stands behind the @ of the recipient is not a domain that mail can be \
+                    sent to.",
+            steps: &[
+                "Check the spelling of the recipient's address.",
+                "If it is right, ask whoever runs that domain about its MX record.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            let named = seen.says(&["mailbox disabled", "mailbox is disabled"]);
+            seen.at(LATE) && seen.refused() && (named || seen.status(&[[2, 1]]))
+        },
+        cause: Cause {
+            title: "The recipient's mailbox is disabled",
+            cause: "The address existed, and its mailbox takes no mail any more.",
+            steps: &[
+                "Send to another address.",
+                "Ask the recipient's administrator whether the mailbox should be enabled.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            let named = seen.says(&[
+                "user unknown",
+                "unknown user",
+                "no such user",
+                "unknown recipient",
+                "recipient not found",
+                "no such recipient",
+                "invalid recipient",
+                "no mailbox",
+                "mailbox not found",
+                "mailbox does not exist",
+                "user does not exist",
+                "unrouteable address",
+            ]);
+            // The last two are Microsoft's.
+            let status = seen.status(&[[1, 1], [1, 3], [1, 6], [1, 10], [4, 1]]);
+            seen.at(LATE) && seen.refused() && (named || status)
+        },
+        cause: Cause {
+            title: "The recipient is unknown",
+            cause: "The relay has looked for the recipient's address and there is none like it.",
+            steps: &[
+                "Check the spelling of the recipient's address.",
+                "If it is right, ask its owner whether it still exists.",
+                "If it is new, have the relay's operator look whether the relay knows it already.",
+            ],
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use crate::cause::check::{prove, said};
+    use crate::stage::Stage;
+
+    const RELAYING: &str = "The relay does not pass mail on";
+    const FULL: &str = "The recipient's mailbox is full";
+    const LATER: &str = "The relay asks to try again later";
+    const DOMAIN: &str = "The recipient's domain is unknown";
+    const DISABLED: &str = "The recipient's mailbox is disabled";
+    const UNKNOWN: &str = "The recipient is unknown";
+
+    #[test]
+    fn a_recipient_that_is_not_taken() {
+        let cases = [
+            (RELAYING, "554 5.7.1 <you@example.net>: Relay access denied"),
+            (RELAYING, "550 5.7.1 Unable to relay for you@example.net"),
+            (
+                RELAYING,
+                "550 5.7.64 TenantAttribution; Relay Access Denied",
+            ),
+            (RELAYING, "550 relay not permitted"),
+            (RELAYING, "550 5.7.1 <you@example.net>... Relaying denied"),
+            (
+                FULL,
+                "452-4.2.2 The recipient's inbox is out of storage space.\n\
+                 452 4.2.2 Please direct the recipient to a1b2 - gsmtp",
+            ),
+            (
+                FULL,
+                "552 5.2.2 <you@example.net>: Mailbox size limit exceeded",
+            ),
+            (FULL, "552 Mailbox is full"),
+            (
+                LATER,
+                "450 4.2.0 <you@example.net>: Recipient address rejected: Greylisted, see \
+                 http://postgrey.schweikert.ch/help/example.net.html",
+            ),
+            (
+                LATER,
+                "451 4.7.1 Greylisting in action, please come back in 00:05:00",
+            ),
+            (LATER, "451 4.7.1 Please try again later"),
+            (LATER, "450 4.3.2 Service currently unavailable"),
+            (LATER, "451 You are greylisted, retry in 5 minutes"),
+            (
+                DOMAIN,
+                "450 4.1.2 <you@exmaple.net>: Recipient address rejected: Domain not found",
+            ),
+            (DISABLED, "550 5.2.1 The email account is inactive"),
+            (
+                UNKNOWN,
+                "550 5.1.1 <you@example.net>: Recipient address rejected: User unknown in virtual \
+                 mailbox table",
+            ),
+            (
+                UNKNOWN,
+                "550 5.4.1 Recipient address rejected: Access denied.",
+            ),
+            (UNKNOWN, "550 Unrouteable address"),
+            (UNKNOWN, "551 No such user here"),
+        ];
+        prove(
+            super::ROWS,
+            &cases.map(|(title, reply)| (title, said(Stage::Rcpt, reply))),
+        );
+    }
+}

@@ -1,0 +1,211 @@
+//! The relay does not take mail from this sender.
+
+use super::{Cause, Row};
+use crate::stage::Stage;
+
+/// A relay may wait with its verdict on the sender until it has the recipient, or the mail.
+const LATE: &[Stage] = &[Stage::Mail, Stage::Rcpt, Stage::Data];
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        when: |seen| {
+            let denied = seen.status(&[[7, 60]]) || seen.says(&["sendasdenied"]);
+            seen.at(LATE) && denied
+        },
+        cause: Cause {
+            title: "The mailbox may not send as this address",
+            cause: "Exchange signed the account in, and another mailbox's address stands in Email \
+                    Address, which needs the right Send As.",
+            steps: &[
+                "Enter the address of the mailbox that signs in as Email Address.",
+                "Or give that mailbox the right Send As for the address, in the Exchange admin \
+                 center, and wait an hour.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            let named = seen.says(&[
+                "sender address rejected: domain not found",
+                "domain of sender",
+                "sender domain must exist",
+                "sender domain does not exist",
+            ]);
+            seen.at(&[Stage::Mail, Stage::Rcpt]) && (named || seen.status(&[[1, 8]]))
+        },
+        cause: Cause {
+            title: "The From domain is unknown to DNS",
+            cause: "The relay looked up the domain of Email Address and found neither a mail \
+                    server nor an address for it.",
+            steps: &[
+                "Check the spelling of Email Address.",
+                "Have the domain's DNS hold an MX or an A record, so that it can get answers.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            seen.at(LATE)
+                && seen.says(&[
+                    "verified sender identity",
+                    "domain is unverified",
+                    "domain is not verified",
+                    "domain not verified",
+                ])
+        },
+        cause: Cause {
+            title: "The sender is not verified at the provider",
+            cause: "The provider sends only from addresses and domains that their owner proved to \
+                    it, and Email Address is not one of them.",
+            steps: &[
+                "At the provider, verify the domain of Email Address, or this one address.",
+                "Or enter an address as Email Address that is verified already.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            let named = seen.says(&[
+                "not owned by",
+                "relaying disallowed as",
+                "sender mismatch",
+                "sender address is not allowed",
+                "sender address not allowed",
+                "same as authorization user",
+                "must equal authorized user",
+                "not allowed to send as",
+                "not permitted to send as",
+            ]);
+            let refused = seen.code(&[553]) || (seen.code(&[550, 554]) && seen.is_policy());
+            (seen.at(LATE) && named) || (seen.at(&[Stage::Mail]) && refused)
+        },
+        cause: Cause {
+            title: "The relay does not accept this From address",
+            cause: "The account that signs in, or this machine, may not send mail from Email \
+                    Address.",
+            steps: &[
+                "Enter an address as Email Address that belongs to the account in User Name.",
+                "Or have the relay's operator allow that account to send from this address.",
+                "Put the address that people should answer to in Reply-To, under More options.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            // RFC 7372 section 3; the last two are Microsoft's own.
+            let failed = seen.status(&[
+                [7, 20],
+                [7, 21],
+                [7, 22],
+                [7, 23],
+                [7, 24],
+                [7, 26],
+                [7, 509],
+                [7, 515],
+            ]);
+            seen.at(LATE) && (failed || seen.says(&["dmarc"]))
+        },
+        cause: Cause {
+            title: "The From domain does not vouch for this relay",
+            cause: "By SPF, DKIM or DMARC the domain of Email Address says who may send for it, \
+                    and the receiving side found that this relay may not.",
+            steps: &[
+                "In the domain's DNS, add this relay to the SPF record.",
+                "Have the relay sign with DKIM for the domain, and publish its key.",
+                "Or enter an address of a domain as Email Address that the relay is set up for.",
+            ],
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use crate::cause::check::{prove, said};
+    use crate::stage::Stage;
+
+    const SEND_AS: &str = "The mailbox may not send as this address";
+    const NO_DOMAIN: &str = "The From domain is unknown to DNS";
+    const UNVERIFIED: &str = "The sender is not verified at the provider";
+    const FROM: &str = "The relay does not accept this From address";
+    const VOUCHES: &str = "The From domain does not vouch for this relay";
+
+    #[test]
+    fn a_sender_that_is_not_taken() {
+        prove(
+            super::ROWS,
+            &[
+                (
+                    SEND_AS,
+                    said(
+                        Stage::Data,
+                        "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
+                    ),
+                ),
+                (
+                    SEND_AS,
+                    said(
+                        Stage::Data,
+                        "554 5.2.252 SendAsDenied; alerts@example.org not allowed to send as \
+                         other@example.org",
+                    ),
+                ),
+                (
+                    NO_DOMAIN,
+                    said(
+                        Stage::Rcpt,
+                        "450 4.1.8 <a@b.example>: Sender address rejected: Domain not found",
+                    ),
+                ),
+                (
+                    NO_DOMAIN,
+                    said(
+                        Stage::Mail,
+                        "501 5.1.8 Domain of sender address does not exist",
+                    ),
+                ),
+                (
+                    UNVERIFIED,
+                    said(
+                        Stage::Data,
+                        "550 The from address does not match a verified Sender Identity. Mail \
+                         cannot be sent until this error is resolved.",
+                    ),
+                ),
+                (
+                    FROM,
+                    said(
+                        Stage::Rcpt,
+                        "553 5.7.1 <a@example.org>: Sender address rejected: not owned by user b",
+                    ),
+                ),
+                (FROM, said(Stage::Mail, "550 5.7.1 Not with this sender")),
+                (FROM, said(Stage::Mail, "554 5.7.1 Sender refused")),
+                (FROM, said(Stage::Mail, "553 Sender not allowed")),
+                (
+                    FROM,
+                    said(Stage::Data, "553 Relaying disallowed as alerts@example.org"),
+                ),
+                (
+                    FROM,
+                    said(Stage::Mail, "550 Sender address is not allowed."),
+                ),
+                (
+                    VOUCHES,
+                    said(
+                        Stage::Data,
+                        "550-5.7.26 Your email has been blocked because the sender is\n\
+                         550 5.7.26 unauthenticated. a1b2 - gsmtp",
+                    ),
+                ),
+                (
+                    VOUCHES,
+                    said(
+                        Stage::Data,
+                        "550 5.7.515 Access denied, sending domain example.org does not meet the \
+                         required authentication level.",
+                    ),
+                ),
+            ],
+        );
+    }
+}

@@ -1,0 +1,343 @@
+//! Signing in does not work, or would have to.
+
+use super::{Cause, Row};
+use crate::stage::{Fault, Stage};
+
+/// What Postern can do, as relays name it.
+const KNOWN: [&str; 3] = ["PLAIN", "LOGIN", "CRAM-MD5"];
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        when: |seen| seen.says(&["starttls"]),
+        cause: Cause {
+            title: "The relay wants StartTLS first",
+            cause: "The relay takes neither a sign-in nor mail before the connection is encrypted \
+                    with StartTLS.",
+            steps: &[
+                "Choose Connection Type TLS; if the relay then does not offer StartTLS, something \
+                 in between removes it.",
+                "Or choose SSL with Port 465.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.fault(&Fault::EncryptionRequired),
+        cause: Cause {
+            title: "The password would go out unencrypted",
+            cause: "The relay offers no StartTLS, and Postern sends no password over a connection \
+                    that anybody on the way can read; it was not sent.",
+            steps: &[
+                "Choose Connection Type SSL with Port 465, or TLS with 587; Find settings tells \
+                 which of them the relay has.",
+                "If the relay needs no sign-in, choose Authentication Type None.",
+                "Only if the relay has no encryption at all and the network between is your own: \
+                 allow Password Without Encryption under More options.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            let bare = !seen.encrypted && seen.offers_instead().is_some_and(<[_]>::is_empty);
+            bare || (seen.at(&[Stage::Auth]) && seen.code(&[538]))
+                || seen.says(&["encryption required", "must use tls", "requires encryption"])
+        },
+        cause: Cause {
+            title: "Signing in needs encryption first",
+            cause: "On an unencrypted connection this relay lets nobody sign in.",
+            steps: &[
+                "Choose Connection Type TLS with Port 587, or SSL with 465.",
+                "If the relay needs no sign-in, choose Authentication Type None.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.offers_instead().is_some_and(<[_]>::is_empty),
+        cause: Cause {
+            title: "The relay offers no sign-in",
+            cause: "At this port the relay lets nobody sign in; it takes mail by the address it \
+                    comes from, or from nobody but other mail servers.",
+            steps: &[
+                "Use the port for signing in: 587 with Connection Type TLS, or 465 with SSL.",
+                "If the relay knows this machine by its address, choose Authentication Type None.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| offers(seen.offers_instead(), |name| KNOWN.contains(&name)),
+        cause: Cause {
+            title: "The authentication type is not offered",
+            cause: "The relay offers other ways to sign in than the chosen one.",
+            steps: &[
+                "Choose one of those that the relay offers as Authentication Type: Plain where \
+                 it is offered, else Login, else Cram_MD5.",
+                "If it offers what you chose on an encrypted connection only, choose Connection \
+                 Type TLS.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| offers(seen.offers_instead(), |name| name.contains("OAUTH")),
+        cause: Cause {
+            title: "The relay signs in with OAuth only",
+            cause: "The relay takes no password at all, only tokens of a sign-in in the browser \
+                    (XOAUTH2, OAUTHBEARER), which Postern does not make.",
+            steps: &[
+                "Ask the provider for a way to sign in by password: basic authentication, or app \
+                 passwords.",
+                "Otherwise choose another relay.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.offers_instead().is_some(),
+        cause: Cause {
+            title: "No authentication type in common",
+            cause: "The relay offers none of the ways to sign in that Postern has: Plain, Login \
+                    and Cram_MD5.",
+            steps: &[
+                "Ask the relay's operator to switch PLAIN or LOGIN on, inside TLS.",
+                "If the relay can know this machine by its address, choose Authentication Type \
+                 None and have the address allowed there.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.fault(&Fault::NoCredentials),
+        cause: Cause {
+            title: "The user name or the password is missing",
+            cause: "An authentication type is chosen, and there is nothing to sign in with; \
+                    nothing was sent.",
+            steps: &[
+                "Enter User Name and Password.",
+                "If the relay needs no sign-in, choose Authentication Type None.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            let named = seen.says(&[
+                "account disabled",
+                "account is disabled",
+                "account locked",
+                "account is locked",
+                "account suspended",
+                "account is suspended",
+                "account has been",
+            ]);
+            seen.at(&[Stage::Auth]) && (named || seen.status(&[[7, 13]]))
+        },
+        cause: Cause {
+            title: "The account is disabled",
+            cause: "The relay knows the account and does not let it in.",
+            steps: &[
+                "Ask the relay's operator why it was disabled, and to enable it.",
+                "If it was locked for too many wrong passwords, correct Password before it is \
+                 unlocked.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.at(&[Stage::Auth]) && seen.code(&[534]),
+        cause: Cause {
+            title: "The authentication type is too weak",
+            cause: "The relay wants a safer way to sign in for this account than the chosen one.",
+            steps: &[
+                "Choose another Authentication Type that the relay offers.",
+                "If the words of the reply name an app password or a web page, make the password \
+                 there and enter it as Password.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.at(&[Stage::Auth]) && seen.code(&[504]),
+        cause: Cause {
+            title: "The relay does not take this authentication type",
+            cause: "The relay lists the chosen way to sign in and then does not know it, or not \
+                    for this account.",
+            steps: &[
+                "Choose another Authentication Type.",
+                "With Exchange, have the operator allow basic authentication at the receive \
+                 connector of this port.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            let credentials = seen.code(&[535]) || (seen.refused() && seen.status(&[[7, 8]]));
+            seen.at(&[Stage::Auth]) && credentials
+        },
+        cause: Cause {
+            title: "The relay does not accept user name and password",
+            cause: "One of them is wrong, or the account may not sign in by SMTP; relays do not \
+                    tell which.",
+            steps: &[
+                "Check User Name: most relays want the whole e-mail address.",
+                "Type Password again; with 2-factor authentication many providers want an app \
+                 password here instead of the ordinary one.",
+                "Sign in with both at the provider's web site; if that works, have SMTP allowed \
+                 for the account.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| {
+            let named = seen.says(&[
+                "authentication required",
+                "authentication is required",
+                "requires authentication",
+                "smtp auth",
+                "not authenticated",
+                "authenticate first",
+                "not logged in",
+            ]);
+            let transaction = seen.at(&[Stage::Mail, Stage::Rcpt, Stage::Data]);
+            seen.code(&[530]) || (transaction && named)
+        },
+        cause: Cause {
+            title: "The relay wants a sign-in",
+            cause: "The relay takes mail only from those who signed in.",
+            steps: &[
+                "Choose Authentication Type Plain (or another one that the relay offers) and \
+                 enter User Name and Password.",
+                "Choose Connection Type TLS or SSL, so that the password is encrypted on its way.",
+                "If it is meant to know this machine by its address, have the relay's operator \
+                 allow that address.",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.at(&[Stage::Auth]) && seen.code(&[454]),
+        cause: Cause {
+            title: "The relay cannot check passwords for now",
+            cause: "Something behind the relay that knows the accounts does not answer; the \
+                    password was neither right nor wrong.",
+            steps: &[
+                "Try again in some minutes.",
+                "If it stays, tell the relay's operator what it said.",
+            ],
+        },
+    },
+];
+
+fn offers(offered: Option<&[String]>, wanted: fn(&str) -> bool) -> bool {
+    offered.is_some_and(|names| names.iter().any(|name| wanted(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cause::check::{Case, failed, prove, said};
+    use crate::stage::{Fault, Stage};
+
+    const STARTTLS: &str = "The relay wants StartTLS first";
+    const ENCRYPTION: &str = "Signing in needs encryption first";
+    const DISABLED: &str = "The account is disabled";
+    const WRONG: &str = "The relay does not accept user name and password";
+    const WANTED: &str = "The relay wants a sign-in";
+
+    fn offered(mechanisms: &[&str]) -> Case {
+        let names = mechanisms.iter().map(|name| (*name).to_owned()).collect();
+        failed(Stage::Auth, Fault::MechanismNotOffered(names))
+    }
+
+    fn auth(reply: &str) -> Case {
+        said(Stage::Auth, reply)
+    }
+
+    #[test]
+    fn a_sign_in_that_does_not_work() {
+        prove(
+            super::ROWS,
+            &[
+                (
+                    STARTTLS,
+                    said(
+                        Stage::Mail,
+                        "530 5.7.0 Must issue a STARTTLS command first. a1b2 - gsmtp",
+                    ),
+                ),
+                (
+                    STARTTLS,
+                    auth("451 5.7.3 STARTTLS is required to send mail"),
+                ),
+                (
+                    "The password would go out unencrypted",
+                    failed(Stage::Auth, Fault::EncryptionRequired)
+                        .with(crate::Label::Port, "25")
+                        .unencrypted(),
+                ),
+                (ENCRYPTION, offered(&[]).unencrypted()),
+                (
+                    ENCRYPTION,
+                    auth("538 5.7.11 Encryption required for requested authentication mechanism"),
+                ),
+                ("The relay offers no sign-in", offered(&[])),
+                (
+                    "The authentication type is not offered",
+                    offered(&["LOGIN", "XOAUTH2"]),
+                ),
+                (
+                    "The relay signs in with OAuth only",
+                    offered(&["XOAUTH2", "NTLM"]),
+                ),
+                (
+                    "No authentication type in common",
+                    offered(&["GSSAPI", "NTLM"]),
+                ),
+                (
+                    "The user name or the password is missing",
+                    failed(Stage::Auth, Fault::NoCredentials),
+                ),
+                (DISABLED, auth("525 5.7.13 User account disabled")),
+                (DISABLED, auth("535 5.7.8 Your account has been suspended")),
+                (
+                    "The authentication type is too weak",
+                    auth("534 5.7.9 Authentication mechanism is too weak"),
+                ),
+                (
+                    "The relay does not take this authentication type",
+                    auth("504 5.7.4 Unrecognized authentication type"),
+                ),
+                (WRONG, auth("535 5.7.8 Error: authentication failed:")),
+                (WRONG, auth("535 5.7.3 Authentication unsuccessful")),
+                (
+                    WRONG,
+                    auth(
+                        "535 5.7.139 Authentication unsuccessful, the user credentials were \
+                         incorrect.",
+                    ),
+                ),
+                (WRONG, auth("535 Incorrect authentication data")),
+                (WRONG, auth("550 5.7.8 Bad credentials")),
+                (
+                    WANTED,
+                    said(Stage::Mail, "530 5.7.0 Authentication Required. - gsmtp"),
+                ),
+                (
+                    WANTED,
+                    said(
+                        Stage::Mail,
+                        "530 5.7.57 Client not authenticated to send mail.",
+                    ),
+                ),
+                (
+                    WANTED,
+                    said(
+                        Stage::Rcpt,
+                        "553 5.7.1 <alerts@example.org>: Sender address rejected: not logged in",
+                    ),
+                ),
+                (
+                    WANTED,
+                    said(
+                        Stage::Rcpt,
+                        "503 This mail server requires authentication when attempting to send",
+                    ),
+                ),
+                (
+                    "The relay cannot check passwords for now",
+                    auth("454 4.7.0 Temporary authentication failure"),
+                ),
+            ],
+        );
+    }
+}

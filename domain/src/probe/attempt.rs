@@ -1,0 +1,386 @@
+//! Which connections a probe makes, and what each of them shows.
+
+use serde::Serialize;
+
+use super::{Candidate, Found, Verdict};
+use crate::capability::Capability;
+use crate::cause::{Seen, cause};
+use crate::certificate::UNCHECKED;
+use crate::event::Elapsed;
+use crate::stage::{Failure, Fault, Stage};
+use crate::trace::{State, Step, Trace};
+use crate::{ConnectionType, Host, SmtpSettings};
+
+/// The ports mail is handed over at: for submission with TLS from the first byte (RFC 8314
+/// section 7.3), for submission (RFC 6409), beside it where that is blocked, and between relays.
+const PORTS: [(u16, bool); 4] = [(465, true), (587, false), (2525, false), (25, false)];
+
+/// How it came about that a host, or a port of it, is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Somebody said so.
+    Given,
+    /// The domain names it for its users' mail (SRV, RFC 6186 and RFC 8314).
+    Declared,
+    /// It belongs to the provider that takes in the domain's mail.
+    Provider,
+    /// It takes in the domain's mail (MX).
+    Exchange,
+    /// Its name is a usual one.
+    Guessed,
+}
+
+/// A connection to make. One that begins unencrypted shows what is offered before StartTLS and
+/// after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    pub host: Host,
+    pub port: u16,
+    /// TLS from the first byte.
+    pub implicit: bool,
+    /// Whether what is offered before StartTLS is told too.
+    pub plain: bool,
+    pub source: Source,
+}
+
+/// The connections to try a host with: at the usual ports and at another that was named.
+pub fn attempts(host: &Host, source: Source, named: Option<u16>) -> Vec<Attempt> {
+    let attempt = |port, implicit| Attempt {
+        host: host.clone(),
+        port,
+        implicit,
+        plain: !implicit && (port == 25 || named == Some(port)),
+        source,
+    };
+    let usual = |port| PORTS.iter().any(|(known, _)| *known == port);
+    let named = named.filter(|port| !usual(*port));
+    let named = named.map(|port| [attempt(port, true), attempt(port, false)]);
+    let known = PORTS.map(|(port, implicit)| attempt(port, implicit));
+    named.into_iter().flatten().chain(known).collect()
+}
+
+impl Attempt {
+    /// The connection type that makes it.
+    pub const fn connection_type(&self) -> ConnectionType {
+        if self.implicit {
+            ConnectionType::Ssl
+        } else {
+            ConnectionType::None
+        }
+    }
+
+    /// The ways it shows.
+    pub fn candidates(&self) -> Vec<Candidate> {
+        let types: &[ConnectionType] = match (self.implicit, self.plain) {
+            (true, _) => &[ConnectionType::Ssl],
+            (false, false) => &[ConnectionType::Tls],
+            (false, true) => &[ConnectionType::Tls, ConnectionType::None],
+        };
+        types
+            .iter()
+            .map(|connection_type| Candidate {
+                host: self.host.to_string(),
+                port: self.port,
+                connection_type: *connection_type,
+                source: self.source,
+            })
+            .collect()
+    }
+
+    /// What it showed: `trace` up to the last EHLO, `failure` where it ended before, and what the
+    /// whole of it took. `settings` are those it was made with.
+    pub fn found(
+        &self,
+        trace: &Trace,
+        failure: Option<&Failure>,
+        settings: &SmtpSettings,
+        took: Elapsed,
+    ) -> Vec<Found> {
+        self.candidates()
+            .into_iter()
+            .map(|candidate| match candidate.connection_type {
+                ConnectionType::None => self.before(trace, failure, settings, took, candidate),
+                _ => self.encrypted(trace, failure, settings, took, candidate),
+            })
+            .collect()
+    }
+
+    /// What was offered before StartTLS: whatever comes later, it was.
+    fn before(
+        &self,
+        trace: &Trace,
+        failure: Option<&Failure>,
+        settings: &SmtpSettings,
+        took: Elapsed,
+        candidate: Candidate,
+    ) -> Found {
+        match greeted(trace).next() {
+            Some(ehlo) => found(candidate, None, settings, end(ehlo), false, &[]).offering(ehlo),
+            None => found(candidate, failure.cloned(), settings, took, false, &[]),
+        }
+    }
+
+    fn encrypted(
+        &self,
+        trace: &Trace,
+        failure: Option<&Failure>,
+        settings: &SmtpSettings,
+        took: Elapsed,
+        candidate: Candidate,
+    ) -> Found {
+        let bare = |ehlo: &Step| !self.implicit && !offers(ehlo, "STARTTLS");
+        let failure = failure.cloned().or_else(|| {
+            let unoffered = "the relay does not offer StartTLS";
+            greeted(trace)
+                .next()
+                .filter(|ehlo| bare(ehlo))
+                .map(|_| Failure::new(Stage::StartTls, Fault::StartTlsNotOffered, unoffered))
+        });
+        let encrypted = trace
+            .steps
+            .iter()
+            .any(|step| step.stage == Stage::Tls && step.state == State::Passed);
+        let handshake = trace.steps.iter().find_map(|step| step.handshake.as_ref());
+        let ehlo = greeted(trace).last().filter(|_| failure.is_none());
+        let offered = greeted(trace).last();
+        let offered = offered.map_or(&[][..], |ehlo| &ehlo.capabilities);
+        let row = Found {
+            encryption: handshake.and_then(|shaken| shaken.version.clone()),
+            cipher: handshake.and_then(|shaken| shaken.cipher.clone()),
+            certificate: handshake
+                .filter(|shaken| !shaken.chain.is_empty())
+                .map(|shaken| Verdict {
+                    fault: shaken.fault,
+                    verdict: shaken.verdict.trim_end_matches(UNCHECKED).to_owned(),
+                }),
+            ..found(candidate, failure, settings, took, encrypted, offered)
+        };
+        match ehlo {
+            Some(ehlo) => row.offering(ehlo),
+            None => row,
+        }
+    }
+}
+
+fn found(
+    candidate: Candidate,
+    failure: Option<Failure>,
+    settings: &SmtpSettings,
+    took: Elapsed,
+    encrypted: bool,
+    capabilities: &[Capability],
+) -> Found {
+    let settings = SmtpSettings {
+        connection: candidate.connection_type,
+        ..settings.clone()
+    };
+    let cause = failure.as_ref().and_then(|failure| {
+        cause(&Seen {
+            failure,
+            settings: &settings,
+            encrypted,
+            capabilities,
+        })
+    });
+    let unreached = |failure: &Failure| matches!(failure.stage, Stage::Dns | Stage::Tcp);
+    Found {
+        candidate,
+        reachable: !failure.as_ref().is_some_and(unreached),
+        failure,
+        cause,
+        encryption: None,
+        cipher: None,
+        certificate: None,
+        start_tls: false,
+        authentication: Vec::new(),
+        milliseconds: took,
+    }
+}
+
+impl Found {
+    fn offering(mut self, ehlo: &Step) -> Self {
+        self.start_tls = offers(ehlo, "STARTTLS");
+        // Relays that speak to old clients repeat the line as `AUTH=`.
+        for name in mechanisms(&ehlo.capabilities) {
+            if !self.authentication.contains(&name) {
+                self.authentication.push(name);
+            }
+        }
+        self
+    }
+}
+
+/// The EHLOs that were answered, before StartTLS and after it.
+fn greeted(trace: &Trace) -> impl Iterator<Item = &Step> {
+    let passed = |step: &&Step| step.stage == Stage::Ehlo && step.state == State::Passed;
+    trace.steps.iter().filter(passed)
+}
+
+fn end(step: &Step) -> Elapsed {
+    Elapsed(step.at.0 + step.milliseconds.map_or(0, |took| took.0))
+}
+
+fn offers(ehlo: &Step, keyword: &str) -> bool {
+    ehlo.capabilities
+        .iter()
+        .any(|capability| capability.keyword == keyword)
+}
+
+fn mechanisms(capabilities: &[Capability]) -> impl Iterator<Item = String> {
+    capabilities
+        .iter()
+        .filter(|capability| capability.keyword == "AUTH")
+        .flat_map(|capability| capability.parameters.split_whitespace())
+        .map(str::to_ascii_uppercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificate::Handshake;
+    use crate::event::Event;
+    use crate::stage::CertificateFault;
+    use crate::{Form, Label};
+
+    fn settings() -> SmtpSettings {
+        Form::default()
+            .with(Label::FromAddress, "alerts@example.org")
+            .with(Label::Host, "smtp.example.org")
+            .with(Label::Port, "25")
+            .parse()
+            .expect("valid")
+    }
+
+    fn attempt(implicit: bool) -> Attempt {
+        Attempt {
+            host: Host::Name("smtp.example.org".to_owned()),
+            port: 25,
+            implicit,
+            plain: !implicit,
+            source: Source::Given,
+        }
+    }
+
+    /// A session in which every stage took a millisecond and passed, but for the last where it
+    /// fails.
+    fn trace(stages: &[(Stage, &[&str])], fails: bool) -> Trace {
+        let mut trace = Trace::default();
+        for (at, (stage, offers)) in (0..).zip(stages) {
+            trace.hear(Event::Began {
+                stage: *stage,
+                at: Elapsed(at * 1000),
+            });
+            let capabilities: Vec<_> = offers
+                .iter()
+                .filter_map(|line| Capability::read(line))
+                .collect();
+            if !capabilities.is_empty() {
+                trace.hear(Event::Offered { capabilities });
+            }
+            if *stage == Stage::Tls {
+                trace.hear(Event::Handshake(Handshake {
+                    version: Some("TLS 1.3".to_owned()),
+                    cipher: None,
+                    chain: Vec::new(),
+                    fault: Some(CertificateFault::Expired),
+                    checked: false,
+                    verdict: "expired".to_owned(),
+                }));
+            }
+            let last = usize::try_from(at) == Ok(stages.len() - 1);
+            trace.hear(Event::Ended {
+                stage: *stage,
+                passed: !(fails && last),
+                milliseconds: Elapsed(1000),
+            });
+        }
+        trace
+    }
+
+    #[test]
+    fn usual_ports_are_tried_once_and_a_named_one_both_ways() {
+        let ways = |named| {
+            attempts(&Host::Name("h".to_owned()), Source::Given, named)
+                .iter()
+                .flat_map(Attempt::candidates)
+                .map(|way| format!("{} {}", way.port, way.connection_type))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        for (named, expected) in [
+            (None, "465 SSL, 587 TLS, 2525 TLS, 25 TLS, 25 None"),
+            (Some(465), "465 SSL, 587 TLS, 2525 TLS, 25 TLS, 25 None"),
+            (Some(25), "465 SSL, 587 TLS, 2525 TLS, 25 TLS, 25 None"),
+            (
+                Some(587),
+                "465 SSL, 587 TLS, 587 None, 2525 TLS, 25 TLS, 25 None",
+            ),
+            (
+                Some(1025),
+                "1025 SSL, 1025 TLS, 1025 None, 465 SSL, 587 TLS, 2525 TLS, 25 TLS, 25 None",
+            ),
+        ] {
+            assert_eq!(ways(named), expected);
+        }
+    }
+
+    #[test]
+    fn one_connection_shows_what_is_offered_before_start_tls_and_after_it() {
+        use Stage::{Ehlo, StartTls, Tls};
+        let trace = trace(
+            &[
+                (Ehlo, &["STARTTLS", "AUTH CRAM-MD5"]),
+                (StartTls, &[]),
+                (Tls, &[]),
+                (Ehlo, &["AUTH plain LOGIN", "AUTH=PLAIN LOGIN"]),
+            ],
+            false,
+        );
+        let rows = attempt(false).found(&trace, None, &settings(), Elapsed(4000));
+        let [after, before] = rows.as_slice() else {
+            panic!("{rows:?}");
+        };
+        assert_eq!(after.authentication, ["PLAIN", "LOGIN"]);
+        assert_eq!(after.encryption.as_deref(), Some("TLS 1.3"));
+        assert!(after.works() && after.milliseconds == Elapsed(4000));
+        assert_eq!(before.authentication, ["CRAM-MD5"]);
+        assert_eq!(before.encryption, None);
+        assert!(!before.works() && before.start_tls && before.failure.is_none());
+        assert_eq!(before.milliseconds, Elapsed(1000));
+    }
+
+    #[test]
+    fn a_failure_belongs_to_the_rows_it_ends() {
+        use Stage::{Ehlo, StartTls, Tcp};
+        let failure = |stage| Failure::new(stage, Fault::TimedOut, "no whole answer");
+        // stages, where it fails, what ends after StartTLS and before
+        for (trace, failed, after, before) in [
+            (trace(&[(Tcp, &[])], true), Some(Tcp), Some(Tcp), Some(Tcp)),
+            (
+                trace(&[(Ehlo, &["STARTTLS"]), (StartTls, &[])], true),
+                Some(StartTls),
+                Some(StartTls),
+                None,
+            ),
+            (
+                trace(&[(Ehlo, &["SIZE"])], false),
+                None,
+                Some(StartTls),
+                None,
+            ),
+        ] {
+            let failure = failed.map(failure);
+            let rows = attempt(false).found(&trace, failure.as_ref(), &settings(), Elapsed(9));
+            let ended: Vec<_> = rows
+                .iter()
+                .map(|row| row.failure.as_ref().map(|failure| failure.stage))
+                .collect();
+            assert_eq!(ended, [after, before]);
+            assert_eq!(rows[0].reachable, failed != Some(Tcp));
+        }
+        let implicit =
+            attempt(true).found(&trace(&[(Ehlo, &[])], false), None, &settings(), Elapsed(9));
+        assert!(implicit[0].works());
+    }
+}

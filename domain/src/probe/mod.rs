@@ -1,0 +1,275 @@
+//! Every way to reach a relay, tried at once: what was tried, what was found, what follows.
+//!
+//! `plan` reads what DNS says of a domain, `attempt` says which connections are made and reads
+//! them, `recommend` chooses, `told` puts it into lines.
+
+mod attempt;
+mod plan;
+mod recommend;
+mod told;
+
+pub use attempt::{Attempt, Source, attempts};
+pub use plan::{Answers, Service};
+pub use recommend::{Recommendation, recommend};
+
+use serde::Serialize;
+
+use crate::cause::Cause;
+use crate::event::{Elapsed, Reach};
+use crate::stage::{CertificateFault, Failure, Fault, Stage};
+use crate::{AuthenticationType, ConnectionType};
+
+/// A way to reach a relay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Candidate {
+    /// A name or an IP address.
+    pub host: String,
+    pub port: u16,
+    /// `None` stands for what is offered before StartTLS.
+    pub connection_type: ConnectionType,
+    pub source: Source,
+}
+
+/// What trying a way came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Found {
+    #[serde(flatten)]
+    pub candidate: Candidate,
+    /// Whether somebody answered at the port.
+    pub reachable: bool,
+    /// Where it ended; none when EHLO was answered.
+    pub failure: Option<Failure>,
+    /// None where nobody knows more than the failure says.
+    pub cause: Option<&'static Cause>,
+    /// As in `TLS 1.3`; none when nothing is encrypted.
+    pub encryption: Option<String>,
+    /// As in `TLS_AES_256_GCM_SHA384`.
+    pub cipher: Option<String>,
+    /// None when nothing is encrypted.
+    pub certificate: Option<Verdict>,
+    /// Whether StartTLS is offered, which connection type `None` then uses.
+    pub start_tls: bool,
+    /// The ways to sign in that are offered here, in the relay's spelling and order.
+    pub authentication: Vec<String>,
+    /// What it took.
+    pub milliseconds: Elapsed,
+}
+
+/// What is to be said of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// None when it passes.
+    pub fault: Option<CertificateFault>,
+    /// A sentence for a person.
+    pub verdict: String,
+}
+
+/// Something that happened, in the order of things: `started`; `found` for each candidate as it
+/// comes, and a `tick` every second; exactly one `over`, which is the last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum ProbeEvent {
+    Started {
+        /// The host or the address that was asked for.
+        asked: String,
+        candidates: Vec<Candidate>,
+    },
+    Found(Box<Found>),
+    Tick {
+        /// Since the start.
+        seconds: u64,
+    },
+    Over(Over),
+}
+
+/// How a probe ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Over {
+    pub milliseconds: Elapsed,
+    #[serde(flatten)]
+    pub recommendation: Recommendation,
+}
+
+/// Everything that was heard of a probe so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Probed {
+    pub asked: String,
+    #[serde(rename = "candidates")]
+    pub rows: Vec<Row>,
+    /// Whole seconds since the start, while it runs.
+    #[serde(skip)]
+    pub seconds: u64,
+    #[serde(flatten)]
+    pub over: Option<Over>,
+}
+
+/// A line of the table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Row {
+    Waiting(Candidate),
+    Found(Box<Found>),
+}
+
+impl Row {
+    pub fn candidate(&self) -> &Candidate {
+        match self {
+            Self::Waiting(candidate) => candidate,
+            Self::Found(found) => &found.candidate,
+        }
+    }
+}
+
+impl Probed {
+    /// Takes in what happened next.
+    pub fn hear(&mut self, event: ProbeEvent) {
+        match event {
+            ProbeEvent::Started { asked, candidates } => {
+                *self = Self {
+                    asked,
+                    rows: candidates.into_iter().map(Row::Waiting).collect(),
+                    ..Self::default()
+                }
+            }
+            ProbeEvent::Found(found) => {
+                let place = self
+                    .rows
+                    .iter_mut()
+                    .find(|row| *row.candidate() == found.candidate);
+                if let Some(row) = place {
+                    *row = Row::Found(found);
+                }
+            }
+            ProbeEvent::Tick { seconds } => self.seconds = seconds,
+            ProbeEvent::Over(over) => self.over = Some(over),
+        }
+    }
+
+    /// What was found, in the order of the candidates.
+    pub fn found(&self) -> impl Iterator<Item = &Found> {
+        self.rows.iter().filter_map(|row| match row {
+            Row::Waiting(_) => None,
+            Row::Found(found) => Some(&**found),
+        })
+    }
+
+    /// Whether something is recommended; not while it runs.
+    pub fn recommends(&self) -> bool {
+        self.over
+            .as_ref()
+            .is_some_and(|over| !over.recommendation.settings.is_empty())
+    }
+}
+
+impl Found {
+    /// Whether mail could be handed over with these very settings, a certificate's fault aside.
+    pub fn works(&self) -> bool {
+        let bypassed = self.candidate.connection_type == ConnectionType::None && self.start_tls;
+        self.failure.is_none() && !bypassed
+    }
+
+    /// What is wrong with its certificate, if there is one.
+    pub fn certificate_fault(&self) -> Option<CertificateFault> {
+        self.certificate.as_ref().and_then(|seen| seen.fault)
+    }
+
+    /// The best of the offered ways to sign in that Postern knows. Within TLS the simple ones are
+    /// as good as CRAM-MD5, which makes the relay keep the password in the clear.
+    pub fn best_authentication(&self) -> Option<AuthenticationType> {
+        [
+            ("PLAIN", AuthenticationType::Plain),
+            ("LOGIN", AuthenticationType::Login),
+            ("CRAM-MD5", AuthenticationType::CramMd5),
+        ]
+        .into_iter()
+        .find(|(name, _)| self.authentication.iter().any(|offered| offered == name))
+        .map(|(_, known)| known)
+    }
+
+    /// What came of it in a few words, without a full stop.
+    pub fn words(&self) -> String {
+        match &self.failure {
+            Some(failure) => match self.cause {
+                Some(cause) => cause.title.to_owned(),
+                None => failure_words(failure),
+            },
+            None if self.candidate.connection_type == ConnectionType::None && self.start_tls => {
+                "works, and offers StartTLS".to_owned()
+            }
+            None if self.certificate_fault().is_some() => {
+                "works, but the certificate does not pass".to_owned()
+            }
+            None => "works".to_owned(),
+        }
+    }
+}
+
+fn failure_words(failure: &Failure) -> String {
+    let reach = match (failure.stage, &failure.fault) {
+        (_, Fault::NameNotFound) => return "DNS does not know this name".to_owned(),
+        (_, Fault::ResolverFailed) => return "DNS does not answer".to_owned(),
+        (Stage::Tcp, Fault::ConnectionRefused) => Reach::Refused,
+        (Stage::Tcp, Fault::Unreachable) => Reach::Unreachable,
+        (Stage::Tcp, Fault::NoAnswer | Fault::Deadline) => Reach::NoAnswer,
+        (Stage::Tcp, Fault::AddressNotAllowed) => Reach::NotAllowed,
+        (Stage::Tcp, Fault::Reset) => Reach::Reset,
+        _ => return failure.to_string().trim_end_matches('.').to_owned(),
+    };
+    reach.words().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(port: u16) -> Candidate {
+        Candidate {
+            host: "smtp.example.org".to_owned(),
+            port,
+            connection_type: ConnectionType::Ssl,
+            source: Source::Given,
+        }
+    }
+
+    fn found(port: u16) -> Found {
+        Found {
+            candidate: candidate(port),
+            reachable: true,
+            failure: None,
+            cause: None,
+            encryption: Some("TLS 1.3".to_owned()),
+            cipher: None,
+            certificate: None,
+            start_tls: false,
+            authentication: Vec::new(),
+            milliseconds: Elapsed(12_500),
+        }
+    }
+
+    #[test]
+    fn what_is_found_takes_the_place_of_its_candidate() {
+        let mut probed = Probed::default();
+        probed.hear(ProbeEvent::Started {
+            asked: "smtp.example.org".to_owned(),
+            candidates: vec![candidate(465), candidate(4465)],
+        });
+        probed.hear(ProbeEvent::Found(Box::new(found(4465))));
+        assert_eq!(probed.rows[0], Row::Waiting(candidate(465)));
+        assert_eq!(probed.found().collect::<Vec<_>>(), [&found(4465)]);
+        assert!(!probed.recommends());
+    }
+
+    #[test]
+    fn an_event_is_a_flat_object_with_its_name() {
+        let event = ProbeEvent::Found(Box::new(found(465)));
+        assert_eq!(
+            serde_json::to_string(&event).expect("JSON"),
+            concat!(
+                r#"{"event":"found","host":"smtp.example.org","port":465,"connection_type":"SSL","#,
+                r#""source":"given","reachable":true,"failure":null,"cause":null,"#,
+                r#""encryption":"TLS 1.3","cipher":null,"certificate":null,"start_tls":false,"#,
+                r#""authentication":[],"milliseconds":12.5}"#
+            )
+        );
+    }
+}

@@ -1,0 +1,452 @@
+//! Which of the ways that were found to take, and why; or what it means that there is none.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Found, Source};
+use crate::provider::{self, User};
+use crate::stage::Fault;
+use crate::{AuthenticationType, ConnectionType, Label};
+
+/// What to do after a probe.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Recommendation {
+    /// What to fill in, as a form has it; empty when nothing works.
+    pub settings: BTreeMap<Label, String>,
+    /// Why, in sentences; or what it means that nothing works.
+    pub reason: Vec<String>,
+    /// Why the others do not work: a sentence for each.
+    pub others: Vec<String>,
+}
+
+impl Recommendation {
+    /// Whether these are the settings of a row.
+    pub fn is(&self, found: &Found) -> bool {
+        let way = &found.candidate;
+        let same = |label, value: &str| self.settings.get(&label).is_some_and(|set| set == value);
+        same(Label::Host, &way.host)
+            && same(Label::Port, &way.port.to_string())
+            && same(Label::ConnectionType, way.connection_type.as_str())
+    }
+}
+
+/// Chooses. `address` is who wants to send, where it is known.
+pub fn recommend(found: &[Found], address: Option<&str>) -> Recommendation {
+    let best = found
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| row.works())
+        .min_by_key(|(place, row)| (Rank::of(row), *place))
+        .map(|(_, row)| row);
+    let others = found
+        .iter()
+        .filter(|row| row.failure.is_some())
+        .map(|row| {
+            let way = &row.candidate;
+            format!(
+                "{} port {} with {}: {}.",
+                way.host,
+                way.port,
+                way.connection_type,
+                row.words()
+            )
+        })
+        .collect();
+    Recommendation {
+        settings: best.map_or_else(BTreeMap::new, |row| settings(row, address)),
+        reason: best.map_or_else(|| vec![nothing(found)], reason),
+        others,
+    }
+}
+
+/// What comes first is the least.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    class: Class,
+    /// A relay that offers no way to sign in takes mail from few.
+    anonymous: bool,
+    /// What the domain itself names goes before what was guessed.
+    undeclared: bool,
+    /// RFC 8314 section 3 prefers TLS from the first byte; a port for submission goes before the
+    /// one between relays.
+    order: u8,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Encrypted,
+    /// Encrypted, with a certificate that does not pass.
+    Faulty,
+    Unencrypted,
+    /// Takes in the domain's own mail, and most likely passes none on.
+    Incoming,
+}
+
+impl Rank {
+    fn of(row: &Found) -> Self {
+        let way = &row.candidate;
+        let anonymous = row.best_authentication().is_none();
+        let class = if way.source == Source::Exchange && anonymous {
+            Class::Incoming
+        } else if way.connection_type == ConnectionType::None {
+            Class::Unencrypted
+        } else if row.certificate_fault().is_some() {
+            Class::Faulty
+        } else {
+            Class::Encrypted
+        };
+        Self {
+            class,
+            anonymous,
+            undeclared: way.source != Source::Declared,
+            order: match (way.connection_type, way.port) {
+                (ConnectionType::Ssl, _) => 0,
+                (_, 587) => 1,
+                (_, 2525) => 2,
+                (_, 25) => 4,
+                _ => 3,
+            },
+        }
+    }
+}
+
+fn settings(row: &Found, address: Option<&str>) -> BTreeMap<Label, String> {
+    let way = &row.candidate;
+    let authentication = authentication(row);
+    let mut settings = BTreeMap::from([
+        (Label::Host, way.host.clone()),
+        (Label::Port, way.port.to_string()),
+        (Label::ConnectionType, way.connection_type.to_string()),
+        (Label::AuthenticationType, authentication.to_string()),
+    ]);
+    let user = match provider::at(&way.host).map(|provider| provider.user) {
+        Some(User::Fixed(name)) => Some(name),
+        Some(User::Own | User::Nobody) => None,
+        Some(User::Address) | None => address,
+    };
+    if let Some(user) = user.filter(|_| authentication != AuthenticationType::None) {
+        settings.insert(Label::Username, user.to_owned());
+    }
+    settings
+}
+
+/// A password does not go out unencrypted unless somebody allows that.
+fn authentication(row: &Found) -> AuthenticationType {
+    row.best_authentication()
+        .filter(|_| row.candidate.connection_type != ConnectionType::None)
+        .unwrap_or(AuthenticationType::None)
+}
+
+fn reason(row: &Found) -> Vec<String> {
+    let way = &row.candidate;
+    let mut sentences = vec![match way.connection_type {
+        ConnectionType::Ssl => format!(
+            "{} port {} with SSL: encrypted from the first byte, as RFC 8314 prefers it.",
+            way.host, way.port
+        ),
+        ConnectionType::Tls => format!(
+            "{} port {} with TLS: StartTLS encrypts the connection before anything is handed over.",
+            way.host, way.port
+        ),
+        ConnectionType::None => format!(
+            "{} port {} without encryption: nothing better works. Whoever is in between can read the mail and change it, so take it only within a network of your own.",
+            way.host, way.port
+        ),
+    }];
+    match way.source {
+        Source::Declared => sentences.push("The domain names it for this in DNS.".to_owned()),
+        Source::Provider => {
+            sentences.push("The domain's mail is with this provider, as DNS says.".to_owned());
+        }
+        Source::Given | Source::Exchange | Source::Guessed => {}
+    }
+    if let Some(seen) = row.certificate.as_ref().filter(|seen| seen.fault.is_some()) {
+        let verdict = &seen.verdict;
+        sentences.push(format!(
+            "{verdict} Until that is mended, or the certificate is trusted for this relay, Postern hands nothing over."
+        ));
+    }
+    sentences.push(sign_in(row));
+    if way.source == Source::Exchange && row.best_authentication().is_none() {
+        sentences.push(
+            "It takes in the domain's own mail and most likely passes none on to others."
+                .to_owned(),
+        );
+    }
+    sentences.extend(provider::at(&way.host).map(|provider| provider.note.to_owned()));
+    sentences
+}
+
+fn sign_in(row: &Found) -> String {
+    let offered = row.authentication.join(", ");
+    match (row.candidate.connection_type, row.best_authentication()) {
+        (ConnectionType::None, Some(_)) => format!(
+            "It offers to sign in ({offered}), but the password would travel unencrypted, so this is left out; More options can allow it."
+        ),
+        (_, Some(known)) => format!("Sign in with {known}; it offers {offered}."),
+        (_, None) if row.authentication.is_empty() => {
+            "It offers no way to sign in, so it has to know this machine by its address.".to_owned()
+        }
+        (_, None) => format!(
+            "It offers only {offered} to sign in, which Postern does not speak; without signing in it has to know this machine by its address."
+        ),
+    }
+}
+
+/// What it means that nothing works.
+fn nothing(found: &[Found]) -> String {
+    let all = |what: fn(&Fault) -> bool| {
+        let is = |row: &Found| {
+            row.failure
+                .as_ref()
+                .is_some_and(|failure| what(&failure.fault))
+        };
+        !found.is_empty() && found.iter().all(is)
+    };
+    if found.is_empty() {
+        return "DNS names no server that takes mail from the people of this domain. Check its spelling, or enter the host name your provider gives.".to_owned();
+    }
+    let text = if found.iter().any(|row| row.reachable) {
+        "Somebody answers, but no way leads through a whole greeting and EHLO; the table says where each ended. Check that the host is a mail relay."
+    } else if all(|fault| *fault == Fault::NameNotFound) {
+        "DNS does not know this host. Check its spelling."
+    } else if all(|fault| matches!(fault, Fault::NameNotFound | Fault::ResolverFailed)) {
+        "DNS does not answer this machine, so nothing could be tried. Check its resolver, or enter the relay's IP address."
+    } else if all(|fault| *fault == Fault::AddressNotAllowed) {
+        "Whoever runs this Postern does not allow this address. Ask them, or choose another relay."
+    } else if all(|fault| *fault == Fault::ConnectionRefused) {
+        "The host is there and refuses every port: no mail service runs on it, or it takes other ports. Check the host name and that the service runs."
+    } else if all(|fault| matches!(fault, Fault::NoAnswer | Fault::Deadline)) {
+        "No port answers: a firewall between this machine and the relay drops them all, or the host is down. Many networks block mail to the outside; have these ports opened for this machine."
+    } else if all(|fault| *fault == Fault::Unreachable) {
+        "This machine has no route to the host. Check the address and the network."
+    } else {
+        "No port can be reached; the table says why for each. A port without an answer is blocked by a firewall, one that refuses has no service behind it."
+    };
+    text.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Elapsed;
+    use crate::probe::{Candidate, Verdict};
+    use crate::stage::{CertificateFault, Failure, Stage};
+
+    /// `host port type source`, and what is odd about it: `fault`, `AUTH=…`, `no AUTH`,
+    /// `StartTLS`, or the name of what it ended with.
+    fn row(text: &str) -> Found {
+        let mut words = text.split(' ');
+        let mut next = || words.next().expect("a word");
+        let candidate = Candidate {
+            host: next().to_owned(),
+            port: next().parse().expect("a port"),
+            connection_type: next().parse().expect("a type"),
+            source: match next() {
+                "declared" => Source::Declared,
+                "exchange" => Source::Exchange,
+                "provider" => Source::Provider,
+                _ => Source::Given,
+            },
+        };
+        let encrypted = candidate.connection_type != ConnectionType::None;
+        let mut found = Found {
+            candidate,
+            reachable: true,
+            failure: None,
+            cause: None,
+            encryption: encrypted.then(|| "TLS 1.3".to_owned()),
+            cipher: None,
+            certificate: encrypted.then(|| Verdict {
+                fault: None,
+                verdict: "it passes".to_owned(),
+            }),
+            start_tls: false,
+            authentication: vec!["PLAIN".to_owned()],
+            milliseconds: Elapsed(1),
+        };
+        for odd in words {
+            let ended = match odd {
+                "fault" => {
+                    found.certificate = Some(Verdict {
+                        fault: Some(CertificateFault::Expired),
+                        verdict: "It expired yesterday.".to_owned(),
+                    });
+                    continue;
+                }
+                "StartTLS" => {
+                    found.start_tls = true;
+                    continue;
+                }
+                "filtered" => Fault::NoAnswer,
+                "refused" => Fault::ConnectionRefused,
+                "unknown" => Fault::NameNotFound,
+                "forbidden" => Fault::AddressNotAllowed,
+                "silent" => Fault::TimedOut,
+                _ => {
+                    let names = odd.trim_start_matches("AUTH=").split(',');
+                    found.authentication =
+                        names.filter(|n| !n.is_empty()).map(str::to_owned).collect();
+                    continue;
+                }
+            };
+            found.reachable = ended == Fault::TimedOut;
+            let stage = if found.reachable {
+                Stage::Greeting
+            } else {
+                Stage::Tcp
+            };
+            found.failure = Some(Failure::new(stage, ended, "no whole answer within 5 s"));
+        }
+        found
+    }
+
+    fn rows(texts: &[&str]) -> Vec<Found> {
+        texts.iter().map(|text| row(text)).collect()
+    }
+
+    #[test]
+    fn the_safest_way_that_works_is_chosen() {
+        for (texts, host_port_type) in [
+            (&["a 465 SSL -", "a 587 TLS -"][..], "a 465 SSL"),
+            (&["a 25 TLS -", "a 2525 TLS -", "a 587 TLS -"], "a 587 TLS"),
+            (
+                &["a 25 TLS -", "a 2525 TLS -", "a 1587 TLS -"],
+                "a 2525 TLS",
+            ),
+            (&["a 465 SSL - AUTH=", "a 587 TLS -"], "a 587 TLS"),
+            (&["a 465 SSL - AUTH=XOAUTH2", "a 25 TLS -"], "a 25 TLS"),
+            (&["a 465 SSL - fault", "a 25 TLS -"], "a 25 TLS"),
+            (&["a 465 SSL - fault", "a 25 None -"], "a 465 SSL"),
+            (&["a 465 SSL - silent", "a 25 None -"], "a 25 None"),
+            (&["a 25 None - StartTLS", "a 25 TLS -"], "a 25 TLS"),
+            (&["a 465 SSL -", "b 465 SSL -"], "a 465 SSL"),
+            (&["a 465 SSL -", "b 587 TLS declared"], "b 587 TLS"),
+            (
+                &["mx 25 TLS exchange AUTH=", "a 587 TLS - fault"],
+                "a 587 TLS",
+            ),
+            (
+                &["mx 25 TLS exchange AUTH=", "a 465 SSL - refused"],
+                "mx 25 TLS",
+            ),
+        ] {
+            let found = rows(texts);
+            let recommendation = recommend(&found, None);
+            let chosen = found.iter().find(|row| recommendation.is(row));
+            let way = &chosen.expect("a recommendation").candidate;
+            let way = format!("{} {} {}", way.host, way.port, way.connection_type);
+            assert_eq!(way, host_port_type, "{texts:?}");
+        }
+    }
+
+    #[test]
+    fn the_settings_are_those_of_a_form() {
+        for (text, expected) in [
+            (
+                "a 465 SSL - AUTH=LOGIN,PLAIN",
+                "me@example.org a 465 SSL Plain",
+            ),
+            (
+                "a 587 TLS - AUTH=CRAM-MD5,LOGIN",
+                "me@example.org a 587 TLS Login",
+            ),
+            (
+                "a 587 TLS - AUTH=CRAM-MD5",
+                "me@example.org a 587 TLS Cram_MD5",
+            ),
+            ("a 587 TLS - AUTH=XOAUTH2", "a 587 TLS None"),
+            ("a 25 None -", "a 25 None None"),
+            (
+                "smtp.sendgrid.net 465 SSL -",
+                "apikey smtp.sendgrid.net 465 SSL Plain",
+            ),
+            (
+                "smtp.postmarkapp.com 587 TLS -",
+                "smtp.postmarkapp.com 587 TLS Plain",
+            ),
+        ] {
+            let recommendation = recommend(&rows(&[text]), Some("me@example.org"));
+            let values: Vec<_> = recommendation.settings.into_values().collect();
+            assert_eq!(values.join(" "), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_reason_says_what_has_to_be_known() {
+        for (text, words) in [
+            (
+                "a 465 SSL -",
+                &["from the first byte", "Sign in with Plain"][..],
+            ),
+            (
+                "a 587 TLS declared",
+                &["StartTLS", "names it for this in DNS"],
+            ),
+            ("a 465 SSL - fault", &["It expired yesterday. Until"]),
+            ("a 465 SSL - AUTH=", &["offers no way to sign in"]),
+            ("a 465 SSL - AUTH=XOAUTH2", &["offers only XOAUTH2"]),
+            (
+                "a 25 None -",
+                &["without encryption", "would travel unencrypted"],
+            ),
+            ("a 25 TLS exchange AUTH=", &["passes none on"]),
+            (
+                "smtp.gmail.com 465 SSL provider",
+                &["with this provider", "app password"],
+            ),
+        ] {
+            let reason = recommend(&rows(&[text]), None).reason.join(" ");
+            for word in words {
+                assert!(reason.contains(word), "{text}: {reason}");
+            }
+        }
+    }
+
+    #[test]
+    fn that_nothing_works_is_explained() {
+        for (texts, words) in [
+            (&[][..], "DNS names no server"),
+            (
+                &["a 465 SSL - filtered", "a 25 TLS - filtered"],
+                "a firewall",
+            ),
+            (
+                &["a 465 SSL - refused", "a 25 TLS - refused"],
+                "no mail service",
+            ),
+            (&["a 465 SSL - unknown", "a 25 TLS - unknown"], "spelling"),
+            (&["a 465 SSL - forbidden"], "does not allow"),
+            (
+                &["a 465 SSL - refused", "a 25 TLS - filtered"],
+                "why for each",
+            ),
+            (
+                &["a 465 SSL - silent", "a 25 TLS - filtered"],
+                "Somebody answers",
+            ),
+            (
+                &["a 25 None - StartTLS", "a 25 TLS - silent"],
+                "Somebody answers",
+            ),
+        ] {
+            let recommendation = recommend(&rows(texts), None);
+            assert!(recommendation.settings.is_empty());
+            let reason = recommendation.reason.join(" ");
+            assert!(reason.contains(words), "{texts:?}: {reason}");
+        }
+    }
+
+    #[test]
+    fn every_way_that_does_not_work_is_told_in_a_sentence() {
+        let found = rows(&["a 465 SSL -", "a 587 TLS - filtered", "a 25 TLS - silent"]);
+        assert_eq!(
+            recommend(&found, None).others,
+            [
+                "a port 587 with TLS: no answer.",
+                "a port 25 with TLS: no whole answer within 5 s."
+            ]
+        );
+    }
+}

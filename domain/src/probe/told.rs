@@ -1,0 +1,147 @@
+//! A probe in lines of text: what a terminal shows.
+
+use super::{Found, Probed};
+use crate::ConnectionType;
+use crate::transcript::{Said, Tone};
+
+impl Found {
+    /// What was learnt, in a few words each: how it ended, how it is encrypted, how to sign in.
+    pub fn facts(&self) -> Vec<String> {
+        let mut facts = vec![self.words()];
+        facts.extend(self.encryption.clone());
+        if self.certificate.is_some() && self.certificate_fault().is_none() {
+            facts.push("the certificate passes".to_owned());
+        }
+        if self.failure.is_none() {
+            facts.push(match self.authentication.join(" ") {
+                names if names.is_empty() => "no AUTH".to_owned(),
+                names => format!("AUTH {names}"),
+            });
+        }
+        facts
+    }
+}
+
+impl Probed {
+    /// The table's head, once the candidates are known.
+    pub fn head(&self) -> Said {
+        let (width, took) = (self.width(), "TIME");
+        let text = format!("{:width$}  {:>5}  TYPE  {took:>8}  RESULT", "HOST", "PORT");
+        (Tone::Faint, text)
+    }
+
+    /// A row, and under it what the check of the certificate said, if it does not pass.
+    pub fn row(&self, found: &Found) -> Vec<Said> {
+        let way = &found.candidate;
+        let width = self.width();
+        let (host, port, took) = (&way.host, way.port, found.milliseconds.to_string());
+        let connection = way.connection_type.as_str();
+        let facts = found.facts().join(", ");
+        let tone = match (&found.failure, found.certificate_fault()) {
+            (Some(_), _) => Tone::Bad,
+            (None, None) if way.connection_type != ConnectionType::None => Tone::Good,
+            (None, _) => Tone::Plain,
+        };
+        let text = format!("{host:width$}  {port:>5}  {connection:<4}  {took:>8}  {facts}");
+        let mut told = vec![(tone, text)];
+        if let Some(seen) = found
+            .certificate
+            .as_ref()
+            .filter(|seen| seen.fault.is_some())
+        {
+            told.push((Tone::Plain, format!("    {}", seen.verdict)));
+        }
+        told
+    }
+
+    /// What is recommended and why, or what it means that nothing is.
+    pub fn ending(&self) -> Vec<Said> {
+        let Some(over) = &self.over else {
+            let text = "It ended before its end was told.";
+            return vec![(Tone::Bad, text.to_owned())];
+        };
+        let recommendation = &over.recommendation;
+        let mut told = vec![(Tone::Plain, String::new())];
+        if self.recommends() {
+            told.push((Tone::Strong, "recommended settings:".to_owned()));
+            told.extend(recommendation.settings.iter().map(|(label, value)| {
+                let text = format!("    {:<24}  {value}", label.as_str());
+                (Tone::Good, text)
+            }));
+        } else {
+            told.push((Tone::Bad, "nothing works:".to_owned()));
+        }
+        let sentences = recommendation.reason.iter();
+        told.extend(sentences.map(|sentence| (Tone::Plain, format!("    {sentence}"))));
+        told
+    }
+
+    fn width(&self) -> usize {
+        let hosts = self
+            .rows
+            .iter()
+            .map(|row| row.candidate().host.chars().count());
+        hosts.max().unwrap_or_default().max("HOST".len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Elapsed;
+    use crate::probe::{Candidate, Over, ProbeEvent, Source, Verdict, recommend};
+    use crate::stage::CertificateFault;
+
+    #[test]
+    fn a_table_has_a_line_for_each_way() {
+        let candidate = Candidate {
+            host: "a.example".to_owned(),
+            port: 465,
+            connection_type: ConnectionType::Ssl,
+            source: Source::Given,
+        };
+        let found = Found {
+            candidate: candidate.clone(),
+            reachable: true,
+            failure: None,
+            cause: None,
+            encryption: Some("TLS 1.3".to_owned()),
+            cipher: None,
+            certificate: Some(Verdict {
+                fault: None,
+                verdict: "It passes.".to_owned(),
+            }),
+            start_tls: false,
+            authentication: vec!["PLAIN".to_owned(), "LOGIN".to_owned()],
+            milliseconds: Elapsed(37_000),
+        };
+        let mut faulty = found.clone();
+        faulty.certificate = Some(Verdict {
+            fault: Some(CertificateFault::Expired),
+            verdict: "It has expired.".to_owned(),
+        });
+        let mut probed = Probed::default();
+        probed.hear(ProbeEvent::Started {
+            asked: "a.example".to_owned(),
+            candidates: vec![candidate],
+        });
+        let good = "a.example    465  SSL      37 ms  works, TLS 1.3, the certificate passes, AUTH PLAIN LOGIN";
+        assert_eq!(probed.head().1, "HOST        PORT  TYPE      TIME  RESULT");
+        assert_eq!(probed.row(&found), [(Tone::Good, good.to_owned())]);
+        let bad = "a.example    465  SSL      37 ms  works, but the certificate does not pass, TLS 1.3, AUTH PLAIN LOGIN";
+        assert_eq!(
+            probed.row(&faulty),
+            [
+                (Tone::Plain, bad.to_owned()),
+                (Tone::Plain, "    It has expired.".to_owned())
+            ]
+        );
+        probed.hear(ProbeEvent::Over(Over {
+            milliseconds: Elapsed(1),
+            recommendation: recommend(&[found], None),
+        }));
+        let ending = probed.ending();
+        assert_eq!(ending[1].1, "recommended settings:");
+        assert!(ending.contains(&(Tone::Good, "    smtp_port                 465".to_owned())));
+    }
+}

@@ -1,0 +1,285 @@
+//! Providers of mail: what to fill in for each, and what its users have to know.
+//!
+//! Only the server looks at this; the browser is sent what it needs of it as HTML.
+
+use crate::Label;
+use crate::settings::{AuthenticationType, ConnectionType};
+
+/// A provider as its own documentation has it in November 2026.
+#[derive(Debug)]
+pub struct Provider {
+    pub name: &'static str,
+    /// At least one.
+    pub relays: &'static [Relay],
+    pub port: u16,
+    pub connection: ConnectionType,
+    pub authentication: AuthenticationType,
+    pub user: User,
+    /// What its users have to know, in a sentence or two.
+    pub note: &'static str,
+}
+
+/// One of a provider's hosts.
+#[derive(Debug)]
+pub struct Relay {
+    /// What tells it from the provider's others; empty when there is only this one.
+    pub region: &'static str,
+    pub host: &'static str,
+    /// Domains of the servers that take in the mail of its customers' own domains (MX).
+    exchanges: &'static [&'static str],
+}
+
+/// Who signs in at a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum User {
+    /// The e-mail address.
+    Address,
+    /// This name, whoever it is.
+    Fixed(&'static str),
+    /// A name the provider hands out.
+    Own,
+    /// Nobody.
+    Nobody,
+}
+
+impl Provider {
+    /// What to fill in for one of its relays: all but the user name.
+    pub fn values(&self, relay: &Relay) -> [(Label, String); 4] {
+        [
+            (Label::Host, relay.host.to_owned()),
+            (Label::Port, self.port.to_string()),
+            (Label::ConnectionType, self.connection.to_string()),
+            (Label::AuthenticationType, self.authentication.to_string()),
+        ]
+    }
+}
+
+/// The provider whose relay this is.
+pub fn at(host: &str) -> Option<&'static Provider> {
+    ALL.iter()
+        .find(|provider| provider.relays.iter().any(|relay| relay.host == host))
+}
+
+/// The relay for a domain whose mail is taken in by this server (MX).
+pub fn behind(exchange: &str) -> Option<&'static Relay> {
+    let exchange = exchange.trim_end_matches('.').to_ascii_lowercase();
+    let within = |domain: &&str| {
+        exchange
+            .strip_suffix(domain)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    ALL.iter()
+        .flat_map(|provider| provider.relays)
+        .find(|relay| relay.exchanges.iter().any(within))
+}
+
+const fn only(host: &'static str) -> Relay {
+    relay("", host, &[])
+}
+
+const fn of(region: &'static str, host: &'static str) -> Relay {
+    relay(region, host, &[])
+}
+
+const fn relay(
+    region: &'static str,
+    host: &'static str,
+    exchanges: &'static [&'static str],
+) -> Relay {
+    Relay {
+        region,
+        host,
+        exchanges,
+    }
+}
+
+/// In the order a list has them.
+pub const ALL: &[Provider] = &[
+    Provider {
+        name: "Gmail and Google Workspace",
+        relays: &[relay(
+            "",
+            "smtp.gmail.com",
+            &["google.com", "googlemail.com"],
+        )],
+        port: 465,
+        connection: ConnectionType::Ssl,
+        authentication: AuthenticationType::Plain,
+        user: User::Address,
+        note: "The password is an app password of 16 letters, made at myaccount.google.com/apppasswords once 2-Step Verification is on; the ordinary password is refused. The From address must be the account's own or one of its aliases.",
+    },
+    Provider {
+        name: "Microsoft 365",
+        relays: &[relay(
+            "",
+            "smtp.office365.com",
+            &["mail.protection.outlook.com", "mx.microsoft"],
+        )],
+        port: 587,
+        connection: ConnectionType::Tls,
+        authentication: AuthenticationType::Login,
+        user: User::Address,
+        note: "An administrator of Microsoft 365 has to enable Authenticated SMTP for the mailbox, and security defaults forbid it. Microsoft is retiring this way to sign in: from the end of December 2026 it is off unless an administrator turns it on again.",
+    },
+    Provider {
+        name: "Amazon SES",
+        relays: &[
+            of("us-east-1", "email-smtp.us-east-1.amazonaws.com"),
+            of("us-east-2", "email-smtp.us-east-2.amazonaws.com"),
+            of("us-west-1", "email-smtp.us-west-1.amazonaws.com"),
+            of("us-west-2", "email-smtp.us-west-2.amazonaws.com"),
+            of("ca-central-1", "email-smtp.ca-central-1.amazonaws.com"),
+            of("sa-east-1", "email-smtp.sa-east-1.amazonaws.com"),
+            of("eu-central-1", "email-smtp.eu-central-1.amazonaws.com"),
+            of("eu-north-1", "email-smtp.eu-north-1.amazonaws.com"),
+            of("eu-west-1", "email-smtp.eu-west-1.amazonaws.com"),
+            of("eu-west-2", "email-smtp.eu-west-2.amazonaws.com"),
+            of("eu-west-3", "email-smtp.eu-west-3.amazonaws.com"),
+            of("ap-south-1", "email-smtp.ap-south-1.amazonaws.com"),
+            of("ap-southeast-1", "email-smtp.ap-southeast-1.amazonaws.com"),
+            of("ap-southeast-2", "email-smtp.ap-southeast-2.amazonaws.com"),
+            of("ap-northeast-1", "email-smtp.ap-northeast-1.amazonaws.com"),
+            of("ap-northeast-2", "email-smtp.ap-northeast-2.amazonaws.com"),
+            of("ap-northeast-3", "email-smtp.ap-northeast-3.amazonaws.com"),
+        ],
+        port: 465,
+        connection: ConnectionType::Ssl,
+        authentication: AuthenticationType::Plain,
+        user: User::Own,
+        note: "User name and password are SMTP credentials made in the SES console for this region; IAM access keys do not work. The From address must be a verified identity, and in the sandbox every recipient too.",
+    },
+    Provider {
+        name: "SendGrid",
+        relays: &[only("smtp.sendgrid.net")],
+        port: 465,
+        connection: ConnectionType::Ssl,
+        authentication: AuthenticationType::Plain,
+        user: User::Fixed("apikey"),
+        note: "The user name is the word apikey itself; the password is an API key with the permission Mail Send. The From address must belong to a verified sender.",
+    },
+    Provider {
+        name: "Mailgun",
+        relays: &[
+            of("US", "smtp.mailgun.org"),
+            of("EU", "smtp.eu.mailgun.org"),
+        ],
+        port: 465,
+        connection: ConnectionType::Ssl,
+        authentication: AuthenticationType::Plain,
+        user: User::Own,
+        note: "User name and password are SMTP credentials of the sending domain, as in postmaster@mg.example.org; the API key does not work. Choose the region the domain was added in.",
+    },
+    Provider {
+        name: "Postmark",
+        relays: &[only("smtp.postmarkapp.com")],
+        port: 587,
+        connection: ConnectionType::Tls,
+        authentication: AuthenticationType::Plain,
+        user: User::Own,
+        note: "The Server API Token is both user name and password, or the two keys of an SMTP Token are. The From address must be a confirmed sender signature or domain.",
+    },
+    Provider {
+        name: "Mailjet",
+        relays: &[only("in-v3.mailjet.com")],
+        port: 465,
+        connection: ConnectionType::Ssl,
+        authentication: AuthenticationType::Plain,
+        user: User::Own,
+        note: "The user name is the API key, the password its secret key. The From address must be a validated sender.",
+    },
+    Provider {
+        name: "Brevo",
+        relays: &[only("smtp-relay.brevo.com")],
+        port: 465,
+        connection: ConnectionType::Ssl,
+        authentication: AuthenticationType::Plain,
+        user: User::Own,
+        note: "The user name is the login shown under SMTP & API, the password an SMTP key from there; an API key does not work.",
+    },
+    Provider {
+        name: "Zoho Mail",
+        relays: &[
+            relay("United States", "smtppro.zoho.com", &["zoho.com"]),
+            relay("Europe", "smtppro.zoho.eu", &["zoho.eu"]),
+            relay("India", "smtppro.zoho.in", &["zoho.in"]),
+            relay("Australia", "smtppro.zoho.com.au", &["zoho.com.au"]),
+            relay("Japan", "smtppro.zoho.jp", &["zoho.jp"]),
+        ],
+        port: 465,
+        connection: ConnectionType::Ssl,
+        authentication: AuthenticationType::Plain,
+        user: User::Address,
+        note: "Choose the region of the account. These hosts are for addresses of your own domain; for personal ones put smtp in place of smtppro. With two-factor authentication the password is an application-specific one.",
+    },
+    Provider {
+        name: "Fastmail",
+        relays: &[relay("", "smtp.fastmail.com", &["messagingengine.com"])],
+        port: 465,
+        connection: ConnectionType::Ssl,
+        authentication: AuthenticationType::Plain,
+        user: User::Address,
+        note: "The password is an app password made in Fastmail's settings; the ordinary one is refused.",
+    },
+    Provider {
+        name: "A relay on this machine",
+        relays: &[only("localhost")],
+        port: 25,
+        connection: ConnectionType::None,
+        authentication: AuthenticationType::None,
+        user: User::Nobody,
+        note: "Postfix, Exim and the like take mail from their own machine without a password. If it offers StartTLS with a certificate of its own making, that certificate has to be trusted first.",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Form;
+    use crate::pairs::odd_pairs;
+
+    #[test]
+    fn every_preset_is_a_valid_form_with_nothing_odd_in_it() {
+        for provider in ALL {
+            assert!(!provider.note.is_empty() && !provider.relays.is_empty());
+            let several = provider.relays.len() > 1;
+            for relay in provider.relays {
+                let mut form = Form::default().with(Label::FromAddress, "alerts@example.org");
+                for (label, value) in provider.values(relay) {
+                    form.set(label, value);
+                }
+                form.set(
+                    Label::Username,
+                    match provider.user {
+                        User::Address => "alerts@example.org",
+                        User::Fixed(name) => name,
+                        User::Own => "handed out",
+                        User::Nobody => "",
+                    },
+                );
+                let settings = form.parse().expect("valid");
+                let signs_in = settings.authentication != AuthenticationType::None;
+                assert_eq!(signs_in, provider.user != User::Nobody, "{}", relay.host);
+                assert_eq!(odd_pairs(&form, signs_in), [], "{}", relay.host);
+                assert_eq!(!relay.region.is_empty(), several, "{}", relay.host);
+                assert_eq!(at(relay.host).map(|p| p.name), Some(provider.name));
+            }
+        }
+    }
+
+    #[test]
+    fn a_provider_is_known_by_the_servers_that_take_its_mail() {
+        for (exchange, host) in [
+            ("aspmx.l.google.com.", Some("smtp.gmail.com")),
+            ("smtp.google.com", Some("smtp.gmail.com")),
+            (
+                "example-org.mail.protection.outlook.com",
+                Some("smtp.office365.com"),
+            ),
+            ("MX.zoho.EU", Some("smtppro.zoho.eu")),
+            ("mx.notzoho.eu", None),
+            ("mail.example.org", None),
+        ] {
+            assert_eq!(behind(exchange).map(|relay| relay.host), host, "{exchange}");
+        }
+    }
+}

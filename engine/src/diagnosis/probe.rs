@@ -1,0 +1,281 @@
+//! A probe: every way to a relay tried at once, told as it comes. It lives exactly as long as the
+//! stream that tells of it.
+
+use std::time::{Duration, Instant as Stopwatch};
+
+use domain::event::Elapsed;
+use domain::probe::{Attempt, Over, Recommendation, Source, attempts, recommend};
+use domain::{EmailAddress, Form, Host, Label, ProbeEvent, Probed, Refusal, SmtpSettings};
+use futures::channel::mpsc::{UnboundedSender, unbounded};
+use futures::{FutureExt, Stream, StreamExt, stream};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::audit::Action;
+use crate::settings::Saved;
+use crate::smtp::probe;
+use crate::store::StoreError;
+use crate::{Actor, Postern};
+
+/// The fields of a [`Search`] that a refusal names.
+const HOST: &str = "host";
+const ADDRESS: &str = "address";
+const PORT: &str = "port";
+
+/// What is looked for, as somebody typed it; empty for what was not given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// The relay. Empty: the domain of the address says where relays may be.
+    pub host: String,
+    /// Who wants to send mail.
+    pub address: String,
+    /// A port to try beside the usual ones.
+    pub port: String,
+}
+
+impl Search {
+    /// From one word: an address has an `@`, a host has none.
+    pub fn word(word: String, port: String) -> Self {
+        let (host, address) = if word.contains('@') {
+            (String::new(), word)
+        } else {
+            (word, String::new())
+        };
+        Self {
+            host,
+            address,
+            port,
+        }
+    }
+}
+
+impl Postern {
+    /// Tries every way to a relay at once, each to the end of EHLO; no password is sent. Refused
+    /// before anything is sent: who may not, faults by field, more than twelve a minute or four at
+    /// a time, diagnoses counted. Then the events; dropping the stream ends it all.
+    pub async fn probe(
+        &self,
+        actor: &Actor,
+        search: Search,
+    ) -> Result<impl Stream<Item = ProbeEvent> + Send + use<>, Refusal> {
+        let asking = self.prepare_probe(actor, &search);
+        let run = self.administer(actor, Action::Probe, asking).await?;
+        let (events, told) = unbounded();
+        let running = run.run(events).into_stream().filter_map(async |()| None);
+        Ok(stream::select(told, running.boxed()))
+    }
+
+    async fn prepare_probe(&self, actor: &Actor, search: &Search) -> Result<Run, Refusal> {
+        let (wanted, port) = Refusal::both(Wanted::of(search), port(&search.port))?;
+        let saved = Saved::read(&mut *self.store().read().await?).await?;
+        let manner = manner(&saved.form(), wanted.address.as_ref())?;
+        let place = self.diagnosis_place(actor)?;
+        let mut work = self.store().begin().await?;
+        let detail = match (&wanted.host, &wanted.address) {
+            (None, Some(address)) => address.redacted(),
+            _ => wanted.shown(),
+        };
+        self.record(&mut work, actor, Action::Probe, detail).await?;
+        work.commit().await.map_err(StoreError::from)?;
+        Ok(Run {
+            postern: self.clone(),
+            wanted,
+            port,
+            manner,
+            place,
+        })
+    }
+}
+
+/// What is looked for, checked: a host, or an address, or both.
+struct Wanted {
+    host: Option<Host>,
+    address: Option<EmailAddress>,
+}
+
+impl Wanted {
+    fn of(search: &Search) -> Result<Self, Refusal> {
+        let (host, address) = (search.host.trim(), search.address.trim());
+        if host.is_empty() && address.is_empty() {
+            let text = "Enter the host name of the relay, or the e-mail address that is to send.";
+            return Err(Refusal::of(domain::Kind::Invalid, HOST, text));
+        }
+        let host = given(HOST, host, str::parse::<Host>);
+        let address = given(ADDRESS, address, str::parse::<EmailAddress>);
+        let (host, address) = Refusal::both(host, address)?;
+        Ok(Self { host, address })
+    }
+
+    fn shown(&self) -> String {
+        match (&self.host, &self.address) {
+            (Some(host), _) => host.to_string(),
+            (None, Some(address)) => address.to_string(),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+fn given<T>(
+    field: &str,
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<T, &'static str>,
+) -> Result<Option<T>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let parsed = parse(text).map_err(|fault| Refusal::of(domain::Kind::Invalid, field, fault))?;
+    Ok(Some(parsed))
+}
+
+fn port(text: &str) -> Result<Option<u16>, Refusal> {
+    let text = text.trim();
+    let form = Form::default().with(Label::Port, text);
+    match form.fault(Label::Port) {
+        _ if text.is_empty() => Ok(None),
+        Some(fault) => Err(Refusal::of(domain::Kind::Invalid, PORT, fault)),
+        None => Ok(text.parse().ok()),
+    }
+}
+
+/// How connections are made: introduced as delivery would be, and patient enough for a slow
+/// greeting.
+fn manner(saved: &Form, address: Option<&EmailAddress>) -> Result<SmtpSettings, Refusal> {
+    let from = match (address, saved.get(Label::FromAddress)) {
+        (Some(address), _) => address.as_str(),
+        // EHLO then says this machine's address.
+        (None, "") => "postmaster@localhost",
+        (None, saved) => saved,
+    };
+    Form::default()
+        .with(Label::FromAddress, from)
+        .with(Label::EhloName, saved.get(Label::EhloName))
+        .with(Label::Host, "localhost")
+        .with(Label::Port, "25")
+        .with(Label::ConnectTimeout, "5")
+        .with(Label::CommandTimeout, "8")
+        .parse()
+}
+
+/// A probe that may run.
+struct Run {
+    postern: Postern,
+    wanted: Wanted,
+    port: Option<u16>,
+    manner: SmtpSettings,
+    place: OwnedSemaphorePermit,
+}
+
+impl Run {
+    async fn run(self, events: UnboundedSender<ProbeEvent>) {
+        // The stream's end drops the receiver: then nobody is left to be told.
+        let tell = |event| drop(events.unbounded_send(event));
+        let begun = Stopwatch::now();
+        let recommendation = {
+            let trying = self.attempt(&tell);
+            tokio::pin!(trying);
+            let mut second = tokio::time::interval(Duration::from_secs(1));
+            second.tick().await;
+            loop {
+                tokio::select! {
+                    biased;
+                    recommendation = &mut trying => break recommendation,
+                    _ = second.tick() => tell(ProbeEvent::Tick { seconds: begun.elapsed().as_secs() }),
+                }
+            }
+        };
+        // Whoever hears the end may ask again at once.
+        drop(self.place);
+        tell(ProbeEvent::Over(Over {
+            milliseconds: Elapsed::from(begun.elapsed()),
+            recommendation,
+        }));
+    }
+
+    async fn attempt(&self, tell: &(dyn Fn(ProbeEvent) + Sync)) -> Recommendation {
+        let dialer = self.postern.dialer();
+        let attempts = match (&self.wanted.host, &self.wanted.address) {
+            (None, Some(address)) => dialer.discover(address.domain(), self.port).await,
+            (host, _) => host
+                .iter()
+                .flat_map(|host| attempts(host, Source::Given, self.port))
+                .collect(),
+        };
+        let mut table = Probed::default();
+        let started = ProbeEvent::Started {
+            asked: self.wanted.shown(),
+            candidates: attempts.iter().flat_map(Attempt::candidates).collect(),
+        };
+        table.hear(started.clone());
+        tell(started);
+        probe(dialer, &attempts, &self.manner, |found| {
+            let found = ProbeEvent::Found(Box::new(found));
+            table.hear(found.clone());
+            tell(found);
+        })
+        .await;
+        let found: Vec<_> = table.found().cloned().collect();
+        recommend(
+            &found,
+            self.wanted.address.as_ref().map(EmailAddress::as_str),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_looked_for_is_checked_field_by_field() {
+        let search = |host: &str, address: &str, port: &str| Search {
+            host: host.to_owned(),
+            address: address.to_owned(),
+            port: port.to_owned(),
+        };
+        for (search, fields) in [
+            (search("smtp.example.org", "", ""), &[][..]),
+            (search("", "me@example.org", " 587 "), &[]),
+            (search("192.0.2.1", "me@example.org", "1025"), &[]),
+            (search("", " ", ""), &[HOST]),
+            (search("me@example.org", "", ""), &[HOST]),
+            (search("a b", "me", "0"), &[ADDRESS, HOST, PORT]),
+        ] {
+            let refused = Refusal::both(Wanted::of(&search), port(&search.port)).err();
+            let refused = refused.map(|refusal| refusal.fields.into_keys().collect::<Vec<_>>());
+            assert_eq!(refused.unwrap_or_default(), fields, "{search:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_an_address_or_a_host() {
+        for (word, host, address) in [
+            ("smtp.example.org", "smtp.example.org", ""),
+            ("me@example.org", "", "me@example.org"),
+        ] {
+            let search = Search::word(word.to_owned(), String::new());
+            assert_eq!(
+                (search.host.as_str(), search.address.as_str()),
+                (host, address)
+            );
+        }
+    }
+
+    #[test]
+    fn a_relay_is_met_as_delivery_meets_it() {
+        let saved = Form::default()
+            .with(Label::FromAddress, "alerts@example.org")
+            .with(Label::EhloName, "gate.example.org");
+        let address: EmailAddress = "me@example.net".parse().expect("an address");
+        for (saved, address, ehlo) in [
+            (&Form::default(), None, "localhost"),
+            (&Form::default(), Some(&address), "example.net"),
+            (&saved, Some(&address), "gate.example.org"),
+            (
+                &saved.clone().with(Label::EhloName, ""),
+                None,
+                "example.org",
+            ),
+        ] {
+            assert_eq!(manner(saved, address).expect("valid").ehlo(), ehlo);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Following every way to a relay at once, each to the end of EHLO. No password is sent.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::probe::{Attempt, Found};
+use domain::{AuthenticationType, CertificateCheck, Failure, Fault, SmtpSettings, Stage, Trace};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::time::timeout;
+
+use super::{Dialer, Relay, Session, Witness};
+
+/// A way as a whole, whatever the relay does.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Makes all connections at the same time, and tells of each as soon as EHLO was answered or it
+/// failed. `manner` says how: the name in EHLO and the times; where to, how and with whose password
+/// are not taken from it. Comes back when every relay was said goodbye to. Dropping it ends all.
+pub async fn probe(
+    dialer: &Dialer,
+    attempts: &[Attempt],
+    manner: &SmtpSettings,
+    mut tell: impl FnMut(Found),
+) {
+    let mut opening: FuturesUnordered<_> = attempts
+        .iter()
+        .map(|attempt| follow(dialer, attempt, manner))
+        .collect();
+    let mut leaving = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            Some((found, session)) = opening.next() => {
+                found.into_iter().for_each(&mut tell);
+                leaving.extend(session.map(Session::quit));
+            }
+            Some(()) = leaving.next() => {}
+            else => return,
+        }
+    }
+}
+
+/// What a connection shows, and the session if there is one.
+async fn follow(
+    dialer: &Dialer,
+    attempt: &Attempt,
+    manner: &SmtpSettings,
+) -> (Vec<Found>, Option<Session>) {
+    let trace = Arc::new(Mutex::new(Trace::default()));
+    let heard = trace.clone();
+    let witness = Witness::new(move |event| lock(&heard).hear(event));
+    let relay = Relay {
+        settings: settings(attempt, manner),
+        password: None,
+    };
+    let opening = timeout(LIMIT, Session::open(dialer, &relay, &witness));
+    let opened = opening.await.unwrap_or_else(|_| Err(too_long(&witness)));
+    match &opened {
+        Ok(_) => witness.passed(),
+        Err(failure) => witness.failed(failure.stage),
+    }
+    let failure = opened.as_ref().err();
+    let found = attempt.found(&lock(&trace), failure, &relay.settings, witness.elapsed());
+    (found, opened.ok())
+}
+
+/// Without a check of the certificate, so that its fault does not hide what lies behind it.
+fn settings(attempt: &Attempt, manner: &SmtpSettings) -> SmtpSettings {
+    SmtpSettings {
+        host: attempt.host.clone(),
+        port: attempt.port,
+        connection: attempt.connection_type(),
+        authentication: AuthenticationType::None,
+        certificate_check: CertificateCheck::Off,
+        plaintext_auth: false,
+        ..manner.clone()
+    }
+}
+
+fn too_long(witness: &Witness) -> Failure {
+    let stage = witness.stage().unwrap_or(Stage::Dns);
+    let detail = format!("it took longer than {} s and was ended", LIMIT.as_secs());
+    Failure::new(stage, Fault::Deadline, detail)
+}
+
+fn lock(trace: &Mutex<Trace>) -> MutexGuard<'_, Trace> {
+    trace.lock().unwrap_or_else(PoisonError::into_inner)
+}

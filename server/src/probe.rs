@@ -1,0 +1,46 @@
+//! `postern probe`: every way to a relay, tried at once.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use domain::{ProbeEvent, Probed};
+use engine::Search;
+use futures::{StreamExt, pin_mut};
+
+use crate::cli::Sought;
+use crate::commands::{Opening, operator};
+use crate::diagnose::refused;
+use crate::paint::Paint;
+
+pub async fn probe(place: Opening, sought: Sought) -> Result<ExitCode, Box<dyn Error>> {
+    let postern = place.open(String::new()).await?;
+    let search = Search::word(sought.relay, sought.port.unwrap_or_default());
+    let events = match postern.probe(&operator(), search).await {
+        Ok(events) => events,
+        Err(refusal) => return refused(&refusal),
+    };
+    let paint = Paint::of_stdout();
+    let mut probed = Probed::default();
+    pin_mut!(events);
+    while let Some(event) = events.next().await {
+        if sought.json {
+            writeln!(io::stdout(), "{}", serde_json::to_string(&event)?)?;
+        }
+        probed.hear(event.clone());
+        match event {
+            ProbeEvent::Started { .. } if !sought.json => paint.lines([probed.head()])?,
+            ProbeEvent::Found(found) if !sought.json => paint.lines(probed.row(&found))?,
+            _ => {}
+        }
+    }
+    if !sought.json {
+        paint.lines(probed.ending())?;
+    }
+    postern.close().await;
+    Ok(if probed.recommends() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

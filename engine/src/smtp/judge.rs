@@ -1,6 +1,5 @@
 //! Judging a relay's certificate: whether it passes, and what is wrong where it does not.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::stage::CertificateFault;

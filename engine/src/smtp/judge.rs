@@ -1,6 +1,5 @@
 //! Judging a relay's certificate: whether it passes, and what is wrong where it does not.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::stage::CertificateFault;
@@ -181,6 +180,8 @@ fn cause(error: &Error) -> CertificateFault {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use rcgen::{
         BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair,

@@ -97,6 +97,7 @@ const CASES: Case[] = [
   ['The certificate is self-signed', 'tls', 'a certificate by itself', showing(() => selfSigned('127.0.0.1')), SSL],
   ["The certificate's issuer is unknown", 'tls', 'a stranger for an authority', issued({}, stranger), SSL],
   ['The certificate chain is incomplete', 'tls', 'a certificate that says where its issuer is', issued({ extensions: ['authorityInfoAccess=caIssuers;URI:http://ca.example.org/ca.der'] }, stranger), SSL],
+  ['The certificate is not the trusted one', 'tls', 'another certificate than the trusted one', showing(() => authority.issue('127.0.0.1')), { ...SSL, smtp_certificate_check: 'Trusted', smtp_trusted_certificates: selfSigned('127.0.0.1').cert }],
   ['The certificate is of version 1', 'tls', 'a certificate without names', issued({ version1: true }), SSL],
   ['The certificate cannot be checked', 'tls', "a client's certificate", issued({ extensions: ['extendedKeyUsage=clientAuth'] }), SSL],
 

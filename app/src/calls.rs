@@ -32,6 +32,22 @@ pub async fn save_settings(
     .await
 }
 
+/// The certificates that are listed and those that are added, as a save would store them; with
+/// `authorities` only CA certificates are added.
+#[server(prefix = "/fn", endpoint = "add_certificates", input = Json, output = Postcard)]
+pub async fn add_certificates(
+    listed: String,
+    added: String,
+    authorities: bool,
+) -> Result<String, Refusal> {
+    asked_by(|postern, actor| async move {
+        postern
+            .add_certificates(&actor, &listed, &added, authorities)
+            .await
+    })
+    .await
+}
+
 /// The key passwords are sealed with in the browser.
 #[server(prefix = "/fn", endpoint = "browser_key", input = Json, output = Postcard)]
 pub async fn browser_key() -> Result<Jwk, Refusal> {

@@ -57,24 +57,24 @@ test('a wrong password', () =>
         smtp_connection_type: 'TLS',
         smtp_authentication_type: 'Plain',
         smtp_username: 'me',
-        smtp_password: await postern.sealed('wrong'),
+        smtp_password: await postern.sealed('hunter22'),
       });
-      expectFailure(answer, 502, /^The relay said: 535 5\.7\.8 Those are not the credentials\. Check user/);
+      expectFailure(answer, 502, /^The relay said: 535 5\.7\.8 Those are not the credentials\. .*Check User Name/);
       expect(relay.attempts.all).toMatchObject([{ user: 'me', accepted: false }]);
-      expect(answer.text).not.toContain('wrong');
+      expect(answer.text).not.toContain('hunter22');
     },
   ));
 
 test('a refused recipient', () =>
   withRelay({ refuse: () => ({ code: 550, text: '5.1.1 Nobody of that name here' }) }, async (relay) => {
     const answer = await attempt(relay);
-    expectFailure(answer, 502, /550 5\.1\.1 Nobody of that name here/, /check the address/);
+    expectFailure(answer, 502, /550 5\.1\.1 Nobody of that name here/, /Check the spelling of the recipient/);
     expect(relay.mails.all).toEqual([]);
   }));
 
 test('a relay that wants a sign-in', () =>
   withRelay({ auth: ['PLAIN'], users: { me: 'right' } }, async (relay) => {
-    expectFailure(await attempt(relay), 502, /530/, /wants a sign-in/);
+    expectFailure(await attempt(relay), 502, /530/, /only from those who signed in\. Choose Authentication Type/);
   }));
 
 test('an authentication type that the relay does not offer', () =>
@@ -85,7 +85,7 @@ test('an authentication type that the relay does not offer', () =>
       smtp_username: 'me',
       smtp_password: await postern.sealed('right'),
     });
-    expectFailure(answer, 502, /^The relay offers LOGIN, not CRAM-MD5\. Choose one of the authentication types/);
+    expectFailure(answer, 502, /^The relay offers LOGIN, not CRAM-MD5\. .*Choose one of those that the relay offers/);
     expect(relay.attempts.all).toEqual([]);
   }));
 
@@ -96,11 +96,11 @@ test('a password that nobody gave', () =>
       smtp_plaintext_auth: '1',
       smtp_username: 'me',
     });
-    expectFailure(answer, 502, /Enter user name and password/);
+    expectFailure(answer, 502, /Enter User Name and Password/);
   }));
 
 test('a port where nobody listens', async () => {
-  expectFailure(await attempt({ port: await closedPort() }), 502, /nothing listens at this port/);
+  expectFailure(await attempt({ port: await closedPort() }), 502, /no mail service runs at this port/);
 });
 
 test('a port that never answers', async () => {
@@ -109,21 +109,21 @@ test('a port that never answers', async () => {
     await attempt(relay, { smtp_connect_timeout: '1' }),
     504,
     new RegExp(`127\\.0\\.0\\.1:${relay.port}.* 1 s`),
-    /A firewall most likely drops this port/,
+    /most likely a firewall drops/,
   );
   await relay.stop();
 });
 
 test('a relay that says nothing', async () => {
   const relay = await silent();
-  expectFailure(await attempt(relay, { smtp_command_timeout: '1' }), 504, / 1 s/, /says nothing/);
+  expectFailure(await attempt(relay, { smtp_command_timeout: '1' }), 504, / 1 s/, /no greeting comes/);
   expect(relay.heard.all, 'who was not greeted does not speak').toEqual([]);
   await relay.stop();
 });
 
 test('a relay that hangs up', async () => {
   const relay = await scripted((socket) => socket.end());
-  expectFailure(await attempt(relay), 502, /hung up/);
+  expectFailure(await attempt(relay), 502, /ended before the relay had said what it offers/);
   await relay.stop();
 });
 
@@ -134,8 +134,8 @@ test('a name that DNS does not know', async () => {
 });
 
 for (const [title, certificate, words] of [
-  ['a certificate nobody vouches for', () => selfSigned('127.0.0.1'), /issued by itself.*known authority/s],
-  ['a certificate for another host', () => authority.issue('smtp.example.org'), /smtp\.example\.org.*stands in the certificate/s],
+  ['a certificate nobody vouches for', () => selfSigned('127.0.0.1'), /issued by itself.*Trust this certificate/s],
+  ['a certificate for another host', () => authority.issue('smtp.example.org'), /is for smtp\.example\.org, not for 127\.0\.0\.1.*Enter one of the certificate's names/s],
 ] as const) {
   for (const [tls, connection] of [
     ['implicit', 'SSL'],

@@ -28,10 +28,10 @@ const SECRET = 'grüße, "密码" & spaces';
 function expected(connection: Connection, authentication: Authentication, tls: Tls, plaintextAuth: boolean) {
   if (tls === 'implicit' && connection !== 'SSL') {
     // Each waits for the other to speak first.
-    return { status: 504, words: /choose SSL/ };
+    return { status: 504, words: /no greeting comes.*Choose Connection Type SSL/ };
   }
   if (connection === 'SSL' && tls !== 'implicit') {
-    return { status: 502, words: /does not speak TLS from the first byte/ };
+    return { status: 502, words: /this port begins in plain text\. Choose Connection Type TLS/ };
   }
   if (connection === 'TLS' && tls === 'none') {
     return { status: 502, words: /does not offer StartTLS/ };

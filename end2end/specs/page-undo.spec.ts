@@ -206,7 +206,7 @@ test.describe('a relay that is after the password', () => {
     await expect(settings.field('Password')).toHaveAccessibleDescription(told);
     await expect(settings.field('Password')).toBeFocused();
 
-    await meddle(page, 'test_email');
+    await meddle(page, 'try_relay');
     await settings.test();
     await expect(settings.testing).toContainText('It did not begin.');
     await expect(settings.field('Password')).toHaveAccessibleDescription(told);

@@ -23,6 +23,7 @@ const DEFAULTS = {
   smtp_connect_timeout: '5',
   smtp_command_timeout: '15',
   smtp_certificate_check: 'Verify',
+  smtp_trusted_certificates: '',
   smtp_plaintext_auth: '0',
 };
 

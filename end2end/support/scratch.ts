@@ -9,8 +9,8 @@ const folders = new Set<string>();
 process.on('exit', () => folders.forEach(remove));
 
 /** A new, empty folder. */
-export function scratch(purpose: string): string {
-  const folder = mkdtempSync(join(tmpdir(), `postern-${purpose}-`));
+export function scratch(purpose: string, where = tmpdir()): string {
+  const folder = mkdtempSync(join(where, `postern-${purpose}-`));
   folders.add(folder);
   return folder;
 }

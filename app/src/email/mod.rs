@@ -22,6 +22,7 @@ mod state;
 mod state_tests;
 mod status;
 mod testing;
+mod trusted;
 mod watch;
 
 use leptos::ev;

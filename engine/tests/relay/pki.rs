@@ -42,6 +42,32 @@ pub fn by_a_stranger(names: &[&str], from: i32, to: i32) -> TlsAcceptor {
     issued(names, from, to, &new_authority("A stranger"))
 }
 
+/// A house with an authority of its own, which this machine does not know.
+pub struct House(Authority);
+
+impl House {
+    pub fn new() -> Self {
+        Self(new_authority("A house's own"))
+    }
+
+    /// The authority's certificate.
+    pub fn pem(&self) -> String {
+        pem(self.0.der())
+    }
+
+    /// A relay of the house and its certificate, valid from the one year to the other.
+    pub fn relay(&self, names: &[&str], from: i32, to: i32) -> (TlsAcceptor, String) {
+        let (chain, key) = signed(names, from, to, &self.0);
+        let pem = pem(&chain[0]);
+        (acceptor(chain, &key), pem)
+    }
+}
+
+fn pem(certificate: &CertificateDer<'_>) -> String {
+    let body = STANDARD.encode(certificate);
+    format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+}
+
 /// By itself; as an authority's certificate, which is what a plain `openssl req -x509` makes, or
 /// as a server's.
 pub fn by_itself(names: &[&str], as_authority: bool) -> (TlsAcceptor, CertificateDer<'static>) {
@@ -63,7 +89,7 @@ pub fn only_tls_1_2(names: &[&str]) -> TlsAcceptor {
 
 /// X.509 version 1, by itself, for the subject `relay.test`: what `openssl x509 -req -signkey` made
 /// of old devices' certificates. rcgen does not make them.
-pub fn version_1(versions: &[&'static SupportedProtocolVersion]) -> TlsAcceptor {
+pub fn version_1(versions: &[&'static SupportedProtocolVersion]) -> (TlsAcceptor, String) {
     let decode = |text| STANDARD.decode(text).expect("base64");
     let certificate = decode(concat!(
         "MIIBJzCBzQIUE1Ih9SQv7SPuAQcV1d1d6djSCAgwCgYIKoZIzj0EAwIwFTETMBEGA1UEAwwKcmVsYXkudGVz",
@@ -78,13 +104,16 @@ pub fn version_1(versions: &[&'static SupportedProtocolVersion]) -> TlsAcceptor 
         "tE7QZc/k8iJNB0aC",
     ));
     let key = KeyPair::try_from(key).expect("a key");
-    acceptor_of(vec![CertificateDer::from(certificate)], &key, versions)
+    let certificate = CertificateDer::from(certificate);
+    let pem = pem(&certificate);
+    (acceptor_of(vec![certificate], &key, versions), pem)
 }
 
 /// A right certificate in the hands of somebody without its key.
-pub fn with_another_key(names: &[&str]) -> TlsAcceptor {
+pub fn with_another_key(names: &[&str]) -> (TlsAcceptor, String) {
     let (chain, _) = signed(names, 2020, 2999, authority());
-    acceptor(chain, &KeyPair::generate().expect("a key"))
+    let pem = pem(&chain[0]);
+    (acceptor(chain, &KeyPair::generate().expect("a key")), pem)
 }
 
 /// Not a certificate at all.

@@ -1,11 +1,13 @@
-//! Debian packages: installed as root, asked for otherwise.
+//! Debian packages: installed as root, asked for otherwise; or only unpacked.
 
 use crate::{
+    guard::Scratch,
     run::{answer, run},
     say,
 };
 use anyhow::{Result, bail};
 use std::{
+    fs,
     path::Path,
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
@@ -21,16 +23,55 @@ pub fn install(purpose: &str, packages: &[&str]) -> Result<()> {
         bail!("{purpose} is missing: sudo apt-get install {list}");
     }
     let step = say::step(&format!("Install {list}"));
-    static UPDATED: AtomicBool = AtomicBool::new(false);
-    if !UPDATED.swap(true, Ordering::Relaxed) {
-        // One source that cannot be reached does not mean that the package cannot.
-        let _ = run(apt().arg("update"));
-    }
+    update();
     run(apt()
         .args(["install", "--yes", "--no-install-recommends"])
         .args(packages))?;
     step.done("installed");
     Ok(())
+}
+
+/// Unpacks packages and all that they depend on into a folder, as if nothing were installed.
+pub fn unpack(purpose: &str, packages: &[&str], folder: &Path) -> Result<()> {
+    if !Path::new("/usr/bin/apt-get").exists() {
+        bail!("{purpose} is missing: apt-get, which brings it, is not on this machine");
+    }
+    update();
+    let cache = Scratch::create(folder, "cache")?;
+    let archives = cache.0.join("archives");
+    fs::create_dir_all(archives.join("partial"))?;
+    run(apt()
+        .args([
+            "install",
+            "--yes",
+            "--no-install-recommends",
+            "--download-only",
+            "-qq",
+        ])
+        .args([
+            "-o",
+            "Dir::State::status=/dev/null",
+            "-o",
+            "APT::Sandbox::User=root",
+        ])
+        .arg("-o")
+        .arg(format!("Dir::Cache={}", cache.0.display()))
+        .args(packages))?;
+    for entry in fs::read_dir(archives)? {
+        let package = entry?.path();
+        if package.extension().is_some_and(|ending| ending == "deb") {
+            run(Command::new("dpkg-deb").arg("-x").arg(package).arg(folder))?;
+        }
+    }
+    Ok(())
+}
+
+fn update() {
+    static UPDATED: AtomicBool = AtomicBool::new(false);
+    if !UPDATED.swap(true, Ordering::Relaxed) {
+        // One source that cannot be reached does not mean that the package cannot.
+        let _ = run(apt().arg("update"));
+    }
 }
 
 pub fn is_root() -> bool {

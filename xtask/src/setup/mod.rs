@@ -2,6 +2,7 @@
 
 pub mod apt;
 mod debian_wasm;
+pub mod mail_servers;
 pub mod npm;
 pub mod programs;
 pub mod wasm;

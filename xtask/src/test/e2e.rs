@@ -1,19 +1,28 @@
 //! The end-to-end tests: Playwright against the program of the development profile.
 
-use crate::{run, setup::programs, workspace};
+use crate::{
+    run, say,
+    setup::{apt, mail_servers, programs},
+    workspace,
+};
 use anyhow::Result;
 use std::process::Command;
 
 pub fn run() -> Result<()> {
     let chromium = programs::chromium()?;
     run::run(&mut node("node_modules/typescript/bin/tsc"))?;
-    run::run(
-        node("node_modules/@playwright/test/cli.js")
-            .arg("test")
-            .env("POSTERN_BIN", workspace::target().join("debug/postern"))
-            .env("POSTERN_CHROMIUM", chromium)
-            .env("POSTERN_E2E_OUTPUT", workspace::target().join("end2end")),
-    )
+    let mut playwright = node("node_modules/@playwright/test/cli.js");
+    playwright
+        .arg("test")
+        .env("POSTERN_BIN", workspace::target().join("debug/postern"))
+        .env("POSTERN_CHROMIUM", chromium)
+        .env("POSTERN_E2E_OUTPUT", workspace::target().join("end2end"));
+    if apt::is_root() {
+        playwright.env("POSTERN_DEBIAN", mail_servers::folder()?);
+    } else {
+        say::note("Only root starts Postfix: the tests against Debian's mail servers are skipped.");
+    }
+    run::run(&mut playwright)
 }
 
 /// A program of the npm packages.

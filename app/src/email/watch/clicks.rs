@@ -25,6 +25,9 @@ pub fn clicked(editor: Editor, event: &MouseEvent) {
         fill(editor, &settings);
         dom::focus(Label::Host.as_str());
     }
+    if let Some(certificate) = button.get_attribute("data-trust") {
+        editor.trust(certificate, false);
+    }
 }
 
 /// Fills settings in, a line each: `label=value`, where `@` stands for the address on the form.

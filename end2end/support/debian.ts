@@ -1,0 +1,134 @@
+//! The mail servers of Debian, run out of a folder of their own (`POSTERN_DEBIAN`): nothing of them
+//! is installed on this machine, and none of its own servers is in their way.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, utimesSync, watch, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { environment } from './program.ts';
+import { scratch } from './scratch.ts';
+
+const ROOT = process.env.POSTERN_DEBIAN;
+
+/** Why there are no such servers here; `undefined` when there are. */
+export function missing(): string | undefined {
+  if (process.getuid?.() !== 0) {
+    return 'only root starts Postfix';
+  }
+  return ROOT ? undefined : 'POSTERN_DEBIAN names no folder; run cargo xtask test e2e';
+}
+
+/** A folder that the tests and the servers know by different names. */
+export class Place {
+  private readonly folder: string;
+
+  constructor(purpose: string) {
+    const folders = join(root(), 'srv');
+    mkdirSync(folders, { recursive: true });
+    this.folder = scratch(purpose, folders);
+    // The servers enter as users of their own.
+    chmodSync(this.folder, 0o755);
+  }
+
+  /** A path in it, as the tests know it. */
+  outside(...names: string[]): string {
+    return join(this.folder, ...names);
+  }
+
+  /** The same, as the servers do. */
+  inside(...names: string[]): string {
+    return this.outside(...names).slice(root().length);
+  }
+
+  /** Writes a file, and answers its path as the servers know it. */
+  write(name: string, text: string): string {
+    writeFileSync(this.outside(name), text);
+    // Postfix waits for seconds when a file might still be written to.
+    utimesSync(this.outside(name), 1, 1);
+    return this.inside(name);
+  }
+}
+
+let addresses = 0;
+
+/** A loopback address that no other test has: every port of it is free. */
+export function loopback(): string {
+  // The number of a process has 22 bits; 24 follow the 127.
+  const number = process.pid * 4 + (addresses++ % 4);
+  return `127.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
+}
+
+/** A program of that Debian. A server stays in the foreground and prints its log. */
+export class Daemon {
+  /** All it has printed so far. */
+  log = '';
+  /** Comes true when it has ended. */
+  readonly ended: Promise<void>;
+  private over = false;
+  private waiting: Array<() => void> = [];
+  private readonly child: ChildProcess;
+
+  /** `file`: where the log goes, unless it is printed. */
+  constructor(program: string, args: string[], file?: string) {
+    const child = spawn('chroot', [root(), program, ...args], {
+      env: environment({ PATH: '/usr/sbin:/usr/bin', LANG: 'C' }),
+      // A group of its own, so that all that it starts can be ended with it.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (chunk: string) => {
+        this.log += chunk;
+        this.wake();
+      });
+    }
+    this.ended = new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', () => {
+        running.delete(child);
+        this.over = true;
+        this.wake();
+        resolve();
+      });
+    });
+    running.add(child);
+    this.child = child;
+    if (file) {
+      const watcher = watch(file, { persistent: false }, () => {
+        this.log = readFileSync(file, 'utf8');
+        this.wake();
+      });
+      void this.ended.then(() => watcher.close());
+    }
+  }
+
+  /** Comes back when it has said that. */
+  async said(words: RegExp): Promise<void> {
+    while (!words.test(this.log)) {
+      if (this.over) {
+        throw new Error(`${this.child.spawnargs.join(' ')} ended without ${words}:\n${this.log}`);
+      }
+      await new Promise<void>((wake) => this.waiting.push(wake));
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.child.kill('SIGTERM');
+    await this.ended;
+  }
+
+  private wake(): void {
+    this.waiting.splice(0).forEach((wake) => wake());
+  }
+}
+
+const running = new Set<ChildProcess>();
+
+// A worker that ends early does not come to its `stop`s.
+process.on('exit', () => running.forEach((child) => process.kill(-(child.pid ?? 0), 'SIGKILL')));
+
+function root(): string {
+  if (!ROOT) {
+    throw new Error(missing());
+  }
+  return ROOT;
+}

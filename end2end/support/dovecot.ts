@@ -1,0 +1,89 @@
+//! Dovecot: its submission service hands mail to a Postfix, and its sign-in serves that Postfix.
+
+import { chmodSync, mkdirSync } from 'node:fs';
+import type { Certificate } from './certificate.ts';
+import { Daemon, Place, loopback } from './debian.ts';
+
+export interface DovecotOptions {
+  certificate: Certificate;
+  users: Record<string, string>;
+  /** The address of the Postfix whose port 25 takes the mail. */
+  relay: string;
+}
+
+export class Dovecot {
+  private constructor(
+    private readonly daemon: Daemon,
+    /** Where it listens: 587 wants StartTLS, 465 is TLS from the first byte. */
+    readonly host: string,
+    /** The socket of its sign-in, as a Postfix knows it. */
+    readonly auth: string,
+  ) {}
+
+  static async start(options: DovecotOptions): Promise<Dovecot> {
+    const [place, host] = [new Place('dovecot'), loopback()];
+    mkdirSync(place.outside('home'));
+    chmodSync(place.outside('home'), 0o777);
+    const config = place.write('dovecot.conf', configuration(place, host, options));
+    place.write('log', '');
+    const daemon = new Daemon('/usr/sbin/dovecot', ['-F', '-c', config], place.outside('log'));
+    await daemon.said(/starting up/);
+    return new Dovecot(daemon, host, place.inside('run', 'postfix'));
+  }
+
+  get log(): string {
+    return this.daemon.log;
+  }
+
+  async stop(): Promise<void> {
+    await this.daemon.stop();
+  }
+}
+
+function configuration(place: Place, host: string, { certificate, users, relay }: DovecotOptions): string {
+  const known = Object.entries(users).map(([user, password]) => `${user}:{PLAIN}${password}\n`);
+  return `
+base_dir = ${place.inside('run')}
+state_dir = ${place.inside('state')}
+log_path = ${place.inside('log')}
+protocols = submission
+listen = ${host}
+hostname = submission.example.net
+
+ssl = required
+ssl_cert = <${place.write('cert.pem', certificate.cert)}
+ssl_key = <${place.write('key.pem', certificate.key)}
+
+auth_mechanisms = plain login cram-md5
+# Whoever mistypes a password waits 2 s.
+auth_failure_delay = 0
+passdb {
+  driver = passwd-file
+  args = scheme=plain ${place.write('users', known.join(''))}
+}
+userdb {
+  driver = static
+  args = uid=mail gid=mail home=${place.inside('home')}
+}
+mail_location = maildir:~/mail
+first_valid_uid = 1
+
+submission_relay_host = ${relay}
+submission_relay_port = 25
+
+service auth {
+  unix_listener postfix {
+    mode = 0666
+  }
+}
+service submission-login {
+  inet_listener submission {
+    port = 587
+  }
+  inet_listener submissions {
+    port = 465
+    ssl = yes
+  }
+}
+`;
+}

@@ -1,0 +1,164 @@
+//! Postfix: port 25 takes mail for its own domain, 587 and 465 take it from whoever signs in, and
+//! further ports differ in what a test says.
+
+import { chmodSync, chownSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import type { Certificate } from './certificate.ts';
+import { Daemon, Place } from './debian.ts';
+
+/** Parameters of main.cf. */
+export type Parameters = Record<string, string>;
+
+export interface PostfixOptions {
+  /** The address to listen at. */
+  host: string;
+  certificate: Certificate;
+  /** The socket of a Dovecot, where people sign in. */
+  auth: string;
+  /** Beside what everybody has. */
+  parameters?: Parameters;
+  /** Ports beside the usual ones, each with what is different there. */
+  further?: Record<number, Parameters>;
+}
+
+/** Takes mail for these, and for nobody else. */
+export const MAILBOX = 'me@example.net';
+export const DOMAIN = 'example.net';
+
+/** The user who may write as this address, and who may not. */
+export const OWNER = 'alerts';
+export const OWNED = 'alerts@example.org';
+
+/** User and group `postfix` of that Debian. */
+const POSTFIX = 61001;
+
+export class Postfix {
+  private constructor(
+    private readonly daemon: Daemon,
+    private readonly place: Place,
+    readonly host: string,
+  ) {}
+
+  static async start(options: PostfixOptions): Promise<Postfix> {
+    const place = new Place('postfix');
+    const queues = ['active', 'bounce', 'corrupt', 'defer', 'deferred', 'flush', 'hold', 'incoming'];
+    for (const name of ['config', 'mail', 'queue', 'queue/pid', 'data']) {
+      mkdirSync(place.outside(name));
+    }
+    for (const name of [...queues, 'maildrop', 'private', 'public', 'saved', 'trace']) {
+      mkdirSync(place.outside('queue', name), { mode: 0o700 });
+      chownSync(place.outside('queue', name), POSTFIX, POSTFIX);
+    }
+    chownSync(place.outside('data'), POSTFIX, POSTFIX);
+    chownSync(place.outside('mail'), POSTFIX, POSTFIX);
+    chmodSync(place.outside('queue', 'public'), 0o755);
+    place.write('config/main.cf', written(main(place, options), ''));
+    place.write('config/master.cf', master(options));
+    place.write('log', '');
+    const args = ['-s', '-c', place.inside('config')];
+    const daemon = new Daemon('/usr/lib/postfix/sbin/master', args, place.outside('log'));
+    await daemon.said(/daemon started/);
+    return new Postfix(daemon, place, options.host);
+  }
+
+  get log(): string {
+    return this.daemon.log;
+  }
+
+  /** A chain for one of the further ports: the file as Postfix knows it. */
+  /** Comes back when a mail lies in the mailbox, with its text. */
+  async delivered(subject: string): Promise<string> {
+    const folder = this.place.outside('mail', 'me', 'new');
+    await this.daemon.said(/status=sent \(delivered to maildir\)/);
+    const mails = readdirSync(folder).map((name) => readFileSync(`${folder}/${name}`, 'utf8'));
+    return mails.find((mail) => mail.includes(subject)) ?? '';
+  }
+
+  async stop(): Promise<void> {
+    await this.daemon.stop();
+  }
+}
+
+function main(place: Place, { certificate, auth, parameters }: PostfixOptions): Parameters {
+  const chain = place.write('chain.pem', certificate.key + certificate.cert);
+  return {
+    compatibility_level: '3.6',
+    config_directory: place.inside('config'),
+    queue_directory: place.inside('queue'),
+    data_directory: place.inside('data'),
+    daemon_directory: '/usr/lib/postfix/sbin',
+    mail_owner: 'postfix',
+    setgid_group: 'postdrop',
+    maillog_file: place.inside('log'),
+    maillog_file_prefixes: place.inside(),
+    // The services below name the address; to Postfix this machine has no other loopback one.
+    inet_interfaces: '127.0.0.1',
+    inet_protocols: 'ipv4',
+    myhostname: `mail.${DOMAIN}`,
+    mydestination: '',
+    mynetworks: '',
+    alias_maps: '',
+    // Neither DNS nor a look at who asks: there is one who does.
+    smtpd_peername_lookup: 'no',
+    smtpd_error_sleep_time: '0',
+    virtual_mailbox_domains: DOMAIN,
+    virtual_mailbox_maps: `inline:{${MAILBOX}=me/}`,
+    virtual_mailbox_base: place.inside('mail'),
+    virtual_uid_maps: `static:${POSTFIX}`,
+    virtual_gid_maps: `static:${POSTFIX}`,
+    virtual_minimum_uid: '100',
+    default_transport: 'discard:',
+    smtpd_tls_chain_files: chain,
+    smtpd_tls_security_level: 'may',
+    smtpd_tls_auth_only: 'yes',
+    smtpd_sasl_auth_enable: 'yes',
+    smtpd_sasl_type: 'dovecot',
+    smtpd_sasl_path: auth,
+    smtpd_relay_restrictions: 'permit_sasl_authenticated, reject_unauth_destination',
+    smtpd_sender_login_maps: `inline:{${OWNED}=${OWNER}}`,
+    ...parameters,
+  };
+}
+
+/** Only those who signed in, only encrypted. */
+const SUBMISSION = {
+  smtpd_tls_security_level: 'encrypt',
+  smtpd_sender_restrictions: 'reject_sender_login_mismatch',
+  smtpd_recipient_restrictions: 'permit_sasl_authenticated, reject',
+};
+
+function master({ host, further }: PostfixOptions): string {
+  const services: Array<[string, Parameters]> = [
+    [`${host}:25`, {}],
+    [`${host}:587`, SUBMISSION],
+    [`${host}:465`, { ...SUBMISSION, smtpd_tls_wrappermode: 'yes' }],
+    ...Object.entries(further ?? {}).map(([port, parameters]): [string, Parameters] => [`${host}:${port}`, parameters]),
+  ];
+  const listeners = services.map(
+    ([address, parameters]) => `${address} inet n - n - - smtpd\n${written(parameters, '  -o ')}`,
+  );
+  return `${listeners.join('')}
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+proxymap unix - - n - - proxymap
+error unix - - n - - error
+discard unix - - n - - discard
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+`;
+}
+
+/** One parameter a line; braces hold together what has spaces. */
+function written(parameters: Parameters, before: string): string {
+  const lines = Object.entries(parameters).map(([name, value]) =>
+    before ? `${before}{ ${name} = ${value} }\n` : `${name} = ${value}\n`,
+  );
+  return lines.join('');
+}

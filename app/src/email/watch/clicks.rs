@@ -24,8 +24,7 @@ pub fn clicked(editor: Editor, event: &MouseEvent) {
     } else if let Some(settings) = button.get_attribute("data-use") {
         fill(editor, &settings);
         dom::focus(Label::Host.as_str());
-    }
-    if let Some(certificate) = button.get_attribute("data-trust") {
+    } else if let Some(certificate) = button.get_attribute("data-trust") {
         editor.trust(certificate, false);
     }
 }

@@ -83,3 +83,21 @@ pub async fn try_relay(
     })
     .await
 }
+
+/// Tries every way to the host on the form at once, or without one what DNS says of the address;
+/// told picture by picture as [`try_relay`] is.
+#[server(prefix = "/fn", endpoint = "find_settings", input = Json, output = Streaming)]
+pub async fn find_settings(
+    host: String,
+    address: String,
+    port: String,
+) -> Result<ByteStream<Refusal>, Refusal> {
+    asked_by(|postern, actor| async move {
+        let search = crate::report::search(host, address, port);
+        let events = postern.probe(&actor, search).await;
+        let events = events.map_err(crate::report::beside_its_field)?;
+        let pictures = crate::report::probe_pictures(events);
+        Ok(ByteStream::from(crate::frames::written(pictures)))
+    })
+    .await
+}

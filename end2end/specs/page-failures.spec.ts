@@ -188,6 +188,6 @@ test('more than six tests a minute are told to wait', async ({ page }) => {
     await expect(settings.sendTest).toBeEnabled();
   }
   await settings.test();
-  await expect(settings.testing).toContainText('The test did not begin.');
+  await expect(settings.testing).toContainText('It did not begin.');
   await expect(settings.testing).toContainText('Six tests a minute are the most.');
 });

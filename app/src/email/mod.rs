@@ -7,6 +7,7 @@ mod earlier;
 mod editor;
 mod faults;
 mod field;
+mod finding;
 mod form;
 mod line;
 mod outcome;

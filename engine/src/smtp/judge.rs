@@ -1,6 +1,5 @@
-//! Judging a relay's certificate, and saying what is wrong with it.
+//! Judging a relay's certificate: whether it passes, and what is wrong where it does not.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::stage::CertificateFault;
@@ -8,26 +7,15 @@ use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_na
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, Error, OtherError, RootCertStore};
-use thiserror::Error;
+use rustls::{CertificateError, Error, RootCertStore};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Version;
 
-use super::anchors::{Anchors, compared};
-use super::certificate::{moment, names, shown};
-
-/// A certificate that does not pass: why, and what it says of itself.
-#[derive(Debug, Error)]
-#[error("{words}{particulars}")]
-pub(super) struct Untrusted {
-    pub fault: CertificateFault,
-    /// As in `the certificate has expired on 2021-01-01`.
-    pub words: String,
-    particulars: String,
-}
+use super::anchors::Anchors;
+use super::untrusted::Untrusted;
 
 /// Asks webpki, and works a refusal's cause out of the chain: webpki stops at the first thing it
 /// meets, which for a plain self-signed certificate is that it is an authority's.
@@ -104,13 +92,17 @@ impl Judge {
             && !is_root(end_entity, roots)
         {
             let alone = intermediates.iter().all(|other| other == end_entity);
-            return untrusted(match cause(&error) {
-                _ if is_self_signed(&read) => CertificateFault::SelfSigned,
+            return match cause(&error) {
+                _ if is_self_signed(&read) => untrusted(CertificateFault::SelfSigned),
                 CertificateFault::UnknownIssuer if alone && is_publicly_issued(&read) => {
-                    CertificateFault::ChainIncomplete
+                    untrusted(CertificateFault::ChainIncomplete)
                 }
-                fault => fault,
-            });
+                // On that day its own dates are right, so it is an issuer's that are not.
+                fault @ (CertificateFault::Expired | CertificateFault::NotYetValid) => {
+                    Err(Untrusted::by_issuer(fault, intermediates, now))
+                }
+                fault => untrusted(fault),
+            };
         }
         if let Some((fault, _)) = outdated {
             return untrusted(fault);
@@ -128,7 +120,7 @@ fn is_root(certificate: &CertificateDer<'_>, roots: &RootCertStore) -> bool {
 }
 
 /// If the certificate is not in date: how, and the moment nearest to now when it is.
-fn out_of_date(
+pub(super) fn out_of_date(
     certificate: &X509Certificate<'_>,
     now: UnixTime,
 ) -> Option<(CertificateFault, UnixTime)> {
@@ -186,113 +178,37 @@ fn cause(error: &Error) -> CertificateFault {
     }
 }
 
-impl Untrusted {
-    /// As rustls carries it.
-    pub fn error(self: &Arc<Self>) -> Error {
-        CertificateError::Other(OtherError(self.clone())).into()
-    }
-
-    fn unreadable() -> Self {
-        Self {
-            fault: CertificateFault::Invalid,
-            words: "the certificate cannot be read".to_owned(),
-            particulars: String::new(),
-        }
-    }
-
-    /// Neither trusted itself nor issued by what is.
-    fn another(shown: &CertificateDer<'_>, listed: &[CertificateDer<'_>]) -> Self {
-        Self {
-            fault: CertificateFault::NotTrusted,
-            words: format!(
-                "the certificate is not one that is trusted for this relay: {}",
-                compared(shown, listed)
-            ),
-            particulars: String::new(),
-        }
-    }
-
-    /// The relay did not prove that it holds the certificate's key.
-    pub fn unproven(error: &Error) -> Self {
-        Self {
-            fault: CertificateFault::Invalid,
-            words: "the relay's signature cannot be verified with the certificate's key".to_owned(),
-            particulars: format!(" ({error})"),
-        }
-    }
-
-    fn new(
-        fault: CertificateFault,
-        certificate: &X509Certificate<'_>,
-        name: &ServerName<'_>,
-    ) -> Self {
-        let validity = certificate.validity();
-        let from = moment(validity.not_before.timestamp()).rfc3339();
-        let until = moment(validity.not_after.timestamp()).rfc3339();
-        let issuer = shown(&certificate.issuer().to_string());
-        // Its common name does not count (RFC 9525 section 2), and is told so.
-        let names = match names(certificate) {
-            none if none.is_empty() => {
-                let subject = shown(&certificate.subject().to_string());
-                format!("no host, only the subject {subject}")
-            }
-            names => shown(&names.join(", ")),
-        };
-        let what = match fault {
-            CertificateFault::Expired => format!("has expired on {}", day(&until)),
-            CertificateFault::NotYetValid => format!("is not valid before {}", day(&from)),
-            CertificateFault::OtherName => format!("is for {names}, not for {}", name.to_str()),
-            CertificateFault::SelfSigned => "is issued by itself, not by an authority".to_owned(),
-            CertificateFault::UnknownIssuer => {
-                format!("is issued by {issuer}, whom this machine does not know")
-            }
-            CertificateFault::ChainIncomplete => format!(
-                "is sent without those that vouch for it: the relay did not send that of {issuer}"
-            ),
-            CertificateFault::Version1 => {
-                "is of X.509 version 1, which cannot say what it is for".to_owned()
-            }
-            CertificateFault::NotTrusted | CertificateFault::Invalid => {
-                "is not one for a mail server".to_owned()
-            }
-        };
-        Self {
-            fault,
-            words: format!("the certificate {what}"),
-            particulars: format!(
-                " (for {names}; issued by {issuer}; valid from {from} to {until})"
-            ),
-        }
-    }
-}
-
-/// Of a moment of RFC 3339.
-fn day(moment: &str) -> &str {
-    moment.split('T').next().unwrap_or(moment)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use rcgen::{BasicConstraints, CertificateParams, CustomExtension, IsCa, Issuer, KeyPair};
+    use rcgen::{
+        BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair,
+        date_time_ymd,
+    };
 
     fn judge(der: &[u8], others: &[CertificateDer<'_>]) -> Result<(), CertificateFault> {
+        with_roots(RootCertStore::empty())
+            .judge(
+                &CertificateDer::from(der),
+                others,
+                &ServerName::try_from("relay.test").expect("a name"),
+                UnixTime::now(),
+            )
+            .map(|_| ())
+            .map_err(|untrusted| {
+                assert!(!untrusted.to_string().contains(char::is_control));
+                untrusted.fault
+            })
+    }
+
+    fn with_roots(roots: RootCertStore) -> Judge {
         let provider = rustls::crypto::ring::default_provider();
         Judge {
-            anchors: Anchors::Machine(Arc::new(RootCertStore::empty())),
+            anchors: Anchors::Machine(Arc::new(roots)),
             algorithms: provider.signature_verification_algorithms,
         }
-        .judge(
-            &CertificateDer::from(der),
-            others,
-            &ServerName::try_from("relay.test").expect("a name"),
-            UnixTime::now(),
-        )
-        .map(|_| ())
-        .map_err(|untrusted| {
-            assert!(!untrusted.to_string().contains(char::is_control));
-            untrusted.fault
-        })
     }
 
     fn authority() -> CertificateParams {
@@ -319,6 +235,47 @@ mod tests {
                 assert!(judge(&damaged, &[]).is_err(), "octet {at}");
             }
         }
+    }
+
+    #[test]
+    fn an_issuer_that_is_not_in_date_is_told_from_the_certificate() {
+        let made = |common_name: &str, year| {
+            let mut params = authority();
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            params
+                .distinguished_name
+                .push(DnType::CommonName, common_name);
+            params.not_after = date_time_ymd(year, 1, 1);
+            params
+        };
+        let key = || KeyPair::generate().expect("a key");
+        let root_key = key();
+        let root = made("Root", 2999).self_signed(&root_key).expect("a root");
+        let middle_key = key();
+        let middle = made("Middle", 2021)
+            .signed_by(&middle_key, &Issuer::new(made("Root", 2999), root_key))
+            .expect("an issuer");
+        let mut params = CertificateParams::new(["relay.test".to_owned()]).expect("names");
+        params.not_after = date_time_ymd(2999, 1, 1);
+        let certificate = params
+            .signed_by(&key(), &Issuer::new(made("Middle", 2021), middle_key))
+            .expect("a certificate");
+        let mut roots = RootCertStore::empty();
+        roots.add(root.der().clone()).expect("a root");
+        let untrusted = with_roots(roots)
+            .judge(
+                certificate.der(),
+                &[middle.der().clone()],
+                &ServerName::try_from("relay.test").expect("a name"),
+                UnixTime::now(),
+            )
+            .expect_err("not in date");
+        assert_eq!(untrusted.fault, CertificateFault::Expired);
+        let told = untrusted.to_string();
+        assert!(
+            told.contains("CN=Middle") && told.contains("to 2021-01-01"),
+            "{told}"
+        );
     }
 
     #[test]

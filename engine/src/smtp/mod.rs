@@ -29,6 +29,7 @@ mod tls;
 #[cfg(test)]
 mod tls_tests;
 mod transaction;
+mod untrusted;
 mod verifier;
 mod wire;
 mod witness;

@@ -20,8 +20,9 @@ use tokio_rustls::client::TlsStream;
 
 use super::anchors::Anchors;
 use super::certificate;
-use super::judge::{Judge, Untrusted};
+use super::judge::Judge;
 use super::names;
+use super::untrusted::Untrusted;
 use super::verifier::{Seen, Verifier};
 
 /// How handshakes are made, with and without a check of the certificate.

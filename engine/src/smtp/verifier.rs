@@ -12,7 +12,8 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use super::judge::{Judge, Untrusted};
+use super::judge::Judge;
+use super::untrusted::Untrusted;
 
 /// The most certificates of a chain that are recorded.
 const MOST_CERTIFICATES: usize = 10;

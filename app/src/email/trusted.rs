@@ -21,7 +21,9 @@ const LABEL: Label = Label::TrustedCertificates;
 #[component]
 pub fn Trusted(editor: Editor) -> impl IntoView {
     let idle = |state: &State| {
-        state.text(LABEL).is_empty() && state.text(Label::CertificateCheck) != "Trusted"
+        state.text(LABEL).is_empty()
+            && state.pasted.is_empty()
+            && state.text(Label::CertificateCheck) != "Trusted"
     };
     view! {
         <div hidden=dom::flag(move || editor.get(idle))>

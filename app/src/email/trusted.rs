@@ -80,12 +80,13 @@ fn words(block: &Block<'_>) -> [String; 3] {
 #[component]
 fn One(editor: Editor, at: usize, words: [String; 3]) -> impl IntoView {
     let [subject, until, sha256] = words;
+    let day = until.split('T').next().unwrap_or_default().to_owned();
     let remove = format!("Remove {subject}");
     view! {
         <li class="trusted-one">
             <p>
                 <strong>{subject}</strong>
-                <span>"Valid until " {until}</span>
+                <span>"Valid until " {day}</span>
                 <code>{sha256}</code>
             </p>
             <button

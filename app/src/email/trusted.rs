@@ -21,7 +21,9 @@ const LABEL: Label = Label::TrustedCertificates;
 #[component]
 pub fn Trusted(editor: Editor) -> impl IntoView {
     let idle = |state: &State| {
-        state.text(LABEL).is_empty() && state.text(Label::CertificateCheck) != "Trusted"
+        state.text(LABEL).is_empty()
+            && state.pasted.is_empty()
+            && state.text(Label::CertificateCheck) != "Trusted"
     };
     view! {
         <div hidden=dom::flag(move || editor.get(idle))>
@@ -78,12 +80,13 @@ fn words(block: &Block<'_>) -> [String; 3] {
 #[component]
 fn One(editor: Editor, at: usize, words: [String; 3]) -> impl IntoView {
     let [subject, until, sha256] = words;
+    let day = until.split('T').next().unwrap_or_default().to_owned();
     let remove = format!("Remove {subject}");
     view! {
         <li class="trusted-one">
             <p>
                 <strong>{subject}</strong>
-                <span>"Valid until " {until}</span>
+                <span>"Valid until " {day}</span>
                 <code>{sha256}</code>
             </p>
             <button

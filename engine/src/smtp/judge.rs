@@ -173,7 +173,10 @@ fn cause(error: &Error) -> CertificateFault {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             CertificateFault::OtherName
         }
-        CertificateError::UnknownIssuer => CertificateFault::UnknownIssuer,
+        // Signed by one of a known name, and another key than the known one's.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            CertificateFault::UnknownIssuer
+        }
         _ => CertificateFault::Invalid,
     }
 }

@@ -92,6 +92,11 @@ async fn what_is_wrong_with_a_certificate_is_worked_out() {
             UnknownIssuer,
         ),
         (
+            "of a stranger by the known name",
+            pki::by_a_namesake(names),
+            UnknownIssuer,
+        ),
+        (
             "of a stranger, expired",
             pki::by_a_stranger(names, 2020, 2021),
             UnknownIssuer,

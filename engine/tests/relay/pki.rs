@@ -15,10 +15,12 @@ use tokio_rustls::TlsAcceptor;
 type Authority = CertifiedIssuer<'static, KeyPair>;
 type Chain = Vec<CertificateDer<'static>>;
 
+const KNOWN: &str = "Authority of the tests";
+
 /// The authority that the tests' dialer trusts.
 fn authority() -> &'static Authority {
     static AUTHORITY: OnceLock<Authority> = OnceLock::new();
-    AUTHORITY.get_or_init(|| new_authority("Authority of the tests"))
+    AUTHORITY.get_or_init(|| new_authority(KNOWN))
 }
 
 pub fn roots() -> RootCertStore {
@@ -35,6 +37,11 @@ pub fn trusted(names: &[&str]) -> TlsAcceptor {
 /// By the trusted authority, valid from the one year to the other.
 pub fn dated(names: &[&str], from: i32, to: i32) -> TlsAcceptor {
     issued(names, from, to, authority())
+}
+
+/// By an authority that nobody knows, and that is called as the trusted one.
+pub fn by_a_namesake(names: &[&str]) -> TlsAcceptor {
+    issued(names, 2020, 2999, &new_authority(KNOWN))
 }
 
 /// By an authority that nobody knows.

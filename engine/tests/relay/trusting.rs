@@ -77,6 +77,7 @@ async fn nobody_else_is_believed_not_even_the_roots_of_this_machine() {
             pki::trusted(&["relay.test"]),
             pki::by_a_stranger(&["relay.test"], 2020, 2999),
             pki::by_itself(&["relay.test"], true).0,
+            House::new().relay(&["relay.test"], 2020, 2999).0,
             pki::version_1(rustls::DEFAULT_VERSIONS).0,
         ] {
             fails(send(tls, &pem).await, CertificateFault::NotTrusted);

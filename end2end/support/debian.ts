@@ -59,10 +59,10 @@ export function loopback(): string {
 
 /** A program of that Debian. A server stays in the foreground and prints its log. */
 export class Daemon {
-  /** All it has printed so far. */
-  log = '';
-  /** Comes true when it has ended. */
+  /** Fulfilled when it has ended. */
   readonly ended: Promise<void>;
+  private printed = '';
+  private written = '';
   private over = false;
   private waiting: Array<() => void> = [];
   private readonly child: ChildProcess;
@@ -77,7 +77,7 @@ export class Daemon {
     });
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (chunk: string) => {
-        this.log += chunk;
+        this.printed += chunk;
         this.wake();
       });
     }
@@ -93,12 +93,19 @@ export class Daemon {
     running.add(child);
     this.child = child;
     if (file) {
-      const watcher = watch(file, { persistent: false }, () => {
-        this.log = readFileSync(file, 'utf8');
+      const read = () => {
+        this.written = readFileSync(file, 'utf8');
         this.wake();
-      });
+      };
+      const watcher = watch(file, { persistent: false }, read);
       void this.ended.then(() => watcher.close());
+      read();
     }
+  }
+
+  /** All it has said so far. */
+  get log(): string {
+    return this.printed + this.written;
   }
 
   /** Comes back when it has said that. */

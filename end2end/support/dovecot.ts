@@ -2,9 +2,11 @@
 
 import { chmodSync, mkdirSync } from 'node:fs';
 import type { Certificate } from './certificate.ts';
-import { Daemon, Place, loopback } from './debian.ts';
+import { Daemon, Place } from './debian.ts';
 
 export interface DovecotOptions {
+  /** The address to listen at: 587 wants StartTLS, 465 is TLS from the first byte. */
+  host: string;
   certificate: Certificate;
   users: Record<string, string>;
   /** The address of the Postfix whose port 25 takes the mail. */
@@ -14,21 +16,19 @@ export interface DovecotOptions {
 export class Dovecot {
   private constructor(
     private readonly daemon: Daemon,
-    /** Where it listens: 587 wants StartTLS, 465 is TLS from the first byte. */
-    readonly host: string,
     /** The socket of its sign-in, as a Postfix knows it. */
     readonly auth: string,
   ) {}
 
   static async start(options: DovecotOptions): Promise<Dovecot> {
-    const [place, host] = [new Place('dovecot'), loopback()];
+    const place = new Place('dovecot');
     mkdirSync(place.outside('home'));
     chmodSync(place.outside('home'), 0o777);
-    const config = place.write('dovecot.conf', configuration(place, host, options));
+    const config = place.write('dovecot.conf', configuration(place, options));
     place.write('log', '');
     const daemon = new Daemon('/usr/sbin/dovecot', ['-F', '-c', config], place.outside('log'));
     await daemon.said(/starting up/);
-    return new Dovecot(daemon, host, place.inside('run', 'postfix'));
+    return new Dovecot(daemon, place.inside('run', 'postfix'));
   }
 
   get log(): string {
@@ -40,7 +40,7 @@ export class Dovecot {
   }
 }
 
-function configuration(place: Place, host: string, { certificate, users, relay }: DovecotOptions): string {
+function configuration(place: Place, { host, certificate, users, relay }: DovecotOptions): string {
   const known = Object.entries(users).map(([user, password]) => `${user}:{PLAIN}${password}\n`);
   return `
 base_dir = ${place.inside('run')}
@@ -55,8 +55,13 @@ ssl_cert = <${place.write('cert.pem', certificate.cert)}
 ssl_key = <${place.write('key.pem', certificate.key)}
 
 auth_mechanisms = plain login cram-md5
-# Whoever mistypes a password waits 2 s.
+# Whoever mistypes a password is not made to wait, and is not remembered.
 auth_failure_delay = 0
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
 passdb {
   driver = passwd-file
   args = scheme=plain ${place.write('users', known.join(''))}

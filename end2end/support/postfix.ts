@@ -2,6 +2,8 @@
 //! further ports differ in what a test says.
 
 import { chmodSync, chownSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { expect } from '@playwright/test';
 import type { Certificate } from './certificate.ts';
 import { Daemon, Place } from './debian.ts';
 
@@ -17,7 +19,7 @@ export interface PostfixOptions {
   /** Beside what everybody has. */
   parameters?: Parameters;
   /** Ports beside the usual ones, each with what is different there. */
-  further?: Record<number, Parameters>;
+  further?: Record<number, { certificate?: Certificate; parameters?: Parameters }>;
 }
 
 /** Takes mail for these, and for nobody else. */
@@ -52,7 +54,7 @@ export class Postfix {
     chownSync(place.outside('mail'), POSTFIX, POSTFIX);
     chmodSync(place.outside('queue', 'public'), 0o755);
     place.write('config/main.cf', written(main(place, options), ''));
-    place.write('config/master.cf', master(options));
+    place.write('config/master.cf', master(place, options));
     place.write('log', '');
     const args = ['-s', '-c', place.inside('config')];
     const daemon = new Daemon('/usr/lib/postfix/sbin/master', args, place.outside('log'));
@@ -64,13 +66,14 @@ export class Postfix {
     return this.daemon.log;
   }
 
-  /** A chain for one of the further ports: the file as Postfix knows it. */
-  /** Comes back when a mail lies in the mailbox, with its text. */
-  async delivered(subject: string): Promise<string> {
+  /** The mail of that Message-ID, when it lies in the mailbox. */
+  async delivered(id: string): Promise<string> {
+    await this.daemon.said(new RegExp(`message-id=${id}[^]*status=sent \\(delivered to maildir\\)[^]*: removed`));
     const folder = this.place.outside('mail', 'me', 'new');
-    await this.daemon.said(/status=sent \(delivered to maildir\)/);
     const mails = readdirSync(folder).map((name) => readFileSync(`${folder}/${name}`, 'utf8'));
-    return mails.find((mail) => mail.includes(subject)) ?? '';
+    const mail = mails.find((text) => text.includes(id));
+    expect(mail, `${id} in ${folder}`).toBeDefined();
+    return mail ?? '';
   }
 
   async stop(): Promise<void> {
@@ -79,7 +82,6 @@ export class Postfix {
 }
 
 function main(place: Place, { certificate, auth, parameters }: PostfixOptions): Parameters {
-  const chain = place.write('chain.pem', certificate.key + certificate.cert);
   return {
     compatibility_level: '3.6',
     config_directory: place.inside('config'),
@@ -107,7 +109,7 @@ function main(place: Place, { certificate, auth, parameters }: PostfixOptions): 
     virtual_gid_maps: `static:${POSTFIX}`,
     virtual_minimum_uid: '100',
     default_transport: 'discard:',
-    smtpd_tls_chain_files: chain,
+    smtpd_tls_chain_files: chain(place, certificate),
     smtpd_tls_security_level: 'may',
     smtpd_tls_auth_only: 'yes',
     smtpd_sasl_auth_enable: 'yes',
@@ -126,12 +128,19 @@ const SUBMISSION = {
   smtpd_recipient_restrictions: 'permit_sasl_authenticated, reject',
 };
 
-function master({ host, further }: PostfixOptions): string {
+function chain(place: Place, { key, cert, file }: Certificate): string {
+  return place.write(`${basename(dirname(file))}.pem`, key + cert);
+}
+
+function master(place: Place, { host, further }: PostfixOptions): string {
   const services: Array<[string, Parameters]> = [
     [`${host}:25`, {}],
     [`${host}:587`, SUBMISSION],
     [`${host}:465`, { ...SUBMISSION, smtpd_tls_wrappermode: 'yes' }],
-    ...Object.entries(further ?? {}).map(([port, parameters]): [string, Parameters] => [`${host}:${port}`, parameters]),
+    ...Object.entries(further ?? {}).map(([port, { certificate, parameters }]): [string, Parameters] => [
+      `${host}:${port}`,
+      { ...(certificate ? { smtpd_tls_chain_files: chain(place, certificate) } : {}), ...parameters },
+    ]),
   ];
   const listeners = services.map(
     ([address, parameters]) => `${address} inet n - n - - smtpd\n${written(parameters, '  -o ')}`,

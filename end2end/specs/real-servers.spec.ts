@@ -1,0 +1,340 @@
+//! The servers people really send through: Debian's Postfix and Dovecot. With the right settings
+//! every stage passes and the mail arrives; each mistake on either side is told where it shows, in
+//! the server's own words, with its cause.
+
+import { expect, test } from '@playwright/test';
+import { Authority } from '../support/certificate.ts';
+import { Console, type Fields, fields } from '../support/console.ts';
+import { loopback, missing } from '../support/debian.ts';
+import { type Asked, Clinic, type Trace, dialogue } from '../support/diagnosis.ts';
+import { Dovecot } from '../support/dovecot.ts';
+import { MAILBOX, OWNED, OWNER, Postfix } from '../support/postfix.ts';
+
+test.skip(missing() !== undefined, missing());
+test.describe.configure({ mode: 'default' });
+
+const SECRET = 'open sesame';
+/** Beside the mailbox; asked to come back. */
+const GREYLISTED = 'grey@example.net';
+const NAME = 'gate.example.org';
+
+/** Two machines, so to speak, each with the usual ports. */
+const [host, submission] = [loopback(), loopback()];
+let authority: Authority;
+let postfix: Postfix;
+let dovecot: Dovecot;
+let postern: Console;
+let clinic: Clinic;
+/** Sealed. */
+let password: { right: string; wrong: string };
+
+/** Ports of Postfix with a mistake each. */
+const PORT = {
+  onlyPlain: 2501,
+  noTls: 2502,
+  noTlsForSignIn: 2503,
+  oldTls: 2504,
+  otherName: 2505,
+  expired: 2506,
+  refusesName: 2507,
+  refusesNameLate: 2508,
+  refusesSenderAtOnce: 2509,
+  small: 2510,
+};
+
+test.beforeAll(async () => {
+  authority = new Authority();
+  const users = { [OWNER]: SECRET };
+  dovecot = await Dovecot.start({ host: submission, certificate: authority.issue(submission), users, relay: host });
+  const refuseName = `check_helo_access inline:{${NAME}=REJECT}`;
+  postfix = await Postfix.start({
+    host,
+    certificate: authority.issue(host),
+    auth: dovecot.auth,
+    parameters: {
+      smtpd_recipient_restrictions: `check_recipient_access inline:{ { ${GREYLISTED} = 450 4.2.0 Greylisted } }`,
+    },
+    further: {
+      [PORT.onlyPlain]: { parameters: { smtpd_sasl_mechanism_filter: 'plain' } },
+      [PORT.noTls]: { parameters: { smtpd_tls_security_level: 'none', smtpd_tls_auth_only: 'no' } },
+      [PORT.noTlsForSignIn]: { parameters: { smtpd_tls_security_level: 'none', smtpd_tls_auth_only: 'yes' } },
+      [PORT.oldTls]: {
+        parameters: {
+          smtpd_tls_protocols: '<=TLSv1.1',
+          smtpd_tls_ciphers: 'low',
+          tls_low_cipherlist: 'DEFAULT@SECLEVEL=0',
+        },
+      },
+      [PORT.otherName]: { certificate: authority.issue('smtp.example.org') },
+      [PORT.expired]: { certificate: authority.issueAs([host], { from: -400, to: -30 }) },
+      [PORT.refusesName]: { parameters: { smtpd_delay_reject: 'no', smtpd_helo_restrictions: refuseName } },
+      [PORT.refusesNameLate]: { parameters: { smtpd_helo_restrictions: refuseName } },
+      [PORT.refusesSenderAtOnce]: {
+        parameters: { smtpd_delay_reject: 'no', smtpd_sender_restrictions: 'reject_sender_login_mismatch' },
+      },
+      [PORT.small]: { parameters: { message_size_limit: '300' } },
+    },
+  });
+  postern = await Console.start({ env: { SSL_CERT_FILE: authority.file } });
+  clinic = new Clinic(postern);
+  password = { right: await postern.sealed(SECRET), wrong: await postern.sealed(`${SECRET}!`) };
+});
+
+test.afterAll(async () => {
+  await Promise.all([postfix?.stop(), dovecot?.stop(), postern?.stop()]);
+});
+
+/** What is right for a port, but for what a test says. */
+function settings(port: number, more: Fields = {}): Fields {
+  const types: Record<number, string> = { 465: 'SSL', 587: 'TLS' };
+  return fields(
+    { port },
+    { smtp_host: host, from_address: OWNED, smtp_connection_type: types[port] ?? 'None', ...more },
+  );
+}
+
+function signedIn(port: number, more: Fields = {}): Fields {
+  const who = { smtp_username: OWNER, smtp_password: password.right, smtp_authentication_type: 'Plain' };
+  return settings(port, { ...who, ...more });
+}
+
+/** Asks, and sees to it that the answer tells no secret. */
+async function diagnose(data: Fields, asked: Asked): Promise<Trace> {
+  const trace = await clinic.diagnose(data, asked);
+  const told = JSON.stringify(trace);
+  for (const spelling of [SECRET, btoa(SECRET), btoa(`\0${OWNER}\0${SECRET}`), btoa(`\0${OWNER}\0${SECRET}!`)]) {
+    expect(told).not.toContain(spelling);
+  }
+  return trace;
+}
+
+for (const type of ['Plain', 'Login', 'Cram_MD5'] as const) {
+  for (const port of [25, 465, 587]) {
+    for (const server of port === 25 ? ['Postfix'] : ['Postfix', 'Dovecot']) {
+      test(`every stage passes with ${server} at ${port}, signing in by ${type}`, async () => {
+        const data = signedIn(port, {
+          smtp_authentication_type: type,
+          smtp_host: server === 'Postfix' ? host : submission,
+        });
+        // A mail by each way of connecting, each way of signing in, and each server.
+        const send = [`Plain 25`, `Login 465`, `Cram_MD5 587`].includes(`${type} ${port}`);
+        const trace = await diagnose(data, { to: MAILBOX, send });
+        expect(trace.outcome, JSON.stringify(trace)).toBe(send ? 'sent' : 'passed');
+        const secured = port === 465 ? ['tls', 'greeting', 'ehlo'] : ['greeting', 'ehlo', 'starttls', 'tls', 'ehlo'];
+        const stages = ['tcp', ...secured, 'auth', 'mail', 'rcpt', ...(send ? ['data'] : []), 'quit'];
+        expect(trace.steps.map((step) => step.stage)).toEqual(stages);
+        expect(trace.steps.map((step) => step.state)).toEqual(stages.map(() => 'passed'));
+        expect(trace).toMatchObject({ encryption: 'TLS 1.3', not_reached: [] });
+        expect(dialogue(trace).some((line) => line.from === 'relay' && line.text.startsWith('235 '))).toBe(true);
+        if (send) {
+          expect(await postfix.delivered(trace.message_id ?? '')).toContain(`To: ${MAILBOX}`);
+        }
+      });
+    }
+  }
+}
+
+interface Mistake {
+  data: () => Fields;
+  asked?: Asked;
+  stage: string;
+  fault?: unknown;
+  /** The server's own, or where it had none, what was observed. */
+  words: RegExp;
+  cause: string;
+}
+
+const MISTAKES: Record<string, Mistake> = {
+  'a wrong password': {
+    data: () => signedIn(587, { smtp_password: password.wrong }),
+    stage: 'auth',
+    words: /^535 5\.7\.8 Error: authentication failed/,
+    cause: 'The relay does not accept user name and password',
+  },
+  'a wrong password, with Dovecot and CRAM-MD5': {
+    data: () =>
+      signedIn(465, { smtp_host: submission, smtp_password: password.wrong, smtp_authentication_type: 'Cram_MD5' }),
+    stage: 'auth',
+    words: /^535 5\.7\.8 Authentication failed\.$/,
+    cause: 'The relay does not accept user name and password',
+  },
+  'a user nobody knows': {
+    data: () => signedIn(465, { smtp_username: 'nobody', smtp_authentication_type: 'Login' }),
+    stage: 'auth',
+    words: /^535 5\.7\.8 Error: authentication failed/,
+    cause: 'The relay does not accept user name and password',
+  },
+  'an authentication type that is not offered': {
+    data: () => signedIn(PORT.onlyPlain, { smtp_authentication_type: 'Cram_MD5' }),
+    stage: 'auth',
+    fault: { mechanism_not_offered: ['PLAIN'] },
+    words: /offers PLAIN, not CRAM-MD5/,
+    cause: 'The authentication type is not offered',
+  },
+  'TLS at 465': {
+    data: () => signedIn(465, { smtp_connection_type: 'TLS', smtp_command_timeout: '1' }),
+    stage: 'greeting',
+    fault: 'timed_out',
+    words: /within 1 s/,
+    cause: 'No greeting: the port may expect SSL',
+  },
+  'SSL at 587': {
+    data: () => signedIn(587, { smtp_connection_type: 'SSL' }),
+    stage: 'tls',
+    fault: 'not_tls',
+    words: /the answer was not TLS/,
+    cause: 'SSL was spoken to a StartTLS port',
+  },
+  'a certificate for another name': {
+    data: () => signedIn(PORT.otherName),
+    stage: 'tls',
+    fault: { certificate: 'other_name' },
+    words: /for smtp\.example\.org, not for 127\./,
+    cause: 'The certificate is for another name',
+  },
+  'a certificate that has expired': {
+    data: () => signedIn(PORT.expired),
+    stage: 'tls',
+    fault: { certificate: 'expired' },
+    words: /expired on 2020-02-01/,
+    cause: 'The certificate has expired',
+  },
+  'TLS of yesterday': {
+    data: () => signedIn(PORT.oldTls),
+    stage: 'tls',
+    fault: 'tls_too_old',
+    words: /neither TLS 1\.2 nor 1\.3/,
+    cause: "The relay's TLS is too old",
+  },
+  'StartTLS switched off': {
+    data: () => signedIn(PORT.noTls, { smtp_connection_type: 'TLS' }),
+    stage: 'starttls',
+    fault: 'start_tls_not_offered',
+    words: /does not offer StartTLS/,
+    cause: 'StartTLS is not offered',
+  },
+  'a password that would go out in the clear': {
+    data: () => signedIn(PORT.noTls),
+    stage: 'auth',
+    fault: 'encryption_required',
+    words: /the password was not sent/,
+    cause: 'The password would go out unencrypted',
+  },
+  'a sign-in that Postfix wants encrypted': {
+    data: () => signedIn(PORT.noTlsForSignIn, { smtp_plaintext_auth: '1' }),
+    stage: 'auth',
+    fault: { mechanism_not_offered: [] },
+    words: /offers no authentication/,
+    cause: 'Signing in needs encryption first',
+  },
+  'nobody signed in': {
+    data: () => settings(587, { smtp_host: submission }),
+    stage: 'mail',
+    words: /^530 5\.7\.0 Authentication required\.$/,
+    cause: 'The relay wants a sign-in',
+  },
+  'a From of somebody else': {
+    data: () => signedIn(587, { from_address: 'ceo@example.org' }),
+    asked: { to: MAILBOX },
+    stage: 'rcpt',
+    words: /^553 5\.7\.1 <ceo@example\.org>: Sender address rejected: not owned by user alerts$/,
+    cause: 'The relay does not accept this From address',
+  },
+  'a From of somebody else, refused at once': {
+    data: () => signedIn(PORT.refusesSenderAtOnce, { from_address: 'ceo@example.org' }),
+    stage: 'mail',
+    words: /not owned by user alerts$/,
+    cause: 'The relay does not accept this From address',
+  },
+  'an EHLO name that is refused': {
+    data: () => settings(PORT.refusesName, { smtp_ehlo_name: NAME }),
+    stage: 'ehlo',
+    words: /^554 5\.7\.1 <gate\.example\.org>: Helo command rejected: Access denied$/,
+    cause: 'The relay refuses the EHLO name',
+  },
+  'an EHLO name that is refused late': {
+    data: () => settings(PORT.refusesNameLate, { smtp_ehlo_name: NAME }),
+    asked: { to: MAILBOX },
+    stage: 'rcpt',
+    words: /Helo command rejected/,
+    cause: 'The relay refuses the EHLO name',
+  },
+  'a recipient elsewhere': {
+    data: () => settings(25),
+    asked: { to: 'you@example.com' },
+    stage: 'rcpt',
+    words: /^554 5\.7\.1 <you@example\.com>: Relay access denied$/,
+    cause: 'The relay does not pass mail on',
+  },
+  'a recipient nobody knows': {
+    data: () => settings(25),
+    asked: { to: 'you@example.net' },
+    stage: 'rcpt',
+    words: /^550 5\.1\.1 <you@example\.net>: Recipient address rejected: User unknown/,
+    cause: 'The recipient is unknown',
+  },
+  'a recipient nobody knows, heard by Dovecot from Postfix': {
+    data: () => signedIn(587, { smtp_host: submission }),
+    asked: { to: 'you@example.net' },
+    stage: 'rcpt',
+    words: /^550 5\.1\.1 .*User unknown/,
+    cause: 'The recipient is unknown',
+  },
+  'a recipient that is greylisted': {
+    data: () => settings(25),
+    asked: { to: GREYLISTED },
+    stage: 'rcpt',
+    words: /^450 4\.2\.0 <grey@example\.net>: Recipient address rejected: Greylisted$/,
+    cause: 'The relay asks to try again later',
+  },
+  'a mail that is too big': {
+    data: () => settings(PORT.small),
+    asked: { to: MAILBOX, send: true },
+    stage: 'mail',
+    fault: { too_big: 300 },
+    words: /the relay takes 300/,
+    cause: 'The mail is too big for the relay',
+  },
+};
+
+for (const [title, mistake] of Object.entries(MISTAKES)) {
+  test(title, async () => expectTold(await diagnose(mistake.data(), mistake.asked ?? {}), mistake));
+}
+
+function expectTold(trace: Trace, { stage, fault = 'rejected', words, cause }: Omit<Mistake, 'data' | 'asked'>): void {
+  expect(trace.failure, JSON.stringify(trace)).toMatchObject({ stage, fault });
+  const states = trace.steps.map((step) => `${step.stage} ${step.state}`);
+  expect(states.slice(0, -1).filter((state) => !state.endsWith(' passed'))).toEqual([]);
+  expect(states.at(-1)).toBe(`${stage} failed`);
+  expect(trace.not_reached).toContain('quit');
+  const { reply, detail } = trace.failure!;
+  const said = reply ? `${reply.code} ${reply.text}` : detail;
+  expect(said).toMatch(words);
+  if (reply) {
+    expect(trace.steps.at(-1)?.lines).toContainEqual({ from: 'relay', text: said });
+  }
+  expect(trace.cause?.title).toBe(cause);
+  expect(trace.cause?.steps.length).toBeGreaterThan(0);
+}
+
+test('an authority that this machine does not know', async () => {
+  const args = ['diagnose', '--host', host, '--port', '587', '--user', OWNER, '--from', OWNED];
+  const known = await postern.command(args, { input: SECRET });
+  expect(known, known.stderr).toMatchObject({ code: 0 });
+  expect(known.stdout + known.stderr).not.toContain(SECRET);
+  const unknown = await postern.command([...args, '--json'], { input: SECRET, env: { SSL_CERT_FILE: undefined } });
+  expect(unknown.code).toBe(1);
+  const over = JSON.parse(unknown.stdout.trimEnd().split('\n').at(-1) ?? '');
+  expect(over).toMatchObject({
+    event: 'over',
+    failure: { stage: 'tls', fault: { certificate: 'unknown_issuer' } },
+    cause: { title: "The certificate's issuer is unknown" },
+  });
+});
+
+test('a Postfix that is not there', async () => {
+  await postfix.stop();
+  const trace = await diagnose(signedIn(587), {});
+  const [stage, fault, cause] = ['tcp', 'connection_refused', 'Nothing listens at the port'];
+  expectTold(trace, { stage, fault, words: /refused the connection/, cause });
+});

@@ -1,0 +1,165 @@
+//! swaks, the tool people reach for when mail does not go out, makes the same journeys: whatever it
+//! shows, Postern shows too, but for what is secret.
+
+import { expect, test } from '@playwright/test';
+import { Authority } from '../support/certificate.ts';
+import { Console, fields } from '../support/console.ts';
+import { Daemon, loopback, missing } from '../support/debian.ts';
+import { Clinic, type Line, type Trace, dialogue } from '../support/diagnosis.ts';
+import { Dovecot } from '../support/dovecot.ts';
+import { MAILBOX, OWNED, OWNER, Postfix } from '../support/postfix.ts';
+
+test.skip(missing() !== undefined, missing());
+test.describe.configure({ mode: 'default' });
+
+const SECRET = 'open sesame';
+const NAME = 'gate.example.org';
+
+const [host, submission] = [loopback(), loopback()];
+let postfix: Postfix;
+let dovecot: Dovecot;
+let postern: Console;
+let clinic: Clinic;
+
+test.beforeAll(async () => {
+  const authority = new Authority();
+  const users = { [OWNER]: SECRET };
+  dovecot = await Dovecot.start({ host: submission, certificate: authority.issue(submission), users, relay: host });
+  postfix = await Postfix.start({ host, certificate: authority.issue(host), auth: dovecot.auth });
+  postern = await Console.start({ env: { SSL_CERT_FILE: authority.file } });
+  clinic = new Clinic(postern);
+});
+
+test.afterAll(async () => {
+  await Promise.all([postfix?.stop(), dovecot?.stop(), postern?.stop()]);
+});
+
+const CONNECTION = { SSL: ['--tls-on-connect'], TLS: ['--tls'], None: ['--tls-optional'] };
+const METHOD = { Plain: 'PLAIN', Login: 'LOGIN', Cram_MD5: 'CRAM-MD5' };
+
+interface Journey {
+  server: () => string;
+  port: number;
+  connection: keyof typeof CONNECTION;
+  authentication?: keyof typeof METHOD;
+  password?: string;
+  from?: string;
+  to?: string;
+}
+
+const JOURNEYS: Record<string, Journey> = {
+  'Postfix, StartTLS, PLAIN': { server: () => host, port: 587, connection: 'TLS', authentication: 'Plain' },
+  'Postfix, TLS, LOGIN': { server: () => host, port: 465, connection: 'SSL', authentication: 'Login' },
+  'Dovecot, StartTLS, CRAM-MD5': { server: () => submission, port: 587, connection: 'TLS', authentication: 'Cram_MD5' },
+  'Postfix without a sign-in': { server: () => host, port: 25, connection: 'None' },
+  'a wrong password': {
+    ...{ server: () => host, port: 465, connection: 'SSL', authentication: 'Cram_MD5', password: `${SECRET}!` },
+  },
+  'a From of somebody else': {
+    ...{ server: () => host, port: 587, connection: 'TLS', authentication: 'Plain', from: 'ceo@example.org' },
+  },
+  'a recipient elsewhere': { server: () => host, port: 25, connection: 'None', to: 'you@example.com' },
+};
+
+for (const [title, journey] of Object.entries(JOURNEYS)) {
+  test(`nothing is left for swaks to show: ${title}`, async () => {
+    const [shown, trace] = [await swaks(journey), await diagnose(journey)];
+    expect(trace.relay, shown.text).toBe(shown.peer);
+    const secured = trace.steps.find((step) => step.handshake)?.handshake;
+    expect(secured, shown.text).toMatchObject({ version: shown.version, cipher: shown.cipher });
+    expect(secured?.chain[0]?.subject).toBe(shown.subject);
+    for (const side of ['postern', 'relay'] as const) {
+      const lines = spoken(shown.lines, side);
+      expect(lines.length, shown.text).toBeGreaterThanOrEqual(side === 'relay' ? 10 : 3);
+      // Postern takes back what it began, with RSET.
+      expect(spoken(dialogue(trace), side).slice(0, lines.length)).toEqual(lines);
+    }
+    const told = JSON.stringify(trace);
+    for (const secret of shown.secrets) {
+      expect(told).not.toContain(secret);
+    }
+    const secrets = { Plain: 1, Login: 2, Cram_MD5: 1, None: 0 }[journey.authentication ?? 'None'];
+    expect(shown.secrets, shown.text).toHaveLength(secrets);
+  });
+}
+
+interface Shown {
+  text: string;
+  peer: string;
+  version: string;
+  cipher: string;
+  subject: string;
+  lines: Line[];
+  /** What it sent to sign in. */
+  secrets: string[];
+}
+
+async function swaks({ server, port, connection, authentication, password, from, to }: Journey): Promise<Shown> {
+  const who = ['--auth', authentication ? METHOD[authentication] : '', '--auth-user', OWNER];
+  const signIn = authentication ? [...who, '--auth-password', password ?? SECRET] : [];
+  const program = new Daemon('/usr/bin/swaks', [
+    ...['--server', server(), '--port', String(port), '--ehlo', NAME, '--quit-after', 'RCPT'],
+    ...['--from', from ?? OWNED, '--to', to ?? MAILBOX, ...CONNECTION[connection], ...signIn],
+  ]);
+  await program.ended;
+  const text = program.log;
+  const [, version, cipher] = text.match(/=== TLS started with cipher (TLSv[0-9.]+):([^:]+):/) ?? [];
+  const lines = text.split('\n').flatMap((line): Line[] => {
+    const [, sent, received] = line.match(/^ [-~]> (.*)$|^<[-~*][ *] (.*)$/) ?? [];
+    return [
+      ...(sent === undefined ? [] : [{ from: 'postern' as const, text: sent }]),
+      ...(received === undefined ? [] : [{ from: 'relay' as const, text: received }]),
+    ];
+  });
+  return {
+    text,
+    peer: `${text.match(/=== Connected to (.*)\.$/m)?.[1]}:${text.match(/=== Trying .*:(\d+)\.\.\./)?.[1]}`,
+    version: version?.replace('TLSv', 'TLS ') ?? '',
+    cipher: cipher ?? '',
+    subject: text.match(/=== TLS peer DN="\/(.*)"/)?.[1]?.replaceAll('/', ', ') ?? '',
+    ...redacted(lines),
+  };
+}
+
+/** The dialogue as Postern writes it down, and what it leaves out of it. */
+function redacted(lines: Line[]): { lines: Line[]; secrets: string[] } {
+  const secrets: string[] = [];
+  let signingIn = false;
+  const kept = lines.map((line): Line => {
+    const { from, text } = line;
+    if (from === 'relay') {
+      signingIn &&= text.startsWith('334 ');
+      return signingIn ? { from, text: '334 […]' } : line;
+    }
+    const [, command, argument] = text.match(/^(AUTH \S+)(?: (.+))?$/) ?? [];
+    signingIn ||= command !== undefined;
+    const secret = command ? argument : text;
+    if (!signingIn || !secret) {
+      return line;
+    }
+    secrets.push(secret);
+    return { from, text: command ? `${command} […]` : '[…]' };
+  });
+  return { lines: kept, secrets };
+}
+
+/** What one side said, apart from the goodbye. */
+function spoken(lines: Line[], side: Line['from']): string[] {
+  const said = lines.filter((line) => line.from === side).map((line) => line.text);
+  return said.filter((text) => text !== 'QUIT' && !text.startsWith('221 '));
+}
+
+async function diagnose({ server, port, connection, authentication, password, from, to }: Journey): Promise<Trace> {
+  const who = { smtp_username: OWNER, smtp_password: await postern.sealed(password ?? SECRET) };
+  const data = fields(
+    { port },
+    {
+      smtp_host: server(),
+      smtp_connection_type: connection,
+      smtp_ehlo_name: NAME,
+      from_address: from ?? OWNED,
+      ...(authentication ? { smtp_authentication_type: authentication, ...who } : {}),
+    },
+  );
+  return clinic.diagnose(data, { to: to ?? MAILBOX });
+}

@@ -67,7 +67,11 @@ for (const [title, journey] of Object.entries(JOURNEYS)) {
     expect(trace.relay, shown.text).toBe(shown.peer);
     const secured = trace.steps.find((step) => step.handshake)?.handshake;
     expect(secured, shown.text).toMatchObject({ version: shown.version, cipher: shown.cipher });
-    expect(secured?.chain[0]?.subject).toBe(shown.subject);
+    const certificate = secured?.chain[0];
+    expect(certificate?.subject, shown.text).toBe(shown.subject);
+    // These are shown since the swaks of Debian 13.
+    expect(certificate?.names).toEqual(shown.names ?? certificate?.names);
+    expect(certificate?.not_after).toBe(shown.until ?? certificate?.not_after);
     for (const side of ['postern', 'relay'] as const) {
       const lines = spoken(shown.lines, side);
       expect(lines.length, shown.text).toBeGreaterThanOrEqual(side === 'relay' ? 10 : 3);
@@ -89,6 +93,8 @@ interface Shown {
   version: string;
   cipher: string;
   subject: string;
+  names: string[] | undefined;
+  until: string | undefined;
   lines: Line[];
   /** What it sent to sign in. */
   secrets: string[];
@@ -116,7 +122,9 @@ async function swaks({ server, port, connection, authentication, password, from,
     peer: `${text.match(/=== Connected to (.*)\.$/m)?.[1]}:${text.match(/=== Trying .*:(\d+)\.\.\./)?.[1]}`,
     version: version?.replace('TLSv', 'TLS ') ?? '',
     cipher: cipher ?? '',
-    subject: text.match(/=== TLS peer DN="\/(.*)"/)?.[1]?.replaceAll('/', ', ') ?? '',
+    subject: text.match(/=== TLS peer(?: DN=|\[0\] +subject=)["[]\/(.*?)["\]]/)?.[1]?.replaceAll('/', ', ') ?? '',
+    names: text.match(/subjectAltName=\[(.*?)\]/)?.[1]?.split(', ').map((name) => name.replace(/^.*?:/, '')),
+    until: text.match(/notAfter=\[(.*?)\]/)?.[1],
     ...redacted(lines),
   };
 }

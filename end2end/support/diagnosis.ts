@@ -9,7 +9,8 @@ export interface Line {
 
 export interface Certificate {
   subject: string;
-  issuer: string;
+  names: string[];
+  not_after: string;
 }
 
 export interface Step {

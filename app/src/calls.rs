@@ -32,6 +32,22 @@ pub async fn save_settings(
     .await
 }
 
+/// The certificates that are listed and those that are added, as a save would store them; with
+/// `authorities` only CA certificates are added.
+#[server(prefix = "/fn", endpoint = "add_certificates", input = Json, output = Postcard)]
+pub async fn add_certificates(
+    listed: String,
+    added: String,
+    authorities: bool,
+) -> Result<String, Refusal> {
+    asked_by(|postern, actor| async move {
+        postern
+            .add_certificates(&actor, &listed, &added, authorities)
+            .await
+    })
+    .await
+}
+
 /// The key passwords are sealed with in the browser.
 #[server(prefix = "/fn", endpoint = "browser_key", input = Json, output = Postcard)]
 pub async fn browser_key() -> Result<Jwk, Refusal> {
@@ -63,6 +79,24 @@ pub async fn try_relay(
             postern.diagnose(&actor, question).await?.boxed()
         };
         let pictures = crate::report::pictures(events);
+        Ok(ByteStream::from(crate::frames::written(pictures)))
+    })
+    .await
+}
+
+/// Tries every way to the host on the form at once, or without one what DNS says of the address;
+/// told picture by picture as [`try_relay`] is.
+#[server(prefix = "/fn", endpoint = "find_settings", input = Json, output = Streaming)]
+pub async fn find_settings(
+    host: String,
+    address: String,
+    port: String,
+) -> Result<ByteStream<Refusal>, Refusal> {
+    asked_by(|postern, actor| async move {
+        let search = crate::report::search(host, address, port);
+        let events = postern.probe(&actor, search).await;
+        let events = events.map_err(crate::report::beside_its_field)?;
+        let pictures = crate::report::probe_pictures(events);
         Ok(ByteStream::from(crate::frames::written(pictures)))
     })
     .await

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::host::{check_name, parse_literal};
-use crate::{EmailAddress, Host, Label, Refusal, SmtpSettings};
+use crate::{CertificateCheck, EmailAddress, Host, Label, Refusal, SmtpSettings, pem};
 
 /// The most characters a user name has.
 pub const USERNAME_MAX: usize = 255;
@@ -83,6 +83,7 @@ impl From<&SmtpSettings> for Form {
             Label::ConnectTimeout => settings.connect_timeout.as_secs().to_string(),
             Label::CommandTimeout => settings.command_timeout.as_secs().to_string(),
             Label::CertificateCheck => settings.certificate_check.to_string(),
+            Label::TrustedCertificates => settings.trusted_certificates.clone(),
             Label::PlaintextAuth => u8::from(settings.plaintext_auth).to_string(),
         };
         Self(Label::SHOWN.map(value))
@@ -173,6 +174,9 @@ impl Form {
         let connect_timeout = self.read(&mut refusal, Label::ConnectTimeout, timeout);
         let command_timeout = self.read(&mut refusal, Label::CommandTimeout, timeout);
         let certificate_check = self.read(&mut refusal, Label::CertificateCheck, str::parse);
+        let trusted_certificates = self.read(&mut refusal, Label::TrustedCertificates, |text| {
+            trusted(text, certificate_check)
+        });
         let plaintext_auth = self.read(&mut refusal, Label::PlaintextAuth, |text| match text {
             "0" => Ok(false),
             "1" => Ok(true),
@@ -192,6 +196,7 @@ impl Form {
                 connect_timeout: connect_timeout?,
                 command_timeout: command_timeout?,
                 certificate_check: certificate_check?,
+                trusted_certificates: trusted_certificates?,
                 plaintext_auth: plaintext_auth?,
             })
         };
@@ -277,6 +282,17 @@ fn timeout(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
+/// The engine reads the certificates themselves: that takes more than a browser has.
+fn trusted(text: &str, check: Option<CertificateCheck>) -> Result<String, &'static str> {
+    match pem::fault(text).filter(|_| !text.is_empty()) {
+        Some(fault) => Err(fault),
+        None if text.is_empty() && check == Some(CertificateCheck::Trusted) => {
+            Err("Add a certificate to trust, or choose another check.")
+        }
+        None => Ok(text.to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,6 +304,25 @@ mod tests {
             .with(Label::Port, "587")
     }
 
+    const PEM: &str = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----";
+
+    #[test]
+    fn to_trust_needs_a_certificate() {
+        for (check, trusted, accepted) in [
+            ("Trusted", "", false),
+            ("Trusted", PEM, true),
+            ("Verify", PEM, true),
+            ("Off", PEM, true),
+        ] {
+            let form = valid()
+                .with(Label::CertificateCheck, check)
+                .with(Label::TrustedCertificates, trusted);
+            let fault = form.fault(Label::TrustedCertificates);
+            assert_eq!(fault.is_none(), accepted, "{check}, {trusted:?}");
+            assert_eq!(form.fault(Label::CertificateCheck), None);
+        }
+    }
+
     #[test]
     fn settings_become_the_same_text_again() {
         let form = valid()
@@ -295,7 +330,8 @@ mod tests {
             .with(Label::ReplyTo, "desk@example.org")
             .with(Label::EhloName, "gate.example.org")
             .with(Label::ConnectTimeout, "7")
-            .with(Label::CertificateCheck, "Off")
+            .with(Label::CertificateCheck, "Trusted")
+            .with(Label::TrustedCertificates, PEM)
             .with(Label::PlaintextAuth, "1")
             .with(Label::AuthenticationType, "Cram_MD5")
             .with(Label::ConnectionType, "SSL");
@@ -346,7 +382,10 @@ mod tests {
             (Label::ConnectTimeout, "120", true),
             (Label::ConnectTimeout, "121", false),
             (Label::ConnectTimeout, "+5", false),
-            (Label::CertificateCheck, "Trusted", false),
+            (Label::CertificateCheck, "Trust", false),
+            (Label::TrustedCertificates, "", true),
+            (Label::TrustedCertificates, PEM, true),
+            (Label::TrustedCertificates, "certificate", false),
             (Label::PlaintextAuth, "yes", false),
             (Label::AuthenticationType, "CRAM-MD5", false),
         ] {

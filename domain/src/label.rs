@@ -31,6 +31,10 @@ pub enum Label {
     CommandTimeout,
     #[serde(rename = "smtp_certificate_check")]
     CertificateCheck,
+    /// PEM (RFC 7468). They count with the certificate check `Trusted` alone; with another they are
+    /// kept for later.
+    #[serde(rename = "smtp_trusted_certificates")]
+    TrustedCertificates,
     #[serde(rename = "smtp_plaintext_auth")]
     PlaintextAuth,
 }
@@ -38,7 +42,7 @@ pub enum Label {
 impl Label {
     /// The fields a form shows in the clear, in its order: the six, then the options. The
     /// password is not among them: it is never read back.
-    pub const SHOWN: [Self; 13] = [
+    pub const SHOWN: [Self; 14] = [
         Self::FromAddress,
         Self::Username,
         Self::Host,
@@ -51,6 +55,7 @@ impl Label {
         Self::ConnectTimeout,
         Self::CommandTimeout,
         Self::CertificateCheck,
+        Self::TrustedCertificates,
         Self::PlaintextAuth,
     ];
 
@@ -70,6 +75,7 @@ impl Label {
             Self::ConnectTimeout => "smtp_connect_timeout",
             Self::CommandTimeout => "smtp_command_timeout",
             Self::CertificateCheck => "smtp_certificate_check",
+            Self::TrustedCertificates => "smtp_trusted_certificates",
             Self::PlaintextAuth => "smtp_plaintext_auth",
         }
     }
@@ -95,6 +101,7 @@ impl Label {
             Self::ConnectTimeout => "Connect Time-out",
             Self::CommandTimeout => "Command Time-out",
             Self::CertificateCheck => "Certificate Check",
+            Self::TrustedCertificates => "Trusted Certificates",
             Self::PlaintextAuth => "Password Without Encryption",
         }
     }
@@ -121,6 +128,7 @@ impl Label {
                 | Self::ConnectTimeout
                 | Self::CommandTimeout
                 | Self::CertificateCheck
+                | Self::TrustedCertificates
                 | Self::PlaintextAuth
         )
     }

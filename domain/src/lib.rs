@@ -14,6 +14,7 @@ pub mod instant;
 pub mod jwe;
 pub mod label;
 pub mod pairs;
+pub mod pem;
 pub mod probe;
 pub mod provider;
 pub mod refusal;

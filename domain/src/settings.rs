@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pem::{Block, blocks};
 use crate::{EmailAddress, Host};
 
 /// How the connection is encrypted. Stored as system V stored it.
@@ -38,6 +39,9 @@ pub enum AuthenticationType {
 pub enum CertificateCheck {
     /// Issued by a root this system trusts, for this host, and in date.
     Verify,
+    /// Only what an administrator trusts for this relay, not this system's roots: that very
+    /// certificate, or issued by a listed authority, for this host, and in date.
+    Trusted,
     /// Nothing: whoever answers is believed.
     Off,
 }
@@ -84,8 +88,9 @@ stored_as!(
 );
 stored_as!(
     CertificateCheck,
-    "Choose Verify or Off.",
+    "Choose Verify, Trusted or Off.",
     Verify = "Verify",
+    Trusted = "Trusted",
     Off = "Off"
 );
 
@@ -110,6 +115,8 @@ pub struct SmtpSettings {
     /// For the greeting, the TLS handshake and each command.
     pub command_timeout: Duration,
     pub certificate_check: CertificateCheck,
+    /// PEM; empty when there are none.
+    pub trusted_certificates: String,
     /// The administrator allowed the password on an unencrypted connection.
     pub plaintext_auth: bool,
 }
@@ -129,13 +136,23 @@ impl SmtpSettings {
             && self.port == next.port
             && self.connection == next.connection
             && self.username == next.username;
-        let check_weakened = self.certificate_check == CertificateCheck::Verify
-            && next.certificate_check != CertificateCheck::Verify;
+        let check_weakened = match (self.certificate_check, next.certificate_check) {
+            (CertificateCheck::Off, _) | (_, CertificateCheck::Verify) => false,
+            (CertificateCheck::Trusted, CertificateCheck::Trusted) => !self.trusts_all_of(next),
+            _ => true,
+        };
         // CRAM-MD5 never shows the password itself, the others do where nothing is encrypted.
         let hidden = self.authentication == AuthenticationType::CramMd5
             && next.authentication != AuthenticationType::CramMd5;
         let bared = next.plaintext_auth && (!self.plaintext_auth || hidden);
         same_relay && !check_weakened && !bared
+    }
+
+    fn trusts_all_of(&self, other: &Self) -> bool {
+        let [own, others] = [self, other]
+            .map(|settings| blocks(&settings.trusted_certificates).unwrap_or_default());
+        let known = |other: &Block<'_>| own.iter().any(|own| own.body == other.body);
+        others.iter().all(known)
     }
 }
 
@@ -175,6 +192,47 @@ mod tests {
                     "taking {label:?} back strengthens"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn to_trust_more_is_weaker_and_to_trust_less_is_not() {
+        let pem = |bodies: &[&str]| -> String {
+            let block =
+                |body| format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
+            bodies.iter().map(block).collect()
+        };
+        let settings = |(check, trusted): (&str, &[&str])| {
+            Form::default()
+                .with(Label::FromAddress, "alerts@example.org")
+                .with(Label::Host, "smtp.example.org")
+                .with(Label::Port, "587")
+                .with(Label::CertificateCheck, check)
+                .with(Label::TrustedCertificates, &pem(trusted))
+                .parse()
+                .expect("valid")
+        };
+        let verify: (&str, &[&str]) = ("Verify", &[]);
+        let (one, other) = (("Trusted", &["AA"][..]), ("Trusted", &["BB"][..]));
+        let both = ("Trusted", &["BB", "AA"][..]);
+        for (from, to, stays) in [
+            (verify, one, false),
+            (verify, ("Verify", &["AA"]), true),
+            (("Verify", &["AA"]), one, false),
+            (verify, ("Off", &["AA"]), false),
+            (one, verify, true),
+            (one, one, true),
+            (one, ("Trusted", &["A\nA"]), true),
+            (one, other, false),
+            (one, both, false),
+            (both, one, true),
+            (both, ("Trusted", &["AA", "BB"]), true),
+            (one, ("Off", &["AA"]), false),
+            (("Off", &[]), one, true),
+            (("Off", &[]), verify, true),
+        ] {
+            let [before, next] = [from, to].map(settings);
+            assert_eq!(before.password_stays(&next), stays, "{from:?} to {to:?}");
         }
     }
 

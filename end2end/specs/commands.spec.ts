@@ -131,14 +131,14 @@ test('send-test says how it went, and its exit code too', async () => {
 
   const sent = await postern.command(['send-test', 'me@example.net']);
   expect(sent.code, sent.stderr).toBe(0);
-  expect(sent.stdout).toMatch(/^sent in \d+ ms, no encryption: 250 2\.0\.0 Taken\n$/);
-  expect(sent.stderr).toMatch(new RegExp(`^testing 127\\.0\\.0\\.1:${relay.port}\n(.* …\n)+`));
+  expect(sent.stdout).toMatch(/\nsent in [\d.]+ m?s, no encryption: 250 2\.0\.0 Taken\n$/);
+  expect(sent.stdout).toMatch(new RegExp(`^127\\.0\\.0\\.1:${relay.port}\n\n(tcp|greeting|ehlo|mail|rcpt|data|quit|    .*| |\n)*`));
   expect((await relay.mails.next()).to).toEqual(['me@example.net']);
   expect((await postern.read()).json.verified).toMatchObject({ state: 'verified', by: expect.stringMatching(/^uid \d+$/) });
 
   const refused = await postern.command(['send-test', 'nobody@example.net']);
   expect(refused.code).toBe(1);
-  expect(refused.stdout).toMatch(/^The relay said: 550 5\.1\.1 No such user\n.*check the address/);
+  expect(refused.stdout).toMatch(/\nThe relay said: 550 5\.1\.1 No such user\n\n.*\n.*\n1\. Check the spelling/);
   expectRefused(await postern.command(['send-test', 'nobody']), 1, /@/);
   expectRefused(await postern.command(['send-test', 'a@example.net\r\nRCPT TO:<b@example.net>']), 1);
 });

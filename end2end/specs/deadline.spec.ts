@@ -1,4 +1,5 @@
-//! A test mail has an end, whatever the relay does and however patient the settings are.
+//! A test mail and a diagnosis have an end, whatever the relay does and however patient the settings
+//! are.
 
 import type { Socket } from 'node:net';
 import { expect, test } from '@playwright/test';
@@ -17,18 +18,25 @@ test('it is over after a minute', async () => {
   const postern = await Console.start();
   const relays = [await silent(), await scripted(slow)];
   const ends = [];
+  const diagnoses = [];
   for (const relay of relays) {
     const saved = await postern.save(fields(relay, { smtp_command_timeout: '120' }));
     expect(saved.status, saved.text).toBe(200);
     const begun = Date.now();
     ends.push(postern.test('me@example.net').then((answer) => ({ answer, seconds: (Date.now() - begun) / 1000 })));
     await relay.connections.next();
+    const data = fields(relay, { smtp_command_timeout: '120' });
+    diagnoses.push(postern.diagnose({ data }));
   }
   for (const { answer, seconds } of await Promise.all(ends)) {
     expect(answer.status, answer.text).toBe(504);
     expect(answer.json.errors.email_send).toMatch(/longer than 60 s/);
     expect(seconds).toBeGreaterThan(59);
     expect(seconds).toBeLessThan(65);
+  }
+  for (const found of await Promise.all(diagnoses)) {
+    expect(found).toMatchObject({ outcome: 'failed', failure: { fault: 'deadline' } });
+    expect(found.cause?.title).toBe('The whole run took too long');
   }
   await postern.stop();
   await Promise.all(relays.map((relay) => relay.stop()));

@@ -1,5 +1,5 @@
 //! A test mail that fails says why in the relay's own words, or in ours when it had none, and what
-//! to do about it: 502, or 504 when time ran out.
+//! to do about it: 502, or 504 when time ran out. A diagnosis finds the same.
 
 import { expect, test } from '@playwright/test';
 import { Authority, selfSigned } from '../support/certificate.ts';
@@ -43,6 +43,13 @@ function expectFailure(answer: Reply, status: number, ...words: RegExp[]): void 
   words.forEach((word) => expect(answer.json.errors.email_send).toMatch(word));
 }
 
+/** What a diagnosis of the saved configuration finds. */
+async function expectCause(stage: string, title: string): Promise<void> {
+  const found = await postern.diagnose({ to: 'me@example.net' });
+  expect(found).toMatchObject({ outcome: 'failed', failure: { stage } });
+  expect(found.cause?.title).toBe(title);
+}
+
 async function withRelay(options: RelayOptions, act: (relay: Relay) => Promise<void>): Promise<void> {
   const relay = await Relay.start(options);
   await act(relay);
@@ -57,24 +64,27 @@ test('a wrong password', () =>
         smtp_connection_type: 'TLS',
         smtp_authentication_type: 'Plain',
         smtp_username: 'me',
-        smtp_password: await postern.sealed('wrong'),
+        smtp_password: await postern.sealed('hunter22'),
       });
-      expectFailure(answer, 502, /^The relay said: 535 5\.7\.8 Those are not the credentials\. Check user/);
+      expectFailure(answer, 502, /^The relay said: 535 5\.7\.8 Those are not the credentials\. .*Check User Name/);
       expect(relay.attempts.all).toMatchObject([{ user: 'me', accepted: false }]);
-      expect(answer.text).not.toContain('wrong');
+      expect(answer.text).not.toContain('hunter22');
+      await expectCause('auth', 'The relay does not accept user name and password');
     },
   ));
 
 test('a refused recipient', () =>
   withRelay({ refuse: () => ({ code: 550, text: '5.1.1 Nobody of that name here' }) }, async (relay) => {
     const answer = await attempt(relay);
-    expectFailure(answer, 502, /550 5\.1\.1 Nobody of that name here/, /check the address/);
+    expectFailure(answer, 502, /550 5\.1\.1 Nobody of that name here/, /Check the spelling of the recipient/);
     expect(relay.mails.all).toEqual([]);
+    await expectCause('rcpt', 'The recipient is unknown');
   }));
 
 test('a relay that wants a sign-in', () =>
   withRelay({ auth: ['PLAIN'], users: { me: 'right' } }, async (relay) => {
-    expectFailure(await attempt(relay), 502, /530/, /wants a sign-in/);
+    expectFailure(await attempt(relay), 502, /530/, /only from those who signed in\. Choose Authentication Type/);
+    await expectCause('mail', 'The relay wants a sign-in');
   }));
 
 test('an authentication type that the relay does not offer', () =>
@@ -85,7 +95,8 @@ test('an authentication type that the relay does not offer', () =>
       smtp_username: 'me',
       smtp_password: await postern.sealed('right'),
     });
-    expectFailure(answer, 502, /^The relay offers LOGIN, not CRAM-MD5\. Choose one of the authentication types/);
+    expectFailure(answer, 502, /^The relay offers LOGIN, not CRAM-MD5\. .*Choose one of those that the relay offers/);
+    await expectCause('auth', 'The authentication type is not offered');
     expect(relay.attempts.all).toEqual([]);
   }));
 
@@ -96,11 +107,13 @@ test('a password that nobody gave', () =>
       smtp_plaintext_auth: '1',
       smtp_username: 'me',
     });
-    expectFailure(answer, 502, /Enter user name and password/);
+    expectFailure(answer, 502, /Enter User Name and Password/);
+    await expectCause('auth', 'The user name or the password is missing');
   }));
 
 test('a port where nobody listens', async () => {
-  expectFailure(await attempt({ port: await closedPort() }), 502, /nothing listens at this port/);
+  expectFailure(await attempt({ port: await closedPort() }), 502, /no mail service runs at this port/);
+  await expectCause('tcp', 'Nothing listens at the port');
 });
 
 test('a port that never answers', async () => {
@@ -109,21 +122,24 @@ test('a port that never answers', async () => {
     await attempt(relay, { smtp_connect_timeout: '1' }),
     504,
     new RegExp(`127\\.0\\.0\\.1:${relay.port}.* 1 s`),
-    /A firewall most likely drops this port/,
+    /most likely a firewall drops/,
   );
+  await expectCause('tcp', 'The port is filtered');
   await relay.stop();
 });
 
 test('a relay that says nothing', async () => {
   const relay = await silent();
-  expectFailure(await attempt(relay, { smtp_command_timeout: '1' }), 504, / 1 s/, /says nothing/);
+  expectFailure(await attempt(relay, { smtp_command_timeout: '1' }), 504, / 1 s/, /no greeting comes/);
+  await expectCause('greeting', 'No greeting: the port may expect SSL');
   expect(relay.heard.all, 'who was not greeted does not speak').toEqual([]);
   await relay.stop();
 });
 
 test('a relay that hangs up', async () => {
   const relay = await scripted((socket) => socket.end());
-  expectFailure(await attempt(relay), 502, /hung up/);
+  expectFailure(await attempt(relay), 502, /ended before the relay had said what it offers/);
+  await expectCause('greeting', 'The relay hangs up at once');
   await relay.stop();
 });
 
@@ -133,9 +149,19 @@ test('a name that DNS does not know', async () => {
   expect(answer.json.errors.email_send).toMatch(/^no-such-relay\.invalid: .*DNS/);
 });
 
-for (const [title, certificate, words] of [
-  ['a certificate nobody vouches for', () => selfSigned('127.0.0.1'), /issued by itself.*known authority/s],
-  ['a certificate for another host', () => authority.issue('smtp.example.org'), /smtp\.example\.org.*stands in the certificate/s],
+for (const [title, certificate, words, cause] of [
+  [
+    'a certificate nobody vouches for',
+    () => selfSigned('127.0.0.1'),
+    /issued by itself.*Trust this certificate/s,
+    'The certificate is self-signed',
+  ],
+  [
+    'a certificate for another host',
+    () => authority.issue('smtp.example.org'),
+    /is for smtp\.example\.org, not for 127\.0\.0\.1.*Enter one of the certificate's names/s,
+    'The certificate is for another name',
+  ],
 ] as const) {
   for (const [tls, connection] of [
     ['implicit', 'SSL'],
@@ -146,6 +172,7 @@ for (const [title, certificate, words] of [
       withRelay({ tls, certificate: certificate() }, async (relay) => {
         expectFailure(await attempt(relay, { smtp_connection_type: connection }), 502, words);
         expect(relay.mails.all).toEqual([]);
+        await expectCause('tls', cause);
 
         const unchecked = await attempt(relay, { smtp_connection_type: connection, smtp_certificate_check: 'Off' });
         expect(unchecked.status, unchecked.text).toBe(200);

@@ -130,7 +130,7 @@ test('a cleared password is gone, and does not come back for another relay', asy
   expect((await postern.save({ ...elsewhere, smtp_password: null })).status).toBe(200);
   const refused = await postern.test('me@example.net');
   expect(refused.status).toBe(502);
-  expect(refused.json.errors.email_send).toContain('Enter user name and password');
+  expect(refused.json.errors.email_send).toContain('Enter User Name and Password');
   expect((await postern.save({ ...given, smtp_password: '' })).status).toBe(200);
   expect((await postern.read()).json.password).toBe('none');
 });

@@ -1,5 +1,6 @@
 //! Every connection type with every authentication type against relays with and without TLS: the
-//! mail arrives, or it is said why not, and the password goes nowhere it should not.
+//! mail arrives, or it is said why not, by a diagnosis too, and the password goes nowhere it should
+//! not.
 
 import { expect, test } from '@playwright/test';
 import { Authority } from '../support/certificate.ts';
@@ -28,16 +29,31 @@ const SECRET = 'grüße, "密码" & spaces';
 function expected(connection: Connection, authentication: Authentication, tls: Tls, plaintextAuth: boolean) {
   if (tls === 'implicit' && connection !== 'SSL') {
     // Each waits for the other to speak first.
-    return { status: 504, words: /choose SSL/ };
+    return {
+      status: 504,
+      words: /no greeting comes.*Choose Connection Type SSL/,
+      stage: 'greeting',
+      cause: 'No greeting: the port may expect SSL',
+    };
   }
   if (connection === 'SSL' && tls !== 'implicit') {
-    return { status: 502, words: /does not speak TLS from the first byte/ };
+    return {
+      status: 502,
+      words: /this port begins in plain text\. Choose Connection Type TLS/,
+      stage: 'tls',
+      cause: 'SSL was spoken to a StartTLS port',
+    };
   }
   if (connection === 'TLS' && tls === 'none') {
-    return { status: 502, words: /does not offer StartTLS/ };
+    return { status: 502, words: /does not offer StartTLS/, stage: 'starttls', cause: 'StartTLS is not offered' };
   }
   if (authentication !== 'None' && tls === 'none' && !plaintextAuth) {
-    return { status: 502, words: /not encrypted; the password was not sent/ };
+    return {
+      status: 502,
+      words: /not encrypted; the password was not sent/,
+      stage: 'auth',
+      cause: 'The password would go out unencrypted',
+    };
   }
   return { status: 200, encrypted: tls !== 'none' };
 }
@@ -108,13 +124,18 @@ async function prove(connection: Connection, authentication: Authentication, tls
   const outcome = expected(connection, authentication, tls, plaintextAuth);
   expect(answer.status, answer.text).toBe(outcome.status);
   const attempts = relay.attempts.all.slice(attemptsBefore);
+  const found = await postern.diagnose({ to: recipient });
   if (outcome.words) {
+    expect(found).toMatchObject({ outcome: 'failed', failure: { stage: outcome.stage } });
+    expect(found.cause?.title).toBe(outcome.cause);
     expect(answer.json.errors.email_send).toMatch(outcome.words);
     expect(relay.mails.all).toHaveLength(mailsBefore);
     expect(attempts, 'nobody signed in').toEqual([]);
     return;
   }
 
+  expect(found.outcome).toBe('passed');
+  expect(Boolean(found.encryption)).toBe(outcome.encrypted);
   expect(answer.json.status).toBe('success');
   expect(answer.json.data.reply).toBe('250 2.0.0 Taken');
   const received = await relay.mails.next();

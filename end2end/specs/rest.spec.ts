@@ -23,6 +23,7 @@ const DEFAULTS = {
   smtp_connect_timeout: '5',
   smtp_command_timeout: '15',
   smtp_certificate_check: 'Verify',
+  smtp_trusted_certificates: '',
   smtp_plaintext_auth: '0',
 };
 
@@ -130,6 +131,7 @@ test('all errors come at once, each under its field', async () => {
         smtp_connect_timeout: '0',
         smtp_command_timeout: '121',
         smtp_certificate_check: 'Maybe',
+        smtp_trusted_certificates: 'mine',
         smtp_plaintext_auth: 'yes',
       },
     },

@@ -22,10 +22,14 @@ export function selfSigned(...names: string[]): Certificate {
 
 /** An authority of the test's own. A Postern trusts it when `SSL_CERT_FILE` names its `file`. */
 export class Authority {
-  private readonly own = make(['Test Authority'], [
-    ...['-x509', '-days', '2', '-addext', 'basicConstraints=critical,CA:TRUE'],
-    ...['-addext', 'keyUsage=critical,keyCertSign,cRLSign'],
-  ]);
+  private readonly own: Certificate;
+
+  constructor(name = 'Test Authority') {
+    this.own = make([name], [
+      ...['-x509', '-days', '2', '-addext', 'basicConstraints=critical,CA:TRUE'],
+      ...['-addext', 'keyUsage=critical,keyCertSign,cRLSign'],
+    ]);
+  }
 
   get file(): string {
     return this.own.file;
@@ -37,49 +41,51 @@ export class Authority {
 
   /** A certificate for a server of the given names and addresses. */
   issue(...names: string[]): Certificate {
-    return this.sign(names, ['-days', '2']);
+    return this.issueAs(names);
   }
 
-  /** The same, out of date for years. */
-  issueExpired(...names: string[]): Certificate {
-    return this.sign(names, ['-startdate', '20200101000000Z', '-enddate', '20200201000000Z']);
-  }
-
-  private sign(names: string[], validity: string[]): Certificate {
+  /** The same, of another kind than a server should have. */
+  issueAs(names: string[], wish: Wish = {}): Certificate {
     const folder = scratch('certificate');
-    const [key, request, file] = ['key.pem', 'request.pem', 'cert.pem'].map((name) => join(folder, name)) as [
-      string,
-      string,
-      string,
-    ];
-    const write = (name: string, text: string) => {
-      writeFileSync(join(folder, name), text);
-      return join(folder, name);
-    };
+    const [key, request, config, file] = ['key.pem', 'request.pem', 'config', 'cert.pem'].map((name) =>
+      join(folder, name),
+    ) as [string, string, string, string];
+    const authorityKey = join(folder, 'authority.pem');
+    writeFileSync(authorityKey, this.own.key);
+    writeFileSync(join(folder, 'index.txt'), '');
+    const extensions = [`subjectAltName=${alternatives(names)}`, ...(wish.extensions ?? ['extendedKeyUsage=serverAuth'])];
+    writeFileSync(config, [
+      ...['[ca]', 'default_ca=own', '[own]', `database=${join(folder, 'index.txt')}`, `new_certs_dir=${folder}`],
+      ...['default_md=sha256', 'policy=any', 'rand_serial=yes', '[any]', 'commonName=supplied'],
+      ...['[extensions]', ...extensions],
+    ].join('\n'));
     openssl('req', '-new', ...KEY, '-subj', `/CN=${names[0]}`, '-keyout', key, '-out', request);
     openssl(
-      ...['ca', '-batch', '-notext', ...validity, '-in', request, '-out', file],
-      ...['-extfile', write('extensions', `subjectAltName=${alternatives(names)}\nextendedKeyUsage=serverAuth\n`)],
-      ...['-config', write('config', settings(write('index', ''), folder))],
-      ...['-cert', this.own.file, '-keyfile', write('authority.pem', this.own.key)],
+      ...['ca', '-batch', '-notext', '-config', config, '-in', request, '-out', file],
+      ...['-cert', this.own.file, '-keyfile', authorityKey],
+      ...['-startdate', moment(wish.from ?? -1), '-enddate', moment(wish.to ?? 2)],
+      // Without an extension it becomes one of version 1.
+      ...(wish.version1 ? [] : ['-extensions', 'extensions']),
     );
     return { key: readFileSync(key, 'utf8'), cert: readFileSync(file, 'utf8'), file };
   }
 }
 
-/** What openssl wants to know of an authority. */
-function settings(index: string, folder: string): string {
-  return `[ca]
-default_ca = authority
-[authority]
-database = ${index}
-new_certs_dir = ${folder}
-default_md = sha256
-rand_serial = yes
-policy = any
-[any]
-commonName = supplied
-`;
+/** What is odd about a certificate. */
+export interface Wish {
+  /** First and last day, counted from today. */
+  from?: number;
+  to?: number;
+  /** Instead of saying that it is a server's, in openssl's words. */
+  extensions?: string[];
+  /** X.509 version 1: it says of itself nothing but its name. */
+  version1?: boolean;
+}
+
+/** As openssl reads it. */
+function moment(days: number): string {
+  const at = new Date(Date.now() + days * 86_400_000);
+  return `${at.toISOString().replace(/\D/g, '').slice(2, 14)}Z`;
 }
 
 /** Quick to make, and every TLS stack takes it. */

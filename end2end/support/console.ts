@@ -10,11 +10,28 @@ export const PASSWORD = 'correct horse battery';
 
 export const SETTINGS = '/api/setup/email_smtp';
 
-/** What a test mail may be sent as often as, by one administrator in one minute. */
+/** How often one administrator may send a test mail in one minute, and diagnose. */
 const TESTS_A_MINUTE = 6;
+const DIAGNOSES_A_MINUTE = 12;
 
 /** The fields of a configuration, and the sealed password. */
 export type Fields = Record<string, unknown>;
+
+/** What a diagnosis found, as one document. */
+export interface Trace {
+  outcome: 'passed' | 'sent' | 'failed';
+  steps: { stage: string; state: string; milliseconds: number }[];
+  failure?: { stage: string; fault: unknown; reply: unknown; detail: string };
+  cause?: { title: string; cause: string; steps: string[] } | null;
+  [beside: string]: unknown;
+}
+
+/** What to diagnose: some fields instead of the saved ones, and how far. */
+export interface Question {
+  data?: Fields;
+  to?: string;
+  send?: boolean;
+}
 
 /** An answer of the API. */
 export interface Reply extends Answer {
@@ -27,7 +44,7 @@ export interface Reply extends Answer {
 }
 
 export class Console {
-  private tester: { token: string; left: number } | undefined;
+  private tester: { token: string; tests: number; diagnoses: number } | undefined;
   private testers = 0;
   private key: BrowserKey | undefined;
 
@@ -82,13 +99,38 @@ export class Console {
 
   /** A test mail, in the name of an administrator who may still send one. */
   async test(recipient: string): Promise<Reply> {
-    if (!this.tester?.left) {
+    return this.testAs(await this.testerFor(1, 0), recipient);
+  }
+
+  /** What a diagnosis finds, in the name of an administrator who may still ask for one. */
+  async diagnose(question: Question = {}): Promise<Trace> {
+    const token = await this.testerFor(question.send ? 1 : 0, 1);
+    const { status, json, text } = await this.diagnoseAs(token, question);
+    if (status !== 200) {
+      throw new Error(`no diagnosis: ${status} ${text}`);
+    }
+    return json.data as unknown as Trace;
+  }
+
+  async diagnoseAs(token: string, question: Question): Promise<Reply> {
+    const headers = {
+      'accept': 'application/json',
+      'authorization': `Bearer ${token}`,
+      'content-type': 'application/json',
+    };
+    return reply(await this.ask('/api/diagnosis', { method: 'POST', headers, body: JSON.stringify(question) }));
+  }
+
+  /** The token of an administrator who may still send so many tests and ask for so many diagnoses. */
+  private async testerFor(tests: number, diagnoses: number): Promise<string> {
+    if (!this.tester || this.tester.tests < tests || this.tester.diagnoses < diagnoses) {
       this.testers += 1;
       const token = await this.account(`tester${this.testers}@example.org`, 'admin');
-      this.tester = { token, left: TESTS_A_MINUTE };
+      this.tester = { token, tests: TESTS_A_MINUTE, diagnoses: DIAGNOSES_A_MINUTE };
     }
-    this.tester.left -= 1;
-    return this.testAs(this.tester.token, recipient);
+    this.tester.tests -= tests;
+    this.tester.diagnoses -= diagnoses;
+    return this.tester.token;
   }
 
   async testAs(token: string, recipient: string): Promise<Reply> {

@@ -26,6 +26,8 @@ export interface RelayOptions {
   size?: number;
   /** Without one, a free one. */
   port?: number;
+  /** An address of this machine; without one, 127.0.0.1. */
+  host?: string;
 }
 
 export interface Attempt {
@@ -49,7 +51,6 @@ export interface Received {
 }
 
 export class Relay {
-  readonly host = '127.0.0.1';
   /** Mails accepted; `await relay.mails.next()` waits for one. */
   readonly mails = new Queue<Received>();
   readonly attempts = new Queue<Attempt>();
@@ -58,6 +59,7 @@ export class Relay {
 
   private constructor(
     private readonly server: SMTPServer,
+    readonly host: string,
     readonly certificate: Certificate | undefined,
   ) {}
 
@@ -113,7 +115,7 @@ export class Relay {
     });
     // A client that breaks off in the middle is what some tests are about.
     server.on('error', () => {});
-    const relay = new Relay(server, certificate);
+    const relay = new Relay(server, options.host ?? '127.0.0.1', certificate);
     server.listen(options.port ?? 0, relay.host);
     await once(server.server, 'listening');
     return relay;

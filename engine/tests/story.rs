@@ -2,6 +2,8 @@
 
 #[path = "story/accounts.rs"]
 mod accounts;
+#[path = "story/certificates.rs"]
+mod certificates;
 #[path = "story/keys.rs"]
 mod keys;
 #[path = "story/place.rs"]

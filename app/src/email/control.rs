@@ -14,6 +14,8 @@ pub enum Control {
     Choice(&'static [(&'static str, &'static str)]),
     /// `1` or `0`, and the words beside the box.
     Switch(&'static str),
+    /// A list of certificates.
+    Certificates,
 }
 
 pub const fn control(label: Label) -> Control {
@@ -39,8 +41,10 @@ pub const fn control(label: Label) -> Control {
         Label::ConnectTimeout | Label::CommandTimeout => line("numeric", label.default_value()),
         Label::CertificateCheck => Control::Choice(&[
             ("Verify", "Verify — it must be valid for the host"),
+            ("Trusted", "Trusted — only certificates listed here count"),
             ("Off", "Off — believe whoever answers"),
         ]),
+        Label::TrustedCertificates => Control::Certificates,
         Label::PlaintextAuth => Control::Switch("Allow the password without encryption"),
     }
 }
@@ -68,6 +72,9 @@ pub const fn hint(label: Label) -> &'static str {
         Label::ConnectTimeout => "Seconds, 1 to 120, for each address of the host.",
         Label::CommandTimeout => "Seconds, 1 to 120, for each answer of the relay.",
         Label::CertificateCheck => "Whether the relay has to prove who it is.",
+        Label::TrustedCertificates => {
+            "With the check Trusted only these count, and what a CA among them issued."
+        }
         Label::PlaintextAuth => "Only for a relay that has no encryption at all.",
     }
 }

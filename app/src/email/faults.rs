@@ -20,6 +20,7 @@ pub const ORDER: [Label; Label::SHOWN.len() + 1] = [
     Label::ConnectTimeout,
     Label::CommandTimeout,
     Label::CertificateCheck,
+    Label::TrustedCertificates,
     Label::PlaintextAuth,
 ];
 
@@ -43,7 +44,7 @@ impl Faults {
 }
 
 /// Every fault of what is on the form.
-pub fn faults(form: &Form, typed: &str, standing: Standing) -> Faults {
+pub fn faults(form: &Form, typed: &str, pasted: &str, standing: Standing) -> Faults {
     let mut refusal = form.parse().err().unwrap_or_else(Refusal::invalid);
     let password = match standing {
         Standing::Elsewhere => Some("Type the password again, or clear the saved one."),
@@ -51,6 +52,10 @@ pub fn faults(form: &Form, typed: &str, standing: Standing) -> Faults {
     };
     if let Some(text) = password {
         refusal.add(Label::Password.as_str(), text);
+    }
+    if !pasted.trim().is_empty() {
+        let text = "This is not added yet. Press Add, or empty the box.";
+        refusal.add(Label::TrustedCertificates.as_str(), text);
     }
     told_by_label(&refusal)
 }
@@ -99,8 +104,11 @@ mod tests {
                 Some(Label::Password),
             ),
         ] {
-            assert_eq!(faults(&form, typed, standing).first(), first, "{form:?}");
+            let found = faults(&form, typed, "", standing);
+            assert_eq!(found.first(), first, "{form:?}");
         }
+        let pasted = faults(&valid(), "", "-----BEGIN", Standing::None);
+        assert_eq!(pasted.first(), Some(Label::TrustedCertificates));
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! A field of the form, whichever label it is for.
 
 use domain::Label;
-use leptos::either::EitherOf3;
+use leptos::either::{Either, EitherOf3};
 use leptos::prelude::*;
 
 use super::control::{Control, control};
 use super::editor::Editor;
 use super::remarks::Remarks;
 use super::row::{Row, described, is_required};
+use super::trusted::Trusted;
 use crate::dom;
 
 #[component]
@@ -19,13 +20,14 @@ pub fn Field(editor: Editor, label: Label) -> impl IntoView {
         } => EitherOf3::A(view! { <Line editor label keyboard placeholder /> }),
         Control::Choice(choices) => EitherOf3::B(view! { <Choices editor label choices /> }),
         Control::Switch(words) => EitherOf3::C(view! { <Switch editor label words /> }),
+        Control::Certificates => return Either::Right(view! { <Trusted editor /> }),
     };
-    view! {
+    Either::Left(view! {
         <Row editor label>
             {operated}
             <Remarks editor label />
         </Row>
-    }
+    })
 }
 
 #[component]

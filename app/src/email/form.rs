@@ -7,6 +7,7 @@ use super::acts::{Act, SUBMIT, act};
 use super::conflict::Conflict;
 use super::editor::Editor;
 use super::field::Field;
+use super::finding::Finding;
 use super::outcome::Told;
 use super::password::Password;
 use super::state::State;
@@ -28,6 +29,7 @@ pub fn SettingsForm(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
             <fieldset disabled=asleep>
                 // Not disabled while it saves: the focus would be lost.
                 <div inert=dom::flag(busy)>
+                    <Finding editor />
                     <div class="rows">
                         <Field editor label=Label::FromAddress />
                         <Field editor label=Label::Username />

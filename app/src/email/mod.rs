@@ -7,6 +7,7 @@ mod earlier;
 mod editor;
 mod faults;
 mod field;
+mod finding;
 mod form;
 mod line;
 mod outcome;
@@ -21,6 +22,7 @@ mod state;
 mod state_tests;
 mod status;
 mod testing;
+mod trusted;
 mod watch;
 
 use leptos::ev;

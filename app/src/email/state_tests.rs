@@ -124,3 +124,24 @@ fn the_outcome_of_an_act_goes_with_the_next_edit() {
     state.edit(Label::Port, "25".to_owned());
     assert_eq!(state.outcome, None);
 }
+
+#[test]
+fn certificates_are_trusted_and_no_longer() {
+    let block = |body: &str, subject: &str| {
+        format!(
+            "Subject: {subject}\n-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----"
+        )
+    };
+    let (one, other) = (block("AA", "one"), block("BB", "other"));
+    let mut state = state();
+    state.paste("-----BEGIN".to_owned());
+    assert_eq!(state.reveal_all(), Some(Label::TrustedCertificates));
+    state.trust(format!("{one}\n{other}"));
+    assert_eq!(state.text(Label::CertificateCheck), "Trusted");
+    assert_eq!(state.fault(Label::TrustedCertificates), None);
+    assert_eq!(state.standing(), Standing::Elsewhere);
+    state.distrust(0);
+    assert_eq!(state.text(Label::TrustedCertificates), other);
+    state.distrust(0);
+    assert_eq!(state.text(Label::TrustedCertificates), "");
+}

@@ -3,7 +3,9 @@
 mod field;
 mod mark;
 mod notice;
+mod providers;
 
 pub use field::Field;
 pub use mark::{Brand, Icon, Sign};
 pub use notice::{Bad, Good};
+pub use providers::providers;

@@ -1,5 +1,6 @@
 //! Runs drawn as HTML, on the server. Every word of a stranger is escaped on its way.
 
+mod probe;
 mod stage;
 mod transcript;
 mod trust;
@@ -12,6 +13,7 @@ use futures::{Stream, StreamExt};
 use leptos::prelude::*;
 
 use crate::picture::Picture;
+pub use probe::{beside_its_field, probe_pictures, search};
 use transcript::Transcript;
 use verdict::Verdict;
 use waterfall::Waterfall;

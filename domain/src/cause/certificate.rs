@@ -8,7 +8,7 @@ pub(super) const ROWS: &[Row] = &[
         when: |seen| seen.fault(&Fault::Certificate(CertificateFault::Expired)),
         cause: Cause {
             title: "The certificate has expired",
-            cause: "The last day of the relay's certificate is past.",
+            cause: "The last day of the relay's certificate, or of one that vouches for it, is past.",
             steps: &[
                 "Ask the relay's operator to renew it; whoever sends there by TLS is affected.",
                 "Check the date and time of this machine.",
@@ -70,9 +70,10 @@ pub(super) const ROWS: &[Row] = &[
                     know, as with an organisation's own authority.",
             steps: &[
                 "If the issuer shown here is your organisation's own authority, compare \
-                 fingerprints with whoever runs it and press Trust this certificate at it.",
-                "Or add it to the certificates of this machine and start Postern again \
-                 (SSL_CERT_FILE names a file of its own).",
+                 fingerprints with whoever runs it and press Trust its authority; where the relay \
+                 does not send it, add it to Trusted Certificates under More options.",
+                "Without an authority to add, compare the relay's own fingerprint with its \
+                 operator and press Trust this certificate.",
                 "If nobody knows the issuer, a firewall or virus scanner may be in between and \
                  show its own certificate.",
             ],
@@ -115,7 +116,7 @@ pub(super) const ROWS: &[Row] = &[
             steps: &[
                 "Ask the relay's operator whether the certificate was replaced, and compare the \
                  fingerprint with the one shown here.",
-                "If it was, press Trust this certificate at the new one.",
+                "If it was, press Trust this certificate.",
                 "If it was not, somebody is between this machine and the relay; the password was \
                  not sent.",
             ],

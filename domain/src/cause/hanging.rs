@@ -26,8 +26,8 @@ pub(super) const ROWS: &[Row] = &[
         when: |seen| seen.fault(&Fault::Deadline),
         cause: Cause {
             title: "The whole run took too long",
-            cause: "Every answer came in time, and all of them together took longer than a run \
-                    may.",
+            cause: "No answer was late by the time-outs that are set, and all of it together took \
+                    longer than a run may.",
             steps: &[
                 "Look at the milliseconds of each stage: the slowest tells where to look.",
                 "Try again later; a relay under load looks like this.",

@@ -2,6 +2,7 @@
 
 mod password;
 mod save;
+mod trusted;
 mod usable;
 
 use domain::view::{EarlierPassword, PasswordState, SettingsView, Verification};

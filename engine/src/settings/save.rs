@@ -140,11 +140,15 @@ fn conflict(saved: &Saved, mine: &Form) -> Refusal {
     );
     let theirs = saved.form();
     for label in mine.differing(&theirs) {
-        let text = format!(
-            "Saved now: “{}”. Yours: “{}”.",
-            theirs.get(label),
-            mine.get(label)
-        );
+        let text = match label {
+            // Long, and perhaps not what it should be: yours was not checked yet.
+            Label::TrustedCertificates => "Saved now are others than yours.".to_owned(),
+            _ => format!(
+                "Saved now: “{}”. Yours: “{}”.",
+                theirs.get(label),
+                mine.get(label)
+            ),
+        };
         refusal.add(label.as_str(), text);
     }
     refusal

@@ -1,13 +1,15 @@
 //! What a page cannot check, for want of the tables of UTS 46: whether a name of another script has
-//! a form that DNS knows, and an address one that a mail's head can hold.
+//! a form that DNS knows, and an address one that a mail's head can hold. And, for want of X.509,
+//! whether a certificate is one.
 
 use domain::{Host, Label, Refusal, SmtpSettings};
 
+use super::trusted::normalised;
 use crate::diagnosis::mailbox;
 use crate::smtp::to_ascii;
 
-/// The settings, or every fault by its field.
-pub(crate) fn usable(settings: SmtpSettings) -> Result<SmtpSettings, Refusal> {
+/// The settings, their certificates as they are stored; or every fault by its field.
+pub(crate) fn usable(mut settings: SmtpSettings) -> Result<SmtpSettings, Refusal> {
     let mut faults = Refusal::invalid();
     let host = match &settings.host {
         Host::Name(name) => Some(name.as_str()),
@@ -29,6 +31,10 @@ pub(crate) fn usable(settings: SmtpSettings) -> Result<SmtpSettings, Refusal> {
         if let Some(Err(fault)) = address.map(|address| mailbox(None, address, label.as_str())) {
             faults.fields.extend(fault.fields);
         }
+    }
+    match normalised(&settings.trusted_certificates) {
+        Ok(certificates) => settings.trusted_certificates = certificates,
+        Err(fault) => faults.fields.extend(fault.fields),
     }
     faults.or_ok()?;
     Ok(settings)

@@ -20,9 +20,12 @@ const MOST_WORDS: usize = 200;
 /// The most names of a certificate that are repeated.
 const MOST_NAMES: usize = 30;
 
-/// A certificate in DER; none where it is not one.
+/// A certificate in DER; none where it is not one, or not alone.
 pub(crate) fn in_words(der: &[u8]) -> Option<Certificate> {
-    let (_, read) = X509Certificate::from_der(der).ok()?;
+    let (rest, read) = X509Certificate::from_der(der).ok()?;
+    if !rest.is_empty() {
+        return None;
+    }
     let validity = read.validity();
     Some(Certificate {
         subject: shown(&read.subject().to_string()),

@@ -1,6 +1,5 @@
-//! Judging a relay's certificate, and saying what is wrong with it.
+//! Judging a relay's certificate: whether it passes, and what is wrong where it does not.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::stage::CertificateFault;
@@ -8,42 +7,65 @@ use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_na
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, Error, OtherError, RootCertStore};
-use thiserror::Error;
+use rustls::{CertificateError, Error, RootCertStore};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Version;
 
-use super::certificate::{moment, names, shown};
-
-/// A certificate that does not pass: why, and what it says of itself.
-#[derive(Debug, Error)]
-#[error("{words}{particulars}")]
-pub(super) struct Untrusted {
-    pub fault: CertificateFault,
-    /// As in `the certificate has expired on 2021-01-01`.
-    pub words: String,
-    particulars: String,
-}
+use super::anchors::Anchors;
+use super::untrusted::Untrusted;
 
 /// Asks webpki, and works a refusal's cause out of the chain: webpki stops at the first thing it
 /// meets, which for a plain self-signed certificate is that it is an authority's.
 #[derive(Debug)]
 pub(super) struct Judge {
-    pub roots: Arc<RootCertStore>,
+    pub anchors: Anchors,
     pub algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Judge {
-    /// Whether the relay at `name` may show this certificate, sent with these others.
+    /// Why the relay at `name` may show this certificate, sent with these others.
     pub fn judge(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         now: UnixTime,
+    ) -> Result<&'static str, Untrusted> {
+        use CertificateFault::{ChainIncomplete, SelfSigned, UnknownIssuer, Version1};
+        if self.anchors.hold(end_entity) {
+            return Ok("The certificate is the very one that is trusted for this relay.");
+        }
+        let roots = self.anchors.roots();
+        let issued = self.issued(end_entity, intermediates, name, now, &roots);
+        match (issued, &self.anchors) {
+            (Ok(()), Anchors::Machine(_)) => Ok(
+                "The certificate is issued by an authority this machine knows, for this host, and in date.",
+            ),
+            (Ok(()), Anchors::Listed(_)) => Ok(
+                "The certificate is issued by an authority that is trusted for this relay, for this host, and in date.",
+            ),
+            (Err(untrusted), Anchors::Listed(listed))
+                if matches!(
+                    untrusted.fault,
+                    ChainIncomplete | SelfSigned | UnknownIssuer | Version1
+                ) =>
+            {
+                Err(Untrusted::another(end_entity, listed))
+            }
+            (Err(untrusted), _) => Err(untrusted),
+        }
+    }
+
+    fn issued(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+        roots: &RootCertStore,
     ) -> Result<(), Untrusted> {
         let Ok((_, read)) = X509Certificate::from_der(end_entity) else {
             return Err(Untrusted::unreadable());
@@ -61,41 +83,44 @@ impl Judge {
         let outdated = out_of_date(&read, now);
         let issued = verify_server_cert_signed_by_trust_anchor(
             &parsed,
-            &self.roots,
+            roots,
             intermediates,
             outdated.map_or(now, |(_, then)| then),
             self.algorithms.all,
         );
         if let Err(error) = issued
-            && !self.is_root(end_entity)
+            && !is_root(end_entity, roots)
         {
             let alone = intermediates.iter().all(|other| other == end_entity);
-            return untrusted(match cause(&error) {
-                _ if is_self_signed(&read) => CertificateFault::SelfSigned,
+            return match cause(&error) {
+                _ if is_self_signed(&read) => untrusted(CertificateFault::SelfSigned),
                 CertificateFault::UnknownIssuer if alone && is_publicly_issued(&read) => {
-                    CertificateFault::ChainIncomplete
+                    untrusted(CertificateFault::ChainIncomplete)
                 }
-                fault => fault,
-            });
+                // On that day its own dates are right, so it is an issuer's that are not.
+                fault @ (CertificateFault::Expired | CertificateFault::NotYetValid) => {
+                    Err(Untrusted::by_issuer(fault, intermediates, now))
+                }
+                fault => untrusted(fault),
+            };
         }
         if let Some((fault, _)) = outdated {
             return untrusted(fault);
         }
         verify_server_name(&parsed, name).or_else(|error| untrusted(cause(&error)))
     }
+}
 
-    /// Whether the certificate itself is among the roots. webpki takes no authority's certificate
-    /// for a server's; but a relay's own certificate, made by a plain `openssl req -x509` and added
-    /// to this machine's roots, is both, and trusting it is what its owner asked for.
-    fn is_root(&self, certificate: &CertificateDer<'_>) -> bool {
-        let mut own = RootCertStore::empty();
-        own.add(certificate.clone()).is_ok()
-            && own.roots.iter().all(|root| self.roots.roots.contains(root))
-    }
+/// Whether the certificate itself is among the roots. webpki takes no authority's certificate for
+/// a server's; but a relay's own certificate, made by a plain `openssl req -x509` and added to this
+/// machine's roots, is both, and trusting it is what its owner asked for.
+fn is_root(certificate: &CertificateDer<'_>, roots: &RootCertStore) -> bool {
+    let mut own = RootCertStore::empty();
+    own.add(certificate.clone()).is_ok() && own.roots.iter().all(|root| roots.roots.contains(root))
 }
 
 /// If the certificate is not in date: how, and the moment nearest to now when it is.
-fn out_of_date(
+pub(super) fn out_of_date(
     certificate: &X509Certificate<'_>,
     now: UnixTime,
 ) -> Option<(CertificateFault, UnixTime)> {
@@ -148,104 +173,45 @@ fn cause(error: &Error) -> CertificateFault {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             CertificateFault::OtherName
         }
-        CertificateError::UnknownIssuer => CertificateFault::UnknownIssuer,
+        // Signed by one of a known name, and another key than the known one's.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            CertificateFault::UnknownIssuer
+        }
         _ => CertificateFault::Invalid,
     }
 }
 
-impl Untrusted {
-    /// As rustls carries it.
-    pub fn error(self: &Arc<Self>) -> Error {
-        CertificateError::Other(OtherError(self.clone())).into()
-    }
-
-    fn unreadable() -> Self {
-        Self {
-            fault: CertificateFault::Invalid,
-            words: "the certificate cannot be read".to_owned(),
-            particulars: String::new(),
-        }
-    }
-
-    /// The relay did not prove that it holds the certificate's key.
-    pub fn unproven(error: &Error) -> Self {
-        Self {
-            fault: CertificateFault::Invalid,
-            words: "the relay's signature cannot be verified with the certificate's key".to_owned(),
-            particulars: format!(" ({error})"),
-        }
-    }
-
-    fn new(
-        fault: CertificateFault,
-        certificate: &X509Certificate<'_>,
-        name: &ServerName<'_>,
-    ) -> Self {
-        let validity = certificate.validity();
-        let from = moment(validity.not_before.timestamp()).rfc3339();
-        let until = moment(validity.not_after.timestamp()).rfc3339();
-        let issuer = shown(&certificate.issuer().to_string());
-        // Its common name does not count (RFC 9525 section 2), and is told so.
-        let names = match names(certificate) {
-            none if none.is_empty() => {
-                let subject = shown(&certificate.subject().to_string());
-                format!("no host, only the subject {subject}")
-            }
-            names => shown(&names.join(", ")),
-        };
-        let what = match fault {
-            CertificateFault::Expired => format!("has expired on {}", day(&until)),
-            CertificateFault::NotYetValid => format!("is not valid before {}", day(&from)),
-            CertificateFault::OtherName => format!("is for {names}, not for {}", name.to_str()),
-            CertificateFault::SelfSigned => "is issued by itself, not by an authority".to_owned(),
-            CertificateFault::UnknownIssuer => {
-                format!("is issued by {issuer}, whom this machine does not know")
-            }
-            CertificateFault::ChainIncomplete => format!(
-                "is sent without those that vouch for it: the relay did not send that of {issuer}"
-            ),
-            CertificateFault::Version1 => {
-                "is of X.509 version 1, which cannot say what it is for".to_owned()
-            }
-            CertificateFault::NotTrusted => "is not one that is trusted here".to_owned(),
-            CertificateFault::Invalid => "is not one for a mail server".to_owned(),
-        };
-        Self {
-            fault,
-            words: format!("the certificate {what}"),
-            particulars: format!(
-                " (for {names}; issued by {issuer}; valid from {from} to {until})"
-            ),
-        }
-    }
-}
-
-/// Of a moment of RFC 3339.
-fn day(moment: &str) -> &str {
-    moment.split('T').next().unwrap_or(moment)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use rcgen::{BasicConstraints, CertificateParams, CustomExtension, IsCa, Issuer, KeyPair};
+    use rcgen::{
+        BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair,
+        date_time_ymd,
+    };
 
     fn judge(der: &[u8], others: &[CertificateDer<'_>]) -> Result<(), CertificateFault> {
+        with_roots(RootCertStore::empty())
+            .judge(
+                &CertificateDer::from(der),
+                others,
+                &ServerName::try_from("relay.test").expect("a name"),
+                UnixTime::now(),
+            )
+            .map(|_| ())
+            .map_err(|untrusted| {
+                assert!(!untrusted.to_string().contains(char::is_control));
+                untrusted.fault
+            })
+    }
+
+    fn with_roots(roots: RootCertStore) -> Judge {
         let provider = rustls::crypto::ring::default_provider();
         Judge {
-            roots: Arc::new(RootCertStore::empty()),
+            anchors: Anchors::Machine(Arc::new(roots)),
             algorithms: provider.signature_verification_algorithms,
         }
-        .judge(
-            &CertificateDer::from(der),
-            others,
-            &ServerName::try_from("relay.test").expect("a name"),
-            UnixTime::now(),
-        )
-        .map_err(|untrusted| {
-            assert!(!untrusted.to_string().contains(char::is_control));
-            untrusted.fault
-        })
     }
 
     fn authority() -> CertificateParams {
@@ -272,6 +238,47 @@ mod tests {
                 assert!(judge(&damaged, &[]).is_err(), "octet {at}");
             }
         }
+    }
+
+    #[test]
+    fn an_issuer_that_is_not_in_date_is_told_from_the_certificate() {
+        let made = |common_name: &str, year| {
+            let mut params = authority();
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            params
+                .distinguished_name
+                .push(DnType::CommonName, common_name);
+            params.not_after = date_time_ymd(year, 1, 1);
+            params
+        };
+        let key = || KeyPair::generate().expect("a key");
+        let root_key = key();
+        let root = made("Root", 2999).self_signed(&root_key).expect("a root");
+        let middle_key = key();
+        let middle = made("Middle", 2021)
+            .signed_by(&middle_key, &Issuer::new(made("Root", 2999), root_key))
+            .expect("an issuer");
+        let mut params = CertificateParams::new(["relay.test".to_owned()]).expect("names");
+        params.not_after = date_time_ymd(2999, 1, 1);
+        let certificate = params
+            .signed_by(&key(), &Issuer::new(made("Middle", 2021), middle_key))
+            .expect("a certificate");
+        let mut roots = RootCertStore::empty();
+        roots.add(root.der().clone()).expect("a root");
+        let untrusted = with_roots(roots)
+            .judge(
+                certificate.der(),
+                &[middle.der().clone()],
+                &ServerName::try_from("relay.test").expect("a name"),
+                UnixTime::now(),
+            )
+            .expect_err("not in date");
+        assert_eq!(untrusted.fault, CertificateFault::Expired);
+        let told = untrusted.to_string();
+        assert!(
+            told.contains("CN=Middle") && told.contains("to 2021-01-01"),
+            "{told}"
+        );
     }
 
     #[test]

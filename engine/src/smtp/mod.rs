@@ -1,13 +1,14 @@
 //! SMTP as Postern speaks it. Diagnosis, test and delivery share this one dialogue.
 //!
 //! `dial` finds and connects (`resolve`, `policy`), `tls` encrypts (`verifier` and `judge` look at
-//! the `certificate`), `wire` carries commands and replies (`reply` frames them, `interruption`
+//! the `certificate`, by the `anchors`), `wire` carries commands and replies (`reply` frames them, `interruption`
 //! says what went wrong), `session` opens (`capabilities`, `auth`) and `transaction` hands a mail
 //! over (`script` words the commands, `message` the mail). A `witness` is told of all of it, where
 //! somebody listens.
 //!
 //! A session that failed, or whose future was dropped, is never used again.
 
+mod anchors;
 mod auth;
 mod capabilities;
 mod certificate;
@@ -28,10 +29,12 @@ mod tls;
 #[cfg(test)]
 mod tls_tests;
 mod transaction;
+mod untrusted;
 mod verifier;
 mod wire;
 mod witness;
 
+pub(crate) use certificate::in_words;
 pub(crate) use names::to_ascii;
 
 pub use dial::{Dialer, DialerError};

@@ -7,6 +7,7 @@ use domain::probe::{Attempt, Found};
 use domain::{AuthenticationType, CertificateCheck, Failure, Fault, SmtpSettings, Stage, Trace};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::{Dialer, Relay, Session, Witness};
@@ -23,15 +24,25 @@ pub async fn probe(
     manner: &SmtpSettings,
     mut tell: impl FnMut(Found),
 ) {
+    let tls_speaks: Vec<Notify> = attempts.iter().map(|_| Notify::new()).collect();
     let mut opening: FuturesUnordered<_> = attempts
         .iter()
-        .map(|attempt| follow(dialer, attempt, manner))
+        .zip(&tls_speaks)
+        .map(|(attempt, tls_speaks)| async move {
+            let (found, session) = follow(dialer, attempt, manner, tls_speaks).await;
+            (attempt, found, session)
+        })
         .collect();
     let mut leaving = FuturesUnordered::new();
     loop {
         tokio::select! {
-            Some((found, session)) = opening.next() => {
+            Some((attempt, found, session)) = opening.next() => {
                 found.into_iter().for_each(&mut tell);
+                if session.is_some() && attempt.implicit {
+                    let beside = |other: &Attempt| (&other.host, other.port) == (&attempt.host, attempt.port);
+                    let beside = attempts.iter().zip(&tls_speaks).filter(|(other, _)| beside(other));
+                    beside.for_each(|(_, tls_speaks)| tls_speaks.notify_one());
+                }
                 leaving.extend(session.map(Session::quit));
             }
             Some(()) = leaving.next() => {}
@@ -40,11 +51,13 @@ pub async fn probe(
     }
 }
 
-/// What a connection shows, and the session if there is one.
+/// What a connection shows, and the session if there is one. `tls_speaks` is notified when the same
+/// port turned out to speak TLS from the first byte: there is no greeting to wait for then.
 async fn follow(
     dialer: &Dialer,
     attempt: &Attempt,
     manner: &SmtpSettings,
+    tls_speaks: &Notify,
 ) -> (Vec<Found>, Option<Session>) {
     let trace = Arc::new(Mutex::new(Trace::default()));
     let heard = trace.clone();
@@ -54,7 +67,16 @@ async fn follow(
         password: None,
     };
     let opening = timeout(LIMIT, Session::open(dialer, &relay, &witness));
-    let opened = opening.await.unwrap_or_else(|_| Err(too_long(&witness)));
+    tokio::pin!(opening);
+    let opened = tokio::select! {
+        biased;
+        opened = &mut opening => opened,
+        () = tls_speaks.notified(), if !attempt.implicit => match witness.stage() {
+            Some(Stage::Greeting) => Ok(Err(unspoken())),
+            _ => opening.await,
+        },
+    };
+    let opened = opened.unwrap_or_else(|_| Err(too_long(&witness)));
     match &opened {
         Ok(_) => witness.passed(),
         Err(failure) => witness.failed(failure.stage),
@@ -75,6 +97,11 @@ fn settings(attempt: &Attempt, manner: &SmtpSettings) -> SmtpSettings {
         plaintext_auth: false,
         ..manner.clone()
     }
+}
+
+fn unspoken() -> Failure {
+    let detail = "nothing is said before TLS, which is expected from the first byte";
+    Failure::new(Stage::Greeting, Fault::TimedOut, detail)
 }
 
 fn too_long(witness: &Witness) -> Failure {

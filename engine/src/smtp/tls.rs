@@ -18,9 +18,11 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::anchors::Anchors;
 use super::certificate;
-use super::judge::{Judge, Untrusted};
+use super::judge::Judge;
 use super::names;
+use super::untrusted::Untrusted;
 use super::verifier::{Seen, Verifier};
 
 /// How handshakes are made, with and without a check of the certificate.
@@ -51,8 +53,8 @@ impl Tls {
         settings: &SmtpSettings,
         deadline: Instant,
     ) -> (Handshake, Attempt) {
-        let checked = settings.certificate_check == CertificateCheck::Verify;
-        let verifier = Arc::new(Verifier::new(self.judge(), checked));
+        let checked = settings.certificate_check != CertificateCheck::Off;
+        let verifier = Arc::new(Verifier::new(self.judge(settings), checked));
         let attempt = match server_name(&settings.host) {
             Ok(name) => {
                 let connector = self.connector(verifier.clone());
@@ -63,9 +65,9 @@ impl Tls {
         (told(&verifier.seen(), checked, &attempt), attempt)
     }
 
-    fn judge(&self) -> Judge {
+    fn judge(&self, settings: &SmtpSettings) -> Judge {
         Judge {
-            roots: self.roots.clone(),
+            anchors: Anchors::of(settings, &self.roots),
             algorithms: self
                 .builder
                 .crypto_provider()
@@ -102,15 +104,14 @@ fn told(seen: &Seen, checked: bool, attempt: &Attempt) -> Handshake {
         Ok(Ok(stream)) => stream.get_ref().1.negotiated_cipher_suite(),
         _ => None,
     };
-    let verdict = match (&seen.wrong, attempt) {
-        (Some(wrong), Ok(Ok(_))) => sentence(&wrong.words) + UNCHECKED,
-        (Some(wrong), _) => sentence(&wrong.words),
-        (None, _) if !seen.chain.is_empty() => {
-            "The certificate is issued by an authority this machine knows, for this host, and in date."
-                .to_owned()
+    let verdict = match (&seen.wrong, seen.right, attempt) {
+        (Some(wrong), _, Ok(Ok(_))) => sentence(&wrong.words) + UNCHECKED,
+        (Some(wrong), _, _) => sentence(&wrong.words),
+        (None, Some(right), _) => right.to_owned(),
+        (None, None, Ok(Err(error))) => {
+            format!("The relay showed no certificate: {}.", explain(error).1)
         }
-        (None, Ok(Err(error))) => format!("The relay showed no certificate: {}.", explain(error).1),
-        (None, _) => "The relay showed no certificate in time.".to_owned(),
+        (None, None, _) => "The relay showed no certificate in time.".to_owned(),
     };
     Handshake {
         version: seen.version.map(str::to_owned),

@@ -12,7 +12,8 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use super::judge::{Judge, Untrusted};
+use super::judge::Judge;
+use super::untrusted::Untrusted;
 
 /// The most certificates of a chain that are recorded.
 const MOST_CERTIFICATES: usize = 10;
@@ -33,6 +34,8 @@ pub(super) struct Seen {
     pub chain: Vec<CertificateDer<'static>>,
     /// As in `TLS 1.3`.
     pub version: Option<&'static str>,
+    /// Why it passes; none where it does not.
+    pub right: Option<&'static str>,
     pub wrong: Option<Arc<Untrusted>>,
 }
 
@@ -76,14 +79,15 @@ impl Verifier {
         })
     }
 
-    /// Whether nothing but the key counts of a certificate: without a check, where webpki does not
-    /// read it.
+    /// Whether nothing but the key counts of a certificate: without a check, or where it is trusted
+    /// itself, if webpki does not read it.
     fn is_key_alone(&self, certificate: &CertificateDer<'_>) -> bool {
-        !self.checked && ParsedCertificate::try_from(certificate).is_err()
+        let believed = !self.checked || self.judge.anchors.hold(certificate);
+        believed && ParsedCertificate::try_from(certificate).is_err()
     }
 
     /// A handshake's signature under a certificate that webpki does not read, X.509 version 1 for
-    /// one. Old devices have them, and without a check nothing but their key counts.
+    /// one. Old devices have them, and where such a one is believed nothing but its key counts.
     fn verify_by_key(
         &self,
         message: &[u8],
@@ -128,6 +132,7 @@ impl ServerCertVerifier for Verifier {
                 .map(|certificate| certificate.clone().into_owned())
                 .collect(),
             version: None,
+            right: judged.as_ref().ok().copied(),
             wrong: judged.err().map(Arc::new),
         };
         // `conclude` refuses it, with the relay's signature.

@@ -3,6 +3,7 @@
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use domain::cause::{Seen, cause};
 use domain::{Event, Failure, Fault, Form, Label, SecretString, Stage};
 use engine::smtp::{AddressPolicy, Delivery, Dialer, Envelope, Relay, Resolver, Session, Witness};
 use hickory_resolver::Hosts;
@@ -106,6 +107,17 @@ impl Client {
                 .map(|to| to.parse().expect("an address"))
                 .collect(),
         }
+    }
+
+    /// The title of a failure's cause, on an unencrypted connection.
+    pub fn cause(&self, failure: &Failure) -> Option<&'static str> {
+        let known = cause(&Seen {
+            failure,
+            settings: &self.relay().settings,
+            encrypted: false,
+            capabilities: &[],
+        });
+        known.map(|cause| cause.title)
     }
 
     /// Opens, sends and quits.

@@ -92,6 +92,11 @@ async fn what_is_wrong_with_a_certificate_is_worked_out() {
             UnknownIssuer,
         ),
         (
+            "of a stranger by the known name",
+            pki::by_a_namesake(names),
+            UnknownIssuer,
+        ),
+        (
             "of a stranger, expired",
             pki::by_a_stranger(names, 2020, 2021),
             UnknownIssuer,
@@ -122,7 +127,7 @@ async fn what_is_wrong_with_a_certificate_is_worked_out() {
 #[tokio::test]
 async fn a_certificate_of_version_1_serves_where_none_is_checked() {
     for versions in [rustls::DEFAULT_VERSIONS, &[&rustls::version::TLS12]] {
-        let relay = relay(pki::version_1(versions), "SSL").await;
+        let relay = relay(pki::version_1(versions).0, "SSL").await;
         let client =
             Client::at("relay.test", relay.address.port()).with(Label::ConnectionType, "SSL");
         client
@@ -136,7 +141,7 @@ async fn a_certificate_of_version_1_serves_where_none_is_checked() {
 
 #[tokio::test]
 async fn without_a_check_the_key_still_counts() {
-    let relay = relay(pki::with_another_key(&["relay.test"]), "SSL").await;
+    let relay = relay(pki::with_another_key(&["relay.test"]).0, "SSL").await;
     let client = Client::at("relay.test", relay.address.port())
         .with(Label::ConnectionType, "SSL")
         .with(Label::CertificateCheck, "Off");

@@ -14,3 +14,4 @@ mod probing;
 mod resolving;
 mod sending;
 mod signing;
+mod trusting;

@@ -15,10 +15,12 @@ use tokio_rustls::TlsAcceptor;
 type Authority = CertifiedIssuer<'static, KeyPair>;
 type Chain = Vec<CertificateDer<'static>>;
 
+const KNOWN: &str = "Authority of the tests";
+
 /// The authority that the tests' dialer trusts.
 fn authority() -> &'static Authority {
     static AUTHORITY: OnceLock<Authority> = OnceLock::new();
-    AUTHORITY.get_or_init(|| new_authority("Authority of the tests"))
+    AUTHORITY.get_or_init(|| new_authority(KNOWN))
 }
 
 pub fn roots() -> RootCertStore {
@@ -37,9 +39,40 @@ pub fn dated(names: &[&str], from: i32, to: i32) -> TlsAcceptor {
     issued(names, from, to, authority())
 }
 
+/// By an authority that nobody knows, and that is called as the trusted one.
+pub fn by_a_namesake(names: &[&str]) -> TlsAcceptor {
+    issued(names, 2020, 2999, &new_authority(KNOWN))
+}
+
 /// By an authority that nobody knows.
 pub fn by_a_stranger(names: &[&str], from: i32, to: i32) -> TlsAcceptor {
     issued(names, from, to, &new_authority("A stranger"))
+}
+
+/// A house with an authority of its own, which this machine does not know.
+pub struct House(Authority);
+
+impl House {
+    pub fn new() -> Self {
+        Self(new_authority("A house's own"))
+    }
+
+    /// The authority's certificate.
+    pub fn pem(&self) -> String {
+        pem(self.0.der())
+    }
+
+    /// A relay of the house and its certificate, valid from the one year to the other.
+    pub fn relay(&self, names: &[&str], from: i32, to: i32) -> (TlsAcceptor, String) {
+        let (chain, key) = signed(names, from, to, &self.0);
+        let pem = pem(&chain[0]);
+        (acceptor(chain, &key), pem)
+    }
+}
+
+fn pem(certificate: &CertificateDer<'_>) -> String {
+    let body = STANDARD.encode(certificate);
+    format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
 }
 
 /// By itself; as an authority's certificate, which is what a plain `openssl req -x509` makes, or
@@ -63,7 +96,7 @@ pub fn only_tls_1_2(names: &[&str]) -> TlsAcceptor {
 
 /// X.509 version 1, by itself, for the subject `relay.test`: what `openssl x509 -req -signkey` made
 /// of old devices' certificates. rcgen does not make them.
-pub fn version_1(versions: &[&'static SupportedProtocolVersion]) -> TlsAcceptor {
+pub fn version_1(versions: &[&'static SupportedProtocolVersion]) -> (TlsAcceptor, String) {
     let decode = |text| STANDARD.decode(text).expect("base64");
     let certificate = decode(concat!(
         "MIIBJzCBzQIUE1Ih9SQv7SPuAQcV1d1d6djSCAgwCgYIKoZIzj0EAwIwFTETMBEGA1UEAwwKcmVsYXkudGVz",
@@ -78,13 +111,16 @@ pub fn version_1(versions: &[&'static SupportedProtocolVersion]) -> TlsAcceptor 
         "tE7QZc/k8iJNB0aC",
     ));
     let key = KeyPair::try_from(key).expect("a key");
-    acceptor_of(vec![CertificateDer::from(certificate)], &key, versions)
+    let certificate = CertificateDer::from(certificate);
+    let pem = pem(&certificate);
+    (acceptor_of(vec![certificate], &key, versions), pem)
 }
 
 /// A right certificate in the hands of somebody without its key.
-pub fn with_another_key(names: &[&str]) -> TlsAcceptor {
+pub fn with_another_key(names: &[&str]) -> (TlsAcceptor, String) {
     let (chain, _) = signed(names, 2020, 2999, authority());
-    acceptor(chain, &KeyPair::generate().expect("a key"))
+    let pem = pem(&chain[0]);
+    (acceptor(chain, &KeyPair::generate().expect("a key")), pem)
 }
 
 /// Not a certificate at all.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::probe::{Attempt, Found, Source};
 use domain::stage::CertificateFault;
-use domain::{ConnectionType, Fault, Host, Stage};
+use domain::{ConnectionType, Fault, Host, Label, Stage};
 use engine::smtp::{AddressPolicy, probe};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -139,6 +139,17 @@ async fn a_fault_of_a_certificate_does_not_hide_what_lies_behind_it() {
     }
     let verdict = &rows[1].certificate.as_ref().expect("a verdict").verdict;
     assert!(verdict.contains("other.test"), "{verdict}");
+}
+
+#[tokio::test]
+async fn a_greeting_is_not_waited_for_where_tls_comes_first() {
+    let relay = Relay::start(Conduct::default().within_tls(pki::trusted(&["relay.test"]))).await;
+    let port = relay.address.port();
+    let client = Client::at("relay.test", 25).with(Label::CommandTimeout, "60");
+    let rows = found_by(&client, &[attempt(port, false), attempt(port, true)]).await;
+    let ends: Vec<_> = rows.iter().map(ended).collect();
+    let unspoken = Some((Stage::Greeting, Fault::TimedOut));
+    assert_eq!(ends, [unspoken.clone(), unspoken, None]);
 }
 
 #[tokio::test]

@@ -75,11 +75,12 @@ async fn a_name_server_that_fails_or_says_nothing() {
     for answer in [(|_| Some((ResponseCode::ServFail, None))) as Answer, |_| {
         None
     }] {
-        client(answer, 25)
-            .await
-            .send()
-            .await
-            .fails(Stage::Dns, Fault::ResolverFailed);
+        let client = client(answer, 25).await;
+        let failure = client.send().await.fails(Stage::Dns, Fault::ResolverFailed);
+        assert_eq!(
+            client.cause(&failure),
+            Some("The name servers do not answer")
+        );
     }
 }
 

@@ -50,8 +50,12 @@ async fn no_mail_hides_in_a_mail() {
         "\r\n.\r\r\n",
     ] {
         let message = format!("Subject: x\r\n\r\nx{end}MAIL FROM:<evil@example.com>\r\n");
-        let outcome = Client::of(&relay).message(message).send().await;
-        outcome.fails(Stage::Mail, Fault::LineBreak);
+        let client = Client::of(&relay).message(message);
+        let failure = client.send().await.fails(Stage::Mail, Fault::LineBreak);
+        assert_eq!(
+            client.cause(&failure),
+            Some("A line break stands where none may be")
+        );
     }
     let record = relay.record();
     assert!(
@@ -65,35 +69,41 @@ async fn no_mail_hides_in_a_mail() {
 async fn what_a_relay_cannot_take_is_not_sent() {
     let eight_bit = "Subject: x\r\n\r\nü\r\n";
     let eight_bit_header = "Subject: ü\r\n\r\nx\r\n";
-    for (offers, to, message, fault) in [
+    let ascii_only = "The relay takes only ASCII addresses";
+    for (offers, to, message, fault, title) in [
         (
             &["SIZE 10"][..],
             "desk@example.net",
             "Subject: x\r\n",
             Fault::TooBig(10),
+            "The mail is too big for the relay",
         ),
         (
             &[],
             "desk@example.net",
             eight_bit,
             Fault::EightBitNotOffered,
+            "The relay takes only 7-bit mail",
         ),
         (
             &["8BITMIME"],
             "desk@example.net",
             eight_bit_header,
             Fault::SmtpUtf8NotOffered,
+            ascii_only,
         ),
         (
             &["8BITMIME"],
             "grüße@example.net",
             "x\r\n",
             Fault::SmtpUtf8NotOffered,
+            ascii_only,
         ),
     ] {
         let relay = Relay::start(Conduct::offering(offers)).await;
         let client = Client::of(&relay).to(&[to]).message(message);
-        client.send().await.fails(Stage::Mail, fault);
+        let failure = client.send().await.fails(Stage::Mail, fault);
+        assert_eq!(client.cause(&failure), Some(title));
         assert!(!relay.record().heard("MAIL"));
     }
 }

@@ -1,15 +1,17 @@
 //! The buttons in a picture. The server drew them, so they say in `data-…` what they are for.
 
+use domain::Label;
 use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys::{Element, HtmlTextAreaElement};
 use web_sys::HtmlDocument;
 
+use crate::dom;
 use crate::email::editor::Editor;
 
 /// Does what the button that was pressed is for.
-pub fn clicked(_editor: Editor, event: &MouseEvent) {
+pub fn clicked(editor: Editor, event: &MouseEvent) {
     let Some(button) = event
         .target()
         .and_then(|target| target.dyn_into::<Element>().ok())
@@ -19,7 +21,29 @@ pub fn clicked(_editor: Editor, event: &MouseEvent) {
     };
     if let Some(id) = button.get_attribute("data-copy") {
         copy(&button, &id);
+    } else if let Some(settings) = button.get_attribute("data-use") {
+        fill(editor, &settings);
+        dom::focus(Label::Host.as_str());
+    } else if let Some(certificate) = button.get_attribute("data-trust") {
+        editor.trust(certificate, false);
     }
+}
+
+/// Fills settings in, a line each: `label=value`, where `@` stands for the address on the form.
+/// Returns what else is said, as `note=…`.
+pub fn fill(editor: Editor, settings: &str) -> Option<String> {
+    let mut said = None;
+    for (name, value) in settings.lines().filter_map(|line| line.split_once('=')) {
+        let value = match value {
+            "@" => editor.peek(|state| state.text(Label::FromAddress).to_owned()),
+            _ => value.to_owned(),
+        };
+        match Label::shown(name) {
+            Some(label) => editor.edit(label, value),
+            None => said = Some(value),
+        }
+    }
+    said
 }
 
 /// Copies what a text area holds. Not by the newer way, which browsers have on encrypted lines only.

@@ -43,13 +43,13 @@ impl End {
             Self::Told => None,
             Self::Refused(refusal) => Some(Told {
                 tone: "notice notice-bad",
-                title: "The test did not begin.",
+                title: "It did not begin.",
                 text: told_beside(refusal)
                     .unwrap_or_else(|| "Correct the marked fields and try again.".to_owned()),
                 sign_in: refusal.kind == Kind::Unauthenticated,
             }),
             Self::Cancelled => broken("Cancelled."),
-            Self::Lost => broken("The line to Postern broke before the test ended."),
+            Self::Lost => broken("The line to Postern broke before it ended."),
         }
     }
 }

@@ -1,0 +1,66 @@
+//! Finding settings: a provider's are filled in, another relay's are found by trying.
+
+use domain::Label;
+use leptos::prelude::*;
+
+use super::editor::Editor;
+use super::watch::{Watch, Watched, fill};
+use crate::calls::find_settings;
+use crate::dom;
+
+/// Where the probe is seen, and the button that starts it.
+const PLACE: &str = "find-verdict";
+const FIND: &str = "find_settings";
+
+#[component]
+pub fn Finding(editor: Editor) -> impl IntoView {
+    let watch = Watch::new(editor, PLACE, FIND);
+    let note = RwSignal::new(None);
+    let running = move || watch.is_running();
+    let find = move |_| {
+        let text = |label| editor.peek(|state| state.text(label).to_owned());
+        let [host, address, port] = [Label::Host, Label::FromAddress, Label::Port].map(text);
+        watch.start(find_settings(host, address, port));
+    };
+    view! {
+        <div class="finding">
+            <div class="finding-line">
+                <div
+                    class="finding-provider"
+                    inner_html=dom::value(choices)
+                    on:change=move |event| note.set(fill(editor, &event_target_value(&event)))
+                ></div>
+                <button
+                    class="button button-secondary"
+                    id=FIND
+                    type="button"
+                    aria-busy=dom::state(running)
+                    aria-disabled=dom::state(running)
+                    on:click=find
+                >
+                    "Find settings"
+                </button>
+                <button
+                    class="button button-secondary"
+                    type="button"
+                    hidden=dom::flag(move || !running())
+                    on:click=move |_| watch.cancel()
+                >
+                    "Cancel"
+                </button>
+            </div>
+            <p class="field-hint" role="status">
+                {dom::maybe(move || note.get())}
+            </p>
+            <Watched watch />
+        </div>
+    }
+}
+
+/// The providers to choose from. They come with the page; the browser has them there already.
+fn choices() -> String {
+    #[cfg(feature = "ssr")]
+    return crate::parts::providers();
+    #[cfg(not(feature = "ssr"))]
+    String::new()
+}

@@ -1,0 +1,208 @@
+//! A probe drawn as HTML: the ways as a table, what is recommended, and a button that fills it in.
+
+use domain::probe::{Candidate, Found, Recommendation, Row};
+use domain::{ConnectionType, EmailAddress, Label, ProbeEvent, Probed, Refusal};
+use engine::Search;
+use futures::{Stream, StreamExt};
+use leptos::prelude::*;
+
+use super::AT_ONCE;
+use crate::picture::Picture;
+
+/// What is on the form. The address only gives a user name where a host is named, and need not be
+/// finished then.
+pub fn search(host: String, address: String, port: String) -> Search {
+    let unfinished = address.trim().parse::<EmailAddress>().is_err();
+    Search {
+        address: match unfinished && !host.trim().is_empty() {
+            true => String::new(),
+            false => address,
+        },
+        host,
+        port,
+    }
+}
+
+/// The refusal by the form's fields.
+pub fn beside_its_field(mut refusal: Refusal) -> Refusal {
+    for (field, label) in [
+        ("host", Label::Host),
+        ("address", Label::FromAddress),
+        ("port", Label::Port),
+    ] {
+        if let Some(text) = refusal.fields.remove(field) {
+            refusal.add(label.as_str(), text);
+        }
+    }
+    refusal
+}
+
+/// A picture whenever something happened.
+pub fn probe_pictures(
+    events: impl Stream<Item = ProbeEvent> + Send,
+) -> impl Stream<Item = Picture> + Send {
+    events
+        .ready_chunks(AT_ONCE)
+        .scan(Probed::default(), |probed, events| {
+            for event in events {
+                probed.hear(event);
+            }
+            std::future::ready(Some(picture(probed)))
+        })
+}
+
+fn picture(probed: &Probed) -> Picture {
+    let over = probed.over.as_ref();
+    let waiting = probed.rows.len() - probed.found().count();
+    let status = match over {
+        Some(_) if probed.recommends() => "Settings were found.".to_owned(),
+        Some(_) => "Nothing works.".to_owned(),
+        None if probed.rows.is_empty() => "Asking DNS".to_owned(),
+        None => format!("Trying {waiting} ways"),
+    };
+    let html = view! {
+        {over.map(|over| view! { <Recommended recommendation=over.recommendation.clone() /> })}
+        <Table probed=probed.clone() />
+    };
+    Picture {
+        status,
+        html: html.to_html(),
+        over: over.is_some(),
+        ..Picture::default()
+    }
+}
+
+#[component]
+fn Table(probed: Probed) -> impl IntoView {
+    if probed.rows.is_empty() && probed.over.is_some() {
+        return None;
+    }
+    let recommendation = probed.over.map(|over| over.recommendation);
+    let seconds = recommendation
+        .is_none()
+        .then(|| format!("{} s", probed.seconds));
+    let rows = probed.rows.into_iter().map(|row| match row {
+        Row::Waiting(candidate) => view! { <Waiting candidate /> }.into_any(),
+        Row::Found(found) => {
+            let best = recommendation.as_ref().is_some_and(|r| r.is(&found));
+            view! { <Way found=*found best /> }.into_any()
+        }
+    });
+    Some(view! {
+        <div class="ways" role="region" aria-label="Ways to the relay" tabindex="0">
+            <table>
+                <caption>
+                    <span>{probed.asked}</span>
+                    <span class="ways-seconds">{seconds}</span>
+                </caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Host"</th>
+                        <th scope="col">"Port"</th>
+                        <th scope="col">"Type"</th>
+                        <th scope="col">"Result"</th>
+                        <th scope="col">"Sign-in"</th>
+                        <th scope="col">"Time"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table>
+        </div>
+    })
+}
+
+#[component]
+fn Where(candidate: Candidate) -> impl IntoView {
+    view! {
+        <td>{candidate.host}</td>
+        <td class="ways-port">{candidate.port}</td>
+        <td>{candidate.connection_type.as_str()}</td>
+    }
+}
+
+#[component]
+fn Waiting(candidate: Candidate) -> impl IntoView {
+    view! {
+        <tr class="way way-waiting">
+            <Where candidate />
+            <td>"trying"</td>
+            <td></td>
+            <td></td>
+        </tr>
+    }
+}
+
+#[component]
+fn Way(found: Found, best: bool) -> impl IntoView {
+    let class = match (&found.failure, found.certificate_fault()) {
+        (Some(_), _) => "way way-bad",
+        (None, None) if found.candidate.connection_type != ConnectionType::None => "way way-good",
+        (None, _) => "way way-odd",
+    };
+    let fault = found
+        .certificate
+        .as_ref()
+        .filter(|seen| seen.fault.is_some());
+    let fault = fault.map(|seen| view! { <p class="way-more">{seen.verdict.clone()}</p> });
+    let words = found.words();
+    let encryption = found.encryption.map(|version| format!(", {version}"));
+    // What the words do not say of a failure.
+    let detail = found
+        .failure
+        .filter(|_| found.cause.is_some())
+        .map(|failure| failure.to_string());
+    view! {
+        <tr class=class class:way-best=best>
+            <Where candidate=found.candidate />
+            <td>
+                {words} {encryption} {best.then(|| view! { <strong>" recommended"</strong> })}
+                {detail.map(|detail| view! { <p class="way-more">{detail}</p> })} {fault}
+            </td>
+            <td>{found.authentication.join(", ")}</td>
+            <td class="ways-time">{found.milliseconds.to_string()}</td>
+        </tr>
+    }
+}
+
+#[component]
+fn Recommended(recommendation: Recommendation) -> impl IntoView {
+    let lines = recommendation
+        .settings
+        .iter()
+        .map(|(label, value)| format!("{}={value}", label.as_str()));
+    let settings = lines.collect::<Vec<_>>().join("\n");
+    let found = !settings.is_empty();
+    let (class, title) = match found {
+        true => ("notice notice-good", "Settings were found."),
+        false => ("notice notice-bad", "Nothing works."),
+    };
+    let values = recommendation.settings.into_iter().map(|(label, value)| {
+        view! {
+            <div>
+                <dt>{label.title()}</dt>
+                <dd>{value}</dd>
+            </div>
+        }
+    });
+    let reason = recommendation
+        .reason
+        .into_iter()
+        .map(|sentence| view! { <p>{sentence}</p> });
+    view! {
+        <div class=class>
+            <p>
+                <strong>{title}</strong>
+            </p>
+            <dl class="found-settings">{values.collect_view()}</dl>
+            {reason.collect_view()}
+            {found
+                .then(|| {
+                    view! {
+                        <button class="button button-primary" type="button" data-use=settings>
+                            "Use these settings"
+                        </button>
+                    }
+                })}
+        </div>
+    }
+}

@@ -1,0 +1,151 @@
+//! The relay says no: the cause that its words, its code and the stage lead to.
+
+import { expect, test } from '@playwright/test';
+import { Console, type Fields, fields } from '../support/console.ts';
+import { relay, type Script } from '../support/script.ts';
+
+type Stage = 'greeting' | 'ehlo' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data';
+
+/** Where in the script a stage is. */
+const MOMENT = {
+  greeting: 'connected',
+  ehlo: 'EHLO',
+  starttls: 'STARTTLS',
+  auth: 'AUTH',
+  mail: 'MAIL',
+  rcpt: 'RCPT',
+  data: 'sent',
+} as const;
+
+/** A reply at a stage, the title it leads to, and the settings where they matter. */
+const REPLIES: [title: string | null, stage: Stage, reply: string, settings?: Fields][] = [
+  ['The port does not speak SMTP', 'greeting', '+OK POP3 ready'],
+  ['The port does not speak SMTP', 'greeting', 'SSH-2.0-OpenSSH_9.2p1 Debian-2'],
+  ['The port does not speak SMTP', 'greeting', '* OK [CAPABILITY IMAP4rev1] ready'],
+  ['The port does not speak SMTP', 'greeting', 'HTTP/1.1 400 Bad Request\n\n'],
+  ['The port does not speak SMTP', 'ehlo', '500 Unknown command'],
+  ['The relay refuses the EHLO name', 'ehlo', '501 5.5.4 Invalid domain name'],
+  ['The relay refuses the EHLO name', 'ehlo', '504 5.5.2 <example.org>: Helo command rejected: need fully-qualified hostname'],
+  ['The relay refuses the EHLO name', 'ehlo', '550 Access denied - Invalid HELO name (See RFC2821 4.1.1.1)'],
+  ['The relay refuses the EHLO name', 'rcpt', '504 5.5.2 <gate>: Helo command rejected: need fully-qualified hostname'],
+  ["This machine's address has no name in DNS", 'rcpt', '450 4.7.1 Client host rejected: cannot find your reverse hostname, [192.0.2.1]'],
+  ["This machine's address has no name in DNS", 'data', '550-5.7.25 [192.0.2.1] The IP address sending this message does not have a\n550 5.7.25 PTR record setup'],
+  ["This machine's address is on a blocklist", 'greeting', '554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org'],
+  ["This machine's address is on a blocklist", 'rcpt', '554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using bl.example.org'],
+  ["This machine's address is on a blocklist", 'mail', '550 5.7.1 Part of their network is on our block list (S3140).'],
+  ['The relay does not talk to this machine', 'greeting', '554 No SMTP service here'],
+  ['The relay does not talk to this machine', 'rcpt', '554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied'],
+  ['The relay is not available for now', 'greeting', '421 4.3.2 Service shutting down and closing channel'],
+  ['The relay is not available for now', 'rcpt', '421 4.4.2 Bad connection'],
+  ['Too many connections at once', 'greeting', '421 4.7.0 relay.example.org Error: too many connections from 192.0.2.1'],
+  ['Too many connections at once', 'data', '432 4.3.2 STOREDRV.ClientSubmit; Concurrent connections limit exceeded'],
+
+  ['StartTLS is out of order for now', 'starttls', '454 4.7.0 TLS not available due to local problem'],
+  ['The relay refuses StartTLS', 'starttls', '502 5.5.1 Command not implemented'],
+
+  ['Gmail wants an app password', 'auth', '534-5.7.9 Application-specific password required. For more information, go to\n534 5.7.9  https://support.google.com/mail/?p=InvalidSecondFactor a1b2 - gsmtp'],
+  ['Gmail wants an app password', 'auth', '535-5.7.8 Username and Password not accepted. For more information, go to\n535 5.7.8  https://support.google.com/mail/?p=BadCredentials a1b2 - gsmtp'],
+  ['Google wants a login in the browser', 'auth', '534-5.7.14 <https://accounts.google.com/signin/continue> Please log in via\n534-5.7.14 your web browser and then try again.\n534 5.7.14  https://support.google.com/mail/?p=WebLoginRequired a1b2 - gsmtp'],
+  ["Google's relay does not know this machine", 'mail', "550-5.7.1 Invalid credentials for relay [192.0.2.1]. The IP address you've\n550 5.7.1 registered does not match the domain. a1b2 - gsmtp"],
+  ['The provider wants an app password', 'auth', '535 5.7.8 Please use an app-specific password'],
+  ['Microsoft 365 has SMTP AUTH switched off', 'auth', '535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled for more information.'],
+  ['Microsoft takes no passwords here any more', 'auth', '535 5.7.139 Authentication unsuccessful, basic authentication is disabled.'],
+  ['Microsoft takes no passwords here any more', 'mail', '550 5.7.30 Basic authentication is not supported for Client Submission.'],
+  ['A Microsoft 365 policy blocks the sign-in', 'auth', "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy. Contact your administrator."],
+  ["SendGrid's user name is the word apikey", 'auth', '535 Authentication failed: Bad username / password'],
+  ["SendGrid's user name is the word apikey", 'auth', '535 Authentication failed: The provided authorization grant is invalid, expired, or revoked'],
+  ['SendGrid does not know this API key', 'auth', '535 Authentication failed: The provided authorization grant is invalid, expired, or revoked', { smtp_username: 'apikey' }],
+  ['Amazon SES wants SMTP credentials of its own', 'auth', '535 Authentication Credentials Invalid'],
+  ['An address is not verified at Amazon SES', 'data', '554 Message rejected: Email address is not verified. The following identities failed the check in region EU-WEST-1: alerts@example.org'],
+  ['This Amazon SES user may not send', 'data', "554 Access denied: User `arn:aws:iam::1:user/ses' is not authorized to perform `ses:SendRawEmail' on resource `arn:aws:ses:eu-west-1:1:identity/x'"],
+  ['Mailgun does not know these credentials', 'auth', '535 5.7.0 Mailgun is not loving your login or password'],
+  ["Mailgun's sandbox sends to authorised recipients only", 'data', '421 Domain sandbox1.mailgun.org is not allowed to send: Sandbox subdomains are for test purposes only.'],
+  ["The provider does not allow this machine's address", 'auth', '525 5.7.1 Unauthorized IP address'],
+
+  ['The relay does not accept user name and password', 'auth', '535 5.7.8 Error: authentication failed:'],
+  ['The relay does not accept user name and password', 'auth', '535 5.7.3 Authentication unsuccessful'],
+  ['The relay does not accept user name and password', 'auth', '535 Incorrect authentication data'],
+  ['The account is disabled', 'auth', '525 5.7.13 User account disabled'],
+  ['The authentication type is too weak', 'auth', '534 5.7.9 Authentication mechanism is too weak'],
+  ['The relay does not take this authentication type', 'auth', '504 5.7.4 Unrecognized authentication type'],
+  ['The relay cannot check passwords for now', 'auth', '454 4.7.0 Temporary authentication failure'],
+  ['Too many failed sign-ins', 'auth', '454-4.7.0 Too many login attempts, please try again later. For more\n454 4.7.0 information, go to a1b2 - gsmtp'],
+  ['Signing in needs encryption first', 'auth', '538 5.7.11 Encryption required for requested authentication mechanism'],
+  ['The relay wants StartTLS first', 'auth', '530 5.7.0 Must issue a STARTTLS command first'],
+  ['The relay wants StartTLS first', 'mail', '530 5.7.0 Must issue a STARTTLS command first. a1b2 - gsmtp'],
+  ['The relay wants a sign-in', 'mail', '530 5.7.0 Authentication Required. For more information, go to a1b2 - gsmtp'],
+  ['The relay wants a sign-in', 'mail', '530 5.7.57 Client not authenticated to send mail.'],
+  ['The relay wants a sign-in', 'rcpt', '553 5.7.1 <alerts@example.org>: Sender address rejected: not logged in'],
+
+  ['The relay does not accept this From address', 'mail', '553 5.7.1 <alerts@example.org>: Sender address rejected: not owned by user me'],
+  ['The relay does not accept this From address', 'mail', '550 5.7.1 Not with this sender'],
+  ['The relay does not accept this From address', 'rcpt', '553 5.7.1 <alerts@example.org>: Sender address rejected: not owned by user me'],
+  ['The mailbox may not send as this address', 'data', '554 5.2.252 SendAsDenied; me@example.org not allowed to send as alerts@example.org'],
+  ['The mailbox may not send as this address', 'data', '550 5.7.60 SMTP; Client does not have permissions to send as this sender'],
+  ['The From domain is unknown to DNS', 'rcpt', '450 4.1.8 <alerts@example.org>: Sender address rejected: Domain not found'],
+  ['The sender is not verified at the provider', 'data', '550 The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved.'],
+  ['The From domain does not vouch for this relay', 'data', '550-5.7.26 Your email has been blocked because the sender is unauthenticated.\n550 5.7.26 a1b2 - gsmtp'],
+
+  ['The relay does not pass mail on', 'rcpt', '554 5.7.1 <me@example.net>: Relay access denied'],
+  ['The relay does not pass mail on', 'rcpt', '550 5.7.1 Unable to relay for me@example.net'],
+  ['The recipient is unknown', 'rcpt', '550 5.1.1 <me@example.net>: Recipient address rejected: User unknown in virtual mailbox table'],
+  ['The recipient is unknown', 'rcpt', '550 No such user here'],
+  ["The recipient's mailbox is full", 'rcpt', '452-4.2.2 The recipient is out of storage space. Please direct them\n452 4.2.2 to a1b2 - gsmtp'],
+  ["The recipient's mailbox is full", 'rcpt', '552 5.2.2 <me@example.net>: Mailbox size limit exceeded'],
+  ["The recipient's mailbox is disabled", 'rcpt', '550 5.2.1 The email account that you tried to reach is inactive'],
+  ["The recipient's domain is unknown", 'rcpt', '450 4.1.2 <me@exmaple.net>: Recipient address rejected: Domain not found'],
+  ['The relay asks to try again later', 'rcpt', '450 4.2.0 <me@example.net>: Recipient address rejected: Greylisted'],
+  ['The relay asks to try again later', 'rcpt', '451 4.7.1 Please try again later'],
+
+  ["The relay's sending limit is reached", 'mail', '450 4.7.1 Error: too much mail from 192.0.2.1'],
+  ["The relay's sending limit is reached", 'data', '454 Throttling failure: Maximum sending rate exceeded.'],
+  ["The relay's sending limit is reached", 'data', '550-5.4.5 Daily user sending limit exceeded. For more information on\n550 5.4.5 limits, go to a1b2 - gsmtp'],
+  ['The mail is too big for the relay', 'data', '552 5.3.4 Message size exceeds fixed limit'],
+  ['The relay is out of room', 'mail', '452 4.3.1 Insufficient system storage'],
+  ['The relay takes the mail for spam', 'data', '550-5.7.1 Our system has detected that this message is likely\n550 5.7.1 unsolicited mail. a1b2 - gsmtp'],
+
+  // Nobody knows more than the relay said.
+  [null, 'ehlo', '554 5.0.0 Not today'],
+  [null, 'auth', '501 5.5.2 Cannot decode that'],
+  [null, 'mail', '451 4.3.0 Queue file write error'],
+  [null, 'rcpt', '550 5.7.1 Message refused by policy'],
+  [null, 'rcpt', '451 Temporary local problem - please try later'],
+  [null, 'data', '554 5.6.0 Malformed header'],
+];
+
+test.describe.configure({ mode: 'default' });
+
+let postern: Console;
+let secret: string;
+
+test.beforeAll(async () => {
+  postern = await Console.start();
+  secret = await postern.sealed('secret');
+});
+
+test.afterAll(() => postern?.stop());
+
+for (const [title, stage, reply, settings] of REPLIES) {
+  test(`${title ?? 'No cause'}, from ${stage}: ${reply.split('\n')[0]}`, async () => {
+    const script: Script = { [MOMENT[stage]]: reply, HELO: reply };
+    if (stage === 'starttls') {
+      script.EHLO = '250-relay of a test\n250 STARTTLS';
+    }
+    const { port, stop } = await relay(script);
+    const signsIn = stage === 'auth' && {
+      smtp_authentication_type: 'Plain',
+      smtp_username: 'me',
+      smtp_password: secret,
+      smtp_plaintext_auth: '1',
+    };
+    const found = await postern.diagnose({
+      data: fields({ port }, { ...signsIn, ...settings }),
+      ...(stage === 'rcpt' || stage === 'data' ? { to: 'me@example.net' } : {}),
+      ...(stage === 'data' ? { send: true } : {}),
+    });
+    expect(found.outcome).toBe('failed');
+    expect(found.failure?.stage).toBe(stage);
+    expect(found.cause?.title ?? null).toBe(title);
+    await stop();
+  });
+}

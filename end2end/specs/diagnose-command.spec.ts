@@ -1,0 +1,100 @@
+//! `postern diagnose`: for people a protocol of the stages, for programs an event a line, and an
+//! exit code that tells.
+
+import { expect, test } from '@playwright/test';
+import { Console, fields } from '../support/console.ts';
+import { closedPort } from '../support/hostile.ts';
+import { postern as run } from '../support/program.ts';
+import { expectRefused } from '../support/refused.ts';
+import { Relay } from '../support/relay.ts';
+import { relay as following } from '../support/script.ts';
+
+test.describe.configure({ mode: 'default' });
+
+let postern: Console;
+let relay: Relay;
+
+test.beforeAll(async () => {
+  relay = await Relay.start({ auth: ['PLAIN', 'LOGIN'], users: { me: 'hunter22' } });
+  postern = await Console.start();
+});
+
+test.afterAll(async () => {
+  await postern?.stop();
+  await relay?.stop();
+});
+
+test('nothing is saved yet', async () => {
+  expectRefused(await postern.command(['diagnose']), 2, /No configuration is saved yet/);
+});
+
+test('every stage of what is saved passes, and nothing is sent', async () => {
+  const open = await Relay.start();
+  expect((await postern.save(fields(open))).status).toBe(200);
+  for (const args of [['diagnose', '--to', 'me@example.net'], ['diagnose', 'saved', '--to', 'me@example.net']]) {
+    const passed = await postern.command(args);
+    expect(passed.code, passed.stderr).toBe(0);
+    expect(passed.stdout).toMatch(new RegExp(`^127\\.0\\.0\\.1:${open.port}\n\n`));
+    for (const stage of ['tcp', 'greeting', 'ehlo', 'mail', 'rcpt', 'quit']) {
+      expect(passed.stdout).toMatch(new RegExp(`^${stage} +[\\d.]+ m?s  passed$`, 'm'));
+    }
+    expect(passed.stdout).toContain('    > RCPT TO:<me@example.net>\n    < 250');
+    expect(passed.stdout).toMatch(/\nevery stage passed in [\d.]+ m?s, no encryption; nothing was sent\n$/);
+    expect(passed.stdout, 'no colours where there is no terminal').not.toContain('\x1b');
+  }
+  expect(open.mails.all).toEqual([]);
+  await open.stop();
+});
+
+test('another relay, with the password from standard input', async () => {
+  const at = ['diagnose', '--host', '127.0.0.1', '--port', String(relay.port), '--user', 'me'];
+  const bare = await postern.command(at, { input: 'hunter22\n' });
+  expect(bare.code).toBe(1);
+  expect(bare.stdout).toMatch(/^auth +[\d.]+ m?s  failed$/m);
+  expect(bare.stdout).toMatch(/\nnot reached: mail, quit\n/);
+  expect(bare.stdout).toContain('the connection is not encrypted; the password was not sent');
+  expect(bare.stdout).toMatch(/\n1\. .*\n2\. /);
+  expect(bare.stdout + bare.stderr).not.toContain('hunter22');
+  expect(relay.attempts.all).toEqual([]);
+});
+
+test('an event a line for programs', async () => {
+  const told = await postern.command(['diagnose', '--host', '127.0.0.1', '--port', String(await closedPort()), '--json']);
+  expect(told.code).toBe(1);
+  const events = told.stdout.trimEnd().split('\n').map((line) => JSON.parse(line));
+  expect(events.map(({ event }) => event)).toEqual(['started', 'began', 'tried', 'ended', 'over']);
+  expect(events.at(-1)).toMatchObject({
+    outcome: 'failed',
+    failure: { stage: 'tcp', fault: 'connection_refused' },
+    cause: { title: 'Nothing listens at the port' },
+  });
+
+  const quiet = await following({});
+  const passed = await postern.command(['diagnose', '--host', '127.0.0.1', '--port', String(quiet.port), '--json']);
+  expect(passed.code, passed.stderr).toBe(0);
+  expect(JSON.parse(passed.stdout.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({ event: 'over', outcome: 'passed' });
+  await quiet.stop();
+});
+
+for (const [args, words] of [
+  [['--host', 'smtp.example.org'], /--port/],
+  [['--port', '25'], /--host/],
+  [['something'], /something.*saved/],
+  [['saved', '--host', 'a', '--port', '25'], /cannot be used with/],
+  [['--user', 'me'], /--host/],
+] as const) {
+  test(`asked wrongly: postern diagnose ${args.join(' ')}`, async () => {
+    expectRefused(await run(['diagnose', ...args]), 2, words);
+  });
+}
+
+test('values that cannot be are bad arguments too', async () => {
+  for (const [args, words] of [
+    [['--host', 'a b', '--port', '25'], /smtp_host/],
+    [['--host', '127.0.0.1', '--port', '0'], /smtp_port/],
+    [['--host', '127.0.0.1', '--port', '25', '--connection-type', 'STARTTLS'], /smtp_connection_type/],
+    [['--to', 'nobody'], /to: /],
+  ] as const) {
+    expectRefused(await postern.command(['diagnose', ...args]), 2, words);
+  }
+});

@@ -1,0 +1,254 @@
+//! The probe over REST and at the command line: every way to a relay at once, and what to make of
+//! it.
+
+import { expect, test } from '@playwright/test';
+import { Authority, selfSigned } from '../support/certificate.ts';
+import { Console } from '../support/console.ts';
+import { closedPort, scripted, silent, unreachable } from '../support/hostile.ts';
+import type { Asked } from '../support/http.ts';
+import { postern as run } from '../support/program.ts';
+import { Queue } from '../support/queue.ts';
+import { expectRefused } from '../support/refused.ts';
+import { Relay, type RelayOptions } from '../support/relay.ts';
+
+test.describe.configure({ mode: 'default' });
+
+const authority = new Authority();
+/** Of its own: this machine may have a relay at 127.0.0.1. */
+const HOST = '127.0.77.1';
+
+let postern: Console;
+
+test.beforeAll(async () => {
+  postern = await Console.start({ env: { SSL_CERT_FILE: authority.file } });
+});
+
+test.afterAll(() => postern?.stop());
+
+/** Twelve probes a minute are one administrator's, so each test is another's. */
+let people = 0;
+async function somebody(role: 'admin' | 'user' = 'admin'): Promise<string> {
+  people += 1;
+  return postern.account(`prober${people}@example.org`, role);
+}
+
+async function post(body: unknown, headers: Asked['headers'] = {}, signal?: AbortSignal) {
+  const token = headers.authorization ?? `Bearer ${await somebody()}`;
+  return postern.ask('/api/probe', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers, authorization: token },
+    body: JSON.stringify(body),
+    signal,
+  });
+}
+
+interface Row {
+  port: number;
+  connection_type: 'SSL' | 'TLS' | 'None';
+  reachable: boolean;
+  failure: { stage: string; fault: unknown } | null;
+  encryption: string | null;
+  certificate: { fault: string | null; verdict: string } | null;
+  start_tls: boolean;
+  authentication: string[];
+  milliseconds: number;
+}
+
+interface Document {
+  asked: string;
+  candidates: Row[];
+  settings: Record<string, string>;
+  reason: string[];
+  others: string[];
+  milliseconds: number;
+}
+
+/** The document, and its rows of one port by their connection type. */
+async function probed(body: { port: number; [more: string]: unknown }): Promise<[Document, Record<string, Row>]> {
+  const answer = await post({ host: HOST, ...body }, { accept: 'application/json' });
+  expect(answer.status, answer.text).toBe(200);
+  const { status, data } = JSON.parse(answer.text) as { status: string; data: Document };
+  expect(status).toBe('success');
+  const rows = data.candidates.filter((row) => row.port === body.port);
+  return [data, Object.fromEntries(rows.map((row) => [row.connection_type, row]))];
+}
+
+async function withRelay(options: RelayOptions, act: (relay: Relay) => Promise<void>): Promise<void> {
+  const relay = await Relay.start({ ...options, host: HOST });
+  await act(relay);
+  expect(relay.attempts.all, 'nobody signs in').toEqual([]);
+  expect(relay.mails.all).toEqual([]);
+  await relay.stop();
+}
+
+test('a relay with TLS from the first byte', () =>
+  withRelay({ tls: 'implicit', certificate: authority.issue(HOST), auth: ['PLAIN', 'LOGIN'] }, async ({ port }) => {
+    const [document, rows] = await probed({ port });
+    expect(document.settings).toEqual({
+      smtp_host: HOST,
+      smtp_port: String(port),
+      smtp_connection_type: 'SSL',
+      smtp_authentication_type: 'Plain',
+    });
+    expect(document.reason.join(' ')).toContain('encrypted from the first byte');
+    expect(rows.SSL).toMatchObject({
+      reachable: true,
+      failure: null,
+      encryption: 'TLS 1.3',
+      certificate: { fault: null },
+      authentication: ['PLAIN', 'LOGIN'],
+    });
+    expect(rows.TLS?.failure).toMatchObject({ stage: 'greeting', fault: 'timed_out' });
+    expect(document.milliseconds, 'nobody waits for a greeting there').toBeLessThan(5_000);
+  }));
+
+test('a relay with StartTLS shows what it offers before and after', () =>
+  withRelay({ tls: 'starttls', certificate: authority.issue(HOST), auth: ['CRAM-MD5', 'LOGIN'] }, async ({ port }) => {
+    const [document, rows] = await probed({ port });
+    expect(document.settings).toMatchObject({ smtp_connection_type: 'TLS', smtp_authentication_type: 'Login' });
+    expect(rows.SSL?.failure).toMatchObject({ stage: 'tls', fault: 'not_tls' });
+    expect(rows.TLS).toMatchObject({ failure: null, encryption: 'TLS 1.3', authentication: ['CRAM-MD5', 'LOGIN'] });
+    expect(rows.None).toMatchObject({ failure: null, encryption: null, start_tls: true });
+    expect(document.others.join(' ')).toContain(`${HOST} port ${port} with SSL: `);
+  }));
+
+test('a relay without encryption is recommended without a password', () =>
+  withRelay({ auth: ['PLAIN'] }, async ({ port }) => {
+    const [document, rows] = await probed({ port });
+    expect(document.settings).toMatchObject({ smtp_connection_type: 'None', smtp_authentication_type: 'None' });
+    expect(document.reason.join(' ')).toContain('the password would travel unencrypted');
+    expect(rows.TLS?.failure).toMatchObject({ stage: 'starttls', fault: 'start_tls_not_offered' });
+    expect(rows.None).toMatchObject({ start_tls: false, authentication: ['PLAIN'] });
+  }));
+
+test('a certificate that does not pass is told, and what lies behind it', () =>
+  withRelay({ tls: 'starttls', certificate: selfSigned(HOST), auth: ['PLAIN'] }, async ({ port }) => {
+    const [document, rows] = await probed({ port });
+    expect(document.settings).toMatchObject({ smtp_connection_type: 'TLS', smtp_authentication_type: 'Plain' });
+    expect(rows.TLS).toMatchObject({ failure: null, certificate: { fault: 'self_signed' }, authentication: ['PLAIN'] });
+    expect(rows.TLS?.certificate?.verdict).not.toContain('checks');
+    expect(document.reason).toContainEqual(expect.stringContaining(rows.TLS?.certificate?.verdict ?? '?'));
+  }));
+
+test('a port that never answers holds nothing up', async () => {
+  const blocked = await unreachable();
+  const [document, rows] = await probed({ host: '127.0.0.1', port: blocked.port });
+  expect(document.milliseconds).toBeGreaterThan(4_900);
+  expect(document.milliseconds).toBeLessThan(8_000);
+  for (const row of [rows.SSL, rows.TLS, rows.None]) {
+    expect(row).toMatchObject({ reachable: false, failure: { stage: 'tcp', fault: 'no_answer' } });
+  }
+  expect(document.others).toContainEqual(`127.0.0.1 port ${blocked.port} with SSL: no answer.`);
+  await blocked.stop();
+});
+
+test('an address in brackets needs no DNS, and becomes the user name', () =>
+  withRelay({ tls: 'implicit', certificate: authority.issue(HOST), auth: ['PLAIN'] }, async ({ port }) => {
+    const address = `me@[${HOST}]`;
+    const [document] = await probed({ host: null, address, port });
+    expect(document.asked).toBe(address);
+    expect(document.settings).toMatchObject({ smtp_host: HOST, smtp_username: address });
+    const [both] = await probed({ address: 'me@example.org', port });
+    expect(both.settings).toMatchObject({ smtp_host: HOST, smtp_username: 'me@example.org' });
+  }));
+
+test('events come as they happen, one JSON line each', () =>
+  withRelay({}, async ({ port }) => {
+    const answer = await post({ host: HOST, port: String(port) });
+    expect(answer.headers['content-type']).toBe('application/x-ndjson');
+    const events = answer.text.trimEnd().split('\n').map((line) => JSON.parse(line));
+    const [started, ...rest] = events.filter(({ event }) => event !== 'tick');
+    expect(started).toMatchObject({ event: 'started', asked: HOST });
+    const over = rest.pop();
+    expect(over).toMatchObject({ event: 'over', settings: { smtp_port: String(port) } });
+    expect(rest.every(({ event }) => event === 'found')).toBe(true);
+    const way = (row: Row) => `${row.port} ${row.connection_type}`;
+    expect(rest.map(way).sort()).toEqual(started.candidates.map(way).sort());
+  }));
+
+test('an address that is not allowed is not connected to', async () => {
+  const relay = await silent();
+  const guarded = await Console.start({ env: { POSTERN_RELAY_DENY: '127.0.0.0/8' } });
+  const answer = await guarded.ask('/api/probe', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    body: JSON.stringify({ host: '127.0.0.1', port: relay.port }),
+  });
+  const { data } = JSON.parse(answer.text) as { data: Document };
+  expect(data.settings).toEqual({});
+  expect(data.reason).toEqual([expect.stringContaining('does not allow this address')]);
+  expect(relay.connections.all).toEqual([]);
+  await guarded.stop();
+  await relay.stop();
+});
+
+test('who hangs up ends every connection', async () => {
+  const left = new Queue<string>();
+  const relay = await scripted((socket) => socket.once('close', () => left.push('left')));
+  const hangUp = new AbortController();
+  const asked = post({ host: '127.0.0.1', port: relay.port }, {}, hangUp.signal);
+  await relay.connections.next();
+  await relay.connections.next();
+  hangUp.abort();
+  await expect(asked).rejects.toThrow(/abort/);
+  await left.next();
+  await left.next();
+  await relay.stop();
+});
+
+test('what is refused, and to whom', async () => {
+  const authorization = `Bearer ${await somebody()}`;
+  for (const [body, ...fields] of [
+    [{}, 'host'],
+    [{ host: ' ', address: '' }, 'host'],
+    [{ host: 'me@example.org' }, 'host'],
+    [{ host: 'a b', address: 'me', port: 0 }, 'address', 'host', 'port'],
+    [{ host: 1, password: 'x' }, 'host', 'password'],
+  ] as const) {
+    const answer = await post(body, { authorization });
+    expect(answer.status, answer.text).toBe(422);
+    expect(Object.keys(JSON.parse(answer.text).errors).sort()).toEqual(fields);
+  }
+  expect((await post({ host: HOST }, { authorization: 'Bearer nobody' })).status).toBe(401);
+  expect((await post({ host: HOST }, { authorization: `Bearer ${await somebody('user')}` })).status).toBe(403);
+  expect((await postern.ask('/api/probe')).status).toBe(405);
+});
+
+test('twelve a minute are the most', async () => {
+  const authorization = `Bearer ${await somebody()}`;
+  const ask = () => post({ host: HOST }, { authorization, accept: 'application/json' });
+  for (let count = 0; count < 12; count += 1) {
+    expect((await ask()).status).toBe(200);
+  }
+  const refused = await ask();
+  expect(refused.status).toBe(429);
+  expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+});
+
+test('the command prints a table and settings, and its exit code tells', () =>
+  withRelay({ tls: 'implicit', certificate: authority.issue(HOST), auth: ['PLAIN'] }, async ({ port }) => {
+    const found = await postern.command(['probe', `me@[${HOST}]`, '--port', String(port)]);
+    expect(found, found.stderr).toMatchObject({ code: 0 });
+    expect(found.stdout).toMatch(/^HOST +PORT  TYPE +TIME  RESULT\n/);
+    expect(found.stdout).toMatch(
+      new RegExp(`^127\\.0\\.77\\.1 +${port}  SSL .* works, TLS 1\\.3, the certificate passes, AUTH PLAIN$`, 'm'),
+    );
+    expect(found.stdout).toMatch(new RegExp(`^ +smtp_username +me@\\[127\\.0\\.77\\.1\\]$`, 'm'));
+    expect(found.stdout, 'no colours where nobody sees them').not.toContain('\x1b');
+
+    const lines = await postern.command(['probe', HOST, '--port', String(port), '--json']);
+    const events = lines.stdout.trimEnd().split('\n').map((line) => JSON.parse(line));
+    expect(events[0]).toMatchObject({ event: 'started', asked: HOST });
+    expect(events.at(-1)).toMatchObject({ event: 'over', settings: { smtp_connection_type: 'SSL' } });
+  }));
+
+test('the command, where nothing works and where it was asked wrongly', async () => {
+  const denied = { env: { POSTERN_RELAY_DENY: '127.0.0.0/8' } };
+  const nothing = await postern.command(['probe', HOST, '--port', String(await closedPort())], denied);
+  expect(nothing.code).toBe(1);
+  expect(nothing.stdout).toMatch(/nothing works:\n +Whoever runs this Postern does not allow/);
+  for (const args of [['a b'], ['me@'], [HOST, '--port', '0']]) {
+    expectRefused(await postern.command(['probe', ...args]), 2);
+  }
+  expectRefused(await run(['probe']), 2, /HOST\|ADDRESS/);
+});

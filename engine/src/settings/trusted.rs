@@ -1,0 +1,196 @@
+//! The certificates an administrator trusts for a relay: read, and written so that whoever reads
+//! them sees whose they are.
+
+use std::fmt::Write as _;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::certificate::Certificate;
+use domain::{Label, Refusal, pem};
+
+use crate::audit::Action;
+use crate::smtp::in_words;
+use crate::{Actor, Postern};
+
+/// More certificates than a relay can need.
+const MOST: usize = 16;
+
+impl Postern {
+    /// The certificates of `listed` and those of `added` in one text, as a save would store it.
+    /// With `authorities` each of `added` must be one: who pastes a certificate means an authority,
+    /// and a relay's own is trusted where it was seen. Nothing is saved.
+    ///
+    /// # Errors
+    /// What is wrong, as a fault of the field; nothing of what was given is repeated.
+    pub async fn add_certificates(
+        &self,
+        actor: &Actor,
+        listed: &str,
+        added: &str,
+        authorities: bool,
+    ) -> Result<String, Refusal> {
+        self.administer(actor, Action::ReadCertificates, async {
+            let mut all = match listed.trim() {
+                "" => Vec::new(),
+                listed => read(listed)?,
+            };
+            let added = read(added)?;
+            if let Some(other) = added.iter().find(|one| authorities && !one.authority) {
+                return Err(fault(format!(
+                    "This is no CA certificate, it cannot vouch for others: {}. Add that of its issuer, or trust this very one in a diagnosis that saw it.",
+                    other.subject
+                )));
+            }
+            all.extend(added);
+            written(all)
+        })
+        .await
+    }
+}
+
+/// As they are stored: each once, with what it says of itself before it (RFC 7468 section 5.2).
+pub(super) fn normalised(text: &str) -> Result<String, Refusal> {
+    match text {
+        "" => Ok(String::new()),
+        text => written(read(text)?),
+    }
+}
+
+fn read(text: &str) -> Result<Vec<Certificate>, Refusal> {
+    if let Some(text) = pem::fault(text) {
+        return Err(fault(text));
+    }
+    let blocks = pem::blocks(text).unwrap_or_default();
+    for block in &blocks {
+        match block.kind {
+            "CERTIFICATE" => {}
+            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => {
+                return Err(fault(
+                    "This is a request for a certificate. Give the certificate that was issued for it.",
+                ));
+            }
+            _ => {
+                return Err(fault(
+                    "This is PEM, but no certificate, which begins with -----BEGIN CERTIFICATE-----.",
+                ));
+            }
+        }
+    }
+    let certificates = blocks.iter().map(|block| {
+        let der = STANDARD.decode(&block.body).ok()?;
+        in_words(&der)
+    });
+    (1..)
+        .zip(certificates)
+        .map(|(number, certificate)| {
+            certificate.ok_or_else(|| {
+                fault(format!(
+                    "Certificate {number} of {} cannot be read. Copy it again, from BEGIN to END.",
+                    blocks.len()
+                ))
+            })
+        })
+        .collect()
+}
+
+fn written(certificates: Vec<Certificate>) -> Result<String, Refusal> {
+    let mut each: Vec<Certificate> = Vec::new();
+    for certificate in certificates {
+        if each.iter().all(|other| other.sha256 != certificate.sha256) {
+            each.push(certificate);
+        }
+    }
+    if each.len() > MOST {
+        return Err(fault(
+            "At most 16 certificates can be trusted. Remove some.",
+        ));
+    }
+    let text: String = each.iter().map(described).collect();
+    if text.len() > pem::TEXT_MAX {
+        return Err(fault(
+            "Together they are too large: 48 kB are the most. Remove some.",
+        ));
+    }
+    Ok(text.trim_end().to_owned())
+}
+
+fn described(certificate: &Certificate) -> String {
+    let mut text = String::new();
+    for (what, said) in [
+        ("Subject", &certificate.subject),
+        ("Issuer", &certificate.issuer),
+        ("Names", &certificate.names.join(", ")),
+        ("Valid from", &certificate.not_before.rfc3339()),
+        ("Valid until", &certificate.not_after.rfc3339()),
+        ("SHA-256", &certificate.sha256),
+    ] {
+        if !said.is_empty() {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{what}: {said}");
+        }
+    }
+    text + &certificate.pem
+}
+
+fn fault(text: impl Into<String>) -> Refusal {
+    Refusal::field(Label::TrustedCertificates, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::pem::blocks;
+    use rcgen::{CertificateParams, DnType, KeyPair};
+
+    fn made(subject: &str) -> String {
+        let mut params = CertificateParams::new(["relay.test".to_owned()]).expect("names");
+        params.distinguished_name.push(DnType::CommonName, subject);
+        let key = KeyPair::generate().expect("a key");
+        params.self_signed(&key).expect("a certificate").pem()
+    }
+
+    #[test]
+    fn a_certificate_is_written_with_what_it_says_of_itself() {
+        let (one, other) = (made("one"), made("other\n-----BEGIN X-----"));
+        let pasted = format!("SHA-256: made up\n{one}\nSubject: CN=me\r\n{other}{one}");
+        let text = normalised(&pasted).expect("certificates");
+        let blocks = blocks(&text).expect("blocks");
+        assert_eq!(blocks.len(), 2, "{text}");
+        assert!(blocks[0].says("Subject").ends_with("CN=one"), "{text}");
+        assert!(blocks[1].says("Subject").contains("CN=other"), "{text}");
+        assert_eq!(blocks[0].says("Names"), "relay.test");
+        assert_eq!(blocks[0].says("SHA-256").len(), 32 * 3 - 1);
+        assert_eq!(blocks[0].says("Valid until").len(), 20);
+        assert!(!text.contains("made up") && !text.contains("CN=me"));
+        assert_eq!(normalised(&text).expect("the same"), text);
+        assert_eq!(normalised("").expect("nothing"), "");
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_refused_for_its_own_reason() {
+        let certificate = made("one");
+        let many: String = (0..17).map(|n| made(&n.to_string())).collect();
+        let as_a = |kind: &str| certificate.replace("CERTIFICATE-", &format!("{kind}-"));
+        let key = KeyPair::generate().expect("a key").serialize_pem();
+        let secret = key.lines().nth(1).expect("a line").to_owned();
+        for (text, word) in [
+            ("no PEM".to_owned(), "in PEM"),
+            (format!("{certificate}{key}"), "private key"),
+            (as_a("CERTIFICATE REQUEST"), "request"),
+            (as_a("NEW CERTIFICATE REQUEST"), "request"),
+            (as_a("PKCS7"), "no certificate"),
+            (certificate.replace("MII", "MIJ"), "Certificate 1 of 1"),
+            (certificate.replacen('\n', "\n!", 1), "Certificate 1 of 1"),
+            (
+                format!("{certificate}{}", certificate.replace("MII", "MI")),
+                "Certificate 2 of 2",
+            ),
+            (many, "At most 16"),
+        ] {
+            let refusal = normalised(&text).expect_err("refused");
+            let told = &refusal.fields["smtp_trusted_certificates"];
+            assert!(told.contains(word), "{told}");
+            assert!(!refusal.to_string().contains(&secret));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Certificates that an administrator trusts for a relay: what they make good, and what not.
+
+use domain::stage::CertificateFault;
+use domain::{Fault, Label, Stage};
+use tokio_rustls::TlsAcceptor;
+
+use crate::client::{Client, Outcome};
+use crate::conduct::Conduct;
+use crate::pki::{self, House};
+use crate::server::Relay;
+
+/// A mail to `relay.test`, which shows what the acceptor has, where only `pem` is trusted.
+async fn send(tls: TlsAcceptor, pem: &str) -> Outcome {
+    let relay = Relay::start(Conduct::default().within_tls(tls)).await;
+    let outcome = Client::at("relay.test", relay.address.port())
+        .with(Label::ConnectionType, "SSL")
+        .with(Label::CertificateCheck, "Trusted")
+        .with(Label::TrustedCertificates, pem)
+        .send()
+        .await;
+    assert_eq!(relay.record().heard("MAIL"), outcome.result.is_ok());
+    outcome
+}
+
+#[track_caller]
+fn fails(outcome: Outcome, fault: CertificateFault) -> String {
+    let failure = outcome.fails(Stage::Tls, Fault::Certificate(fault));
+    failure.detail
+}
+
+#[tokio::test]
+async fn the_very_certificate_passes_whatever_stands_in_it() {
+    let house = House::new();
+    for (names, from, to) in [
+        (&["relay.test"][..], 2020, 2999),
+        (&["relay.test"], 2020, 2021),
+        (&["relay.test"], 2998, 2999),
+        (&["mail.example.net"], 2020, 2021),
+    ] {
+        let (tls, pem) = house.relay(names, from, to);
+        send(tls, &format!("Subject: anything\n{pem}"))
+            .await
+            .delivery();
+    }
+    for versions in [rustls::DEFAULT_VERSIONS, &[&rustls::version::TLS12]] {
+        let (tls, pem) = pki::version_1(versions);
+        send(tls, &pem).await.delivery();
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_without_its_key_proves_nothing() {
+    let (tls, pem) = pki::with_another_key(&["relay.test"]);
+    fails(send(tls, &pem).await, CertificateFault::Invalid);
+}
+
+#[tokio::test]
+async fn a_trusted_authority_vouches_for_its_names_and_dates_only() {
+    let house = House::new();
+    let (tls, _) = house.relay(&["relay.test"], 2020, 2999);
+    send(tls, &house.pem()).await.delivery();
+    for (names, to, fault) in [
+        (&["other.test"], 2999, CertificateFault::OtherName),
+        (&["relay.test"], 2021, CertificateFault::Expired),
+    ] {
+        let (tls, _) = house.relay(names, 2020, to);
+        fails(send(tls, &house.pem()).await, fault);
+    }
+}
+
+#[tokio::test]
+async fn nobody_else_is_believed_not_even_the_roots_of_this_machine() {
+    let house = House::new();
+    let (_, leaf) = house.relay(&["relay.test"], 2020, 2999);
+    for pem in [house.pem(), leaf.clone()] {
+        for tls in [
+            pki::trusted(&["relay.test"]),
+            pki::by_a_stranger(&["relay.test"], 2020, 2999),
+            pki::by_itself(&["relay.test"], true).0,
+            House::new().relay(&["relay.test"], 2020, 2999).0,
+            pki::version_1(rustls::DEFAULT_VERSIONS).0,
+        ] {
+            fails(send(tls, &pem).await, CertificateFault::NotTrusted);
+        }
+    }
+    // A certificate that vouches for nobody does not vouch for its own issuer's others either.
+    let (tls, _) = house.relay(&["relay.test"], 2020, 2999);
+    fails(send(tls, &leaf).await, CertificateFault::NotTrusted);
+}
+
+#[tokio::test]
+async fn a_changed_certificate_is_told_beside_the_trusted_one() {
+    let house = House::new();
+    let (_, before) = house.relay(&["relay.test"], 2020, 2030);
+    let (tls, after) = house.relay(&["relay.test"], 2020, 2040);
+    let said = fails(
+        send(tls.clone(), &before).await,
+        CertificateFault::NotTrusted,
+    );
+    for date in ["2030-01-01", "2040-01-01"] {
+        assert!(said.contains(date), "{said}");
+    }
+    assert_eq!(said.matches("SHA-256 ").count(), 2, "{said}");
+    send(tls, &format!("{before}{after}")).await.delivery();
+}

@@ -3,9 +3,8 @@
 
 import { expect, test } from '@playwright/test';
 import { Authority } from '../support/certificate.ts';
-import { Console, fields } from '../support/console.ts';
+import { Console, type Line, type Trace, fields } from '../support/console.ts';
 import { Daemon, loopback, missing } from '../support/debian.ts';
-import { Clinic, type Line, type Trace, dialogue } from '../support/diagnosis.ts';
 import { Dovecot } from '../support/dovecot.ts';
 import { MAILBOX, OWNED, OWNER, Postfix } from '../support/postfix.ts';
 
@@ -19,7 +18,6 @@ const [host, submission] = [loopback(), loopback()];
 let postfix: Postfix;
 let dovecot: Dovecot;
 let postern: Console;
-let clinic: Clinic;
 
 test.beforeAll(async () => {
   const authority = new Authority();
@@ -27,7 +25,6 @@ test.beforeAll(async () => {
   dovecot = await Dovecot.start({ host: submission, certificate: authority.issue(submission), users, relay: host });
   postfix = await Postfix.start({ host, certificate: authority.issue(host), auth: dovecot.auth });
   postern = await Console.start({ env: { SSL_CERT_FILE: authority.file } });
-  clinic = new Clinic(postern);
 });
 
 test.afterAll(async () => {
@@ -76,7 +73,7 @@ for (const [title, journey] of Object.entries(JOURNEYS)) {
       const lines = spoken(shown.lines, side);
       expect(lines.length, shown.text).toBeGreaterThanOrEqual(side === 'relay' ? 10 : 3);
       // Postern takes back what it began, with RSET.
-      expect(spoken(dialogue(trace), side).slice(0, lines.length)).toEqual(lines);
+      expect(spoken(trace.steps.flatMap((step) => step.lines ?? []), side).slice(0, lines.length)).toEqual(lines);
     }
     const told = JSON.stringify(trace);
     for (const secret of shown.secrets) {
@@ -169,5 +166,5 @@ async function diagnose({ server, port, connection, authentication, password, fr
       ...(authentication ? { smtp_authentication_type: authentication, ...who } : {}),
     },
   );
-  return clinic.diagnose(data, { to: to ?? MAILBOX });
+  return postern.diagnose({ data, to: to ?? MAILBOX });
 }

@@ -4,7 +4,7 @@ use domain::Label;
 use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
-use leptos::web_sys::{Element, HtmlTextAreaElement};
+use leptos::web_sys::Element;
 use web_sys::HtmlDocument;
 
 use crate::dom;
@@ -26,6 +26,14 @@ pub fn clicked(editor: Editor, event: &MouseEvent) {
         dom::focus(Label::Host.as_str());
     } else if let Some(certificate) = button.get_attribute("data-trust") {
         editor.trust(certificate, false);
+    } else if let Some(area) = button
+        .get_attribute("data-add")
+        .and_then(|id| dom::area(&id))
+    {
+        editor.trust(area.value(), true);
+    } else if let Some(Ok(at)) = button.get_attribute("data-remove").map(|at| at.parse()) {
+        editor.change(|state| state.distrust(at));
+        dom::focus(Label::TrustedCertificates.as_str());
     }
 }
 
@@ -48,10 +56,8 @@ pub fn fill(editor: Editor, settings: &str) -> Option<String> {
 
 /// Copies what a text area holds. Not by the newer way, which browsers have on encrypted lines only.
 fn copy(button: &Element, id: &str) {
-    let area = document().get_element_by_id(id);
-    let area = area.and_then(|area| area.dyn_into::<HtmlTextAreaElement>().ok());
     let page = document().dyn_into::<HtmlDocument>();
-    let (Some(area), Ok(page)) = (area, page) else {
+    let (Some(area), Ok(page)) = (dom::area(id), page) else {
         return;
     };
     area.select();

@@ -119,9 +119,10 @@ impl State {
     pub fn distrust(&mut self, at: usize) {
         let listed = self.text(Label::TrustedCertificates);
         let mut others = String::new();
-        for (index, each) in listed.split_inclusive(pem::END).enumerate() {
+        for (index, each) in listed.split_terminator(pem::END).enumerate() {
             if index != at {
-                others.push_str(each);
+                others += each;
+                others += pem::END;
             }
         }
         self.edit(Label::TrustedCertificates, others);

@@ -37,9 +37,9 @@ fn listed(text: &str) -> String {
     let mut html = String::new();
     for (at, (words, _)) in certificates(text).enumerate() {
         let words = words.replace('&', "&amp;").replace('<', "&lt;");
+        // The line break before the words goes with the tag.
         html += &format!(
-            "<li class=trusted-one><p>{}</p><button class='button button-secondary button-small' type=button data-remove={at}>Remove</button></li>",
-            words.trim_start(),
+            "<li class=trusted-one><pre>{words}</pre><button class='button button-secondary button-small' type=button data-remove={at}>Remove</button></li>"
         );
     }
     html
@@ -108,10 +108,10 @@ mod tests {
                     Subject: b\n-----BEGIN CERTIFICATE-----\nBB\n-----END CERTIFICATE-----";
         let html = listed(text);
         assert!(
-            html.contains("<p>Subject: &lt;img src=x> &amp; co</p>"),
+            html.contains("<pre>Subject: &lt;img src=x> &amp; co</pre>"),
             "{html}"
         );
-        assert!(html.contains("<p>Subject: b</p>") && html.contains("data-remove=1"));
+        assert!(html.contains("<pre>\nSubject: b</pre>") && html.contains("data-remove=1"));
         assert_eq!(listed(""), "");
     }
 }

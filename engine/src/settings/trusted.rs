@@ -55,11 +55,16 @@ pub(super) fn normalised(text: &str) -> Result<String, Refusal> {
 }
 
 fn read(text: &str) -> Result<Vec<Certificate>, Refusal> {
+    if text.contains("PRIVATE KEY") {
+        return Err(fault(pem::PRIVATE_KEY));
+    }
     if let Some(text) = pem::fault(text) {
         return Err(fault(text));
     }
     let Some(blocks) = blocks(text) else {
-        return Err(fault(pem::NO_PEM));
+        return Err(fault(
+            "This is not in PEM, which goes from -----BEGIN CERTIFICATE----- to its END line.",
+        ));
     };
     for block in &blocks {
         match block.kind {
@@ -150,10 +155,10 @@ mod tests {
         let (one, other) = (made("one"), made("other\n-----BEGIN X-----"));
         let pasted = format!("SHA-256: made up\n{one}\nSubject: CN=me\r\n{other}{one}");
         let text = normalised(&pasted).expect("certificates");
-        let words: Vec<&str> = pem::certificates(&text).map(|(words, _)| words).collect();
-        assert_eq!(words.len(), 2, "{text}");
-        for (words, subject) in words.iter().zip(["CN=one", "CN=other"]) {
-            let lines: Vec<_> = words.trim().lines().collect();
+        let all: Vec<_> = pem::certificates(&text).collect();
+        assert_eq!(all.len(), 2, "{text}");
+        for ((words, _), subject) in all.iter().zip(["CN=one", "CN=other"]) {
+            let lines: Vec<_> = words.trim_start().lines().collect();
             let [subject_line, _, names, from, until, sha256] = lines[..] else {
                 panic!("{words}");
             };
@@ -178,6 +183,10 @@ mod tests {
         for (text, word) in [
             ("no PEM".to_owned(), "not in PEM"),
             (format!("{certificate}{key}"), "private key"),
+            (
+                key.replace("-----B", "  -----B").replace("-\n", "- \n"),
+                "private key",
+            ),
             (as_a("CERTIFICATE REQUEST"), "request"),
             (as_a("NEW CERTIFICATE REQUEST"), "request"),
             (as_a("PKCS7"), "no certificate"),

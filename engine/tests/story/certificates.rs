@@ -25,8 +25,8 @@ fn trusting(certificates: &str) -> Form {
 }
 
 fn subjects(text: &str) -> Vec<&str> {
-    let subjects = pem::certificates(text).map(|(words, _)| words.trim().lines().next());
-    subjects
+    let first = pem::certificates(text).map(|(words, _)| words.trim_start().lines().next());
+    first
         .map(|line| {
             line.and_then(|line| line.rsplit('=').next())
                 .expect("a name")

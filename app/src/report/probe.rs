@@ -74,8 +74,10 @@ fn picture(probed: &Probed) -> Picture {
 
 #[component]
 fn Table(probed: Probed) -> impl IntoView {
-    if probed.rows.is_empty() && probed.over.is_some() {
-        return None;
+    if probed.rows.is_empty() {
+        let asking = "Asking DNS where mail of this domain is handed over.";
+        let asking = probed.over.is_none().then_some(asking);
+        return view! { <p class="field-hint">{asking}</p> }.into_any();
     }
     let recommendation = probed.over.map(|over| over.recommendation);
     let seconds = recommendation
@@ -88,7 +90,7 @@ fn Table(probed: Probed) -> impl IntoView {
             view! { <Way found=*found best /> }.into_any()
         }
     });
-    Some(view! {
+    view! {
         <div class="ways" role="region" aria-label="Ways to the relay" tabindex="0">
             <table>
                 <caption>
@@ -108,7 +110,8 @@ fn Table(probed: Probed) -> impl IntoView {
                 <tbody>{rows.collect_view()}</tbody>
             </table>
         </div>
-    })
+    }
+    .into_any()
 }
 
 #[component]
@@ -146,16 +149,16 @@ fn Way(found: Found, best: bool) -> impl IntoView {
     let fault = fault.map(|seen| view! { <p class="way-more">{seen.verdict.clone()}</p> });
     let words = found.words();
     let encryption = found.encryption.map(|version| format!(", {version}"));
-    // What the words do not say of a failure.
+    // The cause is in the words; what was observed of somebody who answered is not.
     let detail = found
         .failure
-        .filter(|_| found.cause.is_some())
+        .filter(|_| found.reachable && found.cause.is_some())
         .map(|failure| failure.to_string());
     view! {
         <tr class=class class:way-best=best>
             <Where candidate=found.candidate />
             <td>
-                {words} {encryption} {best.then(|| view! { <strong>" recommended"</strong> })}
+                {words}{encryption}{best.then(|| view! { <strong>", recommended"</strong> })}
                 {detail.map(|detail| view! { <p class="way-more">{detail}</p> })} {fault}
             </td>
             <td>{found.authentication.join(", ")}</td>

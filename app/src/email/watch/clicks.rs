@@ -26,6 +26,14 @@ pub fn clicked(editor: Editor, event: &MouseEvent) {
         dom::focus(Label::Host.as_str());
     } else if let Some(certificate) = button.get_attribute("data-trust") {
         editor.trust(certificate, false);
+    } else if let Some(area) = button
+        .get_attribute("data-add")
+        .and_then(|id| dom::area(&id))
+    {
+        editor.trust(area.value(), true);
+    } else if let Some(Ok(at)) = button.get_attribute("data-remove").map(|at| at.parse()) {
+        editor.change(|state| state.distrust(at));
+        dom::focus(Label::TrustedCertificates.as_str());
     }
 }
 

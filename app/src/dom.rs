@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use leptos::prelude::*;
 use leptos::tachys::reactive_graph::SharedReactiveFunction;
 use leptos::wasm_bindgen::JsCast;
-use leptos::web_sys::HtmlElement;
+use leptos::web_sys::{HtmlElement, HtmlTextAreaElement};
 
 // Every type of a reactive value brings code of its own into the browser. The islands make do
 // with these.
@@ -71,6 +71,11 @@ pub fn data(id: &str) -> Option<String> {
     document()
         .get_element_by_id(id)?
         .get_attribute("data-source")
+}
+
+/// A text area.
+pub fn area(id: &str) -> Option<HtmlTextAreaElement> {
+    document().get_element_by_id(id)?.dyn_into().ok()
 }
 
 /// Protocol and host name of the page's address.

@@ -385,7 +385,11 @@ mod tests {
             (Label::CertificateCheck, "Trust", false),
             (Label::TrustedCertificates, "", true),
             (Label::TrustedCertificates, PEM, true),
-            (Label::TrustedCertificates, "certificate", false),
+            (
+                Label::TrustedCertificates,
+                "-----BEGIN PRIVATE KEY-----",
+                false,
+            ),
             (Label::PlaintextAuth, "yes", false),
             (Label::AuthenticationType, "CRAM-MD5", false),
         ] {

@@ -1,113 +1,70 @@
-//! Certificates as text (RFC 7468): the blocks, and what is written before them.
+//! Certificates as text (RFC 7468), as far as a browser looks at them: the engine reads them, and
+//! writes before each what it says of itself.
 
 /// The most bytes of a text with certificates: sixteen of them, and their words.
 pub const TEXT_MAX: usize = 48 * 1024;
 
-/// A block from BEGIN to END.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Block<'a> {
-    /// All of it, with the text before it.
-    pub whole: &'a str,
-    /// As in `CERTIFICATE`.
-    pub kind: &'a str,
-    /// In base64, without line breaks.
-    pub body: String,
-}
+/// What is said where a private key was given.
+pub const PRIVATE_KEY: &str =
+    "This holds a private key. Keep that secret: it was not stored. Give the certificate alone.";
 
-impl<'a> Block<'a> {
-    /// What the text before it says of something, as in `Subject`; empty when nothing.
-    pub fn says(&self, what: &str) -> &'a str {
-        let mut lines = self.whole.lines();
-        let said = lines.find_map(|line| line.strip_prefix(what)?.strip_prefix(": "));
-        said.unwrap_or_default()
-    }
-}
-
-/// The blocks of a text; none where it has none, or one is not whole.
-pub fn blocks(text: &str) -> Option<Vec<Block<'_>>> {
-    let mut found = Vec::new();
-    let mut open: Option<(&str, String)> = None;
-    let (mut start, mut end) = (0, 0);
-    for line in text.split_inclusive(['\r', '\n']) {
-        end += line.len();
-        // Only a whole line begins or ends one: the words of a certificate may hold anything.
-        let line = line.trim();
-        let edge = |of: &str| line.strip_prefix(of)?.strip_suffix("-----");
-        match (open.take(), edge("-----BEGIN "), edge("-----END ")) {
-            (None, None, None) => {}
-            (None, Some(kind), _) => open = Some((kind, String::new())),
-            (Some((kind, body)), None, None) => open = Some((kind, body + line)),
-            (Some((kind, body)), None, Some(ended)) if kind == ended => {
-                found.push(Block {
-                    whole: &text[start..end],
-                    kind,
-                    body,
-                });
-                start = end;
-            }
-            _ => return None,
-        }
-    }
-    (open.is_none() && !found.is_empty()).then_some(found)
-}
+/// Where a certificate of a text that the engine wrote ends. Only at the head of a line: what a
+/// certificate says of itself may hold anything.
+pub const END: &str = "\n-----END CERTIFICATE-----";
 
 /// What is wrong with a text with certificates, as far as that shows without reading them.
 pub fn fault(text: &str) -> Option<&'static str> {
     if text.contains("PRIVATE KEY-----") {
-        Some(
-            "This holds a private key. Keep that secret: it was not stored. Give the certificate alone.",
-        )
+        Some(PRIVATE_KEY)
     } else if text.len() > TEXT_MAX {
         Some("This is too large; 16 certificates and 48 kB are the most.")
-    } else if blocks(text).is_none() {
-        Some("A certificate in PEM goes from -----BEGIN CERTIFICATE----- to its END line.")
     } else {
         None
     }
+}
+
+/// Each certificate of a text that the engine wrote: the words before it, and it.
+pub fn certificates(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split_terminator(END)
+        .map(|each| each.split_once("\n-----BEGIN ").unwrap_or(("", each)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ONE: &str = "Subject: a -----BEGIN CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n";
+
     #[test]
-    fn blocks_are_found_among_words() {
-        let text = "Subject: a\nfor -----BEGIN X-----\n  -----BEGIN A-----\r\n AB\r\nC=\r\n-----END A-----\n\
-                    Subject: b\n\n-----BEGIN B C-----\n-----END B C-----\nthe rest";
-        let blocks = blocks(text).expect("blocks");
-        let found: Vec<_> = blocks
-            .iter()
-            .map(|block| (block.kind, block.body.as_str(), block.says("Subject")))
-            .collect();
-        assert_eq!(found, [("A", "ABC=", "a"), ("B C", "", "b")]);
-        assert_eq!(blocks[0].says("Issuer"), "");
-        assert!(blocks[1].whole.starts_with("Subject: b"));
-        assert!(text.contains(&format!("{}{}", blocks[0].whole, blocks[1].whole)));
+    fn certificates_are_found_behind_their_words() {
+        let other = "Subject: b -----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nBB\n-----END CERTIFICATE-----";
+        let text = format!("{ONE}{other}");
+        let found: Vec<_> = certificates(&text).collect();
+        assert_eq!(
+            found,
+            [
+                (
+                    "Subject: a -----BEGIN CERTIFICATE-----",
+                    "CERTIFICATE-----\nAA"
+                ),
+                (
+                    "\nSubject: b -----END CERTIFICATE-----",
+                    "CERTIFICATE-----\nBB"
+                ),
+            ]
+        );
+        assert_eq!(certificates("").count(), 0);
     }
 
     #[test]
-    fn what_is_no_certificate_is_told_apart() {
-        let certificate = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
-        let key = "-----BEGIN EC PRIVATE KEY-----\nAA==\n-----END EC PRIVATE KEY-----\n";
+    fn a_private_key_and_too_much_are_seen_at_once() {
+        let key = "-----BEGIN EC PRIVATE KEY-----\r\nAA==\r\n-----END EC PRIVATE KEY-----\r\n";
         for (text, word) in [
-            (certificate.to_owned(), None),
-            (format!("{certificate}{certificate}"), None),
-            (certificate.replace('\n', "\r"), None),
-            (certificate.replace("-----E", "---E"), Some("END line")),
-            (certificate.replace("END C", "END X"), Some("END line")),
-            (
-                format!("{certificate}{}", &certificate[..40]),
-                Some("END line"),
-            ),
-            ("0\u{82}binary".to_owned(), Some("END line")),
-            (String::new(), Some("END line")),
+            (ONE.to_owned(), None),
             (key.to_owned(), Some("private key")),
-            (format!("{certificate}{key}"), Some("private key")),
+            (format!("{ONE}{key}"), Some("private key")),
             (key[..40].to_owned(), Some("private key")),
-            (
-                format!("{}{certificate}", " ".repeat(TEXT_MAX)),
-                Some("too large"),
-            ),
+            (format!("{}{ONE}", " ".repeat(TEXT_MAX)), Some("too large")),
         ] {
             let fault = fault(&text);
             assert_eq!(fault.is_some(), word.is_some(), "{text}: {fault:?}");

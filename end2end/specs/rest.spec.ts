@@ -131,7 +131,7 @@ test('all errors come at once, each under its field', async () => {
         smtp_connect_timeout: '0',
         smtp_command_timeout: '121',
         smtp_certificate_check: 'Maybe',
-        smtp_trusted_certificates: 'mine',
+        smtp_trusted_certificates: '-----BEGIN PRIVATE KEY-----',
         smtp_plaintext_auth: 'yes',
       },
     },

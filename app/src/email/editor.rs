@@ -53,11 +53,6 @@ impl Editor {
         self.typing(label);
     }
 
-    /// Pastes a certificate.
-    pub fn paste(self, text: String) {
-        self.change(|state| state.paste(text));
-    }
-
     /// Types the password.
     pub fn edit_password(self, text: String) {
         self.change(|state| state.edit_password(text));

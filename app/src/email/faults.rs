@@ -44,7 +44,7 @@ impl Faults {
 }
 
 /// Every fault of what is on the form.
-pub fn faults(form: &Form, typed: &str, pasted: &str, standing: Standing) -> Faults {
+pub fn faults(form: &Form, typed: &str, standing: Standing) -> Faults {
     let mut refusal = form.parse().err().unwrap_or_else(Refusal::invalid);
     let password = match standing {
         Standing::Elsewhere => Some("Type the password again, or clear the saved one."),
@@ -52,10 +52,6 @@ pub fn faults(form: &Form, typed: &str, pasted: &str, standing: Standing) -> Fau
     };
     if let Some(text) = password {
         refusal.add(Label::Password.as_str(), text);
-    }
-    if !pasted.trim().is_empty() {
-        let text = "This is not added yet. Press Add, or empty the box.";
-        refusal.add(Label::TrustedCertificates.as_str(), text);
     }
     told_by_label(&refusal)
 }
@@ -104,11 +100,8 @@ mod tests {
                 Some(Label::Password),
             ),
         ] {
-            let found = faults(&form, typed, "", standing);
-            assert_eq!(found.first(), first, "{form:?}");
+            assert_eq!(faults(&form, typed, standing).first(), first, "{form:?}");
         }
-        let pasted = faults(&valid(), "", "-----BEGIN", Standing::None);
-        assert_eq!(pasted.first(), Some(Label::TrustedCertificates));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A field of the form, whichever label it is for.
 
 use domain::Label;
-use leptos::either::{Either, EitherOf3};
+use leptos::either::EitherOf4;
 use leptos::prelude::*;
 
 use super::control::{Control, control};
@@ -17,17 +17,17 @@ pub fn Field(editor: Editor, label: Label) -> impl IntoView {
         Control::Line {
             keyboard,
             placeholder,
-        } => EitherOf3::A(view! { <Line editor label keyboard placeholder /> }),
-        Control::Choice(choices) => EitherOf3::B(view! { <Choices editor label choices /> }),
-        Control::Switch(words) => EitherOf3::C(view! { <Switch editor label words /> }),
-        Control::Certificates => return Either::Right(view! { <Trusted editor /> }),
+        } => EitherOf4::A(view! { <Line editor label keyboard placeholder /> }),
+        Control::Choice(choices) => EitherOf4::B(view! { <Choices editor label choices /> }),
+        Control::Switch(words) => EitherOf4::C(view! { <Switch editor label words /> }),
+        Control::Certificates => EitherOf4::D(view! { <Trusted editor /> }),
     };
-    Either::Left(view! {
+    view! {
         <Row editor label>
             {operated}
             <Remarks editor label />
         </Row>
-    })
+    }
 }
 
 #[component]

@@ -2,9 +2,8 @@
 //! Nothing here knows of a page.
 
 use domain::pairs::{OddPair, odd_pairs};
-use domain::pem::blocks;
 use domain::view::SettingsView;
-use domain::{Form, Label, Refusal, SecretString};
+use domain::{Form, Label, Refusal, SecretString, pem};
 
 use super::faults::{Faults, ORDER, faults, told_by_label};
 use super::outcome::Outcome;
@@ -19,8 +18,6 @@ pub struct State {
     pub saved: SettingsView,
     /// The password as typed; empty when none was.
     pub typed: SecretString,
-    /// A certificate that is not added yet.
-    pub pasted: String,
     /// A save or an undo is under way.
     pub busy: bool,
     /// How the last act ended.
@@ -41,7 +38,6 @@ impl State {
             texts: texts(&saved.form),
             saved,
             typed: SecretString::new(""),
-            pasted: String::new(),
             busy: false,
             outcome: None,
             choice: Choice::Keep,
@@ -90,8 +86,7 @@ impl State {
     }
 
     fn faults(&self) -> Faults {
-        let typed = self.typed.expose();
-        faults(&self.form(), typed, &self.pasted, self.standing())
+        faults(&self.form(), self.typed.expose(), self.standing())
     }
 
     /// Types into a field.
@@ -114,25 +109,23 @@ impl State {
         self.edit_password(String::new());
     }
 
-    /// Pastes what may become a trusted certificate.
-    pub fn paste(&mut self, text: String) {
-        self.pasted = text;
-        self.edited(Label::TrustedCertificates);
-    }
-
     /// Trusts these certificates from now on, and only them.
     pub fn trust(&mut self, certificates: String) {
         self.edit(Label::CertificateCheck, "Trusted".to_owned());
         self.edit(Label::TrustedCertificates, certificates);
-        self.pasted = String::new();
     }
 
     /// Trusts one of the certificates no longer.
     pub fn distrust(&mut self, at: usize) {
-        let listed = blocks(self.text(Label::TrustedCertificates)).unwrap_or_default();
-        let others = listed.iter().enumerate().filter(|(index, _)| *index != at);
-        let others: String = others.map(|(_, block)| block.whole).collect();
-        self.edit(Label::TrustedCertificates, others.trim().to_owned());
+        let listed = self.text(Label::TrustedCertificates);
+        let mut others = String::new();
+        for (index, each) in listed.split_terminator(pem::END).enumerate() {
+            if index != at {
+                others += each;
+                others += pem::END;
+            }
+        }
+        self.edit(Label::TrustedCertificates, others);
     }
 
     fn edited(&mut self, label: Label) {
@@ -168,7 +161,6 @@ impl State {
         self.texts = texts(&saved.form);
         self.saved = saved;
         self.typed = SecretString::new("");
-        self.pasted = String::new();
         self.choice = Choice::Keep;
         self.shown = Vec::new();
         self.told = Faults::default();

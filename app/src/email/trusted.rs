@@ -1,7 +1,7 @@
-//! The certificates that are trusted for the relay: listed by what stands before each, removed, and
+//! The certificates that are trusted for the relay: listed by the words before each, removed, and
 //! added by hand. The server reads them; this side knows nothing of X.509.
 
-use domain::pem::{self, Block, blocks};
+use domain::pem::{self, certificates};
 use domain::{Label, Refusal};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -10,98 +10,62 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::editor::Editor;
 use super::outcome::Outcome;
-use super::row::{Row, described};
-use super::state::State;
+use super::watch::clicked;
 use crate::calls::add_certificates;
 use crate::dom;
 
 const LABEL: Label = Label::TrustedCertificates;
 
-/// Only where they count, or there are some.
 #[component]
 pub fn Trusted(editor: Editor) -> impl IntoView {
-    let idle = |state: &State| {
-        state.text(LABEL).is_empty()
-            && state.pasted.is_empty()
-            && state.text(Label::CertificateCheck) != "Trusted"
-    };
     view! {
-        <div hidden=dom::flag(move || editor.get(idle))>
-            <Row editor label=LABEL>
-                <ul class="trusted">
-                    {move || {
-                        let listed = editor.get(|state| state.text(LABEL).to_owned());
-                        let blocks = blocks(&listed).unwrap_or_default();
-                        let one = |(at, block)| view! { <One editor at words=words(block) /> };
-                        blocks.iter().enumerate().map(one).collect_view()
-                    }}
-                </ul>
-                <textarea
-                    class="control pem"
-                    id=LABEL.as_str()
-                    rows="3"
-                    placeholder="-----BEGIN CERTIFICATE-----"
-                    autocomplete="off"
-                    autocapitalize="none"
-                    spellcheck="false"
-                    aria-describedby=described(LABEL)
-                    aria-invalid=dom::state(move || editor.get(|state| state.fault(LABEL).is_some()))
-                    prop:value=dom::value(move || editor.get(|state| state.pasted.clone()))
-                    on:input:target=move |event| editor.paste(event.target().value())
-                ></textarea>
-                <div class="pem-acts">
-                    <button
-                        class="button button-secondary button-small"
-                        type="button"
-                        on:click=move |_| editor.trust(editor.peek(|state| state.pasted.clone()), true)
-                    >
-                        "Add CA certificate"
-                    </button>
-                    <label class="button button-link">
-                        "Choose a file"
-                        <input
-                            class="unseen"
-                            type="file"
-                            accept=".pem,.crt,.cer,.txt"
-                            on:change:target=move |event| read(editor, event.target())
-                        />
-                    </label>
-                </div>
-            </Row>
+        <div
+            on:click=move |event| clicked(editor, &event)
+            on:change=move |event| read(event_target(&event))
+        >
+            <ul
+                class="trusted"
+                inner_html=dom::value(move || editor.get(|state| listed(state.text(LABEL))))
+            ></ul>
+            <div inner_html=dom::value(adding)></div>
         </div>
     }
 }
 
-/// Subject, end and fingerprint of a certificate.
-fn words(block: &Block<'_>) -> [String; 3] {
-    ["Subject", "Valid until", "SHA-256"].map(|what| block.says(what).to_owned())
+/// Views of a list that changes cost the browser three times as much.
+fn listed(text: &str) -> String {
+    let mut html = String::new();
+    for (at, (words, _)) in certificates(text).enumerate() {
+        let words = words.replace('&', "&amp;").replace('<', "&lt;");
+        // The line break before the words goes with the tag.
+        html += &format!(
+            "<li class=trusted-one><pre>{words}</pre><button class='button button-secondary button-small' type=button data-remove={at}>Remove</button></li>"
+        );
+    }
+    html
 }
 
-#[component]
-fn One(editor: Editor, at: usize, words: [String; 3]) -> impl IntoView {
-    let [subject, until, sha256] = words;
-    let day = until.split('T').next().unwrap_or_default().to_owned();
-    let remove = format!("Remove {subject}");
-    view! {
-        <li class="trusted-one">
-            <p>
-                <strong>{subject}</strong>
-                <span>"Valid until " {day}</span>
-                <code>{sha256}</code>
-            </p>
-            <button
-                class="button button-secondary button-small"
-                type="button"
-                aria-label=remove
-                on:click=move |_| {
-                    editor.change(|state| state.distrust(at));
-                    dom::focus(LABEL.as_str());
-                }
-            >
-                "Remove"
-            </button>
-        </li>
-    }
+/// What a certificate is added with. It comes with the page; the browser has it there already.
+fn adding() -> String {
+    #[cfg(feature = "ssr")]
+    return crate::parts::adding();
+    #[cfg(not(feature = "ssr"))]
+    String::new()
+}
+
+/// A file that was chosen comes into the box.
+fn read(input: HtmlInputElement) {
+    let Some(file) = input.files().and_then(|files| files.get(0)) else {
+        return;
+    };
+    spawn_local(async move {
+        let text = JsFuture::from(file.text()).await.ok();
+        if let (Some(text), Some(area)) = (text, dom::area(LABEL.as_str())) {
+            area.set_value(&text.as_string().unwrap_or_default());
+        }
+        // So that the same file can be chosen again.
+        input.set_value("");
+    });
 }
 
 impl Editor {
@@ -116,27 +80,38 @@ impl Editor {
                 Some(fault) => Err(Refusal::field(LABEL, fault)),
                 None => add_certificates(listed, text, authorities).await,
             };
-            self.change(|state| match added {
-                Ok(text) => state.trust(text),
-                Err(refusal) => {
+            match added {
+                Ok(text) => {
+                    self.change(|state| state.trust(text));
+                    if let Some(area) = dom::area(LABEL.as_str()) {
+                        area.set_value("");
+                    }
+                }
+                Err(refusal) => self.change(|state| {
                     if state.refused(&refusal).is_none() {
                         state.outcome = Some(Outcome::Refused(refusal));
                     }
-                }
-            });
+                }),
+            }
             dom::focus(LABEL.as_str());
         });
     }
 }
 
-fn read(editor: Editor, input: HtmlInputElement) {
-    let Some(file) = input.files().and_then(|files| files.get(0)) else {
-        return;
-    };
-    spawn_local(async move {
-        let text = JsFuture::from(file.text()).await.ok();
-        editor.paste(text.and_then(|text| text.as_string()).unwrap_or_default());
-        // So that the same file can be chosen again.
-        input.set_value("");
-    });
+#[cfg(test)]
+mod tests {
+    use super::listed;
+
+    #[test]
+    fn what_a_certificate_says_is_text_and_nothing_else() {
+        let text = "Subject: <img src=x> & co\n-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n\
+                    Subject: b\n-----BEGIN CERTIFICATE-----\nBB\n-----END CERTIFICATE-----";
+        let html = listed(text);
+        assert!(
+            html.contains("<pre>Subject: &lt;img src=x> &amp; co</pre>"),
+            "{html}"
+        );
+        assert!(html.contains("<pre>\nSubject: b</pre>") && html.contains("data-remove=1"));
+        assert_eq!(listed(""), "");
+    }
 }

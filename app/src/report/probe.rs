@@ -61,7 +61,11 @@ fn picture(probed: &Probed) -> Picture {
         None => format!("Trying {waiting} ways"),
     };
     let html = view! {
-        {over.map(|over| view! { <Recommended recommendation=over.recommendation.clone() /> })}
+        {over.map(|over| {
+            let recommendation = over.recommendation.clone();
+            let sound = probed.found().any(|found| recommendation.is(found) && is_sound(found));
+            view! { <Recommended recommendation sound /> }
+        })}
         <Table probed=probed.clone() />
     };
     Picture {
@@ -135,12 +139,17 @@ fn Waiting(candidate: Candidate) -> impl IntoView {
     }
 }
 
+/// Whether it is encrypted, with a certificate that passes.
+fn is_sound(found: &Found) -> bool {
+    found.certificate_fault().is_none() && found.candidate.connection_type != ConnectionType::None
+}
+
 #[component]
 fn Way(found: Found, best: bool) -> impl IntoView {
-    let class = match (&found.failure, found.certificate_fault()) {
-        (Some(_), _) => "way way-bad",
-        (None, None) if found.candidate.connection_type != ConnectionType::None => "way way-good",
-        (None, _) => "way way-odd",
+    let class = match found.failure {
+        Some(_) => "way way-bad",
+        None if is_sound(&found) => "way way-good",
+        None => "way way-odd",
     };
     let fault = found
         .certificate
@@ -168,16 +177,21 @@ fn Way(found: Found, best: bool) -> impl IntoView {
 }
 
 #[component]
-fn Recommended(recommendation: Recommendation) -> impl IntoView {
+fn Recommended(recommendation: Recommendation, sound: bool) -> impl IntoView {
     let lines = recommendation
         .settings
         .iter()
-        .map(|(label, value)| format!("{}={value}", label.as_str()));
+        .map(|(label, value)| match label {
+            // Who has typed one knows better.
+            Label::Username => format!("{}?={value}", label.as_str()),
+            _ => format!("{}={value}", label.as_str()),
+        });
     let settings = lines.collect::<Vec<_>>().join("\n");
     let found = !settings.is_empty();
-    let (class, title) = match found {
-        true => ("notice notice-good", "Settings were found."),
-        false => ("notice notice-bad", "Nothing works."),
+    let (class, title) = match (found, sound) {
+        (true, true) => ("notice notice-good", "Settings were found."),
+        (true, false) => ("notice notice-warn", "Settings were found."),
+        (false, _) => ("notice notice-bad", "Nothing works."),
     };
     let values = recommendation.settings.into_iter().map(|(label, value)| {
         view! {

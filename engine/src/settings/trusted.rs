@@ -3,13 +3,11 @@
 
 use std::fmt::Write as _;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use domain::certificate::Certificate;
 use domain::{Label, Refusal, pem};
 
 use crate::audit::Action;
-use crate::smtp::in_words;
+use crate::smtp::{blocks, in_words};
 use crate::{Actor, Postern};
 
 /// More certificates than a relay can need.
@@ -57,10 +55,17 @@ pub(super) fn normalised(text: &str) -> Result<String, Refusal> {
 }
 
 fn read(text: &str) -> Result<Vec<Certificate>, Refusal> {
+    if text.contains("PRIVATE KEY") {
+        return Err(fault(pem::PRIVATE_KEY));
+    }
     if let Some(text) = pem::fault(text) {
         return Err(fault(text));
     }
-    let blocks = pem::blocks(text).unwrap_or_default();
+    let Some(blocks) = blocks(text) else {
+        return Err(fault(
+            "This is not in PEM, which goes from -----BEGIN CERTIFICATE----- to its END line.",
+        ));
+    };
     for block in &blocks {
         match block.kind {
             "CERTIFICATE" => {}
@@ -76,10 +81,7 @@ fn read(text: &str) -> Result<Vec<Certificate>, Refusal> {
             }
         }
     }
-    let certificates = blocks.iter().map(|block| {
-        let der = STANDARD.decode(&block.body).ok()?;
-        in_words(&der)
-    });
+    let certificates = blocks.iter().map(|block| in_words(block.der.as_ref()?));
     (1..)
         .zip(certificates)
         .map(|(number, certificate)| {
@@ -139,7 +141,6 @@ fn fault(text: impl Into<String>) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::pem::blocks;
     use rcgen::{CertificateParams, DnType, KeyPair};
 
     fn made(subject: &str) -> String {
@@ -154,13 +155,19 @@ mod tests {
         let (one, other) = (made("one"), made("other\n-----BEGIN X-----"));
         let pasted = format!("SHA-256: made up\n{one}\nSubject: CN=me\r\n{other}{one}");
         let text = normalised(&pasted).expect("certificates");
-        let blocks = blocks(&text).expect("blocks");
-        assert_eq!(blocks.len(), 2, "{text}");
-        assert!(blocks[0].says("Subject").ends_with("CN=one"), "{text}");
-        assert!(blocks[1].says("Subject").contains("CN=other"), "{text}");
-        assert_eq!(blocks[0].says("Names"), "relay.test");
-        assert_eq!(blocks[0].says("SHA-256").len(), 32 * 3 - 1);
-        assert_eq!(blocks[0].says("Valid until").len(), 20);
+        let all: Vec<_> = pem::certificates(&text).collect();
+        assert_eq!(all.len(), 2, "{text}");
+        for ((words, _), subject) in all.iter().zip(["CN=one", "CN=other"]) {
+            let lines: Vec<_> = words.trim_start().lines().collect();
+            let [subject_line, _, names, from, until, sha256] = lines[..] else {
+                panic!("{words}");
+            };
+            assert!(subject_line.starts_with("Subject: "), "{words}");
+            assert!(subject_line.contains(subject), "{words}");
+            assert_eq!(names, "Names: relay.test");
+            assert!(from.starts_with("Valid from: ") && until.starts_with("Valid until: "));
+            assert_eq!(sha256.len(), "SHA-256: ".len() + 32 * 3 - 1);
+        }
         assert!(!text.contains("made up") && !text.contains("CN=me"));
         assert_eq!(normalised(&text).expect("the same"), text);
         assert_eq!(normalised("").expect("nothing"), "");
@@ -174,8 +181,12 @@ mod tests {
         let key = KeyPair::generate().expect("a key").serialize_pem();
         let secret = key.lines().nth(1).expect("a line").to_owned();
         for (text, word) in [
-            ("no PEM".to_owned(), "in PEM"),
+            ("no PEM".to_owned(), "not in PEM"),
             (format!("{certificate}{key}"), "private key"),
+            (
+                key.replace("-----B", "  -----B").replace("-\n", "- \n"),
+                "private key",
+            ),
             (as_a("CERTIFICATE REQUEST"), "request"),
             (as_a("NEW CERTIFICATE REQUEST"), "request"),
             (as_a("PKCS7"), "no certificate"),

@@ -3,9 +3,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use domain::pem::blocks;
 use domain::{CertificateCheck, SmtpSettings};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -13,6 +10,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
 use super::certificate::in_words;
+use super::pem::blocks;
 
 /// The most trusted certificates that a refusal names.
 const MOST_NAMED: usize = 3;
@@ -59,7 +57,7 @@ impl Anchors {
 fn listed(pem: &str) -> Vec<CertificateDer<'static>> {
     let blocks = blocks(pem).unwrap_or_default().into_iter();
     blocks
-        .filter_map(|block| Some(CertificateDer::from(STANDARD.decode(block.body).ok()?)))
+        .filter_map(|block| Some(CertificateDer::from(block.der?)))
         .collect()
 }
 

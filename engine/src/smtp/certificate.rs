@@ -3,8 +3,6 @@
 
 use std::net::IpAddr;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use domain::Instant;
 use domain::certificate::Certificate;
 use sha2::{Digest, Sha256};
@@ -13,6 +11,8 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
+
+use super::pem::pem;
 
 /// The most characters of a certificate's own words that are repeated.
 const MOST_WORDS: usize = 200;
@@ -47,17 +47,6 @@ pub(crate) fn fingerprint(der: &[u8]) -> String {
         .map(|octet| format!("{octet:02X}"))
         .collect::<Vec<_>>()
         .join(":")
-}
-
-/// The textual encoding (RFC 7468 section 5), lines of 64 characters.
-pub(crate) fn pem(der: &[u8]) -> String {
-    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
-    // 48 octets make 64 characters, and only the last piece is padded.
-    for piece in der.chunks(48) {
-        STANDARD.encode_string(piece, &mut pem);
-        pem.push('\n');
-    }
-    pem + "-----END CERTIFICATE-----\n"
 }
 
 /// A moment of a certificate, which counts in seconds.
@@ -180,7 +169,6 @@ mod tests {
         let (_, read) = parse_x509_pem(certificate.pem.as_bytes()).expect("PEM");
         assert_eq!(fingerprint(&read.contents), certificate.sha256);
         assert_eq!(certificate.sha256.len(), 32 * 3 - 1);
-        assert!(certificate.pem.lines().all(|line| line.len() <= 64));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod interruption;
 mod judge;
 mod message;
 mod names;
+mod pem;
 mod policy;
 mod probe;
 mod reply;
@@ -36,6 +37,7 @@ mod witness;
 
 pub(crate) use certificate::in_words;
 pub(crate) use names::to_ascii;
+pub(crate) use pem::blocks;
 
 pub use dial::{Dialer, DialerError};
 pub use policy::{AddressPolicy, PolicyError};

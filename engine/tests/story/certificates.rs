@@ -25,9 +25,12 @@ fn trusting(certificates: &str) -> Form {
 }
 
 fn subjects(text: &str) -> Vec<&str> {
-    let blocks = pem::blocks(text).expect("certificates").into_iter();
-    blocks
-        .map(|block| block.says("Subject").rsplit('=').next().expect("a name"))
+    let first = pem::certificates(text).map(|(words, _)| words.trim_start().lines().next());
+    first
+        .map(|line| {
+            line.and_then(|line| line.rsplit('=').next())
+                .expect("a name")
+        })
         .collect()
 }
 

@@ -19,7 +19,7 @@ use super::outcome::Outcome;
 use crate::dom;
 use crate::frames::Frames;
 use crate::picture::Picture;
-pub use clicks::fill;
+pub use clicks::{clicked, fill};
 use ending::End;
 pub use view::Watched;
 

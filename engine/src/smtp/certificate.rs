@@ -12,6 +12,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
+use super::distinguished::distinguished;
 use super::pem::pem;
 
 /// The most characters of a certificate's own words that are repeated.
@@ -28,9 +29,9 @@ pub(crate) fn in_words(der: &[u8]) -> Option<Certificate> {
     }
     let validity = read.validity();
     Some(Certificate {
-        subject: shown(&read.subject().to_string()),
+        subject: distinguished(read.subject()),
         names: names(&read),
-        issuer: shown(&read.issuer().to_string()),
+        issuer: distinguished(read.issuer()),
         not_before: moment(validity.not_before.timestamp()),
         not_after: moment(validity.not_after.timestamp()),
         key: key(read.public_key()),
@@ -114,7 +115,11 @@ fn bits(number: &[u8]) -> usize {
 
 /// A stranger's words: nothing that steers what shows them, and not without end.
 pub(super) fn shown(text: &str) -> String {
-    let mut text: String = text.chars().filter(|c| !steers(*c)).collect();
+    cut(text.chars().filter(|c| !steers(*c)).collect())
+}
+
+/// Not without end.
+pub(super) fn cut(mut text: String) -> String {
     if let Some((cut, _)) = text.char_indices().nth(MOST_WORDS) {
         text.truncate(cut);
         text.push('…');
@@ -124,7 +129,7 @@ pub(super) fn shown(text: &str) -> String {
 
 /// Control characters, and those of no width or of a direction: they make one name look like
 /// another.
-fn steers(c: char) -> bool {
+pub(super) fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -135,6 +135,10 @@ pub enum Fault {
     TlsTooOld,
     /// TLS was expected, something else came: usually a port for StartTLS.
     NotTls,
+    /// TLS was expected, and what came is no reply of SMTP either, so that it is no relay at all.
+    NotSmtp,
+    /// The relay wants a certificate from its clients (mutual TLS), and Postern has none.
+    ClientCertificateRequired,
     Certificate(CertificateFault),
     /// Bytes came after the 220 to StartTLS and before the handshake: somebody is on the line.
     ResponseInjection,

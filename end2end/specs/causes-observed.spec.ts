@@ -50,6 +50,11 @@ const shaking = (turn: Exclude<Turn, string>): Place =>
   });
 const encrypting = (options: TlsOptions, script?: Script): Place => () =>
   tlsRelay({ ...selfSigned('127.0.0.1'), ...options }, script);
+/** Wants a certificate of its clients. */
+const wanting = (options: TlsOptions): Place => () =>
+  tlsRelay({ ...authority.issue('127.0.0.1'), requestCert: true, rejectUnauthorized: true, ca: authority.cert, ...options });
+/** Says this to whatever it hears. */
+const answering = (text: string): Place => doing({ connected: (socket) => socket.once('data', () => socket.end(text)) });
 const showing = (certificate: () => Certificate): Place => () =>
   Relay.start({ tls: 'implicit', certificate: certificate() });
 const issued = (wish: Wish, by = () => authority) => showing(() => by().issueAs(['127.0.0.1'], wish));
@@ -90,6 +95,11 @@ const CASES: Case[] = [
   ['The TLS handshake hangs', 'starttls', 'silence over STARTTLS', upgrading(silence), { ...TLS, ...IMPATIENT }],
   ["The relay's TLS is too old", 'tls', 'TLS 1.1', encrypting({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }), SSL],
   ['No common way to encrypt', 'tls', 'one cipher of old', encrypting({ maxVersion: 'TLSv1.2', ciphers: 'AES128-SHA' }), SSL],
+
+  ['The relay asks for a client certificate', 'tls', 'mutual TLS 1.2', wanting({ maxVersion: 'TLSv1.2' }), SSL],
+  ['The relay asks for a client certificate', 'greeting', 'mutual TLS 1.3', wanting({ minVersion: 'TLSv1.3' }), SSL],
+  ['The port does not speak SMTP', 'tls', 'a web server', answering('HTTP/1.1 400 Bad Request\r\n\r\n'), SSL],
+  ['The port does not speak SMTP', 'tls', 'a mailbox server', doing({ connected: '+OK POP3 ready' }), SSL],
 
   ['The certificate has expired', 'tls', 'a certificate of last week', issued({ from: -9, to: -2 }), SSL],
   ['The certificate is not valid yet', 'tls', 'a certificate of next week', issued({ from: 2, to: 9 }), SSL],

@@ -19,6 +19,7 @@ mod interruption;
 mod judge;
 mod message;
 mod names;
+mod opening;
 mod pem;
 mod policy;
 mod probe;
@@ -31,6 +32,7 @@ mod tls;
 #[cfg(test)]
 mod tls_tests;
 mod transaction;
+mod unsecured;
 mod untrusted;
 mod verifier;
 mod wire;

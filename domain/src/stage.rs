@@ -172,6 +172,10 @@ pub struct Failure {
     pub reply: Option<Reply>,
     /// Particulars for a person, as in `no answer from 192.0.2.1:25 within 5 s`. No secret.
     pub detail: String,
+    /// Whether a reply had begun when its time was over; else nothing came at all. The lines of
+    /// the dialogue show it, and the cause tells it.
+    #[serde(skip)]
+    pub unfinished: bool,
 }
 
 impl Failure {
@@ -181,6 +185,7 @@ impl Failure {
             fault,
             reply: None,
             detail: detail.into(),
+            unfinished: false,
         }
     }
 
@@ -191,6 +196,7 @@ impl Failure {
             fault: Fault::Rejected,
             detail: String::new(),
             reply: Some(reply),
+            unfinished: false,
         }
     }
 

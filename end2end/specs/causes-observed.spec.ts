@@ -70,6 +70,8 @@ const CASES: Case[] = [
   ['The relay hangs up at once', 'ehlo', 'a relay that cuts over EHLO', doing({ EHLO: cut })],
   ['No greeting: the port may expect SSL', 'greeting', 'a port that waits', doing({ connected: silence }), IMPATIENT],
   ['The relay does not answer to EHLO', 'ehlo', 'silence over EHLO', doing({ EHLO: silence }), IMPATIENT],
+  ["The relay's reply does not end", 'greeting', 'a greeting in two parts', doing({ connected: '220-Wait' }), IMPATIENT],
+  ["The relay's reply does not end", 'ehlo', 'an offer cut off', doing({ EHLO: '250-relay of a test\n250-AUTH' }), IMPATIENT],
   ['The relay breaks the rules of SMTP', 'ehlo', 'two codes in a reply', doing({ EHLO: '250-one\n550 and two' })],
   ['The relay breaks the rules of SMTP', 'rcpt', 'a 354 to RCPT', doing({ RCPT: '354 Go on' }), {}, RCPT],
   ['The relay falls silent over the addresses', 'mail', 'silence over MAIL', doing({ MAIL: silence }), IMPATIENT],

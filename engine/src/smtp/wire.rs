@@ -213,7 +213,12 @@ impl Wire {
                 let mut unfinished = self.framer.unfinished();
                 strike(&mut unfinished.bytes, &self.secrets);
                 self.overheard(&unfinished);
-                Err(interruption)
+                match interruption {
+                    Interruption::TimedOut(within) if !unfinished.bytes.is_empty() => {
+                        Err(Interruption::Unfinished(within))
+                    }
+                    other => Err(other),
+                }
             }
         }
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use domain::Instant;
 use domain::certificate::Certificate;
+use domain::words::fit;
 use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -114,19 +115,7 @@ fn bits(number: &[u8]) -> usize {
 
 /// A stranger's words: nothing that steers what shows them, and not without end.
 pub(super) fn shown(text: &str) -> String {
-    let mut text: String = text.chars().filter(|c| !steers(*c)).collect();
-    if let Some((cut, _)) = text.char_indices().nth(MOST_WORDS) {
-        text.truncate(cut);
-        text.push('…');
-    }
-    text
-}
-
-/// Control characters, and those of no width or of a direction: they make one name look like
-/// another.
-fn steers(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    fit(text, MOST_WORDS)
 }
 
 #[cfg(test)]
@@ -198,7 +187,7 @@ mod tests {
         let words = format!("a\u{1b}[31m\r\n\u{202e}b{}", "x".repeat(1_000));
         hostile.distinguished_name.push(DnType::CommonName, words);
         let certificate = made(hostile, &KeyPair::generate().expect("a key"));
-        assert!(!certificate.subject.contains(steers), "{certificate:?}");
+        assert_eq!(fit(&certificate.subject, usize::MAX), certificate.subject);
         assert_eq!(certificate.subject.chars().count(), MOST_WORDS + 1);
         assert_eq!(certificate.names.len(), MOST_NAMES + 1);
         assert_eq!(certificate.names[MOST_NAMES], "and 70 more");

@@ -24,6 +24,7 @@ mod probe;
 mod reply;
 mod resolve;
 mod script;
+mod secrets;
 mod session;
 mod stream;
 mod tls;

@@ -37,7 +37,7 @@ for (const { type, shown, tls } of TYPES) {
     await expect(page.getByRole('heading', { name: 'SMTP settings' })).toBeVisible();
     await settings.awake();
     await settings.expectState('Not set up yet');
-    expect(await visibleLabels(settings)).toEqual(LABELS);
+    expect(await visibleLabels(settings)).toEqual(['Provider', ...LABELS]);
 
     await settings.fill({
       'Email Address': 'alerts@example.org',

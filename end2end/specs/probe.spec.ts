@@ -138,7 +138,7 @@ test('a port that never answers holds nothing up', async () => {
   for (const row of [rows.SSL, rows.TLS, rows.None]) {
     expect(row).toMatchObject({ reachable: false, failure: { stage: 'tcp', fault: 'no_answer' } });
   }
-  expect(document.others).toContainEqual(`127.0.0.1 port ${blocked.port} with SSL: no answer.`);
+  expect(document.others).toContainEqual(`127.0.0.1 port ${blocked.port} with SSL: the port is filtered.`);
   await blocked.stop();
 });
 

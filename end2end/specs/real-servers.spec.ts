@@ -4,9 +4,8 @@
 
 import { expect, test } from '@playwright/test';
 import { Authority } from '../support/certificate.ts';
-import { Console, type Fields, fields } from '../support/console.ts';
+import { Console, type Fields, type Question, type Trace, fields } from '../support/console.ts';
 import { loopback, missing } from '../support/debian.ts';
-import { type Asked, Clinic, type Trace, dialogue } from '../support/diagnosis.ts';
 import { Dovecot } from '../support/dovecot.ts';
 import { MAILBOX, OWNED, OWNER, Postfix } from '../support/postfix.ts';
 
@@ -24,7 +23,6 @@ let authority: Authority;
 let postfix: Postfix;
 let dovecot: Dovecot;
 let postern: Console;
-let clinic: Clinic;
 /** Sealed. */
 let password: { right: string; wrong: string };
 
@@ -66,7 +64,7 @@ test.beforeAll(async () => {
         },
       },
       [PORT.otherName]: { certificate: authority.issue('smtp.example.org') },
-      [PORT.expired]: { certificate: authority.issueAs([host], { from: -400, to: -30 }) },
+      [PORT.expired]: { certificate: authority.issueAs([host], { from: -9, to: -2 }) },
       [PORT.refusesName]: { parameters: { smtpd_delay_reject: 'no', smtpd_helo_restrictions: refuseName } },
       [PORT.refusesNameLate]: { parameters: { smtpd_helo_restrictions: refuseName } },
       [PORT.refusesSenderAtOnce]: {
@@ -76,7 +74,6 @@ test.beforeAll(async () => {
     },
   });
   postern = await Console.start({ env: { SSL_CERT_FILE: authority.file } });
-  clinic = new Clinic(postern);
   password = { right: await postern.sealed(SECRET), wrong: await postern.sealed(`${SECRET}!`) };
 });
 
@@ -99,8 +96,8 @@ function signedIn(port: number, more: Fields = {}): Fields {
 }
 
 /** Asks, and sees to it that the answer tells no secret. */
-async function diagnose(data: Fields, asked: Asked): Promise<Trace> {
-  const trace = await clinic.diagnose(data, asked);
+async function diagnose(question: Question): Promise<Trace> {
+  const trace = await postern.diagnose(question);
   const told = JSON.stringify(trace);
   for (const spelling of [SECRET, btoa(SECRET), btoa(`\0${OWNER}\0${SECRET}`), btoa(`\0${OWNER}\0${SECRET}!`)]) {
     expect(told).not.toContain(spelling);
@@ -118,16 +115,17 @@ for (const type of ['Plain', 'Login', 'Cram_MD5'] as const) {
         });
         // A mail by each way of connecting, each way of signing in, and each server.
         const send = [`Plain 25`, `Login 465`, `Cram_MD5 587`].includes(`${type} ${port}`);
-        const trace = await diagnose(data, { to: MAILBOX, send });
+        const trace = await diagnose({ data, to: MAILBOX, send });
         expect(trace.outcome, JSON.stringify(trace)).toBe(send ? 'sent' : 'passed');
         const secured = port === 465 ? ['tls', 'greeting', 'ehlo'] : ['greeting', 'ehlo', 'starttls', 'tls', 'ehlo'];
         const stages = ['tcp', ...secured, 'auth', 'mail', 'rcpt', ...(send ? ['data'] : []), 'quit'];
         expect(trace.steps.map((step) => step.stage)).toEqual(stages);
         expect(trace.steps.map((step) => step.state)).toEqual(stages.map(() => 'passed'));
         expect(trace).toMatchObject({ encryption: 'TLS 1.3', not_reached: [] });
-        expect(dialogue(trace).some((line) => line.from === 'relay' && line.text.startsWith('235 '))).toBe(true);
+        const signIn = trace.steps.find((step) => step.stage === 'auth');
+        expect(signIn?.lines?.at(-1)).toMatchObject({ from: 'relay', text: expect.stringMatching(/^235 2\.7\.0 /) });
         if (send) {
-          expect(await postfix.delivered(trace.message_id ?? '')).toContain(`To: ${MAILBOX}`);
+          expect(await postfix.delivered(String(trace.message_id))).toContain(`To: ${MAILBOX}`);
         }
       });
     }
@@ -136,7 +134,7 @@ for (const type of ['Plain', 'Login', 'Cram_MD5'] as const) {
 
 interface Mistake {
   data: () => Fields;
-  asked?: Asked;
+  asked?: Omit<Question, 'data'>;
   stage: string;
   fault?: unknown;
   /** The server's own, or where it had none, what was observed. */
@@ -196,7 +194,7 @@ const MISTAKES: Record<string, Mistake> = {
     data: () => signedIn(PORT.expired),
     stage: 'tls',
     fault: { certificate: 'expired' },
-    words: /expired on 2020-02-01/,
+    words: /has expired on 20/,
     cause: 'The certificate has expired',
   },
   'TLS of yesterday': {
@@ -298,7 +296,7 @@ const MISTAKES: Record<string, Mistake> = {
 };
 
 for (const [title, mistake] of Object.entries(MISTAKES)) {
-  test(title, async () => expectTold(await diagnose(mistake.data(), mistake.asked ?? {}), mistake));
+  test(title, async () => expectTold(await diagnose({ data: mistake.data(), ...mistake.asked }), mistake));
 }
 
 function expectTold(trace: Trace, { stage, fault = 'rejected', words, cause }: Omit<Mistake, 'data' | 'asked'>): void {
@@ -334,7 +332,7 @@ test('an authority that this machine does not know', async () => {
 
 test('a Postfix that is not there', async () => {
   await postfix.stop();
-  const trace = await diagnose(signedIn(587), {});
+  const trace = await diagnose({ data: signedIn(587) });
   const [stage, fault, cause] = ['tcp', 'connection_refused', 'Nothing listens at the port'];
   expectTold(trace, { stage, fault, words: /refused the connection/, cause });
 });

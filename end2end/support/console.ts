@@ -20,10 +20,24 @@ export type Fields = Record<string, unknown>;
 /** What a diagnosis found, as one document. */
 export interface Trace {
   outcome: 'passed' | 'sent' | 'failed';
-  steps: { stage: string; state: string; milliseconds: number }[];
-  failure?: { stage: string; fault: unknown; reply: unknown; detail: string };
+  steps: Step[];
+  failure?: { stage: string; fault: unknown; reply: { code: number; text: string } | null; detail: string };
   cause?: { title: string; cause: string; steps: string[] } | null;
   [beside: string]: unknown;
+}
+
+export interface Step {
+  stage: string;
+  state: string;
+  milliseconds: number;
+  handshake?: { version: string; cipher: string; chain: { subject: string; names: string[]; not_after: string }[] };
+  lines?: Line[];
+}
+
+/** A line of the dialogue. */
+export interface Line {
+  from: 'postern' | 'relay';
+  text: string;
 }
 
 /** What to diagnose: some fields instead of the saved ones, and how far. */

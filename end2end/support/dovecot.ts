@@ -24,7 +24,7 @@ export class Dovecot {
     const place = new Place('dovecot');
     mkdirSync(place.outside('home'));
     chmodSync(place.outside('home'), 0o777);
-    const config = place.write('dovecot.conf', configuration(place, options));
+    const config = place.write('dovecot.conf', await configuration(place, options));
     place.write('log', '');
     const daemon = new Daemon('/usr/sbin/dovecot', ['-F', '-c', config], place.outside('log'));
     await daemon.said(/starting up/);
@@ -40,9 +40,17 @@ export class Dovecot {
   }
 }
 
-function configuration(place: Place, { host, certificate, users, relay }: DovecotOptions): string {
+async function configuration(place: Place, { host, certificate, users, relay }: DovecotOptions): Promise<string> {
   const known = Object.entries(users).map(([user, password]) => `${user}:{PLAIN}${password}\n`);
-  return `
+  const files = {
+    certificate: place.write('cert.pem', certificate.cert),
+    key: place.write('key.pem', certificate.key),
+    users: place.write('users', known.join('')),
+    home: place.inside('home'),
+  };
+  const dovecot = new Daemon('/usr/sbin/dovecot', ['--version']);
+  await dovecot.ended;
+  return `${dovecot.log.startsWith('2.3.') ? before24(files) : since24(files)}
 base_dir = ${place.inside('run')}
 state_dir = ${place.inside('state')}
 log_path = ${place.inside('log')}
@@ -51,9 +59,6 @@ listen = ${host}
 hostname = submission.example.net
 
 ssl = required
-ssl_cert = <${place.write('cert.pem', certificate.cert)}
-ssl_key = <${place.write('key.pem', certificate.key)}
-
 auth_mechanisms = plain login cram-md5
 # Whoever mistypes a password is not made to wait, and is not remembered.
 auth_failure_delay = 0
@@ -62,15 +67,6 @@ service anvil {
     mode = 0
   }
 }
-passdb {
-  driver = passwd-file
-  args = scheme=plain ${place.write('users', known.join(''))}
-}
-userdb {
-  driver = static
-  args = uid=mail gid=mail home=${place.inside('home')}
-}
-mail_location = maildir:~/mail
 first_valid_uid = 1
 
 submission_relay_host = ${relay}
@@ -90,5 +86,51 @@ service submission-login {
     ssl = yes
   }
 }
+`;
+}
+
+interface Files {
+  certificate: string;
+  key: string;
+  users: string;
+  home: string;
+}
+
+/** In Debian 12. */
+function before24({ certificate, key, users, home }: Files): string {
+  return `
+ssl_cert = <${certificate}
+ssl_key = <${key}
+passdb {
+  driver = passwd-file
+  args = ${users}
+}
+userdb {
+  driver = static
+  args = uid=mail gid=mail home=${home}
+}
+mail_location = maildir:~/mail
+`;
+}
+
+/** In Debian 13. The configuration has to begin with the version it is written for. */
+function since24({ certificate, key, users, home }: Files): string {
+  return `
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+ssl_server_cert_file = ${certificate}
+ssl_server_key_file = ${key}
+passdb passwd-file {
+  passwd_file_path = ${users}
+}
+userdb static {
+  fields {
+    uid = mail
+    gid = mail
+    home = ${home}
+  }
+}
+mail_driver = maildir
+mail_path = ~/mail
 `;
 }

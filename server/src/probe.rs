@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use domain::{ProbeEvent, Probed};
 use engine::Search;
-use futures::{StreamExt, pin_mut};
+use futures::{Stream, StreamExt, pin_mut};
 
 use crate::cli::Sought;
 use crate::commands::{Opening, operator};
@@ -16,28 +16,36 @@ use crate::paint::Paint;
 pub async fn probe(place: Opening, sought: Sought) -> Result<ExitCode, Box<dyn Error>> {
     let postern = place.open(String::new()).await?;
     let search = Search::word(sought.relay, sought.port.unwrap_or_default());
-    let events = match postern.probe(&operator(), search).await {
-        Ok(events) => events,
-        Err(refusal) => return refused(&refusal),
+    let code = match postern.probe(&operator(), search).await {
+        Ok(events) => tell(events, sought.json).await?,
+        Err(refusal) => refused(&refusal)?,
     };
+    postern.close().await;
+    Ok(code)
+}
+
+/// Each way as it comes, as a row or as JSON.
+async fn tell(
+    events: impl Stream<Item = ProbeEvent>,
+    json: bool,
+) -> Result<ExitCode, Box<dyn Error>> {
     let paint = Paint::of_stdout();
     let mut probed = Probed::default();
     pin_mut!(events);
     while let Some(event) = events.next().await {
-        if sought.json {
+        if json {
             writeln!(io::stdout(), "{}", serde_json::to_string(&event)?)?;
         }
         probed.hear(event.clone());
         match event {
-            ProbeEvent::Started { .. } if !sought.json => paint.lines([probed.head()])?,
-            ProbeEvent::Found(found) if !sought.json => paint.lines(probed.row(&found))?,
+            ProbeEvent::Started { .. } if !json => paint.lines([probed.head()])?,
+            ProbeEvent::Found(found) if !json => paint.lines(probed.row(&found))?,
             _ => {}
         }
     }
-    if !sought.json {
+    if !json {
         paint.lines(probed.ending())?;
     }
-    postern.close().await;
     Ok(if probed.recommends() {
         ExitCode::SUCCESS
     } else {

@@ -7,11 +7,13 @@ use leptos::prelude::*;
 /// A list of them as HTML. The value of each is what it fills in, a line each, and its note.
 pub fn providers() -> String {
     let choices = ALL.iter().map(|provider| match provider.relays {
-        [relay] => option(provider.name, provider, relay).into_any(),
+        [relay] => option(provider.name.to_owned(), provider, relay).into_any(),
         relays => {
+            // A closed list shows what is chosen without the group's name.
+            let words = |relay: &Relay| format!("{}, {}", provider.name, relay.region);
             let regions = relays
                 .iter()
-                .map(|relay| option(relay.region, provider, relay));
+                .map(|relay| option(words(relay), provider, relay));
             view! { <optgroup label=provider.name>{regions.collect_view()}</optgroup> }.into_any()
         }
     });
@@ -27,11 +29,7 @@ pub fn providers() -> String {
     list.to_html()
 }
 
-fn option(
-    words: &'static str,
-    provider: &Provider,
-    relay: &'static Relay,
-) -> impl IntoView + use<> {
+fn option(words: String, provider: &Provider, relay: &'static Relay) -> impl IntoView + use<> {
     view! { <option value=value(provider, relay)>{words}</option> }
 }
 

@@ -61,7 +61,11 @@ fn picture(probed: &Probed) -> Picture {
         None => format!("Trying {waiting} ways"),
     };
     let html = view! {
-        {over.map(|over| view! { <Recommended recommendation=over.recommendation.clone() /> })}
+        {over.map(|over| {
+            let recommendation = over.recommendation.clone();
+            let sound = probed.found().any(|found| recommendation.is(found) && is_sound(found));
+            view! { <Recommended recommendation sound /> }
+        })}
         <Table probed=probed.clone() />
     };
     Picture {
@@ -74,8 +78,10 @@ fn picture(probed: &Probed) -> Picture {
 
 #[component]
 fn Table(probed: Probed) -> impl IntoView {
-    if probed.rows.is_empty() && probed.over.is_some() {
-        return None;
+    if probed.rows.is_empty() {
+        let asking = "Asking DNS where mail of this domain is handed over.";
+        let asking = probed.over.is_none().then_some(asking);
+        return view! { <p class="field-hint">{asking}</p> }.into_any();
     }
     let recommendation = probed.over.map(|over| over.recommendation);
     let seconds = recommendation
@@ -88,7 +94,7 @@ fn Table(probed: Probed) -> impl IntoView {
             view! { <Way found=*found best /> }.into_any()
         }
     });
-    Some(view! {
+    view! {
         <div class="ways" role="region" aria-label="Ways to the relay" tabindex="0">
             <table>
                 <caption>
@@ -108,7 +114,8 @@ fn Table(probed: Probed) -> impl IntoView {
                 <tbody>{rows.collect_view()}</tbody>
             </table>
         </div>
-    })
+    }
+    .into_any()
 }
 
 #[component]
@@ -132,12 +139,17 @@ fn Waiting(candidate: Candidate) -> impl IntoView {
     }
 }
 
+/// Whether it is encrypted, with a certificate that passes.
+fn is_sound(found: &Found) -> bool {
+    found.certificate_fault().is_none() && found.candidate.connection_type != ConnectionType::None
+}
+
 #[component]
 fn Way(found: Found, best: bool) -> impl IntoView {
-    let class = match (&found.failure, found.certificate_fault()) {
-        (Some(_), _) => "way way-bad",
-        (None, None) if found.candidate.connection_type != ConnectionType::None => "way way-good",
-        (None, _) => "way way-odd",
+    let class = match found.failure {
+        Some(_) => "way way-bad",
+        None if is_sound(&found) => "way way-good",
+        None => "way way-odd",
     };
     let fault = found
         .certificate
@@ -146,16 +158,16 @@ fn Way(found: Found, best: bool) -> impl IntoView {
     let fault = fault.map(|seen| view! { <p class="way-more">{seen.verdict.clone()}</p> });
     let words = found.words();
     let encryption = found.encryption.map(|version| format!(", {version}"));
-    // What the words do not say of a failure.
+    // The cause is in the words; what was observed of somebody who answered is not.
     let detail = found
         .failure
-        .filter(|_| found.cause.is_some())
+        .filter(|_| found.reachable && found.cause.is_some())
         .map(|failure| failure.to_string());
     view! {
         <tr class=class class:way-best=best>
             <Where candidate=found.candidate />
             <td>
-                {words} {encryption} {best.then(|| view! { <strong>" recommended"</strong> })}
+                {words}{encryption}{best.then(|| view! { <strong>", recommended"</strong> })}
                 {detail.map(|detail| view! { <p class="way-more">{detail}</p> })} {fault}
             </td>
             <td>{found.authentication.join(", ")}</td>
@@ -165,16 +177,21 @@ fn Way(found: Found, best: bool) -> impl IntoView {
 }
 
 #[component]
-fn Recommended(recommendation: Recommendation) -> impl IntoView {
+fn Recommended(recommendation: Recommendation, sound: bool) -> impl IntoView {
     let lines = recommendation
         .settings
         .iter()
-        .map(|(label, value)| format!("{}={value}", label.as_str()));
+        .map(|(label, value)| match label {
+            // Who has typed one knows better.
+            Label::Username => format!("{}?={value}", label.as_str()),
+            _ => format!("{}={value}", label.as_str()),
+        });
     let settings = lines.collect::<Vec<_>>().join("\n");
     let found = !settings.is_empty();
-    let (class, title) = match found {
-        true => ("notice notice-good", "Settings were found."),
-        false => ("notice notice-bad", "Nothing works."),
+    let (class, title) = match (found, sound) {
+        (true, true) => ("notice notice-good", "Settings were found."),
+        (true, false) => ("notice notice-warn", "Settings were found."),
+        (false, _) => ("notice notice-bad", "Nothing works."),
     };
     let values = recommendation.settings.into_iter().map(|(label, value)| {
         view! {

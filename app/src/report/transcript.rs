@@ -13,9 +13,10 @@ pub fn Transcript(trace: Trace) -> impl IntoView {
     view! {
         <details class="transcript">
             <summary>"Transcript"</summary>
-            <textarea id="transcript" readonly spellcheck="false" aria-label="Transcript" rows="14">
+            // Not a textarea: leptos does not escape what stands in one.
+            <pre id="transcript" tabindex="0" role="group" aria-label="Transcript">
                 {trace.transcript()}
-            </textarea>
+            </pre>
             <div class="buttons">
                 <button class="button button-secondary" type="button" data-copy="transcript">
                     "Copy"

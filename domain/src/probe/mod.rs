@@ -190,7 +190,7 @@ impl Found {
     pub fn words(&self) -> String {
         match &self.failure {
             Some(failure) => match self.cause {
-                Some(cause) => cause.title.to_owned(),
+                Some(cause) => within_a_sentence(cause.title),
                 None => failure_words(failure),
             },
             None if self.candidate.connection_type == ConnectionType::None && self.start_tls => {
@@ -201,6 +201,17 @@ impl Found {
             }
             None => "works".to_owned(),
         }
+    }
+}
+
+/// A title with a small letter in front, unless it begins with a name.
+fn within_a_sentence(title: &str) -> String {
+    let (word, rest) = title.split_once(' ').unwrap_or((title, ""));
+    match word {
+        "The" | "This" | "A" | "No" | "Nothing" | "Something" => {
+            format!("{} {rest}", word.to_lowercase())
+        }
+        _ => title.to_owned(),
     }
 }
 
@@ -257,6 +268,18 @@ mod tests {
         assert_eq!(probed.rows[0], Row::Waiting(candidate(465)));
         assert_eq!(probed.found().collect::<Vec<_>>(), [&found(4465)]);
         assert!(!probed.recommends());
+    }
+
+    #[test]
+    fn a_title_becomes_a_part_of_a_sentence() {
+        for (title, part) in [
+            ("The port is filtered", "the port is filtered"),
+            ("Nothing listens", "nothing listens"),
+            ("StartTLS is not offered", "StartTLS is not offered"),
+            ("Amazon SES wants", "Amazon SES wants"),
+        ] {
+            assert_eq!(within_a_sentence(title), part);
+        }
     }
 
     #[test]

@@ -161,6 +161,9 @@ fn reason(row: &Found) -> Vec<String> {
         }
         Source::Given | Source::Exchange | Source::Guessed => {}
     }
+    if row.certificate.is_some() && row.certificate_fault().is_none() {
+        sentences.push("Its certificate passes.".to_owned());
+    }
     if let Some(seen) = row.certificate.as_ref().filter(|seen| seen.fault.is_some()) {
         let verdict = &seen.verdict;
         sentences.push(format!(
@@ -208,7 +211,7 @@ fn nothing(found: &[Found]) -> String {
         return "DNS names no server that takes mail from the people of this domain. Check its spelling, or enter the host name your provider gives.".to_owned();
     }
     let text = if found.iter().any(|row| row.reachable) {
-        "Somebody answers, but no way leads through a whole greeting and EHLO; the table says where each ended. Check that the host is a mail relay."
+        "Somebody answers, but mail can be handed over in none of these ways; the table says where each ended. Check that the host is a mail relay."
     } else if all(|fault| *fault == Fault::NameNotFound) {
         "DNS does not know this host. Check its spelling."
     } else if all(|fault| matches!(fault, Fault::NameNotFound | Fault::ResolverFailed)) {
@@ -378,7 +381,11 @@ mod tests {
         for (text, words) in [
             (
                 "a 465 SSL -",
-                &["from the first byte", "Sign in with Plain"][..],
+                &[
+                    "from the first byte",
+                    "certificate passes",
+                    "Sign in with Plain",
+                ][..],
             ),
             (
                 "a 587 TLS declared",

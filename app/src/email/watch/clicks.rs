@@ -37,8 +37,8 @@ pub fn clicked(editor: Editor, event: &MouseEvent) {
     }
 }
 
-/// Fills settings in, a line each: `label=value`, where `@` stands for the address on the form.
-/// Returns what else is said, as `note=…`.
+/// Fills settings in, a line each: `label=value`, where `@` stands for the address on the form, and
+/// `label?=value` for what is filled in only where nothing stands. Returns what else is said, as `note=…`.
 pub fn fill(editor: Editor, settings: &str) -> Option<String> {
     let mut said = None;
     for (name, value) in settings.lines().filter_map(|line| line.split_once('=')) {
@@ -46,7 +46,10 @@ pub fn fill(editor: Editor, settings: &str) -> Option<String> {
             "@" => editor.peek(|state| state.text(Label::FromAddress).to_owned()),
             _ => value.to_owned(),
         };
-        match Label::shown(name) {
+        let empty_only = name.strip_suffix('?');
+        match Label::shown(empty_only.unwrap_or(name)) {
+            Some(label)
+                if empty_only.is_some() && !editor.peek(|state| state.text(label).is_empty()) => {}
             Some(label) => editor.edit(label, value),
             None => said = Some(value),
         }
@@ -54,14 +57,16 @@ pub fn fill(editor: Editor, settings: &str) -> Option<String> {
     said
 }
 
-/// Copies what a text area holds. Not by the newer way, which browsers have on encrypted lines only.
+/// Copies what an element holds. Not by the newer way, which browsers have on encrypted lines only.
 fn copy(button: &Element, id: &str) {
+    let text = document().get_element_by_id(id);
+    let selection = window().get_selection();
     let page = document().dyn_into::<HtmlDocument>();
-    let (Some(area), Ok(page)) = (dom::area(id), page) else {
+    let (Some(text), Ok(Some(selection)), Ok(page)) = (text, selection, page) else {
         return;
     };
-    area.select();
-    if page.exec_command("copy").unwrap_or(false) {
+    let selected = selection.select_all_children(&text).is_ok();
+    if selected && page.exec_command("copy").unwrap_or(false) {
         button.set_text_content(Some("Copied"));
     }
 }

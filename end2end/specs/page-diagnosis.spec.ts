@@ -1,0 +1,147 @@
+//! An evening with mail down, on the page: what fails and why is read, settings are found, a
+//! certificate is trusted, and what works is saved and proved.
+
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Locator } from '@playwright/test';
+import { House } from '../support/browser.ts';
+import { selfSigned } from '../support/certificate.ts';
+import type { EmailPage } from '../support/email-page.ts';
+import { scripted } from '../support/hostile.ts';
+import { expectFine } from '../support/look.ts';
+import { Queue } from '../support/queue.ts';
+import { Relay } from '../support/relay.ts';
+import { expect, test } from '../support/test.ts';
+
+test.describe.configure({ mode: 'default' });
+
+/** Of its own: this machine may have a relay at 127.0.0.1. */
+const HOST = '127.0.78.1';
+const SECRET = 'correct horse battery staple';
+
+let house: House;
+
+test.beforeAll(async () => {
+  house = await House.start();
+});
+
+test.afterAll(() => house?.stop());
+
+/** A row of the waterfall. */
+function stage(settings: EmailPage, title: string): Locator {
+  return settings.testing.getByRole('region', { name: 'Stages' }).getByRole('listitem').filter({ hasText: title }).last();
+}
+
+test('from what fails, over what was found and trusted, to verified', async ({ page }, info) => {
+  const certificate = selfSigned(HOST);
+  const relay = await Relay.start({ host: HOST, tls: 'implicit', certificate, auth: ['LOGIN'], users: { alerts: SECRET } });
+  const settings = await house.settings(page);
+  await settings.fill({ 'Email Address': 'alerts@example.org', 'User Name': 'alerts', Password: SECRET });
+  await settings.fill({ 'Host Name': HOST, Port: String(relay.port), 'Command Time-out': '1' });
+  await settings.diagnose.click();
+  await expect(settings.testing).toContainText('No greeting: the port may expect SSL');
+  await expect(stage(settings, 'Waiting for the greeting')).toContainText('failed');
+  await expect(stage(settings, 'Naming the sender')).toContainText('not reached');
+
+  await settings.form.getByRole('button', { name: 'Find settings' }).click();
+  await settings.form.getByRole('button', { name: 'Use these settings' }).click();
+  await expect(settings.field('Connection Type')).toHaveValue('SSL');
+  await expect(settings.field('Authentication Type')).toHaveValue('Login');
+
+  await settings.diagnose.click();
+  await expect(settings.testing).toContainText('The certificate is self-signed');
+  const securing = stage(settings, 'Securing the connection');
+  await expect(securing).toContainText(new X509Certificate(certificate.cert).fingerprint256);
+  await expect(securing).toContainText('TLS 1.3');
+  await expectFine(page, info, 'diagnosis-failed');
+  expect(relay.attempts.all, 'no password for a stranger').toEqual([]);
+
+  await settings.testing.getByRole('button', { name: 'Trust this certificate' }).click();
+  await expect(settings.field('Certificate Check')).toHaveValue('Trusted');
+  await settings.diagnose.click();
+  await expect(settings.testing).toContainText('Every stage passed in');
+  await expect(settings.testing).toContainText('Nothing was sent');
+  expect(relay.mails.all).toEqual([]);
+  await expectFine(page, info, 'diagnosis-passed');
+
+  await settings.save();
+  await settings.test();
+  await expect(settings.testing).toContainText('Sent in');
+  await settings.expectState(/^Verified/);
+  expect((await relay.mails.next()).to).toEqual(['me@example.net']);
+  await relay.stop();
+});
+
+test('each stage says what was said in it, and secrets are struck out', async ({ page }) => {
+  const relay = await Relay.start({ auth: ['PLAIN'], users: { alerts: SECRET } });
+  const settings = await house.settings(page, await house.another());
+  await settings.fill({ 'Email Address': 'alerts@example.org', 'User Name': 'alerts', Password: SECRET });
+  await settings.fill({ 'Host Name': '127.0.0.1', Port: String(relay.port), 'Authentication Type': 'Plain' });
+  await settings.fill({ 'Certificate Check': 'Verify', 'Connection Type': 'None', 'Password Without Encryption': '1' });
+  await settings.recipient.fill('me@example.net');
+  await settings.diagnose.click();
+  await expect(settings.testing).toContainText('Every stage passed in');
+
+  const said = stage(settings, 'Naming the recipient').getByText('RCPT TO:<me@example.net>');
+  await expect(said).toBeHidden();
+  await stage(settings, 'Naming the recipient').getByText('Naming the recipient').click();
+  await expect(said).toBeVisible();
+  await stage(settings, 'Introducing Postern').getByText('Introducing Postern').click();
+  await expect(stage(settings, 'Introducing Postern')).toContainText('Ways to sign in: PLAIN.');
+  await stage(settings, 'Signing in').getByText('Signing in').click();
+  await expect(stage(settings, 'Signing in')).toContainText('AUTH PLAIN […]');
+  expect(await page.content()).not.toContain(Buffer.from(`\0alerts\0${SECRET}`).toString('base64'));
+  await relay.stop();
+});
+
+test('the transcript is copied as text and downloaded as JSON', async ({ page }) => {
+  const relay = await Relay.start();
+  const settings = await house.settings(page, await house.another());
+  await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port) });
+  await settings.diagnose.click();
+  await settings.testing.getByText('Transcript', { exact: true }).click();
+  const transcript = settings.testing.getByLabel('Transcript');
+  await expect(transcript).toContainText(/tcp .*passed[^]*> EHLO example\.org/);
+
+  await settings.testing.getByRole('button', { name: 'Copy' }).click();
+  await expect(settings.testing.getByRole('button', { name: 'Copied' })).toBeVisible();
+  await settings.recipient.fill('');
+  await settings.recipient.press('ControlOrMeta+v');
+  await expect(settings.recipient).toHaveValue(/^127\.0\.0\.1:\d+ *tcp/);
+
+  const downloading = page.waitForEvent('download');
+  await settings.testing.getByRole('link', { name: 'Download JSON' }).click();
+  const download = await downloading;
+  expect(download.suggestedFilename()).toBe('postern-diagnosis.json');
+  const document = JSON.parse(readFileSync(await download.path(), 'utf8'));
+  expect(document).toMatchObject({ relay: `127.0.0.1:${relay.port}`, outcome: 'passed', not_reached: [] });
+  await relay.stop();
+});
+
+test('what a relay says stays words', async ({ page }) => {
+  const html = '<img src=x onerror=document.title=1><script>document.title=2</script></textarea><b>bold</b>';
+  const relay = await scripted((socket) => socket.write(`554 ${html}"'&lt;\r\n`));
+  const settings = await house.settings(page, await house.another());
+  await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port) });
+  await settings.diagnose.click();
+  await expect(settings.testing.getByText(html).first()).toBeVisible();
+  await settings.testing.getByText('Transcript', { exact: true }).click();
+  await expect(settings.testing.getByLabel('Transcript')).toContainText('</textarea><b>bold</b>');
+  await expect(settings.testing.locator('img, script, b')).toHaveCount(0);
+  await expect(page).toHaveTitle(/Postern/);
+  await relay.stop();
+});
+
+test('a diagnosis is cancelled, and leaves nothing behind', async ({ page }) => {
+  const closed = new Queue<void>();
+  const relay = await scripted((socket) => socket.on('close', () => closed.push()));
+  const settings = await house.settings(page, await house.another());
+  await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port) });
+  await settings.diagnose.click();
+  await relay.connections.next();
+  await expect(stage(settings, 'Waiting for the greeting')).toContainText('under way');
+  await settings.cancel.click();
+  await closed.next();
+  await expect(settings.testing).toContainText('Cancelled. No mail was sent.');
+  await relay.stop();
+});

@@ -8,6 +8,7 @@ use domain::view::{PasswordChange, SettingsView};
 use domain::{Form, Refusal};
 use leptos::prelude::*;
 use leptos::server_fn::codec::{ByteStream, Json, Postcard, Streaming};
+use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
 use crate::request::{asked, asked_by};
@@ -54,49 +55,49 @@ pub async fn browser_key() -> Result<Jwk, Refusal> {
     asked(|postern| async move { postern.browser_key().await }).await
 }
 
-/// Tries what is on the form: sends a test mail (`mail`), or diagnoses without sending anything,
-/// and tells picture by picture how it goes ([`crate::frames`]). The run lives exactly as long as
-/// the answer is read.
+/// What is to be found out with what is on the form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trial {
+    /// Whether a test mail is taken.
+    Mail,
+    /// How far a session comes; nothing is sent.
+    Diagnosis,
+    /// Which settings work with the host, or with the domain of the address where there is none.
+    /// No password is sent.
+    Probe,
+}
+
+/// Tries what is on the form, and tells picture by picture how it goes ([`crate::frames`]). The run
+/// lives exactly as long as the answer is read.
 #[server(prefix = "/fn", endpoint = "try_relay", input = Json, output = Streaming)]
 pub async fn try_relay(
     form: Form,
     password: PasswordChange,
     recipient: String,
-    mail: bool,
+    trial: Trial,
 ) -> Result<ByteStream<Refusal>, Refusal> {
+    use crate::report;
     use futures::StreamExt;
     asked_by(|postern, actor| async move {
-        let events = if mail {
-            let test = postern.test(&actor, Some(form), password, recipient);
-            test.await?.boxed()
-        } else {
-            let question = engine::Question {
-                edit: form.into(),
-                password,
-                recipient: Some(recipient),
-                ..Default::default()
-            };
-            postern.diagnose(&actor, question).await?.boxed()
+        let pictures = match trial {
+            Trial::Mail => {
+                let test = postern.test(&actor, Some(form), password, recipient);
+                report::pictures(test.await?).boxed()
+            }
+            Trial::Diagnosis => {
+                let question = engine::Question {
+                    edit: form.into(),
+                    password,
+                    recipient: Some(recipient),
+                    ..Default::default()
+                };
+                report::pictures(postern.diagnose(&actor, question).await?).boxed()
+            }
+            Trial::Probe => {
+                let probe = postern.probe(&actor, report::search(&form)).await;
+                report::probe_pictures(probe.map_err(report::beside_its_field)?).boxed()
+            }
         };
-        let pictures = crate::report::pictures(events);
-        Ok(ByteStream::from(crate::frames::written(pictures)))
-    })
-    .await
-}
-
-/// Tries every way to the host on the form at once, or without one what DNS says of the address;
-/// told picture by picture as [`try_relay`] is.
-#[server(prefix = "/fn", endpoint = "find_settings", input = Json, output = Streaming)]
-pub async fn find_settings(
-    host: String,
-    address: String,
-    port: String,
-) -> Result<ByteStream<Refusal>, Refusal> {
-    asked_by(|postern, actor| async move {
-        let search = crate::report::search(host, address, port);
-        let events = postern.probe(&actor, search).await;
-        let events = events.map_err(crate::report::beside_its_field)?;
-        let pictures = crate::report::probe_pictures(events);
         Ok(ByteStream::from(crate::frames::written(pictures)))
     })
     .await

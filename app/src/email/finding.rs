@@ -1,11 +1,10 @@
 //! Finding settings: a provider's are filled in, another relay's are found by trying.
 
-use domain::Label;
 use leptos::prelude::*;
 
 use super::editor::Editor;
 use super::watch::{Watch, Watched, fill};
-use crate::calls::find_settings;
+use crate::calls::Trial;
 use crate::dom;
 
 /// Where the probe is seen, and the button that starts it.
@@ -17,11 +16,6 @@ pub fn Finding(editor: Editor) -> impl IntoView {
     let watch = Watch::new(editor, PLACE, FIND);
     let note = RwSignal::new(None);
     let running = move || watch.is_running();
-    let find = move |_| {
-        let text = |label| editor.peek(|state| state.text(label).to_owned());
-        let [host, address, port] = [Label::Host, Label::FromAddress, Label::Port].map(text);
-        watch.start(find_settings(host, address, port));
-    };
     view! {
         <div class="finding">
             <div class="finding-line">
@@ -36,7 +30,7 @@ pub fn Finding(editor: Editor) -> impl IntoView {
                     type="button"
                     aria-busy=dom::state(running)
                     aria-disabled=dom::state(running)
-                    on:click=find
+                    on:click=move |_| watch.start(String::new(), Trial::Probe)
                 >
                     "Find settings"
                 </button>

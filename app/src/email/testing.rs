@@ -4,10 +4,9 @@ use domain::EmailAddress;
 use leptos::prelude::*;
 
 use super::editor::Editor;
-use super::seal::password_change;
 use super::state::State;
 use super::watch::{Watch, Watched};
-use crate::calls::try_relay;
+use crate::calls::Trial;
 use crate::dom;
 
 /// Where the run is seen, and the button that starts it.
@@ -22,15 +21,10 @@ pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
     let parsed = move || recipient.read().trim().parse::<EmailAddress>();
     let fault = move || (left.get() && !recipient.read().is_empty()).then(|| parsed().err())?;
     let running = move || watch.is_running();
-    let start = move |mail| {
-        if untrack(running) || editor.stop_at_faults() {
-            return;
+    let start = move |trial| {
+        if !untrack(running) && !editor.stop_at_faults() {
+            watch.start(recipient.get_untracked(), trial);
         }
-        watch.start(async move {
-            let form = editor.peek(State::form);
-            let password = password_change(editor).await?;
-            try_relay(form, password, recipient.get_untracked(), mail).await
-        });
     };
     view! {
         <section class="card" aria-labelledby="test-title">
@@ -47,7 +41,7 @@ pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
                 on:submit=move |event| {
                     event.prevent_default();
                     if untrack(parsed).is_ok() {
-                        start(true);
+                        start(Trial::Mail);
                     }
                 }
             >
@@ -87,7 +81,7 @@ pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
                             type="button"
                             disabled=dom::flag(move || fault().is_some())
                             aria-disabled=dom::state(running)
-                            on:click=move |_| start(false)
+                            on:click=move |_| start(Trial::Diagnosis)
                         >
                             "Diagnose"
                         </button>

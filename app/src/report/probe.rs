@@ -1,7 +1,7 @@
 //! A probe drawn as HTML: the ways as a table, what is recommended, and a button that fills it in.
 
 use domain::probe::{Candidate, Found, Recommendation, Row};
-use domain::{ConnectionType, EmailAddress, Label, ProbeEvent, Probed, Refusal};
+use domain::{ConnectionType, EmailAddress, Form, Label, ProbeEvent, Probed, Refusal};
 use engine::Search;
 use futures::{Stream, StreamExt};
 use leptos::prelude::*;
@@ -11,7 +11,9 @@ use crate::picture::Picture;
 
 /// What is on the form. The address only gives a user name where a host is named, and need not be
 /// finished then.
-pub fn search(host: String, address: String, port: String) -> Search {
+pub fn search(form: &Form) -> Search {
+    let text = |label| form.get(label).to_owned();
+    let (host, address) = (text(Label::Host), text(Label::FromAddress));
     let unfinished = address.trim().parse::<EmailAddress>().is_err();
     Search {
         address: match unfinished && !host.trim().is_empty() {
@@ -19,7 +21,7 @@ pub fn search(host: String, address: String, port: String) -> Search {
             false => address,
         },
         host,
-        port,
+        port: text(Label::Port),
     }
 }
 

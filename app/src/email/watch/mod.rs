@@ -6,16 +6,18 @@ mod view;
 
 use std::pin::pin;
 
-use domain::view::{Stamp, Verification};
+use domain::view::{PasswordChange, Stamp, Verification};
 use domain::{Instant, Refusal};
 use futures::StreamExt;
 use futures::future::{AbortHandle, Abortable};
 use leptos::prelude::*;
-use leptos::server_fn::codec::ByteStream;
 use leptos::task::spawn_local;
 
 use super::editor::Editor;
 use super::outcome::Outcome;
+use super::seal::password_change;
+use super::state::State;
+use crate::calls::{Trial, try_relay};
 use crate::dom;
 use crate::frames::Frames;
 use crate::picture::Picture;
@@ -59,11 +61,8 @@ impl Watch {
             .is_some_and(|run| run.end.is_none())
     }
 
-    /// Begins what `ask` asks for, and shows it until it is over.
-    pub fn start<F>(self, ask: F)
-    where
-        F: Future<Output = Result<ByteStream<Refusal>, Refusal>> + 'static,
-    {
+    /// Tries what is on the form, and shows it until it is over.
+    pub fn start(self, recipient: String, trial: Trial) {
         if untrack(|| self.is_running()) {
             return;
         }
@@ -74,7 +73,7 @@ impl Watch {
         spawn_local(async move {
             // When it is aborted everything it holds is dropped, the body that is being read too;
             // that cancels the request, and the server drops the run.
-            let watched = Abortable::new(self.watch(ask), registration).await;
+            let watched = Abortable::new(self.watch(recipient, trial), registration).await;
             // Before what may take the focus elsewhere, and with it the view.
             dom::show(self.place);
             let end = match watched {
@@ -96,11 +95,15 @@ impl Watch {
     }
 
     /// Whether the run told its end.
-    async fn watch(
-        self,
-        ask: impl Future<Output = Result<ByteStream<Refusal>, Refusal>>,
-    ) -> Result<bool, Refusal> {
-        let mut chunks = pin!(ask.await?.into_inner());
+    async fn watch(self, recipient: String, trial: Trial) -> Result<bool, Refusal> {
+        let form = self.editor.peek(State::form);
+        let password = match trial {
+            Trial::Mail | Trial::Diagnosis => password_change(self.editor).await?,
+            // Nobody signs in.
+            Trial::Probe => PasswordChange::Keep,
+        };
+        let answer = try_relay(form, password, recipient, trial).await?;
+        let mut chunks = pin!(answer.into_inner());
         let mut frames = Frames::default();
         let mut over = false;
         while let Some(chunk) = chunks.next().await {

@@ -1,0 +1,38 @@
+//! What a relay that means no good does to the page.
+
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { House } from '../support/browser.ts';
+import { scratch } from '../support/scratch.ts';
+import { tlsRelay } from '../support/script.ts';
+import { expect, test } from '../support/test.ts';
+
+let house: House;
+
+test.beforeAll(async () => {
+  house = await House.start();
+});
+
+test.afterAll(() => house?.stop());
+
+test('a certificate whose names are long words, and HTML', async ({ page }) => {
+  const folder = scratch('certificate');
+  const [key, cert] = [join(folder, 'key'), join(folder, 'cert')];
+  const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const names = ['-addext', `subjectAltName=DNS:<img src=x onerror=document.title=1>,DNS:${'a'.repeat(250)}`];
+  const own = ['-subj', `/O=${'w'.repeat(64)}/CN=<script>document.title=2<\\/script>`, ...names];
+  execFileSync('openssl', [...made, ...own, '-keyout', key, '-out', cert], { stdio: 'pipe' });
+  const relay = await tlsRelay({ key: readFileSync(key), cert: readFileSync(cert) });
+  const settings = await house.settings(page);
+  await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port) });
+  await settings.fill({ 'Connection Type': 'SSL' });
+  await settings.diagnose.click();
+  await expect(settings.testing).toContainText('The certificate is self-signed');
+  await expect(settings.testing.locator('img, script')).toHaveCount(0);
+  for (const width of [1280, 360]) {
+    await page.setViewportSize({ width, height: 800 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+  }
+  await relay.stop();
+});

@@ -5,12 +5,9 @@ use domain::pem::{self, certificates};
 use domain::{Label, Refusal};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use leptos::web_sys::HtmlInputElement;
-use wasm_bindgen_futures::JsFuture;
 
 use super::editor::Editor;
 use super::outcome::Outcome;
-use super::watch::clicked;
 use crate::calls::add_certificates;
 use crate::dom;
 
@@ -18,17 +15,10 @@ const LABEL: Label = Label::TrustedCertificates;
 
 #[component]
 pub fn Trusted(editor: Editor) -> impl IntoView {
+    let list = dom::value(move || editor.get(|state| listed(state.text(LABEL))));
     view! {
-        <div
-            on:click=move |event| clicked(editor, &event)
-            on:change=move |event| read(event_target(&event))
-        >
-            <ul
-                class="trusted"
-                inner_html=dom::value(move || editor.get(|state| listed(state.text(LABEL))))
-            ></ul>
-            <div inner_html=dom::value(adding)></div>
-        </div>
+        <div class="trusted" inner_html=list></div>
+        <div inner_html=dom::value(adding)></div>
     }
 }
 
@@ -39,10 +29,14 @@ fn listed(text: &str) -> String {
         let words = words.replace('&', "&amp;").replace('<', "&lt;");
         // The line break before the words goes with the tag.
         html += &format!(
-            "<li class=trusted-one><pre>{words}</pre><button class='button button-secondary button-small' type=button data-remove={at}>Remove</button></li>"
+            "<li><pre>{words}</pre><button class='button button-secondary button-small' type=button data-remove={at}>Remove</button></li>"
         );
     }
-    html
+    if html.is_empty() {
+        html
+    } else {
+        format!("<ul>{html}</ul>")
+    }
 }
 
 /// What a certificate is added with. It comes with the page; the browser has it there already.
@@ -51,21 +45,6 @@ fn adding() -> String {
     return crate::parts::adding();
     #[cfg(not(feature = "ssr"))]
     String::new()
-}
-
-/// A file that was chosen comes into the box.
-fn read(input: HtmlInputElement) {
-    let Some(file) = input.files().and_then(|files| files.get(0)) else {
-        return;
-    };
-    spawn_local(async move {
-        let text = JsFuture::from(file.text()).await.ok();
-        if let (Some(text), Some(area)) = (text, dom::area(LABEL.as_str())) {
-            area.set_value(&text.as_string().unwrap_or_default());
-        }
-        // So that the same file can be chosen again.
-        input.set_value("");
-    });
 }
 
 impl Editor {
@@ -80,18 +59,16 @@ impl Editor {
                 Some(fault) => Err(Refusal::field(LABEL, fault)),
                 None => add_certificates(listed, text, authorities).await,
             };
-            match added {
-                Ok(text) => {
-                    self.change(|state| state.trust(text));
-                    if let Some(area) = dom::area(LABEL.as_str()) {
-                        area.set_value("");
-                    }
+            let is_added = added.is_ok();
+            self.change(|state| match added {
+                Ok(text) => state.trust(text),
+                Err(refusal) => {
+                    state.refused(&refusal);
+                    state.outcome = Some(Outcome::Refused(refusal));
                 }
-                Err(refusal) => self.change(|state| {
-                    if state.refused(&refusal).is_none() {
-                        state.outcome = Some(Outcome::Refused(refusal));
-                    }
-                }),
+            });
+            if let Some(area) = dom::area(LABEL.as_str()).filter(|_| is_added) {
+                area.set_value("");
             }
             dom::focus(LABEL.as_str());
         });

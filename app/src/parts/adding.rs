@@ -1,9 +1,9 @@
-//! The box that a certificate is pasted into, or read into from a file.
+//! The box that a certificate is pasted into.
 
 use domain::Label;
 use leptos::prelude::*;
 
-/// As HTML. Its buttons say in `data-…` what they are for.
+/// As HTML. Its button says in `data-add` whose text is to be added.
 pub fn adding() -> String {
     let id = Label::TrustedCertificates.as_str();
     let place = view! {
@@ -17,15 +17,9 @@ pub fn adding() -> String {
             spellcheck="false"
             aria-describedby=format!("{id}-hint {id}-fault")
         ></textarea>
-        <div class="pem-acts">
-            <button class="button button-secondary button-small" type="button" data-add=id>
-                "Add CA certificate"
-            </button>
-            <label class="button button-link">
-                "Choose a file"
-                <input class="unseen" type="file" accept=".pem,.crt,.cer,.txt" />
-            </label>
-        </div>
+        <button class="button button-secondary button-small" type="button" data-add=id>
+            "Add CA certificate"
+        </button>
     };
     place.to_html()
 }

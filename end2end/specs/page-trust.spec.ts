@@ -101,6 +101,16 @@ test('what is no authority is refused beside the box', async ({ page }) => {
   expect(asked.join('\n'), 'the key stayed in the browser').not.toContain('PRIVATE KEY');
 });
 
+test('a certificate comes out of a file', async ({ page }) => {
+  const settings = await house.settings(page);
+  await settings.fill({ ...RELAY, 'Certificate Check': 'Trusted' });
+  const trusting = new Trusting(settings);
+  await settings.form.getByLabel('Choose a file').setInputFiles(authority.file);
+  await expect(trusting.box).toHaveValue(authority.cert);
+  await trusting.add.click();
+  await expect(trusting.listed).toHaveCount(1);
+});
+
 test('what a test has shown can be trusted, and the password is asked for again', async ({ page }) => {
   const users = { me: 'right' };
   const certificate = authority.issue('mail.example.net');

@@ -5,6 +5,8 @@ use domain::pem::{self, certificates};
 use domain::{Label, Refusal};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use leptos::web_sys::HtmlInputElement;
+use wasm_bindgen_futures::JsFuture;
 
 use super::editor::Editor;
 use super::outcome::Outcome;
@@ -18,7 +20,10 @@ pub fn Trusted(editor: Editor) -> impl IntoView {
     let list = dom::value(move || editor.get(|state| listed(state.text(LABEL))));
     view! {
         <div class="trusted" inner_html=list></div>
-        <div inner_html=dom::value(adding)></div>
+        <div
+            inner_html=dom::value(adding)
+            on:change=move |event| read(event_target(&event))
+        ></div>
     }
 }
 
@@ -45,6 +50,21 @@ fn adding() -> String {
     return crate::parts::adding();
     #[cfg(not(feature = "ssr"))]
     String::new()
+}
+
+/// A file that was chosen comes into the box.
+fn read(input: HtmlInputElement) {
+    let Some(file) = input.files().and_then(|files| files.get(0)) else {
+        return;
+    };
+    spawn_local(async move {
+        let text = JsFuture::from(file.text()).await.ok();
+        if let (Some(text), Some(area)) = (text, dom::area(LABEL.as_str())) {
+            area.set_value(&text.as_string().unwrap_or_default());
+        }
+        // So that the same file can be chosen again.
+        input.set_value("");
+    });
 }
 
 impl Editor {

@@ -3,7 +3,8 @@
 use domain::Label;
 use leptos::prelude::*;
 
-/// As HTML. Its button says in `data-add` whose text is to be added.
+/// As HTML. Its button says in `data-add` whose text is to be added; a file comes
+/// into the box first.
 pub fn adding() -> String {
     let id = Label::TrustedCertificates.as_str();
     let place = view! {
@@ -17,9 +18,15 @@ pub fn adding() -> String {
             spellcheck="false"
             aria-describedby=format!("{id}-hint {id}-fault")
         ></textarea>
-        <button class="button button-secondary button-small" type="button" data-add=id>
-            "Add CA certificate"
-        </button>
+        <div class="pem-acts">
+            <button class="button button-secondary button-small" type="button" data-add=id>
+                "Add CA certificate"
+            </button>
+            <label class="button button-link">
+                "Choose a file"
+                <input class="unseen" type="file" accept=".pem,.crt,.cer,.txt" />
+            </label>
+        </div>
     };
     place.to_html()
 }

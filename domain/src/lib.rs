@@ -25,6 +25,7 @@ pub mod stage;
 pub mod trace;
 pub mod transcript;
 pub mod view;
+pub mod words;
 
 pub use address::EmailAddress;
 pub use event::Event;

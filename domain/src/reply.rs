@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::words::fit;
+
 /// Characters that are kept of what a relay said: a hostile one says a hundred lines of 2 KiB.
 const TEXT_MAX: usize = 2_000;
 
@@ -52,12 +54,9 @@ impl Reply {
     }
 }
 
-/// Bytes as text for a person: lossy UTF-8, control characters removed.
-pub fn shown(line: &[u8]) -> String {
-    String::from_utf8_lossy(line)
-        .chars()
-        .filter(|c| !c.is_control())
-        .collect()
+/// Bytes as text for a person: lossy UTF-8, without what steers.
+fn shown(line: &[u8]) -> String {
+    fit(&String::from_utf8_lossy(line), TEXT_MAX)
 }
 
 /// The enhanced status code at the head of the text (RFC 2034 section 4), if its class is the

@@ -200,6 +200,19 @@ impl Failure {
         }
     }
 
+    /// Whether both sides still know where they are: the relay said no, or was not asked for what it
+    /// does not offer. 421 is its own goodbye.
+    pub fn leaves_the_dialogue(&self) -> bool {
+        match &self.fault {
+            Fault::Rejected => self.reply.as_ref().is_some_and(|reply| reply.code != 421),
+            Fault::StartTlsNotOffered
+            | Fault::MechanismNotOffered(_)
+            | Fault::EncryptionRequired
+            | Fault::NoCredentials => true,
+            _ => false,
+        }
+    }
+
     /// Whether time ran out, rather than the relay saying no.
     pub fn is_timeout(&self) -> bool {
         matches!(

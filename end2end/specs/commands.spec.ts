@@ -52,7 +52,7 @@ test('a variable that says nonsense is named like the flag', async () => {
 test('the help says what there is, and no secret of the environment', async () => {
   const help = await run(['--help']);
   expect(help).toMatchObject({ code: 0, stderr: '' });
-  for (const command of ['serve', 'account', 'token', 'send-test']) {
+  for (const command of ['serve', 'account', 'token', 'probe', 'send-test']) {
     expect(help.stdout).toMatch(new RegExp(`^ +${command} +[A-Z].*[^.]$`, 'm'));
   }
   const env = { POSTERN_DATABASE: 'postgres://postern:secret@localhost/postern' };

@@ -36,3 +36,17 @@ test('a certificate whose names are long words, and HTML', async ({ page }) => {
   }
   await relay.stop();
 });
+
+test('a relay that wants a certificate from Postern', async ({ page }) => {
+  const { key, cert } = house.authority.issue('127.0.0.1');
+  const wanting = { requestCert: true, rejectUnauthorized: true, ca: house.authority.cert };
+  const relay = await tlsRelay({ key, cert, ...wanting, minVersion: 'TLSv1.3' });
+  const settings = await house.settings(page, await house.another());
+  await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port) });
+  await settings.fill({ 'Connection Type': 'SSL' });
+  await settings.diagnose.click();
+  await expect(settings.testing).toContainText('The relay asks for a client certificate');
+  await settings.testing.getByText('Securing the connection').click();
+  await expect(settings.testing.getByText('The relay asked for one; Postern has none.')).toBeVisible();
+  await relay.stop();
+});

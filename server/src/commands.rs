@@ -12,6 +12,7 @@ use engine::{Actor, Clock, Config, Postern};
 
 use crate::cli::{self, Account, Command, Place, Token};
 use crate::data_folder;
+use crate::say;
 
 /// What a command needs to open Postern: worked out before threads start.
 pub struct Opening {
@@ -92,13 +93,15 @@ pub async fn account(place: Opening, command: Account) -> Result<ExitCode, Box<d
             postern
                 .create_account(&operator(), &email, role, password()?)
                 .await?;
-            eprintln!("{email} can sign in now");
+            say::aside(&format!("{email} can sign in now"));
         }
         Account::Passwd { email, .. } => {
             postern
                 .reset_password(&operator(), &email, password()?)
                 .await?;
-            eprintln!("the password of {email} is changed, its sessions are ended");
+            say::aside(&format!(
+                "the password of {email} is changed, its sessions are ended"
+            ));
         }
     }
     postern.close().await;
@@ -128,7 +131,7 @@ pub async fn token(place: Opening, command: Token) -> Result<ExitCode, Box<dyn E
         }
         Token::Revoke { id, .. } => {
             postern.revoke_token(&operator(), &id).await?;
-            eprintln!("revoked");
+            say::aside("revoked");
         }
     }
     postern.close().await;

@@ -120,12 +120,13 @@ async fn tell(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Err
                 paint.lines([(Tone::Strong, relay), (Tone::Plain, String::new())])?;
             }
             Event::Began { stage, .. } if live => {
-                print!("{} …", stage.name());
-                io::stdout().flush()?;
+                let mut out = io::stdout().lock();
+                write!(out, "{} …", stage.name())?;
+                out.flush()?;
             }
             Event::Ended { .. } => {
                 if live {
-                    print!("\r");
+                    write!(io::stdout(), "\r")?;
                 }
                 paint.lines(trace.steps.last().map(Step::told).unwrap_or_default())?;
             }

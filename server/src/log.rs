@@ -6,12 +6,14 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::LogFormat;
 
-/// Starts logging. `RUST_LOG` narrows or widens it.
-pub fn start(format: LogFormat) {
+/// Starts logging. `RUST_LOG` narrows or widens it. A command that tells what it does itself logs
+/// only what is amiss.
+pub fn start(format: LogFormat, serving: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        EnvFilter::new(
-            "info,sqlx=warn,hickory_resolver=error,hickory_proto=error,hickory_net=error",
-        )
+        let own = if serving { "info" } else { "warn" };
+        EnvFilter::new(format!(
+            "{own},sqlx=warn,hickory_resolver=error,hickory_proto=error,hickory_net=error"
+        ))
     });
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -10,6 +10,7 @@ mod log;
 mod paint;
 mod probe;
 mod rest;
+mod say;
 mod serve;
 
 use std::error::Error;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
                 .map(str::trim)
                 .collect::<Vec<_>>()
                 .join(" ");
-            eprintln!("{line}; postern --help shows what there is");
+            say::aside(&format!("{line}; postern --help shows what there is"));
             return ExitCode::from(2);
         }
         Err(help) => help.exit(),
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
     match run(cli.command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", error.to_string().replace('\n', "; "));
+            say::aside(&format!("error: {}", error.to_string().replace('\n', "; ")));
             ExitCode::FAILURE
         }
     }
@@ -53,7 +54,10 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     // Before any thread is started: becoming another user is an act of the whole process.
     let place = commands::Opening::new(&command)?;
-    log::start(command.place().log);
+    log::start(
+        command.place().log,
+        matches!(command, Command::Serve { .. }),
+    );
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -29,7 +29,6 @@ pub fn Finding(editor: Editor) -> impl IntoView {
                     id=FIND
                     type="button"
                     aria-busy=dom::state(running)
-                    aria-disabled=dom::state(running)
                     on:click=move |_| watch.start(String::new(), Trial::Probe)
                 >
                     "Find settings"

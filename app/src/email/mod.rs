@@ -47,7 +47,12 @@ pub fn EmailSetup() -> impl IntoView {
         }
     });
     Some(view! {
-        <div class="page" id=source::ID data-source=written>
+        <div
+            class="page"
+            id=source::ID
+            data-source=written
+            on:click=move |event| watch::clicked(editor, &event)
+        >
             <status::Header editor />
             <Asleep asleep />
             <line::BareLine />

@@ -32,6 +32,7 @@ pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
                 <h2 id="test-title">"Test and diagnosis"</h2>
                 <p>
                     {dom::text(move || editor.get(tested))}
+                    " Diagnose goes through every stage and sends nothing; it needs no recipient."
                 </p>
             </header>
             <form

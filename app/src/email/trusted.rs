@@ -10,7 +10,6 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::editor::Editor;
 use super::outcome::Outcome;
-use super::watch::clicked;
 use crate::calls::add_certificates;
 use crate::dom;
 
@@ -18,17 +17,13 @@ const LABEL: Label = Label::TrustedCertificates;
 
 #[component]
 pub fn Trusted(editor: Editor) -> impl IntoView {
+    let list = dom::value(move || editor.get(|state| listed(state.text(LABEL))));
     view! {
+        <div class="trusted" inner_html=list></div>
         <div
-            on:click=move |event| clicked(editor, &event)
+            inner_html=dom::value(adding)
             on:change=move |event| read(event_target(&event))
-        >
-            <ul
-                class="trusted"
-                inner_html=dom::value(move || editor.get(|state| listed(state.text(LABEL))))
-            ></ul>
-            <div inner_html=dom::value(adding)></div>
-        </div>
+        ></div>
     }
 }
 
@@ -39,10 +34,14 @@ fn listed(text: &str) -> String {
         let words = words.replace('&', "&amp;").replace('<', "&lt;");
         // The line break before the words goes with the tag.
         html += &format!(
-            "<li class=trusted-one><pre>{words}</pre><button class='button button-secondary button-small' type=button data-remove={at}>Remove</button></li>"
+            "<li><pre>{words}</pre><button class='button button-secondary button-small' type=button data-remove={at}>Remove</button></li>"
         );
     }
-    html
+    if html.is_empty() {
+        html
+    } else {
+        format!("<ul>{html}</ul>")
+    }
 }
 
 /// What a certificate is added with. It comes with the page; the browser has it there already.
@@ -80,18 +79,16 @@ impl Editor {
                 Some(fault) => Err(Refusal::field(LABEL, fault)),
                 None => add_certificates(listed, text, authorities).await,
             };
-            match added {
-                Ok(text) => {
-                    self.change(|state| state.trust(text));
-                    if let Some(area) = dom::area(LABEL.as_str()) {
-                        area.set_value("");
-                    }
+            let is_added = added.is_ok();
+            self.change(|state| match added {
+                Ok(text) => state.trust(text),
+                Err(refusal) => {
+                    state.refused(&refusal);
+                    state.outcome = Some(Outcome::Refused(refusal));
                 }
-                Err(refusal) => self.change(|state| {
-                    if state.refused(&refusal).is_none() {
-                        state.outcome = Some(Outcome::Refused(refusal));
-                    }
-                }),
+            });
+            if let Some(area) = dom::area(LABEL.as_str()).filter(|_| is_added) {
+                area.set_value("");
             }
             dom::focus(LABEL.as_str());
         });

@@ -1,9 +1,10 @@
-//! The box that a certificate is pasted into, or read into from a file.
+//! The box that a certificate is pasted into.
 
 use domain::Label;
 use leptos::prelude::*;
 
-/// As HTML. Its buttons say in `data-…` what they are for.
+/// As HTML. Its button says in `data-add` whose text is to be added; a file comes
+/// into the box first.
 pub fn adding() -> String {
     let id = Label::TrustedCertificates.as_str();
     let place = view! {

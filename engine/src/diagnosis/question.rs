@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::form::Edit;
+use domain::refusal::REQUEST;
 use domain::view::PasswordChange;
 use domain::{EmailAddress, Event, Form, Kind, Refusal, SecretString};
 use futures::Stream;
@@ -81,6 +82,10 @@ impl Postern {
         let saved = Saved::read(&mut *self.store().read().await?).await?;
         if question.edit == Edit::default() && saved.revision() == 0 {
             let text = "No configuration is saved yet. Save one first.";
+            let field = match action {
+                Action::SendTest => RECIPIENT,
+                _ => REQUEST,
+            };
             return Err(Refusal::of(Kind::Invalid, field, text));
         }
         let mut form = saved.form();

@@ -2,20 +2,17 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::{AuthenticationType, Failure, Fault, Reply, SecretString, Stage};
+use domain::{AuthenticationType, Failure, Fault, Reply, SecretString, SmtpSettings, Stage};
 use hmac::{Hmac, Mac};
 use md5::Md5;
 use zeroize::Zeroizing;
 
+use super::secrets::STRUCK;
 use super::session::Session;
-use super::wire::STRUCK;
 
 /// The most octets of a command line with its end where nothing else is agreed (RFC 5321 section
 /// 4.5.3.1.4). RFC 4954 allows more for AUTH, but not every relay has read it.
 const MOST_COMMAND: usize = 512;
-
-/// The fewest octets of a password that are looked for in replies.
-const LEAST_STRUCK: usize = 4;
 
 type Secret = Zeroizing<String>;
 
@@ -27,13 +24,12 @@ impl Session {
     /// heard.
     pub(super) async fn sign_in(
         &mut self,
-        authentication: AuthenticationType,
-        username: &str,
+        settings: &SmtpSettings,
         password: Option<&SecretString>,
-        plaintext_auth: bool,
     ) -> Result<(), Failure> {
+        let username = settings.username.as_str();
         let failed = |fault, detail: &str| Err(Failure::new(Stage::Auth, fault, detail));
-        let mechanism = match authentication {
+        let mechanism = match settings.authentication {
             AuthenticationType::None => return Ok(()),
             AuthenticationType::Plain => "PLAIN",
             AuthenticationType::Login => "LOGIN",
@@ -46,7 +42,7 @@ impl Session {
                 "signing in needs a user name and a password",
             );
         };
-        if self.encryption().is_none() && !plaintext_auth {
+        if self.encryption().is_none() && !settings.plaintext_auth {
             return failed(
                 Fault::EncryptionRequired,
                 "the connection is not encrypted; the password was not sent",
@@ -62,11 +58,10 @@ impl Session {
             return failed(Fault::MechanismNotOffered(offered), &detail);
         }
         let password = password.expose();
-        // A word as short as these may stand in any reply by chance.
-        if password.len() >= LEAST_STRUCK {
-            self.wire.keep_secret(password);
-        }
-        match authentication {
+        let secrets = self.wire.secrets();
+        secrets.keep(password);
+        secrets.keep_encoded(&encode(password));
+        match settings.authentication {
             AuthenticationType::Plain => self.plain(username, password).await,
             AuthenticationType::Login => self.login(username, password).await,
             AuthenticationType::CramMd5 => self.cram_md5(username, password).await,
@@ -79,7 +74,7 @@ impl Session {
         let response = plain_response(username, password);
         let at_once = Zeroizing::new(format!("AUTH PLAIN {}", *response));
         if at_once.len() + 2 <= MOST_COMMAND {
-            self.wire.keep_secret(&response);
+            self.wire.secrets().keep_encoded(&response);
             return self.finish(&at_once, &format!("AUTH PLAIN {STRUCK}")).await;
         }
         self.challenge("AUTH PLAIN").await?;
@@ -104,8 +99,9 @@ impl Session {
                 "the relay sent a challenge that is not base64",
             )
         })?;
-        let response = cram_md5_response(username, password, &challenge)?;
-        self.answer(&response).await
+        let digest = cram_md5_digest(password, &challenge)?;
+        self.wire.secrets().keep_encoded(&digest);
+        self.answer(&cram_md5_response(username, &digest)).await
     }
 
     /// Sends a line that the relay answers with a challenge.
@@ -126,7 +122,7 @@ impl Session {
 
     /// Sends the last line, which is a secret.
     async fn answer(&mut self, secret: &str) -> Result<(), Failure> {
-        self.wire.keep_secret(secret);
+        self.wire.secrets().keep_encoded(secret);
         self.finish(secret, STRUCK).await
     }
 
@@ -158,12 +154,16 @@ fn plain_response(username: &str, password: &str) -> Secret {
     encode(&Zeroizing::new(format!("\0{username}\0{password}")))
 }
 
-fn cram_md5_response(username: &str, password: &str, challenge: &[u8]) -> Result<Secret, Failure> {
+fn cram_md5_response(username: &str, digest: &str) -> Secret {
+    encode(&Zeroizing::new(format!("{username} {digest}")))
+}
+
+fn cram_md5_digest(password: &str, challenge: &[u8]) -> Result<Secret, Failure> {
     let mut mac = <Hmac<Md5> as Mac>::new_from_slice(password.as_bytes())
         .map_err(|error| Failure::new(Stage::Auth, Fault::Malformed, error.to_string()))?;
     mac.update(challenge);
     let digest = mac.finalize().into_bytes();
-    Ok(encode(&Zeroizing::new(format!("{username} {digest:x}"))))
+    Ok(Zeroizing::new(format!("{digest:x}")))
 }
 
 #[cfg(test)]
@@ -185,7 +185,10 @@ mod tests {
             .decode("PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+")
             .unwrap();
         assert_eq!(
-            *cram_md5_response("tim", "tanstaaftanstaaf", &challenge).unwrap(),
+            *cram_md5_response(
+                "tim",
+                &cram_md5_digest("tanstaaftanstaaf", &challenge).unwrap()
+            ),
             "dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw"
         );
     }

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use domain::words::{fit, steers};
 use x509_parser::asn1_rs::{Any, BmpString, Tag, ToDer};
 use x509_parser::objects::{oid_registry, oid2abbrev};
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
-use super::certificate::{cut, steers};
+use super::certificate::MOST_WORDS;
 
 /// As in `O=A Bank, CN=relay.example.org`. Whatever a value holds, it reads as a part of that value
 /// (RFC 4514 section 2.4).
@@ -15,7 +16,7 @@ pub(super) fn distinguished(name: &X509Name<'_>) -> String {
         let attributes: Vec<String> = relative.iter().map(attribute).collect();
         attributes.join("+")
     });
-    cut(relative.collect::<Vec<_>>().join(", "))
+    fit(&relative.collect::<Vec<_>>().join(", "), MOST_WORDS)
 }
 
 fn attribute(attribute: &AttributeTypeAndValue<'_>) -> String {

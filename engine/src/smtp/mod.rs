@@ -26,6 +26,7 @@ mod probe;
 mod reply;
 mod resolve;
 mod script;
+mod secrets;
 mod session;
 mod stream;
 mod tls;

@@ -1,7 +1,7 @@
 //! Framing replies (RFC 5321 section 4.2): what belongs to one reply, within firm limits.
 
 use domain::Reply;
-use domain::reply::shown;
+use domain::words::fit;
 use thiserror::Error;
 
 /// The most octets of a line, without its end. RFC 5321 section 4.5.3.1.5 asks for 512.
@@ -10,8 +10,8 @@ const MOST_LINE: usize = 2048;
 /// The most lines of a reply.
 const MOST_LINES: usize = 100;
 
-/// The octets of a reply that are shown.
-const MOST_SHOWN: usize = 4096;
+/// The characters of a line that are shown.
+const MOST_SHOWN: usize = 500;
 
 /// How much is read at once.
 const BUFFER: usize = 4096;
@@ -48,9 +48,9 @@ impl RawReply {
 
     /// Each line with its code, fit to be shown.
     pub fn shown_lines(&self) -> impl Iterator<Item = String> {
-        self.bytes[..self.bytes.len().min(MOST_SHOWN)]
+        self.bytes
             .split_inclusive(|byte| *byte == b'\n')
-            .map(|line| shown(without_end(line)))
+            .map(|line| fit(&String::from_utf8_lossy(without_end(line)), MOST_SHOWN))
     }
 
     /// Fit to be shown.

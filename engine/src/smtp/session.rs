@@ -68,31 +68,21 @@ impl Session {
             command_timeout: settings.command_timeout,
             condition: Condition::Ready,
         };
-        witness.begin(Stage::Greeting);
-        session.greeting().await?;
-        witness.begin(Stage::Ehlo);
-        session.introduce(&ehlo_name).await?;
-        if session.needs_start_tls(settings.connection)? {
-            witness.begin(Stage::StartTls);
-            session.start_tls().await?;
+        let met = session.meet(&ehlo_name, settings.connection).await;
+        if session.or_part(met).await? {
             session.wire = secure(session.wire, dialer, settings)
                 .await
                 .map_err(after_start_tls)?;
             // What was offered in the clear may have been anybody's offer (RFC 3207 section 4.2).
             session.capabilities = Capabilities::default();
             witness.begin(Stage::Ehlo);
-            session.introduce(&ehlo_name).await?;
+            let met = session.introduce(&ehlo_name).await;
+            session.or_part(met).await?;
         }
         if settings.authentication != AuthenticationType::None {
             witness.begin(Stage::Auth);
-            session
-                .sign_in(
-                    settings.authentication,
-                    &settings.username,
-                    relay.password.as_ref(),
-                    settings.plaintext_auth,
-                )
-                .await?;
+            let signed_in = session.sign_in(settings, relay.password.as_ref()).await;
+            session.or_part(signed_in).await?;
         }
         Ok(session)
     }
@@ -111,6 +101,21 @@ impl Session {
             Condition::Refused => {}
             Condition::Broken => return,
         }
+        self.goodbye().await;
+    }
+
+    /// Where the relay would still understand it, a session that comes to nothing ends with QUIT
+    /// too: a client does not just hang up (RFC 5321 section 4.1.1.10).
+    async fn or_part<T>(&mut self, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        if let Err(failure) = &outcome
+            && failure.leaves_the_dialogue()
+        {
+            self.goodbye().await;
+        }
+        outcome
+    }
+
+    async fn goodbye(&mut self) {
         let goodbye = async {
             if self.command(Stage::Quit, "QUIT").await.is_ok() {
                 // The mail is long accepted; how the connection ends changes nothing.
@@ -118,6 +123,21 @@ impl Session {
             }
         };
         let _ = timeout(QUIT_WITHIN, goodbye).await;
+    }
+
+    /// Greeting, EHLO, and StartTLS where it is to be; whether it is.
+    async fn meet(&mut self, ehlo_name: &str, connection: ConnectionType) -> Result<bool, Failure> {
+        let witness = self.wire.witness().clone();
+        witness.begin(Stage::Greeting);
+        self.greeting().await?;
+        witness.begin(Stage::Ehlo);
+        self.introduce(ehlo_name).await?;
+        if !self.needs_start_tls(connection)? {
+            return Ok(false);
+        }
+        witness.begin(Stage::StartTls);
+        self.start_tls().await?;
+        Ok(true)
     }
 
     /// One command, one reply.
@@ -144,9 +164,11 @@ impl Session {
             expect(Stage::Ehlo, &reply, 250)?;
             self.capabilities = Capabilities::read(&reply);
             self.wire.witness().offered(|| {
-                // The first line is the relay's name.
-                let lines = reply.shown().text;
-                lines.lines().skip(1).filter_map(Capability::read).collect()
+                // The first line is the relay's name; before each stands the code.
+                let lines = reply.shown_lines().skip(1);
+                lines
+                    .filter_map(|line| Capability::read(line.get(4..)?))
+                    .collect()
             });
             return Ok(());
         }

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::interruption::Interruption;
 use super::reply::{Framer, Malformed, RawReply};
+use super::secrets::{STRUCK, Secrets};
 use super::stream::Stream;
 use super::tls::{self, Tls};
 use super::witness::Witness;
@@ -42,12 +43,8 @@ pub(super) struct Wire {
     framer: Framer,
     peer: SocketAddr,
     witness: Witness,
-    /// What is struck out of replies: some relays repeat what they were told in secret.
-    secrets: Vec<Zeroizing<Vec<u8>>>,
+    secrets: Secrets,
 }
-
-/// What stands in a secret's place.
-pub(super) const STRUCK: &str = "[…]";
 
 impl Wire {
     pub fn new(tcp: TcpStream, witness: Witness) -> io::Result<Self> {
@@ -56,7 +53,7 @@ impl Wire {
             stream: Stream::Plain(tcp),
             framer: Framer::new(),
             witness,
-            secrets: Vec::new(),
+            secrets: Secrets::default(),
         })
     }
 
@@ -64,10 +61,9 @@ impl Wire {
         &self.witness
     }
 
-    /// From now on, no reply repeats this.
-    pub fn keep_secret(&mut self, secret: &str) {
-        self.secrets
-            .push(Zeroizing::new(secret.as_bytes().to_vec()));
+    /// What is kept secret is struck out of every reply from now on.
+    pub fn secrets(&mut self) -> &mut Secrets {
+        &mut self.secrets
     }
 
     /// This end's address.
@@ -204,14 +200,14 @@ impl Wire {
             .unwrap_or(Err(Interruption::TimedOut(deadline.within)));
         match read {
             Ok(mut reply) => {
-                strike(&mut reply.bytes, &self.secrets);
+                self.secrets.strike(&mut reply.bytes);
                 self.overheard(&reply);
                 Ok(reply)
             }
             Err(Interruption::Malformed(Malformed::Tls)) => Err(Malformed::Tls.into()),
             Err(interruption) => {
                 let mut unfinished = self.framer.unfinished();
-                strike(&mut unfinished.bytes, &self.secrets);
+                self.secrets.strike(&mut unfinished.bytes);
                 self.overheard(&unfinished);
                 match interruption {
                     Interruption::TimedOut(within) if !unfinished.bytes.is_empty() => {
@@ -256,20 +252,8 @@ impl Wire {
     }
 
     /// Ends the connection in good order.
-    pub async fn close(mut self) -> io::Result<()> {
+    pub async fn close(&mut self) -> io::Result<()> {
         self.stream.shutdown().await
-    }
-}
-
-/// Strikes every secret out.
-fn strike(bytes: &mut Vec<u8>, secrets: &[Zeroizing<Vec<u8>>]) {
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        let mut from = 0;
-        while let Some(found) = memchr::memmem::find(&bytes[from..], secret) {
-            let at = from + found;
-            bytes.splice(at..at + secret.len(), STRUCK.bytes());
-            from = at + STRUCK.len();
-        }
     }
 }
 
@@ -333,28 +317,4 @@ fn read(
     let count = buffer.filled().len();
     framer.filled(count);
     outcome.map_ok(|()| count)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_relay_that_repeats_a_secret_is_not_repeated() {
-        for (said, secret, shown) in [
-            (
-                "500 what is aHVudGVyMg==?",
-                "aHVudGVyMg==",
-                "500 what is […]?",
-            ),
-            ("500 hunter2 hunter2", "hunter2", "500 […] […]"),
-            ("535 bad credentials", "hunter2", "535 bad credentials"),
-            ("500 […]", "…]", "500 [[…]"),
-            ("500 a", "", "500 a"),
-        ] {
-            let mut bytes = said.as_bytes().to_vec();
-            strike(&mut bytes, &[Zeroizing::new(secret.as_bytes().to_vec())]);
-            assert_eq!(String::from_utf8(bytes).unwrap(), shown);
-        }
-    }
 }

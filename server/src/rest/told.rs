@@ -43,10 +43,23 @@ fn wants_document(headers: &HeaderMap) -> bool {
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
-            .filter_map(|range| range.split(';').next())
-            .any(|range| range.trim().eq_ignore_ascii_case(media_type))
+            .any(|range| {
+                let mut parts = range.split(';').map(str::trim);
+                let named = parts.next().unwrap_or_default();
+                named.eq_ignore_ascii_case(media_type) && !parts.any(is_unwanted)
+            })
     };
     accepted("application/json") && !accepted(LINES)
+}
+
+/// A weight of 0 (RFC 9110 section 12.4.2): not acceptable.
+fn is_unwanted(parameter: &str) -> bool {
+    let weight = parameter
+        .strip_prefix("q=")
+        .or_else(|| parameter.strip_prefix("Q="));
+    weight
+        .and_then(|weight| weight.parse::<f32>().ok())
+        .is_some_and(|weight| weight <= 0.0)
 }
 
 #[cfg(test)]
@@ -63,6 +76,9 @@ mod tests {
             ("application/x-ndjson", false),
             ("application/json, application/x-ndjson", false),
             ("application/jsonl", false),
+            ("application/json;q=0", false),
+            ("application/json; charset=utf-8; q=0.000", false),
+            ("application/json;q=0.1", true),
         ] {
             let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
             assert_eq!(wants_document(&headers), document, "{accept}");

@@ -3,7 +3,6 @@
 use leptos::prelude::*;
 
 use super::Watch;
-use super::clicks::clicked;
 use crate::dom;
 use crate::email::outcome::SignIn;
 
@@ -36,11 +35,7 @@ pub fn Watched(watch: Watch) -> impl IntoView {
         <p class="unseen" role="status">
             {picture(|run| run.picture.status.clone())}
         </p>
-        <div
-            class=class
-            inner_html=picture(|run| run.picture.html.clone())
-            on:click=move |event| clicked(watch.editor, &event)
-        ></div>
+        <div class=class inner_html=picture(|run| run.picture.html.clone())></div>
         <div class="verdict" id=watch.place role="status">
             {ending}
         </div>

@@ -1,0 +1,9 @@
+//! What is said beside the result of a command: on standard error, which may be gone.
+
+use std::io::{self, Write};
+
+/// Says a line to whoever still reads.
+pub fn aside(line: &str) {
+    // There is nobody left to be told that it failed.
+    let _ = writeln!(io::stderr(), "{line}");
+}

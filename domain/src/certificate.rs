@@ -45,6 +45,9 @@ pub struct Handshake {
     pub fault: Option<CertificateFault>,
     /// Whether a fault ends the session: not where the check is off.
     pub checked: bool,
+    /// Whether the relay asked for a certificate, as it may without needing one (RFC 8446 section
+    /// 4.3.2). Postern has none.
+    pub client_certificate_requested: bool,
     /// What the check said, as a sentence for a person.
     pub verdict: String,
 }
@@ -57,6 +60,9 @@ impl Handshake {
         let mut facts = Vec::new();
         if !agreed.is_empty() {
             facts.push(agreed.join(", "));
+        }
+        if self.client_certificate_requested {
+            facts.push("The relay asked for a client certificate; Postern has none.".to_owned());
         }
         if !self.verdict.is_empty() {
             facts.push(self.verdict.clone());

@@ -135,6 +135,10 @@ pub enum Fault {
     TlsTooOld,
     /// TLS was expected, something else came: usually a port for StartTLS.
     NotTls,
+    /// TLS was expected, and what came is no reply of SMTP either, so that it is no relay at all.
+    NotSmtp,
+    /// The relay wants a certificate from its clients (mutual TLS), and Postern has none.
+    ClientCertificateRequired,
     Certificate(CertificateFault),
     /// Bytes came after the 220 to StartTLS and before the handshake: somebody is on the line.
     ResponseInjection,
@@ -168,6 +172,10 @@ pub struct Failure {
     pub reply: Option<Reply>,
     /// Particulars for a person, as in `no answer from 192.0.2.1:25 within 5 s`. No secret.
     pub detail: String,
+    /// Whether a reply had begun when its time was over; else nothing came at all. The lines of
+    /// the dialogue show it, and the cause tells it.
+    #[serde(skip)]
+    pub unfinished: bool,
 }
 
 impl Failure {
@@ -177,6 +185,7 @@ impl Failure {
             fault,
             reply: None,
             detail: detail.into(),
+            unfinished: false,
         }
     }
 
@@ -187,6 +196,7 @@ impl Failure {
             fault: Fault::Rejected,
             detail: String::new(),
             reply: Some(reply),
+            unfinished: false,
         }
     }
 

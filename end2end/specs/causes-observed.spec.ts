@@ -50,6 +50,11 @@ const shaking = (turn: Exclude<Turn, string>): Place =>
   });
 const encrypting = (options: TlsOptions, script?: Script): Place => () =>
   tlsRelay({ ...selfSigned('127.0.0.1'), ...options }, script);
+/** Wants a certificate of its clients. */
+const wanting = (options: TlsOptions): Place => () =>
+  tlsRelay({ ...authority.issue('127.0.0.1'), requestCert: true, rejectUnauthorized: true, ca: authority.cert, ...options });
+/** Says this to whatever it hears. */
+const answering = (text: string): Place => doing({ connected: (socket) => socket.once('data', () => socket.end(text)) });
 const showing = (certificate: () => Certificate): Place => () =>
   Relay.start({ tls: 'implicit', certificate: certificate() });
 const issued = (wish: Wish, by = () => authority) => showing(() => by().issueAs(['127.0.0.1'], wish));
@@ -65,6 +70,8 @@ const CASES: Case[] = [
   ['The relay hangs up at once', 'ehlo', 'a relay that cuts over EHLO', doing({ EHLO: cut })],
   ['No greeting: the port may expect SSL', 'greeting', 'a port that waits', doing({ connected: silence }), IMPATIENT],
   ['The relay does not answer to EHLO', 'ehlo', 'silence over EHLO', doing({ EHLO: silence }), IMPATIENT],
+  ["The relay's reply does not end", 'greeting', 'a greeting in two parts', doing({ connected: '220-Wait' }), IMPATIENT],
+  ["The relay's reply does not end", 'ehlo', 'an offer cut off', doing({ EHLO: '250-relay of a test\n250-AUTH' }), IMPATIENT],
   ['The relay breaks the rules of SMTP', 'ehlo', 'two codes in a reply', doing({ EHLO: '250-one\n550 and two' })],
   ['The relay breaks the rules of SMTP', 'rcpt', 'a 354 to RCPT', doing({ RCPT: '354 Go on' }), {}, RCPT],
   ['The relay falls silent over the addresses', 'mail', 'silence over MAIL', doing({ MAIL: silence }), IMPATIENT],
@@ -90,6 +97,11 @@ const CASES: Case[] = [
   ['The TLS handshake hangs', 'starttls', 'silence over STARTTLS', upgrading(silence), { ...TLS, ...IMPATIENT }],
   ["The relay's TLS is too old", 'tls', 'TLS 1.1', encrypting({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }), SSL],
   ['No common way to encrypt', 'tls', 'one cipher of old', encrypting({ maxVersion: 'TLSv1.2', ciphers: 'AES128-SHA' }), SSL],
+
+  ['The relay asks for a client certificate', 'tls', 'mutual TLS 1.2', wanting({ maxVersion: 'TLSv1.2' }), SSL],
+  ['The relay asks for a client certificate', 'greeting', 'mutual TLS 1.3', wanting({ minVersion: 'TLSv1.3' }), SSL],
+  ['The port does not speak SMTP', 'tls', 'a web server', answering('HTTP/1.1 400 Bad Request\r\n\r\n'), SSL],
+  ['The port does not speak SMTP', 'tls', 'a mailbox server', doing({ connected: '+OK POP3 ready' }), SSL],
 
   ['The certificate has expired', 'tls', 'a certificate of last week', issued({ from: -9, to: -2 }), SSL],
   ['The certificate is not valid yet', 'tls', 'a certificate of next week', issued({ from: 2, to: 9 }), SSL],

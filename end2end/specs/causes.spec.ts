@@ -80,6 +80,8 @@ const REPLIES: [title: string | null, stage: Stage, reply: string, settings?: Fi
   ['The relay does not accept this From address', 'mail', '553 5.7.1 <alerts@example.org>: Sender address rejected: not owned by user me'],
   ['The relay does not accept this From address', 'mail', '550 5.7.1 Not with this sender'],
   ['The relay does not accept this From address', 'rcpt', '553 5.7.1 <alerts@example.org>: Sender address rejected: not owned by user me'],
+  ['The relay does not accept this From address', 'rcpt', '554 5.7.1 <alerts@example.org>: Sender address rejected: Access denied'],
+  ['The relay does not accept this From address', 'data', '554 5.7.1 <alerts@example.org>: Sender address rejected: Access denied'],
   ['The mailbox may not send as this address', 'data', '554 5.2.252 SendAsDenied; me@example.org not allowed to send as alerts@example.org'],
   ['The mailbox may not send as this address', 'data', '550 5.7.60 SMTP; Client does not have permissions to send as this sender'],
   ['The From domain is unknown to DNS', 'rcpt', '450 4.1.8 <alerts@example.org>: Sender address rejected: Domain not found'],

@@ -74,6 +74,14 @@ fn Encryption(handshake: Handshake) -> impl IntoView {
                         <dd>{version} {handshake.cipher.map(|cipher| format!(", {cipher}"))}</dd>
                     }
                 })}
+            {handshake
+                .client_certificate_requested
+                .then(|| {
+                    view! {
+                        <dt>"Client certificate"</dt>
+                        <dd>"The relay asked for one; Postern has none."</dd>
+                    }
+                })}
             <dt>"Certificate check"</dt>
             <dd>{handshake.verdict}</dd>
         </dl>

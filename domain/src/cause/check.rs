@@ -19,6 +19,14 @@ pub(super) fn failed(stage: Stage, fault: Fault) -> Case {
     Case::of(Failure::new(stage, fault, "as observed"))
 }
 
+/// A relay whose reply began and did not end in time.
+pub(super) fn unfinished(stage: Stage) -> Case {
+    Case::of(Failure {
+        unfinished: true,
+        ..Failure::new(stage, Fault::TimedOut, "as observed")
+    })
+}
+
 /// A relay that says no: the lines of its reply, codes included.
 pub(super) fn said(stage: Stage, reply: &str) -> Case {
     let code = reply[..3].parse().expect("a reply begins with a code");

@@ -146,6 +146,22 @@ pub(super) const ROWS: &[Row] = &[
         },
     },
     Row {
+        when: |seen| seen.fault(&Fault::ClientCertificateRequired),
+        cause: Cause {
+            title: "The relay asks for a client certificate",
+            cause: "The relay takes mail only from clients that show a certificate of their own \
+                    (mutual TLS), and Postern has none to show.",
+            steps: &[
+                "Ask the relay's operator for a port or a relay without client certificates, \
+                 such as 587 with a sign-in, and enter it as Host Name and Port.",
+                "Or have the operator allow this machine by its address instead of by a \
+                 certificate.",
+                "Or put a mail relay of your own in between that holds a certificate, and enter \
+                 that as Host Name.",
+            ],
+        },
+    },
+    Row {
         when: |seen| seen.fault(&Fault::Handshake),
         cause: Cause {
             title: "No common way to encrypt",
@@ -197,6 +213,7 @@ mod tests {
     const REMOVED: &str = "Something in between may remove StartTLS";
     const CUT: &str = "The handshake after StartTLS is cut off";
     const HANGS: &str = "The TLS handshake hangs";
+    const ASKS: &str = "The relay asks for a client certificate";
 
     #[test]
     fn a_connection_that_cannot_be_encrypted() {
@@ -253,6 +270,11 @@ mod tests {
                 (
                     "The relay's TLS is too old",
                     failed(Stage::Tls, Fault::TlsTooOld),
+                ),
+                (ASKS, failed(Stage::Tls, Fault::ClientCertificateRequired)),
+                (
+                    ASKS,
+                    failed(Stage::Greeting, Fault::ClientCertificateRequired),
                 ),
                 (
                     "No common way to encrypt",

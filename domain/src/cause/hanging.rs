@@ -6,7 +6,7 @@ use crate::stage::{Fault, Stage};
 pub(super) const ROWS: &[Row] = &[
     Row {
         when: |seen| {
-            let late = seen.timed_out() || seen.fault(&Fault::Deadline);
+            let late = seen.fault(&Fault::TimedOut) || seen.fault(&Fault::Deadline);
             seen.at(&[Stage::Data]) && (late || seen.hung_up())
         },
         cause: Cause {
@@ -33,6 +33,21 @@ pub(super) const ROWS: &[Row] = &[
                 "Try again later; a relay under load looks like this.",
                 "Ask the relay's operator whether it slows down this machine on purpose \
                  (tarpitting).",
+            ],
+        },
+    },
+    Row {
+        when: |seen| seen.broke_off(),
+        cause: Cause {
+            title: "The relay's reply does not end",
+            cause: "The relay began a reply, and the end of it did not \
+                    come in time: it keeps this machine waiting, or the rest is lost on the way.",
+            steps: &[
+                "Raise Command Time-out under More options to 60 seconds: some relays say the \
+                 first line of their greeting and then let callers wait, to see who is patient.",
+                "If that does not help, look for a firewall that inspects mail, and for a VPN or \
+                 tunnel that loses large packets (MTU).",
+                "Ask the relay's operator what its log says of this session.",
             ],
         },
     },
@@ -169,10 +184,11 @@ pub(super) const ROWS: &[Row] = &[
 #[cfg(test)]
 mod tests {
     use crate::Label;
-    use crate::cause::check::{Case, failed, prove, said};
+    use crate::cause::check::{Case, failed, prove, said, unfinished};
     use crate::stage::{Fault, Stage};
 
     const UNKNOWN: &str = "It is unknown whether the mail was taken";
+    const ENDLESS: &str = "The relay's reply does not end";
     const AT_ONCE: &str = "The relay hangs up at once";
     const SIGN_IN: &str = "The relay hangs up over the sign-in";
     const SILENT: &str = "The relay falls silent over the addresses";
@@ -195,6 +211,16 @@ mod tests {
                     "The whole run took too long",
                     failed(Stage::Rcpt, Fault::Deadline),
                 ),
+                (UNKNOWN, unfinished(Stage::Data)),
+                (ENDLESS, unfinished(Stage::Greeting)),
+                (
+                    ENDLESS,
+                    unfinished(Stage::Greeting).with(Label::ConnectionType, "SSL"),
+                ),
+                (ENDLESS, unfinished(Stage::Ehlo)),
+                (ENDLESS, unfinished(Stage::StartTls)),
+                (ENDLESS, unfinished(Stage::Auth)),
+                (ENDLESS, unfinished(Stage::Rcpt)),
                 (
                     "The relay does not greet",
                     silent(Stage::Greeting).with(Label::ConnectionType, "SSL"),

@@ -16,7 +16,9 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         when: |seen| {
             let alien = seen.at(&[Stage::Greeting]) && seen.fault(&Fault::Malformed);
-            alien || (seen.at(&[Stage::Ehlo]) && seen.code(&[500, 502, 530]))
+            alien
+                || seen.fault(&Fault::NotSmtp)
+                || (seen.at(&[Stage::Ehlo]) && seen.code(&[500, 502, 530]))
         },
         cause: Cause {
             title: "The port does not speak SMTP",
@@ -146,6 +148,7 @@ mod tests {
             super::ROWS,
             &[
                 (ALIEN, failed(Stage::Greeting, Fault::Malformed)),
+                (ALIEN, failed(Stage::Tls, Fault::NotSmtp)),
                 (ALIEN, said(Stage::Ehlo, "500 Unknown command")),
                 (
                     ALIEN,

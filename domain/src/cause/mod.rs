@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_is_not_recognised_has_no_cause() {
-        let unknown: [Case; 16] = [
+        let unknown: [Case; 18] = [
             said(Stage::Auth, "501 5.5.2 Cannot decode that"),
             said(Stage::Auth, "550 5.0.0 No"),
             said(Stage::Ehlo, "554 5.0.0 Not today"),
@@ -108,6 +108,11 @@ mod tests {
                 "550 Requested action not taken: mailbox unavailable",
             ),
             said(Stage::Rcpt, "554 5.7.1 Sender address is on our blacklist"),
+            said(Stage::Rcpt, "450 4.7.1 Sender address rejected: Policy"),
+            said(
+                Stage::Rcpt,
+                "504 5.5.2 Sender address rejected: need fully-qualified address",
+            ),
             said(Stage::Data, "451 Temporary service failure"),
             said(Stage::Data, "554 5.6.0 Malformed header"),
             said(Stage::Data, "550 5.7.1 Refused by local policy"),

@@ -30,9 +30,14 @@ impl Seen<'_> {
         matches!(self.failure.fault, Fault::Closed | Fault::Reset)
     }
 
-    /// The connection stands, and no answer came in time.
+    /// The connection stands, and nothing of an answer came in time.
     pub(super) fn timed_out(&self) -> bool {
-        self.fault(&Fault::TimedOut)
+        self.fault(&Fault::TimedOut) && !self.failure.unfinished
+    }
+
+    /// The connection stands, and an answer began and did not end in time.
+    pub(super) fn broke_off(&self) -> bool {
+        self.fault(&Fault::TimedOut) && self.failure.unfinished
     }
 
     /// The relay said no with one of these codes.

@@ -76,8 +76,10 @@ pub(super) const ROWS: &[Row] = &[
                 "not allowed to send as",
                 "not permitted to send as",
             ]);
+            // Postfix, which says this when it has the recipient.
+            let rejected = seen.code(&[550, 553, 554]) && seen.says(&["sender address rejected"]);
             let refused = seen.code(&[553]) || (seen.code(&[550, 554]) && seen.is_policy());
-            (seen.at(LATE) && named) || (seen.at(&[Stage::Mail]) && refused)
+            (seen.at(LATE) && (named || rejected)) || (seen.at(&[Stage::Mail]) && refused)
         },
         cause: Cause {
             title: "The relay does not accept this From address",
@@ -176,6 +178,21 @@ mod tests {
                     said(
                         Stage::Rcpt,
                         "553 5.7.1 <a@example.org>: Sender address rejected: not owned by user b",
+                    ),
+                ),
+                (
+                    FROM,
+                    said(
+                        Stage::Rcpt,
+                        "554 5.7.1 <a@example.org>: Sender address rejected: Access denied",
+                    ),
+                ),
+                (
+                    FROM,
+                    said(
+                        Stage::Data,
+                        "550 5.1.0 <a@example.org>: Sender address rejected: User unknown in \
+                         local recipient table",
                     ),
                 ),
                 (FROM, said(Stage::Mail, "550 5.7.1 Not with this sender")),

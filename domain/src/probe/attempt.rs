@@ -285,6 +285,7 @@ mod tests {
                     chain: Vec::new(),
                     fault: Some(CertificateFault::Expired),
                     checked: false,
+                    client_certificate_requested: false,
                     verdict: "expired".to_owned(),
                 }));
             }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use domain::Instant;
 use domain::certificate::Certificate;
-use domain::words::fit;
+use domain::words::{self, fit};
 use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -13,6 +13,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
+use super::distinguished::distinguished;
 use super::pem::pem;
 
 /// The most characters of a certificate's own words that are repeated.
@@ -29,9 +30,9 @@ pub(crate) fn in_words(der: &[u8]) -> Option<Certificate> {
     }
     let validity = read.validity();
     Some(Certificate {
-        subject: shown(&read.subject().to_string()),
+        subject: distinguished(read.subject()),
         names: names(&read),
-        issuer: shown(&read.issuer().to_string()),
+        issuer: distinguished(read.issuer()),
         not_before: moment(validity.not_before.timestamp()),
         not_after: moment(validity.not_after.timestamp()),
         key: key(read.public_key()),
@@ -116,6 +117,11 @@ fn bits(number: &[u8]) -> usize {
 /// A stranger's words: nothing that steers what shows them, and not without end.
 pub(super) fn shown(text: &str) -> String {
     fit(text, MOST_WORDS)
+}
+
+/// Not without end.
+pub(super) fn cut(text: String) -> String {
+    words::cut(text, MOST_WORDS)
 }
 
 #[cfg(test)]

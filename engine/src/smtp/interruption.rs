@@ -15,6 +15,9 @@ use super::tls;
 pub(super) enum Interruption {
     #[error("no whole answer within {} s", .0.as_secs())]
     TimedOut(Duration),
+    /// As [`Self::TimedOut`], with a part of the answer.
+    #[error("an answer began, and no whole one came within {} s", .0.as_secs())]
+    Unfinished(Duration),
     #[error("the connection was closed")]
     Closed,
     #[error(transparent)]
@@ -40,6 +43,12 @@ impl Interruption {
             Self::Io(error) => {
                 let (fault, detail) = tls::explain(error);
                 return Failure::new(stage, fault, format!("{peer}: {detail}"));
+            }
+            Self::Unfinished(_) => {
+                return Failure {
+                    unfinished: true,
+                    ..Failure::new(stage, Fault::TimedOut, format!("{peer}: {self}"))
+                };
             }
             Self::TimedOut(_) => Fault::TimedOut,
             Self::Closed => Fault::Closed,

@@ -1,10 +1,10 @@
 //! SMTP as Postern speaks it. Diagnosis, test and delivery share this one dialogue.
 //!
 //! `dial` finds and connects (`resolve`, `policy`), `tls` encrypts (`verifier` and `judge` look at
-//! the `certificate`, by the `anchors`), `wire` carries commands and replies (`reply` frames them, `interruption`
-//! says what went wrong), `session` opens (`capabilities`, `auth`) and `transaction` hands a mail
-//! over (`script` words the commands, `message` the mail). A `witness` is told of all of it, where
-//! somebody listens.
+//! the `certificate`, by the `anchors`; `distinguished` writes its names), `wire` carries commands
+//! and replies (`reply` frames them, `interruption` says what went wrong), `session` opens
+//! (`capabilities`, `auth`) and `transaction` hands a mail over (`script` words the commands,
+//! `message` the mail). A `witness` is told of all of it, where somebody listens.
 //!
 //! A session that failed, or whose future was dropped, is never used again.
 
@@ -14,10 +14,12 @@ mod capabilities;
 mod certificate;
 mod dial;
 mod discover;
+mod distinguished;
 mod interruption;
 mod judge;
 mod message;
 mod names;
+mod opening;
 mod pem;
 mod policy;
 mod probe;
@@ -31,6 +33,7 @@ mod tls;
 #[cfg(test)]
 mod tls_tests;
 mod transaction;
+mod unsecured;
 mod untrusted;
 mod verifier;
 mod wire;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::certificate::{Handshake, UNCHECKED};
 use domain::stage::CertificateFault;
-use domain::{CertificateCheck, Fault, Host, SmtpSettings};
+use domain::{CertificateCheck, ConnectionType, Fault, Host, SmtpSettings};
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use rustls::{
@@ -22,6 +22,8 @@ use super::anchors::Anchors;
 use super::certificate;
 use super::judge::Judge;
 use super::names;
+use super::opening::Opening;
+use super::unsecured::Unsecured;
 use super::untrusted::Untrusted;
 use super::verifier::{Seen, Verifier};
 
@@ -32,7 +34,7 @@ pub(super) struct Tls {
 }
 
 /// A connection, an error of it, or none of both in time.
-type Attempt = Result<io::Result<TlsStream<TcpStream>>, Elapsed>;
+type Attempt = Result<io::Result<TlsStream<Opening>>, Elapsed>;
 
 impl Tls {
     pub fn new(roots: RootCertStore) -> Result<Self, rustls::Error> {
@@ -58,7 +60,19 @@ impl Tls {
         let attempt = match server_name(&settings.host) {
             Ok(name) => {
                 let connector = self.connector(verifier.clone());
-                timeout_at(deadline, connector.connect(name, tcp)).await
+                let connecting = connector.connect(name, Opening::of(tcp)).into_fallible();
+                let connected = timeout_at(deadline, connecting).await;
+                connected.map(|connected| {
+                    connected.map_err(|(error, opening)| {
+                        // What follows StartTLS in plain text is another matter, whatever it says.
+                        let implicit = settings.connection == ConnectionType::Ssl;
+                        let line = implicit.then(|| opening.first_line());
+                        match Unsecured::of(&error, verifier.seen().asked, line) {
+                            Some(unsecured) => io::Error::other(unsecured),
+                            None => error,
+                        }
+                    })
+                })
             }
             Err(error) => Ok(Err(error)),
         };
@@ -81,8 +95,8 @@ impl Tls {
             .builder
             .clone()
             .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth();
+            .with_custom_certificate_verifier(verifier.clone())
+            .with_client_cert_resolver(verifier);
         // Every connection checks the certificate anew.
         config.resumption = Resumption::disabled();
         TlsConnector::from(Arc::new(config))
@@ -123,6 +137,7 @@ fn told(seen: &Seen, checked: bool, attempt: &Attempt) -> Handshake {
             .collect(),
         fault: seen.wrong.as_ref().map(|wrong| wrong.fault),
         checked,
+        client_certificate_requested: seen.asked,
         verdict,
     }
 }
@@ -135,7 +150,7 @@ fn sentence(words: &str) -> String {
 }
 
 /// As in `TLS 1.3`.
-pub(super) fn version(stream: &TlsStream<TcpStream>) -> &'static str {
+pub(super) fn version(stream: &TlsStream<Opening>) -> &'static str {
     match stream.get_ref().1.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
         _ => "TLS 1.2",
@@ -146,6 +161,10 @@ pub(super) fn version(stream: &TlsStream<TcpStream>) -> &'static str {
 pub(super) fn explain(error: &io::Error) -> (Fault, String) {
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
         return explain_tls(tls);
+    }
+    if let Some(unsecured) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        let unsecured: &Unsecured = unsecured;
+        return (unsecured.fault(), unsecured.to_string());
     }
     match error.kind() {
         io::ErrorKind::UnexpectedEof => (Fault::Closed, "the connection was closed".to_owned()),
@@ -172,6 +191,11 @@ fn explain_tls(error: &rustls::Error) -> (Fault, String) {
         rustls::Error::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
         ) => (Fault::NotTls, "the answer was not TLS".to_owned()),
+        // With TLS 1.3 it comes when the handshake is over.
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => (
+            Fault::ClientCertificateRequired,
+            Unsecured::ClientCertificate(error.clone()).to_string(),
+        ),
         rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)
         | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => (
             Fault::TlsTooOld,

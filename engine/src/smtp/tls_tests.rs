@@ -8,6 +8,8 @@ use domain::stage::CertificateFault;
 use domain::{Fault, Form, Label};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoClientAuth, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -57,6 +59,16 @@ impl Pki {
         key: &KeyPair,
         versions: &[&'static SupportedProtocolVersion],
     ) -> Relay {
+        self.shows_and_asks(chain, key, versions, Arc::new(NoClientAuth))
+    }
+
+    fn shows_and_asks(
+        &self,
+        chain: Vec<CertificateDer<'static>>,
+        key: &KeyPair,
+        versions: &[&'static SupportedProtocolVersion],
+        asks: Arc<dyn ClientCertVerifier>,
+    ) -> Relay {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let key = provider
             .key_provider
@@ -66,9 +78,22 @@ impl Pki {
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .expect("versions")
-            .with_no_client_auth()
+            .with_client_cert_verifier(asks)
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
         Relay::Shows(TlsAcceptor::from(Arc::new(config)))
+    }
+
+    /// Asks for a certificate, and may do without.
+    fn asking(&self, required: bool) -> Arc<dyn ClientCertVerifier> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.authority.der().clone()).expect("a root");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let asking = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        let asking = match required {
+            true => asking,
+            false => asking.allow_unauthenticated(),
+        };
+        asking.build().expect("a verifier")
     }
 
     fn tls(&self) -> Tls {
@@ -85,6 +110,7 @@ async fn handshake(tls: &Tls, relay: Relay, check: &str) -> (Handshake, Option<F
         .with(Label::FromAddress, "alerts@example.org")
         .with(Label::Host, "relay.test")
         .with(Label::Port, "465")
+        .with(Label::ConnectionType, "SSL")
         .with(Label::CertificateCheck, check)
         .parse()
         .expect("valid");
@@ -217,7 +243,16 @@ async fn a_handshake_without_a_certificate_tells_that() {
             Fault::TlsTooOld,
             "neither TLS 1.2 nor 1.3",
         ),
-        (Relay::Says(b"220 hello\r\n"), Fault::NotTls, "not TLS"),
+        (
+            Relay::Says(b"220 hello\r\n"),
+            Fault::NotTls,
+            ": the answer was not TLS: 220 hello.",
+        ),
+        (
+            Relay::Says(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+            Fault::NotSmtp,
+            "a web server answered, and not with TLS: HTTP/1.1 400 Bad Request.",
+        ),
         (Relay::Says(b""), Fault::Closed, "closed"),
         (Relay::Waits, Fault::TimedOut, "in time"),
     ] {
@@ -226,6 +261,32 @@ async fn a_handshake_without_a_certificate_tells_that() {
         assert!(told.chain.is_empty() && told.version.is_none());
         assert!(told.verdict.contains(words), "{}", told.verdict);
     }
+}
+
+#[tokio::test]
+async fn a_relay_that_asks_for_a_certificate_is_told_of() {
+    use rustls::version::{TLS12, TLS13};
+    let pki = Pki::new();
+    let chain = vec![pki.certificate("relay.test", 2999)];
+    let wanted = Some(Fault::ClientCertificateRequired);
+    for (version, required, expected) in [
+        (&TLS12, true, wanted),
+        (&TLS12, false, None),
+        // The relay says no when the handshake is over.
+        (&TLS13, true, None),
+        (&TLS13, false, None),
+    ] {
+        let asks = pki.asking(required);
+        let relay = pki.shows_and_asks(chain.clone(), &pki.key, &[version], asks);
+        let (told, fault) = handshake(&pki.tls(), relay, "Verify").await;
+        assert_eq!(fault, expected, "{version:?}");
+        assert!(told.client_certificate_requested, "{version:?}");
+        assert!(told.facts()[1].contains("asked for a client certificate"));
+    }
+    let relay = pki.shows(chain);
+    let (told, _) = handshake(&pki.tls(), relay, "Verify").await;
+    assert!(!told.client_certificate_requested);
+    assert!(!told.facts().iter().any(|fact| fact.contains("client")));
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use x509_parser::prelude::FromDer;
 
 use super::anchors::compared;
 use super::certificate::{moment, names, shown};
+use super::distinguished::distinguished;
 use super::judge::out_of_date;
 
 /// A certificate that does not pass: why, and what it says of itself.
@@ -49,7 +50,7 @@ impl Untrusted {
             let validity = issuer.validity();
             Some(format!(
                 "{} (valid from {} to {})",
-                shown(&issuer.subject().to_string()),
+                distinguished(issuer.subject()),
                 moment(validity.not_before.timestamp()).rfc3339(),
                 moment(validity.not_after.timestamp()).rfc3339(),
             ))
@@ -90,11 +91,11 @@ impl Untrusted {
         let validity = certificate.validity();
         let from = moment(validity.not_before.timestamp()).rfc3339();
         let until = moment(validity.not_after.timestamp()).rfc3339();
-        let issuer = shown(&certificate.issuer().to_string());
+        let issuer = distinguished(certificate.issuer());
         // Its common name does not count (RFC 9525 section 2), and is told so.
         let names = match names(certificate) {
             none if none.is_empty() => {
-                let subject = shown(&certificate.subject().to_string());
+                let subject = distinguished(certificate.subject());
                 format!("no host, only the subject {subject}")
             }
             names => shown(&names.join(", ")),

@@ -4,10 +4,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::stage::CertificateFault;
+use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
@@ -37,6 +39,8 @@ pub(super) struct Seen {
     /// Why it passes; none where it does not.
     pub right: Option<&'static str>,
     pub wrong: Option<Arc<Untrusted>>,
+    /// Whether it asked for one of Postern's.
+    pub asked: bool,
 }
 
 impl Verifier {
@@ -125,7 +129,8 @@ impl ServerCertVerifier for Verifier {
         let judged = self
             .judge
             .judge(end_entity, intermediates, server_name, now);
-        *self.record() = Seen {
+        let mut seen = self.record();
+        *seen = Seen {
             chain: std::iter::once(end_entity)
                 .chain(intermediates)
                 .take(MOST_CERTIFICATES)
@@ -134,6 +139,8 @@ impl ServerCertVerifier for Verifier {
             version: None,
             right: judged.as_ref().ok().copied(),
             wrong: judged.err().map(Arc::new),
+            // With TLS 1.3 it asks before it shows.
+            asked: seen.asked,
         };
         // `conclude` refuses it, with the relay's signature.
         Ok(ServerCertVerified::assertion())
@@ -169,5 +176,20 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.judge.algorithms.supported_schemes()
+    }
+}
+
+impl ResolvesClientCert for Verifier {
+    fn resolve(
+        &self,
+        _root_hint_subjects: &[&[u8]],
+        _sigschemes: &[SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        self.record().asked = true;
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }

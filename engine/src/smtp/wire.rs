@@ -209,7 +209,12 @@ impl Wire {
                 let mut unfinished = self.framer.unfinished();
                 self.secrets.strike(&mut unfinished.bytes);
                 self.overheard(&unfinished);
-                Err(interruption)
+                match interruption {
+                    Interruption::TimedOut(within) if !unfinished.bytes.is_empty() => {
+                        Err(Interruption::Unfinished(within))
+                    }
+                    other => Err(other),
+                }
             }
         }
     }

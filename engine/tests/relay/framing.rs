@@ -16,16 +16,17 @@ const PAUSE: Duration = Duration::from_millis(500);
 #[tokio::test]
 async fn a_relay_that_trickles_is_no_faster_than_a_silent_one() {
     let trickles = [
-        Act::Silence,
-        Act::Repeat(b"2".to_vec(), PAUSE),
-        Act::Repeat(b"220-wait\r\n".to_vec(), PAUSE),
+        (Act::Silence, false),
+        (Act::Repeat(b"2".to_vec(), PAUSE), true),
+        (Act::Repeat(b"220-wait\r\n".to_vec(), PAUSE), true),
     ];
-    let sent = trickles.map(|act| async move {
+    let sent = trickles.map(|(act, begun)| async move {
         let relay = Relay::start(Conduct::default().at("GREETING", act)).await;
-        Client::of(&relay).send().await
+        (Client::of(&relay).send().await, begun)
     });
-    for outcome in futures::future::join_all(sent).await {
+    for (outcome, begun) in futures::future::join_all(sent).await {
         let failure = outcome.fails(Stage::Greeting, Fault::TimedOut);
+        assert_eq!(failure.unfinished, begun, "{}", failure.detail);
         assert!(failure.detail.contains("127.0.0.1:"), "{}", failure.detail);
         assert!(failure.detail.contains("within 1 s"), "{}", failure.detail);
     }

@@ -2,11 +2,10 @@
 
 use std::fmt::Write;
 
+use domain::words::steers;
 use x509_parser::asn1_rs::{Any, BmpString, Tag, ToDer};
 use x509_parser::objects::{oid_registry, oid2abbrev};
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
-
-use domain::words::steers;
 
 use super::certificate::cut;
 

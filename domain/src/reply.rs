@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::words::fit;
+use crate::words::{cut, fit};
 
 /// Characters that are kept of what a relay said: a hostile one says a hundred lines of 2 KiB.
 const TEXT_MAX: usize = 2_000;
@@ -19,11 +19,7 @@ pub struct Reply {
 impl Reply {
     /// From the lines of a reply as they came, each without its code and its line end.
     pub fn new<'a>(code: u16, lines: impl Iterator<Item = &'a [u8]>) -> Self {
-        let mut text = lines.map(shown).collect::<Vec<_>>().join("\n");
-        if let Some((end, _)) = text.char_indices().nth(TEXT_MAX) {
-            text.truncate(end);
-            text.push('…');
-        }
+        let text = cut(lines.map(shown).collect::<Vec<_>>().join("\n"), TEXT_MAX);
         Self {
             code,
             enhanced: enhanced(code, &text),

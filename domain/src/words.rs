@@ -2,12 +2,16 @@
 
 /// Without what steers instead of being read, and of at most so many characters.
 pub fn fit(text: &str, most: usize) -> String {
-    let mut fit: String = text.chars().filter(|c| !steers(*c)).collect();
-    if let Some((cut, _)) = fit.char_indices().nth(most) {
-        fit.truncate(cut);
-        fit.push('…');
+    cut(text.chars().filter(|c| !steers(*c)).collect(), most)
+}
+
+/// Of at most so many characters.
+pub fn cut(mut text: String, most: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(most) {
+        text.truncate(end);
+        text.push('…');
     }
-    fit
+    text
 }
 
 /// Control characters, and those of no width or of a direction: they make one text look like

@@ -1,6 +1,6 @@
 //! No relay says no, and yet the session ends: the cause that what is observed leads to.
 
-import type { TlsOptions } from 'node:tls';
+import { type TlsOptions, TLSSocket } from 'node:tls';
 import { expect, test } from '@playwright/test';
 import { Authority, type Certificate, type Wish, selfSigned } from '../support/certificate.ts';
 import { Console, type Fields, type Question, fields } from '../support/console.ts';
@@ -53,6 +53,14 @@ const encrypting = (options: TlsOptions, script?: Script): Place => () =>
 /** Wants a certificate of its clients. */
 const wanting = (options: TlsOptions): Place => () =>
   tlsRelay({ ...authority.issue('127.0.0.1'), requestCert: true, rejectUnauthorized: true, ca: authority.cert, ...options });
+/** The same behind StartTLS. */
+const wantingThen = (options: TlsOptions): Place =>
+  upgrading((socket) => {
+    socket.removeAllListeners('data');
+    const mutual = { ...authority.issue('127.0.0.1'), requestCert: true, rejectUnauthorized: true, ca: authority.cert };
+    new TLSSocket(socket, { isServer: true, ...mutual, ...options }).on('error', () => socket.destroy());
+    socket.write('220 2.0.0 Go on\r\n');
+  });
 /** Says this to whatever it hears. */
 const answering = (text: string): Place => doing({ connected: (socket) => socket.once('data', () => socket.end(text)) });
 const showing = (certificate: () => Certificate): Place => () =>
@@ -100,6 +108,8 @@ const CASES: Case[] = [
 
   ['The relay asks for a client certificate', 'tls', 'mutual TLS 1.2', wanting({ maxVersion: 'TLSv1.2' }), SSL],
   ['The relay asks for a client certificate', 'greeting', 'mutual TLS 1.3', wanting({ minVersion: 'TLSv1.3' }), SSL],
+  ['The relay asks for a client certificate', 'tls', 'mutual TLS 1.2 behind StartTLS', wantingThen({ maxVersion: 'TLSv1.2' }), TLS],
+  ['The relay asks for a client certificate', 'ehlo', 'mutual TLS 1.3 behind StartTLS', wantingThen({ minVersion: 'TLSv1.3' }), TLS],
   ['The port does not speak SMTP', 'tls', 'a web server', answering('HTTP/1.1 400 Bad Request\r\n\r\n'), SSL],
   ['The port does not speak SMTP', 'tls', 'a mailbox server', doing({ connected: '+OK POP3 ready' }), SSL],
 

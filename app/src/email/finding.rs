@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::editor::Editor;
-use super::watch::{Watch, Watched, fill};
+use super::watch::{Cancel, Watch, Watched, fill};
 use crate::calls::Trial;
 use crate::dom;
 
@@ -33,14 +33,7 @@ pub fn Finding(editor: Editor) -> impl IntoView {
                 >
                     "Find settings"
                 </button>
-                <button
-                    class="button button-secondary"
-                    type="button"
-                    hidden=dom::flag(move || !running())
-                    on:click=move |_| watch.cancel()
-                >
-                    "Cancel"
-                </button>
+                <Cancel watch />
             </div>
             <p class="field-hint" role="status">
                 {dom::maybe(move || note.get())}

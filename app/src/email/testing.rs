@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::editor::Editor;
 use super::state::State;
-use super::watch::{Watch, Watched};
+use super::watch::{Cancel, Watch, Watched};
 use crate::calls::Trial;
 use crate::dom;
 
@@ -86,14 +86,7 @@ pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
                         >
                             "Diagnose"
                         </button>
-                        <button
-                            class="button button-secondary"
-                            type="button"
-                            hidden=dom::flag(move || !running())
-                            on:click=move |_| watch.cancel()
-                        >
-                            "Cancel"
-                        </button>
+                        <Cancel watch />
                     </div>
                     <div class="row-said" aria-live="polite">
                         <p class="field-fault" id="test_recipient-fault">

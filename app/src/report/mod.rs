@@ -23,14 +23,22 @@ const AT_ONCE: usize = 64;
 
 /// A picture whenever something happened.
 pub fn pictures(events: impl Stream<Item = Event> + Send) -> impl Stream<Item = Picture> + Send {
-    events
-        .ready_chunks(AT_ONCE)
-        .scan(Trace::default(), |trace, events| {
-            for event in events {
-                trace.hear(event);
-            }
-            std::future::ready(Some(picture(trace)))
-        })
+    drawn(events, Trace::hear, picture)
+}
+
+/// What has happened so far, gathered and drawn whenever something did.
+fn drawn<E, T: Default + Send>(
+    events: impl Stream<Item = E> + Send,
+    hear: fn(&mut T, E),
+    draw: fn(&T) -> Picture,
+) -> impl Stream<Item = Picture> + Send {
+    let at_once = events.ready_chunks(AT_ONCE);
+    at_once.scan(T::default(), move |gathered, events| {
+        for event in events {
+            hear(gathered, event);
+        }
+        std::future::ready(Some(draw(gathered)))
+    })
 }
 
 fn picture(trace: &Trace) -> Picture {

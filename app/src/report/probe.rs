@@ -3,10 +3,10 @@
 use domain::probe::{Candidate, Found, Recommendation, Row};
 use domain::{ConnectionType, EmailAddress, Form, Label, ProbeEvent, Probed, Refusal};
 use engine::Search;
-use futures::{Stream, StreamExt};
+use futures::Stream;
 use leptos::prelude::*;
 
-use super::AT_ONCE;
+use super::drawn;
 use crate::picture::Picture;
 
 /// What is on the form. The address only gives a user name where a host is named, and need not be
@@ -43,14 +43,7 @@ pub fn beside_its_field(mut refusal: Refusal) -> Refusal {
 pub fn probe_pictures(
     events: impl Stream<Item = ProbeEvent> + Send,
 ) -> impl Stream<Item = Picture> + Send {
-    events
-        .ready_chunks(AT_ONCE)
-        .scan(Probed::default(), |probed, events| {
-            for event in events {
-                probed.hear(event);
-            }
-            std::future::ready(Some(picture(probed)))
-        })
+    drawn(events, Probed::hear, picture)
 }
 
 fn picture(probed: &Probed) -> Picture {

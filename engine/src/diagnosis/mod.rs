@@ -5,6 +5,7 @@ mod message;
 mod probe;
 mod question;
 mod run;
+mod ticking;
 
 pub(crate) use message::mailbox;
 pub use probe::Search;

@@ -1,7 +1,7 @@
 //! A probe: every way to a relay tried at once, told as it comes. It lives exactly as long as the
 //! stream that tells of it.
 
-use std::time::{Duration, Instant as Stopwatch};
+use std::time::Instant as Stopwatch;
 
 use domain::event::Elapsed;
 use domain::probe::{Attempt, Over, Recommendation, Source, attempts, recommend};
@@ -10,6 +10,7 @@ use futures::channel::mpsc::{UnboundedSender, unbounded};
 use futures::{FutureExt, Stream, StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::ticking::ticking;
 use crate::audit::Action;
 use crate::settings::Saved;
 use crate::smtp::probe;
@@ -169,19 +170,8 @@ impl Run {
         // The stream's end drops the receiver: then nobody is left to be told.
         let tell = |event| drop(events.unbounded_send(event));
         let begun = Stopwatch::now();
-        let recommendation = {
-            let trying = self.attempt(&tell);
-            tokio::pin!(trying);
-            let mut second = tokio::time::interval(Duration::from_secs(1));
-            second.tick().await;
-            loop {
-                tokio::select! {
-                    biased;
-                    recommendation = &mut trying => break recommendation,
-                    _ = second.tick() => tell(ProbeEvent::Tick { seconds: begun.elapsed().as_secs() }),
-                }
-            }
-        };
+        let tick = |seconds| tell(ProbeEvent::Tick { seconds });
+        let recommendation = ticking(self.attempt(&tell), tick).await;
         // Whoever hears the end may ask again at once.
         drop(self.place);
         tell(ProbeEvent::Over(Over {

@@ -10,8 +10,10 @@ use domain::{EmailAddress, Event, Failure, Fault, Instant, Refusal, SmtpSettings
 use futures::channel::mpsc::unbounded;
 use futures::{FutureExt, Stream, StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 use super::message::Letter;
+use super::ticking::ticking;
 use crate::audit::Action;
 use crate::smtp::{Envelope, Relay, Session, Witness};
 use crate::store::information::GLOBAL;
@@ -97,25 +99,18 @@ impl Run {
         });
     }
 
-    /// The session, ended after [`LIMIT`]; every second somebody may notice that nobody listens.
+    /// The session, ended after [`LIMIT`].
     async fn in_time(&self, witness: &Witness) -> Result<Option<Sent>, Failure> {
-        let session = self.session(witness);
-        let limit = tokio::time::sleep(LIMIT);
-        tokio::pin!(session, limit);
-        let mut second = tokio::time::interval(Duration::from_secs(1));
-        second.tick().await;
-        loop {
-            tokio::select! {
-                biased;
-                outcome = &mut session => return outcome,
-                () = &mut limit => {
-                    let stage = witness.stage().unwrap_or(Stage::Dns);
-                    let detail = format!("The test took longer than {} s and was ended.", LIMIT.as_secs());
-                    return Err(Failure::new(stage, Fault::Deadline, detail));
-                }
-                _ = second.tick() => witness.tell(|| Event::Tick { seconds: witness.elapsed().0 / 1_000_000 }),
-            }
-        }
+        let session = timeout(LIMIT, self.session(witness));
+        let tick = |seconds| witness.tell(|| Event::Tick { seconds });
+        ticking(session, tick).await.unwrap_or_else(|_| {
+            let stage = witness.stage().unwrap_or(Stage::Dns);
+            let detail = format!(
+                "The test took longer than {} s and was ended.",
+                LIMIT.as_secs()
+            );
+            Err(Failure::new(stage, Fault::Deadline, detail))
+        })
     }
 
     async fn session(&self, witness: &Witness) -> Result<Option<Sent>, Failure> {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use domain::Instant;
 use domain::certificate::Certificate;
-use domain::words::fit;
+use domain::words::{self, fit};
 use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -17,7 +17,7 @@ use super::distinguished::distinguished;
 use super::pem::pem;
 
 /// The most characters of a certificate's own words that are repeated.
-pub(super) const MOST_WORDS: usize = 200;
+const MOST_WORDS: usize = 200;
 
 /// The most names of a certificate that are repeated.
 const MOST_NAMES: usize = 30;
@@ -117,6 +117,11 @@ fn bits(number: &[u8]) -> usize {
 /// A stranger's words: nothing that steers what shows them, and not without end.
 pub(super) fn shown(text: &str) -> String {
     fit(text, MOST_WORDS)
+}
+
+/// Not without end.
+pub(super) fn cut(text: String) -> String {
+    words::cut(text, MOST_WORDS)
 }
 
 #[cfg(test)]

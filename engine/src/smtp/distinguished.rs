@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use domain::words::{fit, steers};
+use domain::words::steers;
 use x509_parser::asn1_rs::{Any, BmpString, Tag, ToDer};
 use x509_parser::objects::{oid_registry, oid2abbrev};
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
-use super::certificate::MOST_WORDS;
+use super::certificate::cut;
 
 /// As in `O=A Bank, CN=relay.example.org`. Whatever a value holds, it reads as a part of that value
 /// (RFC 4514 section 2.4).
@@ -16,7 +16,7 @@ pub(super) fn distinguished(name: &X509Name<'_>) -> String {
         let attributes: Vec<String> = relative.iter().map(attribute).collect();
         attributes.join("+")
     });
-    fit(&relative.collect::<Vec<_>>().join(", "), MOST_WORDS)
+    cut(relative.collect::<Vec<_>>().join(", "))
 }
 
 fn attribute(attribute: &AttributeTypeAndValue<'_>) -> String {

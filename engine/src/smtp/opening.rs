@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// How many bytes are kept: the first line of a web server's answer.
-pub(super) const KEPT: usize = 80;
+const KEPT: usize = 80;
 
 pub(super) struct Opening {
     tcp: TcpStream,

@@ -23,7 +23,7 @@ use crate::frames::Frames;
 use crate::picture::Picture;
 pub use clicks::{clicked, fill};
 use ending::End;
-pub use view::Watched;
+pub use view::{Cancel, Watched};
 
 /// One run at a time.
 #[derive(Clone, Copy)]

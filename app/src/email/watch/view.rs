@@ -6,6 +6,21 @@ use super::Watch;
 use crate::dom;
 use crate::email::outcome::SignIn;
 
+/// Ends the run; there only while there is one.
+#[component]
+pub fn Cancel(watch: Watch) -> impl IntoView {
+    view! {
+        <button
+            class="button button-secondary"
+            type="button"
+            hidden=dom::flag(move || !watch.is_running())
+            on:click=move |_| watch.cancel()
+        >
+            "Cancel"
+        </button>
+    }
+}
+
 #[component]
 pub fn Watched(watch: Watch) -> impl IntoView {
     let picture = move |look: fn(&super::Run) -> String| {

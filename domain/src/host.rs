@@ -1,7 +1,7 @@
 //! The name or address of a relay, and the syntax of domain names.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 /// Where a relay is: a DNS name (RFC 1123 section 2.1, other scripts pass here and become
@@ -44,6 +44,16 @@ impl FromStr for Host {
         }
         check_name(text)?;
         Ok(Self::Name(text.trim_end_matches('.').to_lowercase()))
+    }
+}
+
+impl Host {
+    /// With a port behind it; an IPv6 address in brackets (RFC 3986 section 3.2.2).
+    pub fn with_port(&self, port: u16) -> String {
+        match self {
+            Self::Address(address) => SocketAddr::new(*address, port).to_string(),
+            Self::Name(name) => format!("{name}:{port}"),
+        }
     }
 }
 
@@ -110,6 +120,18 @@ pub fn parse_literal(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_is_told_from_an_address() {
+        for (typed, expected) in [
+            ("smtp.example.org", "smtp.example.org:25"),
+            ("192.0.2.1", "192.0.2.1:25"),
+            ("2001:db8::1", "[2001:db8::1]:25"),
+        ] {
+            let host: Host = typed.parse().expect("a host");
+            assert_eq!(host.with_port(25), expected);
+        }
+    }
 
     #[test]
     fn hosts_that_are_accepted() {

@@ -51,13 +51,12 @@ impl Letter {
              If you can read it, the configuration works.\r\n\
              \r\n\
              Sent by: {postern}\r\n\
-             Relay: {}:{}\r\n\
+             Relay: {}\r\n\
              Encryption: {}\r\n\
              Connection type: {}\r\n\
              Authentication: {}\r\n\
              Time: {now}\r\n",
-            settings.host,
-            settings.port,
+            settings.host.with_port(settings.port),
             encryption.unwrap_or("none, it travelled in the clear"),
             settings.connection,
             settings.authentication

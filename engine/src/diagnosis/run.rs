@@ -56,7 +56,7 @@ impl Run {
     async fn run(self, witness: Witness) {
         let settings = &self.relay.settings;
         witness.tell(|| Event::Started {
-            relay: format!("{}:{}", settings.host, settings.port),
+            relay: settings.host.with_port(settings.port),
             revision: self.revision,
             plan: Stage::plan(settings, self.recipient.is_some(), self.letter.is_some()),
         });

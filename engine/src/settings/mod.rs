@@ -6,7 +6,7 @@ mod trusted;
 mod usable;
 
 use domain::view::{EarlierPassword, PasswordState, SettingsView, Verification};
-use domain::{Form, Label, Refusal, SmtpSettings};
+use domain::{Form, Host, Label, Refusal, SmtpSettings};
 
 use crate::audit::Action;
 use crate::store::information::{self, GLOBAL, Information};
@@ -118,7 +118,11 @@ impl Postern {
 
 /// A relay in few words: `alerts at smtp.example.org:587`.
 pub(crate) fn described(form: &Form) -> String {
-    let relay = format!("{}:{}", form.get(Label::Host), form.get(Label::Port));
+    let (host, port) = (form.get(Label::Host), form.get(Label::Port));
+    let relay = match (host.trim().parse::<Host>(), port.trim().parse()) {
+        (Ok(host), Ok(port)) => host.with_port(port),
+        _ => format!("{host}:{port}"),
+    };
     match form.get(Label::Username) {
         "" => relay,
         user => format!("{user} at {relay}"),

@@ -55,8 +55,8 @@ pub(super) const ROWS: &[Row] = &[
             steps: &[
                 "Ask the relay's operator for the fingerprint (SHA-256) of its certificate, and \
                  compare it with the one shown here.",
-                "If they are the same, press Trust this certificate: this very one is accepted \
-                 from then on, and no other.",
+                "If they are the same, press Trust this certificate, then Submit: only listed ones \
+                 are accepted from then on.",
                 "If they differ, somebody is between this machine and the relay: find out who \
                  before a password goes there.",
             ],

@@ -55,8 +55,8 @@ pub(super) const ROWS: &[Row] = &[
             steps: &[
                 "Ask the relay's operator for the fingerprint (SHA-256) of its certificate, and \
                  compare it with the one shown here.",
-                "If they are the same, press Trust this certificate: this very one is accepted \
-                 from then on, and no other.",
+                "If they are the same, press Trust this certificate, then Submit: only listed ones \
+                 are accepted from then on.",
                 "If they differ, somebody is between this machine and the relay: find out who \
                  before a password goes there.",
             ],
@@ -71,7 +71,8 @@ pub(super) const ROWS: &[Row] = &[
             steps: &[
                 "If the issuer shown here is your organisation's own authority, compare \
                  fingerprints with whoever runs it and press Trust its authority; where the relay \
-                 does not send it, add it to Trusted Certificates under More options.",
+                 does not send it, choose Trusted as Certificate Check under More options and \
+                 add it there.",
                 "Without an authority to add, compare the relay's own fingerprint with its \
                  operator and press Trust this certificate.",
                 "If nobody knows the issuer, a firewall or virus scanner may be in between and \
@@ -116,7 +117,11 @@ pub(super) const ROWS: &[Row] = &[
             steps: &[
                 "Ask the relay's operator whether the certificate was replaced, and compare the \
                  fingerprint with the one shown here.",
-                "If it was, press Trust this certificate.",
+                "If it was, press Trust this certificate, and remove the old one from Trusted \
+                 Certificates under More options.",
+                "If the new one is of a public authority, or Host Name is now another relay's, \
+                 choose Verify as Certificate Check there: only the listed ones count under \
+                 Trusted.",
                 "If it was not, somebody is between this machine and the relay; the password was \
                  not sent.",
             ],

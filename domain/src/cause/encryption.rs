@@ -35,7 +35,8 @@ pub(super) const ROWS: &[Row] = &[
             cause: "The connection stands and no greeting comes; that is how a port behaves that \
                     waits for TLS from the first byte, as 465 does.",
             steps: &[
-                "Choose Connection Type SSL.",
+                "Choose Connection Type SSL, if the port is 465; Find settings tells what any \
+                 other port takes.",
                 "Check Host Name and Port: a web server waits in the same way.",
                 "If the relay is known to greet late, raise Command Time-out under More options.",
             ],

@@ -43,7 +43,7 @@ pub(super) const ROWS: &[Row] = &[
             cause: "The relay began a reply, and the end of it did not \
                     come in time: it keeps this machine waiting, or the rest is lost on the way.",
             steps: &[
-                "Raise Command Time-out under More options to 60 seconds: some relays say the \
+                "Raise Command Time-out under More options to 45 seconds: some relays say the \
                  first line of their greeting and then let callers wait, to see who is patient.",
                 "If that does not help, look for a firewall that inspects mail, and for a VPN or \
                  tunnel that loses large packets (MTU).",
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[Row] = &[
             cause: "The relay greets and then falls silent when Postern introduces itself; some \
                     look up in DNS who is calling first, and wait for that.",
             steps: &[
-                "Raise Command Time-out under More options to 60 seconds.",
+                "Raise Command Time-out under More options to 45 seconds.",
                 "Have DNS know the name and the address of this machine, both ways.",
                 "Try Port 587 with Connection Type TLS, or 465 with SSL: a firewall in between \
                  may hold port 25 back.",
@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Row] = &[
             cause: "The relay took the user name and password and gave no verdict in time: what \
                     it asks about accounts is slow or down.",
             steps: &[
-                "Raise Command Time-out under More options to 60 seconds and try again.",
+                "Raise Command Time-out under More options to 45 seconds and try again.",
                 "Try another Authentication Type, and another port (Find settings).",
                 "Tell the relay's operator: its directory (LDAP, Active Directory, RADIUS) may \
                  not answer it.",
@@ -99,7 +99,7 @@ pub(super) const ROWS: &[Row] = &[
             cause: "The relay does not say in time whether it takes the sender or the recipient; \
                     it may be asking DNS or the recipient's own server.",
             steps: &[
-                "Raise Command Time-out under More options to 60 seconds.",
+                "Raise Command Time-out under More options to 45 seconds.",
                 "Try another recipient, to see whether it is this one.",
                 "Ask the relay's operator what its log says of this session.",
             ],

@@ -103,8 +103,8 @@ pub(super) const ROWS: &[Row] = &[
             steps: &[
                 "Where an administrator can still allow basic authentication for SMTP AUTH in \
                  this organisation, have it allowed for this mailbox.",
-                "Otherwise send through another relay: a connector by address (direct send), \
-                 Azure Communication Services, or another provider.",
+                "Otherwise send through another relay: a connector in Exchange that knows this \
+                 machine by its address, Azure Communication Services, or another provider.",
             ],
         },
     },

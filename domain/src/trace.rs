@@ -70,6 +70,11 @@ impl Step {
 }
 
 impl Step {
+    /// Whether it has ended, well or badly.
+    pub fn is_over(&self) -> bool {
+        self.state != State::Running
+    }
+
     /// What was learnt in it, a line each, for a person.
     pub fn facts(&self) -> Vec<String> {
         let mut facts = Vec::new();

@@ -1,6 +1,6 @@
 //! A run in lines of text: what a terminal shows and what is copied from the page.
 
-use crate::event::{Outcome, Side};
+use crate::event::{Line, Outcome, Side};
 use crate::trace::{State, Step, Trace};
 
 /// How a line is meant; a terminal has a colour for it.
@@ -29,14 +29,19 @@ impl Step {
         let mut told = vec![(tone, format!("{:<8} {took:>8}  {state}", self.stage.name()))];
         let facts = self.facts().into_iter();
         told.extend(facts.map(|fact| (Tone::Plain, format!("    {fact}"))));
-        told.extend(self.lines.iter().map(|line| {
-            let arrow = match line.from {
-                Side::Postern => '>',
-                Side::Relay => '<',
-            };
-            (Tone::Faint, format!("    {arrow} {}", line.text))
-        }));
+        told.extend(self.lines.iter().map(Line::told));
         told
+    }
+}
+
+impl Line {
+    /// Whose it is, and what it says.
+    pub fn told(&self) -> Said {
+        let arrow = match self.from {
+            Side::Postern => '>',
+            Side::Relay => '<',
+        };
+        (Tone::Faint, format!("    {arrow} {}", self.text))
     }
 }
 
@@ -97,7 +102,7 @@ impl Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Elapsed, Line, Over};
+    use crate::event::{Elapsed, Over};
     use crate::{Event, Failure, Reply, Stage};
 
     #[test]

@@ -90,10 +90,10 @@ for (const [args, words] of [
 
 test('values that cannot be are bad arguments too', async () => {
   for (const [args, words] of [
-    [['--host', 'a b', '--port', '25'], /smtp_host/],
-    [['--host', '127.0.0.1', '--port', '0'], /smtp_port/],
-    [['--host', '127.0.0.1', '--port', '25', '--connection-type', 'STARTTLS'], /smtp_connection_type/],
-    [['--to', 'nobody'], /to: /],
+    [['--host', 'a b', '--port', '25'], /--host: /],
+    [['--host', '127.0.0.1', '--port', '0'], /--port: /],
+    [['--host', '127.0.0.1', '--port', '25', '--connection-type', 'STARTTLS'], /--connection-type: /],
+    [['--to', 'nobody'], /--to: /],
   ] as const) {
     expectRefused(await postern.command(['diagnose', ...args]), 2, words);
   }

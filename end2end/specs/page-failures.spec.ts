@@ -26,7 +26,7 @@ function to(relay: { port: number }, more: Typed = {}): Typed {
 
 async function expectFailure(settings: EmailPage, stage: string, ...words: Array<string | RegExp>): Promise<void> {
   await expect(settings.testing).toContainText(new RegExp(`Failed after [\\d.]+ m?s at “${stage}”\\.`));
-  for (const word of [...words, 'What to do', 'These were changes that are not saved yet.']) {
+  for (const word of [...words, 'What to do', 'This was what stood on the form, not what is saved.']) {
     await expect(settings.testing).toContainText(word);
   }
   await expect(settings.sendTest, 'it can be tried again').toBeEnabled();

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use domain::event::{Outcome, Over};
 use domain::form::Edit;
+use domain::refusal::REQUEST;
 use domain::trace::Step;
 use domain::transcript::Tone;
 use domain::view::PasswordChange;
@@ -83,9 +84,28 @@ pub fn refused(refusal: &Refusal) -> Result<ExitCode, Box<dyn Error>> {
         return Err(refusal.clone().into());
     }
     for (field, text) in &refusal.fields {
-        writeln!(io::stderr(), "error: {field}: {text}")?;
+        match flag(field) {
+            "" => writeln!(io::stderr(), "error: {text}")?,
+            flag => writeln!(io::stderr(), "error: {flag}: {text}")?,
+        }
     }
     Ok(ExitCode::from(2))
+}
+
+/// What the command line calls a field.
+fn flag(field: &str) -> &str {
+    match field {
+        REQUEST => "",
+        "to" => "--to",
+        "port" => "--port",
+        "from_address" => "--from",
+        "smtp_host" => "--host",
+        "smtp_port" => "--port",
+        "smtp_connection_type" => "--connection-type",
+        "smtp_authentication_type" => "--authentication-type",
+        "smtp_username" => "--user",
+        other => other,
+    }
 }
 
 async fn tell_json(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Error>> {
@@ -123,6 +143,10 @@ async fn tell(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Err
                 let mut out = io::stdout().lock();
                 write!(out, "{} …", stage.name())?;
                 out.flush()?;
+            }
+            // A goodbye, after what a stage came to was told.
+            Event::Line(line) if trace.steps.last().is_some_and(Step::is_over) => {
+                paint.lines([line.told()])?;
             }
             Event::Ended { .. } => {
                 if live {

@@ -66,7 +66,7 @@ impl Editor {
 
     /// Stops at what is wrong with the form and goes there. True when there was something.
     pub fn stop_at_faults(self) -> bool {
-        self.go_to(self.change(State::reveal_all))
+        self.go_to(self.change(State::reveal_all)) || self.stop_at_leftover()
     }
 
     /// True when there is somewhere to go.

@@ -13,7 +13,7 @@ const FIND: &str = "find_settings";
 
 #[component]
 pub fn Finding(editor: Editor) -> impl IntoView {
-    let watch = Watch::new(editor, PLACE, FIND);
+    let watch = Watch::new(editor, PLACE);
     let note = RwSignal::new(None);
     let running = move || watch.is_running();
     view! {
@@ -29,7 +29,7 @@ pub fn Finding(editor: Editor) -> impl IntoView {
                     id=FIND
                     type="button"
                     aria-busy=dom::state(running)
-                    on:click=move |_| watch.start(String::new(), Trial::Probe)
+                    on:click=move |_| watch.start(String::new(), Trial::Probe, FIND)
                 >
                     "Find settings"
                 </button>

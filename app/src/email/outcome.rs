@@ -15,6 +15,8 @@ pub enum Outcome {
     Undone,
     TookTheirs,
     KeptMine,
+    /// A certificate was added on the form.
+    Trusting,
     /// Another administrator was faster: what that one saved.
     Conflict(Box<SettingsView>),
     /// The form itself has faults.
@@ -28,7 +30,9 @@ impl Outcome {
         match self {
             Self::Saved => "notice notice-good",
             Self::Faulty | Self::Refused(_) => "notice notice-bad",
-            Self::Undone | Self::TookTheirs | Self::KeptMine => "notice notice-info",
+            Self::Undone | Self::TookTheirs | Self::KeptMine | Self::Trusting => {
+                "notice notice-info"
+            }
             Self::Conflict(_) => "",
         }
     }
@@ -39,6 +43,9 @@ impl Outcome {
             Self::Undone => "The form shows what is saved. Nothing was written.",
             Self::TookTheirs => "The form shows what the other administrator saved.",
             Self::KeptMine => "The next Submit replaces what the other administrator saved.",
+            Self::Trusting => {
+                "The certificate is listed. It counts for tests now, and for mail once you submit; a saved password has to be typed again."
+            }
             // Told at length, in a part of the page of its own.
             Self::Conflict(_) => return None,
             Self::Faulty => FAULTY,

@@ -9,21 +9,27 @@ use super::watch::{Cancel, Watch, Watched};
 use crate::calls::Trial;
 use crate::dom;
 
-/// Where the run is seen, and the button that starts it.
+/// Where the run is seen, and the buttons that start it.
 const PLACE: &str = "test-verdict";
 const SEND: &str = "send_test";
+const DIAGNOSE: &str = "diagnose";
 
 #[component]
 pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
-    let watch = Watch::new(editor, PLACE, SEND);
+    let watch = Watch::new(editor, PLACE);
     let recipient = RwSignal::new(String::new());
     let left = RwSignal::new(false);
     let parsed = move || recipient.read().trim().parse::<EmailAddress>();
     let fault = move || (left.get() && !recipient.read().is_empty()).then(|| parsed().err())?;
     let running = move || watch.is_running();
-    let start = move |trial| {
-        if !untrack(running) && !editor.stop_at_faults() {
-            watch.start(recipient.get_untracked(), trial);
+    let start = move |trial, button| {
+        if untrack(running) {
+            return;
+        }
+        if editor.stop_at_faults() {
+            watch.stop_at_faults();
+        } else {
+            watch.start(recipient.get_untracked(), trial, button);
         }
     };
     view! {
@@ -42,7 +48,7 @@ pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
                 on:submit=move |event| {
                     event.prevent_default();
                     if untrack(parsed).is_ok() {
-                        start(Trial::Mail);
+                        start(Trial::Mail, SEND);
                     }
                 }
             >
@@ -79,10 +85,11 @@ pub fn Testing(editor: Editor, asleep: RwSignal<bool>) -> impl IntoView {
                         </button>
                         <button
                             class="button button-secondary"
+                            id=DIAGNOSE
                             type="button"
                             disabled=dom::flag(move || fault().is_some())
                             aria-disabled=dom::state(running)
-                            on:click=move |_| start(Trial::Diagnosis)
+                            on:click=move |_| start(Trial::Diagnosis, DIAGNOSE)
                         >
                             "Diagnose"
                         </button>

@@ -22,7 +22,7 @@ pub fn Trusted(editor: Editor) -> impl IntoView {
         <div class="trusted" inner_html=list></div>
         <div
             inner_html=dom::value(adding)
-            on:change=move |event| read(event_target(&event))
+            on:change=move |event| read(editor, event_target(&event))
         ></div>
     }
 }
@@ -34,7 +34,7 @@ fn listed(text: &str) -> String {
         let words = words.replace('&', "&amp;").replace('<', "&lt;");
         // The line break before the words goes with the tag.
         html += &format!(
-            "<li><pre>{words}</pre><button class='button button-secondary button-small' type=button data-remove={at}>Remove</button></li>"
+            "<li><pre id=trusted-{at}>{words}</pre><button class='button button-secondary button-small' type=button aria-describedby=trusted-{at} data-remove={at}>Remove</button></li>"
         );
     }
     if html.is_empty() {
@@ -52,15 +52,15 @@ fn adding() -> String {
     String::new()
 }
 
-/// A file that was chosen comes into the box.
-fn read(input: HtmlInputElement) {
+/// A file that was chosen is added like what is pasted.
+fn read(editor: Editor, input: HtmlInputElement) {
     let Some(file) = input.files().and_then(|files| files.get(0)) else {
         return;
     };
     spawn_local(async move {
         let text = JsFuture::from(file.text()).await.ok();
-        if let (Some(text), Some(area)) = (text, dom::area(LABEL.as_str())) {
-            area.set_value(&text.as_string().unwrap_or_default());
+        if let Some(text) = text.and_then(|text| text.as_string()) {
+            editor.trust(text, true);
         }
         // So that the same file can be chosen again.
         input.set_value("");
@@ -68,6 +68,15 @@ fn read(input: HtmlInputElement) {
 }
 
 impl Editor {
+    /// Stops at a certificate that was pasted and not added: it would be lost.
+    pub fn stop_at_leftover(self) -> bool {
+        let trusting = self.peek(|state| state.text(Label::CertificateCheck) == "Trusted");
+        let area = dom::area(LABEL.as_str()).filter(|_| trusting);
+        let is_left = area.is_some_and(|area| !area.value().trim().is_empty());
+        let text = "Press Add CA certificate first, or empty the box.";
+        is_left && self.go_to(self.change(|state| state.refused(&Refusal::field(LABEL, text))))
+    }
+
     /// Trusts the certificates in a text, besides those that are listed, and from now on only them.
     /// Whoever pastes one means an authority's, so then `authorities` are demanded; a relay's own
     /// is trusted where it was seen.
@@ -81,7 +90,10 @@ impl Editor {
             };
             let is_added = added.is_ok();
             self.change(|state| match added {
-                Ok(text) => state.trust(text),
+                Ok(text) => {
+                    state.trust(text);
+                    state.outcome = Some(Outcome::Trusting);
+                }
                 Err(refusal) => {
                     state.refused(&refusal);
                     state.outcome = Some(Outcome::Refused(refusal));
@@ -105,10 +117,12 @@ mod tests {
                     Subject: b\n-----BEGIN CERTIFICATE-----\nBB\n-----END CERTIFICATE-----";
         let html = listed(text);
         assert!(
-            html.contains("<pre>Subject: &lt;img src=x> &amp; co</pre>"),
+            html.contains("<pre id=trusted-0>Subject: &lt;img src=x> &amp; co</pre>"),
             "{html}"
         );
-        assert!(html.contains("<pre>\nSubject: b</pre>") && html.contains("data-remove=1"));
+        assert!(
+            html.contains("<pre id=trusted-1>\nSubject: b</pre>") && html.contains("data-remove=1")
+        );
         assert_eq!(listed(""), "");
     }
 }

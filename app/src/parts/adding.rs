@@ -3,8 +3,7 @@
 use domain::Label;
 use leptos::prelude::*;
 
-/// As HTML. Its button says in `data-add` whose text is to be added; a file comes
-/// into the box first.
+/// As HTML. Its button says in `data-add` whose text is to be added.
 pub fn adding() -> String {
     let id = Label::TrustedCertificates.as_str();
     let place = view! {

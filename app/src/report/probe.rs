@@ -22,6 +22,7 @@ pub fn search(form: &Form) -> Search {
         },
         host,
         port: text(Label::Port),
+        form: Some(form.clone()),
     }
 }
 
@@ -118,7 +119,7 @@ fn Where(candidate: Candidate) -> impl IntoView {
     view! {
         <td>{candidate.host}</td>
         <td class="ways-port">{candidate.port}</td>
-        <td>{candidate.connection_type.as_str()}</td>
+        <td class="ways-type">{candidate.connection_type.as_str()}</td>
     }
 }
 

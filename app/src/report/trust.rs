@@ -2,6 +2,7 @@
 
 use domain::Trace;
 use domain::certificate::Certificate;
+use domain::stage::CertificateFault::{ChainIncomplete, NotTrusted, UnknownIssuer};
 use leptos::prelude::*;
 
 #[component]
@@ -14,7 +15,12 @@ pub fn Trust(trace: Trace) -> impl IntoView {
     let refused = handshake.filter(|handshake| handshake.checked && handshake.fault.is_some())?;
     let mut chain = refused.chain.into_iter();
     let own = chain.next()?;
-    let authorities = chain.filter(|certificate| certificate.authority);
+    // An authority vouches for names and dates too, so it mends only a stranger's signature.
+    let strange = matches!(
+        refused.fault,
+        Some(UnknownIssuer | ChainIncomplete | NotTrusted)
+    );
+    let authorities = chain.filter(|certificate| strange && certificate.authority);
     let authorities = authorities.map(|authority| {
         let words = format!("Trust its authority, {}", authority.subject);
         view! { <Button words certificate=authority /> }

@@ -2,7 +2,7 @@
 
 use domain::cause::Cause;
 use domain::event::{Outcome, Over};
-use domain::{Failure, Reply, Trace};
+use domain::{Failure, Reply, Stage, Trace};
 use leptos::prelude::*;
 
 use super::trust::Trust;
@@ -24,13 +24,19 @@ pub fn Verdict(trace: Trace, over: Over) -> impl IntoView {
     let title = title(&over);
     let tested = match trace.revision {
         Some(_) => "This was the saved configuration.",
-        None => "These were changes that are not saved yet.",
+        None => "This was what stood on the form, not what is saved.",
+    };
+    let stage = match &over.outcome {
+        Outcome::Failed { failure, .. } => Some(failure.stage),
+        _ => None,
     };
     let encryption = match &over.encryption {
-        Some(encryption) => format!("Encrypted with {encryption}."),
-        None => "Not encrypted.".to_owned(),
+        Some(encryption) => format!("Encrypted with {encryption}. "),
+        // There was nothing to encrypt yet.
+        None if matches!(stage, Some(Stage::Dns | Stage::Tcp | Stage::Tls)) => String::new(),
+        None => "Not encrypted. ".to_owned(),
     };
-    let more = format!("{encryption} {tested}");
+    let more = format!("{encryption}{tested}");
     match over.outcome {
         Outcome::Passed => {
             let text = "Nothing was sent: no mail was asked for.";

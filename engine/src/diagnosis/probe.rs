@@ -31,6 +31,8 @@ pub struct Search {
     pub address: String,
     /// A port to try beside the usual ones.
     pub port: String,
+    /// What is on a form, from where somebody looks; otherwise it is what is saved.
+    pub form: Option<Form>,
 }
 
 impl Search {
@@ -45,6 +47,7 @@ impl Search {
             host,
             address,
             port,
+            form: None,
         }
     }
 }
@@ -68,7 +71,8 @@ impl Postern {
     async fn prepare_probe(&self, actor: &Actor, search: &Search) -> Result<Run, Refusal> {
         let (wanted, port) = Refusal::both(Wanted::of(search), port(&search.port))?;
         let saved = Saved::read(&mut *self.store().read().await?).await?;
-        let manner = manner(&saved.form(), wanted.address.as_ref())?;
+        let form = search.form.clone().unwrap_or_else(|| saved.form());
+        let manner = manner(&form, &wanted)?;
         let place = self.diagnosis_place(actor)?;
         let mut work = self.store().begin().await?;
         let detail = match (&wanted.host, &wanted.address) {
@@ -137,23 +141,29 @@ fn port(text: &str) -> Result<Option<u16>, Refusal> {
     }
 }
 
-/// How connections are made: introduced as delivery would be, and patient enough for a slow
-/// greeting.
-fn manner(saved: &Form, address: Option<&EmailAddress>) -> Result<SmtpSettings, Refusal> {
-    let from = match (address, saved.get(Label::FromAddress)) {
+/// How connections are made: introduced as delivery would be, patient enough for a slow greeting,
+/// and trusting a relay's certificates where they were trusted for this very host.
+fn manner(form: &Form, wanted: &Wanted) -> Result<SmtpSettings, Refusal> {
+    let from = match (&wanted.address, form.get(Label::FromAddress)) {
         (Some(address), _) => address.as_str(),
         // EHLO then says this machine's address.
         (None, "") => "postmaster@localhost",
         (None, saved) => saved,
     };
-    Form::default()
+    let manner = Form::default()
         .with(Label::FromAddress, from)
-        .with(Label::EhloName, saved.get(Label::EhloName))
+        .with(Label::EhloName, form.get(Label::EhloName))
         .with(Label::Host, "localhost")
         .with(Label::Port, "25")
         .with(Label::ConnectTimeout, "5")
-        .with(Label::CommandTimeout, "8")
-        .parse()
+        .with(Label::CommandTimeout, "8");
+    let trusts = [Label::CertificateCheck, Label::TrustedCertificates];
+    let same_host = wanted.host.is_some() && form.get(Label::Host).parse().ok() == wanted.host;
+    let manner = trusts
+        .into_iter()
+        .filter(|_| same_host)
+        .fold(manner, |manner, label| manner.with(label, form.get(label)));
+    manner.parse()
 }
 
 /// A probe that may run.
@@ -213,6 +223,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::CertificateCheck;
 
     #[test]
     fn what_is_looked_for_is_checked_field_by_field() {
@@ -220,6 +231,7 @@ mod tests {
             host: host.to_owned(),
             address: address.to_owned(),
             port: port.to_owned(),
+            form: None,
         };
         for (search, fields) in [
             (search("smtp.example.org", "", ""), &[][..]),
@@ -265,7 +277,33 @@ mod tests {
                 "example.org",
             ),
         ] {
-            assert_eq!(manner(saved, address).expect("valid").ehlo(), ehlo);
+            let wanted = Wanted {
+                host: None,
+                address: address.cloned(),
+            };
+            assert_eq!(manner(saved, &wanted).expect("valid").ehlo(), ehlo);
+        }
+    }
+
+    #[test]
+    fn what_is_trusted_for_a_host_counts_for_that_host_only() {
+        let trusting = Form::default()
+            .with(Label::Host, "smtp.example.org")
+            .with(Label::CertificateCheck, "Trusted")
+            .with(
+                Label::TrustedCertificates,
+                "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----",
+            );
+        for (host, check) in [
+            ("SMTP.example.org", CertificateCheck::Trusted),
+            ("smtp.example.net", CertificateCheck::Verify),
+        ] {
+            let wanted = Wanted {
+                host: Some(host.parse().expect("a host")),
+                address: None,
+            };
+            let manner = manner(&trusting, &wanted).expect("valid");
+            assert_eq!(manner.certificate_check, check, "{host}");
         }
     }
 }

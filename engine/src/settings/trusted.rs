@@ -55,6 +55,8 @@ pub(super) fn normalised(text: &str) -> Result<String, Refusal> {
 }
 
 fn read(text: &str) -> Result<Vec<Certificate>, Refusal> {
+    // Editors of Windows begin a text with it.
+    let text = text.trim_start_matches('\u{feff}');
     if text.contains("PRIVATE KEY") {
         return Err(fault(pem::PRIVATE_KEY));
     }

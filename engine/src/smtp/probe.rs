@@ -93,7 +93,11 @@ fn settings(attempt: &Attempt, manner: &SmtpSettings) -> SmtpSettings {
         port: attempt.port,
         connection: attempt.connection_type(),
         authentication: AuthenticationType::None,
-        certificate_check: CertificateCheck::Off,
+        certificate_check: match manner.certificate_check {
+            CertificateCheck::Trusted => CertificateCheck::Trusted,
+            // Judged all the same, and followed on.
+            CertificateCheck::Verify | CertificateCheck::Off => CertificateCheck::Off,
+        },
         plaintext_auth: false,
         ..manner.clone()
     }

@@ -41,6 +41,7 @@ fn search(mut body: Map<String, Value>) -> Result<Search, Refusal> {
         host: text("host"),
         address: text("address"),
         port: text("port"),
+        form: None,
     };
     for (name, _) in body {
         let text = "There is no such field. There are “host”, “address” and “port”.";

@@ -50,7 +50,13 @@ pub fn fill(editor: Editor, settings: &str) -> Option<String> {
         match Label::shown(empty_only.unwrap_or(name)) {
             Some(label)
                 if empty_only.is_some() && !editor.peek(|state| state.text(label).is_empty()) => {}
-            Some(label) => editor.edit(label, value),
+            Some(label) => {
+                // What was trusted, or not checked, was so for another relay.
+                if label == Label::Host && editor.peek(|state| state.text(label) != value) {
+                    editor.edit(Label::CertificateCheck, "Verify".to_owned());
+                }
+                editor.edit(label, value);
+            }
             None => said = Some(value),
         }
     }

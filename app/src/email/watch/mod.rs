@@ -30,10 +30,10 @@ pub use view::{Cancel, Watched};
 pub struct Watch {
     editor: Editor,
     run: RwSignal<Option<Run>>,
-    handle: StoredValue<Option<AbortHandle>>,
-    /// Where it is seen, and the button that starts it.
+    /// What ends it, and the button it was started with.
+    handle: StoredValue<Option<(AbortHandle, &'static str)>>,
+    /// Where it is seen.
     place: &'static str,
-    button: &'static str,
 }
 
 /// A run as far as it has got.
@@ -44,13 +44,12 @@ struct Run {
 }
 
 impl Watch {
-    pub fn new(editor: Editor, place: &'static str, button: &'static str) -> Self {
+    pub fn new(editor: Editor, place: &'static str) -> Self {
         Self {
             editor,
             run: RwSignal::new(None),
             handle: StoredValue::new(None),
             place,
-            button,
         }
     }
 
@@ -61,15 +60,23 @@ impl Watch {
             .is_some_and(|run| run.end.is_none())
     }
 
+    /// Says that faults of the form are in the way; what was seen before is not of this run.
+    pub fn stop_at_faults(self) {
+        self.run.set(Some(Run {
+            end: Some(End::Refused(Refusal::invalid())),
+            ..Run::default()
+        }));
+    }
+
     /// Tries what is on the form, and shows it until it is over.
-    pub fn start(self, recipient: String, trial: Trial) {
+    pub fn start(self, recipient: String, trial: Trial, button: &'static str) {
         if untrack(|| self.is_running()) {
             return;
         }
         self.run.set(Some(Run::default()));
         dom::show(self.place);
         let (handle, registration) = AbortHandle::new_pair();
-        self.handle.set_value(Some(handle));
+        self.handle.set_value(Some((handle, button)));
         spawn_local(async move {
             // When it is aborted everything it holds is dropped, the body that is being read too;
             // that cancels the request, and the server drops the run.
@@ -87,10 +94,10 @@ impl Watch {
     }
 
     pub fn cancel(self) {
-        if let Some(handle) = self.handle.get_value() {
+        if let Some((handle, button)) = self.handle.get_value() {
             handle.abort();
             // The button that was pressed goes away, and would take the focus with it.
-            dom::focus(self.button);
+            dom::focus(button);
         }
     }
 

@@ -146,7 +146,8 @@ fn stays_with(form: &domain::Form) -> Refusal {
     Refusal::field(
         Label::Password,
         format!(
-            "The saved password was given for {}, and for a connection no weaker than this. \
+            "The saved password was given for {}, and for a connection no weaker than this; \
+             trusting one more certificate makes it weaker. \
              Type it again to use it here, or clear it.",
             described(form)
         ),

@@ -65,7 +65,7 @@ fn read(text: &str) -> Result<Vec<Certificate>, Refusal> {
     }
     let Some(blocks) = blocks(text) else {
         return Err(fault(
-            "This is not in PEM, which goes from -----BEGIN CERTIFICATE----- to its END line.",
+            "This is not in PEM, which goes from -----BEGIN CERTIFICATE----- to its END line. A file in DER becomes PEM with: openssl x509 -inform der -in FILE",
         ));
     };
     for block in &blocks {

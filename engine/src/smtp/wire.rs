@@ -220,6 +220,9 @@ impl Wire {
     }
 
     fn overheard(&self, reply: &RawReply) {
+        if !self.witness.listens() {
+            return;
+        }
         for line in reply.shown_lines() {
             // A challenge may hold what only the two know.
             let challenge = reply.code == 334;

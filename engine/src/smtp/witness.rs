@@ -43,6 +43,11 @@ impl Witness {
         })))
     }
 
+    /// Whether anybody does.
+    pub(super) fn listens(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Since [`Witness::new`].
     pub fn elapsed(&self) -> Elapsed {
         self.0.as_ref().map_or(Elapsed(0), |telling| telling.now())

@@ -34,7 +34,7 @@ pub(super) struct Tls {
 }
 
 /// A connection, an error of it, or none of both in time.
-type Attempt = Result<io::Result<TlsStream<Opening>>, Elapsed>;
+pub(super) type Attempt = Result<io::Result<TlsStream<Opening>>, Elapsed>;
 
 impl Tls {
     pub fn new(roots: RootCertStore) -> Result<Self, rustls::Error> {
@@ -47,16 +47,15 @@ impl Tls {
     }
 
     /// Shakes hands, and verifies the host of the settings: its name, or its very address
-    /// (RFC 5280 section 4.2.1.6). What the relay showed is told whatever comes of it; errors are
-    /// those that [`explain`] explains.
+    /// (RFC 5280 section 4.2.1.6). What the relay showed is there whatever comes of it, for [`told`];
+    /// errors are those that [`explain`] explains.
     pub async fn handshake(
         &self,
         tcp: TcpStream,
         settings: &SmtpSettings,
         deadline: Instant,
-    ) -> (Handshake, Attempt) {
-        let checked = settings.certificate_check != CertificateCheck::Off;
-        let verifier = Arc::new(Verifier::new(self.judge(settings), checked));
+    ) -> (Seen, Attempt) {
+        let verifier = Arc::new(Verifier::new(self.judge(settings), is_checked(settings)));
         let attempt = match server_name(&settings.host) {
             Ok(name) => {
                 let connector = self.connector(verifier.clone());
@@ -76,7 +75,7 @@ impl Tls {
             }
             Err(error) => Ok(Err(error)),
         };
-        (told(&verifier.seen(), checked, &attempt), attempt)
+        (verifier.seen(), attempt)
     }
 
     fn judge(&self, settings: &SmtpSettings) -> Judge {
@@ -112,8 +111,13 @@ fn server_name(host: &Host) -> io::Result<ServerName<'static>> {
     }
 }
 
-/// A handshake in words, as far as it came.
-fn told(seen: &Seen, checked: bool, attempt: &Attempt) -> Handshake {
+/// Whether a fault of the certificate ends the handshake.
+fn is_checked(settings: &SmtpSettings) -> bool {
+    settings.certificate_check != CertificateCheck::Off
+}
+
+/// A handshake with these settings in words, as far as it came.
+pub(super) fn told(seen: &Seen, settings: &SmtpSettings, attempt: &Attempt) -> Handshake {
     let cipher = match attempt {
         Ok(Ok(stream)) => stream.get_ref().1.negotiated_cipher_suite(),
         _ => None,
@@ -136,7 +140,7 @@ fn told(seen: &Seen, checked: bool, attempt: &Attempt) -> Handshake {
             .filter_map(|der| certificate::in_words(der))
             .collect(),
         fault: seen.wrong.as_ref().map(|wrong| wrong.fault),
-        checked,
+        checked: is_checked(settings),
         client_certificate_requested: seen.asked,
         verdict,
     }

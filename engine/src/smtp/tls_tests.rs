@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
-use super::tls::{Tls, explain};
+use super::tls::{Tls, explain, told};
 
 /// What the other end does.
 enum Relay {
@@ -133,7 +133,8 @@ async fn handshake(tls: &Tls, relay: Relay, check: &str) -> (Handshake, Option<F
     let this_end = async {
         let tcp = TcpStream::connect(port).await.expect("a connection");
         let deadline = Instant::now() + within;
-        let (told, attempt) = tls.handshake(tcp, &settings, deadline).await;
+        let (seen, attempt) = tls.handshake(tcp, &settings, deadline).await;
+        let told = told(&seen, &settings, &attempt);
         let fault = match attempt {
             Ok(Ok(_)) => None,
             Ok(Err(error)) => Some(explain(&error).0),

@@ -90,8 +90,9 @@ impl Wire {
         let Stream::Plain(tcp) = self.stream else {
             return Ok(self);
         };
-        let (handshake, attempt) = tls.handshake(tcp, settings, deadline.at).await;
-        self.witness.tell(|| Event::Handshake(handshake));
+        let (seen, attempt) = tls.handshake(tcp, settings, deadline.at).await;
+        self.witness
+            .tell(|| Event::Handshake(tls::told(&seen, settings, &attempt)));
         let stream = match attempt {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(Interruption::from(error).at(Stage::Tls, self.peer)),

@@ -27,17 +27,7 @@ impl Reply {
         }
     }
 
-    /// 2xx (RFC 5321 section 4.2.1).
-    pub fn is_positive(&self) -> bool {
-        (200..300).contains(&self.code)
-    }
-
-    /// 3xx: go on.
-    pub fn is_intermediate(&self) -> bool {
-        (300..400).contains(&self.code)
-    }
-
-    /// 4xx: worth trying again.
+    /// 4xx: worth trying again (RFC 5321 section 4.2.1).
     pub fn is_transient(&self) -> bool {
         (400..500).contains(&self.code)
     }

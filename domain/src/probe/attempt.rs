@@ -142,9 +142,9 @@ impl Attempt {
             .iter()
             .any(|step| step.stage == Stage::Tls && step.state == State::Passed);
         let handshake = trace.steps.iter().find_map(|step| step.handshake.as_ref());
-        let ehlo = greeted(trace).last().filter(|_| failure.is_none());
-        let offered = greeted(trace).last();
-        let offered = offered.map_or(&[][..], |ehlo| &ehlo.capabilities);
+        let last = greeted(trace).last();
+        let offered = last.map_or(&[][..], |ehlo| &ehlo.capabilities);
+        let ehlo = last.filter(|_| failure.is_none());
         let row = Found {
             encryption: handshake.and_then(|shaken| shaken.version.clone()),
             cipher: handshake.and_then(|shaken| shaken.cipher.clone()),

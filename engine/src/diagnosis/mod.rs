@@ -5,7 +5,7 @@ mod message;
 mod probe;
 mod question;
 mod run;
-mod ticking;
+mod telling;
 
 pub(crate) use message::mailbox;
 pub use probe::Search;

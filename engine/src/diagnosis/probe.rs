@@ -6,11 +6,11 @@ use std::time::Instant as Stopwatch;
 use domain::event::Elapsed;
 use domain::probe::{Attempt, Over, Recommendation, Source, attempts, recommend};
 use domain::{EmailAddress, Form, Host, Label, ProbeEvent, Probed, Refusal, SmtpSettings};
-use futures::channel::mpsc::{UnboundedSender, unbounded};
-use futures::{FutureExt, Stream, StreamExt, stream};
+use futures::Stream;
+use futures::channel::mpsc::UnboundedSender;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::ticking::ticking;
+use super::telling::{telling, ticking};
 use crate::audit::Action;
 use crate::settings::Saved;
 use crate::smtp::probe;
@@ -63,9 +63,7 @@ impl Postern {
     ) -> Result<impl Stream<Item = ProbeEvent> + Send + use<>, Refusal> {
         let asking = self.prepare_probe(actor, &search);
         let run = self.administer(actor, Action::Probe, asking).await?;
-        let (events, told) = unbounded();
-        let running = run.run(events).into_stream().filter_map(async |()| None);
-        Ok(stream::select(told, running.boxed()))
+        Ok(telling(|events| run.run(events)))
     }
 
     async fn prepare_probe(&self, actor: &Actor, search: &Search) -> Result<Run, Refusal> {
@@ -177,7 +175,6 @@ struct Run {
 
 impl Run {
     async fn run(self, events: UnboundedSender<ProbeEvent>) {
-        // The stream's end drops the receiver: then nobody is left to be told.
         let tell = |event| drop(events.unbounded_send(event));
         let begun = Stopwatch::now();
         let tick = |seconds| tell(ProbeEvent::Tick { seconds });

@@ -52,11 +52,7 @@ impl Postern {
             mail: true,
             ..Question::default()
         };
-        let asking = self.ask(actor, Action::SendTest, question);
-        Ok(self
-            .administer(actor, Action::SendTest, asking)
-            .await?
-            .begin())
+        self.begin(actor, Action::SendTest, question).await
     }
 
     /// Finds out stage by stage whether a relay works. Refused before anything is sent: who may
@@ -67,26 +63,29 @@ impl Postern {
         actor: &Actor,
         question: Question,
     ) -> Result<impl Stream<Item = Event> + Send + use<>, Refusal> {
-        let asking = self.ask(actor, Action::Diagnose, question);
-        Ok(self
-            .administer(actor, Action::Diagnose, asking)
-            .await?
-            .begin())
+        self.begin(actor, Action::Diagnose, question).await
+    }
+
+    async fn begin(
+        &self,
+        actor: &Actor,
+        action: Action,
+        question: Question,
+    ) -> Result<impl Stream<Item = Event> + Send + use<>, Refusal> {
+        let asking = self.ask(actor, action, question);
+        Ok(self.administer(actor, action, asking).await?.begin())
     }
 
     async fn ask(&self, actor: &Actor, action: Action, question: Question) -> Result<Run, Refusal> {
-        let field = match action {
-            Action::SendTest => RECIPIENT,
-            _ => TO,
+        // System V has one field for whatever is wrong with a test.
+        let (field, whole) = match action {
+            Action::SendTest => (RECIPIENT, RECIPIENT),
+            _ => (TO, REQUEST),
         };
         let saved = Saved::read(&mut *self.store().read().await?).await?;
         if question.edit == Edit::default() && saved.revision() == 0 {
             let text = "No configuration is saved yet. Save one first.";
-            let field = match action {
-                Action::SendTest => RECIPIENT,
-                _ => REQUEST,
-            };
-            return Err(Refusal::of(Kind::Invalid, field, text));
+            return Err(Refusal::of(Kind::Invalid, whole, text));
         }
         let mut form = saved.form();
         form.apply(&question.edit);

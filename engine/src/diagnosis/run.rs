@@ -7,13 +7,12 @@ use domain::cause::{Seen, cause};
 use domain::event::{Outcome, Over};
 use domain::view::Stamp;
 use domain::{EmailAddress, Event, Failure, Fault, Instant, Refusal, SmtpSettings, Stage};
-use futures::channel::mpsc::unbounded;
-use futures::{FutureExt, Stream, StreamExt, stream};
+use futures::Stream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::message::Letter;
-use super::ticking::ticking;
+use super::telling::{telling, ticking};
 use crate::audit::Action;
 use crate::smtp::{Envelope, Relay, Session, Witness};
 use crate::store::information::GLOBAL;
@@ -46,11 +45,11 @@ struct Sent {
 impl Run {
     /// The events. Dropping the stream ends the run, and with it the connection.
     pub fn begin(self) -> impl Stream<Item = Event> + Send + use<> {
-        let (events, told) = unbounded();
-        // The stream's end drops the receiver: then nobody is left to be told.
-        let witness = Witness::new(move |event| drop(events.unbounded_send(event)));
-        let running = self.run(witness).into_stream();
-        stream::select(told, running.filter_map(async |()| None).boxed())
+        telling(|events| {
+            self.run(Witness::new(move |event| {
+                drop(events.unbounded_send(event))
+            }))
+        })
     }
 
     async fn run(self, witness: Witness) {

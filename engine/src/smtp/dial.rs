@@ -189,15 +189,13 @@ async fn race(
     loop {
         tokio::select! {
             biased;
-            Some((target, outcome)) = running.next() => {
-                let begun = trying.iter().position(|(trying, _)| *trying == target);
-                if let Some((_, begun)) = begun.map(|place| trying.swap_remove(place)) {
-                    let reach = match &outcome {
-                        Ok(_) => Reach::Connected,
-                        Err(failure) => reach(failure),
-                    };
-                    tell(witness, target, reach, begun);
-                }
+            Some((target, begun, outcome)) = running.next() => {
+                let reach = match &outcome {
+                    Ok(_) => Reach::Connected,
+                    Err(failure) => reach(failure),
+                };
+                tell(witness, target, reach, begun);
+                trying.retain(|(other, _)| *other != target);
                 match outcome {
                     Ok(tcp) => {
                         for (target, begun) in trying {
@@ -213,8 +211,9 @@ async fn race(
             },
             () = sleep_until(next_start), if waiting.len() > 0 => {
                 if let Some(target) = waiting.next() {
-                    trying.push((target, Instant::now()));
-                    running.push(async move { (target, attempt(target, within).await) });
+                    let begun = Instant::now();
+                    trying.push((target, begun));
+                    running.push(async move { (target, begun, attempt(target, within).await) });
                 }
                 next_start = Instant::now() + ATTEMPT_DELAY;
             }

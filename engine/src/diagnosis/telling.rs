@@ -1,0 +1,36 @@
+//! How a run tells of itself: by a stream that it lives as long as, and of every second, so that
+//! somebody notices who has gone.
+
+use std::time::Duration;
+
+use futures::channel::mpsc::{UnboundedSender, unbounded};
+use futures::{FutureExt, Stream, StreamExt, stream};
+use tokio::time::{Instant, interval};
+
+/// What `run` tells. Dropping the stream ends the run; what it tells then is heard by nobody.
+pub(super) fn telling<E, F>(
+    run: impl FnOnce(UnboundedSender<E>) -> F,
+) -> impl Stream<Item = E> + Send
+where
+    E: Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (events, told) = unbounded();
+    let running = run(events).into_stream().filter_map(async |()| None);
+    stream::select(told, running.boxed())
+}
+
+/// Awaits `work`, and calls `tick` with every whole second since now.
+pub(super) async fn ticking<T>(work: impl Future<Output = T>, tick: impl Fn(u64)) -> T {
+    let begun = Instant::now();
+    tokio::pin!(work);
+    let mut second = interval(Duration::from_secs(1));
+    second.tick().await;
+    loop {
+        tokio::select! {
+            biased;
+            outcome = &mut work => return outcome,
+            _ = second.tick() => tick(begun.elapsed().as_secs()),
+        }
+    }
+}

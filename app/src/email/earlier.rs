@@ -23,7 +23,7 @@ pub fn Earlier(editor: Editor) -> impl IntoView {
             hidden=dom::flag(move || editor.get(|state| state.saved.earlier.is_empty()))
         >
             <summary>"Use an earlier password"</summary>
-            <ul>{list}</ul>
+            <ul class="entries">{list}</ul>
         </details>
     }
 }
@@ -37,7 +37,7 @@ fn One(editor: Editor, password: EarlierPassword) -> impl IntoView {
     } = password;
     let chosen = move |state: &State| state.standing() == Standing::Earlier(revision);
     view! {
-        <li class="earlier-one">
+        <li>
             <p>
                 <strong>{relay}</strong>
                 <span>"Saved " <Moment at=saved.at /> " by " {saved.by.clone()}</span>

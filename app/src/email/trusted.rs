@@ -40,7 +40,7 @@ fn listed(text: &str) -> String {
     if html.is_empty() {
         html
     } else {
-        format!("<ul>{html}</ul>")
+        format!("<ul class=entries>{html}</ul>")
     }
 }
 

@@ -8,6 +8,7 @@ mod actor;
 mod audit;
 mod clock;
 mod diagnosis;
+mod outbox;
 mod postern;
 mod settings;
 pub mod smtp;

@@ -1,0 +1,3 @@
+//! The outbox: mail that was handed over is kept, delivered and accounted for.
+
+mod writer;

@@ -19,6 +19,7 @@ pub use actor::{Actor, Origin};
 pub use audit::Action;
 pub use clock::Clock;
 pub use diagnosis::{Question, RECIPIENT, Search, TO};
+pub use outbox::{Attached, Attachment, Finished, Letter, Sender, Submission, read_back};
 pub use postern::{Config, OpenError, Postern};
 pub use store::accounts::Account;
 pub use store::tokens::Token;

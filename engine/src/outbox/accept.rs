@@ -6,9 +6,9 @@ use std::time::{Duration, Instant as Stopwatch};
 
 use domain::{Instant, Kind, Refusal};
 
-use super::submission::{Finished, Sender, Submission};
-use super::writer::{New, Work};
 use super::Running;
+use super::writer::{New, Work};
+use crate::mail::{Finished, Sender, Submission};
 use crate::settings::Saved;
 use crate::store::idempotency::Key;
 use crate::store::messages::Message;
@@ -92,7 +92,7 @@ impl Postern {
         match written.before {
             None => {
                 self.outbox().meter.accepted(ids.len());
-                self.mail_arrived();
+                self.outbox().stirred.notify_one();
                 Ok(ids)
             }
             Some((before, ids)) if Some(&before) == digest.as_ref() => {
@@ -120,10 +120,7 @@ impl Postern {
     /// Who mail is from that does not say.
     async fn sender(&self) -> Result<Option<Arc<Sender>>, Refusal> {
         let place = &self.outbox().sender;
-        let remembered = place
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let remembered = place.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((read, sender)) = remembered
             && read.elapsed() < REMEMBERED
         {

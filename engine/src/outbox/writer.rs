@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::outbox::{State, Undeliverable};
 use domain::{Instant, Refusal};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use crate::Clock;
 use crate::store::idempotency::{self, Key};
@@ -85,8 +85,9 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Begins to write. `hold` is whether everything is held from the start.
-    pub fn start(store: Store, clock: Clock, hold: bool) -> Self {
+    /// Begins to write. `hold` is whether everything is held from the start; `changes` counts what
+    /// was written.
+    pub fn start(store: Store, clock: Clock, hold: bool, changes: watch::Sender<u64>) -> Self {
         let (jobs, queue) = mpsc::channel(4 * MOST_JOBS);
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..store.writers() {
@@ -94,6 +95,7 @@ impl Writer {
                 store: store.clone(),
                 clock: clock.clone(),
                 hold,
+                changes: changes.clone(),
             };
             tokio::spawn(desk.work_off(queue.clone()));
         }
@@ -104,10 +106,7 @@ impl Writer {
     pub async fn write(&self, work: Work) -> Result<Written, Refusal> {
         let (done, answer) = oneshot::channel();
         let job = Job { work, done };
-        self.jobs
-            .send(job)
-            .await
-            .map_err(|_| Refusal::internal())?;
+        self.jobs.send(job).await.map_err(|_| Refusal::internal())?;
         answer.await.map_err(|_| Refusal::internal())?
     }
 }
@@ -117,6 +116,7 @@ struct Desk {
     store: Store,
     clock: Clock,
     hold: bool,
+    changes: watch::Sender<u64>,
 }
 
 impl Desk {
@@ -200,6 +200,7 @@ impl Desk {
         }
         settle(&mut work, works).await?;
         work.commit().await?;
+        self.changes.send_modify(|count| *count += 1);
         Ok(written)
     }
 
@@ -259,11 +260,13 @@ async fn keep(
     let added: Vec<Added<'_>> = mails
         .iter()
         .flat_map(|mail| {
-            (0..).zip(&mail.recipients).map(|(position, address)| Added {
-                message: &mail.message.id,
-                position,
-                address,
-            })
+            (0..)
+                .zip(&mail.recipients)
+                .map(|(position, address)| Added {
+                    message: &mail.message.id,
+                    position,
+                    address,
+                })
         })
         .collect();
     let (state, due) = if held {

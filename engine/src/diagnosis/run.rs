@@ -139,9 +139,9 @@ impl Run {
             self.postern.public_url(),
             self.postern.now(),
         );
-        let delivery = session.send(envelope, &mail.bytes).await?;
+        let reply = session.send(envelope, &mail.bytes).await?;
         Ok(Sent {
-            reply: delivery.reply,
+            reply,
             message_id: mail.id,
         })
     }

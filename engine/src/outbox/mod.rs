@@ -1,4 +1,8 @@
-//! The outbox: what applications hand over is kept until it is delivered.
+//! The outbox: mail that was handed over is kept, delivered and accounted for.
+//!
+//! A `submission` becomes its bytes by its parts (`compose`: `addressees` and their `mailbox`es,
+//! `extra` header fields, the `head`, the `mime` body) or as it is (`raw`, `raw_head`). The
+//! `writer` keeps it. `read_back` shows it to people.
 
 mod addressees;
 mod compose;
@@ -14,6 +18,7 @@ mod raw_head;
 mod raw_tests;
 mod read_back;
 mod submission;
+mod writer;
 
 pub use read_back::{Attached, Letter, read_back};
 pub use submission::{Attachment, Finished, Sender, Submission};

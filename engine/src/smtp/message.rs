@@ -45,24 +45,28 @@ impl<'a> Message<'a> {
         let ended = self.bytes.is_empty() || self.bytes.ends_with(b"\n");
         self.bytes.len() + if ended { 0 } else { 2 }
     }
-
-    /// What is written after the 354, its end included, in pieces.
-    pub fn pieces(self) -> Pieces<'a> {
-        Pieces {
-            rest: Some(self.bytes),
-            line_start: true,
-        }
-    }
 }
 
-/// See [`Message::pieces`].
+/// What is written after the 354 of a mail that was checked, its end included.
 pub(super) struct Pieces<'a> {
     /// None when the end has been handed out.
     rest: Option<&'a [u8]>,
     line_start: bool,
 }
 
-impl Pieces<'_> {
+impl<'a> Pieces<'a> {
+    pub fn of(message: &'a [u8]) -> Self {
+        Self {
+            rest: Some(message),
+            line_start: true,
+        }
+    }
+
+    /// Whether the end has been handed out.
+    pub fn ended(&self) -> bool {
+        self.rest.is_none()
+    }
+
     /// Puts the next piece in the place of the one before; `false` when there is none.
     pub fn next(&mut self, piece: &mut Vec<u8>) -> bool {
         let Some(rest) = self.rest else { return false };
@@ -98,7 +102,8 @@ mod tests {
     use super::*;
 
     fn poured(message: &[u8]) -> Vec<u8> {
-        let mut pieces = Message::check(message).expect("a mail").pieces();
+        Message::check(message).expect("a mail");
+        let mut pieces = Pieces::of(message);
         let (mut all, mut piece) = (Vec::new(), Vec::new());
         while pieces.next(&mut piece) {
             all.extend_from_slice(&piece);

@@ -4,7 +4,8 @@
 //! the `certificate`, by the `anchors`; `distinguished` writes its names), `wire` carries commands
 //! and replies (`reply` frames them, `interruption` says what went wrong), `session` opens
 //! (`capabilities`, `auth`) and `transaction` hands a mail over (`script` words the commands,
-//! `message` the mail). A `witness` is told of all of it, where somebody listens.
+//! `message` the mail, `verdict` sums up the replies), `delivery` one after the other. A `witness`
+//! is told of all of it, where somebody listens.
 //!
 //! A session that failed, or whose future was dropped, is never used again.
 
@@ -12,6 +13,7 @@ mod anchors;
 mod auth;
 mod capabilities;
 mod certificate;
+mod delivery;
 mod dial;
 mod discover;
 mod distinguished;
@@ -35,6 +37,7 @@ mod tls_tests;
 mod transaction;
 mod unsecured;
 mod untrusted;
+mod verdict;
 mod verifier;
 mod wire;
 mod witness;
@@ -43,10 +46,11 @@ pub(crate) use certificate::in_words;
 pub(crate) use names::to_ascii;
 pub(crate) use pem::blocks;
 
+pub use delivery::{Broken, Fates, Parcel};
 pub use dial::{Dialer, DialerError};
 pub use policy::{AddressPolicy, PolicyError};
 pub use probe::probe;
 pub use resolve::Resolver;
 pub use session::{Relay, Session};
-pub use transaction::{Delivery, Envelope};
+pub use transaction::Envelope;
 pub use witness::Witness;

@@ -12,20 +12,43 @@ use super::wire::push_line;
 /// (RFC 2920 section 3.1).
 const GROUP: usize = 8 * 1024;
 
+/// A command of a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Rset,
+    Mail,
+    Rcpt,
+    Data,
+}
+
+impl Verb {
+    /// RSET clears the way for MAIL.
+    pub fn stage(self) -> Stage {
+        match self {
+            Self::Rset | Self::Mail => Stage::Mail,
+            Self::Rcpt => Stage::Rcpt,
+            Self::Data => Stage::Data,
+        }
+    }
+}
+
 /// MAIL, RCPT for each recipient, DATA; without a mail to send, no DATA.
 pub(super) struct Script {
     lines: Vec<u8>,
-    /// Of each command its stage and where its line ends.
-    commands: Vec<(Stage, usize)>,
+    /// Of each command where its line ends.
+    commands: Vec<(Verb, usize)>,
 }
 
 impl Script {
+    /// `reset`: with RSET before all.
+    ///
     /// # Errors
     /// What the relay did not say it takes.
     pub fn write(
         envelope: &Envelope,
         message: Option<Message<'_>>,
         relay: &Capabilities,
+        reset: bool,
     ) -> Result<Self, Failure> {
         let refused = |fault, detail: String| Err(Failure::new(Stage::Mail, fault, detail));
         if envelope.to.is_empty() && message.is_some() {
@@ -61,8 +84,11 @@ impl Script {
 
         let mut script = Self {
             lines: Vec::with_capacity(64 * (envelope.to.len() + 3)),
-            commands: Vec::with_capacity(envelope.to.len() + 2),
+            commands: Vec::with_capacity(envelope.to.len() + 3),
         };
+        if reset {
+            script.push(Verb::Rset, "RSET")?;
+        }
         let mut mail = format!(
             "MAIL FROM:<{}>",
             path(&envelope.from, smtputf8, Stage::Mail)?
@@ -76,20 +102,20 @@ impl Script {
         if smtputf8 {
             mail.push_str(" SMTPUTF8");
         }
-        script.push(Stage::Mail, &mail)?;
+        script.push(Verb::Mail, &mail)?;
         for recipient in &envelope.to {
             let path = path(recipient, smtputf8, Stage::Rcpt)?;
-            script.push(Stage::Rcpt, &format!("RCPT TO:<{path}>"))?;
+            script.push(Verb::Rcpt, &format!("RCPT TO:<{path}>"))?;
         }
         if message.is_some() {
-            script.push(Stage::Data, "DATA")?;
+            script.push(Verb::Data, "DATA")?;
         }
         Ok(script)
     }
 
-    /// The lines of each write, with the stages of its commands. DATA is the last of its group, as
+    /// The lines of each write, with its commands. DATA is the last of its group, as
     /// RFC 2920 section 3.1 asks.
-    pub fn groups(&self, pipelining: bool) -> impl Iterator<Item = (&[u8], &[(Stage, usize)])> {
+    pub fn groups(&self, pipelining: bool) -> impl Iterator<Item = (&[u8], &[(Verb, usize)])> {
         let most = if pipelining { GROUP } else { 0 };
         let (mut first, mut start) = (0, 0);
         std::iter::from_fn(move || {
@@ -103,10 +129,10 @@ impl Script {
         })
     }
 
-    fn push(&mut self, stage: Stage, command: &str) -> Result<(), Failure> {
+    fn push(&mut self, verb: Verb, command: &str) -> Result<(), Failure> {
         push_line(&mut self.lines, command)
-            .map_err(|error| Failure::new(stage, Fault::LineBreak, error.to_string()))?;
-        self.commands.push((stage, self.lines.len()));
+            .map_err(|error| Failure::new(verb.stage(), Fault::LineBreak, error.to_string()))?;
+        self.commands.push((verb, self.lines.len()));
         Ok(())
     }
 }
@@ -135,7 +161,7 @@ mod tests {
             from: from.parse().unwrap(),
             to: to.iter().map(|to| to.parse().unwrap()).collect(),
         };
-        Script::write(&envelope, Message::check(message.as_bytes()), relay)
+        Script::write(&envelope, Message::check(message.as_bytes()), relay, false)
     }
 
     #[test]
@@ -264,7 +290,7 @@ mod tests {
         fn concat_lines(&self) -> Vec<u8>;
     }
 
-    impl ConcatLines for Vec<(&[u8], &[(Stage, usize)])> {
+    impl ConcatLines for Vec<(&[u8], &[(Verb, usize)])> {
         fn concat_lines(&self) -> Vec<u8> {
             self.iter().flat_map(|(lines, _)| lines.to_vec()).collect()
         }

@@ -10,6 +10,7 @@ use domain::{
 use tokio::time::timeout;
 
 use super::capabilities::Capabilities;
+use super::delivery::Prepared;
 use super::reply::RawReply;
 use super::wire::{Deadline, Wire};
 use super::{Dialer, Witness, names};
@@ -31,6 +32,12 @@ pub struct Session {
     pub(super) capabilities: Capabilities,
     pub(super) command_timeout: Duration,
     pub(super) condition: Condition,
+    /// Whether commands may go out behind a body.
+    pub(super) grouping: bool,
+    /// The mail whose first commands did.
+    pub(super) announced: Option<Prepared>,
+    /// A transaction is open: MAIL was taken, and no end of data followed.
+    pub(super) open: bool,
 }
 
 /// What a session is still good for.
@@ -67,6 +74,9 @@ impl Session {
             capabilities: Capabilities::default(),
             command_timeout: settings.command_timeout,
             condition: Condition::Ready,
+            grouping: true,
+            announced: None,
+            open: false,
         };
         let met = session.meet(&ehlo_name, settings.connection).await;
         if session.or_part(met).await? {
@@ -96,6 +106,8 @@ impl Session {
     /// seconds at the most.
     pub async fn quit(mut self) {
         match self.condition {
+            // It would be taken for the first line of that mail.
+            _ if self.announced.is_some() => return,
             Condition::Ready => self.wire.witness().begin(Stage::Quit),
             // What came of the session is told already.
             Condition::Refused => {}

@@ -1,16 +1,18 @@
 //! Handing a mail over: MAIL, RCPT, DATA, and what becomes of it (RFC 5321 section 3.3).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::event::Side;
 use domain::{EmailAddress, Failure, Fault, Reply, Stage};
 
+use super::delivery::{Broken, Fates, Parcel, Prepared};
 use super::interruption::Interruption;
-use super::message::{END, Message};
-use super::reply::RawReply;
-use super::script::Script;
+use super::message::{END, Pieces};
+use super::script::{Script, Verb};
 use super::session::{Condition, Session};
-use super::wire::{Deadline, Wire};
+use super::verdict::{Verdict, misplaced};
+use super::wire::Deadline;
 
 /// How long a piece of the mail may take to go out (RFC 5321 section 4.5.3.2.5).
 const DATA_BLOCK_WITHIN: Duration = Duration::from_secs(180);
@@ -26,64 +28,41 @@ pub struct Envelope {
     pub to: Vec<EmailAddress>,
 }
 
-/// A mail that the relay took.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// The answer to the end of the mail.
-    pub reply: Reply,
-    /// The answer to each recipient, in the envelope's order; `Err` is a refusal.
-    pub recipients: Vec<Result<Reply, Reply>>,
-}
-
-/// What the relay has said to the commands so far.
-#[derive(Default)]
-struct Verdict {
-    mail_refusal: Option<Reply>,
-    recipients: Vec<Result<Reply, Reply>>,
-    /// `Ok` is the 354.
-    data: Option<Result<(), Reply>>,
-}
-
 impl Session {
-    /// Hands a mail over. `message` has CRLF line ends; it is sent as it is, apart from stuffed
-    /// dots, and a last line end where that is missing.
-    ///
-    /// The relay may take three minutes for each 64 KiB and ten for the end of the mail; whoever
-    /// cannot wait drops the future, and with it the session.
+    /// Hands one mail over, as [`Session::deliver`] does, for a person who waits: one answer for
+    /// all recipients, the relay's 2xx to the end of the mail.
     ///
     /// # Errors
-    /// [`Fault::Rejected`] with the relay's reply; where all recipients are refused, the first
-    /// refusal at [`Stage::Rcpt`]. What the relay cannot take (its size, its octets, its
-    /// addresses) and a message with stray line breaks are refused before anything is sent. After
-    /// an error the session is good for [`Session::quit`] only.
-    pub async fn send(&mut self, envelope: &Envelope, message: &[u8]) -> Result<Delivery, Failure> {
+    /// Where nobody gets the mail: [`Fault::Rejected`] with the relay's reply; where all recipients
+    /// are refused, the first refusal at [`Stage::Rcpt`]. What the relay cannot take (its size, its
+    /// octets, its addresses) and a message with stray line breaks are refused before anything is
+    /// sent. After an error the session is good for [`Session::quit`] only.
+    pub async fn send(&mut self, envelope: &Envelope, message: &[u8]) -> Result<Reply, Failure> {
         self.begin_mail()?;
-        let message = Message::check(message).ok_or_else(|| {
-            let detail = "the mail holds a CR or LF that ends no line; it was not sent";
-            Failure::new(Stage::Mail, Fault::LineBreak, detail)
-        })?;
-        let script = Script::write(envelope, Some(message), &self.capabilities)?;
-        let pipelining = self.capabilities.pipelining;
-
-        // Until the outcome is known; for good if this future is dropped.
-        self.condition = Condition::Broken;
-        let verdict = self
-            .ask_leave(&script, envelope.to.len(), pipelining)
-            .await?;
-        if let Some(refusal) = verdict.refusal() {
-            if verdict.data == Some(Ok(())) {
-                self.decline().await;
-            } else {
-                self.condition = Condition::Refused;
-            }
-            return Err(refusal);
+        let outcome = self.send_alone(envelope, message).await;
+        if outcome.is_err() && self.condition == Condition::Ready {
+            self.condition = Condition::Refused;
         }
-        let reply = self.pour(message).await?;
-        self.condition = self.after_mail().await?;
-        Ok(Delivery {
-            reply,
-            recipients: verdict.recipients,
-        })
+        outcome
+    }
+
+    async fn send_alone(&mut self, envelope: &Envelope, message: &[u8]) -> Result<Reply, Failure> {
+        let parcel = Arc::new(Parcel {
+            envelope: envelope.clone(),
+            message: message.into(),
+        });
+        let prepared = Prepared::of(&parcel, &self.capabilities, self.open)?;
+        let handed = self.hand_over(&prepared, false, None).await;
+        let mut fates = handed.map_err(|broken| broken.failure)?;
+        let at_data = |fate: &Result<Reply, Failure>| match fate {
+            Ok(_) => false,
+            Err(failure) => failure.stage == Stage::Data,
+        };
+        let telling = fates
+            .iter()
+            .position(Result::is_ok)
+            .or_else(|| fates.iter().position(at_data));
+        fates.swap_remove(telling.unwrap_or_default())
     }
 
     /// Asks whether a mail from and to these may be sent, and sends none: MAIL, RCPT for each
@@ -94,11 +73,14 @@ impl Session {
     /// As [`Session::send`].
     pub async fn rehearse(&mut self, envelope: &Envelope) -> Result<(), Failure> {
         self.begin_mail()?;
-        let script = Script::write(envelope, None, &self.capabilities)?;
-        self.condition = Condition::Broken;
-        let verdict = self.ask_leave(&script, envelope.to.len(), false).await?;
         self.condition = Condition::Refused;
-        if let Some(refusal) = verdict.refusal() {
+        let script = Script::write(envelope, None, &self.capabilities, self.open)?;
+        self.condition = Condition::Broken;
+        let asked = self
+            .ask_leave(&script, envelope.to.len(), false, false)
+            .await?;
+        self.condition = Condition::Refused;
+        if let Some(refusal) = asked.refusal() {
             return Err(refusal);
         }
         // Whether a relay knows RSET is of no interest: nothing is left to be reset.
@@ -113,14 +95,36 @@ impl Session {
         Ok(())
     }
 
-    /// No second mail after one that was refused or given up.
-    fn begin_mail(&mut self) -> Result<(), Failure> {
-        if self.condition != Condition::Ready {
+    /// No second mail after one that was given up, and none instead of one that was announced.
+    pub(super) fn begin_mail(&self) -> Result<(), Failure> {
+        if self.condition != Condition::Ready || self.announced.is_some() {
             let detail = "this connection has been given up";
             return Err(Failure::new(Stage::Mail, Fault::Closed, detail));
         }
-        self.condition = Condition::Refused;
         Ok(())
+    }
+
+    /// The whole of a transaction. `grouped`: its first commands are on their way already; those of
+    /// `next` are when it comes back with `next` announced.
+    pub(super) async fn hand_over(
+        &mut self,
+        mail: &Prepared,
+        grouped: bool,
+        next: Option<Prepared>,
+    ) -> Result<Fates, Broken> {
+        // Until the outcome is known; for good if this future is dropped.
+        self.condition = Condition::Broken;
+        let pipelining = self.capabilities.pipelining;
+        let recipients = mail.parcel.envelope.to.len();
+        let verdict = self
+            .ask_leave(&mail.script, recipients, pipelining, grouped)
+            .await?;
+        if let Some(refusal) = verdict.refusal() {
+            self.withdraw(&verdict).await;
+            return Ok(verdict.fates(Err(refusal)));
+        }
+        let end = self.pour(&mail.parcel.message, next).await?;
+        Ok(verdict.fates(end))
     }
 
     /// Everything before the mail itself. Ends early where nothing is left to ask.
@@ -129,84 +133,141 @@ impl Session {
         script: &Script,
         recipients: usize,
         pipelining: bool,
+        mut grouped: bool,
     ) -> Result<Verdict, Failure> {
-        let mut verdict = Verdict::default();
+        let mut verdict = Verdict::of(recipients);
         for (lines, commands) in script.groups(pipelining) {
-            let first = commands.first().map_or(Stage::Mail, |(stage, _)| *stage);
+            let first = commands
+                .first()
+                .map_or(Stage::Mail, |(verb, _)| verb.stage());
             self.wire.witness().begin(first);
-            for line in lines.split_inclusive(|byte| *byte == b'\n') {
-                let line = line.strip_suffix(b"\r\n").unwrap_or(line);
-                let text = || String::from_utf8_lossy(line).into_owned();
-                self.wire.witness().line(Side::Postern, text);
+            self.tell_lines(lines);
+            let sent = std::mem::take(&mut grouped);
+            if !sent {
+                let deadline = Deadline::after(self.command_timeout);
+                let asked = self.wire.ask(lines, deadline).await;
+                asked.map_err(|interruption| self.wire.failure(first, interruption))?;
             }
-            let asked = self
-                .wire
-                .ask(lines, Deadline::after(self.command_timeout))
-                .await;
-            asked.map_err(|interruption| self.wire.failure(first, interruption))?;
-            for (stage, _) in commands {
-                self.wire.witness().begin(*stage);
-                let reply = self
-                    .wire
-                    .reply(Deadline::after(self.command_timeout))
-                    .await
-                    .map_err(|interruption| self.wire.failure(*stage, interruption));
-                match reply {
-                    Ok(reply) => {
-                        if reply.code >= 400 {
-                            self.wire.witness().refused();
-                        }
-                        verdict.hear(*stage, &reply)?;
+            for (verb, _) in commands {
+                let stage = verb.stage();
+                self.wire.witness().begin(stage);
+                let deadline = Deadline::after(self.command_timeout);
+                let reply = match self.wire.reply(deadline).await {
+                    Ok(reply) => reply,
+                    // The relay hung up over what it refused; where it may have lost the thread, a
+                    // refusal alone says nothing about the mail.
+                    Err(_) if !sent && verdict.is_hopeless() => {
+                        verdict.cut_short();
+                        return Ok(verdict);
                     }
-                    // The relay hung up over what it refused.
-                    Err(failure) => return Err(verdict.refusal().unwrap_or(failure)),
+                    Err(interruption) => return Err(self.wire.failure(stage, interruption)),
+                };
+                if reply.code >= 400 {
+                    self.wire.witness().refused();
                 }
+                if sent && *verb == Verb::Mail && matches!(reply.code, 500 | 502 | 503) {
+                    // It did not see a MAIL, or not in its place.
+                    return Err(Failure::rejected(stage, reply.shown()));
+                }
+                verdict.hear(*verb, &reply)?;
             }
-            if verdict.is_hopeless(recipients) {
+            if verdict.is_hopeless() {
                 break;
             }
         }
         Ok(verdict)
     }
 
-    /// The mail, its end, and the relay's last word.
-    async fn pour(&mut self, message: Message<'_>) -> Result<Reply, Failure> {
-        let failed = |wire: &Wire, error| wire.failure(Stage::Data, error);
-        let size = message.size();
+    fn tell_lines(&self, lines: &[u8]) {
         let witness = self.wire.witness();
-        witness.line(Side::Postern, || format!("[{size} bytes of mail]"));
-        witness.line(Side::Postern, || ".".to_owned());
-        let mut pieces = message.pieces();
-        let mut piece = Vec::new();
-        while pieces.next(&mut piece) {
-            let poured = self
-                .wire
-                .pour(&piece, Deadline::after(DATA_BLOCK_WITHIN))
-                .await;
-            poured.map_err(|error| failed(&self.wire, error))?;
+        if !witness.listens() {
+            return;
         }
-        let reply = self
-            .wire
-            .reply(Deadline::after(DATA_END_WITHIN))
-            .await
-            .map_err(|error| failed(&self.wire, error))?;
-        match reply.code {
-            200..300 => Ok(reply.shown()),
-            421 => Err(Failure::rejected(Stage::Data, reply.shown())),
-            400.. => {
-                self.condition = Condition::Refused;
-                Err(Failure::rejected(Stage::Data, reply.shown()))
-            }
-            _ => Err(misplaced(Stage::Data, &reply)),
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let line = line.strip_suffix(b"\r\n").unwrap_or(line);
+            witness.line(Side::Postern, || String::from_utf8_lossy(line).into_owned());
         }
     }
 
-    /// Answers a 354 that came although nobody is left to take the mail: with nothing (RFC 2920
-    /// section 3.1).
-    async fn decline(&mut self) {
+    /// The mail, its end, behind it the first commands of `next`; and the relay's word about it.
+    async fn pour(
+        &mut self,
+        message: &[u8],
+        mut next: Option<Prepared>,
+    ) -> Result<Result<Reply, Failure>, Broken> {
+        let witness = self.wire.witness();
+        witness.line(Side::Postern, || {
+            format!("[{} bytes of mail]", message.len())
+        });
+        witness.line(Side::Postern, || ".".to_owned());
+        let mut pieces = Pieces::of(message);
+        let mut piece = Vec::new();
+        while pieces.next(&mut piece) {
+            let body = piece.len();
+            if pieces.ended()
+                && let Some(next) = next.take()
+            {
+                let (commands, _) = next.script.groups(true).next().unwrap_or_default();
+                piece.extend_from_slice(commands);
+                self.announced = Some(next);
+            }
+            let behind = piece.len() - body;
+            let mut rest = &piece[..];
+            let deadline = Deadline::after(DATA_BLOCK_WITHIN);
+            match self.wire.pour(&mut rest, behind, deadline).await {
+                Ok(()) => {}
+                // Before it had all of the mail.
+                Err(Interruption::Refused(reply)) if reply.code != 421 => {
+                    return Ok(Err(Failure::rejected(Stage::Data, reply.shown())));
+                }
+                Err(interruption) => {
+                    let notice = matches!(interruption, Interruption::Refused(_));
+                    return Err(Broken {
+                        may_have_arrived: pieces.ended() && rest.len() <= behind && !notice,
+                        ..self.wire.failure(Stage::Data, interruption).into()
+                    });
+                }
+            }
+        }
+        let in_doubt = |failure: Failure| Broken {
+            may_have_arrived: true,
+            ..failure.into()
+        };
+        let reply = self.wire.reply(Deadline::after(DATA_END_WITHIN)).await;
+        let reply = reply.map_err(|error| in_doubt(self.wire.failure(Stage::Data, error)))?;
+        let end = match reply.code {
+            200..300 => Ok(reply.shown()),
+            421 => return Err(Failure::rejected(Stage::Data, reply.shown()).into()),
+            400.. => Err(Failure::rejected(Stage::Data, reply.shown())),
+            _ => return Err(in_doubt(misplaced(Stage::Data, &reply))),
+        };
+        self.open = false;
+        self.condition = match self.announced {
+            // What comes now is for the next mail.
+            Some(_) => Condition::Ready,
+            None => self.after_mail().await.map_err(in_doubt)?,
+        };
+        Ok(end)
+    }
+
+    /// After a mail that nobody is left to take. A 354 that came all the same is answered with
+    /// nothing (RFC 2920 section 3.1).
+    async fn withdraw(&mut self, verdict: &Verdict) {
+        if verdict.was_cut_short() {
+            return;
+        }
+        if !verdict.go_ahead() {
+            self.open = verdict.sender_taken();
+            self.condition = Condition::Ready;
+            return;
+        }
         let deadline = Deadline::after(self.command_timeout);
-        if self.wire.ask(END, deadline).await.is_ok() && self.wire.reply(deadline).await.is_ok() {
-            self.condition = Condition::Refused;
+        if self.wire.ask(END, deadline).await.is_ok()
+            && let Ok(reply) = self.wire.reply(deadline).await
+            && !matches!(reply.code, 300..400 | 421)
+        {
+            self.open = false;
+            self.condition = Condition::Ready;
         }
     }
 
@@ -221,50 +282,4 @@ impl Session {
             Err(interruption) => Err(self.wire.failure(Stage::Data, interruption)),
         }
     }
-}
-
-impl Verdict {
-    /// Takes the reply to a command. 421 is the end of everything.
-    fn hear(&mut self, stage: Stage, reply: &RawReply) -> Result<(), Failure> {
-        let answer = match (stage, reply.code) {
-            (_, 421) => return Err(Failure::rejected(stage, reply.shown())),
-            (Stage::Data, 354) | (Stage::Mail | Stage::Rcpt, 200..300) => Ok(()),
-            (_, 400..) => Err(reply.shown()),
-            _ => return Err(misplaced(stage, reply)),
-        };
-        match stage {
-            Stage::Mail => self.mail_refusal = answer.err(),
-            Stage::Rcpt => self.recipients.push(answer.map(|()| reply.shown())),
-            _ => self.data = Some(answer),
-        }
-        Ok(())
-    }
-
-    fn is_hopeless(&self, recipients: usize) -> bool {
-        let all_heard = self.recipients.len() == recipients;
-        self.mail_refusal.is_some() || (all_heard && self.recipients.iter().all(Result::is_err))
-    }
-
-    /// Why there is no leave to send, if there is none.
-    fn refusal(&self) -> Option<Failure> {
-        let rejected = |stage, reply: &Reply| Some(Failure::rejected(stage, reply.clone()));
-        if let Some(reply) = &self.mail_refusal {
-            return rejected(Stage::Mail, reply);
-        }
-        if let Some(Err(reply)) = self.recipients.first()
-            && self.recipients.iter().all(Result::is_err)
-        {
-            return rejected(Stage::Rcpt, reply);
-        }
-        match &self.data {
-            Some(Err(reply)) => rejected(Stage::Data, reply),
-            _ => None,
-        }
-    }
-}
-
-/// A positive reply of the wrong kind: 250 instead of 354, or the other way round.
-fn misplaced(stage: Stage, reply: &RawReply) -> Failure {
-    let detail = format!("the relay answered {} out of place", reply.shown().words());
-    Failure::new(stage, Fault::Malformed, detail)
 }

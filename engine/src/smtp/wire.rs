@@ -141,17 +141,23 @@ impl Wire {
     /// Writes commands, provided that nothing came since the last reply.
     pub async fn ask(&mut self, lines: &[u8], deadline: Deadline) -> Result<(), Interruption> {
         match self.unasked(deadline).await? {
-            None => self.write(lines, deadline, false).await,
+            None => self.write(&mut &lines[..], usize::MAX, deadline).await,
             Some(closing) if closing.code == 421 => Err(Interruption::Refused(closing)),
             Some(reply) => Err(Interruption::Extra(reply)),
         }
     }
 
-    /// Writes a piece of mail. A relay may refuse the mail before it has all of it; nothing else
-    /// may come.
-    pub async fn pour(&mut self, piece: &[u8], deadline: Deadline) -> Result<(), Interruption> {
+    /// Writes a piece of mail, of which `piece` keeps what could not be written, and the commands
+    /// behind it. A relay may refuse the mail before it has all of it; nothing else may come before
+    /// only the commands are left.
+    pub async fn pour(
+        &mut self,
+        piece: &mut &[u8],
+        commands: usize,
+        deadline: Deadline,
+    ) -> Result<(), Interruption> {
         match self.unasked(deadline).await? {
-            None => self.write(piece, deadline, true).await,
+            None => self.write(piece, commands, deadline).await,
             Some(reply) => Err(interjection(reply)),
         }
     }
@@ -164,13 +170,14 @@ impl Wire {
         Ok(None)
     }
 
+    /// Writes all of `rest`, and listens until no more than `deaf` bytes are left.
     async fn write(
         &mut self,
-        bytes: &[u8],
+        rest: &mut &[u8],
+        deaf: usize,
         deadline: Deadline,
-        listen: bool,
     ) -> Result<(), Interruption> {
-        let writing = write(&mut self.stream, &mut self.framer, bytes, listen);
+        let writing = write(&mut self.stream, &mut self.framer, rest, deaf);
         match timeout_at(deadline.at, writing).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err(interjection(self.reply(deadline).await?)),
@@ -281,14 +288,13 @@ fn interjection(reply: RawReply) -> Interruption {
     }
 }
 
-/// Writes all bytes. Where it listens it ends early, with `false`, when the relay speaks.
+/// Writes all of `rest`. Where it listens it ends early, with `false`, when the relay speaks.
 async fn write(
     stream: &mut Stream,
     framer: &mut Framer,
-    bytes: &[u8],
-    listen: bool,
+    rest: &mut &[u8],
+    deaf: usize,
 ) -> io::Result<bool> {
-    let mut rest = bytes;
     poll_fn(|context| {
         loop {
             let progress = if rest.is_empty() {
@@ -299,9 +305,10 @@ async fn write(
             match progress {
                 Poll::Ready(Ok(_)) if rest.is_empty() => return Poll::Ready(Ok(true)),
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(count)) => rest = &rest[count..],
+                Poll::Ready(Ok(count)) => *rest = &rest[count..],
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending if listen => {
+                // Flushing is part of what was written last.
+                Poll::Pending if rest.len() > deaf || deaf == 0 => {
                     return read(stream, framer, context).map_ok(|_| false);
                 }
                 Poll::Pending => return Poll::Pending,

@@ -1,11 +1,12 @@
 //! Postern's side in the tests: settings, one mail, and what came of it.
 
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use domain::cause::{Seen, cause};
-use domain::{Event, Failure, Fault, Form, Label, SecretString, Stage};
-use engine::smtp::{AddressPolicy, Delivery, Dialer, Envelope, Relay, Resolver, Session, Witness};
+use domain::{Event, Failure, Fault, Form, Label, Reply, SecretString, Stage};
+use engine::smtp::{AddressPolicy, Dialer, Envelope, Parcel, Relay, Resolver, Session, Witness};
 use hickory_resolver::Hosts;
 use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use tokio::time::Instant;
@@ -35,7 +36,7 @@ pub struct Client {
 /// What came of a mail.
 #[derive(Debug)]
 pub struct Outcome {
-    pub result: Result<Delivery, Failure>,
+    pub result: Result<Reply, Failure>,
     pub stages: Vec<Stage>,
     pub encryption: Option<String>,
     pub took: Duration,
@@ -107,6 +108,20 @@ impl Client {
                 .map(|to| to.parse().expect("an address"))
                 .collect(),
         }
+    }
+
+    /// The mail as deliveries take it.
+    pub fn parcel(&self) -> Arc<Parcel> {
+        Arc::new(Parcel {
+            envelope: self.envelope(),
+            message: self.message.as_slice().into(),
+        })
+    }
+
+    /// A session that nobody listens to.
+    pub async fn session(&self) -> Session {
+        let opened = Session::open(&self.dialer, &self.relay(), &Witness::nobody()).await;
+        opened.expect("a session")
     }
 
     /// The title of a failure's cause, on an unencrypted connection.
@@ -186,7 +201,7 @@ impl Outcome {
     }
 
     #[track_caller]
-    pub fn delivery(self) -> Delivery {
+    pub fn delivery(self) -> Reply {
         self.result.unwrap_or_else(|failure| panic!("{failure:?}"))
     }
 }

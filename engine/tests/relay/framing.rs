@@ -113,7 +113,7 @@ async fn a_notice_of_closing_counts_whenever_it_comes() {
     let conduct = Conduct::default().saying("END", "250 queued\r\n421 4.3.2 closing");
     let relay = Relay::start(conduct).await;
     let delivery = Client::of(&relay).send().await.delivery();
-    assert_eq!(delivery.reply.text, "queued");
+    assert_eq!(delivery.text, "queued");
 }
 
 #[tokio::test]

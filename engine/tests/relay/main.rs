@@ -7,6 +7,7 @@ mod server;
 
 mod connecting;
 mod cutting;
+mod delivering;
 mod discovering;
 mod encrypting;
 mod framing;

@@ -26,6 +26,8 @@ pub struct Record {
     pub connections: usize,
     /// Whether more was there already when MAIL was read.
     pub pipelined: bool,
+    /// Of how many mails the end was read with more there already.
+    pub grouped: usize,
 }
 
 impl Record {
@@ -163,6 +165,7 @@ impl<'a, S: Connection> Talk<'a, S> {
                     lock(self.record).pipelined = !self.stream.buffer().is_empty();
                     self.answer(conduct, "MAIL", "250 2.1.0 Ok").await?;
                 }
+                "RSET" => drop(self.answer(conduct, "RSET", "250 2.0.0 Ok").await?),
                 "RCPT" => drop(self.answer(conduct, "RCPT", "250 2.1.5 Ok").await?),
                 "DATA" => {
                     if self.answer(conduct, "DATA", "354 go on").await? == "354" {
@@ -275,7 +278,9 @@ impl<'a, S: Connection> Talk<'a, S> {
         loop {
             let line = self.read_line().await?;
             if line == b".\r\n" {
-                lock(self.record).mails.push(mail);
+                let mut record = lock(self.record);
+                record.mails.push(mail);
+                record.grouped += usize::from(!self.stream.buffer().is_empty());
                 return Ok(());
             }
             mail.extend_from_slice(&line);

@@ -104,10 +104,7 @@ impl Writer {
     pub async fn write(&self, work: Work) -> Result<Written, Refusal> {
         let (done, answer) = oneshot::channel();
         let job = Job { work, done };
-        self.jobs
-            .send(job)
-            .await
-            .map_err(|_| Refusal::internal())?;
+        self.jobs.send(job).await.map_err(|_| Refusal::internal())?;
         answer.await.map_err(|_| Refusal::internal())?
     }
 }
@@ -259,11 +256,13 @@ async fn keep(
     let added: Vec<Added<'_>> = mails
         .iter()
         .flat_map(|mail| {
-            (0..).zip(&mail.recipients).map(|(position, address)| Added {
-                message: &mail.message.id,
-                position,
-                address,
-            })
+            (0..)
+                .zip(&mail.recipients)
+                .map(|(position, address)| Added {
+                    message: &mail.message.id,
+                    position,
+                    address,
+                })
         })
         .collect();
     let (state, due) = if held {

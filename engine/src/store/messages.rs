@@ -63,16 +63,16 @@ pub async fn by_id(connection: &mut Connection, id: &str) -> Result<Option<Messa
     .bind(id)
     .fetch_optional(connection)
     .await?;
-    Ok(row.map(
-        |(id, account, sender, subject, message_id, size)| Message {
+    Ok(
+        row.map(|(id, account, sender, subject, message_id, size)| Message {
             id,
             account,
             sender,
             subject,
             message_id,
             size,
-        },
-    ))
+        }),
+    )
 }
 
 /// The bytes of a message, while they are kept.

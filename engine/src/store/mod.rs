@@ -61,7 +61,8 @@ impl StoreError {
     fn outage(&self) -> Option<&'static str> {
         const SILENT: &str =
             "The database does not answer. Try again in a moment; nothing was changed.";
-        const BUSY: &str = "Another program has locked the database. Try again in a moment; nothing was changed.";
+        const BUSY: &str =
+            "Another program has locked the database. Try again in a moment; nothing was changed.";
         const FULL: &str = "There is no room left on the disk of the database. Make room and try again; nothing was changed.";
         const FAULTY: &str = "The disk of the database cannot be read or written. Look at the log; nothing was changed.";
         let error = match self {

@@ -20,9 +20,8 @@ pub async fn done_before(
     before: Instant,
 ) -> Result<(Vec<String>, Option<String>), StoreError> {
     let table = if with_body { "message_body" } else { "message" };
-    let sql = format!(
-        "SELECT id FROM {table} WHERE id > $1 AND id < $2 ORDER BY id LIMIT {AT_ONCE}"
-    );
+    let sql =
+        format!("SELECT id FROM {table} WHERE id > $1 AND id < $2 ORDER BY id LIMIT {AT_ONCE}");
     let old: Vec<(String,)> = sqlx::query_as(AssertSqlSafe(sql))
         .bind(from)
         .bind(first_id(before))

@@ -261,8 +261,16 @@ pub async fn act(
          (SELECT r.message_id, r.position FROM recipient r, message m WHERE {}) \
          AND ${at} = ${at} RETURNING message_id, position",
         act.leads_to().as_str(),
-        if taken { format!("${at}") } else { "NULL".to_owned() },
-        if act == Act::Cancel { format!("${at}") } else { "NULL".to_owned() },
+        if taken {
+            format!("${at}")
+        } else {
+            "NULL".to_owned()
+        },
+        if act == Act::Cancel {
+            format!("${at}")
+        } else {
+            "NULL".to_owned()
+        },
         if taken {
             format!(", attempts = 0, trying_since = ${at}")
         } else {

@@ -21,7 +21,7 @@ pub use audit::Action;
 pub use clock::Clock;
 pub use diagnosis::{Question, RECIPIENT, Search, TO};
 pub use mail::{Attached, Attachment, Letter, Submission};
-pub use outbox::{Delivery, Handed, Meter, Reading, Retention};
+pub use outbox::{BOUNDS, Delivery, Figures, Handed, Meter, Reading, Retention};
 pub use postern::{Config, OpenError, Postern};
 pub use store::accounts::Account;
 pub use store::tokens::Token;

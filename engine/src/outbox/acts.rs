@@ -25,11 +25,16 @@ impl Postern {
 
     /// Does it, and answers how many mails it touched, each recipient counted. What the act is not
     /// for, and what is on a connection at this moment, is left alone.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] where it would touch more than `at_most`, which somebody agreed to; then
+    /// it touched none.
     pub async fn act(
         &self,
         actor: &Actor,
         act: Act,
         selection: &Selection,
+        at_most: Option<i64>,
     ) -> Result<i64, Refusal> {
         let (action, what) = match act {
             Act::Retry => (Action::RetryMail, What::Retried),
@@ -42,6 +47,12 @@ impl Postern {
             let mut work = self.store().begin().await?;
             let touched = search::act(&mut work, act, selection, now).await?;
             let number = i64::try_from(touched.len()).unwrap_or(i64::MAX);
+            if at_most.is_some_and(|agreed| number > agreed) {
+                let text = format!(
+                    "By now it is {number}. Nothing was changed; look again and say whether you mean all of them."
+                );
+                return Err(Refusal::of(Kind::Conflict, "number", text));
+            }
             let entries: Vec<Entry> = touched
                 .into_iter()
                 .map(|(message, position)| Entry {

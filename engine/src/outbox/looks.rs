@@ -1,12 +1,12 @@
 //! What people see of the outbox: administrators all of it, everybody else what is theirs.
 
 use domain::outbox::{
-    Cursor, Happening, Hold, MessageView, Overview, Page, RecipientView, Search, State,
+    Count, Cursor, Happening, Hold, MessageView, Overview, Page, RecipientView, Search, State,
     Undeliverable, What,
 };
 use domain::{Instant, Kind, Refusal};
 
-use super::WORKER_SILENT;
+use super::{Reading, WORKER_SILENT};
 use crate::audit::Action;
 use crate::mail::{Letter, read_back};
 use crate::store::messages::{self, Message};
@@ -50,6 +50,24 @@ impl Postern {
             hold,
             configured: saved.is_some(),
             workers: workers::all(&mut connection, now.0 - WORKER_SILENT).await?,
+        })
+    }
+
+    /// What a monitor scrapes: for administrators, and for whoever asks from this very machine.
+    pub async fn figures(&self, actor: Option<&Actor>, here: bool) -> Result<Figures, Refusal> {
+        if !here {
+            let nobody = || {
+                let text = "Send an administrator's token as “Authorization: Bearer postern_…”, or ask from this machine.";
+                Refusal::new(Kind::Unauthenticated, text)
+            };
+            actor.ok_or_else(nobody)?.administers()?;
+        }
+        let mut connection = self.store().read().await?;
+        let day = Instant(self.now().0 - DAY);
+        Ok(Figures {
+            reading: self.meter().read(),
+            counts: search::counts(&mut connection, None, day).await?,
+            now: self.now(),
         })
     }
 
@@ -132,6 +150,17 @@ impl Postern {
         let mut connection = self.store().read().await?;
         Ok(undeliverable::beginning(&mut connection, prefix.trim(), ADDRESSES).await?)
     }
+}
+
+/// What a monitor is told.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    /// Of this process.
+    pub reading: Reading,
+    /// Of the database.
+    pub counts: Vec<Count>,
+    /// When that was so.
+    pub now: Instant,
 }
 
 /// Whose mail somebody sees; everybody's for administrators.

@@ -23,7 +23,8 @@ use crate::store::Store;
 use crate::{Clock, Postern};
 
 pub use accept::Handed;
-pub use meter::{Meter, Reading};
+pub use looks::Figures;
+pub use meter::{BOUNDS, Meter, Reading};
 pub use retention::Retention;
 pub use worker::Delivery;
 pub(crate) use writer::Writer;

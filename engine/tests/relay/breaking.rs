@@ -160,7 +160,8 @@ async fn a_relay_that_loses_what_rides_behind_a_body_is_told_by_it() {
 #[tokio::test]
 async fn an_announced_mail_comes_next_or_never() {
     for stray in [true, false] {
-        let relay = Relay::start(Conduct::offering(PIPELINING)).await;
+        let silent = at_the_second(PIPELINING, "MAIL", Act::Silence);
+        let relay = Relay::start(silent).await;
         let client = Client::of(&relay);
         let mails = parcels(&client, 3);
         let mut session = client.session().await;

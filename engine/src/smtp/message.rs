@@ -72,7 +72,8 @@ impl<'a> Pieces<'a> {
         let Some(rest) = self.rest else { return false };
         piece.clear();
         let (mut now, later) = rest.split_at(rest.len().min(PIECE));
-        piece.reserve(now.len() + 64);
+        // For stuffed dots, and for commands behind the end.
+        piece.reserve(now.len() + 512);
         if self.line_start && now.starts_with(b".") {
             piece.push(b'.');
         }

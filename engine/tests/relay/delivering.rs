@@ -231,6 +231,40 @@ async fn what_the_relay_does_not_take_costs_no_command() {
 }
 
 #[tokio::test]
+async fn an_address_the_relay_does_not_take_harms_no_other() {
+    let to = [
+        "ü@example.net",
+        "a@example.net",
+        "ü@example.org",
+        "b@bücher.example",
+    ];
+    let left_out = Err((Stage::Mail, Fault::SmtpUtf8NotOffered, None));
+    let refusing = refused(Stage::Mail, 451);
+    for (conduct, fate) in [
+        (Conduct::offering(PIPELINING), QUEUED),
+        (
+            Conduct::offering(PIPELINING).saying("MAIL", "451 4.3.0 not now"),
+            refusing,
+        ),
+    ] {
+        let relay = Relay::start(conduct).await;
+        let client = Client::of(&relay).to(&to);
+        let (fates, record) = delivered(&relay, &client, &parcels(&client, 1)).await;
+        assert_eq!(
+            fates,
+            [[left_out.clone(), fate.clone(), left_out.clone(), fate]]
+        );
+        assert!(record.heard("RCPT TO:<b@xn--bcher-kva.example>"));
+    }
+    // One who takes it is told of all.
+    let relay = Relay::start(Conduct::offering(&["SMTPUTF8"])).await;
+    let client = Client::of(&relay).to(&to);
+    let (fates, record) = delivered(&relay, &client, &parcels(&client, 1)).await;
+    assert_eq!(fates, [vec![QUEUED; 4]]);
+    assert!(record.heard("RCPT TO:<b@bücher.example>"));
+}
+
+#[tokio::test]
 async fn each_mail_has_one_end() {
     let relay = Relay::start(Conduct::offering(PIPELINING)).await;
     let client = Client::of(&relay);

@@ -16,6 +16,41 @@ impl Instant {
         format!("{date}T{time}Z")
     }
 
+    /// Reads what [`Instant::rfc3339`] writes, and less of it: `2026-11-20`, `2026-11-20T05:13`.
+    pub fn read(text: &str) -> Option<Self> {
+        let text = text.strip_suffix('Z').unwrap_or(text);
+        let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00"));
+        let numbers = |text: &str, separator| -> Option<Vec<i64>> {
+            let parts = text.split(separator);
+            parts
+                .map(|part| part.parse().ok().filter(|_| part.len() <= 4))
+                .collect()
+        };
+        let (date, mut time) = (numbers(date, '-')?, numbers(time, ':')?);
+        time.resize(time.len().max(3), 0);
+        let ([year, month, day], [hour, minute, second]) =
+            (date[..].try_into().ok()?, time[..].try_into().ok()?);
+        let fits = |value: i64, range: std::ops::RangeInclusive<i64>| range.contains(&value);
+        if !(fits(month, 1..=12)
+            && fits(day, 1..=31)
+            && fits(hour, 0..=23)
+            && fits(minute, 0..=59)
+            && fits(second, 0..=60))
+        {
+            return None;
+        }
+        // The other way round than in `parts`.
+        let year = if month <= 2 { year - 1 } else { year };
+        let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100
+            + day_of_year
+            - 719_468;
+        Some(Self(
+            (days * 86_400 + hour * 3600 + minute * 60 + second) * 1000,
+        ))
+    }
+
     /// Date and time of day. The calendar is proleptic Gregorian; a time-zone library would cost
     /// the browser more than the rest of the form.
     fn parts(self) -> (String, String) {
@@ -66,6 +101,22 @@ mod tests {
             (-1, "1969-12-31T23:59:59Z"),
         ] {
             assert_eq!(Instant(milliseconds).rfc3339(), expected);
+            assert_eq!(
+                Instant::read(expected).map(|at| at.0),
+                Some(milliseconds.div_euclid(1000) * 1000)
+            );
+        }
+        for (text, milliseconds) in [
+            ("1970-01-02", Some(86_400_000)),
+            ("1970-01-01 00:01", Some(60_000)),
+            ("1970-01-01T00:00:01", Some(1_000)),
+            ("1970-13-01", None),
+            ("1970-01-01T24:00", None),
+            ("1970-01", None),
+            ("1970-01-01T", None),
+            ("", None),
+        ] {
+            assert_eq!(Instant::read(text).map(|at| at.0), milliseconds, "{text}");
         }
         assert_eq!(
             Instant(1_795_151_610_000).to_string(),

@@ -13,6 +13,7 @@ pub mod host;
 pub mod instant;
 pub mod jwe;
 pub mod label;
+pub mod outbox;
 pub mod pairs;
 pub mod pem;
 pub mod probe;

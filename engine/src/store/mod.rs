@@ -3,11 +3,21 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod hold;
+pub mod idempotency;
 pub mod information;
 pub mod keys;
+pub mod messages;
+pub mod recipients;
+pub mod retention;
 pub mod revisions;
+mod rows;
+pub mod search;
 pub mod sessions;
+pub mod timeline;
 pub mod tokens;
+pub mod undeliverable;
+pub mod workers;
 
 use std::path::Path;
 use std::time::Duration;
@@ -42,6 +52,49 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the database is not there, or cannot write: it says nothing of what was to be written.
+    pub fn is_down(&self) -> bool {
+        self.outage().is_some()
+    }
+
+    /// What a person is told where the database is not there, or cannot write.
+    fn outage(&self) -> Option<&'static str> {
+        const SILENT: &str =
+            "The database does not answer. Try again in a moment; nothing was changed.";
+        const BUSY: &str =
+            "Another program has locked the database. Try again in a moment; nothing was changed.";
+        const FULL: &str = "There is no room left on the disk of the database. Make room and try again; nothing was changed.";
+        const FAULTY: &str = "The disk of the database cannot be read or written. Look at the log; nothing was changed.";
+        let error = match self {
+            Self::Silent => return Some(SILENT),
+            Self::Database(
+                sqlx::Error::PoolTimedOut
+                | sqlx::Error::Io(_)
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed,
+            ) => return Some(SILENT),
+            Self::Database(sqlx::Error::Database(error)) => error,
+            _ => return None,
+        };
+        let code = error.code()?;
+        // SQLSTATE has five characters, the class in the first two; SQLite has numbers of fewer,
+        // the particulars in the higher octets.
+        if code.len() == 5 {
+            return match &code[..] {
+                "53100" => Some(FULL),
+                "55P03" => Some(BUSY),
+                "58030" | "25006" => Some(FAULTY),
+                code => ["08", "53", "57"].contains(&&code[..2]).then_some(SILENT),
+            };
+        }
+        match code.parse::<u32>().ok()? & 0xff {
+            5 | 6 => Some(BUSY),
+            13 => Some(FULL),
+            8 | 10 | 14 => Some(FAULTY),
+            _ => None,
+        }
+    }
+
     /// Whether a row stood in the way that another wrote first.
     pub fn is_taken(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
@@ -54,17 +107,12 @@ impl From<StoreError> for Refusal {
             error = &error as &dyn std::error::Error,
             "the database failed"
         );
-        match error {
-            StoreError::Database(
-                sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::PoolClosed,
-            ) => Self {
+        match error.outage() {
+            Some(text) => Self {
                 retry_after: Some(5),
-                ..Self::new(
-                    Kind::Unavailable,
-                    "The database does not answer. Try again in a moment; nothing was changed.",
-                )
+                ..Self::new(Kind::Unavailable, text)
             },
-            _ => Self::internal(),
+            None => Self::internal(),
         }
     }
 }
@@ -86,14 +134,42 @@ async fn try_out(options: &AnyConnectOptions, statement: &'static str) -> Result
 /// A connection to read or write on. Reads and writes of one unit of work share it.
 pub type Connection = AnyConnection;
 
+/// The end of the range of texts that begin so.
+fn after(prefix: &str) -> String {
+    format!("{prefix}{}", char::MAX)
+}
+
 /// The database, opened. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
     read: AnyPool,
     /// On SQLite one connection, so that writers queue here and not at the file.
     write: AnyPool,
-    begin: &'static str,
+    dialect: Dialect,
 }
+
+/// Where the two databases differ.
+#[derive(Clone, Copy, Debug)]
+struct Dialect {
+    begin: &'static str,
+    /// At the end of a query for rows that several take from at once.
+    skip_locked: &'static str,
+    /// How many write at the same time.
+    writers: usize,
+}
+
+/// A deferred transaction that turns to writing would fail at once where another writes.
+const SQLITE_DIALECT: Dialect = Dialect {
+    begin: "BEGIN IMMEDIATE",
+    skip_locked: "",
+    writers: 1,
+};
+
+const POSTGRES_DIALECT: Dialect = Dialect {
+    begin: "BEGIN",
+    skip_locked: " FOR UPDATE SKIP LOCKED",
+    writers: 4,
+};
 
 impl Store {
     /// Opens the SQLite file in `data`, or the PostgreSQL database at `address`, and brings its
@@ -129,7 +205,7 @@ impl Store {
         Ok(Self {
             read,
             write,
-            begin: "BEGIN IMMEDIATE",
+            dialect: SQLITE_DIALECT,
         })
     }
 
@@ -149,7 +225,7 @@ impl Store {
         Ok(Self {
             read: pool.clone(),
             write: pool,
-            begin: "BEGIN",
+            dialect: POSTGRES_DIALECT,
         })
     }
 
@@ -160,7 +236,22 @@ impl Store {
 
     /// A unit of work: all of it, or when dropped before its commit, nothing.
     pub async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        Ok(self.write.begin_with(self.begin).await?)
+        Ok(self.write.begin_with(self.dialect.begin).await?)
+    }
+
+    /// How many units of work are done at the same time.
+    pub fn writers(&self) -> usize {
+        self.dialect.writers
+    }
+
+    /// What a query ends with that takes rows from among those that others take from too.
+    pub fn skip_locked(&self) -> &'static str {
+        self.dialect.skip_locked
+    }
+
+    /// Whether only processes of this machine can use it.
+    pub fn is_local(&self) -> bool {
+        self.dialect.writers == 1
     }
 
     /// Waits for what is under way and closes the connections.

@@ -5,9 +5,16 @@ mod diagnosis;
 mod email_smtp;
 mod email_test;
 mod envelope;
+mod expect;
 mod fields;
+mod mails;
+#[cfg(test)]
+mod mails_tests;
+mod octets;
 mod once;
 mod probe;
+mod room;
+mod send_email;
 mod told;
 
 use axum::extract::State;

@@ -6,6 +6,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+/// What is told of a name that stands twice.
+pub const TWICE: &str = "A name stands twice in one object";
+
 /// Any JSON value. Reading it fails with a data error only where a name stands twice.
 #[derive(Debug)]
 pub struct Once(pub Value);
@@ -62,7 +65,7 @@ impl<'de> Visitor<'de> for Reader {
         while let Some(name) = members.next_key::<String>()? {
             let Once(value) = members.next_value()?;
             if object.insert(name, value).is_some() {
-                return Err(A::Error::custom("a name stands twice"));
+                return Err(A::Error::custom(TWICE));
             }
         }
         Ok(object.into())

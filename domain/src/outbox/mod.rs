@@ -1,0 +1,140 @@
+//! The outbox: mail that was handed over, and what becomes of it for each recipient.
+
+mod patience;
+mod search;
+mod verdict;
+mod view;
+
+use serde::{Deserialize, Serialize};
+
+pub use patience::{GIVE_UP_AFTER, Spread, mail_waits, relay_waits};
+pub use search::{Cursor, Search, Selection};
+pub use verdict::{Verdict, is_undeliverable, verdict};
+pub use view::{
+    Count, Happening, Hold, Line, MessageView, Overview, Page, RecipientView, Trouble,
+    Undeliverable, What, Worker,
+};
+
+/// What has become of a mail for one recipient. Stored as it is spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Accepted, and not tried yet.
+    Queued,
+    /// Tried; the relay said to come back, or the line broke.
+    Deferred,
+    /// Kept back until somebody releases it.
+    Held,
+    /// The relay took it.
+    Delivered,
+    /// The relay refused it for good, or five days are over. It stays until somebody decides.
+    Parked,
+    /// Somebody decided that it is not to be sent.
+    Cancelled,
+}
+
+impl State {
+    /// In the order of a mail's life.
+    pub const ALL: [Self; 6] = [
+        Self::Queued,
+        Self::Deferred,
+        Self::Held,
+        Self::Delivered,
+        Self::Parked,
+        Self::Cancelled,
+    ];
+
+    /// As stored, and as the API names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Deferred => "deferred",
+            Self::Held => "held",
+            Self::Delivered => "delivered",
+            Self::Parked => "parked",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// What a person reads.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Queued => "Waiting",
+            Self::Deferred => "Trying again",
+            Self::Held => "Held",
+            Self::Delivered => "Delivered",
+            Self::Parked => "Parked",
+            Self::Cancelled => "Cancelled",
+        }
+    }
+}
+
+impl std::str::FromStr for State {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or("Choose queued, deferred, held, delivered, parked or cancelled.")
+    }
+}
+
+/// What an administrator may do with mail that is in the outbox. It touches only mail in the states
+/// it is for, and none that is on a connection at that moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Act {
+    /// Try it now, with patience anew.
+    Retry,
+    /// Never send it.
+    Cancel,
+    /// Keep it back.
+    Hold,
+    /// Let what is held go.
+    Release,
+}
+
+impl Act {
+    pub const ALL: [Self; 4] = [Self::Retry, Self::Cancel, Self::Hold, Self::Release];
+
+    /// As the API names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Cancel => "cancel",
+            Self::Hold => "hold",
+            Self::Release => "release",
+        }
+    }
+
+    /// The states it is for.
+    pub const fn applies_to(self) -> &'static [State] {
+        match self {
+            Self::Retry => &[State::Deferred, State::Parked],
+            Self::Cancel => &[State::Queued, State::Deferred, State::Held, State::Parked],
+            Self::Hold => &[State::Queued, State::Deferred],
+            Self::Release => &[State::Held],
+        }
+    }
+
+    /// The state it leaves mail in.
+    pub const fn leads_to(self) -> State {
+        match self {
+            Self::Retry | Self::Release => State::Queued,
+            Self::Cancel => State::Cancelled,
+            Self::Hold => State::Held,
+        }
+    }
+}
+
+impl std::str::FromStr for Act {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|act| act.as_str() == text)
+            .ok_or("Choose retry, cancel, hold or release.")
+    }
+}

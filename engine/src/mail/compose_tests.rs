@@ -1,0 +1,475 @@
+//! Mails that are written from their parts, and those that are not.
+
+use domain::{Instant, Kind, Refusal};
+use mail_parser::{MessageParser, MimeHeaders};
+
+use super::submission::{Attachment, Finished, LARGEST, Sender, Submission};
+
+/// 20 November 2026, 11:45:00.
+const NOW: Instant = Instant(1_795_175_100_000);
+
+fn mail() -> Submission {
+    Submission {
+        from: Some("Ops <ops@example.org>".to_owned()),
+        to: vec!["a@example.net".to_owned()],
+        subject: Some("Hello".to_owned()),
+        ..Submission::default()
+    }
+}
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn finish(submission: Submission) -> Result<Finished, Refusal> {
+    let finished = submission.finish(None, "01JD", NOW);
+    if let Ok(finished) = &finished {
+        whole(&finished.bytes);
+    }
+    finished
+}
+
+/// CR and LF only together, no NUL, no line over 998.
+fn whole(bytes: &[u8]) {
+    let text = bytes.escape_ascii();
+    assert!(!bytes.contains(&0), "{text}");
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\r\n").expect("ends with CRLF");
+        assert!(!line.contains(&b'\r') && line.len() <= 998, "{text}");
+    }
+}
+
+fn text(finished: &Finished) -> &str {
+    assert!(finished.bytes.is_ascii());
+    std::str::from_utf8(&finished.bytes).expect("ASCII")
+}
+
+fn faults(submission: Submission) -> Vec<String> {
+    let refusal = finish(submission).expect_err("refused");
+    assert_eq!(refusal.kind, Kind::Invalid);
+    refusal.fields.into_keys().collect()
+}
+
+#[test]
+fn a_mail_is_written_as_it_was_given() {
+    let finished = finish(Submission {
+        cc: strings(&["B <b@example.net>"]),
+        bcc: strings(&["c@example.net"]),
+        reply_to: strings(&["desk@example.org"]),
+        text: Some("Hello.\n".to_owned()),
+        headers: vec![
+            ("X-Tag".to_owned(), "a".to_owned()),
+            ("X-Tag".to_owned(), "b".to_owned()),
+        ],
+        ..mail()
+    })
+    .expect("a mail");
+    assert_eq!(
+        text(&finished),
+        "Date: Fri, 20 Nov 2026 11:45:00 +0000\r\n\
+         From: Ops <ops@example.org>\r\n\
+         Reply-To: desk@example.org\r\n\
+         To: a@example.net\r\n\
+         Cc: B <b@example.net>\r\n\
+         Subject: Hello\r\n\
+         Message-ID: <01JD@example.org>\r\n\
+         X-Tag: a\r\n\
+         X-Tag: b\r\n\
+         MIME-Version: 1.0\r\n\
+         Content-Type: text/plain; charset=utf-8\r\n\
+         Content-Transfer-Encoding: 7bit\r\n\
+         \r\n\
+         Hello.\r\n"
+    );
+    assert_eq!(finished.from.as_str(), "ops@example.org");
+    let recipients: Vec<_> = finished.recipients.iter().map(|one| one.as_str()).collect();
+    assert_eq!(
+        recipients,
+        ["a@example.net", "b@example.net", "c@example.net"]
+    );
+    assert_eq!(finished.message_id, "<01JD@example.org>");
+    assert_eq!(finished.subject, "Hello");
+}
+
+#[test]
+fn a_mail_may_be_empty() {
+    for subject in [None, Some(String::new())] {
+        let finished = finish(Submission { subject, ..mail() }).expect("a mail");
+        let parsed = MessageParser::default()
+            .parse(&finished.bytes)
+            .expect("a mail");
+        assert_eq!(parsed.body_text(0).unwrap_or_default().trim(), "");
+    }
+}
+
+#[test]
+fn who_it_is_from_is_given_or_saved() {
+    let sender = Sender {
+        address: "saved@bücher.example".parse().expect("valid"),
+        name: "Saved, \"by us\"".to_owned(),
+        reply_to: Some("desk@example.org".parse().expect("valid")),
+    };
+    let from = |from: Option<&str>, sender| {
+        let from = from.map(str::to_owned);
+        let finished = Submission { from, ..mail() }.finish(sender, "01JD", NOW);
+        finished.map(|finished| (finished.from.to_string(), text(&finished).to_owned()))
+    };
+    let (address, text) = from(None, Some(&sender)).expect("a mail");
+    assert_eq!(address, "saved@bücher.example");
+    let parsed = MessageParser::default().parse(&text).expect("a mail");
+    let written = parsed.from().and_then(|from| from.first()).expect("a From");
+    assert_eq!(written.name(), Some("Saved, \"by us\""));
+    assert_eq!(written.address(), Some("saved@xn--bcher-kva.example"));
+    assert!(
+        text.contains("Message-ID: <01JD@xn--bcher-kva.example>\r\n"),
+        "{text}"
+    );
+    assert!(text.contains("Reply-To: desk@example.org\r\n"), "{text}");
+
+    let (address, text) = from(Some("x@example.org"), Some(&sender)).expect("a mail");
+    assert_eq!(address, "x@example.org");
+    assert!(!text.contains("Reply-To"), "{text}");
+
+    let refusal = from(None, None).expect_err("refused");
+    assert!(refusal.fields["from"].contains("save an e-mail configuration"));
+}
+
+#[test]
+fn any_script_comes_back_as_it_was() {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for given in [
+        "Grüße aus dem Süden",
+        "plain then ünï then plain",
+        "監視システム 🚪🚪🚪",
+        "=?utf-8?b?SGk=?= as it stands",
+        "a  b   c",
+        &"x".repeat(3000),
+        &"監視".repeat(400),
+        "many words ".repeat(90).trim_end(),
+        &format!("a{}b", " ".repeat(1200)),
+        "\"quoted\", \\ (c)",
+    ] {
+        // A name in quotes is decoded by readers, though RFC 2047 section 5 forbids it.
+        let short: String = given.replace("=?", "").chars().take(240).collect();
+        let finished = finish(Submission {
+            subject: Some(given.to_owned()),
+            from: Some(format!("{} <ops@example.org>", quoted(&short))),
+            cc: vec![format!("{} <b@example.net>", quoted(&short)); 3],
+            text: Some(given.to_owned()),
+            html: Some(format!("<p>{given}")),
+            attachments: vec![Attachment {
+                filename: short.clone(),
+                content: given.as_bytes().to_vec(),
+                ..Attachment::default()
+            }],
+            headers: vec![("X-Short".to_owned(), words(&short))],
+            ..mail()
+        })
+        .expect("a mail");
+        text(&finished);
+        let parsed = MessageParser::default()
+            .parse(&finished.bytes)
+            .expect("a mail");
+        assert_eq!(words(parsed.subject().unwrap_or_default()), words(given));
+        assert_eq!(parsed.body_text(0).as_deref(), Some(given));
+        let name = parsed.from().and_then(|from| from.first()?.name());
+        assert_eq!(words(name.unwrap_or_default()), words(&short));
+        let file = parsed.attachment(0).expect("an attachment");
+        assert_eq!(file.attachment_name(), Some(short.as_str()));
+        assert_eq!(file.contents(), given.as_bytes());
+        let headers = crate::mail::read_back(&finished.bytes).headers;
+        let extra = headers.iter().find(|header| header.0 == "X-Short");
+        assert_eq!(extra.map(|header| words(&header.1)), Some(words(&short)));
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[test]
+fn parts_are_nested_as_readers_expect_them() {
+    let attachment = |content_id: Option<&str>| Attachment {
+        filename: "a.png".to_owned(),
+        content_type: Some("image/png".to_owned()),
+        content_id: content_id.map(str::to_owned),
+        content: b"\x89PNG\n\0".to_vec(),
+    };
+    let some = |text: &str| Some(text.to_owned());
+    for (text, html, attachments, expected) in [
+        (some("t"), some("h"), vec![], &["alternative"][..]),
+        (some("t"), None, vec![attachment(None)], &["mixed"]),
+        (None, some("h"), vec![attachment(Some("x"))], &["related"]),
+        (None, None, vec![attachment(None)], &["mixed"]),
+        // Without HTML there is nothing that shows it.
+        (some("t"), None, vec![attachment(Some("x"))], &["mixed"]),
+        (
+            some("t"),
+            some("h"),
+            vec![attachment(Some("x")), attachment(None)],
+            &["mixed", "alternative", "related"],
+        ),
+    ] {
+        let finished = finish(Submission {
+            text,
+            html,
+            attachments,
+            ..mail()
+        })
+        .expect("a mail");
+        let found = self::text(&finished)
+            .split("multipart/")
+            .skip(1)
+            .map(|rest| rest.split(';').next().unwrap_or_default())
+            .collect::<Vec<_>>();
+        assert_eq!(found, expected);
+        let parsed = MessageParser::default()
+            .parse(&finished.bytes)
+            .expect("a mail");
+        for file in parsed
+            .attachments()
+            .filter(|part| part.attachment_name().is_some())
+        {
+            assert_eq!(file.contents(), b"\x89PNG\n\0");
+        }
+    }
+}
+
+#[test]
+fn a_recipient_named_twice_gets_it_once() {
+    let finished = finish(Submission {
+        to: strings(&["a@example.net", "A <a@EXAMPLE.net>", "b@bücher.example"]),
+        cc: strings(&["a@example.net"]),
+        bcc: strings(&["b@xn--bcher-kva.example", "hidden@example.net"]),
+        ..mail()
+    })
+    .expect("a mail");
+    let recipients: Vec<_> = finished.recipients.iter().map(|one| one.as_str()).collect();
+    assert_eq!(
+        recipients,
+        ["a@example.net", "b@bücher.example", "hidden@example.net"]
+    );
+    let text = text(&finished);
+    assert!(
+        text.contains("To: a@example.net, b@xn--bcher-kva.example\r\n"),
+        "{text}"
+    );
+    assert!(text.contains("Cc: a@example.net\r\n"), "{text}");
+    assert!(!text.contains("hidden"), "{text}");
+}
+
+#[test]
+fn a_hundred_recipients_are_the_most() {
+    let many = |count: usize| {
+        (0..count)
+            .map(|n| format!("N {n} <a{n}@example.net>"))
+            .collect()
+    };
+    let finished = finish(Submission {
+        to: many(100),
+        ..mail()
+    })
+    .expect("a mail");
+    assert_eq!(finished.recipients.len(), 100);
+    let parsed = MessageParser::default()
+        .parse(&finished.bytes)
+        .expect("a mail");
+    let written = parsed.to().expect("a To").iter();
+    assert_eq!(
+        written.filter_map(|one| one.address()).collect::<Vec<_>>(),
+        finished
+            .recipients
+            .iter()
+            .map(|one| one.as_str())
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(
+        faults(Submission {
+            to: many(101),
+            ..mail()
+        }),
+        ["to"]
+    );
+    assert_eq!(
+        faults(Submission {
+            bcc: many(10_000),
+            ..mail()
+        }),
+        ["bcc"]
+    );
+    let bad = vec!["x".to_owned(); 10_000];
+    assert!(faults(Submission { cc: bad, ..mail() }).len() <= 102);
+    let same = vec!["a@example.net".to_owned(); 10_000];
+    let finished = finish(Submission { to: same, ..mail() }).expect("a mail");
+    assert_eq!(finished.recipients.len(), 1);
+    assert!(finished.bytes.len() < 1000);
+}
+
+#[test]
+fn every_fault_is_told_by_field() {
+    let attachment =
+        |filename: &str, content_type: Option<&str>, content_id: Option<&str>| Attachment {
+            filename: filename.to_owned(),
+            content_type: content_type.map(str::to_owned),
+            content_id: content_id.map(str::to_owned),
+            content: Vec::new(),
+        };
+    let found = faults(Submission {
+        from: Some("Ops\r\nBcc: x@example.org <a@example.org>".to_owned()),
+        to: strings(&["ok@example.org", "a@example.org\r\nDATA"]),
+        cc: strings(&["a@example.org, b@example.org"]),
+        bcc: strings(&[""]),
+        reply_to: strings(&["x"]),
+        subject: Some("a\nBcc: b@example.org".to_owned()),
+        headers: vec![("a b".to_owned(), "x".to_owned())],
+        attachments: vec![
+            attachment("", None, None),
+            attachment("a\r\nb", Some("image/png\r\nX: y"), Some("a b")),
+            attachment("a", Some("multipart/mixed; boundary=x"), Some("")),
+            attachment("a", Some(""), Some("<a@b>")),
+        ],
+        ..Submission::default()
+    });
+    assert_eq!(
+        found,
+        [
+            "attachments[0].filename",
+            "attachments[1].content_id",
+            "attachments[1].content_type",
+            "attachments[1].filename",
+            "attachments[2].content_id",
+            "attachments[2].content_type",
+            "attachments[3].content_type",
+            "bcc",
+            "cc",
+            "from",
+            "headers",
+            "reply_to",
+            "subject",
+            "to[1]",
+        ]
+    );
+    assert_eq!(
+        faults(Submission {
+            to: Vec::new(),
+            ..mail()
+        }),
+        ["to"]
+    );
+}
+
+#[test]
+fn a_mail_that_is_too_large_is_not_written() {
+    let attachment = |length| Attachment {
+        filename: "a".to_owned(),
+        content: vec![0; length],
+        ..Attachment::default()
+    };
+    let of = |length| Submission {
+        attachments: vec![attachment(length)],
+        ..mail()
+    };
+    assert_eq!(faults(of(30 * 1024 * 1024)), ["attachments"]);
+    // As base64 with its line ends, just over and just under.
+    assert_eq!(faults(of(LARGEST / 78 * 57)), ["attachments"]);
+    let finished = finish(of(LARGEST / 78 * 57 - 4096)).expect("a mail");
+    assert!(finished.bytes.len() <= LARGEST && finished.bytes.len() > LARGEST - 16_384);
+    let text = Some("x".repeat(LARGEST + 1));
+    assert_eq!(faults(Submission { text, ..mail() }), ["text"]);
+}
+
+#[test]
+fn no_line_end_is_smuggled_into_what_is_written() {
+    for smuggled in [
+        "\n.\n",
+        "\n.\r\n",
+        "\r.\r",
+        "\r.\r\n",
+        "\r\n.\n",
+        "\r\n.\r",
+        "\r\n\r.\r\n",
+        "\r\r\n.\r\r\n",
+    ] {
+        let given = format!("body{smuggled}MAIL FROM:<a@b.example>\r\n");
+        // `finish` looks at what comes out.
+        let text = Some(given.clone());
+        finish(Submission {
+            text: text.clone(),
+            ..mail()
+        })
+        .expect("a mail");
+        finish(Submission {
+            html: text.clone(),
+            ..mail()
+        })
+        .expect("a mail");
+        finish(Submission {
+            html: Some(format!("ü{given}")),
+            text: text.clone(),
+            ..mail()
+        })
+        .expect("a mail");
+        let attachments = vec![Attachment {
+            filename: "a.txt".to_owned(),
+            content_type: Some("text/plain".to_owned()),
+            content: given.clone().into_bytes(),
+            ..Attachment::default()
+        }];
+        finish(Submission {
+            attachments,
+            ..mail()
+        })
+        .expect("a mail");
+        assert_eq!(
+            faults(Submission {
+                subject: text,
+                ..mail()
+            }),
+            ["subject"]
+        );
+        let headers = vec![("X-A".to_owned(), given)];
+        assert_eq!(faults(Submission { headers, ..mail() }), ["headers"]);
+    }
+}
+
+#[test]
+fn date_and_message_id_are_used_where_they_are_given() {
+    let headers = vec![
+        (
+            "date".to_owned(),
+            "Thu, 19 Nov 2026 00:00:00 +0100".to_owned(),
+        ),
+        ("message-id".to_owned(), "<mine@example.com>".to_owned()),
+    ];
+    let finished = finish(Submission { headers, ..mail() }).expect("a mail");
+    assert_eq!(finished.message_id, "<mine@example.com>");
+    let text = text(&finished);
+    assert_eq!(
+        text.to_lowercase().matches("\r\nmessage-id: ").count(),
+        1,
+        "{text}"
+    );
+    assert!(
+        text.starts_with("Date: Thu, 19 Nov 2026 00:00:00 +0100\r\n"),
+        "{text}"
+    );
+    assert_eq!(text.to_lowercase().matches("date: ").count(), 1, "{text}");
+}
+
+#[test]
+fn a_local_part_of_another_script_is_the_only_eight_bit() {
+    let to = strings(&["用户@例子.广告"]);
+    let finished = finish(Submission { to, ..mail() }).expect("a mail");
+    let text = String::from_utf8(finished.bytes).expect("UTF-8");
+    assert!(
+        text.contains("\r\nTo: 用户@xn--fsqu00a.xn--4rr70v\r\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_kept_of_a_subject_is_fit_to_be_shown() {
+    let subject = Some(format!("a\u{202e}b{}", "ü".repeat(300)));
+    let finished = finish(Submission { subject, ..mail() }).expect("a mail");
+    assert_eq!(finished.subject, format!("ab{}…", "ü".repeat(198)));
+}

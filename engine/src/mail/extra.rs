@@ -1,0 +1,253 @@
+//! The header fields that an application gives itself: which it may, and how they must look.
+
+use domain::{Refusal, words};
+use mail_parser::DateTime;
+
+use super::head::breaks;
+
+/// The most that one mail may be given.
+const MOST: usize = 100;
+
+/// How long a name may be; the rest of its first line is for the value.
+const NAME: usize = 76;
+
+/// How long a Message-ID may be.
+const ID: usize = 250;
+
+/// Header fields that were found well.
+#[derive(Debug, Default)]
+pub(super) struct Extra<'a> {
+    pub date: Option<&'a str>,
+    pub message_id: Option<&'a str>,
+    /// In their order; a name may stand there more than once.
+    pub others: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Extra<'a> {
+    /// Faults are added under `headers`, all in one text.
+    pub fn read(headers: &'a [(String, String)], faults: &mut Refusal) -> Self {
+        let mut extra = Self::default();
+        let mut told = String::new();
+        if headers.len() > MOST {
+            told = format!("A mail is given at most {MOST} header fields.");
+        }
+        for (name, value) in headers.iter().take(MOST) {
+            let value = value.trim_matches(' ');
+            if let Err(fault) = extra.take(name, value) {
+                if !told.is_empty() {
+                    told.push(' ');
+                }
+                told.push_str(&format!("“{}”: {fault}", words::fit(name, NAME)));
+            }
+        }
+        if !told.is_empty() {
+            faults.add("headers", told);
+        }
+        extra
+    }
+
+    fn take(&mut self, name: &'a str, value: &'a str) -> Result<(), &'static str> {
+        may_be_given(name)?;
+        if value.chars().any(char::is_control) {
+            return Err("A value has no line breaks and no other control characters.");
+        }
+        if !breaks(value) {
+            return Err(
+                "Part of this value is longer than a line of a mail can be; put spaces into it.",
+            );
+        }
+        let slot = if name.eq_ignore_ascii_case("Date") {
+            if !is_date(value) {
+                return Err("Write this as in Fri, 20 Nov 2026 11:45:00 +0000, or leave it away.");
+            }
+            &mut self.date
+        } else if name.eq_ignore_ascii_case("Message-ID") {
+            if !is_message_id(value) {
+                return Err(
+                    "Write this as in <something.of.its.own@example.org>, or leave it away.",
+                );
+            }
+            &mut self.message_id
+        } else {
+            let given = |other: &(&str, &str)| other.0.eq_ignore_ascii_case(name);
+            if ONCE.iter().any(|once| once.eq_ignore_ascii_case(name))
+                && self.others.iter().any(given)
+            {
+                return Err(TWICE);
+            }
+            self.others.push((name, value));
+            return Ok(());
+        };
+        if slot.is_some() {
+            return Err(TWICE);
+        }
+        *slot = Some(value);
+        Ok(())
+    }
+}
+
+const TWICE: &str = "This stands in a mail once only.";
+
+/// Beside Date and Message-ID (RFC 5322 section 3.6).
+const ONCE: [&str; 3] = ["Sender", "In-Reply-To", "References"];
+
+fn may_be_given(name: &str) -> Result<(), &'static str> {
+    let is = |other: &str| name.eq_ignore_ascii_case(other);
+    if name.is_empty() || name.len() > NAME || !name.bytes().all(is_ftext) {
+        return Err("A name has 1 to 76 ASCII characters, without spaces and colons.");
+    }
+    if ["From", "To", "Cc", "Subject", "Reply-To"]
+        .iter()
+        .any(|other| is(other))
+    {
+        return Err("This has a field of its own; give it there.");
+    }
+    if is("Bcc") || is("Resent-Bcc") {
+        return Err("Who gets a blind copy stands in no header; use the field bcc.");
+    }
+    let content = name
+        .get(..8)
+        .is_some_and(|start| start.eq_ignore_ascii_case("Content-"));
+    if content || is("MIME-Version") || is("Received") || is("Return-Path") {
+        return Err("This is written by Postern and by the servers on the way; leave it away.");
+    }
+    Ok(())
+}
+
+/// What a field name is made of (RFC 5322 section 3.6.8).
+pub(super) fn is_ftext(byte: u8) -> bool {
+    byte.is_ascii_graphic() && byte != b':'
+}
+
+fn is_date(value: &str) -> bool {
+    value.is_ascii()
+        && value.len() <= 100
+        && DateTime::parse_rfc822(value).is_some_and(|date| date.is_valid())
+}
+
+fn is_message_id(value: &str) -> bool {
+    let inner = value
+        .strip_prefix('<')
+        .and_then(|rest| rest.strip_suffix('>'))
+        .and_then(|inner| inner.split_once('@'));
+    let part = |part: &str| {
+        let fits = |byte: u8| byte.is_ascii_graphic() && !b"<>@".contains(&byte);
+        !part.is_empty() && part.bytes().all(fits)
+    };
+    value.len() <= ID && inner.is_some_and(|(left, right)| part(left) && part(right))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, value: &str) -> Result<(), String> {
+        let mut faults = Refusal::invalid();
+        let headers = [(name.to_owned(), value.to_owned())];
+        let extra = Extra::read(&headers, &mut faults);
+        let taken = extra.date.is_some() || extra.message_id.is_some() || !extra.others.is_empty();
+        assert_eq!(taken, faults.fields.is_empty(), "{name}: {value}");
+        faults.or_ok().map_err(|faults| faults.to_string())
+    }
+
+    #[test]
+    fn headers_that_may_be_given() {
+        for (name, value) in [
+            ("X-Job", "42"),
+            ("x", ""),
+            ("List-Unsubscribe", "<https://example.org/u?x=1>"),
+            ("X-Grüße".trim_end_matches("Grüße"), "Grüße 🚪"),
+            ("Auto-Submitted", "auto-generated"),
+            ("Sender", "Ops <ops@example.org>"),
+            ("Date", "Fri, 20 Nov 2026 11:45:00 +0000"),
+            ("date", "20 Nov 2026 11:45:00 +0100"),
+            ("Message-ID", "<1.2@example.org>"),
+            ("message-id", "<a=b@[192.0.2.1]>"),
+        ] {
+            assert_eq!(read(name, value), Ok(()), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn headers_that_may_not() {
+        let long = "x".repeat(77);
+        let word = "x".repeat(901);
+        let spaces = format!("a{}b", " ".repeat(51));
+        for (name, value) in [
+            ("", "x"),
+            ("X Job", "x"),
+            ("X-Job ", "x"),
+            ("X:Job", "x"),
+            ("X-Job\n", "x"),
+            ("X-Job\r\nBcc: a@example.org\r\nX", "x"),
+            ("X-Grüße", "x"),
+            ("X\0", "x"),
+            (&long, "x"),
+            ("From", "a@example.org"),
+            ("to", "a@example.org"),
+            ("CC", "a@example.org"),
+            ("Subject", "x"),
+            ("Reply-To", "a@example.org"),
+            ("bcc", "a@example.org"),
+            ("Resent-Bcc", "a@example.org"),
+            ("Received", "x"),
+            ("Return-Path", "<>"),
+            ("content-type", "text/html"),
+            ("Content-", "x"),
+            ("MIME-Version", "1.0"),
+            ("X-Job", "a\r\nBcc: b@example.org"),
+            ("X-Job", "a\n"),
+            ("X-Job", "a\rb"),
+            ("X-Job", "a\0b"),
+            ("X-Job", "a\tb"),
+            ("X-Job", &word),
+            ("X-Job", &spaces),
+            ("Date", ""),
+            ("Date", "yesterday"),
+            ("Date", "Fri, 32 Nov 2026 11:45:00 +0000"),
+            ("Message-ID", "1.2@example.org"),
+            ("Message-ID", "<1.2>"),
+            ("Message-ID", "<1 2@example.org>"),
+            ("Message-ID", "<1@2@example.org>"),
+            ("Message-ID", "<grüße@example.org>"),
+        ] {
+            assert!(read(name, value).is_err(), "{name:?}: {value:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_stand_twice_unless_the_mail_has_it_once() {
+        let twice = |name: &str, value: &str| {
+            let mut faults = Refusal::invalid();
+            let headers = [name, name].map(|name| (name.to_owned(), value.to_owned()));
+            Extra::read(&headers, &mut faults);
+            faults.or_ok().is_ok()
+        };
+        assert!(twice("X-Tag", "a"));
+        for (name, value) in [
+            ("Date", "20 Nov 2026 11:45:00 +0100"),
+            ("Message-ID", "<1@example.org>"),
+            ("In-Reply-To", "<1@example.org>"),
+        ] {
+            assert!(!twice(name, value), "{name}");
+        }
+    }
+
+    #[test]
+    fn all_faults_are_told_and_a_hundred_are_read() {
+        let mut faults = Refusal::invalid();
+        let headers: Vec<_> = (0..10_000)
+            .map(|n| (format!("a b{n}"), String::new()))
+            .collect();
+        Extra::read(&headers, &mut faults);
+        let text = &faults.fields["headers"];
+        assert!(
+            text.contains("“a b0”") && text.contains("“a b99”"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("“a b100”") && text.contains("at most 100"),
+            "{text}"
+        );
+    }
+}

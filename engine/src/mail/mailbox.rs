@@ -1,0 +1,193 @@
+//! A mailbox as an application writes it: `a@b`, or `Name <a@b>`.
+
+use domain::EmailAddress;
+
+use crate::smtp::to_ascii;
+
+/// The longest display name, in characters.
+const NAME: usize = 250;
+
+const SEVERAL: &str = "One string holds one address; give several as a list of strings.";
+
+/// An address, and the name of who is behind it. Neither holds a control character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mailbox {
+    pub name: Option<String>,
+    pub address: EmailAddress,
+    /// The domain as A-labels (RFC 5890): what a header holds.
+    pub domain: String,
+}
+
+impl Mailbox {
+    /// # Errors
+    /// What is wrong with the name, or where the domain has no form in ASCII.
+    pub fn new(name: &str, address: EmailAddress) -> Result<Self, &'static str> {
+        if name.chars().any(char::is_control) {
+            return Err("A name has no line breaks and no other control characters.");
+        }
+        if name.len() > NAME && name.chars().count() > NAME {
+            return Err("A name has at most 250 characters.");
+        }
+        let domain = to_ascii(address.domain())
+            .ok_or("The part after the @ is not a domain, as in example.org.")?;
+        Ok(Self {
+            name: Some(name.trim())
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned),
+            address,
+            domain,
+        })
+    }
+
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let text = text.trim_matches(' ');
+        let Some((name, address)) = text
+            .strip_suffix('>')
+            .and_then(|rest| rest.rsplit_once('<'))
+        else {
+            let address = text.parse().map_err(|fault| {
+                if text.matches('@').count() > 1 && text.contains([',', ';']) {
+                    SEVERAL
+                } else {
+                    fault
+                }
+            })?;
+            return Self::new("", address);
+        };
+        let name = name.trim_matches(' ');
+        let quoted = name
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'));
+        let name = match quoted {
+            Some(inner) => unquoted(inner).ok_or("The name before the < is not quoted well.")?,
+            None if name.contains(['<', '>']) && name.contains([',', ';']) => return Err(SEVERAL),
+            None if name.contains(['<', '>']) => {
+                return Err("Write this as in Alerts <alerts@example.org>.");
+            }
+            None if name.contains('@') && name.contains([',', ';']) => return Err(SEVERAL),
+            None => name.to_owned(),
+        };
+        Self::new(&name, address.parse()?)
+    }
+
+    /// What makes two mailboxes the same recipient: domains are read in any case.
+    pub fn key(&self) -> String {
+        let mut key = format!("{}@", self.address.local_part());
+        key.extend(self.domain.chars().map(|c| c.to_ascii_lowercase()));
+        key
+    }
+}
+
+/// The inside of a quoted string (RFC 5322 section 3.2.4).
+fn unquoted(inner: &str) -> Option<String> {
+    let mut name = String::with_capacity(inner.len());
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => return None,
+            '\\' => name.push(chars.next()?),
+            c => name.push(c),
+        }
+    }
+    Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_stands_alone_or_behind_a_name() {
+        for (text, name, address) in [
+            ("a@example.org", None, "a@example.org"),
+            (" a@example.org ", None, "a@example.org"),
+            ("<a@example.org>", None, "a@example.org"),
+            ("  <a@example.org>", None, "a@example.org"),
+            ("\"\" <a@example.org>", None, "a@example.org"),
+            ("Ops <a@example.org>", Some("Ops"), "a@example.org"),
+            ("Ops<a@example.org>", Some("Ops"), "a@example.org"),
+            (
+                "Müller, Hans <a@example.org>",
+                Some("Müller, Hans"),
+                "a@example.org",
+            ),
+            (
+                "\"A, \\\"B\\\" \\\\\" <a@example.org>",
+                Some("A, \"B\" \\"),
+                "a@example.org",
+            ),
+            (
+                "\"x@y, z\" <a@example.org>",
+                Some("x@y, z"),
+                "a@example.org",
+            ),
+            (
+                "a@example.org <a@example.org>",
+                Some("a@example.org"),
+                "a@example.org",
+            ),
+            (
+                "=?utf-8?q?x?= <a@example.org>",
+                Some("=?utf-8?q?x?="),
+                "a@example.org",
+            ),
+            (
+                "監視 🚪 <用户@例子.广告>",
+                Some("監視 🚪"),
+                "用户@例子.广告",
+            ),
+            (
+                "Two <\"two words\"@example.org>",
+                Some("Two"),
+                "\"two words\"@example.org",
+            ),
+        ] {
+            let mailbox = Mailbox::parse(text).unwrap_or_else(|fault| panic!("{text}: {fault}"));
+            assert_eq!(mailbox.name.as_deref(), name, "{text}");
+            assert_eq!(mailbox.address.as_str(), address, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_single_mailbox_is_refused() {
+        for text in [
+            "",
+            " ",
+            "Ops",
+            "Ops <>",
+            "Ops <a@example.org",
+            "Ops <a@example.org> x",
+            "<<a@example.org>>",
+            "\"Ops\" x\" <b> <a@example.org>",
+            "\"O\"ps\" <a@example.org>",
+            "\"Ops\\\" <a@example.org>",
+            "Ops\r\nBcc: x@example.org <a@example.org>",
+            "Ops\n <a@example.org>",
+            "Ops\t<a@example.org>",
+            "a@example.org\r\n",
+            "a@example.org\r\nRCPT TO:<b@example.org>",
+            "a@example.org\0",
+            "a@１２７.０.０.１",
+            &format!("{} <a@example.org>", "ü".repeat(251)),
+        ] {
+            assert!(Mailbox::parse(text).is_err(), "{text:?}");
+        }
+        for text in [
+            "a@example.org, b@example.org",
+            "a@example.org;b@example.org",
+            "A <a@example.org>, B <b@example.org>",
+            "a@example.org, B <b@example.org>",
+        ] {
+            assert_eq!(Mailbox::parse(text), Err(SEVERAL), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_recipient_may_be_written_in_two_ways() {
+        let key = |text| Mailbox::parse(text).expect("a mailbox").key();
+        assert_eq!(key("A <a@Bücher.Example>"), key("a@xn--bcher-kva.example"));
+        assert_ne!(key("A@example.org"), key("a@example.org"));
+    }
+}

@@ -1,0 +1,180 @@
+//! The body of a mail that is written here (RFC 2045): text, HTML, and files. 7-bit throughout.
+
+use lettre::message::header::{
+    ContentDisposition, ContentId, ContentTransferEncoding, ContentType,
+};
+use lettre::message::{Body, MultiPart, SinglePart};
+use memchr::memchr2_iter;
+
+/// The longest line, without its end (RFC 5322 section 2.1.1).
+pub(super) const LINE: usize = 998;
+
+/// A file that was found well.
+pub(super) struct File {
+    pub name: String,
+    pub content_type: ContentType,
+    /// With its angle brackets.
+    pub content_id: Option<String>,
+    pub content: Vec<u8>,
+}
+
+/// A part, of whatever kind.
+enum Part {
+    Single(SinglePart),
+    Multi(MultiPart),
+}
+
+/// The body and its own header lines, from `Content-Type` to the end of the mail.
+pub(super) fn body(text: Option<String>, html: Option<String>, files: Vec<File>) -> Vec<u8> {
+    let shown = |file: &File| html.is_some() && file.content_id.is_some();
+    let (inline, attached): (Vec<_>, Vec<_>) = files.into_iter().partition(shown);
+    let html = html.map(|html| related(written(html, ContentType::TEXT_HTML), inline));
+    let text = text.map(|text| written(text, ContentType::TEXT_PLAIN));
+    let letter = match (text, html) {
+        (Some(text), Some(html)) => {
+            let both = MultiPart::alternative().singlepart(text);
+            Part::Multi(add(both, html))
+        }
+        (Some(text), None) => Part::Single(text),
+        (None, Some(html)) => html,
+        (None, None) => Part::Single(written(String::new(), ContentType::TEXT_PLAIN)),
+    };
+    let whole = if attached.is_empty() {
+        letter
+    } else {
+        let mixed = add(MultiPart::mixed().build(), letter);
+        let attach = |all: MultiPart, file| all.singlepart(file_part(file, false));
+        Part::Multi(attached.into_iter().fold(mixed, attach))
+    };
+    match whole {
+        Part::Single(part) => part.formatted(),
+        Part::Multi(parts) => parts.formatted(),
+    }
+}
+
+fn add(parts: MultiPart, part: Part) -> MultiPart {
+    match part {
+        Part::Single(part) => parts.singlepart(part),
+        Part::Multi(part) => parts.multipart(part),
+    }
+}
+
+/// HTML with the files that it shows (RFC 2387).
+fn related(html: SinglePart, inline: Vec<File>) -> Part {
+    if inline.is_empty() {
+        return Part::Single(html);
+    }
+    let show = |all: MultiPart, file| all.singlepart(file_part(file, true));
+    let related = MultiPart::related().singlepart(html);
+    Part::Multi(inline.into_iter().fold(related, show))
+}
+
+fn file_part(file: File, inline: bool) -> SinglePart {
+    let disposition = if inline {
+        ContentDisposition::inline_with_name(&file.name)
+    } else {
+        ContentDisposition::attachment(&file.name)
+    };
+    let mut part = SinglePart::builder()
+        .header(file.content_type)
+        .header(disposition);
+    if let Some(id) = file.content_id {
+        part = part.header(ContentId::from(id));
+    }
+    part.body(encode(file.content, ContentTransferEncoding::Base64))
+}
+
+/// Text in the encoding that changes least.
+fn written(text: String, content_type: ContentType) -> SinglePart {
+    let (mut text, longest) = lines(&text);
+    if text.ends_with("\r\n") {
+        // The end of the part is the end of its last line.
+        text.truncate(text.len() - 2);
+    }
+    let readable = |byte: &u8| matches!(byte, b'\t' | b'\r' | b'\n' | b' '..=b'~');
+    let body = if longest <= LINE && text.bytes().all(|byte| byte.is_ascii() && byte != 0) {
+        Body::dangerous_pre_encoded(text.into_bytes(), ContentTransferEncoding::SevenBit)
+    } else if text
+        .as_bytes()
+        .iter()
+        .filter(|byte| !readable(byte))
+        .count()
+        <= text.len() / 3
+    {
+        encode(text, ContentTransferEncoding::QuotedPrintable)
+    } else {
+        encode(text, ContentTransferEncoding::Base64)
+    };
+    SinglePart::builder().header(content_type).body(body)
+}
+
+/// The bytes in an encoding that takes any.
+fn encode(
+    content: impl Into<lettre::message::MaybeString>,
+    encoding: ContentTransferEncoding,
+) -> Body {
+    Body::new_with_encoding(content, encoding).expect("this encoding takes any bytes")
+}
+
+/// Every line end as CRLF, and the octets of the longest line.
+fn lines(text: &str) -> (String, usize) {
+    let bytes = text.as_bytes();
+    let mut out = String::with_capacity(text.len() + text.len() / 32 + 2);
+    let (mut start, mut longest) = (0, 0);
+    for at in memchr2_iter(b'\r', b'\n', bytes) {
+        if at < start {
+            continue;
+        }
+        longest = longest.max(at - start);
+        out.push_str(&text[start..at]);
+        out.push_str("\r\n");
+        start = at
+            + if bytes[at..].starts_with(b"\r\n") {
+                2
+            } else {
+                1
+            };
+    }
+    longest = longest.max(text.len() - start);
+    out.push_str(&text[start..]);
+    (out, longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_end_becomes_crlf() {
+        for (text, expected, longest) in [
+            ("", "", 0),
+            ("a", "a", 1),
+            ("a\nbc\n", "a\r\nbc\r\n", 2),
+            ("a\r\nb", "a\r\nb", 1),
+            ("a\rb\n\rc", "a\r\nb\r\n\r\nc", 1),
+            ("\r\r\n.\r\r\n", "\r\n\r\n.\r\n\r\n", 1),
+            ("\n.\n\r.\r", "\r\n.\r\n\r\n.\r\n", 1),
+            ("ü\nä", "ü\r\nä", 2),
+        ] {
+            assert_eq!(lines(text), (expected.to_owned(), longest), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn text_is_changed_as_little_as_can_be() {
+        for (text, encoding) in [
+            ("plain\n", "7bit"),
+            (&"x".repeat(998), "7bit"),
+            (&"x".repeat(999), "quoted-printable"),
+            ("a\0b", "quoted-printable"),
+            ("Grüße aus dem Süden", "quoted-printable"),
+            ("監視監視監視", "base64"),
+            ("", "7bit"),
+        ] {
+            let bytes = body(Some(text.to_owned()), None, Vec::new());
+            let head = String::from_utf8(bytes).expect("7-bit");
+            let line = format!("Content-Transfer-Encoding: {encoding}\r\n");
+            assert!(head.is_ascii() && head.contains(&line), "{text}: {head}");
+        }
+    }
+}

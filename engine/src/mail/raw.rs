@@ -1,0 +1,207 @@
+//! A mail that is handed over whole (RFC 5322): checked, and changed as little as can be.
+
+use domain::{Instant, Refusal, words};
+use memchr::{memchr, memchr_iter};
+
+use super::addressees::Addressees;
+use super::head;
+use super::mailbox::Mailbox;
+use super::mime::LINE;
+use super::raw_head::RawHead;
+use super::submission::{self, Finished, LARGEST, NO_SENDER, Sender, Submission, TOO_LARGE};
+
+/// See [`Submission::finish`]; `submission` is the rest of it.
+pub(super) fn finish(
+    submission: &Submission,
+    raw: Vec<u8>,
+    sender: Option<&Sender>,
+    id: &str,
+    now: Instant,
+) -> Result<Finished, Refusal> {
+    let mut faults = Refusal::invalid();
+    check_rest(submission, &mut faults);
+    let given = submission::from(submission.from.as_deref(), &mut faults);
+    let mut addressees = Addressees::default();
+    let lists = [
+        ("to", &submission.to),
+        ("cc", &submission.cc),
+        ("bcc", &submission.bcc),
+    ];
+    for (field, list) in lists {
+        addressees.read(field, list, &mut faults);
+    }
+    let raw = match checked(raw) {
+        Ok(raw) => raw,
+        Err(fault) => {
+            faults.add("raw", fault);
+            return Err(faults);
+        }
+    };
+    let head = match RawHead::read(&raw) {
+        Ok(head) if !head.fields.is_empty() => head,
+        Ok(_) => {
+            faults.add("raw", "A mail begins with its header, and this has none.");
+            return Err(faults);
+        }
+        Err(line) => {
+            let text = format!(
+                "Line {line} stands in the header and is no “Name: value”; an empty line ends the header."
+            );
+            faults.add("raw", text);
+            return Err(faults);
+        }
+    };
+    if addressees.is_empty() {
+        in_header(&head, &mut addressees, &mut faults);
+    }
+    let from = match given {
+        None if submission.from.is_none() => author(&head, sender, &mut faults),
+        given => given,
+    };
+    faults.or_ok()?;
+    let from = from.expect("without it there was a fault");
+
+    let mut added = String::new();
+    if !head.has("Date") {
+        head::unstructured(&mut added, "Date", &head::date(now));
+    }
+    let message_id = head.text("Message-ID").unwrap_or_else(|| {
+        let message_id = format!("<{id}@{}>", from.domain);
+        head::unstructured(&mut added, "Message-ID", &message_id);
+        message_id
+    });
+    let mut bytes = Vec::with_capacity(added.len() + raw.len());
+    bytes.extend_from_slice(added.as_bytes());
+    let mut kept = 0;
+    for field in &head.fields {
+        let name = &raw[field.name.clone()];
+        if name.eq_ignore_ascii_case(b"Bcc") || name.eq_ignore_ascii_case(b"Resent-Bcc") {
+            bytes.extend_from_slice(&raw[kept..field.all.start]);
+            kept = field.all.end;
+        }
+    }
+    bytes.extend_from_slice(&raw[kept..]);
+    Ok(Finished {
+        from: from.address,
+        recipients: addressees.recipients,
+        subject: submission::shown(&head.text("Subject").unwrap_or_default()),
+        message_id: words::fit(&message_id, LINE),
+        bytes,
+    })
+}
+
+/// What a whole mail holds itself.
+fn check_rest(submission: &Submission, faults: &mut Refusal) {
+    for (field, given) in [
+        ("reply_to", !submission.reply_to.is_empty()),
+        ("subject", submission.subject.is_some()),
+        ("text", submission.text.is_some()),
+        ("html", submission.html.is_some()),
+        ("headers", !submission.headers.is_empty()),
+        ("attachments", !submission.attachments.is_empty()),
+    ] {
+        if given {
+            faults.add(
+                field,
+                "With raw this stands in the mail itself; leave it away.",
+            );
+        }
+    }
+}
+
+/// The mail with CRLF at the end of its lines, or what is wrong with it.
+fn checked(raw: Vec<u8>) -> Result<Vec<u8>, String> {
+    if raw.is_empty() {
+        return Err("This is empty; give a whole mail, its header first.".to_owned());
+    }
+    if raw.len() > LARGEST {
+        return Err(TOO_LARGE.to_owned());
+    }
+    let line = |at: usize| memchr_iter(b'\n', &raw[..at]).count() + 1;
+    if let Some(at) = memchr(0, &raw) {
+        return Err(format!("Line {} has a NUL, which no mail has.", line(at)));
+    }
+    let ends_with_lf = memchr(b'\r', &raw).is_none();
+    if !ends_with_lf {
+        let paired_cr = |at: &usize| raw.get(at + 1) == Some(&b'\n');
+        let paired_lf = |at: &usize| *at > 0 && raw[at - 1] == b'\r';
+        let stray_cr = memchr_iter(b'\r', &raw).find(|at| !paired_cr(at));
+        let stray_lf = memchr_iter(b'\n', &raw).find(|at| !paired_lf(at));
+        if let Some(at) = [stray_cr, stray_lf].into_iter().flatten().min() {
+            let what = if raw[at] == b'\r' { "CR" } else { "LF" };
+            return Err(format!(
+                "Line {} has a {what} alone; end all lines with CRLF, or all with LF.",
+                line(at)
+            ));
+        }
+    }
+    let mut start = 0;
+    let ends = memchr_iter(b'\n', &raw).chain([raw.len()]);
+    for (index, end) in ends.enumerate() {
+        let length = end - start - usize::from(end > start && raw[end - 1] == b'\r');
+        if length > LINE {
+            return Err(format!(
+                "Line {} has {length} octets; a line of a mail has at most {LINE}.",
+                index + 1
+            ));
+        }
+        start = end + 1;
+    }
+    if !ends_with_lf {
+        return Ok(raw);
+    }
+    let mut lines = Vec::with_capacity(raw.len() + raw.len() / 32 + 2);
+    let mut start = 0;
+    for end in memchr_iter(b'\n', &raw) {
+        lines.extend_from_slice(&raw[start..end]);
+        lines.extend_from_slice(b"\r\n");
+        start = end + 1;
+    }
+    lines.extend_from_slice(&raw[start..]);
+    Ok(lines)
+}
+
+/// The recipients that the mail itself names.
+fn in_header(head: &RawHead<'_>, addressees: &mut Addressees, faults: &mut Refusal) {
+    for name in ["To", "Cc", "Bcc"] {
+        for text in head.addresses(name) {
+            match text.parse().and_then(|address| Mailbox::new("", address)) {
+                Ok(mailbox) => {
+                    addressees.add(name, &mailbox);
+                }
+                Err(fault) => return faults.add("raw", unreadable(name, &text, fault)),
+            }
+            if addressees.too_many() {
+                return faults.add("raw", Addressees::TOO_MANY);
+            }
+        }
+    }
+    if addressees.is_empty() {
+        faults.add(
+            "to",
+            "Name at least one recipient, here or in the mail itself.",
+        );
+    }
+}
+
+/// Who the mail itself says it is from, or the saved sender.
+fn author(head: &RawHead<'_>, sender: Option<&Sender>, faults: &mut Refusal) -> Option<Mailbox> {
+    if let Some(text) = head.addresses("From").first() {
+        let mailbox = text.parse().and_then(|address| Mailbox::new("", address));
+        return mailbox
+            .map_err(|fault| faults.add("raw", unreadable("From", text, fault)))
+            .ok();
+    }
+    let Some(sender) = sender else {
+        faults.add("from", NO_SENDER);
+        return None;
+    };
+    Mailbox::new("", sender.address.clone())
+        .map_err(|fault| faults.add("from", fault))
+        .ok()
+}
+
+fn unreadable(name: &str, text: &str, fault: &str) -> String {
+    let text = words::fit(text, 80);
+    format!("{name} holds “{text}”, which is no address to send to. {fault}")
+}

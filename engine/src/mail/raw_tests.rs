@@ -1,0 +1,260 @@
+//! Mails that are handed over whole.
+
+use domain::{Instant, Refusal};
+
+use super::submission::{Attachment, Finished, LARGEST, Sender, Submission};
+
+/// 20 November 2026, 11:45:00.
+const NOW: Instant = Instant(1_795_175_100_000);
+
+const MAIL: &str = "From: Ops <ops@example.org>\r\nTo: a@example.net\r\nSubject: x\r\n\
+    Date: Thu, 19 Nov 2026 00:00:00 +0100\r\nMessage-ID: <1@example.org>\r\n\r\nbody\r\n";
+
+fn finish(raw: &[u8]) -> Result<Finished, Refusal> {
+    finish_with(raw, Submission::default())
+}
+
+fn finish_with(raw: &[u8], rest: Submission) -> Result<Finished, Refusal> {
+    let raw = Some(raw.to_vec());
+    Submission { raw, ..rest }.finish(None, "01JD", NOW)
+}
+
+fn bytes(raw: &str) -> String {
+    let finished = finish(raw.as_bytes()).unwrap_or_else(|fault| panic!("{raw:?}: {fault}"));
+    String::from_utf8(finished.bytes).expect("UTF-8")
+}
+
+fn names(addresses: &[domain::EmailAddress]) -> Vec<&str> {
+    addresses.iter().map(|address| address.as_str()).collect()
+}
+
+#[test]
+fn a_whole_mail_is_not_changed() {
+    let eight_bit = MAIL.replace("body", "\u{fc} \t. \r\n.\r\n..");
+    for raw in [
+        MAIL,
+        &eight_bit,
+        MAIL.trim_end(),
+        MAIL.split("\r\n\r\n").next().unwrap(),
+    ] {
+        assert_eq!(bytes(raw), raw);
+    }
+    let finished = finish(MAIL.as_bytes()).expect("a mail");
+    assert_eq!(finished.from.as_str(), "ops@example.org");
+    assert_eq!(names(&finished.recipients), ["a@example.net"]);
+    assert_eq!(finished.message_id, "<1@example.org>");
+    assert_eq!(finished.subject, "x");
+    let latin = [MAIL.as_bytes(), b"\xfc\r\n"].concat();
+    assert_eq!(finish(&latin).expect("a mail").bytes, latin);
+}
+
+#[test]
+fn lone_lf_becomes_crlf_when_it_is_all_there_is() {
+    assert_eq!(bytes(&MAIL.replace("\r\n", "\n")), MAIL);
+}
+
+#[test]
+fn what_is_missing_stands_on_top() {
+    let raw = "From: ops@bücher.example\r\nTo: a@example.net\r\n\r\nbody";
+    let added =
+        "Date: Fri, 20 Nov 2026 11:45:00 +0000\r\nMessage-ID: <01JD@xn--bcher-kva.example>\r\n";
+    assert_eq!(bytes(raw), format!("{added}{raw}"));
+    let raw = "DATE: x\r\nmessage-id: <y>\r\nTo: a@b.example\r\nFrom: a@b.example\r\n\r\n";
+    assert_eq!(bytes(raw), raw);
+}
+
+#[test]
+fn blind_copies_leave_the_header_with_all_their_lines() {
+    let raw = MAIL.replace(
+        "To: a@example.net\r\n",
+        "bCC: b@example.net,\r\n\tc@example.net,\r\n d@example.net\r\nTo: a@example.net\r\n\
+         Resent-Bcc:\r\n e@example.net\r\nBcc: \r\nX-Bcc: kept\r\n",
+    );
+    let finished = finish(raw.as_bytes()).expect("a mail");
+    let expected = MAIL.replace("a@example.net\r\n", "a@example.net\r\nX-Bcc: kept\r\n");
+    assert_eq!(String::from_utf8(finished.bytes).expect("UTF-8"), expected);
+    assert_eq!(
+        names(&finished.recipients),
+        [
+            "a@example.net",
+            "b@example.net",
+            "c@example.net",
+            "d@example.net"
+        ]
+    );
+    let body = format!("{MAIL}Bcc: kept@example.org\r\n");
+    assert_eq!(bytes(&body), body);
+    let first = format!("Bcc: b@example.net\r\n x\r\n{MAIL}");
+    assert!(!bytes(&first).contains("Bcc"));
+}
+
+#[test]
+fn what_is_given_beside_it_is_the_envelope() {
+    let given = || Submission {
+        from: Some("Bounces <bounces@example.org>".to_owned()),
+        bcc: vec!["x@example.net".to_owned(), "x@example.net".to_owned()],
+        ..Submission::default()
+    };
+    let finished = finish_with(MAIL.as_bytes(), given()).expect("a mail");
+    assert_eq!(finished.from.as_str(), "bounces@example.org");
+    assert_eq!(names(&finished.recipients), ["x@example.net"]);
+    assert_eq!(finished.bytes, MAIL.as_bytes());
+}
+
+#[test]
+fn addresses_are_read_from_the_header() {
+    let raw = "From: =?utf-8?q?B=C3=BCro=2C_S=C3=BCd?= <ops@example.org>\r\n\
+        To: \"B, A\" <a@example.net>, (hidden: x@y.example) b@example.net\r\n\
+        To: Group: c@example.net, D <d@example.net>;\r\n\
+        Cc: \r\n a@example.net,\r\n e@example.net\r\n\
+        Subject: =?iso-8859-1?q?Gr=FC=DFe?=\r\n =?utf-8?b?IQ==?=\r\n\r\n";
+    let finished = finish(raw.as_bytes()).expect("a mail");
+    assert_eq!(finished.from.as_str(), "ops@example.org");
+    assert_eq!(
+        names(&finished.recipients),
+        [
+            "a@example.net",
+            "b@example.net",
+            "c@example.net",
+            "d@example.net",
+            "e@example.net"
+        ]
+    );
+    assert_eq!(finished.subject, "Grüße!");
+}
+
+#[test]
+fn who_it_is_from_may_be_saved() {
+    let sender = Sender {
+        address: "saved@example.org".parse().expect("valid"),
+        name: "Saved".to_owned(),
+        reply_to: None,
+    };
+    for (from, expected) in [
+        ("", "saved@example.org"),
+        ("From: \r\n", "saved@example.org"),
+        ("From: a@example.net\r\n", "a@example.net"),
+    ] {
+        let raw = Some(format!("{from}To: a@example.net\r\n\r\n").into_bytes());
+        let submission = Submission {
+            raw,
+            ..Submission::default()
+        };
+        let finished = submission
+            .finish(Some(&sender), "01JD", NOW)
+            .expect("a mail");
+        assert_eq!(finished.from.as_str(), expected, "{from}");
+    }
+    let refusal = finish(b"To: a@example.net\r\n\r\n").expect_err("refused");
+    assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), ["from"]);
+}
+
+#[test]
+fn what_is_no_mail_is_refused() {
+    let long = format!("{MAIL}{}\r\n", "x".repeat(999));
+    for (raw, told) in [
+        (&b""[..], "empty"),
+        (b"\r\n", "has none"),
+        (b"\r\nFrom: a@b.example\r\n", "has none"),
+        (b"\nFrom: a@b.example\n", "has none"),
+        (b" From: a@b.example\r\n", "Line 1 "),
+        (b"From ops Thu Nov 19\r\nTo: a@b.example\r\n\r\n", "Line 1 "),
+        (b"From: a@b.example\r\nTo : a@b.example\r\n\r\n", "Line 2 "),
+        (b"From: a@b.example\r\n: x\r\n\r\n", "Line 2 "),
+        (
+            b"From: a@b.example\r\nbody without an empty line\r\n",
+            "Line 2 ",
+        ),
+        (b"From: a@b.example\r\nX-\xc3\xbc: x\r\n\r\n", "Line 2 "),
+        (b"plain text", "Line 1 "),
+        (b"From: a@b.example\r\n\r\nx\0", "Line 3 has a NUL"),
+        (
+            b"From: a@b.example\r\nTo: a@b.example\n\r\n",
+            "Line 2 has a LF",
+        ),
+        (b"From: a@b.example\n\nx\ry", "Line 1 has a LF"),
+        (b"From: a@b.example\r\n\r\nx\ry", "Line 3 has a CR"),
+        (b"From: a@b.example\r\n\r\nx\r", "Line 3 has a CR"),
+        (b"From: a@b.example\r\nTo: a b\r\n\r\n", "To holds"),
+        (b"From: nobody\r\nTo: a@b.example\r\n\r\n", "From holds"),
+        (long.as_bytes(), "Line 8 has 999 octets"),
+        (
+            long.replace("\r\n", "\n").as_bytes(),
+            "Line 8 has 999 octets",
+        ),
+    ] {
+        let refusal = finish(raw).expect_err("refused");
+        let text = refusal
+            .fields
+            .get("raw")
+            .map(String::as_str)
+            .unwrap_or_default();
+        assert!(text.contains(told), "{}: {refusal}", raw.escape_ascii());
+    }
+    let longest = long.replace(&"x".repeat(999), &"x".repeat(998));
+    assert_eq!(bytes(&longest), longest);
+    let raw = vec![b'x'; LARGEST + 1];
+    assert_eq!(
+        finish(&raw)
+            .expect_err("refused")
+            .fields
+            .keys()
+            .collect::<Vec<_>>(),
+        ["raw"]
+    );
+}
+
+#[test]
+fn somebody_must_get_it() {
+    let refusal = finish(b"From: a@b.example\r\n\r\n").expect_err("refused");
+    assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), ["to"]);
+    let list: Vec<_> = (0..101).map(|n| format!("a{n}@b.example")).collect();
+    let raw = format!("From: a@b.example\r\nTo: {}\r\n\r\n", list.join(",\r\n "));
+    assert!(finish(raw.as_bytes()).expect_err("refused").fields["raw"].contains("100"));
+}
+
+#[test]
+fn what_the_mail_holds_is_not_given_beside_it() {
+    let rest = Submission {
+        reply_to: vec!["a@example.org".to_owned()],
+        subject: Some(String::new()),
+        text: Some(String::new()),
+        html: Some(String::new()),
+        headers: vec![("X-A".to_owned(), String::new())],
+        attachments: vec![Attachment::default()],
+        ..Submission::default()
+    };
+    let refusal = finish_with(MAIL.as_bytes(), rest).expect_err("refused");
+    assert_eq!(
+        refusal.fields.keys().collect::<Vec<_>>(),
+        [
+            "attachments",
+            "headers",
+            "html",
+            "reply_to",
+            "subject",
+            "text"
+        ]
+    );
+}
+
+#[test]
+fn no_end_of_mail_is_smuggled() {
+    for smuggled in [
+        "\n.\n",
+        "\n.\r\n",
+        "\r.\r",
+        "\r.\r\n",
+        "\r\n.\n",
+        "\r\n.\r",
+        "\r\n\r.\r\n",
+        "\r\r\n.\r\r\n",
+    ] {
+        let raw = format!("{MAIL}body{smuggled}MAIL FROM:<a@b.example>\r\n");
+        let refusal = finish(raw.as_bytes()).expect_err("refused");
+        assert!(
+            refusal.fields["raw"].starts_with("Line "),
+            "{smuggled:?}: {refusal}"
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! A kept mail as people read it.
+
+use std::sync::LazyLock;
+
+use domain::words::{cut, fit, steers};
+use mail_parser::{MessageParser, MimeHeaders, PartType};
+
+/// How much of a text is shown, in characters.
+const TEXT: usize = 64 * 1024;
+
+/// How much of a header value is shown, in characters.
+const VALUE: usize = 2000;
+
+/// A mail, decoded and fit to be shown: nothing in it steers a terminal or a page.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Letter {
+    /// Names and values, in their order.
+    pub headers: Vec<(String, String)>,
+    /// The plain text, cut to 64 Ki characters.
+    pub text: Option<String>,
+    /// What the HTML says, without its markup; cut like the text.
+    pub html_as_text: Option<String>,
+    pub attachments: Vec<Attached>,
+}
+
+/// A file in a mail.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Attached {
+    pub name: String,
+    pub content_type: String,
+    /// Decoded, in bytes.
+    pub size: usize,
+}
+
+/// Decodes every header as text, and those that the structure of a mail hangs on.
+static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
+    MessageParser::new()
+        .with_mime_headers()
+        .default_header_text()
+});
+
+/// Reads a mail. What cannot be read is not there; nothing fails.
+pub fn read_back(bytes: &[u8]) -> Letter {
+    let Some(mail) = PARSER.parse(bytes) else {
+        return Letter::default();
+    };
+    let headers = mail.headers().iter().map(|header| {
+        let value = match header.value.as_text() {
+            Some(text) => fit(text, VALUE),
+            None => {
+                let range = header.offset_start as usize..header.offset_end as usize;
+                let raw = bytes.get(range).unwrap_or_default();
+                fit(String::from_utf8_lossy(raw).trim(), VALUE)
+            }
+        };
+        (fit(header.name.as_str(), VALUE), value)
+    });
+    let mut letter = Letter {
+        headers: headers.collect(),
+        ..Letter::default()
+    };
+    for part in mail.text_bodies() {
+        if let PartType::Text(text) = &part.body {
+            letter.text = Some(shown(text));
+            break;
+        }
+    }
+    for part in mail.html_bodies() {
+        if let PartType::Html(html) = &part.body {
+            letter.html_as_text = Some(shown(&mail_parser::decoders::html::html_to_text(html)));
+            break;
+        }
+    }
+    letter.attachments = mail
+        .attachments()
+        .map(|part| {
+            let kind = part.content_type().map(|kind| {
+                let subtype = kind.subtype().unwrap_or("*");
+                format!("{}/{subtype}", kind.ctype())
+            });
+            Attached {
+                name: fit(part.attachment_name().unwrap_or("(without a name)"), 250),
+                content_type: fit(kind.as_deref().unwrap_or("text/plain"), 250),
+                size: part.len(),
+            }
+        })
+        .collect();
+    letter
+}
+
+/// Lines and tabs stay; whatever else steers goes.
+fn shown(text: &str) -> String {
+    let lines = text
+        .chars()
+        .filter(|c| matches!(c, '\n' | '\t') || !steers(*c));
+    cut(lines.take(TEXT + 1).collect(), TEXT)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Instant;
+
+    use super::*;
+    use crate::mail::{Attachment, Submission};
+
+    #[test]
+    fn a_mail_is_read_as_it_was_given() {
+        let text = "Grüße\n\tand\u{202e} \u{1b}[31mmore\n";
+        let finished = Submission {
+            from: Some("Büro <ops@example.org>".to_owned()),
+            to: vec!["a@example.net".to_owned()],
+            subject: Some("Grüße".to_owned()),
+            text: Some(text.to_owned()),
+            html: Some("<h1>Big</h1><script>alert(1)</script><p>small".to_owned()),
+            headers: vec![("X-Tag".to_owned(), "a".to_owned()); 2],
+            attachments: vec![Attachment {
+                filename: "Übersicht.pdf".to_owned(),
+                content_type: Some("application/pdf".to_owned()),
+                content: vec![0; 1234],
+                ..Attachment::default()
+            }],
+            ..Submission::default()
+        }
+        .finish(None, "01JD", Instant(0))
+        .expect("a mail");
+        let letter = read_back(&finished.bytes);
+        let names: Vec<_> = letter
+            .headers
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "Date",
+                "From",
+                "To",
+                "Subject",
+                "Message-ID",
+                "X-Tag",
+                "X-Tag",
+                "MIME-Version",
+                "Content-Type"
+            ]
+        );
+        let value = |name| {
+            &letter
+                .headers
+                .iter()
+                .find(|header| header.0 == name)
+                .expect(name)
+                .1
+        };
+        assert_eq!(value("From"), "Büro <ops@example.org>");
+        assert_eq!(value("Subject"), "Grüße");
+        assert!(value("Content-Type").starts_with("multipart/mixed; boundary="));
+        assert_eq!(letter.text.as_deref(), Some("Grüße\n\tand [31mmore"));
+        let html = letter.html_as_text.expect("HTML");
+        assert!(
+            html.contains("Big") && html.contains("small") && !html.contains('<'),
+            "{html}"
+        );
+        assert_eq!(
+            letter.attachments,
+            [Attached {
+                name: "Übersicht.pdf".to_owned(),
+                content_type: "application/pdf".to_owned(),
+                size: 1234,
+            }]
+        );
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_nothing_is_unreadable() {
+        let raw = format!("Subject: x\r\n\r\n{}", "ü".repeat(70_000));
+        let text = read_back(raw.as_bytes()).text.expect("a text");
+        assert_eq!(text.chars().count(), TEXT + 1);
+        for bytes in [&b""[..], b"\0", b"x", b"\r\n\r\n", b"A:\xff\r\n\r\n\xff"] {
+            read_back(bytes);
+        }
+    }
+}

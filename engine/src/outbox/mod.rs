@@ -1,0 +1,127 @@
+//! The outbox: mail that was handed over is kept, delivered and accounted for.
+//!
+//! `accept` takes mail in (`crate::mail` checks it and makes its bytes), `writer` puts on disk what
+//! many do at once, `worker` delivers it over the connections of a relay, `acts` and `looks` are
+//! for people, `meter` counts, `retention` forgets what was kept long enough.
+
+mod accept;
+mod acts;
+mod looks;
+mod meter;
+mod retention;
+mod worker;
+mod writer;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use domain::Instant;
+use tokio::sync::{Notify, watch};
+
+use crate::store::Store;
+use crate::{Clock, Postern};
+
+pub use accept::Handed;
+pub use meter::{Meter, Reading};
+pub use retention::Retention;
+pub use worker::Delivery;
+pub(crate) use writer::Writer;
+
+/// A worker that told nothing of itself for so long is gone, in milliseconds.
+const WORKER_SILENT: i64 = 20_000;
+
+/// What the parts of the outbox share within a process.
+pub(crate) struct Outbox {
+    pub writer: Writer,
+    pub meter: Meter,
+    /// Everything is held from the start, whatever the switch says.
+    pub hold: bool,
+    /// There may be mail to deliver, or other settings to deliver it with.
+    pub stirred: Notify,
+    /// Counts what this process wrote.
+    changes: watch::Sender<u64>,
+    /// Keys of requests under way, with whose they are.
+    running: Mutex<HashSet<(String, String)>>,
+    ids: Mutex<ulid::Generator>,
+    sender: Mutex<accept::Remembered>,
+}
+
+impl Outbox {
+    pub fn new(store: Store, clock: Clock, hold: bool) -> Self {
+        let changes = watch::Sender::new(0);
+        Self {
+            writer: Writer::start(store, clock, hold, changes.clone()),
+            changes,
+            meter: Meter::default(),
+            hold,
+            stirred: Notify::new(),
+            running: Mutex::default(),
+            ids: Mutex::new(ulid::Generator::new()),
+            sender: Mutex::default(),
+        }
+    }
+
+    /// An id for a message accepted at that moment, behind all that were made before.
+    fn id(&self, now: Instant) -> String {
+        let since = Duration::from_millis(u64::try_from(now.0).unwrap_or(0));
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = ids.generate_from_datetime(SystemTime::UNIX_EPOCH + since);
+        // It fails after 2^80 within a millisecond.
+        id.unwrap_or_else(|_| ulid::Ulid::new()).to_string()
+    }
+
+    /// Mail that waited was changed by a person.
+    fn touched(&self) {
+        self.changes.send_modify(|count| *count += 1);
+        self.stirred.notify_one();
+    }
+
+    /// The settings were saved, or the hold was switched: nothing remembered of them counts.
+    pub fn changed(&self) {
+        *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.touched();
+    }
+}
+
+impl Postern {
+    /// Changes whenever this process has written something of the outbox. Other processes on the
+    /// same database write too.
+    pub fn outbox_changes(&self) -> watch::Receiver<u64> {
+        self.outbox().changes.subscribe()
+    }
+
+    /// What this process took in and delivered.
+    pub fn meter(&self) -> &Meter {
+        &self.outbox().meter
+    }
+}
+
+/// A key of a request under way, until this is dropped.
+struct Running {
+    outbox: Arc<Outbox>,
+    key: (String, String),
+}
+
+impl Running {
+    /// None while another request with the same key is under way.
+    fn begin(outbox: &Arc<Outbox>, key: (String, String)) -> Option<Self> {
+        let mut running = outbox
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        running.insert(key.clone()).then(|| Self {
+            outbox: outbox.clone(),
+            key,
+        })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let running = self.outbox.running.lock();
+        running
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.key);
+    }
+}

@@ -1,0 +1,52 @@
+//! The table `hold`: a row while everything is held.
+
+use domain::Instant;
+use domain::view::Stamp;
+
+use super::information::GLOBAL;
+use super::{Connection, StoreError};
+
+/// Since when and by whom everything is held, if it is.
+pub async fn read(connection: &mut Connection) -> Result<Option<Stamp>, StoreError> {
+    let row: Option<(i64, String)> =
+        sqlx::query_as("SELECT since, by_whom FROM hold WHERE scope = $1")
+            .bind(GLOBAL)
+            .fetch_optional(connection)
+            .await?;
+    Ok(row.map(|(since, by)| Stamp {
+        at: Instant(since),
+        by,
+    }))
+}
+
+/// Begins to hold, or ends it; whether that changes anything.
+pub async fn write(connection: &mut Connection, by: Option<&Stamp>) -> Result<bool, StoreError> {
+    let done = match by {
+        Some(stamp) => {
+            let insert = sqlx::query(
+                "INSERT INTO hold (scope, since, by_whom) VALUES ($1, $2, $3) \
+                 ON CONFLICT (scope) DO NOTHING",
+            );
+            let insert = insert.bind(GLOBAL).bind(stamp.at.0).bind(&stamp.by);
+            insert.execute(connection).await?
+        }
+        None => {
+            let delete = sqlx::query("DELETE FROM hold WHERE scope = $1").bind(GLOBAL);
+            delete.execute(connection).await?
+        }
+    };
+    Ok(done.rows_affected() > 0)
+}
+
+/// The newest revision of the settings, 0 before the first, and whether everything is held: what
+/// delivery has to know before each mail.
+pub async fn current(connection: &mut Connection) -> Result<(i64, bool), StoreError> {
+    let (revision, held): (i64, i64) = sqlx::query_as(
+        "SELECT COALESCE(MAX(number), 0), (SELECT COUNT(*) FROM hold WHERE scope = $1) \
+         FROM revision WHERE scope = $1",
+    )
+    .bind(GLOBAL)
+    .fetch_one(connection)
+    .await?;
+    Ok((revision, held > 0))
+}

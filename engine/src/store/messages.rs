@@ -1,0 +1,117 @@
+//! The tables `message` and `message_body`: what was handed over, once.
+
+use sqlx::AssertSqlSafe;
+
+use super::rows::{list, pieces, values};
+use super::{Connection, StoreError};
+
+/// A message without its bytes.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// A ULID; its time is when the message was accepted.
+    pub id: String,
+    /// Who handed it over; empty for this machine.
+    pub account: String,
+    /// Of the envelope.
+    pub sender: String,
+    pub subject: String,
+    /// The header field, with its angle brackets.
+    pub message_id: String,
+    /// In octets.
+    pub size: i64,
+}
+
+/// Adds messages and their bytes.
+pub async fn add<'a>(
+    connection: &mut Connection,
+    messages: &[(&'a Message, &'a [u8])],
+) -> Result<(), StoreError> {
+    for piece in pieces(messages) {
+        let sql = format!(
+            "INSERT INTO message (id, account_id, sender, subject, message_id, size) VALUES {}",
+            values(0, piece.len(), 6)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for (message, _) in piece {
+            query = query
+                .bind(&message.id)
+                .bind(&message.account)
+                .bind(&message.sender)
+                .bind(&message.subject)
+                .bind(&message.message_id)
+                .bind(message.size);
+        }
+        query.execute(&mut *connection).await?;
+        let sql = format!(
+            "INSERT INTO message_body (id, bytes) VALUES {}",
+            values(0, piece.len(), 2)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for (message, bytes) in piece {
+            query = query.bind(&message.id).bind(*bytes);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The message of an id.
+pub async fn by_id(connection: &mut Connection, id: &str) -> Result<Option<Message>, StoreError> {
+    let row: Option<(String, String, String, String, String, i64)> = sqlx::query_as(
+        "SELECT id, account_id, sender, subject, message_id, size FROM message WHERE id = $1",
+    )
+    .bind(id)
+    .fetch_optional(connection)
+    .await?;
+    Ok(
+        row.map(|(id, account, sender, subject, message_id, size)| Message {
+            id,
+            account,
+            sender,
+            subject,
+            message_id,
+            size,
+        }),
+    )
+}
+
+/// The bytes of a message, while they are kept.
+pub async fn body(connection: &mut Connection, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let row: Option<(Vec<u8>,)> = sqlx::query_as("SELECT bytes FROM message_body WHERE id = $1")
+        .bind(id)
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.map(|(bytes,)| bytes))
+}
+
+/// Whether the bytes of a message are still kept.
+pub async fn has_body(connection: &mut Connection, id: &str) -> Result<bool, StoreError> {
+    let row: Option<(i64,)> =
+        sqlx::query_as("SELECT CAST(1 AS BIGINT) FROM message_body WHERE id = $1")
+            .bind(id)
+            .fetch_optional(connection)
+            .await?;
+    Ok(row.is_some())
+}
+
+/// Id, sender and size of messages, and the bytes of those that have no more than `most`.
+pub async fn with_bodies(
+    connection: &mut Connection,
+    ids: &[String],
+    most: i64,
+) -> Result<Vec<(String, String, i64, Option<Vec<u8>>)>, StoreError> {
+    let mut found = Vec::with_capacity(ids.len());
+    for piece in pieces(ids) {
+        let sql = format!(
+            "SELECT m.id, m.sender, m.size, b.bytes FROM message m \
+             LEFT JOIN message_body b ON b.id = m.id AND m.size <= $1 WHERE m.id IN ({})",
+            list(1, piece.len())
+        );
+        let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(most);
+        for id in piece {
+            query = query.bind(id);
+        }
+        found.extend(query.fetch_all(&mut *connection).await?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,260 @@
+//! The table `recipient`: a message for one recipient, who has it, and what became of it.
+
+use domain::outbox::State;
+use sqlx::AssertSqlSafe;
+
+use super::rows::{list, pieces, values};
+use super::{Connection, StoreError};
+
+/// A new row.
+#[derive(Debug)]
+pub struct Added<'a> {
+    pub message: &'a str,
+    pub position: i64,
+    pub address: &'a str,
+}
+
+/// Adds rows in one state, to be taken from `due` on, which for nobody is never.
+pub async fn add(
+    connection: &mut Connection,
+    added: &[Added<'_>],
+    state: State,
+    due: Option<i64>,
+    now: i64,
+) -> Result<(), StoreError> {
+    for piece in pieces(added) {
+        let sql = format!(
+            "INSERT INTO recipient \
+             (message_id, position, address, state, due_at, attempts, trying_since) VALUES {}",
+            values(0, piece.len(), 7)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for row in piece {
+            query = query
+                .bind(row.message)
+                .bind(row.position)
+                .bind(row.address)
+                .bind(state.as_str())
+                .bind(due)
+                .bind(0_i64)
+                .bind(now);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// A row that a worker took.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    pub message: String,
+    pub position: i64,
+    pub address: String,
+    pub attempts: i64,
+    pub trying_since: i64,
+    /// What a relay said when it said that there is no such address.
+    pub undeliverable: Option<String>,
+}
+
+/// Takes up to `most` rows that are due, the longest due first, for `owner` until `lease`.
+pub async fn claim(
+    connection: &mut Connection,
+    skip_locked: &str,
+    owner: &str,
+    (now, lease): (i64, i64),
+    most: i64,
+) -> Result<Vec<Claimed>, StoreError> {
+    let sql = format!(
+        "UPDATE recipient SET owner = $1, due_at = $2 FROM \
+         (SELECT message_id AS id, position AS place FROM recipient WHERE due_at <= $3 \
+          ORDER BY due_at, message_id, position LIMIT $4{skip_locked}) AS due \
+         WHERE message_id = due.id AND position = due.place \
+         RETURNING message_id, position, address, attempts, trying_since, \
+         (SELECT u.said FROM undeliverable u WHERE u.address = lower(recipient.address))"
+    );
+    let rows: Vec<(String, i64, String, i64, i64, Option<String>)> =
+        sqlx::query_as(AssertSqlSafe(sql))
+            .bind(owner)
+            .bind(lease)
+            .bind(now)
+            .bind(most)
+            .fetch_all(connection)
+            .await?;
+    let mut claimed: Vec<Claimed> = rows
+        .into_iter()
+        .map(
+            |(message, position, address, attempts, trying_since, undeliverable)| Claimed {
+                message,
+                position,
+                address,
+                attempts,
+                trying_since,
+                undeliverable,
+            },
+        )
+        .collect();
+    // RETURNING has no order of its own.
+    claimed.sort_by(|a, b| (&a.message, a.position).cmp(&(&b.message, b.position)));
+    Ok(claimed)
+}
+
+/// What became of a row that a worker had.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    pub message: String,
+    pub position: i64,
+    pub state: State,
+    /// When it may be taken again; never, where it is settled.
+    pub due: Option<i64>,
+    pub attempts: i64,
+    /// When it got a state that lasts.
+    pub settled: Option<i64>,
+    pub relay: String,
+    pub said: String,
+    /// In milliseconds.
+    pub took: i64,
+}
+
+/// Writes what became of rows, those that `owner` still has, and gives them back.
+pub async fn settle(
+    connection: &mut Connection,
+    owner: &str,
+    settled: &[Settled],
+) -> Result<(), StoreError> {
+    for piece in pieces(settled) {
+        let sql = format!(
+            "UPDATE recipient SET owner = NULL, state = v.column3, due_at = v.column4, \
+             attempts = v.column5, settled_at = v.column6, relay = v.column7, said = v.column8, \
+             took = v.column9 FROM (VALUES {}) AS v \
+             WHERE message_id = v.column1 AND position = v.column2 AND owner = $1",
+            values(1, piece.len(), 9)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(owner);
+        for row in piece {
+            query = query
+                .bind(&row.message)
+                .bind(row.position)
+                .bind(row.state.as_str())
+                .bind(row.due)
+                .bind(row.attempts)
+                .bind(row.settled)
+                .bind(&row.relay)
+                .bind(&row.said)
+                .bind(row.took);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Moves the due time of messages that `owner` has: later, to keep them; or to now and without an
+/// owner, to give them back untried.
+pub async fn extend(
+    connection: &mut Connection,
+    owner: &str,
+    messages: &[String],
+    due: i64,
+    keep: bool,
+) -> Result<(), StoreError> {
+    for piece in pieces(messages) {
+        let sql = format!(
+            "UPDATE recipient SET due_at = $1, owner = $2 WHERE owner = $3 AND message_id IN ({})",
+            list(3, piece.len())
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql))
+            .bind(due)
+            .bind(keep.then_some(owner))
+            .bind(owner);
+        for id in piece {
+            query = query.bind(id);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Takes every row from whoever had it: for a worker that knows itself to be the only one.
+pub async fn take_back(connection: &mut Connection, now: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE recipient SET due_at = $1, owner = NULL WHERE due_at IS NOT NULL AND owner IS NOT NULL",
+    )
+    .bind(now)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// When the next row is due, if any ever is.
+pub async fn next_due(connection: &mut Connection) -> Result<Option<i64>, StoreError> {
+    let (next,): (Option<i64>,) =
+        sqlx::query_as("SELECT MIN(due_at) FROM recipient WHERE due_at IS NOT NULL")
+            .fetch_one(connection)
+            .await?;
+    Ok(next)
+}
+
+/// A row as it stands.
+#[derive(Debug)]
+pub struct Recipient {
+    pub position: i64,
+    pub address: String,
+    pub state: State,
+    pub due: Option<i64>,
+    pub owner: Option<String>,
+    pub attempts: i64,
+    pub settled: Option<i64>,
+    pub relay: Option<String>,
+    pub said: Option<String>,
+    pub took: Option<i64>,
+}
+
+type Row = (
+    i64,
+    String,
+    String,
+    Option<i64>,
+    Option<String>,
+    i64,
+    Option<i64>,
+    Option<String>,
+    Option<String>,
+    Option<i64>,
+);
+
+/// The recipients of a message, in the envelope's order.
+pub async fn of_message(
+    connection: &mut Connection,
+    message: &str,
+) -> Result<Vec<Recipient>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT position, address, state, due_at, owner, attempts, settled_at, relay, said, took \
+         FROM recipient WHERE message_id = $1 ORDER BY position",
+    )
+    .bind(message)
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(
+            |(position, address, state, due, owner, attempts, settled, relay, said, took)| {
+                Ok(Recipient {
+                    position,
+                    address,
+                    state: read_state(&state)?,
+                    due,
+                    owner,
+                    attempts,
+                    settled,
+                    relay,
+                    said,
+                    took,
+                })
+            },
+        )
+        .collect()
+}
+
+/// A state as it is stored.
+pub fn read_state(text: &str) -> Result<State, StoreError> {
+    text.parse()
+        .map_err(|fault: &str| sqlx::Error::Decode(fault.into()).into())
+}

@@ -1,0 +1,292 @@
+//! Recipients with their messages: found by what is asked for, counted, and changed by people.
+
+use domain::Instant;
+use domain::outbox::{Act, Count, Cursor, Line, Search, Selection, State};
+use sqlx::AssertSqlSafe;
+use ulid::Ulid;
+
+use super::recipients::read_state;
+use super::{Connection, StoreError, after};
+
+/// The state of a row whose lease has ended is that of one nobody has.
+const NOT_IN_HAND: &str = "(r.owner IS NULL OR r.due_at <= ";
+
+/// A condition and what stands at its places.
+struct Condition {
+    sql: String,
+    binds: Vec<Bind>,
+}
+
+enum Bind {
+    Text(String),
+    Number(i64),
+}
+
+impl Condition {
+    /// Everything, or with an account, what it handed over.
+    fn new(account: Option<&str>) -> Self {
+        let mut condition = Self {
+            sql: "m.id = r.message_id".to_owned(),
+            binds: Vec::new(),
+        };
+        if let Some(account) = account {
+            condition.and("m.account_id = ", Bind::Text(account.to_owned()));
+        }
+        condition
+    }
+
+    /// One more thing that must be so: `before`, then the place of `bind`.
+    fn and(&mut self, before: &str, bind: Bind) {
+        self.binds.push(bind);
+        self.sql
+            .push_str(&format!(" AND {before}${}", self.binds.len()));
+    }
+
+    /// As a literal: only so can a database tell that an index of some states will do.
+    fn states(&mut self, states: &[State]) {
+        let list: Vec<String> = states
+            .iter()
+            .map(|state| format!("'{}'", state.as_str()))
+            .collect();
+        self.sql
+            .push_str(&format!(" AND r.state IN ({})", list.join(", ")));
+        if !states.contains(&State::Delivered) {
+            self.sql.push_str(" AND r.state <> 'delivered'");
+        }
+    }
+
+    fn search(&mut self, search: &Search) {
+        if !search.id.is_empty() {
+            self.and("r.message_id = ", Bind::Text(search.id.clone()));
+        }
+        if let Some(state) = search.state {
+            self.states(&[state]);
+        }
+        if !search.address.is_empty() {
+            let prefix = search.address.to_ascii_lowercase();
+            self.and("lower(r.address) < ", Bind::Text(after(&prefix)));
+            self.and("lower(r.address) >= ", Bind::Text(prefix));
+        }
+        if !search.subject.is_empty() {
+            let escaped = search.subject.replace('\\', "\\\\");
+            let escaped = escaped.replace('%', "\\%").replace('_', "\\_");
+            self.and(
+                "lower(m.subject) LIKE lower(",
+                Bind::Text(format!("%{escaped}%")),
+            );
+            self.sql.push_str(") ESCAPE '\\'");
+        }
+        if let Some(since) = search.since {
+            self.and("r.message_id >= ", Bind::Text(first_id(since)));
+        }
+        if let Some(until) = search.until {
+            self.and("r.message_id < ", Bind::Text(first_id(until)));
+        }
+    }
+
+    fn selection(&mut self, selection: &Selection) {
+        match selection {
+            Selection::One(cursor) => {
+                self.and("r.message_id = ", Bind::Text(cursor.id.clone()));
+                self.and("r.position = ", Bind::Number(cursor.position));
+            }
+            Selection::Message(id) => self.and("r.message_id = ", Bind::Text(id.clone())),
+            Selection::Matching(search) => self.search(search),
+        }
+    }
+}
+
+/// The first id a message accepted at that moment can have.
+pub fn first_id(at: Instant) -> String {
+    Ulid::from_parts(u64::try_from(at.0).unwrap_or(0), 0).to_string()
+}
+
+/// When a message was accepted.
+pub fn accepted(id: &str) -> Instant {
+    let milliseconds = Ulid::from_string(id).map_or(0, |id| id.timestamp_ms());
+    Instant(i64::try_from(milliseconds).unwrap_or(i64::MAX))
+}
+
+macro_rules! bound {
+    ($query:expr, $binds:expr) => {{
+        let mut query = $query;
+        for bind in $binds {
+            query = match bind {
+                Bind::Text(text) => query.bind(text),
+                Bind::Number(number) => query.bind(number),
+            };
+        }
+        query
+    }};
+}
+
+type Row = (
+    String,
+    i64,
+    String,
+    String,
+    String,
+    String,
+    Option<String>,
+    i64,
+    Option<i64>,
+    Option<String>,
+);
+
+/// Lines, newest first, behind a place in the list.
+pub async fn lines(
+    connection: &mut Connection,
+    account: Option<&str>,
+    search: &Search,
+    behind: Option<&Cursor>,
+    (most, now): (i64, Instant),
+) -> Result<Vec<Line>, StoreError> {
+    let mut condition = Condition::new(account);
+    condition.search(search);
+    if let Some(cursor) = behind {
+        condition.and(
+            "(r.message_id, r.position) < (",
+            Bind::Text(cursor.id.clone()),
+        );
+        condition.binds.push(Bind::Number(cursor.position));
+        condition
+            .sql
+            .push_str(&format!(", ${})", condition.binds.len()));
+    }
+    condition.binds.push(Bind::Number(most));
+    let sql = format!(
+        "SELECT r.message_id, r.position, m.sender, r.address, m.subject, r.state, r.owner, \
+         r.attempts, r.due_at, r.said FROM recipient r, message m WHERE {} \
+         ORDER BY r.message_id DESC, r.position DESC LIMIT ${}",
+        condition.sql,
+        condition.binds.len()
+    );
+    let query = sqlx::query_as(AssertSqlSafe(sql));
+    let rows: Vec<Row> = bound!(query, condition.binds).fetch_all(connection).await?;
+    rows.into_iter()
+        .map(
+            |(id, position, from, to, subject, state, owner, attempts, due, said)| {
+                let in_hand = owner.is_some() && due.is_some_and(|lease| lease > now.0);
+                Ok(Line {
+                    accepted: accepted(&id),
+                    id,
+                    position,
+                    from,
+                    to,
+                    subject,
+                    state: read_state(&state)?,
+                    in_hand,
+                    attempts,
+                    due: due.filter(|_| !in_hand).map(Instant),
+                    said: said.filter(|said| !said.is_empty()),
+                })
+            },
+        )
+        .collect()
+}
+
+/// How much is in each state: of what was delivered or cancelled, what was accepted since then.
+pub async fn counts(
+    connection: &mut Connection,
+    account: Option<&str>,
+    since: Instant,
+) -> Result<Vec<Count>, StoreError> {
+    let from = |account: Option<&str>| match account {
+        // The message is needed only to know whose it is.
+        None => "recipient r WHERE ",
+        Some(_) => "recipient r, message m WHERE m.id = r.message_id AND m.account_id = $2 AND ",
+    };
+    let select = "SELECT r.state, COUNT(*), MIN(r.message_id) FROM ";
+    let open = format!(
+        "{select}{}$1 = $1 AND r.state IN ('queued', 'deferred', 'held', 'parked') \
+         AND r.state <> 'delivered' GROUP BY r.state",
+        from(account)
+    );
+    let closed = format!(
+        "{select}{}r.message_id >= $1 AND r.state IN ('delivered', 'cancelled') GROUP BY r.state",
+        from(account)
+    );
+    let mut found: Vec<(String, i64, String)> = Vec::new();
+    for sql in [open, closed] {
+        let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(first_id(since));
+        if let Some(account) = account {
+            query = query.bind(account.to_owned());
+        }
+        found.extend(query.fetch_all(&mut *connection).await?);
+    }
+    Ok(State::ALL
+        .into_iter()
+        .map(|state| {
+            let row = found.iter().find(|(name, _, _)| name == state.as_str());
+            Count {
+                state,
+                number: row.map_or(0, |(_, number, _)| *number),
+                oldest: row.map(|(_, _, id)| accepted(id)),
+            }
+        })
+        .collect())
+}
+
+/// How many rows an act would touch.
+pub async fn count(
+    connection: &mut Connection,
+    act: Act,
+    selection: &Selection,
+    now: Instant,
+) -> Result<i64, StoreError> {
+    let condition = touched(act, selection, now);
+    let sql = format!(
+        "SELECT COUNT(*) FROM recipient r, message m WHERE {}",
+        condition.sql
+    );
+    let query = sqlx::query_as(AssertSqlSafe(sql));
+    let (number,): (i64,) = bound!(query, condition.binds).fetch_one(connection).await?;
+    Ok(number)
+}
+
+/// Does it, and answers the rows it touched.
+pub async fn act(
+    connection: &mut Connection,
+    act: Act,
+    selection: &Selection,
+    now: Instant,
+) -> Result<Vec<(String, i64)>, StoreError> {
+    let mut condition = touched(act, selection, now);
+    let taken = matches!(act.leads_to(), State::Queued);
+    condition.binds.push(Bind::Number(now.0));
+    let at = condition.binds.len();
+    let sql = format!(
+        "UPDATE recipient SET state = '{}', owner = NULL, due_at = {}, settled_at = {}{} \
+         WHERE (message_id, position) IN \
+         (SELECT r.message_id, r.position FROM recipient r, message m WHERE {}) \
+         AND ${at} = ${at} RETURNING message_id, position",
+        act.leads_to().as_str(),
+        if taken {
+            format!("${at}")
+        } else {
+            "NULL".to_owned()
+        },
+        if act == Act::Cancel {
+            format!("${at}")
+        } else {
+            "NULL".to_owned()
+        },
+        if taken {
+            format!(", attempts = 0, trying_since = ${at}")
+        } else {
+            String::new()
+        },
+        condition.sql,
+    );
+    let query = sqlx::query_as(AssertSqlSafe(sql));
+    Ok(bound!(query, condition.binds).fetch_all(connection).await?)
+}
+
+fn touched(act: Act, selection: &Selection, now: Instant) -> Condition {
+    let mut condition = Condition::new(None);
+    condition.selection(selection);
+    condition.states(act.applies_to());
+    condition.and(NOT_IN_HAND, Bind::Number(now.0));
+    condition.sql.push(')');
+    condition
+}

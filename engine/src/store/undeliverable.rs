@@ -1,0 +1,57 @@
+//! The table `undeliverable`: addresses, in small letters, that a relay said there are none.
+
+use domain::Instant;
+use domain::outbox::Undeliverable;
+
+use super::{Connection, StoreError};
+
+/// Lists an address, unless it is.
+pub async fn add(connection: &mut Connection, listed: &Undeliverable) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO undeliverable (address, said, listed_at, message_id) \
+         VALUES ($1, $2, $3, $4) ON CONFLICT (address) DO NOTHING",
+    )
+    .bind(listed.address.to_ascii_lowercase())
+    .bind(&listed.said)
+    .bind(listed.listed.0)
+    .bind(&listed.id)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Removes an address; whether it was listed.
+pub async fn remove(connection: &mut Connection, address: &str) -> Result<bool, StoreError> {
+    let done = sqlx::query("DELETE FROM undeliverable WHERE address = $1")
+        .bind(address.to_ascii_lowercase())
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The addresses that begin so, in their order, up to a number.
+pub async fn beginning(
+    connection: &mut Connection,
+    prefix: &str,
+    most: i64,
+) -> Result<Vec<Undeliverable>, StoreError> {
+    let prefix = prefix.to_ascii_lowercase();
+    let rows: Vec<(String, String, i64, String)> = sqlx::query_as(
+        "SELECT address, said, listed_at, message_id FROM undeliverable \
+         WHERE address >= $1 AND address < $2 ORDER BY address LIMIT $3",
+    )
+    .bind(&prefix)
+    .bind(super::after(&prefix))
+    .bind(most)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(address, said, listed, id)| Undeliverable {
+            address,
+            said,
+            listed: Instant(listed),
+            id,
+        })
+        .collect())
+}

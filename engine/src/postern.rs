@@ -9,7 +9,7 @@ use rsa::RsaPrivateKey;
 use tokio::sync::Semaphore;
 
 use crate::Clock;
-use crate::accounts::{Hasher, Throttle, Window};
+use crate::accounts::{Hasher, KnownTokens, Throttle, Window};
 use crate::outbox::Outbox;
 use crate::smtp::{AddressPolicy, Dialer, DialerError};
 use crate::store::{Store, StoreError};
@@ -60,6 +60,7 @@ struct Inner {
     dialer: Dialer,
     hasher: Hasher,
     throttle: Throttle,
+    tokens: KnownTokens,
     tests: Window,
     diagnoses: Window,
     diagnosis_places: Arc<Semaphore>,
@@ -85,6 +86,7 @@ impl Postern {
             dialer: Dialer::new(config.relays)?,
             hasher: Hasher::default(),
             throttle: Throttle::default(),
+            tokens: KnownTokens::default(),
             tests: Window::a_minute(6),
             diagnoses: Window::a_minute(12),
             diagnosis_places: Arc::new(Semaphore::new(4)),
@@ -140,6 +142,10 @@ impl Postern {
 
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    pub(crate) fn known_tokens(&self) -> &KnownTokens {
+        &self.0.tokens
     }
 
     pub(crate) fn test_window(&self) -> &Window {

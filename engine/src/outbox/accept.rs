@@ -92,7 +92,7 @@ impl Postern {
         match written.before {
             None => {
                 self.outbox().meter.accepted(ids.len());
-                self.outbox().stirred.notify_one();
+                self.outbox().stir();
                 Ok(ids)
             }
             Some((before, ids)) if Some(&before) == digest.as_ref() => {

@@ -32,6 +32,9 @@ pub(crate) use writer::Writer;
 /// A worker that told nothing of itself for so long is gone, in milliseconds.
 const WORKER_SILENT: i64 = 20_000;
 
+/// Other nodes are told of mail no more often than this.
+const BETWEEN_RINGS: Duration = Duration::from_millis(100);
+
 /// What the parts of the outbox share within a process.
 pub(crate) struct Outbox {
     pub writer: Writer,
@@ -40,6 +43,8 @@ pub(crate) struct Outbox {
     pub hold: bool,
     /// There may be mail to deliver, or other settings to deliver it with.
     pub stirred: Notify,
+    /// Other nodes are to be told.
+    ring: Arc<Notify>,
     /// Counts what this process wrote.
     changes: watch::Sender<u64>,
     /// Keys of requests under way, with whose they are.
@@ -51,9 +56,14 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub fn new(store: Store, clock: Clock, hold: bool) -> Self {
         let changes = watch::Sender::new(0);
+        let ring = Arc::new(Notify::new());
+        if !store.is_local() {
+            tokio::spawn(ring_for_others(store.clone(), ring.clone()));
+        }
         Self {
             writer: Writer::start(store, clock, hold, changes.clone()),
             changes,
+            ring,
             meter: Meter::default(),
             hold,
             stirred: Notify::new(),
@@ -72,16 +82,32 @@ impl Outbox {
         id.unwrap_or_else(|_| ulid::Ulid::new()).to_string()
     }
 
+    /// There may be mail to deliver, here or at another node.
+    fn stir(&self) {
+        self.stirred.notify_one();
+        self.ring.notify_one();
+    }
+
     /// Mail that waited was changed by a person.
     fn touched(&self) {
         self.changes.send_modify(|count| *count += 1);
-        self.stirred.notify_one();
+        self.stir();
     }
 
     /// The settings were saved, or the hold was switched: nothing remembered of them counts.
     pub fn changed(&self) {
         *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.touched();
+    }
+}
+
+/// Rings when it is asked to, but not for each mail: NOTIFY makes commits wait for each other.
+async fn ring_for_others(store: Store, ring: Arc<Notify>) {
+    loop {
+        ring.notified().await;
+        // Where it cannot be told, others find it when they look.
+        drop(store.ring().await);
+        tokio::time::sleep(BETWEEN_RINGS).await;
     }
 }
 

@@ -30,6 +30,9 @@ pub use envelope::refuse;
 
 use crate::http::Gate;
 
+/// Where mail is handed over.
+pub const INTAKE: &str = "/api/messages/send-email";
+
 pub fn router() -> Router<Gate> {
     Router::new()
         .route("/api/keys/browser", get(browser_key))

@@ -70,6 +70,7 @@ impl Postern {
         tokio::select! {
             () = worker.clone().claim_mail() => {}
             () = worker.tell_of_itself() => {}
+            () = worker.hear_others() => {}
             () = worker.delivery.retention.keep(self) => {}
             () = stop => {}
         }

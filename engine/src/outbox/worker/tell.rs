@@ -1,4 +1,4 @@
-//! Keeping leases while mail is in hand, and telling the console how it goes.
+//! Keeping leases while mail is in hand, telling the console how it goes, and hearing other nodes.
 
 use std::time::Duration;
 
@@ -36,6 +36,27 @@ impl Worker {
                     () = self.pool.news.notified() => break,
                 }
             }
+        }
+    }
+
+    /// Looks for mail whenever another node says that there is some, for as long as it is polled.
+    pub async fn hear_others(&self) {
+        loop {
+            match self.postern.store().bell().await {
+                Ok(None) => std::future::pending().await,
+                Ok(Some(mut bell)) => {
+                    while bell.rings().await.is_ok() {
+                        self.stir();
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "other nodes cannot be heard"
+                    );
+                }
+            }
+            tokio::time::sleep(TELL).await;
         }
     }
 

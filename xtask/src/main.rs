@@ -5,6 +5,8 @@ mod bench;
 mod build;
 mod crash;
 mod guard;
+#[cfg(target_os = "linux")]
+mod powercut;
 mod rig;
 mod run;
 mod say;
@@ -28,6 +30,7 @@ Chores:
   test     run everything a change must pass; `cargo xtask test --help` names the steps
   bench    measure the finished program; `cargo xtask bench --help` names the figures
   crash    kill it again and again, and see that no mail is lost; `cargo xtask crash --help`
+  powercut cut the power of its disk, and see the same; `cargo xtask powercut --help`
   help     print this
 ";
 
@@ -43,8 +46,10 @@ fn main() -> ExitCode {
         Some("test") => test::test(rest),
         #[cfg(target_os = "linux")]
         Some("bench") => bench::bench(rest),
+        #[cfg(target_os = "linux")]
+        Some("powercut") => powercut::powercut(rest),
         #[cfg(not(target_os = "linux"))]
-        Some("bench") => Err(anyhow::anyhow!("only Linux tells what a program uses")),
+        Some("bench" | "powercut") => Err(anyhow::anyhow!("this chore needs Linux")),
         Some("crash") => crash::crash(rest),
         Some("guard") => guard::watch(),
         None | Some("help" | "--help" | "-h") => {

@@ -3,7 +3,8 @@
 
 pub mod ledger;
 pub mod producers;
-mod run;
+pub mod relay;
+pub mod run;
 
 use crate::{
     build,
@@ -73,6 +74,11 @@ pub fn crash_of(program: PathBuf, crashes: usize, engines: &[Engine], seed: u64)
         faults.extend(verdict.faults);
     }
     print!("{}{lines}", HEAD);
+    report(&faults, seed)
+}
+
+/// An error when there is a fault.
+pub fn report(faults: &[String], seed: u64) -> Result<()> {
     for fault in faults.iter().take(SHOWN) {
         say::failure(fault);
     }

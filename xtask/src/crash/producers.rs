@@ -27,6 +27,7 @@ pub struct Shared {
     pub arrived: AtomicU64,
     next: AtomicU64,
     ended: AtomicBool,
+    paused: AtomicBool,
     /// How many mails may wait: at the end they all have to leave.
     backlog: u64,
 }
@@ -66,6 +67,7 @@ impl Shared {
             arrived: AtomicU64::new(0),
             next: AtomicU64::new(1),
             ended: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
             backlog,
         })
     }
@@ -75,13 +77,19 @@ impl Shared {
         handed.clone()
     }
 
+    /// Nothing new is handed over meanwhile.
+    pub fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
+    }
+
     fn ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
     }
 
-    fn is_full(&self) -> bool {
+    fn waits(&self) -> bool {
         let acknowledged = self.acknowledged.load(Ordering::Relaxed);
-        acknowledged > self.arrived.load(Ordering::Relaxed) + self.backlog
+        let is_full = acknowledged > self.arrived.load(Ordering::Relaxed) + self.backlog;
+        is_full || self.paused.load(Ordering::Relaxed)
     }
 }
 
@@ -134,7 +142,7 @@ struct Producer {
 impl Producer {
     fn run(&mut self) {
         while !self.shared.ended() {
-            if self.shared.is_full() {
+            if self.shared.waits() {
                 sleep(PAUSE);
             } else {
                 self.hand_over();

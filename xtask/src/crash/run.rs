@@ -1,8 +1,9 @@
 //! One run of crashes on one database: the nodes, the applications, the relay, and the moments.
 
 use super::{
-    ledger::{Answer, Arrived, Verdict, compare, numbers},
+    ledger::{Answer, Verdict, compare},
     producers::{Producers, Shared},
+    relay::Relay,
 };
 use crate::rig::{
     ground::{Engine, Ground},
@@ -10,100 +11,24 @@ use crate::rig::{
     metrics::Metrics,
     postern::{Plan, Postern},
     random::Random,
-    sink::{Mail, Sink},
     until,
 };
 use anyhow::{Context, Result, bail};
-use std::{
-    collections::BTreeMap,
-    fs,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread::sleep,
-    time::Duration,
-};
+use std::{fs, sync::Arc, thread::sleep, time::Duration};
 
 /// To the relay, of each node.
 pub const CONNECTIONS: usize = 8;
 
 /// When Postern dies, counted from when it works again; in milliseconds.
-const MOMENTS: (u64, u64) = (100, 1500);
+pub const MOMENTS: (u64, u64) = (100, 1500);
 
 /// How many mails may wait: enough to keep every connection busy.
-const BACKLOG: u64 = 400;
+pub const BACKLOG: u64 = 400;
 
 /// How long what is left may take after the last crash. A mail in hand waits for its lease.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
-const LEASE_SECONDS: &str = "2";
-
-/// A relay that remembers what it took, and after how many crashes.
-pub struct Relay {
-    pub sink: Sink,
-    arrived: Arc<Mutex<Vec<Arrived>>>,
-    crashes: Arc<AtomicUsize>,
-}
-
-impl Relay {
-    pub fn start(shared: &Arc<Shared>) -> Result<Self> {
-        let arrived: Arc<Mutex<Vec<Arrived>>> = Arc::default();
-        let crashes: Arc<AtomicUsize> = Arc::default();
-        let (list, count, shared) = (arrived.clone(), crashes.clone(), Arc::clone(shared));
-        let sink = Sink::start(move |mail| {
-            let now = count.load(Ordering::Acquire);
-            let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
-            for one in taken(mail, now) {
-                shared.arrived.fetch_add(1, Ordering::Relaxed);
-                list.push(one);
-            }
-        })?;
-        Ok(Self {
-            sink,
-            arrived,
-            crashes,
-        })
-    }
-
-    pub fn arrived(&self) -> Vec<Arrived> {
-        let arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
-        arrived.clone()
-    }
-
-    /// From now on, what comes comes after one crash more.
-    pub fn crashed(&self) {
-        self.crashes.fetch_add(1, Ordering::AcqRel);
-    }
-}
-
-/// A transaction as the ledger knows it.
-fn taken(mail: &Mail<'_>, crashes: usize) -> Vec<Arrived> {
-    let mut recipients: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-    for address in mail.recipients {
-        // What is not to one of our addresses is the mail number 0, which nobody handed over.
-        let (number, recipient) = numbers(address).unwrap_or((0, 0));
-        recipients.entry(number).or_default().push(recipient);
-    }
-    let arrived = recipients.into_iter().map(|(number, recipients)| Arrived {
-        number,
-        recipients,
-        message: message_id(mail.content),
-        crashes,
-    });
-    arrived.collect()
-}
-
-/// Empty for a mail that has none.
-fn message_id(content: &[u8]) -> String {
-    let content = String::from_utf8_lossy(content);
-    let header = content.lines().take_while(|line| !line.is_empty());
-    let fields = header.filter_map(|line| line.split_once(':'));
-    let mut ids = fields.filter(|(name, _)| name.eq_ignore_ascii_case("message-id"));
-    ids.next()
-        .map(|(_, id)| id.trim().to_owned())
-        .unwrap_or_default()
-}
+pub const LEASE_SECONDS: &str = "2";
 
 pub fn run(
     ground: &mut Ground,
@@ -196,7 +121,7 @@ fn wait_for_last_words(relay: &Relay, nodes: usize) -> Result<()> {
 }
 
 /// A fault when Postern does not know of a delivery that the relay does.
-fn undelivered(client: &mut Client, id: &str) -> Result<Option<String>> {
+pub fn undelivered(client: &mut Client, id: &str) -> Result<Option<String>> {
     let answer = client.get(&format!("/api/messages/{id}"))?;
     if answer.status != 200 {
         return Ok(Some(format!("{id} is not known: {}", answer.status)));

@@ -98,7 +98,6 @@ struct State {
 struct Sickness {
     told: Trouble,
     failures: i64,
-    next: Stopwatch,
 }
 
 /// What a worker may take now.
@@ -107,7 +106,7 @@ pub enum Wish {
     /// So many mails.
     Mails(usize),
     /// Nothing before then.
-    Later(Stopwatch),
+    Later(Instant),
     /// Nothing until something ends.
     Nothing,
 }
@@ -151,13 +150,13 @@ impl Pool {
         (self.most * 8).clamp(64, 512)
     }
 
-    pub fn wish(&self) -> Wish {
+    pub fn wish(&self, now: Instant) -> Wish {
         let state = self.state();
         if state.stopping || state.route.is_none() {
             return Wish::Nothing;
         }
         match &state.trouble {
-            Some(trouble) if trouble.next > Stopwatch::now() => Wish::Later(trouble.next),
+            Some(sickness) if sickness.told.next > now => Wish::Later(sickness.told.next),
             // One tries for all.
             Some(_) if state.active == 0 && state.queue.is_empty() => Wish::Mails(1),
             Some(_) => Wish::Nothing,
@@ -224,7 +223,6 @@ impl Pool {
                 next: Instant(now.0.saturating_add(milliseconds)),
             },
             failures,
-            next: Stopwatch::now() + wait,
         });
         state.limit.restart();
         self.news.notify_one();
@@ -288,12 +286,12 @@ impl Pool {
     }
 
     /// What another run would begin with, where the relay may have another connection.
-    pub fn start(&self) -> Option<Start> {
+    pub fn start(&self, now: Instant) -> Option<Start> {
         let mut state = self.state();
         let sick = state
             .trouble
             .as_ref()
-            .is_some_and(|sickness| sickness.next > Stopwatch::now());
+            .is_some_and(|sickness| sickness.told.next > now);
         if sick || state.stopping || state.active >= state.limit.now() {
             return None;
         }

@@ -16,7 +16,7 @@ use crate::smtp::{Broken, Session, Witness};
 impl Worker {
     /// Begins as many runs as there is mail for and the relay may have.
     pub fn begin_runs(self: &Arc<Self>) {
-        while let Some(start) = self.pool.start() {
+        while let Some(start) = self.pool.start(self.postern.now()) {
             let worker = self.clone();
             tokio::spawn(async move {
                 let place = Place(worker.clone());

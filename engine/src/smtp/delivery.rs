@@ -28,7 +28,7 @@ pub type Fates = Vec<Result<Reply, Failure>>;
 #[derive(Debug, Error)]
 #[error("{failure}")]
 pub struct Broken {
-    /// At [`Stage::Mail`], [`Stage::Rcpt`] or [`Stage::Data`].
+    /// At [`Stage::Mail`], [`Stage::Rcpt`] or [`Stage::Data`]. [`Fault::Rejected`] is a 421.
     pub failure: Failure,
     /// The whole mail was written and its end not answered, or not plainly: it may have arrived.
     pub may_have_arrived: bool,

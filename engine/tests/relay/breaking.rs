@@ -123,28 +123,21 @@ async fn a_relay_that_loses_what_rides_behind_a_body_is_told_by_it() {
     let flushing = Conduct::offering(PIPELINING).at("END", Act::Flush(b"250 Ok\r\n".to_vec()));
     // Or it does so only in part, and what is left makes no sense to it.
     let confused = |words| at_the_second(PIPELINING, "MAIL", Act::SayAndClose(words));
-    for (conduct, fault, code) in [
-        (flushing.clone(), Fault::TimedOut, None),
-        (
-            confused(b"500 5.5.2 what?\r\n".to_vec()),
-            Fault::Rejected,
-            Some(500),
-        ),
+    for (conduct, fault) in [
+        (flushing.clone(), Fault::TimedOut),
+        (confused(b"500 5.5.2 what?\r\n".to_vec()), Fault::Malformed),
         (
             confused(b"503 5.5.1 out of order\r\n".to_vec()),
-            Fault::Rejected,
-            Some(503),
+            Fault::Malformed,
         ),
         (
             confused(b"554 5.5.0 not in step\r\n".to_vec()),
             Fault::Closed,
-            None,
         ),
     ] {
         let (fates, broken, _) = broken(conduct).await;
         assert_eq!(fates, [QUEUED]);
         assert_eq!(broken.failure.fault, fault);
-        assert_eq!(broken.failure.reply.map(|reply| reply.code), code);
         assert!(broken.grouped && !broken.may_have_arrived);
     }
     // Without grouping nothing is lost.
@@ -155,6 +148,21 @@ async fn a_relay_that_loses_what_rides_behind_a_body_is_told_by_it() {
     let (fates, broken) = deliver(&mut session, &parcels(&client, 3)).await;
     assert!(broken.is_none(), "{broken:?}");
     assert_eq!(fates, vec![vec![QUEUED]; 3]);
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_not_reset_is_the_end() {
+    for offers in [LOCK_STEP, PIPELINING] {
+        let conduct = Conduct::offering(offers)
+            .saying("RCPT", "550 5.1.1 nobody")
+            .saying("DATA", "503 5.5.1 need RCPT")
+            .saying("RSET", "502 5.5.1 what?");
+        let (fates, broken, _) = broken(conduct).await;
+        assert_eq!(fates, [refused(Stage::Rcpt, 550)]);
+        let failure = (broken.failure.stage, broken.failure.fault);
+        assert_eq!(failure, (Stage::Mail, Fault::Malformed));
+        assert!(!broken.may_have_arrived && !broken.grouped);
+    }
 }
 
 #[tokio::test]

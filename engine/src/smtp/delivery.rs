@@ -112,6 +112,11 @@ impl Session {
     pub fn is_ready(&self) -> bool {
         self.condition == Condition::Ready
     }
+
+    /// Whether the relay kept the connection while it rested, and said nothing. Does not wait.
+    pub async fn is_alive(&mut self) -> bool {
+        self.is_ready() && matches!(self.wire.has_unread().await, Ok(false))
+    }
 }
 
 /// Of a mail whose end was not written.

@@ -1,9 +1,13 @@
 //! Sessions that end in mid-mail: whether the mail may have arrived, and what it may have been.
 
+use std::time::Duration;
+
 use domain::{Fault, Stage};
 use futures::future::join_all;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::conduct::{Act, Conduct};
@@ -12,6 +16,9 @@ use crate::server::Relay;
 
 const LOCK_STEP: &[&str] = &[];
 const PIPELINING: &[&str] = &["PIPELINING"];
+
+/// What a busy machine may need.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 const COMMANDS: [(&str, Stage); 3] = [
     ("MAIL", Stage::Mail),
@@ -148,6 +155,29 @@ async fn a_relay_that_loses_what_rides_behind_a_body_is_told_by_it() {
     let (fates, broken) = deliver(&mut session, &parcels(&client, 3)).await;
     assert!(broken.is_none(), "{broken:?}");
     assert_eq!(fates, vec![vec![QUEUED]; 3]);
+}
+
+#[tokio::test]
+async fn a_connection_that_did_not_survive_its_rest_is_known() {
+    for words in ["250 queued\r\n", "250 queued\r\n421 4.4.2 too long\r\n"] {
+        let closing = Act::SayAndClose(words.as_bytes().to_vec());
+        let conduct = at_the_second(LOCK_STEP, "END", closing);
+        let relay = Relay::start(conduct).await;
+        let client = Client::of(&relay);
+        let mail = client.parcel();
+        let mut session = client.session().await;
+        session.deliver(&mail, None).await.expect("fates");
+        assert!(session.is_alive().await);
+        session.deliver(&mail, None).await.expect("fates");
+        let noticed = async {
+            while session.is_alive().await {
+                yield_now().await;
+            }
+        };
+        timeout(PATIENCE, noticed)
+            .await
+            .expect("a closed connection");
+    }
 }
 
 #[tokio::test]

@@ -109,6 +109,17 @@ impl Actor {
         }
     }
 
+    /// Refuses a token that is not for sending.
+    pub(crate) fn sends(&self) -> Result<(), Refusal> {
+        match &self.who {
+            Who::Token(token) if !token.scopes.split(' ').any(|scope| scope == "send") => {
+                let text = "This token is not for sending mail. Use one that is.";
+                Err(Refusal::new(Kind::Forbidden, text))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses whoever is not an administrator.
     pub(crate) fn administers(&self) -> Result<(), Refusal> {
         let may = match &self.who {

@@ -9,7 +9,8 @@ use rsa::RsaPrivateKey;
 use tokio::sync::Semaphore;
 
 use crate::Clock;
-use crate::accounts::{Hasher, Throttle, Window};
+use crate::accounts::{Hasher, KnownTokens, Throttle, Window};
+use crate::outbox::Outbox;
 use crate::smtp::{AddressPolicy, Dialer, DialerError};
 use crate::store::{Store, StoreError};
 use crate::vault::{BrowserKeys, Vault, VaultError};
@@ -27,6 +28,8 @@ pub struct Config {
     pub relays: AddressPolicy,
     /// Where people reach the console, as a test mail names it.
     pub public_url: String,
+    /// Mail is kept and not sent until it is released, whatever the switch in the console says.
+    pub hold: bool,
     pub clock: Clock,
     /// A pair for browsers to begin with, instead of making one: tests share one.
     pub browser_key: Option<RsaPrivateKey>,
@@ -57,9 +60,11 @@ struct Inner {
     dialer: Dialer,
     hasher: Hasher,
     throttle: Throttle,
+    tokens: KnownTokens,
     tests: Window,
     diagnoses: Window,
     diagnosis_places: Arc<Semaphore>,
+    outbox: Arc<Outbox>,
     setup: Mutex<Option<String>>,
     public_url: String,
 }
@@ -71,14 +76,17 @@ impl Postern {
         let now = config.clock.now();
         let folder = config.data.join("keys");
         let vault = Vault::open(&folder, &store, now, config.accept_lost_keys).await?;
+        let outbox = Outbox::new(store.clone(), config.clock.clone(), config.hold);
         let postern = Self(Arc::new(Inner {
             clock: config.clock,
             store,
+            outbox: Arc::new(outbox),
             vault,
             browser_keys: BrowserKeys::default(),
             dialer: Dialer::new(config.relays)?,
             hasher: Hasher::default(),
             throttle: Throttle::default(),
+            tokens: KnownTokens::default(),
             tests: Window::a_minute(6),
             diagnoses: Window::a_minute(12),
             diagnosis_places: Arc::new(Semaphore::new(4)),
@@ -136,6 +144,10 @@ impl Postern {
         &self.0.throttle
     }
 
+    pub(crate) fn known_tokens(&self) -> &KnownTokens {
+        &self.0.tokens
+    }
+
     pub(crate) fn test_window(&self) -> &Window {
         &self.0.tests
     }
@@ -148,6 +160,10 @@ impl Postern {
     /// Diagnoses and probes at the same time, of everybody.
     pub(crate) fn diagnosis_places(&self) -> &Arc<Semaphore> {
         &self.0.diagnosis_places
+    }
+
+    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
+        &self.0.outbox
     }
 
     pub(crate) fn public_url(&self) -> &str {

@@ -6,7 +6,11 @@ mod accounts;
 mod certificates;
 #[path = "story/keys.rs"]
 mod keys;
+#[path = "story/outbox.rs"]
+mod outbox;
 #[path = "story/place.rs"]
 mod place;
+#[path = "story/relay.rs"]
+mod relay;
 #[path = "story/settings.rs"]
 mod settings;

@@ -19,12 +19,25 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the console
+    /// Run the console, take mail in and deliver it
     Serve {
         #[command(flatten)]
         place: Place,
         #[command(flatten)]
         listen: Listen,
+        #[command(flatten)]
+        delivering: Delivering,
+        /// Take mail in and leave it to others, `postern deliver` for one, to deliver it
+        #[arg(long, env = "POSTERN_NO_DELIVERY", value_parser = BoolishValueParser::new())]
+        no_delivery: bool,
+    },
+    /// Deliver mail and nothing else: beside `postern serve --no-delivery`, or on another machine
+    /// with the same PostgreSQL database and the same keys
+    Deliver {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        delivering: Delivering,
     },
     /// Create accounts and set their passwords
     #[command(subcommand, subcommand_value_name = "ACTION")]
@@ -56,6 +69,48 @@ pub enum Command {
         #[command(flatten)]
         place: Place,
     },
+}
+
+/// How mail is delivered and kept.
+#[derive(Clone, Debug, Args)]
+pub struct Delivering {
+    /// The most connections to a relay at the same time, 1 to 1000
+    #[arg(
+        long,
+        env = "POSTERN_RELAY_CONNECTIONS",
+        default_value = "20",
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=1000)
+    )]
+    pub relay_connections: u16,
+    /// Hold all mail until it is released, and send none
+    #[arg(long, env = "POSTERN_HOLD_MAIL", value_parser = BoolishValueParser::new())]
+    pub hold_mail: bool,
+    /// How many days a mail itself is kept after it was delivered to everybody
+    #[arg(
+        long,
+        env = "POSTERN_KEEP_BODIES",
+        default_value = "7",
+        value_name = "DAYS"
+    )]
+    pub keep_bodies: u16,
+    /// How many days is kept what happened to it
+    #[arg(
+        long,
+        env = "POSTERN_KEEP_ROWS",
+        default_value = "90",
+        value_name = "DAYS"
+    )]
+    pub keep_rows: u16,
+    /// How long mail waits for a node that died with it, 1 to 3600
+    #[arg(
+        long,
+        env = "POSTERN_LEASE_SECONDS",
+        default_value = "60",
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u16).range(1..=3600)
+    )]
+    pub lease_seconds: u16,
 }
 
 /// Which relay, and how far.
@@ -265,9 +320,25 @@ impl Command {
         )
     }
 
+    /// Whether mail that comes in is held.
+    pub fn holds_mail(&self) -> bool {
+        match self {
+            Self::Serve { delivering, .. } | Self::Deliver { delivering, .. } => {
+                delivering.hold_mail
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it goes on until it is told to stop.
+    pub fn stays(&self) -> bool {
+        matches!(self, Self::Serve { .. } | Self::Deliver { .. })
+    }
+
     pub fn place(&self) -> &Place {
         match self {
             Self::Serve { place, .. }
+            | Self::Deliver { place, .. }
             | Self::Diagnose { place, .. }
             | Self::Probe { place, .. }
             | Self::SendTest { place, .. }

@@ -20,6 +20,7 @@ pub struct Opening {
     database: Option<String>,
     accept_lost_keys: bool,
     relays: AddressPolicy,
+    hold: bool,
 }
 
 impl Opening {
@@ -29,8 +30,14 @@ impl Opening {
             database: database(place)?,
             relays: AddressPolicy::parse(&place.relay_allow, &place.relay_deny)?,
             accept_lost_keys: place.accept_lost_keys,
+            hold: command.holds_mail(),
             data: data_folder::prepare(&place.data, command.begins())?,
         })
+    }
+
+    /// Whether the data is in the folder, and not in a database of its own.
+    pub fn is_local(&self) -> bool {
+        self.database.is_none()
     }
 
     pub async fn open(self, public_url: String) -> Result<Postern, Box<dyn Error>> {
@@ -40,6 +47,7 @@ impl Opening {
             accept_lost_keys: self.accept_lost_keys,
             relays: self.relays,
             public_url,
+            hold: self.hold,
             clock: Clock::default(),
             browser_key: None,
         };
@@ -76,6 +84,13 @@ fn has_password(address: &str) -> bool {
         || parameters
             .split('&')
             .any(|parameter| parameter.starts_with("password="))
+}
+
+/// The name of this machine; empty where it has none.
+pub fn host() -> String {
+    let name = nix::unistd::gethostname().ok();
+    name.and_then(|name| name.into_string().ok())
+        .unwrap_or_default()
 }
 
 pub fn operator() -> Actor {

@@ -20,6 +20,10 @@ pub enum FolderError {
     CannotBecome(PathBuf, String, nix::Error),
     #[error("the data folder {0} is in use by another postern serve")]
     InUse(PathBuf),
+    #[error(
+        "the mail in the data folder {0} is delivered by another process already; one of the two is to be started with --no-delivery"
+    )]
+    Delivers(PathBuf),
 }
 
 /// Makes the folder where it `may_be_made`, and becomes its owner when run by root, so that no file of it ends
@@ -78,11 +82,24 @@ fn become_owner(folder: &Path, owner: Uid, group: Gid) -> Result<(), FolderError
 
 /// Keeps another `postern serve` out until the file is dropped.
 pub fn lock(folder: &Path) -> Result<File, FolderError> {
+    lock_file(folder, "lock", FolderError::InUse)
+}
+
+/// Keeps others from delivering the mail in this folder until the file is dropped.
+pub fn lock_delivery(folder: &Path) -> Result<File, FolderError> {
+    lock_file(folder, "delivery.lock", FolderError::Delivers)
+}
+
+fn lock_file(
+    folder: &Path,
+    name: &str,
+    taken: fn(PathBuf) -> FolderError,
+) -> Result<File, FolderError> {
     let unusable = |error| FolderError::Unusable(folder.to_owned(), error);
-    let file = File::create(folder.join("lock")).map_err(unusable)?;
+    let file = File::create(folder.join(name)).map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(FolderError::InUse(folder.to_owned())),
+        Err(TryLockError::WouldBlock) => Err(taken(folder.to_owned())),
         Err(TryLockError::Error(error)) => Err(unusable(error)),
     }
 }

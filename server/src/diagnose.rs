@@ -15,7 +15,7 @@ use engine::Question;
 use futures::{Stream, StreamExt, pin_mut};
 
 use crate::cli::Diagnosed;
-use crate::commands::{Opening, one_password, operator};
+use crate::commands::{Opening, host, one_password, operator};
 use crate::paint::Paint;
 
 pub async fn diagnose(place: Opening, asked: Diagnosed) -> Result<ExitCode, Box<dyn Error>> {
@@ -32,10 +32,7 @@ pub async fn diagnose(place: Opening, asked: Diagnosed) -> Result<ExitCode, Box<
 }
 
 pub async fn send_test(place: Opening, address: String) -> Result<ExitCode, Box<dyn Error>> {
-    let host = nix::unistd::gethostname()
-        .ok()
-        .and_then(|name| name.into_string().ok());
-    let postern = place.open(host.unwrap_or_default()).await?;
+    let postern = place.open(host()).await?;
     let events = postern
         .test(&operator(), None, PasswordChange::Keep, address)
         .await?;

@@ -4,6 +4,7 @@ mod assets;
 mod cli;
 mod commands;
 mod data_folder;
+mod deliver;
 mod diagnose;
 mod http;
 mod log;
@@ -12,6 +13,7 @@ mod probe;
 mod rest;
 mod say;
 mod serve;
+mod signals;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -54,16 +56,19 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     // Before any thread is started: becoming another user is an act of the whole process.
     let place = commands::Opening::new(&command)?;
-    log::start(
-        command.place().log,
-        matches!(command, Command::Serve { .. }),
-    );
+    log::start(command.place().log, command.stays());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let result = runtime.block_on(async {
         match command {
-            Command::Serve { listen, .. } => serve::serve(place, listen).await,
+            Command::Serve {
+                listen,
+                delivering,
+                no_delivery,
+                ..
+            } => serve::serve(place, listen, (!no_delivery).then_some(delivering)).await,
+            Command::Deliver { delivering, .. } => deliver::deliver(place, delivering).await,
             Command::Account(account) => commands::account(place, account).await,
             Command::Token(token) => commands::token(place, token).await,
             Command::Diagnose { relay, .. } => diagnose::diagnose(place, relay).await,

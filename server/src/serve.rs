@@ -7,17 +7,23 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::Listen;
+use crate::cli::{Delivering, Listen};
 use crate::commands::Opening;
 use crate::data_folder;
+use crate::deliver::Deliverer;
 use crate::http::{self, PublicUrl, TrustedProxies};
+use crate::signals::Signals;
 
-/// How long requests may take to finish after the first signal.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long requests, and mail that is under way, may take to finish after the first signal.
+pub const GRACE: Duration = Duration::from_secs(10);
 
-pub async fn serve(place: Opening, listen: Listen) -> Result<ExitCode, Box<dyn Error>> {
+/// Serves; and delivers, if it is said how.
+pub async fn serve(
+    place: Opening,
+    listen: Listen,
+    delivering: Option<Delivering>,
+) -> Result<ExitCode, Box<dyn Error>> {
     let proxies = TrustedProxies::parse(&listen.trusted_proxies)?;
     let configured = listen
         .public_url
@@ -26,6 +32,9 @@ pub async fn serve(place: Opening, listen: Listen) -> Result<ExitCode, Box<dyn E
         .map(PublicUrl::parse)
         .transpose()?;
     let _lock = data_folder::lock(&place.data)?;
+    let delivering = delivering
+        .map(|how| Deliverer::new(&place, how))
+        .transpose()?;
     let listener = TcpListener::bind(listen.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", listen.listen))?;
@@ -48,6 +57,7 @@ pub async fn serve(place: Opening, listen: Listen) -> Result<ExitCode, Box<dyn E
     }
 
     let (stop, stopped) = tokio::sync::watch::channel(false);
+    let delivery = delivering.map(|deliverer| deliverer.start(&postern, stopped.clone()));
     let mut told = stopped.clone();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
@@ -59,35 +69,25 @@ pub async fn serve(place: Opening, listen: Listen) -> Result<ExitCode, Box<dyn E
         () = signals.next() => {
             tracing::info!("stopping; a second signal stops at once");
             stop.send_replace(true);
+            let delivered = async {
+                match delivery {
+                    Some(delivery) => delivery.await,
+                    None => Ok(()),
+                }
+            };
+            let served = tokio::time::timeout(GRACE, &mut server);
             tokio::select! {
-                ended = &mut server => ended??,
-                () = tokio::time::sleep(GRACE) => tracing::warn!("stopped before every request had ended"),
+                (delivered, served) = async { tokio::join!(delivered, served) } => {
+                    delivered?;
+                    match served {
+                        Ok(ended) => ended??,
+                        Err(_) => tracing::warn!("stopped before every request had ended"),
+                    }
+                }
                 () = signals.next() => return Ok(ExitCode::FAILURE),
             }
         }
     }
     postern.close().await;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Ctrl-C and SIGTERM. While one of these exists, no signal is lost.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

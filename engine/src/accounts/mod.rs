@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 pub use password::Hasher;
 pub use throttle::{Throttle, Window};
+pub(crate) use tokens::KnownTokens;
 
 use crate::audit::Action;
 use crate::store::accounts::{self, Account};

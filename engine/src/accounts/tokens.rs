@@ -1,5 +1,9 @@
 //! API tokens: `postern_` and 256 random bits, shown once.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant as Stopwatch};
+
 use domain::view::Role;
 use domain::{Kind, Refusal};
 
@@ -10,6 +14,41 @@ use crate::store::tokens::{self, Token};
 use crate::{Actor, Origin, Postern};
 
 const PREFIX: &str = "postern_";
+
+/// How long a token is known without being looked up: so long it may still be used at another node
+/// after it was revoked at this one.
+const KNOWN: Duration = Duration::from_secs(1);
+
+/// The most tokens that are remembered.
+const MOST: usize = 10_000;
+
+/// Tokens that were looked up a moment ago, by their digests: programs ask often.
+#[derive(Default)]
+pub(crate) struct KnownTokens(Mutex<HashMap<String, (Stopwatch, Token)>>);
+
+impl KnownTokens {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, (Stopwatch, Token)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, digest: &str) -> Option<Token> {
+        let known = self.known();
+        let (found, token) = known.get(digest)?;
+        (found.elapsed() < KNOWN).then(|| token.clone())
+    }
+
+    fn remember(&self, digest: String, token: Token) {
+        let mut known = self.known();
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(digest, (Stopwatch::now(), token));
+    }
+
+    fn forget(&self) {
+        self.known().clear();
+    }
+}
 
 impl Postern {
     /// Makes a token for an account and answers it, this once.
@@ -70,6 +109,7 @@ impl Postern {
             self.record(&mut work, actor, Action::RevokeToken, id)
                 .await?;
             work.commit().await.map_err(StoreError::from)?;
+            self.known_tokens().forget();
             Ok(())
         })
         .await
@@ -84,7 +124,14 @@ impl Postern {
         if !secret.starts_with(PREFIX) {
             return Ok(None);
         }
-        let found = tokens::by_secret(&mut *self.store().read().await?, &digest(secret)).await?;
+        let digest = digest(secret);
+        if let Some(token) = self.known_tokens().find(&digest) {
+            return Ok(Some(Actor::token(token, origin)));
+        }
+        let found = tokens::by_secret(&mut *self.store().read().await?, &digest).await?;
+        if let Some(token) = &found {
+            self.known_tokens().remember(digest, token.clone());
+        }
         Ok(found.map(|token| Actor::token(token, origin)))
     }
 }

@@ -1,5 +1,5 @@
-//! Who did what: a row in the transaction of every act on settings, accounts, secrets and
-//! sessions, and a row for every refusal of one.
+//! Who did what: a row in the transaction of every act on settings, accounts, secrets, sessions and
+//! mail that waits, and a row for every refusal of one.
 
 use domain::Refusal;
 
@@ -23,6 +23,13 @@ pub enum Action {
     SendTest,
     Diagnose,
     Probe,
+    ReadMail,
+    RetryMail,
+    CancelMail,
+    HoldMail,
+    ReleaseMail,
+    HoldEverything,
+    RemoveUndeliverable,
 }
 
 impl Action {
@@ -41,6 +48,13 @@ impl Action {
             Self::SendTest => "send test",
             Self::Diagnose => "diagnose",
             Self::Probe => "probe",
+            Self::ReadMail => "read mail",
+            Self::RetryMail => "retry mail",
+            Self::CancelMail => "cancel mail",
+            Self::HoldMail => "hold mail",
+            Self::ReleaseMail => "release mail",
+            Self::HoldEverything => "hold everything",
+            Self::RemoveUndeliverable => "remove undeliverable address",
         }
     }
 }

@@ -1,24 +1,154 @@
 //! The outbox: mail that was handed over is kept, delivered and accounted for.
 //!
-//! A `submission` becomes its bytes by its parts (`compose`: `addressees` and their `mailbox`es,
-//! `extra` header fields, the `head`, the `mime` body) or as it is (`raw`, `raw_head`). The
-//! `writer` keeps it. `read_back` shows it to people.
+//! `accept` takes mail in (`crate::mail` checks it and makes its bytes), `writer` puts on disk what
+//! many do at once, `worker` delivers it over the connections of a relay, `acts` and `looks` are
+//! for people, `meter` counts, `retention` forgets what was kept long enough.
 
-mod addressees;
-mod compose;
-#[cfg(test)]
-mod compose_tests;
-mod extra;
-mod head;
-mod mailbox;
-mod mime;
-mod raw;
-mod raw_head;
-#[cfg(test)]
-mod raw_tests;
-mod read_back;
-mod submission;
+mod accept;
+mod acts;
+mod looks;
+mod meter;
+mod retention;
+mod worker;
 mod writer;
 
-pub use read_back::{Attached, Letter, read_back};
-pub use submission::{Attachment, Finished, Sender, Submission};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use domain::Instant;
+use tokio::sync::{Notify, watch};
+
+use crate::store::Store;
+use crate::{Clock, Postern};
+
+pub use accept::Handed;
+pub use looks::Figures;
+pub use meter::{BOUNDS, Meter, Reading};
+pub use retention::Retention;
+pub use worker::Delivery;
+pub(crate) use writer::Writer;
+
+/// A worker that told nothing of itself for so long is gone, in milliseconds.
+const WORKER_SILENT: i64 = 20_000;
+
+/// Other nodes are told of mail no more often than this.
+const BETWEEN_RINGS: Duration = Duration::from_millis(100);
+
+/// What the parts of the outbox share within a process.
+pub(crate) struct Outbox {
+    pub writer: Writer,
+    pub meter: Meter,
+    /// Everything is held from the start, whatever the switch says.
+    pub hold: bool,
+    /// There may be mail to deliver, or other settings to deliver it with.
+    pub stirred: Notify,
+    /// Other nodes are to be told.
+    ring: Arc<Notify>,
+    /// Counts what this process wrote.
+    changes: watch::Sender<u64>,
+    /// Keys of requests under way, with whose they are.
+    running: Mutex<HashSet<(String, String)>>,
+    ids: Mutex<ulid::Generator>,
+    sender: Mutex<accept::Remembered>,
+}
+
+impl Outbox {
+    pub fn new(store: Store, clock: Clock, hold: bool) -> Self {
+        let changes = watch::Sender::new(0);
+        let ring = Arc::new(Notify::new());
+        if !store.is_local() {
+            tokio::spawn(ring_for_others(store.clone(), ring.clone()));
+        }
+        Self {
+            writer: Writer::start(store, clock, hold, changes.clone()),
+            changes,
+            ring,
+            meter: Meter::default(),
+            hold,
+            stirred: Notify::new(),
+            running: Mutex::default(),
+            ids: Mutex::new(ulid::Generator::new()),
+            sender: Mutex::default(),
+        }
+    }
+
+    /// An id for a message accepted at that moment, behind all that were made before.
+    fn id(&self, now: Instant) -> String {
+        let since = Duration::from_millis(u64::try_from(now.0).unwrap_or(0));
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = ids.generate_from_datetime(SystemTime::UNIX_EPOCH + since);
+        // It fails after 2^80 within a millisecond.
+        id.unwrap_or_else(|_| ulid::Ulid::new()).to_string()
+    }
+
+    /// There may be mail to deliver, here or at another node.
+    fn stir(&self) {
+        self.stirred.notify_one();
+        self.ring.notify_one();
+    }
+
+    /// Mail that waited was changed by a person.
+    fn touched(&self) {
+        self.changes.send_modify(|count| *count += 1);
+        self.stir();
+    }
+
+    /// The settings were saved, or the hold was switched: nothing remembered of them counts.
+    pub fn changed(&self) {
+        *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.touched();
+    }
+}
+
+/// Rings when it is asked to, but not for each mail: NOTIFY makes commits wait for each other.
+async fn ring_for_others(store: Store, ring: Arc<Notify>) {
+    loop {
+        ring.notified().await;
+        // Where it cannot be told, others find it when they look.
+        drop(store.ring().await);
+        tokio::time::sleep(BETWEEN_RINGS).await;
+    }
+}
+
+impl Postern {
+    /// Changes whenever this process has written something of the outbox. Other processes on the
+    /// same database write too.
+    pub fn outbox_changes(&self) -> watch::Receiver<u64> {
+        self.outbox().changes.subscribe()
+    }
+
+    /// What this process took in and delivered.
+    pub fn meter(&self) -> &Meter {
+        &self.outbox().meter
+    }
+}
+
+/// A key of a request under way, until this is dropped.
+struct Running {
+    outbox: Arc<Outbox>,
+    key: (String, String),
+}
+
+impl Running {
+    /// None while another request with the same key is under way.
+    fn begin(outbox: &Arc<Outbox>, key: (String, String)) -> Option<Self> {
+        let mut running = outbox
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        running.insert(key.clone()).then(|| Self {
+            outbox: outbox.clone(),
+            key,
+        })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let running = self.outbox.running.lock();
+        running
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.key);
+    }
+}

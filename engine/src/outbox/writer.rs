@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::outbox::{State, Undeliverable};
 use domain::{Instant, Refusal};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use crate::Clock;
 use crate::store::idempotency::{self, Key};
@@ -85,8 +85,9 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Begins to write. `hold` is whether everything is held from the start.
-    pub fn start(store: Store, clock: Clock, hold: bool) -> Self {
+    /// Begins to write. `hold` is whether everything is held from the start; `changes` counts what
+    /// was written.
+    pub fn start(store: Store, clock: Clock, hold: bool, changes: watch::Sender<u64>) -> Self {
         let (jobs, queue) = mpsc::channel(4 * MOST_JOBS);
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..store.writers() {
@@ -94,6 +95,7 @@ impl Writer {
                 store: store.clone(),
                 clock: clock.clone(),
                 hold,
+                changes: changes.clone(),
             };
             tokio::spawn(desk.work_off(queue.clone()));
         }
@@ -114,6 +116,7 @@ struct Desk {
     store: Store,
     clock: Clock,
     hold: bool,
+    changes: watch::Sender<u64>,
 }
 
 impl Desk {
@@ -197,6 +200,7 @@ impl Desk {
         }
         settle(&mut work, works).await?;
         work.commit().await?;
+        self.changes.send_modify(|count| *count += 1);
         Ok(written)
     }
 

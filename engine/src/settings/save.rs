@@ -53,6 +53,7 @@ impl Postern {
             let now_saved = Saved::read(&mut work).await?;
             let view = self.view(&mut work, now_saved).await?;
             work.commit().await.map_err(StoreError::from)?;
+            self.outbox().changed();
             Ok(view)
         })
         .await

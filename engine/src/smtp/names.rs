@@ -1,5 +1,7 @@
 //! Names of other scripts as DNS and plain SMTP carry them: A-labels (RFC 5890).
 
+use std::borrow::Cow;
+
 use domain::EmailAddress;
 use domain::host::check_name;
 
@@ -16,12 +18,12 @@ pub(crate) fn to_ascii(name: &str) -> Option<String> {
 
 /// A mailbox as it stands in MAIL and RCPT: as it is where the mail travels as SMTPUTF8
 /// (RFC 6531), else its domain in ASCII. Nothing where the domain has no such form.
-pub(super) fn path(address: &EmailAddress, smtputf8: bool) -> Option<String> {
+pub(super) fn path(address: &EmailAddress, smtputf8: bool) -> Option<Cow<'_, str>> {
     if smtputf8 || address.as_str().is_ascii() {
-        return Some(address.to_string());
+        return Some(address.as_str().into());
     }
     let domain = to_ascii(address.domain())?;
-    Some(format!("{}@{domain}", address.local_part()))
+    Some(format!("{}@{domain}", address.local_part()).into())
 }
 
 #[cfg(test)]
@@ -47,7 +49,8 @@ mod tests {
 
     #[test]
     fn an_address_keeps_its_script_only_within_smtputf8() {
-        let path = |typed: &str, smtputf8| path(&typed.parse().unwrap(), smtputf8);
+        let path =
+            |typed: &str, smtputf8| path(&typed.parse().unwrap(), smtputf8).map(Cow::into_owned);
         for (typed, smtputf8, expected) in [
             ("a@example.org", true, "a@example.org"),
             ("a@bücher.example", false, "a@xn--bcher-kva.example"),

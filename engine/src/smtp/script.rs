@@ -1,8 +1,11 @@
 //! The commands of a mail, worded before the first is sent.
 
+use std::borrow::Cow;
+
 use domain::{EmailAddress, Failure, Fault, Stage};
 
 use super::capabilities::Capabilities;
+use super::delivery::Fates;
 use super::message::Message;
 use super::names;
 use super::transaction::Envelope;
@@ -37,13 +40,15 @@ pub(super) struct Script {
     lines: Vec<u8>,
     /// Of each command where its line ends.
     commands: Vec<(Verb, usize)>,
+    /// The recipients that the relay is not asked about, by their place in the envelope.
+    left_out: Vec<(usize, Failure)>,
 }
 
 impl Script {
     /// `reset`: with RSET before all.
     ///
     /// # Errors
-    /// What the relay did not say it takes.
+    /// What the relay did not say it takes, where it concerns all recipients.
     pub fn write(
         envelope: &Envelope,
         message: Option<Message<'_>>,
@@ -65,16 +70,13 @@ impl Script {
             return refused(Fault::TooBig(limit), detail);
         }
         let eight_bit = message.is_some_and(|message| message.eight_bit);
-        let smtputf8 = message.is_some_and(|message| message.eight_bit_header)
-            || envelope.from.needs_smtputf8()
-            || envelope.to.iter().any(EmailAddress::needs_smtputf8);
-        if smtputf8 && !relay.smtputf8 {
-            return refused(
-                Fault::SmtpUtf8NotOffered,
-                "an address or the mail's header needs SMTPUTF8, which the relay does not offer"
-                    .to_owned(),
-            );
+        let needed = message.is_some_and(|message| message.eight_bit_header)
+            || envelope.from.needs_smtputf8();
+        if needed && !relay.smtputf8 {
+            return Err(without_smtputf8());
         }
+        let smtputf8 =
+            needed || (relay.smtputf8 && envelope.to.iter().any(EmailAddress::needs_smtputf8));
         if eight_bit && !relay.eight_bit_mime {
             return refused(
                 Fault::EightBitNotOffered,
@@ -85,32 +87,55 @@ impl Script {
         let mut script = Self {
             lines: Vec::with_capacity(64 * (envelope.to.len() + 3)),
             commands: Vec::with_capacity(envelope.to.len() + 3),
+            left_out: Vec::new(),
         };
         if reset {
-            script.push(Verb::Rset, "RSET")?;
+            script.push(Verb::Rset, &["RSET"])?;
         }
-        let mut mail = format!(
-            "MAIL FROM:<{}>",
-            path(&envelope.from, smtputf8, Stage::Mail)?
-        );
-        if let Some(message) = message.filter(|_| relay.size.is_some()) {
-            mail.push_str(&format!(" SIZE={}", message.size()));
-        }
-        if eight_bit {
-            mail.push_str(" BODY=8BITMIME");
-        }
-        if smtputf8 {
-            mail.push_str(" SMTPUTF8");
-        }
+        let size = message
+            .filter(|_| relay.size.is_some())
+            .map(|message| format!(" SIZE={}", message.size()));
+        let mail = [
+            "MAIL FROM:<",
+            &path(&envelope.from, smtputf8, Stage::Mail)?,
+            ">",
+            size.as_deref().unwrap_or_default(),
+            if eight_bit { " BODY=8BITMIME" } else { "" },
+            if smtputf8 { " SMTPUTF8" } else { "" },
+        ];
         script.push(Verb::Mail, &mail)?;
-        for recipient in &envelope.to {
-            let path = path(recipient, smtputf8, Stage::Rcpt)?;
-            script.push(Verb::Rcpt, &format!("RCPT TO:<{path}>"))?;
+        for (index, recipient) in envelope.to.iter().enumerate() {
+            let path = match recipient.needs_smtputf8() && !smtputf8 {
+                true => Err(without_smtputf8()),
+                false => path(recipient, smtputf8, Stage::Rcpt),
+            };
+            match path {
+                Ok(path) => script.push(Verb::Rcpt, &["RCPT TO:<", &path, ">"])?,
+                // The others need not suffer for it.
+                Err(failure) => script.left_out.push((index, failure)),
+            }
+        }
+        if !envelope.to.is_empty() && script.left_out.len() == envelope.to.len() {
+            return Err(script.left_out.swap_remove(0).1);
         }
         if message.is_some() {
-            script.push(Verb::Data, "DATA")?;
+            script.push(Verb::Data, &["DATA"])?;
         }
         Ok(script)
+    }
+
+    /// How many recipients the relay is asked about.
+    pub fn recipients(&self) -> usize {
+        let asked = self.commands.iter().filter(|(verb, _)| *verb == Verb::Rcpt);
+        asked.count()
+    }
+
+    /// Puts those it is not asked about where they stand in the envelope.
+    pub fn complete(&self, mut fates: Fates) -> Fates {
+        for (index, failure) in &self.left_out {
+            fates.insert(*index, Err(failure.clone()));
+        }
+        fates
     }
 
     /// The lines of each write, with its commands. DATA is the last of its group, as
@@ -129,7 +154,7 @@ impl Script {
         })
     }
 
-    fn push(&mut self, verb: Verb, command: &str) -> Result<(), Failure> {
+    fn push(&mut self, verb: Verb, command: &[&str]) -> Result<(), Failure> {
         push_line(&mut self.lines, command)
             .map_err(|error| Failure::new(verb.stage(), Fault::LineBreak, error.to_string()))?;
         self.commands.push((verb, self.lines.len()));
@@ -137,7 +162,12 @@ impl Script {
     }
 }
 
-fn path(address: &EmailAddress, smtputf8: bool, stage: Stage) -> Result<String, Failure> {
+fn without_smtputf8() -> Failure {
+    let detail = "an address or the mail's header needs SMTPUTF8, which the relay does not offer";
+    Failure::new(Stage::Mail, Fault::SmtpUtf8NotOffered, detail)
+}
+
+fn path(address: &EmailAddress, smtputf8: bool, stage: Stage) -> Result<Cow<'_, str>, Failure> {
     names::path(address, smtputf8).ok_or_else(|| {
         Failure::new(
             stage,

@@ -76,9 +76,7 @@ impl Session {
         self.condition = Condition::Refused;
         let script = Script::write(envelope, None, &self.capabilities, self.open)?;
         self.condition = Condition::Broken;
-        let asked = self
-            .ask_leave(&script, envelope.to.len(), false, false)
-            .await?;
+        let asked = self.ask_leave(&script, false, false).await?;
         self.condition = Condition::Refused;
         if let Some(refusal) = asked.refusal() {
             return Err(refusal);
@@ -115,27 +113,26 @@ impl Session {
         // Until the outcome is known; for good if this future is dropped.
         self.condition = Condition::Broken;
         let pipelining = self.capabilities.pipelining;
-        let recipients = mail.parcel.envelope.to.len();
-        let verdict = self
-            .ask_leave(&mail.script, recipients, pipelining, grouped)
-            .await?;
-        if let Some(refusal) = verdict.refusal() {
-            self.withdraw(&verdict).await;
-            return Ok(verdict.fates(Err(refusal)));
-        }
-        let end = self.pour(&mail.parcel.message, next).await?;
-        Ok(verdict.fates(end))
+        let script = &mail.script;
+        let verdict = self.ask_leave(script, pipelining, grouped).await?;
+        let end = match verdict.refusal() {
+            Some(refusal) => {
+                self.withdraw(&verdict).await;
+                Err(refusal)
+            }
+            None => self.pour(&mail.parcel.message, next).await?,
+        };
+        Ok(script.complete(verdict.fates(end)))
     }
 
     /// Everything before the mail itself. Ends early where nothing is left to ask.
     async fn ask_leave(
         &mut self,
         script: &Script,
-        recipients: usize,
         pipelining: bool,
         mut grouped: bool,
     ) -> Result<Verdict, Failure> {
-        let mut verdict = Verdict::of(recipients);
+        let mut verdict = Verdict::of(script.recipients());
         for (lines, commands) in script.groups(pipelining) {
             let first = commands
                 .first()

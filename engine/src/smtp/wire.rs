@@ -122,7 +122,7 @@ impl Wire {
         self.witness.line(Side::Postern, || told.to_owned());
         let deadline = Deadline::after(within);
         let mut line = Zeroizing::new(Vec::with_capacity(command.len() + 2));
-        let outcome = match push_line(&mut line, command) {
+        let outcome = match push_line(&mut line, &[command]) {
             Ok(()) => self.converse(&line, deadline).await,
             Err(error) => Err(error),
         };
@@ -268,15 +268,15 @@ impl Wire {
     }
 }
 
-/// Adds a command and its line end. Nothing that could begin another command passes.
-pub(super) fn push_line(lines: &mut Vec<u8>, command: &str) -> Result<(), Interruption> {
-    if command
-        .bytes()
-        .any(|byte| matches!(byte, b'\r' | b'\n' | 0))
-    {
-        return Err(Interruption::LineBreak);
+/// Adds a command, which may come in parts, and its line end. Nothing that could begin another
+/// command passes.
+pub(super) fn push_line(lines: &mut Vec<u8>, command: &[&str]) -> Result<(), Interruption> {
+    for part in command {
+        if memchr::memchr3(b'\r', b'\n', 0, part.as_bytes()).is_some() {
+            return Err(Interruption::LineBreak);
+        }
+        lines.extend_from_slice(part.as_bytes());
     }
-    lines.extend_from_slice(command.as_bytes());
     lines.extend_from_slice(b"\r\n");
     Ok(())
 }

@@ -51,6 +51,20 @@ pub async fn by_email(
     }))
 }
 
+/// The account of an id.
+pub async fn by_id(connection: &mut Connection, id: &str) -> Result<Option<Account>, StoreError> {
+    let row: Option<(String, String, String)> =
+        sqlx::query_as("SELECT id, email, role FROM account WHERE id = $1")
+            .bind(id)
+            .fetch_optional(connection)
+            .await?;
+    Ok(row.map(|(id, email, text)| Account {
+        id,
+        email,
+        role: role(&text),
+    }))
+}
+
 /// Whether there is any.
 pub async fn exist(connection: &mut Connection) -> Result<bool, StoreError> {
     let row: Option<(String,)> = sqlx::query_as("SELECT id FROM account LIMIT 1")

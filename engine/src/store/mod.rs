@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod audit;
+mod bell;
 pub mod hold;
 pub mod idempotency;
 pub mod information;
@@ -20,6 +21,7 @@ pub mod undeliverable;
 pub mod workers;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Kind, Refusal};
@@ -140,12 +142,14 @@ fn after(prefix: &str) -> String {
 }
 
 /// The database, opened. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Store {
     read: AnyPool,
     /// On SQLite one connection, so that writers queue here and not at the file.
     write: AnyPool,
     dialect: Dialect,
+    /// Of PostgreSQL.
+    address: Option<Arc<str>>,
 }
 
 /// Where the two databases differ.
@@ -206,6 +210,7 @@ impl Store {
             read,
             write,
             dialect: SQLITE_DIALECT,
+            address: None,
         })
     }
 
@@ -226,6 +231,7 @@ impl Store {
             read: pool.clone(),
             write: pool,
             dialect: POSTGRES_DIALECT,
+            address: Some(address.into()),
         })
     }
 

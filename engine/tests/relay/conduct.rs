@@ -11,6 +11,8 @@ pub enum Act {
     Say(Vec<u8>),
     /// Says these bytes as soon as something comes, and goes on.
     Interrupt(Vec<u8>),
+    /// Throws away what came already, says these bytes and goes on.
+    Flush(Vec<u8>),
     /// Says these bytes and hangs up.
     SayAndClose(Vec<u8>),
     /// Hangs up in good order.

@@ -1,93 +1,61 @@
 //! Many mails over one session: each gets its own verdict, however they are grouped.
 
-use std::sync::Arc;
-
-use domain::Stage;
-use engine::smtp::{Broken, Fates, Parcel, Session};
+use domain::{Fault, Label, Stage};
 
 use crate::client::Client;
 use crate::conduct::Conduct;
-use crate::server::{Record, Relay};
+use crate::courier::{Fate, QUEUED, delivered, parcels, refused, several};
+use crate::pki;
+use crate::sending::SMUGGLING;
+use crate::server::Relay;
 
 const LOCK_STEP: &[&str] = &[];
 const PIPELINING: &[&str] = &["PIPELINING"];
-
-/// One recipient's fate: the code of the reply, and where it was refused.
-type Fate = Result<u16, (Stage, u16)>;
-
-const QUEUED: Fate = Ok(250);
-
-fn codes(fates: Fates) -> Vec<Fate> {
-    let code = |reply: domain::Reply| reply.code;
-    fates
-        .into_iter()
-        .map(|fate| {
-            fate.map(code).map_err(|failure| {
-                let reply = failure.reply.expect("the relay's words");
-                (failure.stage, reply.code)
-            })
-        })
-        .collect()
-}
-
-/// Mails that differ in their subject.
-fn parcels(client: &Client, count: usize) -> Vec<Arc<Parcel>> {
-    (0..count)
-        .map(|n| {
-            let mail = format!("Subject: {n}\r\n\r\nhello\r\n");
-            client.clone().message(mail).parcel()
-        })
-        .collect()
-}
-
-/// One after the other, each with the next one announced, until one breaks.
-async fn deliver(session: &mut Session, mails: &[Arc<Parcel>]) -> (Vec<Vec<Fate>>, Option<Broken>) {
-    let mut fates = Vec::new();
-    for (n, mail) in mails.iter().enumerate() {
-        match session.deliver(mail, mails.get(n + 1)).await {
-            Ok(fate) => fates.push(codes(fate)),
-            Err(broken) => return (fates, Some(broken)),
-        }
-    }
-    (fates, None)
-}
-
-/// All are delivered somehow, and the relay is said goodbye to.
-async fn delivered(relay: &Relay, mails: &[Arc<Parcel>]) -> (Vec<Vec<Fate>>, Record) {
-    let mut session = Client::of(relay).session().await;
-    let (fates, broken) = deliver(&mut session, mails).await;
-    assert!(broken.is_none(), "{broken:?}");
-    assert!(session.is_ready());
-    session.quit().await;
-    let record = relay.record();
-    assert_eq!(record.connections, 1);
-    assert!(record.heard("QUIT"), "{:?}", record.lines);
-    (fates, record)
-}
-
-/// The commands of mails, without what they name.
-fn verbs(record: &Record) -> Vec<&str> {
-    let verbs = record
-        .lines
-        .iter()
-        .filter_map(|line| line.split(' ').next());
-    verbs
-        .filter(|verb| !matches!(*verb, "EHLO" | "QUIT"))
-        .collect()
-}
 
 #[tokio::test]
 async fn mails_follow_each_other_on_one_connection() {
     for (offers, grouped) in [(LOCK_STEP, 0), (PIPELINING, 2)] {
         let relay = Relay::start(Conduct::offering(offers)).await;
-        let mails = parcels(&Client::of(&relay), 3);
-        let (fates, record) = delivered(&relay, &mails).await;
+        let client = Client::of(&relay);
+        let mails = parcels(&client, 3);
+        let (fates, record) = delivered(&relay, &client, &mails).await;
         assert_eq!(fates, vec![vec![QUEUED]; 3]);
         let sent: Vec<_> = mails.iter().map(|mail| mail.message.to_vec()).collect();
         assert_eq!(record.mails, sent);
         assert_eq!(record.grouped, grouped);
-        assert_eq!(verbs(&record), ["MAIL", "RCPT", "DATA"].repeat(3));
+        assert_eq!(record.verbs(), ["MAIL", "RCPT", "DATA"].repeat(3));
     }
+}
+
+#[tokio::test]
+async fn they_follow_within_tls_and_a_sign_in() {
+    for offers in [&["AUTH PLAIN"][..], &["AUTH PLAIN", "PIPELINING"]] {
+        let conduct = Conduct::offering(offers).with_tls(pki::trusted(&["127.0.0.1"]));
+        let relay = Relay::start(conduct).await;
+        let client = Client::of(&relay)
+            .with(Label::ConnectionType, "TLS")
+            .signing_in("Plain");
+        let (fates, record) = delivered(&relay, &client, &parcels(&client, 3)).await;
+        assert_eq!(fates, vec![vec![QUEUED]; 3]);
+        assert_eq!(record.mails.len(), 3);
+        let sign_ins = |line: &&String| line.starts_with("AUTH");
+        assert_eq!(record.lines.iter().filter(sign_ins).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn grouping_can_be_done_without() {
+    let relay = Relay::start(Conduct::offering(PIPELINING)).await;
+    let client = Client::of(&relay);
+    let mails = parcels(&client, 2);
+    let mut session = client.session().await;
+    session.without_grouping();
+    for (mail, next) in [(&mails[0], Some(&mails[1])), (&mails[1], None)] {
+        session.deliver(mail, next).await.expect("fates");
+    }
+    let record = relay.record();
+    assert_eq!((record.mails.len(), record.grouped), (2, 0));
+    assert!(record.pipelined);
 }
 
 #[tokio::test]
@@ -100,9 +68,9 @@ async fn a_refused_recipient_harms_no_other() {
             .saying("RCPT", "250 2.1.5 Ok");
         let relay = Relay::start(conduct).await;
         let client = Client::of(&relay).to(&["a@example.net", "b@example.net", "c@example.net"]);
-        let (fates, record) = delivered(&relay, &parcels(&client, 2)).await;
-        let first = [Err((Stage::Rcpt, 550)), QUEUED, Err((Stage::Rcpt, 452))];
-        assert_eq!(fates, [first, [QUEUED; 3]]);
+        let (fates, record) = delivered(&relay, &client, &parcels(&client, 2)).await;
+        let first = [refused(Stage::Rcpt, 550), QUEUED, refused(Stage::Rcpt, 452)];
+        assert_eq!(fates, [first.to_vec(), vec![QUEUED; 3]]);
         assert_eq!(record.mails.len(), 2);
     }
 }
@@ -113,7 +81,215 @@ async fn many_recipients_do_not_choke_a_relay() {
     let names: Vec<String> = (0..2000).map(|n| format!("r{n}@example.net")).collect();
     let to: Vec<&str> = names.iter().map(String::as_str).collect();
     let client = Client::of(&relay).to(&to);
-    let (fates, record) = delivered(&relay, &parcels(&client, 2)).await;
+    let (fates, record) = delivered(&relay, &client, &parcels(&client, 2)).await;
     assert_eq!(fates, vec![vec![QUEUED; 2000]; 2]);
     assert_eq!(record.grouped, 1);
+}
+
+/// The middle one of three mails is refused in some way: it alone, and the third one arrives.
+async fn second_of_three(
+    offers: &[&str],
+    replies: &[(&'static str, &str)],
+    fate: Fate,
+) -> crate::server::Record {
+    let mut conduct = Conduct::offering(offers);
+    for (point, reply) in replies {
+        let usual = match *point {
+            "DATA" => "354 go on",
+            _ => "250 Ok",
+        };
+        for words in [usual, reply, usual] {
+            conduct = conduct.saying(point, words);
+        }
+    }
+    let (fates, record) = several(3, conduct).await;
+    assert_eq!(fates, [QUEUED, fate, QUEUED], "{offers:?} {replies:?}");
+    assert!(
+        record
+            .mails
+            .last()
+            .is_some_and(|mail| mail.starts_with(b"Subject: 2"))
+    );
+    record
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_the_end_of_the_session() {
+    let nobody = ("RCPT", "550 5.1.1 nobody");
+    let not_now = ("MAIL", "451 4.3.0 not now");
+    let no_transaction = ("RCPT", "503 5.5.1 need MAIL");
+    let no_data = ("DATA", "503 5.5.1 need RCPT");
+    for (offers, replies, fate, resets, bodies) in [
+        // Nothing is to be reset where MAIL was refused or the end of data was answered.
+        (LOCK_STEP, &[not_now][..], refused(Stage::Mail, 451), 0, 2),
+        (
+            PIPELINING,
+            &[not_now, no_transaction, no_data],
+            refused(Stage::Mail, 451),
+            0,
+            2,
+        ),
+        (LOCK_STEP, &[nobody], refused(Stage::Rcpt, 550), 1, 2),
+        (
+            PIPELINING,
+            &[nobody, no_data],
+            refused(Stage::Rcpt, 550),
+            1,
+            2,
+        ),
+        (
+            LOCK_STEP,
+            &[("DATA", "451 4.3.0 later")],
+            refused(Stage::Data, 451),
+            1,
+            2,
+        ),
+        (
+            PIPELINING,
+            &[("DATA", "451 4.3.0 later")],
+            refused(Stage::Data, 451),
+            1,
+            2,
+        ),
+        (
+            LOCK_STEP,
+            &[("END", "554 5.7.1 spam")],
+            refused(Stage::Data, 554),
+            0,
+            3,
+        ),
+        (
+            PIPELINING,
+            &[("END", "554 5.7.1 spam")],
+            refused(Stage::Data, 554),
+            0,
+            3,
+        ),
+        // A mail that nobody is left to take is waited for all the same: it gets a lone dot.
+        (
+            PIPELINING,
+            &[nobody, ("END", "554 5.5.1 no")],
+            refused(Stage::Rcpt, 550),
+            0,
+            3,
+        ),
+        (PIPELINING, &[nobody], refused(Stage::Rcpt, 550), 0, 3),
+        (PIPELINING, &[not_now], refused(Stage::Mail, 451), 0, 3),
+    ] {
+        let record = second_of_three(offers, replies, fate).await;
+        let found = record
+            .verbs()
+            .iter()
+            .filter(|verb| **verb == "RSET")
+            .count();
+        assert_eq!(found, resets, "{offers:?} {replies:?}");
+        assert_eq!(record.mails.len(), bodies, "{offers:?} {replies:?}");
+        if bodies == 3 && replies[0].0 != "END" {
+            assert_eq!(record.mails[1], b"", "{replies:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn rset_goes_out_with_the_next_mail() {
+    for (offers, together) in [(LOCK_STEP, false), (PIPELINING, true)] {
+        let replies = [("DATA", "451 4.3.0 later")];
+        let record = second_of_three(offers, &replies, refused(Stage::Data, 451)).await;
+        assert_eq!(record.reset_with_more, together);
+    }
+}
+
+#[tokio::test]
+async fn what_the_relay_does_not_take_costs_no_command() {
+    for offers in [&["SIZE 30"][..], &["SIZE 30", "PIPELINING"]] {
+        let relay = Relay::start(Conduct::offering(offers)).await;
+        let client = Client::of(&relay);
+        let small = parcels(&client, 2);
+        let mails = [
+            small[0].clone(),
+            client.clone().message("x".repeat(31)).parcel(),
+            client.clone().message("Subject: ü\r\n\r\n").parcel(),
+            client.clone().message("Subject: x\r\n\r\nü\r\n").parcel(),
+            client.clone().message("Subject: x\r\n\r\n\n").parcel(),
+            small[1].clone(),
+        ];
+        let (fates, record) = delivered(&relay, &client, &mails).await;
+        let not_taken = |fault| Err((Stage::Mail, fault, None));
+        assert_eq!(
+            fates.concat(),
+            [
+                QUEUED,
+                not_taken(Fault::TooBig(30)),
+                not_taken(Fault::SmtpUtf8NotOffered),
+                not_taken(Fault::EightBitNotOffered),
+                not_taken(Fault::LineBreak),
+                QUEUED
+            ]
+        );
+        assert_eq!(record.verbs(), ["MAIL", "RCPT", "DATA"].repeat(2));
+    }
+}
+
+#[tokio::test]
+async fn an_address_the_relay_does_not_take_harms_no_other() {
+    let to = [
+        "ü@example.net",
+        "a@example.net",
+        "ü@example.org",
+        "b@bücher.example",
+    ];
+    let left_out = Err((Stage::Mail, Fault::SmtpUtf8NotOffered, None));
+    let refusing = refused(Stage::Mail, 451);
+    for (conduct, fate) in [
+        (Conduct::offering(PIPELINING), QUEUED),
+        (
+            Conduct::offering(PIPELINING).saying("MAIL", "451 4.3.0 not now"),
+            refusing,
+        ),
+    ] {
+        let relay = Relay::start(conduct).await;
+        let client = Client::of(&relay).to(&to);
+        let (fates, record) = delivered(&relay, &client, &parcels(&client, 1)).await;
+        assert_eq!(
+            fates,
+            [[left_out.clone(), fate.clone(), left_out.clone(), fate]]
+        );
+        assert!(record.heard("RCPT TO:<b@xn--bcher-kva.example>"));
+    }
+    // One who takes it is told of all.
+    let relay = Relay::start(Conduct::offering(&["SMTPUTF8"])).await;
+    let client = Client::of(&relay).to(&to);
+    let (fates, record) = delivered(&relay, &client, &parcels(&client, 1)).await;
+    assert_eq!(fates, [vec![QUEUED; 4]]);
+    assert!(record.heard("RCPT TO:<b@bücher.example>"));
+}
+
+#[tokio::test]
+async fn each_mail_has_one_end() {
+    let relay = Relay::start(Conduct::offering(PIPELINING)).await;
+    let client = Client::of(&relay);
+    let mail = |inside: &str| {
+        let message = format!("Subject: x\r\n\r\nx{inside}MAIL FROM:<evil@example.com>\r\n");
+        client.clone().message(message).parcel()
+    };
+    let legal = ["\r\n.\r\n", "\r\n..\r\n", "\r\n.\r\n.\r\n", "\r\n\r\n.\r\n"].map(mail);
+    let smuggling = SMUGGLING.map(mail);
+    // In turn, so that the commands of what must not pass would ride behind what may.
+    let mails = legal
+        .iter()
+        .cycle()
+        .zip(&smuggling)
+        .flat_map(|(a, b)| [a.clone(), b.clone()]);
+    let (fates, record) = delivered(&relay, &client, &mails.collect::<Vec<_>>()).await;
+    let refused = Err((Stage::Mail, Fault::LineBreak, None));
+    assert_eq!(
+        fates.concat(),
+        SMUGGLING.map(|_| [QUEUED, refused.clone()]).concat()
+    );
+    let ends = memchr::memmem::find_iter(&record.clear, b"\r\n.\r\n").count();
+    assert_eq!(
+        (ends, record.mails.len()),
+        (SMUGGLING.len(), SMUGGLING.len())
+    );
+    assert!(!record.heard("MAIL FROM:<evil@example.com>"));
 }

@@ -2,9 +2,11 @@
 
 mod client;
 mod conduct;
+mod courier;
 mod pki;
 mod server;
 
+mod breaking;
 mod connecting;
 mod cutting;
 mod delivering;

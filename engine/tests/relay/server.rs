@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_rustls::server::TlsStream;
 
@@ -28,11 +29,20 @@ pub struct Record {
     pub pipelined: bool,
     /// Of how many mails the end was read with more there already.
     pub grouped: usize,
+    /// Whether more was there already when RSET was read.
+    pub reset_with_more: bool,
 }
 
 impl Record {
     pub fn heard(&self, verb: &str) -> bool {
         self.lines.iter().any(|line| line.starts_with(verb))
+    }
+
+    /// The commands of mails, without what they name.
+    pub fn verbs(&self) -> Vec<&str> {
+        let verbs = self.lines.iter().filter_map(|line| line.split(' ').next());
+        let of_mails = |verb: &&str| matches!(*verb, "MAIL" | "RCPT" | "DATA" | "RSET");
+        verbs.filter(of_mails).collect()
     }
 }
 
@@ -40,6 +50,7 @@ impl Record {
 pub struct Relay {
     pub address: SocketAddr,
     record: Arc<Mutex<Record>>,
+    ended: Arc<Notify>,
 }
 
 impl Relay {
@@ -49,16 +60,29 @@ impl Relay {
             .expect("a port");
         let address = listener.local_addr().expect("an address");
         let record = Arc::new(Mutex::new(Record::default()));
-        let shared = record.clone();
+        let ended = Arc::new(Notify::new());
+        let (shared, over) = (record.clone(), ended.clone());
         tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
                 lock(&shared).connections += 1;
-                let (conduct, record) = (conduct.clone(), shared.clone());
-                // However the client ends it: what matters is recorded.
-                tokio::spawn(async move { greet(tcp, conduct, &record).await.ok() });
+                let (conduct, record, over) = (conduct.clone(), shared.clone(), over.clone());
+                tokio::spawn(async move {
+                    // However the client ends it: what matters is recorded.
+                    greet(tcp, conduct, &record).await.ok();
+                    over.notify_one();
+                });
             }
         });
-        Self { address, record }
+        Self {
+            address,
+            record,
+            ended,
+        }
+    }
+
+    /// A connection has ended, and all that was said on it is recorded.
+    pub async fn ended(&self) {
+        self.ended.notified().await;
     }
 
     pub fn record(&self) -> Record {
@@ -165,7 +189,10 @@ impl<'a, S: Connection> Talk<'a, S> {
                     lock(self.record).pipelined = !self.stream.buffer().is_empty();
                     self.answer(conduct, "MAIL", "250 2.1.0 Ok").await?;
                 }
-                "RSET" => drop(self.answer(conduct, "RSET", "250 2.0.0 Ok").await?),
+                "RSET" => {
+                    lock(self.record).reset_with_more = !self.stream.buffer().is_empty();
+                    self.answer(conduct, "RSET", "250 2.0.0 Ok").await?;
+                }
                 "RCPT" => drop(self.answer(conduct, "RCPT", "250 2.1.5 Ok").await?),
                 "DATA" => {
                     if self.answer(conduct, "DATA", "354 go on").await? == "354" {
@@ -231,6 +258,11 @@ impl<'a, S: Connection> Talk<'a, S> {
             Act::Say(bytes) => self.stream.write_all(&bytes).await?,
             Act::Interrupt(bytes) => {
                 self.stream.fill_buf().await?;
+                self.stream.write_all(&bytes).await?;
+            }
+            Act::Flush(bytes) => {
+                let here = self.stream.buffer().len();
+                self.stream.consume(here);
                 self.stream.write_all(&bytes).await?;
             }
             Act::SayAndClose(bytes) => {

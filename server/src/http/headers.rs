@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::Gate;
+use crate::rest::INTAKE;
 
 /// Headers against being framed, sniffed, cached or watched. A page brings its own policy.
 pub async fn harden(State(gate): State<Gate>, request: Request, next: Next) -> Response {
@@ -47,8 +48,11 @@ pub async fn log(route: MatchedPath, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status().as_u16();
     let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if route.as_str() != "/pkg/{file}" {
-        tracing::info!(%method, route = route.as_str(), status, milliseconds, "request");
+    let route = route.as_str();
+    // What is asked thousands of times a second is told by what it leaves behind.
+    let quiet = route == "/pkg/{file}" || (route == INTAKE && status == 202);
+    if !quiet {
+        tracing::info!(%method, route, status, milliseconds, "request");
     }
     response
 }

@@ -3,6 +3,7 @@
 mod address;
 mod forms;
 mod headers;
+mod metrics;
 mod pages;
 mod public_url;
 mod refuse;
@@ -13,6 +14,7 @@ mod who;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
 use engine::Postern;
 
 pub use address::TrustedProxies;
@@ -46,6 +48,7 @@ pub fn router(postern: Postern, url: PublicUrl, proxies: TrustedProxies) -> Rout
         .merge(pages::router())
         .merge(forms::router())
         .merge(rest::router())
+        .route("/metrics", get(metrics::metrics))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .route_layer(from_fn(headers::log))
         .layer(from_fn_with_state(gate.clone(), who::identify))

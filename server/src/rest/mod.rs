@@ -10,8 +10,10 @@ mod fields;
 mod mails;
 #[cfg(test)]
 mod mails_tests;
+mod messages;
 mod octets;
 mod once;
+mod outbox;
 mod probe;
 mod room;
 mod send_email;
@@ -19,7 +21,7 @@ mod told;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post};
 use axum::{Json, Router};
 use domain::{Kind, Refusal};
 
@@ -27,6 +29,9 @@ use envelope::Refused;
 pub use envelope::refuse;
 
 use crate::http::Gate;
+
+/// Where mail is handed over.
+pub const INTAKE: &str = "/api/messages/send-email";
 
 pub fn router() -> Router<Gate> {
     Router::new()
@@ -38,6 +43,18 @@ pub fn router() -> Router<Gate> {
         .route("/api/setup/email_test/{address}", post(email_test::send))
         .route("/api/diagnosis", post(diagnosis::diagnose))
         .route("/api/probe", post(probe::probe))
+        .route("/api/messages", get(messages::list))
+        .route("/api/messages/act", post(messages::act_on_many))
+        .route("/api/messages/{id}", get(messages::read))
+        .route("/api/messages/{id}/source", get(messages::source))
+        .route("/api/messages/{id}/{act}", post(messages::act_on_one))
+        .route("/api/outbox", get(outbox::read))
+        .route("/api/outbox/hold", post(outbox::hold))
+        .route("/api/outbox/undeliverable", get(outbox::undeliverable))
+        .route(
+            "/api/outbox/undeliverable/{address}",
+            delete(outbox::remove_undeliverable),
+        )
         .method_not_allowed_fallback(method_not_allowed)
         .route("/api", any(not_found))
         .route("/api/", any(not_found))

@@ -177,7 +177,7 @@ fn any_script_comes_back_as_it_was() {
         let file = parsed.attachment(0).expect("an attachment");
         assert_eq!(file.attachment_name(), Some(short.as_str()));
         assert_eq!(file.contents(), given.as_bytes());
-        let headers = crate::outbox::read_back(&finished.bytes).headers;
+        let headers = crate::mail::read_back(&finished.bytes).headers;
         let extra = headers.iter().find(|header| header.0 == "X-Short");
         assert_eq!(extra.map(|header| words(&header.1)), Some(words(&short)));
     }

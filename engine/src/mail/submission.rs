@@ -63,6 +63,14 @@ pub struct Finished {
 }
 
 impl Submission {
+    /// About how many octets it has, and with that how long it takes to finish.
+    pub fn weight(&self) -> usize {
+        let texts = [&self.text, &self.html];
+        let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
+        let files = self.attachments.iter().map(|file| file.content.len());
+        texts + files.sum::<usize>() + self.raw.as_ref().map_or(0, Vec::len)
+    }
+
     /// Checks all of it and writes the mail. `id` is a ULID of ours, for a Message-ID where none
     /// is given; `now` is its date.
     ///

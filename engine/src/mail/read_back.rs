@@ -101,7 +101,7 @@ mod tests {
     use domain::Instant;
 
     use super::*;
-    use crate::outbox::{Attachment, Submission};
+    use crate::mail::{Attachment, Submission};
 
     #[test]
     fn a_mail_is_read_as_it_was_given() {

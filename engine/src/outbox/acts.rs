@@ -1,0 +1,136 @@
+//! What administrators do with mail in the outbox: each act whole, with its audit row and a row in
+//! the timeline of every mail it touches.
+
+use domain::outbox::{Act, Happening, Selection, What};
+use domain::view::Stamp;
+use domain::{Kind, Refusal};
+
+use crate::audit::Action;
+use crate::store::timeline::Entry;
+use crate::store::{StoreError, hold, search, timeline, undeliverable};
+use crate::{Actor, Postern};
+
+impl Postern {
+    /// How many mails an act would touch, each recipient counted. Nothing is done.
+    pub async fn count_act(
+        &self,
+        actor: &Actor,
+        act: Act,
+        selection: &Selection,
+    ) -> Result<i64, Refusal> {
+        actor.administers()?;
+        let mut connection = self.store().read().await?;
+        Ok(search::count(&mut connection, act, selection, self.now()).await?)
+    }
+
+    /// Does it, and answers how many mails it touched, each recipient counted. What the act is not
+    /// for, and what is on a connection at this moment, is left alone.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] where it would touch more than `at_most`, which somebody agreed to; then
+    /// it touched none.
+    pub async fn act(
+        &self,
+        actor: &Actor,
+        act: Act,
+        selection: &Selection,
+        at_most: Option<i64>,
+    ) -> Result<i64, Refusal> {
+        let (action, what) = match act {
+            Act::Retry => (Action::RetryMail, What::Retried),
+            Act::Cancel => (Action::CancelMail, What::Cancelled),
+            Act::Hold => (Action::HoldMail, What::Held),
+            Act::Release => (Action::ReleaseMail, What::Released),
+        };
+        self.administer(actor, action, async {
+            let now = self.now();
+            let mut work = self.store().begin().await?;
+            let touched = search::act(&mut work, act, selection, now).await?;
+            let number = i64::try_from(touched.len()).unwrap_or(i64::MAX);
+            if at_most.is_some_and(|agreed| number > agreed) {
+                let text = format!(
+                    "By now it is {number}. Nothing was changed; look again and say whether you mean all of them."
+                );
+                return Err(Refusal::of(Kind::Conflict, "number", text));
+            }
+            let entries: Vec<Entry> = touched
+                .into_iter()
+                .map(|(message, position)| Entry {
+                    message,
+                    position,
+                    happening: Happening {
+                        at: now,
+                        what,
+                        by: actor.name().to_owned(),
+                        said: String::new(),
+                        took: None,
+                        may_have_arrived: false,
+                    },
+                })
+                .collect();
+            timeline::add(&mut work, &entries).await?;
+            let detail = format!("{number} of {}", named(selection));
+            self.record(&mut work, actor, action, detail).await?;
+            work.commit().await.map_err(StoreError::from)?;
+            self.outbox().touched();
+            Ok(number)
+        })
+        .await
+    }
+
+    /// Holds everything from now on, or ends that: what is under way ends, mail that waits stays
+    /// where it is, and mail that is accepted meanwhile is held until it is released.
+    pub async fn hold_everything(&self, actor: &Actor, on: bool) -> Result<(), Refusal> {
+        self.administer(actor, Action::HoldEverything, async {
+            let stamp = on.then(|| Stamp {
+                at: self.now(),
+                by: actor.name().to_owned(),
+            });
+            let mut work = self.store().begin().await?;
+            if hold::write(&mut work, stamp.as_ref()).await? {
+                let detail = if on { "begun" } else { "ended" };
+                self.record(&mut work, actor, Action::HoldEverything, detail)
+                    .await?;
+            }
+            work.commit().await.map_err(StoreError::from)?;
+            self.outbox().changed();
+            Ok(())
+        })
+        .await
+    }
+
+    /// Sends to an address again that a relay said there is none.
+    pub async fn remove_undeliverable(&self, actor: &Actor, address: &str) -> Result<(), Refusal> {
+        self.administer(actor, Action::RemoveUndeliverable, async {
+            let mut work = self.store().begin().await?;
+            if !undeliverable::remove(&mut work, address).await? {
+                let text = "This address is not listed.";
+                return Err(Refusal::of(Kind::NotFound, "address", text));
+            }
+            self.record(&mut work, actor, Action::RemoveUndeliverable, address)
+                .await?;
+            work.commit().await.map_err(StoreError::from)?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// What was selected, without an address.
+fn named(selection: &Selection) -> String {
+    match selection {
+        Selection::One(cursor) => format!("message {cursor}"),
+        Selection::Message(id) => format!("message {id}"),
+        Selection::Matching(search) => {
+            let pairs = search.pairs();
+            let asked: Vec<String> = pairs
+                .into_iter()
+                .map(|(name, value)| match name {
+                    "address" | "subject" => name.to_owned(),
+                    _ => format!("{name} {value}"),
+                })
+                .collect();
+            format!("all that match: {}", asked.join(", "))
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What people see of the outbox: administrators all of it, everybody else what is theirs.
+
+use domain::outbox::{
+    Count, Cursor, Happening, Hold, MessageView, Overview, Page, RecipientView, Search, State,
+    Undeliverable, What,
+};
+use domain::{Instant, Kind, Refusal};
+
+use super::{Reading, WORKER_SILENT};
+use crate::audit::Action;
+use crate::mail::{Letter, read_back};
+use crate::store::messages::{self, Message};
+use crate::store::recipients::{self, Recipient};
+use crate::store::{
+    Connection, accounts, hold, information, search, timeline, undeliverable, workers,
+};
+use crate::{Actor, Postern};
+
+/// The lines of a page.
+const LINES: i64 = 50;
+
+/// The most addresses that are listed at once.
+const ADDRESSES: i64 = 200;
+
+/// What was settled counts at a glance for so long, in milliseconds.
+const DAY: i64 = 24 * 3600 * 1000;
+
+impl Postern {
+    /// The outbox at a glance.
+    pub async fn outbox_overview(&self, actor: &Actor) -> Result<Overview, Refusal> {
+        let now = self.now();
+        let mut connection = self.store().read().await?;
+        let day = Instant(now.0 - DAY);
+        let counts = search::counts(&mut connection, only_of(actor), day).await?;
+        let switch = hold::read(&mut connection).await?;
+        let hold = match switch {
+            _ if self.outbox().hold => Some(Hold {
+                since: None,
+                by: String::new(),
+            }),
+            Some(stamp) => Some(Hold {
+                since: Some(stamp.at),
+                by: stamp.by,
+            }),
+            None => None,
+        };
+        let saved = information::read(&mut connection, information::GLOBAL).await?;
+        Ok(Overview {
+            counts,
+            hold,
+            configured: saved.is_some(),
+            workers: workers::all(&mut connection, now.0 - WORKER_SILENT).await?,
+        })
+    }
+
+    /// What a monitor scrapes: for administrators, and for whoever asks from this very machine.
+    pub async fn figures(&self, actor: Option<&Actor>, here: bool) -> Result<Figures, Refusal> {
+        if !here {
+            let nobody = || {
+                let text = "Send an administrator's token as “Authorization: Bearer postern_…”, or ask from this machine.";
+                Refusal::new(Kind::Unauthenticated, text)
+            };
+            actor.ok_or_else(nobody)?.administers()?;
+        }
+        let mut connection = self.store().read().await?;
+        let day = Instant(self.now().0 - DAY);
+        Ok(Figures {
+            reading: self.meter().read(),
+            counts: search::counts(&mut connection, None, day).await?,
+            now: self.now(),
+        })
+    }
+
+    /// A page of what is found, newest first, behind a place in the list.
+    pub async fn outbox_page(
+        &self,
+        actor: &Actor,
+        search: &Search,
+        behind: Option<&Cursor>,
+    ) -> Result<Page, Refusal> {
+        let mut connection = self.store().read().await?;
+        let wanted = (LINES + 1, self.now());
+        let mut lines =
+            search::lines(&mut connection, only_of(actor), search, behind, wanted).await?;
+        let more = lines.len() as i64 > LINES;
+        lines.truncate(LINES as usize);
+        let next = lines.last().filter(|_| more).map(|last| Cursor {
+            id: last.id.clone(),
+            position: last.position,
+        });
+        Ok(Page { lines, next })
+    }
+
+    /// A message and all that happened to it.
+    pub async fn message(&self, actor: &Actor, id: &str) -> Result<MessageView, Refusal> {
+        let mut connection = self.store().read().await?;
+        let message = visible(&mut connection, actor, id).await?;
+        let happened = timeline::of_message(&mut connection, &message.id).await?;
+        let now = self.now();
+        let recipients = recipients::of_message(&mut connection, &message.id).await?;
+        let recipients = recipients
+            .into_iter()
+            .map(|row| {
+                let position = row.position;
+                let own = happened.iter().filter(move |(at, _)| *at == position);
+                recipient(row, own.map(|(_, happening)| happening.clone()), now)
+            })
+            .collect();
+        let by = accounts::by_id(&mut connection, &message.account).await?;
+        Ok(MessageView {
+            accepted: search::accepted(&message.id),
+            kept: messages::has_body(&mut connection, &message.id).await?,
+            by: by.map(|account| account.email).unwrap_or_default(),
+            id: message.id,
+            from: message.sender,
+            subject: message.subject,
+            message_id: message.message_id,
+            size: message.size,
+            recipients,
+        })
+    }
+
+    /// The mail itself, for administrators: its bytes as they are sent.
+    pub async fn message_bytes(&self, actor: &Actor, id: &str) -> Result<Vec<u8>, Refusal> {
+        self.administer(actor, Action::ReadMail, async {
+            let mut connection = self.store().read().await?;
+            let message = visible(&mut connection, actor, id).await?;
+            let bytes = messages::body(&mut connection, &message.id).await?;
+            bytes.ok_or_else(|| {
+                let text = "The mail itself is not kept any more; what happened to it still is.";
+                Refusal::new(Kind::NotFound, text)
+            })
+        })
+        .await
+    }
+
+    /// The mail itself in words, for administrators.
+    pub async fn letter(&self, actor: &Actor, id: &str) -> Result<Letter, Refusal> {
+        let bytes = self.message_bytes(actor, id).await?;
+        Ok(read_back(&bytes))
+    }
+
+    /// The addresses a relay said there are none that begin so, 200 at most, for administrators.
+    pub async fn undeliverable(
+        &self,
+        actor: &Actor,
+        prefix: &str,
+    ) -> Result<Vec<Undeliverable>, Refusal> {
+        actor.administers()?;
+        let mut connection = self.store().read().await?;
+        Ok(undeliverable::beginning(&mut connection, prefix.trim(), ADDRESSES).await?)
+    }
+}
+
+/// What a monitor is told.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    /// Of this process.
+    pub reading: Reading,
+    /// Of the database.
+    pub counts: Vec<Count>,
+    /// When that was so.
+    pub now: Instant,
+}
+
+/// Whose mail somebody sees; everybody's for administrators.
+fn only_of(actor: &Actor) -> Option<&str> {
+    match actor.administers() {
+        Ok(()) => None,
+        Err(_) => Some(actor.account().map_or("", |account| &account.id)),
+    }
+}
+
+/// A message, if it is one that the actor may see.
+async fn visible(connection: &mut Connection, actor: &Actor, id: &str) -> Result<Message, Refusal> {
+    messages::by_id(connection, &id.to_ascii_uppercase())
+        .await?
+        .filter(|message| only_of(actor).is_none_or(|account| account == message.account))
+        .ok_or_else(|| {
+            let text = "No message has this id, or it is not kept any more.";
+            Refusal::of(Kind::NotFound, "id", text)
+        })
+}
+
+fn recipient(
+    row: Recipient,
+    happened: impl Iterator<Item = Happening>,
+    now: Instant,
+) -> RecipientView {
+    let in_hand = row.owner.is_some() && row.due.is_some_and(|lease| lease > now.0);
+    let mut timeline: Vec<Happening> = happened.collect();
+    let last = timeline.last().map(|last| last.what);
+    let what = match row.state {
+        State::Delivered => Some(What::Delivered),
+        // Parked without an attempt: it is only said in the row.
+        State::Parked if last != Some(What::Parked) => Some(What::Parked),
+        _ => None,
+    };
+    if let (Some(what), Some(at)) = (what, row.settled) {
+        timeline.push(Happening {
+            at: Instant(at),
+            what,
+            by: row.relay.unwrap_or_default(),
+            said: row.said.unwrap_or_default(),
+            took: row.took.filter(|_| what == What::Delivered),
+            may_have_arrived: false,
+        });
+    }
+    RecipientView {
+        position: row.position,
+        address: row.address,
+        state: row.state,
+        in_hand,
+        attempts: row.attempts,
+        due: row.due.filter(|_| !in_hand).map(Instant),
+        timeline,
+    }
+}

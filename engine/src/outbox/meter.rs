@@ -1,0 +1,168 @@
+//! What this process took in and delivered, counted without waiting for anybody.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant as Stopwatch};
+
+/// The upper bounds of the delivery times that are told apart, in milliseconds.
+pub const BOUNDS: [u64; 12] = [
+    5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 30_000, 300_000, 3_600_000,
+];
+
+/// The minute that rates are of, in slots of a second.
+const SLOTS: usize = 60;
+
+/// Counts since the process began.
+#[derive(Default)]
+pub struct Meter {
+    accepted: AtomicU64,
+    delivered: AtomicU64,
+    deferred: AtomicU64,
+    parked: AtomicU64,
+    connections: AtomicU64,
+    /// The sum of all delivery times, in milliseconds.
+    milliseconds: AtomicU64,
+    /// Those up to each bound, and those above all.
+    times: [AtomicU64; BOUNDS.len() + 1],
+    minute: Mutex<Minute>,
+}
+
+/// What was delivered in each of the last sixty seconds, by how long it took.
+struct Minute {
+    begun: Stopwatch,
+    /// The second that the newest slot is of.
+    second: u64,
+    slots: [[u32; BOUNDS.len() + 1]; SLOTS],
+}
+
+/// What the meter says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    pub accepted: u64,
+    pub delivered: u64,
+    pub deferred: u64,
+    pub parked: u64,
+    /// Open to relays at this moment.
+    pub connections: u64,
+    /// The sum of all delivery times, in milliseconds.
+    pub milliseconds: u64,
+    /// How many took up to each bound of [`BOUNDS`], and how many longer.
+    pub times: Vec<u64>,
+    /// Delivered within the last minute.
+    pub per_minute: u64,
+    /// About the median time of those, in milliseconds.
+    pub latency: Option<u64>,
+}
+
+impl Default for Minute {
+    fn default() -> Self {
+        Self {
+            begun: Stopwatch::now(),
+            second: 0,
+            slots: [[0; BOUNDS.len() + 1]; SLOTS],
+        }
+    }
+}
+
+impl Minute {
+    /// Empties the slots of seconds that are over.
+    fn now(&mut self) -> &mut [u32; BOUNDS.len() + 1] {
+        let second = self.begun.elapsed().as_secs();
+        let passed = second.saturating_sub(self.second).min(SLOTS as u64);
+        for back in 0..passed {
+            self.slots[((second - back) % SLOTS as u64) as usize] = [0; BOUNDS.len() + 1];
+        }
+        self.second = second;
+        &mut self.slots[(second % SLOTS as u64) as usize]
+    }
+}
+
+impl Meter {
+    pub(super) fn accepted(&self, number: usize) {
+        self.accepted.fetch_add(number as u64, Ordering::Relaxed);
+    }
+
+    /// A recipient's mail was taken, so long after it was accepted.
+    pub(super) fn delivered(&self, after: Duration) {
+        let milliseconds = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        let slot = BOUNDS.partition_point(|bound| *bound < milliseconds);
+        self.delivered.fetch_add(1, Ordering::Relaxed);
+        self.milliseconds.fetch_add(milliseconds, Ordering::Relaxed);
+        self.times[slot].fetch_add(1, Ordering::Relaxed);
+        self.minute
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .now()[slot] += 1;
+    }
+
+    pub(super) fn deferred(&self) {
+        self.deferred.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn parked(&self) {
+        self.parked.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn connected(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn disconnected(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// What it says now.
+    pub fn read(&self) -> Reading {
+        let mut slots = [0_u64; BOUNDS.len() + 1];
+        {
+            let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
+            minute.now();
+            for slot in &minute.slots {
+                for (sum, number) in slots.iter_mut().zip(slot) {
+                    *sum += u64::from(*number);
+                }
+            }
+        }
+        let number = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Reading {
+            accepted: number(&self.accepted),
+            delivered: number(&self.delivered),
+            deferred: number(&self.deferred),
+            parked: number(&self.parked),
+            connections: number(&self.connections),
+            milliseconds: number(&self.milliseconds),
+            times: self.times.iter().map(number).collect(),
+            per_minute: slots.iter().sum(),
+            latency: median(&slots),
+        }
+    }
+}
+
+/// The bound that half of them are within.
+fn median(slots: &[u64]) -> Option<u64> {
+    let half = slots.iter().sum::<u64>().div_ceil(2);
+    let mut sum = 0;
+    let at = slots.iter().position(|number| {
+        sum += number;
+        half > 0 && sum >= half
+    })?;
+    Some(BOUNDS.get(at).or(BOUNDS.last()).copied().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deliveries_are_counted_by_how_long_they_took() {
+        let meter = Meter::default();
+        assert_eq!(meter.read().latency, None);
+        for milliseconds in [0, 5, 6, 80, 90, 95, 4_000_000] {
+            meter.delivered(Duration::from_millis(milliseconds));
+        }
+        let reading = meter.read();
+        assert_eq!((reading.delivered, reading.per_minute), (7, 7));
+        assert_eq!(reading.latency, Some(100));
+        assert_eq!(reading.times, [2, 1, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 1]);
+    }
+}

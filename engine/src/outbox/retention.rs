@@ -1,0 +1,61 @@
+//! Forgetting what was kept long enough: the bytes of mail some days after its last delivery, later
+//! its rows. Mail that waits, for a relay or for a person, is never forgotten.
+
+use std::time::Duration;
+
+use domain::Instant;
+
+use crate::Postern;
+use crate::store::{StoreError, idempotency, retention};
+
+/// How often it is looked for what is old.
+const EVERY: Duration = Duration::from_secs(3600);
+
+/// How long a key is answered as the first time.
+const KEYS: i64 = 24 * 3600 * 1000;
+
+/// How long things are kept after they are done.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// The bytes of a mail.
+    pub bodies: Duration,
+    /// What is known of it besides.
+    pub rows: Duration,
+}
+
+impl Retention {
+    /// Forgets, for as long as it is polled.
+    pub(super) async fn keep(&self, postern: &Postern) {
+        loop {
+            if let Err(error) = self.forget(postern).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what is old cannot be forgotten"
+                );
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    /// Forgets what is old now.
+    pub async fn forget(&self, postern: &Postern) -> Result<(), StoreError> {
+        let now = postern.now();
+        for (age, rows_too) in [(self.bodies, false), (self.rows, true)] {
+            let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+            let before = Instant(now.0.saturating_sub(age));
+            let mut from = Some(String::new());
+            while let Some(begin) = from {
+                let mut work = postern.store().begin().await?;
+                let (ids, next) =
+                    retention::done_before(&mut work, !rows_too, &begin, before).await?;
+                retention::forget(&mut work, &ids, rows_too).await?;
+                work.commit().await?;
+                from = next;
+            }
+        }
+        let mut work = postern.store().begin().await?;
+        idempotency::forget_all_old(&mut work, now.0 - KEYS).await?;
+        work.commit().await?;
+        Ok(())
+    }
+}

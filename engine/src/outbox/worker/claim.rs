@@ -1,0 +1,164 @@
+//! Taking mail that is due, as much as there is room for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Instant, Refusal};
+use tokio::time::{Instant as Stopwatch, sleep_until};
+
+use super::mail::{Mail, sorted};
+use super::pool::Wish;
+use super::route::Route;
+use super::{RETRY_WRITE, Worker};
+use crate::outbox::writer::Work;
+use crate::store::{StoreError, hold, recipients};
+
+/// How often it is looked for mail that nobody told of.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl Worker {
+    /// Takes mail for as long as it is polled.
+    pub async fn claim_mail(self: Arc<Self>) {
+        while self.postern.store().is_local() {
+            match self.take_back().await {
+                Ok(()) => break,
+                Err(_) => tokio::time::sleep(RETRY_WRITE).await,
+            }
+        }
+        loop {
+            let until = match self.look().await {
+                Ok(Some(until)) => until,
+                Ok(None) => continue,
+                Err(_) => Stopwatch::now() + RETRY_WRITE,
+            };
+            let until = until.min(Stopwatch::now() + LOOK);
+            tokio::select! {
+                () = sleep_until(until) => {}
+                () = self.postern.outbox().stirred.notified() => {}
+                () = self.stirred.notified() => {}
+                () = self.pool.room.notified() => {}
+            }
+        }
+    }
+
+    /// Whoever had mail before is gone: this is the only worker.
+    async fn take_back(&self) -> Result<(), Refusal> {
+        let mut work = self.postern.store().begin().await?;
+        recipients::take_back(&mut work, self.postern.now().0).await?;
+        work.commit().await.map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    /// Looks for mail once. Gives when to look again if nothing is told before; none where there is
+    /// more to be had at once.
+    async fn look(self: &Arc<Self>) -> Result<Option<Stopwatch>, Refusal> {
+        self.pool.sweep();
+        let late = Stopwatch::now() + LOOK;
+        let (current, next_due) = {
+            let mut connection = self.postern.store().read().await?;
+            let (revision, held) = hold::current(&mut connection).await?;
+            let held = held || self.postern.outbox().hold;
+            let due = recipients::next_due(&mut connection).await?;
+            ((revision, held), due)
+        };
+        let (revision, held) = current;
+        self.follow(revision).await?;
+        if held
+            || self
+                .pool
+                .trouble()
+                .is_some_and(|_| !matches!(self.pool.wish(), Wish::Mails(_)))
+        {
+            self.clear_shelf().await;
+        }
+        self.begin_runs();
+        if held {
+            return Ok(Some(late));
+        }
+        let most = match self.pool.wish() {
+            Wish::Nothing => return Ok(Some(late)),
+            Wish::Later(at) => return Ok(Some(at)),
+            Wish::Mails(most) => most,
+        };
+        let now = self.postern.now();
+        match next_due {
+            Some(due) if due <= now.0 => {}
+            Some(due) => {
+                let wait = u64::try_from(due - now.0).unwrap_or(0);
+                return Ok(Some(Stopwatch::now() + Duration::from_millis(wait)));
+            }
+            None => return Ok(Some(late)),
+        }
+        let got = self.claim(most, now).await?;
+        self.begin_runs();
+        Ok((got == 0).then_some(late))
+    }
+
+    /// Takes up to `most` mails; how many recipients' it were.
+    async fn claim(&self, most: usize, now: Instant) -> Result<usize, Refusal> {
+        let lease = i64::try_from(self.delivery.lease.as_millis()).unwrap_or(i64::MAX);
+        let work = Work::Claim {
+            owner: self.id.clone(),
+            lease: Instant(now.0.saturating_add(lease)),
+            most: i64::try_from(most).unwrap_or(i64::MAX),
+        };
+        let written = self.postern.outbox().writer.write(work).await?;
+        self.follow(written.current.revision).await?;
+        let got = written.claimed.len();
+        if got == 0 {
+            return Ok(0);
+        }
+        let ids: Vec<String> = written
+            .claimed
+            .iter()
+            .map(|row| row.message.clone())
+            .collect();
+        match sorted(self.postern.store(), written.claimed, now).await {
+            Ok((mails, settled)) => {
+                self.pool.shelve(mails);
+                if !settled.is_empty() {
+                    self.settle_unsent(settled).await?;
+                }
+            }
+            Err(error) => {
+                self.give_back(ids).await;
+                return Err(error.into());
+            }
+        }
+        Ok(got)
+    }
+
+    async fn settle_unsent(&self, settled: Vec<recipients::Settled>) -> Result<(), Refusal> {
+        settled
+            .iter()
+            .for_each(|_| self.postern.outbox().meter.parked());
+        let work = Work::Settle {
+            owner: self.id.clone(),
+            settled,
+            happened: Vec::new(),
+            listed: Vec::new(),
+        };
+        self.postern.outbox().writer.write(work).await.map(drop)
+    }
+
+    /// Sends by the newest settings from here on.
+    async fn follow(&self, revision: i64) -> Result<(), Refusal> {
+        let known = self.pool.revision();
+        if known == Some(revision) || (known.is_none() && revision == 0) {
+            return Ok(());
+        }
+        let route = Route::read(&self.postern).await?;
+        self.pool.set_route(route.map(Arc::new));
+        Ok(())
+    }
+
+    /// Gives back what waits here, so that others may try.
+    async fn clear_shelf(&self) {
+        let mails: Vec<Mail> = self.pool.clear();
+        let ids: Vec<String> = mails.into_iter().map(|mail| mail.id).collect();
+        self.give_back(ids.clone()).await;
+        for id in &ids {
+            self.pool.let_go(id);
+        }
+    }
+}

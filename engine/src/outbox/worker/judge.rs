@@ -1,0 +1,158 @@
+//! From what the relay said to what becomes of a mail.
+
+use std::time::Duration;
+
+use domain::outbox::{
+    GIVE_UP_AFTER, Happening, Spread, State, Undeliverable, Verdict, What, is_undeliverable,
+    mail_waits, verdict,
+};
+use domain::{Failure, Instant, Reply};
+
+use super::mail::Mail;
+use crate::store::recipients::{Claimed, Settled};
+use crate::store::timeline::Entry;
+
+/// What becomes of a mail, for all its recipients.
+#[derive(Debug, Default)]
+pub struct Judgement {
+    pub settled: Vec<Settled>,
+    pub happened: Vec<Entry>,
+    pub listed: Vec<Undeliverable>,
+    /// The relay took it for somebody.
+    pub taken: bool,
+    /// It said to come back.
+    pub complained: bool,
+    /// It would have said the same to any mail.
+    pub sick: Option<Failure>,
+}
+
+/// An attempt, when it was and with whom.
+pub struct Attempt<'a> {
+    pub relay: &'a str,
+    pub now: Instant,
+    pub took: Duration,
+    pub spread: Spread,
+}
+
+/// What becomes of a mail by what the relay said of each recipient.
+pub fn judge(mail: &Mail, fates: &[Result<Reply, Failure>], attempt: &Attempt<'_>) -> Judgement {
+    let mut judgement = Judgement::default();
+    for (row, fate) in mail.recipients.iter().zip(fates) {
+        match fate {
+            Ok(reply) => {
+                judgement.taken = true;
+                judgement
+                    .settled
+                    .push(attempt.settled(row, State::Delivered, None, reply.words()));
+            }
+            Err(failure) => attempt.failed(&mut judgement, row, failure, false),
+        }
+    }
+    judgement
+}
+
+/// What becomes of a mail in whose midst the session ended.
+pub fn interrupted(
+    mail: &Mail,
+    failure: &Failure,
+    may_have_arrived: bool,
+    attempt: &Attempt<'_>,
+) -> Judgement {
+    let mut judgement = Judgement::default();
+    for row in &mail.recipients {
+        attempt.failed(&mut judgement, row, failure, may_have_arrived);
+    }
+    judgement
+}
+
+impl Attempt<'_> {
+    fn failed(
+        &self,
+        judgement: &mut Judgement,
+        row: &Claimed,
+        failure: &Failure,
+        may_have_arrived: bool,
+    ) {
+        let said = match &failure.reply {
+            Some(reply) => reply.words(),
+            None => failure.detail.clone(),
+        };
+        let patience = i64::try_from(GIVE_UP_AFTER.as_millis()).unwrap_or(i64::MAX);
+        let over = self.now.0 - row.trying_since >= patience;
+        let (state, said) = match verdict(failure) {
+            Verdict::Relay => {
+                judgement.sick = Some(failure.clone());
+                // As it was: nothing was said of it.
+                judgement.settled.push(Settled {
+                    due: Some(self.now.0),
+                    attempts: row.attempts,
+                    settled: None,
+                    ..self.settled(row, untried(row), None, said)
+                });
+                return;
+            }
+            Verdict::Park => (State::Parked, said),
+            Verdict::Again if over => (
+                State::Parked,
+                format!("Given up after five days. The last time: {said}"),
+            ),
+            Verdict::Again => (State::Deferred, said),
+        };
+        if is_undeliverable(failure) {
+            judgement.listed.push(Undeliverable {
+                address: row.address.clone(),
+                said: said.clone(),
+                listed: self.now,
+                id: row.message.clone(),
+            });
+        }
+        judgement.complained |= state == State::Deferred;
+        let due = (state == State::Deferred).then(|| {
+            let wait = mail_waits(row.attempts + 1, self.spread).as_millis();
+            self.now.0 + i64::try_from(wait).unwrap_or(i64::MAX)
+        });
+        judgement.happened.push(Entry {
+            message: row.message.clone(),
+            position: row.position,
+            happening: Happening {
+                at: self.now,
+                what: match state {
+                    State::Parked => What::Parked,
+                    _ => What::Deferred,
+                },
+                by: self.relay.to_owned(),
+                said: said.clone(),
+                took: Some(self.milliseconds()),
+                may_have_arrived,
+            },
+        });
+        let settled = self.settled(row, state, due, said);
+        judgement.settled.push(settled);
+    }
+
+    fn settled(&self, row: &Claimed, state: State, due: Option<i64>, said: String) -> Settled {
+        Settled {
+            message: row.message.clone(),
+            position: row.position,
+            state,
+            due,
+            attempts: row.attempts + 1,
+            settled: due.is_none().then_some(self.now.0),
+            relay: self.relay.to_owned(),
+            said,
+            took: self.milliseconds(),
+        }
+    }
+
+    fn milliseconds(&self) -> i64 {
+        i64::try_from(self.took.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// The state of a row that waits for its first or its next attempt.
+fn untried(row: &Claimed) -> State {
+    match row.attempts {
+        0 => State::Queued,
+        _ => State::Deferred,
+    }
+}

@@ -1,0 +1,107 @@
+//! How many connections a relay is given: more while it takes mail, fewer when it complains.
+
+/// Where a relay begins that nothing is known of.
+const FIRST: f64 = 4.0;
+
+/// Doubles with each round of mails taken until the first complaint, then grows by one a round;
+/// a complaint halves it (RFC 5681 section 3.1 does so with packets).
+#[derive(Debug)]
+pub struct Limit {
+    now: f64,
+    /// Up to here it doubles.
+    threshold: f64,
+    most: f64,
+    /// Mails since the last complaint that counted.
+    since: f64,
+}
+
+impl Limit {
+    /// `most` is at least 1.
+    pub fn new(most: usize) -> Self {
+        let most = most.max(1) as f64;
+        Self {
+            now: FIRST.min(most),
+            threshold: most,
+            most,
+            since: most,
+        }
+    }
+
+    pub fn now(&self) -> usize {
+        self.now as usize
+    }
+
+    /// A mail was taken.
+    pub fn grow(&mut self) {
+        self.since += 1.0;
+        let step = if self.now < self.threshold {
+            1.0
+        } else {
+            1.0 / self.now
+        };
+        self.now = (self.now + step).min(self.most);
+    }
+
+    /// The relay complained. What several connections hear at the same moment counts once.
+    pub fn shrink(&mut self) {
+        if self.since < self.now {
+            self.since += 1.0;
+            return;
+        }
+        self.since = 0.0;
+        self.now = (self.now / 2.0).max(1.0);
+        self.threshold = self.now;
+    }
+
+    /// The relay has so many and would not have another.
+    pub fn at_most(&mut self, number: usize) {
+        self.now = self.now.min(number as f64).max(1.0);
+        self.threshold = self.now;
+    }
+
+    /// Begins again with one connection, and grows from there.
+    pub fn restart(&mut self) {
+        *self = Self {
+            now: 1.0,
+            ..Self::new(self.most as usize)
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_grows_while_mail_is_taken_and_halves_at_a_complaint() {
+        let mut limit = Limit::new(32);
+        assert_eq!(limit.now(), 4);
+        for _ in 0..28 {
+            limit.grow();
+        }
+        assert_eq!(limit.now(), 32);
+        for _ in 0..32 {
+            limit.shrink();
+        }
+        assert_eq!(limit.now(), 16, "many hear one complaint");
+        limit.shrink();
+        assert_eq!(limit.now(), 8);
+        for _ in 0..9 {
+            limit.grow();
+        }
+        assert_eq!(limit.now(), 9, "by one a round");
+        for _ in 0..10_000 {
+            limit.shrink();
+        }
+        assert_eq!(limit.now(), 1);
+        for _ in 0..10_000 {
+            limit.grow();
+        }
+        assert_eq!(limit.now(), 32);
+        limit.at_most(5);
+        assert_eq!(limit.now(), 5);
+        limit.restart();
+        assert_eq!(limit.now(), 1);
+        assert_eq!(Limit::new(1).now(), 1);
+    }
+}

@@ -1,0 +1,163 @@
+//! A mail that a worker took: what goes out, and to whom.
+
+use std::sync::Arc;
+
+use domain::outbox::State;
+use domain::{EmailAddress, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::smtp::{Envelope, Parcel};
+use crate::store::recipients::{Claimed, Settled};
+use crate::store::{Store, StoreError, messages, search};
+
+/// Mail of more octets is read when its turn has come, and not before.
+pub const SMALL: i64 = 256 * 1024;
+
+/// The octets of larger mails that are read at the same time.
+const LARGE_AT_ONCE: u32 = 128 * 1024 * 1024;
+
+/// A message for those of its recipients that were taken together.
+pub struct Mail {
+    pub id: String,
+    pub accepted: Instant,
+    /// In the envelope's order.
+    pub recipients: Vec<Claimed>,
+    sender: EmailAddress,
+    to: Vec<EmailAddress>,
+    size: i64,
+    parcel: Option<Arc<Parcel>>,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+/// Places for larger mails.
+pub fn places() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(LARGE_AT_ONCE as usize))
+}
+
+/// Mails of what was claimed, their bytes where those are few. What cannot be sent is settled:
+/// addresses a relay said there are none, and what somebody changed in the database.
+pub async fn sorted(
+    store: &Store,
+    claimed: Vec<Claimed>,
+    now: Instant,
+) -> Result<(Vec<Mail>, Vec<Settled>), StoreError> {
+    let mut settled = Vec::new();
+    let mut ids: Vec<String> = Vec::new();
+    let mut wanted = Vec::with_capacity(claimed.len());
+    for row in claimed {
+        if let Some(said) = &row.undeliverable {
+            let text = format!("Not tried, because a relay said of this address: {said}");
+            settled.push(parked(&row, text, now));
+            continue;
+        }
+        if ids.last() != Some(&row.message) {
+            ids.push(row.message.clone());
+        }
+        wanted.push(row);
+    }
+    let mut connection = store.read().await?;
+    let mut stored: std::collections::HashMap<_, _> =
+        messages::with_bodies(&mut connection, &ids, SMALL)
+            .await?
+            .into_iter()
+            .map(|(id, sender, size, bytes)| (id, (sender, size, bytes)))
+            .collect();
+    let mut mails: Vec<Mail> = Vec::with_capacity(ids.len());
+    for row in wanted {
+        let address: Result<EmailAddress, _> = row.address.parse();
+        let Ok(address) = address else {
+            settled.push(parked(&row, "The address is not understood.", now));
+            continue;
+        };
+        if let Some(mail) = mails.last_mut().filter(|mail| mail.id == row.message) {
+            mail.to.push(address);
+            mail.recipients.push(row);
+            continue;
+        }
+        let found = stored.remove(&row.message);
+        let Some((Ok(sender), size, bytes)) =
+            found.map(|(sender, size, bytes)| (sender.parse(), size, bytes))
+        else {
+            settled.push(parked(&row, "The mail is not there any more.", now));
+            continue;
+        };
+        mails.push(Mail {
+            accepted: search::accepted(&row.message),
+            id: row.message.clone(),
+            recipients: vec![row],
+            sender,
+            to: vec![address],
+            size,
+            parcel: None,
+            _place: None,
+        });
+        if let (Some(mail), Some(bytes)) = (mails.last_mut(), bytes) {
+            // Wrapped when all recipients are known.
+            mail.parcel = Some(Arc::new(Parcel {
+                envelope: Envelope {
+                    from: mail.sender.clone(),
+                    to: Vec::new(),
+                },
+                message: bytes.into(),
+            }));
+        }
+    }
+    for mail in &mut mails {
+        if let Some(parcel) = mail.parcel.take() {
+            mail.parcel = Some(mail.wrapped(parcel.message.clone()));
+        }
+    }
+    Ok((mails, settled))
+}
+
+impl Mail {
+    /// What goes out, if it is here already.
+    pub fn at_hand(&self) -> Option<&Arc<Parcel>> {
+        self.parcel.as_ref()
+    }
+
+    /// What goes out, read where it has to be. None where it is not there any more.
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn fetched(
+        &mut self,
+        store: &Store,
+        places: &Arc<Semaphore>,
+    ) -> Result<Option<Arc<Parcel>>, StoreError> {
+        if self.parcel.is_none() {
+            let octets = u32::try_from(self.size)
+                .unwrap_or(u32::MAX)
+                .min(LARGE_AT_ONCE);
+            self._place = places.clone().acquire_many_owned(octets).await.ok();
+            let bytes = messages::body(&mut *store.read().await?, &self.id).await?;
+            self.parcel = bytes.map(|bytes| self.wrapped(bytes.into()));
+        }
+        Ok(self.parcel.clone())
+    }
+
+    fn wrapped(&self, message: Arc<[u8]>) -> Arc<Parcel> {
+        Arc::new(Parcel {
+            envelope: Envelope {
+                from: self.sender.clone(),
+                to: self.to.clone(),
+            },
+            message,
+        })
+    }
+}
+
+/// A row that somebody has to look at, though no relay was asked.
+pub fn parked(row: &Claimed, said: impl Into<String>, now: Instant) -> Settled {
+    Settled {
+        message: row.message.clone(),
+        position: row.position,
+        state: State::Parked,
+        due: None,
+        attempts: row.attempts,
+        settled: Some(now.0),
+        relay: String::new(),
+        said: said.into(),
+        took: 0,
+    }
+}

@@ -1,0 +1,386 @@
+//! What a worker has at hand: mail it took, connections that are open, and how the relay is.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::outbox::{Spread, Trouble, relay_waits};
+use domain::{Failure, Instant};
+use tokio::sync::Notify;
+use tokio::time::Instant as Stopwatch;
+
+use super::limit::Limit;
+use super::mail::Mail;
+use super::route::Route;
+use crate::outbox::Outbox;
+use crate::smtp::Session;
+
+/// The mails and the age a connection ends with, so that a relay behind a balancer is not bound to
+/// one of its machines.
+const MOST_MAILS: usize = 1000;
+const OLDEST: Duration = Duration::from_secs(300);
+
+/// How long a connection waits for the next mail.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// How long a relay that broke on commands behind a body is spared them.
+const UNGROUPED: Duration = Duration::from_secs(3600);
+
+/// A connection to the relay.
+pub struct Connection {
+    pub session: Session,
+    _counted: Counted,
+    begun: Stopwatch,
+    rests_since: Stopwatch,
+    mails: usize,
+}
+
+impl Connection {
+    pub fn new(session: Session, outbox: Arc<Outbox>) -> Self {
+        outbox.meter.connected();
+        Self {
+            session,
+            _counted: Counted(outbox),
+            begun: Stopwatch::now(),
+            rests_since: Stopwatch::now(),
+            mails: 0,
+        }
+    }
+
+    /// Counts a mail.
+    pub fn used(&mut self) {
+        self.mails += 1;
+    }
+
+    /// Whether it may have a mail behind the one it has.
+    pub fn may_go_on(&self) -> bool {
+        self.mails + 1 < MOST_MAILS && self.begun.elapsed() < OLDEST
+    }
+}
+
+/// An open connection on the meter.
+struct Counted(Arc<Outbox>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.meter.disconnected();
+    }
+}
+
+/// Shared by all that a worker does.
+pub struct Pool {
+    state: Mutex<State>,
+    /// There is room for mail.
+    pub room: Notify,
+    /// What is told of the relay changed.
+    pub news: Notify,
+    /// Nothing is under way any more.
+    pub quiet: Notify,
+    most: usize,
+}
+
+struct State {
+    /// Taken, and waiting for a connection.
+    queue: VecDeque<Mail>,
+    /// Messages that were taken and are neither settled nor given back, with how often.
+    in_hand: HashMap<String, usize>,
+    /// Runs under way.
+    active: usize,
+    resting: Vec<Connection>,
+    limit: Limit,
+    route: Option<Arc<Route>>,
+    trouble: Option<Sickness>,
+    ungrouped: Option<Stopwatch>,
+    stopping: bool,
+}
+
+/// A relay that is not well.
+struct Sickness {
+    told: Trouble,
+    failures: i64,
+    next: Stopwatch,
+}
+
+/// What a worker may take now.
+#[derive(Debug, PartialEq)]
+pub enum Wish {
+    /// So many mails.
+    Mails(usize),
+    /// Nothing before then.
+    Later(Stopwatch),
+    /// Nothing until something ends.
+    Nothing,
+}
+
+/// What a run begins with.
+pub struct Start {
+    pub mail: Mail,
+    pub route: Arc<Route>,
+    pub connection: Option<Connection>,
+    pub grouping: bool,
+}
+
+impl Pool {
+    pub fn new(most: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                queue: VecDeque::new(),
+                in_hand: HashMap::new(),
+                active: 0,
+                resting: Vec::new(),
+                limit: Limit::new(most),
+                route: None,
+                trouble: None,
+                ungrouped: None,
+                stopping: false,
+            }),
+            room: Notify::new(),
+            news: Notify::new(),
+            quiet: Notify::new(),
+            most,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The mails that wait here at most: a commit brings many, and each connection looks ahead by
+    /// one.
+    fn shelf(&self) -> usize {
+        (self.most * 8).clamp(64, 512)
+    }
+
+    pub fn wish(&self) -> Wish {
+        let state = self.state();
+        if state.stopping || state.route.is_none() {
+            return Wish::Nothing;
+        }
+        match &state.trouble {
+            Some(trouble) if trouble.next > Stopwatch::now() => Wish::Later(trouble.next),
+            // One tries for all.
+            Some(_) if state.active == 0 && state.queue.is_empty() => Wish::Mails(1),
+            Some(_) => Wish::Nothing,
+            None if state.queue.len() * 2 <= self.shelf() => {
+                Wish::Mails(self.shelf() - state.queue.len())
+            }
+            None => Wish::Nothing,
+        }
+    }
+
+    /// The revision that mail is sent with; none where there is nothing to send with.
+    pub fn revision(&self) -> Option<i64> {
+        self.state().route.as_ref().map(|route| route.revision)
+    }
+
+    /// Other settings, or none: what was known of the relay before does not count.
+    pub fn set_route(&self, route: Option<Arc<Route>>) {
+        let resting = {
+            let mut state = self.state();
+            state.route = route;
+            state.trouble = None;
+            state.ungrouped = None;
+            state.limit = Limit::new(self.most);
+            std::mem::take(&mut state.resting)
+        };
+        part(resting);
+        self.news.notify_one();
+    }
+
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.state()
+            .trouble
+            .as_ref()
+            .map(|sickness| sickness.told.clone())
+    }
+
+    /// The relay would not have a mail, whichever it were. Where other connections are open it may
+    /// just be one too many; otherwise nothing goes until its time has come.
+    pub fn failed(&self, route: &Route, failure: Failure, now: Instant, spread: Spread) {
+        let mut state = self.state();
+        let current = state.route.as_ref().map(|route| route.revision);
+        if state.active > 1 || current != Some(route.revision) {
+            if current == Some(route.revision) {
+                let fewer = state.active.saturating_sub(1);
+                state.limit.at_most(fewer);
+            }
+            return;
+        }
+        let failures = state
+            .trouble
+            .as_ref()
+            .map_or(1, |trouble| trouble.failures + 1);
+        let wait = relay_waits(failures, spread);
+        let since = state
+            .trouble
+            .as_ref()
+            .map_or(now, |trouble| trouble.told.since);
+        let milliseconds = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        state.trouble = Some(Sickness {
+            told: Trouble {
+                relay: route.name.clone(),
+                failure,
+                since,
+                next: Instant(now.0.saturating_add(milliseconds)),
+            },
+            failures,
+            next: Stopwatch::now() + wait,
+        });
+        state.limit.restart();
+        self.news.notify_one();
+    }
+
+    /// The relay had a word about a mail: it is well. `taken` is whether it took it.
+    pub fn worked(&self, route: &Route, taken: bool) {
+        let mut state = self.state();
+        if state.route.as_ref().map(|route| route.revision) != Some(route.revision) {
+            return;
+        }
+        if taken {
+            state.limit.grow();
+        } else {
+            state.limit.shrink();
+        }
+        if state.trouble.take().is_some() {
+            self.news.notify_one();
+            self.room.notify_one();
+        }
+    }
+
+    /// The relay broke on commands that stood behind a body.
+    pub fn broke_on_grouping(&self) {
+        self.state().ungrouped = Some(Stopwatch::now() + UNGROUPED);
+    }
+
+    /// Puts mail on the shelf.
+    pub fn shelve(&self, mails: Vec<Mail>) {
+        let mut state = self.state();
+        for mail in mails {
+            *state.in_hand.entry(mail.id.clone()).or_default() += 1;
+            state.queue.push_back(mail);
+        }
+    }
+
+    /// Puts mail back in front: it was not tried.
+    pub fn put_back(&self, mail: Mail) {
+        self.state().queue.push_front(mail);
+    }
+
+    /// Mail was settled or given back.
+    pub fn let_go(&self, id: &str) {
+        let mut state = self.state();
+        if let Some(times) = state.in_hand.get_mut(id) {
+            *times -= 1;
+            if *times == 0 {
+                state.in_hand.remove(id);
+            }
+        }
+    }
+
+    /// The messages in hand.
+    pub fn in_hand(&self) -> Vec<String> {
+        self.state().in_hand.keys().cloned().collect()
+    }
+
+    /// What lies on the shelf, off it; where the relay is not well or the worker stops.
+    pub fn clear(&self) -> Vec<Mail> {
+        self.state().queue.drain(..).collect()
+    }
+
+    /// What another run would begin with, where the relay may have another connection.
+    pub fn start(&self) -> Option<Start> {
+        let mut state = self.state();
+        let sick = state
+            .trouble
+            .as_ref()
+            .is_some_and(|sickness| sickness.next > Stopwatch::now());
+        if sick || state.stopping || state.active >= state.limit.now() {
+            return None;
+        }
+        let route = state.route.clone()?;
+        let mail = state.queue.pop_front()?;
+        state.active += 1;
+        let grouping = state
+            .ungrouped
+            .is_none_or(|until| until <= Stopwatch::now());
+        let connection = state.resting.pop();
+        Some(Start {
+            mail,
+            route,
+            connection,
+            grouping,
+        })
+    }
+
+    /// The next mail for a run under way.
+    pub fn next(&self, route: &Route) -> Option<Mail> {
+        let mut state = self.state();
+        let current = state.route.as_ref().map(|route| route.revision);
+        if state.stopping
+            || state.active > state.limit.now()
+            || state.trouble.is_some()
+            || current != Some(route.revision)
+        {
+            return None;
+        }
+        let mail = state.queue.pop_front();
+        if state.queue.len() * 2 <= self.shelf() {
+            self.room.notify_one();
+        }
+        mail
+    }
+
+    /// Keeps a connection for the next run.
+    pub fn rest(&self, route: &Route, mut connection: Connection) {
+        let mut state = self.state();
+        let current = state.route.as_ref().map(|route| route.revision);
+        if current == Some(route.revision) && !state.stopping && connection.may_go_on() {
+            connection.rests_since = Stopwatch::now();
+            state.resting.push(connection);
+        } else {
+            drop(state);
+            part(vec![connection]);
+        }
+    }
+
+    /// Says goodbye on connections that rested long enough.
+    pub fn sweep(&self) {
+        let idle: Vec<Connection> = {
+            let mut state = self.state();
+            let over = |connection: &mut Connection| connection.rests_since.elapsed() >= IDLE;
+            state.resting.extract_if(.., over).collect()
+        };
+        part(idle);
+    }
+
+    /// A run is over.
+    pub fn ended(&self) {
+        let mut state = self.state();
+        state.active -= 1;
+        if state.active == 0 {
+            self.quiet.notify_one();
+        }
+        self.room.notify_one();
+    }
+
+    pub fn is_quiet(&self) -> bool {
+        self.state().active == 0
+    }
+
+    /// Nothing begins any more.
+    pub fn stop(&self) {
+        let resting = {
+            let mut state = self.state();
+            state.stopping = true;
+            std::mem::take(&mut state.resting)
+        };
+        part(resting);
+    }
+}
+
+/// Says goodbye beside what else goes on.
+pub fn part(connections: Vec<Connection>) {
+    for connection in connections {
+        tokio::spawn(async move { connection.session.quit().await });
+    }
+}

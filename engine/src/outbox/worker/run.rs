@@ -1,0 +1,227 @@
+//! A run: one connection that delivers one mail after another until there is none.
+
+use std::sync::Arc;
+
+use domain::{Failure, Instant};
+use tokio::time::{Instant as Stopwatch, sleep};
+
+use super::judge::{Attempt, Judgement, interrupted, judge};
+use super::mail::{Mail, parked};
+use super::pool::{Connection, Start, part};
+use super::route::Route;
+use super::{RETRY_WRITE, Worker};
+use crate::outbox::writer::{Current, Work};
+use crate::smtp::{Broken, Session, Witness};
+
+impl Worker {
+    /// Begins as many runs as there is mail for and the relay may have.
+    pub fn begin_runs(self: &Arc<Self>) {
+        while let Some(start) = self.pool.start() {
+            let worker = self.clone();
+            tokio::spawn(async move {
+                let place = Place(worker.clone());
+                worker.run(start).await;
+                drop(place);
+                worker.begin_runs();
+            });
+        }
+    }
+
+    async fn run(&self, start: Start) {
+        let Start {
+            mut mail,
+            route,
+            connection,
+            grouping,
+        } = start;
+        let mut connection = match connection {
+            Some(resting) => resting,
+            None => match self.connect(&route).await {
+                Ok(connection) => connection,
+                Err(failure) => {
+                    self.relay_failed(&route, failure);
+                    self.pool.put_back(mail);
+                    return;
+                }
+            },
+        };
+        if !grouping {
+            connection.session.without_grouping();
+        }
+        loop {
+            let Some(next) = self.deliver(&route, &mut connection, mail).await else {
+                if connection.session.is_ready() {
+                    self.pool.rest(&route, connection);
+                } else {
+                    part(vec![connection]);
+                }
+                return;
+            };
+            mail = next;
+        }
+    }
+
+    async fn connect(&self, route: &Route) -> Result<Connection, Failure> {
+        let dialer = self.postern.dialer();
+        let session = Session::open(dialer, &route.relay, &Witness::nobody()).await?;
+        Ok(Connection::new(session, self.postern.outbox().clone()))
+    }
+
+    /// Delivers a mail and records what became of it. Gives the mail that follows on this
+    /// connection; it may have been announced there.
+    async fn deliver(
+        &self,
+        route: &Route,
+        connection: &mut Connection,
+        mut mail: Mail,
+    ) -> Option<Mail> {
+        let parcel = loop {
+            match mail.fetched(self.postern.store(), &self.places).await {
+                Ok(Some(parcel)) => break parcel,
+                Ok(None) => {
+                    let now = self.postern.now();
+                    let text = "The mail is not there any more.";
+                    let gone = mail.recipients.iter().map(|row| parked(row, text, now));
+                    let settled = gone.collect();
+                    let gone = Judgement {
+                        settled,
+                        ..Judgement::default()
+                    };
+                    self.settle(mail, gone).await;
+                    return self.pool.next(route);
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "a mail cannot be read"
+                    );
+                    sleep(RETRY_WRITE).await;
+                }
+            }
+        };
+        let next = if connection.may_go_on() {
+            self.pool.next(route)
+        } else {
+            None
+        };
+        connection.used();
+        let begun = Stopwatch::now();
+        let announced = next.as_ref().and_then(Mail::at_hand);
+        let outcome = connection.session.deliver(&parcel, announced).await;
+        drop(parcel);
+        let attempt = Attempt {
+            relay: &route.name,
+            now: self.postern.now(),
+            took: begun.elapsed(),
+            spread: rand::random(),
+        };
+        let judgement = match outcome {
+            Ok(fates) => judge(&mail, &fates, &attempt),
+            Err(broken) => {
+                self.broken(route, mail, &broken, &attempt).await;
+                self.return_to_shelf(next);
+                return None;
+            }
+        };
+        let taken = judgement.taken || !judgement.complained;
+        let sick = judgement.sick.clone();
+        if sick.is_none() {
+            self.pool.worked(route, taken);
+        }
+        let current = self.settle(mail, judgement).await;
+        if let Some(failure) = sick {
+            self.relay_failed(route, failure);
+        }
+        if current.held || current.revision != route.revision || !connection.session.is_ready() {
+            self.return_to_shelf(next);
+            self.stir();
+            return None;
+        }
+        match next {
+            Some(next) if self.pool.trouble().is_some() => {
+                self.return_to_shelf(Some(next));
+                None
+            }
+            Some(next) => Some(next),
+            None => self.pool.next(route),
+        }
+    }
+
+    fn return_to_shelf(&self, next: Option<Mail>) {
+        if let Some(mail) = next {
+            self.pool.put_back(mail);
+        }
+    }
+
+    /// The session ended in mid-mail.
+    async fn broken(&self, route: &Route, mail: Mail, broken: &Broken, attempt: &Attempt<'_>) {
+        let failure = &broken.failure;
+        let judgement = interrupted(&mail, failure, broken.may_have_arrived, attempt);
+        if let Some(failure) = judgement.sick {
+            self.relay_failed(route, failure);
+            self.pool.put_back(mail);
+            return;
+        }
+        if broken.grouped {
+            self.pool.broke_on_grouping();
+            tracing::info!(
+                relay = route.name,
+                "the relay broke on commands behind a body; they are sent one by one for an hour"
+            );
+        }
+        if broken.grouped && !broken.may_have_arrived {
+            // It was asked in a way it did not understand: that is not the mail's fault.
+            self.pool.put_back(mail);
+            return;
+        }
+        self.pool.worked(route, false);
+        self.settle(mail, judgement).await;
+    }
+
+    /// Writes what became of a mail, however long that takes: until then it is in nobody else's
+    /// hands. Gives what delivery has to know before the next.
+    pub async fn settle(&self, mail: Mail, judgement: Judgement) -> Current {
+        let meter = &self.postern.outbox().meter;
+        for row in &judgement.settled {
+            match row.state {
+                domain::outbox::State::Delivered => {
+                    let now = Instant(row.settled.unwrap_or(mail.accepted.0));
+                    let after = u64::try_from(now.0 - mail.accepted.0).unwrap_or(0);
+                    meter.delivered(std::time::Duration::from_millis(after));
+                }
+                domain::outbox::State::Parked => meter.parked(),
+                domain::outbox::State::Deferred if row.due != row.settled => meter.deferred(),
+                _ => {}
+            }
+        }
+        let current = loop {
+            let work = Work::Settle {
+                owner: self.id.clone(),
+                settled: judgement.settled.clone(),
+                happened: judgement.happened.clone(),
+                listed: judgement.listed.clone(),
+            };
+            match self.postern.outbox().writer.write(work).await {
+                Ok(written) => break written.current,
+                Err(_) => sleep(RETRY_WRITE).await,
+            }
+        };
+        self.pool.let_go(&mail.id);
+        current
+    }
+
+    fn relay_failed(&self, route: &Route, failure: Failure) {
+        tracing::warn!(relay = route.name, stage = failure.stage.name(), fault = ?failure.fault, "the relay takes no mail");
+        self.pool
+            .failed(route, failure, self.postern.now(), rand::random());
+    }
+}
+
+/// A run under way, until this is dropped.
+struct Place(Arc<Worker>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.pool.ended();
+    }
+}

@@ -1,0 +1,107 @@
+//! Keeping leases while mail is in hand, telling the console how it goes, and hearing other nodes.
+
+use std::time::Duration;
+
+use domain::outbox::Worker as Told;
+use tokio::time::{Instant as Stopwatch, sleep_until};
+
+use super::Worker;
+use crate::outbox::WORKER_SILENT;
+use crate::outbox::writer::Work;
+use crate::store::{StoreError, workers};
+
+/// How often a worker tells of itself.
+const TELL: Duration = Duration::from_secs(5);
+
+impl Worker {
+    /// Tells and renews for as long as it is polled.
+    pub async fn tell_of_itself(&self) {
+        let renewing = self.delivery.lease / 3;
+        let mut renew = Stopwatch::now() + renewing;
+        loop {
+            if let Err(error) = self.tell().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a worker cannot tell of itself"
+                );
+            }
+            let next = Stopwatch::now() + TELL;
+            while Stopwatch::now() < next {
+                tokio::select! {
+                    () = sleep_until(next) => {}
+                    () = sleep_until(renew) => {
+                        self.renew().await;
+                        renew = Stopwatch::now() + renewing;
+                    }
+                    () = self.pool.news.notified() => break,
+                }
+            }
+        }
+    }
+
+    /// Looks for mail whenever another node says that there is some, for as long as it is polled.
+    pub async fn hear_others(&self) {
+        loop {
+            match self.postern.store().bell().await {
+                Ok(None) => std::future::pending().await,
+                Ok(Some(mut bell)) => {
+                    while bell.rings().await.is_ok() {
+                        self.stir();
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "other nodes cannot be heard"
+                    );
+                }
+            }
+            tokio::time::sleep(TELL).await;
+        }
+    }
+
+    async fn tell(&self) -> Result<(), StoreError> {
+        let reading = self.postern.outbox().meter.read();
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let told = Told {
+            host: self.delivery.host.clone(),
+            connections: number(reading.connections),
+            per_minute: number(reading.per_minute),
+            latency: reading.latency.map(number),
+            trouble: self.pool.trouble(),
+        };
+        let now = self.postern.now();
+        let mut work = self.postern.store().begin().await?;
+        workers::tell(&mut work, &self.id, &told, now.0).await?;
+        workers::forget(&mut work, None, now.0 - WORKER_SILENT).await?;
+        work.commit().await?;
+        Ok(())
+    }
+
+    async fn renew(&self) {
+        let messages = self.pool.in_hand();
+        if messages.is_empty() {
+            return;
+        }
+        let lease = i64::try_from(self.delivery.lease.as_millis()).unwrap_or(i64::MAX);
+        let work = Work::Extend {
+            owner: self.id.clone(),
+            messages,
+            due: domain::Instant(self.postern.now().0.saturating_add(lease)),
+            keep: true,
+        };
+        drop(self.postern.outbox().writer.write(work).await);
+    }
+
+    /// Is no longer among those who deliver.
+    pub async fn say_goodbye(&self) {
+        let gone = async {
+            let mut work = self.postern.store().begin().await?;
+            let now = self.postern.now();
+            workers::forget(&mut work, Some(&self.id), now.0 - WORKER_SILENT).await?;
+            work.commit().await?;
+            Ok::<(), StoreError>(())
+        };
+        drop(gone.await);
+    }
+}

@@ -1,0 +1,244 @@
+//! Sessions that end in mid-mail: whether the mail may have arrived, and what it may have been.
+
+use domain::{Fault, Stage};
+use futures::future::join_all;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use crate::client::Client;
+use crate::conduct::{Act, Conduct};
+use crate::courier::{QUEUED, broken, deliver, in_short, parcels, refused};
+use crate::server::Relay;
+
+const LOCK_STEP: &[&str] = &[];
+const PIPELINING: &[&str] = &["PIPELINING"];
+
+const COMMANDS: [(&str, Stage); 3] = [
+    ("MAIL", Stage::Mail),
+    ("RCPT", Stage::Rcpt),
+    ("DATA", Stage::Data),
+];
+
+/// The second mail is the one where it happens.
+fn at_the_second(offers: &[&str], point: &'static str, act: Act) -> Conduct {
+    let usual = match point {
+        "DATA" => "354 go on",
+        _ => "250 Ok",
+    };
+    Conduct::offering(offers)
+        .saying(point, usual)
+        .at(point, act)
+}
+
+#[tokio::test]
+async fn a_notice_of_closing_is_no_verdict() {
+    let act = Act::SayAndClose(b"421 4.3.2 closing\r\n".to_vec());
+    for offers in [LOCK_STEP, PIPELINING] {
+        for (point, stage) in COMMANDS.into_iter().chain([("END", Stage::Data)]) {
+            let conduct = at_the_second(offers, point, act.clone());
+            let (fates, broken, _) = broken(conduct).await;
+            assert_eq!(fates, [QUEUED], "{point}");
+            let code = broken.failure.reply.as_ref().map(|reply| reply.code);
+            assert_eq!((broken.failure.stage, code), (stage, Some(421)));
+            assert!(!broken.may_have_arrived, "{point}");
+            assert_eq!(broken.grouped, offers == PIPELINING, "{point}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_cut_before_the_mail_has_delivered_nothing() {
+    let mut cases = Vec::new();
+    for offers in [LOCK_STEP, PIPELINING] {
+        for (point, stage) in COMMANDS {
+            for (act, fault) in [
+                (Act::Close, Fault::Closed),
+                (Act::Reset, Fault::Reset),
+                (Act::Silence, Fault::TimedOut),
+                (Act::Say(b"gibberish\r\n".to_vec()), Fault::Malformed),
+            ] {
+                cases.push(async move {
+                    let (fates, broken, record) = broken(at_the_second(offers, point, act)).await;
+                    assert_eq!(fates, [QUEUED]);
+                    let failure = (broken.failure.stage, &broken.failure.fault);
+                    assert_eq!(failure, (stage, &fault), "{point}");
+                    assert!(!broken.may_have_arrived);
+                    assert_eq!(broken.grouped, offers == PIPELINING);
+                    assert_eq!(record.mails.len(), 1);
+                });
+            }
+        }
+    }
+    join_all(cases).await;
+}
+
+#[tokio::test]
+async fn a_session_cut_after_the_final_dot_may_have_delivered() {
+    let half = Act::SayAndClose(b"250-half\r\n".to_vec());
+    let doubtful = Act::Say(b"250 queued\r\n550 no\r\n".to_vec());
+    let misplaced = Act::Say(b"354 go on\r\n".to_vec());
+    for (offers, act, fault) in [
+        (LOCK_STEP, Act::Close, Fault::Closed),
+        (LOCK_STEP, Act::Reset, Fault::Reset),
+        (LOCK_STEP, half, Fault::Closed),
+        (LOCK_STEP, doubtful, Fault::Malformed),
+        (PIPELINING, Act::Close, Fault::Closed),
+        (PIPELINING, Act::Reset, Fault::Reset),
+        (PIPELINING, misplaced, Fault::Malformed),
+    ] {
+        let (fates, broken, _) = broken(at_the_second(offers, "END", act)).await;
+        assert_eq!(fates, [QUEUED]);
+        let failure = (broken.failure.stage, &broken.failure.fault);
+        assert_eq!(failure, (Stage::Data, &fault));
+        assert!(broken.may_have_arrived);
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_was_taken_stays_taken() {
+    let spam = refused(Stage::Data, 554);
+    for (words, fate) in [
+        ("250 queued\r\n", QUEUED),
+        ("250 queued\r\n421 4.3.2 closing\r\n", QUEUED),
+        ("554 5.7.1 spam\r\n421 4.3.2 closing\r\n", spam),
+    ] {
+        let act = Act::SayAndClose(words.as_bytes().to_vec());
+        let relay = Relay::start(Conduct::default().at("END", act)).await;
+        let client = Client::of(&relay);
+        let mails = parcels(&client, 2);
+        let mut session = client.session().await;
+        let fates = session.deliver(&mails[0], None).await.expect("fates");
+        assert_eq!(in_short(fates), [fate]);
+        // A notice came with the verdict; a bare end may be a moment behind it.
+        assert!(!(session.is_ready() && words.contains("421")));
+        let second = session.deliver(&mails[1], None).await.expect_err("closed");
+        assert_eq!(second.failure.stage, Stage::Mail);
+        assert!(!second.may_have_arrived && !session.is_ready());
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_loses_what_rides_behind_a_body_is_told_by_it() {
+    // It throws away what it has read already, as some do before each reply.
+    let flushing = Conduct::offering(PIPELINING).at("END", Act::Flush(b"250 Ok\r\n".to_vec()));
+    // Or it does so only in part, and what is left makes no sense to it.
+    let confused = |words| at_the_second(PIPELINING, "MAIL", Act::SayAndClose(words));
+    for (conduct, fault, code) in [
+        (flushing.clone(), Fault::TimedOut, None),
+        (
+            confused(b"500 5.5.2 what?\r\n".to_vec()),
+            Fault::Rejected,
+            Some(500),
+        ),
+        (
+            confused(b"503 5.5.1 out of order\r\n".to_vec()),
+            Fault::Rejected,
+            Some(503),
+        ),
+        (
+            confused(b"554 5.5.0 not in step\r\n".to_vec()),
+            Fault::Closed,
+            None,
+        ),
+    ] {
+        let (fates, broken, _) = broken(conduct).await;
+        assert_eq!(fates, [QUEUED]);
+        assert_eq!(broken.failure.fault, fault);
+        assert_eq!(broken.failure.reply.map(|reply| reply.code), code);
+        assert!(broken.grouped && !broken.may_have_arrived);
+    }
+    // Without grouping nothing is lost.
+    let relay = Relay::start(flushing).await;
+    let client = Client::of(&relay);
+    let mut session = client.session().await;
+    session.without_grouping();
+    let (fates, broken) = deliver(&mut session, &parcels(&client, 3)).await;
+    assert!(broken.is_none(), "{broken:?}");
+    assert_eq!(fates, vec![vec![QUEUED]; 3]);
+}
+
+#[tokio::test]
+async fn an_announced_mail_comes_next_or_never() {
+    for stray in [true, false] {
+        let silent = at_the_second(PIPELINING, "MAIL", Act::Silence);
+        let relay = Relay::start(silent).await;
+        let client = Client::of(&relay);
+        let mails = parcels(&client, 3);
+        let mut session = client.session().await;
+        let announcing = session.deliver(&mails[0], Some(&mails[1])).await;
+        assert_eq!(in_short(announcing.expect("fates")), [QUEUED]);
+        if stray {
+            let broken = session.deliver(&mails[2], None).await.expect_err("order");
+            assert_eq!(broken.failure.fault, Fault::Closed);
+            assert!(!session.is_ready());
+        }
+        session.quit().await;
+        relay.ended().await;
+        let record = relay.record();
+        assert_eq!(record.mails, [mails[0].message.to_vec()]);
+        assert!(record.clear.ends_with(b"DATA\r\n"));
+    }
+}
+
+/// The relay's side of a connection, up to 100,000 octets of a mail.
+async fn part_of_a_mail(listener: &TcpListener) -> BufReader<TcpStream> {
+    let (tcp, _) = listener.accept().await.expect("a client");
+    let mut tcp = BufReader::new(tcp);
+    for reply in [
+        "220 hello\r\n",
+        "250 ok\r\n",
+        "250 ok\r\n",
+        "250 ok\r\n",
+        "354 go on\r\n",
+    ] {
+        tcp.write_all(reply.as_bytes()).await.expect("said");
+        if !reply.starts_with("354") {
+            tcp.read_line(&mut String::new()).await.expect("heard");
+        }
+    }
+    let mut some = vec![0; 100_000];
+    tcp.read_exact(&mut some).await.expect("some mail");
+    tcp
+}
+
+/// A relay with a small buffer, and a client with a mail that no buffers hold.
+fn narrow() -> (TcpListener, Client) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    let small = socket.set_recv_buffer_size(1 << 16);
+    small.expect("a small buffer");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let listener = socket.listen(1).expect("a listener");
+    let port = listener.local_addr().expect("an address").port();
+    let message = format!("{}\r\n", "x".repeat(998)).repeat(8_000);
+    (listener, Client::at("127.0.0.1", port).message(message))
+}
+
+#[tokio::test]
+async fn a_relay_that_refuses_in_the_middle_of_a_mail_is_heard() {
+    let (listener, client) = narrow();
+    tokio::spawn(async move {
+        let mut tcp = part_of_a_mail(&listener).await;
+        let words = b"552 5.3.4 too big\r\n";
+        tcp.write_all(words).await.expect("said");
+        // Reads no more, and keeps the connection.
+        std::future::pending::<()>().await;
+    });
+    let mut session = client.session().await;
+    let mail = client.parcel();
+    let fates = session.deliver(&mail, Some(&mail)).await.expect("fates");
+    assert_eq!(in_short(fates), [refused(Stage::Data, 552)]);
+    assert!(!session.is_ready());
+}
+
+#[tokio::test]
+async fn a_part_of_a_mail_has_not_arrived() {
+    let (listener, client) = narrow();
+    tokio::spawn(async move { drop(part_of_a_mail(&listener).await) });
+    let mut session = client.session().await;
+    let broken = session
+        .deliver(&client.parcel(), None)
+        .await
+        .expect_err("cut");
+    assert_eq!(broken.failure.stage, Stage::Data);
+    assert!(!broken.may_have_arrived && !session.is_ready());
+}

@@ -1,0 +1,229 @@
+//! Mail that is handed over: kept, delivered, refused, waited for.
+
+use std::time::Duration;
+
+use domain::outbox::{MessageView, State, What};
+use domain::view::PasswordChange;
+use domain::{Form, Label};
+use engine::{Actor, Delivery, Handed, Retention, Submission};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::place::{Place, places};
+use crate::relay::Relay;
+
+/// A worker of the test's own.
+pub struct Works {
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Works {
+    pub fn begin(place: &Place, connections: usize) -> Self {
+        let postern = place.postern.clone();
+        let (stop, stopped) = oneshot::channel();
+        let delivery = Delivery {
+            host: "test".to_owned(),
+            connections,
+            lease: Duration::from_secs(60),
+            retention: Retention {
+                bodies: Duration::from_secs(7 * 86_400),
+                rows: Duration::from_secs(90 * 86_400),
+            },
+        };
+        let task = tokio::spawn(async move {
+            let stopped = async { drop(stopped.await) };
+            postern
+                .deliver(delivery, Duration::from_secs(10), stopped)
+                .await;
+        });
+        Self {
+            stop: Some(stop),
+            task,
+        }
+    }
+
+    pub async fn end(mut self) {
+        drop(self.stop.take());
+        self.task.await.expect("it ends");
+    }
+}
+
+pub fn mail(to: &[&str], subject: &str) -> Submission {
+    Submission {
+        to: to.iter().map(|to| (*to).to_owned()).collect(),
+        subject: Some(subject.to_owned()),
+        text: Some("Hello.".to_owned()),
+        ..Submission::default()
+    }
+}
+
+impl Place {
+    pub async fn save(&self, admin: &Actor, relay: &Relay) {
+        let form = Form::default()
+            .with(Label::FromAddress, "alerts@example.org")
+            .with(Label::Host, "127.0.0.1")
+            .with(Label::Port, &relay.address.port().to_string())
+            .with(Label::ConnectTimeout, "1")
+            .with(Label::CommandTimeout, "2");
+        self.postern
+            .save_settings(admin, form, PasswordChange::Keep, None)
+            .await
+            .expect("saves");
+    }
+
+    pub async fn hand_over(&self, actor: &Actor, to: &[&str], subject: &str) -> String {
+        let handed = Handed::One(mail(to, subject));
+        let ids = self.postern.accept(actor, handed, None).await;
+        ids.expect("accepted").remove(0)
+    }
+
+    /// Waits until a message is as expected.
+    pub async fn until(
+        &self,
+        actor: &Actor,
+        id: &str,
+        expected: impl Fn(&MessageView) -> bool,
+    ) -> MessageView {
+        let mut changes = self.postern.outbox_changes();
+        loop {
+            let message = self.postern.message(actor, id).await.expect("there");
+            if expected(&message) {
+                return message;
+            }
+            changes.changed().await.expect("a Postern");
+        }
+    }
+}
+
+fn states(message: &MessageView) -> Vec<State> {
+    message.recipients.iter().map(|row| row.state).collect()
+}
+
+#[tokio::test]
+async fn what_is_handed_over_is_delivered_and_accounted_for() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        let works = Works::begin(&place, 4);
+        let id = place
+            .hand_over(&admin, &["desk@example.net", "ops@example.net"], "Fire")
+            .await;
+        let taken = relay.takes(1).await;
+        assert_eq!(taken[0].from, "alerts@example.org");
+        assert_eq!(taken[0].to, ["desk@example.net", "ops@example.net"]);
+        assert!(taken[0].data.contains("Subject: Fire\r\n"));
+        let done = |message: &MessageView| states(message) == [State::Delivered; 2];
+        let message = place.until(&admin, &id, done).await;
+        let timeline = &message.recipients[0].timeline;
+        assert_eq!(timeline.len(), 1);
+        assert_eq!(
+            (timeline[0].what, timeline[0].said.as_str()),
+            (What::Delivered, "250 2.0.0 queued")
+        );
+        assert_eq!(message.by, "admin@example.org");
+        works.end().await;
+    }
+}
+
+#[tokio::test]
+async fn one_refused_recipient_harms_nobody_else() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        relay.says("RCPT TO:<nobody@", "550 5.1.1 no such user");
+        relay.says("RCPT TO:<full@", "452 4.2.2 mailbox full");
+        let works = Works::begin(&place, 4);
+        let to = ["desk@example.net", "Nobody@example.net", "full@example.net"];
+        relay.says("RCPT TO:<Nobody@", "550 5.1.1 no such user");
+        let id = place.hand_over(&admin, &to, "Fire").await;
+        let expected = [State::Delivered, State::Parked, State::Deferred];
+        let message = place
+            .until(&admin, &id, |message| states(message) == expected)
+            .await;
+        assert_eq!(relay.taken()[0].to, ["desk@example.net"]);
+        assert_eq!(
+            message.recipients[1].timeline[0].said,
+            "550 5.1.1 no such user"
+        );
+        let wait = message.recipients[2].due.expect("it is tried again").0 - message.accepted.0;
+        assert!((60_000..90_000).contains(&wait), "{wait}");
+
+        // The address is listed, in whatever case; the next mail does not ask the relay.
+        let listed = place
+            .postern
+            .undeliverable(&admin, "nobody")
+            .await
+            .expect("listed");
+        assert_eq!(listed.len(), 1);
+        let asked = relay.heard("RCPT TO:<nobody@");
+        let again = place
+            .hand_over(&admin, &["nobody@example.net"], "Again")
+            .await;
+        place
+            .until(&admin, &again, |message| states(message) == [State::Parked])
+            .await;
+        assert_eq!(relay.heard("RCPT TO:<nobody@"), asked);
+        place
+            .postern
+            .remove_undeliverable(&admin, "NOBODY@example.net")
+            .await
+            .expect("removed");
+        relay.behaves();
+        let third = place
+            .hand_over(&admin, &["nobody@example.net"], "Third")
+            .await;
+        place
+            .until(&admin, &third, |message| {
+                states(message) == [State::Delivered]
+            })
+            .await;
+        works.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_is_not_well_parks_nothing_and_mail_flows_after_the_repair() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        relay.says("MAIL", "535 5.7.8 who are you");
+        let works = Works::begin(&place, 4);
+        let mut ids = Vec::new();
+        for number in 0..20 {
+            ids.push(
+                place
+                    .hand_over(&admin, &["desk@example.net"], &format!("Mail {number}"))
+                    .await,
+            );
+        }
+        relay.hears("MAIL", 1).await;
+        let mut changes = place.postern.outbox_changes();
+        let trouble = loop {
+            let overview = place.postern.outbox_overview(&admin).await.expect("there");
+            if let Some(trouble) = overview
+                .workers
+                .into_iter()
+                .find_map(|worker| worker.trouble)
+            {
+                break trouble;
+            }
+            changes.changed().await.expect("a Postern");
+        };
+        assert_eq!(trouble.failure.reply.expect("its words").code, 535);
+        let other = Relay::start().await;
+        place.save(&admin, &other).await;
+        other.takes(20).await;
+        for id in &ids {
+            let message = place
+                .until(&admin, id, |message| states(message) == [State::Delivered])
+                .await;
+            assert_eq!(
+                message.recipients[0].attempts, 1,
+                "no attempt was counted against it"
+            );
+        }
+        assert_eq!(other.taken().len(), 20);
+        works.end().await;
+    }
+}

@@ -1,0 +1,220 @@
+//! A relay that many mails go to: says what it is told to, also while it runs, and keeps what it
+//! took.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// A mail that was taken.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    pub from: String,
+    pub to: Vec<String>,
+    pub data: String,
+}
+
+/// What is said instead of what is expected, to a line that begins so. `END` stands for the end of
+/// a mail, `HELLO` for the greeting. An empty reply hangs up.
+type Rule = (String, String);
+
+#[derive(Default)]
+struct State {
+    rules: Vec<Rule>,
+    taken: Vec<Taken>,
+    open: usize,
+    most: usize,
+    lines: Vec<String>,
+}
+
+/// A running relay. It ends with the test.
+pub struct Relay {
+    pub address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    changed: watch::Sender<u64>,
+}
+
+impl Relay {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        let listener = listener.expect("a port");
+        let relay = Self {
+            address: listener.local_addr().expect("an address"),
+            state: Arc::default(),
+            changed: watch::Sender::new(0),
+        };
+        let (state, changed) = (relay.state.clone(), relay.changed.clone());
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                let talk = Talk {
+                    state: state.clone(),
+                    changed: changed.clone(),
+                };
+                tokio::spawn(async move {
+                    talk.opened();
+                    talk.serve(tcp).await.ok();
+                    lock(&talk.state).open -= 1;
+                });
+            }
+        });
+        relay
+    }
+
+    /// Says this to lines that begin so, from now on; the newest rule counts.
+    pub fn says(&self, line: &str, reply: &str) {
+        let rule = (line.to_owned(), reply.to_owned());
+        lock(&self.state).rules.insert(0, rule);
+    }
+
+    /// Behaves from now on.
+    pub fn behaves(&self) {
+        lock(&self.state).rules.clear();
+    }
+
+    pub fn taken(&self) -> Vec<Taken> {
+        lock(&self.state).taken.clone()
+    }
+
+    /// The most connections there were at once.
+    pub fn most(&self) -> usize {
+        lock(&self.state).most
+    }
+
+    pub fn heard(&self, line: &str) -> usize {
+        let state = lock(&self.state);
+        state
+            .lines
+            .iter()
+            .filter(|heard| heard.starts_with(line))
+            .count()
+    }
+
+    /// Waits until it has heard so many lines that begin so.
+    pub async fn hears(&self, line: &str, times: usize) {
+        let mut changes = self.changed.subscribe();
+        while self.heard(line) < times {
+            changes.changed().await.expect("a relay");
+        }
+    }
+
+    /// Waits until it took so many mails.
+    pub async fn takes(&self, mails: usize) -> Vec<Taken> {
+        let mut changes = self.changed.subscribe();
+        while self.taken().len() < mails {
+            changes.changed().await.expect("a relay");
+        }
+        self.taken()
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().expect("no panic while talking")
+}
+
+struct Talk {
+    state: Arc<Mutex<State>>,
+    changed: watch::Sender<u64>,
+}
+
+impl Talk {
+    fn opened(&self) {
+        let mut state = lock(&self.state);
+        state.open += 1;
+        state.most = state.most.max(state.open);
+    }
+
+    fn reply(&self, line: &str, expected: &str) -> String {
+        let reply = {
+            let mut state = lock(&self.state);
+            state.lines.push(line.to_owned());
+            let rule = state
+                .rules
+                .iter()
+                .find(|(begins, _)| line.starts_with(begins.as_str()));
+            rule.map_or(expected, |(_, reply)| reply).to_owned()
+        };
+        self.changed.send_modify(|count| *count += 1);
+        reply
+    }
+
+    async fn serve(&self, tcp: TcpStream) -> std::io::Result<()> {
+        tcp.set_nodelay(true)?;
+        let mut stream = BufReader::new(tcp);
+        let hello = self.reply("HELLO", "220 relay.test");
+        stream.write_all(format!("{hello}\r\n").as_bytes()).await?;
+        let (mut from, mut to) = (String::new(), Vec::new());
+        loop {
+            let mut line = String::new();
+            if stream.read_line(&mut line).await? == 0 {
+                return Ok(());
+            }
+            let line = line.trim_end();
+            let verb = line.split([' ', ':']).next().unwrap_or_default();
+            let expected = match verb {
+                "EHLO" => "250-relay.test\r\n250-PIPELINING\r\n250-AUTH PLAIN\r\n250 SIZE 50000000",
+                "AUTH" => "235 2.7.0 welcome",
+                "DATA" if to.is_empty() => "503 5.5.1 nobody",
+                "DATA" => "354 go on",
+                "QUIT" => "221 bye",
+                _ => "250 2.0.0 Ok",
+            };
+            let reply = self.reply(line, expected);
+            if reply.is_empty() {
+                return Ok(());
+            }
+            stream.write_all(format!("{reply}\r\n").as_bytes()).await?;
+            let yes = reply.starts_with(['2', '3']);
+            match verb {
+                "MAIL" => {
+                    from = address(line);
+                    to.clear();
+                }
+                "RCPT" if yes => to.push(address(line)),
+                "RSET" => to.clear(),
+                "DATA" if yes => {
+                    let data = mail(&mut stream).await?;
+                    let subject = data.lines().find(|line| line.starts_with("Subject: "));
+                    let end = format!("END {}", subject.unwrap_or_default());
+                    let reply = self.reply(&end, "250 2.0.0 queued");
+                    if reply.is_empty() {
+                        return Ok(());
+                    }
+                    if reply.starts_with('2') {
+                        let to = std::mem::take(&mut to);
+                        let from = from.clone();
+                        lock(&self.state).taken.push(Taken { from, to, data });
+                        self.changed.send_modify(|count| *count += 1);
+                    }
+                    to.clear();
+                    stream.write_all(format!("{reply}\r\n").as_bytes()).await?;
+                }
+                "QUIT" => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+}
+
+async fn mail(stream: &mut BufReader<TcpStream>) -> std::io::Result<String> {
+    let mut data = String::new();
+    loop {
+        let begins = data.len();
+        if stream.read_line(&mut data).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        if &data[begins..] == ".\r\n" {
+            data.truncate(begins);
+            return Ok(data);
+        }
+    }
+}
+
+/// What stands in angle brackets.
+fn address(line: &str) -> String {
+    let inner = line
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'));
+    inner.map_or_else(String::new, |(address, _)| address.to_owned())
+}

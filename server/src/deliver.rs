@@ -1,0 +1,79 @@
+//! `postern deliver`, and the delivery within `postern serve`.
+
+use std::error::Error;
+use std::fs::File;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use engine::{Delivery, Postern, Retention};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::cli::Delivering;
+use crate::commands::{Opening, host};
+use crate::data_folder::{self, FolderError};
+use crate::serve::GRACE;
+use crate::signals::Signals;
+
+/// Delivers until it is told to stop.
+pub async fn deliver(place: Opening, how: Delivering) -> Result<ExitCode, Box<dyn Error>> {
+    let deliverer = Deliverer::new(&place, how)?;
+    let postern = place.open(host()).await?;
+    let mut signals = Signals::listen()?;
+    let (stop, stopped) = watch::channel(false);
+    let mut delivery = deliverer.start(&postern, stopped);
+    tracing::info!("delivering");
+    tokio::select! {
+        ended = &mut delivery => ended?,
+        () = signals.next() => {
+            tracing::info!("stopping; a second signal stops at once");
+            stop.send_replace(true);
+            tokio::select! {
+                ended = &mut delivery => ended?,
+                () = signals.next() => return Ok(ExitCode::FAILURE),
+            }
+        }
+    }
+    postern.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Who is about to deliver. In a data folder there is one.
+pub struct Deliverer {
+    how: Delivering,
+    lock: Option<File>,
+}
+
+impl Deliverer {
+    pub fn new(place: &Opening, how: Delivering) -> Result<Self, FolderError> {
+        let lock = place
+            .is_local()
+            .then(|| data_folder::lock_delivery(&place.data));
+        Ok(Self {
+            how,
+            lock: lock.transpose()?,
+        })
+    }
+
+    /// Delivers until `stopped` says so, and ends what is under way.
+    pub fn start(self, postern: &Postern, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
+        let days = |days: u16| Duration::from_secs(u64::from(days) * 86_400);
+        let delivery = Delivery {
+            host: host(),
+            connections: usize::from(self.how.relay_connections),
+            lease: Duration::from_secs(self.how.lease_seconds.into()),
+            retention: Retention {
+                bodies: days(self.how.keep_bodies),
+                rows: days(self.how.keep_rows),
+            },
+        };
+        let postern = postern.clone();
+        tokio::spawn(async move {
+            let stop = async {
+                drop(stopped.wait_for(|stop| *stop).await);
+            };
+            postern.deliver(delivery, GRACE, stop).await;
+            drop(self.lock);
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! `/metrics` for Prometheus (text format 0.0.4): counts of this process, the queue of the database.
+
+use std::fmt::Write as _;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use domain::outbox::State as MailState;
+use engine::{BOUNDS, Figures};
+
+use super::{Caller, Gate};
+use crate::rest::refuse;
+
+/// For an administrator's token, or from this machine. What a proxy passes on is not from here.
+pub async fn metrics(State(gate): State<Gate>, caller: Caller, headers: HeaderMap) -> Response {
+    let passed_on = ["x-forwarded-for", "forwarded", "via"]
+        .iter()
+        .any(|name| headers.contains_key(*name));
+    let address = caller.origin.address;
+    let here = !passed_on && address.is_some_and(|address| address.to_canonical().is_loopback());
+    match gate.postern.figures(caller.actor.as_ref(), here).await {
+        Ok(figures) => {
+            let kind = "text/plain; version=0.0.4; charset=utf-8";
+            ([(CONTENT_TYPE, kind)], text(&figures)).into_response()
+        }
+        Err(refusal) => refuse(refusal),
+    }
+}
+
+fn text(figures: &Figures) -> String {
+    let mut text = String::new();
+    let reading = &figures.reading;
+    for (name, about, value) in [
+        ("accepted", "Messages that were accepted.", reading.accepted),
+        (
+            "delivered",
+            "Mails a relay took, each recipient counted.",
+            reading.delivered,
+        ),
+        (
+            "deferred",
+            "Attempts after which a mail is tried again.",
+            reading.deferred,
+        ),
+        ("parked", "Mails that wait for a person.", reading.parked),
+    ] {
+        let name = format!("postern_{name}_total");
+        let _ = writeln!(
+            text,
+            "# HELP {name} {about}\n# TYPE {name} counter\n{name} {value}"
+        );
+    }
+    text.push_str("# HELP postern_connections Open connections to relays.\n# TYPE postern_connections gauge\n");
+    let _ = writeln!(text, "postern_connections {}", reading.connections);
+
+    let waits = |state: MailState| !matches!(state, MailState::Delivered | MailState::Cancelled);
+    let waiting = figures.counts.iter().filter(|count| waits(count.state));
+    text.push_str("# HELP postern_queue Mails that are kept, each recipient counted.\n# TYPE postern_queue gauge\n");
+    for count in waiting {
+        let _ = writeln!(
+            text,
+            "postern_queue{{state=\"{}\"}} {}",
+            count.state.as_str(),
+            count.number
+        );
+    }
+    let to_go = |state: MailState| matches!(state, MailState::Queued | MailState::Deferred);
+    let oldest = figures.counts.iter().filter(|count| to_go(count.state));
+    let oldest = oldest.filter_map(|count| count.oldest).min();
+    let age = oldest.map_or(0, |oldest| (figures.now.0 - oldest.0).max(0));
+    text.push_str("# HELP postern_oldest_seconds Age of the oldest mail that is to be delivered.\n# TYPE postern_oldest_seconds gauge\n");
+    let _ = writeln!(
+        text,
+        "postern_oldest_seconds {}",
+        seconds(age.unsigned_abs())
+    );
+
+    let name = "postern_delivery_seconds";
+    let _ = writeln!(
+        text,
+        "# HELP {name} From acceptance to the relay's 250.\n# TYPE {name} histogram"
+    );
+    let mut sum = 0;
+    for (bound, number) in BOUNDS.iter().zip(&reading.times) {
+        sum += number;
+        let _ = writeln!(text, "{name}_bucket{{le=\"{}\"}} {sum}", seconds(*bound));
+    }
+    let _ = writeln!(text, "{name}_bucket{{le=\"+Inf\"}} {}", reading.delivered);
+    let _ = writeln!(
+        text,
+        "{name}_sum {}\n{name}_count {}",
+        seconds(reading.milliseconds),
+        reading.delivered
+    );
+    text
+}
+
+fn seconds(milliseconds: u64) -> f64 {
+    milliseconds as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Instant;
+    use domain::outbox::Count;
+    use engine::Reading;
+
+    #[test]
+    fn a_monitor_reads_counts_and_times() {
+        let figures = Figures {
+            reading: Reading {
+                accepted: 9,
+                delivered: 3,
+                milliseconds: 1_500,
+                times: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1].to_vec(),
+                ..Reading::default()
+            },
+            counts: vec![
+                Count {
+                    state: MailState::Queued,
+                    number: 4,
+                    oldest: Some(Instant(1_000)),
+                },
+                Count {
+                    state: MailState::Delivered,
+                    number: 3,
+                    oldest: Some(Instant(0)),
+                },
+            ],
+            now: Instant(61_500),
+        };
+        let text = text(&figures);
+        for line in [
+            "postern_accepted_total 9",
+            "postern_queue{state=\"queued\"} 4",
+            "postern_oldest_seconds 60.5",
+            "postern_delivery_seconds_bucket{le=\"0.005\"} 1",
+            "postern_delivery_seconds_bucket{le=\"0.25\"} 2",
+            "postern_delivery_seconds_bucket{le=\"3600\"} 2",
+            "postern_delivery_seconds_bucket{le=\"+Inf\"} 3",
+            "postern_delivery_seconds_sum 1.5",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+        assert!(!text.contains("state=\"delivered\""));
+    }
+}

@@ -35,13 +35,14 @@ impl Expect<'_> for Octets {
     }
 
     fn text(self, text: &str) -> Read {
-        let octets = if text.contains(['\r', '\n']) {
+        let octets = BASE64.decode(text).or_else(|fault| {
+            if !text.contains(['\r', '\n']) {
+                return Err(fault);
+            }
             let mut line = text.as_bytes().to_vec();
             line.retain(|byte| !matches!(byte, b'\r' | b'\n'));
             BASE64.decode(line)
-        } else {
-            BASE64.decode(text)
-        };
+        });
         octets.map_or(Read::Wrong, Read::Octets)
     }
 }

@@ -24,6 +24,9 @@ pub const ID: &str = "live";
 /// Seconds until it is asked again after the line broke: the first time, and at most.
 const PATIENCE: (u64, u64) = (1, 30);
 
+/// When a line that neither says something nor ends is given up: later than the server ends it.
+const LOST: Duration = Duration::from_secs(70);
+
 /// Says whether what is seen is how it is.
 #[island]
 pub fn Live() -> impl IntoView {
@@ -66,7 +69,14 @@ impl Watch {
             return;
         }
         let (handle, registration) = AbortHandle::new_pair();
-        self.handle.set_value(Some(handle));
+        self.handle.set_value(Some(handle.clone()));
+        let lost = move || {
+            if !handle.is_aborted() {
+                self.live.set(false);
+                self.begin(patience);
+            }
+        };
+        set_timeout(lost, LOST);
         spawn_local(async move {
             match Abortable::new(self.follow(), registration).await {
                 // The server ends it now and then, to see who asks.

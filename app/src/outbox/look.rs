@@ -140,9 +140,18 @@ type Shared = Arc<Turn<Option<Look>>>;
 #[derive(Debug)]
 struct Look {
     at: Instant,
+    /// How long the database took to answer.
+    took: Duration,
     drawn: Instant,
     seen: Seen,
     html: Arc<str>,
+}
+
+impl Look {
+    /// Where looking takes long it is done less often: it must not slow down what is looked at.
+    fn is_fresh(&self) -> bool {
+        self.at.elapsed() < FRESH.max(self.took * 10)
+    }
 }
 
 impl Looks {
@@ -185,21 +194,24 @@ async fn drawn(
     url: &str,
 ) -> Result<Arc<str>, Refusal> {
     let mut last = last.lock().await;
-    if let Some(look) = last.as_ref().filter(|look| look.at.elapsed() < FRESH) {
+    if let Some(look) = last.as_ref().filter(|look| look.is_fresh()) {
         return Ok(Arc::clone(&look.html));
     }
+    let asked = Instant::now();
     let seen = Seen::look(postern, actor, place).await?;
+    let took = asked.elapsed();
     if let Some(look) = last.as_mut()
         && look.seen == seen
         && look.drawn.elapsed() < STALE
     {
-        look.at = Instant::now();
+        (look.at, look.took) = (Instant::now(), took);
         return Ok(Arc::clone(&look.html));
     }
     let html: Arc<str> = seen.clone().html(Viewer::new(actor, url)).into();
     let at = Instant::now();
     *last = Some(Look {
         at,
+        took,
         drawn: at,
         seen,
         html: Arc::clone(&html),

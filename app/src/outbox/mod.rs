@@ -11,6 +11,7 @@ mod list;
 mod look;
 mod message;
 mod overview;
+mod pace;
 mod question;
 mod search;
 mod standing;

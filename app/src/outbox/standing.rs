@@ -1,13 +1,14 @@
 //! Whether mail flows, and if not, why: what somebody wants to know at night, before all else.
 
 use domain::cause::{Cause, Seen, cause};
-use domain::outbox::{Hold, Overview, State, Trouble};
+use domain::outbox::{Hold, Overview, Trouble};
 use domain::{ConnectionType, Form, Instant};
 use leptos::prelude::*;
 
 use super::Viewer;
 use super::hold::Holding;
-use super::words::{age, ahead, counted, took};
+use super::pace::{Fact, pace, waiting};
+use super::words::ahead;
 use crate::moment::Moment;
 
 /// What stands in the way first of all.
@@ -56,53 +57,6 @@ pub fn known_cause(trouble: &Trouble, form: &Form) -> Option<&'static Cause> {
     })
 }
 
-/// How many mails wait to be sent, and since when the oldest does.
-fn waiting(overview: &Overview) -> (i64, Option<Instant>) {
-    let open = overview
-        .counts
-        .iter()
-        .filter(|count| matches!(count.state, State::Queued | State::Deferred));
-    let oldest = open.clone().filter_map(|count| count.oldest).min();
-    (open.map(|count| count.number).sum(), oldest)
-}
-
-/// A fact of the standing: what it is, and how much.
-type Fact = (&'static str, String);
-
-fn waiting_facts(overview: &Overview, now: Instant) -> Vec<Fact> {
-    let (number, oldest) = waiting(overview);
-    let oldest = oldest.map(|oldest| ("Oldest", age(oldest, now)));
-    let waiting = [("To be sent", counted(number, "mail"))];
-    waiting.into_iter().chain(oldest).collect()
-}
-
-/// How fast mail goes: together, and from acceptance to delivery as the average mail sees it.
-fn pace_facts(overview: &Overview) -> Vec<Fact> {
-    let workers = &overview.workers;
-    let rate: i64 = workers.iter().map(|worker| worker.per_minute).sum();
-    let timed = workers
-        .iter()
-        .filter_map(|worker| Some((worker.latency?, worker.per_minute.max(1))));
-    let (sum, weight) = timed.fold((0, 0), |(sum, weight), (latency, mails)| {
-        (sum + latency * mails, weight + mails)
-    });
-    let connections = workers.iter().map(|worker| worker.connections).sum();
-    let mut hosts: Vec<&str> = workers.iter().map(|worker| worker.host.as_str()).collect();
-    hosts.sort_unstable();
-    hosts.dedup();
-    let by = match (workers.len(), hosts.as_slice()) {
-        (1, [host]) => (*host).to_owned(),
-        (number, hosts) => format!("{number} workers on {}", hosts.join(", ")),
-    };
-    let pace = [("Rate", format!("{} a minute", super::words::grouped(rate)))];
-    let latency = (weight > 0).then(|| ("Latency", took(sum / weight)));
-    let by = [(
-        "Delivers",
-        format!("{by}, {}", counted(connections, "connection")),
-    )];
-    pace.into_iter().chain(latency).chain(by).collect()
-}
-
 #[component]
 pub fn StandingNow(
     overview: Overview,
@@ -110,7 +64,7 @@ pub fn StandingNow(
     viewer: Viewer,
 ) -> impl IntoView {
     let now = viewer.now;
-    let waits = waiting_facts(&overview, now);
+    let waits = waiting(&overview, now);
     let standing = standing(&overview);
     let (class, title) = match &standing {
         Standing::Held(_) => ("warn", "Everything is held.".to_owned()),
@@ -129,6 +83,12 @@ pub fn StandingNow(
             ("bad", title)
         }
         Standing::Flows => ("good", "Mail flows.".to_owned()),
+    };
+    let flows = matches!(standing, Standing::Flows | Standing::Trouble(_, false));
+    let pace = if flows && viewer.admin {
+        pace(&overview)
+    } else {
+        Vec::new()
     };
     let told = match standing {
         Standing::Held(hold) => held(hold, viewer.admin),
@@ -151,15 +111,11 @@ pub fn StandingNow(
         }
         Standing::Flows => ().into_any(),
     };
-    let pace = match class {
-        "good" => pace_facts(&overview),
-        _ => Vec::new(),
-    };
-    let pace = if viewer.admin { pace } else { Vec::new() };
     view! {
-        <section class=format!("card standing standing-{class}") aria-label="Standing">
+        <section class="card standing" aria-label="Standing">
+            // It stays when the tone changes, so that what it says is announced.
             <p class="standing-title" role="status">
-                {title}
+                <span class=format!("standing-{class}")>{title}</span>
             </p>
             {told}
             <dl class="standing-facts">{waits.into_iter().chain(pace).map(fact).collect_view()}</dl>
@@ -230,7 +186,7 @@ fn Troubled(trouble: Trouble, cause: Option<&'static Cause>, now: Instant) -> im
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::outbox::{Count, Worker};
+    use domain::outbox::Worker;
     use domain::{Failure, Fault, Label, Reply, Stage};
 
     fn worker(trouble: Option<i64>) -> Worker {
@@ -267,39 +223,6 @@ mod tests {
         };
         overview.hold = Some(hold.clone());
         assert_eq!(standing(&overview), Standing::Held(hold));
-    }
-
-    #[test]
-    fn what_waits_is_what_would_be_sent() {
-        let count = |state, number, oldest| Count {
-            state,
-            number,
-            oldest: Some(Instant(oldest)),
-        };
-        let overview = Overview {
-            counts: vec![
-                count(State::Queued, 2, 50),
-                count(State::Deferred, 3, 40),
-                count(State::Parked, 7, 10),
-            ],
-            ..Overview::default()
-        };
-        assert_eq!(waiting(&overview), (5, Some(Instant(40))));
-    }
-
-    #[test]
-    fn the_pace_is_that_of_all_workers() {
-        let mut slow = worker(None);
-        (slow.per_minute, slow.latency) = (300, Some(80));
-        let overview = Overview {
-            workers: vec![worker(None), slow],
-            ..Overview::default()
-        };
-        let facts: Vec<String> = pace_facts(&overview).into_iter().map(|f| f.1).collect();
-        assert_eq!(
-            facts,
-            ["400 a minute", "70 ms", "2 workers on gate, 6 connections"]
-        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ impl Place {
         body: u8,
         subject: &str,
     ) -> Result<Vec<String>, Refusal> {
-        let handed = Handed::One(mail(&["desk@example.net"], subject));
+        let handed = Handed::One(Box::new(mail(&["desk@example.net"], subject)));
         let key = Some((key.to_owned(), [body; 32]));
         self.postern.accept(actor, handed, key).await
     }
@@ -117,7 +117,7 @@ async fn of_many_all_are_kept_or_none() {
 async fn without_settings_mail_needs_a_sender_and_waits() {
     for place in places().await {
         let admin = place.admin().await;
-        let handed = Handed::One(mail(&["desk@example.net"], "Fire"));
+        let handed = Handed::One(Box::new(mail(&["desk@example.net"], "Fire")));
         let refusal = place
             .postern
             .accept(&admin, handed, None)
@@ -131,7 +131,7 @@ async fn without_settings_mail_needs_a_sender_and_waits() {
         };
         let ids = place
             .postern
-            .accept(&admin, Handed::One(from), None)
+            .accept(&admin, Handed::One(Box::new(from)), None)
             .await
             .expect("accepted");
         assert!(
@@ -160,7 +160,7 @@ async fn a_database_that_is_locked_takes_nothing_and_says_when_to_come_back() {
         let (admin, relay) = (place.admin().await, Relay::start().await);
         place.save(&admin, &relay).await;
         let lock = place.lock_out().await;
-        let handed = Handed::One(mail(&["desk@example.net"], "Fire"));
+        let handed = Handed::One(Box::new(mail(&["desk@example.net"], "Fire")));
         let refusal = place
             .postern
             .accept(&admin, handed, None)

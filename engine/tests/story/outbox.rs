@@ -89,7 +89,7 @@ impl Place {
     }
 
     pub async fn hand_over(&self, actor: &Actor, to: &[&str], subject: &str) -> String {
-        let handed = Handed::One(mail(to, subject));
+        let handed = Handed::One(Box::new(mail(to, subject)));
         let ids = self.postern.accept(actor, handed, None).await;
         ids.expect("accepted").remove(0)
     }

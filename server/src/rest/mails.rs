@@ -1,7 +1,7 @@
 //! The mails of a body: one object, or an array of them, read into what the engine takes.
 
 use domain::{Kind, Refusal, refusal, words};
-use engine::{Attachment, Submission};
+use engine::{Attachment, Handed, Submission};
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess};
 
 use super::body::unreadable;
@@ -20,13 +20,6 @@ const PARTS: usize = 101;
 
 /// The most faults that are told.
 const FAULTS: usize = 200;
-
-/// What a body holds.
-#[derive(Debug)]
-pub enum Handed {
-    One(Submission),
-    Many(Vec<Submission>),
-}
 
 /// # Errors
 /// [`Kind::BadRequest`] for what is no such JSON; [`Kind::Invalid`] with every fault of a type, by
@@ -114,7 +107,7 @@ impl<'de> Expect<'de> for Body<'_> {
 
     fn object<A: MapAccess<'de>>(self, members: A) -> Result<Option<Handed>, A::Error> {
         let mail = Mail(self.0).object(members)?;
-        Ok(Some(Handed::One(mail)))
+        Ok(Some(Handed::One(Box::new(mail))))
     }
 }
 

@@ -1,14 +1,14 @@
 //! Bodies of `send-email` that are read, and those that are not.
 
 use domain::{Kind, Refusal};
+use engine::{Handed, Submission};
 use serde_json::json;
 
-use super::mails::{Handed, parse};
-use engine::Submission;
+use super::mails::parse;
 
 fn one(body: &str) -> Submission {
     match parse(body.as_bytes()) {
-        Ok(Handed::One(mail)) => mail,
+        Ok(Handed::One(mail)) => *mail,
         other => panic!("{body}: {other:?}"),
     }
 }

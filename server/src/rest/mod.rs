@@ -43,6 +43,7 @@ pub fn router() -> Router<Gate> {
         .route("/api/setup/email_test/{address}", post(email_test::send))
         .route("/api/diagnosis", post(diagnosis::diagnose))
         .route("/api/probe", post(probe::probe))
+        .route(INTAKE, post(send_email::send))
         .route("/api/messages", get(messages::list))
         .route("/api/messages/act", post(messages::act_on_many))
         .route("/api/messages/{id}", get(messages::read))

@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::body::{READ_ON, torn};
 
 /// The largest body, in bytes: a mail of 25 MiB as base64, and the rest of it.
-pub const LARGEST: usize = 40 * 1024 * 1024;
+const LARGEST: usize = 40 * 1024 * 1024;
 
 /// What all of them share in this process, in KiB.
 static ROOM: Semaphore = Semaphore::const_new(128 * 1024);
@@ -20,19 +20,16 @@ static ROOM: Semaphore = Semaphore::const_new(128 * 1024);
 /// How long nothing may arrive of a body that has its room.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// A body, and its room. The room is kept for what is made of the body, until this is dropped.
+/// The room of a body, and of what is made of it, until it is dropped.
 #[derive(Debug)]
-pub struct Held {
-    pub bytes: Vec<u8>,
-    _room: SemaphorePermit<'static>,
-}
+pub struct Room(#[expect(dead_code, reason = "it is kept to be dropped")] SemaphorePermit<'static>);
 
 /// Reads a body of up to [`LARGEST`].
 ///
 /// # Errors
 /// [`Kind::TooLarge`]; [`Kind::Unavailable`] when there is no room, and then nothing is read on;
 /// [`Kind::BadRequest`] when it does not arrive whole.
-pub async fn read(headers: &HeaderMap, body: Body) -> Result<Held, Refusal> {
+pub async fn read(headers: &HeaderMap, body: Body) -> Result<(Vec<u8>, Room), Refusal> {
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
@@ -47,7 +44,7 @@ async fn read_into(
     room: &'static Semaphore,
     announced: Option<usize>,
     chunks: impl Stream<Item = Result<Bytes, Refusal>>,
-) -> Result<Held, Refusal> {
+) -> Result<(Vec<u8>, Room), Refusal> {
     pin_mut!(chunks);
     let mut fits = announced.is_none_or(|length| length <= LARGEST);
     let mut expected = if fits { announced.unwrap_or(0) } else { 0 };
@@ -78,10 +75,7 @@ async fn read_into(
         let text = "A body has at most 40 MiB here, and a mail 25 MiB. Send fewer mails at once.";
         return Err(Refusal::new(Kind::TooLarge, text));
     }
-    Ok(Held {
-        bytes,
-        _room: permit,
-    })
+    Ok((bytes, Room(permit)))
 }
 
 fn take(room: &'static Semaphore, bytes: usize) -> Result<SemaphorePermit<'static>, Refusal> {
@@ -112,7 +106,7 @@ mod tests {
         static ROOM: Semaphore = Semaphore::const_new(3 * 1024);
         for announced in [Some(2 * MIB), None] {
             let held = read_into(&ROOM, announced, chunks(2)).await.expect("room");
-            assert_eq!(held.bytes.len(), 2 * MIB);
+            assert_eq!(held.0.len(), 2 * MIB);
             assert_eq!(ROOM.available_permits(), 1024);
             for announced in [Some(2 * MIB), None] {
                 let refusal = read_into(&ROOM, announced, chunks(2))
@@ -143,7 +137,7 @@ mod tests {
             assert_eq!(ROOM.available_permits(), 128 * 1024);
         }
         let held = read_into(&ROOM, None, chunks(40)).await.expect("it fits");
-        assert_eq!(held.bytes.len(), LARGEST);
+        assert_eq!(held.0.len(), LARGEST);
     }
 
     #[tokio::test]

@@ -1,10 +1,65 @@
 //! `POST /api/messages/send-email`: mail is handed over.
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
 use domain::{Kind, Refusal};
+use engine::Handed;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::body::json_type;
+use super::envelope::Refused;
+use super::mails::parse;
+use super::room;
+use crate::http::{Caller, Gate};
+
+/// Bodies of more bytes are read beside the threads that answer.
+const LARGE: usize = 512 * 1024;
 
 /// Draft-ietf-httpapi-idempotency-key-header, taken as it is, with quotes or without.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Takes one mail, an object, and answers 202 with its `id`; or an array of them, all or none, and
+/// answers their `ids`. The body is read when it is known who asks.
+pub async fn send(
+    State(gate): State<Gate>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Refused> {
+    let actor = caller.signed_in()?;
+    let (parts, body) = request.into_parts();
+    let (body, _room) = room::read(&parts.headers, body).await?;
+    json_type(&parts.headers)?;
+    let key = idempotency_key(&parts.headers)?;
+    let (handed, key) = read(body, key).await?;
+    let many = matches!(handed, Handed::Many(_));
+    let ids = gate.postern.accept(actor, handed, key).await?;
+    let answer = match ids.first() {
+        Some(id) if !many => json!({ "id": id }),
+        _ => json!({ "ids": ids }),
+    };
+    Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+/// What the engine takes: the mails, and the key with the SHA-256 of the body.
+type Read = (Handed, Option<(String, [u8; 32])>);
+
+async fn read(body: Vec<u8>, key: Option<String>) -> Result<Read, Refusal> {
+    let large = body.len() > LARGE;
+    let reading = move || {
+        let handed = parse(&body)?;
+        let key = key.map(|key| (key, Sha256::digest(&body).into()));
+        Ok((handed, key))
+    };
+    if large {
+        let read = tokio::task::spawn_blocking(reading).await;
+        read.map_err(|_| Refusal::internal())?
+    } else {
+        reading()
+    }
+}
 
 /// The key under which a repeated request is the same one.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {

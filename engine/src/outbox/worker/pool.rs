@@ -23,6 +23,9 @@ const OLDEST: Duration = Duration::from_secs(300);
 /// How long a connection waits for the next mail.
 const IDLE: Duration = Duration::from_secs(5);
 
+/// So many times in a row are no accident.
+const BREAKS: usize = 2;
+
 /// How long a relay that broke on commands behind a body is spared them.
 const UNGROUPED: Duration = Duration::from_secs(3600);
 
@@ -33,6 +36,8 @@ pub struct Connection {
     begun: Stopwatch,
     rests_since: Stopwatch,
     mails: usize,
+    /// Commands of the next mail stand behind the body of this one.
+    announced: bool,
 }
 
 impl Connection {
@@ -44,7 +49,18 @@ impl Connection {
             begun: Stopwatch::now(),
             rests_since: Stopwatch::now(),
             mails: 0,
+            announced: false,
         }
+    }
+
+    /// Whether the mail it has is its first.
+    pub fn is_new(&self) -> bool {
+        self.mails <= 1
+    }
+
+    /// Notes whether the next mail is announced; answers whether this one was.
+    pub fn announce(&mut self, next: bool) -> bool {
+        std::mem::replace(&mut self.announced, next)
     }
 
     /// Counts a mail.
@@ -91,6 +107,8 @@ struct State {
     route: Option<Arc<Route>>,
     trouble: Option<Sickness>,
     ungrouped: Option<Stopwatch>,
+    /// How often in a row the relay broke on commands behind a body.
+    breaks: usize,
     stopping: bool,
 }
 
@@ -131,6 +149,7 @@ impl Pool {
                 route: None,
                 trouble: None,
                 ungrouped: None,
+                breaks: 0,
                 stopping: false,
             }),
             room: Notify::new(),
@@ -245,9 +264,23 @@ impl Pool {
         }
     }
 
-    /// The relay broke on commands that stood behind a body.
+    /// The relay broke on commands that stood behind a body, or just closed there. Where it never
+    /// takes them it is spared them.
     pub fn broke_on_grouping(&self) {
-        self.state().ungrouped = Some(Stopwatch::now() + UNGROUPED);
+        let mut state = self.state();
+        state.breaks += 1;
+        if state.breaks >= BREAKS {
+            state.breaks = 0;
+            state.ungrouped = Some(Stopwatch::now() + UNGROUPED);
+            tracing::info!(
+                "the relay breaks on commands behind a body; they wait their turn for an hour"
+            );
+        }
+    }
+
+    /// It took commands that stood behind a body.
+    pub fn grouping_worked(&self) {
+        self.state().breaks = 0;
     }
 
     /// Puts mail on the shelf.

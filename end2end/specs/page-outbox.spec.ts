@@ -1,5 +1,6 @@
 //! The outbox: what was handed over is seen going, found again, and told apart by what became of it.
 
+import type { Request } from '@playwright/test';
 import { House } from '../support/browser.ts';
 import { fields } from '../support/console.ts';
 import { closedPort } from '../support/hostile.ts';
@@ -58,8 +59,8 @@ test('mail is counted and found', async ({ page }) => {
   await handOver(house, { to: ['later@example.org', 'Later.Too@example.org'] });
   const outbox = await OutboxPage.open(house, page);
   await outbox.expectCounts({ Waiting: 0, 'Trying again': 2, Held: 0, Delivered: 52, Parked: 1, Cancelled: 0 });
-  await expect(outbox.standing).toContainText(/To be sent\s*2 mails\s*Oldest\s*under a minute/);
-  await expect(outbox.count('Parked')).toContainText('oldest under a minute');
+  await expect(outbox.standing).toContainText(/To be sent\s*2 mails\s*Oldest\s*< 1 min/);
+  await expect(outbox.count('Parked')).toContainText('oldest < 1 min');
 
   await expect(outbox.rows).toHaveCount(50);
   await page.getByRole('link', { name: 'Older' }).click();
@@ -108,7 +109,7 @@ test('a relay in trouble is told with its cause, and mail flows after the repair
   const outbox = await OutboxPage.open(house, page);
   await expect(outbox.standing).toContainText(`Mail waits: 127.0.0.1:${nobody} is in trouble.`);
   await expect(outbox.standing).toContainText('Nothing listens');
-  await expect(outbox.standing).toContainText(/Since .* UTC\. Tried again within a minute\. Diagnose/);
+  await expect(outbox.standing).toContainText(/Since .* UTC\. Tried again within 1 min\. Diagnose/);
   await expect(outbox.standing).toContainText(/To be sent\s*2 mails/);
   await expect(outbox.standing.getByRole('link', { name: 'Diagnose' })).toHaveAttribute('href', '/settings/email#diagnose');
 
@@ -143,4 +144,29 @@ test('a page says when it is not live, and comes back', async ({ page, complaint
   await again.stop();
   expect(Date.now() - begun, 'a page that is looked at keeps nobody from stopping').toBeLessThan(8_000);
   await relay.stop();
+});
+
+test('a page that nobody sees asks for nothing', async ({ page }) => {
+  const house = await House.start();
+  const relay = await Relay.start();
+  await house.console.save(fields(relay));
+  const outbox = await OutboxPage.open(house, page);
+  const hide = (hidden: boolean) =>
+    page.evaluate((value) => {
+      Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
+      document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
+    }, hidden);
+  const watching = (request: Request) => request.url().endsWith('/fn/watch_outbox');
+  const ended = page.waitForEvent('requestfailed', watching);
+  await hide(true);
+  expect((await ended).failure()?.errorText).toBe('net::ERR_ABORTED');
+  await handOver(house, { to: 'desk@example.org' });
+  await relay.mails.next();
+  await expect(outbox.rows).toHaveCount(0);
+  const begun = page.waitForRequest(watching);
+  await hide(false);
+  await begun;
+  await expect(outbox.row('desk@example.org')).toContainText('Delivered');
+  await relay.stop();
+  await house.stop();
 });

@@ -4,8 +4,14 @@
 mod accounts;
 #[path = "story/certificates.rs"]
 mod certificates;
+#[path = "story/handing.rs"]
+mod handing;
+#[path = "story/holding.rs"]
+mod holding;
 #[path = "story/keys.rs"]
 mod keys;
+#[path = "story/nodes.rs"]
+mod nodes;
 #[path = "story/outbox.rs"]
 mod outbox;
 #[path = "story/place.rs"]
@@ -14,3 +20,5 @@ mod place;
 mod relay;
 #[path = "story/settings.rs"]
 mod settings;
+#[path = "story/troubles.rs"]
+mod troubles;

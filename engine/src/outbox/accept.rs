@@ -30,7 +30,7 @@ pub(super) type Remembered = Option<(Stopwatch, Option<Arc<Sender>>)>;
 /// What an application hands over in one request: all of it is kept, or nothing.
 #[derive(Debug)]
 pub enum Handed {
-    One(Submission),
+    One(Box<Submission>),
     /// 1 to 500.
     Many(Vec<Submission>),
 }
@@ -64,7 +64,7 @@ impl Postern {
         let sender = self.sender().await?;
         let now = self.now();
         let (submissions, many) = match handed {
-            Handed::One(submission) => (vec![submission], false),
+            Handed::One(submission) => (vec![*submission], false),
             Handed::Many(submissions) => (submissions, true),
         };
         if submissions.is_empty() || submissions.len() > MOST {

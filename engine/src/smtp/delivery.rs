@@ -28,7 +28,7 @@ pub type Fates = Vec<Result<Reply, Failure>>;
 #[derive(Debug, Error)]
 #[error("{failure}")]
 pub struct Broken {
-    /// At [`Stage::Mail`], [`Stage::Rcpt`] or [`Stage::Data`].
+    /// At [`Stage::Mail`], [`Stage::Rcpt`] or [`Stage::Data`]. [`Fault::Rejected`] is a 421.
     pub failure: Failure,
     /// The whole mail was written and its end not answered, or not plainly: it may have arrived.
     pub may_have_arrived: bool,
@@ -111,6 +111,11 @@ impl Session {
     /// Whether another mail may follow.
     pub fn is_ready(&self) -> bool {
         self.condition == Condition::Ready
+    }
+
+    /// Whether the relay kept the connection while it rested, and said nothing. Does not wait.
+    pub async fn is_alive(&mut self) -> bool {
+        self.is_ready() && matches!(self.wire.has_unread().await, Ok(false))
     }
 }
 

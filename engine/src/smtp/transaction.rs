@@ -164,7 +164,7 @@ impl Session {
                 }
                 if sent && *verb == Verb::Mail && matches!(reply.code, 500 | 502 | 503) {
                     // It did not see a MAIL, or not in its place.
-                    return Err(Failure::rejected(stage, reply.shown()));
+                    return Err(misplaced(stage, &reply));
                 }
                 verdict.hear(*verb, &reply)?;
             }

@@ -29,13 +29,12 @@ impl Verdict {
         }
     }
 
-    /// Takes the reply to a command. 421 is the end of everything, and so is a transaction that
-    /// would not be reset.
+    /// Takes the reply to a command. 421 is the end of everything. RSET cannot be refused (RFC 5321
+    /// section 4.3.2): whatever followed would be said of the mail before.
     pub fn hear(&mut self, verb: Verb, reply: &RawReply) -> Result<(), Failure> {
         let refusal = match (verb, reply.code) {
-            (_, 421) | (Verb::Rset, 400..) => {
-                return Err(Failure::rejected(verb.stage(), reply.shown()));
-            }
+            (_, 421) => return Err(Failure::rejected(verb.stage(), reply.shown())),
+            (Verb::Rset, 400..) => return Err(misplaced(verb.stage(), reply)),
             (Verb::Data, 354) | (Verb::Rset | Verb::Mail | Verb::Rcpt, 200..300) => None,
             (_, 400..) => Some(reply.shown()),
             _ => return Err(misplaced(verb.stage(), reply)),
@@ -70,7 +69,7 @@ impl Verdict {
 
     /// Nobody is left whom the mail could reach.
     pub fn is_hopeless(&self) -> bool {
-        let all_heard = self.recipients.len() == self.expected;
+        let all_heard = self.expected > 0 && self.recipients.len() == self.expected;
         self.mail_refusal.is_some() || (all_heard && self.recipients.iter().all(Option::is_some))
     }
 
@@ -109,7 +108,7 @@ impl Verdict {
     }
 }
 
-/// A positive reply of the wrong kind: 250 instead of 354, or the other way round.
+/// A reply of the wrong kind, as 250 instead of 354, or the other way round.
 pub(super) fn misplaced(stage: Stage, reply: &RawReply) -> Failure {
     let detail = format!("the relay answered {} out of place", reply.shown().words());
     Failure::new(stage, Fault::Malformed, detail)

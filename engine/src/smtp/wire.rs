@@ -141,9 +141,11 @@ impl Wire {
     /// Writes commands, provided that nothing came since the last reply.
     pub async fn ask(&mut self, lines: &[u8], deadline: Deadline) -> Result<(), Interruption> {
         match self.unasked(deadline).await? {
-            None => self.write(&mut &lines[..], usize::MAX, deadline).await,
-            Some(closing) if closing.code == 421 => Err(Interruption::Refused(closing)),
-            Some(reply) => Err(Interruption::Extra(reply)),
+            None => match self.write(&mut &lines[..], usize::MAX, deadline).await {
+                Err(Interruption::Refused(reply)) => Err(notice(reply)),
+                other => other,
+            },
+            Some(reply) => Err(notice(reply)),
         }
     }
 
@@ -281,6 +283,15 @@ pub(super) fn push_line(lines: &mut Vec<u8>, command: &[&str]) -> Result<(), Int
     Ok(())
 }
 
+/// Said before a command could be.
+fn notice(reply: RawReply) -> Interruption {
+    match reply.code {
+        421 => Interruption::Refused(reply),
+        _ => Interruption::Extra(reply),
+    }
+}
+
+/// Said in the middle of a mail.
 fn interjection(reply: RawReply) -> Interruption {
     match reply.code {
         400.. => Interruption::Refused(reply),

@@ -40,6 +40,9 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                        PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000";
 
+/// As `busy_timeout` on SQLite: who waits for a lock is told so in the end.
+const PATIENCE: &str = "SET lock_timeout = '5s'";
+
 /// The database failed. What failed is for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -224,6 +227,9 @@ impl Store {
         let pool = AnyPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(ACQUIRE)
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(PATIENCE).await.map(drop) })
+            })
             .connect_with(options)
             .await?;
         POSTGRES.run(&pool).await.map_err(StoreError::Migration)?;

@@ -1,9 +1,13 @@
 //! Sessions that end in mid-mail: whether the mail may have arrived, and what it may have been.
 
+use std::time::Duration;
+
 use domain::{Fault, Stage};
 use futures::future::join_all;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::conduct::{Act, Conduct};
@@ -12,6 +16,9 @@ use crate::server::Relay;
 
 const LOCK_STEP: &[&str] = &[];
 const PIPELINING: &[&str] = &["PIPELINING"];
+
+/// What a busy machine may need.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 const COMMANDS: [(&str, Stage); 3] = [
     ("MAIL", Stage::Mail),
@@ -123,28 +130,21 @@ async fn a_relay_that_loses_what_rides_behind_a_body_is_told_by_it() {
     let flushing = Conduct::offering(PIPELINING).at("END", Act::Flush(b"250 Ok\r\n".to_vec()));
     // Or it does so only in part, and what is left makes no sense to it.
     let confused = |words| at_the_second(PIPELINING, "MAIL", Act::SayAndClose(words));
-    for (conduct, fault, code) in [
-        (flushing.clone(), Fault::TimedOut, None),
-        (
-            confused(b"500 5.5.2 what?\r\n".to_vec()),
-            Fault::Rejected,
-            Some(500),
-        ),
+    for (conduct, fault) in [
+        (flushing.clone(), Fault::TimedOut),
+        (confused(b"500 5.5.2 what?\r\n".to_vec()), Fault::Malformed),
         (
             confused(b"503 5.5.1 out of order\r\n".to_vec()),
-            Fault::Rejected,
-            Some(503),
+            Fault::Malformed,
         ),
         (
             confused(b"554 5.5.0 not in step\r\n".to_vec()),
             Fault::Closed,
-            None,
         ),
     ] {
         let (fates, broken, _) = broken(conduct).await;
         assert_eq!(fates, [QUEUED]);
         assert_eq!(broken.failure.fault, fault);
-        assert_eq!(broken.failure.reply.map(|reply| reply.code), code);
         assert!(broken.grouped && !broken.may_have_arrived);
     }
     // Without grouping nothing is lost.
@@ -155,6 +155,44 @@ async fn a_relay_that_loses_what_rides_behind_a_body_is_told_by_it() {
     let (fates, broken) = deliver(&mut session, &parcels(&client, 3)).await;
     assert!(broken.is_none(), "{broken:?}");
     assert_eq!(fates, vec![vec![QUEUED]; 3]);
+}
+
+#[tokio::test]
+async fn a_connection_that_did_not_survive_its_rest_is_known() {
+    for words in ["250 queued\r\n", "250 queued\r\n421 4.4.2 too long\r\n"] {
+        let closing = Act::SayAndClose(words.as_bytes().to_vec());
+        let conduct = at_the_second(LOCK_STEP, "END", closing);
+        let relay = Relay::start(conduct).await;
+        let client = Client::of(&relay);
+        let mail = client.parcel();
+        let mut session = client.session().await;
+        session.deliver(&mail, None).await.expect("fates");
+        assert!(session.is_alive().await);
+        session.deliver(&mail, None).await.expect("fates");
+        let noticed = async {
+            while session.is_alive().await {
+                yield_now().await;
+            }
+        };
+        timeout(PATIENCE, noticed)
+            .await
+            .expect("a closed connection");
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_not_reset_is_the_end() {
+    for offers in [LOCK_STEP, PIPELINING] {
+        let conduct = Conduct::offering(offers)
+            .saying("RCPT", "550 5.1.1 nobody")
+            .saying("DATA", "503 5.5.1 need RCPT")
+            .saying("RSET", "502 5.5.1 what?");
+        let (fates, broken, _) = broken(conduct).await;
+        assert_eq!(fates, [refused(Stage::Rcpt, 550)]);
+        let failure = (broken.failure.stage, broken.failure.fault);
+        assert_eq!(failure, (Stage::Mail, Fault::Malformed));
+        assert!(!broken.may_have_arrived && !broken.grouped);
+    }
 }
 
 #[tokio::test]

@@ -58,22 +58,38 @@ pub fn mail(to: &[&str], subject: &str) -> Submission {
     }
 }
 
+fn through(relay: &Relay) -> Form {
+    Form::default()
+        .with(Label::FromAddress, "alerts@example.org")
+        .with(Label::Host, "127.0.0.1")
+        .with(Label::Port, &relay.address.port().to_string())
+        .with(Label::ConnectTimeout, "1")
+        .with(Label::CommandTimeout, "2")
+}
+
 impl Place {
     pub async fn save(&self, admin: &Actor, relay: &Relay) {
-        let form = Form::default()
-            .with(Label::FromAddress, "alerts@example.org")
-            .with(Label::Host, "127.0.0.1")
-            .with(Label::Port, &relay.address.port().to_string())
-            .with(Label::ConnectTimeout, "1")
-            .with(Label::CommandTimeout, "2");
         self.postern
-            .save_settings(admin, form, PasswordChange::Keep, None)
+            .save_settings(admin, through(relay), PasswordChange::Keep, None)
+            .await
+            .expect("saves");
+    }
+
+    /// As [`Place::save`], signing in with this password.
+    pub async fn save_signing_in(&self, admin: &Actor, relay: &Relay, password: &str) {
+        let form = through(relay)
+            .with(Label::Username, "alerts")
+            .with(Label::AuthenticationType, "Plain")
+            .with(Label::PlaintextAuth, "1");
+        let password = self.sealed(password).await;
+        self.postern
+            .save_settings(admin, form, password, None)
             .await
             .expect("saves");
     }
 
     pub async fn hand_over(&self, actor: &Actor, to: &[&str], subject: &str) -> String {
-        let handed = Handed::One(mail(to, subject));
+        let handed = Handed::One(Box::new(mail(to, subject)));
         let ids = self.postern.accept(actor, handed, None).await;
         ids.expect("accepted").remove(0)
     }

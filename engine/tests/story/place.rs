@@ -125,13 +125,32 @@ impl Place {
         PasswordChange::Sealed(token)
     }
 
-    /// Changes the database behind Postern's back.
-    pub async fn tamper(&self, sql: &'static str) {
+    /// A connection to the database behind Postern's back.
+    async fn connection(&self) -> AnyConnection {
         let address =
             self.config.database.clone().unwrap_or_else(|| {
                 format!("sqlite://{}", self.data().join("postern.db").display())
             });
-        let mut connection = AnyConnection::connect(&address).await.expect("connects");
+        AnyConnection::connect(&address).await.expect("connects")
+    }
+
+    /// Keeps everybody else from writing messages until it is dropped.
+    pub async fn lock_out(&self) -> AnyConnection {
+        let mut connection = self.connection().await;
+        let statements = match self.config.database {
+            Some(_) => "BEGIN; LOCK TABLE message",
+            None => "BEGIN EXCLUSIVE",
+        };
+        sqlx::raw_sql(statements)
+            .execute(&mut connection)
+            .await
+            .expect("locks");
+        connection
+    }
+
+    /// Changes the database behind Postern's back.
+    pub async fn tamper(&self, sql: &'static str) {
+        let mut connection = self.connection().await;
         sqlx::query(sql)
             .execute(&mut connection)
             .await

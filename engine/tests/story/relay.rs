@@ -25,7 +25,8 @@ struct State {
     rules: Vec<Rule>,
     taken: Vec<Taken>,
     open: usize,
-    most: usize,
+    admits: Option<usize>,
+    flushes: bool,
     lines: Vec<String>,
 }
 
@@ -68,6 +69,16 @@ impl Relay {
         lock(&self.state).rules.insert(0, rule);
     }
 
+    /// Says 421 to whoever comes when so many are there.
+    pub fn admits(&self, connections: usize) {
+        lock(&self.state).admits = Some(connections);
+    }
+
+    /// Throws away what stands behind the end of a mail: it breaks on grouping.
+    pub fn flushes(&self) {
+        lock(&self.state).flushes = true;
+    }
+
     /// Behaves from now on.
     pub fn behaves(&self) {
         lock(&self.state).rules.clear();
@@ -75,11 +86,6 @@ impl Relay {
 
     pub fn taken(&self) -> Vec<Taken> {
         lock(&self.state).taken.clone()
-    }
-
-    /// The most connections there were at once.
-    pub fn most(&self) -> usize {
-        lock(&self.state).most
     }
 
     pub fn heard(&self, line: &str) -> usize {
@@ -120,9 +126,7 @@ struct Talk {
 
 impl Talk {
     fn opened(&self) {
-        let mut state = lock(&self.state);
-        state.open += 1;
-        state.most = state.most.max(state.open);
+        lock(&self.state).open += 1;
     }
 
     fn reply(&self, line: &str, expected: &str) -> String {
@@ -142,8 +146,20 @@ impl Talk {
     async fn serve(&self, tcp: TcpStream) -> std::io::Result<()> {
         tcp.set_nodelay(true)?;
         let mut stream = BufReader::new(tcp);
-        let hello = self.reply("HELLO", "220 relay.test");
+        let full = {
+            let state = lock(&self.state);
+            state.admits.is_some_and(|most| state.open > most)
+        };
+        let hello = if full {
+            "421 4.7.0 too many"
+        } else {
+            "220 relay.test"
+        };
+        let hello = self.reply("HELLO", hello);
         stream.write_all(format!("{hello}\r\n").as_bytes()).await?;
+        if full {
+            return Ok(());
+        }
         let (mut from, mut to) = (String::new(), Vec::new());
         loop {
             let mut line = String::new();
@@ -175,6 +191,10 @@ impl Talk {
                 "RSET" => to.clear(),
                 "DATA" if yes => {
                     let data = mail(&mut stream).await?;
+                    if lock(&self.state).flushes {
+                        let behind = stream.buffer().len();
+                        stream.consume(behind);
+                    }
                     let subject = data.lines().find(|line| line.starts_with("Subject: "));
                     let end = format!("END {}", subject.unwrap_or_default());
                     let reply = self.reply(&end, "250 2.0.0 queued");

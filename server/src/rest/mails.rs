@@ -107,7 +107,7 @@ impl<'de> Expect<'de> for Body<'_> {
 
     fn object<A: MapAccess<'de>>(self, members: A) -> Result<Option<Handed>, A::Error> {
         let mail = Mail(self.0).object(members)?;
-        Ok(Some(Handed::One(mail)))
+        Ok(Some(Handed::One(Box::new(mail))))
     }
 }
 

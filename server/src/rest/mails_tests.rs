@@ -8,7 +8,7 @@ use super::mails::parse;
 
 fn one(body: &str) -> Submission {
     match parse(body.as_bytes()) {
-        Ok(Handed::One(mail)) => mail,
+        Ok(Handed::One(mail)) => *mail,
         other => panic!("{body}: {other:?}"),
     }
 }

@@ -53,45 +53,34 @@ impl Worker {
     /// more to be had at once.
     async fn look(self: &Arc<Self>) -> Result<Option<Stopwatch>, Refusal> {
         self.pool.sweep();
-        let late = Stopwatch::now() + LOOK;
-        let (current, next_due) = {
+        let (revision, held, next_due) = {
             let mut connection = self.postern.store().read().await?;
-            let (revision, held) = hold::current(&mut connection).await?;
-            let held = held || self.postern.outbox().hold;
+            let (revision, switched) = hold::current(&mut connection).await?;
+            let held = switched || self.postern.outbox().hold;
             let due = recipients::next_due(&mut connection).await?;
-            ((revision, held), due)
+            (revision, held, due)
         };
-        let (revision, held) = current;
         self.follow(revision).await?;
-        if held
-            || self
-                .pool
-                .trouble()
-                .is_some_and(|_| !matches!(self.pool.wish(), Wish::Mails(_)))
-        {
+        let now = self.postern.now();
+        let wish = self.pool.wish(now);
+        let in_trouble = self.pool.trouble().is_some();
+        if held || (in_trouble && !matches!(wish, Wish::Mails(_))) {
             self.clear_shelf().await;
         }
         self.begin_runs();
-        if held {
-            return Ok(Some(late));
-        }
-        let most = match self.pool.wish() {
-            Wish::Nothing => return Ok(Some(late)),
-            Wish::Later(at) => return Ok(Some(at)),
-            Wish::Mails(most) => most,
+        let most = match wish {
+            Wish::Mails(most) if !held => most,
+            Wish::Later(at) => return Ok(Some(from_now(now, at))),
+            _ => return Ok(Some(Stopwatch::now() + LOOK)),
         };
-        let now = self.postern.now();
         match next_due {
             Some(due) if due <= now.0 => {}
-            Some(due) => {
-                let wait = u64::try_from(due - now.0).unwrap_or(0);
-                return Ok(Some(Stopwatch::now() + Duration::from_millis(wait)));
-            }
-            None => return Ok(Some(late)),
+            Some(due) => return Ok(Some(from_now(now, Instant(due)))),
+            None => return Ok(Some(Stopwatch::now() + LOOK)),
         }
         let got = self.claim(most, now).await?;
         self.begin_runs();
-        Ok((got == 0).then_some(late))
+        Ok((got == 0).then(|| Stopwatch::now() + LOOK))
     }
 
     /// Takes up to `most` mails; how many recipients' it were.
@@ -161,4 +150,9 @@ impl Worker {
             self.pool.let_go(id);
         }
     }
+}
+
+fn from_now(now: Instant, at: Instant) -> Stopwatch {
+    let wait = u64::try_from(at.0 - now.0).unwrap_or(0);
+    Stopwatch::now() + Duration::from_millis(wait).min(LOOK)
 }

@@ -23,6 +23,9 @@ const OLDEST: Duration = Duration::from_secs(300);
 /// How long a connection waits for the next mail.
 const IDLE: Duration = Duration::from_secs(5);
 
+/// So many times in a row are no accident.
+const BREAKS: usize = 2;
+
 /// How long a relay that broke on commands behind a body is spared them.
 const UNGROUPED: Duration = Duration::from_secs(3600);
 
@@ -33,6 +36,8 @@ pub struct Connection {
     begun: Stopwatch,
     rests_since: Stopwatch,
     mails: usize,
+    /// Commands of the next mail stand behind the body of this one.
+    announced: bool,
 }
 
 impl Connection {
@@ -44,7 +49,18 @@ impl Connection {
             begun: Stopwatch::now(),
             rests_since: Stopwatch::now(),
             mails: 0,
+            announced: false,
         }
+    }
+
+    /// Whether the mail it has is its first.
+    pub fn is_new(&self) -> bool {
+        self.mails <= 1
+    }
+
+    /// Notes whether the next mail is announced; answers whether this one was.
+    pub fn announce(&mut self, next: bool) -> bool {
+        std::mem::replace(&mut self.announced, next)
     }
 
     /// Counts a mail.
@@ -91,6 +107,8 @@ struct State {
     route: Option<Arc<Route>>,
     trouble: Option<Sickness>,
     ungrouped: Option<Stopwatch>,
+    /// How often in a row the relay broke on commands behind a body.
+    breaks: usize,
     stopping: bool,
 }
 
@@ -98,7 +116,6 @@ struct State {
 struct Sickness {
     told: Trouble,
     failures: i64,
-    next: Stopwatch,
 }
 
 /// What a worker may take now.
@@ -107,7 +124,7 @@ pub enum Wish {
     /// So many mails.
     Mails(usize),
     /// Nothing before then.
-    Later(Stopwatch),
+    Later(Instant),
     /// Nothing until something ends.
     Nothing,
 }
@@ -132,6 +149,7 @@ impl Pool {
                 route: None,
                 trouble: None,
                 ungrouped: None,
+                breaks: 0,
                 stopping: false,
             }),
             room: Notify::new(),
@@ -151,13 +169,13 @@ impl Pool {
         (self.most * 8).clamp(64, 512)
     }
 
-    pub fn wish(&self) -> Wish {
+    pub fn wish(&self, now: Instant) -> Wish {
         let state = self.state();
         if state.stopping || state.route.is_none() {
             return Wish::Nothing;
         }
         match &state.trouble {
-            Some(trouble) if trouble.next > Stopwatch::now() => Wish::Later(trouble.next),
+            Some(sickness) if sickness.told.next > now => Wish::Later(sickness.told.next),
             // One tries for all.
             Some(_) if state.active == 0 && state.queue.is_empty() => Wish::Mails(1),
             Some(_) => Wish::Nothing,
@@ -224,7 +242,6 @@ impl Pool {
                 next: Instant(now.0.saturating_add(milliseconds)),
             },
             failures,
-            next: Stopwatch::now() + wait,
         });
         state.limit.restart();
         self.news.notify_one();
@@ -247,9 +264,23 @@ impl Pool {
         }
     }
 
-    /// The relay broke on commands that stood behind a body.
+    /// The relay broke on commands that stood behind a body, or just closed there. Where it never
+    /// takes them it is spared them.
     pub fn broke_on_grouping(&self) {
-        self.state().ungrouped = Some(Stopwatch::now() + UNGROUPED);
+        let mut state = self.state();
+        state.breaks += 1;
+        if state.breaks >= BREAKS {
+            state.breaks = 0;
+            state.ungrouped = Some(Stopwatch::now() + UNGROUPED);
+            tracing::info!(
+                "the relay breaks on commands behind a body; they wait their turn for an hour"
+            );
+        }
+    }
+
+    /// It took commands that stood behind a body.
+    pub fn grouping_worked(&self) {
+        self.state().breaks = 0;
     }
 
     /// Puts mail on the shelf.
@@ -288,12 +319,12 @@ impl Pool {
     }
 
     /// What another run would begin with, where the relay may have another connection.
-    pub fn start(&self) -> Option<Start> {
+    pub fn start(&self, now: Instant) -> Option<Start> {
         let mut state = self.state();
         let sick = state
             .trouble
             .as_ref()
-            .is_some_and(|sickness| sickness.next > Stopwatch::now());
+            .is_some_and(|sickness| sickness.told.next > now);
         if sick || state.stopping || state.active >= state.limit.now() {
             return None;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Failure, Instant};
+use domain::{Failure, Fault, Instant, Stage};
 use tokio::time::{Instant as Stopwatch, sleep};
 
 use super::judge::{Attempt, Judgement, interrupted, judge};
@@ -16,7 +16,7 @@ use crate::smtp::{Broken, Session, Witness};
 impl Worker {
     /// Begins as many runs as there is mail for and the relay may have.
     pub fn begin_runs(self: &Arc<Self>) {
-        while let Some(start) = self.pool.start() {
+        while let Some(start) = self.pool.start(self.postern.now()) {
             let worker = self.clone();
             tokio::spawn(async move {
                 let place = Place(worker.clone());
@@ -34,47 +34,44 @@ impl Worker {
             connection,
             grouping,
         } = start;
-        let mut connection = match connection {
-            Some(resting) => resting,
-            None => match self.connect(&route).await {
-                Ok(connection) => connection,
-                Err(failure) => {
-                    self.relay_failed(&route, failure);
-                    self.pool.put_back(mail);
-                    return;
-                }
-            },
+        let mut connection = match self.connected(&route, connection).await {
+            Ok(connection) => connection,
+            Err(failure) => {
+                self.relay_failed(&route, failure);
+                self.pool.put_back(mail);
+                return;
+            }
         };
         if !grouping {
             connection.session.without_grouping();
         }
         loop {
-            let Some(next) = self.deliver(&route, &mut connection, mail).await else {
-                if connection.session.is_ready() {
-                    self.pool.rest(&route, connection);
-                } else {
-                    part(vec![connection]);
-                }
-                return;
-            };
-            mail = next;
+            match self.deliver(&route, &mut connection, mail).await {
+                After::Mail(next) => mail = next,
+                After::Rest => return self.pool.rest(&route, connection),
+                After::Part => return part(vec![connection]),
+            }
         }
     }
 
-    async fn connect(&self, route: &Route) -> Result<Connection, Failure> {
+    /// A connection that rests, if the relay kept it; else a new one.
+    async fn connected(
+        &self,
+        route: &Route,
+        resting: Option<Connection>,
+    ) -> Result<Connection, Failure> {
+        if let Some(mut resting) = resting
+            && resting.session.is_alive().await
+        {
+            return Ok(resting);
+        }
         let dialer = self.postern.dialer();
         let session = Session::open(dialer, &route.relay, &Witness::nobody()).await?;
         Ok(Connection::new(session, self.postern.outbox().clone()))
     }
 
-    /// Delivers a mail and records what became of it. Gives the mail that follows on this
-    /// connection; it may have been announced there.
-    async fn deliver(
-        &self,
-        route: &Route,
-        connection: &mut Connection,
-        mut mail: Mail,
-    ) -> Option<Mail> {
+    /// Delivers a mail and records what became of it.
+    async fn deliver(&self, route: &Route, connection: &mut Connection, mut mail: Mail) -> After {
         let parcel = loop {
             match mail.fetched(self.postern.store(), &self.places).await {
                 Ok(Some(parcel)) => break parcel,
@@ -88,7 +85,7 @@ impl Worker {
                         ..Judgement::default()
                     };
                     self.settle(mail, gone).await;
-                    return self.pool.next(route);
+                    return self.after(route);
                 }
                 Err(error) => {
                     tracing::warn!(
@@ -106,8 +103,9 @@ impl Worker {
         };
         connection.used();
         let begun = Stopwatch::now();
-        let announced = next.as_ref().and_then(Mail::at_hand);
-        let outcome = connection.session.deliver(&parcel, announced).await;
+        let behind = next.as_ref().and_then(Mail::at_hand);
+        let announced = connection.announce(behind.is_some());
+        let outcome = connection.session.deliver(&parcel, behind).await;
         drop(parcel);
         let attempt = Attempt {
             relay: &route.name,
@@ -118,9 +116,10 @@ impl Worker {
         let judgement = match outcome {
             Ok(fates) => judge(&mail, &fates, &attempt),
             Err(broken) => {
-                self.broken(route, mail, &broken, &attempt).await;
+                self.broken(route, connection, mail, &broken, &attempt)
+                    .await;
                 self.return_to_shelf(next);
-                return None;
+                return After::Part;
             }
         };
         let taken = judgement.taken || !judgement.complained;
@@ -128,23 +127,31 @@ impl Worker {
         if sick.is_none() {
             self.pool.worked(route, taken);
         }
+        if announced {
+            self.pool.grouping_worked();
+        }
         let current = self.settle(mail, judgement).await;
         if let Some(failure) = sick {
             self.relay_failed(route, failure);
         }
-        if current.held || current.revision != route.revision || !connection.session.is_ready() {
-            self.return_to_shelf(next);
+        let changed = current.held || current.revision != route.revision;
+        if changed {
             self.stir();
-            return None;
         }
+        let goes_on = !changed && connection.session.is_ready() && self.pool.trouble().is_none();
         match next {
-            Some(next) if self.pool.trouble().is_some() => {
-                self.return_to_shelf(Some(next));
-                None
+            Some(next) if goes_on => After::Mail(next),
+            None if goes_on => self.after(route),
+            // Where one was announced, what comes next would be taken for it.
+            next => {
+                self.return_to_shelf(next);
+                After::Part
             }
-            Some(next) => Some(next),
-            None => self.pool.next(route),
         }
+    }
+
+    fn after(&self, route: &Route) -> After {
+        self.pool.next(route).map_or(After::Rest, After::Mail)
     }
 
     fn return_to_shelf(&self, next: Option<Mail>) {
@@ -154,7 +161,14 @@ impl Worker {
     }
 
     /// The session ended in mid-mail.
-    async fn broken(&self, route: &Route, mail: Mail, broken: &Broken, attempt: &Attempt<'_>) {
+    async fn broken(
+        &self,
+        route: &Route,
+        connection: &Connection,
+        mail: Mail,
+        broken: &Broken,
+        attempt: &Attempt<'_>,
+    ) {
         let failure = &broken.failure;
         let judgement = interrupted(&mail, failure, broken.may_have_arrived, attempt);
         if let Some(failure) = judgement.sick {
@@ -164,13 +178,13 @@ impl Worker {
         }
         if broken.grouped {
             self.pool.broke_on_grouping();
-            tracing::info!(
-                relay = route.name,
-                "the relay broke on commands behind a body; they are sent one by one for an hour"
-            );
         }
-        if broken.grouped && !broken.may_have_arrived {
-            // It was asked in a way it did not understand: that is not the mail's fault.
+        // A relay that was asked in a way it did not understand, or that closes after some mails,
+        // said nothing of this one.
+        let closed = failure.stage == Stage::Mail
+            && matches!(failure.fault, Fault::Closed | Fault::Reset)
+            && !connection.is_new();
+        if !broken.may_have_arrived && (broken.grouped || closed) {
             self.pool.put_back(mail);
             return;
         }
@@ -215,6 +229,16 @@ impl Worker {
         self.pool
             .failed(route, failure, self.postern.now(), rand::random());
     }
+}
+
+/// What comes after a mail on a connection.
+enum After {
+    /// Another; it may have been announced.
+    Mail(Mail),
+    /// Nothing for now.
+    Rest,
+    /// Nothing.
+    Part,
 }
 
 /// A run under way, until this is dropped.

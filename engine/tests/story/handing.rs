@@ -1,0 +1,175 @@
+//! Handing mail over: the same request twice, requests that are refused, a database that is locked.
+
+use std::time::Duration;
+
+use domain::outbox::Search;
+use domain::{Kind, Refusal};
+use engine::{Actor, Handed, Submission};
+
+use crate::outbox::mail;
+use crate::place::{Place, places};
+use crate::relay::Relay;
+
+impl Place {
+    async fn keyed(
+        &self,
+        actor: &Actor,
+        key: &str,
+        body: u8,
+        subject: &str,
+    ) -> Result<Vec<String>, Refusal> {
+        let handed = Handed::One(Box::new(mail(&["desk@example.net"], subject)));
+        let key = Some((key.to_owned(), [body; 32]));
+        self.postern.accept(actor, handed, key).await
+    }
+
+    async fn kept(&self, actor: &Actor) -> usize {
+        let page = self
+            .postern
+            .outbox_page(actor, &Search::default(), None)
+            .await;
+        page.expect("a page").lines.len()
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_repeated_with_its_key_is_one() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        let first = place.keyed(&admin, "k", 1, "Fire").await.expect("accepted");
+        assert_eq!(place.keyed(&admin, "k", 1, "Fire").await, Ok(first.clone()));
+        let refusal = place
+            .keyed(&admin, "k", 2, "Other")
+            .await
+            .expect_err("another body");
+        assert_eq!((refusal.kind, refusal.fields.len()), (Kind::Invalid, 1));
+        assert_eq!(place.kept(&admin).await, 1);
+        let user = place
+            .sign_in("user@example.org", domain::view::Role::User)
+            .await;
+        let theirs = place
+            .keyed(&user, "k", 2, "Other")
+            .await
+            .expect("a key is an account's own");
+        assert_ne!(theirs, first);
+        place.pass(Duration::from_secs(24 * 3600 + 1));
+        let later = place.keyed(&admin, "k", 1, "Fire").await.expect("accepted");
+        assert_ne!(later, first, "a day later it is a new one");
+
+        // At the same time: one of them is kept, the others are told to ask again or get its answer.
+        let requests = (0..8).map(|_| place.keyed(&admin, "busy", 3, "Fire"));
+        let answers = futures::future::join_all(requests).await;
+        let mut ids: Vec<_> = answers
+            .iter()
+            .filter_map(|answer| answer.as_ref().ok())
+            .collect();
+        ids.dedup();
+        assert_eq!(ids.len(), 1);
+        for refusal in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+            assert_eq!(refusal.kind, Kind::Conflict);
+        }
+        assert_eq!(place.kept(&admin).await, 4);
+    }
+}
+
+#[tokio::test]
+async fn of_many_all_are_kept_or_none() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        let good = || mail(&["desk@example.net"], "Fire");
+        let bad = || mail(&["no address"], "Fire\r\nBcc: x@example.net");
+        let handed = Handed::Many(vec![good(), bad(), good(), bad()]);
+        let refusal = place
+            .postern
+            .accept(&admin, handed, None)
+            .await
+            .expect_err("refused");
+        assert_eq!(refusal.kind, Kind::Invalid);
+        for field in ["[1].to", "[1].subject", "[3].to", "[3].subject"] {
+            assert!(
+                refusal.fields.contains_key(field),
+                "{field} in {:?}",
+                refusal.fields
+            );
+        }
+        assert_eq!(place.kept(&admin).await, 0);
+        let handed = Handed::Many(vec![good(), good()]);
+        let ids = place
+            .postern
+            .accept(&admin, handed, None)
+            .await
+            .expect("accepted");
+        assert!(ids.len() == 2 && ids[0] < ids[1]);
+        for handed in [Vec::new(), (0..501).map(|_| good()).collect()] {
+            let refusal = place
+                .postern
+                .accept(&admin, Handed::Many(handed), None)
+                .await;
+            assert_eq!(refusal.expect_err("refused").kind, Kind::Invalid);
+        }
+        assert_eq!(place.kept(&admin).await, 2);
+    }
+}
+
+#[tokio::test]
+async fn without_settings_mail_needs_a_sender_and_waits() {
+    for place in places().await {
+        let admin = place.admin().await;
+        let handed = Handed::One(Box::new(mail(&["desk@example.net"], "Fire")));
+        let refusal = place
+            .postern
+            .accept(&admin, handed, None)
+            .await
+            .expect_err("refused");
+        assert!(refusal.fields.contains_key("from"));
+        let works = crate::outbox::Works::begin(&place, 4);
+        let from = Submission {
+            from: Some("ops@example.org".to_owned()),
+            ..mail(&["desk@example.net"], "Fire")
+        };
+        let ids = place
+            .postern
+            .accept(&admin, Handed::One(Box::new(from)), None)
+            .await
+            .expect("accepted");
+        assert!(
+            !place
+                .postern
+                .outbox_overview(&admin)
+                .await
+                .expect("a look")
+                .configured
+        );
+        let relay = Relay::start().await;
+        place.save(&admin, &relay).await;
+        let taken = relay.takes(1).await;
+        assert_eq!(taken[0].from, "ops@example.org");
+        let delivered = |message: &domain::outbox::MessageView| {
+            message.recipients[0].state == domain::outbox::State::Delivered
+        };
+        place.until(&admin, &ids[0], delivered).await;
+        works.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_locked_takes_nothing_and_says_when_to_come_back() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        let lock = place.lock_out().await;
+        let handed = Handed::One(Box::new(mail(&["desk@example.net"], "Fire")));
+        let refusal = place
+            .postern
+            .accept(&admin, handed, None)
+            .await
+            .expect_err("refused");
+        assert_eq!(refusal.kind, Kind::Unavailable);
+        assert!(refusal.retry_after.is_some());
+        drop(lock);
+        place.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        assert_eq!(place.kept(&admin).await, 1);
+    }
+}

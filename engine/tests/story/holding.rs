@@ -1,0 +1,225 @@
+//! What people do with mail that waits: hold, release, retry, cancel; and what they see of it.
+
+use std::time::Duration;
+
+use domain::Kind;
+use domain::outbox::{Act, Search, Selection, State, What};
+use domain::view::Role;
+
+use crate::outbox::Works;
+use crate::place::places;
+use crate::relay::Relay;
+
+fn matching(pairs: &[(&str, &str)]) -> Selection {
+    Selection::Matching(Search::read(pairs.iter().copied()).expect("understood"))
+}
+
+#[tokio::test]
+async fn everything_is_held_until_it_is_released() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        let works = Works::begin(&place, 4);
+        place
+            .postern
+            .hold_everything(&admin, true)
+            .await
+            .expect("held");
+        let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        let message = place.postern.message(&admin, &id).await.expect("there");
+        assert_eq!(message.recipients[0].state, State::Held);
+        place
+            .postern
+            .hold_everything(&admin, false)
+            .await
+            .expect("ended");
+        let other = place
+            .hand_over(&admin, &["desk@example.net"], "Later")
+            .await;
+        place
+            .until(&admin, &other, |message| {
+                message.recipients[0].state == State::Delivered
+            })
+            .await;
+        assert_eq!(relay.taken().len(), 1, "what was held stays so");
+
+        let all = matching(&[("state", "held")]);
+        assert_eq!(
+            place.postern.count_act(&admin, Act::Release, &all).await,
+            Ok(1)
+        );
+        assert_eq!(
+            place.postern.act(&admin, Act::Release, &all, Some(1)).await,
+            Ok(1)
+        );
+        let message = place
+            .until(&admin, &id, |message| {
+                message.recipients[0].state == State::Delivered
+            })
+            .await;
+        let timeline = &message.recipients[0].timeline;
+        assert_eq!(
+            (timeline[0].what, timeline[0].by.as_str()),
+            (What::Released, "admin@example.org")
+        );
+        works.end().await;
+    }
+}
+
+#[tokio::test]
+async fn an_act_touches_what_it_is_for_and_no_more_than_was_agreed() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        relay.says("RCPT TO:<gone", "550 no");
+        let works = Works::begin(&place, 4);
+        let mut ids = Vec::new();
+        for name in ["gone1", "gone2", "gone3", "desk"] {
+            ids.push(
+                place
+                    .hand_over(&admin, &[&format!("{name}@example.net")], "100% _fire")
+                    .await,
+            );
+        }
+        for (index, id) in ids.iter().enumerate() {
+            let expected = if index == 3 {
+                State::Delivered
+            } else {
+                State::Parked
+            };
+            place
+                .until(&admin, id, |message| {
+                    message.recipients[0].state == expected
+                })
+                .await;
+        }
+        let parked = matching(&[
+            ("address", "GONE"),
+            ("subject", "0% _F"),
+            ("state", "parked"),
+        ]);
+        let postern = &place.postern;
+        assert_eq!(postern.count_act(&admin, Act::Retry, &parked).await, Ok(3));
+        let refusal = postern.act(&admin, Act::Retry, &parked, Some(2)).await;
+        assert_eq!(refusal.expect_err("more than agreed").kind, Kind::Conflict);
+        assert_eq!(postern.count_act(&admin, Act::Retry, &parked).await, Ok(3));
+        for (act, number) in [(Act::Release, 0), (Act::Hold, 0), (Act::Cancel, 3)] {
+            let counted = postern.count_act(&admin, act, &matching(&[])).await;
+            assert_eq!(counted, Ok(number), "{act:?}");
+        }
+
+        let one = Selection::Message(ids[0].clone());
+        assert_eq!(postern.act(&admin, Act::Cancel, &one, None).await, Ok(1));
+        relay.behaves();
+        place.pass(Duration::from_secs(10 * 86_400));
+        assert_eq!(
+            postern.act(&admin, Act::Retry, &parked, Some(2)).await,
+            Ok(2)
+        );
+        for id in &ids[1..] {
+            place
+                .until(&admin, id, |message| {
+                    message.recipients[0].state == State::Delivered
+                })
+                .await;
+        }
+        let cancelled = postern.message(&admin, &ids[0]).await.expect("there");
+        assert_eq!(cancelled.recipients[0].state, State::Cancelled);
+        let trail = postern.audit_trail(&admin, 10).await.expect("a trail");
+        assert!(
+            trail
+                .iter()
+                .any(|row| row.action == "retry mail" && row.detail.starts_with("2 of all"))
+        );
+        works.end().await;
+    }
+}
+
+#[tokio::test]
+async fn users_see_their_own_mail_and_nobody_elses() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        let user = place.sign_in("user@example.org", Role::User).await;
+        let theirs = place.hand_over(&user, &["desk@example.net"], "Mine").await;
+        let others = place
+            .hand_over(&admin, &["desk@example.net"], "Not theirs")
+            .await;
+        let postern = &place.postern;
+        assert!(postern.message(&user, &theirs).await.is_ok());
+        let refusal = postern
+            .message(&user, &others)
+            .await
+            .expect_err("not theirs");
+        assert_eq!(refusal.kind, Kind::NotFound);
+        let page = postern
+            .outbox_page(&user, &Search::default(), None)
+            .await
+            .expect("a page");
+        assert_eq!(
+            page.lines.iter().map(|line| &line.id).collect::<Vec<_>>(),
+            [&theirs]
+        );
+        let overview = postern.outbox_overview(&user).await.expect("a look");
+        assert_eq!(overview.counts[0].number, 1);
+        assert_eq!(
+            postern
+                .outbox_overview(&admin)
+                .await
+                .expect("a look")
+                .counts[0]
+                .number,
+            2
+        );
+        for kind in [
+            postern.letter(&user, &theirs).await.map(drop),
+            postern
+                .act(&user, Act::Cancel, &matching(&[]), None)
+                .await
+                .map(drop),
+            postern
+                .count_act(&user, Act::Cancel, &matching(&[]))
+                .await
+                .map(drop),
+            postern.hold_everything(&user, true).await,
+            postern.undeliverable(&user, "").await.map(drop),
+            postern.remove_undeliverable(&user, "a@b.example").await,
+            postern.figures(Some(&user), false).await.map(drop),
+        ] {
+            assert_eq!(kind.expect_err("for administrators").kind, Kind::Forbidden);
+        }
+        let letter = postern.letter(&admin, &theirs).await.expect("readable");
+        assert_eq!(letter.text.as_deref().map(str::trim), Some("Hello."));
+    }
+}
+
+#[tokio::test]
+async fn the_list_is_paged_without_a_gap() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        let addresses: Vec<String> = (0..3).map(|n| format!("desk{n}@example.net")).collect();
+        let to: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        for number in 0..40 {
+            place
+                .hand_over(&admin, &to, &format!("Mail {number}"))
+                .await;
+        }
+        let mut seen = Vec::new();
+        let mut behind = None;
+        loop {
+            let page = place
+                .postern
+                .outbox_page(&admin, &Search::default(), behind.as_ref())
+                .await;
+            let page = page.expect("a page");
+            seen.extend(page.lines.into_iter().map(|line| (line.id, line.position)));
+            behind = page.next;
+            if behind.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen.len(), 120);
+        assert!(seen.is_sorted_by(|a, b| a > b), "newest first, each once");
+    }
+}

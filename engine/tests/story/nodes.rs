@@ -1,0 +1,136 @@
+//! Several who deliver, one who dies, and settings that change under load.
+
+use std::time::Duration;
+
+use domain::outbox::State;
+
+use crate::outbox::Works;
+use crate::place::{Place, places};
+use crate::relay::Relay;
+
+impl Place {
+    async fn hand_over_many(&self, actor: &engine::Actor, number: usize) -> Vec<String> {
+        let mut ids = Vec::new();
+        for number in 0..number {
+            let subject = format!("Mail {number}");
+            ids.push(self.hand_over(actor, &["desk@example.net"], &subject).await);
+        }
+        ids
+    }
+}
+
+#[tokio::test]
+async fn two_workers_share_the_mail_and_none_is_sent_twice() {
+    for place in places()
+        .await
+        .into_iter()
+        .filter(|place| place.config.database.is_some())
+    {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        let ids = place.hand_over_many(&admin, 300).await;
+        let (one, other) = (Works::begin(&place, 4), Works::begin(&place, 4));
+        relay.takes(300).await;
+        for id in &ids {
+            place
+                .until(&admin, id, |message| {
+                    message.recipients[0].state == State::Delivered
+                })
+                .await;
+        }
+        assert_eq!(relay.taken().len(), 300);
+        let overview = place.postern.outbox_overview(&admin).await.expect("there");
+        assert_eq!(overview.workers.len(), 2);
+        one.end().await;
+        other.end().await;
+        let overview = place.postern.outbox_overview(&admin).await.expect("there");
+        assert!(overview.workers.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn mail_of_a_node_that_died_is_delivered_by_another_after_its_lease() {
+    for place in places()
+        .await
+        .into_iter()
+        .filter(|place| place.config.database.is_some())
+    {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        relay.says("END", "250 2.0.0 queued");
+        let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        // As a node leaves it that was killed in mid-mail.
+        place
+            .tamper("UPDATE recipient SET owner = 'dead', due_at = due_at + 60000")
+            .await;
+        let other = Works::begin(&place, 4);
+        let message = place.postern.message(&admin, &id).await.expect("there");
+        assert!(message.recipients[0].in_hand);
+        place.pass(Duration::from_secs(61));
+        place
+            .until(&admin, &id, |message| {
+                message.recipients[0].state == State::Delivered
+            })
+            .await;
+        assert_eq!(relay.taken().len(), 1);
+        other.end().await;
+    }
+}
+
+#[tokio::test]
+async fn settings_that_change_under_load_count_from_the_next_mail_on() {
+    for place in places().await {
+        let (admin, old, new) = (
+            place.admin().await,
+            Relay::start().await,
+            Relay::start().await,
+        );
+        place.save(&admin, &old).await;
+        let connections = 4;
+        let works = Works::begin(&place, connections);
+        let mut ids = place.hand_over_many(&admin, 100).await;
+        old.takes(20).await;
+        place.save(&admin, &new).await;
+        let at_most = old.taken().len() + connections;
+        ids.extend(place.hand_over_many(&admin, 100).await);
+        for id in &ids {
+            place
+                .until(&admin, id, |message| {
+                    message.recipients[0].state == State::Delivered
+                })
+                .await;
+        }
+        let (by_old, by_new) = (old.taken().len(), new.taken().len());
+        assert!(
+            by_old <= at_most,
+            "{by_old} by the old settings, {at_most} when they were saved"
+        );
+        assert_eq!(by_old + by_new, 200, "each once");
+        works.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_stops_gives_back_what_it_did_not_send() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        let ids = place.hand_over_many(&admin, 200).await;
+        let works = Works::begin(&place, 2);
+        relay.takes(5).await;
+        works.end().await;
+        let taken = relay.taken().len();
+        let mut waiting = 0;
+        for id in &ids {
+            let message = place.postern.message(&admin, id).await.expect("there");
+            let row = &message.recipients[0];
+            assert!(!row.in_hand, "{row:?}");
+            waiting += usize::from(row.state == State::Queued);
+        }
+        assert_eq!(waiting + taken, 200);
+        let works = Works::begin(&place, 2);
+        relay.takes(200).await;
+        works.end().await;
+        assert_eq!(relay.taken().len(), 200, "each once");
+    }
+}

@@ -1,0 +1,192 @@
+//! Relays that defer, refuse, hang up and change their minds: what becomes of the mail.
+
+use std::time::Duration;
+
+use domain::outbox::{MessageView, State, What};
+
+use crate::outbox::Works;
+use crate::place::places;
+use crate::relay::Relay;
+
+fn is(state: State) -> impl Fn(&MessageView) -> bool {
+    move |message| message.recipients.iter().all(|row| row.state == state)
+}
+
+#[tokio::test]
+async fn what_is_deferred_is_tried_again_and_given_up_after_five_days() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        relay.says("RCPT", "450 4.2.0 greylisted");
+        let works = Works::begin(&place, 4);
+        let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        let lost = place.hand_over(&admin, &["full@example.net"], "Lost").await;
+        for message in [&id, &lost] {
+            place.until(&admin, message, is(State::Deferred)).await;
+        }
+        relay.behaves();
+        relay.says("RCPT TO:<full", "452 4.2.2 mailbox full");
+        place.pass(Duration::from_secs(80));
+        let message = place.until(&admin, &id, is(State::Delivered)).await;
+        let told: Vec<What> = message.recipients[0]
+            .timeline
+            .iter()
+            .map(|row| row.what)
+            .collect();
+        assert_eq!(told, [What::Deferred, What::Delivered]);
+        assert_eq!(message.recipients[0].attempts, 2);
+
+        place.pass(Duration::from_secs(5 * 86_400));
+        let message = place.until(&admin, &lost, is(State::Parked)).await;
+        let last = message.recipients[0].timeline.last().expect("an end");
+        assert_eq!(
+            last.said,
+            "Given up after five days. The last time: 452 4.2.2 mailbox full"
+        );
+        works.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_cut_after_the_final_dot_is_tried_again_and_told_as_doubtful() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        relay.says("END Subject: Fire", "");
+        let works = Works::begin(&place, 4);
+        let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        let message = place.until(&admin, &id, is(State::Deferred)).await;
+        assert!(message.recipients[0].timeline[0].may_have_arrived);
+        relay.behaves();
+        place.pass(Duration::from_secs(80));
+        place.until(&admin, &id, is(State::Delivered)).await;
+        works.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_is_refused_does_not_hold_up_the_next() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        relay.says("END Subject: Spam", "554 5.7.1 spam");
+        relay.says("MAIL FROM:<alerts@example.org> SIZE=9", "452 4.3.1 no room");
+        let mut ids = Vec::new();
+        for number in 0..40 {
+            let subject = if number % 4 == 0 { "Spam" } else { "News" };
+            ids.push((
+                subject,
+                place
+                    .hand_over(&admin, &["desk@example.net"], subject)
+                    .await,
+            ));
+        }
+        let works = Works::begin(&place, 4);
+        relay.takes(30).await;
+        for (subject, id) in &ids {
+            let expected = if *subject == "Spam" {
+                State::Parked
+            } else {
+                State::Delivered
+            };
+            let message = place.until(&admin, id, is(expected)).await;
+            assert_eq!(message.recipients[0].attempts, 1);
+        }
+        assert_eq!(relay.taken().len(), 30);
+        works.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_says_421_is_left_in_peace_and_no_attempt_is_counted() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        relay.says("RCPT", "421 4.3.2 shutting down");
+        let works = Works::begin(&place, 4);
+        let mut ids = Vec::new();
+        for _ in 0..10 {
+            ids.push(place.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        }
+        relay.hears("RCPT", 1).await;
+        relay.behaves();
+        place.pass(Duration::from_secs(10));
+        for id in &ids {
+            let message = place.until(&admin, id, is(State::Delivered)).await;
+            assert_eq!(message.recipients[0].attempts, 1);
+            assert_eq!(message.recipients[0].timeline.len(), 1);
+        }
+        works.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_admits_few_connections_gets_few_and_all_the_mail() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        relay.admits(2);
+        let mut ids = Vec::new();
+        for _ in 0..200 {
+            ids.push(place.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        }
+        let works = Works::begin(&place, 16);
+        relay.takes(200).await;
+        for id in &ids {
+            let message = place.until(&admin, id, is(State::Delivered)).await;
+            assert_eq!(message.recipients[0].attempts, 1);
+        }
+        assert_eq!(relay.taken().len(), 200, "each once");
+        works.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_breaks_on_grouped_commands_gets_them_one_by_one() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        relay.flushes();
+        let mut ids = Vec::new();
+        for _ in 0..30 {
+            ids.push(place.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        }
+        let works = Works::begin(&place, 2);
+        for id in &ids {
+            let message = place.until(&admin, id, is(State::Delivered)).await;
+            assert_eq!(message.recipients[0].attempts, 1);
+        }
+        assert_eq!(relay.taken().len(), 30, "each once");
+        works.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_changes_in_mid_queue_parks_nothing() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save_signing_in(&admin, &relay, "first").await;
+        let works = Works::begin(&place, 4);
+        place
+            .hand_over(&admin, &["desk@example.net"], "Before")
+            .await;
+        relay.takes(1).await;
+        relay.says("AUTH", "535 5.7.8 wrong");
+        relay.says("MAIL", "421 4.7.0 sign in anew");
+        let mut ids = Vec::new();
+        for _ in 0..50 {
+            ids.push(place.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        }
+        relay.hears("MAIL", 2).await;
+        place.pass(Duration::from_secs(10));
+        relay.hears("AUTH", 2).await;
+        relay.behaves();
+        place.save_signing_in(&admin, &relay, "second").await;
+        for id in &ids {
+            let message = place.until(&admin, id, is(State::Delivered)).await;
+            assert_eq!(message.recipients[0].attempts, 1);
+        }
+        assert_eq!(relay.taken().len(), 51, "each once");
+        works.end().await;
+    }
+}

@@ -102,3 +102,15 @@ pub async fn try_relay(
     })
     .await
 }
+
+/// Tells picture by picture what becomes of a page of the outbox, named by its path and query, until
+/// it is to be asked again.
+#[server(prefix = "/fn", endpoint = "watch_outbox", input = Json, output = Streaming)]
+pub async fn watch_outbox(page: String) -> Result<ByteStream<Refusal>, Refusal> {
+    asked_by(|postern, actor| async move {
+        let looks = expect_context::<crate::outbox::Looks>();
+        let pictures = crate::outbox::pictures(looks, postern, actor, &page).await?;
+        Ok(ByteStream::from(crate::frames::written(pictures)))
+    })
+    .await
+}

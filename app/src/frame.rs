@@ -7,7 +7,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 
 use crate::parts::{Brand, Icon, Sign};
-use crate::request::{actor, login_path, redirect};
+use crate::request::{actor, here, login_path, redirect};
 
 /// A page for who is signed in. Everybody else is sent to sign in, and comes back afterwards.
 pub fn framed<V: IntoView + 'static>(
@@ -15,9 +15,7 @@ pub fn framed<V: IntoView + 'static>(
     page: impl FnOnce(Actor) -> V,
 ) -> AnyView {
     let Some(actor) = actor() else {
-        let location = use_location();
-        let here = location.pathname.get_untracked();
-        redirect(&login_path(&here));
+        redirect(&login_path(&here()));
         return ().into_any();
     };
     let page = page(actor.clone()).into_any();
@@ -41,6 +39,7 @@ fn Frame(actor: Actor, children: Children) -> impl IntoView {
                         .then(|| {
                             view! { <Destination path="/settings/email" text="Email setup" sign=Sign::Letter /> }
                         })}
+                    <Destination path="/outbox" text="Outbox" sign=Sign::Tray />
                     <Destination path="/account" text="Account" sign=Sign::Person />
                 </nav>
                 <div class="rail-who">
@@ -64,9 +63,14 @@ fn Frame(actor: Actor, children: Children) -> impl IntoView {
 
 #[component]
 fn Destination(path: &'static str, text: &'static str, sign: Sign) -> impl IntoView {
-    let here = use_location().pathname.get_untracked() == path;
+    let here = use_location().pathname.get_untracked();
+    let current = match here.strip_prefix(path) {
+        Some("") => Some("page"),
+        Some(below) if below.starts_with('/') => Some("true"),
+        _ => None,
+    };
     view! {
-        <a class="rail-link" href=path aria-current=here.then_some("page")>
+        <a class="rail-link" href=path aria-current=current>
             <Icon sign />
             {text}
         </a>

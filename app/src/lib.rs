@@ -10,6 +10,7 @@ mod calls;
 mod dom;
 mod email;
 mod frames;
+mod live;
 mod moment;
 mod picture;
 mod reveal;
@@ -18,6 +19,8 @@ mod reveal;
 mod browser;
 #[cfg(feature = "ssr")]
 mod frame;
+#[cfg(feature = "ssr")]
+mod outbox;
 #[cfg(feature = "ssr")]
 mod pages;
 #[cfg(feature = "ssr")]
@@ -32,6 +35,8 @@ mod routes;
 mod shell;
 
 #[cfg(feature = "ssr")]
+pub use outbox::{Errand, Looks, address::with_query};
+#[cfg(feature = "ssr")]
 pub use request::{FormReply, local_path};
 #[cfg(feature = "ssr")]
 pub use routes::App;
@@ -39,4 +44,5 @@ pub use routes::App;
 pub use shell::{Site, shell};
 
 pub use email::{EmailSetup, Source};
+pub use live::Live;
 pub use reveal::Reveal;

@@ -5,8 +5,9 @@ use domain::{Kind, Refusal};
 use engine::{Actor, Postern};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
-use leptos_router::hooks::use_query_map;
+use leptos_router::hooks::{use_location, use_query_map};
 use leptos_router::location::Url;
+use url::form_urlencoded;
 
 /// What a plain form post was answered with, when the answer was no. The server gives it as
 /// context and renders the form's page again.
@@ -42,6 +43,27 @@ pub fn actor() -> Option<Actor> {
 /// A parameter of the page's address.
 pub fn query(name: &str) -> Option<String> {
     use_query_map().read_untracked().get(name)
+}
+
+/// All parameters of the page's address, by name and value.
+pub fn queries() -> Vec<(String, String)> {
+    let query = use_location().search.get_untracked();
+    form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect()
+}
+
+/// The page's address: its path, and what it is asked with.
+pub fn here() -> String {
+    let location = use_location();
+    let (path, query) = (
+        location.pathname.get_untracked(),
+        location.search.get_untracked(),
+    );
+    match query.as_str() {
+        "" => path,
+        query => format!("{path}?{query}"),
+    }
 }
 
 /// Where to sign in, and come back to `next` afterwards. The address carries it, so that the page

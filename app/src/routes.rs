@@ -8,7 +8,9 @@ use leptos_router::{
     path,
 };
 
-use crate::pages::{Account, Email, Login, NotFound, Setup};
+use crate::pages::{
+    Account, Confirm, Email, Login, Message, NotFound, Outbox, Setup, UndeliverableAddresses,
+};
 
 /// Every page, by its path. `SsrMode::Async` keeps the status codes true: a page is sent when it
 /// is known what it says.
@@ -22,6 +24,14 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/login") view=Login ssr=SsrMode::Async />
                 <Route path=path!("/setup") view=Setup ssr=SsrMode::Async />
                 <Route path=path!("/settings/email") view=Email ssr=SsrMode::Async />
+                <Route path=path!("/outbox") view=Outbox ssr=SsrMode::Async />
+                <Route path=path!("/outbox/confirm") view=Confirm ssr=SsrMode::Async />
+                <Route
+                    path=path!("/outbox/undeliverable")
+                    view=UndeliverableAddresses
+                    ssr=SsrMode::Async
+                />
+                <Route path=path!("/outbox/:id") view=Message ssr=SsrMode::Async />
                 <Route path=path!("/account") view=Account ssr=SsrMode::Async />
             </Routes>
         </Router>

@@ -132,12 +132,12 @@ test('who is no administrator sees nothing of the settings', async ({ page }) =>
   await page.goto(house.url);
   await signIn(page, 'user@example.org', PASSWORD);
   await expect(page, 'the first page is one that may be seen').toHaveURL(`${house.url}/account`);
-  await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Account']);
+  await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Outbox', 'Account']);
 
   const answer = await page.goto(`${house.url}/settings/email`);
   expect(answer?.status()).toBe(403);
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('This page is for administrators');
-  await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Account']);
+  await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Outbox', 'Account']);
   await expect(page.getByRole('main').locator('input, select, button, form')).toHaveCount(0);
   for (const source of [(await answer?.text()) ?? '', await page.content()]) {
     expect(source).not.toContain(secret);

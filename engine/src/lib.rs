@@ -1,7 +1,7 @@
-//! What Postern does: keeps settings, seals secrets, speaks SMTP. No HTTP, no HTML.
+//! What Postern does: keeps settings, seals secrets, speaks SMTP, delivers. No HTTP, no HTML.
 //!
-//! `settings`, `accounts`, `diagnosis` and `audit` are services; `smtp`, `vault` and `store` are
-//! what they stand on. Every door calls [`Postern`].
+//! `settings`, `accounts`, `diagnosis`, `outbox` and `audit` are services; `smtp`, `mail`, `vault`
+//! and `store` are what they stand on. Every door calls [`Postern`].
 
 mod accounts;
 mod actor;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use app::Looks;
 use tokio::net::TcpListener;
 
 use crate::cli::{Delivering, Listen};
@@ -42,7 +43,8 @@ pub async fn serve(
     let url = configured.unwrap_or_else(|| PublicUrl::of(address));
     let postern = place.open(url.to_string()).await?;
 
-    let router = http::router(postern.clone(), url.clone(), proxies);
+    let looks = Looks::new(url.to_string());
+    let router = http::router(postern.clone(), url.clone(), proxies, looks.clone());
     // The pair is made while the first page is being looked at.
     let first = postern.clone();
     tokio::spawn(async move { first.browser_key().await });
@@ -62,6 +64,7 @@ pub async fn serve(
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         let _ = told.wait_for(|stop| *stop).await;
+        looks.close();
     });
     let mut server = tokio::spawn(server.into_future());
     tokio::select! {

@@ -96,6 +96,24 @@ impl Drop for Scratch {
     }
 }
 
+/// A file system that this process serves, and that nobody would serve after it.
+pub struct Mounted(PathBuf);
+
+impl Mounted {
+    /// Called before it is mounted.
+    pub fn at(path: &Path) -> Result<Self> {
+        tell("mount", &path.to_string_lossy())?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Drop for Mounted {
+    /// By then it is unmounted.
+    fn drop(&mut self) {
+        let _ = tell("unmount", &self.0.to_string_lossy());
+    }
+}
+
 /// Ends the watcher; called before this process becomes another program.
 pub fn dismiss() {
     if let Some((mut watcher, pipe)) = WATCHER
@@ -111,6 +129,7 @@ pub fn dismiss() {
 /// `cargo xtask guard`, started by the chores themselves.
 pub fn watch() -> Result<()> {
     let (mut groups, mut folders) = (Vec::<u32>::new(), Vec::<PathBuf>::new());
+    let mut mounts = Vec::<PathBuf>::new();
     for line in stdin().lines() {
         let line = line?;
         match line.split_once(' ') {
@@ -118,12 +137,22 @@ pub fn watch() -> Result<()> {
             Some(("end", group)) => groups.retain(|known| known.to_string() != group),
             Some(("made", folder)) => folders.push(folder.into()),
             Some(("gone", folder)) => folders.retain(|known| known != Path::new(folder)),
+            Some(("mount", path)) => mounts.push(path.into()),
+            Some(("unmount", path)) => mounts.retain(|known| known != Path::new(path)),
             _ => {}
         }
     }
     // The last one started may need the first.
     for group in groups.into_iter().rev() {
         stop(group, || !signal("0", group));
+    }
+    for path in mounts {
+        let mut unmount = Command::new("umount");
+        let _ = unmount
+            .arg("--lazy")
+            .arg(path)
+            .stderr(Stdio::null())
+            .status();
     }
     for folder in folders {
         let _ = fs::remove_dir_all(folder);

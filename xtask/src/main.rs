@@ -1,7 +1,13 @@
-//! The project's own chores: `cargo xtask serve | test | build`.
+//! The project's own chores: `cargo xtask serve | test | build | bench | crash`.
 
+#[cfg(target_os = "linux")]
+mod bench;
 mod build;
+mod crash;
 mod guard;
+#[cfg(target_os = "linux")]
+mod powercut;
+mod rig;
 mod run;
 mod say;
 mod serve;
@@ -22,6 +28,9 @@ Chores:
   serve    build, then run it on 127.0.0.1:3000 with its data in ./data;
            further arguments go to `postern serve`
   test     run everything a change must pass; `cargo xtask test --help` names the steps
+  bench    measure the finished program; `cargo xtask bench --help` names the figures
+  crash    kill it again and again, and see that no mail is lost; `cargo xtask crash --help`
+  powercut cut the power of its disk, and see the same; `cargo xtask powercut --help`
   help     print this
 ";
 
@@ -35,6 +44,13 @@ fn main() -> ExitCode {
         Some("build") => build::build().map(|_| ()),
         Some("serve") => serve::serve(rest),
         Some("test") => test::test(rest),
+        #[cfg(target_os = "linux")]
+        Some("bench") => bench::bench(rest),
+        #[cfg(target_os = "linux")]
+        Some("powercut") => powercut::powercut(rest),
+        #[cfg(not(target_os = "linux"))]
+        Some("bench" | "powercut") => Err(anyhow::anyhow!("this chore needs Linux")),
+        Some("crash") => crash::crash(rest),
         Some("guard") => guard::watch(),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");

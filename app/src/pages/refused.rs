@@ -24,6 +24,7 @@ pub fn refused(refusal: &Refusal) -> AnyView {
     refuse(refusal);
     let title = match refusal.kind {
         Kind::Forbidden => "This page is for administrators",
+        Kind::NotFound => "There is no such thing",
         Kind::Unavailable => "Not available at the moment",
         _ => "This did not work",
     };

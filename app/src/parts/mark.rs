@@ -27,6 +27,7 @@ pub fn Brand() -> impl IntoView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
     Letter,
+    Tray,
     Person,
     Leave,
 }
@@ -36,6 +37,9 @@ impl Sign {
         match self {
             Self::Letter => {
                 "M2.75 5.25a1 1 0 0 1 1-1h12.5a1 1 0 0 1 1 1v9.5a1 1 0 0 1-1 1H3.75a1 1 0 0 1-1-1zM3 5.5l7 5.25 7-5.25"
+            }
+            Self::Tray => {
+                "M2.75 12.25v3.5a1 1 0 0 0 1 1h12.5a1 1 0 0 0 1-1v-3.5h-4.25l-1 2h-4l-1-2zM10 9.75V2.75M7 5.5l3-3 3 3"
             }
             Self::Person => {
                 "M10 9.75a3.25 3.25 0 1 0 0-6.5 3.25 3.25 0 0 0 0 6.5zM3.75 17a6.25 6.25 0 0 1 12.5 0"

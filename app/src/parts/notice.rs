@@ -14,7 +14,7 @@ pub fn Bad(text: String) -> impl IntoView {
 
 /// It worked.
 #[component]
-pub fn Good(text: &'static str) -> impl IntoView {
+pub fn Good(#[prop(into)] text: String) -> impl IntoView {
     view! {
         <div class="notice notice-good" role="status">
             {text}

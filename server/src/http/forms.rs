@@ -1,4 +1,4 @@
-//! The plain forms: first account, sign in and out, own password, own sessions. They work without
+//! The plain forms about people: first account, sign in and out, own password, own sessions. They work without
 //! WebAssembly; a refused one is the page again, with what was typed but the password.
 
 use app::{FormReply, local_path};
@@ -10,6 +10,7 @@ use axum::{RequestExt, Router};
 use domain::{Kind, Refusal, SecretString};
 use leptos::prelude::provide_context;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tower_sessions::Session;
 
 use super::{Caller, Gate, mark, pages, sessions};
@@ -52,8 +53,16 @@ impl Next {
 
 /// What was typed, and whether all of it arrived.
 async fn typed(request: Request) -> (Typed, Result<(), Refusal>) {
-    match request.extract::<Form<Typed>, _>().await {
-        Ok(Form(typed)) => (typed, Ok(())),
+    match filled_in(request).await {
+        Ok(typed) => (typed, Ok(())),
+        Err(refusal) => (Typed::default(), Err(refusal)),
+    }
+}
+
+/// What a form sends.
+pub async fn filled_in<T: DeserializeOwned + 'static>(request: Request) -> Result<T, Refusal> {
+    match request.extract::<Form<T>, _>().await {
+        Ok(Form(typed)) => Ok(typed),
         Err(rejection) => {
             let kind = match rejection.status() {
                 StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
@@ -61,13 +70,13 @@ async fn typed(request: Request) -> (Typed, Result<(), Refusal>) {
                 _ => Kind::BadRequest,
             };
             let text = "The form did not arrive as it should. Load the page and try again.";
-            (Typed::default(), Err(Refusal::new(kind, text)))
+            Err(Refusal::new(kind, text))
         }
     }
 }
 
 /// Renders the page of a refused form, at `path`, with the status the refusal has.
-async fn again(
+pub async fn again(
     gate: Gate,
     caller: Caller,
     path: &str,

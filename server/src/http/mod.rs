@@ -4,6 +4,7 @@ mod address;
 mod forms;
 mod headers;
 mod metrics;
+mod outbox;
 mod pages;
 mod public_url;
 mod refuse;
@@ -11,6 +12,7 @@ mod same_origin;
 mod sessions;
 mod who;
 
+use app::Looks;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -33,20 +35,23 @@ pub struct Gate {
     pub postern: Postern,
     pub url: PublicUrl,
     pub proxies: TrustedProxies,
+    pub looks: Looks,
 }
 
 /// All of HTTP. Who asks is found out once per request, after the request was found to come from
 /// our own pages.
-pub fn router(postern: Postern, url: PublicUrl, proxies: TrustedProxies) -> Router {
+pub fn router(postern: Postern, url: PublicUrl, proxies: TrustedProxies, looks: Looks) -> Router {
     let sessions = sessions::layer(postern.clone(), &url);
     let gate = Gate {
         postern,
         url,
         proxies,
+        looks,
     };
     Router::new()
         .merge(pages::router())
         .merge(forms::router())
+        .merge(outbox::router())
         .merge(rest::router())
         .route("/metrics", get(metrics::metrics))
         .layer(DefaultBodyLimit::max(BODY_MAX))

@@ -40,6 +40,7 @@ async fn home(caller: Caller) -> Redirect {
 fn context(gate: Gate, caller: Caller) -> impl Fn() + Clone + Send + Sync + 'static {
     move || {
         provide_context(gate.postern.clone());
+        provide_context(gate.looks.clone());
         if let Some(actor) = &caller.actor {
             provide_context(actor.clone());
         }

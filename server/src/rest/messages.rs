@@ -161,9 +161,12 @@ pub async fn act_on_many(
 fn asked(mut body: Map<String, Value>) -> Result<(Act, Search, Option<i64>), Refusal> {
     let mut faults = Refusal::invalid();
     let act = match body.remove("act") {
-        Some(Value::String(act)) => act.parse::<Act>().map_err(|fault| faults.add("act", fault)),
-        _ => Err(faults.add("act", "Choose retry, cancel, hold or release.")),
+        Some(Value::String(act)) => act.parse::<Act>(),
+        _ => "".parse(),
     };
+    if let Err(fault) = act {
+        faults.add("act", fault);
+    }
     let search = match body.remove("matching") {
         Some(Value::Object(matching)) => search(&matching, &mut faults),
         _ => {

@@ -1,7 +1,6 @@
 //! `cargo xtask test`: everything a change must pass, one step after the other.
 
 mod e2e;
-mod postgres;
 mod steps;
 
 use crate::say;
@@ -15,7 +14,7 @@ struct Step {
     run: fn() -> Result<()>,
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step {
         name: "format",
         about: "rustfmt has nothing to change",
@@ -40,6 +39,11 @@ const STEPS: [Step; 6] = [
         name: "unit",
         about: "unit, store and HTTP tests, on SQLite and PostgreSQL",
         run: steps::unit,
+    },
+    Step {
+        name: "crash",
+        about: "killed in mid-mail ten times, no mail lost",
+        run: steps::crash,
     },
     Step {
         name: "e2e",

@@ -1,13 +1,19 @@
 //! The steps of `cargo xtask test`.
 
-use super::{e2e, postgres::Postgres};
+use super::e2e;
 use crate::{
+    crash,
+    rig::{
+        ground::Engine,
+        postgres::{Durability, Postgres},
+        random::Random,
+    },
     run::{cargo, run},
     setup::npm,
-    site,
+    site, workspace,
 };
 use anyhow::Result;
-use std::process::Command;
+use std::{env, path::PathBuf, process::Command};
 
 pub fn format() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))
@@ -35,7 +41,7 @@ pub fn tidy() -> Result<()> {
 }
 
 pub fn unit() -> Result<()> {
-    let postgres = Postgres::start()?;
+    let postgres = Postgres::start(&env::temp_dir(), Durability::Unsynced)?;
     run(with_site()?
         .args(["test", "--workspace"])
         .env("POSTERN_TEST_POSTGRES", postgres.url()))
@@ -44,8 +50,20 @@ pub fn unit() -> Result<()> {
 pub fn end_to_end() -> Result<()> {
     // Alone, this step has to notice a changed page; after the others nothing is left to do.
     site()?;
-    run(with_site()?.args(["build", "--workspace", "--bin", "postern"]))?;
+    program()?;
     e2e::run()
+}
+
+/// Ten times, half of them on each database; a hundred times is for who changes the outbox.
+pub fn crash() -> Result<()> {
+    let engines = [Engine::Sqlite, Engine::Postgres];
+    crash::crash_of(program()?, 10, &engines, Random::seed())
+}
+
+/// The program of the development profile.
+fn program() -> Result<PathBuf> {
+    run(with_site()?.args(["build", "--workspace", "--bin", "postern"]))?;
+    Ok(workspace::target().join("debug/postern"))
 }
 
 /// Cargo, with the site: one and the same everywhere, or the server is built once for each.

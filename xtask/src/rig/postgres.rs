@@ -1,5 +1,6 @@
-//! A PostgreSQL of the tests' own: loopback, a free port, gone afterwards.
+//! A PostgreSQL of a chore's own: loopback, a free port, gone afterwards.
 
+use super::postern::free_address;
 use crate::{
     guard::{Running, Scratch},
     run::{answer, run},
@@ -8,32 +9,42 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use std::{
-    env,
     io::{BufRead, BufReader, Write},
-    net::{Ipv4Addr, TcpListener},
     os::unix::{fs::chown, process::CommandExt},
+    path::{Path, PathBuf},
     process::{ChildStderr, Command, Stdio},
     thread,
 };
 
 pub struct Postgres {
     port: u16,
+    programs: PathBuf,
     // Dropped in this order: the program before its data.
     _server: Running,
     _data: Scratch,
 }
 
+/// What a cut of the power would do to the data.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing: every commit is on disk, as where people work with it.
+    Synced,
+    /// It would be lost. Tests need not wait for the disk; a killed Postern does no harm to it.
+    Unsynced,
+}
+
 impl Postgres {
-    pub fn start() -> Result<Self> {
+    /// Its data lie in `parent`.
+    pub fn start(parent: &Path, durability: Durability) -> Result<Self> {
         let programs = programs::postgresql()?;
-        let step = say::step("Start a PostgreSQL for the tests");
+        let step = say::step("Start a PostgreSQL");
         // It refuses to run as root, and its user cannot enter root's folders.
         let user = if apt::is_root() {
             Some(postgres_user()?)
         } else {
             None
         };
-        let data = Scratch::create(&env::temp_dir(), "postern-postgres")?;
+        let data = Scratch::create(parent, "postern-postgres")?;
         if let Some(user) = user {
             chown(&data.0, Some(user.id), Some(user.group))?;
         }
@@ -56,12 +67,13 @@ impl Postgres {
             .arg("--pgdata=data")
             .stdout(Stdio::null()))?;
 
-        let port = free_port()?;
+        let port = free_address()?.port();
         let mut server = Running::start(
             program("postgres")
-                .args(["-D", "data", "-F", "-h", "127.0.0.1", "-k"])
+                .args(["-D", "data", "-h", "127.0.0.1", "-k"])
                 .arg(&data.0)
                 .args(["-p", &port.to_string(), "-c", "max_connections=300"])
+                .args((durability == Durability::Unsynced).then_some("-F"))
                 .stderr(Stdio::piped()),
         )?;
         let log = server
@@ -73,13 +85,26 @@ impl Postgres {
         step.done(&format!("port {port}"));
         Ok(Self {
             port,
+            programs,
             _server: server,
             _data: data,
         })
     }
 
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        self.address("postgres")
+    }
+
+    /// The address of a new, empty database.
+    pub fn database(&self, name: &str) -> Result<String> {
+        run(Command::new(self.programs.join("createdb"))
+            .args(["-h", "127.0.0.1", "-U", "postgres", "-p"])
+            .args([&self.port.to_string(), name]))?;
+        Ok(self.address(name))
+    }
+
+    fn address(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 }
 
@@ -125,11 +150,4 @@ fn postgres_user() -> Result<User> {
         id: number("-u")?,
         group: number("-g")?,
     })
-}
-
-/// Free when asked; nobody else is looking for one in that moment.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
 }

@@ -1,0 +1,65 @@
+//! The switch that holds everything, and the way out of it.
+
+use domain::outbox::{Act, Overview, Search, Selection, State};
+use leptos::prelude::*;
+
+use super::address::Errand;
+use super::words::counted;
+
+/// For administrators. There is no switch where the environment holds everything.
+#[component]
+pub fn Holding(overview: Overview) -> impl IntoView {
+    let held = overview
+        .counts
+        .iter()
+        .find(|count| count.state == State::Held)
+        .map_or(0, |count| count.number);
+    let release = (held > 0).then(|| {
+        let held_mail = Search {
+            state: Some(State::Held),
+            ..Search::default()
+        };
+        let errand = Errand {
+            act: Act::Release,
+            selection: Selection::Matching(held_mail),
+            said: None,
+        };
+        view! {
+            <a class="button button-secondary button-small" href=errand.question()>
+                {format!("Release {}", counted(held, "held mail"))}
+            </a>
+        }
+    });
+    let switch = match overview.hold {
+        None => Some((
+            "1",
+            "Hold everything",
+            "Mail is still accepted, and none goes out.",
+        )),
+        Some(hold) if hold.since.is_some() => Some((
+            "0",
+            "Stop holding",
+            "What waits goes out again; what is held stays held until it is released.",
+        )),
+        Some(_) => None,
+    };
+    let switch = switch.map(|(value, verb, promise)| {
+        view! {
+            <form method="post" action="/outbox/hold">
+                <input type="hidden" name="hold" value=value />
+                <button
+                    class="button button-secondary button-small"
+                    type="submit"
+                    aria-describedby="hold-promise"
+                >
+                    {verb}
+                </button>
+            </form>
+            {release}
+            <p class="field-hint" id="hold-promise">
+                {promise}
+            </p>
+        }
+    });
+    switch.map(|switch| view! { <div class="holding">{switch}</div> })
+}

@@ -1,0 +1,136 @@
+//! The mails that were asked for, newest first.
+
+use domain::outbox::{Count, Cursor, Line, Page, Search, Selection, State};
+use leptos::prelude::*;
+
+use super::Viewer;
+use super::acts::BulkActs;
+use super::address::{list, message};
+use super::counts::StateBadge;
+use super::empty::Empty;
+use super::words::{ago, ahead, counted, sought};
+
+/// The element that follows what is in the outbox.
+pub const ID: &str = "mails";
+
+#[component]
+pub fn Mails(
+    page: Page,
+    search: Search,
+    before: Option<Cursor>,
+    counts: Vec<Count>,
+    viewer: Viewer,
+) -> impl IntoView {
+    let sought = sought(&search);
+    let of = match &sought {
+        Some(_) => "All that match",
+        None => "All mail",
+    };
+    // Without a state asked for, only the counts can say what there is to act on.
+    let states = match search.state {
+        Some(state) => vec![state],
+        None => {
+            let some = counts.iter().filter(|count| count.number > 0);
+            some.map(|count| count.state).collect()
+        }
+    };
+    let acts = (viewer.admin && !page.lines.is_empty()).then(|| {
+        view! { <BulkActs selection=Selection::Matching(search.clone()) states of /> }
+    });
+    let now = viewer.now;
+    let empty = page.lines.is_empty();
+    let rows = page
+        .lines
+        .into_iter()
+        .map(|line| view! { <Row line now /> });
+    let newest = before.is_some().then(|| {
+        view! { <a class="button button-secondary button-small" href=list(&search, None)>"Newest"</a> }
+    });
+    let older = page.next.as_ref().map(|next| {
+        view! { <a class="button button-secondary button-small" href=list(&search, Some(next)) rel="next">"Older"</a> }
+    });
+    let pager = (newest.is_some() || older.is_some())
+        .then(|| view! { <nav class="pager" aria-label="Pages">{newest} {older}</nav> });
+    let table = (!empty).then(|| {
+        view! {
+            <table class="mails">
+                <thead>
+                    <tr>
+                        <th scope="col">"State"</th>
+                        <th scope="col">"Recipient and subject"</th>
+                        <th scope="col">"Accepted"</th>
+                        <th scope="col">"Attempts"</th>
+                        <th scope="col">"Last said"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table>
+        }
+    });
+    let nothing = empty.then(|| {
+        view! { <Empty sought=sought.is_some() older=before.is_some() url=viewer.url.clone() /> }
+    });
+    // Where nothing ever was there is nothing to name.
+    let head = (sought.is_some() || before.is_some() || !empty).then(|| {
+        let title = match sought {
+            Some(sought) => format!("Mail: {sought}"),
+            None => "All mail, newest first".to_owned(),
+        };
+        view! {
+            <header class="mail-head">
+                <p class="mail-sought">{title}</p>
+                {acts}
+            </header>
+        }
+    });
+    view! {
+        <section id=ID class="card mail-card" aria-label="Mail">
+            {head} {table} {nothing} {pager}
+        </section>
+    }
+}
+
+#[component]
+fn Row(line: Line, now: domain::Instant) -> impl IntoView {
+    let subject = match line.subject.as_str() {
+        "" => "(no subject)".to_owned(),
+        subject => subject.to_owned(),
+    };
+    let tries = match line.attempts {
+        0 => "none yet".to_owned(),
+        number => counted(number, "attempt"),
+    };
+    // While it is on a connection, its due time is when that lease ends.
+    let next = line
+        .due
+        .filter(|due| !line.in_hand && *due > now && line.state != State::Held)
+        .map(|due| {
+            view! {
+                <span class="mail-more">
+                    "next " <time datetime=due.rfc3339()>{ahead(due, now)}</time>
+                </span>
+            }
+        });
+    view! {
+        <tr id=format!("mail-{}-{}", line.id, line.position)>
+            <td class="mail-state">
+                <StateBadge state=line.state in_hand=line.in_hand />
+            </td>
+            <td class="mail-what">
+                <a href=message(&line.id)>{line.to}</a>
+                <span class="mail-more">{subject}</span>
+            </td>
+            <td class="mail-when">
+                <span>{ago(line.accepted, now)}</span>
+                <time class="mail-more" datetime=line.accepted.rfc3339()>
+                    {line.accepted.to_string()}
+                </time>
+            </td>
+            <td class="mail-tries">
+                <span>{tries}</span>
+                {next}
+            </td>
+            <td class="mail-said">{line.said.map(|said| view! { <span>{said}</span> })}</td>
+        </tr>
+    }
+}

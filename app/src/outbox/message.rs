@@ -1,0 +1,117 @@
+//! A message: its envelope, and what became of it for each recipient.
+
+use domain::Instant;
+use domain::outbox::{Cursor, MessageView, RecipientView, Selection, State};
+use leptos::prelude::*;
+
+use super::Viewer;
+use super::acts::{BulkActs, OneActs};
+use super::counts::StateBadge;
+use super::timeline::Timeline;
+use super::words::{counted, size};
+use crate::moment::Moment;
+
+/// The element that follows what becomes of the message.
+pub const ID: &str = "message";
+
+/// The heading of its page.
+pub fn title(message: &MessageView) -> String {
+    match message.subject.as_str() {
+        "" => "(no subject)".to_owned(),
+        subject => subject.to_owned(),
+    }
+}
+
+#[component]
+pub fn Message(message: MessageView, viewer: Viewer) -> impl IntoView {
+    let accepted = message.accepted;
+    let id = message.id.clone();
+    let many = message.recipients.len() > 1;
+    let mut states: Vec<State> = message.recipients.iter().map(|r| r.state).collect();
+    states.sort_unstable();
+    states.dedup();
+    let of_all = counted(count(&message.recipients), "recipient");
+    let acts = (viewer.admin && many).then(|| {
+        let selection = Selection::Message(id.clone());
+        view! { <BulkActs selection states of=format!("For all {of_all}") /> }
+    });
+    let recipients = message.recipients.clone().into_iter().map(|recipient| {
+        let viewer = viewer.clone();
+        view! { <Recipient id=id.clone() recipient accepted viewer /> }
+    });
+    view! {
+        <div id=ID class="message">
+            <Envelope message />
+            {acts}
+            {recipients.collect_view()}
+        </div>
+    }
+}
+
+fn count(recipients: &[RecipientView]) -> i64 {
+    i64::try_from(recipients.len()).unwrap_or(i64::MAX)
+}
+
+#[component]
+fn Envelope(message: MessageView) -> impl IntoView {
+    let by = match message.by.as_str() {
+        "" => "this machine".to_owned(),
+        by => by.to_owned(),
+    };
+    let from = match message.from.as_str() {
+        "" => "the empty sender".to_owned(),
+        from => from.to_owned(),
+    };
+    let gone = (!message.kept).then(|| {
+        view! {
+            <dt>"Source"</dt>
+            <dd>"No longer kept: it goes some days after the last delivery, and this line later."</dd>
+        }
+    });
+    view! {
+        <section class="card" aria-label="Envelope">
+            <dl class="facts envelope">
+                <dt>"From"</dt>
+                <dd>{from}</dd>
+                <dt>"Handed over"</dt>
+                <dd>"By " {by} ", " <Moment at=message.accepted /></dd>
+                <dt>"Size"</dt>
+                <dd>{size(message.size)}</dd>
+                <dt>"Message-ID"</dt>
+                <dd class="fingerprint">{message.message_id}</dd>
+                <dt>"Id"</dt>
+                <dd class="fingerprint">{message.id}</dd>
+                {gone}
+            </dl>
+        </section>
+    }
+}
+
+#[component]
+fn Recipient(
+    id: String,
+    recipient: RecipientView,
+    accepted: Instant,
+    viewer: Viewer,
+) -> impl IntoView {
+    let (position, state, in_hand) = (recipient.position, recipient.state, recipient.in_hand);
+    let address = recipient.address.clone();
+    let anchor = format!("recipient-{position}");
+    let titled = format!("{anchor}-title");
+    let titles = titled.clone();
+    let acts = (viewer.admin && !in_hand).then(|| {
+        let selection = Selection::One(Cursor { id, position });
+        let of = format!("the mail to {address}");
+        view! { <OneActs selection states=vec![state] of /> }
+    });
+    view! {
+        <section class="card recipient" id=anchor aria-labelledby=titles>
+            <header class="recipient-head">
+                <h2 id=titled>{address}</h2>
+                <StateBadge state in_hand />
+            </header>
+            <Timeline recipient accepted viewer />
+            {acts}
+        </section>
+    }
+}

@@ -1,0 +1,245 @@
+//! Whether mail flows, and if not, why: what somebody wants to know at night, before all else.
+
+use domain::cause::{Cause, Seen, cause};
+use domain::outbox::{Hold, Overview, Trouble};
+use domain::{ConnectionType, Form, Instant};
+use leptos::prelude::*;
+
+use super::Viewer;
+use super::hold::Holding;
+use super::pace::{Fact, pace, waiting};
+use super::words::ahead;
+use crate::moment::Moment;
+
+/// What stands in the way first of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Standing {
+    Held(Hold),
+    NoSettings,
+    NobodyDelivers,
+    /// A relay is not well; others may be.
+    Trouble(Box<Trouble>, bool),
+    Flows,
+}
+
+fn standing(overview: &Overview) -> Standing {
+    if let Some(hold) = &overview.hold {
+        return Standing::Held(hold.clone());
+    }
+    if !overview.configured {
+        return Standing::NoSettings;
+    }
+    if overview.workers.is_empty() {
+        return Standing::NobodyDelivers;
+    }
+    let troubled = overview.workers.iter().filter_map(|w| w.trouble.clone());
+    // The one that has lasted longest says most.
+    let whole = overview.workers.iter().all(|w| w.trouble.is_some());
+    match troubled.min_by_key(|trouble| trouble.since) {
+        Some(trouble) => Standing::Trouble(Box::new(trouble), whole),
+        None => Standing::Flows,
+    }
+}
+
+/// The cause of a relay's trouble, as the saved settings let it be known: those of another relay
+/// say nothing.
+pub fn known_cause(trouble: &Trouble, form: &Form) -> Option<&'static Cause> {
+    let settings = form.parse().ok()?;
+    let relay = format!("{}:{}", settings.host, settings.port);
+    if relay != trouble.relay {
+        return None;
+    }
+    cause(&Seen {
+        failure: &trouble.failure,
+        settings: &settings,
+        encrypted: settings.connection != ConnectionType::None,
+        capabilities: &[],
+    })
+}
+
+#[component]
+pub fn StandingNow(
+    overview: Overview,
+    cause: Option<&'static Cause>,
+    viewer: Viewer,
+) -> impl IntoView {
+    let now = viewer.now;
+    let waits = waiting(&overview, now);
+    let standing = standing(&overview);
+    let (class, title) = match &standing {
+        Standing::Held(_) => ("warn", "Everything is held.".to_owned()),
+        Standing::NoSettings => ("warn", "Mail waits: no settings are saved.".to_owned()),
+        Standing::NobodyDelivers => ("bad", "Mail waits: nobody delivers.".to_owned()),
+        Standing::Trouble(trouble, whole) => {
+            let relay = if viewer.admin {
+                &trouble.relay
+            } else {
+                "the relay"
+            };
+            let title = match whole {
+                true => format!("Mail waits: {relay} is in trouble."),
+                false => format!("Mail flows in part: {relay} is in trouble for some workers."),
+            };
+            ("bad", title)
+        }
+        Standing::Flows => ("good", "Mail flows.".to_owned()),
+    };
+    let flows = matches!(standing, Standing::Flows | Standing::Trouble(_, false));
+    let pace = if flows && viewer.admin {
+        pace(&overview)
+    } else {
+        Vec::new()
+    };
+    let told = match standing {
+        Standing::Held(hold) => held(hold, viewer.admin),
+        Standing::NoSettings if viewer.admin => view! {
+            <p>
+                "Save where your mail leaves by in the " <a href="/settings/email">"Email setup"</a>
+                "; what waits goes out then."
+            </p>
+        }
+        .into_any(),
+        Standing::NobodyDelivers if viewer.admin => view! {
+            <p>"Start " <code>"postern serve"</code> " or " <code>"postern deliver"</code> "."</p>
+        }
+        .into_any(),
+        Standing::Trouble(trouble, _) if viewer.admin => {
+            view! { <Troubled trouble=*trouble cause now /> }.into_any()
+        }
+        Standing::NoSettings | Standing::NobodyDelivers | Standing::Trouble(..) => {
+            view! { <p>"It goes out once an administrator has seen to it."</p> }.into_any()
+        }
+        Standing::Flows => ().into_any(),
+    };
+    view! {
+        <section class="card standing" aria-label="Standing">
+            // It stays when the tone changes, so that what it says is announced.
+            <p class="standing-title" role="status">
+                <span class=format!("standing-{class}")>{title}</span>
+            </p>
+            {told}
+            <dl class="standing-facts">{waits.into_iter().chain(pace).map(fact).collect_view()}</dl>
+            {viewer.admin.then(|| view! { <Holding overview /> })}
+        </section>
+    }
+}
+
+fn fact((name, value): Fact) -> impl IntoView {
+    view! {
+        <div>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+        </div>
+    }
+}
+
+fn held(hold: Hold, admin: bool) -> AnyView {
+    match hold.since {
+        Some(at) => {
+            let by = (admin && !hold.by.is_empty()).then(|| format!(" by {}", hold.by));
+            view! { <p>"Since " <Moment at /> {by} ". Mail is accepted and kept back."</p> }
+                .into_any()
+        }
+        None if admin => view! {
+            <p>
+                "This Postern was started with " <code>"POSTERN_HOLD_MAIL"</code>
+                ". Mail is accepted and kept back; start it without to let mail go."
+            </p>
+        }
+        .into_any(),
+        None => view! { <p>"Mail is accepted and kept back."</p> }.into_any(),
+    }
+}
+
+#[component]
+fn Troubled(trouble: Trouble, cause: Option<&'static Cause>, now: Instant) -> impl IntoView {
+    let failure = trouble.failure;
+    let why = match cause {
+        Some(cause) => (format!("{}.", cause.title), cause.cause.to_owned()),
+        None => (
+            format!("It failed at “{}”.", failure.stage.title()),
+            failure.detail.clone(),
+        ),
+    };
+    let words = failure.reply.map(|reply| {
+        view! {
+            <figure class="words">
+                <figcaption>"The relay said"</figcaption>
+                <pre>{format!("{} {}", reply.code, reply.text)}</pre>
+            </figure>
+        }
+    });
+    view! {
+        <p>
+            <strong>{why.0}</strong>
+            " "
+            {why.1}
+        </p>
+        {words}
+        <p class="standing-more">
+            "Since " <Moment at=trouble.since /> ". Tried again "
+            {ahead(trouble.next, now)} ". " <a href="/settings/email#diagnose">"Diagnose"</a>
+        </p>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::outbox::Worker;
+    use domain::{Failure, Fault, Label, Reply, Stage};
+
+    fn worker(trouble: Option<i64>) -> Worker {
+        Worker {
+            host: "gate".to_owned(),
+            connections: 3,
+            per_minute: 100,
+            latency: Some(40),
+            trouble: trouble.map(|since| Trouble {
+                relay: "smtp.example.org:587".to_owned(),
+                failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
+                since: Instant(since),
+                next: Instant(since + 1),
+            }),
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_way_first_is_told() {
+        let mut overview = Overview::default();
+        assert_eq!(standing(&overview), Standing::NoSettings);
+        overview.configured = true;
+        assert_eq!(standing(&overview), Standing::NobodyDelivers);
+        overview.workers = vec![worker(None)];
+        assert_eq!(standing(&overview), Standing::Flows);
+        overview.workers.extend([worker(Some(9)), worker(Some(5))]);
+        let Standing::Trouble(trouble, whole) = standing(&overview) else {
+            panic!("{overview:?}");
+        };
+        assert_eq!((trouble.since, whole), (Instant(5), false));
+        let hold = Hold {
+            since: None,
+            by: String::new(),
+        };
+        overview.hold = Some(hold.clone());
+        assert_eq!(standing(&overview), Standing::Held(hold));
+    }
+
+    #[test]
+    fn a_cause_is_told_of_the_relay_that_is_saved() {
+        let form = Form::default()
+            .with(Label::FromAddress, "alerts@example.org")
+            .with(Label::Host, "smtp.example.org")
+            .with(Label::Port, "587")
+            .with(Label::ConnectionType, "None")
+            .with(Label::AuthenticationType, "None");
+        let mut trouble = worker(Some(1)).trouble.expect("trouble");
+        trouble.failure = Failure::rejected(
+            Stage::Auth,
+            Reply::new(535, [b"5.7.8 no".as_slice()].into_iter()),
+        );
+        assert!(known_cause(&trouble, &form).is_some());
+        trouble.relay = "smtp.example.net:587".to_owned();
+        assert_eq!(known_cause(&trouble, &form), None);
+    }
+}

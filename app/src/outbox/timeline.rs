@@ -1,0 +1,151 @@
+//! What happened to a mail for one recipient, oldest first, and what happens next.
+
+use domain::Instant;
+use domain::outbox::{Happening, RecipientView, State, What};
+use leptos::prelude::*;
+
+use super::Viewer;
+use super::words::{ahead, took};
+
+#[component]
+pub fn Timeline(recipient: RecipientView, accepted: Instant, viewer: Viewer) -> impl IntoView {
+    let admin = viewer.admin;
+    let next = next(&recipient, viewer.now);
+    let happenings = recipient
+        .timeline
+        .into_iter()
+        .map(|happening| view! { <Happened happening admin /> });
+    view! {
+        <ol class="timeline">
+            <li class="happening happening-plain">
+                <Exact at=accepted />
+                <div class="happening-what">
+                    <p>
+                        <strong>"Accepted"</strong>
+                    </p>
+                </div>
+            </li>
+            {happenings.collect_view()}
+            {next
+                .map(|(at, words)| {
+                    view! {
+                        <li class="happening happening-ahead">
+                            {at.map(|at| view! { <Exact at /> })}
+                            <div class="happening-what">
+                                <p>{words}</p>
+                            </div>
+                        </li>
+                    }
+                })}
+        </ol>
+    }
+}
+
+/// When, and what: nothing where nothing follows by itself.
+fn next(recipient: &RecipientView, now: Instant) -> Option<(Option<Instant>, String)> {
+    match (recipient.state, recipient.due) {
+        _ if recipient.in_hand => Some((None, "Being sent at this moment.".to_owned())),
+        (State::Held, _) => Some((None, "Held until somebody releases it.".to_owned())),
+        (State::Parked, _) => Some((None, "Not tried again unless somebody says so.".to_owned())),
+        (State::Queued | State::Deferred, Some(due)) if due > now => {
+            Some((Some(due), format!("Next attempt {}.", ahead(due, now))))
+        }
+        (State::Queued | State::Deferred, _) => Some((None, "Waits for its turn.".to_owned())),
+        (State::Delivered | State::Cancelled, _) => None,
+    }
+}
+
+#[component]
+fn Happened(happening: Happening, admin: bool) -> impl IntoView {
+    let Happening {
+        at,
+        what,
+        by,
+        said,
+        took: lasted,
+        may_have_arrived,
+    } = happening;
+    let (class, title, attempt) = match what {
+        What::Delivered => ("happening-good", "Delivered", true),
+        What::Deferred => ("happening-warn", "Attempt failed", true),
+        What::Parked => ("happening-bad", "Parked", true),
+        What::Retried => ("happening-plain", "Retried", false),
+        What::Cancelled => ("happening-plain", "Cancelled", false),
+        What::Held => ("happening-held", "Held", false),
+        What::Released => ("happening-plain", "Released", false),
+    };
+    // Where mail leaves by, and who runs Postern, is for administrators.
+    let by = (admin && !by.is_empty()).then_some(by);
+    let by = by.map(|by| match attempt {
+        true => format!(" through {by}"),
+        false => format!(" by {by}"),
+    });
+    let lasted = lasted.map(|lasted| format!(" in {}", took(lasted)));
+    let said = (!said.is_empty()).then(|| view! { <p class="happening-said">{said}</p> });
+    let arrived = may_have_arrived.then(|| {
+        view! {
+            <p class="happening-more">
+                "It may have arrived: the relay had the whole mail, and its answer never came."
+            </p>
+        }
+    });
+    view! {
+        <li class=format!("happening {class}")>
+            <Exact at />
+            <div class="happening-what">
+                <p>
+                    <strong>{title}</strong>
+                    <span class="happening-more">{by} {lasted}</span>
+                </p>
+                {said} {arrived}
+            </div>
+        </li>
+    }
+}
+
+/// To the second: attempts may be that close.
+#[component]
+fn Exact(at: Instant) -> impl IntoView {
+    let rfc3339 = at.rfc3339();
+    let text = rfc3339.replace('T', " ").replace('Z', " UTC");
+    view! {
+        <time class="happening-at" datetime=rfc3339>
+            {text}
+        </time>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_is_told_only_where_something_does() {
+        let now = Instant(1_795_151_610_000);
+        let soon = Some(Instant(now.0 + 240_000));
+        for (state, in_hand, due, expected) in [
+            (State::Queued, false, Some(now), Some("Waits for its turn.")),
+            (
+                State::Queued,
+                true,
+                soon,
+                Some("Being sent at this moment."),
+            ),
+            (State::Deferred, false, soon, Some("Next attempt in 4 min.")),
+            (State::Delivered, false, None, None),
+            (State::Cancelled, false, None, None),
+        ] {
+            let recipient = RecipientView {
+                position: 0,
+                address: "a@example.org".to_owned(),
+                state,
+                in_hand,
+                attempts: 0,
+                due,
+                timeline: Vec::new(),
+            };
+            let told = next(&recipient, now).map(|(_, words)| words);
+            assert_eq!(told.as_deref(), expected);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Numbers and times of the outbox as a person reads them.
+
+use domain::Instant;
+use domain::event::Elapsed;
+use domain::outbox::{Act, Search, State};
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// As in `12,045`.
+pub fn grouped(number: i64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// As in `1 mail` and `213 mails`.
+pub fn counted(number: i64, one: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {one}{plural}", grouped(number))
+}
+
+/// How long something took or takes, by its largest unit; nothing below a minute, so that what is
+/// drawn does not change with every second.
+fn length(milliseconds: i64) -> Option<String> {
+    match milliseconds {
+        ..MINUTE => None,
+        MINUTE..HOUR => Some(format!("{} min", milliseconds / MINUTE)),
+        HOUR..DAY => Some(format!("{} h", milliseconds / HOUR)),
+        _ => Some(counted(milliseconds / DAY, "day")),
+    }
+}
+
+/// As in `4 min`.
+pub fn age(since: Instant, now: Instant) -> String {
+    length(now.0 - since.0).unwrap_or_else(|| "under a minute".to_owned())
+}
+
+/// As in `4 min ago`.
+pub fn ago(at: Instant, now: Instant) -> String {
+    length(now.0 - at.0).map_or_else(|| "just now".to_owned(), |length| format!("{length} ago"))
+}
+
+/// As in `in 4 min`.
+pub fn ahead(at: Instant, now: Instant) -> String {
+    length(at.0 - now.0).map_or_else(
+        || "within a minute".to_owned(),
+        |length| format!("in {length}"),
+    )
+}
+
+/// As in `37 ms`.
+pub fn took(milliseconds: i64) -> String {
+    let milliseconds = u64::try_from(milliseconds).unwrap_or_default();
+    match milliseconds {
+        ..10 => format!("{milliseconds} ms"),
+        _ => Elapsed(milliseconds * 1000).to_string(),
+    }
+}
+
+/// As in `4.2 kB`, of octets.
+pub fn size(octets: i64) -> String {
+    match octets {
+        ..1_000 => counted(octets, "byte"),
+        1_000..1_000_000 => format!("{}.{} kB", octets / 1_000, octets % 1_000 / 100),
+        _ => format!("{}.{} MB", octets / 1_000_000, octets % 1_000_000 / 100_000),
+    }
+}
+
+/// What the button says.
+pub const fn verb(act: Act) -> &'static str {
+    match act {
+        Act::Retry => "Retry",
+        Act::Cancel => "Cancel",
+        Act::Hold => "Hold",
+        Act::Release => "Release",
+    }
+}
+
+/// What it does, before anybody agrees to it.
+pub const fn promise(act: Act, number: i64) -> &'static str {
+    match (act, number) {
+        (Act::Retry, 1) => "It is tried now, and for five days from now if it must be.",
+        (Act::Retry, _) => "They are tried now, and for five days from now if it must be.",
+        (Act::Cancel, 1) => "It is never sent. This cannot be taken back.",
+        (Act::Cancel, _) => "They are never sent. This cannot be taken back.",
+        (Act::Hold, 1) => "It is kept back until somebody releases it.",
+        (Act::Hold, _) => "They are kept back until somebody releases them.",
+        (Act::Release, 1) => "It is sent as soon as the relay takes it.",
+        (Act::Release, _) => "They are sent as soon as the relay takes them.",
+    }
+}
+
+/// What was done, as in `213 mails are tried again.`
+pub fn done(act: Act, number: i64) -> String {
+    let are = if number == 1 { "is" } else { "are" };
+    let what = match act {
+        Act::Retry => "tried again",
+        Act::Cancel => "cancelled",
+        Act::Hold => "held",
+        Act::Release => "released",
+    };
+    format!("{} {are} {what}.", counted(number, "mail"))
+}
+
+/// The states an act is for, as in `trying again or parked`.
+pub fn states(act: Act) -> String {
+    let titles: Vec<String> = act
+        .applies_to()
+        .iter()
+        .map(|state| state.title().to_lowercase())
+        .collect();
+    match titles.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => titles.concat(),
+    }
+}
+
+/// What is looked for, as in `parked, to desk@…`; nothing where everything is.
+pub fn sought(search: &Search) -> Option<String> {
+    let Search {
+        address,
+        subject,
+        id,
+        state,
+        since,
+        until,
+    } = search;
+    let some = |text: &String, words: String| (!text.is_empty()).then_some(words);
+    let parts = [
+        state.map(|state: State| state.title().to_lowercase()),
+        some(address, format!("to {address}…")),
+        some(subject, format!("with “{subject}” in the subject")),
+        some(id, format!("with the id {id}")),
+        since.map(|at| format!("accepted from {at}")),
+        until.map(|at| format!("accepted before {at}")),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_counted() {
+        for (number, expected) in [
+            (0, "0 mails"),
+            (1, "1 mail"),
+            (999, "999 mails"),
+            (1_000, "1,000 mails"),
+            (1_234_567, "1,234,567 mails"),
+        ] {
+            assert_eq!(counted(number, "mail"), expected);
+        }
+    }
+
+    #[test]
+    fn times_are_told_by_their_largest_unit() {
+        let now = Instant(1_795_151_610_000);
+        for (milliseconds, length, past, future) in [
+            (-5, "under a minute", "just now", "within a minute"),
+            (59_999, "under a minute", "just now", "within a minute"),
+            (60_000, "1 min", "1 min ago", "in 1 min"),
+            (3_599_999, "59 min", "59 min ago", "in 59 min"),
+            (DAY - 1, "23 h", "23 h ago", "in 23 h"),
+            (DAY, "1 day", "1 day ago", "in 1 day"),
+            (5 * DAY, "5 days", "5 days ago", "in 5 days"),
+        ] {
+            let before = Instant(now.0 - milliseconds);
+            assert_eq!(age(before, now), length);
+            assert_eq!(ago(before, now), past);
+            assert_eq!(ahead(Instant(now.0 + milliseconds), now), future);
+        }
+        assert_eq!([took(4), took(37), took(5_200)], ["4 ms", "37 ms", "5.2 s"]);
+        assert_eq!(
+            [size(1), size(4_250), size(26_214_400)],
+            ["1 byte", "4.2 kB", "26.2 MB"]
+        );
+    }
+
+    #[test]
+    fn an_act_is_told_before_and_afterwards() {
+        assert_eq!(done(Act::Retry, 213), "213 mails are tried again.");
+        assert_eq!(done(Act::Cancel, 1), "1 mail is cancelled.");
+        assert_eq!(states(Act::Cancel), "waiting, trying again, held or parked");
+        assert_eq!(states(Act::Release), "held");
+        let pairs = [("state", "parked"), ("address", "desk@")];
+        let search = Search::read(pairs.into_iter()).expect("understood");
+        assert_eq!(sought(&search).as_deref(), Some("parked, to desk@…"));
+        assert_eq!(sought(&Search::default()), None);
+    }
+}

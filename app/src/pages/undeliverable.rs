@@ -1,0 +1,140 @@
+//! The addresses that a relay said there are none: mail to them is not sent until they are removed.
+
+use domain::outbox::Undeliverable;
+use engine::Postern;
+use leptos::prelude::*;
+
+use super::refused::refused;
+use crate::frame::framed;
+use crate::moment::Moment;
+use crate::parts::{Bad, Good};
+use crate::request::{beside, query};
+
+/// As many as the engine lists.
+const MOST: usize = 200;
+
+#[component]
+pub fn UndeliverableAddresses() -> impl IntoView {
+    framed("Undeliverable addresses", |actor| {
+        let postern = expect_context::<Postern>();
+        let prefix = query("prefix").unwrap_or_default();
+        let removed = query("removed").filter(|removed| !removed.is_empty());
+        let refusal = beside(&[]);
+        Suspend::new(async move {
+            let listed = match postern.undeliverable(&actor, &prefix).await {
+                Ok(listed) => listed,
+                Err(refusal) => return refused(&refusal),
+            };
+            let removed = removed.map(|address| {
+                let text = format!("{address} is no longer skipped. Retry what was parked for it.");
+                view! { <Good text /> }
+            });
+            view! {
+                <div class="page">
+                    <header class="page-head">
+                        <a class="page-up" href="/outbox">
+                            "Outbox"
+                        </a>
+                        <h1>"Undeliverable addresses"</h1>
+                        <p>
+                            "A relay said that there is no such address. Mail to it is parked without being sent, until you remove the address here."
+                        </p>
+                    </header>
+                    {refusal.map(|text| view! { <Bad text /> })}
+                    {removed}
+                    <Find prefix=prefix.clone() />
+                    <Listed listed prefix />
+                </div>
+            }
+            .into_any()
+        })
+    })
+}
+
+#[component]
+fn Find(prefix: String) -> impl IntoView {
+    let any = !prefix.is_empty();
+    view! {
+        <form class="card searching" method="get" role="search" aria-label="Addresses">
+            <div class="searching-line">
+                <div class="field">
+                    <label for="prefix">"Address begins with"</label>
+                    <input
+                        class="control"
+                        id="prefix"
+                        name="prefix"
+                        type="search"
+                        autocomplete="off"
+                        autocapitalize="none"
+                        spellcheck="false"
+                        value=prefix
+                    />
+                </div>
+                <div class="buttons">
+                    <button class="button button-primary" type="submit">
+                        "Search"
+                    </button>
+                    {any
+                        .then(|| {
+                            view! { <a class="button button-quiet" href="/outbox/undeliverable">"Clear"</a> }
+                        })}
+                </div>
+            </div>
+        </form>
+    }
+}
+
+#[component]
+fn Listed(listed: Vec<Undeliverable>, prefix: String) -> impl IntoView {
+    if listed.is_empty() {
+        let text = match prefix.as_str() {
+            "" => "No address is listed.",
+            _ => "No listed address begins so.",
+        };
+        return view! { <p class="card mail-none">{text}</p> }.into_any();
+    }
+    let more = (listed.len() >= MOST).then(|| {
+        view! { <p class="field-hint">"These are the first 200; search to see others."</p> }
+    });
+    let rows = listed
+        .into_iter()
+        .map(|listed| view! { <Row listed prefix=prefix.clone() /> });
+    view! {
+        <ul class="card undeliverable">{rows.collect_view()}</ul>
+        {more}
+    }
+    .into_any()
+}
+
+#[component]
+fn Row(listed: Undeliverable, prefix: String) -> impl IntoView {
+    let Undeliverable {
+        address,
+        said,
+        listed,
+        id,
+    } = listed;
+    view! {
+        <li>
+            <div class="undeliverable-what">
+                <strong>{address.clone()}</strong>
+                <span class="happening-said">{said}</span>
+                <span class="mail-more">
+                    "Since " <Moment at=listed /> ", said to "
+                    <a href=format!("/outbox/{id}")>"this message"</a>
+                </span>
+            </div>
+            <form method="post" action="/outbox/undeliverable/remove">
+                <input type="hidden" name="address" value=address.clone() />
+                <input type="hidden" name="prefix" value=prefix />
+                <button
+                    class="button button-secondary button-small"
+                    type="submit"
+                    aria-label=format!("Remove {address}")
+                >
+                    "Remove"
+                </button>
+            </form>
+        </li>
+    }
+}

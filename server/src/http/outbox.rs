@@ -1,0 +1,120 @@
+//! The forms of the outbox, and the source of a mail to take away.
+
+use app::{Errand, with_query};
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use domain::{Kind, Refusal};
+use serde::Deserialize;
+
+use super::forms::{again, filled_in};
+use super::refuse::mark;
+use super::{Caller, Gate};
+
+const LIST: &str = "/outbox";
+const UNDELIVERABLE: &str = "/outbox/undeliverable";
+
+pub fn router() -> Router<Gate> {
+    Router::new()
+        .route("/outbox/act", post(act))
+        .route("/outbox/hold", post(hold))
+        .route("/outbox/undeliverable/remove", post(remove))
+        .route("/outbox/{id}/source", get(source))
+}
+
+/// Does what was agreed to. When by now it would touch more mails than were said, nothing is done
+/// and it is asked again.
+async fn act(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+    let mut page = LIST.to_owned();
+    let acted = async {
+        let pairs: Vec<(String, String)> = filled_in(request).await?;
+        let errand = Errand::read(&pairs)?;
+        page = errand.back();
+        let actor = caller.signed_in()?;
+        let Errand {
+            act,
+            selection,
+            said,
+        } = &errand;
+        match gate.postern.act(actor, *act, selection, *said).await {
+            Ok(number) => Ok(errand.told(number)),
+            Err(refusal) if refusal.kind == Kind::Conflict => Ok(errand.question()),
+            Err(refusal) => Err(refusal),
+        }
+    };
+    match acted.await {
+        Ok(next) => Redirect::to(&next).into_response(),
+        Err(refusal) => again(gate, caller, &page, String::new(), refusal).await,
+    }
+}
+
+#[derive(Deserialize)]
+struct Switch {
+    /// 1 holds everything, anything else lets it go.
+    hold: String,
+}
+
+async fn hold(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+    let switched = async {
+        let switch: Switch = filled_in(request).await?;
+        let on = switch.hold == "1";
+        gate.postern
+            .hold_everything(caller.signed_in()?, on)
+            .await?;
+        Ok::<_, Refusal>(if on { "holding" } else { "going" })
+    };
+    match switched.await {
+        Ok(done) => Redirect::to(&with_query(LIST, [("done", done)].into_iter())).into_response(),
+        Err(refusal) => again(gate, caller, LIST, String::new(), refusal).await,
+    }
+}
+
+#[derive(Deserialize)]
+struct Removal {
+    address: String,
+    /// What was searched for.
+    #[serde(default)]
+    prefix: String,
+}
+
+async fn remove(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+    let removed = async {
+        let removal: Removal = filled_in(request).await?;
+        gate.postern
+            .remove_undeliverable(caller.signed_in()?, &removal.address)
+            .await?;
+        Ok::<_, Refusal>(removal)
+    };
+    match removed.await {
+        Ok(Removal { address, prefix }) => {
+            let told = [("prefix", prefix), ("removed", address)];
+            let told = told.into_iter().filter(|(_, value)| !value.is_empty());
+            Redirect::to(&with_query(UNDELIVERABLE, told)).into_response()
+        }
+        Err(refusal) => again(gate, caller, UNDELIVERABLE, String::new(), refusal).await,
+    }
+}
+
+/// The mail as every attempt sends it. A browser keeps it as a file and shows nothing of it.
+async fn source(State(gate): State<Gate>, caller: Caller, Path(id): Path<String>) -> Response {
+    let read = async {
+        let actor = caller.signed_in()?;
+        gate.postern.message_bytes(actor, &id).await
+    };
+    match read.await {
+        Ok(bytes) => {
+            let name: String = id.chars().filter(char::is_ascii_alphanumeric).collect();
+            let head = [
+                (CONTENT_TYPE, "message/rfc822".to_owned()),
+                (
+                    CONTENT_DISPOSITION,
+                    format!("attachment; filename=\"{name}.eml\""),
+                ),
+            ];
+            (head, bytes).into_response()
+        }
+        Err(refusal) => mark(refusal.to_string().into_response(), &refusal),
+    }
+}

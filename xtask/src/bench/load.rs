@@ -1,0 +1,210 @@
+//! Applications that hand over mail as fast as they are answered.
+//!
+//! They share the machine with what they measure, so one thread serves all connections and every
+//! request is the same bytes but for a number.
+
+use crate::rig::{postern::SENDER, process};
+use anyhow::{Context, Result, bail};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use serde_json::json;
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+/// Of a mail as it is sent on, roughly.
+pub const MAIL_BYTES: usize = 4096;
+
+/// What Postern writes around a text.
+const HEADER_BYTES: usize = 350;
+
+pub struct Load<'a> {
+    pub address: SocketAddr,
+    pub token: &'a str,
+    /// Connections that stay open, each with one request at a time.
+    pub clients: usize,
+    /// One a request.
+    pub mails: u64,
+}
+
+/// What became of a load: every mail was accepted.
+pub struct Taken {
+    pub mails: u64,
+    pub time: Duration,
+    /// From the request to the whole answer, ascending.
+    latencies: Vec<Duration>,
+    /// Processor time of the applications themselves.
+    pub own: Duration,
+}
+
+impl Taken {
+    pub fn per_second(&self) -> f64 {
+        self.mails as f64 / self.time.as_secs_f64()
+    }
+
+    /// Below which `share` of the answers came, as in 0.99.
+    pub fn quantile(&self, share: f64) -> Duration {
+        let at = (self.latencies.len() as f64 * share) as usize;
+        let at = at.min(self.latencies.len().saturating_sub(1));
+        self.latencies.get(at).copied().unwrap_or_default()
+    }
+}
+
+struct Application {
+    stream: TcpStream,
+    asked: Instant,
+    answer: Vec<u8>,
+}
+
+impl Load<'_> {
+    pub fn run(&self) -> Result<Taken> {
+        let mut request = Request::new(self.address, self.token);
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let mut applications = Vec::new();
+        for at in 0..self.clients.min(self.mails as usize) {
+            let stream = TcpStream::connect(self.address)?;
+            stream.set_nodelay(true)?;
+            epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, at as u64))?;
+            applications.push(Application {
+                stream,
+                asked: Instant::now(),
+                answer: Vec::new(),
+            });
+        }
+
+        let before = process::processor_time(std::process::id())?;
+        let start = Instant::now();
+        let mut sent = 0;
+        for application in &mut applications {
+            application.ask(request.numbered(sent))?;
+            sent += 1;
+        }
+        let mut latencies = Vec::with_capacity(self.mails as usize);
+        let mut events = vec![EpollEvent::empty(); self.clients];
+        let mut buffer = vec![0; 16 * 1024];
+        while latencies.len() < self.mails as usize {
+            let ready = epoll.wait(&mut events, EpollTimeout::NONE)?;
+            for event in &events[..ready] {
+                let application = &mut applications[event.data() as usize];
+                let read = application.stream.read(&mut buffer)?;
+                if read == 0 {
+                    bail!("postern closed a connection");
+                }
+                application.answer.extend_from_slice(&buffer[..read]);
+                let Some(answer) = whole(&application.answer) else {
+                    continue;
+                };
+                if !answer.starts_with(b"HTTP/1.1 202") {
+                    bail!("not accepted: {}", String::from_utf8_lossy(answer));
+                }
+                latencies.push(application.asked.elapsed());
+                application.answer.clear();
+                if sent < self.mails {
+                    application.ask(request.numbered(sent))?;
+                    sent += 1;
+                }
+            }
+        }
+        let time = start.elapsed();
+        let own = process::processor_time(std::process::id())?.saturating_sub(before);
+        latencies.sort_unstable();
+        Ok(Taken {
+            mails: self.mails,
+            time,
+            latencies,
+            own,
+        })
+    }
+}
+
+impl Application {
+    fn ask(&mut self, request: &[u8]) -> Result<()> {
+        self.asked = Instant::now();
+        // It fits into the socket's buffer, so this does not wait for the others.
+        self.stream
+            .write_all(request)
+            .context("postern takes no request")
+    }
+}
+
+/// An answer, when all of it is there.
+fn whole(text: &[u8]) -> Option<&[u8]> {
+    let end = text.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
+    let head = std::str::from_utf8(&text[..end]).ok()?;
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_length = name.eq_ignore_ascii_case("content-length");
+        is_length.then(|| value.trim().parse::<usize>().ok())?
+    });
+    text.get(..end + length.unwrap_or_default())
+}
+
+/// Stands where the number goes.
+const NUMBER: &[u8] = b"000000000";
+
+struct Request {
+    bytes: Vec<u8>,
+    /// Where the number stands.
+    at: Vec<usize>,
+}
+
+impl Request {
+    fn new(address: SocketAddr, token: &str) -> Self {
+        let line = "The quick brown fox jumps over the lazy dog, and then over the next one.\n";
+        let text = line.repeat((MAIL_BYTES - HEADER_BYTES) / (line.len() + 1));
+        let body = json!({
+            "from": SENDER,
+            "to": "n000000000@example.net",
+            "subject": "Number 000000000",
+            "text": text,
+        });
+        let body = body.to_string();
+        let length = body.len();
+        let bytes = format!(
+            "POST /api/messages/send-email HTTP/1.1\r\nHost: {address}\r\n\
+             Authorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        )
+        .into_bytes();
+        let found = bytes.windows(NUMBER.len()).enumerate();
+        let at = found
+            .filter(|(_, window)| *window == NUMBER)
+            .map(|(at, _)| at)
+            .collect();
+        Self { bytes, at }
+    }
+
+    fn numbered(&mut self, number: u64) -> &[u8] {
+        let digits = format!("{number:09}");
+        for at in &self.at {
+            self.bytes[*at..*at + NUMBER.len()].copy_from_slice(digits.as_bytes());
+        }
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_request_has_its_number_and_the_length_it_says() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let mut request = Request::new(address, "postern_x");
+        let text = String::from_utf8(request.numbered(1234).to_vec()).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.ends_with(&format!("Content-Length: {}", body.len())));
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(body["to"], "n000001234@example.net");
+        assert_eq!(body["subject"], "Number 000001234");
+    }
+
+    #[test]
+    fn an_answer_is_whole_when_its_body_is() {
+        let answer = b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\n{}";
+        assert_eq!(whole(answer), Some(&answer[..]));
+        assert_eq!(whole(&answer[..answer.len() - 1]), None);
+        assert_eq!(whole(&answer[..10]), None);
+    }
+}

@@ -1,0 +1,117 @@
+//! `cargo xtask bench`: how fast, how soon, in how much memory. Figures, not tests: only a run that
+//! fails is a failure.
+
+mod delivery;
+mod intake;
+mod load;
+mod machine;
+mod memory;
+mod nodemailer;
+mod postfix;
+mod proxy;
+mod stage;
+mod table;
+
+use crate::{
+    build,
+    rig::{ground::Ground, postgres::Durability},
+    say,
+};
+use anyhow::{Result, bail};
+use table::Row;
+
+/// Of those that are short, the median counts.
+const RUNS: usize = 3;
+
+struct Measure {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&mut Ground) -> Result<Vec<Row>>,
+}
+
+const MEASURES: [Measure; 7] = [
+    Measure {
+        name: "intake",
+        about: "mails accepted over HTTP by 64 clients, SQLite",
+        run: intake::sqlite,
+    },
+    Measure {
+        name: "delivery",
+        about: "mails accepted, delivered and recorded, SQLite, beside Postfix",
+        run: delivery::sqlite,
+    },
+    Measure {
+        name: "far-away",
+        about: "one connection to a relay 20 ms away",
+        run: delivery::far_away,
+    },
+    Measure {
+        name: "postgres-intake",
+        about: "as intake, PostgreSQL",
+        run: intake::postgres,
+    },
+    Measure {
+        name: "postgres-delivery",
+        about: "as delivery, PostgreSQL, without Postfix",
+        run: delivery::postgres,
+    },
+    Measure {
+        name: "memory",
+        about: "100,000 mails queued",
+        run: memory::row,
+    },
+    Measure {
+        name: "nodemailer",
+        about: "nodemailer's pool to the same relay",
+        run: nodemailer::row,
+    },
+];
+
+/// Measures what is named, or all, and prints a table for the README on standard output.
+pub fn bench(names: &[String]) -> Result<()> {
+    if names
+        .iter()
+        .any(|name| ["help", "--help", "-h"].contains(&name.as_str()))
+    {
+        print!("{}", help());
+        return Ok(());
+    }
+    let (program, names) = match names {
+        [flag, program, names @ ..] if flag == "--program" => (Some(program.into()), names),
+        names => (None, names),
+    };
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| !MEASURES.iter().any(|measure| measure.name == **name))
+    {
+        bail!("there is no measure called {unknown}\n\n{}", help());
+    }
+    let program = program.map_or_else(build::build, Ok)?;
+    let mut ground = Ground::new(program, "bench", Durability::Synced)?;
+    let machine = machine::described(ground.folder())?;
+    let mut rows = Vec::new();
+    for measure in &MEASURES {
+        if names.is_empty() || names.iter().any(|name| name == measure.name) {
+            let step = say::step(&format!("{}: {}", measure.name, measure.about));
+            let measured = (measure.run)(&mut ground)?;
+            let figures: Vec<_> = measured.iter().map(|row| row.measured.as_str()).collect();
+            step.done(&figures.join("; "));
+            rows.extend(measured);
+        }
+    }
+    print!("{machine}\n\n{}", table::table(&rows));
+    Ok(())
+}
+
+fn help() -> String {
+    let mut text = String::from(
+        "Measures the finished program, and prints a table. Best on a machine that does nothing else.\n\n\
+         Usage: cargo xtask bench [--program PATH] [NAME]...\n\n\
+         Without --program the release is built and measured.\n\n\
+         Names, all of them unless some are given:\n",
+    );
+    for measure in &MEASURES {
+        text.push_str(&format!("  {:<18} {}\n", measure.name, measure.about));
+    }
+    text
+}

@@ -1,0 +1,32 @@
+//! What applications do without a Postern: nodemailer's pool, straight to the relay.
+import { createTransport } from 'nodemailer';
+
+const [port, connections, mails, bytes] = process.argv.slice(1).map(Number);
+const transport = createTransport({
+  host: '127.0.0.1',
+  port,
+  ignoreTLS: true,
+  pool: true,
+  maxConnections: connections,
+  maxMessages: Infinity,
+});
+const line = 'The quick brown fox jumps over the lazy dog, and then over the next one.\n';
+const text = line.repeat(bytes / (line.length + 1));
+
+let sent = 0;
+async function application() {
+  while (sent < mails) {
+    const number = sent++;
+    await transport.sendMail({
+      from: 'alerts@example.org',
+      to: `n${number}@example.net`,
+      subject: `Number ${number}`,
+      text,
+    });
+  }
+}
+
+const start = performance.now();
+await Promise.all(Array.from({ length: connections * 2 }, application));
+console.log((performance.now() - start) / 1000);
+transport.close();

@@ -1,0 +1,42 @@
+//! A row for what Postern replaces: an application with nodemailer's pool. Nothing is kept on disk,
+//! and what the relay does not take at once is the application's trouble.
+
+use super::{
+    load::MAIL_BYTES,
+    stage::Relay,
+    table::{Row, thousands},
+};
+use crate::{rig::ground::Ground, run::answer, say, workspace};
+use anyhow::{Context, Result};
+use std::process::Command;
+
+const CONNECTIONS: usize = 32;
+const MAILS: u64 = 20_000;
+
+pub fn row(_: &mut Ground) -> Result<Vec<Row>> {
+    let folder = workspace::root().join("end2end");
+    if !folder.join("node_modules/nodemailer").exists() {
+        say::note("Node's packages are not here (cargo xtask test site): no row for nodemailer.");
+        return Ok(Vec::new());
+    }
+    let relay = Relay::start()?;
+    let mut node = Command::new("node");
+    node.current_dir(folder)
+        .args([
+            "--input-type=module",
+            "--eval",
+            include_str!("nodemailer.mjs"),
+            "--",
+        ])
+        .arg(relay.sink.address.port().to_string())
+        .args([CONNECTIONS as u64, MAILS, MAIL_BYTES as u64].map(|number| number.to_string()));
+    let seconds = answer(&mut node).context("nodemailer did not send")?;
+    let rate = MAILS as f64 / seconds.parse::<f64>()?;
+    Ok(vec![Row {
+        what: format!("nodemailer's pool, {CONNECTIONS} connections, the same relay"),
+        measured: format!("{}/s", thousands(rate)),
+        minimum: String::new(),
+        goal: String::new(),
+        beside: "keeps nothing on disk".to_owned(),
+    }])
+}

@@ -1,0 +1,149 @@
+//! What the rows of the bench measure: a Postern of its own, loaded, delivering, watched.
+
+use super::load::{Load, Taken};
+use crate::rig::{
+    ground::{Engine, Ground},
+    metrics::Metrics,
+    postern::{Plan, Postern},
+    process,
+    sink::Sink,
+};
+use anyhow::Result;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// Before the first figure: connections to the database, caches, the queue's first pages.
+const WARM_UP: u64 = 1_000;
+
+/// How long a run may stand still before it has failed.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A relay that counts.
+pub struct Relay {
+    pub sink: Sink,
+    taken: Arc<AtomicU64>,
+}
+
+impl Relay {
+    pub fn start() -> Result<Self> {
+        let taken = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&taken);
+        let sink = Sink::start(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        })?;
+        Ok(Self { sink, taken })
+    }
+
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+}
+
+/// A Postern that is signed in to.
+pub struct Stage {
+    pub plan: Plan,
+    pub postern: Postern,
+    pub token: String,
+    /// Those of the warm-up.
+    delivered: u64,
+}
+
+impl Stage {
+    /// `relay`: where it delivers; without one it only takes mail in.
+    pub fn set(
+        ground: &mut Ground,
+        engine: Engine,
+        relay: Option<(SocketAddr, usize)>,
+    ) -> Result<Self> {
+        let mut plan = ground.plan(engine)?;
+        let token = plan.token()?;
+        plan = match relay {
+            Some((_, connections)) => {
+                plan.argument(&["--relay-connections", &connections.to_string()])
+            }
+            None => plan.argument(&["--no-delivery"]),
+        };
+        let postern = plan.start()?;
+        let stage = Self {
+            plan,
+            postern,
+            token,
+            delivered: 0,
+        };
+        if let Some((relay, _)) = relay {
+            stage.postern.deliver_to(&stage.token, relay)?;
+        }
+        Ok(stage)
+    }
+
+    pub fn warm_up(&mut self, delivers: bool) -> Result<()> {
+        self.load(64, WARM_UP)?;
+        if delivers {
+            self.wait_for_delivery(WARM_UP)?;
+        }
+        Ok(())
+    }
+
+    pub fn load(&self, clients: usize, mails: u64) -> Result<Taken> {
+        let load = Load {
+            address: self.postern.address,
+            token: &self.token,
+            clients,
+            mails,
+        };
+        load.run()
+    }
+
+    /// Comes back when so many more are delivered and recorded as that.
+    pub fn wait_for_delivery(&mut self, mails: u64) -> Result<()> {
+        self.delivered += mails;
+        let wanted = self.delivered;
+        let mut client = crate::rig::http::Client::connect(self.postern.address, "")?;
+        self.postern
+            .wait("every mail recorded as delivered", PATIENCE, || {
+                Metrics::read(&mut client).is_ok_and(|metrics| metrics.delivered() >= wanted)
+            })
+    }
+
+    pub fn processor_time(&mut self) -> Result<Duration> {
+        process::processor_time(self.postern.id())
+    }
+}
+
+/// How fast mail went through, and what it cost.
+pub struct Through {
+    pub per_second: f64,
+    /// Of Postern, for one mail.
+    pub processor_time: Duration,
+}
+
+/// From the first request to the last mail recorded as delivered, with `connections` applications
+/// and as many connections to the relay.
+pub fn through(
+    ground: &mut Ground,
+    engine: Engine,
+    relay: &Relay,
+    connections: usize,
+    mails: u64,
+) -> Result<Through> {
+    let address = relay.sink.address;
+    let mut stage = Stage::set(ground, engine, Some((address, connections)))?;
+    stage.warm_up(true)?;
+    let before = stage.processor_time()?;
+    let start = Instant::now();
+    stage.load(connections, mails)?;
+    stage.wait_for_delivery(mails)?;
+    let time = start.elapsed();
+    let processor_time = stage.processor_time()?.saturating_sub(before) / mails as u32;
+    stage.postern.stop()?;
+    Ok(Through {
+        per_second: mails as f64 / time.as_secs_f64(),
+        processor_time,
+    })
+}

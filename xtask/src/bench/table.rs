@@ -1,0 +1,78 @@
+//! The figures as a table of Markdown, ready for the README.
+
+/// One line of it.
+pub struct Row {
+    pub what: String,
+    pub measured: String,
+    /// What it has to be at least, and what it should be.
+    pub minimum: String,
+    pub goal: String,
+    /// What it is to be seen against.
+    pub beside: String,
+}
+
+const HEADS: [&str; 5] = ["what", "measured", "at least", "goal", "beside it"];
+
+pub fn table(rows: &[Row]) -> String {
+    let mut lines = vec![HEADS.map(str::to_owned)];
+    lines.push(HEADS.map(|_| "---".to_owned()));
+    lines.extend(rows.iter().map(|row| {
+        [
+            &row.what,
+            &row.measured,
+            &row.minimum,
+            &row.goal,
+            &row.beside,
+        ]
+        .map(|cell| {
+            if cell.is_empty() {
+                "–".to_owned()
+            } else {
+                cell.clone()
+            }
+        })
+    }));
+    let lines = lines
+        .iter()
+        .map(|cells| format!("| {} |\n", cells.join(" | ")));
+    lines.collect()
+}
+
+/// `12,345`
+pub fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The one in the middle; of an even number, the lower of the two.
+pub fn median<T>(mut runs: Vec<T>, by: impl Fn(&T) -> f64) -> Option<T> {
+    runs.sort_by(|one, other| by(one).total_cmp(&by(other)));
+    let middle = runs.len().checked_sub(1)? / 2;
+    Some(runs.swap_remove(middle))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_stand_in_threes() {
+        assert_eq!(thousands(7.4), "7");
+        assert_eq!(thousands(123.0), "123");
+        assert_eq!(thousands(13258.3), "13,258");
+        assert_eq!(thousands(1e6), "1,000,000");
+    }
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(vec![3, 1, 2], |run| f64::from(*run)), Some(2));
+        assert_eq!(median(Vec::<u8>::new(), |run| f64::from(*run)), None);
+    }
+}

@@ -1,0 +1,268 @@
+//! What was handed over, what was said to it and what arrived: and whether that fits together.
+
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+
+/// One mail, by its number.
+#[derive(Clone, Debug)]
+pub struct Handed {
+    pub number: u64,
+    /// How many recipients it has: `n<number>-<1…>@`.
+    pub recipients: u64,
+    /// Mails that were handed over in one array have the number of the first.
+    pub batch: u64,
+    pub answer: Answer,
+}
+
+/// What Postern said to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// 202, with its id: it has to arrive.
+    Acknowledged(String),
+    /// 4xx: it must not arrive.
+    Refused,
+    /// Nothing, or 5xx: it may arrive.
+    Unknown,
+}
+
+/// One mail as the relay took it.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    pub number: u64,
+    /// Which of its recipients, from 1.
+    pub recipients: Vec<u64>,
+    /// Its Message-ID, which is another for each acceptance.
+    pub message: String,
+    /// How many crashes there had been.
+    pub crashes: usize,
+}
+
+/// The address a recipient has.
+pub fn address(number: u64, recipient: u64) -> String {
+    format!("n{number}-{recipient}@example.net")
+}
+
+/// Number and recipient of an address.
+pub fn numbers(address: &str) -> Option<(u64, u64)> {
+    let (number, recipient) = address
+        .strip_prefix('n')?
+        .split_once('@')?
+        .0
+        .split_once('-')?;
+    Some((number.parse().ok()?, recipient.parse().ok()?))
+}
+
+/// What the comparison found. Whatever is in `faults` must not be.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    pub acknowledged: usize,
+    pub unknown: usize,
+    pub refused: usize,
+    /// Recipients of acknowledged mails that got nothing.
+    pub lost: usize,
+    /// Mails the relay took again.
+    pub duplicates: usize,
+    /// The most for which one crash is answerable.
+    pub most: usize,
+    pub faults: Vec<String>,
+}
+
+/// `connections`: how many mails may be under way when the program is killed.
+pub fn compare(handed: &[Handed], arrived: &[Arrived], connections: usize) -> Verdict {
+    let mut verdict = Verdict::default();
+    let known: HashMap<u64, &Handed> = handed.iter().map(|mail| (mail.number, mail)).collect();
+
+    // When each recipient was last served.
+    let mut served: HashMap<(u64, u64), usize> = HashMap::new();
+    let mut messages: HashMap<u64, &str> = HashMap::new();
+    let mut by_crash: HashMap<usize, usize> = HashMap::new();
+    for mail in arrived {
+        let number = mail.number;
+        let mut before = None;
+        for recipient in &mail.recipients {
+            before = before.max(served.insert((number, *recipient), mail.crashes));
+        }
+        if let Some(crash) = before {
+            verdict.duplicates += 1;
+            if crash == mail.crashes {
+                let fault = format!("number {number} was sent twice without a crash in between");
+                verdict.faults.push(fault);
+            } else {
+                *by_crash.entry(crash).or_default() += 1;
+            }
+        }
+        if *messages.entry(number).or_insert(&mail.message) != mail.message {
+            let fault = format!("number {number} was accepted twice");
+            verdict.faults.push(fault);
+        }
+        match known.get(&number) {
+            None => verdict.faults.push(format!("number {number} is nobody's")),
+            Some(mail) if mail.answer == Answer::Refused => {
+                let fault = format!("number {number} was refused and yet sent");
+                verdict.faults.push(fault);
+            }
+            Some(_) => {}
+        }
+    }
+    verdict.most = by_crash.values().copied().max().unwrap_or_default();
+    for (crash, duplicates) in by_crash {
+        if duplicates > connections {
+            let crash = crash + 1;
+            let fault = format!(
+                "crash {crash} made {duplicates} duplicates over {connections} connections"
+            );
+            verdict.faults.push(fault);
+        }
+    }
+
+    let whole: HashSet<u64> = handed
+        .iter()
+        .filter(|mail| missing(mail, &served) == 0)
+        .map(|mail| mail.number)
+        .collect();
+    for mail in handed {
+        match &mail.answer {
+            Answer::Acknowledged(id) => {
+                verdict.acknowledged += 1;
+                let lost = missing(mail, &served);
+                if lost > 0 {
+                    verdict.lost += lost;
+                    let number = mail.number;
+                    let fault = format!("number {number}, acknowledged as {id}, did not arrive");
+                    verdict.faults.push(fault);
+                }
+            }
+            Answer::Refused => verdict.refused += 1,
+            Answer::Unknown => {
+                verdict.unknown += 1;
+                // All of what was handed over at once, or nothing.
+                if whole.contains(&mail.number) != whole.contains(&mail.batch) {
+                    let batch = mail.batch;
+                    let fault = format!("the array that begins with {batch} arrived in part");
+                    verdict.faults.push(fault);
+                }
+            }
+        }
+    }
+    verdict
+}
+
+/// How many recipients of a mail got nothing.
+fn missing(mail: &Handed, served: &HashMap<(u64, u64), usize>) -> usize {
+    (1..=mail.recipients)
+        .filter(|recipient| !served.contains_key(&(mail.number, *recipient)))
+        .count()
+}
+
+/// The ids of an answer to one mail or to an array.
+pub fn ids(answer: &Value) -> Vec<String> {
+    let many = answer["ids"].as_array().cloned();
+    let all = many.unwrap_or_else(|| vec![answer["id"].clone()]);
+    all.iter()
+        .filter_map(|id| id.as_str().map(str::to_owned))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handed(number: u64, answer: Answer) -> Handed {
+        Handed {
+            number,
+            recipients: 1,
+            batch: number,
+            answer,
+        }
+    }
+
+    fn acknowledged(number: u64) -> Handed {
+        handed(number, Answer::Acknowledged(format!("id{number}")))
+    }
+
+    fn arrived(number: u64, crashes: usize) -> Arrived {
+        Arrived {
+            number,
+            recipients: vec![1],
+            message: format!("<{number}@example.org>"),
+            crashes,
+        }
+    }
+
+    #[test]
+    fn what_was_acknowledged_and_did_not_arrive_is_lost() {
+        let verdict = compare(&[acknowledged(1), acknowledged(2)], &[arrived(2, 0)], 8);
+        assert_eq!((verdict.acknowledged, verdict.lost), (2, 1));
+        assert_eq!(
+            verdict.faults,
+            ["number 1, acknowledged as id1, did not arrive"]
+        );
+    }
+
+    #[test]
+    fn one_recipient_of_two_is_a_loss() {
+        let mut mail = acknowledged(1);
+        mail.recipients = 2;
+        assert_eq!(compare(&[mail], &[arrived(1, 0)], 8).lost, 1);
+    }
+
+    #[test]
+    fn what_nobody_answered_may_arrive_or_not() {
+        let unknown = [handed(1, Answer::Unknown), handed(2, Answer::Unknown)];
+        assert!(compare(&unknown, &[arrived(2, 0)], 8).faults.is_empty());
+    }
+
+    #[test]
+    fn what_was_refused_must_not_arrive() {
+        let refused = [handed(1, Answer::Refused)];
+        assert!(compare(&refused, &[], 8).faults.is_empty());
+        assert_eq!(compare(&refused, &[arrived(1, 0)], 8).faults.len(), 1);
+    }
+
+    #[test]
+    fn an_array_arrives_whole_or_not_at_all() {
+        let mut array = [handed(1, Answer::Unknown), handed(2, Answer::Unknown)];
+        array[1].batch = 1;
+        assert!(compare(&array, &[], 8).faults.is_empty());
+        assert!(
+            compare(&array, &[arrived(1, 0), arrived(2, 0)], 8)
+                .faults
+                .is_empty()
+        );
+        assert!(!compare(&array, &[arrived(1, 0)], 8).faults.is_empty());
+        assert!(!compare(&array, &[arrived(2, 0)], 8).faults.is_empty());
+    }
+
+    #[test]
+    fn a_crash_may_repeat_as_many_as_there_are_connections() {
+        let handed: Vec<_> = (1..=3).map(acknowledged).collect();
+        let mut told: Vec<_> = (1..=3).map(|number| arrived(number, 0)).collect();
+        told.extend([arrived(1, 1), arrived(2, 1)]);
+        let verdict = compare(&handed, &told, 2);
+        assert_eq!((verdict.duplicates, verdict.most), (2, 2));
+        assert!(verdict.faults.is_empty(), "{:?}", verdict.faults);
+        told.push(arrived(3, 1));
+        assert_eq!(compare(&handed, &told, 2).faults.len(), 1);
+    }
+
+    #[test]
+    fn a_repeated_request_makes_one_mail() {
+        let mut told = [arrived(1, 0), arrived(1, 1)];
+        assert!(compare(&[acknowledged(1)], &told, 8).faults.is_empty());
+        told[1].message = "<another@example.org>".to_owned();
+        let verdict = compare(&[acknowledged(1)], &told, 8);
+        assert_eq!(verdict.faults, ["number 1 was accepted twice"]);
+    }
+
+    #[test]
+    fn nothing_is_repeated_without_a_crash() {
+        let told = [arrived(1, 1), arrived(1, 1)];
+        assert_eq!(compare(&[acknowledged(1)], &told, 8).faults.len(), 1);
+    }
+
+    #[test]
+    fn an_address_tells_its_numbers() {
+        assert_eq!(numbers(&address(12, 3)), Some((12, 3)));
+        assert_eq!(numbers("someone@example.net"), None);
+    }
+}

@@ -1,0 +1,111 @@
+//! `cargo xtask crash N`: Postern is killed N times while applications hand mail over and it is
+//! delivered. Nothing that was acknowledged may be missing, and little may come twice.
+
+pub mod ledger;
+pub mod producers;
+pub mod relay;
+pub mod run;
+
+use crate::{
+    build,
+    rig::{
+        ground::{Engine, Ground},
+        postgres::Durability,
+        random::Random,
+    },
+    say,
+};
+use anyhow::{Context, Result, bail};
+use ledger::Verdict;
+use std::path::PathBuf;
+
+const HELP: &str = "\
+Kills Postern while mail is handed over and delivered, and counts what arrives.
+
+Usage: cargo xtask crash [N] [--sqlite | --postgres] [--seed SEED] [--program PATH]
+
+N is 10 unless given; half of them on SQLite, half on PostgreSQL with two nodes unless one is named.
+The seed of a run is printed; with it, Postern dies at the same moments again.
+Without --program the release is built and killed.
+";
+
+/// How many faults are printed; the first say enough.
+const SHOWN: usize = 20;
+
+pub fn crash(arguments: &[String]) -> Result<()> {
+    let mut crashes = 10;
+    let mut seed = Random::seed();
+    let mut engines = vec![Engine::Sqlite, Engine::Postgres];
+    let mut program = None;
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--sqlite" => engines = vec![Engine::Sqlite],
+            "--postgres" => engines = vec![Engine::Postgres],
+            "--seed" => seed = words.next().context("--seed needs a number")?.parse()?,
+            "--program" => program = words.next().map(PathBuf::from),
+            "help" | "--help" | "-h" => {
+                print!("{HELP}");
+                return Ok(());
+            }
+            number => match number.parse() {
+                Ok(number) => crashes = number,
+                Err(_) => bail!("{number} is no number of crashes\n\n{HELP}"),
+            },
+        }
+    }
+    let program = program.map_or_else(build::build, Ok)?;
+    crash_of(program, crashes, &engines, seed)
+}
+
+/// Shares the crashes out among the databases, and prints a table for the README.
+pub fn crash_of(program: PathBuf, crashes: usize, engines: &[Engine], seed: u64) -> Result<()> {
+    say::note(&format!("seed {seed}"));
+    let mut ground = Ground::new(program, "crash", Durability::Unsynced)?;
+    let mut random = Random::new(seed);
+    let (mut lines, mut faults) = (String::new(), Vec::new());
+    for (at, engine) in engines.iter().enumerate() {
+        // What cannot be shared evenly goes to the first.
+        let share = crashes / engines.len() + usize::from(at < crashes % engines.len());
+        let step = say::step(&format!("Kill Postern {share} times, {engine}"));
+        let verdict = run::run(&mut ground, *engine, share, &mut random)?;
+        step.done(&format!("{} mails acknowledged", verdict.acknowledged));
+        lines.push_str(&line(*engine, share, &verdict));
+        faults.extend(verdict.faults);
+    }
+    print!("{}{lines}", HEAD);
+    report(&faults, seed)
+}
+
+/// An error when there is a fault.
+pub fn report(faults: &[String], seed: u64) -> Result<()> {
+    for fault in faults.iter().take(SHOWN) {
+        say::failure(fault);
+    }
+    if !faults.is_empty() {
+        bail!("{} faults with seed {seed}", faults.len());
+    }
+    Ok(())
+}
+
+const HEAD: &str = "\
+| database | crashes | acknowledged | lost | never answered | refused | duplicates | most at one crash | connections |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+";
+
+fn line(engine: Engine, crashes: usize, verdict: &Verdict) -> String {
+    let nodes = match engine {
+        Engine::Sqlite => "",
+        Engine::Postgres => ", two nodes",
+    };
+    format!(
+        "| {engine}{nodes} | {crashes} | {} | {} | {} | {} | {} | {} | {} |\n",
+        verdict.acknowledged,
+        verdict.lost,
+        verdict.unknown,
+        verdict.refused,
+        verdict.duplicates,
+        verdict.most,
+        run::CONNECTIONS
+    )
+}

@@ -1,0 +1,80 @@
+//! The relay of the crashes: it remembers what it took, and after how many crashes.
+
+use super::{
+    ledger::{Arrived, numbers},
+    producers::Shared,
+};
+use crate::rig::sink::{Mail, Sink};
+use anyhow::Result;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+pub struct Relay {
+    pub sink: Sink,
+    arrived: Arc<Mutex<Vec<Arrived>>>,
+    crashes: Arc<AtomicUsize>,
+}
+
+impl Relay {
+    pub fn start(shared: &Arc<Shared>) -> Result<Self> {
+        let arrived: Arc<Mutex<Vec<Arrived>>> = Arc::default();
+        let crashes: Arc<AtomicUsize> = Arc::default();
+        let (list, count, shared) = (arrived.clone(), crashes.clone(), Arc::clone(shared));
+        let sink = Sink::start(move |mail| {
+            let now = count.load(Ordering::Acquire);
+            let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
+            for one in taken(mail, now) {
+                shared.arrived.fetch_add(1, Ordering::Relaxed);
+                list.push(one);
+            }
+        })?;
+        Ok(Self {
+            sink,
+            arrived,
+            crashes,
+        })
+    }
+
+    pub fn arrived(&self) -> Vec<Arrived> {
+        let arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        arrived.clone()
+    }
+
+    /// From now on, what comes comes after one crash more.
+    pub fn crashed(&self) {
+        self.crashes.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// A transaction as the ledger knows it.
+fn taken(mail: &Mail<'_>, crashes: usize) -> Vec<Arrived> {
+    let mut recipients: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for address in mail.recipients {
+        // What is not to one of our addresses is the mail number 0, which nobody handed over.
+        let (number, recipient) = numbers(address).unwrap_or((0, 0));
+        recipients.entry(number).or_default().push(recipient);
+    }
+    let arrived = recipients.into_iter().map(|(number, recipients)| Arrived {
+        number,
+        recipients,
+        message: message_id(mail.content),
+        crashes,
+    });
+    arrived.collect()
+}
+
+/// Empty for a mail that has none.
+fn message_id(content: &[u8]) -> String {
+    let content = String::from_utf8_lossy(content);
+    let header = content.lines().take_while(|line| !line.is_empty());
+    let fields = header.filter_map(|line| line.split_once(':'));
+    let mut ids = fields.filter(|(name, _)| name.eq_ignore_ascii_case("message-id"));
+    ids.next()
+        .map(|(_, id)| id.trim().to_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,136 @@
+//! One run of crashes on one database: the nodes, the applications, the relay, and the moments.
+
+use super::{
+    ledger::{Answer, Verdict, compare},
+    producers::{Producers, Shared},
+    relay::Relay,
+};
+use crate::rig::{
+    ground::{Engine, Ground},
+    http::Client,
+    metrics::Metrics,
+    postern::{Plan, Postern},
+    random::Random,
+    until,
+};
+use anyhow::{Context, Result, bail};
+use std::{fs, sync::Arc, thread::sleep, time::Duration};
+
+/// To the relay, of each node.
+pub const CONNECTIONS: usize = 8;
+
+/// When Postern dies, counted from when it works again; in milliseconds.
+pub const MOMENTS: (u64, u64) = (100, 1500);
+
+/// How many mails may wait: enough to keep every connection busy.
+pub const BACKLOG: u64 = 400;
+
+/// How long what is left may take after the last crash. A mail in hand waits for its lease.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+pub const LEASE_SECONDS: &str = "2";
+
+pub fn run(
+    ground: &mut Ground,
+    engine: Engine,
+    crashes: usize,
+    random: &mut Random,
+) -> Result<Verdict> {
+    let shared = Shared::new(BACKLOG);
+    let relay = Relay::start(&shared)?;
+    let (plans, token) = plans(ground, engine)?;
+    let mut nodes = Vec::new();
+    for plan in &plans {
+        nodes.push(Some(plan.start()?));
+    }
+    let address = relay.sink.address;
+    alive(&nodes)?.deliver_to(&token, address)?;
+
+    let addresses: Vec<_> = plans.iter().map(|plan| plan.address).collect();
+    let producers = Producers::start(Arc::clone(&shared), &addresses, &token, random);
+    for crash in 1..=crashes {
+        sleep(Duration::from_millis(random.between(MOMENTS.0, MOMENTS.1)));
+        let victim = random.between(0, nodes.len() as u64 - 1) as usize;
+        let node = nodes[victim].take().context("a node is missing")?;
+        node.kill()?;
+        wait_for_last_words(&relay, nodes.len())?;
+        relay.crashed();
+        // Where there are two nodes, the last crash is the other's to make good.
+        if crash < crashes || nodes.len() == 1 {
+            nodes[victim] = Some(plans[victim].start()?);
+        }
+    }
+    sleep(Duration::from_millis(MOMENTS.0));
+    producers.stop()?;
+    let node = alive(&nodes)?;
+    let mut client = Client::connect(node.address, "")?;
+    node.wait("the queue empty after the last crash", PATIENCE, || {
+        Metrics::read(&mut client).is_ok_and(|metrics| metrics.waiting() == 0)
+    })?;
+    let handed = shared.handed();
+    let mut verdict = compare(&handed, &relay.arrived(), CONNECTIONS);
+    let mut client = Client::with_token(node.address, &token)?;
+    for mail in &handed {
+        if let Answer::Acknowledged(id) = &mail.answer {
+            verdict.faults.extend(undelivered(&mut client, id)?);
+        }
+    }
+    if verdict.acknowledged == 0 {
+        bail!("nothing was handed over");
+    }
+    Ok(verdict)
+}
+
+/// One node on SQLite; on PostgreSQL two, which share the keys.
+fn plans(ground: &mut Ground, engine: Engine) -> Result<(Vec<Plan>, String)> {
+    let first = ground
+        .plan(engine)?
+        .argument(&["--relay-connections", &CONNECTIONS.to_string()])
+        .variable("POSTERN_LEASE_SECONDS", LEASE_SECONDS);
+    let token = first.token()?;
+    let mut plans = vec![first];
+    if engine == Engine::Postgres {
+        let second = plans[0].sibling(ground.folder(), "second")?;
+        fs::create_dir_all(second.data.join("keys"))?;
+        for key in fs::read_dir(plans[0].data.join("keys"))? {
+            let key = key?;
+            fs::copy(key.path(), second.data.join("keys").join(key.file_name()))?;
+        }
+        plans.push(second);
+    }
+    Ok((plans, token))
+}
+
+fn alive(nodes: &[Option<Postern>]) -> Result<&Postern> {
+    let mut alive = nodes.iter().flatten();
+    alive.next().context("no node is left")
+}
+
+/// What a killed node had sent is still being read; it was sent before the crash.
+fn wait_for_last_words(relay: &Relay, nodes: usize) -> Result<()> {
+    if nodes > 1 {
+        // The other's connections stay open, so that there is no end to wait for.
+        sleep(Duration::from_millis(100));
+        return Ok(());
+    }
+    let pause = Duration::from_millis(1);
+    if !until(PATIENCE, pause, || relay.sink.open() == 0) {
+        bail!("connections outlive the Postern that was killed");
+    }
+    Ok(())
+}
+
+/// A fault when Postern does not know of a delivery that the relay does.
+pub fn undelivered(client: &mut Client, id: &str) -> Result<Option<String>> {
+    let answer = client.get(&format!("/api/messages/{id}"))?;
+    if answer.status != 200 {
+        return Ok(Some(format!("{id} is not known: {}", answer.status)));
+    }
+    let answer = answer.json()?;
+    let recipients = answer["data"]["recipients"].as_array();
+    let delivered = recipients.is_some_and(|all| {
+        let mut states = all.iter().map(|one| &one["state"]);
+        !all.is_empty() && states.all(|state| state == "delivered")
+    });
+    Ok((!delivered).then(|| format!("{id} is not recorded as delivered: {answer}")))
+}

@@ -1,0 +1,389 @@
+//! A disk whose power can be cut: what was written is there at once, what was synced stays.
+
+use crate::rig::random::Random;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    ffi::{OsStr, OsString},
+    time::SystemTime,
+};
+
+/// What reaches a disk at once.
+const PAGE: usize = 4096;
+
+/// The number of the topmost folder.
+pub const ROOT: u64 = 1;
+
+/// Why the disk does not do as it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The power is gone.
+    Cut,
+    Missing,
+    Exists,
+    NotEmpty,
+    NotAFolder,
+    IsAFolder,
+}
+
+pub struct Disk {
+    nodes: HashMap<u64, Node>,
+    next: u64,
+    cut: bool,
+    /// A sync is acknowledged, and nothing happens.
+    lies: bool,
+}
+
+pub struct Node {
+    pub content: Content,
+    /// Permissions, without the type.
+    pub mode: u16,
+    pub user: u32,
+    pub group: u32,
+    pub changed: SystemTime,
+}
+
+pub enum Content {
+    File(File),
+    Folder(Folder),
+}
+
+#[derive(Default)]
+pub struct File {
+    now: Vec<u8>,
+    synced: Vec<u8>,
+    /// Numbers of the pages that differ from what is synced.
+    dirty: BTreeSet<usize>,
+}
+
+/// Numbers of nodes by name.
+#[derive(Default)]
+pub struct Folder {
+    now: BTreeMap<OsString, u64>,
+    synced: BTreeMap<OsString, u64>,
+}
+
+/// What a cut of the power leaves of what was written and not synced: any of it may be there.
+pub enum Leaves<'a> {
+    Nothing,
+    /// Some pages, and some folders, whatever order they were written in.
+    Some(&'a mut Random),
+}
+
+impl File {
+    pub fn len(&self) -> u64 {
+        self.now.len() as u64
+    }
+
+    fn resize(&mut self, length: usize) {
+        let (from, to) = (self.now.len().min(length), self.now.len().max(length));
+        self.touch(from, to);
+        self.now.resize(length, 0);
+    }
+
+    fn write(&mut self, offset: usize, bytes: &[u8]) {
+        let end = offset + bytes.len();
+        if end > self.now.len() {
+            self.resize(end);
+        }
+        self.touch(offset, end);
+        self.now[offset..end].copy_from_slice(bytes);
+    }
+
+    fn touch(&mut self, from: usize, to: usize) {
+        self.dirty.extend(from / PAGE..to.div_ceil(PAGE));
+    }
+
+    fn sync(&mut self) {
+        self.synced.resize(self.now.len(), 0);
+        for page in std::mem::take(&mut self.dirty) {
+            self.keep(page);
+        }
+    }
+
+    /// Brings one page onto the disk, as far as the file reaches.
+    fn keep(&mut self, page: usize) {
+        let from = page * PAGE;
+        let to = (from + PAGE).min(self.now.len());
+        if from < to {
+            let length = self.synced.len().max(to);
+            self.synced.resize(length, 0);
+            self.synced[from..to].copy_from_slice(&self.now[from..to]);
+        }
+    }
+}
+
+impl Disk {
+    /// With an empty folder, which belongs to whoever runs this.
+    pub fn new(user: u32, group: u32) -> Self {
+        let mut disk = Self {
+            nodes: HashMap::new(),
+            next: ROOT,
+            cut: false,
+            lies: false,
+        };
+        disk.add(Content::Folder(Folder::default()), 0o700, user, group);
+        disk
+    }
+
+    /// From now on a sync does nothing.
+    pub fn lie(&mut self) {
+        self.lies = true;
+    }
+
+    /// From now on nothing works.
+    pub fn cut(&mut self) {
+        self.cut = true;
+    }
+
+    /// The power is back.
+    pub fn restore(&mut self, mut leaves: Leaves<'_>) {
+        let mut survives = || match &mut leaves {
+            Leaves::Nothing => false,
+            Leaves::Some(random) => random.once_in(2),
+        };
+        let mut numbers: Vec<u64> = self.nodes.keys().copied().collect();
+        // The same seed has to meet the same nodes.
+        numbers.sort_unstable();
+        for number in numbers {
+            match self.nodes.get_mut(&number).map(|node| &mut node.content) {
+                Some(Content::File(file)) => {
+                    for page in std::mem::take(&mut file.dirty) {
+                        if survives() {
+                            file.keep(page);
+                        }
+                    }
+                    file.now.clone_from(&file.synced);
+                }
+                Some(Content::Folder(folder)) => {
+                    if survives() {
+                        folder.synced.clone_from(&folder.now);
+                    }
+                    folder.now.clone_from(&folder.synced);
+                }
+                None => {}
+            }
+        }
+        let kept = self.reachable();
+        self.nodes.retain(|number, _| kept.contains(number));
+        self.cut = false;
+    }
+
+    fn reachable(&self) -> HashSet<u64> {
+        let (mut found, mut waiting) = (HashSet::new(), vec![ROOT]);
+        while let Some(number) = waiting.pop() {
+            found.insert(number);
+            if let Some(Content::Folder(folder)) = self.nodes.get(&number).map(|node| &node.content)
+            {
+                waiting.extend(folder.now.values());
+            }
+        }
+        found
+    }
+
+    pub fn node(&mut self, number: u64) -> Result<&mut Node, Fault> {
+        self.powered()?;
+        self.nodes.get_mut(&number).ok_or(Fault::Missing)
+    }
+
+    pub fn find(&mut self, folder: u64, name: &OsStr) -> Result<u64, Fault> {
+        let found = self.folder(folder)?.now.get(name);
+        found.copied().ok_or(Fault::Missing)
+    }
+
+    pub fn names(&mut self, folder: u64) -> Result<Vec<(OsString, u64)>, Fault> {
+        let names = self.folder(folder)?.now.iter();
+        Ok(names
+            .map(|(name, number)| (name.clone(), *number))
+            .collect())
+    }
+
+    pub fn create(&mut self, folder: u64, name: &OsStr, node: Node) -> Result<u64, Fault> {
+        if self.folder(folder)?.now.contains_key(name) {
+            return Err(Fault::Exists);
+        }
+        let number = self.add(node.content, node.mode, node.user, node.group);
+        self.folder(folder)?.now.insert(name.to_owned(), number);
+        Ok(number)
+    }
+
+    /// What is open stays usable: nodes go only when the power comes back.
+    pub fn remove(&mut self, folder: u64, name: &OsStr) -> Result<(), Fault> {
+        let number = self.find(folder, name)?;
+        if let Content::Folder(inner) = &self.node(number)?.content
+            && !inner.now.is_empty()
+        {
+            return Err(Fault::NotEmpty);
+        }
+        self.folder(folder)?.now.remove(name);
+        Ok(())
+    }
+
+    pub fn rename(&mut self, from: (u64, &OsStr), to: (u64, &OsStr)) -> Result<(), Fault> {
+        let number = self.find(from.0, from.1)?;
+        self.folder(to.0)?.now.insert(to.1.to_owned(), number);
+        self.folder(from.0)?.now.remove(from.1);
+        Ok(())
+    }
+
+    pub fn read(&mut self, file: u64, offset: u64, size: u32) -> Result<&[u8], Fault> {
+        let text = &self.file(file)?.now;
+        let from = (offset as usize).min(text.len());
+        let to = (from + size as usize).min(text.len());
+        Ok(&text[from..to])
+    }
+
+    pub fn write(&mut self, file: u64, offset: u64, bytes: &[u8]) -> Result<(), Fault> {
+        self.file(file)?.write(offset as usize, bytes);
+        self.node(file)?.changed = SystemTime::now();
+        Ok(())
+    }
+
+    pub fn resize(&mut self, file: u64, length: u64) -> Result<(), Fault> {
+        self.file(file)?.resize(length as usize);
+        Ok(())
+    }
+
+    /// Of a file what is in it, of a folder the names: never the name of a file with the file.
+    pub fn sync(&mut self, number: u64) -> Result<(), Fault> {
+        let lies = self.lies;
+        match &mut self.node(number)?.content {
+            _ if lies => {}
+            Content::File(file) => file.sync(),
+            Content::Folder(folder) => folder.synced.clone_from(&folder.now),
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, content: Content, mode: u16, user: u32, group: u32) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        let node = Node {
+            content,
+            mode,
+            user,
+            group,
+            changed: SystemTime::now(),
+        };
+        self.nodes.insert(number, node);
+        number
+    }
+
+    fn powered(&self) -> Result<(), Fault> {
+        if self.cut { Err(Fault::Cut) } else { Ok(()) }
+    }
+
+    fn folder(&mut self, number: u64) -> Result<&mut Folder, Fault> {
+        match &mut self.node(number)?.content {
+            Content::Folder(folder) => Ok(folder),
+            Content::File(_) => Err(Fault::NotAFolder),
+        }
+    }
+
+    fn file(&mut self, number: u64) -> Result<&mut File, Fault> {
+        match &mut self.node(number)?.content {
+            Content::File(file) => Ok(file),
+            Content::Folder(_) => Err(Fault::IsAFolder),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn disk_with(name: &str) -> (Disk, u64) {
+        let mut disk = Disk::new(0, 0);
+        let file = Node {
+            content: Content::File(File::default()),
+            mode: 0o600,
+            user: 0,
+            group: 0,
+            changed: SystemTime::now(),
+        };
+        let number = disk.create(ROOT, OsStr::new(name), file).unwrap();
+        (disk, number)
+    }
+
+    fn text(disk: &mut Disk, name: &str) -> Result<Vec<u8>, Fault> {
+        let number = disk.find(ROOT, OsStr::new(name))?;
+        disk.read(number, 0, u32::MAX).map(<[u8]>::to_vec)
+    }
+
+    #[test]
+    fn what_was_synced_stays_and_the_rest_goes() {
+        let (mut disk, file) = disk_with("a");
+        disk.write(file, 0, b"kept").unwrap();
+        disk.sync(file).unwrap();
+        disk.sync(ROOT).unwrap();
+        disk.write(file, 2, b"gone").unwrap();
+        disk.write(file, 9000, b"gone").unwrap();
+        disk.cut();
+        assert_eq!(disk.write(file, 0, b"late"), Err(Fault::Cut));
+        disk.restore(Leaves::Nothing);
+        assert_eq!(text(&mut disk, "a").unwrap(), b"kept");
+    }
+
+    #[test]
+    fn a_name_goes_with_the_folder_not_with_the_file() {
+        let (mut disk, file) = disk_with("a");
+        disk.write(file, 0, b"kept").unwrap();
+        disk.sync(file).unwrap();
+        disk.restore(Leaves::Nothing);
+        assert_eq!(text(&mut disk, "a"), Err(Fault::Missing));
+    }
+
+    #[test]
+    fn a_name_that_was_removed_comes_back() {
+        let (mut disk, file) = disk_with("a");
+        disk.write(file, 0, b"kept").unwrap();
+        disk.sync(file).unwrap();
+        disk.sync(ROOT).unwrap();
+        disk.rename((ROOT, OsStr::new("a")), (ROOT, OsStr::new("b")))
+            .unwrap();
+        assert_eq!(text(&mut disk, "b").unwrap(), b"kept");
+        disk.remove(ROOT, OsStr::new("b")).unwrap();
+        disk.restore(Leaves::Nothing);
+        assert_eq!(text(&mut disk, "a").unwrap(), b"kept");
+    }
+
+    #[test]
+    fn what_was_cut_off_and_written_again_is_not_mixed_up() {
+        let (mut disk, file) = disk_with("a");
+        disk.write(file, 0, &[1; 3 * PAGE]).unwrap();
+        disk.sync(file).unwrap();
+        disk.sync(ROOT).unwrap();
+        disk.resize(file, 10).unwrap();
+        disk.write(file, 2 * PAGE as u64, b"x").unwrap();
+        disk.sync(file).unwrap();
+        disk.restore(Leaves::Nothing);
+        let mut expected = vec![1; 10];
+        expected.resize(2 * PAGE, 0);
+        expected.push(b'x');
+        assert_eq!(text(&mut disk, "a").unwrap(), expected);
+    }
+
+    #[test]
+    fn some_pages_may_survive_but_what_was_synced_always_does() {
+        let (mut disk, file) = disk_with("a");
+        disk.write(file, 0, &[1; 4 * PAGE]).unwrap();
+        disk.sync(file).unwrap();
+        disk.sync(ROOT).unwrap();
+        disk.write(file, PAGE as u64, &[2; 64 * PAGE]).unwrap();
+        disk.restore(Leaves::Some(&mut Random::new(1)));
+        let text = text(&mut disk, "a").unwrap();
+        assert_eq!(text[..PAGE], [1; PAGE]);
+        assert!(text[PAGE..].contains(&2), "some survived");
+        assert!(text[PAGE..].iter().any(|byte| *byte != 2), "not all did");
+    }
+
+    #[test]
+    fn a_disk_that_lies_keeps_nothing() {
+        let (mut disk, file) = disk_with("a");
+        disk.sync(ROOT).unwrap();
+        disk.lie();
+        disk.write(file, 0, b"gone").unwrap();
+        disk.sync(file).unwrap();
+        disk.restore(Leaves::Nothing);
+        assert_eq!(text(&mut disk, "a").unwrap(), b"");
+    }
+}

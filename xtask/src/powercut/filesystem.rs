@@ -1,0 +1,324 @@
+//! The disk as a file system of the kernel's (FUSE), so that SQLite meets it like any other.
+
+use super::disk::{Content, Disk, Fault, File, Folder, Node};
+use crate::guard::Mounted;
+use anyhow::{Context, Result};
+use fuser::{
+    BackgroundSession, BsdFileFlags, Config, Errno, FileAttr, FileHandle, FileType, Filesystem,
+    FopenFlags, Generation, INodeNo, LockOwner, MountOption, OpenFlags, RenameFlags, ReplyAttr,
+    ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyStatfs, ReplyWrite,
+    Request, TimeOrNow, WriteFlags,
+};
+use std::{
+    ffi::OsStr,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+/// Nobody else changes it, so the kernel may remember what it was told.
+const VALID: Duration = Duration::from_secs(3600);
+
+/// Of the blocks in which room is counted.
+const BLOCK: u32 = 4096;
+const BLOCKS: u64 = 1 << 22;
+
+/// A disk that outlives its mounts.
+pub type Shared = Arc<Mutex<Disk>>;
+
+/// Mounted until this is dropped.
+pub struct Mount {
+    session: Option<BackgroundSession>,
+    _mounted: Mounted,
+}
+
+impl Mount {
+    /// Only root may, where there is a `/dev/fuse`.
+    pub fn new(disk: &Shared, at: &Path) -> Result<Self> {
+        let mut config = Config::default();
+        config.mount_options = vec![MountOption::FSName("powercut".to_owned())];
+        let mounted = Mounted::at(at)?;
+        let session = fuser::spawn_mount(Served(Arc::clone(disk)), at, &config)
+            .with_context(|| format!("cannot mount at {}", at.display()))?;
+        Ok(Self {
+            session: Some(session),
+            _mounted: mounted,
+        })
+    }
+
+    pub fn unmount(mut self) -> Result<()> {
+        if let Some(session) = self.session.take() {
+            session.umount_and_join()?;
+        }
+        Ok(())
+    }
+}
+
+pub fn lock(disk: &Shared) -> MutexGuard<'_, Disk> {
+    disk.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Served(Shared);
+
+fn number(fault: Fault) -> Errno {
+    match fault {
+        Fault::Cut => Errno::EIO,
+        Fault::Missing => Errno::ENOENT,
+        Fault::Exists => Errno::EEXIST,
+        Fault::NotEmpty => Errno::ENOTEMPTY,
+        Fault::NotAFolder => Errno::ENOTDIR,
+        Fault::IsAFolder => Errno::EISDIR,
+    }
+}
+
+fn attributes(disk: &mut Disk, inode: u64) -> Result<FileAttr, Fault> {
+    let node = disk.node(inode)?;
+    let (kind, size) = match &node.content {
+        Content::File(file) => (FileType::RegularFile, file.len()),
+        Content::Folder(_) => (FileType::Directory, 0),
+    };
+    Ok(FileAttr {
+        ino: INodeNo(inode),
+        size,
+        blocks: size.div_ceil(512),
+        atime: node.changed,
+        mtime: node.changed,
+        ctime: node.changed,
+        crtime: node.changed,
+        kind,
+        perm: node.mode,
+        nlink: 1,
+        uid: node.user,
+        gid: node.group,
+        rdev: 0,
+        blksize: BLOCK,
+        flags: 0,
+    })
+}
+
+impl Served {
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        lock(&self.0)
+    }
+
+    fn create(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        content: Content,
+    ) -> Result<FileAttr, Fault> {
+        let node = Node {
+            content,
+            mode: (mode & 0o7777) as u16,
+            user: request.uid(),
+            group: request.gid(),
+            changed: SystemTime::now(),
+        };
+        let mut disk = self.disk();
+        let inode = disk.create(parent.0, name, node)?;
+        attributes(&mut disk, inode)
+    }
+}
+
+fn entry(reply: ReplyEntry, found: Result<FileAttr, Fault>) {
+    match found {
+        Ok(attributes) => reply.entry(&VALID, &attributes, Generation(0)),
+        Err(fault) => reply.error(number(fault)),
+    }
+}
+
+fn done(reply: ReplyEmpty, outcome: Result<(), Fault>) {
+    match outcome {
+        Ok(()) => reply.ok(),
+        Err(fault) => reply.error(number(fault)),
+    }
+}
+
+impl Filesystem for Served {
+    fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let mut disk = self.disk();
+        let found = disk.find(parent.0, name);
+        entry(reply, found.and_then(|inode| attributes(&mut disk, inode)));
+    }
+
+    fn getattr(&self, _: &Request, inode: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        match attributes(&mut self.disk(), inode.0) {
+            Ok(attributes) => reply.attr(&VALID, &attributes),
+            Err(fault) => reply.error(number(fault)),
+        }
+    }
+
+    fn setattr(
+        &self,
+        _: &Request,
+        inode: INodeNo,
+        mode: Option<u32>,
+        user: Option<u32>,
+        group: Option<u32>,
+        size: Option<u64>,
+        _: Option<TimeOrNow>,
+        _: Option<TimeOrNow>,
+        _: Option<SystemTime>,
+        _: Option<FileHandle>,
+        _: Option<SystemTime>,
+        _: Option<SystemTime>,
+        _: Option<SystemTime>,
+        _: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let mut disk = self.disk();
+        let changed = disk.node(inode.0).map(|node| {
+            node.mode = mode.map_or(node.mode, |mode| (mode & 0o7777) as u16);
+            node.user = user.unwrap_or(node.user);
+            node.group = group.unwrap_or(node.group);
+        });
+        let resized = changed.and_then(|()| match size {
+            Some(size) => disk.resize(inode.0, size),
+            None => Ok(()),
+        });
+        match resized.and_then(|()| attributes(&mut disk, inode.0)) {
+            Ok(attributes) => reply.attr(&VALID, &attributes),
+            Err(fault) => reply.error(number(fault)),
+        }
+    }
+
+    fn mkdir(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        reply: ReplyEntry,
+    ) {
+        let folder = Content::Folder(Folder::default());
+        entry(
+            reply,
+            self.create(request, parent, name, mode & !umask, folder),
+        );
+    }
+
+    fn create(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        _: i32,
+        reply: ReplyCreate,
+    ) {
+        let file = Content::File(File::default());
+        match self.create(request, parent, name, mode & !umask, file) {
+            Ok(made) => reply.created(
+                &VALID,
+                &made,
+                Generation(0),
+                FileHandle(0),
+                FopenFlags::empty(),
+            ),
+            Err(fault) => reply.error(number(fault)),
+        }
+    }
+
+    fn unlink(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        done(reply, self.disk().remove(parent.0, name));
+    }
+
+    fn rmdir(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        done(reply, self.disk().remove(parent.0, name));
+    }
+
+    fn rename(
+        &self,
+        _: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        new_parent: INodeNo,
+        new_name: &OsStr,
+        _: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        let renamed = self
+            .disk()
+            .rename((parent.0, name), (new_parent.0, new_name));
+        done(reply, renamed);
+    }
+
+    fn read(
+        &self,
+        _: &Request,
+        inode: INodeNo,
+        _: FileHandle,
+        offset: u64,
+        size: u32,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        match self.disk().read(inode.0, offset, size) {
+            Ok(bytes) => reply.data(bytes),
+            Err(fault) => reply.error(number(fault)),
+        }
+    }
+
+    fn write(
+        &self,
+        _: &Request,
+        inode: INodeNo,
+        _: FileHandle,
+        offset: u64,
+        bytes: &[u8],
+        _: WriteFlags,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        match self.disk().write(inode.0, offset, bytes) {
+            Ok(()) => reply.written(bytes.len() as u32),
+            Err(fault) => reply.error(number(fault)),
+        }
+    }
+
+    fn flush(&self, _: &Request, _: INodeNo, _: FileHandle, _: LockOwner, reply: ReplyEmpty) {
+        reply.ok();
+    }
+
+    fn fsync(&self, _: &Request, inode: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
+        done(reply, self.disk().sync(inode.0));
+    }
+
+    fn fsyncdir(&self, _: &Request, inode: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
+        done(reply, self.disk().sync(inode.0));
+    }
+
+    fn readdir(
+        &self,
+        _: &Request,
+        inode: INodeNo,
+        _: FileHandle,
+        offset: u64,
+        mut reply: ReplyDirectory,
+    ) {
+        let mut disk = self.disk();
+        let names = match disk.names(inode.0) {
+            Ok(names) => names,
+            Err(fault) => return reply.error(number(fault)),
+        };
+        for (at, (name, child)) in names.into_iter().enumerate().skip(offset as usize) {
+            let Ok(attributes) = attributes(&mut disk, child) else {
+                continue;
+            };
+            if reply.add(INodeNo(child), at as u64 + 1, attributes.kind, name) {
+                break;
+            }
+        }
+        reply.ok();
+    }
+
+    fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
+        reply.statfs(BLOCKS, BLOCKS, BLOCKS, BLOCKS, BLOCKS, BLOCK, 255, BLOCK);
+    }
+}

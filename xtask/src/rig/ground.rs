@@ -1,0 +1,73 @@
+//! Where a chore's Posterns live: a folder that goes when the chore does, and a PostgreSQL once one
+//! is asked for.
+
+use super::{
+    postern::Plan,
+    postgres::{Durability, Postgres},
+};
+use crate::{guard::Scratch, workspace};
+use anyhow::{Context, Result};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        })
+    }
+}
+
+pub struct Ground {
+    program: PathBuf,
+    folder: Scratch,
+    postgres: Option<Postgres>,
+    durability: Durability,
+    plans: u32,
+}
+
+impl Ground {
+    /// Beside what cargo builds: a temporary folder may be memory, where a sync costs nothing.
+    pub fn new(program: PathBuf, purpose: &str, durability: Durability) -> Result<Self> {
+        Ok(Self {
+            program,
+            folder: Scratch::create(&workspace::keep(), purpose)?,
+            postgres: None,
+            durability,
+            plans: 0,
+        })
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder.0
+    }
+
+    /// A Postern that has nothing yet: no data, an empty database.
+    pub fn plan(&mut self, engine: Engine) -> Result<Plan> {
+        self.plans += 1;
+        let name = format!("postern{}", self.plans);
+        let database = match engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(self.postgres()?.database(&name)?),
+        };
+        Plan::new(&self.program, &self.folder.0, &name, database)
+    }
+
+    fn postgres(&mut self) -> Result<&Postgres> {
+        if self.postgres.is_none() {
+            // Its user cannot enter root's folders, and this one is on a disk.
+            let parent = Path::new("/var/tmp");
+            self.postgres = Some(Postgres::start(parent, self.durability)?);
+        }
+        self.postgres.as_ref().context("no PostgreSQL")
+    }
+}

@@ -1,0 +1,149 @@
+//! A connection over which Postern is asked: HTTP/1.1, kept alive.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::{
+    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+/// How long an answer may take: as long as a busy machine needs, and no longer than a hang.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Client {
+    stream: BufReader<TcpStream>,
+    host: SocketAddr,
+    /// `Name: value` lines that go with every request.
+    headers: String,
+}
+
+pub struct Answer {
+    pub status: u16,
+    /// As they were sent, a line each.
+    pub headers: Vec<String>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Result<Value> {
+        serde_json::from_slice(&self.body)
+            .with_context(|| format!("{} without JSON: {}", self.status, self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The value of a header, by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find_map(|line| {
+            let (known, value) = line.split_once(':')?;
+            (known.eq_ignore_ascii_case(name)).then(|| value.trim())
+        })
+    }
+}
+
+impl Client {
+    pub fn connect(host: SocketAddr, headers: &str) -> io::Result<Self> {
+        let stream = TcpStream::connect(host)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self {
+            stream: BufReader::new(stream),
+            host,
+            headers: headers.to_owned(),
+        })
+    }
+
+    /// With the token of a program.
+    pub fn with_token(host: SocketAddr, token: &str) -> io::Result<Self> {
+        Self::connect(host, &format!("Authorization: Bearer {token}\r\n"))
+    }
+
+    pub fn get(&mut self, path: &str) -> io::Result<Answer> {
+        self.ask("GET", path, "", b"")
+    }
+
+    pub fn post(&mut self, path: &str, headers: &str, body: &Value) -> io::Result<Answer> {
+        let headers = format!("Content-Type: application/json\r\n{headers}");
+        self.ask("POST", path, &headers, body.to_string().as_bytes())
+    }
+
+    /// An error says that it is not known what became of the request.
+    pub fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> io::Result<Answer> {
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{}{headers}Content-Length: {}\r\n\r\n",
+            self.host,
+            self.headers,
+            body.len()
+        )
+        .into_bytes();
+        request.extend_from_slice(body);
+        self.stream.get_mut().write_all(&request)?;
+        self.read()
+    }
+
+    fn read(&mut self) -> io::Result<Answer> {
+        let first = self.line()?;
+        let status = first
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .ok_or_else(|| io::Error::new(ErrorKind::InvalidData, first))?;
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                break;
+            }
+            headers.push(line);
+        }
+        let mut answer = Answer {
+            status,
+            headers,
+            body: Vec::new(),
+        };
+        if answer.header("transfer-encoding") == Some("chunked") {
+            while self.chunk(&mut answer.body)? {}
+        } else if let Some(length) = answer.header("content-length") {
+            let length = length.parse().map_err(io::Error::other)?;
+            answer.body.resize(length, 0);
+            self.stream.read_exact(&mut answer.body)?;
+        }
+        Ok(answer)
+    }
+
+    /// Whether another one follows.
+    fn chunk(&mut self, body: &mut Vec<u8>) -> io::Result<bool> {
+        let length = self.line()?;
+        let length = usize::from_str_radix(&length, 16).map_err(io::Error::other)?;
+        let start = body.len();
+        body.resize(start + length, 0);
+        self.stream.read_exact(&mut body[start..])?;
+        self.line()?;
+        Ok(length > 0)
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line)? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        Ok(line.trim_end().to_owned())
+    }
+}
+
+/// The answer, when it has this status.
+pub fn expect(answer: Answer, status: u16, what: &str) -> Result<Answer> {
+    if answer.status != status {
+        bail!("{what}: {} {}", answer.status, answer.text());
+    }
+    Ok(answer)
+}

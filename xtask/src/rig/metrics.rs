@@ -1,0 +1,56 @@
+//! What Postern counts, read from `/metrics` (Prometheus text format 0.0.4).
+
+use super::http::{Client, expect};
+use anyhow::Result;
+use std::collections::HashMap;
+
+/// States in which mail still has to leave.
+const WAITING: [&str; 2] = ["queued", "deferred"];
+
+#[derive(Debug)]
+pub struct Metrics(HashMap<String, f64>);
+
+impl Metrics {
+    pub fn read(client: &mut Client) -> Result<Self> {
+        let answer = expect(client.get("/metrics")?, 200, "metrics")?;
+        Ok(Self::parse(&answer.text()))
+    }
+
+    fn parse(text: &str) -> Self {
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        let pairs = samples.filter_map(|line| {
+            let (name, value) = line.rsplit_once(' ')?;
+            Some((name.to_owned(), value.parse().ok()?))
+        });
+        Self(pairs.collect())
+    }
+
+    /// A sample by its name, with labels as they are written; 0 for one that is not there.
+    pub fn get(&self, name: &str) -> f64 {
+        self.0.get(name).copied().unwrap_or_default()
+    }
+
+    pub fn delivered(&self) -> u64 {
+        self.get("postern_delivered_total") as u64
+    }
+
+    /// Recipients in a state.
+    pub fn queue(&self, state: &str) -> u64 {
+        self.get(&format!("postern_queue{{state=\"{state}\"}}")) as u64
+    }
+
+    /// Recipients whose mail still has to leave.
+    pub fn waiting(&self) -> u64 {
+        WAITING.iter().map(|state| self.queue(state)).sum()
+    }
+}
+
+#[test]
+fn samples_are_read_with_their_labels() {
+    let text = "# TYPE postern_queue gauge\npostern_queue{state=\"queued\"} 7\n\
+                postern_queue{state=\"deferred\"} 2\npostern_delivered_total 1e3\n";
+    let metrics = Metrics::parse(text);
+    assert_eq!(metrics.waiting(), 9);
+    assert_eq!(metrics.delivered(), 1000);
+    assert_eq!(metrics.get("postern_parked_total"), 0.0);
+}

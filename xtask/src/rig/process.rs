@@ -1,0 +1,41 @@
+//! What a process has used, as the kernel counts it (proc(5)).
+
+use anyhow::{Context, Result};
+use std::{fs, time::Duration};
+
+/// USER_HZ, which is 100 on every Linux that has it in /proc.
+const TICKS_A_SECOND: u64 = 100;
+
+/// Processor time of a process and all its threads, in steps of 10 ms.
+pub fn processor_time(process: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name is in brackets and may hold anything.
+    let (_, fields) = stat.rsplit_once(')').context("no name in /proc/PID/stat")?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let ticks = |at: usize| -> Result<u64> {
+        Ok(fields.get(at).context("/proc/PID/stat is short")?.parse()?)
+    };
+    // utime and stime are the fields 14 and 15; the first after the name is 3.
+    let ticks = ticks(11)? + ticks(12)?;
+    Ok(Duration::from_millis(ticks * 1000 / TICKS_A_SECOND))
+}
+
+/// Memory that is resident, in bytes.
+pub struct Memory {
+    pub now: u64,
+    pub peak: u64,
+}
+
+pub fn memory(process: u32) -> Result<Memory> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let kilobytes = |name: &str| -> Result<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let line = line.with_context(|| format!("no {name} in /proc/PID/status"))?;
+        let number = line.trim_start_matches(':').trim().trim_end_matches(" kB");
+        Ok(number.parse::<u64>()? * 1024)
+    };
+    Ok(Memory {
+        now: kilobytes("VmRSS")?,
+        peak: kilobytes("VmHWM")?,
+    })
+}

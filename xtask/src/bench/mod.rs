@@ -100,6 +100,9 @@ pub fn bench(names: &[String]) -> Result<()> {
         }
     }
     print!("{machine}\n\n{}", table::table(&rows));
+    if rows.iter().any(|row| row.beside.contains("times Postfix")) {
+        print!("\n{}\n", postfix::SET);
+    }
     Ok(())
 }
 

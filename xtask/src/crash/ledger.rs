@@ -14,6 +14,16 @@ pub struct Handed {
     pub answer: Answer,
 }
 
+impl Handed {
+    /// When it was acknowledged.
+    pub fn id(&self) -> Option<&String> {
+        match &self.answer {
+            Answer::Acknowledged(id) => Some(id),
+            Answer::Refused | Answer::Unknown => None,
+        }
+    }
+}
+
 /// What Postern said to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {

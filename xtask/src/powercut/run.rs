@@ -6,10 +6,10 @@ use super::{
 };
 use crate::{
     crash::{
-        ledger::{Answer, Handed, Verdict, compare},
+        ledger::{Handed, Verdict, compare},
         producers::{Producers, Shared},
         relay::Relay,
-        run::{BACKLOG, CONNECTIONS, LEASE_SECONDS, MOMENTS, PATIENCE, undelivered},
+        run::{BACKLOG, CONNECTIONS, LEASE_SECONDS, MOMENTS, PATIENCE, unrecorded},
     },
     guard::Scratch,
     rig::{
@@ -106,11 +106,7 @@ pub fn run(program: &Path, cuts: usize, honesty: Honesty, random: &mut Random) -
     let mut verdict = compare(&handed, &relay.arrived(), CONNECTIONS);
     verdict.faults.extend(lost);
     let mut client = Client::with_token(plan.address, &token)?;
-    for mail in &handed {
-        if let Answer::Acknowledged(id) = &mail.answer {
-            verdict.faults.extend(undelivered(&mut client, id)?);
-        }
-    }
+    verdict.faults.extend(unrecorded(&mut client, &handed)?);
     postern.stop()?;
     mount.unmount()?;
     Ok(verdict)
@@ -118,7 +114,7 @@ pub fn run(program: &Path, cuts: usize, honesty: Honesty, random: &mut Random) -
 
 /// A fault when Postern no longer knows what it acknowledged.
 fn unknown(client: &mut Client, mail: &Handed) -> Result<Option<String>> {
-    let Answer::Acknowledged(id) = &mail.answer else {
+    let Some(id) = mail.id() else {
         return Ok(None);
     };
     let status = client.get(&format!("/api/messages/{id}"))?.status;

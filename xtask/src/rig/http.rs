@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::{
     io::{self, BufRead, BufReader, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How long an answer may take: as long as a busy machine needs, and no longer than a hang.
@@ -78,6 +78,38 @@ impl Client {
         headers: &str,
         body: &[u8],
     ) -> io::Result<Answer> {
+        self.send(method, path, headers, body)?;
+        self.read()
+    }
+
+    /// Reads an answer that does not end, for so long, as a browser does that shows it: how many
+    /// bytes there were of it.
+    pub fn watch(
+        &mut self,
+        path: &str,
+        headers: &str,
+        body: &[u8],
+        time: Duration,
+    ) -> Result<usize> {
+        self.send("POST", path, headers, body)?;
+        let head = self.head()?;
+        if head.status != 200 {
+            bail!("{path}: {}", head.status);
+        }
+        let end = Instant::now() + time;
+        let mut bytes = 0;
+        while Instant::now() < end {
+            let read = self.stream.fill_buf()?.len();
+            if read == 0 {
+                bail!("{path}: ended");
+            }
+            self.stream.consume(read);
+            bytes += read;
+        }
+        Ok(bytes)
+    }
+
+    fn send(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> io::Result<()> {
         let mut request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\n{}{headers}Content-Length: {}\r\n\r\n",
             self.host,
@@ -86,11 +118,11 @@ impl Client {
         )
         .into_bytes();
         request.extend_from_slice(body);
-        self.stream.get_mut().write_all(&request)?;
-        self.read()
+        self.stream.get_mut().write_all(&request)
     }
 
-    fn read(&mut self) -> io::Result<Answer> {
+    /// Without the body.
+    fn head(&mut self) -> io::Result<Answer> {
         let first = self.line()?;
         let status = first
             .split(' ')
@@ -105,11 +137,15 @@ impl Client {
             }
             headers.push(line);
         }
-        let mut answer = Answer {
+        Ok(Answer {
             status,
             headers,
             body: Vec::new(),
-        };
+        })
+    }
+
+    fn read(&mut self) -> io::Result<Answer> {
+        let mut answer = self.head()?;
         if answer.header("transfer-encoding") == Some("chunked") {
             while self.chunk(&mut answer.body)? {}
         } else if let Some(length) = answer.header("content-length") {

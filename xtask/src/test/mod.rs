@@ -42,7 +42,7 @@ const STEPS: [Step; 7] = [
     },
     Step {
         name: "crash",
-        about: "killed in mid-mail ten times, no mail lost",
+        about: "killed and cut off in mid-mail, no mail lost",
         run: steps::crash,
     },
     Step {

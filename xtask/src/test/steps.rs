@@ -9,11 +9,16 @@ use crate::{
         random::Random,
     },
     run::{cargo, run},
+    say,
     setup::npm,
     site, workspace,
 };
 use anyhow::Result;
-use std::{env, path::PathBuf, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 pub fn format() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))
@@ -54,10 +59,28 @@ pub fn end_to_end() -> Result<()> {
     e2e::run()
 }
 
-/// Ten times, half of them on each database; a hundred times is for who changes the outbox.
+/// Ten times, half of them on each database, and two cuts of the power where a disk can be mounted;
+/// a hundred, and twenty, are for who changes the outbox.
 pub fn crash() -> Result<()> {
+    let program = program()?;
     let engines = [Engine::Sqlite, Engine::Postgres];
-    crash::crash_of(program()?, 10, &engines, Random::seed())
+    crash::crash_of(program.clone(), 10, &engines, Random::seed())?;
+    powercut(&program)
+}
+
+#[cfg(target_os = "linux")]
+fn powercut(program: &Path) -> Result<()> {
+    match crate::powercut::missing() {
+        Some(missing) => say::note(&format!("No cuts of the power: {missing}.")),
+        None => crate::powercut::powercut_of(program, 2, Random::seed())?,
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn powercut(_: &Path) -> Result<()> {
+    say::note("No cuts of the power: only Linux mounts the disk.");
+    Ok(())
 }
 
 /// The program of the development profile.

@@ -47,12 +47,7 @@ impl Condition {
     }
 
     fn states(&mut self, states: &[State]) {
-        let list: Vec<String> = states
-            .iter()
-            .map(|state| format!("'{}'", state.as_str()))
-            .collect();
-        self.sql
-            .push_str(&format!(" AND r.state IN ({})", list.join(", ")));
+        self.sql.push_str(&format!(" AND {}", in_states(states)));
     }
 
     fn search(&mut self, search: &Search) {
@@ -106,6 +101,14 @@ impl Condition {
             Selection::Matching(search) => self.search(search),
         }
     }
+}
+
+fn in_states(states: &[State]) -> String {
+    let list: Vec<String> = states
+        .iter()
+        .map(|state| format!("'{}'", state.as_str()))
+        .collect();
+    format!("r.state IN ({})", list.join(", "))
 }
 
 /// The first id a message accepted at that moment can have.
@@ -273,11 +276,12 @@ pub async fn act(
     let taken = matches!(act.leads_to(), State::Queued);
     condition.binds.push(Bind::Number(now.0));
     let at = condition.binds.len();
+    // What makes a row one that may be touched stands outside too: a worker may take it while this
+    // waits for its lock, and PostgreSQL then looks again at the outer condition only.
     let sql = format!(
-        "UPDATE recipient SET state = '{}', owner = NULL, due_at = {}, settled_at = {}{} \
-         WHERE (message_id, position) IN \
-         (SELECT r.message_id, r.position FROM {}) \
-         AND ${at} = ${at} RETURNING message_id, position",
+        "UPDATE recipient AS r SET state = '{}', owner = NULL, due_at = {}, settled_at = {}{} \
+         WHERE (r.message_id, r.position) IN (SELECT r.message_id, r.position FROM {}) \
+         AND {} AND {NOT_IN_HAND}${at}) RETURNING message_id, position",
         act.leads_to().as_str(),
         if taken {
             format!("${at}")
@@ -295,6 +299,7 @@ pub async fn act(
             String::new()
         },
         condition.rows(),
+        in_states(act.applies_to()),
     );
     let query = sqlx::query_as(AssertSqlSafe(sql));
     Ok(bound!(query, condition.binds).fetch_all(connection).await?)

@@ -120,8 +120,8 @@ impl Actor {
         }
     }
 
-    /// Refuses whoever is not an administrator.
-    pub(crate) fn administers(&self) -> Result<(), Refusal> {
+    /// Refuses whoever is not an administrator, and a token of one that is not for that.
+    pub fn administers(&self) -> Result<(), Refusal> {
         let may = match &self.who {
             Who::Session(session) => session.account.role == Role::Admin,
             Who::Token(token) => {

@@ -35,7 +35,7 @@ CREATE TABLE recipient (
     PRIMARY KEY (message_id, position)
 );
 CREATE INDEX recipient_due ON recipient (due_at, message_id, position) WHERE due_at IS NOT NULL;
-CREATE INDEX recipient_open ON recipient (state, message_id, position) WHERE state <> 'delivered';
+CREATE INDEX recipient_state ON recipient (state, message_id, position);
 CREATE INDEX recipient_address ON recipient (lower(address), message_id, position);
 
 -- Attempts that failed, and what people did with a mail.

@@ -19,7 +19,6 @@ mod timeline;
 pub mod words;
 
 use domain::Instant;
-use domain::view::Role;
 use engine::{Actor, Clock};
 
 pub use address::{Errand, Place};
@@ -42,7 +41,7 @@ pub struct Viewer {
 impl Viewer {
     pub fn new(actor: &Actor, url: &str) -> Self {
         Self {
-            admin: actor.role() == Some(Role::Admin),
+            admin: actor.administers().is_ok(),
             now: Clock::default().now(),
             url: url.to_owned(),
         }

@@ -100,7 +100,10 @@ pub fn StandingNow(
         }
         .into_any(),
         Standing::NobodyDelivers if viewer.admin => view! {
-            <p>"Start " <code>"postern serve"</code> " or " <code>"postern deliver"</code> "."</p>
+            <p>
+                "Start " <code>"postern deliver"</code> ", or " <code>"postern serve"</code>
+                " without " <code>"--no-delivery"</code> "."
+            </p>
         }
         .into_any(),
         Standing::Trouble(trouble, _) if viewer.admin => {
@@ -142,8 +145,8 @@ fn held(hold: Hold, admin: bool) -> AnyView {
         }
         None if admin => view! {
             <p>
-                "This Postern was started with " <code>"POSTERN_HOLD_MAIL"</code>
-                ". Mail is accepted and kept back; start it without to let mail go."
+                "This Postern was started with " <code>"--hold-mail"</code> " or "
+                <code>"POSTERN_HOLD_MAIL"</code> ". Mail is accepted and kept back; start it without to let mail go."
             </p>
         }
         .into_any(),

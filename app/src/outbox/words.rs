@@ -40,7 +40,7 @@ fn length(milliseconds: i64) -> Option<String> {
 
 /// As in `4 min`.
 pub fn age(since: Instant, now: Instant) -> String {
-    length(now.0 - since.0).unwrap_or_else(|| "under a minute".to_owned())
+    length(now.0 - since.0).unwrap_or_else(|| "< 1 min".to_owned())
 }
 
 /// As in `4 min ago`.
@@ -51,7 +51,7 @@ pub fn ago(at: Instant, now: Instant) -> String {
 /// As in `in 4 min`.
 pub fn ahead(at: Instant, now: Instant) -> String {
     length(at.0 - now.0).map_or_else(
-        || "within a minute".to_owned(),
+        || "within 1 min".to_owned(),
         |length| format!("in {length}"),
     )
 }
@@ -167,8 +167,8 @@ mod tests {
     fn times_are_told_by_their_largest_unit() {
         let now = Instant(1_795_151_610_000);
         for (milliseconds, length, past, future) in [
-            (-5, "under a minute", "just now", "within a minute"),
-            (59_999, "under a minute", "just now", "within a minute"),
+            (-5, "< 1 min", "just now", "within 1 min"),
+            (59_999, "< 1 min", "just now", "within 1 min"),
             (60_000, "1 min", "1 min ago", "in 1 min"),
             (3_599_999, "59 min", "59 min ago", "in 59 min"),
             (DAY - 1, "23 h", "23 h ago", "in 23 h"),

@@ -4,7 +4,7 @@ use lettre::message::header::{
     ContentDisposition, ContentId, ContentTransferEncoding, ContentType,
 };
 use lettre::message::{Body, MultiPart, SinglePart};
-use memchr::{memchr, memchr2_iter};
+use memchr::{memchr, memchr_iter, memchr2_iter};
 
 /// The longest line, without its end (RFC 5322 section 2.1.1).
 pub(super) const LINE: usize = 998;
@@ -91,10 +91,10 @@ fn written(text: String, content_type: ContentType) -> SinglePart {
         // The end of the part is the end of its last line.
         text.truncate(text.len() - 2);
     }
-    let readable = |byte: &u8| matches!(byte, b'\t' | b'\r' | b'\n' | b' '..=b'~');
+    let others = text.bytes().filter(|byte| !byte.is_ascii()).count();
     let body = if longest <= LINE && text.is_ascii() && memchr(0, text.as_bytes()).is_none() {
         Body::dangerous_pre_encoded(text.into_bytes(), ContentTransferEncoding::SevenBit)
-    } else if text.bytes().filter(|byte| !readable(byte)).count() <= text.len() / 3 {
+    } else if others <= text.len() / 3 {
         let encoding = ContentTransferEncoding::QuotedPrintable;
         Body::dangerous_pre_encoded(quoted_printable(&text), encoding)
     } else {
@@ -108,38 +108,54 @@ fn base64(content: Vec<u8>) -> Body {
         .expect("base64 takes any bytes")
 }
 
-/// Lines that end with CRLF, as RFC 2045 section 6.7 has them. The encoder of lettre takes eight
-/// times as long, most of the time of a mail.
+/// Lines that end with CRLF, as RFC 2045 section 6.7 has them. The encoder that lettre has takes
+/// four times as long, and then most of the time of a mail.
 fn quoted_printable(text: &str) -> Vec<u8> {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(text.len() + text.len() / 4);
-    for (index, line) in text.split("\r\n").enumerate() {
-        if index > 0 {
-            out.extend_from_slice(b"\r\n");
-        }
-        let mut column = 0;
-        for (at, byte) in line.bytes().enumerate() {
-            let last = at + 1 == line.len();
-            let plain = match byte {
-                b' ' | b'\t' => !last,
-                byte => byte.is_ascii_graphic() && byte != b'=',
-            };
-            let width = if plain { 1 } else { 3 };
-            // A line that goes on needs its last place for a `=`.
-            if column + width > QUOTED - usize::from(!last) {
-                out.extend_from_slice(b"=\r\n");
-                column = 0;
-            }
-            column += width;
-            if plain {
-                out.push(byte);
-            } else {
-                let digit = |half: u8| HEX[usize::from(half)];
-                out.extend_from_slice(&[b'=', digit(byte >> 4), digit(byte & 15)]);
-            }
-        }
+    let mut start = 0;
+    for end in memchr_iter(b'\r', bytes) {
+        quoted_line(&bytes[start..end], &mut out);
+        out.extend_from_slice(b"\r\n");
+        start = end + 2;
     }
+    quoted_line(&bytes[start..], &mut out);
     out
+}
+
+fn quoted_line(line: &[u8], out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let plain = |byte: &u8| matches!(byte, b'\t' | b' '..=b'<' | b'>'..=b'~');
+    // A blank at the end of a line is lost on the way.
+    let blank = matches!(line.last(), Some(b'\t' | b' '));
+    let kept = line.len() - usize::from(blank);
+    let (mut at, mut column) = (0, 0);
+    while at < line.len() {
+        // A line that goes on needs its last place for a `=`.
+        let room = QUOTED - 1 - column;
+        let fitting = line[at..kept].iter().take(room);
+        let run = fitting.take_while(|byte| plain(byte)).count();
+        out.extend_from_slice(&line[at..at + run]);
+        at += run;
+        column += run;
+        let Some(&byte) = line.get(at) else { break };
+        let as_it_is = at < kept && plain(&byte);
+        let width = if as_it_is { 1 } else { 3 };
+        let last = at + 1 == line.len();
+        if column + width > QUOTED - usize::from(!last) {
+            out.extend_from_slice(b"=\r\n");
+            column = 0;
+            continue;
+        }
+        if as_it_is {
+            out.push(byte);
+        } else {
+            let digit = |half: u8| HEX[usize::from(half)];
+            out.extend_from_slice(&[b'=', digit(byte >> 4), digit(byte & 15)]);
+        }
+        at += 1;
+        column += width;
+    }
 }
 
 /// The longest line of quoted-printable.

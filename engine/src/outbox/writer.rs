@@ -200,6 +200,7 @@ impl Desk {
         }
         settle(&mut work, works).await?;
         work.commit().await?;
+        self.store.wrote();
         self.changes.send_modify(|count| *count += 1);
         Ok(written)
     }
@@ -229,10 +230,20 @@ async fn gather(queue: &mut mpsc::Receiver<Job>) -> Vec<Job> {
     };
     let mut octets = first.work.octets();
     jobs.push(first);
+    let mut waited_for = 0;
     while jobs.len() < MOST_JOBS && octets < MOST_OCTETS {
-        let Ok(next) = queue.try_recv() else { break };
-        octets += next.work.octets();
-        jobs.push(next);
+        match queue.try_recv() {
+            Ok(next) => {
+                octets += next.work.octets();
+                jobs.push(next);
+            }
+            // Those who are about to ask come first: a commit costs the same with more in it.
+            Err(_) if waited_for < jobs.len() => {
+                waited_for = jobs.len();
+                tokio::task::yield_now().await;
+            }
+            Err(_) => break,
+        }
     }
     jobs
 }

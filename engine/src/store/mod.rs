@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod audit;
 mod bell;
+mod checkpoint;
 pub mod hold;
 pub mod idempotency;
 pub mod information;
@@ -28,6 +29,7 @@ use domain::{Kind, Refusal};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection as _, Executor, Transaction};
+use tokio::sync::Notify;
 use tracing::log::LevelFilter;
 
 static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
@@ -38,7 +40,12 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 
 /// FULL: what was acknowledged survives a power cut.
 const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                       PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000";
+                       PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; \
+                       PRAGMA cache_size = -4096";
+
+/// For the connection that writes: the pages that every commit touches stay at hand, and what
+/// `checkpoint` leaves behind is copied by the commit that finds 32 MiB of log.
+const WRITING: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 8192";
 
 /// As `busy_timeout` on SQLite: who waits for a lock is told so in the end.
 const PATIENCE: &str = "SET lock_timeout = '5s'";
@@ -153,6 +160,8 @@ pub struct Store {
     dialect: Dialect,
     /// Of PostgreSQL.
     address: Option<Arc<str>>,
+    /// Much was written.
+    written: Arc<Notify>,
 }
 
 /// Where the two databases differ.
@@ -198,23 +207,31 @@ impl Store {
             .parse()?;
         let options = options.log_statements(LevelFilter::Trace);
         try_out(&options, PRAGMAS).await?;
-        let pool = |connections| {
+        let pool = |connections, more: &'static str| {
             AnyPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(ACQUIRE)
-                .after_connect(|connection, _| {
-                    Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) })
+                // A file does not hang up.
+                .test_before_acquire(false)
+                .after_connect(move |connection, _| {
+                    Box::pin(async move {
+                        connection.execute(PRAGMAS).await?;
+                        connection.execute(more).await.map(drop)
+                    })
                 })
         };
-        let write = pool(1).connect_with(options.clone()).await?;
+        let write = pool(1, WRITING).connect_with(options.clone()).await?;
         SQLITE.run(&write).await.map_err(StoreError::Migration)?;
-        let read = pool(4).connect_lazy_with(options);
-        Ok(Self {
+        let read = pool(4, "").connect_lazy_with(options);
+        let store = Self {
             read,
             write,
             dialect: SQLITE_DIALECT,
             address: None,
-        })
+            written: Arc::default(),
+        };
+        tokio::spawn(checkpoint::keep(store.read.clone(), store.written.clone()));
+        Ok(store)
     }
 
     async fn open_postgres(address: &str) -> Result<Self, StoreError> {
@@ -238,6 +255,7 @@ impl Store {
             write: pool,
             dialect: POSTGRES_DIALECT,
             address: Some(address.into()),
+            written: Arc::default(),
         })
     }
 
@@ -249,6 +267,11 @@ impl Store {
     /// A unit of work: all of it, or when dropped before its commit, nothing.
     pub async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
         Ok(self.write.begin_with(self.dialect.begin).await?)
+    }
+
+    /// Says that much was written, and more is to come.
+    pub fn wrote(&self) {
+        self.written.notify_one();
     }
 
     /// How many units of work are done at the same time.

@@ -1,12 +1,13 @@
 //! Many rows in one statement: a statement costs more than a row.
 
-/// How many rows a statement may have. Few sizes, so that few statements are prepared.
-const SIZES: [usize; 4] = [64, 16, 4, 1];
+/// The most rows of a statement.
+const MOST: usize = 64;
 
-/// The rows in pieces of those sizes, in their order.
+/// The rows in pieces, in their order. Their sizes are powers of two, so that there are few
+/// statements to prepare.
 pub fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
+        let size = 1_usize << rows.len().min(MOST).checked_ilog2()?;
         let (piece, rest) = rows.split_at(size);
         rows = rest;
         Some(piece)
@@ -46,7 +47,8 @@ mod tests {
     fn every_row_is_in_one_piece_and_every_place_has_a_number() {
         let rows: Vec<u8> = (0..150).collect();
         let sizes: Vec<usize> = pieces(&rows).map(<[u8]>::len).collect();
-        assert_eq!(sizes, [64, 64, 16, 4, 1, 1]);
+        assert_eq!(sizes, [64, 64, 16, 4, 2]);
+        assert_eq!(pieces::<u8>(&[]).count(), 0);
         assert_eq!(pieces(&rows).flatten().copied().collect::<Vec<_>>(), rows);
         assert_eq!(values(1, 2, 2), "($2, $3), ($4, $5)");
         assert_eq!(list(2, 3), "$3, $4, $5");

@@ -11,10 +11,12 @@ use super::{Connection, StoreError, after};
 /// The state of a row whose lease has ended is that of one nobody has.
 const NOT_IN_HAND: &str = "(r.owner IS NULL OR r.due_at <= ";
 
-/// A condition and what stands at its places.
+/// A condition on recipients, and what stands at its places.
 struct Condition {
     sql: String,
     binds: Vec<Bind>,
+    /// It speaks of the message too.
+    of_message: bool,
 }
 
 enum Bind {
@@ -26,11 +28,13 @@ impl Condition {
     /// Everything, or with an account, what it handed over.
     fn new(account: Option<&str>) -> Self {
         let mut condition = Self {
-            sql: "m.id = r.message_id".to_owned(),
+            sql: "TRUE".to_owned(),
             binds: Vec::new(),
+            of_message: false,
         };
         if let Some(account) = account {
             condition.and("m.account_id = ", Bind::Text(account.to_owned()));
+            condition.of_message = true;
         }
         condition
     }
@@ -42,17 +46,8 @@ impl Condition {
             .push_str(&format!(" AND {before}${}", self.binds.len()));
     }
 
-    /// As a literal: only so can a database tell that an index of some states will do.
     fn states(&mut self, states: &[State]) {
-        let list: Vec<String> = states
-            .iter()
-            .map(|state| format!("'{}'", state.as_str()))
-            .collect();
-        self.sql
-            .push_str(&format!(" AND r.state IN ({})", list.join(", ")));
-        if !states.contains(&State::Delivered) {
-            self.sql.push_str(" AND r.state <> 'delivered'");
-        }
+        self.sql.push_str(&format!(" AND {}", in_states(states)));
     }
 
     fn search(&mut self, search: &Search) {
@@ -75,12 +70,24 @@ impl Condition {
                 Bind::Text(format!("%{escaped}%")),
             );
             self.sql.push_str(") ESCAPE '\\'");
+            self.of_message = true;
         }
         if let Some(since) = search.since {
             self.and("r.message_id >= ", Bind::Text(first_id(since)));
         }
         if let Some(until) = search.until {
             self.and("r.message_id < ", Bind::Text(first_id(until)));
+        }
+    }
+
+    /// The rows it is true of. SQLite goes through the tables of a CROSS JOIN in their order, here
+    /// the messages first, so that none but those found are joined; PostgreSQL sees that itself.
+    fn rows(&self) -> String {
+        let condition = &self.sql;
+        if self.of_message {
+            format!("message m CROSS JOIN recipient r WHERE r.message_id = m.id AND {condition}")
+        } else {
+            format!("recipient r WHERE {condition}")
         }
     }
 
@@ -94,6 +101,14 @@ impl Condition {
             Selection::Matching(search) => self.search(search),
         }
     }
+}
+
+fn in_states(states: &[State]) -> String {
+    let list: Vec<String> = states
+        .iter()
+        .map(|state| format!("'{}'", state.as_str()))
+        .collect();
+    format!("r.state IN ({})", list.join(", "))
 }
 
 /// The first id a message accepted at that moment can have.
@@ -154,11 +169,20 @@ pub async fn lines(
             .push_str(&format!(", ${})", condition.binds.len()));
     }
     condition.binds.push(Bind::Number(most));
+    let id = if condition.of_message {
+        "m.id"
+    } else {
+        "r.message_id"
+    };
+    // Found first, and only what is shown is read whole.
     let sql = format!(
         "SELECT r.message_id, r.position, m.sender, r.address, m.subject, r.state, r.owner, \
-         r.attempts, r.due_at, r.said FROM recipient r, message m WHERE {} \
-         ORDER BY r.message_id DESC, r.position DESC LIMIT ${}",
-        condition.sql,
+         r.attempts, r.due_at, r.said FROM (SELECT r.message_id AS id, r.position AS place FROM {} \
+         ORDER BY {id} DESC, r.position DESC LIMIT ${}) AS found \
+         CROSS JOIN recipient r CROSS JOIN message m \
+         WHERE r.message_id = found.id AND r.position = found.place AND m.id = found.id \
+         ORDER BY found.id DESC, found.place DESC",
+        condition.rows(),
         condition.binds.len()
     );
     let query = sqlx::query_as(AssertSqlSafe(sql));
@@ -199,7 +223,7 @@ pub async fn counts(
     let select = "SELECT r.state, COUNT(*), MIN(r.message_id) FROM ";
     let open = format!(
         "{select}{}$1 = $1 AND r.state IN ('queued', 'deferred', 'held', 'parked') \
-         AND r.state <> 'delivered' GROUP BY r.state",
+         GROUP BY r.state",
         from(account)
     );
     let closed = format!(
@@ -235,10 +259,7 @@ pub async fn count(
     now: Instant,
 ) -> Result<i64, StoreError> {
     let condition = touched(act, selection, now);
-    let sql = format!(
-        "SELECT COUNT(*) FROM recipient r, message m WHERE {}",
-        condition.sql
-    );
+    let sql = format!("SELECT COUNT(*) FROM {}", condition.rows());
     let query = sqlx::query_as(AssertSqlSafe(sql));
     let (number,): (i64,) = bound!(query, condition.binds).fetch_one(connection).await?;
     Ok(number)
@@ -255,11 +276,12 @@ pub async fn act(
     let taken = matches!(act.leads_to(), State::Queued);
     condition.binds.push(Bind::Number(now.0));
     let at = condition.binds.len();
+    // What makes a row one that may be touched stands outside too: a worker may take it while this
+    // waits for its lock, and PostgreSQL then looks again at the outer condition only.
     let sql = format!(
-        "UPDATE recipient SET state = '{}', owner = NULL, due_at = {}, settled_at = {}{} \
-         WHERE (message_id, position) IN \
-         (SELECT r.message_id, r.position FROM recipient r, message m WHERE {}) \
-         AND ${at} = ${at} RETURNING message_id, position",
+        "UPDATE recipient AS r SET state = '{}', owner = NULL, due_at = {}, settled_at = {}{} \
+         WHERE (r.message_id, r.position) IN (SELECT r.message_id, r.position FROM {}) \
+         AND {} AND {NOT_IN_HAND}${at}) RETURNING message_id, position",
         act.leads_to().as_str(),
         if taken {
             format!("${at}")
@@ -276,7 +298,8 @@ pub async fn act(
         } else {
             String::new()
         },
-        condition.sql,
+        condition.rows(),
+        in_states(act.applies_to()),
     );
     let query = sqlx::query_as(AssertSqlSafe(sql));
     Ok(bound!(query, condition.binds).fetch_all(connection).await?)

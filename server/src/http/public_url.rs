@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::http::Uri;
 
-/// `http://host:port` or `https://host`, without a path.
+/// `http://host:port` or `https://host`, without a path. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
-    scheme: String,
-    authority: String,
+    scheme: Arc<str>,
+    authority: Arc<str>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +31,8 @@ impl PublicUrl {
             .filter(|authority| !authority.as_str().contains('@'));
         match (scheme, authority, uri.path(), uri.query()) {
             (Some(scheme), Some(authority), "/" | "", None) => Ok(Self {
-                scheme: scheme.to_owned(),
-                authority: authority.as_str().to_lowercase(),
+                scheme: scheme.into(),
+                authority: authority.as_str().to_lowercase().into(),
             }),
             _ => Err(PublicUrlError),
         }
@@ -39,13 +40,13 @@ impl PublicUrl {
 
     pub fn of(address: SocketAddr) -> Self {
         Self {
-            scheme: "http".to_owned(),
-            authority: address.to_string(),
+            scheme: "http".into(),
+            authority: address.to_string().into(),
         }
     }
 
     pub fn is_https(&self) -> bool {
-        self.scheme == "https"
+        &*self.scheme == "https"
     }
 }
 

@@ -1,22 +1,20 @@
 //! The mails of a body: one object, or an array of them, read into what the engine takes.
 
 use domain::{Kind, Refusal, refusal, words};
-use engine::{Attachment, Handed, Submission};
+use engine::{Handed, Submission};
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess};
 
 use super::body::unreadable;
 use super::expect::{Any, Expect, Names, Over};
 use super::octets::{Octets, Read};
 use super::once::TWICE;
+use super::parts::{Attachments, Headers};
 
 /// The most mails of one array.
 const MAILS: usize = 500;
 
 /// The most entries of a list of addresses that are read; the engine takes fewer.
 const ENTRIES: usize = 1000;
-
-/// The most header fields and attachments that are read; the engine takes one fewer.
-const PARTS: usize = 101;
 
 /// The most faults that are told.
 const FAULTS: usize = 200;
@@ -44,7 +42,7 @@ const WHAT: &str = "This is neither a JSON object nor an array of them";
 
 /// What is wrong with the types, by field.
 #[derive(Default)]
-struct Faults {
+pub struct Faults {
     found: Option<Refusal>,
     /// Which of an array is being read.
     mail: Option<usize>,
@@ -52,7 +50,7 @@ struct Faults {
 
 impl Faults {
     /// Faults of one field stand in one text.
-    fn add(&mut self, field: &str, text: &str) {
+    pub fn add(&mut self, field: &str, text: &str) {
         let refusal = self.found.get_or_insert_with(Refusal::invalid);
         let field = match (self.mail, field) {
             (Some(mail), "") => format!("[{mail}]"),
@@ -158,7 +156,7 @@ impl<'de> Expect<'de> for Mail<'_> {
     }
 }
 
-const NO_SUCH_FIELD: &str = "There is no such field.";
+pub const NO_SUCH_FIELD: &str = "There is no such field.";
 
 const FIELDS: [&str; 11] = [
     "from",
@@ -201,9 +199,9 @@ impl Expect<'_> for Name {
 }
 
 /// A string; null is as if it were not there.
-struct Text<'f> {
-    faults: &'f mut Faults,
-    field: &'f str,
+pub struct Text<'f> {
+    pub faults: &'f mut Faults,
+    pub field: &'f str,
 }
 
 impl Expect<'_> for Text<'_> {
@@ -267,7 +265,7 @@ impl<'de> Expect<'de> for List<'_> {
 }
 
 /// A string of a list.
-struct Entry;
+pub struct Entry;
 
 impl Expect<'_> for Entry {
     type Value = Option<String>;
@@ -281,164 +279,8 @@ impl Expect<'_> for Entry {
     }
 }
 
-/// Header fields by name: a value, or an array of values.
-struct Headers<'f>(&'f mut Faults);
-
-impl<'de> Expect<'de> for Headers<'_> {
-    type Value = Vec<(String, String)>;
-
-    fn wrong(self) -> Self::Value {
-        let text = "This is an object of names and values.";
-        self.0.add("headers", text);
-        Vec::new()
-    }
-
-    fn null(self) -> Self::Value {
-        Vec::new()
-    }
-
-    fn object<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let Self(faults) = self;
-        let mut headers = Vec::new();
-        let mut names = Names::default();
-        while let Some(name) = members.next_key::<String>()? {
-            let values = members.next_value_seed(Any(Values))?;
-            match values {
-                Some(values) => {
-                    let room = PARTS.saturating_sub(headers.len());
-                    let named = values.into_iter().map(|value| (name.clone(), value));
-                    headers.extend(named.take(room));
-                }
-                None => {
-                    let name = words::fit(&name, 80);
-                    let text = format!("“{name}” is a string, or an array of strings.");
-                    faults.add("headers", &text);
-                }
-            }
-            names.enter(name)?;
-        }
-        Ok(headers)
-    }
-}
-
-/// The values of a header field, [`PARTS`] at most; nothing where one is of a wrong type.
-struct Values;
-
-impl<'de> Expect<'de> for Values {
-    type Value = Option<Vec<String>>;
-
-    fn wrong(self) -> Self::Value {
-        None
-    }
-
-    fn text(self, text: &str) -> Self::Value {
-        Some(vec![text.to_owned()])
-    }
-
-    fn array<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let mut values = Some(Vec::new());
-        while let Some(item) = items.next_element_seed(Any(Entry))? {
-            match (item, &mut values) {
-                (Some(text), Some(values)) if values.len() < PARTS => values.push(text),
-                (Some(_), _) => {}
-                (None, values) => *values = None,
-            }
-        }
-        Ok(values)
-    }
-}
-
-struct Attachments<'f>(&'f mut Faults);
-
-impl<'de> Expect<'de> for Attachments<'_> {
-    type Value = Vec<Attachment>;
-
-    fn wrong(self) -> Self::Value {
-        self.0.add("attachments", "This is an array of objects.");
-        Vec::new()
-    }
-
-    fn null(self) -> Self::Value {
-        Vec::new()
-    }
-
-    fn array<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let Self(faults) = self;
-        let mut attachments = Vec::new();
-        while attachments.len() < PARTS {
-            let file = File {
-                faults,
-                index: attachments.len(),
-            };
-            match items.next_element_seed(Any(file))? {
-                Some(attachment) => attachments.push(attachment),
-                None => return Ok(attachments),
-            }
-        }
-        while items.next_element_seed(Any(Over))?.is_some() {}
-        Ok(attachments)
-    }
-}
-
-struct File<'f> {
-    faults: &'f mut Faults,
-    index: usize,
-}
-
-impl<'de> Expect<'de> for File<'_> {
-    type Value = Attachment;
-
-    fn wrong(self) -> Attachment {
-        let field = format!("attachments[{}]", self.index);
-        self.faults.add(&field, "This is an object.");
-        Attachment::default()
-    }
-
-    fn object<A: MapAccess<'de>>(self, mut members: A) -> Result<Attachment, A::Error> {
-        let Self { faults, index } = self;
-        let place = |name: &str| format!("attachments[{index}].{name}");
-        let (mut filename, mut content_type, mut content_id, mut content) =
-            (None, None, None, None);
-        let mut names = Names::default();
-        while let Some(name) = members.next_key::<String>()? {
-            let field = &place(&words::fit(&name, 80));
-            match name.as_str() {
-                "filename" => filename = members.next_value_seed(Any(Text { faults, field }))?,
-                "content_type" => {
-                    content_type = members.next_value_seed(Any(Text { faults, field }))?;
-                }
-                "content_id" => {
-                    content_id = members.next_value_seed(Any(Text { faults, field }))?;
-                }
-                "content" => {
-                    let read = members.next_value_seed(Any(Octets))?;
-                    let told = !matches!(read, Read::Absent);
-                    content = octets(faults, field, read).or(told.then(Vec::new));
-                }
-                _ => {
-                    faults.add(field, NO_SUCH_FIELD);
-                    members.next_value_seed(Any(Over))?;
-                }
-            }
-            names.enter(name)?;
-        }
-        let absent = [
-            ("filename", !names.has("filename")),
-            ("content", content.is_none()),
-        ];
-        for (name, _) in absent.into_iter().filter(|(_, absent)| *absent) {
-            faults.add(&place(name), "This field is required.");
-        }
-        Ok(Attachment {
-            filename: filename.unwrap_or_default(),
-            content_type,
-            content_id,
-            content: content.unwrap_or_default(),
-        })
-    }
-}
-
-fn octets(faults: &mut Faults, field: &str, read: Read) -> Option<Vec<u8>> {
+/// The octets, where they were read; a fault where they are of a wrong type.
+pub fn octets(faults: &mut Faults, field: &str, read: Read) -> Option<Vec<u8>> {
     match read {
         Read::Octets(octets) => return Some(octets),
         Read::Absent => {}

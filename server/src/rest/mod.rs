@@ -14,6 +14,7 @@ mod messages;
 mod octets;
 mod once;
 mod outbox;
+mod parts;
 mod probe;
 mod room;
 mod send_email;

@@ -91,8 +91,8 @@ impl Worker {
             lease: Instant(now.0.saturating_add(lease)),
             most: i64::try_from(most).unwrap_or(i64::MAX),
         };
+        let taken = Stopwatch::now();
         let written = self.postern.outbox().writer.write(work).await?;
-        self.follow(written.current.revision).await?;
         let got = written.claimed.len();
         if got == 0 {
             return Ok(0);
@@ -102,7 +102,14 @@ impl Worker {
             .iter()
             .map(|row| row.message.clone())
             .collect();
-        match sorted(self.postern.store(), written.claimed, now).await {
+        let followed = self.follow(written.current.revision).await;
+        let sorted = match followed {
+            Ok(()) => sorted(self.postern.store(), written.claimed, (taken, now))
+                .await
+                .map_err(Refusal::from),
+            Err(refusal) => Err(refusal),
+        };
+        match sorted {
             Ok((mails, settled)) => {
                 self.pool.shelve(mails);
                 if !settled.is_empty() {
@@ -111,7 +118,7 @@ impl Worker {
             }
             Err(error) => {
                 self.give_back(ids).await;
-                return Err(error.into());
+                return Err(error);
             }
         }
         Ok(got)

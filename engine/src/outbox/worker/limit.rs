@@ -11,8 +11,9 @@ pub struct Limit {
     /// Up to here it doubles.
     threshold: f64,
     most: f64,
-    /// Mails since the last complaint that counted.
-    since: f64,
+    /// So many mails were under way when the relay last complained: what is said of them is of
+    /// that moment.
+    echoes: usize,
 }
 
 impl Limit {
@@ -23,7 +24,7 @@ impl Limit {
             now: FIRST.min(most),
             threshold: most,
             most,
-            since: most,
+            echoes: 0,
         }
     }
 
@@ -33,7 +34,7 @@ impl Limit {
 
     /// A mail was taken.
     pub fn grow(&mut self) {
-        self.since += 1.0;
+        self.echoes = self.echoes.saturating_sub(1);
         let step = if self.now < self.threshold {
             1.0
         } else {
@@ -44,11 +45,11 @@ impl Limit {
 
     /// The relay complained. What several connections hear at the same moment counts once.
     pub fn shrink(&mut self) {
-        if self.since < self.now {
-            self.since += 1.0;
+        if self.echoes > 0 {
+            self.echoes -= 1;
             return;
         }
-        self.since = 0.0;
+        self.echoes = self.now() - 1;
         self.now = (self.now / 2.0).max(1.0);
         self.threshold = self.now;
     }

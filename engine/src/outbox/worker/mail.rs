@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::outbox::State;
 use domain::{EmailAddress, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant as Stopwatch;
 
 use crate::smtp::{Envelope, Parcel};
 use crate::store::recipients::{Claimed, Settled};
@@ -20,6 +21,8 @@ const LARGE_AT_ONCE: u32 = 128 * 1024 * 1024;
 pub struct Mail {
     pub id: String,
     pub accepted: Instant,
+    /// Just before it was taken.
+    pub taken: Stopwatch,
     /// In the envelope's order.
     pub recipients: Vec<Claimed>,
     sender: EmailAddress,
@@ -39,7 +42,7 @@ pub fn places() -> Arc<Semaphore> {
 pub async fn sorted(
     store: &Store,
     claimed: Vec<Claimed>,
-    now: Instant,
+    (taken, now): (Stopwatch, Instant),
 ) -> Result<(Vec<Mail>, Vec<Settled>), StoreError> {
     let mut settled = Vec::new();
     let mut ids: Vec<String> = Vec::new();
@@ -83,6 +86,7 @@ pub async fn sorted(
         };
         mails.push(Mail {
             accepted: search::accepted(&row.message),
+            taken,
             id: row.message.clone(),
             recipients: vec![row],
             sender,

@@ -1,0 +1,53 @@
+//! The outbox can be read and operated by everybody, in light and dark, wide and narrow.
+
+import { House } from '../support/browser.ts';
+import { fields } from '../support/console.ts';
+import { expectFine } from '../support/look.ts';
+import { OutboxPage, handOver, handOverAll } from '../support/outbox-page.ts';
+import { Relay } from '../support/relay.ts';
+import { expect, test } from '../support/test.ts';
+
+test('the outbox, empty and with everything in it', async ({ page }, info) => {
+  test.slow();
+  const house = await House.start();
+  const outbox = await OutboxPage.open(house, page);
+  await expectFine(page, info, 'outbox-empty');
+  const relay = await Relay.start({
+    refuse: (recipient) => {
+      const long = `<${recipient}>: ${'a-word-without-end'.repeat(12)} مرحبا \u202eedispu\u202c <b>&amp;`;
+      if (recipient.startsWith('gone')) {
+        return { code: 550, text: `5.1.1 ${long}` };
+      }
+      return recipient.startsWith('later') ? { code: 450, text: `4.2.0 ${long}` } : undefined;
+    },
+  });
+  await house.console.save(fields(relay));
+  const long = `${'m'.repeat(64)}@${'department.'.repeat(8)}example.org`;
+  await handOverAll(house, [
+    ...Array.from({ length: 4 }, (_, desk) => ({ to: `desk${desk}@example.org`, subject: `Alarm ${desk}: fire in hall 3` })),
+    { to: 'gone@example.org', subject: 'ش🚪'.repeat(40) },
+    { to: long, subject: 'W'.repeat(300) },
+  ]);
+  const id = await handOver(house, { to: ['later@example.org', long, 'gone2@example.org'], text: `${'w'.repeat(300)}\n`.repeat(60) });
+  await expect(outbox.standing).toContainText('Mail flows.');
+  await outbox.expectCounts({ 'Trying again': 1, Parked: 2, Delivered: 6 });
+  await expectFine(page, info, 'outbox');
+  await outbox.go('?state=parked&address=gone');
+  await expectFine(page, info, 'outbox-parked');
+  await outbox.go(`/${id}`);
+  await expectFine(page, info, 'outbox-message');
+  await page.goto(`${outbox.url}/undeliverable`);
+  await expectFine(page, info, 'outbox-undeliverable');
+  await page.goto(`${outbox.url}/confirm?act=cancel&state=parked&said=1`);
+  await expectFine(page, info, 'outbox-confirm');
+
+  await relay.stop();
+  await handOver(house, { to: 'mara@example.org' });
+  await outbox.go();
+  await expect(outbox.standing).toContainText('is in trouble');
+  await expectFine(page, info, 'outbox-trouble');
+  await outbox.standing.getByRole('button', { name: 'Hold everything' }).click();
+  await outbox.expectLive();
+  await expectFine(page, info, 'outbox-held');
+  await house.stop();
+});

@@ -1,0 +1,172 @@
+//! The outbox: what was handed over is seen going, found again, and told apart by what became of it.
+
+import type { Request } from '@playwright/test';
+import { House } from '../support/browser.ts';
+import { fields } from '../support/console.ts';
+import { closedPort } from '../support/hostile.ts';
+import { OutboxPage, handOver, handOverAll } from '../support/outbox-page.ts';
+import { Postern } from '../support/postern.ts';
+import { Relay } from '../support/relay.ts';
+import { expect, test } from '../support/test.ts';
+
+/** A relay that knows some and puts others off. */
+const refuse = (recipient: string) => {
+  if (recipient.startsWith('nobody')) {
+    return { code: 550, text: '5.7.1 Not from you' };
+  }
+  return /^later/i.test(recipient) ? { code: 450, text: '4.2.0 Greylisted, come back' } : undefined;
+};
+
+test('mail is seen going without a reload, and what is typed meanwhile stays', async ({ page }) => {
+  const house = await House.start();
+  const relay = await Relay.start({ refuse });
+  const outbox = await OutboxPage.open(house, page);
+  await expect(outbox.standing).toContainText('Mail waits: no settings are saved.');
+  await expect(outbox.mails).toContainText('Nothing was handed over yet.');
+  await expect(outbox.mails).toContainText(`curl ${house.url}/api/messages/send-email`);
+
+  const typed = outbox.search.getByLabel('Recipient begins with');
+  await typed.fill('half an addr');
+  await page.evaluate(() => Object.assign(window, { loaded: 'once' }));
+  expect((await house.console.save(fields(relay))).status).toBe(200);
+  await expect(outbox.standing).toContainText('Mail flows.');
+  await handOver(house, { to: 'desk@example.org', subject: 'Alarm 1432' });
+  await relay.mails.next();
+  await expect(outbox.row('desk@example.org')).toContainText(/Delivered.*Alarm 1432.*just now.*1 attempt.*250/s);
+  await outbox.expectCounts({ Delivered: 1, Parked: 0 });
+  await expect(typed).toHaveValue('half an addr');
+  await expect(typed).toBeFocused();
+
+  const link = outbox.row('Alarm 1432').getByRole('link');
+  await link.focus();
+  await page.evaluate(() => getSelection()?.selectAllChildren(document.querySelector('.mail-what .mail-more') as Node));
+  await handOver(house, { to: 'later@example.org', subject: 'Alarm 1433' });
+  await expect(outbox.row('later@example.org')).toContainText('450 4.2.0 Greylisted, come back');
+  await expect(outbox.rows).toHaveCount(2);
+  await expect(link).toBeFocused();
+  expect(await page.evaluate(() => [String(getSelection()), (window as { loaded?: string }).loaded])).toEqual(['Alarm 1432', 'once']);
+  await relay.stop();
+  await house.stop();
+});
+
+test('mail is counted and found', async ({ page }) => {
+  const house = await House.start();
+  const relay = await Relay.start({ refuse });
+  await house.console.save(fields(relay));
+  const desks = Array.from({ length: 52 }, (_, desk) => ({ to: `desk${desk}@example.org`, subject: `Report ${desk}` }));
+  await handOverAll(house, desks);
+  const parked = await handOver(house, { to: 'nobody@example.org', subject: '100% sure' });
+  await handOver(house, { to: ['later@example.org', 'Later.Too@example.org'] });
+  const outbox = await OutboxPage.open(house, page);
+  await outbox.expectCounts({ Waiting: 0, 'Trying again': 2, Held: 0, Delivered: 52, Parked: 1, Cancelled: 0 });
+  await expect(outbox.standing).toContainText(/To be sent\s*2 mails\s*Oldest\s*< 1 min/);
+  await expect(outbox.count('Parked')).toContainText('oldest < 1 min');
+
+  await expect(outbox.rows).toHaveCount(50);
+  await page.getByRole('link', { name: 'Older' }).click();
+  await expect(outbox.rows).toHaveCount(5);
+  await expect(outbox.row('desk0@example.org')).toHaveCount(1);
+  await page.getByRole('link', { name: 'Newest' }).click();
+  await expect(outbox.rows).toHaveCount(50);
+
+  await outbox.count('Parked').click();
+  await expect(outbox.rows).toHaveCount(1);
+  await expect(outbox.rows).toContainText(/Parked.*nobody@example\.org.*100% sure.*550 5\.7\.1 Not from you/s);
+  await expect(outbox.count('Parked')).toHaveAttribute('aria-current', 'true');
+  await outbox.count('Parked').click();
+  await expect(outbox.rows).toHaveCount(50);
+
+  const found = async (wanted: Record<string, string>, number: number) => {
+    await page.getByRole('link', { name: 'Outbox' }).click();
+    await outbox.search.getByText('By time or id').click();
+    for (const [label, value] of Object.entries(wanted)) {
+      await outbox.search.getByLabel(label).fill(value);
+    }
+    await outbox.search.getByRole('button', { name: 'Search' }).click();
+    await expect(outbox.rows, JSON.stringify(wanted)).toHaveCount(number);
+  };
+  await found({ 'Recipient begins with': 'LATER' }, 2);
+  await found({ 'Subject contains': '0% s' }, 1);
+  await found({ 'Recipient begins with': 'desk1', 'Subject contains': 'report 1' }, 11);
+  await found({ Id: parked.toLowerCase() }, 1);
+  await found({ 'Accepted from (UTC)': '2026-01-01T00:00', 'Recipient begins with': 'nobody' }, 1);
+  await found({ 'Accepted before (UTC)': '2026-01-01T00:00' }, 0);
+  await expect(outbox.mails).toContainText('No mail matches.');
+  await expect(outbox.search.getByLabel('Accepted before (UTC)'), 'what was asked for stays').toHaveValue(/^2026-01-01T00:00/);
+
+  const answer = await page.goto(`${outbox.url}?since=soon`);
+  expect(answer?.status()).toBe(422);
+  await expect(page.getByRole('alert')).toContainText('This is a date');
+  await relay.stop();
+  await house.stop();
+});
+
+test('a relay in trouble is told with its cause, and mail flows after the repair', async ({ page }) => {
+  const house = await House.start();
+  const nobody = await closedPort();
+  await house.console.save(fields({ port: nobody }));
+  await handOverAll(house, [{ to: 'desk@example.org' }, { to: 'mara@example.org' }]);
+  const outbox = await OutboxPage.open(house, page);
+  await expect(outbox.standing).toContainText(`Mail waits: 127.0.0.1:${nobody} is in trouble.`);
+  await expect(outbox.standing).toContainText('Nothing listens');
+  await expect(outbox.standing).toContainText(/Since .* UTC\. Tried again within 1 min\. Diagnose/);
+  await expect(outbox.standing).toContainText(/To be sent\s*2 mails/);
+  await expect(outbox.standing.getByRole('link', { name: 'Diagnose' })).toHaveAttribute('href', '/settings/email#diagnose');
+
+  const picky = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'right' }, authWithoutTls: true });
+  const smtp_password = await house.console.sealed('wrong');
+  const signed = { smtp_username: 'alerts', smtp_authentication_type: 'Plain', smtp_plaintext_auth: '1', smtp_password };
+  expect((await house.console.save(fields(picky, signed))).status).toBe(200);
+  await expect(outbox.standing).toContainText(`127.0.0.1:${picky.port} is in trouble.`);
+  await expect(outbox.standing).toContainText('535 5.7.8 Those are not the credentials');
+  const right = { ...signed, smtp_password: await house.console.sealed('right') };
+  expect((await house.console.save(fields(picky, right))).status).toBe(200);
+  await expect(outbox.standing).toContainText('Mail flows.');
+  await outbox.expectCounts({ Delivered: 2, 'Trying again': 0, Waiting: 0 });
+  await picky.stop();
+  await house.stop();
+});
+
+test('a page says when it is not live, and comes back', async ({ page, complaints }) => {
+  complaints.expect(/net::ERR_|TypeError: network error/);
+  const house = await House.start();
+  const relay = await Relay.start();
+  await house.console.save(fields(relay));
+  const outbox = await OutboxPage.open(house, page);
+  const { data } = house.console.postern;
+  await house.console.postern.stop({ keepData: true, signal: 'SIGKILL' });
+  await expect(page.getByText('Not live')).toBeVisible();
+  const again = await Postern.start({ data, listen: new URL(house.url).host });
+  await outbox.expectLive();
+  await handOver(house, { to: 'desk@example.org' });
+  await expect(outbox.row('desk@example.org')).toContainText('Delivered');
+  const begun = Date.now();
+  await again.stop();
+  expect(Date.now() - begun, 'a page that is looked at keeps nobody from stopping').toBeLessThan(8_000);
+  await relay.stop();
+});
+
+test('a page that nobody sees asks for nothing', async ({ page }) => {
+  const house = await House.start();
+  const relay = await Relay.start();
+  await house.console.save(fields(relay));
+  const outbox = await OutboxPage.open(house, page);
+  const hide = (hidden: boolean) =>
+    page.evaluate((value) => {
+      Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
+      document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
+    }, hidden);
+  const watching = (request: Request) => request.url().endsWith('/fn/watch_outbox');
+  const ended = page.waitForEvent('requestfailed', watching);
+  await hide(true);
+  expect((await ended).failure()?.errorText).toBe('net::ERR_ABORTED');
+  await handOver(house, { to: 'desk@example.org' });
+  await relay.mails.next();
+  await expect(outbox.rows).toHaveCount(0);
+  const begun = page.waitForRequest(watching);
+  await hide(false);
+  await begun;
+  await expect(outbox.row('desk@example.org')).toContainText('Delivered');
+  await relay.stop();
+  await house.stop();
+});

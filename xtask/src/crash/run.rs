@@ -69,6 +69,10 @@ pub fn run(
     let mut verdict = compare(&handed, &relay.arrived(), CONNECTIONS);
     let mut client = Client::with_token(node.address, &token)?;
     verdict.faults.extend(unrecorded(&mut client, &handed)?);
+    if ground.deadlocks() > 0 {
+        let fault = format!("{} deadlocks in PostgreSQL", ground.deadlocks());
+        verdict.faults.push(fault);
+    }
     if verdict.acknowledged == 0 {
         bail!("nothing was handed over");
     }

@@ -64,7 +64,8 @@ impl Worker {
         let now = self.postern.now();
         let wish = self.pool.wish(now);
         let in_trouble = self.pool.trouble().is_some();
-        if held || (in_trouble && !matches!(wish, Wish::Mails(_))) {
+        let no_way = self.pool.revision().is_none();
+        if held || no_way || (in_trouble && !matches!(wish, Wish::Mails(_))) {
             self.clear_shelf().await;
         }
         self.begin_runs();
@@ -151,11 +152,8 @@ impl Worker {
     /// Gives back what waits here, so that others may try.
     async fn clear_shelf(&self) {
         let mails: Vec<Mail> = self.pool.clear();
-        let ids: Vec<String> = mails.into_iter().map(|mail| mail.id).collect();
-        self.give_back(ids.clone()).await;
-        for id in &ids {
-            self.pool.let_go(id);
-        }
+        let ids: Vec<String> = mails.iter().map(|mail| mail.id.clone()).collect();
+        self.give_back(ids).await;
     }
 }
 

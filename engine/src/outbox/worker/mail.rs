@@ -7,6 +7,7 @@ use domain::{EmailAddress, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant as Stopwatch;
 
+use super::hands::Hand;
 use crate::smtp::{Envelope, Parcel};
 use crate::store::recipients::{Claimed, Settled};
 use crate::store::{Store, StoreError, messages, search};
@@ -29,6 +30,8 @@ pub struct Mail {
     to: Vec<EmailAddress>,
     size: i64,
     parcel: Option<Arc<Parcel>>,
+    /// Its lease is renewed while this is there.
+    pub hand: Option<Hand>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -93,6 +96,7 @@ pub async fn sorted(
             to: vec![address],
             size,
             parcel: None,
+            hand: None,
             _place: None,
         });
         if let (Some(mail), Some(bytes)) = (mails.last_mut(), bytes) {

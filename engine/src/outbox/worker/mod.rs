@@ -7,6 +7,7 @@
 
 mod claim;
 mod connection;
+mod hands;
 mod judge;
 mod limit;
 mod mail;

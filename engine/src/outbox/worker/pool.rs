@@ -1,6 +1,6 @@
 //! What a worker has at hand: mail it took, connections that are open, and how the relay is.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant as Stopwatch;
 
 use super::connection::{Connection, part};
+use super::hands::Hands;
 use super::limit::Limit;
 use super::mail::Mail;
 use super::route::Route;
@@ -32,14 +33,13 @@ pub struct Pool {
     pub news: Notify,
     /// Nothing is under way any more.
     pub quiet: Notify,
+    hands: Hands,
     most: usize,
 }
 
 struct State {
     /// Taken, and waiting for a connection.
     queue: VecDeque<Mail>,
-    /// Messages that were taken and are neither settled nor given back, with how often.
-    in_hand: HashMap<String, usize>,
     /// Runs under way.
     active: usize,
     resting: Vec<Connection>,
@@ -90,7 +90,6 @@ impl Pool {
         Self {
             state: Mutex::new(State {
                 queue: VecDeque::new(),
-                in_hand: HashMap::new(),
                 active: 0,
                 resting: Vec::new(),
                 limit: Limit::new(most),
@@ -106,6 +105,7 @@ impl Pool {
             room: Notify::new(),
             news: Notify::new(),
             quiet: Notify::new(),
+            hands: Hands::default(),
             most,
         }
     }
@@ -165,8 +165,15 @@ impl Pool {
     }
 
     /// The relay would not have a mail, whichever it were. While it takes others it may just be one
-    /// connection too many; otherwise nothing goes until its time has come.
-    pub fn failed(&self, route: &Route, failure: Failure, now: Instant, spread: Spread) {
+    /// connection too many; otherwise nothing goes until its time has come. `trial` is whether this
+    /// run was to find that out.
+    pub fn failed(
+        &self,
+        route: &Route,
+        failure: Failure,
+        trial: bool,
+        (now, spread): (Instant, Spread),
+    ) {
         let mut state = self.state();
         let current = state.route.as_ref().map(|route| route.revision);
         if current != Some(route.revision) {
@@ -176,6 +183,10 @@ impl Pool {
         if state.active > 1 && works && state.trouble.is_none() {
             let fewer = state.active - 1;
             state.limit.at_most(fewer);
+            return;
+        }
+        if state.trouble.is_some() && !trial {
+            // It began before that was known.
             return;
         }
         let failures = state
@@ -238,11 +249,11 @@ impl Pool {
         self.state().breaks = 0;
     }
 
-    /// Puts mail on the shelf.
+    /// Puts mail on the shelf. It is in hand until it is dropped.
     pub fn shelve(&self, mails: Vec<Mail>) {
         let mut state = self.state();
-        for mail in mails {
-            *state.in_hand.entry(mail.id.clone()).or_default() += 1;
+        for mut mail in mails {
+            mail.hand = Some(self.hands.take(&mail.id));
             state.queue.push_back(mail);
         }
     }
@@ -250,17 +261,6 @@ impl Pool {
     /// Puts mail back in front: it was not tried.
     pub fn put_back(&self, mail: Mail) {
         self.state().queue.push_front(mail);
-    }
-
-    /// Mail was settled or given back.
-    pub fn let_go(&self, id: &str) {
-        let mut state = self.state();
-        if let Some(times) = state.in_hand.get_mut(id) {
-            *times -= 1;
-            if *times == 0 {
-                state.in_hand.remove(id);
-            }
-        }
     }
 
     /// The leases of all that was in hand then were renewed.
@@ -276,7 +276,7 @@ impl Pool {
 
     /// The messages in hand.
     pub fn in_hand(&self) -> Vec<String> {
-        self.state().in_hand.keys().cloned().collect()
+        self.hands.ids()
     }
 
     /// What lies on the shelf, off it; where the relay is not well or the worker stops.

@@ -36,16 +36,17 @@ impl Worker {
             route,
             connection,
             grouping,
-            trial: _,
+            trial,
         } = start;
         let mut connection = match self.connected(&route, connection).await {
             Ok(connection) => connection,
             Err(failure) => {
-                self.relay_failed(&route, failure);
+                self.relay_failed(&route, failure, trial);
                 self.pool.put_back(mail);
                 return;
             }
         };
+        connection.trial = trial;
         if !grouping {
             connection.session.without_grouping();
         }
@@ -78,7 +79,6 @@ impl Worker {
     async fn deliver(&self, route: &Route, connection: &mut Connection, mut mail: Mail) -> After {
         if !self.pool.is_ours(&mail, self.delivery.lease) {
             // This process stood still for so long that another may be delivering it.
-            self.pool.let_go(&mail.id);
             return After::Part;
         }
         let parcel = loop {
@@ -141,7 +141,7 @@ impl Worker {
         }
         let current = self.settle(mail, judgement).await;
         if let Some(failure) = sick {
-            self.relay_failed(route, failure);
+            self.relay_failed(route, failure, connection.trial);
         }
         let changed = current.held || current.revision != route.revision;
         if changed {
@@ -181,7 +181,7 @@ impl Worker {
         let failure = &broken.failure;
         let judgement = interrupted(&mail, failure, broken.may_have_arrived, attempt);
         if let Some(failure) = judgement.sick {
-            self.relay_failed(route, failure);
+            self.relay_failed(route, failure, connection.trial);
             self.pool.put_back(mail);
             return;
         }
@@ -218,7 +218,7 @@ impl Worker {
         }
         let deferred = |entry: &&Entry| entry.happening.what == What::Deferred;
         meter.deferred(judgement.happened.iter().filter(deferred).count());
-        let current = loop {
+        loop {
             let work = Work::Settle {
                 owner: self.id.clone(),
                 settled: judgement.settled.clone(),
@@ -226,18 +226,16 @@ impl Worker {
                 listed: judgement.listed.clone(),
             };
             match self.postern.outbox().writer.write(work).await {
-                Ok(written) => break written.current,
+                Ok(written) => return written.current,
                 Err(_) => sleep(RETRY_WRITE).await,
             }
-        };
-        self.pool.let_go(&mail.id);
-        current
+        }
     }
 
-    fn relay_failed(&self, route: &Route, failure: Failure) {
+    fn relay_failed(&self, route: &Route, failure: Failure, trial: bool) {
         tracing::warn!(relay = route.name, stage = failure.stage.name(), fault = ?failure.fault, "the relay takes no mail");
-        self.pool
-            .failed(route, failure, self.postern.now(), rand::random());
+        let chance = (self.postern.now(), rand::random());
+        self.pool.failed(route, failure, trial, chance);
     }
 }
 

@@ -1,0 +1,78 @@
+//! What a monitor reads: who may, and that the figures move with the mail.
+
+import { expect, test } from '@playwright/test';
+import { fields } from '../support/console.ts';
+import { ask } from '../support/http.ts';
+import { type Moods, accepted, bearer, begin, done, expectCounts, mail, mails } from '../support/messages.ts';
+
+/** Samples by their names, labels included. */
+async function samples(base: string): Promise<Record<string, number>> {
+  const answer = await ask(base, '/metrics');
+  expect(answer.status, answer.text).toBe(200);
+  expect(answer.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+  const lines = answer.text.trimEnd().split('\n').filter((line) => !line.startsWith('#'));
+  return Object.fromEntries(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
+}
+
+test('figures are for this machine and for administrators', async () => {
+  const { postern, stop } = await begin();
+  const user = await postern.account('mara@example.org', 'user');
+  const status = async (headers: Record<string, string>) => (await ask(postern.postern.url, '/metrics', { headers })).status;
+  expect(await status({}), 'from this machine').toBe(200);
+  for (const passedOn of [{ 'x-forwarded-for': '192.0.2.1' }, { 'forwarded': 'for=192.0.2.1' }, { 'via': '1.1 proxy' }]) {
+    const told = JSON.stringify(passedOn);
+    expect(await status(passedOn), told).toBe(401);
+    expect(await status({ ...passedOn, 'authorization': 'Bearer postern_wrong' }), told).toBe(401);
+    expect(await status({ ...passedOn, ...bearer(user) }), told).toBe(403);
+    expect(await status({ ...passedOn, ...bearer(postern.token) }), told).toBe(200);
+  }
+  await stop();
+});
+
+test('the counts move with the mail', async () => {
+  const moods: Moods = {
+    later: { code: 450, text: '4.2.0 Come back' },
+    never: { code: 554, text: '5.7.1 Not from you' },
+  };
+  const { postern, relay, stop } = await begin(moods);
+  const { url } = postern.postern;
+  expect(await samples(url)).toMatchObject({
+    'postern_accepted_total': 0,
+    'postern_queue{state="queued"}': 0,
+    'postern_oldest_seconds': 0,
+    'postern_delivery_seconds_count': 0,
+  });
+  await accepted(postern, mails('Alarm', 3));
+  await accepted(postern, mail({ to: ['later@example.org', 'never@example.org'] }));
+  await expect.poll(async () => (await samples(url)).postern_oldest_seconds).toBeGreaterThan(0);
+  expect(await samples(url)).toMatchObject({
+    'postern_accepted_total': 4,
+    'postern_delivered_total': 0,
+    'postern_queue{state="queued"}': 5,
+  });
+  await postern.save(fields(relay));
+  await expectCounts(postern, { delivered: 3, deferred: 1, parked: 1, queued: 0 });
+  const told = await samples(url);
+  expect(told).toMatchObject({
+    'postern_accepted_total': 4,
+    'postern_delivered_total': 3,
+    'postern_deferred_total': 1,
+    'postern_parked_total': 1,
+    'postern_queue{state="queued"}': 0,
+    'postern_queue{state="deferred"}': 1,
+    'postern_queue{state="parked"}': 1,
+    'postern_delivery_seconds_count': 3,
+    'postern_delivery_seconds_bucket{le="+Inf"}': 3,
+  });
+  expect(told.postern_delivery_seconds_sum).toBeGreaterThan(0);
+  expect(told.postern_connections, 'connections rest for the next mail').toBeGreaterThan(0);
+  await done(postern, '/api/messages/act', { act: 'cancel', matching: {}, number: 2 });
+  expect(await samples(url)).toMatchObject({
+    'postern_queue{state="deferred"}': 0,
+    'postern_queue{state="parked"}': 0,
+    'postern_oldest_seconds': 0,
+  });
+  await relay.stop();
+  await expect.poll(async () => (await samples(url)).postern_connections, 'the relay is gone').toBe(0);
+  await stop();
+});

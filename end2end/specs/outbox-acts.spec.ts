@@ -1,0 +1,118 @@
+//! What administrators do with mail over REST: with one message, with all that match once the number
+//! was agreed to, with everything, and with addresses that there are none.
+
+import { expect, test } from '@playwright/test';
+import { fields, reply } from '../support/console.ts';
+import { type Moods, accepted, begin, counts, done, expectCounts, expectState, mail, mails, message, overview } from '../support/messages.ts';
+
+test('one message is held, released, retried and cancelled', async () => {
+  const moods: Moods = { moody: { code: 554, text: '5.7.1 Not today' } };
+  const { postern, relay, stop } = await begin(moods);
+  const [held = '', parked = '', cancelled = ''] = await accepted(postern, [
+    mail({ subject: 'held' }),
+    mail({ subject: 'parked', to: 'moody@example.org' }),
+    mail({ subject: 'cancelled' }),
+  ]);
+  expect((await done(postern, `/api/messages/${held}/hold`)).data).toEqual({ number: 1 });
+  expect((await done(postern, `/api/messages/${cancelled}/cancel`)).data).toEqual({ number: 1 });
+  await postern.save(fields(relay));
+  await expectState(postern, parked, 'parked');
+  expect((await done(postern, `/api/messages/${held}/retry`)).data, 'a retry is not for what is held').toEqual({ number: 0 });
+  delete moods.moody;
+  expect((await done(postern, `/api/messages/${parked}/retry`)).data).toEqual({ number: 1 });
+  expect((await done(postern, `/api/messages/${held}/release`)).data).toEqual({ number: 1 });
+  await expectState(postern, parked, 'delivered');
+  await expectState(postern, held, 'delivered');
+  await expectState(postern, cancelled, 'cancelled');
+  const what = async (id: string) => (await message(postern, id)).recipients[0]?.timeline.map((row) => [row.what, row.by]);
+  const admin = 'admin@example.org';
+  const through = expect.stringContaining('127.0.0.1:');
+  expect(await what(held)).toEqual([['held', admin], ['released', admin], ['delivered', through]]);
+  expect(await what(parked)).toEqual([['parked', through], ['retried', admin], ['delivered', through]]);
+  expect(await what(cancelled)).toEqual([['cancelled', admin]]);
+  expect(relay.mails.all.map(({ mail }) => mail.subject).sort()).toEqual(['held', 'parked']);
+  await stop();
+});
+
+test('an act on many asks for the number first, and touches no more than was agreed to', async () => {
+  const { postern, relay, stop } = await begin();
+  const act = (body: Record<string, unknown>) => done(postern, '/api/messages/act', body);
+  await accepted(postern, mails('Alarm', 3));
+  await accepted(postern, mail({ to: 'mara@example.org', subject: 'Other' }));
+  const matching = { subject: 'alarm' };
+  expect((await act({ act: 'cancel', matching })).data).toEqual({ number: 3, done: false });
+  expect(await counts(postern)).toMatchObject({ queued: 4 });
+  await accepted(postern, mails('Alarm again', 1));
+  const grown = await postern.ask('/api/messages/act', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ act: 'cancel', matching, number: 3 }),
+  });
+  expect(grown.status).toBe(409);
+  expect(reply(grown).json.errors).toEqual({ number: expect.stringContaining('By now it is 4') });
+  expect(await counts(postern), 'nothing was changed').toMatchObject({ queued: 5, cancelled: 0 });
+  expect((await act({ act: 'cancel', matching, number: 4 })).data).toEqual({ number: 4, done: true });
+  await postern.save(fields(relay));
+  expect((await relay.mails.next()).mail.subject).toBe('Other');
+  await expectCounts(postern, { delivered: 1, cancelled: 4, queued: 0 });
+  for (const [body, field] of [
+    [{ matching }, 'act'],
+    [{ act: 'lose', matching }, 'act'],
+    [{ act: 'cancel' }, 'matching'],
+    [{ act: 'cancel', matching: { adress: 'a' } }, 'adress'],
+    [{ act: 'cancel', matching, number: 'all' }, 'number'],
+  ] as const) {
+    const headers = { 'content-type': 'application/json' };
+    const refused = reply(await postern.ask('/api/messages/act', { method: 'POST', headers, body: JSON.stringify(body) }));
+    expect([refused.status, Object.keys(refused.json.errors)]).toEqual([422, [field]]);
+  }
+  await stop();
+});
+
+test('everything is held by a switch: mail is taken, none goes, until it is released', async () => {
+  const { postern, relay, stop } = await begin();
+  await postern.save(fields(relay));
+  await done(postern, '/api/outbox/hold', { on: true });
+  expect(await overview(postern)).toMatchObject({ hold: { by: 'admin@example.org', since: expect.any(String) } });
+  const ids = await accepted(postern, mails('Held', 3));
+  expect(await counts(postern)).toMatchObject({ held: 3, queued: 0 });
+  await done(postern, '/api/outbox/hold', { on: false });
+  const [later = ''] = await accepted(postern, mail({ subject: 'later' }));
+  await expectState(postern, later, 'delivered');
+  expect(relay.mails.all.map(({ mail }) => mail.subject), 'what was held stays held').toEqual(['later']);
+  await done(postern, '/api/messages/act', { act: 'release', matching: {}, number: 3 });
+  for (const id of ids) {
+    await expectState(postern, id, 'delivered');
+  }
+  expect(relay.mails.all).toHaveLength(4);
+  await stop();
+});
+
+test('an address that a relay said there is none is skipped until it is removed', async () => {
+  const gone = { code: 550, text: '5.1.1 No such user here' };
+  const moods: Moods = { Gone: gone, bare: { code: 550, text: 'No such user' }, policy: { code: 550, text: '5.7.1 No' } };
+  const { postern, relay, stop } = await begin(moods);
+  await postern.save(fields(relay));
+  const to = ['Gone@example.org', 'bare@example.org', 'policy@example.org'];
+  const [first = ''] = await accepted(postern, mail({ to }));
+  await expectState(postern, first, 'parked', 'parked', 'parked');
+  const list = async (query = '') => (await done(postern, `/api/outbox/undeliverable${query}`, undefined, 'GET')).data;
+  const entry = { address: expect.stringMatching(/^gone@example\.org$/i), said: expect.stringContaining('550 5.1.1'), id: first };
+  expect(await list(), 'only a word about the address lists it').toMatchObject([entry]);
+  expect(await list()).toHaveLength(1);
+  expect(await list('?address=GO')).toHaveLength(1);
+  expect(await list('?address=x')).toHaveLength(0);
+
+  delete moods.Gone;
+  const [second = ''] = await accepted(postern, mail({ to: ['Gone@example.org', 'desk@example.org'] }));
+  await expectState(postern, second, 'parked', 'delivered');
+  expect((await message(postern, second)).recipients[0]).toMatchObject({ attempts: 0, said: expect.stringContaining('5.1.1') });
+  expect((await relay.mails.next()).to).toEqual(['desk@example.org']);
+
+  await done(postern, `/api/outbox/undeliverable/${encodeURIComponent('Gone@example.org')}`, undefined, 'DELETE');
+  expect(await list()).toHaveLength(0);
+  await done(postern, `/api/messages/${second}/retry`);
+  await expectState(postern, second, 'delivered', 'delivered');
+  expect((await relay.mails.next()).to).toEqual(['Gone@example.org']);
+  await stop();
+});

@@ -1,0 +1,201 @@
+//! The outbox over REST: what waits and why, what became of each recipient, what is found, and who
+//! gets to see what.
+
+import { expect, test } from '@playwright/test';
+import { fields, reply } from '../support/console.ts';
+import { closedPort } from '../support/hostile.ts';
+import { accepted, bearer, begin, counts, expectCounts, expectState, mail, mails, message, overview, send } from '../support/messages.ts';
+import { Relay } from '../support/relay.ts';
+import { cut, relay as scriptedRelay } from '../support/script.ts';
+
+test('mail waits while nothing is configured, and flows when it is', async () => {
+  const { postern, relay, stop } = await begin();
+  const unsaid = await send(postern, mail({ from: undefined }));
+  expect(unsaid.status).toBe(422);
+  expect(unsaid.json.errors).toEqual({ from: expect.stringContaining('Say who this mail is from') });
+  const ids = await accepted(postern, mails('Alarm', 30));
+  const [first = ''] = ids;
+  expect(await message(postern, first)).toMatchObject({
+    id: first,
+    by: 'admin@example.org',
+    from: 'alerts@example.org',
+    subject: 'Alarm 0',
+    kept: true,
+    recipients: [{ address: 'desk@example.org', state: 'queued', attempts: 0, said: null, timeline: [] }],
+  });
+  expect(await overview(postern)).toMatchObject({
+    configured: false,
+    hold: null,
+    counts: { queued: { number: 30, oldest: expect.stringMatching(/^\d{4}-/) }, delivered: { number: 0, oldest: null } },
+  });
+  await postern.save(fields(relay));
+  for (const id of ids) {
+    await expectState(postern, id, 'delivered');
+  }
+  expect(relay.mails.all.map(({ mail }) => mail.subject).sort()).toEqual(mails('Alarm', 30).map(({ subject }) => subject).sort());
+  expect(await overview(postern)).toMatchObject({ configured: true, counts: { queued: { number: 0, oldest: null } } });
+  await stop();
+});
+
+test('a relay in trouble parks nothing, says what is wrong, and mail flows after the repair', async () => {
+  const { postern, relay, stop } = await begin();
+  const secured = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'new secret' } });
+  await postern.save(fields({ port: await closedPort() }));
+  await accepted(postern, mails('Alarm', 5));
+  const trouble = async () => ((await overview(postern)).workers as { trouble?: unknown }[])[0]?.trouble;
+  await expect.poll(trouble).toMatchObject({ relay: expect.stringMatching(/^127\.0\.0\.1:\d+$/), failure: { stage: 'tcp' } });
+  expect(await counts(postern)).toMatchObject({ queued: 5, deferred: 0, parked: 0 });
+
+  const login = { smtp_username: 'alerts', smtp_authentication_type: 'Plain', smtp_plaintext_auth: '1' };
+  await postern.save(fields(secured, { ...login, smtp_password: await postern.sealed('old secret') }));
+  await expect.poll(trouble).toMatchObject({ failure: { stage: 'auth', reply: { code: 535 } } });
+  expect(await counts(postern)).toMatchObject({ queued: 5, deferred: 0, parked: 0 });
+  await postern.save(fields(secured, { ...login, smtp_password: await postern.sealed('new secret') }));
+  await expectCounts(postern, { queued: 0, delivered: 5 });
+  expect(secured.mails.all).toHaveLength(5);
+  expect(relay.mails.all).toHaveLength(0);
+  await secured.stop();
+  await stop();
+});
+
+test('each recipient has a state, attempts, the last words of the relay, and a timeline', async () => {
+  const { postern, relay, stop } = await begin({
+    later: { code: 450, text: '4.2.0 Greylisted, come back' },
+    never: { code: 554, text: '5.7.1 Not from you' },
+  });
+  await postern.save(fields(relay));
+  const to = ['desk@example.org', 'later@example.org', 'never@example.org'];
+  const [id = ''] = await accepted(postern, mail({ to }));
+  await expectState(postern, id, 'delivered', 'deferred', 'parked');
+  expect((await relay.mails.next()).to, 'one refused recipient harms no other').toEqual(['desk@example.org']);
+  const told = await message(postern, id);
+  const [desk, later, never] = told.recipients;
+  const through = expect.stringMatching(/^127\.0\.0\.1:\d+$/);
+  expect(desk).toMatchObject({ attempts: 1, next_attempt: null, said: expect.stringContaining('250 2.0.0 Taken') });
+  expect(desk?.timeline).toMatchObject([{ what: 'delivered', by: through, may_have_arrived: false }]);
+  expect(later).toMatchObject({ attempts: 1, in_hand: false, said: expect.stringContaining('450 4.2.0 Greylisted') });
+  expect(later?.timeline).toMatchObject([{ what: 'deferred', by: through }]);
+  const wait = Date.parse(later?.next_attempt ?? '') - Date.parse(later?.timeline[0]?.at ?? '');
+  expect(wait, 'a minute and up to a quarter more').toBeGreaterThanOrEqual(60_000);
+  expect(wait).toBeLessThanOrEqual(75_000);
+  expect(never).toMatchObject({ attempts: 1, next_attempt: null, said: expect.stringContaining('554 5.7.1 Not from you') });
+  expect(never?.timeline).toMatchObject([{ what: 'parked', by: through }]);
+  const source = await postern.ask(`/api/messages/${id}/source`);
+  expect(source.headers).toMatchObject({ 'content-type': 'message/rfc822', 'cache-control': 'no-store' });
+  expect(source.text).toBe(relay.mails.all[0]?.raw.toString('utf8'));
+  await stop();
+});
+
+test('a relay that cuts the line after the last dot may have the mail, and that is said', async () => {
+  const { postern, stop } = await begin();
+  const cutting = await scriptedRelay({ sent: cut });
+  await postern.save(fields(cutting));
+  const [id = ''] = await accepted(postern, mail());
+  await expectState(postern, id, 'deferred');
+  expect((await message(postern, id)).recipients[0]?.timeline).toMatchObject([{ what: 'deferred', may_have_arrived: true }]);
+  await cutting.stop();
+  await stop();
+});
+
+test('people see and find what is theirs, administrators everything', async () => {
+  const { postern, stop } = await begin();
+  const [mara, ben] = [await postern.account('mara@example.org', 'user'), await postern.account('ben@example.org', 'user')];
+  const [hers = ''] = await accepted(postern, mail({ subject: 'Hers' }), bearer(mara));
+  const [his = ''] = await accepted(postern, mail({ subject: 'His' }), bearer(ben));
+  const ask = async (path: string, token: string) => reply(await postern.ask(path, { headers: bearer(token) }));
+  const found = async (token: string) =>
+    ((await ask('/api/messages', token)).json.data as unknown as { subject: string }[]).map(({ subject }) => subject);
+  expect(await found(mara)).toEqual(['Hers']);
+  expect(await found(ben)).toEqual(['His']);
+  expect(await found(postern.token)).toEqual(['His', 'Hers']);
+  expect((await ask(`/api/messages/${hers}`, mara)).json.data).toMatchObject({ id: hers, by: 'mara@example.org' });
+  const foreign = await ask(`/api/messages/${his}`, mara);
+  const absent = await ask('/api/messages/01ARZ3NDEKTSV4RRFFQ69G5FAV', mara);
+  expect(foreign.status).toBe(404);
+  expect(foreign.json, 'that it is there is nobody else’s business').toEqual(absent.json);
+  expect((await ask('/api/outbox', mara)).json.data).toMatchObject({ counts: { queued: { number: 1 } } });
+
+  for (const [method, path, body] of [
+    ['GET', `/api/messages/${hers}/source`, undefined],
+    ['POST', `/api/messages/${hers}/cancel`, undefined],
+    ['POST', '/api/messages/act', '{"act":"cancel","matching":{}}'],
+    ['POST', '/api/messages/act', '{"act":"cancel","matching":{},"number":9}'],
+    ['POST', '/api/outbox/hold', '{"on":true}'],
+    ['GET', '/api/outbox/undeliverable', undefined],
+    ['DELETE', '/api/outbox/undeliverable/a@example.org', undefined],
+  ] as const) {
+    const asked = { method, body };
+    const json = { 'content-type': 'application/json' };
+    const refused = await postern.ask(path, { ...asked, headers: { ...json, ...bearer(mara) } });
+    expect(refused.status, `${method} ${path} of a user: ${refused.text}`).toBe(403);
+    const nobody = await postern.ask(path, { ...asked, headers: { ...json, authorization: '' } });
+    expect(nobody.status, `${method} ${path} of nobody: ${nobody.text}`).toBe(401);
+  }
+  expect(await counts(postern)).toMatchObject({ queued: 2, cancelled: 0 });
+  await stop();
+});
+
+test('mail is found by recipient, subject, id, state and time, fifty at a time', async () => {
+  const { postern, stop } = await begin();
+  const ids = await accepted(postern, mails('Report', 60).map((one, index) => ({ ...one, to: `desk${index}@example.org` })));
+  const [odd = ''] = await accepted(postern, mail({ to: 'Mara_1@Example.ORG', cc: 'x@example.org', subject: '100% ÜBER' }));
+  type Line = { id: string; to: string; subject: string; state: string; recipient: number };
+  const page = async (query: string) => {
+    const answer = reply(await postern.ask(`/api/messages?${query}`));
+    expect(answer.status, answer.text).toBe(200);
+    return { lines: answer.json.data as unknown as Line[], next: answer.json.next as string | null };
+  };
+  const first = await page('');
+  expect(first.lines).toHaveLength(50);
+  expect(first.lines[0]).toMatchObject({ id: odd, state: 'queued', subject: '100% ÜBER' });
+  const second = await page(`before=${first.next}`);
+  expect(second.next).toBeNull();
+  const seen = [...first.lines, ...second.lines].map(({ id, recipient }) => `${id}.${recipient}`);
+  expect(new Set(seen).size).toBe(62);
+  const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
+  for (const [query, number] of [
+    ['address=desk1', 11],
+    ['address=DESK10%40', 1],
+    ['address=mara_', 1],
+    ['address=mara%25', 0],
+    ['subject=0%25', 2],
+    ['subject=report+1', 11],
+    ['subject=report+1&address=desk10', 1],
+    [`id=${odd}`, 2],
+    [`id=${ids[7]?.toLowerCase()}`, 1],
+    ['state=held', 0],
+    ['state=queued&address=x', 1],
+    ['subject=100%25+%C3%9Cb', 2],
+    ['since=2020-01-01&until=2020-01-02T03:04', 0],
+    [`since=2020-01-01&until=${tomorrow}&address=desk1`, 11],
+    ["address=desk'--", 0],
+  ] as const) {
+    expect((await page(query)).lines, query).toHaveLength(number);
+  }
+  const refused = reply(await postern.ask('/api/messages?since=soon&state=lost&before=x'));
+  expect(refused.status).toBe(422);
+  expect(Object.keys(refused.json.errors).sort()).toEqual(['before', 'since', 'state']);
+  await stop();
+});
+
+test('what is not there is told so', async () => {
+  const { postern, stop } = await begin();
+  const [id = ''] = await accepted(postern, mail());
+  const absent = '01ARZ3NDEKTSV4RRFFQ69G5FAV';
+  for (const [method, path, field] of [
+    ['GET', `/api/messages/${absent}`, 'id'],
+    ['GET', '/api/messages/no-id', 'id'],
+    ['GET', `/api/messages/${absent}/source`, 'id'],
+    ['POST', `/api/messages/${id}/lose`, 'act'],
+    ['DELETE', '/api/outbox/undeliverable/nobody@example.org', 'address'],
+    ['GET', '/api/outboxes', 'request'],
+    ['GET', '/api/messages/a/b/c', 'request'],
+  ] as const) {
+    const answer = reply(await postern.ask(path, { method }));
+    expect(answer.status, `${method} ${path}`).toBe(404);
+    expect(answer.json, `${method} ${path}`).toEqual({ status: 'error', errors: { [field]: expect.any(String) } });
+  }
+  const wrong = await postern.ask('/api/messages/send-email');
+  expect([wrong.status, wrong.headers.allow], 'it is a path of its own').toEqual([405, 'POST']);
+  await stop();
+});

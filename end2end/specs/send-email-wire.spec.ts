@@ -1,0 +1,185 @@
+//! What was handed over by REST as the relay gets it: whole, in the right hands, and one mail.
+
+import { expect, test } from '@playwright/test';
+import { Console, fields } from '../support/console.ts';
+import { accepted, expectState, mail } from '../support/messages.ts';
+import { type Received, Relay } from '../support/relay.ts';
+import { relay as scriptedRelay } from '../support/script.ts';
+
+test.describe.configure({ mode: 'default' });
+
+let postern: Console;
+let relay: Relay;
+
+test.beforeAll(async () => {
+  relay = await Relay.start();
+  postern = await Console.start();
+});
+
+test.beforeEach(async () => {
+  await postern.save(fields(relay, { smtp_from_name: 'Alerts', smtp_reply_to: 'desk@example.org' }));
+});
+
+test.afterAll(async () => {
+  await postern?.stop();
+  await relay?.stop();
+});
+
+/** Hands one over, and answers how it arrived. */
+async function arrived(one: Record<string, unknown>): Promise<Received & { id: string; head: string }> {
+  const [id = ''] = await accepted(postern, one);
+  const received = await relay.mails.next();
+  const head = received.raw.toString('latin1').split('\r\n\r\n')[0] ?? '';
+  return { ...received, id, head };
+}
+
+const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
+
+test('text, HTML, a picture in it and files arrive as they were given', async () => {
+  const text = 'Grüße aus Köln.\n.\n..\n. Ende 🚪\nFrom here on\n\n-- \nDie Wache';
+  const html = `<p>Grüße aus <b>Köln</b> <img src="cid:logo@example.org"></p>${'x'.repeat(2000)}`;
+  const report = Buffer.from(Array.from({ length: 5000 }, (_, index) => index % 256));
+  const { mail: got, from, to } = await arrived({
+    from: 'Wächter, Nord <wacht@example.org>',
+    to: ['Müller, "Hans" <hans@example.org>', 'desk@example.org'],
+    cc: 'chef@example.org',
+    reply_to: ['a@example.org', 'b@example.org'],
+    subject: `Übung: ${'Alarm in Halle 3 🔥 '.repeat(20)}`,
+    text,
+    html,
+    headers: { 'X-Job': 'Nächtlich', 'List-Unsubscribe': '<https://example.org/u?x=1>', 'X-Tag': ['a', 'b'] },
+    attachments: [
+      { filename: 'Bericht für März.pdf', content_type: 'application/pdf', content: report.toString('base64') },
+      { filename: 'logo.png', content_type: 'image/png', content: PNG.toString('base64'), content_id: 'logo@example.org' },
+      { filename: 'empty.bin', content: '' },
+    ],
+  });
+  expect(from).toBe('wacht@example.org');
+  expect(to).toEqual(['hans@example.org', 'desk@example.org', 'chef@example.org']);
+  expect(got.text?.trimEnd()).toBe(text);
+  expect(got.subject?.trim()).toBe(`Übung: ${'Alarm in Halle 3 🔥 '.repeat(20)}`.trim());
+  expect(got.from?.value).toMatchObject([{ name: 'Wächter, Nord', address: 'wacht@example.org' }]);
+  expect([got.to].flat()[0]?.value).toMatchObject([{ name: 'Müller, "Hans"' }, { address: 'desk@example.org' }]);
+  expect(got.replyTo?.text).toBe('a@example.org, b@example.org');
+  expect(got.headers.get('x-job'), 'an encoded word (RFC 2047)').toBe(`=?utf-8?b?${Buffer.from('Nächtlich').toString('base64')}?=`);
+  expect(got.headers.get('x-tag')).toEqual(['a', 'b']);
+  expect(got.headers.has('list')).toBe(true);
+  expect(got.html).toContain('Grüße aus <b>Köln</b>');
+  expect(got.html).toContain('x'.repeat(2000));
+  expect(got.attachments.map(({ filename, contentType, size }) => [filename, contentType, size]).sort()).toEqual([
+    ['Bericht für März.pdf', 'application/pdf', 5000],
+    ['empty.bin', 'application/octet-stream', 0],
+    ['logo.png', 'image/png', PNG.length],
+  ]);
+  expect(got.attachments.find(({ contentType }) => contentType === 'application/pdf')?.content).toEqual(report);
+  const logo = got.attachments.find(({ contentType }) => contentType === 'image/png');
+  expect(logo).toMatchObject({ cid: 'logo@example.org', content: PNG, related: true });
+});
+
+test('a blind copy is in the envelope and nowhere in the mail', async () => {
+  const { to, raw } = await arrived(mail({ bcc: ['Spy <spy@example.net>', 'second@example.net'] }));
+  expect(to).toEqual(['desk@example.org', 'spy@example.net', 'second@example.net']);
+  expect(raw.toString('latin1')).not.toMatch(/bcc|spy|example\.net/i);
+});
+
+test('who stands in several lists gets one mail', async () => {
+  const { to } = await arrived(mail({ to: ['desk@example.org', 'Desk <desk@EXAMPLE.org>'], bcc: 'desk@example.org' }));
+  expect(to).toEqual(['desk@example.org']);
+});
+
+test('Date and Message-ID are added, and kept where they are given', async () => {
+  const before = Date.now();
+  const added = await arrived(mail());
+  expect(Math.abs((added.mail.date?.getTime() ?? 0) - before)).toBeLessThan(60_000);
+  expect(added.mail.messageId).toBe(`<${added.id}@example.org>`);
+  const given = { 'Date': 'Fri, 20 Nov 2026 11:45:00 +0100', 'Message-ID': '<alarm.1@example.org>' };
+  const { head } = await arrived(mail({ headers: given }));
+  expect(head.match(/^Date: .*/gm)).toEqual([`Date: ${given.Date}`]);
+  expect(head.match(/^Message-ID: .*/gim)).toEqual([`Message-ID: ${given['Message-ID']}`]);
+});
+
+test('who a mail is from, and where answers go, is as saved where it does not say', async () => {
+  const { from, mail: got } = await arrived(mail({ from: undefined }));
+  expect(from).toBe('alerts@example.org');
+  expect(got.from?.value).toMatchObject([{ name: 'Alerts', address: 'alerts@example.org' }]);
+  expect(got.replyTo?.value).toMatchObject([{ address: 'desk@example.org' }]);
+  expect((await arrived(mail())).mail.replyTo, 'another sender has answers of its own').toBeUndefined();
+});
+
+const HEAD = [
+  'Received: from somewhere',
+  'from: Alerts <alerts@example.org>',
+  'X-Folded: one',
+  '\ttwo  ',
+  'To: desk@example.org',
+  'DATE: Fri, 20 Nov 2026 11:45:00 +0100',
+  'message-id: <1@example.org>',
+  'Subject:  odd   spacing ',
+];
+const BODY = '.\r\n..\r\n.x\r\ntrailing  \r\n\r\n\r\nGr\xfc\xdfe\xff\r\nno end of line';
+
+test('a whole mail arrives byte for byte', async () => {
+  const raw = Buffer.from(`${HEAD.join('\r\n')}\r\n\r\n${BODY}\r\n`, 'latin1');
+  // Its octets above 127 ask for a relay that takes them, as every one here does.
+  const got = await arrived({ raw: raw.toString('base64') });
+  expect(got.raw.toString('latin1')).toBe(raw.toString('latin1'));
+  expect(got).toMatchObject({ from: 'alerts@example.org', to: ['desk@example.org'] });
+});
+
+test('of a whole mail only Bcc goes, line ends are mended, and what is missing is added', async () => {
+  const raw = [
+    'From: alerts@example.org',
+    'Bcc: spy@example.net,',
+    ' second@example.net',
+    'To: desk@example.org',
+    'bcc: third@example.net',
+    'X-Bcc: stays',
+    '',
+    'Bcc: in the text',
+    '.',
+    'end',
+    '',
+  ].join('\n');
+  const got = await arrived({ raw: Buffer.from(raw).toString('base64') });
+  expect(got.to).toEqual(['desk@example.org', 'spy@example.net', 'second@example.net', 'third@example.net']);
+  const text = got.raw.toString('latin1');
+  const added = /^Date: [^\r]+\r\nMessage-ID: <[^\r>]+@example\.org>\r\n/;
+  expect(text).toMatch(added);
+  expect(text.replace(added, '')).toBe(
+    'From: alerts@example.org\r\nTo: desk@example.org\r\nX-Bcc: stays\r\n\r\nBcc: in the text\r\n.\r\nend\r\n',
+  );
+});
+
+test('the envelope of a whole mail may be given beside it', async () => {
+  const raw = Buffer.from('From: a@example.org\r\nTo: list@example.org\r\n\r\nFire').toString('base64');
+  const got = await arrived({ raw, from: 'bounces@example.org', to: 'one@example.org', bcc: 'two@example.org' });
+  expect(got).toMatchObject({ from: 'bounces@example.org', to: ['one@example.org', 'two@example.org'] });
+  expect(got.head).not.toContain('bounces@');
+});
+
+test('what would end a mail early arrives as one mail', async () => {
+  const scripted = await scriptedRelay({ EHLO: '250-relay of a test\n250 8BITMIME' });
+  await postern.save(fields(scripted));
+  const second = 'MAIL FROM:<boss@example.org>\r\nRCPT TO:<all@example.org>\r\nDATA\r\nYou are fired.\r\n.\r\n';
+  const ends = ['\r\n.\r\n', '\n.\n', '\n.\r\n', '\r\n.\n', '\r.\r', '\r.\r\n', '\r\n.\r', '\r\n\0.\r\n'];
+  const ids = await accepted(
+    postern,
+    ends.flatMap((end, index) => [
+      mail({ text: `One ${index}${end}${second}`, html: `<p>One ${index}${end}${second}</p>` }),
+      mail({ text: `${end.slice(2)}${second}` }),
+    ]),
+  );
+  const wholes = ends.map((end) => Buffer.from(`From: a@example.org\r\nTo: b@example.org\r\n\r\nFire${end}${second}`));
+  for (const whole of wholes) {
+    const lines = whole.toString('latin1').replace(/\r\n|\r|\n/g, '\n').replace('\0', '');
+    ids.push(...(await accepted(postern, { raw: Buffer.from(lines).toString('base64') })));
+  }
+  for (const id of ids) {
+    await expectState(postern, id, 'delivered');
+  }
+  const heard = scripted.heard.all.join('');
+  expect(heard.match(/\r\n\.\r\n/g), 'one end of data a mail').toHaveLength(ids.length);
+  expect(heard, 'no line end but CRLF').not.toMatch(/\r(?!\n)|(?<!\r)\n/);
+  expect(heard.match(/^DATA\r\n(?!You)/gm)).toHaveLength(ids.length);
+  await scripted.stop();
+});

@@ -1,0 +1,222 @@
+//! Mail handed over by REST: what is taken is on its way, what is at fault is told by field, and of
+//! what is refused nothing is kept.
+
+import { expect, test } from '@playwright/test';
+import { Console, fields } from '../support/console.ts';
+import { type Mail, accepted, bearer, done, expectState, mail, mails, send } from '../support/messages.ts';
+import { Relay } from '../support/relay.ts';
+
+test.describe.configure({ mode: 'default' });
+
+let postern: Console;
+let relay: Relay;
+
+test.beforeAll(async () => {
+  relay = await Relay.start();
+  postern = await Console.start();
+  await postern.save(fields(relay));
+});
+
+test.afterAll(async () => {
+  await postern?.stop();
+  await relay?.stop();
+});
+
+const ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
+
+/** A refusal that says what is wrong and leaves nothing behind. */
+async function expectRefused(body: unknown, errors: Record<string, unknown>): Promise<void> {
+  const before = await listed();
+  const answer = await send(postern, body);
+  expect(answer.status, answer.text).toBe(422);
+  expect(answer.json).toEqual({ status: 'error', errors });
+  expect(await listed(), 'nothing of it is kept').toEqual(before);
+}
+
+async function listed(): Promise<unknown> {
+  return JSON.parse((await postern.ask('/api/messages')).text).data.map((line: { id: string }) => line.id);
+}
+
+test('one mail is answered with its id, an array with its ids in their order', async () => {
+  const one = await send(postern, mail());
+  expect(one.status, one.text).toBe(202);
+  expect(one.json).toEqual({ id: expect.stringMatching(ID) });
+  const many = await send(postern, [mail({ subject: 'first' }), mail({ subject: 'second' })]);
+  expect(many.status, many.text).toBe(202);
+  expect(many.json).toEqual({ ids: [expect.stringMatching(ID), expect.stringMatching(ID)] });
+  const [first, second] = many.json.ids as [string, string];
+  expect((await done(postern, `/api/messages/${first}`, undefined, 'GET')).data).toMatchObject({ subject: 'first' });
+  expect((await done(postern, `/api/messages/${second}`, undefined, 'GET')).data).toMatchObject({ subject: 'second' });
+  const alone = await send(postern, [mail()]);
+  expect(alone.json, 'an array of one is an array').toEqual({ ids: [expect.stringMatching(ID)] });
+});
+
+test('of an array all is taken or nothing, and each fault names its mail', async () => {
+  await expectRefused([mail(), mail({ to: 'nobody' }), mail({ subject: 'a\nb' })], {
+    '[1].to': expect.any(String),
+    '[2].subject': expect.stringContaining('one line'),
+  });
+  await expectRefused([], { request: expect.stringContaining('1 to 500') });
+  await expectRefused(mails('too many', 501), { request: expect.stringContaining('1 to 500') });
+  await expectRefused([mail(), 'x', null], { '[1]': expect.any(String), '[2]': expect.any(String) });
+  expect((await send(postern, mails('many', 500))).json.ids).toHaveLength(500);
+});
+
+const INJECTION = 'Fire\r\nBcc: spy@example.net';
+const attached = (file: Mail) => ({ attachments: [{ filename: 'a.txt', content: 'aGFsbA==', ...file }] });
+
+for (const [what, wrong, field, words] of [
+  ['no recipient', { to: undefined }, 'to', 'at least one recipient'],
+  ['an empty list of recipients', { to: [] }, 'to', 'at least one recipient'],
+  ['a recipient that is no address', { to: 'desk' }, 'to', ''],
+  ['one such among others', { to: ['a@example.org', 'desk@', 'b@example.org'] }, 'to[1]', ''],
+  ['a copy to no address', { cc: 'x y@example.org' }, 'cc', ''],
+  ['a blind copy to no address', { bcc: ['@example.org'] }, 'bcc', ''],
+  ['two recipients in one string', { to: 'a@example.org, b@example.org' }, 'to', 'list of strings'],
+  ['a command behind a recipient', { to: 'a@example.org>\r\nRCPT TO:<spy@example.net' }, 'to', ''],
+  ['101 recipients', { to: Array.from({ length: 101 }, (_, n) => `${n}@example.org`) }, 'to', 'at most 100'],
+  ['a sender that is no address', { from: 'alerts' }, 'from', ''],
+  ['a header behind the sender', { from: 'alerts@example.org\r\nBcc: spy@example.net' }, 'from', ''],
+  ['a header in the name of the sender', { from: `${INJECTION} <alerts@example.org>` }, 'from', ''],
+  ['a header in the name of a recipient', { to: `${INJECTION} <desk@example.org>` }, 'to', ''],
+  ['a header in where answers go', { reply_to: `${INJECTION} <desk@example.org>` }, 'reply_to', ''],
+  ['a header in the subject', { subject: INJECTION }, 'subject', 'one line'],
+  ['a lone CR in the subject', { subject: 'Fire\rBcc: spy@example.net' }, 'subject', 'one line'],
+  ['a header in the value of another', { headers: { 'X-Job': INJECTION } }, 'headers', '“X-Job”'],
+  ['a header in the name of another', { headers: { 'X\r\nBcc': 'spy@example.net' } }, 'headers', 'A name has'],
+  ['Bcc among the headers', { headers: { bcc: 'spy@example.net' } }, 'headers', 'blind copy'],
+  ['Received among the headers', { headers: { Received: 'from here' } }, 'headers', '“Received”'],
+  ['Content-Type among the headers', { headers: { 'content-type': 'text/html' } }, 'headers', '“content-type”'],
+  ['Content-anything among the headers', { headers: { 'Content-X': '1' } }, 'headers', '“Content-X”'],
+  ['a header that has a field of its own', { headers: { Subject: 'x' } }, 'headers', 'a field of its own'],
+  ['headers that are no object', { headers: ['X-Job: 1'] }, 'headers', 'object'],
+  ['broken base64', attached({ content: 'aGFsb' }), 'attachments[0].content', 'base64'],
+  ['base64 that is none', attached({ content: 'Fire!' }), 'attachments[0].content', 'base64'],
+  ['an attachment without content', attached({ content: undefined }), 'attachments[0].content', 'required'],
+  ['an attachment without a name', attached({ filename: '' }), 'attachments[0].filename', 'name'],
+  ['a header in the name of a file', attached({ filename: 'a\r\nX: y' }), 'attachments[0].filename', 'control'],
+  ['a media type that is none', attached({ content_type: 'text' }), 'attachments[0].content_type', ''],
+  ['a header in a media type', attached({ content_type: 'text/plain\r\nX: y' }), 'attachments[0].content_type', ''],
+  ['a content id that is none', attached({ content_id: 'a b>' }), 'attachments[0].content_id', 'ASCII'],
+  ['a field that is mistyped', { subjekt: 'x' }, 'subjekt', 'no such field'],
+  ['a field of another type', { text: 1 }, 'text', 'a string'],
+] as const) {
+  test(`refused by field: ${what}`, async () => {
+    await expectRefused(mail(wrong), { [field]: expect.stringContaining(words) });
+  });
+}
+
+test('all faults are told at once', async () => {
+  await expectRefused(mail({ from: 'x', to: ['a', 'b'], subject: 'a\nb', headers: { Bcc: 'a@example.org' } }), {
+    'from': expect.any(String),
+    'to[0]': expect.any(String),
+    'to[1]': expect.any(String),
+    'subject': expect.any(String),
+    'headers': expect.any(String),
+  });
+});
+
+const base64 = (text: string) => Buffer.from(text, 'latin1').toString('base64');
+const HEAD = 'From: a@example.org\r\nTo: b@example.org\r\n';
+
+for (const [what, raw, words] of [
+  ['with a lone LF', `${HEAD}\r\nFire\n.\r\n`, 'Line 4 has a LF alone'],
+  ['with a lone CR', `${HEAD}\r\nFire\r.\r\n`, 'Line 4 has a CR alone'],
+  ['with a lone CR in the header', `${HEAD}Subject: a\rBcc: b\r\n\r\nFire`, 'Line 3 has a CR alone'],
+  ['with a NUL', `${HEAD}\r\nFire\0`, 'NUL'],
+  ['with a line too long', `${HEAD}\r\n${'x'.repeat(999)}`, 'at most 998'],
+  ['without a header', '\r\nFire', 'has none'],
+  ['whose header is none', 'Fire!\r\n\r\n', 'Line 1'],
+  ['that is empty', '', 'empty'],
+] as const) {
+  test(`a whole mail ${what} is refused`, async () => {
+    await expectRefused({ raw: base64(raw) }, { raw: expect.stringContaining(words) });
+  });
+}
+
+test('a whole mail is base64, and has no parts beside it', async () => {
+  await expectRefused({ raw: 'From: a@example.org' }, { raw: expect.stringContaining('base64') });
+  await expectRefused(
+    { raw: base64(`${HEAD}\r\nFire`), subject: 'x', text: 'y' },
+    { subject: expect.stringContaining('leave it away'), text: expect.stringContaining('leave it away') },
+  );
+});
+
+test('who may hand mail over: whoever has a token, and nobody else', async () => {
+  for (const headers of [
+    { authorization: '' },
+    { authorization: 'Bearer postern_not-one' },
+    { authorization: `Basic ${btoa(`x:${postern.token}`)}` },
+  ]) {
+    const answer = await send(postern, mail(), headers);
+    expect(answer.status, headers.authorization).toBe(401);
+    expect(answer.json).toMatchObject({ status: 'error', errors: { request: expect.any(String) } });
+  }
+  const [id = ''] = await accepted(postern, mail(), bearer(await postern.account('sender@example.org', 'user')));
+  expect((await done(postern, `/api/messages/${id}`, undefined, 'GET')).data).toMatchObject({ by: 'sender@example.org' });
+  await expectState(postern, id, 'delivered');
+});
+
+test('mail is handed over as JSON that can be read', async () => {
+  const text = JSON.stringify(mail());
+  for (const [type, body, status] of [
+    ['text/plain', text, 415],
+    ['application/x-www-form-urlencoded', 'to=desk@example.org', 415],
+    ['', text, 415],
+    ['application/json', '', 400],
+    ['application/json', '{', 400],
+    ['application/json', `${text}x`, 400],
+    ['application/json', '"mail"', 400],
+    ['application/json', '{"to":'.repeat(5000), 400],
+    ['application/json', text.replace('{', '{"to":"spy@example.net",'), 400],
+    ['application/json', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 400],
+    ['application/json', Buffer.alloc(40 * 1024 * 1024 + 1, ' '), 413],
+  ] as const) {
+    const answer = await send(postern, body, { 'content-type': type });
+    const what = `${type}: ${body.slice(0, 30)}`;
+    expect(answer.status, what).toBe(status);
+    expect(answer.json, what).toEqual({ status: 'error', errors: { request: expect.any(String) } });
+  }
+  expect((await send(postern, text, { 'content-type': 'Application/JSON; charset=utf-8' })).status).toBe(202);
+});
+
+test('a mail of more than 25 MiB is refused, with what makes it so large', async () => {
+  const file = (size: number) => mail(attached({ content: Buffer.alloc(size, 'x').toString('base64') }));
+  await expectRefused(file(20 * 1024 * 1024), { attachments: expect.stringContaining('25 MiB') });
+  const [id = ''] = await accepted(postern, file(17 * 1024 * 1024));
+  await expectState(postern, id, 'delivered');
+});
+
+test('a request that is repeated with its key is one request', async () => {
+  const key = { 'idempotency-key': 'order-4711' };
+  const first = await send(postern, [mail(), mail()], key);
+  expect(first.status).toBe(202);
+  const before = await listed();
+  expect((await send(postern, [mail(), mail()], key)).json).toEqual(first.json);
+  const other = await send(postern, [mail({ subject: 'another' })], key);
+  expect(other.status).toBe(422);
+  expect(other.json.errors).toEqual({ 'Idempotency-Key': expect.stringContaining('another body') });
+  expect(await listed(), 'no further mail').toEqual(before);
+
+  const user = bearer(await postern.account('other@example.org', 'user'));
+  expect((await send(postern, [mail(), mail()], { ...key, ...user })).json, 'a key is of its account').not.toEqual(first.json);
+  for (const bad of ['', 'a b', 'k'.repeat(256)]) {
+    expect((await send(postern, mail(), { 'idempotency-key': bad })).json.errors).toEqual({
+      'Idempotency-Key': expect.any(String),
+    });
+  }
+  const refused = { 'idempotency-key': 'order-4712' };
+  expect((await send(postern, mail({ to: 'x' }), refused)).status).toBe(422);
+  expect((await send(postern, mail(), refused)).status, 'what was refused took no key').toBe(202);
+});
+
+test('of the same request many times at once, one is kept', async () => {
+  const key = { 'idempotency-key': 'at-once' };
+  const answers = await Promise.all(Array.from({ length: 12 }, () => send(postern, mail({ subject: 'at once' }), key)));
+  const taken = answers.filter((answer) => answer.status === 202);
+  const rest = answers.filter((answer) => answer.status !== 202);
+  expect(new Set(taken.map((answer) => answer.json.id)).size).toBe(1);
+  rest.forEach((answer) => expect(answer, answer.text).toMatchObject({ status: 409, headers: { 'retry-after': '1' } }));
+  await expectState(postern, String(taken[0]?.json.id), 'delivered');
+  expect(relay.mails.all.filter(({ mail }) => mail.subject === 'at once')).toHaveLength(1);
+});

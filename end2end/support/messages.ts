@@ -1,0 +1,116 @@
+//! Mail as programs hand it over by REST, and what they are told of it later.
+
+import { expect } from '@playwright/test';
+import { Console, type Reply, reply } from './console.ts';
+import type { Asked } from './http.ts';
+import { Relay } from './relay.ts';
+
+export const SEND = '/api/messages/send-email';
+
+/** A mail as a program writes it. */
+export type Mail = Record<string, unknown>;
+
+/** A message as `GET /api/messages/{id}` tells of it. */
+export interface Message {
+  id: string;
+  by: string;
+  from: string;
+  subject: string;
+  message_id: string;
+  kept: boolean;
+  recipients: Recipient[];
+}
+
+export interface Recipient {
+  address: string;
+  state: string;
+  in_hand: boolean;
+  attempts: number;
+  next_attempt: string | null;
+  said: string | null;
+  timeline: { at: string; what: string; by: string; said: string; may_have_arrived: boolean }[];
+}
+
+/** A mail that nothing is wrong with, but for what a test says. */
+export function mail(more: Mail = {}): Mail {
+  return { from: 'alerts@example.org', to: 'desk@example.org', subject: 'Alarm', text: 'Fire.', ...more };
+}
+
+/** Mails that differ in their subject: `name 0`, `name 1` and so on. */
+export function mails(name: string, number: number, more: Mail = {}): Mail[] {
+  return Array.from({ length: number }, (_, index) => mail({ subject: `${name} ${index}`, ...more }));
+}
+
+/** Posts a body as it is given, or as JSON. */
+export async function send(console: Console, body: unknown, headers: Asked['headers'] = {}): Promise<Reply> {
+  return reply(
+    await console.ask(SEND, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
+    }),
+  );
+}
+
+/** Hands mail over that must be taken, and answers the ids. */
+export async function accepted(console: Console, body: Mail | Mail[], headers: Asked['headers'] = {}): Promise<string[]> {
+  const answer = await send(console, body, headers);
+  expect(answer.status, answer.text).toBe(202);
+  return Array.isArray(body) ? (answer.json.ids as string[]) : [answer.json.id as string];
+}
+
+export function bearer(token: string): { authorization: string } {
+  return { authorization: `Bearer ${token}` };
+}
+
+export async function message(console: Console, id: string): Promise<Message> {
+  const { data } = reply(await console.ask(`/api/messages/${id}`)).json;
+  return data as unknown as Message;
+}
+
+/** The state of each recipient. */
+export async function states(console: Console, id: string): Promise<string[]> {
+  return (await message(console, id)).recipients.map((recipient) => recipient.state);
+}
+
+/** Comes back when every recipient of a message is in a state. */
+export async function expectState(console: Console, id: string, ...expected: string[]): Promise<void> {
+  await expect.poll(() => states(console, id)).toEqual(expected);
+}
+
+/** How much is in each state. */
+export async function counts(console: Console): Promise<Record<string, number>> {
+  const told = (await overview(console)).counts as Record<string, { number: number }>;
+  return Object.fromEntries(Object.entries(told).map(([state, { number }]) => [state, number]));
+}
+
+/** Comes back when so much is in these states. */
+export async function expectCounts(console: Console, expected: Record<string, number>): Promise<void> {
+  await expect.poll(() => counts(console)).toMatchObject(expected);
+}
+
+/** Does a path and a method that must succeed. */
+export async function done(console: Console, path: string, body?: unknown, method = 'POST'): Promise<Reply['json']> {
+  const headers = { 'content-type': 'application/json' };
+  const answer = reply(await console.ask(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }));
+  expect(answer.status, answer.text).toBe(200);
+  return answer.json;
+}
+
+/** What a relay here says to a recipient; to whom it is not told about, it is polite. */
+export type Moods = Record<string, { code: number; text: string }>;
+
+/** A Postern with nothing saved, and a relay. */
+export async function begin(moods: Moods = {}): Promise<{ postern: Console; relay: Relay; stop: () => Promise<void> }> {
+  const refuse = (recipient: string) => moods[recipient.split('@')[0] ?? ''];
+  const [postern, relay] = await Promise.all([Console.start(), Relay.start({ refuse })]);
+  const stop = async () => {
+    await relay.stop();
+    await postern.stop();
+  };
+  return { postern, relay, stop };
+}
+
+export async function overview(console: Console): Promise<Record<string, unknown>> {
+  return reply(await console.ask('/api/outbox')).json.data;
+}

@@ -19,12 +19,16 @@ test('figures are for this machine and for administrators', async () => {
   const user = await postern.account('mara@example.org', 'user');
   const status = async (headers: Record<string, string>) => (await ask(postern.postern.url, '/metrics', { headers })).status;
   expect(await status({}), 'from this machine').toBe(200);
-  for (const passedOn of [{ 'x-forwarded-for': '192.0.2.1' }, { 'forwarded': 'for=192.0.2.1' }, { 'via': '1.1 proxy' }]) {
-    const told = JSON.stringify(passedOn);
-    expect(await status(passedOn), told).toBe(401);
-    expect(await status({ ...passedOn, 'authorization': 'Bearer postern_wrong' }), told).toBe(401);
-    expect(await status({ ...passedOn, ...bearer(user) }), told).toBe(403);
-    expect(await status({ ...passedOn, ...bearer(postern.token) }), told).toBe(200);
+  for (const [name, value] of [
+    ['x-forwarded-for', '192.0.2.1'],
+    ['forwarded', 'for=192.0.2.1'],
+    ['via', '1.1 proxy'],
+  ] as const) {
+    const passedOn = { [name]: value };
+    expect(await status(passedOn), name).toBe(401);
+    expect(await status({ ...passedOn, authorization: 'Bearer postern_wrong' }), name).toBe(401);
+    expect(await status({ ...passedOn, ...bearer(user) }), name).toBe(403);
+    expect(await status({ ...passedOn, ...bearer(postern.token) }), name).toBe(200);
   }
   await stop();
 });
@@ -72,7 +76,5 @@ test('the counts move with the mail', async () => {
     'postern_queue{state="parked"}': 0,
     'postern_oldest_seconds': 0,
   });
-  await relay.stop();
-  await expect.poll(async () => (await samples(url)).postern_connections, 'the relay is gone').toBe(0);
   await stop();
 });

@@ -75,6 +75,12 @@ export class Console {
     return new Console(served, options.env, token);
   }
 
+  /** The same one on the same data, started again after it ended. */
+  async again(options: Omit<PosternOptions, 'data'> = {}): Promise<Console> {
+    const served = await Postern.start({ ...options, data: this.postern.data });
+    return new Console(served, options.env, this.token);
+  }
+
   /** A further account, and a token of it. */
   async account(email: string, role: 'admin' | 'user'): Promise<string> {
     return newToken(this.postern, this.env, email, role);

@@ -1,0 +1,160 @@
+//! Delivery in a process of its own, its end in good order and without one, and mail that is held
+//! from the start.
+
+import { expect, test } from '@playwright/test';
+import { Console, fields } from '../support/console.ts';
+import { Deliverer } from '../support/deliverer.ts';
+import { accepted, counts, done, expectCounts, expectState, mail, mails, message, overview, send } from '../support/messages.ts';
+import { postern } from '../support/program.ts';
+import { expectRefused } from '../support/refused.ts';
+import { Relay } from '../support/relay.ts';
+import { relay as scriptedRelay, silence } from '../support/script.ts';
+
+const ALONE = { arguments: ['--no-delivery'] };
+
+test('without delivery mail waits, and a process beside delivers it', async () => {
+  const [served, relay] = await Promise.all([Console.start(ALONE), Relay.start()]);
+  const { data } = served.postern;
+  await served.save(fields(relay));
+  await accepted(served, mails('before', 5));
+  expect(await overview(served)).toMatchObject({ workers: [], configured: true });
+  expect(await counts(served)).toMatchObject({ queued: 5 });
+  const deliverer = await Deliverer.start(data);
+  await expectCounts(served, { delivered: 5, queued: 0 });
+  await expect.poll(async () => (await overview(served)).workers).toMatchObject([{ host: expect.any(String) }]);
+  await accepted(served, mails('beside', 5));
+  await expectCounts(served, { delivered: 10 });
+
+  const moved = await Relay.start();
+  await served.save(fields(moved));
+  await accepted(served, mail({ subject: 'moved' }));
+  expect((await moved.mails.next()).mail.subject, 'a save counts there too').toBe('moved');
+  await done(served, '/api/outbox/hold', { on: true });
+  const [held = ''] = await accepted(served, mail());
+  await expectState(served, held, 'held');
+  await done(served, '/api/outbox/hold', { on: false });
+  await done(served, `/api/messages/${held}/release`);
+  await expectState(served, held, 'delivered');
+
+  expect(await deliverer.stop()).toBe(0);
+  await expect.poll(async () => (await overview(served)).workers, 'it says goodbye').toEqual([]);
+  const [waits = ''] = await accepted(served, mail());
+  await expectState(served, waits, 'queued');
+  expect(relay.mails.all).toHaveLength(10);
+  await Promise.all([relay.stop(), moved.stop(), served.stop()]);
+});
+
+test('in a data folder one delivers; another is refused with one line', async () => {
+  const served = await Console.start(ALONE);
+  const { data } = served.postern;
+  const deliverer = await Deliverer.start(data);
+  const words = 'is delivered by another process already';
+  expectRefused(await postern(['deliver', '--data', data]), 1, words, '--no-delivery');
+  expect(await served.postern.stop({ keepData: true })).toBe(0);
+  expectRefused(await postern(['serve', '--listen', '127.0.0.1:0', '--data', data]), 1, words);
+  expect(await deliverer.stop()).toBe(0);
+  const again = await served.again();
+  expectRefused(await postern(['deliver', '--data', data]), 1, words);
+  await again.stop();
+});
+
+for (const [how, signal] of [['in good order', 'SIGTERM'], ['by kill -9', 'SIGKILL']] as const) {
+  test(`a deliverer that ends ${how} in mid-mail leaves it to the next`, async () => {
+    const hanging = await scriptedRelay({ RCPT: silence });
+    const [served, relay] = await Promise.all([Console.start(ALONE), Relay.start()]);
+    await served.save(fields(hanging));
+    const ids = await accepted(served, mails('Alarm', 8));
+    const deliverer = await Deliverer.start(served.postern.data);
+    await hanging.connections.next();
+    const inHand = async () => {
+      const told = await Promise.all(ids.map((id) => message(served, id)));
+      return told.filter(({ recipients }) => recipients[0]?.in_hand).length;
+    };
+    await expect.poll(inHand).toBeGreaterThan(0);
+    expect(await deliverer.stop(signal)).toBe(signal === 'SIGTERM' ? 0 : null);
+    if (signal === 'SIGTERM') {
+      expect(await inHand(), 'it gave back what it had').toBe(0);
+    }
+    expect(await counts(served)).toMatchObject({ queued: 8, deferred: 0, parked: 0 });
+    await served.save(fields(relay));
+    const next = await Deliverer.start(served.postern.data);
+    await expectCounts(served, { queued: 0, delivered: 8 });
+    expect(relay.mails.all).toHaveLength(8);
+    expect(await next.stop()).toBe(0);
+    await Promise.all([hanging.stop(), relay.stop(), served.stop()]);
+  });
+}
+
+test('a server that is told to end while a relay hangs gives the mail back and ends', async () => {
+  const hanging = await scriptedRelay({ DATA: silence });
+  const [served, relay] = await Promise.all([Console.start(), Relay.start()]);
+  await served.save(fields(hanging));
+  await accepted(served, mails('Alarm', 8));
+  await hanging.connections.next();
+  expect(await served.postern.stop({ keepData: true })).toBe(0);
+  const again = await served.again(ALONE);
+  expect(await counts(again)).toMatchObject({ queued: 8, deferred: 0, parked: 0 });
+  await again.save(fields(relay));
+  const deliverer = await Deliverer.start(again.postern.data);
+  await expectCounts(again, { delivered: 8 });
+  expect(relay.mails.all).toHaveLength(8);
+  await deliverer.stop();
+  await Promise.all([hanging.stop(), relay.stop(), again.stop()]);
+});
+
+test('kill -9 in the midst of it all: what was acknowledged arrives', async () => {
+  test.slow();
+  const relay = await Relay.start();
+  let served = await Console.start();
+  await served.save(fields(relay));
+  const acknowledged = new Set<string>();
+  let number = 0;
+  for (const crash of [1, 2, 3]) {
+    const seen = relay.mails.all.length;
+    const produce = async () => {
+      for (;;) {
+        const subject = `mail ${number++}`;
+        const answer = await send(served, mail({ subject })).catch(() => undefined);
+        if (answer?.status !== 202) {
+          return;
+        }
+        acknowledged.add(subject);
+      }
+    };
+    const producers = Array.from({ length: 6 }, produce);
+    while (relay.mails.all.length < seen + 30 * crash) {
+      await relay.mails.next();
+    }
+    await served.postern.stop({ keepData: true, signal: 'SIGKILL' });
+    await Promise.all(producers);
+    served = await served.again();
+  }
+  await expectCounts(served, { queued: 0, deferred: 0, parked: 0 });
+  const arrived = relay.mails.all.map(({ mail }) => mail.subject ?? '');
+  const missing = [...acknowledged].filter((subject) => !arrived.includes(subject));
+  expect(missing, 'nothing that was acknowledged is lost').toEqual([]);
+  expect(acknowledged.size).toBeGreaterThan(100);
+  const twice = arrived.length - new Set(arrived).size;
+  expect(twice, 'at most what was under way on a connection comes twice').toBeLessThanOrEqual(3 * 20);
+  await Promise.all([relay.stop(), served.stop()]);
+});
+
+test('mail is held from the start where that is said so, and no switch ends it', async () => {
+  const relay = await Relay.start();
+  const held = await Console.start({ env: { POSTERN_HOLD_MAIL: 'true' } });
+  await held.save(fields(relay));
+  const [id = ''] = await accepted(held, mail());
+  await expectState(held, id, 'held');
+  const told = { hold: { since: null, by: '' }, counts: { held: { number: 1 } } };
+  expect(await overview(held)).toMatchObject(told);
+  await done(held, '/api/outbox/hold', { on: false });
+  expect(await overview(held)).toMatchObject(told);
+  await held.postern.stop({ keepData: true });
+  const free = await held.again();
+  await accepted(free, mail({ subject: 'new' }));
+  expect((await relay.mails.next()).mail.subject, 'what was held stays held').toBe('new');
+  await expectState(free, id, 'held');
+  await done(free, `/api/messages/${id}/release`);
+  await expectState(free, id, 'delivered');
+  await Promise.all([relay.stop(), free.stop()]);
+});

@@ -1,0 +1,57 @@
+//! A `postern deliver` beside the Postern of a test.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { binary, environment } from './program.ts';
+
+export class Deliverer {
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly log: { text: string },
+  ) {}
+
+  /** Comes back when it delivers. */
+  static async start(data: string): Promise<Deliverer> {
+    const child = spawn(binary(), ['deliver', '--data', data], {
+      env: environment({}),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    const log = { text: '' };
+    await new Promise<void>((resolve, reject) => {
+      child.stderr.on('data', (chunk: Buffer) => {
+        log.text += chunk;
+        if (log.text.includes('delivering')) {
+          resolve();
+        }
+      });
+      child.once('error', reject);
+      child.once('exit', (code, signal) => reject(new Error(`postern deliver ended with ${code ?? signal}:\n${log.text}`)));
+    });
+    return new Deliverer(child, log);
+  }
+
+  /** All it has said so far. */
+  get output(): string {
+    return this.log.text;
+  }
+
+  /** Ends it as an init system would, or as that signal does; answers the exit code. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      const exited = once(this.child, 'exit');
+      this.child.kill(signal);
+      await exited;
+    }
+    if (this.log.text.includes('panicked')) {
+      throw new Error(this.log.text);
+    }
+    return this.child.exitCode;
+  }
+}
+
+const running = new Set<ChildProcess>();
+
+// A worker that ends early does not come to its `stop`s.
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));

@@ -213,6 +213,14 @@ impl Failure {
         }
     }
 
+    /// The relay's own words where there are some, else what was observed.
+    pub fn said(&self) -> String {
+        match &self.reply {
+            Some(reply) => reply.words(),
+            None => self.detail.clone(),
+        }
+    }
+
     /// Whether time ran out, rather than the relay saying no.
     pub fn is_timeout(&self) -> bool {
         matches!(

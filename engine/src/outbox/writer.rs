@@ -1,6 +1,7 @@
 //! Everything that mail on its way writes, gathered into as few commits as there can be: what
 //! arrives while one is under way goes into the next, together.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use domain::outbox::{State, Undeliverable};
@@ -10,7 +11,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use crate::Clock;
 use crate::store::idempotency::{self, Key};
 use crate::store::messages::{self, Message};
-use crate::store::recipients::{self, Added, Claimed, Settled};
+use crate::store::recipients::{self, Added, Claimed, Place, Settled};
 use crate::store::{Store, StoreError, hold, timeline, undeliverable};
 
 /// How many jobs, and about how many octets of mail, one commit may have.
@@ -49,7 +50,7 @@ pub enum Work {
     /// Mail that `owner` keeps until `due`, or gives back.
     Extend {
         owner: Arc<str>,
-        messages: Vec<String>,
+        places: Vec<Place>,
         due: Instant,
         keep: bool,
     },
@@ -174,23 +175,16 @@ impl Desk {
         keep(&mut work, &mails, held, now).await?;
         for (wanted, written) in works.iter().zip(&mut written) {
             match wanted {
-                Work::Accept { .. } => {}
-                Work::Settle {
-                    happened, listed, ..
-                } => {
-                    timeline::add(&mut work, happened).await?;
-                    for address in listed {
-                        undeliverable::add(&mut work, address).await?;
-                    }
-                }
+                Work::Accept { .. } | Work::Settle { .. } => {}
                 Work::Extend {
                     owner,
-                    messages,
+                    places,
                     due,
                     keep,
                 } => {
                     let skip = self.store.skip_locked();
-                    recipients::extend(&mut work, skip, owner, messages, due.0, *keep).await?;
+                    let until = (due.0, *keep);
+                    recipients::extend(&mut work, skip, owner, places, until).await?;
                 }
                 Work::Claim { owner, lease, most } if !held => {
                     let skip = self.store.skip_locked();
@@ -291,7 +285,8 @@ async fn keep(
     recipients::add(work, &added, state, due, now.0).await
 }
 
-/// What became of mail, of each owner in as few statements as there can be.
+/// What became of mail, of each owner in as few statements as there can be. What happened to mail
+/// that the owner lost meanwhile is another's to tell.
 async fn settle(work: &mut crate::store::Connection, works: &[&Work]) -> Result<(), StoreError> {
     let mut owners: Vec<(&Arc<str>, Vec<Settled>)> = Vec::new();
     for wanted in works {
@@ -302,8 +297,29 @@ async fn settle(work: &mut crate::store::Connection, works: &[&Work]) -> Result<
             }
         }
     }
+    let mut places: HashSet<Place> = HashSet::new();
     for (owner, settled) in owners {
-        recipients::settle(work, owner, &settled).await?;
+        places.extend(recipients::settle(work, owner, &settled).await?);
+    }
+    for wanted in works {
+        let Work::Settle {
+            happened, listed, ..
+        } = wanted
+        else {
+            continue;
+        };
+        let still = |message: &str, position| places.contains(&(message.to_owned(), position));
+        let happened: Vec<timeline::Entry> = happened
+            .iter()
+            .filter(|entry| still(&entry.message, entry.position))
+            .cloned()
+            .collect();
+        timeline::add(work, &happened).await?;
+        for address in listed {
+            if happened.iter().any(|entry| entry.message == address.id) {
+                undeliverable::add(work, address).await?;
+            }
+        }
     }
     Ok(())
 }

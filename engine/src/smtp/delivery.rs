@@ -108,6 +108,11 @@ impl Session {
         self.grouping = false;
     }
 
+    /// Whether a mail may have arrived whose delivery was given up by dropping the future.
+    pub fn may_have_arrived(&self) -> bool {
+        self.in_doubt
+    }
+
     /// Whether another mail may follow.
     pub fn is_ready(&self) -> bool {
         self.condition == Condition::Ready

@@ -38,6 +38,8 @@ pub struct Session {
     pub(super) announced: Option<Prepared>,
     /// A transaction is open: MAIL was taken, and no end of data followed.
     pub(super) open: bool,
+    /// The end of a mail is being written or was, and not answered.
+    pub(super) in_doubt: bool,
 }
 
 /// What a session is still good for.
@@ -77,6 +79,7 @@ impl Session {
             grouping: true,
             announced: None,
             open: false,
+            in_doubt: false,
         };
         let met = session.meet(&ehlo_name, settings.connection).await;
         if session.or_part(met).await? {

@@ -208,6 +208,7 @@ impl Session {
                 piece.extend_from_slice(commands);
                 self.announced = Some(next);
             }
+            self.in_doubt = pieces.ended();
             let behind = piece.len() - body;
             let mut rest = &piece[..];
             let deadline = Deadline::after(DATA_BLOCK_WITHIN);
@@ -239,6 +240,7 @@ impl Session {
             _ => return Err(in_doubt(misplaced(Stage::Data, &reply))),
         };
         self.open = false;
+        self.in_doubt = false;
         self.condition = match self.announced {
             // What comes now is for the next mail.
             Some(_) => Condition::Ready,

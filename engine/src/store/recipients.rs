@@ -3,7 +3,7 @@
 use domain::outbox::State;
 use sqlx::AssertSqlSafe;
 
-use super::rows::{list, pieces, values};
+use super::rows::{pieces, values};
 use super::{Connection, StoreError};
 
 /// A new row.
@@ -56,6 +56,15 @@ pub struct Claimed {
     pub undeliverable: Option<String>,
 }
 
+/// A message, and the recipient among those of it.
+pub type Place = (String, i64);
+
+impl Claimed {
+    pub fn place(&self) -> Place {
+        (self.message.clone(), self.position)
+    }
+}
+
 /// Takes up to `most` rows that are due, the longest due first, for `owner` until `lease`.
 pub async fn claim(
     connection: &mut Connection,
@@ -65,9 +74,10 @@ pub async fn claim(
     most: i64,
 ) -> Result<Vec<Claimed>, StoreError> {
     let sql = format!(
-        "UPDATE recipient SET owner = $1, due_at = $2 FROM \
+        "WITH due AS MATERIALIZED \
          (SELECT message_id AS id, position AS place FROM recipient WHERE due_at <= $3 \
-          ORDER BY due_at, message_id, position LIMIT $4{skip_locked}) AS due \
+          ORDER BY due_at, message_id, position LIMIT $4{skip_locked}) \
+         UPDATE recipient SET owner = $1, due_at = $2 FROM due \
          WHERE message_id = due.id AND position = due.place \
          RETURNING message_id, position, address, attempts, trying_since, \
          (SELECT u.said FROM undeliverable u WHERE u.address = lower(recipient.address))"
@@ -107,6 +117,8 @@ pub struct Settled {
     /// When it may be taken again; never, where it is settled.
     pub due: Option<i64>,
     pub attempts: i64,
+    /// Since when it is tried; five days later it is given up.
+    pub trying_since: i64,
     /// When it got a state that lasts.
     pub settled: Option<i64>,
     pub relay: String,
@@ -115,21 +127,24 @@ pub struct Settled {
     pub took: i64,
 }
 
-/// Writes what became of rows, those that `owner` still has, and gives them back.
+/// Writes what became of rows, those that `owner` still has, and gives them back. Answers which
+/// those were.
 pub async fn settle(
     connection: &mut Connection,
     owner: &str,
     settled: &[Settled],
-) -> Result<(), StoreError> {
+) -> Result<Vec<Place>, StoreError> {
+    let mut places = Vec::with_capacity(settled.len());
     for piece in pieces(settled) {
         let sql = format!(
             "UPDATE recipient SET owner = NULL, state = v.column3, due_at = v.column4, \
-             attempts = v.column5, settled_at = v.column6, relay = v.column7, said = v.column8, \
-             took = v.column9 FROM (VALUES {}) AS v \
-             WHERE message_id = v.column1 AND position = v.column2 AND owner = $1",
-            values(1, piece.len(), 9)
+             attempts = v.column5, trying_since = v.column6, settled_at = v.column7, \
+             relay = v.column8, said = v.column9, took = v.column10 FROM (VALUES {}) AS v \
+             WHERE message_id = v.column1 AND position = v.column2 AND owner = $1 \
+             RETURNING message_id, position",
+            values(1, piece.len(), 10)
         );
-        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(owner);
+        let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(owner);
         for row in piece {
             query = query
                 .bind(&row.message)
@@ -137,44 +152,60 @@ pub async fn settle(
                 .bind(row.state.as_str())
                 .bind(row.due)
                 .bind(row.attempts)
+                .bind(row.trying_since)
                 .bind(row.settled)
                 .bind(&row.relay)
                 .bind(&row.said)
                 .bind(row.took);
+        }
+        places.extend(query.fetch_all(&mut *connection).await?);
+    }
+    Ok(places)
+}
+
+/// Moves the due time of rows that `owner` has: later, to keep them; or to now and without an owner,
+/// to give them back untried. A row that is locked is being settled: waiting for it, with others
+/// locked already, is how two transactions come to wait for each other.
+pub async fn extend(
+    connection: &mut Connection,
+    skip_locked: &str,
+    owner: &str,
+    places: &[Place],
+    (due, keep): (i64, bool),
+) -> Result<(), StoreError> {
+    for piece in pieces(places) {
+        let sql = format!(
+            "WITH held AS MATERIALIZED (SELECT message_id AS id, position AS place FROM recipient \
+             WHERE owner = $3 AND (message_id, position) IN (VALUES {}){skip_locked}) \
+             UPDATE recipient SET due_at = $1, owner = $2 FROM held \
+             WHERE message_id = held.id AND position = held.place",
+            values(3, piece.len(), 2)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql))
+            .bind(due)
+            .bind(keep.then_some(owner))
+            .bind(owner);
+        for (message, position) in piece {
+            query = query.bind(message).bind(position);
         }
         query.execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-/// Moves the due time of messages that `owner` has: later, to keep them; or to now and without an
-/// owner, to give them back untried. A row that is locked is being settled: waiting for it, with
-/// others locked already, is how two transactions come to wait for each other.
-pub async fn extend(
+/// Gives back all that `owner` has.
+pub async fn give_back(
     connection: &mut Connection,
-    skip_locked: &str,
     owner: &str,
-    messages: &[String],
-    due: i64,
-    keep: bool,
+    now: i64,
 ) -> Result<(), StoreError> {
-    for piece in pieces(messages) {
-        let sql = format!(
-            "UPDATE recipient SET due_at = $1, owner = $2 FROM \
-             (SELECT message_id AS id, position AS place FROM recipient \
-              WHERE owner = $3 AND message_id IN ({}){skip_locked}) AS held \
-             WHERE message_id = held.id AND position = held.place",
-            list(3, piece.len())
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql))
-            .bind(due)
-            .bind(keep.then_some(owner))
-            .bind(owner);
-        for id in piece {
-            query = query.bind(id);
-        }
-        query.execute(&mut *connection).await?;
-    }
+    sqlx::query(
+        "UPDATE recipient SET due_at = $1, owner = NULL WHERE due_at IS NOT NULL AND owner = $2",
+    )
+    .bind(now)
+    .bind(owner)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use super::mail::{Mail, sorted};
 use super::pool::Wish;
 use super::route::Route;
 use super::{RETRY_WRITE, Worker};
-use crate::outbox::writer::Work;
+use crate::outbox::writer::{Current, Work};
 use crate::store::{StoreError, hold, recipients};
 
 /// How often it is looked for mail that nobody told of.
@@ -53,26 +53,26 @@ impl Worker {
     /// more to be had at once.
     async fn look(self: &Arc<Self>) -> Result<Option<Stopwatch>, Refusal> {
         self.pool.sweep();
-        let (revision, held, next_due) = {
+        let (current, next_due) = {
             let mut connection = self.postern.store().read().await?;
             let (revision, switched) = hold::current(&mut connection).await?;
             let held = switched || self.postern.outbox().hold;
             let due = recipients::next_due(&mut connection).await?;
-            (revision, held, due)
+            (Current { revision, held }, due)
         };
-        self.follow(revision).await?;
+        self.follow(current).await?;
         let now = self.postern.now();
-        let wish = self.pool.wish(now);
-        let in_trouble = self.pool.trouble().is_some();
-        let no_way = self.pool.revision().is_none();
-        if held || no_way || (in_trouble && !matches!(wish, Wish::Mails(_))) {
+        if next_due.is_none() {
+            self.pool.forget_trouble(now);
+        }
+        if self.pool.is_stuck(now) {
             self.clear_shelf().await;
         }
         self.begin_runs();
-        let most = match wish {
-            Wish::Mails(most) if !held => most,
+        let most = match self.pool.wish(now) {
+            Wish::Mails(most) => most,
             Wish::Later(at) => return Ok(Some(from_now(now, at))),
-            _ => return Ok(Some(Stopwatch::now() + LOOK)),
+            Wish::Nothing => return Ok(Some(Stopwatch::now() + LOOK)),
         };
         match next_due {
             Some(due) if due <= now.0 => {}
@@ -92,20 +92,25 @@ impl Worker {
             lease: Instant(now.0.saturating_add(lease)),
             most: i64::try_from(most).unwrap_or(i64::MAX),
         };
-        let taken = Stopwatch::now();
+        let since = Stopwatch::now();
         let written = self.postern.outbox().writer.write(work).await?;
         let got = written.claimed.len();
         if got == 0 {
+            self.pool.observe(written.current);
             return Ok(0);
         }
-        let ids: Vec<String> = written
+        let taken: Vec<_> = written
             .claimed
-            .iter()
-            .map(|row| row.message.clone())
+            .into_iter()
+            .filter_map(|row| {
+                let hand = self.pool.hands.take(&row, since)?;
+                Some((row, hand))
+            })
             .collect();
-        let followed = self.follow(written.current.revision).await;
+        let places = taken.iter().map(|(row, _)| row.place()).collect();
+        let followed = self.follow(written.current).await;
         let sorted = match followed {
-            Ok(()) => sorted(self.postern.store(), written.claimed, (taken, now))
+            Ok(()) => sorted(self.postern.store(), taken, now)
                 .await
                 .map_err(Refusal::from),
             Err(refusal) => Err(refusal),
@@ -118,7 +123,7 @@ impl Worker {
                 }
             }
             Err(error) => {
-                self.give_back(ids).await;
+                self.give_back(places).await;
                 return Err(error);
             }
         }
@@ -139,9 +144,10 @@ impl Worker {
     }
 
     /// Sends by the newest settings from here on.
-    async fn follow(&self, revision: i64) -> Result<(), Refusal> {
+    async fn follow(&self, current: Current) -> Result<(), Refusal> {
+        self.pool.observe(current);
         let known = self.pool.revision();
-        if known == Some(revision) || (known.is_none() && revision == 0) {
+        if known == Some(current.revision) || (known.is_none() && current.revision == 0) {
             return Ok(());
         }
         let route = Route::read(&self.postern).await?;
@@ -152,8 +158,8 @@ impl Worker {
     /// Gives back what waits here, so that others may try.
     async fn clear_shelf(&self) {
         let mails: Vec<Mail> = self.pool.clear();
-        let ids: Vec<String> = mails.iter().map(|mail| mail.id.clone()).collect();
-        self.give_back(ids).await;
+        let places = mails.iter().flat_map(Mail::places).collect();
+        self.give_back(places).await;
     }
 }
 

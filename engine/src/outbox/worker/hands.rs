@@ -1,46 +1,66 @@
-//! Which messages a worker has: their leases are renewed, and nobody else's.
+//! What a worker has, recipient by recipient: only its leases are renewed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The messages in hand, with how often: their recipients may have been taken at different times.
-/// Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Hands(Arc<Mutex<HashMap<String, usize>>>);
+use tokio::time::Instant as Stopwatch;
 
-/// A message in hand, until this is dropped: a run that dies keeps nothing from others.
+use crate::store::recipients::{Claimed, Place};
+
+/// The rows in hand, and since when their leases run. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Hands(Arc<Mutex<HashMap<Place, Stopwatch>>>);
+
+/// A row in hand, until this is dropped: a run that dies keeps nothing from others.
 pub struct Hand {
     hands: Hands,
-    id: String,
+    place: Place,
 }
 
 impl Hands {
-    fn held(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<Place, Stopwatch>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn take(&self, id: &str) -> Hand {
-        *self.held().entry(id.to_owned()).or_default() += 1;
-        Hand {
-            hands: self.clone(),
-            id: id.to_owned(),
+    /// None where it is in hand already: its lease ran out by a clock that was put forward.
+    pub fn take(&self, row: &Claimed, since: Stopwatch) -> Option<Hand> {
+        let place = row.place();
+        let mut held = self.held();
+        if held.contains_key(&place) {
+            return None;
         }
+        held.insert(place.clone(), since);
+        Some(Hand {
+            hands: self.clone(),
+            place,
+        })
     }
 
-    pub fn ids(&self) -> Vec<String> {
+    pub fn all(&self) -> Vec<Place> {
         self.held().keys().cloned().collect()
+    }
+
+    /// The leases of these were renewed then.
+    pub fn renewed(&self, places: &[Place], since: Stopwatch) {
+        let mut held = self.held();
+        for place in places {
+            if let Some(running) = held.get_mut(place) {
+                *running = since;
+            }
+        }
+    }
+}
+
+impl Hand {
+    /// Since when its lease runs.
+    pub fn since(&self) -> Option<Stopwatch> {
+        self.hands.held().get(&self.place).copied()
     }
 }
 
 impl Drop for Hand {
     fn drop(&mut self) {
-        let mut held = self.hands.held();
-        if let Some(times) = held.get_mut(&self.id) {
-            *times -= 1;
-            if *times == 0 {
-                held.remove(&self.id);
-            }
-        }
+        self.hands.held().remove(&self.place);
     }
 }
 
@@ -49,12 +69,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_in_hand_while_somebody_has_a_part_of_it() {
-        let hands = Hands::default();
-        let (one, other) = (hands.take("a"), hands.take("a"));
+    fn a_row_is_in_hand_once_and_until_it_is_dropped() {
+        let row = |position| Claimed {
+            message: "a".to_owned(),
+            position,
+            address: String::new(),
+            attempts: 0,
+            trying_since: 0,
+            undeliverable: None,
+        };
+        let (hands, then) = (Hands::default(), Stopwatch::now());
+        let one = hands.take(&row(0), then);
+        let other = hands.take(&row(1), then);
+        assert!(one.is_some() && other.is_some());
+        assert!(hands.take(&row(0), then).is_none());
         drop(one);
-        assert_eq!(hands.ids(), ["a"]);
-        drop(other);
-        assert!(hands.ids().is_empty());
+        assert_eq!(hands.all(), [("a".to_owned(), 1)]);
+        let later = then + std::time::Duration::from_secs(1);
+        hands.renewed(&[("a".to_owned(), 0), ("a".to_owned(), 1)], later);
+        assert_eq!(other.and_then(|hand| hand.since()), Some(later));
+        assert!(hands.all().is_empty());
     }
 }

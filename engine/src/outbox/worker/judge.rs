@@ -51,7 +51,8 @@ pub fn judge(mail: &Mail, fates: &[Result<Reply, Failure>], attempt: &Attempt<'_
     judgement
 }
 
-/// What becomes of a mail in whose midst the session ended.
+/// What becomes of a mail in whose midst the session ended: where it may have arrived, an attempt
+/// that failed. Otherwise nothing was said of it, and it goes behind what else is due.
 pub fn interrupted(
     mail: &Mail,
     failure: &Failure,
@@ -60,7 +61,12 @@ pub fn interrupted(
 ) -> Judgement {
     let mut judgement = Judgement::default();
     for row in &mail.recipients {
-        attempt.failed(&mut judgement, row, failure, may_have_arrived);
+        if may_have_arrived {
+            attempt.failed(&mut judgement, row, failure, true);
+        } else {
+            let said = failure.said();
+            judgement.settled.push(attempt.untried(row, said));
+        }
     }
     judgement
 }
@@ -73,22 +79,13 @@ impl Attempt<'_> {
         failure: &Failure,
         may_have_arrived: bool,
     ) {
-        let said = match &failure.reply {
-            Some(reply) => reply.words(),
-            None => failure.detail.clone(),
-        };
+        let said = failure.said();
         let patience = i64::try_from(GIVE_UP_AFTER.as_millis()).unwrap_or(i64::MAX);
-        let over = self.now.0 - row.trying_since >= patience;
+        let over = row.attempts > 0 && self.now.0 - row.trying_since >= patience;
         let (state, said) = match verdict(failure) {
             Verdict::Relay => {
                 judgement.sick = Some(failure.clone());
-                // As it was: nothing was said of it.
-                judgement.settled.push(Settled {
-                    due: Some(self.now.0),
-                    attempts: row.attempts,
-                    settled: None,
-                    ..self.settled(row, untried(row), None, said)
-                });
+                judgement.settled.push(self.untried(row, said));
                 return;
             }
             Verdict::Park => (State::Parked, said),
@@ -130,6 +127,21 @@ impl Attempt<'_> {
         judgement.settled.push(settled);
     }
 
+    /// As it was, but for what was said, and behind what else is due.
+    fn untried(&self, row: &Claimed, said: String) -> Settled {
+        let state = match row.attempts {
+            0 => State::Queued,
+            _ => State::Deferred,
+        };
+        Settled {
+            due: Some(self.now.0),
+            attempts: row.attempts,
+            trying_since: row.trying_since,
+            settled: None,
+            ..self.settled(row, state, None, said)
+        }
+    }
+
     fn settled(&self, row: &Claimed, state: State, due: Option<i64>, said: String) -> Settled {
         Settled {
             message: row.message.clone(),
@@ -137,6 +149,10 @@ impl Attempt<'_> {
             state,
             due,
             attempts: row.attempts + 1,
+            trying_since: match row.attempts {
+                0 => self.now.0,
+                _ => row.trying_since,
+            },
             settled: due.is_none().then_some(self.now.0),
             relay: self.relay.to_owned(),
             said,
@@ -146,13 +162,5 @@ impl Attempt<'_> {
 
     fn milliseconds(&self) -> i64 {
         i64::try_from(self.took.as_millis()).unwrap_or(i64::MAX)
-    }
-}
-
-/// The state of a row that waits for its first or its next attempt.
-fn untried(row: &Claimed) -> State {
-    match row.attempts {
-        0 => State::Queued,
-        _ => State::Deferred,
     }
 }

@@ -1,15 +1,15 @@
 //! A mail that a worker took: what goes out, and to whom.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::outbox::State;
 use domain::{EmailAddress, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant as Stopwatch;
 
 use super::hands::Hand;
 use crate::smtp::{Envelope, Parcel};
-use crate::store::recipients::{Claimed, Settled};
+use crate::store::recipients::{Claimed, Place, Settled};
 use crate::store::{Store, StoreError, messages, search};
 
 /// Mail of more octets is read when its turn has come, and not before.
@@ -22,16 +22,14 @@ const LARGE_AT_ONCE: u32 = 128 * 1024 * 1024;
 pub struct Mail {
     pub id: String,
     pub accepted: Instant,
-    /// Just before it was taken.
-    pub taken: Stopwatch,
     /// In the envelope's order.
     pub recipients: Vec<Claimed>,
     sender: EmailAddress,
     to: Vec<EmailAddress>,
     size: i64,
     parcel: Option<Arc<Parcel>>,
-    /// Its lease is renewed while this is there.
-    pub hand: Option<Hand>,
+    /// Its leases are renewed while these are there.
+    hands: Vec<Hand>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -44,13 +42,13 @@ pub fn places() -> Arc<Semaphore> {
 /// addresses a relay said there are none, and what somebody changed in the database.
 pub async fn sorted(
     store: &Store,
-    claimed: Vec<Claimed>,
-    (taken, now): (Stopwatch, Instant),
+    claimed: Vec<(Claimed, Hand)>,
+    now: Instant,
 ) -> Result<(Vec<Mail>, Vec<Settled>), StoreError> {
     let mut settled = Vec::new();
     let mut ids: Vec<String> = Vec::new();
     let mut wanted = Vec::with_capacity(claimed.len());
-    for row in claimed {
+    for (row, hand) in claimed {
         if let Some(said) = &row.undeliverable {
             let text = format!("Not tried, because a relay said of this address: {said}");
             settled.push(parked(&row, text, now));
@@ -59,7 +57,7 @@ pub async fn sorted(
         if ids.last() != Some(&row.message) {
             ids.push(row.message.clone());
         }
-        wanted.push(row);
+        wanted.push((row, hand));
     }
     let mut connection = store.read().await?;
     let mut stored: std::collections::HashMap<_, _> =
@@ -69,7 +67,7 @@ pub async fn sorted(
             .map(|(id, sender, size, bytes)| (id, (sender, size, bytes)))
             .collect();
     let mut mails: Vec<Mail> = Vec::with_capacity(ids.len());
-    for row in wanted {
+    for (row, hand) in wanted {
         let address: Result<EmailAddress, _> = row.address.parse();
         let Ok(address) = address else {
             settled.push(parked(&row, "The address is not understood.", now));
@@ -78,6 +76,7 @@ pub async fn sorted(
         if let Some(mail) = mails.last_mut().filter(|mail| mail.id == row.message) {
             mail.to.push(address);
             mail.recipients.push(row);
+            mail.hands.push(hand);
             continue;
         }
         let found = stored.remove(&row.message);
@@ -89,14 +88,13 @@ pub async fn sorted(
         };
         mails.push(Mail {
             accepted: search::accepted(&row.message),
-            taken,
             id: row.message.clone(),
             recipients: vec![row],
             sender,
             to: vec![address],
             size,
             parcel: None,
-            hand: None,
+            hands: vec![hand],
             _place: None,
         });
         if let (Some(mail), Some(bytes)) = (mails.last_mut(), bytes) {
@@ -119,6 +117,18 @@ pub async fn sorted(
 }
 
 impl Mail {
+    /// The rows.
+    pub fn places(&self) -> impl Iterator<Item = Place> + '_ {
+        self.recipients.iter().map(Claimed::place)
+    }
+
+    /// Whether its leases still run.
+    pub fn is_ours(&self, lease: Duration) -> bool {
+        self.hands
+            .iter()
+            .all(|hand| hand.since().is_some_and(|since| since.elapsed() < lease))
+    }
+
     /// What goes out, if it is here already.
     pub fn at_hand(&self) -> Option<&Arc<Parcel>> {
         self.parcel.as_ref()
@@ -163,6 +173,7 @@ pub fn parked(row: &Claimed, said: impl Into<String>, now: Instant) -> Settled {
         state: State::Parked,
         due: None,
         attempts: row.attempts,
+        trying_since: row.trying_since,
         settled: Some(now.0),
         relay: String::new(),
         said: said.into(),

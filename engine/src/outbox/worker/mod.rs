@@ -19,16 +19,21 @@ mod tell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::Postern;
 use crate::outbox::retention::Retention;
 use crate::outbox::writer::Work;
+use crate::store::StoreError;
+use crate::store::recipients::{self, Place};
 use pool::Pool;
 
 /// How long until a write that failed is tried again.
 const RETRY_WRITE: Duration = Duration::from_secs(1);
+
+/// What was given up may take so long to be written down.
+const LAST_WRITES: Duration = Duration::from_secs(3);
 
 /// How delivery is done.
 #[derive(Clone, Debug)]
@@ -50,6 +55,8 @@ struct Worker {
     places: Arc<Semaphore>,
     /// The claimer is to look again.
     stirred: Notify,
+    /// What is under way is not waited for any more.
+    given_up: watch::Sender<bool>,
 }
 
 impl Postern {
@@ -64,7 +71,8 @@ impl Postern {
         let worker = Arc::new(Worker {
             postern: self.clone(),
             id: ulid::Ulid::new().to_string().into(),
-            pool: Pool::new(delivery.connections),
+            pool: Pool::new(delivery.connections, delivery.lease),
+            given_up: watch::Sender::new(false),
             delivery,
             places: mail::places(),
             stirred: Notify::new(),
@@ -85,27 +93,47 @@ impl Worker {
         self.stirred.notify_one();
     }
 
-    /// Lets what is under way end, and gives the rest back.
+    /// Lets what is under way end, gives up what does not, and gives the rest back.
     async fn end(&self, grace: Duration) {
         self.pool.stop();
-        let quiet = async {
-            while !self.pool.is_quiet() {
-                self.pool.quiet.notified().await;
-            }
-        };
-        let _ = timeout(grace, quiet).await;
-        self.give_back(self.pool.in_hand()).await;
+        tokio::select! {
+            _ = timeout(grace, self.quiet()) => {}
+            () = self.tell_of_itself() => {}
+        }
+        self.given_up.send_replace(true);
+        let _ = timeout(LAST_WRITES, self.quiet()).await;
+        if let Err(error) = self.give_all_back().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "mail could not be given back; it goes on when its lease is over"
+            );
+        }
         self.say_goodbye().await;
     }
 
+    /// Waits until nothing is under way.
+    async fn quiet(&self) {
+        while !self.pool.is_quiet() {
+            self.pool.quiet.notified().await;
+        }
+    }
+
+    async fn give_all_back(&self) -> Result<(), StoreError> {
+        let now = self.postern.now();
+        let mut work = self.postern.store().begin().await?;
+        recipients::give_back(&mut work, &self.id, now.0).await?;
+        work.commit().await?;
+        Ok(())
+    }
+
     /// Gives mail back untried. Where that cannot be written, its lease ends.
-    async fn give_back(&self, messages: Vec<String>) {
-        if messages.is_empty() {
+    async fn give_back(&self, places: Vec<Place>) {
+        if places.is_empty() {
             return;
         }
         let work = Work::Extend {
             owner: self.id.clone(),
-            messages,
+            places,
             due: self.postern.now(),
             keep: false,
         };

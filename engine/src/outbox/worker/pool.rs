@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::outbox::{Spread, Trouble, relay_waits};
-use domain::{Failure, Instant};
+use domain::{Failure, Fault, Instant, Stage};
 use tokio::sync::Notify;
 use tokio::time::Instant as Stopwatch;
 
@@ -14,9 +14,13 @@ use super::hands::Hands;
 use super::limit::Limit;
 use super::mail::Mail;
 use super::route::Route;
+use crate::outbox::writer::Current;
 
 /// A relay that had a word about a mail so short a time ago takes mail.
 const WORKS: Duration = Duration::from_secs(10);
+
+/// A relay that has mail and has said nothing for so long is told as silent.
+const SILENT: Duration = Duration::from_secs(30);
 
 /// So many times in a row are no accident.
 const BREAKS: usize = 2;
@@ -33,15 +37,18 @@ pub struct Pool {
     pub news: Notify,
     /// Nothing is under way any more.
     pub quiet: Notify,
-    hands: Hands,
+    pub hands: Hands,
     most: usize,
+    /// How long a lease runs.
+    lease: Duration,
 }
 
 struct State {
     /// Taken, and waiting for a connection.
     queue: VecDeque<Mail>,
-    /// Runs under way.
+    /// Runs under way by the settings that count, and all.
     active: usize,
+    under_way: usize,
     resting: Vec<Connection>,
     limit: Limit,
     route: Option<Arc<Route>>,
@@ -50,8 +57,11 @@ struct State {
     trial: bool,
     /// When the relay last had a word about a mail.
     word: Option<Stopwatch>,
-    /// When the leases of all that was in hand were last renewed.
-    renewed: Option<Stopwatch>,
+    /// How often in a row the relay would not have a mail.
+    failures: usize,
+    /// The newest settings, and whether everything is held, as the last commit saw it.
+    newest: i64,
+    held: bool,
     ungrouped: Option<Stopwatch>,
     /// How often in a row the relay broke on commands behind a body.
     breaks: usize,
@@ -86,18 +96,21 @@ pub struct Start {
 }
 
 impl Pool {
-    pub fn new(most: usize) -> Self {
+    pub fn new(most: usize, lease: Duration) -> Self {
         Self {
             state: Mutex::new(State {
                 queue: VecDeque::new(),
                 active: 0,
+                under_way: 0,
                 resting: Vec::new(),
                 limit: Limit::new(most),
                 route: None,
                 trouble: None,
                 trial: false,
                 word: None,
-                renewed: None,
+                failures: 0,
+                newest: 0,
+                held: false,
                 ungrouped: None,
                 breaks: 0,
                 stopping: false,
@@ -107,6 +120,7 @@ impl Pool {
             quiet: Notify::new(),
             hands: Hands::default(),
             most,
+            lease,
         }
     }
 
@@ -122,7 +136,7 @@ impl Pool {
 
     pub fn wish(&self, now: Instant) -> Wish {
         let state = self.state();
-        if state.stopping || state.route.is_none() {
+        if !state.may_begin() || state.is_silent() {
             return Wish::Nothing;
         }
         match &state.trouble {
@@ -148,7 +162,11 @@ impl Pool {
             let mut state = self.state();
             state.route = route;
             state.trouble = None;
+            state.trial = false;
             state.word = None;
+            state.failures = 0;
+            // Those that still use what counted before are no burden to this relay.
+            state.active = 0;
             state.ungrouped = None;
             state.limit = Limit::new(self.most);
             std::mem::take(&mut state.resting)
@@ -157,11 +175,59 @@ impl Pool {
         self.news.notify_one();
     }
 
-    pub fn trouble(&self) -> Option<Trouble> {
-        self.state()
+    /// What every commit saw of the settings and the hold.
+    pub fn observe(&self, current: Current) {
+        let mut state = self.state();
+        state.newest = state.newest.max(current.revision);
+        state.held = current.held;
+    }
+
+    pub fn is_in_trouble(&self) -> bool {
+        self.state().trouble.is_some()
+    }
+
+    /// Whether mail that lies here would better lie where others can take it, or people act on it.
+    pub fn is_stuck(&self, now: Instant) -> bool {
+        let state = self.state();
+        let waits = state
             .trouble
             .as_ref()
-            .map(|sickness| sickness.told.clone())
+            .is_some_and(|sickness| state.trial || sickness.told.next > now);
+        state.held || state.route.is_none() || waits || state.is_silent()
+    }
+
+    /// Nothing waits, and nobody will try: what was wrong with the relay is not known any more.
+    pub fn forget_trouble(&self, now: Instant) {
+        let mut state = self.state();
+        let over = state
+            .trouble
+            .as_ref()
+            .is_some_and(|sickness| sickness.told.next <= now);
+        if over && !state.trial && state.queue.is_empty() {
+            state.trouble = None;
+            self.news.notify_one();
+        }
+    }
+
+    /// What the console is told.
+    pub fn trouble(&self, now: Instant) -> Option<Trouble> {
+        let state = self.state();
+        if let Some(sickness) = &state.trouble {
+            return Some(sickness.told.clone());
+        }
+        let route = state.route.as_ref().filter(|_| state.is_silent())?;
+        let silent = state.word.map_or(SILENT, |word| word.elapsed());
+        let since = now.0 - i64::try_from(silent.as_millis()).unwrap_or(0);
+        let detail = format!(
+            "{} has mail and does not answer; it may take ten minutes for it",
+            route.name
+        );
+        Some(Trouble {
+            relay: route.name.clone(),
+            failure: Failure::new(Stage::Data, Fault::TimedOut, detail),
+            since: Instant(since),
+            next: now,
+        })
     }
 
     /// The relay would not have a mail, whichever it were. While it takes others it may just be one
@@ -175,12 +241,12 @@ impl Pool {
         (now, spread): (Instant, Spread),
     ) {
         let mut state = self.state();
-        let current = state.route.as_ref().map(|route| route.revision);
-        if current != Some(route.revision) {
+        if !state.is_of(route) {
             return;
         }
+        state.failures += 1;
         let works = state.word.is_some_and(|word| word.elapsed() < WORKS);
-        if state.active > 1 && works && state.trouble.is_none() {
+        if works && state.trouble.is_none() && (state.active > 1 || state.failures == 1) {
             let fewer = state.active - 1;
             state.limit.at_most(fewer);
             return;
@@ -215,10 +281,11 @@ impl Pool {
     /// The relay had a word about a mail: it is well. `taken` is whether it took it.
     pub fn worked(&self, route: &Route, taken: bool) {
         let mut state = self.state();
-        if state.route.as_ref().map(|route| route.revision) != Some(route.revision) {
+        if !state.is_of(route) {
             return;
         }
         state.word = Some(Stopwatch::now());
+        state.failures = 0;
         if taken {
             state.limit.grow();
         } else {
@@ -249,34 +316,14 @@ impl Pool {
         self.state().breaks = 0;
     }
 
-    /// Puts mail on the shelf. It is in hand until it is dropped.
+    /// Puts mail on the shelf.
     pub fn shelve(&self, mails: Vec<Mail>) {
-        let mut state = self.state();
-        for mut mail in mails {
-            mail.hand = Some(self.hands.take(&mail.id));
-            state.queue.push_back(mail);
-        }
+        self.state().queue.extend(mails);
     }
 
     /// Puts mail back in front: it was not tried.
     pub fn put_back(&self, mail: Mail) {
         self.state().queue.push_front(mail);
-    }
-
-    /// The leases of all that was in hand then were renewed.
-    pub fn renewed(&self, at: Stopwatch) {
-        self.state().renewed = Some(at);
-    }
-
-    /// Whether the lease of a mail still runs.
-    pub fn is_ours(&self, mail: &Mail, lease: Duration) -> bool {
-        let renewed = self.state().renewed.filter(|renewed| *renewed > mail.taken);
-        renewed.unwrap_or(mail.taken).elapsed() < lease
-    }
-
-    /// The messages in hand.
-    pub fn in_hand(&self) -> Vec<String> {
-        self.hands.ids()
     }
 
     /// What lies on the shelf, off it; where the relay is not well or the worker stops.
@@ -287,20 +334,21 @@ impl Pool {
     /// What another run would begin with, where the relay may have another connection.
     pub fn start(&self, now: Instant) -> Option<Start> {
         let mut state = self.state();
-        let sick = state
-            .trouble
-            .as_ref()
-            .is_some_and(|sickness| sickness.told.next > now);
-        let full = state.trouble.is_none() && state.active >= state.limit.now();
-        if sick || full || state.stopping {
-            return None;
-        }
-        if state.trouble.is_some() && state.trial {
+        let may = match &state.trouble {
+            Some(sickness) => sickness.told.next <= now && !state.trial,
+            None => state.active < state.limit.now(),
+        };
+        if !may || !state.may_begin() {
             return None;
         }
         let route = state.route.clone()?;
-        let mail = state.queue.pop_front()?;
+        let mail = state.take(self.lease)?;
+        if state.active == 0 {
+            // From here on it is silence.
+            state.word = Some(Stopwatch::now());
+        }
         state.active += 1;
+        state.under_way += 1;
         let trial = state.trouble.is_some();
         state.trial |= trial;
         let grouping = state
@@ -319,15 +367,14 @@ impl Pool {
     /// The next mail for a run under way.
     pub fn next(&self, route: &Route) -> Option<Mail> {
         let mut state = self.state();
-        let current = state.route.as_ref().map(|route| route.revision);
-        if state.stopping
+        if !state.may_begin()
+            || !state.is_of(route)
             || state.active > state.limit.now()
             || state.trouble.is_some()
-            || current != Some(route.revision)
         {
             return None;
         }
-        let mail = state.queue.pop_front();
+        let mail = state.take(self.lease);
         if state.queue.len() * 2 <= self.shelf() {
             self.room.notify_one();
         }
@@ -337,8 +384,7 @@ impl Pool {
     /// Keeps a connection for the next run.
     pub fn rest(&self, route: &Route, mut connection: Connection) {
         let mut state = self.state();
-        let current = state.route.as_ref().map(|route| route.revision);
-        if current == Some(route.revision) && !state.stopping && connection.may_go_on() {
+        if state.is_of(route) && state.may_begin() && connection.may_go_on() {
             connection.rest();
             state.resting.push(connection);
         } else {
@@ -357,19 +403,22 @@ impl Pool {
         part(idle);
     }
 
-    /// A run is over.
-    pub fn ended(&self, trial: bool) {
+    /// A run is over that sent by the settings of `revision`.
+    pub fn ended(&self, revision: i64, trial: bool) {
         let mut state = self.state();
-        state.active -= 1;
-        state.trial &= !trial;
-        if state.active == 0 {
+        state.under_way -= 1;
+        if state.route.as_ref().map(|route| route.revision) == Some(revision) {
+            state.active = state.active.saturating_sub(1);
+            state.trial &= !trial;
+        }
+        if state.under_way == 0 {
             self.quiet.notify_one();
         }
         self.room.notify_one();
     }
 
     pub fn is_quiet(&self) -> bool {
-        self.state().active == 0
+        self.state().under_way == 0
     }
 
     /// Nothing begins any more.
@@ -380,5 +429,32 @@ impl Pool {
             std::mem::take(&mut state.resting)
         };
         part(resting);
+    }
+}
+
+impl State {
+    /// Whether a mail may begin: by the newest settings, and not while everything is held.
+    fn may_begin(&self) -> bool {
+        let newest = self.route.as_ref().map(|route| route.revision) == Some(self.newest);
+        newest && !self.held && !self.stopping
+    }
+
+    fn is_of(&self, route: &Route) -> bool {
+        self.route.as_ref().map(|route| route.revision) == Some(route.revision)
+    }
+
+    /// Whether the relay has mail and does not answer.
+    fn is_silent(&self) -> bool {
+        self.active > 0 && self.word.is_some_and(|word| word.elapsed() >= SILENT)
+    }
+
+    /// The next mail that is still this worker's: a process that stood still may have lost some.
+    fn take(&mut self, lease: Duration) -> Option<Mail> {
+        while let Some(mail) = self.queue.pop_front() {
+            if mail.is_ours(lease) {
+                return Some(mail);
+            }
+        }
+        None
     }
 }

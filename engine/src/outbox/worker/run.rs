@@ -22,7 +22,11 @@ impl Worker {
         while let Some(start) = self.pool.start(self.postern.now()) {
             let worker = self.clone();
             tokio::spawn(async move {
-                let place = Place(worker.clone(), start.trial);
+                let place = UnderWay {
+                    worker: worker.clone(),
+                    revision: start.route.revision,
+                    trial: start.trial,
+                };
                 worker.run(start).await;
                 drop(place);
                 worker.begin_runs();
@@ -77,10 +81,6 @@ impl Worker {
 
     /// Delivers a mail and records what became of it.
     async fn deliver(&self, route: &Route, connection: &mut Connection, mut mail: Mail) -> After {
-        if !self.pool.is_ours(&mail, self.delivery.lease) {
-            // This process stood still for so long that another may be delivering it.
-            return After::Part;
-        }
         let parcel = loop {
             match mail.fetched(self.postern.store(), &self.places).await {
                 Ok(Some(parcel)) => break parcel,
@@ -114,7 +114,20 @@ impl Worker {
         let begun = Stopwatch::now();
         let behind = next.as_ref().and_then(Mail::at_hand);
         let announced = connection.announce(behind.is_some());
-        let outcome = connection.session.deliver(&parcel, behind).await;
+        let mut given_up = self.given_up.subscribe();
+        let outcome = tokio::select! {
+            outcome = connection.session.deliver(&parcel, behind) => Some(outcome),
+            _ = given_up.wait_for(|given_up| *given_up) => None,
+        };
+        // Postern stops, and the relay still thinks.
+        let outcome = outcome.unwrap_or_else(|| {
+            let detail = "Postern was stopped before the relay answered";
+            Err(Broken {
+                failure: Failure::new(Stage::Data, Fault::Deadline, detail),
+                may_have_arrived: connection.session.may_have_arrived(),
+                grouped: false,
+            })
+        });
         drop(parcel);
         let attempt = Attempt {
             relay: &route.name,
@@ -140,6 +153,7 @@ impl Worker {
             self.pool.grouping_worked();
         }
         let current = self.settle(mail, judgement).await;
+        self.pool.observe(current);
         if let Some(failure) = sick {
             self.relay_failed(route, failure, connection.trial);
         }
@@ -147,7 +161,7 @@ impl Worker {
         if changed {
             self.stir();
         }
-        let goes_on = !changed && connection.session.is_ready() && self.pool.trouble().is_none();
+        let goes_on = !changed && connection.session.is_ready() && !self.pool.is_in_trouble();
         match next {
             Some(next) if goes_on => After::Mail(next),
             None if goes_on => self.after(route),
@@ -179,26 +193,26 @@ impl Worker {
         attempt: &Attempt<'_>,
     ) {
         let failure = &broken.failure;
-        let judgement = interrupted(&mail, failure, broken.may_have_arrived, attempt);
-        if let Some(failure) = judgement.sick {
-            self.relay_failed(route, failure, connection.trial);
-            self.pool.put_back(mail);
-            return;
-        }
         if broken.grouped {
             self.pool.broke_on_grouping();
         }
         // A relay that was asked in a way it did not understand, or that closes after some mails,
-        // said nothing of this one.
+        // said nothing of this one, and is well.
         let closed = failure.stage == Stage::Mail
             && matches!(failure.fault, Fault::Closed | Fault::Reset)
             && !connection.is_new();
-        if !broken.may_have_arrived && (broken.grouped || closed) {
+        if !broken.may_have_arrived && (broken.grouped && failure.reply.is_none() || closed) {
             self.pool.put_back(mail);
             return;
         }
-        self.pool.worked(route, false);
-        self.settle(mail, judgement).await;
+        if broken.may_have_arrived {
+            self.pool.worked(route, false);
+        } else {
+            self.relay_failed(route, failure.clone(), connection.trial);
+        }
+        let judgement = interrupted(&mail, failure, broken.may_have_arrived, attempt);
+        let current = self.settle(mail, judgement).await;
+        self.pool.observe(current);
     }
 
     /// Writes what became of a mail, however long that takes: until then it is in nobody else's
@@ -250,10 +264,14 @@ enum After {
 }
 
 /// A run under way, until this is dropped.
-struct Place(Arc<Worker>, bool);
+struct UnderWay {
+    worker: Arc<Worker>,
+    revision: i64,
+    trial: bool,
+}
 
-impl Drop for Place {
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.pool.ended(self.1);
+        self.worker.pool.ended(self.revision, self.trial);
     }
 }

@@ -68,7 +68,7 @@ impl Worker {
             connections: number(reading.connections),
             per_minute: number(reading.per_minute),
             latency: reading.latency.map(number),
-            trouble: self.pool.trouble(),
+            trouble: self.pool.trouble(self.postern.now()),
         };
         let now = self.postern.now();
         let mut work = self.postern.store().begin().await?;
@@ -79,20 +79,20 @@ impl Worker {
     }
 
     async fn renew(&self) {
-        let messages = self.pool.in_hand();
-        if messages.is_empty() {
+        let places = self.pool.hands.all();
+        if places.is_empty() {
             return;
         }
         let lease = i64::try_from(self.delivery.lease.as_millis()).unwrap_or(i64::MAX);
         let work = Work::Extend {
             owner: self.id.clone(),
-            messages,
+            places: places.clone(),
             due: domain::Instant(self.postern.now().0.saturating_add(lease)),
             keep: true,
         };
         let begun = Stopwatch::now();
         if self.postern.outbox().writer.write(work).await.is_ok() {
-            self.pool.renewed(begun);
+            self.pool.hands.renewed(&places, begun);
         }
     }
 

@@ -8,7 +8,7 @@ mod view;
 use serde::{Deserialize, Serialize};
 
 pub use patience::{GIVE_UP_AFTER, Spread, mail_waits, relay_waits};
-pub use search::{Cursor, Search, Selection};
+pub use search::{Cursor, Search, Selection, is_id};
 pub use verdict::{Verdict, is_undeliverable, verdict};
 pub use view::{
     Count, Happening, Hold, Line, MessageView, Overview, Page, RecipientView, Trouble,

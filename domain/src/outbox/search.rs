@@ -34,6 +34,10 @@ impl Search {
             if value.is_empty() {
                 continue;
             }
+            if value.chars().any(char::is_control) {
+                faults.add(name, "There is a control character in it.");
+                continue;
+            }
             match name {
                 "address" => search.address = value.to_owned(),
                 "subject" => search.subject = value.to_owned(),
@@ -100,11 +104,19 @@ impl std::str::FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FAULT: &str = "This is not a place in the list; begin again at its top.";
         let (id, position) = text.split_once('.').ok_or(FAULT)?;
+        if !is_id(id) {
+            return Err(FAULT);
+        }
         Ok(Self {
             id: id.to_owned(),
             position: position.parse().map_err(|_| FAULT)?,
         })
     }
+}
+
+/// Whether a text can be the id of a message.
+pub fn is_id(text: &str) -> bool {
+    text.len() == 26 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// What an act is meant for.

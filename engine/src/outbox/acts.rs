@@ -1,10 +1,11 @@
 //! What administrators do with mail in the outbox: each act whole, with its audit row and a row in
 //! the timeline of every mail it touches.
 
-use domain::outbox::{Act, Happening, Selection, What};
+use domain::outbox::{Act, Cursor, Happening, Selection, What};
 use domain::view::Stamp;
 use domain::{Kind, Refusal};
 
+use super::looks::visible;
 use crate::audit::Action;
 use crate::store::timeline::Entry;
 use crate::store::{StoreError, hold, search, timeline, undeliverable};
@@ -45,6 +46,9 @@ impl Postern {
         self.administer(actor, action, async {
             let now = self.now();
             let mut work = self.store().begin().await?;
+            if let Selection::Message(id) | Selection::One(Cursor { id, .. }) = selection {
+                visible(&mut work, actor, id).await?;
+            }
             let touched = search::act(&mut work, act, selection, now).await?;
             let number = i64::try_from(touched.len()).unwrap_or(i64::MAX);
             if at_most.is_some_and(|agreed| number > agreed) {
@@ -103,7 +107,8 @@ impl Postern {
     pub async fn remove_undeliverable(&self, actor: &Actor, address: &str) -> Result<(), Refusal> {
         self.administer(actor, Action::RemoveUndeliverable, async {
             let mut work = self.store().begin().await?;
-            if !undeliverable::remove(&mut work, address).await? {
+            let known = !address.chars().any(char::is_control);
+            if !known || !undeliverable::remove(&mut work, address).await? {
                 let text = "This address is not listed.";
                 return Err(Refusal::of(Kind::NotFound, "address", text));
             }

@@ -2,9 +2,9 @@
 
 use domain::outbox::{
     Count, Cursor, Happening, Hold, MessageView, Overview, Page, RecipientView, Search, State,
-    Undeliverable, What,
+    Undeliverable, What, is_id,
 };
-use domain::{Instant, Kind, Refusal};
+use domain::{Failure, Fault, Instant, Kind, Refusal};
 
 use super::{Reading, WORKER_SILENT};
 use crate::audit::Action;
@@ -45,11 +45,15 @@ impl Postern {
             None => None,
         };
         let saved = information::read(&mut connection, information::GLOBAL).await?;
-        Ok(Overview {
+        let overview = Overview {
             counts,
             hold,
             configured: saved.is_some(),
             workers: workers::all(&mut connection, now.0 - WORKER_SILENT).await?,
+        };
+        Ok(match actor.administers() {
+            Ok(()) => overview,
+            Err(_) => without_names(overview),
         })
     }
 
@@ -148,9 +152,27 @@ impl Postern {
         prefix: &str,
     ) -> Result<Vec<Undeliverable>, Refusal> {
         actor.administers()?;
+        if prefix.chars().any(char::is_control) {
+            return Ok(Vec::new());
+        }
         let mut connection = self.store().read().await?;
         Ok(undeliverable::beginning(&mut connection, prefix.trim(), ADDRESSES).await?)
     }
+}
+
+/// What those see who are no administrators: that mail waits, not on whom.
+fn without_names(mut overview: Overview) -> Overview {
+    if let Some(hold) = &mut overview.hold {
+        hold.by.clear();
+    }
+    for worker in &mut overview.workers {
+        worker.host.clear();
+        if let Some(trouble) = &mut worker.trouble {
+            trouble.relay.clear();
+            trouble.failure = Failure::new(trouble.failure.stage, Fault::Rejected, "");
+        }
+    }
+    overview
 }
 
 /// What a monitor is told.
@@ -173,9 +195,16 @@ fn only_of(actor: &Actor) -> Option<&str> {
 }
 
 /// A message, if it is one that the actor may see.
-async fn visible(connection: &mut Connection, actor: &Actor, id: &str) -> Result<Message, Refusal> {
-    messages::by_id(connection, &id.to_ascii_uppercase())
-        .await?
+pub(super) async fn visible(
+    connection: &mut Connection,
+    actor: &Actor,
+    id: &str,
+) -> Result<Message, Refusal> {
+    let found = match is_id(id) {
+        true => messages::by_id(connection, &id.to_ascii_uppercase()).await?,
+        false => None,
+    };
+    found
         .filter(|message| only_of(actor).is_none_or(|account| account == message.account))
         .ok_or_else(|| {
             let text = "No message has this id, or it is not kept any more.";

@@ -20,6 +20,11 @@ pub struct Works {
 
 impl Works {
     pub fn begin(place: &Place, connections: usize) -> Self {
+        Self::with_grace(place, connections, Duration::from_secs(10))
+    }
+
+    /// One that waits so long for what is under way when it ends.
+    pub fn with_grace(place: &Place, connections: usize, grace: Duration) -> Self {
         let postern = place.postern.clone();
         let (stop, stopped) = oneshot::channel();
         let delivery = Delivery {
@@ -33,9 +38,7 @@ impl Works {
         };
         let task = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
-            postern
-                .deliver(delivery, Duration::from_secs(10), stopped)
-                .await;
+            postern.deliver(delivery, grace, stopped).await;
         });
         Self {
             stop: Some(stop),

@@ -27,6 +27,7 @@ struct State {
     open: usize,
     admits: Option<usize>,
     flushes: bool,
+    thinks: bool,
     lines: Vec<String>,
 }
 
@@ -79,9 +80,19 @@ impl Relay {
         lock(&self.state).flushes = true;
     }
 
+    /// Says nothing at the end of a mail until it behaves.
+    pub fn thinks(&self) {
+        lock(&self.state).thinks = true;
+    }
+
     /// Behaves from now on.
     pub fn behaves(&self) {
-        lock(&self.state).rules.clear();
+        {
+            let mut state = lock(&self.state);
+            state.rules.clear();
+            state.thinks = false;
+        }
+        self.changed.send_modify(|count| *count += 1);
     }
 
     pub fn taken(&self) -> Vec<Taken> {
@@ -197,7 +208,11 @@ impl Talk {
                     }
                     let subject = data.lines().find(|line| line.starts_with("Subject: "));
                     let end = format!("END {}", subject.unwrap_or_default());
+                    let mut changes = self.changed.subscribe();
                     let reply = self.reply(&end, "250 2.0.0 queued");
+                    while lock(&self.state).thinks {
+                        changes.changed().await.map_err(std::io::Error::other)?;
+                    }
                     if reply.is_empty() {
                         return Ok(());
                     }

@@ -190,3 +190,129 @@ async fn a_password_that_changes_in_mid_queue_parks_nothing() {
         works.end().await;
     }
 }
+
+#[tokio::test]
+async fn a_message_that_is_on_a_connection_in_part_is_not_given_back_whole() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        relay.thinks();
+        let addresses: Vec<String> = (0..100).map(|n| format!("desk{n}@example.net")).collect();
+        let to: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        let mut ids = Vec::new();
+        for subject in ["One", "Two", "Three"] {
+            ids.push(place.hand_over(&admin, &to, subject).await);
+        }
+        let works = Works::begin(&place, 1);
+        relay.hears("END", 1).await;
+        place
+            .postern
+            .hold_everything(&admin, true)
+            .await
+            .expect("held");
+        place
+            .postern
+            .hold_everything(&admin, false)
+            .await
+            .expect("ended");
+        relay.behaves();
+        for id in &ids {
+            place.until(&admin, id, is(State::Delivered)).await;
+        }
+        let mut got: Vec<String> = relay.taken().into_iter().flat_map(|mail| mail.to).collect();
+        got.sort();
+        assert_eq!(got.len(), 300, "each recipient got each mail once");
+        works.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_hangs_does_not_hold_up_the_one_that_is_saved_then() {
+    for place in places().await {
+        let (admin, hangs, works_well) = (
+            place.admin().await,
+            Relay::start().await,
+            Relay::start().await,
+        );
+        place.save(&admin, &hangs).await;
+        hangs.thinks();
+        let works = Works::with_grace(&place, 4, Duration::ZERO);
+        let mut ids = Vec::new();
+        for _ in 0..50 {
+            ids.push(place.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        }
+        hangs.hears("END", 4).await;
+        place.save(&admin, &works_well).await;
+        works_well.takes(46).await;
+        works.end().await;
+        let mut doubtful = 0;
+        for id in &ids {
+            let message = place.postern.message(&admin, id).await.expect("there");
+            let row = &message.recipients[0];
+            if row.state == State::Deferred {
+                assert!(row.timeline[0].may_have_arrived);
+                doubtful += 1;
+            } else {
+                assert_eq!(row.state, State::Delivered);
+            }
+        }
+        assert_eq!(doubtful, 4, "the relay had them when Postern was stopped");
+    }
+}
+
+#[tokio::test]
+async fn nothing_begins_once_everything_is_held() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        relay.thinks();
+        for _ in 0..50 {
+            place.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        }
+        let works = Works::begin(&place, 4);
+        relay.hears("END", 4).await;
+        place
+            .postern
+            .hold_everything(&admin, true)
+            .await
+            .expect("held");
+        relay.behaves();
+        relay.takes(4).await;
+        works.end().await;
+        assert_eq!(relay.taken().len(), 4, "those under way");
+        assert_eq!(relay.heard("HELLO"), 4);
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_always_hears_421_does_not_stop_the_others() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        relay.says("RCPT TO:<poison", "421 4.7.0 go away");
+        let works = Works::begin(&place, 1);
+        let poison = place
+            .hand_over(&admin, &["poison@example.net"], "Bad")
+            .await;
+        let mut ids = Vec::new();
+        for _ in 0..50 {
+            ids.push(place.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        }
+        // It is the first to be tried again, and then behind the others.
+        relay.hears("RCPT TO:<poison", 1).await;
+        place.pass(Duration::from_secs(10));
+        relay.hears("RCPT TO:<poison", 2).await;
+        place.pass(Duration::from_secs(30));
+        for id in &ids {
+            place.until(&admin, id, is(State::Delivered)).await;
+        }
+        let page = place
+            .postern
+            .outbox_page(&admin, &Default::default(), None)
+            .await;
+        let lines = page.expect("a page").lines;
+        let line = lines.iter().find(|line| line.id == poison).expect("there");
+        assert_eq!(line.said.as_deref(), Some("421 4.7.0 go away"));
+        works.end().await;
+    }
+}

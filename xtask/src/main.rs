@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod bench;
 mod build;
+#[cfg(target_os = "linux")]
 mod crash;
 mod guard;
 #[cfg(target_os = "linux")]
@@ -47,10 +48,11 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Some("bench") => bench::bench(rest),
         #[cfg(target_os = "linux")]
+        Some("crash") => crash::crash(rest),
+        #[cfg(target_os = "linux")]
         Some("powercut") => powercut::powercut(rest),
         #[cfg(not(target_os = "linux"))]
-        Some("bench" | "powercut") => Err(anyhow::anyhow!("this chore needs Linux")),
-        Some("crash") => crash::crash(rest),
+        Some("bench" | "crash" | "powercut") => Err(anyhow::anyhow!("this chore needs Linux")),
         Some("guard") => guard::watch(),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");

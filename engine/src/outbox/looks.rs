@@ -95,9 +95,10 @@ impl Postern {
     pub async fn message(&self, actor: &Actor, id: &str) -> Result<MessageView, Refusal> {
         let mut connection = self.store().read().await?;
         let message = visible(&mut connection, actor, id).await?;
-        let happened = timeline::of_message(&mut connection, &message.id).await?;
         let now = self.now();
+        // In this order nobody is in a state whose reason is not told.
         let recipients = recipients::of_message(&mut connection, &message.id).await?;
+        let happened = timeline::of_message(&mut connection, &message.id).await?;
         let recipients = recipients
             .into_iter()
             .map(|row| {

@@ -95,8 +95,8 @@ impl Meter {
             .now()[slot] += 1;
     }
 
-    pub(super) fn deferred(&self) {
-        self.deferred.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn deferred(&self, number: usize) {
+        self.deferred.fetch_add(number as u64, Ordering::Relaxed);
     }
 
     pub(super) fn parked(&self) {

@@ -45,11 +45,16 @@ impl Retention {
             let before = Instant(now.0.saturating_sub(age));
             let mut from = Some(String::new());
             while let Some(begin) = from {
-                let mut work = postern.store().begin().await?;
-                let (ids, next) =
-                    retention::done_before(&mut work, !rows_too, &begin, before).await?;
-                retention::forget(&mut work, &ids, rows_too).await?;
-                work.commit().await?;
+                let (ids, next) = {
+                    let mut connection = postern.store().read().await?;
+                    retention::done_before(&mut connection, !rows_too, &begin, before).await?
+                };
+                // What is done stays so: nothing can happen to it in between.
+                if !ids.is_empty() {
+                    let mut work = postern.store().begin().await?;
+                    retention::forget(&mut work, &ids, rows_too).await?;
+                    work.commit().await?;
+                }
                 from = next;
             }
         }

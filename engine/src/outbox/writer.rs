@@ -188,7 +188,10 @@ impl Desk {
                     messages,
                     due,
                     keep,
-                } => recipients::extend(&mut work, owner, messages, due.0, *keep).await?,
+                } => {
+                    let skip = self.store.skip_locked();
+                    recipients::extend(&mut work, skip, owner, messages, due.0, *keep).await?;
+                }
                 Work::Claim { owner, lease, most } if !held => {
                     let skip = self.store.skip_locked();
                     let times = (now.0, lease.0);

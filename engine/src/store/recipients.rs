@@ -148,9 +148,11 @@ pub async fn settle(
 }
 
 /// Moves the due time of messages that `owner` has: later, to keep them; or to now and without an
-/// owner, to give them back untried.
+/// owner, to give them back untried. A row that is locked is being settled: waiting for it, with
+/// others locked already, is how two transactions come to wait for each other.
 pub async fn extend(
     connection: &mut Connection,
+    skip_locked: &str,
     owner: &str,
     messages: &[String],
     due: i64,
@@ -158,7 +160,10 @@ pub async fn extend(
 ) -> Result<(), StoreError> {
     for piece in pieces(messages) {
         let sql = format!(
-            "UPDATE recipient SET due_at = $1, owner = $2 WHERE owner = $3 AND message_id IN ({})",
+            "UPDATE recipient SET due_at = $1, owner = $2 FROM \
+             (SELECT message_id AS id, position AS place FROM recipient \
+              WHERE owner = $3 AND message_id IN ({}){skip_locked}) AS held \
+             WHERE message_id = held.id AND position = held.place",
             list(3, piece.len())
         );
         let mut query = sqlx::query(AssertSqlSafe(sql))

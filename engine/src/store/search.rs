@@ -17,6 +17,24 @@ struct Condition {
     binds: Vec<Bind>,
     /// It speaks of the message too.
     of_message: bool,
+    way: Way,
+}
+
+/// How rows are come by. A database that does not know how many there are guesses.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    /// By the index of addresses: few begin so.
+    Addresses,
+    /// Newest first, or by the index of states, until enough are found.
+    Newest,
+}
+
+/// So few rows are sorted by time when they are found.
+const FEW: i64 = 2000;
+
+/// A column that no index is to be used for.
+fn hidden(column: &str) -> String {
+    format!("({column} || '')")
 }
 
 enum Bind {
@@ -26,8 +44,9 @@ enum Bind {
 
 impl Condition {
     /// Everything, or with an account, what it handed over.
-    fn new(account: Option<&str>) -> Self {
+    fn new(account: Option<&str>, way: Way) -> Self {
         let mut condition = Self {
+            way,
             sql: "TRUE".to_owned(),
             binds: Vec::new(),
             of_message: false,
@@ -47,12 +66,12 @@ impl Condition {
     }
 
     fn states(&mut self, states: &[State]) {
-        let list: Vec<String> = states
-            .iter()
-            .map(|state| format!("'{}'", state.as_str()))
-            .collect();
+        let column = match self.way {
+            Way::Addresses => hidden("r.state"),
+            Way::Newest => "r.state".to_owned(),
+        };
         self.sql
-            .push_str(&format!(" AND r.state IN ({})", list.join(", ")));
+            .push_str(&format!(" AND {}", in_states(&column, states)));
     }
 
     fn search(&mut self, search: &Search) {
@@ -64,8 +83,12 @@ impl Condition {
         }
         if !search.address.is_empty() {
             let prefix = search.address.to_ascii_lowercase();
-            self.and("lower(r.address) < ", Bind::Text(after(&prefix)));
-            self.and("lower(r.address) >= ", Bind::Text(prefix));
+            let column = match self.way {
+                Way::Addresses => "lower(r.address)".to_owned(),
+                Way::Newest => hidden("lower(r.address)"),
+            };
+            self.and(&format!("{column} < "), Bind::Text(after(&prefix)));
+            self.and(&format!("{column} >= "), Bind::Text(prefix));
         }
         if !search.subject.is_empty() {
             let escaped = search.subject.replace('\\', "\\\\");
@@ -85,14 +108,22 @@ impl Condition {
         }
     }
 
-    /// The rows it is true of. SQLite goes through the tables of a CROSS JOIN in their order, here
-    /// the messages first, so that none but those found are joined; PostgreSQL sees that itself.
+    /// The rows it is true of. SQLite goes through the tables of a CROSS JOIN in their order, so that
+    /// none but those found are joined; PostgreSQL sees that itself.
     fn rows(&self) -> String {
         let condition = &self.sql;
-        if self.of_message {
-            format!("message m CROSS JOIN recipient r WHERE r.message_id = m.id AND {condition}")
-        } else {
-            format!("recipient r WHERE {condition}")
+        match (self.of_message, self.way) {
+            (false, _) => format!("recipient r WHERE {condition}"),
+            (true, Way::Newest) => {
+                format!(
+                    "message m CROSS JOIN recipient r WHERE r.message_id = m.id AND {condition}"
+                )
+            }
+            (true, Way::Addresses) => {
+                format!(
+                    "recipient r CROSS JOIN message m WHERE m.id = r.message_id AND {condition}"
+                )
+            }
         }
     }
 
@@ -106,6 +137,14 @@ impl Condition {
             Selection::Matching(search) => self.search(search),
         }
     }
+}
+
+fn in_states(column: &str, states: &[State]) -> String {
+    let list: Vec<String> = states
+        .iter()
+        .map(|state| format!("'{}'", state.as_str()))
+        .collect();
+    format!("{column} IN ({})", list.join(", "))
 }
 
 /// The first id a message accepted at that moment can have.
@@ -153,7 +192,8 @@ pub async fn lines(
     behind: Option<&Cursor>,
     (most, now): (i64, Instant),
 ) -> Result<Vec<Line>, StoreError> {
-    let mut condition = Condition::new(account);
+    let way = way(connection, &search.address).await?;
+    let mut condition = Condition::new(account, way);
     condition.search(search);
     if let Some(cursor) = behind {
         condition.and(
@@ -166,10 +206,9 @@ pub async fn lines(
             .push_str(&format!(", ${})", condition.binds.len()));
     }
     condition.binds.push(Bind::Number(most));
-    let id = if condition.of_message {
-        "m.id"
-    } else {
-        "r.message_id"
+    let id = match (condition.of_message, way) {
+        (true, Way::Newest) => "m.id",
+        _ => "r.message_id",
     };
     // Found first, and only what is shown is read whole.
     let sql = format!(
@@ -255,7 +294,8 @@ pub async fn count(
     selection: &Selection,
     now: Instant,
 ) -> Result<i64, StoreError> {
-    let condition = touched(act, selection, now);
+    let way = way(connection, address(selection)).await?;
+    let condition = touched(act, selection, (way, now));
     let sql = format!("SELECT COUNT(*) FROM {}", condition.rows());
     let query = sqlx::query_as(AssertSqlSafe(sql));
     let (number,): (i64,) = bound!(query, condition.binds).fetch_one(connection).await?;
@@ -269,15 +309,17 @@ pub async fn act(
     selection: &Selection,
     now: Instant,
 ) -> Result<Vec<(String, i64)>, StoreError> {
-    let mut condition = touched(act, selection, now);
+    let way = way(connection, address(selection)).await?;
+    let mut condition = touched(act, selection, (way, now));
     let taken = matches!(act.leads_to(), State::Queued);
     condition.binds.push(Bind::Number(now.0));
     let at = condition.binds.len();
+    // What makes a row one that may be touched stands outside too: a worker may take it while this
+    // waits for its lock, and PostgreSQL then looks again at the outer condition only.
     let sql = format!(
-        "UPDATE recipient SET state = '{}', owner = NULL, due_at = {}, settled_at = {}{} \
-         WHERE (message_id, position) IN \
-         (SELECT r.message_id, r.position FROM {}) \
-         AND ${at} = ${at} RETURNING message_id, position",
+        "UPDATE recipient AS r SET state = '{}', owner = NULL, due_at = {}, settled_at = {}{} \
+         WHERE (r.message_id, r.position) IN (SELECT r.message_id, r.position FROM {}) \
+         AND {} AND {NOT_IN_HAND}${at}) RETURNING message_id, position",
         act.leads_to().as_str(),
         if taken {
             format!("${at}")
@@ -295,13 +337,43 @@ pub async fn act(
             String::new()
         },
         condition.rows(),
+        in_states("r.state", act.applies_to()),
     );
     let query = sqlx::query_as(AssertSqlSafe(sql));
     Ok(bound!(query, condition.binds).fetch_all(connection).await?)
 }
 
-fn touched(act: Act, selection: &Selection, now: Instant) -> Condition {
-    let mut condition = Condition::new(None);
+/// The address that is asked for, if one is.
+fn address(selection: &Selection) -> &str {
+    match selection {
+        Selection::Matching(search) => &search.address,
+        _ => "",
+    }
+}
+
+/// How to come by the rows whose addresses begin so.
+async fn way(connection: &mut Connection, address: &str) -> Result<Way, StoreError> {
+    if address.is_empty() {
+        return Ok(Way::Newest);
+    }
+    let prefix = address.to_ascii_lowercase();
+    let (found,): (i64,) = sqlx::query_as(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM recipient r \
+         WHERE lower(r.address) >= $1 AND lower(r.address) < $2 LIMIT $3) AS found",
+    )
+    .bind(&prefix)
+    .bind(after(&prefix))
+    .bind(FEW + 1)
+    .fetch_one(connection)
+    .await?;
+    Ok(match found {
+        0..=FEW => Way::Addresses,
+        _ => Way::Newest,
+    })
+}
+
+fn touched(act: Act, selection: &Selection, (way, now): (Way, Instant)) -> Condition {
+    let mut condition = Condition::new(None, way);
     condition.selection(selection);
     condition.states(act.applies_to());
     condition.and(NOT_IN_HAND, Bind::Number(now.0));

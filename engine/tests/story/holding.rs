@@ -223,3 +223,54 @@ async fn the_list_is_paged_without_a_gap() {
         assert!(seen.is_sorted_by(|a, b| a > b), "newest first, each once");
     }
 }
+
+#[tokio::test]
+async fn what_is_done_is_forgotten_in_time_and_what_waits_never() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        relay.says("RCPT TO:<gone", "550 no");
+        let works = Works::begin(&place, 4);
+        let sent = place.hand_over(&admin, &["desk@example.net"], "Sent").await;
+        let parked = place
+            .hand_over(&admin, &["desk@example.net", "gone@example.net"], "Half")
+            .await;
+        place
+            .until(&admin, &sent, |message| {
+                message.recipients[0].state == State::Delivered
+            })
+            .await;
+        place
+            .until(&admin, &parked, |message| {
+                message.recipients[1].state == State::Parked
+            })
+            .await;
+        works.end().await;
+
+        place.pass(Duration::from_secs(7 * 86_400 + 60));
+        let works = Works::begin(&place, 4);
+        place
+            .until_gone(&admin, &sent, |message| {
+                message.is_some_and(|message| !message.kept)
+            })
+            .await;
+        let kept = place.postern.message(&admin, &parked).await.expect("there");
+        assert!(kept.kept, "somebody has yet to look at it");
+        works.end().await;
+
+        place.pass(Duration::from_secs(90 * 86_400));
+        let works = Works::begin(&place, 4);
+        place
+            .until_gone(&admin, &sent, |message| message.is_none())
+            .await;
+        assert!(
+            place
+                .postern
+                .message(&admin, &parked)
+                .await
+                .expect("there")
+                .kept
+        );
+        works.end().await;
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::State;
+use domain::outbox::{Act, Selection, State};
 
 use crate::outbox::Works;
 use crate::place::{Place, places};
@@ -132,5 +132,37 @@ async fn a_worker_that_stops_gives_back_what_it_did_not_send() {
         relay.takes(200).await;
         works.end().await;
         assert_eq!(relay.taken().len(), 200, "each once");
+    }
+}
+
+#[tokio::test]
+async fn an_act_that_waited_for_a_worker_leaves_alone_what_that_took() {
+    for place in places()
+        .await
+        .into_iter()
+        .filter(|place| place.config.database.is_some())
+    {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        // A worker is about to take it.
+        let mut worker = place.connection().await;
+        let take = "BEGIN; UPDATE recipient SET owner = 'worker', due_at = due_at + 60000";
+        sqlx::raw_sql(take)
+            .execute(&mut worker)
+            .await
+            .expect("takes");
+        let (postern, asker) = (place.postern.clone(), admin.clone());
+        let selection = Selection::Message(id.clone());
+        let cancels =
+            tokio::spawn(async move { postern.act(&asker, Act::Cancel, &selection, None).await });
+        place.until_somebody_waits().await;
+        sqlx::raw_sql("COMMIT")
+            .execute(&mut worker)
+            .await
+            .expect("took");
+        assert_eq!(cancels.await.expect("an answer"), Ok(0));
+        let message = place.postern.message(&admin, &id).await.expect("there");
+        assert_eq!(message.recipients[0].state, State::Queued);
     }
 }

@@ -112,6 +112,20 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Waits until what is forgotten is gone: that is no change of the outbox, and looked for.
+    pub async fn until_gone(
+        &self,
+        actor: &Actor,
+        id: &str,
+        expected: impl Fn(Option<MessageView>) -> bool,
+    ) {
+        while !expected(self.postern.message(actor, id).await.ok()) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 fn states(message: &MessageView) -> Vec<State> {
     message.recipients.iter().map(|row| row.state).collect()
 }

@@ -126,7 +126,7 @@ impl Place {
     }
 
     /// A connection to the database behind Postern's back.
-    async fn connection(&self) -> AnyConnection {
+    pub async fn connection(&self) -> AnyConnection {
         let address =
             self.config.database.clone().unwrap_or_else(|| {
                 format!("sqlite://{}", self.data().join("postern.db").display())
@@ -146,6 +146,18 @@ impl Place {
             .await
             .expect("locks");
         connection
+    }
+
+    /// Waits until somebody waits for a lock in this PostgreSQL database.
+    pub async fn until_somebody_waits(&self) {
+        let mut connection = self.connection().await;
+        let waiting = "SELECT COUNT(*) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let mut number = (0_i64,);
+        while number.0 == 0 {
+            let found = sqlx::query_as(waiting).fetch_one(&mut connection).await;
+            number = found.expect("an answer");
+        }
     }
 
     /// Changes the database behind Postern's back.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use std::{
-    fs::File,
+    fs::{self, File},
     io::Write,
     path::Path,
     thread::available_parallelism,
@@ -23,16 +23,18 @@ pub fn sync_latency(folder: &Path) -> Result<Duration> {
         file.sync_data()?;
         times.push(start.elapsed());
     }
-    std::fs::remove_file(path)?;
+    fs::remove_file(path)?;
     times.sort_unstable();
     Ok(times[SYNCS / 2])
 }
 
 pub fn described(folder: &Path) -> Result<String> {
     let cores = available_parallelism()?;
+    let load = fs::read_to_string("/proc/loadavg")?;
+    let load = load.split(' ').next().unwrap_or_default();
     let sync = sync_latency(folder)?.as_micros();
     Ok(format!(
-        "{cores} cores, shared by Postern, the applications and the relay; \
+        "{cores} cores, shared by Postern, the applications and the relay, load {load} before; \
          4 KB written and synced in {sync} µs (median)"
     ))
 }

@@ -1,7 +1,7 @@
 //! What was handed over, what was said to it and what arrived: and whether that fits together.
 
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// One mail, by its number.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub struct Arrived {
     pub recipients: Vec<u64>,
     /// Its Message-ID, which is another for each acceptance.
     pub message: String,
+    /// Over which connection.
+    pub connection: u64,
     /// How many crashes there had been.
     pub crashes: usize,
 }
@@ -82,23 +84,35 @@ pub fn compare(handed: &[Handed], arrived: &[Arrived], connections: usize) -> Ve
     let mut verdict = Verdict::default();
     let known: HashMap<u64, &Handed> = handed.iter().map(|mail| (mail.number, mail)).collect();
 
-    // When each recipient was last served.
-    let mut served: HashMap<(u64, u64), usize> = HashMap::new();
+    // After how many crashes, and in which transaction, each recipient was last served.
+    let mut served: HashMap<(u64, u64), (usize, usize)> = HashMap::new();
+    // A mail is only handed over when the fate of the one before it is on disk.
+    let mut last: HashMap<u64, usize> = HashMap::new();
+    for (transaction, mail) in arrived.iter().enumerate() {
+        last.insert(mail.connection, transaction);
+    }
     let mut messages: HashMap<u64, &str> = HashMap::new();
-    let mut by_crash: HashMap<usize, usize> = HashMap::new();
-    for mail in arrived {
+    // Transactions that were repeated, by the crash that made Postern forget them. Their recipients
+    // may come one by one the next time.
+    let mut repeated: BTreeMap<usize, BTreeMap<usize, u64>> = BTreeMap::new();
+    for (transaction, mail) in arrived.iter().enumerate() {
         let number = mail.number;
-        let mut before = None;
         for recipient in &mail.recipients {
-            before = before.max(served.insert((number, *recipient), mail.crashes));
-        }
-        if let Some(crash) = before {
-            verdict.duplicates += 1;
-            if crash == mail.crashes {
-                let fault = format!("number {number} was sent twice without a crash in between");
-                verdict.faults.push(fault);
-            } else {
-                *by_crash.entry(crash).or_default() += 1;
+            let now = (mail.crashes, transaction);
+            match served.insert((number, *recipient), now) {
+                None => {}
+                Some((crash, _)) if crash == mail.crashes => {
+                    let fault =
+                        format!("number {number} was sent twice without a crash in between");
+                    verdict.faults.push(fault);
+                }
+                Some((crash, before)) => {
+                    if last.get(&arrived[before].connection) != Some(&before) {
+                        let fault = format!("number {number} was not recorded before the next");
+                        verdict.faults.push(fault);
+                    }
+                    repeated.entry(crash).or_default().insert(before, number);
+                }
             }
         }
         if *messages.entry(number).or_insert(&mail.message) != mail.message {
@@ -114,12 +128,14 @@ pub fn compare(handed: &[Handed], arrived: &[Arrived], connections: usize) -> Ve
             Some(_) => {}
         }
     }
-    verdict.most = by_crash.values().copied().max().unwrap_or_default();
-    for (crash, duplicates) in by_crash {
-        if duplicates > connections {
-            let crash = crash + 1;
+    for (crash, mails) in repeated {
+        verdict.duplicates += mails.len();
+        verdict.most = verdict.most.max(mails.len());
+        if mails.len() > connections {
+            let (crash, count) = (crash + 1, mails.len());
+            let numbers: Vec<_> = mails.values().collect();
             let fault = format!(
-                "crash {crash} made {duplicates} duplicates over {connections} connections"
+                "crash {crash} made {count} duplicates over {connections} connections: {numbers:?}"
             );
             verdict.faults.push(fault);
         }
@@ -158,7 +174,7 @@ pub fn compare(handed: &[Handed], arrived: &[Arrived], connections: usize) -> Ve
 }
 
 /// How many recipients of a mail got nothing.
-fn missing(mail: &Handed, served: &HashMap<(u64, u64), usize>) -> usize {
+fn missing(mail: &Handed, served: &HashMap<(u64, u64), (usize, usize)>) -> usize {
     (1..=mail.recipients)
         .filter(|recipient| !served.contains_key(&(mail.number, *recipient)))
         .count()
@@ -195,6 +211,8 @@ mod tests {
             number,
             recipients: vec![1],
             message: format!("<{number}@example.org>"),
+            // One mail a connection, unless a test says otherwise.
+            connection: number * 10 + crashes as u64,
             crashes,
         }
     }
@@ -256,12 +274,37 @@ mod tests {
     }
 
     #[test]
+    fn a_mail_that_comes_again_in_parts_is_one_duplicate() {
+        let mut mail = acknowledged(1);
+        mail.recipients = 2;
+        let mut told = [arrived(1, 0), arrived(1, 1), arrived(1, 1)];
+        told[0].recipients = vec![1, 2];
+        told[2].recipients = vec![2];
+        let verdict = compare(&[mail], &told, 1);
+        assert_eq!((verdict.duplicates, verdict.most), (1, 1));
+        assert!(verdict.faults.is_empty(), "{:?}", verdict.faults);
+    }
+
+    #[test]
     fn a_repeated_request_makes_one_mail() {
         let mut told = [arrived(1, 0), arrived(1, 1)];
         assert!(compare(&[acknowledged(1)], &told, 8).faults.is_empty());
         told[1].message = "<another@example.org>".to_owned();
         let verdict = compare(&[acknowledged(1)], &told, 8);
         assert_eq!(verdict.faults, ["number 1 was accepted twice"]);
+    }
+
+    #[test]
+    fn only_the_last_of_a_connection_is_repeated() {
+        let handed = [acknowledged(1), acknowledged(2)];
+        let mut told = [arrived(1, 0), arrived(2, 0), arrived(1, 1)];
+        assert!(compare(&handed, &told, 8).faults.is_empty());
+        told[1].connection = told[0].connection;
+        let verdict = compare(&handed, &told, 8);
+        assert_eq!(
+            verdict.faults,
+            ["number 1 was not recorded before the next"]
+        );
     }
 
     #[test]

@@ -4,15 +4,22 @@ use super::{
     ledger::{Arrived, numbers},
     producers::Shared,
 };
-use crate::rig::sink::{Mail, Sink};
-use anyhow::Result;
+use crate::rig::{
+    sink::{Mail, Sink},
+    until,
+};
+use anyhow::{Result, bail};
 use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
+
+/// How long it may take to read what the dead had sent.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Relay {
     pub sink: Sink,
@@ -45,9 +52,14 @@ impl Relay {
         arrived.clone()
     }
 
-    /// From now on, what comes comes after one crash more.
-    pub fn crashed(&self) {
+    /// Once all is read that the dead had sent, what comes comes after one crash more.
+    pub fn crashed(&self) -> Result<()> {
+        let pause = Duration::from_millis(1);
+        if !until(PATIENCE, pause, || self.sink.has_heard_all()) {
+            bail!("connections outlive the Postern that was killed");
+        }
         self.crashes.fetch_add(1, Ordering::AcqRel);
+        Ok(())
     }
 }
 
@@ -63,6 +75,7 @@ fn taken(mail: &Mail<'_>, crashes: usize) -> Vec<Arrived> {
         number,
         recipients,
         message: message_id(mail.content),
+        connection: mail.connection,
         crashes,
     });
     arrived.collect()

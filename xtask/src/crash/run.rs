@@ -11,7 +11,6 @@ use crate::rig::{
     metrics::Metrics,
     postern::{Plan, Postern},
     random::Random,
-    until,
 };
 use anyhow::{Context, Result, bail};
 use std::{fs, sync::Arc, thread::sleep, time::Duration};
@@ -53,8 +52,7 @@ pub fn run(
         let victim = random.between(0, nodes.len() as u64 - 1) as usize;
         let node = nodes[victim].take().context("a node is missing")?;
         node.kill()?;
-        wait_for_last_words(&relay, nodes.len())?;
-        relay.crashed();
+        relay.crashed()?;
         // Where there are two nodes, the last crash is the other's to make good.
         if crash < crashes || nodes.len() == 1 {
             nodes[victim] = Some(plans[victim].start()?);
@@ -71,6 +69,10 @@ pub fn run(
     let mut verdict = compare(&handed, &relay.arrived(), CONNECTIONS);
     let mut client = Client::with_token(node.address, &token)?;
     verdict.faults.extend(unrecorded(&mut client, &handed)?);
+    if ground.deadlocks() > 0 {
+        let fault = format!("{} deadlocks in PostgreSQL", ground.deadlocks());
+        verdict.faults.push(fault);
+    }
     if verdict.acknowledged == 0 {
         bail!("nothing was handed over");
     }
@@ -100,20 +102,6 @@ fn plans(ground: &mut Ground, engine: Engine) -> Result<(Vec<Plan>, String)> {
 fn alive(nodes: &[Option<Postern>]) -> Result<&Postern> {
     let mut alive = nodes.iter().flatten();
     alive.next().context("no node is left")
-}
-
-/// What a killed node had sent is still being read; it was sent before the crash.
-fn wait_for_last_words(relay: &Relay, nodes: usize) -> Result<()> {
-    if nodes > 1 {
-        // The other's connections stay open, so that there is no end to wait for.
-        sleep(Duration::from_millis(100));
-        return Ok(());
-    }
-    let pause = Duration::from_millis(1);
-    if !until(PATIENCE, pause, || relay.sink.open() == 0) {
-        bail!("connections outlive the Postern that was killed");
-    }
-    Ok(())
 }
 
 /// Deliveries the relay knows of and Postern does not: each is asked for, up to so many.

@@ -17,11 +17,10 @@ use crate::{
         metrics::Metrics,
         postern::{Plan, free_address},
         random::Random,
-        until,
     },
     workspace,
 };
-use anyhow::{Result, bail};
+use anyhow::Result;
 use std::{
     fs,
     os::unix::fs::MetadataExt,
@@ -69,12 +68,7 @@ pub fn run(program: &Path, cuts: usize, honesty: Honesty, random: &mut Random) -
         lock(&disk).cut();
         shared.pause(true);
         postern.kill()?;
-        if !until(PATIENCE, Duration::from_millis(1), || {
-            relay.sink.open() == 0
-        }) {
-            bail!("connections outlive the Postern that was killed");
-        }
-        relay.crashed();
+        relay.crashed()?;
         mount.unmount()?;
         lock(&disk).restore(match cut % 2 {
             0 => Leaves::Nothing,

@@ -62,6 +62,11 @@ impl Ground {
         Plan::new(&self.program, &self.folder.0, &name, database)
     }
 
+    /// Of PostgreSQL, so far.
+    pub fn deadlocks(&self) -> u64 {
+        self.postgres.as_ref().map_or(0, Postgres::deadlocks)
+    }
+
     fn postgres(&mut self) -> Result<&Postgres> {
         if self.postgres.is_none() {
             // Its user cannot enter root's folders, and this one is on a disk.

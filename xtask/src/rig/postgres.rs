@@ -13,12 +13,17 @@ use std::{
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::{ChildStderr, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
 };
 
 pub struct Postgres {
     port: u16,
     programs: PathBuf,
+    deadlocks: Arc<AtomicU64>,
     // Dropped in this order: the program before its data.
     _server: Running,
     _data: Scratch,
@@ -81,14 +86,21 @@ impl Postgres {
             .stderr
             .take()
             .context("postgres has no standard error")?;
-        wait_until_ready(log)?;
+        let deadlocks = Arc::default();
+        wait_until_ready(log, Arc::clone(&deadlocks))?;
         step.done(&format!("port {port}"));
         Ok(Self {
             port,
             programs,
+            deadlocks,
             _server: server,
             _data: data,
         })
+    }
+
+    /// How often it had to break two transactions that waited for each other.
+    pub fn deadlocks(&self) -> u64 {
+        self.deadlocks.load(Ordering::Relaxed)
     }
 
     pub fn url(&self) -> String {
@@ -109,7 +121,7 @@ impl Postgres {
 }
 
 /// Returns when the server says that it is ready; afterwards keeps its log from filling the pipe.
-fn wait_until_ready(log: ChildStderr) -> Result<()> {
+fn wait_until_ready(log: ChildStderr, deadlocks: Arc<AtomicU64>) -> Result<()> {
     let mut lines = BufReader::new(log).lines();
     let mut said = String::new();
     loop {
@@ -125,6 +137,9 @@ fn wait_until_ready(log: ChildStderr) -> Result<()> {
     }
     thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
+            if line.contains("deadlock detected") {
+                deadlocks.fetch_add(1, Ordering::Relaxed);
+            }
             // Only what ends the server: tests provoke errors on purpose.
             if line.contains("PANIC") {
                 let _ = writeln!(std::io::stderr(), "    postgres: {line}");

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use std::{
+    fs,
     io::{self, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::{
@@ -16,6 +17,8 @@ const EHLO: &[u8] = b"250-sink\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BI
 
 /// A mail at the moment in which this relay becomes answerable for it.
 pub struct Mail<'a> {
+    /// A number that each connection has for itself.
+    pub connection: u64,
     /// As RCPT named them, without brackets.
     pub recipients: &'a [String],
     /// From the header to the last line, dots still stuffed.
@@ -48,7 +51,7 @@ impl Sink {
             state: Arc::clone(&state),
         };
         thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
+            for (connection, stream) in listener.incoming().map_while(Result::ok).enumerate() {
                 if state.ended.load(Ordering::Acquire) {
                     break;
                 }
@@ -56,7 +59,11 @@ impl Sink {
                 state.open.fetch_add(1, Ordering::AcqRel);
                 thread::spawn(move || {
                     // A peer that was killed is what this relay is made for.
-                    let _ = Session::default().run(stream, &*state.accepted);
+                    let session = Session {
+                        connection: connection as u64,
+                        ..Session::default()
+                    };
+                    let _ = session.run(stream, &*state.accepted);
                     state.open.fetch_sub(1, Ordering::AcqRel);
                 });
             }
@@ -64,9 +71,10 @@ impl Sink {
         Ok(sink)
     }
 
-    /// Connections that still speak, or whose last words are still being read.
-    pub fn open(&self) -> usize {
-        self.state.open.load(Ordering::Acquire)
+    /// Whether all is read that somebody said who is gone: whose end of a connection is closed.
+    pub fn has_heard_all(&self) -> bool {
+        let established = established(self.address.port());
+        established == Some(self.state.open.load(Ordering::Acquire))
     }
 }
 
@@ -78,8 +86,21 @@ impl Drop for Sink {
     }
 }
 
+/// How many connections to a port of this machine have both their ends (proc(5), `/proc/net/tcp`).
+fn established(port: u16) -> Option<usize> {
+    let table = fs::read_to_string("/proc/net/tcp").ok()?;
+    let local = format!("0100007F:{port:04X}");
+    let lines = table.lines().filter(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        // Number 1 is TCP_ESTABLISHED; between the two stands the other end.
+        words.next() == Some(&local) && words.nth(1) == Some("01")
+    });
+    Some(lines.count())
+}
+
 #[derive(Default)]
 struct Session {
+    connection: u64,
     /// Read and not yet understood.
     input: Vec<u8>,
     /// What of `input` is known to hold no end of data.
@@ -122,6 +143,7 @@ impl Session {
                     break;
                 };
                 accepted(&Mail {
+                    connection: self.connection,
                     recipients: &self.recipients,
                     content: &rest[..end],
                 });

@@ -64,7 +64,8 @@ impl Worker {
         let now = self.postern.now();
         let wish = self.pool.wish(now);
         let in_trouble = self.pool.trouble().is_some();
-        if held || (in_trouble && !matches!(wish, Wish::Mails(_))) {
+        let no_way = self.pool.revision().is_none();
+        if held || no_way || (in_trouble && !matches!(wish, Wish::Mails(_))) {
             self.clear_shelf().await;
         }
         self.begin_runs();
@@ -91,8 +92,8 @@ impl Worker {
             lease: Instant(now.0.saturating_add(lease)),
             most: i64::try_from(most).unwrap_or(i64::MAX),
         };
+        let taken = Stopwatch::now();
         let written = self.postern.outbox().writer.write(work).await?;
-        self.follow(written.current.revision).await?;
         let got = written.claimed.len();
         if got == 0 {
             return Ok(0);
@@ -102,7 +103,14 @@ impl Worker {
             .iter()
             .map(|row| row.message.clone())
             .collect();
-        match sorted(self.postern.store(), written.claimed, now).await {
+        let followed = self.follow(written.current.revision).await;
+        let sorted = match followed {
+            Ok(()) => sorted(self.postern.store(), written.claimed, (taken, now))
+                .await
+                .map_err(Refusal::from),
+            Err(refusal) => Err(refusal),
+        };
+        match sorted {
             Ok((mails, settled)) => {
                 self.pool.shelve(mails);
                 if !settled.is_empty() {
@@ -111,7 +119,7 @@ impl Worker {
             }
             Err(error) => {
                 self.give_back(ids).await;
-                return Err(error.into());
+                return Err(error);
             }
         }
         Ok(got)
@@ -144,11 +152,8 @@ impl Worker {
     /// Gives back what waits here, so that others may try.
     async fn clear_shelf(&self) {
         let mails: Vec<Mail> = self.pool.clear();
-        let ids: Vec<String> = mails.into_iter().map(|mail| mail.id).collect();
-        self.give_back(ids.clone()).await;
-        for id in &ids {
-            self.pool.let_go(id);
-        }
+        let ids: Vec<String> = mails.iter().map(|mail| mail.id.clone()).collect();
+        self.give_back(ids).await;
     }
 }
 

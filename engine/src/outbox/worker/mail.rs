@@ -5,7 +5,9 @@ use std::sync::Arc;
 use domain::outbox::State;
 use domain::{EmailAddress, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant as Stopwatch;
 
+use super::hands::Hand;
 use crate::smtp::{Envelope, Parcel};
 use crate::store::recipients::{Claimed, Settled};
 use crate::store::{Store, StoreError, messages, search};
@@ -20,12 +22,16 @@ const LARGE_AT_ONCE: u32 = 128 * 1024 * 1024;
 pub struct Mail {
     pub id: String,
     pub accepted: Instant,
+    /// Just before it was taken.
+    pub taken: Stopwatch,
     /// In the envelope's order.
     pub recipients: Vec<Claimed>,
     sender: EmailAddress,
     to: Vec<EmailAddress>,
     size: i64,
     parcel: Option<Arc<Parcel>>,
+    /// Its lease is renewed while this is there.
+    pub hand: Option<Hand>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -39,7 +45,7 @@ pub fn places() -> Arc<Semaphore> {
 pub async fn sorted(
     store: &Store,
     claimed: Vec<Claimed>,
-    now: Instant,
+    (taken, now): (Stopwatch, Instant),
 ) -> Result<(Vec<Mail>, Vec<Settled>), StoreError> {
     let mut settled = Vec::new();
     let mut ids: Vec<String> = Vec::new();
@@ -83,12 +89,14 @@ pub async fn sorted(
         };
         mails.push(Mail {
             accepted: search::accepted(&row.message),
+            taken,
             id: row.message.clone(),
             recipients: vec![row],
             sender,
             to: vec![address],
             size,
             parcel: None,
+            hand: None,
             _place: None,
         });
         if let (Some(mail), Some(bytes)) = (mails.last_mut(), bytes) {

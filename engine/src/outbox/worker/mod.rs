@@ -1,11 +1,13 @@
 //! A worker: takes mail that is due, delivers it over the connections of a relay, and records what
 //! became of it. Several may work on one database.
 //!
-//! `claim` takes mail, `pool` holds what is at hand, `run` delivers over one connection, `judge`
+//! `claim` takes mail, `pool` holds what is at hand, `run` delivers over one `connection`, `judge`
 //! says what becomes of a mail, `limit` how many connections a relay is given, `tell` keeps leases
 //! and tells the console.
 
 mod claim;
+mod connection;
+mod hands;
 mod judge;
 mod limit;
 mod mail;

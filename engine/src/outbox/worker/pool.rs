@@ -1,6 +1,6 @@
 //! What a worker has at hand: mail it took, connections that are open, and how the relay is.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,79 +9,20 @@ use domain::{Failure, Instant};
 use tokio::sync::Notify;
 use tokio::time::Instant as Stopwatch;
 
+use super::connection::{Connection, part};
+use super::hands::Hands;
 use super::limit::Limit;
 use super::mail::Mail;
 use super::route::Route;
-use crate::outbox::Outbox;
-use crate::smtp::Session;
 
-/// The mails and the age a connection ends with, so that a relay behind a balancer is not bound to
-/// one of its machines.
-const MOST_MAILS: usize = 1000;
-const OLDEST: Duration = Duration::from_secs(300);
-
-/// How long a connection waits for the next mail.
-const IDLE: Duration = Duration::from_secs(5);
+/// A relay that had a word about a mail so short a time ago takes mail.
+const WORKS: Duration = Duration::from_secs(10);
 
 /// So many times in a row are no accident.
 const BREAKS: usize = 2;
 
 /// How long a relay that broke on commands behind a body is spared them.
 const UNGROUPED: Duration = Duration::from_secs(3600);
-
-/// A connection to the relay.
-pub struct Connection {
-    pub session: Session,
-    _counted: Counted,
-    begun: Stopwatch,
-    rests_since: Stopwatch,
-    mails: usize,
-    /// Commands of the next mail stand behind the body of this one.
-    announced: bool,
-}
-
-impl Connection {
-    pub fn new(session: Session, outbox: Arc<Outbox>) -> Self {
-        outbox.meter.connected();
-        Self {
-            session,
-            _counted: Counted(outbox),
-            begun: Stopwatch::now(),
-            rests_since: Stopwatch::now(),
-            mails: 0,
-            announced: false,
-        }
-    }
-
-    /// Whether the mail it has is its first.
-    pub fn is_new(&self) -> bool {
-        self.mails <= 1
-    }
-
-    /// Notes whether the next mail is announced; answers whether this one was.
-    pub fn announce(&mut self, next: bool) -> bool {
-        std::mem::replace(&mut self.announced, next)
-    }
-
-    /// Counts a mail.
-    pub fn used(&mut self) {
-        self.mails += 1;
-    }
-
-    /// Whether it may have a mail behind the one it has.
-    pub fn may_go_on(&self) -> bool {
-        self.mails + 1 < MOST_MAILS && self.begun.elapsed() < OLDEST
-    }
-}
-
-/// An open connection on the meter.
-struct Counted(Arc<Outbox>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.meter.disconnected();
-    }
-}
 
 /// Shared by all that a worker does.
 pub struct Pool {
@@ -92,20 +33,25 @@ pub struct Pool {
     pub news: Notify,
     /// Nothing is under way any more.
     pub quiet: Notify,
+    hands: Hands,
     most: usize,
 }
 
 struct State {
     /// Taken, and waiting for a connection.
     queue: VecDeque<Mail>,
-    /// Messages that were taken and are neither settled nor given back, with how often.
-    in_hand: HashMap<String, usize>,
     /// Runs under way.
     active: usize,
     resting: Vec<Connection>,
     limit: Limit,
     route: Option<Arc<Route>>,
     trouble: Option<Sickness>,
+    /// A run tries for all whether the relay is well again.
+    trial: bool,
+    /// When the relay last had a word about a mail.
+    word: Option<Stopwatch>,
+    /// When the leases of all that was in hand were last renewed.
+    renewed: Option<Stopwatch>,
     ungrouped: Option<Stopwatch>,
     /// How often in a row the relay broke on commands behind a body.
     breaks: usize,
@@ -135,6 +81,8 @@ pub struct Start {
     pub route: Arc<Route>,
     pub connection: Option<Connection>,
     pub grouping: bool,
+    /// It tries for all whether the relay is well again.
+    pub trial: bool,
 }
 
 impl Pool {
@@ -142,12 +90,14 @@ impl Pool {
         Self {
             state: Mutex::new(State {
                 queue: VecDeque::new(),
-                in_hand: HashMap::new(),
                 active: 0,
                 resting: Vec::new(),
                 limit: Limit::new(most),
                 route: None,
                 trouble: None,
+                trial: false,
+                word: None,
+                renewed: None,
                 ungrouped: None,
                 breaks: 0,
                 stopping: false,
@@ -155,6 +105,7 @@ impl Pool {
             room: Notify::new(),
             news: Notify::new(),
             quiet: Notify::new(),
+            hands: Hands::default(),
             most,
         }
     }
@@ -177,7 +128,7 @@ impl Pool {
         match &state.trouble {
             Some(sickness) if sickness.told.next > now => Wish::Later(sickness.told.next),
             // One tries for all.
-            Some(_) if state.active == 0 && state.queue.is_empty() => Wish::Mails(1),
+            Some(_) if !state.trial && state.queue.is_empty() => Wish::Mails(1),
             Some(_) => Wish::Nothing,
             None if state.queue.len() * 2 <= self.shelf() => {
                 Wish::Mails(self.shelf() - state.queue.len())
@@ -197,6 +148,7 @@ impl Pool {
             let mut state = self.state();
             state.route = route;
             state.trouble = None;
+            state.word = None;
             state.ungrouped = None;
             state.limit = Limit::new(self.most);
             std::mem::take(&mut state.resting)
@@ -212,16 +164,29 @@ impl Pool {
             .map(|sickness| sickness.told.clone())
     }
 
-    /// The relay would not have a mail, whichever it were. Where other connections are open it may
-    /// just be one too many; otherwise nothing goes until its time has come.
-    pub fn failed(&self, route: &Route, failure: Failure, now: Instant, spread: Spread) {
+    /// The relay would not have a mail, whichever it were. While it takes others it may just be one
+    /// connection too many; otherwise nothing goes until its time has come. `trial` is whether this
+    /// run was to find that out.
+    pub fn failed(
+        &self,
+        route: &Route,
+        failure: Failure,
+        trial: bool,
+        (now, spread): (Instant, Spread),
+    ) {
         let mut state = self.state();
         let current = state.route.as_ref().map(|route| route.revision);
-        if state.active > 1 || current != Some(route.revision) {
-            if current == Some(route.revision) {
-                let fewer = state.active.saturating_sub(1);
-                state.limit.at_most(fewer);
-            }
+        if current != Some(route.revision) {
+            return;
+        }
+        let works = state.word.is_some_and(|word| word.elapsed() < WORKS);
+        if state.active > 1 && works && state.trouble.is_none() {
+            let fewer = state.active - 1;
+            state.limit.at_most(fewer);
+            return;
+        }
+        if state.trouble.is_some() && !trial {
+            // It began before that was known.
             return;
         }
         let failures = state
@@ -253,6 +218,7 @@ impl Pool {
         if state.route.as_ref().map(|route| route.revision) != Some(route.revision) {
             return;
         }
+        state.word = Some(Stopwatch::now());
         if taken {
             state.limit.grow();
         } else {
@@ -283,11 +249,11 @@ impl Pool {
         self.state().breaks = 0;
     }
 
-    /// Puts mail on the shelf.
+    /// Puts mail on the shelf. It is in hand until it is dropped.
     pub fn shelve(&self, mails: Vec<Mail>) {
         let mut state = self.state();
-        for mail in mails {
-            *state.in_hand.entry(mail.id.clone()).or_default() += 1;
+        for mut mail in mails {
+            mail.hand = Some(self.hands.take(&mail.id));
             state.queue.push_back(mail);
         }
     }
@@ -297,20 +263,20 @@ impl Pool {
         self.state().queue.push_front(mail);
     }
 
-    /// Mail was settled or given back.
-    pub fn let_go(&self, id: &str) {
-        let mut state = self.state();
-        if let Some(times) = state.in_hand.get_mut(id) {
-            *times -= 1;
-            if *times == 0 {
-                state.in_hand.remove(id);
-            }
-        }
+    /// The leases of all that was in hand then were renewed.
+    pub fn renewed(&self, at: Stopwatch) {
+        self.state().renewed = Some(at);
+    }
+
+    /// Whether the lease of a mail still runs.
+    pub fn is_ours(&self, mail: &Mail, lease: Duration) -> bool {
+        let renewed = self.state().renewed.filter(|renewed| *renewed > mail.taken);
+        renewed.unwrap_or(mail.taken).elapsed() < lease
     }
 
     /// The messages in hand.
     pub fn in_hand(&self) -> Vec<String> {
-        self.state().in_hand.keys().cloned().collect()
+        self.hands.ids()
     }
 
     /// What lies on the shelf, off it; where the relay is not well or the worker stops.
@@ -325,12 +291,18 @@ impl Pool {
             .trouble
             .as_ref()
             .is_some_and(|sickness| sickness.told.next > now);
-        if sick || state.stopping || state.active >= state.limit.now() {
+        let full = state.trouble.is_none() && state.active >= state.limit.now();
+        if sick || full || state.stopping {
+            return None;
+        }
+        if state.trouble.is_some() && state.trial {
             return None;
         }
         let route = state.route.clone()?;
         let mail = state.queue.pop_front()?;
         state.active += 1;
+        let trial = state.trouble.is_some();
+        state.trial |= trial;
         let grouping = state
             .ungrouped
             .is_none_or(|until| until <= Stopwatch::now());
@@ -340,6 +312,7 @@ impl Pool {
             route,
             connection,
             grouping,
+            trial,
         })
     }
 
@@ -366,7 +339,7 @@ impl Pool {
         let mut state = self.state();
         let current = state.route.as_ref().map(|route| route.revision);
         if current == Some(route.revision) && !state.stopping && connection.may_go_on() {
-            connection.rests_since = Stopwatch::now();
+            connection.rest();
             state.resting.push(connection);
         } else {
             drop(state);
@@ -378,16 +351,17 @@ impl Pool {
     pub fn sweep(&self) {
         let idle: Vec<Connection> = {
             let mut state = self.state();
-            let over = |connection: &mut Connection| connection.rests_since.elapsed() >= IDLE;
+            let over = |connection: &mut Connection| connection.rested_long();
             state.resting.extract_if(.., over).collect()
         };
         part(idle);
     }
 
     /// A run is over.
-    pub fn ended(&self) {
+    pub fn ended(&self, trial: bool) {
         let mut state = self.state();
         state.active -= 1;
+        state.trial &= !trial;
         if state.active == 0 {
             self.quiet.notify_one();
         }
@@ -406,12 +380,5 @@ impl Pool {
             std::mem::take(&mut state.resting)
         };
         part(resting);
-    }
-}
-
-/// Says goodbye beside what else goes on.
-pub fn part(connections: Vec<Connection>) {
-    for connection in connections {
-        tokio::spawn(async move { connection.session.quit().await });
     }
 }

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use domain::outbox::{State, What};
 use domain::{Failure, Fault, Instant, Stage};
 use tokio::time::{Instant as Stopwatch, sleep};
 
+use super::connection::{Connection, part};
 use super::judge::{Attempt, Judgement, interrupted, judge};
 use super::mail::{Mail, parked};
-use super::pool::{Connection, Start, part};
+use super::pool::Start;
 use super::route::Route;
 use super::{RETRY_WRITE, Worker};
 use crate::outbox::writer::{Current, Work};
 use crate::smtp::{Broken, Session, Witness};
+use crate::store::timeline::Entry;
 
 impl Worker {
     /// Begins as many runs as there is mail for and the relay may have.
@@ -19,7 +22,7 @@ impl Worker {
         while let Some(start) = self.pool.start(self.postern.now()) {
             let worker = self.clone();
             tokio::spawn(async move {
-                let place = Place(worker.clone());
+                let place = Place(worker.clone(), start.trial);
                 worker.run(start).await;
                 drop(place);
                 worker.begin_runs();
@@ -33,15 +36,17 @@ impl Worker {
             route,
             connection,
             grouping,
+            trial,
         } = start;
         let mut connection = match self.connected(&route, connection).await {
             Ok(connection) => connection,
             Err(failure) => {
-                self.relay_failed(&route, failure);
+                self.relay_failed(&route, failure, trial);
                 self.pool.put_back(mail);
                 return;
             }
         };
+        connection.trial = trial;
         if !grouping {
             connection.session.without_grouping();
         }
@@ -72,6 +77,10 @@ impl Worker {
 
     /// Delivers a mail and records what became of it.
     async fn deliver(&self, route: &Route, connection: &mut Connection, mut mail: Mail) -> After {
+        if !self.pool.is_ours(&mail, self.delivery.lease) {
+            // This process stood still for so long that another may be delivering it.
+            return After::Part;
+        }
         let parcel = loop {
             match mail.fetched(self.postern.store(), &self.places).await {
                 Ok(Some(parcel)) => break parcel,
@@ -132,7 +141,7 @@ impl Worker {
         }
         let current = self.settle(mail, judgement).await;
         if let Some(failure) = sick {
-            self.relay_failed(route, failure);
+            self.relay_failed(route, failure, connection.trial);
         }
         let changed = current.held || current.revision != route.revision;
         if changed {
@@ -172,7 +181,7 @@ impl Worker {
         let failure = &broken.failure;
         let judgement = interrupted(&mail, failure, broken.may_have_arrived, attempt);
         if let Some(failure) = judgement.sick {
-            self.relay_failed(route, failure);
+            self.relay_failed(route, failure, connection.trial);
             self.pool.put_back(mail);
             return;
         }
@@ -198,17 +207,18 @@ impl Worker {
         let meter = &self.postern.outbox().meter;
         for row in &judgement.settled {
             match row.state {
-                domain::outbox::State::Delivered => {
+                State::Delivered => {
                     let now = Instant(row.settled.unwrap_or(mail.accepted.0));
                     let after = u64::try_from(now.0 - mail.accepted.0).unwrap_or(0);
                     meter.delivered(std::time::Duration::from_millis(after));
                 }
-                domain::outbox::State::Parked => meter.parked(),
-                domain::outbox::State::Deferred if row.due != row.settled => meter.deferred(),
+                State::Parked => meter.parked(),
                 _ => {}
             }
         }
-        let current = loop {
+        let deferred = |entry: &&Entry| entry.happening.what == What::Deferred;
+        meter.deferred(judgement.happened.iter().filter(deferred).count());
+        loop {
             let work = Work::Settle {
                 owner: self.id.clone(),
                 settled: judgement.settled.clone(),
@@ -216,18 +226,16 @@ impl Worker {
                 listed: judgement.listed.clone(),
             };
             match self.postern.outbox().writer.write(work).await {
-                Ok(written) => break written.current,
+                Ok(written) => return written.current,
                 Err(_) => sleep(RETRY_WRITE).await,
             }
-        };
-        self.pool.let_go(&mail.id);
-        current
+        }
     }
 
-    fn relay_failed(&self, route: &Route, failure: Failure) {
+    fn relay_failed(&self, route: &Route, failure: Failure, trial: bool) {
         tracing::warn!(relay = route.name, stage = failure.stage.name(), fault = ?failure.fault, "the relay takes no mail");
-        self.pool
-            .failed(route, failure, self.postern.now(), rand::random());
+        let chance = (self.postern.now(), rand::random());
+        self.pool.failed(route, failure, trial, chance);
     }
 }
 
@@ -242,10 +250,10 @@ enum After {
 }
 
 /// A run under way, until this is dropped.
-struct Place(Arc<Worker>);
+struct Place(Arc<Worker>, bool);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.pool.ended();
+        self.0.pool.ended(self.1);
     }
 }

@@ -90,7 +90,10 @@ impl Worker {
             due: domain::Instant(self.postern.now().0.saturating_add(lease)),
             keep: true,
         };
-        drop(self.postern.outbox().writer.write(work).await);
+        let begun = Stopwatch::now();
+        if self.postern.outbox().writer.write(work).await.is_ok() {
+            self.pool.renewed(begun);
+        }
     }
 
     /// Is no longer among those who deliver.

@@ -266,7 +266,15 @@ impl Store {
 
     /// A unit of work: all of it, or when dropped before its commit, nothing.
     pub async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        Ok(self.write.begin_with(self.dialect.begin).await?)
+        match self.write.begin_with(self.dialect.begin).await {
+            // SQLite itself ends a transaction that finds the disk full. The rollback then fails,
+            // and to sqlx that connection is within a transaction for ever.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.write.acquire().await?.close().await?;
+                Ok(self.write.begin_with(self.dialect.begin).await?)
+            }
+            begun => Ok(begun?),
+        }
     }
 
     /// Says that much was written, and more is to come.

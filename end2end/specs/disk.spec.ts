@@ -1,0 +1,81 @@
+//! A full disk: what cannot be kept is not accepted, and what was accepted is delivered later.
+
+import { expect, test } from '@playwright/test';
+import { Console, fields, reply } from '../support/console.ts';
+import { Disk, noDisks } from '../support/disk.ts';
+import { accepted, expectCounts, mail, message, send } from '../support/messages.ts';
+import { Relay } from '../support/relay.ts';
+
+const reason = noDisks();
+test.skip(reason !== undefined, reason);
+
+let disk: Disk;
+
+test.afterEach(() => disk.unmount());
+
+/** In a mail of these, in octets. */
+const SIZES = [200_000, 20_000, 1_000];
+
+/** Hands mail over until the disk is full even for the smallest; answers the subjects of what was taken. */
+async function fill(postern: Console): Promise<Map<string, string>> {
+  const taken = new Map<string, string>();
+  let number = 0;
+  for (const size of SIZES) {
+    for (let refused = 0; refused < 5; ) {
+      const subject = `mail ${number++} of ${size}`;
+      const answer = await send(postern, mail({ subject, text: 'Fire in the hall. '.repeat(size / 18) }));
+      if (answer.status === 202) {
+        taken.set(subject, String(answer.json.id));
+        continue;
+      }
+      refused += 1;
+      expect(answer.status, answer.text).toBe(503);
+      expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+      expect(answer.json).toEqual({ status: 'error', errors: { request: expect.stringMatching(/full|disk/i) } });
+    }
+  }
+  return taken;
+}
+
+for (const killed of [false, true]) {
+  test(`what was accepted before the disk was full arrives when there is room${killed ? ', though it was killed' : ''}`, async () => {
+    disk = new Disk(6);
+    const relay = await Relay.start();
+    let postern = await Console.start({ data: disk.data });
+    const taken = await fill(postern);
+    expect(taken.size).toBeGreaterThan(5);
+    const many = await send(postern, Array.from({ length: 500 }, () => mail({ text: 'x'.repeat(10_000) })));
+    expect(many.status, many.text).toBe(503);
+    const [id = ''] = taken.values();
+    expect((await message(postern, id)).id, 'it can still be looked at').toBe(id);
+    const unsaved = reply(await postern.save(fields(relay)));
+    expect(unsaved.status, 'nor is a save pretended').toBe(503);
+    if (killed) {
+      await postern.postern.stop({ keepData: true, signal: 'SIGKILL' });
+    }
+    disk.grow(64);
+    if (killed) {
+      postern = await postern.again();
+    }
+    expect((await postern.save(fields(relay))).status).toBe(200);
+    await expectCounts(postern, { queued: 0, delivered: taken.size });
+    const arrived = relay.mails.all.map(({ mail }) => mail.subject ?? '').sort();
+    expect(arrived, 'all that was accepted, once, and nothing else').toEqual([...taken.keys()].sort());
+    await accepted(postern, mail({ subject: 'room again' }));
+    await expectCounts(postern, { delivered: taken.size + 1 });
+    await Promise.all([relay.stop(), postern.stop()]);
+  });
+}
+
+test('what the relay takes while the disk is full is delivered once', async () => {
+  disk = new Disk(6);
+  const relay = await Relay.start();
+  const postern = await Console.start({ data: disk.data });
+  await postern.save(fields(relay));
+  const taken = await fill(postern);
+  disk.grow(64);
+  await expectCounts(postern, { queued: 0, delivered: taken.size });
+  const arrived = relay.mails.all.map(({ mail }) => mail.subject ?? '').sort();
+  expect(arrived).toEqual([...taken.keys()].sort());
+  await Promise.all([relay.stop(), postern.stop()]);
+});

@@ -1,0 +1,85 @@
+//! Relays that refuse, put off, hang up or close at every moment (Debian's smtp-sink): each mail ends
+//! in the state it should, and after the repair every one arrives once.
+
+import { expect, test } from '@playwright/test';
+import { Console, fields } from '../support/console.ts';
+import { missing } from '../support/debian.ts';
+import { accepted, counts, done, expectCounts, mails, message, overview } from '../support/messages.ts';
+import { Relay } from '../support/relay.ts';
+import { SmtpSink } from '../support/smtp-sink.ts';
+
+test.skip(missing() !== undefined, missing());
+test.describe.configure({ mode: 'default' });
+
+const MAILS = 20;
+
+let postern: Console;
+let healthy: Relay;
+
+test.beforeAll(async () => {
+  [postern, healthy] = await Promise.all([Console.start(), Relay.start()]);
+});
+
+test.afterAll(async () => {
+  await Promise.all([postern?.stop(), healthy?.stop()]);
+});
+
+/** Saves a relay, and hands mail over to it. */
+async function handOver(sink: SmtpSink, name: string): Promise<string[]> {
+  expect((await postern.save(fields(sink, { smtp_host: sink.host }))).status).toBe(200);
+  return accepted(postern, mails(name, MAILS));
+}
+
+/** After the repair all of it arrives, once. */
+async function expectAllArrive(name: string, ids: string[], retried: number): Promise<void> {
+  const before = healthy.mails.all.length;
+  await postern.save(fields(healthy));
+  if (retried) {
+    const act = { act: 'retry', matching: { subject: name }, number: retried };
+    expect((await done(postern, '/api/messages/act', act)).data).toEqual({ number: retried, done: true });
+  }
+  await expectCounts(postern, { queued: 0, deferred: 0, parked: 0 });
+  const told = await Promise.all(ids.map((id) => message(postern, id)));
+  expect(told.flatMap(({ recipients }) => recipients.map(({ state }) => state))).toEqual(ids.map(() => 'delivered'));
+  const arrived = healthy.mails.all.slice(before).map(({ mail }) => mail.subject);
+  expect(arrived.sort()).toEqual(mails(name, MAILS).map(({ subject }) => subject).sort());
+}
+
+for (const [what, flags, state, said] of [
+  ['puts every sender off', ['-r', 'MAIL'], 'deferred', '450 4.3.0'],
+  ['puts every recipient off', ['-r', 'RCPT'], 'deferred', '450 4.3.0'],
+  ['puts every mail off when it has it', ['-r', '.'], 'deferred', '450 4.3.0'],
+  ['refuses every recipient', ['-f', 'RCPT'], 'parked', '500 5.3.0'],
+  ['refuses every mail when it has it', ['-f', '.'], 'parked', '500 5.3.0'],
+  ['hangs up at the recipient', ['-q', 'RCPT'], 'deferred', ''],
+  ['hangs up before the mail', ['-q', 'DATA'], 'deferred', ''],
+  ['hangs up after the last dot', ['-q', '.'], 'deferred', ''],
+] as const) {
+  test(`a relay that ${what}: all of it is ${state}, and arrives once in the end`, async () => {
+    const sink = await SmtpSink.start(...flags);
+    const ids = await handOver(sink, what);
+    await expectCounts(postern, { queued: 0, [state]: MAILS });
+    for (const { recipients } of await Promise.all(ids.map((id) => message(postern, id)))) {
+      expect(recipients).toMatchObject([{ state, attempts: 1, said: expect.stringContaining(said) }]);
+      expect(recipients[0]?.timeline).toMatchObject([{ what: state, may_have_arrived: flags.join(' ') === '-q .' }]);
+    }
+    await expectAllArrive(what, ids, MAILS);
+    await sink.stop();
+  });
+}
+
+for (const [what, flags] of [
+  ['hangs up at once', ['-q', 'CONNECT']],
+  ['closes at the sender', ['-Q', 'MAIL']],
+  ['closes when it has the mail', ['-Q', '.']],
+] as const) {
+  test(`a relay that ${what} says nothing of the mail: all of it waits, and arrives once`, async () => {
+    const sink = await SmtpSink.start(...flags);
+    const ids = await handOver(sink, what);
+    const trouble = async () => ((await overview(postern)).workers as { trouble?: unknown }[])[0]?.trouble;
+    await expect.poll(trouble).toMatchObject({ relay: `${sink.host}:${sink.port}` });
+    expect(await counts(postern)).toMatchObject({ queued: MAILS, deferred: 0, parked: 0 });
+    await expectAllArrive(what, ids, 0);
+    await sink.stop();
+  });
+}

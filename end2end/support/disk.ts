@@ -1,0 +1,58 @@
+//! A small disk of a test's own, which can be full and grow.
+
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const mounted = new Set<Disk>();
+
+process.on('exit', () => mounted.forEach((disk) => disk.unmount()));
+
+/** Why there are no such disks here; `undefined` when there are. */
+export function noDisks(): string | undefined {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) {
+    return 'only root on Linux mounts a small disk';
+  }
+  try {
+    new Disk(1).unmount();
+    return undefined;
+  } catch (error) {
+    return `no disk can be mounted here: ${error}`;
+  }
+}
+
+export class Disk {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'postern-disk-'));
+
+  constructor(mebibytes: number) {
+    try {
+      mount('-t', 'tmpfs', '-o', `size=${mebibytes}m,mode=0700`, 'tmpfs', this.folder);
+    } catch (error) {
+      rmdirSync(this.folder);
+      throw error;
+    }
+    mounted.add(this);
+  }
+
+  /** A folder on it, which is not there yet. */
+  get data(): string {
+    return join(this.folder, 'data');
+  }
+
+  grow(mebibytes: number): void {
+    mount('-o', `remount,size=${mebibytes}m`, this.folder);
+  }
+
+  /** Also while somebody still uses it. */
+  unmount(): void {
+    if (mounted.delete(this)) {
+      execFileSync('umount', ['--lazy', this.folder], { stdio: 'ignore' });
+      rmdirSync(this.folder);
+    }
+  }
+}
+
+function mount(...args: string[]): void {
+  execFileSync('mount', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+}

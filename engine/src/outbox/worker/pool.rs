@@ -57,6 +57,8 @@ struct State {
     trial: bool,
     /// When the relay last had a word about a mail.
     word: Option<Stopwatch>,
+    /// Since when the relay has mail and has said nothing of any.
+    waits_since: Option<Stopwatch>,
     /// How often in a row the relay would not have a mail.
     failures: usize,
     /// The newest settings, and whether everything is held, as the last commit saw it.
@@ -108,6 +110,7 @@ impl Pool {
                 trouble: None,
                 trial: false,
                 word: None,
+                waits_since: None,
                 failures: 0,
                 newest: 0,
                 held: false,
@@ -216,7 +219,7 @@ impl Pool {
             return Some(sickness.told.clone());
         }
         let route = state.route.as_ref().filter(|_| state.is_silent())?;
-        let silent = state.word.map_or(SILENT, |word| word.elapsed());
+        let silent = state.waits_since.map_or(SILENT, |since| since.elapsed());
         let since = now.0 - i64::try_from(silent.as_millis()).unwrap_or(0);
         let detail = format!(
             "{} has mail and does not answer; it may take ten minutes for it",
@@ -247,7 +250,7 @@ impl Pool {
         state.failures += 1;
         let works = state.word.is_some_and(|word| word.elapsed() < WORKS);
         if works && state.trouble.is_none() && (state.active > 1 || state.failures == 1) {
-            let fewer = state.active - 1;
+            let fewer = state.active.saturating_sub(1);
             state.limit.at_most(fewer);
             return;
         }
@@ -285,6 +288,7 @@ impl Pool {
             return;
         }
         state.word = Some(Stopwatch::now());
+        state.waits_since = state.word;
         state.failures = 0;
         if taken {
             state.limit.grow();
@@ -344,8 +348,7 @@ impl Pool {
         let route = state.route.clone()?;
         let mail = state.take(self.lease)?;
         if state.active == 0 {
-            // From here on it is silence.
-            state.word = Some(Stopwatch::now());
+            state.waits_since = Some(Stopwatch::now());
         }
         state.active += 1;
         state.under_way += 1;
@@ -445,7 +448,8 @@ impl State {
 
     /// Whether the relay has mail and does not answer.
     fn is_silent(&self) -> bool {
-        self.active > 0 && self.word.is_some_and(|word| word.elapsed() >= SILENT)
+        let waits = self.waits_since.filter(|_| self.active > 0);
+        waits.is_some_and(|since| since.elapsed() >= SILENT)
     }
 
     /// The next mail that is still this worker's: a process that stood still may have lost some.

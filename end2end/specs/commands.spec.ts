@@ -116,7 +116,7 @@ test('a token is printed once and alone, listed without its secret, and revoked'
   const id = line.split(' ')[0] ?? '';
 
   expect(await postern.command(['token', 'revoke', id])).toMatchObject({ code: 0, stdout: '' });
-  expect(await use()).toBe(401);
+  await expect.poll(use).toBe(401);
   expect((await postern.command(['token', 'list'])).stdout).toMatch(new RegExp(`${id}.*revoked`));
   expectRefused(await postern.command(['token', 'revoke', id]), 1, /No token in use/);
   for (const name of ['', ' ', 'x'.repeat(65), 'a\nb']) {

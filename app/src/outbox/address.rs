@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_page_is_read_as_it_is_written() {
-        let text = "/outbox?address=d%C3%A9sk%2B1%40&before=01J0.3";
+        let text = "/outbox?address=d%C3%A9sk%2B1%40&before=01J00000000000000000000000.3";
         let place = Place::read(text).expect("a page");
         assert_eq!(place.written(), text);
         let Place::List(pairs) = &place else {
@@ -206,8 +206,8 @@ mod tests {
         assert_eq!(search.address, "désk+1@");
         assert_eq!(list(&search, before.as_ref()), text);
         assert_eq!(
-            Place::read("/outbox/01J0"),
-            Ok(Place::Message("01J0".to_owned()))
+            Place::read("/outbox/01J00000000000000000000000"),
+            Ok(Place::Message("01J00000000000000000000000".to_owned()))
         );
         for other in ["/", "/outbox/", "/account", ""] {
             assert!(Place::read(other).is_err(), "{other}");
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn an_errand_is_read_as_it_is_written() {
         let one = Selection::One(Cursor {
-            id: "01J0".to_owned(),
+            id: "01J00000000000000000000000".to_owned(),
             position: 2,
         });
         let search = Search {
@@ -238,13 +238,13 @@ mod tests {
         for (selection, question, told) in [
             (
                 one,
-                "/outbox/confirm?act=cancel&message=01J0&position=2&said=7",
-                "/outbox/01J0?done=cancel&number=7",
+                "/outbox/confirm?act=cancel&message=01J00000000000000000000000&position=2&said=7",
+                "/outbox/01J00000000000000000000000?done=cancel&number=7",
             ),
             (
-                Selection::Message("01J0".to_owned()),
-                "/outbox/confirm?act=cancel&message=01J0&said=7",
-                "/outbox/01J0?done=cancel&number=7",
+                Selection::Message("01J00000000000000000000000".to_owned()),
+                "/outbox/confirm?act=cancel&message=01J00000000000000000000000&said=7",
+                "/outbox/01J00000000000000000000000?done=cancel&number=7",
             ),
             (
                 Selection::Matching(search),

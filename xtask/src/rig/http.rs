@@ -99,7 +99,12 @@ impl Client {
         let end = Instant::now() + time;
         let mut bytes = 0;
         while Instant::now() < end {
-            let read = self.stream.fill_buf()?.len();
+            let read = match self.stream.fill_buf() {
+                Ok(filled) => filled.len(),
+                // Nothing changed that would be worth telling.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error.into()),
+            };
             if read == 0 {
                 bail!("{path}: ended");
             }

@@ -1,6 +1,7 @@
 //! A moment, and how it reads.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,16 @@ impl Instant {
         ))
     }
 
+    /// So long after it.
+    pub fn after(self, wait: Duration) -> Self {
+        Self(self.0.saturating_add(milliseconds(wait)))
+    }
+
+    /// So long before it.
+    pub fn before(self, age: Duration) -> Self {
+        Self(self.0.saturating_sub(milliseconds(age)))
+    }
+
     /// Date and time of day. The calendar is proleptic Gregorian; a time-zone library would cost
     /// the browser more than the rest of the form.
     fn parts(self) -> (String, String) {
@@ -77,6 +88,10 @@ impl Instant {
             ),
         )
     }
+}
+
+fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl fmt::Display for Instant {

@@ -3,16 +3,12 @@
 
 use std::time::Duration;
 
-use domain::Instant;
-
+use super::writer::KEY_KEPT;
 use crate::Postern;
 use crate::store::{StoreError, idempotency, retention};
 
 /// How often it is looked for what is old.
 const EVERY: Duration = Duration::from_secs(3600);
-
-/// How long a key is answered as the first time.
-const KEYS: i64 = 24 * 3600 * 1000;
 
 /// How long things are kept after they are done.
 #[derive(Clone, Copy, Debug)]
@@ -41,8 +37,7 @@ impl Retention {
     pub async fn forget(&self, postern: &Postern) -> Result<(), StoreError> {
         let now = postern.now();
         for (age, rows_too) in [(self.bodies, false), (self.rows, true)] {
-            let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-            let before = Instant(now.0.saturating_sub(age));
+            let before = now.before(age);
             let mut from = Some(String::new());
             while let Some(begin) = from {
                 let (ids, next) = {
@@ -59,7 +54,7 @@ impl Retention {
             }
         }
         let mut work = postern.store().begin().await?;
-        idempotency::forget_all_old(&mut work, now.0 - KEYS).await?;
+        idempotency::forget_all_old(&mut work, now.0 - KEY_KEPT).await?;
         work.commit().await?;
         Ok(())
     }

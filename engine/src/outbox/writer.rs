@@ -12,14 +12,14 @@ use crate::Clock;
 use crate::store::idempotency::{self, Key};
 use crate::store::messages::{self, Message};
 use crate::store::recipients::{self, Added, Claimed, Place, Settled};
-use crate::store::{Store, StoreError, hold, timeline, undeliverable};
+use crate::store::{Connection, Store, StoreError, hold, timeline, undeliverable};
 
 /// How many jobs, and about how many octets of mail, one commit may have.
 const MOST_JOBS: usize = 512;
 const MOST_OCTETS: usize = 8 * 1024 * 1024;
 
-/// How long a key is kept (24 h).
-const KEY_KEPT: i64 = 24 * 3600 * 1000;
+/// How long a key is answered as the first time, in milliseconds (24 h).
+pub const KEY_KEPT: i64 = 24 * 3600 * 1000;
 
 /// A mail to be kept.
 #[derive(Debug)]
@@ -62,6 +62,17 @@ pub struct Current {
     /// The newest revision of the settings; 0 before the first.
     pub revision: i64,
     pub held: bool,
+}
+
+impl Current {
+    /// As the connection sees it; `hold` is whether everything is held from the start.
+    pub async fn read(connection: &mut Connection, hold: bool) -> Result<Self, StoreError> {
+        let (revision, switched) = hold::current(connection).await?;
+        Ok(Self {
+            revision,
+            held: hold || switched,
+        })
+    }
 }
 
 /// What came of it, once it is on disk.
@@ -150,9 +161,7 @@ impl Desk {
     async fn commit(&self, works: &[&Work]) -> Result<Vec<Written>, StoreError> {
         let now = self.clock.now();
         let mut work = self.store.begin().await?;
-        let (revision, switched) = hold::current(&mut work).await?;
-        let held = self.hold || switched;
-        let current = Current { revision, held };
+        let current = Current::read(&mut work, self.hold).await?;
         let mut written: Vec<Written> = works
             .iter()
             .map(|_| Written {
@@ -172,7 +181,7 @@ impl Desk {
                 }
             }
         }
-        keep(&mut work, &mails, held, now).await?;
+        keep(&mut work, &mails, current.held, now).await?;
         for (wanted, written) in works.iter().zip(&mut written) {
             match wanted {
                 Work::Accept { .. } | Work::Settle { .. } => {}
@@ -186,7 +195,7 @@ impl Desk {
                     let until = (due.0, *keep);
                     recipients::extend(&mut work, skip, owner, places, until).await?;
                 }
-                Work::Claim { owner, lease, most } if !held => {
+                Work::Claim { owner, lease, most } if !current.held => {
                     let skip = self.store.skip_locked();
                     let times = (now.0, lease.0);
                     written.claimed =
@@ -205,7 +214,7 @@ impl Desk {
     /// What the key was answered with; else notes the answer it is about to have.
     async fn answered_before(
         &self,
-        work: &mut crate::store::Connection,
+        work: &mut Connection,
         key: &Key,
         mails: &[New],
         now: Instant,
@@ -255,7 +264,7 @@ impl Work {
 }
 
 async fn keep(
-    work: &mut crate::store::Connection,
+    work: &mut Connection,
     mails: &[&New],
     held: bool,
     now: Instant,
@@ -287,13 +296,13 @@ async fn keep(
 
 /// What became of mail, of each owner in as few statements as there can be. What happened to mail
 /// that the owner lost meanwhile is another's to tell.
-async fn settle(work: &mut crate::store::Connection, works: &[&Work]) -> Result<(), StoreError> {
-    let mut owners: Vec<(&Arc<str>, Vec<Settled>)> = Vec::new();
+async fn settle(work: &mut Connection, works: &[&Work]) -> Result<(), StoreError> {
+    let mut owners: Vec<(&Arc<str>, Vec<&Settled>)> = Vec::new();
     for wanted in works {
         if let Work::Settle { owner, settled, .. } = wanted {
             match owners.iter_mut().find(|(known, _)| *known == owner) {
-                Some((_, all)) => all.extend(settled.iter().cloned()),
-                None => owners.push((owner, settled.clone())),
+                Some((_, all)) => all.extend(settled),
+                None => owners.push((owner, settled.iter().collect())),
             }
         }
     }

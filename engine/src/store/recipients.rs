@@ -132,7 +132,7 @@ pub struct Settled {
 pub async fn settle(
     connection: &mut Connection,
     owner: &str,
-    settled: &[Settled],
+    settled: &[&Settled],
 ) -> Result<Vec<Place>, StoreError> {
     let mut places = Vec::with_capacity(settled.len());
     for piece in pieces(settled) {

@@ -11,7 +11,7 @@ use super::pool::Wish;
 use super::route::Route;
 use super::{RETRY_WRITE, Worker};
 use crate::outbox::writer::{Current, Work};
-use crate::store::{StoreError, hold, recipients};
+use crate::store::{StoreError, recipients};
 
 /// How often it is looked for mail that nobody told of.
 const LOOK: Duration = Duration::from_secs(1);
@@ -55,10 +55,9 @@ impl Worker {
         self.pool.sweep();
         let (current, next_due) = {
             let mut connection = self.postern.store().read().await?;
-            let (revision, switched) = hold::current(&mut connection).await?;
-            let held = switched || self.postern.outbox().hold;
-            let due = recipients::next_due(&mut connection).await?;
-            (Current { revision, held }, due)
+            let hold = self.postern.outbox().hold;
+            let current = Current::read(&mut connection, hold).await?;
+            (current, recipients::next_due(&mut connection).await?)
         };
         self.follow(current).await?;
         let now = self.postern.now();
@@ -86,10 +85,9 @@ impl Worker {
 
     /// Takes up to `most` mails; how many recipients' it were.
     async fn claim(&self, most: usize, now: Instant) -> Result<usize, Refusal> {
-        let lease = i64::try_from(self.delivery.lease.as_millis()).unwrap_or(i64::MAX);
         let work = Work::Claim {
             owner: self.id.clone(),
-            lease: Instant(now.0.saturating_add(lease)),
+            lease: now.after(self.delivery.lease),
             most: i64::try_from(most).unwrap_or(i64::MAX),
         };
         let since = Stopwatch::now();

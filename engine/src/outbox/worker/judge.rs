@@ -80,8 +80,7 @@ impl Attempt<'_> {
         may_have_arrived: bool,
     ) {
         let said = failure.said();
-        let patience = i64::try_from(GIVE_UP_AFTER.as_millis()).unwrap_or(i64::MAX);
-        let over = row.attempts > 0 && self.now.0 - row.trying_since >= patience;
+        let over = row.attempts > 0 && row.trying_since <= self.now.before(GIVE_UP_AFTER).0;
         let (state, said) = match verdict(failure) {
             Verdict::Relay => {
                 judgement.sick = Some(failure.clone());
@@ -104,10 +103,8 @@ impl Attempt<'_> {
             });
         }
         judgement.complained |= state == State::Deferred;
-        let due = (state == State::Deferred).then(|| {
-            let wait = mail_waits(row.attempts + 1, self.spread).as_millis();
-            self.now.0 + i64::try_from(wait).unwrap_or(i64::MAX)
-        });
+        let due = (state == State::Deferred)
+            .then(|| self.now.after(mail_waits(row.attempts + 1, self.spread)).0);
         judgement.happened.push(Entry {
             message: row.message.clone(),
             position: row.position,

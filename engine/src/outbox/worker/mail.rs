@@ -1,5 +1,6 @@
 //! A mail that a worker took: what goes out, and to whom.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,12 +61,13 @@ pub async fn sorted(
         wanted.push((row, hand));
     }
     let mut connection = store.read().await?;
-    let mut stored: std::collections::HashMap<_, _> =
-        messages::with_bodies(&mut connection, &ids, SMALL)
-            .await?
-            .into_iter()
-            .map(|(id, sender, size, bytes)| (id, (sender, size, bytes)))
-            .collect();
+    let (mut known, mut bodies) = (HashMap::new(), HashMap::new());
+    for (id, sender, size, bytes) in messages::with_bodies(&mut connection, &ids, SMALL).await? {
+        if let Some(bytes) = bytes {
+            bodies.insert(id.clone(), bytes);
+        }
+        known.insert(id, (sender, size));
+    }
     let mut mails: Vec<Mail> = Vec::with_capacity(ids.len());
     for (row, hand) in wanted {
         let address: Result<EmailAddress, _> = row.address.parse();
@@ -79,10 +81,8 @@ pub async fn sorted(
             mail.hands.push(hand);
             continue;
         }
-        let found = stored.remove(&row.message);
-        let Some((Ok(sender), size, bytes)) =
-            found.map(|(sender, size, bytes)| (sender.parse(), size, bytes))
-        else {
+        let found = known.remove(&row.message);
+        let Some((Ok(sender), size)) = found.map(|(sender, size)| (sender.parse(), size)) else {
             settled.push(parked(&row, "The mail is not there any more.", now));
             continue;
         };
@@ -97,21 +97,11 @@ pub async fn sorted(
             hands: vec![hand],
             _place: None,
         });
-        if let (Some(mail), Some(bytes)) = (mails.last_mut(), bytes) {
-            // Wrapped when all recipients are known.
-            mail.parcel = Some(Arc::new(Parcel {
-                envelope: Envelope {
-                    from: mail.sender.clone(),
-                    to: Vec::new(),
-                },
-                message: bytes.into(),
-            }));
-        }
     }
+    // Now that all recipients are known.
     for mail in &mut mails {
-        if let Some(parcel) = mail.parcel.take() {
-            mail.parcel = Some(mail.wrapped(parcel.message.clone()));
-        }
+        let bytes = bodies.remove(&mail.id);
+        mail.parcel = bytes.map(|bytes| mail.wrapped(bytes.into()));
     }
     Ok((mails, settled))
 }

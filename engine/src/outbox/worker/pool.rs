@@ -156,7 +156,7 @@ impl Pool {
 
     /// The revision that mail is sent with; none where there is nothing to send with.
     pub fn revision(&self) -> Option<i64> {
-        self.state().route.as_ref().map(|route| route.revision)
+        self.state().revision()
     }
 
     /// Other settings, or none: what was known of the relay before does not count.
@@ -220,7 +220,6 @@ impl Pool {
         }
         let route = state.route.as_ref().filter(|_| state.is_silent())?;
         let silent = state.waits_since.map_or(SILENT, |since| since.elapsed());
-        let since = now.0 - i64::try_from(silent.as_millis()).unwrap_or(0);
         let detail = format!(
             "{} has mail and does not answer; it may take ten minutes for it",
             route.name
@@ -228,7 +227,7 @@ impl Pool {
         Some(Trouble {
             relay: route.name.clone(),
             failure: Failure::new(Stage::Data, Fault::TimedOut, detail),
-            since: Instant(since),
+            since: now.before(silent),
             next: now,
         })
     }
@@ -267,13 +266,12 @@ impl Pool {
             .trouble
             .as_ref()
             .map_or(now, |trouble| trouble.told.since);
-        let milliseconds = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         state.trouble = Some(Sickness {
             told: Trouble {
                 relay: route.name.clone(),
                 failure,
                 since,
-                next: Instant(now.0.saturating_add(milliseconds)),
+                next: now.after(wait),
             },
             failures,
         });
@@ -410,7 +408,7 @@ impl Pool {
     pub fn ended(&self, revision: i64, trial: bool) {
         let mut state = self.state();
         state.under_way -= 1;
-        if state.route.as_ref().map(|route| route.revision) == Some(revision) {
+        if state.revision() == Some(revision) {
             state.active = state.active.saturating_sub(1);
             state.trial &= !trial;
         }
@@ -436,14 +434,17 @@ impl Pool {
 }
 
 impl State {
+    fn revision(&self) -> Option<i64> {
+        self.route.as_ref().map(|route| route.revision)
+    }
+
     /// Whether a mail may begin: by the newest settings, and not while everything is held.
     fn may_begin(&self) -> bool {
-        let newest = self.route.as_ref().map(|route| route.revision) == Some(self.newest);
-        newest && !self.held && !self.stopping
+        self.revision() == Some(self.newest) && !self.held && !self.stopping
     }
 
     fn is_of(&self, route: &Route) -> bool {
-        self.route.as_ref().map(|route| route.revision) == Some(route.revision)
+        self.revision() == Some(route.revision)
     }
 
     /// Whether the relay has mail and does not answer.

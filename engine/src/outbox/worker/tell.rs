@@ -83,11 +83,10 @@ impl Worker {
         if places.is_empty() {
             return;
         }
-        let lease = i64::try_from(self.delivery.lease.as_millis()).unwrap_or(i64::MAX);
         let work = Work::Extend {
             owner: self.id.clone(),
             places: places.clone(),
-            due: domain::Instant(self.postern.now().0.saturating_add(lease)),
+            due: self.postern.now().after(self.delivery.lease),
             keep: true,
         };
         let begun = Stopwatch::now();

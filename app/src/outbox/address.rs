@@ -57,17 +57,7 @@ fn both<T, U>(f: fn(T) -> U) -> impl Fn((T, T)) -> (U, U) {
 /// # Errors
 /// The faults of what is not understood, by name.
 pub fn asked(pairs: &[(String, String)]) -> Result<(Search, Option<Cursor>), Refusal> {
-    let named = |wanted: &str| {
-        let found = pairs.iter().find(|(name, _)| name == wanted);
-        found.map(|(_, value)| value.as_str())
-    };
-    let before = named("before").map(|text| {
-        text.parse()
-            .map_err(|fault: &str| Refusal::of(Kind::Invalid, "before", fault))
-    });
-    let pairs = pairs.iter().map(|(name, value)| (&**name, &**value));
-    let (search, before) = Refusal::both(Search::read(pairs), before.transpose())?;
-    Ok((search, before))
+    Search::read_from(pairs.iter().map(|(name, value)| (&**name, &**value)))
 }
 
 /// The list of what is searched for, from a place on.

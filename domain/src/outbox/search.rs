@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::State;
-use crate::{Instant, Refusal};
+use crate::{Instant, Kind, Refusal};
 
 /// A search. Empty, it finds everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,19 @@ impl Search {
         }
         faults.or_ok()?;
         Ok(search)
+    }
+
+    /// As [`Search::read`], and the place in the list that `before` names.
+    ///
+    /// # Errors
+    /// The faults of both at once.
+    pub fn read_from<'a>(
+        pairs: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> Result<(Self, Option<Cursor>), Refusal> {
+        let before = pairs.clone().find(|(name, _)| *name == "before");
+        let before = before.map(|(_, text)| text.parse()).transpose();
+        let before = before.map_err(|fault: &str| Refusal::of(Kind::Invalid, "before", fault));
+        Refusal::both(Self::read(pairs), before)
     }
 
     /// What was asked for, as name and value; the other way round than [`Search::read`].

@@ -378,18 +378,21 @@ fn a_mail_that_is_too_large_is_not_written() {
     assert_eq!(faults(Submission { text, ..mail() }), ["text"]);
 }
 
+/// The ways in which relays have taken something else for the end of a mail.
+pub const SMUGGLED: [&str; 8] = [
+    "\n.\n",
+    "\n.\r\n",
+    "\r.\r",
+    "\r.\r\n",
+    "\r\n.\n",
+    "\r\n.\r",
+    "\r\n\r.\r\n",
+    "\r\r\n.\r\r\n",
+];
+
 #[test]
 fn no_line_end_is_smuggled_into_what_is_written() {
-    for smuggled in [
-        "\n.\n",
-        "\n.\r\n",
-        "\r.\r",
-        "\r.\r\n",
-        "\r\n.\n",
-        "\r\n.\r",
-        "\r\n\r.\r\n",
-        "\r\r\n.\r\r\n",
-    ] {
+    for smuggled in SMUGGLED {
         let given = format!("body{smuggled}MAIL FROM:<a@b.example>\r\n");
         // `finish` looks at what comes out.
         let text = Some(given.clone());

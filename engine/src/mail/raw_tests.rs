@@ -2,6 +2,7 @@
 
 use domain::{Instant, Refusal};
 
+use super::compose_tests::SMUGGLED;
 use super::submission::{Attachment, Finished, LARGEST, Sender, Submission};
 
 /// 20 November 2026, 11:45:00.
@@ -240,16 +241,7 @@ fn what_the_mail_holds_is_not_given_beside_it() {
 
 #[test]
 fn no_end_of_mail_is_smuggled() {
-    for smuggled in [
-        "\n.\n",
-        "\n.\r\n",
-        "\r.\r",
-        "\r.\r\n",
-        "\r\n.\n",
-        "\r\n.\r",
-        "\r\n\r.\r\n",
-        "\r\r\n.\r\r\n",
-    ] {
+    for smuggled in SMUGGLED {
         let raw = format!("{MAIL}body{smuggled}MAIL FROM:<a@b.example>\r\n");
         let refusal = finish(raw.as_bytes()).expect_err("refused");
         assert!(

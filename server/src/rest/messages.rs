@@ -3,7 +3,7 @@
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use domain::outbox::{Act, Cursor, Happening, Line, MessageView, RecipientView, Search, Selection};
+use domain::outbox::{Act, Happening, Line, MessageView, RecipientView, Search, Selection};
 use domain::{Instant, Kind, Refusal};
 use serde_json::{Map, Value, json};
 
@@ -21,18 +21,9 @@ pub async fn list(
     Query(asked): Asked,
 ) -> Result<Success, Refused> {
     let actor = caller.signed_in()?;
-    let pairs = || {
-        asked
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-    };
-    let search = Search::read(pairs());
-    let before = pairs().find(|(name, value)| *name == "before" && !value.is_empty());
-    let before = before
-        .map(|(_, value)| value.parse::<Cursor>())
-        .transpose()
-        .map_err(|fault| Refusal::of(Kind::Invalid, "before", fault));
-    let (search, before) = Refusal::both(search, before)?;
+    let given = asked.iter().filter(|(_, value)| !value.is_empty());
+    let pairs = given.map(|(name, value)| (name.as_str(), value.as_str()));
+    let (search, before) = Search::read_from(pairs)?;
     let page = gate
         .postern
         .outbox_page(actor, &search, before.as_ref())

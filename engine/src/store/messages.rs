@@ -2,7 +2,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::rows::{list, pieces, values};
+use super::rows::{blocks, insert, list};
 use super::{Connection, StoreError};
 
 /// A message without its bytes.
@@ -26,29 +26,27 @@ pub async fn add<'a>(
     connection: &mut Connection,
     messages: &[(&'a Message, &'a [u8])],
 ) -> Result<(), StoreError> {
-    for piece in pieces(messages) {
-        let sql = format!(
-            "INSERT INTO message (id, account_id, sender, subject, message_id, size) VALUES {}",
-            values(0, piece.len(), 6)
-        );
+    for block in blocks(messages) {
+        let columns = "id, account_id, sender, subject, message_id, size";
+        let sql = insert("message", columns, block.places);
         let mut query = sqlx::query(AssertSqlSafe(sql));
-        for (message, _) in piece {
+        for row in block.iter() {
+            let message = row.map(|(message, _)| message);
             query = query
-                .bind(&message.id)
-                .bind(&message.account)
-                .bind(&message.sender)
-                .bind(&message.subject)
-                .bind(&message.message_id)
-                .bind(message.size);
+                .bind(message.map(|message| &message.id))
+                .bind(message.map(|message| &message.account))
+                .bind(message.map(|message| &message.sender))
+                .bind(message.map(|message| &message.subject))
+                .bind(message.map(|message| &message.message_id))
+                .bind(message.map(|message| message.size));
         }
         query.execute(&mut *connection).await?;
-        let sql = format!(
-            "INSERT INTO message_body (id, bytes) VALUES {}",
-            values(0, piece.len(), 2)
-        );
+        let sql = insert("message_body", "id, bytes", block.places);
         let mut query = sqlx::query(AssertSqlSafe(sql));
-        for (message, bytes) in piece {
-            query = query.bind(&message.id).bind(*bytes);
+        for row in block.iter() {
+            query = query
+                .bind(row.map(|(message, _)| &message.id))
+                .bind(row.map(|(_, bytes)| *bytes));
         }
         query.execute(&mut *connection).await?;
     }
@@ -101,14 +99,14 @@ pub async fn with_bodies(
     most: i64,
 ) -> Result<Vec<(String, String, i64, Option<Vec<u8>>)>, StoreError> {
     let mut found = Vec::with_capacity(ids.len());
-    for piece in pieces(ids) {
+    for block in blocks(ids) {
         let sql = format!(
             "SELECT m.id, m.sender, m.size, b.bytes FROM message m \
              LEFT JOIN message_body b ON b.id = m.id AND m.size <= $1 WHERE m.id IN ({})",
-            list(1, piece.len())
+            list(1, block.places)
         );
         let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(most);
-        for id in piece {
+        for id in block.iter() {
             query = query.bind(id);
         }
         found.extend(query.fetch_all(&mut *connection).await?);

@@ -3,7 +3,7 @@
 use domain::outbox::State;
 use sqlx::AssertSqlSafe;
 
-use super::rows::{pieces, values};
+use super::rows::{blocks, insert, values};
 use super::{Connection, StoreError};
 
 /// A new row.
@@ -22,18 +22,15 @@ pub async fn add(
     due: Option<i64>,
     now: i64,
 ) -> Result<(), StoreError> {
-    for piece in pieces(added) {
-        let sql = format!(
-            "INSERT INTO recipient \
-             (message_id, position, address, state, due_at, attempts, trying_since) VALUES {}",
-            values(0, piece.len(), 7)
-        );
+    for block in blocks(added) {
+        let columns = "message_id, position, address, state, due_at, attempts, trying_since";
+        let sql = insert("recipient", columns, block.places);
         let mut query = sqlx::query(AssertSqlSafe(sql));
-        for row in piece {
+        for row in block.iter() {
             query = query
-                .bind(row.message)
-                .bind(row.position)
-                .bind(row.address)
+                .bind(row.map(|row| row.message))
+                .bind(row.map(|row| row.position))
+                .bind(row.map(|row| row.address))
                 .bind(state.as_str())
                 .bind(due)
                 .bind(0_i64)
@@ -135,28 +132,28 @@ pub async fn settle(
     settled: &[&Settled],
 ) -> Result<Vec<Place>, StoreError> {
     let mut places = Vec::with_capacity(settled.len());
-    for piece in pieces(settled) {
+    for block in blocks(settled) {
         let sql = format!(
             "UPDATE recipient SET owner = NULL, state = v.column3, due_at = v.column4, \
              attempts = v.column5, trying_since = v.column6, settled_at = v.column7, \
              relay = v.column8, said = v.column9, took = v.column10 FROM (VALUES {}) AS v \
              WHERE message_id = v.column1 AND position = v.column2 AND owner = $1 \
              RETURNING message_id, position",
-            values(1, piece.len(), 10)
+            values(1, block.places, 10)
         );
         let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(owner);
-        for row in piece {
+        for row in block.iter() {
             query = query
-                .bind(&row.message)
-                .bind(row.position)
-                .bind(row.state.as_str())
-                .bind(row.due)
-                .bind(row.attempts)
-                .bind(row.trying_since)
-                .bind(row.settled)
-                .bind(&row.relay)
-                .bind(&row.said)
-                .bind(row.took);
+                .bind(row.map(|row| &row.message))
+                .bind(row.map(|row| row.position))
+                .bind(row.map(|row| row.state.as_str()))
+                .bind(row.and_then(|row| row.due))
+                .bind(row.map(|row| row.attempts))
+                .bind(row.map(|row| row.trying_since))
+                .bind(row.and_then(|row| row.settled))
+                .bind(row.map(|row| &row.relay))
+                .bind(row.map(|row| &row.said))
+                .bind(row.map(|row| row.took));
         }
         places.extend(query.fetch_all(&mut *connection).await?);
     }
@@ -173,20 +170,22 @@ pub async fn extend(
     places: &[Place],
     (due, keep): (i64, bool),
 ) -> Result<(), StoreError> {
-    for piece in pieces(places) {
+    for block in blocks(places) {
         let sql = format!(
             "WITH held AS MATERIALIZED (SELECT message_id AS id, position AS place FROM recipient \
              WHERE owner = $3 AND (message_id, position) IN (VALUES {}){skip_locked}) \
              UPDATE recipient SET due_at = $1, owner = $2 FROM held \
              WHERE message_id = held.id AND position = held.place",
-            values(3, piece.len(), 2)
+            values(3, block.places, 2)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql))
             .bind(due)
             .bind(keep.then_some(owner))
             .bind(owner);
-        for (message, position) in piece {
-            query = query.bind(message).bind(position);
+        for place in block.iter() {
+            query = query
+                .bind(place.map(|(message, _)| message))
+                .bind(place.map(|(_, position)| *position));
         }
         query.execute(&mut *connection).await?;
     }

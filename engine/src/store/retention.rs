@@ -4,7 +4,7 @@
 use domain::Instant;
 use sqlx::AssertSqlSafe;
 
-use super::rows::{list, pieces};
+use super::rows::{blocks, list};
 use super::search::first_id;
 use super::{Connection, StoreError};
 
@@ -32,14 +32,14 @@ pub async fn done_before(
         .then(|| ids.last().cloned())
         .flatten();
     let mut waiting = Vec::new();
-    for piece in pieces(&ids) {
+    for block in blocks(&ids) {
         let sql = format!(
             "SELECT DISTINCT message_id FROM recipient WHERE message_id IN ({}) \
              AND (state NOT IN ('delivered', 'cancelled') OR settled_at >= $1)",
-            list(1, piece.len())
+            list(1, block.places)
         );
         let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(before.0);
-        for id in piece {
+        for id in block.iter() {
             query = query.bind(id);
         }
         let rows: Vec<(String,)> = query.fetch_all(&mut *connection).await?;
@@ -66,13 +66,13 @@ pub async fn forget(
         &[("message_body", "id")]
     };
     for (table, column) in tables {
-        for piece in pieces(ids) {
+        for block in blocks(ids) {
             let sql = format!(
                 "DELETE FROM {table} WHERE {column} IN ({})",
-                list(0, piece.len())
+                list(0, block.places)
             );
             let mut query = sqlx::query(AssertSqlSafe(sql));
-            for id in piece {
+            for id in block.iter() {
                 query = query.bind(id);
             }
             query.execute(&mut *connection).await?;

@@ -3,15 +3,36 @@
 /// The most rows of a statement.
 const MOST: usize = 64;
 
-/// The rows in pieces, in their order. Their sizes are powers of two, so that there are few
-/// statements to prepare.
-pub fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let size = 1_usize << rows.len().min(MOST).checked_ilog2()?;
-        let (piece, rest) = rows.split_at(size);
-        rows = rest;
-        Some(piece)
+/// Rows of one statement. It has places for a power of two of them, so that there are few statements
+/// to prepare; in those left over every value is NULL.
+pub struct Block<'a, T> {
+    rows: &'a [T],
+    pub places: usize,
+}
+
+/// The rows in blocks, in their order.
+pub fn blocks<T>(rows: &[T]) -> impl Iterator<Item = Block<'_, T>> {
+    rows.chunks(MOST).map(|rows| Block {
+        rows,
+        places: rows.len().next_power_of_two(),
     })
+}
+
+impl<'a, T> Block<'a, T> {
+    /// What each place holds.
+    pub fn iter(&self) -> impl Iterator<Item = Option<&'a T>> {
+        let rows = self.rows.iter().map(Some);
+        rows.chain(std::iter::repeat(None)).take(self.places)
+    }
+}
+
+/// A statement that adds the rows of a block; the first column is one that never is NULL.
+pub fn insert(table: &str, columns: &str, places: usize) -> String {
+    let values = values(0, places, columns.split(',').count());
+    format!(
+        "INSERT INTO {table} ({columns}) \
+         SELECT * FROM (VALUES {values}) AS v WHERE v.column1 IS NOT NULL"
+    )
 }
 
 /// `($3, $4), ($5, $6)`: rows of placeholders after the first `before` ones.
@@ -44,13 +65,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_is_in_one_piece_and_every_place_has_a_number() {
+    fn every_row_is_in_one_block_and_every_place_has_a_number() {
         let rows: Vec<u8> = (0..150).collect();
-        let sizes: Vec<usize> = pieces(&rows).map(<[u8]>::len).collect();
-        assert_eq!(sizes, [64, 64, 16, 4, 2]);
-        assert_eq!(pieces::<u8>(&[]).count(), 0);
-        assert_eq!(pieces(&rows).flatten().copied().collect::<Vec<_>>(), rows);
+        let places: Vec<usize> = blocks(&rows).map(|block| block.places).collect();
+        assert_eq!(places, [64, 64, 32]);
+        assert_eq!(blocks::<u8>(&[]).count(), 0);
+        let held: Vec<Option<&u8>> = blocks(&rows).flat_map(|block| block.iter()).collect();
+        assert!(held[..150].iter().copied().flatten().eq(&rows));
+        assert_eq!(held[150..], [None; 10]);
         assert_eq!(values(1, 2, 2), "($2, $3), ($4, $5)");
         assert_eq!(list(2, 3), "$3, $4, $5");
+        assert_eq!(
+            insert("t", "a, b", 1),
+            "INSERT INTO t (a, b) SELECT * FROM (VALUES ($1, $2)) AS v WHERE v.column1 IS NOT NULL"
+        );
     }
 }

@@ -4,7 +4,7 @@ use domain::Instant;
 use domain::outbox::{Happening, What};
 use sqlx::AssertSqlSafe;
 
-use super::rows::{pieces, values};
+use super::rows::{blocks, insert};
 use super::{Connection, StoreError};
 
 /// Something that happened to a message for one recipient.
@@ -17,24 +17,21 @@ pub struct Entry {
 
 /// Adds rows.
 pub async fn add(connection: &mut Connection, entries: &[Entry]) -> Result<(), StoreError> {
-    for piece in pieces(entries) {
-        let sql = format!(
-            "INSERT INTO timeline \
-             (message_id, position, at, what, by_whom, said, took, may_have_arrived) VALUES {}",
-            values(0, piece.len(), 8)
-        );
+    for block in blocks(entries) {
+        let columns = "message_id, position, at, what, by_whom, said, took, may_have_arrived";
+        let sql = insert("timeline", columns, block.places);
         let mut query = sqlx::query(AssertSqlSafe(sql));
-        for entry in piece {
-            let happening = &entry.happening;
+        for entry in block.iter() {
+            let happening = entry.map(|entry| &entry.happening);
             query = query
-                .bind(&entry.message)
-                .bind(entry.position)
-                .bind(happening.at.0)
-                .bind(happening.what.as_str())
-                .bind(&happening.by)
-                .bind(&happening.said)
-                .bind(happening.took)
-                .bind(i64::from(happening.may_have_arrived));
+                .bind(entry.map(|entry| &entry.message))
+                .bind(entry.map(|entry| entry.position))
+                .bind(happening.map(|happening| happening.at.0))
+                .bind(happening.map(|happening| happening.what.as_str()))
+                .bind(happening.map(|happening| &happening.by))
+                .bind(happening.map(|happening| &happening.said))
+                .bind(happening.and_then(|happening| happening.took))
+                .bind(happening.map(|happening| i64::from(happening.may_have_arrived)));
         }
         query.execute(&mut *connection).await?;
     }

@@ -7,7 +7,7 @@ use sqlx::{AnyPool, Executor as _};
 use tokio::sync::Notify;
 
 /// How long is written on before it is copied again.
-const EVERY: Duration = Duration::from_millis(250);
+const EVERY: Duration = Duration::from_millis(500);
 
 /// Copies while there is something to copy. A passive checkpoint keeps nobody from writing; the log
 /// begins anew with the first commit that finds all of it copied.

@@ -44,11 +44,15 @@ const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                        PRAGMA cache_size = -4096";
 
 /// For the connection that writes: the pages that every commit touches stay at hand, and what
-/// `checkpoint` leaves behind is copied by the commit that finds 32 MiB of log.
-const WRITING: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 8192";
+/// `checkpoint` leaves behind is copied by the commit that finds 64 MiB of log.
+const WRITING: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 16384";
 
 /// As `busy_timeout` on SQLite: who waits for a lock is told so in the end.
 const PATIENCE: &str = "SET lock_timeout = '5s'";
+
+/// What is written is found by its key. Of tables that grow by thousands of rows a second PostgreSQL
+/// believes that they are small, and would read them whole for each commit.
+const BY_KEY: &str = "SET enable_seqscan = off";
 
 /// The database failed. What failed is for the log.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +147,19 @@ async fn try_out(options: &AnyConnectOptions, statement: &'static str) -> Result
         .map_err(StoreError::from)
 }
 
+/// Up to so many connections, each of which begins with these statements.
+fn pool(most: u32, first: &'static str, then: &'static str) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(ACQUIRE)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                connection.execute(first).await?;
+                connection.execute(then).await.map(drop)
+            })
+        })
+}
+
 /// A connection to read or write on. Reads and writes of one unit of work share it.
 pub type Connection = AnyConnection;
 
@@ -155,7 +172,7 @@ fn after(prefix: &str) -> String {
 #[derive(Clone)]
 pub struct Store {
     read: AnyPool,
-    /// On SQLite one connection, so that writers queue here and not at the file.
+    /// On SQLite one connection, so that writers queue here and not at the file; on PostgreSQL some.
     write: AnyPool,
     dialect: Dialect,
     /// Of PostgreSQL.
@@ -184,7 +201,8 @@ const SQLITE_DIALECT: Dialect = Dialect {
 const POSTGRES_DIALECT: Dialect = Dialect {
     begin: "BEGIN",
     skip_locked: " FOR UPDATE SKIP LOCKED",
-    writers: 4,
+    // More of them would have less to write in each commit.
+    writers: 2,
 };
 
 impl Store {
@@ -207,19 +225,8 @@ impl Store {
             .parse()?;
         let options = options.log_statements(LevelFilter::Trace);
         try_out(&options, PRAGMAS).await?;
-        let pool = |connections, more: &'static str| {
-            AnyPoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(ACQUIRE)
-                // A file does not hang up.
-                .test_before_acquire(false)
-                .after_connect(move |connection, _| {
-                    Box::pin(async move {
-                        connection.execute(PRAGMAS).await?;
-                        connection.execute(more).await.map(drop)
-                    })
-                })
-        };
+        // A file does not hang up.
+        let pool = |most, more| pool(most, PRAGMAS, more).test_before_acquire(false);
         let write = pool(1, WRITING).connect_with(options.clone()).await?;
         SQLITE.run(&write).await.map_err(StoreError::Migration)?;
         let read = pool(4, "").connect_lazy_with(options);
@@ -241,18 +248,12 @@ impl Store {
         let options: AnyConnectOptions = address.parse().map_err(|_| StoreError::Address)?;
         let options = options.log_statements(LevelFilter::Trace);
         try_out(&options, "SELECT 1").await?;
-        let pool = AnyPoolOptions::new()
-            .max_connections(16)
-            .acquire_timeout(ACQUIRE)
-            .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(PATIENCE).await.map(drop) })
-            })
-            .connect_with(options)
-            .await?;
-        POSTGRES.run(&pool).await.map_err(StoreError::Migration)?;
+        let write = pool(8, PATIENCE, BY_KEY);
+        let write = write.connect_with(options.clone()).await?;
+        POSTGRES.run(&write).await.map_err(StoreError::Migration)?;
         Ok(Self {
-            read: pool.clone(),
-            write: pool,
+            read: pool(8, PATIENCE, "").connect_lazy_with(options),
+            write,
             dialect: POSTGRES_DIALECT,
             address: Some(address.into()),
             written: Arc::default(),

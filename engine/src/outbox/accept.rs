@@ -7,7 +7,7 @@ use std::time::{Duration, Instant as Stopwatch};
 use domain::{Instant, Kind, Refusal};
 
 use super::Running;
-use super::writer::{New, Work};
+use super::writer::{New, Work, Written};
 use crate::mail::{Finished, Sender, Submission};
 use crate::settings::Saved;
 use crate::store::idempotency::Key;
@@ -84,15 +84,13 @@ impl Postern {
         let ids: Vec<String> = mails.iter().map(|mail| mail.message.id.clone()).collect();
 
         let digest = key.as_ref().map(|key| key.digest.clone());
-        let written = self
-            .outbox()
-            .writer
-            .write(Work::Accept { mails, key })
-            .await?;
+        let written = self.keep(mails, key).await?;
         match written.before {
             None => {
                 self.outbox().meter.accepted(ids.len());
-                self.outbox().stir();
+                if written.claimed.is_empty() {
+                    self.outbox().stir();
+                }
                 Ok(ids)
             }
             Some((before, ids)) if Some(&before) == digest.as_ref() => {
@@ -103,6 +101,18 @@ impl Postern {
                 Err(Refusal::of(Kind::Invalid, "Idempotency-Key", text))
             }
         }
+    }
+
+    /// Writes mail, for the worker of this process where that has room.
+    async fn keep(&self, mails: Vec<New>, key: Option<Key>) -> Result<Written, Refusal> {
+        let mails: Arc<[New]> = mails.into();
+        let worker = self.outbox().worker();
+        if let Some(offer) = worker.and_then(|worker| worker.offer(&mails)) {
+            return offer.write(mails, key).await;
+        }
+        let owner = None;
+        let work = Work::Accept { mails, key, owner };
+        self.outbox().writer.write(work).await
     }
 
     fn running(&self, key: &Key) -> Result<Running, Refusal> {
@@ -176,7 +186,7 @@ fn mail(finished: Finished, id: String, account: &str) -> New {
             message_id: finished.message_id,
             size: i64::try_from(finished.bytes.len()).unwrap_or(i64::MAX),
         },
-        bytes: finished.bytes,
+        bytes: finished.bytes.into(),
         recipients: finished
             .recipients
             .iter()

@@ -13,7 +13,7 @@ mod worker;
 mod writer;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use domain::Instant;
@@ -27,6 +27,7 @@ pub use looks::Figures;
 pub use meter::{BOUNDS, Meter, Reading};
 pub use retention::Retention;
 pub use worker::Delivery;
+use worker::Worker;
 pub(crate) use writer::Writer;
 
 /// A worker that told nothing of itself for so long is gone, in milliseconds.
@@ -51,6 +52,7 @@ pub(crate) struct Outbox {
     running: Mutex<HashSet<(String, String)>>,
     ids: Mutex<ulid::Generator>,
     sender: Mutex<accept::Remembered>,
+    worker: Mutex<Weak<Worker>>,
 }
 
 impl Outbox {
@@ -70,6 +72,7 @@ impl Outbox {
             running: Mutex::default(),
             ids: Mutex::new(ulid::Generator::new()),
             sender: Mutex::default(),
+            worker: Mutex::default(),
         }
     }
 
@@ -80,6 +83,18 @@ impl Outbox {
         let id = ids.generate_from_datetime(SystemTime::UNIX_EPOCH + since);
         // It fails after 2^80 within a millisecond.
         id.unwrap_or_else(|_| ulid::Ulid::new()).to_string()
+    }
+
+    /// Mail that is handed over may be this worker's at once.
+    fn works(&self, worker: &Arc<Worker>) {
+        let mut known = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Arc::downgrade(worker);
+    }
+
+    /// Who delivers in this process, if anybody does.
+    fn worker(&self) -> Option<Arc<Worker>> {
+        let known = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        known.upgrade()
     }
 
     /// There may be mail to deliver, here or at another node.

@@ -2,6 +2,7 @@
 //! arrives while one is under way goes into the next, together.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use domain::outbox::{State, Undeliverable};
@@ -25,15 +26,20 @@ pub const KEY_KEPT: i64 = 24 * 3600 * 1000;
 #[derive(Debug)]
 pub struct New {
     pub message: Message,
-    pub bytes: Vec<u8>,
+    pub bytes: Arc<[u8]>,
     pub recipients: Vec<String>,
 }
 
 /// What is to be written.
 #[derive(Debug)]
 pub enum Work {
-    /// Mail that was handed over: all of it or nothing.
-    Accept { mails: Vec<New>, key: Option<Key> },
+    /// Mail that was handed over: all of it or nothing. It is `owner`'s until then from the start,
+    /// where there is one and nothing is held.
+    Accept {
+        mails: Arc<[New]>,
+        key: Option<Key>,
+        owner: Option<(Arc<str>, Instant)>,
+    },
     /// What became of mail that `owner` had.
     Settle {
         owner: Arc<str>,
@@ -79,7 +85,7 @@ impl Current {
 #[derive(Debug)]
 pub struct Written {
     pub current: Current,
-    /// What was taken.
+    /// What the owner has now.
     pub claimed: Vec<Claimed>,
     /// The digest and the ids of the answer that the key had before; then nothing was kept.
     pub before: Option<(String, String)>,
@@ -170,18 +176,17 @@ impl Desk {
                 before: None,
             })
             .collect();
-        let mut mails: Vec<&New> = Vec::new();
         for (wanted, written) in works.iter().zip(&mut written) {
-            if let Work::Accept { mails: new, key } = wanted {
-                if let Some(key) = key {
-                    written.before = self.answered_before(&mut work, key, new, now).await?;
-                }
-                if written.before.is_none() {
-                    mails.extend(new);
-                }
+            if let Work::Accept {
+                mails,
+                key: Some(key),
+                ..
+            } = wanted
+            {
+                written.before = self.answered_before(&mut work, key, mails, now).await?;
             }
         }
-        keep(&mut work, &mails, current.held, now).await?;
+        keep(&mut work, works, &mut written, now).await?;
         for (wanted, written) in works.iter().zip(&mut written) {
             match wanted {
                 Work::Accept { .. } | Work::Settle { .. } => {}
@@ -263,53 +268,83 @@ impl Work {
     }
 }
 
+/// New mail, apart from what was answered before.
 async fn keep(
     work: &mut Connection,
-    mails: &[&New],
-    held: bool,
+    works: &[&Work],
+    written: &mut [Written],
     now: Instant,
 ) -> Result<(), StoreError> {
-    let rows: Vec<(&Message, &[u8])> = mails
-        .iter()
-        .map(|mail| (&mail.message, mail.bytes.as_slice()))
-        .collect();
-    messages::add(work, &rows).await?;
-    let added: Vec<Added<'_>> = mails
-        .iter()
-        .flat_map(|mail| {
-            (0..)
-                .zip(&mail.recipients)
-                .map(|(position, address)| Added {
-                    message: &mail.message.id,
-                    position,
-                    address,
-                })
-        })
-        .collect();
-    let (state, due) = if held {
-        (State::Held, None)
-    } else {
-        (State::Queued, Some(now.0))
-    };
-    recipients::add(work, &added, state, due, now.0).await
-}
-
-/// What became of mail, of each owner in as few statements as there can be. What happened to mail
-/// that the owner lost meanwhile is another's to tell.
-async fn settle(work: &mut Connection, works: &[&Work]) -> Result<(), StoreError> {
-    let mut owners: Vec<(&Arc<str>, Vec<&Settled>)> = Vec::new();
-    for wanted in works {
-        if let Work::Settle { owner, settled, .. } = wanted {
-            match owners.iter_mut().find(|(known, _)| *known == owner) {
-                Some((_, all)) => all.extend(settled),
-                None => owners.push((owner, settled.iter().collect())),
-            }
+    let mut messages: Vec<(&Message, &[u8])> = Vec::new();
+    let mut rows: Vec<Added<'_>> = Vec::new();
+    let mut owned: Vec<(usize, Range<usize>)> = Vec::new();
+    for (job, (wanted, written)) in works.iter().zip(&*written).enumerate() {
+        let Work::Accept { mails, owner, .. } = wanted else {
+            continue;
+        };
+        if written.before.is_some() {
+            continue;
+        }
+        let owner = owner.as_ref().filter(|_| !written.current.held);
+        let (state, due) = match owner {
+            _ if written.current.held => (State::Held, None),
+            Some((_, lease)) => (State::Queued, Some(lease.0)),
+            None => (State::Queued, Some(now.0)),
+        };
+        let first = rows.len();
+        for mail in mails.iter() {
+            messages.push((&mail.message, &mail.bytes));
+            rows.extend(
+                (0..)
+                    .zip(&mail.recipients)
+                    .map(|(position, address)| Added {
+                        message: &mail.message.id,
+                        position,
+                        address,
+                        state,
+                        due,
+                        owner: owner.map(|(owner, _)| &**owner),
+                    }),
+            );
+        }
+        if owner.is_some() {
+            owned.push((job, first..rows.len()));
         }
     }
-    let mut places: HashSet<Place> = HashSet::new();
-    for (owner, settled) in owners {
-        places.extend(recipients::settle(work, owner, &settled).await?);
+    messages::add(work, &messages).await?;
+    recipients::add(work, &rows, now.0).await?;
+    for (job, claimed) in owned {
+        written[job].claimed = rows[claimed]
+            .iter()
+            .map(|row| Claimed::new(row, now.0))
+            .collect();
     }
+    let claimed = written.iter_mut().zip(works);
+    let claimed = claimed.filter(|(_, work)| matches!(work, Work::Accept { .. }));
+    undeliverable::mark(work, claimed.flat_map(|(written, _)| &mut written.claimed)).await
+}
+
+/// What became of mail. What happened to mail that the owner lost meanwhile is another's to tell.
+async fn settle(work: &mut Connection, works: &[&Work]) -> Result<(), StoreError> {
+    let (mut quietly, mut told) = (Vec::new(), Vec::new());
+    for wanted in works {
+        if let Work::Settle {
+            owner,
+            settled,
+            happened,
+            ..
+        } = wanted
+        {
+            let rows = match happened.is_empty() {
+                true => &mut quietly,
+                false => &mut told,
+            };
+            rows.extend(settled.iter().map(|row| (&**owner, row)));
+        }
+    }
+    recipients::settle(work, &quietly, false).await?;
+    let places = recipients::settle(work, &told, true).await?;
+    let places: HashSet<Place> = places.into_iter().collect();
     for wanted in works {
         let Work::Settle {
             happened, listed, ..

@@ -1,5 +1,7 @@
 //! The tables `message` and `message_body`: what was handed over, once.
 
+use std::sync::Arc;
+
 use sqlx::AssertSqlSafe;
 
 use super::rows::{blocks, insert, list};
@@ -92,13 +94,24 @@ pub async fn has_body(connection: &mut Connection, id: &str) -> Result<bool, Sto
     Ok(row.is_some())
 }
 
-/// Id, sender and size of messages, and the bytes of those that have no more than `most`.
-pub async fn with_bodies(
+/// What delivery has to know of a message.
+pub struct Letter {
+    pub id: String,
+    /// Of the envelope.
+    pub sender: String,
+    /// In octets.
+    pub size: i64,
+    /// Of those that are not large.
+    pub bytes: Option<Arc<[u8]>>,
+}
+
+/// The messages of these ids, with the bytes of those that have no more than `most`.
+pub async fn letters(
     connection: &mut Connection,
     ids: &[String],
     most: i64,
-) -> Result<Vec<(String, String, i64, Option<Vec<u8>>)>, StoreError> {
-    let mut found = Vec::with_capacity(ids.len());
+) -> Result<Vec<Letter>, StoreError> {
+    let mut found: Vec<(String, String, i64, Option<Vec<u8>>)> = Vec::with_capacity(ids.len());
     for block in blocks(ids) {
         let sql = format!(
             "SELECT m.id, m.sender, m.size, b.bytes FROM message m \
@@ -111,5 +124,13 @@ pub async fn with_bodies(
         }
         found.extend(query.fetch_all(&mut *connection).await?);
     }
-    Ok(found)
+    let letters = found.into_iter();
+    Ok(letters
+        .map(|(id, sender, size, bytes)| Letter {
+            id,
+            sender,
+            size,
+            bytes: bytes.map(Arc::from),
+        })
+        .collect())
 }

@@ -12,18 +12,20 @@ pub struct Added<'a> {
     pub message: &'a str,
     pub position: i64,
     pub address: &'a str,
+    pub state: State,
+    /// From when it may be taken, or until when it is the owner's; for nobody is never.
+    pub due: Option<i64>,
+    pub owner: Option<&'a str>,
 }
 
-/// Adds rows in one state, to be taken from `due` on, which for nobody is never.
+/// Adds rows.
 pub async fn add(
     connection: &mut Connection,
     added: &[Added<'_>],
-    state: State,
-    due: Option<i64>,
     now: i64,
 ) -> Result<(), StoreError> {
     for block in blocks(added) {
-        let columns = "message_id, position, address, state, due_at, attempts, trying_since";
+        let columns = "message_id, position, address, state, due_at, owner, attempts, trying_since";
         let sql = insert("recipient", columns, block.places);
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for row in block.iter() {
@@ -31,8 +33,9 @@ pub async fn add(
                 .bind(row.map(|row| row.message))
                 .bind(row.map(|row| row.position))
                 .bind(row.map(|row| row.address))
-                .bind(state.as_str())
-                .bind(due)
+                .bind(row.map(|row| row.state.as_str()))
+                .bind(row.and_then(|row| row.due))
+                .bind(row.and_then(|row| row.owner))
                 .bind(0_i64)
                 .bind(now);
         }
@@ -57,6 +60,18 @@ pub struct Claimed {
 pub type Place = (String, i64);
 
 impl Claimed {
+    /// One that was its owner's from the start.
+    pub fn new(row: &Added<'_>, now: i64) -> Self {
+        Self {
+            message: row.message.to_owned(),
+            position: row.position,
+            address: row.address.to_owned(),
+            attempts: 0,
+            trying_since: now,
+            undeliverable: None,
+        }
+    }
+
     pub fn place(&self) -> Place {
         (self.message.clone(), self.position)
     }
@@ -124,25 +139,30 @@ pub struct Settled {
     pub took: i64,
 }
 
-/// Writes what became of rows, those that `owner` still has, and gives them back. Answers which
-/// those were.
+/// Writes what became of rows, those that their owner still has, and gives them back. If wanted it
+/// answers which those were.
 pub async fn settle(
     connection: &mut Connection,
-    owner: &str,
-    settled: &[&Settled],
+    settled: &[(&str, &Settled)],
+    answers: bool,
 ) -> Result<Vec<Place>, StoreError> {
-    let mut places = Vec::with_capacity(settled.len());
+    let mut places = Vec::new();
+    let returning = match answers {
+        true => "RETURNING message_id, position",
+        false => "",
+    };
     for block in blocks(settled) {
         let sql = format!(
             "UPDATE recipient SET owner = NULL, state = v.column3, due_at = v.column4, \
              attempts = v.column5, trying_since = v.column6, settled_at = v.column7, \
              relay = v.column8, said = v.column9, took = v.column10 FROM (VALUES {}) AS v \
-             WHERE message_id = v.column1 AND position = v.column2 AND owner = $1 \
-             RETURNING message_id, position",
-            values(1, block.places, 10)
+             WHERE message_id = v.column1 AND position = v.column2 AND owner = v.column11 \
+             {returning}",
+            values(0, block.places, 11)
         );
-        let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(owner);
-        for row in block.iter() {
+        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        for place in block.iter() {
+            let row = place.map(|(_, row)| row);
             query = query
                 .bind(row.map(|row| &row.message))
                 .bind(row.map(|row| row.position))
@@ -153,7 +173,8 @@ pub async fn settle(
                 .bind(row.and_then(|row| row.settled))
                 .bind(row.map(|row| &row.relay))
                 .bind(row.map(|row| &row.said))
-                .bind(row.map(|row| row.took));
+                .bind(row.map(|row| row.took))
+                .bind(place.map(|(owner, _)| *owner));
         }
         places.extend(query.fetch_all(&mut *connection).await?);
     }

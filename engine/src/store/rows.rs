@@ -20,7 +20,7 @@ pub fn blocks<T>(rows: &[T]) -> impl Iterator<Item = Block<'_, T>> {
 
 impl<'a, T> Block<'a, T> {
     /// What each place holds.
-    pub fn iter(&self) -> impl Iterator<Item = Option<&'a T>> {
+    pub fn iter(&self) -> impl Iterator<Item = Option<&'a T>> + use<'a, T> {
         let rows = self.rows.iter().map(Some);
         rows.chain(std::iter::repeat(None)).take(self.places)
     }

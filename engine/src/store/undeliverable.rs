@@ -1,8 +1,14 @@
 //! The table `undeliverable`: addresses, in small letters, that a relay said there are none.
 
+use std::collections::HashMap;
+
 use domain::Instant;
 use domain::outbox::Undeliverable;
 
+use sqlx::AssertSqlSafe;
+
+use super::recipients::Claimed;
+use super::rows::{blocks, list};
 use super::{Connection, StoreError};
 
 /// Lists an address, unless it is.
@@ -17,6 +23,32 @@ pub async fn add(connection: &mut Connection, listed: &Undeliverable) -> Result<
     .bind(&listed.id)
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Notes on rows what a relay said of their addresses, where they are listed.
+pub async fn mark<'a>(
+    connection: &mut Connection,
+    rows: impl Iterator<Item = &'a mut Claimed>,
+) -> Result<(), StoreError> {
+    let mut rows: Vec<(String, &mut Claimed)> = rows
+        .map(|row| (row.address.to_ascii_lowercase(), row))
+        .collect();
+    let mut listed: HashMap<String, String> = HashMap::new();
+    for block in blocks(&rows) {
+        let sql = format!(
+            "SELECT address, said FROM undeliverable WHERE address IN ({})",
+            list(0, block.places)
+        );
+        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        for row in block.iter() {
+            query = query.bind(row.map(|(address, _)| address));
+        }
+        listed.extend(query.fetch_all(&mut *connection).await?);
+    }
+    for (address, row) in &mut rows {
+        row.undeliverable = listed.get(address).cloned();
+    }
     Ok(())
 }
 

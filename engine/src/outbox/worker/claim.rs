@@ -6,12 +6,15 @@ use std::time::Duration;
 use domain::{Instant, Refusal};
 use tokio::time::{Instant as Stopwatch, sleep_until};
 
-use super::mail::{Mail, sorted};
+use super::hands::Hand;
+use super::mail::{Mail, SMALL, sorted};
 use super::pool::Wish;
 use super::route::Route;
 use super::{RETRY_WRITE, Worker};
 use crate::outbox::writer::{Current, Work};
-use crate::store::{StoreError, recipients};
+use crate::store::StoreError;
+use crate::store::messages::{self, Letter};
+use crate::store::recipients::{self, Claimed, Settled};
 
 /// How often it is looked for mail that nobody told of.
 const LOOK: Duration = Duration::from_secs(1);
@@ -53,6 +56,7 @@ impl Worker {
     /// more to be had at once.
     async fn look(self: &Arc<Self>) -> Result<Option<Stopwatch>, Refusal> {
         self.pool.sweep();
+        let passed_over = self.promises.passed_over();
         let (current, next_due) = {
             let mut connection = self.postern.store().read().await?;
             let hold = self.postern.outbox().hold;
@@ -61,6 +65,9 @@ impl Worker {
         };
         self.follow(current).await?;
         let now = self.postern.now();
+        if next_due.is_none_or(|due| due > now.0) {
+            self.promises.nothing_waits(passed_over);
+        }
         if next_due.is_none() {
             self.pool.forget_trouble(now);
         }
@@ -79,6 +86,9 @@ impl Worker {
             None => return Ok(Some(Stopwatch::now() + LOOK)),
         }
         let got = self.claim(most, now).await?;
+        if got < most {
+            self.promises.nothing_waits(passed_over);
+        }
         self.begin_runs();
         Ok((got == 0).then(|| Stopwatch::now() + LOOK))
     }
@@ -97,38 +107,41 @@ impl Worker {
             self.pool.observe(written.current);
             return Ok(0);
         }
-        let taken: Vec<_> = written
-            .claimed
-            .into_iter()
-            .filter_map(|row| {
-                let hand = self.pool.hands.take(&row, since)?;
-                Some((row, hand))
-            })
-            .collect();
+        let taken = self.pool.hands.take_all(written.claimed, since);
         let places = taken.iter().map(|(row, _)| row.place()).collect();
-        let followed = self.follow(written.current).await;
-        let sorted = match followed {
-            Ok(()) => sorted(self.postern.store(), taken, now)
-                .await
-                .map_err(Refusal::from),
-            Err(refusal) => Err(refusal),
-        };
-        match sorted {
-            Ok((mails, settled)) => {
-                self.pool.shelve(mails);
-                if !settled.is_empty() {
-                    self.settle_unsent(settled).await?;
-                }
-            }
-            Err(error) => {
+        match self.letters(&taken, written.current).await {
+            Ok(letters) => self.shelve(sorted(taken, letters, now)).await?,
+            Err(refusal) => {
                 self.give_back(places).await;
-                return Err(error);
+                return Err(refusal);
             }
         }
         Ok(got)
     }
 
-    async fn settle_unsent(&self, settled: Vec<recipients::Settled>) -> Result<(), Refusal> {
+    /// The letters of what was taken, and the settings to send them with.
+    async fn letters(
+        &self,
+        taken: &[(Claimed, Hand)],
+        current: Current,
+    ) -> Result<Vec<Letter>, Refusal> {
+        self.follow(current).await?;
+        let mut ids: Vec<String> = taken.iter().map(|(row, _)| row.message.clone()).collect();
+        ids.dedup();
+        let mut connection = self.postern.store().read().await?;
+        Ok(messages::letters(&mut connection, &ids, SMALL).await?)
+    }
+
+    /// Puts mails at hand, and settles what cannot be sent.
+    pub async fn shelve(&self, (mails, settled): (Vec<Mail>, Vec<Settled>)) -> Result<(), Refusal> {
+        self.pool.shelve(mails);
+        match settled.is_empty() {
+            true => Ok(()),
+            false => self.settle_unsent(settled).await,
+        }
+    }
+
+    async fn settle_unsent(&self, settled: Vec<Settled>) -> Result<(), Refusal> {
         settled
             .iter()
             .for_each(|_| self.postern.outbox().meter.parked());

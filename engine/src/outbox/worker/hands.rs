@@ -23,7 +23,7 @@ impl Hands {
     }
 
     /// None where it is in hand already: its lease ran out by a clock that was put forward.
-    pub fn take(&self, row: &Claimed, since: Stopwatch) -> Option<Hand> {
+    fn take(&self, row: &Claimed, since: Stopwatch) -> Option<Hand> {
         let place = row.place();
         let mut held = self.held();
         if held.contains_key(&place) {
@@ -34,6 +34,13 @@ impl Hands {
             hands: self.clone(),
             place,
         })
+    }
+
+    /// Rows, with a hand on each; without those that are in hand already.
+    pub fn take_all(&self, rows: Vec<Claimed>, since: Stopwatch) -> Vec<(Claimed, Hand)> {
+        let take = |row: Claimed| Some((self.take(&row, since)?, row));
+        let taken = rows.into_iter().filter_map(take);
+        taken.map(|(hand, row)| (row, hand)).collect()
     }
 
     pub fn all(&self) -> Vec<Place> {

@@ -10,8 +10,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::hands::Hand;
 use crate::smtp::{Envelope, Parcel};
+use crate::store::messages::{self, Letter};
 use crate::store::recipients::{Claimed, Place, Settled};
-use crate::store::{Store, StoreError, messages, search};
+use crate::store::{Store, StoreError, search};
 
 /// Mail of more octets is read when its turn has come, and not before.
 pub const SMALL: i64 = 256 * 1024;
@@ -39,37 +40,25 @@ pub fn places() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(LARGE_AT_ONCE as usize))
 }
 
-/// Mails of what was claimed, their bytes where those are few. What cannot be sent is settled:
-/// addresses a relay said there are none, and what somebody changed in the database.
-pub async fn sorted(
-    store: &Store,
-    claimed: Vec<(Claimed, Hand)>,
+/// Mails of what was taken, for which `letters` are there. What cannot be sent is settled: addresses
+/// a relay said there are none, and what somebody changed in the database.
+pub fn sorted(
+    taken: Vec<(Claimed, Hand)>,
+    letters: Vec<Letter>,
     now: Instant,
-) -> Result<(Vec<Mail>, Vec<Settled>), StoreError> {
+) -> (Vec<Mail>, Vec<Settled>) {
+    let mut letters: HashMap<String, Letter> = letters
+        .into_iter()
+        .map(|letter| (letter.id.clone(), letter))
+        .collect();
     let mut settled = Vec::new();
-    let mut ids: Vec<String> = Vec::new();
-    let mut wanted = Vec::with_capacity(claimed.len());
-    for (row, hand) in claimed {
+    let mut mails: Vec<Mail> = Vec::with_capacity(letters.len());
+    for (row, hand) in taken {
         if let Some(said) = &row.undeliverable {
             let text = format!("Not tried, because a relay said of this address: {said}");
             settled.push(parked(&row, text, now));
             continue;
         }
-        if ids.last() != Some(&row.message) {
-            ids.push(row.message.clone());
-        }
-        wanted.push((row, hand));
-    }
-    let mut connection = store.read().await?;
-    let (mut known, mut bodies) = (HashMap::new(), HashMap::new());
-    for (id, sender, size, bytes) in messages::with_bodies(&mut connection, &ids, SMALL).await? {
-        if let Some(bytes) = bytes {
-            bodies.insert(id.clone(), bytes);
-        }
-        known.insert(id, (sender, size));
-    }
-    let mut mails: Vec<Mail> = Vec::with_capacity(ids.len());
-    for (row, hand) in wanted {
         let address: Result<EmailAddress, _> = row.address.parse();
         let Ok(address) = address else {
             settled.push(parked(&row, "The address is not understood.", now));
@@ -81,8 +70,8 @@ pub async fn sorted(
             mail.hands.push(hand);
             continue;
         }
-        let found = known.remove(&row.message);
-        let Some((Ok(sender), size)) = found.map(|(sender, size)| (sender.parse(), size)) else {
+        let found = letters.get(&row.message);
+        let Some((letter, Ok(sender))) = found.map(|letter| (letter, letter.sender.parse())) else {
             settled.push(parked(&row, "The mail is not there any more.", now));
             continue;
         };
@@ -92,7 +81,7 @@ pub async fn sorted(
             recipients: vec![row],
             sender,
             to: vec![address],
-            size,
+            size: letter.size,
             parcel: None,
             hands: vec![hand],
             _place: None,
@@ -100,10 +89,11 @@ pub async fn sorted(
     }
     // Now that all recipients are known.
     for mail in &mut mails {
-        let bytes = bodies.remove(&mail.id);
-        mail.parcel = bytes.map(|bytes| mail.wrapped(bytes.into()));
+        let letter = letters.remove(&mail.id);
+        let bytes = letter.and_then(|letter| letter.bytes);
+        mail.parcel = bytes.map(|bytes| mail.wrapped(bytes));
     }
-    Ok((mails, settled))
+    (mails, settled)
 }
 
 impl Mail {

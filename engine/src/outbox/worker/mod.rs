@@ -1,9 +1,9 @@
 //! A worker: takes mail that is due, delivers it over the connections of a relay, and records what
 //! became of it. Several may work on one database.
 //!
-//! `claim` takes mail, `pool` holds what is at hand, `run` delivers over one `connection`, `judge`
-//! says what becomes of a mail, `limit` how many connections a relay is given, `tell` keeps leases
-//! and tells the console.
+//! `claim` takes mail, `offer` has it handed over, `pool` holds what is at hand, `run` delivers over
+//! one `connection`, `judge` says what becomes of a mail, `limit` how many connections a relay is
+//! given, `tell` keeps leases and tells the console.
 
 mod claim;
 mod connection;
@@ -11,6 +11,7 @@ mod hands;
 mod judge;
 mod limit;
 mod mail;
+mod offer;
 mod pool;
 mod route;
 mod run;
@@ -27,6 +28,7 @@ use crate::outbox::retention::Retention;
 use crate::outbox::writer::Work;
 use crate::store::StoreError;
 use crate::store::recipients::{self, Place};
+use offer::Promises;
 use pool::Pool;
 
 /// How long until a write that failed is tried again.
@@ -47,11 +49,13 @@ pub struct Delivery {
     pub retention: Retention,
 }
 
-struct Worker {
+/// Who takes mail, and has it delivered.
+pub struct Worker {
     postern: Postern,
     id: Arc<str>,
     delivery: Delivery,
     pool: Pool,
+    promises: Promises,
     places: Arc<Semaphore>,
     /// The claimer is to look again.
     stirred: Notify,
@@ -74,9 +78,11 @@ impl Postern {
             pool: Pool::new(delivery.connections, delivery.lease),
             given_up: watch::Sender::new(false),
             delivery,
+            promises: Promises::default(),
             places: mail::places(),
             stirred: Notify::new(),
         });
+        self.outbox().works(&worker);
         tokio::select! {
             () = worker.clone().claim_mail() => {}
             () = worker.tell_of_itself() => {}
@@ -113,7 +119,7 @@ impl Worker {
 
     /// Waits until nothing is under way.
     async fn quiet(&self) {
-        while !self.pool.is_quiet() {
+        while !(self.pool.is_quiet() && self.promises.are_kept()) {
             self.pool.quiet.notified().await;
         }
     }

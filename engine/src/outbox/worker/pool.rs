@@ -318,6 +318,17 @@ impl Pool {
         self.state().breaks = 0;
     }
 
+    /// How many mails that are being handed over may come here: those that can begin soon. The other
+    /// half of the shelf is for what is taken from the database.
+    pub fn spare(&self) -> usize {
+        let state = self.state();
+        let soon = state.may_begin() && state.trouble.is_none() && !state.is_silent();
+        match soon {
+            true => (self.shelf() / 2).saturating_sub(state.queue.len()),
+            false => 0,
+        }
+    }
+
     /// Puts mail on the shelf.
     pub fn shelve(&self, mails: Vec<Mail>) {
         self.state().queue.extend(mails);

@@ -1,0 +1,164 @@
+//! Mail that is handed over while this worker has room for it: the worker's from the first, so that
+//! it need not be taken out of the database again.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use domain::Refusal;
+use tokio::time::Instant as Stopwatch;
+
+use super::Worker;
+use super::mail::{SMALL, sorted};
+use crate::outbox::writer::{New, Work, Written};
+use crate::store::idempotency::Key;
+use crate::store::messages::Letter;
+
+/// What a worker promised to those who hand over mail.
+#[derive(Default)]
+pub struct Promises(Mutex<Promised>);
+
+#[derive(Default)]
+struct Promised {
+    /// Mails on their way to the shelf.
+    open: usize,
+    /// No mail that came before waits in the database.
+    nothing_waits: bool,
+    /// How often mail had to wait there.
+    passed_over: u64,
+}
+
+impl Promises {
+    fn promised(&self) -> MutexGuard<'_, Promised> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether mails may come where there is `room` for so many. Not while others wait in the
+    /// database: those go first.
+    fn make(&self, mails: usize, room: usize) -> bool {
+        let mut promised = self.promised();
+        let makes = promised.nothing_waits && promised.open + mails <= room;
+        if makes {
+            promised.open += mails;
+        } else {
+            promised.nothing_waits = false;
+            promised.passed_over += 1;
+        }
+        makes
+    }
+
+    /// Mails are here, or do not come.
+    fn keep(&self, mails: usize) {
+        self.promised().open -= mails;
+    }
+
+    /// Whether none is on its way.
+    pub fn are_kept(&self) -> bool {
+        self.promised().open == 0
+    }
+
+    /// How often mail had to wait; for [`Promises::nothing_waits`].
+    pub fn passed_over(&self) -> u64 {
+        self.promised().passed_over
+    }
+
+    /// The database was asked for mail, and has no more, after `passed_over` had been so many.
+    pub fn nothing_waits(&self, passed_over: u64) {
+        let mut promised = self.promised();
+        promised.nothing_waits = promised.passed_over == passed_over;
+    }
+}
+
+/// A promise to deliver mails that are about to be written, until this is dropped.
+pub struct Offer {
+    worker: Arc<Worker>,
+    mails: usize,
+    since: Stopwatch,
+}
+
+impl Worker {
+    /// Whether the mails may be this worker's. Larger ones are read when it is their turn.
+    pub fn offer(self: Arc<Self>, mails: &[New]) -> Option<Offer> {
+        let small = mails.iter().all(|mail| mail.message.size <= SMALL);
+        let room = if small { self.pool.spare() } else { 0 };
+        self.promises.make(mails.len(), room).then(|| Offer {
+            mails: mails.len(),
+            since: Stopwatch::now(),
+            worker: self,
+        })
+    }
+}
+
+impl Offer {
+    /// Writes the mails and puts them at hand, also where nobody waits for that any more.
+    pub async fn write(self, mails: Arc<[New]>, key: Option<Key>) -> Result<Written, Refusal> {
+        let written = tokio::spawn(async move {
+            let worker = &self.worker;
+            let now = worker.postern.now();
+            let work = Work::Accept {
+                mails: mails.clone(),
+                key,
+                owner: Some((worker.id.clone(), now.after(worker.delivery.lease))),
+            };
+            let written = worker.postern.outbox().writer.write(work).await?;
+            self.put_at_hand(&mails, &written).await;
+            Ok(written)
+        });
+        written.await.map_err(|_| Refusal::internal())?
+    }
+
+    async fn put_at_hand(&self, mails: &[New], written: &Written) {
+        let worker = &self.worker;
+        worker.pool.observe(written.current);
+        if worker.pool.revision() != Some(written.current.revision) {
+            worker.stir();
+        }
+        let taken = worker
+            .pool
+            .hands
+            .take_all(written.claimed.clone(), self.since);
+        let letters = mails.iter().map(|mail| Letter {
+            id: mail.message.id.clone(),
+            sender: mail.message.sender.clone(),
+            size: mail.message.size,
+            bytes: Some(mail.bytes.clone()),
+        });
+        let sorted = sorted(taken, letters.collect(), worker.postern.now());
+        // What cannot be settled now is when its lease is over.
+        drop(worker.shelve(sorted).await);
+        worker.begin_runs();
+    }
+}
+
+impl Drop for Offer {
+    fn drop(&mut self) {
+        self.worker.promises.keep(self.mails);
+        self.worker.pool.quiet.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mail_is_promised_for_where_there_is_room_and_nobody_waits() {
+        let promises = Promises::default();
+        assert!(!promises.make(1, 8), "the database was not asked yet");
+        promises.nothing_waits(promises.passed_over());
+        assert!(promises.make(5, 8) && promises.make(3, 8));
+        assert!(!promises.are_kept());
+        assert!(!promises.make(1, 8), "no room");
+        promises.keep(5);
+        assert!(!promises.make(1, 8), "one waits that came before");
+        let asked = promises.passed_over();
+        assert!(!promises.make(1, 8));
+        promises.nothing_waits(asked);
+        assert!(
+            !promises.make(1, 8),
+            "one came after the database was asked"
+        );
+        promises.nothing_waits(promises.passed_over());
+        assert!(promises.make(5, 8));
+        promises.keep(8);
+        assert!(promises.are_kept());
+    }
+}

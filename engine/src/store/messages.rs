@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlx::AssertSqlSafe;
-
-use super::rows::{blocks, insert, list};
+use super::rows::{blocks, in_order, insert, list};
 use super::{Connection, StoreError};
 
 /// A message without its bytes.
@@ -31,7 +29,7 @@ pub async fn add<'a>(
     for block in blocks(messages) {
         let columns = "id, account_id, sender, subject, message_id, size";
         let sql = insert("message", columns, block.places);
-        let mut query = sqlx::query(AssertSqlSafe(sql));
+        let mut query = sqlx::query(in_order(connection, sql));
         for row in block.iter() {
             let message = row.map(|(message, _)| message);
             query = query
@@ -44,7 +42,7 @@ pub async fn add<'a>(
         }
         query.execute(&mut *connection).await?;
         let sql = insert("message_body", "id, bytes", block.places);
-        let mut query = sqlx::query(AssertSqlSafe(sql));
+        let mut query = sqlx::query(in_order(connection, sql));
         for row in block.iter() {
             query = query
                 .bind(row.map(|(message, _)| &message.id))
@@ -118,7 +116,7 @@ pub async fn letters(
              LEFT JOIN message_body b ON b.id = m.id AND m.size <= $1 WHERE m.id IN ({})",
             list(1, block.places)
         );
-        let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(most);
+        let mut query = sqlx::query_as(in_order(connection, sql)).bind(most);
         for id in block.iter() {
             query = query.bind(id);
         }

@@ -3,7 +3,7 @@
 use domain::outbox::State;
 use sqlx::AssertSqlSafe;
 
-use super::rows::{blocks, insert, values};
+use super::rows::{blocks, in_order, insert, values};
 use super::{Connection, StoreError};
 
 /// A new row.
@@ -27,7 +27,7 @@ pub async fn add(
     for block in blocks(added) {
         let columns = "message_id, position, address, state, due_at, owner, attempts, trying_since";
         let sql = insert("recipient", columns, block.places);
-        let mut query = sqlx::query(AssertSqlSafe(sql));
+        let mut query = sqlx::query(in_order(connection, sql));
         for row in block.iter() {
             query = query
                 .bind(row.map(|row| row.message))
@@ -160,7 +160,7 @@ pub async fn settle(
              {returning}",
             values(0, block.places, 11)
         );
-        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        let mut query = sqlx::query_as(in_order(connection, sql));
         for place in block.iter() {
             let row = place.map(|(_, row)| row);
             query = query

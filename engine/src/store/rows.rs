@@ -1,5 +1,9 @@
 //! Many rows in one statement: a statement costs more than a row.
 
+use sqlx::AssertSqlSafe;
+
+use super::Connection;
+
 /// The most rows of a statement.
 const MOST: usize = 64;
 
@@ -33,6 +37,31 @@ pub fn insert(table: &str, columns: &str, places: usize) -> String {
         "INSERT INTO {table} ({columns}) \
          SELECT * FROM (VALUES {values}) AS v WHERE v.column1 IS NOT NULL"
     )
+}
+
+/// A statement whose placeholders stand in the order of their numbers. SQLite gets them without:
+/// with a number each is looked for among all of them.
+pub fn in_order(connection: &Connection, sql: String) -> AssertSqlSafe<String> {
+    AssertSqlSafe(match connection.backend_name() {
+        "SQLite" => without_numbers(&sql),
+        _ => sql,
+    })
+}
+
+fn without_numbers(sql: &str) -> String {
+    let mut pieces = sql.split('$');
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for (number, piece) in (1_usize..).zip(pieces) {
+        let rest = piece.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        debug_assert_eq!(
+            piece[..piece.len() - rest.len()].parse(),
+            Ok(number),
+            "{sql}"
+        );
+        text.push('?');
+        text.push_str(rest);
+    }
+    text
 }
 
 /// `($3, $4), ($5, $6)`: rows of placeholders after the first `before` ones.
@@ -75,6 +104,11 @@ mod tests {
         assert_eq!(held[150..], [None; 10]);
         assert_eq!(values(1, 2, 2), "($2, $3), ($4, $5)");
         assert_eq!(list(2, 3), "$3, $4, $5");
+        assert_eq!(
+            without_numbers(&values(0, 1, 11)),
+            "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        );
+        assert_eq!(without_numbers("a"), "a");
         assert_eq!(
             insert("t", "a, b", 1),
             "INSERT INTO t (a, b) SELECT * FROM (VALUES ($1, $2)) AS v WHERE v.column1 IS NOT NULL"

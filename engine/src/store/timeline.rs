@@ -2,9 +2,8 @@
 
 use domain::Instant;
 use domain::outbox::{Happening, What};
-use sqlx::AssertSqlSafe;
 
-use super::rows::{blocks, insert};
+use super::rows::{blocks, in_order, insert};
 use super::{Connection, StoreError};
 
 /// Something that happened to a message for one recipient.
@@ -20,7 +19,7 @@ pub async fn add(connection: &mut Connection, entries: &[Entry]) -> Result<(), S
     for block in blocks(entries) {
         let columns = "message_id, position, at, what, by_whom, said, took, may_have_arrived";
         let sql = insert("timeline", columns, block.places);
-        let mut query = sqlx::query(AssertSqlSafe(sql));
+        let mut query = sqlx::query(in_order(connection, sql));
         for entry in block.iter() {
             let happening = entry.map(|entry| &entry.happening);
             query = query

@@ -5,10 +5,8 @@ use std::collections::HashMap;
 use domain::Instant;
 use domain::outbox::Undeliverable;
 
-use sqlx::AssertSqlSafe;
-
 use super::recipients::Claimed;
-use super::rows::{blocks, list};
+use super::rows::{blocks, in_order, list};
 use super::{Connection, StoreError};
 
 /// Lists an address, unless it is.
@@ -40,7 +38,7 @@ pub async fn mark<'a>(
             "SELECT address, said FROM undeliverable WHERE address IN ({})",
             list(0, block.places)
         );
-        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        let mut query = sqlx::query_as(in_order(connection, sql));
         for row in block.iter() {
             query = query.bind(row.map(|(address, _)| address));
         }

@@ -166,7 +166,7 @@ impl Desk {
     /// All of it in one commit.
     async fn commit(&self, works: &[&Work]) -> Result<Vec<Written>, StoreError> {
         let now = self.clock.now();
-        let mut work = self.store.begin().await?;
+        let mut work = self.store.begin_by_key().await?;
         let current = Current::read(&mut work, self.hold).await?;
         let mut written: Vec<Written> = works
             .iter()

@@ -50,10 +50,6 @@ const WRITING: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 1
 /// As `busy_timeout` on SQLite: who waits for a lock is told so in the end.
 const PATIENCE: &str = "SET lock_timeout = '5s'";
 
-/// What is written is found by its key. Of tables that grow by thousands of rows a second PostgreSQL
-/// believes that they are small, and would read them whole for each commit.
-const BY_KEY: &str = "SET enable_seqscan = off";
-
 /// The database failed. What failed is for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -172,7 +168,7 @@ fn after(prefix: &str) -> String {
 #[derive(Clone)]
 pub struct Store {
     read: AnyPool,
-    /// On SQLite one connection, so that writers queue here and not at the file; on PostgreSQL some.
+    /// On SQLite one connection, so that writers queue here and not at the file.
     write: AnyPool,
     dialect: Dialect,
     /// Of PostgreSQL.
@@ -185,21 +181,27 @@ pub struct Store {
 #[derive(Clone, Copy, Debug)]
 struct Dialect {
     begin: &'static str,
+    /// For rows that are found by their keys.
+    begin_by_key: &'static str,
     /// At the end of a query for rows that several take from at once.
     skip_locked: &'static str,
-    /// How many write at the same time.
+    /// How many write what many hand in.
     writers: usize,
 }
 
 /// A deferred transaction that turns to writing would fail at once where another writes.
 const SQLITE_DIALECT: Dialect = Dialect {
     begin: "BEGIN IMMEDIATE",
+    begin_by_key: "BEGIN IMMEDIATE",
     skip_locked: "",
     writers: 1,
 };
 
 const POSTGRES_DIALECT: Dialect = Dialect {
     begin: "BEGIN",
+    // Of tables that grow by thousands of rows a second PostgreSQL believes that they are small, and
+    // would read them whole.
+    begin_by_key: "BEGIN; SET LOCAL enable_seqscan = off",
     skip_locked: " FOR UPDATE SKIP LOCKED",
     // More of them would have less to write in each commit.
     writers: 2,
@@ -248,12 +250,11 @@ impl Store {
         let options: AnyConnectOptions = address.parse().map_err(|_| StoreError::Address)?;
         let options = options.log_statements(LevelFilter::Trace);
         try_out(&options, "SELECT 1").await?;
-        let write = pool(8, PATIENCE, BY_KEY);
-        let write = write.connect_with(options.clone()).await?;
-        POSTGRES.run(&write).await.map_err(StoreError::Migration)?;
+        let pool = pool(16, PATIENCE, "").connect_with(options).await?;
+        POSTGRES.run(&pool).await.map_err(StoreError::Migration)?;
         Ok(Self {
-            read: pool(8, PATIENCE, "").connect_lazy_with(options),
-            write,
+            read: pool.clone(),
+            write: pool,
             dialect: POSTGRES_DIALECT,
             address: Some(address.into()),
             written: Arc::default(),
@@ -267,12 +268,24 @@ impl Store {
 
     /// A unit of work: all of it, or when dropped before its commit, nothing.
     pub async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        match self.write.begin_with(self.dialect.begin).await {
+        self.begin_with(self.dialect.begin).await
+    }
+
+    /// The same, for statements each of which finds its rows by their keys.
+    pub async fn begin_by_key(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        self.begin_with(self.dialect.begin_by_key).await
+    }
+
+    async fn begin_with(
+        &self,
+        begin: &'static str,
+    ) -> Result<Transaction<'static, Any>, StoreError> {
+        match self.write.begin_with(begin).await {
             // SQLite itself ends a transaction that finds the disk full. The rollback then fails,
             // and to sqlx that connection is within a transaction for ever.
             Err(sqlx::Error::InvalidSavePointStatement) => {
                 self.write.acquire().await?.close().await?;
-                Ok(self.write.begin_with(self.dialect.begin).await?)
+                Ok(self.write.begin_with(begin).await?)
             }
             begun => Ok(begun?),
         }
@@ -283,7 +296,7 @@ impl Store {
         self.written.notify_one();
     }
 
-    /// How many units of work are done at the same time.
+    /// How many write what many hand in.
     pub fn writers(&self) -> usize {
         self.dialect.writers
     }
@@ -295,7 +308,7 @@ impl Store {
 
     /// Whether only processes of this machine can use it.
     pub fn is_local(&self) -> bool {
-        self.dialect.writers == 1
+        self.address.is_none()
     }
 
     /// Waits for what is under way and closes the connections.

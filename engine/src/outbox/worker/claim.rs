@@ -7,6 +7,7 @@ use domain::{Instant, Refusal};
 use tokio::time::{Instant as Stopwatch, sleep_until};
 
 use super::hands::Hand;
+use super::judge::Judgement;
 use super::mail::{Mail, SMALL, sorted};
 use super::pool::Wish;
 use super::route::Route;
@@ -94,7 +95,7 @@ impl Worker {
     }
 
     /// Takes up to `most` mails; how many recipients' it were.
-    async fn claim(&self, most: usize, now: Instant) -> Result<usize, Refusal> {
+    async fn claim(self: &Arc<Self>, most: usize, now: Instant) -> Result<usize, Refusal> {
         let work = Work::Claim {
             owner: self.id.clone(),
             lease: now.after(self.delivery.lease),
@@ -110,7 +111,7 @@ impl Worker {
         let taken = self.pool.hands.take_all(written.claimed, since);
         let places = taken.iter().map(|(row, _)| row.place()).collect();
         match self.letters(&taken, written.current).await {
-            Ok(letters) => self.shelve(sorted(taken, letters, now)).await?,
+            Ok(letters) => self.shelve(sorted(taken, letters, now)),
             Err(refusal) => {
                 self.give_back(places).await;
                 return Err(refusal);
@@ -133,25 +134,16 @@ impl Worker {
     }
 
     /// Puts mails at hand, and settles what cannot be sent.
-    pub async fn shelve(&self, (mails, settled): (Vec<Mail>, Vec<Settled>)) -> Result<(), Refusal> {
+    pub fn shelve(self: &Arc<Self>, (mails, settled): (Vec<Mail>, Vec<Settled>)) {
         self.pool.shelve(mails);
-        match settled.is_empty() {
-            true => Ok(()),
-            false => self.settle_unsent(settled).await,
+        if !settled.is_empty() {
+            let unsent = Judgement {
+                settled,
+                ..Judgement::default()
+            };
+            let worker = self.clone();
+            tokio::spawn(async move { worker.record(unsent).await });
         }
-    }
-
-    async fn settle_unsent(&self, settled: Vec<Settled>) -> Result<(), Refusal> {
-        settled
-            .iter()
-            .for_each(|_| self.postern.outbox().meter.parked());
-        let work = Work::Settle {
-            owner: self.id.clone(),
-            settled,
-            happened: Vec::new(),
-            listed: Vec::new(),
-        };
-        self.postern.outbox().writer.write(work).await.map(drop)
     }
 
     /// Sends by the newest settings from here on.

@@ -19,8 +19,6 @@ const IDLE: Duration = Duration::from_secs(5);
 /// A connection to the relay.
 pub struct Connection {
     pub session: Session,
-    /// The run that has it tries for all whether the relay is well again.
-    pub trial: bool,
     _counted: Counted,
     begun: Stopwatch,
     rests_since: Stopwatch,
@@ -34,7 +32,6 @@ impl Connection {
         outbox.meter.connected();
         Self {
             session,
-            trial: false,
             _counted: Counted(outbox),
             begun: Stopwatch::now(),
             rests_since: Stopwatch::now(),

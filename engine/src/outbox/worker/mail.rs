@@ -12,7 +12,7 @@ use super::hands::Hand;
 use crate::smtp::{Envelope, Parcel};
 use crate::store::messages::{self, Letter};
 use crate::store::recipients::{Claimed, Place, Settled};
-use crate::store::{Store, StoreError, search};
+use crate::store::{Store, StoreError};
 
 /// Mail of more octets is read when its turn has come, and not before.
 pub const SMALL: i64 = 256 * 1024;
@@ -23,7 +23,6 @@ const LARGE_AT_ONCE: u32 = 128 * 1024 * 1024;
 /// A message for those of its recipients that were taken together.
 pub struct Mail {
     pub id: String,
-    pub accepted: Instant,
     /// In the envelope's order.
     pub recipients: Vec<Claimed>,
     sender: EmailAddress,
@@ -76,7 +75,6 @@ pub fn sorted(
             continue;
         };
         mails.push(Mail {
-            accepted: search::accepted(&row.message),
             id: row.message.clone(),
             recipients: vec![row],
             sender,

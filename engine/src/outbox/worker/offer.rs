@@ -99,13 +99,13 @@ impl Offer {
                 owner: Some((worker.id.clone(), now.after(worker.delivery.lease))),
             };
             let written = worker.postern.outbox().writer.write(work).await?;
-            self.put_at_hand(&mails, &written).await;
+            self.put_at_hand(&mails, &written);
             Ok(written)
         });
         written.await.map_err(|_| Refusal::internal())?
     }
 
-    async fn put_at_hand(&self, mails: &[New], written: &Written) {
+    fn put_at_hand(&self, mails: &[New], written: &Written) {
         let worker = &self.worker;
         worker.pool.observe(written.current);
         if worker.pool.revision() != Some(written.current.revision) {
@@ -122,8 +122,7 @@ impl Offer {
             bytes: Some(mail.bytes.clone()),
         });
         let sorted = sorted(taken, letters.collect(), worker.postern.now());
-        // What cannot be settled now is when its lease is over.
-        drop(worker.shelve(sorted).await);
+        worker.shelve(sorted);
         worker.begin_runs();
     }
 }

@@ -1,20 +1,40 @@
 //! A run: one connection that delivers one mail after another until there is none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::outbox::{State, What};
-use domain::{Failure, Fault, Instant, Stage};
+use domain::{Failure, Fault, Stage};
 use tokio::time::{Instant as Stopwatch, sleep};
 
 use super::connection::{Connection, part};
 use super::judge::{Attempt, Judgement, interrupted, judge};
 use super::mail::{Mail, parked};
-use super::pool::Start;
+use super::pool::Pool;
 use super::route::Route;
 use super::{RETRY_WRITE, Worker};
 use crate::outbox::writer::{Current, Work};
 use crate::smtp::{Broken, Session, Witness};
+use crate::store::search;
 use crate::store::timeline::Entry;
+
+/// A run under way, until this is dropped.
+struct Run {
+    worker: Arc<Worker>,
+    route: Arc<Route>,
+    /// It tries for all whether the relay is well again.
+    trial: bool,
+}
+
+/// What comes after a mail on a connection.
+enum After {
+    /// Another; it may have been announced.
+    Mail(Mail),
+    /// Nothing for now.
+    Rest,
+    /// Nothing.
+    Part,
+}
 
 impl Worker {
     /// Begins as many runs as there is mail for and the relay may have.
@@ -22,209 +42,27 @@ impl Worker {
         while let Some(start) = self.pool.start(self.postern.now()) {
             let worker = self.clone();
             tokio::spawn(async move {
-                let place = UnderWay {
+                let run = Run {
                     worker: worker.clone(),
-                    revision: start.route.revision,
+                    route: start.route,
                     trial: start.trial,
                 };
-                worker.run(start).await;
-                drop(place);
+                run.go(start.mail, start.connection, start.grouping).await;
+                drop(run);
                 worker.begin_runs();
             });
         }
     }
 
-    async fn run(&self, start: Start) {
-        let Start {
-            mut mail,
-            route,
-            connection,
-            grouping,
-            trial,
-        } = start;
-        let mut connection = match self.connected(&route, connection).await {
-            Ok(connection) => connection,
-            Err(failure) => {
-                self.relay_failed(&route, failure, trial);
-                self.pool.put_back(mail);
-                return;
-            }
-        };
-        connection.trial = trial;
-        if !grouping {
-            connection.session.without_grouping();
-        }
-        loop {
-            match self.deliver(&route, &mut connection, mail).await {
-                After::Mail(next) => mail = next,
-                After::Rest => return self.pool.rest(&route, connection),
-                After::Part => return part(vec![connection]),
-            }
-        }
-    }
-
-    /// A connection that rests, if the relay kept it; else a new one.
-    async fn connected(
-        &self,
-        route: &Route,
-        resting: Option<Connection>,
-    ) -> Result<Connection, Failure> {
-        if let Some(mut resting) = resting
-            && resting.session.is_alive().await
-        {
-            return Ok(resting);
-        }
-        let dialer = self.postern.dialer();
-        let session = Session::open(dialer, &route.relay, &Witness::nobody()).await?;
-        Ok(Connection::new(session, self.postern.outbox().clone()))
-    }
-
-    /// Delivers a mail and records what became of it.
-    async fn deliver(&self, route: &Route, connection: &mut Connection, mut mail: Mail) -> After {
-        let parcel = loop {
-            match mail.fetched(self.postern.store(), &self.places).await {
-                Ok(Some(parcel)) => break parcel,
-                Ok(None) => {
-                    let now = self.postern.now();
-                    let text = "The mail is not there any more.";
-                    let gone = mail.recipients.iter().map(|row| parked(row, text, now));
-                    let settled = gone.collect();
-                    let gone = Judgement {
-                        settled,
-                        ..Judgement::default()
-                    };
-                    self.settle(mail, gone).await;
-                    return self.after(route);
-                }
-                Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "a mail cannot be read"
-                    );
-                    sleep(RETRY_WRITE).await;
-                }
-            }
-        };
-        let next = if connection.may_go_on() {
-            self.pool.next(route)
-        } else {
-            None
-        };
-        connection.used();
-        let begun = Stopwatch::now();
-        let behind = next.as_ref().and_then(Mail::at_hand);
-        let announced = connection.announce(behind.is_some());
-        let mut given_up = self.given_up.subscribe();
-        let outcome = tokio::select! {
-            outcome = connection.session.deliver(&parcel, behind) => Some(outcome),
-            _ = given_up.wait_for(|given_up| *given_up) => None,
-        };
-        // Postern stops, and the relay still thinks.
-        let outcome = outcome.unwrap_or_else(|| {
-            let detail = "Postern was stopped before the relay answered";
-            Err(Broken {
-                failure: Failure::new(Stage::Data, Fault::Deadline, detail),
-                may_have_arrived: connection.session.may_have_arrived(),
-                grouped: false,
-            })
-        });
-        drop(parcel);
-        let attempt = Attempt {
-            relay: &route.name,
-            now: self.postern.now(),
-            took: begun.elapsed(),
-            spread: rand::random(),
-        };
-        let judgement = match outcome {
-            Ok(fates) => judge(&mail, &fates, &attempt),
-            Err(broken) => {
-                self.broken(route, connection, mail, &broken, &attempt)
-                    .await;
-                self.return_to_shelf(next);
-                return After::Part;
-            }
-        };
-        let taken = judgement.taken || !judgement.complained;
-        let sick = judgement.sick.clone();
-        if sick.is_none() {
-            self.pool.worked(route, taken);
-        }
-        if announced {
-            self.pool.grouping_worked();
-        }
-        let current = self.settle(mail, judgement).await;
-        self.pool.observe(current);
-        if let Some(failure) = sick {
-            self.relay_failed(route, failure, connection.trial);
-        }
-        let changed = current.held || current.revision != route.revision;
-        if changed {
-            self.stir();
-        }
-        let goes_on = !changed && connection.session.is_ready() && !self.pool.is_in_trouble();
-        match next {
-            Some(next) if goes_on => After::Mail(next),
-            None if goes_on => self.after(route),
-            // Where one was announced, what comes next would be taken for it.
-            next => {
-                self.return_to_shelf(next);
-                After::Part
-            }
-        }
-    }
-
-    fn after(&self, route: &Route) -> After {
-        self.pool.next(route).map_or(After::Rest, After::Mail)
-    }
-
-    fn return_to_shelf(&self, next: Option<Mail>) {
-        if let Some(mail) = next {
-            self.pool.put_back(mail);
-        }
-    }
-
-    /// The session ended in mid-mail.
-    async fn broken(
-        &self,
-        route: &Route,
-        connection: &Connection,
-        mail: Mail,
-        broken: &Broken,
-        attempt: &Attempt<'_>,
-    ) {
-        let failure = &broken.failure;
-        if broken.grouped {
-            self.pool.broke_on_grouping();
-        }
-        // A relay that was asked in a way it did not understand, or that closes after some mails,
-        // said nothing of this one, and is well.
-        let closed = failure.stage == Stage::Mail
-            && matches!(failure.fault, Fault::Closed | Fault::Reset)
-            && !connection.is_new();
-        if !broken.may_have_arrived && (broken.grouped && failure.reply.is_none() || closed) {
-            self.pool.put_back(mail);
-            return;
-        }
-        if broken.may_have_arrived {
-            self.pool.worked(route, false);
-        } else {
-            self.relay_failed(route, failure.clone(), connection.trial);
-        }
-        let judgement = interrupted(&mail, failure, broken.may_have_arrived, attempt);
-        let current = self.settle(mail, judgement).await;
-        self.pool.observe(current);
-    }
-
-    /// Writes what became of a mail, however long that takes: until then it is in nobody else's
+    /// Writes what became of mail, however long that takes: until then it is in nobody else's
     /// hands. Gives what delivery has to know before the next.
-    pub async fn settle(&self, mail: Mail, judgement: Judgement) -> Current {
+    pub async fn record(&self, judgement: Judgement) -> Current {
         let meter = &self.postern.outbox().meter;
         for row in &judgement.settled {
+            let took = row.settled.unwrap_or(0) - search::accepted(&row.message).0;
             match row.state {
                 State::Delivered => {
-                    let now = Instant(row.settled.unwrap_or(mail.accepted.0));
-                    let after = u64::try_from(now.0 - mail.accepted.0).unwrap_or(0);
-                    meter.delivered(std::time::Duration::from_millis(after));
+                    meter.delivered(Duration::from_millis(u64::try_from(took).unwrap_or(0)));
                 }
                 State::Parked => meter.parked(),
                 _ => {}
@@ -245,33 +83,200 @@ impl Worker {
             }
         }
     }
+}
 
-    fn relay_failed(&self, route: &Route, failure: Failure, trial: bool) {
-        tracing::warn!(relay = route.name, stage = failure.stage.name(), fault = ?failure.fault, "the relay takes no mail");
-        let chance = (self.postern.now(), rand::random());
-        self.pool.failed(route, failure, trial, chance);
+impl Run {
+    /// Delivers this mail and those that come after it.
+    async fn go(&self, mut mail: Mail, resting: Option<Connection>, grouping: bool) {
+        let mut connection = match self.connected(resting).await {
+            Ok(connection) => connection,
+            Err(failure) => {
+                self.relay_failed(failure);
+                self.pool().put_back(mail);
+                return;
+            }
+        };
+        if !grouping {
+            connection.session.without_grouping();
+        }
+        loop {
+            match self.deliver(&mut connection, mail).await {
+                After::Mail(next) => mail = next,
+                After::Rest => return self.pool().rest(&self.route, connection),
+                After::Part => return part(vec![connection]),
+            }
+        }
+    }
+
+    /// A connection that rests, if the relay kept it; else a new one.
+    async fn connected(&self, resting: Option<Connection>) -> Result<Connection, Failure> {
+        if let Some(mut resting) = resting
+            && resting.session.is_alive().await
+        {
+            return Ok(resting);
+        }
+        let postern = &self.worker.postern;
+        let session =
+            Session::open(postern.dialer(), &self.route.relay, &Witness::nobody()).await?;
+        Ok(Connection::new(session, postern.outbox().clone()))
+    }
+
+    /// Delivers a mail and records what became of it.
+    async fn deliver(&self, connection: &mut Connection, mut mail: Mail) -> After {
+        let worker = &self.worker;
+        let parcel = loop {
+            match mail.fetched(worker.postern.store(), &worker.places).await {
+                Ok(Some(parcel)) => break parcel,
+                Ok(None) => {
+                    let now = worker.postern.now();
+                    let text = "The mail is not there any more.";
+                    let gone = mail.recipients.iter().map(|row| parked(row, text, now));
+                    let settled = gone.collect();
+                    let gone = Judgement {
+                        settled,
+                        ..Judgement::default()
+                    };
+                    self.settle(mail, gone).await;
+                    return self.after();
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "a mail cannot be read"
+                    );
+                    sleep(RETRY_WRITE).await;
+                }
+            }
+        };
+        let next = if connection.may_go_on() {
+            self.pool().next(&self.route)
+        } else {
+            None
+        };
+        connection.used();
+        let begun = Stopwatch::now();
+        let behind = next.as_ref().and_then(Mail::at_hand);
+        let announced = connection.announce(behind.is_some());
+        let mut given_up = worker.given_up.subscribe();
+        let outcome = tokio::select! {
+            outcome = connection.session.deliver(&parcel, behind) => Some(outcome),
+            _ = given_up.wait_for(|given_up| *given_up) => None,
+        };
+        // Postern stops, and the relay still thinks.
+        let outcome = outcome.unwrap_or_else(|| {
+            let detail = "Postern was stopped before the relay answered";
+            Err(Broken {
+                failure: Failure::new(Stage::Data, Fault::Deadline, detail),
+                may_have_arrived: connection.session.may_have_arrived(),
+                grouped: false,
+            })
+        });
+        drop(parcel);
+        let attempt = Attempt {
+            relay: &self.route.name,
+            now: worker.postern.now(),
+            took: begun.elapsed(),
+            spread: rand::random(),
+        };
+        let judgement = match outcome {
+            Ok(fates) => judge(&mail, &fates, &attempt),
+            Err(broken) => {
+                self.broken(connection, mail, &broken, &attempt).await;
+                self.return_to_shelf(next);
+                return After::Part;
+            }
+        };
+        let taken = judgement.taken || !judgement.complained;
+        let sick = judgement.sick.clone();
+        if sick.is_none() {
+            self.pool().worked(&self.route, taken);
+        }
+        if announced {
+            self.pool().grouping_worked();
+        }
+        let current = self.settle(mail, judgement).await;
+        self.pool().observe(current);
+        if let Some(failure) = sick {
+            self.relay_failed(failure);
+        }
+        let changed = current.held || current.revision != self.route.revision;
+        if changed {
+            worker.stir();
+        }
+        let goes_on = !changed && connection.session.is_ready() && !self.pool().is_in_trouble();
+        match next {
+            Some(next) if goes_on => After::Mail(next),
+            None if goes_on => self.after(),
+            // Where one was announced, what comes next would be taken for it.
+            next => {
+                self.return_to_shelf(next);
+                After::Part
+            }
+        }
+    }
+
+    fn after(&self) -> After {
+        let next = self.pool().next(&self.route);
+        next.map_or(After::Rest, After::Mail)
+    }
+
+    fn return_to_shelf(&self, next: Option<Mail>) {
+        if let Some(mail) = next {
+            self.pool().put_back(mail);
+        }
+    }
+
+    /// The session ended in mid-mail.
+    async fn broken(
+        &self,
+        connection: &Connection,
+        mail: Mail,
+        broken: &Broken,
+        attempt: &Attempt<'_>,
+    ) {
+        let failure = &broken.failure;
+        if broken.grouped {
+            self.pool().broke_on_grouping();
+        }
+        // A relay that was asked in a way it did not understand, or that closes after some mails,
+        // said nothing of this one, and is well.
+        let closed = failure.stage == Stage::Mail
+            && matches!(failure.fault, Fault::Closed | Fault::Reset)
+            && !connection.is_new();
+        if !broken.may_have_arrived && (broken.grouped && failure.reply.is_none() || closed) {
+            self.pool().put_back(mail);
+            return;
+        }
+        if broken.may_have_arrived {
+            self.pool().worked(&self.route, false);
+        } else {
+            self.relay_failed(failure.clone());
+        }
+        let judgement = interrupted(&mail, failure, broken.may_have_arrived, attempt);
+        let current = self.settle(mail, judgement).await;
+        self.pool().observe(current);
+    }
+
+    /// Records what became of a mail, which is in hand until then.
+    async fn settle(&self, mail: Mail, judgement: Judgement) -> Current {
+        let current = self.worker.record(judgement).await;
+        drop(mail);
+        current
+    }
+
+    fn pool(&self) -> &Pool {
+        &self.worker.pool
+    }
+
+    fn relay_failed(&self, failure: Failure) {
+        tracing::warn!(relay = self.route.name, stage = failure.stage.name(), fault = ?failure.fault, "the relay takes no mail");
+        let chance = (self.worker.postern.now(), rand::random());
+        self.pool().failed(&self.route, failure, self.trial, chance);
     }
 }
 
-/// What comes after a mail on a connection.
-enum After {
-    /// Another; it may have been announced.
-    Mail(Mail),
-    /// Nothing for now.
-    Rest,
-    /// Nothing.
-    Part,
-}
-
-/// A run under way, until this is dropped.
-struct UnderWay {
-    worker: Arc<Worker>,
-    revision: i64,
-    trial: bool,
-}
-
-impl Drop for UnderWay {
+impl Drop for Run {
     fn drop(&mut self) {
-        self.worker.pool.ended(self.revision, self.trial);
+        self.worker.pool.ended(self.route.revision, self.trial);
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use domain::outbox::{State, Undeliverable};
 use domain::{Instant, Refusal};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::time::Instant as Stopwatch;
 
 use crate::Clock;
 use crate::store::idempotency::{self, Key};
@@ -33,8 +34,8 @@ pub struct New {
 /// What is to be written.
 #[derive(Debug)]
 pub enum Work {
-    /// Mail that was handed over: all of it or nothing. It is `owner`'s until then from the start,
-    /// where there is one and nothing is held.
+    /// Mail that was handed over: all of it or nothing. Unless everything is held it is `owner`'s
+    /// from the start, where there is one, for a lease that ends then.
     Accept {
         mails: Arc<[New]>,
         key: Option<Key>,
@@ -63,8 +64,10 @@ pub enum Work {
 }
 
 /// What delivery has to know before each mail: as it was within the commit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Current {
+    /// It was not read before then.
+    pub read: Stopwatch,
     /// The newest revision of the settings; 0 before the first.
     pub revision: i64,
     pub held: bool,
@@ -73,8 +76,10 @@ pub struct Current {
 impl Current {
     /// As the connection sees it; `hold` is whether everything is held from the start.
     pub async fn read(connection: &mut Connection, hold: bool) -> Result<Self, StoreError> {
+        let read = Stopwatch::now();
         let (revision, switched) = hold::current(connection).await?;
         Ok(Self {
+            read,
             revision,
             held: hold || switched,
         })
@@ -85,8 +90,10 @@ impl Current {
 #[derive(Debug)]
 pub struct Written {
     pub current: Current,
-    /// What the owner has now.
+    /// What the owner has got.
     pub claimed: Vec<Claimed>,
+    /// What it still had.
+    pub extended: Vec<Place>,
     /// The digest and the ids of the answer that the key had before; then nothing was kept.
     pub before: Option<(String, String)>,
 }
@@ -173,6 +180,7 @@ impl Desk {
             .map(|_| Written {
                 current,
                 claimed: Vec::new(),
+                extended: Vec::new(),
                 before: None,
             })
             .collect();
@@ -198,7 +206,8 @@ impl Desk {
                 } => {
                     let skip = self.store.skip_locked();
                     let until = (due.0, *keep);
-                    recipients::extend(&mut work, skip, owner, places, until).await?;
+                    written.extended =
+                        recipients::extend(&mut work, skip, owner, places, until).await?;
                 }
                 Work::Claim { owner, lease, most } if !current.held => {
                     let skip = self.store.skip_locked();
@@ -285,11 +294,10 @@ async fn keep(
         if written.before.is_some() {
             continue;
         }
-        let owner = owner.as_ref().filter(|_| !written.current.held);
-        let (state, due) = match owner {
-            _ if written.current.held => (State::Held, None),
-            Some((_, lease)) => (State::Queued, Some(lease.0)),
-            None => (State::Queued, Some(now.0)),
+        let (state, due, owner) = match owner {
+            _ if written.current.held => (State::Held, None, None),
+            Some((owner, lease)) => (State::Queued, Some(lease.0), Some(&**owner)),
+            None => (State::Queued, Some(now.0), None),
         };
         let first = rows.len();
         for mail in mails.iter() {
@@ -303,7 +311,7 @@ async fn keep(
                         address,
                         state,
                         due,
-                        owner: owner.map(|(owner, _)| &**owner),
+                        owner,
                     }),
             );
         }
@@ -319,9 +327,8 @@ async fn keep(
             .map(|row| Claimed::new(row, now.0))
             .collect();
     }
-    let claimed = written.iter_mut().zip(works);
-    let claimed = claimed.filter(|(_, work)| matches!(work, Work::Accept { .. }));
-    undeliverable::mark(work, claimed.flat_map(|(written, _)| &mut written.claimed)).await
+    let claimed = written.iter_mut().flat_map(|written| &mut written.claimed);
+    undeliverable::mark(work, claimed).await
 }
 
 /// What became of mail. What happened to mail that the owner lost meanwhile is another's to tell.

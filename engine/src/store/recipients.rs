@@ -183,23 +183,25 @@ pub async fn settle(
 
 /// Moves the due time of rows that `owner` has: later, to keep them; or to now and without an owner,
 /// to give them back untried. A row that is locked is being settled: waiting for it, with others
-/// locked already, is how two transactions come to wait for each other.
+/// locked already, is how two transactions come to wait for each other. Answers which were moved.
 pub async fn extend(
     connection: &mut Connection,
     skip_locked: &str,
     owner: &str,
     places: &[Place],
     (due, keep): (i64, bool),
-) -> Result<(), StoreError> {
+) -> Result<Vec<Place>, StoreError> {
+    let mut extended = Vec::with_capacity(places.len());
     for block in blocks(places) {
         let sql = format!(
             "WITH held AS MATERIALIZED (SELECT message_id AS id, position AS place FROM recipient \
              WHERE owner = $3 AND (message_id, position) IN (VALUES {}){skip_locked}) \
              UPDATE recipient SET due_at = $1, owner = $2 FROM held \
-             WHERE message_id = held.id AND position = held.place",
+             WHERE message_id = held.id AND position = held.place \
+             RETURNING message_id, position",
             values(3, block.places, 2)
         );
-        let mut query = sqlx::query(AssertSqlSafe(sql))
+        let mut query = sqlx::query_as(AssertSqlSafe(sql))
             .bind(due)
             .bind(keep.then_some(owner))
             .bind(owner);
@@ -208,9 +210,9 @@ pub async fn extend(
                 .bind(place.map(|(message, _)| message))
                 .bind(place.map(|(_, position)| *position));
         }
-        query.execute(&mut *connection).await?;
+        extended.extend(query.fetch_all(&mut *connection).await?);
     }
-    Ok(())
+    Ok(extended)
 }
 
 /// Gives back all that `owner` has.

@@ -8,7 +8,7 @@ use super::Connection;
 const MOST: usize = 64;
 
 /// Rows of one statement. It has places for a power of two of them, so that there are few statements
-/// to prepare; in those left over every value is NULL.
+/// to prepare; in those left over the first value is NULL.
 pub struct Block<'a, T> {
     rows: &'a [T],
     pub places: usize,

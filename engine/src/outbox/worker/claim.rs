@@ -57,7 +57,6 @@ impl Worker {
     /// more to be had at once.
     async fn look(self: &Arc<Self>) -> Result<Option<Stopwatch>, Refusal> {
         self.pool.sweep();
-        let passed_over = self.promises.passed_over();
         let (current, next_due) = {
             let mut connection = self.postern.store().read().await?;
             let hold = self.postern.outbox().hold;
@@ -66,9 +65,7 @@ impl Worker {
         };
         self.follow(current).await?;
         let now = self.postern.now();
-        if next_due.is_none_or(|due| due > now.0) {
-            self.promises.nothing_waits(passed_over);
-        }
+        self.promises.seen(next_due.is_some_and(|due| due <= now.0));
         if next_due.is_none() {
             self.pool.forget_trouble(now);
         }
@@ -87,9 +84,7 @@ impl Worker {
             None => return Ok(Some(Stopwatch::now() + LOOK)),
         }
         let got = self.claim(most, now).await?;
-        if got < most {
-            self.promises.nothing_waits(passed_over);
-        }
+        self.promises.seen(got == most);
         self.begin_runs();
         Ok((got == 0).then(|| Stopwatch::now() + LOOK))
     }

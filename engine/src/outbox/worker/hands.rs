@@ -38,9 +38,8 @@ impl Hands {
 
     /// Rows, with a hand on each; without those that are in hand already.
     pub fn take_all(&self, rows: Vec<Claimed>, since: Stopwatch) -> Vec<(Claimed, Hand)> {
-        let take = |row: Claimed| Some((self.take(&row, since)?, row));
-        let taken = rows.into_iter().filter_map(take);
-        taken.map(|(hand, row)| (row, hand)).collect()
+        let take = |row| self.take(&row, since).map(|hand| (row, hand));
+        rows.into_iter().filter_map(take).collect()
     }
 
     pub fn all(&self) -> Vec<Place> {

@@ -101,6 +101,7 @@ impl Worker {
 
     /// Lets what is under way end, gives up what does not, and gives the rest back.
     async fn end(&self, grace: Duration) {
+        self.promises.end();
         self.pool.stop();
         tokio::select! {
             _ = timeout(grace, self.quiet()) => {}

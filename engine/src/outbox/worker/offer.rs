@@ -20,10 +20,10 @@ pub struct Promises(Mutex<Promised>);
 struct Promised {
     /// Mails on their way to the shelf.
     open: usize,
-    /// No mail that came before waits in the database.
-    nothing_waits: bool,
-    /// How often mail had to wait there.
-    passed_over: u64,
+    /// No mail that came before waits in the database, as far as is known.
+    none_waits: bool,
+    /// The worker stops.
+    ended: bool,
 }
 
 impl Promises {
@@ -35,35 +35,32 @@ impl Promises {
     /// database: those go first.
     fn make(&self, mails: usize, room: usize) -> bool {
         let mut promised = self.promised();
-        let makes = promised.nothing_waits && promised.open + mails <= room;
+        promised.none_waits &= promised.open + mails <= room;
+        let makes = promised.none_waits && !promised.ended;
         if makes {
             promised.open += mails;
-        } else {
-            promised.nothing_waits = false;
-            promised.passed_over += 1;
         }
         makes
     }
 
-    /// Mails are here, or do not come.
+    /// So many mails are here, or do not come.
     fn keep(&self, mails: usize) {
         self.promised().open -= mails;
     }
 
-    /// Whether none is on its way.
+    /// Whether mail waits in the database, as was just seen.
+    pub fn seen(&self, waits: bool) {
+        self.promised().none_waits = !waits;
+    }
+
+    /// Makes none any more.
+    pub fn end(&self) {
+        self.promised().ended = true;
+    }
+
+    /// Whether no mail is on its way.
     pub fn are_kept(&self) -> bool {
         self.promised().open == 0
-    }
-
-    /// How often mail had to wait; for [`Promises::nothing_waits`].
-    pub fn passed_over(&self) -> u64 {
-        self.promised().passed_over
-    }
-
-    /// The database was asked for mail, and has no more, after `passed_over` had been so many.
-    pub fn nothing_waits(&self, passed_over: u64) {
-        let mut promised = self.promised();
-        promised.nothing_waits = promised.passed_over == passed_over;
     }
 }
 
@@ -78,8 +75,8 @@ impl Worker {
     /// Whether the mails may be this worker's. Larger ones are read when it is their turn.
     pub fn offer(self: Arc<Self>, mails: &[New]) -> Option<Offer> {
         let small = mails.iter().all(|mail| mail.message.size <= SMALL);
-        let room = if small { self.pool.spare() } else { 0 };
-        self.promises.make(mails.len(), room).then(|| Offer {
+        let makes = small && self.promises.make(mails.len(), self.pool.spare());
+        makes.then(|| Offer {
             mails: mails.len(),
             since: Stopwatch::now(),
             worker: self,
@@ -108,7 +105,7 @@ impl Offer {
     fn put_at_hand(&self, mails: &[New], written: &Written) {
         let worker = &self.worker;
         worker.pool.observe(written.current);
-        if worker.pool.revision() != Some(written.current.revision) {
+        if !worker.pool.may_begin() {
             worker.stir();
         }
         let taken = worker
@@ -142,21 +139,18 @@ mod tests {
     fn mail_is_promised_for_where_there_is_room_and_nobody_waits() {
         let promises = Promises::default();
         assert!(!promises.make(1, 8), "the database was not asked yet");
-        promises.nothing_waits(promises.passed_over());
+        promises.seen(false);
         assert!(promises.make(5, 8) && promises.make(3, 8));
         assert!(!promises.are_kept());
         assert!(!promises.make(1, 8), "no room");
         promises.keep(5);
         assert!(!promises.make(1, 8), "one waits that came before");
-        let asked = promises.passed_over();
+        promises.seen(true);
         assert!(!promises.make(1, 8));
-        promises.nothing_waits(asked);
-        assert!(
-            !promises.make(1, 8),
-            "one came after the database was asked"
-        );
-        promises.nothing_waits(promises.passed_over());
+        promises.seen(false);
         assert!(promises.make(5, 8));
+        promises.end();
+        assert!(!promises.make(0, 8));
         promises.keep(8);
         assert!(promises.are_kept());
     }

@@ -61,9 +61,10 @@ struct State {
     waits_since: Option<Stopwatch>,
     /// How often in a row the relay would not have a mail.
     failures: usize,
-    /// The newest settings, and whether everything is held, as the last commit saw it.
+    /// The newest settings, and whether everything is held, as was seen last.
     newest: i64,
     held: bool,
+    seen: Stopwatch,
     ungrouped: Option<Stopwatch>,
     /// How often in a row the relay broke on commands behind a body.
     breaks: usize,
@@ -114,6 +115,7 @@ impl Pool {
                 failures: 0,
                 newest: 0,
                 held: false,
+                seen: Stopwatch::now(),
                 ungrouped: None,
                 breaks: 0,
                 stopping: false,
@@ -178,11 +180,19 @@ impl Pool {
         self.news.notify_one();
     }
 
-    /// What every commit saw of the settings and the hold.
+    /// What every commit saw of the settings and the hold. One may come late that saw less.
     pub fn observe(&self, current: Current) {
         let mut state = self.state();
         state.newest = state.newest.max(current.revision);
-        state.held = current.held;
+        if state.seen <= current.read {
+            state.seen = current.read;
+            state.held = current.held;
+        }
+    }
+
+    /// Whether a mail may begin by what was seen last.
+    pub fn may_begin(&self) -> bool {
+        self.state().may_begin()
     }
 
     pub fn is_in_trouble(&self) -> bool {

@@ -85,13 +85,13 @@ impl Worker {
         }
         let work = Work::Extend {
             owner: self.id.clone(),
-            places: places.clone(),
+            places,
             due: self.postern.now().after(self.delivery.lease),
             keep: true,
         };
         let begun = Stopwatch::now();
-        if self.postern.outbox().writer.write(work).await.is_ok() {
-            self.pool.hands.renewed(&places, begun);
+        if let Ok(written) = self.postern.outbox().writer.write(work).await {
+            self.pool.hands.renewed(&written.extended, begun);
         }
     }
 

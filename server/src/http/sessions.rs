@@ -43,7 +43,10 @@ pub async fn begin(
     origin: &Origin,
 ) -> std::result::Result<(), Refusal> {
     let begun = async {
-        session.flush().await?;
+        // Without one it would be warned of in the log.
+        if session.id().is_some() {
+            session.flush().await?;
+        }
         session.insert(ACCOUNT, &account.id).await?;
         session.insert(ADDRESS, origin.address).await?;
         session.insert(BROWSER, &origin.browser).await?;

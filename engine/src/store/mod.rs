@@ -183,6 +183,8 @@ struct Dialect {
     begin: &'static str,
     /// For rows that are found by their keys.
     begin_by_key: &'static str,
+    /// While nobody else changes which sealing keys are in use.
+    begin_on_keys: &'static str,
     /// At the end of a query for rows that several take from at once.
     skip_locked: &'static str,
     /// How many write what many hand in.
@@ -193,6 +195,7 @@ struct Dialect {
 const SQLITE_DIALECT: Dialect = Dialect {
     begin: "BEGIN IMMEDIATE",
     begin_by_key: "BEGIN IMMEDIATE",
+    begin_on_keys: "BEGIN IMMEDIATE",
     skip_locked: "",
     writers: 1,
 };
@@ -202,6 +205,7 @@ const POSTGRES_DIALECT: Dialect = Dialect {
     // Of tables that grow by thousands of rows a second PostgreSQL believes that they are small, and
     // would read them whole.
     begin_by_key: "BEGIN; SET LOCAL enable_seqscan = off",
+    begin_on_keys: "BEGIN; LOCK TABLE sealing_key IN EXCLUSIVE MODE",
     skip_locked: " FOR UPDATE SKIP LOCKED",
     // More of them would have less to write in each commit.
     writers: 2,
@@ -274,6 +278,11 @@ impl Store {
     /// The same, for statements each of which finds its rows by their keys.
     pub async fn begin_by_key(&self) -> Result<Transaction<'static, Any>, StoreError> {
         self.begin_with(self.dialect.begin_by_key).await
+    }
+
+    /// The same, while nobody else changes which sealing keys are in use.
+    pub async fn begin_on_keys(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        self.begin_with(self.dialect.begin_on_keys).await
     }
 
     async fn begin_with(

@@ -53,7 +53,8 @@ impl Vault {
         accept_lost_keys: bool,
     ) -> Result<Self, VaultError> {
         let mut keys = files::read(folder)?;
-        let mut work = store.begin().await?;
+        // Of nodes that start on a new database at once, one makes the key.
+        let mut work = store.begin_on_keys().await?;
         let mut in_use = keys::sealing(&mut work).await?;
         if let Some(kid) = in_use.iter().find(|kid| !keys.contains_key(*kid)) {
             if !accept_lost_keys {

@@ -124,3 +124,37 @@ async fn a_lost_key_stops_the_start_unless_accepted() {
         );
     }
 }
+
+#[tokio::test]
+async fn of_nodes_that_start_at_once_on_a_new_database_one_makes_the_key() {
+    for place in places().await {
+        if place.config.database.is_none() {
+            continue;
+        }
+        place.tamper("DELETE FROM sealing_key").await;
+        // They all come as far as they can without each other.
+        let mut lock = place.connection().await;
+        let statements = "BEGIN; LOCK TABLE sealing_key IN EXCLUSIVE MODE";
+        let locked = sqlx::raw_sql(statements).execute(&mut lock).await;
+        locked.expect("locks");
+        let nodes = ["a", "b", "c"].map(|name| {
+            let data = place.data().join(name);
+            fs::create_dir(&data).expect("a folder");
+            let config = engine::Config {
+                data,
+                ..place.config.clone()
+            };
+            tokio::spawn(Postern::open(config))
+        });
+        place.until_waiting(3).await;
+        drop(lock);
+        let mut opened = 0;
+        for node in nodes {
+            match node.await.expect("ends") {
+                Ok(_) => opened += 1,
+                Err(error) => assert!(error.to_string().contains("copy it there"), "{error}"),
+            }
+        }
+        assert_eq!(opened, 1);
+    }
+}

@@ -150,11 +150,16 @@ impl Place {
 
     /// Waits until somebody waits for a lock in this PostgreSQL database.
     pub async fn until_somebody_waits(&self) {
+        self.until_waiting(1).await;
+    }
+
+    /// Waits until so many wait for locks in this PostgreSQL database.
+    pub async fn until_waiting(&self, many: i64) {
         let mut connection = self.connection().await;
         let waiting = "SELECT COUNT(*) FROM pg_stat_activity \
                        WHERE datname = current_database() AND wait_event_type = 'Lock'";
         let mut number = (0_i64,);
-        while number.0 == 0 {
+        while number.0 < many {
             let found = sqlx::query_as(waiting).fetch_one(&mut connection).await;
             number = found.expect("an answer");
         }

@@ -186,7 +186,7 @@ fn mail(finished: Finished, id: String, account: &str) -> New {
             message_id: finished.message_id,
             size: i64::try_from(finished.bytes.len()).unwrap_or(i64::MAX),
         },
-        bytes: finished.bytes.into(),
+        bytes: finished.bytes,
         recipients: finished
             .recipients
             .iter()

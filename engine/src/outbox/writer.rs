@@ -27,7 +27,7 @@ pub const KEY_KEPT: i64 = 24 * 3600 * 1000;
 #[derive(Debug)]
 pub struct New {
     pub message: Message,
-    pub bytes: Arc<[u8]>,
+    pub bytes: Vec<u8>,
     pub recipients: Vec<String>,
 }
 

@@ -116,7 +116,7 @@ impl Offer {
             id: mail.message.id.clone(),
             sender: mail.message.sender.clone(),
             size: mail.message.size,
-            bytes: Some(mail.bytes.clone()),
+            bytes: Some(mail.bytes.as_slice().into()),
         });
         let sorted = sorted(taken, letters.collect(), worker.postern.now());
         worker.shelve(sorted);

@@ -250,7 +250,7 @@ async fn what_is_done_is_forgotten_in_time_and_what_waits_never() {
         place.pass(Duration::from_secs(7 * 86_400 + 60));
         let works = Works::begin(&place, 4);
         place
-            .until_gone(&admin, &sent, |message| {
+            .look_until(&admin, &sent, |message| {
                 message.is_some_and(|message| !message.kept)
             })
             .await;
@@ -261,7 +261,7 @@ async fn what_is_done_is_forgotten_in_time_and_what_waits_never() {
         place.pass(Duration::from_secs(90 * 86_400));
         let works = Works::begin(&place, 4);
         place
-            .until_gone(&admin, &sent, |message| message.is_none())
+            .look_until(&admin, &sent, |message| message.is_none())
             .await;
         assert!(
             place

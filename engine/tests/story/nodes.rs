@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::outbox::{Act, Selection, State};
 
 use crate::outbox::Works;
-use crate::place::{Place, places};
+use crate::place::{Place, execute, on_postgres, places};
 use crate::relay::Relay;
 
 impl Place {
@@ -21,11 +21,7 @@ impl Place {
 
 #[tokio::test]
 async fn two_workers_share_the_mail_and_none_is_sent_twice() {
-    for place in places()
-        .await
-        .into_iter()
-        .filter(|place| place.config.database.is_some())
-    {
+    for place in on_postgres().await {
         let (admin, relay) = (place.admin().await, Relay::start().await);
         place.save(&admin, &relay).await;
         let ids = place.hand_over_many(&admin, 300).await;
@@ -50,11 +46,7 @@ async fn two_workers_share_the_mail_and_none_is_sent_twice() {
 
 #[tokio::test]
 async fn mail_of_a_node_that_died_is_delivered_by_another_after_its_lease() {
-    for place in places()
-        .await
-        .into_iter()
-        .filter(|place| place.config.database.is_some())
-    {
+    for place in on_postgres().await {
         let (admin, relay) = (place.admin().await, Relay::start().await);
         place.save(&admin, &relay).await;
         relay.says("END", "250 2.0.0 queued");
@@ -137,30 +129,20 @@ async fn a_worker_that_stops_gives_back_what_it_did_not_send() {
 
 #[tokio::test]
 async fn an_act_that_waited_for_a_worker_leaves_alone_what_that_took() {
-    for place in places()
-        .await
-        .into_iter()
-        .filter(|place| place.config.database.is_some())
-    {
+    for place in on_postgres().await {
         let (admin, relay) = (place.admin().await, Relay::start().await);
         place.save(&admin, &relay).await;
         let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
         // A worker is about to take it.
         let mut worker = place.connection().await;
         let take = "BEGIN; UPDATE recipient SET owner = 'worker', due_at = due_at + 60000";
-        sqlx::raw_sql(take)
-            .execute(&mut worker)
-            .await
-            .expect("takes");
+        execute(&mut worker, take).await;
         let (postern, asker) = (place.postern.clone(), admin.clone());
         let selection = Selection::Message(id.clone());
         let cancels =
             tokio::spawn(async move { postern.act(&asker, Act::Cancel, &selection, None).await });
         place.until_somebody_waits().await;
-        sqlx::raw_sql("COMMIT")
-            .execute(&mut worker)
-            .await
-            .expect("took");
+        execute(&mut worker, "COMMIT").await;
         assert_eq!(cancels.await.expect("an answer"), Ok(0));
         let message = place.postern.message(&admin, &id).await.expect("there");
         assert_eq!(message.recipients[0].state, State::Queued);

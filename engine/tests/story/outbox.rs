@@ -116,8 +116,9 @@ impl Place {
 }
 
 impl Place {
-    /// Waits until what is forgotten is gone: that is no change of the outbox, and looked for.
-    pub async fn until_gone(
+    /// Waits for what is no change of the outbox and so is looked for: what is forgotten is gone, a
+    /// lease is over.
+    pub async fn look_until(
         &self,
         actor: &Actor,
         id: &str,

@@ -33,6 +33,12 @@ pub async fn places() -> Vec<Place> {
     places
 }
 
+/// Those on PostgreSQL, for what several do at once: on SQLite whoever writes keeps all others out.
+pub async fn on_postgres() -> impl Iterator<Item = Place> {
+    let places = places().await.into_iter();
+    places.filter(|place| place.config.database.is_some())
+}
+
 async fn fresh_database(server: &str) -> String {
     sqlx::any::install_default_drivers();
     let name = format!("story_{}", ulid::Ulid::new().to_string().to_lowercase());
@@ -45,6 +51,12 @@ async fn fresh_database(server: &str) -> String {
         .expect("a fresh database");
     let (before, _) = server.rsplit_once('/').expect("an address with a database");
     format!("{before}/{name}")
+}
+
+/// Statements on a connection behind Postern's back, as another program makes them.
+pub async fn execute(connection: &mut AnyConnection, statements: &'static str) {
+    let done = sqlx::raw_sql(statements).execute(connection).await;
+    done.expect("the database does as it is told");
 }
 
 /// One pair for all: making it takes seconds.
@@ -134,17 +146,14 @@ impl Place {
         AnyConnection::connect(&address).await.expect("connects")
     }
 
-    /// Keeps everybody else from writing messages until it is dropped.
+    /// Keeps everybody else from writing messages, not from reading them, until it is dropped.
     pub async fn lock_out(&self) -> AnyConnection {
         let mut connection = self.connection().await;
         let statements = match self.config.database {
-            Some(_) => "BEGIN; LOCK TABLE message",
+            Some(_) => "BEGIN; LOCK TABLE message IN SHARE MODE",
             None => "BEGIN EXCLUSIVE",
         };
-        sqlx::raw_sql(statements)
-            .execute(&mut connection)
-            .await
-            .expect("locks");
+        execute(&mut connection, statements).await;
         connection
     }
 

@@ -6,6 +6,8 @@ mod accounts;
 mod certificates;
 #[path = "story/handing.rs"]
 mod handing;
+#[path = "story/handover.rs"]
+mod handover;
 #[path = "story/holding.rs"]
 mod holding;
 #[path = "story/keys.rs"]

@@ -11,7 +11,7 @@ use crate::place::{Place, places};
 use crate::relay::Relay;
 
 impl Place {
-    async fn keyed(
+    pub async fn keyed(
         &self,
         actor: &Actor,
         key: &str,
@@ -23,7 +23,7 @@ impl Place {
         self.postern.accept(actor, handed, key).await
     }
 
-    async fn kept(&self, actor: &Actor) -> usize {
+    pub async fn kept(&self, actor: &Actor) -> usize {
         let page = self
             .postern
             .outbox_page(actor, &Search::default(), None)

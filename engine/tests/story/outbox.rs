@@ -25,12 +25,23 @@ impl Works {
 
     /// One that waits so long for what is under way when it ends.
     pub fn with_grace(place: &Place, connections: usize, grace: Duration) -> Self {
+        let minute = Duration::from_secs(60);
+        Self::with(place, connections, (minute, grace))
+    }
+
+    /// One whose mail is others' so soon after it was heard of for the last time.
+    pub fn with_lease(place: &Place, connections: usize, lease: Duration) -> Self {
+        let grace = Duration::from_secs(10);
+        Self::with(place, connections, (lease, grace))
+    }
+
+    fn with(place: &Place, connections: usize, (lease, grace): (Duration, Duration)) -> Self {
         let postern = place.postern.clone();
         let (stop, stopped) = oneshot::channel();
         let delivery = Delivery {
             host: "test".to_owned(),
             connections,
-            lease: Duration::from_secs(60),
+            lease,
             retention: Retention {
                 bodies: Duration::from_secs(7 * 86_400),
                 rows: Duration::from_secs(90 * 86_400),
@@ -130,7 +141,7 @@ impl Place {
     }
 }
 
-fn states(message: &MessageView) -> Vec<State> {
+pub fn states(message: &MessageView) -> Vec<State> {
     message.recipients.iter().map(|row| row.state).collect()
 }
 

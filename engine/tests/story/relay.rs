@@ -99,6 +99,15 @@ impl Relay {
         lock(&self.state).taken.clone()
     }
 
+    /// The subjects of the mails that it took.
+    pub fn subjects(&self) -> Vec<String> {
+        let subject = |mail: Taken| {
+            let mut lines = mail.data.lines();
+            lines.find_map(|line| line.strip_prefix("Subject: ").map(str::to_owned))
+        };
+        self.taken().into_iter().filter_map(subject).collect()
+    }
+
     pub fn heard(&self, line: &str) -> usize {
         let state = lock(&self.state);
         state

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use domain::outbox::{MessageView, Search, State};
-use engine::{Actor, Handed};
+use engine::{Actor, Handed, Submission};
 use futures::future::join_all;
 
 use crate::outbox::{Works, mail, states};
@@ -228,6 +228,43 @@ async fn a_worker_that_stops_gives_back_what_was_just_being_kept_for_it() {
         place.until(&admin, &late, delivered).await;
         works.end().await;
         assert_eq!(relay.subjects(), ["First", "Late"]);
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_stops_gives_back_what_it_was_just_taking() {
+    for place in on_postgres().await {
+        let AtWork {
+            admin,
+            relay,
+            works,
+            first,
+        } = AtWork::with_connections(&place, 1).await;
+        relay.behaves();
+        place.until(&admin, &first, delivered).await;
+        // Who takes mail looks there which addresses are listed.
+        let mut lock = place.connection().await;
+        execute(&mut lock, "BEGIN; LOCK TABLE undeliverable").await;
+        let large = Submission {
+            text: Some("Hello.\n".repeat(100_000)),
+            ..mail(&["desk@example.net"], "Large")
+        };
+        let handed = Handed::One(Box::new(large));
+        let ids = place.postern.accept(&admin, handed, None).await;
+        let large = ids.expect("accepted").remove(0);
+        place.until_somebody_waits().await;
+        let goes_on = async {
+            relay.hears("QUIT", 1).await;
+            drop(lock);
+        };
+        tokio::join!(works.end(), goes_on);
+        // If it came to have it after all, that is on disk behind this.
+        let next = place.hand_over(&admin, &["desk@example.net"], "Next").await;
+        for id in [&large, &next] {
+            let message = place.postern.message(&admin, id).await.expect("there");
+            assert_eq!(states(&message), [State::Queued]);
+            assert!(!in_hand(&message));
+        }
     }
 }
 

@@ -97,7 +97,7 @@ impl Worker {
             most: i64::try_from(most).unwrap_or(i64::MAX),
         };
         let since = Stopwatch::now();
-        let written = self.postern.outbox().writer.write(work).await?;
+        let written = self.clone().takes().claim(work).await?;
         let got = written.claimed.len();
         if got == 0 {
             self.pool.observe(written.current);

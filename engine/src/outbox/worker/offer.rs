@@ -43,6 +43,11 @@ impl Promises {
         makes
     }
 
+    /// Mail is being taken from the database.
+    fn take(&self) {
+        self.promised().open += 1;
+    }
+
     /// So many mails are here, or do not come.
     fn keep(&self, mails: usize) {
         self.promised().open -= mails;
@@ -82,6 +87,16 @@ impl Worker {
             worker: self,
         })
     }
+
+    /// What is being taken counts as promised, so that a worker that stops waits for it.
+    pub fn takes(self: Arc<Self>) -> Offer {
+        self.promises.take();
+        Offer {
+            mails: 1,
+            since: Stopwatch::now(),
+            worker: self,
+        }
+    }
 }
 
 impl Offer {
@@ -100,6 +115,13 @@ impl Offer {
             Ok(written)
         });
         written.await.map_err(|_| Refusal::internal())?
+    }
+
+    /// Has mail taken, also where nobody waits for that any more: then it is given back in the end.
+    pub async fn claim(self, work: Work) -> Result<Written, Refusal> {
+        let claimed =
+            tokio::spawn(async move { self.worker.postern.outbox().writer.write(work).await });
+        claimed.await.map_err(|_| Refusal::internal())?
     }
 
     fn put_at_hand(&self, mails: &[New], written: &Written) {

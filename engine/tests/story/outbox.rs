@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{MessageView, State, What};
+use domain::outbox::{MessageView, State, Trouble, What};
 use domain::view::PasswordChange;
 use domain::{Form, Label};
 use engine::{Actor, Delivery, Handed, Retention, Submission};
@@ -127,6 +127,22 @@ impl Place {
 }
 
 impl Place {
+    /// Looks until the console tells of trouble with the relay, and of more than of this.
+    pub async fn until_trouble(&self, actor: &Actor, known: Option<&Trouble>) -> Trouble {
+        loop {
+            let overview = self.postern.outbox_overview(actor).await.expect("there");
+            let told = overview
+                .workers
+                .into_iter()
+                .find_map(|worker| worker.trouble);
+            let next = known.map(|known| known.next);
+            if let Some(trouble) = told.filter(|told| Some(told.next) > next) {
+                return trouble;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Waits for what is no change of the outbox and so is looked for: what is forgotten is gone, a
     /// lease is over.
     pub async fn look_until(
@@ -243,18 +259,7 @@ async fn a_relay_that_is_not_well_parks_nothing_and_mail_flows_after_the_repair(
             );
         }
         relay.hears("MAIL", 1).await;
-        let mut changes = place.postern.outbox_changes();
-        let trouble = loop {
-            let overview = place.postern.outbox_overview(&admin).await.expect("there");
-            if let Some(trouble) = overview
-                .workers
-                .into_iter()
-                .find_map(|worker| worker.trouble)
-            {
-                break trouble;
-            }
-            changes.changed().await.expect("a Postern");
-        };
+        let trouble = place.until_trouble(&admin, None).await;
         assert_eq!(trouble.failure.reply.expect("its words").code, 535);
         let other = Relay::start().await;
         place.save(&admin, &other).await;

@@ -108,7 +108,7 @@ async fn a_relay_that_says_421_is_left_in_peace_and_no_attempt_is_counted() {
         for _ in 0..10 {
             ids.push(place.hand_over(&admin, &["desk@example.net"], "Fire").await);
         }
-        relay.hears("RCPT", 1).await;
+        place.until_trouble(&admin, None).await;
         relay.behaves();
         place.pass(Duration::from_secs(10));
         for id in &ids {
@@ -315,9 +315,10 @@ async fn a_mail_that_always_hears_421_does_not_stop_the_others() {
             ids.push(place.hand_over(&admin, &["desk@example.net"], "Fire").await);
         }
         // It is the first to be tried again, and then behind the others.
-        relay.hears("RCPT TO:<poison", 1).await;
+        let trouble = place.until_trouble(&admin, None).await;
         place.pass(Duration::from_secs(10));
         relay.hears("RCPT TO:<poison", 2).await;
+        place.until_trouble(&admin, Some(&trouble)).await;
         place.pass(Duration::from_secs(30));
         for id in &ids {
             place.until(&admin, id, is(State::Delivered)).await;

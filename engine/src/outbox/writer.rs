@@ -218,6 +218,8 @@ impl Desk {
                 Work::Claim { .. } => {}
             }
         }
+        let claimed = written.iter_mut().flat_map(|written| &mut written.claimed);
+        undeliverable::mark(&mut work, claimed).await?;
         settle(&mut work, works).await?;
         work.commit().await?;
         self.store.wrote();
@@ -327,8 +329,7 @@ async fn keep(
             .map(|row| Claimed::new(row, now.0))
             .collect();
     }
-    let claimed = written.iter_mut().flat_map(|written| &mut written.claimed);
-    undeliverable::mark(work, claimed).await
+    Ok(())
 }
 
 /// What became of mail. What happened to mail that the owner lost meanwhile is another's to tell.

@@ -52,7 +52,7 @@ pub struct Claimed {
     pub address: String,
     pub attempts: i64,
     pub trying_since: i64,
-    /// What a relay said when it said that there is no such address.
+    /// What a relay said when it said that there is no such address, as `undeliverable` notes it.
     pub undeliverable: Option<String>,
 }
 
@@ -91,27 +91,25 @@ pub async fn claim(
           ORDER BY due_at, message_id, position LIMIT $4{skip_locked}) \
          UPDATE recipient SET owner = $1, due_at = $2 FROM due \
          WHERE message_id = due.id AND position = due.place \
-         RETURNING message_id, position, address, attempts, trying_since, \
-         (SELECT u.said FROM undeliverable u WHERE u.address = lower(recipient.address))"
+         RETURNING message_id, position, address, attempts, trying_since"
     );
-    let rows: Vec<(String, i64, String, i64, i64, Option<String>)> =
-        sqlx::query_as(AssertSqlSafe(sql))
-            .bind(owner)
-            .bind(lease)
-            .bind(now)
-            .bind(most)
-            .fetch_all(connection)
-            .await?;
+    let rows: Vec<(String, i64, String, i64, i64)> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(owner)
+        .bind(lease)
+        .bind(now)
+        .bind(most)
+        .fetch_all(connection)
+        .await?;
     let mut claimed: Vec<Claimed> = rows
         .into_iter()
         .map(
-            |(message, position, address, attempts, trying_since, undeliverable)| Claimed {
+            |(message, position, address, attempts, trying_since)| Claimed {
                 message,
                 position,
                 address,
                 attempts,
                 trying_since,
-                undeliverable,
+                undeliverable: None,
             },
         )
         .collect();

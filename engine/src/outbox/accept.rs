@@ -108,7 +108,7 @@ impl Postern {
         let mails: Arc<[New]> = mails.into();
         let worker = self.outbox().worker();
         if let Some(offer) = worker.and_then(|worker| worker.offer(&mails)) {
-            return offer.write(mails, key).await;
+            return offer.keep(mails, key).await;
         }
         let owner = None;
         let work = Work::Accept { mails, key, owner };

@@ -100,7 +100,6 @@ impl Worker {
         let written = self.clone().takes().claim(work).await?;
         let got = written.claimed.len();
         if got == 0 {
-            self.pool.observe(written.current);
             return Ok(0);
         }
         let taken = self.pool.hands.take_all(written.claimed, since);

@@ -20,12 +20,13 @@ mod tell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::Refusal;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::Postern;
 use crate::outbox::retention::Retention;
-use crate::outbox::writer::Work;
+use crate::outbox::writer::{Work, Written};
 use crate::store::StoreError;
 use crate::store::recipients::{self, Place};
 use offer::Promises;
@@ -133,6 +134,13 @@ impl Worker {
         Ok(())
     }
 
+    /// Has something written; what its commit saw counts from then on.
+    async fn write(&self, work: Work) -> Result<Written, Refusal> {
+        let written = self.postern.outbox().writer.write(work).await?;
+        self.pool.observe(written.current);
+        Ok(written)
+    }
+
     /// Gives mail back untried. Where that cannot be written, its lease ends.
     async fn give_back(&self, places: Vec<Place>) {
         if places.is_empty() {
@@ -144,6 +152,6 @@ impl Worker {
             due: self.postern.now(),
             keep: false,
         };
-        drop(self.postern.outbox().writer.write(work).await);
+        drop(self.write(work).await);
     }
 }

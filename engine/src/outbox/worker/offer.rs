@@ -100,33 +100,42 @@ impl Worker {
 }
 
 impl Offer {
-    /// Writes the mails and puts them at hand, also where nobody waits for that any more.
-    pub async fn write(self, mails: Arc<[New]>, key: Option<Key>) -> Result<Written, Refusal> {
+    /// Writes the mails and puts them at hand.
+    pub async fn keep(self, mails: Arc<[New]>, key: Option<Key>) -> Result<Written, Refusal> {
+        let lease = self.worker.delivery.lease;
+        let until = self.worker.postern.now().after(lease);
+        let work = Work::Accept {
+            mails: mails.clone(),
+            key,
+            owner: Some((self.worker.id.clone(), until)),
+        };
+        self.write(work, move |offer, written| {
+            offer.put_at_hand(&mails, written);
+        })
+        .await
+    }
+
+    /// Has mail taken; where nobody waits for it any more it is given back in the end.
+    pub async fn claim(self, work: Work) -> Result<Written, Refusal> {
+        self.write(work, |_, _| {}).await
+    }
+
+    /// Writes, and goes on with `then`, also where nobody waits for that any more.
+    async fn write(
+        self,
+        work: Work,
+        then: impl FnOnce(&Self, &Written) + Send + 'static,
+    ) -> Result<Written, Refusal> {
         let written = tokio::spawn(async move {
-            let worker = &self.worker;
-            let now = worker.postern.now();
-            let work = Work::Accept {
-                mails: mails.clone(),
-                key,
-                owner: Some((worker.id.clone(), now.after(worker.delivery.lease))),
-            };
-            let written = worker.postern.outbox().writer.write(work).await?;
-            self.put_at_hand(&mails, &written);
+            let written = self.worker.write(work).await?;
+            then(&self, &written);
             Ok(written)
         });
         written.await.map_err(|_| Refusal::internal())?
     }
 
-    /// Has mail taken, also where nobody waits for that any more: then it is given back in the end.
-    pub async fn claim(self, work: Work) -> Result<Written, Refusal> {
-        let claimed =
-            tokio::spawn(async move { self.worker.postern.outbox().writer.write(work).await });
-        claimed.await.map_err(|_| Refusal::internal())?
-    }
-
     fn put_at_hand(&self, mails: &[New], written: &Written) {
         let worker = &self.worker;
-        worker.pool.observe(written.current);
         if !worker.pool.may_begin() {
             worker.stir();
         }

@@ -59,9 +59,9 @@ impl Worker {
     pub async fn record(&self, judgement: Judgement) -> Current {
         let meter = &self.postern.outbox().meter;
         for row in &judgement.settled {
-            let took = row.settled.unwrap_or(0) - search::accepted(&row.message).0;
             match row.state {
                 State::Delivered => {
+                    let took = row.settled.unwrap_or(0) - search::accepted(&row.message).0;
                     meter.delivered(Duration::from_millis(u64::try_from(took).unwrap_or(0)));
                 }
                 State::Parked => meter.parked(),
@@ -77,7 +77,7 @@ impl Worker {
                 happened: judgement.happened.clone(),
                 listed: judgement.listed.clone(),
             };
-            match self.postern.outbox().writer.write(work).await {
+            match self.write(work).await {
                 Ok(written) => return written.current,
                 Err(_) => sleep(RETRY_WRITE).await,
             }
@@ -195,7 +195,6 @@ impl Run {
             self.pool().grouping_worked();
         }
         let current = self.settle(mail, judgement).await;
-        self.pool().observe(current);
         if let Some(failure) = sick {
             self.relay_failed(failure);
         }
@@ -253,8 +252,7 @@ impl Run {
             self.relay_failed(failure.clone());
         }
         let judgement = interrupted(&mail, failure, broken.may_have_arrived, attempt);
-        let current = self.settle(mail, judgement).await;
-        self.pool().observe(current);
+        self.settle(mail, judgement).await;
     }
 
     /// Records what became of a mail, which is in hand until then.

@@ -90,7 +90,7 @@ impl Worker {
             keep: true,
         };
         let begun = Stopwatch::now();
-        if let Ok(written) = self.postern.outbox().writer.write(work).await {
+        if let Ok(written) = self.write(work).await {
             self.pool.hands.renewed(&written.extended, begun);
         }
     }

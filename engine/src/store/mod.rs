@@ -144,14 +144,16 @@ async fn try_out(options: &AnyConnectOptions, statement: &'static str) -> Result
 }
 
 /// Up to so many connections, each of which begins with these statements.
-fn pool(most: u32, first: &'static str, then: &'static str) -> AnyPoolOptions {
+fn pool(most: u32, statements: &'static [&'static str]) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(most)
         .acquire_timeout(ACQUIRE)
         .after_connect(move |connection, _| {
             Box::pin(async move {
-                connection.execute(first).await?;
-                connection.execute(then).await.map(drop)
+                for statement in statements {
+                    connection.execute(*statement).await?;
+                }
+                Ok(())
             })
         })
 }
@@ -184,7 +186,7 @@ struct Dialect {
     /// For rows that are found by their keys.
     begin_by_key: &'static str,
     /// While nobody else changes which sealing keys are in use.
-    begin_on_keys: &'static str,
+    begin_on_sealing_keys: &'static str,
     /// At the end of a query for rows that several take from at once.
     skip_locked: &'static str,
     /// How many write what many hand in.
@@ -195,7 +197,7 @@ struct Dialect {
 const SQLITE_DIALECT: Dialect = Dialect {
     begin: "BEGIN IMMEDIATE",
     begin_by_key: "BEGIN IMMEDIATE",
-    begin_on_keys: "BEGIN IMMEDIATE",
+    begin_on_sealing_keys: "BEGIN IMMEDIATE",
     skip_locked: "",
     writers: 1,
 };
@@ -205,7 +207,7 @@ const POSTGRES_DIALECT: Dialect = Dialect {
     // Of tables that grow by thousands of rows a second PostgreSQL believes that they are small, and
     // would read them whole.
     begin_by_key: "BEGIN; SET LOCAL enable_seqscan = off",
-    begin_on_keys: "BEGIN; LOCK TABLE sealing_key IN EXCLUSIVE MODE",
+    begin_on_sealing_keys: "BEGIN; LOCK TABLE sealing_key IN EXCLUSIVE MODE",
     skip_locked: " FOR UPDATE SKIP LOCKED",
     // More of them would have less to write in each commit.
     writers: 2,
@@ -232,10 +234,12 @@ impl Store {
         let options = options.log_statements(LevelFilter::Trace);
         try_out(&options, PRAGMAS).await?;
         // A file does not hang up.
-        let pool = |most, more| pool(most, PRAGMAS, more).test_before_acquire(false);
-        let write = pool(1, WRITING).connect_with(options.clone()).await?;
+        let pool = |most, statements| pool(most, statements).test_before_acquire(false);
+        let write = pool(1, &[PRAGMAS, WRITING])
+            .connect_with(options.clone())
+            .await?;
         SQLITE.run(&write).await.map_err(StoreError::Migration)?;
-        let read = pool(4, "").connect_lazy_with(options);
+        let read = pool(4, &[PRAGMAS]).connect_lazy_with(options);
         let store = Self {
             read,
             write,
@@ -254,7 +258,7 @@ impl Store {
         let options: AnyConnectOptions = address.parse().map_err(|_| StoreError::Address)?;
         let options = options.log_statements(LevelFilter::Trace);
         try_out(&options, "SELECT 1").await?;
-        let pool = pool(16, PATIENCE, "").connect_with(options).await?;
+        let pool = pool(16, &[PATIENCE]).connect_with(options).await?;
         POSTGRES.run(&pool).await.map_err(StoreError::Migration)?;
         Ok(Self {
             read: pool.clone(),
@@ -281,8 +285,8 @@ impl Store {
     }
 
     /// The same, while nobody else changes which sealing keys are in use.
-    pub async fn begin_on_keys(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        self.begin_with(self.dialect.begin_on_keys).await
+    pub async fn begin_on_sealing_keys(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        self.begin_with(self.dialect.begin_on_sealing_keys).await
     }
 
     async fn begin_with(

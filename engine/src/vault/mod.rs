@@ -54,7 +54,7 @@ impl Vault {
     ) -> Result<Self, VaultError> {
         let mut keys = files::read(folder)?;
         // Of nodes that start on a new database at once, one makes the key.
-        let mut work = store.begin_on_keys().await?;
+        let mut work = store.begin_on_sealing_keys().await?;
         let mut in_use = keys::sealing(&mut work).await?;
         if let Some(kid) = in_use.iter().find(|kid| !keys.contains_key(*kid)) {
             if !accept_lost_keys {

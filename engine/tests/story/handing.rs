@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use domain::outbox::Search;
+use domain::outbox::{Search, State};
 use domain::{Kind, Refusal};
 use engine::{Actor, Handed, Submission};
 
-use crate::outbox::mail;
+use crate::outbox::{is, mail};
 use crate::place::{Place, places};
 use crate::relay::Relay;
 
@@ -146,10 +146,7 @@ async fn without_settings_mail_needs_a_sender_and_waits() {
         place.save(&admin, &relay).await;
         let taken = relay.takes(1).await;
         assert_eq!(taken[0].from, "ops@example.org");
-        let delivered = |message: &domain::outbox::MessageView| {
-            message.recipients[0].state == domain::outbox::State::Delivered
-        };
-        place.until(&admin, &ids[0], delivered).await;
+        place.until(&admin, &ids[0], is(State::Delivered)).await;
         works.end().await;
     }
 }

@@ -8,50 +8,36 @@ use domain::outbox::{MessageView, Search, State};
 use engine::{Actor, Handed, Submission};
 use futures::future::join_all;
 
-use crate::outbox::{Works, mail, states};
+use crate::outbox::{Works, is, mail, states};
 use crate::place::{Place, execute, on_postgres, places};
 use crate::relay::Relay;
 
-/// A worker that is at work: it has one mail, at a relay that thinks about it, and so knows that no
-/// other waits. What is handed over now is its own at once.
-struct AtWork {
-    admin: Actor,
-    relay: Relay,
-    works: Works,
-    first: String,
+/// A worker that is at work: it has one mail, the first, at a relay that thinks about it, and so
+/// knows that no other waits. What is handed over now is its own at once.
+async fn at_work(
+    place: &Place,
+    works: impl FnOnce(&Place) -> Works,
+) -> (Actor, Relay, Works, String) {
+    let (admin, relay) = (place.admin().await, Relay::start().await);
+    place.save(&admin, &relay).await;
+    relay.thinks();
+    let works = works(place);
+    let first = place.hand_over(&admin, &["first@example.net"], "First");
+    let first = first.await;
+    relay.hears("END", 1).await;
+    (admin, relay, works, first)
 }
 
-impl AtWork {
-    /// With a lease of so long, and one connection: what comes next waits on its shelf.
-    async fn with_lease(place: &Place, lease: Duration) -> Self {
-        Self::begin(place, |place| Works::with_lease(place, 1, lease)).await
-    }
-
-    async fn with_connections(place: &Place, connections: usize) -> Self {
-        Self::begin(place, |place| Works::begin(place, connections)).await
-    }
-
-    async fn begin(place: &Place, works: impl FnOnce(&Place) -> Works) -> Self {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        relay.thinks();
-        let works = works(place);
-        let first = place
-            .hand_over(&admin, &["first@example.net"], "First")
-            .await;
-        relay.hears("END", 1).await;
-        Self {
-            admin,
-            relay,
-            works,
-            first,
-        }
-    }
+/// A worker that is at work with so many connections, and has delivered the first.
+async fn well_at_work(place: &Place, connections: usize) -> (Actor, Relay, Works) {
+    let (admin, relay, works, first) = at_work(place, begins(connections)).await;
+    relay.behaves();
+    place.until_delivered(&admin, [&first]).await;
+    (admin, relay, works)
 }
 
-fn delivered(message: &MessageView) -> bool {
-    let mut rows = message.recipients.iter();
-    rows.all(|row| row.state == State::Delivered)
+fn begins(connections: usize) -> impl FnOnce(&Place) -> Works {
+    move |place| Works::begin(place, connections)
 }
 
 fn in_hand(message: &MessageView) -> bool {
@@ -61,59 +47,56 @@ fn in_hand(message: &MessageView) -> bool {
 #[tokio::test]
 async fn mail_that_is_handed_over_to_a_worker_with_room_is_its_own_after_one_commit() {
     for place in places().await {
-        let at_work = AtWork::with_connections(&place, 1).await;
-        let (admin, changes) = (&at_work.admin, place.postern.outbox_changes());
+        let (admin, relay, works, _) = at_work(&place, begins(1)).await;
+        let changes = place.postern.outbox_changes();
         let before = *changes.borrow();
-        let id = place.hand_over(admin, &["desk@example.net"], "Next").await;
-        let message = place.postern.message(admin, &id).await.expect("there");
+        let id = place.hand_over(&admin, &["desk@example.net"], "Next").await;
+        let message = place.postern.message(&admin, &id).await.expect("there");
         assert!(in_hand(&message));
         assert_eq!(*changes.borrow(), before + 1, "nobody had to take it");
-        at_work.relay.behaves();
-        place.until(admin, &id, delivered).await;
-        at_work.works.end().await;
-        assert_eq!(at_work.relay.subjects(), ["First", "Next"]);
+        relay.behaves();
+        place.until(&admin, &id, is(State::Delivered)).await;
+        works.end().await;
+        assert_eq!(relay.subjects(), ["First", "Next"]);
     }
 }
 
 #[tokio::test]
 async fn mail_that_was_being_kept_while_everything_was_held_does_not_go_out() {
     for place in on_postgres().await {
-        let at_work = AtWork::with_connections(&place, 1).await;
-        let (admin, relay) = (&at_work.admin, &at_work.relay);
-        let next = place.hand_over(admin, &["desk@example.net"], "Next").await;
+        let (admin, relay, works, first) = at_work(&place, begins(1)).await;
+        let next = place.hand_over(&admin, &["desk@example.net"], "Next").await;
         let lock = place.lock_out().await;
         let meanwhile = async {
             // Its commit has seen that nothing is held, and waits to write.
             place.until_somebody_waits().await;
             place
                 .postern
-                .hold_everything(admin, true)
+                .hold_everything(&admin, true)
                 .await
                 .expect("held");
             // The worker knows it now: what was on its shelf is given back.
             let given_back = |message: &MessageView| !in_hand(message);
-            place.until(admin, &next, given_back).await;
+            place.until(&admin, &next, given_back).await;
             // There is a connection to spare.
             relay.behaves();
-            place.until(admin, &at_work.first, delivered).await;
+            place.until(&admin, &first, is(State::Delivered)).await;
             drop(lock);
         };
-        let late = place.hand_over(admin, &["desk@example.net"], "Late");
+        let late = place.hand_over(&admin, &["desk@example.net"], "Late");
         let (late, ()) = tokio::join!(late, meanwhile);
         let given_back = |message: &MessageView| !in_hand(message);
-        let message = place.until(admin, &late, given_back).await;
+        let message = place.until(&admin, &late, given_back).await;
         assert_eq!(states(&message), [State::Queued]);
         assert_eq!(relay.subjects(), ["First"]);
 
         place
             .postern
-            .hold_everything(admin, false)
+            .hold_everything(&admin, false)
             .await
             .expect("ended");
-        for id in [&next, &late] {
-            place.until(admin, id, delivered).await;
-        }
-        at_work.works.end().await;
+        place.until_delivered(&admin, [&next, &late]).await;
+        works.end().await;
         assert_eq!(relay.taken().len(), 3, "each once");
     }
 }
@@ -121,29 +104,27 @@ async fn mail_that_was_being_kept_while_everything_was_held_does_not_go_out() {
 #[tokio::test]
 async fn mail_that_was_being_kept_while_settings_were_saved_goes_by_the_new_ones() {
     for place in on_postgres().await {
-        let at_work = AtWork::with_connections(&place, 1).await;
-        let (admin, old, new) = (&at_work.admin, &at_work.relay, Relay::start().await);
+        let (admin, old, works, first) = at_work(&place, begins(1)).await;
+        let new = Relay::start().await;
         new.thinks();
-        place.hand_over(admin, &["desk@example.net"], "Next").await;
+        place.hand_over(&admin, &["desk@example.net"], "Next").await;
         let lock = place.lock_out().await;
         let meanwhile = async {
             // Its commit has seen the old settings, and waits to write.
             place.until_somebody_waits().await;
-            place.save(admin, &new).await;
+            place.save(&admin, &new).await;
             // The worker knows the new ones.
             new.hears("END", 1).await;
             drop(lock);
         };
-        let late = place.hand_over(admin, &["desk@example.net"], "Late");
+        let late = place.hand_over(&admin, &["desk@example.net"], "Late");
         let (late, ()) = tokio::join!(late, meanwhile);
         // Whoever is done first: the old relay is taken leave of, and does not get it.
         old.behaves();
         old.hears("QUIT", 1).await;
         new.behaves();
-        for id in [&at_work.first, &late] {
-            place.until(admin, id, delivered).await;
-        }
-        at_work.works.end().await;
+        place.until_delivered(&admin, [&first, &late]).await;
+        works.end().await;
         assert_eq!(old.subjects(), ["First"]);
         assert_eq!(new.subjects(), ["Next", "Late"]);
     }
@@ -152,12 +133,7 @@ async fn mail_that_was_being_kept_while_settings_were_saved_goes_by_the_new_ones
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_stops_while_mail_keeps_coming_has_none_of_it_in_the_end() {
     for place in places().await {
-        let AtWork {
-            admin,
-            relay,
-            works,
-            first,
-        } = AtWork::with_connections(&place, 4).await;
+        let (admin, relay, works, first) = at_work(&place, begins(4)).await;
         relay.behaves();
         let ended = Cell::new(false);
         let hands_over = async |_| {
@@ -189,9 +165,7 @@ async fn a_worker_that_stops_while_mail_keeps_coming_has_none_of_it_in_the_end()
         assert_eq!(waiting + sent, ids.len());
 
         let works = Works::begin(&place, 4);
-        for id in &ids {
-            place.until(&admin, id, delivered).await;
-        }
+        place.until_delivered(&admin, &ids).await;
         works.end().await;
         assert_eq!(relay.taken().len(), ids.len(), "each once");
     }
@@ -200,14 +174,7 @@ async fn a_worker_that_stops_while_mail_keeps_coming_has_none_of_it_in_the_end()
 #[tokio::test]
 async fn a_worker_that_stops_gives_back_what_was_just_being_kept_for_it() {
     for place in on_postgres().await {
-        let AtWork {
-            admin,
-            relay,
-            works,
-            first,
-        } = AtWork::with_connections(&place, 1).await;
-        relay.behaves();
-        place.until(&admin, &first, delivered).await;
+        let (admin, relay, works) = well_at_work(&place, 1).await;
         let lock = place.lock_out().await;
         let stops = async {
             place.until_somebody_waits().await;
@@ -225,7 +192,7 @@ async fn a_worker_that_stops_gives_back_what_was_just_being_kept_for_it() {
         assert!(!in_hand(&message));
 
         let works = Works::begin(&place, 1);
-        place.until(&admin, &late, delivered).await;
+        place.until(&admin, &late, is(State::Delivered)).await;
         works.end().await;
         assert_eq!(relay.subjects(), ["First", "Late"]);
     }
@@ -234,14 +201,7 @@ async fn a_worker_that_stops_gives_back_what_was_just_being_kept_for_it() {
 #[tokio::test]
 async fn a_worker_that_stops_gives_back_what_it_was_just_taking() {
     for place in on_postgres().await {
-        let AtWork {
-            admin,
-            relay,
-            works,
-            first,
-        } = AtWork::with_connections(&place, 1).await;
-        relay.behaves();
-        place.until(&admin, &first, delivered).await;
+        let (admin, relay, works) = well_at_work(&place, 1).await;
         // Who takes mail looks there which addresses are listed.
         let mut lock = place.connection().await;
         execute(&mut lock, "BEGIN; LOCK TABLE undeliverable").await;
@@ -271,13 +231,7 @@ async fn a_worker_that_stops_gives_back_what_it_was_just_taking() {
 #[tokio::test]
 async fn mail_whose_sender_hung_up_in_mid_commit_is_sent_once_and_answered_by_its_key() {
     for place in on_postgres().await {
-        let AtWork {
-            admin,
-            relay,
-            works,
-            ..
-        } = AtWork::with_connections(&place, 4).await;
-        relay.behaves();
+        let (admin, relay, works) = well_at_work(&place, 4).await;
         relay.takes(1).await;
         let lock = place.lock_out().await;
         tokio::select! {
@@ -293,7 +247,7 @@ async fn mail_whose_sender_hung_up_in_mid_commit_is_sent_once_and_answered_by_it
         };
         let page = place.postern.outbox_page(&admin, &about, None).await;
         let kept = page.expect("a page").lines.remove(0).id;
-        place.until(&admin, &kept, delivered).await;
+        place.until(&admin, &kept, is(State::Delivered)).await;
         assert_eq!(place.keyed(&admin, "k", 1, "Fire").await, Ok(vec![kept]));
         works.end().await;
         assert_eq!(relay.subjects(), ["First", "Fire"]);
@@ -304,17 +258,10 @@ async fn mail_whose_sender_hung_up_in_mid_commit_is_sent_once_and_answered_by_it
 #[tokio::test]
 async fn an_address_that_is_listed_is_not_asked_for_and_the_other_gets_the_mail() {
     for place in places().await {
-        let AtWork {
-            admin,
-            relay,
-            works,
-            ..
-        } = AtWork::with_connections(&place, 4).await;
-        relay.behaves();
+        let (admin, relay, works) = well_at_work(&place, 4).await;
         relay.says("RCPT TO:<gone", "550 5.1.1 no such user");
         let gone = place.hand_over(&admin, &["gone@example.net"], "Gone").await;
-        let parked = |message: &MessageView| states(message) == [State::Parked];
-        place.until(&admin, &gone, parked).await;
+        place.until(&admin, &gone, is(State::Parked)).await;
         let to = ["desk@example.net", "Gone@example.net"];
         let id = place.hand_over(&admin, &to, "Fire").await;
         let done = |message: &MessageView| !states(message).contains(&State::Queued);
@@ -334,14 +281,7 @@ async fn an_address_that_is_listed_is_not_asked_for_and_the_other_gets_the_mail(
 async fn however_much_is_handed_over_at_once_everybody_gets_theirs_once() {
     for place in places().await {
         // This worker takes 64 at once as its own, and leaves larger numbers to be taken in turn.
-        let AtWork {
-            admin,
-            relay,
-            works,
-            first,
-        } = AtWork::with_connections(&place, 16).await;
-        relay.behaves();
-        place.until(&admin, &first, delivered).await;
+        let (admin, relay, works) = well_at_work(&place, 16).await;
         let mut expected = vec!["first@example.net".to_owned()];
         for number in [63, 64, 65, 500] {
             let to = (0..number).map(|n| format!("desk{n}of{number}@example.net"));
@@ -350,16 +290,14 @@ async fn however_much_is_handed_over_at_once_everybody_gets_theirs_once() {
             let ids = place.postern.accept(&admin, Handed::Many(handed), None);
             let ids = ids.await.expect("accepted");
             assert_eq!(ids.len(), number);
-            for id in &ids {
-                place.until(&admin, id, delivered).await;
-            }
+            place.until_delivered(&admin, &ids).await;
             expected.extend(to);
         }
         let to = (0..100).map(|n| format!("reader{n}@example.net"));
         let to: Vec<String> = to.collect();
         let all: Vec<&str> = to.iter().map(String::as_str).collect();
         let id = place.hand_over(&admin, &all, "To all").await;
-        let message = place.until(&admin, &id, delivered).await;
+        let message = place.until(&admin, &id, is(State::Delivered)).await;
         assert_eq!(message.recipients.len(), 100);
         expected.extend(to);
         works.end().await;
@@ -373,12 +311,8 @@ async fn however_much_is_handed_over_at_once_everybody_gets_theirs_once() {
 #[tokio::test]
 async fn mail_that_another_node_took_when_its_lease_was_over_is_not_sent_by_the_first() {
     for place in on_postgres().await {
-        let AtWork {
-            admin,
-            relay,
-            works,
-            first,
-        } = AtWork::with_lease(&place, Duration::from_millis(300)).await;
+        let works = |place: &Place| Works::with_lease(place, 1, Duration::from_millis(300));
+        let (admin, relay, works, first) = at_work(&place, works).await;
         let mut ids = Vec::new();
         for subject in ["Second", "Third"] {
             let id = place.hand_over(&admin, &["desk@example.net"], subject);
@@ -401,18 +335,14 @@ async fn mail_that_another_node_took_when_its_lease_was_over_is_not_sent_by_the_
         let later = place
             .hand_over(&admin, &["later@example.net"], "Later")
             .await;
-        for id in [&first, &later] {
-            place.until(&admin, id, delivered).await;
-        }
+        place.until_delivered(&admin, [&first, &later]).await;
         works.end().await;
         assert_eq!(relay.subjects(), ["First", "Later"]);
 
         // And those whom the other left behind when it died are sent by the next.
         place.pass(Duration::from_secs(61));
         let works = Works::begin(&place, 1);
-        for id in &ids {
-            place.until(&admin, id, delivered).await;
-        }
+        place.until_delivered(&admin, &ids).await;
         works.end().await;
         assert_eq!(relay.taken().len(), 4, "each once");
     }

@@ -6,7 +6,7 @@ use domain::Kind;
 use domain::outbox::{Act, Search, Selection, State, What};
 use domain::view::Role;
 
-use crate::outbox::Works;
+use crate::outbox::{Works, is};
 use crate::place::places;
 use crate::relay::Relay;
 
@@ -36,11 +36,7 @@ async fn everything_is_held_until_it_is_released() {
         let other = place
             .hand_over(&admin, &["desk@example.net"], "Later")
             .await;
-        place
-            .until(&admin, &other, |message| {
-                message.recipients[0].state == State::Delivered
-            })
-            .await;
+        place.until(&admin, &other, is(State::Delivered)).await;
         assert_eq!(relay.taken().len(), 1, "what was held stays so");
 
         let all = matching(&[("state", "held")]);
@@ -52,11 +48,7 @@ async fn everything_is_held_until_it_is_released() {
             place.postern.act(&admin, Act::Release, &all, Some(1)).await,
             Ok(1)
         );
-        let message = place
-            .until(&admin, &id, |message| {
-                message.recipients[0].state == State::Delivered
-            })
-            .await;
+        let message = place.until(&admin, &id, is(State::Delivered)).await;
         let timeline = &message.recipients[0].timeline;
         assert_eq!(
             (timeline[0].what, timeline[0].by.as_str()),
@@ -87,11 +79,7 @@ async fn an_act_touches_what_it_is_for_and_no_more_than_was_agreed() {
             } else {
                 State::Parked
             };
-            place
-                .until(&admin, id, |message| {
-                    message.recipients[0].state == expected
-                })
-                .await;
+            place.until(&admin, id, is(expected)).await;
         }
         let parked = matching(&[
             ("address", "GONE"),
@@ -116,13 +104,7 @@ async fn an_act_touches_what_it_is_for_and_no_more_than_was_agreed() {
             postern.act(&admin, Act::Retry, &parked, Some(2)).await,
             Ok(2)
         );
-        for id in &ids[1..] {
-            place
-                .until(&admin, id, |message| {
-                    message.recipients[0].state == State::Delivered
-                })
-                .await;
-        }
+        place.until_delivered(&admin, &ids[1..]).await;
         let cancelled = postern.message(&admin, &ids[0]).await.expect("there");
         assert_eq!(cancelled.recipients[0].state, State::Cancelled);
         let trail = postern.audit_trail(&admin, 10).await.expect("a trail");
@@ -235,11 +217,7 @@ async fn what_is_done_is_forgotten_in_time_and_what_waits_never() {
         let parked = place
             .hand_over(&admin, &["desk@example.net", "gone@example.net"], "Half")
             .await;
-        place
-            .until(&admin, &sent, |message| {
-                message.recipients[0].state == State::Delivered
-            })
-            .await;
+        place.until(&admin, &sent, is(State::Delivered)).await;
         place
             .until(&admin, &parked, |message| {
                 message.recipients[1].state == State::Parked

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::outbox::{Act, Selection, State};
 
-use crate::outbox::Works;
+use crate::outbox::{Works, is};
 use crate::place::{Place, execute, on_postgres, places};
 use crate::relay::Relay;
 
@@ -27,13 +27,7 @@ async fn two_workers_share_the_mail_and_none_is_sent_twice() {
         let ids = place.hand_over_many(&admin, 300).await;
         let (one, other) = (Works::begin(&place, 4), Works::begin(&place, 4));
         relay.takes(300).await;
-        for id in &ids {
-            place
-                .until(&admin, id, |message| {
-                    message.recipients[0].state == State::Delivered
-                })
-                .await;
-        }
+        place.until_delivered(&admin, &ids).await;
         assert_eq!(relay.taken().len(), 300);
         let overview = place.postern.outbox_overview(&admin).await.expect("there");
         assert_eq!(overview.workers.len(), 2);
@@ -59,11 +53,7 @@ async fn mail_of_a_node_that_died_is_delivered_by_another_after_its_lease() {
         let message = place.postern.message(&admin, &id).await.expect("there");
         assert!(message.recipients[0].in_hand);
         place.pass(Duration::from_secs(61));
-        place
-            .until(&admin, &id, |message| {
-                message.recipients[0].state == State::Delivered
-            })
-            .await;
+        place.until(&admin, &id, is(State::Delivered)).await;
         assert_eq!(relay.taken().len(), 1);
         other.end().await;
     }
@@ -85,13 +75,7 @@ async fn settings_that_change_under_load_count_from_the_next_mail_on() {
         place.save(&admin, &new).await;
         let at_most = old.taken().len() + connections;
         ids.extend(place.hand_over_many(&admin, 100).await);
-        for id in &ids {
-            place
-                .until(&admin, id, |message| {
-                    message.recipients[0].state == State::Delivered
-                })
-                .await;
-        }
+        place.until_delivered(&admin, &ids).await;
         let (by_old, by_new) = (old.taken().len(), new.taken().len());
         assert!(
             by_old <= at_most,

@@ -124,9 +124,19 @@ impl Place {
             changes.changed().await.expect("a Postern");
         }
     }
-}
 
-impl Place {
+    /// Waits until each of these was delivered to all its recipients.
+    pub async fn until_delivered<'a>(
+        &self,
+        actor: &Actor,
+        ids: impl IntoIterator<Item = &'a String>,
+    ) -> Vec<MessageView> {
+        let mut messages = Vec::new();
+        for id in ids {
+            messages.push(self.until(actor, id, is(State::Delivered)).await);
+        }
+        messages
+    }
     /// Looks until the console tells of trouble with the relay, and of more than of this.
     pub async fn until_trouble(&self, actor: &Actor, known: Option<&Trouble>) -> Trouble {
         loop {
@@ -155,6 +165,11 @@ impl Place {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// Whether a message is in this state for all its recipients.
+pub fn is(state: State) -> impl Fn(&MessageView) -> bool {
+    move |message| message.recipients.iter().all(|row| row.state == state)
 }
 
 pub fn states(message: &MessageView) -> Vec<State> {
@@ -221,9 +236,7 @@ async fn one_refused_recipient_harms_nobody_else() {
         let again = place
             .hand_over(&admin, &["nobody@example.net"], "Again")
             .await;
-        place
-            .until(&admin, &again, |message| states(message) == [State::Parked])
-            .await;
+        place.until(&admin, &again, is(State::Parked)).await;
         assert_eq!(relay.heard("RCPT TO:<nobody@"), asked);
         place
             .postern
@@ -234,11 +247,7 @@ async fn one_refused_recipient_harms_nobody_else() {
         let third = place
             .hand_over(&admin, &["nobody@example.net"], "Third")
             .await;
-        place
-            .until(&admin, &third, |message| {
-                states(message) == [State::Delivered]
-            })
-            .await;
+        place.until(&admin, &third, is(State::Delivered)).await;
         works.end().await;
     }
 }
@@ -264,10 +273,7 @@ async fn a_relay_that_is_not_well_parks_nothing_and_mail_flows_after_the_repair(
         let other = Relay::start().await;
         place.save(&admin, &other).await;
         other.takes(20).await;
-        for id in &ids {
-            let message = place
-                .until(&admin, id, |message| states(message) == [State::Delivered])
-                .await;
+        for message in place.until_delivered(&admin, &ids).await {
             assert_eq!(
                 message.recipients[0].attempts, 1,
                 "no attempt was counted against it"

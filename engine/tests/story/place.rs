@@ -176,11 +176,7 @@ impl Place {
 
     /// Changes the database behind Postern's back.
     pub async fn tamper(&self, sql: &'static str) {
-        let mut connection = self.connection().await;
-        sqlx::query(sql)
-            .execute(&mut connection)
-            .await
-            .expect("changes");
+        execute(&mut self.connection().await, sql).await;
     }
 }
 

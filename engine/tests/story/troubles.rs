@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use domain::outbox::{MessageView, Search, State, What};
+use domain::outbox::{Search, State, What};
 
-use crate::outbox::Works;
+use crate::outbox::{Works, is};
 use crate::place::places;
 use crate::relay::Relay;
-
-fn is(state: State) -> impl Fn(&MessageView) -> bool {
-    move |message| message.recipients.iter().all(|row| row.state == state)
-}
 
 #[tokio::test]
 async fn what_is_deferred_is_tried_again_and_given_up_after_five_days() {
@@ -111,8 +107,7 @@ async fn a_relay_that_says_421_is_left_in_peace_and_no_attempt_is_counted() {
         place.until_trouble(&admin, None).await;
         relay.behaves();
         place.pass(Duration::from_secs(10));
-        for id in &ids {
-            let message = place.until(&admin, id, is(State::Delivered)).await;
+        for message in place.until_delivered(&admin, &ids).await {
             assert_eq!(message.recipients[0].attempts, 1);
             assert_eq!(message.recipients[0].timeline.len(), 1);
         }
@@ -132,8 +127,7 @@ async fn a_relay_that_admits_few_connections_gets_few_and_all_the_mail() {
         }
         let works = Works::begin(&place, 16);
         relay.takes(200).await;
-        for id in &ids {
-            let message = place.until(&admin, id, is(State::Delivered)).await;
+        for message in place.until_delivered(&admin, &ids).await {
             assert_eq!(message.recipients[0].attempts, 1);
         }
         assert_eq!(relay.taken().len(), 200, "each once");
@@ -152,8 +146,7 @@ async fn a_relay_that_breaks_on_grouped_commands_gets_them_one_by_one() {
             ids.push(place.hand_over(&admin, &["desk@example.net"], "Fire").await);
         }
         let works = Works::begin(&place, 2);
-        for id in &ids {
-            let message = place.until(&admin, id, is(State::Delivered)).await;
+        for message in place.until_delivered(&admin, &ids).await {
             assert_eq!(message.recipients[0].attempts, 1);
         }
         assert_eq!(relay.taken().len(), 30, "each once");
@@ -182,8 +175,7 @@ async fn a_password_that_changes_in_mid_queue_parks_nothing() {
         relay.hears("AUTH", 2).await;
         relay.behaves();
         place.save_signing_in(&admin, &relay, "second").await;
-        for id in &ids {
-            let message = place.until(&admin, id, is(State::Delivered)).await;
+        for message in place.until_delivered(&admin, &ids).await {
             assert_eq!(message.recipients[0].attempts, 1);
         }
         assert_eq!(relay.taken().len(), 51, "each once");
@@ -216,9 +208,7 @@ async fn a_message_that_is_on_a_connection_in_part_is_not_given_back_whole() {
             .await
             .expect("ended");
         relay.behaves();
-        for id in &ids {
-            place.until(&admin, id, is(State::Delivered)).await;
-        }
+        place.until_delivered(&admin, &ids).await;
         let mut got: Vec<String> = relay.taken().into_iter().flat_map(|mail| mail.to).collect();
         got.sort();
         assert_eq!(got.len(), 300, "each recipient got each mail once");
@@ -320,9 +310,7 @@ async fn a_mail_that_always_hears_421_does_not_stop_the_others() {
         relay.hears("RCPT TO:<poison", 2).await;
         place.until_trouble(&admin, Some(&trouble)).await;
         place.pass(Duration::from_secs(30));
-        for id in &ids {
-            place.until(&admin, id, is(State::Delivered)).await;
-        }
+        place.until_delivered(&admin, &ids).await;
         let search = Search {
             id: poison,
             ..Search::default()

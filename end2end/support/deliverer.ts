@@ -32,11 +32,6 @@ export class Deliverer {
     return new Deliverer(child, log);
   }
 
-  /** All it has said so far. */
-  get output(): string {
-    return this.log.text;
-  }
-
   /** Ends it as an init system would, or as that signal does; answers the exit code. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     if (this.child.exitCode === null && this.child.signalCode === null) {

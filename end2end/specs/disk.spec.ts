@@ -1,7 +1,7 @@
 //! A full disk: what cannot be kept is not accepted, and what was accepted is delivered later.
 
 import { expect, test } from '@playwright/test';
-import { Console, fields, reply } from '../support/console.ts';
+import { Console, fields, reply, SETTINGS } from '../support/console.ts';
 import { Disk, noDisks } from '../support/disk.ts';
 import { accepted, expectCounts, mail, message, send } from '../support/messages.ts';
 import { Relay } from '../support/relay.ts';
@@ -78,4 +78,37 @@ test('what the relay takes while the disk is full is delivered once', async () =
   const arrived = relay.mails.all.map(({ mail }) => mail.subject ?? '').sort();
   expect(arrived).toEqual([...taken.keys()].sort());
   await Promise.all([relay.stop(), postern.stop()]);
+});
+
+test('a full disk takes nothing else away: who is refused is told why, and who hangs up harms nobody', async () => {
+  disk = new Disk(6);
+  const relay = await Relay.start();
+  const postern = await Console.start({ data: disk.data });
+  const taken = await fill(postern);
+  const attempts = Array.from({ length: 40 }, (_, number) =>
+    number % 2 ? postern.save(fields(relay)) : send(postern, mail({ text: 'x'.repeat(200_000) })),
+  );
+  for (const { status, text } of await Promise.all(attempts)) {
+    // A save is small: there may be room for it yet.
+    expect([200, 503], text).toContain(status);
+  }
+  const save = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ data: fields(relay) }) };
+  for (let number = 0; number < 40; number++) {
+    const patience = new AbortController();
+    const going = postern.ask(SETTINGS, { ...save, signal: patience.signal }).catch(() => undefined);
+    await postern.read();
+    patience.abort();
+    await going;
+  }
+  disk.grow(64);
+  expect((await postern.save(fields(relay))).status).toBe(200);
+  await expectCounts(postern, { queued: 0, delivered: taken.size });
+  await Promise.all([relay.stop(), postern.stop()]);
+});
+
+test('it stops at once though the disk is full', async () => {
+  disk = new Disk(6);
+  const postern = await Console.start({ data: disk.data });
+  await fill(postern);
+  await postern.stop();
 });

@@ -236,6 +236,11 @@ impl Store {
         // A file does not hang up.
         let pool = |most, statements| pool(most, statements).test_before_acquire(false);
         let write = pool(1, &[PRAGMAS, WRITING])
+            // SQLite itself ends a transaction that finds the disk full. The rollback then fails,
+            // and to sqlx that connection is within a transaction for ever.
+            .before_acquire(|connection, _| {
+                Box::pin(std::future::ready(Ok(!connection.is_in_transaction())))
+            })
             .connect_with(options.clone())
             .await?;
         SQLITE.run(&write).await.map_err(StoreError::Migration)?;
@@ -293,15 +298,7 @@ impl Store {
         &self,
         begin: &'static str,
     ) -> Result<Transaction<'static, Any>, StoreError> {
-        match self.write.begin_with(begin).await {
-            // SQLite itself ends a transaction that finds the disk full. The rollback then fails,
-            // and to sqlx that connection is within a transaction for ever.
-            Err(sqlx::Error::InvalidSavePointStatement) => {
-                self.write.acquire().await?.close().await?;
-                Ok(self.write.begin_with(begin).await?)
-            }
-            begun => Ok(begun?),
-        }
+        Ok(self.write.begin_with(begin).await?)
     }
 
     /// Says that much was written, and more is to come.

@@ -298,7 +298,11 @@ impl Store {
         &self,
         begin: &'static str,
     ) -> Result<Transaction<'static, Any>, StoreError> {
-        Ok(self.write.begin_with(begin).await?)
+        let pool = self.write.clone();
+        // Also where nobody waits for it any more: a BEGIN that is given up in its midst leaves a
+        // connection to others that is within a transaction, and PostgreSQL's does not say so.
+        let begun = tokio::spawn(async move { pool.begin_with(begin).await });
+        Ok(begun.await.map_err(|_| sqlx::Error::PoolClosed)??)
     }
 
     /// Says that much was written, and more is to come.

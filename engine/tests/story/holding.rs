@@ -5,9 +5,12 @@ use std::time::Duration;
 use domain::Kind;
 use domain::outbox::{Act, Search, Selection, State, What};
 use domain::view::Role;
+use futures::poll;
+use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use crate::outbox::{Works, is};
-use crate::place::places;
+use crate::place::{on_postgres, places};
 use crate::relay::Relay;
 
 fn matching(pairs: &[(&str, &str)]) -> Selection {
@@ -250,5 +253,28 @@ async fn what_is_done_is_forgotten_in_time_and_what_waits_never() {
                 .kept
         );
         works.end().await;
+    }
+}
+
+#[tokio::test]
+async fn an_act_that_is_given_up_at_whatever_moment_leaves_no_transaction_open() {
+    for place in on_postgres().await {
+        let admin = place.admin().await;
+        let (mut steps, mut done) = (0, false);
+        while !done {
+            let mut act = Box::pin(place.postern.hold_everything(&admin, steps % 2 == 0));
+            for _ in 0..steps {
+                done = poll!(&mut act).is_ready();
+                if done {
+                    break;
+                }
+                yield_now().await;
+            }
+            drop(act);
+            let none = place.until_no_transaction_is_idle();
+            let left = timeout(Duration::from_secs(10), none).await;
+            assert!(left.is_ok(), "one is open, given up after {steps} steps");
+            steps += 1;
+        }
     }
 }

@@ -174,6 +174,18 @@ impl Place {
         }
     }
 
+    /// Waits until nobody has a transaction open in this PostgreSQL database who does nothing in it.
+    pub async fn until_no_transaction_is_idle(&self) {
+        let mut connection = self.connection().await;
+        let idle = "SELECT COUNT(*) FROM pg_stat_activity \
+                    WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+        let mut number = (1_i64,);
+        while number.0 > 0 {
+            let found = sqlx::query_as(idle).fetch_one(&mut connection).await;
+            number = found.expect("an answer");
+        }
+    }
+
     /// Changes the database behind Postern's back.
     pub async fn tamper(&self, sql: &'static str) {
         execute(&mut self.connection().await, sql).await;

@@ -31,7 +31,7 @@ pub struct Mail {
     parcel: Option<Arc<Parcel>>,
     /// Its leases are renewed while these are there.
     hands: Vec<Hand>,
-    _place: Option<OwnedSemaphorePermit>,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 /// Places for larger mails.
@@ -82,7 +82,7 @@ pub fn sorted(
             size: letter.size,
             parcel: None,
             hands: vec![hand],
-            _place: None,
+            place: None,
         });
     }
     // Now that all recipients are known.
@@ -125,7 +125,10 @@ impl Mail {
             let octets = u32::try_from(self.size)
                 .unwrap_or(u32::MAX)
                 .min(LARGE_AT_ONCE);
-            self._place = places.clone().acquire_many_owned(octets).await.ok();
+            // Kept where the read fails: who has a place must never wait for another.
+            if self.place.is_none() {
+                self.place = places.clone().acquire_many_owned(octets).await.ok();
+            }
             let bytes = messages::body(&mut *store.read().await?, &self.id).await?;
             self.parcel = bytes.map(|bytes| self.wrapped(bytes.into()));
         }
@@ -156,5 +159,44 @@ pub fn parked(row: &Claimed, said: impl Into<String>, now: Instant) -> Settled {
         relay: String::new(),
         said: said.into(),
         took: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn large_mails_that_cannot_be_read_do_not_wait_for_each_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), None).await.expect("opens");
+        let places = places();
+        let half = i64::from(LARGE_AT_ONCE / 2);
+        let mut mails = [large(half), large(half)];
+        store.close().await;
+        for _ in 0..2 {
+            for mail in &mut mails {
+                let fetched = mail.fetched(&store, &places).now_or_never();
+                assert!(fetched.is_some_and(|fetched| fetched.is_err()), "it waits");
+            }
+        }
+        assert_eq!(places.available_permits(), 0);
+        drop(mails);
+        assert_eq!(places.available_permits(), LARGE_AT_ONCE as usize);
+    }
+
+    fn large(size: i64) -> Mail {
+        Mail {
+            id: "a".to_owned(),
+            recipients: Vec::new(),
+            sender: "alerts@example.org".parse().expect("an address"),
+            to: Vec::new(),
+            size,
+            parcel: None,
+            hands: Vec::new(),
+            place: None,
+        }
     }
 }

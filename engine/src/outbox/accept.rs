@@ -106,12 +106,19 @@ impl Postern {
     /// Writes mail, for the worker of this process where that has room.
     async fn keep(&self, mails: Vec<New>, key: Option<Key>) -> Result<Written, Refusal> {
         let mails: Arc<[New]> = mails.into();
+        // Goes with this future, where whoever asked hangs up.
+        let asker = Arc::new(());
+        let waits = Arc::downgrade(&asker);
         let worker = self.outbox().worker();
         if let Some(offer) = worker.and_then(|worker| worker.offer(&mails)) {
-            return offer.keep(mails, key).await;
+            return offer.keep(mails, key, waits).await;
         }
-        let owner = None;
-        let work = Work::Accept { mails, key, owner };
+        let work = Work::Accept {
+            mails,
+            key,
+            owner: None,
+            waits,
+        };
         self.outbox().writer.write(work).await
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use domain::outbox::{State, Undeliverable};
 use domain::{Instant, Refusal};
@@ -40,6 +40,9 @@ pub enum Work {
         mails: Arc<[New]>,
         key: Option<Key>,
         owner: Option<(Arc<str>, Instant)>,
+        /// Of whoever handed it over, and waits. Once that is gone it is not begun any more: it was
+        /// not accepted, and will be handed over again.
+        waits: Weak<()>,
     },
     /// What became of mail that `owner` had.
     Settle {
@@ -147,10 +150,10 @@ struct Desk {
 impl Desk {
     async fn work_off(self, queue: Arc<Mutex<mpsc::Receiver<Job>>>) {
         loop {
-            let jobs = gather(&mut *queue.lock().await).await;
-            if jobs.is_empty() {
+            // In a statement of its own: the queue is others' while this is written.
+            let Some(jobs) = gather(&mut *queue.lock().await).await else {
                 return;
-            }
+            };
             let works: Vec<&Work> = jobs.iter().map(|job| &job.work).collect();
             match self.commit(&works).await {
                 Ok(written) => answer(jobs, written.into_iter().map(Ok)),
@@ -244,14 +247,14 @@ impl Desk {
     }
 }
 
-/// Waits for a job, and takes those that are there beside it. Empty when there will be none.
-async fn gather(queue: &mut mpsc::Receiver<Job>) -> Vec<Job> {
-    let mut jobs = Vec::new();
-    let Some(first) = queue.recv().await else {
-        return jobs;
-    };
+/// Waits for a job, and takes those that are there beside it. None when there will be no more.
+async fn gather(queue: &mut mpsc::Receiver<Job>) -> Option<Vec<Job>> {
+    let mut first = queue.recv().await?;
+    while !first.work.is_wanted() {
+        first = queue.recv().await?;
+    }
     let mut octets = first.work.octets();
-    jobs.push(first);
+    let mut jobs = vec![first];
     let mut waited_for = 0;
     while jobs.len() < MOST_JOBS && octets < MOST_OCTETS {
         match queue.try_recv() {
@@ -267,12 +270,13 @@ async fn gather(queue: &mut mpsc::Receiver<Job>) -> Vec<Job> {
             Err(_) => break,
         }
     }
-    jobs
+    Some(jobs)
 }
 
 impl Work {
     fn octets(&self) -> usize {
         match self {
+            Ok(next) if !next.work.is_wanted() => {}
             Self::Accept { mails, .. } => mails.iter().map(|mail| mail.bytes.len()).sum(),
             _ => 0,
         }
@@ -289,6 +293,14 @@ async fn keep(
     let mut messages: Vec<(&Message, &[u8])> = Vec::new();
     let mut rows: Vec<Added<'_>> = Vec::new();
     let mut owned: Vec<(usize, Range<usize>)> = Vec::new();
+    /// Whether anybody would miss it.
+    fn is_wanted(&self) -> bool {
+        match self {
+            Self::Accept { waits, .. } => waits.strong_count() > 0,
+            _ => true,
+        }
+    }
+
     for (job, (wanted, written)) in works.iter().zip(&*written).enumerate() {
         let Work::Accept { mails, owner, .. } = wanted else {
             continue;

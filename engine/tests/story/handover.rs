@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::outbox::{MessageView, Search, State};
 use engine::{Actor, Handed, Submission};
+use futures::FutureExt as _;
 use futures::future::join_all;
 
 use crate::outbox::{Works, is, mail, states};
@@ -252,6 +253,35 @@ async fn mail_whose_sender_hung_up_in_mid_commit_is_sent_once_and_answered_by_it
         works.end().await;
         assert_eq!(relay.subjects(), ["First", "Fire"]);
         assert_eq!(place.kept(&admin).await, 2);
+    }
+}
+
+#[tokio::test]
+async fn mail_whose_sender_hung_up_before_it_was_begun_is_not_kept() {
+    for place in on_postgres().await {
+        let (admin, relay, works) = well_at_work(&place, 4).await;
+        let lock = place.lock_out().await;
+        // Two who write, and each has somebody's mail.
+        let one = place.keyed(&admin, "k", 1, "One");
+        let two = async {
+            place.until_waiting(1).await;
+            place.keyed(&admin, "l", 1, "Two").await
+        };
+        let goes_on = async {
+            place.until_waiting(2).await;
+            let three = place.keyed(&admin, "m", 1, "Three").now_or_never();
+            assert_eq!(three, None, "it waits, and waits no longer");
+            drop(lock);
+        };
+        let (one, two, ()) = tokio::join!(one, two, goes_on);
+        let ids = [one.expect("accepted"), two.expect("accepted")].concat();
+        place.until_delivered(&admin, &ids).await;
+        // What was handed in before this is done.
+        let last = place.hand_over(&admin, &["desk@example.net"], "Last").await;
+        place.until_delivered(&admin, [&last]).await;
+        assert_eq!(place.kept(&admin).await, 4, "and the first");
+        works.end().await;
+        assert!(!relay.subjects().contains(&"Three".to_owned()));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Mail that is handed over while this worker has room for it: the worker's from the first, so that
 //! it need not be taken out of the database again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use domain::Refusal;
 use tokio::time::Instant as Stopwatch;
@@ -101,13 +101,19 @@ impl Worker {
 
 impl Offer {
     /// Writes the mails and puts them at hand.
-    pub async fn keep(self, mails: Arc<[New]>, key: Option<Key>) -> Result<Written, Refusal> {
+    pub async fn keep(
+        self,
+        mails: Arc<[New]>,
+        key: Option<Key>,
+        waits: Weak<()>,
+    ) -> Result<Written, Refusal> {
         let lease = self.worker.delivery.lease;
         let until = self.worker.postern.now().after(lease);
         let work = Work::Accept {
             mails: mails.clone(),
             key,
             owner: Some((self.worker.id.clone(), until)),
+            waits,
         };
         self.write(work, move |offer, written| {
             offer.put_at_hand(&mails, written);

@@ -14,6 +14,8 @@ mod holding;
 mod keys;
 #[path = "story/nodes.rs"]
 mod nodes;
+#[path = "story/outage.rs"]
+mod outage;
 #[path = "story/outbox.rs"]
 mod outbox;
 #[path = "story/place.rs"]
@@ -24,3 +26,5 @@ mod relay;
 mod settings;
 #[path = "story/troubles.rs"]
 mod troubles;
+#[path = "story/wire.rs"]
+mod wire;

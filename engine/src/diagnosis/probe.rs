@@ -14,7 +14,7 @@ use super::telling::{telling, ticking};
 use crate::audit::Action;
 use crate::settings::Saved;
 use crate::smtp::probe;
-use crate::store::StoreError;
+use crate::store::commit;
 use crate::{Actor, Postern};
 
 /// The fields of a [`Search`] that a refusal names.
@@ -78,7 +78,7 @@ impl Postern {
             _ => wanted.shown(),
         };
         self.record(&mut work, actor, Action::Probe, detail).await?;
-        work.commit().await.map_err(StoreError::from)?;
+        commit(work).await?;
         Ok(Run {
             postern: self.clone(),
             wanted,

@@ -14,7 +14,7 @@ use super::run::Run;
 use crate::audit::Action;
 use crate::settings::{Saved, described, usable};
 use crate::smtp::Relay;
-use crate::store::StoreError;
+use crate::store::commit;
 use crate::{Actor, Postern};
 
 /// The field a diagnosis' recipient stands under.
@@ -124,7 +124,7 @@ impl Postern {
             None => described(&form),
         };
         self.record(&mut work, actor, action, detail).await?;
-        work.commit().await.map_err(StoreError::from)?;
+        commit(work).await?;
         Ok(Run {
             postern: self.clone(),
             actor: actor.clone(),

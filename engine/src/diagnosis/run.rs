@@ -16,7 +16,7 @@ use super::telling::{telling, ticking};
 use crate::audit::Action;
 use crate::smtp::{Envelope, Relay, Session, Witness};
 use crate::store::information::GLOBAL;
-use crate::store::{StoreError, audit, revisions};
+use crate::store::{StoreError, audit, commit, revisions};
 use crate::{Actor, Postern};
 
 /// A run as a whole, whatever the relay does.
@@ -168,7 +168,7 @@ impl Run {
             format!("revision {revision}"),
         );
         audit::add(&mut work, &entry).await?;
-        work.commit().await?;
+        commit(work).await?;
         Ok(stamp)
     }
 }

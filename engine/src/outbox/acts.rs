@@ -8,7 +8,7 @@ use domain::{Kind, Refusal};
 use super::looks::visible;
 use crate::audit::Action;
 use crate::store::timeline::Entry;
-use crate::store::{StoreError, hold, search, timeline, undeliverable};
+use crate::store::{commit, hold, search, timeline, undeliverable};
 use crate::{Actor, Postern};
 
 impl Postern {
@@ -75,7 +75,7 @@ impl Postern {
             timeline::add(&mut work, &entries).await?;
             let detail = format!("{number} of {}", named(selection));
             self.record(&mut work, actor, action, detail).await?;
-            work.commit().await.map_err(StoreError::from)?;
+            commit(work).await?;
             self.outbox().touched();
             Ok(number)
         })
@@ -96,7 +96,7 @@ impl Postern {
                 self.record(&mut work, actor, Action::HoldEverything, detail)
                     .await?;
             }
-            work.commit().await.map_err(StoreError::from)?;
+            commit(work).await?;
             self.outbox().changed();
             Ok(())
         })
@@ -114,7 +114,7 @@ impl Postern {
             }
             self.record(&mut work, actor, Action::RemoveUndeliverable, address)
                 .await?;
-            work.commit().await.map_err(StoreError::from)?;
+            commit(work).await?;
             Ok(())
         })
         .await

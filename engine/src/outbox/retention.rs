@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::writer::KEY_KEPT;
 use crate::Postern;
-use crate::store::{StoreError, idempotency, retention};
+use crate::store::{StoreError, commit, idempotency, retention};
 
 /// How often it is looked for what is old.
 const EVERY: Duration = Duration::from_secs(3600);
@@ -48,14 +48,14 @@ impl Retention {
                 if !ids.is_empty() {
                     let mut work = postern.store().begin().await?;
                     retention::forget(&mut work, &ids, rows_too).await?;
-                    work.commit().await?;
+                    commit(work).await?;
                 }
                 from = next;
             }
         }
         let mut work = postern.store().begin().await?;
         idempotency::forget_all_old(&mut work, now.0 - KEY_KEPT).await?;
-        work.commit().await?;
+        commit(work).await?;
         Ok(())
     }
 }

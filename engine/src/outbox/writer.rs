@@ -14,7 +14,7 @@ use crate::Clock;
 use crate::store::idempotency::{self, Key};
 use crate::store::messages::{self, Message};
 use crate::store::recipients::{self, Added, Claimed, Place, Settled};
-use crate::store::{Connection, Store, StoreError, hold, timeline, undeliverable};
+use crate::store::{self, Connection, Store, StoreError, hold, in_time, timeline, undeliverable};
 
 /// How many jobs, and about how many octets of mail, one commit may have.
 const MOST_JOBS: usize = 512;
@@ -155,26 +155,37 @@ impl Desk {
                 return;
             };
             let works: Vec<&Work> = jobs.iter().map(|job| &job.work).collect();
-            match self.commit(&works).await {
+            match self.write(&works).await {
                 Ok(written) => answer(jobs, written.into_iter().map(Ok)),
-                // One that cannot be written must not keep the others from being.
-                Err(error) if works.len() > 1 && !error.is_down() => {
-                    for job in jobs {
-                        let alone = self.commit(&[&job.work]).await;
-                        let alone = alone.map_err(Refusal::from).map(|mut all| all.remove(0));
-                        drop(job.done.send(alone));
-                    }
-                }
-                Err(error) => {
-                    let refusal = Refusal::from(error);
-                    answer(jobs, std::iter::repeat_with(|| Err(refusal.clone())));
-                }
+                Err(error) if works.len() > 1 && !error.is_down() => self.write_alone(jobs).await,
+                Err(error) => refuse(jobs, error),
             }
         }
     }
 
+    /// Each in a commit of its own: one that cannot be written must not keep the others from being.
+    async fn write_alone(&self, jobs: Vec<Job>) {
+        let mut jobs = jobs.into_iter();
+        while let Some(job) = jobs.next() {
+            match self.write(&[&job.work]).await {
+                Ok(written) => answer(vec![job], written.into_iter().map(Ok)),
+                Err(error) if error.is_down() => {
+                    let rest = std::iter::once(job).chain(jobs).collect();
+                    return refuse(rest, error);
+                }
+            }
+        }
+                Err(error) => refuse(vec![job], error),
+    }
+
     /// All of it in one commit.
     async fn commit(&self, works: &[&Work]) -> Result<Vec<Written>, StoreError> {
+    /// The same, within limits.
+    async fn write(&self, works: &[&Work]) -> Result<Vec<Written>, StoreError> {
+        let written = in_time(self.commit(works)).await;
+        written.map_err(StoreError::in_commit)
+    }
+
         let now = self.clock.now();
         let mut work = self.store.begin_by_key().await?;
         let current = Current::read(&mut work, self.hold).await?;
@@ -224,7 +235,7 @@ impl Desk {
         let claimed = written.iter_mut().flat_map(|written| &mut written.claimed);
         undeliverable::mark(&mut work, claimed).await?;
         settle(&mut work, works).await?;
-        work.commit().await?;
+        store::commit(work).await?;
         self.store.wrote();
         self.changes.send_modify(|count| *count += 1);
         Ok(written)
@@ -393,4 +404,9 @@ fn answer(jobs: Vec<Job>, answers: impl Iterator<Item = Result<Written, Refusal>
         // Who hung up does not want to know; it is done all the same.
         drop(job.done.send(answer));
     }
+}
+
+fn refuse(jobs: Vec<Job>, error: StoreError) {
+    let refusal = Refusal::from(error);
+    answer(jobs, std::iter::repeat_with(|| Err(refusal.clone())));
 }

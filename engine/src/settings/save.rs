@@ -10,7 +10,7 @@ use super::{Chosen, Saved, usable};
 use crate::audit::Action;
 use crate::store::information::{self, GLOBAL};
 use crate::store::revisions::{self, Revision};
-use crate::store::{Connection, StoreError};
+use crate::store::{Connection, StoreError, commit};
 use crate::{Actor, Postern};
 
 impl Postern {
@@ -52,7 +52,7 @@ impl Postern {
             }
             let now_saved = Saved::read(&mut work).await?;
             let view = self.view(&mut work, now_saved).await?;
-            work.commit().await.map_err(StoreError::from)?;
+            commit(work).await?;
             self.outbox().changed();
             Ok(view)
         })

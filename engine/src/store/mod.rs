@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod audit;
 mod bell;
 mod checkpoint;
+mod error;
 pub mod hold;
 pub mod idempotency;
 pub mod information;
@@ -25,18 +26,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Kind, Refusal};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection as _, Executor, Transaction};
 use tokio::sync::Notify;
 use tracing::log::LevelFilter;
 
+pub use error::StoreError;
+
 static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
 
 /// How long a connection may be waited for.
 const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// How long an answer may be waited for that nobody else gives up.
+const ANSWER: Duration = Duration::from_secs(15);
 
 /// FULL: what was acknowledged survives a power cut.
 const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
@@ -49,85 +54,6 @@ const WRITING: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 1
 
 /// As `busy_timeout` on SQLite: who waits for a lock is told so in the end.
 const PATIENCE: &str = "SET lock_timeout = '5s'";
-
-/// The database failed. What failed is for the log.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error("the database address is not understood; it looks like postgres://user@host/name")]
-    Address,
-    #[error("it does not answer within {} s", ACQUIRE.as_secs())]
-    Silent,
-    #[error("the database was made by a newer Postern, or its migrations were changed")]
-    Migration(#[source] sqlx::migrate::MigrateError),
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-}
-
-impl StoreError {
-    /// Whether the database is not there, or cannot write: it says nothing of what was to be written.
-    pub fn is_down(&self) -> bool {
-        self.outage().is_some()
-    }
-
-    /// What a person is told where the database is not there, or cannot write.
-    fn outage(&self) -> Option<&'static str> {
-        const SILENT: &str =
-            "The database does not answer. Try again in a moment; nothing was changed.";
-        const BUSY: &str =
-            "Another program has locked the database. Try again in a moment; nothing was changed.";
-        const FULL: &str = "There is no room left on the disk of the database. Make room and try again; nothing was changed.";
-        const FAULTY: &str = "The disk of the database cannot be read or written. Look at the log; nothing was changed.";
-        let error = match self {
-            Self::Silent => return Some(SILENT),
-            Self::Database(
-                sqlx::Error::PoolTimedOut
-                | sqlx::Error::Io(_)
-                | sqlx::Error::PoolClosed
-                | sqlx::Error::WorkerCrashed,
-            ) => return Some(SILENT),
-            Self::Database(sqlx::Error::Database(error)) => error,
-            _ => return None,
-        };
-        let code = error.code()?;
-        // SQLSTATE has five characters, the class in the first two; SQLite has numbers of fewer,
-        // the particulars in the higher octets.
-        if code.len() == 5 {
-            return match &code[..] {
-                "53100" => Some(FULL),
-                "55P03" => Some(BUSY),
-                "58030" | "25006" => Some(FAULTY),
-                code => ["08", "53", "57"].contains(&&code[..2]).then_some(SILENT),
-            };
-        }
-        match code.parse::<u32>().ok()? & 0xff {
-            5 | 6 => Some(BUSY),
-            13 => Some(FULL),
-            8 | 10 | 14 => Some(FAULTY),
-            _ => None,
-        }
-    }
-
-    /// Whether a row stood in the way that another wrote first.
-    pub fn is_taken(&self) -> bool {
-        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
-    }
-}
-
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Self {
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "the database failed"
-        );
-        match error.outage() {
-            Some(text) => Self {
-                retry_after: Some(5),
-                ..Self::new(Kind::Unavailable, text)
-            },
-            None => Self::internal(),
-        }
-    }
-}
 
 /// Finds out what is wrong with a database, if anything. A pool would try again until its time is
 /// over, and then say no more than that it is.
@@ -160,6 +86,20 @@ fn pool(most: u32, statements: &'static [&'static str]) -> AnyPoolOptions {
 
 /// A connection to read or write on. Reads and writes of one unit of work share it.
 pub type Connection = AnyConnection;
+
+/// Ends a unit of work for good.
+pub async fn commit(work: Transaction<'static, Any>) -> Result<(), StoreError> {
+    let done = work.commit().await;
+    done.map_err(|error| StoreError::from(error).in_commit())
+}
+
+/// Waits for the database, but not for ever: a machine that is gone does not hang up.
+pub async fn in_time<T, E: From<StoreError>>(
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let answer = tokio::time::timeout(ANSWER, work).await;
+    answer.unwrap_or_else(|_| Err(StoreError::Silent.into()))
+}
 
 /// The end of the range of texts that begin so.
 fn after(prefix: &str) -> String {
@@ -325,9 +265,9 @@ impl Store {
         self.address.is_none()
     }
 
-    /// Waits for what is under way and closes the connections.
+    /// Waits for what is under way, within limits, and closes the connections.
     pub async fn close(&self) {
-        self.read.close().await;
-        self.write.close().await;
+        let closed = async { tokio::join!(self.read.close(), self.write.close()) };
+        let _ = tokio::time::timeout(ACQUIRE, closed).await;
     }
 }

@@ -20,7 +20,7 @@ pub struct Place {
     pub postern: Postern,
     pub clock: Clock,
     pub config: Config,
-    folder: TempDir,
+    pub folder: TempDir,
 }
 
 /// Postern on a fresh SQLite file, and on a fresh PostgreSQL database where

@@ -13,9 +13,9 @@ use super::pool::Wish;
 use super::route::Route;
 use super::{RETRY_WRITE, Worker};
 use crate::outbox::writer::{Current, Work};
-use crate::store::StoreError;
 use crate::store::messages::{self, Letter};
 use crate::store::recipients::{self, Claimed, Settled};
+use crate::store::{commit, in_time};
 
 /// How often it is looked for mail that nobody told of.
 const LOOK: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ impl Worker {
     async fn take_back(&self) -> Result<(), Refusal> {
         let mut work = self.postern.store().begin().await?;
         recipients::take_back(&mut work, self.postern.now().0).await?;
-        work.commit().await.map_err(StoreError::from)?;
+        commit(work).await?;
         Ok(())
     }
 

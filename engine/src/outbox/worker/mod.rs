@@ -27,8 +27,8 @@ use tokio::time::timeout;
 use crate::Postern;
 use crate::outbox::retention::Retention;
 use crate::outbox::writer::{Work, Written};
-use crate::store::StoreError;
 use crate::store::recipients::{self, Place};
+use crate::store::{StoreError, commit, in_time};
 use offer::Promises;
 use pool::Pool;
 
@@ -110,7 +110,7 @@ impl Worker {
         }
         self.given_up.send_replace(true);
         let _ = timeout(LAST_WRITES, self.quiet()).await;
-        if let Err(error) = self.give_all_back().await {
+        if let Err(error) = in_time(self.give_all_back()).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "mail could not be given back; it goes on when its lease is over"
@@ -130,7 +130,7 @@ impl Worker {
         let now = self.postern.now();
         let mut work = self.postern.store().begin().await?;
         recipients::give_back(&mut work, &self.id, now.0).await?;
-        work.commit().await?;
+        commit(work).await?;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use tokio::time::{Instant as Stopwatch, sleep_until};
 use super::Worker;
 use crate::outbox::WORKER_SILENT;
 use crate::outbox::writer::Work;
-use crate::store::{StoreError, workers};
+use crate::store::{StoreError, commit, in_time, workers};
 
 /// How often a worker tells of itself.
 const TELL: Duration = Duration::from_secs(5);
@@ -19,7 +19,7 @@ impl Worker {
         let renewing = self.delivery.lease / 3;
         let mut renew = Stopwatch::now() + renewing;
         loop {
-            if let Err(error) = self.tell().await {
+            if let Err(error) = in_time(self.tell()).await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "a worker cannot tell of itself"
@@ -74,7 +74,7 @@ impl Worker {
         let mut work = self.postern.store().begin().await?;
         workers::tell(&mut work, &self.id, &told, now.0).await?;
         workers::forget(&mut work, None, now.0 - WORKER_SILENT).await?;
-        work.commit().await?;
+        commit(work).await?;
         Ok(())
     }
 
@@ -101,9 +101,9 @@ impl Worker {
             let mut work = self.postern.store().begin().await?;
             let now = self.postern.now();
             workers::forget(&mut work, Some(&self.id), now.0 - WORKER_SILENT).await?;
-            work.commit().await?;
+            commit(work).await?;
             Ok::<(), StoreError>(())
         };
-        drop(gone.await);
+        drop(in_time(gone).await);
     }
 }

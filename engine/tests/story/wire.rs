@@ -1,0 +1,112 @@
+//! A wire between a node and its PostgreSQL that a story can cut.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use engine::{Config, Postern};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::place::Place;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Condition {
+    #[default]
+    Whole,
+    /// Whoever is on it is hung up on, and whoever comes.
+    Cut,
+    /// Nobody is told anything.
+    Silent,
+}
+
+/// A running wire. It ends with the test.
+pub struct Wire {
+    condition: Arc<watch::Sender<Condition>>,
+    /// How many came while it was cut.
+    turned_away: Arc<watch::Sender<usize>>,
+}
+
+impl Place {
+    /// The same place, whose node reaches its PostgreSQL over a wire.
+    pub async fn over_a_wire(self) -> (Self, Wire) {
+        let address = self.config.database.clone().expect("PostgreSQL");
+        let mut address: url::Url = address.parse().expect("an address");
+        let host = address.host_str().expect("a host").to_owned();
+        let there = format!("{host}:{}", address.port().unwrap_or(5432));
+        let (wire, here) = Wire::to(there).await;
+        address.set_ip_host(here.ip()).expect("a host");
+        address.set_port(Some(here.port())).expect("a port");
+        let config = Config {
+            database: Some(address.to_string()),
+            ..self.config.clone()
+        };
+        let postern = Postern::open(config).await.expect("Postern opens");
+        (Self { postern, ..self }, wire)
+    }
+}
+
+impl Wire {
+    async fn to(there: String) -> (Self, SocketAddr) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        let listener = listener.expect("a port");
+        let here = listener.local_addr().expect("an address");
+        let wire = Self {
+            condition: Arc::default(),
+            turned_away: Arc::default(),
+        };
+        let (condition, turned_away) = (wire.condition.clone(), wire.turned_away.clone());
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                let (there, mut condition) = (there.clone(), condition.subscribe());
+                if *condition.borrow() == Condition::Cut {
+                    turned_away.send_modify(|number| *number += 1);
+                    continue;
+                }
+                tokio::spawn(async move {
+                    if let Some(_open) = carry(near, &there, &mut condition).await {
+                        std::future::pending::<()>().await;
+                    }
+                });
+            }
+        });
+        (wire, here)
+    }
+
+    pub fn cut(&self) {
+        self.condition.send_replace(Condition::Cut);
+    }
+
+    pub fn goes_silent(&self) {
+        self.condition.send_replace(Condition::Silent);
+    }
+
+    /// New connections are carried again.
+    pub fn mends(&self) {
+        self.condition.send_replace(Condition::Whole);
+    }
+
+    /// Waits until so many have come while it was cut.
+    pub async fn turns_away(&self, number: usize) {
+        let mut turned_away = self.turned_away.subscribe();
+        let enough = turned_away.wait_for(|turned_away| *turned_away >= number);
+        enough.await.expect("a wire");
+    }
+}
+
+/// Carries a connection while the wire is whole. Gives the near end back where it stays open.
+async fn carry(
+    mut near: TcpStream,
+    there: &str,
+    condition: &mut watch::Receiver<Condition>,
+) -> Option<TcpStream> {
+    if *condition.borrow() == Condition::Whole {
+        let mut far = TcpStream::connect(there).await.expect("PostgreSQL");
+        tokio::select! {
+            _ = copy_bidirectional(&mut near, &mut far) => return None,
+            _ = condition.wait_for(|condition| *condition != Condition::Whole) => {}
+        }
+    }
+    let silent = *condition.borrow() == Condition::Silent;
+    silent.then_some(near)
+}

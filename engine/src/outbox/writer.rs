@@ -52,10 +52,12 @@ pub enum Work {
         listed: Vec<Undeliverable>,
     },
     /// Up to `most` mails that are due, for `owner` until `lease`; none while everything is held.
+    /// If wanted also those `of_others` whose leases are over.
     Claim {
         owner: Arc<str>,
         lease: Instant,
         most: i64,
+        of_others: bool,
     },
     /// Mail that `owner` keeps until `due`, or gives back.
     Extend {
@@ -173,19 +175,19 @@ impl Desk {
                     let rest = std::iter::once(job).chain(jobs).collect();
                     return refuse(rest, error);
                 }
+                Err(error) => refuse(vec![job], error),
             }
         }
-                Err(error) => refuse(vec![job], error),
     }
 
-    /// All of it in one commit.
-    async fn commit(&self, works: &[&Work]) -> Result<Vec<Written>, StoreError> {
     /// The same, within limits.
     async fn write(&self, works: &[&Work]) -> Result<Vec<Written>, StoreError> {
         let written = in_time(self.commit(works)).await;
         written.map_err(StoreError::in_commit)
     }
 
+    /// All of it in one commit.
+    async fn commit(&self, works: &[&Work]) -> Result<Vec<Written>, StoreError> {
         let now = self.clock.now();
         let mut work = self.store.begin_by_key().await?;
         let current = Current::read(&mut work, self.hold).await?;
@@ -223,11 +225,16 @@ impl Desk {
                     written.extended =
                         recipients::extend(&mut work, skip, owner, places, until).await?;
                 }
-                Work::Claim { owner, lease, most } if !current.held => {
+                Work::Claim {
+                    owner,
+                    lease,
+                    most,
+                    of_others,
+                } if !current.held => {
                     let skip = self.store.skip_locked();
-                    let times = (now.0, lease.0);
+                    let (times, wanted) = ((now.0, lease.0), (*most, *of_others));
                     written.claimed =
-                        recipients::claim(&mut work, skip, owner, times, *most).await?;
+                        recipients::claim(&mut work, skip, owner, times, wanted).await?;
                 }
                 Work::Claim { .. } => {}
             }
@@ -269,6 +276,7 @@ async fn gather(queue: &mut mpsc::Receiver<Job>) -> Option<Vec<Job>> {
     let mut waited_for = 0;
     while jobs.len() < MOST_JOBS && octets < MOST_OCTETS {
         match queue.try_recv() {
+            Ok(next) if !next.work.is_wanted() => {}
             Ok(next) => {
                 octets += next.work.octets();
                 jobs.push(next);
@@ -285,9 +293,16 @@ async fn gather(queue: &mut mpsc::Receiver<Job>) -> Option<Vec<Job>> {
 }
 
 impl Work {
+    /// Whether anybody would miss it.
+    fn is_wanted(&self) -> bool {
+        match self {
+            Self::Accept { waits, .. } => waits.strong_count() > 0,
+            _ => true,
+        }
+    }
+
     fn octets(&self) -> usize {
         match self {
-            Ok(next) if !next.work.is_wanted() => {}
             Self::Accept { mails, .. } => mails.iter().map(|mail| mail.bytes.len()).sum(),
             _ => 0,
         }
@@ -304,14 +319,6 @@ async fn keep(
     let mut messages: Vec<(&Message, &[u8])> = Vec::new();
     let mut rows: Vec<Added<'_>> = Vec::new();
     let mut owned: Vec<(usize, Range<usize>)> = Vec::new();
-    /// Whether anybody would miss it.
-    fn is_wanted(&self) -> bool {
-        match self {
-            Self::Accept { waits, .. } => waits.strong_count() > 0,
-            _ => true,
-        }
-    }
-
     for (job, (wanted, written)) in works.iter().zip(&*written).enumerate() {
         let Work::Accept { mails, owner, .. } = wanted else {
             continue;

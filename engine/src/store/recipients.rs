@@ -77,17 +77,22 @@ impl Claimed {
     }
 }
 
-/// Takes up to `most` rows that are due, the longest due first, for `owner` until `lease`.
+/// Takes up to `most` rows that are due, the longest due first, for `owner` until `lease`; if wanted
+/// also those `of_others` whose leases are over.
 pub async fn claim(
     connection: &mut Connection,
     skip_locked: &str,
     owner: &str,
     (now, lease): (i64, i64),
-    most: i64,
+    (most, of_others): (i64, bool),
 ) -> Result<Vec<Claimed>, StoreError> {
+    let free = match of_others {
+        true => "",
+        false => " AND owner IS NULL",
+    };
     let sql = format!(
         "WITH due AS MATERIALIZED \
-         (SELECT message_id AS id, position AS place FROM recipient WHERE due_at <= $3 \
+         (SELECT message_id AS id, position AS place FROM recipient WHERE due_at <= $3{free} \
           ORDER BY due_at, message_id, position LIMIT $4{skip_locked}) \
          UPDATE recipient SET owner = $1, due_at = $2 FROM due \
          WHERE message_id = due.id AND position = due.place \

@@ -20,6 +20,9 @@ use crate::store::{commit, in_time};
 /// How often it is looked for mail that nobody told of.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// After the database was away, others have so long to write what they did meanwhile.
+const COMING_BACK: Duration = Duration::from_secs(10);
+
 impl Worker {
     /// Takes mail for as long as it is polled.
     pub async fn claim_mail(self: Arc<Self>) {
@@ -29,11 +32,18 @@ impl Worker {
                 Err(_) => tokio::time::sleep(RETRY_WRITE).await,
             }
         }
+        let mut away: Option<Stopwatch> = None;
         loop {
-            let until = match self.look().await {
+            // Leases that ended while nobody could renew them say nothing of whose they were.
+            let of_others = away.is_none_or(|away| away.elapsed() >= COMING_BACK);
+            let until = match in_time(self.look(of_others)).await {
                 Ok(Some(until)) => until,
                 Ok(None) => continue,
-                Err(_) => Stopwatch::now() + RETRY_WRITE,
+                Err(_) => {
+                    let now = Stopwatch::now();
+                    away = Some(now);
+                    now + RETRY_WRITE
+                }
             };
             let until = until.min(Stopwatch::now() + LOOK);
             tokio::select! {
@@ -53,9 +63,9 @@ impl Worker {
         Ok(())
     }
 
-    /// Looks for mail once. Gives when to look again if nothing is told before; none where there is
-    /// more to be had at once.
-    async fn look(self: &Arc<Self>) -> Result<Option<Stopwatch>, Refusal> {
+    /// Looks for mail once, also for what others had whose leases are over. Gives when to look again
+    /// if nothing is told before; none where there is more to be had at once.
+    async fn look(self: &Arc<Self>, of_others: bool) -> Result<Option<Stopwatch>, Refusal> {
         self.pool.sweep();
         let (current, next_due) = {
             let mut connection = self.postern.store().read().await?;
@@ -83,18 +93,23 @@ impl Worker {
             Some(due) => return Ok(Some(from_now(now, Instant(due)))),
             None => return Ok(Some(Stopwatch::now() + LOOK)),
         }
-        let got = self.claim(most, now).await?;
+        let got = self.claim((most, of_others), now).await?;
         self.promises.seen(got == most);
         self.begin_runs();
         Ok((got == 0).then(|| Stopwatch::now() + LOOK))
     }
 
     /// Takes up to `most` mails; how many recipients' it were.
-    async fn claim(self: &Arc<Self>, most: usize, now: Instant) -> Result<usize, Refusal> {
+    async fn claim(
+        self: &Arc<Self>,
+        (most, of_others): (usize, bool),
+        now: Instant,
+    ) -> Result<usize, Refusal> {
         let work = Work::Claim {
             owner: self.id.clone(),
             lease: now.after(self.delivery.lease),
             most: i64::try_from(most).unwrap_or(i64::MAX),
+            of_others,
         };
         let since = Stopwatch::now();
         let written = self.clone().takes().claim(work).await?;

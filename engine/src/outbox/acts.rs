@@ -20,7 +20,7 @@ impl Postern {
         selection: &Selection,
     ) -> Result<i64, Refusal> {
         actor.administers()?;
-        let mut connection = self.store().read().await?;
+        let mut connection = self.store().look().await?;
         Ok(search::count(&mut connection, act, selection, self.now()).await?)
     }
 

@@ -29,7 +29,7 @@ impl Postern {
     /// The outbox at a glance.
     pub async fn outbox_overview(&self, actor: &Actor) -> Result<Overview, Refusal> {
         let now = self.now();
-        let mut connection = self.store().read().await?;
+        let mut connection = self.store().look().await?;
         let day = Instant(now.0 - DAY);
         let counts = search::counts(&mut connection, only_of(actor), day).await?;
         let switch = hold::read(&mut connection).await?;
@@ -66,7 +66,7 @@ impl Postern {
             };
             actor.ok_or_else(nobody)?.administers()?;
         }
-        let mut connection = self.store().read().await?;
+        let mut connection = self.store().look().await?;
         let day = Instant(self.now().0 - DAY);
         Ok(Figures {
             reading: self.meter().read(),
@@ -82,7 +82,7 @@ impl Postern {
         search: &Search,
         behind: Option<&Cursor>,
     ) -> Result<Page, Refusal> {
-        let mut connection = self.store().read().await?;
+        let mut connection = self.store().look().await?;
         let wanted = (LINES + 1, self.now());
         let mut lines =
             search::lines(&mut connection, only_of(actor), search, behind, wanted).await?;
@@ -97,7 +97,7 @@ impl Postern {
 
     /// A message and all that happened to it.
     pub async fn message(&self, actor: &Actor, id: &str) -> Result<MessageView, Refusal> {
-        let mut connection = self.store().read().await?;
+        let mut connection = self.store().look().await?;
         let message = visible(&mut connection, actor, id).await?;
         let now = self.now();
         // In this order nobody is in a state whose reason is not told.
@@ -128,7 +128,7 @@ impl Postern {
     /// The mail itself, for administrators: its bytes as they are sent.
     pub async fn message_bytes(&self, actor: &Actor, id: &str) -> Result<Vec<u8>, Refusal> {
         self.administer(actor, Action::ReadMail, async {
-            let mut connection = self.store().read().await?;
+            let mut connection = self.store().look().await?;
             let message = visible(&mut connection, actor, id).await?;
             let bytes = messages::body(&mut connection, &message.id).await?;
             bytes.ok_or_else(|| {
@@ -155,7 +155,7 @@ impl Postern {
         if prefix.chars().any(char::is_control) {
             return Ok(Vec::new());
         }
-        let mut connection = self.store().read().await?;
+        let mut connection = self.store().look().await?;
         Ok(undeliverable::beginning(&mut connection, prefix.trim(), ADDRESSES).await?)
     }
 }

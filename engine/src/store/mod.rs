@@ -55,6 +55,12 @@ const WRITING: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 1
 /// As `busy_timeout` on SQLite: who waits for a lock is told so in the end.
 const PATIENCE: &str = "SET lock_timeout = '5s'";
 
+/// Where people look: a search that nobody waits for any more is not gone on with for ever.
+const LOOKING: &str = "SET statement_timeout = '30s'";
+
+/// How many look at the same time.
+const LOOKERS: u32 = 4;
+
 /// Finds out what is wrong with a database, if anything. A pool would try again until its time is
 /// over, and then say no more than that it is.
 async fn try_out(options: &AnyConnectOptions, statement: &'static str) -> Result<(), StoreError> {
@@ -110,6 +116,8 @@ fn after(prefix: &str) -> String {
 #[derive(Clone)]
 pub struct Store {
     read: AnyPool,
+    /// For what people look at: a search may take long, and goes on though its page was left.
+    look: AnyPool,
     /// On SQLite one connection, so that writers queue here and not at the file.
     write: AnyPool,
     dialect: Dialect,
@@ -184,9 +192,11 @@ impl Store {
             .connect_with(options.clone())
             .await?;
         SQLITE.run(&write).await.map_err(StoreError::Migration)?;
-        let read = pool(4, &[PRAGMAS]).connect_lazy_with(options);
+        let read = pool(3, &[PRAGMAS]).connect_lazy_with(options.clone());
+        let look = pool(LOOKERS, &[PRAGMAS]).connect_lazy_with(options);
         let store = Self {
             read,
+            look,
             write,
             dialect: SQLITE_DIALECT,
             address: None,
@@ -203,10 +213,12 @@ impl Store {
         let options: AnyConnectOptions = address.parse().map_err(|_| StoreError::Address)?;
         let options = options.log_statements(LevelFilter::Trace);
         try_out(&options, "SELECT 1").await?;
-        let pool = pool(16, &[PATIENCE]).connect_with(options).await?;
+        let look = pool(LOOKERS, &[PATIENCE, LOOKING]).connect_lazy_with(options.clone());
+        let pool = pool(12, &[PATIENCE]).connect_with(options).await?;
         POSTGRES.run(&pool).await.map_err(StoreError::Migration)?;
         Ok(Self {
             read: pool.clone(),
+            look,
             write: pool,
             dialect: POSTGRES_DIALECT,
             address: Some(address.into()),
@@ -214,9 +226,14 @@ impl Store {
         })
     }
 
-    /// A connection that only reads.
+    /// A connection that only reads, what is found at once.
     pub async fn read(&self) -> Result<sqlx::pool::PoolConnection<Any>, StoreError> {
         Ok(self.read.acquire().await?)
+    }
+
+    /// A connection for what somebody looks at, however long that takes.
+    pub async fn look(&self) -> Result<sqlx::pool::PoolConnection<Any>, StoreError> {
+        Ok(self.look.acquire().await?)
     }
 
     /// A unit of work: all of it, or when dropped before its commit, nothing.
@@ -267,7 +284,28 @@ impl Store {
 
     /// Waits for what is under way, within limits, and closes the connections.
     pub async fn close(&self) {
-        let closed = async { tokio::join!(self.read.close(), self.write.close()) };
+        let closed =
+            async { tokio::join!(self.read.close(), self.look.close(), self.write.close()) };
         let _ = tokio::time::timeout(ACQUIRE, closed).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_looks_keeps_nobody_from_working() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), None).await.expect("opens");
+        let mut lookers = Vec::new();
+        for _ in 0..LOOKERS {
+            lookers.push(store.look().await.expect("a connection"));
+        }
+        assert!(store.look().now_or_never().is_none(), "they wait in turn");
+        store.read().await.expect("reads");
+        store.begin().await.expect("writes");
     }
 }

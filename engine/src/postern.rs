@@ -7,6 +7,7 @@ use domain::jwe::Jwk;
 use domain::{Instant, Refusal};
 use rsa::RsaPrivateKey;
 use tokio::sync::Semaphore;
+use tokio::time::Instant as Stopwatch;
 
 use crate::Clock;
 use crate::accounts::{Hasher, KnownTokens, Throttle, Window};
@@ -118,6 +119,11 @@ impl Postern {
 
     pub(crate) fn now(&self) -> Instant {
         self.0.clock.now()
+    }
+
+    /// A moment to measure waits with, whatever the time of day is put to.
+    pub(crate) fn moment(&self) -> Stopwatch {
+        self.0.clock.moment()
     }
 
     pub(crate) fn store(&self) -> &Store {

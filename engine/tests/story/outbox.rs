@@ -137,6 +137,7 @@ impl Place {
         }
         messages
     }
+
     /// Looks until the console tells of trouble with the relay, and of more than of this.
     pub async fn until_trouble(&self, actor: &Actor, known: Option<&Trouble>) -> Trouble {
         loop {
@@ -145,7 +146,8 @@ impl Place {
                 .workers
                 .into_iter()
                 .find_map(|worker| worker.trouble);
-            let next = known.map(|known| known.next);
+            // A time of day that is told again may differ by a millisecond.
+            let next = known.map(|known| known.next.after(Duration::from_secs(1)));
             if let Some(trouble) = told.filter(|told| Some(told.next) > next) {
                 return trouble;
             }

@@ -100,6 +100,11 @@ impl Place {
         self.clock.advance(time);
     }
 
+    /// The clock is put back to what it should be: it was so far ahead.
+    pub fn put_back(&self, time: Duration) {
+        self.clock.put_back(time);
+    }
+
     /// An account, signed in.
     pub async fn sign_in(&self, email: &str, role: Role) -> Actor {
         let local = Actor::local(0);

@@ -116,6 +116,26 @@ async fn a_relay_that_says_421_is_left_in_peace_and_no_attempt_is_counted() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_put_back_does_not_keep_the_relay_waiting() {
+    for place in places().await {
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        relay.says("HELLO", "421 4.3.2 not up yet");
+        let works = Works::begin(&place, 4);
+        place
+            .hand_over(&admin, &["desk@example.net"], "Early")
+            .await;
+        place.until_trouble(&admin, None).await;
+        place.put_back(Duration::from_hours(2));
+        relay.behaves();
+        let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        place.pass(Duration::from_secs(10));
+        place.until(&admin, &id, is(State::Delivered)).await;
+        works.end().await;
+    }
+}
+
+#[tokio::test]
 async fn a_relay_that_admits_few_connections_gets_few_and_all_the_mail() {
     for place in places().await {
         let (admin, relay) = (place.admin().await, Relay::start().await);

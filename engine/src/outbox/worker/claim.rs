@@ -74,18 +74,18 @@ impl Worker {
             (current, recipients::next_due(&mut connection).await?)
         };
         self.follow(current).await?;
-        let now = self.postern.now();
+        let (now, moment) = (self.postern.now(), self.postern.moment());
         self.promises.seen(next_due.is_some_and(|due| due <= now.0));
         if next_due.is_none() {
-            self.pool.forget_trouble(now);
+            self.pool.forget_trouble(moment);
         }
-        if self.pool.is_stuck(now) {
+        if self.pool.is_stuck(moment) {
             self.clear_shelf().await;
         }
         self.begin_runs();
-        let most = match self.pool.wish(now) {
+        let most = match self.pool.wish(moment) {
             Wish::Mails(most) => most,
-            Wish::Later(at) => return Ok(Some(from_now(now, at))),
+            Wish::Later(left) => return Ok(Some(Stopwatch::now() + left)),
             Wish::Nothing => return Ok(Some(Stopwatch::now() + LOOK)),
         };
         match next_due {

@@ -3,7 +3,7 @@
 //!
 //! `claim` takes mail, `offer` has it handed over, `pool` holds what is at hand, `run` delivers over
 //! one `connection`, `judge` says what becomes of a mail, `limit` how many connections a relay is
-//! given, `tell` keeps leases and tells the console.
+//! given, `sickness` when one is tried again, `tell` keeps leases and tells the console.
 
 mod claim;
 mod connection;
@@ -15,6 +15,7 @@ mod offer;
 mod pool;
 mod route;
 mod run;
+mod sickness;
 mod tell;
 
 use std::sync::Arc;

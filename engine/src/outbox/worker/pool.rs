@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::outbox::{Spread, Trouble, relay_waits};
+use domain::outbox::{Spread, Trouble};
 use domain::{Failure, Fault, Instant, Stage};
 use tokio::sync::Notify;
 use tokio::time::Instant as Stopwatch;
@@ -14,6 +14,7 @@ use super::hands::Hands;
 use super::limit::Limit;
 use super::mail::Mail;
 use super::route::Route;
+use super::sickness::Sickness;
 use crate::outbox::writer::Current;
 
 /// A relay that had a word about a mail so short a time ago takes mail.
@@ -71,19 +72,13 @@ struct State {
     stopping: bool,
 }
 
-/// A relay that is not well.
-struct Sickness {
-    told: Trouble,
-    failures: i64,
-}
-
 /// What a worker may take now.
 #[derive(Debug, PartialEq)]
 pub enum Wish {
     /// So many mails.
     Mails(usize),
-    /// Nothing before then.
-    Later(Instant),
+    /// Nothing for so long.
+    Later(Duration),
     /// Nothing until something ends.
     Nothing,
 }
@@ -139,13 +134,15 @@ impl Pool {
         (self.most * 8).clamp(64, 512)
     }
 
-    pub fn wish(&self, now: Instant) -> Wish {
+    pub fn wish(&self, moment: Stopwatch) -> Wish {
         let state = self.state();
         if !state.may_begin() || state.is_silent() {
             return Wish::Nothing;
         }
+        if let Some(left) = state.waits(moment) {
+            return Wish::Later(left);
+        }
         match &state.trouble {
-            Some(sickness) if sickness.told.next > now => Wish::Later(sickness.told.next),
             // One tries for all.
             Some(_) if !state.trial && state.queue.is_empty() => Wish::Mails(1),
             Some(_) => Wish::Nothing,
@@ -200,33 +197,27 @@ impl Pool {
     }
 
     /// Whether mail that lies here would better lie where others can take it, or people act on it.
-    pub fn is_stuck(&self, now: Instant) -> bool {
+    pub fn is_stuck(&self, moment: Stopwatch) -> bool {
         let state = self.state();
-        let waits = state
-            .trouble
-            .as_ref()
-            .is_some_and(|sickness| state.trial || sickness.told.next > now);
+        let waits = state.waits(moment).is_some() || state.trial && state.trouble.is_some();
         state.held || state.route.is_none() || waits || state.is_silent()
     }
 
     /// Nothing waits, and nobody will try: what was wrong with the relay is not known any more.
-    pub fn forget_trouble(&self, now: Instant) {
+    pub fn forget_trouble(&self, moment: Stopwatch) {
         let mut state = self.state();
-        let over = state
-            .trouble
-            .as_ref()
-            .is_some_and(|sickness| sickness.told.next <= now);
+        let over = state.trouble.is_some() && state.waits(moment).is_none();
         if over && !state.trial && state.queue.is_empty() {
             state.trouble = None;
             self.news.notify_one();
         }
     }
 
-    /// What the console is told.
-    pub fn trouble(&self, now: Instant) -> Option<Trouble> {
+    /// What the console is told where the time of day is `now`.
+    pub fn trouble(&self, (now, moment): (Instant, Stopwatch)) -> Option<Trouble> {
         let state = self.state();
         if let Some(sickness) = &state.trouble {
-            return Some(sickness.told.clone());
+            return Some(sickness.told((now, moment)));
         }
         let route = state.route.as_ref().filter(|_| state.is_silent())?;
         let silent = state.waits_since.map_or(SILENT, |since| since.elapsed());
@@ -250,7 +241,7 @@ impl Pool {
         route: &Route,
         failure: Failure,
         trial: bool,
-        (now, spread): (Instant, Spread),
+        chance: (Stopwatch, Spread),
     ) {
         let mut state = self.state();
         if !state.is_of(route) {
@@ -267,24 +258,8 @@ impl Pool {
             // It began before that was known.
             return;
         }
-        let failures = state
-            .trouble
-            .as_ref()
-            .map_or(1, |trouble| trouble.failures + 1);
-        let wait = relay_waits(failures, spread);
-        let since = state
-            .trouble
-            .as_ref()
-            .map_or(now, |trouble| trouble.told.since);
-        state.trouble = Some(Sickness {
-            told: Trouble {
-                relay: route.name.clone(),
-                failure,
-                since,
-                next: now.after(wait),
-            },
-            failures,
-        });
+        let before = state.trouble.as_ref();
+        state.trouble = Some(Sickness::new(&route.name, failure, before, chance));
         state.limit.restart();
         self.news.notify_one();
     }
@@ -355,10 +330,10 @@ impl Pool {
     }
 
     /// What another run would begin with, where the relay may have another connection.
-    pub fn start(&self, now: Instant) -> Option<Start> {
+    pub fn start(&self, moment: Stopwatch) -> Option<Start> {
         let mut state = self.state();
         let may = match &state.trouble {
-            Some(sickness) => sickness.told.next <= now && !state.trial,
+            Some(sickness) => sickness.waits(moment).is_none() && !state.trial,
             None => state.active < state.limit.now(),
         };
         if !may || !state.may_begin() {
@@ -462,6 +437,11 @@ impl State {
     /// Whether a mail may begin: by the newest settings, and not while everything is held.
     fn may_begin(&self) -> bool {
         self.revision() == Some(self.newest) && !self.held && !self.stopping
+    }
+
+    /// How long nothing begins because the relay is not well.
+    fn waits(&self, moment: Stopwatch) -> Option<Duration> {
+        self.trouble.as_ref()?.waits(moment)
     }
 
     fn is_of(&self, route: &Route) -> bool {

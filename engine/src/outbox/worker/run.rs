@@ -39,7 +39,7 @@ enum After {
 impl Worker {
     /// Begins as many runs as there is mail for and the relay may have.
     pub fn begin_runs(self: &Arc<Self>) {
-        while let Some(start) = self.pool.start(self.postern.now()) {
+        while let Some(start) = self.pool.start(self.postern.moment()) {
             let worker = self.clone();
             tokio::spawn(async move {
                 let run = Run {
@@ -268,7 +268,7 @@ impl Run {
 
     fn relay_failed(&self, failure: Failure) {
         tracing::warn!(relay = self.route.name, stage = failure.stage.name(), fault = ?failure.fault, "the relay takes no mail");
-        let chance = (self.worker.postern.now(), rand::random());
+        let chance = (self.worker.postern.moment(), rand::random());
         self.pool().failed(&self.route, failure, self.trial, chance);
     }
 }

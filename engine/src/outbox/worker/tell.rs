@@ -62,15 +62,15 @@ impl Worker {
 
     async fn tell(&self) -> Result<(), StoreError> {
         let reading = self.postern.outbox().meter.read();
+        let now = self.postern.now();
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let told = Told {
             host: self.delivery.host.clone(),
             connections: number(reading.connections),
             per_minute: number(reading.per_minute),
             latency: reading.latency.map(number),
-            trouble: self.pool.trouble(self.postern.now()),
+            trouble: self.pool.trouble((now, self.postern.moment())),
         };
-        let now = self.postern.now();
         let mut work = self.postern.store().begin().await?;
         workers::tell(&mut work, &self.id, &told, now.0).await?;
         workers::forget(&mut work, None, now.0 - WORKER_SILENT).await?;

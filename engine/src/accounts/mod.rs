@@ -197,14 +197,14 @@ impl Postern {
                 Refusal::new(Kind::Forbidden, "Only an account has a password to change.")
             })?;
             let keys = [account.email.clone()];
-            self.throttle().check(&keys, self.now())?;
+            self.throttle().check(&keys, self.moment())?;
             let found =
                 accounts::by_email(&mut *self.store().read().await?, &account.email).await?;
             let hash = found.map(|(_, hash)| hash);
             let place = self.hasher().place().await?;
-            self.throttle().check(&keys, self.now())?;
+            self.throttle().check(&keys, self.moment())?;
             if !place.verify(current, hash).await? {
-                self.throttle().failed(&keys, self.now());
+                self.throttle().failed(&keys, self.moment());
                 return Err(Refusal::of(
                     Kind::Invalid,
                     "current",

@@ -61,19 +61,19 @@ impl Postern {
     ) -> Result<Account, Refusal> {
         let mut keys = vec![email.to_owned()];
         keys.extend(origin.address.map(throttle::network));
-        self.throttle().check(&keys, self.now())?;
+        self.throttle().check(&keys, self.moment())?;
         let found = accounts::by_email(&mut *self.store().read().await?, email).await?;
         let (account, hash) = found.unzip();
         let place = self.hasher().place().await?;
         // Many may have waited for this place, and failed meanwhile.
-        self.throttle().check(&keys, self.now())?;
+        self.throttle().check(&keys, self.moment())?;
         if place.verify(password, hash).await?
             && let Some(account) = account
         {
             self.throttle().succeeded(email);
             return Ok(account);
         }
-        self.throttle().failed(&keys, self.now());
+        self.throttle().failed(&keys, self.moment());
         Err(Refusal::new(
             Kind::Unauthenticated,
             "Address or password is wrong. Check both, and the Caps Lock key.",

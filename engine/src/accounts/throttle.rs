@@ -1,34 +1,37 @@
-//! Slowing down who guesses, and limiting who repeats: in memory, for this process.
+//! Slowing down who guesses, and limiting who repeats: in memory, for this process, and not by the
+//! time of day: a clock that is put back would lock people out.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use domain::{Instant, Refusal};
+use domain::Refusal;
+use tokio::time::Instant as Stopwatch;
 
 /// From this failure on, the next try has to wait.
 const FREE: u32 = 5;
 /// The longest wait.
-const LONGEST: i64 = 60_000;
+const LONGEST: Duration = Duration::from_secs(60);
 /// A failure is forgotten after this long.
-const MEMORY: i64 = 15 * 60_000;
+const MEMORY: Duration = Duration::from_secs(15 * 60);
 /// At most so many keys are remembered; a flood of others pushes out the oldest.
 const KEYS: usize = 10_000;
 
 #[derive(Clone, Copy)]
 struct Failures {
     count: u32,
-    last: Instant,
+    last: Stopwatch,
 }
 
 impl Failures {
-    /// Milliseconds until the next try: 1 s after the fifth failure, doubling.
-    fn wait(self, now: Instant) -> i64 {
+    /// How long until the next try: 1 s after the fifth failure, doubling.
+    fn wait(self, now: Stopwatch) -> Duration {
         if self.count < FREE {
-            return 0;
+            return Duration::ZERO;
         }
-        let pause = (1_000 << (self.count - FREE).min(6)).min(LONGEST);
-        self.last.0 + pause - now.0
+        let pause = Duration::from_secs(1 << (self.count - FREE).min(6)).min(LONGEST);
+        (self.last + pause).saturating_duration_since(now)
     }
 }
 
@@ -51,7 +54,7 @@ pub fn network(address: IpAddr) -> String {
 
 impl Throttle {
     /// Refuses while one of `keys` has to wait.
-    pub fn check(&self, keys: &[String], now: Instant) -> Result<(), Refusal> {
+    pub fn check(&self, keys: &[String], now: Stopwatch) -> Result<(), Refusal> {
         let failures = self.lock();
         let wait = keys
             .iter()
@@ -59,8 +62,8 @@ impl Throttle {
             .map(|f| f.wait(now))
             .max();
         match wait {
-            Some(wait @ 1..) => {
-                let seconds = u64::try_from(wait).unwrap_or(0).div_ceil(1000);
+            Some(wait) if !wait.is_zero() => {
+                let seconds = in_seconds(wait);
                 let text = format!("Too many failed attempts. Try again in {seconds} s.");
                 Err(Refusal::too_many(seconds, text))
             }
@@ -68,10 +71,10 @@ impl Throttle {
         }
     }
 
-    pub fn failed(&self, keys: &[String], now: Instant) {
+    pub fn failed(&self, keys: &[String], now: Stopwatch) {
         let mut failures = self.lock();
         if failures.len() >= KEYS {
-            failures.retain(|_, f| now.0 - f.last.0 < MEMORY);
+            failures.retain(|_, f| now.saturating_duration_since(f.last) < MEMORY);
         }
         if failures.len() >= KEYS
             && let Some(oldest) = failures
@@ -86,7 +89,7 @@ impl Throttle {
                 count: 0,
                 last: now,
             });
-            if now.0 - entry.last.0 >= MEMORY {
+            if now.saturating_duration_since(entry.last) >= MEMORY {
                 entry.count = 0;
             }
             *entry = Failures {
@@ -105,10 +108,12 @@ impl Throttle {
     }
 }
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// So many of something a minute, for each key.
 pub struct Window {
     most: usize,
-    uses: Mutex<HashMap<String, VecDeque<Instant>>>,
+    uses: Mutex<HashMap<String, VecDeque<Stopwatch>>>,
 }
 
 impl Window {
@@ -120,16 +125,15 @@ impl Window {
     }
 
     /// Counts a use, or refuses it. `what` is the sentence the refusal begins with.
-    pub fn take(&self, key: &str, now: Instant, what: &str) -> Result<(), Refusal> {
+    pub fn take(&self, key: &str, now: Stopwatch, what: &str) -> Result<(), Refusal> {
         let mut all = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, uses| uses.back().is_some_and(|last| now.0 - last.0 < 60_000));
+        let counts = |at: &Stopwatch| now.saturating_duration_since(*at) < MINUTE;
+        all.retain(|_, uses| uses.back().is_some_and(counts));
         let uses = all.entry(key.to_owned()).or_default();
-        uses.retain(|at| now.0 - at.0 < 60_000);
+        uses.retain(counts);
         match uses.front() {
             Some(first) if uses.len() >= self.most => {
-                let seconds = u64::try_from(first.0 + 60_000 - now.0)
-                    .unwrap_or(0)
-                    .div_ceil(1000);
+                let seconds = in_seconds((*first + MINUTE).saturating_duration_since(now));
                 Err(Refusal::too_many(
                     seconds,
                     format!("{what} Try again in {seconds} s."),
@@ -143,6 +147,11 @@ impl Window {
     }
 }
 
+/// Of a wait, as people are told: none is over too early.
+fn in_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,7 +160,7 @@ mod tests {
     fn the_wait_begins_with_the_fifth_failure_and_ends_at_a_minute() {
         let throttle = Throttle::default();
         let keys = ["a@example.org".to_owned()];
-        let now = Instant(1_000_000);
+        let now = Stopwatch::now();
         for (failure, seconds) in (1..).zip([0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60]) {
             throttle.failed(&keys, now);
             let waits = throttle
@@ -160,7 +169,7 @@ mod tests {
                 .and_then(|refusal| refusal.retry_after);
             assert_eq!(waits.unwrap_or(0), seconds, "failure {failure}");
         }
-        assert!(throttle.check(&keys, Instant(now.0 + 60_000)).is_ok());
+        assert!(throttle.check(&keys, now + MINUTE).is_ok());
         assert!(throttle.check(&["b@example.org".to_owned()], now).is_ok());
         throttle.succeeded("a@example.org");
         assert!(throttle.check(&keys, now).is_ok());
@@ -182,14 +191,13 @@ mod tests {
 
     #[test]
     fn the_window_moves() {
-        let window = Window::a_minute(2);
-        assert!(window.take("a", Instant(0), "No.").is_ok());
-        assert!(window.take("a", Instant(30_000), "No.").is_ok());
-        assert!(window.take("b", Instant(30_000), "No.").is_ok());
-        let refusal = window
-            .take("a", Instant(40_000), "No.")
-            .expect_err("the third");
+        let (window, begun) = (Window::a_minute(2), Stopwatch::now());
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        assert!(window.take("a", at(0), "No.").is_ok());
+        assert!(window.take("a", at(30), "No.").is_ok());
+        assert!(window.take("b", at(30), "No.").is_ok());
+        let refusal = window.take("a", at(40), "No.").expect_err("the third");
         assert_eq!(refusal.retry_after, Some(20));
-        assert!(window.take("a", Instant(60_000), "No.").is_ok());
+        assert!(window.take("a", at(60), "No.").is_ok());
     }
 }

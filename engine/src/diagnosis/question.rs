@@ -107,7 +107,7 @@ impl Postern {
         if question.mail {
             self.test_window().take(
                 actor.name(),
-                self.now(),
+                self.moment(),
                 "Six tests a minute are the most.",
             )?;
         }
@@ -148,7 +148,7 @@ impl Postern {
         })?;
         self.diagnosis_window().take(
             actor.name(),
-            self.now(),
+            self.moment(),
             "Twelve diagnoses a minute are the most.",
         )?;
         Ok(place)

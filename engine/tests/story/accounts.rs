@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use domain::view::Role;
+use domain::view::{PasswordChange, Role};
 use domain::{Kind, SecretString};
 use engine::{Actor, Origin};
 
-use crate::place::{PASSWORD, places};
+use crate::place::{PASSWORD, form, places};
 
 fn secret(text: &str) -> SecretString {
     SecretString::new(text)
@@ -88,6 +88,29 @@ async fn guessing_is_slowed_down_and_tells_nothing() {
             .login("Admin@example.org ", secret(PASSWORD), &Origin::default())
             .await;
         assert!(right.is_ok(), "never a lock-out");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_put_back_locks_nobody_out() {
+    for place in places().await {
+        let (admin, postern) = (place.admin().await, &place.postern);
+        let login = async |password| {
+            let origin = Origin::default();
+            let account = postern.login("admin@example.org", secret(password), &origin);
+            account.await.map(drop).map_err(|refusal| refusal.kind)
+        };
+        let test = async || {
+            let to = "desk@example.net".to_owned();
+            let test = postern.test(&admin, Some(form()), PasswordChange::Clear, to);
+            test.await.map(drop).map_err(|refusal| refusal.kind)
+        };
+        while login("wrong").await != Err(Kind::TooMany) {}
+        while test().await != Err(Kind::TooMany) {}
+        place.put_back(Duration::from_hours(2));
+        place.pass(Duration::from_secs(61));
+        assert_eq!(login(PASSWORD).await, Ok(()));
+        assert_eq!(test().await, Ok(()));
     }
 }
 

@@ -24,7 +24,7 @@ pub async fn deliver(place: Opening, how: Delivering) -> Result<ExitCode, Box<dy
     let mut delivery = deliverer.start(&postern, stopped);
     tracing::info!("delivering");
     tokio::select! {
-        ended = &mut delivery => ended?,
+        error = fails(Some(&mut delivery)) => return Err(error),
         () = signals.next() => {
             tracing::info!("stopping; a second signal stops at once");
             stop.send_replace(true);
@@ -36,6 +36,19 @@ pub async fn deliver(place: Opening, how: Delivering) -> Result<ExitCode, Box<dy
     }
     postern.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until a delivery ends that was not told to, and says so; for ever where there is none.
+/// Then the process is to end, so that whoever looks after it starts it again.
+pub async fn fails(delivery: Option<&mut JoinHandle<()>>) -> Box<dyn Error> {
+    let Some(delivery) = delivery else {
+        return std::future::pending().await;
+    };
+    let why = match delivery.await {
+        Ok(()) => "it came to an end".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    format!("delivery has failed: {why}; start postern again, no mail is lost").into()
 }
 
 /// Who is about to deliver. In a data folder there is one.
@@ -75,5 +88,23 @@ impl Deliverer {
             postern.deliver(delivery, GRACE, stop).await;
             drop(self.lock);
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fails;
+
+    #[tokio::test]
+    async fn a_delivery_that_ends_untold_is_told_of_in_one_line() {
+        let panics = || panic!("no such mail");
+        for (mut delivery, why) in [
+            (tokio::spawn(async {}), "it came to an end"),
+            (tokio::spawn(async move { panics() }), "no such mail"),
+        ] {
+            let error = fails(Some(&mut delivery)).await.to_string();
+            assert!(error.starts_with("delivery has failed: "), "{error}");
+            assert!(error.contains(why), "{error}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use crate::cli::{Delivering, Listen};
 use crate::commands::Opening;
 use crate::data_folder;
-use crate::deliver::Deliverer;
+use crate::deliver::{self, Deliverer};
 use crate::http::{self, PublicUrl, TrustedProxies};
 use crate::signals::Signals;
 
@@ -59,7 +59,7 @@ pub async fn serve(
     }
 
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let delivery = delivering.map(|deliverer| deliverer.start(&postern, stopped.clone()));
+    let mut delivery = delivering.map(|deliverer| deliverer.start(&postern, stopped.clone()));
     let mut told = stopped.clone();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
@@ -69,6 +69,8 @@ pub async fn serve(
     let mut server = tokio::spawn(server.into_future());
     tokio::select! {
         ended = &mut server => ended??,
+        // Mail that is accepted and goes nowhere would be told to nobody.
+        error = deliver::fails(delivery.as_mut()) => return Err(error),
         () = signals.next() => {
             tracing::info!("stopping; a second signal stops at once");
             stop.send_replace(true);

@@ -8,6 +8,7 @@ mod deliver;
 mod diagnose;
 mod http;
 mod log;
+mod open_files;
 mod paint;
 mod probe;
 mod rest;
@@ -57,6 +58,9 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     // Before any thread is started: becoming another user is an act of the whole process.
     let place = commands::Opening::new(&command)?;
     log::start(command.place().log, command.stays());
+    if command.stays() {
+        open_files::raise_limit();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

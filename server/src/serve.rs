@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -61,14 +60,14 @@ pub async fn serve(
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut delivery = delivering.map(|deliverer| deliverer.start(&postern, stopped.clone()));
     let mut told = stopped.clone();
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+    let stopping = async move {
         let _ = told.wait_for(|stop| *stop).await;
         looks.close();
-    });
-    let mut server = tokio::spawn(server.into_future());
+    };
+    let serving = http::listener::serve(listener, router, http::listener::HEAD, stopping);
+    let mut server = tokio::spawn(serving);
     tokio::select! {
-        ended = &mut server => ended??,
+        ended = &mut server => ended?,
         // Mail that is accepted and goes nowhere would be told to nobody.
         error = deliver::fails(delivery.as_mut()) => return Err(error),
         () = signals.next() => {
@@ -85,7 +84,7 @@ pub async fn serve(
                 (delivered, served) = async { tokio::join!(delivered, served) } => {
                     delivered?;
                     match served {
-                        Ok(ended) => ended??,
+                        Ok(ended) => ended?,
                         Err(_) => tracing::warn!("stopped before every request had ended"),
                     }
                 }

@@ -3,6 +3,7 @@
 mod address;
 mod forms;
 mod headers;
+pub mod listener;
 mod metrics;
 mod outbox;
 mod pages;

@@ -127,7 +127,8 @@ impl Writer {
                 hold,
                 changes: changes.clone(),
             };
-            tokio::spawn(desk.work_off(queue.clone()));
+            let queue = queue.clone();
+            tokio::spawn(begun_anew(move || desk.clone().work_off(queue.clone())));
         }
         Self { jobs }
     }
@@ -141,7 +142,21 @@ impl Writer {
     }
 }
 
+/// Does what ends in a panic again: those who wait for it are told, and the next are served.
+async fn begun_anew<F>(begin: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    while tokio::spawn(begin())
+        .await
+        .is_err_and(|error| error.is_panic())
+    {
+        tracing::error!("a writer failed; another goes on");
+    }
+}
+
 /// Who writes: one on SQLite, a few on PostgreSQL.
+#[derive(Clone)]
 struct Desk {
     store: Store,
     clock: Clock,
@@ -416,4 +431,23 @@ fn answer(jobs: Vec<Job>, answers: impl Iterator<Item = Result<Written, Refusal>
 fn refuse(jobs: Vec<Job>, error: StoreError) {
     let refusal = Refusal::from(error);
     answer(jobs, std::iter::repeat_with(|| Err(refusal.clone())));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_writes_is_begun_anew_until_there_is_nothing_more_to_write() {
+        let begun = Arc::new(AtomicU32::new(0));
+        let counted = begun.clone();
+        begun_anew(move || {
+            let times = counted.fetch_add(1, Ordering::Relaxed);
+            async move { assert_eq!(times, 2, "a panic") }
+        })
+        .await;
+        assert_eq!(begun.load(Ordering::Relaxed), 3);
+    }
 }

@@ -18,8 +18,9 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 
-/// How long a connection may take to send a head: its first, or the next after an answer.
-pub const HEAD: Duration = Duration::from_secs(30);
+/// How long a connection may take to send a head: its first, or the next after an answer. Proxies
+/// keep theirs open for a minute.
+pub const HEAD: Duration = Duration::from_secs(75);
 
 /// How long until a connection is accepted after one could not be.
 const RETRY_ACCEPT: Duration = Duration::from_secs(1);
@@ -47,6 +48,8 @@ pub async fn serve(
             request.extensions_mut().insert(ConnectInfo(peer));
             router.call(request)
         });
+        // A line of a page that is live, or of a test, does not wait for the next one.
+        let _ = stream.set_nodelay(true);
         let connection = http.serve_connection(TokioIo::new(stream), service);
         tokio::spawn(connections.watch(connection));
     }

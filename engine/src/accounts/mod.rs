@@ -14,6 +14,7 @@ use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
 
 pub use password::Hasher;
+use password::Place;
 pub use throttle::{Throttle, Window};
 pub(crate) use tokens::KnownTokens;
 
@@ -32,6 +33,47 @@ fn random_secret() -> String {
 /// What is stored of a secret with 256 bits of its own: its SHA-256.
 pub(crate) fn digest(secret: &str) -> String {
     BASE64URL.encode(Sha256::digest(secret.as_bytes()))
+}
+
+/// Awaits an act in a task of its own, so that it goes to its end though the caller hangs up.
+async fn to_the_end<T: Send + 'static>(
+    act: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::spawn(act).await.map_err(|_| Refusal::internal())?
+}
+
+/// A password is about to be compared with the one of an account, if there is such an account.
+struct Attempt {
+    postern: Postern,
+    /// What a failure is counted under; the address first.
+    keys: Vec<String>,
+    found: Option<(Account, String)>,
+    place: Place,
+}
+
+impl Attempt {
+    /// The account when this is its password. A failure is counted before the next attempt gets
+    /// this one's place, also where nobody waits for the answer any more.
+    async fn compare(self, password: SecretString) -> Result<Option<Account>, Refusal> {
+        let Self {
+            postern,
+            keys,
+            found,
+            place,
+        } = self;
+        let comparing = place.compute(move |argon2| {
+            // Many may have waited for this place, and failed meanwhile.
+            postern.throttle().check(&keys, postern.moment())?;
+            let (account, hash) = found.unzip();
+            if password::verify(argon2, &password, hash.as_deref()) {
+                postern.throttle().succeeded(&keys[0]);
+                return Ok(account);
+            }
+            postern.throttle().failed(&keys, postern.moment());
+            Ok(None)
+        });
+        comparing.await?
+    }
 }
 
 fn parse_email(email: &str) -> Result<String, Refusal> {
@@ -192,41 +234,59 @@ impl Postern {
         current: SecretString,
         new: SecretString,
     ) -> Result<(), Refusal> {
-        self.audited(actor, Action::ChangePassword, async {
-            let account = actor.account().ok_or_else(|| {
-                Refusal::new(Kind::Forbidden, "Only an account has a password to change.")
-            })?;
-            let keys = [account.email.clone()];
-            self.throttle().check(&keys, self.moment())?;
-            let found =
-                accounts::by_email(&mut *self.store().read().await?, &account.email).await?;
-            let hash = found.map(|(_, hash)| hash);
-            let place = self.hasher().place().await?;
-            self.throttle().check(&keys, self.moment())?;
-            if !place.verify(current, hash).await? {
-                self.throttle().failed(&keys, self.moment());
-                return Err(Refusal::of(
-                    Kind::Invalid,
-                    "current",
-                    "This is not your current password.",
-                ));
-            }
-            self.throttle().succeeded(&account.email);
-            drop(place);
-            let hash = self
-                .hasher()
-                .hash(new)
+        let (postern, actor) = (self.clone(), actor.clone());
+        to_the_end(async move {
+            let change = postern.try_change_password(&actor, current, new);
+            postern
+                .audited(&actor, Action::ChangePassword, change)
                 .await
-                .map_err(|refusal| renamed(refusal, "new"))?;
-            let mut work = self.store().begin().await?;
-            accounts::set_password(&mut work, &account.id, &hash).await?;
-            session_rows::end_all(&mut work, &account.id, actor.session_id()).await?;
-            self.record(&mut work, actor, Action::ChangePassword, "own")
-                .await?;
-            work.commit().await.map_err(StoreError::from)?;
-            Ok(())
         })
         .await
+    }
+
+    async fn try_change_password(
+        &self,
+        actor: &Actor,
+        current: SecretString,
+        new: SecretString,
+    ) -> Result<(), Refusal> {
+        let account = actor.account().ok_or_else(|| {
+            Refusal::new(Kind::Forbidden, "Only an account has a password to change.")
+        })?;
+        let keys = vec![account.email.clone()];
+        let attempt = self.attempt(&account.email, keys).await?;
+        if attempt.compare(current).await?.is_none() {
+            return Err(Refusal::of(
+                Kind::Invalid,
+                "current",
+                "This is not your current password.",
+            ));
+        }
+        let hash = self
+            .hasher()
+            .hash(new)
+            .await
+            .map_err(|refusal| renamed(refusal, "new"))?;
+        let mut work = self.store().begin().await?;
+        accounts::set_password(&mut work, &account.id, &hash).await?;
+        session_rows::end_all(&mut work, &account.id, actor.session_id()).await?;
+        self.record(&mut work, actor, Action::ChangePassword, "own")
+            .await?;
+        work.commit().await.map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    /// Finds the account and waits for room to compare a password; refused while one of `keys`
+    /// has to wait.
+    async fn attempt(&self, email: &str, keys: Vec<String>) -> Result<Attempt, Refusal> {
+        self.throttle().check(&keys, self.moment())?;
+        let found = accounts::by_email(&mut *self.store().read().await?, email).await?;
+        Ok(Attempt {
+            postern: self.clone(),
+            keys,
+            found,
+            place: self.hasher().place().await?,
+        })
     }
 }
 
@@ -236,4 +296,30 @@ fn renamed(mut refusal: Refusal, field: &str) -> Refusal {
         refusal.add(field, text);
     }
     refusal
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_attempt_that_is_given_up_half_way_counts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = crate::Config {
+            data: folder.path().to_owned(),
+            ..crate::Config::default()
+        };
+        let postern = Postern::open(config).await.expect("Postern opens");
+        let attempt = || postern.attempt("a@example.org", vec!["a@example.org".to_owned()]);
+        for _ in 0..5 {
+            let attempt = attempt().await.expect("not slowed down yet");
+            // Once asked it runs, and nobody asks again.
+            let _ = attempt.compare(SecretString::new("wrong")).now_or_never();
+            postern.hasher().until_idle().await;
+        }
+        let refusal = attempt().await.err().expect("slowed down");
+        assert_eq!(refusal.kind, Kind::TooMany);
+    }
 }

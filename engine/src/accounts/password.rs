@@ -22,7 +22,7 @@ pub struct Hasher {
 /// Room for one computation. Whoever waits for one sees what came of those before.
 pub struct Place {
     argon2: Argon2<'static>,
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 }
 
 impl Default for Hasher {
@@ -50,7 +50,9 @@ impl Hasher {
     /// The hash of a new password; refuses one that is too short or too long, under `password`.
     pub async fn hash(&self, password: SecretString) -> Result<String, Refusal> {
         check(&password)?;
-        self.compute(move |argon2| hash(argon2, &password))
+        let place = self.place().await?;
+        place
+            .compute(move |argon2| hash(argon2, &password))
             .await?
             .ok_or_else(Refusal::internal)
     }
@@ -60,48 +62,49 @@ impl Hasher {
         let permit = self.places.clone().acquire_owned().await;
         Ok(Place {
             argon2: self.argon2.clone(),
-            _permit: permit.map_err(|_| Refusal::internal())?,
+            permit: permit.map_err(|_| Refusal::internal())?,
         })
     }
 
-    async fn compute<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
-    ) -> Result<T, Refusal> {
-        self.place().await?.compute(work).await
+    /// Waits until nothing is computed.
+    #[cfg(test)]
+    pub async fn until_idle(&self) {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let all = u32::try_from(cores).expect("a number of cores");
+        let _ = self.places.acquire_many(all).await.expect("never closed");
     }
 }
 
 impl Place {
-    /// Whether `password` has this hash. Without one it takes as long and says no, so that the
-    /// time does not tell whether an account exists. The place stays taken until it is dropped.
-    pub async fn verify(
-        &self,
-        password: SecretString,
-        expected: Option<String>,
-    ) -> Result<bool, Refusal> {
-        self.compute(move |argon2| match expected {
-            Some(expected) => PasswordHash::new(&expected).is_ok_and(|hash| {
-                argon2
-                    .verify_password(password.expose().as_bytes(), &hash)
-                    .is_ok()
-            }),
-            None => {
-                hash(argon2, &password);
-                false
-            }
-        })
-        .await
-    }
-
-    async fn compute<T: Send + 'static>(
-        &self,
+    /// Computes to the end and keeps the place until then, whoever stops waiting for it: hanging
+    /// up neither makes room nor takes back what `work` does.
+    pub async fn compute<T: Send + 'static>(
+        self,
         work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
-        let argon2 = self.argon2.clone();
-        tokio::task::spawn_blocking(move || work(&argon2))
-            .await
-            .map_err(|_| Refusal::internal())
+        let Self { argon2, permit } = self;
+        let computing = tokio::task::spawn_blocking(move || {
+            let result = work(&argon2);
+            drop(permit);
+            result
+        });
+        computing.await.map_err(|_| Refusal::internal())
+    }
+}
+
+/// Whether `password` has this hash. Without one it takes as long and says no, so that the time
+/// does not tell whether an account exists.
+pub fn verify(argon2: &Argon2<'_>, password: &SecretString, expected: Option<&str>) -> bool {
+    match expected {
+        Some(expected) => PasswordHash::new(expected).is_ok_and(|hash| {
+            argon2
+                .verify_password(password.expose().as_bytes(), &hash)
+                .is_ok()
+        }),
+        None => {
+            hash(argon2, password);
+            false
+        }
     }
 }
 
@@ -113,4 +116,26 @@ fn hash(argon2: &Argon2<'_>, password: &SecretString) -> Option<String> {
         .hash_password(password.expose().as_bytes(), &salt)
         .ok()?;
     Some(hash.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_computation_keeps_its_place_though_nobody_waits_for_it() {
+        let hasher = Hasher::default();
+        let cores = hasher.places.available_permits();
+        let (end, ended) = mpsc::channel::<()>();
+        let place = hasher.place().await.expect("room");
+        let begun = place.compute(move |_| ended.recv()).now_or_never();
+        assert!(begun.is_none(), "it runs, and its caller has gone");
+        assert_eq!(hasher.places.available_permits(), cores - 1);
+        drop(end);
+        hasher.until_idle().await;
+    }
 }

@@ -3,9 +3,9 @@
 use domain::view::SessionView;
 use domain::{Instant, Kind, Refusal, SecretString};
 
-use super::{digest, throttle};
+use super::{digest, throttle, to_the_end};
 use crate::audit::Action;
-use crate::store::accounts::{self, Account};
+use crate::store::accounts::Account;
 use crate::store::{StoreError, audit, sessions};
 use crate::{Actor, Origin, Postern};
 
@@ -20,6 +20,13 @@ fn on_record(claimed: &str, most: usize) -> String {
     shown.take(most).collect()
 }
 
+fn wrong() -> Refusal {
+    Refusal::new(
+        Kind::Unauthenticated,
+        "Address or password is wrong. Check both, and the Caps Lock key.",
+    )
+}
+
 impl Postern {
     /// Checks an address and a password. Refusals and times do not tell whether the account
     /// exists; from the fifth failure on they say how long to wait.
@@ -30,54 +37,47 @@ impl Postern {
         origin: &Origin,
     ) -> Result<Account, Refusal> {
         let email = email.trim().to_lowercase();
-        let result = self.try_login(&email, password, origin).await;
-        let (from, now) = (origin.to_string(), self.now());
-        match &result {
-            Ok(account) => {
-                let mut work = self.store().begin().await?;
-                let entry = self.entry(&account.email, &from, Action::Login, "done", "");
-                audit::add(&mut work, &entry).await?;
-                sessions::remove_expired(
-                    &mut work,
-                    Instant(now.0 - ABSOLUTE),
-                    Instant(now.0 - IDLE),
-                )
-                .await?;
-                work.commit().await.map_err(StoreError::from)?;
+        let mut keys = vec![email.clone()];
+        keys.extend(origin.address.map(throttle::network));
+        let from = origin.to_string();
+        let attempt = match self.attempt(&email, keys).await {
+            Ok(attempt) => attempt,
+            Err(refusal) => return self.not_logged_in(&email, &from, refusal).await,
+        };
+        // Who hung up before there was a place for the attempt has not tried; who does from here
+        // on has.
+        let postern = self.clone();
+        to_the_end(async move {
+            match attempt.compare(password).await {
+                Ok(Some(account)) => postern.logged_in(account, &from).await,
+                Ok(None) => postern.not_logged_in(&email, &from, wrong()).await,
+                Err(refusal) => postern.not_logged_in(&email, &from, refusal).await,
             }
-            Err(refusal) => {
-                self.record_refusal(&on_record(&email, 254), &from, Action::Login, refusal)
-                    .await;
-            }
-        }
-        result
+        })
+        .await
     }
 
-    async fn try_login(
+    async fn logged_in(&self, account: Account, from: &str) -> Result<Account, Refusal> {
+        let now = self.now();
+        let mut work = self.store().begin().await?;
+        let entry = self.entry(&account.email, from, Action::Login, "done", "");
+        audit::add(&mut work, &entry).await?;
+        sessions::remove_expired(&mut work, Instant(now.0 - ABSOLUTE), Instant(now.0 - IDLE))
+            .await?;
+        work.commit().await.map_err(StoreError::from)?;
+        Ok(account)
+    }
+
+    async fn not_logged_in(
         &self,
         email: &str,
-        password: SecretString,
-        origin: &Origin,
+        from: &str,
+        refusal: Refusal,
     ) -> Result<Account, Refusal> {
-        let mut keys = vec![email.to_owned()];
-        keys.extend(origin.address.map(throttle::network));
-        self.throttle().check(&keys, self.moment())?;
-        let found = accounts::by_email(&mut *self.store().read().await?, email).await?;
-        let (account, hash) = found.unzip();
-        let place = self.hasher().place().await?;
-        // Many may have waited for this place, and failed meanwhile.
-        self.throttle().check(&keys, self.moment())?;
-        if place.verify(password, hash).await?
-            && let Some(account) = account
-        {
-            self.throttle().succeeded(email);
-            return Ok(account);
-        }
-        self.throttle().failed(&keys, self.moment());
-        Err(Refusal::new(
-            Kind::Unauthenticated,
-            "Address or password is wrong. Check both, and the Caps Lock key.",
-        ))
+        let claimed = on_record(email, 254);
+        self.record_refusal(&claimed, from, Action::Login, &refusal)
+            .await;
+        Err(refusal)
     }
 
     /// Begins a session under a secret that the caller made, at least 128 random bits.

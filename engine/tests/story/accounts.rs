@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::view::{PasswordChange, Role};
 use domain::{Kind, SecretString};
 use engine::{Actor, Origin};
+use futures::FutureExt;
 
 use crate::place::{PASSWORD, form, places};
 
@@ -184,6 +185,35 @@ async fn changing_the_password_ends_the_other_sessions() {
             .login("a@example.org", secret(PASSWORD), &Origin::default())
             .await;
         assert!(old.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_guess_that_hangs_up_is_counted_and_recorded() {
+    for place in places().await {
+        let eve = place.sign_in("eve@example.org", Role::User).await;
+        let admin = place.admin().await;
+        let guess = || {
+            let new = secret("a new long password");
+            place.postern.change_password(&eve, secret("wrong"), new)
+        };
+        for guesses in 1..=5 {
+            let _ = guess().now_or_never();
+            let recorded = async {
+                loop {
+                    let trail = place.postern.audit_trail(&admin, 10).await.expect("lists");
+                    let refused = trail.iter().filter(|row| row.outcome == "refused (422)");
+                    if refused.count() == guesses {
+                        break;
+                    }
+                }
+            };
+            let patience = Duration::from_secs(60);
+            let recorded = tokio::time::timeout(patience, recorded).await;
+            assert!(recorded.is_ok(), "guess {guesses}");
+        }
+        let refusal = guess().await.expect_err("slowed down");
+        assert_eq!(refusal.kind, Kind::TooMany);
     }
 }
 

@@ -5,7 +5,7 @@
 //! every operation is blinded, and only signed-in administrators, whose calls are limited, can
 //! cause one.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::jwe::{Algorithm, ContentKey, Jwk, Token};
@@ -14,6 +14,7 @@ use rand::rngs::OsRng;
 use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use rsa::{Oaep, RsaPrivateKey};
 use sha2::Sha256;
+use tokio::sync::OwnedMutexGuard;
 use zeroize::Zeroizing;
 
 use super::Vault;
@@ -39,16 +40,30 @@ struct Pair {
     private: RsaPrivateKey,
 }
 
+impl Pair {
+    fn new(private: RsaPrivateKey, created_at: Instant) -> Self {
+        let kid = ulid::Ulid::new().to_string();
+        Self {
+            kid,
+            created_at,
+            private,
+        }
+    }
+
+    fn is_offered(&self, now: Instant) -> bool {
+        self.created_at > now.before(OFFERED)
+    }
+}
+
+/// A pair that is made and perhaps not stored yet.
+type Made = Option<Pair>;
+
 /// The pairs in use, opened.
 #[derive(Default)]
 pub struct BrowserKeys {
     pairs: Mutex<Vec<Pair>>,
-    /// Only one is made at a time: it costs a second of a core.
-    making: tokio::sync::Mutex<()>,
-}
-
-fn before(now: Instant, age: Duration) -> Instant {
-    Instant(now.0 - i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+    /// Locked by who makes one: it costs a second of a core.
+    made: Arc<tokio::sync::Mutex<Made>>,
 }
 
 impl BrowserKeys {
@@ -57,18 +72,15 @@ impl BrowserKeys {
         if let Some(jwk) = self.offered(now) {
             return Ok(jwk);
         }
-        let _making = self.making.lock().await;
+        let made = self.made.clone().lock_owned().await;
         self.reload(store, vault, now).await?;
         if let Some(jwk) = self.offered(now) {
             return Ok(jwk);
         }
-        let private =
-            tokio::task::spawn_blocking(|| RsaPrivateKey::new(&mut OsRng, BROWSER_KEY_BITS))
-                .await
-                .ok()
-                .and_then(Result::ok)
-                .ok_or_else(Refusal::internal)?;
-        self.add(store, vault, now, private).await?;
+        let mut made = make(made, now).await?;
+        let pair = made.as_ref().ok_or_else(Refusal::internal)?;
+        self.store(store, vault, now, pair).await?;
+        *made = None;
         self.offered(now).ok_or_else(Refusal::internal)
     }
 
@@ -80,15 +92,26 @@ impl BrowserKeys {
         now: Instant,
         private: RsaPrivateKey,
     ) -> Result<(), Refusal> {
-        let kid = ulid::Ulid::new().to_string();
-        let der = private.to_pkcs8_der().map_err(|_| Refusal::internal())?;
+        self.store(store, vault, now, &Pair::new(private, now))
+            .await
+    }
+
+    async fn store(
+        &self,
+        store: &Store,
+        vault: &Vault,
+        now: Instant,
+        pair: &Pair,
+    ) -> Result<(), Refusal> {
+        let der = pair.private.to_pkcs8_der();
+        let der = der.map_err(|_| Refusal::internal())?;
         let row = keys::BrowserKey {
-            private_key: vault.seal(SCOPE, &kid, der.as_bytes()),
-            kid,
-            created_at: now,
+            private_key: vault.seal(SCOPE, &pair.kid, der.as_bytes()),
+            kid: pair.kid.clone(),
+            created_at: pair.created_at,
         };
         let mut work = store.begin().await?;
-        keys::add_browser(&mut work, &row, before(now, ACCEPTED)).await?;
+        keys::add_browser(&mut work, &row, now.before(ACCEPTED)).await?;
         work.commit()
             .await
             .map_err(crate::store::StoreError::from)?;
@@ -134,7 +157,7 @@ impl BrowserKeys {
     }
 
     async fn reload(&self, store: &Store, vault: &Vault, now: Instant) -> Result<(), Refusal> {
-        let rows = keys::browser_since(&mut *store.read().await?, before(now, ACCEPTED)).await?;
+        let rows = keys::browser_since(&mut *store.read().await?, now.before(ACCEPTED)).await?;
         let pairs = rows
             .into_iter()
             .filter_map(|row| {
@@ -154,21 +177,83 @@ impl BrowserKeys {
 
     fn offered(&self, now: Instant) -> Option<Jwk> {
         let pairs = self.lock();
-        let newest = pairs
-            .first()
-            .filter(|pair| pair.created_at > before(now, OFFERED))?;
+        let newest = pairs.first().filter(|pair| pair.is_offered(now))?;
         Some(Jwk::new(&newest.kid, &newest.private.to_public_key()))
     }
 
     fn private(&self, kid: &str, now: Instant) -> Option<RsaPrivateKey> {
         let pairs = self.lock();
         let pair = pairs.iter().find(|pair| pair.kid == kid)?;
-        (pair.created_at > before(now, ACCEPTED)).then(|| pair.private.clone())
+        (pair.created_at > now.before(ACCEPTED)).then(|| pair.private.clone())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Pair>> {
         self.pairs
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// A pair to offer, where one that could not be stored is not at hand. It is made to the end and
+/// kept though the caller hangs up, and nobody makes another meanwhile.
+async fn make(
+    mut made: OwnedMutexGuard<Made>,
+    now: Instant,
+) -> Result<OwnedMutexGuard<Made>, Refusal> {
+    if made.as_ref().is_some_and(|pair| pair.is_offered(now)) {
+        return Ok(made);
+    }
+    let making = tokio::task::spawn_blocking(move || {
+        let private = RsaPrivateKey::new(&mut OsRng, BROWSER_KEY_BITS);
+        *made = private.ok().map(|private| Pair::new(private, now));
+        made
+    });
+    making.await.map_err(|_| Refusal::internal())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pair_is_made_once_whoever_hangs_up_and_whether_or_not_it_can_be_stored() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = Instant(1_800_000_000_000);
+        let store = Store::open(folder.path(), None).await.expect("a database");
+        let vault = Vault::open(folder.path(), &store, now, false).await;
+        let vault = vault.expect("a vault");
+        let keys = BrowserKeys::default();
+
+        let turn = keys.made.clone().lock_owned().await;
+        // Once asked it is being made, and nobody waits for it.
+        let _ = make(turn, now).now_or_never();
+        let kid = async || keys.made.lock().await.as_ref().map(|pair| pair.kid.clone());
+        let made = kid().await.expect("made all the same");
+
+        execute(
+            &store,
+            "CREATE TRIGGER full BEFORE INSERT ON browser_key BEGIN SELECT RAISE(ABORT, ''); END",
+        )
+        .await;
+        for _ in 0..2 {
+            assert!(keys.public(&store, &vault, now).await.is_err());
+        }
+        assert_eq!(kid().await, Some(made.clone()), "kept until it is stored");
+
+        execute(&store, "DROP TRIGGER full").await;
+        let public = keys.public(&store, &vault, now).await.expect("stored");
+        assert_eq!(public.kid, made);
+        assert_eq!(kid().await, None);
+    }
+
+    async fn execute(store: &Store, statement: &'static str) {
+        let mut work = store.begin().await.expect("begins");
+        sqlx::raw_sql(statement)
+            .execute(&mut *work)
+            .await
+            .expect("done");
+        work.commit().await.expect("commits");
     }
 }

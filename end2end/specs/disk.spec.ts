@@ -1,10 +1,16 @@
 //! A full disk: what cannot be kept is not accepted, and what was accepted is delivered later.
 
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { Console, fields, reply, SETTINGS } from '../support/console.ts';
 import { Disk, noDisks } from '../support/disk.ts';
 import { accepted, expectCounts, mail, message, send } from '../support/messages.ts';
+import { Postern } from '../support/postern.ts';
+import { postern as run } from '../support/program.ts';
+import { expectRefused } from '../support/refused.ts';
 import { Relay } from '../support/relay.ts';
+import { scratch } from '../support/scratch.ts';
 
 const reason = noDisks();
 test.skip(reason !== undefined, reason);
@@ -111,4 +117,16 @@ test('it stops at once though the disk is full', async () => {
   const postern = await Console.start({ data: disk.data });
   await fill(postern);
   await postern.stop();
+});
+
+test('a key for which there was no room is made when there is', async () => {
+  disk = new Disk(1);
+  mkdirSync(disk.data, { mode: 0o700 });
+  const data = scratch('data');
+  symlinkSync(disk.data, join(data, 'keys'));
+  expect(() => writeFileSync(join(disk.data, 'ballast'), Buffer.alloc(2 << 20))).toThrow('ENOSPC');
+  expectRefused(await run(['serve', '--listen', '127.0.0.1:0', '--data', data]), 1, /No space left/);
+  disk.grow(2);
+  const served = await Postern.start({ data });
+  await served.stop();
 });

@@ -17,6 +17,8 @@ use zeroize::Zeroizing;
 use super::VaultError;
 
 const SUFFIX: &str = ".key";
+/// Of a file that is being written. What a crash leaves behind under this name is no key.
+const UNFINISHED: &str = ".unfinished";
 
 /// Every key in the folder by its kid; none when the folder is not there yet.
 pub fn read(folder: &Path) -> Result<HashMap<String, ContentKey>, VaultError> {
@@ -58,6 +60,7 @@ fn read_key(path: &Path) -> Result<ContentKey, VaultError> {
 pub fn create(folder: &Path) -> Result<(String, ContentKey), VaultError> {
     let kid = ulid::Ulid::new().to_string();
     let path = folder.join(format!("{kid}{SUFFIX}"));
+    let unfinished = folder.join(format!("{kid}{UNFINISHED}"));
     let failed = |error| VaultError::File(path.clone(), error);
     DirBuilder::new()
         .recursive(true)
@@ -71,10 +74,11 @@ pub fn create(folder: &Path) -> Result<(String, ContentKey), VaultError> {
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(&path)
+        .open(&unfinished)
         .map_err(failed)?;
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&unfinished, &path))
         .map_err(failed)?;
     fs::File::open(folder)
         .and_then(|folder| folder.sync_all())

@@ -52,9 +52,10 @@ impl Vault {
         now: Instant,
         accept_lost_keys: bool,
     ) -> Result<Self, VaultError> {
-        let mut keys = files::read(folder)?;
-        // Of nodes that start on a new database at once, one makes the key.
+        // Of nodes that start on a new database at once, one makes the key; the others find it in
+        // the folder where they share that too.
         let mut work = store.begin_on_sealing_keys().await?;
+        let mut keys = files::read(folder)?;
         let mut in_use = keys::sealing(&mut work).await?;
         if let Some(kid) = in_use.iter().find(|kid| !keys.contains_key(*kid)) {
             if !accept_lost_keys {

@@ -125,31 +125,50 @@ async fn a_lost_key_stops_the_start_unless_accepted() {
     }
 }
 
+/// Nodes with these data folders that start on a new database, all as far as they come without
+/// each other before one goes on.
+async fn started_at_once(place: &Place, folders: [&str; 3]) -> Vec<Result<Postern, String>> {
+    place.tamper("DELETE FROM sealing_key").await;
+    let mut lock = place.connection().await;
+    execute(&mut lock, "BEGIN; LOCK TABLE sealing_key IN EXCLUSIVE MODE").await;
+    let nodes = folders.map(|name| {
+        let data = place.data().join(name);
+        fs::create_dir_all(&data).expect("a folder");
+        let config = engine::Config {
+            data,
+            ..place.config.clone()
+        };
+        tokio::spawn(Postern::open(config))
+    });
+    place.until_waiting(3).await;
+    drop(lock);
+    let mut opened = Vec::new();
+    for node in nodes {
+        let node = node.await.expect("ends");
+        opened.push(node.map_err(|error| error.to_string()));
+    }
+    opened
+}
+
 #[tokio::test]
 async fn of_nodes_that_start_at_once_on_a_new_database_one_makes_the_key() {
     for place in on_postgres().await {
-        place.tamper("DELETE FROM sealing_key").await;
-        // They all come as far as they can without each other.
-        let mut lock = place.connection().await;
-        execute(&mut lock, "BEGIN; LOCK TABLE sealing_key IN EXCLUSIVE MODE").await;
-        let nodes = ["a", "b", "c"].map(|name| {
-            let data = place.data().join(name);
-            fs::create_dir(&data).expect("a folder");
-            let config = engine::Config {
-                data,
-                ..place.config.clone()
-            };
-            tokio::spawn(Postern::open(config))
-        });
-        place.until_waiting(3).await;
-        drop(lock);
-        let mut opened = 0;
-        for node in nodes {
-            match node.await.expect("ends") {
-                Ok(_) => opened += 1,
-                Err(error) => assert!(error.to_string().contains("copy it there"), "{error}"),
-            }
+        let nodes = started_at_once(&place, ["a", "b", "c"]).await;
+        let lost = nodes.iter().filter_map(|node| node.as_ref().err());
+        for error in lost.clone() {
+            assert!(error.contains("copy it there"), "{error}");
         }
-        assert_eq!(opened, 1);
+        assert_eq!(lost.count(), 2);
+    }
+}
+
+#[tokio::test]
+async fn nodes_that_share_their_keys_start_at_once_on_a_new_database() {
+    for place in on_postgres().await {
+        for node in started_at_once(&place, ["shared"; 3]).await {
+            assert_eq!(node.err(), None);
+        }
+        let keys = fs::read_dir(place.data().join("shared/keys")).expect("the keys");
+        assert_eq!(keys.count(), 1);
     }
 }

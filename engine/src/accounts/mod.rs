@@ -14,9 +14,11 @@ use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
 
 pub use password::Hasher;
-use password::Place;
 pub use throttle::{Throttle, Window};
 pub(crate) use tokens::KnownTokens;
+
+use password::Place;
+use throttle::Key;
 
 use crate::audit::Action;
 use crate::store::accounts::{self, Account};
@@ -46,7 +48,7 @@ async fn to_the_end<T: Send + 'static>(
 struct Attempt {
     postern: Postern,
     /// What a failure is counted under; the address first.
-    keys: Vec<String>,
+    keys: Vec<Key>,
     found: Option<(Account, String)>,
     place: Place,
 }
@@ -66,7 +68,7 @@ impl Attempt {
             postern.throttle().check(&keys, postern.moment())?;
             let (account, hash) = found.unzip();
             if password::verify(argon2, &password, hash.as_deref()) {
-                postern.throttle().succeeded(&keys[0]);
+                postern.throttle().succeeded(keys[0]);
                 return Ok(account);
             }
             postern.throttle().failed(&keys, postern.moment());
@@ -253,7 +255,7 @@ impl Postern {
         let account = actor.account().ok_or_else(|| {
             Refusal::new(Kind::Forbidden, "Only an account has a password to change.")
         })?;
-        let keys = vec![account.email.clone()];
+        let keys = vec![Key::account(&account.email)];
         let attempt = self.attempt(&account.email, keys).await?;
         if attempt.compare(current).await?.is_none() {
             return Err(Refusal::of(
@@ -278,7 +280,7 @@ impl Postern {
 
     /// Finds the account and waits for room to compare a password; refused while one of `keys`
     /// has to wait.
-    async fn attempt(&self, email: &str, keys: Vec<String>) -> Result<Attempt, Refusal> {
+    async fn attempt(&self, email: &str, keys: Vec<Key>) -> Result<Attempt, Refusal> {
         self.throttle().check(&keys, self.moment())?;
         let found = accounts::by_email(&mut *self.store().read().await?, email).await?;
         Ok(Attempt {
@@ -312,7 +314,7 @@ mod tests {
             ..crate::Config::default()
         };
         let postern = Postern::open(config).await.expect("Postern opens");
-        let attempt = || postern.attempt("a@example.org", vec!["a@example.org".to_owned()]);
+        let attempt = || postern.attempt("a@example.org", vec![Key::account("a@example.org")]);
         for _ in 0..5 {
             let attempt = attempt().await.expect("not slowed down yet");
             // Once asked it runs, and nobody asks again.

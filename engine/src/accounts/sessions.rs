@@ -3,7 +3,8 @@
 use domain::view::SessionView;
 use domain::{Instant, Kind, Refusal, SecretString};
 
-use super::{digest, throttle, to_the_end};
+use super::throttle::Key;
+use super::{digest, to_the_end};
 use crate::audit::Action;
 use crate::store::accounts::Account;
 use crate::store::{StoreError, audit, sessions};
@@ -37,8 +38,8 @@ impl Postern {
         origin: &Origin,
     ) -> Result<Account, Refusal> {
         let email = email.trim().to_lowercase();
-        let mut keys = vec![email.clone()];
-        keys.extend(origin.address.map(throttle::network));
+        let mut keys = vec![Key::account(&email)];
+        keys.extend(origin.address.map(Key::network));
         let from = origin.to_string();
         let attempt = match self.attempt(&email, keys).await {
             Ok(attempt) => attempt,

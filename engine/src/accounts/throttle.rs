@@ -2,11 +2,12 @@
 //! time of day: a clock that is put back would lock people out.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::Refusal;
+use sha2::{Digest, Sha256};
 use tokio::time::Instant as Stopwatch;
 
 /// From this failure on, the next try has to wait.
@@ -38,23 +39,35 @@ impl Failures {
 /// Failed sign-ins by account and by network. Never a lock-out: the wait ends at a minute.
 #[derive(Default)]
 pub struct Throttle {
-    failures: Mutex<HashMap<String, Failures>>,
+    failures: Mutex<HashMap<Key, Failures>>,
 }
 
-/// The part of an address that one network shares: /24 of IPv4, /64 of IPv6.
-pub fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
-            format!("net {a}.{b}.{c}")
-        }
-        IpAddr::V6(v6) => format!("net {:x?}", &v6.segments()[..4]),
+/// What failures are counted by: of one size, however much was typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// The SHA-256 of an account's address, whether or not there is such an account.
+    Account([u8; 32]),
+    /// The first address of a network.
+    Network(IpAddr),
+}
+
+impl Key {
+    pub fn account(email: &str) -> Self {
+        Self::Account(Sha256::digest(email).into())
+    }
+
+    /// The part of an address that one network shares: /24 of IPv4, /64 of IPv6.
+    pub fn network(address: IpAddr) -> Self {
+        Self::Network(match address.to_canonical() {
+            IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & (!0 << 8)).into(),
+            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (!0 << 64)).into(),
+        })
     }
 }
 
 impl Throttle {
     /// Refuses while one of `keys` has to wait.
-    pub fn check(&self, keys: &[String], now: Stopwatch) -> Result<(), Refusal> {
+    pub fn check(&self, keys: &[Key], now: Stopwatch) -> Result<(), Refusal> {
         let failures = self.lock();
         let wait = keys
             .iter()
@@ -71,21 +84,10 @@ impl Throttle {
         }
     }
 
-    pub fn failed(&self, keys: &[String], now: Stopwatch) {
+    pub fn failed(&self, keys: &[Key], now: Stopwatch) {
         let mut failures = self.lock();
-        if failures.len() >= KEYS {
-            failures.retain(|_, f| now.saturating_duration_since(f.last) < MEMORY);
-        }
-        if failures.len() >= KEYS
-            && let Some(oldest) = failures
-                .iter()
-                .min_by_key(|(_, f)| f.last)
-                .map(|(key, _)| key.clone())
-        {
-            failures.remove(&oldest);
-        }
         for key in keys {
-            let entry = failures.entry(key.clone()).or_insert(Failures {
+            let entry = failures.entry(*key).or_insert(Failures {
                 count: 0,
                 last: now,
             });
@@ -97,13 +99,21 @@ impl Throttle {
                 last: now,
             };
         }
+        if failures.len() > KEYS {
+            failures.retain(|_, f| now.saturating_duration_since(f.last) < MEMORY);
+        }
+        while failures.len() > KEYS
+            && let Some((&oldest, _)) = failures.iter().min_by_key(|(_, f)| f.last)
+        {
+            failures.remove(&oldest);
+        }
     }
 
-    pub fn succeeded(&self, key: &str) {
-        self.lock().remove(key);
+    pub fn succeeded(&self, key: Key) {
+        self.lock().remove(&key);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Failures>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Failures>> {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -159,7 +169,7 @@ mod tests {
     #[test]
     fn the_wait_begins_with_the_fifth_failure_and_ends_at_a_minute() {
         let throttle = Throttle::default();
-        let keys = ["a@example.org".to_owned()];
+        let keys = [Key::account("a@example.org")];
         let now = Stopwatch::now();
         for (failure, seconds) in (1..).zip([0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60]) {
             throttle.failed(&keys, now);
@@ -170,9 +180,38 @@ mod tests {
             assert_eq!(waits.unwrap_or(0), seconds, "failure {failure}");
         }
         assert!(throttle.check(&keys, now + MINUTE).is_ok());
-        assert!(throttle.check(&["b@example.org".to_owned()], now).is_ok());
-        throttle.succeeded("a@example.org");
+        assert!(
+            throttle
+                .check(&[Key::account("b@example.org")], now)
+                .is_ok()
+        );
+        throttle.succeeded(keys[0]);
         assert!(throttle.check(&keys, now).is_ok());
+    }
+
+    #[test]
+    fn a_flood_pushes_out_the_oldest_and_takes_no_more_room() {
+        let throttle = Throttle::default();
+        let guessed = ["early", "late"].map(Key::account);
+        let begun = Stopwatch::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        for (key, seconds) in guessed.into_iter().zip([0, 1]) {
+            (0..8).for_each(|_| throttle.failed(&[key], at(seconds)));
+        }
+        let now = at(2);
+        let slowed = || guessed.map(|key| throttle.check(&[key], now).is_err());
+        let flood = |name: String| {
+            throttle.failed(
+                &["a", "b"].map(|key| Key::account(&(key.to_owned() + &name))),
+                now,
+            );
+        };
+        (1..KEYS / 2).for_each(|number| flood(number.to_string()));
+        assert_eq!(slowed(), [true, true]);
+        throttle.failed(&[Key::account("one too many")], now);
+        assert_eq!(slowed(), [false, true]);
+        flood("more".to_owned());
+        assert_eq!(throttle.lock().len(), KEYS);
     }
 
     #[test]
@@ -184,7 +223,7 @@ mod tests {
             ("2001:db8::1", "2001:db8::ffff:1", true),
             ("2001:db8::1", "2001:db8:0:1::1", false),
         ] {
-            let of = |text: &str| network(text.parse().expect("an address"));
+            let of = |text: &str| Key::network(text.parse().expect("an address"));
             assert_eq!(of(a) == of(b), same, "{a} {b}");
         }
     }

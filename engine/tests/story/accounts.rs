@@ -116,6 +116,26 @@ async fn a_clock_that_is_put_back_locks_nobody_out() {
 }
 
 #[tokio::test]
+async fn what_is_typed_slows_down_no_network() {
+    for place in places().await {
+        let login = async |email: &str, origin: Origin| {
+            let refused = place.postern.login(email, secret("wrong"), &origin).await;
+            refused.expect_err("wrong").kind
+        };
+        for _ in 0..5 {
+            let kind = login("net 192.0.2", Origin::default()).await;
+            assert_eq!(kind, Kind::Unauthenticated);
+        }
+        let origin = Origin {
+            address: "192.0.2.1".parse().ok(),
+            ..Origin::default()
+        };
+        let kind = login("a@example.org", origin).await;
+        assert_eq!(kind, Kind::Unauthenticated);
+    }
+}
+
+#[tokio::test]
 async fn a_session_ends_after_two_idle_hours_or_twelve_in_all() {
     for place in places().await {
         let postern = &place.postern;

@@ -116,6 +116,27 @@ async fn a_clock_that_is_put_back_locks_nobody_out() {
 }
 
 #[tokio::test]
+async fn an_address_that_cannot_be_one_is_as_wrong_as_any_other() {
+    for place in places().await {
+        let _ = place.admin().await;
+        let login = async |email: &str| {
+            let (postern, origin) = (&place.postern, Origin::default());
+            let refused = postern.login(email, secret(PASSWORD), &origin).await;
+            refused.expect_err("wrong")
+        };
+        let unknown = login("nobody@example.org").await;
+        for odd in [
+            "\0",
+            "a\0b@example.org",
+            "admin\0@example.org",
+            "admin@example.org\u{1}",
+        ] {
+            assert_eq!(login(odd).await, unknown, "{odd:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_typed_slows_down_no_network() {
     for place in places().await {
         let login = async |email: &str, origin: Origin| {

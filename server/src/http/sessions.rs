@@ -52,12 +52,7 @@ pub async fn begin(
         session.insert(BROWSER, &origin.browser).await?;
         session.save().await
     };
-    begun
-        .await
-        .map_err(|error: tower_sessions::session::Error| {
-            tracing::error!(%error, "a session could not begin");
-            Refusal::internal()
-        })
+    begun.await.map_err(refusal)
 }
 
 /// Signs out, and takes the cookie back.
@@ -77,8 +72,20 @@ impl fmt::Debug for Store {
     }
 }
 
+/// A text is all that tower-sessions hands on of what a store says.
 fn failed(refusal: Refusal) -> Error {
-    Error::Backend(refusal.to_string())
+    Error::Backend(serde_json::to_string(&refusal).unwrap_or_default())
+}
+
+/// What [`failed`] was told, on the other side of tower-sessions.
+fn refusal(error: tower_sessions::session::Error) -> Refusal {
+    if let tower_sessions::session::Error::Store(Error::Backend(text)) = &error
+        && let Ok(refusal) = serde_json::from_str(text)
+    {
+        return refusal;
+    }
+    tracing::error!(%error, "a session could not begin");
+    Refusal::internal()
 }
 
 #[async_trait]
@@ -124,5 +131,25 @@ impl SessionStore for Store {
 
     async fn delete(&self, id: &Id) -> Result<()> {
         self.0.forget_session(&id.to_string()).await.map_err(failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Kind;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_of_the_store_goes_through() {
+        let full = Refusal {
+            retry_after: Some(5),
+            ..Refusal::new(Kind::Unavailable, "There is no room left on the disk.")
+        };
+        for told in [full, Refusal::internal()] {
+            assert_eq!(refusal(failed(told.clone()).into()), told);
+        }
+        let other = Error::Decode("not by the store".to_owned());
+        assert_eq!(refusal(other.into()), Refusal::internal());
     }
 }

@@ -22,7 +22,7 @@ use throttle::Key;
 
 use crate::audit::Action;
 use crate::store::accounts::{self, Account};
-use crate::store::{StoreError, sessions as session_rows};
+use crate::store::{commit, sessions as session_rows};
 use crate::{Actor, Origin, Postern};
 
 /// 256 random bits in base64url.
@@ -150,7 +150,7 @@ impl Postern {
             "first administrator",
         );
         crate::store::audit::add(&mut work, &entry).await?;
-        work.commit().await.map_err(StoreError::from)?;
+        commit(work).await?;
         *self.setup() = None;
         Ok(account)
     }
@@ -194,7 +194,7 @@ impl Postern {
                 })?;
             self.record(&mut work, actor, Action::CreateAccount, &account.email)
                 .await?;
-            work.commit().await.map_err(StoreError::from)?;
+            commit(work).await?;
             Ok(account)
         })
         .await
@@ -215,7 +215,7 @@ impl Postern {
             session_rows::end_all(&mut work, &account.id, None).await?;
             self.record(&mut work, actor, Action::ChangePassword, &account.email)
                 .await?;
-            work.commit().await.map_err(StoreError::from)?;
+            commit(work).await?;
             Ok(())
         })
         .await
@@ -274,7 +274,7 @@ impl Postern {
         session_rows::end_all(&mut work, &account.id, actor.session_id()).await?;
         self.record(&mut work, actor, Action::ChangePassword, "own")
             .await?;
-        work.commit().await.map_err(StoreError::from)?;
+        commit(work).await?;
         Ok(())
     }
 

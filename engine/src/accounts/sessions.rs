@@ -7,7 +7,7 @@ use super::throttle::Key;
 use super::{digest, to_the_end};
 use crate::audit::Action;
 use crate::store::accounts::Account;
-use crate::store::{StoreError, audit, sessions};
+use crate::store::{audit, commit, sessions};
 use crate::{Actor, Origin, Postern};
 
 const IDLE: i64 = 2 * 3_600_000;
@@ -65,7 +65,7 @@ impl Postern {
         audit::add(&mut work, &entry).await?;
         sessions::remove_expired(&mut work, Instant(now.0 - ABSOLUTE), Instant(now.0 - IDLE))
             .await?;
-        work.commit().await.map_err(StoreError::from)?;
+        commit(work).await?;
         Ok(account)
     }
 
@@ -99,7 +99,7 @@ impl Postern {
             &on_record(&origin.browser, 255),
         )
         .await?;
-        work.commit().await.map_err(StoreError::from)?;
+        commit(work).await?;
         Ok(())
     }
 
@@ -121,7 +121,7 @@ impl Postern {
         if now.0 - session.last_used_at.0 >= TOUCH {
             let mut work = self.store().begin().await?;
             sessions::touch(&mut work, &id, now).await?;
-            work.commit().await.map_err(StoreError::from)?;
+            commit(work).await?;
         }
         Ok(Some(Actor::session(session, origin)))
     }
@@ -134,7 +134,7 @@ impl Postern {
         let mut work = self.store().begin().await?;
         sessions::end(&mut work, id, &account.id).await?;
         self.record(&mut work, actor, Action::Logout, "").await?;
-        work.commit().await.map_err(StoreError::from)?;
+        commit(work).await?;
         Ok(())
     }
 
@@ -142,7 +142,7 @@ impl Postern {
     pub async fn forget_session(&self, secret: &str) -> Result<(), Refusal> {
         let mut work = self.store().begin().await?;
         sessions::forget(&mut work, &digest(secret)).await?;
-        work.commit().await.map_err(StoreError::from)?;
+        commit(work).await?;
         Ok(())
     }
 
@@ -176,7 +176,7 @@ impl Postern {
             }
             self.record(&mut work, actor, Action::EndSession, "")
                 .await?;
-            work.commit().await.map_err(StoreError::from)?;
+            commit(work).await?;
             Ok(())
         })
         .await

@@ -9,7 +9,7 @@ use domain::{Kind, Refusal};
 
 use super::{digest, random_secret};
 use crate::audit::Action;
-use crate::store::StoreError;
+use crate::store::commit;
 use crate::store::tokens::{self, Token};
 use crate::{Actor, Origin, Postern};
 
@@ -83,7 +83,7 @@ impl Postern {
             let detail = format!("{} for {}", token.name, token.account.email);
             self.record(&mut work, actor, Action::CreateToken, detail)
                 .await?;
-            work.commit().await.map_err(StoreError::from)?;
+            commit(work).await?;
             Ok(secret)
         })
         .await
@@ -108,7 +108,7 @@ impl Postern {
             }
             self.record(&mut work, actor, Action::RevokeToken, id)
                 .await?;
-            work.commit().await.map_err(StoreError::from)?;
+            commit(work).await?;
             self.known_tokens().forget();
             Ok(())
         })

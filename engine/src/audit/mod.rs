@@ -4,7 +4,7 @@
 use domain::Refusal;
 
 use crate::store::audit::{self, Entry};
-use crate::store::{Connection, StoreError};
+use crate::store::{Connection, StoreError, commit};
 use crate::{Actor, Postern};
 
 /// An act that is audited.
@@ -141,7 +141,7 @@ impl Postern {
         let written = async {
             let mut work = self.store().begin().await?;
             audit::add(&mut work, &entry).await?;
-            Ok::<(), StoreError>(work.commit().await?)
+            commit(work).await
         };
         if let Err(error) = written.await {
             tracing::error!(

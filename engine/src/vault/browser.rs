@@ -18,7 +18,7 @@ use tokio::sync::OwnedMutexGuard;
 use zeroize::Zeroizing;
 
 use super::Vault;
-use crate::store::{Store, keys};
+use crate::store::{Store, commit, keys};
 
 /// NIST SP 800-57: good beyond 2030.
 pub const BROWSER_KEY_BITS: usize = 3072;
@@ -112,9 +112,7 @@ impl BrowserKeys {
         };
         let mut work = store.begin().await?;
         keys::add_browser(&mut work, &row, now.before(ACCEPTED)).await?;
-        work.commit()
-            .await
-            .map_err(crate::store::StoreError::from)?;
+        commit(work).await?;
         self.reload(store, vault, now).await
     }
 

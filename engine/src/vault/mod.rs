@@ -12,7 +12,7 @@ use rand::rngs::OsRng;
 
 pub use browser::{BROWSER_KEY_BITS, BrowserKeys};
 
-use crate::store::{Store, StoreError, keys};
+use crate::store::{Store, StoreError, commit, keys};
 
 /// Why the vault does not open: a person at the command line reads it.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +81,7 @@ impl Vault {
                 kid
             }
         };
-        work.commit().await.map_err(StoreError::from)?;
+        commit(work).await?;
         Ok(Self { keys, sealing })
     }
 

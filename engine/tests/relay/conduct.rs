@@ -70,6 +70,16 @@ impl Conduct {
         self
     }
 
+    /// Whether a client waits in vain at some point.
+    pub fn keeps_waiting(&self) -> bool {
+        let waits = |act: &Act| match act {
+            Act::Silence | Act::Flush(_) => true,
+            Act::Repeat(_, pause) => !pause.is_zero(),
+            _ => false,
+        };
+        self.acts.iter().any(|(_, act)| waits(act))
+    }
+
     /// The act for a point. Where several are given each serves once, the last one for good.
     pub fn act(&mut self, point: &str) -> Option<Act> {
         let mut found = self

@@ -1,5 +1,6 @@
 //! Reaching a relay: ports that refuse or swallow, addresses that are not allowed, several at once.
 
+use std::mem::forget;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -37,16 +38,19 @@ impl Deaf {
     }
 }
 
-pub async fn closed_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .expect("a port");
-    listener.local_addr().expect("an address").port()
+/// Of every address. It stays taken, so that no relay of another test gets it.
+pub fn closed_port() -> u16 {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    socket.bind(any).expect("a port");
+    let port = socket.local_addr().expect("an address").port();
+    forget(socket);
+    port
 }
 
 #[tokio::test]
 async fn a_closed_port_refuses() {
-    let port = closed_port().await;
+    let port = closed_port();
     let failure = Client::at("127.0.0.1", port)
         .send()
         .await
@@ -62,6 +66,7 @@ async fn a_closed_port_refuses() {
 async fn a_port_that_swallows_is_given_up_in_time() {
     let (_deaf, address) = Deaf::at((Ipv4Addr::LOCALHOST, 0).into()).await;
     let failure = Client::at("127.0.0.1", address.port())
+        .impatient()
         .send()
         .await
         .fails(Stage::Tcp, Fault::NoAnswer);
@@ -77,7 +82,7 @@ async fn another_address_is_tried_beside_one_that_swallows() {
     let relay = Relay::start(Conduct::default()).await;
     let port = relay.address.port();
     let (_deaf, _) = Deaf::at((Ipv4Addr::new(127, 0, 0, 2), port).into()).await;
-    let mut client = Client::at("relay.test", port).with(Label::ConnectTimeout, "5");
+    let mut client = Client::at("relay.test", port);
     client.dialer = dialer(
         AddressPolicy::default(),
         resolver("127.0.0.2 relay.test\n127.0.0.1 relay.test"),
@@ -94,7 +99,7 @@ async fn another_address_is_tried_beside_one_that_swallows() {
         "the first address had its start: {took:?}"
     );
     assert!(
-        took < Duration::from_secs(3),
+        took < Duration::from_secs(9),
         "the first address was waited for: {took:?}"
     );
 }
@@ -112,12 +117,12 @@ async fn the_next_address_is_tried_at_once_when_one_refuses() {
     // Seven pauses would be 1.75 s.
     let took = outcome.took;
     outcome.delivery();
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_millis(1_700), "{took:?}");
 }
 
 #[tokio::test]
 async fn every_address_that_failed_is_told() {
-    let port = closed_port().await;
+    let port = closed_port();
     let mut client = Client::at("relay.test", port);
     client.dialer = dialer(
         AddressPolicy::default(),

@@ -202,6 +202,7 @@ async fn a_port_of_the_other_kind_is_told() {
 
     let implicit = relay(pki::trusted(&["127.0.0.1"]), "SSL").await;
     Client::of(&implicit)
+        .impatient()
         .with(Label::ConnectionType, "TLS")
         .send()
         .await

@@ -75,7 +75,7 @@ async fn a_name_server_that_fails_or_says_nothing() {
     for answer in [(|_| Some((ResponseCode::ServFail, None))) as Answer, |_| {
         None
     }] {
-        let client = client(answer, 25).await;
+        let client = client(answer, 25).await.impatient();
         let failure = client.send().await.fails(Stage::Dns, Fault::ResolverFailed);
         assert_eq!(
             client.cause(&failure),

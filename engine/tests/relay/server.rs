@@ -49,6 +49,7 @@ impl Record {
 /// A running relay. It ends with the test.
 pub struct Relay {
     pub address: SocketAddr,
+    pub keeps_waiting: bool,
     record: Arc<Mutex<Record>>,
     ended: Arc<Notify>,
 }
@@ -59,6 +60,7 @@ impl Relay {
             .await
             .expect("a port");
         let address = listener.local_addr().expect("an address");
+        let keeps_waiting = conduct.keeps_waiting();
         let record = Arc::new(Mutex::new(Record::default()));
         let ended = Arc::new(Notify::new());
         let (shared, over) = (record.clone(), ended.clone());
@@ -75,6 +77,7 @@ impl Relay {
         });
         Self {
             address,
+            keeps_waiting,
             record,
             ended,
         }

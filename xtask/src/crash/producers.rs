@@ -1,7 +1,7 @@
 //! Applications that hand mail over while Postern dies under them, and write down what they were told.
 
 use super::ledger::{Answer, Handed, address, ids};
-use crate::rig::{http::Client, random::Random};
+use crate::rig::{http::Client, random::Random, until};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use std::{
@@ -17,6 +17,9 @@ use std::{
 
 /// How often one asks again whether Postern is back.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// How long the first answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What all applications share.
 pub struct Shared {
@@ -116,6 +119,15 @@ impl Producers {
             threads: threads.collect(),
             shared,
         }
+    }
+
+    /// Comes back when a mail was acknowledged: before that nothing can be lost.
+    pub fn acknowledged(&self) -> Result<()> {
+        let acknowledged = || self.shared.acknowledged.load(Ordering::Relaxed) > 0;
+        if !until(PATIENCE, PAUSE, acknowledged) {
+            bail!("no mail was acknowledged in {PATIENCE:?}");
+        }
+        Ok(())
     }
 
     /// Comes back when the last has had its answer, or has given up waiting for it.

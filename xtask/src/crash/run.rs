@@ -12,7 +12,7 @@ use crate::rig::{
     postern::{Plan, Postern},
     random::Random,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::{fs, sync::Arc, thread::sleep, time::Duration};
 
 /// To the relay, of each node.
@@ -27,7 +27,8 @@ pub const BACKLOG: u64 = 400;
 /// How long what is left may take after the last crash. A mail in hand waits for its lease.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-pub const LEASE_SECONDS: &str = "2";
+/// Longer than a busy machine makes a node wait that is well: the other would send its mail again.
+pub const LEASE_SECONDS: &str = "10";
 
 pub fn run(
     ground: &mut Ground,
@@ -47,6 +48,7 @@ pub fn run(
 
     let addresses: Vec<_> = plans.iter().map(|plan| plan.address).collect();
     let producers = Producers::start(Arc::clone(&shared), &addresses, &token, random);
+    producers.acknowledged()?;
     for crash in 1..=crashes {
         sleep(Duration::from_millis(random.between(MOMENTS.0, MOMENTS.1)));
         let victim = random.between(0, nodes.len() as u64 - 1) as usize;
@@ -72,9 +74,6 @@ pub fn run(
     if ground.deadlocks() > 0 {
         let fault = format!("{} deadlocks in PostgreSQL", ground.deadlocks());
         verdict.faults.push(fault);
-    }
-    if verdict.acknowledged == 0 {
-        bail!("nothing was handed over");
     }
     Ok(verdict)
 }

@@ -63,6 +63,7 @@ pub fn run(program: &Path, cuts: usize, honesty: Honesty, random: &mut Random) -
 
     let (mut lost, mut checked) = (Vec::new(), 0);
     let producers = Producers::start(Arc::clone(&shared), &[plan.address], &token, random);
+    producers.acknowledged()?;
     for cut in 0..cuts {
         sleep(Duration::from_millis(random.between(MOMENTS.0, MOMENTS.1)));
         lock(&disk).cut();

@@ -341,7 +341,7 @@ async fn however_much_is_handed_over_at_once_everybody_gets_theirs_once() {
 #[tokio::test]
 async fn mail_that_another_node_took_when_its_lease_was_over_is_not_sent_by_the_first() {
     for place in on_postgres().await {
-        let works = |place: &Place| Works::with_lease(place, 1, Duration::from_millis(300));
+        let works = |place: &Place| Works::with_lease(place, 1, Duration::from_secs(1));
         let (admin, relay, works, first) = at_work(&place, works).await;
         let mut ids = Vec::new();
         for subject in ["Second", "Third"] {

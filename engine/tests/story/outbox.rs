@@ -77,8 +77,8 @@ fn through(relay: &Relay) -> Form {
         .with(Label::FromAddress, "alerts@example.org")
         .with(Label::Host, "127.0.0.1")
         .with(Label::Port, &relay.address.port().to_string())
-        .with(Label::ConnectTimeout, "1")
-        .with(Label::CommandTimeout, "2")
+        .with(Label::ConnectTimeout, "10")
+        .with(Label::CommandTimeout, "10")
 }
 
 impl Place {

@@ -14,6 +14,7 @@ const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like
 
 export class House {
   private newcomers = 0;
+  private readonly guests = new Set<BrowserContext>();
 
   private constructor(
     readonly console: Console,
@@ -35,6 +36,7 @@ export class House {
     const pair = await signIn(this.url, email, PASSWORD, { 'user-agent': BROWSER });
     const [name = '', value = ''] = pair.split('=');
     await context.addCookies([{ name, value, url: this.url, httpOnly: true, sameSite: 'Lax' }]);
+    this.guests.add(context);
   }
 
   /** The settings in a browser that is signed in, awake. */
@@ -61,7 +63,10 @@ export class House {
     return (await this.console.read()).json.revision;
   }
 
+  /** Pages that are live would come back to it, and complain that it is gone. */
   async stop(): Promise<void> {
+    const pages = [...this.guests].flatMap((context) => context.pages());
+    await Promise.all(pages.map((page) => page.close()));
     await this.console.stop();
   }
 }

@@ -4,9 +4,9 @@
 import { availableParallelism } from 'node:os';
 import { expect, test } from '@playwright/test';
 import { PASSWORD, SETTINGS } from '../support/console.ts';
+import { loopback } from '../support/debian.ts';
 import { type Headers, cookie, signIn, submit } from '../support/forms.ts';
 import { type Answer, ask } from '../support/http.ts';
-import { closedPort } from '../support/hostile.ts';
 import { Postern } from '../support/postern.ts';
 import { postern as run } from '../support/program.ts';
 
@@ -122,10 +122,11 @@ test('the cookie is the browser’s alone, and new with each sign-in', async () 
 });
 
 test('behind HTTPS the cookie is bound to it and to the host', async () => {
-  const port = await closedPort();
   const publicUrl = 'https://mail.example.org';
-  const secure = await Postern.start({ listen: `127.0.0.1:${port}`, env: { POSTERN_PUBLIC_URL: publicUrl } });
-  const inside = `http://127.0.0.1:${port}`;
+  // With a public URL it does not print which port it was given.
+  const listen = `${loopback()}:3000`;
+  const secure = await Postern.start({ listen, env: { POSTERN_PUBLIC_URL: publicUrl } });
+  const inside = `http://${listen}`;
   expect(secure.link).toMatch(/^https:\/\/mail\.example\.org\/setup\?token=/);
   await create(secure.data, EMAIL);
   const headers = { host: 'mail.example.org', origin: publicUrl };

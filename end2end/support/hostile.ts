@@ -45,11 +45,13 @@ export function silent(): Promise<Hostile> {
   return scripted(() => {});
 }
 
-/** A port where nobody listens: a connection is refused at once. */
+/** A port where nobody listens, ever: a connection is refused at once. */
 export async function closedPort(): Promise<number> {
-  const hostile = await silent();
-  await hostile.stop();
-  return hostile.port;
+  // The near end of a connection that is kept: nobody else is given its port meanwhile.
+  const { port } = await silent();
+  const near = connect(port, '127.0.0.1').unref();
+  await once(near, 'connect');
+  return near.localPort ?? 0;
 }
 
 /**

@@ -159,15 +159,13 @@ test('a wrong question is refused by field, before anything is tried', async () 
     [{ data: fields(place), to: 'nobody' }, ['to']],
     [{ data: fields(place), to: 'a@example.net\r\nRCPT TO:<b@example.net>' }, ['to']],
     [{ data: fields(place), send: true }, ['to']],
-    [{ data: fields(place, { smtp_password: 'hunter2' }), to: 'me@example.net' }, []],
+    [{ data: await working({ smtp_port: place.port, smtp_password: 'hunter2' }), to: 'me@example.net' }, ['smtp_password']],
   ] as Array<[unknown, string[]]>) {
     const refused: Reply = reply(await postern.ask(PATH, asked(body, { accept: 'application/json' })));
-    if (names.length > 0) {
-      expect(refused.status, JSON.stringify(body)).toBe(422);
-      expect(Object.keys(refused.json.errors)).toEqual(names);
-    }
+    expect(refused.status, JSON.stringify(body)).toBe(422);
+    expect(Object.keys(refused.json.errors)).toEqual(names);
   }
-  expect(place.heard.all).toEqual([]);
+  expect(place.connections.all).toEqual([]);
   await place.stop();
 });
 

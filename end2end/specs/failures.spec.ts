@@ -201,6 +201,6 @@ test('a test is refused before anything is sent', async () => {
     const answer = await attempt(relay, {}, recipient);
     expectFailure(answer, 422);
   }
-  expect(relay.heard.all).toEqual([]);
+  expect(relay.connections.all).toEqual([]);
   await relay.stop();
 });

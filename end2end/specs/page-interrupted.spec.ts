@@ -64,7 +64,9 @@ test('a Postern that stops during a test, and comes back', async ({ page, compla
   await settings.submit.click();
   await expect(settings.form).toContainText('Postern does not answer. Check your connection and try again; what you typed is still here.');
   await expect(settings.field('From Name')).toHaveValue(TYPED['From Name']);
+  const asked = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/fn/load_settings'));
   await settings.undo.click();
+  await asked;
   await expect(settings.form).toContainText('Postern does not answer. Check your connection and try again; what you typed is still here.');
   await expect(settings.field('From Name'), 'undo takes nothing away unless it can give back').toHaveValue(TYPED['From Name']);
   await settings.test();

@@ -3,8 +3,9 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { Console, fields, reply, SETTINGS } from '../support/console.ts';
+import { Console, fields, SETTINGS } from '../support/console.ts';
 import { Disk, noDisks } from '../support/disk.ts';
+import { closedPort } from '../support/hostile.ts';
 import { accepted, expectCounts, mail, message, send } from '../support/messages.ts';
 import { Postern } from '../support/postern.ts';
 import { postern as run } from '../support/program.ts';
@@ -54,8 +55,10 @@ for (const killed of [false, true]) {
     expect(many.status, many.text).toBe(503);
     const [id = ''] = taken.values();
     expect((await message(postern, id)).id, 'it can still be looked at').toBe(id);
-    const unsaved = reply(await postern.save(fields(relay)));
-    expect(unsaved.status, 'nor is a save pretended').toBe(503);
+    // It is small: there may be room for it yet. No mail leaves through what it names.
+    const { status, text } = await postern.save(fields({ port: await closedPort() }));
+    expect([200, 503], text).toContain(status);
+    expect((await postern.read()).json.revision, 'nor is a save pretended').toBe(status === 200 ? 1 : 0);
     if (killed) {
       await postern.postern.stop({ keepData: true, signal: 'SIGKILL' });
     }

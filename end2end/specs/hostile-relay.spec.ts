@@ -159,7 +159,7 @@ test('an offer that is long is shown to its end', async () => {
 
 test('a greeting that never ends is no missing one', async () => {
   const place = await scripted((socket) => socket.write('220-Welcome\r\n'.repeat(3)));
-  const trace = await postern.diagnose({ data: fields(place, { smtp_command_timeout: '1' }) });
+  const trace = await postern.diagnose({ data: fields(place, { smtp_command_timeout: '3' }) });
   expect(trace.failure).toMatchObject({ stage: 'greeting', fault: 'timed_out' });
   expect(trace.cause?.title).toBe("The relay's reply does not end");
   await place.stop();

@@ -118,6 +118,7 @@ test('from what fails, over what was found and trusted, to verified', async ({ p
   await expect(stage(settings, 'Waiting for the greeting')).toContainText('failed');
   await expect(stage(settings, 'Naming the sender')).toContainText('not reached');
 
+  await settings.fill({ 'Command Time-out': '15' });
   await settings.form.getByRole('button', { name: 'Find settings' }).click();
   await settings.form.getByRole('button', { name: 'Use these settings' }).click();
   await expect(settings.field('Connection Type')).toHaveValue('SSL');

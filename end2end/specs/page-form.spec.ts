@@ -1,8 +1,9 @@
 //! The form says what is wrong while it is typed, beside the field it is about, and warns of what
 //! cannot work.
 
+import type { Page } from '@playwright/test';
 import { House } from '../support/browser.ts';
-import { type FieldName, OPTIONS, type Typed } from '../support/email-page.ts';
+import { type EmailPage, type FieldName, OPTIONS, type Typed } from '../support/email-page.ts';
 import { expect, test } from '../support/test.ts';
 
 test.describe.configure({ mode: 'default' });
@@ -64,11 +65,21 @@ const FAULTS: Array<[FieldName, string, RegExp, string]> = [
   ['Command Time-out', '1.5', /1 to 120/, '1'],
 ];
 
-test('a fault is told when the typing pauses', async ({ page }) => {
+/** The form of a page whose time passes only when a test says so. */
+async function timeless(page: Page): Promise<EmailPage> {
+  await page.clock.install();
   const settings = await house.settings(page);
+  await page.clock.pauseAt(Date.now() + 60_000);
+  return settings;
+}
+
+test('a fault is told when the typing pauses', async ({ page }) => {
+  const settings = await timeless(page);
   const field = settings.field('Email Address');
   await field.pressSequentially('alerts@');
+  await page.clock.runFor(600);
   await expect(field, 'not while somebody types').toHaveAttribute('aria-invalid', 'false');
+  await page.clock.runFor(200);
   await expect(field).toHaveAttribute('aria-invalid', 'true');
   await expect(field).toBeFocused();
   await field.pressSequentially('example.org');
@@ -77,7 +88,7 @@ test('a fault is told when the typing pauses', async ({ page }) => {
 
 test('a fault that is about to be told takes no button from under the pointer', async ({ page }) => {
   await page.setViewportSize({ width: 1280, height: 2400 });
-  const settings = await house.settings(page);
+  const settings = await timeless(page);
   await settings.field('Email Address').pressSequentially('alerts@');
   await settings.submit.hover({ position: { x: 20, y: 4 } });
   await page.mouse.down();

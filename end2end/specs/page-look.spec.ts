@@ -87,7 +87,7 @@ test('a test that failed, in words longer than the window', async ({ page }, inf
 test('a test under way, and one that was sent', async ({ page }, info) => {
   const relay = await scripted(() => {});
   const settings = await house.settings(page);
-  await settings.fill(to(relay));
+  await settings.fill({ ...to(relay), 'Command Time-out': '60' });
   await settings.test();
   await relay.connections.next();
   await expectFine(page, info, 'test-under-way');

@@ -47,6 +47,7 @@ test('the outbox, empty and with everything in it', async ({ page }, info) => {
   await expect(outbox.standing).toContainText('is in trouble');
   await expectFine(page, info, 'outbox-trouble');
   await outbox.standing.getByRole('button', { name: 'Hold everything' }).click();
+  await expect(outbox.standing).toContainText('Everything is held.');
   await outbox.expectLive();
   await expectFine(page, info, 'outbox-held');
   await house.stop();

@@ -99,7 +99,7 @@ test('a relay with TLS from the first byte', () =>
       authentication: ['PLAIN', 'LOGIN'],
     });
     expect(rows.TLS?.failure).toMatchObject({ stage: 'greeting', fault: 'timed_out' });
-    expect(document.milliseconds, 'nobody waits for a greeting there').toBeLessThan(5_000);
+    expect(document.milliseconds, 'nobody waits for a greeting there').toBeLessThan(14_000);
   }));
 
 test('a relay with StartTLS shows what it offers before and after', () =>
@@ -134,7 +134,7 @@ test('a port that never answers holds nothing up', async () => {
   const blocked = await unreachable();
   const [document, rows] = await probed({ host: '127.0.0.1', port: blocked.port });
   expect(document.milliseconds).toBeGreaterThan(4_900);
-  expect(document.milliseconds).toBeLessThan(8_000);
+  expect(document.milliseconds, 'nor does one way wait for another').toBeLessThan(9_900);
   for (const row of [rows.SSL, rows.TLS, rows.None]) {
     expect(row).toMatchObject({ reachable: false, failure: { stage: 'tcp', fault: 'no_answer' } });
   }

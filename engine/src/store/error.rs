@@ -49,6 +49,9 @@ impl StoreError {
             Self::Database(
                 sqlx::Error::PoolTimedOut
                 | sqlx::Error::Io(_)
+                // Whoever stands before it hangs up.
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::Tls(_)
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed,
             ) => return Some(SILENT),

@@ -99,12 +99,13 @@ pub async fn commit(work: Transaction<'static, Any>) -> Result<(), StoreError> {
     done.map_err(|error| StoreError::from(error).in_commit())
 }
 
-/// Waits for the database, but not for ever: a machine that is gone does not hang up.
+/// Waits for the database, but not for ever: a machine that is gone does not hang up. What is given
+/// up may have been done.
 pub async fn in_time<T, E: From<StoreError>>(
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
     let answer = tokio::time::timeout(ANSWER, work).await;
-    answer.unwrap_or_else(|_| Err(StoreError::Silent.into()))
+    answer.unwrap_or_else(|_| Err(StoreError::Silent.in_commit().into()))
 }
 
 /// The end of the range of texts that begin so.

@@ -47,6 +47,22 @@ async fn a_database_that_is_gone_without_a_word_is_told_and_mail_flows_when_it_i
 }
 
 #[tokio::test]
+async fn a_database_that_is_not_reached_has_changed_nothing() {
+    for place in on_postgres().await {
+        let (place, wire) = place.over_a_wire().await;
+        let (admin, relay) = (place.admin().await, Relay::start().await);
+        place.save(&admin, &relay).await;
+        place.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        wire.cut();
+        let asked = place.keyed(&admin, "k", 1, "Later").await;
+        let refusal = asked.expect_err("not accepted");
+        assert_eq!(refusal.kind, Kind::Unavailable);
+        let said = &refusal.fields["request"];
+        assert!(said.contains("nothing was changed"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_node_sent_while_the_database_was_away_is_not_sent_by_another() {
     for place in on_postgres().await {
         let (place, wire) = place.over_a_wire().await;

@@ -55,7 +55,6 @@ impl Retention {
         }
         let mut work = postern.store().begin().await?;
         idempotency::forget_all_old(&mut work, now.0 - KEY_KEPT).await?;
-        commit(work).await?;
-        Ok(())
+        commit(work).await
     }
 }

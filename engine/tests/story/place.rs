@@ -169,25 +169,29 @@ impl Place {
 
     /// Waits until so many wait for locks in this PostgreSQL database.
     pub async fn until_waiting(&self, many: i64) {
-        let mut connection = self.connection().await;
-        let waiting = "SELECT COUNT(*) FROM pg_stat_activity \
-                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        let mut number = (0_i64,);
-        while number.0 < many {
-            let found = sqlx::query_as(waiting).fetch_one(&mut connection).await;
-            number = found.expect("an answer");
-        }
+        let waits = "wait_event_type = 'Lock'";
+        self.until_activity(waits, |number| number >= many).await;
     }
 
     /// Waits until nobody has a transaction open in this PostgreSQL database who does nothing in it.
     pub async fn until_no_transaction_is_idle(&self) {
+        let idle = "state LIKE 'idle in transaction%'";
+        self.until_activity(idle, |number| number == 0).await;
+    }
+
+    /// Waits until so many connections to this PostgreSQL database are as the condition says.
+    async fn until_activity(&self, condition: &str, enough: impl Fn(i64) -> bool) {
         let mut connection = self.connection().await;
-        let idle = "SELECT COUNT(*) FROM pg_stat_activity \
-                    WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
-        let mut number = (1_i64,);
-        while number.0 > 0 {
-            let found = sqlx::query_as(idle).fetch_one(&mut connection).await;
-            number = found.expect("an answer");
+        let sql = format!(
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND {condition}"
+        );
+        loop {
+            let sql = sqlx::AssertSqlSafe(sql.as_str());
+            let found = sqlx::query_as(sql).fetch_one(&mut connection).await;
+            let (number,): (i64,) = found.expect("an answer");
+            if enough(number) {
+                return;
+            }
         }
     }
 

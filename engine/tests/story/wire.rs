@@ -1,7 +1,6 @@
 //! A wire between a node and its PostgreSQL that a story can cut.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
 use engine::{Config, Postern};
 use tokio::io::copy_bidirectional;
@@ -22,9 +21,9 @@ enum Condition {
 
 /// A running wire. It ends with the test.
 pub struct Wire {
-    condition: Arc<watch::Sender<Condition>>,
+    condition: watch::Sender<Condition>,
     /// How many came while it was cut.
-    turned_away: Arc<watch::Sender<usize>>,
+    turned_away: watch::Sender<usize>,
 }
 
 impl Place {
@@ -52,8 +51,8 @@ impl Wire {
         let listener = listener.expect("a port");
         let here = listener.local_addr().expect("an address");
         let wire = Self {
-            condition: Arc::default(),
-            turned_away: Arc::default(),
+            condition: watch::Sender::default(),
+            turned_away: watch::Sender::default(),
         };
         let (condition, turned_away) = (wire.condition.clone(), wire.turned_away.clone());
         tokio::spawn(async move {

@@ -131,8 +131,7 @@ impl Worker {
         let now = self.postern.now();
         let mut work = self.postern.store().begin().await?;
         recipients::give_back(&mut work, &self.id, now.0).await?;
-        commit(work).await?;
-        Ok(())
+        commit(work).await
     }
 
     /// Has something written; what its commit saw counts from then on.

@@ -74,8 +74,7 @@ impl Worker {
         let mut work = self.postern.store().begin().await?;
         workers::tell(&mut work, &self.id, &told, now.0).await?;
         workers::forget(&mut work, None, now.0 - WORKER_SILENT).await?;
-        commit(work).await?;
-        Ok(())
+        commit(work).await
     }
 
     async fn renew(&self) {
@@ -101,8 +100,7 @@ impl Worker {
             let mut work = self.postern.store().begin().await?;
             let now = self.postern.now();
             workers::forget(&mut work, Some(&self.id), now.0 - WORKER_SILENT).await?;
-            commit(work).await?;
-            Ok::<(), StoreError>(())
+            commit(work).await
         };
         drop(in_time(gone).await);
     }

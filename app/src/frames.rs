@@ -40,7 +40,7 @@ impl Frames {
 #[cfg(all(test, feature = "ssr"))]
 mod tests {
     use super::*;
-    use domain::Instant;
+    use domain::Timestamp;
 
     #[test]
     fn pictures_arrive_however_they_are_cut() {
@@ -54,7 +54,7 @@ mod tests {
             },
             Picture {
                 over: true,
-                proved: Some((256, Instant(-1))),
+                proved: Some((256, Timestamp(-1))),
                 ..Picture::default()
             },
         ];

@@ -3,7 +3,7 @@
 //! Drawing it in the browser would bring there the code for each certificate, capability and
 //! cause; this way it is a few lines whatever there is to see.
 
-use domain::Instant;
+use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A run as far as it has got.
@@ -18,5 +18,5 @@ pub struct Picture {
     /// A mail is being handed over: from here on the relay may have it.
     pub handing_over: bool,
     /// The saved revision that this proved, and when.
-    pub proved: Option<(i64, Instant)>,
+    pub proved: Option<(i64, Timestamp)>,
 }

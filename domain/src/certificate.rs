@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::Instant;
+use crate::Timestamp;
 use crate::stage::CertificateFault;
 
 /// An X.509 certificate (RFC 5280), in words.
@@ -15,9 +15,9 @@ pub struct Certificate {
     /// The distinguished name of who signed it.
     pub issuer: String,
     #[serde(serialize_with = "rfc3339")]
-    pub not_before: Instant,
+    pub not_before: Timestamp,
     #[serde(serialize_with = "rfc3339")]
-    pub not_after: Instant,
+    pub not_after: Timestamp,
     /// Kind and size of the key, as in `RSA 2048` or `EC P-256`.
     pub key: String,
     /// SHA-256 of the certificate, in hexadecimal with colons.
@@ -84,6 +84,6 @@ impl Handshake {
     }
 }
 
-fn rfc3339<S: serde::Serializer>(at: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
+fn rfc3339<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.rfc3339())
 }

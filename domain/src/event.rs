@@ -10,7 +10,7 @@ use crate::capability::Capability;
 use crate::cause::Cause;
 use crate::certificate::Handshake;
 use crate::stage::{Failure, Stage};
-use crate::{Instant, Reply};
+use crate::{Reply, Timestamp};
 
 /// Something that happened, in the order of things: `started`; of each stage `began`, what was
 /// learnt in it, `ended`; a `tick` every second; and exactly one `over`, which is the last.
@@ -143,7 +143,7 @@ pub enum Outcome {
         reply: Reply,
         message_id: String,
         /// When this proved the saved configuration: the moment recorded with it.
-        verified: Option<Instant>,
+        verified: Option<Timestamp>,
     },
     Failed {
         failure: Failure,

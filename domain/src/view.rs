@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Form, Instant};
+use crate::{Form, Timestamp};
 
 /// What is known of the saved password. It is never read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub enum PasswordState {
 /// Who did something, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    pub at: Instant,
+    pub at: Timestamp,
     pub by: String,
 }
 
@@ -82,8 +82,8 @@ pub enum Role {
 pub struct SessionView {
     /// Names the session, and cannot be used as one.
     pub id: String,
-    pub begun: Instant,
-    pub last_used: Instant,
+    pub begun: Timestamp,
+    pub last_used: Timestamp,
     /// From where, and with which browser, as far as it said.
     pub from: String,
     pub browser: String,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use domain::Instant;
-use tokio::time::Instant as Stopwatch;
+use domain::Timestamp;
+use tokio::time::Instant;
 
 /// Tells the time of day, and how time passes. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -18,17 +18,17 @@ pub struct Clock {
 
 impl Clock {
     /// The time of day: what is stored and shown. It may be put forward or back at any time.
-    pub fn now(&self) -> Instant {
+    pub fn now(&self) -> Timestamp {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let now = Instant(milliseconds(now)).after(self.passed());
-        Instant(now.0 + self.put.load(Ordering::Relaxed))
+        let now = Timestamp(milliseconds(now)) + self.passed();
+        Timestamp(now.0 + self.put.load(Ordering::Relaxed))
     }
 
     /// A moment of this process, whatever the time of day is put to: what waits are measured with.
-    pub fn moment(&self) -> Stopwatch {
-        Stopwatch::now() + self.passed()
+    pub fn monotonic(&self) -> Instant {
+        Instant::now() + self.passed()
     }
 
     /// Lets time pass, for this clock and its clones.

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::jwe::Jwk;
-use domain::{Instant, Refusal};
+use domain::{Refusal, Timestamp};
 use rsa::RsaPrivateKey;
 use tokio::sync::Semaphore;
-use tokio::time::Instant as Stopwatch;
+use tokio::time::Instant;
 
 use crate::Clock;
 use crate::accounts::{Hasher, KnownTokens, Throttle, Window};
@@ -117,13 +117,13 @@ impl Postern {
         self.0.store.close().await;
     }
 
-    pub(crate) fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Timestamp {
         self.0.clock.now()
     }
 
     /// A moment to measure waits with, whatever the time of day is put to.
-    pub(crate) fn moment(&self) -> Stopwatch {
-        self.0.clock.moment()
+    pub(crate) fn monotonic(&self) -> Instant {
+        self.0.clock.monotonic()
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -42,12 +42,12 @@ impl Source {
 mod tests {
     use super::*;
     use domain::view::{EarlierPassword, PasswordState, Stamp, Verification};
-    use domain::{Form, Instant, Label};
+    use domain::{Form, Label, Timestamp};
 
     #[test]
     fn the_browser_finds_what_the_page_was_given() {
         let stamp = Stamp {
-            at: Instant(1_795_151_610_000),
+            at: Timestamp(1_795_151_610_000),
             by: "mara@example.org".to_owned(),
         };
         let source = Source {

@@ -73,12 +73,12 @@ fn known(view: &SettingsView) -> Known {
 mod tests {
     use super::*;
     use domain::view::PasswordState;
-    use domain::{Form, Instant};
+    use domain::{Form, Timestamp};
 
     #[test]
     fn the_state_names_the_moment_that_counts() {
         let stamp = |at| Stamp {
-            at: Instant(at),
+            at: Timestamp(at),
             by: "mara@example.org".to_owned(),
         };
         for (verified, saved, name, at) in [

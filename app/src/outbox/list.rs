@@ -91,7 +91,7 @@ pub fn Mails(
 }
 
 #[component]
-fn Row(line: Line, now: domain::Instant) -> impl IntoView {
+fn Row(line: Line, now: domain::Timestamp) -> impl IntoView {
     let subject = match line.subject.as_str() {
         "" => "(no subject)".to_owned(),
         subject => subject.to_owned(),

@@ -1,6 +1,6 @@
 //! A message: its envelope, and what became of it for each recipient.
 
-use domain::Instant;
+use domain::Timestamp;
 use domain::outbox::{Cursor, MessageView, RecipientView, Selection, State};
 use leptos::prelude::*;
 
@@ -91,7 +91,7 @@ fn Envelope(message: MessageView) -> impl IntoView {
 fn Recipient(
     id: String,
     recipient: RecipientView,
-    accepted: Instant,
+    accepted: Timestamp,
     viewer: Viewer,
 ) -> impl IntoView {
     let (position, state, in_hand) = (recipient.position, recipient.state, recipient.in_hand);

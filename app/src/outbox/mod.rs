@@ -18,7 +18,7 @@ mod standing;
 mod timeline;
 pub mod words;
 
-use domain::Instant;
+use domain::Timestamp;
 use engine::{Actor, Clock};
 
 pub use address::{Errand, Place};
@@ -33,7 +33,7 @@ pub use search::SearchForm;
 pub struct Viewer {
     /// Sees everything and may act.
     pub admin: bool,
-    pub now: Instant,
+    pub now: Timestamp,
     /// Where programs reach this Postern.
     pub url: String,
 }

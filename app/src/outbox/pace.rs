@@ -1,12 +1,12 @@
 //! How much waits to be sent, and how fast mail goes.
 
-use domain::Instant;
+use domain::Timestamp;
 use domain::outbox::{Overview, State};
 
 use super::words::{age, counted, grouped, took};
 
 /// How many mails wait to be sent, and since when the oldest does.
-fn open(overview: &Overview) -> (i64, Option<Instant>) {
+fn open(overview: &Overview) -> (i64, Option<Timestamp>) {
     let waiting = overview
         .counts
         .iter()
@@ -18,7 +18,7 @@ fn open(overview: &Overview) -> (i64, Option<Instant>) {
 /// A fact of the standing: what it is, and how much.
 pub type Fact = (&'static str, String);
 
-pub fn waiting(overview: &Overview, now: Instant) -> Vec<Fact> {
+pub fn waiting(overview: &Overview, now: Timestamp) -> Vec<Fact> {
     let (number, oldest) = open(overview);
     let oldest = oldest.map(|oldest| ("Oldest", age(oldest, now)));
     let waiting = [("To be sent", counted(number, "mail"))];
@@ -72,7 +72,7 @@ mod tests {
         let count = |state, number, oldest| Count {
             state,
             number,
-            oldest: Some(Instant(oldest)),
+            oldest: Some(Timestamp(oldest)),
         };
         let overview = Overview {
             counts: vec![
@@ -82,7 +82,7 @@ mod tests {
             ],
             ..Overview::default()
         };
-        assert_eq!(open(&overview), (5, Some(Instant(40))));
+        assert_eq!(open(&overview), (5, Some(Timestamp(40))));
     }
 
     #[test]

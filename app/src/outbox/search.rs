@@ -1,6 +1,6 @@
 //! The search: a plain form whose answer is an address to keep.
 
-use domain::Instant;
+use domain::Timestamp;
 use domain::outbox::{Search, State};
 use leptos::prelude::*;
 
@@ -70,7 +70,7 @@ fn Sought(name: &'static str, label: &'static str, value: String) -> impl IntoVi
 }
 
 #[component]
-fn Time(name: &'static str, label: &'static str, value: Option<Instant>) -> impl IntoView {
+fn Time(name: &'static str, label: &'static str, value: Option<Timestamp>) -> impl IntoView {
     let id = format!("sought-{name}");
     // As the control has it: without a zone, to the second.
     let value = value.map(|at| at.rfc3339().trim_end_matches('Z').to_owned());

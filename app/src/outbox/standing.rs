@@ -2,7 +2,7 @@
 
 use domain::cause::{Cause, Seen, cause};
 use domain::outbox::{Hold, Overview, Trouble};
-use domain::{ConnectionType, Form, Instant};
+use domain::{ConnectionType, Form, Timestamp};
 use leptos::prelude::*;
 
 use super::Viewer;
@@ -155,7 +155,7 @@ fn held(hold: Hold, admin: bool) -> AnyView {
 }
 
 #[component]
-fn Troubled(trouble: Trouble, cause: Option<&'static Cause>, now: Instant) -> impl IntoView {
+fn Troubled(trouble: Trouble, cause: Option<&'static Cause>, now: Timestamp) -> impl IntoView {
     let failure = trouble.failure;
     let why = match cause {
         Some(cause) => (format!("{}.", cause.title), cause.cause.to_owned()),
@@ -201,8 +201,8 @@ mod tests {
             trouble: trouble.map(|since| Trouble {
                 relay: "smtp.example.org:587".to_owned(),
                 failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
-                since: Instant(since),
-                next: Instant(since + 1),
+                since: Timestamp(since),
+                next: Timestamp(since + 1),
             }),
         }
     }
@@ -219,7 +219,7 @@ mod tests {
         let Standing::Trouble(trouble, whole) = standing(&overview) else {
             panic!("{overview:?}");
         };
-        assert_eq!((trouble.since, whole), (Instant(5), false));
+        assert_eq!((trouble.since, whole), (Timestamp(5), false));
         let hold = Hold {
             since: None,
             by: String::new(),

@@ -1,6 +1,6 @@
 //! What happened to a mail for one recipient, oldest first, and what happens next.
 
-use domain::Instant;
+use domain::Timestamp;
 use domain::outbox::{Happening, RecipientView, State, What};
 use leptos::prelude::*;
 
@@ -8,7 +8,7 @@ use super::Viewer;
 use super::words::{ahead, took};
 
 #[component]
-pub fn Timeline(recipient: RecipientView, accepted: Instant, viewer: Viewer) -> impl IntoView {
+pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -> impl IntoView {
     let admin = viewer.admin;
     let next = next(&recipient, viewer.now);
     let happenings = recipient
@@ -42,7 +42,7 @@ pub fn Timeline(recipient: RecipientView, accepted: Instant, viewer: Viewer) -> 
 }
 
 /// When, and what: nothing where nothing follows by itself.
-fn next(recipient: &RecipientView, now: Instant) -> Option<(Option<Instant>, String)> {
+fn next(recipient: &RecipientView, now: Timestamp) -> Option<(Option<Timestamp>, String)> {
     match (recipient.state, recipient.due) {
         _ if recipient.in_hand => Some((None, "Being sent at this moment.".to_owned())),
         (State::Held, _) => Some((None, "Held until somebody releases it.".to_owned())),
@@ -105,7 +105,7 @@ fn Happened(happening: Happening, admin: bool) -> impl IntoView {
 
 /// To the second: attempts may be that close.
 #[component]
-fn Exact(at: Instant) -> impl IntoView {
+fn Exact(at: Timestamp) -> impl IntoView {
     let rfc3339 = at.rfc3339();
     let text = rfc3339.replace('T', " ").replace('Z', " UTC");
     view! {
@@ -121,8 +121,8 @@ mod tests {
 
     #[test]
     fn what_follows_is_told_only_where_something_does() {
-        let now = Instant(1_795_151_610_000);
-        let soon = Some(Instant(now.0 + 240_000));
+        let now = Timestamp(1_795_151_610_000);
+        let soon = Some(Timestamp(now.0 + 240_000));
         for (state, in_hand, due, expected) in [
             (State::Queued, false, Some(now), Some("Waits for its turn.")),
             (

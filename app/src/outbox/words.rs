@@ -1,6 +1,6 @@
 //! Numbers and times of the outbox as a person reads them.
 
-use domain::Instant;
+use domain::Timestamp;
 use domain::event::Elapsed;
 use domain::outbox::{Act, Search, State};
 
@@ -39,17 +39,17 @@ fn length(milliseconds: i64) -> Option<String> {
 }
 
 /// As in `4 min`.
-pub fn age(since: Instant, now: Instant) -> String {
+pub fn age(since: Timestamp, now: Timestamp) -> String {
     length(now.0 - since.0).unwrap_or_else(|| "< 1 min".to_owned())
 }
 
 /// As in `4 min ago`.
-pub fn ago(at: Instant, now: Instant) -> String {
+pub fn ago(at: Timestamp, now: Timestamp) -> String {
     length(now.0 - at.0).map_or_else(|| "just now".to_owned(), |length| format!("{length} ago"))
 }
 
 /// As in `in 4 min`.
-pub fn ahead(at: Instant, now: Instant) -> String {
+pub fn ahead(at: Timestamp, now: Timestamp) -> String {
     length(at.0 - now.0).map_or_else(
         || "within 1 min".to_owned(),
         |length| format!("in {length}"),
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn times_are_told_by_their_largest_unit() {
-        let now = Instant(1_795_151_610_000);
+        let now = Timestamp(1_795_151_610_000);
         for (milliseconds, length, past, future) in [
             (-5, "< 1 min", "just now", "within 1 min"),
             (59_999, "< 1 min", "just now", "within 1 min"),
@@ -175,10 +175,10 @@ mod tests {
             (DAY, "1 day", "1 day ago", "in 1 day"),
             (5 * DAY, "5 days", "5 days ago", "in 5 days"),
         ] {
-            let before = Instant(now.0 - milliseconds);
+            let before = Timestamp(now.0 - milliseconds);
             assert_eq!(age(before, now), length);
             assert_eq!(ago(before, now), past);
-            assert_eq!(ahead(Instant(now.0 + milliseconds), now), future);
+            assert_eq!(ahead(Timestamp(now.0 + milliseconds), now), future);
         }
         assert_eq!([took(4), took(37), took(5_200)], ["4 ms", "37 ms", "5.2 s"]);
         assert_eq!(

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::State;
-use crate::{Instant, Kind, Refusal};
+use crate::{Kind, Refusal, Timestamp};
 
 /// A search. Empty, it finds everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,9 +16,9 @@ pub struct Search {
     pub id: String,
     pub state: Option<State>,
     /// Accepted then or later.
-    pub since: Option<Instant>,
+    pub since: Option<Timestamp>,
     /// Accepted before then.
-    pub until: Option<Instant>,
+    pub until: Option<Timestamp>,
 }
 
 impl Search {
@@ -46,7 +46,7 @@ impl Search {
                     Ok(state) => search.state = Some(state),
                     Err(fault) => faults.add(name, fault),
                 },
-                "since" | "until" => match Instant::read(value) {
+                "since" | "until" => match Timestamp::parse(value) {
                     Some(at) if name == "since" => search.since = Some(at),
                     Some(at) => search.until = Some(at),
                     None => faults.add(
@@ -76,7 +76,7 @@ impl Search {
 
     /// What was asked for, as name and value; the other way round than [`Search::read`].
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
-        let time = |at: Option<Instant>| at.map(Instant::rfc3339).unwrap_or_default();
+        let time = |at: Option<Timestamp>| at.map(Timestamp::rfc3339).unwrap_or_default();
         [
             ("address", self.address.clone()),
             ("subject", self.subject.clone()),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Cursor, State};
-use crate::{Failure, Instant};
+use crate::{Failure, Timestamp};
 
 /// A mail for one recipient, as a line of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,7 +12,7 @@ pub struct Line {
     pub id: String,
     /// The recipient among those of the message, from 0.
     pub position: i64,
-    pub accepted: Instant,
+    pub accepted: Timestamp,
     pub from: String,
     pub to: String,
     pub subject: String,
@@ -21,7 +21,7 @@ pub struct Line {
     pub in_hand: bool,
     pub attempts: i64,
     /// When it is tried next; none when nobody will.
-    pub due: Option<Instant>,
+    pub due: Option<Timestamp>,
     /// What was last said of it.
     pub said: Option<String>,
 }
@@ -38,7 +38,7 @@ pub struct Page {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageView {
     pub id: String,
-    pub accepted: Instant,
+    pub accepted: Timestamp,
     /// Who handed it over: an account's address, or empty where it was this machine.
     pub by: String,
     /// The sender of the envelope.
@@ -61,7 +61,7 @@ pub struct RecipientView {
     pub state: State,
     pub in_hand: bool,
     pub attempts: i64,
-    pub due: Option<Instant>,
+    pub due: Option<Timestamp>,
     /// Oldest first; the acceptance is the message's own.
     pub timeline: Vec<Happening>,
 }
@@ -110,7 +110,7 @@ impl What {
 /// A row of a mail's timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Happening {
-    pub at: Instant,
+    pub at: Timestamp,
     pub what: What,
     /// The relay of an attempt, as host and port; the person of an act.
     pub by: String,
@@ -128,7 +128,7 @@ pub struct Count {
     pub state: State,
     pub number: i64,
     /// When the oldest was accepted.
-    pub oldest: Option<Instant>,
+    pub oldest: Option<Timestamp>,
 }
 
 /// The outbox at a glance.
@@ -149,7 +149,7 @@ pub struct Overview {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// None where it is so from the start (`POSTERN_HOLD_MAIL`), and no switch ends it.
-    pub since: Option<Instant>,
+    pub since: Option<Timestamp>,
     pub by: String,
 }
 
@@ -172,9 +172,9 @@ pub struct Trouble {
     /// Host and port.
     pub relay: String,
     pub failure: Failure,
-    pub since: Instant,
+    pub since: Timestamp,
     /// When one connection tries again.
-    pub next: Instant,
+    pub next: Timestamp,
 }
 
 /// An address that a relay said there is none.
@@ -183,7 +183,7 @@ pub struct Undeliverable {
     pub address: String,
     /// What the relay said.
     pub said: String,
-    pub listed: Instant,
+    pub listed: Timestamp,
     /// The message it said that to.
     pub id: String,
 }

@@ -65,13 +65,13 @@ impl Attempt {
         } = self;
         let comparing = place.compute(move |argon2| {
             // Many may have waited for this place, and failed meanwhile.
-            postern.throttle().check(&keys, postern.moment())?;
+            postern.throttle().check(&keys, postern.monotonic())?;
             let (account, hash) = found.unzip();
             if password::verify(argon2, &password, hash.as_deref()) {
                 postern.throttle().succeeded(keys[0]);
                 return Ok(account);
             }
-            postern.throttle().failed(&keys, postern.moment());
+            postern.throttle().failed(&keys, postern.monotonic());
             Ok(None)
         });
         comparing.await?
@@ -281,7 +281,7 @@ impl Postern {
     /// Finds the account and waits for room to compare a password; refused while one of `keys`
     /// has to wait.
     async fn attempt(&self, email: &str, keys: Vec<Key>) -> Result<Attempt, Refusal> {
-        self.throttle().check(&keys, self.moment())?;
+        self.throttle().check(&keys, self.monotonic())?;
         // PostgreSQL takes no NUL. No account has the empty address, and to look for it takes as
         // long as for any other.
         let possible = Some(email).filter(|email| !email.contains(char::is_control));

@@ -1,7 +1,7 @@
 //! Signing in, and the sessions that follow: 2 h idle, 12 h in all.
 
 use domain::view::SessionView;
-use domain::{Instant, Kind, Refusal, SecretString};
+use domain::{Kind, Refusal, SecretString, Timestamp};
 
 use super::throttle::Key;
 use super::{digest, to_the_end};
@@ -63,8 +63,12 @@ impl Postern {
         let mut work = self.store().begin().await?;
         let entry = self.entry(&account.email, from, Action::Login, "done", "");
         audit::add(&mut work, &entry).await?;
-        sessions::remove_expired(&mut work, Instant(now.0 - ABSOLUTE), Instant(now.0 - IDLE))
-            .await?;
+        sessions::remove_expired(
+            &mut work,
+            Timestamp(now.0 - ABSOLUTE),
+            Timestamp(now.0 - IDLE),
+        )
+        .await?;
         commit(work).await?;
         Ok(account)
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::Refusal;
 use sha2::{Digest, Sha256};
-use tokio::time::Instant as Stopwatch;
+use tokio::time::Instant;
 
 /// From this failure on, the next try has to wait.
 const FREE: u32 = 5;
@@ -22,12 +22,12 @@ const KEYS: usize = 10_000;
 #[derive(Clone, Copy)]
 struct Failures {
     count: u32,
-    last: Stopwatch,
+    last: Instant,
 }
 
 impl Failures {
     /// How long until the next try: 1 s after the fifth failure, doubling.
-    fn wait(self, now: Stopwatch) -> Duration {
+    fn wait(self, now: Instant) -> Duration {
         if self.count < FREE {
             return Duration::ZERO;
         }
@@ -67,7 +67,7 @@ impl Key {
 
 impl Throttle {
     /// Refuses while one of `keys` has to wait.
-    pub fn check(&self, keys: &[Key], now: Stopwatch) -> Result<(), Refusal> {
+    pub fn check(&self, keys: &[Key], now: Instant) -> Result<(), Refusal> {
         let failures = self.lock();
         let wait = keys
             .iter()
@@ -84,7 +84,7 @@ impl Throttle {
         }
     }
 
-    pub fn failed(&self, keys: &[Key], now: Stopwatch) {
+    pub fn failed(&self, keys: &[Key], now: Instant) {
         let mut failures = self.lock();
         for key in keys {
             let entry = failures.entry(*key).or_insert(Failures {
@@ -123,7 +123,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// So many of something a minute, for each key.
 pub struct Window {
     most: usize,
-    uses: Mutex<HashMap<String, VecDeque<Stopwatch>>>,
+    uses: Mutex<HashMap<String, VecDeque<Instant>>>,
 }
 
 impl Window {
@@ -135,9 +135,9 @@ impl Window {
     }
 
     /// Counts a use, or refuses it. `what` is the sentence the refusal begins with.
-    pub fn take(&self, key: &str, now: Stopwatch, what: &str) -> Result<(), Refusal> {
+    pub fn take(&self, key: &str, now: Instant, what: &str) -> Result<(), Refusal> {
         let mut all = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-        let counts = |at: &Stopwatch| now.saturating_duration_since(*at) < MINUTE;
+        let counts = |at: &Instant| now.saturating_duration_since(*at) < MINUTE;
         all.retain(|_, uses| uses.back().is_some_and(counts));
         let uses = all.entry(key.to_owned()).or_default();
         uses.retain(counts);
@@ -170,7 +170,7 @@ mod tests {
     fn the_wait_begins_with_the_fifth_failure_and_ends_at_a_minute() {
         let throttle = Throttle::default();
         let keys = [Key::account("a@example.org")];
-        let now = Stopwatch::now();
+        let now = Instant::now();
         for (failure, seconds) in (1..).zip([0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60]) {
             throttle.failed(&keys, now);
             let waits = throttle
@@ -193,7 +193,7 @@ mod tests {
     fn a_flood_pushes_out_the_oldest_and_takes_no_more_room() {
         let throttle = Throttle::default();
         let guessed = ["early", "late"].map(Key::account);
-        let begun = Stopwatch::now();
+        let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);
         for (key, seconds) in guessed.into_iter().zip([0, 1]) {
             (0..8).for_each(|_| throttle.failed(&[key], at(seconds)));
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn the_window_moves() {
-        let (window, begun) = (Window::a_minute(2), Stopwatch::now());
+        let (window, begun) = (Window::a_minute(2), Instant::now());
         let at = |seconds| begun + Duration::from_secs(seconds);
         assert!(window.take("a", at(0), "No.").is_ok());
         assert!(window.take("a", at(30), "No.").is_ok());

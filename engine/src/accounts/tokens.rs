@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant as Stopwatch};
+use std::time::{Duration, Instant};
 
 use domain::view::Role;
 use domain::{Kind, Refusal};
@@ -24,10 +24,10 @@ const MOST: usize = 10_000;
 
 /// Tokens that were looked up a moment ago, by their digests: programs ask often.
 #[derive(Default)]
-pub(crate) struct KnownTokens(Mutex<HashMap<String, (Stopwatch, Token)>>);
+pub(crate) struct KnownTokens(Mutex<HashMap<String, (Instant, Token)>>);
 
 impl KnownTokens {
-    fn known(&self) -> MutexGuard<'_, HashMap<String, (Stopwatch, Token)>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, (Instant, Token)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -42,7 +42,7 @@ impl KnownTokens {
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(digest, (Stopwatch::now(), token));
+        known.insert(digest, (Instant::now(), token));
     }
 
     fn forget(&self) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use domain::{EmailAddress, Instant, Kind, Label, Refusal, SmtpSettings};
+use domain::{EmailAddress, Kind, Label, Refusal, SmtpSettings, Timestamp};
 use lettre::Message;
 use lettre::message::header::{self, ContentType};
 use lettre::message::{Mailbox, Mailboxes, SinglePart};
@@ -43,7 +43,7 @@ impl Letter {
         settings: &SmtpSettings,
         encryption: Option<&str>,
         postern: &str,
-        now: Instant,
+        now: Timestamp,
     ) -> Mail {
         let id = format!("<{}@{}>", ulid::Ulid::new(), self.from.email.domain());
         let body = format!(
@@ -130,7 +130,7 @@ mod tests {
             &settings,
             Some("TLS 1.3"),
             "http://gate.example",
-            Instant(0),
+            Timestamp(0),
         );
         let text = String::from_utf8(mail.bytes).expect("7-bit");
         assert!(text.is_ascii());
@@ -152,7 +152,7 @@ mod tests {
         for address in ["ops@[192.0.2.1]", "ops@[IPv6:2001:db8::1]"] {
             let settings = settings(Label::FromAddress, address);
             let letter = Letter::new(&settings, &settings.from_address).expect("addresses");
-            let mail = letter.write(&settings, None, "", Instant(0));
+            let mail = letter.write(&settings, None, "", Timestamp(0));
             let text = String::from_utf8(mail.bytes).expect("7-bit");
             assert!(text.contains(&format!("From: {address}\r\n")), "{text}");
             assert!(text.contains(&format!("To: {address}\r\n")), "{text}");
@@ -164,7 +164,7 @@ mod tests {
         let settings = settings(Label::FromAddress, "alerts@bücher.example");
         let to = "me@例子.example".parse().expect("valid");
         let letter = Letter::new(&settings, &to).expect("addresses");
-        let mail = letter.write(&settings, None, "", Instant(0));
+        let mail = letter.write(&settings, None, "", Timestamp(0));
         assert!(mail.bytes.is_ascii());
         assert!(
             String::from_utf8_lossy(&mail.bytes).contains("From: alerts@xn--bcher-kva.example")

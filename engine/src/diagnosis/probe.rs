@@ -1,7 +1,7 @@
 //! A probe: every way to a relay tried at once, told as it comes. It lives exactly as long as the
 //! stream that tells of it.
 
-use std::time::Instant as Stopwatch;
+use std::time::Instant;
 
 use domain::event::Elapsed;
 use domain::probe::{Attempt, Over, Recommendation, Source, attempts, recommend};
@@ -176,7 +176,7 @@ struct Run {
 impl Run {
     async fn run(self, events: UnboundedSender<ProbeEvent>) {
         let tell = |event| drop(events.unbounded_send(event));
-        let begun = Stopwatch::now();
+        let begun = Instant::now();
         let tick = |seconds| tell(ProbeEvent::Tick { seconds });
         let recommendation = ticking(self.attempt(&tell), tick).await;
         // Whoever hears the end may ask again at once.

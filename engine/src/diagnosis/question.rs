@@ -107,7 +107,7 @@ impl Postern {
         if question.mail {
             self.test_window().take(
                 actor.name(),
-                self.moment(),
+                self.monotonic(),
                 "Six tests a minute are the most.",
             )?;
         }
@@ -148,7 +148,7 @@ impl Postern {
         })?;
         self.diagnosis_window().take(
             actor.name(),
-            self.moment(),
+            self.monotonic(),
             "Twelve diagnoses a minute are the most.",
         )?;
         Ok(place)

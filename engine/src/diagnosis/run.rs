@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::cause::{Seen, cause};
 use domain::event::{Outcome, Over};
 use domain::view::Stamp;
-use domain::{EmailAddress, Event, Failure, Fault, Instant, Refusal, SmtpSettings, Stage};
+use domain::{EmailAddress, Event, Failure, Fault, Refusal, SmtpSettings, Stage, Timestamp};
 use futures::Stream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -147,7 +147,7 @@ impl Run {
     }
 
     /// Records that the saved configuration is proved, if that is what was used.
-    async fn verified(&self) -> Option<Instant> {
+    async fn verified(&self) -> Option<Timestamp> {
         let proved = self.prove(self.revision?).await;
         proved.map_err(Refusal::from).ok().map(|stamp| stamp.at)
     }

@@ -1,6 +1,6 @@
 //! A mail that is given by its parts becomes its bytes.
 
-use domain::{EmailAddress, Instant, Refusal};
+use domain::{EmailAddress, Refusal, Timestamp};
 use lettre::message::header::ContentType;
 
 use super::addressees::{Addressees, entry};
@@ -23,7 +23,7 @@ pub(super) fn finish(
     submission: Submission,
     sender: Option<&Sender>,
     id: &str,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<Finished, Refusal> {
     let mut faults = Refusal::invalid();
     let from = from(&submission, sender, &mut faults);

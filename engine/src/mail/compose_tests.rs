@@ -1,12 +1,12 @@
 //! Mails that are written from their parts, and those that are not.
 
-use domain::{Instant, Kind, Refusal};
+use domain::{Kind, Refusal, Timestamp};
 use mail_parser::{MessageParser, MimeHeaders};
 
 use super::submission::{Attachment, Finished, LARGEST, Sender, Submission};
 
 /// 20 November 2026, 11:45:00.
-const NOW: Instant = Instant(1_795_175_100_000);
+const NOW: Timestamp = Timestamp(1_795_175_100_000);
 
 fn mail() -> Submission {
     Submission {

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write};
 
-use domain::Instant;
+use domain::Timestamp;
 use email_encoding::headers::{quoted_string, rfc2047, writer::EmailWriter};
 use mail_parser::DateTime;
 
@@ -61,7 +61,7 @@ pub(super) fn mailboxes<'a>(
 }
 
 /// The date of a mail (RFC 5322 section 3.3).
-pub(super) fn date(now: Instant) -> String {
+pub(super) fn date(now: Timestamp) -> String {
     DateTime::from_timestamp(now.0.div_euclid(1000)).to_rfc822()
 }
 

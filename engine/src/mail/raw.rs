@@ -1,6 +1,6 @@
 //! A mail that is handed over whole (RFC 5322): checked, and changed as little as can be.
 
-use domain::{Instant, Refusal, words};
+use domain::{Refusal, Timestamp, words};
 use memchr::{memchr, memchr_iter};
 
 use super::addressees::Addressees;
@@ -16,7 +16,7 @@ pub(super) fn finish(
     raw: Vec<u8>,
     sender: Option<&Sender>,
     id: &str,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<Finished, Refusal> {
     let mut faults = Refusal::invalid();
     check_rest(submission, &mut faults);

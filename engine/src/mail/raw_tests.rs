@@ -1,12 +1,12 @@
 //! Mails that are handed over whole.
 
-use domain::{Instant, Refusal};
+use domain::{Refusal, Timestamp};
 
 use super::compose_tests::SMUGGLED;
 use super::submission::{Attachment, Finished, LARGEST, Sender, Submission};
 
 /// 20 November 2026, 11:45:00.
-const NOW: Instant = Instant(1_795_175_100_000);
+const NOW: Timestamp = Timestamp(1_795_175_100_000);
 
 const MAIL: &str = "From: Ops <ops@example.org>\r\nTo: a@example.net\r\nSubject: x\r\n\
     Date: Thu, 19 Nov 2026 00:00:00 +0100\r\nMessage-ID: <1@example.org>\r\n\r\nbody\r\n";

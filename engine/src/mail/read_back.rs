@@ -98,7 +98,7 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::Instant;
+    use domain::Timestamp;
 
     use super::*;
     use crate::mail::{Attachment, Submission};
@@ -121,7 +121,7 @@ mod tests {
             }],
             ..Submission::default()
         }
-        .finish(None, "01JD", Instant(0))
+        .finish(None, "01JD", Timestamp(0))
         .expect("a mail");
         let letter = read_back(&finished.bytes);
         let names: Vec<_> = letter

@@ -1,6 +1,6 @@
 //! A mail as an application hands it over, and as it is kept: checked, and its bytes finished.
 
-use domain::{EmailAddress, Instant, Kind, Refusal};
+use domain::{EmailAddress, Kind, Refusal, Timestamp};
 
 use super::mailbox::Mailbox;
 use super::{compose, raw};
@@ -81,7 +81,7 @@ impl Submission {
         mut self,
         sender: Option<&Sender>,
         id: &str,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Finished, Refusal> {
         let (finished, largest) = match self.raw.take() {
             Some(raw) => (raw::finish(&self, raw, sender, id, now)?, "raw"),

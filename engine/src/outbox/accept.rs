@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant as Stopwatch};
+use std::time::{Duration, Instant};
 
-use domain::{Instant, Kind, Refusal};
+use domain::{Kind, Refusal, Timestamp};
 
 use super::Running;
 use super::writer::{New, Work, Written};
@@ -25,7 +25,7 @@ const REMEMBERED: Duration = Duration::from_secs(1);
 const LARGE: usize = 128 * 1024;
 
 /// Who mail is from that does not say, and when that was read.
-pub(super) type Remembered = Option<(Stopwatch, Option<Arc<Sender>>)>;
+pub(super) type Remembered = Option<(Instant, Option<Arc<Sender>>)>;
 
 /// What an application hands over in one request: all of it is kept, or nothing.
 #[derive(Debug)]
@@ -143,7 +143,7 @@ impl Postern {
         {
             return Ok(sender);
         }
-        let read = Stopwatch::now();
+        let read = Instant::now();
         let saved = Saved::read(&mut *self.store().read().await?).await?;
         let sender = saved.settings().map(|settings| {
             Arc::new(Sender {
@@ -164,7 +164,7 @@ fn finish(
     many: bool,
     sender: Option<&Sender>,
     account: &str,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<Vec<New>, Refusal> {
     let mut faults = Refusal::invalid();
     let mut mails = Vec::with_capacity(ids.len());

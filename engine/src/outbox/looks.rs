@@ -4,7 +4,7 @@ use domain::outbox::{
     Count, Cursor, Happening, Hold, MessageView, Overview, Page, RecipientView, Search, State,
     Undeliverable, What, is_id,
 };
-use domain::{Failure, Fault, Instant, Kind, Refusal};
+use domain::{Failure, Fault, Kind, Refusal, Timestamp};
 
 use super::{Reading, WORKER_SILENT};
 use crate::audit::Action;
@@ -30,7 +30,7 @@ impl Postern {
     pub async fn outbox_overview(&self, actor: &Actor) -> Result<Overview, Refusal> {
         let now = self.now();
         let mut connection = self.store().look().await?;
-        let day = Instant(now.0 - DAY);
+        let day = Timestamp(now.0 - DAY);
         let counts = search::counts(&mut connection, only_of(actor), day).await?;
         let switch = hold::read(&mut connection).await?;
         let hold = match switch {
@@ -67,7 +67,7 @@ impl Postern {
             actor.ok_or_else(nobody)?.administers()?;
         }
         let mut connection = self.store().look().await?;
-        let day = Instant(self.now().0 - DAY);
+        let day = Timestamp(self.now().0 - DAY);
         Ok(Figures {
             reading: self.meter().read(),
             counts: search::counts(&mut connection, None, day).await?,
@@ -183,7 +183,7 @@ pub struct Figures {
     /// Of the database.
     pub counts: Vec<Count>,
     /// When that was so.
-    pub now: Instant,
+    pub now: Timestamp,
 }
 
 /// Whose mail somebody sees; everybody's for administrators.
@@ -215,7 +215,7 @@ pub(super) async fn visible(
 fn recipient(
     row: Recipient,
     happened: impl Iterator<Item = Happening>,
-    now: Instant,
+    now: Timestamp,
 ) -> RecipientView {
     let in_hand = row.owner.is_some() && row.due.is_some_and(|lease| lease > now.0);
     let mut timeline: Vec<Happening> = happened.collect();
@@ -228,7 +228,7 @@ fn recipient(
     };
     if let (Some(what), Some(at)) = (what, row.settled) {
         timeline.push(Happening {
-            at: Instant(at),
+            at: Timestamp(at),
             what,
             by: row.relay.unwrap_or_default(),
             said: row.said.unwrap_or_default(),
@@ -242,7 +242,7 @@ fn recipient(
         state: row.state,
         in_hand,
         attempts: row.attempts,
-        due: row.due.filter(|_| !in_hand).map(Instant),
+        due: row.due.filter(|_| !in_hand).map(Timestamp),
         timeline,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant as Stopwatch};
+use std::time::{Duration, Instant};
 
 /// The upper bounds of the delivery times that are told apart, in milliseconds.
 pub const BOUNDS: [u64; 12] = [
@@ -29,7 +29,7 @@ pub struct Meter {
 
 /// What was delivered in each of the last sixty seconds, by how long it took.
 struct Minute {
-    begun: Stopwatch,
+    begun: Instant,
     /// The second that the newest slot is of.
     second: u64,
     slots: [[u32; BOUNDS.len() + 1]; SLOTS],
@@ -57,7 +57,7 @@ pub struct Reading {
 impl Default for Minute {
     fn default() -> Self {
         Self {
-            begun: Stopwatch::now(),
+            begun: Instant::now(),
             second: 0,
             slots: [[0; BOUNDS.len() + 1]; SLOTS],
         }

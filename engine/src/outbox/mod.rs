@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
-use domain::Instant;
+use domain::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use crate::store::Store;
@@ -77,7 +77,7 @@ impl Outbox {
     }
 
     /// An id for a message accepted at that moment, behind all that were made before.
-    fn id(&self, now: Instant) -> String {
+    fn id(&self, now: Timestamp) -> String {
         let since = Duration::from_millis(u64::try_from(now.0).unwrap_or(0));
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         let id = ids.generate_from_datetime(SystemTime::UNIX_EPOCH + since);

@@ -37,7 +37,7 @@ impl Retention {
     pub async fn forget(&self, postern: &Postern) -> Result<(), StoreError> {
         let now = postern.now();
         for (age, rows_too) in [(self.bodies, false), (self.rows, true)] {
-            let before = now.before(age);
+            let before = now - age;
             let mut from = Some(String::new());
             while let Some(begin) = from {
                 let (ids, next) = {

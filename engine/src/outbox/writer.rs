@@ -6,9 +6,9 @@ use std::ops::Range;
 use std::sync::{Arc, Weak};
 
 use domain::outbox::{State, Undeliverable};
-use domain::{Instant, Refusal};
+use domain::{Refusal, Timestamp};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
-use tokio::time::Instant as Stopwatch;
+use tokio::time::Instant;
 
 use crate::Clock;
 use crate::store::idempotency::{self, Key};
@@ -39,7 +39,7 @@ pub enum Work {
     Accept {
         mails: Arc<[New]>,
         key: Option<Key>,
-        owner: Option<(Arc<str>, Instant)>,
+        owner: Option<(Arc<str>, Timestamp)>,
         /// Of whoever handed it over, and waits. Once that is gone it is not begun any more: it was
         /// not accepted, and will be handed over again.
         waits: Weak<()>,
@@ -55,7 +55,7 @@ pub enum Work {
     /// If wanted also those `of_others` whose leases are over.
     Claim {
         owner: Arc<str>,
-        lease: Instant,
+        lease: Timestamp,
         most: i64,
         of_others: bool,
     },
@@ -63,7 +63,7 @@ pub enum Work {
     Extend {
         owner: Arc<str>,
         places: Vec<Place>,
-        due: Instant,
+        due: Timestamp,
         keep: bool,
     },
 }
@@ -72,7 +72,7 @@ pub enum Work {
 #[derive(Clone, Copy, Debug)]
 pub struct Current {
     /// It was not read before then.
-    pub read: Stopwatch,
+    pub read: Instant,
     /// The newest revision of the settings; 0 before the first.
     pub revision: i64,
     pub held: bool,
@@ -81,7 +81,7 @@ pub struct Current {
 impl Current {
     /// As the connection sees it; `hold` is whether everything is held from the start.
     pub async fn read(connection: &mut Connection, hold: bool) -> Result<Self, StoreError> {
-        let read = Stopwatch::now();
+        let read = Instant::now();
         let (revision, switched) = hold::current(connection).await?;
         Ok(Self {
             read,
@@ -263,7 +263,7 @@ impl Desk {
         work: &mut Connection,
         key: &Key,
         mails: &[New],
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Option<(String, String)>, StoreError> {
         idempotency::forget_old(work, key, now.0 - KEY_KEPT).await?;
         let ids: Vec<&str> = mails.iter().map(|mail| mail.message.id.as_str()).collect();
@@ -323,7 +323,7 @@ async fn keep(
     work: &mut Connection,
     works: &[&Work],
     written: &mut [Written],
-    now: Instant,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut messages: Vec<(&Message, &[u8])> = Vec::new();
     let mut rows: Vec<Added<'_>> = Vec::new();

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use domain::Instant;
+use domain::Timestamp;
 use domain::certificate::Certificate;
 use domain::words::{self, fit};
 use sha2::{Digest, Sha256};
@@ -52,8 +52,8 @@ pub(crate) fn fingerprint(der: &[u8]) -> String {
 }
 
 /// A moment of a certificate, which counts in seconds.
-pub(super) fn moment(seconds: i64) -> Instant {
-    Instant(seconds.saturating_mul(1000))
+pub(super) fn moment(seconds: i64) -> Timestamp {
+    Timestamp(seconds.saturating_mul(1000))
 }
 
 /// The host names and addresses a certificate is for. Its common name is none of them (RFC 9525

@@ -1,7 +1,7 @@
 //! Who is told what happens on a connection: a diagnosis listens, delivery does not.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant as Stopwatch;
+use std::time::Instant;
 
 use domain::capability::Capability;
 use domain::event::{Elapsed, Line, Side};
@@ -14,7 +14,7 @@ pub struct Witness(Option<Arc<Telling>>);
 
 struct Telling {
     tell: Box<dyn Fn(Event) + Send + Sync>,
-    begun: Stopwatch,
+    begun: Instant,
     progress: Mutex<Progress>,
 }
 
@@ -38,7 +38,7 @@ impl Witness {
     pub fn new(tell: impl Fn(Event) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(Telling {
             tell: Box::new(tell),
-            begun: Stopwatch::now(),
+            begun: Instant::now(),
             progress: Mutex::default(),
         })))
     }

@@ -1,6 +1,6 @@
 //! The table `account`: who may sign in.
 
-use domain::Instant;
+use domain::Timestamp;
 use domain::view::Role;
 
 use super::{Connection, StoreError};
@@ -78,7 +78,7 @@ pub async fn add(
     connection: &mut Connection,
     account: &Account,
     password_hash: &str,
-    at: Instant,
+    at: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO account (id, email, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)",

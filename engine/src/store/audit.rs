@@ -1,13 +1,13 @@
 //! The table `audit`: who did what, when, from where, and how it ended. Rows are only added.
 
-use domain::Instant;
+use domain::Timestamp;
 
 use super::{Connection, StoreError};
 
 /// A row. None of its texts holds a secret or a person's whole address but the actor's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    pub at: Instant,
+    pub at: Timestamp,
     pub actor: String,
     pub origin: String,
     pub action: String,
@@ -44,7 +44,7 @@ pub async fn newest(connection: &mut Connection, limit: i64) -> Result<Vec<Entry
     Ok(rows
         .into_iter()
         .map(|(at, actor, origin, action, outcome, detail)| Entry {
-            at: Instant(at),
+            at: Timestamp(at),
             actor,
             origin,
             action,

@@ -1,6 +1,6 @@
 //! The table `hold`: a row while everything is held.
 
-use domain::Instant;
+use domain::Timestamp;
 use domain::view::Stamp;
 
 use super::information::GLOBAL;
@@ -14,7 +14,7 @@ pub async fn read(connection: &mut Connection) -> Result<Option<Stamp>, StoreErr
             .fetch_optional(connection)
             .await?;
     Ok(row.map(|(since, by)| Stamp {
-        at: Instant(since),
+        at: Timestamp(since),
         by,
     }))
 }

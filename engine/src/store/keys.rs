@@ -1,7 +1,7 @@
 //! The tables `sealing_key` and `browser_key`: which keys are in use. No key stands here in the
 //! clear.
 
-use domain::Instant;
+use domain::Timestamp;
 
 use super::{Connection, StoreError};
 
@@ -18,7 +18,7 @@ pub async fn sealing(connection: &mut Connection) -> Result<Vec<String>, StoreEr
 pub async fn add_sealing(
     connection: &mut Connection,
     kid: &str,
-    at: Instant,
+    at: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO sealing_key (kid, created_at) VALUES ($1, $2) ON CONFLICT (kid) DO NOTHING",
@@ -43,14 +43,14 @@ pub async fn remove_sealing(connection: &mut Connection, kid: &str) -> Result<()
 #[derive(Clone, Debug)]
 pub struct BrowserKey {
     pub kid: String,
-    pub created_at: Instant,
+    pub created_at: Timestamp,
     pub private_key: String,
 }
 
 /// The pairs made since, newest first.
 pub async fn browser_since(
     connection: &mut Connection,
-    since: Instant,
+    since: Timestamp,
 ) -> Result<Vec<BrowserKey>, StoreError> {
     let rows: Vec<(String, i64, String)> = sqlx::query_as(
         "SELECT kid, created_at, private_key FROM browser_key \
@@ -63,7 +63,7 @@ pub async fn browser_since(
         .into_iter()
         .map(|(kid, at, private_key)| BrowserKey {
             kid,
-            created_at: Instant(at),
+            created_at: Timestamp(at),
             private_key,
         })
         .collect())
@@ -73,7 +73,7 @@ pub async fn browser_since(
 pub async fn add_browser(
     connection: &mut Connection,
     key: &BrowserKey,
-    expired: Instant,
+    expired: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM browser_key WHERE created_at <= $1")
         .bind(expired.0)

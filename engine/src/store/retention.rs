@@ -1,7 +1,7 @@
 //! What has been kept long enough: bytes first, rows later. Mail that waits for somebody is never
 //! old enough.
 
-use domain::Instant;
+use domain::Timestamp;
 use sqlx::AssertSqlSafe;
 
 use super::rows::{blocks, list};
@@ -17,7 +17,7 @@ pub async fn done_before(
     connection: &mut Connection,
     with_body: bool,
     from: &str,
-    before: Instant,
+    before: Timestamp,
 ) -> Result<(Vec<String>, Option<String>), StoreError> {
     let table = if with_body { "message_body" } else { "message" };
     let sql =

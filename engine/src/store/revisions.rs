@@ -1,7 +1,7 @@
 //! The table `revision`: every save of a scope, numbered from 1, and what proved it.
 
 use domain::view::Stamp;
-use domain::{Form, Instant};
+use domain::{Form, Timestamp};
 
 use super::{Connection, StoreError};
 
@@ -25,7 +25,7 @@ type Row = (i64, i64, String, String, Option<String>, Option<i64>);
 fn revision((number, at, by, form, password, password_from): Row) -> Result<Revision, StoreError> {
     let form = serde_json::from_str(&form).map_err(|error| sqlx::Error::Decode(error.into()))?;
     let saved = Stamp {
-        at: Instant(at),
+        at: Timestamp(at),
         by,
     };
     Ok(Revision {
@@ -83,7 +83,7 @@ pub async fn newest_proof(
         (
             number,
             Stamp {
-                at: Instant(at),
+                at: Timestamp(at),
                 by,
             },
         )

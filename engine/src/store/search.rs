@@ -1,6 +1,6 @@
 //! Recipients with their messages: found by what is asked for, counted, and changed by people.
 
-use domain::Instant;
+use domain::Timestamp;
 use domain::outbox::{Act, Count, Cursor, Line, Search, Selection, State};
 use sqlx::AssertSqlSafe;
 use ulid::Ulid;
@@ -148,14 +148,14 @@ fn in_states(column: &str, states: &[State]) -> String {
 }
 
 /// The first id a message accepted at that moment can have.
-pub fn first_id(at: Instant) -> String {
+pub fn first_id(at: Timestamp) -> String {
     Ulid::from_parts(u64::try_from(at.0).unwrap_or(0), 0).to_string()
 }
 
 /// When a message was accepted.
-pub fn accepted(id: &str) -> Instant {
+pub fn accepted(id: &str) -> Timestamp {
     let milliseconds = Ulid::from_string(id).map_or(0, |id| id.timestamp_ms());
-    Instant(i64::try_from(milliseconds).unwrap_or(i64::MAX))
+    Timestamp(i64::try_from(milliseconds).unwrap_or(i64::MAX))
 }
 
 macro_rules! bound {
@@ -190,7 +190,7 @@ pub async fn lines(
     account: Option<&str>,
     search: &Search,
     behind: Option<&Cursor>,
-    (most, now): (i64, Instant),
+    (most, now): (i64, Timestamp),
 ) -> Result<Vec<Line>, StoreError> {
     let way = way(connection, &search.address).await?;
     let mut condition = Condition::new(account, way);
@@ -237,7 +237,7 @@ pub async fn lines(
                     state: read_state(&state)?,
                     in_hand,
                     attempts,
-                    due: due.filter(|_| !in_hand).map(Instant),
+                    due: due.filter(|_| !in_hand).map(Timestamp),
                     said: said.filter(|said| !said.is_empty()),
                 })
             },
@@ -249,7 +249,7 @@ pub async fn lines(
 pub async fn counts(
     connection: &mut Connection,
     account: Option<&str>,
-    since: Instant,
+    since: Timestamp,
 ) -> Result<Vec<Count>, StoreError> {
     let from = |account: Option<&str>| match account {
         // The message is needed only to know whose it is.
@@ -292,7 +292,7 @@ pub async fn count(
     connection: &mut Connection,
     act: Act,
     selection: &Selection,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<i64, StoreError> {
     let way = way(connection, address(selection)).await?;
     let condition = touched(act, selection, (way, now));
@@ -307,7 +307,7 @@ pub async fn act(
     connection: &mut Connection,
     act: Act,
     selection: &Selection,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<Vec<(String, i64)>, StoreError> {
     let way = way(connection, address(selection)).await?;
     let mut condition = touched(act, selection, (way, now));
@@ -372,7 +372,7 @@ async fn way(connection: &mut Connection, address: &str) -> Result<Way, StoreErr
     })
 }
 
-fn touched(act: Act, selection: &Selection, (way, now): (Way, Instant)) -> Condition {
+fn touched(act: Act, selection: &Selection, (way, now): (Way, Timestamp)) -> Condition {
     let mut condition = Condition::new(None, way);
     condition.selection(selection);
     condition.states(act.applies_to());

@@ -1,6 +1,6 @@
 //! The table `session`: who is signed in, by the hash of what the cookie holds.
 
-use domain::Instant;
+use domain::Timestamp;
 
 use super::accounts::{Account, role};
 use super::{Connection, StoreError};
@@ -10,8 +10,8 @@ use super::{Connection, StoreError};
 pub struct Session {
     pub id: String,
     pub account: Account,
-    pub begun_at: Instant,
-    pub last_used_at: Instant,
+    pub begun_at: Timestamp,
+    pub last_used_at: Timestamp,
     pub origin: String,
     pub browser: String,
 }
@@ -26,8 +26,8 @@ fn session((id, account, email, text, begun, used, origin, browser): Row) -> Ses
             email,
             role: role(&text),
         },
-        begun_at: Instant(begun),
-        last_used_at: Instant(used),
+        begun_at: Timestamp(begun),
+        last_used_at: Timestamp(used),
         origin,
         browser,
     }
@@ -66,7 +66,7 @@ pub async fn add(
     connection: &mut Connection,
     id: &str,
     account: &str,
-    now: Instant,
+    now: Timestamp,
     origin: &str,
     browser: &str,
 ) -> Result<(), StoreError> {
@@ -85,7 +85,11 @@ pub async fn add(
 }
 
 /// Records a use.
-pub async fn touch(connection: &mut Connection, id: &str, now: Instant) -> Result<(), StoreError> {
+pub async fn touch(
+    connection: &mut Connection,
+    id: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     sqlx::query("UPDATE session SET last_used_at = $2 WHERE id = $1")
         .bind(id)
         .bind(now.0)
@@ -130,8 +134,8 @@ pub async fn end_all(
 /// Removes the sessions that began or were last used too long ago.
 pub async fn remove_expired(
     connection: &mut Connection,
-    begun_before: Instant,
-    used_before: Instant,
+    begun_before: Timestamp,
+    used_before: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM session WHERE begun_at < $1 OR last_used_at < $2")
         .bind(begun_before.0)

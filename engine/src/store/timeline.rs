@@ -1,6 +1,6 @@
 //! The table `timeline`: attempts that failed, and what people did with a mail. Rows are only added.
 
-use domain::Instant;
+use domain::Timestamp;
 use domain::outbox::{Happening, What};
 
 use super::rows::{blocks, in_order, insert};
@@ -58,7 +58,7 @@ pub async fn of_message(
             Ok((
                 position,
                 Happening {
-                    at: Instant(at),
+                    at: Timestamp(at),
                     what,
                     by,
                     said,

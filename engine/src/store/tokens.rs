@@ -1,6 +1,6 @@
 //! The table `token`: what programs sign in with, by its hash.
 
-use domain::Instant;
+use domain::Timestamp;
 
 use super::accounts::{Account, role};
 use super::{Connection, StoreError};
@@ -13,8 +13,8 @@ pub struct Token {
     pub name: String,
     /// Separated by spaces.
     pub scopes: String,
-    pub created_at: Instant,
-    pub revoked_at: Option<Instant>,
+    pub created_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
 }
 
 type Row = (
@@ -38,8 +38,8 @@ fn token((id, account, email, text, name, scopes, created, revoked): Row) -> Tok
         },
         name,
         scopes,
-        created_at: Instant(created),
-        revoked_at: revoked.map(Instant),
+        created_at: Timestamp(created),
+        revoked_at: revoked.map(Timestamp),
     }
 }
 
@@ -95,7 +95,7 @@ pub async fn add(
 pub async fn revoke(
     connection: &mut Connection,
     id: &str,
-    at: Instant,
+    at: Timestamp,
 ) -> Result<bool, StoreError> {
     let done = sqlx::query("UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
         .bind(id)

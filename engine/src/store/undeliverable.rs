@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::Instant;
+use domain::Timestamp;
 use domain::outbox::Undeliverable;
 
 use super::recipients::Claimed;
@@ -80,7 +80,7 @@ pub async fn beginning(
         .map(|(address, said, listed, id)| Undeliverable {
             address,
             said,
-            listed: Instant(listed),
+            listed: Timestamp(listed),
             id,
         })
         .collect())

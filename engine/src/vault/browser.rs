@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::jwe::{Algorithm, ContentKey, Jwk, Token};
-use domain::{Instant, Label, Refusal, SecretString};
+use domain::{Label, Refusal, SecretString, Timestamp};
 use rand::rngs::OsRng;
 use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use rsa::{Oaep, RsaPrivateKey};
@@ -36,12 +36,12 @@ const SEAL_AGAIN: &str = "The password was sealed for a key that is no longer va
 
 struct Pair {
     kid: String,
-    created_at: Instant,
+    created_at: Timestamp,
     private: RsaPrivateKey,
 }
 
 impl Pair {
-    fn new(private: RsaPrivateKey, created_at: Instant) -> Self {
+    fn new(private: RsaPrivateKey, created_at: Timestamp) -> Self {
         let kid = ulid::Ulid::new().to_string();
         Self {
             kid,
@@ -50,8 +50,8 @@ impl Pair {
         }
     }
 
-    fn is_offered(&self, now: Instant) -> bool {
-        self.created_at > now.before(OFFERED)
+    fn is_offered(&self, now: Timestamp) -> bool {
+        self.created_at > now - OFFERED
     }
 }
 
@@ -68,7 +68,12 @@ pub struct BrowserKeys {
 
 impl BrowserKeys {
     /// The public key to seal for. Makes a pair when there is none, or when it is a day old.
-    pub async fn public(&self, store: &Store, vault: &Vault, now: Instant) -> Result<Jwk, Refusal> {
+    pub async fn public(
+        &self,
+        store: &Store,
+        vault: &Vault,
+        now: Timestamp,
+    ) -> Result<Jwk, Refusal> {
         if let Some(jwk) = self.offered(now) {
             return Ok(jwk);
         }
@@ -89,7 +94,7 @@ impl BrowserKeys {
         &self,
         store: &Store,
         vault: &Vault,
-        now: Instant,
+        now: Timestamp,
         private: RsaPrivateKey,
     ) -> Result<(), Refusal> {
         self.store(store, vault, now, &Pair::new(private, now))
@@ -100,7 +105,7 @@ impl BrowserKeys {
         &self,
         store: &Store,
         vault: &Vault,
-        now: Instant,
+        now: Timestamp,
         pair: &Pair,
     ) -> Result<(), Refusal> {
         let der = pair.private.to_pkcs8_der();
@@ -111,7 +116,7 @@ impl BrowserKeys {
             created_at: pair.created_at,
         };
         let mut work = store.begin().await?;
-        keys::add_browser(&mut work, &row, now.before(ACCEPTED)).await?;
+        keys::add_browser(&mut work, &row, now - ACCEPTED).await?;
         commit(work).await?;
         self.reload(store, vault, now).await
     }
@@ -121,7 +126,7 @@ impl BrowserKeys {
         &self,
         store: &Store,
         vault: &Vault,
-        now: Instant,
+        now: Timestamp,
         sealed: &str,
     ) -> Result<SecretString, Refusal> {
         let refused = |text| Refusal::field(Label::Password, text);
@@ -154,8 +159,8 @@ impl BrowserKeys {
             .ok_or_else(|| refused(SEAL_AGAIN))
     }
 
-    async fn reload(&self, store: &Store, vault: &Vault, now: Instant) -> Result<(), Refusal> {
-        let rows = keys::browser_since(&mut *store.read().await?, now.before(ACCEPTED)).await?;
+    async fn reload(&self, store: &Store, vault: &Vault, now: Timestamp) -> Result<(), Refusal> {
+        let rows = keys::browser_since(&mut *store.read().await?, now - ACCEPTED).await?;
         let pairs = rows
             .into_iter()
             .filter_map(|row| {
@@ -173,16 +178,16 @@ impl BrowserKeys {
         Ok(())
     }
 
-    fn offered(&self, now: Instant) -> Option<Jwk> {
+    fn offered(&self, now: Timestamp) -> Option<Jwk> {
         let pairs = self.lock();
         let newest = pairs.first().filter(|pair| pair.is_offered(now))?;
         Some(Jwk::new(&newest.kid, &newest.private.to_public_key()))
     }
 
-    fn private(&self, kid: &str, now: Instant) -> Option<RsaPrivateKey> {
+    fn private(&self, kid: &str, now: Timestamp) -> Option<RsaPrivateKey> {
         let pairs = self.lock();
         let pair = pairs.iter().find(|pair| pair.kid == kid)?;
-        (pair.created_at > now.before(ACCEPTED)).then(|| pair.private.clone())
+        (pair.created_at > now - ACCEPTED).then(|| pair.private.clone())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Pair>> {
@@ -196,7 +201,7 @@ impl BrowserKeys {
 /// kept though the caller hangs up, and nobody makes another meanwhile.
 async fn make(
     mut made: OwnedMutexGuard<Made>,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<OwnedMutexGuard<Made>, Refusal> {
     if made.as_ref().is_some_and(|pair| pair.is_offered(now)) {
         return Ok(made);
@@ -218,7 +223,7 @@ mod tests {
     #[tokio::test]
     async fn a_pair_is_made_once_whoever_hangs_up_and_whether_or_not_it_can_be_stored() {
         let folder = tempfile::tempdir().expect("a folder");
-        let now = Instant(1_800_000_000_000);
+        let now = Timestamp(1_800_000_000_000);
         let store = Store::open(folder.path(), None).await.expect("a database");
         let vault = Vault::open(folder.path(), &store, now, false).await;
         let vault = vault.expect("a vault");

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use domain::jwe::{self, Algorithm, ContentKey, Header, Token};
-use domain::{Instant, SecretString};
+use domain::{SecretString, Timestamp};
 use rand::rngs::OsRng;
 
 pub use browser::{BROWSER_KEY_BITS, BrowserKeys};
@@ -49,7 +49,7 @@ impl Vault {
     pub async fn open(
         folder: &Path,
         store: &Store,
-        now: Instant,
+        now: Timestamp,
         accept_lost_keys: bool,
     ) -> Result<Self, VaultError> {
         // Of nodes that start on a new database at once, one makes the key; the others find it in

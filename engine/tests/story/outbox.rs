@@ -147,7 +147,7 @@ impl Place {
                 .into_iter()
                 .find_map(|worker| worker.trouble);
             // A time of day that is told again may differ by a millisecond.
-            let next = known.map(|known| known.next.after(Duration::from_secs(1)));
+            let next = known.map(|known| known.next + Duration::from_secs(1));
             if let Some(trouble) = told.filter(|told| Some(told.next) > next) {
                 return trouble;
             }

@@ -103,7 +103,7 @@ fn seconds(milliseconds: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::Instant;
+    use domain::Timestamp;
     use domain::outbox::Count;
     use engine::Reading;
 
@@ -121,15 +121,15 @@ mod tests {
                 Count {
                     state: MailState::Queued,
                     number: 4,
-                    oldest: Some(Instant(1_000)),
+                    oldest: Some(Timestamp(1_000)),
                 },
                 Count {
                     state: MailState::Delivered,
                     number: 3,
-                    oldest: Some(Instant(0)),
+                    oldest: Some(Timestamp(0)),
                 },
             ],
-            now: Instant(61_500),
+            now: Timestamp(61_500),
         };
         let text = text(&figures);
         for line in [

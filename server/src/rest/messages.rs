@@ -4,7 +4,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use domain::outbox::{Act, Happening, Line, MessageView, RecipientView, Search, Selection};
-use domain::{Instant, Kind, Refusal};
+use domain::{Kind, Refusal, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::body::JsonObject;
@@ -44,7 +44,7 @@ fn line(line: &Line) -> Value {
         "state": line.state,
         "in_hand": line.in_hand,
         "attempts": line.attempts,
-        "next_attempt": line.due.map(Instant::rfc3339),
+        "next_attempt": line.due.map(Timestamp::rfc3339),
         "said": line.said,
     })
 }
@@ -83,7 +83,7 @@ fn recipient(row: &RecipientView) -> Value {
         "state": row.state,
         "in_hand": row.in_hand,
         "attempts": row.attempts,
-        "next_attempt": row.due.map(Instant::rfc3339),
+        "next_attempt": row.due.map(Timestamp::rfc3339),
         "said": last.map(|last| &last.said),
         "timeline": timeline,
     })

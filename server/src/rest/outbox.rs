@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, Query, State};
 use domain::outbox::{Overview, Worker};
-use domain::{Instant, Kind, Refusal};
+use domain::{Kind, Refusal, Timestamp};
 use serde_json::{Value, json};
 
 use super::body::JsonObject;
@@ -21,7 +21,7 @@ fn overview_json(overview: &Overview) -> Value {
         .counts
         .iter()
         .map(|count| {
-            let oldest = count.oldest.map(Instant::rfc3339);
+            let oldest = count.oldest.map(Timestamp::rfc3339);
             let value = json!({ "number": count.number, "oldest": oldest });
             (count.state.as_str().to_owned(), value)
         })
@@ -29,7 +29,7 @@ fn overview_json(overview: &Overview) -> Value {
     let hold = overview
         .hold
         .as_ref()
-        .map(|hold| json!({ "since": hold.since.map(Instant::rfc3339), "by": hold.by }));
+        .map(|hold| json!({ "since": hold.since.map(Timestamp::rfc3339), "by": hold.by }));
     let workers: Vec<Value> = overview.workers.iter().map(worker).collect();
     json!({
         "counts": counts,

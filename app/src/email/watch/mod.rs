@@ -7,7 +7,7 @@ mod view;
 use std::pin::pin;
 
 use domain::view::{PasswordChange, Stamp, Verification};
-use domain::{Instant, Refusal};
+use domain::{Refusal, Timestamp};
 use futures::StreamExt;
 use futures::future::{AbortHandle, Abortable};
 use leptos::prelude::*;
@@ -129,7 +129,7 @@ impl Watch {
     }
 
     /// The state in view follows, if what was tested is still what is saved.
-    fn proved(self, revision: i64, at: Instant) {
+    fn proved(self, revision: i64, at: Timestamp) {
         self.editor.change(|state| {
             if revision == state.saved.revision {
                 let by = state.me.clone();

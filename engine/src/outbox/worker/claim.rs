@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Instant, Refusal};
-use tokio::time::{Instant as Stopwatch, sleep_until};
+use domain::{Refusal, Timestamp};
+use tokio::time::{Instant, sleep_until};
 
 use super::hands::Hand;
 use super::judge::Judgement;
@@ -32,7 +32,7 @@ impl Worker {
                 Err(_) => tokio::time::sleep(RETRY_WRITE).await,
             }
         }
-        let mut away: Option<Stopwatch> = None;
+        let mut away: Option<Instant> = None;
         loop {
             // Leases that ended while nobody could renew them say nothing of whose they were.
             let of_others = away.is_none_or(|away| away.elapsed() >= COMING_BACK);
@@ -40,12 +40,12 @@ impl Worker {
                 Ok(Some(until)) => until,
                 Ok(None) => continue,
                 Err(_) => {
-                    let now = Stopwatch::now();
+                    let now = Instant::now();
                     away = Some(now);
                     now + RETRY_WRITE
                 }
             };
-            let until = until.min(Stopwatch::now() + LOOK);
+            let until = until.min(Instant::now() + LOOK);
             tokio::select! {
                 () = sleep_until(until) => {}
                 () = self.postern.outbox().stirred.notified() => {}
@@ -65,7 +65,7 @@ impl Worker {
 
     /// Looks for mail once, also for what others had whose leases are over. Gives when to look again
     /// if nothing is told before; none where there is more to be had at once.
-    async fn look(self: &Arc<Self>, of_others: bool) -> Result<Option<Stopwatch>, Refusal> {
+    async fn look(self: &Arc<Self>, of_others: bool) -> Result<Option<Instant>, Refusal> {
         self.pool.sweep();
         let (current, next_due) = {
             let mut connection = self.postern.store().read().await?;
@@ -74,7 +74,7 @@ impl Worker {
             (current, recipients::next_due(&mut connection).await?)
         };
         self.follow(current).await?;
-        let (now, moment) = (self.postern.now(), self.postern.moment());
+        let (now, moment) = (self.postern.now(), self.postern.monotonic());
         self.promises.seen(next_due.is_some_and(|due| due <= now.0));
         if next_due.is_none() {
             self.pool.forget_trouble(moment);
@@ -85,33 +85,33 @@ impl Worker {
         self.begin_runs();
         let most = match self.pool.wish(moment) {
             Wish::Mails(most) => most,
-            Wish::Later(left) => return Ok(Some(Stopwatch::now() + left)),
-            Wish::Nothing => return Ok(Some(Stopwatch::now() + LOOK)),
+            Wish::Later(left) => return Ok(Some(Instant::now() + left)),
+            Wish::Nothing => return Ok(Some(Instant::now() + LOOK)),
         };
         match next_due {
             Some(due) if due <= now.0 => {}
-            Some(due) => return Ok(Some(from_now(now, Instant(due)))),
-            None => return Ok(Some(Stopwatch::now() + LOOK)),
+            Some(due) => return Ok(Some(from_now(now, Timestamp(due)))),
+            None => return Ok(Some(Instant::now() + LOOK)),
         }
         let got = self.claim((most, of_others), now).await?;
         self.promises.seen(got == most);
         self.begin_runs();
-        Ok((got == 0).then(|| Stopwatch::now() + LOOK))
+        Ok((got == 0).then(|| Instant::now() + LOOK))
     }
 
     /// Takes up to `most` mails; how many recipients' it were.
     async fn claim(
         self: &Arc<Self>,
         (most, of_others): (usize, bool),
-        now: Instant,
+        now: Timestamp,
     ) -> Result<usize, Refusal> {
         let work = Work::Claim {
             owner: self.id.clone(),
-            lease: now.after(self.delivery.lease),
+            lease: now + self.delivery.lease,
             most: i64::try_from(most).unwrap_or(i64::MAX),
             of_others,
         };
-        let since = Stopwatch::now();
+        let since = Instant::now();
         let written = self.clone().takes().claim(work).await?;
         let got = written.claimed.len();
         if got == 0 {
@@ -175,7 +175,7 @@ impl Worker {
     }
 }
 
-fn from_now(now: Instant, at: Instant) -> Stopwatch {
+fn from_now(now: Timestamp, at: Timestamp) -> Instant {
     let wait = u64::try_from(at.0 - now.0).unwrap_or(0);
-    Stopwatch::now() + Duration::from_millis(wait).min(LOOK)
+    Instant::now() + Duration::from_millis(wait).min(LOOK)
 }

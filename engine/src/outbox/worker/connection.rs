@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant as Stopwatch;
+use tokio::time::Instant;
 
 use crate::outbox::Outbox;
 use crate::smtp::Session;
@@ -20,8 +20,8 @@ const IDLE: Duration = Duration::from_secs(5);
 pub struct Connection {
     pub session: Session,
     _counted: Counted,
-    begun: Stopwatch,
-    rests_since: Stopwatch,
+    begun: Instant,
+    rests_since: Instant,
     mails: usize,
     /// Commands of the next mail stand behind the body of this one.
     announced: bool,
@@ -33,8 +33,8 @@ impl Connection {
         Self {
             session,
             _counted: Counted(outbox),
-            begun: Stopwatch::now(),
-            rests_since: Stopwatch::now(),
+            begun: Instant::now(),
+            rests_since: Instant::now(),
             mails: 0,
             announced: false,
         }
@@ -57,7 +57,7 @@ impl Connection {
 
     /// It waits for the next run from now on.
     pub fn rest(&mut self) {
-        self.rests_since = Stopwatch::now();
+        self.rests_since = Instant::now();
     }
 
     /// Whether it waited long enough.

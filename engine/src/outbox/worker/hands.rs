@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::time::Instant as Stopwatch;
+use tokio::time::Instant;
 
 use crate::store::recipients::{Claimed, Place};
 
 /// The rows in hand, and since when their leases run. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Hands(Arc<Mutex<HashMap<Place, Stopwatch>>>);
+pub struct Hands(Arc<Mutex<HashMap<Place, Instant>>>);
 
 /// A row in hand, until this is dropped: a run that dies keeps nothing from others.
 pub struct Hand {
@@ -18,12 +18,12 @@ pub struct Hand {
 }
 
 impl Hands {
-    fn held(&self) -> MutexGuard<'_, HashMap<Place, Stopwatch>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<Place, Instant>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// None where it is in hand already: its lease ran out by a clock that was put forward.
-    fn take(&self, row: &Claimed, since: Stopwatch) -> Option<Hand> {
+    fn take(&self, row: &Claimed, since: Instant) -> Option<Hand> {
         let place = row.place();
         let mut held = self.held();
         if held.contains_key(&place) {
@@ -37,7 +37,7 @@ impl Hands {
     }
 
     /// Rows, with a hand on each; without those that are in hand already.
-    pub fn take_all(&self, rows: Vec<Claimed>, since: Stopwatch) -> Vec<(Claimed, Hand)> {
+    pub fn take_all(&self, rows: Vec<Claimed>, since: Instant) -> Vec<(Claimed, Hand)> {
         let take = |row| self.take(&row, since).map(|hand| (row, hand));
         rows.into_iter().filter_map(take).collect()
     }
@@ -47,7 +47,7 @@ impl Hands {
     }
 
     /// The leases of these were renewed then.
-    pub fn renewed(&self, places: &[Place], since: Stopwatch) {
+    pub fn renewed(&self, places: &[Place], since: Instant) {
         let mut held = self.held();
         for place in places {
             if let Some(running) = held.get_mut(place) {
@@ -59,7 +59,7 @@ impl Hands {
 
 impl Hand {
     /// Since when its lease runs.
-    pub fn since(&self) -> Option<Stopwatch> {
+    pub fn since(&self) -> Option<Instant> {
         self.hands.held().get(&self.place).copied()
     }
 }
@@ -84,7 +84,7 @@ mod tests {
             trying_since: 0,
             undeliverable: None,
         };
-        let (hands, then) = (Hands::default(), Stopwatch::now());
+        let (hands, then) = (Hands::default(), Instant::now());
         let one = hands.take(&row(0), then);
         let other = hands.take(&row(1), then);
         assert!(one.is_some() && other.is_some());

@@ -6,7 +6,7 @@ use domain::outbox::{
     GIVE_UP_AFTER, Happening, Spread, State, Undeliverable, Verdict, What, is_undeliverable,
     mail_waits, verdict,
 };
-use domain::{Failure, Instant, Reply};
+use domain::{Failure, Reply, Timestamp};
 
 use super::mail::Mail;
 use crate::store::recipients::{Claimed, Settled};
@@ -29,7 +29,7 @@ pub struct Judgement {
 /// An attempt, when it was and with whom.
 pub struct Attempt<'a> {
     pub relay: &'a str,
-    pub now: Instant,
+    pub now: Timestamp,
     pub took: Duration,
     pub spread: Spread,
 }
@@ -80,7 +80,7 @@ impl Attempt<'_> {
         may_have_arrived: bool,
     ) {
         let said = failure.said();
-        let over = row.attempts > 0 && row.trying_since <= self.now.before(GIVE_UP_AFTER).0;
+        let over = row.attempts > 0 && row.trying_since <= (self.now - GIVE_UP_AFTER).0;
         let (state, said) = match verdict(failure) {
             Verdict::Relay => {
                 judgement.sick = Some(failure.clone());
@@ -104,7 +104,7 @@ impl Attempt<'_> {
         }
         judgement.complained |= state == State::Deferred;
         let due = (state == State::Deferred)
-            .then(|| self.now.after(mail_waits(row.attempts + 1, self.spread)).0);
+            .then(|| (self.now + mail_waits(row.attempts + 1, self.spread)).0);
         judgement.happened.push(Entry {
             message: row.message.clone(),
             position: row.position,

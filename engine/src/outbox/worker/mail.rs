@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::outbox::State;
-use domain::{EmailAddress, Instant};
+use domain::{EmailAddress, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::hands::Hand;
@@ -44,7 +44,7 @@ pub fn places() -> Arc<Semaphore> {
 pub fn sorted(
     taken: Vec<(Claimed, Hand)>,
     letters: Vec<Letter>,
-    now: Instant,
+    now: Timestamp,
 ) -> (Vec<Mail>, Vec<Settled>) {
     let mut letters: HashMap<String, Letter> = letters
         .into_iter()
@@ -147,7 +147,7 @@ impl Mail {
 }
 
 /// A row that somebody has to look at, though no relay was asked.
-pub fn parked(row: &Claimed, said: impl Into<String>, now: Instant) -> Settled {
+pub fn parked(row: &Claimed, said: impl Into<String>, now: Timestamp) -> Settled {
     Settled {
         message: row.message.clone(),
         position: row.position,

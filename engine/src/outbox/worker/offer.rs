@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use domain::Refusal;
-use tokio::time::Instant as Stopwatch;
+use tokio::time::Instant;
 
 use super::Worker;
 use super::mail::{SMALL, sorted};
@@ -73,7 +73,7 @@ impl Promises {
 pub struct Offer {
     worker: Arc<Worker>,
     mails: usize,
-    since: Stopwatch,
+    since: Instant,
 }
 
 impl Worker {
@@ -83,7 +83,7 @@ impl Worker {
         let makes = small && self.promises.make(mails.len(), self.pool.spare());
         makes.then(|| Offer {
             mails: mails.len(),
-            since: Stopwatch::now(),
+            since: Instant::now(),
             worker: self,
         })
     }
@@ -93,7 +93,7 @@ impl Worker {
         self.promises.take();
         Offer {
             mails: 1,
-            since: Stopwatch::now(),
+            since: Instant::now(),
             worker: self,
         }
     }
@@ -108,7 +108,7 @@ impl Offer {
         waits: Weak<()>,
     ) -> Result<Written, Refusal> {
         let lease = self.worker.delivery.lease;
-        let until = self.worker.postern.now().after(lease);
+        let until = self.worker.postern.now() + lease;
         let work = Work::Accept {
             mails: mails.clone(),
             key,

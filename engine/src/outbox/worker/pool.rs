@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::outbox::{Spread, Trouble};
-use domain::{Failure, Fault, Instant, Stage};
+use domain::{Failure, Fault, Stage, Timestamp};
 use tokio::sync::Notify;
-use tokio::time::Instant as Stopwatch;
+use tokio::time::Instant;
 
 use super::connection::{Connection, part};
 use super::hands::Hands;
@@ -57,16 +57,16 @@ struct State {
     /// A run tries for all whether the relay is well again.
     trial: bool,
     /// When the relay last had a word about a mail.
-    word: Option<Stopwatch>,
+    word: Option<Instant>,
     /// Since when the relay has mail and has said nothing of any.
-    waits_since: Option<Stopwatch>,
+    waits_since: Option<Instant>,
     /// How often in a row the relay would not have a mail.
     failures: usize,
     /// The newest settings, and whether everything is held, as was seen last.
     newest: i64,
     held: bool,
-    seen: Stopwatch,
-    ungrouped: Option<Stopwatch>,
+    seen: Instant,
+    ungrouped: Option<Instant>,
     /// How often in a row the relay broke on commands behind a body.
     breaks: usize,
     stopping: bool,
@@ -110,7 +110,7 @@ impl Pool {
                 failures: 0,
                 newest: 0,
                 held: false,
-                seen: Stopwatch::now(),
+                seen: Instant::now(),
                 ungrouped: None,
                 breaks: 0,
                 stopping: false,
@@ -134,7 +134,7 @@ impl Pool {
         (self.most * 8).clamp(64, 512)
     }
 
-    pub fn wish(&self, moment: Stopwatch) -> Wish {
+    pub fn wish(&self, moment: Instant) -> Wish {
         let state = self.state();
         if !state.may_begin() || state.is_silent() {
             return Wish::Nothing;
@@ -197,14 +197,14 @@ impl Pool {
     }
 
     /// Whether mail that lies here would better lie where others can take it, or people act on it.
-    pub fn is_stuck(&self, moment: Stopwatch) -> bool {
+    pub fn is_stuck(&self, moment: Instant) -> bool {
         let state = self.state();
         let waits = state.waits(moment).is_some() || state.trial && state.trouble.is_some();
         state.held || state.route.is_none() || waits || state.is_silent()
     }
 
     /// Nothing waits, and nobody will try: what was wrong with the relay is not known any more.
-    pub fn forget_trouble(&self, moment: Stopwatch) {
+    pub fn forget_trouble(&self, moment: Instant) {
         let mut state = self.state();
         let over = state.trouble.is_some() && state.waits(moment).is_none();
         if over && !state.trial && state.queue.is_empty() {
@@ -214,7 +214,7 @@ impl Pool {
     }
 
     /// What the console is told where the time of day is `now`.
-    pub fn trouble(&self, (now, moment): (Instant, Stopwatch)) -> Option<Trouble> {
+    pub fn trouble(&self, (now, moment): (Timestamp, Instant)) -> Option<Trouble> {
         let state = self.state();
         if let Some(sickness) = &state.trouble {
             return Some(sickness.told((now, moment)));
@@ -228,7 +228,7 @@ impl Pool {
         Some(Trouble {
             relay: route.name.clone(),
             failure: Failure::new(Stage::Data, Fault::TimedOut, detail),
-            since: now.before(silent),
+            since: now - silent,
             next: now,
         })
     }
@@ -236,13 +236,7 @@ impl Pool {
     /// The relay would not have a mail, whichever it were. While it takes others it may just be one
     /// connection too many; otherwise nothing goes until its time has come. `trial` is whether this
     /// run was to find that out.
-    pub fn failed(
-        &self,
-        route: &Route,
-        failure: Failure,
-        trial: bool,
-        chance: (Stopwatch, Spread),
-    ) {
+    pub fn failed(&self, route: &Route, failure: Failure, trial: bool, chance: (Instant, Spread)) {
         let mut state = self.state();
         if !state.is_of(route) {
             return;
@@ -270,7 +264,7 @@ impl Pool {
         if !state.is_of(route) {
             return;
         }
-        state.word = Some(Stopwatch::now());
+        state.word = Some(Instant::now());
         state.waits_since = state.word;
         state.failures = 0;
         if taken {
@@ -291,7 +285,7 @@ impl Pool {
         state.breaks += 1;
         if state.breaks >= BREAKS {
             state.breaks = 0;
-            state.ungrouped = Some(Stopwatch::now() + UNGROUPED);
+            state.ungrouped = Some(Instant::now() + UNGROUPED);
             tracing::info!(
                 "the relay breaks on commands behind a body; they wait their turn for an hour"
             );
@@ -330,7 +324,7 @@ impl Pool {
     }
 
     /// What another run would begin with, where the relay may have another connection.
-    pub fn start(&self, moment: Stopwatch) -> Option<Start> {
+    pub fn start(&self, moment: Instant) -> Option<Start> {
         let mut state = self.state();
         let may = match &state.trouble {
             Some(sickness) => sickness.waits(moment).is_none() && !state.trial,
@@ -342,15 +336,13 @@ impl Pool {
         let route = state.route.clone()?;
         let mail = state.take(self.lease)?;
         if state.active == 0 {
-            state.waits_since = Some(Stopwatch::now());
+            state.waits_since = Some(Instant::now());
         }
         state.active += 1;
         state.under_way += 1;
         let trial = state.trouble.is_some();
         state.trial |= trial;
-        let grouping = state
-            .ungrouped
-            .is_none_or(|until| until <= Stopwatch::now());
+        let grouping = state.ungrouped.is_none_or(|until| until <= Instant::now());
         let connection = state.resting.pop();
         Some(Start {
             mail,
@@ -440,7 +432,7 @@ impl State {
     }
 
     /// How long nothing begins because the relay is not well.
-    fn waits(&self, moment: Stopwatch) -> Option<Duration> {
+    fn waits(&self, moment: Instant) -> Option<Duration> {
         self.trouble.as_ref()?.waits(moment)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::outbox::{State, What};
 use domain::{Failure, Fault, Stage};
-use tokio::time::{Instant as Stopwatch, sleep};
+use tokio::time::{Instant, sleep};
 
 use super::connection::{Connection, part};
 use super::judge::{Attempt, Judgement, interrupted, judge};
@@ -39,7 +39,7 @@ enum After {
 impl Worker {
     /// Begins as many runs as there is mail for and the relay may have.
     pub fn begin_runs(self: &Arc<Self>) {
-        while let Some(start) = self.pool.start(self.postern.moment()) {
+        while let Some(start) = self.pool.start(self.postern.monotonic()) {
             let worker = self.clone();
             tokio::spawn(async move {
                 let run = Run {
@@ -154,7 +154,7 @@ impl Run {
             None
         };
         connection.used();
-        let begun = Stopwatch::now();
+        let begun = Instant::now();
         let behind = next.as_ref().and_then(Mail::at_hand);
         let announced = connection.announce(behind.is_some());
         let mut given_up = worker.given_up.subscribe();
@@ -268,7 +268,7 @@ impl Run {
 
     fn relay_failed(&self, failure: Failure) {
         tracing::warn!(relay = self.route.name, stage = failure.stage.name(), fault = ?failure.fault, "the relay takes no mail");
-        let chance = (self.worker.postern.moment(), rand::random());
+        let chance = (self.worker.postern.monotonic(), rand::random());
         self.pool().failed(&self.route, failure, self.trial, chance);
     }
 }

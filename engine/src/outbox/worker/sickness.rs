@@ -4,16 +4,16 @@
 use std::time::Duration;
 
 use domain::outbox::{Spread, Trouble, relay_waits};
-use domain::{Failure, Instant};
-use tokio::time::Instant as Stopwatch;
+use domain::{Failure, Timestamp};
+use tokio::time::Instant;
 
 pub struct Sickness {
     relay: String,
     failure: Failure,
     /// How often in a row it was tried for nothing.
     failures: i64,
-    since: Stopwatch,
-    next: Stopwatch,
+    since: Instant,
+    next: Instant,
 }
 
 impl Sickness {
@@ -22,7 +22,7 @@ impl Sickness {
         relay: &str,
         failure: Failure,
         before: Option<&Self>,
-        (moment, spread): (Stopwatch, Spread),
+        (moment, spread): (Instant, Spread),
     ) -> Self {
         let failures = before.map_or(1, |before| before.failures + 1);
         Self {
@@ -35,19 +35,19 @@ impl Sickness {
     }
 
     /// How long until one tries for all; none where its time has come.
-    pub fn waits(&self, moment: Stopwatch) -> Option<Duration> {
+    pub fn waits(&self, moment: Instant) -> Option<Duration> {
         let left = self.next.saturating_duration_since(moment);
         (!left.is_zero()).then_some(left)
     }
 
     /// What the console is told where the time of day is `now`.
-    pub fn told(&self, (now, moment): (Instant, Stopwatch)) -> Trouble {
-        let since = now.before(moment.saturating_duration_since(self.since));
+    pub fn told(&self, (now, moment): (Timestamp, Instant)) -> Trouble {
+        let since = now - moment.saturating_duration_since(self.since);
         Trouble {
             relay: self.relay.clone(),
             failure: self.failure.clone(),
             since,
-            next: since.after(self.next.saturating_duration_since(self.since)),
+            next: since + self.next.saturating_duration_since(self.since),
         }
     }
 }
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_trial_comes_when_its_wait_is_over_and_is_told_by_the_time_of_day() {
-        let begun = Stopwatch::now();
+        let begun = Instant::now();
         let failure = || Failure::new(Stage::Data, Fault::TimedOut, "no answer");
         let at = |seconds| begun + Duration::from_secs(seconds);
         let first = Sickness::new("relay:25", failure(), None, (at(0), 0));
@@ -76,7 +76,7 @@ mod tests {
             let left = left.map(Duration::from_secs);
             assert_eq!(sickness.waits(at(passed)), left, "after {passed} s");
             // It is always the hundredth second: the clock was put to it.
-            let told = sickness.told((Instant(100_000), at(passed)));
+            let told = sickness.told((Timestamp(100_000), at(passed)));
             let told = (told.since.0 / 1000, told.next.0 / 1000);
             assert_eq!(told, (since, next), "after {passed} s");
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::outbox::Worker as Told;
-use tokio::time::{Instant as Stopwatch, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::Worker;
 use crate::outbox::WORKER_SILENT;
@@ -17,7 +17,7 @@ impl Worker {
     /// Tells and renews for as long as it is polled.
     pub async fn tell_of_itself(&self) {
         let renewing = self.delivery.lease / 3;
-        let mut renew = Stopwatch::now() + renewing;
+        let mut renew = Instant::now() + renewing;
         loop {
             if let Err(error) = in_time(self.tell()).await {
                 tracing::warn!(
@@ -25,13 +25,13 @@ impl Worker {
                     "a worker cannot tell of itself"
                 );
             }
-            let next = Stopwatch::now() + TELL;
-            while Stopwatch::now() < next {
+            let next = Instant::now() + TELL;
+            while Instant::now() < next {
                 tokio::select! {
                     () = sleep_until(next) => {}
                     () = sleep_until(renew) => {
                         self.renew().await;
-                        renew = Stopwatch::now() + renewing;
+                        renew = Instant::now() + renewing;
                     }
                     () = self.pool.news.notified() => break,
                 }
@@ -69,7 +69,7 @@ impl Worker {
             connections: number(reading.connections),
             per_minute: number(reading.per_minute),
             latency: reading.latency.map(number),
-            trouble: self.pool.trouble((now, self.postern.moment())),
+            trouble: self.pool.trouble((now, self.postern.monotonic())),
         };
         let mut work = self.postern.store().begin().await?;
         workers::tell(&mut work, &self.id, &told, now.0).await?;
@@ -85,10 +85,10 @@ impl Worker {
         let work = Work::Extend {
             owner: self.id.clone(),
             places,
-            due: self.postern.now().after(self.delivery.lease),
+            due: self.postern.now() + self.delivery.lease,
             keep: true,
         };
-        let begun = Stopwatch::now();
+        let begun = Instant::now();
         if let Ok(written) = self.write(work).await {
             self.pool.hands.renewed(&written.extended, begun);
         }

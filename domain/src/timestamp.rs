@@ -1,24 +1,26 @@
-//! A moment, and how it reads.
+//! A point in time in UTC milliseconds: arithmetic, RFC 3339 text and reading it back.
 
 use std::fmt;
+use std::ops::{Add, Sub};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Milliseconds since 1970 in UTC, as stored.
+/// Milliseconds since 1970-01-01T00:00:00Z, as stored. Arithmetic with [`Duration`] saturates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Instant(pub i64);
+pub struct Timestamp(pub i64);
 
-impl Instant {
+impl Timestamp {
     /// RFC 3339, to the second: `2026-11-20T05:13:30Z`.
     pub fn rfc3339(self) -> String {
         let (date, time) = self.parts();
         format!("{date}T{time}Z")
     }
 
-    /// Reads what [`Instant::rfc3339`] writes, and less of it: `2026-11-20`, `2026-11-20T05:13`.
-    pub fn read(text: &str) -> Option<Self> {
+    /// Reads what [`Timestamp::rfc3339`] writes, and prefixes of it: `2026-11-20`,
+    /// `2026-11-20T05:13`. None for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_suffix('Z').unwrap_or(text);
         let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00"));
         let numbers = |text: &str, separator| -> Option<Vec<i64>> {
@@ -40,7 +42,7 @@ impl Instant {
         {
             return None;
         }
-        // The other way round than in `parts`.
+        // The inverse of `parts`.
         let year = if month <= 2 { year - 1 } else { year };
         let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
         let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
@@ -52,14 +54,9 @@ impl Instant {
         ))
     }
 
-    /// So long after it.
-    pub fn after(self, wait: Duration) -> Self {
-        Self(self.0.saturating_add(milliseconds(wait)))
-    }
-
-    /// So long before it.
-    pub fn before(self, age: Duration) -> Self {
-        Self(self.0.saturating_sub(milliseconds(age)))
+    /// The time from `earlier` to this; zero where `earlier` is later.
+    pub fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
     /// Date and time of day. The calendar is proleptic Gregorian; a time-zone library would cost
@@ -90,11 +87,27 @@ impl Instant {
     }
 }
 
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(milliseconds(duration)))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(milliseconds(duration)))
+    }
+}
+
 fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-impl fmt::Display for Instant {
+impl fmt::Display for Timestamp {
     /// For a person: `2026-11-20 05:13 UTC`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (date, time) = self.parts();
@@ -107,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_read_as_the_calendar_has_them() {
+    fn timestamps_follow_the_calendar() {
         for (milliseconds, expected) in [
             (0, "1970-01-01T00:00:00Z"),
             (951_782_400_000, "2000-02-29T00:00:00Z"),
@@ -115,9 +128,9 @@ mod tests {
             (4_107_542_400_000, "2100-03-01T00:00:00Z"),
             (-1, "1969-12-31T23:59:59Z"),
         ] {
-            assert_eq!(Instant(milliseconds).rfc3339(), expected);
+            assert_eq!(Timestamp(milliseconds).rfc3339(), expected);
             assert_eq!(
-                Instant::read(expected).map(|at| at.0),
+                Timestamp::parse(expected).map(|at| at.0),
                 Some(milliseconds.div_euclid(1000) * 1000)
             );
         }
@@ -131,10 +144,14 @@ mod tests {
             ("1970-01-01T", None),
             ("", None),
         ] {
-            assert_eq!(Instant::read(text).map(|at| at.0), milliseconds, "{text}");
+            assert_eq!(
+                Timestamp::parse(text).map(|at| at.0),
+                milliseconds,
+                "{text}"
+            );
         }
         assert_eq!(
-            Instant(1_795_151_610_000).to_string(),
+            Timestamp(1_795_151_610_000).to_string(),
             "2026-11-20 05:13 UTC"
         );
     }

@@ -31,7 +31,7 @@ pub struct Step {
     pub at: Elapsed,
     /// What it took; none while it runs.
     pub milliseconds: Option<Elapsed>,
-    pub state: State,
+    pub state: StepState,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -47,7 +47,7 @@ pub struct Step {
 /// How far a stage is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum StepState {
     Running,
     Passed,
     Failed,
@@ -59,7 +59,7 @@ impl Step {
             stage,
             at,
             milliseconds: None,
-            state: State::Running,
+            state: StepState::Running,
             resolution: None,
             tries: Vec::new(),
             handshake: None,
@@ -72,7 +72,7 @@ impl Step {
 impl Step {
     /// Whether it has ended, well or badly.
     pub fn is_over(&self) -> bool {
-        self.state != State::Running
+        self.state != StepState::Running
     }
 
     /// What was learnt in it, a line each, for a person.
@@ -126,7 +126,11 @@ impl Trace {
                 ..
             } => self.now(|step| {
                 step.milliseconds = Some(milliseconds);
-                step.state = if passed { State::Passed } else { State::Failed };
+                step.state = if passed {
+                    StepState::Passed
+                } else {
+                    StepState::Failed
+                };
             }),
             Event::Resolved(resolution) => self.now(|step| step.resolution = Some(resolution)),
             Event::Tried(tried) => self.now(|step| step.tries.push(tried)),
@@ -228,7 +232,7 @@ mod tests {
         }));
         assert!(trace.steps[0].lines.is_empty());
         assert_eq!(trace.steps[1].lines, [line]);
-        assert_eq!(trace.steps[1].state, State::Failed);
+        assert_eq!(trace.steps[1].state, StepState::Failed);
         assert_eq!((trace.running(), trace.elapsed()), (None, Elapsed(9)));
     }
 }

@@ -1,7 +1,7 @@
 //! A run in lines of text: what a terminal shows and what is copied from the page.
 
 use crate::event::{Line, Outcome, Side};
-use crate::trace::{State, Step, Trace};
+use crate::trace::{Step, StepState, Trace};
 
 /// How a line is meant; a terminal has a colour for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +20,9 @@ impl Step {
     /// The stage, its outcome and time; what was learnt; what was said.
     pub fn told(&self) -> Vec<Said> {
         let (tone, state) = match self.state {
-            State::Passed => (Tone::Good, "passed"),
-            State::Failed => (Tone::Bad, "failed"),
-            State::Running => (Tone::Strong, "under way"),
+            StepState::Passed => (Tone::Good, "passed"),
+            StepState::Failed => (Tone::Bad, "failed"),
+            StepState::Running => (Tone::Strong, "under way"),
         };
         let took = self.milliseconds.map(|took| took.to_string());
         let took = took.unwrap_or_default();

@@ -75,7 +75,7 @@ for (const [how, signal] of [['in good order', 'SIGTERM'], ['by kill -9', 'SIGKI
     if (signal === 'SIGTERM') {
       expect(await inHand(), 'it gave back what it had').toBe(0);
     }
-    expect(await counts(served)).toMatchObject({ queued: 8, deferred: 0, parked: 0 });
+    expect(await counts(served)).toMatchObject({ queued: 8, deferred: 0, failed: 0 });
     await served.save(fields(relay));
     const next = await Deliverer.start(served.postern.data);
     await expectCounts(served, { queued: 0, delivered: 8 });
@@ -93,7 +93,7 @@ test('a server that is told to end while a relay hangs gives the mail back and e
   await hanging.connections.next();
   expect(await served.postern.stop({ keepData: true })).toBe(0);
   const again = await served.again(ALONE);
-  expect(await counts(again)).toMatchObject({ queued: 8, deferred: 0, parked: 0 });
+  expect(await counts(again)).toMatchObject({ queued: 8, deferred: 0, failed: 0 });
   await again.save(fields(relay));
   const deliverer = await Deliverer.start(again.postern.data);
   await expectCounts(again, { delivered: 8 });
@@ -129,7 +129,7 @@ test('kill -9 in the midst of it all: what was acknowledged arrives', async () =
     await Promise.all(producers);
     served = await served.again();
   }
-  await expectCounts(served, { queued: 0, deferred: 0, parked: 0 });
+  await expectCounts(served, { queued: 0, deferred: 0, failed: 0 });
   const arrived = relay.mails.all.map(({ mail }) => mail.subject ?? '');
   const missing = [...acknowledged].filter((subject) => !arrived.includes(subject));
   expect(missing, 'nothing that was acknowledged is lost').toEqual([]);

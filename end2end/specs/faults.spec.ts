@@ -38,7 +38,7 @@ async function expectAllArrive(name: string, ids: string[], retried: number): Pr
     const act = { act: 'retry', matching: { subject: name }, number: retried };
     expect((await done(postern, '/api/messages/act', act)).data).toEqual({ number: retried, done: true });
   }
-  await expectCounts(postern, { queued: 0, deferred: 0, parked: 0 });
+  await expectCounts(postern, { queued: 0, deferred: 0, failed: 0 });
   const told = await Promise.all(ids.map((id) => message(postern, id)));
   expect(told.flatMap(({ recipients }) => recipients.map(({ state }) => state))).toEqual(ids.map(() => 'delivered'));
   const arrived = healthy.mails.all.slice(before).map(({ mail }) => mail.subject);
@@ -49,8 +49,8 @@ for (const [what, flags, state, said] of [
   ['puts every sender off', ['-r', 'MAIL'], 'deferred', '450 4.3.0'],
   ['puts every recipient off', ['-r', 'RCPT'], 'deferred', '450 4.3.0'],
   ['puts every mail off when it has it', ['-r', '.'], 'deferred', '450 4.3.0'],
-  ['refuses every recipient', ['-f', 'RCPT'], 'parked', '500 5.3.0'],
-  ['refuses every mail when it has it', ['-f', '.'], 'parked', '500 5.3.0'],
+  ['refuses every recipient', ['-f', 'RCPT'], 'failed', '500 5.3.0'],
+  ['refuses every mail when it has it', ['-f', '.'], 'failed', '500 5.3.0'],
   ['hangs up after the last dot', ['-q', '.'], 'deferred', ''],
 ] as const) {
   test(`a relay that ${what}: all of it is ${state}, and arrives once in the end`, async () => {
@@ -78,7 +78,7 @@ for (const [what, flags] of [
     const ids = await handOver(sink, what);
     const trouble = async () => ((await overview(postern)).workers as { trouble?: unknown }[])[0]?.trouble;
     await expect.poll(trouble).toMatchObject({ relay: `${sink.host}:${sink.port}` });
-    expect(await counts(postern)).toMatchObject({ queued: MAILS, deferred: 0, parked: 0 });
+    expect(await counts(postern)).toMatchObject({ queued: MAILS, deferred: 0, failed: 0 });
     await expectAllArrive(what, ids, 0);
     await sink.stop();
   });

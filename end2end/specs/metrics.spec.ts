@@ -55,16 +55,16 @@ test('the counts move with the mail', async () => {
     'postern_queue{state="queued"}': 5,
   });
   await postern.save(fields(relay));
-  await expectCounts(postern, { delivered: 3, deferred: 1, parked: 1, queued: 0 });
+  await expectCounts(postern, { delivered: 3, deferred: 1, failed: 1, queued: 0 });
   const told = await samples(url);
   expect(told).toMatchObject({
     'postern_accepted_total': 4,
     'postern_delivered_total': 3,
     'postern_deferred_total': 1,
-    'postern_parked_total': 1,
+    'postern_failed_total': 1,
     'postern_queue{state="queued"}': 0,
     'postern_queue{state="deferred"}': 1,
-    'postern_queue{state="parked"}': 1,
+    'postern_queue{state="failed"}': 1,
     'postern_delivery_seconds_count': 3,
     'postern_delivery_seconds_bucket{le="+Inf"}': 3,
   });
@@ -73,7 +73,7 @@ test('the counts move with the mail', async () => {
   await done(postern, '/api/messages/act', { act: 'cancel', matching: {}, number: 2 });
   expect(await samples(url)).toMatchObject({
     'postern_queue{state="deferred"}': 0,
-    'postern_queue{state="parked"}': 0,
+    'postern_queue{state="failed"}': 0,
     'postern_oldest_seconds': 0,
   });
   await stop();

@@ -8,29 +8,29 @@ import { type Moods, accepted, begin, counts, done, expectCounts, expectState, m
 test('one message is held, released, retried and cancelled', async () => {
   const moods: Moods = { moody: { code: 554, text: '5.7.1 Not today' } };
   const { postern, relay, stop } = await begin(moods);
-  const [held = '', parked = '', cancelled = ''] = await accepted(postern, [
+  const [held = '', failed = '', cancelled = ''] = await accepted(postern, [
     mail({ subject: 'held' }),
-    mail({ subject: 'parked', to: 'moody@example.org' }),
+    mail({ subject: 'failed', to: 'moody@example.org' }),
     mail({ subject: 'cancelled' }),
   ]);
   expect((await done(postern, `/api/messages/${held}/hold`)).data).toEqual({ number: 1 });
   expect((await done(postern, `/api/messages/${cancelled}/cancel`)).data).toEqual({ number: 1 });
   await postern.save(fields(relay));
-  await expectState(postern, parked, 'parked');
+  await expectState(postern, failed, 'failed');
   expect((await done(postern, `/api/messages/${held}/retry`)).data, 'a retry is not for what is held').toEqual({ number: 0 });
   delete moods.moody;
-  expect((await done(postern, `/api/messages/${parked}/retry`)).data).toEqual({ number: 1 });
+  expect((await done(postern, `/api/messages/${failed}/retry`)).data).toEqual({ number: 1 });
   expect((await done(postern, `/api/messages/${held}/release`)).data).toEqual({ number: 1 });
-  await expectState(postern, parked, 'delivered');
+  await expectState(postern, failed, 'delivered');
   await expectState(postern, held, 'delivered');
   await expectState(postern, cancelled, 'cancelled');
   const what = async (id: string) => (await message(postern, id)).recipients[0]?.timeline.map((row) => [row.what, row.by]);
   const admin = 'admin@example.org';
   const through = expect.stringContaining('127.0.0.1:');
   expect(await what(held)).toEqual([['held', admin], ['released', admin], ['delivered', through]]);
-  expect(await what(parked)).toEqual([['parked', through], ['retried', admin], ['delivered', through]]);
+  expect(await what(failed)).toEqual([['failed', through], ['retried', admin], ['delivered', through]]);
   expect(await what(cancelled)).toEqual([['cancelled', admin]]);
-  expect(relay.mails.all.map(({ mail }) => mail.subject).sort()).toEqual(['held', 'parked']);
+  expect(relay.mails.all.map(({ mail }) => mail.subject).sort()).toEqual(['held', 'failed']);
   await stop();
 });
 
@@ -95,7 +95,7 @@ test('an address that a relay said there is none is skipped until it is removed'
   await postern.save(fields(relay));
   const to = ['Gone@example.org', 'bare@example.org', 'policy@example.org'];
   const [first = ''] = await accepted(postern, mail({ to }));
-  await expectState(postern, first, 'parked', 'parked', 'parked');
+  await expectState(postern, first, 'failed', 'failed', 'failed');
   const list = async (query = '') => (await done(postern, `/api/outbox/undeliverable${query}`, undefined, 'GET')).data;
   const entry = { address: expect.stringMatching(/^gone@example\.org$/i), said: expect.stringContaining('550 5.1.1'), id: first };
   expect(await list(), 'only a word about the address lists it').toMatchObject([entry]);
@@ -105,7 +105,7 @@ test('an address that a relay said there is none is skipped until it is removed'
 
   delete moods.Gone;
   const [second = ''] = await accepted(postern, mail({ to: ['Gone@example.org', 'desk@example.org'] }));
-  await expectState(postern, second, 'parked', 'delivered');
+  await expectState(postern, second, 'failed', 'delivered');
   expect((await message(postern, second)).recipients[0]).toMatchObject({ attempts: 0, said: expect.stringContaining('5.1.1') });
   expect((await relay.mails.next()).to).toEqual(['desk@example.org']);
 

@@ -37,19 +37,19 @@ test('mail waits while nothing is configured, and flows when it is', async () =>
   await stop();
 });
 
-test('a relay in trouble parks nothing, says what is wrong, and mail flows after the repair', async () => {
+test('a relay in trouble fails no mail, says what is wrong, and mail flows after the repair', async () => {
   const { postern, relay, stop } = await begin();
   const secured = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'new secret' } });
   await postern.save(fields({ port: await closedPort() }));
   await accepted(postern, mails('Alarm', 5));
   const trouble = async () => ((await overview(postern)).workers as { trouble?: unknown }[])[0]?.trouble;
   await expect.poll(trouble).toMatchObject({ relay: expect.stringMatching(/^127\.0\.0\.1:\d+$/), failure: { stage: 'tcp' } });
-  expect(await counts(postern)).toMatchObject({ queued: 5, deferred: 0, parked: 0 });
+  expect(await counts(postern)).toMatchObject({ queued: 5, deferred: 0, failed: 0 });
 
   const login = { smtp_username: 'alerts', smtp_authentication_type: 'Plain', smtp_plaintext_auth: '1' };
   await postern.save(fields(secured, { ...login, smtp_password: await postern.sealed('old secret') }));
   await expect.poll(trouble).toMatchObject({ failure: { stage: 'auth', reply: { code: 535 } } });
-  expect(await counts(postern)).toMatchObject({ queued: 5, deferred: 0, parked: 0 });
+  expect(await counts(postern)).toMatchObject({ queued: 5, deferred: 0, failed: 0 });
   await postern.save(fields(secured, { ...login, smtp_password: await postern.sealed('new secret') }));
   await expectCounts(postern, { queued: 0, delivered: 5 });
   expect(secured.mails.all).toHaveLength(5);
@@ -66,7 +66,7 @@ test('each recipient has a state, attempts, the last words of the relay, and a t
   await postern.save(fields(relay));
   const to = ['desk@example.org', 'later@example.org', 'never@example.org'];
   const [id = ''] = await accepted(postern, mail({ to }));
-  await expectState(postern, id, 'delivered', 'deferred', 'parked');
+  await expectState(postern, id, 'delivered', 'deferred', 'failed');
   expect((await relay.mails.next()).to, 'one refused recipient harms no other').toEqual(['desk@example.org']);
   const told = await message(postern, id);
   const [desk, later, never] = told.recipients;
@@ -79,7 +79,7 @@ test('each recipient has a state, attempts, the last words of the relay, and a t
   expect(wait, 'a minute and up to a quarter more').toBeGreaterThanOrEqual(60_000);
   expect(wait).toBeLessThanOrEqual(75_000);
   expect(never).toMatchObject({ attempts: 1, next_attempt: null, said: expect.stringContaining('554 5.7.1 Not from you') });
-  expect(never?.timeline).toMatchObject([{ what: 'parked', by: through }]);
+  expect(never?.timeline).toMatchObject([{ what: 'failed', by: through }]);
   const source = await postern.ask(`/api/messages/${id}/source`);
   expect(source.headers).toMatchObject({ 'content-type': 'message/rfc822', 'cache-control': 'no-store' });
   expect(source.text).toBe(relay.mails.all[0]?.raw.toString('utf8'));

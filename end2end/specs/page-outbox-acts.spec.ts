@@ -80,20 +80,20 @@ test('what touches many asks back with the number, and again when it has grown',
   const house = await House.start();
   const { relay, takes } = await moody(554, '5.7.1 Not today');
   await house.console.save(fields(relay));
-  const outbox = await OutboxPage.open(house, page, '?state=parked');
+  const outbox = await OutboxPage.open(house, page, '?state=failed');
   await handOverAll(house, [1, 2, 3].map((desk) => ({ to: `desk${desk}@example.org` })));
   await handOver(house, { to: 'mara@example.org' });
   await expect(outbox.rows).toHaveCount(4);
-  await outbox.go('?state=parked&address=desk');
+  await outbox.go('?state=failed&address=desk');
   const acts = outbox.mails.getByRole('link', { name: 'all that match' });
   await expect(acts).toHaveText(['Retry…', 'Cancel…']);
   await acts.first().click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Retry 3 mails?');
-  await expect(page.getByText('All that match: parked, to desk….')).toBeVisible();
+  await expect(page.getByText('All that match: failed, to desk….')).toBeVisible();
 
   await handOver(house, { to: 'desk4@example.org' });
   await expect(async () => {
-    const seen = await house.console.ask('/api/messages?state=parked&address=desk4');
+    const seen = await house.console.ask('/api/messages?state=failed&address=desk4');
     expect(seen.text).toContain('desk4@example.org');
   }).toPass();
   takes();
@@ -102,12 +102,12 @@ test('what touches many asks back with the number, and again when it has grown',
   await page.getByRole('button', { name: 'Retry 4 mails' }).click();
   await expect(page.getByText('4 mails are tried again.')).toBeVisible();
   await expect(outbox.rows).toHaveCount(0);
-  await outbox.expectCounts({ Delivered: 4, Parked: 1 });
+  await outbox.expectCounts({ Delivered: 4, Failed: 1 });
   await page.goBack();
   await page.reload();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('There is nothing to retry');
   await page.getByRole('link', { name: 'Back' }).click();
-  await expect(page).toHaveURL(`${outbox.url}?address=desk&state=parked`);
+  await expect(page).toHaveURL(`${outbox.url}?address=desk&state=failed`);
   await outbox.go('?state=delivered');
   await expect(outbox.rows).toHaveCount(4);
   await expect(acts, 'nothing can be done with what is delivered').toHaveCount(0);
@@ -146,11 +146,11 @@ test('an address that there is none is skipped until it is removed', async ({ pa
   await house.console.save(fields(relay));
   await handOver(house, { to: 'Gone@example.org' });
   const outbox = await OutboxPage.open(house, page);
-  await expect(outbox.row('Gone@example.org')).toContainText('Parked');
+  await expect(outbox.row('Gone@example.org')).toContainText('Failed');
   takes();
   await handOver(house, { to: 'gone@example.org' });
   await expect(outbox.rows).toHaveCount(2);
-  await outbox.expectCounts({ Parked: 2 });
+  await outbox.expectCounts({ Failed: 2 });
   expect(relay.mails.all).toHaveLength(0);
 
   await page.getByRole('link', { name: 'Undeliverable addresses' }).click();
@@ -180,7 +180,7 @@ test('who is no administrator sees the own mail, and does nothing with it', asyn
   const outbox = await OutboxPage.open(house, page, '', 'plant@example.org');
   await expect(page.getByRole('navigation', { name: 'Console' }).getByRole('link')).toHaveText(['Outbox', 'Account']);
   await expect(outbox.rows).toHaveCount(1);
-  await outbox.expectCounts({ 'Trying again': 1 });
+  await outbox.expectCounts({ Deferred: 1 });
   await expect(page.getByRole('main').locator('form[method=post]')).toHaveCount(0);
   await expect(page.getByRole('link', { name: /Retry|Undeliverable/ })).toHaveCount(0);
   expect(await page.content()).not.toMatch(/secret@example|Of nobody else/);
@@ -230,13 +230,13 @@ test.describe('without JavaScript', () => {
     await house.console.save(fields(relay));
     await handOver(house, { to: 'desk@example.org' });
     await expect(async () => {
-      expect((await house.console.ask('/api/messages?state=parked')).text).toContain('desk@example.org');
+      expect((await house.console.ask('/api/messages?state=failed')).text).toContain('desk@example.org');
     }).toPass();
     await house.admit(page.context());
     await page.goto(`${house.url}/outbox`);
     await expect(page.getByText('Live', { exact: true })).toBeHidden();
     await expect(page.getByText('Not live')).toBeHidden();
-    await page.getByLabel('State', { exact: true }).selectOption('Parked');
+    await page.getByLabel('State', { exact: true }).selectOption('Failed');
     await page.getByRole('button', { name: 'Search' }).click();
     takes();
     await page.getByRole('link', { name: 'Retry all that match' }).click();

@@ -30,15 +30,15 @@ test('the outbox, empty and with everything in it', async ({ page }, info) => {
   ]);
   const id = await handOver(house, { to: ['later@example.org', long, 'gone2@example.org'], text: `${'w'.repeat(300)}\n`.repeat(60) });
   await expect(outbox.standing).toContainText('Mail flows.');
-  await outbox.expectCounts({ 'Trying again': 1, Parked: 2, Delivered: 6 });
+  await outbox.expectCounts({ Deferred: 1, Failed: 2, Delivered: 6 });
   await expectFine(page, info, 'outbox');
-  await outbox.go('?state=parked&address=gone');
-  await expectFine(page, info, 'outbox-parked');
+  await outbox.go('?state=failed&address=gone');
+  await expectFine(page, info, 'outbox-failed');
   await outbox.go(`/${id}`);
   await expectFine(page, info, 'outbox-message');
   await page.goto(`${outbox.url}/undeliverable`);
   await expectFine(page, info, 'outbox-undeliverable');
-  await page.goto(`${outbox.url}/confirm?act=cancel&state=parked&said=1`);
+  await page.goto(`${outbox.url}/confirm?act=cancel&state=failed&said=1`);
   await expectFine(page, info, 'outbox-confirm');
 
   await relay.stop();

@@ -33,7 +33,7 @@ test('mail is seen going without a reload, and what is typed meanwhile stays', a
   await handOver(house, { to: 'desk@example.org', subject: 'Alarm 1432' });
   await relay.mails.next();
   await expect(outbox.row('desk@example.org')).toContainText(/Delivered.*Alarm 1432.*just now.*1 attempt.*250/s);
-  await outbox.expectCounts({ Delivered: 1, Parked: 0 });
+  await outbox.expectCounts({ Delivered: 1, Failed: 0 });
   await expect(typed).toHaveValue('half an addr');
   await expect(typed).toBeFocused();
 
@@ -55,12 +55,12 @@ test('mail is counted and found', async ({ page }) => {
   await house.console.save(fields(relay));
   const desks = Array.from({ length: 52 }, (_, desk) => ({ to: `desk${desk}@example.org`, subject: `Report ${desk}` }));
   await handOverAll(house, desks);
-  const parked = await handOver(house, { to: 'nobody@example.org', subject: '100% sure' });
+  const failed = await handOver(house, { to: 'nobody@example.org', subject: '100% sure' });
   await handOver(house, { to: ['later@example.org', 'Later.Too@example.org'] });
   const outbox = await OutboxPage.open(house, page);
-  await outbox.expectCounts({ Waiting: 0, 'Trying again': 2, Held: 0, Delivered: 52, Parked: 1, Cancelled: 0 });
+  await outbox.expectCounts({ Queued: 0, Deferred: 2, Held: 0, Delivered: 52, Failed: 1, Cancelled: 0 });
   await expect(outbox.standing).toContainText(/To be sent\s*2 mails\s*Oldest\s*< 1 min/);
-  await expect(outbox.count('Parked')).toContainText('oldest < 1 min');
+  await expect(outbox.count('Failed')).toContainText('oldest < 1 min');
 
   await expect(outbox.rows).toHaveCount(50);
   await page.getByRole('link', { name: 'Older' }).click();
@@ -69,11 +69,11 @@ test('mail is counted and found', async ({ page }) => {
   await page.getByRole('link', { name: 'Newest' }).click();
   await expect(outbox.rows).toHaveCount(50);
 
-  await outbox.count('Parked').click();
+  await outbox.count('Failed').click();
   await expect(outbox.rows).toHaveCount(1);
-  await expect(outbox.rows).toContainText(/Parked.*nobody@example\.org.*100% sure.*550 5\.7\.1 Not from you/s);
-  await expect(outbox.count('Parked')).toHaveAttribute('aria-current', 'true');
-  await outbox.count('Parked').click();
+  await expect(outbox.rows).toContainText(/Failed.*nobody@example\.org.*100% sure.*550 5\.7\.1 Not from you/s);
+  await expect(outbox.count('Failed')).toHaveAttribute('aria-current', 'true');
+  await outbox.count('Failed').click();
   await expect(outbox.rows).toHaveCount(50);
 
   const found = async (wanted: Record<string, string>, number: number) => {
@@ -88,7 +88,7 @@ test('mail is counted and found', async ({ page }) => {
   await found({ 'Recipient begins with': 'LATER' }, 2);
   await found({ 'Subject contains': '0% s' }, 1);
   await found({ 'Recipient begins with': 'desk1', 'Subject contains': 'report 1' }, 11);
-  await found({ Id: parked.toLowerCase() }, 1);
+  await found({ Id: failed.toLowerCase() }, 1);
   await found({ 'Accepted from (UTC)': '2026-01-01T00:00', 'Recipient begins with': 'nobody' }, 1);
   await found({ 'Accepted before (UTC)': '2026-01-01T00:00' }, 0);
   await expect(outbox.mails).toContainText('No mail matches.');
@@ -122,7 +122,7 @@ test('a relay in trouble is told with its cause, and mail flows after the repair
   const right = { ...signed, smtp_password: await house.console.sealed('right') };
   expect((await house.console.save(fields(picky, right))).status).toBe(200);
   await expect(outbox.standing).toContainText('Mail flows.');
-  await outbox.expectCounts({ Delivered: 2, 'Trying again': 0, Waiting: 0 });
+  await outbox.expectCounts({ Delivered: 2, Deferred: 0, Queued: 0 });
   await picky.stop();
   await house.stop();
 });

@@ -1,14 +1,14 @@
 //! What an administrator may do with mail. One mail is a press of a button, what cannot be taken
 //! back and what touches many is asked back on a page of its own.
 
-use domain::outbox::{Act, Selection, State};
+use domain::outbox::{Act, RecipientState, Selection};
 use leptos::prelude::*;
 
 use super::address::Errand;
 use super::words::verb;
 
 /// The acts for mail in these states; what cannot be taken back is the last one.
-fn offered(states: &[State]) -> impl Iterator<Item = Act> {
+fn offered(states: &[RecipientState]) -> impl Iterator<Item = Act> {
     [Act::Retry, Act::Release, Act::Hold, Act::Cancel]
         .into_iter()
         .filter(|act| act.applies_to().iter().any(|state| states.contains(state)))
@@ -18,7 +18,7 @@ fn offered(states: &[State]) -> impl Iterator<Item = Act> {
 #[component]
 pub fn BulkActs(
     selection: Selection,
-    states: Vec<State>,
+    states: Vec<RecipientState>,
     #[prop(into)] of: String,
 ) -> impl IntoView {
     let acts: Vec<Act> = offered(&states).collect();
@@ -48,7 +48,7 @@ fn lowered(text: &str) -> String {
 #[component]
 pub fn OneActs(
     selection: Selection,
-    states: Vec<State>,
+    states: Vec<RecipientState>,
     #[prop(into)] of: String,
 ) -> impl IntoView {
     let acts: Vec<Act> = offered(&states).collect();
@@ -110,12 +110,15 @@ mod tests {
     #[test]
     fn only_what_applies_is_offered() {
         for (states, acts) in [
-            (&[State::Parked][..], &[Act::Retry, Act::Cancel][..]),
-            (&[State::Held], &[Act::Release, Act::Cancel]),
-            (&[State::Queued], &[Act::Hold, Act::Cancel]),
-            (&[State::Delivered, State::Cancelled], &[]),
             (
-                &State::ALL,
+                &[RecipientState::Failed][..],
+                &[Act::Retry, Act::Cancel][..],
+            ),
+            (&[RecipientState::Held], &[Act::Release, Act::Cancel]),
+            (&[RecipientState::Queued], &[Act::Hold, Act::Cancel]),
+            (&[RecipientState::Delivered, RecipientState::Cancelled], &[]),
+            (
+                &RecipientState::ALL,
                 &[Act::Retry, Act::Release, Act::Hold, Act::Cancel],
             ),
         ] {

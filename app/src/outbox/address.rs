@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn every_fault_of_a_search_is_told() {
-        let pairs = [("since", "soon"), ("before", "here"), ("state", "parked")];
+        let pairs = [("since", "soon"), ("before", "here"), ("state", "failed")];
         let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let refusal = asked(&pairs).expect_err("refused");
         assert_eq!(

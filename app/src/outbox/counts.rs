@@ -1,6 +1,6 @@
 //! How much is in each state, and since when: each a link to what it counts.
 
-use domain::outbox::{Count, Search, State};
+use domain::outbox::{Count, RecipientState, Search};
 use leptos::prelude::*;
 
 use super::Viewer;
@@ -8,11 +8,13 @@ use super::address::list;
 use super::words::{age, grouped};
 
 #[component]
-pub fn Counts(counts: Vec<Count>, shown: Option<State>, viewer: Viewer) -> impl IntoView {
+pub fn Counts(counts: Vec<Count>, shown: Option<RecipientState>, viewer: Viewer) -> impl IntoView {
     let counts = counts.into_iter().map(|count| {
         let here = shown == Some(count.state);
         let more = match (count.state, count.oldest) {
-            (State::Delivered | State::Cancelled, _) => Some("in 24 h".to_owned()),
+            (RecipientState::Delivered | RecipientState::Cancelled, _) => {
+                Some("in 24 h".to_owned())
+            }
             (_, Some(oldest)) => Some(format!("oldest {}", age(oldest, viewer.now))),
             (_, None) => None,
         };
@@ -45,19 +47,19 @@ pub fn Counts(counts: Vec<Count>, shown: Option<State>, viewer: Viewer) -> impl 
 }
 
 /// The tone of a state, as a class of a badge has it.
-pub const fn tone(state: State) -> &'static str {
+pub const fn tone(state: RecipientState) -> &'static str {
     match state {
-        State::Queued | State::Cancelled => "badge-plain",
-        State::Deferred => "badge-warn",
-        State::Held => "badge-held",
-        State::Delivered => "badge-good",
-        State::Parked => "badge-bad",
+        RecipientState::Queued | RecipientState::Cancelled => "badge-plain",
+        RecipientState::Deferred => "badge-warn",
+        RecipientState::Held => "badge-held",
+        RecipientState::Delivered => "badge-good",
+        RecipientState::Failed => "badge-bad",
     }
 }
 
 /// A state in its tone.
 #[component]
-pub fn StateBadge(state: State, in_hand: bool) -> impl IntoView {
+pub fn StateBadge(state: RecipientState, in_hand: bool) -> impl IntoView {
     let (class, title) = match in_hand {
         true => ("badge-now", "Being sent"),
         false => (tone(state), state.title()),

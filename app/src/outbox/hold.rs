@@ -1,6 +1,6 @@
 //! The switch that holds everything, and the way out of it.
 
-use domain::outbox::{Act, Overview, Search, Selection, State};
+use domain::outbox::{Act, Overview, RecipientState, Search, Selection};
 use leptos::prelude::*;
 
 use super::address::Errand;
@@ -12,11 +12,11 @@ pub fn Holding(overview: Overview) -> impl IntoView {
     let held = overview
         .counts
         .iter()
-        .find(|count| count.state == State::Held)
+        .find(|count| count.state == RecipientState::Held)
         .map_or(0, |count| count.number);
     let release = (held > 0).then(|| {
         let held_mail = Search {
-            state: Some(State::Held),
+            state: Some(RecipientState::Held),
             ..Search::default()
         };
         let errand = Errand {

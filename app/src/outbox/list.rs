@@ -1,6 +1,6 @@
 //! The mails that were asked for, newest first.
 
-use domain::outbox::{Count, Cursor, Line, Page, Search, Selection, State};
+use domain::outbox::{Count, Cursor, Line, Page, RecipientState, Search, Selection};
 use leptos::prelude::*;
 
 use super::Viewer;
@@ -56,7 +56,7 @@ pub fn Mails(
             <table class="mails">
                 <thead>
                     <tr>
-                        <th scope="col">"State"</th>
+                        <th scope="col">"RecipientState"</th>
                         <th scope="col">"Recipient and subject"</th>
                         <th scope="col">"Accepted"</th>
                         <th scope="col">"Attempts"</th>
@@ -103,7 +103,7 @@ fn Row(line: Line, now: domain::Timestamp) -> impl IntoView {
     // While it is on a connection, its due time is when that lease ends.
     let next = line
         .due
-        .filter(|due| !line.in_hand && *due > now && line.state != State::Held)
+        .filter(|due| !line.in_hand && *due > now && line.state != RecipientState::Held)
         .map(|due| {
             view! {
                 <span class="mail-more">

@@ -1,7 +1,7 @@
 //! A message: its envelope, and what became of it for each recipient.
 
 use domain::Timestamp;
-use domain::outbox::{Cursor, MessageView, RecipientView, Selection, State};
+use domain::outbox::{Cursor, MessageView, RecipientState, RecipientView, Selection};
 use leptos::prelude::*;
 
 use super::Viewer;
@@ -27,7 +27,7 @@ pub fn Message(message: MessageView, viewer: Viewer) -> impl IntoView {
     let accepted = message.accepted;
     let id = message.id.clone();
     let many = message.recipients.len() > 1;
-    let mut states: Vec<State> = message.recipients.iter().map(|r| r.state).collect();
+    let mut states: Vec<RecipientState> = message.recipients.iter().map(|r| r.state).collect();
     states.sort_unstable();
     states.dedup();
     let of_all = counted(count(&message.recipients), "recipient");

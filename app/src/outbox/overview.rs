@@ -1,7 +1,7 @@
 //! The outbox at a glance: whether mail flows, and how much is in each state.
 
 use domain::cause::Cause;
-use domain::outbox::{Overview, State};
+use domain::outbox::{Overview, RecipientState};
 use leptos::prelude::*;
 
 use super::Viewer;
@@ -12,7 +12,7 @@ use super::standing::StandingNow;
 pub fn Glance(
     overview: Overview,
     cause: Option<&'static Cause>,
-    shown: Option<State>,
+    shown: Option<RecipientState>,
     viewer: Viewer,
 ) -> impl IntoView {
     let counts = overview.counts.clone();

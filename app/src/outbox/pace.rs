@@ -1,16 +1,18 @@
 //! How much waits to be sent, and how fast mail goes.
 
 use domain::Timestamp;
-use domain::outbox::{Overview, State};
+use domain::outbox::{Overview, RecipientState};
 
 use super::words::{age, counted, grouped, took};
 
 /// How many mails wait to be sent, and since when the oldest does.
 fn open(overview: &Overview) -> (i64, Option<Timestamp>) {
-    let waiting = overview
-        .counts
-        .iter()
-        .filter(|count| matches!(count.state, State::Queued | State::Deferred));
+    let waiting = overview.counts.iter().filter(|count| {
+        matches!(
+            count.state,
+            RecipientState::Queued | RecipientState::Deferred
+        )
+    });
     let oldest = waiting.clone().filter_map(|count| count.oldest).min();
     (waiting.map(|count| count.number).sum(), oldest)
 }
@@ -76,9 +78,9 @@ mod tests {
         };
         let overview = Overview {
             counts: vec![
-                count(State::Queued, 2, 50),
-                count(State::Deferred, 3, 40),
-                count(State::Parked, 7, 10),
+                count(RecipientState::Queued, 2, 50),
+                count(RecipientState::Deferred, 3, 40),
+                count(RecipientState::Failed, 7, 10),
             ],
             ..Overview::default()
         };

@@ -1,14 +1,14 @@
 //! The search: a plain form whose answer is an address to keep.
 
 use domain::Timestamp;
-use domain::outbox::{Search, State};
+use domain::outbox::{RecipientState, Search};
 use leptos::prelude::*;
 
 use super::address::LIST;
 
 #[component]
 pub fn SearchForm(search: Search) -> impl IntoView {
-    let states = State::ALL.into_iter().map(|state| {
+    let states = RecipientState::ALL.into_iter().map(|state| {
         let chosen = search.state == Some(state);
         view! {
             <option value=state.as_str() selected=chosen>
@@ -24,7 +24,7 @@ pub fn SearchForm(search: Search) -> impl IntoView {
                 <Sought name="address" label="Recipient begins with" value=search.address />
                 <Sought name="subject" label="Subject contains" value=search.subject />
                 <div class="field">
-                    <label for="sought-state">"State"</label>
+                    <label for="sought-state">"RecipientState"</label>
                     <select class="control" id="sought-state" name="state">
                         <option value="">"Any"</option>
                         {states.collect_view()}

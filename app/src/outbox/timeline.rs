@@ -1,7 +1,7 @@
 //! What happened to a mail for one recipient, oldest first, and what happens next.
 
 use domain::Timestamp;
-use domain::outbox::{Happening, RecipientView, State, What};
+use domain::outbox::{Happening, RecipientState, RecipientView, What};
 use leptos::prelude::*;
 
 use super::Viewer;
@@ -45,13 +45,17 @@ pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -
 fn next(recipient: &RecipientView, now: Timestamp) -> Option<(Option<Timestamp>, String)> {
     match (recipient.state, recipient.due) {
         _ if recipient.in_hand => Some((None, "Being sent at this moment.".to_owned())),
-        (State::Held, _) => Some((None, "Held until somebody releases it.".to_owned())),
-        (State::Parked, _) => Some((None, "Not tried again unless somebody says so.".to_owned())),
-        (State::Queued | State::Deferred, Some(due)) if due > now => {
+        (RecipientState::Held, _) => Some((None, "Held until somebody releases it.".to_owned())),
+        (RecipientState::Failed, _) => {
+            Some((None, "Not tried again unless somebody says so.".to_owned()))
+        }
+        (RecipientState::Queued | RecipientState::Deferred, Some(due)) if due > now => {
             Some((Some(due), format!("Next attempt {}.", ahead(due, now))))
         }
-        (State::Queued | State::Deferred, _) => Some((None, "Waits for its turn.".to_owned())),
-        (State::Delivered | State::Cancelled, _) => None,
+        (RecipientState::Queued | RecipientState::Deferred, _) => {
+            Some((None, "Waits for its turn.".to_owned()))
+        }
+        (RecipientState::Delivered | RecipientState::Cancelled, _) => None,
     }
 }
 
@@ -68,7 +72,7 @@ fn Happened(happening: Happening, admin: bool) -> impl IntoView {
     let (class, title, attempt) = match what {
         What::Delivered => ("happening-good", "Delivered", true),
         What::Deferred => ("happening-warn", "Attempt failed", true),
-        What::Parked => ("happening-bad", "Parked", true),
+        What::Failed => ("happening-bad", "Failed", true),
         What::Retried => ("happening-plain", "Retried", false),
         What::Cancelled => ("happening-plain", "Cancelled", false),
         What::Held => ("happening-held", "Held", false),
@@ -124,16 +128,26 @@ mod tests {
         let now = Timestamp(1_795_151_610_000);
         let soon = Some(Timestamp(now.0 + 240_000));
         for (state, in_hand, due, expected) in [
-            (State::Queued, false, Some(now), Some("Waits for its turn.")),
             (
-                State::Queued,
+                RecipientState::Queued,
+                false,
+                Some(now),
+                Some("Waits for its turn."),
+            ),
+            (
+                RecipientState::Queued,
                 true,
                 soon,
                 Some("Being sent at this moment."),
             ),
-            (State::Deferred, false, soon, Some("Next attempt in 4 min.")),
-            (State::Delivered, false, None, None),
-            (State::Cancelled, false, None, None),
+            (
+                RecipientState::Deferred,
+                false,
+                soon,
+                Some("Next attempt in 4 min."),
+            ),
+            (RecipientState::Delivered, false, None, None),
+            (RecipientState::Cancelled, false, None, None),
         ] {
             let recipient = RecipientView {
                 position: 0,

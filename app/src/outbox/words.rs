@@ -2,7 +2,7 @@
 
 use domain::Timestamp;
 use domain::event::Elapsed;
-use domain::outbox::{Act, Search, State};
+use domain::outbox::{Act, RecipientState, Search};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -110,7 +110,7 @@ pub fn done(act: Act, number: i64) -> String {
     format!("{} {are} {what}.", counted(number, "mail"))
 }
 
-/// The states an act is for, as in `trying again or parked`.
+/// The states an act is for, as in `deferred or failed`.
 pub fn states(act: Act) -> String {
     let titles: Vec<String> = act
         .applies_to()
@@ -123,7 +123,7 @@ pub fn states(act: Act) -> String {
     }
 }
 
-/// What is looked for, as in `parked, to desk@…`; nothing where everything is.
+/// What is looked for, as in `failed, to desk@…`; nothing where everything is.
 pub fn sought(search: &Search) -> Option<String> {
     let Search {
         address,
@@ -135,7 +135,7 @@ pub fn sought(search: &Search) -> Option<String> {
     } = search;
     let some = |text: &String, words: String| (!text.is_empty()).then_some(words);
     let parts = [
-        state.map(|state: State| state.title().to_lowercase()),
+        state.map(|state: RecipientState| state.title().to_lowercase()),
         some(address, format!("to {address}…")),
         some(subject, format!("with “{subject}” in the subject")),
         some(id, format!("with the id {id}")),
@@ -191,11 +191,11 @@ mod tests {
     fn an_act_is_told_before_and_afterwards() {
         assert_eq!(done(Act::Retry, 213), "213 mails are tried again.");
         assert_eq!(done(Act::Cancel, 1), "1 mail is cancelled.");
-        assert_eq!(states(Act::Cancel), "waiting, trying again, held or parked");
+        assert_eq!(states(Act::Cancel), "queued, deferred, held or failed");
         assert_eq!(states(Act::Release), "held");
-        let pairs = [("state", "parked"), ("address", "desk@")];
+        let pairs = [("state", "failed"), ("address", "desk@")];
         let search = Search::read(pairs.into_iter()).expect("understood");
-        assert_eq!(sought(&search).as_deref(), Some("parked, to desk@…"));
+        assert_eq!(sought(&search).as_deref(), Some("failed, to desk@…"));
         assert_eq!(sought(&Search::default()), None);
     }
 }

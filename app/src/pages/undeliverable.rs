@@ -26,7 +26,7 @@ pub fn UndeliverableAddresses() -> impl IntoView {
                 Err(refusal) => return refused(&refusal),
             };
             let removed = removed.map(|address| {
-                let text = format!("{address} is no longer skipped. Retry what was parked for it.");
+                let text = format!("{address} is no longer skipped. Retry what failed for it.");
                 view! { <Good text /> }
             });
             view! {
@@ -37,7 +37,7 @@ pub fn UndeliverableAddresses() -> impl IntoView {
                         </a>
                         <h1>"Undeliverable addresses"</h1>
                         <p>
-                            "A relay said that there is no such address. Mail to it is parked without being sent, until you remove the address here."
+                            "A relay said that there is no such address. Mail to it fails without being sent, until you remove the address here."
                         </p>
                     </header>
                     {refusal.map(|text| view! { <Bad text /> })}

@@ -2,7 +2,7 @@
 
 use domain::Trace;
 use domain::event::Elapsed;
-use domain::trace::{State, Step};
+use domain::trace::{Step, StepState};
 use leptos::prelude::*;
 
 use super::stage::StageMore;
@@ -46,9 +46,9 @@ pub fn Waterfall(trace: Trace) -> impl IntoView {
 #[component]
 fn Reached(step: Step, whole: Elapsed, over: bool) -> impl IntoView {
     let (class, state) = match step.state {
-        State::Running => ("stage stage-now", "under way"),
-        State::Passed => ("stage stage-passed", "passed"),
-        State::Failed => ("stage stage-failed", "failed"),
+        StepState::Running => ("stage stage-now", "under way"),
+        StepState::Passed => ("stage stage-passed", "passed"),
+        StepState::Failed => ("stage stage-failed", "failed"),
     };
     let took = step.milliseconds.unwrap_or_else(|| whole.since(step.at));
     let (x, width) = bar(step.at, took, whole);
@@ -67,7 +67,7 @@ fn Reached(step: Step, whole: Elapsed, over: bool) -> impl IntoView {
         </svg>
         <span class="stage-time">{time}</span>
     };
-    let open = step.state == State::Failed;
+    let open = step.state == StepState::Failed;
     if over {
         view! {
             <li class=class>

@@ -18,7 +18,7 @@ pub use view::{
 /// What has become of a mail for one recipient. Stored as it is spelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum RecipientState {
     /// Accepted, and not tried yet.
     Queued,
     /// Tried; the relay said to come back, or the line broke.
@@ -28,19 +28,19 @@ pub enum State {
     /// The relay took it.
     Delivered,
     /// The relay refused it for good, or five days are over. It stays until somebody decides.
-    Parked,
+    Failed,
     /// Somebody decided that it is not to be sent.
     Cancelled,
 }
 
-impl State {
+impl RecipientState {
     /// In the order of a mail's life.
     pub const ALL: [Self; 6] = [
         Self::Queued,
         Self::Deferred,
         Self::Held,
         Self::Delivered,
-        Self::Parked,
+        Self::Failed,
         Self::Cancelled,
     ];
 
@@ -51,7 +51,7 @@ impl State {
             Self::Deferred => "deferred",
             Self::Held => "held",
             Self::Delivered => "delivered",
-            Self::Parked => "parked",
+            Self::Failed => "failed",
             Self::Cancelled => "cancelled",
         }
     }
@@ -59,24 +59,24 @@ impl State {
     /// What a person reads.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::Queued => "Waiting",
-            Self::Deferred => "Trying again",
+            Self::Queued => "Queued",
+            Self::Deferred => "Deferred",
             Self::Held => "Held",
             Self::Delivered => "Delivered",
-            Self::Parked => "Parked",
+            Self::Failed => "Failed",
             Self::Cancelled => "Cancelled",
         }
     }
 }
 
-impl std::str::FromStr for State {
+impl std::str::FromStr for RecipientState {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::ALL
             .into_iter()
             .find(|state| state.as_str() == text)
-            .ok_or("Choose queued, deferred, held, delivered, parked or cancelled.")
+            .ok_or("Choose queued, deferred, held, delivered, failed or cancelled.")
     }
 }
 
@@ -109,21 +109,26 @@ impl Act {
     }
 
     /// The states it is for.
-    pub const fn applies_to(self) -> &'static [State] {
+    pub const fn applies_to(self) -> &'static [RecipientState] {
         match self {
-            Self::Retry => &[State::Deferred, State::Parked],
-            Self::Cancel => &[State::Queued, State::Deferred, State::Held, State::Parked],
-            Self::Hold => &[State::Queued, State::Deferred],
-            Self::Release => &[State::Held],
+            Self::Retry => &[RecipientState::Deferred, RecipientState::Failed],
+            Self::Cancel => &[
+                RecipientState::Queued,
+                RecipientState::Deferred,
+                RecipientState::Held,
+                RecipientState::Failed,
+            ],
+            Self::Hold => &[RecipientState::Queued, RecipientState::Deferred],
+            Self::Release => &[RecipientState::Held],
         }
     }
 
     /// The state it leaves mail in.
-    pub const fn leads_to(self) -> State {
+    pub const fn leads_to(self) -> RecipientState {
         match self {
-            Self::Retry | Self::Release => State::Queued,
-            Self::Cancel => State::Cancelled,
-            Self::Hold => State::Held,
+            Self::Retry | Self::Release => RecipientState::Queued,
+            Self::Cancel => RecipientState::Cancelled,
+            Self::Hold => RecipientState::Held,
         }
     }
 }

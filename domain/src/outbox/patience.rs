@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A mail that was refused for so long, if only for the time being, is parked (RFC 5321 section
+/// A mail that was refused for so long, if only for the time being, fails (RFC 5321 section
 /// 4.5.4.1 asks for four to five days).
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(5 * 24 * 3600);
 

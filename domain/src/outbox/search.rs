@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::State;
+use super::RecipientState;
 use crate::{Kind, Refusal, Timestamp};
 
 /// A search. Empty, it finds everything.
@@ -14,7 +14,7 @@ pub struct Search {
     pub subject: String,
     /// The message.
     pub id: String,
-    pub state: Option<State>,
+    pub state: Option<RecipientState>,
     /// Accepted then or later.
     pub since: Option<Timestamp>,
     /// Accepted before then.
@@ -154,7 +154,7 @@ mod tests {
             ("address", "desk@"),
             ("subject", "Alarm & fire"),
             ("id", "01JD0000000000000000000000"),
-            ("state", "parked"),
+            ("state", "failed"),
             ("since", "2026-11-20T00:00:00Z"),
             ("until", "2026-11-20T05:13:30Z"),
         ];

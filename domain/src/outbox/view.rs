@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cursor, State};
+use super::{Cursor, RecipientState};
 use crate::{Failure, Timestamp};
 
 /// A mail for one recipient, as a line of the list.
@@ -16,7 +16,7 @@ pub struct Line {
     pub from: String,
     pub to: String,
     pub subject: String,
-    pub state: State,
+    pub state: RecipientState,
     /// A worker has it at this moment.
     pub in_hand: bool,
     pub attempts: i64,
@@ -58,7 +58,7 @@ pub struct MessageView {
 pub struct RecipientView {
     pub position: i64,
     pub address: String,
-    pub state: State,
+    pub state: RecipientState,
     pub in_hand: bool,
     pub attempts: i64,
     pub due: Option<Timestamp>,
@@ -75,7 +75,7 @@ pub enum What {
     /// An attempt failed, and another follows.
     Deferred,
     /// It failed for good.
-    Parked,
+    Failed,
     Retried,
     Cancelled,
     Held,
@@ -86,7 +86,7 @@ impl What {
     pub const ALL: [Self; 7] = [
         Self::Delivered,
         Self::Deferred,
-        Self::Parked,
+        Self::Failed,
         Self::Retried,
         Self::Cancelled,
         Self::Held,
@@ -98,7 +98,7 @@ impl What {
         match self {
             Self::Delivered => "delivered",
             Self::Deferred => "deferred",
-            Self::Parked => "parked",
+            Self::Failed => "failed",
             Self::Retried => "retried",
             Self::Cancelled => "cancelled",
             Self::Held => "held",
@@ -125,7 +125,7 @@ pub struct Happening {
 /// How much is in a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
-    pub state: State,
+    pub state: RecipientState,
     pub number: i64,
     /// When the oldest was accepted.
     pub oldest: Option<Timestamp>,
@@ -134,7 +134,7 @@ pub struct Count {
 /// The outbox at a glance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overview {
-    /// Of every state, in the order of [`State::ALL`]; what was delivered or cancelled counts if it
+    /// Of every state, in the order of [`RecipientState::ALL`]; what was delivered or cancelled counts if it
     /// was accepted within 24 hours.
     pub counts: Vec<Count>,
     /// Everything is held: since when and by whom.

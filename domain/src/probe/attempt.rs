@@ -8,7 +8,7 @@ use crate::cause::{Seen, cause};
 use crate::certificate::UNCHECKED;
 use crate::event::Elapsed;
 use crate::stage::{Failure, Fault, Stage};
-use crate::trace::{State, Step, Trace};
+use crate::trace::{Step, StepState, Trace};
 use crate::{ConnectionType, Host, SmtpSettings};
 
 /// The ports mail is handed over at: for submission with TLS from the first byte (RFC 8314
@@ -140,7 +140,7 @@ impl Attempt {
         let encrypted = trace
             .steps
             .iter()
-            .any(|step| step.stage == Stage::Tls && step.state == State::Passed);
+            .any(|step| step.stage == Stage::Tls && step.state == StepState::Passed);
         let handshake = trace.steps.iter().find_map(|step| step.handshake.as_ref());
         let last = greeted(trace).last();
         let offered = last.map_or(&[][..], |ehlo| &ehlo.capabilities);
@@ -213,7 +213,7 @@ impl Found {
 
 /// The EHLOs that were answered, before StartTLS and after it.
 fn greeted(trace: &Trace) -> impl Iterator<Item = &Step> {
-    let passed = |step: &&Step| step.stage == Stage::Ehlo && step.state == State::Passed;
+    let passed = |step: &&Step| step.stage == Stage::Ehlo && step.state == StepState::Passed;
     trace.steps.iter().filter(passed)
 }
 

@@ -1,8 +1,8 @@
 //! What people see of the outbox: administrators all of it, everybody else what is theirs.
 
 use domain::outbox::{
-    Count, Cursor, Happening, Hold, MessageView, Overview, Page, RecipientView, Search, State,
-    Undeliverable, What, is_id,
+    Count, Cursor, Happening, Hold, MessageView, Overview, Page, RecipientState, RecipientView,
+    Search, Undeliverable, What, is_id,
 };
 use domain::{Failure, Fault, Kind, Refusal, Timestamp};
 
@@ -221,9 +221,9 @@ fn recipient(
     let mut timeline: Vec<Happening> = happened.collect();
     let last = timeline.last().map(|last| last.what);
     let what = match row.state {
-        State::Delivered => Some(What::Delivered),
-        // Parked without an attempt: it is only said in the row.
-        State::Parked if last != Some(What::Parked) => Some(What::Parked),
+        RecipientState::Delivered => Some(What::Delivered),
+        // Failed without an attempt: it is only said in the row.
+        RecipientState::Failed if last != Some(What::Failed) => Some(What::Failed),
         _ => None,
     };
     if let (Some(what), Some(at)) = (what, row.settled) {

@@ -18,7 +18,7 @@ pub struct Meter {
     accepted: AtomicU64,
     delivered: AtomicU64,
     deferred: AtomicU64,
-    parked: AtomicU64,
+    failed: AtomicU64,
     connections: AtomicU64,
     /// The sum of all delivery times, in milliseconds.
     milliseconds: AtomicU64,
@@ -41,7 +41,7 @@ pub struct Reading {
     pub accepted: u64,
     pub delivered: u64,
     pub deferred: u64,
-    pub parked: u64,
+    pub failed: u64,
     /// Open to relays at this moment.
     pub connections: u64,
     /// The sum of all delivery times, in milliseconds.
@@ -99,8 +99,8 @@ impl Meter {
         self.deferred.fetch_add(number as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn parked(&self) {
-        self.parked.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn failed(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn connected(&self) {
@@ -128,7 +128,7 @@ impl Meter {
             accepted: number(&self.accepted),
             delivered: number(&self.delivered),
             deferred: number(&self.deferred),
-            parked: number(&self.parked),
+            failed: number(&self.failed),
             connections: number(&self.connections),
             milliseconds: number(&self.milliseconds),
             times: self.times.iter().map(number).collect(),

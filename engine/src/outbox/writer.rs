@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, Weak};
 
-use domain::outbox::{State, Undeliverable};
+use domain::outbox::{RecipientState, Undeliverable};
 use domain::{Refusal, Timestamp};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -336,9 +336,9 @@ async fn keep(
             continue;
         }
         let (state, due, owner) = match owner {
-            _ if written.current.held => (State::Held, None, None),
-            Some((owner, lease)) => (State::Queued, Some(lease.0), Some(&**owner)),
-            None => (State::Queued, Some(now.0), None),
+            _ if written.current.held => (RecipientState::Held, None, None),
+            Some((owner, lease)) => (RecipientState::Queued, Some(lease.0), Some(&**owner)),
+            None => (RecipientState::Queued, Some(now.0), None),
         };
         let first = rows.len();
         for mail in mails.iter() {

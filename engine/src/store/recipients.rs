@@ -1,6 +1,6 @@
 //! The table `recipient`: a message for one recipient, who has it, and what became of it.
 
-use domain::outbox::State;
+use domain::outbox::RecipientState;
 use sqlx::AssertSqlSafe;
 
 use super::rows::{blocks, in_order, insert, values};
@@ -12,7 +12,7 @@ pub struct Added<'a> {
     pub message: &'a str,
     pub position: i64,
     pub address: &'a str,
-    pub state: State,
+    pub state: RecipientState,
     /// From when it may be taken, or until when it is the owner's; for nobody is never.
     pub due: Option<i64>,
     pub owner: Option<&'a str>,
@@ -128,7 +128,7 @@ pub async fn claim(
 pub struct Settled {
     pub message: String,
     pub position: i64,
-    pub state: State,
+    pub state: RecipientState,
     /// When it may be taken again; never, where it is settled.
     pub due: Option<i64>,
     pub attempts: i64,
@@ -259,7 +259,7 @@ pub async fn next_due(connection: &mut Connection) -> Result<Option<i64>, StoreE
 pub struct Recipient {
     pub position: i64,
     pub address: String,
-    pub state: State,
+    pub state: RecipientState,
     pub due: Option<i64>,
     pub owner: Option<String>,
     pub attempts: i64,
@@ -315,7 +315,7 @@ pub async fn of_message(
 }
 
 /// A state as it is stored.
-pub fn read_state(text: &str) -> Result<State, StoreError> {
+pub fn read_state(text: &str) -> Result<RecipientState, StoreError> {
     text.parse()
         .map_err(|fault: &str| sqlx::Error::Decode(fault.into()).into())
 }

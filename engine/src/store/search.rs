@@ -1,7 +1,7 @@
 //! Recipients with their messages: found by what is asked for, counted, and changed by people.
 
 use domain::Timestamp;
-use domain::outbox::{Act, Count, Cursor, Line, Search, Selection, State};
+use domain::outbox::{Act, Count, Cursor, Line, RecipientState, Search, Selection};
 use sqlx::AssertSqlSafe;
 use ulid::Ulid;
 
@@ -65,7 +65,7 @@ impl Condition {
             .push_str(&format!(" AND {before}${}", self.binds.len()));
     }
 
-    fn states(&mut self, states: &[State]) {
+    fn states(&mut self, states: &[RecipientState]) {
         let column = match self.way {
             Way::Addresses => hidden("r.state"),
             Way::Newest => "r.state".to_owned(),
@@ -139,7 +139,7 @@ impl Condition {
     }
 }
 
-fn in_states(column: &str, states: &[State]) -> String {
+fn in_states(column: &str, states: &[RecipientState]) -> String {
     let list: Vec<String> = states
         .iter()
         .map(|state| format!("'{}'", state.as_str()))
@@ -258,7 +258,7 @@ pub async fn counts(
     };
     let select = "SELECT r.state, COUNT(*), MIN(r.message_id) FROM ";
     let open = format!(
-        "{select}{}$1 = $1 AND r.state IN ('queued', 'deferred', 'held', 'parked') \
+        "{select}{}$1 = $1 AND r.state IN ('queued', 'deferred', 'held', 'failed') \
          GROUP BY r.state",
         from(account)
     );
@@ -274,7 +274,7 @@ pub async fn counts(
         }
         found.extend(query.fetch_all(&mut *connection).await?);
     }
-    Ok(State::ALL
+    Ok(RecipientState::ALL
         .into_iter()
         .map(|state| {
             let row = found.iter().find(|(name, _, _)| name == state.as_str());
@@ -311,7 +311,7 @@ pub async fn act(
 ) -> Result<Vec<(String, i64)>, StoreError> {
     let way = way(connection, address(selection)).await?;
     let mut condition = touched(act, selection, (way, now));
-    let taken = matches!(act.leads_to(), State::Queued);
+    let taken = matches!(act.leads_to(), RecipientState::Queued);
     condition.binds.push(Bind::Number(now.0));
     let at = condition.binds.len();
     // What makes a row one that may be touched stands outside too: a worker may take it while this

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{Search, State};
+use domain::outbox::{RecipientState, Search};
 use domain::{Kind, Refusal};
 use engine::{Actor, Handed, Submission};
 
@@ -146,7 +146,9 @@ async fn without_settings_mail_needs_a_sender_and_waits() {
         place.save(&admin, &relay).await;
         let taken = relay.takes(1).await;
         assert_eq!(taken[0].from, "ops@example.org");
-        place.until(&admin, &ids[0], is(State::Delivered)).await;
+        place
+            .until(&admin, &ids[0], is(RecipientState::Delivered))
+            .await;
         works.end().await;
     }
 }

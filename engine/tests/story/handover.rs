@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use domain::outbox::{MessageView, Search, State};
+use domain::outbox::{MessageView, RecipientState, Search};
 use engine::{Actor, Handed, Submission};
 use futures::FutureExt as _;
 use futures::future::join_all;
@@ -56,7 +56,9 @@ async fn mail_that_is_handed_over_to_a_worker_with_room_is_its_own_after_one_com
         assert!(in_hand(&message));
         assert_eq!(*changes.borrow(), before + 1, "nobody had to take it");
         relay.behaves();
-        place.until(&admin, &id, is(State::Delivered)).await;
+        place
+            .until(&admin, &id, is(RecipientState::Delivered))
+            .await;
         works.end().await;
         assert_eq!(relay.subjects(), ["First", "Next"]);
     }
@@ -81,14 +83,16 @@ async fn mail_that_was_being_kept_while_everything_was_held_does_not_go_out() {
             place.until(&admin, &next, given_back).await;
             // There is a connection to spare.
             relay.behaves();
-            place.until(&admin, &first, is(State::Delivered)).await;
+            place
+                .until(&admin, &first, is(RecipientState::Delivered))
+                .await;
             drop(lock);
         };
         let late = place.hand_over(&admin, &["desk@example.net"], "Late");
         let (late, ()) = tokio::join!(late, meanwhile);
         let given_back = |message: &MessageView| !in_hand(message);
         let message = place.until(&admin, &late, given_back).await;
-        assert_eq!(states(&message), [State::Queued]);
+        assert_eq!(states(&message), [RecipientState::Queued]);
         assert_eq!(relay.subjects(), ["First"]);
 
         place
@@ -161,7 +165,7 @@ async fn a_worker_that_stops_while_mail_keeps_coming_has_none_of_it_in_the_end()
         for id in &ids {
             let message = place.postern.message(&admin, id).await.expect("there");
             assert!(!in_hand(&message), "{message:?}");
-            waiting += usize::from(states(&message) == [State::Queued]);
+            waiting += usize::from(states(&message) == [RecipientState::Queued]);
         }
         assert_eq!(waiting + sent, ids.len());
 
@@ -189,11 +193,13 @@ async fn a_worker_that_stops_gives_back_what_was_just_being_kept_for_it() {
         let late = place.hand_over(&admin, &["desk@example.net"], "Late");
         let (late, ()) = tokio::join!(late, stops);
         let message = place.postern.message(&admin, &late).await.expect("there");
-        assert_eq!(states(&message), [State::Queued]);
+        assert_eq!(states(&message), [RecipientState::Queued]);
         assert!(!in_hand(&message));
 
         let works = Works::begin(&place, 1);
-        place.until(&admin, &late, is(State::Delivered)).await;
+        place
+            .until(&admin, &late, is(RecipientState::Delivered))
+            .await;
         works.end().await;
         assert_eq!(relay.subjects(), ["First", "Late"]);
     }
@@ -223,7 +229,7 @@ async fn a_worker_that_stops_gives_back_what_it_was_just_taking() {
         let next = place.hand_over(&admin, &["desk@example.net"], "Next").await;
         for id in [&large, &next] {
             let message = place.postern.message(&admin, id).await.expect("there");
-            assert_eq!(states(&message), [State::Queued]);
+            assert_eq!(states(&message), [RecipientState::Queued]);
             assert!(!in_hand(&message));
         }
     }
@@ -248,7 +254,9 @@ async fn mail_whose_sender_hung_up_in_mid_commit_is_sent_once_and_answered_by_it
         };
         let page = place.postern.outbox_page(&admin, &about, None).await;
         let kept = page.expect("a page").lines.remove(0).id;
-        place.until(&admin, &kept, is(State::Delivered)).await;
+        place
+            .until(&admin, &kept, is(RecipientState::Delivered))
+            .await;
         assert_eq!(place.keyed(&admin, "k", 1, "Fire").await, Ok(vec![kept]));
         works.end().await;
         assert_eq!(relay.subjects(), ["First", "Fire"]);
@@ -291,12 +299,15 @@ async fn an_address_that_is_listed_is_not_asked_for_and_the_other_gets_the_mail(
         let (admin, relay, works) = well_at_work(&place, 4).await;
         relay.says("RCPT TO:<gone", "550 5.1.1 no such user");
         let gone = place.hand_over(&admin, &["gone@example.net"], "Gone").await;
-        place.until(&admin, &gone, is(State::Parked)).await;
+        place.until(&admin, &gone, is(RecipientState::Failed)).await;
         let to = ["desk@example.net", "Gone@example.net"];
         let id = place.hand_over(&admin, &to, "Fire").await;
-        let done = |message: &MessageView| !states(message).contains(&State::Queued);
+        let done = |message: &MessageView| !states(message).contains(&RecipientState::Queued);
         let message = place.until(&admin, &id, done).await;
-        assert_eq!(states(&message), [State::Delivered, State::Parked]);
+        assert_eq!(
+            states(&message),
+            [RecipientState::Delivered, RecipientState::Failed]
+        );
         let said = &message.recipients[1].timeline[0].said;
         assert!(said.contains("550 5.1.1 no such user"), "{said}");
         assert_eq!(message.recipients[1].attempts, 0);
@@ -327,7 +338,9 @@ async fn however_much_is_handed_over_at_once_everybody_gets_theirs_once() {
         let to: Vec<String> = to.collect();
         let all: Vec<&str> = to.iter().map(String::as_str).collect();
         let id = place.hand_over(&admin, &all, "To all").await;
-        let message = place.until(&admin, &id, is(State::Delivered)).await;
+        let message = place
+            .until(&admin, &id, is(RecipientState::Delivered))
+            .await;
         assert_eq!(message.recipients.len(), 100);
         expected.extend(to);
         works.end().await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Kind;
-use domain::outbox::{Act, Search, Selection, State, What};
+use domain::outbox::{Act, RecipientState, Search, Selection, What};
 use domain::view::Role;
 use futures::poll;
 use tokio::task::yield_now;
@@ -30,7 +30,7 @@ async fn everything_is_held_until_it_is_released() {
             .expect("held");
         let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
         let message = place.postern.message(&admin, &id).await.expect("there");
-        assert_eq!(message.recipients[0].state, State::Held);
+        assert_eq!(message.recipients[0].state, RecipientState::Held);
         place
             .postern
             .hold_everything(&admin, false)
@@ -39,7 +39,9 @@ async fn everything_is_held_until_it_is_released() {
         let other = place
             .hand_over(&admin, &["desk@example.net"], "Later")
             .await;
-        place.until(&admin, &other, is(State::Delivered)).await;
+        place
+            .until(&admin, &other, is(RecipientState::Delivered))
+            .await;
         assert_eq!(relay.taken().len(), 1, "what was held stays so");
 
         let all = matching(&[("state", "held")]);
@@ -51,7 +53,9 @@ async fn everything_is_held_until_it_is_released() {
             place.postern.act(&admin, Act::Release, &all, Some(1)).await,
             Ok(1)
         );
-        let message = place.until(&admin, &id, is(State::Delivered)).await;
+        let message = place
+            .until(&admin, &id, is(RecipientState::Delivered))
+            .await;
         let timeline = &message.recipients[0].timeline;
         assert_eq!(
             (timeline[0].what, timeline[0].by.as_str()),
@@ -78,22 +82,22 @@ async fn an_act_touches_what_it_is_for_and_no_more_than_was_agreed() {
         }
         for (index, id) in ids.iter().enumerate() {
             let expected = if index == 3 {
-                State::Delivered
+                RecipientState::Delivered
             } else {
-                State::Parked
+                RecipientState::Failed
             };
             place.until(&admin, id, is(expected)).await;
         }
-        let parked = matching(&[
+        let failed = matching(&[
             ("address", "GONE"),
             ("subject", "0% _F"),
-            ("state", "parked"),
+            ("state", "failed"),
         ]);
         let postern = &place.postern;
-        assert_eq!(postern.count_act(&admin, Act::Retry, &parked).await, Ok(3));
-        let refusal = postern.act(&admin, Act::Retry, &parked, Some(2)).await;
+        assert_eq!(postern.count_act(&admin, Act::Retry, &failed).await, Ok(3));
+        let refusal = postern.act(&admin, Act::Retry, &failed, Some(2)).await;
         assert_eq!(refusal.expect_err("more than agreed").kind, Kind::Conflict);
-        assert_eq!(postern.count_act(&admin, Act::Retry, &parked).await, Ok(3));
+        assert_eq!(postern.count_act(&admin, Act::Retry, &failed).await, Ok(3));
         for (act, number) in [(Act::Release, 0), (Act::Hold, 0), (Act::Cancel, 3)] {
             let counted = postern.count_act(&admin, act, &matching(&[])).await;
             assert_eq!(counted, Ok(number), "{act:?}");
@@ -104,12 +108,12 @@ async fn an_act_touches_what_it_is_for_and_no_more_than_was_agreed() {
         relay.behaves();
         place.pass(Duration::from_secs(10 * 86_400));
         assert_eq!(
-            postern.act(&admin, Act::Retry, &parked, Some(2)).await,
+            postern.act(&admin, Act::Retry, &failed, Some(2)).await,
             Ok(2)
         );
         place.until_delivered(&admin, &ids[1..]).await;
         let cancelled = postern.message(&admin, &ids[0]).await.expect("there");
-        assert_eq!(cancelled.recipients[0].state, State::Cancelled);
+        assert_eq!(cancelled.recipients[0].state, RecipientState::Cancelled);
         let trail = postern.audit_trail(&admin, 10).await.expect("a trail");
         assert!(
             trail
@@ -217,13 +221,15 @@ async fn what_is_done_is_forgotten_in_time_and_what_waits_never() {
         relay.says("RCPT TO:<gone", "550 no");
         let works = Works::begin(&place, 4);
         let sent = place.hand_over(&admin, &["desk@example.net"], "Sent").await;
-        let parked = place
+        let failed = place
             .hand_over(&admin, &["desk@example.net", "gone@example.net"], "Half")
             .await;
-        place.until(&admin, &sent, is(State::Delivered)).await;
         place
-            .until(&admin, &parked, |message| {
-                message.recipients[1].state == State::Parked
+            .until(&admin, &sent, is(RecipientState::Delivered))
+            .await;
+        place
+            .until(&admin, &failed, |message| {
+                message.recipients[1].state == RecipientState::Failed
             })
             .await;
         works.end().await;
@@ -235,7 +241,7 @@ async fn what_is_done_is_forgotten_in_time_and_what_waits_never() {
                 message.is_some_and(|message| !message.kept)
             })
             .await;
-        let kept = place.postern.message(&admin, &parked).await.expect("there");
+        let kept = place.postern.message(&admin, &failed).await.expect("there");
         assert!(kept.kept, "somebody has yet to look at it");
         works.end().await;
 
@@ -247,7 +253,7 @@ async fn what_is_done_is_forgotten_in_time_and_what_waits_never() {
         assert!(
             place
                 .postern
-                .message(&admin, &parked)
+                .message(&admin, &failed)
                 .await
                 .expect("there")
                 .kept

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{Act, Selection, State};
+use domain::outbox::{Act, RecipientState, Selection};
 
 use crate::outbox::{Works, is};
 use crate::place::{Place, execute, on_postgres, places};
@@ -53,7 +53,9 @@ async fn mail_of_a_node_that_died_is_delivered_by_another_after_its_lease() {
         let message = place.postern.message(&admin, &id).await.expect("there");
         assert!(message.recipients[0].in_hand);
         place.pass(Duration::from_secs(61));
-        place.until(&admin, &id, is(State::Delivered)).await;
+        place
+            .until(&admin, &id, is(RecipientState::Delivered))
+            .await;
         assert_eq!(relay.taken().len(), 1);
         other.end().await;
     }
@@ -101,7 +103,7 @@ async fn a_worker_that_stops_gives_back_what_it_did_not_send() {
             let message = place.postern.message(&admin, id).await.expect("there");
             let row = &message.recipients[0];
             assert!(!row.in_hand, "{row:?}");
-            waiting += usize::from(row.state == State::Queued);
+            waiting += usize::from(row.state == RecipientState::Queued);
         }
         assert_eq!(waiting + taken, 200);
         let works = Works::begin(&place, 2);
@@ -129,6 +131,6 @@ async fn an_act_that_waited_for_a_worker_leaves_alone_what_that_took() {
         execute(&mut worker, "COMMIT").await;
         assert_eq!(cancels.await.expect("an answer"), Ok(0));
         let message = place.postern.message(&admin, &id).await.expect("there");
-        assert_eq!(message.recipients[0].state, State::Queued);
+        assert_eq!(message.recipients[0].state, RecipientState::Queued);
     }
 }

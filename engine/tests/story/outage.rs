@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Kind;
-use domain::outbox::{MessageView, State};
+use domain::outbox::{MessageView, RecipientState};
 use tokio::time::timeout;
 
 use crate::outbox::{Works, is};
@@ -96,10 +96,10 @@ async fn what_a_node_sent_while_the_database_was_away_is_not_sent_by_another() {
         // The other delivers, and leaves alone what was the first's.
         place.until_delivered(&admin, &second).await;
         let message = place.postern.message(&admin, &first).await.expect("there");
-        assert_eq!(message.recipients[0].state, State::Queued);
+        assert_eq!(message.recipients[0].state, RecipientState::Queued);
         wire.mends();
         let delivered = |message: Option<MessageView>| {
-            message.is_some_and(|message| is(State::Delivered)(&message))
+            message.is_some_and(|message| is(RecipientState::Delivered)(&message))
         };
         place.look_until(&admin, &first, delivered).await;
         one.end().await;

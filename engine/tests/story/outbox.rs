@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{MessageView, State, Trouble, What};
+use domain::outbox::{MessageView, RecipientState, Trouble, What};
 use domain::view::PasswordChange;
 use domain::{Form, Label};
 use engine::{Actor, Delivery, Handed, Retention, Submission};
@@ -133,7 +133,7 @@ impl Place {
     ) -> Vec<MessageView> {
         let mut messages = Vec::new();
         for id in ids {
-            messages.push(self.until(actor, id, is(State::Delivered)).await);
+            messages.push(self.until(actor, id, is(RecipientState::Delivered)).await);
         }
         messages
     }
@@ -170,11 +170,11 @@ impl Place {
 }
 
 /// Whether a message is in this state for all its recipients.
-pub fn is(state: State) -> impl Fn(&MessageView) -> bool {
+pub fn is(state: RecipientState) -> impl Fn(&MessageView) -> bool {
     move |message| message.recipients.iter().all(|row| row.state == state)
 }
 
-pub fn states(message: &MessageView) -> Vec<State> {
+pub fn states(message: &MessageView) -> Vec<RecipientState> {
     message.recipients.iter().map(|row| row.state).collect()
 }
 
@@ -191,7 +191,7 @@ async fn what_is_handed_over_is_delivered_and_accounted_for() {
         assert_eq!(taken[0].from, "alerts@example.org");
         assert_eq!(taken[0].to, ["desk@example.net", "ops@example.net"]);
         assert!(taken[0].data.contains("Subject: Fire\r\n"));
-        let done = |message: &MessageView| states(message) == [State::Delivered; 2];
+        let done = |message: &MessageView| states(message) == [RecipientState::Delivered; 2];
         let message = place.until(&admin, &id, done).await;
         let timeline = &message.recipients[0].timeline;
         assert_eq!(timeline.len(), 1);
@@ -215,7 +215,11 @@ async fn one_refused_recipient_harms_nobody_else() {
         let to = ["desk@example.net", "Nobody@example.net", "full@example.net"];
         relay.says("RCPT TO:<Nobody@", "550 5.1.1 no such user");
         let id = place.hand_over(&admin, &to, "Fire").await;
-        let expected = [State::Delivered, State::Parked, State::Deferred];
+        let expected = [
+            RecipientState::Delivered,
+            RecipientState::Failed,
+            RecipientState::Deferred,
+        ];
         let message = place
             .until(&admin, &id, |message| states(message) == expected)
             .await;
@@ -238,7 +242,9 @@ async fn one_refused_recipient_harms_nobody_else() {
         let again = place
             .hand_over(&admin, &["nobody@example.net"], "Again")
             .await;
-        place.until(&admin, &again, is(State::Parked)).await;
+        place
+            .until(&admin, &again, is(RecipientState::Failed))
+            .await;
         assert_eq!(relay.heard("RCPT TO:<nobody@"), asked);
         place
             .postern
@@ -249,13 +255,15 @@ async fn one_refused_recipient_harms_nobody_else() {
         let third = place
             .hand_over(&admin, &["nobody@example.net"], "Third")
             .await;
-        place.until(&admin, &third, is(State::Delivered)).await;
+        place
+            .until(&admin, &third, is(RecipientState::Delivered))
+            .await;
         works.end().await;
     }
 }
 
 #[tokio::test]
-async fn a_relay_that_is_not_well_parks_nothing_and_mail_flows_after_the_repair() {
+async fn a_relay_that_is_not_well_fails_no_mail_and_mail_flows_after_the_repair() {
     for place in places().await {
         let (admin, relay) = (place.admin().await, Relay::start().await);
         place.save(&admin, &relay).await;

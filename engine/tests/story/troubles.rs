@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{Search, State, What};
+use domain::outbox::{RecipientState, Search, What};
 
 use crate::outbox::{Works, is};
 use crate::place::places;
@@ -18,12 +18,16 @@ async fn what_is_deferred_is_tried_again_and_given_up_after_five_days() {
         let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
         let lost = place.hand_over(&admin, &["full@example.net"], "Lost").await;
         for message in [&id, &lost] {
-            place.until(&admin, message, is(State::Deferred)).await;
+            place
+                .until(&admin, message, is(RecipientState::Deferred))
+                .await;
         }
         relay.behaves();
         relay.says("RCPT TO:<full", "452 4.2.2 mailbox full");
         place.pass(Duration::from_secs(80));
-        let message = place.until(&admin, &id, is(State::Delivered)).await;
+        let message = place
+            .until(&admin, &id, is(RecipientState::Delivered))
+            .await;
         let told: Vec<What> = message.recipients[0]
             .timeline
             .iter()
@@ -33,7 +37,7 @@ async fn what_is_deferred_is_tried_again_and_given_up_after_five_days() {
         assert_eq!(message.recipients[0].attempts, 2);
 
         place.pass(Duration::from_secs(5 * 86_400));
-        let message = place.until(&admin, &lost, is(State::Parked)).await;
+        let message = place.until(&admin, &lost, is(RecipientState::Failed)).await;
         let last = message.recipients[0].timeline.last().expect("an end");
         assert_eq!(
             last.said,
@@ -51,11 +55,13 @@ async fn a_cut_after_the_final_dot_is_tried_again_and_told_as_doubtful() {
         relay.says("END Subject: Fire", "");
         let works = Works::begin(&place, 4);
         let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
-        let message = place.until(&admin, &id, is(State::Deferred)).await;
+        let message = place.until(&admin, &id, is(RecipientState::Deferred)).await;
         assert!(message.recipients[0].timeline[0].may_have_arrived);
         relay.behaves();
         place.pass(Duration::from_secs(80));
-        place.until(&admin, &id, is(State::Delivered)).await;
+        place
+            .until(&admin, &id, is(RecipientState::Delivered))
+            .await;
         works.end().await;
     }
 }
@@ -81,9 +87,9 @@ async fn a_mail_that_is_refused_does_not_hold_up_the_next() {
         relay.takes(30).await;
         for (subject, id) in &ids {
             let expected = if *subject == "Spam" {
-                State::Parked
+                RecipientState::Failed
             } else {
-                State::Delivered
+                RecipientState::Delivered
             };
             let message = place.until(&admin, id, is(expected)).await;
             assert_eq!(message.recipients[0].attempts, 1);
@@ -130,7 +136,9 @@ async fn a_clock_that_is_put_back_does_not_keep_the_relay_waiting() {
         relay.behaves();
         let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
         place.pass(Duration::from_secs(10));
-        place.until(&admin, &id, is(State::Delivered)).await;
+        place
+            .until(&admin, &id, is(RecipientState::Delivered))
+            .await;
         works.end().await;
     }
 }
@@ -175,7 +183,7 @@ async fn a_relay_that_breaks_on_grouped_commands_gets_them_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_password_that_changes_in_mid_queue_parks_nothing() {
+async fn a_password_that_changes_in_mid_queue_fails_no_mail() {
     for place in places().await {
         let (admin, relay) = (place.admin().await, Relay::start().await);
         place.save_signing_in(&admin, &relay, "first").await;
@@ -260,7 +268,7 @@ async fn a_relay_that_hangs_does_not_hold_up_the_one_that_is_saved_then() {
             let overview = place.postern.outbox_overview(&admin).await.expect("a look");
             let counts = overview.counts.into_iter();
             counts
-                .filter(|count| count.state == State::Delivered)
+                .filter(|count| count.state == RecipientState::Delivered)
                 .map(|count| count.number)
                 .sum::<i64>()
         };
@@ -273,12 +281,12 @@ async fn a_relay_that_hangs_does_not_hold_up_the_one_that_is_saved_then() {
             let message = place.postern.message(&admin, id).await.expect("there");
             let row = &message.recipients[0];
             match row.state {
-                State::Deferred => {
+                RecipientState::Deferred => {
                     assert!(row.timeline[0].may_have_arrived);
                     doubtful += 1;
                 }
-                State::Queued => waiting += 1,
-                _ => assert_eq!(row.state, State::Delivered),
+                RecipientState::Queued => waiting += 1,
+                _ => assert_eq!(row.state, RecipientState::Delivered),
             }
         }
         assert_eq!(doubtful, 4, "the relay had them when Postern was stopped");

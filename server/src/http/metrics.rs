@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use domain::outbox::State as MailState;
+use domain::outbox::RecipientState;
 use engine::{BOUNDS, Figures};
 
 use super::{Caller, Gate};
@@ -43,7 +43,7 @@ fn text(figures: &Figures) -> String {
             "Attempts after which a mail is tried again.",
             reading.deferred,
         ),
-        ("parked", "Mails that wait for a person.", reading.parked),
+        ("failed", "Mails that wait for a person.", reading.failed),
     ] {
         let name = format!("postern_{name}_total");
         let _ = writeln!(
@@ -54,7 +54,9 @@ fn text(figures: &Figures) -> String {
     text.push_str("# HELP postern_connections Open connections to relays.\n# TYPE postern_connections gauge\n");
     let _ = writeln!(text, "postern_connections {}", reading.connections);
 
-    let waits = |state: MailState| !matches!(state, MailState::Delivered | MailState::Cancelled);
+    let waits = |state: RecipientState| {
+        !matches!(state, RecipientState::Delivered | RecipientState::Cancelled)
+    };
     let waiting = figures.counts.iter().filter(|count| waits(count.state));
     text.push_str("# HELP postern_queue Mails that are kept, each recipient counted.\n# TYPE postern_queue gauge\n");
     for count in waiting {
@@ -65,7 +67,8 @@ fn text(figures: &Figures) -> String {
             count.number
         );
     }
-    let to_go = |state: MailState| matches!(state, MailState::Queued | MailState::Deferred);
+    let to_go =
+        |state: RecipientState| matches!(state, RecipientState::Queued | RecipientState::Deferred);
     let oldest = figures.counts.iter().filter(|count| to_go(count.state));
     let oldest = oldest.filter_map(|count| count.oldest).min();
     let age = oldest.map_or(0, |oldest| (figures.now.0 - oldest.0).max(0));
@@ -119,12 +122,12 @@ mod tests {
             },
             counts: vec![
                 Count {
-                    state: MailState::Queued,
+                    state: RecipientState::Queued,
                     number: 4,
                     oldest: Some(Timestamp(1_000)),
                 },
                 Count {
-                    state: MailState::Delivered,
+                    state: RecipientState::Delivered,
                     number: 3,
                     oldest: Some(Timestamp(0)),
                 },

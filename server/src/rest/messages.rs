@@ -206,7 +206,7 @@ fn search(matching: &Map<String, Value>, faults: &mut Refusal) -> Search {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::outbox::State as MailState;
+    use domain::outbox::RecipientState;
 
     fn object(value: Value) -> Map<String, Value> {
         value.as_object().cloned().unwrap_or_default()
@@ -214,11 +214,11 @@ mod tests {
 
     #[test]
     fn an_act_says_what_it_is_meant_for() {
-        let body = json!({ "act": "retry", "matching": { "state": "parked" }, "number": 3 });
+        let body = json!({ "act": "retry", "matching": { "state": "failed" }, "number": 3 });
         let (act, search, number) = asked(object(body)).expect("understood");
         assert_eq!(
             (act, search.state, number),
-            (Act::Retry, Some(MailState::Parked), Some(3))
+            (Act::Retry, Some(RecipientState::Failed), Some(3))
         );
         for (body, fields) in [
             (json!({}), &["act", "matching"][..]),

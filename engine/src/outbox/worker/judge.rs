@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::outbox::{
-    GIVE_UP_AFTER, Happening, Spread, State, Undeliverable, Verdict, What, is_undeliverable,
-    mail_waits, verdict,
+    GIVE_UP_AFTER, Happening, RecipientState, Spread, Undeliverable, Verdict, What,
+    is_undeliverable, mail_waits, verdict,
 };
 use domain::{Failure, Reply, Timestamp};
 
@@ -41,9 +41,12 @@ pub fn judge(mail: &Mail, fates: &[Result<Reply, Failure>], attempt: &Attempt<'_
         match fate {
             Ok(reply) => {
                 judgement.taken = true;
-                judgement
-                    .settled
-                    .push(attempt.settled(row, State::Delivered, None, reply.words()));
+                judgement.settled.push(attempt.settled(
+                    row,
+                    RecipientState::Delivered,
+                    None,
+                    reply.words(),
+                ));
             }
             Err(failure) => attempt.failed(&mut judgement, row, failure, false),
         }
@@ -87,12 +90,12 @@ impl Attempt<'_> {
                 judgement.settled.push(self.untried(row, said));
                 return;
             }
-            Verdict::Park => (State::Parked, said),
+            Verdict::Park => (RecipientState::Failed, said),
             Verdict::Again if over => (
-                State::Parked,
+                RecipientState::Failed,
                 format!("Given up after five days. The last time: {said}"),
             ),
-            Verdict::Again => (State::Deferred, said),
+            Verdict::Again => (RecipientState::Deferred, said),
         };
         if is_undeliverable(failure) {
             judgement.listed.push(Undeliverable {
@@ -102,8 +105,8 @@ impl Attempt<'_> {
                 id: row.message.clone(),
             });
         }
-        judgement.complained |= state == State::Deferred;
-        let due = (state == State::Deferred)
+        judgement.complained |= state == RecipientState::Deferred;
+        let due = (state == RecipientState::Deferred)
             .then(|| (self.now + mail_waits(row.attempts + 1, self.spread)).0);
         judgement.happened.push(Entry {
             message: row.message.clone(),
@@ -111,7 +114,7 @@ impl Attempt<'_> {
             happening: Happening {
                 at: self.now,
                 what: match state {
-                    State::Parked => What::Parked,
+                    RecipientState::Failed => What::Failed,
                     _ => What::Deferred,
                 },
                 by: self.relay.to_owned(),
@@ -127,8 +130,8 @@ impl Attempt<'_> {
     /// As it was, but for what was said, and behind what else is due.
     fn untried(&self, row: &Claimed, said: String) -> Settled {
         let state = match row.attempts {
-            0 => State::Queued,
-            _ => State::Deferred,
+            0 => RecipientState::Queued,
+            _ => RecipientState::Deferred,
         };
         Settled {
             due: Some(self.now.0),
@@ -139,7 +142,13 @@ impl Attempt<'_> {
         }
     }
 
-    fn settled(&self, row: &Claimed, state: State, due: Option<i64>, said: String) -> Settled {
+    fn settled(
+        &self,
+        row: &Claimed,
+        state: RecipientState,
+        due: Option<i64>,
+        said: String,
+    ) -> Settled {
         Settled {
             message: row.message.clone(),
             position: row.position,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::outbox::State;
+use domain::outbox::RecipientState;
 use domain::{EmailAddress, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -55,12 +55,12 @@ pub fn sorted(
     for (row, hand) in taken {
         if let Some(said) = &row.undeliverable {
             let text = format!("Not tried, because a relay said of this address: {said}");
-            settled.push(parked(&row, text, now));
+            settled.push(failed(&row, text, now));
             continue;
         }
         let address: Result<EmailAddress, _> = row.address.parse();
         let Ok(address) = address else {
-            settled.push(parked(&row, "The address is not understood.", now));
+            settled.push(failed(&row, "The address is not understood.", now));
             continue;
         };
         if let Some(mail) = mails.last_mut().filter(|mail| mail.id == row.message) {
@@ -71,7 +71,7 @@ pub fn sorted(
         }
         let found = letters.get(&row.message);
         let Some((letter, Ok(sender))) = found.map(|letter| (letter, letter.sender.parse())) else {
-            settled.push(parked(&row, "The mail is not there any more.", now));
+            settled.push(failed(&row, "The mail is not there any more.", now));
             continue;
         };
         mails.push(Mail {
@@ -147,11 +147,11 @@ impl Mail {
 }
 
 /// A row that somebody has to look at, though no relay was asked.
-pub fn parked(row: &Claimed, said: impl Into<String>, now: Timestamp) -> Settled {
+pub fn failed(row: &Claimed, said: impl Into<String>, now: Timestamp) -> Settled {
     Settled {
         message: row.message.clone(),
         position: row.position,
-        state: State::Parked,
+        state: RecipientState::Failed,
         due: None,
         attempts: row.attempts,
         trying_since: row.trying_since,

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::outbox::{State, What};
+use domain::outbox::{RecipientState, What};
 use domain::{Failure, Fault, Stage};
 use tokio::time::{Instant, sleep};
 
 use super::connection::{Connection, part};
 use super::judge::{Attempt, Judgement, interrupted, judge};
-use super::mail::{Mail, parked};
+use super::mail::{Mail, failed};
 use super::pool::Pool;
 use super::route::Route;
 use super::{RETRY_WRITE, Worker};
@@ -60,11 +60,11 @@ impl Worker {
         let meter = &self.postern.outbox().meter;
         for row in &judgement.settled {
             match row.state {
-                State::Delivered => {
+                RecipientState::Delivered => {
                     let took = row.settled.unwrap_or(0) - search::accepted(&row.message).0;
                     meter.delivered(Duration::from_millis(u64::try_from(took).unwrap_or(0)));
                 }
-                State::Parked => meter.parked(),
+                RecipientState::Failed => meter.failed(),
                 _ => {}
             }
         }
@@ -130,7 +130,7 @@ impl Run {
                 Ok(None) => {
                     let now = worker.postern.now();
                     let text = "The mail is not there any more.";
-                    let gone = mail.recipients.iter().map(|row| parked(row, text, now));
+                    let gone = mail.recipients.iter().map(|row| failed(row, text, now));
                     let settled = gone.collect();
                     let gone = Judgement {
                         settled,

@@ -58,8 +58,8 @@ for (const [what, flags, state, said] of [
     const ids = await handOver(sink, what);
     await expectCounts(postern, { queued: 0, [state]: MAILS });
     for (const { recipients } of await Promise.all(ids.map((id) => message(postern, id)))) {
-      expect(recipients).toMatchObject([{ state, attempts: 1, said: expect.stringContaining(said) }]);
-      expect(recipients[0]?.timeline).toMatchObject([{ what: state, may_have_arrived: flags.join(' ') === '-q .' }]);
+      expect(recipients).toMatchObject([{ state, attempts: 1, reply: expect.stringContaining(said) }]);
+      expect(recipients[0]?.timeline).toMatchObject([{ kind: state, may_have_arrived: flags.join(' ') === '-q .' }]);
     }
     await expectAllArrive(what, ids, MAILS);
     await sink.stop();

@@ -24,7 +24,7 @@ test('one message is held, released, retried and cancelled', async () => {
   await expectState(postern, failed, 'delivered');
   await expectState(postern, held, 'delivered');
   await expectState(postern, cancelled, 'cancelled');
-  const what = async (id: string) => (await message(postern, id)).recipients[0]?.timeline.map((row) => [row.what, row.by]);
+  const what = async (id: string) => (await message(postern, id)).recipients[0]?.timeline.map((row) => [row.kind, row.by]);
   const admin = 'admin@example.org';
   const through = expect.stringContaining('127.0.0.1:');
   expect(await what(held)).toEqual([['held', admin], ['released', admin], ['delivered', through]]);
@@ -97,7 +97,7 @@ test('an address that a relay said there is none is skipped until it is removed'
   const [first = ''] = await accepted(postern, mail({ to }));
   await expectState(postern, first, 'failed', 'failed', 'failed');
   const list = async (query = '') => (await done(postern, `/api/outbox/undeliverable${query}`, undefined, 'GET')).data;
-  const entry = { address: expect.stringMatching(/^gone@example\.org$/i), said: expect.stringContaining('550 5.1.1'), id: first };
+  const entry = { address: expect.stringMatching(/^gone@example\.org$/i), reply: expect.stringContaining('550 5.1.1'), id: first };
   expect(await list(), 'only a word about the address lists it').toMatchObject([entry]);
   expect(await list()).toHaveLength(1);
   expect(await list('?address=GO')).toHaveLength(1);
@@ -106,7 +106,7 @@ test('an address that a relay said there is none is skipped until it is removed'
   delete moods.Gone;
   const [second = ''] = await accepted(postern, mail({ to: ['Gone@example.org', 'desk@example.org'] }));
   await expectState(postern, second, 'failed', 'delivered');
-  expect((await message(postern, second)).recipients[0]).toMatchObject({ attempts: 0, said: expect.stringContaining('5.1.1') });
+  expect((await message(postern, second)).recipients[0]).toMatchObject({ attempts: 0, reply: expect.stringContaining('5.1.1') });
   expect((await relay.mails.next()).to).toEqual(['desk@example.org']);
 
   await done(postern, `/api/outbox/undeliverable/${encodeURIComponent('Gone@example.org')}`, undefined, 'DELETE');

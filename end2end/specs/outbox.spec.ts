@@ -21,7 +21,7 @@ test('mail waits while nothing is configured, and flows when it is', async () =>
     from: 'alerts@example.org',
     subject: 'Alarm 0',
     kept: true,
-    recipients: [{ address: 'desk@example.org', state: 'queued', attempts: 0, said: null, timeline: [] }],
+    recipients: [{ address: 'desk@example.org', state: 'queued', attempts: 0, reply: null, timeline: [] }],
   });
   expect(await overview(postern)).toMatchObject({
     configured: false,
@@ -71,15 +71,15 @@ test('each recipient has a state, attempts, the last words of the relay, and a t
   const told = await message(postern, id);
   const [desk, later, never] = told.recipients;
   const through = expect.stringMatching(/^127\.0\.0\.1:\d+$/);
-  expect(desk).toMatchObject({ attempts: 1, next_attempt: null, said: expect.stringContaining('250 2.0.0 Taken') });
-  expect(desk?.timeline).toMatchObject([{ what: 'delivered', by: through, may_have_arrived: false }]);
-  expect(later).toMatchObject({ attempts: 1, in_hand: false, said: expect.stringContaining('450 4.2.0 Greylisted') });
-  expect(later?.timeline).toMatchObject([{ what: 'deferred', by: through }]);
+  expect(desk).toMatchObject({ attempts: 1, next_attempt: null, reply: expect.stringContaining('250 2.0.0 Taken') });
+  expect(desk?.timeline).toMatchObject([{ kind: 'delivered', by: through, may_have_arrived: false }]);
+  expect(later).toMatchObject({ attempts: 1, in_hand: false, reply: expect.stringContaining('450 4.2.0 Greylisted') });
+  expect(later?.timeline).toMatchObject([{ kind: 'deferred', by: through }]);
   const wait = Date.parse(later?.next_attempt ?? '') - Date.parse(later?.timeline[0]?.at ?? '');
   expect(wait, 'a minute and up to a quarter more').toBeGreaterThanOrEqual(60_000);
   expect(wait).toBeLessThanOrEqual(75_000);
-  expect(never).toMatchObject({ attempts: 1, next_attempt: null, said: expect.stringContaining('554 5.7.1 Not from you') });
-  expect(never?.timeline).toMatchObject([{ what: 'failed', by: through }]);
+  expect(never).toMatchObject({ attempts: 1, next_attempt: null, reply: expect.stringContaining('554 5.7.1 Not from you') });
+  expect(never?.timeline).toMatchObject([{ kind: 'failed', by: through }]);
   const source = await postern.ask(`/api/messages/${id}/source`);
   expect(source.headers).toMatchObject({ 'content-type': 'message/rfc822', 'cache-control': 'no-store' });
   expect(source.text).toBe(relay.mails.all[0]?.raw.toString('utf8'));
@@ -92,7 +92,7 @@ test('a relay that cuts the line after the last dot may have the mail, and that 
   await postern.save(fields(cutting));
   const [id = ''] = await accepted(postern, mail());
   await expectState(postern, id, 'deferred');
-  expect((await message(postern, id)).recipients[0]?.timeline).toMatchObject([{ what: 'deferred', may_have_arrived: true }]);
+  expect((await message(postern, id)).recipients[0]?.timeline).toMatchObject([{ kind: 'deferred', may_have_arrived: true }]);
   await cutting.stop();
   await stop();
 });

@@ -27,8 +27,8 @@ export interface Recipient {
   in_hand: boolean;
   attempts: number;
   next_attempt: string | null;
-  said: string | null;
-  timeline: { at: string; what: string; by: string; said: string; may_have_arrived: boolean }[];
+  reply: string | null;
+  timeline: { at: string; kind: string; by: string; reply: string; may_have_arrived: boolean }[];
 }
 
 /** A mail that nothing is wrong with, but for what a test says. */

@@ -60,7 +60,7 @@ pub fn Mails(
                         <th scope="col">"Recipient and subject"</th>
                         <th scope="col">"Accepted"</th>
                         <th scope="col">"Attempts"</th>
-                        <th scope="col">"Last said"</th>
+                        <th scope="col">"Last reply"</th>
                     </tr>
                 </thead>
                 <tbody>{rows.collect_view()}</tbody>
@@ -130,7 +130,7 @@ fn Row(line: Line, now: domain::Timestamp) -> impl IntoView {
                 <span>{tries}</span>
                 {next}
             </td>
-            <td class="mail-said">{line.said.map(|said| view! { <span>{said}</span> })}</td>
+            <td class="mail-said">{line.reply.map(|reply| view! { <span>{reply}</span> })}</td>
         </tr>
     }
 }

@@ -1,7 +1,7 @@
 //! What happened to a mail for one recipient, oldest first, and what happens next.
 
 use domain::Timestamp;
-use domain::outbox::{Happening, RecipientState, RecipientView, What};
+use domain::outbox::{DeliveryEvent, EventKind, RecipientState, RecipientView};
 use leptos::prelude::*;
 
 use super::Viewer;
@@ -11,13 +11,13 @@ use super::words::{ahead, took};
 pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -> impl IntoView {
     let admin = viewer.admin;
     let next = next(&recipient, viewer.now);
-    let happenings = recipient
+    let events = recipient
         .timeline
         .into_iter()
-        .map(|happening| view! { <Happened happening admin /> });
+        .map(|event| view! { <DeliveryEventRow event admin /> });
     view! {
         <ol class="timeline">
-            <li class="happening happening-plain">
+            <li class="event happening-plain">
                 <Exact at=accepted />
                 <div class="happening-what">
                     <p>
@@ -25,11 +25,11 @@ pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -
                     </p>
                 </div>
             </li>
-            {happenings.collect_view()}
+            {events.collect_view()}
             {next
                 .map(|(at, words)| {
                     view! {
-                        <li class="happening happening-ahead">
+                        <li class="event happening-ahead">
                             {at.map(|at| view! { <Exact at /> })}
                             <div class="happening-what">
                                 <p>{words}</p>
@@ -60,23 +60,23 @@ fn next(recipient: &RecipientView, now: Timestamp) -> Option<(Option<Timestamp>,
 }
 
 #[component]
-fn Happened(happening: Happening, admin: bool) -> impl IntoView {
-    let Happening {
+fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> impl IntoView {
+    let DeliveryEvent {
         at,
-        what,
+        kind,
         by,
-        said,
+        reply,
         took: lasted,
         may_have_arrived,
-    } = happening;
-    let (class, title, attempt) = match what {
-        What::Delivered => ("happening-good", "Delivered", true),
-        What::Deferred => ("happening-warn", "Attempt failed", true),
-        What::Failed => ("happening-bad", "Failed", true),
-        What::Retried => ("happening-plain", "Retried", false),
-        What::Cancelled => ("happening-plain", "Cancelled", false),
-        What::Held => ("happening-held", "Held", false),
-        What::Released => ("happening-plain", "Released", false),
+    } = event;
+    let (class, title, attempt) = match kind {
+        EventKind::Delivered => ("happening-good", "Delivered", true),
+        EventKind::Deferred => ("happening-warn", "Attempt failed", true),
+        EventKind::Failed => ("happening-bad", "Failed", true),
+        EventKind::Retried => ("happening-plain", "Retried", false),
+        EventKind::Cancelled => ("happening-plain", "Cancelled", false),
+        EventKind::Held => ("happening-held", "Held", false),
+        EventKind::Released => ("happening-plain", "Released", false),
     };
     // Where mail leaves by, and who runs Postern, is for administrators.
     let by = (admin && !by.is_empty()).then_some(by);
@@ -85,7 +85,7 @@ fn Happened(happening: Happening, admin: bool) -> impl IntoView {
         false => format!(" by {by}"),
     });
     let lasted = lasted.map(|lasted| format!(" in {}", took(lasted)));
-    let said = (!said.is_empty()).then(|| view! { <p class="happening-said">{said}</p> });
+    let reply = (!reply.is_empty()).then(|| view! { <p class="happening-said">{reply}</p> });
     let arrived = may_have_arrived.then(|| {
         view! {
             <p class="happening-more">
@@ -94,14 +94,14 @@ fn Happened(happening: Happening, admin: bool) -> impl IntoView {
         }
     });
     view! {
-        <li class=format!("happening {class}")>
+        <li class=format!("event {class}")>
             <Exact at />
             <div class="happening-what">
                 <p>
                     <strong>{title}</strong>
                     <span class="happening-more">{by} {lasted}</span>
                 </p>
-                {said} {arrived}
+                {reply} {arrived}
             </div>
         </li>
     }

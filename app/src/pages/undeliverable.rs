@@ -110,7 +110,7 @@ fn Listed(listed: Vec<Undeliverable>, prefix: String) -> impl IntoView {
 fn Row(listed: Undeliverable, prefix: String) -> impl IntoView {
     let Undeliverable {
         address,
-        said,
+        reply,
         listed,
         id,
     } = listed;
@@ -118,9 +118,9 @@ fn Row(listed: Undeliverable, prefix: String) -> impl IntoView {
         <li>
             <div class="undeliverable-what">
                 <strong>{address.clone()}</strong>
-                <span class="happening-said">{said}</span>
+                <span class="happening-said">{reply}</span>
                 <span class="mail-more">
-                    "Since " <Moment at=listed /> ", said to "
+                    "Since " <Moment at=listed /> ", reply to "
                     <a href=format!("/outbox/{id}")>"this message"</a>
                 </span>
             </div>

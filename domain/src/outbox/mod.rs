@@ -11,8 +11,8 @@ pub use patience::{GIVE_UP_AFTER, Spread, mail_waits, relay_waits};
 pub use search::{Cursor, Search, Selection, is_id};
 pub use verdict::{Verdict, is_undeliverable, verdict};
 pub use view::{
-    Count, Happening, Hold, Line, MessageView, Overview, Page, RecipientView, Trouble,
-    Undeliverable, What, Worker,
+    Count, DeliveryEvent, EventKind, Hold, Line, MessageView, Overview, Page, RecipientView,
+    Trouble, Undeliverable, Worker,
 };
 
 /// What has become of a mail for one recipient. Stored as it is spelled.

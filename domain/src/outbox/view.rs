@@ -22,8 +22,8 @@ pub struct Line {
     pub attempts: i64,
     /// When it is tried next; none when nobody will.
     pub due: Option<Timestamp>,
-    /// What was last said of it.
-    pub said: Option<String>,
+    /// What was last reply of it.
+    pub reply: Option<String>,
 }
 
 /// A part of the list, newest first.
@@ -63,13 +63,13 @@ pub struct RecipientView {
     pub attempts: i64,
     pub due: Option<Timestamp>,
     /// Oldest first; the acceptance is the message's own.
-    pub timeline: Vec<Happening>,
+    pub timeline: Vec<DeliveryEvent>,
 }
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum What {
+pub enum EventKind {
     /// The relay took it.
     Delivered,
     /// An attempt failed, and another follows.
@@ -82,7 +82,7 @@ pub enum What {
     Released,
 }
 
-impl What {
+impl EventKind {
     pub const ALL: [Self; 7] = [
         Self::Delivered,
         Self::Deferred,
@@ -109,13 +109,13 @@ impl What {
 
 /// A row of a mail's timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Happening {
+pub struct DeliveryEvent {
     pub at: Timestamp,
-    pub what: What,
+    pub kind: EventKind,
     /// The relay of an attempt, as host and port; the person of an act.
     pub by: String,
     /// The relay's words, or what was observed.
-    pub said: String,
+    pub reply: String,
     /// How long the attempt took, in milliseconds.
     pub took: Option<i64>,
     /// The relay had the whole mail and its answer never came.
@@ -182,8 +182,8 @@ pub struct Trouble {
 pub struct Undeliverable {
     pub address: String,
     /// What the relay said.
-    pub said: String,
+    pub reply: String,
     pub listed: Timestamp,
-    /// The message it said that to.
+    /// The message it reply that to.
     pub id: String,
 }

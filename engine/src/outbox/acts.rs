@@ -1,14 +1,14 @@
 //! What administrators do with mail in the outbox: each act whole, with its audit row and a row in
 //! the timeline of every mail it touches.
 
-use domain::outbox::{Act, Cursor, Happening, Selection, What};
+use domain::outbox::{Act, Cursor, DeliveryEvent, EventKind, Selection};
 use domain::view::Stamp;
 use domain::{Kind, Refusal};
 
 use super::looks::visible;
 use crate::audit::Action;
-use crate::store::timeline::Entry;
-use crate::store::{commit, hold, search, timeline, undeliverable};
+use crate::store::delivery_events::Entry;
+use crate::store::{commit, delivery_events, hold, search, undeliverable};
 use crate::{Actor, Postern};
 
 impl Postern {
@@ -37,11 +37,11 @@ impl Postern {
         selection: &Selection,
         at_most: Option<i64>,
     ) -> Result<i64, Refusal> {
-        let (action, what) = match act {
-            Act::Retry => (Action::RetryMail, What::Retried),
-            Act::Cancel => (Action::CancelMail, What::Cancelled),
-            Act::Hold => (Action::HoldMail, What::Held),
-            Act::Release => (Action::ReleaseMail, What::Released),
+        let (action, kind) = match act {
+            Act::Retry => (Action::RetryMail, EventKind::Retried),
+            Act::Cancel => (Action::CancelMail, EventKind::Cancelled),
+            Act::Hold => (Action::HoldMail, EventKind::Held),
+            Act::Release => (Action::ReleaseMail, EventKind::Released),
         };
         self.administer(actor, action, async {
             let now = self.now();
@@ -62,17 +62,17 @@ impl Postern {
                 .map(|(message, position)| Entry {
                     message,
                     position,
-                    happening: Happening {
+                    event: DeliveryEvent {
                         at: now,
-                        what,
+                        kind,
                         by: actor.name().to_owned(),
-                        said: String::new(),
+                        reply: String::new(),
                         took: None,
                         may_have_arrived: false,
                     },
                 })
                 .collect();
-            timeline::add(&mut work, &entries).await?;
+            delivery_events::add(&mut work, &entries).await?;
             let detail = format!("{number} of {}", named(selection));
             self.record(&mut work, actor, action, detail).await?;
             commit(work).await?;

@@ -1,8 +1,8 @@
 //! What people see of the outbox: administrators all of it, everybody else what is theirs.
 
 use domain::outbox::{
-    Count, Cursor, Happening, Hold, MessageView, Overview, Page, RecipientState, RecipientView,
-    Search, Undeliverable, What, is_id,
+    Count, Cursor, DeliveryEvent, EventKind, Hold, MessageView, Overview, Page, RecipientState,
+    RecipientView, Search, Undeliverable, is_id,
 };
 use domain::{Failure, Fault, Kind, Refusal, Timestamp};
 
@@ -12,7 +12,7 @@ use crate::mail::{Letter, read_back};
 use crate::store::messages::{self, Message};
 use crate::store::recipients::{self, Recipient};
 use crate::store::{
-    Connection, accounts, hold, information, search, timeline, undeliverable, workers,
+    Connection, accounts, delivery_events, hold, information, search, undeliverable, workers,
 };
 use crate::{Actor, Postern};
 
@@ -102,13 +102,13 @@ impl Postern {
         let now = self.now();
         // In this order nobody is in a state whose reason is not told.
         let recipients = recipients::of_message(&mut connection, &message.id).await?;
-        let happened = timeline::of_message(&mut connection, &message.id).await?;
+        let happened = delivery_events::of_message(&mut connection, &message.id).await?;
         let recipients = recipients
             .into_iter()
             .map(|row| {
                 let position = row.position;
-                let own = happened.iter().filter(move |(at, _)| *at == position);
-                recipient(row, own.map(|(_, happening)| happening.clone()), now)
+                let own = events.iter().filter(move |(at, _)| *at == position);
+                recipient(row, own.map(|(_, event)| event.clone()), now)
             })
             .collect();
         let by = accounts::by_id(&mut connection, &message.account).await?;
@@ -214,25 +214,25 @@ pub(super) async fn visible(
 
 fn recipient(
     row: Recipient,
-    happened: impl Iterator<Item = Happening>,
+    events: impl Iterator<Item = DeliveryEvent>,
     now: Timestamp,
 ) -> RecipientView {
     let in_hand = row.owner.is_some() && row.due.is_some_and(|lease| lease > now.0);
-    let mut timeline: Vec<Happening> = happened.collect();
-    let last = timeline.last().map(|last| last.what);
-    let what = match row.state {
-        RecipientState::Delivered => Some(What::Delivered),
-        // Failed without an attempt: it is only said in the row.
-        RecipientState::Failed if last != Some(What::Failed) => Some(What::Failed),
+    let mut timeline: Vec<DeliveryEvent> = events.collect();
+    let last = timeline.last().map(|last| last.kind);
+    let kind = match row.state {
+        RecipientState::Delivered => Some(EventKind::Delivered),
+        // Failed without an attempt: it is only reply in the row.
+        RecipientState::Failed if last != Some(EventKind::Failed) => Some(EventKind::Failed),
         _ => None,
     };
-    if let (Some(what), Some(at)) = (what, row.settled) {
-        timeline.push(Happening {
+    if let (Some(kind), Some(at)) = (what, row.settled) {
+        timeline.push(DeliveryEvent {
             at: Timestamp(at),
-            what,
+            kind,
             by: row.relay.unwrap_or_default(),
-            said: row.said.unwrap_or_default(),
-            took: row.took.filter(|_| what == What::Delivered),
+            reply: row.reply.unwrap_or_default(),
+            took: row.took.filter(|_| kind == EventKind::Delivered),
             may_have_arrived: false,
         });
     }

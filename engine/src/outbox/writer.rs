@@ -14,7 +14,9 @@ use crate::Clock;
 use crate::store::idempotency::{self, Key};
 use crate::store::messages::{self, Message};
 use crate::store::recipients::{self, Added, Claimed, Place, Settled};
-use crate::store::{self, Connection, Store, StoreError, hold, in_time, timeline, undeliverable};
+use crate::store::{
+    self, Connection, Store, StoreError, delivery_events, hold, in_time, undeliverable,
+};
 
 /// How many jobs, and about how many octets of mail, one commit may have.
 const MOST_JOBS: usize = 512;
@@ -48,7 +50,7 @@ pub enum Work {
     Settle {
         owner: Arc<str>,
         settled: Vec<Settled>,
-        happened: Vec<timeline::Entry>,
+        events: Vec<delivery_events::Entry>,
         listed: Vec<Undeliverable>,
     },
     /// Up to `most` mails that are due, for `owner` until `lease`; none while everything is held.
@@ -378,11 +380,11 @@ async fn settle(work: &mut Connection, works: &[&Work]) -> Result<(), StoreError
         if let Work::Settle {
             owner,
             settled,
-            happened,
+            events,
             ..
         } = wanted
         {
-            let rows = match happened.is_empty() {
+            let rows = match events.is_empty() {
                 true => &mut quietly,
                 false => &mut told,
             };
@@ -393,21 +395,18 @@ async fn settle(work: &mut Connection, works: &[&Work]) -> Result<(), StoreError
     let places = recipients::settle(work, &told, true).await?;
     let places: HashSet<Place> = places.into_iter().collect();
     for wanted in works {
-        let Work::Settle {
-            happened, listed, ..
-        } = wanted
-        else {
+        let Work::Settle { events, listed, .. } = wanted else {
             continue;
         };
         let still = |message: &str, position| places.contains(&(message.to_owned(), position));
-        let happened: Vec<timeline::Entry> = happened
+        let events: Vec<delivery_events::Entry> = happened
             .iter()
             .filter(|entry| still(&entry.message, entry.position))
             .cloned()
             .collect();
-        timeline::add(work, &happened).await?;
+        delivery_events::add(work, &events).await?;
         for address in listed {
-            if happened.iter().any(|entry| entry.message == address.id) {
+            if events.iter().any(|entry| entry.message == address.id) {
                 undeliverable::add(work, address).await?;
             }
         }

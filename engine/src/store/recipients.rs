@@ -52,7 +52,7 @@ pub struct Claimed {
     pub address: String,
     pub attempts: i64,
     pub trying_since: i64,
-    /// What a relay said when it said that there is no such address, as `undeliverable` notes it.
+    /// What a relay said when it answered that there is no such address, as `undeliverable` notes it.
     pub undeliverable: Option<String>,
 }
 
@@ -137,7 +137,7 @@ pub struct Settled {
     /// When it got a state that lasts.
     pub settled: Option<i64>,
     pub relay: String,
-    pub said: String,
+    pub reply: String,
     /// In milliseconds.
     pub took: i64,
 }
@@ -158,7 +158,7 @@ pub async fn settle(
         let sql = format!(
             "UPDATE recipient SET owner = NULL, state = v.column3, due_at = v.column4, \
              attempts = v.column5, trying_since = v.column6, settled_at = v.column7, \
-             relay = v.column8, said = v.column9, took = v.column10 FROM (VALUES {}) AS v \
+             relay = v.column8, reply = v.column9, duration_ms = v.column10 FROM (VALUES {}) AS v \
              WHERE message_id = v.column1 AND position = v.column2 AND owner = v.column11 \
              {returning}",
             values(0, block.places, 11)
@@ -175,7 +175,7 @@ pub async fn settle(
                 .bind(row.map(|row| row.trying_since))
                 .bind(row.and_then(|row| row.settled))
                 .bind(row.map(|row| &row.relay))
-                .bind(row.map(|row| &row.said))
+                .bind(row.map(|row| &row.reply))
                 .bind(row.map(|row| row.took))
                 .bind(place.map(|(owner, _)| *owner));
         }
@@ -265,7 +265,7 @@ pub struct Recipient {
     pub attempts: i64,
     pub settled: Option<i64>,
     pub relay: Option<String>,
-    pub said: Option<String>,
+    pub reply: Option<String>,
     pub took: Option<i64>,
 }
 
@@ -288,7 +288,7 @@ pub async fn of_message(
     message: &str,
 ) -> Result<Vec<Recipient>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT position, address, state, due_at, owner, attempts, settled_at, relay, said, took \
+        "SELECT position, address, state, due_at, owner, attempts, settled_at, relay, reply, duration_ms \
          FROM recipient WHERE message_id = $1 ORDER BY position",
     )
     .bind(message)
@@ -296,7 +296,7 @@ pub async fn of_message(
     .await?;
     rows.into_iter()
         .map(
-            |(position, address, state, due, owner, attempts, settled, relay, said, took)| {
+            |(position, address, state, due, owner, attempts, settled, relay, reply, took)| {
                 Ok(Recipient {
                     position,
                     address,
@@ -306,7 +306,7 @@ pub async fn of_message(
                     attempts,
                     settled,
                     relay,
-                    said,
+                    reply,
                     took,
                 })
             },

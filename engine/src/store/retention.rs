@@ -58,7 +58,7 @@ pub async fn forget(
     let tables: &[(&str, &str)] = if rows_too {
         &[
             ("message_body", "id"),
-            ("timeline", "message_id"),
+            ("delivery_event", "message_id"),
             ("recipient", "message_id"),
             ("message", "id"),
         ]

@@ -213,7 +213,7 @@ pub async fn lines(
     // Found first, and only what is shown is read whole.
     let sql = format!(
         "SELECT r.message_id, r.position, m.sender, r.address, m.subject, r.state, r.owner, \
-         r.attempts, r.due_at, r.said FROM (SELECT r.message_id AS id, r.position AS place FROM {} \
+         r.attempts, r.due_at, r.reply FROM (SELECT r.message_id AS id, r.position AS place FROM {} \
          ORDER BY {id} DESC, r.position DESC LIMIT ${}) AS found \
          CROSS JOIN recipient r CROSS JOIN message m \
          WHERE r.message_id = found.id AND r.position = found.place AND m.id = found.id \
@@ -225,7 +225,7 @@ pub async fn lines(
     let rows: Vec<Row> = bound!(query, condition.binds).fetch_all(connection).await?;
     rows.into_iter()
         .map(
-            |(id, position, from, to, subject, state, owner, attempts, due, said)| {
+            |(id, position, from, to, subject, state, owner, attempts, due, reply)| {
                 let in_hand = owner.is_some() && due.is_some_and(|lease| lease > now.0);
                 Ok(Line {
                     accepted: accepted(&id),
@@ -238,7 +238,7 @@ pub async fn lines(
                     in_hand,
                     attempts,
                     due: due.filter(|_| !in_hand).map(Timestamp),
-                    said: said.filter(|said| !said.is_empty()),
+                    reply: reply.filter(|reply| !reply.is_empty()),
                 })
             },
         )

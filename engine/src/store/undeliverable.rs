@@ -12,11 +12,11 @@ use super::{Connection, StoreError};
 /// Lists an address, unless it is.
 pub async fn add(connection: &mut Connection, listed: &Undeliverable) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO undeliverable (address, said, listed_at, message_id) \
+        "INSERT INTO undeliverable (address, reply, listed_at, message_id) \
          VALUES ($1, $2, $3, $4) ON CONFLICT (address) DO NOTHING",
     )
     .bind(listed.address.to_ascii_lowercase())
-    .bind(&listed.said)
+    .bind(&listed.reply)
     .bind(listed.listed.0)
     .bind(&listed.id)
     .execute(connection)
@@ -35,7 +35,7 @@ pub async fn mark<'a>(
     let mut listed: HashMap<String, String> = HashMap::new();
     for block in blocks(&rows) {
         let sql = format!(
-            "SELECT address, said FROM undeliverable WHERE address IN ({})",
+            "SELECT address, reply FROM undeliverable WHERE address IN ({})",
             list(0, block.places)
         );
         let mut query = sqlx::query_as(in_order(connection, sql));
@@ -67,7 +67,7 @@ pub async fn beginning(
 ) -> Result<Vec<Undeliverable>, StoreError> {
     let prefix = prefix.to_ascii_lowercase();
     let rows: Vec<(String, String, i64, String)> = sqlx::query_as(
-        "SELECT address, said, listed_at, message_id FROM undeliverable \
+        "SELECT address, reply, listed_at, message_id FROM undeliverable \
          WHERE address >= $1 AND address < $2 ORDER BY address LIMIT $3",
     )
     .bind(&prefix)
@@ -77,9 +77,9 @@ pub async fn beginning(
     .await?;
     Ok(rows
         .into_iter()
-        .map(|(address, said, listed, id)| Undeliverable {
+        .map(|(address, reply, listed, id)| Undeliverable {
             address,
-            said,
+            reply,
             listed: Timestamp(listed),
             id,
         })

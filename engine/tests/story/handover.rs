@@ -308,8 +308,8 @@ async fn an_address_that_is_listed_is_not_asked_for_and_the_other_gets_the_mail(
             states(&message),
             [RecipientState::Delivered, RecipientState::Failed]
         );
-        let said = &message.recipients[1].timeline[0].said;
-        assert!(said.contains("550 5.1.1 no such user"), "{said}");
+        let reply = &message.recipients[1].timeline[0].reply;
+        assert!(reply.contains("550 5.1.1 no such user"), "{reply}");
         assert_eq!(message.recipients[1].attempts, 0);
         works.end().await;
         assert_eq!(relay.heard("RCPT TO:<gone"), 1);

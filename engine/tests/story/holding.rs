@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Kind;
-use domain::outbox::{Act, RecipientState, Search, Selection, What};
+use domain::outbox::{Act, EventKind, RecipientState, Search, Selection};
 use domain::view::Role;
 use futures::poll;
 use tokio::task::yield_now;
@@ -58,8 +58,8 @@ async fn everything_is_held_until_it_is_released() {
             .await;
         let timeline = &message.recipients[0].timeline;
         assert_eq!(
-            (timeline[0].what, timeline[0].by.as_str()),
-            (What::Released, "admin@example.org")
+            (timeline[0].kind, timeline[0].by.as_str()),
+            (EventKind::Released, "admin@example.org")
         );
         works.end().await;
     }

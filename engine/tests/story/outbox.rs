@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{MessageView, RecipientState, Trouble, What};
+use domain::outbox::{EventKind, MessageView, RecipientState, Trouble};
 use domain::view::PasswordChange;
 use domain::{Form, Label};
 use engine::{Actor, Delivery, Handed, Retention, Submission};
@@ -196,8 +196,8 @@ async fn what_is_handed_over_is_delivered_and_accounted_for() {
         let timeline = &message.recipients[0].timeline;
         assert_eq!(timeline.len(), 1);
         assert_eq!(
-            (timeline[0].what, timeline[0].said.as_str()),
-            (What::Delivered, "250 2.0.0 queued")
+            (timeline[0].kind, timeline[0].reply.as_str()),
+            (EventKind::Delivered, "250 2.0.0 queued")
         );
         assert_eq!(message.by, "admin@example.org");
         works.end().await;
@@ -225,7 +225,7 @@ async fn one_refused_recipient_harms_nobody_else() {
             .await;
         assert_eq!(relay.taken()[0].to, ["desk@example.net"]);
         assert_eq!(
-            message.recipients[1].timeline[0].said,
+            message.recipients[1].timeline[0].reply,
             "550 5.1.1 no such user"
         );
         let wait = message.recipients[2].due.expect("it is tried again").0 - message.accepted.0;

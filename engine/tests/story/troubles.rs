@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{RecipientState, Search, What};
+use domain::outbox::{EventKind, RecipientState, Search};
 
 use crate::outbox::{Works, is};
 use crate::place::places;
@@ -28,19 +28,19 @@ async fn what_is_deferred_is_tried_again_and_given_up_after_five_days() {
         let message = place
             .until(&admin, &id, is(RecipientState::Delivered))
             .await;
-        let told: Vec<What> = message.recipients[0]
+        let told: Vec<EventKind> = message.recipients[0]
             .timeline
             .iter()
-            .map(|row| row.what)
+            .map(|row| row.kind)
             .collect();
-        assert_eq!(told, [What::Deferred, What::Delivered]);
+        assert_eq!(told, [EventKind::Deferred, EventKind::Delivered]);
         assert_eq!(message.recipients[0].attempts, 2);
 
         place.pass(Duration::from_secs(5 * 86_400));
         let message = place.until(&admin, &lost, is(RecipientState::Failed)).await;
         let last = message.recipients[0].timeline.last().expect("an end");
         assert_eq!(
-            last.said,
+            last.reply,
             "Given up after five days. The last time: 452 4.2.2 mailbox full"
         );
         works.end().await;
@@ -345,7 +345,7 @@ async fn a_mail_that_always_hears_421_does_not_stop_the_others() {
         };
         let page = place.postern.outbox_page(&admin, &search, None).await;
         let line = &page.expect("a page").lines[0];
-        assert_eq!(line.said.as_deref(), Some("421 4.7.0 go away"));
+        assert_eq!(line.reply.as_deref(), Some("421 4.7.0 go away"));
         works.end().await;
     }
 }

@@ -3,7 +3,7 @@
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use domain::outbox::{Act, Happening, Line, MessageView, RecipientView, Search, Selection};
+use domain::outbox::{Act, DeliveryEvent, Line, MessageView, RecipientView, Search, Selection};
 use domain::{Kind, Refusal, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -45,7 +45,7 @@ fn line(line: &Line) -> Value {
         "in_hand": line.in_hand,
         "attempts": line.attempts,
         "next_attempt": line.due.map(Timestamp::rfc3339),
-        "said": line.said,
+        "reply": line.reply,
     })
 }
 
@@ -75,8 +75,12 @@ fn message_json(message: &MessageView) -> Value {
 }
 
 fn recipient(row: &RecipientView) -> Value {
-    let timeline: Vec<Value> = row.timeline.iter().map(happening).collect();
-    let last = row.timeline.iter().rev().find(|last| !last.said.is_empty());
+    let timeline: Vec<Value> = row.timeline.iter().map(event).collect();
+    let last = row
+        .timeline
+        .iter()
+        .rev()
+        .find(|last| !last.reply.is_empty());
     json!({
         "recipient": row.position,
         "address": row.address,
@@ -84,19 +88,19 @@ fn recipient(row: &RecipientView) -> Value {
         "in_hand": row.in_hand,
         "attempts": row.attempts,
         "next_attempt": row.due.map(Timestamp::rfc3339),
-        "said": last.map(|last| &last.said),
+        "reply": last.map(|last| &last.reply),
         "timeline": timeline,
     })
 }
 
-fn happening(happening: &Happening) -> Value {
+fn event(event: &DeliveryEvent) -> Value {
     json!({
-        "at": happening.at.rfc3339(),
-        "what": happening.what,
-        "by": happening.by,
-        "said": happening.said,
-        "milliseconds": happening.took,
-        "may_have_arrived": happening.may_have_arrived,
+        "at": event.at.rfc3339(),
+        "kind": event.kind,
+        "by": event.by,
+        "reply": event.reply,
+        "milliseconds": event.took,
+        "may_have_arrived": event.may_have_arrived,
     })
 }
 

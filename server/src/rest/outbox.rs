@@ -1,4 +1,4 @@
-//! `/api/outbox`: the outbox at a glance, the hold, and addresses that relays said there are none.
+//! `/api/outbox`: the outbox at a glance, the hold, and addresses that relays reply there are none.
 
 use axum::extract::{Path, Query, State};
 use domain::outbox::{Overview, Worker};
@@ -88,7 +88,7 @@ pub async fn undeliverable(
         .map(|listed| {
             json!({
                 "address": listed.address,
-                "said": listed.said,
+                "reply": listed.reply,
                 "listed": listed.listed.rfc3339(),
                 "id": listed.id,
             })

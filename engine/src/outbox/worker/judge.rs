@@ -3,26 +3,26 @@
 use std::time::Duration;
 
 use domain::outbox::{
-    GIVE_UP_AFTER, Happening, RecipientState, Spread, Undeliverable, Verdict, What,
+    DeliveryEvent, EventKind, GIVE_UP_AFTER, RecipientState, Spread, Undeliverable, Verdict,
     is_undeliverable, mail_waits, verdict,
 };
 use domain::{Failure, Reply, Timestamp};
 
 use super::mail::Mail;
+use crate::store::delivery_events::Entry;
 use crate::store::recipients::{Claimed, Settled};
-use crate::store::timeline::Entry;
 
 /// What becomes of a mail, for all its recipients.
 #[derive(Debug, Default)]
 pub struct Judgement {
     pub settled: Vec<Settled>,
-    pub happened: Vec<Entry>,
+    pub events: Vec<Entry>,
     pub listed: Vec<Undeliverable>,
     /// The relay took it for somebody.
     pub taken: bool,
-    /// It said to come back.
+    /// It reply to come back.
     pub complained: bool,
-    /// It would have said the same to any mail.
+    /// It would have reply the same to any mail.
     pub sick: Option<Failure>,
 }
 
@@ -55,7 +55,7 @@ pub fn judge(mail: &Mail, fates: &[Result<Reply, Failure>], attempt: &Attempt<'_
 }
 
 /// What becomes of a mail in whose midst the session ended: where it may have arrived, an attempt
-/// that failed. Otherwise nothing was said of it, and it goes behind what else is due.
+/// that failed. Otherwise nothing was reply of it, and it goes behind what else is due.
 pub fn interrupted(
     mail: &Mail,
     failure: &Failure,
@@ -67,8 +67,8 @@ pub fn interrupted(
         if may_have_arrived {
             attempt.failed(&mut judgement, row, failure, true);
         } else {
-            let said = failure.said();
-            judgement.settled.push(attempt.untried(row, said));
+            let reply = failure.said();
+            judgement.settled.push(attempt.untried(row, reply));
         }
     }
     judgement
@@ -82,25 +82,25 @@ impl Attempt<'_> {
         failure: &Failure,
         may_have_arrived: bool,
     ) {
-        let said = failure.said();
+        let reply = failure.said();
         let over = row.attempts > 0 && row.trying_since <= (self.now - GIVE_UP_AFTER).0;
-        let (state, said) = match verdict(failure) {
+        let (state, reply) = match verdict(failure) {
             Verdict::Relay => {
                 judgement.sick = Some(failure.clone());
-                judgement.settled.push(self.untried(row, said));
+                judgement.settled.push(self.untried(row, reply));
                 return;
             }
-            Verdict::Park => (RecipientState::Failed, said),
+            Verdict::Park => (RecipientState::Failed, reply),
             Verdict::Again if over => (
                 RecipientState::Failed,
-                format!("Given up after five days. The last time: {said}"),
+                format!("Given up after five days. The last time: {reply}"),
             ),
-            Verdict::Again => (RecipientState::Deferred, said),
+            Verdict::Again => (RecipientState::Deferred, reply),
         };
         if is_undeliverable(failure) {
             judgement.listed.push(Undeliverable {
                 address: row.address.clone(),
-                said: said.clone(),
+                reply: reply.clone(),
                 listed: self.now,
                 id: row.message.clone(),
             });
@@ -108,27 +108,27 @@ impl Attempt<'_> {
         judgement.complained |= state == RecipientState::Deferred;
         let due = (state == RecipientState::Deferred)
             .then(|| (self.now + mail_waits(row.attempts + 1, self.spread)).0);
-        judgement.happened.push(Entry {
+        judgement.events.push(Entry {
             message: row.message.clone(),
             position: row.position,
-            happening: Happening {
+            event: DeliveryEvent {
                 at: self.now,
-                what: match state {
-                    RecipientState::Failed => What::Failed,
-                    _ => What::Deferred,
+                kind: match state {
+                    RecipientState::Failed => EventKind::Failed,
+                    _ => EventKind::Deferred,
                 },
                 by: self.relay.to_owned(),
-                said: said.clone(),
+                reply: reply.clone(),
                 took: Some(self.milliseconds()),
                 may_have_arrived,
             },
         });
-        let settled = self.settled(row, state, due, said);
+        let settled = self.settled(row, state, due, reply);
         judgement.settled.push(settled);
     }
 
-    /// As it was, but for what was said, and behind what else is due.
-    fn untried(&self, row: &Claimed, said: String) -> Settled {
+    /// As it was, but for what was reply, and behind what else is due.
+    fn untried(&self, row: &Claimed, reply: String) -> Settled {
         let state = match row.attempts {
             0 => RecipientState::Queued,
             _ => RecipientState::Deferred,
@@ -138,7 +138,7 @@ impl Attempt<'_> {
             attempts: row.attempts,
             trying_since: row.trying_since,
             settled: None,
-            ..self.settled(row, state, None, said)
+            ..self.settled(row, state, None, reply)
         }
     }
 
@@ -147,7 +147,7 @@ impl Attempt<'_> {
         row: &Claimed,
         state: RecipientState,
         due: Option<i64>,
-        said: String,
+        reply: String,
     ) -> Settled {
         Settled {
             message: row.message.clone(),
@@ -161,7 +161,7 @@ impl Attempt<'_> {
             },
             settled: due.is_none().then_some(self.now.0),
             relay: self.relay.to_owned(),
-            said,
+            reply,
             took: self.milliseconds(),
         }
     }

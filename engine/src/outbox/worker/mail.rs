@@ -53,8 +53,8 @@ pub fn sorted(
     let mut settled = Vec::new();
     let mut mails: Vec<Mail> = Vec::with_capacity(letters.len());
     for (row, hand) in taken {
-        if let Some(said) = &row.undeliverable {
-            let text = format!("Not tried, because a relay said of this address: {said}");
+        if let Some(reply) = &row.undeliverable {
+            let text = format!("Not tried, because a relay said of this address: {reply}");
             settled.push(failed(&row, text, now));
             continue;
         }
@@ -147,7 +147,7 @@ impl Mail {
 }
 
 /// A row that somebody has to look at, though no relay was asked.
-pub fn failed(row: &Claimed, said: impl Into<String>, now: Timestamp) -> Settled {
+pub fn failed(row: &Claimed, reply: impl Into<String>, now: Timestamp) -> Settled {
     Settled {
         message: row.message.clone(),
         position: row.position,
@@ -157,7 +157,7 @@ pub fn failed(row: &Claimed, said: impl Into<String>, now: Timestamp) -> Settled
         trying_since: row.trying_since,
         settled: Some(now.0),
         relay: String::new(),
-        said: said.into(),
+        reply: reply.into(),
         took: 0,
     }
 }

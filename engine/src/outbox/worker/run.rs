@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::outbox::{RecipientState, What};
+use domain::outbox::{EventKind, RecipientState};
 use domain::{Failure, Fault, Stage};
 use tokio::time::{Instant, sleep};
 
@@ -15,8 +15,8 @@ use super::route::Route;
 use super::{RETRY_WRITE, Worker};
 use crate::outbox::writer::{Current, Work};
 use crate::smtp::{Broken, Session, Witness};
+use crate::store::delivery_events::Entry;
 use crate::store::search;
-use crate::store::timeline::Entry;
 
 /// A run under way, until this is dropped.
 struct Run {
@@ -68,13 +68,13 @@ impl Worker {
                 _ => {}
             }
         }
-        let deferred = |entry: &&Entry| entry.happening.what == What::Deferred;
-        meter.deferred(judgement.happened.iter().filter(deferred).count());
+        let deferred = |entry: &&Entry| entry.event.kind == EventKind::Deferred;
+        meter.deferred(judgement.events.iter().filter(deferred).count());
         loop {
             let work = Work::Settle {
                 owner: self.id.clone(),
                 settled: judgement.settled.clone(),
-                happened: judgement.happened.clone(),
+                events: judgement.events.clone(),
                 listed: judgement.listed.clone(),
             };
             match self.write(work).await {

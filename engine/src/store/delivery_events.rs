@@ -1,7 +1,7 @@
-//! The table `timeline`: attempts that failed, and what people did with a mail. Rows are only added.
+//! The table `delivery_event`: failed attempts and acts of people, append-only.
 
 use domain::Timestamp;
-use domain::outbox::{Happening, What};
+use domain::outbox::{DeliveryEvent, EventKind};
 
 use super::rows::{blocks, in_order, insert};
 use super::{Connection, StoreError};
@@ -11,26 +11,26 @@ use super::{Connection, StoreError};
 pub struct Entry {
     pub message: String,
     pub position: i64,
-    pub happening: Happening,
+    pub event: DeliveryEvent,
 }
 
 /// Adds rows.
 pub async fn add(connection: &mut Connection, entries: &[Entry]) -> Result<(), StoreError> {
     for block in blocks(entries) {
-        let columns = "message_id, position, at, what, by_whom, said, took, may_have_arrived";
-        let sql = insert("timeline", columns, block.places);
+        let columns = "message_id, position, at, kind, actor, reply, duration_ms, may_have_arrived";
+        let sql = insert("delivery_event", columns, block.places);
         let mut query = sqlx::query(in_order(connection, sql));
         for entry in block.iter() {
-            let happening = entry.map(|entry| &entry.happening);
+            let event = entry.map(|entry| &entry.event);
             query = query
                 .bind(entry.map(|entry| &entry.message))
                 .bind(entry.map(|entry| entry.position))
-                .bind(happening.map(|happening| happening.at.0))
-                .bind(happening.map(|happening| happening.what.as_str()))
-                .bind(happening.map(|happening| &happening.by))
-                .bind(happening.map(|happening| &happening.said))
-                .bind(happening.and_then(|happening| happening.took))
-                .bind(happening.map(|happening| i64::from(happening.may_have_arrived)));
+                .bind(event.map(|event| event.at.0))
+                .bind(event.map(|event| event.kind.as_str()))
+                .bind(event.map(|event| &event.by))
+                .bind(event.map(|event| &event.reply))
+                .bind(event.and_then(|event| event.took))
+                .bind(event.map(|event| i64::from(event.may_have_arrived)));
         }
         query.execute(&mut *connection).await?;
     }
@@ -43,25 +43,27 @@ type Row = (i64, i64, String, String, String, Option<i64>, i64);
 pub async fn of_message(
     connection: &mut Connection,
     message: &str,
-) -> Result<Vec<(i64, Happening)>, StoreError> {
+) -> Result<Vec<(i64, DeliveryEvent)>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT position, at, what, by_whom, said, took, may_have_arrived FROM timeline \
+        "SELECT position, at, kind, actor, reply, duration_ms, may_have_arrived FROM delivery_event \
          WHERE message_id = $1 ORDER BY position, at",
     )
     .bind(message)
     .fetch_all(connection)
     .await?;
     rows.into_iter()
-        .map(|(position, at, what, by, said, took, doubtful)| {
-            let what = What::ALL.into_iter().find(|known| known.as_str() == what);
-            let what = what.ok_or_else(|| sqlx::Error::Decode("an unknown happening".into()))?;
+        .map(|(position, at, kind, by, reply, took, doubtful)| {
+            let kind = EventKind::ALL
+                .into_iter()
+                .find(|known| known.as_str() == kind);
+            let kind = kind.ok_or_else(|| sqlx::Error::Decode("an unknown event".into()))?;
             Ok((
                 position,
-                Happening {
+                DeliveryEvent {
                     at: Timestamp(at),
-                    what,
+                    kind,
                     by,
-                    said,
+                    reply,
                     took,
                     may_have_arrived: doubtful != 0,
                 },

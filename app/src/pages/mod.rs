@@ -9,7 +9,7 @@ mod message;
 mod outbox;
 mod refused;
 mod setup;
-mod undeliverable;
+mod suppressions;
 
 pub use account::Account;
 pub use confirm::Confirm;
@@ -19,4 +19,4 @@ pub use message::Message;
 pub use outbox::Outbox;
 pub use refused::NotFound;
 pub use setup::Setup;
-pub use undeliverable::UndeliverableAddresses;
+pub use suppressions::UndeliverableAddresses;

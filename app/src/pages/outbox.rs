@@ -74,7 +74,7 @@ fn Head(admin: bool, children: Children) -> impl IntoView {
             <p>
                 {intro} " "
                 {admin
-                    .then(|| view! { <a href="/outbox/undeliverable">"Undeliverable addresses"</a> })}
+                    .then(|| view! { <a href="/outbox/undeliverable">"Suppression list"</a> })}
             </p>
         </header>
     }

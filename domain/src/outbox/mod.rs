@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 pub use patience::{GIVE_UP_AFTER, Spread, mail_waits, relay_waits};
 pub use search::{Cursor, Search, Selection, is_id};
-pub use verdict::{Verdict, is_undeliverable, verdict};
+pub use verdict::{Verdict, is_suppressible, verdict};
 pub use view::{
     Count, DeliveryEvent, EventKind, Hold, Line, MessageView, Overview, Page, RecipientView,
-    Trouble, Undeliverable, Worker,
+    Suppression, Trouble, Worker,
 };
 
 /// What has become of a mail for one recipient. Stored as it is spelled.

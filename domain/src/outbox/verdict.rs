@@ -36,7 +36,7 @@ pub fn verdict(failure: &Failure) -> Verdict {
 /// Whether the relay said of the address itself that there is none to deliver to: 5.1.1, 5.1.2,
 /// 5.1.3, 5.1.6 or 5.1.10 (RFC 3463 section 3.2, RFC 7505 section 4.2) to RCPT. A bare 550 may mean
 /// anything, and 5.7.x speaks of the sender.
-pub fn is_undeliverable(failure: &Failure) -> bool {
+pub fn is_suppressible(failure: &Failure) -> bool {
     let enhanced = failure.reply.as_ref().and_then(|reply| reply.enhanced);
     failure.stage == Stage::Rcpt
         && failure.fault == Fault::Rejected
@@ -98,11 +98,7 @@ mod tests {
             (Stage::Mail, 550, "5.1.1 no such user", false),
         ] {
             let failure = rejected(stage, code, text);
-            assert_eq!(
-                is_undeliverable(&failure),
-                listed,
-                "{stage:?} {code} {text}"
-            );
+            assert_eq!(is_suppressible(&failure), listed, "{stage:?} {code} {text}");
         }
     }
 }

@@ -179,7 +179,7 @@ pub struct Trouble {
 
 /// An address that a relay said there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Undeliverable {
+pub struct Suppression {
     pub address: String,
     /// What the relay said.
     pub reply: String,

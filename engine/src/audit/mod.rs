@@ -29,7 +29,7 @@ pub enum Action {
     HoldMail,
     ReleaseMail,
     HoldEverything,
-    RemoveUndeliverable,
+    RemoveSuppression,
 }
 
 impl Action {
@@ -54,7 +54,7 @@ impl Action {
             Self::HoldMail => "hold mail",
             Self::ReleaseMail => "release mail",
             Self::HoldEverything => "hold everything",
-            Self::RemoveUndeliverable => "remove undeliverable address",
+            Self::RemoveSuppression => "remove suppression",
         }
     }
 }

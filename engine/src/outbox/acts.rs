@@ -8,7 +8,7 @@ use domain::{Kind, Refusal};
 use super::looks::visible;
 use crate::audit::Action;
 use crate::store::delivery_events::Entry;
-use crate::store::{commit, delivery_events, hold, search, undeliverable};
+use crate::store::{commit, delivery_events, hold, search, suppressions};
 use crate::{Actor, Postern};
 
 impl Postern {
@@ -104,15 +104,15 @@ impl Postern {
     }
 
     /// Sends to an address again that a relay said there is none.
-    pub async fn remove_undeliverable(&self, actor: &Actor, address: &str) -> Result<(), Refusal> {
-        self.administer(actor, Action::RemoveUndeliverable, async {
+    pub async fn remove_suppression(&self, actor: &Actor, address: &str) -> Result<(), Refusal> {
+        self.administer(actor, Action::RemoveSuppression, async {
             let mut work = self.store().begin().await?;
             let known = !address.chars().any(char::is_control);
-            if !known || !undeliverable::remove(&mut work, address).await? {
+            if !known || !suppressions::remove(&mut work, address).await? {
                 let text = "This address is not listed.";
                 return Err(Refusal::of(Kind::NotFound, "address", text));
             }
-            self.record(&mut work, actor, Action::RemoveUndeliverable, address)
+            self.record(&mut work, actor, Action::RemoveSuppression, address)
                 .await?;
             commit(work).await?;
             Ok(())

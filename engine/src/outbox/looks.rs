@@ -2,7 +2,7 @@
 
 use domain::outbox::{
     Count, Cursor, DeliveryEvent, EventKind, Hold, MessageView, Overview, Page, RecipientState,
-    RecipientView, Search, Undeliverable, is_id,
+    RecipientView, Search, Suppression, is_id,
 };
 use domain::{Failure, Fault, Kind, Refusal, Timestamp};
 
@@ -12,7 +12,7 @@ use crate::mail::{Letter, read_back};
 use crate::store::messages::{self, Message};
 use crate::store::recipients::{self, Recipient};
 use crate::store::{
-    Connection, accounts, delivery_events, hold, information, search, undeliverable, workers,
+    Connection, accounts, delivery_events, hold, information, search, suppressions, workers,
 };
 use crate::{Actor, Postern};
 
@@ -146,17 +146,17 @@ impl Postern {
     }
 
     /// The addresses a relay said there are none that begin so, 200 at most, for administrators.
-    pub async fn undeliverable(
+    pub async fn suppressions(
         &self,
         actor: &Actor,
         prefix: &str,
-    ) -> Result<Vec<Undeliverable>, Refusal> {
+    ) -> Result<Vec<Suppression>, Refusal> {
         actor.administers()?;
         if prefix.chars().any(char::is_control) {
             return Ok(Vec::new());
         }
         let mut connection = self.store().look().await?;
-        Ok(undeliverable::beginning(&mut connection, prefix.trim(), ADDRESSES).await?)
+        Ok(suppressions::beginning(&mut connection, prefix.trim(), ADDRESSES).await?)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, Weak};
 
-use domain::outbox::{RecipientState, Undeliverable};
+use domain::outbox::{RecipientState, Suppression};
 use domain::{Refusal, Timestamp};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ use crate::store::idempotency::{self, Key};
 use crate::store::messages::{self, Message};
 use crate::store::recipients::{self, Added, Claimed, Place, Settled};
 use crate::store::{
-    self, Connection, Store, StoreError, delivery_events, hold, in_time, undeliverable,
+    self, Connection, Store, StoreError, delivery_events, hold, in_time, suppressions,
 };
 
 /// How many jobs, and about how many octets of mail, one commit may have.
@@ -51,7 +51,7 @@ pub enum Work {
         owner: Arc<str>,
         settled: Vec<Settled>,
         events: Vec<delivery_events::Entry>,
-        listed: Vec<Undeliverable>,
+        listed: Vec<Suppression>,
     },
     /// Up to `most` mails that are due, for `owner` until `lease`; none while everything is held.
     /// If wanted also those `of_others` whose leases are over.
@@ -251,7 +251,7 @@ impl Desk {
             }
         }
         let claimed = written.iter_mut().flat_map(|written| &mut written.claimed);
-        undeliverable::mark(&mut work, claimed).await?;
+        suppressions::mark(&mut work, claimed).await?;
         settle(&mut work, works).await?;
         store::commit(work).await?;
         self.store.wrote();
@@ -407,7 +407,7 @@ async fn settle(work: &mut Connection, works: &[&Work]) -> Result<(), StoreError
         delivery_events::add(work, &events).await?;
         for address in listed {
             if events.iter().any(|entry| entry.message == address.id) {
-                undeliverable::add(work, address).await?;
+                suppressions::add(work, address).await?;
             }
         }
     }

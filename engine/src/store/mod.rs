@@ -18,8 +18,8 @@ pub mod revisions;
 mod rows;
 pub mod search;
 pub mod sessions;
+pub mod suppressions;
 pub mod tokens;
-pub mod undeliverable;
 pub mod workers;
 
 use std::path::Path;

@@ -52,8 +52,8 @@ pub struct Claimed {
     pub address: String,
     pub attempts: i64,
     pub trying_since: i64,
-    /// What a relay said when it answered that there is no such address, as `undeliverable` notes it.
-    pub undeliverable: Option<String>,
+    /// What a relay said when it answered that there is no such address, from the suppression list.
+    pub suppressed: Option<String>,
 }
 
 /// A message, and the recipient among those of it.
@@ -68,7 +68,7 @@ impl Claimed {
             address: row.address.to_owned(),
             attempts: 0,
             trying_since: now,
-            undeliverable: None,
+            suppressed: None,
         }
     }
 
@@ -114,7 +114,7 @@ pub async fn claim(
                 address,
                 attempts,
                 trying_since,
-                undeliverable: None,
+                suppressed: None,
             },
         )
         .collect();

@@ -211,7 +211,7 @@ async fn a_worker_that_stops_gives_back_what_it_was_just_taking() {
         let (admin, relay, works) = well_at_work(&place, 1).await;
         // Who takes mail looks there which addresses are listed.
         let mut lock = place.connection().await;
-        execute(&mut lock, "BEGIN; LOCK TABLE undeliverable").await;
+        execute(&mut lock, "BEGIN; LOCK TABLE suppression").await;
         let large = Submission {
             text: Some("Hello.\n".repeat(100_000)),
             ..mail(&["desk@example.net"], "Large")

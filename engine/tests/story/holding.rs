@@ -171,8 +171,8 @@ async fn users_see_their_own_mail_and_nobody_elses() {
                 .await
                 .map(drop),
             postern.hold_everything(&user, true).await,
-            postern.undeliverable(&user, "").await.map(drop),
-            postern.remove_undeliverable(&user, "a@b.example").await,
+            postern.suppressions(&user, "").await.map(drop),
+            postern.remove_suppression(&user, "a@b.example").await,
             postern.figures(Some(&user), false).await.map(drop),
         ] {
             assert_eq!(kind.expect_err("for administrators").kind, Kind::Forbidden);

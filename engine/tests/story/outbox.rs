@@ -234,7 +234,7 @@ async fn one_refused_recipient_harms_nobody_else() {
         // The address is listed, in whatever case; the next mail does not ask the relay.
         let listed = place
             .postern
-            .undeliverable(&admin, "nobody")
+            .suppressions(&admin, "nobody")
             .await
             .expect("listed");
         assert_eq!(listed.len(), 1);
@@ -248,7 +248,7 @@ async fn one_refused_recipient_harms_nobody_else() {
         assert_eq!(relay.heard("RCPT TO:<nobody@"), asked);
         place
             .postern
-            .remove_undeliverable(&admin, "NOBODY@example.net")
+            .remove_suppression(&admin, "NOBODY@example.net")
             .await
             .expect("removed");
         relay.behaves();

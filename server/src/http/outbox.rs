@@ -83,7 +83,7 @@ async fn remove(State(gate): State<Gate>, caller: Caller, request: Request) -> R
     let removed = async {
         let removal: Removal = filled_in(request).await?;
         gate.postern
-            .remove_undeliverable(caller.signed_in()?, &removal.address)
+            .remove_suppression(caller.signed_in()?, &removal.address)
             .await?;
         Ok::<_, Refusal>(removal)
     };

@@ -52,10 +52,10 @@ pub fn router() -> Router<Gate> {
         .route("/api/messages/{id}/{act}", post(messages::act_on_one))
         .route("/api/outbox", get(outbox::read))
         .route("/api/outbox/hold", post(outbox::hold))
-        .route("/api/outbox/undeliverable", get(outbox::undeliverable))
+        .route("/api/outbox/undeliverable", get(outbox::suppressions))
         .route(
             "/api/outbox/undeliverable/{address}",
-            delete(outbox::remove_undeliverable),
+            delete(outbox::remove_suppression),
         )
         .method_not_allowed_fallback(method_not_allowed)
         .route("/api", any(not_found))

@@ -72,7 +72,7 @@ pub async fn hold(
 }
 
 /// Addresses that are not sent to because a relay said there are none, 200 at most.
-pub async fn undeliverable(
+pub async fn suppressions(
     State(gate): State<Gate>,
     caller: Caller,
     Query(asked): Asked,
@@ -81,7 +81,7 @@ pub async fn undeliverable(
     let prefix = prefix.map_or("", |(_, value)| value.as_str());
     let listed = gate
         .postern
-        .undeliverable(caller.signed_in()?, prefix)
+        .suppressions(caller.signed_in()?, prefix)
         .await?;
     let listed: Vec<Value> = listed
         .iter()
@@ -98,12 +98,12 @@ pub async fn undeliverable(
 }
 
 /// Sends to an address again.
-pub async fn remove_undeliverable(
+pub async fn remove_suppression(
     State(gate): State<Gate>,
     caller: Caller,
     Path(address): Path<String>,
 ) -> Result<Success, Refused> {
     let actor = caller.signed_in()?;
-    gate.postern.remove_undeliverable(actor, &address).await?;
+    gate.postern.remove_suppression(actor, &address).await?;
     Ok(Success::new(json!({})))
 }

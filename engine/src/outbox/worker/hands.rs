@@ -82,7 +82,7 @@ mod tests {
             address: String::new(),
             attempts: 0,
             trying_since: 0,
-            undeliverable: None,
+            suppressed: None,
         };
         let (hands, then) = (Hands::default(), Instant::now());
         let one = hands.take(&row(0), then);

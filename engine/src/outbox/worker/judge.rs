@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::outbox::{
-    DeliveryEvent, EventKind, GIVE_UP_AFTER, RecipientState, Spread, Undeliverable, Verdict,
-    is_undeliverable, mail_waits, verdict,
+    DeliveryEvent, EventKind, GIVE_UP_AFTER, RecipientState, Spread, Suppression, Verdict,
+    is_suppressible, mail_waits, verdict,
 };
 use domain::{Failure, Reply, Timestamp};
 
@@ -17,7 +17,7 @@ use crate::store::recipients::{Claimed, Settled};
 pub struct Judgement {
     pub settled: Vec<Settled>,
     pub events: Vec<Entry>,
-    pub listed: Vec<Undeliverable>,
+    pub listed: Vec<Suppression>,
     /// The relay took it for somebody.
     pub taken: bool,
     /// It reply to come back.
@@ -97,8 +97,8 @@ impl Attempt<'_> {
             ),
             Verdict::Again => (RecipientState::Deferred, reply),
         };
-        if is_undeliverable(failure) {
-            judgement.listed.push(Undeliverable {
+        if is_suppressible(failure) {
+            judgement.listed.push(Suppression {
                 address: row.address.clone(),
                 reply: reply.clone(),
                 listed: self.now,

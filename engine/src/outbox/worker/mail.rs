@@ -53,7 +53,7 @@ pub fn sorted(
     let mut settled = Vec::new();
     let mut mails: Vec<Mail> = Vec::with_capacity(letters.len());
     for (row, hand) in taken {
-        if let Some(reply) = &row.undeliverable {
+        if let Some(reply) = &row.suppressed {
             let text = format!("Not tried, because a relay said of this address: {reply}");
             settled.push(failed(&row, text, now));
             continue;

@@ -1,18 +1,18 @@
-//! The table `undeliverable`: addresses, in small letters, that a relay said there are none.
+//! The table `suppression`: addresses, in lower case, that a relay reported as nonexistent.
 
 use std::collections::HashMap;
 
 use domain::Timestamp;
-use domain::outbox::Undeliverable;
+use domain::outbox::Suppression;
 
 use super::recipients::Claimed;
 use super::rows::{blocks, in_order, list};
 use super::{Connection, StoreError};
 
 /// Lists an address, unless it is.
-pub async fn add(connection: &mut Connection, listed: &Undeliverable) -> Result<(), StoreError> {
+pub async fn add(connection: &mut Connection, listed: &Suppression) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO undeliverable (address, reply, listed_at, message_id) \
+        "INSERT INTO suppression (address, reply, listed_at, message_id) \
          VALUES ($1, $2, $3, $4) ON CONFLICT (address) DO NOTHING",
     )
     .bind(listed.address.to_ascii_lowercase())
@@ -35,7 +35,7 @@ pub async fn mark<'a>(
     let mut listed: HashMap<String, String> = HashMap::new();
     for block in blocks(&rows) {
         let sql = format!(
-            "SELECT address, reply FROM undeliverable WHERE address IN ({})",
+            "SELECT address, reply FROM suppression WHERE address IN ({})",
             list(0, block.places)
         );
         let mut query = sqlx::query_as(in_order(connection, sql));
@@ -45,14 +45,14 @@ pub async fn mark<'a>(
         listed.extend(query.fetch_all(&mut *connection).await?);
     }
     for (address, row) in &mut rows {
-        row.undeliverable = listed.get(address).cloned();
+        row.suppressed = listed.get(address).cloned();
     }
     Ok(())
 }
 
 /// Removes an address; whether it was listed.
 pub async fn remove(connection: &mut Connection, address: &str) -> Result<bool, StoreError> {
-    let done = sqlx::query("DELETE FROM undeliverable WHERE address = $1")
+    let done = sqlx::query("DELETE FROM suppression WHERE address = $1")
         .bind(address.to_ascii_lowercase())
         .execute(connection)
         .await?;
@@ -64,10 +64,10 @@ pub async fn beginning(
     connection: &mut Connection,
     prefix: &str,
     most: i64,
-) -> Result<Vec<Undeliverable>, StoreError> {
+) -> Result<Vec<Suppression>, StoreError> {
     let prefix = prefix.to_ascii_lowercase();
     let rows: Vec<(String, String, i64, String)> = sqlx::query_as(
-        "SELECT address, reply, listed_at, message_id FROM undeliverable \
+        "SELECT address, reply, listed_at, message_id FROM suppression \
          WHERE address >= $1 AND address < $2 ORDER BY address LIMIT $3",
     )
     .bind(&prefix)
@@ -77,7 +77,7 @@ pub async fn beginning(
     .await?;
     Ok(rows
         .into_iter()
-        .map(|(address, reply, listed, id)| Undeliverable {
+        .map(|(address, reply, listed, id)| Suppression {
             address,
             reply,
             listed: Timestamp(listed),

@@ -1,6 +1,6 @@
 //! The addresses that a relay said there are none: mail to them is not sent until they are removed.
 
-use domain::outbox::Undeliverable;
+use domain::outbox::Suppression;
 use engine::Postern;
 use leptos::prelude::*;
 
@@ -15,13 +15,13 @@ const MOST: usize = 200;
 
 #[component]
 pub fn UndeliverableAddresses() -> impl IntoView {
-    framed("Undeliverable addresses", |actor| {
+    framed("Suppression addresses", |actor| {
         let postern = expect_context::<Postern>();
         let prefix = query("prefix").unwrap_or_default();
         let removed = query("removed").filter(|removed| !removed.is_empty());
         let refusal = beside(&[]);
         Suspend::new(async move {
-            let listed = match postern.undeliverable(&actor, &prefix).await {
+            let listed = match postern.suppressions(&actor, &prefix).await {
                 Ok(listed) => listed,
                 Err(refusal) => return refused(&refusal),
             };
@@ -35,7 +35,7 @@ pub fn UndeliverableAddresses() -> impl IntoView {
                         <a class="page-up" href="/outbox">
                             "Outbox"
                         </a>
-                        <h1>"Undeliverable addresses"</h1>
+                        <h1>"Suppression addresses"</h1>
                         <p>
                             "A relay said that there is no such address. Mail to it fails without being sent, until you remove the address here."
                         </p>
@@ -85,7 +85,7 @@ fn Find(prefix: String) -> impl IntoView {
 }
 
 #[component]
-fn Listed(listed: Vec<Undeliverable>, prefix: String) -> impl IntoView {
+fn Listed(listed: Vec<Suppression>, prefix: String) -> impl IntoView {
     if listed.is_empty() {
         let text = match prefix.as_str() {
             "" => "No address is listed.",
@@ -107,8 +107,8 @@ fn Listed(listed: Vec<Undeliverable>, prefix: String) -> impl IntoView {
 }
 
 #[component]
-fn Row(listed: Undeliverable, prefix: String) -> impl IntoView {
-    let Undeliverable {
+fn Row(listed: Suppression, prefix: String) -> impl IntoView {
+    let Suppression {
         address,
         reply,
         listed,

@@ -27,7 +27,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/outbox") view=Outbox ssr=SsrMode::Async />
                 <Route path=path!("/outbox/confirm") view=Confirm ssr=SsrMode::Async />
                 <Route
-                    path=path!("/outbox/undeliverable")
+                    path=path!("/suppressions")
                     view=UndeliverableAddresses
                     ssr=SsrMode::Async
                 />

@@ -29,10 +29,10 @@ test('without delivery mail waits, and a process beside delivers it', async () =
   await served.save(fields(moved));
   await accepted(served, mail({ subject: 'moved' }));
   expect((await moved.mails.next()).mail.subject, 'a save counts there too').toBe('moved');
-  await done(served, '/api/outbox/hold', { on: true });
+  await done(served, '/api/outbox/pause', { on: true });
   const [held = ''] = await accepted(served, mail());
   await expectState(served, held, 'held');
-  await done(served, '/api/outbox/hold', { on: false });
+  await done(served, '/api/outbox/pause', { on: false });
   await done(served, `/api/messages/${held}/release`);
   await expectState(served, held, 'delivered');
 
@@ -145,9 +145,9 @@ test('mail is held from the start where that is said so, and no switch ends it',
   await held.save(fields(relay));
   const [id = ''] = await accepted(held, mail());
   await expectState(held, id, 'held');
-  const told = { hold: { since: null, by: '' }, counts: { held: { number: 1 } } };
+  const told = { pause: { since: null, by: '' }, counts: { held: { number: 1 } } };
   expect(await overview(held)).toMatchObject(told);
-  await done(held, '/api/outbox/hold', { on: false });
+  await done(held, '/api/outbox/pause', { on: false });
   expect(await overview(held)).toMatchObject(told);
   await held.postern.stop({ keepData: true });
   const free = await held.again();

@@ -69,14 +69,14 @@ test('an act on many asks for the number first, and touches no more than was agr
   await stop();
 });
 
-test('everything is held by a switch: mail is taken, none goes, until it is released', async () => {
+test('delivery is paused by a switch: mail is accepted, none goes out, until it is resumed', async () => {
   const { postern, relay, stop } = await begin();
   await postern.save(fields(relay));
-  await done(postern, '/api/outbox/hold', { on: true });
-  expect(await overview(postern)).toMatchObject({ hold: { by: 'admin@example.org', since: expect.any(String) } });
+  await done(postern, '/api/outbox/pause', { on: true });
+  expect(await overview(postern)).toMatchObject({ pause: { by: 'admin@example.org', since: expect.any(String) } });
   const ids = await accepted(postern, mails('Held', 3));
   expect(await counts(postern)).toMatchObject({ held: 3, queued: 0 });
-  await done(postern, '/api/outbox/hold', { on: false });
+  await done(postern, '/api/outbox/pause', { on: false });
   const [later = ''] = await accepted(postern, mail({ subject: 'later' }));
   await expectState(postern, later, 'delivered');
   expect(relay.mails.all.map(({ mail }) => mail.subject), 'what was held stays held').toEqual(['later']);
@@ -96,7 +96,7 @@ test('an address that a relay said there is none is skipped until it is removed'
   const to = ['Gone@example.org', 'bare@example.org', 'policy@example.org'];
   const [first = ''] = await accepted(postern, mail({ to }));
   await expectState(postern, first, 'failed', 'failed', 'failed');
-  const list = async (query = '') => (await done(postern, `/api/outbox/undeliverable${query}`, undefined, 'GET')).data;
+  const list = async (query = '') => (await done(postern, `/api/suppressions${query}`, undefined, 'GET')).data;
   const entry = { address: expect.stringMatching(/^gone@example\.org$/i), reply: expect.stringContaining('550 5.1.1'), id: first };
   expect(await list(), 'only a word about the address lists it').toMatchObject([entry]);
   expect(await list()).toHaveLength(1);
@@ -109,7 +109,7 @@ test('an address that a relay said there is none is skipped until it is removed'
   expect((await message(postern, second)).recipients[0]).toMatchObject({ attempts: 0, reply: expect.stringContaining('5.1.1') });
   expect((await relay.mails.next()).to).toEqual(['desk@example.org']);
 
-  await done(postern, `/api/outbox/undeliverable/${encodeURIComponent('Gone@example.org')}`, undefined, 'DELETE');
+  await done(postern, `/api/suppressions/${encodeURIComponent('Gone@example.org')}`, undefined, 'DELETE');
   expect(await list()).toHaveLength(0);
   await done(postern, `/api/messages/${second}/retry`);
   await expectState(postern, second, 'delivered', 'delivered');

@@ -25,7 +25,7 @@ test('mail waits while nothing is configured, and flows when it is', async () =>
   });
   expect(await overview(postern)).toMatchObject({
     configured: false,
-    hold: null,
+    pause: null,
     counts: { queued: { number: 30, oldest: expect.stringMatching(/^\d{4}-/) }, delivered: { number: 0, oldest: null } },
   });
   await postern.save(fields(relay));
@@ -120,9 +120,9 @@ test('people see and find what is theirs, administrators everything', async () =
     ['POST', `/api/messages/${hers}/cancel`, undefined],
     ['POST', '/api/messages/act', '{"act":"cancel","matching":{}}'],
     ['POST', '/api/messages/act', '{"act":"cancel","matching":{},"number":9}'],
-    ['POST', '/api/outbox/hold', '{"on":true}'],
-    ['GET', '/api/outbox/undeliverable', undefined],
-    ['DELETE', '/api/outbox/undeliverable/a@example.org', undefined],
+    ['POST', '/api/outbox/pause', '{"on":true}'],
+    ['GET', '/api/suppressions', undefined],
+    ['DELETE', '/api/suppressions/a@example.org', undefined],
   ] as const) {
     const asked = { method, body };
     const json = { 'content-type': 'application/json' };
@@ -187,7 +187,7 @@ test('what is not there is told so', async () => {
     ['GET', '/api/messages/no-id', 'id'],
     ['GET', `/api/messages/${absent}/source`, 'id'],
     ['POST', `/api/messages/${id}/lose`, 'act'],
-    ['DELETE', '/api/outbox/undeliverable/nobody@example.org', 'address'],
+    ['DELETE', '/api/suppressions/nobody@example.org', 'address'],
     ['GET', '/api/outboxes', 'request'],
     ['GET', '/api/messages/a/b/c', 'request'],
   ] as const) {

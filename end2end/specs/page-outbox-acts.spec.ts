@@ -115,19 +115,19 @@ test('what touches many asks back with the number, and again when it has grown',
   await house.stop();
 });
 
-test('everything is held, released and let go', async ({ page }) => {
+test('delivery is paused, mail is released, delivery is resumed', async ({ page }) => {
   const house = await House.start();
   const relay = await Relay.start();
   await house.console.save(fields(relay));
   const outbox = await OutboxPage.open(house, page);
-  const hold = outbox.standing.getByRole('button', { name: 'Hold everything' });
+  const hold = outbox.standing.getByRole('button', { name: 'Pause delivery' });
   await expect(hold).toHaveAccessibleDescription('Mail is still accepted, and none goes out.');
   await hold.click();
-  await expect(page.getByText('Everything is held from now on.')).toBeVisible();
-  await expect(outbox.standing).toContainText(/Everything is held\.\s*Since .* UTC by admin@example\.org\./);
+  await expect(page.getByText('Delivery is paused.')).toBeVisible();
+  await expect(outbox.standing).toContainText(/Delivery is paused\.\s*Since .* UTC by admin@example\.org\./);
   await handOverAll(house, [{ to: 'desk@example.org' }, { to: 'mara@example.org' }]);
   await outbox.expectCounts({ Held: 2 });
-  await outbox.standing.getByRole('button', { name: 'Stop holding' }).click();
+  await outbox.standing.getByRole('button', { name: 'Resume delivery' }).click();
   await expect(outbox.standing).toContainText('Mail flows.');
   await handOver(house, { to: 'new@example.org' });
   expect((await relay.mails.next()).to).toEqual(['new@example.org']);
@@ -153,7 +153,7 @@ test('an address that there is none is skipped until it is removed', async ({ pa
   await outbox.expectCounts({ Failed: 2 });
   expect(relay.mails.all).toHaveLength(0);
 
-  await page.getByRole('link', { name: 'Undeliverable addresses' }).click();
+  await page.getByRole('link', { name: 'Suppression list' }).click();
   const listed = page.getByRole('main').getByRole('listitem');
   await expect(listed).toHaveText(/gone@example\.org.*550 5\.1\.1 No such user here.*Since .* UTC, said to this message/);
   await page.getByLabel('Address begins with').fill('else');
@@ -195,12 +195,12 @@ test('who is no administrator sees the own mail, and does nothing with it', asyn
   const ask = async (path: string) => (await house.console.ask(path, { headers: { cookie } })).status;
   expect(await ask(`/outbox/${others}`)).toBe(404);
   expect(await ask(`/outbox/${own}/source`)).toBe(403);
-  expect(await ask('/outbox/undeliverable')).toBe(403);
+  expect(await ask('/suppressions')).toBe(403);
   expect(await ask('/outbox/confirm?act=cancel')).toBe(403);
   for (const [path, sent] of [
     ['/outbox/act', { act: 'cancel', message: own }],
-    ['/outbox/hold', { hold: '1' }],
-    ['/outbox/undeliverable/remove', { address: 'a@example.org' }],
+    ['/outbox/pause', { pause: '1' }],
+    ['/suppressions/remove', { address: 'a@example.org' }],
   ] as const) {
     expect((await submit(house.url, path, { ...sent }, { cookie })).status, path).toBe(403);
     expect((await submit(house.url, path, { ...sent }, { cookie, 'sec-fetch-site': 'cross-site' })).status, path).toBe(403);

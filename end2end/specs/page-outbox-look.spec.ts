@@ -36,8 +36,8 @@ test('the outbox, empty and with everything in it', async ({ page }, info) => {
   await expectFine(page, info, 'outbox-failed');
   await outbox.go(`/${id}`);
   await expectFine(page, info, 'outbox-message');
-  await page.goto(`${outbox.url}/undeliverable`);
-  await expectFine(page, info, 'outbox-undeliverable');
+  await page.goto('/suppressions');
+  await expectFine(page, info, 'suppressions');
   await page.goto(`${outbox.url}/confirm?act=cancel&state=failed&said=1`);
   await expectFine(page, info, 'outbox-confirm');
 
@@ -46,8 +46,8 @@ test('the outbox, empty and with everything in it', async ({ page }, info) => {
   await outbox.go();
   await expect(outbox.standing).toContainText('is in trouble');
   await expectFine(page, info, 'outbox-trouble');
-  await outbox.standing.getByRole('button', { name: 'Hold everything' }).click();
-  await expect(outbox.standing).toContainText('Everything is held.');
+  await outbox.standing.getByRole('button', { name: 'Pause delivery' }).click();
+  await expect(outbox.standing).toContainText('Delivery is paused.');
   await outbox.expectLive();
   await expectFine(page, info, 'outbox-held');
   await house.stop();

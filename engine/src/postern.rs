@@ -30,7 +30,7 @@ pub struct Config {
     /// Where people reach the console, as a test mail names it.
     pub public_url: String,
     /// Mail is kept and not sent until it is released, whatever the switch in the console says.
-    pub hold: bool,
+    pub hold_mail: bool,
     pub clock: Clock,
     /// A pair for browsers to begin with, instead of making one: tests share one.
     pub browser_key: Option<RsaPrivateKey>,
@@ -77,7 +77,7 @@ impl Postern {
         let now = config.clock.now();
         let folder = config.data.join("keys");
         let vault = Vault::open(&folder, &store, now, config.accept_lost_keys).await?;
-        let outbox = Outbox::new(store.clone(), config.clock.clone(), config.hold);
+        let outbox = Outbox::new(store.clone(), config.clock.clone(), config.hold_mail);
         let postern = Self(Arc::new(Inner {
             clock: config.clock,
             store,

@@ -20,7 +20,7 @@ pub struct Opening {
     database: Option<String>,
     accept_lost_keys: bool,
     relays: AddressPolicy,
-    hold: bool,
+    hold_mail: bool,
 }
 
 impl Opening {
@@ -30,7 +30,7 @@ impl Opening {
             database: database(place)?,
             relays: AddressPolicy::parse(&place.relay_allow, &place.relay_deny)?,
             accept_lost_keys: place.accept_lost_keys,
-            hold: command.holds_mail(),
+            hold_mail: command.holds_mail(),
             data: data_folder::prepare(&place.data, command.begins())?,
         })
     }
@@ -47,7 +47,7 @@ impl Opening {
             accept_lost_keys: self.accept_lost_keys,
             relays: self.relays,
             public_url,
-            hold: self.hold,
+            hold_mail: self.hold_mail,
             clock: Clock::default(),
             browser_key: None,
         };

@@ -1,20 +1,20 @@
 //! Whether mail flows, and if not, why: what somebody wants to know at night, before all else.
 
 use domain::cause::{Cause, Seen, cause};
-use domain::outbox::{Hold, Overview, Trouble};
+use domain::outbox::{Overview, Pause, Trouble};
 use domain::{ConnectionType, Form, Timestamp};
 use leptos::prelude::*;
 
 use super::Viewer;
-use super::hold::Holding;
 use super::pace::{Fact, pace, waiting};
+use super::pause::Holding;
 use super::words::ahead;
 use crate::moment::Moment;
 
 /// What stands in the way first of all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Standing {
-    Held(Hold),
+    Held(Pause),
     NoSettings,
     NobodyDelivers,
     /// A relay is not well; others may be.
@@ -23,8 +23,8 @@ enum Standing {
 }
 
 fn standing(overview: &Overview) -> Standing {
-    if let Some(hold) = &overview.hold {
-        return Standing::Held(hold.clone());
+    if let Some(pause) = &overview.pause {
+        return Standing::Held(pause.clone());
     }
     if !overview.configured {
         return Standing::NoSettings;
@@ -67,7 +67,7 @@ pub fn StandingNow(
     let waits = waiting(&overview, now);
     let standing = standing(&overview);
     let (class, title) = match &standing {
-        Standing::Held(_) => ("warn", "Everything is held.".to_owned()),
+        Standing::Held(_) => ("warn", "Delivery is paused.".to_owned()),
         Standing::NoSettings => ("warn", "Mail waits: no settings are saved.".to_owned()),
         Standing::NobodyDelivers => ("bad", "Mail waits: nobody delivers.".to_owned()),
         Standing::Trouble(trouble, whole) => {
@@ -91,7 +91,7 @@ pub fn StandingNow(
         Vec::new()
     };
     let told = match standing {
-        Standing::Held(hold) => held(hold, viewer.admin),
+        Standing::Held(pause) => held(pause, viewer.admin),
         Standing::NoSettings if viewer.admin => view! {
             <p>
                 "Save where your mail leaves by in the " <a href="/settings/email">"Email setup"</a>
@@ -136,10 +136,10 @@ fn fact((name, value): Fact) -> impl IntoView {
     }
 }
 
-fn held(hold: Hold, admin: bool) -> AnyView {
-    match hold.since {
+fn held(pause: Pause, admin: bool) -> AnyView {
+    match pause.since {
         Some(at) => {
-            let by = (admin && !hold.by.is_empty()).then(|| format!(" by {}", hold.by));
+            let by = (admin && !pause.by.is_empty()).then(|| format!(" by {}", pause.by));
             view! { <p>"Since " <Moment at /> {by} ". Mail is accepted and kept back."</p> }
                 .into_any()
         }
@@ -220,12 +220,12 @@ mod tests {
             panic!("{overview:?}");
         };
         assert_eq!((trouble.since, whole), (Timestamp(5), false));
-        let hold = Hold {
+        let pause = Pause {
             since: None,
             by: String::new(),
         };
-        overview.hold = Some(hold.clone());
-        assert_eq!(standing(&overview), Standing::Held(hold));
+        overview.pause = Some(pause.clone());
+        assert_eq!(standing(&overview), Standing::Held(pause));
     }
 
     #[test]

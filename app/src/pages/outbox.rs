@@ -74,7 +74,7 @@ fn Head(admin: bool, children: Children) -> impl IntoView {
             <p>
                 {intro} " "
                 {admin
-                    .then(|| view! { <a href="/outbox/undeliverable">"Suppression list"</a> })}
+                    .then(|| view! { <a href="/suppressions">"Suppression list"</a> })}
             </p>
         </header>
     }
@@ -86,8 +86,8 @@ pub fn told() -> Option<AnyView> {
         return Some(view! { <Bad text /> }.into_any());
     }
     let text = match query("done")?.as_str() {
-        "holding" => "Everything is held from now on.".to_owned(),
-        "going" => "Mail goes out again.".to_owned(),
+        "paused" => "Delivery is paused.".to_owned(),
+        "resumed" => "Delivery is running again.".to_owned(),
         act => {
             let act: Act = act.parse().ok()?;
             words::done(act, query("number")?.parse().ok()?)

@@ -76,7 +76,7 @@ fn Find(prefix: String) -> impl IntoView {
                     </button>
                     {any
                         .then(|| {
-                            view! { <a class="button button-quiet" href="/outbox/undeliverable">"Clear"</a> }
+                            view! { <a class="button button-quiet" href="/suppressions">"Clear"</a> }
                         })}
                 </div>
             </div>
@@ -124,7 +124,7 @@ fn Row(listed: Suppression, prefix: String) -> impl IntoView {
                     <a href=format!("/outbox/{id}")>"this message"</a>
                 </span>
             </div>
-            <form method="post" action="/outbox/undeliverable/remove">
+            <form method="post" action="/suppressions/remove">
                 <input type="hidden" name="address" value=address.clone() />
                 <input type="hidden" name="prefix" value=prefix />
                 <button

@@ -11,7 +11,7 @@ pub use patience::{GIVE_UP_AFTER, Spread, mail_waits, relay_waits};
 pub use search::{Cursor, Search, Selection, is_id};
 pub use verdict::{Verdict, is_suppressible, verdict};
 pub use view::{
-    Count, DeliveryEvent, EventKind, Hold, Line, MessageView, Overview, Page, RecipientView,
+    Count, DeliveryEvent, EventKind, Line, MessageView, Overview, Page, Pause, RecipientView,
     Suppression, Trouble, Worker,
 };
 

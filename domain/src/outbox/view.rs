@@ -138,7 +138,7 @@ pub struct Overview {
     /// was accepted within 24 hours.
     pub counts: Vec<Count>,
     /// Everything is held: since when and by whom.
-    pub hold: Option<Hold>,
+    pub pause: Option<Pause>,
     /// Whether settings are saved to deliver with.
     pub configured: bool,
     /// Those who deliver. None: mail waits until one is started.
@@ -147,7 +147,7 @@ pub struct Overview {
 
 /// Everything is held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
+pub struct Pause {
     /// None where it is so from the start (`POSTERN_HOLD_MAIL`), and no switch ends it.
     pub since: Option<Timestamp>,
     pub by: String,

@@ -28,7 +28,7 @@ pub enum Action {
     CancelMail,
     HoldMail,
     ReleaseMail,
-    HoldEverything,
+    PauseDelivery,
     RemoveSuppression,
 }
 
@@ -53,7 +53,7 @@ impl Action {
             Self::CancelMail => "cancel mail",
             Self::HoldMail => "hold mail",
             Self::ReleaseMail => "release mail",
-            Self::HoldEverything => "hold everything",
+            Self::PauseDelivery => "pause delivery",
             Self::RemoveSuppression => "remove suppression",
         }
     }

@@ -8,7 +8,7 @@ use domain::{Kind, Refusal};
 use super::looks::visible;
 use crate::audit::Action;
 use crate::store::delivery_events::Entry;
-use crate::store::{commit, delivery_events, hold, search, suppressions};
+use crate::store::{commit, delivery_events, pause, search, suppressions};
 use crate::{Actor, Postern};
 
 impl Postern {
@@ -84,16 +84,16 @@ impl Postern {
 
     /// Holds everything from now on, or ends that: what is under way ends, mail that waits stays
     /// where it is, and mail that is accepted meanwhile is held until it is released.
-    pub async fn hold_everything(&self, actor: &Actor, on: bool) -> Result<(), Refusal> {
-        self.administer(actor, Action::HoldEverything, async {
+    pub async fn pause_delivery(&self, actor: &Actor, on: bool) -> Result<(), Refusal> {
+        self.administer(actor, Action::PauseDelivery, async {
             let stamp = on.then(|| Stamp {
                 at: self.now(),
                 by: actor.name().to_owned(),
             });
             let mut work = self.store().begin().await?;
-            if hold::write(&mut work, stamp.as_ref()).await? {
+            if pause::write(&mut work, stamp.as_ref()).await? {
                 let detail = if on { "begun" } else { "ended" };
-                self.record(&mut work, actor, Action::HoldEverything, detail)
+                self.record(&mut work, actor, Action::PauseDelivery, detail)
                     .await?;
             }
             commit(work).await?;

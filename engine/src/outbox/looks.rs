@@ -1,7 +1,7 @@
 //! What people see of the outbox: administrators all of it, everybody else what is theirs.
 
 use domain::outbox::{
-    Count, Cursor, DeliveryEvent, EventKind, Hold, MessageView, Overview, Page, RecipientState,
+    Count, Cursor, DeliveryEvent, EventKind, MessageView, Overview, Page, Pause, RecipientState,
     RecipientView, Search, Suppression, is_id,
 };
 use domain::{Failure, Fault, Kind, Refusal, Timestamp};
@@ -12,7 +12,7 @@ use crate::mail::{Letter, read_back};
 use crate::store::messages::{self, Message};
 use crate::store::recipients::{self, Recipient};
 use crate::store::{
-    Connection, accounts, delivery_events, hold, information, search, suppressions, workers,
+    Connection, accounts, delivery_events, information, pause, search, suppressions, workers,
 };
 use crate::{Actor, Postern};
 
@@ -32,13 +32,13 @@ impl Postern {
         let mut connection = self.store().look().await?;
         let day = Timestamp(now.0 - DAY);
         let counts = search::counts(&mut connection, only_of(actor), day).await?;
-        let switch = hold::read(&mut connection).await?;
-        let hold = match switch {
-            _ if self.outbox().hold => Some(Hold {
+        let switch = pause::read(&mut connection).await?;
+        let pause = match switch {
+            _ if self.outbox().hold_mail => Some(Pause {
                 since: None,
                 by: String::new(),
             }),
-            Some(stamp) => Some(Hold {
+            Some(stamp) => Some(Pause {
                 since: Some(stamp.at),
                 by: stamp.by,
             }),
@@ -47,7 +47,7 @@ impl Postern {
         let saved = information::read(&mut connection, information::GLOBAL).await?;
         let overview = Overview {
             counts,
-            hold,
+            pause,
             configured: saved.is_some(),
             workers: workers::all(&mut connection, now.0 - WORKER_SILENT).await?,
         };
@@ -162,8 +162,8 @@ impl Postern {
 
 /// What those see who are no administrators: that mail waits, not on whom.
 fn without_names(mut overview: Overview) -> Overview {
-    if let Some(hold) = &mut overview.hold {
-        hold.by.clear();
+    if let Some(pause) = &mut overview.pause {
+        pause.by.clear();
     }
     for worker in &mut overview.workers {
         worker.host.clear();

@@ -41,7 +41,7 @@ pub(crate) struct Outbox {
     pub writer: Writer,
     pub meter: Meter,
     /// Everything is held from the start, whatever the switch says.
-    pub hold: bool,
+    pub hold_mail: bool,
     /// There may be mail to deliver, or other settings to deliver it with.
     pub stirred: Notify,
     /// Other nodes are to be told.
@@ -56,18 +56,18 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub fn new(store: Store, clock: Clock, hold: bool) -> Self {
+    pub fn new(store: Store, clock: Clock, hold_mail: bool) -> Self {
         let changes = watch::Sender::new(0);
         let ring = Arc::new(Notify::new());
         if !store.is_local() {
             tokio::spawn(ring_for_others(store.clone(), ring.clone()));
         }
         Self {
-            writer: Writer::start(store, clock, hold, changes.clone()),
+            writer: Writer::start(store, clock, hold_mail, changes.clone()),
             changes,
             ring,
             meter: Meter::default(),
-            hold,
+            hold_mail,
             stirred: Notify::new(),
             running: Mutex::default(),
             ids: Mutex::new(ulid::Generator::new()),

@@ -15,7 +15,7 @@ use crate::store::idempotency::{self, Key};
 use crate::store::messages::{self, Message};
 use crate::store::recipients::{self, Added, Claimed, Place, Settled};
 use crate::store::{
-    self, Connection, Store, StoreError, delivery_events, hold, in_time, suppressions,
+    self, Connection, Store, StoreError, delivery_events, in_time, pause, suppressions,
 };
 
 /// How many jobs, and about how many octets of mail, one commit may have.
@@ -82,13 +82,13 @@ pub struct Current {
 
 impl Current {
     /// As the connection sees it; `hold` is whether everything is held from the start.
-    pub async fn read(connection: &mut Connection, hold: bool) -> Result<Self, StoreError> {
+    pub async fn read(connection: &mut Connection, hold_mail: bool) -> Result<Self, StoreError> {
         let read = Instant::now();
-        let (revision, switched) = hold::current(connection).await?;
+        let (revision, switched) = pause::current(connection).await?;
         Ok(Self {
             read,
             revision,
-            held: hold || switched,
+            held: hold_mail || switched,
         })
     }
 }
@@ -119,14 +119,14 @@ pub struct Writer {
 impl Writer {
     /// Begins to write. `hold` is whether everything is held from the start; `changes` counts what
     /// was written.
-    pub fn start(store: Store, clock: Clock, hold: bool, changes: watch::Sender<u64>) -> Self {
+    pub fn start(store: Store, clock: Clock, hold_mail: bool, changes: watch::Sender<u64>) -> Self {
         let (jobs, queue) = mpsc::channel(4 * MOST_JOBS);
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..store.writers() {
             let desk = Desk {
                 store: store.clone(),
                 clock: clock.clone(),
-                hold,
+                hold_mail,
                 changes: changes.clone(),
             };
             let queue = queue.clone();
@@ -162,7 +162,7 @@ where
 struct Desk {
     store: Store,
     clock: Clock,
-    hold: bool,
+    hold_mail: bool,
     changes: watch::Sender<u64>,
 }
 
@@ -201,7 +201,7 @@ impl Desk {
     async fn commit(&self, works: &[&Work]) -> Result<Vec<Written>, StoreError> {
         let now = self.clock.now();
         let mut work = self.store.begin_by_key().await?;
-        let current = Current::read(&mut work, self.hold).await?;
+        let current = Current::read(&mut work, self.hold_mail).await?;
         let mut written: Vec<Written> = works
             .iter()
             .map(|_| Written {

@@ -75,7 +75,7 @@ async fn mail_that_was_being_kept_while_everything_was_held_does_not_go_out() {
             place.until_somebody_waits().await;
             place
                 .postern
-                .hold_everything(&admin, true)
+                .pause_delivery(&admin, true)
                 .await
                 .expect("held");
             // The worker knows it now: what was on its shelf is given back.
@@ -97,7 +97,7 @@ async fn mail_that_was_being_kept_while_everything_was_held_does_not_go_out() {
 
         place
             .postern
-            .hold_everything(&admin, false)
+            .pause_delivery(&admin, false)
             .await
             .expect("ended");
         place.until_delivered(&admin, [&next, &late]).await;

@@ -25,7 +25,7 @@ async fn everything_is_held_until_it_is_released() {
         let works = Works::begin(&place, 4);
         place
             .postern
-            .hold_everything(&admin, true)
+            .pause_delivery(&admin, true)
             .await
             .expect("held");
         let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
@@ -33,7 +33,7 @@ async fn everything_is_held_until_it_is_released() {
         assert_eq!(message.recipients[0].state, RecipientState::Held);
         place
             .postern
-            .hold_everything(&admin, false)
+            .pause_delivery(&admin, false)
             .await
             .expect("ended");
         let other = place
@@ -170,7 +170,7 @@ async fn users_see_their_own_mail_and_nobody_elses() {
                 .count_act(&user, Act::Cancel, &matching(&[]))
                 .await
                 .map(drop),
-            postern.hold_everything(&user, true).await,
+            postern.pause_delivery(&user, true).await,
             postern.suppressions(&user, "").await.map(drop),
             postern.remove_suppression(&user, "a@b.example").await,
             postern.figures(Some(&user), false).await.map(drop),
@@ -268,7 +268,7 @@ async fn an_act_that_is_given_up_at_whatever_moment_leaves_no_transaction_open()
         let admin = place.admin().await;
         let (mut steps, mut done) = (0, false);
         while !done {
-            let mut act = Box::pin(place.postern.hold_everything(&admin, steps % 2 == 0));
+            let mut act = Box::pin(place.postern.pause_delivery(&admin, steps % 2 == 0));
             for _ in 0..steps {
                 done = poll!(&mut act).is_ready();
                 if done {

@@ -227,12 +227,12 @@ async fn a_message_that_is_on_a_connection_in_part_is_not_given_back_whole() {
         relay.hears("END", 1).await;
         place
             .postern
-            .hold_everything(&admin, true)
+            .pause_delivery(&admin, true)
             .await
             .expect("held");
         place
             .postern
-            .hold_everything(&admin, false)
+            .pause_delivery(&admin, false)
             .await
             .expect("ended");
         relay.behaves();
@@ -307,7 +307,7 @@ async fn nothing_begins_once_everything_is_held() {
         relay.hears("END", 4).await;
         place
             .postern
-            .hold_everything(&admin, true)
+            .pause_delivery(&admin, true)
             .await
             .expect("held");
         relay.behaves();

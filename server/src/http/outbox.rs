@@ -14,13 +14,13 @@ use super::refuse::mark;
 use super::{Caller, Gate};
 
 const LIST: &str = "/outbox";
-const UNDELIVERABLE: &str = "/outbox/undeliverable";
+const SUPPRESSIONS: &str = "/suppressions";
 
 pub fn router() -> Router<Gate> {
     Router::new()
         .route("/outbox/act", post(act))
-        .route("/outbox/hold", post(hold))
-        .route("/outbox/undeliverable/remove", post(remove))
+        .route("/outbox/pause", post(pause))
+        .route("/suppressions/remove", post(remove))
         .route("/outbox/{id}/source", get(source))
 }
 
@@ -51,19 +51,17 @@ async fn act(State(gate): State<Gate>, caller: Caller, request: Request) -> Resp
 }
 
 #[derive(Deserialize)]
-struct Switch {
-    /// 1 holds everything, anything else lets it go.
-    hold: String,
+struct PauseForm {
+    /// `1` pauses delivery, anything else resumes it.
+    pause: String,
 }
 
-async fn hold(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+async fn pause(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
     let switched = async {
-        let switch: Switch = filled_in(request).await?;
-        let on = switch.hold == "1";
-        gate.postern
-            .hold_everything(caller.signed_in()?, on)
-            .await?;
-        Ok::<_, Refusal>(if on { "holding" } else { "going" })
+        let form: PauseForm = filled_in(request).await?;
+        let on = form.pause == "1";
+        gate.postern.pause_delivery(caller.signed_in()?, on).await?;
+        Ok::<_, Refusal>(if on { "paused" } else { "resumed" })
     };
     match switched.await {
         Ok(done) => Redirect::to(&with_query(LIST, [("done", done)].into_iter())).into_response(),
@@ -91,9 +89,9 @@ async fn remove(State(gate): State<Gate>, caller: Caller, request: Request) -> R
         Ok(Removal { address, prefix }) => {
             let told = [("prefix", prefix), ("removed", address)];
             let told = told.into_iter().filter(|(_, value)| !value.is_empty());
-            Redirect::to(&with_query(UNDELIVERABLE, told)).into_response()
+            Redirect::to(&with_query(SUPPRESSIONS, told)).into_response()
         }
-        Err(refusal) => again(gate, caller, UNDELIVERABLE, String::new(), refusal).await,
+        Err(refusal) => again(gate, caller, SUPPRESSIONS, String::new(), refusal).await,
     }
 }
 

@@ -51,10 +51,10 @@ pub fn router() -> Router<Gate> {
         .route("/api/messages/{id}/source", get(messages::source))
         .route("/api/messages/{id}/{act}", post(messages::act_on_one))
         .route("/api/outbox", get(outbox::read))
-        .route("/api/outbox/hold", post(outbox::hold))
-        .route("/api/outbox/undeliverable", get(outbox::suppressions))
+        .route("/api/outbox/pause", post(outbox::pause))
+        .route("/api/suppressions", get(outbox::suppressions))
         .route(
-            "/api/outbox/undeliverable/{address}",
+            "/api/suppressions/{address}",
             delete(outbox::remove_suppression),
         )
         .method_not_allowed_fallback(method_not_allowed)

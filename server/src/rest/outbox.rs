@@ -1,4 +1,4 @@
-//! `/api/outbox`: the outbox at a glance, the hold, and addresses that relays reply there are none.
+//! `/api/outbox`: the outbox at a glance, pausing delivery, and `/api/suppressions`.
 
 use axum::extract::{Path, Query, State};
 use domain::outbox::{Overview, Worker};
@@ -26,14 +26,14 @@ fn overview_json(overview: &Overview) -> Value {
             (count.state.as_str().to_owned(), value)
         })
         .collect();
-    let hold = overview
-        .hold
+    let pause = overview
+        .pause
         .as_ref()
-        .map(|hold| json!({ "since": hold.since.map(Timestamp::rfc3339), "by": hold.by }));
+        .map(|pause| json!({ "since": pause.since.map(Timestamp::rfc3339), "by": pause.by }));
     let workers: Vec<Value> = overview.workers.iter().map(worker).collect();
     json!({
         "counts": counts,
-        "hold": hold,
+        "pause": pause,
         "configured": overview.configured,
         "workers": workers,
     })
@@ -58,7 +58,7 @@ fn worker(worker: &Worker) -> Value {
 }
 
 /// Holds everything, or ends that: `{"on": true}`.
-pub async fn hold(
+pub async fn pause(
     State(gate): State<Gate>,
     caller: Caller,
     body: Result<JsonObject, Refused>,
@@ -67,7 +67,7 @@ pub async fn hold(
     let Some(on) = body?.0.get("on").and_then(Value::as_bool) else {
         return Err(Refusal::of(Kind::Invalid, "on", "This is true or false.").into());
     };
-    gate.postern.hold_everything(actor, on).await?;
+    gate.postern.pause_delivery(actor, on).await?;
     Ok(Success::new(json!({})))
 }
 

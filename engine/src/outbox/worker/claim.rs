@@ -69,8 +69,8 @@ impl Worker {
         self.pool.sweep();
         let (current, next_due) = {
             let mut connection = self.postern.store().read().await?;
-            let hold = self.postern.outbox().hold;
-            let current = Current::read(&mut connection, hold).await?;
+            let hold_mail = self.postern.outbox().hold_mail;
+            let current = Current::read(&mut connection, hold_mail).await?;
             (current, recipients::next_due(&mut connection).await?)
         };
         self.follow(current).await?;

@@ -1,4 +1,4 @@
-//! The switch that holds everything, and the way out of it.
+//! The switch that pauses and resumes delivery.
 
 use domain::outbox::{Act, Overview, RecipientState, Search, Selection};
 use leptos::prelude::*;
@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::address::Errand;
 use super::words::counted;
 
-/// For administrators. There is no switch where the environment holds everything.
+/// For administrators. No switch is shown where `--hold-mail` pauses delivery.
 #[component]
 pub fn Holding(overview: Overview) -> impl IntoView {
     let held = overview
@@ -30,33 +30,33 @@ pub fn Holding(overview: Overview) -> impl IntoView {
             </a>
         }
     });
-    let switch = match overview.hold {
+    let switch = match overview.pause {
         None => Some((
             "1",
-            "Hold everything",
+            "Pause delivery",
             "Mail is still accepted, and none goes out.",
         )),
-        Some(hold) if hold.since.is_some() => Some((
+        Some(pause) if pause.since.is_some() => Some((
             "0",
-            "Stop holding",
+            "Resume delivery",
             "What waits goes out again; what is held stays held until it is released.",
         )),
         Some(_) => None,
     };
     let switch = switch.map(|(value, verb, promise)| {
         view! {
-            <form method="post" action="/outbox/hold">
-                <input type="hidden" name="hold" value=value />
+            <form method="post" action="/outbox/pause">
+                <input type="hidden" name="pause" value=value />
                 <button
                     class="button button-secondary button-small"
                     type="submit"
-                    aria-describedby="hold-promise"
+                    aria-describedby="pause-effect"
                 >
                     {verb}
                 </button>
             </form>
             {release}
-            <p class="field-hint" id="hold-promise">
+            <p class="field-hint" id="pause-effect">
                 {promise}
             </p>
         }

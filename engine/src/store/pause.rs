@@ -1,4 +1,4 @@
-//! The table `hold`: a row while everything is held.
+//! The table `delivery_pause`: a row while delivery is paused.
 
 use domain::Timestamp;
 use domain::view::Stamp;
@@ -6,10 +6,10 @@ use domain::view::Stamp;
 use super::information::GLOBAL;
 use super::{Connection, StoreError};
 
-/// Since when and by whom everything is held, if it is.
+/// Since when and by whom delivery is paused; none while it runs.
 pub async fn read(connection: &mut Connection) -> Result<Option<Stamp>, StoreError> {
     let row: Option<(i64, String)> =
-        sqlx::query_as("SELECT since, by_whom FROM hold WHERE scope = $1")
+        sqlx::query_as("SELECT since, actor FROM delivery_pause WHERE scope = $1")
             .bind(GLOBAL)
             .fetch_optional(connection)
             .await?;
@@ -19,30 +19,30 @@ pub async fn read(connection: &mut Connection) -> Result<Option<Stamp>, StoreErr
     }))
 }
 
-/// Begins to hold, or ends it; whether that changes anything.
+/// Pauses or resumes delivery. Returns whether that changed anything.
 pub async fn write(connection: &mut Connection, by: Option<&Stamp>) -> Result<bool, StoreError> {
     let done = match by {
         Some(stamp) => {
             let insert = sqlx::query(
-                "INSERT INTO hold (scope, since, by_whom) VALUES ($1, $2, $3) \
+                "INSERT INTO delivery_pause (scope, since, actor) VALUES ($1, $2, $3) \
                  ON CONFLICT (scope) DO NOTHING",
             );
             let insert = insert.bind(GLOBAL).bind(stamp.at.0).bind(&stamp.by);
             insert.execute(connection).await?
         }
         None => {
-            let delete = sqlx::query("DELETE FROM hold WHERE scope = $1").bind(GLOBAL);
+            let delete = sqlx::query("DELETE FROM delivery_pause WHERE scope = $1").bind(GLOBAL);
             delete.execute(connection).await?
         }
     };
     Ok(done.rows_affected() > 0)
 }
 
-/// The newest revision of the settings, 0 before the first, and whether everything is held: what
+/// The newest revision of the settings, 0 before the first, and whether delivery is paused: what
 /// delivery has to know before each mail.
 pub async fn current(connection: &mut Connection) -> Result<(i64, bool), StoreError> {
     let (revision, held): (i64, i64) = sqlx::query_as(
-        "SELECT COALESCE(MAX(number), 0), (SELECT COUNT(*) FROM hold WHERE scope = $1) \
+        "SELECT COALESCE(MAX(number), 0), (SELECT COUNT(*) FROM delivery_pause WHERE scope = $1) \
          FROM revision WHERE scope = $1",
     )
     .bind(GLOBAL)

@@ -9,7 +9,7 @@ use leptos_router::{
 };
 
 use crate::pages::{
-    Account, Confirm, Email, Login, Message, NotFound, Outbox, Setup, UndeliverableAddresses,
+    Account, Confirm, Email, Login, Message, NotFound, Outbox, Setup, SuppressionList,
 };
 
 /// Every page, by its path. `SsrMode::Async` keeps the status codes true: a page is sent when it
@@ -28,7 +28,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/outbox/confirm") view=Confirm ssr=SsrMode::Async />
                 <Route
                     path=path!("/suppressions")
-                    view=UndeliverableAddresses
+                    view=SuppressionList
                     ssr=SsrMode::Async
                 />
                 <Route path=path!("/outbox/:id") view=Message ssr=SsrMode::Async />

@@ -36,7 +36,7 @@ test('the outbox, empty and with everything in it', async ({ page }, info) => {
   await expectFine(page, info, 'outbox-failed');
   await outbox.go(`/${id}`);
   await expectFine(page, info, 'outbox-message');
-  await page.goto('/suppressions');
+  await page.goto(new URL('/suppressions', outbox.url).href);
   await expectFine(page, info, 'suppressions');
   await page.goto(`${outbox.url}/confirm?act=cancel&state=failed&said=1`);
   await expectFine(page, info, 'outbox-confirm');

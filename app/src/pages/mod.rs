@@ -19,4 +19,4 @@ pub use message::Message;
 pub use outbox::Outbox;
 pub use refused::NotFound;
 pub use setup::Setup;
-pub use suppressions::UndeliverableAddresses;
+pub use suppressions::SuppressionList;

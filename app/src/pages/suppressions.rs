@@ -14,8 +14,8 @@ use crate::request::{beside, query};
 const MOST: usize = 200;
 
 #[component]
-pub fn UndeliverableAddresses() -> impl IntoView {
-    framed("Suppression addresses", |actor| {
+pub fn SuppressionList() -> impl IntoView {
+    framed("Suppression list", |actor| {
         let postern = expect_context::<Postern>();
         let prefix = query("prefix").unwrap_or_default();
         let removed = query("removed").filter(|removed| !removed.is_empty());
@@ -35,7 +35,7 @@ pub fn UndeliverableAddresses() -> impl IntoView {
                         <a class="page-up" href="/outbox">
                             "Outbox"
                         </a>
-                        <h1>"Suppression addresses"</h1>
+                        <h1>"Suppression list"</h1>
                         <p>
                             "A relay said that there is no such address. Mail to it fails without being sent, until you remove the address here."
                         </p>

@@ -1,15 +1,15 @@
 //! The outbox: mail that was handed over, and what becomes of it for each recipient.
 
-mod patience;
+mod backoff;
+mod disposition;
 mod search;
-mod verdict;
 mod view;
 
 use serde::{Deserialize, Serialize};
 
-pub use patience::{GIVE_UP_AFTER, Spread, mail_waits, relay_waits};
+pub use backoff::{Jitter, MAXIMAL_QUEUE_LIFETIME, message_backoff, relay_backoff};
+pub use disposition::{Disposition, disposition, is_suppressible};
 pub use search::{Cursor, Search, Selection, is_id};
-pub use verdict::{Verdict, is_suppressible, verdict};
 pub use view::{
     Count, DeliveryEvent, EventKind, Line, MessageView, Overview, Page, Pause, RecipientView,
     Suppression, Trouble, Worker,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use domain::{Refusal, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
+use super::disposition::Disposed;
 use super::hands::Hand;
-use super::judge::Judgement;
 use super::mail::{Mail, SMALL, sorted};
 use super::pool::Wish;
 use super::route::Route;
@@ -146,9 +146,9 @@ impl Worker {
     pub fn shelve(self: &Arc<Self>, (mails, settled): (Vec<Mail>, Vec<Settled>)) {
         self.pool.shelve(mails);
         if !settled.is_empty() {
-            let unsent = Judgement {
+            let unsent = Disposed {
                 settled,
-                ..Judgement::default()
+                ..Disposed::default()
             };
             let worker = self.clone();
             tokio::spawn(async move { worker.record(unsent).await });

@@ -2,13 +2,13 @@
 //! became of it. Several may work on one database.
 //!
 //! `claim` takes mail, `offer` has it handed over, `pool` holds what is at hand, `run` delivers over
-//! one `connection`, `judge` says what becomes of a mail, `limit` how many connections a relay is
+//! one `connection`, `disposition` decides what becomes of a message, `limit` how many connections a relay is
 //! given, `sickness` when one is tried again, `tell` keeps leases and tells the console.
 
 mod claim;
 mod connection;
+mod disposition;
 mod hands;
-mod judge;
 mod limit;
 mod mail;
 mod offer;

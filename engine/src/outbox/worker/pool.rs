@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::outbox::{Spread, Trouble};
+use domain::outbox::{Jitter, Trouble};
 use domain::{Failure, Fault, Stage, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -236,7 +236,7 @@ impl Pool {
     /// The relay would not have a mail, whichever it were. While it takes others it may just be one
     /// connection too many; otherwise nothing goes until its time has come. `trial` is whether this
     /// run was to find that out.
-    pub fn failed(&self, route: &Route, failure: Failure, trial: bool, chance: (Instant, Spread)) {
+    pub fn failed(&self, route: &Route, failure: Failure, trial: bool, chance: (Instant, Jitter)) {
         let mut state = self.state();
         if !state.is_of(route) {
             return;

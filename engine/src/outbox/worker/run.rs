@@ -8,7 +8,7 @@ use domain::{Failure, Fault, Stage};
 use tokio::time::{Instant, sleep};
 
 use super::connection::{Connection, part};
-use super::judge::{Attempt, Judgement, interrupted, judge};
+use super::disposition::{Attempt, Disposed, dispose, interrupted};
 use super::mail::{Mail, failed};
 use super::pool::Pool;
 use super::route::Route;
@@ -56,9 +56,9 @@ impl Worker {
 
     /// Writes what became of mail, however long that takes: until then it is in nobody else's
     /// hands. Gives what delivery has to know before the next.
-    pub async fn record(&self, judgement: Judgement) -> Current {
+    pub async fn record(&self, disposed: Disposed) -> Current {
         let meter = &self.postern.outbox().meter;
-        for row in &judgement.settled {
+        for row in &disposed.settled {
             match row.state {
                 RecipientState::Delivered => {
                     let took = row.settled.unwrap_or(0) - search::accepted(&row.message).0;
@@ -69,13 +69,13 @@ impl Worker {
             }
         }
         let deferred = |entry: &&Entry| entry.event.kind == EventKind::Deferred;
-        meter.deferred(judgement.events.iter().filter(deferred).count());
+        meter.deferred(disposed.events.iter().filter(deferred).count());
         loop {
             let work = Work::Settle {
                 owner: self.id.clone(),
-                settled: judgement.settled.clone(),
-                events: judgement.events.clone(),
-                listed: judgement.listed.clone(),
+                settled: disposed.settled.clone(),
+                events: disposed.events.clone(),
+                listed: disposed.listed.clone(),
             };
             match self.write(work).await {
                 Ok(written) => return written.current,
@@ -132,9 +132,9 @@ impl Run {
                     let text = "The mail is not there any more.";
                     let gone = mail.recipients.iter().map(|row| failed(row, text, now));
                     let settled = gone.collect();
-                    let gone = Judgement {
+                    let gone = Disposed {
                         settled,
-                        ..Judgement::default()
+                        ..Disposed::default()
                     };
                     self.settle(mail, gone).await;
                     return self.after();
@@ -176,25 +176,25 @@ impl Run {
             relay: &self.route.name,
             now: worker.postern.now(),
             took: begun.elapsed(),
-            spread: rand::random(),
+            jitter: rand::random(),
         };
-        let judgement = match outcome {
-            Ok(fates) => judge(&mail, &fates, &attempt),
+        let disposed = match outcome {
+            Ok(fates) => dispose(&mail, &fates, &attempt),
             Err(broken) => {
                 self.broken(connection, mail, &broken, &attempt).await;
                 self.return_to_shelf(next);
                 return After::Part;
             }
         };
-        let taken = judgement.taken || !judgement.complained;
-        let sick = judgement.sick.clone();
+        let taken = disposed.taken || !disposed.complained;
+        let sick = disposed.sick.clone();
         if sick.is_none() {
             self.pool().worked(&self.route, taken);
         }
         if announced {
             self.pool().grouping_worked();
         }
-        let current = self.settle(mail, judgement).await;
+        let current = self.settle(mail, disposed).await;
         if let Some(failure) = sick {
             self.relay_failed(failure);
         }
@@ -251,13 +251,13 @@ impl Run {
         } else {
             self.relay_failed(failure.clone());
         }
-        let judgement = interrupted(&mail, failure, broken.may_have_arrived, attempt);
-        self.settle(mail, judgement).await;
+        let disposed = interrupted(&mail, failure, broken.may_have_arrived, attempt);
+        self.settle(mail, disposed).await;
     }
 
     /// Records what became of a mail, which is in hand until then.
-    async fn settle(&self, mail: Mail, judgement: Judgement) -> Current {
-        let current = self.worker.record(judgement).await;
+    async fn settle(&self, mail: Mail, disposed: Disposed) -> Current {
+        let current = self.worker.record(disposed).await;
         drop(mail);
         current
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{Spread, Trouble, relay_waits};
+use domain::outbox::{Jitter, Trouble, relay_backoff};
 use domain::{Failure, Timestamp};
 use tokio::time::Instant;
 
@@ -22,7 +22,7 @@ impl Sickness {
         relay: &str,
         failure: Failure,
         before: Option<&Self>,
-        (moment, spread): (Instant, Spread),
+        (moment, jitter): (Instant, Jitter),
     ) -> Self {
         let failures = before.map_or(1, |before| before.failures + 1);
         Self {
@@ -30,7 +30,7 @@ impl Sickness {
             failure,
             failures,
             since: before.map_or(moment, |before| before.since),
-            next: moment + relay_waits(failures, spread),
+            next: moment + relay_backoff(failures, jitter),
         }
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::outbox::{
-    DeliveryEvent, EventKind, GIVE_UP_AFTER, RecipientState, Spread, Suppression, Verdict,
-    is_suppressible, mail_waits, verdict,
+    DeliveryEvent, Disposition, EventKind, Jitter, MAXIMAL_QUEUE_LIFETIME, RecipientState,
+    Suppression, disposition, is_suppressible, message_backoff,
 };
 use domain::{Failure, Reply, Timestamp};
 
@@ -14,7 +14,7 @@ use crate::store::recipients::{Claimed, Settled};
 
 /// What becomes of a mail, for all its recipients.
 #[derive(Debug, Default)]
-pub struct Judgement {
+pub struct Disposed {
     pub settled: Vec<Settled>,
     pub events: Vec<Entry>,
     pub listed: Vec<Suppression>,
@@ -31,27 +31,27 @@ pub struct Attempt<'a> {
     pub relay: &'a str,
     pub now: Timestamp,
     pub took: Duration,
-    pub spread: Spread,
+    pub jitter: Jitter,
 }
 
 /// What becomes of a mail by what the relay said of each recipient.
-pub fn judge(mail: &Mail, fates: &[Result<Reply, Failure>], attempt: &Attempt<'_>) -> Judgement {
-    let mut judgement = Judgement::default();
+pub fn dispose(mail: &Mail, fates: &[Result<Reply, Failure>], attempt: &Attempt<'_>) -> Disposed {
+    let mut disposed = Disposed::default();
     for (row, fate) in mail.recipients.iter().zip(fates) {
         match fate {
             Ok(reply) => {
-                judgement.taken = true;
-                judgement.settled.push(attempt.settled(
+                disposed.taken = true;
+                disposed.settled.push(attempt.settled(
                     row,
                     RecipientState::Delivered,
                     None,
                     reply.words(),
                 ));
             }
-            Err(failure) => attempt.failed(&mut judgement, row, failure, false),
+            Err(failure) => attempt.failed(&mut disposed, row, failure, false),
         }
     }
-    judgement
+    disposed
 }
 
 /// What becomes of a mail in whose midst the session ended: where it may have arrived, an attempt
@@ -61,54 +61,54 @@ pub fn interrupted(
     failure: &Failure,
     may_have_arrived: bool,
     attempt: &Attempt<'_>,
-) -> Judgement {
-    let mut judgement = Judgement::default();
+) -> Disposed {
+    let mut disposed = Disposed::default();
     for row in &mail.recipients {
         if may_have_arrived {
-            attempt.failed(&mut judgement, row, failure, true);
+            attempt.failed(&mut disposed, row, failure, true);
         } else {
             let reply = failure.said();
-            judgement.settled.push(attempt.untried(row, reply));
+            disposed.settled.push(attempt.untried(row, reply));
         }
     }
-    judgement
+    disposed
 }
 
 impl Attempt<'_> {
     fn failed(
         &self,
-        judgement: &mut Judgement,
+        disposed: &mut Disposed,
         row: &Claimed,
         failure: &Failure,
         may_have_arrived: bool,
     ) {
         let reply = failure.said();
-        let over = row.attempts > 0 && row.trying_since <= (self.now - GIVE_UP_AFTER).0;
-        let (state, reply) = match verdict(failure) {
-            Verdict::Relay => {
-                judgement.sick = Some(failure.clone());
-                judgement.settled.push(self.untried(row, reply));
+        let over = row.attempts > 0 && row.trying_since <= (self.now - MAXIMAL_QUEUE_LIFETIME).0;
+        let (state, reply) = match disposition(failure) {
+            Disposition::BackOffRelay => {
+                disposed.sick = Some(failure.clone());
+                disposed.settled.push(self.untried(row, reply));
                 return;
             }
-            Verdict::Park => (RecipientState::Failed, reply),
-            Verdict::Again if over => (
+            Disposition::Fail => (RecipientState::Failed, reply),
+            Disposition::Defer if over => (
                 RecipientState::Failed,
                 format!("Given up after five days. The last time: {reply}"),
             ),
-            Verdict::Again => (RecipientState::Deferred, reply),
+            Disposition::Defer => (RecipientState::Deferred, reply),
         };
         if is_suppressible(failure) {
-            judgement.listed.push(Suppression {
+            disposed.listed.push(Suppression {
                 address: row.address.clone(),
                 reply: reply.clone(),
                 listed: self.now,
                 id: row.message.clone(),
             });
         }
-        judgement.complained |= state == RecipientState::Deferred;
+        disposed.complained |= state == RecipientState::Deferred;
         let due = (state == RecipientState::Deferred)
-            .then(|| (self.now + mail_waits(row.attempts + 1, self.spread)).0);
-        judgement.events.push(Entry {
+            .then(|| (self.now + message_backoff(row.attempts + 1, self.jitter)).0);
+        disposed.events.push(Entry {
             message: row.message.clone(),
             position: row.position,
             event: DeliveryEvent {
@@ -124,7 +124,7 @@ impl Attempt<'_> {
             },
         });
         let settled = self.settled(row, state, due, reply);
-        judgement.settled.push(settled);
+        disposed.settled.push(settled);
     }
 
     /// As it was, but for what was reply, and behind what else is due.

@@ -1,0 +1,66 @@
+//! Retry schedules: exponential backoff of messages and relays. Jitter comes in as an argument.
+
+use std::time::Duration;
+
+/// A message that is deferred for longer than this fails (RFC 5321 section 4.5.4.1 asks for four
+/// to five days; Postfix' `maximal_queue_lifetime`).
+pub const MAXIMAL_QUEUE_LIFETIME: Duration = Duration::from_secs(5 * 24 * 3600);
+
+/// A random fraction of the jitter added to a backoff, 0 to 255, so that what failed together is
+/// not retried together.
+pub type Jitter = u8;
+
+/// The backoff of a message after its `attempts`-th failed attempt: 60 s, doubling to 1 h, plus up
+/// to a quarter of jitter.
+pub fn message_backoff(attempts: i64, jitter: Jitter) -> Duration {
+    exponential(
+        Duration::from_secs(60),
+        attempts,
+        Duration::from_secs(3600),
+        jitter,
+    )
+}
+
+/// The backoff of a relay after its `failures`-th failure in a row: 5 s, doubling to 5 min, plus up
+/// to a quarter of jitter.
+pub fn relay_backoff(failures: i64, jitter: Jitter) -> Duration {
+    exponential(
+        Duration::from_secs(5),
+        failures,
+        Duration::from_secs(300),
+        jitter,
+    )
+}
+
+fn exponential(first: Duration, failures: i64, most: Duration, jitter: Jitter) -> Duration {
+    let doublings = u32::try_from(failures.saturating_sub(1).clamp(0, 16)).unwrap_or(0);
+    let backoff = (first * 2_u32.pow(doublings)).min(most);
+    backoff + backoff * u32::from(jitter) / (4 * 255)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_doubles_up_to_a_bound() {
+        for (attempts, jitter, seconds) in [
+            (0, 0, 60),
+            (1, 0, 60),
+            (1, 255, 75),
+            (2, 0, 120),
+            (6, 0, 1920),
+            (7, 0, 3600),
+            (i64::MAX, 255, 4500),
+        ] {
+            assert_eq!(
+                message_backoff(attempts, jitter).as_secs(),
+                seconds,
+                "{attempts}"
+            );
+        }
+        assert_eq!(relay_backoff(1, 0).as_secs(), 5);
+        assert_eq!(relay_backoff(3, 0).as_secs(), 20);
+        assert_eq!(relay_backoff(40, 0).as_secs(), 300);
+    }
+}

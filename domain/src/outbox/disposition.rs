@@ -1,0 +1,115 @@
+//! What a failed attempt means for a message: defer it, fail it, or back off the relay.
+
+use crate::{Failure, Fault, Stage};
+
+/// What to do with a message that was not delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// Retry later: 4xx (RFC 5321 section 4.2.1), or the session ended in mid-transaction.
+    Defer,
+    /// Do not retry: 5xx, or the relay does not accept such a message.
+    Fail,
+    /// The failure says nothing about the message: back off the relay, count no attempt.
+    BackOffRelay,
+}
+
+/// The disposition of a message after `failure`. Only replies to MAIL, RCPT and DATA count against
+/// the message.
+pub fn disposition(failure: &Failure) -> Disposition {
+    if !matches!(failure.stage, Stage::Mail | Stage::Rcpt | Stage::Data) {
+        return Disposition::BackOffRelay;
+    }
+    match &failure.fault {
+        Fault::Rejected => match failure.reply.as_ref().map(|reply| reply.code) {
+            // 421 closes the session, 530 and 535 ask for a sign-in (RFC 4954 section 6): any
+            // message would get the same reply.
+            Some(421 | 530 | 535) => Disposition::BackOffRelay,
+            Some(500..) => Disposition::Fail,
+            _ => Disposition::Defer,
+        },
+        Fault::SmtpUtf8NotOffered
+        | Fault::EightBitNotOffered
+        | Fault::LineBreak
+        | Fault::TooBig(_) => Disposition::Fail,
+        _ => Disposition::Defer,
+    }
+}
+
+/// Whether the reply to RCPT says that the address does not exist: 5.1.1, 5.1.2, 5.1.3, 5.1.6 or
+/// 5.1.10 (RFC 3463 section 3.2, RFC 7505 section 4.2). A bare 550 is ambiguous, and 5.7.x is about
+/// the sender.
+pub fn is_suppressible(failure: &Failure) -> bool {
+    let enhanced = failure.reply.as_ref().and_then(|reply| reply.enhanced);
+    failure.stage == Stage::Rcpt
+        && failure.fault == Fault::Rejected
+        && matches!(enhanced, Some([5, 1, 1 | 2 | 3 | 6 | 10]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reply;
+
+    fn rejected(stage: Stage, code: u16, text: &str) -> Failure {
+        Failure::rejected(stage, Reply::new(code, [text.as_bytes()].into_iter()))
+    }
+
+    #[test]
+    fn only_replies_to_the_transaction_count_against_a_message() {
+        use Disposition::{BackOffRelay, Defer, Fail};
+        for (failure, expected) in [
+            (rejected(Stage::Rcpt, 550, "5.1.1 no such user"), Fail),
+            (rejected(Stage::Rcpt, 450, "4.2.0 greylisted"), Defer),
+            (rejected(Stage::Mail, 552, "too big"), Fail),
+            (rejected(Stage::Data, 554, "5.7.1 spam"), Fail),
+            (rejected(Stage::Data, 451, "later"), Defer),
+            (rejected(Stage::Data, 421, "going down"), BackOffRelay),
+            (rejected(Stage::Rcpt, 421, "too much"), BackOffRelay),
+            (
+                rejected(Stage::Mail, 530, "5.7.0 sign in first"),
+                BackOffRelay,
+            ),
+            (
+                rejected(Stage::Mail, 535, "5.7.8 who are you"),
+                BackOffRelay,
+            ),
+            (
+                rejected(Stage::Auth, 535, "5.7.8 wrong password"),
+                BackOffRelay,
+            ),
+            (rejected(Stage::Greeting, 554, "no"), BackOffRelay),
+            (rejected(Stage::Ehlo, 550, "no"), BackOffRelay),
+            (Failure::new(Stage::Tcp, Fault::NoAnswer, ""), BackOffRelay),
+            (Failure::new(Stage::Data, Fault::Closed, ""), Defer),
+            (Failure::new(Stage::Mail, Fault::TimedOut, ""), Defer),
+            (Failure::new(Stage::Mail, Fault::TooBig(1), ""), Fail),
+            (
+                Failure::new(Stage::Mail, Fault::EightBitNotOffered, ""),
+                Fail,
+            ),
+            (Failure::new(Stage::Mail, Fault::LineBreak, ""), Fail),
+        ] {
+            assert_eq!(disposition(&failure), expected, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_reply_about_the_address_suppresses_it() {
+        for (stage, code, text, listed) in [
+            (Stage::Rcpt, 550, "5.1.1 no such user", true),
+            (Stage::Rcpt, 550, "5.1.2 no such domain", true),
+            (Stage::Rcpt, 553, "5.1.3 bad syntax", true),
+            (Stage::Rcpt, 551, "5.1.6 moved", true),
+            (Stage::Rcpt, 556, "5.1.10 null MX", true),
+            (Stage::Rcpt, 550, "5.1.8 bad sender", false),
+            (Stage::Rcpt, 550, "5.7.1 not from you", false),
+            (Stage::Rcpt, 550, "no such user", false),
+            (Stage::Rcpt, 450, "4.1.1 unknown for now", false),
+            (Stage::Data, 550, "5.1.1 no such user", false),
+            (Stage::Mail, 550, "5.1.1 no such user", false),
+        ] {
+            let failure = rejected(stage, code, text);
+            assert_eq!(is_suppressible(&failure), listed, "{stage:?} {code} {text}");
+        }
+    }
+}

@@ -37,7 +37,7 @@ pub enum Event {
         capabilities: Vec<Capability>,
     },
     /// A line of the dialogue, without secrets.
-    Line(Line),
+    Line(DialogueLine),
     Ended {
         stage: Stage,
         passed: bool,
@@ -48,7 +48,7 @@ pub enum Event {
     Tick {
         seconds: u64,
     },
-    Over(Over),
+    Over(RunSummary),
 }
 
 /// What a look-up found.
@@ -108,7 +108,7 @@ impl Reach {
 
 /// A line of the dialogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub struct DialogueLine {
     pub from: Side,
     /// Without its end; what is secret in it is replaced by `[…]`.
     pub text: String,
@@ -124,7 +124,7 @@ pub enum Side {
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Over {
+pub struct RunSummary {
     pub milliseconds: Elapsed,
     /// As in `TLS 1.3`; none when nothing was encrypted.
     pub encryption: Option<String>,
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn an_event_is_a_flat_object_with_its_name() {
-        let over = Event::Over(Over {
+        let over = Event::Over(RunSummary {
             milliseconds: Elapsed(12_500),
             encryption: None,
             outcome: Outcome::Passed,

@@ -235,7 +235,7 @@ pub const ALL: &[Provider] = &[
 mod tests {
     use super::*;
     use crate::Form;
-    use crate::pairs::odd_pairs;
+    use crate::warnings::settings_warnings;
 
     #[test]
     fn every_preset_is_a_valid_form_with_nothing_odd_in_it() {
@@ -259,7 +259,7 @@ mod tests {
                 let settings = form.parse().expect("valid");
                 let signs_in = settings.authentication != AuthenticationType::None;
                 assert_eq!(signs_in, provider.user != User::Nobody, "{}", relay.host);
-                assert_eq!(odd_pairs(&form, signs_in), [], "{}", relay.host);
+                assert_eq!(settings_warnings(&form, signs_in), [], "{}", relay.host);
                 assert_eq!(!relay.region.is_empty(), several, "{}", relay.host);
                 assert_eq!(at(relay.host).map(|p| p.name), Some(provider.name));
             }

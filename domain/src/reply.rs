@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::words::{cut, fit};
+use crate::sanitize::{cut, fit};
 
 /// Characters that are kept of what a relay said: a hostile one says a hundred lines of 2 KiB.
 const TEXT_MAX: usize = 2_000;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::capability::Capability;
 use crate::certificate::Handshake;
-use crate::event::{Elapsed, Event, Line, Over, Resolution, Try};
+use crate::event::{DialogueLine, Elapsed, Event, Resolution, RunSummary, Try};
 use crate::stage::Stage;
 
 /// Everything that was heard of a run so far.
@@ -20,7 +20,7 @@ pub struct Trace {
     #[serde(skip)]
     pub seconds: u64,
     #[serde(flatten)]
-    pub over: Option<Over>,
+    pub over: Option<RunSummary>,
 }
 
 /// A stage that was reached. EHLO and TLS may be reached twice.
@@ -41,7 +41,7 @@ pub struct Step {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub capabilities: Vec<Capability>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub lines: Vec<Line>,
+    pub lines: Vec<DialogueLine>,
 }
 
 /// How far a stage is.
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn what_is_told_belongs_to_the_stage_under_way() {
         let mut trace = trace(&[], &[Stage::Greeting, Stage::Ehlo]);
-        let line = Line {
+        let line = DialogueLine {
             from: Side::Postern,
             text: "EHLO gate.example.org".to_owned(),
         };
@@ -225,7 +225,7 @@ mod tests {
             passed: false,
             milliseconds: Elapsed(5),
         });
-        trace.hear(Event::Over(Over {
+        trace.hear(Event::Over(RunSummary {
             milliseconds: Elapsed(9),
             encryption: None,
             outcome: Outcome::Passed,

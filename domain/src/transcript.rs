@@ -1,6 +1,6 @@
 //! A run in lines of text: what a terminal shows and what is copied from the page.
 
-use crate::event::{Line, Outcome, Side};
+use crate::event::{DialogueLine, Outcome, Side};
 use crate::trace::{Step, StepState, Trace};
 
 /// How a line is meant; a terminal has a colour for it.
@@ -14,11 +14,11 @@ pub enum Tone {
 }
 
 /// A line and how it is meant.
-pub type Said = (Tone, String);
+pub type TranscriptLine = (Tone, String);
 
 impl Step {
     /// The stage, its outcome and time; what was learnt; what was said.
-    pub fn told(&self) -> Vec<Said> {
+    pub fn told(&self) -> Vec<TranscriptLine> {
         let (tone, state) = match self.state {
             StepState::Passed => (Tone::Good, "passed"),
             StepState::Failed => (Tone::Bad, "failed"),
@@ -29,14 +29,14 @@ impl Step {
         let mut told = vec![(tone, format!("{:<8} {took:>8}  {state}", self.stage.name()))];
         let facts = self.facts().into_iter();
         told.extend(facts.map(|fact| (Tone::Plain, format!("    {fact}"))));
-        told.extend(self.lines.iter().map(Line::told));
+        told.extend(self.lines.iter().map(DialogueLine::told));
         told
     }
 }
 
-impl Line {
+impl DialogueLine {
     /// Whose it is, and what it says.
-    pub fn told(&self) -> Said {
+    pub fn told(&self) -> TranscriptLine {
         let arrow = match self.from {
             Side::Postern => '>',
             Side::Relay => '<',
@@ -47,7 +47,7 @@ impl Line {
 
 impl Trace {
     /// What was not reached, what it came to, and what to do.
-    pub fn ending(&self) -> Vec<Said> {
+    pub fn ending(&self) -> Vec<TranscriptLine> {
         let Some(over) = &self.over else {
             let text = "It ended before its end was told.";
             return vec![(Tone::Bad, text.to_owned())];
@@ -102,14 +102,14 @@ impl Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Elapsed, Over};
+    use crate::event::{Elapsed, RunSummary};
     use crate::{Event, Failure, Reply, Stage};
 
     #[test]
     fn a_run_reads_like_a_protocol() {
         let mut trace = Trace::default();
         let line = |from, text: &str| {
-            Event::Line(Line {
+            Event::Line(DialogueLine {
                 from,
                 text: text.to_owned(),
             })
@@ -131,7 +131,7 @@ mod tests {
                 passed: false,
                 milliseconds: Elapsed(1_500),
             },
-            Event::Over(Over {
+            Event::Over(RunSummary {
                 milliseconds: Elapsed(2_000),
                 encryption: None,
                 outcome: Outcome::Failed {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use domain::event::{Outcome, Over};
+use domain::event::{Outcome, RunSummary};
 use domain::form::Edit;
 use domain::refusal::REQUEST;
 use domain::trace::Step;
@@ -117,7 +117,7 @@ async fn tell_json(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dy
     Ok(code)
 }
 
-fn exit_code(over: &Over) -> ExitCode {
+fn exit_code(over: &RunSummary) -> ExitCode {
     match over.outcome {
         Outcome::Failed { .. } => ExitCode::FAILURE,
         Outcome::Passed | Outcome::Sent { .. } => ExitCode::SUCCESS,

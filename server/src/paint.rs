@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use domain::transcript::{Said, Tone};
+use domain::transcript::{Tone, TranscriptLine};
 
 /// Writes with colours, or without.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,7 @@ impl Paint {
     }
 
     /// A line each.
-    pub fn lines(self, said: impl IntoIterator<Item = Said>) -> io::Result<()> {
+    pub fn lines(self, said: impl IntoIterator<Item = TranscriptLine>) -> io::Result<()> {
         let mut out = io::stdout().lock();
         for (tone, text) in said {
             // Select Graphic Rendition, ECMA-48 section 8.3.117.

@@ -1,8 +1,8 @@
 //! The state of the settings form: what is saved, what is on the form, what is told about it.
 //! Nothing here knows of a page.
 
-use domain::pairs::{OddPair, odd_pairs};
 use domain::view::SettingsView;
+use domain::warnings::{SettingsWarning, settings_warnings};
 use domain::{Form, Label, Refusal, SecretString, pem};
 
 use super::faults::{Faults, ORDER, faults, told_by_label};
@@ -71,8 +71,8 @@ impl State {
     }
 
     /// What is valid beside a field and yet odd.
-    pub fn odd(&self, label: Label) -> impl Iterator<Item = OddPair> + use<> {
-        let pairs = odd_pairs(&self.form(), self.standing().is_there());
+    pub fn odd(&self, label: Label) -> impl Iterator<Item = SettingsWarning> + use<> {
+        let pairs = settings_warnings(&self.form(), self.standing().is_there());
         pairs.into_iter().filter(move |pair| pair.label == label)
     }
 

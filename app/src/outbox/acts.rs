@@ -1,17 +1,22 @@
 //! What an administrator may do with mail. One mail is a press of a button, what cannot be taken
 //! back and what touches many is asked back on a page of its own.
 
-use domain::outbox::{Act, RecipientState, Selection};
+use domain::outbox::{MessageAction, RecipientState, Selection};
 use leptos::prelude::*;
 
 use super::address::Errand;
-use super::words::verb;
+use super::format::verb;
 
 /// The acts for mail in these states; what cannot be taken back is the last one.
-fn offered(states: &[RecipientState]) -> impl Iterator<Item = Act> {
-    [Act::Retry, Act::Release, Act::Hold, Act::Cancel]
-        .into_iter()
-        .filter(|act| act.applies_to().iter().any(|state| states.contains(state)))
+fn offered(states: &[RecipientState]) -> impl Iterator<Item = MessageAction> {
+    [
+        MessageAction::Retry,
+        MessageAction::Release,
+        MessageAction::Hold,
+        MessageAction::Cancel,
+    ]
+    .into_iter()
+    .filter(|act| act.applies_to().iter().any(|state| states.contains(state)))
 }
 
 /// What may be done with all that is selected, each after a question. Nothing where nothing may.
@@ -21,7 +26,7 @@ pub fn BulkActs(
     states: Vec<RecipientState>,
     #[prop(into)] of: String,
 ) -> impl IntoView {
-    let acts: Vec<Act> = offered(&states).collect();
+    let acts: Vec<MessageAction> = offered(&states).collect();
     if acts.is_empty() {
         return None;
     }
@@ -51,14 +56,14 @@ pub fn OneActs(
     states: Vec<RecipientState>,
     #[prop(into)] of: String,
 ) -> impl IntoView {
-    let acts: Vec<Act> = offered(&states).collect();
+    let acts: Vec<MessageAction> = offered(&states).collect();
     if acts.is_empty() {
         return None;
     }
     let acts = acts.into_iter().map(|act| {
         let errand = errand(act, &selection);
         let label = format!("{} {of}", verb(act));
-        if act == Act::Cancel {
+        if act == MessageAction::Cancel {
             return view! { <Question errand label text=verb(act) /> }.into_any();
         }
         let fields = errand.pairs().into_iter().map(|(name, value)| {
@@ -81,7 +86,7 @@ pub fn OneActs(
     Some(view! { <div class="acts">{acts.collect_view()}</div> })
 }
 
-fn errand(act: Act, selection: &Selection) -> Errand {
+fn errand(act: MessageAction, selection: &Selection) -> Errand {
     Errand {
         act,
         selection: selection.clone(),
@@ -92,7 +97,7 @@ fn errand(act: Act, selection: &Selection) -> Errand {
 #[component]
 fn Question(errand: Errand, label: String, text: &'static str) -> impl IntoView {
     let class = match errand.act {
-        Act::Cancel => "button button-danger button-small",
+        MessageAction::Cancel => "button button-danger button-small",
         _ => "button button-secondary button-small",
     };
     view! {
@@ -112,14 +117,25 @@ mod tests {
         for (states, acts) in [
             (
                 &[RecipientState::Failed][..],
-                &[Act::Retry, Act::Cancel][..],
+                &[MessageAction::Retry, MessageAction::Cancel][..],
             ),
-            (&[RecipientState::Held], &[Act::Release, Act::Cancel]),
-            (&[RecipientState::Queued], &[Act::Hold, Act::Cancel]),
+            (
+                &[RecipientState::Held],
+                &[MessageAction::Release, MessageAction::Cancel],
+            ),
+            (
+                &[RecipientState::Queued],
+                &[MessageAction::Hold, MessageAction::Cancel],
+            ),
             (&[RecipientState::Delivered, RecipientState::Cancelled], &[]),
             (
                 &RecipientState::ALL,
-                &[Act::Retry, Act::Release, Act::Hold, Act::Cancel],
+                &[
+                    MessageAction::Retry,
+                    MessageAction::Release,
+                    MessageAction::Hold,
+                    MessageAction::Cancel,
+                ],
             ),
         ] {
             assert_eq!(offered(states).collect::<Vec<_>>(), acts);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::outbox::{Act, Cursor, Search, Selection};
+use domain::outbox::{Cursor, MessageAction, Search, Selection};
 use domain::{Kind, Refusal};
 use url::form_urlencoded::{Serializer, parse};
 
@@ -74,7 +74,7 @@ pub fn message(id: &str) -> String {
 /// An act on mail: what somebody agrees to, or is asked to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Errand {
-    pub act: Act,
+    pub act: MessageAction,
     pub selection: Selection,
     /// How many mails were said to be touched.
     pub said: Option<i64>,
@@ -97,7 +97,7 @@ impl Errand {
             number.map_err(|_| invalid(name, "This is a number."))
         };
         let act = named("act").unwrap_or_default();
-        let act: Act = act.parse().map_err(|fault| invalid("act", fault))?;
+        let act: MessageAction = act.parse().map_err(|fault| invalid("act", fault))?;
         let selection = match (named("message"), number("position")?) {
             (Some(id), Some(position)) => Selection::One(Cursor {
                 id: id.to_owned(),
@@ -243,7 +243,7 @@ mod tests {
             ),
         ] {
             let errand = Errand {
-                act: Act::Cancel,
+                act: MessageAction::Cancel,
                 selection,
                 said: Some(7),
             };

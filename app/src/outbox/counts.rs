@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::Viewer;
 use super::address::list;
-use super::words::{age, grouped};
+use super::format::{age, grouped};
 
 #[component]
 pub fn Counts(counts: Vec<Count>, shown: Option<RecipientState>, viewer: Viewer) -> impl IntoView {

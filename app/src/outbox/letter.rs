@@ -4,7 +4,7 @@
 use engine::Letter;
 use leptos::prelude::*;
 
-use super::words::size;
+use super::format::size;
 
 #[component]
 pub fn Reading(letter: Letter, source: String) -> impl IntoView {

@@ -1,6 +1,6 @@
 //! The mails that were asked for, newest first.
 
-use domain::outbox::{Count, Cursor, Line, Page, RecipientState, Search, Selection};
+use domain::outbox::{Count, Cursor, OutboxRow, OutboxRows, RecipientState, Search, Selection};
 use leptos::prelude::*;
 
 use super::Viewer;
@@ -8,14 +8,14 @@ use super::acts::BulkActs;
 use super::address::{list, message};
 use super::counts::StateBadge;
 use super::empty::Empty;
-use super::words::{ago, ahead, counted, sought};
+use super::format::{ago, ahead, counted, sought};
 
 /// The element that follows what is in the outbox.
 pub const ID: &str = "mails";
 
 #[component]
 pub fn Mails(
-    page: Page,
+    page: OutboxRows,
     search: Search,
     before: Option<Cursor>,
     counts: Vec<Count>,
@@ -91,7 +91,7 @@ pub fn Mails(
 }
 
 #[component]
-fn Row(line: Line, now: domain::Timestamp) -> impl IntoView {
+fn Row(line: OutboxRow, now: domain::Timestamp) -> impl IntoView {
     let subject = match line.subject.as_str() {
         "" => "(no subject)".to_owned(),
         subject => subject.to_owned(),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use domain::Refusal;
 use domain::cause::Cause;
-use domain::outbox::{Cursor, MessageView, Overview, Page, Search};
+use domain::outbox::{Cursor, MessageView, OutboxRows, Overview, Search};
 use engine::{Actor, Postern};
 use futures::Stream;
 use futures::lock::Mutex as Turn;
@@ -42,7 +42,7 @@ pub enum Seen {
     List {
         overview: Overview,
         cause: Option<&'static Cause>,
-        page: Page,
+        page: OutboxRows,
         search: Search,
         before: Option<Cursor>,
     },

@@ -7,8 +7,8 @@ use leptos::prelude::*;
 use super::Viewer;
 use super::acts::{BulkActs, OneActs};
 use super::counts::StateBadge;
+use super::format::{counted, size};
 use super::timeline::Timeline;
-use super::words::{counted, size};
 use crate::moment::Moment;
 
 /// The element that follows what becomes of the message.

@@ -5,6 +5,7 @@ mod acts;
 pub mod address;
 mod counts;
 mod empty;
+pub mod format;
 mod letter;
 mod list;
 mod look;
@@ -16,7 +17,6 @@ mod question;
 mod search;
 mod standing;
 mod timeline;
-pub mod words;
 
 use domain::Timestamp;
 use engine::{Actor, Clock};

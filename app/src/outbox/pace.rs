@@ -3,7 +3,7 @@
 use domain::Timestamp;
 use domain::outbox::{Overview, RecipientState};
 
-use super::words::{age, counted, grouped, took};
+use super::format::{age, counted, grouped, took};
 
 /// How many mails wait to be sent, and since when the oldest does.
 fn open(overview: &Overview) -> (i64, Option<Timestamp>) {

@@ -1,10 +1,10 @@
 //! The switch that pauses and resumes delivery.
 
-use domain::outbox::{Act, Overview, RecipientState, Search, Selection};
+use domain::outbox::{MessageAction, Overview, RecipientState, Search, Selection};
 use leptos::prelude::*;
 
 use super::address::Errand;
-use super::words::counted;
+use super::format::counted;
 
 /// For administrators. No switch is shown where `--hold-mail` pauses delivery.
 #[component]
@@ -20,7 +20,7 @@ pub fn Holding(overview: Overview) -> impl IntoView {
             ..Search::default()
         };
         let errand = Errand {
-            act: Act::Release,
+            act: MessageAction::Release,
             selection: Selection::Matching(held_mail),
             said: None,
         };

@@ -1,10 +1,10 @@
 //! What is asked back before an act touches many mails, or cannot be taken back.
 
-use domain::outbox::{Act, Selection};
+use domain::outbox::{MessageAction, Selection};
 use leptos::prelude::*;
 
 use super::address::Errand;
-use super::words::{counted, grouped, promise, sought, states, verb};
+use super::format::{counted, grouped, promise, sought, states, verb};
 
 #[component]
 pub fn Question(errand: Errand, number: i64) -> impl IntoView {
@@ -51,7 +51,7 @@ pub fn Question(errand: Errand, number: i64) -> impl IntoView {
     }
     let agree = format!("{} {mails}", verb(act));
     let class = match act {
-        Act::Cancel => "button button-danger",
+        MessageAction::Cancel => "button button-danger",
         _ => "button button-primary",
     };
     let fields = errand.pairs().into_iter().map(|(name, value)| {

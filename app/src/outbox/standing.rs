@@ -1,14 +1,14 @@
 //! Whether mail flows, and if not, why: what somebody wants to know at night, before all else.
 
 use domain::cause::{Cause, Seen, cause};
-use domain::outbox::{Overview, Pause, Trouble};
+use domain::outbox::{BackoffView, Overview, Pause};
 use domain::{ConnectionType, Form, Timestamp};
 use leptos::prelude::*;
 
 use super::Viewer;
+use super::format::ahead;
 use super::pace::{Fact, pace, waiting};
 use super::pause::Holding;
-use super::words::ahead;
 use crate::moment::Moment;
 
 /// What stands in the way first of all.
@@ -18,7 +18,7 @@ enum Standing {
     NoSettings,
     NobodyDelivers,
     /// A relay is not well; others may be.
-    Trouble(Box<Trouble>, bool),
+    BackoffView(Box<BackoffView>, bool),
     Flows,
 }
 
@@ -36,14 +36,14 @@ fn standing(overview: &Overview) -> Standing {
     // The one that has lasted longest says most.
     let whole = overview.workers.iter().all(|w| w.trouble.is_some());
     match troubled.min_by_key(|trouble| trouble.since) {
-        Some(trouble) => Standing::Trouble(Box::new(trouble), whole),
+        Some(trouble) => Standing::BackoffView(Box::new(trouble), whole),
         None => Standing::Flows,
     }
 }
 
 /// The cause of a relay's trouble, as the saved settings let it be known: those of another relay
 /// say nothing.
-pub fn known_cause(trouble: &Trouble, form: &Form) -> Option<&'static Cause> {
+pub fn known_cause(trouble: &BackoffView, form: &Form) -> Option<&'static Cause> {
     let settings = form.parse().ok()?;
     let relay = format!("{}:{}", settings.host, settings.port);
     if relay != trouble.relay {
@@ -70,7 +70,7 @@ pub fn StandingNow(
         Standing::Held(_) => ("warn", "Delivery is paused.".to_owned()),
         Standing::NoSettings => ("warn", "Mail waits: no settings are saved.".to_owned()),
         Standing::NobodyDelivers => ("bad", "Mail waits: nobody delivers.".to_owned()),
-        Standing::Trouble(trouble, whole) => {
+        Standing::BackoffView(trouble, whole) => {
             let relay = if viewer.admin {
                 &trouble.relay
             } else {
@@ -84,7 +84,7 @@ pub fn StandingNow(
         }
         Standing::Flows => ("good", "Mail flows.".to_owned()),
     };
-    let flows = matches!(standing, Standing::Flows | Standing::Trouble(_, false));
+    let flows = matches!(standing, Standing::Flows | Standing::BackoffView(_, false));
     let pace = if flows && viewer.admin {
         pace(&overview)
     } else {
@@ -106,10 +106,10 @@ pub fn StandingNow(
             </p>
         }
         .into_any(),
-        Standing::Trouble(trouble, _) if viewer.admin => {
+        Standing::BackoffView(trouble, _) if viewer.admin => {
             view! { <Troubled trouble=*trouble cause now /> }.into_any()
         }
-        Standing::NoSettings | Standing::NobodyDelivers | Standing::Trouble(..) => {
+        Standing::NoSettings | Standing::NobodyDelivers | Standing::BackoffView(..) => {
             view! { <p>"It goes out once an administrator has seen to it."</p> }.into_any()
         }
         Standing::Flows => ().into_any(),
@@ -155,7 +155,7 @@ fn held(pause: Pause, admin: bool) -> AnyView {
 }
 
 #[component]
-fn Troubled(trouble: Trouble, cause: Option<&'static Cause>, now: Timestamp) -> impl IntoView {
+fn Troubled(trouble: BackoffView, cause: Option<&'static Cause>, now: Timestamp) -> impl IntoView {
     let failure = trouble.failure;
     let why = match cause {
         Some(cause) => (format!("{}.", cause.title), cause.cause.to_owned()),
@@ -198,7 +198,7 @@ mod tests {
             connections: 3,
             per_minute: 100,
             latency: Some(40),
-            trouble: trouble.map(|since| Trouble {
+            trouble: trouble.map(|since| BackoffView {
                 relay: "smtp.example.org:587".to_owned(),
                 failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
                 since: Timestamp(since),
@@ -216,7 +216,7 @@ mod tests {
         overview.workers = vec![worker(None)];
         assert_eq!(standing(&overview), Standing::Flows);
         overview.workers.extend([worker(Some(9)), worker(Some(5))]);
-        let Standing::Trouble(trouble, whole) = standing(&overview) else {
+        let Standing::BackoffView(trouble, whole) = standing(&overview) else {
             panic!("{overview:?}");
         };
         assert_eq!((trouble.since, whole), (Timestamp(5), false));

@@ -5,7 +5,7 @@ use domain::outbox::{DeliveryEvent, EventKind, RecipientState, RecipientView};
 use leptos::prelude::*;
 
 use super::Viewer;
-use super::words::{ahead, took};
+use super::format::{ahead, took};
 
 #[component]
 pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -> impl IntoView {

@@ -1,7 +1,7 @@
 //! The outbox: whether mail flows, what is in which state, and the mails that are looked for.
 
 use domain::Kind;
-use domain::outbox::Act;
+use domain::outbox::MessageAction;
 use engine::Postern;
 use leptos::prelude::*;
 
@@ -9,7 +9,7 @@ use super::refused::refused;
 use crate::Live;
 use crate::frame::framed;
 use crate::live;
-use crate::outbox::{Looks, Place, SearchForm, Seen, Viewer, words};
+use crate::outbox::{Looks, Place, SearchForm, Seen, Viewer, format};
 use crate::parts::{Bad, Good};
 use crate::request::{beside, here, query, refuse};
 
@@ -89,8 +89,8 @@ pub fn told() -> Option<AnyView> {
         "paused" => "Delivery is paused.".to_owned(),
         "resumed" => "Delivery is running again.".to_owned(),
         act => {
-            let act: Act = act.parse().ok()?;
-            words::done(act, query("number")?.parse().ok()?)
+            let act: MessageAction = act.parse().ok()?;
+            format::done(act, query("number")?.parse().ok()?)
         }
     };
     Some(view! { <Good text /> }.into_any())

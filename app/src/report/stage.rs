@@ -2,7 +2,7 @@
 
 use domain::capability::Capability;
 use domain::certificate::{Certificate, Handshake};
-use domain::event::{Line, Resolution, Side, Try};
+use domain::event::{DialogueLine, Resolution, Side, Try};
 use domain::trace::Step;
 use leptos::prelude::*;
 
@@ -144,7 +144,7 @@ fn Capabilities(capabilities: Vec<Capability>) -> impl IntoView {
 }
 
 #[component]
-fn Lines(lines: Vec<Line>) -> impl IntoView {
+fn Lines(lines: Vec<DialogueLine>) -> impl IntoView {
     let lines = lines.into_iter().map(|line| {
         let (class, who) = match line.from {
             Side::Postern => ("line line-ours", "Postern: "),

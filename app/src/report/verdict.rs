@@ -1,14 +1,14 @@
 //! What a run came to: the cause, the relay's own words, what to do.
 
 use domain::cause::Cause;
-use domain::event::{Outcome, Over};
+use domain::event::{Outcome, RunSummary};
 use domain::{Failure, Reply, Stage, Trace};
 use leptos::prelude::*;
 
 use super::trust::Trust;
 
 /// In one line, as a screen reader says it.
-pub fn title(over: &Over) -> String {
+pub fn title(over: &RunSummary) -> String {
     let took = over.milliseconds;
     match &over.outcome {
         Outcome::Passed => format!("Every stage passed in {took}."),
@@ -20,7 +20,7 @@ pub fn title(over: &Over) -> String {
 }
 
 #[component]
-pub fn Verdict(trace: Trace, over: Over) -> impl IntoView {
+pub fn Verdict(trace: Trace, over: RunSummary) -> impl IntoView {
     let title = title(&over);
     let tested = match trace.revision {
         Some(_) => "This was the saved configuration.",

@@ -11,8 +11,8 @@ pub use backoff::{Jitter, MAXIMAL_QUEUE_LIFETIME, message_backoff, relay_backoff
 pub use disposition::{Disposition, disposition, is_suppressible};
 pub use search::{Cursor, Search, Selection, is_id};
 pub use view::{
-    Count, DeliveryEvent, EventKind, Line, MessageView, Overview, Page, Pause, RecipientView,
-    Suppression, Trouble, Worker,
+    BackoffView, Count, DeliveryEvent, EventKind, MessageView, OutboxRow, OutboxRows, Overview,
+    Pause, RecipientView, Suppression, Worker,
 };
 
 /// What has become of a mail for one recipient. Stored as it is spelled.
@@ -84,7 +84,7 @@ impl std::str::FromStr for RecipientState {
 /// it is for, and none that is on a connection at that moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Act {
+pub enum MessageAction {
     /// Try it now, with patience anew.
     Retry,
     /// Never send it.
@@ -95,7 +95,7 @@ pub enum Act {
     Release,
 }
 
-impl Act {
+impl MessageAction {
     pub const ALL: [Self; 4] = [Self::Retry, Self::Cancel, Self::Hold, Self::Release];
 
     /// As the API names it.
@@ -133,7 +133,7 @@ impl Act {
     }
 }
 
-impl std::str::FromStr for Act {
+impl std::str::FromStr for MessageAction {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

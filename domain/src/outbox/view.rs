@@ -7,7 +7,7 @@ use crate::{Failure, Timestamp};
 
 /// A mail for one recipient, as a line of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
+pub struct OutboxRow {
     /// The message.
     pub id: String,
     /// The recipient among those of the message, from 0.
@@ -28,8 +28,8 @@ pub struct Line {
 
 /// A part of the list, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Page {
-    pub lines: Vec<Line>,
+pub struct OutboxRows {
+    pub lines: Vec<OutboxRow>,
     /// Where the next page begins, if there is more.
     pub next: Option<Cursor>,
 }
@@ -163,12 +163,12 @@ pub struct Worker {
     pub per_minute: i64,
     /// The median time from acceptance to delivery within the last minute, in milliseconds.
     pub latency: Option<i64>,
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<BackoffView>,
 }
 
 /// Why a relay is not delivered to for the moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
+pub struct BackoffView {
     /// Host and port.
     pub relay: String,
     pub failure: Failure,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Candidate, Found, Verdict};
+use super::{Candidate, CertificateVerdict, Found};
 use crate::capability::Capability;
 use crate::cause::{Seen, cause};
 use crate::certificate::UNCHECKED;
@@ -150,7 +150,7 @@ impl Attempt {
             cipher: handshake.and_then(|shaken| shaken.cipher.clone()),
             certificate: handshake
                 .filter(|shaken| !shaken.chain.is_empty())
-                .map(|shaken| Verdict {
+                .map(|shaken| CertificateVerdict {
                     fault: shaken.fault,
                     verdict: shaken.verdict.trim_end_matches(UNCHECKED).to_owned(),
                 }),

@@ -46,7 +46,7 @@ pub struct Found {
     /// As in `TLS_AES_256_GCM_SHA384`.
     pub cipher: Option<String>,
     /// None when nothing is encrypted.
-    pub certificate: Option<Verdict>,
+    pub certificate: Option<CertificateVerdict>,
     /// Whether StartTLS is offered, which connection type `None` then uses.
     pub start_tls: bool,
     /// The ways to sign in that are offered here, in the relay's spelling and order.
@@ -57,7 +57,7 @@ pub struct Found {
 
 /// What is to be said of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Verdict {
+pub struct CertificateVerdict {
     /// None when it passes.
     pub fault: Option<CertificateFault>,
     /// A sentence for a person.
@@ -79,12 +79,12 @@ pub enum ProbeEvent {
         /// Since the start.
         seconds: u64,
     },
-    Over(Over),
+    Over(ProbeSummary),
 }
 
 /// How a probe ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Over {
+pub struct ProbeSummary {
     pub milliseconds: Elapsed,
     #[serde(flatten)]
     pub recommendation: Recommendation,
@@ -100,7 +100,7 @@ pub struct Probed {
     #[serde(skip)]
     pub seconds: u64,
     #[serde(flatten)]
-    pub over: Option<Over>,
+    pub over: Option<ProbeSummary>,
 }
 
 /// A line of the table.

@@ -234,7 +234,7 @@ fn nothing(found: &[Found]) -> String {
 mod tests {
     use super::*;
     use crate::event::Elapsed;
-    use crate::probe::{Candidate, Verdict};
+    use crate::probe::{Candidate, CertificateVerdict};
     use crate::stage::{CertificateFault, Failure, Stage};
 
     /// `host port type source`, and what is odd about it: `fault`, `AUTH=…`, `no AUTH`,
@@ -261,7 +261,7 @@ mod tests {
             cause: None,
             encryption: encrypted.then(|| "TLS 1.3".to_owned()),
             cipher: None,
-            certificate: encrypted.then(|| Verdict {
+            certificate: encrypted.then(|| CertificateVerdict {
                 fault: None,
                 verdict: "it passes".to_owned(),
             }),
@@ -272,7 +272,7 @@ mod tests {
         for odd in words {
             let ended = match odd {
                 "fault" => {
-                    found.certificate = Some(Verdict {
+                    found.certificate = Some(CertificateVerdict {
                         fault: Some(CertificateFault::Expired),
                         verdict: "It expired yesterday.".to_owned(),
                     });

@@ -2,7 +2,7 @@
 
 use super::{Found, Probed};
 use crate::ConnectionType;
-use crate::transcript::{Said, Tone};
+use crate::transcript::{Tone, TranscriptLine};
 
 impl Found {
     /// What was learnt, in a few words each: how it ended, how it is encrypted, how to sign in.
@@ -24,14 +24,14 @@ impl Found {
 
 impl Probed {
     /// The table's head, once the candidates are known.
-    pub fn head(&self) -> Said {
+    pub fn head(&self) -> TranscriptLine {
         let (width, took) = (self.width(), "TIME");
         let text = format!("{:width$}  {:>5}  TYPE  {took:>8}  RESULT", "HOST", "PORT");
         (Tone::Faint, text)
     }
 
     /// A row, and under it what the check of the certificate said, if it does not pass.
-    pub fn row(&self, found: &Found) -> Vec<Said> {
+    pub fn row(&self, found: &Found) -> Vec<TranscriptLine> {
         let way = &found.candidate;
         let width = self.width();
         let (host, port, took) = (&way.host, way.port, found.milliseconds.to_string());
@@ -55,7 +55,7 @@ impl Probed {
     }
 
     /// What is recommended and why, or what it means that nothing is.
-    pub fn ending(&self) -> Vec<Said> {
+    pub fn ending(&self) -> Vec<TranscriptLine> {
         let Some(over) = &self.over else {
             let text = "It ended before its end was told.";
             return vec![(Tone::Bad, text.to_owned())];
@@ -89,7 +89,9 @@ impl Probed {
 mod tests {
     use super::*;
     use crate::event::Elapsed;
-    use crate::probe::{Candidate, Over, ProbeEvent, Source, Verdict, recommend};
+    use crate::probe::{
+        Candidate, CertificateVerdict, ProbeEvent, ProbeSummary, Source, recommend,
+    };
     use crate::stage::CertificateFault;
 
     #[test]
@@ -107,7 +109,7 @@ mod tests {
             cause: None,
             encryption: Some("TLS 1.3".to_owned()),
             cipher: None,
-            certificate: Some(Verdict {
+            certificate: Some(CertificateVerdict {
                 fault: None,
                 verdict: "It passes.".to_owned(),
             }),
@@ -116,7 +118,7 @@ mod tests {
             milliseconds: Elapsed(37_000),
         };
         let mut faulty = found.clone();
-        faulty.certificate = Some(Verdict {
+        faulty.certificate = Some(CertificateVerdict {
             fault: Some(CertificateFault::Expired),
             verdict: "It has expired.".to_owned(),
         });
@@ -136,7 +138,7 @@ mod tests {
                 (Tone::Plain, "    It has expired.".to_owned())
             ]
         );
-        probed.hear(ProbeEvent::Over(Over {
+        probed.hear(ProbeEvent::Over(ProbeSummary {
             milliseconds: Elapsed(1),
             recommendation: recommend(&[found], None),
         }));

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use domain::event::Elapsed;
-use domain::probe::{Attempt, Over, Recommendation, Source, attempts, recommend};
+use domain::probe::{Attempt, ProbeSummary, Recommendation, Source, attempts, recommend};
 use domain::{EmailAddress, Form, Host, Label, ProbeEvent, Probed, Refusal, SmtpSettings};
 use futures::Stream;
 use futures::channel::mpsc::UnboundedSender;
@@ -181,7 +181,7 @@ impl Run {
         let recommendation = ticking(self.attempt(&tell), tick).await;
         // Whoever hears the end may ask again at once.
         drop(self.place);
-        tell(ProbeEvent::Over(Over {
+        tell(ProbeEvent::Over(ProbeSummary {
             milliseconds: Elapsed::from(begun.elapsed()),
             recommendation,
         }));

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::cause::{Seen, cause};
-use domain::event::{Outcome, Over};
+use domain::event::{Outcome, RunSummary};
 use domain::view::Stamp;
 use domain::{EmailAddress, Event, Failure, Fault, Refusal, SmtpSettings, Stage, Timestamp};
 use futures::Stream;
@@ -90,7 +90,7 @@ impl Run {
         // Whoever hears the end may ask again at once.
         drop(self.place);
         witness.tell(|| {
-            Event::Over(Over {
+            Event::Over(RunSummary {
                 milliseconds: witness.elapsed(),
                 encryption: witness.encryption().map(ToOwned::to_owned),
                 outcome,

@@ -1,6 +1,6 @@
 //! The header fields that an application gives itself: which it may, and how they must look.
 
-use domain::{Refusal, words};
+use domain::{Refusal, sanitize};
 use mail_parser::DateTime;
 
 use super::head::breaks;
@@ -37,7 +37,7 @@ impl<'a> Extra<'a> {
                 if !told.is_empty() {
                     told.push(' ');
                 }
-                told.push_str(&format!("“{}”: {fault}", words::fit(name, NAME)));
+                told.push_str(&format!("“{}”: {fault}", sanitize::fit(name, NAME)));
             }
         }
         if !told.is_empty() {

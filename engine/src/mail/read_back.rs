@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use domain::words::{cut, fit, steers};
+use domain::sanitize::{cut, fit, steers};
 use mail_parser::{MessageParser, MimeHeaders, PartType};
 
 /// How much of a text is shown, in characters.

@@ -1,7 +1,7 @@
 //! What administrators do with mail in the outbox: each act whole, with its audit row and a row in
 //! the timeline of every mail it touches.
 
-use domain::outbox::{Act, Cursor, DeliveryEvent, EventKind, Selection};
+use domain::outbox::{Cursor, DeliveryEvent, EventKind, MessageAction, Selection};
 use domain::view::Stamp;
 use domain::{Kind, Refusal};
 
@@ -16,7 +16,7 @@ impl Postern {
     pub async fn count_act(
         &self,
         actor: &Actor,
-        act: Act,
+        act: MessageAction,
         selection: &Selection,
     ) -> Result<i64, Refusal> {
         actor.administers()?;
@@ -33,15 +33,15 @@ impl Postern {
     pub async fn act(
         &self,
         actor: &Actor,
-        act: Act,
+        act: MessageAction,
         selection: &Selection,
         at_most: Option<i64>,
     ) -> Result<i64, Refusal> {
         let (action, kind) = match act {
-            Act::Retry => (Action::RetryMail, EventKind::Retried),
-            Act::Cancel => (Action::CancelMail, EventKind::Cancelled),
-            Act::Hold => (Action::HoldMail, EventKind::Held),
-            Act::Release => (Action::ReleaseMail, EventKind::Released),
+            MessageAction::Retry => (Action::RetryMail, EventKind::Retried),
+            MessageAction::Cancel => (Action::CancelMail, EventKind::Cancelled),
+            MessageAction::Hold => (Action::HoldMail, EventKind::Held),
+            MessageAction::Release => (Action::ReleaseMail, EventKind::Released),
         };
         self.administer(actor, action, async {
             let now = self.now();

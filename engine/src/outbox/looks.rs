@@ -1,8 +1,8 @@
 //! What people see of the outbox: administrators all of it, everybody else what is theirs.
 
 use domain::outbox::{
-    Count, Cursor, DeliveryEvent, EventKind, MessageView, Overview, Page, Pause, RecipientState,
-    RecipientView, Search, Suppression, is_id,
+    Count, Cursor, DeliveryEvent, EventKind, MessageView, OutboxRows, Overview, Pause,
+    RecipientState, RecipientView, Search, Suppression, is_id,
 };
 use domain::{Failure, Fault, Kind, Refusal, Timestamp};
 
@@ -81,7 +81,7 @@ impl Postern {
         actor: &Actor,
         search: &Search,
         behind: Option<&Cursor>,
-    ) -> Result<Page, Refusal> {
+    ) -> Result<OutboxRows, Refusal> {
         let mut connection = self.store().look().await?;
         let wanted = (LINES + 1, self.now());
         let mut lines =
@@ -92,7 +92,7 @@ impl Postern {
             id: last.id.clone(),
             position: last.position,
         });
-        Ok(Page { lines, next })
+        Ok(OutboxRows { lines, next })
     }
 
     /// A message and all that happened to it.
@@ -102,7 +102,7 @@ impl Postern {
         let now = self.now();
         // In this order nobody is in a state whose reason is not told.
         let recipients = recipients::of_message(&mut connection, &message.id).await?;
-        let happened = delivery_events::of_message(&mut connection, &message.id).await?;
+        let events = delivery_events::of_message(&mut connection, &message.id).await?;
         let recipients = recipients
             .into_iter()
             .map(|row| {
@@ -222,11 +222,11 @@ fn recipient(
     let last = timeline.last().map(|last| last.kind);
     let kind = match row.state {
         RecipientState::Delivered => Some(EventKind::Delivered),
-        // Failed without an attempt: it is only reply in the row.
+        // Failed without an attempt: only the row holds the reply.
         RecipientState::Failed if last != Some(EventKind::Failed) => Some(EventKind::Failed),
         _ => None,
     };
-    if let (Some(kind), Some(at)) = (what, row.settled) {
+    if let (Some(kind), Some(at)) = (kind, row.settled) {
         timeline.push(DeliveryEvent {
             at: Timestamp(at),
             kind,

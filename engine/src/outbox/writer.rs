@@ -399,7 +399,7 @@ async fn settle(work: &mut Connection, works: &[&Work]) -> Result<(), StoreError
             continue;
         };
         let still = |message: &str, position| places.contains(&(message.to_owned(), position));
-        let events: Vec<delivery_events::Entry> = happened
+        let events: Vec<delivery_events::Entry> = events
             .iter()
             .filter(|entry| still(&entry.message, entry.position))
             .cloned()

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use domain::Timestamp;
 use domain::certificate::Certificate;
-use domain::words::{self, fit};
+use domain::sanitize::{self, fit};
 use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -121,7 +121,7 @@ pub(super) fn shown(text: &str) -> String {
 
 /// Not without end.
 pub(super) fn cut(text: String) -> String {
-    words::cut(text, MOST_WORDS)
+    sanitize::cut(text, MOST_WORDS)
 }
 
 #[cfg(test)]

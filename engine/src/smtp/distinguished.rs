@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use domain::words::steers;
+use domain::sanitize::steers;
 use x509_parser::asn1_rs::{Any, BmpString, Tag, ToDer};
 use x509_parser::objects::{oid_registry, oid2abbrev};
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};

@@ -1,7 +1,7 @@
 //! Framing replies (RFC 5321 section 4.2): what belongs to one reply, within firm limits.
 
 use domain::Reply;
-use domain::words::fit;
+use domain::sanitize::fit;
 use thiserror::Error;
 
 /// The most octets of a line, without its end. RFC 5321 section 4.5.3.1.5 asks for 512.

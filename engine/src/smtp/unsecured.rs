@@ -3,7 +3,7 @@
 use std::io;
 
 use domain::Fault;
-use domain::words::fit;
+use domain::sanitize::fit;
 use rustls::{AlertDescription, Error, InvalidMessage};
 use thiserror::Error;
 

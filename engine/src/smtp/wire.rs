@@ -283,7 +283,7 @@ pub(super) fn push_line(lines: &mut Vec<u8>, command: &[&str]) -> Result<(), Int
     Ok(())
 }
 
-/// Said before a command could be.
+/// TranscriptLine before a command could be.
 fn notice(reply: RawReply) -> Interruption {
     match reply.code {
         421 => Interruption::Refused(reply),
@@ -291,7 +291,7 @@ fn notice(reply: RawReply) -> Interruption {
     }
 }
 
-/// Said in the middle of a mail.
+/// TranscriptLine in the middle of a mail.
 fn interjection(reply: RawReply) -> Interruption {
     match reply.code {
         400.. => Interruption::Refused(reply),

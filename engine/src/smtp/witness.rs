@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use domain::capability::Capability;
-use domain::event::{Elapsed, Line, Side};
+use domain::event::{DialogueLine, Elapsed, Side};
 use domain::{Event, Stage};
 
 /// Tells of a session as it goes, in the order of [`Event`]. With nobody to tell, nothing is put
@@ -94,7 +94,7 @@ impl Witness {
 
     /// A line of the dialogue, as it may be shown.
     pub(super) fn line(&self, from: Side, text: impl FnOnce() -> String) {
-        self.tell(|| Event::Line(Line { from, text: text() }));
+        self.tell(|| Event::Line(DialogueLine { from, text: text() }));
     }
 
     /// A stage begins, and with it the one before has passed.

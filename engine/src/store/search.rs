@@ -1,7 +1,7 @@
 //! Recipients with their messages: found by what is asked for, counted, and changed by people.
 
 use domain::Timestamp;
-use domain::outbox::{Act, Count, Cursor, Line, RecipientState, Search, Selection};
+use domain::outbox::{Count, Cursor, MessageAction, OutboxRow, RecipientState, Search, Selection};
 use sqlx::AssertSqlSafe;
 use ulid::Ulid;
 
@@ -191,7 +191,7 @@ pub async fn lines(
     search: &Search,
     behind: Option<&Cursor>,
     (most, now): (i64, Timestamp),
-) -> Result<Vec<Line>, StoreError> {
+) -> Result<Vec<OutboxRow>, StoreError> {
     let way = way(connection, &search.address).await?;
     let mut condition = Condition::new(account, way);
     condition.search(search);
@@ -227,7 +227,7 @@ pub async fn lines(
         .map(
             |(id, position, from, to, subject, state, owner, attempts, due, reply)| {
                 let in_hand = owner.is_some() && due.is_some_and(|lease| lease > now.0);
-                Ok(Line {
+                Ok(OutboxRow {
                     accepted: accepted(&id),
                     id,
                     position,
@@ -290,7 +290,7 @@ pub async fn counts(
 /// How many rows an act would touch.
 pub async fn count(
     connection: &mut Connection,
-    act: Act,
+    act: MessageAction,
     selection: &Selection,
     now: Timestamp,
 ) -> Result<i64, StoreError> {
@@ -305,7 +305,7 @@ pub async fn count(
 /// Does it, and answers the rows it touched.
 pub async fn act(
     connection: &mut Connection,
-    act: Act,
+    act: MessageAction,
     selection: &Selection,
     now: Timestamp,
 ) -> Result<Vec<(String, i64)>, StoreError> {
@@ -326,7 +326,7 @@ pub async fn act(
         } else {
             "NULL".to_owned()
         },
-        if act == Act::Cancel {
+        if act == MessageAction::Cancel {
             format!("${at}")
         } else {
             "NULL".to_owned()
@@ -372,7 +372,7 @@ async fn way(connection: &mut Connection, address: &str) -> Result<Way, StoreErr
     })
 }
 
-fn touched(act: Act, selection: &Selection, (way, now): (Way, Timestamp)) -> Condition {
+fn touched(act: MessageAction, selection: &Selection, (way, now): (Way, Timestamp)) -> Condition {
     let mut condition = Condition::new(None, way);
     condition.selection(selection);
     condition.states(act.applies_to());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Kind;
-use domain::outbox::{Act, EventKind, RecipientState, Search, Selection};
+use domain::outbox::{EventKind, MessageAction, RecipientState, Search, Selection};
 use domain::view::Role;
 use futures::poll;
 use tokio::task::yield_now;
@@ -46,11 +46,17 @@ async fn everything_is_held_until_it_is_released() {
 
         let all = matching(&[("state", "held")]);
         assert_eq!(
-            place.postern.count_act(&admin, Act::Release, &all).await,
+            place
+                .postern
+                .count_act(&admin, MessageAction::Release, &all)
+                .await,
             Ok(1)
         );
         assert_eq!(
-            place.postern.act(&admin, Act::Release, &all, Some(1)).await,
+            place
+                .postern
+                .act(&admin, MessageAction::Release, &all, Some(1))
+                .await,
             Ok(1)
         );
         let message = place
@@ -94,21 +100,42 @@ async fn an_act_touches_what_it_is_for_and_no_more_than_was_agreed() {
             ("state", "failed"),
         ]);
         let postern = &place.postern;
-        assert_eq!(postern.count_act(&admin, Act::Retry, &failed).await, Ok(3));
-        let refusal = postern.act(&admin, Act::Retry, &failed, Some(2)).await;
+        assert_eq!(
+            postern
+                .count_act(&admin, MessageAction::Retry, &failed)
+                .await,
+            Ok(3)
+        );
+        let refusal = postern
+            .act(&admin, MessageAction::Retry, &failed, Some(2))
+            .await;
         assert_eq!(refusal.expect_err("more than agreed").kind, Kind::Conflict);
-        assert_eq!(postern.count_act(&admin, Act::Retry, &failed).await, Ok(3));
-        for (act, number) in [(Act::Release, 0), (Act::Hold, 0), (Act::Cancel, 3)] {
+        assert_eq!(
+            postern
+                .count_act(&admin, MessageAction::Retry, &failed)
+                .await,
+            Ok(3)
+        );
+        for (act, number) in [
+            (MessageAction::Release, 0),
+            (MessageAction::Hold, 0),
+            (MessageAction::Cancel, 3),
+        ] {
             let counted = postern.count_act(&admin, act, &matching(&[])).await;
             assert_eq!(counted, Ok(number), "{act:?}");
         }
 
         let one = Selection::Message(ids[0].clone());
-        assert_eq!(postern.act(&admin, Act::Cancel, &one, None).await, Ok(1));
+        assert_eq!(
+            postern.act(&admin, MessageAction::Cancel, &one, None).await,
+            Ok(1)
+        );
         relay.behaves();
         place.pass(Duration::from_secs(10 * 86_400));
         assert_eq!(
-            postern.act(&admin, Act::Retry, &failed, Some(2)).await,
+            postern
+                .act(&admin, MessageAction::Retry, &failed, Some(2))
+                .await,
             Ok(2)
         );
         place.until_delivered(&admin, &ids[1..]).await;
@@ -163,11 +190,11 @@ async fn users_see_their_own_mail_and_nobody_elses() {
         for kind in [
             postern.letter(&user, &theirs).await.map(drop),
             postern
-                .act(&user, Act::Cancel, &matching(&[]), None)
+                .act(&user, MessageAction::Cancel, &matching(&[]), None)
                 .await
                 .map(drop),
             postern
-                .count_act(&user, Act::Cancel, &matching(&[]))
+                .count_act(&user, MessageAction::Cancel, &matching(&[]))
                 .await
                 .map(drop),
             postern.pause_delivery(&user, true).await,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{Act, RecipientState, Selection};
+use domain::outbox::{MessageAction, RecipientState, Selection};
 
 use crate::outbox::{Works, is};
 use crate::place::{Place, execute, on_postgres, places};
@@ -125,8 +125,11 @@ async fn an_act_that_waited_for_a_worker_leaves_alone_what_that_took() {
         execute(&mut worker, take).await;
         let (postern, asker) = (place.postern.clone(), admin.clone());
         let selection = Selection::Message(id.clone());
-        let cancels =
-            tokio::spawn(async move { postern.act(&asker, Act::Cancel, &selection, None).await });
+        let cancels = tokio::spawn(async move {
+            postern
+                .act(&asker, MessageAction::Cancel, &selection, None)
+                .await
+        });
         place.until_somebody_waits().await;
         execute(&mut worker, "COMMIT").await;
         assert_eq!(cancels.await.expect("an answer"), Ok(0));

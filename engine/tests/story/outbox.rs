@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{EventKind, MessageView, RecipientState, Trouble};
+use domain::outbox::{BackoffView, EventKind, MessageView, RecipientState};
 use domain::view::PasswordChange;
 use domain::{Form, Label};
 use engine::{Actor, Delivery, Handed, Retention, Submission};
@@ -139,7 +139,7 @@ impl Place {
     }
 
     /// Looks until the console tells of trouble with the relay, and of more than of this.
-    pub async fn until_trouble(&self, actor: &Actor, known: Option<&Trouble>) -> Trouble {
+    pub async fn until_trouble(&self, actor: &Actor, known: Option<&BackoffView>) -> BackoffView {
         loop {
             let overview = self.postern.outbox_overview(actor).await.expect("there");
             let told = overview

@@ -1,6 +1,6 @@
 //! The mails of a body: one object, or an array of them, read into what the engine takes.
 
-use domain::{Kind, Refusal, refusal, words};
+use domain::{Kind, Refusal, refusal, sanitize};
 use engine::{Handed, Submission};
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess};
 
@@ -128,7 +128,7 @@ impl<'de> Expect<'de> for Mail<'_> {
             let (index, field) = match name {
                 Ok(index) => (index, FIELDS[index]),
                 Err(name) => {
-                    faults.add(&words::fit(&name, 80), NO_SUCH_FIELD);
+                    faults.add(&sanitize::fit(&name, 80), NO_SUCH_FIELD);
                     others.enter(name)?;
                     members.next_value_seed(Any(Over))?;
                     continue;

@@ -3,7 +3,9 @@
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use domain::outbox::{Act, DeliveryEvent, Line, MessageView, RecipientView, Search, Selection};
+use domain::outbox::{
+    DeliveryEvent, MessageAction, MessageView, OutboxRow, RecipientView, Search, Selection,
+};
 use domain::{Kind, Refusal, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -33,7 +35,7 @@ pub async fn list(
     Ok(Success::new(lines.into()).beside("next", json!(next)))
 }
 
-fn line(line: &Line) -> Value {
+fn line(line: &OutboxRow) -> Value {
     json!({
         "id": line.id,
         "recipient": line.position,
@@ -125,7 +127,7 @@ pub async fn act_on_one(
     Path((id, act)): Path<(String, String)>,
 ) -> Result<Success, Refused> {
     let actor = caller.signed_in()?;
-    let act: Act = act
+    let act: MessageAction = act
         .parse()
         .map_err(|fault| Refusal::of(Kind::NotFound, "act", fault))?;
     let selection = Selection::Message(id.to_ascii_uppercase());
@@ -153,10 +155,10 @@ pub async fn act_on_many(
     Ok(Success::new(json!({ "number": number, "done": done })))
 }
 
-fn asked(mut body: Map<String, Value>) -> Result<(Act, Search, Option<i64>), Refusal> {
+fn asked(mut body: Map<String, Value>) -> Result<(MessageAction, Search, Option<i64>), Refusal> {
     let mut faults = Refusal::invalid();
     let act = match body.remove("act") {
-        Some(Value::String(act)) => act.parse::<Act>(),
+        Some(Value::String(act)) => act.parse::<MessageAction>(),
         _ => "".parse(),
     };
     if let Err(fault) = act {
@@ -222,7 +224,7 @@ mod tests {
         let (act, search, number) = asked(object(body)).expect("understood");
         assert_eq!(
             (act, search.state, number),
-            (Act::Retry, Some(RecipientState::Failed), Some(3))
+            (MessageAction::Retry, Some(RecipientState::Failed), Some(3))
         );
         for (body, fields) in [
             (json!({}), &["act", "matching"][..]),

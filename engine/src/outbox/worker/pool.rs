@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::outbox::{Jitter, Trouble};
+use domain::outbox::{BackoffView, Jitter};
 use domain::{Failure, Fault, Stage, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -214,7 +214,7 @@ impl Pool {
     }
 
     /// What the console is told where the time of day is `now`.
-    pub fn trouble(&self, (now, moment): (Timestamp, Instant)) -> Option<Trouble> {
+    pub fn trouble(&self, (now, moment): (Timestamp, Instant)) -> Option<BackoffView> {
         let state = self.state();
         if let Some(sickness) = &state.trouble {
             return Some(sickness.told((now, moment)));
@@ -225,7 +225,7 @@ impl Pool {
             "{} has mail and does not answer; it may take ten minutes for it",
             route.name
         );
-        Some(Trouble {
+        Some(BackoffView {
             relay: route.name.clone(),
             failure: Failure::new(Stage::Data, Fault::TimedOut, detail),
             since: now - silent,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{Jitter, Trouble, relay_backoff};
+use domain::outbox::{BackoffView, Jitter, relay_backoff};
 use domain::{Failure, Timestamp};
 use tokio::time::Instant;
 
@@ -41,9 +41,9 @@ impl Sickness {
     }
 
     /// What the console is told where the time of day is `now`.
-    pub fn told(&self, (now, moment): (Timestamp, Instant)) -> Trouble {
+    pub fn told(&self, (now, moment): (Timestamp, Instant)) -> BackoffView {
         let since = now - moment.saturating_duration_since(self.since);
-        Trouble {
+        BackoffView {
             relay: self.relay.clone(),
             failure: self.failure.clone(),
             since,

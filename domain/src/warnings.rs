@@ -6,7 +6,7 @@ use crate::{Form, Label};
 
 /// An odd pair: a sentence, and the change that mends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OddPair {
+pub struct SettingsWarning {
     /// The field it is shown beside.
     pub label: Label,
     pub text: &'static str,
@@ -18,7 +18,7 @@ pub struct OddPair {
 
 /// The odd pairs of a form. `has_password` says whether one is saved (and may be used), typed or
 /// chosen. Fields that are not valid are left to their own fault.
-pub fn odd_pairs(form: &Form, has_password: bool) -> Vec<OddPair> {
+pub fn settings_warnings(form: &Form, has_password: bool) -> Vec<SettingsWarning> {
     let (Ok(connection), Ok(authentication)) = (
         form.get(Label::ConnectionType).parse::<ConnectionType>(),
         form.get(Label::AuthenticationType)
@@ -32,21 +32,21 @@ pub fn odd_pairs(form: &Form, has_password: bool) -> Vec<OddPair> {
     let mut found = Vec::new();
 
     if port == "465" && connection != ConnectionType::Ssl {
-        found.push(OddPair {
+        found.push(SettingsWarning {
             label: Label::ConnectionType,
             text: "Port 465 expects TLS from the first byte; a StartTLS connection hangs there.",
             repair: "Use SSL",
             set: (Label::ConnectionType, ConnectionType::Ssl.as_str()),
         });
     } else if matches!(port, "587" | "25" | "2525") && connection == ConnectionType::Ssl {
-        found.push(OddPair {
+        found.push(SettingsWarning {
             label: Label::ConnectionType,
             text: "This port begins in plain text and turns to TLS with StartTLS; SSL fails there.",
             repair: "Use TLS",
             set: (Label::ConnectionType, ConnectionType::Tls.as_str()),
         });
     } else if authenticates && connection == ConnectionType::None {
-        found.push(OddPair {
+        found.push(SettingsWarning {
             label: Label::ConnectionType,
             text: if form.get(Label::PlaintextAuth) == "1" {
                 "The password travels unencrypted whenever the relay, or somebody in between, does not offer StartTLS."
@@ -58,7 +58,7 @@ pub fn odd_pairs(form: &Form, has_password: bool) -> Vec<OddPair> {
         });
     }
     if authenticates && !(has_user && has_password) {
-        found.push(OddPair {
+        found.push(SettingsWarning {
             label: Label::AuthenticationType,
             text: match (has_user, has_password) {
                 (false, false) => "To sign in, the relay needs a user name and a password.",
@@ -70,7 +70,7 @@ pub fn odd_pairs(form: &Form, has_password: bool) -> Vec<OddPair> {
         });
     }
     if !authenticates && (has_user || has_password) {
-        found.push(OddPair {
+        found.push(SettingsWarning {
             label: Label::AuthenticationType,
             text: "The user name and password are not used while the authentication type is None.",
             repair: "Use Plain",
@@ -109,13 +109,13 @@ mod tests {
                 .with(Label::ConnectionType, connection)
                 .with(Label::AuthenticationType, authentication)
                 .with(Label::Username, user);
-            let found = odd_pairs(&form, password);
+            let found = settings_warnings(&form, password);
             let offered: Vec<&str> = found.iter().map(|pair| pair.repair).collect();
             assert_eq!(offered, repairs, "{port} {connection} {authentication}");
             for pair in found {
                 let mended = form.clone().with(pair.set.0, pair.set.1);
                 assert!(
-                    !odd_pairs(&mended, password).contains(&pair),
+                    !settings_warnings(&mended, password).contains(&pair),
                     "{} does not mend {port} {connection}",
                     pair.repair
                 );

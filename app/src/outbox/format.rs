@@ -2,7 +2,7 @@
 
 use domain::Timestamp;
 use domain::event::Elapsed;
-use domain::outbox::{Act, RecipientState, Search};
+use domain::outbox::{MessageAction, RecipientState, Search};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -75,43 +75,45 @@ pub fn size(octets: i64) -> String {
 }
 
 /// What the button says.
-pub const fn verb(act: Act) -> &'static str {
+pub const fn verb(act: MessageAction) -> &'static str {
     match act {
-        Act::Retry => "Retry",
-        Act::Cancel => "Cancel",
-        Act::Hold => "Hold",
-        Act::Release => "Release",
+        MessageAction::Retry => "Retry",
+        MessageAction::Cancel => "Cancel",
+        MessageAction::Hold => "Hold",
+        MessageAction::Release => "Release",
     }
 }
 
 /// What it does, before anybody agrees to it.
-pub const fn promise(act: Act, number: i64) -> &'static str {
+pub const fn promise(act: MessageAction, number: i64) -> &'static str {
     match (act, number) {
-        (Act::Retry, 1) => "It is tried now, and for five days from now if it must be.",
-        (Act::Retry, _) => "They are tried now, and for five days from now if it must be.",
-        (Act::Cancel, 1) => "It is never sent. This cannot be taken back.",
-        (Act::Cancel, _) => "They are never sent. This cannot be taken back.",
-        (Act::Hold, 1) => "It is kept back until somebody releases it.",
-        (Act::Hold, _) => "They are kept back until somebody releases them.",
-        (Act::Release, 1) => "It is sent as soon as the relay takes it.",
-        (Act::Release, _) => "They are sent as soon as the relay takes them.",
+        (MessageAction::Retry, 1) => "It is tried now, and for five days from now if it must be.",
+        (MessageAction::Retry, _) => {
+            "They are tried now, and for five days from now if it must be."
+        }
+        (MessageAction::Cancel, 1) => "It is never sent. This cannot be taken back.",
+        (MessageAction::Cancel, _) => "They are never sent. This cannot be taken back.",
+        (MessageAction::Hold, 1) => "It is kept back until somebody releases it.",
+        (MessageAction::Hold, _) => "They are kept back until somebody releases them.",
+        (MessageAction::Release, 1) => "It is sent as soon as the relay takes it.",
+        (MessageAction::Release, _) => "They are sent as soon as the relay takes them.",
     }
 }
 
 /// What was done, as in `213 mails are tried again.`
-pub fn done(act: Act, number: i64) -> String {
+pub fn done(act: MessageAction, number: i64) -> String {
     let are = if number == 1 { "is" } else { "are" };
     let what = match act {
-        Act::Retry => "tried again",
-        Act::Cancel => "cancelled",
-        Act::Hold => "held",
-        Act::Release => "released",
+        MessageAction::Retry => "tried again",
+        MessageAction::Cancel => "cancelled",
+        MessageAction::Hold => "held",
+        MessageAction::Release => "released",
     };
     format!("{} {are} {what}.", counted(number, "mail"))
 }
 
 /// The states an act is for, as in `deferred or failed`.
-pub fn states(act: Act) -> String {
+pub fn states(act: MessageAction) -> String {
     let titles: Vec<String> = act
         .applies_to()
         .iter()
@@ -189,10 +191,16 @@ mod tests {
 
     #[test]
     fn an_act_is_told_before_and_afterwards() {
-        assert_eq!(done(Act::Retry, 213), "213 mails are tried again.");
-        assert_eq!(done(Act::Cancel, 1), "1 mail is cancelled.");
-        assert_eq!(states(Act::Cancel), "queued, deferred, held or failed");
-        assert_eq!(states(Act::Release), "held");
+        assert_eq!(
+            done(MessageAction::Retry, 213),
+            "213 mails are tried again."
+        );
+        assert_eq!(done(MessageAction::Cancel, 1), "1 mail is cancelled.");
+        assert_eq!(
+            states(MessageAction::Cancel),
+            "queued, deferred, held or failed"
+        );
+        assert_eq!(states(MessageAction::Release), "held");
         let pairs = [("state", "failed"), ("address", "desk@")];
         let search = Search::read(pairs.into_iter()).expect("understood");
         assert_eq!(sought(&search).as_deref(), Some("failed, to desk@…"));

@@ -1,10 +1,11 @@
 //! The one service behind every door.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use domain::jwe::Jwk;
 use domain::{Refusal, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
 use rsa::RsaPrivateKey;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -178,6 +179,6 @@ impl Postern {
 
     /// The digest of the one-time setup token, while there is one.
     pub(crate) fn setup(&self) -> MutexGuard<'_, Option<String>> {
-        self.0.setup.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.setup.lock()
     }
 }

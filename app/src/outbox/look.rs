@@ -2,8 +2,8 @@
 //! and drawn when something changed.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::Refusal;
@@ -14,6 +14,7 @@ use futures::Stream;
 use futures::lock::Mutex as Turn;
 use futures::stream::unfold;
 use leptos::prelude::*;
+use parking_lot::Mutex;
 
 use super::Viewer;
 use super::address::{Place, asked};
@@ -179,7 +180,7 @@ impl Looks {
 
     /// The look that is shared; those nobody has any more are forgotten.
     fn shared(&self, key: Key) -> Shared {
-        let mut looks = self.0.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut looks = self.0.shared.lock();
         looks.retain(|_, look| Arc::strong_count(look) > 1);
         Arc::clone(looks.entry(key).or_default())
     }

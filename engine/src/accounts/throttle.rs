@@ -3,10 +3,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::Refusal;
+use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -114,7 +114,7 @@ impl Throttle {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Failures>> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+        self.failures.lock()
     }
 }
 
@@ -136,7 +136,7 @@ impl Window {
 
     /// Counts a use, or refuses it. `what` is the sentence the refusal begins with.
     pub fn take(&self, key: &str, now: Instant, what: &str) -> Result<(), Refusal> {
-        let mut all = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.uses.lock();
         let counts = |at: &Instant| now.saturating_duration_since(*at) < MINUTE;
         all.retain(|_, uses| uses.back().is_some_and(counts));
         let uses = all.entry(key.to_owned()).or_default();

@@ -1,11 +1,11 @@
 //! API tokens: `postern_` and 256 random bits, shown once.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::view::Role;
 use domain::{Kind, Refusal};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{digest, random_secret};
 use crate::audit::Action;
@@ -28,7 +28,7 @@ pub(crate) struct KnownTokens(Mutex<HashMap<String, (Instant, Token)>>);
 
 impl KnownTokens {
     fn known(&self) -> MutexGuard<'_, HashMap<String, (Instant, Token)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     fn find(&self, digest: &str) -> Option<Token> {

@@ -1,7 +1,7 @@
 //! Taking mail in: checked, finished, and on disk before it is answered.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::{Kind, Refusal, Timestamp};
@@ -137,7 +137,7 @@ impl Postern {
     /// Who mail is from that does not say.
     async fn sender(&self) -> Result<Option<Arc<Sender>>, Refusal> {
         let place = &self.outbox().sender;
-        let remembered = place.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let remembered = place.lock().clone();
         if let Some((read, sender)) = remembered
             && read.elapsed() < REMEMBERED
         {
@@ -152,7 +152,7 @@ impl Postern {
                 reply_to: settings.reply_to,
             })
         });
-        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some((read, sender.clone()));
+        *place.lock() = Some((read, sender.clone()));
         Ok(sender)
     }
 }

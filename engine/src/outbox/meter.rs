@@ -1,7 +1,7 @@
 //! What this process took in and delivered, counted without waiting for anybody.
 
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The upper bounds of the delivery times that are told apart, in milliseconds.
@@ -89,10 +89,7 @@ impl Meter {
         self.delivered.fetch_add(1, Ordering::Relaxed);
         self.milliseconds.fetch_add(milliseconds, Ordering::Relaxed);
         self.times[slot].fetch_add(1, Ordering::Relaxed);
-        self.minute
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .now()[slot] += 1;
+        self.minute.lock().now()[slot] += 1;
     }
 
     pub(super) fn deferred(&self, number: usize) {
@@ -115,7 +112,7 @@ impl Meter {
     pub fn read(&self) -> Reading {
         let mut slots = [0_u64; BOUNDS.len() + 1];
         {
-            let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut minute = self.minute.lock();
             minute.now();
             for slot in &minute.slots {
                 for (sum, number) in slots.iter_mut().zip(slot) {

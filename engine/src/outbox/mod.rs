@@ -13,10 +13,11 @@ mod worker;
 mod writer;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use domain::Timestamp;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use crate::store::Store;
@@ -79,7 +80,7 @@ impl Outbox {
     /// An id for a message accepted at that moment, behind all that were made before.
     fn id(&self, now: Timestamp) -> String {
         let since = Duration::from_millis(u64::try_from(now.0).unwrap_or(0));
-        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = self.ids.lock();
         let id = ids.generate_from_datetime(SystemTime::UNIX_EPOCH + since);
         // It fails after 2^80 within a millisecond.
         id.unwrap_or_else(|_| ulid::Ulid::new()).to_string()
@@ -87,13 +88,13 @@ impl Outbox {
 
     /// Mail that is handed over may be this worker's at once.
     fn works(&self, worker: &Arc<Worker>) {
-        let mut known = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.worker.lock();
         *known = Arc::downgrade(worker);
     }
 
     /// Who delivers in this process, if anybody does.
     fn worker(&self) -> Option<Arc<Worker>> {
-        let known = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.worker.lock();
         known.upgrade()
     }
 
@@ -111,7 +112,7 @@ impl Outbox {
 
     /// The settings were saved, or the hold was switched: nothing remembered of them counts.
     pub fn changed(&self) {
-        *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.sender.lock() = None;
         self.touched();
     }
 }
@@ -148,10 +149,7 @@ struct Running {
 impl Running {
     /// None while another request with the same key is under way.
     fn begin(outbox: &Arc<Outbox>, key: (String, String)) -> Option<Self> {
-        let mut running = outbox
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut running = outbox.running.lock();
         running.insert(key.clone()).then(|| Self {
             outbox: outbox.clone(),
             key,
@@ -161,9 +159,6 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let running = self.outbox.running.lock();
-        running
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.key);
+        self.outbox.running.lock().remove(&self.key);
     }
 }

@@ -1,12 +1,13 @@
 //! Following every way to a relay at once, each to the end of EHLO. No password is sent.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::probe::{Attempt, Found};
 use domain::{AuthenticationType, CertificateCheck, Failure, Fault, SmtpSettings, Stage, Trace};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -115,5 +116,5 @@ fn too_long(witness: &Witness) -> Failure {
 }
 
 fn lock(trace: &Mutex<Trace>) -> MutexGuard<'_, Trace> {
-    trace.lock().unwrap_or_else(PoisonError::into_inner)
+    trace.lock()
 }

@@ -1,9 +1,10 @@
 //! What rustls asks during a handshake: what the relay shows is recorded, judged, and refused
 //! where it is checked.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use domain::stage::CertificateFault;
+use parking_lot::{Mutex, MutexGuard};
 use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
@@ -58,7 +59,7 @@ impl Verifier {
     }
 
     fn record(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock()
     }
 
     /// The relay's proof that it holds the certificate's key. Every handshake has one, as nothing

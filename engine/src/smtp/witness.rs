@@ -1,11 +1,12 @@
 //! Who is told what happens on a connection: a diagnosis listens, delivery does not.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use domain::capability::Capability;
 use domain::event::{DialogueLine, Elapsed, Side};
 use domain::{Event, Stage};
+use parking_lot::{Mutex, MutexGuard};
 
 /// Tells of a session as it goes, in the order of [`Event`]. With nobody to tell, nothing is put
 /// into words. Cheap to clone.
@@ -142,7 +143,7 @@ impl Telling {
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        self.progress.lock()
     }
 
     fn end(&self, passed: bool) {
@@ -172,14 +173,14 @@ mod tests {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let hearing = heard.clone();
         let witness = Witness::new(move |event| {
-            hearing.lock().unwrap().push(match event {
+            hearing.lock().push(match event {
                 Event::Began { stage, .. } => (stage, None),
                 Event::Ended { stage, passed, .. } => (stage, Some(passed)),
                 other => panic!("not expected: {other:?}"),
             });
         });
         act(&witness);
-        let heard = heard.lock().unwrap();
+        let heard = heard.lock();
         heard.clone()
     }
 

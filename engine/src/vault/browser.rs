@@ -5,11 +5,12 @@
 //! every operation is blinded, and only signed-in administrators, whose calls are limited, can
 //! cause one.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::jwe::{Algorithm, ContentKey, Jwk, Token};
 use domain::{Label, Refusal, SecretString, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
 use rand::rngs::OsRng;
 use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use rsa::{Oaep, RsaPrivateKey};
@@ -190,10 +191,8 @@ impl BrowserKeys {
         (pair.created_at > now - ACCEPTED).then(|| pair.private.clone())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Pair>> {
-        self.pairs
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<Pair>> {
+        self.pairs.lock()
     }
 }
 

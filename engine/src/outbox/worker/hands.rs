@@ -1,8 +1,9 @@
 //! What a worker has, recipient by recipient: only its leases are renewed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::store::recipients::{Claimed, Place};
@@ -19,7 +20,7 @@ pub struct Hand {
 
 impl Hands {
     fn held(&self) -> MutexGuard<'_, HashMap<Place, Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// None where it is in hand already: its lease ran out by a clock that was put forward.

@@ -1,9 +1,10 @@
 //! Mail that is handed over while this worker has room for it: the worker's from the first, so that
 //! it need not be taken out of the database again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use domain::Refusal;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use super::Worker;
@@ -28,7 +29,7 @@ struct Promised {
 
 impl Promises {
     fn promised(&self) -> MutexGuard<'_, Promised> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Whether mails may come where there is `room` for so many. Not while others wait in the

@@ -1,11 +1,12 @@
 //! What a worker has at hand: mail it took, connections that are open, and how the relay is.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::outbox::{BackoffView, Jitter};
 use domain::{Failure, Fault, Stage, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -125,7 +126,7 @@ impl Pool {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// The mails that wait here at most: a commit brings many, and each connection looks ahead by

@@ -22,11 +22,11 @@ pub enum Command {
     /// Run the console, take mail in and deliver it
     Serve {
         #[command(flatten)]
-        place: Place,
+        data_args: DataArgs,
         #[command(flatten)]
-        listen: Listen,
+        listen: ListenArgs,
         #[command(flatten)]
-        delivering: Delivering,
+        delivery: DeliveryArgs,
         /// Take mail in and leave it to others, `postern deliver` for one, to deliver it
         #[arg(long, env = "POSTERN_NO_DELIVERY", value_parser = BoolishValueParser::new())]
         no_delivery: bool,
@@ -35,45 +35,45 @@ pub enum Command {
     /// with the same PostgreSQL database and the same keys
     Deliver {
         #[command(flatten)]
-        place: Place,
+        data_args: DataArgs,
         #[command(flatten)]
-        delivering: Delivering,
+        delivery: DeliveryArgs,
     },
     /// Create accounts and set their passwords
     #[command(subcommand, subcommand_value_name = "ACTION")]
-    Account(Account),
+    Account(AccountCommand),
     /// Make, list and revoke the tokens programs sign in with
     #[command(subcommand, subcommand_value_name = "ACTION")]
-    Token(Token),
+    Token(TokenCommand),
     /// Say stage by stage whether a relay works and why not, without sending anything; exits with
     /// 0 when every stage passes, 1 when one fails, 2 when something is wrong with the arguments
     Diagnose {
         #[command(flatten)]
-        relay: Diagnosed,
+        relay: DiagnoseArgs,
         #[command(flatten)]
-        place: Place,
+        data_args: DataArgs,
     },
     /// Try every way to a relay at once and recommend settings; no password is sent; exits with 0
     /// when something is recommended, 1 when nothing works, 2 when something is wrong with the
     /// arguments
     Probe {
         #[command(flatten)]
-        sought: Sought,
+        args: ProbeArgs,
         #[command(flatten)]
-        place: Place,
+        data_args: DataArgs,
     },
     /// Send a test email with the saved configuration
     SendTest {
         /// Who receives it
         address: String,
         #[command(flatten)]
-        place: Place,
+        data_args: DataArgs,
     },
 }
 
 /// How mail is delivered and kept.
 #[derive(Clone, Debug, Args)]
-pub struct Delivering {
+pub struct DeliveryArgs {
     /// The most connections to a relay at the same time, 1 to 1000
     #[arg(
         long,
@@ -115,7 +115,7 @@ pub struct Delivering {
 
 /// Which relay, and how far.
 #[derive(Debug, Args)]
-pub struct Diagnosed {
+pub struct DiagnoseArgs {
     /// The saved configuration, which is what is diagnosed unless a host is named
     #[arg(value_parser = ["saved"], conflicts_with = "host", value_name = "saved")]
     pub saved: Option<String>,
@@ -167,7 +167,7 @@ pub struct Diagnosed {
 
 /// What to probe.
 #[derive(Debug, Args)]
-pub struct Sought {
+pub struct ProbeArgs {
     /// The host name or IP address of a relay; or an email address, for what DNS says of its domain
     #[arg(value_name = "HOST|ADDRESS")]
     pub relay: String,
@@ -180,25 +180,25 @@ pub struct Sought {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Account {
+pub enum AccountCommand {
     /// Create an account; the password is asked for, or read from standard input
     Create {
         email: String,
         #[arg(long, env = "POSTERN_ROLE", value_enum)]
-        role: Role,
+        role: RoleArg,
         #[command(flatten)]
-        place: Place,
+        data_args: DataArgs,
     },
     /// Set the password of an account and end its sessions; asked for, or read from standard input
     Passwd {
         email: String,
         #[command(flatten)]
-        place: Place,
+        data_args: DataArgs,
     },
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Token {
+pub enum TokenCommand {
     /// Make a token with the rights of an account, and print it: it is shown this once
     Create {
         /// The address of the account
@@ -208,24 +208,24 @@ pub enum Token {
         #[arg(long, env = "POSTERN_TOKEN_NAME")]
         name: String,
         #[command(flatten)]
-        place: Place,
+        data_args: DataArgs,
     },
     /// List the tokens, without their secrets
     List {
         #[command(flatten)]
-        place: Place,
+        data_args: DataArgs,
     },
     /// Revoke a token
     Revoke {
         /// As `token list` shows it
         id: String,
         #[command(flatten)]
-        place: Place,
+        data_args: DataArgs,
     },
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Role {
+pub enum RoleArg {
     /// Sets up mail
     Admin,
     /// Has an account
@@ -234,7 +234,7 @@ pub enum Role {
 
 /// Where the data is: the same for every command.
 #[derive(Debug, Args)]
-pub struct Place {
+pub struct DataArgs {
     /// The data folder: the database and the keys
     #[arg(
         long,
@@ -287,7 +287,7 @@ pub enum LogFormat {
 }
 
 #[derive(Debug, Args)]
-pub struct Listen {
+pub struct ListenArgs {
     /// Address and port to listen on
     #[arg(
         long,
@@ -313,39 +313,41 @@ pub struct Listen {
 impl Command {
     /// Whether a new Postern may begin with this command; the others need one that is there, so
     /// that a mistyped folder does not become one.
-    pub fn begins(&self) -> bool {
+    pub fn creates_data(&self) -> bool {
         matches!(
             self,
-            Self::Serve { .. } | Self::Account(Account::Create { .. })
+            Self::Serve { .. } | Self::Account(AccountCommand::Create { .. })
         )
     }
 
     /// Whether mail that comes in is held.
     pub fn holds_mail(&self) -> bool {
         match self {
-            Self::Serve { delivering, .. } | Self::Deliver { delivering, .. } => {
-                delivering.hold_mail
-            }
+            Self::Serve { delivery, .. } | Self::Deliver { delivery, .. } => delivery.hold_mail,
             _ => false,
         }
     }
 
     /// Whether it goes on until it is told to stop.
-    pub fn stays(&self) -> bool {
+    pub fn is_service(&self) -> bool {
         matches!(self, Self::Serve { .. } | Self::Deliver { .. })
     }
 
-    pub fn place(&self) -> &Place {
+    pub fn data_args(&self) -> &DataArgs {
         match self {
-            Self::Serve { place, .. }
-            | Self::Deliver { place, .. }
-            | Self::Diagnose { place, .. }
-            | Self::Probe { place, .. }
-            | Self::SendTest { place, .. }
-            | Self::Account(Account::Create { place, .. } | Account::Passwd { place, .. })
+            Self::Serve { data_args, .. }
+            | Self::Deliver { data_args, .. }
+            | Self::Diagnose { data_args, .. }
+            | Self::Probe { data_args, .. }
+            | Self::SendTest { data_args, .. }
+            | Self::Account(
+                AccountCommand::Create { data_args, .. } | AccountCommand::Passwd { data_args, .. },
+            )
             | Self::Token(
-                Token::Create { place, .. } | Token::List { place } | Token::Revoke { place, .. },
-            ) => place,
+                TokenCommand::Create { data_args, .. }
+                | TokenCommand::List { data_args }
+                | TokenCommand::Revoke { data_args, .. },
+            ) => data_args,
         }
     }
 }

@@ -10,12 +10,12 @@ use domain::view::Role;
 use engine::smtp::AddressPolicy;
 use engine::{Actor, Clock, Config, Postern};
 
-use crate::cli::{self, Account, Command, Place, Token};
+use crate::cli::{AccountCommand, Command, DataArgs, RoleArg, TokenCommand};
 use crate::data_folder;
-use crate::say;
+use crate::stderr;
 
 /// What a command needs to open Postern: worked out before threads start.
-pub struct Opening {
+pub struct Bootstrap {
     pub data: PathBuf,
     database: Option<String>,
     accept_lost_keys: bool,
@@ -23,15 +23,15 @@ pub struct Opening {
     hold_mail: bool,
 }
 
-impl Opening {
+impl Bootstrap {
     pub fn new(command: &Command) -> Result<Self, Box<dyn Error>> {
-        let place = command.place();
+        let data_args = command.data_args();
         Ok(Self {
-            database: database(place)?,
-            relays: AddressPolicy::parse(&place.relay_allow, &place.relay_deny)?,
-            accept_lost_keys: place.accept_lost_keys,
+            database: database(data_args)?,
+            relays: AddressPolicy::parse(&data_args.relay_allow, &data_args.relay_deny)?,
+            accept_lost_keys: data_args.accept_lost_keys,
             hold_mail: command.holds_mail(),
-            data: data_folder::prepare(&place.data, command.begins())?,
+            data: data_folder::prepare(&data_args.data, command.creates_data())?,
         })
     }
 
@@ -57,11 +57,11 @@ impl Opening {
 
 /// The database's address. A password in it must not stand on the command line, where every user
 /// of the machine reads it.
-fn database(place: &Place) -> Result<Option<String>, Box<dyn Error>> {
+fn database(data_args: &DataArgs) -> Result<Option<String>, Box<dyn Error>> {
     let flagged = std::env::args_os()
         .filter_map(|argument| argument.into_string().ok())
         .any(|argument| argument == "--database" || argument.starts_with("--database="));
-    if let Some(address) = place.database.as_ref().filter(|set| !set.is_empty()) {
+    if let Some(address) = data_args.database.as_ref().filter(|set| !set.is_empty()) {
         if flagged && has_password(address) {
             return Err("a password on the command line is seen by every user of this machine; put the address in POSTERN_DATABASE or in the file POSTERN_DATABASE_FILE names".into());
         }
@@ -78,8 +78,8 @@ fn database(place: &Place) -> Result<Option<String>, Box<dyn Error>> {
 /// Whether a password stands in `postgres://user:HERE@host/name`, or in `?password=HERE`.
 fn has_password(address: &str) -> bool {
     let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
-    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
-    let user = place.rsplit_once('@').map(|(user, _)| user);
+    let (authority, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
     user.is_some_and(|user| user.contains(':'))
         || parameters
             .split('&')
@@ -97,24 +97,27 @@ pub fn operator() -> Actor {
     Actor::local(nix::unistd::getuid().as_raw())
 }
 
-pub async fn account(place: Opening, command: Account) -> Result<ExitCode, Box<dyn Error>> {
-    let postern = place.open(String::new()).await?;
+pub async fn account(
+    bootstrap: Bootstrap,
+    command: AccountCommand,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let postern = bootstrap.open(String::new()).await?;
     match command {
-        Account::Create { email, role, .. } => {
+        AccountCommand::Create { email, role, .. } => {
             let role = match role {
-                cli::Role::Admin => Role::Admin,
-                cli::Role::User => Role::User,
+                RoleArg::Admin => Role::Admin,
+                RoleArg::User => Role::User,
             };
             postern
                 .create_account(&operator(), &email, role, password()?)
                 .await?;
-            say::aside(&format!("{email} can sign in now"));
+            stderr::line(&format!("{email} can sign in now"));
         }
-        Account::Passwd { email, .. } => {
+        AccountCommand::Passwd { email, .. } => {
             postern
                 .reset_password(&operator(), &email, password()?)
                 .await?;
-            say::aside(&format!(
+            stderr::line(&format!(
                 "the password of {email} is changed, its sessions are ended"
             ));
         }
@@ -123,14 +126,17 @@ pub async fn account(place: Opening, command: Account) -> Result<ExitCode, Box<d
     Ok(ExitCode::SUCCESS)
 }
 
-pub async fn token(place: Opening, command: Token) -> Result<ExitCode, Box<dyn Error>> {
-    let postern = place.open(String::new()).await?;
+pub async fn token(
+    bootstrap: Bootstrap,
+    command: TokenCommand,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let postern = bootstrap.open(String::new()).await?;
     match command {
-        Token::Create { account, name, .. } => {
+        TokenCommand::Create { account, name, .. } => {
             let secret = postern.create_token(&operator(), &account, &name).await?;
             writeln!(io::stdout(), "{secret}")?;
         }
-        Token::List { .. } => {
+        TokenCommand::List { .. } => {
             for token in postern.tokens(&operator()).await? {
                 let state = match token.revoked_at {
                     Some(at) => format!("revoked {at}"),
@@ -144,9 +150,9 @@ pub async fn token(place: Opening, command: Token) -> Result<ExitCode, Box<dyn E
                 )?;
             }
         }
-        Token::Revoke { id, .. } => {
+        TokenCommand::Revoke { id, .. } => {
             postern.revoke_token(&operator(), &id).await?;
-            say::aside("revoked");
+            stderr::line("revoked");
         }
     }
     postern.close().await;

@@ -9,7 +9,7 @@ use nix::unistd::{Gid, Uid, User, getuid, initgroups, setgid, setgroups, setuid}
 
 /// Why the folder cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum FolderError {
+pub enum DataFolderError {
     #[error("the data folder {0} cannot be used: {1}")]
     Unusable(PathBuf, std::io::Error),
     #[error("there is no data folder {0}; --data names the one that is served")]
@@ -28,13 +28,13 @@ pub enum FolderError {
 
 /// Makes the folder where it `may_be_made`, and becomes its owner when run by root, so that no file of it ends
 /// up belonging to root. To be called before any thread is started.
-pub fn prepare(folder: &Path, may_be_made: bool) -> Result<PathBuf, FolderError> {
-    let unusable = |error| FolderError::Unusable(folder.to_owned(), error);
+pub fn prepare(folder: &Path, may_be_made: bool) -> Result<PathBuf, DataFolderError> {
+    let unusable = |error| DataFolderError::Unusable(folder.to_owned(), error);
     // Hashes and sealed passwords are nobody else's to read, wherever the folder is.
     umask(Mode::from_bits_truncate(0o077));
     if !folder.try_exists().map_err(unusable)? {
         if !may_be_made {
-            return Err(FolderError::Missing(folder.to_owned()));
+            return Err(DataFolderError::Missing(folder.to_owned()));
         }
         DirBuilder::new()
             .recursive(true)
@@ -59,13 +59,13 @@ fn check_writable(folder: &Path) -> std::io::Result<()> {
     fs::remove_file(probe)
 }
 
-fn become_owner(folder: &Path, owner: Uid, group: Gid) -> Result<(), FolderError> {
+fn become_owner(folder: &Path, owner: Uid, group: Gid) -> Result<(), DataFolderError> {
     let user = User::from_uid(owner).ok().flatten();
     let name = user
         .as_ref()
         .map_or_else(|| format!("uid {owner}"), |user| user.name.clone());
     if !getuid().is_root() {
-        return Err(FolderError::NotOurs(folder.to_owned(), name));
+        return Err(DataFolderError::NotOurs(folder.to_owned(), name));
     }
     let groups = match user
         .as_ref()
@@ -77,25 +77,25 @@ fn become_owner(folder: &Path, owner: Uid, group: Gid) -> Result<(), FolderError
     groups
         .and_then(|()| setgid(group))
         .and_then(|()| setuid(owner))
-        .map_err(|error| FolderError::CannotBecome(folder.to_owned(), name, error))
+        .map_err(|error| DataFolderError::CannotBecome(folder.to_owned(), name, error))
 }
 
 /// Keeps another `postern serve` out until the file is dropped.
-pub fn lock(folder: &Path) -> Result<File, FolderError> {
-    lock_file(folder, "lock", FolderError::InUse)
+pub fn lock(folder: &Path) -> Result<File, DataFolderError> {
+    lock_file(folder, "lock", DataFolderError::InUse)
 }
 
 /// Keeps others from delivering the mail in this folder until the file is dropped.
-pub fn lock_delivery(folder: &Path) -> Result<File, FolderError> {
-    lock_file(folder, "delivery.lock", FolderError::Delivers)
+pub fn lock_delivery(folder: &Path) -> Result<File, DataFolderError> {
+    lock_file(folder, "delivery.lock", DataFolderError::Delivers)
 }
 
 fn lock_file(
     folder: &Path,
     name: &str,
-    taken: fn(PathBuf) -> FolderError,
-) -> Result<File, FolderError> {
-    let unusable = |error| FolderError::Unusable(folder.to_owned(), error);
+    taken: fn(PathBuf) -> DataFolderError,
+) -> Result<File, DataFolderError> {
+    let unusable = |error| DataFolderError::Unusable(folder.to_owned(), error);
     let file = File::create(folder.join(name)).map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

@@ -9,16 +9,15 @@ use engine::{Delivery, Postern, Retention};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::cli::Delivering;
-use crate::commands::{Opening, host};
-use crate::data_folder::{self, FolderError};
-use crate::serve::GRACE;
-use crate::signals::Signals;
+use crate::cli::DeliveryArgs;
+use crate::commands::{Bootstrap, host};
+use crate::data_folder::{self, DataFolderError};
+use crate::signals::{GRACE, Signals};
 
 /// Delivers until it is told to stop.
-pub async fn deliver(place: Opening, how: Delivering) -> Result<ExitCode, Box<dyn Error>> {
-    let deliverer = Deliverer::new(&place, how)?;
-    let postern = place.open(host()).await?;
+pub async fn deliver(bootstrap: Bootstrap, how: DeliveryArgs) -> Result<ExitCode, Box<dyn Error>> {
+    let deliverer = Deliverer::new(&bootstrap, how)?;
+    let postern = bootstrap.open(host()).await?;
     let mut signals = Signals::listen()?;
     let (stop, stopped) = watch::channel(false);
     let mut delivery = deliverer.start(&postern, stopped);
@@ -53,15 +52,15 @@ pub async fn fails(delivery: Option<&mut JoinHandle<()>>) -> Box<dyn Error> {
 
 /// Who is about to deliver. In a data folder there is one.
 pub struct Deliverer {
-    how: Delivering,
+    how: DeliveryArgs,
     lock: Option<File>,
 }
 
 impl Deliverer {
-    pub fn new(place: &Opening, how: Delivering) -> Result<Self, FolderError> {
-        let lock = place
+    pub fn new(bootstrap: &Bootstrap, how: DeliveryArgs) -> Result<Self, DataFolderError> {
+        let lock = bootstrap
             .is_local()
-            .then(|| data_folder::lock_delivery(&place.data));
+            .then(|| data_folder::lock_delivery(&bootstrap.data));
         Ok(Self {
             how,
             lock: lock.transpose()?,

@@ -14,12 +14,15 @@ use domain::{Event, Form, Kind, Label, Refusal, Trace};
 use engine::Question;
 use futures::{Stream, StreamExt, pin_mut};
 
-use crate::cli::Diagnosed;
-use crate::commands::{Opening, host, one_password, operator};
-use crate::paint::Paint;
+use crate::cli::DiagnoseArgs;
+use crate::commands::{Bootstrap, host, one_password, operator};
+use crate::terminal::Terminal;
 
-pub async fn diagnose(place: Opening, asked: Diagnosed) -> Result<ExitCode, Box<dyn Error>> {
-    let postern = place.open(String::new()).await?;
+pub async fn diagnose(
+    bootstrap: Bootstrap,
+    asked: DiagnoseArgs,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let postern = bootstrap.open(String::new()).await?;
     let json = asked.json;
     let question = question(asked)?;
     let code = match postern.diagnose(&operator(), question).await {
@@ -31,8 +34,8 @@ pub async fn diagnose(place: Opening, asked: Diagnosed) -> Result<ExitCode, Box<
     Ok(code)
 }
 
-pub async fn send_test(place: Opening, address: String) -> Result<ExitCode, Box<dyn Error>> {
-    let postern = place.open(host()).await?;
+pub async fn send_test(bootstrap: Bootstrap, address: String) -> Result<ExitCode, Box<dyn Error>> {
+    let postern = bootstrap.open(host()).await?;
     let events = postern
         .test(&operator(), None, PasswordChange::Keep, address)
         .await?;
@@ -41,7 +44,7 @@ pub async fn send_test(place: Opening, address: String) -> Result<ExitCode, Box<
     Ok(code)
 }
 
-fn question(asked: Diagnosed) -> Result<Question, Box<dyn Error>> {
+fn question(asked: DiagnoseArgs) -> Result<Question, Box<dyn Error>> {
     let mut question = Question {
         recipient: asked.to,
         ..Question::default()
@@ -128,13 +131,13 @@ fn exit_code(over: &RunSummary) -> ExitCode {
 async fn tell(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Error>> {
     pin_mut!(events);
     let live = io::stdout().is_terminal();
-    let paint = Paint::of_stdout();
+    let terminal = Terminal::stdout();
     let mut trace = Trace::default();
     while let Some(event) = events.next().await {
         trace.hear(event.clone());
         match event {
             Event::Started { relay, .. } => {
-                paint.lines([(Tone::Strong, relay), (Tone::Plain, String::new())])?;
+                terminal.lines([(Tone::Strong, relay), (Tone::Plain, String::new())])?;
             }
             Event::Began { stage, .. } if live => {
                 let mut out = io::stdout().lock();
@@ -143,17 +146,17 @@ async fn tell(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Err
             }
             // A goodbye, after what a stage came to was told.
             Event::Line(line) if trace.steps.last().is_some_and(Step::is_over) => {
-                paint.lines([line.told()])?;
+                terminal.lines([line.told()])?;
             }
             Event::Ended { .. } => {
                 if live {
                     write!(io::stdout(), "\r")?;
                 }
-                paint.lines(trace.steps.last().map(Step::told).unwrap_or_default())?;
+                terminal.lines(trace.steps.last().map(Step::told).unwrap_or_default())?;
             }
             _ => {}
         }
     }
-    paint.lines(trace.ending())?;
+    terminal.lines(trace.ending())?;
     Ok(trace.over.as_ref().map_or(ExitCode::FAILURE, exit_code))
 }

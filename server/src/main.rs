@@ -9,12 +9,12 @@ mod diagnose;
 mod http;
 mod log;
 mod open_files;
-mod paint;
 mod probe;
 mod rest;
-mod say;
 mod serve;
 mod signals;
+mod stderr;
+mod terminal;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
                 .map(str::trim)
                 .collect::<Vec<_>>()
                 .join(" ");
-            say::aside(&format!("{line}; postern --help shows what there is"));
+            stderr::line(&format!("{line}; postern --help shows what there is"));
             return ExitCode::from(2);
         }
         Err(help) => help.exit(),
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     match run(cli.command) {
         Ok(code) => code,
         Err(error) => {
-            say::aside(&format!("error: {}", error.to_string().replace('\n', "; ")));
+            stderr::line(&format!("error: {}", error.to_string().replace('\n', "; ")));
             ExitCode::FAILURE
         }
     }
@@ -56,9 +56,9 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     // Before any thread is started: becoming another user is an act of the whole process.
-    let place = commands::Opening::new(&command)?;
-    log::start(command.place().log, command.stays());
-    if command.stays() {
+    let bootstrap = commands::Bootstrap::new(&command)?;
+    log::start(command.data_args().log, command.is_service());
+    if command.is_service() {
         open_files::raise_limit();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -68,16 +68,16 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         match command {
             Command::Serve {
                 listen,
-                delivering,
+                delivery,
                 no_delivery,
                 ..
-            } => serve::serve(place, listen, (!no_delivery).then_some(delivering)).await,
-            Command::Deliver { delivering, .. } => deliver::deliver(place, delivering).await,
-            Command::Account(account) => commands::account(place, account).await,
-            Command::Token(token) => commands::token(place, token).await,
-            Command::Diagnose { relay, .. } => diagnose::diagnose(place, relay).await,
-            Command::Probe { sought, .. } => probe::probe(place, sought).await,
-            Command::SendTest { address, .. } => diagnose::send_test(place, address).await,
+            } => serve::serve(bootstrap, listen, (!no_delivery).then_some(delivery)).await,
+            Command::Deliver { delivery, .. } => deliver::deliver(bootstrap, delivery).await,
+            Command::Account(account) => commands::account(bootstrap, account).await,
+            Command::Token(token) => commands::token(bootstrap, token).await,
+            Command::Diagnose { relay, .. } => diagnose::diagnose(bootstrap, relay).await,
+            Command::Probe { args, .. } => probe::probe(bootstrap, args).await,
+            Command::SendTest { address, .. } => diagnose::send_test(bootstrap, address).await,
         }
     });
     // What still blocks a thread (a resolver, a hash) is not waited for.

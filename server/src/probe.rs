@@ -8,16 +8,16 @@ use domain::{ProbeEvent, Probed};
 use engine::Search;
 use futures::{Stream, StreamExt, pin_mut};
 
-use crate::cli::Sought;
-use crate::commands::{Opening, operator};
+use crate::cli::ProbeArgs;
+use crate::commands::{Bootstrap, operator};
 use crate::diagnose::refused;
-use crate::paint::Paint;
+use crate::terminal::Terminal;
 
-pub async fn probe(place: Opening, sought: Sought) -> Result<ExitCode, Box<dyn Error>> {
-    let postern = place.open(String::new()).await?;
-    let search = Search::word(sought.relay, sought.port.unwrap_or_default());
+pub async fn probe(bootstrap: Bootstrap, args: ProbeArgs) -> Result<ExitCode, Box<dyn Error>> {
+    let postern = bootstrap.open(String::new()).await?;
+    let search = Search::word(args.relay, args.port.unwrap_or_default());
     let code = match postern.probe(&operator(), search).await {
-        Ok(events) => tell(events, sought.json).await?,
+        Ok(events) => tell(events, args.json).await?,
         Err(refusal) => refused(&refusal)?,
     };
     postern.close().await;
@@ -29,7 +29,7 @@ async fn tell(
     events: impl Stream<Item = ProbeEvent>,
     json: bool,
 ) -> Result<ExitCode, Box<dyn Error>> {
-    let paint = Paint::of_stdout();
+    let terminal = Terminal::stdout();
     let mut probed = Probed::default();
     pin_mut!(events);
     while let Some(event) = events.next().await {
@@ -38,13 +38,13 @@ async fn tell(
         }
         probed.hear(event.clone());
         match event {
-            ProbeEvent::Started { .. } if !json => paint.lines([probed.head()])?,
-            ProbeEvent::Found(found) if !json => paint.lines(probed.row(&found))?,
+            ProbeEvent::Started { .. } if !json => terminal.lines([probed.head()])?,
+            ProbeEvent::Found(found) if !json => terminal.lines(probed.row(&found))?,
             _ => {}
         }
     }
     if !json {
-        paint.lines(probed.ending())?;
+        terminal.lines(probed.ending())?;
     }
     Ok(if probed.recommends() {
         ExitCode::SUCCESS

@@ -3,26 +3,22 @@
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use app::Looks;
 use tokio::net::TcpListener;
 
-use crate::cli::{Delivering, Listen};
-use crate::commands::Opening;
+use crate::cli::{DeliveryArgs, ListenArgs};
+use crate::commands::Bootstrap;
 use crate::data_folder;
 use crate::deliver::{self, Deliverer};
 use crate::http::{self, PublicUrl, TrustedProxies};
-use crate::signals::Signals;
-
-/// How long requests, and mail that is under way, may take to finish after the first signal.
-pub const GRACE: Duration = Duration::from_secs(10);
+use crate::signals::{GRACE, Signals};
 
 /// Serves; and delivers, if it is said how.
 pub async fn serve(
-    place: Opening,
-    listen: Listen,
-    delivering: Option<Delivering>,
+    bootstrap: Bootstrap,
+    listen: ListenArgs,
+    delivery: Option<DeliveryArgs>,
 ) -> Result<ExitCode, Box<dyn Error>> {
     let proxies = TrustedProxies::parse(&listen.trusted_proxies)?;
     let configured = listen
@@ -31,16 +27,16 @@ pub async fn serve(
         .filter(|url| !url.is_empty())
         .map(PublicUrl::parse)
         .transpose()?;
-    let _lock = data_folder::lock(&place.data)?;
-    let delivering = delivering
-        .map(|how| Deliverer::new(&place, how))
+    let _lock = data_folder::lock(&bootstrap.data)?;
+    let deliverer = delivery
+        .map(|how| Deliverer::new(&bootstrap, how))
         .transpose()?;
     let listener = TcpListener::bind(listen.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", listen.listen))?;
     let address = listener.local_addr()?;
     let url = configured.unwrap_or_else(|| PublicUrl::of(address));
-    let postern = place.open(url.to_string()).await?;
+    let postern = bootstrap.open(url.to_string()).await?;
 
     let looks = Looks::new(url.to_string());
     let router = http::router(postern.clone(), url.clone(), proxies, looks.clone());
@@ -58,7 +54,7 @@ pub async fn serve(
     }
 
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let mut delivery = delivering.map(|deliverer| deliverer.start(&postern, stopped.clone()));
+    let mut delivery = deliverer.map(|deliverer| deliverer.start(&postern, stopped.clone()));
     let mut told = stopped.clone();
     let stopping = async move {
         let _ = told.wait_for(|stop| *stop).await;

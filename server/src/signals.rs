@@ -1,10 +1,14 @@
-//! The signals that end what stays: Ctrl-C and SIGTERM.
+//! Shutdown signals (SIGINT, SIGTERM) and the grace period after the first.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Ctrl-C and SIGTERM. While one of these exists, no signal is lost.
+/// How long requests and deliveries in progress may take to finish after the first signal.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// SIGINT and SIGTERM. While one of these exists, no signal is lost.
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,

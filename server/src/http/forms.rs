@@ -13,9 +13,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tower_sessions::Session;
 
-use super::{Caller, Gate, mark, pages, sessions};
+use super::{AppState, Caller, pages, sessions, with_status};
 
-pub fn router() -> Router<Gate> {
+pub fn router() -> Router<AppState> {
     Router::new()
         .route("/login", post(login))
         .route("/logout", post(logout))
@@ -77,7 +77,7 @@ pub async fn filled_in<T: DeserializeOwned + 'static>(request: Request) -> Resul
 
 /// Renders the page of a refused form, at `path`, with the status the refusal has.
 pub async fn again(
-    gate: Gate,
+    state: AppState,
     caller: Caller,
     path: &str,
     email: String,
@@ -87,21 +87,21 @@ pub async fn again(
     *request.method_mut() = Method::GET;
     match path.parse() {
         Ok(uri) => *request.uri_mut() = uri,
-        Err(_) => return mark(().into_response(), &refusal),
+        Err(_) => return with_status(().into_response(), &refusal),
     }
     let reply = FormReply {
         refusal: refusal.clone(),
         email,
     };
-    let page = pages::render(gate, caller, request, move || {
+    let page = pages::render(state, caller, request, move || {
         provide_context(reply.clone())
     })
     .await;
-    mark(page, &refusal)
+    with_status(page, &refusal)
 }
 
 async fn login(
-    State(gate): State<Gate>,
+    State(state): State<AppState>,
     caller: Caller,
     session: Session,
     request: Request,
@@ -114,27 +114,27 @@ async fn login(
         arrived?;
         let password = SecretString::new(typed.password);
         let origin = &caller.origin;
-        let account = gate.postern.login(&typed.email, password, origin).await?;
+        let account = state.postern.login(&typed.email, password, origin).await?;
         sessions::begin(&session, &account, origin).await
     };
     match signed_in.await {
         Ok(()) => Redirect::to(&next).into_response(),
-        Err(refusal) => again(gate, caller, &here, typed.email, refusal).await,
+        Err(refusal) => again(state, caller, &here, typed.email, refusal).await,
     }
 }
 
-async fn logout(State(gate): State<Gate>, caller: Caller, session: Session) -> Response {
+async fn logout(State(state): State<AppState>, caller: Caller, session: Session) -> Response {
     if let Some(actor) = &caller.actor
-        && let Err(refusal) = gate.postern.logout(actor).await
+        && let Err(refusal) = state.postern.logout(actor).await
     {
-        return again(gate, caller, "/account", String::new(), refusal).await;
+        return again(state, caller, "/account", String::new(), refusal).await;
     }
     sessions::end(&session).await;
     Redirect::to("/login").into_response()
 }
 
 async fn create_first_account(
-    State(gate): State<Gate>,
+    State(state): State<AppState>,
     caller: Caller,
     session: Session,
     request: Request,
@@ -142,7 +142,7 @@ async fn create_first_account(
     let (typed, arrived) = typed(request).await;
     let created = async {
         arrived?;
-        let (postern, origin) = (&gate.postern, &caller.origin);
+        let (postern, origin) = (&state.postern, &caller.origin);
         let password = SecretString::new(typed.password);
         let account = postern
             .create_first_account(&typed.token, &typed.email, password, origin)
@@ -155,12 +155,16 @@ async fn create_first_account(
             let base64url = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
             let token: String = typed.token.chars().filter(|c| base64url(*c)).collect();
             let path = format!("/setup?token={token}");
-            again(gate, caller, &path, typed.email, refusal).await
+            again(state, caller, &path, typed.email, refusal).await
         }
     }
 }
 
-async fn change_password(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+async fn change_password(
+    State(state): State<AppState>,
+    caller: Caller,
+    request: Request,
+) -> Response {
     let changed = async {
         let (typed, arrived) = typed(request).await;
         arrived?;
@@ -168,26 +172,28 @@ async fn change_password(State(gate): State<Gate>, caller: Caller, request: Requ
             SecretString::new(typed.current),
             SecretString::new(typed.new),
         );
-        gate.postern
+        state
+            .postern
             .change_password(caller.signed_in()?, current, new)
             .await
     };
     match changed.await {
         Ok(()) => Redirect::to("/account?done=password").into_response(),
-        Err(refusal) => again(gate, caller, "/account", String::new(), refusal).await,
+        Err(refusal) => again(state, caller, "/account", String::new(), refusal).await,
     }
 }
 
-async fn end_session(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+async fn end_session(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let ended = async {
         let (typed, arrived) = typed(request).await;
         arrived?;
-        gate.postern
+        state
+            .postern
             .end_session(caller.signed_in()?, &typed.id)
             .await
     };
     match ended.await {
         Ok(()) => Redirect::to("/account?done=session").into_response(),
-        Err(refusal) => again(gate, caller, "/account", String::new(), refusal).await,
+        Err(refusal) => again(state, caller, "/account", String::new(), refusal).await,
     }
 }

@@ -11,11 +11,11 @@ use axum::http::header::{
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::Gate;
+use super::AppState;
 use crate::rest::INTAKE;
 
 /// Headers against being framed, sniffed, cached or watched. A page brings its own policy.
-pub async fn harden(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+pub async fn secure(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     let mut default = |name, value| {
@@ -35,14 +35,14 @@ pub async fn harden(State(gate): State<Gate>, request: Request, next: Next) -> R
         CONTENT_SECURITY_POLICY,
         "default-src 'none'; frame-ancestors 'none'",
     );
-    if gate.url.is_https() {
+    if state.url.is_https() {
         default(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
     response
 }
 
 /// A line for each request: the pattern of its route, never its path, which may hold an address.
-pub async fn log(route: MatchedPath, request: Request, next: Next) -> Response {
+pub async fn log_request(route: MatchedPath, request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let begun = Instant::now();
     let response = next.run(request).await;

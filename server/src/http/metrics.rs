@@ -9,17 +9,21 @@ use axum::response::{IntoResponse, Response};
 use domain::outbox::RecipientState;
 use engine::{BOUNDS, Figures};
 
-use super::{Caller, Gate};
+use super::{AppState, Caller};
 use crate::rest::refuse;
 
 /// For an administrator's token, or from this machine. What a proxy passes on is not from here.
-pub async fn metrics(State(gate): State<Gate>, caller: Caller, headers: HeaderMap) -> Response {
+pub async fn metrics(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Response {
     let passed_on = ["x-forwarded-for", "forwarded", "via"]
         .iter()
         .any(|name| headers.contains_key(*name));
     let address = caller.origin.address;
     let here = !passed_on && address.is_some_and(|address| address.to_canonical().is_loopback());
-    match gate.postern.figures(caller.actor.as_ref(), here).await {
+    match state.postern.figures(caller.actor.as_ref(), here).await {
         Ok(figures) => {
             let kind = "text/plain; version=0.0.4; charset=utf-8";
             ([(CONTENT_TYPE, kind)], text(&figures)).into_response()

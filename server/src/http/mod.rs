@@ -1,6 +1,7 @@
 //! HTTP: the pages, their forms, REST and the assets, and what every request passes on its way in.
 
 mod address;
+mod authentication;
 mod forms;
 mod headers;
 pub mod listener;
@@ -11,7 +12,6 @@ mod public_url;
 mod refuse;
 mod same_origin;
 mod sessions;
-mod who;
 
 use app::Looks;
 use axum::Router;
@@ -21,9 +21,9 @@ use axum::routing::get;
 use engine::Postern;
 
 pub use address::TrustedProxies;
+pub use authentication::Caller;
 pub use public_url::PublicUrl;
-pub use refuse::mark;
-pub use who::Caller;
+pub use refuse::with_status;
 
 use crate::rest;
 
@@ -32,7 +32,7 @@ pub const BODY_MAX: usize = 64 * 1024;
 
 /// What every handler may need. Cheap to clone.
 #[derive(Clone)]
-pub struct Gate {
+pub struct AppState {
     pub postern: Postern,
     pub url: PublicUrl,
     pub proxies: TrustedProxies,
@@ -43,7 +43,7 @@ pub struct Gate {
 /// our own pages.
 pub fn router(postern: Postern, url: PublicUrl, proxies: TrustedProxies, looks: Looks) -> Router {
     let sessions = sessions::layer(postern.clone(), &url);
-    let gate = Gate {
+    let state = AppState {
         postern,
         url,
         proxies,
@@ -56,10 +56,13 @@ pub fn router(postern: Postern, url: PublicUrl, proxies: TrustedProxies, looks: 
         .merge(rest::router())
         .route("/metrics", get(metrics::metrics))
         .layer(DefaultBodyLimit::max(BODY_MAX))
-        .route_layer(from_fn(headers::log))
-        .layer(from_fn_with_state(gate.clone(), who::identify))
+        .route_layer(from_fn(headers::log_request))
+        .layer(from_fn_with_state(
+            state.clone(),
+            authentication::authenticate,
+        ))
         .layer(sessions)
-        .layer(from_fn_with_state(gate.clone(), same_origin::require))
-        .layer(from_fn_with_state(gate.clone(), headers::harden))
-        .with_state(gate)
+        .layer(from_fn_with_state(state.clone(), same_origin::require))
+        .layer(from_fn_with_state(state.clone(), headers::secure))
+        .with_state(state)
 }

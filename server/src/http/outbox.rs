@@ -10,13 +10,13 @@ use domain::{Kind, Refusal};
 use serde::Deserialize;
 
 use super::forms::{again, filled_in};
-use super::refuse::mark;
-use super::{Caller, Gate};
+use super::refuse::with_status;
+use super::{AppState, Caller};
 
 const LIST: &str = "/outbox";
 const SUPPRESSIONS: &str = "/suppressions";
 
-pub fn router() -> Router<Gate> {
+pub fn router() -> Router<AppState> {
     Router::new()
         .route("/outbox/act", post(act))
         .route("/outbox/pause", post(pause))
@@ -26,7 +26,7 @@ pub fn router() -> Router<Gate> {
 
 /// Does what was agreed to. When by now it would touch more mails than were said, nothing is done
 /// and it is asked again.
-async fn act(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+async fn act(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let mut page = LIST.to_owned();
     let acted = async {
         let pairs: Vec<(String, String)> = filled_in(request).await?;
@@ -38,7 +38,7 @@ async fn act(State(gate): State<Gate>, caller: Caller, request: Request) -> Resp
             selection,
             said,
         } = &errand;
-        match gate.postern.act(actor, *act, selection, *said).await {
+        match state.postern.act(actor, *act, selection, *said).await {
             Ok(number) => Ok(errand.told(number)),
             Err(refusal) if refusal.kind == Kind::Conflict => Ok(errand.question()),
             Err(refusal) => Err(refusal),
@@ -46,7 +46,7 @@ async fn act(State(gate): State<Gate>, caller: Caller, request: Request) -> Resp
     };
     match acted.await {
         Ok(next) => Redirect::to(&next).into_response(),
-        Err(refusal) => again(gate, caller, &page, String::new(), refusal).await,
+        Err(refusal) => again(state, caller, &page, String::new(), refusal).await,
     }
 }
 
@@ -56,16 +56,19 @@ struct PauseForm {
     pause: String,
 }
 
-async fn pause(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+async fn pause(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let switched = async {
         let form: PauseForm = filled_in(request).await?;
         let on = form.pause == "1";
-        gate.postern.pause_delivery(caller.signed_in()?, on).await?;
+        state
+            .postern
+            .pause_delivery(caller.signed_in()?, on)
+            .await?;
         Ok::<_, Refusal>(if on { "paused" } else { "resumed" })
     };
     match switched.await {
         Ok(done) => Redirect::to(&with_query(LIST, [("done", done)].into_iter())).into_response(),
-        Err(refusal) => again(gate, caller, LIST, String::new(), refusal).await,
+        Err(refusal) => again(state, caller, LIST, String::new(), refusal).await,
     }
 }
 
@@ -77,10 +80,11 @@ struct Removal {
     prefix: String,
 }
 
-async fn remove(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+async fn remove(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let removed = async {
         let removal: Removal = filled_in(request).await?;
-        gate.postern
+        state
+            .postern
             .remove_suppression(caller.signed_in()?, &removal.address)
             .await?;
         Ok::<_, Refusal>(removal)
@@ -91,15 +95,15 @@ async fn remove(State(gate): State<Gate>, caller: Caller, request: Request) -> R
             let told = told.into_iter().filter(|(_, value)| !value.is_empty());
             Redirect::to(&with_query(SUPPRESSIONS, told)).into_response()
         }
-        Err(refusal) => again(gate, caller, SUPPRESSIONS, String::new(), refusal).await,
+        Err(refusal) => again(state, caller, SUPPRESSIONS, String::new(), refusal).await,
     }
 }
 
 /// The mail as every attempt sends it. A browser keeps it as a file and shows nothing of it.
-async fn source(State(gate): State<Gate>, caller: Caller, Path(id): Path<String>) -> Response {
+async fn source(State(state): State<AppState>, caller: Caller, Path(id): Path<String>) -> Response {
     let read = async {
         let actor = caller.signed_in()?;
-        gate.postern.message_bytes(actor, &id).await
+        state.postern.message_bytes(actor, &id).await
     };
     match read.await {
         Ok(bytes) => {
@@ -113,6 +117,6 @@ async fn source(State(gate): State<Gate>, caller: Caller, Path(id): Path<String>
             ];
             (head, bytes).into_response()
         }
-        Err(refusal) => mark(refusal.to_string().into_response(), &refusal),
+        Err(refusal) => with_status(refusal.to_string().into_response(), &refusal),
     }
 }

@@ -10,11 +10,11 @@ use domain::{Kind, Refusal};
 use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::generate_route_list;
 
-use super::{Caller, Gate};
+use super::{AppState, Caller};
 use crate::assets;
 use crate::rest::refuse;
 
-pub fn router() -> Router<Gate> {
+pub fn router() -> Router<AppState> {
     generate_route_list(App)
         .iter()
         .fold(Router::new(), |router, listed| {
@@ -37,33 +37,33 @@ async fn home(caller: Caller) -> Redirect {
 }
 
 /// What pages and server functions find in their context.
-fn context(gate: Gate, caller: Caller) -> impl Fn() + Clone + Send + Sync + 'static {
+fn context(state: AppState, caller: Caller) -> impl Fn() + Clone + Send + Sync + 'static {
     move || {
-        provide_context(gate.postern.clone());
-        provide_context(gate.looks.clone());
+        provide_context(state.postern.clone());
+        provide_context(state.looks.clone());
         if let Some(actor) = &caller.actor {
             provide_context(actor.clone());
         }
     }
 }
 
-async fn page(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+async fn page(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     // CONNECT asks for a host and has no path; leptos counts on one.
     if request.uri().path_and_query().is_none() {
         let text = "This is no proxy. Ask for a path.";
         return refuse(Refusal::new(Kind::BadRequest, text));
     }
-    render(gate, caller, request, || ()).await
+    render(state, caller, request, || ()).await
 }
 
 /// Renders the page at the request's path, with `more` in its context.
 pub async fn render(
-    gate: Gate,
+    state: AppState,
     caller: Caller,
     request: Request,
     more: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Response {
-    let context = context(gate, caller);
+    let context = context(state, caller);
     let with_more = move || {
         context();
         more();
@@ -73,10 +73,10 @@ pub async fn render(
         .into_response()
 }
 
-async fn function(State(gate): State<Gate>, caller: Caller, request: Request) -> Response {
+async fn function(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     // Leptos itself reads a body of any size.
     let request = request.with_limited_body();
-    leptos_axum::handle_server_fns_with_context(context(gate, caller), request)
+    leptos_axum::handle_server_fns_with_context(context(state, caller), request)
         .await
         .into_response()
 }

@@ -9,7 +9,7 @@ use leptos::server_fn::error::FromServerFnError;
 use crate::rest;
 
 /// Gives an answer the head of a refusal: its status, and when to try again.
-pub fn mark(mut response: Response, refusal: &Refusal) -> Response {
+pub fn with_status(mut response: Response, refusal: &Refusal) -> Response {
     *response.status_mut() =
         StatusCode::from_u16(refusal.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Some(seconds) = refusal.retry_after {
@@ -29,7 +29,7 @@ pub fn refuse(uri: &Uri, refusal: Refusal) -> Response {
     } else {
         refusal.to_string().into_response()
     };
-    mark(words, &refusal)
+    with_status(words, &refusal)
 }
 
 #[cfg(test)]

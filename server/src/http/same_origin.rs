@@ -8,13 +8,13 @@ use axum::middleware::Next;
 use axum::response::Response;
 use domain::{Kind, Refusal};
 
+use super::authentication::bearer;
 use super::refuse::refuse;
-use super::who::bearer;
-use super::{Gate, PublicUrl};
+use super::{AppState, PublicUrl};
 
-pub async fn require(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+pub async fn require(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if reads || is_ours(request.headers(), &gate.url) {
+    if reads || is_ours(request.headers(), &state.url) {
         return next.run(request).await;
     }
     let refusal = Refusal::new(

@@ -9,23 +9,23 @@ use serde_json::{Map, Value};
 
 use super::body::JsonObject;
 use super::envelope::Refused;
+use super::event_stream::respond;
 use super::fields::{Absent, fields};
-use super::told::told;
-use crate::http::{Caller, Gate};
+use crate::http::{AppState, Caller};
 
 /// Diagnoses `{"data": {…}, "to": address, "send": true}`, of which all may be absent: what `data`
 /// does not name is as it is saved, without `to` no recipient is named, without `send` no mail is
 /// sent. Answers 200 whatever the relay does; hanging up ends the diagnosis.
 pub async fn diagnose(
-    State(gate): State<Gate>,
+    State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
     body: Result<JsonObject, Refused>,
 ) -> Result<Response, Refused> {
     let actor = caller.signed_in()?;
     let question = question(body?.0)?;
-    let events = gate.postern.diagnose(actor, question).await?;
-    Ok(told(&headers, events, Trace::hear).await)
+    let events = state.postern.diagnose(actor, question).await?;
+    Ok(respond(&headers, events, Trace::hear).await)
 }
 
 fn question(mut body: Map<String, Value>) -> Result<Question, Refusal> {

@@ -12,12 +12,12 @@ use serde_json::{Map, Value, json};
 use super::body::JsonObject;
 use super::envelope::{Refused, Success};
 use super::fields::{Absent, fields};
-use crate::http::{Caller, Gate};
+use crate::http::{AppState, Caller};
 
 /// Answers the six fields and the options, all as they are stored; `password`, `revision` and
 /// `verified` beside them. The ETag is the revision.
-pub async fn read(State(gate): State<Gate>, caller: Caller) -> Result<Response, Refused> {
-    let view = gate.postern.settings(caller.signed_in()?).await?;
+pub async fn read(State(state): State<AppState>, caller: Caller) -> Result<Response, Refused> {
+    let view = state.postern.settings(caller.signed_in()?).await?;
     let etag =
         HeaderValue::try_from(format!("\"{}\"", view.revision)).map_err(|_| Refusal::internal())?;
     Ok(([(ETAG, etag)], success(&view)).into_response())
@@ -50,14 +50,15 @@ fn verified(verification: &Verification) -> Value {
 /// Saves `{"data": {…}}`: the six fields, options and a sealed password if wanted. The whole answer
 /// of [`read`] may be posted back; its `revision`, or If-Match, then names what it began from.
 pub async fn save(
-    State(gate): State<Gate>,
+    State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
     body: Result<JsonObject, Refused>,
 ) -> Result<Success, Refused> {
     let actor = caller.signed_in()?;
     let posted = Posted::read(body?.0, headers.get(IF_MATCH))?;
-    gate.postern
+    state
+        .postern
         .save_settings(actor, posted.edit, posted.password, posted.from_revision)
         .await?;
     Ok(Success::new(json!({})))

@@ -10,12 +10,12 @@ use futures::{StreamExt, pin_mut};
 use serde_json::json;
 
 use super::envelope::{Refused, Success};
-use crate::http::{Caller, Gate};
+use crate::http::{AppState, Caller};
 
 /// Answers when the relay has taken the mail, or with what went wrong under `email_send`: 502, or
 /// 504 when time ran out. Hanging up cancels the test.
 pub async fn send(
-    State(gate): State<Gate>,
+    State(state): State<AppState>,
     caller: Caller,
     address: Result<Path<String>, PathRejection>,
 ) -> Result<Success, Refused> {
@@ -24,7 +24,7 @@ pub async fn send(
         let text = "This is not an address: it is no text in UTF-8.";
         Refusal::of(Kind::Invalid, RECIPIENT, text)
     })?;
-    let events = gate
+    let events = state
         .postern
         .test(actor, None, PasswordChange::Keep, address)
         .await?;

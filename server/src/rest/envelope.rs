@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use domain::{Kind, Refusal};
 use serde_json::{Map, Value, json};
 
-use crate::http::mark;
+use crate::http::with_status;
 
 /// What was asked for: `data`, and what stands beside it.
 pub struct Success(pub Map<String, Value>);
@@ -45,7 +45,7 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let Self(refusal) = self;
         let body = Json(json!({ "status": "error", "errors": refusal.fields }));
-        let mut response = mark(body.into_response(), &refusal);
+        let mut response = with_status(body.into_response(), &refusal);
         if refusal.kind == Kind::Unauthenticated {
             response
                 .headers_mut()

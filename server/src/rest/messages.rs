@@ -11,14 +11,14 @@ use serde_json::{Map, Value, json};
 
 use super::body::JsonObject;
 use super::envelope::{Refused, Success};
-use crate::http::{Caller, Gate};
+use crate::http::{AppState, Caller};
 
 /// Name and value, as they stand behind the `?`.
 pub type Asked = Query<Vec<(String, String)>>;
 
 /// Lines that match, newest first, fifty at a time; `next` is what `before` has to be for more.
 pub async fn list(
-    State(gate): State<Gate>,
+    State(state): State<AppState>,
     caller: Caller,
     Query(asked): Asked,
 ) -> Result<Success, Refused> {
@@ -26,7 +26,7 @@ pub async fn list(
     let given = asked.iter().filter(|(_, value)| !value.is_empty());
     let pairs = given.map(|(name, value)| (name.as_str(), value.as_str()));
     let (search, before) = Search::read_from(pairs)?;
-    let page = gate
+    let page = state
         .postern
         .outbox_page(actor, &search, before.as_ref())
         .await?;
@@ -53,11 +53,11 @@ fn line(line: &OutboxRow) -> Value {
 
 /// One message: state, attempts and last reply of each recipient, and all that happened.
 pub async fn read(
-    State(gate): State<Gate>,
+    State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Success, Refused> {
-    let message = gate.postern.message(caller.signed_in()?, &id).await?;
+    let message = state.postern.message(caller.signed_in()?, &id).await?;
     Ok(Success::new(message_json(&message)))
 }
 
@@ -108,11 +108,14 @@ fn event(event: &DeliveryEvent) -> Value {
 
 /// The mail itself, byte for byte as it is sent; for administrators.
 pub async fn source(
-    State(gate): State<Gate>,
+    State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Refused> {
-    let bytes = gate.postern.message_bytes(caller.signed_in()?, &id).await?;
+    let bytes = state
+        .postern
+        .message_bytes(caller.signed_in()?, &id)
+        .await?;
     let head = [
         (CONTENT_TYPE, "message/rfc822"),
         (CONTENT_DISPOSITION, "attachment; filename=\"mail.eml\""),
@@ -122,7 +125,7 @@ pub async fn source(
 
 /// Retries, cancels, holds or releases one message, for all its recipients.
 pub async fn act_on_one(
-    State(gate): State<Gate>,
+    State(state): State<AppState>,
     caller: Caller,
     Path((id, act)): Path<(String, String)>,
 ) -> Result<Success, Refused> {
@@ -131,14 +134,14 @@ pub async fn act_on_one(
         .parse()
         .map_err(|fault| Refusal::of(Kind::NotFound, "act", fault))?;
     let selection = Selection::Message(id.to_ascii_uppercase());
-    let number = gate.postern.act(actor, act, &selection, None).await?;
+    let number = state.postern.act(actor, act, &selection, None).await?;
     Ok(Success::new(json!({ "number": number })))
 }
 
 /// Does `{"act": "retry", "matching": {…}}` with all that match. Without `number` it only tells how
 /// many that would be; with it, it is done if they are no more than that.
 pub async fn act_on_many(
-    State(gate): State<Gate>,
+    State(state): State<AppState>,
     caller: Caller,
     body: Result<JsonObject, Refused>,
 ) -> Result<Success, Refused> {
@@ -146,9 +149,12 @@ pub async fn act_on_many(
     let (act, search, number) = asked(body?.0)?;
     let selection = Selection::Matching(search);
     let (number, done) = match number {
-        None => (gate.postern.count_act(actor, act, &selection).await?, false),
+        None => (
+            state.postern.count_act(actor, act, &selection).await?,
+            false,
+        ),
         agreed => (
-            gate.postern.act(actor, act, &selection, agreed).await?,
+            state.postern.act(actor, act, &selection, agreed).await?,
             true,
         ),
     };

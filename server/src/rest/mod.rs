@@ -1,10 +1,12 @@
 //! REST as system V had it: one envelope, errors by field.
 
 mod body;
+mod body_budget;
 mod diagnosis;
 mod email_smtp;
 mod email_test;
 mod envelope;
+mod event_stream;
 mod expect;
 mod fields;
 mod mails;
@@ -16,9 +18,7 @@ mod once;
 mod outbox;
 mod parts;
 mod probe;
-mod room;
 mod send_email;
-mod told;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -29,12 +29,12 @@ use domain::{Kind, Refusal};
 use envelope::Refused;
 pub use envelope::refuse;
 
-use crate::http::Gate;
+use crate::http::AppState;
 
 /// Where mail is handed over.
 pub const INTAKE: &str = "/api/messages/send-email";
 
-pub fn router() -> Router<Gate> {
+pub fn router() -> Router<AppState> {
     Router::new()
         .route("/api/keys/browser", get(browser_key))
         .route(
@@ -64,8 +64,8 @@ pub fn router() -> Router<Gate> {
 }
 
 /// The public key to seal a password for: a bare JWK, open to all.
-async fn browser_key(State(gate): State<Gate>) -> Result<Response, Refused> {
-    Ok(Json(gate.postern.browser_key().await?).into_response())
+async fn browser_key(State(state): State<AppState>) -> Result<Response, Refused> {
+    Ok(Json(state.postern.browser_key().await?).into_response())
 }
 
 async fn not_found() -> Refused {

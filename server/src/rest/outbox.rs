@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::body::JsonObject;
 use super::envelope::{Refused, Success};
 use super::messages::Asked;
-use crate::http::{Caller, Gate};
+use crate::http::{AppState, Caller};
 
 /// Counts by state with the oldest of each, who delivers and what is in the way.
-pub async fn read(State(gate): State<Gate>, caller: Caller) -> Result<Success, Refused> {
-    let overview = gate.postern.outbox_overview(caller.signed_in()?).await?;
+pub async fn read(State(state): State<AppState>, caller: Caller) -> Result<Success, Refused> {
+    let overview = state.postern.outbox_overview(caller.signed_in()?).await?;
     Ok(Success::new(overview_json(&overview)))
 }
 
@@ -59,7 +59,7 @@ fn worker(worker: &Worker) -> Value {
 
 /// Holds everything, or ends that: `{"on": true}`.
 pub async fn pause(
-    State(gate): State<Gate>,
+    State(state): State<AppState>,
     caller: Caller,
     body: Result<JsonObject, Refused>,
 ) -> Result<Success, Refused> {
@@ -67,19 +67,19 @@ pub async fn pause(
     let Some(on) = body?.0.get("on").and_then(Value::as_bool) else {
         return Err(Refusal::of(Kind::Invalid, "on", "This is true or false.").into());
     };
-    gate.postern.pause_delivery(actor, on).await?;
+    state.postern.pause_delivery(actor, on).await?;
     Ok(Success::new(json!({})))
 }
 
 /// Addresses that are not sent to because a relay said there are none, 200 at most.
 pub async fn suppressions(
-    State(gate): State<Gate>,
+    State(state): State<AppState>,
     caller: Caller,
     Query(asked): Asked,
 ) -> Result<Success, Refused> {
     let prefix = asked.iter().find(|(name, _)| name == "address");
     let prefix = prefix.map_or("", |(_, value)| value.as_str());
-    let listed = gate
+    let listed = state
         .postern
         .suppressions(caller.signed_in()?, prefix)
         .await?;
@@ -99,11 +99,11 @@ pub async fn suppressions(
 
 /// Sends to an address again.
 pub async fn remove_suppression(
-    State(gate): State<Gate>,
+    State(state): State<AppState>,
     caller: Caller,
     Path(address): Path<String>,
 ) -> Result<Success, Refused> {
     let actor = caller.signed_in()?;
-    gate.postern.remove_suppression(actor, &address).await?;
+    state.postern.remove_suppression(actor, &address).await?;
     Ok(Success::new(json!({})))
 }

@@ -9,21 +9,21 @@ use serde_json::{Map, Value};
 
 use super::body::JsonObject;
 use super::envelope::Refused;
-use super::told::told;
-use crate::http::{Caller, Gate};
+use super::event_stream::respond;
+use crate::http::{AppState, Caller};
 
 /// Probes `{"host": name}`, or `{"address": address}` by what DNS says of its domain; with both the
 /// host is probed, and the address is the user name that is recommended. `port` is tried beside the
 /// usual ones. Answers 200 whatever is found; hanging up ends it.
 pub async fn probe(
-    State(gate): State<Gate>,
+    State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
     body: Result<JsonObject, Refused>,
 ) -> Result<Response, Refused> {
     let actor = caller.signed_in()?;
-    let events = gate.postern.probe(actor, search(body?.0)?).await?;
-    Ok(told(&headers, events, Probed::hear).await)
+    let events = state.postern.probe(actor, search(body?.0)?).await?;
+    Ok(respond(&headers, events, Probed::hear).await)
 }
 
 fn search(mut body: Map<String, Value>) -> Result<Search, Refusal> {

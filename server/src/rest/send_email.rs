@@ -10,10 +10,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::body::json_type;
+use super::body_budget;
 use super::envelope::Refused;
 use super::mails::parse;
-use super::room;
-use crate::http::{Caller, Gate};
+use crate::http::{AppState, Caller};
 
 /// Bodies of more bytes are read beside the threads that answer.
 const LARGE: usize = 512 * 1024;
@@ -24,18 +24,18 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Takes one mail, an object, and answers 202 with its `id`; or an array of them, all or none, and
 /// answers their `ids`. The body is read when it is known who asks.
 pub async fn send(
-    State(gate): State<Gate>,
+    State(state): State<AppState>,
     caller: Caller,
     request: Request,
 ) -> Result<Response, Refused> {
     let actor = caller.signed_in()?;
     let (parts, body) = request.into_parts();
-    let (body, _room) = room::read(&parts.headers, body).await?;
+    let (body, _room) = body_budget::read(&parts.headers, body).await?;
     json_type(&parts.headers)?;
     let key = idempotency_key(&parts.headers)?;
     let (handed, key) = read(body, key).await?;
     let many = matches!(handed, Handed::Many(_));
-    let ids = gate.postern.accept(actor, handed, key).await?;
+    let ids = state.postern.accept(actor, handed, key).await?;
     let answer = match ids.first() {
         Some(id) if !many => json!({ "id": id }),
         _ => json!({ "ids": ids }),

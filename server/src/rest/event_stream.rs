@@ -14,7 +14,7 @@ const LINES: &str = "application/x-ndjson";
 
 /// Tells the events as the client accepts them: lines, unless it asks for `application/json` and
 /// not for lines. `gather` takes each event into the document. Hanging up drops the stream.
-pub async fn told<E, D>(
+pub async fn respond<E, D>(
     headers: &HeaderMap,
     events: impl Stream<Item = E> + Send + 'static,
     gather: fn(&mut D, E),

@@ -12,7 +12,7 @@ use domain::{Kind, Refusal};
 use engine::{Actor, Origin};
 use tower_sessions::Session;
 
-use super::Gate;
+use super::AppState;
 use super::refuse::refuse;
 
 /// Who asks, and from where. Every handler can take it.
@@ -46,8 +46,8 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-pub async fn identify(
-    State(gate): State<Gate>,
+pub async fn authenticate(
+    State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     session: Session,
     mut request: Request,
@@ -62,13 +62,14 @@ pub async fn identify(
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let origin = Origin {
-        address: Some(gate.proxies.client(peer.ip(), headers)),
+        address: Some(state.proxies.client(peer.ip(), headers)),
         browser: browser.to_owned(),
     };
     let actor = match (bearer(headers), session.id()) {
-        (Some(token), _) => gate.postern.token_actor(token, origin.clone()).await,
+        (Some(token), _) => state.postern.token_actor(token, origin.clone()).await,
         (None, Some(id)) => {
-            gate.postern
+            state
+                .postern
                 .session_actor(&id.to_string(), origin.clone())
                 .await
         }

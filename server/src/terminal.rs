@@ -6,13 +6,13 @@ use domain::transcript::{Tone, TranscriptLine};
 
 /// Writes with colours, or without.
 #[derive(Clone, Copy, Debug)]
-pub struct Paint {
+pub struct Terminal {
     colours: bool,
 }
 
-impl Paint {
+impl Terminal {
     /// With colours only on a terminal, and not where `NO_COLOR` is set.
-    pub fn of_stdout() -> Self {
+    pub fn stdout() -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
         Self {
             colours: io::stdout().is_terminal() && !unwanted,

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 /// Says a line to whoever still reads.
-pub fn aside(line: &str) {
+pub fn line(text: &str) {
     // There is nobody left to be told that it failed.
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{text}");
 }

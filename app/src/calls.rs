@@ -16,7 +16,7 @@ use crate::request::{asked, asked_by};
 /// The saved configuration.
 #[server(prefix = "/fn", endpoint = "load_settings", input = Json, output = Postcard)]
 pub async fn load_settings() -> Result<SettingsView, Refusal> {
-    asked_by(|postern, actor| async move { postern.settings(&actor).await }).await
+    asked_by(|postern, actor| async move { postern.settings().view(&actor).await }).await
 }
 
 /// Saves, unless somebody else saved since `from_revision`.
@@ -28,7 +28,7 @@ pub async fn save_settings(
 ) -> Result<SettingsView, Refusal> {
     asked_by(|postern, actor| async move {
         let from = Some(from_revision);
-        postern.save_settings(&actor, form, password, from).await
+        postern.settings().save(&actor, form, password, from).await
     })
     .await
 }
@@ -43,6 +43,7 @@ pub async fn add_certificates(
 ) -> Result<String, Refusal> {
     asked_by(|postern, actor| async move {
         postern
+            .settings()
             .add_certificates(&actor, &listed, &added, authorities)
             .await
     })
@@ -52,7 +53,7 @@ pub async fn add_certificates(
 /// The key passwords are sealed with in the browser.
 #[server(prefix = "/fn", endpoint = "browser_key", input = Json, output = Postcard)]
 pub async fn browser_key() -> Result<Jwk, Refusal> {
-    asked(|postern| async move { postern.browser_key().await }).await
+    asked(|postern| async move { postern.keys().browser_key().await }).await
 }
 
 /// What is to be found out with what is on the form.
@@ -81,7 +82,9 @@ pub async fn try_relay(
     asked_by(|postern, actor| async move {
         let pictures = match trial {
             Trial::Mail => {
-                let test = postern.test(&actor, Some(form), password, recipient);
+                let test = postern
+                    .diagnosis()
+                    .test(&actor, Some(form), password, recipient);
                 report::pictures(test.await?).boxed()
             }
             Trial::Diagnosis => {
@@ -91,10 +94,13 @@ pub async fn try_relay(
                     recipient: Some(recipient),
                     ..Default::default()
                 };
-                report::pictures(postern.diagnose(&actor, question).await?).boxed()
+                report::pictures(postern.diagnosis().diagnose(&actor, question).await?).boxed()
             }
             Trial::Probe => {
-                let probe = postern.probe(&actor, report::search(&form)).await;
+                let probe = postern
+                    .diagnosis()
+                    .probe(&actor, report::search(&form))
+                    .await;
                 report::probe_pictures(probe.map_err(report::beside_its_field)?).boxed()
             }
         };

@@ -1,7 +1,8 @@
-//! What Postern does: keeps settings, seals secrets, speaks SMTP, delivers. No HTTP, no HTML.
+//! The engine: settings, accounts, diagnosis, outbox and delivery. No HTTP, no HTML.
 //!
-//! `settings`, `accounts`, `diagnosis`, `outbox` and `audit` are services; `smtp`, `mail`, `vault`
-//! and `store` are what they stand on. Every door calls [`Postern`].
+//! [`Postern`] is a struct of services: `settings`, `accounts`, `diagnosis`, `outbox`, `audit` and
+//! `keys`. The services use `smtp`, `mail` and `vault`, and these use `store` and `clock`; never
+//! the other way round.
 
 mod accounts;
 mod actor;
@@ -16,13 +17,16 @@ pub mod smtp;
 mod store;
 mod vault;
 
+pub use accounts::Accounts;
 pub use actor::{Actor, Origin};
-pub use audit::Action;
+pub use audit::{Action, Audit};
+
 pub use clock::Clock;
-pub use diagnosis::{Question, RECIPIENT, Search, TO};
+pub use diagnosis::{Diagnosis, Question, RECIPIENT, Search, TO};
 pub use mail::{Attached, Attachment, Letter, Submission};
 pub use outbox::{BOUNDS, Delivery, Figures, Handed, Meter, Reading, Retention};
 pub use postern::{Config, OpenError, Postern};
+pub use settings::Settings;
 pub use store::accounts::Account;
 pub use store::tokens::Token;
-pub use vault::BROWSER_KEY_BITS;
+pub use vault::{BROWSER_KEY_BITS, BrowserKeys};

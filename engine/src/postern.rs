@@ -1,18 +1,19 @@
-//! The one service behind every door.
+//! The engine, opened: the struct of services that every interface calls.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use domain::jwe::Jwk;
 use domain::{Refusal, Timestamp};
-use parking_lot::{Mutex, MutexGuard};
 use rsa::RsaPrivateKey;
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::Clock;
-use crate::accounts::{Hasher, KnownTokens, Throttle, Window};
+use crate::accounts::Accounts;
+use crate::audit::Audit;
+use crate::diagnosis::Diagnosis;
 use crate::outbox::Outbox;
+use crate::settings::Settings;
 use crate::smtp::{AddressPolicy, Dialer, DialerError};
 use crate::store::{Store, StoreError};
 use crate::vault::{BrowserKeys, Vault, VaultError};
@@ -22,7 +23,7 @@ use crate::vault::{BrowserKeys, Vault, VaultError};
 pub struct Config {
     /// The data folder: the SQLite file and `keys/`. It must exist.
     pub data: PathBuf,
-    /// `postgres://…`; none for SQLite in the data folder.
+    /// `postgres://…`; `None` for SQLite in the data folder.
     pub database: Option<String>,
     /// Starts although a key is lost that values are sealed with.
     pub accept_lost_keys: bool,
@@ -30,90 +31,128 @@ pub struct Config {
     pub relays: AddressPolicy,
     /// Where people reach the console, as a test mail names it.
     pub public_url: String,
-    /// Mail is kept and not sent until it is released, whatever the switch in the console says.
+    /// Holds all mail until it is released, whether or not delivery is paused in the console.
     pub hold_mail: bool,
+    /// The clock of all services; tests set it.
     pub clock: Clock,
-    /// A pair for browsers to begin with, instead of making one: tests share one.
+    /// A key pair for browsers to begin with, instead of a generated one: tests share one.
     pub browser_key: Option<RsaPrivateKey>,
 }
 
-/// Why Postern does not open: a person at the command line reads it.
+/// Why Postern cannot be opened, for the person at the command line.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// The database is not there, is locked, or belongs to a newer version.
     #[error("the database cannot be opened: {0}")]
     Store(#[from] StoreError),
+    /// The key files cannot be used.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The resolver cannot be set up.
     #[error(transparent)]
     Dialer(#[from] DialerError),
+    /// [`Config::browser_key`] cannot be stored.
     #[error("{0}")]
     Refused(#[from] Refusal),
 }
 
-/// The service that every door calls: server functions, REST, the command line. Cheap to clone.
+/// The services that every interface calls: HTTP, sockets, SMTP, the command line. Cheap to clone.
 #[derive(Clone)]
-pub struct Postern(Arc<Inner>);
+pub struct Postern(Arc<Services>);
 
-struct Inner {
+struct Services {
     clock: Clock,
     store: Store,
-    vault: Vault,
-    browser_keys: BrowserKeys,
     dialer: Dialer,
-    hasher: Hasher,
-    throttle: Throttle,
-    tokens: KnownTokens,
-    tests: Window,
-    diagnoses: Window,
-    diagnosis_places: Arc<Semaphore>,
+    audit: Audit,
+    keys: Arc<BrowserKeys>,
+    settings: Settings,
+    accounts: Accounts,
+    diagnosis: Diagnosis,
     outbox: Arc<Outbox>,
-    setup: Mutex<Option<String>>,
-    public_url: String,
 }
 
 impl Postern {
-    /// Opens the database and the keys, and brings the tables up to date.
+    /// Opens the database and the key files, brings the tables up to date, and makes the services.
+    ///
+    /// # Errors
+    /// [`OpenError`] where the database, the keys or the resolver cannot be used.
     pub async fn open(config: Config) -> Result<Self, OpenError> {
+        let clock = config.clock;
         let store = Store::open(&config.data, config.database.as_deref()).await?;
-        let now = config.clock.now();
         let folder = config.data.join("keys");
-        let vault = Vault::open(&folder, &store, now, config.accept_lost_keys).await?;
-        let outbox = Outbox::new(store.clone(), config.clock.clone(), config.hold_mail);
-        let postern = Self(Arc::new(Inner {
-            clock: config.clock,
-            store,
-            outbox: Arc::new(outbox),
-            vault,
-            browser_keys: BrowserKeys::default(),
-            dialer: Dialer::new(config.relays)?,
-            hasher: Hasher::default(),
-            throttle: Throttle::default(),
-            tokens: KnownTokens::default(),
-            tests: Window::a_minute(6),
-            diagnoses: Window::a_minute(12),
-            diagnosis_places: Arc::new(Semaphore::new(4)),
-            setup: Mutex::default(),
-            public_url: config.public_url,
-        }));
+        let vault = Vault::open(&folder, &store, clock.now(), config.accept_lost_keys).await?;
+        let vault = Arc::new(vault);
+        let keys = BrowserKeys::new(store.clone(), clock.clone(), vault.clone());
+        let keys = Arc::new(keys);
         if let Some(key) = config.browser_key {
-            postern
-                .0
-                .browser_keys
-                .add(postern.store(), postern.vault(), now, key)
-                .await?;
+            keys.add(key).await?;
         }
-        Ok(postern)
+        let dialer = Dialer::new(config.relays)?;
+        let audit = Audit::new(store.clone(), clock.clone());
+        let settings = Settings::new(
+            store.clone(),
+            clock.clone(),
+            vault,
+            keys.clone(),
+            audit.clone(),
+        );
+        let diagnosis = Diagnosis::new(
+            store.clone(),
+            clock.clone(),
+            audit.clone(),
+            settings.clone(),
+            dialer.clone(),
+            &config.public_url,
+        );
+        let accounts = Accounts::new(store.clone(), clock.clone(), audit.clone());
+        let outbox = Outbox::new(
+            store.clone(),
+            clock.clone(),
+            settings.changes(),
+            config.hold_mail,
+        );
+        let outbox = Arc::new(outbox);
+        tokio::spawn(follow(settings.changes(), Arc::downgrade(&outbox)));
+        Ok(Self(Arc::new(Services {
+            clock,
+            store,
+            dialer,
+            audit,
+            keys,
+            settings,
+            accounts,
+            diagnosis,
+            outbox,
+        })))
     }
 
-    /// The public key that browsers seal passwords for.
-    pub async fn browser_key(&self) -> Result<Jwk, Refusal> {
-        self.0
-            .browser_keys
-            .public(self.store(), self.vault(), self.now())
-            .await
+    /// Settings of the relay, their revisions, trusted certificates.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
     }
 
-    /// Waits for what is under way in the database, and closes it.
+    /// Sign-in, passwords, sessions and API tokens.
+    pub fn accounts(&self) -> &Accounts {
+        &self.0.accounts
+    }
+
+    /// Test mails, diagnoses and probes.
+    pub fn diagnosis(&self) -> &Diagnosis {
+        &self.0.diagnosis
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> &Audit {
+        &self.0.audit
+    }
+
+    /// The keys that browsers seal passwords for.
+    pub fn keys(&self) -> &BrowserKeys {
+        &self.0.keys
+    }
+
+    /// Waits for running statements, and closes the database.
     pub async fn close(&self) {
         self.0.store.close().await;
     }
@@ -122,7 +161,6 @@ impl Postern {
         self.0.clock.now()
     }
 
-    /// A moment to measure waits with, whatever the time of day is put to.
     pub(crate) fn monotonic(&self) -> Instant {
         self.0.clock.monotonic()
     }
@@ -131,54 +169,21 @@ impl Postern {
         &self.0.store
     }
 
-    pub(crate) fn vault(&self) -> &Vault {
-        &self.0.vault
-    }
-
-    pub(crate) fn browser_keys(&self) -> &BrowserKeys {
-        &self.0.browser_keys
-    }
-
     pub(crate) fn dialer(&self) -> &Dialer {
         &self.0.dialer
-    }
-
-    pub(crate) fn hasher(&self) -> &Hasher {
-        &self.0.hasher
-    }
-
-    pub(crate) fn throttle(&self) -> &Throttle {
-        &self.0.throttle
-    }
-
-    pub(crate) fn known_tokens(&self) -> &KnownTokens {
-        &self.0.tokens
-    }
-
-    pub(crate) fn test_window(&self) -> &Window {
-        &self.0.tests
-    }
-
-    /// Diagnoses and probes of one person.
-    pub(crate) fn diagnosis_window(&self) -> &Window {
-        &self.0.diagnoses
-    }
-
-    /// Diagnoses and probes at the same time, of everybody.
-    pub(crate) fn diagnosis_places(&self) -> &Arc<Semaphore> {
-        &self.0.diagnosis_places
     }
 
     pub(crate) fn outbox(&self) -> &Arc<Outbox> {
         &self.0.outbox
     }
+}
 
-    pub(crate) fn public_url(&self) -> &str {
-        &self.0.public_url
-    }
-
-    /// The digest of the one-time setup token, while there is one.
-    pub(crate) fn setup(&self) -> MutexGuard<'_, Option<String>> {
-        self.0.setup.lock()
+/// Notifies the outbox of every save of the settings, for as long as it exists.
+async fn follow(mut saves: watch::Receiver<i64>, outbox: Weak<Outbox>) {
+    while saves.changed().await.is_ok() {
+        match outbox.upgrade() {
+            Some(outbox) => outbox.changed(),
+            None => break,
+        }
     }
 }

@@ -109,12 +109,14 @@ pub async fn account(
                 RoleArg::User => Role::User,
             };
             postern
-                .create_account(&operator(), &email, role, password()?)
+                .accounts()
+                .create(&operator(), &email, role, password()?)
                 .await?;
             stderr::line(&format!("{email} can sign in now"));
         }
         AccountCommand::Passwd { email, .. } => {
             postern
+                .accounts()
                 .reset_password(&operator(), &email, password()?)
                 .await?;
             stderr::line(&format!(
@@ -133,11 +135,14 @@ pub async fn token(
     let postern = bootstrap.open(String::new()).await?;
     match command {
         TokenCommand::Create { account, name, .. } => {
-            let secret = postern.create_token(&operator(), &account, &name).await?;
+            let secret = postern
+                .accounts()
+                .create_token(&operator(), &account, &name)
+                .await?;
             writeln!(io::stdout(), "{secret}")?;
         }
         TokenCommand::List { .. } => {
-            for token in postern.tokens(&operator()).await? {
+            for token in postern.accounts().tokens(&operator()).await? {
                 let state = match token.revoked_at {
                     Some(at) => format!("revoked {at}"),
                     None => "in use".to_owned(),
@@ -151,7 +156,7 @@ pub async fn token(
             }
         }
         TokenCommand::Revoke { id, .. } => {
-            postern.revoke_token(&operator(), &id).await?;
+            postern.accounts().revoke_token(&operator(), &id).await?;
             stderr::line("revoked");
         }
     }

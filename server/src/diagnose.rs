@@ -25,7 +25,7 @@ pub async fn diagnose(
     let postern = bootstrap.open(String::new()).await?;
     let json = asked.json;
     let question = question(asked)?;
-    let code = match postern.diagnose(&operator(), question).await {
+    let code = match postern.diagnosis().diagnose(&operator(), question).await {
         Ok(events) if json => tell_json(events).await?,
         Ok(events) => tell(events).await?,
         Err(refusal) => refused(&refusal)?,
@@ -37,6 +37,7 @@ pub async fn diagnose(
 pub async fn send_test(bootstrap: Bootstrap, address: String) -> Result<ExitCode, Box<dyn Error>> {
     let postern = bootstrap.open(host()).await?;
     let events = postern
+        .diagnosis()
         .test(&operator(), None, PasswordChange::Keep, address)
         .await?;
     let code = tell(events).await?;

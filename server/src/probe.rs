@@ -16,7 +16,7 @@ use crate::terminal::Terminal;
 pub async fn probe(bootstrap: Bootstrap, args: ProbeArgs) -> Result<ExitCode, Box<dyn Error>> {
     let postern = bootstrap.open(String::new()).await?;
     let search = Search::word(args.relay, args.port.unwrap_or_default());
-    let code = match postern.probe(&operator(), search).await {
+    let code = match postern.diagnosis().probe(&operator(), search).await {
         Ok(events) => tell(events, args.json).await?,
         Err(refusal) => refused(&refusal)?,
     };

@@ -42,10 +42,10 @@ pub async fn serve(
     let router = http::router(postern.clone(), url.clone(), proxies, looks.clone());
     // The pair is made while the first page is being looked at.
     let first = postern.clone();
-    tokio::spawn(async move { first.browser_key().await });
+    tokio::spawn(async move { first.keys().browser_key().await });
     // Before the link is printed: who reads it may send a signal at once.
     let mut signals = Signals::listen()?;
-    match postern.setup_token().await? {
+    match postern.accounts().setup_token().await? {
         Some(token) => writeln!(
             io::stdout(),
             "Create the first administrator at {url}/setup?token={token}"

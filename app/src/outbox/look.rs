@@ -117,7 +117,7 @@ impl Seen {
 /// Why a relay is in trouble, where that is known and the one who asks may know.
 async fn cause(postern: &Postern, actor: &Actor, overview: &Overview) -> Option<&'static Cause> {
     let trouble = overview.workers.iter().find_map(|w| w.trouble.as_ref())?;
-    let settings = postern.settings(actor).await.ok()?;
+    let settings = postern.settings().view(actor).await.ok()?;
     known_cause(trouble, &settings.form)
 }
 

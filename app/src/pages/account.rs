@@ -79,7 +79,7 @@ fn Password(name: String) -> impl IntoView {
 fn Sessions(actor: Actor) -> impl IntoView {
     let postern = expect_context::<Postern>();
     let list = Suspend::new(async move {
-        match postern.sessions(&actor).await {
+        match postern.accounts().sessions(&actor).await {
             Ok(sessions) => view! {
                 <ul class="card-body sessions">
                     {sessions.into_iter().map(|session| view! { <Session session /> }).collect_view()}

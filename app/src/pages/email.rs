@@ -12,7 +12,7 @@ pub fn Email() -> impl IntoView {
     framed("Email setup", |actor| {
         let postern = expect_context::<Postern>();
         Suspend::new(async move {
-            match postern.settings(&actor).await {
+            match postern.settings().view(&actor).await {
                 Ok(saved) => {
                     let me = actor.name().to_owned();
                     provide_context(Source { saved, me });

@@ -1,29 +1,30 @@
-//! People and programs: the first administrator, sign-in, passwords, sessions, tokens.
+//! The accounts service: sign-in, passwords, sessions, API tokens, the first administrator.
 
 mod password;
 mod sessions;
 mod throttle;
 mod tokens;
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use domain::view::Role;
 use domain::{EmailAddress, Kind, Refusal, SecretString};
+use parking_lot::Mutex;
 use rand::RngCore;
 use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
 
-pub use password::Hasher;
-pub use throttle::{Throttle, Window};
-pub(crate) use tokens::KnownTokens;
+use password::{Hasher, Place};
+pub(crate) use throttle::Window;
+use throttle::{Key, Throttle};
+use tokens::KnownTokens;
 
-use password::Place;
-use throttle::Key;
-
-use crate::audit::Action;
+use crate::audit::{Action, Audit, Signature};
 use crate::store::accounts::{self, Account};
-use crate::store::{commit, sessions as session_rows};
-use crate::{Actor, Origin, Postern};
+use crate::store::{Store, commit, sessions as session_rows};
+use crate::{Actor, Clock, Origin};
 
 /// 256 random bits in base64url.
 fn random_secret() -> String {
@@ -46,7 +47,7 @@ async fn to_the_end<T: Send + 'static>(
 
 /// A password is about to be compared with the one of an account, if there is such an account.
 struct Attempt {
-    postern: Postern,
+    accounts: Accounts,
     /// What a failure is counted under; the address first.
     keys: Vec<Key>,
     found: Option<(Account, String)>,
@@ -58,20 +59,20 @@ impl Attempt {
     /// this one's place, also where nobody waits for the answer any more.
     async fn compare(self, password: SecretString) -> Result<Option<Account>, Refusal> {
         let Self {
-            postern,
+            accounts,
             keys,
             found,
             place,
         } = self;
         let comparing = place.compute(move |argon2| {
             // Many may have waited for this place, and failed meanwhile.
-            postern.throttle().check(&keys, postern.monotonic())?;
+            accounts.throttle.check(&keys, accounts.clock.monotonic())?;
             let (account, hash) = found.unzip();
             if password::verify(argon2, &password, hash.as_deref()) {
-                postern.throttle().succeeded(keys[0]);
+                accounts.throttle.succeeded(keys[0]);
                 return Ok(account);
             }
-            postern.throttle().failed(&keys, postern.monotonic());
+            accounts.throttle.failed(&keys, accounts.clock.monotonic());
             Ok(None)
         });
         comparing.await?
@@ -85,26 +86,51 @@ fn parse_email(email: &str) -> Result<String, Refusal> {
         .map_err(|fault| Refusal::of(Kind::Invalid, "email", fault))
 }
 
-impl Postern {
+/// The accounts service: accounts and their passwords, sessions and API tokens. Cheap to clone.
+#[derive(Clone)]
+pub struct Accounts {
+    store: Store,
+    clock: Clock,
+    audit: Audit,
+    hasher: Hasher,
+    throttle: Arc<Throttle>,
+    known_tokens: Arc<KnownTokens>,
+    /// The digest of the setup token, until the first administrator was created with it.
+    setup: Arc<Mutex<Option<String>>>,
+}
+
+impl Accounts {
+    pub(crate) fn new(store: Store, clock: Clock, audit: Audit) -> Self {
+        Self {
+            store,
+            clock,
+            audit,
+            hasher: Hasher::default(),
+            throttle: Arc::default(),
+            known_tokens: Arc::default(),
+            setup: Arc::default(),
+        }
+    }
+
     /// Makes the token of the one-time link for the first administrator; none when there is an
     /// account already. A later call makes the earlier link invalid.
     pub async fn setup_token(&self) -> Result<Option<String>, Refusal> {
-        if accounts::exist(&mut *self.store().read().await?).await? {
+        if accounts::exist(&mut *self.store.read().await?).await? {
             return Ok(None);
         }
         let token = random_secret();
-        *self.setup() = Some(digest(&token));
+        *self.setup.lock() = Some(digest(&token));
         Ok(Some(token))
     }
 
     /// Whether the first administrator is still to be created, with this token.
     pub async fn is_setup_token(&self, token: &str) -> Result<bool, Refusal> {
-        let known = self.setup().as_deref() == Some(digest(token).as_str());
-        Ok(known && !accounts::exist(&mut *self.store().read().await?).await?)
+        let known = self.setup.lock().as_deref() == Some(digest(token).as_str());
+        Ok(known && !accounts::exist(&mut *self.store.read().await?).await?)
     }
 
     /// Creates the first administrator, with the token of the one-time link.
-    pub async fn create_first_account(
+    pub async fn create_first(
         &self,
         token: &str,
         email: &str,
@@ -113,8 +139,9 @@ impl Postern {
     ) -> Result<Account, Refusal> {
         let result = self.try_first_account(token, email, password, origin).await;
         if let Err(refusal) = &result {
-            let origin = origin.to_string();
-            self.record_refusal("setup link", &origin, Action::CreateAccount, refusal)
+            let by = Signature::new("setup link", origin);
+            self.audit
+                .record_refusal(by, Action::CreateAccount, refusal)
                 .await;
         }
         result
@@ -134,24 +161,20 @@ impl Postern {
             ));
         }
         let (account, hash) = self.new_account(email, Role::Admin, password).await?;
-        let mut work = self.store().begin().await?;
+        let mut work = self.store.begin().await?;
         if accounts::exist(&mut work).await? {
             return Err(Refusal::new(
                 Kind::Conflict,
                 "There is an administrator already. Sign in.",
             ));
         }
-        accounts::add(&mut work, &account, &hash, self.now()).await?;
-        let entry = self.entry(
-            &account.email,
-            &origin.to_string(),
-            Action::CreateAccount,
-            "done",
-            "first administrator",
-        );
-        crate::store::audit::add(&mut work, &entry).await?;
+        accounts::add(&mut work, &account, &hash, self.clock.now()).await?;
+        let by = Signature::new(&account.email, origin);
+        self.audit
+            .record(&mut work, by, Action::CreateAccount, "first administrator")
+            .await?;
         commit(work).await?;
-        *self.setup() = None;
+        *self.setup.lock() = None;
         Ok(account)
     }
 
@@ -164,40 +187,42 @@ impl Postern {
     ) -> Result<(Account, String), Refusal> {
         let (email, ()) = Refusal::both(parse_email(email), password::check(&password))?;
         let id = ulid::Ulid::new().to_string();
-        let hash = self.hasher().hash(password).await?;
+        let hash = self.hasher.hash(password).await?;
         Ok((Account { id, email, role }, hash))
     }
 
     /// Creates an account.
-    pub async fn create_account(
+    pub async fn create(
         &self,
         actor: &Actor,
         email: &str,
         role: Role,
         password: SecretString,
     ) -> Result<Account, Refusal> {
-        self.administer(actor, Action::CreateAccount, async {
-            let (account, hash) = self.new_account(email, role, password).await?;
-            let mut work = self.store().begin().await?;
-            accounts::add(&mut work, &account, &hash, self.now())
-                .await
-                .map_err(|error| {
-                    if error.is_taken() {
-                        Refusal::of(
-                            Kind::Conflict,
-                            "email",
-                            "This address has an account already.",
-                        )
-                    } else {
-                        error.into()
-                    }
-                })?;
-            self.record(&mut work, actor, Action::CreateAccount, &account.email)
-                .await?;
-            commit(work).await?;
-            Ok(account)
-        })
-        .await
+        self.audit
+            .administer(actor, Action::CreateAccount, async {
+                let (account, hash) = self.new_account(email, role, password).await?;
+                let mut work = self.store.begin().await?;
+                accounts::add(&mut work, &account, &hash, self.clock.now())
+                    .await
+                    .map_err(|error| {
+                        if error.is_taken() {
+                            Refusal::of(
+                                Kind::Conflict,
+                                "email",
+                                "This address has an account already.",
+                            )
+                        } else {
+                            error.into()
+                        }
+                    })?;
+                self.audit
+                    .record(&mut work, actor, Action::CreateAccount, &account.email)
+                    .await?;
+                commit(work).await?;
+                Ok(account)
+            })
+            .await
     }
 
     /// Sets the password of any account and ends its sessions: for when nobody can sign in.
@@ -207,23 +232,25 @@ impl Postern {
         email: &str,
         password: SecretString,
     ) -> Result<(), Refusal> {
-        self.administer(actor, Action::ChangePassword, async {
-            let account = self.account(email).await?;
-            let hash = self.hasher().hash(password).await?;
-            let mut work = self.store().begin().await?;
-            accounts::set_password(&mut work, &account.id, &hash).await?;
-            session_rows::end_all(&mut work, &account.id, None).await?;
-            self.record(&mut work, actor, Action::ChangePassword, &account.email)
-                .await?;
-            commit(work).await?;
-            Ok(())
-        })
-        .await
+        self.audit
+            .administer(actor, Action::ChangePassword, async {
+                let account = self.account(email).await?;
+                let hash = self.hasher.hash(password).await?;
+                let mut work = self.store.begin().await?;
+                accounts::set_password(&mut work, &account.id, &hash).await?;
+                session_rows::end_all(&mut work, &account.id, None).await?;
+                self.audit
+                    .record(&mut work, actor, Action::ChangePassword, &account.email)
+                    .await?;
+                commit(work).await?;
+                Ok(())
+            })
+            .await
     }
 
     async fn account(&self, email: &str) -> Result<Account, Refusal> {
         let email = parse_email(email)?;
-        let found = accounts::by_email(&mut *self.store().read().await?, &email).await?;
+        let found = accounts::by_email(&mut *self.store.read().await?, &email).await?;
         found
             .map(|(account, _)| account)
             .ok_or_else(|| Refusal::of(Kind::NotFound, "email", "No account has this address."))
@@ -236,10 +263,11 @@ impl Postern {
         current: SecretString,
         new: SecretString,
     ) -> Result<(), Refusal> {
-        let (postern, actor) = (self.clone(), actor.clone());
+        let (accounts, actor) = (self.clone(), actor.clone());
         to_the_end(async move {
-            let change = postern.try_change_password(&actor, current, new);
-            postern
+            let change = accounts.try_change_password(&actor, current, new);
+            accounts
+                .audit
                 .audited(&actor, Action::ChangePassword, change)
                 .await
         })
@@ -265,14 +293,15 @@ impl Postern {
             ));
         }
         let hash = self
-            .hasher()
+            .hasher
             .hash(new)
             .await
             .map_err(|refusal| renamed(refusal, "new"))?;
-        let mut work = self.store().begin().await?;
+        let mut work = self.store.begin().await?;
         accounts::set_password(&mut work, &account.id, &hash).await?;
         session_rows::end_all(&mut work, &account.id, actor.session_id()).await?;
-        self.record(&mut work, actor, Action::ChangePassword, "own")
+        self.audit
+            .record(&mut work, actor, Action::ChangePassword, "own")
             .await?;
         commit(work).await?;
         Ok(())
@@ -281,17 +310,17 @@ impl Postern {
     /// Finds the account and waits for room to compare a password; refused while one of `keys`
     /// has to wait.
     async fn attempt(&self, email: &str, keys: Vec<Key>) -> Result<Attempt, Refusal> {
-        self.throttle().check(&keys, self.monotonic())?;
+        self.throttle.check(&keys, self.clock.monotonic())?;
         // PostgreSQL takes no NUL. No account has the empty address, and to look for it takes as
         // long as for any other.
         let possible = Some(email).filter(|email| !email.contains(char::is_control));
         let email = possible.unwrap_or_default();
-        let found = accounts::by_email(&mut *self.store().read().await?, email).await?;
+        let found = accounts::by_email(&mut *self.store.read().await?, email).await?;
         Ok(Attempt {
-            postern: self.clone(),
+            accounts: self.clone(),
             keys,
             found,
-            place: self.hasher().place().await?,
+            place: self.hasher.place().await?,
         })
     }
 }
@@ -317,13 +346,14 @@ mod tests {
             data: folder.path().to_owned(),
             ..crate::Config::default()
         };
-        let postern = Postern::open(config).await.expect("Postern opens");
-        let attempt = || postern.attempt("a@example.org", vec![Key::account("a@example.org")]);
+        let postern = crate::Postern::open(config).await.expect("Postern opens");
+        let accounts = postern.accounts();
+        let attempt = || accounts.attempt("a@example.org", vec![Key::account("a@example.org")]);
         for _ in 0..5 {
             let attempt = attempt().await.expect("not slowed down yet");
             // Once asked it runs, and nobody asks again.
             let _ = attempt.compare(SecretString::new("wrong")).now_or_never();
-            postern.hasher().until_idle().await;
+            accounts.hasher.until_idle().await;
         }
         let refusal = attempt().await.err().expect("slowed down");
         assert_eq!(refusal.kind, Kind::TooMany);

@@ -4,11 +4,11 @@ use domain::view::SessionView;
 use domain::{Kind, Refusal, SecretString, Timestamp};
 
 use super::throttle::Key;
-use super::{digest, to_the_end};
-use crate::audit::Action;
+use super::{Accounts, digest, to_the_end};
+use crate::audit::{Action, Signature};
 use crate::store::accounts::Account;
-use crate::store::{audit, commit, sessions};
-use crate::{Actor, Origin, Postern};
+use crate::store::{commit, sessions};
+use crate::{Actor, Origin};
 
 const IDLE: i64 = 2 * 3_600_000;
 const ABSOLUTE: i64 = 12 * 3_600_000;
@@ -28,7 +28,7 @@ fn wrong() -> Refusal {
     )
 }
 
-impl Postern {
+impl Accounts {
     /// Checks an address and a password. Refusals and times do not tell whether the account
     /// exists; from the fifth failure on they say how long to wait.
     pub async fn login(
@@ -40,29 +40,29 @@ impl Postern {
         let email = email.trim().to_lowercase();
         let mut keys = vec![Key::account(&email)];
         keys.extend(origin.address.map(Key::network));
-        let from = origin.to_string();
+        let by = Signature::new(on_record(&email, 254), origin);
         let attempt = match self.attempt(&email, keys).await {
             Ok(attempt) => attempt,
-            Err(refusal) => return self.not_logged_in(&email, &from, refusal).await,
+            Err(refusal) => return self.not_logged_in(by, refusal).await,
         };
         // Who hung up before there was a place for the attempt has not tried; who does from here
         // on has.
-        let postern = self.clone();
+        let (accounts, origin) = (self.clone(), origin.clone());
         to_the_end(async move {
             match attempt.compare(password).await {
-                Ok(Some(account)) => postern.logged_in(account, &from).await,
-                Ok(None) => postern.not_logged_in(&email, &from, wrong()).await,
-                Err(refusal) => postern.not_logged_in(&email, &from, refusal).await,
+                Ok(Some(account)) => accounts.logged_in(account, &origin).await,
+                Ok(None) => accounts.not_logged_in(by, wrong()).await,
+                Err(refusal) => accounts.not_logged_in(by, refusal).await,
             }
         })
         .await
     }
 
-    async fn logged_in(&self, account: Account, from: &str) -> Result<Account, Refusal> {
-        let now = self.now();
-        let mut work = self.store().begin().await?;
-        let entry = self.entry(&account.email, from, Action::Login, "done", "");
-        audit::add(&mut work, &entry).await?;
+    async fn logged_in(&self, account: Account, origin: &Origin) -> Result<Account, Refusal> {
+        let now = self.clock.now();
+        let mut work = self.store.begin().await?;
+        let by = Signature::new(&account.email, origin);
+        self.audit.record(&mut work, by, Action::Login, "").await?;
         sessions::remove_expired(
             &mut work,
             Timestamp(now.0 - ABSOLUTE),
@@ -73,15 +73,8 @@ impl Postern {
         Ok(account)
     }
 
-    async fn not_logged_in(
-        &self,
-        email: &str,
-        from: &str,
-        refusal: Refusal,
-    ) -> Result<Account, Refusal> {
-        let claimed = on_record(email, 254);
-        self.record_refusal(&claimed, from, Action::Login, &refusal)
-            .await;
+    async fn not_logged_in(&self, by: Signature, refusal: Refusal) -> Result<Account, Refusal> {
+        self.audit.record_refusal(by, Action::Login, &refusal).await;
         Err(refusal)
     }
 
@@ -92,13 +85,13 @@ impl Postern {
         account: &str,
         origin: &Origin,
     ) -> Result<(), Refusal> {
-        let mut work = self.store().begin().await?;
+        let mut work = self.store.begin().await?;
         let id = digest(secret);
         sessions::add(
             &mut work,
             &id,
             account,
-            self.now(),
+            self.clock.now(),
             &origin.to_string(),
             &on_record(&origin.browser, 255),
         )
@@ -114,8 +107,8 @@ impl Postern {
         origin: Origin,
     ) -> Result<Option<Actor>, Refusal> {
         let id = digest(secret);
-        let found = sessions::by_id(&mut *self.store().read().await?, &id).await?;
-        let now = self.now();
+        let found = sessions::by_id(&mut *self.store.read().await?, &id).await?;
+        let now = self.clock.now();
         let alive = |session: &sessions::Session| {
             now.0 - session.begun_at.0 < ABSOLUTE && now.0 - session.last_used_at.0 < IDLE
         };
@@ -123,7 +116,7 @@ impl Postern {
             return Ok(None);
         };
         if now.0 - session.last_used_at.0 >= TOUCH {
-            let mut work = self.store().begin().await?;
+            let mut work = self.store.begin().await?;
             sessions::touch(&mut work, &id, now).await?;
             commit(work).await?;
         }
@@ -135,16 +128,18 @@ impl Postern {
         let (Some(account), Some(id)) = (actor.account(), actor.session_id()) else {
             return Ok(());
         };
-        let mut work = self.store().begin().await?;
+        let mut work = self.store.begin().await?;
         sessions::end(&mut work, id, &account.id).await?;
-        self.record(&mut work, actor, Action::Logout, "").await?;
+        self.audit
+            .record(&mut work, actor, Action::Logout, "")
+            .await?;
         commit(work).await?;
         Ok(())
     }
 
     /// Ends a session by its secret, whoever holds it.
     pub async fn forget_session(&self, secret: &str) -> Result<(), Refusal> {
-        let mut work = self.store().begin().await?;
+        let mut work = self.store.begin().await?;
         sessions::forget(&mut work, &digest(secret)).await?;
         commit(work).await?;
         Ok(())
@@ -155,7 +150,7 @@ impl Postern {
         let Some(account) = actor.account() else {
             return Ok(Vec::new());
         };
-        let found = sessions::of_account(&mut *self.store().read().await?, &account.id).await?;
+        let found = sessions::of_account(&mut *self.store.read().await?, &account.id).await?;
         Ok(found
             .into_iter()
             .map(|session| SessionView {
@@ -169,20 +164,22 @@ impl Postern {
             .collect())
     }
 
-    /// Ends one of the sessions of the account that asks, by its name in [`Postern::sessions`].
+    /// Ends one of the sessions of the account that asks, by its name in [`Accounts::sessions`].
     pub async fn end_session(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
-        self.audited(actor, Action::EndSession, async {
-            let gone = || Refusal::new(Kind::NotFound, "This session has ended already.");
-            let account = actor.account().ok_or_else(gone)?;
-            let mut work = self.store().begin().await?;
-            if !sessions::end(&mut work, id, &account.id).await? {
-                return Err(gone());
-            }
-            self.record(&mut work, actor, Action::EndSession, "")
-                .await?;
-            commit(work).await?;
-            Ok(())
-        })
-        .await
+        self.audit
+            .audited(actor, Action::EndSession, async {
+                let gone = || Refusal::new(Kind::NotFound, "This session has ended already.");
+                let account = actor.account().ok_or_else(gone)?;
+                let mut work = self.store.begin().await?;
+                if !sessions::end(&mut work, id, &account.id).await? {
+                    return Err(gone());
+                }
+                self.audit
+                    .record(&mut work, actor, Action::EndSession, "")
+                    .await?;
+                commit(work).await?;
+                Ok(())
+            })
+            .await
     }
 }

@@ -1,13 +1,13 @@
-//! Who did what: a row in the transaction of every act on settings, accounts, secrets, sessions and
-//! mail that waits, and a row for every refusal of one.
+//! The audit log: a row for every act on settings, accounts, sessions and held mail, and for
+//! every refusal of one.
 
 use domain::Refusal;
 
 use crate::store::audit::{self, Entry};
-use crate::store::{Connection, StoreError, commit};
-use crate::{Actor, Postern};
+use crate::store::{Connection, Store, StoreError, commit};
+use crate::{Actor, Clock, Origin};
 
-/// An act that is audited.
+/// An act that is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     Login,
@@ -59,36 +59,77 @@ impl Action {
     }
 }
 
-impl Postern {
-    /// The newest rows, newest first, for administrators.
-    pub async fn audit_trail(&self, actor: &Actor, limit: i64) -> Result<Vec<Entry>, Refusal> {
-        actor.administers()?;
-        Ok(audit::newest(&mut *self.store().read().await?, limit).await?)
+/// The actor and the origin of a row.
+#[derive(Clone, Debug)]
+pub(crate) struct Signature {
+    actor: String,
+    origin: String,
+}
+
+impl Signature {
+    /// For a request whose actor is not known yet, by the name it gives.
+    pub(crate) fn new(actor: impl Into<String>, origin: &Origin) -> Self {
+        Self {
+            actor: actor.into(),
+            origin: origin.to_string(),
+        }
+    }
+}
+
+impl From<&Actor> for Signature {
+    fn from(actor: &Actor) -> Self {
+        Self::new(actor.signature(), &actor.origin)
+    }
+}
+
+/// The audit service. It authorises the acts of administrators, and writes the row of an act in
+/// the transaction of the act itself. Cheap to clone.
+#[derive(Clone)]
+pub struct Audit {
+    store: Store,
+    clock: Clock,
+}
+
+impl Audit {
+    pub(crate) fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock }
     }
 
-    /// Records that an act was done, in its own transaction `work`.
+    /// The newest rows, newest first, for administrators.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`](domain::Kind::Forbidden) for any other actor.
+    pub async fn trail(&self, actor: &Actor, limit: i64) -> Result<Vec<Entry>, Refusal> {
+        actor.administers()?;
+        Ok(audit::newest(&mut *self.store.read().await?, limit).await?)
+    }
+
+    /// Records in its own transaction, `work`, that an act was done.
     pub(crate) async fn record(
         &self,
         work: &mut Connection,
-        actor: &Actor,
+        by: impl Into<Signature>,
         action: Action,
         detail: impl Into<String>,
     ) -> Result<(), StoreError> {
-        audit::add(
-            work,
-            &self.entry(
-                &actor.signature(),
-                &actor.origin.to_string(),
-                action,
-                "done",
-                detail,
-            ),
-        )
-        .await
+        self.add(work, by.into(), action, "done", detail.into())
+            .await
     }
 
-    /// Awaits an act of an administrator; whoever else asks is refused, and every refusal
-    /// recorded.
+    /// Records in its own transaction, `work`, that a test mail proved a revision of the settings.
+    pub(crate) async fn record_verified(
+        &self,
+        work: &mut Connection,
+        actor: &Actor,
+        revision: i64,
+    ) -> Result<(), StoreError> {
+        let detail = format!("revision {revision}");
+        self.add(work, actor.into(), Action::SendTest, "verified", detail)
+            .await
+    }
+
+    /// Awaits an act that only administrators may do. Refuses every other actor, and records each
+    /// refusal.
     pub(crate) async fn administer<T>(
         &self,
         actor: &Actor,
@@ -111,36 +152,24 @@ impl Postern {
     ) -> Result<T, Refusal> {
         let result = act.await;
         if let Err(refusal) = &result {
-            self.record_refusal(
-                &actor.signature(),
-                &actor.origin.to_string(),
-                action,
-                refusal,
-            )
-            .await;
+            self.record_refusal(actor, action, refusal).await;
         }
         result
     }
 
-    /// Records a refusal: of which fields, and why as a kind, never the texts.
+    /// Records a refusal: its kind and the names of the fields, never the texts.
     pub(crate) async fn record_refusal(
         &self,
-        actor: &str,
-        origin: &str,
+        by: impl Into<Signature>,
         action: Action,
         refusal: &Refusal,
     ) {
-        let fields = refusal
-            .fields
-            .keys()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(", ");
+        let fields: Vec<&str> = refusal.fields.keys().map(String::as_str).collect();
         let outcome = format!("refused ({})", refusal.kind.status());
-        let entry = self.entry(actor, origin, action, &outcome, fields);
         let written = async {
-            let mut work = self.store().begin().await?;
-            audit::add(&mut work, &entry).await?;
+            let mut work = self.store.begin().await?;
+            self.add(&mut work, by.into(), action, &outcome, fields.join(", "))
+                .await?;
             commit(work).await
         };
         if let Err(error) = written.await {
@@ -151,21 +180,22 @@ impl Postern {
         }
     }
 
-    pub(crate) fn entry(
+    async fn add(
         &self,
-        actor: &str,
-        origin: &str,
+        work: &mut Connection,
+        by: Signature,
         action: Action,
         outcome: &str,
-        detail: impl Into<String>,
-    ) -> Entry {
-        Entry {
-            at: self.now(),
-            actor: actor.to_owned(),
-            origin: origin.to_owned(),
+        detail: String,
+    ) -> Result<(), StoreError> {
+        let entry = Entry {
+            at: self.clock.now(),
+            actor: by.actor,
+            origin: by.origin,
             action: action.as_str().to_owned(),
             outcome: outcome.to_owned(),
-            detail: detail.into(),
-        }
+            detail,
+        };
+        audit::add(work, &entry).await
     }
 }

@@ -10,12 +10,12 @@ use futures::Stream;
 use futures::channel::mpsc::UnboundedSender;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::Diagnosis;
 use super::telling::{telling, ticking};
+use crate::Actor;
 use crate::audit::Action;
-use crate::settings::Saved;
-use crate::smtp::probe;
+use crate::smtp::{Dialer, probe};
 use crate::store::commit;
-use crate::{Actor, Postern};
 
 /// The fields of a [`Search`] that a refusal names.
 const HOST: &str = "host";
@@ -52,7 +52,7 @@ impl Search {
     }
 }
 
-impl Postern {
+impl Diagnosis {
     /// Tries every way to a relay at once, each to the end of EHLO; no password is sent. Refused
     /// before anything is sent: who may not, faults by field, more than twelve a minute or four at
     /// a time, diagnoses counted. Then the events; dropping the stream ends it all.
@@ -62,25 +62,27 @@ impl Postern {
         search: Search,
     ) -> Result<impl Stream<Item = ProbeEvent> + Send + use<>, Refusal> {
         let asking = self.prepare_probe(actor, &search);
-        let run = self.administer(actor, Action::Probe, asking).await?;
+        let run = self.audit.administer(actor, Action::Probe, asking).await?;
         Ok(telling(|events| run.run(events)))
     }
 
     async fn prepare_probe(&self, actor: &Actor, search: &Search) -> Result<Run, Refusal> {
         let (wanted, port) = Refusal::both(Wanted::of(search), port(&search.port))?;
-        let saved = Saved::read(&mut *self.store().read().await?).await?;
+        let saved = self.settings.saved().await?;
         let form = search.form.clone().unwrap_or_else(|| saved.form());
         let manner = manner(&form, &wanted)?;
         let place = self.diagnosis_place(actor)?;
-        let mut work = self.store().begin().await?;
+        let mut work = self.store.begin().await?;
         let detail = match (&wanted.host, &wanted.address) {
             (None, Some(address)) => address.redacted(),
             _ => wanted.shown(),
         };
-        self.record(&mut work, actor, Action::Probe, detail).await?;
+        self.audit
+            .record(&mut work, actor, Action::Probe, detail)
+            .await?;
         commit(work).await?;
         Ok(Run {
-            postern: self.clone(),
+            dialer: self.dialer.clone(),
             wanted,
             port,
             manner,
@@ -166,7 +168,7 @@ fn manner(form: &Form, wanted: &Wanted) -> Result<SmtpSettings, Refusal> {
 
 /// A probe that may run.
 struct Run {
-    postern: Postern,
+    dialer: Dialer,
     wanted: Wanted,
     port: Option<u16>,
     manner: SmtpSettings,
@@ -188,7 +190,7 @@ impl Run {
     }
 
     async fn attempt(&self, tell: &(dyn Fn(ProbeEvent) + Sync)) -> Recommendation {
-        let dialer = self.postern.dialer();
+        let dialer = &self.dialer;
         let attempts = match (&self.wanted.host, &self.wanted.address) {
             (None, Some(address)) => dialer.discover(address.domain(), self.port).await,
             (host, _) => host

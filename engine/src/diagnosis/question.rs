@@ -8,14 +8,14 @@ use domain::view::PasswordChange;
 use domain::{EmailAddress, Event, Form, Kind, Refusal, SecretString};
 use futures::Stream;
 
-use super::RECIPIENT;
 use super::message::Letter;
 use super::run::Run;
+use super::{Diagnosis, RECIPIENT};
+use crate::Actor;
 use crate::audit::Action;
-use crate::settings::{Saved, described, usable};
+use crate::settings::{described, usable};
 use crate::smtp::Relay;
 use crate::store::commit;
-use crate::{Actor, Postern};
 
 /// The field a diagnosis' recipient stands under.
 pub const TO: &str = "to";
@@ -34,7 +34,7 @@ pub struct Question {
     pub mail: bool,
 }
 
-impl Postern {
+impl Diagnosis {
     /// Sends a test mail with `form`, or without one with what is saved. Refused before anything
     /// is sent: who may not, faults by field, more than six a minute. Then the events; dropping
     /// the stream cancels the test.
@@ -73,7 +73,7 @@ impl Postern {
         question: Question,
     ) -> Result<impl Stream<Item = Event> + Send + use<>, Refusal> {
         let asking = self.ask(actor, action, question);
-        Ok(self.administer(actor, action, asking).await?.begin())
+        Ok(self.audit.administer(actor, action, asking).await?.begin())
     }
 
     async fn ask(&self, actor: &Actor, action: Action, question: Question) -> Result<Run, Refusal> {
@@ -82,7 +82,7 @@ impl Postern {
             Action::SendTest => (RECIPIENT, RECIPIENT),
             _ => (TO, REQUEST),
         };
-        let saved = Saved::read(&mut *self.store().read().await?).await?;
+        let saved = self.settings.saved().await?;
         if question.edit == Edit::default() && saved.revision() == 0 {
             let text = "No configuration is saved yet. Save one first.";
             return Err(Refusal::of(Kind::Invalid, whole, text));
@@ -105,28 +105,29 @@ impl Postern {
             _ => None,
         };
         if question.mail {
-            self.test_window().take(
+            self.tests.take(
                 actor.name(),
-                self.monotonic(),
+                self.clock.monotonic(),
                 "Six tests a minute are the most.",
             )?;
         }
         let password = match question.typed {
             Some(typed) => Some(typed),
             None => {
-                self.password_for(&saved, &settings, &question.password)
+                self.settings
+                    .password_for(&saved, &settings, &question.password)
                     .await?
             }
         };
-        let mut work = self.store().begin().await?;
+        let mut work = self.store.begin().await?;
         let detail = match &recipient {
             Some(recipient) => format!("{} to {}", described(&form), recipient.redacted()),
             None => described(&form),
         };
-        self.record(&mut work, actor, action, detail).await?;
+        self.audit.record(&mut work, actor, action, detail).await?;
         commit(work).await?;
         Ok(Run {
-            postern: self.clone(),
+            diagnosis: self.clone(),
             actor: actor.clone(),
             revision: is_saved.then(|| saved.revision()),
             relay: Relay { settings, password },
@@ -141,14 +142,14 @@ impl Postern {
         &self,
         actor: &Actor,
     ) -> Result<tokio::sync::OwnedSemaphorePermit, Refusal> {
-        let place = Arc::clone(self.diagnosis_places()).try_acquire_owned();
+        let place = Arc::clone(&self.permits).try_acquire_owned();
         let place = place.map_err(|_| {
             let text = "Four diagnoses are running, which is the most at a time. Wait until one has ended.";
             Refusal::too_many(5, text)
         })?;
-        self.diagnosis_window().take(
+        self.diagnoses.take(
             actor.name(),
-            self.monotonic(),
+            self.clock.monotonic(),
             "Twelve diagnoses a minute are the most.",
         )?;
         Ok(place)

@@ -11,20 +11,20 @@ use futures::Stream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
+use super::Diagnosis;
 use super::message::Letter;
 use super::telling::{telling, ticking};
-use crate::audit::Action;
+use crate::Actor;
 use crate::smtp::{Envelope, Relay, Session, Witness};
 use crate::store::information::GLOBAL;
-use crate::store::{StoreError, audit, commit, revisions};
-use crate::{Actor, Postern};
+use crate::store::{StoreError, commit, revisions};
 
 /// A run as a whole, whatever the relay does.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// What is asked of a relay.
 pub(super) struct Run {
-    pub postern: Postern,
+    pub diagnosis: Diagnosis,
     pub actor: Actor,
     /// The saved revision that is used; none when the settings differ from it.
     pub revision: Option<i64>,
@@ -113,7 +113,7 @@ impl Run {
     }
 
     async fn session(&self, witness: &Witness) -> Result<Option<Sent>, Failure> {
-        let mut session = Session::open(self.postern.dialer(), &self.relay, witness).await?;
+        let mut session = Session::open(&self.diagnosis.dialer, &self.relay, witness).await?;
         let envelope = Envelope {
             from: self.relay.settings.from_address.clone(),
             to: self.recipient.iter().cloned().collect(),
@@ -136,8 +136,8 @@ impl Run {
         let mail = letter.write(
             settings,
             session.encryption(),
-            self.postern.public_url(),
-            self.postern.now(),
+            &self.diagnosis.public_url,
+            self.diagnosis.clock.now(),
         );
         let reply = session.send(envelope, &mail.bytes).await?;
         Ok(Sent {
@@ -153,21 +153,17 @@ impl Run {
     }
 
     async fn prove(&self, revision: i64) -> Result<Stamp, StoreError> {
-        let postern = &self.postern;
+        let diagnosis = &self.diagnosis;
         let stamp = Stamp {
-            at: postern.now(),
+            at: diagnosis.clock.now(),
             by: self.actor.name().to_owned(),
         };
-        let mut work = postern.store().begin().await?;
+        let mut work = diagnosis.store.begin().await?;
         revisions::prove(&mut work, GLOBAL, revision, &stamp).await?;
-        let entry = postern.entry(
-            &self.actor.signature(),
-            &self.actor.origin.to_string(),
-            Action::SendTest,
-            "verified",
-            format!("revision {revision}"),
-        );
-        audit::add(&mut work, &entry).await?;
+        diagnosis
+            .audit
+            .record_verified(&mut work, &self.actor, revision)
+            .await?;
         commit(work).await?;
         Ok(stamp)
     }

@@ -9,7 +9,6 @@ use domain::{Kind, Refusal, Timestamp};
 use super::Running;
 use super::writer::{New, Work, Written};
 use crate::mail::{Finished, Sender, Submission};
-use crate::settings::Saved;
 use crate::store::idempotency::Key;
 use crate::store::messages::Message;
 use crate::{Actor, Postern};
@@ -24,8 +23,9 @@ const REMEMBERED: Duration = Duration::from_secs(1);
 /// Mail of more octets is finished beside the threads that answer.
 const LARGE: usize = 128 * 1024;
 
-/// Who mail is from that does not say, and when that was read.
-pub(super) type Remembered = Option<(Instant, Option<Arc<Sender>>)>;
+/// Who mail is from that does not say, when that was read, and the revision that this process had
+/// saved by then.
+pub(super) type Remembered = Option<(Instant, i64, Option<Arc<Sender>>)>;
 
 /// What an application hands over in one request: all of it is kept, or nothing.
 #[derive(Debug)]
@@ -138,13 +138,15 @@ impl Postern {
     async fn sender(&self) -> Result<Option<Arc<Sender>>, Refusal> {
         let place = &self.outbox().sender;
         let remembered = place.lock().clone();
-        if let Some((read, sender)) = remembered
+        let revision = *self.outbox().saved.borrow();
+        if let Some((read, of, sender)) = remembered
+            && of == revision
             && read.elapsed() < REMEMBERED
         {
             return Ok(sender);
         }
         let read = Instant::now();
-        let saved = Saved::read(&mut *self.store().read().await?).await?;
+        let saved = self.settings().saved().await?;
         let sender = saved.settings().map(|settings| {
             Arc::new(Sender {
                 address: settings.from_address,
@@ -152,7 +154,7 @@ impl Postern {
                 reply_to: settings.reply_to,
             })
         });
-        *place.lock() = Some((read, sender.clone()));
+        *place.lock() = Some((read, revision, sender.clone()));
         Ok(sender)
     }
 }

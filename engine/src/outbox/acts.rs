@@ -43,7 +43,7 @@ impl Postern {
             MessageAction::Hold => (Action::HoldMail, EventKind::Held),
             MessageAction::Release => (Action::ReleaseMail, EventKind::Released),
         };
-        self.administer(actor, action, async {
+        self.audit().administer(actor, action, async {
             let now = self.now();
             let mut work = self.store().begin().await?;
             if let Selection::Message(id) | Selection::One(Cursor { id, .. }) = selection {
@@ -74,7 +74,7 @@ impl Postern {
                 .collect();
             delivery_events::add(&mut work, &entries).await?;
             let detail = format!("{number} of {}", named(selection));
-            self.record(&mut work, actor, action, detail).await?;
+            self.audit().record(&mut work, actor, action, detail).await?;
             commit(work).await?;
             self.outbox().touched();
             Ok(number)
@@ -85,39 +85,43 @@ impl Postern {
     /// Holds everything from now on, or ends that: what is under way ends, mail that waits stays
     /// where it is, and mail that is accepted meanwhile is held until it is released.
     pub async fn pause_delivery(&self, actor: &Actor, on: bool) -> Result<(), Refusal> {
-        self.administer(actor, Action::PauseDelivery, async {
-            let stamp = on.then(|| Stamp {
-                at: self.now(),
-                by: actor.name().to_owned(),
-            });
-            let mut work = self.store().begin().await?;
-            if pause::write(&mut work, stamp.as_ref()).await? {
-                let detail = if on { "begun" } else { "ended" };
-                self.record(&mut work, actor, Action::PauseDelivery, detail)
-                    .await?;
-            }
-            commit(work).await?;
-            self.outbox().changed();
-            Ok(())
-        })
-        .await
+        self.audit()
+            .administer(actor, Action::PauseDelivery, async {
+                let stamp = on.then(|| Stamp {
+                    at: self.now(),
+                    by: actor.name().to_owned(),
+                });
+                let mut work = self.store().begin().await?;
+                if pause::write(&mut work, stamp.as_ref()).await? {
+                    let detail = if on { "begun" } else { "ended" };
+                    self.audit()
+                        .record(&mut work, actor, Action::PauseDelivery, detail)
+                        .await?;
+                }
+                commit(work).await?;
+                self.outbox().changed();
+                Ok(())
+            })
+            .await
     }
 
     /// Sends to an address again that a relay said there is none.
     pub async fn remove_suppression(&self, actor: &Actor, address: &str) -> Result<(), Refusal> {
-        self.administer(actor, Action::RemoveSuppression, async {
-            let mut work = self.store().begin().await?;
-            let known = !address.chars().any(char::is_control);
-            if !known || !suppressions::remove(&mut work, address).await? {
-                let text = "This address is not listed.";
-                return Err(Refusal::of(Kind::NotFound, "address", text));
-            }
-            self.record(&mut work, actor, Action::RemoveSuppression, address)
-                .await?;
-            commit(work).await?;
-            Ok(())
-        })
-        .await
+        self.audit()
+            .administer(actor, Action::RemoveSuppression, async {
+                let mut work = self.store().begin().await?;
+                let known = !address.chars().any(char::is_control);
+                if !known || !suppressions::remove(&mut work, address).await? {
+                    let text = "This address is not listed.";
+                    return Err(Refusal::of(Kind::NotFound, "address", text));
+                }
+                self.audit()
+                    .record(&mut work, actor, Action::RemoveSuppression, address)
+                    .await?;
+                commit(work).await?;
+                Ok(())
+            })
+            .await
     }
 }
 

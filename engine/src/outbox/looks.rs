@@ -127,16 +127,18 @@ impl Postern {
 
     /// The mail itself, for administrators: its bytes as they are sent.
     pub async fn message_bytes(&self, actor: &Actor, id: &str) -> Result<Vec<u8>, Refusal> {
-        self.administer(actor, Action::ReadMail, async {
-            let mut connection = self.store().look().await?;
-            let message = visible(&mut connection, actor, id).await?;
-            let bytes = messages::body(&mut connection, &message.id).await?;
-            bytes.ok_or_else(|| {
-                let text = "The mail itself is not kept any more; what happened to it still is.";
-                Refusal::new(Kind::NotFound, text)
+        self.audit()
+            .administer(actor, Action::ReadMail, async {
+                let mut connection = self.store().look().await?;
+                let message = visible(&mut connection, actor, id).await?;
+                let bytes = messages::body(&mut connection, &message.id).await?;
+                bytes.ok_or_else(|| {
+                    let text =
+                        "The mail itself is not kept any more; what happened to it still is.";
+                    Refusal::new(Kind::NotFound, text)
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// The mail itself in words, for administrators.

@@ -53,11 +53,13 @@ pub(crate) struct Outbox {
     running: Mutex<HashSet<(String, String)>>,
     ids: Mutex<ulid::Generator>,
     sender: Mutex<accept::Remembered>,
+    /// The revision of the settings that this process saved last.
+    saved: watch::Receiver<i64>,
     worker: Mutex<Weak<Worker>>,
 }
 
 impl Outbox {
-    pub fn new(store: Store, clock: Clock, hold_mail: bool) -> Self {
+    pub fn new(store: Store, clock: Clock, saved: watch::Receiver<i64>, hold_mail: bool) -> Self {
         let changes = watch::Sender::new(0);
         let ring = Arc::new(Notify::new());
         if !store.is_local() {
@@ -73,6 +75,7 @@ impl Outbox {
             running: Mutex::default(),
             ids: Mutex::new(ulid::Generator::new()),
             sender: Mutex::default(),
+            saved,
             worker: Mutex::default(),
         }
     }

@@ -1,18 +1,22 @@
-//! The settings of the relay: read, saved, and every save kept as a revision.
+//! The settings service: reads and saves the settings of the relay, and keeps their revisions.
 
 mod password;
 mod save;
 mod trusted;
 mod usable;
 
+use std::sync::Arc;
+
 use domain::view::{EarlierPassword, PasswordState, SettingsView, Verification};
 use domain::{Form, Host, Label, Refusal, SmtpSettings};
+use tokio::sync::watch;
 
-use crate::audit::Action;
+use crate::audit::{Action, Audit};
 use crate::store::information::{self, GLOBAL, Information};
 use crate::store::revisions::{self, EARLIER_PASSWORDS, Revision};
-use crate::store::{Connection, StoreError};
-use crate::{Actor, Postern};
+use crate::store::{Connection, Store, StoreError};
+use crate::vault::{BrowserKeys, Vault};
+use crate::{Actor, Clock};
 
 pub(crate) use password::Chosen;
 pub(crate) use usable::usable;
@@ -60,18 +64,61 @@ impl Saved {
     }
 }
 
-impl Postern {
-    /// The saved configuration, for administrators.
-    pub async fn settings(&self, actor: &Actor) -> Result<SettingsView, Refusal> {
-        self.administer(actor, Action::ReadSettings, async {
-            let mut connection = self.store().read().await?;
-            let saved = Saved::read(&mut connection).await?;
-            self.view(&mut connection, saved).await
-        })
-        .await
+/// The settings service: the relay's settings, their revisions and the password that goes with
+/// them. Cheap to clone.
+#[derive(Clone)]
+pub struct Settings {
+    store: Store,
+    clock: Clock,
+    vault: Arc<Vault>,
+    keys: Arc<BrowserKeys>,
+    audit: Audit,
+    changes: watch::Sender<i64>,
+}
+
+impl Settings {
+    pub(crate) fn new(
+        store: Store,
+        clock: Clock,
+        vault: Arc<Vault>,
+        keys: Arc<BrowserKeys>,
+        audit: Audit,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            vault,
+            keys,
+            audit,
+            changes: watch::Sender::new(0),
+        }
     }
 
-    async fn view(
+    /// The revision that this process saved last; 0 before its first save. Other nodes save too.
+    pub(crate) fn changes(&self) -> watch::Receiver<i64> {
+        self.changes.subscribe()
+    }
+
+    /// What is saved now.
+    pub(crate) async fn saved(&self) -> Result<Saved, StoreError> {
+        Saved::read(&mut *self.store.read().await?).await
+    }
+
+    /// The saved configuration, for administrators.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`](domain::Kind::Forbidden) for any other actor.
+    pub async fn view(&self, actor: &Actor) -> Result<SettingsView, Refusal> {
+        self.audit
+            .administer(actor, Action::ReadSettings, async {
+                let mut connection = self.store.read().await?;
+                let saved = Saved::read(&mut connection).await?;
+                self.view_of(&mut connection, saved).await
+            })
+            .await
+    }
+
+    async fn view_of(
         &self,
         connection: &mut Connection,
         saved: Saved,
@@ -80,7 +127,7 @@ impl Postern {
             None => PasswordState::None,
             Some(sealed) => {
                 match self
-                    .vault()
+                    .vault
                     .open_value(GLOBAL, Label::Password.as_str(), sealed)
                 {
                     Ok(_) => PasswordState::Saved,

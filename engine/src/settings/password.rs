@@ -5,8 +5,7 @@ use domain::form::password_fault;
 use domain::view::PasswordChange;
 use domain::{AuthenticationType, Label, Refusal, SecretString, SmtpSettings};
 
-use super::{Saved, described};
-use crate::Postern;
+use super::{Saved, Settings, described};
 use crate::store::information::GLOBAL;
 use crate::store::{Connection, revisions};
 
@@ -29,7 +28,7 @@ pub(super) fn revision_label(number: i64) -> String {
     format!("{}@{number}", Label::Password.as_str())
 }
 
-impl Postern {
+impl Settings {
     /// Opens what a browser sealed, before any transaction: it costs milliseconds of a core. An
     /// empty one changes nothing.
     pub(crate) async fn unsealed(
@@ -39,11 +38,7 @@ impl Postern {
         let PasswordChange::Sealed(token) = change else {
             return Ok(None);
         };
-        let now = self.now();
-        let password = self
-            .browser_keys()
-            .open(self.store(), self.vault(), now, token)
-            .await?;
+        let password = self.keys.open(token).await?;
         match password_fault(password.expose()) {
             Some(fault) => Err(Refusal::field(Label::Password, fault)),
             None => Ok(Some(password).filter(|password| !password.is_empty())),
@@ -104,7 +99,7 @@ impl Postern {
             return Err(stays_with(&revision.form));
         }
         match self
-            .vault()
+            .vault
             .open_value(GLOBAL, &revision_label(number), &sealed)
         {
             Ok(password) => Ok(Chosen::Earlier(number, password)),
@@ -123,7 +118,7 @@ impl Postern {
             return Ok(None);
         }
         let unsealed = self.unsealed(change).await?;
-        let mut connection = self.store().read().await?;
+        let mut connection = self.store.read().await?;
         match self
             .choose_password(&mut connection, saved, next, change, unsealed)
             .await?
@@ -133,7 +128,7 @@ impl Postern {
             Chosen::Kept => saved
                 .password()
                 .map(|sealed| {
-                    self.vault()
+                    self.vault
                         .open_value(GLOBAL, Label::Password.as_str(), sealed)
                 })
                 .transpose()

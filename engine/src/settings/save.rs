@@ -6,18 +6,18 @@ use domain::view::{PasswordChange, SettingsView, Stamp};
 use domain::{Form, Kind, Label, Refusal, SecretString};
 
 use super::password::revision_label;
-use super::{Chosen, Saved, usable};
+use super::{Chosen, Saved, Settings, usable};
+use crate::Actor;
 use crate::audit::Action;
 use crate::store::information::{self, GLOBAL};
 use crate::store::revisions::{self, Revision};
 use crate::store::{Connection, StoreError, commit};
-use crate::{Actor, Postern};
 
-impl Postern {
+impl Settings {
     /// Saves the configuration. `from_revision` is the one the changes began from; if another was
     /// saved since, nothing is stored and the refusal ([`Kind::Conflict`]) says what differs, by
     /// field. Without it the last one wins. A save that changes nothing makes no revision.
-    pub async fn save_settings(
+    pub async fn save(
         &self,
         actor: &Actor,
         edit: impl Into<Edit>,
@@ -25,9 +25,9 @@ impl Postern {
         from_revision: Option<i64>,
     ) -> Result<SettingsView, Refusal> {
         let edit = edit.into();
-        self.administer(actor, Action::SaveSettings, async {
+        self.audit.administer(actor, Action::SaveSettings, async {
             let unsealed = self.unsealed(&password).await;
-            let mut work = self.store().begin().await?;
+            let mut work = self.store.begin().await?;
             let saved = Saved::read(&mut work).await?;
             let mut form = saved.form();
             form.apply(&edit);
@@ -48,12 +48,12 @@ impl Postern {
                         error.into()
                     }
                 })?;
-                self.record(&mut work, actor, Action::SaveSettings, changed.join(", ")).await?;
+                self.audit.record(&mut work, actor, Action::SaveSettings, changed.join(", ")).await?;
             }
             let now_saved = Saved::read(&mut work).await?;
-            let view = self.view(&mut work, now_saved).await?;
+            let view = self.view_of(&mut work, now_saved).await?;
             commit(work).await?;
-            self.outbox().changed();
+            self.changes.send_replace(view.revision);
             Ok(view)
         })
         .await
@@ -69,8 +69,7 @@ impl Postern {
     ) -> Result<(), StoreError> {
         let number = saved.revision() + 1;
         let sealed = |password: &SecretString, label: &str| {
-            self.vault()
-                .seal(GLOBAL, label, password.expose().as_bytes())
+            self.vault.seal(GLOBAL, label, password.expose().as_bytes())
         };
         let current = |password: &SecretString| sealed(password, Label::Password.as_str());
         let (in_use, brought, password_from) = match &chosen {
@@ -89,7 +88,7 @@ impl Postern {
         };
         information::write(work, GLOBAL, &form, in_use.as_deref()).await?;
         let stamp = Stamp {
-            at: self.now(),
+            at: self.clock.now(),
             by: actor.name().to_owned(),
         };
         let revision = Revision {

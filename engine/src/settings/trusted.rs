@@ -6,14 +6,15 @@ use std::fmt::Write as _;
 use domain::certificate::Certificate;
 use domain::{Label, Refusal, pem};
 
+use super::Settings;
+use crate::Actor;
 use crate::audit::Action;
 use crate::smtp::{blocks, in_words};
-use crate::{Actor, Postern};
 
 /// More certificates than a relay can need.
 const MOST: usize = 16;
 
-impl Postern {
+impl Settings {
     /// The certificates of `listed` and those of `added` in one text, as a save would store it.
     /// With `authorities` each of `added` must be one: who pastes a certificate means an authority,
     /// and a relay's own is trusted where it was seen. Nothing is saved.
@@ -27,7 +28,7 @@ impl Postern {
         added: &str,
         authorities: bool,
     ) -> Result<String, Refusal> {
-        self.administer(actor, Action::ReadCertificates, async {
+        self.audit.administer(actor, Action::ReadCertificates, async {
             let mut all = match listed.trim() {
                 "" => Vec::new(),
                 listed => read(listed)?,

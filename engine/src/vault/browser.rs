@@ -19,6 +19,7 @@ use tokio::sync::OwnedMutexGuard;
 use zeroize::Zeroizing;
 
 use super::Vault;
+use crate::Clock;
 use crate::store::{Store, commit, keys};
 
 /// NIST SP 800-57: good beyond 2030.
@@ -59,77 +60,72 @@ impl Pair {
 /// A pair that is made and perhaps not stored yet.
 type Made = Option<Pair>;
 
-/// The pairs in use, opened.
-#[derive(Default)]
+/// The keys service: the RSA pairs that browsers seal passwords for.
 pub struct BrowserKeys {
+    store: Store,
+    clock: Clock,
+    vault: Arc<Vault>,
+    /// The pairs in use, decrypted, newest first.
     pairs: Mutex<Vec<Pair>>,
-    /// Locked by who makes one: it costs a second of a core.
+    /// Locked while a pair is generated, which takes about a second of a core.
     made: Arc<tokio::sync::Mutex<Made>>,
 }
 
 impl BrowserKeys {
-    /// The public key to seal for. Makes a pair when there is none, or when it is a day old.
-    pub async fn public(
-        &self,
-        store: &Store,
-        vault: &Vault,
-        now: Timestamp,
-    ) -> Result<Jwk, Refusal> {
+    pub(crate) fn new(store: Store, clock: Clock, vault: Arc<Vault>) -> Self {
+        Self {
+            store,
+            clock,
+            vault,
+            pairs: Mutex::default(),
+            made: Arc::default(),
+        }
+    }
+
+    /// The public key to seal for. Generates a pair when there is none or it is 24 h old.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn browser_key(&self) -> Result<Jwk, Refusal> {
+        let now = self.clock.now();
         if let Some(jwk) = self.offered(now) {
             return Ok(jwk);
         }
         let made = self.made.clone().lock_owned().await;
-        self.reload(store, vault, now).await?;
+        self.reload(now).await?;
         if let Some(jwk) = self.offered(now) {
             return Ok(jwk);
         }
         let mut made = make(made, now).await?;
         let pair = made.as_ref().ok_or_else(Refusal::internal)?;
-        self.store(store, vault, now, pair).await?;
+        self.insert(pair).await?;
         *made = None;
         self.offered(now).ok_or_else(Refusal::internal)
     }
 
     /// Takes a pair into use.
-    pub async fn add(
-        &self,
-        store: &Store,
-        vault: &Vault,
-        now: Timestamp,
-        private: RsaPrivateKey,
-    ) -> Result<(), Refusal> {
-        self.store(store, vault, now, &Pair::new(private, now))
-            .await
+    pub(crate) async fn add(&self, private: RsaPrivateKey) -> Result<(), Refusal> {
+        self.insert(&Pair::new(private, self.clock.now())).await
     }
 
-    async fn store(
-        &self,
-        store: &Store,
-        vault: &Vault,
-        now: Timestamp,
-        pair: &Pair,
-    ) -> Result<(), Refusal> {
+    async fn insert(&self, pair: &Pair) -> Result<(), Refusal> {
+        let now = self.clock.now();
         let der = pair.private.to_pkcs8_der();
         let der = der.map_err(|_| Refusal::internal())?;
         let row = keys::BrowserKey {
-            private_key: vault.seal(SCOPE, &pair.kid, der.as_bytes()),
+            private_key: self.vault.seal(SCOPE, &pair.kid, der.as_bytes()),
             kid: pair.kid.clone(),
             created_at: pair.created_at,
         };
-        let mut work = store.begin().await?;
+        let mut work = self.store.begin().await?;
         keys::add_browser(&mut work, &row, now - ACCEPTED).await?;
         commit(work).await?;
-        self.reload(store, vault, now).await
+        self.reload(now).await
     }
 
     /// Opens a password that was sealed in a browser. A refusal stands under `smtp_password`.
-    pub async fn open(
-        &self,
-        store: &Store,
-        vault: &Vault,
-        now: Timestamp,
-        sealed: &str,
-    ) -> Result<SecretString, Refusal> {
+    pub(crate) async fn open(&self, sealed: &str) -> Result<SecretString, Refusal> {
+        let now = self.clock.now();
         let refused = |text| Refusal::field(Label::Password, text);
         let token: Token = sealed.parse().map_err(|_| refused(SEAL_IT))?;
         if token.header.alg != Algorithm::RsaOaep256 {
@@ -139,7 +135,7 @@ impl BrowserKeys {
             Some(private) => private,
             None => {
                 // Another node may have made it.
-                self.reload(store, vault, now).await?;
+                self.reload(now).await?;
                 self.private(&token.header.kid, now)
                     .ok_or_else(|| refused(SEAL_AGAIN))?
             }
@@ -160,13 +156,16 @@ impl BrowserKeys {
             .ok_or_else(|| refused(SEAL_AGAIN))
     }
 
-    async fn reload(&self, store: &Store, vault: &Vault, now: Timestamp) -> Result<(), Refusal> {
-        let rows = keys::browser_since(&mut *store.read().await?, now - ACCEPTED).await?;
+    async fn reload(&self, now: Timestamp) -> Result<(), Refusal> {
+        let rows = keys::browser_since(&mut *self.store.read().await?, now - ACCEPTED).await?;
         let pairs = rows
             .into_iter()
             .filter_map(|row| {
                 // A pair whose at-rest key was lost is simply not used any more.
-                let der = vault.open_bytes(SCOPE, &row.kid, &row.private_key).ok()?;
+                let der = self
+                    .vault
+                    .open_bytes(SCOPE, &row.kid, &row.private_key)
+                    .ok()?;
                 let private = RsaPrivateKey::from_pkcs8_der(&der).ok()?;
                 Some(Pair {
                     kid: row.kid,
@@ -222,11 +221,12 @@ mod tests {
     #[tokio::test]
     async fn a_pair_is_made_once_whoever_hangs_up_and_whether_or_not_it_can_be_stored() {
         let folder = tempfile::tempdir().expect("a folder");
-        let now = Timestamp(1_800_000_000_000);
+        let now = Clock::default().now();
         let store = Store::open(folder.path(), None).await.expect("a database");
         let vault = Vault::open(folder.path(), &store, now, false).await;
         let vault = vault.expect("a vault");
-        let keys = BrowserKeys::default();
+        let clock = Clock::default();
+        let keys = BrowserKeys::new(store.clone(), clock, Arc::new(vault));
 
         let turn = keys.made.clone().lock_owned().await;
         // Once asked it is being made, and nobody waits for it.
@@ -240,12 +240,12 @@ mod tests {
         )
         .await;
         for _ in 0..2 {
-            assert!(keys.public(&store, &vault, now).await.is_err());
+            assert!(keys.browser_key().await.is_err());
         }
         assert_eq!(kid().await, Some(made.clone()), "kept until it is stored");
 
         execute(&store, "DROP TRIGGER full").await;
-        let public = keys.public(&store, &vault, now).await.expect("stored");
+        let public = keys.browser_key().await.expect("stored");
         assert_eq!(public.kid, made);
         assert_eq!(kid().await, None);
     }

@@ -18,16 +18,19 @@ async fn the_link_makes_one_administrator_once() {
     for place in places().await {
         let (postern, origin) = (&place.postern, Origin::default());
         let token = postern
+            .accounts()
             .setup_token()
             .await
             .expect("asks")
             .expect("nobody is there yet");
         let wrong = postern
-            .create_first_account("guess", "a@example.org", secret(PASSWORD), &origin)
+            .accounts()
+            .create_first("guess", "a@example.org", secret(PASSWORD), &origin)
             .await;
         assert_eq!(wrong.expect_err("a guess").kind, Kind::Forbidden);
         let short = postern
-            .create_first_account(&token, "a@example.org", secret("short"), &origin)
+            .accounts()
+            .create_first(&token, "a@example.org", secret("short"), &origin)
             .await;
         assert!(
             short
@@ -36,19 +39,22 @@ async fn the_link_makes_one_administrator_once() {
                 .contains_key("password")
         );
         let both = postern
-            .create_first_account(&token, "nobody", secret("short"), &origin)
+            .accounts()
+            .create_first(&token, "nobody", secret("short"), &origin)
             .await
             .expect_err("neither is right");
         assert!(both.fields.contains_key("email") && both.fields.contains_key("password"));
         let account = postern
-            .create_first_account(&token, "A@Example.org", secret(PASSWORD), &origin)
+            .accounts()
+            .create_first(&token, "A@Example.org", secret(PASSWORD), &origin)
             .await;
         assert_eq!(account.expect("created").email, "a@example.org");
         let again = postern
-            .create_first_account(&token, "b@example.org", secret(PASSWORD), &origin)
+            .accounts()
+            .create_first(&token, "b@example.org", secret(PASSWORD), &origin)
             .await;
         assert_eq!(again.expect_err("used").kind, Kind::Forbidden);
-        assert_eq!(postern.setup_token().await.expect("asks"), None);
+        assert_eq!(postern.accounts().setup_token().await.expect("asks"), None);
     }
 }
 
@@ -64,6 +70,7 @@ async fn guessing_is_slowed_down_and_tells_nothing() {
             let postern = place.postern.clone();
             async move {
                 postern
+                    .accounts()
                     .login(email, SecretString::new("wrong"), &origin)
                     .await
                     .expect_err("wrong")
@@ -91,6 +98,7 @@ async fn guessing_is_slowed_down_and_tells_nothing() {
         place.pass(Duration::from_secs(61));
         let right = place
             .postern
+            .accounts()
             .login("Admin@example.org ", secret(PASSWORD), &Origin::default())
             .await;
         assert!(right.is_ok(), "never a lock-out");
@@ -103,12 +111,16 @@ async fn a_clock_that_is_put_back_locks_nobody_out() {
         let (admin, postern) = (place.admin().await, &place.postern);
         let login = async |password| {
             let origin = Origin::default();
-            let account = postern.login("admin@example.org", secret(password), &origin);
+            let account = postern
+                .accounts()
+                .login("admin@example.org", secret(password), &origin);
             account.await.map(drop).map_err(|refusal| refusal.kind)
         };
         let test = async || {
             let to = "desk@example.net".to_owned();
-            let test = postern.test(&admin, Some(form()), PasswordChange::Clear, to);
+            let test = postern
+                .diagnosis()
+                .test(&admin, Some(form()), PasswordChange::Clear, to);
             test.await.map(drop).map_err(|refusal| refusal.kind)
         };
         while login("wrong").await != Err(Kind::TooMany) {}
@@ -126,7 +138,10 @@ async fn an_address_that_cannot_be_one_is_as_wrong_as_any_other() {
         let _ = place.admin().await;
         let login = async |email: &str| {
             let (postern, origin) = (&place.postern, Origin::default());
-            let refused = postern.login(email, secret(PASSWORD), &origin).await;
+            let refused = postern
+                .accounts()
+                .login(email, secret(PASSWORD), &origin)
+                .await;
             refused.expect_err("wrong")
         };
         let unknown = login("nobody@example.org").await;
@@ -145,7 +160,11 @@ async fn an_address_that_cannot_be_one_is_as_wrong_as_any_other() {
 async fn what_is_typed_slows_down_no_network() {
     for place in places().await {
         let login = async |email: &str, origin: Origin| {
-            let refused = place.postern.login(email, secret("wrong"), &origin).await;
+            let refused = place
+                .postern
+                .accounts()
+                .login(email, secret("wrong"), &origin)
+                .await;
             refused.expect_err("wrong").kind
         };
         for _ in 0..5 {
@@ -166,7 +185,8 @@ async fn a_session_ends_after_two_idle_hours_or_twelve_in_all() {
     for place in places().await {
         let postern = &place.postern;
         let account = postern
-            .create_account(
+            .accounts()
+            .create(
                 &Actor::local(0),
                 "a@example.org",
                 Role::User,
@@ -176,12 +196,14 @@ async fn a_session_ends_after_two_idle_hours_or_twelve_in_all() {
             .expect("created");
         let alive = async |name: &str| {
             postern
+                .accounts()
                 .session_actor(name, Origin::default())
                 .await
                 .expect("asks")
                 .is_some()
         };
         postern
+            .accounts()
             .begin_session("idle", &account.id, &Origin::default())
             .await
             .expect("begins");
@@ -190,6 +212,7 @@ async fn a_session_ends_after_two_idle_hours_or_twelve_in_all() {
         place.pass(Duration::from_hours(2));
         assert!(!alive("idle").await);
         postern
+            .accounts()
             .begin_session("busy", &account.id, &Origin::default())
             .await
             .expect("begins");
@@ -210,24 +233,42 @@ async fn changing_the_password_ends_the_other_sessions() {
         let two = place.sign_in("a@example.org", Role::User).await;
         let wrong = place
             .postern
+            .accounts()
             .change_password(&one, secret("wrong"), secret("a new long password"))
             .await;
         assert!(wrong.expect_err("wrong").fields.contains_key("current"));
         let short = place
             .postern
+            .accounts()
             .change_password(&one, secret(PASSWORD), secret("short"))
             .await;
         assert!(short.expect_err("short").fields.contains_key("new"));
-        assert_eq!(place.postern.sessions(&two).await.expect("lists").len(), 2);
+        assert_eq!(
+            place
+                .postern
+                .accounts()
+                .sessions(&two)
+                .await
+                .expect("lists")
+                .len(),
+            2
+        );
         place
             .postern
+            .accounts()
             .change_password(&one, secret(PASSWORD), secret("a new long password"))
             .await
             .expect("changes");
-        let left = place.postern.sessions(&one).await.expect("lists");
+        let left = place
+            .postern
+            .accounts()
+            .sessions(&one)
+            .await
+            .expect("lists");
         assert!(left.len() == 1 && left[0].current);
         let old = place
             .postern
+            .accounts()
             .login("a@example.org", secret(PASSWORD), &Origin::default())
             .await;
         assert!(old.is_err());
@@ -241,13 +282,21 @@ async fn a_guess_that_hangs_up_is_counted_and_recorded() {
         let admin = place.admin().await;
         let guess = || {
             let new = secret("a new long password");
-            place.postern.change_password(&eve, secret("wrong"), new)
+            place
+                .postern
+                .accounts()
+                .change_password(&eve, secret("wrong"), new)
         };
         for guesses in 1..=5 {
             let _ = guess().now_or_never();
             let recorded = async {
                 loop {
-                    let trail = place.postern.audit_trail(&admin, 10).await.expect("lists");
+                    let trail = place
+                        .postern
+                        .audit()
+                        .trail(&admin, 10)
+                        .await
+                        .expect("lists");
                     let refused = trail.iter().filter(|row| row.outcome == "refused (422)");
                     if refused.count() == guesses {
                         break;
@@ -268,17 +317,25 @@ async fn a_session_is_ended_by_its_own_account_only() {
     for place in places().await {
         let ann = place.sign_in("ann@example.org", Role::User).await;
         let eve = place.sign_in("eve@example.org", Role::Admin).await;
-        let of_ann = place.postern.sessions(&ann).await.expect("lists").remove(0);
-        let refused = place.postern.end_session(&eve, &of_ann.id).await;
+        let of_ann = place
+            .postern
+            .accounts()
+            .sessions(&ann)
+            .await
+            .expect("lists")
+            .remove(0);
+        let refused = place.postern.accounts().end_session(&eve, &of_ann.id).await;
         assert_eq!(refused.expect_err("not hers").kind, Kind::NotFound);
         place
             .postern
+            .accounts()
             .end_session(&ann, &of_ann.id)
             .await
             .expect("ends");
         assert!(
             place
                 .postern
+                .accounts()
                 .sessions(&ann)
                 .await
                 .expect("lists")
@@ -294,38 +351,49 @@ async fn a_token_has_the_rights_of_its_account_until_revoked() {
         let _ = place.admin().await;
         let _ = place.sign_in("user@example.org", Role::User).await;
         let admin = postern
+            .accounts()
             .create_token(&local, "admin@example.org", "ci")
             .await
             .expect("made");
         let user = postern
+            .accounts()
             .create_token(&local, "user@example.org", "app")
             .await
             .expect("made");
         assert!(admin.starts_with("postern_") && admin.len() > 50);
         let actor = async |token: &str| {
             postern
+                .accounts()
                 .token_actor(token, Origin::default())
                 .await
                 .expect("asks")
         };
         assert!(
             postern
-                .settings(&actor(&admin).await.expect("known"))
+                .settings()
+                .view(&actor(&admin).await.expect("known"))
                 .await
                 .is_ok()
         );
-        let refused = postern.settings(&actor(&user).await.expect("known")).await;
+        let refused = postern
+            .settings()
+            .view(&actor(&user).await.expect("known"))
+            .await;
         assert_eq!(refused.expect_err("a user's").kind, Kind::Forbidden);
         assert!(actor("postern_guess").await.is_none());
 
-        let listed = postern.tokens(&local).await.expect("lists");
+        let listed = postern.accounts().tokens(&local).await.expect("lists");
         assert_eq!(listed.len(), 2);
         assert!(!format!("{listed:?}").contains(&admin));
         let ci = listed.iter().find(|token| token.name == "ci");
         let id = &ci.expect("listed").id;
-        postern.revoke_token(&local, id).await.expect("revokes");
+        postern
+            .accounts()
+            .revoke_token(&local, id)
+            .await
+            .expect("revokes");
         assert!(actor(&admin).await.is_none());
-        let again = postern.revoke_token(&local, id).await;
+        let again = postern.accounts().revoke_token(&local, id).await;
         assert_eq!(again.expect_err("revoked").kind, Kind::NotFound);
     }
 }

@@ -43,6 +43,7 @@ async fn only_an_authority_is_added_by_hand_and_any_where_it_was_seen() {
             let (postern, admin) = (&place.postern, &admin);
             async move {
                 postern
+                    .settings()
                     .add_certificates(admin, &listed, &added, authorities)
                     .await
             }
@@ -60,10 +61,18 @@ async fn only_an_authority_is_added_by_hand_and_any_where_it_was_seen() {
         let same = add(both.clone(), house, true).await.expect("there already");
         assert_eq!(same, both);
 
-        let view = place.postern.settings(&admin).await.expect("readable");
+        let view = place
+            .postern
+            .settings()
+            .view(&admin)
+            .await
+            .expect("readable");
         assert_eq!(view.revision, 0, "nothing is saved");
         let user = place.sign_in("user@example.org", Role::User).await;
-        let refusal = place.postern.add_certificates(&user, "", &both, false);
+        let refusal = place
+            .postern
+            .settings()
+            .add_certificates(&user, "", &both, false);
         assert_eq!(refusal.await.expect_err("refused").kind, Kind::Forbidden);
     }
 }
@@ -76,7 +85,8 @@ async fn certificates_are_saved_with_what_they_say_of_themselves() {
             let (postern, admin) = (&place.postern, &admin);
             async move {
                 postern
-                    .save_settings(admin, form, PasswordChange::Keep, None)
+                    .settings()
+                    .save(admin, form, PasswordChange::Keep, None)
                     .await
             }
         };
@@ -94,7 +104,8 @@ async fn certificates_are_saved_with_what_they_say_of_themselves() {
         );
         let trail = place
             .postern
-            .audit_trail(&admin, 10)
+            .audit()
+            .trail(&admin, 10)
             .await
             .expect("readable");
         assert!(trail.iter().any(|entry| entry.detail.contains(FIELD)));
@@ -116,7 +127,8 @@ async fn what_is_no_certificate_is_refused_and_never_repeated() {
             let (postern, admin) = (&place.postern, &admin);
             async move {
                 postern
-                    .save_settings(admin, form, PasswordChange::Keep, from)
+                    .settings()
+                    .save(admin, form, PasswordChange::Keep, from)
                     .await
             }
         };
@@ -146,7 +158,7 @@ async fn a_password_stays_only_while_no_more_is_trusted_than_before() {
         let both = format!("{other}{one}");
         let save = |form: Form, password| {
             let (postern, admin) = (&place.postern, &admin);
-            async move { postern.save_settings(admin, form, password, None).await }
+            async move { postern.settings().save(admin, form, password, None).await }
         };
         save(form(), place.sealed("hunter2 it is").await)
             .await

@@ -141,7 +141,7 @@ async fn an_act_touches_what_it_is_for_and_no_more_than_was_agreed() {
         place.until_delivered(&admin, &ids[1..]).await;
         let cancelled = postern.message(&admin, &ids[0]).await.expect("there");
         assert_eq!(cancelled.recipients[0].state, RecipientState::Cancelled);
-        let trail = postern.audit_trail(&admin, 10).await.expect("a trail");
+        let trail = postern.audit().trail(&admin, 10).await.expect("a trail");
         assert!(
             trail
                 .iter()

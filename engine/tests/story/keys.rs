@@ -13,7 +13,8 @@ async fn save(place: &Place, change: PasswordChange) -> Result<PasswordState, St
     let admin = place.admin().await;
     let view = place
         .postern
-        .save_settings(&admin, form(), change, None)
+        .settings()
+        .save(&admin, form(), change, None)
         .await;
     view.map(|view| view.password)
         .map_err(|refusal| refusal.fields["smtp_password"].clone())
@@ -55,10 +56,16 @@ async fn a_value_moved_to_another_row_does_not_open() {
             )
             .await;
         let admin = place.admin().await;
-        let view = place.postern.settings(&admin).await.expect("readable");
+        let view = place
+            .postern
+            .settings()
+            .view(&admin)
+            .await
+            .expect("readable");
         assert_eq!(view.password, PasswordState::ReEnter);
         let test = place
             .postern
+            .diagnosis()
             .test(&admin, None, PasswordChange::Keep, "a@example.net".into())
             .await;
         assert!(
@@ -116,7 +123,7 @@ async fn a_lost_key_stops_the_start_unless_accepted() {
         };
         let postern = Postern::open(accepting).await.expect("opens");
         let admin = place.admin().await;
-        let view = postern.settings(&admin).await.expect("readable");
+        let view = postern.settings().view(&admin).await.expect("readable");
         assert_eq!(view.password, PasswordState::ReEnter, "never an empty one");
         assert!(
             Postern::open(place.config.clone()).await.is_ok(),

@@ -84,7 +84,8 @@ fn through(relay: &Relay) -> Form {
 impl Place {
     pub async fn save(&self, admin: &Actor, relay: &Relay) {
         self.postern
-            .save_settings(admin, through(relay), PasswordChange::Keep, None)
+            .settings()
+            .save(admin, through(relay), PasswordChange::Keep, None)
             .await
             .expect("saves");
     }
@@ -97,7 +98,8 @@ impl Place {
             .with(Label::PlaintextAuth, "1");
         let password = self.sealed(password).await;
         self.postern
-            .save_settings(admin, form, password, None)
+            .settings()
+            .save(admin, form, password, None)
             .await
             .expect("saves");
     }

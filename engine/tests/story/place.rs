@@ -111,20 +111,24 @@ impl Place {
         let password = || SecretString::new(PASSWORD);
         let _ = self
             .postern
-            .create_account(&local, email, role, password())
+            .accounts()
+            .create(&local, email, role, password())
             .await;
         let origin = Origin::default();
         let account = self
             .postern
+            .accounts()
             .login(email, password(), &origin)
             .await
             .expect("signs in");
         let secret = ulid::Ulid::new().to_string();
         self.postern
+            .accounts()
             .begin_session(&secret, &account.id, &origin)
             .await
             .expect("begins");
         self.postern
+            .accounts()
             .session_actor(&secret, origin)
             .await
             .expect("asks")
@@ -137,7 +141,7 @@ impl Place {
 
     /// A password as a browser sends it.
     pub async fn sealed(&self, password: &str) -> PasswordChange {
-        let jwk: Jwk = self.postern.browser_key().await.expect("a key");
+        let jwk: Jwk = self.postern.keys().browser_key().await.expect("a key");
         let token = seal_for(&jwk, password.as_bytes(), &mut OsRng).expect("seals");
         PasswordChange::Sealed(token)
     }

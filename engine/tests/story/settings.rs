@@ -9,7 +9,12 @@ use crate::place::{form, places};
 async fn what_is_saved_is_what_is_read_back_but_for_the_password() {
     for place in places().await {
         let admin = place.admin().await;
-        let before = place.postern.settings(&admin).await.expect("readable");
+        let before = place
+            .postern
+            .settings()
+            .view(&admin)
+            .await
+            .expect("readable");
         assert_eq!((before.revision, before.password), (0, PasswordState::None));
         assert_eq!(before.form, Form::default());
         assert_eq!(before.verified, Verification::Never);
@@ -17,13 +22,19 @@ async fn what_is_saved_is_what_is_read_back_but_for_the_password() {
         let sealed = place.sealed("hunter2 is not it").await;
         let saved = place
             .postern
-            .save_settings(&admin, form(), sealed, Some(0))
+            .settings()
+            .save(&admin, form(), sealed, Some(0))
             .await
             .expect("saved");
         assert_eq!((saved.revision, saved.password), (1, PasswordState::Saved));
         assert_eq!(saved.form, form());
         assert_eq!(saved.saved.expect("a stamp").by, "admin@example.org");
-        let read = place.postern.settings(&admin).await.expect("readable");
+        let read = place
+            .postern
+            .settings()
+            .view(&admin)
+            .await
+            .expect("readable");
         assert_eq!(read.form, form());
         assert!(
             !serde_json::to_string(&read)
@@ -43,7 +54,8 @@ async fn a_refused_save_stores_nothing_and_names_every_fault() {
         let plain = PasswordChange::Sealed("hunter2".into());
         let refusal = place
             .postern
-            .save_settings(&admin, bad, plain, None)
+            .settings()
+            .save(&admin, bad, plain, None)
             .await
             .expect_err("refused");
         assert_eq!(refusal.kind, Kind::Invalid);
@@ -53,7 +65,8 @@ async fn a_refused_save_stores_nothing_and_names_every_fault() {
         assert_eq!(
             place
                 .postern
-                .settings(&admin)
+                .settings()
+                .view(&admin)
                 .await
                 .expect("readable")
                 .revision,
@@ -69,7 +82,8 @@ async fn a_save_that_changes_nothing_makes_no_revision() {
         for _ in 0..2 {
             let view = place
                 .postern
-                .save_settings(&admin, form(), PasswordChange::Keep, None)
+                .settings()
+                .save(&admin, form(), PasswordChange::Keep, None)
                 .await;
             assert_eq!(view.expect("saved").revision, 1);
         }
@@ -83,7 +97,8 @@ async fn a_saved_password_stays_with_the_relay_it_was_given_for() {
         let sealed = place.sealed("first").await;
         place
             .postern
-            .save_settings(&admin, form(), sealed, None)
+            .settings()
+            .save(&admin, form(), sealed, None)
             .await
             .expect("saved");
         for (label, value) in [
@@ -98,7 +113,8 @@ async fn a_saved_password_stays_with_the_relay_it_was_given_for() {
             for change in [PasswordChange::Keep, place.sealed("").await] {
                 let refusal = place
                     .postern
-                    .save_settings(&admin, moved.clone(), change.clone(), None)
+                    .settings()
+                    .save(&admin, moved.clone(), change.clone(), None)
                     .await;
                 let refusal = refusal.expect_err("typed again, or not at all");
                 assert_eq!(
@@ -106,10 +122,12 @@ async fn a_saved_password_stays_with_the_relay_it_was_given_for() {
                     ["smtp_password"],
                     "{label:?}"
                 );
-                let test =
-                    place
-                        .postern
-                        .test(&admin, Some(moved.clone()), change, "a@example.net".into());
+                let test = place.postern.diagnosis().test(
+                    &admin,
+                    Some(moved.clone()),
+                    change,
+                    "a@example.net".into(),
+                );
                 let refusal = test.await.err().expect("a test neither");
                 assert!(
                     matches!(refusal.kind, Kind::Invalid | Kind::TooMany),
@@ -121,7 +139,8 @@ async fn a_saved_password_stays_with_the_relay_it_was_given_for() {
         let moved = form().with(Label::Host, "other.example");
         let cleared = place
             .postern
-            .save_settings(&admin, moved, PasswordChange::Clear, None)
+            .settings()
+            .save(&admin, moved, PasswordChange::Clear, None)
             .await;
         assert_eq!(cleared.expect("saved").password, PasswordState::None);
     }
@@ -132,7 +151,8 @@ async fn a_password_whose_relay_cannot_be_read_any_more_goes_nowhere() {
     for place in places().await {
         let admin = place.admin().await;
         let sealed = place.sealed("hunter2").await;
-        let save = |form: Form, password| place.postern.save_settings(&admin, form, password, None);
+        let save =
+            |form: Form, password| place.postern.settings().save(&admin, form, password, None);
         save(form(), sealed.clone()).await.expect("saved");
         place
             .tamper("UPDATE information SET value = 'many' WHERE label = 'smtp_port'")
@@ -154,11 +174,17 @@ async fn the_last_three_passwords_can_be_brought_back_for_their_own_relay() {
             let sealed = place.sealed(password).await;
             place
                 .postern
-                .save_settings(&admin, form(), sealed, None)
+                .settings()
+                .save(&admin, form(), sealed, None)
                 .await
                 .expect("saved");
         }
-        let view = place.postern.settings(&admin).await.expect("readable");
+        let view = place
+            .postern
+            .settings()
+            .view(&admin)
+            .await
+            .expect("readable");
         let offered: Vec<i64> = view
             .earlier
             .iter()
@@ -169,7 +195,8 @@ async fn the_last_three_passwords_can_be_brought_back_for_their_own_relay() {
 
         let forgotten = place
             .postern
-            .save_settings(&admin, form(), PasswordChange::Earlier(1), None)
+            .settings()
+            .save(&admin, form(), PasswordChange::Earlier(1), None)
             .await;
         assert!(
             forgotten
@@ -180,7 +207,8 @@ async fn the_last_three_passwords_can_be_brought_back_for_their_own_relay() {
         let moved = form().with(Label::Host, "evil.example");
         let harvest = place
             .postern
-            .save_settings(&admin, moved, PasswordChange::Earlier(3), None)
+            .settings()
+            .save(&admin, moved, PasswordChange::Earlier(3), None)
             .await;
         assert!(
             harvest
@@ -191,7 +219,8 @@ async fn the_last_three_passwords_can_be_brought_back_for_their_own_relay() {
 
         let back = place
             .postern
-            .save_settings(&admin, form(), PasswordChange::Earlier(3), None)
+            .settings()
+            .save(&admin, form(), PasswordChange::Earlier(3), None)
             .await;
         let back = back.expect("saved");
         let offered: Vec<i64> = back
@@ -210,20 +239,23 @@ async fn the_second_of_two_administrators_is_told_what_differs() {
         let bob = place.sign_in("bob@example.org", Role::Admin).await;
         place
             .postern
-            .save_settings(&ann, form(), PasswordChange::Keep, Some(0))
+            .settings()
+            .save(&ann, form(), PasswordChange::Keep, Some(0))
             .await
             .expect("first");
         let theirs = form().with(Label::Port, "2525");
         place
             .postern
-            .save_settings(&ann, theirs, PasswordChange::Keep, Some(1))
+            .settings()
+            .save(&ann, theirs, PasswordChange::Keep, Some(1))
             .await
             .expect("second");
 
         let mine = form().with(Label::FromName, "Alarms");
         let refusal = place
             .postern
-            .save_settings(&bob, mine.clone(), PasswordChange::Keep, Some(1))
+            .settings()
+            .save(&bob, mine.clone(), PasswordChange::Keep, Some(1))
             .await;
         let refusal = refusal.expect_err("older than what is saved");
         assert_eq!(refusal.kind, Kind::Conflict);
@@ -236,7 +268,8 @@ async fn the_second_of_two_administrators_is_told_what_differs() {
         assert_eq!(
             place
                 .postern
-                .settings(&bob)
+                .settings()
+                .view(&bob)
                 .await
                 .expect("readable")
                 .revision,
@@ -244,7 +277,8 @@ async fn the_second_of_two_administrators_is_told_what_differs() {
         );
         let mine = place
             .postern
-            .save_settings(&bob, mine, PasswordChange::Keep, Some(2))
+            .settings()
+            .save(&bob, mine, PasswordChange::Keep, Some(2))
             .await;
         assert_eq!(mine.expect("knowingly").revision, 3);
     }
@@ -257,17 +291,20 @@ async fn only_administrators_see_or_change_settings_and_refusals_are_on_record()
         let admin = place.admin().await;
         let read = place
             .postern
-            .settings(&user)
+            .settings()
+            .view(&user)
             .await
             .expect_err("not for users");
         assert_eq!(read.kind, Kind::Forbidden);
         let save = place
             .postern
-            .save_settings(&user, form(), PasswordChange::Keep, None)
+            .settings()
+            .save(&user, form(), PasswordChange::Keep, None)
             .await;
         assert_eq!(save.expect_err("not for users").kind, Kind::Forbidden);
         let test = place
             .postern
+            .diagnosis()
             .test(&user, None, PasswordChange::Keep, "a@example.net".into())
             .await;
         assert_eq!(test.err().expect("not for users").kind, Kind::Forbidden);
@@ -275,12 +312,14 @@ async fn only_administrators_see_or_change_settings_and_refusals_are_on_record()
         let secret = place.sealed("hunter2").await;
         place
             .postern
-            .save_settings(&admin, form(), secret, None)
+            .settings()
+            .save(&admin, form(), secret, None)
             .await
             .expect("saved");
         let trail = place
             .postern
-            .audit_trail(&admin, 100)
+            .audit()
+            .trail(&admin, 100)
             .await
             .expect("readable");
         for action in ["read settings", "save settings", "send test"] {

@@ -66,10 +66,17 @@ pub async fn authenticate(
         browser: browser.to_owned(),
     };
     let actor = match (bearer(headers), session.id()) {
-        (Some(token), _) => state.postern.token_actor(token, origin.clone()).await,
+        (Some(token), _) => {
+            state
+                .postern
+                .accounts()
+                .token_actor(token, origin.clone())
+                .await
+        }
         (None, Some(id)) => {
             state
                 .postern
+                .accounts()
                 .session_actor(&id.to_string(), origin.clone())
                 .await
         }

@@ -114,7 +114,11 @@ async fn login(
         arrived?;
         let password = SecretString::new(typed.password);
         let origin = &caller.origin;
-        let account = state.postern.login(&typed.email, password, origin).await?;
+        let account = state
+            .postern
+            .accounts()
+            .login(&typed.email, password, origin)
+            .await?;
         sessions::begin(&session, &account, origin).await
     };
     match signed_in.await {
@@ -125,7 +129,7 @@ async fn login(
 
 async fn logout(State(state): State<AppState>, caller: Caller, session: Session) -> Response {
     if let Some(actor) = &caller.actor
-        && let Err(refusal) = state.postern.logout(actor).await
+        && let Err(refusal) = state.postern.accounts().logout(actor).await
     {
         return again(state, caller, "/account", String::new(), refusal).await;
     }
@@ -145,7 +149,8 @@ async fn create_first_account(
         let (postern, origin) = (&state.postern, &caller.origin);
         let password = SecretString::new(typed.password);
         let account = postern
-            .create_first_account(&typed.token, &typed.email, password, origin)
+            .accounts()
+            .create_first(&typed.token, &typed.email, password, origin)
             .await?;
         sessions::begin(&session, &account, origin).await
     };
@@ -174,6 +179,7 @@ async fn change_password(
         );
         state
             .postern
+            .accounts()
             .change_password(caller.signed_in()?, current, new)
             .await
     };
@@ -189,6 +195,7 @@ async fn end_session(State(state): State<AppState>, caller: Caller, request: Req
         arrived?;
         state
             .postern
+            .accounts()
             .end_session(caller.signed_in()?, &typed.id)
             .await
     };

@@ -106,6 +106,7 @@ impl SessionStore for Store {
         // would share the session. 128 random bits make a collision impossible for all purposes.
         record.id = Id::default();
         self.0
+            .accounts()
             .begin_session(&record.id.to_string(), text(ACCOUNT), &origin)
             .await
             .map_err(failed)
@@ -119,6 +120,7 @@ impl SessionStore for Store {
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
         let actor = self
             .0
+            .accounts()
             .session_actor(&id.to_string(), Origin::default())
             .await
             .map_err(failed)?;
@@ -130,7 +132,11 @@ impl SessionStore for Store {
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
-        self.0.forget_session(&id.to_string()).await.map_err(failed)
+        self.0
+            .accounts()
+            .forget_session(&id.to_string())
+            .await
+            .map_err(failed)
     }
 }
 

@@ -24,7 +24,7 @@ pub async fn diagnose(
 ) -> Result<Response, Refused> {
     let actor = caller.signed_in()?;
     let question = question(body?.0)?;
-    let events = state.postern.diagnose(actor, question).await?;
+    let events = state.postern.diagnosis().diagnose(actor, question).await?;
     Ok(respond(&headers, events, Trace::hear).await)
 }
 

@@ -17,7 +17,7 @@ use crate::http::{AppState, Caller};
 /// Answers the six fields and the options, all as they are stored; `password`, `revision` and
 /// `verified` beside them. The ETag is the revision.
 pub async fn read(State(state): State<AppState>, caller: Caller) -> Result<Response, Refused> {
-    let view = state.postern.settings(caller.signed_in()?).await?;
+    let view = state.postern.settings().view(caller.signed_in()?).await?;
     let etag =
         HeaderValue::try_from(format!("\"{}\"", view.revision)).map_err(|_| Refusal::internal())?;
     Ok(([(ETAG, etag)], success(&view)).into_response())
@@ -59,7 +59,8 @@ pub async fn save(
     let posted = Posted::read(body?.0, headers.get(IF_MATCH))?;
     state
         .postern
-        .save_settings(actor, posted.edit, posted.password, posted.from_revision)
+        .settings()
+        .save(actor, posted.edit, posted.password, posted.from_revision)
         .await?;
     Ok(Success::new(json!({})))
 }

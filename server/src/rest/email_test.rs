@@ -26,6 +26,7 @@ pub async fn send(
     })?;
     let events = state
         .postern
+        .diagnosis()
         .test(actor, None, PasswordChange::Keep, address)
         .await?;
     pin_mut!(events);

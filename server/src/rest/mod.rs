@@ -65,7 +65,7 @@ pub fn router() -> Router<AppState> {
 
 /// The public key to seal a password for: a bare JWK, open to all.
 async fn browser_key(State(state): State<AppState>) -> Result<Response, Refused> {
-    Ok(Json(state.postern.browser_key().await?).into_response())
+    Ok(Json(state.postern.keys().browser_key().await?).into_response())
 }
 
 async fn not_found() -> Refused {

@@ -22,7 +22,11 @@ pub async fn probe(
     body: Result<JsonObject, Refused>,
 ) -> Result<Response, Refused> {
     let actor = caller.signed_in()?;
-    let events = state.postern.probe(actor, search(body?.0)?).await?;
+    let events = state
+        .postern
+        .diagnosis()
+        .probe(actor, search(body?.0)?)
+        .await?;
     Ok(respond(&headers, events, Probed::hear).await)
 }
 

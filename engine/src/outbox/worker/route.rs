@@ -3,7 +3,7 @@
 use domain::view::PasswordChange;
 
 use crate::Postern;
-use crate::settings::{Saved, usable};
+use crate::settings::usable;
 use crate::smtp::Relay;
 
 /// The way out.
@@ -20,13 +20,14 @@ impl Route {
     /// # Errors
     /// Where the database does not tell.
     pub async fn read(postern: &Postern) -> Result<Option<Self>, domain::Refusal> {
-        let saved = Saved::read(&mut *postern.store().read().await?).await?;
+        let saved = postern.settings().saved().await?;
         let revision = saved.revision();
         let Some(settings) = saved.settings().and_then(|settings| usable(settings).ok()) else {
             return Ok(None);
         };
         // Without its password the relay will say what is amiss, as the console does.
         let password = postern
+            .settings()
             .password_for(&saved, &settings, &PasswordChange::Keep)
             .await
             .or_else(|refusal| match refusal.kind {

@@ -64,7 +64,7 @@ impl FromStr for EmailAddress {
             return Err("After the @ comes a domain, as in alerts@example.org.");
         }
         if domain.starts_with('[') {
-            host::parse_literal(domain).ok_or("The part in brackets is not an IP address.")?;
+            host::parse_address_literal(domain).ok_or("The part in brackets is not an IP address.")?;
         } else if domain.ends_with('.') {
             return Err("There is a dot too many at the end of the address.");
         } else {

@@ -15,7 +15,7 @@ pub struct Capability {
 
 impl Capability {
     /// From a line of the answer, without its code. None for an empty line.
-    pub fn read(line: &str) -> Option<Self> {
+    pub fn parse(line: &str) -> Option<Self> {
         let line = line.trim();
         // Old servers write `AUTH=LOGIN`.
         let end = line
@@ -129,7 +129,7 @@ mod tests {
             ),
             ("X-ODD  a b", "X-ODD", "a b", None),
         ] {
-            let read = Capability::read(line).expect("a capability");
+            let read = Capability::parse(line).expect("a capability");
             assert_eq!(
                 (
                     read.keyword.as_str(),
@@ -139,6 +139,6 @@ mod tests {
                 (keyword, parameters, meaning)
             );
         }
-        assert_eq!(Capability::read(" "), None);
+        assert_eq!(Capability::parse(" "), None);
     }
 }

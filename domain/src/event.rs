@@ -31,7 +31,7 @@ pub enum Event {
         at: Elapsed,
     },
     Resolved(Resolution),
-    Tried(Try),
+    Tried(ConnectAttempt),
     Handshake(Handshake),
     Offered {
         capabilities: Vec<Capability>,
@@ -65,17 +65,17 @@ pub struct Resolution {
 
 /// An address that was tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Try {
+pub struct ConnectAttempt {
     /// Address and port.
     pub address: String,
-    pub outcome: Reach,
+    pub outcome: ConnectOutcome,
     pub milliseconds: Elapsed,
 }
 
 /// What became of trying an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reach {
+pub enum ConnectOutcome {
     Connected,
     /// Nothing listens there.
     Refused,
@@ -91,9 +91,9 @@ pub enum Reach {
     GivenUp,
 }
 
-impl Reach {
+impl ConnectOutcome {
     /// For a person.
-    pub const fn words(self) -> &'static str {
+    pub const fn description(self) -> &'static str {
         match self {
             Self::Connected => "connected",
             Self::Refused => "refused: nothing listens there",
@@ -237,9 +237,9 @@ mod tests {
             serde_json::to_string(&over).expect("JSON"),
             r#"{"event":"over","milliseconds":12.5,"encryption":null,"outcome":"passed"}"#
         );
-        let tried = Event::Tried(Try {
+        let tried = Event::Tried(ConnectAttempt {
             address: "192.0.2.1:25".to_owned(),
-            outcome: Reach::NoAnswer,
+            outcome: ConnectOutcome::NoAnswer,
             milliseconds: Elapsed(5_000_000),
         });
         assert_eq!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::host::{check_name, parse_literal};
+use crate::host::{check_name, parse_address_literal};
 use crate::{CertificateCheck, EmailAddress, Host, Label, Refusal, SmtpSettings, pem};
 
 /// The most characters a user name has.
@@ -268,7 +268,7 @@ fn ehlo_name(text: &str) -> Result<String, &'static str> {
     if text.eq_ignore_ascii_case("localhost") {
         return Err("Relays refuse localhost; leave this empty or enter the name of this machine.");
     }
-    if parse_literal(text).is_none() {
+    if parse_address_literal(text).is_none() {
         check_name(text)?;
     }
     Ok(text.to_lowercase())

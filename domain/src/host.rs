@@ -1,14 +1,16 @@
-//! The name or address of a relay, and the syntax of domain names.
+//! Relay hosts, domain name syntax and address literals.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-/// Where a relay is: a DNS name (RFC 1123 section 2.1, other scripts pass here and become
-/// A-labels in the engine) or an IP address. IPv6 may come in brackets.
+/// The host of a relay: a DNS name (RFC 1123 section 2.1) or an IP address. Non-ASCII labels pass;
+/// the engine converts them to A-labels. An IPv6 address may be in brackets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
+    /// A DNS name in lower case without a trailing dot.
     Name(String),
+    /// An IP address.
     Address(IpAddr),
 }
 
@@ -26,7 +28,7 @@ impl FromStr for Host {
             return inner
                 .parse::<Ipv6Addr>()
                 .map(|address| Self::Address(IpAddr::V6(address)))
-                .map_err(|_| "This is not an IPv6 address; it looks like [2001:db8::25].");
+                .map_err(|_| "This is not an IPv6 address, as in [2001:db8::25].");
         }
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self::Address(address));
@@ -37,7 +39,7 @@ impl FromStr for Host {
         if let Some((_, port)) = text.rsplit_once(':')
             && port.bytes().all(|b| b.is_ascii_digit())
         {
-            return Err("Enter only the host name; the port has a field of its own.");
+            return Err("Enter only the host name; the port has its own field.");
         }
         if text.contains('@') {
             return Err("This is an e-mail address; enter the host name of the relay.");
@@ -48,7 +50,7 @@ impl FromStr for Host {
 }
 
 impl Host {
-    /// With a port behind it; an IPv6 address in brackets (RFC 3986 section 3.2.2).
+    /// Host and port, with an IPv6 address in brackets (RFC 3986 section 3.2.2).
     pub fn with_port(&self, port: u16) -> String {
         match self {
             Self::Address(address) => SocketAddr::new(*address, port).to_string(),
@@ -66,19 +68,22 @@ impl fmt::Display for Host {
     }
 }
 
-/// Checks the syntax of a domain name: labels of 1 to 63 octets, 253 in all, letters, digits,
-/// hyphens inside (RFC 1123 section 2.1); underscores, because internal hosts have them.
+/// Validates the syntax of a domain name: labels of 1 to 63 octets, 253 in total, letters, digits
+/// and inner hyphens (RFC 1123 section 2.1). Underscores pass because internal hosts use them.
+///
+/// # Errors
+/// The first fault, as a sentence for the user.
 pub fn check_name(name: &str) -> Result<(), &'static str> {
     let name = name.strip_suffix('.').unwrap_or(name);
     if name.len() > 253 {
-        return Err("A host name has at most 253 characters.");
+        return Err("A host name has at most 253 bytes.");
     }
     for label in name.split('.') {
         if label.is_empty() {
-            return Err("There is a dot too many in this name.");
+            return Err("A host name cannot begin with a dot or contain two in a row.");
         }
         if label.len() > 63 {
-            return Err("A part between two dots has at most 63 characters.");
+            return Err("A part of a host name between two dots has at most 63 bytes.");
         }
         if label.starts_with('-') || label.ends_with('-') {
             return Err("A part of a host name cannot begin or end with a hyphen.");
@@ -87,7 +92,9 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
             .chars()
             .all(|c| c.is_alphanumeric() || c == '-' || c == '_')
         {
-            return Err("A host name has only letters, digits, hyphens and dots.");
+            return Err(
+                "A host name can contain only letters, digits, hyphens, underscores and dots.",
+            );
         }
     }
     let last = name.rsplit('.').next().unwrap_or(name);
@@ -97,16 +104,16 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// An address literal as it stands after the `@` or after EHLO (RFC 5321 section 4.1.3).
-pub fn literal(address: IpAddr) -> String {
+/// Formats an address literal, as in `[192.0.2.1]` or `[IPv6:2001:db8::1]` (RFC 5321 section 4.1.3).
+pub fn address_literal(address: IpAddr) -> String {
     match address {
         IpAddr::V4(v4) => format!("[{v4}]"),
         IpAddr::V6(v6) => format!("[IPv6:{v6}]"),
     }
 }
 
-/// Reads an address literal (RFC 5321 section 4.1.3).
-pub fn parse_literal(text: &str) -> Option<IpAddr> {
+/// Parses an address literal (RFC 5321 section 4.1.3).
+pub fn parse_address_literal(text: &str) -> Option<IpAddr> {
     let inner = text.strip_prefix('[')?.strip_suffix(']')?;
     if let Some(v6) = inner
         .get(..5)

@@ -1,7 +1,7 @@
-//! What things are: settings, labels, validation, stages, refusals. No I/O, no clock, no async.
+//! Domain types and validation: settings, SMTP stages, causes, outbox states. No I/O, no clock.
 //!
-//! Everything here builds for the browser too, so the page validates with the very code the
-//! server uses. Randomness comes in as an argument.
+//! The crate also builds for `wasm32`, so the page validates with the code the server uses.
+//! Randomness comes in as an argument.
 
 pub mod address;
 pub mod capability;
@@ -33,7 +33,7 @@ pub use event::Event;
 pub use form::Form;
 pub use host::Host;
 pub use label::Label;
-pub use probe::{ProbeEvent, Probed};
+pub use probe::{ProbeEvent, ProbeReport};
 pub use refusal::{Kind, Refusal};
 pub use reply::Reply;
 pub use secret::SecretString;

@@ -10,18 +10,18 @@ use crate::settings::{AuthenticationType, ConnectionType};
 pub struct Provider {
     pub name: &'static str,
     /// At least one.
-    pub relays: &'static [Relay],
+    pub relays: &'static [ProviderRelay],
     pub port: u16,
     pub connection: ConnectionType,
     pub authentication: AuthenticationType,
-    pub user: User,
+    pub user: ProviderUser,
     /// What its users have to know, in a sentence or two.
     pub note: &'static str,
 }
 
 /// One of a provider's hosts.
 #[derive(Debug)]
-pub struct Relay {
+pub struct ProviderRelay {
     /// What tells it from the provider's others; empty when there is only this one.
     pub region: &'static str,
     pub host: &'static str,
@@ -31,7 +31,7 @@ pub struct Relay {
 
 /// Who signs in at a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum User {
+pub enum ProviderUser {
     /// The e-mail address.
     Address,
     /// This name, whoever it is.
@@ -44,7 +44,7 @@ pub enum User {
 
 impl Provider {
     /// What to fill in for one of its relays: all but the user name.
-    pub fn values(&self, relay: &Relay) -> [(Label, String); 4] {
+    pub fn values(&self, relay: &ProviderRelay) -> [(Label, String); 4] {
         [
             (Label::Host, relay.host.to_owned()),
             (Label::Port, self.port.to_string()),
@@ -55,29 +55,31 @@ impl Provider {
 }
 
 /// The provider whose relay this is.
-pub fn at(host: &str) -> Option<&'static Provider> {
-    ALL.iter()
+pub fn by_host(host: &str) -> Option<&'static Provider> {
+    PROVIDERS
+        .iter()
         .find(|provider| provider.relays.iter().any(|relay| relay.host == host))
 }
 
 /// The relay for a domain whose mail is taken in by this server (MX).
-pub fn behind(exchange: &str) -> Option<&'static Relay> {
+pub fn by_exchange(exchange: &str) -> Option<&'static ProviderRelay> {
     let exchange = exchange.trim_end_matches('.').to_ascii_lowercase();
     let within = |domain: &&str| {
         exchange
             .strip_suffix(domain)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    ALL.iter()
+    PROVIDERS
+        .iter()
         .flat_map(|provider| provider.relays)
         .find(|relay| relay.exchanges.iter().any(within))
 }
 
-const fn only(host: &'static str) -> Relay {
+const fn only(host: &'static str) -> ProviderRelay {
     relay("", host, &[])
 }
 
-const fn of(region: &'static str, host: &'static str) -> Relay {
+const fn of(region: &'static str, host: &'static str) -> ProviderRelay {
     relay(region, host, &[])
 }
 
@@ -85,8 +87,8 @@ const fn relay(
     region: &'static str,
     host: &'static str,
     exchanges: &'static [&'static str],
-) -> Relay {
-    Relay {
+) -> ProviderRelay {
+    ProviderRelay {
         region,
         host,
         exchanges,
@@ -94,7 +96,7 @@ const fn relay(
 }
 
 /// In the order a list has them.
-pub const ALL: &[Provider] = &[
+pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Gmail and Google Workspace",
         relays: &[relay(
@@ -105,7 +107,7 @@ pub const ALL: &[Provider] = &[
         port: 465,
         connection: ConnectionType::Ssl,
         authentication: AuthenticationType::Plain,
-        user: User::Address,
+        user: ProviderUser::Address,
         note: "The password is an app password of 16 letters, made at myaccount.google.com/apppasswords once 2-Step Verification is on; the ordinary password is refused. The From address must be the account's own or one of its aliases.",
     },
     Provider {
@@ -118,7 +120,7 @@ pub const ALL: &[Provider] = &[
         port: 587,
         connection: ConnectionType::Tls,
         authentication: AuthenticationType::Login,
-        user: User::Address,
+        user: ProviderUser::Address,
         note: "An administrator of Microsoft 365 has to enable Authenticated SMTP for the mailbox, and security defaults forbid it. Microsoft is retiring this way to sign in: from the end of December 2026 it is off unless an administrator turns it on again.",
     },
     Provider {
@@ -145,7 +147,7 @@ pub const ALL: &[Provider] = &[
         port: 465,
         connection: ConnectionType::Ssl,
         authentication: AuthenticationType::Plain,
-        user: User::Own,
+        user: ProviderUser::Own,
         note: "User name and password are SMTP credentials made in the SES console for this region; IAM access keys do not work. The From address must be a verified identity, and in the sandbox every recipient too.",
     },
     Provider {
@@ -154,7 +156,7 @@ pub const ALL: &[Provider] = &[
         port: 465,
         connection: ConnectionType::Ssl,
         authentication: AuthenticationType::Plain,
-        user: User::Fixed("apikey"),
+        user: ProviderUser::Fixed("apikey"),
         note: "The user name is the word apikey itself; the password is an API key with the permission Mail Send. The From address must belong to a verified sender.",
     },
     Provider {
@@ -166,7 +168,7 @@ pub const ALL: &[Provider] = &[
         port: 465,
         connection: ConnectionType::Ssl,
         authentication: AuthenticationType::Plain,
-        user: User::Own,
+        user: ProviderUser::Own,
         note: "User name and password are SMTP credentials of the sending domain, as in postmaster@mg.example.org; the API key does not work. Choose the region the domain was added in.",
     },
     Provider {
@@ -175,7 +177,7 @@ pub const ALL: &[Provider] = &[
         port: 587,
         connection: ConnectionType::Tls,
         authentication: AuthenticationType::Plain,
-        user: User::Own,
+        user: ProviderUser::Own,
         note: "The Server API Token is both user name and password, or the two keys of an SMTP Token are. The From address must be a confirmed sender signature or domain.",
     },
     Provider {
@@ -184,7 +186,7 @@ pub const ALL: &[Provider] = &[
         port: 465,
         connection: ConnectionType::Ssl,
         authentication: AuthenticationType::Plain,
-        user: User::Own,
+        user: ProviderUser::Own,
         note: "The user name is the API key, the password its secret key. The From address must be a validated sender.",
     },
     Provider {
@@ -193,7 +195,7 @@ pub const ALL: &[Provider] = &[
         port: 465,
         connection: ConnectionType::Ssl,
         authentication: AuthenticationType::Plain,
-        user: User::Own,
+        user: ProviderUser::Own,
         note: "The user name is the login shown under SMTP & API, the password an SMTP key from there; an API key does not work.",
     },
     Provider {
@@ -208,7 +210,7 @@ pub const ALL: &[Provider] = &[
         port: 465,
         connection: ConnectionType::Ssl,
         authentication: AuthenticationType::Plain,
-        user: User::Address,
+        user: ProviderUser::Address,
         note: "Choose the region of the account. These hosts are for addresses of your own domain; for personal ones put smtp in place of smtppro. With two-factor authentication the password is an application-specific one.",
     },
     Provider {
@@ -217,7 +219,7 @@ pub const ALL: &[Provider] = &[
         port: 465,
         connection: ConnectionType::Ssl,
         authentication: AuthenticationType::Plain,
-        user: User::Address,
+        user: ProviderUser::Address,
         note: "The password is an app password made in Fastmail's settings; the ordinary one is refused.",
     },
     Provider {
@@ -226,7 +228,7 @@ pub const ALL: &[Provider] = &[
         port: 25,
         connection: ConnectionType::None,
         authentication: AuthenticationType::None,
-        user: User::Nobody,
+        user: ProviderUser::Nobody,
         note: "Postfix, Exim and the like take mail from their own machine without a password. If it offers StartTLS with a certificate of its own making, that certificate has to be trusted first.",
     },
 ];
@@ -239,7 +241,7 @@ mod tests {
 
     #[test]
     fn every_preset_is_a_valid_form_with_nothing_odd_in_it() {
-        for provider in ALL {
+        for provider in PROVIDERS {
             assert!(!provider.note.is_empty() && !provider.relays.is_empty());
             let several = provider.relays.len() > 1;
             for relay in provider.relays {
@@ -250,18 +252,23 @@ mod tests {
                 form.set(
                     Label::Username,
                     match provider.user {
-                        User::Address => "alerts@example.org",
-                        User::Fixed(name) => name,
-                        User::Own => "handed out",
-                        User::Nobody => "",
+                        ProviderUser::Address => "alerts@example.org",
+                        ProviderUser::Fixed(name) => name,
+                        ProviderUser::Own => "handed out",
+                        ProviderUser::Nobody => "",
                     },
                 );
                 let settings = form.parse().expect("valid");
                 let signs_in = settings.authentication != AuthenticationType::None;
-                assert_eq!(signs_in, provider.user != User::Nobody, "{}", relay.host);
+                assert_eq!(
+                    signs_in,
+                    provider.user != ProviderUser::Nobody,
+                    "{}",
+                    relay.host
+                );
                 assert_eq!(settings_warnings(&form, signs_in), [], "{}", relay.host);
                 assert_eq!(!relay.region.is_empty(), several, "{}", relay.host);
-                assert_eq!(at(relay.host).map(|p| p.name), Some(provider.name));
+                assert_eq!(by_host(relay.host).map(|p| p.name), Some(provider.name));
             }
         }
     }
@@ -279,7 +286,11 @@ mod tests {
             ("mx.notzoho.eu", None),
             ("mail.example.org", None),
         ] {
-            assert_eq!(behind(exchange).map(|relay| relay.host), host, "{exchange}");
+            assert_eq!(
+                by_exchange(exchange).map(|relay| relay.host),
+                host,
+                "{exchange}"
+            );
         }
     }
 }

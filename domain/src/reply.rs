@@ -1,25 +1,28 @@
-//! What a relay said, made fit to be shown.
+//! SMTP replies, sanitised for display (RFC 5321 section 4.2).
 
 use serde::{Deserialize, Serialize};
 
-use crate::sanitize::{cut, fit};
+use crate::sanitize::{printable, truncate};
 
-/// Characters that are kept of what a relay said: a hostile one says a hundred lines of 2 KiB.
+/// The characters kept of a reply. A hostile relay can send a hundred lines of 2 KiB.
 const TEXT_MAX: usize = 2_000;
 
-/// A reply (RFC 5321 section 4.2): its code, the enhanced status when there was one (RFC 3463),
-/// and its text, without control characters, one line a line.
+/// A reply (RFC 5321 section 4.2). Its text has no control characters except the line feeds between
+/// its lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
+    /// The reply code, 200 to 599.
     pub code: u16,
+    /// The enhanced status code, if there is one (RFC 3463).
     pub enhanced: Option<[u16; 3]>,
+    /// The text without codes, at most 2,000 characters.
     pub text: String,
 }
 
 impl Reply {
-    /// From the lines of a reply as they came, each without its code and its line end.
+    /// Sanitises the lines of a reply, each without its code and line end.
     pub fn new<'a>(code: u16, lines: impl Iterator<Item = &'a [u8]>) -> Self {
-        let text = cut(lines.map(shown).collect::<Vec<_>>().join("\n"), TEXT_MAX);
+        let text = truncate(lines.map(shown).collect::<Vec<_>>().join("\n"), TEXT_MAX);
         Self {
             code,
             enhanced: enhanced(code, &text),
@@ -27,26 +30,26 @@ impl Reply {
         }
     }
 
-    /// 4xx: worth trying again (RFC 5321 section 4.2.1).
+    /// Whether this is a transient failure, 4xx (RFC 5321 section 4.2.1).
     pub fn is_transient(&self) -> bool {
         (400..500).contains(&self.code)
     }
 
-    /// Code and words as the relay said them, on one line.
-    pub fn words(&self) -> String {
+    /// Code and text on one line.
+    pub fn to_line(&self) -> String {
         format!("{} {}", self.code, self.text.replace('\n', " "))
             .trim_end()
             .to_owned()
     }
 }
 
-/// Bytes as text for a person: lossy UTF-8, without what steers.
+/// Decodes lossy UTF-8 and sanitises it.
 fn shown(line: &[u8]) -> String {
-    fit(&String::from_utf8_lossy(line), TEXT_MAX)
+    printable(&String::from_utf8_lossy(line), TEXT_MAX)
 }
 
-/// The enhanced status code at the head of the text (RFC 2034 section 4), if its class is the
-/// code's.
+/// The enhanced status code at the start of the text (RFC 2034 section 4), if its class matches the
+/// reply code.
 fn enhanced(code: u16, text: &str) -> Option<[u16; 3]> {
     let mut parts = text.split_ascii_whitespace().next()?.split('.');
     let mut number = || {
@@ -96,6 +99,6 @@ mod tests {
             [b"caf\xe9 \x1b[31mred\x07".as_slice(), b"second"].into_iter(),
         );
         assert_eq!(reply.text, "caf\u{fffd} [31mred\nsecond");
-        assert_eq!(reply.words(), "220 caf\u{fffd} [31mred second");
+        assert_eq!(reply.to_line(), "220 caf\u{fffd} [31mred second");
     }
 }

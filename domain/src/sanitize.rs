@@ -1,12 +1,15 @@
-//! A stranger's words, made fit to be shown.
+//! Sanitising untrusted text for display.
 
-/// Without what steers instead of being read, and of at most so many characters.
-pub fn fit(text: &str, most: usize) -> String {
-    cut(text.chars().filter(|c| !steers(*c)).collect(), most)
+/// Removes control and format characters and truncates to `most` characters.
+pub fn printable(text: &str, most: usize) -> String {
+    truncate(
+        text.chars().filter(|c| !is_control_or_format(*c)).collect(),
+        most,
+    )
 }
 
-/// Of at most so many characters.
-pub fn cut(mut text: String, most: usize) -> String {
+/// Truncates to `most` characters and marks the cut with `…`.
+pub fn truncate(mut text: String, most: usize) -> String {
     if let Some((end, _)) = text.char_indices().nth(most) {
         text.truncate(end);
         text.push('…');
@@ -14,16 +17,16 @@ pub fn cut(mut text: String, most: usize) -> String {
     text
 }
 
-/// Control characters, and those of no width or of a direction: they make one text look like
-/// another.
-pub fn steers(c: char) -> bool {
+/// Whether `c` is a control, zero-width or bidirectional formatting character. Such characters make
+/// one text look like another.
+pub fn is_control_or_format(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
 mod tests {
-    use super::fit;
+    use super::printable;
 
     #[test]
     fn only_what_is_read_is_left() {
@@ -34,7 +37,7 @@ mod tests {
             ("abc", 3, "abc"),
             ("abcd", 3, "abc…"),
         ] {
-            assert_eq!(fit(text, most), expected);
+            assert_eq!(printable(text, most), expected);
         }
     }
 }

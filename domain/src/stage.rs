@@ -202,7 +202,7 @@ impl Failure {
 
     /// Whether both sides still know where they are: the relay said no, or was not asked for what it
     /// does not offer. 421 is its own goodbye.
-    pub fn leaves_the_dialogue(&self) -> bool {
+    pub fn session_usable(&self) -> bool {
         match &self.fault {
             Fault::Rejected => self.reply.as_ref().is_some_and(|reply| reply.code != 421),
             Fault::StartTlsNotOffered
@@ -214,9 +214,9 @@ impl Failure {
     }
 
     /// The relay's own words where there are some, else what was observed.
-    pub fn said(&self) -> String {
+    pub fn reply_or_detail(&self) -> String {
         match &self.reply {
-            Some(reply) => reply.words(),
+            Some(reply) => reply.to_line(),
             None => self.detail.clone(),
         }
     }
@@ -234,7 +234,7 @@ impl fmt::Display for Failure {
     /// The relay's own words where there are some, else what was observed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reply {
-            Some(reply) => write!(f, "The relay said: {}", reply.words()),
+            Some(reply) => write!(f, "The relay said: {}", reply.to_line()),
             None => f.write_str(&self.detail),
         }
     }

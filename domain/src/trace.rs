@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::capability::Capability;
 use crate::certificate::Handshake;
-use crate::event::{DialogueLine, Elapsed, Event, Resolution, RunSummary, Try};
+use crate::event::{ConnectAttempt, DialogueLine, Elapsed, Event, Resolution, RunSummary};
 use crate::stage::Stage;
 
 /// Everything that was heard of a run so far.
@@ -14,13 +14,12 @@ pub struct Trace {
     pub revision: Option<i64>,
     pub steps: Vec<Step>,
     /// The stages that were not reached, or not yet.
-    #[serde(rename = "not_reached")]
-    pub ahead: Vec<Stage>,
+    pub not_reached: Vec<Stage>,
     /// Whole seconds since the start, while it runs.
     #[serde(skip)]
     pub seconds: u64,
     #[serde(flatten)]
-    pub over: Option<RunSummary>,
+    pub summary: Option<RunSummary>,
 }
 
 /// A stage that was reached. EHLO and TLS may be reached twice.
@@ -35,7 +34,7 @@ pub struct Step {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tries: Vec<Try>,
+    pub tries: Vec<ConnectAttempt>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handshake: Option<Handshake>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -89,7 +88,7 @@ impl Step {
             }
         }
         facts.extend(self.tries.iter().map(|tried| {
-            let (address, outcome) = (&tried.address, tried.outcome.words());
+            let (address, outcome) = (&tried.address, tried.outcome.description());
             format!("{address} {outcome} ({})", tried.milliseconds)
         }));
         if let Some(handshake) = &self.handshake {
@@ -105,7 +104,7 @@ impl Step {
 
 impl Trace {
     /// Takes in what happened next.
-    pub fn hear(&mut self, event: Event) {
+    pub fn apply(&mut self, event: Event) {
         match event {
             Event::Started {
                 relay,
@@ -115,7 +114,7 @@ impl Trace {
                 *self = Self {
                     relay,
                     revision,
-                    ahead: plan,
+                    not_reached: plan,
                     ..Self::default()
                 }
             }
@@ -138,15 +137,15 @@ impl Trace {
             Event::Offered { capabilities } => self.now(|step| step.capabilities = capabilities),
             Event::Line(line) => self.now(|step| step.lines.push(line)),
             Event::Tick { seconds } => self.seconds = seconds,
-            Event::Over(over) => self.over = Some(over),
+            Event::Over(over) => self.summary = Some(over),
         }
     }
 
     /// What the plan has before a stage is passed over when that stage begins: StartTLS where the
     /// relay does not offer it.
     fn begin(&mut self, stage: Stage, at: Elapsed) {
-        if let Some(place) = self.ahead.iter().position(|ahead| *ahead == stage) {
-            self.ahead.drain(..=place);
+        if let Some(place) = self.not_reached.iter().position(|ahead| *ahead == stage) {
+            self.not_reached.drain(..=place);
         }
         self.steps.push(Step::new(stage, at));
     }
@@ -159,7 +158,7 @@ impl Trace {
 
     /// The stage under way.
     pub fn running(&self) -> Option<Stage> {
-        let step = self.steps.last().filter(|_| self.over.is_none())?;
+        let step = self.steps.last().filter(|_| self.summary.is_none())?;
         Some(step.stage)
     }
 
@@ -169,7 +168,7 @@ impl Trace {
             Elapsed(step.at.0 + step.milliseconds.map_or(0, |span| span.0))
         });
         let ticked = Elapsed(self.seconds * 1_000_000);
-        self.over
+        self.summary
             .as_ref()
             .map_or(last.max(ticked), |over| over.milliseconds)
     }
@@ -182,13 +181,13 @@ mod tests {
 
     fn trace(plan: &[Stage], stages: &[Stage]) -> Trace {
         let mut trace = Trace::default();
-        trace.hear(Event::Started {
+        trace.apply(Event::Started {
             relay: "smtp.example.org:25".to_owned(),
             revision: Some(7),
             plan: plan.to_vec(),
         });
         for (at, stage) in (0..).zip(stages) {
-            trace.hear(Event::Began {
+            trace.apply(Event::Began {
                 stage: *stage,
                 at: Elapsed(at),
             });
@@ -207,7 +206,7 @@ mod tests {
             (&[Ehlo, StartTls, Tls, Ehlo], &plan[4..]),
             (&[Ehlo, Auth], &plan[5..]),
         ] {
-            assert_eq!(trace(&plan, stages).ahead, ahead, "{stages:?}");
+            assert_eq!(trace(&plan, stages).not_reached, ahead, "{stages:?}");
         }
     }
 
@@ -218,14 +217,14 @@ mod tests {
             from: Side::Postern,
             text: "EHLO gate.example.org".to_owned(),
         };
-        trace.hear(Event::Line(line.clone()));
+        trace.apply(Event::Line(line.clone()));
         assert_eq!(trace.running(), Some(Stage::Ehlo));
-        trace.hear(Event::Ended {
+        trace.apply(Event::Ended {
             stage: Stage::Ehlo,
             passed: false,
             milliseconds: Elapsed(5),
         });
-        trace.hear(Event::Over(RunSummary {
+        trace.apply(Event::Over(RunSummary {
             milliseconds: Elapsed(9),
             encryption: None,
             outcome: Outcome::Passed,

@@ -18,7 +18,7 @@ pub type TranscriptLine = (Tone, String);
 
 impl Step {
     /// The stage, its outcome and time; what was learnt; what was said.
-    pub fn told(&self) -> Vec<TranscriptLine> {
+    pub fn transcript_lines(&self) -> Vec<TranscriptLine> {
         let (tone, state) = match self.state {
             StepState::Passed => (Tone::Good, "passed"),
             StepState::Failed => (Tone::Bad, "failed"),
@@ -26,17 +26,17 @@ impl Step {
         };
         let took = self.milliseconds.map(|took| took.to_string());
         let took = took.unwrap_or_default();
-        let mut told = vec![(tone, format!("{:<8} {took:>8}  {state}", self.stage.name()))];
+        let mut lines = vec![(tone, format!("{:<8} {took:>8}  {state}", self.stage.name()))];
         let facts = self.facts().into_iter();
-        told.extend(facts.map(|fact| (Tone::Plain, format!("    {fact}"))));
-        told.extend(self.lines.iter().map(DialogueLine::told));
-        told
+        lines.extend(facts.map(|fact| (Tone::Plain, format!("    {fact}"))));
+        lines.extend(self.lines.iter().map(DialogueLine::transcript_line));
+        lines
     }
 }
 
 impl DialogueLine {
     /// Whose it is, and what it says.
-    pub fn told(&self) -> TranscriptLine {
+    pub fn transcript_line(&self) -> TranscriptLine {
         let arrow = match self.from {
             Side::Postern => '>',
             Side::Relay => '<',
@@ -47,51 +47,51 @@ impl DialogueLine {
 
 impl Trace {
     /// What was not reached, what it came to, and what to do.
-    pub fn ending(&self) -> Vec<TranscriptLine> {
-        let Some(over) = &self.over else {
-            let text = "It ended before its end was told.";
+    pub fn summary_lines(&self) -> Vec<TranscriptLine> {
+        let Some(over) = &self.summary else {
+            let text = "The run was interrupted.";
             return vec![(Tone::Bad, text.to_owned())];
         };
-        let mut told = Vec::new();
-        let ahead: Vec<&str> = self.ahead.iter().map(|stage| stage.name()).collect();
+        let mut lines = Vec::new();
+        let ahead: Vec<&str> = self.not_reached.iter().map(|stage| stage.name()).collect();
         if !ahead.is_empty() {
-            told.push((Tone::Faint, format!("not reached: {}", ahead.join(", "))));
+            lines.push((Tone::Faint, format!("not reached: {}", ahead.join(", "))));
         }
-        told.push((Tone::Plain, String::new()));
+        lines.push((Tone::Plain, String::new()));
         let took = over.milliseconds;
         let encryption = over.encryption.as_deref().unwrap_or("no encryption");
         match &over.outcome {
             Outcome::Passed => {
                 let text = format!("every stage passed in {took}, {encryption}; nothing was sent");
-                told.push((Tone::Good, text));
+                lines.push((Tone::Good, text));
             }
             Outcome::Sent { reply, .. } => {
-                let text = format!("sent in {took}, {encryption}: {}", reply.words());
-                told.push((Tone::Good, text));
+                let text = format!("sent in {took}, {encryption}: {}", reply.to_line());
+                lines.push((Tone::Good, text));
             }
             Outcome::Failed { failure, cause } => {
                 let stage = failure.stage.name();
-                told.push((Tone::Bad, format!("failed at {stage} after {took}")));
-                told.push((Tone::Plain, failure.to_string()));
+                lines.push((Tone::Bad, format!("failed at {stage} after {took}")));
+                lines.push((Tone::Plain, failure.to_string()));
                 if let Some(cause) = cause {
-                    told.push((Tone::Plain, String::new()));
-                    told.push((Tone::Strong, cause.title.to_owned()));
-                    told.push((Tone::Plain, cause.cause.to_owned()));
+                    lines.push((Tone::Plain, String::new()));
+                    lines.push((Tone::Strong, cause.title.to_owned()));
+                    lines.push((Tone::Plain, cause.cause.to_owned()));
                     let steps = (1..).zip(cause.steps);
-                    told.extend(
+                    lines.extend(
                         steps.map(|(number, step)| (Tone::Plain, format!("{number}. {step}"))),
                     );
                 }
             }
         }
-        told
+        lines
     }
 
     /// The whole run as text.
     pub fn transcript(&self) -> String {
         let mut text = format!("{}\n\n", self.relay);
-        let steps = self.steps.iter().flat_map(Step::told);
-        for (_, line) in steps.chain(self.ending()) {
+        let steps = self.steps.iter().flat_map(Step::transcript_lines);
+        for (_, line) in steps.chain(self.summary_lines()) {
             text.push_str(line.trim_end());
             text.push('\n');
         }
@@ -143,7 +143,7 @@ mod tests {
                 },
             }),
         ] {
-            trace.hear(event);
+            trace.apply(event);
         }
         assert_eq!(
             trace.transcript(),

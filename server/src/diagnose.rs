@@ -135,7 +135,7 @@ async fn tell(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Err
     let terminal = Terminal::stdout();
     let mut trace = Trace::default();
     while let Some(event) = events.next().await {
-        trace.hear(event.clone());
+        trace.apply(event.clone());
         match event {
             Event::Started { relay, .. } => {
                 terminal.lines([(Tone::Strong, relay), (Tone::Plain, String::new())])?;
@@ -147,17 +147,17 @@ async fn tell(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Err
             }
             // A goodbye, after what a stage came to was told.
             Event::Line(line) if trace.steps.last().is_some_and(Step::is_over) => {
-                terminal.lines([line.told()])?;
+                terminal.lines([line.transcript_line()])?;
             }
             Event::Ended { .. } => {
                 if live {
                     write!(io::stdout(), "\r")?;
                 }
-                terminal.lines(trace.steps.last().map(Step::told).unwrap_or_default())?;
+                terminal.lines(trace.steps.last().map(Step::transcript_lines).unwrap_or_default())?;
             }
             _ => {}
         }
     }
-    terminal.lines(trace.ending())?;
-    Ok(trace.over.as_ref().map_or(ExitCode::FAILURE, exit_code))
+    terminal.lines(trace.summary_lines())?;
+    Ok(trace.summary.as_ref().map_or(ExitCode::FAILURE, exit_code))
 }

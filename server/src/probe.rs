@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use domain::{ProbeEvent, Probed};
+use domain::{ProbeEvent, ProbeReport};
 use engine::Search;
 use futures::{Stream, StreamExt, pin_mut};
 
@@ -30,21 +30,21 @@ async fn tell(
     json: bool,
 ) -> Result<ExitCode, Box<dyn Error>> {
     let terminal = Terminal::stdout();
-    let mut probed = Probed::default();
+    let mut probed = ProbeReport::default();
     pin_mut!(events);
     while let Some(event) = events.next().await {
         if json {
             writeln!(io::stdout(), "{}", serde_json::to_string(&event)?)?;
         }
-        probed.hear(event.clone());
+        probed.apply(event.clone());
         match event {
-            ProbeEvent::Started { .. } if !json => terminal.lines([probed.head()])?,
-            ProbeEvent::Found(found) if !json => terminal.lines(probed.row(&found))?,
+            ProbeEvent::Started { .. } if !json => terminal.lines([probed.header()])?,
+            ProbeEvent::Found(found) if !json => terminal.lines(probed.row_lines(&found))?,
             _ => {}
         }
     }
     if !json {
-        terminal.lines(probed.ending())?;
+        terminal.lines(probed.summary_lines())?;
     }
     Ok(if probed.recommends() {
         ExitCode::SUCCESS

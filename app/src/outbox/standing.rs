@@ -1,6 +1,6 @@
 //! Whether mail flows, and if not, why: what somebody wants to know at night, before all else.
 
-use domain::cause::{Cause, Seen, cause};
+use domain::cause::{Cause, Observation, cause};
 use domain::outbox::{BackoffView, Overview, Pause};
 use domain::{ConnectionType, Form, Timestamp};
 use leptos::prelude::*;
@@ -49,7 +49,7 @@ pub fn known_cause(trouble: &BackoffView, form: &Form) -> Option<&'static Cause>
     if relay != trouble.relay {
         return None;
     }
-    cause(&Seen {
+    cause(&Observation {
         failure: &trouble.failure,
         settings: &settings,
         encrypted: settings.connection != ConnectionType::None,

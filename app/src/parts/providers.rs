@@ -1,16 +1,16 @@
 //! The providers whose settings are known, to choose from.
 
 use domain::Label;
-use domain::provider::{ALL, Provider, Relay, User};
+use domain::provider::{PROVIDERS, Provider, ProviderRelay, ProviderUser};
 use leptos::prelude::*;
 
 /// A list of them as HTML. The value of each is what it fills in, a line each, and its note.
 pub fn providers() -> String {
-    let choices = ALL.iter().map(|provider| match provider.relays {
+    let choices = PROVIDERS.iter().map(|provider| match provider.relays {
         [relay] => option(provider.name.to_owned(), provider, relay).into_any(),
         relays => {
             // A closed list shows what is chosen without the group's name.
-            let words = |relay: &Relay| format!("{}, {}", provider.name, relay.region);
+            let words = |relay: &ProviderRelay| format!("{}, {}", provider.name, relay.region);
             let regions = relays
                 .iter()
                 .map(|relay| option(words(relay), provider, relay));
@@ -29,16 +29,20 @@ pub fn providers() -> String {
     list.to_html()
 }
 
-fn option(words: String, provider: &Provider, relay: &'static Relay) -> impl IntoView + use<> {
+fn option(
+    words: String,
+    provider: &Provider,
+    relay: &'static ProviderRelay,
+) -> impl IntoView + use<> {
     view! { <option value=value(provider, relay)>{words}</option> }
 }
 
-fn value(provider: &Provider, relay: &Relay) -> String {
+fn value(provider: &Provider, relay: &ProviderRelay) -> String {
     let user = match provider.user {
-        User::Address => Some("@"),
-        User::Fixed(name) => Some(name),
-        User::Nobody => Some(""),
-        User::Own => None,
+        ProviderUser::Address => Some("@"),
+        ProviderUser::Fixed(name) => Some(name),
+        ProviderUser::Nobody => Some(""),
+        ProviderUser::Own => None,
     };
     let mut lines: Vec<String> = provider
         .values(relay)
@@ -57,7 +61,7 @@ mod tests {
     #[test]
     fn every_relay_can_be_chosen_with_all_it_fills_in() {
         let html = providers();
-        for provider in ALL {
+        for provider in PROVIDERS {
             assert!(html.contains(provider.name), "{}", provider.name);
             for relay in provider.relays {
                 assert!(html.contains(&format!("smtp_host={}\n", relay.host)));

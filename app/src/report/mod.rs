@@ -23,7 +23,7 @@ const AT_ONCE: usize = 64;
 
 /// A picture whenever something happened.
 pub fn pictures(events: impl Stream<Item = Event> + Send) -> impl Stream<Item = Picture> + Send {
-    drawn(events, Trace::hear, picture)
+    drawn(events, Trace::apply, picture)
 }
 
 /// What has happened so far, gathered and drawn whenever something did.
@@ -42,13 +42,13 @@ fn drawn<E, T: Default + Send>(
 }
 
 fn picture(trace: &Trace) -> Picture {
-    let proved = trace.over.as_ref().and_then(|over| match over.outcome {
+    let proved = trace.summary.as_ref().and_then(|over| match over.outcome {
         Outcome::Sent {
             verified: Some(at), ..
         } => Some((trace.revision?, at)),
         _ => None,
     });
-    let over = trace.over.as_ref();
+    let over = trace.summary.as_ref();
     let html = view! {
         {over.map(|over| view! { <Verdict trace=trace.clone() over=over.clone() /> })}
         <Waterfall trace=trace.clone() />
@@ -64,7 +64,7 @@ fn picture(trace: &Trace) -> Picture {
 }
 
 fn status(trace: &Trace) -> String {
-    match (&trace.over, trace.running()) {
+    match (&trace.summary, trace.running()) {
         (Some(over), _) => verdict::title(over),
         (None, Some(stage)) => stage.title().to_owned(),
         (None, None) => "Starting".to_owned(),

@@ -1,7 +1,7 @@
 //! A probe drawn as HTML: the ways as a table, what is recommended, and a button that fills it in.
 
-use domain::probe::{Candidate, Found, Recommendation, Row};
-use domain::{ConnectionType, EmailAddress, Form, Label, ProbeEvent, Probed, Refusal};
+use domain::probe::{Candidate, ProbeResult, ProbeRow, Recommendation};
+use domain::{ConnectionType, EmailAddress, Form, Label, ProbeEvent, ProbeReport, Refusal};
 use engine::Search;
 use futures::Stream;
 use leptos::prelude::*;
@@ -44,12 +44,12 @@ pub fn beside_its_field(mut refusal: Refusal) -> Refusal {
 pub fn probe_pictures(
     events: impl Stream<Item = ProbeEvent> + Send,
 ) -> impl Stream<Item = Picture> + Send {
-    drawn(events, Probed::hear, picture)
+    drawn(events, ProbeReport::apply, picture)
 }
 
-fn picture(probed: &Probed) -> Picture {
-    let over = probed.over.as_ref();
-    let waiting = probed.rows.len() - probed.found().count();
+fn picture(probed: &ProbeReport) -> Picture {
+    let over = probed.summary.as_ref();
+    let waiting = probed.rows.len() - probed.results().count();
     let status = match over {
         Some(_) if probed.recommends() => "Settings were found.".to_owned(),
         Some(_) => "Nothing works.".to_owned(),
@@ -59,7 +59,7 @@ fn picture(probed: &Probed) -> Picture {
     let html = view! {
         {over.map(|over| {
             let recommendation = over.recommendation.clone();
-            let sound = probed.found().any(|found| recommendation.is(found) && is_sound(found));
+            let sound = probed.results().any(|found| recommendation.is(found) && is_sound(found));
             view! { <Recommended recommendation sound /> }
         })}
         <Table probed=probed.clone() />
@@ -73,19 +73,19 @@ fn picture(probed: &Probed) -> Picture {
 }
 
 #[component]
-fn Table(probed: Probed) -> impl IntoView {
+fn Table(probed: ProbeReport) -> impl IntoView {
     if probed.rows.is_empty() {
         let asking = "Asking DNS where mail of this domain is handed over.";
-        let asking = probed.over.is_none().then_some(asking);
+        let asking = probed.summary.is_none().then_some(asking);
         return view! { <p class="field-hint">{asking}</p> }.into_any();
     }
-    let recommendation = probed.over.map(|over| over.recommendation);
+    let recommendation = probed.summary.map(|over| over.recommendation);
     let seconds = recommendation
         .is_none()
         .then(|| format!("{} s", probed.seconds));
     let rows = probed.rows.into_iter().map(|row| match row {
-        Row::Waiting(candidate) => view! { <Waiting candidate /> }.into_any(),
-        Row::Found(found) => {
+        ProbeRow::Pending(candidate) => view! { <Waiting candidate /> }.into_any(),
+        ProbeRow::Finished(found) => {
             let best = recommendation.as_ref().is_some_and(|r| r.is(&found));
             view! { <Way found=*found best /> }.into_any()
         }
@@ -136,12 +136,12 @@ fn Waiting(candidate: Candidate) -> impl IntoView {
 }
 
 /// Whether it is encrypted, with a certificate that passes.
-fn is_sound(found: &Found) -> bool {
+fn is_sound(found: &ProbeResult) -> bool {
     found.certificate_fault().is_none() && found.candidate.connection_type != ConnectionType::None
 }
 
 #[component]
-fn Way(found: Found, best: bool) -> impl IntoView {
+fn Way(found: ProbeResult, best: bool) -> impl IntoView {
     let class = match found.failure {
         Some(_) => "way way-bad",
         None if is_sound(&found) => "way way-good",
@@ -152,7 +152,7 @@ fn Way(found: Found, best: bool) -> impl IntoView {
         .as_ref()
         .filter(|seen| seen.fault.is_some());
     let fault = fault.map(|seen| view! { <p class="way-more">{seen.verdict.clone()}</p> });
-    let words = found.words();
+    let words = found.description();
     let encryption = found.encryption.map(|version| format!(", {version}"));
     // The cause is in the words; what was observed of somebody who answered is not.
     let detail = found

@@ -2,7 +2,7 @@
 
 use domain::capability::Capability;
 use domain::certificate::{Certificate, Handshake};
-use domain::event::{DialogueLine, Resolution, Side, Try};
+use domain::event::{ConnectAttempt, DialogueLine, Resolution, Side};
 use domain::trace::Step;
 use leptos::prelude::*;
 
@@ -49,9 +49,9 @@ fn Found(found: Resolution) -> impl IntoView {
 }
 
 #[component]
-fn Tries(tries: Vec<Try>) -> impl IntoView {
+fn Tries(tries: Vec<ConnectAttempt>) -> impl IntoView {
     let tries = tries.into_iter().map(|tried| {
-        let words = format!("{}, {}", tried.outcome.words(), tried.milliseconds);
+        let words = format!("{}, {}", tried.outcome.description(), tried.milliseconds);
         view! {
             <dt>{tried.address}</dt>
             <dd>{words}</dd>

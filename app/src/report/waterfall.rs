@@ -16,11 +16,11 @@ const LEAST: u64 = 6;
 #[component]
 pub fn Waterfall(trace: Trace) -> impl IntoView {
     let whole = trace.elapsed();
-    let over = trace.over.is_some();
+    let over = trace.summary.is_some();
     let reached = trace.steps.into_iter().map(|step| {
         view! { <Reached step whole over /> }
     });
-    let ahead = trace.ahead.into_iter().map(|stage| {
+    let ahead = trace.not_reached.into_iter().map(|stage| {
         view! {
             <li class="stage stage-ahead">
                 <div class="stage-row">

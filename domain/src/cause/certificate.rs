@@ -1,11 +1,11 @@
 //! The relay's certificate does not pass.
 
-use super::{Cause, Row};
+use super::{Cause, Rule};
 use crate::stage::{CertificateFault, Fault};
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
-        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::Expired)),
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        when: |observed| observed.fault(&Fault::Certificate(CertificateFault::Expired)),
         cause: Cause {
             title: "The certificate has expired",
             cause: "The last day of the relay's certificate, or of one that vouches for it, is past.",
@@ -17,8 +17,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::NotYetValid)),
+    Rule {
+        when: |observed| observed.fault(&Fault::Certificate(CertificateFault::NotYetValid)),
         cause: Cause {
             title: "The certificate is not valid yet",
             cause: "The first day of the relay's certificate is still to come, by the clock of \
@@ -29,8 +29,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::OtherName)),
+    Rule {
+        when: |observed| observed.fault(&Fault::Certificate(CertificateFault::OtherName)),
         cause: Cause {
             title: "The certificate is for another name",
             cause: "Host Name is not among the names in the relay's certificate, so it may be \
@@ -45,8 +45,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::SelfSigned)),
+    Rule {
+        when: |observed| observed.fault(&Fault::Certificate(CertificateFault::SelfSigned)),
         cause: Cause {
             title: "The certificate is self-signed",
             cause: "The relay's certificate vouches for itself, so nobody else says whose it is; \
@@ -62,8 +62,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::UnknownIssuer)),
+    Rule {
+        when: |observed| observed.fault(&Fault::Certificate(CertificateFault::UnknownIssuer)),
         cause: Cause {
             title: "The certificate's issuer is unknown",
             cause: "The relay's certificate is signed by an authority that this machine does not \
@@ -80,8 +80,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::ChainIncomplete)),
+    Rule {
+        when: |observed| observed.fault(&Fault::Certificate(CertificateFault::ChainIncomplete)),
         cause: Cause {
             title: "The certificate chain is incomplete",
             cause: "The relay sends its own certificate without the intermediate ones that lead \
@@ -95,8 +95,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::Version1)),
+    Rule {
+        when: |observed| observed.fault(&Fault::Certificate(CertificateFault::Version1)),
         cause: Cause {
             title: "The certificate is of version 1",
             cause: "The relay's certificate is in a form from before 1996 that cannot say what it \
@@ -108,8 +108,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::NotTrusted)),
+    Rule {
+        when: |observed| observed.fault(&Fault::Certificate(CertificateFault::NotTrusted)),
         cause: Cause {
             title: "The certificate is not the trusted one",
             cause: "The relay shows another certificate than the ones an administrator trusts for \
@@ -127,8 +127,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::Certificate(CertificateFault::Invalid)),
+    Rule {
+        when: |observed| observed.fault(&Fault::Certificate(CertificateFault::Invalid)),
         cause: Cause {
             title: "The certificate cannot be checked",
             cause: "The relay's certificate is damaged, is not meant for servers, or is signed in \
@@ -143,7 +143,7 @@ pub(super) const ROWS: &[Row] = &[
 
 #[cfg(test)]
 mod tests {
-    use crate::cause::check::{failed, prove};
+    use crate::cause::testing::{assert_causes, failed};
     use crate::stage::{CertificateFault, Fault, Stage};
 
     #[test]
@@ -183,8 +183,8 @@ mod tests {
                 CertificateFault::Invalid,
             ),
         ];
-        prove(
-            super::ROWS,
+        assert_causes(
+            super::RULES,
             &cases.map(|(title, fault)| (title, failed(Stage::Tls, Fault::Certificate(fault)))),
         );
     }

@@ -1,18 +1,18 @@
 //! The connection cannot be encrypted: implicit TLS, StartTLS, the handshake.
 
-use super::{Cause, Row};
+use super::{Cause, Rule};
 use crate::stage::{Fault, Stage};
 
 /// Ports that begin in plain text, wherever they are used as they are meant.
 const PLAIN_PORTS: &[u16] = &[25, 587, 2525];
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
-        when: |seen| {
-            let cut = seen.hung_up() || seen.timed_out();
-            seen.implicit_tls()
-                && (seen.fault(&Fault::NotTls)
-                    || (seen.at(&[Stage::Tls]) && cut && seen.port(PLAIN_PORTS)))
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        when: |observed| {
+            let cut = observed.hung_up() || observed.timed_out();
+            observed.implicit_tls()
+                && (observed.fault(&Fault::NotTls)
+                    || (observed.at(&[Stage::Tls]) && cut && observed.port(PLAIN_PORTS)))
         },
         cause: Cause {
             title: "SSL was spoken to a StartTLS port",
@@ -24,11 +24,11 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            seen.at(&[Stage::Greeting])
-                && !seen.implicit_tls()
-                && (seen.timed_out() || (seen.hung_up() && seen.port(&[465])))
+    Rule {
+        when: |observed| {
+            observed.at(&[Stage::Greeting])
+                && !observed.implicit_tls()
+                && (observed.timed_out() || (observed.hung_up() && observed.port(&[465])))
         },
         cause: Cause {
             title: "No greeting: the port may expect SSL",
@@ -42,11 +42,11 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let missing =
-                seen.fault(&Fault::StartTlsNotOffered) || seen.fault(&Fault::EncryptionRequired);
-            missing && (seen.is_garbled() || seen.port(&[587]))
+    Rule {
+        when: |observed| {
+            let missing = observed.fault(&Fault::StartTlsNotOffered)
+                || observed.fault(&Fault::EncryptionRequired);
+            missing && (observed.is_garbled() || observed.port(&[587]))
         },
         cause: Cause {
             title: "Something in between may remove StartTLS",
@@ -62,8 +62,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::StartTlsNotOffered),
+    Rule {
+        when: |observed| observed.fault(&Fault::StartTlsNotOffered),
         cause: Cause {
             title: "StartTLS is not offered",
             cause: "Connection Type TLS requires StartTLS, and the relay does not offer it at \
@@ -76,8 +76,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::ResponseInjection),
+    Rule {
+        when: |observed| observed.fault(&Fault::ResponseInjection),
         cause: Cause {
             title: "Plain text was slipped in after StartTLS",
             cause: "Unencrypted bytes followed the relay's yes to StartTLS; taken for a part of \
@@ -91,9 +91,11 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            seen.at(&[Stage::StartTls, Stage::Tls]) && seen.hung_up() && !seen.implicit_tls()
+    Rule {
+        when: |observed| {
+            observed.at(&[Stage::StartTls, Stage::Tls])
+                && observed.hung_up()
+                && !observed.implicit_tls()
         },
         cause: Cause {
             title: "The handshake after StartTLS is cut off",
@@ -106,8 +108,10 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.at(&[Stage::Tls]) && seen.hung_up() && seen.implicit_tls(),
+    Rule {
+        when: |observed| {
+            observed.at(&[Stage::Tls]) && observed.hung_up() && observed.implicit_tls()
+        },
         cause: Cause {
             title: "The relay hangs up on SSL",
             cause: "The connection was cut as soon as the TLS handshake began: the port does not \
@@ -119,8 +123,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.at(&[Stage::StartTls, Stage::Tls]) && seen.timed_out(),
+    Rule {
+        when: |observed| observed.at(&[Stage::StartTls, Stage::Tls]) && observed.timed_out(),
         cause: Cause {
             title: "The TLS handshake hangs",
             cause: "Encryption was begun and the other side fell silent: something in between \
@@ -133,8 +137,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::TlsTooOld),
+    Rule {
+        when: |observed| observed.fault(&Fault::TlsTooOld),
         cause: Cause {
             title: "The relay's TLS is too old",
             cause: "The relay speaks no TLS that is still safe, neither 1.2 nor 1.3.",
@@ -146,8 +150,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::ClientCertificateRequired),
+    Rule {
+        when: |observed| observed.fault(&Fault::ClientCertificateRequired),
         cause: Cause {
             title: "The relay asks for a client certificate",
             cause: "The relay takes mail only from clients that show a certificate of their own \
@@ -162,8 +166,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::Handshake),
+    Rule {
+        when: |observed| observed.fault(&Fault::Handshake),
         cause: Cause {
             title: "No common way to encrypt",
             cause: "Both sides speak TLS, and the handshake failed before any certificate \
@@ -176,8 +180,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.at(&[Stage::StartTls]) && seen.deferred(),
+    Rule {
+        when: |observed| observed.at(&[Stage::StartTls]) && observed.deferred(),
         cause: Cause {
             title: "StartTLS is out of order for now",
             cause: "The relay offers StartTLS and cannot do it at the moment, as when its \
@@ -189,8 +193,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.at(&[Stage::StartTls]) && seen.refused(),
+    Rule {
+        when: |observed| observed.at(&[Stage::StartTls]) && observed.refused(),
         cause: Cause {
             title: "The relay refuses StartTLS",
             cause: "The relay offered StartTLS and turned the command down.",
@@ -206,7 +210,7 @@ pub(super) const ROWS: &[Row] = &[
 #[cfg(test)]
 mod tests {
     use crate::Label;
-    use crate::cause::check::{failed, prove, said};
+    use crate::cause::testing::{assert_causes, failed, rejected};
     use crate::stage::{Fault, Stage};
 
     const IN_TLS: &str = "SSL was spoken to a StartTLS port";
@@ -218,9 +222,9 @@ mod tests {
 
     #[test]
     fn a_connection_that_cannot_be_encrypted() {
-        let ssl = |case: crate::cause::check::Case| case.with(Label::ConnectionType, "SSL");
-        prove(
-            super::ROWS,
+        let ssl = |case: crate::cause::testing::Case| case.with(Label::ConnectionType, "SSL");
+        assert_causes(
+            super::RULES,
             &[
                 (IN_TLS, ssl(failed(Stage::Tls, Fault::NotTls))),
                 (IN_TLS, ssl(failed(Stage::Tls, Fault::Closed))),
@@ -283,14 +287,14 @@ mod tests {
                 ),
                 (
                     "StartTLS is out of order for now",
-                    said(
+                    rejected(
                         Stage::StartTls,
                         "454 4.7.0 TLS not available due to local problem",
                     ),
                 ),
                 (
                     "The relay refuses StartTLS",
-                    said(Stage::StartTls, "502 5.5.1 Command not implemented"),
+                    rejected(Stage::StartTls, "502 5.5.1 Command not implemented"),
                 ),
             ],
         );

@@ -1,13 +1,13 @@
 //! The relay falls silent, hangs up, or loses its way: what can be told by the stage alone.
 
-use super::{Cause, Row};
+use super::{Cause, Rule};
 use crate::stage::{Fault, Stage};
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
-        when: |seen| {
-            let late = seen.fault(&Fault::TimedOut) || seen.fault(&Fault::Deadline);
-            seen.at(&[Stage::Data]) && (late || seen.hung_up())
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        when: |observed| {
+            let late = observed.fault(&Fault::TimedOut) || observed.fault(&Fault::Deadline);
+            observed.at(&[Stage::Data]) && (late || observed.hung_up())
         },
         cause: Cause {
             title: "It is unknown whether the mail was taken",
@@ -22,8 +22,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::Deadline),
+    Rule {
+        when: |observed| observed.fault(&Fault::Deadline),
         cause: Cause {
             title: "The whole run took too long",
             cause: "No answer was late by the time-outs that are set, and all of it together took \
@@ -36,8 +36,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.broke_off(),
+    Rule {
+        when: |observed| observed.broke_off(),
         cause: Cause {
             title: "The relay's reply does not end",
             cause: "The relay began a reply, and the end of it did not \
@@ -51,8 +51,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.at(&[Stage::Greeting]) && seen.timed_out(),
+    Rule {
+        when: |observed| observed.at(&[Stage::Greeting]) && observed.timed_out(),
         cause: Cause {
             title: "The relay does not greet",
             cause: "The connection is encrypted, and the relay does not say its first word.",
@@ -64,8 +64,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.at(&[Stage::Ehlo]) && seen.timed_out(),
+    Rule {
+        when: |observed| observed.at(&[Stage::Ehlo]) && observed.timed_out(),
         cause: Cause {
             title: "The relay does not answer to EHLO",
             cause: "The relay greets and then falls silent when Postern introduces itself; some \
@@ -78,8 +78,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.at(&[Stage::Auth]) && seen.timed_out(),
+    Rule {
+        when: |observed| observed.at(&[Stage::Auth]) && observed.timed_out(),
         cause: Cause {
             title: "The relay does not answer the sign-in",
             cause: "The relay took the user name and password and gave no verdict in time: what \
@@ -92,8 +92,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.at(&[Stage::Mail, Stage::Rcpt]) && seen.timed_out(),
+    Rule {
+        when: |observed| observed.at(&[Stage::Mail, Stage::Rcpt]) && observed.timed_out(),
         cause: Cause {
             title: "The relay falls silent over the addresses",
             cause: "The relay does not say in time whether it takes the sender or the recipient; \
@@ -105,8 +105,10 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.at(&[Stage::Tcp, Stage::Greeting, Stage::Ehlo]) && seen.hung_up(),
+    Rule {
+        when: |observed| {
+            observed.at(&[Stage::Tcp, Stage::Greeting, Stage::Ehlo]) && observed.hung_up()
+        },
         cause: Cause {
             title: "The relay hangs up at once",
             cause: "The connection was made and ended before the relay had said what it offers: \
@@ -121,8 +123,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.at(&[Stage::Auth]) && seen.hung_up(),
+    Rule {
+        when: |observed| observed.at(&[Stage::Auth]) && observed.hung_up(),
         cause: Cause {
             title: "The relay hangs up over the sign-in",
             cause: "The relay offers a sign-in and ends the connection when it is used, instead \
@@ -137,8 +139,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.at(&[Stage::Mail, Stage::Rcpt]) && seen.hung_up(),
+    Rule {
+        when: |observed| observed.at(&[Stage::Mail, Stage::Rcpt]) && observed.hung_up(),
         cause: Cause {
             title: "The relay hangs up over the addresses",
             cause: "The relay ended the connection instead of saying whether it takes the sender \
@@ -151,8 +153,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::Malformed),
+    Rule {
+        when: |observed| observed.fault(&Fault::Malformed),
         cause: Cause {
             title: "The relay breaks the rules of SMTP",
             cause: "What came is no reply, or not the reply to what was asked, so it is unknown \
@@ -164,10 +166,10 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let early = seen.at(&[Stage::Greeting, Stage::Ehlo]) && seen.deferred();
-            seen.code(&[421]) || early
+    Rule {
+        when: |observed| {
+            let early = observed.at(&[Stage::Greeting, Stage::Ehlo]) && observed.deferred();
+            observed.code(&[421]) || early
         },
         cause: Cause {
             title: "The relay is not available for now",
@@ -184,7 +186,7 @@ pub(super) const ROWS: &[Row] = &[
 #[cfg(test)]
 mod tests {
     use crate::Label;
-    use crate::cause::check::{Case, failed, prove, said, unfinished};
+    use crate::cause::testing::{Case, assert_causes, failed, rejected, unfinished};
     use crate::stage::{Fault, Stage};
 
     const UNKNOWN: &str = "It is unknown whether the mail was taken";
@@ -201,8 +203,8 @@ mod tests {
 
     #[test]
     fn a_relay_that_falls_silent_or_hangs_up() {
-        prove(
-            super::ROWS,
+        assert_causes(
+            super::RULES,
             &[
                 (UNKNOWN, silent(Stage::Data)),
                 (UNKNOWN, failed(Stage::Data, Fault::Reset)),
@@ -241,10 +243,10 @@ mod tests {
                 ),
                 (
                     AWAY,
-                    said(Stage::Greeting, "421 4.3.2 Service shutting down"),
+                    rejected(Stage::Greeting, "421 4.3.2 Service shutting down"),
                 ),
-                (AWAY, said(Stage::Rcpt, "421 4.4.2 Timeout")),
-                (AWAY, said(Stage::Greeting, "450 4.3.2 Not now")),
+                (AWAY, rejected(Stage::Rcpt, "421 4.4.2 Timeout")),
+                (AWAY, rejected(Stage::Greeting, "450 4.3.2 Not now")),
             ],
         );
     }

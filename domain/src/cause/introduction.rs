@@ -1,6 +1,6 @@
 //! The relay does not talk to this machine: what it is, where it comes from, what it calls itself.
 
-use super::{Cause, Row};
+use super::{Cause, Rule};
 use crate::stage::{Fault, Stage};
 
 /// Where a relay may say that it does not like who is calling.
@@ -12,13 +12,13 @@ const CALLER: &[Stage] = &[
     Stage::Data,
 ];
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
-        when: |seen| {
-            let alien = seen.at(&[Stage::Greeting]) && seen.fault(&Fault::Malformed);
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        when: |observed| {
+            let alien = observed.at(&[Stage::Greeting]) && observed.fault(&Fault::Malformed);
             alien
-                || seen.fault(&Fault::NotSmtp)
-                || (seen.at(&[Stage::Ehlo]) && seen.code(&[500, 502, 530]))
+                || observed.fault(&Fault::NotSmtp)
+                || (observed.at(&[Stage::Ehlo]) && observed.code(&[500, 502, 530]))
         },
         cause: Cause {
             title: "The port does not speak SMTP",
@@ -32,9 +32,9 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let named = seen.says(&[
+    Rule {
+        when: |observed| {
+            let named = observed.says(&[
                 "helo command rejected",
                 "ehlo command rejected",
                 "invalid helo",
@@ -42,8 +42,8 @@ pub(super) const ROWS: &[Row] = &[
                 "bad helo",
                 "helo name",
             ]);
-            let told = seen.at(&[Stage::Ehlo]) && seen.code(&[501, 504, 550, 553]);
-            told || (seen.at(CALLER) && named)
+            let told = observed.at(&[Stage::Ehlo]) && observed.code(&[501, 504, 550, 553]);
+            told || (observed.at(CALLER) && named)
         },
         cause: Cause {
             title: "The relay refuses the EHLO name",
@@ -56,15 +56,15 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let named = seen.says(&[
+    Rule {
+        when: |observed| {
+            let named = observed.says(&[
                 "your hostname",
                 "your reverse hostname",
                 "reverse dns",
                 "ptr record",
             ]);
-            seen.at(CALLER) && (named || seen.status(&[[7, 25]]))
+            observed.at(CALLER) && (named || observed.status(&[[7, 25]]))
         },
         cause: Cause {
             title: "This machine's address has no name in DNS",
@@ -79,12 +79,12 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
+    Rule {
+        when: |observed| {
             // A list of senders is another matter.
-            seen.at(CALLER)
-                && !seen.says(&["sender address"])
-                && seen.says(&[
+            observed.at(CALLER)
+                && !observed.says(&["sender address"])
+                && observed.says(&[
                     "blocklist",
                     "block list",
                     "blacklist",
@@ -111,10 +111,10 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let told = seen.at(&[Stage::Greeting]) && seen.refused();
-            told || (seen.at(CALLER) && seen.says(&["client host rejected: access denied"]))
+    Rule {
+        when: |observed| {
+            let told = observed.at(&[Stage::Greeting]) && observed.refused();
+            told || (observed.at(CALLER) && observed.says(&["client host rejected: access denied"]))
         },
         cause: Cause {
             title: "The relay does not talk to this machine",
@@ -133,7 +133,7 @@ pub(super) const ROWS: &[Row] = &[
 
 #[cfg(test)]
 mod tests {
-    use crate::cause::check::{failed, prove, said};
+    use crate::cause::testing::{assert_causes, failed, rejected};
     use crate::stage::{Fault, Stage};
 
     const ALIEN: &str = "The port does not speak SMTP";
@@ -144,45 +144,45 @@ mod tests {
 
     #[test]
     fn a_relay_that_does_not_talk_to_this_machine() {
-        prove(
-            super::ROWS,
+        assert_causes(
+            super::RULES,
             &[
                 (ALIEN, failed(Stage::Greeting, Fault::Malformed)),
                 (ALIEN, failed(Stage::Tls, Fault::NotSmtp)),
-                (ALIEN, said(Stage::Ehlo, "500 Unknown command")),
+                (ALIEN, rejected(Stage::Ehlo, "500 Unknown command")),
                 (
                     ALIEN,
-                    said(Stage::Ehlo, "530 Please login with USER and PASS"),
+                    rejected(Stage::Ehlo, "530 Please login with USER and PASS"),
                 ),
-                (NAME, said(Stage::Ehlo, "501 5.5.4 Invalid domain name")),
+                (NAME, rejected(Stage::Ehlo, "501 5.5.4 Invalid domain name")),
                 (
                     NAME,
-                    said(Stage::Ehlo, "550 Access denied - Invalid HELO name"),
+                    rejected(Stage::Ehlo, "550 Access denied - Invalid HELO name"),
                 ),
                 (
                     NAME,
-                    said(
+                    rejected(
                         Stage::Rcpt,
                         "504 5.5.2 <gate>: Helo command rejected: need fully-qualified hostname",
                     ),
                 ),
                 (
                     NAME,
-                    said(
+                    rejected(
                         Stage::Rcpt,
                         "450 4.7.1 <gate.example.org>: Helo command rejected: Host not found",
                     ),
                 ),
                 (
                     REVERSE,
-                    said(
+                    rejected(
                         Stage::Rcpt,
                         "450 4.7.25 Client host rejected: cannot find your hostname, [192.0.2.1]",
                     ),
                 ),
                 (
                     REVERSE,
-                    said(
+                    rejected(
                         Stage::Data,
                         "550-5.7.25 [192.0.2.1] The IP address sending this message does not have a\n\
                          550 5.7.25 PTR record setup, or the corresponding forward DNS entry",
@@ -190,7 +190,7 @@ mod tests {
                 ),
                 (
                     LISTED,
-                    said(
+                    rejected(
                         Stage::Rcpt,
                         "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using \
                          zen.spamhaus.org; https://www.spamhaus.org/query/ip/192.0.2.1",
@@ -198,23 +198,26 @@ mod tests {
                 ),
                 (
                     LISTED,
-                    said(
+                    rejected(
                         Stage::Greeting,
                         "554 relay.example.org: your address is on our blocklist",
                     ),
                 ),
                 (
                     LISTED,
-                    said(
+                    rejected(
                         Stage::Mail,
                         "550 5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent. Please \
                          contact your provider since part of their network is on our block list (S3140).",
                     ),
                 ),
-                (STRANGER, said(Stage::Greeting, "554 No SMTP service here")),
                 (
                     STRANGER,
-                    said(
+                    rejected(Stage::Greeting, "554 No SMTP service here"),
+                ),
+                (
+                    STRANGER,
+                    rejected(
                         Stage::Rcpt,
                         "554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied",
                     ),

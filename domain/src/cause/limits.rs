@@ -1,12 +1,12 @@
 //! The relay has had enough for now: of connections, of sign-ins, of mail.
 
-use super::{Cause, Row};
+use super::{Cause, Rule};
 use crate::stage::Stage;
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
-        when: |seen| {
-            seen.says(&[
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        when: |observed| {
+            observed.says(&[
                 "too many connections",
                 "too many concurrent",
                 "too many sessions",
@@ -27,10 +27,10 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            seen.at(&[Stage::Greeting, Stage::Ehlo, Stage::Auth])
-                && seen.says(&[
+    Rule {
+        when: |observed| {
+            observed.at(&[Stage::Greeting, Stage::Ehlo, Stage::Auth])
+                && observed.says(&[
                     "login attempts",
                     "too many login",
                     "too many failed",
@@ -48,9 +48,9 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let named = seen.says(&[
+    Rule {
+        when: |observed| {
+            let named = observed.says(&[
                 "rate limit",
                 "ratelimit",
                 "sending rate",
@@ -68,7 +68,7 @@ pub(super) const ROWS: &[Row] = &[
                 "recipient limit exceeded",
                 "credits exceeded",
             ]);
-            named || seen.status(&[[7, 28]])
+            named || observed.status(&[[7, 28]])
         },
         cause: Cause {
             title: "The relay's sending limit is reached",
@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Row] = &[
 
 #[cfg(test)]
 mod tests {
-    use crate::cause::check::{prove, said};
+    use crate::cause::testing::{assert_causes, rejected};
     use crate::stage::Stage;
 
     const CONNECTIONS: &str = "Too many connections at once";
@@ -154,9 +154,9 @@ mod tests {
                  421 4.7.28 users, mail has been temporarily limited. a1b2 - gsmtp",
             ),
         ];
-        prove(
-            super::ROWS,
-            &cases.map(|(title, stage, reply)| (title, said(stage, reply))),
+        assert_causes(
+            super::RULES,
+            &cases.map(|(title, stage, reply)| (title, rejected(stage, reply))),
         );
     }
 }

@@ -1,15 +1,15 @@
 //! The relay does not take this mail: its size, its octets, what it looks like.
 
-use super::{Cause, Row};
+use super::{Cause, Rule};
 use crate::stage::{Fault, Stage};
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
-        when: |seen| {
-            let known = matches!(seen.failure.fault, Fault::TooBig(_));
-            let named = seen.says(&["too large", "too big", "message size", "size limit"]);
-            let told = seen.status(&[[3, 4], [2, 3]]) || (seen.code(&[552]) && named);
-            known || (seen.at(&[Stage::Mail, Stage::Data]) && told)
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        when: |observed| {
+            let known = matches!(observed.failure.fault, Fault::TooBig(_));
+            let named = observed.says(&["too large", "too big", "message size", "size limit"]);
+            let told = observed.status(&[[3, 4], [2, 3]]) || (observed.code(&[552]) && named);
+            known || (observed.at(&[Stage::Mail, Stage::Data]) && told)
         },
         cause: Cause {
             title: "The mail is too big for the relay",
@@ -21,12 +21,12 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
+    Rule {
+        when: |observed| {
             let words = &["insufficient system storage", "insufficient disk space"];
-            seen.at(&[Stage::Mail, Stage::Rcpt, Stage::Data])
-                && seen.deferred()
-                && (seen.says(words) || seen.code(&[452]) && seen.status(&[[3, 1]]))
+            observed.at(&[Stage::Mail, Stage::Rcpt, Stage::Data])
+                && observed.deferred()
+                && (observed.says(words) || observed.code(&[452]) && observed.status(&[[3, 1]]))
         },
         cause: Cause {
             title: "The relay is out of room",
@@ -38,10 +38,10 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            seen.at(&[Stage::Data])
-                && seen.says(&[
+    Rule {
+        when: |observed| {
+            observed.at(&[Stage::Data])
+                && observed.says(&[
                     "considered spam",
                     "classified as spam",
                     "detected as spam",
@@ -63,8 +63,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::SmtpUtf8NotOffered),
+    Rule {
+        when: |observed| observed.fault(&Fault::SmtpUtf8NotOffered),
         cause: Cause {
             title: "The relay takes only ASCII addresses",
             cause: "An address has other letters than ASCII before the @, which needs the \
@@ -75,8 +75,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::EightBitNotOffered),
+    Rule {
+        when: |observed| observed.fault(&Fault::EightBitNotOffered),
         cause: Cause {
             title: "The relay takes only 7-bit mail",
             cause: "The mail holds 8-bit characters, which needs the extension 8BITMIME, and the \
@@ -87,8 +87,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::LineBreak),
+    Rule {
+        when: |observed| observed.fault(&Fault::LineBreak),
         cause: Cause {
             title: "A line break stands where none may be",
             cause: "The mail or a command holds a line break that would let one mail pass for \
@@ -103,7 +103,7 @@ pub(super) const ROWS: &[Row] = &[
 
 #[cfg(test)]
 mod tests {
-    use crate::cause::check::{failed, prove, said};
+    use crate::cause::testing::{assert_causes, failed, rejected};
     use crate::stage::{Fault, Stage};
 
     const BIG: &str = "The mail is too big for the relay";
@@ -112,32 +112,38 @@ mod tests {
 
     #[test]
     fn a_mail_that_is_not_taken() {
-        prove(
-            super::ROWS,
+        assert_causes(
+            super::RULES,
             &[
                 (BIG, failed(Stage::Mail, Fault::TooBig(1000))),
                 (
                     BIG,
-                    said(Stage::Mail, "552 5.3.4 Message size exceeds fixed limit"),
+                    rejected(Stage::Mail, "552 5.3.4 Message size exceeds fixed limit"),
                 ),
                 (
                     BIG,
-                    said(Stage::Data, "552 Message size exceeds maximum permitted"),
+                    rejected(Stage::Data, "552 Message size exceeds maximum permitted"),
                 ),
                 (
                     ROOM,
-                    said(Stage::Mail, "452 4.3.1 Insufficient system resources"),
+                    rejected(Stage::Mail, "452 4.3.1 Insufficient system resources"),
                 ),
-                (ROOM, said(Stage::Mail, "452 Insufficient system storage")),
+                (
+                    ROOM,
+                    rejected(Stage::Mail, "452 Insufficient system storage"),
+                ),
                 (
                     SPAM,
-                    said(
+                    rejected(
                         Stage::Data,
                         "550-5.7.1 Our system has detected that this message is likely\n\
                          550 5.7.1 unsolicited mail. a1b2 - gsmtp",
                     ),
                 ),
-                (SPAM, said(Stage::Data, "554 5.7.1 Spam message rejected")),
+                (
+                    SPAM,
+                    rejected(Stage::Data, "554 5.7.1 Spam message rejected"),
+                ),
                 (
                     "The relay takes only ASCII addresses",
                     failed(Stage::Mail, Fault::SmtpUtf8NotOffered),

@@ -7,19 +7,19 @@ mod hanging;
 mod introduction;
 mod limits;
 mod mail;
+mod observation;
 mod providers;
 mod reach;
 mod recipient;
-mod seen;
 mod sender;
 mod sign_in;
 
 #[cfg(test)]
-mod check;
+mod testing;
 
 use serde::Serialize;
 
-pub use seen::Seen;
+pub use observation::Observation;
 
 /// A known cause of a failure.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -33,34 +33,34 @@ pub struct Cause {
 }
 
 /// A row of the table.
-struct Row {
+struct Rule {
     /// Whether this is the case. What is observed may fit several rows; the first one counts.
-    when: fn(&Seen<'_>) -> bool,
+    when: fn(&Observation<'_>) -> bool,
     cause: Cause,
 }
 
 /// The whole table. Of refusals those of providers come first, because their words tell more than
 /// any code; what merely hung or hung up comes last.
-const TABLE: [&[Row]; 11] = [
-    reach::ROWS,
-    certificate::ROWS,
-    encryption::ROWS,
-    providers::ROWS,
-    limits::ROWS,
-    introduction::ROWS,
-    sign_in::ROWS,
-    sender::ROWS,
-    recipient::ROWS,
-    mail::ROWS,
-    hanging::ROWS,
+const TABLE: [&[Rule]; 11] = [
+    reach::RULES,
+    certificate::RULES,
+    encryption::RULES,
+    providers::RULES,
+    limits::RULES,
+    introduction::RULES,
+    sign_in::RULES,
+    sender::RULES,
+    recipient::RULES,
+    mail::RULES,
+    hanging::RULES,
 ];
 
 /// The cause, where it is known; nothing where whatever is said would be a guess.
-pub fn cause(seen: &Seen<'_>) -> Option<&'static Cause> {
+pub fn cause(observed: &Observation<'_>) -> Option<&'static Cause> {
     TABLE
         .into_iter()
         .flatten()
-        .find(|row| (row.when)(seen))
+        .find(|row| (row.when)(observed))
         .map(|row| &row.cause)
 }
 
@@ -68,7 +68,7 @@ pub fn cause(seen: &Seen<'_>) -> Option<&'static Cause> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::check::{Case, failed, said};
+    use super::testing::{Case, failed, rejected};
     use super::{TABLE, cause};
     use crate::stage::{Fault, Stage};
 
@@ -91,36 +91,36 @@ mod tests {
     #[test]
     fn what_is_not_recognised_has_no_cause() {
         let unknown: [Case; 18] = [
-            said(Stage::Auth, "501 5.5.2 Cannot decode that"),
-            said(Stage::Auth, "550 5.0.0 No"),
-            said(Stage::Ehlo, "554 5.0.0 Not today"),
-            said(Stage::Mail, "550 5.0.0 No"),
-            said(Stage::Mail, "451 4.3.0 Queue file write error"),
-            said(Stage::Rcpt, "550 5.7.1 Message refused by policy"),
-            said(Stage::Rcpt, "450 4.7.1 Recipient address rejected: Policy"),
-            said(Stage::Rcpt, "554 Transaction failed"),
-            said(
+            rejected(Stage::Auth, "501 5.5.2 Cannot decode that"),
+            rejected(Stage::Auth, "550 5.0.0 No"),
+            rejected(Stage::Ehlo, "554 5.0.0 Not today"),
+            rejected(Stage::Mail, "550 5.0.0 No"),
+            rejected(Stage::Mail, "451 4.3.0 Queue file write error"),
+            rejected(Stage::Rcpt, "550 5.7.1 Message refused by policy"),
+            rejected(Stage::Rcpt, "450 4.7.1 Recipient address rejected: Policy"),
+            rejected(Stage::Rcpt, "554 Transaction failed"),
+            rejected(
                 Stage::Rcpt,
                 "451 Temporary local problem - please try later",
             ),
-            said(
+            rejected(
                 Stage::Rcpt,
                 "550 Requested action not taken: mailbox unavailable",
             ),
-            said(Stage::Rcpt, "554 5.7.1 Sender address is on our blacklist"),
-            said(Stage::Rcpt, "450 4.7.1 Sender address rejected: Policy"),
-            said(
+            rejected(Stage::Rcpt, "554 5.7.1 Sender address is on our blacklist"),
+            rejected(Stage::Rcpt, "450 4.7.1 Sender address rejected: Policy"),
+            rejected(
                 Stage::Rcpt,
                 "504 5.5.2 Sender address rejected: need fully-qualified address",
             ),
-            said(Stage::Data, "451 Temporary service failure"),
-            said(Stage::Data, "554 5.6.0 Malformed header"),
-            said(Stage::Data, "550 5.7.1 Refused by local policy"),
-            said(Stage::Data, "552 5.7.0 This message was blocked"),
+            rejected(Stage::Data, "451 Temporary service failure"),
+            rejected(Stage::Data, "554 5.6.0 Malformed header"),
+            rejected(Stage::Data, "550 5.7.1 Refused by local policy"),
+            rejected(Stage::Data, "552 5.7.0 This message was blocked"),
             failed(Stage::Quit, Fault::Closed),
         ];
         for case in unknown {
-            let told = cause(&case.seen()).map(|known| known.title);
+            let told = cause(&case.observed()).map(|known| known.title);
             assert_eq!(told, None, "{:?}", case.failure);
         }
     }

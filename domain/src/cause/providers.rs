@@ -1,13 +1,13 @@
 //! What well-known providers say, each in words of its own.
 
-use super::{Cause, Row, Seen};
+use super::{Cause, Observation, Rule};
 use crate::stage::Stage;
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
-        when: |seen| {
-            let refused = seen.code(&[535]) || seen.status(&[[7, 9]]);
-            seen.at(&[Stage::Auth]) && is_google(seen) && refused
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        when: |observed| {
+            let refused = observed.code(&[535]) || observed.status(&[[7, 9]]);
+            observed.at(&[Stage::Auth]) && is_google(observed) && refused
         },
         cause: Cause {
             title: "Gmail wants an app password",
@@ -23,10 +23,10 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            seen.at(&[Stage::Auth])
-                && seen.says(&["in via your web browser", "with your web browser"])
+    Rule {
+        when: |observed| {
+            observed.at(&[Stage::Auth])
+                && observed.says(&["in via your web browser", "with your web browser"])
         },
         cause: Cause {
             title: "Google wants a login in the browser",
@@ -39,8 +39,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.says(&["invalid credentials for relay", "mail relay denied"]),
+    Rule {
+        when: |observed| observed.says(&["invalid credentials for relay", "mail relay denied"]),
         cause: Cause {
             title: "Google's relay does not know this machine",
             cause: "The SMTP relay service of Google Workspace takes mail from the addresses and \
@@ -53,10 +53,10 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            seen.at(&[Stage::Auth])
-                && seen.says(&[
+    Rule {
+        when: |observed| {
+            observed.at(&[Stage::Auth])
+                && observed.says(&[
                     "application-specific password",
                     "app-specific password",
                     "app password",
@@ -72,9 +72,9 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            seen.at(&[Stage::Auth]) && seen.says(&["smtpclientauthentication is disabled"])
+    Rule {
+        when: |observed| {
+            observed.at(&[Stage::Auth]) && observed.says(&["smtpclientauthentication is disabled"])
         },
         cause: Cause {
             title: "Microsoft 365 has SMTP AUTH switched off",
@@ -89,9 +89,9 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            seen.says(&[
+    Rule {
+        when: |observed| {
+            observed.says(&[
                 "basic authentication is disabled",
                 "basic authentication is not supported",
             ])
@@ -108,10 +108,10 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            seen.at(&[Stage::Auth])
-                && seen.says(&[
+    Rule {
+        when: |observed| {
+            observed.at(&[Stage::Auth])
+                && observed.says(&[
                     "security defaults policy",
                     "conditional access",
                     "did not meet the criteria to be authenticated",
@@ -130,8 +130,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| is_sendgrid(seen) && seen.settings.username != "apikey",
+    Rule {
+        when: |observed| is_sendgrid(observed) && observed.settings.username != "apikey",
         cause: Cause {
             title: "SendGrid's user name is the word apikey",
             cause: "SendGrid knows no user names over SMTP: it wants the word apikey for every \
@@ -142,7 +142,7 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
+    Rule {
         when: is_sendgrid,
         cause: Cause {
             title: "SendGrid does not know this API key",
@@ -155,12 +155,12 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            seen.at(&[Stage::Auth])
-                && seen.code(&[535])
-                && (seen.says_only("Authentication Credentials Invalid")
-                    || seen.host_in("amazonaws.com"))
+    Rule {
+        when: |observed| {
+            observed.at(&[Stage::Auth])
+                && observed.code(&[535])
+                && (observed.says_only("Authentication Credentials Invalid")
+                    || observed.host_in("amazonaws.com"))
         },
         cause: Cause {
             title: "Amazon SES wants SMTP credentials of its own",
@@ -173,8 +173,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.says(&["email address is not verified"]),
+    Rule {
+        when: |observed| observed.says(&["email address is not verified"]),
         cause: Cause {
             title: "An address is not verified at Amazon SES",
             cause: "Amazon SES sends only from verified addresses and domains, and in its sandbox \
@@ -187,8 +187,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.says(&["not authorized to perform `ses:", "to perform: ses:"]),
+    Rule {
+        when: |observed| observed.says(&["not authorized to perform `ses:", "to perform: ses:"]),
         cause: Cause {
             title: "This Amazon SES user may not send",
             cause: "The credentials are right, and the policy of their user does not allow \
@@ -199,8 +199,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.says(&["mailgun is not loving your login"]),
+    Rule {
+        when: |observed| observed.says(&["mailgun is not loving your login"]),
         cause: Cause {
             title: "Mailgun does not know these credentials",
             cause: "Mailgun has SMTP users for each domain; the password of the account and the \
@@ -213,8 +213,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.says(&["sandbox subdomains are for test"]),
+    Rule {
+        when: |observed| observed.says(&["sandbox subdomains are for test"]),
         cause: Cause {
             title: "Mailgun's sandbox sends to authorised recipients only",
             cause: "The sending domain is a sandbox of Mailgun's, which takes no other recipients \
@@ -225,8 +225,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.says(&["unauthorized ip address"]),
+    Rule {
+        when: |observed| observed.says(&["unauthorized ip address"]),
         cause: Cause {
             title: "The provider does not allow this machine's address",
             cause: "The account is limited to certain addresses, as Brevo does by default, and \
@@ -240,20 +240,20 @@ pub(super) const ROWS: &[Row] = &[
     },
 ];
 
-fn is_google(seen: &Seen<'_>) -> bool {
-    seen.says(&["gsmtp", "support.google.com"]) || seen.host_in("smtp.gmail.com")
+fn is_google(observed: &Observation<'_>) -> bool {
+    observed.says(&["gsmtp", "support.google.com"]) || observed.host_in("smtp.gmail.com")
 }
 
-fn is_sendgrid(seen: &Seen<'_>) -> bool {
+fn is_sendgrid(observed: &Observation<'_>) -> bool {
     let words = &["bad username / password", "authorization grant is invalid"];
-    seen.at(&[Stage::Auth])
-        && (seen.says(words) || (seen.code(&[535]) && seen.host_in("sendgrid.net")))
+    observed.at(&[Stage::Auth])
+        && (observed.says(words) || (observed.code(&[535]) && observed.host_in("sendgrid.net")))
 }
 
 #[cfg(test)]
 mod tests {
     use crate::Label;
-    use crate::cause::check::{Case, prove, said};
+    use crate::cause::testing::{Case, assert_causes, rejected};
     use crate::stage::Stage;
 
     const APP_PASSWORD: &str = "Gmail wants an app password";
@@ -265,13 +265,13 @@ mod tests {
     const SES: &str = "Amazon SES wants SMTP credentials of its own";
 
     fn auth(reply: &str) -> Case {
-        said(Stage::Auth, reply)
+        rejected(Stage::Auth, reply)
     }
 
     #[test]
     fn providers_are_known_by_their_words() {
-        prove(
-            super::ROWS,
+        assert_causes(
+            super::RULES,
             &[
                 (
                     APP_PASSWORD,
@@ -301,7 +301,7 @@ mod tests {
                 ),
                 (
                     RELAY,
-                    said(
+                    rejected(
                         Stage::Mail,
                         "550-5.7.1 Invalid credentials for relay [192.0.2.1]. The IP address\n\
                          550 5.7.1 you've registered does not match. a1b2 - gsmtp",
@@ -330,7 +330,7 @@ mod tests {
                 ),
                 (
                     NO_PASSWORDS,
-                    said(
+                    rejected(
                         Stage::Mail,
                         "550 5.7.30 Basic authentication is not supported for Client Submission.",
                     ),
@@ -373,7 +373,7 @@ mod tests {
                 ),
                 (
                     "An address is not verified at Amazon SES",
-                    said(
+                    rejected(
                         Stage::Data,
                         "554 Message rejected: Email address is not verified. The following \
                          identities failed the check in region EU-WEST-1: alerts@example.org",
@@ -381,7 +381,7 @@ mod tests {
                 ),
                 (
                     "This Amazon SES user may not send",
-                    said(
+                    rejected(
                         Stage::Data,
                         "554 Access denied: User `arn:aws:iam::1:user/ses' is not authorized to \
                          perform `ses:SendRawEmail' on resource `arn:aws:ses:eu-west-1:1:identity/x'",
@@ -393,7 +393,7 @@ mod tests {
                 ),
                 (
                     "Mailgun's sandbox sends to authorised recipients only",
-                    said(
+                    rejected(
                         Stage::Data,
                         "421 Domain sandbox1.mailgun.org is not allowed to send: Sandbox subdomains \
                          are for test purposes only.",

@@ -1,11 +1,11 @@
 //! The relay cannot be reached: its name, its address, its port.
 
-use super::{Cause, Row};
+use super::{Cause, Rule};
 use crate::stage::Fault;
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
-        when: |seen| seen.fault(&Fault::NameNotFound),
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        when: |observed| observed.fault(&Fault::NameNotFound),
         cause: Cause {
             title: "The host name is unknown",
             cause: "DNS has no address for this name.",
@@ -16,8 +16,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::ResolverFailed),
+    Rule {
+        when: |observed| observed.fault(&Fault::ResolverFailed),
         cause: Cause {
             title: "The name servers do not answer",
             cause: "This machine asked its name servers for the host and got no usable answer; \
@@ -31,8 +31,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::AddressNotAllowed),
+    Rule {
+        when: |observed| observed.fault(&Fault::AddressNotAllowed),
         cause: Cause {
             title: "This Postern may not connect there",
             cause: "The relay's address is one that the operator of this Postern forbids, or one \
@@ -44,8 +44,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::NoAnswer),
+    Rule {
+        when: |observed| observed.fault(&Fault::NoAnswer),
         cause: Cause {
             title: "The port is filtered",
             cause: "Nothing at all came back within the connect time-out: most likely a firewall \
@@ -60,8 +60,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::ConnectionRefused),
+    Rule {
+        when: |observed| observed.fault(&Fault::ConnectionRefused),
         cause: Cause {
             title: "Nothing listens at the port",
             cause: "The host is there and turned the connection down: no mail service runs at \
@@ -74,8 +74,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::Unreachable),
+    Rule {
+        when: |observed| observed.fault(&Fault::Unreachable),
         cause: Cause {
             title: "The host is unreachable",
             cause: "No way leads from this machine to the relay's address, so the network itself \
@@ -92,13 +92,13 @@ pub(super) const ROWS: &[Row] = &[
 
 #[cfg(test)]
 mod tests {
-    use crate::cause::check::{failed, prove};
+    use crate::cause::testing::{assert_causes, failed};
     use crate::stage::{Fault, Stage};
 
     #[test]
     fn a_relay_that_cannot_be_reached() {
-        prove(
-            super::ROWS,
+        assert_causes(
+            super::RULES,
             &[
                 (
                     "The host name is unknown",

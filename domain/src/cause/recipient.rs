@@ -1,16 +1,16 @@
 //! The relay does not take mail for this recipient.
 
-use super::{Cause, Row};
+use super::{Cause, Rule};
 use crate::stage::Stage;
 
 /// A relay may wait with its verdict on the recipient until it has the mail.
 const LATE: &[Stage] = &[Stage::Rcpt, Stage::Data];
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
-        when: |seen| {
-            seen.at(&[Stage::Mail, Stage::Rcpt, Stage::Data])
-                && seen.says(&[
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        when: |observed| {
+            observed.at(&[Stage::Mail, Stage::Rcpt, Stage::Data])
+                && observed.says(&[
                     "relay access denied",
                     "relaying denied",
                     "relay denied",
@@ -34,9 +34,9 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let named = seen.says(&[
+    Rule {
+        when: |observed| {
+            let named = observed.says(&[
                 "mailbox full",
                 "mailbox is full",
                 "mailbox size limit",
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Row] = &[
                 "overquota",
                 "quota exceeded",
             ]);
-            seen.at(LATE) && (named || seen.status(&[[2, 2]]))
+            observed.at(LATE) && (named || observed.status(&[[2, 2]]))
         },
         cause: Cause {
             title: "The recipient's mailbox is full",
@@ -55,15 +55,16 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let greylisted = seen.says(&["greylist", "graylist", "grey list", "gray list"]);
-            let later = seen.says(&["come back", "try again", "try later", "retry", "deferred"]);
-            let asks = later && seen.status(&[[7, 1], [2, 0]]);
+    Rule {
+        when: |observed| {
+            let greylisted = observed.says(&["greylist", "graylist", "grey list", "gray list"]);
+            let later =
+                observed.says(&["come back", "try again", "try later", "retry", "deferred"]);
+            let asks = later && observed.status(&[[7, 1], [2, 0]]);
             let postscreen =
-                seen.status(&[[3, 2]]) && seen.says(&["service currently unavailable"]);
-            seen.at(&[Stage::Mail, Stage::Rcpt, Stage::Data])
-                && seen.code(&[450, 451])
+                observed.status(&[[3, 2]]) && observed.says(&["service currently unavailable"]);
+            observed.at(&[Stage::Mail, Stage::Rcpt, Stage::Data])
+                && observed.code(&[450, 451])
                 && (greylisted || asks || postscreen)
         },
         cause: Cause {
@@ -77,13 +78,13 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
+    Rule {
+        when: |observed| {
             let words = &[
                 "recipient address rejected: domain not found",
                 "unknown domain",
             ];
-            seen.at(LATE) && (seen.status(&[[1, 2]]) || seen.says(words))
+            observed.at(LATE) && (observed.status(&[[1, 2]]) || observed.says(words))
         },
         cause: Cause {
             title: "The recipient's domain is unknown",
@@ -95,10 +96,10 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let named = seen.says(&["mailbox disabled", "mailbox is disabled"]);
-            seen.at(LATE) && seen.refused() && (named || seen.status(&[[2, 1]]))
+    Rule {
+        when: |observed| {
+            let named = observed.says(&["mailbox disabled", "mailbox is disabled"]);
+            observed.at(LATE) && observed.refused() && (named || observed.status(&[[2, 1]]))
         },
         cause: Cause {
             title: "The recipient's mailbox is disabled",
@@ -109,9 +110,9 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let named = seen.says(&[
+    Rule {
+        when: |observed| {
+            let named = observed.says(&[
                 "user unknown",
                 "unknown user",
                 "no such user",
@@ -126,8 +127,8 @@ pub(super) const ROWS: &[Row] = &[
                 "unrouteable address",
             ]);
             // The last two are Microsoft's.
-            let status = seen.status(&[[1, 1], [1, 3], [1, 6], [1, 10], [4, 1]]);
-            seen.at(LATE) && seen.refused() && (named || status)
+            let status = observed.status(&[[1, 1], [1, 3], [1, 6], [1, 10], [4, 1]]);
+            observed.at(LATE) && observed.refused() && (named || status)
         },
         cause: Cause {
             title: "The recipient is unknown",
@@ -143,7 +144,7 @@ pub(super) const ROWS: &[Row] = &[
 
 #[cfg(test)]
 mod tests {
-    use crate::cause::check::{prove, said};
+    use crate::cause::testing::{assert_causes, rejected};
     use crate::stage::Stage;
 
     const RELAYING: &str = "The relay does not pass mail on";
@@ -203,9 +204,9 @@ mod tests {
             (UNKNOWN, "550 Unrouteable address"),
             (UNKNOWN, "551 No such user here"),
         ];
-        prove(
-            super::ROWS,
-            &cases.map(|(title, reply)| (title, said(Stage::Rcpt, reply))),
+        assert_causes(
+            super::RULES,
+            &cases.map(|(title, reply)| (title, rejected(Stage::Rcpt, reply))),
         );
     }
 }

@@ -1,16 +1,16 @@
 //! The relay does not take mail from this sender.
 
-use super::{Cause, Row};
+use super::{Cause, Rule};
 use crate::stage::Stage;
 
 /// A relay may wait with its verdict on the sender until it has the recipient, or the mail.
 const LATE: &[Stage] = &[Stage::Mail, Stage::Rcpt, Stage::Data];
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
-        when: |seen| {
-            let denied = seen.status(&[[7, 60]]) || seen.says(&["sendasdenied"]);
-            seen.at(LATE) && denied
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        when: |observed| {
+            let denied = observed.status(&[[7, 60]]) || observed.says(&["sendasdenied"]);
+            observed.at(LATE) && denied
         },
         cause: Cause {
             title: "The mailbox may not send as this address",
@@ -23,15 +23,15 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let named = seen.says(&[
+    Rule {
+        when: |observed| {
+            let named = observed.says(&[
                 "sender address rejected: domain not found",
                 "domain of sender",
                 "sender domain must exist",
                 "sender domain does not exist",
             ]);
-            seen.at(&[Stage::Mail, Stage::Rcpt]) && (named || seen.status(&[[1, 8]]))
+            observed.at(&[Stage::Mail, Stage::Rcpt]) && (named || observed.status(&[[1, 8]]))
         },
         cause: Cause {
             title: "The From domain is unknown to DNS",
@@ -43,10 +43,10 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            seen.at(LATE)
-                && seen.says(&[
+    Rule {
+        when: |observed| {
+            observed.at(LATE)
+                && observed.says(&[
                     "verified sender identity",
                     "domain is unverified",
                     "domain is not verified",
@@ -63,9 +63,9 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let named = seen.says(&[
+    Rule {
+        when: |observed| {
+            let named = observed.says(&[
                 "not owned by",
                 "relaying disallowed as",
                 "sender mismatch",
@@ -77,9 +77,11 @@ pub(super) const ROWS: &[Row] = &[
                 "not permitted to send as",
             ]);
             // Postfix, which says this when it has the recipient.
-            let rejected = seen.code(&[550, 553, 554]) && seen.says(&["sender address rejected"]);
-            let refused = seen.code(&[553]) || (seen.code(&[550, 554]) && seen.is_policy());
-            (seen.at(LATE) && (named || rejected)) || (seen.at(&[Stage::Mail]) && refused)
+            let rejected =
+                observed.code(&[550, 553, 554]) && observed.says(&["sender address rejected"]);
+            let refused =
+                observed.code(&[553]) || (observed.code(&[550, 554]) && observed.is_policy());
+            (observed.at(LATE) && (named || rejected)) || (observed.at(&[Stage::Mail]) && refused)
         },
         cause: Cause {
             title: "The relay does not accept this From address",
@@ -92,10 +94,10 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
+    Rule {
+        when: |observed| {
             // RFC 7372 section 3; the last two are Microsoft's own.
-            let failed = seen.status(&[
+            let failed = observed.status(&[
                 [7, 20],
                 [7, 21],
                 [7, 22],
@@ -105,7 +107,7 @@ pub(super) const ROWS: &[Row] = &[
                 [7, 509],
                 [7, 515],
             ]);
-            seen.at(LATE) && (failed || seen.says(&["dmarc"]))
+            observed.at(LATE) && (failed || observed.says(&["dmarc"]))
         },
         cause: Cause {
             title: "The From domain does not vouch for this relay",
@@ -122,7 +124,7 @@ pub(super) const ROWS: &[Row] = &[
 
 #[cfg(test)]
 mod tests {
-    use crate::cause::check::{prove, said};
+    use crate::cause::testing::{assert_causes, rejected};
     use crate::stage::Stage;
 
     const SEND_AS: &str = "The mailbox may not send as this address";
@@ -133,19 +135,19 @@ mod tests {
 
     #[test]
     fn a_sender_that_is_not_taken() {
-        prove(
-            super::ROWS,
+        assert_causes(
+            super::RULES,
             &[
                 (
                     SEND_AS,
-                    said(
+                    rejected(
                         Stage::Data,
                         "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
                     ),
                 ),
                 (
                     SEND_AS,
-                    said(
+                    rejected(
                         Stage::Data,
                         "554 5.2.252 SendAsDenied; alerts@example.org not allowed to send as \
                          other@example.org",
@@ -153,21 +155,21 @@ mod tests {
                 ),
                 (
                     NO_DOMAIN,
-                    said(
+                    rejected(
                         Stage::Rcpt,
                         "450 4.1.8 <a@b.example>: Sender address rejected: Domain not found",
                     ),
                 ),
                 (
                     NO_DOMAIN,
-                    said(
+                    rejected(
                         Stage::Mail,
                         "501 5.1.8 Domain of sender address does not exist",
                     ),
                 ),
                 (
                     UNVERIFIED,
-                    said(
+                    rejected(
                         Stage::Data,
                         "550 The from address does not match a verified Sender Identity. Mail \
                          cannot be sent until this error is resolved.",
@@ -175,40 +177,43 @@ mod tests {
                 ),
                 (
                     FROM,
-                    said(
+                    rejected(
                         Stage::Rcpt,
                         "553 5.7.1 <a@example.org>: Sender address rejected: not owned by user b",
                     ),
                 ),
                 (
                     FROM,
-                    said(
+                    rejected(
                         Stage::Rcpt,
                         "554 5.7.1 <a@example.org>: Sender address rejected: Access denied",
                     ),
                 ),
                 (
                     FROM,
-                    said(
+                    rejected(
                         Stage::Data,
                         "550 5.1.0 <a@example.org>: Sender address rejected: User unknown in \
                          local recipient table",
                     ),
                 ),
-                (FROM, said(Stage::Mail, "550 5.7.1 Not with this sender")),
-                (FROM, said(Stage::Mail, "554 5.7.1 Sender refused")),
-                (FROM, said(Stage::Mail, "553 Sender not allowed")),
                 (
                     FROM,
-                    said(Stage::Data, "553 Relaying disallowed as alerts@example.org"),
+                    rejected(Stage::Mail, "550 5.7.1 Not with this sender"),
+                ),
+                (FROM, rejected(Stage::Mail, "554 5.7.1 Sender refused")),
+                (FROM, rejected(Stage::Mail, "553 Sender not allowed")),
+                (
+                    FROM,
+                    rejected(Stage::Data, "553 Relaying disallowed as alerts@example.org"),
                 ),
                 (
                     FROM,
-                    said(Stage::Mail, "550 Sender address is not allowed."),
+                    rejected(Stage::Mail, "550 Sender address is not allowed."),
                 ),
                 (
                     VOUCHES,
-                    said(
+                    rejected(
                         Stage::Data,
                         "550-5.7.26 Your email has been blocked because the sender is\n\
                          550 5.7.26 unauthenticated. a1b2 - gsmtp",
@@ -216,7 +221,7 @@ mod tests {
                 ),
                 (
                     VOUCHES,
-                    said(
+                    rejected(
                         Stage::Data,
                         "550 5.7.515 Access denied, sending domain example.org does not meet the \
                          required authentication level.",

@@ -1,14 +1,14 @@
 //! Signing in does not work, or would have to.
 
-use super::{Cause, Row};
+use super::{Cause, Rule};
 use crate::stage::{Fault, Stage};
 
 /// What Postern can do, as relays name it.
 const KNOWN: [&str; 3] = ["PLAIN", "LOGIN", "CRAM-MD5"];
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
-        when: |seen| seen.says(&["starttls"]),
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        when: |observed| observed.says(&["starttls"]),
         cause: Cause {
             title: "The relay wants StartTLS first",
             cause: "The relay takes neither a sign-in nor mail before the connection is encrypted \
@@ -20,8 +20,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::EncryptionRequired),
+    Rule {
+        when: |observed| observed.fault(&Fault::EncryptionRequired),
         cause: Cause {
             title: "The password would go out unencrypted",
             cause: "The relay offers no StartTLS, and Postern sends no password over a connection \
@@ -35,11 +35,12 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let bare = !seen.encrypted && seen.offers_instead().is_some_and(<[_]>::is_empty);
-            bare || (seen.at(&[Stage::Auth]) && seen.code(&[538]))
-                || seen.says(&["encryption required", "must use tls", "requires encryption"])
+    Rule {
+        when: |observed| {
+            let bare =
+                !observed.encrypted && observed.offers_instead().is_some_and(<[_]>::is_empty);
+            bare || (observed.at(&[Stage::Auth]) && observed.code(&[538]))
+                || observed.says(&["encryption required", "must use tls", "requires encryption"])
         },
         cause: Cause {
             title: "Signing in needs encryption first",
@@ -50,8 +51,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.offers_instead().is_some_and(<[_]>::is_empty),
+    Rule {
+        when: |observed| observed.offers_instead().is_some_and(<[_]>::is_empty),
         cause: Cause {
             title: "The relay offers no sign-in",
             cause: "At this port the relay lets nobody sign in; it takes mail by the address it \
@@ -62,8 +63,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| offers(seen.offers_instead(), |name| KNOWN.contains(&name)),
+    Rule {
+        when: |observed| offers(observed.offers_instead(), |name| KNOWN.contains(&name)),
         cause: Cause {
             title: "The authentication type is not offered",
             cause: "The relay offers other ways to sign in than the chosen one.",
@@ -75,8 +76,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| offers(seen.offers_instead(), |name| name.contains("OAUTH")),
+    Rule {
+        when: |observed| offers(observed.offers_instead(), |name| name.contains("OAUTH")),
         cause: Cause {
             title: "The relay signs in with OAuth only",
             cause: "The relay takes no password at all, only tokens of a sign-in in the browser \
@@ -88,8 +89,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.offers_instead().is_some(),
+    Rule {
+        when: |observed| observed.offers_instead().is_some(),
         cause: Cause {
             title: "No authentication type in common",
             cause: "The relay offers none of the ways to sign in that Postern has: Plain, Login \
@@ -101,8 +102,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.fault(&Fault::NoCredentials),
+    Rule {
+        when: |observed| observed.fault(&Fault::NoCredentials),
         cause: Cause {
             title: "The user name or the password is missing",
             cause: "An authentication type is chosen, and there is nothing to sign in with; \
@@ -113,9 +114,9 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let named = seen.says(&[
+    Rule {
+        when: |observed| {
+            let named = observed.says(&[
                 "account disabled",
                 "account is disabled",
                 "account locked",
@@ -124,7 +125,7 @@ pub(super) const ROWS: &[Row] = &[
                 "account is suspended",
                 "account has been",
             ]);
-            seen.at(&[Stage::Auth]) && (named || seen.status(&[[7, 13]]))
+            observed.at(&[Stage::Auth]) && (named || observed.status(&[[7, 13]]))
         },
         cause: Cause {
             title: "The account is disabled",
@@ -136,8 +137,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.at(&[Stage::Auth]) && seen.code(&[534]),
+    Rule {
+        when: |observed| observed.at(&[Stage::Auth]) && observed.code(&[534]),
         cause: Cause {
             title: "The authentication type is too weak",
             cause: "The relay wants a safer way to sign in for this account than the chosen one.",
@@ -148,8 +149,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.at(&[Stage::Auth]) && seen.code(&[504]),
+    Rule {
+        when: |observed| observed.at(&[Stage::Auth]) && observed.code(&[504]),
         cause: Cause {
             title: "The relay does not take this authentication type",
             cause: "The relay lists the chosen way to sign in and then does not know it, or not \
@@ -161,10 +162,11 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let credentials = seen.code(&[535]) || (seen.refused() && seen.status(&[[7, 8]]));
-            seen.at(&[Stage::Auth]) && credentials
+    Rule {
+        when: |observed| {
+            let credentials =
+                observed.code(&[535]) || (observed.refused() && observed.status(&[[7, 8]]));
+            observed.at(&[Stage::Auth]) && credentials
         },
         cause: Cause {
             title: "The relay does not accept user name and password",
@@ -179,9 +181,9 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| {
-            let named = seen.says(&[
+    Rule {
+        when: |observed| {
+            let named = observed.says(&[
                 "authentication required",
                 "authentication is required",
                 "requires authentication",
@@ -190,8 +192,8 @@ pub(super) const ROWS: &[Row] = &[
                 "authenticate first",
                 "not logged in",
             ]);
-            let transaction = seen.at(&[Stage::Mail, Stage::Rcpt, Stage::Data]);
-            seen.code(&[530]) || (transaction && named)
+            let transaction = observed.at(&[Stage::Mail, Stage::Rcpt, Stage::Data]);
+            observed.code(&[530]) || (transaction && named)
         },
         cause: Cause {
             title: "The relay wants a sign-in",
@@ -205,8 +207,8 @@ pub(super) const ROWS: &[Row] = &[
             ],
         },
     },
-    Row {
-        when: |seen| seen.at(&[Stage::Auth]) && seen.code(&[454]),
+    Rule {
+        when: |observed| observed.at(&[Stage::Auth]) && observed.code(&[454]),
         cause: Cause {
             title: "The relay cannot check passwords for now",
             cause: "Something behind the relay that knows the accounts does not answer; the \
@@ -225,7 +227,7 @@ fn offers(offered: Option<&[String]>, wanted: fn(&str) -> bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::cause::check::{Case, failed, prove, said};
+    use crate::cause::testing::{Case, assert_causes, failed, rejected};
     use crate::stage::{Fault, Stage};
 
     const STARTTLS: &str = "The relay wants StartTLS first";
@@ -240,17 +242,17 @@ mod tests {
     }
 
     fn auth(reply: &str) -> Case {
-        said(Stage::Auth, reply)
+        rejected(Stage::Auth, reply)
     }
 
     #[test]
     fn a_sign_in_that_does_not_work() {
-        prove(
-            super::ROWS,
+        assert_causes(
+            super::RULES,
             &[
                 (
                     STARTTLS,
-                    said(
+                    rejected(
                         Stage::Mail,
                         "530 5.7.0 Must issue a STARTTLS command first. a1b2 - gsmtp",
                     ),
@@ -310,25 +312,25 @@ mod tests {
                 (WRONG, auth("550 5.7.8 Bad credentials")),
                 (
                     WANTED,
-                    said(Stage::Mail, "530 5.7.0 Authentication Required. - gsmtp"),
+                    rejected(Stage::Mail, "530 5.7.0 Authentication Required. - gsmtp"),
                 ),
                 (
                     WANTED,
-                    said(
+                    rejected(
                         Stage::Mail,
                         "530 5.7.57 Client not authenticated to send mail.",
                     ),
                 ),
                 (
                     WANTED,
-                    said(
+                    rejected(
                         Stage::Rcpt,
                         "553 5.7.1 <alerts@example.org>: Sender address rejected: not logged in",
                     ),
                 ),
                 (
                     WANTED,
-                    said(
+                    rejected(
                         Stage::Rcpt,
                         "503 This mail server requires authentication when attempting to send",
                     ),

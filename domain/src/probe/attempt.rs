@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Candidate, CertificateVerdict, Found};
+use super::{Candidate, CertificateVerdict, ProbeResult};
 use crate::capability::Capability;
-use crate::cause::{Seen, cause};
+use crate::cause::{Observation, cause};
 use crate::certificate::UNCHECKED;
 use crate::event::Elapsed;
 use crate::stage::{Failure, Fault, Stage};
@@ -90,13 +90,13 @@ impl Attempt {
 
     /// What it showed: `trace` up to the last EHLO, `failure` where it ended before, and what the
     /// whole of it took. `settings` are those it was made with.
-    pub fn found(
+    pub fn results(
         &self,
         trace: &Trace,
         failure: Option<&Failure>,
         settings: &SmtpSettings,
         took: Elapsed,
-    ) -> Vec<Found> {
+    ) -> Vec<ProbeResult> {
         self.candidates()
             .into_iter()
             .map(|candidate| match candidate.connection_type {
@@ -114,10 +114,10 @@ impl Attempt {
         settings: &SmtpSettings,
         took: Elapsed,
         candidate: Candidate,
-    ) -> Found {
+    ) -> ProbeResult {
         match greeted(trace).next() {
-            Some(ehlo) => found(candidate, None, settings, end(ehlo), false, &[]).offering(ehlo),
-            None => found(candidate, failure.cloned(), settings, took, false, &[]),
+            Some(ehlo) => result(candidate, None, settings, end(ehlo), false, &[]).offering(ehlo),
+            None => result(candidate, failure.cloned(), settings, took, false, &[]),
         }
     }
 
@@ -128,7 +128,7 @@ impl Attempt {
         settings: &SmtpSettings,
         took: Elapsed,
         candidate: Candidate,
-    ) -> Found {
+    ) -> ProbeResult {
         let bare = |ehlo: &Step| !self.implicit && !offers(ehlo, "STARTTLS");
         let failure = failure.cloned().or_else(|| {
             let unoffered = "the relay does not offer StartTLS";
@@ -145,7 +145,7 @@ impl Attempt {
         let last = greeted(trace).last();
         let offered = last.map_or(&[][..], |ehlo| &ehlo.capabilities);
         let ehlo = last.filter(|_| failure.is_none());
-        let row = Found {
+        let row = ProbeResult {
             encryption: handshake.and_then(|shaken| shaken.version.clone()),
             cipher: handshake.and_then(|shaken| shaken.cipher.clone()),
             certificate: handshake
@@ -154,7 +154,7 @@ impl Attempt {
                     fault: shaken.fault,
                     verdict: shaken.verdict.trim_end_matches(UNCHECKED).to_owned(),
                 }),
-            ..found(candidate, failure, settings, took, encrypted, offered)
+            ..result(candidate, failure, settings, took, encrypted, offered)
         };
         match ehlo {
             Some(ehlo) => row.offering(ehlo),
@@ -163,20 +163,20 @@ impl Attempt {
     }
 }
 
-fn found(
+fn result(
     candidate: Candidate,
     failure: Option<Failure>,
     settings: &SmtpSettings,
     took: Elapsed,
     encrypted: bool,
     capabilities: &[Capability],
-) -> Found {
+) -> ProbeResult {
     let settings = SmtpSettings {
         connection: candidate.connection_type,
         ..settings.clone()
     };
     let cause = failure.as_ref().and_then(|failure| {
-        cause(&Seen {
+        cause(&Observation {
             failure,
             settings: &settings,
             encrypted,
@@ -184,7 +184,7 @@ fn found(
         })
     });
     let unreached = |failure: &Failure| matches!(failure.stage, Stage::Dns | Stage::Tcp);
-    Found {
+    ProbeResult {
         candidate,
         reachable: !failure.as_ref().is_some_and(unreached),
         failure,
@@ -198,7 +198,7 @@ fn found(
     }
 }
 
-impl Found {
+impl ProbeResult {
     fn offering(mut self, ehlo: &Step) -> Self {
         self.start_tls = offers(ehlo, "STARTTLS");
         // Relays that speak to old clients repeat the line as `AUTH=`.
@@ -267,19 +267,19 @@ mod tests {
     fn trace(stages: &[(Stage, &[&str])], fails: bool) -> Trace {
         let mut trace = Trace::default();
         for (at, (stage, offers)) in (0..).zip(stages) {
-            trace.hear(Event::Began {
+            trace.apply(Event::Began {
                 stage: *stage,
                 at: Elapsed(at * 1000),
             });
             let capabilities: Vec<_> = offers
                 .iter()
-                .filter_map(|line| Capability::read(line))
+                .filter_map(|line| Capability::parse(line))
                 .collect();
             if !capabilities.is_empty() {
-                trace.hear(Event::Offered { capabilities });
+                trace.apply(Event::Offered { capabilities });
             }
             if *stage == Stage::Tls {
-                trace.hear(Event::Handshake(Handshake {
+                trace.apply(Event::Handshake(Handshake {
                     version: Some("TLS 1.3".to_owned()),
                     cipher: None,
                     chain: Vec::new(),
@@ -290,7 +290,7 @@ mod tests {
                 }));
             }
             let last = usize::try_from(at) == Ok(stages.len() - 1);
-            trace.hear(Event::Ended {
+            trace.apply(Event::Ended {
                 stage: *stage,
                 passed: !(fails && last),
                 milliseconds: Elapsed(1000),
@@ -338,7 +338,7 @@ mod tests {
             ],
             false,
         );
-        let rows = attempt(false).found(&trace, None, &settings(), Elapsed(4000));
+        let rows = attempt(false).results(&trace, None, &settings(), Elapsed(4000));
         let [after, before] = rows.as_slice() else {
             panic!("{rows:?}");
         };
@@ -372,7 +372,7 @@ mod tests {
             ),
         ] {
             let failure = failed.map(failure);
-            let rows = attempt(false).found(&trace, failure.as_ref(), &settings(), Elapsed(9));
+            let rows = attempt(false).results(&trace, failure.as_ref(), &settings(), Elapsed(9));
             let ended: Vec<_> = rows
                 .iter()
                 .map(|row| row.failure.as_ref().map(|failure| failure.stage))
@@ -381,7 +381,7 @@ mod tests {
             assert_eq!(rows[0].reachable, failed != Some(Tcp));
         }
         let implicit =
-            attempt(true).found(&trace(&[(Ehlo, &[])], false), None, &settings(), Elapsed(9));
+            attempt(true).results(&trace(&[(Ehlo, &[])], false), None, &settings(), Elapsed(9));
         assert!(implicit[0].works());
     }
 }

@@ -1,21 +1,21 @@
 //! Every way to reach a relay, tried at once: what was tried, what was found, what follows.
 //!
 //! `plan` reads what DNS says of a domain, `attempt` says which connections are made and reads
-//! them, `recommend` chooses, `told` puts it into lines.
+//! them, `recommend` chooses, `format` puts it into lines.
 
 mod attempt;
+mod format;
 mod plan;
 mod recommend;
-mod told;
 
 pub use attempt::{Attempt, Source, attempts};
-pub use plan::{Answers, Service};
+pub use plan::{Answers, SrvRecords};
 pub use recommend::{Recommendation, recommend};
 
 use serde::Serialize;
 
 use crate::cause::Cause;
-use crate::event::{Elapsed, Reach};
+use crate::event::{ConnectOutcome, Elapsed};
 use crate::stage::{CertificateFault, Failure, Fault, Stage};
 use crate::{AuthenticationType, ConnectionType};
 
@@ -32,7 +32,7 @@ pub struct Candidate {
 
 /// What trying a way came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Found {
+pub struct ProbeResult {
     #[serde(flatten)]
     pub candidate: Candidate,
     /// Whether somebody answered at the port.
@@ -74,7 +74,7 @@ pub enum ProbeEvent {
         asked: String,
         candidates: Vec<Candidate>,
     },
-    Found(Box<Found>),
+    Found(Box<ProbeResult>),
     Tick {
         /// Since the start.
         seconds: u64,
@@ -92,42 +92,42 @@ pub struct ProbeSummary {
 
 /// Everything that was heard of a probe so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Probed {
+pub struct ProbeReport {
     pub asked: String,
     #[serde(rename = "candidates")]
-    pub rows: Vec<Row>,
+    pub rows: Vec<ProbeRow>,
     /// Whole seconds since the start, while it runs.
     #[serde(skip)]
     pub seconds: u64,
     #[serde(flatten)]
-    pub over: Option<ProbeSummary>,
+    pub summary: Option<ProbeSummary>,
 }
 
 /// A line of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum Row {
-    Waiting(Candidate),
-    Found(Box<Found>),
+pub enum ProbeRow {
+    Pending(Candidate),
+    Finished(Box<ProbeResult>),
 }
 
-impl Row {
+impl ProbeRow {
     pub fn candidate(&self) -> &Candidate {
         match self {
-            Self::Waiting(candidate) => candidate,
-            Self::Found(found) => &found.candidate,
+            Self::Pending(candidate) => candidate,
+            Self::Finished(found) => &found.candidate,
         }
     }
 }
 
-impl Probed {
+impl ProbeReport {
     /// Takes in what happened next.
-    pub fn hear(&mut self, event: ProbeEvent) {
+    pub fn apply(&mut self, event: ProbeEvent) {
         match event {
             ProbeEvent::Started { asked, candidates } => {
                 *self = Self {
                     asked,
-                    rows: candidates.into_iter().map(Row::Waiting).collect(),
+                    rows: candidates.into_iter().map(ProbeRow::Pending).collect(),
                     ..Self::default()
                 }
             }
@@ -137,31 +137,31 @@ impl Probed {
                     .iter_mut()
                     .find(|row| *row.candidate() == found.candidate);
                 if let Some(row) = place {
-                    *row = Row::Found(found);
+                    *row = ProbeRow::Finished(found);
                 }
             }
             ProbeEvent::Tick { seconds } => self.seconds = seconds,
-            ProbeEvent::Over(over) => self.over = Some(over),
+            ProbeEvent::Over(over) => self.summary = Some(over),
         }
     }
 
     /// What was found, in the order of the candidates.
-    pub fn found(&self) -> impl Iterator<Item = &Found> {
+    pub fn results(&self) -> impl Iterator<Item = &ProbeResult> {
         self.rows.iter().filter_map(|row| match row {
-            Row::Waiting(_) => None,
-            Row::Found(found) => Some(&**found),
+            ProbeRow::Pending(_) => None,
+            ProbeRow::Finished(found) => Some(&**found),
         })
     }
 
     /// Whether something is recommended; not while it runs.
     pub fn recommends(&self) -> bool {
-        self.over
+        self.summary
             .as_ref()
             .is_some_and(|over| !over.recommendation.settings.is_empty())
     }
 }
 
-impl Found {
+impl ProbeResult {
     /// Whether mail could be handed over with these very settings, a certificate's fault aside.
     pub fn works(&self) -> bool {
         let bypassed = self.candidate.connection_type == ConnectionType::None && self.start_tls;
@@ -187,11 +187,11 @@ impl Found {
     }
 
     /// What came of it in a few words, without a full stop.
-    pub fn words(&self) -> String {
+    pub fn description(&self) -> String {
         match &self.failure {
             Some(failure) => match self.cause {
                 Some(cause) => within_a_sentence(cause.title),
-                None => failure_words(failure),
+                None => failure_description(failure),
             },
             None if self.candidate.connection_type == ConnectionType::None && self.start_tls => {
                 "works, and offers StartTLS".to_owned()
@@ -215,18 +215,18 @@ fn within_a_sentence(title: &str) -> String {
     }
 }
 
-fn failure_words(failure: &Failure) -> String {
+fn failure_description(failure: &Failure) -> String {
     let reach = match (failure.stage, &failure.fault) {
         (_, Fault::NameNotFound) => return "DNS does not know this name".to_owned(),
         (_, Fault::ResolverFailed) => return "DNS does not answer".to_owned(),
-        (Stage::Tcp, Fault::ConnectionRefused) => Reach::Refused,
-        (Stage::Tcp, Fault::Unreachable) => Reach::Unreachable,
-        (Stage::Tcp, Fault::NoAnswer | Fault::Deadline) => Reach::NoAnswer,
-        (Stage::Tcp, Fault::AddressNotAllowed) => Reach::NotAllowed,
-        (Stage::Tcp, Fault::Reset) => Reach::Reset,
+        (Stage::Tcp, Fault::ConnectionRefused) => ConnectOutcome::Refused,
+        (Stage::Tcp, Fault::Unreachable) => ConnectOutcome::Unreachable,
+        (Stage::Tcp, Fault::NoAnswer | Fault::Deadline) => ConnectOutcome::NoAnswer,
+        (Stage::Tcp, Fault::AddressNotAllowed) => ConnectOutcome::NotAllowed,
+        (Stage::Tcp, Fault::Reset) => ConnectOutcome::Reset,
         _ => return failure.to_string().trim_end_matches('.').to_owned(),
     };
-    reach.words().to_owned()
+    reach.description().to_owned()
 }
 
 #[cfg(test)]
@@ -242,8 +242,8 @@ mod tests {
         }
     }
 
-    fn found(port: u16) -> Found {
-        Found {
+    fn found(port: u16) -> ProbeResult {
+        ProbeResult {
             candidate: candidate(port),
             reachable: true,
             failure: None,
@@ -259,14 +259,14 @@ mod tests {
 
     #[test]
     fn what_is_found_takes_the_place_of_its_candidate() {
-        let mut probed = Probed::default();
-        probed.hear(ProbeEvent::Started {
+        let mut probed = ProbeReport::default();
+        probed.apply(ProbeEvent::Started {
             asked: "smtp.example.org".to_owned(),
             candidates: vec![candidate(465), candidate(4465)],
         });
-        probed.hear(ProbeEvent::Found(Box::new(found(4465))));
-        assert_eq!(probed.rows[0], Row::Waiting(candidate(465)));
-        assert_eq!(probed.found().collect::<Vec<_>>(), [&found(4465)]);
+        probed.apply(ProbeEvent::Found(Box::new(found(4465))));
+        assert_eq!(probed.rows[0], ProbeRow::Pending(candidate(465)));
+        assert_eq!(probed.results().collect::<Vec<_>>(), [&found(4465)]);
         assert!(!probed.recommends());
     }
 

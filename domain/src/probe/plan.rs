@@ -10,9 +10,9 @@ const MOST_HOSTS: usize = 5;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers {
     /// Of `_submissions._tcp` (RFC 8314 section 5.1): TLS from the first byte.
-    pub submissions: Service,
+    pub submissions: SrvRecords,
     /// Of `_submission._tcp` (RFC 6186 section 3.1): StartTLS.
-    pub submission: Service,
+    pub submission: SrvRecords,
     /// The first server that takes in the domain's mail (MX); none where there is none, or the
     /// domain takes no mail (RFC 7505).
     pub exchange: Option<Host>,
@@ -22,14 +22,14 @@ pub struct Answers {
 
 /// What SRV records say of a service (RFC 2782).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Service {
+pub enum SrvRecords {
     /// There are none.
     #[default]
-    Unsaid,
+    Absent,
     /// The target is `.`: the domain does without.
     Declined,
     /// Hosts and their ports, the preferred ones first.
-    At(Vec<(Host, u16)>),
+    Targets(Vec<(Host, u16)>),
 }
 
 impl Answers {
@@ -38,7 +38,7 @@ impl Answers {
     pub fn attempts(&self, named: Option<u16>) -> Vec<Attempt> {
         let mut wanted: Vec<Attempt> = Vec::new();
         for (service, implicit) in [(&self.submissions, true), (&self.submission, false)] {
-            let Service::At(targets) = service else {
+            let SrvRecords::Targets(targets) = service else {
                 continue;
             };
             wanted.extend(targets.iter().map(|(host, port)| Attempt {
@@ -53,7 +53,7 @@ impl Answers {
         let provider = self
             .exchange
             .as_ref()
-            .and_then(|exchange| provider::behind(&exchange.to_string()))
+            .and_then(|exchange| provider::by_exchange(&exchange.to_string()))
             .map(|relay| Host::Name(relay.host.to_owned()));
         // What takes in mail for a provider's customers takes none from them.
         let exchange = self.exchange.clone().filter(|_| provider.is_none());
@@ -79,7 +79,7 @@ impl Answers {
             } else {
                 &self.submission
             };
-            *service == Service::Declined
+            *service == SrvRecords::Declined
         };
         let mut kept: Vec<Attempt> = Vec::new();
         for attempt in wanted {
@@ -104,9 +104,9 @@ mod tests {
         Host::Name(name.to_owned())
     }
 
-    fn at(targets: &[(&str, u16)]) -> Service {
+    fn at(targets: &[(&str, u16)]) -> SrvRecords {
         let targets = targets.iter().map(|(name, port)| (host(name), *port));
-        Service::At(targets.collect())
+        SrvRecords::Targets(targets.collect())
     }
 
     fn shown(attempts: &[Attempt]) -> Vec<String> {
@@ -152,10 +152,10 @@ mod tests {
     #[test]
     fn what_the_domain_declines_is_not_tried() {
         for (submissions, submission, implicit, others) in [
-            (Service::Unsaid, Service::Unsaid, true, true),
-            (Service::Declined, Service::Unsaid, false, true),
-            (Service::Unsaid, Service::Declined, true, false),
-            (Service::Declined, Service::Declined, false, false),
+            (SrvRecords::Absent, SrvRecords::Absent, true, true),
+            (SrvRecords::Declined, SrvRecords::Absent, false, true),
+            (SrvRecords::Absent, SrvRecords::Declined, true, false),
+            (SrvRecords::Declined, SrvRecords::Declined, false, false),
         ] {
             let answers = Answers {
                 submissions,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Found, Source};
-use crate::provider::{self, User};
+use super::{ProbeResult, Source};
+use crate::provider::{self, ProviderUser};
 use crate::stage::Fault;
 use crate::{AuthenticationType, ConnectionType, Label};
 
@@ -22,7 +22,7 @@ pub struct Recommendation {
 
 impl Recommendation {
     /// Whether these are the settings of a row.
-    pub fn is(&self, found: &Found) -> bool {
+    pub fn is(&self, found: &ProbeResult) -> bool {
         let way = &found.candidate;
         let same = |label, value: &str| self.settings.get(&label).is_some_and(|set| set == value);
         same(Label::Host, &way.host)
@@ -32,7 +32,7 @@ impl Recommendation {
 }
 
 /// Chooses. `address` is who wants to send, where it is known.
-pub fn recommend(found: &[Found], address: Option<&str>) -> Recommendation {
+pub fn recommend(found: &[ProbeResult], address: Option<&str>) -> Recommendation {
     let best = found
         .iter()
         .enumerate()
@@ -49,7 +49,7 @@ pub fn recommend(found: &[Found], address: Option<&str>) -> Recommendation {
                 way.host,
                 way.port,
                 way.connection_type,
-                row.words()
+                row.description()
             )
         })
         .collect();
@@ -84,7 +84,7 @@ enum Class {
 }
 
 impl Rank {
-    fn of(row: &Found) -> Self {
+    fn of(row: &ProbeResult) -> Self {
         let way = &row.candidate;
         let anonymous = row.best_authentication().is_none();
         let class = if way.source == Source::Exchange && anonymous {
@@ -111,7 +111,7 @@ impl Rank {
     }
 }
 
-fn settings(row: &Found, address: Option<&str>) -> BTreeMap<Label, String> {
+fn settings(row: &ProbeResult, address: Option<&str>) -> BTreeMap<Label, String> {
     let way = &row.candidate;
     let authentication = authentication(row);
     let mut settings = BTreeMap::from([
@@ -120,10 +120,10 @@ fn settings(row: &Found, address: Option<&str>) -> BTreeMap<Label, String> {
         (Label::ConnectionType, way.connection_type.to_string()),
         (Label::AuthenticationType, authentication.to_string()),
     ]);
-    let user = match provider::at(&way.host).map(|provider| provider.user) {
-        Some(User::Fixed(name)) => Some(name),
-        Some(User::Own | User::Nobody) => None,
-        Some(User::Address) | None => address,
+    let user = match provider::by_host(&way.host).map(|provider| provider.user) {
+        Some(ProviderUser::Fixed(name)) => Some(name),
+        Some(ProviderUser::Own | ProviderUser::Nobody) => None,
+        Some(ProviderUser::Address) | None => address,
     };
     if let Some(user) = user.filter(|_| authentication != AuthenticationType::None) {
         settings.insert(Label::Username, user.to_owned());
@@ -132,13 +132,13 @@ fn settings(row: &Found, address: Option<&str>) -> BTreeMap<Label, String> {
 }
 
 /// A password does not go out unencrypted unless somebody allows that.
-fn authentication(row: &Found) -> AuthenticationType {
+fn authentication(row: &ProbeResult) -> AuthenticationType {
     row.best_authentication()
         .filter(|_| row.candidate.connection_type != ConnectionType::None)
         .unwrap_or(AuthenticationType::None)
 }
 
-fn reason(row: &Found) -> Vec<String> {
+fn reason(row: &ProbeResult) -> Vec<String> {
     let way = &row.candidate;
     let mut sentences = vec![match way.connection_type {
         ConnectionType::Ssl => format!(
@@ -177,11 +177,11 @@ fn reason(row: &Found) -> Vec<String> {
                 .to_owned(),
         );
     }
-    sentences.extend(provider::at(&way.host).map(|provider| provider.note.to_owned()));
+    sentences.extend(provider::by_host(&way.host).map(|provider| provider.note.to_owned()));
     sentences
 }
 
-fn sign_in(row: &Found) -> String {
+fn sign_in(row: &ProbeResult) -> String {
     let offered = row.authentication.join(", ");
     match (row.candidate.connection_type, row.best_authentication()) {
         (ConnectionType::None, Some(_)) => format!(
@@ -198,9 +198,9 @@ fn sign_in(row: &Found) -> String {
 }
 
 /// What it means that nothing works.
-fn nothing(found: &[Found]) -> String {
+fn nothing(found: &[ProbeResult]) -> String {
     let all = |what: fn(&Fault) -> bool| {
-        let is = |row: &Found| {
+        let is = |row: &ProbeResult| {
             row.failure
                 .as_ref()
                 .is_some_and(|failure| what(&failure.fault))
@@ -239,7 +239,7 @@ mod tests {
 
     /// `host port type source`, and what is odd about it: `fault`, `AUTH=…`, `no AUTH`,
     /// `StartTLS`, or the name of what it ended with.
-    fn row(text: &str) -> Found {
+    fn row(text: &str) -> ProbeResult {
         let mut words = text.split(' ');
         let mut next = || words.next().expect("a word");
         let candidate = Candidate {
@@ -254,7 +254,7 @@ mod tests {
             },
         };
         let encrypted = candidate.connection_type != ConnectionType::None;
-        let mut found = Found {
+        let mut found = ProbeResult {
             candidate,
             reachable: true,
             failure: None,
@@ -305,7 +305,7 @@ mod tests {
         found
     }
 
-    fn rows(texts: &[&str]) -> Vec<Found> {
+    fn rows(texts: &[&str]) -> Vec<ProbeResult> {
         texts.iter().map(|text| row(text)).collect()
     }
 

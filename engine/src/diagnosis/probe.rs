@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use domain::event::Elapsed;
 use domain::probe::{Attempt, ProbeSummary, Recommendation, Source, attempts, recommend};
-use domain::{EmailAddress, Form, Host, Label, ProbeEvent, Probed, Refusal, SmtpSettings};
+use domain::{EmailAddress, Form, Host, Label, ProbeEvent, ProbeReport, Refusal, SmtpSettings};
 use futures::Stream;
 use futures::channel::mpsc::UnboundedSender;
 use tokio::sync::OwnedSemaphorePermit;
@@ -198,20 +198,20 @@ impl Run {
                 .flat_map(|host| attempts(host, Source::Given, self.port))
                 .collect(),
         };
-        let mut table = Probed::default();
+        let mut table = ProbeReport::default();
         let started = ProbeEvent::Started {
             asked: self.wanted.shown(),
             candidates: attempts.iter().flat_map(Attempt::candidates).collect(),
         };
-        table.hear(started.clone());
+        table.apply(started.clone());
         tell(started);
         probe(dialer, &attempts, &self.manner, |found| {
             let found = ProbeEvent::Found(Box::new(found));
-            table.hear(found.clone());
+            table.apply(found.clone());
             tell(found);
         })
         .await;
-        let found: Vec<_> = table.found().cloned().collect();
+        let found: Vec<_> = table.results().cloned().collect();
         recommend(
             &found,
             self.wanted.address.as_ref().map(EmailAddress::as_str),

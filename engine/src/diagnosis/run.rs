@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::cause::{Seen, cause};
+use domain::cause::{Observation, cause};
 use domain::event::{Outcome, RunSummary};
 use domain::view::Stamp;
 use domain::{EmailAddress, Event, Failure, Fault, Refusal, SmtpSettings, Stage, Timestamp};
@@ -75,14 +75,14 @@ impl Run {
             Err(failure) => {
                 witness.failed(failure.stage);
                 tracing::info!(relay = %settings.host, port = settings.port, stage = ?failure.stage, fault = ?failure.fault, "a relay failed a test");
-                let seen = Seen {
+                let observed = Observation {
                     failure: &failure,
                     settings,
                     encrypted: witness.encryption().is_some(),
                     capabilities: &witness.capabilities(),
                 };
                 Outcome::Failed {
-                    cause: cause(&seen),
+                    cause: cause(&observed),
                     failure,
                 }
             }

@@ -37,7 +37,7 @@ impl<'a> Extra<'a> {
                 if !told.is_empty() {
                     told.push(' ');
                 }
-                told.push_str(&format!("“{}”: {fault}", sanitize::fit(name, NAME)));
+                told.push_str(&format!("“{}”: {fault}", sanitize::printable(name, NAME)));
             }
         }
         if !told.is_empty() {

@@ -85,7 +85,7 @@ pub(super) fn finish(
         from: from.address,
         recipients: addressees.recipients,
         subject: submission::shown(&head.text("Subject").unwrap_or_default()),
-        message_id: sanitize::fit(&message_id, LINE),
+        message_id: sanitize::printable(&message_id, LINE),
         bytes,
     })
 }
@@ -202,6 +202,6 @@ fn author(head: &RawHead<'_>, sender: Option<&Sender>, faults: &mut Refusal) -> 
 }
 
 fn unreadable(name: &str, text: &str, fault: &str) -> String {
-    let text = sanitize::fit(text, 80);
+    let text = sanitize::printable(text, 80);
     format!("{name} holds “{text}”, which is no address to send to. {fault}")
 }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use domain::sanitize::{cut, fit, steers};
+use domain::sanitize::{is_control_or_format, printable, truncate};
 use mail_parser::{MessageParser, MimeHeaders, PartType};
 
 /// How much of a text is shown, in characters.
@@ -46,14 +46,14 @@ pub fn read_back(bytes: &[u8]) -> Letter {
     };
     let headers = mail.headers().iter().map(|header| {
         let value = match header.value.as_text() {
-            Some(text) => fit(text, VALUE),
+            Some(text) => printable(text, VALUE),
             None => {
                 let range = header.offset_start as usize..header.offset_end as usize;
                 let raw = bytes.get(range).unwrap_or_default();
-                fit(String::from_utf8_lossy(raw).trim(), VALUE)
+                printable(String::from_utf8_lossy(raw).trim(), VALUE)
             }
         };
-        (fit(header.name.as_str(), VALUE), value)
+        (printable(header.name.as_str(), VALUE), value)
     });
     let mut letter = Letter {
         headers: headers.collect(),
@@ -79,8 +79,8 @@ pub fn read_back(bytes: &[u8]) -> Letter {
                 format!("{}/{subtype}", kind.ctype())
             });
             Attached {
-                name: fit(part.attachment_name().unwrap_or("(without a name)"), 250),
-                content_type: fit(kind.as_deref().unwrap_or("text/plain"), 250),
+                name: printable(part.attachment_name().unwrap_or("(without a name)"), 250),
+                content_type: printable(kind.as_deref().unwrap_or("text/plain"), 250),
                 size: part.len(),
             }
         })
@@ -92,8 +92,8 @@ pub fn read_back(bytes: &[u8]) -> Letter {
 fn shown(text: &str) -> String {
     let lines = text
         .chars()
-        .filter(|c| matches!(c, '\n' | '\t') || !steers(*c));
-    cut(lines.take(TEXT + 1).collect(), TEXT)
+        .filter(|c| matches!(c, '\n' | '\t') || !is_control_or_format(*c));
+    truncate(lines.take(TEXT + 1).collect(), TEXT)
 }
 
 #[cfg(test)]

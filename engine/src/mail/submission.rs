@@ -103,7 +103,7 @@ pub(super) const TOO_LARGE: &str =
 
 /// A subject as it is kept beside the mail.
 pub(super) fn shown(subject: &str) -> String {
-    domain::sanitize::fit(subject, SUBJECT)
+    domain::sanitize::printable(subject, SUBJECT)
 }
 
 /// Who a submission says it is from; `None` where it does not say.

@@ -142,7 +142,10 @@ fn unexpected(reply: &Reply, expected: &str) -> Failure {
     Failure::new(
         Stage::Auth,
         Fault::Malformed,
-        format!("the relay answered {} instead of {expected}", reply.words()),
+        format!(
+            "the relay answered {} instead of {expected}",
+            reply.to_line()
+        ),
     )
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use domain::Timestamp;
 use domain::certificate::Certificate;
-use domain::sanitize::{self, fit};
+use domain::sanitize::{self, printable};
 use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -116,12 +116,12 @@ fn bits(number: &[u8]) -> usize {
 
 /// A stranger's words: nothing that steers what shows them, and not without end.
 pub(super) fn shown(text: &str) -> String {
-    fit(text, MOST_WORDS)
+    printable(text, MOST_WORDS)
 }
 
 /// Not without end.
 pub(super) fn cut(text: String) -> String {
-    sanitize::cut(text, MOST_WORDS)
+    sanitize::truncate(text, MOST_WORDS)
 }
 
 #[cfg(test)]
@@ -193,7 +193,10 @@ mod tests {
         let words = format!("a\u{1b}[31m\r\n\u{202e}b{}", "x".repeat(1_000));
         hostile.distinguished_name.push(DnType::CommonName, words);
         let certificate = made(hostile, &KeyPair::generate().expect("a key"));
-        assert_eq!(fit(&certificate.subject, usize::MAX), certificate.subject);
+        assert_eq!(
+            printable(&certificate.subject, usize::MAX),
+            certificate.subject
+        );
         assert_eq!(certificate.subject.chars().count(), MOST_WORDS + 1);
         assert_eq!(certificate.names.len(), MOST_NAMES + 1);
         assert_eq!(certificate.names[MOST_NAMES], "and 70 more");

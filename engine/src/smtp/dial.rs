@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::event::{Reach, Try};
+use domain::event::{ConnectAttempt, ConnectOutcome};
 use domain::{Event, Failure, Fault, Host, SmtpSettings, Stage};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -107,7 +107,7 @@ impl Dialer {
             .map(|address| SocketAddr::new(address, settings.port))
             .partition(|target| self.shared.policy.permits(target.ip()));
         for target in &denied {
-            tell(witness, *target, Reach::NotAllowed, Instant::now());
+            tell(witness, *target, ConnectOutcome::NotAllowed, Instant::now());
         }
         if permitted.is_empty() {
             return Err(Failure::new(
@@ -191,7 +191,7 @@ async fn race(
             biased;
             Some((target, begun, outcome)) = running.next() => {
                 let reach = match &outcome {
-                    Ok(_) => Reach::Connected,
+                    Ok(_) => ConnectOutcome::Connected,
                     Err(failure) => reach(failure),
                 };
                 tell(witness, target, reach, begun);
@@ -199,7 +199,7 @@ async fn race(
                 match outcome {
                     Ok(tcp) => {
                         for (target, begun) in trying {
-                            tell(witness, target, Reach::GivenUp, begun);
+                            tell(witness, target, ConnectOutcome::GivenUp, begun);
                         }
                         return Ok(tcp);
                     }
@@ -245,18 +245,18 @@ async fn attempt(target: SocketAddr, within: Duration) -> Result<TcpStream, Fail
 }
 
 /// What a failed attempt says of the address.
-fn reach(failure: &Failure) -> Reach {
+fn reach(failure: &Failure) -> ConnectOutcome {
     match failure.fault {
-        Fault::ConnectionRefused => Reach::Refused,
-        Fault::NoAnswer => Reach::NoAnswer,
-        Fault::Reset => Reach::Reset,
-        _ => Reach::Unreachable,
+        Fault::ConnectionRefused => ConnectOutcome::Refused,
+        Fault::NoAnswer => ConnectOutcome::NoAnswer,
+        Fault::Reset => ConnectOutcome::Reset,
+        _ => ConnectOutcome::Unreachable,
     }
 }
 
-fn tell(witness: &Witness, target: SocketAddr, outcome: Reach, begun: Instant) {
+fn tell(witness: &Witness, target: SocketAddr, outcome: ConnectOutcome, begun: Instant) {
     witness.tell(|| {
-        Event::Tried(Try {
+        Event::Tried(ConnectAttempt {
             address: target.to_string(),
             outcome,
             milliseconds: begun.elapsed().into(),

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use domain::Host;
-use domain::host::parse_literal;
-use domain::probe::{Answers, Attempt, Service, Source, attempts};
+use domain::host::parse_address_literal;
+use domain::probe::{Answers, Attempt, Source, SrvRecords, attempts};
 use futures::future::join_all;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use tokio::time::timeout;
@@ -24,7 +24,7 @@ impl Dialer {
     /// a port to try beside the usual ones. Takes five seconds at the most. Empty where DNS knows
     /// nothing, or the domain declines.
     pub async fn discover(&self, domain: &str, named: Option<u16>) -> Vec<Attempt> {
-        if let Some(address) = parse_literal(domain) {
+        if let Some(address) = parse_address_literal(domain) {
             return attempts(&Host::Address(address), Source::Given, named);
         }
         let Some(domain) = names::to_ascii(domain) else {
@@ -57,7 +57,7 @@ impl Dialer {
         answers.attempts(named)
     }
 
-    async fn service(&self, name: String) -> Service {
+    async fn service(&self, name: String) -> SrvRecords {
         let mut found: Vec<_> = self.records(&name, RecordType::SRV).await;
         // The weights share load out among many clients; one that asks for advice takes the
         // heaviest.
@@ -68,7 +68,7 @@ impl Dialer {
         let mut targets = Vec::new();
         for data in &found {
             match data {
-                RData::SRV(srv) if srv.target.is_root() => return Service::Declined,
+                RData::SRV(srv) if srv.target.is_root() => return SrvRecords::Declined,
                 RData::SRV(srv) => {
                     targets.extend(host(&srv.target.to_ascii()).map(|host| (host, srv.port)));
                 }
@@ -76,9 +76,9 @@ impl Dialer {
             }
         }
         if targets.is_empty() {
-            Service::Unsaid
+            SrvRecords::Absent
         } else {
-            Service::At(targets)
+            SrvRecords::Targets(targets)
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use domain::sanitize::steers;
+use domain::sanitize::is_control_or_format;
 use x509_parser::asn1_rs::{Any, BmpString, Tag, ToDer};
 use x509_parser::objects::{oid_registry, oid2abbrev};
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
@@ -59,7 +59,7 @@ fn escaped(value: &str) -> String {
     let mut shown = String::with_capacity(value.len());
     for (place, c) in value.chars().enumerate() {
         let at_an_end = (c == ' ' && (place == 0 || place == last)) || (c == '#' && place == 0);
-        if steers(c) {
+        if is_control_or_format(c) {
             let mut octets = [0; 4];
             for octet in c.encode_utf8(&mut octets).bytes() {
                 // Writing to a string does not fail.

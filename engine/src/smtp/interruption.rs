@@ -25,11 +25,11 @@ pub(super) enum Interruption {
     #[error("{0}")]
     Malformed(#[from] Malformed),
     /// A reply that no command asked for.
-    #[error("a reply too many: {}", .0.shown().words())]
+    #[error("a reply too many: {}", .0.shown().to_line())]
     Extra(RawReply),
     /// A refusal that did not wait for its command to end, or 421, which never waits
     /// (RFC 5321 section 3.8).
-    #[error("{}", .0.shown().words())]
+    #[error("{}", .0.shown().to_line())]
     Refused(RawReply),
     #[error("a CR, LF or NUL in a command; it was not sent")]
     LineBreak,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::probe::{Attempt, Found};
+use domain::probe::{Attempt, ProbeResult};
 use domain::{AuthenticationType, CertificateCheck, Failure, Fault, SmtpSettings, Stage, Trace};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -23,7 +23,7 @@ pub async fn probe(
     dialer: &Dialer,
     attempts: &[Attempt],
     manner: &SmtpSettings,
-    mut tell: impl FnMut(Found),
+    mut tell: impl FnMut(ProbeResult),
 ) {
     let tls_speaks: Vec<Notify> = attempts.iter().map(|_| Notify::new()).collect();
     let mut opening: FuturesUnordered<_> = attempts
@@ -59,10 +59,10 @@ async fn follow(
     attempt: &Attempt,
     manner: &SmtpSettings,
     tls_speaks: &Notify,
-) -> (Vec<Found>, Option<Session>) {
+) -> (Vec<ProbeResult>, Option<Session>) {
     let trace = Arc::new(Mutex::new(Trace::default()));
     let heard = trace.clone();
-    let witness = Witness::new(move |event| lock(&heard).hear(event));
+    let witness = Witness::new(move |event| lock(&heard).apply(event));
     let relay = Relay {
         settings: settings(attempt, manner),
         password: None,
@@ -83,7 +83,7 @@ async fn follow(
         Err(failure) => witness.failed(failure.stage),
     }
     let failure = opened.as_ref().err();
-    let found = attempt.found(&lock(&trace), failure, &relay.settings, witness.elapsed());
+    let found = attempt.results(&lock(&trace), failure, &relay.settings, witness.elapsed());
     (found, opened.ok())
 }
 

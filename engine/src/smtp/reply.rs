@@ -1,7 +1,7 @@
 //! Framing replies (RFC 5321 section 4.2): what belongs to one reply, within firm limits.
 
 use domain::Reply;
-use domain::sanitize::fit;
+use domain::sanitize::printable;
 use thiserror::Error;
 
 /// The most octets of a line, without its end. RFC 5321 section 4.5.3.1.5 asks for 512.
@@ -50,7 +50,7 @@ impl RawReply {
     pub fn shown_lines(&self) -> impl Iterator<Item = String> {
         self.bytes
             .split_inclusive(|byte| *byte == b'\n')
-            .map(|line| fit(&String::from_utf8_lossy(without_end(line)), MOST_SHOWN))
+            .map(|line| printable(&String::from_utf8_lossy(without_end(line)), MOST_SHOWN))
     }
 
     /// Fit to be shown.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::capability::Capability;
-use domain::host::literal;
+use domain::host::address_literal;
 use domain::{
     AuthenticationType, ConnectionType, Failure, Fault, SecretString, SmtpSettings, Stage,
 };
@@ -123,7 +123,7 @@ impl Session {
     /// too: a client does not just hang up (RFC 5321 section 4.1.1.10).
     async fn or_part<T>(&mut self, outcome: Result<T, Failure>) -> Result<T, Failure> {
         if let Err(failure) = &outcome
-            && failure.leaves_the_dialogue()
+            && failure.session_usable()
         {
             self.goodbye().await;
         }
@@ -182,7 +182,7 @@ impl Session {
                 // The first line is the relay's name; before each stands the code.
                 let lines = reply.shown_lines().skip(1);
                 lines
-                    .filter_map(|line| Capability::read(line.get(4..)?))
+                    .filter_map(|line| Capability::parse(line.get(4..)?))
                     .collect()
             });
             return Ok(());
@@ -252,7 +252,7 @@ fn expect(stage: Stage, reply: &RawReply, code: u16) -> Result<(), Failure> {
         _ => Err(Failure::new(
             stage,
             Fault::Malformed,
-            format!("the relay answered {}, not {code}", reply.shown().words()),
+            format!("the relay answered {}, not {code}", reply.shown().to_line()),
         )),
     }
 }
@@ -265,7 +265,7 @@ fn ehlo_name(settings: &SmtpSettings, wire: &Wire) -> Result<String, Failure> {
         Some(name) => Ok(name),
         None => wire
             .local_addr()
-            .map(|local| literal(local.ip().to_canonical()))
+            .map(|local| address_literal(local.ip().to_canonical()))
             .map_err(|error| Failure::new(Stage::Ehlo, Fault::Reset, error.to_string())),
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use domain::Fault;
-use domain::sanitize::fit;
+use domain::sanitize::printable;
 use rustls::{AlertDescription, Error, InvalidMessage};
 use thiserror::Error;
 
@@ -38,7 +38,7 @@ impl Unsecured {
     }
 
     fn by(line: &[u8]) -> Option<Self> {
-        let said = fit(&String::from_utf8_lossy(line), usize::MAX);
+        let said = printable(&String::from_utf8_lossy(line), usize::MAX);
         match line {
             // Records of TLS came before what is none (RFC 8446 section 5.1).
             [] | [0x14..=0x17, ..] => None,

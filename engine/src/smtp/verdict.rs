@@ -110,6 +110,9 @@ impl Verdict {
 
 /// A reply of the wrong kind, as 250 instead of 354, or the other way round.
 pub(super) fn misplaced(stage: Stage, reply: &RawReply) -> Failure {
-    let detail = format!("the relay answered {} out of place", reply.shown().words());
+    let detail = format!(
+        "the relay answered {} out of place",
+        reply.shown().to_line()
+    );
     Failure::new(stage, Fault::Malformed, detail)
 }

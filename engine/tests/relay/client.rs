@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use domain::cause::{Seen, cause};
+use domain::cause::{Observation, cause};
 use domain::{Event, Failure, Fault, Form, Label, Reply, SecretString, Stage};
 use engine::smtp::{AddressPolicy, Dialer, Envelope, Parcel, Relay, Resolver, Session, Witness};
 use hickory_resolver::Hosts;
@@ -137,7 +137,7 @@ impl Client {
 
     /// The title of a failure's cause, on an unencrypted connection.
     pub fn cause(&self, failure: &Failure) -> Option<&'static str> {
-        let known = cause(&Seen {
+        let known = cause(&Observation {
             failure,
             settings: &self.relay().settings,
             encrypted: false,

@@ -67,7 +67,7 @@ fn check(cases: Vec<(String, Stage, Outcome)>, fault: &Fault, code: Option<u16>)
 #[tokio::test]
 async fn a_relay_that_behaves_gets_the_mail() {
     let delivery = send("NOWHERE", Act::Close, true).await.delivery();
-    assert_eq!(delivery.words(), "250 2.0.0 queued");
+    assert_eq!(delivery.to_line(), "250 2.0.0 queued");
 }
 
 #[tokio::test]

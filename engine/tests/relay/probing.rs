@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use domain::probe::{Attempt, Found, Source};
+use domain::probe::{Attempt, ProbeResult, Source};
 use domain::stage::CertificateFault;
 use domain::{ConnectionType, Fault, Host, Label, Stage};
 use engine::smtp::{AddressPolicy, probe};
@@ -28,12 +28,12 @@ fn attempt(port: u16, implicit: bool) -> Attempt {
 }
 
 /// What came of the attempts, in their order.
-async fn probed(attempts: &[Attempt]) -> Vec<Found> {
+async fn probed(attempts: &[Attempt]) -> Vec<ProbeResult> {
     let client = Client::at("relay.test", 25);
     found_by(&client, attempts).await
 }
 
-async fn found_by(client: &Client, attempts: &[Attempt]) -> Vec<Found> {
+async fn found_by(client: &Client, attempts: &[Attempt]) -> Vec<ProbeResult> {
     let manner = client.relay().settings;
     let mut found = Vec::new();
     probe(&client.dialer, attempts, &manner, |row| found.push(row)).await;
@@ -43,7 +43,7 @@ async fn found_by(client: &Client, attempts: &[Attempt]) -> Vec<Found> {
     found
 }
 
-fn ended(row: &Found) -> Option<(Stage, Fault)> {
+fn ended(row: &ProbeResult) -> Option<(Stage, Fault)> {
     let failure = row.failure.as_ref()?;
     Some((failure.stage, failure.fault.clone()))
 }
@@ -121,7 +121,7 @@ async fn a_fault_of_a_certificate_does_not_hide_what_lies_behind_it() {
         attempt(right.address.port(), true),
     ])
     .await;
-    let faults: Vec<_> = rows.iter().map(Found::certificate_fault).collect();
+    let faults: Vec<_> = rows.iter().map(ProbeResult::certificate_fault).collect();
     assert_eq!(
         faults,
         [

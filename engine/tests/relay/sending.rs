@@ -35,7 +35,7 @@ async fn a_mail_arrives_as_it_is() {
         ] {
             let relay = Relay::start(Conduct::offering(offers)).await;
             let outcome = Client::of(&relay).message(message).send().await;
-            assert_eq!(outcome.delivery().words(), "250 2.0.0 queued");
+            assert_eq!(outcome.delivery().to_line(), "250 2.0.0 queued");
             let record = relay.record();
             assert!(record.mails == [expected.into_bytes()]);
             assert_eq!(record.pipelined, offers == PIPELINING);

@@ -25,7 +25,7 @@ pub async fn diagnose(
     let actor = caller.signed_in()?;
     let question = question(body?.0)?;
     let events = state.postern.diagnosis().diagnose(actor, question).await?;
-    Ok(respond(&headers, events, Trace::hear).await)
+    Ok(respond(&headers, events, Trace::apply).await)
 }
 
 fn question(mut body: Map<String, Value>) -> Result<Question, Refusal> {

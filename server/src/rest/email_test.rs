@@ -37,7 +37,7 @@ pub async fn send(
                 reply, message_id, ..
             } => {
                 return Ok(Success::new(json!({
-                    "reply": reply.words(),
+                    "reply": reply.to_line(),
                     "milliseconds": over.milliseconds,
                     "encryption": over.encryption,
                     "message_id": message_id,

@@ -128,7 +128,7 @@ impl<'de> Expect<'de> for Mail<'_> {
             let (index, field) = match name {
                 Ok(index) => (index, FIELDS[index]),
                 Err(name) => {
-                    faults.add(&sanitize::fit(&name, 80), NO_SUCH_FIELD);
+                    faults.add(&sanitize::printable(&name, 80), NO_SUCH_FIELD);
                     others.enter(name)?;
                     members.next_value_seed(Any(Over))?;
                     continue;

@@ -40,7 +40,7 @@ impl<'de> Expect<'de> for Headers<'_> {
                     headers.extend(named.take(room));
                 }
                 None => {
-                    let name = sanitize::fit(&name, 80);
+                    let name = sanitize::printable(&name, 80);
                     let text = format!("“{name}” is a string, or an array of strings.");
                     faults.add("headers", &text);
                 }
@@ -132,7 +132,7 @@ impl<'de> Expect<'de> for File<'_> {
             (None, None, None, None);
         let mut names = Names::default();
         while let Some(name) = members.next_key::<String>()? {
-            let field = &place(&sanitize::fit(&name, 80));
+            let field = &place(&sanitize::printable(&name, 80));
             match name.as_str() {
                 "filename" => filename = members.next_value_seed(Any(Text { faults, field }))?,
                 "content_type" => {

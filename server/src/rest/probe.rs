@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use domain::{Probed, Refusal};
+use domain::{ProbeReport, Refusal};
 use engine::Search;
 use serde_json::{Map, Value};
 
@@ -27,7 +27,7 @@ pub async fn probe(
         .diagnosis()
         .probe(actor, search(body?.0)?)
         .await?;
-    Ok(respond(&headers, events, Probed::hear).await)
+    Ok(respond(&headers, events, ProbeReport::apply).await)
 }
 
 fn search(mut body: Map<String, Value>) -> Result<Search, Refusal> {

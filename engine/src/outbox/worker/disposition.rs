@@ -45,7 +45,7 @@ pub fn dispose(mail: &Mail, fates: &[Result<Reply, Failure>], attempt: &Attempt<
                     row,
                     RecipientState::Delivered,
                     None,
-                    reply.words(),
+                    reply.to_line(),
                 ));
             }
             Err(failure) => attempt.failed(&mut disposed, row, failure, false),
@@ -67,7 +67,7 @@ pub fn interrupted(
         if may_have_arrived {
             attempt.failed(&mut disposed, row, failure, true);
         } else {
-            let reply = failure.said();
+            let reply = failure.reply_or_detail();
             disposed.settled.push(attempt.untried(row, reply));
         }
     }
@@ -82,7 +82,7 @@ impl Attempt<'_> {
         failure: &Failure,
         may_have_arrived: bool,
     ) {
-        let reply = failure.said();
+        let reply = failure.reply_or_detail();
         let over = row.attempts > 0 && row.trying_since <= (self.now - MAXIMAL_QUEUE_LIFETIME).0;
         let (state, reply) = match disposition(failure) {
             Disposition::BackOffRelay => {

@@ -7,7 +7,7 @@ use crate::{Host, Reply};
 
 /// What was observed of a session that failed.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen<'a> {
+pub struct Observation<'a> {
     pub failure: &'a Failure,
     pub settings: &'a SmtpSettings,
     /// Whether the connection was encrypted when it failed.
@@ -16,7 +16,7 @@ pub struct Seen<'a> {
     pub capabilities: &'a [Capability],
 }
 
-impl Seen<'_> {
+impl Observation<'_> {
     pub(super) fn at(&self, stages: &[Stage]) -> bool {
         stages.contains(&self.failure.stage)
     }

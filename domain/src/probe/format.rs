@@ -1,13 +1,13 @@
 //! A probe in lines of text: what a terminal shows.
 
-use super::{Found, Probed};
+use super::{ProbeReport, ProbeResult};
 use crate::ConnectionType;
 use crate::transcript::{Tone, TranscriptLine};
 
-impl Found {
+impl ProbeResult {
     /// What was learnt, in a few words each: how it ended, how it is encrypted, how to sign in.
     pub fn facts(&self) -> Vec<String> {
-        let mut facts = vec![self.words()];
+        let mut facts = vec![self.description()];
         facts.extend(self.encryption.clone());
         if self.certificate.is_some() && self.certificate_fault().is_none() {
             facts.push("the certificate passes".to_owned());
@@ -22,16 +22,16 @@ impl Found {
     }
 }
 
-impl Probed {
+impl ProbeReport {
     /// The table's head, once the candidates are known.
-    pub fn head(&self) -> TranscriptLine {
+    pub fn header(&self) -> TranscriptLine {
         let (width, took) = (self.width(), "TIME");
         let text = format!("{:width$}  {:>5}  TYPE  {took:>8}  RESULT", "HOST", "PORT");
         (Tone::Faint, text)
     }
 
     /// A row, and under it what the check of the certificate said, if it does not pass.
-    pub fn row(&self, found: &Found) -> Vec<TranscriptLine> {
+    pub fn row_lines(&self, found: &ProbeResult) -> Vec<TranscriptLine> {
         let way = &found.candidate;
         let width = self.width();
         let (host, port, took) = (&way.host, way.port, found.milliseconds.to_string());
@@ -43,37 +43,37 @@ impl Probed {
             (None, _) => Tone::Plain,
         };
         let text = format!("{host:width$}  {port:>5}  {connection:<4}  {took:>8}  {facts}");
-        let mut told = vec![(tone, text)];
+        let mut lines = vec![(tone, text)];
         if let Some(seen) = found
             .certificate
             .as_ref()
             .filter(|seen| seen.fault.is_some())
         {
-            told.push((Tone::Plain, format!("    {}", seen.verdict)));
+            lines.push((Tone::Plain, format!("    {}", seen.verdict)));
         }
-        told
+        lines
     }
 
     /// What is recommended and why, or what it means that nothing is.
-    pub fn ending(&self) -> Vec<TranscriptLine> {
-        let Some(over) = &self.over else {
-            let text = "It ended before its end was told.";
+    pub fn summary_lines(&self) -> Vec<TranscriptLine> {
+        let Some(over) = &self.summary else {
+            let text = "The run was interrupted.";
             return vec![(Tone::Bad, text.to_owned())];
         };
         let recommendation = &over.recommendation;
-        let mut told = vec![(Tone::Plain, String::new())];
+        let mut lines = vec![(Tone::Plain, String::new())];
         if self.recommends() {
-            told.push((Tone::Strong, "recommended settings:".to_owned()));
-            told.extend(recommendation.settings.iter().map(|(label, value)| {
+            lines.push((Tone::Strong, "recommended settings:".to_owned()));
+            lines.extend(recommendation.settings.iter().map(|(label, value)| {
                 let text = format!("    {:<24}  {value}", label.as_str());
                 (Tone::Good, text)
             }));
         } else {
-            told.push((Tone::Bad, "nothing works:".to_owned()));
+            lines.push((Tone::Bad, "nothing works:".to_owned()));
         }
         let sentences = recommendation.reason.iter();
-        told.extend(sentences.map(|sentence| (Tone::Plain, format!("    {sentence}"))));
-        told
+        lines.extend(sentences.map(|sentence| (Tone::Plain, format!("    {sentence}"))));
+        lines
     }
 
     fn width(&self) -> usize {
@@ -102,7 +102,7 @@ mod tests {
             connection_type: ConnectionType::Ssl,
             source: Source::Given,
         };
-        let found = Found {
+        let found = ProbeResult {
             candidate: candidate.clone(),
             reachable: true,
             failure: None,
@@ -122,27 +122,30 @@ mod tests {
             fault: Some(CertificateFault::Expired),
             verdict: "It has expired.".to_owned(),
         });
-        let mut probed = Probed::default();
-        probed.hear(ProbeEvent::Started {
+        let mut probed = ProbeReport::default();
+        probed.apply(ProbeEvent::Started {
             asked: "a.example".to_owned(),
             candidates: vec![candidate],
         });
         let good = "a.example    465  SSL      37 ms  works, TLS 1.3, the certificate passes, AUTH PLAIN LOGIN";
-        assert_eq!(probed.head().1, "HOST        PORT  TYPE      TIME  RESULT");
-        assert_eq!(probed.row(&found), [(Tone::Good, good.to_owned())]);
+        assert_eq!(
+            probed.header().1,
+            "HOST        PORT  TYPE      TIME  RESULT"
+        );
+        assert_eq!(probed.row_lines(&found), [(Tone::Good, good.to_owned())]);
         let bad = "a.example    465  SSL      37 ms  works, but the certificate does not pass, TLS 1.3, AUTH PLAIN LOGIN";
         assert_eq!(
-            probed.row(&faulty),
+            probed.row_lines(&faulty),
             [
                 (Tone::Plain, bad.to_owned()),
                 (Tone::Plain, "    It has expired.".to_owned())
             ]
         );
-        probed.hear(ProbeEvent::Over(ProbeSummary {
+        probed.apply(ProbeEvent::Over(ProbeSummary {
             milliseconds: Elapsed(1),
             recommendation: recommend(&[found], None),
         }));
-        let ending = probed.ending();
+        let ending = probed.summary_lines();
         assert_eq!(ending[1].1, "recommended settings:");
         assert!(ending.contains(&(Tone::Good, "    smtp_port                 465".to_owned())));
     }

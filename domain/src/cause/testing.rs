@@ -1,6 +1,6 @@
 //! How the table is proved: what is observed on one side, the title it must lead to on the other.
 
-use super::{Row, Seen, cause};
+use super::{Observation, Rule, cause};
 use crate::capability::Capability;
 use crate::stage::{Failure, Fault, Stage};
 use crate::{Form, Label, Reply, SmtpSettings};
@@ -28,7 +28,7 @@ pub(super) fn unfinished(stage: Stage) -> Case {
 }
 
 /// A relay that says no: the lines of its reply, codes included.
-pub(super) fn said(stage: Stage, reply: &str) -> Case {
+pub(super) fn rejected(stage: Stage, reply: &str) -> Case {
     let code = reply[..3].parse().expect("a reply begins with a code");
     let lines = reply.lines().map(|line| &line.as_bytes()[4..]);
     Case::of(Failure::rejected(stage, Reply::new(code, lines)))
@@ -72,14 +72,14 @@ impl Case {
         Self {
             capabilities: lines
                 .iter()
-                .filter_map(|line| Capability::read(line))
+                .filter_map(|line| Capability::parse(line))
                 .collect(),
             ..self
         }
     }
 
-    pub fn seen(&self) -> Seen<'_> {
-        Seen {
+    pub fn observed(&self) -> Observation<'_> {
+        Observation {
             failure: &self.failure,
             settings: &self.settings,
             encrypted: self.encrypted,
@@ -89,9 +89,9 @@ impl Case {
 }
 
 /// Each case leads to its title, and each row has a case.
-pub(super) fn prove(rows: &[Row], cases: &[(&str, Case)]) {
+pub(super) fn assert_causes(rows: &[Rule], cases: &[(&str, Case)]) {
     for (title, case) in cases {
-        let told = cause(&case.seen()).map(|known| known.title);
+        let told = cause(&case.observed()).map(|known| known.title);
         assert_eq!(told, Some(*title), "{:?}", case.failure);
     }
     for row in rows {

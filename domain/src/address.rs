@@ -1,13 +1,13 @@
-//! An e-mail address as SMTP carries it.
+//! E-mail addresses: parsing and validation (RFC 5321 section 4.1.2, RFC 6531).
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::host;
 
-/// A mailbox: local part, `@`, domain or address literal (RFC 5321 section 4.1.2), letters of any
-/// script (RFC 6531). At most 64 octets before the `@` and 254 in all. It never holds CR, LF, NUL
-/// or another control character, so it can stand in a command.
+/// A mailbox: local part, `@`, domain or address literal (RFC 5321 section 4.1.2), in any script
+/// (RFC 6531). At most 64 octets before the `@` and 254 in total. It contains no control characters,
+/// so it is safe in an SMTP command.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EmailAddress {
     text: String,
@@ -15,25 +15,28 @@ pub struct EmailAddress {
 }
 
 impl EmailAddress {
+    /// The whole address.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
+    /// The part before the last `@`.
     pub fn local_part(&self) -> &str {
         &self.text[..self.at]
     }
 
+    /// The part after the last `@`: a domain name or an address literal.
     pub fn domain(&self) -> &str {
         &self.text[self.at + 1..]
     }
 
-    /// Whether the local part needs a relay that offers SMTPUTF8. A domain of another script can
-    /// still travel as A-labels.
+    /// Whether the local part requires SMTPUTF8 (RFC 6531). A non-ASCII domain does not: it is sent
+    /// as A-labels.
     pub fn needs_smtputf8(&self) -> bool {
         !self.local_part().is_ascii()
     }
 
-    /// For a log: the domain, never the person.
+    /// The address with its local part removed, for logs.
     pub fn redacted(&self) -> String {
         format!("…@{}", self.domain())
     }
@@ -47,26 +50,27 @@ impl FromStr for EmailAddress {
             return Err("Enter an e-mail address.");
         }
         if text.chars().any(char::is_control) {
-            return Err("An e-mail address has no control characters.");
+            return Err("An e-mail address cannot contain control characters.");
         }
         if text.len() > 254 {
-            return Err("An e-mail address has at most 254 characters.");
+            return Err("An e-mail address has at most 254 bytes.");
         }
         if text.contains('<') || text.contains('>') {
             return Err("Enter only the address, as in alerts@example.org.");
         }
         let at = text
             .rfind('@')
-            .ok_or("An e-mail address has an @, as in alerts@example.org.")?;
+            .ok_or("An e-mail address needs an @, as in alerts@example.org.")?;
         check_local_part(&text[..at])?;
         let domain = &text[at + 1..];
         if domain.is_empty() {
-            return Err("After the @ comes a domain, as in alerts@example.org.");
+            return Err("The domain after the @ is missing, as in alerts@example.org.");
         }
         if domain.starts_with('[') {
-            host::parse_address_literal(domain).ok_or("The part in brackets is not an IP address.")?;
+            host::parse_address_literal(domain)
+                .ok_or("The part in brackets is not an IP address.")?;
         } else if domain.ends_with('.') {
-            return Err("There is a dot too many at the end of the address.");
+            return Err("Remove the dot at the end of the address.");
         } else {
             host::check_name(domain)
                 .map_err(|_| "The part after the @ is not a domain, as in example.org.")?;
@@ -80,10 +84,10 @@ impl FromStr for EmailAddress {
 
 fn check_local_part(local: &str) -> Result<(), &'static str> {
     if local.is_empty() {
-        return Err("Before the @ comes a name, as in alerts@example.org.");
+        return Err("The name before the @ is missing, as in alerts@example.org.");
     }
     if local.len() > 64 {
-        return Err("The part before the @ has at most 64 characters.");
+        return Err("The part before the @ has at most 64 bytes.");
     }
     if let Some(inner) = local
         .strip_prefix('"')
@@ -97,13 +101,15 @@ fn check_local_part(local: &str) -> Result<(), &'static str> {
                         .next()
                         .is_some_and(|c| c == ' ' || c.is_ascii_graphic()))
             {
-                return Err("The quoted part before the @ is not closed as it should be.");
+                return Err("The quoted part before the @ is not valid.");
             }
         }
         return Ok(());
     }
     if local.split('.').any(str::is_empty) {
-        return Err("There is a dot too many before the @.");
+        return Err(
+            "The part before the @ cannot begin or end with a dot or contain two in a row.",
+        );
     }
     let atext = |c: char| {
         c.is_ascii_alphanumeric()
@@ -112,10 +118,10 @@ fn check_local_part(local: &str) -> Result<(), &'static str> {
     };
     if let Some(bad) = local.chars().find(|c| !atext(*c)) {
         return Err(match bad {
-            '@' => "An e-mail address has one @ only.",
-            c if c.is_whitespace() => "An e-mail address has no spaces.",
-            ',' | ';' => "Enter one address only.",
-            _ => "There is a character before the @ that an address cannot have.",
+            '@' => "An e-mail address has only one @.",
+            c if c.is_whitespace() => "An e-mail address cannot contain spaces.",
+            ',' | ';' => "Enter only one address.",
+            _ => "The part before the @ contains a character that is not allowed.",
         });
     }
     Ok(())

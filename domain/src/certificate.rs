@@ -1,59 +1,61 @@
-//! A certificate as a relay showed it, and what came of checking it.
+//! A relay's certificates and the result of validating them, for display.
 
 use serde::Serialize;
 
 use crate::Timestamp;
 use crate::stage::CertificateFault;
 
-/// An X.509 certificate (RFC 5280), in words.
+/// An X.509 certificate (RFC 5280), formatted for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Certificate {
-    /// Its distinguished name.
+    /// The distinguished name of the subject.
     pub subject: String,
-    /// The host names and addresses it is for (RFC 5280 section 4.2.1.6).
+    /// The DNS names and IP addresses of the subject (RFC 5280 section 4.2.1.6).
     pub names: Vec<String>,
-    /// The distinguished name of who signed it.
+    /// The distinguished name of the issuer.
     pub issuer: String,
+    /// The start of the validity period.
     #[serde(serialize_with = "rfc3339")]
     pub not_before: Timestamp,
+    /// The end of the validity period.
     #[serde(serialize_with = "rfc3339")]
     pub not_after: Timestamp,
-    /// Kind and size of the key, as in `RSA 2048` or `EC P-256`.
+    /// Type and size of the public key, as in `RSA 2048` or `EC P-256`.
     pub key: String,
-    /// SHA-256 of the certificate, in hexadecimal with colons.
+    /// The SHA-256 fingerprint, in hexadecimal with colons.
     pub sha256: String,
-    /// Whether it may sign others (RFC 5280 section 4.2.1.9).
+    /// Whether it is a certificate authority (RFC 5280 section 4.2.1.9).
     pub authority: bool,
-    /// The certificate itself (RFC 7468).
+    /// The certificate as PEM (RFC 7468).
     pub pem: String,
 }
 
-/// What a verdict ends with where the check is off.
-pub const UNCHECKED: &str = " Nobody checks it.";
+/// The end of a verdict when the certificate check is off.
+pub const UNCHECKED: &str = " The certificate check is off.";
 
-/// A TLS handshake with a relay, as far as it came.
+/// A TLS handshake with a relay, complete or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Handshake {
-    /// As in `TLS 1.3`; none when it did not come so far.
+    /// The protocol version, as in `TLS 1.3`; none when it was not negotiated.
     pub version: Option<String>,
-    /// As in `TLS_AES_256_GCM_SHA384`; none when it did not come so far.
+    /// The cipher suite, as in `TLS_AES_256_GCM_SHA384`; none when it was not negotiated.
     pub cipher: Option<String>,
-    /// As the relay sent it, its own certificate first. Empty when it sent none.
+    /// The chain as sent, the relay's own certificate first; empty when none was sent.
     pub chain: Vec<Certificate>,
-    /// What is wrong with it by the check that is configured; without a check, by this machine's
-    /// roots. None when it passes.
+    /// The fault found by the configured check, or by the system's roots when the check is off.
+    /// None when the certificate passes.
     pub fault: Option<CertificateFault>,
-    /// Whether a fault ends the session: not where the check is off.
+    /// Whether a fault ends the session; false when the check is off.
     pub checked: bool,
-    /// Whether the relay asked for a certificate, as it may without needing one (RFC 8446 section
-    /// 4.3.2). Postern has none.
+    /// Whether the relay requested a client certificate (RFC 8446 section 4.3.2). Postern has none,
+    /// and the request may be optional.
     pub client_certificate_requested: bool,
-    /// What the check said, as a sentence for a person.
+    /// The result of the check as a sentence for the user.
     pub verdict: String,
 }
 
 impl Handshake {
-    /// What was learnt, a line each, for a person.
+    /// The details of the handshake for display, one per line.
     pub fn facts(&self) -> Vec<String> {
         let agreed = [self.version.as_deref(), self.cipher.as_deref()];
         let agreed: Vec<&str> = agreed.into_iter().flatten().collect();

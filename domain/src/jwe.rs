@@ -1,6 +1,7 @@
-//! The one envelope for secrets: JWE in compact serialisation (RFC 7516 section 7.1), content
-//! always under A256GCM (RFC 7518 section 5.3). The browser seals with [`seal_for`]; who holds
-//! keys opens. Randomness comes in as an argument.
+//! JWE compact serialisation (RFC 7516 section 7.1) with A256GCM content (RFC 7518 section 5.3).
+//!
+//! The browser seals with [`seal_for`]; the engine, which holds the keys, opens. Randomness comes in
+//! as an argument.
 
 use std::str::FromStr;
 
@@ -15,28 +16,31 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// The most bytes a token has: a password of 245 characters, its header and its key fit in 2 KiB.
+/// The maximum length of a token in bytes. A password of 245 characters, its header and its key fit
+/// in 2 KiB.
 pub const TOKEN_MAX: usize = 4096;
 
 /// A 256-bit content key.
 pub type ContentKey = Zeroizing<[u8; 32]>;
 
-/// Why a token does not open. Deliberately vague: it says nothing about the key or the content.
+/// Why a token cannot be sealed or opened. It reveals nothing about the key or the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JweError {
-    /// Not five base64url parts with a header that is understood.
+    /// Not five base64url parts with a JSON object as header.
     NotAToken,
-    /// Another algorithm than the one expected.
+    /// The header names an unsupported algorithm or extension.
     Algorithm,
-    /// The key does not open it, or it was changed.
+    /// The key does not open the token, or the token was changed.
     Sealed,
 }
 
-/// How the content key travels (RFC 7518 section 4).
+/// The key management algorithm (RFC 7518 section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Algorithm {
+    /// The content key is encrypted with RSA-OAEP and SHA-256.
     #[serde(rename = "RSA-OAEP-256")]
     RsaOaep256,
+    /// The content key is shared in advance.
     #[serde(rename = "dir")]
     Direct,
 }
@@ -46,32 +50,35 @@ enum Encryption {
     A256GCM,
 }
 
-/// The protected header: bound to the content, readable by all.
+/// The protected header: authenticated with the content, not encrypted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
+    /// The key management algorithm.
     pub alg: Algorithm,
     enc: Encryption,
+    /// The identifier of the key.
     pub kid: String,
-    /// The row a value at rest belongs to: its scope …
+    /// The scope of the row a value at rest is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// … and its label.
+    /// The label of the row a value at rest is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Refused when present: nothing critical is understood (RFC 7516 section 4.1.13).
+    /// Refused when present: no critical extension is supported (RFC 7516 section 4.1.13).
     #[serde(default, skip_serializing)]
     crit: Option<serde_json::Value>,
-    /// Refused when present: nothing is compressed.
+    /// Refused when present: compression is not supported.
     #[serde(default, skip_serializing)]
     zip: Option<serde_json::Value>,
 }
 
 impl Header {
+    /// The header of a value sealed with [`seal_for`].
     pub fn rsa(kid: &str) -> Self {
         Self::new(Algorithm::RsaOaep256, kid)
     }
 
-    /// For a value at rest in the row `scope`, `label`.
+    /// The header of a value at rest, bound to the row `scope`, `label`.
     pub fn direct(kid: &str, scope: &str, label: &str) -> Self {
         Self {
             scope: Some(scope.to_owned()),
@@ -101,12 +108,14 @@ pub struct Jwk {
     #[serde(rename = "use")]
     usage: String,
     alg: String,
+    /// The identifier of the key.
     pub kid: String,
     n: String,
     e: String,
 }
 
 impl Jwk {
+    /// Encodes a public key.
     pub fn new(kid: &str, key: &RsaPublicKey) -> Self {
         Self {
             kty: "RSA".to_owned(),
@@ -129,7 +138,10 @@ impl Jwk {
     }
 }
 
-/// Seals `plaintext` for the holder of the private key.
+/// Seals `plaintext` for the holder of the private key of `key`.
+///
+/// # Errors
+/// [`JweError::NotAToken`] when `key` is not an RSA key, [`JweError::Sealed`] when encryption fails.
 pub fn seal_for(
     key: &Jwk,
     plaintext: &[u8],
@@ -150,7 +162,10 @@ pub fn seal_for(
     )
 }
 
-/// Seals `plaintext` under a content key; `encrypted_key` is empty with [`Algorithm::Direct`].
+/// Seals `plaintext` with a content key. `encrypted_key` is empty with [`Algorithm::Direct`].
+///
+/// # Errors
+/// [`JweError::Sealed`] when encryption fails.
 pub fn seal(
     header: &Header,
     encrypted_key: &[u8],
@@ -175,10 +190,12 @@ pub fn seal(
     .join("."))
 }
 
-/// A token taken apart, still sealed.
+/// A parsed token, still sealed.
 #[derive(Debug)]
 pub struct Token {
+    /// The protected header.
     pub header: Header,
+    /// The encrypted content key; empty with [`Algorithm::Direct`].
     pub encrypted_key: Vec<u8>,
     protected: String,
     iv: [u8; 12],
@@ -219,7 +236,10 @@ impl FromStr for Token {
 }
 
 impl Token {
-    /// The content, if `content_key` sealed it and nothing was changed since.
+    /// Decrypts and authenticates the content.
+    ///
+    /// # Errors
+    /// [`JweError::Sealed`] when another key sealed it or any part was changed.
     pub fn open(mut self, content_key: &ContentKey) -> Result<Zeroizing<Vec<u8>>, JweError> {
         let mut content = Zeroizing::new(std::mem::take(&mut self.content));
         cipher(content_key)

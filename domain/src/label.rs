@@ -1,47 +1,61 @@
-//! The labels under which settings are stored, sent and named in errors. Nobody else spells one.
+//! The labels of the settings: storage keys, REST field names and keys of field errors.
 
 use serde::{Deserialize, Serialize};
 
-/// A field of the settings. Its name is the stored label, the REST field and the key of an error.
+/// A field of the settings. Its text is the stored label, the REST field and the key of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Label {
+    /// The From address.
     #[serde(rename = "from_address")]
     FromAddress,
+    /// The user name of the sign-in.
     #[serde(rename = "smtp_username")]
     Username,
+    /// The password of the sign-in.
     #[serde(rename = "smtp_password")]
     Password,
+    /// The host name or IP address of the relay.
     #[serde(rename = "smtp_host")]
     Host,
+    /// The TCP port of the relay.
     #[serde(rename = "smtp_port")]
     Port,
+    /// A [`crate::ConnectionType`].
     #[serde(rename = "smtp_connection_type")]
     ConnectionType,
+    /// A [`crate::AuthenticationType`].
     #[serde(rename = "smtp_authentication_type")]
     AuthenticationType,
+    /// The display name of the From header.
     #[serde(rename = "smtp_from_name")]
     FromName,
+    /// The Reply-To address.
     #[serde(rename = "smtp_reply_to")]
     ReplyTo,
+    /// The argument of EHLO.
     #[serde(rename = "smtp_ehlo_name")]
     EhloName,
+    /// The connect time-out in seconds.
     #[serde(rename = "smtp_connect_timeout")]
     ConnectTimeout,
+    /// The command time-out in seconds.
     #[serde(rename = "smtp_command_timeout")]
     CommandTimeout,
+    /// A [`crate::CertificateCheck`].
     #[serde(rename = "smtp_certificate_check")]
     CertificateCheck,
-    /// PEM (RFC 7468). They count with the certificate check `Trusted` alone; with another they are
-    /// kept for later.
+    /// Trusted certificates as PEM (RFC 7468). They apply with the certificate check `Trusted` and
+    /// are otherwise only kept.
     #[serde(rename = "smtp_trusted_certificates")]
     TrustedCertificates,
+    /// Whether the password may be sent unencrypted: `0` or `1`.
     #[serde(rename = "smtp_plaintext_auth")]
     PlaintextAuth,
 }
 
 impl Label {
-    /// The fields a form shows in the clear, in its order: the six, then the options. The
-    /// password is not among them: it is never read back.
+    /// The fields of a form in its order: the six required ones, then the options. The password is
+    /// not among them because it is never read back.
     pub const SHOWN: [Self; 14] = [
         Self::FromAddress,
         Self::Username,
@@ -80,12 +94,12 @@ impl Label {
         }
     }
 
-    /// The label spelt `text`, among those a form shows.
+    /// Parses a label of [`Label::SHOWN`].
     pub fn shown(text: &str) -> Option<Self> {
         Self::SHOWN.into_iter().find(|label| label.as_str() == text)
     }
 
-    /// What a person reads beside the field.
+    /// The title of the field on the page.
     pub const fn title(self) -> &'static str {
         match self {
             Self::FromAddress => "Email Address",
@@ -106,7 +120,7 @@ impl Label {
         }
     }
 
-    /// What a field holds when nobody has set it. The required texts begin empty.
+    /// The value of a field that was not set; empty for required fields.
     pub const fn default_value(self) -> &'static str {
         match self {
             Self::ConnectionType | Self::AuthenticationType => "None",
@@ -118,7 +132,7 @@ impl Label {
         }
     }
 
-    /// Whether the field is one of the options, which may be absent.
+    /// Whether the field is optional.
     pub const fn is_option(self) -> bool {
         matches!(
             self,

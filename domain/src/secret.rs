@@ -1,23 +1,25 @@
-//! A text that must not be seen: never serialised, printed or logged, wiped when dropped.
+//! A secret string: not serialisable, hidden in `Debug`, zeroed on drop.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A secret in memory. It has no `Display` and no `Serialize`; `Debug` hides it.
+/// A secret in memory. It has no `Display` and no `Serialize`, and `Debug` hides it.
 #[derive(Clone)]
 pub struct SecretString(Zeroizing<String>);
 
 impl SecretString {
+    /// Takes ownership of a secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The secret itself, for the one place that needs it.
+    /// Returns the secret itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
+    /// Whether the secret is the empty string.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

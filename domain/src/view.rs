@@ -1,92 +1,109 @@
-//! What an administrator sees of the configuration, and what a save asks for.
+//! Views of the saved configuration and of sessions, and the password change of a save.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Form, Timestamp};
 
-/// What is known of the saved password. It is never read back.
+/// Whether a password is saved. The password itself is never read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PasswordState {
+    /// A password is saved.
     Saved,
+    /// No password is saved.
     None,
-    /// It is stored, but its key is lost.
+    /// A password is stored, but the key that opens it is lost.
     ReEnter,
 }
 
-/// Who did something, and when.
+/// The actor and time of an action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
+    /// When it was done.
     pub at: Timestamp,
+    /// The account or local user that did it.
     pub by: String,
 }
 
-/// Whether the saved configuration has been proved by a test mail.
+/// Whether a test mail was delivered with the saved configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verification {
-    /// No revision ever was.
+    /// No revision was verified.
     Never,
-    /// This very revision was.
+    /// The current revision was verified.
     Verified(Stamp),
-    /// An earlier revision was; saved again since.
+    /// An earlier revision was verified; the configuration was saved again since.
     Changed(Stamp),
 }
 
-/// A password that was saved before: to choose, not to read.
+/// An earlier password that can be restored. Its text is not shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EarlierPassword {
-    /// The revision that brought it.
+    /// The revision that introduced it.
     pub revision: i64,
+    /// When it was saved and by which account.
     pub saved: Stamp,
-    /// The settings it was saved with, as in `alerts at smtp.example.org:587`: where it may go.
+    /// The user and relay it was saved for, as in `alerts at smtp.example.org:587`. It is used for
+    /// no other.
     pub relay: String,
 }
 
 /// The saved configuration as the page shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingsView {
+    /// The saved settings as text.
     pub form: Form,
+    /// Whether a password is saved.
     pub password: PasswordState,
-    /// 0 before the first save.
+    /// The current revision; 0 before the first save.
     pub revision: i64,
+    /// When the revision was saved and by which account; none before the first save.
     pub saved: Option<Stamp>,
+    /// Whether a test mail was delivered with it.
     pub verified: Verification,
+    /// Passwords of earlier revisions that can be restored.
     pub earlier: Vec<EarlierPassword>,
 }
 
-/// What is to become of the password.
+/// The change a save makes to the password.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PasswordChange {
-    /// The saved one stays, where [`crate::SmtpSettings::password_stays`] lets it.
+    /// Keep the saved password, if [`crate::SmtpSettings::password_stays`] permits it.
     #[default]
     Keep,
+    /// Remove the saved password.
     Clear,
-    /// A new one, sealed for this Postern: a JWE ([`crate::jwe`]).
+    /// Save a new password, sealed for this instance as a JWE ([`crate::jwe`]).
     Sealed(String),
-    /// The one of an earlier revision.
+    /// Restore the password of an earlier revision.
     Earlier(i64),
 }
 
-/// What an account may do.
+/// The role of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
+    /// Manages settings, accounts and the outbox.
     Admin,
+    /// Submits mail and sees its own messages.
     User,
 }
 
-/// A session of the account that asks.
+/// A login session of the requesting account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionView {
-    /// Names the session, and cannot be used as one.
+    /// Identifies the session in the list; it is not the session cookie.
     pub id: String,
+    /// When the session began.
     pub begun: Timestamp,
+    /// When the session was last used.
     pub last_used: Timestamp,
-    /// From where, and with which browser, as far as it said.
+    /// The client's IP address.
     pub from: String,
+    /// The browser, derived from `User-Agent`; empty when unknown.
     pub browser: String,
-    /// The one that asks.
+    /// Whether this is the session of the request.
     pub current: bool,
 }

@@ -163,7 +163,7 @@ test('only an address can be tested, and the form without faults', async ({ page
   await settings.recipient.fill('me@');
   await settings.recipient.blur();
   await expect(settings.recipient).toHaveAttribute('aria-invalid', 'true');
-  await expect(settings.recipient).toHaveAccessibleDescription(/After the @ comes a domain/);
+  await expect(settings.recipient).toHaveAccessibleDescription(/The domain after the @ is missing/);
 
   await settings.recipient.fill(' me@example.net ');
   await expect(settings.recipient).toHaveAttribute('aria-invalid', 'false');

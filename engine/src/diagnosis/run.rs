@@ -16,8 +16,7 @@ use super::message::Letter;
 use super::telling::{telling, ticking};
 use crate::Actor;
 use crate::smtp::{Envelope, Relay, Session, Witness};
-use crate::store::information::GLOBAL;
-use crate::store::{StoreError, commit, revisions};
+use crate::store::{Scope, StoreError, commit, revisions};
 
 /// A run as a whole, whatever the relay does.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -159,7 +158,7 @@ impl Run {
             by: self.actor.name().to_owned(),
         };
         let mut work = diagnosis.store.begin().await?;
-        revisions::prove(&mut work, GLOBAL, revision, &stamp).await?;
+        revisions::prove(&mut work, Scope::Global, revision, &stamp).await?;
         diagnosis
             .audit
             .record_verified(&mut work, &self.actor, revision)

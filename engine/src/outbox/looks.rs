@@ -12,7 +12,7 @@ use crate::mail::{Letter, read_back};
 use crate::store::messages::{self, Message};
 use crate::store::recipients::{self, Recipient};
 use crate::store::{
-    Connection, accounts, delivery_events, information, pause, search, suppressions, workers,
+    Connection, Scope, accounts, delivery_events, information, pause, search, suppressions, workers,
 };
 use crate::{Actor, Postern};
 
@@ -44,7 +44,7 @@ impl Postern {
             }),
             None => None,
         };
-        let saved = information::read(&mut connection, information::GLOBAL).await?;
+        let saved = information::read(&mut connection, Scope::Global).await?;
         let overview = Overview {
             counts,
             pause,

@@ -12,9 +12,9 @@ use domain::{Form, Host, Label, Refusal, SmtpSettings};
 use tokio::sync::watch;
 
 use crate::audit::{Action, Audit};
-use crate::store::information::{self, GLOBAL, Information};
+use crate::store::information::{self, Information};
 use crate::store::revisions::{self, EARLIER_PASSWORDS, Revision};
-use crate::store::{Connection, Store, StoreError};
+use crate::store::{Connection, Scope, Store, StoreError};
 use crate::vault::{BrowserKeys, Vault};
 use crate::{Actor, Clock};
 
@@ -31,8 +31,8 @@ pub(crate) struct Saved {
 impl Saved {
     pub(crate) async fn read(connection: &mut Connection) -> Result<Self, StoreError> {
         Ok(Self {
-            information: information::read(connection, GLOBAL).await?,
-            newest: revisions::newest(connection, GLOBAL).await?,
+            information: information::read(connection, Scope::Global).await?,
+            newest: revisions::newest(connection, Scope::Global).await?,
         })
     }
 
@@ -128,20 +128,20 @@ impl Settings {
             Some(sealed) => {
                 match self
                     .vault
-                    .open_value(GLOBAL, Label::Password.as_str(), sealed)
+                    .open_value(Scope::Global.as_str(), Label::Password.as_str(), sealed)
                 {
                     Ok(_) => PasswordState::Saved,
                     Err(_) => PasswordState::ReEnter,
                 }
             }
         };
-        let verified = match revisions::newest_proof(connection, GLOBAL).await? {
+        let verified = match revisions::newest_proof(connection, Scope::Global).await? {
             None => Verification::Never,
             Some((number, stamp)) if number == saved.revision() => Verification::Verified(stamp),
             Some((_, stamp)) => Verification::Changed(stamp),
         };
         let in_use = saved.password_from();
-        let earlier = revisions::with_password(connection, GLOBAL)
+        let earlier = revisions::with_password(connection, Scope::Global)
             .await?
             .into_iter()
             .filter(|revision| Some(revision.number) != in_use)

@@ -6,8 +6,7 @@ use domain::view::PasswordChange;
 use domain::{AuthenticationType, Label, Refusal, SecretString, SmtpSettings};
 
 use super::{Saved, Settings, described};
-use crate::store::information::GLOBAL;
-use crate::store::{Connection, revisions};
+use crate::store::{Connection, Scope, revisions};
 
 const RE_ENTER: &str =
     "The saved password can no longer be opened, because its key is lost. Enter it again.";
@@ -82,7 +81,7 @@ impl Settings {
         number: i64,
         next: &SmtpSettings,
     ) -> Result<Chosen, Refusal> {
-        let known = revisions::with_password(connection, GLOBAL).await?;
+        let known = revisions::with_password(connection, Scope::Global).await?;
         let revision = known.into_iter().find(|revision| revision.number == number);
         let Some((revision, sealed)) = revision.and_then(|mut revision| {
             let sealed = revision.password.take()?;
@@ -100,7 +99,7 @@ impl Settings {
         }
         match self
             .vault
-            .open_value(GLOBAL, &revision_label(number), &sealed)
+            .open_value(Scope::Global.as_str(), &revision_label(number), &sealed)
         {
             Ok(password) => Ok(Chosen::Earlier(number, password)),
             Err(_) => Err(Refusal::field(Label::Password, RE_ENTER)),
@@ -129,7 +128,7 @@ impl Settings {
                 .password()
                 .map(|sealed| {
                     self.vault
-                        .open_value(GLOBAL, Label::Password.as_str(), sealed)
+                        .open_value(Scope::Global.as_str(), Label::Password.as_str(), sealed)
                 })
                 .transpose()
                 .map_err(|_| Refusal::field(Label::Password, RE_ENTER)),

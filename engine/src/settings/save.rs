@@ -9,9 +9,9 @@ use super::password::revision_label;
 use super::{Chosen, Saved, Settings, usable};
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::information::{self, GLOBAL};
+use crate::store::information;
 use crate::store::revisions::{self, Revision};
-use crate::store::{Connection, StoreError, commit};
+use crate::store::{Connection, Scope, StoreError, commit};
 
 impl Settings {
     /// Saves the configuration. `from_revision` is the one the changes began from; if another was
@@ -69,7 +69,7 @@ impl Settings {
     ) -> Result<(), StoreError> {
         let number = saved.revision() + 1;
         let sealed = |password: &SecretString, label: &str| {
-            self.vault.seal(GLOBAL, label, password.expose().as_bytes())
+            self.vault.seal(Scope::Global.as_str(), label, password.expose().as_bytes())
         };
         let current = |password: &SecretString| sealed(password, Label::Password.as_str());
         let (in_use, brought, password_from) = match &chosen {
@@ -86,7 +86,7 @@ impl Settings {
             ),
             Chosen::Earlier(from, password) => (Some(current(password)), None, Some(*from)),
         };
-        information::write(work, GLOBAL, &form, in_use.as_deref()).await?;
+        information::write(work, Scope::Global, &form, in_use.as_deref()).await?;
         let stamp = Stamp {
             at: self.clock.now(),
             by: actor.name().to_owned(),
@@ -98,8 +98,8 @@ impl Settings {
             password: brought,
             password_from,
         };
-        revisions::add(work, GLOBAL, &revision).await?;
-        revisions::forget_passwords(work, GLOBAL, password_from).await
+        revisions::add(work, Scope::Global, &revision).await?;
+        revisions::forget_passwords(work, Scope::Global, password_from).await
     }
 }
 

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{Form, Label};
 
-use super::{Connection, StoreError};
-
-/// The scope of the settings everybody uses.
-pub const GLOBAL: &str = "global";
+use super::{Connection, Scope, StoreError};
 
 /// What is stored for a scope: the form, and the sealed password if there is one.
 #[derive(Debug)]
@@ -19,11 +16,11 @@ pub struct Information {
 /// Reads a scope in one query; none when nothing was ever saved.
 pub async fn read(
     connection: &mut Connection,
-    scope: &str,
+    scope: Scope,
 ) -> Result<Option<Information>, StoreError> {
     let rows: Vec<(String, String)> =
         sqlx::query_as("SELECT label, value FROM information WHERE scope = $1")
-            .bind(scope)
+            .bind(scope.as_str())
             .fetch_all(connection)
             .await?;
     if rows.is_empty() {
@@ -47,7 +44,7 @@ pub async fn read(
 /// Writes a scope: every label of the form, and the sealed password or its absence.
 pub async fn write(
     connection: &mut Connection,
-    scope: &str,
+    scope: Scope,
     form: &Form,
     password: Option<&str>,
 ) -> Result<(), StoreError> {
@@ -57,7 +54,7 @@ pub async fn write(
             "INSERT INTO information (scope, label, value) VALUES ($1, $2, $3) \
              ON CONFLICT (scope, label) DO UPDATE SET value = excluded.value",
         )
-        .bind(scope)
+        .bind(scope.as_str())
         .bind(label.as_str())
         .bind(value)
         .execute(&mut *connection)
@@ -65,7 +62,7 @@ pub async fn write(
     }
     if password.is_none() {
         sqlx::query("DELETE FROM information WHERE scope = $1 AND label = $2")
-            .bind(scope)
+            .bind(scope.as_str())
             .bind(Label::Password.as_str())
             .execute(connection)
             .await?;

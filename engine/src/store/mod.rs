@@ -16,6 +16,7 @@ pub mod recipients;
 pub mod retention;
 pub mod revisions;
 mod rows;
+mod scope;
 pub mod search;
 pub mod sessions;
 pub mod suppressions;
@@ -33,6 +34,7 @@ use tokio::sync::Notify;
 use tracing::log::LevelFilter;
 
 pub use error::StoreError;
+pub use scope::Scope;
 
 static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");

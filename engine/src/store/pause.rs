@@ -3,14 +3,13 @@
 use domain::Timestamp;
 use domain::view::Stamp;
 
-use super::information::GLOBAL;
-use super::{Connection, StoreError};
+use super::{Connection, Scope, StoreError};
 
 /// Since when and by whom delivery is paused; none while it runs.
 pub async fn read(connection: &mut Connection) -> Result<Option<Stamp>, StoreError> {
     let row: Option<(i64, String)> =
         sqlx::query_as("SELECT since, actor FROM delivery_pause WHERE scope = $1")
-            .bind(GLOBAL)
+            .bind(Scope::Global.as_str())
             .fetch_optional(connection)
             .await?;
     Ok(row.map(|(since, by)| Stamp {
@@ -27,11 +26,15 @@ pub async fn write(connection: &mut Connection, by: Option<&Stamp>) -> Result<bo
                 "INSERT INTO delivery_pause (scope, since, actor) VALUES ($1, $2, $3) \
                  ON CONFLICT (scope) DO NOTHING",
             );
-            let insert = insert.bind(GLOBAL).bind(stamp.at.0).bind(&stamp.by);
+            let insert = insert
+                .bind(Scope::Global.as_str())
+                .bind(stamp.at.0)
+                .bind(&stamp.by);
             insert.execute(connection).await?
         }
         None => {
-            let delete = sqlx::query("DELETE FROM delivery_pause WHERE scope = $1").bind(GLOBAL);
+            let delete = sqlx::query("DELETE FROM delivery_pause WHERE scope = $1")
+                .bind(Scope::Global.as_str());
             delete.execute(connection).await?
         }
     };
@@ -45,7 +48,7 @@ pub async fn current(connection: &mut Connection) -> Result<(i64, bool), StoreEr
         "SELECT COALESCE(MAX(number), 0), (SELECT COUNT(*) FROM delivery_pause WHERE scope = $1) \
          FROM revision WHERE scope = $1",
     )
-    .bind(GLOBAL)
+    .bind(Scope::Global.as_str())
     .fetch_one(connection)
     .await?;
     Ok((revision, held > 0))

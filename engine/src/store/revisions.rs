@@ -3,7 +3,7 @@
 use domain::view::Stamp;
 use domain::{Form, Timestamp};
 
-use super::{Connection, StoreError};
+use super::{Connection, Scope, StoreError};
 
 /// How many earlier passwords are kept beside the current one.
 pub const EARLIER_PASSWORDS: i64 = 3;
@@ -40,13 +40,13 @@ fn revision((number, at, by, form, password, password_from): Row) -> Result<Revi
 /// The newest revision.
 pub async fn newest(
     connection: &mut Connection,
-    scope: &str,
+    scope: Scope,
 ) -> Result<Option<Revision>, StoreError> {
     let row: Option<Row> = sqlx::query_as(
         "SELECT number, saved_at, saved_by, form, password, password_from FROM revision \
          WHERE scope = $1 ORDER BY number DESC LIMIT 1",
     )
-    .bind(scope)
+    .bind(scope.as_str())
     .fetch_optional(connection)
     .await?;
     row.map(revision).transpose()
@@ -55,13 +55,13 @@ pub async fn newest(
 /// The revisions that brought a password which is still kept, newest first.
 pub async fn with_password(
     connection: &mut Connection,
-    scope: &str,
+    scope: Scope,
 ) -> Result<Vec<Revision>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT number, saved_at, saved_by, form, password, password_from FROM revision \
          WHERE scope = $1 AND password IS NOT NULL ORDER BY number DESC",
     )
-    .bind(scope)
+    .bind(scope.as_str())
     .fetch_all(connection)
     .await?;
     rows.into_iter().map(revision).collect()
@@ -70,13 +70,13 @@ pub async fn with_password(
 /// The newest proof: the revision and who proved it when.
 pub async fn newest_proof(
     connection: &mut Connection,
-    scope: &str,
+    scope: Scope,
 ) -> Result<Option<(i64, Stamp)>, StoreError> {
     let row: Option<(i64, i64, String)> = sqlx::query_as(
         "SELECT number, verified_at, verified_by FROM revision \
          WHERE scope = $1 AND verified_at IS NOT NULL ORDER BY number DESC LIMIT 1",
     )
-    .bind(scope)
+    .bind(scope.as_str())
     .fetch_optional(connection)
     .await?;
     Ok(row.map(|(number, at, by)| {
@@ -93,7 +93,7 @@ pub async fn newest_proof(
 /// Adds a revision. [`StoreError::is_taken`] when another save has the number.
 pub async fn add(
     connection: &mut Connection,
-    scope: &str,
+    scope: Scope,
     revision: &Revision,
 ) -> Result<(), StoreError> {
     let form =
@@ -102,7 +102,7 @@ pub async fn add(
         "INSERT INTO revision (scope, number, saved_at, saved_by, form, password, password_from) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
-    .bind(scope)
+    .bind(scope.as_str())
     .bind(revision.number)
     .bind(revision.saved.at.0)
     .bind(&revision.saved.by)
@@ -117,7 +117,7 @@ pub async fn add(
 /// Forgets the passwords beyond the newest [`EARLIER_PASSWORDS`], sparing the one in use.
 pub async fn forget_passwords(
     connection: &mut Connection,
-    scope: &str,
+    scope: Scope,
     in_use: Option<i64>,
 ) -> Result<(), StoreError> {
     sqlx::query(
@@ -125,7 +125,7 @@ pub async fn forget_passwords(
          AND number <> $2 AND number NOT IN (SELECT number FROM revision \
          WHERE scope = $1 AND password IS NOT NULL AND number <> $2 ORDER BY number DESC LIMIT $3)",
     )
-    .bind(scope)
+    .bind(scope.as_str())
     .bind(in_use.unwrap_or(0))
     .bind(EARLIER_PASSWORDS)
     .execute(connection)
@@ -136,14 +136,14 @@ pub async fn forget_passwords(
 /// Records that a test mail proved a revision.
 pub async fn prove(
     connection: &mut Connection,
-    scope: &str,
+    scope: Scope,
     number: i64,
     stamp: &Stamp,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE revision SET verified_at = $3, verified_by = $4 WHERE scope = $1 AND number = $2",
     )
-    .bind(scope)
+    .bind(scope.as_str())
     .bind(number)
     .bind(stamp.at.0)
     .bind(&stamp.by)

@@ -66,14 +66,14 @@ for (const [how, signal] of [['in good order', 'SIGTERM'], ['by kill -9', 'SIGKI
     const ids = await accepted(served, mails('Alarm', 8));
     const deliverer = await Deliverer.start(served.postern.data);
     await hanging.connections.next();
-    const inHand = async () => {
+    const leased = async () => {
       const told = await Promise.all(ids.map((id) => message(served, id)));
-      return told.filter(({ recipients }) => recipients[0]?.in_hand).length;
+      return told.filter(({ recipients }) => recipients[0]?.leased).length;
     };
-    await expect.poll(inHand).toBeGreaterThan(0);
+    await expect.poll(leased).toBeGreaterThan(0);
     expect(await deliverer.stop(signal)).toBe(signal === 'SIGTERM' ? 0 : null);
     if (signal === 'SIGTERM') {
-      expect(await inHand(), 'it gave back what it had').toBe(0);
+      expect(await leased(), 'it gave back what it had').toBe(0);
     }
     expect(await counts(served)).toMatchObject({ queued: 8, deferred: 0, failed: 0 });
     await served.save(fields(relay));

@@ -73,7 +73,7 @@ test('each recipient has a state, attempts, the last words of the relay, and a t
   const through = expect.stringMatching(/^127\.0\.0\.1:\d+$/);
   expect(desk).toMatchObject({ attempts: 1, next_attempt: null, reply: expect.stringContaining('250 2.0.0 Taken') });
   expect(desk?.timeline).toMatchObject([{ kind: 'delivered', by: through, may_have_arrived: false }]);
-  expect(later).toMatchObject({ attempts: 1, in_hand: false, reply: expect.stringContaining('450 4.2.0 Greylisted') });
+  expect(later).toMatchObject({ attempts: 1, leased: false, reply: expect.stringContaining('450 4.2.0 Greylisted') });
   expect(later?.timeline).toMatchObject([{ kind: 'deferred', by: through }]);
   const wait = Date.parse(later?.next_attempt ?? '') - Date.parse(later?.timeline[0]?.at ?? '');
   expect(wait, 'a minute and up to a quarter more').toBeGreaterThanOrEqual(60_000);

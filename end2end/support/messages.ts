@@ -24,7 +24,7 @@ export interface Message {
 export interface Recipient {
   address: string;
   state: string;
-  in_hand: boolean;
+  leased: boolean;
   attempts: number;
   next_attempt: string | null;
   reply: string | null;

@@ -59,8 +59,8 @@ pub const fn tone(state: RecipientState) -> &'static str {
 
 /// A state in its tone.
 #[component]
-pub fn StateBadge(state: RecipientState, in_hand: bool) -> impl IntoView {
-    let (class, title) = match in_hand {
+pub fn StateBadge(state: RecipientState, leased: bool) -> impl IntoView {
+    let (class, title) = match leased {
         true => ("badge-now", "Being sent"),
         false => (tone(state), state.title()),
     };

@@ -103,7 +103,7 @@ fn Row(line: OutboxRow, now: domain::Timestamp) -> impl IntoView {
     // While it is on a connection, its due time is when that lease ends.
     let next = line
         .due
-        .filter(|due| !line.in_hand && *due > now && line.state != RecipientState::Held)
+        .filter(|due| !line.leased && *due > now && line.state != RecipientState::Held)
         .map(|due| {
             view! {
                 <span class="mail-more">
@@ -114,7 +114,7 @@ fn Row(line: OutboxRow, now: domain::Timestamp) -> impl IntoView {
     view! {
         <tr id=format!("mail-{}-{}", line.id, line.position)>
             <td class="mail-state">
-                <StateBadge state=line.state in_hand=line.in_hand />
+                <StateBadge state=line.state leased=line.leased />
             </td>
             <td class="mail-what">
                 <a href=message(&line.id)>{line.to}</a>

@@ -94,12 +94,12 @@ fn Recipient(
     accepted: Timestamp,
     viewer: Viewer,
 ) -> impl IntoView {
-    let (position, state, in_hand) = (recipient.position, recipient.state, recipient.in_hand);
+    let (position, state, leased) = (recipient.position, recipient.state, recipient.leased);
     let address = recipient.address.clone();
     let anchor = format!("recipient-{position}");
     let titled = format!("{anchor}-title");
     let titles = titled.clone();
-    let acts = (viewer.admin && !in_hand).then(|| {
+    let acts = (viewer.admin && !leased).then(|| {
         let selection = Selection::One(Cursor { id, position });
         let of = format!("the mail to {address}");
         view! { <OneActs selection states=vec![state] of /> }
@@ -108,7 +108,7 @@ fn Recipient(
         <section class="card recipient" id=anchor aria-labelledby=titles>
             <header class="recipient-head">
                 <h2 id=titled>{address}</h2>
-                <StateBadge state in_hand />
+                <StateBadge state leased />
             </header>
             <Timeline recipient accepted viewer />
             {acts}

@@ -44,7 +44,7 @@ pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -
 /// When, and what: nothing where nothing follows by itself.
 fn next(recipient: &RecipientView, now: Timestamp) -> Option<(Option<Timestamp>, String)> {
     match (recipient.state, recipient.due) {
-        _ if recipient.in_hand => Some((None, "Being sent at this moment.".to_owned())),
+        _ if recipient.leased => Some((None, "Being sent at this moment.".to_owned())),
         (RecipientState::Held, _) => Some((None, "Held until somebody releases it.".to_owned())),
         (RecipientState::Failed, _) => {
             Some((None, "Not tried again unless somebody says so.".to_owned()))
@@ -127,7 +127,7 @@ mod tests {
     fn what_follows_is_told_only_where_something_does() {
         let now = Timestamp(1_795_151_610_000);
         let soon = Some(Timestamp(now.0 + 240_000));
-        for (state, in_hand, due, expected) in [
+        for (state, leased, due, expected) in [
             (
                 RecipientState::Queued,
                 false,
@@ -153,7 +153,7 @@ mod tests {
                 position: 0,
                 address: "a@example.org".to_owned(),
                 state,
-                in_hand,
+                leased,
                 attempts: 0,
                 due,
                 timeline: Vec::new(),

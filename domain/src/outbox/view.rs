@@ -18,7 +18,7 @@ pub struct OutboxRow {
     pub subject: String,
     pub state: RecipientState,
     /// A worker has it at this moment.
-    pub in_hand: bool,
+    pub leased: bool,
     pub attempts: i64,
     /// When it is tried next; none when nobody will.
     pub due: Option<Timestamp>,
@@ -59,7 +59,7 @@ pub struct RecipientView {
     pub position: i64,
     pub address: String,
     pub state: RecipientState,
-    pub in_hand: bool,
+    pub leased: bool,
     pub attempts: i64,
     pub due: Option<Timestamp>,
     /// Oldest first; the acceptance is the message's own.

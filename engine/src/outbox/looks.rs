@@ -219,7 +219,7 @@ fn recipient(
     events: impl Iterator<Item = DeliveryEvent>,
     now: Timestamp,
 ) -> RecipientView {
-    let in_hand = row.owner.is_some() && row.due.is_some_and(|lease| lease > now.0);
+    let leased = row.owner.is_some() && row.due.is_some_and(|lease| lease > now.0);
     let mut timeline: Vec<DeliveryEvent> = events.collect();
     let last = timeline.last().map(|last| last.kind);
     let kind = match row.state {
@@ -242,9 +242,9 @@ fn recipient(
         position: row.position,
         address: row.address,
         state: row.state,
-        in_hand,
+        leased,
         attempts: row.attempts,
-        due: row.due.filter(|_| !in_hand).map(Timestamp),
+        due: row.due.filter(|_| !leased).map(Timestamp),
         timeline,
     }
 }

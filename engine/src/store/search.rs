@@ -9,7 +9,7 @@ use super::recipients::read_state;
 use super::{Connection, StoreError, after};
 
 /// The state of a row whose lease has ended is that of one nobody has.
-const NOT_IN_HAND: &str = "(r.owner IS NULL OR r.due_at <= ";
+const NOT_LEASED: &str = "(r.owner IS NULL OR r.due_at <= ";
 
 /// A condition on recipients, and what stands at its places.
 struct Condition {
@@ -226,7 +226,7 @@ pub async fn lines(
     rows.into_iter()
         .map(
             |(id, position, from, to, subject, state, owner, attempts, due, reply)| {
-                let in_hand = owner.is_some() && due.is_some_and(|lease| lease > now.0);
+                let leased = owner.is_some() && due.is_some_and(|lease| lease > now.0);
                 Ok(OutboxRow {
                     accepted: accepted(&id),
                     id,
@@ -235,9 +235,9 @@ pub async fn lines(
                     to,
                     subject,
                     state: read_state(&state)?,
-                    in_hand,
+                    leased,
                     attempts,
-                    due: due.filter(|_| !in_hand).map(Timestamp),
+                    due: due.filter(|_| !leased).map(Timestamp),
                     reply: reply.filter(|reply| !reply.is_empty()),
                 })
             },
@@ -319,7 +319,7 @@ pub async fn act(
     let sql = format!(
         "UPDATE recipient AS r SET state = '{}', owner = NULL, due_at = {}, settled_at = {}{} \
          WHERE (r.message_id, r.position) IN (SELECT r.message_id, r.position FROM {}) \
-         AND {} AND {NOT_IN_HAND}${at}) RETURNING message_id, position",
+         AND {} AND {NOT_LEASED}${at}) RETURNING message_id, position",
         act.leads_to().as_str(),
         if taken {
             format!("${at}")
@@ -376,7 +376,7 @@ fn touched(act: MessageAction, selection: &Selection, (way, now): (Way, Timestam
     let mut condition = Condition::new(None, way);
     condition.selection(selection);
     condition.states(act.applies_to());
-    condition.and(NOT_IN_HAND, Bind::Number(now.0));
+    condition.and(NOT_LEASED, Bind::Number(now.0));
     condition.sql.push(')');
     condition
 }

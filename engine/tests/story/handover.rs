@@ -41,8 +41,8 @@ fn begins(connections: usize) -> impl FnOnce(&Place) -> Works {
     move |place| Works::begin(place, connections)
 }
 
-fn in_hand(message: &MessageView) -> bool {
-    message.recipients.iter().any(|row| row.in_hand)
+fn leased(message: &MessageView) -> bool {
+    message.recipients.iter().any(|row| row.leased)
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn mail_that_is_handed_over_to_a_worker_with_room_is_its_own_after_one_com
         let before = *changes.borrow();
         let id = place.hand_over(&admin, &["desk@example.net"], "Next").await;
         let message = place.postern.message(&admin, &id).await.expect("there");
-        assert!(in_hand(&message));
+        assert!(leased(&message));
         assert_eq!(*changes.borrow(), before + 1, "nobody had to take it");
         relay.behaves();
         place
@@ -79,7 +79,7 @@ async fn mail_that_was_being_kept_while_everything_was_held_does_not_go_out() {
                 .await
                 .expect("held");
             // The worker knows it now: what was on its shelf is given back.
-            let given_back = |message: &MessageView| !in_hand(message);
+            let given_back = |message: &MessageView| !leased(message);
             place.until(&admin, &next, given_back).await;
             // There is a connection to spare.
             relay.behaves();
@@ -90,7 +90,7 @@ async fn mail_that_was_being_kept_while_everything_was_held_does_not_go_out() {
         };
         let late = place.hand_over(&admin, &["desk@example.net"], "Late");
         let (late, ()) = tokio::join!(late, meanwhile);
-        let given_back = |message: &MessageView| !in_hand(message);
+        let given_back = |message: &MessageView| !leased(message);
         let message = place.until(&admin, &late, given_back).await;
         assert_eq!(states(&message), [RecipientState::Queued]);
         assert_eq!(relay.subjects(), ["First"]);
@@ -164,7 +164,7 @@ async fn a_worker_that_stops_while_mail_keeps_coming_has_none_of_it_in_the_end()
         let mut waiting = 0;
         for id in &ids {
             let message = place.postern.message(&admin, id).await.expect("there");
-            assert!(!in_hand(&message), "{message:?}");
+            assert!(!leased(&message), "{message:?}");
             waiting += usize::from(states(&message) == [RecipientState::Queued]);
         }
         assert_eq!(waiting + sent, ids.len());
@@ -194,7 +194,7 @@ async fn a_worker_that_stops_gives_back_what_was_just_being_kept_for_it() {
         let (late, ()) = tokio::join!(late, stops);
         let message = place.postern.message(&admin, &late).await.expect("there");
         assert_eq!(states(&message), [RecipientState::Queued]);
-        assert!(!in_hand(&message));
+        assert!(!leased(&message));
 
         let works = Works::begin(&place, 1);
         place
@@ -230,7 +230,7 @@ async fn a_worker_that_stops_gives_back_what_it_was_just_taking() {
         for id in [&large, &next] {
             let message = place.postern.message(&admin, id).await.expect("there");
             assert_eq!(states(&message), [RecipientState::Queued]);
-            assert!(!in_hand(&message));
+            assert!(!leased(&message));
         }
     }
 }
@@ -366,7 +366,7 @@ async fn mail_that_another_node_took_when_its_lease_was_over_is_not_sent_by_the_
         let lock = "BEGIN; SELECT * FROM recipient WHERE address LIKE 'desk@%' FOR UPDATE";
         execute(&mut other, lock).await;
         for id in &ids {
-            let over = |message: Option<MessageView>| message.is_some_and(|it| !in_hand(&it));
+            let over = |message: Option<MessageView>| message.is_some_and(|it| !leased(&it));
             place.look_until(&admin, id, over).await;
         }
         let take = "UPDATE recipient SET owner = 'other', due_at = due_at + 60000 \

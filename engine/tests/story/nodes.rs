@@ -51,7 +51,7 @@ async fn mail_of_a_node_that_died_is_delivered_by_another_after_its_lease() {
             .await;
         let other = Works::begin(&place, 4);
         let message = place.postern.message(&admin, &id).await.expect("there");
-        assert!(message.recipients[0].in_hand);
+        assert!(message.recipients[0].leased);
         place.pass(Duration::from_secs(61));
         place
             .until(&admin, &id, is(RecipientState::Delivered))
@@ -102,7 +102,7 @@ async fn a_worker_that_stops_gives_back_what_it_did_not_send() {
         for id in &ids {
             let message = place.postern.message(&admin, id).await.expect("there");
             let row = &message.recipients[0];
-            assert!(!row.in_hand, "{row:?}");
+            assert!(!row.leased, "{row:?}");
             waiting += usize::from(row.state == RecipientState::Queued);
         }
         assert_eq!(waiting + taken, 200);

@@ -85,7 +85,7 @@ async fn what_a_node_sent_while_the_database_was_away_is_not_sent_by_another() {
         other_wire.turns_away(6).await;
         other_wire.mends();
         let over = |message: Option<MessageView>| {
-            message.is_some_and(|message| !message.recipients[0].in_hand)
+            message.is_some_and(|message| !message.recipients[0].leased)
         };
         place.look_until(&admin, &first, over).await;
         let second = loop {

@@ -7,7 +7,7 @@ use domain::{Refusal, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
 use super::disposition::Disposed;
-use super::hands::Hand;
+use super::leases::LeaseGuard;
 use super::mail::{Mail, SMALL, sorted};
 use super::pool::Wish;
 use super::route::Route;
@@ -117,7 +117,7 @@ impl Worker {
         if got == 0 {
             return Ok(0);
         }
-        let taken = self.pool.hands.take_all(written.claimed, since);
+        let taken = self.pool.leases.acquire_all(written.claimed, since);
         let places = taken.iter().map(|(row, _)| row.place()).collect();
         match self.letters(&taken, written.current).await {
             Ok(letters) => self.shelve(sorted(taken, letters, now)),
@@ -132,7 +132,7 @@ impl Worker {
     /// The letters of what was taken, and the settings to send them with.
     async fn letters(
         &self,
-        taken: &[(Claimed, Hand)],
+        taken: &[(Claimed, LeaseGuard)],
         current: Current,
     ) -> Result<Vec<Letter>, Refusal> {
         self.follow(current).await?;

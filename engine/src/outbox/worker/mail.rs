@@ -8,7 +8,7 @@ use domain::outbox::RecipientState;
 use domain::{EmailAddress, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::hands::Hand;
+use super::leases::LeaseGuard;
 use crate::smtp::{Envelope, Parcel};
 use crate::store::messages::{self, Letter};
 use crate::store::recipients::{Claimed, Place, Settled};
@@ -30,7 +30,7 @@ pub struct Mail {
     size: i64,
     parcel: Option<Arc<Parcel>>,
     /// Its leases are renewed while these are there.
-    hands: Vec<Hand>,
+    guards: Vec<LeaseGuard>,
     place: Option<OwnedSemaphorePermit>,
 }
 
@@ -42,7 +42,7 @@ pub fn places() -> Arc<Semaphore> {
 /// Mails of what was taken, for which `letters` are there. What cannot be sent is settled: addresses
 /// a relay said there are none, and what somebody changed in the database.
 pub fn sorted(
-    taken: Vec<(Claimed, Hand)>,
+    taken: Vec<(Claimed, LeaseGuard)>,
     letters: Vec<Letter>,
     now: Timestamp,
 ) -> (Vec<Mail>, Vec<Settled>) {
@@ -52,7 +52,7 @@ pub fn sorted(
         .collect();
     let mut settled = Vec::new();
     let mut mails: Vec<Mail> = Vec::with_capacity(letters.len());
-    for (row, hand) in taken {
+    for (row, guard) in taken {
         if let Some(reply) = &row.suppressed {
             let text = format!("Not tried, because a relay said of this address: {reply}");
             settled.push(failed(&row, text, now));
@@ -66,7 +66,7 @@ pub fn sorted(
         if let Some(mail) = mails.last_mut().filter(|mail| mail.id == row.message) {
             mail.to.push(address);
             mail.recipients.push(row);
-            mail.hands.push(hand);
+            mail.guards.push(guard);
             continue;
         }
         let found = letters.get(&row.message);
@@ -81,7 +81,7 @@ pub fn sorted(
             to: vec![address],
             size: letter.size,
             parcel: None,
-            hands: vec![hand],
+            guards: vec![guard],
             place: None,
         });
     }
@@ -102,9 +102,9 @@ impl Mail {
 
     /// Whether its leases still run.
     pub fn is_ours(&self, lease: Duration) -> bool {
-        self.hands
+        self.guards
             .iter()
-            .all(|hand| hand.since().is_some_and(|since| since.elapsed() < lease))
+            .all(|guard| guard.since().is_some_and(|since| since.elapsed() < lease))
     }
 
     /// What goes out, if it is here already.
@@ -195,7 +195,7 @@ mod tests {
             to: Vec::new(),
             size,
             parcel: None,
-            hands: Vec::new(),
+            guards: Vec::new(),
             place: None,
         }
     }

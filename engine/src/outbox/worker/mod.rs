@@ -8,7 +8,7 @@
 mod claim;
 mod connection;
 mod disposition;
-mod hands;
+mod leases;
 mod limit;
 mod mail;
 mod offer;

@@ -148,8 +148,8 @@ impl Offer {
         }
         let taken = worker
             .pool
-            .hands
-            .take_all(written.claimed.clone(), self.since);
+            .leases
+            .acquire_all(written.claimed.clone(), self.since);
         let letters = mails.iter().map(|mail| Letter {
             id: mail.message.id.clone(),
             sender: mail.message.sender.clone(),

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::connection::{Connection, part};
-use super::hands::Hands;
+use super::leases::Leases;
 use super::limit::Limit;
 use super::mail::Mail;
 use super::route::Route;
@@ -39,7 +39,7 @@ pub struct Pool {
     pub news: Notify,
     /// Nothing is under way any more.
     pub quiet: Notify,
-    pub hands: Hands,
+    pub leases: Leases,
     most: usize,
     /// How long a lease runs.
     lease: Duration,
@@ -119,7 +119,7 @@ impl Pool {
             room: Notify::new(),
             news: Notify::new(),
             quiet: Notify::new(),
-            hands: Hands::default(),
+            leases: Leases::default(),
             most,
             lease,
         }

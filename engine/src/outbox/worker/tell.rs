@@ -78,7 +78,7 @@ impl Worker {
     }
 
     async fn renew(&self) {
-        let places = self.pool.hands.all();
+        let places = self.pool.leases.all();
         if places.is_empty() {
             return;
         }
@@ -90,7 +90,7 @@ impl Worker {
         };
         let begun = Instant::now();
         if let Ok(written) = self.write(work).await {
-            self.pool.hands.renewed(&written.extended, begun);
+            self.pool.leases.renewed(&written.extended, begun);
         }
     }
 

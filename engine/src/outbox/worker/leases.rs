@@ -8,38 +8,38 @@ use tokio::time::Instant;
 
 use crate::store::recipients::{Claimed, Place};
 
-/// The rows in hand, and since when their leases run. Cheap to clone.
+/// The rows in guard, and since when their leases run. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Hands(Arc<Mutex<HashMap<Place, Instant>>>);
+pub struct Leases(Arc<Mutex<HashMap<Place, Instant>>>);
 
-/// A row in hand, until this is dropped: a run that dies keeps nothing from others.
-pub struct Hand {
-    hands: Hands,
+/// A row in guard, until this is dropped: a run that dies keeps nothing from others.
+pub struct LeaseGuard {
+    leases: Leases,
     place: Place,
 }
 
-impl Hands {
+impl Leases {
     fn held(&self) -> MutexGuard<'_, HashMap<Place, Instant>> {
         self.0.lock()
     }
 
-    /// None where it is in hand already: its lease ran out by a clock that was put forward.
-    fn take(&self, row: &Claimed, since: Instant) -> Option<Hand> {
+    /// None where it is in guard already: its lease ran out by a clock that was put forward.
+    fn take(&self, row: &Claimed, since: Instant) -> Option<LeaseGuard> {
         let place = row.place();
         let mut held = self.held();
         if held.contains_key(&place) {
             return None;
         }
         held.insert(place.clone(), since);
-        Some(Hand {
-            hands: self.clone(),
+        Some(LeaseGuard {
+            leases: self.clone(),
             place,
         })
     }
 
-    /// Rows, with a hand on each; without those that are in hand already.
-    pub fn take_all(&self, rows: Vec<Claimed>, since: Instant) -> Vec<(Claimed, Hand)> {
-        let take = |row| self.take(&row, since).map(|hand| (row, hand));
+    /// Rows, with a guard on each; without those that are in guard already.
+    pub fn acquire_all(&self, rows: Vec<Claimed>, since: Instant) -> Vec<(Claimed, LeaseGuard)> {
+        let take = |row| self.take(&row, since).map(|guard| (row, guard));
         rows.into_iter().filter_map(take).collect()
     }
 
@@ -58,16 +58,16 @@ impl Hands {
     }
 }
 
-impl Hand {
+impl LeaseGuard {
     /// Since when its lease runs.
     pub fn since(&self) -> Option<Instant> {
-        self.hands.held().get(&self.place).copied()
+        self.leases.held().get(&self.place).copied()
     }
 }
 
-impl Drop for Hand {
+impl Drop for LeaseGuard {
     fn drop(&mut self) {
-        self.hands.held().remove(&self.place);
+        self.leases.held().remove(&self.place);
     }
 }
 
@@ -85,16 +85,16 @@ mod tests {
             trying_since: 0,
             suppressed: None,
         };
-        let (hands, then) = (Hands::default(), Instant::now());
-        let one = hands.take(&row(0), then);
-        let other = hands.take(&row(1), then);
+        let (leases, then) = (Leases::default(), Instant::now());
+        let one = leases.take(&row(0), then);
+        let other = leases.take(&row(1), then);
         assert!(one.is_some() && other.is_some());
-        assert!(hands.take(&row(0), then).is_none());
+        assert!(leases.take(&row(0), then).is_none());
         drop(one);
-        assert_eq!(hands.all(), [("a".to_owned(), 1)]);
+        assert_eq!(leases.all(), [("a".to_owned(), 1)]);
         let later = then + std::time::Duration::from_secs(1);
-        hands.renewed(&[("a".to_owned(), 0), ("a".to_owned(), 1)], later);
-        assert_eq!(other.and_then(|hand| hand.since()), Some(later));
-        assert!(hands.all().is_empty());
+        leases.renewed(&[("a".to_owned(), 0), ("a".to_owned(), 1)], later);
+        assert_eq!(other.and_then(|guard| guard.since()), Some(later));
+        assert!(leases.all().is_empty());
     }
 }

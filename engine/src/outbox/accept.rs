@@ -110,8 +110,8 @@ impl Postern {
         let asker = Arc::new(());
         let waits = Arc::downgrade(&asker);
         let worker = self.outbox().worker();
-        if let Some(offer) = worker.and_then(|worker| worker.offer(&mails)) {
-            return offer.keep(mails, key, waits).await;
+        if let Some(reservation) = worker.and_then(|worker| worker.reserve(&mails)) {
+            return reservation.keep(mails, key, waits).await;
         }
         let work = Work::Accept {
             mails,

@@ -75,12 +75,13 @@ impl Worker {
         };
         self.follow(current).await?;
         let (now, moment) = (self.postern.now(), self.postern.monotonic());
-        self.promises.seen(next_due.is_some_and(|due| due <= now.0));
+        self.reservations
+            .set_backlog(next_due.is_some_and(|due| due <= now.0));
         if next_due.is_none() {
             self.pool.forget_trouble(moment);
         }
         if self.pool.is_stuck(moment) {
-            self.clear_shelf().await;
+            self.return_queue().await;
         }
         self.begin_runs();
         let most = match self.pool.wish(moment) {
@@ -94,7 +95,7 @@ impl Worker {
             None => return Ok(Some(Instant::now() + LOOK)),
         }
         let got = self.claim((most, of_others), now).await?;
-        self.promises.seen(got == most);
+        self.reservations.set_backlog(got == most);
         self.begin_runs();
         Ok((got == 0).then(|| Instant::now() + LOOK))
     }
@@ -112,7 +113,7 @@ impl Worker {
             of_others,
         };
         let since = Instant::now();
-        let written = self.clone().takes().claim(work).await?;
+        let written = self.clone().reserve_claim().claim(work).await?;
         let got = written.claimed.len();
         if got == 0 {
             return Ok(0);
@@ -120,7 +121,7 @@ impl Worker {
         let taken = self.pool.leases.acquire_all(written.claimed, since);
         let places = taken.iter().map(|(row, _)| row.place()).collect();
         match self.letters(&taken, written.current).await {
-            Ok(letters) => self.shelve(sorted(taken, letters, now)),
+            Ok(letters) => self.enqueue(sorted(taken, letters, now)),
             Err(refusal) => {
                 self.give_back(places).await;
                 return Err(refusal);
@@ -143,8 +144,8 @@ impl Worker {
     }
 
     /// Puts mails at hand, and settles what cannot be sent.
-    pub fn shelve(self: &Arc<Self>, (mails, settled): (Vec<Mail>, Vec<Settled>)) {
-        self.pool.shelve(mails);
+    pub fn enqueue(self: &Arc<Self>, (mails, settled): (Vec<Mail>, Vec<Settled>)) {
+        self.pool.enqueue(mails);
         if !settled.is_empty() {
             let unsent = Disposed {
                 settled,
@@ -168,8 +169,8 @@ impl Worker {
     }
 
     /// Gives back what waits here, so that others may try.
-    async fn clear_shelf(&self) {
-        let mails: Vec<Mail> = self.pool.clear();
+    async fn return_queue(&self) {
+        let mails: Vec<Mail> = self.pool.drain_queue();
         let places = mails.iter().flat_map(Mail::places).collect();
         self.give_back(places).await;
     }

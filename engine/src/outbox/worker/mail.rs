@@ -108,7 +108,7 @@ impl Mail {
     }
 
     /// What goes out, if it is here already.
-    pub fn at_hand(&self) -> Option<&Arc<Parcel>> {
+    pub fn loaded(&self) -> Option<&Arc<Parcel>> {
         self.parcel.as_ref()
     }
 

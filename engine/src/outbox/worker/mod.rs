@@ -11,8 +11,8 @@ mod disposition;
 mod leases;
 mod limit;
 mod mail;
-mod offer;
 mod pool;
+mod reservation;
 mod route;
 mod run;
 mod sickness;
@@ -30,8 +30,8 @@ use crate::outbox::retention::Retention;
 use crate::outbox::writer::{Work, Written};
 use crate::store::recipients::{self, Place};
 use crate::store::{StoreError, commit, in_time};
-use offer::Promises;
 use pool::Pool;
+use reservation::Reservations;
 
 /// How long until a write that failed is tried again.
 const RETRY_WRITE: Duration = Duration::from_secs(1);
@@ -57,7 +57,7 @@ pub struct Worker {
     id: Arc<str>,
     delivery: Delivery,
     pool: Pool,
-    promises: Promises,
+    reservations: Reservations,
     places: Arc<Semaphore>,
     /// The claimer is to look again.
     stirred: Notify,
@@ -80,7 +80,7 @@ impl Postern {
             pool: Pool::new(delivery.connections, delivery.lease),
             given_up: watch::Sender::new(false),
             delivery,
-            promises: Promises::default(),
+            reservations: Reservations::default(),
             places: mail::places(),
             stirred: Notify::new(),
         });
@@ -103,7 +103,7 @@ impl Worker {
 
     /// Lets what is under way end, gives up what does not, and gives the rest back.
     async fn end(&self, grace: Duration) {
-        self.promises.end();
+        self.reservations.close();
         self.pool.stop();
         tokio::select! {
             _ = timeout(grace, self.quiet()) => {}
@@ -122,7 +122,7 @@ impl Worker {
 
     /// Waits until nothing is under way.
     async fn quiet(&self) {
-        while !(self.pool.is_quiet() && self.promises.are_kept()) {
+        while !(self.pool.is_quiet() && self.reservations.is_empty()) {
             self.pool.quiet.notified().await;
         }
     }

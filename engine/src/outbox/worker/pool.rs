@@ -131,7 +131,7 @@ impl Pool {
 
     /// The mails that wait here at most: a commit brings many, and each connection looks ahead by
     /// one.
-    fn shelf(&self) -> usize {
+    fn queue_capacity(&self) -> usize {
         (self.most * 8).clamp(64, 512)
     }
 
@@ -147,8 +147,8 @@ impl Pool {
             // One tries for all.
             Some(_) if !state.trial && state.queue.is_empty() => Wish::Mails(1),
             Some(_) => Wish::Nothing,
-            None if state.queue.len() * 2 <= self.shelf() => {
-                Wish::Mails(self.shelf() - state.queue.len())
+            None if state.queue.len() * 2 <= self.queue_capacity() => {
+                Wish::Mails(self.queue_capacity() - state.queue.len())
             }
             None => Wish::Nothing,
         }
@@ -299,28 +299,28 @@ impl Pool {
     }
 
     /// How many mails that are being handed over may come here: those that can begin soon. The other
-    /// half of the shelf is for what is taken from the database.
-    pub fn spare(&self) -> usize {
+    /// half of the local queue is for what is taken from the database.
+    pub fn spare_capacity(&self) -> usize {
         let state = self.state();
         let soon = state.may_begin() && state.trouble.is_none() && !state.is_silent();
         match soon {
-            true => (self.shelf() / 2).saturating_sub(state.queue.len()),
+            true => (self.queue_capacity() / 2).saturating_sub(state.queue.len()),
             false => 0,
         }
     }
 
-    /// Puts mail on the shelf.
-    pub fn shelve(&self, mails: Vec<Mail>) {
+    /// Puts mail on the local queue.
+    pub fn enqueue(&self, mails: Vec<Mail>) {
         self.state().queue.extend(mails);
     }
 
     /// Puts mail back in front: it was not tried.
-    pub fn put_back(&self, mail: Mail) {
+    pub fn requeue(&self, mail: Mail) {
         self.state().queue.push_front(mail);
     }
 
-    /// What lies on the shelf, off it; where the relay is not well or the worker stops.
-    pub fn clear(&self) -> Vec<Mail> {
+    /// What lies on the local queue, off it; where the relay is not well or the worker stops.
+    pub fn drain_queue(&self) -> Vec<Mail> {
         self.state().queue.drain(..).collect()
     }
 
@@ -365,7 +365,7 @@ impl Pool {
             return None;
         }
         let mail = state.take(self.lease);
-        if state.queue.len() * 2 <= self.shelf() {
+        if state.queue.len() * 2 <= self.queue_capacity() {
             self.room.notify_one();
         }
         mail

@@ -92,7 +92,7 @@ impl Run {
             Ok(connection) => connection,
             Err(failure) => {
                 self.relay_failed(failure);
-                self.pool().put_back(mail);
+                self.pool().requeue(mail);
                 return;
             }
         };
@@ -155,7 +155,7 @@ impl Run {
         };
         connection.used();
         let begun = Instant::now();
-        let behind = next.as_ref().and_then(Mail::at_hand);
+        let behind = next.as_ref().and_then(Mail::loaded);
         let announced = connection.announce(behind.is_some());
         let mut given_up = worker.given_up.subscribe();
         let outcome = tokio::select! {
@@ -182,7 +182,7 @@ impl Run {
             Ok(fates) => dispose(&mail, &fates, &attempt),
             Err(broken) => {
                 self.broken(connection, mail, &broken, &attempt).await;
-                self.return_to_shelf(next);
+                self.requeue(next);
                 return After::Part;
             }
         };
@@ -208,7 +208,7 @@ impl Run {
             None if goes_on => self.after(),
             // Where one was announced, what comes next would be taken for it.
             next => {
-                self.return_to_shelf(next);
+                self.requeue(next);
                 After::Part
             }
         }
@@ -219,9 +219,9 @@ impl Run {
         next.map_or(After::Rest, After::Mail)
     }
 
-    fn return_to_shelf(&self, next: Option<Mail>) {
+    fn requeue(&self, next: Option<Mail>) {
         if let Some(mail) = next {
-            self.pool().put_back(mail);
+            self.pool().requeue(mail);
         }
     }
 
@@ -243,7 +243,7 @@ impl Run {
             && matches!(failure.fault, Fault::Closed | Fault::Reset)
             && !connection.is_new();
         if !broken.may_have_arrived && (broken.grouped && failure.reply.is_none() || closed) {
-            self.pool().put_back(mail);
+            self.pool().requeue(mail);
             return;
         }
         if broken.may_have_arrived {

@@ -15,63 +15,63 @@ use crate::store::messages::Letter;
 
 /// What a worker promised to those who hand over mail.
 #[derive(Default)]
-pub struct Promises(Mutex<Promised>);
+pub struct Reservations(Mutex<ReservationState>);
 
 #[derive(Default)]
-struct Promised {
-    /// Mails on their way to the shelf.
+struct ReservationState {
+    /// Mails on their way to the local queue.
     open: usize,
     /// No mail that came before waits in the database, as far as is known.
-    none_waits: bool,
+    no_backlog: bool,
     /// The worker stops.
-    ended: bool,
+    closed: bool,
 }
 
-impl Promises {
-    fn promised(&self) -> MutexGuard<'_, Promised> {
+impl Reservations {
+    fn state(&self) -> MutexGuard<'_, ReservationState> {
         self.0.lock()
     }
 
     /// Whether mails may come where there is `room` for so many. Not while others wait in the
     /// database: those go first.
-    fn make(&self, mails: usize, room: usize) -> bool {
-        let mut promised = self.promised();
-        promised.none_waits &= promised.open + mails <= room;
-        let makes = promised.none_waits && !promised.ended;
+    fn try_reserve(&self, mails: usize, room: usize) -> bool {
+        let mut state = self.state();
+        state.no_backlog &= state.open + mails <= room;
+        let makes = state.no_backlog && !state.closed;
         if makes {
-            promised.open += mails;
+            state.open += mails;
         }
         makes
     }
 
     /// Mail is being taken from the database.
-    fn take(&self) {
-        self.promised().open += 1;
+    fn reserve_claim(&self) {
+        self.state().open += 1;
     }
 
     /// So many mails are here, or do not come.
-    fn keep(&self, mails: usize) {
-        self.promised().open -= mails;
+    fn release(&self, mails: usize) {
+        self.state().open -= mails;
     }
 
     /// Whether mail waits in the database, as was just seen.
-    pub fn seen(&self, waits: bool) {
-        self.promised().none_waits = !waits;
+    pub fn set_backlog(&self, waits: bool) {
+        self.state().no_backlog = !waits;
     }
 
     /// Makes none any more.
-    pub fn end(&self) {
-        self.promised().ended = true;
+    pub fn close(&self) {
+        self.state().closed = true;
     }
 
     /// Whether no mail is on its way.
-    pub fn are_kept(&self) -> bool {
-        self.promised().open == 0
+    pub fn is_empty(&self) -> bool {
+        self.state().open == 0
     }
 }
 
 /// A promise to deliver mails that are about to be written, until this is dropped.
-pub struct Offer {
+pub struct Reservation {
     worker: Arc<Worker>,
     mails: usize,
     since: Instant,
@@ -79,10 +79,13 @@ pub struct Offer {
 
 impl Worker {
     /// Whether the mails may be this worker's. Larger ones are read when it is their turn.
-    pub fn offer(self: Arc<Self>, mails: &[New]) -> Option<Offer> {
+    pub fn reserve(self: Arc<Self>, mails: &[New]) -> Option<Reservation> {
         let small = mails.iter().all(|mail| mail.message.size <= SMALL);
-        let makes = small && self.promises.make(mails.len(), self.pool.spare());
-        makes.then(|| Offer {
+        let makes = small
+            && self
+                .reservations
+                .try_reserve(mails.len(), self.pool.spare_capacity());
+        makes.then(|| Reservation {
             mails: mails.len(),
             since: Instant::now(),
             worker: self,
@@ -90,9 +93,9 @@ impl Worker {
     }
 
     /// What is being taken counts as promised, so that a worker that stops waits for it.
-    pub fn takes(self: Arc<Self>) -> Offer {
-        self.promises.take();
-        Offer {
+    pub fn reserve_claim(self: Arc<Self>) -> Reservation {
+        self.reservations.reserve_claim();
+        Reservation {
             mails: 1,
             since: Instant::now(),
             worker: self,
@@ -100,7 +103,7 @@ impl Worker {
     }
 }
 
-impl Offer {
+impl Reservation {
     /// Writes the mails and puts them at hand.
     pub async fn keep(
         self,
@@ -116,8 +119,8 @@ impl Offer {
             owner: Some((self.worker.id.clone(), until)),
             waits,
         };
-        self.write(work, move |offer, written| {
-            offer.put_at_hand(&mails, written);
+        self.write(work, move |reservation, written| {
+            reservation.enqueue(&mails, written);
         })
         .await
     }
@@ -141,7 +144,7 @@ impl Offer {
         written.await.map_err(|_| Refusal::internal())?
     }
 
-    fn put_at_hand(&self, mails: &[New], written: &Written) {
+    fn enqueue(&self, mails: &[New], written: &Written) {
         let worker = &self.worker;
         if !worker.pool.may_begin() {
             worker.stir();
@@ -157,14 +160,14 @@ impl Offer {
             bytes: Some(mail.bytes.as_slice().into()),
         });
         let sorted = sorted(taken, letters.collect(), worker.postern.now());
-        worker.shelve(sorted);
+        worker.enqueue(sorted);
         worker.begin_runs();
     }
 }
 
-impl Drop for Offer {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        self.worker.promises.keep(self.mails);
+        self.worker.reservations.release(self.mails);
         self.worker.pool.quiet.notify_one();
     }
 }
@@ -175,21 +178,27 @@ mod tests {
 
     #[test]
     fn mail_is_promised_for_where_there_is_room_and_nobody_waits() {
-        let promises = Promises::default();
-        assert!(!promises.make(1, 8), "the database was not asked yet");
-        promises.seen(false);
-        assert!(promises.make(5, 8) && promises.make(3, 8));
-        assert!(!promises.are_kept());
-        assert!(!promises.make(1, 8), "no room");
-        promises.keep(5);
-        assert!(!promises.make(1, 8), "one waits that came before");
-        promises.seen(true);
-        assert!(!promises.make(1, 8));
-        promises.seen(false);
-        assert!(promises.make(5, 8));
-        promises.end();
-        assert!(!promises.make(0, 8));
-        promises.keep(8);
-        assert!(promises.are_kept());
+        let reservations = Reservations::default();
+        assert!(
+            !reservations.try_reserve(1, 8),
+            "the database was not asked yet"
+        );
+        reservations.set_backlog(false);
+        assert!(reservations.try_reserve(5, 8) && reservations.try_reserve(3, 8));
+        assert!(!reservations.is_empty());
+        assert!(!reservations.try_reserve(1, 8), "no room");
+        reservations.release(5);
+        assert!(
+            !reservations.try_reserve(1, 8),
+            "one waits that came before"
+        );
+        reservations.set_backlog(true);
+        assert!(!reservations.try_reserve(1, 8));
+        reservations.set_backlog(false);
+        assert!(reservations.try_reserve(5, 8));
+        reservations.close();
+        assert!(!reservations.try_reserve(0, 8));
+        reservations.release(8);
+        assert!(reservations.is_empty());
     }
 }

@@ -15,7 +15,7 @@ use super::Diagnosis;
 use super::message::Letter;
 use super::telling::{telling, ticking};
 use crate::Actor;
-use crate::smtp::{Envelope, Relay, Session, Witness};
+use crate::smtp::{Envelope, Relay, Session, SessionObserver};
 use crate::store::{Scope, StoreError, commit, revisions};
 
 /// A run as a whole, whatever the relay does.
@@ -45,13 +45,13 @@ impl Run {
     /// The events. Dropping the stream ends the run, and with it the connection.
     pub fn begin(self) -> impl Stream<Item = Event> + Send + use<> {
         telling(|events| {
-            self.run(Witness::new(move |event| {
+            self.run(SessionObserver::new(move |event| {
                 drop(events.unbounded_send(event))
             }))
         })
     }
 
-    async fn run(self, witness: Witness) {
+    async fn run(self, witness: SessionObserver) {
         let settings = &self.relay.settings;
         witness.tell(|| Event::Started {
             relay: settings.host.with_port(settings.port),
@@ -98,7 +98,7 @@ impl Run {
     }
 
     /// The session, ended after [`LIMIT`].
-    async fn in_time(&self, witness: &Witness) -> Result<Option<Sent>, Failure> {
+    async fn in_time(&self, witness: &SessionObserver) -> Result<Option<Sent>, Failure> {
         let session = timeout(LIMIT, self.session(witness));
         let tick = |seconds| witness.tell(|| Event::Tick { seconds });
         ticking(session, tick).await.unwrap_or_else(|_| {
@@ -111,7 +111,7 @@ impl Run {
         })
     }
 
-    async fn session(&self, witness: &Witness) -> Result<Option<Sent>, Failure> {
+    async fn session(&self, witness: &SessionObserver) -> Result<Option<Sent>, Failure> {
         let mut session = Session::open(&self.diagnosis.dialer, &self.relay, witness).await?;
         let envelope = Envelope {
             from: self.relay.settings.from_address.clone(),

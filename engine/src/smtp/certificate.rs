@@ -13,7 +13,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use super::distinguished::distinguished;
+use super::distinguished_name::distinguished_name;
 use super::pem::pem;
 
 /// The most characters of a certificate's own words that are repeated.
@@ -30,9 +30,9 @@ pub(crate) fn in_words(der: &[u8]) -> Option<Certificate> {
     }
     let validity = read.validity();
     Some(Certificate {
-        subject: distinguished(read.subject()),
+        subject: distinguished_name(read.subject()),
         names: names(&read),
-        issuer: distinguished(read.issuer()),
+        issuer: distinguished_name(read.issuer()),
         not_before: moment(validity.not_before.timestamp()),
         not_after: moment(validity.not_after.timestamp()),
         key: key(read.public_key()),

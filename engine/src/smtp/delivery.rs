@@ -7,13 +7,13 @@ use thiserror::Error;
 
 use super::capabilities::Capabilities;
 use super::message::Message;
-use super::script::Script;
+use super::plan::CommandPlan;
 use super::session::{Condition, Session};
 use super::transaction::Envelope;
 
 /// A mail on its way out: checked and worded when it is sent.
 #[derive(Debug)]
-pub struct Parcel {
+pub struct OutgoingMessage {
     pub envelope: Envelope,
     /// With CRLF line ends. It is sent as it is, apart from stuffed dots, and a last line end where
     /// that is missing.
@@ -22,25 +22,25 @@ pub struct Parcel {
 
 /// What became of a mail for each recipient, in the envelope's order: the relay's 2xx to the end of
 /// data, or why not.
-pub type Fates = Vec<Result<Reply, Failure>>;
+pub type RecipientResults = Vec<Result<Reply, Failure>>;
 
 /// The session ended in mid-mail. That says nothing against the mail, whatever the relay's words.
 #[derive(Debug, Error)]
 #[error("{failure}")]
-pub struct Broken {
+pub struct BrokenSession {
     /// At [`Stage::Mail`], [`Stage::Rcpt`] or [`Stage::Data`]. [`Fault::Rejected`] is a 421.
     pub failure: Failure,
     /// The whole mail was written and its end not answered, or not plainly: it may have arrived.
     pub may_have_arrived: bool,
     /// Commands were sent behind a body, this mail's or the next one's: it may be that which the
     /// relay broke on.
-    pub grouped: bool,
+    pub pipelined: bool,
 }
 
 /// A mail that was checked, and its commands.
 pub(super) struct Prepared {
-    pub parcel: Arc<Parcel>,
-    pub script: Script,
+    pub parcel: Arc<OutgoingMessage>,
+    pub plan: CommandPlan,
 }
 
 impl Prepared {
@@ -48,13 +48,17 @@ impl Prepared {
     ///
     /// # Errors
     /// What the relay did not say it takes, and a CR or LF that ends no line.
-    pub fn of(parcel: &Arc<Parcel>, relay: &Capabilities, reset: bool) -> Result<Self, Failure> {
+    pub fn of(
+        parcel: &Arc<OutgoingMessage>,
+        relay: &Capabilities,
+        reset: bool,
+    ) -> Result<Self, Failure> {
         let message = Message::check(&parcel.message).ok_or_else(|| {
             let detail = "the mail holds a CR or LF that ends no line; it was not sent";
             Failure::new(Stage::Mail, Fault::LineBreak, detail)
         })?;
         Ok(Self {
-            script: Script::write(&parcel.envelope, Some(message), relay, reset)?,
+            plan: CommandPlan::write(&parcel.envelope, Some(message), relay, reset)?,
             parcel: parcel.clone(),
         })
     }
@@ -74,17 +78,17 @@ impl Session {
     /// closed or cut, time, and replies that are malformed or too many.
     pub async fn deliver(
         &mut self,
-        mail: &Arc<Parcel>,
-        next: Option<&Arc<Parcel>>,
-    ) -> Result<Fates, Broken> {
-        let announced = self.announced.take();
+        mail: &Arc<OutgoingMessage>,
+        next: Option<&Arc<OutgoingMessage>>,
+    ) -> Result<RecipientResults, BrokenSession> {
+        let pipelined_next = self.pipelined_next.take();
         self.begin_mail()?;
-        let grouped = announced.is_some();
-        let prepared = match announced {
-            Some(announced) if Arc::ptr_eq(&announced.parcel, mail) => announced,
+        let pipelined = pipelined_next.is_some();
+        let prepared = match pipelined_next {
+            Some(pipelined_next) if Arc::ptr_eq(&pipelined_next.parcel, mail) => pipelined_next,
             Some(_) => {
                 self.condition = Condition::Broken;
-                let detail = "another mail was announced on this connection";
+                let detail = "the commands of another mail were pipelined on this connection";
                 return Err(Failure::new(Stage::Mail, Fault::Closed, detail).into());
             }
             None => match Prepared::of(mail, &self.capabilities, self.open) {
@@ -94,18 +98,18 @@ impl Session {
         };
         // What it cannot take is said when it is that mail's turn.
         let next = next
-            .filter(|_| self.grouping && self.capabilities.pipelining)
+            .filter(|_| self.pipeline_next && self.capabilities.pipelining)
             .and_then(|next| Prepared::of(next, &self.capabilities, false).ok());
-        let handed = self.hand_over(&prepared, grouped, next).await;
-        handed.map_err(|broken| Broken {
-            grouped: grouped || self.announced.is_some(),
+        let handed = self.hand_over(&prepared, pipelined, next).await;
+        handed.map_err(|broken| BrokenSession {
+            pipelined: pipelined || self.pipelined_next.is_some(),
             ..broken
         })
     }
 
     /// No commands behind a body from now on, though pipelining as the relay offers it.
-    pub fn without_grouping(&mut self) {
-        self.grouping = false;
+    pub fn without_pipelined_next(&mut self) {
+        self.pipeline_next = false;
     }
 
     /// Whether a mail may have arrived whose delivery was given up by dropping the future.
@@ -125,12 +129,12 @@ impl Session {
 }
 
 /// Of a mail whose end was not written.
-impl From<Failure> for Broken {
+impl From<Failure> for BrokenSession {
     fn from(failure: Failure) -> Self {
         Self {
             failure,
             may_have_arrived: false,
-            grouped: false,
+            pipelined: false,
         }
     }
 }

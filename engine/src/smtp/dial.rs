@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::resolve::{Found, ResolveError, Resolver};
 use super::tls::Tls;
-use super::{AddressPolicy, Witness, names};
+use super::{AddressPolicy, SessionObserver, names};
 
 /// The pause before the next address is tried beside those under way (RFC 8305 section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -91,23 +91,23 @@ impl Dialer {
     pub(super) async fn connect(
         &self,
         settings: &SmtpSettings,
-        witness: &Witness,
+        observer: &SessionObserver,
     ) -> Result<TcpStream, Failure> {
         let addresses = match &settings.host {
             Host::Address(address) => vec![*address],
             Host::Name(name) => {
-                witness.begin(Stage::Dns);
-                self.look_up(name, settings.command_timeout, witness)
+                observer.begin(Stage::Dns);
+                self.look_up(name, settings.command_timeout, observer)
                     .await?
             }
         };
-        witness.begin(Stage::Tcp);
+        observer.begin(Stage::Tcp);
         let (permitted, denied): (Vec<_>, Vec<_>) = interleave(addresses)
             .into_iter()
             .map(|address| SocketAddr::new(address, settings.port))
             .partition(|target| self.shared.policy.permits(target.ip()));
         for target in &denied {
-            tell(witness, *target, ConnectOutcome::NotAllowed, Instant::now());
+            tell(observer, *target, ConnectOutcome::NotAllowed, Instant::now());
         }
         if permitted.is_empty() {
             return Err(Failure::new(
@@ -116,7 +116,7 @@ impl Dialer {
                 format!("this Postern may not connect to {}", listed(&denied)),
             ));
         }
-        let tcp = race(permitted, settings.connect_timeout, witness).await?;
+        let tcp = race(permitted, settings.connect_timeout, observer).await?;
         // Otherwise a delayed acknowledgement holds each small write back for 40 ms.
         tcp.set_nodelay(true)
             .map_err(|error| Failure::new(Stage::Tcp, Fault::Reset, error.to_string()))?;
@@ -127,7 +127,7 @@ impl Dialer {
         &self,
         name: &str,
         within: Duration,
-        witness: &Witness,
+        observer: &SessionObserver,
     ) -> Result<Vec<IpAddr>, Failure> {
         let failed = |fault, detail| Err(Failure::new(Stage::Dns, fault, detail));
         let Some(ascii) = names::to_ascii(name) else {
@@ -135,7 +135,7 @@ impl Dialer {
         };
         let resolver = &self.shared.resolver;
         let found = timeout(within, resolver.addresses(&ascii)).await;
-        witness.tell(|| {
+        observer.tell(|| {
             let nothing = Found::default();
             let found = found.as_ref().ok().and_then(|found| found.as_ref().ok());
             Event::Resolved(resolver.told(&ascii, found.unwrap_or(&nothing)))
@@ -179,7 +179,7 @@ fn interleave(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
 async fn race(
     targets: Vec<SocketAddr>,
     within: Duration,
-    witness: &Witness,
+    observer: &SessionObserver,
 ) -> Result<TcpStream, Failure> {
     let mut waiting = targets.into_iter();
     let mut running = FuturesUnordered::new();
@@ -194,12 +194,12 @@ async fn race(
                     Ok(_) => ConnectOutcome::Connected,
                     Err(failure) => reach(failure),
                 };
-                tell(witness, target, reach, begun);
+                tell(observer, target, reach, begun);
                 trying.retain(|(other, _)| *other != target);
                 match outcome {
                     Ok(tcp) => {
                         for (target, begun) in trying {
-                            tell(witness, target, ConnectOutcome::GivenUp, begun);
+                            tell(observer, target, ConnectOutcome::GivenUp, begun);
                         }
                         return Ok(tcp);
                     }
@@ -254,8 +254,8 @@ fn reach(failure: &Failure) -> ConnectOutcome {
     }
 }
 
-fn tell(witness: &Witness, target: SocketAddr, outcome: ConnectOutcome, begun: Instant) {
-    witness.tell(|| {
+fn tell(observer: &SessionObserver, target: SocketAddr, outcome: ConnectOutcome, begun: Instant) {
+    observer.tell(|| {
         Event::Tried(ConnectAttempt {
             address: target.to_string(),
             outcome,

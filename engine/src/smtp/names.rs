@@ -38,7 +38,7 @@ mod tests {
             ("bücher.example", Some("xn--bcher-kva.example")),
             ("例子.广告", Some("xn--fsqu00a.xn--4rr70v")),
             ("straße.example", Some("xn--strae-oqa.example")),
-            // Digits of another script are digits, and this is then no name.
+            // Digits of another plan are digits, and this is then no name.
             ("１２７.０.０.１", None),
             ("⒈example", None),
             (&format!("{}.example", "ü".repeat(60)), None),

@@ -11,7 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::{Dialer, Relay, Session, Witness};
+use super::{Dialer, Relay, Session, SessionObserver};
 
 /// A way as a whole, whatever the relay does.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -62,28 +62,28 @@ async fn follow(
 ) -> (Vec<ProbeResult>, Option<Session>) {
     let trace = Arc::new(Mutex::new(Trace::default()));
     let heard = trace.clone();
-    let witness = Witness::new(move |event| lock(&heard).apply(event));
+    let observer = SessionObserver::new(move |event| lock(&heard).apply(event));
     let relay = Relay {
         settings: settings(attempt, manner),
         password: None,
     };
-    let opening = timeout(LIMIT, Session::open(dialer, &relay, &witness));
+    let opening = timeout(LIMIT, Session::open(dialer, &relay, &observer));
     tokio::pin!(opening);
     let opened = tokio::select! {
         biased;
         opened = &mut opening => opened,
-        () = tls_speaks.notified(), if !attempt.implicit => match witness.stage() {
+        () = tls_speaks.notified(), if !attempt.implicit => match observer.stage() {
             Some(Stage::Greeting) => Ok(Err(unspoken())),
             _ => opening.await,
         },
     };
-    let opened = opened.unwrap_or_else(|_| Err(too_long(&witness)));
+    let opened = opened.unwrap_or_else(|_| Err(too_long(&observer)));
     match &opened {
-        Ok(_) => witness.passed(),
-        Err(failure) => witness.failed(failure.stage),
+        Ok(_) => observer.passed(),
+        Err(failure) => observer.failed(failure.stage),
     }
     let failure = opened.as_ref().err();
-    let found = attempt.results(&lock(&trace), failure, &relay.settings, witness.elapsed());
+    let found = attempt.results(&lock(&trace), failure, &relay.settings, observer.elapsed());
     (found, opened.ok())
 }
 
@@ -109,8 +109,8 @@ fn unspoken() -> Failure {
     Failure::new(Stage::Greeting, Fault::TimedOut, detail)
 }
 
-fn too_long(witness: &Witness) -> Failure {
-    let stage = witness.stage().unwrap_or(Stage::Dns);
+fn too_long(observer: &SessionObserver) -> Failure {
+    let stage = observer.stage().unwrap_or(Stage::Dns);
     let detail = format!("it took longer than {} s and was ended", LIMIT.as_secs());
     Failure::new(stage, Fault::Deadline, detail)
 }

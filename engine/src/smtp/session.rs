@@ -1,4 +1,4 @@
-//! Opening a session: greeting, EHLO, StartTLS, sign-in; and ending it.
+//! FirstBytes a session: greeting, EHLO, StartTLS, sign-in; and ending it.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::capabilities::Capabilities;
 use super::delivery::Prepared;
 use super::reply::RawReply;
 use super::wire::{Deadline, Wire};
-use super::{Dialer, Witness, names};
+use super::{Dialer, SessionObserver, names};
 
 /// How long a relay may take to say goodbye. Nothing depends on it.
 const QUIT_WITHIN: Duration = Duration::from_secs(2);
@@ -33,9 +33,9 @@ pub struct Session {
     pub(super) command_timeout: Duration,
     pub(super) condition: Condition,
     /// Whether commands may go out behind a body.
-    pub(super) grouping: bool,
+    pub(super) pipeline_next: bool,
     /// The mail whose first commands did.
-    pub(super) announced: Option<Prepared>,
+    pub(super) pipelined_next: Option<Prepared>,
     /// A transaction is open: MAIL was taken, and no end of data followed.
     pub(super) open: bool,
     /// The end of a mail is being written or was, and not answered.
@@ -54,7 +54,7 @@ pub(super) enum Condition {
 }
 
 impl Session {
-    /// Connects, encrypts as the settings say and signs in. `witness` is told of it, and of all
+    /// Connects, encrypts as the settings say and signs in. `observer` is told of it, and of all
     /// that follows.
     ///
     /// The times are those of the settings: `connect_timeout` for each address, `command_timeout`
@@ -62,10 +62,14 @@ impl Session {
     ///
     /// # Errors
     /// Where it ended and why. The connection is gone then, as it is when the future is dropped.
-    pub async fn open(dialer: &Dialer, relay: &Relay, witness: &Witness) -> Result<Self, Failure> {
+    pub async fn open(
+        dialer: &Dialer,
+        relay: &Relay,
+        observer: &SessionObserver,
+    ) -> Result<Self, Failure> {
         let settings = &relay.settings;
-        let tcp = dialer.connect(settings, witness).await?;
-        let mut wire = Wire::new(tcp, witness.clone())
+        let tcp = dialer.connect(settings, observer).await?;
+        let mut wire = Wire::new(tcp, observer.clone())
             .map_err(|error| Failure::new(Stage::Tcp, Fault::Reset, error.to_string()))?;
         if settings.connection == ConnectionType::Ssl {
             wire = secure(wire, dialer, settings).await?;
@@ -76,8 +80,8 @@ impl Session {
             capabilities: Capabilities::default(),
             command_timeout: settings.command_timeout,
             condition: Condition::Ready,
-            grouping: true,
-            announced: None,
+            pipeline_next: true,
+            pipelined_next: None,
             open: false,
             in_doubt: false,
         };
@@ -88,12 +92,12 @@ impl Session {
                 .map_err(after_start_tls)?;
             // What was offered in the clear may have been anybody's offer (RFC 3207 section 4.2).
             session.capabilities = Capabilities::default();
-            witness.begin(Stage::Ehlo);
+            observer.begin(Stage::Ehlo);
             let met = session.introduce(&ehlo_name).await;
             session.or_part(met).await?;
         }
         if settings.authentication != AuthenticationType::None {
-            witness.begin(Stage::Auth);
+            observer.begin(Stage::Auth);
             let signed_in = session.sign_in(settings, relay.password.as_ref()).await;
             session.or_part(signed_in).await?;
         }
@@ -110,8 +114,8 @@ impl Session {
     pub async fn quit(mut self) {
         match self.condition {
             // It would be taken for the first line of that mail.
-            _ if self.announced.is_some() => return,
-            Condition::Ready => self.wire.witness().begin(Stage::Quit),
+            _ if self.pipelined_next.is_some() => return,
+            Condition::Ready => self.wire.observer().begin(Stage::Quit),
             // What came of the session is told already.
             Condition::Refused => {}
             Condition::Broken => return,
@@ -142,15 +146,15 @@ impl Session {
 
     /// Greeting, EHLO, and StartTLS where it is to be; whether it is.
     async fn meet(&mut self, ehlo_name: &str, connection: ConnectionType) -> Result<bool, Failure> {
-        let witness = self.wire.witness().clone();
-        witness.begin(Stage::Greeting);
+        let observer = self.wire.observer().clone();
+        observer.begin(Stage::Greeting);
         self.greeting().await?;
-        witness.begin(Stage::Ehlo);
+        observer.begin(Stage::Ehlo);
         self.introduce(ehlo_name).await?;
         if !self.needs_start_tls(connection)? {
             return Ok(false);
         }
-        witness.begin(Stage::StartTls);
+        observer.begin(Stage::StartTls);
         self.start_tls().await?;
         Ok(true)
     }
@@ -178,7 +182,7 @@ impl Session {
         if !matches!(reply.code, 500 | 502 | 504) {
             expect(Stage::Ehlo, &reply, 250)?;
             self.capabilities = Capabilities::read(&reply);
-            self.wire.witness().offered(|| {
+            self.wire.observer().offered(|| {
                 // The first line is the relay's name; before each stands the code.
                 let lines = reply.shown_lines().skip(1);
                 lines
@@ -223,7 +227,7 @@ impl Session {
 }
 
 async fn secure(wire: Wire, dialer: &Dialer, settings: &SmtpSettings) -> Result<Wire, Failure> {
-    wire.witness().begin(Stage::Tls);
+    wire.observer().begin(Stage::Tls);
     let deadline = Deadline::after(settings.command_timeout);
     wire.secure(dialer.tls(), settings, deadline).await
 }

@@ -8,11 +8,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::opening::Opening;
+use super::first_bytes::FirstBytes;
 
 pub(super) enum Stream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<Opening>>),
+    Tls(Box<TlsStream<FirstBytes>>),
 }
 
 impl Stream {

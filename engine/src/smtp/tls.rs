@@ -18,13 +18,13 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::anchors::Anchors;
 use super::certificate;
-use super::judge::Judge;
+use super::fault::InvalidCertificate;
+use super::first_bytes::FirstBytes;
 use super::names;
-use super::opening::Opening;
-use super::unsecured::Unsecured;
-use super::untrusted::Untrusted;
+use super::tls_failure::TlsFailure;
+use super::trust_store::TrustStore;
+use super::validation::CertificateValidator;
 use super::verifier::{Seen, Verifier};
 
 /// How handshakes are made, with and without a check of the certificate.
@@ -34,7 +34,7 @@ pub(super) struct Tls {
 }
 
 /// A connection, an error of it, or none of both in time.
-pub(super) type Attempt = Result<io::Result<TlsStream<Opening>>, Elapsed>;
+pub(super) type Attempt = Result<io::Result<TlsStream<FirstBytes>>, Elapsed>;
 
 impl Tls {
     pub fn new(roots: RootCertStore) -> Result<Self, rustls::Error> {
@@ -55,18 +55,21 @@ impl Tls {
         settings: &SmtpSettings,
         deadline: Instant,
     ) -> (Seen, Attempt) {
-        let verifier = Arc::new(Verifier::new(self.judge(settings), is_checked(settings)));
+        let verifier = Arc::new(Verifier::new(
+            self.validator(settings),
+            is_checked(settings),
+        ));
         let attempt = match server_name(&settings.host) {
             Ok(name) => {
                 let connector = self.connector(verifier.clone());
-                let connecting = connector.connect(name, Opening::of(tcp)).into_fallible();
+                let connecting = connector.connect(name, FirstBytes::of(tcp)).into_fallible();
                 let connected = timeout_at(deadline, connecting).await;
                 connected.map(|connected| {
                     connected.map_err(|(error, opening)| {
                         // What follows StartTLS in plain text is another matter, whatever it says.
                         let implicit = settings.connection == ConnectionType::Ssl;
                         let line = implicit.then(|| opening.first_line());
-                        match Unsecured::of(&error, verifier.seen().asked, line) {
+                        match TlsFailure::of(&error, verifier.seen().asked, line) {
                             Some(unsecured) => io::Error::other(unsecured),
                             None => error,
                         }
@@ -78,9 +81,9 @@ impl Tls {
         (verifier.seen(), attempt)
     }
 
-    fn judge(&self, settings: &SmtpSettings) -> Judge {
-        Judge {
-            anchors: Anchors::of(settings, &self.roots),
+    fn validator(&self, settings: &SmtpSettings) -> CertificateValidator {
+        CertificateValidator {
+            trust_store: TrustStore::of(settings, &self.roots),
             algorithms: self
                 .builder
                 .crypto_provider()
@@ -154,7 +157,7 @@ fn sentence(words: &str) -> String {
 }
 
 /// As in `TLS 1.3`.
-pub(super) fn version(stream: &TlsStream<Opening>) -> &'static str {
+pub(super) fn version(stream: &TlsStream<FirstBytes>) -> &'static str {
     match stream.get_ref().1.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
         _ => "TLS 1.2",
@@ -167,7 +170,7 @@ pub(super) fn explain(error: &io::Error) -> (Fault, String) {
         return explain_tls(tls);
     }
     if let Some(unsecured) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        let unsecured: &Unsecured = unsecured;
+        let unsecured: &TlsFailure = unsecured;
         return (unsecured.fault(), unsecured.to_string());
     }
     match error.kind() {
@@ -180,7 +183,7 @@ pub(super) fn explain(error: &io::Error) -> (Fault, String) {
 fn explain_tls(error: &rustls::Error) -> (Fault, String) {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::Other(other)) => {
-            match other.0.downcast_ref::<Untrusted>() {
+            match other.0.downcast_ref::<InvalidCertificate>() {
                 Some(untrusted) => (Fault::Certificate(untrusted.fault), untrusted.to_string()),
                 None => (
                     Fault::Certificate(CertificateFault::Invalid),
@@ -198,7 +201,7 @@ fn explain_tls(error: &rustls::Error) -> (Fault, String) {
         // With TLS 1.3 it comes when the handshake is over.
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => (
             Fault::ClientCertificateRequired,
-            Unsecured::ClientCertificate(error.clone()).to_string(),
+            TlsFailure::ClientCertificate(error.clone()).to_string(),
         ),
         rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)
         | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => (

@@ -6,13 +6,13 @@ use std::time::Duration;
 use domain::event::Side;
 use domain::{EmailAddress, Failure, Fault, Reply, Stage};
 
-use super::delivery::{Broken, Fates, Parcel, Prepared};
-use super::interruption::Interruption;
+use super::delivery::{BrokenSession, OutgoingMessage, Prepared, RecipientResults};
 use super::message::{END, Pieces};
-use super::script::{Script, Verb};
+use super::plan::{Command, CommandPlan};
 use super::session::{Condition, Session};
-use super::verdict::{Verdict, misplaced};
+use super::state::{TransactionState, misplaced};
 use super::wire::Deadline;
+use super::wire_error::WireError;
 
 /// How long a piece of the mail may take to go out (RFC 5321 section 4.5.3.2.5).
 const DATA_BLOCK_WITHIN: Duration = Duration::from_secs(180);
@@ -47,7 +47,7 @@ impl Session {
     }
 
     async fn send_alone(&mut self, envelope: &Envelope, message: &[u8]) -> Result<Reply, Failure> {
-        let parcel = Arc::new(Parcel {
+        let parcel = Arc::new(OutgoingMessage {
             envelope: envelope.clone(),
             message: message.into(),
         });
@@ -74,9 +74,9 @@ impl Session {
     pub async fn rehearse(&mut self, envelope: &Envelope) -> Result<(), Failure> {
         self.begin_mail()?;
         self.condition = Condition::Refused;
-        let script = Script::write(envelope, None, &self.capabilities, self.open)?;
+        let plan = CommandPlan::write(envelope, None, &self.capabilities, self.open)?;
         self.condition = Condition::Broken;
-        let asked = self.ask_leave(&script, false, false).await?;
+        let asked = self.ask_leave(&plan, false, false).await?;
         self.condition = Condition::Refused;
         if let Some(refusal) = asked.refusal() {
             return Err(refusal);
@@ -93,28 +93,28 @@ impl Session {
         Ok(())
     }
 
-    /// No second mail after one that was given up, and none instead of one that was announced.
+    /// No second mail after one that was given up, and none instead of the pipelined next one.
     pub(super) fn begin_mail(&self) -> Result<(), Failure> {
-        if self.condition != Condition::Ready || self.announced.is_some() {
+        if self.condition != Condition::Ready || self.pipelined_next.is_some() {
             let detail = "this connection has been given up";
             return Err(Failure::new(Stage::Mail, Fault::Closed, detail));
         }
         Ok(())
     }
 
-    /// The whole of a transaction. `grouped`: its first commands are on their way already; those of
-    /// `next` are when it comes back with `next` announced.
+    /// The whole of a transaction. `pipelined`: its first commands are on their way already; those of
+    /// `next` are when it comes back with `next` pipelined.
     pub(super) async fn hand_over(
         &mut self,
         mail: &Prepared,
-        grouped: bool,
+        pipelined: bool,
         next: Option<Prepared>,
-    ) -> Result<Fates, Broken> {
+    ) -> Result<RecipientResults, BrokenSession> {
         // Until the outcome is known; for good if this future is dropped.
         self.condition = Condition::Broken;
         let pipelining = self.capabilities.pipelining;
-        let script = &mail.script;
-        let verdict = self.ask_leave(script, pipelining, grouped).await?;
+        let plan = &mail.plan;
+        let verdict = self.ask_leave(plan, pipelining, pipelined).await?;
         let end = match verdict.refusal() {
             Some(refusal) => {
                 self.withdraw(&verdict).await;
@@ -122,32 +122,32 @@ impl Session {
             }
             None => self.pour(&mail.parcel.message, next).await?,
         };
-        Ok(script.complete(verdict.fates(end)))
+        Ok(plan.complete(verdict.fates(end)))
     }
 
     /// Everything before the mail itself. Ends early where nothing is left to ask.
     async fn ask_leave(
         &mut self,
-        script: &Script,
+        plan: &CommandPlan,
         pipelining: bool,
-        mut grouped: bool,
-    ) -> Result<Verdict, Failure> {
-        let mut verdict = Verdict::of(script.recipients());
-        for (lines, commands) in script.groups(pipelining) {
+        mut pipelined: bool,
+    ) -> Result<TransactionState, Failure> {
+        let mut verdict = TransactionState::of(plan.recipients());
+        for (lines, commands) in plan.groups(pipelining) {
             let first = commands
                 .first()
-                .map_or(Stage::Mail, |(verb, _)| verb.stage());
-            self.wire.witness().begin(first);
+                .map_or(Stage::Mail, |(command, _)| command.stage());
+            self.wire.observer().begin(first);
             self.tell_lines(lines);
-            let sent = std::mem::take(&mut grouped);
+            let sent = std::mem::take(&mut pipelined);
             if !sent {
                 let deadline = Deadline::after(self.command_timeout);
                 let asked = self.wire.ask(lines, deadline).await;
                 asked.map_err(|interruption| self.wire.failure(first, interruption))?;
             }
-            for (verb, _) in commands {
-                let stage = verb.stage();
-                self.wire.witness().begin(stage);
+            for (command, _) in commands {
+                let stage = command.stage();
+                self.wire.observer().begin(stage);
                 let deadline = Deadline::after(self.command_timeout);
                 let reply = match self.wire.reply(deadline).await {
                     Ok(reply) => reply,
@@ -160,13 +160,13 @@ impl Session {
                     Err(interruption) => return Err(self.wire.failure(stage, interruption)),
                 };
                 if reply.code >= 400 {
-                    self.wire.witness().refused();
+                    self.wire.observer().refused();
                 }
-                if sent && *verb == Verb::Mail && matches!(reply.code, 500 | 502 | 503) {
+                if sent && *command == Command::Mail && matches!(reply.code, 500 | 502 | 503) {
                     // It did not see a MAIL, or not in its place.
                     return Err(misplaced(stage, &reply));
                 }
-                verdict.hear(*verb, &reply)?;
+                verdict.hear(*command, &reply)?;
             }
             if verdict.is_hopeless() {
                 break;
@@ -176,13 +176,13 @@ impl Session {
     }
 
     fn tell_lines(&self, lines: &[u8]) {
-        let witness = self.wire.witness();
-        if !witness.listens() {
+        let observer = self.wire.observer();
+        if !observer.listens() {
             return;
         }
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             let line = line.strip_suffix(b"\r\n").unwrap_or(line);
-            witness.line(Side::Postern, || String::from_utf8_lossy(line).into_owned());
+            observer.line(Side::Postern, || String::from_utf8_lossy(line).into_owned());
         }
     }
 
@@ -191,12 +191,12 @@ impl Session {
         &mut self,
         message: &[u8],
         mut next: Option<Prepared>,
-    ) -> Result<Result<Reply, Failure>, Broken> {
-        let witness = self.wire.witness();
-        witness.line(Side::Postern, || {
+    ) -> Result<Result<Reply, Failure>, BrokenSession> {
+        let observer = self.wire.observer();
+        observer.line(Side::Postern, || {
             format!("[{} bytes of mail]", message.len())
         });
-        witness.line(Side::Postern, || ".".to_owned());
+        observer.line(Side::Postern, || ".".to_owned());
         let mut pieces = Pieces::of(message);
         let mut piece = Vec::new();
         while pieces.next(&mut piece) {
@@ -204,9 +204,9 @@ impl Session {
             if pieces.ended()
                 && let Some(next) = next.take()
             {
-                let (commands, _) = next.script.groups(true).next().unwrap_or_default();
+                let (commands, _) = next.plan.groups(true).next().unwrap_or_default();
                 piece.extend_from_slice(commands);
-                self.announced = Some(next);
+                self.pipelined_next = Some(next);
             }
             self.in_doubt = pieces.ended();
             let behind = piece.len() - body;
@@ -215,19 +215,19 @@ impl Session {
             match self.wire.pour(&mut rest, behind, deadline).await {
                 Ok(()) => {}
                 // Before it had all of the mail.
-                Err(Interruption::Refused(reply)) if reply.code != 421 => {
+                Err(WireError::Refused(reply)) if reply.code != 421 => {
                     return Ok(Err(Failure::rejected(Stage::Data, reply.shown())));
                 }
                 Err(interruption) => {
-                    let notice = matches!(interruption, Interruption::Refused(_));
-                    return Err(Broken {
+                    let notice = matches!(interruption, WireError::Refused(_));
+                    return Err(BrokenSession {
                         may_have_arrived: pieces.ended() && rest.len() <= behind && !notice,
                         ..self.wire.failure(Stage::Data, interruption).into()
                     });
                 }
             }
         }
-        let in_doubt = |failure: Failure| Broken {
+        let in_doubt = |failure: Failure| BrokenSession {
             may_have_arrived: true,
             ..failure.into()
         };
@@ -241,7 +241,7 @@ impl Session {
         };
         self.open = false;
         self.in_doubt = false;
-        self.condition = match self.announced {
+        self.condition = match self.pipelined_next {
             // What comes now is for the next mail.
             Some(_) => Condition::Ready,
             None => self.after_mail().await.map_err(in_doubt)?,
@@ -251,7 +251,7 @@ impl Session {
 
     /// After a mail that nobody is left to take. A 354 that came all the same is answered with
     /// nothing (RFC 2920 section 3.1).
-    async fn withdraw(&mut self, verdict: &Verdict) {
+    async fn withdraw(&mut self, verdict: &TransactionState) {
         if verdict.was_cut_short() {
             return;
         }
@@ -276,8 +276,8 @@ impl Session {
         match self.wire.unasked(deadline).await {
             Ok(None) => Ok(Condition::Ready),
             Ok(Some(reply)) if reply.code == 421 => Ok(Condition::Broken),
-            Ok(Some(reply)) => Err(self.wire.failure(Stage::Data, Interruption::Extra(reply))),
-            Err(Interruption::Closed | Interruption::Io(_)) => Ok(Condition::Broken),
+            Ok(Some(reply)) => Err(self.wire.failure(Stage::Data, WireError::Extra(reply))),
+            Err(WireError::Closed | WireError::Io(_)) => Ok(Condition::Broken),
             Err(interruption) => Err(self.wire.failure(Stage::Data, interruption)),
         }
     }

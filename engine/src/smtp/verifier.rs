@@ -15,8 +15,8 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use super::judge::Judge;
-use super::untrusted::Untrusted;
+use super::fault::InvalidCertificate;
+use super::validation::CertificateValidator;
 
 /// The most certificates of a chain that are recorded.
 const MOST_CERTIFICATES: usize = 10;
@@ -24,7 +24,7 @@ const MOST_CERTIFICATES: usize = 10;
 /// The verifier of one handshake.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    judge: Judge,
+    validator: CertificateValidator,
     /// Whether what is wrong ends the handshake.
     checked: bool,
     seen: Mutex<Seen>,
@@ -39,15 +39,15 @@ pub(super) struct Seen {
     pub version: Option<&'static str>,
     /// Why it passes; none where it does not.
     pub right: Option<&'static str>,
-    pub wrong: Option<Arc<Untrusted>>,
+    pub wrong: Option<Arc<InvalidCertificate>>,
     /// Whether it asked for one of Postern's.
     pub asked: bool,
 }
 
 impl Verifier {
-    pub fn new(judge: Judge, checked: bool) -> Self {
+    pub fn new(validator: CertificateValidator, checked: bool) -> Self {
         Self {
-            judge,
+            validator,
             checked,
             seen: Mutex::default(),
         }
@@ -78,7 +78,7 @@ impl Verifier {
             // One that cannot be read has no key to prove anything with.
             let wrong = match seen.wrong.take() {
                 Some(wrong) if wrong.fault == CertificateFault::Invalid => wrong,
-                _ => Arc::new(Untrusted::unproven(&error)),
+                _ => Arc::new(InvalidCertificate::unproven(&error)),
             };
             seen.wrong.insert(wrong).error()
         })
@@ -87,7 +87,7 @@ impl Verifier {
     /// Whether nothing but the key counts of a certificate: without a check, or where it is trusted
     /// itself, if webpki does not read it.
     fn is_key_alone(&self, certificate: &CertificateDer<'_>) -> bool {
-        let believed = !self.checked || self.judge.anchors.hold(certificate);
+        let believed = !self.checked || self.validator.trust_store.hold(certificate);
         believed && ParsedCertificate::try_from(certificate).is_err()
     }
 
@@ -102,7 +102,7 @@ impl Verifier {
         let (_, read) = X509Certificate::from_der(certificate)
             .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
         let key = &read.public_key().subject_public_key.data;
-        self.judge
+        self.validator
             .algorithms
             .mapping
             .iter()
@@ -128,8 +128,8 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let judged = self
-            .judge
-            .judge(end_entity, intermediates, server_name, now);
+            .validator
+            .validate(end_entity, intermediates, server_name, now);
         let mut seen = self.record();
         *seen = Seen {
             chain: std::iter::once(end_entity)
@@ -157,7 +157,7 @@ impl ServerCertVerifier for Verifier {
             if self.is_key_alone(certificate) {
                 return self.verify_by_key(message, certificate, signed);
             }
-            verify_tls12_signature(message, certificate, signed, &self.judge.algorithms)
+            verify_tls12_signature(message, certificate, signed, &self.validator.algorithms)
         })
     }
 
@@ -171,12 +171,12 @@ impl ServerCertVerifier for Verifier {
             if self.is_key_alone(certificate) {
                 return self.verify_by_key(message, certificate, signed);
             }
-            verify_tls13_signature(message, certificate, signed, &self.judge.algorithms)
+            verify_tls13_signature(message, certificate, signed, &self.validator.algorithms)
         })
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.judge.algorithms.supported_schemes()
+        self.validator.algorithms.supported_schemes()
     }
 }
 

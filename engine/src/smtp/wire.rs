@@ -14,12 +14,12 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
-use super::interruption::Interruption;
+use super::observer::SessionObserver;
 use super::reply::{Framer, Malformed, RawReply};
 use super::secrets::{STRUCK, Secrets};
 use super::stream::Stream;
 use super::tls::{self, Tls};
-use super::witness::Witness;
+use super::wire_error::WireError;
 
 /// When something must be over: a whole command and its whole reply, however they trickle.
 #[derive(Clone, Copy)]
@@ -42,23 +42,23 @@ pub(super) struct Wire {
     stream: Stream,
     framer: Framer,
     peer: SocketAddr,
-    witness: Witness,
+    observer: SessionObserver,
     secrets: Secrets,
 }
 
 impl Wire {
-    pub fn new(tcp: TcpStream, witness: Witness) -> io::Result<Self> {
+    pub fn new(tcp: TcpStream, observer: SessionObserver) -> io::Result<Self> {
         Ok(Self {
             peer: tcp.peer_addr()?,
             stream: Stream::Plain(tcp),
             framer: Framer::new(),
-            witness,
+            observer,
             secrets: Secrets::default(),
         })
     }
 
-    pub fn witness(&self) -> &Witness {
-        &self.witness
+    pub fn observer(&self) -> &SessionObserver {
+        &self.observer
     }
 
     /// What is kept secret is struck out of every reply from now on.
@@ -91,22 +91,22 @@ impl Wire {
             return Ok(self);
         };
         let (seen, attempt) = tls.handshake(tcp, settings, deadline.at).await;
-        self.witness
+        self.observer
             .tell(|| Event::Handshake(tls::told(&seen, settings, &attempt)));
         let stream = match attempt {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(Interruption::from(error).at(Stage::Tls, self.peer)),
+            Ok(Err(error)) => return Err(WireError::from(error).at(Stage::Tls, self.peer)),
             Err(_) => {
-                let late = Interruption::TimedOut(deadline.within);
+                let late = WireError::TimedOut(deadline.within);
                 return Err(late.at(Stage::Tls, self.peer));
             }
         };
-        self.witness.encrypted(tls::version(&stream));
+        self.observer.encrypted(tls::version(&stream));
         Ok(Self {
             stream: Stream::Tls(Box::new(stream)),
             framer: Framer::new(),
             peer: self.peer,
-            witness: self.witness,
+            observer: self.observer,
             secrets: self.secrets,
         })
     }
@@ -119,7 +119,7 @@ impl Wire {
         told: &str,
         within: Duration,
     ) -> Result<RawReply, Failure> {
-        self.witness.line(Side::Postern, || told.to_owned());
+        self.observer.line(Side::Postern, || told.to_owned());
         let deadline = Deadline::after(within);
         let mut line = Zeroizing::new(Vec::with_capacity(command.len() + 2));
         let outcome = match push_line(&mut line, &[command]) {
@@ -129,20 +129,16 @@ impl Wire {
         outcome.map_err(|error| error.at(stage, self.peer))
     }
 
-    async fn converse(
-        &mut self,
-        line: &[u8],
-        deadline: Deadline,
-    ) -> Result<RawReply, Interruption> {
+    async fn converse(&mut self, line: &[u8], deadline: Deadline) -> Result<RawReply, WireError> {
         self.ask(line, deadline).await?;
         self.reply(deadline).await
     }
 
     /// Writes commands, provided that nothing came since the last reply.
-    pub async fn ask(&mut self, lines: &[u8], deadline: Deadline) -> Result<(), Interruption> {
+    pub async fn ask(&mut self, lines: &[u8], deadline: Deadline) -> Result<(), WireError> {
         match self.unasked(deadline).await? {
             None => match self.write(&mut &lines[..], usize::MAX, deadline).await {
-                Err(Interruption::Refused(reply)) => Err(notice(reply)),
+                Err(WireError::Refused(reply)) => Err(notice(reply)),
                 other => other,
             },
             Some(reply) => Err(notice(reply)),
@@ -157,7 +153,7 @@ impl Wire {
         piece: &mut &[u8],
         commands: usize,
         deadline: Deadline,
-    ) -> Result<(), Interruption> {
+    ) -> Result<(), WireError> {
         match self.unasked(deadline).await? {
             None => self.write(piece, commands, deadline).await,
             Some(reply) => Err(interjection(reply)),
@@ -165,7 +161,7 @@ impl Wire {
     }
 
     /// A reply that is here without having been asked for. Waits only for the rest of one.
-    pub async fn unasked(&mut self, deadline: Deadline) -> Result<Option<RawReply>, Interruption> {
+    pub async fn unasked(&mut self, deadline: Deadline) -> Result<Option<RawReply>, WireError> {
         if self.has_unread().await? {
             return self.reply(deadline).await.map(Some);
         }
@@ -178,50 +174,50 @@ impl Wire {
         rest: &mut &[u8],
         deaf: usize,
         deadline: Deadline,
-    ) -> Result<(), Interruption> {
+    ) -> Result<(), WireError> {
         let writing = write(&mut self.stream, &mut self.framer, rest, deaf);
         match timeout_at(deadline.at, writing).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err(interjection(self.reply(deadline).await?)),
             // A relay that has had enough says so before it hangs up.
             Ok(Err(error)) => match self.reply(deadline).await {
-                Ok(said) if said.code >= 400 => Err(Interruption::Refused(said)),
+                Ok(said) if said.code >= 400 => Err(WireError::Refused(said)),
                 _ => Err(error.into()),
             },
-            Err(_) => Err(Interruption::TimedOut(deadline.within)),
+            Err(_) => Err(WireError::TimedOut(deadline.within)),
         }
     }
 
     /// The next reply, whole.
-    pub async fn reply(&mut self, deadline: Deadline) -> Result<RawReply, Interruption> {
+    pub async fn reply(&mut self, deadline: Deadline) -> Result<RawReply, WireError> {
         let reading = async {
             loop {
                 if let Some(reply) = self.framer.next()? {
                     return Ok(reply);
                 }
                 match self.stream.read(self.framer.space()).await? {
-                    0 => return Err(Interruption::Closed),
+                    0 => return Err(WireError::Closed),
                     count => self.framer.filled(count),
                 }
             }
         };
         let read = timeout_at(deadline.at, reading)
             .await
-            .unwrap_or(Err(Interruption::TimedOut(deadline.within)));
+            .unwrap_or(Err(WireError::TimedOut(deadline.within)));
         match read {
             Ok(mut reply) => {
                 self.secrets.strike(&mut reply.bytes);
                 self.overheard(&reply);
                 Ok(reply)
             }
-            Err(Interruption::Malformed(Malformed::Tls)) => Err(Malformed::Tls.into()),
+            Err(WireError::Malformed(Malformed::Tls)) => Err(Malformed::Tls.into()),
             Err(interruption) => {
                 let mut unfinished = self.framer.unfinished();
                 self.secrets.strike(&mut unfinished.bytes);
                 self.overheard(&unfinished);
                 match interruption {
-                    Interruption::TimedOut(within) if !unfinished.bytes.is_empty() => {
-                        Err(Interruption::Unfinished(within))
+                    WireError::TimedOut(within) if !unfinished.bytes.is_empty() => {
+                        Err(WireError::Unfinished(within))
                     }
                     other => Err(other),
                 }
@@ -230,13 +226,13 @@ impl Wire {
     }
 
     fn overheard(&self, reply: &RawReply) {
-        if !self.witness.listens() {
+        if !self.observer.listens() {
             return;
         }
         for line in reply.shown_lines() {
             // A challenge may hold what only the two know.
             let challenge = reply.code == 334;
-            self.witness.line(Side::Relay, || match challenge {
+            self.observer.line(Side::Relay, || match challenge {
                 true => format!("334 {STRUCK}"),
                 false => line,
             });
@@ -244,14 +240,14 @@ impl Wire {
     }
 
     /// Whether something is here that no command asked for. Does not wait.
-    pub async fn has_unread(&mut self) -> Result<bool, Interruption> {
+    pub async fn has_unread(&mut self) -> Result<bool, WireError> {
         if !self.framer.is_empty() {
             return Ok(true);
         }
         poll_fn(|context| {
             Poll::Ready(match read(&mut self.stream, &mut self.framer, context) {
                 Poll::Pending => Ok(false),
-                Poll::Ready(Ok(0)) => Err(Interruption::Closed),
+                Poll::Ready(Ok(0)) => Err(WireError::Closed),
                 Poll::Ready(Ok(_)) => Ok(true),
                 Poll::Ready(Err(error)) => Err(error.into()),
             })
@@ -260,7 +256,7 @@ impl Wire {
     }
 
     /// What a person is told of an interruption.
-    pub fn failure(&self, stage: Stage, interruption: Interruption) -> Failure {
+    pub fn failure(&self, stage: Stage, interruption: WireError) -> Failure {
         interruption.at(stage, self.peer)
     }
 
@@ -272,10 +268,10 @@ impl Wire {
 
 /// Adds a command, which may come in parts, and its line end. Nothing that could begin another
 /// command passes.
-pub(super) fn push_line(lines: &mut Vec<u8>, command: &[&str]) -> Result<(), Interruption> {
+pub(super) fn push_line(lines: &mut Vec<u8>, command: &[&str]) -> Result<(), WireError> {
     for part in command {
         if memchr::memchr3(b'\r', b'\n', 0, part.as_bytes()).is_some() {
-            return Err(Interruption::LineBreak);
+            return Err(WireError::LineBreak);
         }
         lines.extend_from_slice(part.as_bytes());
     }
@@ -283,19 +279,19 @@ pub(super) fn push_line(lines: &mut Vec<u8>, command: &[&str]) -> Result<(), Int
     Ok(())
 }
 
-/// TranscriptLine before a command could be.
-fn notice(reply: RawReply) -> Interruption {
+/// Said before a command could be.
+fn notice(reply: RawReply) -> WireError {
     match reply.code {
-        421 => Interruption::Refused(reply),
-        _ => Interruption::Extra(reply),
+        421 => WireError::Refused(reply),
+        _ => WireError::Extra(reply),
     }
 }
 
-/// TranscriptLine in the middle of a mail.
-fn interjection(reply: RawReply) -> Interruption {
+/// Said in the middle of a mail.
+fn interjection(reply: RawReply) -> WireError {
     match reply.code {
-        400.. => Interruption::Refused(reply),
-        _ => Interruption::Extra(reply),
+        400.. => WireError::Refused(reply),
+        _ => WireError::Extra(reply),
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::conduct::{Act, Conduct};
-use crate::courier::{QUEUED, broken, deliver, in_short, parcels, refused};
+use crate::courier::{QUEUED, broken, deliver, in_short, messages, refused};
 use crate::server::Relay;
 
 const LOCK_STEP: &[&str] = &[];
@@ -48,7 +48,7 @@ async fn a_notice_of_closing_is_no_verdict() {
             let code = broken.failure.reply.as_ref().map(|reply| reply.code);
             assert_eq!((broken.failure.stage, code), (stage, Some(421)));
             assert!(!broken.may_have_arrived, "{point}");
-            assert_eq!(broken.grouped, offers == PIPELINING, "{point}");
+            assert_eq!(broken.pipelined, offers == PIPELINING, "{point}");
         }
     }
 }
@@ -70,7 +70,7 @@ async fn a_session_cut_before_the_mail_has_delivered_nothing() {
                     let failure = (broken.failure.stage, &broken.failure.fault);
                     assert_eq!(failure, (stage, &fault), "{point}");
                     assert!(!broken.may_have_arrived);
-                    assert_eq!(broken.grouped, offers == PIPELINING);
+                    assert_eq!(broken.pipelined, offers == PIPELINING);
                     assert_eq!(record.mails.len(), 1);
                 });
             }
@@ -112,7 +112,7 @@ async fn a_mail_that_was_taken_stays_taken() {
         let act = Act::SayAndClose(words.as_bytes().to_vec());
         let relay = Relay::start(Conduct::default().at("END", act)).await;
         let client = Client::of(&relay);
-        let mails = parcels(&client, 2);
+        let mails = messages(&client, 2);
         let mut session = client.session().await;
         let fates = session.deliver(&mails[0], None).await.expect("fates");
         assert_eq!(in_short(fates), [fate]);
@@ -145,14 +145,14 @@ async fn a_relay_that_loses_what_rides_behind_a_body_is_told_by_it() {
         let (fates, broken, _) = broken(conduct).await;
         assert_eq!(fates, [QUEUED]);
         assert_eq!(broken.failure.fault, fault);
-        assert!(broken.grouped && !broken.may_have_arrived);
+        assert!(broken.pipelined && !broken.may_have_arrived);
     }
     // Without grouping nothing is lost.
     let relay = Relay::start(flushing).await;
     let client = Client::of(&relay);
     let mut session = client.session().await;
-    session.without_grouping();
-    let (fates, broken) = deliver(&mut session, &parcels(&client, 3)).await;
+    session.without_pipelined_next();
+    let (fates, broken) = deliver(&mut session, &messages(&client, 3)).await;
     assert!(broken.is_none(), "{broken:?}");
     assert_eq!(fates, vec![vec![QUEUED]; 3]);
 }
@@ -164,7 +164,7 @@ async fn a_connection_that_did_not_survive_its_rest_is_known() {
         let conduct = at_the_second(LOCK_STEP, "END", closing);
         let relay = Relay::start(conduct).await;
         let client = Client::of(&relay);
-        let mail = client.parcel();
+        let mail = client.outgoing();
         let mut session = client.session().await;
         session.deliver(&mail, None).await.expect("fates");
         assert!(session.is_alive().await);
@@ -191,7 +191,7 @@ async fn a_transaction_that_is_not_reset_is_the_end() {
         assert_eq!(fates, [refused(Stage::Rcpt, 550)]);
         let failure = (broken.failure.stage, broken.failure.fault);
         assert_eq!(failure, (Stage::Mail, Fault::Malformed));
-        assert!(!broken.may_have_arrived && !broken.grouped);
+        assert!(!broken.may_have_arrived && !broken.pipelined);
     }
 }
 
@@ -201,7 +201,7 @@ async fn an_announced_mail_comes_next_or_never() {
         let silent = at_the_second(PIPELINING, "MAIL", Act::Silence);
         let relay = Relay::start(silent).await;
         let client = Client::of(&relay);
-        let mails = parcels(&client, 3);
+        let mails = messages(&client, 3);
         let mut session = client.session().await;
         let announcing = session.deliver(&mails[0], Some(&mails[1])).await;
         assert_eq!(in_short(announcing.expect("fates")), [QUEUED]);
@@ -262,7 +262,7 @@ async fn a_relay_that_refuses_in_the_middle_of_a_mail_is_heard() {
         std::future::pending::<()>().await;
     });
     let mut session = client.session().await;
-    let mail = client.parcel();
+    let mail = client.outgoing();
     let fates = session.deliver(&mail, Some(&mail)).await.expect("fates");
     assert_eq!(in_short(fates), [refused(Stage::Data, 552)]);
     assert!(!session.is_ready());
@@ -274,7 +274,7 @@ async fn a_part_of_a_mail_has_not_arrived() {
     tokio::spawn(async move { drop(part_of_a_mail(&listener).await) });
     let mut session = client.session().await;
     let broken = session
-        .deliver(&client.parcel(), None)
+        .deliver(&client.outgoing(), None)
         .await
         .expect_err("cut");
     assert_eq!(broken.failure.stage, Stage::Data);

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use domain::cause::{Observation, cause};
 use domain::{Event, Failure, Fault, Form, Label, Reply, SecretString, Stage};
-use engine::smtp::{AddressPolicy, Dialer, Envelope, Parcel, Relay, Resolver, Session, Witness};
+use engine::smtp::{
+    AddressPolicy, Dialer, Envelope, OutgoingMessage, Relay, Resolver, Session, SessionObserver,
+};
 use hickory_resolver::Hosts;
 use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use tokio::time::Instant;
@@ -122,8 +124,8 @@ impl Client {
     }
 
     /// The mail as deliveries take it.
-    pub fn parcel(&self) -> Arc<Parcel> {
-        Arc::new(Parcel {
+    pub fn outgoing(&self) -> Arc<OutgoingMessage> {
+        Arc::new(OutgoingMessage {
             envelope: self.envelope(),
             message: self.message.as_slice().into(),
         })
@@ -131,7 +133,7 @@ impl Client {
 
     /// A session that nobody listens to.
     pub async fn session(&self) -> Session {
-        let opened = Session::open(&self.dialer, &self.relay(), &Witness::nobody()).await;
+        let opened = Session::open(&self.dialer, &self.relay(), &SessionObserver::none()).await;
         opened.expect("a session")
     }
 
@@ -150,9 +152,10 @@ impl Client {
     pub async fn send(&self) -> Outcome {
         let begun = Instant::now();
         let (told, heard) = channel();
-        let witness = Witness::new(move |event| told.send(event).expect("somebody listens"));
+        let observer =
+            SessionObserver::new(move |event| told.send(event).expect("somebody listens"));
         let mut encryption = None;
-        let result = match Session::open(&self.dialer, &self.relay(), &witness).await {
+        let result = match Session::open(&self.dialer, &self.relay(), &observer).await {
             Err(failure) => Err(failure),
             Ok(mut session) => {
                 encryption = session.encryption().map(str::to_owned);
@@ -161,7 +164,7 @@ impl Client {
                 result
             }
         };
-        drop(witness);
+        drop(observer);
         let stages = heard.iter().filter_map(|event| match event {
             Event::Began { stage, .. } => Some(stage),
             _ => None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{Failure, Fault, Reply, Stage};
-use engine::smtp::{Broken, Fates, Parcel, Session};
+use engine::smtp::{BrokenSession, OutgoingMessage, RecipientResults, Session};
 
 use crate::client::Client;
 use crate::conduct::Conduct;
@@ -18,7 +18,7 @@ pub fn refused(stage: Stage, code: u16) -> Fate {
     Err((stage, Fault::Rejected, Some(code)))
 }
 
-pub fn in_short(fates: Fates) -> Vec<Fate> {
+pub fn in_short(fates: RecipientResults) -> Vec<Fate> {
     let code = |reply: Reply| reply.code;
     let why = |failure: Failure| (failure.stage, failure.fault, failure.reply.map(code));
     let fate = |fate: Result<Reply, Failure>| fate.map(code).map_err(why);
@@ -26,11 +26,11 @@ pub fn in_short(fates: Fates) -> Vec<Fate> {
 }
 
 /// Mails that differ in their subject.
-pub fn parcels(client: &Client, count: usize) -> Vec<Arc<Parcel>> {
+pub fn messages(client: &Client, count: usize) -> Vec<Arc<OutgoingMessage>> {
     (0..count)
         .map(|n| {
             let mail = format!("Subject: {n}\r\n\r\nhello\r\n");
-            client.clone().message(mail).parcel()
+            client.clone().message(mail).outgoing()
         })
         .collect()
 }
@@ -38,8 +38,8 @@ pub fn parcels(client: &Client, count: usize) -> Vec<Arc<Parcel>> {
 /// One after the other, each with the next one announced, until one breaks.
 pub async fn deliver(
     session: &mut Session,
-    mails: &[Arc<Parcel>],
-) -> (Vec<Vec<Fate>>, Option<Broken>) {
+    mails: &[Arc<OutgoingMessage>],
+) -> (Vec<Vec<Fate>>, Option<BrokenSession>) {
     let mut fates = Vec::new();
     for (n, mail) in mails.iter().enumerate() {
         match session.deliver(mail, mails.get(n + 1)).await {
@@ -54,7 +54,7 @@ pub async fn deliver(
 pub async fn delivered(
     relay: &Relay,
     client: &Client,
-    mails: &[Arc<Parcel>],
+    mails: &[Arc<OutgoingMessage>],
 ) -> (Vec<Vec<Fate>>, Record) {
     let mut session = client.session().await;
     let (fates, broken) = deliver(&mut session, mails).await;
@@ -71,16 +71,16 @@ pub async fn delivered(
 pub async fn several(count: usize, conduct: Conduct) -> (Vec<Fate>, Record) {
     let relay = Relay::start(conduct).await;
     let client = Client::of(&relay);
-    let (fates, record) = delivered(&relay, &client, &parcels(&client, count)).await;
+    let (fates, record) = delivered(&relay, &client, &messages(&client, count)).await;
     (fates.concat(), record)
 }
 
 /// Two mails, of which one breaks the session: the fates before, and how it broke.
-pub async fn broken(conduct: Conduct) -> (Vec<Fate>, Broken, Record) {
+pub async fn broken(conduct: Conduct) -> (Vec<Fate>, BrokenSession, Record) {
     let relay = Relay::start(conduct).await;
     let client = Client::of(&relay);
     let mut session = client.session().await;
-    let (fates, broken) = deliver(&mut session, &parcels(&client, 2)).await;
+    let (fates, broken) = deliver(&mut session, &messages(&client, 2)).await;
     assert!(!session.is_ready());
     let broken = broken.expect("a broken session");
     (fates.concat(), broken, relay.record())

@@ -4,7 +4,7 @@ use domain::{Fault, Label, Stage};
 
 use crate::client::Client;
 use crate::conduct::Conduct;
-use crate::courier::{Fate, QUEUED, delivered, parcels, refused, several};
+use crate::courier::{Fate, QUEUED, delivered, messages, refused, several};
 use crate::pki;
 use crate::sending::SMUGGLING;
 use crate::server::Relay;
@@ -17,7 +17,7 @@ async fn mails_follow_each_other_on_one_connection() {
     for (offers, grouped) in [(LOCK_STEP, 0), (PIPELINING, 2)] {
         let relay = Relay::start(Conduct::offering(offers)).await;
         let client = Client::of(&relay);
-        let mails = parcels(&client, 3);
+        let mails = messages(&client, 3);
         let (fates, record) = delivered(&relay, &client, &mails).await;
         assert_eq!(fates, vec![vec![QUEUED]; 3]);
         let sent: Vec<_> = mails.iter().map(|mail| mail.message.to_vec()).collect();
@@ -35,7 +35,7 @@ async fn they_follow_within_tls_and_a_sign_in() {
         let client = Client::of(&relay)
             .with(Label::ConnectionType, "TLS")
             .signing_in("Plain");
-        let (fates, record) = delivered(&relay, &client, &parcels(&client, 3)).await;
+        let (fates, record) = delivered(&relay, &client, &messages(&client, 3)).await;
         assert_eq!(fates, vec![vec![QUEUED]; 3]);
         assert_eq!(record.mails.len(), 3);
         let sign_ins = |line: &&String| line.starts_with("AUTH");
@@ -47,9 +47,9 @@ async fn they_follow_within_tls_and_a_sign_in() {
 async fn grouping_can_be_done_without() {
     let relay = Relay::start(Conduct::offering(PIPELINING)).await;
     let client = Client::of(&relay);
-    let mails = parcels(&client, 2);
+    let mails = messages(&client, 2);
     let mut session = client.session().await;
-    session.without_grouping();
+    session.without_pipelined_next();
     for (mail, next) in [(&mails[0], Some(&mails[1])), (&mails[1], None)] {
         session.deliver(mail, next).await.expect("fates");
     }
@@ -68,7 +68,7 @@ async fn a_refused_recipient_harms_no_other() {
             .saying("RCPT", "250 2.1.5 Ok");
         let relay = Relay::start(conduct).await;
         let client = Client::of(&relay).to(&["a@example.net", "b@example.net", "c@example.net"]);
-        let (fates, record) = delivered(&relay, &client, &parcels(&client, 2)).await;
+        let (fates, record) = delivered(&relay, &client, &messages(&client, 2)).await;
         let first = [refused(Stage::Rcpt, 550), QUEUED, refused(Stage::Rcpt, 452)];
         assert_eq!(fates, [first.to_vec(), vec![QUEUED; 3]]);
         assert_eq!(record.mails.len(), 2);
@@ -81,7 +81,7 @@ async fn many_recipients_do_not_choke_a_relay() {
     let names: Vec<String> = (0..2000).map(|n| format!("r{n}@example.net")).collect();
     let to: Vec<&str> = names.iter().map(String::as_str).collect();
     let client = Client::of(&relay).to(&to);
-    let (fates, record) = delivered(&relay, &client, &parcels(&client, 2)).await;
+    let (fates, record) = delivered(&relay, &client, &messages(&client, 2)).await;
     assert_eq!(fates, vec![vec![QUEUED; 2000]; 2]);
     assert_eq!(record.grouped, 1);
 }
@@ -204,13 +204,13 @@ async fn what_the_relay_does_not_take_costs_no_command() {
     for offers in [&["SIZE 30"][..], &["SIZE 30", "PIPELINING"]] {
         let relay = Relay::start(Conduct::offering(offers)).await;
         let client = Client::of(&relay);
-        let small = parcels(&client, 2);
+        let small = messages(&client, 2);
         let mails = [
             small[0].clone(),
-            client.clone().message("x".repeat(31)).parcel(),
-            client.clone().message("Subject: ü\r\n\r\n").parcel(),
-            client.clone().message("Subject: x\r\n\r\nü\r\n").parcel(),
-            client.clone().message("Subject: x\r\n\r\n\n").parcel(),
+            client.clone().message("x".repeat(31)).outgoing(),
+            client.clone().message("Subject: ü\r\n\r\n").outgoing(),
+            client.clone().message("Subject: x\r\n\r\nü\r\n").outgoing(),
+            client.clone().message("Subject: x\r\n\r\n\n").outgoing(),
             small[1].clone(),
         ];
         let (fates, record) = delivered(&relay, &client, &mails).await;
@@ -249,7 +249,7 @@ async fn an_address_the_relay_does_not_take_harms_no_other() {
     ] {
         let relay = Relay::start(conduct).await;
         let client = Client::of(&relay).to(&to);
-        let (fates, record) = delivered(&relay, &client, &parcels(&client, 1)).await;
+        let (fates, record) = delivered(&relay, &client, &messages(&client, 1)).await;
         assert_eq!(
             fates,
             [[left_out.clone(), fate.clone(), left_out.clone(), fate]]
@@ -259,7 +259,7 @@ async fn an_address_the_relay_does_not_take_harms_no_other() {
     // One who takes it is told of all.
     let relay = Relay::start(Conduct::offering(&["SMTPUTF8"])).await;
     let client = Client::of(&relay).to(&to);
-    let (fates, record) = delivered(&relay, &client, &parcels(&client, 1)).await;
+    let (fates, record) = delivered(&relay, &client, &messages(&client, 1)).await;
     assert_eq!(fates, [vec![QUEUED; 4]]);
     assert!(record.heard("RCPT TO:<b@bücher.example>"));
 }
@@ -270,7 +270,7 @@ async fn each_mail_has_one_end() {
     let client = Client::of(&relay);
     let mail = |inside: &str| {
         let message = format!("Subject: x\r\n\r\nx{inside}MAIL FROM:<evil@example.com>\r\n");
-        client.clone().message(message).parcel()
+        client.clone().message(message).outgoing()
     };
     let legal = ["\r\n.\r\n", "\r\n..\r\n", "\r\n.\r\n.\r\n", "\r\n\r\n.\r\n"].map(mail);
     let smuggling = SMUGGLING.map(mail);

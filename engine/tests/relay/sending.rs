@@ -1,7 +1,7 @@
 //! Handing a mail over: every byte as it is, and only where the relay takes it.
 
 use domain::{Fault, Label, Stage};
-use engine::smtp::{Session, Witness};
+use engine::smtp::{Session, SessionObserver};
 use tokio::task::yield_now;
 
 use crate::client::Client;
@@ -223,7 +223,7 @@ async fn a_session_that_failed_or_was_given_up_is_not_used_again() {
     for (conduct, given_up) in [(refusing, false), (silent, true)] {
         let relay = Relay::start(conduct).await;
         let client = Client::of(&relay).with(Label::CommandTimeout, "60");
-        let mut session = Session::open(&client.dialer, &client.relay(), &Witness::nobody())
+        let mut session = Session::open(&client.dialer, &client.relay(), &SessionObserver::none())
             .await
             .expect("a session");
         let envelope = client.envelope();

@@ -9,7 +9,7 @@ use domain::{EmailAddress, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::leases::LeaseGuard;
-use crate::smtp::{Envelope, Parcel};
+use crate::smtp::{Envelope, OutgoingMessage};
 use crate::store::messages::{self, Letter};
 use crate::store::recipients::{Claimed, Place, Settled};
 use crate::store::{Store, StoreError};
@@ -28,7 +28,7 @@ pub struct Mail {
     sender: EmailAddress,
     to: Vec<EmailAddress>,
     size: i64,
-    parcel: Option<Arc<Parcel>>,
+    parcel: Option<Arc<OutgoingMessage>>,
     /// Its leases are renewed while these are there.
     guards: Vec<LeaseGuard>,
     place: Option<OwnedSemaphorePermit>,
@@ -108,7 +108,7 @@ impl Mail {
     }
 
     /// What goes out, if it is here already.
-    pub fn loaded(&self) -> Option<&Arc<Parcel>> {
+    pub fn loaded(&self) -> Option<&Arc<OutgoingMessage>> {
         self.parcel.as_ref()
     }
 
@@ -120,7 +120,7 @@ impl Mail {
         &mut self,
         store: &Store,
         places: &Arc<Semaphore>,
-    ) -> Result<Option<Arc<Parcel>>, StoreError> {
+    ) -> Result<Option<Arc<OutgoingMessage>>, StoreError> {
         if self.parcel.is_none() {
             let octets = u32::try_from(self.size)
                 .unwrap_or(u32::MAX)
@@ -135,8 +135,8 @@ impl Mail {
         Ok(self.parcel.clone())
     }
 
-    fn wrapped(&self, message: Arc<[u8]>) -> Arc<Parcel> {
-        Arc::new(Parcel {
+    fn wrapped(&self, message: Arc<[u8]>) -> Arc<OutgoingMessage> {
+        Arc::new(OutgoingMessage {
             envelope: Envelope {
                 from: self.sender.clone(),
                 to: self.to.clone(),

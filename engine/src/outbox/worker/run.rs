@@ -14,7 +14,7 @@ use super::pool::Pool;
 use super::route::Route;
 use super::{RETRY_WRITE, Worker};
 use crate::outbox::writer::{Current, Work};
-use crate::smtp::{Broken, Session, Witness};
+use crate::smtp::{BrokenSession, Session, SessionObserver};
 use crate::store::delivery_events::Entry;
 use crate::store::search;
 
@@ -97,7 +97,7 @@ impl Run {
             }
         };
         if !grouping {
-            connection.session.without_grouping();
+            connection.session.without_pipelined_next();
         }
         loop {
             match self.deliver(&mut connection, mail).await {
@@ -116,8 +116,12 @@ impl Run {
             return Ok(resting);
         }
         let postern = &self.worker.postern;
-        let session =
-            Session::open(postern.dialer(), &self.route.relay, &Witness::nobody()).await?;
+        let session = Session::open(
+            postern.dialer(),
+            &self.route.relay,
+            &SessionObserver::none(),
+        )
+        .await?;
         Ok(Connection::new(session, postern.outbox().clone()))
     }
 
@@ -165,10 +169,10 @@ impl Run {
         // Postern stops, and the relay still thinks.
         let outcome = outcome.unwrap_or_else(|| {
             let detail = "Postern was stopped before the relay answered";
-            Err(Broken {
+            Err(BrokenSession {
                 failure: Failure::new(Stage::Data, Fault::Deadline, detail),
                 may_have_arrived: connection.session.may_have_arrived(),
-                grouped: false,
+                pipelined: false,
             })
         });
         drop(parcel);
@@ -230,11 +234,11 @@ impl Run {
         &self,
         connection: &Connection,
         mail: Mail,
-        broken: &Broken,
+        broken: &BrokenSession,
         attempt: &Attempt<'_>,
     ) {
         let failure = &broken.failure;
-        if broken.grouped {
+        if broken.pipelined {
             self.pool().broke_on_grouping();
         }
         // A relay that was asked in a way it did not understand, or that closes after some mails,
@@ -242,7 +246,7 @@ impl Run {
         let closed = failure.stage == Stage::Mail
             && matches!(failure.fault, Fault::Closed | Fault::Reset)
             && !connection.is_new();
-        if !broken.may_have_arrived && (broken.grouped && failure.reply.is_none() || closed) {
+        if !broken.may_have_arrived && (broken.pipelined && failure.reply.is_none() || closed) {
             self.pool().requeue(mail);
             return;
         }

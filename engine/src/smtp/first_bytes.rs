@@ -10,12 +10,12 @@ use tokio::net::TcpStream;
 /// How many bytes are kept: the first line of a web server's answer.
 const KEPT: usize = 80;
 
-pub(super) struct Opening {
+pub(super) struct FirstBytes {
     tcp: TcpStream,
     first: Vec<u8>,
 }
 
-impl Opening {
+impl FirstBytes {
     pub fn of(tcp: TcpStream) -> Self {
         Self {
             tcp,
@@ -34,7 +34,7 @@ impl Opening {
     }
 }
 
-impl AsyncRead for Opening {
+impl AsyncRead for FirstBytes {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -49,7 +49,7 @@ impl AsyncRead for Opening {
     }
 }
 
-impl AsyncWrite for Opening {
+impl AsyncWrite for FirstBytes {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

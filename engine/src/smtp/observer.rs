@@ -11,9 +11,9 @@ use parking_lot::{Mutex, MutexGuard};
 /// Tells of a session as it goes, in the order of [`Event`]. With nobody to tell, nothing is put
 /// into words. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Witness(Option<Arc<Telling>>);
+pub struct SessionObserver(Option<Arc<Observation>>);
 
-struct Telling {
+struct Observation {
     tell: Box<dyn Fn(Event) + Send + Sync>,
     begun: Instant,
     progress: Mutex<Progress>,
@@ -29,15 +29,15 @@ struct Progress {
     offered: Vec<Capability>,
 }
 
-impl Witness {
+impl SessionObserver {
     /// Nobody listens.
-    pub fn nobody() -> Self {
+    pub fn none() -> Self {
         Self(None)
     }
 
     /// `tell` hears every event at once; it must not block. Times count from now.
     pub fn new(tell: impl Fn(Event) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(Telling {
+        Self(Some(Arc::new(Observation {
             tell: Box::new(tell),
             begun: Instant::now(),
             progress: Mutex::default(),
@@ -49,15 +49,17 @@ impl Witness {
         self.0.is_some()
     }
 
-    /// Since [`Witness::new`].
+    /// Since [`SessionObserver::new`].
     pub fn elapsed(&self) -> Elapsed {
-        self.0.as_ref().map_or(Elapsed(0), |telling| telling.now())
+        self.0
+            .as_ref()
+            .map_or(Elapsed(0), |observation| observation.now())
     }
 
     /// The stage under way.
     pub fn stage(&self) -> Option<Stage> {
-        let telling = self.0.as_ref()?;
-        Some(telling.progress().under_way?.0)
+        let observation = self.0.as_ref()?;
+        Some(observation.progress().under_way?.0)
     }
 
     /// As in `TLS 1.3`; none while nothing is encrypted.
@@ -67,29 +69,31 @@ impl Witness {
 
     /// The connection is encrypted from here on.
     pub(super) fn encrypted(&self, version: &'static str) {
-        if let Some(telling) = &self.0 {
-            telling.progress().encryption = Some(version);
+        if let Some(observation) = &self.0 {
+            observation.progress().encryption = Some(version);
         }
     }
 
     /// What the relay offered last; empty before EHLO, and when nobody listens.
     pub fn capabilities(&self) -> Vec<Capability> {
-        let telling = self.0.as_ref();
-        telling.map_or_else(Vec::new, |telling| telling.progress().offered.clone())
+        let observation = self.0.as_ref();
+        observation.map_or_else(Vec::new, |observation| {
+            observation.progress().offered.clone()
+        })
     }
 
     /// The relay answered to EHLO.
     pub(super) fn offered(&self, capabilities: impl FnOnce() -> Vec<Capability>) {
-        let Some(telling) = &self.0 else { return };
+        let Some(observation) = &self.0 else { return };
         let capabilities = capabilities();
-        telling.progress().offered.clone_from(&capabilities);
-        (telling.tell)(Event::Offered { capabilities });
+        observation.progress().offered.clone_from(&capabilities);
+        (observation.tell)(Event::Offered { capabilities });
     }
 
     /// Tells of one thing, if somebody listens.
     pub fn tell(&self, event: impl FnOnce() -> Event) {
-        if let Some(telling) = &self.0 {
-            (telling.tell)(event());
+        if let Some(observation) = &self.0 {
+            (observation.tell)(event());
         }
     }
 
@@ -100,44 +104,44 @@ impl Witness {
 
     /// A stage begins, and with it the one before has passed.
     pub(super) fn begin(&self, stage: Stage) {
-        let Some(telling) = &self.0 else { return };
+        let Some(observation) = &self.0 else { return };
         if self.stage() == Some(stage) {
             return;
         }
-        telling.end(true);
-        let at = telling.now();
-        telling.progress().under_way = Some((stage, at));
-        (telling.tell)(Event::Began { stage, at });
+        observation.end(true);
+        let at = observation.now();
+        observation.progress().under_way = Some((stage, at));
+        (observation.tell)(Event::Began { stage, at });
     }
 
     /// The stage under way was refused; the dialogue may go on.
     pub(super) fn refused(&self) {
-        if let Some(telling) = &self.0 {
-            telling.end(false);
+        if let Some(observation) = &self.0 {
+            observation.end(false);
         }
     }
 
     /// The session ended well.
     pub fn passed(&self) {
-        if let Some(telling) = &self.0 {
-            telling.end(true);
+        if let Some(observation) = &self.0 {
+            observation.end(true);
         }
     }
 
     /// The session ended at `stage`, which need not have begun: what was offered before may rule
     /// it out.
     pub fn failed(&self, stage: Stage) {
-        let Some(telling) = &self.0 else { return };
-        if telling.progress().failed.contains(&stage) {
-            telling.end(true);
+        let Some(observation) = &self.0 else { return };
+        if observation.progress().failed.contains(&stage) {
+            observation.end(true);
         } else {
             self.begin(stage);
-            telling.end(false);
+            observation.end(false);
         }
     }
 }
 
-impl Telling {
+impl Observation {
     fn now(&self) -> Elapsed {
         self.begun.elapsed().into()
     }
@@ -169,17 +173,17 @@ impl Telling {
 mod tests {
     use super::*;
 
-    fn told(act: impl FnOnce(&Witness)) -> Vec<(Stage, Option<bool>)> {
+    fn told(act: impl FnOnce(&SessionObserver)) -> Vec<(Stage, Option<bool>)> {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let hearing = heard.clone();
-        let witness = Witness::new(move |event| {
+        let observer = SessionObserver::new(move |event| {
             hearing.lock().push(match event {
                 Event::Began { stage, .. } => (stage, None),
                 Event::Ended { stage, passed, .. } => (stage, Some(passed)),
                 other => panic!("not expected: {other:?}"),
             });
         });
-        act(&witness);
+        act(&observer);
         let heard = heard.lock();
         heard.clone()
     }
@@ -187,12 +191,12 @@ mod tests {
     #[test]
     fn each_stage_begins_and_ends_once() {
         use Stage::{Data, Ehlo, Mail, Rcpt, StartTls};
-        let passing = told(|witness| {
-            witness.begin(Mail);
-            witness.begin(Rcpt);
-            witness.begin(Rcpt);
-            witness.passed();
-            witness.passed();
+        let passing = told(|observer| {
+            observer.begin(Mail);
+            observer.begin(Rcpt);
+            observer.begin(Rcpt);
+            observer.passed();
+            observer.passed();
         });
         assert_eq!(
             passing,
@@ -203,9 +207,9 @@ mod tests {
                 (Rcpt, Some(true))
             ]
         );
-        let ruled_out = told(|witness| {
-            witness.begin(Ehlo);
-            witness.failed(StartTls);
+        let ruled_out = told(|observer| {
+            observer.begin(Ehlo);
+            observer.failed(StartTls);
         });
         assert_eq!(
             ruled_out,
@@ -216,15 +220,15 @@ mod tests {
                 (StartTls, Some(false))
             ]
         );
-        let grouped = told(|witness| {
-            witness.begin(Mail);
-            witness.refused();
-            witness.begin(Data);
-            witness.refused();
-            witness.failed(Mail);
+        let pipelined = told(|observer| {
+            observer.begin(Mail);
+            observer.refused();
+            observer.begin(Data);
+            observer.refused();
+            observer.failed(Mail);
         });
         assert_eq!(
-            grouped,
+            pipelined,
             [
                 (Mail, None),
                 (Mail, Some(false)),

@@ -11,7 +11,7 @@ use super::certificate::cut;
 
 /// As in `O=A Bank, CN=relay.example.org`. Whatever a value holds, it reads as a part of that value
 /// (RFC 4514 section 2.4).
-pub(super) fn distinguished(name: &X509Name<'_>) -> String {
+pub(super) fn distinguished_name(name: &X509Name<'_>) -> String {
     let relative = name.iter_rdn().map(|relative| {
         let attributes: Vec<String> = relative.iter().map(attribute).collect();
         attributes.join("+")
@@ -122,7 +122,7 @@ mod tests {
         let (_, read) = X509Certificate::from_der(certificate.der()).expect("DER");
         // An attribute without a name has its value in full (RFC 4514 section 2.4).
         assert_eq!(
-            distinguished(read.subject()),
+            distinguished_name(read.subject()),
             r"O=A Bank\, Ltd., CN=b@c, L=Köln, 1.2.3=#0C024142"
         );
     }

@@ -9,22 +9,22 @@ use thiserror::Error;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use super::anchors::compared;
 use super::certificate::{moment, names, shown};
-use super::distinguished::distinguished;
-use super::judge::out_of_date;
+use super::distinguished_name::distinguished_name;
+use super::trust_store::compared;
+use super::validation::out_of_date;
 
 /// A certificate that does not pass: why, and what it says of itself.
 #[derive(Debug, Error)]
 #[error("{words}{particulars}")]
-pub(super) struct Untrusted {
+pub(super) struct InvalidCertificate {
     pub fault: CertificateFault,
     /// As in `the certificate has expired on 2021-01-01`.
     pub words: String,
     particulars: String,
 }
 
-impl Untrusted {
+impl InvalidCertificate {
     /// As rustls carries it.
     pub fn error(self: &Arc<Self>) -> Error {
         CertificateError::Other(OtherError(self.clone())).into()
@@ -50,7 +50,7 @@ impl Untrusted {
             let validity = issuer.validity();
             Some(format!(
                 "{} (valid from {} to {})",
-                distinguished(issuer.subject()),
+                distinguished_name(issuer.subject()),
                 moment(validity.not_before.timestamp()).rfc3339(),
                 moment(validity.not_after.timestamp()).rfc3339(),
             ))
@@ -91,11 +91,11 @@ impl Untrusted {
         let validity = certificate.validity();
         let from = moment(validity.not_before.timestamp()).rfc3339();
         let until = moment(validity.not_after.timestamp()).rfc3339();
-        let issuer = distinguished(certificate.issuer());
+        let issuer = distinguished_name(certificate.issuer());
         // Its common name does not count (RFC 9525 section 2), and is told so.
         let names = match names(certificate) {
             none if none.is_empty() => {
-                let subject = distinguished(certificate.subject());
+                let subject = distinguished_name(certificate.subject());
                 format!("no host, only the subject {subject}")
             }
             names => shown(&names.join(", ")),

@@ -2,13 +2,13 @@
 
 use domain::{Failure, Fault, Reply, Stage};
 
-use super::delivery::Fates;
+use super::delivery::RecipientResults;
+use super::plan::Command;
 use super::reply::RawReply;
-use super::script::Verb;
 
 /// Of one mail, reply by reply.
 #[derive(Default)]
-pub(super) struct Verdict {
+pub(super) struct TransactionState {
     mail_refusal: Option<Reply>,
     /// Of each recipient the refusal, if it was refused.
     recipients: Vec<Option<Reply>>,
@@ -19,7 +19,7 @@ pub(super) struct Verdict {
     hung_up: bool,
 }
 
-impl Verdict {
+impl TransactionState {
     /// Nothing heard yet of so many recipients.
     pub fn of(expected: usize) -> Self {
         Self {
@@ -31,19 +31,21 @@ impl Verdict {
 
     /// Takes the reply to a command. 421 is the end of everything. RSET cannot be refused (RFC 5321
     /// section 4.3.2): whatever followed would be said of the mail before.
-    pub fn hear(&mut self, verb: Verb, reply: &RawReply) -> Result<(), Failure> {
-        let refusal = match (verb, reply.code) {
-            (_, 421) => return Err(Failure::rejected(verb.stage(), reply.shown())),
-            (Verb::Rset, 400..) => return Err(misplaced(verb.stage(), reply)),
-            (Verb::Data, 354) | (Verb::Rset | Verb::Mail | Verb::Rcpt, 200..300) => None,
+    pub fn hear(&mut self, command: Command, reply: &RawReply) -> Result<(), Failure> {
+        let refusal = match (command, reply.code) {
+            (_, 421) => return Err(Failure::rejected(command.stage(), reply.shown())),
+            (Command::Rset, 400..) => return Err(misplaced(command.stage(), reply)),
+            (Command::Data, 354) | (Command::Rset | Command::Mail | Command::Rcpt, 200..300) => {
+                None
+            }
             (_, 400..) => Some(reply.shown()),
-            _ => return Err(misplaced(verb.stage(), reply)),
+            _ => return Err(misplaced(command.stage(), reply)),
         };
-        match verb {
-            Verb::Rset => {}
-            Verb::Mail => self.mail_refusal = refusal,
-            Verb::Rcpt => self.recipients.push(refusal),
-            Verb::Data => self.data = Some(refusal.map_or(Ok(()), Err)),
+        match command {
+            Command::Rset => {}
+            Command::Mail => self.mail_refusal = refusal,
+            Command::Rcpt => self.recipients.push(refusal),
+            Command::Data => self.data = Some(refusal.map_or(Ok(()), Err)),
         }
         Ok(())
     }
@@ -92,7 +94,7 @@ impl Verdict {
 
     /// What becomes of each recipient, where `end` becomes of those who were not refused by
     /// themselves.
-    pub fn fates(self, end: Result<Reply, Failure>) -> Fates {
+    pub fn fates(self, end: Result<Reply, Failure>) -> RecipientResults {
         if let Some(reply) = self.mail_refusal {
             return vec![Err(Failure::rejected(Stage::Mail, reply)); self.expected];
         }

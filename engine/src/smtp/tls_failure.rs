@@ -9,7 +9,7 @@ use thiserror::Error;
 
 /// What became of a handshake that rustls gave up.
 #[derive(Debug, Error)]
-pub(super) enum Unsecured {
+pub(super) enum TlsFailure {
     /// It asked for one, was shown none and said no.
     #[error("the relay wants a certificate from its clients, and Postern has none ({0})")]
     ClientCertificate(Error),
@@ -22,7 +22,7 @@ pub(super) enum Unsecured {
     Stranger(String),
 }
 
-impl Unsecured {
+impl TlsFailure {
     /// By the error, whether the relay asked for a certificate, and the line that came in plain
     /// text; none where it cannot tell anything.
     pub fn of(error: &io::Error, asked: bool, line: Option<&[u8]>) -> Option<Self> {
@@ -63,7 +63,7 @@ mod tests {
 
     fn of(error: Error, asked: bool, line: Option<&[u8]>) -> Option<Fault> {
         let error = io::Error::new(io::ErrorKind::InvalidData, error);
-        Unsecured::of(&error, asked, line).map(|unsecured| unsecured.fault())
+        TlsFailure::of(&error, asked, line).map(|unsecured| unsecured.fault())
     }
 
     #[test]

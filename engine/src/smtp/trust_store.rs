@@ -16,12 +16,12 @@ use super::pem::blocks;
 const MOST_NAMED: usize = 3;
 
 #[derive(Clone, Debug)]
-pub(super) enum Anchors {
+pub(super) enum TrustStore {
     Machine(Arc<RootCertStore>),
     Listed(Vec<CertificateDer<'static>>),
 }
 
-impl Anchors {
+impl TrustStore {
     /// Those of the settings. Without a check they are this machine's, so that what is wrong is
     /// known all the same.
     pub fn of(settings: &SmtpSettings, machine: &Arc<RootCertStore>) -> Self {

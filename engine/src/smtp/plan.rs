@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use domain::{EmailAddress, Failure, Fault, Stage};
 
 use super::capabilities::Capabilities;
-use super::delivery::Fates;
+use super::delivery::RecipientResults;
 use super::message::Message;
 use super::names;
 use super::transaction::Envelope;
@@ -17,14 +17,14 @@ const GROUP: usize = 8 * 1024;
 
 /// A command of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
+pub(super) enum Command {
     Rset,
     Mail,
     Rcpt,
     Data,
 }
 
-impl Verb {
+impl Command {
     /// RSET clears the way for MAIL.
     pub fn stage(self) -> Stage {
         match self {
@@ -36,15 +36,15 @@ impl Verb {
 }
 
 /// MAIL, RCPT for each recipient, DATA; without a mail to send, no DATA.
-pub(super) struct Script {
+pub(super) struct CommandPlan {
     lines: Vec<u8>,
     /// Of each command where its line ends.
-    commands: Vec<(Verb, usize)>,
+    commands: Vec<(Command, usize)>,
     /// The recipients that the relay is not asked about, by their place in the envelope.
     left_out: Vec<(usize, Failure)>,
 }
 
-impl Script {
+impl CommandPlan {
     /// `reset`: with RSET before all.
     ///
     /// # Errors
@@ -84,13 +84,13 @@ impl Script {
             );
         }
 
-        let mut script = Self {
+        let mut plan = Self {
             lines: Vec::with_capacity(64 * (envelope.to.len() + 3)),
             commands: Vec::with_capacity(envelope.to.len() + 3),
             left_out: Vec::new(),
         };
         if reset {
-            script.push(Verb::Rset, &["RSET"])?;
+            plan.push(Command::Rset, &["RSET"])?;
         }
         let size = message
             .filter(|_| relay.size.is_some())
@@ -103,35 +103,38 @@ impl Script {
             if eight_bit { " BODY=8BITMIME" } else { "" },
             if smtputf8 { " SMTPUTF8" } else { "" },
         ];
-        script.push(Verb::Mail, &mail)?;
+        plan.push(Command::Mail, &mail)?;
         for (index, recipient) in envelope.to.iter().enumerate() {
             let path = match recipient.needs_smtputf8() && !smtputf8 {
                 true => Err(without_smtputf8()),
                 false => path(recipient, smtputf8, Stage::Rcpt),
             };
             match path {
-                Ok(path) => script.push(Verb::Rcpt, &["RCPT TO:<", &path, ">"])?,
+                Ok(path) => plan.push(Command::Rcpt, &["RCPT TO:<", &path, ">"])?,
                 // The others need not suffer for it.
-                Err(failure) => script.left_out.push((index, failure)),
+                Err(failure) => plan.left_out.push((index, failure)),
             }
         }
-        if !envelope.to.is_empty() && script.left_out.len() == envelope.to.len() {
-            return Err(script.left_out.swap_remove(0).1);
+        if !envelope.to.is_empty() && plan.left_out.len() == envelope.to.len() {
+            return Err(plan.left_out.swap_remove(0).1);
         }
         if message.is_some() {
-            script.push(Verb::Data, &["DATA"])?;
+            plan.push(Command::Data, &["DATA"])?;
         }
-        Ok(script)
+        Ok(plan)
     }
 
     /// How many recipients the relay is asked about.
     pub fn recipients(&self) -> usize {
-        let asked = self.commands.iter().filter(|(verb, _)| *verb == Verb::Rcpt);
+        let asked = self
+            .commands
+            .iter()
+            .filter(|(command, _)| *command == Command::Rcpt);
         asked.count()
     }
 
     /// Puts those it is not asked about where they stand in the envelope.
-    pub fn complete(&self, mut fates: Fates) -> Fates {
+    pub fn complete(&self, mut fates: RecipientResults) -> RecipientResults {
         for (index, failure) in &self.left_out {
             fates.insert(*index, Err(failure.clone()));
         }
@@ -140,7 +143,7 @@ impl Script {
 
     /// The lines of each write, with its commands. DATA is the last of its group, as
     /// RFC 2920 section 3.1 asks.
-    pub fn groups(&self, pipelining: bool) -> impl Iterator<Item = (&[u8], &[(Verb, usize)])> {
+    pub fn groups(&self, pipelining: bool) -> impl Iterator<Item = (&[u8], &[(Command, usize)])> {
         let most = if pipelining { GROUP } else { 0 };
         let (mut first, mut start) = (0, 0);
         std::iter::from_fn(move || {
@@ -154,10 +157,10 @@ impl Script {
         })
     }
 
-    fn push(&mut self, verb: Verb, command: &[&str]) -> Result<(), Failure> {
-        push_line(&mut self.lines, command)
-            .map_err(|error| Failure::new(verb.stage(), Fault::LineBreak, error.to_string()))?;
-        self.commands.push((verb, self.lines.len()));
+    fn push(&mut self, command: Command, line: &[&str]) -> Result<(), Failure> {
+        push_line(&mut self.lines, line)
+            .map_err(|error| Failure::new(command.stage(), Fault::LineBreak, error.to_string()))?;
+        self.commands.push((command, self.lines.len()));
         Ok(())
     }
 }
@@ -186,12 +189,12 @@ mod tests {
         to: &[&str],
         message: &str,
         relay: &Capabilities,
-    ) -> Result<Script, Failure> {
+    ) -> Result<CommandPlan, Failure> {
         let envelope = Envelope {
             from: from.parse().unwrap(),
             to: to.iter().map(|to| to.parse().unwrap()).collect(),
         };
-        Script::write(&envelope, Message::check(message.as_bytes()), relay, false)
+        CommandPlan::write(&envelope, Message::check(message.as_bytes()), relay, false)
     }
 
     #[test]
@@ -246,9 +249,9 @@ mod tests {
                 "MAIL FROM:<a@b.example> SIZE=4 BODY=8BITMIME SMTPUTF8\r\nRCPT TO:<ü@d.example>",
             ),
         ] {
-            let script = write(from, &[to], message, relay).unwrap();
+            let plan = write(from, &[to], message, relay).unwrap();
             assert_eq!(
-                String::from_utf8(script.lines).unwrap(),
+                String::from_utf8(plan.lines).unwrap(),
                 format!("{mail}\r\nDATA\r\n")
             );
         }
@@ -304,9 +307,9 @@ mod tests {
             .collect();
         let to: Vec<&str> = names.iter().map(String::as_str).collect();
         let sizes = |to: &[&str], pipelining| -> Vec<usize> {
-            let script = write("a@b.example", to, "x", &Capabilities::default()).unwrap();
-            let groups: Vec<_> = script.groups(pipelining).collect();
-            assert_eq!(groups.concat_lines(), script.lines);
+            let plan = write("a@b.example", to, "x", &Capabilities::default()).unwrap();
+            let groups: Vec<_> = plan.groups(pipelining).collect();
+            assert_eq!(groups.concat_lines(), plan.lines);
             assert!(groups.iter().all(|(lines, _)| lines.len() <= GROUP));
             groups.iter().map(|(_, commands)| commands.len()).collect()
         };
@@ -320,7 +323,7 @@ mod tests {
         fn concat_lines(&self) -> Vec<u8>;
     }
 
-    impl ConcatLines for Vec<(&[u8], &[(Verb, usize)])> {
+    impl ConcatLines for Vec<(&[u8], &[(Command, usize)])> {
         fn concat_lines(&self) -> Vec<u8> {
             self.iter().flat_map(|(lines, _)| lines.to_vec()).collect()
         }

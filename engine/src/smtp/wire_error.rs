@@ -12,7 +12,7 @@ use super::tls;
 
 /// Why a command got no reply.
 #[derive(Debug, Error)]
-pub(super) enum Interruption {
+pub(super) enum WireError {
     #[error("no whole answer within {} s", .0.as_secs())]
     TimedOut(Duration),
     /// As [`Self::TimedOut`], with a part of the answer.
@@ -35,7 +35,7 @@ pub(super) enum Interruption {
     LineBreak,
 }
 
-impl Interruption {
+impl WireError {
     /// What a person is told of it.
     pub fn at(self, stage: Stage, peer: SocketAddr) -> Failure {
         let fault = match &self {

@@ -14,46 +14,46 @@ use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Version;
 
-use super::anchors::Anchors;
-use super::untrusted::Untrusted;
+use super::fault::InvalidCertificate;
+use super::trust_store::TrustStore;
 
 /// Asks webpki, and works a refusal's cause out of the chain: webpki stops at the first thing it
 /// meets, which for a plain self-signed certificate is that it is an authority's.
 #[derive(Debug)]
-pub(super) struct Judge {
-    pub anchors: Anchors,
+pub(super) struct CertificateValidator {
+    pub trust_store: TrustStore,
     pub algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl Judge {
+impl CertificateValidator {
     /// Why the relay at `name` may show this certificate, sent with these others.
-    pub fn judge(
+    pub fn validate(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         now: UnixTime,
-    ) -> Result<&'static str, Untrusted> {
+    ) -> Result<&'static str, InvalidCertificate> {
         use CertificateFault::{ChainIncomplete, SelfSigned, UnknownIssuer, Version1};
-        if self.anchors.hold(end_entity) {
+        if self.trust_store.hold(end_entity) {
             return Ok("The certificate is the very one that is trusted for this relay.");
         }
-        let roots = self.anchors.roots();
+        let roots = self.trust_store.roots();
         let issued = self.issued(end_entity, intermediates, name, now, &roots);
-        match (issued, &self.anchors) {
-            (Ok(()), Anchors::Machine(_)) => Ok(
+        match (issued, &self.trust_store) {
+            (Ok(()), TrustStore::Machine(_)) => Ok(
                 "The certificate is issued by an authority this machine knows, for this host, and in date.",
             ),
-            (Ok(()), Anchors::Listed(_)) => Ok(
+            (Ok(()), TrustStore::Listed(_)) => Ok(
                 "The certificate is issued by an authority that is trusted for this relay, for this host, and in date.",
             ),
-            (Err(untrusted), Anchors::Listed(listed))
+            (Err(untrusted), TrustStore::Listed(listed))
                 if matches!(
                     untrusted.fault,
                     ChainIncomplete | SelfSigned | UnknownIssuer | Version1
                 ) =>
             {
-                Err(Untrusted::another(end_entity, listed))
+                Err(InvalidCertificate::another(end_entity, listed))
             }
             (Err(untrusted), _) => Err(untrusted),
         }
@@ -66,11 +66,11 @@ impl Judge {
         name: &ServerName<'_>,
         now: UnixTime,
         roots: &RootCertStore,
-    ) -> Result<(), Untrusted> {
+    ) -> Result<(), InvalidCertificate> {
         let Ok((_, read)) = X509Certificate::from_der(end_entity) else {
-            return Err(Untrusted::unreadable());
+            return Err(InvalidCertificate::unreadable());
         };
-        let untrusted = |fault| Err(Untrusted::new(fault, &read, name));
+        let untrusted = |fault| Err(InvalidCertificate::new(fault, &read, name));
         let parsed = match ParsedCertificate::try_from(end_entity) {
             Ok(parsed) => parsed,
             Err(_) if read.version() == X509Version::V1 => {
@@ -99,7 +99,7 @@ impl Judge {
                 }
                 // On that day its own dates are right, so it is an issuer's that are not.
                 fault @ (CertificateFault::Expired | CertificateFault::NotYetValid) => {
-                    Err(Untrusted::by_issuer(fault, intermediates, now))
+                    Err(InvalidCertificate::by_issuer(fault, intermediates, now))
                 }
                 fault => untrusted(fault),
             };
@@ -191,9 +191,9 @@ mod tests {
         date_time_ymd,
     };
 
-    fn judge(der: &[u8], others: &[CertificateDer<'_>]) -> Result<(), CertificateFault> {
+    fn validate(der: &[u8], others: &[CertificateDer<'_>]) -> Result<(), CertificateFault> {
         with_roots(RootCertStore::empty())
-            .judge(
+            .validate(
                 &CertificateDer::from(der),
                 others,
                 &ServerName::try_from("relay.test").expect("a name"),
@@ -206,10 +206,10 @@ mod tests {
             })
     }
 
-    fn with_roots(roots: RootCertStore) -> Judge {
+    fn with_roots(roots: RootCertStore) -> CertificateValidator {
         let provider = rustls::crypto::ring::default_provider();
-        Judge {
-            anchors: Anchors::Machine(Arc::new(roots)),
+        CertificateValidator {
+            trust_store: TrustStore::Machine(Arc::new(roots)),
             algorithms: provider.signature_verification_algorithms,
         }
     }
@@ -225,17 +225,17 @@ mod tests {
         let key = KeyPair::generate().expect("a key");
         let certificate = authority().self_signed(&key).expect("a certificate");
         let der = certificate.der().as_ref();
-        assert_eq!(judge(der, &[]), Err(CertificateFault::SelfSigned));
+        assert_eq!(validate(der, &[]), Err(CertificateFault::SelfSigned));
         for at in 0..der.len() {
             assert_eq!(
-                judge(&der[..at], &[]),
+                validate(&der[..at], &[]),
                 Err(CertificateFault::Invalid),
                 "cut at {at}"
             );
             for damage in [0x01, 0x80, 0xff] {
                 let mut damaged = der.to_vec();
                 damaged[at] ^= damage;
-                assert!(judge(&damaged, &[]).is_err(), "octet {at}");
+                assert!(validate(&damaged, &[]).is_err(), "octet {at}");
             }
         }
     }
@@ -266,7 +266,7 @@ mod tests {
         let mut roots = RootCertStore::empty();
         roots.add(root.der().clone()).expect("a root");
         let untrusted = with_roots(roots)
-            .judge(
+            .validate(
                 certificate.der(),
                 &[middle.der().clone()],
                 &ServerName::try_from("relay.test").expect("a name"),
@@ -330,7 +330,7 @@ mod tests {
                 CertificateFault::UnknownIssuer,
             ),
         ] {
-            assert_eq!(judge(certificate, &others), Err(fault), "{what}");
+            assert_eq!(validate(certificate, &others), Err(fault), "{what}");
         }
     }
 }

@@ -11,7 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::{Dialer, Relay, Session, SessionObserver};
+use crate::smtp::{Dialer, Relay, Session, SessionObserver};
 
 /// A way as a whole, whatever the relay does.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -1,5 +1,16 @@
 //! Commands out, replies in: each within its time, and no reply nobody asked for.
 
+pub(super) mod capabilities;
+pub(super) mod error;
+pub(super) mod first_bytes;
+pub(super) mod reply;
+pub(super) mod secrets;
+pub(super) mod stream;
+pub(super) mod tls;
+pub(super) mod tls_failure;
+#[cfg(test)]
+mod tls_tests;
+
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -14,16 +25,16 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
-use super::observer::SessionObserver;
-use super::reply::{Framer, Malformed, RawReply};
-use super::secrets::{STRUCK, Secrets};
-use super::stream::Stream;
-use super::tls::{self, Tls};
-use super::wire_error::WireError;
+use crate::smtp::observer::SessionObserver;
+use crate::smtp::wire::error::WireError;
+use crate::smtp::wire::reply::{Framer, Malformed, RawReply};
+use crate::smtp::wire::secrets::{STRUCK, Secrets};
+use crate::smtp::wire::stream::Stream;
+use crate::smtp::wire::tls::Tls;
 
 /// When something must be over: a whole command and its whole reply, however they trickle.
 #[derive(Clone, Copy)]
-pub(super) struct Deadline {
+pub(crate) struct Deadline {
     at: Instant,
     within: Duration,
 }
@@ -38,7 +49,7 @@ impl Deadline {
 }
 
 /// A connection to a relay.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     stream: Stream,
     framer: Framer,
     peer: SocketAddr,
@@ -268,7 +279,7 @@ impl Wire {
 
 /// Adds a command, which may come in parts, and its line end. Nothing that could begin another
 /// command passes.
-pub(super) fn push_line(lines: &mut Vec<u8>, command: &[&str]) -> Result<(), WireError> {
+pub(crate) fn push_line(lines: &mut Vec<u8>, command: &[&str]) -> Result<(), WireError> {
     for part in command {
         if memchr::memchr3(b'\r', b'\n', 0, part.as_bytes()).is_some() {
             return Err(WireError::LineBreak);

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
-use super::tls::{Tls, explain, told};
+use crate::smtp::wire::tls::{Tls, explain, told};
 
 /// What the other end does.
 enum Relay {

@@ -2,13 +2,13 @@
 
 use domain::{Failure, Fault, Reply, Stage};
 
-use super::delivery::RecipientResults;
-use super::plan::Command;
-use super::reply::RawReply;
+use crate::smtp::transaction::delivery::RecipientResults;
+use crate::smtp::transaction::plan::Command;
+use crate::smtp::wire::reply::RawReply;
 
 /// Of one mail, reply by reply.
 #[derive(Default)]
-pub(super) struct TransactionState {
+pub(crate) struct TransactionState {
     mail_refusal: Option<Reply>,
     /// Of each recipient the refusal, if it was refused.
     recipients: Vec<Option<Reply>>,
@@ -111,7 +111,7 @@ impl TransactionState {
 }
 
 /// A reply of the wrong kind, as 250 instead of 354, or the other way round.
-pub(super) fn misplaced(stage: Stage, reply: &RawReply) -> Failure {
+pub(crate) fn misplaced(stage: Stage, reply: &RawReply) -> Failure {
     let detail = format!(
         "the relay answered {} out of place",
         reply.shown().to_line()

@@ -18,23 +18,23 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::certificate;
-use super::fault::InvalidCertificate;
-use super::first_bytes::FirstBytes;
-use super::names;
-use super::tls_failure::TlsFailure;
-use super::trust_store::TrustStore;
-use super::validation::CertificateValidator;
-use super::verifier::{Seen, Verifier};
+use crate::smtp::certificate::description;
+use crate::smtp::certificate::fault::InvalidCertificate;
+use crate::smtp::certificate::trust_store::TrustStore;
+use crate::smtp::certificate::validation::CertificateValidator;
+use crate::smtp::certificate::verifier::{Seen, Verifier};
+use crate::smtp::names;
+use crate::smtp::wire::first_bytes::FirstBytes;
+use crate::smtp::wire::tls_failure::TlsFailure;
 
 /// How handshakes are made, with and without a check of the certificate.
-pub(super) struct Tls {
+pub(crate) struct Tls {
     roots: Arc<RootCertStore>,
     builder: ConfigBuilder<ClientConfig, WantsVerifier>,
 }
 
 /// A connection, an error of it, or none of both in time.
-pub(super) type Attempt = Result<io::Result<TlsStream<FirstBytes>>, Elapsed>;
+pub(crate) type Attempt = Result<io::Result<TlsStream<FirstBytes>>, Elapsed>;
 
 impl Tls {
     pub fn new(roots: RootCertStore) -> Result<Self, rustls::Error> {
@@ -120,7 +120,7 @@ fn is_checked(settings: &SmtpSettings) -> bool {
 }
 
 /// A handshake with these settings in words, as far as it came.
-pub(super) fn told(seen: &Seen, settings: &SmtpSettings, attempt: &Attempt) -> Handshake {
+pub(crate) fn told(seen: &Seen, settings: &SmtpSettings, attempt: &Attempt) -> Handshake {
     let cipher = match attempt {
         Ok(Ok(stream)) => stream.get_ref().1.negotiated_cipher_suite(),
         _ => None,
@@ -140,7 +140,7 @@ pub(super) fn told(seen: &Seen, settings: &SmtpSettings, attempt: &Attempt) -> H
         chain: seen
             .chain
             .iter()
-            .filter_map(|der| certificate::in_words(der))
+            .filter_map(|der| description::in_words(der))
             .collect(),
         fault: seen.wrong.as_ref().map(|wrong| wrong.fault),
         checked: is_checked(settings),
@@ -157,7 +157,7 @@ fn sentence(words: &str) -> String {
 }
 
 /// As in `TLS 1.3`.
-pub(super) fn version(stream: &TlsStream<FirstBytes>) -> &'static str {
+pub(crate) fn version(stream: &TlsStream<FirstBytes>) -> &'static str {
     match stream.get_ref().1.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
         _ => "TLS 1.2",
@@ -165,7 +165,7 @@ pub(super) fn version(stream: &TlsStream<FirstBytes>) -> &'static str {
 }
 
 /// What an error of a connection, encrypted or not, means.
-pub(super) fn explain(error: &io::Error) -> (Fault, String) {
+pub(crate) fn explain(error: &io::Error) -> (Fault, String) {
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
         return explain_tls(tls);
     }

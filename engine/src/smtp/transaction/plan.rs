@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use domain::{EmailAddress, Failure, Fault, Stage};
 
-use super::capabilities::Capabilities;
-use super::delivery::RecipientResults;
-use super::message::Message;
-use super::names;
-use super::transaction::Envelope;
-use super::wire::push_line;
+use crate::smtp::names;
+use crate::smtp::transaction::Envelope;
+use crate::smtp::transaction::delivery::RecipientResults;
+use crate::smtp::transaction::message::Message;
+use crate::smtp::wire::capabilities::Capabilities;
+use crate::smtp::wire::push_line;
 
 /// The most octets of commands in one write, so that neither side waits for the other to read
 /// (RFC 2920 section 3.1).
@@ -17,7 +17,7 @@ const GROUP: usize = 8 * 1024;
 
 /// A command of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Command {
+pub(crate) enum Command {
     Rset,
     Mail,
     Rcpt,
@@ -36,7 +36,7 @@ impl Command {
 }
 
 /// MAIL, RCPT for each recipient, DATA; without a mail to send, no DATA.
-pub(super) struct CommandPlan {
+pub(crate) struct CommandPlan {
     lines: Vec<u8>,
     /// Of each command where its line ends.
     commands: Vec<(Command, usize)>,

@@ -7,8 +7,8 @@ use hmac::{Hmac, Mac};
 use md5::Md5;
 use zeroize::Zeroizing;
 
-use super::secrets::STRUCK;
-use super::session::Session;
+use crate::smtp::session::Session;
+use crate::smtp::wire::secrets::STRUCK;
 
 /// The most octets of a command line with its end where nothing else is agreed (RFC 5321 section
 /// 4.5.3.1.4). RFC 4954 allows more for AUTH, but not every relay has read it.
@@ -22,7 +22,7 @@ impl Session {
     /// All three mechanisms need encryption or the administrator's permission: who listens to
     /// CRAM-MD5 does not learn the password, but can try as many as they like against what they
     /// heard.
-    pub(super) async fn sign_in(
+    pub(crate) async fn sign_in(
         &mut self,
         settings: &SmtpSettings,
         password: Option<&SecretString>,

@@ -10,8 +10,8 @@ use futures::future::join_all;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use tokio::time::timeout;
 
-use super::resolve::ResolveError;
-use super::{Dialer, names};
+use crate::smtp::dial::resolve::ResolveError;
+use crate::smtp::{Dialer, names};
 
 /// What each look-up may take.
 const WITHIN: Duration = Duration::from_secs(5);

@@ -13,8 +13,8 @@ use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use super::distinguished_name::distinguished_name;
-use super::pem::pem;
+use crate::smtp::certificate::distinguished_name::distinguished_name;
+use crate::smtp::certificate::pem::pem;
 
 /// The most characters of a certificate's own words that are repeated.
 const MOST_WORDS: usize = 200;
@@ -52,13 +52,13 @@ pub(crate) fn fingerprint(der: &[u8]) -> String {
 }
 
 /// A moment of a certificate, which counts in seconds.
-pub(super) fn moment(seconds: i64) -> Timestamp {
+pub(crate) fn moment(seconds: i64) -> Timestamp {
     Timestamp(seconds.saturating_mul(1000))
 }
 
 /// The host names and addresses a certificate is for. Its common name is none of them (RFC 9525
 /// section 2).
-pub(super) fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
+pub(crate) fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(alternative)) = certificate.subject_alternative_name() else {
         return Vec::new();
     };
@@ -115,12 +115,12 @@ fn bits(number: &[u8]) -> usize {
 }
 
 /// A stranger's words: nothing that steers what shows them, and not without end.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     printable(text, MOST_WORDS)
 }
 
 /// Not without end.
-pub(super) fn cut(text: String) -> String {
+pub(crate) fn cut(text: String) -> String {
     sanitize::truncate(text, MOST_WORDS)
 }
 

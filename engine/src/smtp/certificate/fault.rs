@@ -9,15 +9,15 @@ use thiserror::Error;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use super::certificate::{moment, names, shown};
-use super::distinguished_name::distinguished_name;
-use super::trust_store::compared;
-use super::validation::out_of_date;
+use crate::smtp::certificate::description::{moment, names, shown};
+use crate::smtp::certificate::distinguished_name::distinguished_name;
+use crate::smtp::certificate::trust_store::compared;
+use crate::smtp::certificate::validation::out_of_date;
 
 /// A certificate that does not pass: why, and what it says of itself.
 #[derive(Debug, Error)]
 #[error("{words}{particulars}")]
-pub(super) struct InvalidCertificate {
+pub(crate) struct InvalidCertificate {
     pub fault: CertificateFault,
     /// As in `the certificate has expired on 2021-01-01`.
     pub words: String,

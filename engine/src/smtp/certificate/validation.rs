@@ -14,13 +14,13 @@ use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Version;
 
-use super::fault::InvalidCertificate;
-use super::trust_store::TrustStore;
+use crate::smtp::certificate::fault::InvalidCertificate;
+use crate::smtp::certificate::trust_store::TrustStore;
 
 /// Asks webpki, and works a refusal's cause out of the chain: webpki stops at the first thing it
 /// meets, which for a plain self-signed certificate is that it is an authority's.
 #[derive(Debug)]
-pub(super) struct CertificateValidator {
+pub(crate) struct CertificateValidator {
     pub trust_store: TrustStore,
     pub algorithms: WebPkiSupportedAlgorithms,
 }
@@ -120,7 +120,7 @@ fn is_root(certificate: &CertificateDer<'_>, roots: &RootCertStore) -> bool {
 }
 
 /// If the certificate is not in date: how, and the moment nearest to now when it is.
-pub(super) fn out_of_date(
+pub(crate) fn out_of_date(
     certificate: &X509Certificate<'_>,
     now: UnixTime,
 ) -> Option<(CertificateFault, UnixTime)> {

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 /// What became of a handshake that rustls gave up.
 #[derive(Debug, Error)]
-pub(super) enum TlsFailure {
+pub(crate) enum TlsFailure {
     /// It asked for one, was shown none and said no.
     #[error("the relay wants a certificate from its clients, and Postern has none ({0})")]
     ClientCertificate(Error),

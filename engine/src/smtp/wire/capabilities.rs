@@ -5,11 +5,11 @@ use smtp_proto::{
     EXT_8BIT_MIME, EXT_PIPELINING, EXT_SIZE, EXT_SMTP_UTF8, EXT_START_TLS, EhloResponse,
 };
 
-use super::reply::RawReply;
+use crate::smtp::wire::reply::RawReply;
 
 /// The extensions that matter to a client that hands over mail. All off after HELO.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Capabilities {
+pub(crate) struct Capabilities {
     /// RFC 3207.
     pub starttls: bool,
     /// RFC 2920.

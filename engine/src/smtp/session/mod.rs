@@ -1,5 +1,7 @@
 //! FirstBytes a session: greeting, EHLO, StartTLS, sign-in; and ending it.
 
+pub(super) mod auth;
+
 use std::time::Duration;
 
 use domain::capability::Capability;
@@ -9,11 +11,11 @@ use domain::{
 };
 use tokio::time::timeout;
 
-use super::capabilities::Capabilities;
-use super::delivery::Prepared;
-use super::reply::RawReply;
-use super::wire::{Deadline, Wire};
-use super::{Dialer, SessionObserver, names};
+use crate::smtp::transaction::delivery::Prepared;
+use crate::smtp::wire::capabilities::Capabilities;
+use crate::smtp::wire::reply::RawReply;
+use crate::smtp::wire::{Deadline, Wire};
+use crate::smtp::{Dialer, SessionObserver, names};
 
 /// How long a relay may take to say goodbye. Nothing depends on it.
 const QUIT_WITHIN: Duration = Duration::from_secs(2);
@@ -28,23 +30,23 @@ pub struct Relay {
 
 /// An open connection to a relay, ready for mail.
 pub struct Session {
-    pub(super) wire: Wire,
-    pub(super) capabilities: Capabilities,
-    pub(super) command_timeout: Duration,
-    pub(super) condition: Condition,
+    pub(crate) wire: Wire,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) command_timeout: Duration,
+    pub(crate) condition: Condition,
     /// Whether commands may go out behind a body.
-    pub(super) pipeline_next: bool,
+    pub(crate) pipeline_next: bool,
     /// The mail whose first commands did.
-    pub(super) pipelined_next: Option<Prepared>,
+    pub(crate) pipelined_next: Option<Prepared>,
     /// A transaction is open: MAIL was taken, and no end of data followed.
-    pub(super) open: bool,
+    pub(crate) open: bool,
     /// The end of a mail is being written or was, and not answered.
-    pub(super) in_doubt: bool,
+    pub(crate) in_doubt: bool,
 }
 
 /// What a session is still good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Condition {
+pub(crate) enum Condition {
     /// The next mail.
     Ready,
     /// A goodbye: a mail was refused, every reply is read.
@@ -160,7 +162,7 @@ impl Session {
     }
 
     /// One command, one reply.
-    pub(super) async fn command(&mut self, stage: Stage, line: &str) -> Result<RawReply, Failure> {
+    pub(crate) async fn command(&mut self, stage: Stage, line: &str) -> Result<RawReply, Failure> {
         self.wire
             .exchange(stage, line, line, self.command_timeout)
             .await

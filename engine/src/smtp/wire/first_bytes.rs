@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 /// How many bytes are kept: the first line of a web server's answer.
 const KEPT: usize = 80;
 
-pub(super) struct FirstBytes {
+pub(crate) struct FirstBytes {
     tcp: TcpStream,
     first: Vec<u8>,
 }

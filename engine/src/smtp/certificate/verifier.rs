@@ -15,15 +15,15 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use super::fault::InvalidCertificate;
-use super::validation::CertificateValidator;
+use crate::smtp::certificate::fault::InvalidCertificate;
+use crate::smtp::certificate::validation::CertificateValidator;
 
 /// The most certificates of a chain that are recorded.
 const MOST_CERTIFICATES: usize = 10;
 
 /// The verifier of one handshake.
 #[derive(Debug)]
-pub(super) struct Verifier {
+pub(crate) struct Verifier {
     validator: CertificateValidator,
     /// Whether what is wrong ends the handshake.
     checked: bool,
@@ -32,7 +32,7 @@ pub(super) struct Verifier {
 
 /// What a relay showed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// Its own certificate first; empty when it showed none.
     pub chain: Vec<CertificateDer<'static>>,
     /// As in `TLS 1.3`.

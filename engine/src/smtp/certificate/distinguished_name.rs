@@ -7,11 +7,11 @@ use x509_parser::asn1_rs::{Any, BmpString, Tag, ToDer};
 use x509_parser::objects::{oid_registry, oid2abbrev};
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
-use super::certificate::cut;
+use crate::smtp::certificate::description::cut;
 
 /// As in `O=A Bank, CN=relay.example.org`. Whatever a value holds, it reads as a part of that value
 /// (RFC 4514 section 2.4).
-pub(super) fn distinguished_name(name: &X509Name<'_>) -> String {
+pub(crate) fn distinguished_name(name: &X509Name<'_>) -> String {
     let relative = name.iter_rdn().map(|relative| {
         let attributes: Vec<String> = relative.iter().map(attribute).collect();
         attributes.join("+")

@@ -9,14 +9,14 @@ use rustls::pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use super::certificate::in_words;
-use super::pem::blocks;
+use crate::smtp::certificate::description::in_words;
+use crate::smtp::certificate::pem::blocks;
 
 /// The most trusted certificates that a refusal names.
 const MOST_NAMED: usize = 3;
 
 #[derive(Clone, Debug)]
-pub(super) enum TrustStore {
+pub(crate) enum TrustStore {
     Machine(Arc<RootCertStore>),
     Listed(Vec<CertificateDer<'static>>),
 }
@@ -67,7 +67,7 @@ fn is_authority(der: &[u8]) -> bool {
 
 /// What was shown, and what is trusted instead: by fingerprint and date, for these are what
 /// changes when a relay renews its certificate.
-pub(super) fn compared(shown: &CertificateDer<'_>, listed: &[CertificateDer<'_>]) -> String {
+pub(crate) fn compared(shown: &CertificateDer<'_>, listed: &[CertificateDer<'_>]) -> String {
     let told = |der: &[u8]| {
         in_words(der).map_or_else(String::new, |certificate| {
             format!(

@@ -35,7 +35,7 @@ pub struct Resolver {
 
 /// What was found for a name.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     pub addresses: Vec<IpAddr>,
     /// The names it is an alias of, in their order.
     pub aliases: Vec<String>,
@@ -44,7 +44,7 @@ pub(super) struct Found {
 
 /// Why a name has no addresses.
 #[derive(Debug, Error)]
-pub(super) enum ResolveError {
+pub(crate) enum ResolveError {
     #[error("DNS has no address for this name")]
     NoSuchName,
     #[error("{0}")]
@@ -95,7 +95,7 @@ impl Resolver {
     }
 
     /// What is told of a look-up.
-    pub(super) fn told(&self, name: &str, found: &Found) -> Resolution {
+    pub(crate) fn told(&self, name: &str, found: &Found) -> Resolution {
         Resolution {
             name: name.to_owned(),
             resolver: if found.in_hosts_file {
@@ -110,7 +110,7 @@ impl Resolver {
 
     /// All addresses of a name in ASCII. The hosts file is final for the names it has, so that
     /// they need no DNS at all.
-    pub(super) async fn addresses(&self, name: &str) -> Result<Found, ResolveError> {
+    pub(crate) async fn addresses(&self, name: &str) -> Result<Found, ResolveError> {
         let parsed = Name::from_str_relaxed(name).map_err(|_| ResolveError::NoSuchName)?;
         let listed: Vec<IpAddr> = [RecordType::AAAA, RecordType::A]
             .into_iter()
@@ -161,7 +161,7 @@ impl Resolver {
     }
 
     /// All records of a kind that DNS has for a name in ASCII; the hosts file has none of these.
-    pub(super) async fn records(
+    pub(crate) async fn records(
         &self,
         name: &str,
         kind: RecordType,

@@ -18,7 +18,7 @@ const BUFFER: usize = 4096;
 
 /// What came is not a reply.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub(super) enum Malformed {
+pub(crate) enum Malformed {
     #[error("a line that does not begin with a reply code")]
     NoCode,
     #[error("TLS where a reply was expected")]
@@ -33,7 +33,7 @@ pub(super) enum Malformed {
 
 /// A reply exactly as it came, codes and line ends included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct RawReply {
+pub(crate) struct RawReply {
     pub code: u16,
     pub bytes: Vec<u8>,
 }
@@ -63,7 +63,7 @@ impl RawReply {
 ///
 /// A line ends with LF; a CR before it belongs to the end. RFC 5321 section 2.3.8 knows CRLF only,
 /// but home-made relays end lines with LF alone, and what they say is plain enough.
-pub(super) struct Framer {
+pub(crate) struct Framer {
     buffer: Box<[u8; BUFFER]>,
     start: usize,
     end: usize,

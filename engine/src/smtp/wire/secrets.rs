@@ -5,7 +5,7 @@
 use zeroize::Zeroizing;
 
 /// What stands in a secret's place.
-pub(super) const STRUCK: &str = "[…]";
+pub(crate) const STRUCK: &str = "[…]";
 
 /// So much of an encoded secret gives it away. No word of a language looks like it.
 const PIECE: usize = 8;
@@ -15,7 +15,7 @@ const LEAST: usize = 4;
 
 /// The secrets of a connection, in small letters.
 #[derive(Default)]
-pub(super) struct Secrets(Vec<Secret>);
+pub(crate) struct Secrets(Vec<Secret>);
 
 struct Secret {
     octets: Zeroizing<Vec<u8>>,

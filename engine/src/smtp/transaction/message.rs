@@ -6,12 +6,12 @@ use memchr::{memchr_iter, memmem};
 const PIECE: usize = 64 * 1024;
 
 /// The end of the mail (RFC 5321 section 4.1.1.4).
-pub(super) const END: &[u8] = b".\r\n";
+pub(crate) const END: &[u8] = b".\r\n";
 
 /// A mail whose every CR and LF is part of a CRLF: no relay can see an end of mail where there is
 /// none.
 #[derive(Clone, Copy)]
-pub(super) struct Message<'a> {
+pub(crate) struct Message<'a> {
     bytes: &'a [u8],
     /// Octets above 127, anywhere.
     pub eight_bit: bool,
@@ -48,7 +48,7 @@ impl<'a> Message<'a> {
 }
 
 /// What is written after the 354 of a mail that was checked, its end included.
-pub(super) struct Pieces<'a> {
+pub(crate) struct Pieces<'a> {
     /// None when the end has been handed out.
     rest: Option<&'a [u8]>,
     line_start: bool,

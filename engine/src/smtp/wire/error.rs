@@ -7,12 +7,12 @@ use std::time::Duration;
 use domain::{Failure, Fault, Stage};
 use thiserror::Error;
 
-use super::reply::{Malformed, RawReply};
-use super::tls;
+use crate::smtp::wire::reply::{Malformed, RawReply};
+use crate::smtp::wire::tls;
 
 /// Why a command got no reply.
 #[derive(Debug, Error)]
-pub(super) enum WireError {
+pub(crate) enum WireError {
     #[error("no whole answer within {} s", .0.as_secs())]
     TimedOut(Duration),
     /// As [`Self::TimedOut`], with a part of the answer.

@@ -1,18 +1,25 @@
 //! Handing a mail over: MAIL, RCPT, DATA, and what becomes of it (RFC 5321 section 3.3).
 
+pub(super) mod delivery;
+pub(super) mod message;
+pub(super) mod plan;
+pub(super) mod state;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::event::Side;
 use domain::{EmailAddress, Failure, Fault, Reply, Stage};
 
-use super::delivery::{BrokenSession, OutgoingMessage, Prepared, RecipientResults};
-use super::message::{END, Pieces};
-use super::plan::{Command, CommandPlan};
-use super::session::{Condition, Session};
-use super::state::{TransactionState, misplaced};
-use super::wire::Deadline;
-use super::wire_error::WireError;
+use crate::smtp::session::{Condition, Session};
+use crate::smtp::transaction::delivery::{
+    BrokenSession, OutgoingMessage, Prepared, RecipientResults,
+};
+use crate::smtp::transaction::message::{END, Pieces};
+use crate::smtp::transaction::plan::{Command, CommandPlan};
+use crate::smtp::transaction::state::{TransactionState, misplaced};
+use crate::smtp::wire::Deadline;
+use crate::smtp::wire::error::WireError;
 
 /// How long a piece of the mail may take to go out (RFC 5321 section 4.5.3.2.5).
 const DATA_BLOCK_WITHIN: Duration = Duration::from_secs(180);
@@ -94,7 +101,7 @@ impl Session {
     }
 
     /// No second mail after one that was given up, and none instead of the pipelined next one.
-    pub(super) fn begin_mail(&self) -> Result<(), Failure> {
+    pub(crate) fn begin_mail(&self) -> Result<(), Failure> {
         if self.condition != Condition::Ready || self.pipelined_next.is_some() {
             let detail = "this connection has been given up";
             return Err(Failure::new(Stage::Mail, Fault::Closed, detail));
@@ -104,7 +111,7 @@ impl Session {
 
     /// The whole of a transaction. `pipelined`: its first commands are on their way already; those of
     /// `next` are when it comes back with `next` pipelined.
-    pub(super) async fn hand_over(
+    pub(crate) async fn hand_over(
         &mut self,
         mail: &Prepared,
         pipelined: bool,

@@ -1,5 +1,9 @@
 //! From a host and port to a TCP connection: all addresses, staggered (RFC 8305).
 
+pub(super) mod discover;
+pub(super) mod policy;
+pub(super) mod resolve;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -15,9 +19,9 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::resolve::{Found, ResolveError, Resolver};
-use super::tls::Tls;
-use super::{AddressPolicy, SessionObserver, names};
+use crate::smtp::dial::resolve::{Found, ResolveError, Resolver};
+use crate::smtp::wire::tls::Tls;
+use crate::smtp::{AddressPolicy, SessionObserver, names};
 
 /// The pause before the next address is tried beside those under way (RFC 8305 section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -78,17 +82,17 @@ impl Dialer {
         })
     }
 
-    pub(super) fn resolver(&self) -> &Resolver {
+    pub(crate) fn resolver(&self) -> &Resolver {
         &self.shared.resolver
     }
 
-    pub(super) fn tls(&self) -> &Tls {
+    pub(crate) fn tls(&self) -> &Tls {
         &self.shared.tls
     }
 
     /// Looks the host up and connects. `connect_timeout` counts for each address,
     /// `command_timeout` for the look-up.
-    pub(super) async fn connect(
+    pub(crate) async fn connect(
         &self,
         settings: &SmtpSettings,
         observer: &SessionObserver,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use domain::{Failure, Fault, Reply, Stage};
 use thiserror::Error;
 
-use super::capabilities::Capabilities;
-use super::message::Message;
-use super::plan::CommandPlan;
-use super::session::{Condition, Session};
-use super::transaction::Envelope;
+use crate::smtp::session::{Condition, Session};
+use crate::smtp::transaction::Envelope;
+use crate::smtp::transaction::message::Message;
+use crate::smtp::transaction::plan::CommandPlan;
+use crate::smtp::wire::capabilities::Capabilities;
 
 /// A mail on its way out: checked and worded when it is sent.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub struct BrokenSession {
 }
 
 /// A mail that was checked, and its commands.
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     pub parcel: Arc<OutgoingMessage>,
     pub plan: CommandPlan,
 }

@@ -1,8 +1,9 @@
 //! `cargo xtask build`: the site, then the one file that holds it.
 
 use crate::{
+    console,
     run::{cargo, run},
-    say, site, workspace,
+    site, workspace,
 };
 use anyhow::Result;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 /// Returns the path of the finished program.
 pub fn build() -> Result<PathBuf> {
     let site = site::build()?;
-    let step = say::step("Compile the server");
+    let step = console::step("Compile the server");
     run(cargo()
         .args(["build", "--release", "--package", "server"])
         .env("POSTERN_SITE", site))?;

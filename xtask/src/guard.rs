@@ -23,12 +23,12 @@ const GRACE: Duration = Duration::from_secs(10);
 static WATCHER: Mutex<Option<(Child, ChildStdin)>> = Mutex::new(None);
 
 /// A program that runs until it ends by itself or this value is dropped.
-pub struct Running {
+pub struct ManagedProcess {
     child: Child,
     shown: String,
 }
 
-impl Running {
+impl ManagedProcess {
     pub fn start(command: &mut Command) -> Result<Self> {
         let shown = crate::run::shown(command);
         let child = command
@@ -64,7 +64,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for ManagedProcess {
     fn drop(&mut self) {
         let group = self.child.id();
         if let Ok(None) = self.child.try_wait() {
@@ -78,9 +78,9 @@ impl Drop for Running {
 }
 
 /// An empty folder that is removed when this value is dropped.
-pub struct Scratch(pub PathBuf);
+pub struct TempDir(pub PathBuf);
 
-impl Scratch {
+impl TempDir {
     pub fn create(parent: &Path, name: &str) -> Result<Self> {
         let path = parent.join(format!("{name}-{}", std::process::id()));
         tell("made", &path.to_string_lossy())?;
@@ -89,7 +89,7 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
         let _ = tell("gone", &self.0.to_string_lossy());
@@ -97,9 +97,9 @@ impl Drop for Scratch {
 }
 
 /// A file system that this process serves, and that nobody would serve after it.
-pub struct Mounted(PathBuf);
+pub struct MountGuard(PathBuf);
 
-impl Mounted {
+impl MountGuard {
     /// Called before it is mounted.
     pub fn at(path: &Path) -> Result<Self> {
         tell("mount", &path.to_string_lossy())?;
@@ -107,7 +107,7 @@ impl Mounted {
     }
 }
 
-impl Drop for Mounted {
+impl Drop for MountGuard {
     /// By then it is unmounted.
     fn drop(&mut self) {
         let _ = tell("unmount", &self.0.to_string_lossy());

@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod bench;
 mod build;
+mod console;
 #[cfg(target_os = "linux")]
 mod crash;
 mod guard;
@@ -10,7 +11,6 @@ mod guard;
 mod powercut;
 mod rig;
 mod run;
-mod say;
 mod serve;
 mod setup;
 mod site;
@@ -59,14 +59,14 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Some(other) => {
-            say::line(&format!("There is no chore called {other}.\n\n{HELP}"));
+            console::line(&format!("There is no chore called {other}.\n\n{HELP}"));
             return ExitCode::from(2);
         }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say::failure(&format!("{error:#}"));
+            console::failure(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -1,6 +1,6 @@
 //! Starting programs, and saying which one failed.
 
-use crate::{guard::Running, workspace};
+use crate::{guard::ManagedProcess, workspace};
 use anyhow::{Result, bail};
 use std::{
     env,
@@ -25,7 +25,7 @@ pub fn cargo() -> Command {
 
 /// Runs to the end; anything but success is an error that names the command.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = Running::start(command)?.wait()?;
+    let status = ManagedProcess::start(command)?.wait()?;
     if !status.success() {
         bail!("{} failed ({status})", shown(command));
     }

@@ -1,6 +1,6 @@
 //! `cargo xtask serve`: build, then become the server.
 
-use crate::{build, guard, say, workspace};
+use crate::{build, console, guard, workspace};
 use anyhow::{Result, bail};
 use std::{os::unix::process::CommandExt, process::Command};
 
@@ -16,7 +16,7 @@ pub fn serve(arguments: &[String]) -> Result<()> {
         server.args(["--data", "./data"]);
     }
     server.args(arguments);
-    say::step(&crate::run::shown(&server));
+    console::step(&crate::run::shown(&server));
     guard::dismiss();
     let error = server.exec();
     bail!("cannot start the server: {error}")

@@ -15,6 +15,6 @@ pub fn target() -> PathBuf {
 }
 
 /// What the chores keep between runs.
-pub fn keep() -> PathBuf {
+pub fn cache_dir() -> PathBuf {
     target().join("xtask")
 }

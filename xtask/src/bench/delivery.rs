@@ -5,12 +5,12 @@ use super::{
     RUNS,
     postfix::Postfix,
     proxy,
-    stage::{Relay, Stage, Through, through},
+    system::{CountingRelay, SystemUnderTest, Throughput, measure_throughput},
     table::{Row, median, thousands},
 };
 use crate::{
-    rig::ground::{Engine, Ground},
-    say,
+    console,
+    rig::environment::{Database, Environment},
     setup::apt,
 };
 use anyhow::{Context, Result};
@@ -25,22 +25,28 @@ const POSTFIX_MAILS: u64 = 5_000;
 /// How long Postfix may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-pub fn sqlite(ground: &mut Ground) -> Result<Vec<Row>> {
+pub fn sqlite(environment: &mut Environment) -> Result<Vec<Row>> {
     let anchored = apt::is_root();
     if !anchored {
-        say::note("Only root starts Postfix: this row has nothing beside it.");
+        console::note("Only root starts Postfix: this row has nothing beside it.");
     }
     let (mut runs, mut anchors) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         if anchored {
             anchors.push(postfix()?);
         }
-        let relay = Relay::start()?;
-        runs.push(through(ground, Engine::Sqlite, &relay, CONNECTIONS, MAILS)?);
+        let relay = CountingRelay::start()?;
+        runs.push(measure_throughput(
+            environment,
+            Database::Sqlite,
+            &relay,
+            CONNECTIONS,
+            MAILS,
+        )?);
     }
     let run = median(runs, |run| run.per_second).context("no run")?;
     let anchor = median(anchors, |rate| *rate);
-    let mut row = row(&run, Engine::Sqlite, "6 times Postfix", "10 times");
+    let mut row = row(&run, Database::Sqlite, "6 times Postfix", "10 times");
     row.beside = match anchor {
         Some(anchor) => format!(
             "{:.1} times Postfix, which made {}/s; {}",
@@ -53,18 +59,24 @@ pub fn sqlite(ground: &mut Ground) -> Result<Vec<Row>> {
     Ok(vec![row])
 }
 
-pub fn postgres(ground: &mut Ground) -> Result<Vec<Row>> {
+pub fn postgres(environment: &mut Environment) -> Result<Vec<Row>> {
     let mut runs = Vec::new();
     for _ in 0..RUNS {
-        let relay = Relay::start()?;
-        let engine = Engine::Postgres;
-        runs.push(through(ground, engine, &relay, CONNECTIONS, MAILS)?);
+        let relay = CountingRelay::start()?;
+        let engine = Database::Postgres;
+        runs.push(measure_throughput(
+            environment,
+            engine,
+            &relay,
+            CONNECTIONS,
+            MAILS,
+        )?);
     }
     let run = median(runs, |run| run.per_second).context("no run")?;
-    Ok(vec![row(&run, Engine::Postgres, "4,000/s", "10,000/s")])
+    Ok(vec![row(&run, Database::Postgres, "4,000/s", "10,000/s")])
 }
 
-fn row(run: &Through, engine: Engine, minimum: &str, goal: &str) -> Row {
+fn row(run: &Throughput, engine: Database, minimum: &str, goal: &str) -> Row {
     let what = "accepted, taken by the relay, recorded";
     Row {
         what: format!("{what}, {CONNECTIONS} connections, {engine}"),
@@ -80,7 +92,7 @@ fn row(run: &Through, engine: Engine, minimum: &str, goal: &str) -> Row {
 
 /// Mails a second, from the first session to the last mail at the relay.
 fn postfix() -> Result<f64> {
-    let relay = Relay::start()?;
+    let relay = CountingRelay::start()?;
     let postfix = Postfix::start(relay.sink.address, CONNECTIONS)?;
     let warm_up = 200;
     postfix.load(CONNECTIONS, warm_up)?;
@@ -91,30 +103,30 @@ fn postfix() -> Result<f64> {
     Ok(POSTFIX_MAILS as f64 / start.elapsed().as_secs_f64())
 }
 
-fn wait(relay: &Relay, mails: u64) -> Result<()> {
+fn wait(relay: &CountingRelay, mails: u64) -> Result<()> {
     let pause = Duration::from_millis(5);
-    let arrived = crate::rig::until(PATIENCE, pause, || relay.taken() >= mails);
+    let arrived = crate::rig::until(PATIENCE, pause, || relay.received() >= mails);
     arrived
         .then_some(())
         .context("Postfix delivers nothing more")
 }
 
 /// A relay far away, over one connection: what pipelining is for.
-pub fn far_away(ground: &mut Ground) -> Result<Vec<Row>> {
+pub fn far_away(environment: &mut Environment) -> Result<Vec<Row>> {
     const MAILS: u64 = 800;
     /// Both ways together 20 ms.
     const ONE_WAY: Duration = Duration::from_millis(10);
-    let relay = Relay::start()?;
+    let relay = CountingRelay::start()?;
     let address = proxy::start(relay.sink.address, ONE_WAY)?;
-    let mut stage = Stage::set(ground, Engine::Sqlite, Some((address, 1)))?;
+    let mut system = SystemUnderTest::start(environment, Database::Sqlite, Some((address, 1)))?;
     // One mail alone: the session is there before the time counts.
-    stage.load(1, 1)?;
-    stage.wait_for_delivery(1)?;
+    system.load(1, 1)?;
+    system.wait_for_delivery(1)?;
     let start = Instant::now();
-    stage.load(CONNECTIONS, MAILS)?;
-    stage.wait_for_delivery(MAILS)?;
+    system.load(CONNECTIONS, MAILS)?;
+    system.wait_for_delivery(MAILS)?;
     let rate = MAILS as f64 / start.elapsed().as_secs_f64();
-    stage.postern.stop()?;
+    system.postern.stop()?;
     Ok(vec![Row {
         what: "one connection, 20 ms round trip".to_owned(),
         measured: format!("{rate:.1}/s"),

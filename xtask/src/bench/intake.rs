@@ -2,38 +2,43 @@
 
 use super::{
     RUNS,
-    stage::Stage,
+    system::SystemUnderTest,
     table::{Row, median, thousands},
 };
-use crate::rig::ground::{Engine, Ground};
+use crate::rig::environment::{Database, Environment};
 use anyhow::{Context, Result};
 
 const CLIENTS: usize = 64;
 const MAILS: u64 = 50_000;
 
-pub fn sqlite(ground: &mut Ground) -> Result<Vec<Row>> {
+pub fn sqlite(environment: &mut Environment) -> Result<Vec<Row>> {
     row(
-        ground,
-        Engine::Sqlite,
+        environment,
+        Database::Sqlite,
         "8,000/s, p99 under 25 ms",
         "13,000/s",
     )
 }
 
-pub fn postgres(ground: &mut Ground) -> Result<Vec<Row>> {
-    row(ground, Engine::Postgres, "4,000/s", "10,000/s")
+pub fn postgres(environment: &mut Environment) -> Result<Vec<Row>> {
+    row(environment, Database::Postgres, "4,000/s", "10,000/s")
 }
 
-fn row(ground: &mut Ground, engine: Engine, minimum: &str, goal: &str) -> Result<Vec<Row>> {
+fn row(
+    environment: &mut Environment,
+    engine: Database,
+    minimum: &str,
+    goal: &str,
+) -> Result<Vec<Row>> {
     let mut runs = Vec::new();
     for _ in 0..RUNS {
-        let mut stage = Stage::set(ground, engine, None)?;
-        stage.warm_up(false)?;
-        let before = stage.processor_time()?;
-        let taken = stage.load(CLIENTS, MAILS)?;
-        let own = stage.processor_time()?.saturating_sub(before);
+        let mut system = SystemUnderTest::start(environment, engine, None)?;
+        system.warm_up(false)?;
+        let before = system.processor_time()?;
+        let taken = system.load(CLIENTS, MAILS)?;
+        let own = system.processor_time()?.saturating_sub(before);
         runs.push((taken, own));
-        stage.postern.stop()?;
+        system.postern.stop()?;
     }
     let (taken, own) = median(runs, |(taken, _)| taken.per_second()).context("no run")?;
     let milliseconds = |share| taken.quantile(share).as_secs_f64() * 1000.0;

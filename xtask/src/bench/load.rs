@@ -29,7 +29,7 @@ pub struct Load<'a> {
 }
 
 /// What became of a load: every mail was accepted.
-pub struct Taken {
+pub struct LoadResult {
     pub mails: u64,
     pub time: Duration,
     /// From the request to the whole answer, ascending.
@@ -38,7 +38,7 @@ pub struct Taken {
     pub own: Duration,
 }
 
-impl Taken {
+impl LoadResult {
     pub fn per_second(&self) -> f64 {
         self.mails as f64 / self.time.as_secs_f64()
     }
@@ -51,22 +51,22 @@ impl Taken {
     }
 }
 
-struct Application {
+struct Connection {
     stream: TcpStream,
     asked: Instant,
     answer: Vec<u8>,
 }
 
 impl Load<'_> {
-    pub fn run(&self) -> Result<Taken> {
+    pub fn run(&self) -> Result<LoadResult> {
         let mut request = Request::new(self.address, self.token);
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let mut applications = Vec::new();
+        let mut connections = Vec::new();
         for at in 0..self.clients.min(self.mails as usize) {
             let stream = TcpStream::connect(self.address)?;
             stream.set_nodelay(true)?;
             epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, at as u64))?;
-            applications.push(Application {
+            connections.push(Connection {
                 stream,
                 asked: Instant::now(),
                 answer: Vec::new(),
@@ -76,8 +76,8 @@ impl Load<'_> {
         let before = process::processor_time(std::process::id())?;
         let start = Instant::now();
         let mut sent = 0;
-        for application in &mut applications {
-            application.ask(request.numbered(sent))?;
+        for connection in &mut applications {
+            connection.ask(request.numbered(sent))?;
             sent += 1;
         }
         let mut latencies = Vec::with_capacity(self.mails as usize);
@@ -86,22 +86,22 @@ impl Load<'_> {
         while latencies.len() < self.mails as usize {
             let ready = epoll.wait(&mut events, EpollTimeout::NONE)?;
             for event in &events[..ready] {
-                let application = &mut applications[event.data() as usize];
-                let read = application.stream.read(&mut buffer)?;
+                let connection = &mut connections[event.data() as usize];
+                let read = connection.stream.read(&mut buffer)?;
                 if read == 0 {
                     bail!("postern closed a connection");
                 }
-                application.answer.extend_from_slice(&buffer[..read]);
-                let Some(answer) = whole(&application.answer) else {
+                connection.answer.extend_from_slice(&buffer[..read]);
+                let Some(answer) = whole(&connection.answer) else {
                     continue;
                 };
                 if !answer.starts_with(b"HTTP/1.1 202") {
                     bail!("not accepted: {}", String::from_utf8_lossy(answer));
                 }
-                latencies.push(application.asked.elapsed());
-                application.answer.clear();
+                latencies.push(connection.asked.elapsed());
+                connection.answer.clear();
                 if sent < self.mails {
-                    application.ask(request.numbered(sent))?;
+                    connection.ask(request.numbered(sent))?;
                     sent += 1;
                 }
             }
@@ -109,7 +109,7 @@ impl Load<'_> {
         let time = start.elapsed();
         let own = process::processor_time(std::process::id())?.saturating_sub(before);
         latencies.sort_unstable();
-        Ok(Taken {
+        Ok(LoadResult {
             mails: self.mails,
             time,
             latencies,
@@ -118,7 +118,7 @@ impl Load<'_> {
     }
 }
 
-impl Application {
+impl Connection {
     fn ask(&mut self, request: &[u8]) -> Result<()> {
         self.asked = Instant::now();
         // It fits into the socket's buffer, so this does not wait for the others.
@@ -163,7 +163,7 @@ impl Request {
         let length = body.len();
         let bytes = format!(
             "POST /api/messages/send-email HTTP/1.1\r\nHost: {address}\r\n\
-             Authorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+             Authorization: Bearer {token}\r\nContent-Type: connection/json\r\n\
              Content-Length: {length}\r\n\r\n{body}"
         )
         .into_bytes();

@@ -1,8 +1,8 @@
 //! The row on memory: much mail that does not get away, and a person who looks at it.
 
-use super::{stage::Stage, table::Row};
+use super::{system::SystemUnderTest, table::Row};
 use crate::rig::{
-    ground::{Engine, Ground},
+    environment::{Database, Environment},
     http::{Client, expect},
     postern::{ADMINISTRATOR, PASSWORD},
     process,
@@ -19,16 +19,16 @@ const MAILS: u64 = 100_000;
 /// How long the page is looked at.
 const LOOK: Duration = Duration::from_secs(30);
 
-pub fn row(ground: &mut Ground) -> Result<Vec<Row>> {
-    let mut stage = Stage::set(ground, Engine::Sqlite, None)?;
-    stage.load(64, MAILS)?;
-    let filled = process::memory(stage.postern.id())?;
+pub fn row(environment: &mut Environment) -> Result<Vec<Row>> {
+    let mut system = SystemUnderTest::start(environment, Database::Sqlite, None)?;
+    system.load(64, MAILS)?;
+    let filled = process::memory(system.postern.id())?;
     // Now, because checking a password takes 47 MB for a moment. The session outlives the process.
-    let cookie = signed_in(stage.postern.address)?;
-    stage.postern.stop()?;
+    let cookie = signed_in(system.postern.address)?;
+    system.postern.stop()?;
 
-    let mut postern = stage.plan.delivering().start()?;
-    postern.deliver_to(&stage.token, silent()?)?;
+    let mut postern = system.plan.delivering().start()?;
+    postern.deliver_to(&system.token, silent()?)?;
     let mut page = Client::connect(postern.address, &cookie)?;
     expect(page.get("/outbox")?, 200, "the Outbox page")?;
     let headers = "Content-Type: application/json\r\nSec-Fetch-Site: same-origin\r\n";

@@ -23,13 +23,12 @@ mod memory;
 mod nodemailer;
 mod postfix;
 mod proxy;
-mod stage;
+mod system;
 mod table;
 
 use crate::{
-    build,
-    rig::{ground::Ground, postgres::Durability},
-    say,
+    build, console,
+    rig::{environment::Environment, postgres::Durability},
 };
 use anyhow::{Result, bail};
 use table::Row;
@@ -37,44 +36,44 @@ use table::Row;
 /// Of those that are short, the median counts.
 const RUNS: usize = 3;
 
-struct Measure {
+struct Benchmark {
     name: &'static str,
     about: &'static str,
-    run: fn(&mut Ground) -> Result<Vec<Row>>,
+    run: fn(&mut Environment) -> Result<Vec<Row>>,
 }
 
-const MEASURES: [Measure; 7] = [
-    Measure {
+const BENCHMARKS: [Benchmark; 7] = [
+    Benchmark {
         name: "intake",
         about: "mails accepted over HTTP by 64 clients, SQLite",
         run: intake::sqlite,
     },
-    Measure {
+    Benchmark {
         name: "delivery",
         about: "mails accepted, delivered and recorded, SQLite, beside Postfix",
         run: delivery::sqlite,
     },
-    Measure {
+    Benchmark {
         name: "far-away",
         about: "one connection to a relay 20 ms away",
         run: delivery::far_away,
     },
-    Measure {
+    Benchmark {
         name: "postgres-intake",
         about: "as intake, PostgreSQL",
         run: intake::postgres,
     },
-    Measure {
+    Benchmark {
         name: "postgres-delivery",
         about: "as delivery, PostgreSQL, without Postfix",
         run: delivery::postgres,
     },
-    Measure {
+    Benchmark {
         name: "memory",
         about: "100,000 mails queued",
         run: memory::row,
     },
-    Measure {
+    Benchmark {
         name: "nodemailer",
         about: "nodemailer's pool to the same relay",
         run: nodemailer::row,
@@ -96,18 +95,18 @@ pub fn bench(names: &[String]) -> Result<()> {
     };
     if let Some(unknown) = names
         .iter()
-        .find(|name| !MEASURES.iter().any(|measure| measure.name == **name))
+        .find(|name| !BENCHMARKS.iter().any(|benchmark| benchmark.name == **name))
     {
         bail!("there is no measure called {unknown}\n\n{}", help());
     }
     let program = program.map_or_else(build::build, Ok)?;
-    let mut ground = Ground::new(program, "bench", Durability::Synced)?;
-    let machine = machine::described(ground.folder())?;
+    let mut environment = Environment::new(program, "bench", Durability::Synced)?;
+    let machine = machine::described(environment.folder())?;
     let mut rows = Vec::new();
-    for measure in &MEASURES {
-        if names.is_empty() || names.iter().any(|name| name == measure.name) {
-            let step = say::step(&format!("{}: {}", measure.name, measure.about));
-            let measured = (measure.run)(&mut ground)?;
+    for benchmark in &BENCHMARKS {
+        if names.is_empty() || names.iter().any(|name| name == benchmark.name) {
+            let step = console::step(&format!("{}: {}", benchmark.name, benchmark.about));
+            let measured = (benchmark.run)(&mut environment)?;
             let figures: Vec<_> = measured.iter().map(|row| row.measured.as_str()).collect();
             step.done(&figures.join("; "));
             rows.extend(measured);
@@ -127,8 +126,8 @@ fn help() -> String {
          Without --program the release is built and measured.\n\n\
          Names, all of them unless some are given:\n",
     );
-    for measure in &MEASURES {
-        text.push_str(&format!("  {:<18} {}\n", measure.name, measure.about));
+    for benchmark in &BENCHMARKS {
+        text.push_str(&format!("  {:<18} {}\n", benchmark.name, benchmark.about));
     }
     text
 }

@@ -3,23 +3,25 @@
 
 use super::{
     load::MAIL_BYTES,
-    stage::Relay,
+    system::CountingRelay,
     table::{Row, thousands},
 };
-use crate::{rig::ground::Ground, run::answer, say, workspace};
+use crate::{console, rig::environment::Environment, run::answer, workspace};
 use anyhow::{Context, Result};
 use std::process::Command;
 
 const CONNECTIONS: usize = 32;
 const MAILS: u64 = 20_000;
 
-pub fn row(_: &mut Ground) -> Result<Vec<Row>> {
+pub fn row(_: &mut Environment) -> Result<Vec<Row>> {
     let folder = workspace::root().join("end2end");
     if !folder.join("node_modules/nodemailer").exists() {
-        say::note("Node's packages are not here (cargo xtask test site): no row for nodemailer.");
+        console::note(
+            "Node's packages are not here (cargo xtask test site): no row for nodemailer.",
+        );
         return Ok(Vec::new());
     }
-    let relay = Relay::start()?;
+    let relay = CountingRelay::start()?;
     let mut node = Command::new("node");
     node.current_dir(folder)
         .args([

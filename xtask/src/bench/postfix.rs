@@ -4,7 +4,7 @@
 
 use super::load::MAIL_BYTES;
 use crate::{
-    guard::{Running, Scratch},
+    guard::{ManagedProcess, TempDir},
     rig::{postern::free_address, until},
     run::shown,
     setup::mail_servers,
@@ -33,14 +33,14 @@ pub struct Postfix {
     root: PathBuf,
     address: SocketAddr,
     // Dropped in this order: the program before its queue.
-    _master: Running,
-    _place: Scratch,
+    _master: ManagedProcess,
+    _place: TempDir,
 }
 
 impl Postfix {
     pub fn start(relay: SocketAddr, connections: usize) -> Result<Self> {
         let root = mail_servers::folder()?;
-        let place = Scratch::create(&root.join("srv"), "bench")?;
+        let place = TempDir::create(&root.join("srv"), "bench")?;
         let inside = Path::new("/").join(place.0.strip_prefix(&root)?);
         let address = free_address()?;
         folders(&place.0)?;
@@ -50,7 +50,7 @@ impl Postfix {
         // With -d it stays in its group of processes, and ends with it.
         let mut master = in_folder(&root, "/usr/lib/postfix/sbin/master");
         master.args(["-d", "-c"]).arg(inside.join("config"));
-        let running = Running::start(master.stdout(Stdio::null()).stderr(Stdio::null()))?;
+        let running = ManagedProcess::start(master.stdout(Stdio::null()).stderr(Stdio::null()))?;
         let listening = || TcpStream::connect(address).is_ok();
         if !until(PATIENCE, Duration::from_millis(20), listening) {
             bail!("{} does not listen", shown(&master));

@@ -5,28 +5,28 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// One mail, by its number.
 #[derive(Clone, Debug)]
-pub struct Handed {
+pub struct Submission {
     pub number: u64,
     /// How many recipients it has: `n<number>-<1…>@`.
     pub recipients: u64,
     /// Mails that were handed over in one array have the number of the first.
     pub batch: u64,
-    pub answer: Answer,
+    pub outcome: Outcome,
 }
 
-impl Handed {
+impl Submission {
     /// When it was acknowledged.
     pub fn id(&self) -> Option<&String> {
         match &self.answer {
-            Answer::Acknowledged(id) => Some(id),
-            Answer::Refused | Answer::Unknown => None,
+            Outcome::Acknowledged(id) => Some(id),
+            Outcome::Refused | Outcome::Unknown => None,
         }
     }
 }
 
 /// What Postern said to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Outcome {
     /// 202, with its id: it has to arrive.
     Acknowledged(String),
     /// 4xx: it must not arrive.
@@ -37,7 +37,7 @@ pub enum Answer {
 
 /// One mail as the relay took it.
 #[derive(Clone, Debug)]
-pub struct Arrived {
+pub struct Receipt {
     pub number: u64,
     /// Which of its recipients, from 1.
     pub recipients: Vec<u64>,
@@ -66,7 +66,7 @@ pub fn numbers(address: &str) -> Option<(u64, u64)> {
 
 /// What the comparison found. Whatever is in `faults` must not be.
 #[derive(Debug, Default)]
-pub struct Verdict {
+pub struct Comparison {
     pub acknowledged: usize,
     pub unknown: usize,
     pub refused: usize,
@@ -80,22 +80,23 @@ pub struct Verdict {
 }
 
 /// `connections`: how many mails may be under way when the program is killed.
-pub fn compare(handed: &[Handed], arrived: &[Arrived], connections: usize) -> Verdict {
-    let mut verdict = Verdict::default();
-    let known: HashMap<u64, &Handed> = handed.iter().map(|mail| (mail.number, mail)).collect();
+pub fn compare(submissions: &[Submission], receipts: &[Receipt], connections: usize) -> Comparison {
+    let mut comparison = Comparison::default();
+    let known: HashMap<u64, &Submission> =
+        submissions.iter().map(|mail| (mail.number, mail)).collect();
 
     // After how many crashes, and in which transaction, each recipient was last served.
     let mut served: HashMap<(u64, u64), (usize, usize)> = HashMap::new();
     // A mail is only handed over when the fate of the one before it is on disk.
     let mut last: HashMap<u64, usize> = HashMap::new();
-    for (transaction, mail) in arrived.iter().enumerate() {
+    for (transaction, mail) in receipts.iter().enumerate() {
         last.insert(mail.connection, transaction);
     }
     let mut messages: HashMap<u64, &str> = HashMap::new();
     // Transactions that were repeated, by the crash that made Postern forget them. Their recipients
     // may come one by one the next time.
     let mut repeated: BTreeMap<usize, BTreeMap<usize, u64>> = BTreeMap::new();
-    for (transaction, mail) in arrived.iter().enumerate() {
+    for (transaction, mail) in receipts.iter().enumerate() {
         let number = mail.number;
         for recipient in &mail.recipients {
             let now = (mail.crashes, transaction);
@@ -104,12 +105,12 @@ pub fn compare(handed: &[Handed], arrived: &[Arrived], connections: usize) -> Ve
                 Some((crash, _)) if crash == mail.crashes => {
                     let fault =
                         format!("number {number} was sent twice without a crash in between");
-                    verdict.faults.push(fault);
+                    comparison.faults.push(fault);
                 }
                 Some((crash, before)) => {
-                    if last.get(&arrived[before].connection) != Some(&before) {
+                    if last.get(&receipts[before].connection) != Some(&before) {
                         let fault = format!("number {number} was not recorded before the next");
-                        verdict.faults.push(fault);
+                        comparison.faults.push(fault);
                     }
                     repeated.entry(crash).or_default().insert(before, number);
                 }
@@ -117,64 +118,66 @@ pub fn compare(handed: &[Handed], arrived: &[Arrived], connections: usize) -> Ve
         }
         if *messages.entry(number).or_insert(&mail.message) != mail.message {
             let fault = format!("number {number} was accepted twice");
-            verdict.faults.push(fault);
+            comparison.faults.push(fault);
         }
         match known.get(&number) {
-            None => verdict.faults.push(format!("number {number} is nobody's")),
-            Some(mail) if mail.answer == Answer::Refused => {
+            None => comparison
+                .faults
+                .push(format!("number {number} is nobody's")),
+            Some(mail) if mail.outcome == Outcome::Refused => {
                 let fault = format!("number {number} was refused and yet sent");
-                verdict.faults.push(fault);
+                comparison.faults.push(fault);
             }
             Some(_) => {}
         }
     }
     for (crash, mails) in repeated {
-        verdict.duplicates += mails.len();
-        verdict.most = verdict.most.max(mails.len());
+        comparison.duplicates += mails.len();
+        comparison.most = comparison.most.max(mails.len());
         if mails.len() > connections {
             let (crash, count) = (crash + 1, mails.len());
             let numbers: Vec<_> = mails.values().collect();
             let fault = format!(
                 "crash {crash} made {count} duplicates over {connections} connections: {numbers:?}"
             );
-            verdict.faults.push(fault);
+            comparison.faults.push(fault);
         }
     }
 
-    let whole: HashSet<u64> = handed
+    let whole: HashSet<u64> = submissions
         .iter()
         .filter(|mail| missing(mail, &served) == 0)
         .map(|mail| mail.number)
         .collect();
-    for mail in handed {
-        match &mail.answer {
-            Answer::Acknowledged(id) => {
-                verdict.acknowledged += 1;
+    for mail in submissions {
+        match &mail.outcome {
+            Outcome::Acknowledged(id) => {
+                comparison.acknowledged += 1;
                 let lost = missing(mail, &served);
                 if lost > 0 {
-                    verdict.lost += lost;
+                    comparison.lost += lost;
                     let number = mail.number;
                     let fault = format!("number {number}, acknowledged as {id}, did not arrive");
-                    verdict.faults.push(fault);
+                    comparison.faults.push(fault);
                 }
             }
-            Answer::Refused => verdict.refused += 1,
-            Answer::Unknown => {
-                verdict.unknown += 1;
+            Outcome::Refused => comparison.refused += 1,
+            Outcome::Unknown => {
+                comparison.unknown += 1;
                 // All of what was handed over at once, or nothing.
                 if whole.contains(&mail.number) != whole.contains(&mail.batch) {
                     let batch = mail.batch;
                     let fault = format!("the array that begins with {batch} arrived in part");
-                    verdict.faults.push(fault);
+                    comparison.faults.push(fault);
                 }
             }
         }
     }
-    verdict
+    comparison
 }
 
 /// How many recipients of a mail got nothing.
-fn missing(mail: &Handed, served: &HashMap<(u64, u64), (usize, usize)>) -> usize {
+fn missing(mail: &Submission, served: &HashMap<(u64, u64), (usize, usize)>) -> usize {
     (1..=mail.recipients)
         .filter(|recipient| !served.contains_key(&(mail.number, *recipient)))
         .count()
@@ -193,8 +196,8 @@ pub fn ids(answer: &Value) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn handed(number: u64, answer: Answer) -> Handed {
-        Handed {
+    fn submission(number: u64, outcome: Outcome) -> Submission {
+        Submission {
             number,
             recipients: 1,
             batch: number,
@@ -202,12 +205,12 @@ mod tests {
         }
     }
 
-    fn acknowledged(number: u64) -> Handed {
-        handed(number, Answer::Acknowledged(format!("id{number}")))
+    fn acknowledged(number: u64) -> Submission {
+        submission(number, Outcome::Acknowledged(format!("id{number}")))
     }
 
-    fn arrived(number: u64, crashes: usize) -> Arrived {
-        Arrived {
+    fn receipt(number: u64, crashes: usize) -> Receipt {
+        Receipt {
             number,
             recipients: vec![1],
             message: format!("<{number}@example.org>"),
@@ -219,10 +222,10 @@ mod tests {
 
     #[test]
     fn what_was_acknowledged_and_did_not_arrive_is_lost() {
-        let verdict = compare(&[acknowledged(1), acknowledged(2)], &[arrived(2, 0)], 8);
-        assert_eq!((verdict.acknowledged, verdict.lost), (2, 1));
+        let comparison = compare(&[acknowledged(1), acknowledged(2)], &[receipt(2, 0)], 8);
+        assert_eq!((comparison.acknowledged, comparison.lost), (2, 1));
         assert_eq!(
-            verdict.faults,
+            comparison.faults,
             ["number 1, acknowledged as id1, did not arrive"]
         );
     }
@@ -231,86 +234,92 @@ mod tests {
     fn one_recipient_of_two_is_a_loss() {
         let mut mail = acknowledged(1);
         mail.recipients = 2;
-        assert_eq!(compare(&[mail], &[arrived(1, 0)], 8).lost, 1);
+        assert_eq!(compare(&[mail], &[receipt(1, 0)], 8).lost, 1);
     }
 
     #[test]
     fn what_nobody_answered_may_arrive_or_not() {
-        let unknown = [handed(1, Answer::Unknown), handed(2, Answer::Unknown)];
-        assert!(compare(&unknown, &[arrived(2, 0)], 8).faults.is_empty());
+        let unknown = [
+            submission(1, Outcome::Unknown),
+            submission(2, Outcome::Unknown),
+        ];
+        assert!(compare(&unknown, &[receipt(2, 0)], 8).faults.is_empty());
     }
 
     #[test]
     fn what_was_refused_must_not_arrive() {
-        let refused = [handed(1, Answer::Refused)];
+        let refused = [submission(1, Outcome::Refused)];
         assert!(compare(&refused, &[], 8).faults.is_empty());
-        assert_eq!(compare(&refused, &[arrived(1, 0)], 8).faults.len(), 1);
+        assert_eq!(compare(&refused, &[receipt(1, 0)], 8).faults.len(), 1);
     }
 
     #[test]
     fn an_array_arrives_whole_or_not_at_all() {
-        let mut array = [handed(1, Answer::Unknown), handed(2, Answer::Unknown)];
+        let mut array = [
+            submission(1, Outcome::Unknown),
+            submission(2, Outcome::Unknown),
+        ];
         array[1].batch = 1;
         assert!(compare(&array, &[], 8).faults.is_empty());
         assert!(
-            compare(&array, &[arrived(1, 0), arrived(2, 0)], 8)
+            compare(&array, &[receipt(1, 0), receipt(2, 0)], 8)
                 .faults
                 .is_empty()
         );
-        assert!(!compare(&array, &[arrived(1, 0)], 8).faults.is_empty());
-        assert!(!compare(&array, &[arrived(2, 0)], 8).faults.is_empty());
+        assert!(!compare(&array, &[receipt(1, 0)], 8).faults.is_empty());
+        assert!(!compare(&array, &[receipt(2, 0)], 8).faults.is_empty());
     }
 
     #[test]
     fn a_crash_may_repeat_as_many_as_there_are_connections() {
-        let handed: Vec<_> = (1..=3).map(acknowledged).collect();
-        let mut told: Vec<_> = (1..=3).map(|number| arrived(number, 0)).collect();
-        told.extend([arrived(1, 1), arrived(2, 1)]);
-        let verdict = compare(&handed, &told, 2);
-        assert_eq!((verdict.duplicates, verdict.most), (2, 2));
-        assert!(verdict.faults.is_empty(), "{:?}", verdict.faults);
-        told.push(arrived(3, 1));
-        assert_eq!(compare(&handed, &told, 2).faults.len(), 1);
+        let submissions: Vec<_> = (1..=3).map(acknowledged).collect();
+        let mut receipts: Vec<_> = (1..=3).map(|number| receipt(number, 0)).collect();
+        receipts.extend([receipt(1, 1), receipt(2, 1)]);
+        let comparison = compare(&submissions, &receipts, 2);
+        assert_eq!((comparison.duplicates, comparison.most), (2, 2));
+        assert!(comparison.faults.is_empty(), "{:?}", comparison.faults);
+        receipts.push(receipt(3, 1));
+        assert_eq!(compare(&submissions, &receipts, 2).faults.len(), 1);
     }
 
     #[test]
     fn a_mail_that_comes_again_in_parts_is_one_duplicate() {
         let mut mail = acknowledged(1);
         mail.recipients = 2;
-        let mut told = [arrived(1, 0), arrived(1, 1), arrived(1, 1)];
-        told[0].recipients = vec![1, 2];
-        told[2].recipients = vec![2];
-        let verdict = compare(&[mail], &told, 1);
-        assert_eq!((verdict.duplicates, verdict.most), (1, 1));
-        assert!(verdict.faults.is_empty(), "{:?}", verdict.faults);
+        let mut receipts = [receipt(1, 0), receipt(1, 1), receipt(1, 1)];
+        receipts[0].recipients = vec![1, 2];
+        receipts[2].recipients = vec![2];
+        let comparison = compare(&[mail], &receipts, 1);
+        assert_eq!((comparison.duplicates, comparison.most), (1, 1));
+        assert!(comparison.faults.is_empty(), "{:?}", comparison.faults);
     }
 
     #[test]
     fn a_repeated_request_makes_one_mail() {
-        let mut told = [arrived(1, 0), arrived(1, 1)];
-        assert!(compare(&[acknowledged(1)], &told, 8).faults.is_empty());
-        told[1].message = "<another@example.org>".to_owned();
-        let verdict = compare(&[acknowledged(1)], &told, 8);
-        assert_eq!(verdict.faults, ["number 1 was accepted twice"]);
+        let mut receipts = [receipt(1, 0), receipt(1, 1)];
+        assert!(compare(&[acknowledged(1)], &receipts, 8).faults.is_empty());
+        receipts[1].message = "<another@example.org>".to_owned();
+        let comparison = compare(&[acknowledged(1)], &receipts, 8);
+        assert_eq!(comparison.faults, ["number 1 was accepted twice"]);
     }
 
     #[test]
     fn only_the_last_of_a_connection_is_repeated() {
-        let handed = [acknowledged(1), acknowledged(2)];
-        let mut told = [arrived(1, 0), arrived(2, 0), arrived(1, 1)];
-        assert!(compare(&handed, &told, 8).faults.is_empty());
-        told[1].connection = told[0].connection;
-        let verdict = compare(&handed, &told, 8);
+        let submissions = [acknowledged(1), acknowledged(2)];
+        let mut receipts = [receipt(1, 0), receipt(2, 0), receipt(1, 1)];
+        assert!(compare(&submissions, &receipts, 8).faults.is_empty());
+        receipts[1].connection = receipts[0].connection;
+        let comparison = compare(&submissions, &receipts, 8);
         assert_eq!(
-            verdict.faults,
+            comparison.faults,
             ["number 1 was not recorded before the next"]
         );
     }
 
     #[test]
     fn nothing_is_repeated_without_a_crash() {
-        let told = [arrived(1, 1), arrived(1, 1)];
-        assert_eq!(compare(&[acknowledged(1)], &told, 8).faults.len(), 1);
+        let receipts = [receipt(1, 1), receipt(1, 1)];
+        assert_eq!(compare(&[acknowledged(1)], &receipts, 8).faults.len(), 1);
     }
 
     #[test]

@@ -7,16 +7,15 @@ pub mod relay;
 pub mod run;
 
 use crate::{
-    build,
+    build, console,
     rig::{
-        ground::{Engine, Ground},
+        environment::{Database, Environment},
         postgres::Durability,
         random::Random,
     },
-    say,
 };
 use anyhow::{Context, Result, bail};
-use ledger::Verdict;
+use ledger::Comparison;
 use std::path::PathBuf;
 
 const HELP: &str = "\
@@ -35,13 +34,13 @@ const SHOWN: usize = 20;
 pub fn crash(arguments: &[String]) -> Result<()> {
     let mut crashes = 10;
     let mut seed = Random::seed();
-    let mut engines = vec![Engine::Sqlite, Engine::Postgres];
+    let mut engines = vec![Database::Sqlite, Database::Postgres];
     let mut program = None;
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--sqlite" => engines = vec![Engine::Sqlite],
-            "--postgres" => engines = vec![Engine::Postgres],
+            "--sqlite" => engines = vec![Database::Sqlite],
+            "--postgres" => engines = vec![Database::Postgres],
             "--seed" => seed = words.next().context("--seed needs a number")?.parse()?,
             "--program" => program = words.next().map(PathBuf::from),
             "help" | "--help" | "-h" => {
@@ -59,19 +58,19 @@ pub fn crash(arguments: &[String]) -> Result<()> {
 }
 
 /// Shares the crashes out among the databases, and prints a table for the README.
-pub fn crash_of(program: PathBuf, crashes: usize, engines: &[Engine], seed: u64) -> Result<()> {
-    say::note(&format!("seed {seed}"));
-    let mut ground = Ground::new(program, "crash", Durability::Unsynced)?;
+pub fn crash_of(program: PathBuf, crashes: usize, engines: &[Database], seed: u64) -> Result<()> {
+    console::note(&format!("seed {seed}"));
+    let mut environment = Environment::new(program, "crash", Durability::Unsynced)?;
     let mut random = Random::new(seed);
     let (mut lines, mut faults) = (String::new(), Vec::new());
     for (at, engine) in engines.iter().enumerate() {
         // What cannot be shared evenly goes to the first.
         let share = crashes / engines.len() + usize::from(at < crashes % engines.len());
-        let step = say::step(&format!("Kill Postern {share} times, {engine}"));
-        let verdict = run::run(&mut ground, *engine, share, &mut random)?;
-        step.done(&format!("{} mails acknowledged", verdict.acknowledged));
-        lines.push_str(&line(*engine, share, &verdict));
-        faults.extend(verdict.faults);
+        let step = console::step(&format!("Kill Postern {share} times, {engine}"));
+        let comparison = run::run(&mut environment, *engine, share, &mut random)?;
+        step.done(&format!("{} mails acknowledged", comparison.acknowledged));
+        lines.push_str(&line(*engine, share, &comparison));
+        faults.extend(comparison.faults);
     }
     print!("{}{lines}", HEAD);
     report(&faults, seed)
@@ -80,7 +79,7 @@ pub fn crash_of(program: PathBuf, crashes: usize, engines: &[Engine], seed: u64)
 /// An error when there is a fault.
 pub fn report(faults: &[String], seed: u64) -> Result<()> {
     for fault in faults.iter().take(SHOWN) {
-        say::failure(fault);
+        console::failure(fault);
     }
     if !faults.is_empty() {
         bail!("{} faults with seed {seed}", faults.len());
@@ -93,19 +92,19 @@ const HEAD: &str = "\
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ";
 
-fn line(engine: Engine, crashes: usize, verdict: &Verdict) -> String {
+fn line(engine: Database, crashes: usize, comparison: &Comparison) -> String {
     let nodes = match engine {
-        Engine::Sqlite => "",
-        Engine::Postgres => ", two nodes",
+        Database::Sqlite => "",
+        Database::Postgres => ", two nodes",
     };
     format!(
         "| {engine}{nodes} | {crashes} | {} | {} | {} | {} | {} | {} | {} |\n",
-        verdict.acknowledged,
-        verdict.lost,
-        verdict.unknown,
-        verdict.refused,
-        verdict.duplicates,
-        verdict.most,
+        comparison.acknowledged,
+        comparison.lost,
+        comparison.unknown,
+        comparison.refused,
+        comparison.duplicates,
+        comparison.most,
         run::CONNECTIONS
     )
 }

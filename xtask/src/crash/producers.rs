@@ -1,6 +1,6 @@
 //! Applications that hand mail over while Postern dies under them, and write down what they were told.
 
-use super::ledger::{Answer, Handed, address, ids};
+use super::ledger::{Outcome, Submission, address, ids};
 use crate::rig::{http::Client, random::Random, until};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
@@ -22,12 +22,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What all applications share.
-pub struct Shared {
-    pub handed: Mutex<Vec<Handed>>,
+pub struct SubmissionLog {
+    pub submissions: Mutex<Vec<Submission>>,
     /// Mails that were acknowledged.
     pub acknowledged: AtomicU64,
     /// Mails that arrived, as the relay counts them.
-    pub arrived: AtomicU64,
+    pub receipts: AtomicU64,
     next: AtomicU64,
     ended: AtomicBool,
     paused: AtomicBool,
@@ -36,13 +36,13 @@ pub struct Shared {
 }
 
 pub struct Producers {
-    shared: Arc<Shared>,
+    shared: Arc<SubmissionLog>,
     threads: Vec<JoinHandle<()>>,
 }
 
 /// How an application hands mail over.
 #[derive(Clone, Copy)]
-enum Way {
+enum SubmissionKind {
     /// One mail a request, some to two recipients.
     Single,
     /// Up to 20 mails a request.
@@ -53,21 +53,21 @@ enum Way {
     Wrong,
 }
 
-const WAYS: [Way; 6] = [
-    Way::Single,
-    Way::Single,
-    Way::Single,
-    Way::Array,
-    Way::Keyed,
-    Way::Wrong,
+const SUBMISSION_KINDS: [SubmissionKind; 6] = [
+    SubmissionKind::Single,
+    SubmissionKind::Single,
+    SubmissionKind::Single,
+    SubmissionKind::Array,
+    SubmissionKind::Keyed,
+    SubmissionKind::Wrong,
 ];
 
-impl Shared {
+impl SubmissionLog {
     pub fn new(backlog: u64) -> Arc<Self> {
         Arc::new(Self {
-            handed: Mutex::default(),
+            submissions: Mutex::default(),
             acknowledged: AtomicU64::new(0),
-            arrived: AtomicU64::new(0),
+            receipts: AtomicU64::new(0),
             next: AtomicU64::new(1),
             ended: AtomicBool::new(false),
             paused: AtomicBool::new(false),
@@ -75,9 +75,12 @@ impl Shared {
         })
     }
 
-    pub fn handed(&self) -> Vec<Handed> {
-        let handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
-        handed.clone()
+    pub fn submission(&self) -> Vec<Submission> {
+        let submissions = self
+            .submissions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        submissions.clone()
     }
 
     /// Nothing new is handed over meanwhile.
@@ -91,7 +94,7 @@ impl Shared {
 
     fn waits(&self) -> bool {
         let acknowledged = self.acknowledged.load(Ordering::Relaxed);
-        let is_full = acknowledged > self.arrived.load(Ordering::Relaxed) + self.backlog;
+        let is_full = acknowledged > self.receipts.load(Ordering::Relaxed) + self.backlog;
         is_full || self.paused.load(Ordering::Relaxed)
     }
 }
@@ -99,22 +102,25 @@ impl Shared {
 impl Producers {
     /// They take turns among the nodes: each has one.
     pub fn start(
-        shared: Arc<Shared>,
+        shared: Arc<SubmissionLog>,
         nodes: &[SocketAddr],
         token: &str,
         random: &mut Random,
     ) -> Self {
-        let threads = WAYS.iter().zip(nodes.iter().cycle()).map(|(way, node)| {
-            let mut producer = Producer {
-                way: *way,
-                node: *node,
-                token: token.to_owned(),
-                random: Random::new(random.next()),
-                shared: Arc::clone(&shared),
-                client: None,
-            };
-            thread::spawn(move || producer.run())
-        });
+        let threads = SUBMISSION_KINDS
+            .iter()
+            .zip(nodes.iter().cycle())
+            .map(|(kind, node)| {
+                let mut producer = Producer {
+                    kind: *kind,
+                    node: *node,
+                    token: token.to_owned(),
+                    random: Random::new(random.next()),
+                    shared: Arc::clone(&shared),
+                    client: None,
+                };
+                thread::spawn(move || producer.run())
+            });
         Self {
             threads: threads.collect(),
             shared,
@@ -143,11 +149,11 @@ impl Producers {
 }
 
 struct Producer {
-    way: Way,
+    kind: SubmissionKind,
     node: SocketAddr,
     token: String,
     random: Random,
-    shared: Arc<Shared>,
+    shared: Arc<SubmissionLog>,
     client: Option<Client>,
 }
 
@@ -157,80 +163,80 @@ impl Producer {
             if self.shared.waits() {
                 sleep(PAUSE);
             } else {
-                self.hand_over();
+                self.submit();
             }
-            if matches!(self.way, Way::Wrong) {
+            if matches!(self.kind, SubmissionKind::Wrong) {
                 // Refusing costs little, and would leave the others no time.
                 sleep(PAUSE);
             }
         }
     }
 
-    fn hand_over(&mut self) {
-        let count = match self.way {
-            Way::Array => self.random.between(2, 20),
-            Way::Wrong => self.random.between(1, 3),
-            Way::Single | Way::Keyed => 1,
+    fn submit(&mut self) {
+        let count = match self.kind {
+            SubmissionKind::Array => self.random.between(2, 20),
+            SubmissionKind::Wrong => self.random.between(1, 3),
+            SubmissionKind::Single | SubmissionKind::Keyed => 1,
         };
         let batch = self.shared.next.fetch_add(count, Ordering::Relaxed);
-        let mut mails: Vec<Handed> = (batch..batch + count)
-            .map(|number| Handed {
+        let mut mails: Vec<Submission> = (batch..batch + count)
+            .map(|number| Submission {
                 number,
                 recipients: if self.random.once_in(4) { 2 } else { 1 },
                 batch,
-                answer: Answer::Unknown,
+                outcome: Outcome::Unknown,
             })
             .collect();
         let mut bodies: Vec<Value> = mails.iter().map(body).collect();
-        if let (Way::Wrong, Some(last)) = (self.way, bodies.last_mut()) {
+        if let (SubmissionKind::Wrong, Some(last)) = (self.kind, bodies.last_mut()) {
             last["to"] = json!("nobody");
         }
-        let body = match (self.way, bodies.len()) {
-            (Way::Array, _) | (_, 2..) => Value::Array(bodies),
+        let body = match (self.kind, bodies.len()) {
+            (SubmissionKind::Array, _) | (_, 2..) => Value::Array(bodies),
             _ => bodies.remove(0),
         };
         for (mail, answer) in mails
             .iter_mut()
             .zip(self.answers(batch, &body, count as usize))
         {
-            mail.answer = answer;
+            mail.outcome = answer;
         }
         let acknowledged = mails
             .iter()
-            .filter(|mail| matches!(mail.answer, Answer::Acknowledged(_)));
+            .filter(|mail| matches!(mail.outcome, Outcome::Acknowledged(_)));
         let acknowledged = acknowledged.count() as u64;
         self.shared
             .acknowledged
             .fetch_add(acknowledged, Ordering::Relaxed);
-        let mut handed = self
+        let mut submissions = self
             .shared
-            .handed
+            .submissions
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        handed.append(&mut mails);
+        submissions.append(&mut mails);
     }
 
     /// What became of each mail of a request.
-    fn answers(&mut self, batch: u64, body: &Value, count: usize) -> Vec<Answer> {
-        let headers = match self.way {
-            Way::Keyed => format!("Idempotency-Key: key-{batch}\r\n"),
+    fn answers(&mut self, batch: u64, body: &Value, count: usize) -> Vec<Outcome> {
+        let headers = match self.kind {
+            SubmissionKind::Keyed => format!("Idempotency-Key: key-{batch}\r\n"),
             _ => String::new(),
         };
         loop {
-            let again = matches!(self.way, Way::Keyed) && !self.shared.ended();
+            let again = matches!(self.kind, SubmissionKind::Keyed) && !self.shared.ended();
             match self.ask(&headers, body) {
                 Ok((202, answer)) => {
                     let ids = ids(&answer);
                     assert_eq!(ids.len(), count, "one id for each mail: {answer}");
-                    return ids.into_iter().map(Answer::Acknowledged).collect();
+                    return ids.into_iter().map(Outcome::Acknowledged).collect();
                 }
                 // Too much at once, or the first request with this key has no answer yet.
                 Ok((409 | 429, _)) => sleep(PAUSE),
-                Ok((400..500, _)) => return vec![Answer::Refused; count],
-                Ok(_) if !again => return vec![Answer::Unknown; count],
+                Ok((400..500, _)) => return vec![Outcome::Refused; count],
+                Ok(_) if !again => return vec![Outcome::Unknown; count],
                 Err(_) if !again => {
                     sleep(PAUSE);
-                    return vec![Answer::Unknown; count];
+                    return vec![Outcome::Unknown; count];
                 }
                 Ok(_) | Err(_) => sleep(PAUSE),
             }
@@ -248,7 +254,7 @@ impl Producer {
     }
 }
 
-fn body(mail: &Handed) -> Value {
+fn body(mail: &Submission) -> Value {
     let number = mail.number;
     let to: Vec<String> = (1..=mail.recipients)
         .map(|recipient| address(number, recipient))

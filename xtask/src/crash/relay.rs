@@ -1,8 +1,8 @@
 //! The relay of the crashes: it remembers what it took, and after how many crashes.
 
 use super::{
-    ledger::{Arrived, numbers},
-    producers::Shared,
+    ledger::{Receipt, numbers},
+    producers::SubmissionLog,
 };
 use crate::rig::{
     sink::{Mail, Sink},
@@ -21,35 +21,35 @@ use std::{
 /// How long it may take to read what the dead had sent.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub struct Relay {
+pub struct CrashRelay {
     pub sink: Sink,
-    arrived: Arc<Mutex<Vec<Arrived>>>,
+    receipts: Arc<Mutex<Vec<Receipt>>>,
     crashes: Arc<AtomicUsize>,
 }
 
-impl Relay {
-    pub fn start(shared: &Arc<Shared>) -> Result<Self> {
-        let arrived: Arc<Mutex<Vec<Arrived>>> = Arc::default();
+impl CrashRelay {
+    pub fn start(shared: &Arc<SubmissionLog>) -> Result<Self> {
+        let receipts: Arc<Mutex<Vec<Receipt>>> = Arc::default();
         let crashes: Arc<AtomicUsize> = Arc::default();
-        let (list, count, shared) = (arrived.clone(), crashes.clone(), Arc::clone(shared));
+        let (list, count, shared) = (receipts.clone(), crashes.clone(), Arc::clone(shared));
         let sink = Sink::start(move |mail| {
             let now = count.load(Ordering::Acquire);
             let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
             for one in taken(mail, now) {
-                shared.arrived.fetch_add(1, Ordering::Relaxed);
+                shared.receipts.fetch_add(1, Ordering::Relaxed);
                 list.push(one);
             }
         })?;
         Ok(Self {
             sink,
-            arrived,
+            receipts,
             crashes,
         })
     }
 
-    pub fn arrived(&self) -> Vec<Arrived> {
-        let arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
-        arrived.clone()
+    pub fn receipts(&self) -> Vec<Receipt> {
+        let receipts = self.receipts.lock().unwrap_or_else(PoisonError::into_inner);
+        receipts.clone()
     }
 
     /// Once all is read that the dead had sent, what comes comes after one crash more.
@@ -64,21 +64,21 @@ impl Relay {
 }
 
 /// A transaction as the ledger knows it.
-fn taken(mail: &Mail<'_>, crashes: usize) -> Vec<Arrived> {
+fn taken(mail: &Mail<'_>, crashes: usize) -> Vec<Receipt> {
     let mut recipients: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for address in mail.recipients {
         // What is not to one of our addresses is the mail number 0, which nobody handed over.
         let (number, recipient) = numbers(address).unwrap_or((0, 0));
         recipients.entry(number).or_default().push(recipient);
     }
-    let arrived = recipients.into_iter().map(|(number, recipients)| Arrived {
+    let receipts = recipients.into_iter().map(|(number, recipients)| Receipt {
         number,
         recipients,
         message: message_id(mail.content),
         connection: mail.connection,
         crashes,
     });
-    arrived.collect()
+    receipts.collect()
 }
 
 /// Empty for a mail that has none.

@@ -1,12 +1,12 @@
 //! One run of crashes on one database: the nodes, the applications, the relay, and the moments.
 
 use super::{
-    ledger::{Handed, Verdict, compare},
-    producers::{Producers, Shared},
-    relay::Relay,
+    ledger::{Comparison, Submission, compare},
+    producers::{Producers, SubmissionLog},
+    relay::CrashRelay,
 };
 use crate::rig::{
-    ground::{Engine, Ground},
+    environment::{Database, Environment},
     http::Client,
     metrics::Metrics,
     postern::{Plan, Postern},
@@ -19,10 +19,10 @@ use std::{fs, sync::Arc, thread::sleep, time::Duration};
 pub const CONNECTIONS: usize = 8;
 
 /// When Postern dies, counted from when it works again; in milliseconds.
-pub const MOMENTS: (u64, u64) = (100, 1500);
+pub const CRASH_DELAY_MS: (u64, u64) = (100, 1500);
 
 /// How many mails may wait: enough to keep every connection busy.
-pub const BACKLOG: u64 = 400;
+pub const MAX_BACKLOG: u64 = 400;
 
 /// How long what is left may take after the last crash. A mail in hand waits for its lease.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -31,14 +31,14 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 pub const LEASE_SECONDS: &str = "10";
 
 pub fn run(
-    ground: &mut Ground,
-    engine: Engine,
+    environment: &mut Environment,
+    engine: Database,
     crashes: usize,
     random: &mut Random,
-) -> Result<Verdict> {
-    let shared = Shared::new(BACKLOG);
-    let relay = Relay::start(&shared)?;
-    let (plans, token) = plans(ground, engine)?;
+) -> Result<Comparison> {
+    let shared = SubmissionLog::new(MAX_BACKLOG);
+    let relay = CrashRelay::start(&shared)?;
+    let (plans, token) = plans(environment, engine)?;
     let mut nodes = Vec::new();
     for plan in &plans {
         nodes.push(Some(plan.start()?));
@@ -50,7 +50,9 @@ pub fn run(
     let producers = Producers::start(Arc::clone(&shared), &addresses, &token, random);
     producers.acknowledged()?;
     for crash in 1..=crashes {
-        sleep(Duration::from_millis(random.between(MOMENTS.0, MOMENTS.1)));
+        sleep(Duration::from_millis(
+            random.between(CRASH_DELAY_MS.0, CRASH_DELAY_MS.1),
+        ));
         let victim = random.between(0, nodes.len() as u64 - 1) as usize;
         let node = nodes[victim].take().context("a node is missing")?;
         node.kill()?;
@@ -60,34 +62,36 @@ pub fn run(
             nodes[victim] = Some(plans[victim].start()?);
         }
     }
-    sleep(Duration::from_millis(MOMENTS.0));
+    sleep(Duration::from_millis(CRASH_DELAY_MS.0));
     producers.stop()?;
     let node = alive(&nodes)?;
     let mut client = Client::connect(node.address, "")?;
     node.wait("the queue empty after the last crash", PATIENCE, || {
         Metrics::read(&mut client).is_ok_and(|metrics| metrics.waiting() == 0)
     })?;
-    let handed = shared.handed();
-    let mut verdict = compare(&handed, &relay.arrived(), CONNECTIONS);
+    let submissions = shared.submissions();
+    let mut comparison = compare(&submissions, &relay.receipts(), CONNECTIONS);
     let mut client = Client::with_token(node.address, &token)?;
-    verdict.faults.extend(unrecorded(&mut client, &handed)?);
-    if ground.deadlocks() > 0 {
-        let fault = format!("{} deadlocks in PostgreSQL", ground.deadlocks());
-        verdict.faults.push(fault);
+    comparison
+        .faults
+        .extend(unrecorded(&mut client, &submissions)?);
+    if environment.deadlocks() > 0 {
+        let fault = format!("{} deadlocks in PostgreSQL", environment.deadlocks());
+        comparison.faults.push(fault);
     }
-    Ok(verdict)
+    Ok(comparison)
 }
 
 /// One node on SQLite; on PostgreSQL two, which share the keys.
-fn plans(ground: &mut Ground, engine: Engine) -> Result<(Vec<Plan>, String)> {
-    let first = ground
+fn plans(environment: &mut Environment, engine: Database) -> Result<(Vec<Plan>, String)> {
+    let first = environment
         .plan(engine)?
         .argument(&["--relay-connections", &CONNECTIONS.to_string()])
         .variable("POSTERN_LEASE_SECONDS", LEASE_SECONDS);
     let token = first.token()?;
     let mut plans = vec![first];
-    if engine == Engine::Postgres {
-        let second = plans[0].sibling(ground.folder(), "second")?;
+    if engine == Database::Postgres {
+        let second = plans[0].sibling(environment.folder(), "second")?;
         fs::create_dir_all(second.data.join("keys"))?;
         for key in fs::read_dir(plans[0].data.join("keys"))? {
             let key = key?;
@@ -104,9 +108,9 @@ fn alive(nodes: &[Option<Postern>]) -> Result<&Postern> {
 }
 
 /// Deliveries the relay knows of and Postern does not: each is asked for, up to so many.
-pub fn unrecorded(client: &mut Client, handed: &[Handed]) -> Result<Vec<String>> {
+pub fn unrecorded(client: &mut Client, submissions: &[Submission]) -> Result<Vec<String>> {
     const ASKED: usize = 300;
-    let acknowledged: Vec<&String> = handed.iter().filter_map(Handed::id).collect();
+    let acknowledged: Vec<&String> = submissions.iter().filter_map(Submission::id).collect();
     let step = acknowledged.len().div_ceil(ASKED).max(1);
     let mut faults = Vec::new();
     for id in acknowledged.into_iter().step_by(step) {

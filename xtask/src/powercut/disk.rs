@@ -10,30 +10,30 @@ use std::{
 /// What reaches a disk at once.
 const PAGE: usize = 4096;
 
-/// The number of the topmost folder.
+/// The number of the topmost directory.
 pub const ROOT: u64 = 1;
 
 /// Why the disk does not do as it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum DiskError {
     /// The power is gone.
     Cut,
     Missing,
     Exists,
     NotEmpty,
-    NotAFolder,
-    IsAFolder,
+    NotADirectory,
+    IsADirectory,
 }
 
 pub struct Disk {
-    nodes: HashMap<u64, Node>,
+    nodes: HashMap<u64, Inode>,
     next: u64,
     cut: bool,
     /// A sync is acknowledged, and nothing happens.
-    lies: bool,
+    ignores_syncs: bool,
 }
 
-pub struct Node {
+pub struct Inode {
     pub content: Content,
     /// Permissions, without the type.
     pub mode: u16,
@@ -44,7 +44,7 @@ pub struct Node {
 
 pub enum Content {
     File(File),
-    Folder(Folder),
+    Directory(Directory),
 }
 
 #[derive(Default)]
@@ -57,13 +57,13 @@ pub struct File {
 
 /// Numbers of nodes by name.
 #[derive(Default)]
-pub struct Folder {
+pub struct Directory {
     now: BTreeMap<OsString, u64>,
     synced: BTreeMap<OsString, u64>,
 }
 
-/// What a cut of the power leaves of what was written and not synced: any of it may be there.
-pub enum Leaves<'a> {
+/// What a cut of the power unsynced of what was written and not synced: any of it may be there.
+pub enum Unsynced<'a> {
     Nothing,
     /// Some pages, and some folders, whatever order they were written in.
     Some(&'a mut Random),
@@ -113,21 +113,21 @@ impl File {
 }
 
 impl Disk {
-    /// With an empty folder, which belongs to whoever runs this.
+    /// With an empty directory, which belongs to whoever runs this.
     pub fn new(user: u32, group: u32) -> Self {
         let mut disk = Self {
             nodes: HashMap::new(),
             next: ROOT,
             cut: false,
-            lies: false,
+            ignores_syncs: false,
         };
-        disk.add(Content::Folder(Folder::default()), 0o700, user, group);
+        disk.add(Content::Directory(Directory::default()), 0o700, user, group);
         disk
     }
 
     /// From now on a sync does nothing.
-    pub fn lie(&mut self) {
-        self.lies = true;
+    pub fn ignore_syncs(&mut self) {
+        self.ignores_syncs = true;
     }
 
     /// From now on nothing works.
@@ -136,10 +136,10 @@ impl Disk {
     }
 
     /// The power is back.
-    pub fn restore(&mut self, mut leaves: Leaves<'_>) {
-        let mut survives = || match &mut leaves {
-            Leaves::Nothing => false,
-            Leaves::Some(random) => random.once_in(2),
+    pub fn restore(&mut self, mut unsynced: Unsynced<'_>) {
+        let mut survives = || match &mut unsynced {
+            Unsynced::Lost => false,
+            Unsynced::PartlyKept(random) => random.once_in(2),
         };
         let mut numbers: Vec<u64> = self.nodes.keys().copied().collect();
         // The same seed has to meet the same nodes.
@@ -154,11 +154,11 @@ impl Disk {
                     }
                     file.now.clone_from(&file.synced);
                 }
-                Some(Content::Folder(folder)) => {
+                Some(Content::Directory(directory)) => {
                     if survives() {
-                        folder.synced.clone_from(&folder.now);
+                        directory.synced.clone_from(&directory.now);
                     }
-                    folder.now.clone_from(&folder.synced);
+                    directory.now.clone_from(&directory.synced);
                 }
                 None => {}
             }
@@ -172,84 +172,87 @@ impl Disk {
         let (mut found, mut waiting) = (HashSet::new(), vec![ROOT]);
         while let Some(number) = waiting.pop() {
             found.insert(number);
-            if let Some(Content::Folder(folder)) = self.nodes.get(&number).map(|node| &node.content)
+            if let Some(Content::Directory(directory)) =
+                self.nodes.get(&number).map(|node| &node.content)
             {
-                waiting.extend(folder.now.values());
+                waiting.extend(directory.now.values());
             }
         }
         found
     }
 
-    pub fn node(&mut self, number: u64) -> Result<&mut Node, Fault> {
+    pub fn node(&mut self, number: u64) -> Result<&mut Inode, DiskError> {
         self.powered()?;
-        self.nodes.get_mut(&number).ok_or(Fault::Missing)
+        self.nodes.get_mut(&number).ok_or(DiskError::Missing)
     }
 
-    pub fn find(&mut self, folder: u64, name: &OsStr) -> Result<u64, Fault> {
-        let found = self.folder(folder)?.now.get(name);
-        found.copied().ok_or(Fault::Missing)
+    pub fn find(&mut self, directory: u64, name: &OsStr) -> Result<u64, DiskError> {
+        let found = self.directory(directory)?.now.get(name);
+        found.copied().ok_or(DiskError::Missing)
     }
 
-    pub fn names(&mut self, folder: u64) -> Result<Vec<(OsString, u64)>, Fault> {
-        let names = self.folder(folder)?.now.iter();
+    pub fn names(&mut self, directory: u64) -> Result<Vec<(OsString, u64)>, DiskError> {
+        let names = self.directory(directory)?.now.iter();
         Ok(names
             .map(|(name, number)| (name.clone(), *number))
             .collect())
     }
 
-    pub fn create(&mut self, folder: u64, name: &OsStr, node: Node) -> Result<u64, Fault> {
-        if self.folder(folder)?.now.contains_key(name) {
-            return Err(Fault::Exists);
+    pub fn create(&mut self, directory: u64, name: &OsStr, node: Inode) -> Result<u64, DiskError> {
+        if self.directory(directory)?.now.contains_key(name) {
+            return Err(DiskError::Exists);
         }
         let number = self.add(node.content, node.mode, node.user, node.group);
-        self.folder(folder)?.now.insert(name.to_owned(), number);
+        self.directory(directory)?
+            .now
+            .insert(name.to_owned(), number);
         Ok(number)
     }
 
     /// What is open stays usable: nodes go only when the power comes back.
-    pub fn remove(&mut self, folder: u64, name: &OsStr) -> Result<(), Fault> {
-        let number = self.find(folder, name)?;
-        if let Content::Folder(inner) = &self.node(number)?.content
+    pub fn remove(&mut self, directory: u64, name: &OsStr) -> Result<(), DiskError> {
+        let number = self.find(directory, name)?;
+        if let Content::Directory(inner) = &self.node(number)?.content
             && !inner.now.is_empty()
         {
-            return Err(Fault::NotEmpty);
+            return Err(DiskError::NotEmpty);
         }
-        self.folder(folder)?.now.remove(name);
+        self.directory(directory)?.now.remove(name);
         Ok(())
     }
 
-    pub fn rename(&mut self, from: (u64, &OsStr), to: (u64, &OsStr)) -> Result<(), Fault> {
+    pub fn rename(&mut self, from: (u64, &OsStr), to: (u64, &OsStr)) -> Result<(), DiskError> {
         let number = self.find(from.0, from.1)?;
-        self.folder(to.0)?.now.insert(to.1.to_owned(), number);
-        self.folder(from.0)?.now.remove(from.1);
+        self.directory(to.0)?.now.insert(to.1.to_owned(), number);
+        self.directory(from.0)?.now.remove(from.1);
         Ok(())
     }
 
-    pub fn read(&mut self, file: u64, offset: u64, size: u32) -> Result<&[u8], Fault> {
+    pub fn read(&mut self, file: u64, offset: u64, size: u32) -> Result<&[u8], DiskError> {
         let text = &self.file(file)?.now;
         let from = (offset as usize).min(text.len());
         let to = (from + size as usize).min(text.len());
         Ok(&text[from..to])
     }
 
-    pub fn write(&mut self, file: u64, offset: u64, bytes: &[u8]) -> Result<(), Fault> {
+    pub fn write(&mut self, file: u64, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
         self.file(file)?.write(offset as usize, bytes);
         self.node(file)?.changed = SystemTime::now();
         Ok(())
     }
 
-    pub fn resize(&mut self, file: u64, length: u64) -> Result<(), Fault> {
+    pub fn resize(&mut self, file: u64, length: u64) -> Result<(), DiskError> {
         self.file(file)?.resize(length as usize);
         Ok(())
     }
 
-    /// Of a file what is in it, of a folder the names: never the name of a file with the file.
-    pub fn sync(&mut self, number: u64) -> Result<(), Fault> {
-        let lies = self.lies;
+    /// Of a file what is in it, of a directory the names: never the name of a file with the file.
+    pub fn sync(&mut self, number: u64) -> Result<(), DiskError> {
+        let ignores_syncs = self.ignores_syncs;
         match &mut self.node(number)?.content {
-            _ if lies => {}
+            _ if ignores_syncs => {}
             Content::File(file) => file.sync(),
-            Content::Folder(folder) => folder.synced.clone_from(&folder.now),
+            Content::Directory(directory) => directory.synced.clone_from(&directory.now),
         }
         Ok(())
     }
@@ -257,7 +260,7 @@ impl Disk {
     fn add(&mut self, content: Content, mode: u16, user: u32, group: u32) -> u64 {
         let number = self.next;
         self.next += 1;
-        let node = Node {
+        let node = Inode {
             content,
             mode,
             user,
@@ -268,21 +271,25 @@ impl Disk {
         number
     }
 
-    fn powered(&self) -> Result<(), Fault> {
-        if self.cut { Err(Fault::Cut) } else { Ok(()) }
-    }
-
-    fn folder(&mut self, number: u64) -> Result<&mut Folder, Fault> {
-        match &mut self.node(number)?.content {
-            Content::Folder(folder) => Ok(folder),
-            Content::File(_) => Err(Fault::NotAFolder),
+    fn powered(&self) -> Result<(), DiskError> {
+        if self.cut {
+            Err(DiskError::Cut)
+        } else {
+            Ok(())
         }
     }
 
-    fn file(&mut self, number: u64) -> Result<&mut File, Fault> {
+    fn directory(&mut self, number: u64) -> Result<&mut Directory, DiskError> {
+        match &mut self.node(number)?.content {
+            Content::Directory(directory) => Ok(directory),
+            Content::File(_) => Err(DiskError::NotADirectory),
+        }
+    }
+
+    fn file(&mut self, number: u64) -> Result<&mut File, DiskError> {
         match &mut self.node(number)?.content {
             Content::File(file) => Ok(file),
-            Content::Folder(_) => Err(Fault::IsAFolder),
+            Content::Directory(_) => Err(DiskError::IsADirectory),
         }
     }
 }
@@ -293,7 +300,7 @@ mod tests {
 
     fn disk_with(name: &str) -> (Disk, u64) {
         let mut disk = Disk::new(0, 0);
-        let file = Node {
+        let file = Inode {
             content: Content::File(File::default()),
             mode: 0o600,
             user: 0,
@@ -304,7 +311,7 @@ mod tests {
         (disk, number)
     }
 
-    fn text(disk: &mut Disk, name: &str) -> Result<Vec<u8>, Fault> {
+    fn text(disk: &mut Disk, name: &str) -> Result<Vec<u8>, DiskError> {
         let number = disk.find(ROOT, OsStr::new(name))?;
         disk.read(number, 0, u32::MAX).map(<[u8]>::to_vec)
     }
@@ -318,8 +325,8 @@ mod tests {
         disk.write(file, 2, b"gone").unwrap();
         disk.write(file, 9000, b"gone").unwrap();
         disk.cut();
-        assert_eq!(disk.write(file, 0, b"late"), Err(Fault::Cut));
-        disk.restore(Leaves::Nothing);
+        assert_eq!(disk.write(file, 0, b"late"), Err(DiskError::Cut));
+        disk.restore(Unsynced::Lost);
         assert_eq!(text(&mut disk, "a").unwrap(), b"kept");
     }
 
@@ -328,8 +335,8 @@ mod tests {
         let (mut disk, file) = disk_with("a");
         disk.write(file, 0, b"kept").unwrap();
         disk.sync(file).unwrap();
-        disk.restore(Leaves::Nothing);
-        assert_eq!(text(&mut disk, "a"), Err(Fault::Missing));
+        disk.restore(Unsynced::Lost);
+        assert_eq!(text(&mut disk, "a"), Err(DiskError::Missing));
     }
 
     #[test]
@@ -342,7 +349,7 @@ mod tests {
             .unwrap();
         assert_eq!(text(&mut disk, "b").unwrap(), b"kept");
         disk.remove(ROOT, OsStr::new("b")).unwrap();
-        disk.restore(Leaves::Nothing);
+        disk.restore(Unsynced::Lost);
         assert_eq!(text(&mut disk, "a").unwrap(), b"kept");
     }
 
@@ -355,7 +362,7 @@ mod tests {
         disk.resize(file, 10).unwrap();
         disk.write(file, 2 * PAGE as u64, b"x").unwrap();
         disk.sync(file).unwrap();
-        disk.restore(Leaves::Nothing);
+        disk.restore(Unsynced::Lost);
         let mut expected = vec![1; 10];
         expected.resize(2 * PAGE, 0);
         expected.push(b'x');
@@ -369,7 +376,7 @@ mod tests {
         disk.sync(file).unwrap();
         disk.sync(ROOT).unwrap();
         disk.write(file, PAGE as u64, &[2; 64 * PAGE]).unwrap();
-        disk.restore(Leaves::Some(&mut Random::new(1)));
+        disk.restore(Unsynced::PartlyKept(&mut Random::new(1)));
         let text = text(&mut disk, "a").unwrap();
         assert_eq!(text[..PAGE], [1; PAGE]);
         assert!(text[PAGE..].contains(&2), "some survived");
@@ -380,10 +387,10 @@ mod tests {
     fn a_disk_that_lies_keeps_nothing() {
         let (mut disk, file) = disk_with("a");
         disk.sync(ROOT).unwrap();
-        disk.lie();
+        disk.ignore_syncs();
         disk.write(file, 0, b"gone").unwrap();
         disk.sync(file).unwrap();
-        disk.restore(Leaves::Nothing);
+        disk.restore(Unsynced::Lost);
         assert_eq!(text(&mut disk, "a").unwrap(), b"");
     }
 }

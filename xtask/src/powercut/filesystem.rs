@@ -1,7 +1,7 @@
 //! The disk as a file system of the kernel's (FUSE), so that SQLite meets it like any other.
 
-use super::disk::{Content, Disk, Fault, File, Folder, Node};
-use crate::guard::Mounted;
+use super::disk::{Content, Directory, Disk, DiskError, File, Inode};
+use crate::guard::MountGuard;
 use anyhow::{Context, Result};
 use fuser::{
     BackgroundSession, BsdFileFlags, Config, Errno, FileAttr, FileHandle, FileType, Filesystem,
@@ -17,28 +17,28 @@ use std::{
 };
 
 /// Nobody else changes it, so the kernel may remember what it was told.
-const VALID: Duration = Duration::from_secs(3600);
+const ATTRIBUTE_TTL: Duration = Duration::from_secs(3600);
 
 /// Of the blocks in which room is counted.
 const BLOCK: u32 = 4096;
 const BLOCKS: u64 = 1 << 22;
 
 /// A disk that outlives its mounts.
-pub type Shared = Arc<Mutex<Disk>>;
+pub type SharedDisk = Arc<Mutex<Disk>>;
 
-/// Mounted until this is dropped.
+/// MountGuard until this is dropped.
 pub struct Mount {
     session: Option<BackgroundSession>,
-    _mounted: Mounted,
+    _mounted: MountGuard,
 }
 
 impl Mount {
     /// Only root may, where there is a `/dev/fuse`.
-    pub fn new(disk: &Shared, at: &Path) -> Result<Self> {
+    pub fn new(disk: &SharedDisk, at: &Path) -> Result<Self> {
         let mut config = Config::default();
         config.mount_options = vec![MountOption::FSName("powercut".to_owned())];
-        let mounted = Mounted::at(at)?;
-        let session = fuser::spawn_mount(Served(Arc::clone(disk)), at, &config)
+        let mounted = MountGuard::at(at)?;
+        let session = fuser::spawn_mount(DiskFilesystem(Arc::clone(disk)), at, &config)
             .with_context(|| format!("cannot mount at {}", at.display()))?;
         Ok(Self {
             session: Some(session),
@@ -54,28 +54,28 @@ impl Mount {
     }
 }
 
-pub fn lock(disk: &Shared) -> MutexGuard<'_, Disk> {
+pub fn lock(disk: &SharedDisk) -> MutexGuard<'_, Disk> {
     disk.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Served(Shared);
+struct DiskFilesystem(SharedDisk);
 
-fn number(fault: Fault) -> Errno {
-    match fault {
-        Fault::Cut => Errno::EIO,
-        Fault::Missing => Errno::ENOENT,
-        Fault::Exists => Errno::EEXIST,
-        Fault::NotEmpty => Errno::ENOTEMPTY,
-        Fault::NotAFolder => Errno::ENOTDIR,
-        Fault::IsAFolder => Errno::EISDIR,
+fn errno(error: DiskError) -> Errno {
+    match error {
+        DiskError::Cut => Errno::EIO,
+        DiskError::Missing => Errno::ENOENT,
+        DiskError::Exists => Errno::EEXIST,
+        DiskError::NotEmpty => Errno::ENOTEMPTY,
+        DiskError::NotADirectory => Errno::ENOTDIR,
+        DiskError::IsADirectory => Errno::EISDIR,
     }
 }
 
-fn attributes(disk: &mut Disk, inode: u64) -> Result<FileAttr, Fault> {
+fn attributes(disk: &mut Disk, inode: u64) -> Result<FileAttr, DiskError> {
     let node = disk.node(inode)?;
     let (kind, size) = match &node.content {
         Content::File(file) => (FileType::RegularFile, file.len()),
-        Content::Folder(_) => (FileType::Directory, 0),
+        Content::Directory(_) => (FileType::Directory, 0),
     };
     Ok(FileAttr {
         ino: INodeNo(inode),
@@ -96,7 +96,7 @@ fn attributes(disk: &mut Disk, inode: u64) -> Result<FileAttr, Fault> {
     })
 }
 
-impl Served {
+impl DiskFilesystem {
     fn disk(&self) -> MutexGuard<'_, Disk> {
         lock(&self.0)
     }
@@ -108,8 +108,8 @@ impl Served {
         name: &OsStr,
         mode: u32,
         content: Content,
-    ) -> Result<FileAttr, Fault> {
-        let node = Node {
+    ) -> Result<FileAttr, DiskError> {
+        let node = Inode {
             content,
             mode: (mode & 0o7777) as u16,
             user: request.uid(),
@@ -122,21 +122,21 @@ impl Served {
     }
 }
 
-fn entry(reply: ReplyEntry, found: Result<FileAttr, Fault>) {
+fn entry(reply: ReplyEntry, found: Result<FileAttr, DiskError>) {
     match found {
-        Ok(attributes) => reply.entry(&VALID, &attributes, Generation(0)),
-        Err(fault) => reply.error(number(fault)),
+        Ok(attributes) => reply.entry(&ATTRIBUTE_TTL, &attributes, Generation(0)),
+        Err(error) => reply.error(errno(error)),
     }
 }
 
-fn done(reply: ReplyEmpty, outcome: Result<(), Fault>) {
+fn done(reply: ReplyEmpty, outcome: Result<(), DiskError>) {
     match outcome {
         Ok(()) => reply.ok(),
-        Err(fault) => reply.error(number(fault)),
+        Err(error) => reply.error(errno(error)),
     }
 }
 
-impl Filesystem for Served {
+impl Filesystem for DiskFilesystem {
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let mut disk = self.disk();
         let found = disk.find(parent.0, name);
@@ -145,8 +145,8 @@ impl Filesystem for Served {
 
     fn getattr(&self, _: &Request, inode: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
         match attributes(&mut self.disk(), inode.0) {
-            Ok(attributes) => reply.attr(&VALID, &attributes),
-            Err(fault) => reply.error(number(fault)),
+            Ok(attributes) => reply.attr(&ATTRIBUTE_TTL, &attributes),
+            Err(error) => reply.error(errno(error)),
         }
     }
 
@@ -179,8 +179,8 @@ impl Filesystem for Served {
             None => Ok(()),
         });
         match resized.and_then(|()| attributes(&mut disk, inode.0)) {
-            Ok(attributes) => reply.attr(&VALID, &attributes),
-            Err(fault) => reply.error(number(fault)),
+            Ok(attributes) => reply.attr(&ATTRIBUTE_TTL, &attributes),
+            Err(error) => reply.error(errno(error)),
         }
     }
 
@@ -193,7 +193,7 @@ impl Filesystem for Served {
         umask: u32,
         reply: ReplyEntry,
     ) {
-        let folder = Content::Folder(Folder::default());
+        let folder = Content::Directory(Directory::default());
         entry(
             reply,
             self.create(request, parent, name, mode & !umask, folder),
@@ -213,13 +213,13 @@ impl Filesystem for Served {
         let file = Content::File(File::default());
         match self.create(request, parent, name, mode & !umask, file) {
             Ok(made) => reply.created(
-                &VALID,
+                &ATTRIBUTE_TTL,
                 &made,
                 Generation(0),
                 FileHandle(0),
                 FopenFlags::empty(),
             ),
-            Err(fault) => reply.error(number(fault)),
+            Err(error) => reply.error(errno(error)),
         }
     }
 
@@ -260,7 +260,7 @@ impl Filesystem for Served {
     ) {
         match self.disk().read(inode.0, offset, size) {
             Ok(bytes) => reply.data(bytes),
-            Err(fault) => reply.error(number(fault)),
+            Err(error) => reply.error(errno(error)),
         }
     }
 
@@ -278,7 +278,7 @@ impl Filesystem for Served {
     ) {
         match self.disk().write(inode.0, offset, bytes) {
             Ok(()) => reply.written(bytes.len() as u32),
-            Err(fault) => reply.error(number(fault)),
+            Err(error) => reply.error(errno(error)),
         }
     }
 
@@ -305,7 +305,7 @@ impl Filesystem for Served {
         let mut disk = self.disk();
         let names = match disk.names(inode.0) {
             Ok(names) => names,
-            Err(fault) => return reply.error(number(fault)),
+            Err(error) => return reply.error(errno(error)),
         };
         for (at, (name, child)) in names.into_iter().enumerate().skip(offset as usize) {
             let Ok(attributes) = attributes(&mut disk, child) else {

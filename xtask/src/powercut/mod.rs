@@ -5,7 +5,7 @@ mod disk;
 mod filesystem;
 mod run;
 
-use crate::{build, rig::random::Random, say, setup::apt};
+use crate::{build, console, rig::random::Random, setup::apt};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 
@@ -54,16 +54,16 @@ pub fn missing() -> Option<&'static str> {
 }
 
 pub fn powercut_of(program: &Path, cuts: usize, seed: u64) -> Result<()> {
-    say::note(&format!("seed {seed}"));
+    console::note(&format!("seed {seed}"));
     let mut random = Random::new(seed);
-    let step = say::step("Cut the power of a disk that ignores syncs");
-    let control = run::run(program, 1, run::Honesty::Lies, &mut random)?;
+    let step = console::step("Cut the power of a disk that ignores syncs");
+    let control = run::run(program, 1, run::SyncBehaviour::Ignored, &mut random)?;
     if control.lost == 0 {
         bail!("a disk that keeps nothing was not found out: the cuts would prove nothing");
     }
     step.done(&format!("{} mails lost, as they should be", control.lost));
-    let step = say::step(&format!("Cut the power {cuts} times"));
-    let found = run::run(program, cuts, run::Honesty::Honest, &mut random)?;
+    let step = console::step(&format!("Cut the power {cuts} times"));
+    let found = run::run(program, cuts, run::SyncBehaviour::Honoured, &mut random)?;
     step.done(&format!("{} mails acknowledged", found.acknowledged));
     print!(
         "| power cuts | acknowledged | lost | duplicates | most at one cut | connections |\n\

@@ -1,17 +1,17 @@
 //! One run of power cuts: applications, Postern on the disk, the relay, and the moments.
 
 use super::{
-    disk::{Disk, Leaves},
-    filesystem::{Mount, Shared as SharedDisk, lock},
+    disk::{Disk, Unsynced},
+    filesystem::{Mount, SharedDisk, lock},
 };
 use crate::{
     crash::{
-        ledger::{Handed, Verdict, compare},
-        producers::{Producers, Shared},
-        relay::Relay,
-        run::{BACKLOG, CONNECTIONS, LEASE_SECONDS, MOMENTS, PATIENCE, unrecorded},
+        ledger::{Comparison, Submission, compare},
+        producers::{Producers, SubmissionLog},
+        relay::CrashRelay,
+        run::{CONNECTIONS, CRASH_DELAY_MS, DRAIN_TIMEOUT, LEASE_SECONDS, MAX_BACKLOG, unrecorded},
     },
-    guard::Scratch,
+    guard::TempDir,
     rig::{
         http::Client,
         metrics::Metrics,
@@ -31,33 +31,38 @@ use std::{
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Honesty {
-    Honest,
+pub enum SyncBehaviour {
+    Honoured,
     /// Once Postern is set up, syncs do nothing and no mail leaves: all that is acknowledged is lost.
-    Lies,
+    Ignored,
 }
 
-pub fn run(program: &Path, cuts: usize, honesty: Honesty, random: &mut Random) -> Result<Verdict> {
-    let folder = Scratch::create(&workspace::keep(), "powercut")?;
+pub fn run(
+    program: &Path,
+    cuts: usize,
+    syncs: SyncBehaviour,
+    random: &mut Random,
+) -> Result<Comparison> {
+    let folder = TempDir::create(&workspace::cache_dir(), "powercut")?;
     let data = folder.0.join("postern");
     fs::create_dir_all(&data)?;
     let owner = fs::metadata(&data)?;
     let disk: SharedDisk = Arc::new(Mutex::new(Disk::new(owner.uid(), owner.gid())));
     let mut mount = Mount::new(&disk, &data)?;
 
-    let shared = Shared::new(BACKLOG);
-    let relay = Relay::start(&shared)?;
+    let shared = SubmissionLog::new(MAX_BACKLOG);
+    let relay = CrashRelay::start(&shared)?;
     let plan = Plan::new(program, &folder.0, "postern", None)?
         .argument(&["--relay-connections", &CONNECTIONS.to_string()])
         .variable("POSTERN_LEASE_SECONDS", LEASE_SECONDS);
     let token = plan.token()?;
     let mut postern = plan.start()?;
-    match honesty {
-        Honesty::Honest => postern.deliver_to(&token, relay.sink.address)?,
-        Honesty::Lies => {
+    match syncs {
+        SyncBehaviour::Honoured => postern.deliver_to(&token, relay.sink.address)?,
+        SyncBehaviour::Ignored => {
             // Nobody listens there.
             postern.deliver_to(&token, free_address()?)?;
-            lock(&disk).lie();
+            lock(&disk).ignore_syncs();
         }
     }
 
@@ -65,50 +70,54 @@ pub fn run(program: &Path, cuts: usize, honesty: Honesty, random: &mut Random) -
     let producers = Producers::start(Arc::clone(&shared), &[plan.address], &token, random);
     producers.acknowledged()?;
     for cut in 0..cuts {
-        sleep(Duration::from_millis(random.between(MOMENTS.0, MOMENTS.1)));
+        sleep(Duration::from_millis(
+            random.between(CRASH_DELAY_MS.0, CRASH_DELAY_MS.1),
+        ));
         lock(&disk).cut();
         shared.pause(true);
         postern.kill()?;
         relay.crashed()?;
         mount.unmount()?;
         lock(&disk).restore(match cut % 2 {
-            0 => Leaves::Nothing,
-            _ => Leaves::Some(random),
+            0 => Unsynced::Lost,
+            _ => Unsynced::PartlyKept(random),
         });
-        let handed = shared.handed();
+        let submissions = shared.submissions();
         mount = Mount::new(&disk, &data)?;
         postern = plan.start()?;
         let mut client = Client::with_token(plan.address, &token)?;
-        for mail in &handed[checked..] {
+        for mail in &submissions[checked..] {
             lost.extend(unknown(&mut client, mail)?);
         }
-        checked = handed.len();
+        checked = submissions.len();
         shared.pause(false);
     }
     producers.stop()?;
-    if honesty == Honesty::Lies {
-        return Ok(Verdict {
+    if syncs == SyncBehaviour::Ignored {
+        return Ok(Comparison {
             lost: lost.len(),
-            ..Verdict::default()
+            ..Comparison::default()
         });
     }
 
     let mut client = Client::connect(plan.address, "")?;
-    postern.wait("the queue empty after the last cut", PATIENCE, || {
+    postern.wait("the queue empty after the last cut", DRAIN_TIMEOUT, || {
         Metrics::read(&mut client).is_ok_and(|metrics| metrics.waiting() == 0)
     })?;
-    let handed = shared.handed();
-    let mut verdict = compare(&handed, &relay.arrived(), CONNECTIONS);
-    verdict.faults.extend(lost);
+    let submissions = shared.submissions();
+    let mut comparison = compare(&submissions, &relay.receipts(), CONNECTIONS);
+    comparison.faults.extend(lost);
     let mut client = Client::with_token(plan.address, &token)?;
-    verdict.faults.extend(unrecorded(&mut client, &handed)?);
+    comparison
+        .faults
+        .extend(unrecorded(&mut client, &submissions)?);
     postern.stop()?;
     mount.unmount()?;
-    Ok(verdict)
+    Ok(comparison)
 }
 
 /// A fault when Postern no longer knows what it acknowledged.
-fn unknown(client: &mut Client, mail: &Handed) -> Result<Option<String>> {
+fn unknown(client: &mut Client, mail: &Submission) -> Result<Option<String>> {
     let Some(id) = mail.id() else {
         return Ok(None);
     };

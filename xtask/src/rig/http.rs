@@ -9,7 +9,7 @@ use std::{
 };
 
 /// How long an answer may take: as long as a busy machine needs, and no longer than a hang.
-const PATIENCE: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub struct Client {
     stream: BufReader<TcpStream>,
@@ -18,14 +18,14 @@ pub struct Client {
     headers: String,
 }
 
-pub struct Answer {
+pub struct HttpResponse {
     pub status: u16,
     /// As they were sent, a line each.
     pub headers: Vec<String>,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl HttpResponse {
     pub fn json(&self) -> Result<Value> {
         serde_json::from_slice(&self.body)
             .with_context(|| format!("{} without JSON: {}", self.status, self.text()))
@@ -48,7 +48,7 @@ impl Client {
     pub fn connect(host: SocketAddr, headers: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(host)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(RESPONSE_TIMEOUT))?;
         Ok(Self {
             stream: BufReader::new(stream),
             host,
@@ -61,11 +61,11 @@ impl Client {
         Self::connect(host, &format!("Authorization: Bearer {token}\r\n"))
     }
 
-    pub fn get(&mut self, path: &str) -> io::Result<Answer> {
+    pub fn get(&mut self, path: &str) -> io::Result<HttpResponse> {
         self.ask("GET", path, "", b"")
     }
 
-    pub fn post(&mut self, path: &str, headers: &str, body: &Value) -> io::Result<Answer> {
+    pub fn post(&mut self, path: &str, headers: &str, body: &Value) -> io::Result<HttpResponse> {
         let headers = format!("Content-Type: application/json\r\n{headers}");
         self.ask("POST", path, &headers, body.to_string().as_bytes())
     }
@@ -77,7 +77,7 @@ impl Client {
         path: &str,
         headers: &str,
         body: &[u8],
-    ) -> io::Result<Answer> {
+    ) -> io::Result<HttpResponse> {
         self.send(method, path, headers, body)?;
         self.read()
     }
@@ -127,7 +127,7 @@ impl Client {
     }
 
     /// Without the body.
-    fn head(&mut self) -> io::Result<Answer> {
+    fn head(&mut self) -> io::Result<HttpResponse> {
         let first = self.line()?;
         let status = first
             .split(' ')
@@ -142,14 +142,14 @@ impl Client {
             }
             headers.push(line);
         }
-        Ok(Answer {
+        Ok(HttpResponse {
             status,
             headers,
             body: Vec::new(),
         })
     }
 
-    fn read(&mut self) -> io::Result<Answer> {
+    fn read(&mut self) -> io::Result<HttpResponse> {
         let mut answer = self.head()?;
         if answer.header("transfer-encoding") == Some("chunked") {
             while self.chunk(&mut answer.body)? {}
@@ -182,7 +182,7 @@ impl Client {
 }
 
 /// The answer, when it has this status.
-pub fn expect(answer: Answer, status: u16, what: &str) -> Result<Answer> {
+pub fn expect(answer: HttpResponse, status: u16, what: &str) -> Result<HttpResponse> {
     if answer.status != status {
         bail!("{what}: {} {}", answer.status, answer.text());
     }

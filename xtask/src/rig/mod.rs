@@ -1,7 +1,7 @@
 //! What `bench`, `crash` and `powercut` share: a Postern driven from outside as its users drive it,
 //! over HTTP and the command line, and the relay it delivers to.
 
-pub mod ground;
+pub mod environment;
 pub mod http;
 pub mod metrics;
 pub mod postern;

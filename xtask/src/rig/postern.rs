@@ -5,7 +5,7 @@ use super::{
     until,
 };
 use crate::{
-    guard::Running,
+    guard::ManagedProcess,
     run::{answer, shown},
 };
 use anyhow::{Context, Result, bail};
@@ -50,7 +50,7 @@ pub struct Plan {
 
 /// One that runs. Dropped, it is asked to end.
 pub struct Postern {
-    running: Running,
+    running: ManagedProcess,
     pub address: SocketAddr,
     log: PathBuf,
 }
@@ -110,7 +110,7 @@ impl Plan {
             .args(&self.arguments)
             .stdout(Stdio::piped())
             .stderr(log);
-        let mut running = Running::start(&mut command)?;
+        let mut running = ManagedProcess::start(&mut command)?;
         let output = running
             .child()
             .stdout

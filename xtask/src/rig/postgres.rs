@@ -2,9 +2,9 @@
 
 use super::postern::free_address;
 use crate::{
-    guard::{Running, Scratch},
+    console,
+    guard::{ManagedProcess, TempDir},
     run::{answer, run},
-    say,
     setup::{apt, programs},
 };
 use anyhow::{Context, Result, bail};
@@ -25,8 +25,8 @@ pub struct Postgres {
     programs: PathBuf,
     deadlocks: Arc<AtomicU64>,
     // Dropped in this order: the program before its data.
-    _server: Running,
-    _data: Scratch,
+    _server: ManagedProcess,
+    _data: TempDir,
 }
 
 /// What a cut of the power would do to the data.
@@ -42,14 +42,14 @@ impl Postgres {
     /// Its data lie in `parent`.
     pub fn start(parent: &Path, durability: Durability) -> Result<Self> {
         let programs = programs::postgresql()?;
-        let step = say::step("Start a PostgreSQL");
+        let step = console::step("Start a PostgreSQL");
         // It refuses to run as root, and its user cannot enter root's folders.
         let user = if apt::is_root() {
             Some(postgres_user()?)
         } else {
             None
         };
-        let data = Scratch::create(parent, "postern-postgres")?;
+        let data = TempDir::create(parent, "postern-postgres")?;
         if let Some(user) = user {
             chown(&data.0, Some(user.id), Some(user.group))?;
         }
@@ -73,7 +73,7 @@ impl Postgres {
             .stdout(Stdio::null()))?;
 
         let port = free_address()?.port();
-        let mut server = Running::start(
+        let mut server = ManagedProcess::start(
             program("postgres")
                 .args(["-D", "data", "-h", "127.0.0.1", "-k"])
                 .arg(&data.0)

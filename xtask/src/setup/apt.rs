@@ -1,9 +1,9 @@
 //! Debian packages: installed as root, asked for otherwise; or only unpacked.
 
 use crate::{
-    guard::Scratch,
+    console,
+    guard::TempDir,
     run::{answer, run},
-    say,
 };
 use anyhow::{Result, bail};
 use std::{
@@ -22,7 +22,7 @@ pub fn install(purpose: &str, packages: &[&str]) -> Result<()> {
     if !is_root() {
         bail!("{purpose} is missing: sudo apt-get install {list}");
     }
-    let step = say::step(&format!("Install {list}"));
+    let step = console::step(&format!("Install {list}"));
     update();
     run(apt()
         .args(["install", "--yes", "--no-install-recommends"])
@@ -37,7 +37,7 @@ pub fn unpack(purpose: &str, packages: &[&str], folder: &Path) -> Result<()> {
         bail!("{purpose} is missing: apt-get, which brings it, is not on this machine");
     }
     update();
-    let cache = Scratch::create(folder, "cache")?;
+    let cache = TempDir::create(folder, "cache")?;
     let archives = cache.0.join("archives");
     fs::create_dir_all(archives.join("partial"))?;
     run(apt()

@@ -9,8 +9,9 @@ use super::{
     wasm::{TARGET, has_std, library},
 };
 use crate::{
+    console,
     run::{answer, run},
-    say, workspace,
+    workspace,
 };
 use anyhow::{Context, Result, bail};
 use std::{
@@ -60,7 +61,7 @@ fn version() -> Option<String> {
 
 fn sysroot(version: &str) -> PathBuf {
     let release = field(version, "release").unwrap_or("unknown");
-    workspace::keep().join(format!("debian-{release}"))
+    workspace::cache_dir().join(format!("debian-{release}"))
 }
 
 /// `wasm-ld` of the LLVM that the compiler was built with.
@@ -84,8 +85,8 @@ fn field<'a>(version: &'a str, name: &str) -> Option<&'a str> {
 
 /// Builds an empty crate, which builds the library under it.
 fn build_std(sysroot: &Path, linker: &str) -> Result<()> {
-    let step = say::step("Build the standard library for WebAssembly");
-    let folder = workspace::keep().join("std-for-browsers");
+    let step = console::step("Build the standard library for WebAssembly");
+    let folder = workspace::cache_dir().join("std-for-browsers");
     fs::create_dir_all(folder.join("src"))
         .with_context(|| format!("cannot write to {}", folder.display()))?;
     fs::write(folder.join("Cargo.toml"), EMPTY)?;

@@ -4,7 +4,7 @@
 //! packages, with everything they need down to the C library, are only unpacked.
 
 use super::apt;
-use crate::{say, workspace};
+use crate::{console, workspace};
 use anyhow::{Context, Result};
 use std::{
     fs,
@@ -36,7 +36,7 @@ const USERS: [(&str, u32); 7] = [
 
 /// The folder. Only root can do something with it.
 pub fn folder() -> Result<PathBuf> {
-    let folder = workspace::keep().join("mail-servers");
+    let folder = workspace::cache_dir().join("mail-servers");
     let done = folder.join("done");
     if fs::read_to_string(&done).is_ok_and(|made| made == recipe()) {
         return Ok(folder);
@@ -44,7 +44,7 @@ pub fn folder() -> Result<PathBuf> {
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
-    let step = say::step(&format!("Unpack {}", PACKAGES.join(" ")));
+    let step = console::step(&format!("Unpack {}", PACKAGES.join(" ")));
     fs::create_dir_all(&folder).with_context(|| format!("cannot write to {}", folder.display()))?;
     apt::unpack("Postfix", &PACKAGES, &folder)?;
     complete(&folder)?;

@@ -2,17 +2,18 @@
 
 use super::apt;
 use crate::{
+    console,
     run::{answer, run},
-    say, workspace,
+    workspace,
 };
 use anyhow::{Result, bail};
 use std::{fs, path::PathBuf, process::Command};
 
 /// Playwright's lowest Node.
-const LOWEST: u32 = 20;
+const MIN_NODE_MAJOR: u32 = 20;
 
 /// Brings Node when it is missing, then the packages.
-pub fn demand() -> Result<()> {
+pub fn require() -> Result<()> {
     if is_current() {
         return Ok(());
     }
@@ -20,24 +21,26 @@ pub fn demand() -> Result<()> {
         apt::install("Node.js", &["nodejs", "npm"])?;
     }
     match node() {
-        Some(version) if version >= LOWEST => fetch(),
-        Some(version) => bail!("Node.js {LOWEST} or newer is needed; this machine has {version}"),
-        None => bail!("Node.js {LOWEST} or newer is needed"),
+        Some(version) if version >= MIN_NODE_MAJOR => fetch(),
+        Some(version) => {
+            bail!("Node.js {MIN_NODE_MAJOR} or newer is needed; this machine has {version}")
+        }
+        None => bail!("Node.js {MIN_NODE_MAJOR} or newer is needed"),
     }
 }
 
 /// Brings the packages when there is a Node to use them; says so when that fails.
-pub fn welcome() {
+pub fn install_if_node_present() {
     if is_current() || !is_there() {
         return;
     }
     if let Err(error) = fetch() {
-        say::note(&format!("npm cannot bring wasm-opt: {error:#}"));
+        console::note(&format!("npm cannot bring wasm-opt: {error:#}"));
     }
 }
 
 fn fetch() -> Result<()> {
-    let step = say::step("Fetch npm packages");
+    let step = console::step("Fetch npm packages");
     run(Command::new("npm")
         .args(["ci", "--no-fund", "--no-audit"])
         .current_dir(folder()))?;

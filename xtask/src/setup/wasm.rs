@@ -2,9 +2,9 @@
 
 use super::debian_wasm;
 use crate::{
-    guard::Running,
+    console,
+    guard::ManagedProcess,
     run::{answer, cargo},
-    say,
 };
 use anyhow::{Result, bail};
 use std::{
@@ -35,7 +35,7 @@ pub fn cargo_for_browsers() -> Result<Command> {
         if rustup_adds_target() {
             return Ok(cargo());
         }
-        say::note("rustup cannot bring the WebAssembly target; Debian's packages can.");
+        console::note("rustup cannot bring the WebAssembly target; Debian's packages can.");
     }
     debian_wasm::cargo()
 }
@@ -46,9 +46,9 @@ fn own_has_target() -> bool {
 }
 
 fn rustup_adds_target() -> bool {
-    let step = say::step(&format!("rustup target add {TARGET}"));
+    let step = console::step(&format!("rustup target add {TARGET}"));
     let mut rustup = Command::new("rustup");
-    let Ok(mut running) = Running::start(rustup.args(["target", "add", TARGET])) else {
+    let Ok(mut running) = ManagedProcess::start(rustup.args(["target", "add", TARGET])) else {
         return false;
     };
     match running.wait_at_most(PATIENCE) {
@@ -57,7 +57,7 @@ fn rustup_adds_target() -> bool {
             true
         }
         Ok(None) => {
-            say::note(&format!("no answer in {} s", PATIENCE.as_secs()));
+            console::note(&format!("no answer in {} s", PATIENCE.as_secs()));
             false
         }
         Ok(Some(_)) | Err(_) => false,

@@ -1,7 +1,7 @@
 //! What a browser has to load, and the limit for it.
 
 use super::bundle;
-use crate::say;
+use crate::console;
 use anyhow::{Result, bail};
 use std::{fs, path::Path};
 
@@ -11,8 +11,8 @@ const LIMIT: u64 = 170_000;
 /// Prints every file of the site with its size, and fails above the limit. What wasm-opt has not
 /// seen is weighed all the same, but a machine without Node shall not go without a console.
 pub fn check(site: &Path) -> Result<()> {
-    let step = say::step("Weigh what a browser loads");
-    say::note(&format!(
+    let step = console::step("Weigh what a browser loads");
+    console::note(&format!(
         "{:<40} {:>10} {:>10} {:>10}",
         "", "plain", "gzip", "brotli"
     ));
@@ -22,7 +22,7 @@ pub fn check(site: &Path) -> Result<()> {
         let plain = size(site, path, "")?;
         let gzip = size(site, path, ".gz").unwrap_or(plain);
         let brotli = size(site, path, ".br").unwrap_or(plain);
-        say::note(&format!(
+        console::note(&format!(
             "{:<40} {plain:>10} {gzip:>10} {brotli:>10}",
             path.trim_start_matches("pkg/")
         ));

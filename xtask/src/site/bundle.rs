@@ -1,7 +1,7 @@
 //! From what the compiler made to what a browser runs: wasm-bindgen, then wasm-opt.
 
 use super::style::without_comments;
-use crate::{run::run, say, workspace};
+use crate::{console, run::run, workspace};
 use anyhow::{Context, Result, ensure};
 use std::{fs, path::PathBuf, process::Command};
 use wasm_bindgen_cli_support::Bindgen;
@@ -12,7 +12,7 @@ pub struct Bundle {
 }
 
 pub fn make(compiled: &[u8]) -> Result<Bundle> {
-    let step = say::step("Bind WebAssembly to JavaScript");
+    let step = console::step("Bind WebAssembly to JavaScript");
     let mut output = Bindgen::new()
         .input_bytes("postern", compiled.to_vec())
         .web(true)?
@@ -45,13 +45,13 @@ pub fn optimiser() -> Option<PathBuf> {
 
 fn optimise(wasm: Vec<u8>) -> Result<Vec<u8>> {
     let Some(program) = optimiser() else {
-        say::note("Without wasm-opt (npm) the bundle is larger than it need be.");
+        console::note("Without wasm-opt (npm) the bundle is larger than it need be.");
         return Ok(wasm);
     };
-    let step = say::step("Make WebAssembly smaller");
+    let step = console::step("Make WebAssembly smaller");
     let (from, to) = (
-        workspace::keep().join("before.wasm"),
-        workspace::keep().join("after.wasm"),
+        workspace::cache_dir().join("before.wasm"),
+        workspace::cache_dir().join("after.wasm"),
     );
     fs::write(&from, wasm)?;
     run(Command::new("node")

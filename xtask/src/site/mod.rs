@@ -3,12 +3,12 @@
 mod budget;
 mod bundle;
 mod compress;
-mod folder;
+mod site_dir;
 mod style;
 
 use crate::{
+    console,
     run::run,
-    say,
     setup::{
         npm,
         wasm::{TARGET, cargo_for_browsers},
@@ -16,7 +16,7 @@ use crate::{
     workspace,
 };
 use anyhow::{Context, Result};
-use folder::{Folder, short_hash};
+use site_dir::{SiteDir, short_hash};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -30,12 +30,12 @@ pub fn build() -> Result<PathBuf> {
         make_current()?;
         let _ = DONE.set(());
     }
-    Ok(place())
+    Ok(output_dir())
 }
 
 fn make_current() -> Result<()> {
     let mut cargo = cargo_for_browsers()?;
-    let step = say::step("Compile the browser part");
+    let step = console::step("Compile the browser part");
     run(cargo.args([
         "build",
         "--package",
@@ -50,14 +50,14 @@ fn make_current() -> Result<()> {
         fs::read(&compiled).with_context(|| format!("cannot read {}", compiled.display()))?;
     step.done("compiled");
 
-    npm::welcome();
-    let folder = place();
-    let stamp = workspace::keep().join("site.stamp");
+    npm::install_if_node_present();
+    let folder = output_dir();
+    let stamp = workspace::cache_dir().join("site.stamp");
     let inputs = inputs(&wasm)?;
     if fs::read_to_string(&stamp).is_ok_and(|last| last == inputs) {
         return budget::check(&folder);
     }
-    fs::create_dir_all(workspace::keep())?;
+    fs::create_dir_all(workspace::cache_dir())?;
     let _ = fs::remove_file(&stamp);
     make(&folder, &wasm)?;
     budget::check(&folder)?;
@@ -67,18 +67,18 @@ fn make_current() -> Result<()> {
 
 /// The folder as it is; built only when there is none.
 pub fn folder() -> Result<PathBuf> {
-    match place().join("manifest").exists() {
-        true => Ok(place()),
+    match output_dir().join("manifest").exists() {
+        true => Ok(output_dir()),
         false => build(),
     }
 }
 
-fn place() -> PathBuf {
+fn output_dir() -> PathBuf {
     workspace::target().join("site")
 }
 
 fn make(site: &Path, wasm: &[u8]) -> Result<()> {
-    let mut folder = Folder::create(site)?;
+    let mut folder = SiteDir::create(site)?;
     let bundle = bundle::make(wasm)?;
     // One hash for both: the page finds them under one name.
     let hash = short_hash(&[bundle.js.as_bytes(), &bundle.wasm]);
@@ -93,11 +93,11 @@ fn make(site: &Path, wasm: &[u8]) -> Result<()> {
         &bundle.wasm,
     )?;
 
-    let step = say::step("Gather styles, icons and fonts");
+    let step = console::step("Gather styles, icons and fonts");
     style::add(&mut folder, &workspace::root().join("style"))?;
     step.done("gathered");
 
-    let step = say::step("Compress");
+    let step = console::step("Compress");
     folder.finish()?;
     step.done("brotli and gzip");
     Ok(())
@@ -108,7 +108,7 @@ fn inputs(wasm: &[u8]) -> Result<String> {
     let root = workspace::root();
     let mut parts = vec![wasm.to_vec()];
     for tree in ["style", "xtask/src/site"] {
-        for file in folder::files(&root.join(tree))? {
+        for file in site_dir::files(&root.join(tree))? {
             parts.push(file.to_string_lossy().into_owned().into_bytes());
             parts.push(fs::read(&file)?);
         }

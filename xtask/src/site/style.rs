@@ -1,11 +1,11 @@
 //! The stylesheet and what it draws with: one file out of many, icons and fonts under hashed names.
 
-use super::folder::{Folder, files};
+use super::site_dir::{SiteDir, files};
 use anyhow::{Context, Result};
 use std::{fs, path::Path};
 
 /// Adds `assets/*`, then `main.css` with every `@import "….css";` replaced by that file.
-pub fn add(folder: &mut Folder, style: &Path) -> Result<()> {
+pub fn add(folder: &mut SiteDir, style: &Path) -> Result<()> {
     let mut css = without_comments(&gather(style, "main.css")?);
     for asset in files(&style.join("assets"))? {
         let name = asset

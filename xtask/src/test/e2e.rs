@@ -1,7 +1,7 @@
 //! The end-to-end tests: Playwright against the program of the development profile.
 
 use crate::{
-    run, say,
+    console, run,
     setup::{apt, mail_servers, programs},
     workspace,
 };
@@ -20,7 +20,9 @@ pub fn run() -> Result<()> {
     if apt::is_root() {
         playwright.env("POSTERN_DEBIAN", mail_servers::folder()?);
     } else {
-        say::note("Only root starts Postfix: the tests against Debian's mail servers are skipped.");
+        console::note(
+            "Only root starts Postfix: the tests against Debian's mail servers are skipped.",
+        );
     }
     run::run(&mut playwright)
 }

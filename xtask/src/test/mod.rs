@@ -3,7 +3,7 @@
 mod e2e;
 mod steps;
 
-use crate::say;
+use crate::console;
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
 
@@ -72,15 +72,15 @@ pub fn test(names: &[String]) -> Result<()> {
         .filter(|step| names.is_empty() || names.iter().any(|name| name == step.name));
     let outcomes: Vec<_> = wanted.map(|step| (step, attempt(step))).collect();
 
-    say::line("");
+    console::line("");
     for (step, (passed, time)) in &outcomes {
         let mark = if *passed {
-            say::paint("1;32", "passed")
+            console::colour("1;32", "passed")
         } else {
-            say::paint("1;31", "FAILED")
+            console::colour("1;31", "FAILED")
         };
-        let time = say::seconds(*time);
-        say::line(&format!(
+        let time = console::seconds(*time);
+        console::line(&format!(
             "{mark}  {:<7} {time:>7}  {}",
             step.name, step.about
         ));
@@ -94,11 +94,11 @@ pub fn test(names: &[String]) -> Result<()> {
 
 fn attempt(step: &Step) -> (bool, Duration) {
     let headline = format!("{}: {}", step.name, step.about);
-    say::line(&format!("\n{}", say::paint("1", &headline)));
+    console::line(&format!("\n{}", console::colour("1", &headline)));
     let start = Instant::now();
     let outcome = (step.run)();
     if let Err(error) = &outcome {
-        say::failure(&format!("{error:#}"));
+        console::failure(&format!("{error:#}"));
     }
     (outcome.is_ok(), start.elapsed())
 }

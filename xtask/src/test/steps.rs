@@ -3,9 +3,8 @@
 use super::e2e;
 #[cfg(target_os = "linux")]
 use crate::{
-    crash, powercut,
-    rig::{ground::Engine, random::Random},
-    say,
+    console, crash, powercut,
+    rig::{environment::Database, random::Random},
 };
 use crate::{
     rig::postgres::{Durability, Postgres},
@@ -22,7 +21,7 @@ pub fn format() -> Result<()> {
 
 /// The site of the tests is the one people get: wasm-opt has to be there first.
 pub fn site() -> Result<()> {
-    npm::demand()?;
+    npm::require()?;
     site::build().map(|_| ())
 }
 
@@ -60,10 +59,10 @@ pub fn end_to_end() -> Result<()> {
 #[cfg(target_os = "linux")]
 pub fn crash() -> Result<()> {
     let program = program()?;
-    let engines = [Engine::Sqlite, Engine::Postgres];
+    let engines = [Database::Sqlite, Database::Postgres];
     crash::crash_of(program.clone(), 10, &engines, Random::seed())?;
     match powercut::missing() {
-        Some(missing) => say::note(&format!("No cuts of the power: {missing}.")),
+        Some(missing) => console::note(&format!("No cuts of the power: {missing}.")),
         None => powercut::powercut_of(&program, 2, Random::seed())?,
     }
     Ok(())
@@ -71,7 +70,7 @@ pub fn crash() -> Result<()> {
 
 #[cfg(not(target_os = "linux"))]
 pub fn crash() -> Result<()> {
-    crate::say::note("Only Linux tells what this step asks for: it is skipped.");
+    crate::console::note("Only Linux tells what this step asks for: it is skipped.");
     Ok(())
 }
 

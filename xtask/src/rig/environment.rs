@@ -5,7 +5,7 @@ use super::{
     postern::Plan,
     postgres::{Durability, Postgres},
 };
-use crate::{guard::Scratch, workspace};
+use crate::{guard::TempDir, workspace};
 use anyhow::{Context, Result};
 use std::{
     fmt,
@@ -13,12 +13,12 @@ use std::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
+pub enum Database {
     Sqlite,
     Postgres,
 }
 
-impl fmt::Display for Engine {
+impl fmt::Display for Database {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Sqlite => "SQLite",
@@ -27,20 +27,20 @@ impl fmt::Display for Engine {
     }
 }
 
-pub struct Ground {
+pub struct Environment {
     program: PathBuf,
-    folder: Scratch,
+    folder: TempDir,
     postgres: Option<Postgres>,
     durability: Durability,
     plans: u32,
 }
 
-impl Ground {
+impl Environment {
     /// Beside what cargo builds: a temporary folder may be memory, where a sync costs nothing.
     pub fn new(program: PathBuf, purpose: &str, durability: Durability) -> Result<Self> {
         Ok(Self {
             program,
-            folder: Scratch::create(&workspace::keep(), purpose)?,
+            folder: TempDir::create(&workspace::cache_dir(), purpose)?,
             postgres: None,
             durability,
             plans: 0,
@@ -52,12 +52,12 @@ impl Ground {
     }
 
     /// A Postern that has nothing yet: no data, an empty database.
-    pub fn plan(&mut self, engine: Engine) -> Result<Plan> {
+    pub fn plan(&mut self, engine: Database) -> Result<Plan> {
         self.plans += 1;
         let name = format!("postern{}", self.plans);
         let database = match engine {
-            Engine::Sqlite => None,
-            Engine::Postgres => Some(self.postgres()?.database(&name)?),
+            Database::Sqlite => None,
+            Database::Postgres => Some(self.postgres()?.database(&name)?),
         };
         Plan::new(&self.program, &self.folder.0, &name, database)
     }

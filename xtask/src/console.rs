@@ -6,14 +6,14 @@ use std::{
 };
 
 /// Says what is about to be done; the answer tells how long it took.
-pub fn step(what: &str) -> Step {
-    line(&format!("{} {what}", paint("1;34", "==>")));
-    Step(Instant::now())
+pub fn step(what: &str) -> Progress {
+    line(&format!("{} {what}", colour("1;34", "==>")));
+    Progress(Instant::now())
 }
 
-pub struct Step(Instant);
+pub struct Progress(Instant);
 
-impl Step {
+impl Progress {
     pub fn done(self, what: &str) {
         note(&format!("{what} ({})", seconds(self.0.elapsed())));
     }
@@ -24,7 +24,7 @@ pub fn note(what: &str) {
 }
 
 pub fn failure(what: &str) {
-    line(&format!("{} {what}", paint("1;31", "error:")));
+    line(&format!("{} {what}", colour("1;31", "error:")));
 }
 
 /// Whoever closed the other end of a pipe no longer wants to know.
@@ -40,9 +40,9 @@ pub fn seconds(time: Duration) -> String {
     }
 }
 
-pub fn paint(colour: &str, text: &str) -> String {
+pub fn colour(code: &str, text: &str) -> String {
     match stderr().is_terminal() {
-        true => format!("\x1b[{colour}m{text}\x1b[0m"),
+        true => format!("\x1b[{code}m{text}\x1b[0m"),
         false => text.to_owned(),
     }
 }

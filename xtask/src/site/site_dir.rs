@@ -8,12 +8,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub struct Folder {
+pub struct SiteDir {
     root: PathBuf,
     manifest: Vec<(String, String)>,
 }
 
-impl Folder {
+impl SiteDir {
     /// Empties what was there: files of an earlier build would be embedded for nothing.
     pub fn create(root: &Path) -> Result<Self> {
         if root.exists() {

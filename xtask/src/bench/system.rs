@@ -1,8 +1,8 @@
 //! What the rows of the bench measure: a Postern of its own, loaded, delivering, watched.
 
-use super::load::{Load, Taken};
+use super::load::{Load, LoadResult};
 use crate::rig::{
-    ground::{Engine, Ground},
+    environment::{Database, Environment},
     http::{Client, expect},
     metrics::Metrics,
     postern::{Plan, Postern},
@@ -26,12 +26,12 @@ const WARM_UP: u64 = 1_000;
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A relay that counts.
-pub struct Relay {
+pub struct CountingRelay {
     pub sink: Sink,
     taken: Arc<AtomicU64>,
 }
 
-impl Relay {
+impl CountingRelay {
     pub fn start() -> Result<Self> {
         let taken = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&taken);
@@ -41,13 +41,13 @@ impl Relay {
         Ok(Self { sink, taken })
     }
 
-    pub fn taken(&self) -> u64 {
+    pub fn received(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
 }
 
 /// A Postern that is signed in to.
-pub struct Stage {
+pub struct SystemUnderTest {
     pub plan: Plan,
     pub postern: Postern,
     pub token: String,
@@ -55,14 +55,14 @@ pub struct Stage {
     delivered: u64,
 }
 
-impl Stage {
+impl SystemUnderTest {
     /// `relay`: where it delivers; without one it only takes mail in.
-    pub fn set(
-        ground: &mut Ground,
-        engine: Engine,
+    pub fn start(
+        environment: &mut Environment,
+        engine: Database,
         relay: Option<(SocketAddr, usize)>,
     ) -> Result<Self> {
-        let mut plan = ground.plan(engine)?;
+        let mut plan = environment.plan(engine)?;
         let token = plan.token()?;
         plan = match relay {
             Some((_, connections)) => {
@@ -74,16 +74,16 @@ impl Stage {
         // Made once a day, beside what else goes on: a second of one of two cores.
         let mut client = Client::connect(postern.address, "")?;
         expect(client.get("/api/keys/browser")?, 200, "the browser's key")?;
-        let stage = Self {
+        let system = Self {
             plan,
             postern,
             token,
             delivered: 0,
         };
         if let Some((relay, _)) = relay {
-            stage.postern.deliver_to(&stage.token, relay)?;
+            system.postern.deliver_to(&system.token, relay)?;
         }
-        Ok(stage)
+        Ok(system)
     }
 
     pub fn warm_up(&mut self, delivers: bool) -> Result<()> {
@@ -94,7 +94,7 @@ impl Stage {
         Ok(())
     }
 
-    pub fn load(&self, clients: usize, mails: u64) -> Result<Taken> {
+    pub fn load(&self, clients: usize, mails: u64) -> Result<LoadResult> {
         let load = Load {
             address: self.postern.address,
             token: &self.token,
@@ -121,7 +121,7 @@ impl Stage {
 }
 
 /// How fast mail went through, and what it cost.
-pub struct Through {
+pub struct Throughput {
     pub per_second: f64,
     /// Of Postern, for one mail.
     pub processor_time: Duration,
@@ -129,24 +129,24 @@ pub struct Through {
 
 /// From the first request to the last mail recorded as delivered, with `connections` applications
 /// and as many connections to the relay.
-pub fn through(
-    ground: &mut Ground,
-    engine: Engine,
-    relay: &Relay,
+pub fn measure_throughput(
+    environment: &mut Environment,
+    engine: Database,
+    relay: &CountingRelay,
     connections: usize,
     mails: u64,
-) -> Result<Through> {
+) -> Result<Throughput> {
     let address = relay.sink.address;
-    let mut stage = Stage::set(ground, engine, Some((address, connections)))?;
-    stage.warm_up(true)?;
-    let before = stage.processor_time()?;
+    let mut system = SystemUnderTest::start(environment, engine, Some((address, connections)))?;
+    system.warm_up(true)?;
+    let before = system.processor_time()?;
     let start = Instant::now();
-    stage.load(connections, mails)?;
-    stage.wait_for_delivery(mails)?;
+    system.load(connections, mails)?;
+    system.wait_for_delivery(mails)?;
     let time = start.elapsed();
-    let processor_time = stage.processor_time()?.saturating_sub(before) / mails as u32;
-    stage.postern.stop()?;
-    Ok(Through {
+    let processor_time = system.processor_time()?.saturating_sub(before) / mails as u32;
+    system.postern.stop()?;
+    Ok(Throughput {
         per_second: mails as f64 / time.as_secs_f64(),
         processor_time,
     })

@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the site, then the one file that holds it.
+//! `cargo xtask build`: the console's assets, then the server that embeds them.
 
 use crate::{
     console,
@@ -8,7 +8,7 @@ use crate::{
 use anyhow::Result;
 use std::path::PathBuf;
 
-/// Returns the path of the finished program.
+/// Builds the release profile and returns the path of the executable.
 pub fn build() -> Result<PathBuf> {
     let site = site::build()?;
     let step = console::step("Compile the server");

@@ -1,11 +1,11 @@
-//! How the chores talk: on standard error, in colour on a terminal.
+//! Messages on standard error, coloured on a terminal.
 
 use std::{
     io::{IsTerminal, Write, stderr},
     time::{Duration, Instant},
 };
 
-/// Says what is about to be done; the answer tells how long it took.
+/// Prints the headline of a step and starts its timer.
 pub fn step(what: &str) -> Progress {
     line(&format!("{} {what}", colour("1;34", "==>")));
     Progress(Instant::now())
@@ -27,12 +27,12 @@ pub fn failure(what: &str) {
     line(&format!("{} {what}", colour("1;31", "error:")));
 }
 
-/// Whoever closed the other end of a pipe no longer wants to know.
+/// Prints one line. A closed standard error is ignored.
 pub fn line(text: &str) {
     let _ = writeln!(stderr(), "{text}");
 }
 
-/// `0.4 s`, `93 s`
+/// Formats a duration as `0.4 s` or `93 s`.
 pub fn seconds(time: Duration) -> String {
     match time.as_secs() {
         0..10 => format!("{:.1} s", time.as_secs_f64()),

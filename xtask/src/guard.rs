@@ -1,9 +1,9 @@
-//! What a chore started ends with the chore, whatever ends the chore.
+//! Cleanup of child processes, temporary folders and mounts, also after SIGKILL.
 //!
-//! Every program runs in a process group of its own, and a second process of xtask holds the end
-//! of a pipe on which it is told of each. When the pipe closes (success, failure, Ctrl-C, even
-//! SIGKILL) it stops the groups that still run and removes the folders that are still there.
-//! That needs no signal handler, and nothing can be forgotten.
+//! Each child runs in a process group of its own. A second xtask process, the guard, reads from a
+//! pipe which groups, folders and mounts exist. When the pipe closes, for whatever reason the main
+//! process ended, the guard stops the remaining groups and removes the remaining folders. This
+//! needs no signal handler.
 
 use anyhow::{Context, Result};
 use std::{
@@ -17,27 +17,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a program may take to end after it was asked to.
+/// Time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
 
-static WATCHER: Mutex<Option<(Child, ChildStdin)>> = Mutex::new(None);
+static GUARD: Mutex<Option<(Child, ChildStdin)>> = Mutex::new(None);
 
-/// A program that runs until it ends by itself or this value is dropped.
+/// A child process in a process group of its own. The group is stopped on drop.
 pub struct ManagedProcess {
     child: Child,
-    shown: String,
+    command_line: String,
 }
 
 impl ManagedProcess {
     pub fn start(command: &mut Command) -> Result<Self> {
-        let shown = crate::run::shown(command);
+        let command_line = crate::run::command_line(command);
         let child = command
             .stdin(Stdio::null())
             .process_group(0)
             .spawn()
-            .with_context(|| format!("cannot start {shown}"))?;
-        tell("start", &child.id().to_string())?;
-        Ok(Self { child, shown })
+            .with_context(|| format!("cannot start {command_line}"))?;
+        notify("start", &child.id().to_string())?;
+        Ok(Self {
+            child,
+            command_line,
+        })
     }
 
     pub fn child(&mut self) -> &mut Child {
@@ -48,12 +51,12 @@ impl ManagedProcess {
         let status = self
             .child
             .wait()
-            .with_context(|| format!("lost {}", self.shown))?;
-        tell("end", &self.child.id().to_string())?;
+            .with_context(|| format!("cannot wait for {}", self.command_line))?;
+        notify("end", &self.child.id().to_string())?;
         Ok(status)
     }
 
-    /// Nothing when the program has not ended within `limit`.
+    /// Waits for the process to end; `None` if it has not within `limit`.
     pub fn wait_at_most(&mut self, limit: Duration) -> Result<Option<ExitStatus>> {
         match until(limit, || {
             matches!(self.child.try_wait(), Ok(Some(_)) | Err(_))
@@ -72,18 +75,18 @@ impl Drop for ManagedProcess {
                 matches!(self.child.try_wait(), Ok(Some(_)) | Err(_))
             });
         }
-        // Already told when it ended by itself; the watcher does not mind hearing it twice.
-        let _ = tell("end", &group.to_string());
+        // A second `end` after `wait` is harmless.
+        let _ = notify("end", &group.to_string());
     }
 }
 
-/// An empty folder that is removed when this value is dropped.
+/// A temporary folder, removed on drop.
 pub struct TempDir(pub PathBuf);
 
 impl TempDir {
     pub fn create(parent: &Path, name: &str) -> Result<Self> {
         let path = parent.join(format!("{name}-{}", std::process::id()));
-        tell("made", &path.to_string_lossy())?;
+        notify("made", &path.to_string_lossy())?;
         fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
         Ok(Self(path))
     }
@@ -92,42 +95,38 @@ impl TempDir {
 impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
-        let _ = tell("gone", &self.0.to_string_lossy());
+        let _ = notify("gone", &self.0.to_string_lossy());
     }
 }
 
-/// A file system that this process serves, and that nobody would serve after it.
+/// Registers a FUSE mount with the guard, which unmounts it if this process is killed.
 pub struct MountGuard(PathBuf);
 
 impl MountGuard {
-    /// Called before it is mounted.
+    /// Registers `path`. Call this before mounting.
     pub fn at(path: &Path) -> Result<Self> {
-        tell("mount", &path.to_string_lossy())?;
+        notify("mount", &path.to_string_lossy())?;
         Ok(Self(path.to_owned()))
     }
 }
 
 impl Drop for MountGuard {
-    /// By then it is unmounted.
+    // The owner unmounts before it drops this value.
     fn drop(&mut self) {
-        let _ = tell("unmount", &self.0.to_string_lossy());
+        let _ = notify("unmount", &self.0.to_string_lossy());
     }
 }
 
-/// Ends the watcher; called before this process becomes another program.
+/// Ends the guard. Call this before `exec`.
 pub fn dismiss() {
-    if let Some((mut watcher, pipe)) = WATCHER
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take()
-    {
+    if let Some((mut guard, pipe)) = GUARD.lock().unwrap_or_else(PoisonError::into_inner).take() {
         drop(pipe);
-        let _ = watcher.wait();
+        let _ = guard.wait();
     }
 }
 
-/// `cargo xtask guard`, started by the chores themselves.
-pub fn watch() -> Result<()> {
+/// `cargo xtask guard`: the guard process. Only xtask itself starts it.
+pub fn run_guard() -> Result<()> {
     let (mut groups, mut folders) = (Vec::<u32>::new(), Vec::<PathBuf>::new());
     let mut mounts = Vec::<PathBuf>::new();
     for line in stdin().lines() {
@@ -142,7 +141,7 @@ pub fn watch() -> Result<()> {
             _ => {}
         }
     }
-    // The last one started may need the first.
+    // In reverse order: a later process may depend on an earlier one.
     for group in groups.into_iter().rev() {
         stop(group, || !signal("0", group));
     }
@@ -160,9 +159,9 @@ pub fn watch() -> Result<()> {
     Ok(())
 }
 
-fn tell(what: &str, whom: &str) -> Result<()> {
-    let mut watcher = WATCHER.lock().unwrap_or_else(PoisonError::into_inner);
-    if watcher.is_none() {
+fn notify(event: &str, subject: &str) -> Result<()> {
+    let mut guard = GUARD.lock().unwrap_or_else(PoisonError::into_inner);
+    if guard.is_none() {
         let mut child = Command::new(env::current_exe()?)
             .arg("guard")
             .stdin(Stdio::piped())
@@ -173,25 +172,25 @@ fn tell(what: &str, whom: &str) -> Result<()> {
             .stdin
             .take()
             .context("the guard has no standard input")?;
-        *watcher = Some((child, pipe));
+        *guard = Some((child, pipe));
     }
-    if let Some((_, pipe)) = watcher.as_mut() {
-        writeln!(pipe, "{what} {whom}").context("the guard is gone")?;
+    if let Some((_, pipe)) = guard.as_mut() {
+        writeln!(pipe, "{event} {subject}").context("the guard has ended")?;
     }
     Ok(())
 }
 
 fn stop(group: u32, gone: impl FnMut() -> bool) {
     signal("INT", group);
-    // A chore that a script put into the background ignores interrupts, and so does all it starts.
-    // PostgreSQL, which tells the two apart, goes by the quicker one.
+    // A background job of a script ignores SIGINT, and so do its children. PostgreSQL takes
+    // SIGINT as a fast shutdown, SIGTERM as a slow one: with both it shuts down fast.
     signal("TERM", group);
     if !until(GRACE, gone) {
         signal("KILL", group);
     }
 }
 
-/// Whether the signal could be sent. The shell's own `kill` is there on every system.
+/// Sends a signal to a process group; `false` if the group does not exist.
 fn signal(name: &str, group: u32) -> bool {
     Command::new("sh")
         .args(["-c", &format!("kill -s {name} -- -{group}")])

@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask serve | test | build | bench | crash`.
+//! Development commands: `cargo xtask build | serve | test | bench | crash | powercut`.
 
 #[cfg(target_os = "linux")]
 mod bench;
@@ -20,28 +20,28 @@ mod workspace;
 use std::{env, process::ExitCode};
 
 const HELP: &str = "\
-The chores of Postern. Each does its own set-up.
+Development commands for Postern. Each one installs what it needs.
 
-Usage: cargo xtask <CHORE>
+Usage: cargo xtask <COMMAND>
 
-Chores:
-  build    make target/release/postern, one file that holds everything
-  serve    build, then run it on 127.0.0.1:3000 with its data in ./data;
-           further arguments go to `postern serve`
-  test     run everything a change must pass; `cargo xtask test --help` names the steps
-  bench    measure the finished program; `cargo xtask bench --help` names the figures
-  crash    kill it again and again, and see that no mail is lost; `cargo xtask crash --help`
-  powercut cut the power of its disk, and see the same; `cargo xtask powercut --help`
-  help     print this
+Commands:
+  build     build target/release/postern, with the console's assets embedded
+  serve     build, then run `postern serve` on 127.0.0.1:3000 with its data in ./data;
+            further arguments are passed on
+  test      run every check a change must pass; `cargo xtask test --help` lists the steps
+  bench     measure the release build; `cargo xtask bench --help` lists the benchmarks
+  crash     kill Postern under load and verify that no mail is lost
+  powercut  cut the power of its disk under load and verify that no mail is lost
+  help      print this help
 ";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let (chore, rest) = match arguments.split_first() {
-        Some((chore, rest)) => (Some(chore.as_str()), rest),
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (Some(command.as_str()), rest),
         None => (None, arguments.as_slice()),
     };
-    let outcome = match chore {
+    let outcome = match command {
         Some("build") => build::build().map(|_| ()),
         Some("serve") => serve::serve(rest),
         Some("test") => test::test(rest),
@@ -52,14 +52,14 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Some("powercut") => powercut::powercut(rest),
         #[cfg(not(target_os = "linux"))]
-        Some("bench" | "crash" | "powercut") => Err(anyhow::anyhow!("this chore needs Linux")),
-        Some("guard") => guard::watch(),
+        Some("bench" | "crash" | "powercut") => Err(anyhow::anyhow!("this command needs Linux")),
+        Some("guard") => guard::run_guard(),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }
         Some(other) => {
-            console::line(&format!("There is no chore called {other}.\n\n{HELP}"));
+            console::line(&format!("Unknown command: {other}\n\n{HELP}"));
             return ExitCode::from(2);
         }
     };

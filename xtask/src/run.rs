@@ -1,4 +1,4 @@
-//! Starting programs, and saying which one failed.
+//! Running external commands with errors that name the command.
 
 use crate::{guard::ManagedProcess, workspace};
 use anyhow::{Result, bail};
@@ -7,10 +7,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The cargo that runs this chore, in the root of the workspace.
+/// The cargo that runs xtask, in the root of the workspace.
 ///
-/// `cargo run` describes the chore's own package in the environment. Build scripts that watch
-/// those variables would otherwise build again each time cargo is called from here.
+/// `cargo run` describes xtask's own package in the environment. Build scripts that watch those
+/// variables would otherwise run again each time xtask calls cargo.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace::root());
@@ -23,24 +23,24 @@ pub fn cargo() -> Command {
     cargo
 }
 
-/// Runs to the end; anything but success is an error that names the command.
+/// Runs a command to its end. An exit status other than 0 is an error.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = ManagedProcess::start(command)?.wait()?;
     if !status.success() {
-        bail!("{} failed ({status})", shown(command));
+        bail!("{} failed ({status})", command_line(command));
     }
     Ok(())
 }
 
-/// What a short command prints, without the line's end. Nothing when it is missing or fails.
-pub fn answer(command: &mut Command) -> Option<String> {
+/// The trimmed standard output of a command; `None` if it is missing or fails.
+pub fn output_of(command: &mut Command) -> Option<String> {
     let output = command.stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())
 }
 
-/// The command as one would type it.
-pub fn shown(command: &Command) -> String {
+/// The command as typed in a shell, without the folder of the program.
+pub fn command_line(command: &Command) -> String {
     let program = command.get_program().to_string_lossy();
     let program = program.rsplit('/').next().unwrap_or_default().to_owned();
     let arguments = command

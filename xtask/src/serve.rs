@@ -1,10 +1,10 @@
-//! `cargo xtask serve`: build, then become the server.
+//! `cargo xtask serve`: builds the release, then replaces itself with the server.
 
 use crate::{build, console, guard, workspace};
 use anyhow::{Result, bail};
 use std::{os::unix::process::CommandExt, process::Command};
 
-/// Comes back only when the server cannot be started: signals then reach it and nobody else.
+/// Returns only if `exec` fails. The server takes this process's place and receives its signals.
 pub fn serve(arguments: &[String]) -> Result<()> {
     let postern = build::build()?;
     let mut server = Command::new(postern);
@@ -16,7 +16,7 @@ pub fn serve(arguments: &[String]) -> Result<()> {
         server.args(["--data", "./data"]);
     }
     server.args(arguments);
-    console::step(&crate::run::shown(&server));
+    console::step(&crate::run::command_line(&server));
     guard::dismiss();
     let error = server.exec();
     bail!("cannot start the server: {error}")

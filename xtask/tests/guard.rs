@@ -1,4 +1,4 @@
-//! What a chore started ends with the chore: seen from the watcher's side.
+//! Tests of the guard process that cleans up after xtask.
 
 use std::{
     env, fs,
@@ -8,9 +8,9 @@ use std::{
 };
 
 #[test]
-fn a_closed_pipe_stops_what_still_runs() {
+fn a_closed_pipe_stops_running_processes() {
     let folder = env::temp_dir().join(format!("postern-guard-{}", process::id()));
-    fs::create_dir(&folder).expect("a folder of our own");
+    fs::create_dir(&folder).expect("a temporary folder");
     let mut forgotten = sleeper();
     let mut finished = sleeper();
 
@@ -19,12 +19,12 @@ fn a_closed_pipe_stops_what_still_runs() {
         .stdin(Stdio::piped())
         .spawn()
         .expect("the guard starts");
-    let mut pipe = guard.stdin.take().expect("the guard listens");
-    writeln!(pipe, "made {}", folder.display()).expect("told");
+    let mut pipe = guard.stdin.take().expect("a pipe");
+    writeln!(pipe, "made {}", folder.display()).expect("write to the guard");
     for child in [&forgotten, &finished] {
-        writeln!(pipe, "start {}", child.id()).expect("told");
+        writeln!(pipe, "start {}", child.id()).expect("write to the guard");
     }
-    writeln!(pipe, "end {}", finished.id()).expect("told");
+    writeln!(pipe, "end {}", finished.id()).expect("write to the guard");
     drop(pipe);
 
     const INTERRUPTED: i32 = 2;
@@ -32,15 +32,15 @@ fn a_closed_pipe_stops_what_still_runs() {
     let status = forgotten.wait().expect("it ends");
     assert!(
         matches!(status.signal(), Some(INTERRUPTED | TERMINATED)),
-        "asked to end, not killed: {status}"
+        "interrupted or terminated, not killed: {status}"
     );
     assert!(guard.wait().expect("the guard ends").success());
     assert!(!folder.exists());
     assert!(
         matches!(finished.try_wait(), Ok(None)),
-        "only what still runs is stopped"
+        "a process that was reported as ended is not stopped"
     );
-    finished.kill().expect("stopped by us");
+    finished.kill().expect("kill");
     finished.wait().expect("it ends");
 }
 

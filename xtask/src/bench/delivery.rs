@@ -1,5 +1,4 @@
-//! Rows on what goes through: accepted, taken by the relay, recorded. Beside Postfix doing the same
-//! in the same run, with the same sink.
+//! Delivery benchmarks, with Postfix on the same relay in the same run for comparison.
 
 use super::{
     RUNS,
@@ -19,21 +18,21 @@ use std::time::{Duration, Instant};
 const CONNECTIONS: usize = 32;
 const MAILS: u64 = 30_000;
 
-/// Postfix needs as long for these as Postern for the others, or longer.
+/// Fewer than [`MAILS`]: Postfix takes at least as long for these.
 const POSTFIX_MAILS: u64 = 5_000;
 
-/// How long Postfix may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// Limit for Postfix.
+const POSTFIX_TIMEOUT: Duration = Duration::from_secs(300);
 
 pub fn sqlite(environment: &mut Environment) -> Result<Vec<Row>> {
-    let anchored = apt::is_root();
-    if !anchored {
-        console::note("Only root starts Postfix: this row has nothing beside it.");
+    let with_postfix = apt::is_root();
+    if !with_postfix {
+        console::note("No comparison with Postfix: it needs root.");
     }
-    let (mut runs, mut anchors) = (Vec::new(), Vec::new());
+    let (mut runs, mut postfix_rates) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
-        if anchored {
-            anchors.push(postfix()?);
+        if with_postfix {
+            postfix_rates.push(postfix()?);
         }
         let relay = CountingRelay::start()?;
         runs.push(measure_throughput(
@@ -45,16 +44,16 @@ pub fn sqlite(environment: &mut Environment) -> Result<Vec<Row>> {
         )?);
     }
     let run = median(runs, |run| run.per_second).context("no run")?;
-    let anchor = median(anchors, |rate| *rate);
+    let postfix_rate = median(postfix_rates, |rate| *rate);
     let mut row = row(&run, Database::Sqlite, "6 times Postfix", "10 times");
-    row.beside = match anchor {
-        Some(anchor) => format!(
-            "{:.1} times Postfix, which made {}/s; {}",
-            run.per_second / anchor,
-            thousands(anchor),
+    row.beside = match postfix_rate {
+        Some(rate) => format!(
+            "{:.1} times Postfix, which delivered {}/s; {}",
+            run.per_second / rate,
+            thousands(rate),
             row.beside
         ),
-        None => format!("no Postfix, which only root starts; {}", row.beside),
+        None => format!("no Postfix, which needs root; {}", row.beside),
     };
     Ok(vec![row])
 }
@@ -77,20 +76,20 @@ pub fn postgres(environment: &mut Environment) -> Result<Vec<Row>> {
 }
 
 fn row(run: &Throughput, engine: Database, minimum: &str, goal: &str) -> Row {
-    let what = "accepted, taken by the relay, recorded";
+    let what = "accepted, delivered, recorded";
     Row {
         what: format!("{what}, {CONNECTIONS} connections, {engine}"),
         measured: format!("{}/s", thousands(run.per_second)),
         minimum: minimum.to_owned(),
         goal: goal.to_owned(),
         beside: format!(
-            "processor time a mail: Postern {} µs",
+            "CPU time per mail: Postern {} µs",
             run.processor_time.as_micros()
         ),
     }
 }
 
-/// Mails a second, from the first session to the last mail at the relay.
+/// Mails per second, from the first session to the last mail at the relay.
 fn postfix() -> Result<f64> {
     let relay = CountingRelay::start()?;
     let postfix = Postfix::start(relay.sink.address, CONNECTIONS)?;
@@ -105,21 +104,21 @@ fn postfix() -> Result<f64> {
 
 fn wait(relay: &CountingRelay, mails: u64) -> Result<()> {
     let pause = Duration::from_millis(5);
-    let arrived = crate::rig::until(PATIENCE, pause, || relay.received() >= mails);
+    let arrived = crate::rig::until(POSTFIX_TIMEOUT, pause, || relay.received() >= mails);
     arrived
         .then_some(())
-        .context("Postfix delivers nothing more")
+        .context("Postfix has stopped delivering")
 }
 
-/// A relay far away, over one connection: what pipelining is for.
+/// One connection to a distant relay, where pipelining matters.
 pub fn far_away(environment: &mut Environment) -> Result<Vec<Row>> {
     const MAILS: u64 = 800;
-    /// Both ways together 20 ms.
+    /// Half of the round trip.
     const ONE_WAY: Duration = Duration::from_millis(10);
     let relay = CountingRelay::start()?;
     let address = proxy::start(relay.sink.address, ONE_WAY)?;
     let mut system = SystemUnderTest::start(environment, Database::Sqlite, Some((address, 1)))?;
-    // One mail alone: the session is there before the time counts.
+    // The first mail opens the session before the measurement.
     system.load(1, 1)?;
     system.wait_for_delivery(1)?;
     let start = Instant::now();

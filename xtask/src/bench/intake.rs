@@ -1,4 +1,4 @@
-//! Rows on what comes in: mails accepted, each on disk before its answer.
+//! Intake benchmarks: mails accepted over HTTP, each on disk before its response.
 
 use super::{
     RUNS,
@@ -54,7 +54,7 @@ fn row(
         minimum: minimum.to_owned(),
         goal: goal.to_owned(),
         beside: format!(
-            "processor time a mail: Postern {} µs, the applications {} µs",
+            "CPU time per mail: Postern {} µs, the load generator {} µs",
             (own / mails).as_micros(),
             (taken.own / mails).as_micros()
         ),

@@ -1,7 +1,7 @@
-//! Applications that hand over mail as fast as they are answered.
+//! An HTTP load generator: each connection submits the next mail after each response.
 //!
-//! They share the machine with what they measure, so one thread serves all connections and every
-//! request is the same bytes but for a number.
+//! It shares the machine with the program it measures, so one thread serves all connections and
+//! the requests are the same bytes except for a number.
 
 use crate::rig::{postern::SENDER, process};
 use anyhow::{Context, Result, bail};
@@ -13,28 +13,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Of a mail as it is sent on, roughly.
+/// Approximate size of a mail as delivered.
 pub const MAIL_BYTES: usize = 4096;
 
-/// What Postern writes around a text.
+/// Approximate size of the header that Postern adds.
 const HEADER_BYTES: usize = 350;
 
 pub struct Load<'a> {
     pub address: SocketAddr,
     pub token: &'a str,
-    /// Connections that stay open, each with one request at a time.
+    /// Number of keep-alive connections, each with one request at a time.
     pub clients: usize,
-    /// One a request.
+    /// Number of requests, one mail each.
     pub mails: u64,
 }
 
-/// What became of a load: every mail was accepted.
+/// The result of a load in which every mail was accepted.
 pub struct LoadResult {
     pub mails: u64,
     pub time: Duration,
-    /// From the request to the whole answer, ascending.
+    /// Time from the request to the complete response, ascending.
     latencies: Vec<Duration>,
-    /// Processor time of the applications themselves.
+    /// CPU time of the load generator.
     pub own: Duration,
 }
 
@@ -43,7 +43,7 @@ impl LoadResult {
         self.mails as f64 / self.time.as_secs_f64()
     }
 
-    /// Below which `share` of the answers came, as in 0.99.
+    /// The latency quantile for `share`, as in 0.99.
     pub fn quantile(&self, share: f64) -> Duration {
         let at = (self.latencies.len() as f64 * share) as usize;
         let at = at.min(self.latencies.len().saturating_sub(1));
@@ -76,7 +76,7 @@ impl Load<'_> {
         let before = process::processor_time(std::process::id())?;
         let start = Instant::now();
         let mut sent = 0;
-        for connection in &mut applications {
+        for connection in &mut connections {
             connection.ask(request.numbered(sent))?;
             sent += 1;
         }
@@ -121,14 +121,14 @@ impl Load<'_> {
 impl Connection {
     fn ask(&mut self, request: &[u8]) -> Result<()> {
         self.asked = Instant::now();
-        // It fits into the socket's buffer, so this does not wait for the others.
+        // A request fits into the socket's buffer, so this does not block.
         self.stream
             .write_all(request)
-            .context("postern takes no request")
+            .context("cannot send a request to postern")
     }
 }
 
-/// An answer, when all of it is there.
+/// The response, if it is complete.
 fn whole(text: &[u8]) -> Option<&[u8]> {
     let end = text.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&text[..end]).ok()?;
@@ -140,12 +140,12 @@ fn whole(text: &[u8]) -> Option<&[u8]> {
     text.get(..end + length.unwrap_or_default())
 }
 
-/// Stands where the number goes.
+/// Placeholder of the number.
 const NUMBER: &[u8] = b"000000000";
 
 struct Request {
     bytes: Vec<u8>,
-    /// Where the number stands.
+    /// Offsets of the number.
     at: Vec<usize>,
 }
 
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_request_has_its_number_and_the_length_it_says() {
+    fn each_request_has_its_number_and_content_length() {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         let mut request = Request::new(address, "postern_x");
         let text = String::from_utf8(request.numbered(1234).to_vec()).unwrap();
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_whole_when_its_body_is() {
+    fn a_response_is_complete_with_its_body() {
         let answer = b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\n{}";
         assert_eq!(whole(answer), Some(&answer[..]));
         assert_eq!(whole(&answer[..answer.len() - 1]), None);

@@ -1,4 +1,4 @@
-//! The machine the figures were measured on, as far as they depend on it.
+//! Describes the machine: cores, load and the latency of a sync.
 
 use anyhow::Result;
 use std::{
@@ -11,7 +11,7 @@ use std::{
 
 const SYNCS: usize = 300;
 
-/// Half of the times 4 KB are written at the end of a file and synced (fdatasync) within this.
+/// Median time to append 4 KB to a file and sync it (`fdatasync`).
 pub fn sync_latency(folder: &Path) -> Result<Duration> {
     let path = folder.join("sync");
     let mut file = File::create(&path)?;
@@ -34,7 +34,7 @@ pub fn described(folder: &Path) -> Result<String> {
     let load = load.split(' ').next().unwrap_or_default();
     let sync = sync_latency(folder)?.as_micros();
     Ok(format!(
-        "{cores} cores, shared by Postern, the applications and the relay, load {load} before; \
+        "{cores} cores, shared by Postern, the load generator and the relay, load {load} before; \
          4 KB written and synced in {sync} µs (median)"
     ))
 }

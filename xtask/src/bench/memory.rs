@@ -1,4 +1,4 @@
-//! The row on memory: much mail that does not get away, and a person who looks at it.
+//! Memory benchmark: a long queue, a relay that does not respond and an open Outbox page.
 
 use super::{system::SystemUnderTest, table::Row};
 use crate::rig::{
@@ -16,15 +16,16 @@ use std::{
 
 const MAILS: u64 = 100_000;
 
-/// How long the page is looked at.
-const LOOK: Duration = Duration::from_secs(30);
+/// How long the page is open.
+const PAGE_OPEN: Duration = Duration::from_secs(30);
 
 pub fn row(environment: &mut Environment) -> Result<Vec<Row>> {
     let mut system = SystemUnderTest::start(environment, Database::Sqlite, None)?;
     system.load(64, MAILS)?;
     let filled = process::memory(system.postern.id())?;
-    // Now, because checking a password takes 47 MB for a moment. The session outlives the process.
-    let cookie = signed_in(system.postern.address)?;
+    // Signs in before the measured process starts: checking a password takes 47 MB for a moment.
+    // Sessions survive a restart.
+    let cookie = sign_in(system.postern.address)?;
     system.postern.stop()?;
 
     let mut postern = system.plan.delivering().start()?;
@@ -33,7 +34,7 @@ pub fn row(environment: &mut Environment) -> Result<Vec<Row>> {
     expect(page.get("/outbox")?, 200, "the Outbox page")?;
     let headers = "Content-Type: application/json\r\nSec-Fetch-Site: same-origin\r\n";
     let asked = br#"{"page":"/outbox"}"#;
-    page.watch("/fn/watch_outbox", headers, asked, LOOK)?;
+    page.watch("/fn/watch_outbox", headers, asked, PAGE_OPEN)?;
     let waiting = process::memory(postern.id())?;
     postern.stop()?;
 
@@ -48,13 +49,13 @@ pub fn row(environment: &mut Environment) -> Result<Vec<Row>> {
         minimum: "150 MB".to_owned(),
         goal: "60 MB".to_owned(),
         beside: format!(
-            "{:.0} MB at most while they were taken in",
+            "{:.0} MB at most while they were accepted",
             megabytes(filled.peak)
         ),
     }])
 }
 
-/// A relay that takes connections and says nothing.
+/// A relay that accepts connections and sends nothing.
 fn silent() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
@@ -65,8 +66,8 @@ fn silent() -> Result<SocketAddr> {
     Ok(address)
 }
 
-/// The header that the administrator's browser sends from now on.
-fn signed_in(host: SocketAddr) -> Result<String> {
+/// Signs the administrator in and returns the `Cookie` header.
+fn sign_in(host: SocketAddr) -> Result<String> {
     let form = format!(
         "email={}&password={}",
         ADMINISTRATOR.replace('@', "%40"),

@@ -1,4 +1,4 @@
-//! What applications do without a Postern: nodemailer's pool, straight to the relay.
+//! Sends mails with nodemailer's connection pool and prints the elapsed seconds.
 import { createTransport } from 'nodemailer';
 
 const [port, connections, mails, bytes] = process.argv.slice(1).map(Number);

@@ -1,12 +1,11 @@
-//! A row for what Postern replaces: an application with nodemailer's pool. Nothing is kept on disk,
-//! and what the relay does not take at once is the application's trouble.
+//! Comparison with nodemailer's connection pool, which keeps nothing on disk.
 
 use super::{
     load::MAIL_BYTES,
     system::CountingRelay,
     table::{Row, thousands},
 };
-use crate::{console, rig::environment::Environment, run::answer, workspace};
+use crate::{console, rig::environment::Environment, run::output_of, workspace};
 use anyhow::{Context, Result};
 use std::process::Command;
 
@@ -17,7 +16,7 @@ pub fn row(_: &mut Environment) -> Result<Vec<Row>> {
     let folder = workspace::root().join("end2end");
     if !folder.join("node_modules/nodemailer").exists() {
         console::note(
-            "Node's packages are not here (cargo xtask test site): no row for nodemailer.",
+            "No comparison with nodemailer: install its packages with `cargo xtask test site`.",
         );
         return Ok(Vec::new());
     }
@@ -32,7 +31,7 @@ pub fn row(_: &mut Environment) -> Result<Vec<Row>> {
         ])
         .arg(relay.sink.address.port().to_string())
         .args([CONNECTIONS as u64, MAILS, MAIL_BYTES as u64].map(|number| number.to_string()));
-    let seconds = answer(&mut node).context("nodemailer did not send")?;
+    let seconds = output_of(&mut node).context("nodemailer failed")?;
     let rate = MAILS as f64 / seconds.parse::<f64>()?;
     Ok(vec![Row {
         what: format!("nodemailer's pool, {CONNECTIONS} connections, the same relay"),
@@ -40,7 +39,7 @@ pub fn row(_: &mut Environment) -> Result<Vec<Row>> {
         minimum: String::new(),
         goal: String::new(),
         beside: format!(
-            "keeps nothing on disk; {:.0} ms a mail on each connection",
+            "keeps nothing on disk; {:.0} ms per mail on each connection",
             CONNECTIONS as f64 / rate * 1000.0
         ),
     }])

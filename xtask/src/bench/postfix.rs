@@ -1,12 +1,12 @@
-//! Postfix doing what Postern does: it takes mail from 32 sessions, keeps it on disk (it syncs every
-//! queue file) and hands it to a relay. As Debian ships it, but for what the set-up needs and for as
-//! many connections to the relay as Postern has.
+//! Postfix as a comparison: accepts mail, syncs its queue files and delivers to the same relay.
+//!
+//! Debian's default configuration except for paths and the connection limit, which is Postern's.
 
 use super::load::MAIL_BYTES;
 use crate::{
     guard::{ManagedProcess, TempDir},
     rig::{postern::free_address, until},
-    run::shown,
+    run::command_line,
     setup::mail_servers,
 };
 use anyhow::{Context, Result, bail};
@@ -19,51 +19,51 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// How it was set, for whoever reads the figures.
-pub const SET: &str = "Postfix: Debian's settings but for default_destination_concurrency_limit, \
-    raised from 20 to what Postern has; queue files synced, nobody reading its log, \
-    fed by smtp-source with sessions that stay open.";
+/// Note on the configuration for readers of the figures.
+pub const SETTINGS_NOTE: &str = "Postfix: Debian's settings except for default_destination_concurrency_limit, \
+    raised from 20 to Postern's; queue files synced, log discarded, \
+    fed by smtp-source with persistent sessions.";
 
-/// User and group `postfix` there.
-const POSTFIX: u32 = 61001;
+/// User and group id of `postfix` in that folder.
+const POSTFIX_ID: u32 = 61001;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub struct Postfix {
     root: PathBuf,
     address: SocketAddr,
-    // Dropped in this order: the program before its queue.
+    // Drop order: the server before its queue.
     _master: ManagedProcess,
-    _place: TempDir,
+    _folder: TempDir,
 }
 
 impl Postfix {
     pub fn start(relay: SocketAddr, connections: usize) -> Result<Self> {
         let root = mail_servers::folder()?;
-        let place = TempDir::create(&root.join("srv"), "bench")?;
-        let inside = Path::new("/").join(place.0.strip_prefix(&root)?);
+        let folder = TempDir::create(&root.join("srv"), "bench")?;
+        let inside = Path::new("/").join(folder.0.strip_prefix(&root)?);
         let address = free_address()?;
-        folders(&place.0)?;
-        let config = place.0.join("config");
+        create_folders(&folder.0)?;
+        let config = folder.0.join("config");
         write(&config.join("main.cf"), &main(&inside, relay, connections))?;
         write(&config.join("master.cf"), &master(address.port()))?;
-        // With -d it stays in its group of processes, and ends with it.
+        // With -d it stays in its process group and ends with it.
         let mut master = in_folder(&root, "/usr/lib/postfix/sbin/master");
         master.args(["-d", "-c"]).arg(inside.join("config"));
         let running = ManagedProcess::start(master.stdout(Stdio::null()).stderr(Stdio::null()))?;
         let listening = || TcpStream::connect(address).is_ok();
-        if !until(PATIENCE, Duration::from_millis(20), listening) {
-            bail!("{} does not listen", shown(&master));
+        if !until(START_TIMEOUT, Duration::from_millis(20), listening) {
+            bail!("{} does not listen", command_line(&master));
         }
         Ok(Self {
             root,
             address,
             _master: running,
-            _place: place,
+            _folder: folder,
         })
     }
 
-    /// Comes back when Postfix has taken all of them.
+    /// Submits mails with `smtp-source` and waits until Postfix has accepted all of them.
     pub fn load(&self, sessions: usize, mails: u64) -> Result<()> {
         let mut source = in_folder(&self.root, "/usr/sbin/smtp-source");
         source
@@ -85,30 +85,30 @@ fn in_folder(root: &Path, program: &str) -> Command {
     command
 }
 
-fn folders(place: &Path) -> Result<()> {
-    // The servers enter as users of their own.
-    fs::set_permissions(place, Permissions::from_mode(0o755))?;
+fn create_folders(folder: &Path) -> Result<()> {
+    // The daemons run as other users.
+    fs::set_permissions(folder, Permissions::from_mode(0o755))?;
     for name in ["config", "queue", "queue/pid", "data"] {
-        fs::create_dir(place.join(name))?;
+        fs::create_dir(folder.join(name))?;
     }
     let queues = [
         "active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming",
         "maildrop", "private", "public", "saved", "trace",
     ];
     for name in queues {
-        let queue = place.join("queue").join(name);
+        let queue = folder.join("queue").join(name);
         fs::create_dir(&queue)?;
         fs::set_permissions(&queue, Permissions::from_mode(0o700))?;
-        chown(&queue, Some(POSTFIX), Some(POSTFIX))?;
+        chown(&queue, Some(POSTFIX_ID), Some(POSTFIX_ID))?;
     }
-    fs::set_permissions(place.join("queue/public"), Permissions::from_mode(0o755))?;
-    chown(place.join("data"), Some(POSTFIX), Some(POSTFIX))?;
+    fs::set_permissions(folder.join("queue/public"), Permissions::from_mode(0o755))?;
+    chown(folder.join("data"), Some(POSTFIX_ID), Some(POSTFIX_ID))?;
     Ok(())
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    // Postfix waits for seconds when a file might still be written to.
+    // Postfix waits for seconds if a file was changed a moment ago.
     let long_ago = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
     File::options()
         .write(true)
@@ -117,7 +117,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// The limit is the only one of its figures that is changed; it is 20 otherwise.
+/// `main.cf`. Only the concurrency limit differs from the defaults, where it is 20.
 fn main(inside: &Path, relay: SocketAddr, connections: usize) -> String {
     let inside = inside.display();
     format!(
@@ -143,7 +143,7 @@ fn main(inside: &Path, relay: SocketAddr, connections: usize) -> String {
     )
 }
 
-/// Debian's, without what is not used here, and at another port.
+/// Debian's `master.cf` without unused services, and with another port.
 fn master(port: u16) -> String {
     format!(
         "127.0.0.1:{port} inet n - n - - smtpd

@@ -1,5 +1,4 @@
-//! A long way to a relay: every byte arrives a while after it was sent, in order, and as many at a
-//! time as one likes.
+//! A TCP proxy that adds latency without limiting bandwidth.
 
 use anyhow::Result;
 use std::{
@@ -10,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Lives until the chore ends. Each direction takes `delay`, so that a round trip takes twice that.
+/// Starts a proxy that lives as long as the process. `delay` is the latency of each direction.
 pub fn start(relay: SocketAddr, delay: Duration) -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;

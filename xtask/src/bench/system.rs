@@ -1,4 +1,4 @@
-//! What the rows of the bench measure: a Postern of its own, loaded, delivering, watched.
+//! The system under test: a Postern with its relay, under load.
 
 use super::load::{Load, LoadResult};
 use crate::rig::{
@@ -19,44 +19,44 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Before the first figure: connections to the database, caches, the queue's first pages.
+/// Mails before the measurement, to fill connection pools and caches.
 const WARM_UP: u64 = 1_000;
 
-/// How long a run may stand still before it has failed.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Limit for a delivery run.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// A relay that counts.
+/// A relay that counts mails.
 pub struct CountingRelay {
     pub sink: Sink,
-    taken: Arc<AtomicU64>,
+    received: Arc<AtomicU64>,
 }
 
 impl CountingRelay {
     pub fn start() -> Result<Self> {
-        let taken = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&taken);
+        let received = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&received);
         let sink = Sink::start(move |_| {
             counter.fetch_add(1, Ordering::Relaxed);
         })?;
-        Ok(Self { sink, taken })
+        Ok(Self { sink, received })
     }
 
     pub fn received(&self) -> u64 {
-        self.taken.load(Ordering::Relaxed)
+        self.received.load(Ordering::Relaxed)
     }
 }
 
-/// A Postern that is signed in to.
+/// A running Postern with an API token.
 pub struct SystemUnderTest {
     pub plan: Plan,
     pub postern: Postern,
     pub token: String,
-    /// Those of the warm-up.
+    /// Mails delivered so far, including the warm-up.
     delivered: u64,
 }
 
 impl SystemUnderTest {
-    /// `relay`: where it delivers; without one it only takes mail in.
+    /// Starts a Postern that delivers to `relay` (address and connection limit), or only accepts mail.
     pub fn start(
         environment: &mut Environment,
         engine: Database,
@@ -71,9 +71,9 @@ impl SystemUnderTest {
             None => plan.argument(&["--no-delivery"]),
         };
         let postern = plan.start()?;
-        // Made once a day, beside what else goes on: a second of one of two cores.
+        // Generates the browser key now: it takes a second of CPU time, once a day.
         let mut client = Client::connect(postern.address, "")?;
-        expect(client.get("/api/keys/browser")?, 200, "the browser's key")?;
+        expect(client.get("/api/keys/browser")?, 200, "the browser key")?;
         let system = Self {
             plan,
             postern,
@@ -104,13 +104,13 @@ impl SystemUnderTest {
         load.run()
     }
 
-    /// Comes back when so many more are delivered and recorded as that.
+    /// Waits until `mails` more are recorded as delivered.
     pub fn wait_for_delivery(&mut self, mails: u64) -> Result<()> {
         self.delivered += mails;
         let wanted = self.delivered;
         let mut client = Client::connect(self.postern.address, "")?;
         self.postern
-            .wait("every mail recorded as delivered", PATIENCE, || {
+            .wait("every mail recorded as delivered", DELIVERY_TIMEOUT, || {
                 Metrics::read(&mut client).is_ok_and(|metrics| metrics.delivered() >= wanted)
             })
     }
@@ -120,15 +120,15 @@ impl SystemUnderTest {
     }
 }
 
-/// How fast mail went through, and what it cost.
+/// The result of [`measure_throughput`].
 pub struct Throughput {
     pub per_second: f64,
-    /// Of Postern, for one mail.
+    /// CPU time of Postern per mail.
     pub processor_time: Duration,
 }
 
-/// From the first request to the last mail recorded as delivered, with `connections` applications
-/// and as many connections to the relay.
+/// Measures from the first request to the last mail recorded as delivered, with `connections` HTTP
+/// clients and as many connections to the relay.
 pub fn measure_throughput(
     environment: &mut Environment,
     engine: Database,

@@ -1,13 +1,14 @@
-//! The figures as a table of Markdown, ready for the README.
+//! Formats benchmark results as a Markdown table for the README.
 
-/// One line of it.
+/// One row of the table.
 pub struct Row {
     pub what: String,
     pub measured: String,
-    /// What it has to be at least, and what it should be.
+    /// The required value.
     pub minimum: String,
+    /// The desired value.
     pub goal: String,
-    /// What it is to be seen against.
+    /// Figures for comparison.
     pub beside: String,
 }
 
@@ -38,7 +39,7 @@ pub fn table(rows: &[Row]) -> String {
     lines.collect()
 }
 
-/// `12,345`
+/// Formats a number as `12,345`.
 pub fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
@@ -51,7 +52,7 @@ pub fn thousands(number: f64) -> String {
     text
 }
 
-/// The one in the middle; of an even number, the lower of the two.
+/// The median; the lower of the two middle ones for an even number of runs.
 pub fn median<T>(mut runs: Vec<T>, by: impl Fn(&T) -> f64) -> Option<T> {
     runs.sort_by(|one, other| by(one).total_cmp(&by(other)));
     let middle = runs.len().checked_sub(1)? / 2;

@@ -1,21 +1,21 @@
-//! What was handed over, what was said to it and what arrived: and whether that fits together.
+//! Compares submitted mail with received mail and finds lost and duplicate ones.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// One mail, by its number.
+/// One submitted mail.
 #[derive(Clone, Debug)]
 pub struct Submission {
     pub number: u64,
-    /// How many recipients it has: `n<number>-<1…>@`.
+    /// Number of recipients; their addresses are `n<number>-<1…>@example.net`.
     pub recipients: u64,
-    /// Mails that were handed over in one array have the number of the first.
+    /// The number of the first mail in the same request.
     pub batch: u64,
     pub outcome: Outcome,
 }
 
 impl Submission {
-    /// When it was acknowledged.
+    /// The message id, if the submission was acknowledged.
     pub fn id(&self) -> Option<&String> {
         match &self.answer {
             Outcome::Acknowledged(id) => Some(id),
@@ -24,37 +24,37 @@ impl Submission {
     }
 }
 
-/// What Postern said to it.
+/// Postern's response to a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// 202, with its id: it has to arrive.
+    /// 202 with this id: the mail must arrive.
     Acknowledged(String),
-    /// 4xx: it must not arrive.
+    /// 4xx: the mail must not arrive.
     Refused,
-    /// Nothing, or 5xx: it may arrive.
+    /// No response, or 5xx: the mail may arrive.
     Unknown,
 }
 
-/// One mail as the relay took it.
+/// One transaction that the relay accepted.
 #[derive(Clone, Debug)]
 pub struct Receipt {
     pub number: u64,
-    /// Which of its recipients, from 1.
+    /// Indices of the recipients, from 1.
     pub recipients: Vec<u64>,
-    /// Its Message-ID, which is another for each acceptance.
+    /// The Message-ID, which differs for each acceptance.
     pub message: String,
-    /// Over which connection.
+    /// The connection it came over.
     pub connection: u64,
-    /// How many crashes there had been.
+    /// Number of crashes before it.
     pub crashes: usize,
 }
 
-/// The address a recipient has.
+/// The address of a recipient.
 pub fn address(number: u64, recipient: u64) -> String {
     format!("n{number}-{recipient}@example.net")
 }
 
-/// Number and recipient of an address.
+/// Mail number and recipient index of an address.
 pub fn numbers(address: &str) -> Option<(u64, u64)> {
     let (number, recipient) = address
         .strip_prefix('n')?
@@ -64,37 +64,38 @@ pub fn numbers(address: &str) -> Option<(u64, u64)> {
     Some((number.parse().ok()?, recipient.parse().ok()?))
 }
 
-/// What the comparison found. Whatever is in `faults` must not be.
+/// The result of [`compare`]. The run has failed if `faults` is not empty.
 #[derive(Debug, Default)]
 pub struct Comparison {
     pub acknowledged: usize,
     pub unknown: usize,
     pub refused: usize,
-    /// Recipients of acknowledged mails that got nothing.
+    /// Recipients of acknowledged mails that received nothing.
     pub lost: usize,
-    /// Mails the relay took again.
+    /// Mails that the relay accepted more than once.
     pub duplicates: usize,
-    /// The most for which one crash is answerable.
+    /// The largest number of duplicates caused by one crash.
     pub most: usize,
     pub faults: Vec<String>,
 }
 
-/// `connections`: how many mails may be under way when the program is killed.
+/// Compares submissions and receipts. `connections` is the number of mails that can be in flight
+/// when Postern is killed, and so the largest number of duplicates that one crash may cause.
 pub fn compare(submissions: &[Submission], receipts: &[Receipt], connections: usize) -> Comparison {
     let mut comparison = Comparison::default();
     let known: HashMap<u64, &Submission> =
         submissions.iter().map(|mail| (mail.number, mail)).collect();
 
-    // After how many crashes, and in which transaction, each recipient was last served.
+    // Number of crashes and transaction index of the last receipt of each recipient.
     let mut served: HashMap<(u64, u64), (usize, usize)> = HashMap::new();
-    // A mail is only handed over when the fate of the one before it is on disk.
+    // The result of a mail is on disk before the next one is sent on the same connection.
     let mut last: HashMap<u64, usize> = HashMap::new();
     for (transaction, mail) in receipts.iter().enumerate() {
         last.insert(mail.connection, transaction);
     }
     let mut messages: HashMap<u64, &str> = HashMap::new();
-    // Transactions that were repeated, by the crash that made Postern forget them. Their recipients
-    // may come one by one the next time.
+    // Repeated transactions by the crash that caused them. The second time, the recipients of one
+    // transaction may come separately.
     let mut repeated: BTreeMap<usize, BTreeMap<usize, u64>> = BTreeMap::new();
     for (transaction, mail) in receipts.iter().enumerate() {
         let number = mail.number;
@@ -123,9 +124,9 @@ pub fn compare(submissions: &[Submission], receipts: &[Receipt], connections: us
         match known.get(&number) {
             None => comparison
                 .faults
-                .push(format!("number {number} is nobody's")),
+                .push(format!("number {number} was never submitted")),
             Some(mail) if mail.outcome == Outcome::Refused => {
-                let fault = format!("number {number} was refused and yet sent");
+                let fault = format!("number {number} was refused and sent");
                 comparison.faults.push(fault);
             }
             Some(_) => {}
@@ -164,7 +165,7 @@ pub fn compare(submissions: &[Submission], receipts: &[Receipt], connections: us
             Outcome::Refused => comparison.refused += 1,
             Outcome::Unknown => {
                 comparison.unknown += 1;
-                // All of what was handed over at once, or nothing.
+                // An array is accepted as a whole or not at all.
                 if whole.contains(&mail.number) != whole.contains(&mail.batch) {
                     let batch = mail.batch;
                     let fault = format!("the array that begins with {batch} arrived in part");
@@ -176,14 +177,14 @@ pub fn compare(submissions: &[Submission], receipts: &[Receipt], connections: us
     comparison
 }
 
-/// How many recipients of a mail got nothing.
+/// Number of recipients of a mail that received nothing.
 fn missing(mail: &Submission, served: &HashMap<(u64, u64), (usize, usize)>) -> usize {
     (1..=mail.recipients)
         .filter(|recipient| !served.contains_key(&(mail.number, *recipient)))
         .count()
 }
 
-/// The ids of an answer to one mail or to an array.
+/// The ids in the response to one mail or to an array.
 pub fn ids(answer: &Value) -> Vec<String> {
     let many = answer["ids"].as_array().cloned();
     let all = many.unwrap_or_else(|| vec![answer["id"].clone()]);
@@ -214,14 +215,14 @@ mod tests {
             number,
             recipients: vec![1],
             message: format!("<{number}@example.org>"),
-            // One mail a connection, unless a test says otherwise.
+            // One mail per connection unless a test overrides it.
             connection: number * 10 + crashes as u64,
             crashes,
         }
     }
 
     #[test]
-    fn what_was_acknowledged_and_did_not_arrive_is_lost() {
+    fn an_acknowledged_mail_that_did_not_arrive_is_lost() {
         let comparison = compare(&[acknowledged(1), acknowledged(2)], &[receipt(2, 0)], 8);
         assert_eq!((comparison.acknowledged, comparison.lost), (2, 1));
         assert_eq!(
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_answered_may_arrive_or_not() {
+    fn a_submission_without_response_may_arrive_or_not() {
         let unknown = [
             submission(1, Outcome::Unknown),
             submission(2, Outcome::Unknown),
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_refused_must_not_arrive() {
+    fn a_refused_mail_must_not_arrive() {
         let refused = [submission(1, Outcome::Refused)];
         assert!(compare(&refused, &[], 8).faults.is_empty());
         assert_eq!(compare(&refused, &[receipt(1, 0)], 8).faults.len(), 1);
@@ -323,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_tells_its_numbers() {
+    fn an_address_contains_its_numbers() {
         assert_eq!(numbers(&address(12, 3)), Some((12, 3)));
         assert_eq!(numbers("someone@example.net"), None);
     }

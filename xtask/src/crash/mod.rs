@@ -1,5 +1,4 @@
-//! `cargo xtask crash N`: Postern is killed N times while applications hand mail over and it is
-//! delivered. Nothing that was acknowledged may be missing, and little may come twice.
+//! `cargo xtask crash N`: kills Postern N times under load and verifies that no mail is lost.
 
 pub mod ledger;
 pub mod producers;
@@ -19,17 +18,17 @@ use ledger::Comparison;
 use std::path::PathBuf;
 
 const HELP: &str = "\
-Kills Postern while mail is handed over and delivered, and counts what arrives.
+Kills Postern while mail is submitted and delivered, and verifies that no acknowledged mail is lost.
 
 Usage: cargo xtask crash [N] [--sqlite | --postgres] [--seed SEED] [--program PATH]
 
-N is 10 unless given; half of them on SQLite, half on PostgreSQL with two nodes unless one is named.
-The seed of a run is printed; with it, Postern dies at the same moments again.
-Without --program the release is built and killed.
+N is the number of crashes, 10 by default: half of them on SQLite, half on PostgreSQL with two nodes,
+unless one database is named. The seed of a run is printed; the same seed repeats the same delays.
+Without --program the release is built and used.
 ";
 
-/// How many faults are printed; the first say enough.
-const SHOWN: usize = 20;
+/// Number of faults that are printed.
+const MAX_PRINTED_FAULTS: usize = 20;
 
 pub fn crash(arguments: &[String]) -> Result<()> {
     let mut crashes = 10;
@@ -49,7 +48,7 @@ pub fn crash(arguments: &[String]) -> Result<()> {
             }
             number => match number.parse() {
                 Ok(number) => crashes = number,
-                Err(_) => bail!("{number} is no number of crashes\n\n{HELP}"),
+                Err(_) => bail!("not a number of crashes: {number}\n\n{HELP}"),
             },
         }
     }
@@ -57,14 +56,14 @@ pub fn crash(arguments: &[String]) -> Result<()> {
     crash_of(program, crashes, &engines, seed)
 }
 
-/// Shares the crashes out among the databases, and prints a table for the README.
+/// Divides the crashes among the databases and prints a table for the README.
 pub fn crash_of(program: PathBuf, crashes: usize, engines: &[Database], seed: u64) -> Result<()> {
     console::note(&format!("seed {seed}"));
     let mut environment = Environment::new(program, "crash", Durability::Unsynced)?;
     let mut random = Random::new(seed);
     let (mut lines, mut faults) = (String::new(), Vec::new());
     for (at, engine) in engines.iter().enumerate() {
-        // What cannot be shared evenly goes to the first.
+        // The first database takes the remainder.
         let share = crashes / engines.len() + usize::from(at < crashes % engines.len());
         let step = console::step(&format!("Kill Postern {share} times, {engine}"));
         let comparison = run::run(&mut environment, *engine, share, &mut random)?;
@@ -76,9 +75,9 @@ pub fn crash_of(program: PathBuf, crashes: usize, engines: &[Database], seed: u6
     report(&faults, seed)
 }
 
-/// An error when there is a fault.
+/// Prints the faults and returns an error if there are any.
 pub fn report(faults: &[String], seed: u64) -> Result<()> {
-    for fault in faults.iter().take(SHOWN) {
+    for fault in faults.iter().take(MAX_PRINTED_FAULTS) {
         console::failure(fault);
     }
     if !faults.is_empty() {

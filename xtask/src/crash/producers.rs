@@ -1,4 +1,4 @@
-//! Applications that hand mail over while Postern dies under them, and write down what they were told.
+//! Threads that submit mail while Postern crashes, and record each response.
 
 use super::ledger::{Outcome, Submission, address, ids};
 use crate::rig::{http::Client, random::Random, until};
@@ -15,23 +15,23 @@ use std::{
     time::Duration,
 };
 
-/// How often one asks again whether Postern is back.
-const PAUSE: Duration = Duration::from_millis(10);
+/// Pause before a retry.
+const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
-/// How long the first answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Limit for the first acknowledgement.
+const FIRST_RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What all applications share.
+/// The state that all producers and the relay share.
 pub struct SubmissionLog {
     pub submissions: Mutex<Vec<Submission>>,
-    /// Mails that were acknowledged.
+    /// Number of acknowledged mails.
     pub acknowledged: AtomicU64,
-    /// Mails that arrived, as the relay counts them.
+    /// Number of mails that the relay received.
     pub receipts: AtomicU64,
     next: AtomicU64,
     ended: AtomicBool,
     paused: AtomicBool,
-    /// How many mails may wait: at the end they all have to leave.
+    /// Producers pause while more acknowledged mails than this have not arrived.
     backlog: u64,
 }
 
@@ -40,17 +40,17 @@ pub struct Producers {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// How an application hands mail over.
+/// How a producer submits mail.
 #[derive(Clone, Copy)]
 enum SubmissionKind {
-    /// One mail a request, some to two recipients.
+    /// One mail per request, some with two recipients.
     Single,
-    /// Up to 20 mails a request.
+    /// Up to 20 mails per request.
     Array,
-    /// With an Idempotency-Key, and again with the same until there is an answer.
+    /// With an `Idempotency-Key`, repeated until there is a response.
     Keyed,
-    /// What has to be refused: alone, or an array of which one mail is wrong.
-    Wrong,
+    /// Invalid: a single mail, or an array in which one mail is invalid.
+    Invalid,
 }
 
 const SUBMISSION_KINDS: [SubmissionKind; 6] = [
@@ -59,7 +59,7 @@ const SUBMISSION_KINDS: [SubmissionKind; 6] = [
     SubmissionKind::Single,
     SubmissionKind::Array,
     SubmissionKind::Keyed,
-    SubmissionKind::Wrong,
+    SubmissionKind::Invalid,
 ];
 
 impl SubmissionLog {
@@ -83,7 +83,7 @@ impl SubmissionLog {
         submissions.clone()
     }
 
-    /// Nothing new is handed over meanwhile.
+    /// Pauses or resumes all producers.
     pub fn pause(&self, paused: bool) {
         self.paused.store(paused, Ordering::Relaxed);
     }
@@ -92,7 +92,7 @@ impl SubmissionLog {
         self.ended.load(Ordering::Relaxed)
     }
 
-    fn waits(&self) -> bool {
+    fn is_paused(&self) -> bool {
         let acknowledged = self.acknowledged.load(Ordering::Relaxed);
         let is_full = acknowledged > self.receipts.load(Ordering::Relaxed) + self.backlog;
         is_full || self.paused.load(Ordering::Relaxed)
@@ -100,7 +100,7 @@ impl SubmissionLog {
 }
 
 impl Producers {
-    /// They take turns among the nodes: each has one.
+    /// Starts one thread per kind of submission; the nodes are assigned in turn.
     pub fn start(
         shared: Arc<SubmissionLog>,
         nodes: &[SocketAddr],
@@ -127,21 +127,21 @@ impl Producers {
         }
     }
 
-    /// Comes back when a mail was acknowledged: before that nothing can be lost.
-    pub fn acknowledged(&self) -> Result<()> {
+    /// Waits for the first acknowledged mail: before it nothing can be lost.
+    pub fn wait_for_first(&self) -> Result<()> {
         let acknowledged = || self.shared.acknowledged.load(Ordering::Relaxed) > 0;
-        if !until(PATIENCE, PAUSE, acknowledged) {
-            bail!("no mail was acknowledged in {PATIENCE:?}");
+        if !until(FIRST_RESPONSE_TIMEOUT, RETRY_PAUSE, acknowledged) {
+            bail!("no mail was acknowledged in {FIRST_RESPONSE_TIMEOUT:?}");
         }
         Ok(())
     }
 
-    /// Comes back when the last has had its answer, or has given up waiting for it.
+    /// Stops all producers after their current request.
     pub fn stop(self) -> Result<()> {
         self.shared.ended.store(true, Ordering::Relaxed);
         for thread in self.threads {
             if thread.join().is_err() {
-                bail!("an application was told what it does not understand");
+                bail!("a producer received an unexpected response");
             }
         }
         Ok(())
@@ -160,14 +160,14 @@ struct Producer {
 impl Producer {
     fn run(&mut self) {
         while !self.shared.ended() {
-            if self.shared.waits() {
-                sleep(PAUSE);
+            if self.shared.is_paused() {
+                sleep(RETRY_PAUSE);
             } else {
                 self.submit();
             }
-            if matches!(self.kind, SubmissionKind::Wrong) {
-                // Refusing costs little, and would leave the others no time.
-                sleep(PAUSE);
+            if matches!(self.kind, SubmissionKind::Invalid) {
+                // Refusals are cheap and would take all the time of the other producers.
+                sleep(RETRY_PAUSE);
             }
         }
     }
@@ -175,7 +175,7 @@ impl Producer {
     fn submit(&mut self) {
         let count = match self.kind {
             SubmissionKind::Array => self.random.between(2, 20),
-            SubmissionKind::Wrong => self.random.between(1, 3),
+            SubmissionKind::Invalid => self.random.between(1, 3),
             SubmissionKind::Single | SubmissionKind::Keyed => 1,
         };
         let batch = self.shared.next.fetch_add(count, Ordering::Relaxed);
@@ -188,7 +188,7 @@ impl Producer {
             })
             .collect();
         let mut bodies: Vec<Value> = mails.iter().map(body).collect();
-        if let (SubmissionKind::Wrong, Some(last)) = (self.kind, bodies.last_mut()) {
+        if let (SubmissionKind::Invalid, Some(last)) = (self.kind, bodies.last_mut()) {
             last["to"] = json!("nobody");
         }
         let body = match (self.kind, bodies.len()) {
@@ -197,7 +197,7 @@ impl Producer {
         };
         for (mail, answer) in mails
             .iter_mut()
-            .zip(self.answers(batch, &body, count as usize))
+            .zip(self.outcomes(batch, &body, count as usize))
         {
             mail.outcome = answer;
         }
@@ -216,8 +216,8 @@ impl Producer {
         submissions.append(&mut mails);
     }
 
-    /// What became of each mail of a request.
-    fn answers(&mut self, batch: u64, body: &Value, count: usize) -> Vec<Outcome> {
+    /// Submits one request and returns the outcome of each of its mails.
+    fn outcomes(&mut self, batch: u64, body: &Value, count: usize) -> Vec<Outcome> {
         let headers = match self.kind {
             SubmissionKind::Keyed => format!("Idempotency-Key: key-{batch}\r\n"),
             _ => String::new(),
@@ -230,15 +230,15 @@ impl Producer {
                     assert_eq!(ids.len(), count, "one id for each mail: {answer}");
                     return ids.into_iter().map(Outcome::Acknowledged).collect();
                 }
-                // Too much at once, or the first request with this key has no answer yet.
-                Ok((409 | 429, _)) => sleep(PAUSE),
+                // Rate limited, or the first request with this key is still in progress.
+                Ok((409 | 429, _)) => sleep(RETRY_PAUSE),
                 Ok((400..500, _)) => return vec![Outcome::Refused; count],
                 Ok(_) if !again => return vec![Outcome::Unknown; count],
                 Err(_) if !again => {
-                    sleep(PAUSE);
+                    sleep(RETRY_PAUSE);
                     return vec![Outcome::Unknown; count];
                 }
-                Ok(_) | Err(_) => sleep(PAUSE),
+                Ok(_) | Err(_) => sleep(RETRY_PAUSE),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The relay of the crashes: it remembers what it took, and after how many crashes.
+//! The relay of the crash runs: records each mail with the number of crashes before it.
 
 use super::{
     ledger::{Receipt, numbers},
@@ -18,8 +18,8 @@ use std::{
     time::Duration,
 };
 
-/// How long it may take to read what the dead had sent.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Limit for reading what a killed Postern had sent.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub struct CrashRelay {
     pub sink: Sink,
@@ -35,7 +35,7 @@ impl CrashRelay {
         let sink = Sink::start(move |mail| {
             let now = count.load(Ordering::Acquire);
             let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
-            for one in taken(mail, now) {
+            for one in receipts_of(mail, now) {
                 shared.receipts.fetch_add(1, Ordering::Relaxed);
                 list.push(one);
             }
@@ -52,22 +52,22 @@ impl CrashRelay {
         receipts.clone()
     }
 
-    /// Once all is read that the dead had sent, what comes comes after one crash more.
+    /// Reads all that the killed Postern had sent, then counts one more crash.
     pub fn crashed(&self) -> Result<()> {
         let pause = Duration::from_millis(1);
-        if !until(PATIENCE, pause, || self.sink.has_heard_all()) {
-            bail!("connections outlive the Postern that was killed");
+        if !until(DRAIN_TIMEOUT, pause, || self.sink.has_heard_all()) {
+            bail!("connections of the killed Postern are still open");
         }
         self.crashes.fetch_add(1, Ordering::AcqRel);
         Ok(())
     }
 }
 
-/// A transaction as the ledger knows it.
-fn taken(mail: &Mail<'_>, crashes: usize) -> Vec<Receipt> {
+/// The receipts of one transaction.
+fn receipts_of(mail: &Mail<'_>, crashes: usize) -> Vec<Receipt> {
     let mut recipients: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for address in mail.recipients {
-        // What is not to one of our addresses is the mail number 0, which nobody handed over.
+        // An unknown address counts as mail 0, which is never submitted.
         let (number, recipient) = numbers(address).unwrap_or((0, 0));
         recipients.entry(number).or_default().push(recipient);
     }
@@ -81,7 +81,7 @@ fn taken(mail: &Mail<'_>, crashes: usize) -> Vec<Receipt> {
     receipts.collect()
 }
 
-/// Empty for a mail that has none.
+/// The Message-ID of a mail; empty if it has none.
 fn message_id(content: &[u8]) -> String {
     let content = String::from_utf8_lossy(content);
     let header = content.lines().take_while(|line| !line.is_empty());

@@ -1,4 +1,4 @@
-//! One run of crashes on one database: the nodes, the applications, the relay, and the moments.
+//! One crash run on one database: nodes, producers, relay and the random delays.
 
 use super::{
     ledger::{Comparison, Submission, compare},
@@ -15,19 +15,20 @@ use crate::rig::{
 use anyhow::{Context, Result};
 use std::{fs, sync::Arc, thread::sleep, time::Duration};
 
-/// To the relay, of each node.
+/// Relay connections of each node.
 pub const CONNECTIONS: usize = 8;
 
-/// When Postern dies, counted from when it works again; in milliseconds.
+/// Range of the delay between a start and the next crash, in milliseconds.
 pub const CRASH_DELAY_MS: (u64, u64) = (100, 1500);
 
-/// How many mails may wait: enough to keep every connection busy.
+/// Number of undelivered mails above which producers pause: enough to keep every connection busy.
 pub const MAX_BACKLOG: u64 = 400;
 
-/// How long what is left may take after the last crash. A mail in hand waits for its lease.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+/// Limit for delivering the rest after the last crash. Leased mail waits for its lease to expire.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Longer than a busy machine makes a node wait that is well: the other would send its mail again.
+/// Longer than a healthy node on a busy machine waits between renewals: otherwise the other node
+/// would send its mail again.
 pub const LEASE_SECONDS: &str = "10";
 
 pub fn run(
@@ -48,7 +49,7 @@ pub fn run(
 
     let addresses: Vec<_> = plans.iter().map(|plan| plan.address).collect();
     let producers = Producers::start(Arc::clone(&shared), &addresses, &token, random);
-    producers.acknowledged()?;
+    producers.wait_for_first()?;
     for crash in 1..=crashes {
         sleep(Duration::from_millis(
             random.between(CRASH_DELAY_MS.0, CRASH_DELAY_MS.1),
@@ -57,7 +58,7 @@ pub fn run(
         let node = nodes[victim].take().context("a node is missing")?;
         node.kill()?;
         relay.crashed()?;
-        // Where there are two nodes, the last crash is the other's to make good.
+        // With two nodes, the survivor takes over after the last crash.
         if crash < crashes || nodes.len() == 1 {
             nodes[victim] = Some(plans[victim].start()?);
         }
@@ -66,8 +67,8 @@ pub fn run(
     producers.stop()?;
     let node = alive(&nodes)?;
     let mut client = Client::connect(node.address, "")?;
-    node.wait("the queue empty after the last crash", PATIENCE, || {
-        Metrics::read(&mut client).is_ok_and(|metrics| metrics.waiting() == 0)
+    node.wait("an empty queue after the last crash", DRAIN_TIMEOUT, || {
+        Metrics::read(&mut client).is_ok_and(|metrics| metrics.undelivered() == 0)
     })?;
     let submissions = shared.submissions();
     let mut comparison = compare(&submissions, &relay.receipts(), CONNECTIONS);
@@ -82,7 +83,7 @@ pub fn run(
     Ok(comparison)
 }
 
-/// One node on SQLite; on PostgreSQL two, which share the keys.
+/// One node on SQLite; two on PostgreSQL, which share the keys.
 fn plans(environment: &mut Environment, engine: Database) -> Result<(Vec<Plan>, String)> {
     let first = environment
         .plan(engine)?
@@ -107,11 +108,11 @@ fn alive(nodes: &[Option<Postern>]) -> Result<&Postern> {
     alive.next().context("no node is left")
 }
 
-/// Deliveries the relay knows of and Postern does not: each is asked for, up to so many.
+/// Faults for mails that arrived but are not recorded as delivered, in a sample of up to 300.
 pub fn unrecorded(client: &mut Client, submissions: &[Submission]) -> Result<Vec<String>> {
-    const ASKED: usize = 300;
+    const SAMPLE: usize = 300;
     let acknowledged: Vec<&String> = submissions.iter().filter_map(Submission::id).collect();
-    let step = acknowledged.len().div_ceil(ASKED).max(1);
+    let step = acknowledged.len().div_ceil(SAMPLE).max(1);
     let mut faults = Vec::new();
     for id in acknowledged.into_iter().step_by(step) {
         let answer = client.get(&format!("/api/messages/{id}"))?;

@@ -1,4 +1,4 @@
-//! A disk whose power can be cut: what was written is there at once, what was synced stays.
+//! A simulated disk in memory: a power cut discards writes that were not synced.
 
 use crate::rig::random::Random;
 use std::{
@@ -7,16 +7,16 @@ use std::{
     time::SystemTime,
 };
 
-/// What reaches a disk at once.
+/// The unit that a disk writes atomically, in bytes.
 const PAGE: usize = 4096;
 
-/// The number of the topmost directory.
+/// The inode of the root directory.
 pub const ROOT: u64 = 1;
 
-/// Why the disk does not do as it is told.
+/// Why an operation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskError {
-    /// The power is gone.
+    /// The power is off.
     Cut,
     Missing,
     Exists,
@@ -29,13 +29,13 @@ pub struct Disk {
     nodes: HashMap<u64, Inode>,
     next: u64,
     cut: bool,
-    /// A sync is acknowledged, and nothing happens.
+    /// A sync succeeds without effect.
     ignores_syncs: bool,
 }
 
 pub struct Inode {
     pub content: Content,
-    /// Permissions, without the type.
+    /// Permission bits, without the file type.
     pub mode: u16,
     pub user: u32,
     pub group: u32,
@@ -51,21 +51,21 @@ pub enum Content {
 pub struct File {
     now: Vec<u8>,
     synced: Vec<u8>,
-    /// Numbers of the pages that differ from what is synced.
+    /// Indices of the pages that differ from `synced`.
     dirty: BTreeSet<usize>,
 }
 
-/// Numbers of nodes by name.
+/// Inodes by name.
 #[derive(Default)]
 pub struct Directory {
     now: BTreeMap<OsString, u64>,
     synced: BTreeMap<OsString, u64>,
 }
 
-/// What a cut of the power unsynced of what was written and not synced: any of it may be there.
+/// What a power cut does to writes that were not synced: a disk may have kept any of them.
 pub enum Unsynced<'a> {
     Nothing,
-    /// Some pages, and some folders, whatever order they were written in.
+    /// Random pages and directories survive, in any order.
     Some(&'a mut Random),
 }
 
@@ -100,7 +100,7 @@ impl File {
         }
     }
 
-    /// Brings one page onto the disk, as far as the file reaches.
+    /// Syncs one page, up to the end of the file.
     fn keep(&mut self, page: usize) {
         let from = page * PAGE;
         let to = (from + PAGE).min(self.now.len());
@@ -113,7 +113,7 @@ impl File {
 }
 
 impl Disk {
-    /// With an empty directory, which belongs to whoever runs this.
+    /// A disk with an empty root directory of this owner.
     pub fn new(user: u32, group: u32) -> Self {
         let mut disk = Self {
             nodes: HashMap::new(),
@@ -125,24 +125,24 @@ impl Disk {
         disk
     }
 
-    /// From now on a sync does nothing.
+    /// Makes every later sync succeed without effect.
     pub fn ignore_syncs(&mut self) {
         self.ignores_syncs = true;
     }
 
-    /// From now on nothing works.
+    /// Turns the power off: every operation fails.
     pub fn cut(&mut self) {
         self.cut = true;
     }
 
-    /// The power is back.
+    /// Turns the power on again.
     pub fn restore(&mut self, mut unsynced: Unsynced<'_>) {
         let mut survives = || match &mut unsynced {
             Unsynced::Lost => false,
             Unsynced::PartlyKept(random) => random.once_in(2),
         };
         let mut numbers: Vec<u64> = self.nodes.keys().copied().collect();
-        // The same seed has to meet the same nodes.
+        // Sorted, so that a seed always meets the same inodes.
         numbers.sort_unstable();
         for number in numbers {
             match self.nodes.get_mut(&number).map(|node| &mut node.content) {
@@ -209,7 +209,7 @@ impl Disk {
         Ok(number)
     }
 
-    /// What is open stays usable: nodes go only when the power comes back.
+    /// Removes a name. Open files stay usable: inodes are freed on `restore`.
     pub fn remove(&mut self, directory: u64, name: &OsStr) -> Result<(), DiskError> {
         let number = self.find(directory, name)?;
         if let Content::Directory(inner) = &self.node(number)?.content
@@ -246,7 +246,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Of a file what is in it, of a directory the names: never the name of a file with the file.
+    /// Syncs the content of a file or the names in a directory, never the name along with the file.
     pub fn sync(&mut self, number: u64) -> Result<(), DiskError> {
         let ignores_syncs = self.ignores_syncs;
         match &mut self.node(number)?.content {
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_synced_stays_and_the_rest_goes() {
+    fn synced_writes_survive_and_the_rest_is_lost() {
         let (mut disk, file) = disk_with("a");
         disk.write(file, 0, b"kept").unwrap();
         disk.sync(file).unwrap();
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_goes_with_the_folder_not_with_the_file() {
+    fn a_name_is_synced_with_its_directory() {
         let (mut disk, file) = disk_with("a");
         disk.write(file, 0, b"kept").unwrap();
         disk.sync(file).unwrap();
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_was_removed_comes_back() {
+    fn an_unsynced_removal_is_undone() {
         let (mut disk, file) = disk_with("a");
         disk.write(file, 0, b"kept").unwrap();
         disk.sync(file).unwrap();
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_off_and_written_again_is_not_mixed_up() {
+    fn a_truncated_and_extended_file_has_zeros() {
         let (mut disk, file) = disk_with("a");
         disk.write(file, 0, &[1; 3 * PAGE]).unwrap();
         disk.sync(file).unwrap();
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn some_pages_may_survive_but_what_was_synced_always_does() {
+    fn some_unsynced_pages_survive_and_all_synced_ones() {
         let (mut disk, file) = disk_with("a");
         disk.write(file, 0, &[1; 4 * PAGE]).unwrap();
         disk.sync(file).unwrap();
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_lies_keeps_nothing() {
+    fn a_disk_that_ignores_syncs_keeps_nothing() {
         let (mut disk, file) = disk_with("a");
         disk.sync(ROOT).unwrap();
         disk.ignore_syncs();

@@ -1,4 +1,4 @@
-//! The disk as a file system of the kernel's (FUSE), so that SQLite meets it like any other.
+//! Mounts the simulated disk as a FUSE file system.
 
 use super::disk::{Content, Directory, Disk, DiskError, File, Inode};
 use crate::guard::MountGuard;
@@ -16,10 +16,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Nobody else changes it, so the kernel may remember what it was told.
+/// The kernel may cache attributes: nothing else changes the disk.
 const ATTRIBUTE_TTL: Duration = Duration::from_secs(3600);
 
-/// Of the blocks in which room is counted.
+/// Size in bytes of the blocks in which free space is counted.
 const BLOCK: u32 = 4096;
 const BLOCKS: u64 = 1 << 22;
 
@@ -33,7 +33,7 @@ pub struct Mount {
 }
 
 impl Mount {
-    /// Only root may, where there is a `/dev/fuse`.
+    /// Mounts the disk. This needs root and `/dev/fuse`.
     pub fn new(disk: &SharedDisk, at: &Path) -> Result<Self> {
         let mut config = Config::default();
         config.mount_options = vec![MountOption::FSName("powercut".to_owned())];

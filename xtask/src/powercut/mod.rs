@@ -1,5 +1,4 @@
-//! `cargo xtask powercut N`: the disk loses its power N times while mail is handed over to Postern
-//! on SQLite. What was acknowledged has to be there when the power is back.
+//! `cargo xtask powercut N`: power cuts of the disk under load, on SQLite.
 
 mod disk;
 mod filesystem;
@@ -10,14 +9,14 @@ use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 
 const HELP: &str = "\
-Cuts the power of a disk while Postern writes to it, and counts what is left.
+Cuts the power of a disk while Postern writes to it, and verifies that no acknowledged mail is lost.
 
 Usage: cargo xtask powercut [N] [--seed SEED] [--program PATH]
 
-N is 20 unless given. The disk is in memory and forgets at a cut what was not synced, or every
-second time a part of it. First a disk that ignores syncs has to be found out, or nothing would be
-proved. The seed of a run is printed; with it, the power fails at the same moments again.
-Without --program the release is built.
+N is the number of cuts, 20 by default. The disk is a FUSE file system in memory. A cut discards what
+was not synced; every second cut keeps a random part of it. A control run on a disk that ignores
+syncs must lose mail, which proves that losses are detected. The seed of a run is printed; the same
+seed repeats the same delays. Without --program the release is built and used.
 ";
 
 pub fn powercut(arguments: &[String]) -> Result<()> {
@@ -35,33 +34,33 @@ pub fn powercut(arguments: &[String]) -> Result<()> {
             }
             number => match number.parse() {
                 Ok(number) => cuts = number,
-                Err(_) => bail!("{number} is no number of cuts\n\n{HELP}"),
+                Err(_) => bail!("not a number of cuts: {number}\n\n{HELP}"),
             },
         }
     }
-    if let Some(missing) = missing() {
-        bail!("{missing}");
+    if let Some(reason) = unavailable() {
+        bail!("{reason}");
     }
     powercut_of(&program.map_or_else(build::build, Ok)?, cuts, seed)
 }
 
-/// Why no file system can be mounted here.
-pub fn missing() -> Option<&'static str> {
+/// Why no FUSE file system can be mounted; `None` if it can.
+pub fn unavailable() -> Option<&'static str> {
     if !apt::is_root() {
-        return Some("only root mounts the disk whose power is cut");
+        return Some("mounting a FUSE file system needs root");
     }
-    (!Path::new("/dev/fuse").exists()).then_some("there is no /dev/fuse to mount a disk with")
+    (!Path::new("/dev/fuse").exists()).then_some("/dev/fuse does not exist")
 }
 
 pub fn powercut_of(program: &Path, cuts: usize, seed: u64) -> Result<()> {
     console::note(&format!("seed {seed}"));
     let mut random = Random::new(seed);
-    let step = console::step("Cut the power of a disk that ignores syncs");
+    let step = console::step("Cut the power of a disk that ignores syncs (control run)");
     let control = run::run(program, 1, run::SyncBehaviour::Ignored, &mut random)?;
     if control.lost == 0 {
-        bail!("a disk that keeps nothing was not found out: the cuts would prove nothing");
+        bail!("no mail was lost on a disk that ignores syncs: losses would go unnoticed");
     }
-    step.done(&format!("{} mails lost, as they should be", control.lost));
+    step.done(&format!("{} mails lost, as expected", control.lost));
     let step = console::step(&format!("Cut the power {cuts} times"));
     let found = run::run(program, cuts, run::SyncBehaviour::Honoured, &mut random)?;
     step.done(&format!("{} mails acknowledged", found.acknowledged));

@@ -1,4 +1,4 @@
-//! One run of power cuts: applications, Postern on the disk, the relay, and the moments.
+//! One run of power cuts: producers, Postern on the disk, relay and the random delays.
 
 use super::{
     disk::{Disk, Unsynced},
@@ -33,7 +33,7 @@ use std::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SyncBehaviour {
     Honoured,
-    /// Once Postern is set up, syncs do nothing and no mail leaves: all that is acknowledged is lost.
+    /// After the set-up syncs do nothing and no relay listens, so all acknowledged mail is lost.
     Ignored,
 }
 
@@ -60,7 +60,7 @@ pub fn run(
     match syncs {
         SyncBehaviour::Honoured => postern.deliver_to(&token, relay.sink.address)?,
         SyncBehaviour::Ignored => {
-            // Nobody listens there.
+            // Nothing listens at this address.
             postern.deliver_to(&token, free_address()?)?;
             lock(&disk).ignore_syncs();
         }
@@ -68,7 +68,7 @@ pub fn run(
 
     let (mut lost, mut checked) = (Vec::new(), 0);
     let producers = Producers::start(Arc::clone(&shared), &[plan.address], &token, random);
-    producers.acknowledged()?;
+    producers.wait_for_first()?;
     for cut in 0..cuts {
         sleep(Duration::from_millis(
             random.between(CRASH_DELAY_MS.0, CRASH_DELAY_MS.1),
@@ -87,7 +87,7 @@ pub fn run(
         postern = plan.start()?;
         let mut client = Client::with_token(plan.address, &token)?;
         for mail in &submissions[checked..] {
-            lost.extend(unknown(&mut client, mail)?);
+            lost.extend(missing(&mut client, mail)?);
         }
         checked = submissions.len();
         shared.pause(false);
@@ -101,8 +101,8 @@ pub fn run(
     }
 
     let mut client = Client::connect(plan.address, "")?;
-    postern.wait("the queue empty after the last cut", DRAIN_TIMEOUT, || {
-        Metrics::read(&mut client).is_ok_and(|metrics| metrics.waiting() == 0)
+    postern.wait("an empty queue after the last cut", DRAIN_TIMEOUT, || {
+        Metrics::read(&mut client).is_ok_and(|metrics| metrics.undelivered() == 0)
     })?;
     let submissions = shared.submissions();
     let mut comparison = compare(&submissions, &relay.receipts(), CONNECTIONS);
@@ -116,8 +116,8 @@ pub fn run(
     Ok(comparison)
 }
 
-/// A fault when Postern no longer knows what it acknowledged.
-fn unknown(client: &mut Client, mail: &Submission) -> Result<Option<String>> {
+/// A fault if Postern no longer has a message that it acknowledged.
+fn missing(client: &mut Client, mail: &Submission) -> Result<Option<String>> {
     let Some(id) = mail.id() else {
         return Ok(None);
     };

@@ -1,5 +1,4 @@
-//! Where a chore's Posterns live: a folder that goes when the chore does, and a PostgreSQL once one
-//! is asked for.
+//! Data folders and a PostgreSQL server for the Posterns of one command.
 
 use super::{
     postern::Plan,
@@ -36,7 +35,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Beside what cargo builds: a temporary folder may be memory, where a sync costs nothing.
+    /// The folder lies in the target folder: `/tmp` may be a tmpfs, where a sync costs nothing.
     pub fn new(program: PathBuf, purpose: &str, durability: Durability) -> Result<Self> {
         Ok(Self {
             program,
@@ -51,7 +50,7 @@ impl Environment {
         &self.folder.0
     }
 
-    /// A Postern that has nothing yet: no data, an empty database.
+    /// The configuration of a fresh Postern: no data, an empty database.
     pub fn plan(&mut self, engine: Database) -> Result<Plan> {
         self.plans += 1;
         let name = format!("postern{}", self.plans);
@@ -62,14 +61,14 @@ impl Environment {
         Plan::new(&self.program, &self.folder.0, &name, database)
     }
 
-    /// Of PostgreSQL, so far.
+    /// Deadlocks that PostgreSQL has reported so far.
     pub fn deadlocks(&self) -> u64 {
         self.postgres.as_ref().map_or(0, Postgres::deadlocks)
     }
 
     fn postgres(&mut self) -> Result<&Postgres> {
         if self.postgres.is_none() {
-            // Its user cannot enter root's folders, and this one is on a disk.
+            // The user `postgres` cannot enter root's folders, and /var/tmp is not a tmpfs.
             let parent = Path::new("/var/tmp");
             self.postgres = Some(Postgres::start(parent, self.durability)?);
         }

@@ -1,4 +1,4 @@
-//! A connection over which Postern is asked: HTTP/1.1, kept alive.
+//! A small HTTP/1.1 client over one keep-alive connection.
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -8,19 +8,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long an answer may take: as long as a busy machine needs, and no longer than a hang.
+/// Limit for one response: longer than a busy machine takes, shorter than a hang.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub struct Client {
     stream: BufReader<TcpStream>,
     host: SocketAddr,
-    /// `Name: value` lines that go with every request.
+    /// `Name: value` lines sent with every request.
     headers: String,
 }
 
 pub struct HttpResponse {
     pub status: u16,
-    /// As they were sent, a line each.
+    /// `Name: value` lines as received.
     pub headers: Vec<String>,
     pub body: Vec<u8>,
 }
@@ -56,7 +56,7 @@ impl Client {
         })
     }
 
-    /// With the token of a program.
+    /// Authenticates with an API token.
     pub fn with_token(host: SocketAddr, token: &str) -> io::Result<Self> {
         Self::connect(host, &format!("Authorization: Bearer {token}\r\n"))
     }
@@ -70,7 +70,7 @@ impl Client {
         self.ask("POST", path, &headers, body.to_string().as_bytes())
     }
 
-    /// An error says that it is not known what became of the request.
+    /// Sends a request and reads the response. After an error the outcome of the request is unknown.
     pub fn ask(
         &mut self,
         method: &str,
@@ -82,8 +82,7 @@ impl Client {
         self.read()
     }
 
-    /// Reads an answer that does not end, for so long, as a browser does that shows it: how many
-    /// bytes there were of it.
+    /// Reads a streaming response for `time`, as an open page does. Returns the bytes read.
     pub fn watch(
         &mut self,
         path: &str,
@@ -101,7 +100,7 @@ impl Client {
         while Instant::now() < end {
             let read = match self.stream.fill_buf() {
                 Ok(filled) => filled.len(),
-                // Nothing changed that would be worth telling.
+                // No snapshot within the read timeout.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                 Err(error) => return Err(error.into()),
             };
@@ -126,7 +125,7 @@ impl Client {
         self.stream.get_mut().write_all(&request)
     }
 
-    /// Without the body.
+    /// Reads status and headers.
     fn head(&mut self) -> io::Result<HttpResponse> {
         let first = self.line()?;
         let status = first
@@ -161,7 +160,7 @@ impl Client {
         Ok(answer)
     }
 
-    /// Whether another one follows.
+    /// Reads one chunk; `false` after the last.
     fn chunk(&mut self, body: &mut Vec<u8>) -> io::Result<bool> {
         let length = self.line()?;
         let length = usize::from_str_radix(&length, 16).map_err(io::Error::other)?;
@@ -181,7 +180,7 @@ impl Client {
     }
 }
 
-/// The answer, when it has this status.
+/// Returns the response if it has this status, else an error.
 pub fn expect(answer: HttpResponse, status: u16, what: &str) -> Result<HttpResponse> {
     if answer.status != status {
         bail!("{what}: {} {}", answer.status, answer.text());

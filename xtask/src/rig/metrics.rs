@@ -1,11 +1,11 @@
-//! What Postern counts, read from `/metrics` (Prometheus text format 0.0.4).
+//! Postern's counters from `/metrics` (Prometheus text format 0.0.4).
 
 use super::http::{Client, expect};
 use anyhow::Result;
 use std::collections::HashMap;
 
-/// States in which mail still has to leave.
-const WAITING: [&str; 2] = ["queued", "deferred"];
+/// States of recipients that are not delivered yet.
+const UNDELIVERED: [&str; 2] = ["queued", "deferred"];
 
 #[derive(Debug)]
 pub struct Metrics(HashMap<String, f64>);
@@ -25,7 +25,7 @@ impl Metrics {
         Self(pairs.collect())
     }
 
-    /// A sample by its name, with labels as they are written; 0 for one that is not there.
+    /// The sample with this name and these labels, as written; 0 if there is none.
     pub fn get(&self, name: &str) -> f64 {
         self.0.get(name).copied().unwrap_or_default()
     }
@@ -34,14 +34,14 @@ impl Metrics {
         self.get("postern_delivered_total") as u64
     }
 
-    /// Recipients in a state.
+    /// Number of recipients in a state.
     pub fn queue(&self, state: &str) -> u64 {
         self.get(&format!("postern_queue{{state=\"{state}\"}}")) as u64
     }
 
-    /// Recipients whose mail still has to leave.
-    pub fn waiting(&self) -> u64 {
-        WAITING.iter().map(|state| self.queue(state)).sum()
+    /// Number of recipients that are not delivered yet.
+    pub fn undelivered(&self) -> u64 {
+        UNDELIVERED.iter().map(|state| self.queue(state)).sum()
     }
 }
 
@@ -50,7 +50,7 @@ fn samples_are_read_with_their_labels() {
     let text = "# TYPE postern_queue gauge\npostern_queue{state=\"queued\"} 7\n\
                 postern_queue{state=\"deferred\"} 2\npostern_delivered_total 1e3\n";
     let metrics = Metrics::parse(text);
-    assert_eq!(metrics.waiting(), 9);
+    assert_eq!(metrics.undelivered(), 9);
     assert_eq!(metrics.delivered(), 1000);
     assert_eq!(metrics.get("postern_failed_total"), 0.0);
 }

@@ -1,5 +1,4 @@
-//! What `bench`, `crash` and `powercut` share: a Postern driven from outside as its users drive it,
-//! over HTTP and the command line, and the relay it delivers to.
+//! The test rig of `bench`, `crash` and `powercut`: Postern over HTTP, PostgreSQL and a relay.
 
 pub mod environment;
 pub mod http;
@@ -12,7 +11,7 @@ pub mod sink;
 
 use std::{thread::sleep, time::Duration};
 
-/// Asks again and again, at most `limit` long; whether the answer was yes.
+/// Polls `reached` every `pause`; `false` if it is still false after `limit`.
 pub fn until(limit: Duration, pause: Duration, mut reached: impl FnMut() -> bool) -> bool {
     let start = std::time::Instant::now();
     while !reached() {

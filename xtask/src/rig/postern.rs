@@ -1,4 +1,4 @@
-//! A Postern of a chore's own: started, signed in to and set up as its users do it.
+//! A Postern process: configured, started, stopped and killed.
 
 use super::{
     http::{Client, expect},
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     guard::ManagedProcess,
-    run::{answer, shown},
+    run::{command_line, output_of},
 };
 use anyhow::{Context, Result, bail};
 use nix::{
@@ -27,28 +27,28 @@ use std::{
 pub const ADMINISTRATOR: &str = "admin@example.org";
 pub const PASSWORD: &str = "correct horse battery";
 
-/// What every application here writes as.
+/// The From address of all test mail.
 pub const SENDER: &str = "alerts@example.org";
 
-/// How long a start or an end may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Limit for a shutdown on a busy machine.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How a Postern is started: it can be again after it was killed, at the same port.
+/// How a Postern is started. It can be started again at the same port after it was killed.
 #[derive(Clone)]
 pub struct Plan {
     program: PathBuf,
     pub data: PathBuf,
-    /// PostgreSQL; without one, SQLite in the data folder.
+    /// The URL of a PostgreSQL database; `None` for SQLite in the data folder.
     database: Option<String>,
     pub address: SocketAddr,
-    /// Of `postern serve`.
+    /// Further arguments of `postern serve`.
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
-    /// What it says goes here.
+    /// Receives standard error.
     log: PathBuf,
 }
 
-/// One that runs. Dropped, it is asked to end.
+/// A running Postern. It is stopped on drop.
 pub struct Postern {
     running: ManagedProcess,
     pub address: SocketAddr,
@@ -56,7 +56,7 @@ pub struct Postern {
 }
 
 impl Plan {
-    /// `folder`/`name` becomes the data folder, `folder`/`name`.log the log.
+    /// Uses `folder/name` as data folder and `folder/name.log` as log.
     pub fn new(
         program: &Path,
         folder: &Path,
@@ -80,13 +80,13 @@ impl Plan {
         self
     }
 
-    /// The same with its worker.
+    /// Removes `--no-delivery`.
     pub fn delivering(mut self) -> Self {
         self.arguments.retain(|word| word != "--no-delivery");
         self
     }
 
-    /// Another node of the same database, with a data folder of its own.
+    /// A second node on the same database, with a data folder of its own.
     pub fn sibling(&self, folder: &Path, name: &str) -> Result<Self> {
         let other = Self::new(&self.program, folder, name, self.database.clone())?;
         Ok(Self {
@@ -101,7 +101,7 @@ impl Plan {
         self
     }
 
-    /// Comes back when it says where it is.
+    /// Starts `postern serve` and waits for the line with its URL.
     pub fn start(&self) -> Result<Postern> {
         let log = File::options().create(true).append(true).open(&self.log)?;
         let mut command = self.command(&["serve"]);
@@ -119,7 +119,7 @@ impl Plan {
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
         if !line.contains("http") {
-            bail!("postern did not start: {line}{}", end_of(&self.log));
+            bail!("postern did not start: {line}{}", log_tail(&self.log));
         }
         Ok(Postern {
             running,
@@ -128,19 +128,19 @@ impl Plan {
         })
     }
 
-    /// Makes the administrator, and answers a token of theirs.
+    /// Creates the administrator and returns an API token of that account.
     pub fn token(&self) -> Result<String> {
         let mut create = self.command(&["account", "create", ADMINISTRATOR, "--role", "admin"]);
         let mut child = create
             .stdin(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .with_context(|| format!("cannot start {}", shown(&create)))?;
+            .with_context(|| format!("cannot start {}", command_line(&create)))?;
         let mut input = child.stdin.take().context("no standard input")?;
         writeln!(input, "{PASSWORD}")?;
         drop(input);
         if !child.wait()?.success() {
-            bail!("{} failed", shown(&create));
+            bail!("{} failed", command_line(&create));
         }
         let create = [
             "token",
@@ -150,10 +150,10 @@ impl Plan {
             "--name",
             "xtask",
         ];
-        answer(&mut self.command(&create)).context("no token was made")
+        output_of(&mut self.command(&create)).context("postern token create failed")
     }
 
-    /// Nothing of the surroundings may configure it.
+    // Variables of the surrounding shell must not configure it.
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(words).arg("--data").arg(&self.data);
@@ -174,7 +174,7 @@ impl Plan {
 }
 
 impl Postern {
-    /// Says where mail goes: to a relay on this machine, without encryption or password.
+    /// Saves settings for a relay on this machine, without encryption or password.
     pub fn deliver_to(&self, token: &str, relay: SocketAddr) -> Result<()> {
         let settings = json!({ "data": {
             "from_address": SENDER,
@@ -193,41 +193,41 @@ impl Postern {
         self.running.child().id()
     }
 
-    /// As a power cut or the kernel's out-of-memory killer ends it.
+    /// Sends SIGKILL, as the kernel's out-of-memory killer does.
     pub fn kill(mut self) -> Result<()> {
         self.running.child().kill()?;
         self.running.wait()?;
         Ok(())
     }
 
-    /// As an init system ends it.
+    /// Sends SIGTERM, as an init system does, and waits for the process to end.
     pub fn stop(mut self) -> Result<()> {
         kill(Pid::from_raw(self.id().try_into()?), Signal::SIGTERM)?;
-        match self.running.wait_at_most(PATIENCE)? {
+        match self.running.wait_at_most(SHUTDOWN_TIMEOUT)? {
             Some(status) if status.success() => Ok(()),
-            Some(status) => bail!("postern ended with {status}: {}", end_of(&self.log)),
-            None => bail!("postern does not end: {}", end_of(&self.log)),
+            Some(status) => bail!("postern ended with {status}: {}", log_tail(&self.log)),
+            None => bail!("postern does not stop: {}", log_tail(&self.log)),
         }
     }
 
-    /// Comes back when `reached` says so; an error tells what was waited for.
+    /// Polls `reached`; the error names `what` and shows the end of the log.
     pub fn wait(&self, what: &str, limit: Duration, reached: impl FnMut() -> bool) -> Result<()> {
         if !until(limit, Duration::from_millis(10), reached) {
             let limit = limit.as_secs();
-            bail!("{what}: not within {limit} s\n{}", end_of(&self.log));
+            bail!("{what}: not within {limit} s\n{}", log_tail(&self.log));
         }
         Ok(())
     }
 }
 
-/// The last that a log says, for an error.
-fn end_of(log: &Path) -> String {
+/// The last 20 lines of a log, for an error message.
+fn log_tail(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
-/// Free when asked; nobody else is looking for one in that moment.
+/// A loopback address whose port was free a moment ago.
 pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

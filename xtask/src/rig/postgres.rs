@@ -1,10 +1,10 @@
-//! A PostgreSQL of a chore's own: loopback, a free port, gone afterwards.
+//! A temporary PostgreSQL server on loopback with a free port.
 
 use super::postern::free_address;
 use crate::{
     console,
     guard::{ManagedProcess, TempDir},
-    run::{answer, run},
+    run::{output_of, run},
     setup::{apt, programs},
 };
 use anyhow::{Context, Result, bail};
@@ -24,25 +24,25 @@ pub struct Postgres {
     port: u16,
     programs: PathBuf,
     deadlocks: Arc<AtomicU64>,
-    // Dropped in this order: the program before its data.
+    // Drop order: the server before its data.
     _server: ManagedProcess,
     _data: TempDir,
 }
 
-/// What a cut of the power would do to the data.
+/// Whether commits survive a power cut.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing: every commit is on disk, as where people work with it.
+    /// Every commit is synced to disk, as in production.
     Synced,
-    /// It would be lost. Tests need not wait for the disk; a killed Postern does no harm to it.
+    /// Commits are not synced (`-F`). Killing Postern does not affect the server.
     Unsynced,
 }
 
 impl Postgres {
-    /// Its data lie in `parent`.
+    /// Creates a cluster in a temporary folder in `parent` and starts it.
     pub fn start(parent: &Path, durability: Durability) -> Result<Self> {
         let programs = programs::postgresql()?;
-        let step = console::step("Start a PostgreSQL");
+        let step = console::step("Start PostgreSQL");
         // It refuses to run as root, and its user cannot enter root's folders.
         let user = if apt::is_root() {
             Some(postgres_user()?)
@@ -98,7 +98,7 @@ impl Postgres {
         })
     }
 
-    /// How often it had to break two transactions that waited for each other.
+    /// Number of deadlocks in the server's log.
     pub fn deadlocks(&self) -> u64 {
         self.deadlocks.load(Ordering::Relaxed)
     }
@@ -107,7 +107,7 @@ impl Postgres {
         self.address("postgres")
     }
 
-    /// The address of a new, empty database.
+    /// Creates an empty database and returns its URL.
     pub fn database(&self, name: &str) -> Result<String> {
         run(Command::new(self.programs.join("createdb"))
             .args(["-h", "127.0.0.1", "-U", "postgres", "-p"])
@@ -120,27 +120,27 @@ impl Postgres {
     }
 }
 
-/// Returns when the server says that it is ready; afterwards keeps its log from filling the pipe.
+/// Waits until the server is ready, then drains its log in a thread.
 fn wait_until_ready(log: ChildStderr, deadlocks: Arc<AtomicU64>) -> Result<()> {
     let mut lines = BufReader::new(log).lines();
-    let mut said = String::new();
+    let mut log_so_far = String::new();
     loop {
         let Some(line) = lines.next() else {
-            bail!("postgres did not start:\n{said}");
+            bail!("postgres did not start:\n{log_so_far}");
         };
         let line = line?;
         if line.contains("ready to accept connections") {
             break;
         }
-        said.push_str(&line);
-        said.push('\n');
+        log_so_far.push_str(&line);
+        log_so_far.push('\n');
     }
     thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
             if line.contains("deadlock detected") {
                 deadlocks.fetch_add(1, Ordering::Relaxed);
             }
-            // Only what ends the server: tests provoke errors on purpose.
+            // Not errors: tests provoke them on purpose.
             if line.contains("PANIC") {
                 let _ = writeln!(std::io::stderr(), "    postgres: {line}");
             }
@@ -157,7 +157,7 @@ struct User {
 
 fn postgres_user() -> Result<User> {
     let number = |flag: &str| {
-        answer(Command::new("id").args([flag, "postgres"]))
+        output_of(Command::new("id").args([flag, "postgres"]))
             .and_then(|text| text.parse().ok())
             .context("there is no user postgres to run PostgreSQL as")
     };

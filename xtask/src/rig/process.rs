@@ -1,26 +1,26 @@
-//! What a process has used, as the kernel counts it (proc(5)).
+//! CPU time and memory of a process from /proc (proc(5)).
 
 use anyhow::{Context, Result};
 use std::{fs, time::Duration};
 
-/// USER_HZ, which is 100 on every Linux that has it in /proc.
-const TICKS_A_SECOND: u64 = 100;
+/// `USER_HZ`, which is 100 on every Linux architecture with /proc.
+const TICKS_PER_SECOND: u64 = 100;
 
-/// Processor time of a process and all its threads, in steps of 10 ms.
+/// CPU time of a process and all its threads, with a resolution of 10 ms.
 pub fn processor_time(process: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name is in brackets and may hold anything.
+    // The name is in parentheses and may contain any character.
     let (_, fields) = stat.rsplit_once(')').context("no name in /proc/PID/stat")?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let ticks = |at: usize| -> Result<u64> {
         Ok(fields.get(at).context("/proc/PID/stat is short")?.parse()?)
     };
-    // utime and stime are the fields 14 and 15; the first after the name is 3.
+    // utime and stime are fields 14 and 15; the first one after the name is field 3.
     let ticks = ticks(11)? + ticks(12)?;
-    Ok(Duration::from_millis(ticks * 1000 / TICKS_A_SECOND))
+    Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
 }
 
-/// Memory that is resident, in bytes.
+/// Resident memory in bytes.
 pub struct Memory {
     pub now: u64,
     pub peak: u64,

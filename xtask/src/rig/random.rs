@@ -1,4 +1,4 @@
-//! Random numbers that come again with the same seed, so that a failure can be repeated.
+//! A seeded random number generator, so that a failing run can be repeated.
 
 /// SplitMix64 (Steele, Lea and Flood 2014).
 #[derive(Clone)]
@@ -9,7 +9,7 @@ impl Random {
         Self(seed)
     }
 
-    /// A seed that differs from run to run.
+    /// A seed from the time and the process id.
     pub fn seed() -> u64 {
         let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         time.map_or(0, |since| since.as_millis() as u64) ^ u64::from(std::process::id())
@@ -23,12 +23,12 @@ impl Random {
         value ^ (value >> 31)
     }
 
-    /// From `low` to `high`, both included.
+    /// A number from `low` to `high`, inclusive.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low + 1)
     }
 
-    /// True once in `times`.
+    /// True with a probability of 1 in `times`.
     pub fn once_in(&mut self, times: u64) -> bool {
         self.next().is_multiple_of(times)
     }

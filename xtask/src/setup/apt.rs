@@ -1,9 +1,9 @@
-//! Debian packages: installed as root, asked for otherwise; or only unpacked.
+//! Installs or unpacks Debian packages; without root, names what to install.
 
 use crate::{
     console,
     guard::TempDir,
-    run::{answer, run},
+    run::{output_of, run},
 };
 use anyhow::{Result, bail};
 use std::{
@@ -13,11 +13,11 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-/// Installs packages, after saying what for.
+/// Installs packages. `purpose` names in errors what they provide.
 pub fn install(purpose: &str, packages: &[&str]) -> Result<()> {
     let list = packages.join(" ");
     if !Path::new("/usr/bin/apt-get").exists() {
-        bail!("{purpose} is missing: install what Debian calls {list}");
+        bail!("{purpose} is missing: install the equivalent of Debian's {list}");
     }
     if !is_root() {
         bail!("{purpose} is missing: sudo apt-get install {list}");
@@ -31,10 +31,10 @@ pub fn install(purpose: &str, packages: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Unpacks packages and all that they depend on into a folder, as if nothing were installed.
+/// Unpacks packages and all their dependencies into a folder.
 pub fn unpack(purpose: &str, packages: &[&str], folder: &Path) -> Result<()> {
     if !Path::new("/usr/bin/apt-get").exists() {
-        bail!("{purpose} is missing: apt-get, which brings it, is not on this machine");
+        bail!("{purpose} is missing, and there is no apt-get to download it");
     }
     update();
     let cache = TempDir::create(folder, "cache")?;
@@ -69,13 +69,13 @@ pub fn unpack(purpose: &str, packages: &[&str], folder: &Path) -> Result<()> {
 fn update() {
     static UPDATED: AtomicBool = AtomicBool::new(false);
     if !UPDATED.swap(true, Ordering::Relaxed) {
-        // One source that cannot be reached does not mean that the package cannot.
+        // The package may be available although one source is not.
         let _ = run(apt().arg("update"));
     }
 }
 
 pub fn is_root() -> bool {
-    answer(Command::new("id").arg("-u")).is_some_and(|id| id == "0")
+    output_of(Command::new("id").arg("-u")).is_some_and(|id| id == "0")
 }
 
 fn apt() -> Command {

@@ -1,8 +1,8 @@
-//! The WebAssembly target out of Debian's packages, for a machine that cannot reach rustup's server.
+//! The WebAssembly target from Debian's packages, for machines without access to rustup's server.
 //!
-//! Debian has a current compiler for browsers' sake (`rustc-web`) and the sources of its standard
-//! library, but not that library built for wasm32-unknown-unknown. So it is built here, once for a
-//! version of the compiler, into a sysroot of our own: nothing outside the target folder changes.
+//! Debian packages a current compiler (`rustc-web`) and the sources of its standard library, but
+//! not that library built for wasm32-unknown-unknown. It is built here once per version of the
+//! compiler, into a sysroot in the target folder.
 
 use super::{
     apt,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     console,
-    run::{answer, run},
+    run::{output_of, run},
     workspace,
 };
 use anyhow::{Context, Result, bail};
@@ -24,12 +24,12 @@ const RUSTC: &str = "/usr/bin/rustc";
 const CARGO: &str = "/usr/bin/cargo";
 const SOURCES: &str = "/usr/lib/rustlib/src/rust/library/std";
 
-/// Whether an earlier run has done everything.
+/// Whether an earlier run has built the standard library.
 pub fn is_ready() -> bool {
     version().is_some_and(|version| has_std(&sysroot(&version)))
 }
 
-/// Debian's cargo, told where the standard library for browsers is.
+/// Debian's cargo with that sysroot.
 pub fn cargo() -> Result<Command> {
     if ![RUSTC, CARGO, SOURCES]
         .iter()
@@ -40,7 +40,7 @@ pub fn cargo() -> Result<Command> {
             &["rustc-web", "cargo-web", "rust-web-src"],
         )?;
     }
-    let version = version().with_context(|| format!("{RUSTC} does not tell its version"))?;
+    let version = version().with_context(|| format!("{RUSTC} does not print its version"))?;
     let linker = linker(&version)?;
     let sysroot = sysroot(&version);
     if !has_std(&sysroot) {
@@ -56,7 +56,7 @@ pub fn cargo() -> Result<Command> {
 }
 
 fn version() -> Option<String> {
-    answer(Command::new(RUSTC).arg("-vV"))
+    output_of(Command::new(RUSTC).arg("-vV"))
 }
 
 fn sysroot(version: &str) -> PathBuf {
@@ -64,11 +64,11 @@ fn sysroot(version: &str) -> PathBuf {
     workspace::cache_dir().join(format!("debian-{release}"))
 }
 
-/// `wasm-ld` of the LLVM that the compiler was built with.
+/// `wasm-ld` of the compiler's LLVM version.
 fn linker(version: &str) -> Result<String> {
     let llvm = field(version, "LLVM version").and_then(|number| number.split('.').next());
     let Some(major) = llvm else {
-        bail!("{RUSTC} does not tell its LLVM version");
+        bail!("{RUSTC} does not print its LLVM version");
     };
     let linker = format!("wasm-ld-{major}");
     if !Path::new("/usr/bin").join(&linker).exists() {
@@ -83,7 +83,7 @@ fn field<'a>(version: &'a str, name: &str) -> Option<&'a str> {
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
-/// Builds an empty crate, which builds the library under it.
+/// Builds the standard library as a dependency of an empty crate.
 fn build_std(sysroot: &Path, linker: &str) -> Result<()> {
     let step = console::step("Build the standard library for WebAssembly");
     let folder = workspace::cache_dir().join("std-for-browsers");
@@ -93,7 +93,7 @@ fn build_std(sysroot: &Path, linker: &str) -> Result<()> {
     fs::write(folder.join("src/lib.rs"), "")?;
     run(debians(linker)
         .current_dir(&folder)
-        // The library's sources use what only the compiler's own build may use.
+        // The standard library uses unstable features.
         .env("RUSTC_BOOTSTRAP", "1")
         .args([
             "build",
@@ -135,7 +135,7 @@ panic = "abort"
 [workspace]
 "#;
 
-/// Debian's cargo with Debian's compiler, whatever rustup put first.
+/// Debian's cargo with Debian's compiler, regardless of rustup.
 fn debians(linker: &str) -> Command {
     let mut cargo = Command::new(CARGO);
     cargo.env("RUSTC", RUSTC).env(setting("LINKER"), linker);

@@ -1,7 +1,7 @@
-//! Debian's mail servers and swaks, in a folder of their own in which programs are run by chroot.
+//! Debian's Postfix, Dovecot and swaks, unpacked into a folder and run by chroot.
 //!
-//! Installed they would start, listen, and push off whatever mail server the machine has. So their
-//! packages, with everything they need down to the C library, are only unpacked.
+//! Installing the packages would start the servers and remove the machine's own mail server. They
+//! are therefore only unpacked, with all dependencies down to the C library.
 
 use super::apt;
 use crate::{console, workspace};
@@ -17,13 +17,13 @@ const PACKAGES: [&str; 7] = [
     "dovecot-core",
     "dovecot-submissiond",
     "swaks",
-    // What swaks needs for TLS and for CRAM-MD5.
+    // swaks needs these for TLS and CRAM-MD5.
     "libnet-ssleay-perl",
     "libauthen-sasl-perl",
     "libdigest-hmac-perl",
 ];
 
-/// Whom the servers run as. Numbers that no user of the machine has.
+/// Users of the servers, with ids that are not in use on the machine.
 const USERS: [(&str, u32); 7] = [
     ("root", 0),
     ("nobody", 65534),
@@ -34,7 +34,7 @@ const USERS: [(&str, u32); 7] = [
     ("mail", 61005),
 ];
 
-/// The folder. Only root can do something with it.
+/// The folder, unpacked on first use. Running programs in it needs root.
 pub fn folder() -> Result<PathBuf> {
     let folder = workspace::cache_dir().join("mail-servers");
     let done = folder.join("done");
@@ -47,19 +47,19 @@ pub fn folder() -> Result<PathBuf> {
     let step = console::step(&format!("Unpack {}", PACKAGES.join(" ")));
     fs::create_dir_all(&folder).with_context(|| format!("cannot write to {}", folder.display()))?;
     apt::unpack("Postfix", &PACKAGES, &folder)?;
-    complete(&folder)?;
+    add_missing_files(&folder)?;
     fs::write(done, recipe())?;
     step.done("unpacked");
     Ok(folder)
 }
 
-/// What the folder was made from.
+/// Identifies the content of the folder.
 fn recipe() -> String {
     format!("{PACKAGES:?} {USERS:?}")
 }
 
-/// What no package holds, and an installation would have made.
-fn complete(folder: &Path) -> Result<()> {
+/// Adds what package scripts would create.
+fn add_missing_files(folder: &Path) -> Result<()> {
     for name in ["bin", "sbin", "lib", "lib64"] {
         if !folder.join(name).exists() {
             symlink(Path::new("usr").join(name), folder.join(name))?;
@@ -68,8 +68,8 @@ fn complete(folder: &Path) -> Result<()> {
     for name in ["dev", "srv", "tmp"] {
         fs::create_dir_all(folder.join(name))?;
     }
-    // Files do instead of devices, which not every container may make. What counts for keys comes
-    // from the kernel.
+    // Plain files instead of device nodes, which containers may not create. Key material comes
+    // from the kernel (getrandom).
     fs::write(folder.join("dev/null"), "")?;
     fs::write(folder.join("dev/urandom"), [0x55; 4096])?;
     let (mut users, mut groups) = (String::new(), String::new());

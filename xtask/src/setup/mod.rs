@@ -1,4 +1,4 @@
-//! What a fresh machine lacks, brought by whichever chore needs it.
+//! Installs missing programs and packages when a command needs them.
 
 pub mod apt;
 mod debian_wasm;

@@ -1,46 +1,46 @@
-//! Node and the packages of end2end/: Playwright, SMTP servers, and binaryen for the build.
+//! Node.js and the npm packages of end2end/: Playwright, SMTP servers, binaryen.
 
 use super::apt;
 use crate::{
     console,
-    run::{answer, run},
+    run::{output_of, run},
     workspace,
 };
 use anyhow::{Result, bail};
 use std::{fs, path::PathBuf, process::Command};
 
-/// Playwright's lowest Node.
+/// The lowest major version of Node.js that Playwright supports.
 const MIN_NODE_MAJOR: u32 = 20;
 
-/// Brings Node when it is missing, then the packages.
+/// Installs Node.js if it is missing, then the packages.
 pub fn require() -> Result<()> {
     if is_current() {
         return Ok(());
     }
-    if !is_there() {
+    if !is_installed() {
         apt::install("Node.js", &["nodejs", "npm"])?;
     }
     match node() {
         Some(version) if version >= MIN_NODE_MAJOR => fetch(),
         Some(version) => {
-            bail!("Node.js {MIN_NODE_MAJOR} or newer is needed; this machine has {version}")
+            bail!("Node.js {MIN_NODE_MAJOR} or newer is needed, version {version} is installed")
         }
         None => bail!("Node.js {MIN_NODE_MAJOR} or newer is needed"),
     }
 }
 
-/// Brings the packages when there is a Node to use them; says so when that fails.
+/// Installs the packages if there is a Node.js. A failure is only a note.
 pub fn install_if_node_present() {
-    if is_current() || !is_there() {
+    if is_current() || !is_installed() {
         return;
     }
     if let Err(error) = fetch() {
-        console::note(&format!("npm cannot bring wasm-opt: {error:#}"));
+        console::note(&format!("npm cannot install wasm-opt: {error:#}"));
     }
 }
 
 fn fetch() -> Result<()> {
-    let step = console::step("Fetch npm packages");
+    let step = console::step("Install npm packages");
     run(Command::new("npm")
         .args(["ci", "--no-fund", "--no-audit"])
         .current_dir(folder()))?;
@@ -49,7 +49,7 @@ fn fetch() -> Result<()> {
     Ok(())
 }
 
-/// Whether the packages are those of the lock file.
+/// Whether the installed packages match the lock file.
 fn is_current() -> bool {
     let fetched = fs::read(stamp());
     fetched.is_ok_and(|fetched| fs::read(lock()).is_ok_and(|lock| lock == fetched))
@@ -63,18 +63,18 @@ fn lock() -> PathBuf {
     folder().join("package-lock.json")
 }
 
-/// The lock file of the last time; inside node_modules, so that it goes when they go.
+/// A copy of the lock file inside `node_modules`, so that it is removed with them.
 fn stamp() -> PathBuf {
     folder().join("node_modules/.postern-lock")
 }
 
-fn is_there() -> bool {
-    node().is_some() && answer(Command::new("npm").arg("--version")).is_some()
+fn is_installed() -> bool {
+    node().is_some() && output_of(Command::new("npm").arg("--version")).is_some()
 }
 
-/// The major version.
+/// The major version of Node.js.
 fn node() -> Option<u32> {
-    let version = answer(Command::new("node").arg("--version"))?;
+    let version = output_of(Command::new("node").arg("--version"))?;
     version
         .trim_start_matches('v')
         .split('.')

@@ -1,4 +1,4 @@
-//! Programs the tests run against: Chromium and PostgreSQL.
+//! Finds or installs Chromium and PostgreSQL.
 
 use super::apt;
 use anyhow::{Context, Result};
@@ -19,16 +19,16 @@ pub fn chromium() -> Result<PathBuf> {
     if find().is_none() {
         apt::install("Chromium", &["chromium"])?;
     }
-    find().context("Chromium is installed and yet not found")
+    find().context("Chromium is installed but cannot be found")
 }
 
-/// The folder that holds `initdb` and `postgres`; Debian keeps them off the path.
+/// The folder of `initdb` and `postgres`, which Debian does not put on the path.
 pub fn postgresql() -> Result<PathBuf> {
     if let Some(folder) = postgresql_folder() {
         return Ok(folder);
     }
     apt::install("PostgreSQL", &["postgresql"])?;
-    postgresql_folder().context("PostgreSQL is installed and yet not found")
+    postgresql_folder().context("PostgreSQL is installed but cannot be found")
 }
 
 fn postgresql_folder() -> Option<PathBuf> {

@@ -1,10 +1,10 @@
-//! A cargo that compiles for the browser.
+//! Selects a toolchain that compiles to WebAssembly.
 
 use super::debian_wasm;
 use crate::{
     console,
     guard::ManagedProcess,
-    run::{answer, cargo},
+    run::{cargo, output_of},
 };
 use anyhow::{Result, bail};
 use std::{
@@ -16,32 +16,32 @@ use std::{
 
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
-/// How long rustup's server may take before Debian's is asked.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Limit for rustup before Debian's packages are used.
+const RUSTUP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The toolchain in use when it has the target or can be given it, else Debian's.
-/// `POSTERN_XTASK_WASM=debian` tries the second way without waiting for the first to fail.
+/// The current toolchain if it has the target or rustup can add it, else Debian's.
+/// `POSTERN_XTASK_WASM=debian` selects Debian's at once.
 pub fn cargo_for_browsers() -> Result<Command> {
     match env::var("POSTERN_XTASK_WASM").as_deref() {
         Err(_) | Ok("") => {}
         Ok("debian") => return debian_wasm::cargo(),
-        Ok(other) => bail!("POSTERN_XTASK_WASM is {other}; it may only be debian"),
+        Ok(other) => bail!("POSTERN_XTASK_WASM is {other}; the only value is debian"),
     }
     if own_has_target() {
         return Ok(cargo());
     }
-    // Once Debian's way was taken, rustup's server is not waited for again.
+    // Does not wait for rustup again once Debian's toolchain is set up.
     if !debian_wasm::is_ready() {
         if rustup_adds_target() {
             return Ok(cargo());
         }
-        console::note("rustup cannot bring the WebAssembly target; Debian's packages can.");
+        console::note("rustup cannot add the WebAssembly target: using Debian's packages.");
     }
     debian_wasm::cargo()
 }
 
 fn own_has_target() -> bool {
-    let sysroot = answer(Command::new("rustc").args(["--print", "sysroot"]));
+    let sysroot = output_of(Command::new("rustc").args(["--print", "sysroot"]));
     sysroot.is_some_and(|path| has_std(Path::new(&path)))
 }
 
@@ -51,25 +51,25 @@ fn rustup_adds_target() -> bool {
     let Ok(mut running) = ManagedProcess::start(rustup.args(["target", "add", TARGET])) else {
         return false;
     };
-    match running.wait_at_most(PATIENCE) {
+    match running.wait_at_most(RUSTUP_TIMEOUT) {
         Ok(Some(status)) if status.success() => {
             step.done("added");
             true
         }
         Ok(None) => {
-            console::note(&format!("no answer in {} s", PATIENCE.as_secs()));
+            console::note(&format!("no response in {} s", RUSTUP_TIMEOUT.as_secs()));
             false
         }
         Ok(Some(_)) | Err(_) => false,
     }
 }
 
-/// Where a sysroot keeps what programs for the browser are linked with.
+/// The folder of a sysroot's WebAssembly libraries.
 pub fn library(sysroot: &Path) -> PathBuf {
     sysroot.join("lib/rustlib").join(TARGET).join("lib")
 }
 
-/// Whether all of the standard library is there: an installation may have been cut short.
+/// Whether the standard library is complete: an installation may have been interrupted.
 pub fn has_std(sysroot: &Path) -> bool {
     let Ok(entries) = fs::read_dir(library(sysroot)) else {
         return false;

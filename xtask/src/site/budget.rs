@@ -1,17 +1,17 @@
-//! What a browser has to load, and the limit for it.
+//! The size budget of what a browser loads.
 
 use super::bundle;
 use crate::console;
 use anyhow::{Result, bail};
 use std::{fs, path::Path};
 
-/// All WebAssembly and JavaScript of the console, compressed with brotli.
-const LIMIT: u64 = 170_000;
+/// Limit for all WebAssembly and JavaScript of the console, in bytes after brotli.
+const MAX_CODE_BYTES: u64 = 170_000;
 
-/// Prints every file of the site with its size, and fails above the limit. What wasm-opt has not
-/// seen is weighed all the same, but a machine without Node shall not go without a console.
+/// Prints the size of every file and fails above the limit. Without wasm-opt, that is without
+/// Node.js, the limit is not enforced.
 pub fn check(site: &Path) -> Result<()> {
-    let step = console::step("Weigh what a browser loads");
+    let step = console::step("Check the size of what a browser loads");
     console::note(&format!(
         "{:<40} {:>10} {:>10} {:>10}",
         "", "plain", "gzip", "brotli"
@@ -30,14 +30,14 @@ pub fn check(site: &Path) -> Result<()> {
             code += brotli;
         }
     }
-    let verdict = format!("WebAssembly and JavaScript: {code} of {LIMIT} bytes");
-    if code > LIMIT && bundle::optimiser().is_some() {
-        bail!("{verdict}: too much for a browser to load");
+    let summary = format!("WebAssembly and JavaScript: {code} of {MAX_CODE_BYTES} bytes");
+    if code > MAX_CODE_BYTES && bundle::optimiser().is_some() {
+        bail!("{summary}: over the limit");
     }
-    step.done(&verdict);
+    step.done(&summary);
     Ok(())
 }
 
-fn size(site: &Path, path: &str, ending: &str) -> std::io::Result<u64> {
-    Ok(fs::metadata(site.join(format!("{path}{ending}")))?.len())
+fn size(site: &Path, path: &str, suffix: &str) -> std::io::Result<u64> {
+    Ok(fs::metadata(site.join(format!("{path}{suffix}")))?.len())
 }

@@ -1,4 +1,4 @@
-//! From what the compiler made to what a browser runs: wasm-bindgen, then wasm-opt.
+//! Turns the compiled WebAssembly into the browser's bundle: wasm-bindgen, then wasm-opt.
 
 use super::style::without_comments;
 use crate::{console, run::run, workspace};
@@ -12,12 +12,12 @@ pub struct Bundle {
 }
 
 pub fn make(compiled: &[u8]) -> Result<Bundle> {
-    let step = console::step("Bind WebAssembly to JavaScript");
+    let step = console::step("Run wasm-bindgen");
     let mut output = Bindgen::new()
         .input_bytes("postern", compiled.to_vec())
         .web(true)?
         .typescript(false)
-        // The page names the file itself; the name is not known yet.
+        // The page passes the path: the hashed name is not known here.
         .omit_default_module_path(true)
         .demangle(false)
         .remove_name_section(true)
@@ -26,18 +26,18 @@ pub fn make(compiled: &[u8]) -> Result<Bundle> {
         .context("wasm-bindgen")?;
     ensure!(
         output.snippets().values().all(Vec::is_empty) && output.local_modules().is_empty(),
-        "a dependency brings JavaScript files of its own, which the site has no place for"
+        "a dependency contains JavaScript files, which the bundle does not support"
     );
     let js = without_comments(output.js());
     let wasm = output.wasm_mut().emit_wasm();
-    step.done("bound");
+    step.done("done");
     Ok(Bundle {
         js,
         wasm: optimise(wasm)?,
     })
 }
 
-/// wasm-opt of the npm package binaryen.
+/// `wasm-opt` of the npm package binaryen.
 pub fn optimiser() -> Option<PathBuf> {
     let program = workspace::root().join("end2end/node_modules/binaryen/bin/wasm-opt");
     program.exists().then_some(program)
@@ -45,10 +45,10 @@ pub fn optimiser() -> Option<PathBuf> {
 
 fn optimise(wasm: Vec<u8>) -> Result<Vec<u8>> {
     let Some(program) = optimiser() else {
-        console::note("Without wasm-opt (npm) the bundle is larger than it need be.");
+        console::note("wasm-opt (npm) is missing: the bundle is larger than necessary.");
         return Ok(wasm);
     };
-    let step = console::step("Make WebAssembly smaller");
+    let step = console::step("Run wasm-opt");
     let (from, to) = (
         workspace::cache_dir().join("before.wasm"),
         workspace::cache_dir().join("after.wasm"),
@@ -66,7 +66,7 @@ fn optimise(wasm: Vec<u8>) -> Result<Vec<u8>> {
     Ok(smaller)
 }
 
-/// What rustc's wasm32-unknown-unknown uses; every browser of the last years has them.
+/// Features that rustc enables for wasm32-unknown-unknown; all current browsers support them.
 const FEATURES: [&str; 8] = [
     "--enable-bulk-memory",
     "--enable-bulk-memory-opt",

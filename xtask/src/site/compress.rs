@@ -1,11 +1,11 @@
-//! Compression, once and as well as can be: the server only picks.
+//! Precompresses assets with brotli and gzip.
 
 use anyhow::Result;
 use brotli::enc::{BrotliEncoderParams, backward_references::BrotliEncoderMode};
 use flate2::{Compression, write::GzEncoder};
 use std::{fs, io::Write, path::Path};
 
-/// Writes `.br` and `.gz` beside a file, unless that gains next to nothing (fonts, pictures).
+/// Writes `.br` and `.gz` beside a file unless they save less than 5 % (fonts, images).
 pub fn beside(file: &Path) -> Result<()> {
     let plain = fs::read(file)?;
     for (ending, packed) in [("br", brotli(&plain)?), ("gz", gzip(&plain)?)] {
@@ -19,7 +19,7 @@ pub fn beside(file: &Path) -> Result<()> {
 fn brotli(plain: &[u8]) -> Result<Vec<u8>> {
     let parameters = BrotliEncoderParams {
         quality: 11,
-        // The largest window browsers take without negotiating (RFC 7932, 9.1).
+        // The largest window of RFC 7932, section 9.1.
         lgwin: 24,
         mode: BrotliEncoderMode::BROTLI_MODE_GENERIC,
         size_hint: plain.len(),

@@ -1,4 +1,4 @@
-//! What a browser loads: made, named after its content, compressed, weighed.
+//! Builds the browser's assets: bundled, content-hashed, compressed and checked for size.
 
 mod budget;
 mod bundle;
@@ -23,19 +23,19 @@ use std::{
     sync::OnceLock,
 };
 
-/// Returns the folder `server/build.rs` embeds. Builds once, however many steps of a chore ask.
+/// Builds the assets, at most once per process. Returns the folder that `server/build.rs` embeds.
 pub fn build() -> Result<PathBuf> {
     static DONE: OnceLock<()> = OnceLock::new();
     if DONE.get().is_none() {
-        make_current()?;
+        build_if_changed()?;
         let _ = DONE.set(());
     }
     Ok(output_dir())
 }
 
-fn make_current() -> Result<()> {
+fn build_if_changed() -> Result<()> {
     let mut cargo = cargo_for_browsers()?;
-    let step = console::step("Compile the browser part");
+    let step = console::step("Compile the browser's side");
     run(cargo.args([
         "build",
         "--package",
@@ -59,13 +59,13 @@ fn make_current() -> Result<()> {
     }
     fs::create_dir_all(workspace::cache_dir())?;
     let _ = fs::remove_file(&stamp);
-    make(&folder, &wasm)?;
+    write_assets(&folder, &wasm)?;
     budget::check(&folder)?;
     fs::write(&stamp, inputs)?;
     Ok(())
 }
 
-/// The folder as it is; built only when there is none.
+/// The folder of the last build; builds if there is none.
 pub fn folder() -> Result<PathBuf> {
     match output_dir().join("manifest").exists() {
         true => Ok(output_dir()),
@@ -77,10 +77,10 @@ fn output_dir() -> PathBuf {
     workspace::target().join("site")
 }
 
-fn make(site: &Path, wasm: &[u8]) -> Result<()> {
+fn write_assets(site: &Path, wasm: &[u8]) -> Result<()> {
     let mut folder = SiteDir::create(site)?;
     let bundle = bundle::make(wasm)?;
-    // One hash for both: the page finds them under one name.
+    // One hash for both: the page derives both paths from one name.
     let hash = short_hash(&[bundle.js.as_bytes(), &bundle.wasm]);
     folder.add(
         "postern.js",
@@ -93,9 +93,9 @@ fn make(site: &Path, wasm: &[u8]) -> Result<()> {
         &bundle.wasm,
     )?;
 
-    let step = console::step("Gather styles, icons and fonts");
+    let step = console::step("Bundle styles, icons and fonts");
     style::add(&mut folder, &workspace::root().join("style"))?;
-    step.done("gathered");
+    step.done("bundled");
 
     let step = console::step("Compress");
     folder.finish()?;
@@ -103,7 +103,7 @@ fn make(site: &Path, wasm: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// What decides about the content of the site, as one hash.
+/// A hash of everything that determines the assets.
 fn inputs(wasm: &[u8]) -> Result<String> {
     let root = workspace::root();
     let mut parts = vec![wasm.to_vec()];

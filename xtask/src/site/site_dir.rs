@@ -1,4 +1,4 @@
-//! The folder of the site: its files, their names, and the manifest the server embeds them by.
+//! The folder of built assets, with the manifest from which the server embeds them.
 
 use super::compress;
 use anyhow::{Context, Result};
@@ -14,7 +14,7 @@ pub struct SiteDir {
 }
 
 impl SiteDir {
-    /// Empties what was there: files of an earlier build would be embedded for nothing.
+    /// Creates the folder, or empties it: the server would embed files of an earlier build.
     pub fn create(root: &Path) -> Result<Self> {
         if root.exists() {
             fs::remove_dir_all(root).with_context(|| format!("cannot empty {}", root.display()))?;
@@ -26,7 +26,7 @@ impl SiteDir {
         })
     }
 
-    /// Writes what the sources call `name`.
+    /// Writes `file` and registers it under `name`.
     pub fn add(&mut self, name: &str, file: &str, content: &[u8]) -> Result<()> {
         let path = format!("pkg/{file}");
         fs::write(self.root.join(&path), content)?;
@@ -34,15 +34,15 @@ impl SiteDir {
         Ok(())
     }
 
-    /// Writes `name` with the hash of its content before the ending. Returns the file's name.
+    /// Writes `name` with a hash of its content before the extension. Returns the file name.
     pub fn add_hashed(&mut self, name: &str, content: &[u8]) -> Result<String> {
-        let (stem, ending) = name.rsplit_once('.').unwrap_or((name, "bin"));
-        let file = format!("{stem}-{}.{ending}", short_hash(&[content]));
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, "bin"));
+        let file = format!("{stem}-{}.{extension}", short_hash(&[content]));
         self.add(name, &file, content)?;
         Ok(file)
     }
 
-    /// Compresses everything and writes the manifest: `<name in the sources> <path>` a line.
+    /// Compresses all files and writes the manifest: one `<name> <path>` per line.
     pub fn finish(self) -> Result<()> {
         let mut lines = String::new();
         for (name, path) in self.manifest {
@@ -54,7 +54,7 @@ impl SiteDir {
     }
 }
 
-/// Sixteen hexadecimal digits, enough to tell the builds of a lifetime apart.
+/// The first 64 bits of a SHA-256 as hexadecimal digits.
 pub fn short_hash(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -68,7 +68,7 @@ pub fn short_hash(parts: &[&[u8]]) -> String {
         .collect()
 }
 
-/// All files below `root`, in order.
+/// All files below `root`, sorted.
 pub fn files(root: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(root).with_context(|| format!("cannot read {}", root.display()))? {

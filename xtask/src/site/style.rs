@@ -1,4 +1,4 @@
-//! The stylesheet and what it draws with: one file out of many, icons and fonts under hashed names.
+//! Bundles the stylesheet and adds icons and fonts under hashed names.
 
 use super::site_dir::{SiteDir, files};
 use anyhow::{Context, Result};
@@ -38,9 +38,8 @@ fn gather(style: &Path, file: &str) -> Result<String> {
     Ok(all)
 }
 
-/// Without block comments, lines that are nothing but a comment, indentation and empty lines.
-/// Good enough for the CSS we write and the JavaScript wasm-bindgen writes, which begin comments
-/// at the beginning of a line.
+/// Removes block comments, comment lines, indentation and empty lines. Comments must begin at the
+/// beginning of a line, as they do in our CSS and in wasm-bindgen's JavaScript.
 pub fn without_comments(text: &str) -> String {
     let mut kept = String::new();
     let mut inside = false;
@@ -60,7 +59,7 @@ mod tests {
     use super::without_comments;
 
     #[test]
-    fn comments_go_and_code_stays() {
+    fn comments_are_removed_and_code_is_kept() {
         let text = "/**\n * @param {number} a\n */\nfunction f(a) {\n    // why\n    return a * 2; // kept\n}\n\n/* one line */\nlet url = 'http://x';\n";
         assert_eq!(
             without_comments(text),

@@ -1,4 +1,4 @@
-//! The end-to-end tests: Playwright against the program of the development profile.
+//! The end-to-end tests: Playwright with the development build.
 
 use crate::{
     console, run,
@@ -20,14 +20,12 @@ pub fn run() -> Result<()> {
     if apt::is_root() {
         playwright.env("POSTERN_DEBIAN", mail_servers::folder()?);
     } else {
-        console::note(
-            "Only root starts Postfix: the tests against Debian's mail servers are skipped.",
-        );
+        console::note("Tests with Debian's mail servers skipped: they need root.");
     }
     run::run(&mut playwright)
 }
 
-/// A program of the npm packages.
+/// A Node.js program in `end2end`.
 fn node(program: &str) -> Command {
     let mut node = Command::new("node");
     node.arg(program)

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything a change must pass, one step after the other.
+//! `cargo xtask test`: every check a change must pass.
 
 mod e2e;
 mod steps;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 struct Step {
     name: &'static str,
-    /// Its line in the help and in the summary.
+    /// One line for the help and the summary.
     about: &'static str,
     run: fn() -> Result<()>,
 }
@@ -17,22 +17,22 @@ struct Step {
 const STEPS: [Step; 7] = [
     Step {
         name: "format",
-        about: "rustfmt has nothing to change",
+        about: "formatting (rustfmt)",
         run: steps::format,
     },
     Step {
         name: "site",
-        about: "what a browser loads, built and weighed",
+        about: "the browser's assets and their size budget",
         run: steps::site,
     },
     Step {
         name: "lint",
-        about: "clippy, with warnings as errors",
+        about: "clippy, warnings as errors",
         run: steps::lint,
     },
     Step {
         name: "tidy",
-        about: "the rules of this repository",
+        about: "rules of the repository",
         run: steps::tidy,
     },
     Step {
@@ -42,17 +42,17 @@ const STEPS: [Step; 7] = [
     },
     Step {
         name: "crash",
-        about: "killed and cut off in mid-mail, no mail lost",
+        about: "crashes and power cuts under load, no mail lost",
         run: steps::crash,
     },
     Step {
         name: "e2e",
-        about: "end to end, in Chromium against real SMTP servers",
+        about: "end-to-end tests in Chromium with real SMTP servers",
         run: steps::end_to_end,
     },
 ];
 
-/// Runs the named steps, or all. A failure does not keep the others from telling what they find.
+/// Runs the named steps, or all. Steps after a failed one still run.
 pub fn test(names: &[String]) -> Result<()> {
     if names
         .iter()
@@ -65,7 +65,7 @@ pub fn test(names: &[String]) -> Result<()> {
         .iter()
         .find(|name| !STEPS.iter().any(|step| step.name == **name))
     {
-        bail!("there is no step called {unknown}\n\n{}", help());
+        bail!("unknown step: {unknown}\n\n{}", help());
     }
     let wanted = STEPS
         .iter()
@@ -105,8 +105,8 @@ fn attempt(step: &Step) -> (bool, Duration) {
 
 fn help() -> String {
     let mut text = String::from(
-        "Runs everything a change must pass. Installs what is missing when run as root.\n\n\
-         Usage: cargo xtask test [STEP]...\n\nSteps, all of them unless some are named:\n",
+        "Runs every check a change must pass. Installs missing packages when run as root.\n\n\
+         Usage: cargo xtask test [STEP]...\n\nSteps (default: all):\n",
     );
     for step in &STEPS {
         text.push_str(&format!("  {:<8} {}\n", step.name, step.about));

@@ -19,13 +19,13 @@ pub fn format() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))
 }
 
-/// The site of the tests is the one people get: wasm-opt has to be there first.
+// The tests use the released assets, so wasm-opt is required.
 pub fn site() -> Result<()> {
     npm::require()?;
     site::build().map(|_| ())
 }
 
-/// The browser's side is linted on the host: every toolchain has a clippy for that.
+// The browser's side is linted for the host: not every toolchain has clippy for WebAssembly.
 pub fn lint() -> Result<()> {
     let strict = ["--", "--deny", "warnings"];
     run(with_site()?
@@ -48,21 +48,20 @@ pub fn unit() -> Result<()> {
 }
 
 pub fn end_to_end() -> Result<()> {
-    // Alone, this step has to notice a changed page; after the others nothing is left to do.
+    // Rebuilds changed assets when this step runs alone; otherwise does nothing.
     site()?;
     program()?;
     e2e::run()
 }
 
-/// Ten times, half of them on each database, and two cuts of the power where a disk can be mounted;
-/// a hundred, and twenty, are for who changes the outbox.
+/// Five crashes on each database, and two power cuts where a FUSE file system can be mounted.
 #[cfg(target_os = "linux")]
 pub fn crash() -> Result<()> {
     let program = program()?;
     let engines = [Database::Sqlite, Database::Postgres];
     crash::crash_of(program.clone(), 10, &engines, Random::seed())?;
-    match powercut::missing() {
-        Some(missing) => console::note(&format!("No cuts of the power: {missing}.")),
+    match powercut::unavailable() {
+        Some(reason) => console::note(&format!("Power cuts skipped: {reason}.")),
         None => powercut::powercut_of(&program, 2, Random::seed())?,
     }
     Ok(())
@@ -70,17 +69,17 @@ pub fn crash() -> Result<()> {
 
 #[cfg(not(target_os = "linux"))]
 pub fn crash() -> Result<()> {
-    crate::console::note("Only Linux tells what this step asks for: it is skipped.");
+    crate::console::note("Crash tests skipped: they need Linux.");
     Ok(())
 }
 
-/// The program of the development profile.
+/// Builds the development profile and returns the path of the executable.
 fn program() -> Result<PathBuf> {
     run(with_site()?.args(["build", "--workspace", "--bin", "postern"]))?;
     Ok(workspace::target().join("debug/postern"))
 }
 
-/// Cargo, with the site: one and the same everywhere, or the server is built once for each.
+/// Cargo with the assets folder, the same in every step: a different one would rebuild the server.
 fn with_site() -> Result<Command> {
     let mut cargo = cargo();
     cargo.env("POSTERN_SITE", site::folder()?);

@@ -1,31 +1,31 @@
-//! Every cause that Postern tells is proved against a relay that gives it.
+//! Every failure cause is covered by a test with a relay that provokes it.
 
 use crate::files::{self, expect_none};
 
-/// The table of causes.
+/// The folder of the table of causes.
 const TABLE: &str = "domain/src/cause/";
 
-/// Where relays are met: over the API, or, for what no relay can give there, by the engine alone.
-const PROOFS: [&str; 2] = ["end2end/specs/", "engine/tests/relay/"];
+/// Tests with relays: through the API or, where that cannot provoke a cause, of the engine alone.
+const TESTS: [&str; 2] = ["end2end/specs/", "engine/tests/relay/"];
 
 #[test]
-fn no_cause_goes_unproved() {
+fn every_cause_is_tested() {
     let all = files::all();
-    let proofs: Vec<_> = all
+    let tests: Vec<_> = all
         .iter()
-        .filter(|file| PROOFS.iter().any(|folder| file.path.starts_with(folder)))
+        .filter(|file| TESTS.iter().any(|folder| file.path.starts_with(folder)))
         .collect();
     let titles: Vec<&str> = all
         .iter()
         .filter(|file| file.path.starts_with(TABLE))
         .flat_map(|file| file.text.lines().filter_map(title))
         .collect();
-    assert!(titles.len() > 50, "the table of causes is not read");
-    let unproved = titles
+    assert!(titles.len() > 50, "the table of causes was not found");
+    let untested = titles
         .into_iter()
-        .filter(|title| !proofs.iter().any(|file| is_named(&file.text, title)))
+        .filter(|title| !tests.iter().any(|file| is_named(&file.text, title)))
         .map(str::to_owned);
-    expect_none("A spec names the title of every cause", unproved.collect());
+    expect_none("A test names the title of every cause", untested.collect());
 }
 
 fn title(line: &str) -> Option<&str> {
@@ -33,7 +33,7 @@ fn title(line: &str) -> Option<&str> {
     rest.strip_suffix("\",")
 }
 
-/// Whole, so that a title that another one begins with is not taken for it.
+/// Whether the text contains the title as a whole string literal.
 fn is_named(text: &str, title: &str) -> bool {
     ['"', '\'']
         .iter()

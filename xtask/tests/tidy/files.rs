@@ -1,4 +1,4 @@
-//! The files of the repository: those git knows, and those it would if they were added.
+//! The text files of the repository: tracked ones, and untracked ones that are not ignored.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
 };
 
 pub struct File {
-    /// From the root of the repository.
+    /// Relative to the root of the repository.
     pub path: String,
     pub text: String,
 }
@@ -20,9 +20,7 @@ impl File {
 
 pub fn root() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent()
-        .expect("xtask lies in the workspace")
-        .to_owned()
+    own.parent().expect("xtask is in the workspace").to_owned()
 }
 
 /// Every file that is text.
@@ -42,7 +40,7 @@ pub fn all() -> Vec<File> {
     String::from_utf8_lossy(&listed.stdout)
         .split_terminator('\0')
         .filter_map(|path| {
-            // Pictures and fonts are not text; a file just deleted is not there.
+            // Skips images, fonts and deleted files.
             let text = fs::read_to_string(root().join(path)).ok()?;
             Some(File {
                 path: path.to_owned(),
@@ -52,7 +50,7 @@ pub fn all() -> Vec<File> {
         .collect()
 }
 
-/// Fails with everything that was found, not only the first.
+/// Fails with all violations, not only the first.
 pub fn expect_none(rule: &str, found: Vec<String>) {
     assert!(found.is_empty(), "{rule}:\n  {}\n", found.join("\n  "));
 }

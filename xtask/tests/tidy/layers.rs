@@ -1,11 +1,11 @@
-//! Who may know whom: `domain <- engine <- app[ssr] <- server`, `domain <- app[hydrate] <- frontend`.
+//! Allowed dependencies between the crates of the workspace.
 
 use crate::files::{expect_none, root};
 use serde_json::Value;
 use std::{env, process::Command};
 
-/// A crate and those of the workspace it may name; a door may name everything behind it.
-const ARROWS: [(&str, &[&str]); 6] = [
+/// Each crate with the crates of the workspace that it may depend on.
+const ALLOWED: [(&str, &[&str]); 6] = [
     ("domain", &[]),
     ("engine", &["domain"]),
     ("app", &["domain", "engine"]),
@@ -15,36 +15,41 @@ const ARROWS: [(&str, &[&str]); 6] = [
 ];
 
 #[test]
-fn crates_know_only_what_stands_below_them() {
+fn crates_depend_only_on_lower_layers() {
     let mut found = Vec::new();
     for package in packages() {
         let name = text(&package["name"]);
-        let Some((_, allowed)) = ARROWS.iter().find(|(known, _)| *known == name) else {
-            found.push(format!("{name} is in no arrow"));
+        let Some((_, allowed)) = ALLOWED.iter().find(|(known, _)| *known == name) else {
+            found.push(format!(
+                "{name} is not in the table of allowed dependencies"
+            ));
             continue;
         };
-        for needed in own_dependencies(&package) {
+        for needed in workspace_dependencies(&package) {
             let needed = text(&needed["name"]);
             if !allowed.contains(&needed) {
-                found.push(format!("{name} needs {needed}"));
+                found.push(format!("{name} depends on {needed}"));
             }
         }
     }
-    expect_none("The arrows between the crates", found);
+    expect_none("Dependencies between the crates", found);
 }
 
 #[test]
-fn the_browser_gets_no_engine() {
+fn the_browser_does_not_get_the_engine() {
     for package in packages() {
-        for needed in own_dependencies(&package) {
+        for needed in workspace_dependencies(&package) {
             match (text(&package["name"]), text(&needed["name"])) {
                 ("app", "engine") => {
-                    assert_eq!(needed["optional"], true, "only app[ssr] has the engine")
+                    assert_eq!(
+                        needed["optional"], true,
+                        "only app[ssr] depends on the engine"
+                    )
                 }
                 ("frontend", "app") => assert_eq!(
                     text(&needed["target"]),
                     r#"cfg(target_arch = "wasm32")"#,
-                    "on the host, frontend would mix app[hydrate] into app[ssr]"
+                    "on the host, frontend would enable hydrate and ssr together"
                 ),
                 _ => {}
             }
@@ -71,8 +76,8 @@ fn packages() -> Vec<Value> {
         .clone()
 }
 
-/// Those with a path: the ones of the workspace. Tests may need what they like.
-fn own_dependencies(package: &Value) -> impl Iterator<Item = &Value> {
+/// Dependencies on crates of the workspace, without dev-dependencies.
+fn workspace_dependencies(package: &Value) -> impl Iterator<Item = &Value> {
     let all = package["dependencies"].as_array().into_iter().flatten();
     all.filter(|needed| needed["path"].is_string() && needed["kind"] != "dev")
 }

@@ -1,8 +1,8 @@
-//! The rules of this repository, as tests.
+//! Rules of this repository, as tests.
 
-mod arrows;
 mod causes;
 mod files;
+mod layers;
 mod migrations;
 mod privacy;
 mod sources;

@@ -1,4 +1,4 @@
-//! Both databases have the same history.
+//! SQLite and PostgreSQL have the same migrations.
 
 use crate::files;
 use std::collections::BTreeSet;

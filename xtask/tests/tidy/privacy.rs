@@ -1,13 +1,13 @@
-//! Nothing here tells on which machine it was written, or where that machine gets its packages.
+//! No file contains paths or registries of the machine it was written on.
 
 use crate::files::{self, expect_none, root};
 use std::env;
 
 #[test]
-fn no_file_names_a_folder_of_this_machine() {
+fn no_file_contains_a_path_of_this_machine() {
     let mut private = vec![root().display().to_string()];
     for name in ["HOME", "CARGO_HOME", "RUSTUP_HOME"] {
-        // A home such as `/` would be found everywhere.
+        // A home such as `/` would match everywhere.
         private.extend(
             env::var(name)
                 .ok()
@@ -23,10 +23,10 @@ fn no_file_names_a_folder_of_this_machine() {
             }
         }
     }
-    expect_none("No file names a folder of one machine", found);
+    expect_none("No file contains a path of one machine", found);
 }
 
-/// A lock file with addresses works only where they can be reached.
+// A lock file with registry addresses works only where they can be reached.
 #[test]
 fn lock_files_name_no_registry() {
     let index = "registry+https://github.com/rust-lang/crates.io-index";

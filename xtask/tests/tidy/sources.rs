@@ -1,8 +1,8 @@
-//! How a source file is written: it says what it is for, is short, and leaves nothing for later.
+//! Form of source files: first lines, length, no leftover markers.
 
 use crate::files::{self, expect_none};
 
-/// How a first line begins, by the ending of the file.
+/// The required start of a file by its extension.
 const HEADS: [(&str, &str); 4] = [
     (".rs", "//! "),
     (".ts", "//! "),
@@ -10,25 +10,22 @@ const HEADS: [(&str, &str); 4] = [
     (".sql", "-- "),
 ];
 
-const MOST_LINES: usize = 500;
+const MAX_LINES: usize = 500;
 
-/// What a file says in its head when it has to be longer.
-const EXCUSE: &str = "Long because";
+/// A longer file states its reason in its head with these words.
+const EXEMPTION: &str = "Long because";
 
 #[test]
-fn the_first_line_says_what_a_file_is_for() {
+fn the_first_line_describes_the_file() {
     let mut found = Vec::new();
     for file in files::all() {
         for (ending, head) in HEADS {
             if file.path.ends_with(ending) && !file.text.starts_with(head) {
-                found.push(format!(
-                    "{} begins with something else than {head:?}",
-                    file.path
-                ));
+                found.push(format!("{} does not begin with {head:?}", file.path));
             }
         }
     }
-    expect_none("The first line of a file says what it is for", found);
+    expect_none("The first line of a file describes it", found);
 }
 
 #[test]
@@ -37,10 +34,10 @@ fn files_are_short() {
     for file in files::all() {
         let lines = file.text.lines().count();
         let head = file.text.lines().take(20);
-        let excused = head
+        let exempt = head
             .filter(|line| line.starts_with("//"))
-            .any(|line| line.contains(EXCUSE));
-        if file.ends_with(&[".rs", ".ts", ".css", ".sql"]) && lines > MOST_LINES && !excused {
+            .any(|line| line.contains(EXEMPTION));
+        if file.ends_with(&[".rs", ".ts", ".css", ".sql"]) && lines > MAX_LINES && !exempt {
             found.push(format!("{} has {lines} lines", file.path));
         }
     }
@@ -51,7 +48,7 @@ fn files_are_short() {
 }
 
 #[test]
-fn nothing_is_left_for_later() {
+fn no_leftover_markers() {
     let markers = [
         concat!("TO", "DO"),
         concat!("FIX", "ME"),
@@ -68,5 +65,5 @@ fn nothing_is_left_for_later() {
             }
         }
     }
-    expect_none("What is not done is an issue, not a remark", found);
+    expect_none("Unfinished work is an issue, not a comment", found);
 }

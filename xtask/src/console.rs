@@ -2,6 +2,7 @@
 
 use std::{
     io::{IsTerminal, Write, stderr},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -45,4 +46,17 @@ pub fn colour(code: &str, text: &str) -> String {
         true => format!("\x1b[{code}m{text}\x1b[0m"),
         false => text.to_owned(),
     }
+}
+
+/// The command as typed in a shell, without the folder of the program.
+pub fn command_line(command: &Command) -> String {
+    let program = command.get_program().to_string_lossy();
+    let program = program.rsplit('/').next().unwrap_or_default().to_owned();
+    let arguments = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy().into_owned());
+    std::iter::once(program)
+        .chain(arguments)
+        .collect::<Vec<_>>()
+        .join(" ")
 }

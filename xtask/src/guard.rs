@@ -30,7 +30,7 @@ pub struct ManagedProcess {
 
 impl ManagedProcess {
     pub fn start(command: &mut Command) -> Result<Self> {
-        let command_line = crate::run::command_line(command);
+        let command_line = crate::console::command_line(command);
         let child = command
             .stdin(Stdio::null())
             .process_group(0)

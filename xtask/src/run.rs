@@ -1,6 +1,6 @@
 //! Running external commands with errors that name the command.
 
-use crate::{guard::ManagedProcess, workspace};
+use crate::{console::command_line, guard::ManagedProcess, workspace};
 use anyhow::{Result, bail};
 use std::{
     env,
@@ -37,17 +37,4 @@ pub fn output_of(command: &mut Command) -> Option<String> {
     let output = command.stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())
-}
-
-/// The command as typed in a shell, without the folder of the program.
-pub fn command_line(command: &Command) -> String {
-    let program = command.get_program().to_string_lossy();
-    let program = program.rsplit('/').next().unwrap_or_default().to_owned();
-    let arguments = command
-        .get_args()
-        .map(|argument| argument.to_string_lossy().into_owned());
-    std::iter::once(program)
-        .chain(arguments)
-        .collect::<Vec<_>>()
-        .join(" ")
 }

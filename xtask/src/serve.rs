@@ -16,7 +16,7 @@ pub fn serve(arguments: &[String]) -> Result<()> {
         server.args(["--data", "./data"]);
     }
     server.args(arguments);
-    console::step(&crate::run::command_line(&server));
+    console::step(&console::command_line(&server));
     guard::dismiss();
     let error = server.exec();
     bail!("cannot start the server: {error}")

@@ -1,11 +1,10 @@
 //! Delivery benchmarks, with Postfix on the same relay in the same run for comparison.
 
 use super::{
-    RUNS,
     postfix::Postfix,
     proxy,
     system::{CountingRelay, SystemUnderTest, Throughput, measure_throughput},
-    table::{Row, median, thousands},
+    table::{RUNS, Row, median, thousands},
 };
 use crate::{
     console,

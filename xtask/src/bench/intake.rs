@@ -1,9 +1,8 @@
 //! Intake benchmarks: mails accepted over HTTP, each on disk before its response.
 
 use super::{
-    RUNS,
     system::SystemUnderTest,
-    table::{Row, median, thousands},
+    table::{RUNS, Row, median, thousands},
 };
 use crate::rig::environment::{Database, Environment};
 use anyhow::{Context, Result};

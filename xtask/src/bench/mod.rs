@@ -35,9 +35,6 @@ use crate::{
 use anyhow::{Result, bail};
 use table::Row;
 
-/// Runs of each short benchmark; the median is reported.
-const RUNS: usize = 3;
-
 struct Benchmark {
     name: &'static str,
     about: &'static str,

@@ -4,9 +4,9 @@
 
 use super::load::MAIL_BYTES;
 use crate::{
+    console::command_line,
     guard::{ManagedProcess, TempDir},
     rig::{postern::free_address, until},
-    run::command_line,
     setup::mail_servers,
 };
 use anyhow::{Context, Result, bail};

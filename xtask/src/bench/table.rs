@@ -52,6 +52,9 @@ pub fn thousands(number: f64) -> String {
     text
 }
 
+/// Runs of each short benchmark; the median is reported.
+pub const RUNS: usize = 3;
+
 /// The median; the lower of the two middle ones for an even number of runs.
 pub fn median<T>(mut runs: Vec<T>, by: impl Fn(&T) -> f64) -> Option<T> {
     runs.sort_by(|one, other| by(one).total_cmp(&by(other)));

@@ -17,7 +17,7 @@ pub struct Submission {
 impl Submission {
     /// The message id, if the submission was acknowledged.
     pub fn id(&self) -> Option<&String> {
-        match &self.answer {
+        match &self.outcome {
             Outcome::Acknowledged(id) => Some(id),
             Outcome::Refused | Outcome::Unknown => None,
         }
@@ -202,7 +202,7 @@ mod tests {
             number,
             recipients: 1,
             batch: number,
-            answer,
+            outcome,
         }
     }
 

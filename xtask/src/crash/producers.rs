@@ -75,7 +75,7 @@ impl SubmissionLog {
         })
     }
 
-    pub fn submission(&self) -> Vec<Submission> {
+    pub fn submissions(&self) -> Vec<Submission> {
         let submissions = self
             .submissions
             .lock()

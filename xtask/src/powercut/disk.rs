@@ -64,9 +64,9 @@ pub struct Directory {
 
 /// What a power cut does to writes that were not synced: a disk may have kept any of them.
 pub enum Unsynced<'a> {
-    Nothing,
+    Lost,
     /// Random pages and directories survive, in any order.
-    Some(&'a mut Random),
+    PartlyKept(&'a mut Random),
 }
 
 impl File {

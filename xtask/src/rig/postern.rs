@@ -4,10 +4,7 @@ use super::{
     http::{Client, expect},
     until,
 };
-use crate::{
-    guard::ManagedProcess,
-    run::{command_line, output_of},
-};
+use crate::{console::command_line, guard::ManagedProcess, run::output_of};
 use anyhow::{Context, Result, bail};
 use nix::{
     sys::signal::{Signal, kill},

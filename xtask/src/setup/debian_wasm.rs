@@ -6,7 +6,7 @@
 
 use super::{
     apt,
-    wasm::{TARGET, has_std, library},
+    sysroot::{TARGET, has_std, library},
 };
 use crate::{
     console,

@@ -5,4 +5,5 @@ mod debian_wasm;
 pub mod mail_servers;
 pub mod npm;
 pub mod programs;
+pub mod sysroot;
 pub mod wasm;

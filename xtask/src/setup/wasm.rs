@@ -1,20 +1,16 @@
 //! Selects a toolchain that compiles to WebAssembly.
 
-use super::debian_wasm;
+use super::{
+    debian_wasm,
+    sysroot::{TARGET, has_std},
+};
 use crate::{
     console,
     guard::ManagedProcess,
     run::{cargo, output_of},
 };
 use anyhow::{Result, bail};
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
-
-pub const TARGET: &str = "wasm32-unknown-unknown";
+use std::{env, path::Path, process::Command, time::Duration};
 
 /// Limit for rustup before Debian's packages are used.
 const RUSTUP_TIMEOUT: Duration = Duration::from_secs(60);
@@ -62,28 +58,4 @@ fn rustup_adds_target() -> bool {
         }
         Ok(Some(_)) | Err(_) => false,
     }
-}
-
-/// The folder of a sysroot's WebAssembly libraries.
-pub fn library(sysroot: &Path) -> PathBuf {
-    sysroot.join("lib/rustlib").join(TARGET).join("lib")
-}
-
-/// Whether the standard library is complete: an installation may have been interrupted.
-pub fn has_std(sysroot: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(library(sysroot)) else {
-        return false;
-    };
-    let names: Vec<_> = entries
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name.ends_with(".rlib"))
-        .collect();
-    ["core", "alloc", "std", "panic_abort", "compiler_builtins"]
-        .iter()
-        .all(|part| {
-            names
-                .iter()
-                .any(|name| name.starts_with(&format!("lib{part}-")))
-        })
 }

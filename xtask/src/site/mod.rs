@@ -9,10 +9,7 @@ mod style;
 use crate::{
     console,
     run::run,
-    setup::{
-        npm,
-        wasm::{TARGET, cargo_for_browsers},
-    },
+    setup::{npm, sysroot::TARGET, wasm::cargo_for_browsers},
     workspace,
 };
 use anyhow::{Context, Result};

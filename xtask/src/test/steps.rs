@@ -1,16 +1,17 @@
 //! The steps of `cargo xtask test`.
 
 use super::e2e;
-#[cfg(target_os = "linux")]
 use crate::{
-    console, crash, powercut,
-    rig::{environment::Database, random::Random},
-};
-use crate::{
+    console,
     rig::postgres::{Durability, Postgres},
-    run::{cargo, run},
+    run::{cargo, output_of, run},
     setup::npm,
     site, workspace,
+};
+#[cfg(target_os = "linux")]
+use crate::{
+    crash, powercut,
+    rig::{environment::Database, random::Random},
 };
 use anyhow::Result;
 use std::{env, path::PathBuf, process::Command};
@@ -37,7 +38,21 @@ pub fn lint() -> Result<()> {
 }
 
 pub fn tidy() -> Result<()> {
-    run(with_site()?.args(["test", "--package", "xtask", "--test", "tidy"]))
+    run(with_site()?.args(["test", "--package", "xtask", "--test", "tidy"]))?;
+    check_advisories()
+}
+
+/// Runs cargo-deny if it is installed and its advisory database can be fetched.
+fn check_advisories() -> Result<()> {
+    if output_of(cargo().args(["deny", "--version"])).is_none() {
+        console::note("Security advisories skipped: cargo-deny is not installed.");
+        return Ok(());
+    }
+    if run(cargo().args(["deny", "fetch", "db"])).is_err() {
+        console::note("Security advisories skipped: the database cannot be fetched.");
+        return Ok(());
+    }
+    run(cargo().args(["deny", "check"]))
 }
 
 pub fn unit() -> Result<()> {
@@ -69,7 +84,7 @@ pub fn crash() -> Result<()> {
 
 #[cfg(not(target_os = "linux"))]
 pub fn crash() -> Result<()> {
-    crate::console::note("Crash tests skipped: they need Linux.");
+    console::note("Crash tests skipped: they need Linux.");
     Ok(())
 }
 

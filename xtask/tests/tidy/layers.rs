@@ -1,18 +1,24 @@
 //! Allowed dependencies between the crates of the workspace.
 
-use crate::files::{expect_none, root};
+use crate::{
+    files::expect_none,
+    metadata::{self, text},
+};
 use serde_json::Value;
-use std::{env, process::Command};
 
 /// Each crate with the crates of the workspace that it may depend on.
-const ALLOWED: [(&str, &[&str]); 6] = [
+const ALLOWED: [(&str, &[&str]); 7] = [
     ("domain", &[]),
     ("engine", &["domain"]),
     ("app", &["domain", "engine"]),
     ("server", &["domain", "engine", "app"]),
     ("frontend", &["app"]),
-    ("xtask", &[]),
+    ("testkit", &[]),
+    ("xtask", &["testkit"]),
 ];
+
+/// For tests and development commands only: no released crate may depend on these.
+const DEVELOPMENT: [&str; 2] = ["testkit", "xtask"];
 
 #[test]
 fn crates_depend_only_on_lower_layers() {
@@ -26,8 +32,10 @@ fn crates_depend_only_on_lower_layers() {
             continue;
         };
         for needed in workspace_dependencies(&package) {
+            let kind = &needed["kind"];
             let needed = text(&needed["name"]);
-            if !allowed.contains(&needed) {
+            let in_tests = kind == "dev" && DEVELOPMENT.contains(&needed);
+            if !allowed.contains(&needed) && !in_tests {
                 found.push(format!("{name} depends on {needed}"));
             }
         }
@@ -44,7 +52,7 @@ fn the_browser_does_not_get_the_engine() {
                     assert_eq!(
                         needed["optional"], true,
                         "only app[ssr] depends on the engine"
-                    )
+                    );
                 }
                 ("frontend", "app") => assert_eq!(
                     text(&needed["target"]),
@@ -58,30 +66,11 @@ fn the_browser_does_not_get_the_engine() {
 }
 
 fn packages() -> Vec<Value> {
-    let metadata = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "metadata",
-            "--no-deps",
-            "--offline",
-            "--format-version",
-            "1",
-        ])
-        .current_dir(root())
-        .output()
-        .expect("cargo describes the workspace");
-    let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("cargo writes JSON");
-    metadata["packages"]
-        .as_array()
-        .expect("there are packages")
-        .clone()
+    metadata::packages(&["--no-deps", "--offline"])
 }
 
-/// Dependencies on crates of the workspace, without dev-dependencies.
+/// Dependencies on crates of the workspace, which are those with a path.
 fn workspace_dependencies(package: &Value) -> impl Iterator<Item = &Value> {
     let all = package["dependencies"].as_array().into_iter().flatten();
-    all.filter(|needed| needed["path"].is_string() && needed["kind"] != "dev")
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
+    all.filter(|needed| needed["path"].is_string())
 }

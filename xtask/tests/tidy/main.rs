@@ -2,7 +2,14 @@
 
 mod causes;
 mod files;
+mod imports;
 mod layers;
+mod license;
+mod metadata;
 mod migrations;
+mod modules;
+mod policy;
 mod privacy;
+mod sleeps;
 mod sources;
+mod types;

@@ -1,0 +1,218 @@
+//! Directions of imports: no circles between files, and layers between the engine's modules.
+
+use crate::{files::expect_none, modules::Modules};
+use std::collections::{BTreeMap, BTreeSet};
+
+const CRATES: [&str; 6] = [
+    "domain/src/",
+    "engine/src/",
+    "app/src/",
+    "server/src/",
+    "testkit/src/",
+    "xtask/src/",
+];
+
+/// Files that are still part of a circle. An entry that is not needed any more fails the test.
+const CIRCULAR: &[&str] = &[
+    "app/src/email/editor.rs",
+    "app/src/email/outcome.rs",
+    "app/src/email/state.rs",
+    "engine/src/accounts/mod.rs",
+    "engine/src/accounts/tokens.rs",
+    "engine/src/audit/mod.rs",
+    "engine/src/mail/compose.rs",
+    "engine/src/mail/raw.rs",
+    "engine/src/mail/submission.rs",
+    "engine/src/outbox/accept.rs",
+    "engine/src/outbox/mod.rs",
+    "engine/src/outbox/retention.rs",
+    "engine/src/outbox/worker/connection.rs",
+    "engine/src/outbox/worker/mod.rs",
+    "engine/src/outbox/worker/offer.rs",
+    "engine/src/outbox/worker/pool.rs",
+    "engine/src/outbox/worker/route.rs",
+    "engine/src/postern.rs",
+    "engine/src/settings/mod.rs",
+    "engine/src/settings/trusted.rs",
+    "engine/src/settings/usable.rs",
+    "engine/src/smtp/certificate.rs",
+    "engine/src/smtp/delivery.rs",
+    "engine/src/smtp/distinguished.rs",
+    "engine/src/smtp/judge.rs",
+    "engine/src/smtp/script.rs",
+    "engine/src/smtp/session.rs",
+    "engine/src/smtp/transaction.rs",
+    "engine/src/smtp/untrusted.rs",
+    "engine/src/smtp/verdict.rs",
+    "engine/src/vault/files.rs",
+    "engine/src/vault/mod.rs",
+    "server/src/deliver.rs",
+    "server/src/http/forms.rs",
+    "server/src/http/headers.rs",
+    "server/src/http/metrics.rs",
+    "server/src/http/mod.rs",
+    "server/src/http/outbox.rs",
+    "server/src/http/pages.rs",
+    "server/src/http/same_origin.rs",
+    "server/src/http/who.rs",
+    "server/src/rest/mails.rs",
+    "server/src/rest/parts.rs",
+    "server/src/serve.rs",
+    "testkit/src/relay.rs",
+    "testkit/src/session.rs",
+];
+
+/// The engine's modules from the top to the bottom. A module may import from its own and from lower
+/// layers, without a circle.
+const LAYERS: [&[&str]; 5] = [
+    &["postern"],
+    &[
+        "accounts",
+        "audit",
+        "delivery",
+        "diagnosis",
+        "health",
+        "keys",
+        "outbox",
+        "settings",
+    ],
+    &["mail", "smtp", "vault"],
+    &["store"],
+    &["actor", "clock"],
+];
+
+/// Imports against the layers, or in a circle, that still exist. An entry that is not needed any more fails.
+const UPWARD: &[(&str, &str)] = &[
+    ("accounts", "postern"),
+    ("actor", "store"),
+    ("audit", "postern"),
+    ("diagnosis", "postern"),
+    ("outbox", "postern"),
+    ("settings", "diagnosis"),
+    ("settings", "postern"),
+];
+
+type Uses<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+
+#[test]
+fn files_do_not_import_each_other() {
+    let mut found = Vec::new();
+    let mut known: BTreeSet<&str> = CIRCULAR.iter().copied().collect();
+    for folder in CRATES {
+        let modules = Modules::read(folder);
+        for circle in circles(&modules.uses()) {
+            if circle.iter().any(|file| !CIRCULAR.contains(file)) {
+                found.push(circle.join(" <-> "));
+            }
+            known.retain(|file| !circle.contains(file));
+        }
+    }
+    found.extend(
+        known
+            .iter()
+            .map(|file| format!("{file} is not part of a circle any more")),
+    );
+    expect_none("Files do not import each other in a circle", found);
+}
+
+#[test]
+fn the_engine_has_layers() {
+    const ROOT: &str = "engine/src/";
+    let modules = Modules::read(ROOT);
+    // For each module the modules it imports from, with the files concerned.
+    let mut imports: BTreeMap<&str, BTreeMap<&str, Vec<String>>> = BTreeMap::new();
+    let uses = modules.uses();
+    for (file, used) in &uses {
+        for other in used {
+            let (from, to) = (module_of(file, ROOT), module_of(other, ROOT));
+            if from != to && from != "lib" {
+                let files = imports.entry(from).or_default().entry(to).or_default();
+                files.push(format!("{file} -> {other}"));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    let mut known: Vec<(&str, &str)> = UPWARD.to_vec();
+    for (from, targets) in &imports {
+        for (to, files) in targets {
+            let layers = (layer(from), layer(to));
+            let is_allowed = matches!(layers, (Some(from), Some(to)) if from <= to);
+            if !is_allowed && !UPWARD.contains(&(*from, *to)) {
+                found.push(format!("{from} imports from {to}: {}", files.join(", ")));
+            }
+            known.retain(|entry| *entry != (*from, *to));
+        }
+    }
+    let downward = imports.iter().map(|(from, targets)| {
+        let known = |to: &&str| !UPWARD.contains(&(*from, *to));
+        (*from, targets.keys().copied().filter(known).collect())
+    });
+    let circles = circles(&downward.collect());
+    found.extend(
+        circles
+            .iter()
+            .map(|circle| format!("circle of {}", circle.join(", "))),
+    );
+    found.extend(
+        known
+            .iter()
+            .map(|(from, to)| format!("{from} no longer imports from {to}")),
+    );
+    expect_none("The engine's modules import from lower layers", found);
+}
+
+/// The top-level module of a file.
+fn module_of<'a>(file: &'a str, root: &str) -> &'a str {
+    let inner = file.strip_prefix(root).unwrap_or(file);
+    let end = inner.find(['/', '.']).unwrap_or(inner.len());
+    &inner[..end]
+}
+
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&module))
+}
+
+/// The strongly connected components with more than one node, each sorted.
+fn circles<'a>(uses: &Uses<'a>) -> Vec<Vec<&'a str>> {
+    let reachable: Uses<'a> = uses
+        .keys()
+        .map(|node| (*node, reachable(uses, node)))
+        .collect();
+    let mut found = BTreeSet::new();
+    for (node, reached) in &reachable {
+        let circle = reached.iter().filter(|other| {
+            reachable
+                .get(*other)
+                .is_some_and(|back| back.contains(node))
+        });
+        let circle: Vec<&str> = circle.copied().collect();
+        if circle.len() > 1 {
+            found.insert(circle);
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// All that a node uses, directly or not.
+fn reachable<'a>(uses: &Uses<'a>, from: &str) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut waiting: Vec<&str> = uses.get(from).into_iter().flatten().copied().collect();
+    while let Some(node) = waiting.pop() {
+        if found.insert(node) {
+            waiting.extend(uses.get(node).into_iter().flatten());
+        }
+    }
+    found
+}
+
+#[test]
+fn circles_are_found() {
+    let uses: Uses<'_> = [
+        ("a", BTreeSet::from(["b"])),
+        ("b", BTreeSet::from(["c"])),
+        ("c", BTreeSet::from(["b", "d"])),
+        ("d", BTreeSet::new()),
+    ]
+    .into();
+    assert_eq!(circles(&uses), [["b", "c"]]);
+}

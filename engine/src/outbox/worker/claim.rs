@@ -6,10 +6,10 @@ use std::time::Duration;
 use domain::{Refusal, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
-use super::disposition::Disposed;
+use super::disposition::AttemptResult;
 use super::leases::LeaseGuard;
 use super::mail::{Mail, SMALL, sorted};
-use super::pool::Wish;
+use super::pool::Demand;
 use super::route::Route;
 use super::{RETRY_WRITE, Worker};
 use crate::outbox::writer::{Current, Work};
@@ -78,16 +78,16 @@ impl Worker {
         self.reservations
             .set_backlog(next_due.is_some_and(|due| due <= now.0));
         if next_due.is_none() {
-            self.pool.forget_trouble(moment);
+            self.pool.clear_expired_backoff(moment);
         }
         if self.pool.is_stuck(moment) {
             self.return_queue().await;
         }
-        self.begin_runs();
-        let most = match self.pool.wish(moment) {
-            Wish::Mails(most) => most,
-            Wish::Later(left) => return Ok(Some(Instant::now() + left)),
-            Wish::Nothing => return Ok(Some(Instant::now() + LOOK)),
+        self.start_tasks();
+        let most = match self.pool.demand(moment) {
+            Demand::Messages(most) => most,
+            Demand::After(left) => return Ok(Some(Instant::now() + left)),
+            Demand::None => return Ok(Some(Instant::now() + LOOK)),
         };
         match next_due {
             Some(due) if due <= now.0 => {}
@@ -96,7 +96,7 @@ impl Worker {
         }
         let got = self.claim((most, of_others), now).await?;
         self.reservations.set_backlog(got == most);
-        self.begin_runs();
+        self.start_tasks();
         Ok((got == 0).then(|| Instant::now() + LOOK))
     }
 
@@ -147,9 +147,9 @@ impl Worker {
     pub fn enqueue(self: &Arc<Self>, (mails, settled): (Vec<Mail>, Vec<Settled>)) {
         self.pool.enqueue(mails);
         if !settled.is_empty() {
-            let unsent = Disposed {
+            let unsent = AttemptResult {
                 settled,
-                ..Disposed::default()
+                ..AttemptResult::default()
             };
             let worker = self.clone();
             tokio::spawn(async move { worker.record(unsent).await });

@@ -14,7 +14,7 @@ use crate::store::recipients::{Claimed, Settled};
 
 /// What becomes of a mail, for all its recipients.
 #[derive(Debug, Default)]
-pub struct Disposed {
+pub struct AttemptResult {
     pub settled: Vec<Settled>,
     pub events: Vec<Entry>,
     pub listed: Vec<Suppression>,
@@ -23,7 +23,7 @@ pub struct Disposed {
     /// It reply to come back.
     pub complained: bool,
     /// It would have reply the same to any mail.
-    pub sick: Option<Failure>,
+    pub relay_failure: Option<Failure>,
 }
 
 /// An attempt, when it was and with whom.
@@ -35,23 +35,27 @@ pub struct Attempt<'a> {
 }
 
 /// What becomes of a mail by what the relay said of each recipient.
-pub fn dispose(mail: &Mail, fates: &[Result<Reply, Failure>], attempt: &Attempt<'_>) -> Disposed {
-    let mut disposed = Disposed::default();
+pub fn dispose(
+    mail: &Mail,
+    fates: &[Result<Reply, Failure>],
+    attempt: &Attempt<'_>,
+) -> AttemptResult {
+    let mut result = AttemptResult::default();
     for (row, fate) in mail.recipients.iter().zip(fates) {
         match fate {
             Ok(reply) => {
-                disposed.taken = true;
-                disposed.settled.push(attempt.settled(
+                result.taken = true;
+                result.settled.push(attempt.settled(
                     row,
                     RecipientState::Delivered,
                     None,
                     reply.to_line(),
                 ));
             }
-            Err(failure) => attempt.failed(&mut disposed, row, failure, false),
+            Err(failure) => attempt.failed(&mut result, row, failure, false),
         }
     }
-    disposed
+    result
 }
 
 /// What becomes of a mail in whose midst the session ended: where it may have arrived, an attempt
@@ -61,23 +65,23 @@ pub fn interrupted(
     failure: &Failure,
     may_have_arrived: bool,
     attempt: &Attempt<'_>,
-) -> Disposed {
-    let mut disposed = Disposed::default();
+) -> AttemptResult {
+    let mut result = AttemptResult::default();
     for row in &mail.recipients {
         if may_have_arrived {
-            attempt.failed(&mut disposed, row, failure, true);
+            attempt.failed(&mut result, row, failure, true);
         } else {
             let reply = failure.reply_or_detail();
-            disposed.settled.push(attempt.untried(row, reply));
+            result.settled.push(attempt.untried(row, reply));
         }
     }
-    disposed
+    result
 }
 
 impl Attempt<'_> {
     fn failed(
         &self,
-        disposed: &mut Disposed,
+        result: &mut AttemptResult,
         row: &Claimed,
         failure: &Failure,
         may_have_arrived: bool,
@@ -86,8 +90,8 @@ impl Attempt<'_> {
         let over = row.attempts > 0 && row.trying_since <= (self.now - MAXIMAL_QUEUE_LIFETIME).0;
         let (state, reply) = match disposition(failure) {
             Disposition::BackOffRelay => {
-                disposed.sick = Some(failure.clone());
-                disposed.settled.push(self.untried(row, reply));
+                result.relay_failure = Some(failure.clone());
+                result.settled.push(self.untried(row, reply));
                 return;
             }
             Disposition::Fail => (RecipientState::Failed, reply),
@@ -98,17 +102,17 @@ impl Attempt<'_> {
             Disposition::Defer => (RecipientState::Deferred, reply),
         };
         if is_suppressible(failure) {
-            disposed.listed.push(Suppression {
+            result.listed.push(Suppression {
                 address: row.address.clone(),
                 reply: reply.clone(),
                 listed: self.now,
                 id: row.message.clone(),
             });
         }
-        disposed.complained |= state == RecipientState::Deferred;
+        result.complained |= state == RecipientState::Deferred;
         let due = (state == RecipientState::Deferred)
             .then(|| (self.now + message_backoff(row.attempts + 1, self.jitter)).0);
-        disposed.events.push(Entry {
+        result.events.push(Entry {
             message: row.message.clone(),
             position: row.position,
             event: DeliveryEvent {
@@ -124,7 +128,7 @@ impl Attempt<'_> {
             },
         });
         let settled = self.settled(row, state, due, reply);
-        disposed.settled.push(settled);
+        result.settled.push(settled);
     }
 
     /// As it was, but for what was reply, and behind what else is due.

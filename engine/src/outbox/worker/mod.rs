@@ -2,20 +2,20 @@
 //! became of it. Several may work on one database.
 //!
 //! `claim` takes mail, `offer` has it handed over, `pool` holds what is at hand, `run` delivers over
-//! one `connection`, `disposition` decides what becomes of a message, `limit` how many connections a relay is
-//! given, `sickness` when one is tried again, `tell` keeps leases and tells the console.
+//! one `connection`, `disposition` decides what becomes of a message, `concurrency_limit` how many connections a relay is
+//! given, `backoff` when one is tried again, `tell` keeps leases and tells the console.
 
 mod claim;
+mod concurrency_limit;
 mod connection;
 mod disposition;
 mod leases;
-mod limit;
 mod mail;
 mod pool;
+mod relay_backoff;
 mod reservation;
 mod route;
-mod run;
-mod sickness;
+mod task;
 mod tell;
 
 use std::sync::Arc;

@@ -10,12 +10,12 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::concurrency_limit::ConcurrencyLimit;
 use super::connection::{Connection, part};
 use super::leases::Leases;
-use super::limit::Limit;
 use super::mail::Mail;
+use super::relay_backoff::RelayBackoff;
 use super::route::Route;
-use super::sickness::Sickness;
 use crate::outbox::writer::Current;
 
 /// A relay that had a word about a mail so short a time ago takes mail.
@@ -52,15 +52,15 @@ struct State {
     active: usize,
     under_way: usize,
     resting: Vec<Connection>,
-    limit: Limit,
+    limit: ConcurrencyLimit,
     route: Option<Arc<Route>>,
-    trouble: Option<Sickness>,
+    backoff: Option<RelayBackoff>,
     /// A run tries for all whether the relay is well again.
-    trial: bool,
+    half_open: bool,
     /// When the relay last had a word about a mail.
-    word: Option<Instant>,
+    last_reply: Option<Instant>,
     /// Since when the relay has mail and has said nothing of any.
-    waits_since: Option<Instant>,
+    silent_since: Option<Instant>,
     /// How often in a row the relay would not have a mail.
     failures: usize,
     /// The newest settings, and whether everything is held, as was seen last.
@@ -75,23 +75,23 @@ struct State {
 
 /// What a worker may take now.
 #[derive(Debug, PartialEq)]
-pub enum Wish {
+pub enum Demand {
     /// So many mails.
-    Mails(usize),
+    Messages(usize),
     /// Nothing for so long.
-    Later(Duration),
+    After(Duration),
     /// Nothing until something ends.
-    Nothing,
+    None,
 }
 
 /// What a run begins with.
-pub struct Start {
+pub struct TaskStart {
     pub mail: Mail,
     pub route: Arc<Route>,
     pub connection: Option<Connection>,
     pub grouping: bool,
     /// It tries for all whether the relay is well again.
-    pub trial: bool,
+    pub half_open: bool,
 }
 
 impl Pool {
@@ -102,12 +102,12 @@ impl Pool {
                 active: 0,
                 under_way: 0,
                 resting: Vec::new(),
-                limit: Limit::new(most),
+                limit: ConcurrencyLimit::new(most),
                 route: None,
-                trouble: None,
-                trial: false,
-                word: None,
-                waits_since: None,
+                backoff: None,
+                half_open: false,
+                last_reply: None,
+                silent_since: None,
                 failures: 0,
                 newest: 0,
                 held: false,
@@ -135,22 +135,22 @@ impl Pool {
         (self.most * 8).clamp(64, 512)
     }
 
-    pub fn wish(&self, moment: Instant) -> Wish {
+    pub fn demand(&self, moment: Instant) -> Demand {
         let state = self.state();
         if !state.may_begin() || state.is_silent() {
-            return Wish::Nothing;
+            return Demand::None;
         }
-        if let Some(left) = state.waits(moment) {
-            return Wish::Later(left);
+        if let Some(left) = state.remaining(moment) {
+            return Demand::After(left);
         }
-        match &state.trouble {
+        match &state.backoff {
             // One tries for all.
-            Some(_) if !state.trial && state.queue.is_empty() => Wish::Mails(1),
-            Some(_) => Wish::Nothing,
+            Some(_) if !state.half_open && state.queue.is_empty() => Demand::Messages(1),
+            Some(_) => Demand::None,
             None if state.queue.len() * 2 <= self.queue_capacity() => {
-                Wish::Mails(self.queue_capacity() - state.queue.len())
+                Demand::Messages(self.queue_capacity() - state.queue.len())
             }
-            None => Wish::Nothing,
+            None => Demand::None,
         }
     }
 
@@ -164,14 +164,14 @@ impl Pool {
         let resting = {
             let mut state = self.state();
             state.route = route;
-            state.trouble = None;
-            state.trial = false;
-            state.word = None;
+            state.backoff = None;
+            state.half_open = false;
+            state.last_reply = None;
             state.failures = 0;
             // Those that still use what counted before are no burden to this relay.
             state.active = 0;
             state.ungrouped = None;
-            state.limit = Limit::new(self.most);
+            state.limit = ConcurrencyLimit::new(self.most);
             std::mem::take(&mut state.resting)
         };
         part(resting);
@@ -193,35 +193,35 @@ impl Pool {
         self.state().may_begin()
     }
 
-    pub fn is_in_trouble(&self) -> bool {
+    pub fn is_backing_off(&self) -> bool {
         self.state().trouble.is_some()
     }
 
     /// Whether mail that lies here would better lie where others can take it, or people act on it.
     pub fn is_stuck(&self, moment: Instant) -> bool {
         let state = self.state();
-        let waits = state.waits(moment).is_some() || state.trial && state.trouble.is_some();
+        let waits = state.remaining(moment).is_some() || state.half_open && state.backoff.is_some();
         state.held || state.route.is_none() || waits || state.is_silent()
     }
 
     /// Nothing waits, and nobody will try: what was wrong with the relay is not known any more.
-    pub fn forget_trouble(&self, moment: Instant) {
+    pub fn clear_expired_backoff(&self, moment: Instant) {
         let mut state = self.state();
-        let over = state.trouble.is_some() && state.waits(moment).is_none();
-        if over && !state.trial && state.queue.is_empty() {
-            state.trouble = None;
+        let over = state.backoff.is_some() && state.remaining(moment).is_none();
+        if over && !state.half_open && state.queue.is_empty() {
+            state.backoff = None;
             self.news.notify_one();
         }
     }
 
     /// What the console is told where the time of day is `now`.
-    pub fn trouble(&self, (now, moment): (Timestamp, Instant)) -> Option<BackoffView> {
+    pub fn backoff_view(&self, (now, moment): (Timestamp, Instant)) -> Option<BackoffView> {
         let state = self.state();
-        if let Some(sickness) = &state.trouble {
-            return Some(sickness.told((now, moment)));
+        if let Some(backoff) = &state.backoff {
+            return Some(backoff.view((now, moment)));
         }
         let route = state.route.as_ref().filter(|_| state.is_silent())?;
-        let silent = state.waits_since.map_or(SILENT, |since| since.elapsed());
+        let silent = state.silent_since.map_or(SILENT, |since| since.elapsed());
         let detail = format!(
             "{} has mail and does not answer; it may take ten minutes for it",
             route.name
@@ -235,26 +235,32 @@ impl Pool {
     }
 
     /// The relay would not have a mail, whichever it were. While it takes others it may just be one
-    /// connection too many; otherwise nothing goes until its time has come. `trial` is whether this
+    /// connection too many; otherwise nothing goes until its time has come. `half_open` is whether this
     /// run was to find that out.
-    pub fn failed(&self, route: &Route, failure: Failure, trial: bool, chance: (Instant, Jitter)) {
+    pub fn failed(
+        &self,
+        route: &Route,
+        failure: Failure,
+        half_open: bool,
+        chance: (Instant, Jitter),
+    ) {
         let mut state = self.state();
         if !state.is_of(route) {
             return;
         }
         state.failures += 1;
-        let works = state.word.is_some_and(|word| word.elapsed() < WORKS);
-        if works && state.trouble.is_none() && (state.active > 1 || state.failures == 1) {
+        let works = state.last_reply.is_some_and(|at| at.elapsed() < WORKS);
+        if works && state.backoff.is_none() && (state.active > 1 || state.failures == 1) {
             let fewer = state.active.saturating_sub(1);
-            state.limit.at_most(fewer);
+            state.limit.cap(fewer);
             return;
         }
-        if state.trouble.is_some() && !trial {
+        if state.backoff.is_some() && !half_open {
             // It began before that was known.
             return;
         }
-        let before = state.trouble.as_ref();
-        state.trouble = Some(Sickness::new(&route.name, failure, before, chance));
+        let before = state.backoff.as_ref();
+        state.backoff = Some(RelayBackoff::new(&route.name, failure, before, chance));
         state.limit.restart();
         self.news.notify_one();
     }
@@ -265,15 +271,15 @@ impl Pool {
         if !state.is_of(route) {
             return;
         }
-        state.word = Some(Instant::now());
-        state.waits_since = state.word;
+        state.last_reply = Some(Instant::now());
+        state.silent_since = state.last_reply;
         state.failures = 0;
         if taken {
-            state.limit.grow();
+            state.limit.increase();
         } else {
-            state.limit.shrink();
+            state.limit.decrease();
         }
-        if state.trouble.take().is_some() {
+        if state.backoff.take().is_some() {
             self.news.notify_one();
             self.room.notify_one();
         }
@@ -302,7 +308,7 @@ impl Pool {
     /// half of the local queue is for what is taken from the database.
     pub fn spare_capacity(&self) -> usize {
         let state = self.state();
-        let soon = state.may_begin() && state.trouble.is_none() && !state.is_silent();
+        let soon = state.may_begin() && state.backoff.is_none() && !state.is_silent();
         match soon {
             true => (self.queue_capacity() / 2).saturating_sub(state.queue.len()),
             false => 0,
@@ -325,11 +331,11 @@ impl Pool {
     }
 
     /// What another run would begin with, where the relay may have another connection.
-    pub fn start(&self, moment: Instant) -> Option<Start> {
+    pub fn start(&self, moment: Instant) -> Option<TaskStart> {
         let mut state = self.state();
-        let may = match &state.trouble {
-            Some(sickness) => sickness.waits(moment).is_none() && !state.trial,
-            None => state.active < state.limit.now(),
+        let may = match &state.backoff {
+            Some(backoff) => backoff.remaining(moment).is_none() && !state.half_open,
+            None => state.active < state.limit.current(),
         };
         if !may || !state.may_begin() {
             return None;
@@ -337,20 +343,20 @@ impl Pool {
         let route = state.route.clone()?;
         let mail = state.take(self.lease)?;
         if state.active == 0 {
-            state.waits_since = Some(Instant::now());
+            state.silent_since = Some(Instant::now());
         }
         state.active += 1;
         state.under_way += 1;
-        let trial = state.trouble.is_some();
-        state.trial |= trial;
+        let half_open = state.backoff.is_some();
+        state.half_open |= half_open;
         let grouping = state.ungrouped.is_none_or(|until| until <= Instant::now());
         let connection = state.resting.pop();
-        Some(Start {
+        Some(TaskStart {
             mail,
             route,
             connection,
             grouping,
-            trial,
+            half_open,
         })
     }
 
@@ -359,8 +365,8 @@ impl Pool {
         let mut state = self.state();
         if !state.may_begin()
             || !state.is_of(route)
-            || state.active > state.limit.now()
-            || state.trouble.is_some()
+            || state.active > state.limit.current()
+            || state.backoff.is_some()
         {
             return None;
         }
@@ -394,12 +400,12 @@ impl Pool {
     }
 
     /// A run is over that sent by the settings of `revision`.
-    pub fn ended(&self, revision: i64, trial: bool) {
+    pub fn ended(&self, revision: i64, half_open: bool) {
         let mut state = self.state();
         state.under_way -= 1;
         if state.revision() == Some(revision) {
             state.active = state.active.saturating_sub(1);
-            state.trial &= !trial;
+            state.half_open &= !half_open;
         }
         if state.under_way == 0 {
             self.quiet.notify_one();
@@ -433,8 +439,8 @@ impl State {
     }
 
     /// How long nothing begins because the relay is not well.
-    fn waits(&self, moment: Instant) -> Option<Duration> {
-        self.trouble.as_ref()?.waits(moment)
+    fn remaining(&self, moment: Instant) -> Option<Duration> {
+        self.backoff.as_ref()?.remaining(moment)
     }
 
     fn is_of(&self, route: &Route) -> bool {
@@ -443,7 +449,7 @@ impl State {
 
     /// Whether the relay has mail and does not answer.
     fn is_silent(&self) -> bool {
-        let waits = self.waits_since.filter(|_| self.active > 0);
+        let waits = self.silent_since.filter(|_| self.active > 0);
         waits.is_some_and(|since| since.elapsed() >= SILENT)
     }
 

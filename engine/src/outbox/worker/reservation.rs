@@ -161,7 +161,7 @@ impl Reservation {
         });
         let sorted = sorted(taken, letters.collect(), worker.postern.now());
         worker.enqueue(sorted);
-        worker.begin_runs();
+        worker.start_tasks();
     }
 }
 

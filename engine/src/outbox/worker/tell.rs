@@ -69,7 +69,7 @@ impl Worker {
             connections: number(reading.connections),
             per_minute: number(reading.per_minute),
             latency: reading.latency.map(number),
-            trouble: self.pool.trouble((now, self.postern.monotonic())),
+            trouble: self.pool.backoff_view((now, self.postern.monotonic())),
         };
         let mut work = self.postern.store().begin().await?;
         workers::tell(&mut work, &self.id, &told, now.0).await?;

@@ -8,7 +8,7 @@ use domain::{Failure, Fault, Stage};
 use tokio::time::{Instant, sleep};
 
 use super::connection::{Connection, part};
-use super::disposition::{Attempt, Disposed, dispose, interrupted};
+use super::disposition::{Attempt, AttemptResult, dispose, interrupted};
 use super::mail::{Mail, failed};
 use super::pool::Pool;
 use super::route::Route;
@@ -19,15 +19,15 @@ use crate::store::delivery_events::Entry;
 use crate::store::search;
 
 /// A run under way, until this is dropped.
-struct Run {
+struct DeliveryTask {
     worker: Arc<Worker>,
     route: Arc<Route>,
     /// It tries for all whether the relay is well again.
-    trial: bool,
+    half_open: bool,
 }
 
 /// What comes after a mail on a connection.
-enum After {
+enum NextStep {
     /// Another; it may have been announced.
     Mail(Mail),
     /// Nothing for now.
@@ -38,27 +38,27 @@ enum After {
 
 impl Worker {
     /// Begins as many runs as there is mail for and the relay may have.
-    pub fn begin_runs(self: &Arc<Self>) {
+    pub fn start_tasks(self: &Arc<Self>) {
         while let Some(start) = self.pool.start(self.postern.monotonic()) {
             let worker = self.clone();
             tokio::spawn(async move {
-                let run = Run {
+                let run = DeliveryTask {
                     worker: worker.clone(),
                     route: start.route,
-                    trial: start.trial,
+                    half_open: start.half_open,
                 };
                 run.go(start.mail, start.connection, start.grouping).await;
                 drop(run);
-                worker.begin_runs();
+                worker.start_tasks();
             });
         }
     }
 
     /// Writes what became of mail, however long that takes: until then it is in nobody else's
     /// hands. Gives what delivery has to know before the next.
-    pub async fn record(&self, disposed: Disposed) -> Current {
+    pub async fn record(&self, result: AttemptResult) -> Current {
         let meter = &self.postern.outbox().meter;
-        for row in &disposed.settled {
+        for row in &result.settled {
             match row.state {
                 RecipientState::Delivered => {
                     let took = row.settled.unwrap_or(0) - search::accepted(&row.message).0;
@@ -69,13 +69,13 @@ impl Worker {
             }
         }
         let deferred = |entry: &&Entry| entry.event.kind == EventKind::Deferred;
-        meter.deferred(disposed.events.iter().filter(deferred).count());
+        meter.deferred(result.events.iter().filter(deferred).count());
         loop {
             let work = Work::Settle {
                 owner: self.id.clone(),
-                settled: disposed.settled.clone(),
-                events: disposed.events.clone(),
-                listed: disposed.listed.clone(),
+                settled: result.settled.clone(),
+                events: result.events.clone(),
+                listed: result.listed.clone(),
             };
             match self.write(work).await {
                 Ok(written) => return written.current,
@@ -85,7 +85,7 @@ impl Worker {
     }
 }
 
-impl Run {
+impl DeliveryTask {
     /// Delivers this mail and those that come after it.
     async fn go(&self, mut mail: Mail, resting: Option<Connection>, grouping: bool) {
         let mut connection = match self.connected(resting).await {
@@ -101,9 +101,9 @@ impl Run {
         }
         loop {
             match self.deliver(&mut connection, mail).await {
-                After::Mail(next) => mail = next,
-                After::Rest => return self.pool().rest(&self.route, connection),
-                After::Part => return part(vec![connection]),
+                NextStep::Mail(next) => mail = next,
+                NextStep::Rest => return self.pool().rest(&self.route, connection),
+                NextStep::Part => return part(vec![connection]),
             }
         }
     }
@@ -126,7 +126,7 @@ impl Run {
     }
 
     /// Delivers a mail and records what became of it.
-    async fn deliver(&self, connection: &mut Connection, mut mail: Mail) -> After {
+    async fn deliver(&self, connection: &mut Connection, mut mail: Mail) -> NextStep {
         let worker = &self.worker;
         let parcel = loop {
             match mail.fetched(worker.postern.store(), &worker.places).await {
@@ -136,9 +136,9 @@ impl Run {
                     let text = "The mail is not there any more.";
                     let gone = mail.recipients.iter().map(|row| failed(row, text, now));
                     let settled = gone.collect();
-                    let gone = Disposed {
+                    let gone = AttemptResult {
                         settled,
-                        ..Disposed::default()
+                        ..AttemptResult::default()
                     };
                     self.settle(mail, gone).await;
                     return self.after();
@@ -182,45 +182,45 @@ impl Run {
             took: begun.elapsed(),
             jitter: rand::random(),
         };
-        let disposed = match outcome {
+        let result = match outcome {
             Ok(fates) => dispose(&mail, &fates, &attempt),
             Err(broken) => {
                 self.broken(connection, mail, &broken, &attempt).await;
                 self.requeue(next);
-                return After::Part;
+                return NextStep::Part;
             }
         };
-        let taken = disposed.taken || !disposed.complained;
-        let sick = disposed.sick.clone();
-        if sick.is_none() {
+        let taken = result.taken || !result.complained;
+        let relay_failure = result.relay_failure.clone();
+        if relay_failure.is_none() {
             self.pool().worked(&self.route, taken);
         }
         if announced {
             self.pool().grouping_worked();
         }
-        let current = self.settle(mail, disposed).await;
-        if let Some(failure) = sick {
+        let current = self.settle(mail, result).await;
+        if let Some(failure) = relay_failure {
             self.relay_failed(failure);
         }
         let changed = current.held || current.revision != self.route.revision;
         if changed {
             worker.stir();
         }
-        let goes_on = !changed && connection.session.is_ready() && !self.pool().is_in_trouble();
+        let goes_on = !changed && connection.session.is_ready() && !self.pool().is_backing_off();
         match next {
-            Some(next) if goes_on => After::Mail(next),
+            Some(next) if goes_on => NextStep::Mail(next),
             None if goes_on => self.after(),
             // Where one was announced, what comes next would be taken for it.
             next => {
                 self.requeue(next);
-                After::Part
+                NextStep::Part
             }
         }
     }
 
-    fn after(&self) -> After {
+    fn after(&self) -> NextStep {
         let next = self.pool().next(&self.route);
-        next.map_or(After::Rest, After::Mail)
+        next.map_or(NextStep::Rest, NextStep::Mail)
     }
 
     fn requeue(&self, next: Option<Mail>) {
@@ -255,13 +255,13 @@ impl Run {
         } else {
             self.relay_failed(failure.clone());
         }
-        let disposed = interrupted(&mail, failure, broken.may_have_arrived, attempt);
-        self.settle(mail, disposed).await;
+        let result = interrupted(&mail, failure, broken.may_have_arrived, attempt);
+        self.settle(mail, result).await;
     }
 
     /// Records what became of a mail, which is in hand until then.
-    async fn settle(&self, mail: Mail, disposed: Disposed) -> Current {
-        let current = self.worker.record(disposed).await;
+    async fn settle(&self, mail: Mail, result: AttemptResult) -> Current {
+        let current = self.worker.record(result).await;
         drop(mail);
         current
     }
@@ -273,12 +273,13 @@ impl Run {
     fn relay_failed(&self, failure: Failure) {
         tracing::warn!(relay = self.route.name, stage = failure.stage.name(), fault = ?failure.fault, "the relay takes no mail");
         let chance = (self.worker.postern.monotonic(), rand::random());
-        self.pool().failed(&self.route, failure, self.trial, chance);
+        self.pool()
+            .failed(&self.route, failure, self.half_open, chance);
     }
 }
 
-impl Drop for Run {
+impl Drop for DeliveryTask {
     fn drop(&mut self) {
-        self.worker.pool.ended(self.route.revision, self.trial);
+        self.worker.pool.ended(self.route.revision, self.half_open);
     }
 }

@@ -7,7 +7,7 @@ use domain::outbox::{BackoffView, Jitter, relay_backoff};
 use domain::{Failure, Timestamp};
 use tokio::time::Instant;
 
-pub struct Sickness {
+pub struct RelayBackoff {
     relay: String,
     failure: Failure,
     /// How often in a row it was tried for nothing.
@@ -16,8 +16,8 @@ pub struct Sickness {
     next: Instant,
 }
 
-impl Sickness {
-    /// A relay that would not have a mail, whichever it were; again, where it was sick `before`.
+impl RelayBackoff {
+    /// A relay that would not have a mail, whichever it were; again, where it failed `before`.
     pub fn new(
         relay: &str,
         failure: Failure,
@@ -35,13 +35,13 @@ impl Sickness {
     }
 
     /// How long until one tries for all; none where its time has come.
-    pub fn waits(&self, moment: Instant) -> Option<Duration> {
+    pub fn remaining(&self, moment: Instant) -> Option<Duration> {
         let left = self.next.saturating_duration_since(moment);
         (!left.is_zero()).then_some(left)
     }
 
     /// What the console is told where the time of day is `now`.
-    pub fn told(&self, (now, moment): (Timestamp, Instant)) -> BackoffView {
+    pub fn view(&self, (now, moment): (Timestamp, Instant)) -> BackoffView {
         let since = now - moment.saturating_duration_since(self.since);
         BackoffView {
             relay: self.relay.clone(),
@@ -63,9 +63,9 @@ mod tests {
         let begun = Instant::now();
         let failure = || Failure::new(Stage::Data, Fault::TimedOut, "no answer");
         let at = |seconds| begun + Duration::from_secs(seconds);
-        let first = Sickness::new("relay:25", failure(), None, (at(0), 0));
-        let again = Sickness::new("relay:25", failure(), Some(&first), (at(6), 0));
-        for (sickness, passed, left, since, next) in [
+        let first = RelayBackoff::new("relay:25", failure(), None, (at(0), 0));
+        let again = RelayBackoff::new("relay:25", failure(), Some(&first), (at(6), 0));
+        for (backoff, passed, left, since, next) in [
             (&first, 0, Some(5), 100, 105),
             (&first, 4, Some(1), 96, 101),
             (&first, 5, None, 95, 100),
@@ -74,9 +74,9 @@ mod tests {
             (&again, 16, None, 84, 100),
         ] {
             let left = left.map(Duration::from_secs);
-            assert_eq!(sickness.waits(at(passed)), left, "after {passed} s");
+            assert_eq!(backoff.remaining(at(passed)), left, "after {passed} s");
             // It is always the hundredth second: the clock was put to it.
-            let told = sickness.told((Timestamp(100_000), at(passed)));
+            let told = backoff.view((Timestamp(100_000), at(passed)));
             let told = (told.since.0 / 1000, told.next.0 / 1000);
             assert_eq!(told, (since, next), "after {passed} s");
         }

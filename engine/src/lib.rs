@@ -24,7 +24,9 @@ pub use audit::{Action, Audit};
 pub use clock::Clock;
 pub use diagnosis::{Diagnosis, Question, RECIPIENT, Search, TO};
 pub use mail::{Attached, Attachment, Letter, Submission};
-pub use outbox::{BOUNDS, Delivery, Figures, Handed, Meter, Reading, Retention};
+pub use outbox::{
+    Delivery, LATENCY_BOUNDS, Meter, MeterReading, MetricsSnapshot, Retention, Submissions,
+};
 pub use postern::{Config, OpenError, Postern};
 pub use settings::Settings;
 pub use store::accounts::Account;

@@ -153,7 +153,13 @@ async fn tell(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Err
                 if live {
                     write!(io::stdout(), "\r")?;
                 }
-                terminal.lines(trace.steps.last().map(Step::transcript_lines).unwrap_or_default())?;
+                terminal.lines(
+                    trace
+                        .steps
+                        .last()
+                        .map(Step::transcript_lines)
+                        .unwrap_or_default(),
+                )?;
             }
             _ => {}
         }

@@ -29,7 +29,7 @@ pub(super) type Remembered = Option<(Instant, i64, Option<Arc<Sender>>)>;
 
 /// What an application hands over in one request: all of it is kept, or nothing.
 #[derive(Debug)]
-pub enum Handed {
+pub enum Submissions {
     One(Box<Submission>),
     /// 1 to 500.
     Many(Vec<Submission>),
@@ -46,7 +46,7 @@ impl Postern {
     pub async fn accept(
         &self,
         actor: &Actor,
-        handed: Handed,
+        submissions: Submissions,
         key: Option<(String, [u8; 32])>,
     ) -> Result<Vec<String>, Refusal> {
         actor.sends()?;
@@ -63,9 +63,9 @@ impl Postern {
 
         let sender = self.sender().await?;
         let now = self.now();
-        let (submissions, many) = match handed {
-            Handed::One(submission) => (vec![*submission], false),
-            Handed::Many(submissions) => (submissions, true),
+        let (submissions, many) = match submissions {
+            Submissions::One(submission) => (vec![*submission], false),
+            Submissions::Many(submissions) => (submissions, true),
         };
         if submissions.is_empty() || submissions.len() > MOST {
             let text = format!("Hand over 1 to {MOST} messages at once.");
@@ -89,7 +89,7 @@ impl Postern {
             None => {
                 self.outbox().meter.accepted(ids.len());
                 if written.claimed.is_empty() {
-                    self.outbox().stir();
+                    self.outbox().wake();
                 }
                 Ok(ids)
             }

@@ -5,7 +5,7 @@ use domain::outbox::{Cursor, DeliveryEvent, EventKind, MessageAction, Selection}
 use domain::view::Stamp;
 use domain::{Kind, Refusal};
 
-use super::looks::visible;
+use super::queries::visible;
 use crate::audit::Action;
 use crate::store::delivery_events::Entry;
 use crate::store::{commit, delivery_events, pause, search, suppressions};
@@ -20,7 +20,7 @@ impl Postern {
         selection: &Selection,
     ) -> Result<i64, Refusal> {
         actor.administers()?;
-        let mut connection = self.store().look().await?;
+        let mut connection = self.store().reporting().await?;
         Ok(search::count(&mut connection, act, selection, self.now()).await?)
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The upper bounds of the delivery times that are told apart, in milliseconds.
-pub const BOUNDS: [u64; 12] = [
+pub const LATENCY_BOUNDS: [u64; 12] = [
     5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 30_000, 300_000, 3_600_000,
 ];
 
@@ -23,7 +23,7 @@ pub struct Meter {
     /// The sum of all delivery times, in milliseconds.
     milliseconds: AtomicU64,
     /// Those up to each bound, and those above all.
-    times: [AtomicU64; BOUNDS.len() + 1],
+    times: [AtomicU64; LATENCY_BOUNDS.len() + 1],
     minute: Mutex<Minute>,
 }
 
@@ -32,12 +32,12 @@ struct Minute {
     begun: Instant,
     /// The second that the newest slot is of.
     second: u64,
-    slots: [[u32; BOUNDS.len() + 1]; SLOTS],
+    slots: [[u32; LATENCY_BOUNDS.len() + 1]; SLOTS],
 }
 
 /// What the meter says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
+pub struct MeterReading {
     pub accepted: u64,
     pub delivered: u64,
     pub deferred: u64,
@@ -46,7 +46,7 @@ pub struct Reading {
     pub connections: u64,
     /// The sum of all delivery times, in milliseconds.
     pub milliseconds: u64,
-    /// How many took up to each bound of [`BOUNDS`], and how many longer.
+    /// How many took up to each bound of [`LATENCY_BOUNDS`], and how many longer.
     pub times: Vec<u64>,
     /// Delivered within the last minute.
     pub per_minute: u64,
@@ -59,18 +59,18 @@ impl Default for Minute {
         Self {
             begun: Instant::now(),
             second: 0,
-            slots: [[0; BOUNDS.len() + 1]; SLOTS],
+            slots: [[0; LATENCY_BOUNDS.len() + 1]; SLOTS],
         }
     }
 }
 
 impl Minute {
     /// Empties the slots of seconds that are over.
-    fn now(&mut self) -> &mut [u32; BOUNDS.len() + 1] {
+    fn now(&mut self) -> &mut [u32; LATENCY_BOUNDS.len() + 1] {
         let second = self.begun.elapsed().as_secs();
         let passed = second.saturating_sub(self.second).min(SLOTS as u64);
         for back in 0..passed {
-            self.slots[((second - back) % SLOTS as u64) as usize] = [0; BOUNDS.len() + 1];
+            self.slots[((second - back) % SLOTS as u64) as usize] = [0; LATENCY_BOUNDS.len() + 1];
         }
         self.second = second;
         &mut self.slots[(second % SLOTS as u64) as usize]
@@ -85,7 +85,7 @@ impl Meter {
     /// A recipient's mail was taken, so long after it was accepted.
     pub(super) fn delivered(&self, after: Duration) {
         let milliseconds = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-        let slot = BOUNDS.partition_point(|bound| *bound < milliseconds);
+        let slot = LATENCY_BOUNDS.partition_point(|bound| *bound < milliseconds);
         self.delivered.fetch_add(1, Ordering::Relaxed);
         self.milliseconds.fetch_add(milliseconds, Ordering::Relaxed);
         self.times[slot].fetch_add(1, Ordering::Relaxed);
@@ -109,8 +109,8 @@ impl Meter {
     }
 
     /// What it says now.
-    pub fn read(&self) -> Reading {
-        let mut slots = [0_u64; BOUNDS.len() + 1];
+    pub fn read(&self) -> MeterReading {
+        let mut slots = [0_u64; LATENCY_BOUNDS.len() + 1];
         {
             let mut minute = self.minute.lock();
             minute.now();
@@ -121,7 +121,7 @@ impl Meter {
             }
         }
         let number = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Reading {
+        MeterReading {
             accepted: number(&self.accepted),
             delivered: number(&self.delivered),
             deferred: number(&self.deferred),
@@ -143,7 +143,13 @@ fn median(slots: &[u64]) -> Option<u64> {
         sum += number;
         half > 0 && sum >= half
     })?;
-    Some(BOUNDS.get(at).or(BOUNDS.last()).copied().unwrap_or(0))
+    Some(
+        LATENCY_BOUNDS
+            .get(at)
+            .or(LATENCY_BOUNDS.last())
+            .copied()
+            .unwrap_or(0),
+    )
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! The outbox: mail that was handed over is kept, delivered and accounted for.
 //!
 //! `accept` takes mail in (`crate::mail` checks it and makes its bytes), `writer` puts on disk what
-//! many do at once, `worker` delivers it over the connections of a relay, `acts` and `looks` are
+//! many do at once, `worker` delivers it over the connections of a relay, `acts` and `queries` are
 //! for people, `meter` counts, `retention` forgets what was kept long enough.
 
 mod accept;
 mod acts;
-mod looks;
 mod meter;
+mod queries;
 mod retention;
 mod worker;
 mod writer;
@@ -23,19 +23,19 @@ use tokio::sync::{Notify, watch};
 use crate::store::Store;
 use crate::{Clock, Postern};
 
-pub use accept::Handed;
-pub use looks::Figures;
-pub use meter::{BOUNDS, Meter, Reading};
+pub use accept::Submissions;
+pub use meter::{LATENCY_BOUNDS, Meter, MeterReading};
+pub use queries::MetricsSnapshot;
 pub use retention::Retention;
 pub use worker::Delivery;
 use worker::Worker;
 pub(crate) use writer::Writer;
 
 /// A worker that told nothing of itself for so long is gone, in milliseconds.
-const WORKER_SILENT: i64 = 20_000;
+const HEARTBEAT_TIMEOUT: i64 = 20_000;
 
 /// Other nodes are told of mail no more often than this.
-const BETWEEN_RINGS: Duration = Duration::from_millis(100);
+const NOTIFY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What the parts of the outbox share within a process.
 pub(crate) struct Outbox {
@@ -44,9 +44,9 @@ pub(crate) struct Outbox {
     /// Everything is held from the start, whatever the switch says.
     pub hold_mail: bool,
     /// There may be mail to deliver, or other settings to deliver it with.
-    pub stirred: Notify,
+    pub wake: Notify,
     /// Other nodes are to be told.
-    ring: Arc<Notify>,
+    notify: Arc<Notify>,
     /// Counts what this process wrote.
     changes: watch::Sender<u64>,
     /// Keys of requests under way, with whose they are.
@@ -61,17 +61,17 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub fn new(store: Store, clock: Clock, saved: watch::Receiver<i64>, hold_mail: bool) -> Self {
         let changes = watch::Sender::new(0);
-        let ring = Arc::new(Notify::new());
+        let notify = Arc::new(Notify::new());
         if !store.is_local() {
-            tokio::spawn(ring_for_others(store.clone(), ring.clone()));
+            tokio::spawn(notify_other_nodes(store.clone(), notify.clone()));
         }
         Self {
             writer: Writer::start(store, clock, hold_mail, changes.clone()),
             changes,
-            ring,
+            notify,
             meter: Meter::default(),
             hold_mail,
-            stirred: Notify::new(),
+            wake: Notify::new(),
             running: Mutex::default(),
             ids: Mutex::new(ulid::Generator::new()),
             sender: Mutex::default(),
@@ -102,15 +102,15 @@ impl Outbox {
     }
 
     /// There may be mail to deliver, here or at another node.
-    fn stir(&self) {
-        self.stirred.notify_one();
-        self.ring.notify_one();
+    fn wake(&self) {
+        self.wake.notify_one();
+        self.notify.notify_one();
     }
 
     /// Mail that waited was changed by a person.
     fn touched(&self) {
         self.changes.send_modify(|count| *count += 1);
-        self.stir();
+        self.wake();
     }
 
     /// The settings were saved, or the hold was switched: nothing remembered of them counts.
@@ -121,12 +121,12 @@ impl Outbox {
 }
 
 /// Rings when it is asked to, but not for each mail: NOTIFY makes commits wait for each other.
-async fn ring_for_others(store: Store, ring: Arc<Notify>) {
+async fn notify_other_nodes(store: Store, notify: Arc<Notify>) {
     loop {
-        ring.notified().await;
+        notify.notified().await;
         // Where it cannot be told, others find it when they look.
-        drop(store.ring().await);
-        tokio::time::sleep(BETWEEN_RINGS).await;
+        drop(store.notify().await);
+        tokio::time::sleep(NOTIFY_INTERVAL).await;
     }
 }
 

@@ -126,10 +126,11 @@ impl Settings {
         let password = match saved.password() {
             None => PasswordState::None,
             Some(sealed) => {
-                match self
-                    .vault
-                    .open_value(Scope::Global.as_str(), Label::Password.as_str(), sealed)
-                {
+                match self.vault.open_value(
+                    Scope::Global.as_str(),
+                    Label::Password.as_str(),
+                    sealed,
+                ) {
                     Ok(_) => PasswordState::Saved,
                     Err(_) => PasswordState::ReEnter,
                 }

@@ -69,7 +69,8 @@ impl Settings {
     ) -> Result<(), StoreError> {
         let number = saved.revision() + 1;
         let sealed = |password: &SecretString, label: &str| {
-            self.vault.seal(Scope::Global.as_str(), label, password.expose().as_bytes())
+            self.vault
+                .seal(Scope::Global.as_str(), label, password.expose().as_bytes())
         };
         let current = |password: &SecretString| sealed(password, Label::Password.as_str());
         let (in_use, brought, password_from) = match &chosen {

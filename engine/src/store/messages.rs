@@ -93,7 +93,7 @@ pub async fn has_body(connection: &mut Connection, id: &str) -> Result<bool, Sto
 }
 
 /// What delivery has to know of a message.
-pub struct Letter {
+pub struct StoredMessage {
     pub id: String,
     /// Of the envelope.
     pub sender: String,
@@ -104,11 +104,11 @@ pub struct Letter {
 }
 
 /// The messages of these ids, with the bytes of those that have no more than `most`.
-pub async fn letters(
+pub async fn load(
     connection: &mut Connection,
     ids: &[String],
     most: i64,
-) -> Result<Vec<Letter>, StoreError> {
+) -> Result<Vec<StoredMessage>, StoreError> {
     let mut found: Vec<(String, String, i64, Option<Vec<u8>>)> = Vec::with_capacity(ids.len());
     for block in blocks(ids) {
         let sql = format!(
@@ -122,9 +122,9 @@ pub async fn letters(
         }
         found.extend(query.fetch_all(&mut *connection).await?);
     }
-    let letters = found.into_iter();
-    Ok(letters
-        .map(|(id, sender, size, bytes)| Letter {
+    let found = found.into_iter();
+    Ok(found
+        .map(|(id, sender, size, bytes)| StoredMessage {
             id,
             sender,
             size,

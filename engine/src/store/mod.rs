@@ -3,7 +3,6 @@
 
 pub mod accounts;
 pub mod audit;
-mod bell;
 mod checkpoint;
 pub mod delivery_events;
 mod error;
@@ -11,6 +10,7 @@ pub mod idempotency;
 pub mod information;
 pub mod keys;
 pub mod messages;
+mod notify;
 pub mod pause;
 pub mod recipients;
 pub mod retention;
@@ -40,10 +40,10 @@ static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
 
 /// How long a connection may be waited for.
-const ACQUIRE: Duration = Duration::from_secs(5);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an answer may be waited for that nobody else gives up.
-const ANSWER: Duration = Duration::from_secs(15);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// FULL: what was acknowledged survives a power cut.
 const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
@@ -55,13 +55,13 @@ const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
 const WRITING: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 16384";
 
 /// As `busy_timeout` on SQLite: who waits for a lock is told so in the end.
-const PATIENCE: &str = "SET lock_timeout = '5s'";
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '5s'";
 
 /// Where people look: a search that nobody waits for any more is not gone on with for ever.
-const LOOKING: &str = "SET statement_timeout = '30s'";
+const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '30s'";
 
 /// How many look at the same time.
-const LOOKERS: u32 = 4;
+const REPORTING_CONNECTIONS: u32 = 4;
 
 /// Finds out what is wrong with a database, if anything. A pool would try again until its time is
 /// over, and then say no more than that it is.
@@ -71,7 +71,7 @@ async fn try_out(options: &AnyConnectOptions, statement: &'static str) -> Result
         connection.execute(statement).await?;
         connection.close().await
     };
-    tokio::time::timeout(ACQUIRE, trial)
+    tokio::time::timeout(ACQUIRE_TIMEOUT, trial)
         .await
         .map_err(|_| StoreError::Silent)?
         .map_err(StoreError::from)
@@ -81,7 +81,7 @@ async fn try_out(options: &AnyConnectOptions, statement: &'static str) -> Result
 fn pool(most: u32, statements: &'static [&'static str]) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(most)
-        .acquire_timeout(ACQUIRE)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 for statement in statements {
@@ -106,7 +106,7 @@ pub async fn commit(work: Transaction<'static, Any>) -> Result<(), StoreError> {
 pub async fn in_time<T, E: From<StoreError>>(
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let answer = tokio::time::timeout(ANSWER, work).await;
+    let answer = tokio::time::timeout(ANSWER_TIMEOUT, work).await;
     answer.unwrap_or_else(|_| Err(StoreError::Silent.in_commit().into()))
 }
 
@@ -120,7 +120,7 @@ fn after(prefix: &str) -> String {
 pub struct Store {
     read: AnyPool,
     /// For what people look at: a search may take long, and goes on though its page was left.
-    look: AnyPool,
+    reporting: AnyPool,
     /// On SQLite one connection, so that writers queue here and not at the file.
     write: AnyPool,
     dialect: Dialect,
@@ -196,10 +196,10 @@ impl Store {
             .await?;
         SQLITE.run(&write).await.map_err(StoreError::Migration)?;
         let read = pool(3, &[PRAGMAS]).connect_lazy_with(options.clone());
-        let look = pool(LOOKERS, &[PRAGMAS]).connect_lazy_with(options);
+        let reporting = pool(REPORTING_CONNECTIONS, &[PRAGMAS]).connect_lazy_with(options);
         let store = Self {
             read,
-            look,
+            reporting,
             write,
             dialect: SQLITE_DIALECT,
             address: None,
@@ -216,12 +216,13 @@ impl Store {
         let options: AnyConnectOptions = address.parse().map_err(|_| StoreError::Address)?;
         let options = options.log_statements(LevelFilter::Trace);
         try_out(&options, "SELECT 1").await?;
-        let look = pool(LOOKERS, &[PATIENCE, LOOKING]).connect_lazy_with(options.clone());
-        let pool = pool(12, &[PATIENCE]).connect_with(options).await?;
+        let reporting = pool(REPORTING_CONNECTIONS, &[LOCK_TIMEOUT, STATEMENT_TIMEOUT])
+            .connect_lazy_with(options.clone());
+        let pool = pool(12, &[LOCK_TIMEOUT]).connect_with(options).await?;
         POSTGRES.run(&pool).await.map_err(StoreError::Migration)?;
         Ok(Self {
             read: pool.clone(),
-            look,
+            reporting,
             write: pool,
             dialect: POSTGRES_DIALECT,
             address: Some(address.into()),
@@ -235,8 +236,8 @@ impl Store {
     }
 
     /// A connection for what somebody looks at, however long that takes.
-    pub async fn look(&self) -> Result<sqlx::pool::PoolConnection<Any>, StoreError> {
-        Ok(self.look.acquire().await?)
+    pub async fn reporting(&self) -> Result<sqlx::pool::PoolConnection<Any>, StoreError> {
+        Ok(self.reporting.acquire().await?)
     }
 
     /// A unit of work: all of it, or when dropped before its commit, nothing.
@@ -287,9 +288,14 @@ impl Store {
 
     /// Waits for what is under way, within limits, and closes the connections.
     pub async fn close(&self) {
-        let closed =
-            async { tokio::join!(self.read.close(), self.look.close(), self.write.close()) };
-        let _ = tokio::time::timeout(ACQUIRE, closed).await;
+        let closed = async {
+            tokio::join!(
+                self.read.close(),
+                self.reporting.close(),
+                self.write.close()
+            )
+        };
+        let _ = tokio::time::timeout(ACQUIRE_TIMEOUT, closed).await;
     }
 }
 
@@ -304,10 +310,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path(), None).await.expect("opens");
         let mut lookers = Vec::new();
-        for _ in 0..LOOKERS {
-            lookers.push(store.look().await.expect("a connection"));
+        for _ in 0..REPORTING_CONNECTIONS {
+            lookers.push(store.reporting().await.expect("a connection"));
         }
-        assert!(store.look().now_or_never().is_none(), "they wait in turn");
+        assert!(
+            store.reporting().now_or_never().is_none(),
+            "they wait in turn"
+        );
         store.read().await.expect("reads");
         store.begin().await.expect("writes");
     }

@@ -5,7 +5,7 @@ use domain::outbox::Worker;
 use super::{Connection, StoreError};
 
 /// Notes what a worker tells of itself.
-pub async fn tell(
+pub async fn heartbeat(
     connection: &mut Connection,
     id: &str,
     worker: &Worker,

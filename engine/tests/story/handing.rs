@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::outbox::{RecipientState, Search};
 use domain::{Kind, Refusal};
-use engine::{Actor, Handed, Submission};
+use engine::{Actor, Submission, Submissions};
 
 use crate::outbox::{is, mail};
 use crate::place::{Place, places};
@@ -18,9 +18,9 @@ impl Place {
         body: u8,
         subject: &str,
     ) -> Result<Vec<String>, Refusal> {
-        let handed = Handed::One(Box::new(mail(&["desk@example.net"], subject)));
+        let submissions = Submissions::One(Box::new(mail(&["desk@example.net"], subject)));
         let key = Some((key.to_owned(), [body; 32]));
-        self.postern.accept(actor, handed, key).await
+        self.postern.accept(actor, submissions, key).await
     }
 
     pub async fn kept(&self, actor: &Actor) -> usize {
@@ -80,10 +80,10 @@ async fn of_many_all_are_kept_or_none() {
         place.save(&admin, &relay).await;
         let good = || mail(&["desk@example.net"], "Fire");
         let bad = || mail(&["no address"], "Fire\r\nBcc: x@example.net");
-        let handed = Handed::Many(vec![good(), bad(), good(), bad()]);
+        let submissions = Submissions::Many(vec![good(), bad(), good(), bad()]);
         let refusal = place
             .postern
-            .accept(&admin, handed, None)
+            .accept(&admin, submissions, None)
             .await
             .expect_err("refused");
         assert_eq!(refusal.kind, Kind::Invalid);
@@ -95,17 +95,17 @@ async fn of_many_all_are_kept_or_none() {
             );
         }
         assert_eq!(place.kept(&admin).await, 0);
-        let handed = Handed::Many(vec![good(), good()]);
+        let submissions = Submissions::Many(vec![good(), good()]);
         let ids = place
             .postern
-            .accept(&admin, handed, None)
+            .accept(&admin, submissions, None)
             .await
             .expect("accepted");
         assert!(ids.len() == 2 && ids[0] < ids[1]);
-        for handed in [Vec::new(), (0..501).map(|_| good()).collect()] {
+        for submissions in [Vec::new(), (0..501).map(|_| good()).collect()] {
             let refusal = place
                 .postern
-                .accept(&admin, Handed::Many(handed), None)
+                .accept(&admin, Submissions::Many(submissions), None)
                 .await;
             assert_eq!(refusal.expect_err("refused").kind, Kind::Invalid);
         }
@@ -117,10 +117,10 @@ async fn of_many_all_are_kept_or_none() {
 async fn without_settings_mail_needs_a_sender_and_waits() {
     for place in places().await {
         let admin = place.admin().await;
-        let handed = Handed::One(Box::new(mail(&["desk@example.net"], "Fire")));
+        let submissions = Submissions::One(Box::new(mail(&["desk@example.net"], "Fire")));
         let refusal = place
             .postern
-            .accept(&admin, handed, None)
+            .accept(&admin, submissions, None)
             .await
             .expect_err("refused");
         assert!(refusal.fields.contains_key("from"));
@@ -131,7 +131,7 @@ async fn without_settings_mail_needs_a_sender_and_waits() {
         };
         let ids = place
             .postern
-            .accept(&admin, Handed::One(Box::new(from)), None)
+            .accept(&admin, Submissions::One(Box::new(from)), None)
             .await
             .expect("accepted");
         assert!(
@@ -159,10 +159,10 @@ async fn a_database_that_is_locked_takes_nothing_and_says_when_to_come_back() {
         let (admin, relay) = (place.admin().await, Relay::start().await);
         place.save(&admin, &relay).await;
         let lock = place.lock_out().await;
-        let handed = Handed::One(Box::new(mail(&["desk@example.net"], "Fire")));
+        let submissions = Submissions::One(Box::new(mail(&["desk@example.net"], "Fire")));
         let refusal = place
             .postern
-            .accept(&admin, handed, None)
+            .accept(&admin, submissions, None)
             .await
             .expect_err("refused");
         assert_eq!(refusal.kind, Kind::Unavailable);

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use domain::outbox::{MessageView, RecipientState, Search};
-use engine::{Actor, Handed, Submission};
+use engine::{Actor, Submission, Submissions};
 use futures::FutureExt as _;
 use futures::future::join_all;
 
@@ -216,8 +216,8 @@ async fn a_worker_that_stops_gives_back_what_it_was_just_taking() {
             text: Some("Hello.\n".repeat(100_000)),
             ..mail(&["desk@example.net"], "Large")
         };
-        let handed = Handed::One(Box::new(large));
-        let ids = place.postern.accept(&admin, handed, None).await;
+        let submissions = Submissions::One(Box::new(large));
+        let ids = place.postern.accept(&admin, submissions, None).await;
         let large = ids.expect("accepted").remove(0);
         place.until_somebody_waits().await;
         let goes_on = async {
@@ -327,8 +327,10 @@ async fn however_much_is_handed_over_at_once_everybody_gets_theirs_once() {
         for number in [63, 64, 65, 500] {
             let to = (0..number).map(|n| format!("desk{n}of{number}@example.net"));
             let to: Vec<String> = to.collect();
-            let handed = to.iter().map(|to| mail(&[to], "Many")).collect();
-            let ids = place.postern.accept(&admin, Handed::Many(handed), None);
+            let submissions = to.iter().map(|to| mail(&[to], "Many")).collect();
+            let ids = place
+                .postern
+                .accept(&admin, Submissions::Many(submissions), None);
             let ids = ids.await.expect("accepted");
             assert_eq!(ids.len(), number);
             place.until_delivered(&admin, &ids).await;

@@ -200,7 +200,7 @@ async fn users_see_their_own_mail_and_nobody_elses() {
             postern.pause_delivery(&user, true).await,
             postern.suppressions(&user, "").await.map(drop),
             postern.remove_suppression(&user, "a@b.example").await,
-            postern.figures(Some(&user), false).await.map(drop),
+            postern.metrics(Some(&user), false).await.map(drop),
         ] {
             assert_eq!(kind.expect_err("for administrators").kind, Kind::Forbidden);
         }

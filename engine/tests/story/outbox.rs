@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::outbox::{BackoffView, EventKind, MessageView, RecipientState};
 use domain::view::PasswordChange;
 use domain::{Form, Label};
-use engine::{Actor, Delivery, Handed, Retention, Submission};
+use engine::{Actor, Delivery, Retention, Submission, Submissions};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -105,8 +105,8 @@ impl Place {
     }
 
     pub async fn hand_over(&self, actor: &Actor, to: &[&str], subject: &str) -> String {
-        let handed = Handed::One(Box::new(mail(to, subject)));
-        let ids = self.postern.accept(actor, handed, None).await;
+        let submissions = Submissions::One(Box::new(mail(to, subject)));
+        let ids = self.postern.accept(actor, submissions, None).await;
         ids.expect("accepted").remove(0)
     }
 

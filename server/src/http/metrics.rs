@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use domain::outbox::RecipientState;
-use engine::{BOUNDS, Figures};
+use engine::{LATENCY_BOUNDS, MetricsSnapshot};
 
 use super::{AppState, Caller};
 use crate::rest::refuse;
@@ -23,7 +23,7 @@ pub async fn metrics(
         .any(|name| headers.contains_key(*name));
     let address = caller.origin.address;
     let here = !passed_on && address.is_some_and(|address| address.to_canonical().is_loopback());
-    match state.postern.figures(caller.actor.as_ref(), here).await {
+    match state.postern.metrics(caller.actor.as_ref(), here).await {
         Ok(figures) => {
             let kind = "text/plain; version=0.0.4; charset=utf-8";
             ([(CONTENT_TYPE, kind)], text(&figures)).into_response()
@@ -32,7 +32,7 @@ pub async fn metrics(
     }
 }
 
-fn text(figures: &Figures) -> String {
+fn text(figures: &MetricsSnapshot) -> String {
     let mut text = String::new();
     let reading = &figures.reading;
     for (name, about, value) in [
@@ -89,7 +89,7 @@ fn text(figures: &Figures) -> String {
         "# HELP {name} From acceptance to the relay's 250.\n# TYPE {name} histogram"
     );
     let mut sum = 0;
-    for (bound, number) in BOUNDS.iter().zip(&reading.times) {
+    for (bound, number) in LATENCY_BOUNDS.iter().zip(&reading.times) {
         sum += number;
         let _ = writeln!(text, "{name}_bucket{{le=\"{}\"}} {sum}", seconds(*bound));
     }
@@ -112,17 +112,17 @@ mod tests {
     use super::*;
     use domain::Timestamp;
     use domain::outbox::Count;
-    use engine::Reading;
+    use engine::MeterReading;
 
     #[test]
     fn a_monitor_reads_counts_and_times() {
-        let figures = Figures {
-            reading: Reading {
+        let figures = MetricsSnapshot {
+            reading: MeterReading {
                 accepted: 9,
                 delivered: 3,
                 milliseconds: 1_500,
                 times: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1].to_vec(),
-                ..Reading::default()
+                ..MeterReading::default()
             },
             counts: vec![
                 Count {

@@ -1,7 +1,7 @@
 //! The mails of a body: one object, or an array of them, read into what the engine takes.
 
 use domain::{Kind, Refusal, refusal, sanitize};
-use engine::{Handed, Submission};
+use engine::{Submission, Submissions};
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess};
 
 use super::body::unreadable;
@@ -22,18 +22,18 @@ const FAULTS: usize = 200;
 /// # Errors
 /// [`Kind::BadRequest`] for what is no such JSON; [`Kind::Invalid`] with every fault of a type, by
 /// field, those of an array as `[3].to`.
-pub fn parse(bytes: &[u8]) -> Result<Handed, Refusal> {
+pub fn parse(bytes: &[u8]) -> Result<Submissions, Refusal> {
     let mut faults = Faults::default();
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let handed = Any(Body(&mut faults))
+    let submissions = Any(Body(&mut faults))
         .deserialize(&mut reader)
-        .and_then(|handed| reader.end().map(|()| handed))
+        .and_then(|submissions| reader.end().map(|()| submissions))
         .map_err(|error| unreadable(&error, WHAT))?;
-    let Some(handed) = handed else {
+    let Some(submissions) = submissions else {
         return Err(Refusal::new(Kind::BadRequest, format!("{WHAT}.")));
     };
     match faults.found {
-        None => Ok(handed),
+        None => Ok(submissions),
         Some(refusal) => Err(refusal),
     }
 }
@@ -73,13 +73,13 @@ impl Faults {
 struct Body<'f>(&'f mut Faults);
 
 impl<'de> Expect<'de> for Body<'_> {
-    type Value = Option<Handed>;
+    type Value = Option<Submissions>;
 
-    fn wrong(self) -> Option<Handed> {
+    fn wrong(self) -> Option<Submissions> {
         None
     }
 
-    fn array<A: SeqAccess<'de>>(self, mut items: A) -> Result<Option<Handed>, A::Error> {
+    fn array<A: SeqAccess<'de>>(self, mut items: A) -> Result<Option<Submissions>, A::Error> {
         let Self(faults) = self;
         let mut mails = Vec::new();
         loop {
@@ -100,12 +100,12 @@ impl<'de> Expect<'de> for Body<'_> {
         if more || mails.is_empty() {
             faults.add("", "An array has 1 to 500 mails.");
         }
-        Ok(Some(Handed::Many(mails)))
+        Ok(Some(Submissions::Many(mails)))
     }
 
-    fn object<A: MapAccess<'de>>(self, members: A) -> Result<Option<Handed>, A::Error> {
+    fn object<A: MapAccess<'de>>(self, members: A) -> Result<Option<Submissions>, A::Error> {
         let mail = Mail(self.0).object(members)?;
-        Ok(Some(Handed::One(Box::new(mail))))
+        Ok(Some(Submissions::One(Box::new(mail))))
     }
 }
 

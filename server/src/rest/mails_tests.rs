@@ -1,14 +1,14 @@
 //! Bodies of `send-email` that are read, and those that are not.
 
 use domain::{Kind, Refusal};
-use engine::{Handed, Submission};
+use engine::{Submission, Submissions};
 use serde_json::json;
 
 use super::mails::parse;
 
 fn one(body: &str) -> Submission {
     match parse(body.as_bytes()) {
-        Ok(Handed::One(mail)) => *mail,
+        Ok(Submissions::One(mail)) => *mail,
         other => panic!("{body}: {other:?}"),
     }
 }
@@ -156,7 +156,7 @@ fn every_wrong_type_is_told_by_field() {
 
 #[test]
 fn an_array_has_its_faults_by_place() {
-    let Ok(Handed::Many(mails)) = parse(br#"[{"to":"a@b.example"},{"subject":"x"}]"#) else {
+    let Ok(Submissions::Many(mails)) = parse(br#"[{"to":"a@b.example"},{"subject":"x"}]"#) else {
         panic!("two mails");
     };
     assert_eq!(mails.len(), 2);
@@ -169,7 +169,7 @@ fn an_array_has_its_faults_by_place() {
 #[test]
 fn an_array_has_1_to_500_mails() {
     assert!(
-        matches!(parse(json!(vec![json!({}); 500]).to_string().as_bytes()), Ok(Handed::Many(mails)) if mails.len() == 500)
+        matches!(parse(json!(vec![json!({}); 500]).to_string().as_bytes()), Ok(Submissions::Many(mails)) if mails.len() == 500)
     );
     for count in [0, 501, 100_000] {
         let found = faults(&json!(vec![json!({}); count]));

@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::{Kind, Refusal};
-use engine::Handed;
+use engine::Submissions;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -34,7 +34,7 @@ pub async fn send(
     json_type(&parts.headers)?;
     let key = idempotency_key(&parts.headers)?;
     let (handed, key) = read(body, key).await?;
-    let many = matches!(handed, Handed::Many(_));
+    let many = matches!(handed, Submissions::Many(_));
     let ids = state.postern.accept(actor, handed, key).await?;
     let answer = match ids.first() {
         Some(id) if !many => json!({ "id": id }),
@@ -44,7 +44,7 @@ pub async fn send(
 }
 
 /// What the engine takes: the mails, and the key with the SHA-256 of the body.
-type Read = (Handed, Option<(String, [u8; 32])>);
+type Read = (Submissions, Option<(String, [u8; 32])>);
 
 async fn read(body: Vec<u8>, key: Option<String>) -> Result<Read, Refusal> {
     let large = body.len() > LARGE;

@@ -13,7 +13,7 @@ use super::pool::Demand;
 use super::route::Route;
 use super::{RETRY_WRITE, Worker};
 use crate::outbox::writer::{Current, Work};
-use crate::store::messages::{self, Letter};
+use crate::store::messages::{self, StoredMessage};
 use crate::store::recipients::{self, Claimed, Settled};
 use crate::store::{commit, in_time};
 
@@ -48,8 +48,8 @@ impl Worker {
             let until = until.min(Instant::now() + LOOK);
             tokio::select! {
                 () = sleep_until(until) => {}
-                () = self.postern.outbox().stirred.notified() => {}
-                () = self.stirred.notified() => {}
+                () = self.postern.outbox().wake.notified() => {}
+                () = self.wake.notified() => {}
                 () = self.pool.room.notified() => {}
             }
         }
@@ -120,8 +120,8 @@ impl Worker {
         }
         let taken = self.pool.leases.acquire_all(written.claimed, since);
         let places = taken.iter().map(|(row, _)| row.place()).collect();
-        match self.letters(&taken, written.current).await {
-            Ok(letters) => self.enqueue(sorted(taken, letters, now)),
+        match self.stored(&taken, written.current).await {
+            Ok(stored) => self.enqueue(sorted(taken, stored, now)),
             Err(refusal) => {
                 self.give_back(places).await;
                 return Err(refusal);
@@ -130,17 +130,17 @@ impl Worker {
         Ok(got)
     }
 
-    /// The letters of what was taken, and the settings to send them with.
-    async fn letters(
+    /// The stored of what was taken, and the settings to send them with.
+    async fn stored(
         &self,
         taken: &[(Claimed, LeaseGuard)],
         current: Current,
-    ) -> Result<Vec<Letter>, Refusal> {
+    ) -> Result<Vec<StoredMessage>, Refusal> {
         self.follow(current).await?;
         let mut ids: Vec<String> = taken.iter().map(|(row, _)| row.message.clone()).collect();
         ids.dedup();
         let mut connection = self.postern.store().read().await?;
-        Ok(messages::letters(&mut connection, &ids, SMALL).await?)
+        Ok(messages::load(&mut connection, &ids, SMALL).await?)
     }
 
     /// Puts mails at hand, and settles what cannot be sent.

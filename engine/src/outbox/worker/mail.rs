@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::leases::LeaseGuard;
 use crate::smtp::{Envelope, OutgoingMessage};
-use crate::store::messages::{self, Letter};
+use crate::store::messages::{self, StoredMessage};
 use crate::store::recipients::{Claimed, Place, Settled};
 use crate::store::{Store, StoreError};
 
@@ -39,19 +39,19 @@ pub fn places() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(LARGE_AT_ONCE as usize))
 }
 
-/// Mails of what was taken, for which `letters` are there. What cannot be sent is settled: addresses
+/// Mails of what was taken, for which `stored` are there. What cannot be sent is settled: addresses
 /// a relay said there are none, and what somebody changed in the database.
 pub fn sorted(
     taken: Vec<(Claimed, LeaseGuard)>,
-    letters: Vec<Letter>,
+    stored: Vec<StoredMessage>,
     now: Timestamp,
 ) -> (Vec<Mail>, Vec<Settled>) {
-    let mut letters: HashMap<String, Letter> = letters
+    let mut stored: HashMap<String, StoredMessage> = stored
         .into_iter()
-        .map(|letter| (letter.id.clone(), letter))
+        .map(|stored| (stored.id.clone(), stored))
         .collect();
     let mut settled = Vec::new();
-    let mut mails: Vec<Mail> = Vec::with_capacity(letters.len());
+    let mut mails: Vec<Mail> = Vec::with_capacity(stored.len());
     for (row, guard) in taken {
         if let Some(reply) = &row.suppressed {
             let text = format!("Not tried, because a relay said of this address: {reply}");
@@ -69,8 +69,8 @@ pub fn sorted(
             mail.guards.push(guard);
             continue;
         }
-        let found = letters.get(&row.message);
-        let Some((letter, Ok(sender))) = found.map(|letter| (letter, letter.sender.parse())) else {
+        let found = stored.get(&row.message);
+        let Some((stored, Ok(sender))) = found.map(|stored| (stored, stored.sender.parse())) else {
             settled.push(failed(&row, "The mail is not there any more.", now));
             continue;
         };
@@ -79,7 +79,7 @@ pub fn sorted(
             recipients: vec![row],
             sender,
             to: vec![address],
-            size: letter.size,
+            size: stored.size,
             parcel: None,
             guards: vec![guard],
             place: None,
@@ -87,8 +87,8 @@ pub fn sorted(
     }
     // Now that all recipients are known.
     for mail in &mut mails {
-        let letter = letters.remove(&mail.id);
-        let bytes = letter.and_then(|letter| letter.bytes);
+        let stored = stored.remove(&mail.id);
+        let bytes = stored.and_then(|stored| stored.bytes);
         mail.parcel = bytes.map(|bytes| mail.wrapped(bytes));
     }
     (mails, settled)

@@ -3,12 +3,13 @@
 //!
 //! `claim` takes mail, `offer` has it handed over, `pool` holds what is at hand, `run` delivers over
 //! one `connection`, `disposition` decides what becomes of a message, `concurrency_limit` how many connections a relay is
-//! given, `backoff` when one is tried again, `tell` keeps leases and tells the console.
+//! given, `backoff` when one is tried again, `heartbeat` keeps leases and tells the console.
 
 mod claim;
 mod concurrency_limit;
 mod connection;
 mod disposition;
+mod heartbeat;
 mod leases;
 mod mail;
 mod pool;
@@ -16,7 +17,6 @@ mod relay_backoff;
 mod reservation;
 mod route;
 mod task;
-mod tell;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +60,7 @@ pub struct Worker {
     reservations: Reservations,
     places: Arc<Semaphore>,
     /// The claimer is to look again.
-    stirred: Notify,
+    wake: Notify,
     /// What is under way is not waited for any more.
     given_up: watch::Sender<bool>,
 }
@@ -82,13 +82,13 @@ impl Postern {
             delivery,
             reservations: Reservations::default(),
             places: mail::places(),
-            stirred: Notify::new(),
+            wake: Notify::new(),
         });
         self.outbox().works(&worker);
         tokio::select! {
             () = worker.clone().claim_mail() => {}
-            () = worker.tell_of_itself() => {}
-            () = worker.hear_others() => {}
+            () = worker.send_heartbeats() => {}
+            () = worker.listen_for_notifications() => {}
             () = worker.delivery.retention.keep(self) => {}
             () = stop => {}
         }
@@ -97,8 +97,8 @@ impl Postern {
 }
 
 impl Worker {
-    fn stir(&self) {
-        self.stirred.notify_one();
+    fn wake(&self) {
+        self.wake.notify_one();
     }
 
     /// Lets what is under way end, gives up what does not, and gives the rest back.
@@ -107,7 +107,7 @@ impl Worker {
         self.pool.stop();
         tokio::select! {
             _ = timeout(grace, self.quiet()) => {}
-            () = self.tell_of_itself() => {}
+            () = self.send_heartbeats() => {}
         }
         self.given_up.send_replace(true);
         let _ = timeout(LAST_WRITES, self.quiet()).await;
@@ -117,7 +117,7 @@ impl Worker {
                 "mail could not be given back; it goes on when its lease is over"
             );
         }
-        self.say_goodbye().await;
+        self.deregister().await;
     }
 
     /// Waits until nothing is under way.

@@ -194,7 +194,7 @@ impl Pool {
     }
 
     pub fn is_backing_off(&self) -> bool {
-        self.state().trouble.is_some()
+        self.state().backoff.is_some()
     }
 
     /// Whether mail that lies here would better lie where others can take it, or people act on it.

@@ -11,7 +11,7 @@ use super::Worker;
 use super::mail::{SMALL, sorted};
 use crate::outbox::writer::{New, Work, Written};
 use crate::store::idempotency::Key;
-use crate::store::messages::Letter;
+use crate::store::messages::StoredMessage;
 
 /// What a worker promised to those who hand over mail.
 #[derive(Default)]
@@ -147,19 +147,19 @@ impl Reservation {
     fn enqueue(&self, mails: &[New], written: &Written) {
         let worker = &self.worker;
         if !worker.pool.may_begin() {
-            worker.stir();
+            worker.wake();
         }
         let taken = worker
             .pool
             .leases
             .acquire_all(written.claimed.clone(), self.since);
-        let letters = mails.iter().map(|mail| Letter {
+        let stored = mails.iter().map(|mail| StoredMessage {
             id: mail.message.id.clone(),
             sender: mail.message.sender.clone(),
             size: mail.message.size,
             bytes: Some(mail.bytes.as_slice().into()),
         });
-        let sorted = sorted(taken, letters.collect(), worker.postern.now());
+        let sorted = sorted(taken, stored.collect(), worker.postern.now());
         worker.enqueue(sorted);
         worker.start_tasks();
     }

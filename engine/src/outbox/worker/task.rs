@@ -204,7 +204,7 @@ impl DeliveryTask {
         }
         let changed = current.held || current.revision != self.route.revision;
         if changed {
-            worker.stir();
+            worker.wake();
         }
         let goes_on = !changed && connection.session.is_ready() && !self.pool().is_backing_off();
         match next {

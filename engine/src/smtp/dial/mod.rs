@@ -111,7 +111,12 @@ impl Dialer {
             .map(|address| SocketAddr::new(address, settings.port))
             .partition(|target| self.shared.policy.permits(target.ip()));
         for target in &denied {
-            tell(observer, *target, ConnectOutcome::NotAllowed, Instant::now());
+            tell(
+                observer,
+                *target,
+                ConnectOutcome::NotAllowed,
+                Instant::now(),
+            );
         }
         if permitted.is_empty() {
             return Err(Failure::new(

@@ -9,11 +9,11 @@ use super::{Store, StoreError};
 const CHANNEL: &str = "postern_outbox";
 
 /// Hears other nodes.
-pub struct Bell(PgListener);
+pub struct Listener(PgListener);
 
 impl Store {
     /// Tells whoever listens.
-    pub async fn ring(&self) -> Result<(), StoreError> {
+    pub async fn notify(&self) -> Result<(), StoreError> {
         if !self.is_local() {
             let statement = sqlx::AssertSqlSafe(format!("NOTIFY {CHANNEL}"));
             self.write.execute(statement).await?;
@@ -22,19 +22,19 @@ impl Store {
     }
 
     /// Begins to listen; none where there is nobody to hear.
-    pub async fn bell(&self) -> Result<Option<Bell>, StoreError> {
+    pub async fn listen(&self) -> Result<Option<Listener>, StoreError> {
         let Some(address) = &self.address else {
             return Ok(None);
         };
         let mut listener = PgListener::connect(address).await?;
         listener.listen(CHANNEL).await?;
-        Ok(Some(Bell(listener)))
+        Ok(Some(Listener(listener)))
     }
 }
 
-impl Bell {
+impl Listener {
     /// Waits until somebody rings.
-    pub async fn rings(&mut self) -> Result<(), StoreError> {
+    pub async fn notified(&mut self) -> Result<(), StoreError> {
         self.0.recv().await?;
         Ok(())
     }

@@ -6,7 +6,7 @@ use domain::outbox::{
 };
 use domain::{Failure, Fault, Kind, Refusal, Timestamp};
 
-use super::{Reading, WORKER_SILENT};
+use super::{HEARTBEAT_TIMEOUT, MeterReading};
 use crate::audit::Action;
 use crate::mail::{Letter, read_back};
 use crate::store::messages::{self, Message};
@@ -29,7 +29,7 @@ impl Postern {
     /// The outbox at a glance.
     pub async fn outbox_overview(&self, actor: &Actor) -> Result<Overview, Refusal> {
         let now = self.now();
-        let mut connection = self.store().look().await?;
+        let mut connection = self.store().reporting().await?;
         let day = Timestamp(now.0 - DAY);
         let counts = search::counts(&mut connection, only_of(actor), day).await?;
         let switch = pause::read(&mut connection).await?;
@@ -49,7 +49,7 @@ impl Postern {
             counts,
             pause,
             configured: saved.is_some(),
-            workers: workers::all(&mut connection, now.0 - WORKER_SILENT).await?,
+            workers: workers::all(&mut connection, now.0 - HEARTBEAT_TIMEOUT).await?,
         };
         Ok(match actor.administers() {
             Ok(()) => overview,
@@ -58,7 +58,11 @@ impl Postern {
     }
 
     /// What a monitor scrapes: for administrators, and for whoever asks from this very machine.
-    pub async fn figures(&self, actor: Option<&Actor>, here: bool) -> Result<Figures, Refusal> {
+    pub async fn metrics(
+        &self,
+        actor: Option<&Actor>,
+        here: bool,
+    ) -> Result<MetricsSnapshot, Refusal> {
         if !here {
             let nobody = || {
                 let text = "Send an administrator's token as “Authorization: Bearer postern_…”, or ask from this machine.";
@@ -66,9 +70,9 @@ impl Postern {
             };
             actor.ok_or_else(nobody)?.administers()?;
         }
-        let mut connection = self.store().look().await?;
+        let mut connection = self.store().reporting().await?;
         let day = Timestamp(self.now().0 - DAY);
-        Ok(Figures {
+        Ok(MetricsSnapshot {
             reading: self.meter().read(),
             counts: search::counts(&mut connection, None, day).await?,
             now: self.now(),
@@ -82,7 +86,7 @@ impl Postern {
         search: &Search,
         behind: Option<&Cursor>,
     ) -> Result<OutboxRows, Refusal> {
-        let mut connection = self.store().look().await?;
+        let mut connection = self.store().reporting().await?;
         let wanted = (LINES + 1, self.now());
         let mut lines =
             search::lines(&mut connection, only_of(actor), search, behind, wanted).await?;
@@ -97,7 +101,7 @@ impl Postern {
 
     /// A message and all that happened to it.
     pub async fn message(&self, actor: &Actor, id: &str) -> Result<MessageView, Refusal> {
-        let mut connection = self.store().look().await?;
+        let mut connection = self.store().reporting().await?;
         let message = visible(&mut connection, actor, id).await?;
         let now = self.now();
         // In this order nobody is in a state whose reason is not told.
@@ -129,7 +133,7 @@ impl Postern {
     pub async fn message_bytes(&self, actor: &Actor, id: &str) -> Result<Vec<u8>, Refusal> {
         self.audit()
             .administer(actor, Action::ReadMail, async {
-                let mut connection = self.store().look().await?;
+                let mut connection = self.store().reporting().await?;
                 let message = visible(&mut connection, actor, id).await?;
                 let bytes = messages::body(&mut connection, &message.id).await?;
                 bytes.ok_or_else(|| {
@@ -157,7 +161,7 @@ impl Postern {
         if prefix.chars().any(char::is_control) {
             return Ok(Vec::new());
         }
-        let mut connection = self.store().look().await?;
+        let mut connection = self.store().reporting().await?;
         Ok(suppressions::beginning(&mut connection, prefix.trim(), ADDRESSES).await?)
     }
 }
@@ -179,9 +183,9 @@ fn without_names(mut overview: Overview) -> Overview {
 
 /// What a monitor is told.
 #[derive(Clone, Debug)]
-pub struct Figures {
+pub struct MetricsSnapshot {
     /// Of this process.
-    pub reading: Reading,
+    pub reading: MeterReading,
     /// Of the database.
     pub counts: Vec<Count>,
     /// When that was so.

@@ -2,30 +2,30 @@
 
 use std::time::Duration;
 
-use domain::outbox::Worker as Told;
+use domain::outbox::Worker as WorkerStatus;
 use tokio::time::{Instant, sleep_until};
 
 use super::Worker;
-use crate::outbox::WORKER_SILENT;
+use crate::outbox::HEARTBEAT_TIMEOUT;
 use crate::outbox::writer::Work;
 use crate::store::{StoreError, commit, in_time, workers};
 
 /// How often a worker tells of itself.
-const TELL: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 impl Worker {
     /// Tells and renews for as long as it is polled.
-    pub async fn tell_of_itself(&self) {
+    pub async fn send_heartbeats(&self) {
         let renewing = self.delivery.lease / 3;
         let mut renew = Instant::now() + renewing;
         loop {
-            if let Err(error) = in_time(self.tell()).await {
+            if let Err(error) = in_time(self.heartbeat()).await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "a worker cannot tell of itself"
                 );
             }
-            let next = Instant::now() + TELL;
+            let next = Instant::now() + HEARTBEAT;
             while Instant::now() < next {
                 tokio::select! {
                     () = sleep_until(next) => {}
@@ -40,13 +40,13 @@ impl Worker {
     }
 
     /// Looks for mail whenever another node says that there is some, for as long as it is polled.
-    pub async fn hear_others(&self) {
+    pub async fn listen_for_notifications(&self) {
         loop {
-            match self.postern.store().bell().await {
+            match self.postern.store().listen().await {
                 Ok(None) => std::future::pending().await,
-                Ok(Some(mut bell)) => {
-                    while bell.rings().await.is_ok() {
-                        self.stir();
+                Ok(Some(mut listener)) => {
+                    while listener.notified().await.is_ok() {
+                        self.wake();
                     }
                 }
                 Err(error) => {
@@ -56,15 +56,15 @@ impl Worker {
                     );
                 }
             }
-            tokio::time::sleep(TELL).await;
+            tokio::time::sleep(HEARTBEAT).await;
         }
     }
 
-    async fn tell(&self) -> Result<(), StoreError> {
+    async fn heartbeat(&self) -> Result<(), StoreError> {
         let reading = self.postern.outbox().meter.read();
         let now = self.postern.now();
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        let told = Told {
+        let status = WorkerStatus {
             host: self.delivery.host.clone(),
             connections: number(reading.connections),
             per_minute: number(reading.per_minute),
@@ -72,8 +72,8 @@ impl Worker {
             trouble: self.pool.backoff_view((now, self.postern.monotonic())),
         };
         let mut work = self.postern.store().begin().await?;
-        workers::tell(&mut work, &self.id, &told, now.0).await?;
-        workers::forget(&mut work, None, now.0 - WORKER_SILENT).await?;
+        workers::heartbeat(&mut work, &self.id, &status, now.0).await?;
+        workers::forget(&mut work, None, now.0 - HEARTBEAT_TIMEOUT).await?;
         commit(work).await
     }
 
@@ -95,11 +95,11 @@ impl Worker {
     }
 
     /// Is no longer among those who deliver.
-    pub async fn say_goodbye(&self) {
+    pub async fn deregister(&self) {
         let gone = async {
             let mut work = self.postern.store().begin().await?;
             let now = self.postern.now();
-            workers::forget(&mut work, Some(&self.id), now.0 - WORKER_SILENT).await?;
+            workers::forget(&mut work, Some(&self.id), now.0 - HEARTBEAT_TIMEOUT).await?;
             commit(work).await
         };
         drop(in_time(gone).await);

@@ -1,20 +1,20 @@
-//! What a relay offers in its answer to EHLO, explained (RFC 5321 section 4.1.1.1).
+//! The extensions a relay offers in reply to EHLO, explained (RFC 5321 section 4.1.1.1).
 
 use serde::Serialize;
 
-/// An extension as it was offered.
+/// An SMTP service extension as offered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Capability {
-    /// In capitals, as in `SIZE`.
+    /// The EHLO keyword in upper case, as in `SIZE`.
     pub keyword: String,
-    /// As the relay wrote them; empty when there are none.
+    /// The parameters as sent; empty when there are none.
     pub parameters: String,
-    /// What it means for mail; none where it is not known here.
+    /// An explanation for the user; none for an unknown keyword.
     pub meaning: Option<String>,
 }
 
 impl Capability {
-    /// From a line of the answer, without its code. None for an empty line.
+    /// Parses a line of the reply, without its code. None for an empty line.
     pub fn parse(line: &str) -> Option<Self> {
         let line = line.trim();
         // Old servers write `AUTH=LOGIN`.
@@ -40,32 +40,32 @@ fn meaning(keyword: &str, parameters: &str) -> Option<String> {
     let text = match keyword {
         "SIZE" => return Some(size(parameters)),
         "AUTH" => return Some(auth(parameters)),
-        "STARTTLS" => "The connection can be encrypted from here on.",
-        "PIPELINING" => "Commands may be sent together, which saves round trips.",
-        "8BITMIME" => "Bodies may hold other than 7-bit characters.",
-        "SMTPUTF8" => "Addresses may be of any script.",
-        "ENHANCEDSTATUSCODES" => "Answers carry a second, more exact code, as in 5.7.1.",
-        "DSN" => "Reports on delivery can be asked for.",
+        "STARTTLS" => "The connection can be encrypted with StartTLS.",
+        "PIPELINING" => "Commands can be sent without waiting for each reply.",
+        "8BITMIME" => "Bodies can contain 8-bit characters.",
+        "SMTPUTF8" => "Addresses can contain non-ASCII characters.",
+        "ENHANCEDSTATUSCODES" => "Replies carry an enhanced status code, as in 5.7.1.",
+        "DSN" => "Delivery status notifications can be requested.",
         "CHUNKING" => "Mail can be sent in chunks of known size (BDAT).",
-        "BINARYMIME" => "Bodies may be binary, with CHUNKING.",
-        "VRFY" => "Whether an address exists may be asked.",
-        "EXPN" => "Who is on a mailing list may be asked.",
-        "ETRN" => "A waiting queue can be asked for.",
+        "BINARYMIME" => "Bodies can be binary, with CHUNKING.",
+        "VRFY" => "The existence of an address can be queried.",
+        "EXPN" => "The members of a mailing list can be queried.",
+        "ETRN" => "Delivery of a waiting queue can be requested.",
         "HELP" => "HELP lists the commands.",
-        "DELIVERBY" => "A latest time of delivery can be set.",
-        "FUTURERELEASE" => "Mail can be held until a time.",
+        "DELIVERBY" => "A deadline for delivery can be set.",
+        "FUTURERELEASE" => "Mail can be held until a given time.",
         "MT-PRIORITY" => "Mail can have a priority.",
-        "NO-SOLICITING" => "Advertising is not wanted.",
-        "REQUIRETLS" => "Encryption all the way can be demanded.",
-        "LIMITS" => "How much one connection may send.",
-        "TURN" => "Roles may be exchanged; obsolete.",
-        "XCLIENT" | "XFORWARD" => "For proxies in front of the relay.",
+        "NO-SOLICITING" => "Unsolicited advertising is not wanted.",
+        "REQUIRETLS" => "TLS can be required for every hop.",
+        "LIMITS" => "The limits of one connection are announced.",
+        "TURN" => "Client and server roles can be reversed; obsolete.",
+        "XCLIENT" | "XFORWARD" => "Proxies in front of the relay can pass on client details.",
         _ => return None,
     };
     Some(text.to_owned())
 }
 
-/// RFC 1870 section 3: octets; 0 or nothing for no fixed limit.
+/// RFC 1870 section 3: the limit in octets; 0 or absent means no fixed limit.
 fn size(parameters: &str) -> String {
     match parameters.split_whitespace().next().map(str::parse::<u64>) {
         Some(Ok(octets @ 1..)) if octets < 1_000_000 => {
@@ -83,9 +83,9 @@ fn size(parameters: &str) -> String {
 fn auth(parameters: &str) -> String {
     let names: Vec<&str> = parameters.split_whitespace().collect();
     if names.is_empty() {
-        "Signing in is possible, but no way to do it is named.".to_owned()
+        "Signing in is possible, but no mechanism is named.".to_owned()
     } else {
-        format!("Ways to sign in: {}.", names.join(", "))
+        format!("Sign-in mechanisms: {}.", names.join(", "))
     }
 }
 
@@ -119,13 +119,13 @@ mod tests {
                 "AUTH PLAIN LOGIN",
                 "AUTH",
                 "PLAIN LOGIN",
-                Some("Ways to sign in: PLAIN, LOGIN."),
+                Some("Sign-in mechanisms: PLAIN, LOGIN."),
             ),
             (
                 "AUTH=LOGIN",
                 "AUTH",
                 "LOGIN",
-                Some("Ways to sign in: LOGIN."),
+                Some("Sign-in mechanisms: LOGIN."),
             ),
             ("X-ODD  a b", "X-ODD", "a b", None),
         ] {

@@ -1,4 +1,4 @@
-//! What a session with a relay tells while it runs: the events of a test and of a diagnosis.
+//! The events of a test or diagnosis while it runs.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,96 +12,113 @@ use crate::certificate::Handshake;
 use crate::stage::{Failure, Stage};
 use crate::{Reply, Timestamp};
 
-/// Something that happened, in the order of things: `started`; of each stage `began`, what was
-/// learnt in it, `ended`; a `tick` every second; and exactly one `over`, which is the last.
+/// An event of a run. `started` is the first. Each stage sends `began`, its details, and `ended`. A
+/// `tick` follows every second. Exactly one `over` is the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
+    /// The run started.
     Started {
         /// Host and port.
         relay: String,
-        /// The saved configuration that is used; none when it differs from what is saved.
+        /// The saved revision in use; none when the settings differ from it.
         revision: Option<i64>,
-        /// The stages that are expected, in their order.
+        /// The expected stages, in order.
         plan: Vec<Stage>,
     },
+    /// A stage began.
     Began {
+        /// The stage.
         stage: Stage,
-        /// Since the start.
+        /// The time since the start of the run.
         at: Elapsed,
     },
+    /// A DNS look-up ended.
     Resolved(Resolution),
+    /// A connection attempt ended.
     Tried(ConnectAttempt),
+    /// A TLS handshake ended.
     Handshake(Handshake),
+    /// The relay replied to EHLO.
     Offered {
+        /// The offered extensions.
         capabilities: Vec<Capability>,
     },
-    /// A line of the dialogue, without secrets.
+    /// A line of the dialogue with secrets redacted.
     Line(DialogueLine),
+    /// A stage ended.
     Ended {
+        /// The stage.
         stage: Stage,
+        /// Whether it succeeded.
         passed: bool,
-        /// What the stage took.
+        /// Its duration.
         milliseconds: Elapsed,
     },
-    /// Another second has passed since the start.
+    /// Another second has passed.
     Tick {
+        /// Whole seconds since the start.
         seconds: u64,
     },
+    /// The run ended.
     Over(RunSummary),
 }
 
-/// What a look-up found.
+/// The result of a DNS look-up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Resolution {
+    /// The name looked up.
     pub name: String,
-    /// Who was asked: name servers, or the hosts file.
+    /// The source of the result: the name servers or the hosts file.
     pub resolver: String,
-    /// The names it is an alias of (CNAME), in their order.
+    /// The chain of CNAME targets, in order.
     pub aliases: Vec<String>,
-    /// A and AAAA. Empty when there are none.
+    /// The addresses of its A and AAAA records.
     pub addresses: Vec<IpAddr>,
 }
 
-/// An address that was tried.
+/// An attempt to connect to an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConnectAttempt {
     /// Address and port.
     pub address: String,
+    /// How the attempt ended.
     pub outcome: ConnectOutcome,
+    /// Its duration.
     pub milliseconds: Elapsed,
 }
 
-/// What became of trying an address.
+/// The outcome of a connection attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectOutcome {
+    /// The connection was established.
     Connected,
-    /// Nothing listens there.
+    /// Nothing listens on the port.
     Refused,
-    /// No route leads there.
+    /// There is no route to the address.
     Unreachable,
-    /// Nothing came back within the connect time-out.
+    /// No answer within the connect time-out.
     NoAnswer,
-    /// The operator of this Postern forbids it.
+    /// The operator's allow and deny lists forbid the address.
     NotAllowed,
-    /// It answered and cut the connection.
+    /// The connection was reset.
     Reset,
-    /// Another address was faster.
+    /// The attempt was abandoned because another address was faster (RFC 8305).
     GivenUp,
 }
 
 impl ConnectOutcome {
-    /// For a person.
+    /// A description for display.
     pub const fn description(self) -> &'static str {
         match self {
             Self::Connected => "connected",
             Self::Refused => "refused: nothing listens there",
-            Self::Unreachable => "unreachable: no route leads there",
+            Self::Unreachable => "unreachable: there is no route",
             Self::NoAnswer => "no answer",
-            Self::NotAllowed => "not allowed by this Postern's operator",
-            Self::Reset => "cut the connection",
-            Self::GivenUp => "given up, another address was faster",
+            Self::NotAllowed => "not allowed by the operator of this Postern",
+            Self::Reset => "connection reset",
+            Self::GivenUp => "abandoned, another address was faster",
         }
     }
 }
@@ -109,50 +126,59 @@ impl ConnectOutcome {
 /// A line of the dialogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DialogueLine {
+    /// The sender.
     pub from: Side,
-    /// Without its end; what is secret in it is replaced by `[…]`.
+    /// The line without its end; secrets are replaced by `[…]`.
     pub text: String,
 }
 
-/// Whose line it is.
+/// The sender of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
+    /// Postern, the client.
     Postern,
+    /// The relay, the server.
     Relay,
 }
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunSummary {
+    /// The duration of the run.
     pub milliseconds: Elapsed,
-    /// As in `TLS 1.3`; none when nothing was encrypted.
+    /// The TLS version, as in `TLS 1.3`; none without encryption.
     pub encryption: Option<String>,
+    /// The outcome.
     #[serde(flatten)]
     pub outcome: Outcome,
 }
 
-/// What a run came to.
+/// The outcome of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
-    /// Every stage passed, and nothing was sent: no mail was asked for.
+    /// Every stage passed; a diagnosis sends no mail.
     Passed,
+    /// The relay accepted the test mail.
     Sent {
-        /// The answer to the end of the mail.
+        /// The reply to the end of data.
         reply: Reply,
+        /// The Message-ID header field.
         message_id: String,
-        /// When this proved the saved configuration: the moment recorded with it.
+        /// When the saved revision was marked as verified; none when it was not.
         verified: Option<Timestamp>,
     },
+    /// A stage failed.
     Failed {
+        /// The failure.
         failure: Failure,
-        /// None where nobody knows more than the relay said.
+        /// Its cause; none when it is not known.
         cause: Option<&'static Cause>,
     },
 }
 
-/// A time that something took, to the microsecond. It travels as milliseconds.
+/// A duration in microseconds. It serialises as milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Elapsed(pub u64);
 
@@ -163,12 +189,13 @@ impl From<Duration> for Elapsed {
 }
 
 impl Elapsed {
-    /// From an earlier moment to this one.
+    /// The time since `earlier`; zero when `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Self {
         Self(self.0.saturating_sub(earlier.0))
     }
 
+    /// The duration in milliseconds.
     pub fn milliseconds(self) -> f64 {
         #[expect(
             clippy::cast_precision_loss,
@@ -186,7 +213,7 @@ impl Serialize for Elapsed {
 }
 
 impl fmt::Display for Elapsed {
-    /// As it is read: `0.4 ms`, `37 ms`, `5.2 s`.
+    /// Formats for display: `0.4 ms`, `37 ms`, `5.2 s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(microseconds) = *self;
         match microseconds {

@@ -1,5 +1,4 @@
-//! Settings as text: what a person types, what REST carries and what the table holds. This is the
-//! one mapping between labels and [`SmtpSettings`], and the one validation.
+//! Settings as text, and their validation into [`SmtpSettings`]: the only mapping of labels.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,15 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::host::{check_name, parse_address_literal};
 use crate::{CertificateCheck, EmailAddress, Host, Label, Refusal, SmtpSettings, pem};
 
-/// The most characters a user name has.
+/// The maximum length of a user name in characters.
 pub const USERNAME_MAX: usize = 255;
-/// The most characters a password has.
+/// The maximum length of a password in characters.
 pub const PASSWORD_MAX: usize = 245;
-/// The most characters a display name has.
+/// The maximum length of a display name in characters.
 pub const FROM_NAME_MAX: usize = 128;
 
-/// A value for each label but the password, exactly as typed or stored, in the order of
-/// [`Label::SHOWN`]. It travels as pairs of label and text.
+/// The text of each label except the password, exactly as typed or stored, in the order of
+/// [`Label::SHOWN`]. It serialises as pairs of label and text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<(Label, String)>", into = "Vec<(Label, String)>")]
 pub struct Form([String; Label::SHOWN.len()]);
@@ -29,7 +28,7 @@ impl Default for Form {
 }
 
 impl FromIterator<(Label, String)> for Form {
-    /// Absent labels get their default; the password has no place here.
+    /// Absent labels get their default. The password is ignored.
     fn from_iter<I: IntoIterator<Item = (Label, String)>>(values: I) -> Self {
         let mut form = Self::default();
         for (label, value) in values {
@@ -91,12 +90,12 @@ impl From<&SmtpSettings> for Form {
 }
 
 impl Form {
-    /// The text of a field. The password has none.
+    /// The text of a field; empty for the password.
     pub fn get(&self, label: Label) -> &str {
         place(label).map_or("", |place| &self.0[place])
     }
 
-    /// Sets a field; an empty option returns to its default.
+    /// Sets a field. A blank text resets it to its default.
     pub fn set(&mut self, label: Label, value: impl Into<String>) {
         let value = value.into();
         let value = if value.trim().is_empty() {
@@ -109,21 +108,21 @@ impl Form {
         }
     }
 
-    /// [`Form::set`] for building one in place.
+    /// [`Form::set`], chainable.
     #[must_use]
     pub fn with(mut self, label: Label, value: &str) -> Self {
         self.set(label, value);
         self
     }
 
-    /// Makes the changes of a save.
+    /// Applies the changes of a save.
     pub fn apply(&mut self, edit: &Edit) {
         for (label, text) in &edit.0 {
             self.set(*label, text.as_deref().unwrap_or_default());
         }
     }
 
-    /// Each field and its text, in the order of the form.
+    /// The fields and their texts, in the order of [`Label::SHOWN`].
     pub fn iter(&self) -> impl Iterator<Item = (Label, &str)> {
         Label::SHOWN
             .into_iter()
@@ -138,12 +137,15 @@ impl Form {
             .collect()
     }
 
-    /// What is wrong with one field, if anything: a sentence for the person who typed it.
+    /// The fault of one field as a sentence for the user, if it has one.
     pub fn fault(&self, label: Label) -> Option<String> {
         self.parse().err()?.fields.get(label.as_str()).cloned()
     }
 
-    /// The settings, or every fault by its field.
+    /// Validates all fields.
+    ///
+    /// # Errors
+    /// The faults of all fields at once.
     pub fn parse(&self) -> Result<SmtpSettings, Refusal> {
         let mut refusal = Refusal::invalid();
         let from_address = self.read(&mut refusal, Label::FromAddress, str::parse);
@@ -151,7 +153,7 @@ impl Form {
             line(
                 text,
                 USERNAME_MAX,
-                "A user name has at most 255 characters, all on one line.",
+                "A user name has at most 255 characters on one line.",
             )
         });
         let host = self.read(&mut refusal, Label::Host, str::parse::<Host>);
@@ -162,7 +164,7 @@ impl Form {
             line(
                 text,
                 FROM_NAME_MAX,
-                "A name has at most 128 characters, all on one line.",
+                "A name has at most 128 characters on one line.",
             )
         });
         let reply_to = self.read(&mut refusal, Label::ReplyTo, |text| {
@@ -180,7 +182,7 @@ impl Form {
         let plaintext_auth = self.read(&mut refusal, Label::PlaintextAuth, |text| match text {
             "0" => Ok(false),
             "1" => Ok(true),
-            _ => Err("This is 0 (no) or 1 (yes)."),
+            _ => Err("Enter 0 (no) or 1 (yes)."),
         });
         let settings = || {
             Some(SmtpSettings {
@@ -215,8 +217,8 @@ impl Form {
     }
 }
 
-/// What a save changes: a text, or nothing to return the field to its default. Fields that are not
-/// named keep what they hold.
+/// The changes of a save: a text, or none to reset the field to its default. Absent fields keep
+/// their text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edit(pub BTreeMap<Label, Option<String>>);
 
@@ -226,12 +228,13 @@ impl From<Form> for Edit {
     }
 }
 
-/// What is wrong with a password, if anything. It goes to the relay as it is, spaces and all.
+/// The fault of a password as a sentence for the user, if it has one. Leading and trailing spaces
+/// are part of a password.
 pub fn password_fault(password: &str) -> Option<&'static str> {
     if password.chars().count() > PASSWORD_MAX {
         Some("A password has at most 245 characters.")
     } else if password.contains(['\0', '\r', '\n']) {
-        Some("A password cannot hold a line break or a NUL character.")
+        Some("A password cannot contain a line break or a NUL character.")
     } else {
         None
     }
@@ -266,7 +269,7 @@ fn port(text: &str) -> Result<u16, &'static str> {
 
 fn ehlo_name(text: &str) -> Result<String, &'static str> {
     if text.eq_ignore_ascii_case("localhost") {
-        return Err("Relays refuse localhost; leave this empty or enter the name of this machine.");
+        return Err("Relays reject localhost; leave this empty or enter the name of this machine.");
     }
     if parse_address_literal(text).is_none() {
         check_name(text)?;
@@ -282,12 +285,12 @@ fn timeout(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
-/// The engine reads the certificates themselves: that takes more than a browser has.
+/// Parsing the certificates themselves is left to the engine: a parser would enlarge the browser bundle.
 fn trusted(text: &str, check: Option<CertificateCheck>) -> Result<String, &'static str> {
     match pem::fault(text).filter(|_| !text.is_empty()) {
         Some(fault) => Err(fault),
         None if text.is_empty() && check == Some(CertificateCheck::Trusted) => {
-            Err("Add a certificate to trust, or choose another check.")
+            Err("Add a trusted certificate, or choose another check.")
         }
         None => Ok(text.to_owned()),
     }

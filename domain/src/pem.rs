@@ -1,10 +1,9 @@
-//! Certificates as text (RFC 7468), as far as a browser looks at them: the engine reads them, and
-//! writes before each what it says of itself.
+//! PEM text with certificates (RFC 7468): size limit, private keys, and splitting into blocks.
 
-/// The most bytes of a text with certificates: sixteen of them, and their words.
+/// The maximum length of a text with certificates in bytes: 16 certificates with their descriptions.
 pub const TEXT_MAX: usize = 48 * 1024;
 
-/// What is said where a private key was given.
+/// The fault of a text that contains a private key.
 pub const PRIVATE_KEY: &str =
     "This holds a private key. Keep that secret: it was not stored. Give the certificate alone.";
 
@@ -12,7 +11,7 @@ pub const PRIVATE_KEY: &str =
 /// certificate says of itself may hold anything.
 pub const END: &str = "\n-----END CERTIFICATE-----";
 
-/// What is wrong with a text with certificates, as far as that shows without reading them.
+/// The fault of a text with certificates that shows without parsing them, if it has one.
 pub fn fault(text: &str) -> Option<&'static str> {
     if text.contains("PRIVATE KEY-----") {
         Some(PRIVATE_KEY)

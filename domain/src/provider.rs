@@ -1,49 +1,55 @@
-//! Providers of mail: what to fill in for each, and what its users have to know.
+//! Presets of mail providers: relays, ports, connection types and notes.
 //!
-//! Only the server looks at this; the browser is sent what it needs of it as HTML.
+//! Only the server uses this table; the browser receives it as HTML.
 
 use crate::Label;
 use crate::settings::{AuthenticationType, ConnectionType};
 
-/// A provider as its own documentation has it in November 2026.
+/// The settings of a provider, from its documentation as of November 2026.
 #[derive(Debug)]
 pub struct Provider {
+    /// The name shown in the list.
     pub name: &'static str,
-    /// At least one.
+    /// Its relays, at least one.
     pub relays: &'static [ProviderRelay],
+    /// The TCP port of its relays.
     pub port: u16,
+    /// How connections to its relays are encrypted.
     pub connection: ConnectionType,
+    /// The mechanism of the sign-in.
     pub authentication: AuthenticationType,
+    /// The kind of user name it expects.
     pub user: ProviderUser,
-    /// What its users have to know, in a sentence or two.
+    /// Notes for its users, in a sentence or two.
     pub note: &'static str,
 }
 
-/// One of a provider's hosts.
+/// A relay of a provider.
 #[derive(Debug)]
 pub struct ProviderRelay {
-    /// What tells it from the provider's others; empty when there is only this one.
+    /// The region of the relay; empty when the provider has only one relay.
     pub region: &'static str,
+    /// The host name of the relay.
     pub host: &'static str,
-    /// Domains of the servers that take in the mail of its customers' own domains (MX).
+    /// The parent domains of the MX hosts of its customers.
     exchanges: &'static [&'static str],
 }
 
-/// Who signs in at a provider.
+/// The kind of user name a provider expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProviderUser {
     /// The e-mail address.
     Address,
-    /// This name, whoever it is.
+    /// The same name for every account.
     Fixed(&'static str),
-    /// A name the provider hands out.
+    /// A name issued by the provider.
     Own,
-    /// Nobody.
+    /// No sign-in.
     Nobody,
 }
 
 impl Provider {
-    /// What to fill in for one of its relays: all but the user name.
+    /// The form values for one of its relays, without the user name.
     pub fn values(&self, relay: &ProviderRelay) -> [(Label, String); 4] {
         [
             (Label::Host, relay.host.to_owned()),
@@ -54,14 +60,14 @@ impl Provider {
     }
 }
 
-/// The provider whose relay this is.
+/// Finds the provider by the host name of a relay.
 pub fn by_host(host: &str) -> Option<&'static Provider> {
     PROVIDERS
         .iter()
         .find(|provider| provider.relays.iter().any(|relay| relay.host == host))
 }
 
-/// The relay for a domain whose mail is taken in by this server (MX).
+/// Finds the relay by the MX host of a customer's domain.
 pub fn by_exchange(exchange: &str) -> Option<&'static ProviderRelay> {
     let exchange = exchange.trim_end_matches('.').to_ascii_lowercase();
     let within = |domain: &&str| {
@@ -95,7 +101,7 @@ const fn relay(
     }
 }
 
-/// In the order a list has them.
+/// All providers, in display order.
 pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Gmail and Google Workspace",
@@ -108,7 +114,7 @@ pub const PROVIDERS: &[Provider] = &[
         connection: ConnectionType::Ssl,
         authentication: AuthenticationType::Plain,
         user: ProviderUser::Address,
-        note: "The password is an app password of 16 letters, made at myaccount.google.com/apppasswords once 2-Step Verification is on; the ordinary password is refused. The From address must be the account's own or one of its aliases.",
+        note: "The password is an app password of 16 letters, created at myaccount.google.com/apppasswords once 2-Step Verification is on; the ordinary password is refused. The From address must be the account's own or one of its aliases.",
     },
     Provider {
         name: "Microsoft 365",
@@ -121,7 +127,7 @@ pub const PROVIDERS: &[Provider] = &[
         connection: ConnectionType::Tls,
         authentication: AuthenticationType::Login,
         user: ProviderUser::Address,
-        note: "An administrator of Microsoft 365 has to enable Authenticated SMTP for the mailbox, and security defaults forbid it. Microsoft is retiring this way to sign in: from the end of December 2026 it is off unless an administrator turns it on again.",
+        note: "An administrator of Microsoft 365 has to enable Authenticated SMTP for the mailbox, and security defaults forbid it. Microsoft is retiring it: from the end of December 2026 it is disabled unless an administrator enables it again.",
     },
     Provider {
         name: "Amazon SES",
@@ -148,7 +154,7 @@ pub const PROVIDERS: &[Provider] = &[
         connection: ConnectionType::Ssl,
         authentication: AuthenticationType::Plain,
         user: ProviderUser::Own,
-        note: "User name and password are SMTP credentials made in the SES console for this region; IAM access keys do not work. The From address must be a verified identity, and in the sandbox every recipient too.",
+        note: "User name and password are SMTP credentials created in the SES console for this region; IAM access keys do not work. The From address must be a verified identity, and in the sandbox every recipient too.",
     },
     Provider {
         name: "SendGrid",
@@ -178,7 +184,7 @@ pub const PROVIDERS: &[Provider] = &[
         connection: ConnectionType::Tls,
         authentication: AuthenticationType::Plain,
         user: ProviderUser::Own,
-        note: "The Server API Token is both user name and password, or the two keys of an SMTP Token are. The From address must be a confirmed sender signature or domain.",
+        note: "Use the Server API Token as both user name and password, or the two keys of an SMTP Token. The From address must be a confirmed sender signature or domain.",
     },
     Provider {
         name: "Mailjet",
@@ -211,7 +217,7 @@ pub const PROVIDERS: &[Provider] = &[
         connection: ConnectionType::Ssl,
         authentication: AuthenticationType::Plain,
         user: ProviderUser::Address,
-        note: "Choose the region of the account. These hosts are for addresses of your own domain; for personal ones put smtp in place of smtppro. With two-factor authentication the password is an application-specific one.",
+        note: "Choose the region of the account. These hosts are for addresses of your own domain; for personal addresses replace smtppro with smtp. With two-factor authentication the password is an application-specific one.",
     },
     Provider {
         name: "Fastmail",
@@ -220,7 +226,7 @@ pub const PROVIDERS: &[Provider] = &[
         connection: ConnectionType::Ssl,
         authentication: AuthenticationType::Plain,
         user: ProviderUser::Address,
-        note: "The password is an app password made in Fastmail's settings; the ordinary one is refused.",
+        note: "The password is an app password created in Fastmail's settings; the ordinary one is refused.",
     },
     Provider {
         name: "A relay on this machine",
@@ -229,7 +235,7 @@ pub const PROVIDERS: &[Provider] = &[
         connection: ConnectionType::None,
         authentication: AuthenticationType::None,
         user: ProviderUser::Nobody,
-        note: "Postfix, Exim and the like take mail from their own machine without a password. If it offers StartTLS with a certificate of its own making, that certificate has to be trusted first.",
+        note: "Postfix, Exim and similar servers accept mail from their own machine without a password. If the relay offers StartTLS with a self-signed certificate, trust that certificate first.",
     },
 ];
 

@@ -1,4 +1,4 @@
-//! The one way to say no. Every door refuses with a [`Refusal`].
+//! The error type of every interface: refusals with a kind and faults by field.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,23 +7,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::Label;
 
-/// Why something was refused. One table says which HTTP status that is.
+/// The kind of a refusal. Each kind has one HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// The request cannot be parsed.
     BadRequest,
+    /// The request carries no valid credentials.
     Unauthenticated,
+    /// The actor lacks the permission.
     Forbidden,
+    /// The resource does not exist.
     NotFound,
+    /// The resource does not support the method.
     MethodNotAllowed,
+    /// The resource was changed since it was read.
     Conflict,
+    /// The body exceeds its limit.
     TooLarge,
+    /// The content type is not supported.
     UnsupportedMediaType,
+    /// A field is not valid.
     Invalid,
+    /// A rate limit is exceeded.
     TooMany,
+    /// Postern failed.
     Internal,
+    /// The relay failed or refused.
     RelayFailed,
+    /// The operation is temporarily not possible.
     Unavailable,
+    /// The relay did not reply in time.
     RelayTimedOut,
 }
 
@@ -49,16 +63,18 @@ impl Kind {
     }
 }
 
-/// The name under which a fault of no field stands.
+/// The key of a fault that concerns no single field.
 pub const REQUEST: &str = "request";
 
-/// What was refused, field by field: each text names the fault and the repair, and nothing of the
-/// inside. A fault of no field stands under [`REQUEST`].
+/// A refused request with its faults by field. Each text names the fault and the repair and contains
+/// no internal detail. A fault that concerns no single field has the key [`REQUEST`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
+    /// The kind, which determines the HTTP status.
     pub kind: Kind,
+    /// The text of each fault by its field.
     pub fields: BTreeMap<String, String>,
-    /// Seconds to wait, with [`Kind::TooMany`] and [`Kind::Unavailable`].
+    /// The seconds to wait before a retry, with [`Kind::TooMany`] and [`Kind::Unavailable`].
     #[serde(default)]
     pub retry_after: Option<u64>,
 }
@@ -79,12 +95,12 @@ impl Refusal {
         refusal
     }
 
-    /// A fault of one settings field.
+    /// An invalid field of the settings.
     pub fn field(label: Label, text: impl Into<String>) -> Self {
         Self::of(Kind::Invalid, label.as_str(), text)
     }
 
-    /// An empty [`Kind::Invalid`], to collect faults into.
+    /// An empty refusal of [`Kind::Invalid`] that collects faults.
     pub fn invalid() -> Self {
         Self {
             kind: Kind::Invalid,
@@ -93,7 +109,7 @@ impl Refusal {
         }
     }
 
-    /// Too many of something; worth trying again after so many seconds.
+    /// A refusal of [`Kind::TooMany`] that can be retried after `seconds`.
     pub fn too_many(seconds: u64, text: impl Into<String>) -> Self {
         Self {
             retry_after: Some(seconds),
@@ -101,11 +117,11 @@ impl Refusal {
         }
     }
 
-    /// Something inside failed; what it was stands in the log, not here.
+    /// A refusal of [`Kind::Internal`]. The error itself goes to the log.
     pub fn internal() -> Self {
         Self::new(
             Kind::Internal,
-            "Postern could not do this because of a fault of its own; its log says which. Nothing was changed.",
+            "Postern could not do this because of an internal error; see its log. Nothing was changed.",
         )
     }
 
@@ -114,7 +130,10 @@ impl Refusal {
         self.fields.insert(field.to_owned(), text.into());
     }
 
-    /// `Err(self)` when a fault was collected.
+    /// Succeeds when no fault was collected.
+    ///
+    /// # Errors
+    /// `self` when a fault was collected.
     pub fn or_ok(self) -> Result<(), Self> {
         if self.fields.is_empty() {
             Ok(())
@@ -123,7 +142,11 @@ impl Refusal {
         }
     }
 
-    /// Both values, or the faults of both at once. A refusal that is not of fields stands alone.
+    /// Combines two results.
+    ///
+    /// # Errors
+    /// The faults of both, when both are refused. A second refusal that is not of [`Kind::Invalid`]
+    /// is dropped.
     pub fn both<A, B>(a: Result<A, Self>, b: Result<B, Self>) -> Result<(A, B), Self> {
         match (a, b) {
             (Ok(a), Ok(b)) => Ok((a, b)),
@@ -135,7 +158,7 @@ impl Refusal {
         }
     }
 
-    /// The text of the request as a whole, or the first of a field.
+    /// The text under [`REQUEST`], or else of the first field.
     pub fn text(&self) -> &str {
         self.fields
             .get(REQUEST)
@@ -179,7 +202,7 @@ mod server_function {
                 ),
                 ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => Self::new(
                     Kind::BadRequest,
-                    "Postern did not understand the page. Load it again.",
+                    "Postern did not understand the request of this page. Reload the page.",
                 ),
                 _ => Self::internal(),
             }

@@ -1,4 +1,4 @@
-//! The settings of a relay, checked; and the rule of when a saved password may go with them.
+//! Validated relay settings, and the rule for reusing a saved password with changed settings.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,41 +8,42 @@ use serde::{Deserialize, Serialize};
 use crate::pem::certificates;
 use crate::{EmailAddress, Host};
 
-/// How the connection is encrypted. Stored as system V stored it.
+/// How the connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConnectionType {
-    /// StartTLS when the relay offers it, and then it must succeed and verify.
+    /// Opportunistic: StartTLS when the relay offers it, and then it must succeed.
     None,
-    /// Implicit TLS: from the first byte (RFC 8314 section 3), usually port 465.
+    /// Implicit TLS (RFC 8314 section 3), usually port 465.
     #[serde(rename = "SSL")]
     Ssl,
-    /// StartTLS required (RFC 3207), usually port 587.
+    /// StartTLS is required (RFC 3207), usually port 587.
     #[serde(rename = "TLS")]
     Tls,
 }
 
-/// How Postern says who it is. Stored as system V stored it.
+/// The SASL mechanism of the sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuthenticationType {
+    /// No sign-in.
     None,
-    /// RFC 4616.
+    /// PLAIN (RFC 4616).
     Plain,
-    /// Never standardised, offered by most relays.
+    /// LOGIN, not standardised but offered by most relays.
     Login,
-    /// RFC 2195. Hides the password from who listens, but makes the relay keep it in the clear.
+    /// CRAM-MD5 (RFC 2195). It does not send the password, but the relay must store it in plain text.
     #[serde(rename = "Cram_MD5")]
     CramMd5,
 }
 
-/// What is asked of the relay's certificate.
+/// How the relay's certificate is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CertificateCheck {
-    /// Issued by a root this system trusts, for this host, and in date.
+    /// Issued by a root of the system, valid for the host name and in date.
     Verify,
-    /// Only what an administrator trusts for this relay, not this system's roots: that very
-    /// certificate, or issued by a listed authority, for this host, and in date.
+    /// One of the trusted certificates itself, or issued by a trusted authority, valid for the host
+    /// name and in date. The roots of the system do not count.
     Trusted,
-    /// Nothing: whoever answers is believed.
+    /// Not checked.
     Off,
 }
 
@@ -94,30 +95,36 @@ stored_as!(
     Off = "Off"
 );
 
-/// How mail leaves: everything but the password. Made by [`crate::Form::parse`].
+/// The settings of a relay without the password, validated by [`crate::Form::parse`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SmtpSettings {
+    /// The From address.
     pub from_address: EmailAddress,
-    /// Empty when there is none.
+    /// The user name; empty when there is none.
     pub username: String,
+    /// The host of the relay.
     pub host: Host,
-    /// 1 to 65535.
+    /// The TCP port, 1 to 65535.
     pub port: u16,
+    /// How the connection is encrypted.
     pub connection: ConnectionType,
+    /// The mechanism of the sign-in.
     pub authentication: AuthenticationType,
-    /// The display name beside the From address; empty when there is none.
+    /// The display name of the From header; empty when there is none.
     pub from_name: String,
+    /// The Reply-To address.
     pub reply_to: Option<EmailAddress>,
-    /// What EHLO says; `None` stands for the domain of the From address.
+    /// The argument of EHLO; `None` means the domain of the From address.
     pub ehlo_name: Option<String>,
-    /// For each address the host has.
+    /// The time-out for connecting to each address of the host.
     pub connect_timeout: Duration,
-    /// For the greeting, the TLS handshake and each command.
+    /// The time-out for the greeting, the TLS handshake and each command.
     pub command_timeout: Duration,
+    /// How the relay's certificate is checked.
     pub certificate_check: CertificateCheck,
-    /// PEM; empty when there are none.
+    /// Trusted certificates as PEM; empty when there are none.
     pub trusted_certificates: String,
-    /// The administrator allowed the password on an unencrypted connection.
+    /// Whether the password may be sent on an unencrypted connection.
     pub plaintext_auth: bool,
 }
 
@@ -129,8 +136,9 @@ impl SmtpSettings {
             .unwrap_or_else(|| self.from_address.domain())
     }
 
-    /// Whether a password given for `self` may be used with `next` without being typed again:
-    /// it stays with the relay and user it was given for, and nothing may be weakened.
+    /// Whether the password saved for `self` may be used with `next` without being typed again. Host,
+    /// port, connection type and user must be unchanged, and `next` must not weaken the certificate
+    /// check or expose the password.
     pub fn password_stays(&self, next: &Self) -> bool {
         let same_relay = self.host == next.host
             && self.port == next.port
@@ -141,7 +149,7 @@ impl SmtpSettings {
             (CertificateCheck::Trusted, CertificateCheck::Trusted) => !self.trusts_all_of(next),
             _ => true,
         };
-        // CRAM-MD5 never shows the password itself, the others do where nothing is encrypted.
+        // CRAM-MD5 never sends the password; the other mechanisms expose it without encryption.
         let hidden = self.authentication == AuthenticationType::CramMd5
             && next.authentication != AuthenticationType::CramMd5;
         let bared = next.plaintext_auth && (!self.plaintext_auth || hidden);

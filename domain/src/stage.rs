@@ -1,4 +1,4 @@
-//! The stages of an SMTP session and what can go wrong in them, as observed.
+//! The stages of an SMTP session and the failures observed in them.
 
 use std::fmt;
 
@@ -7,20 +7,31 @@ use serde::{Deserialize, Serialize};
 use crate::settings::{AuthenticationType, ConnectionType, SmtpSettings};
 use crate::{Host, Reply};
 
-/// Where in the dialogue a session is. The names are those of the command line and the API.
+/// A stage of an SMTP session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
+    /// The DNS look-up of the host.
     Dns,
+    /// The TCP connection.
     Tcp,
+    /// The TLS handshake, implicit or after StartTLS.
     Tls,
+    /// The relay's greeting (RFC 5321 section 3.1).
     Greeting,
+    /// EHLO (RFC 5321 section 4.1.1.1).
     Ehlo,
+    /// STARTTLS (RFC 3207).
     StartTls,
+    /// AUTH (RFC 4954).
     Auth,
+    /// MAIL FROM (RFC 5321 section 4.1.1.2).
     Mail,
+    /// RCPT TO (RFC 5321 section 4.1.1.3).
     Rcpt,
+    /// DATA or BDAT, and the message itself.
     Data,
+    /// QUIT (RFC 5321 section 4.1.1.10).
     Quit,
 }
 
@@ -42,9 +53,8 @@ impl Stage {
         }
     }
 
-    /// The stages of a session with these settings, in their order: RCPT where there is a
-    /// recipient, DATA where a mail is sent. StartTLS, where it is not required, may turn out not to
-    /// be offered.
+    /// The planned stages of a session with these settings, in order: RCPT with a recipient, DATA
+    /// with a mail. StartTLS is skipped later when it is optional and not offered.
     pub fn plan(settings: &SmtpSettings, recipient: bool, mail: bool) -> Vec<Self> {
         let implicit = settings.connection == ConnectionType::Ssl;
         [
@@ -70,7 +80,7 @@ impl Stage {
         .collect()
     }
 
-    /// What a person reads while it runs.
+    /// The title on the page.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Dns => "Looking up the host",
@@ -88,97 +98,109 @@ impl Stage {
     }
 }
 
-/// What is wrong with a relay's certificate.
+/// Why a relay's certificate does not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CertificateFault {
+    /// Its validity period has ended.
     Expired,
+    /// Its validity period has not begun.
     NotYetValid,
-    /// Issued for other names than the host's.
+    /// The host name is not among its names.
     OtherName,
+    /// It is its own issuer.
     SelfSigned,
+    /// Its issuer is not trusted.
     UnknownIssuer,
-    /// Its issuer is not known, and the relay did not send the certificates that lead to a known
-    /// one although there must be some.
+    /// Its issuer is not trusted, and the relay did not send the intermediate certificates.
     ChainIncomplete,
-    /// X.509 version 1, which cannot say what it is for.
+    /// X.509 version 1, which has no extensions and cannot name a host.
     Version1,
-    /// Not one of those an administrator trusts for this relay.
+    /// It is not among the trusted certificates of the relay.
     NotTrusted,
+    /// It is malformed, not for servers, or signed with an insecure algorithm.
     Invalid,
 }
 
-/// What went wrong.
+/// The fault observed in a failed stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// DNS says there is no such name.
+    /// The name does not exist in DNS.
     NameNotFound,
-    /// The resolver itself failed or did not answer.
+    /// The name servers failed or did not answer.
     ResolverFailed,
-    /// Nothing listens at the port.
+    /// Nothing listens on the port.
     ConnectionRefused,
+    /// There is no route to the address.
     Unreachable,
-    /// Nothing came back within the connect time-out.
+    /// No answer within the connect time-out.
     NoAnswer,
-    /// The operator of this Postern forbids the address.
+    /// The operator's allow and deny lists forbid the address.
     AddressNotAllowed,
-    /// Connected, but no whole reply within the command time-out.
+    /// No complete reply within the command time-out.
     TimedOut,
-    /// The relay closed the connection in good order.
+    /// The relay closed the connection (FIN or close_notify).
     Closed,
-    /// The connection was cut.
+    /// The connection was reset.
     Reset,
-    /// The handshake failed for another reason than the certificate.
+    /// The TLS handshake failed for a reason other than the certificate.
     Handshake,
-    /// The relay speaks no TLS that is still safe: neither 1.2 nor 1.3.
+    /// The relay supports neither TLS 1.2 nor 1.3.
     TlsTooOld,
-    /// TLS was expected, something else came: usually a port for StartTLS.
+    /// The relay sent an SMTP reply instead of TLS, usually on a StartTLS port.
     NotTls,
-    /// TLS was expected, and what came is no reply of SMTP either, so that it is no relay at all.
+    /// The server sent neither TLS nor an SMTP reply.
     NotSmtp,
-    /// The relay wants a certificate from its clients (mutual TLS), and Postern has none.
+    /// The relay requires a client certificate (mutual TLS), and Postern has none.
     ClientCertificateRequired,
+    /// The certificate does not pass.
     Certificate(CertificateFault),
-    /// Bytes came after the 220 to StartTLS and before the handshake: somebody is on the line.
+    /// Unencrypted bytes followed the 220 to STARTTLS, a response injection attack.
     ResponseInjection,
+    /// StartTLS is required and not offered.
     StartTlsNotOffered,
-    /// Not a reply of RFC 5321 section 4.2, too long, or one too many.
+    /// A reply is malformed (RFC 5321 section 4.2), too long or unexpected.
     Malformed,
-    /// The relay does not offer the configured mechanism; the ones it offers.
+    /// The configured mechanism is not offered; holds the offered ones.
     MechanismNotOffered(Vec<String>),
-    /// The password would have travelled unencrypted, and nobody allowed that.
+    /// The password would be sent unencrypted, and the settings do not allow that.
     EncryptionRequired,
-    /// An authentication type is set, and there is no user name or password.
+    /// An authentication type is set without a user name or password.
     NoCredentials,
+    /// An address needs SMTPUTF8 (RFC 6531), which is not offered.
     SmtpUtf8NotOffered,
+    /// The mail needs 8BITMIME (RFC 6152), which is not offered.
     EightBitNotOffered,
-    /// A CR, LF or NUL where none may be: in a command, or in the mail and not a line's end. It
-    /// would let one mail pass for two. Nothing of it was sent.
+    /// A command or the mail contains a bare CR or LF, or a NUL. It could smuggle a second mail, so
+    /// nothing was sent.
     LineBreak,
-    /// The mail is larger than the relay takes: its limit in bytes (RFC 1870).
+    /// The mail exceeds the relay's limit in bytes (RFC 1870).
     TooBig(u64),
-    /// The relay said no; its words are in the reply.
+    /// The relay replied with 4xx or 5xx.
     Rejected,
-    /// The run as a whole took too long.
+    /// The run exceeded its overall time limit.
     Deadline,
 }
 
-/// A session that ended early: where, why, and the relay's own words if it had any.
+/// The failure of a session: the stage, the fault and the relay's reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
+    /// The stage that failed.
     pub stage: Stage,
+    /// What was observed.
     pub fault: Fault,
+    /// The reply, with [`Fault::Rejected`].
     pub reply: Option<Reply>,
-    /// Particulars for a person, as in `no answer from 192.0.2.1:25 within 5 s`. No secret.
+    /// Details for display, as in `no answer from 192.0.2.1:25 within 5 s`. Contains no secret.
     pub detail: String,
-    /// Whether a reply had begun when its time was over; else nothing came at all. The lines of
-    /// the dialogue show it, and the cause tells it.
+    /// With [`Fault::TimedOut`], whether part of a reply had arrived.
     #[serde(skip)]
     pub unfinished: bool,
 }
 
 impl Failure {
+    /// A failure without a reply.
     pub fn new(stage: Stage, fault: Fault, detail: impl Into<String>) -> Self {
         Self {
             stage,
@@ -189,7 +211,7 @@ impl Failure {
         }
     }
 
-    /// The relay answered, and the answer was no.
+    /// A failure by a 4xx or 5xx reply.
     pub fn rejected(stage: Stage, reply: Reply) -> Self {
         Self {
             stage,
@@ -200,8 +222,8 @@ impl Failure {
         }
     }
 
-    /// Whether both sides still know where they are: the relay said no, or was not asked for what it
-    /// does not offer. 421 is its own goodbye.
+    /// Whether the session can continue with QUIT: the relay refused a command, or Postern did not
+    /// send one. After 421 the relay closes the connection itself.
     pub fn session_usable(&self) -> bool {
         match &self.fault {
             Fault::Rejected => self.reply.as_ref().is_some_and(|reply| reply.code != 421),
@@ -213,7 +235,7 @@ impl Failure {
         }
     }
 
-    /// The relay's own words where there are some, else what was observed.
+    /// The relay's reply if there is one, else the detail.
     pub fn reply_or_detail(&self) -> String {
         match &self.reply {
             Some(reply) => reply.to_line(),
@@ -221,7 +243,7 @@ impl Failure {
         }
     }
 
-    /// Whether time ran out, rather than the relay saying no.
+    /// Whether a time limit was exceeded.
     pub fn is_timeout(&self) -> bool {
         matches!(
             self.fault,
@@ -231,10 +253,10 @@ impl Failure {
 }
 
 impl fmt::Display for Failure {
-    /// The relay's own words where there are some, else what was observed.
+    /// The relay's reply if there is one, else the detail.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reply {
-            Some(reply) => write!(f, "The relay said: {}", reply.to_line()),
+            Some(reply) => write!(f, "The relay replied: {}", reply.to_line()),
             None => f.write_str(&self.detail),
         }
     }

@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// RFC 3339, to the second: `2026-11-20T05:13:30Z`.
+    /// Formats as RFC 3339 with seconds: `2026-11-20T05:13:30Z`.
     pub fn rfc3339(self) -> String {
         let (date, time) = self.parts();
         format!("{date}T{time}Z")
     }
 
-    /// Reads what [`Timestamp::rfc3339`] writes, and prefixes of it: `2026-11-20`,
+    /// Parses the format of [`Timestamp::rfc3339`] and its prefixes `2026-11-20` and
     /// `2026-11-20T05:13`. None for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_suffix('Z').unwrap_or(text);
@@ -54,18 +54,18 @@ impl Timestamp {
         ))
     }
 
-    /// The time from `earlier` to this; zero where `earlier` is later.
+    /// The time since `earlier`; zero when `earlier` is later.
     pub fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// Date and time of day. The calendar is proleptic Gregorian; a time-zone library would cost
-    /// the browser more than the rest of the form.
+    /// Date and time of day in the proleptic Gregorian calendar. A date library would enlarge the
+    /// browser bundle.
     fn parts(self) -> (String, String) {
         let seconds = self.0.div_euclid(1000);
         let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-        // Counted from 1 March of year 0, so that the leap day ends a year: 400 years have
-        // 146,097 days, 1970-01-01 is day 719,468.
+        // Days since 0000-03-01, so that the leap day is the last of a year. 400 years have 146,097
+        // days, and 1970-01-01 is day 719,468.
         let days = days + 719_468;
         let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
         let year_of_era =
@@ -108,7 +108,7 @@ fn milliseconds(time: Duration) -> i64 {
 }
 
 impl fmt::Display for Timestamp {
-    /// For a person: `2026-11-20 05:13 UTC`.
+    /// Formats for display: `2026-11-20 05:13 UTC`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (date, time) = self.parts();
         write!(f, "{date} {} UTC", &time[..5])

@@ -1,4 +1,4 @@
-//! A run as it was told, stage by stage: what a page draws and a document holds.
+//! The state of a test or diagnosis, built from its events: stages, dialogue and summary.
 
 use serde::Serialize;
 
@@ -7,48 +7,62 @@ use crate::certificate::Handshake;
 use crate::event::{ConnectAttempt, DialogueLine, Elapsed, Event, Resolution, RunSummary};
 use crate::stage::Stage;
 
-/// Everything that was heard of a run so far.
+/// The state of a run so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Trace {
+    /// Host and port.
     pub relay: String,
+    /// The saved revision in use; none when the settings differ from it.
     pub revision: Option<i64>,
+    /// The stages reached, in order.
     pub steps: Vec<Step>,
-    /// The stages that were not reached, or not yet.
+    /// The planned stages that were not reached, or not yet.
     pub not_reached: Vec<Stage>,
-    /// Whole seconds since the start, while it runs.
+    /// Whole seconds since the start, while the run lasts.
     #[serde(skip)]
     pub seconds: u64,
+    /// The outcome; none while the run lasts.
     #[serde(flatten)]
     pub summary: Option<RunSummary>,
 }
 
-/// A stage that was reached. EHLO and TLS may be reached twice.
+/// A stage that was reached. EHLO and TLS can be reached twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
+    /// The stage.
     pub stage: Stage,
-    /// When it began, since the start.
+    /// The time from the start of the run to the start of the stage.
     pub at: Elapsed,
-    /// What it took; none while it runs.
+    /// Its duration; none while it runs.
     pub milliseconds: Option<Elapsed>,
+    /// Whether it runs, passed or failed.
     pub state: StepState,
+    /// The DNS look-up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
+    /// The addresses tried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tries: Vec<ConnectAttempt>,
+    /// The TLS handshake.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handshake: Option<Handshake>,
+    /// The extensions offered in reply to EHLO.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub capabilities: Vec<Capability>,
+    /// The dialogue.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<DialogueLine>,
 }
 
-/// How far a stage is.
+/// The state of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StepState {
+    /// The stage has not ended.
     Running,
+    /// The stage succeeded.
     Passed,
+    /// The stage ended the run.
     Failed,
 }
 
@@ -69,16 +83,16 @@ impl Step {
 }
 
 impl Step {
-    /// Whether it has ended, well or badly.
+    /// Whether the stage has ended.
     pub fn is_over(&self) -> bool {
         self.state != StepState::Running
     }
 
-    /// What was learnt in it, a line each, for a person.
+    /// The details of the stage for display, one per line.
     pub fn facts(&self) -> Vec<String> {
         let mut facts = Vec::new();
         if let Some(found) = &self.resolution {
-            facts.push(format!("{} asked of {}", found.name, found.resolver));
+            facts.push(format!("{} resolved by {}", found.name, found.resolver));
             if !found.aliases.is_empty() {
                 facts.push(format!("alias of {}", found.aliases.join(", of ")));
             }
@@ -103,7 +117,7 @@ impl Step {
 }
 
 impl Trace {
-    /// Takes in what happened next.
+    /// Applies the next event.
     pub fn apply(&mut self, event: Event) {
         match event {
             Event::Started {
@@ -141,8 +155,7 @@ impl Trace {
         }
     }
 
-    /// What the plan has before a stage is passed over when that stage begins: StartTLS where the
-    /// relay does not offer it.
+    /// Skips the planned stages before `stage`, such as StartTLS when the relay does not offer it.
     fn begin(&mut self, stage: Stage, at: Elapsed) {
         if let Some(place) = self.not_reached.iter().position(|ahead| *ahead == stage) {
             self.not_reached.drain(..=place);
@@ -156,13 +169,13 @@ impl Trace {
         }
     }
 
-    /// The stage under way.
+    /// The running stage.
     pub fn running(&self) -> Option<Stage> {
         let step = self.steps.last().filter(|_| self.summary.is_none())?;
         Some(step.stage)
     }
 
-    /// What the whole of it took, as far as it is known.
+    /// The duration of the run so far.
     pub fn elapsed(&self) -> Elapsed {
         let last = self.steps.last().map_or(Elapsed(0), |step| {
             Elapsed(step.at.0 + step.milliseconds.map_or(0, |span| span.0))

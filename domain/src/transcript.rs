@@ -1,28 +1,33 @@
-//! A run in lines of text: what a terminal shows and what is copied from the page.
+//! A test or diagnosis as lines of text, for the terminal and the clipboard.
 
 use crate::event::{DialogueLine, Outcome, Side};
 use crate::trace::{Step, StepState, Trace};
 
-/// How a line is meant; a terminal has a colour for it.
+/// The emphasis of a line; a terminal maps it to a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
+    /// Ordinary text.
     Plain,
+    /// A heading.
     Strong,
+    /// A success.
     Good,
+    /// A failure.
     Bad,
+    /// Secondary text.
     Faint,
 }
 
-/// A line and how it is meant.
+/// A line and its emphasis.
 pub type TranscriptLine = (Tone, String);
 
 impl Step {
-    /// The stage, its outcome and time; what was learnt; what was said.
+    /// The stage with its result and duration, its details, and its dialogue.
     pub fn transcript_lines(&self) -> Vec<TranscriptLine> {
         let (tone, state) = match self.state {
             StepState::Passed => (Tone::Good, "passed"),
             StepState::Failed => (Tone::Bad, "failed"),
-            StepState::Running => (Tone::Strong, "under way"),
+            StepState::Running => (Tone::Strong, "running"),
         };
         let took = self.milliseconds.map(|took| took.to_string());
         let took = took.unwrap_or_default();
@@ -35,7 +40,7 @@ impl Step {
 }
 
 impl DialogueLine {
-    /// Whose it is, and what it says.
+    /// The line with an arrow that marks its sender.
     pub fn transcript_line(&self) -> TranscriptLine {
         let arrow = match self.from {
             Side::Postern => '>',
@@ -46,7 +51,7 @@ impl DialogueLine {
 }
 
 impl Trace {
-    /// What was not reached, what it came to, and what to do.
+    /// The stages not reached, the outcome, and the cause with its steps.
     pub fn summary_lines(&self) -> Vec<TranscriptLine> {
         let Some(over) = &self.summary else {
             let text = "The run was interrupted.";
@@ -87,7 +92,7 @@ impl Trace {
         lines
     }
 
-    /// The whole run as text.
+    /// The whole run as plain text.
     pub fn transcript(&self) -> String {
         let mut text = format!("{}\n\n", self.relay);
         let steps = self.steps.iter().flat_map(Step::transcript_lines);
@@ -150,7 +155,7 @@ mod tests {
             "smtp.example.org:25\n\n\
              rcpt       1.5 ms  failed\n    > RCPT TO:<a@example.net>\n    < 550 5.1.1 nobody\n\
              not reached: quit\n\n\
-             failed at rcpt after 2.0 ms\nThe relay said: 550 5.1.1 nobody\n"
+             failed at rcpt after 2.0 ms\nThe relay replied: 550 5.1.1 nobody\n"
         );
     }
 }

@@ -1,23 +1,23 @@
-//! Settings that are each valid and together cannot work, or should not: told before they are
-//! saved, each with a repair of one click.
+//! Warnings about valid settings that do not work together, each with a repair.
 
 use crate::settings::{AuthenticationType, ConnectionType};
 use crate::{Form, Label};
 
-/// An odd pair: a sentence, and the change that mends it.
+/// A warning with the change that resolves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SettingsWarning {
     /// The field it is shown beside.
     pub label: Label,
+    /// The warning as a sentence.
     pub text: &'static str,
-    /// What the button says.
+    /// The text of the button.
     pub repair: &'static str,
-    /// What the button does.
+    /// The change the button makes: a field and its new value.
     pub set: (Label, &'static str),
 }
 
-/// The odd pairs of a form. `has_password` says whether one is saved (and may be used), typed or
-/// chosen. Fields that are not valid are left to their own fault.
+/// The warnings of a form. `has_password` says whether a password is typed, chosen, or saved and
+/// usable. Invalid fields have a fault of their own and cause no warning.
 pub fn settings_warnings(form: &Form, has_password: bool) -> Vec<SettingsWarning> {
     let (Ok(connection), Ok(authentication)) = (
         form.get(Label::ConnectionType).parse::<ConnectionType>(),
@@ -41,7 +41,7 @@ pub fn settings_warnings(form: &Form, has_password: bool) -> Vec<SettingsWarning
     } else if matches!(port, "587" | "25" | "2525") && connection == ConnectionType::Ssl {
         found.push(SettingsWarning {
             label: Label::ConnectionType,
-            text: "This port begins in plain text and turns to TLS with StartTLS; SSL fails there.",
+            text: "This port begins in plain text and switches to TLS with StartTLS; SSL fails there.",
             repair: "Use TLS",
             set: (Label::ConnectionType, ConnectionType::Tls.as_str()),
         });
@@ -49,9 +49,9 @@ pub fn settings_warnings(form: &Form, has_password: bool) -> Vec<SettingsWarning
         found.push(SettingsWarning {
             label: Label::ConnectionType,
             text: if form.get(Label::PlaintextAuth) == "1" {
-                "The password travels unencrypted whenever the relay, or somebody in between, does not offer StartTLS."
+                "The password is sent unencrypted whenever the relay, or something on the path to it, does not offer StartTLS."
             } else {
-                "Signing in fails whenever the relay does not offer StartTLS, because the password never goes out unencrypted."
+                "Signing in fails whenever the relay does not offer StartTLS, because the password is never sent unencrypted."
             },
             repair: "Require TLS",
             set: (Label::ConnectionType, ConnectionType::Tls.as_str()),
@@ -61,9 +61,9 @@ pub fn settings_warnings(form: &Form, has_password: bool) -> Vec<SettingsWarning
         found.push(SettingsWarning {
             label: Label::AuthenticationType,
             text: match (has_user, has_password) {
-                (false, false) => "To sign in, the relay needs a user name and a password.",
-                (false, true) => "To sign in, the relay needs a user name.",
-                _ => "To sign in, the relay needs a password.",
+                (false, false) => "Signing in needs a user name and a password.",
+                (false, true) => "Signing in needs a user name.",
+                _ => "Signing in needs a password.",
             },
             repair: "Do not sign in",
             set: (Label::AuthenticationType, AuthenticationType::None.as_str()),

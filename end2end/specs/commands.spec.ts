@@ -140,7 +140,7 @@ test('send-test says how it went, and its exit code too', async () => {
 
   const refused = await postern.command(['send-test', 'nobody@example.net']);
   expect(refused.code).toBe(1);
-  expect(refused.stdout).toMatch(/\nThe relay said: 550 5\.1\.1 No such user\n\n.*\n.*\n1\. Check the spelling/);
+  expect(refused.stdout).toMatch(/\nThe relay replied: 550 5\.1\.1 No such user\n\n.*\n.*\n1\. Check the spelling/);
   expectRefused(await postern.command(['send-test', 'nobody']), 1, /@/);
   expectRefused(await postern.command(['send-test', 'a@example.net\r\nRCPT TO:<b@example.net>']), 1);
 });

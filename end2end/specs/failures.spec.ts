@@ -66,7 +66,7 @@ test('a wrong password', () =>
         smtp_username: 'me',
         smtp_password: await postern.sealed('hunter22'),
       });
-      expectFailure(answer, 502, /^The relay said: 535 5\.7\.8 Those are not the credentials\. .*Check User Name/);
+      expectFailure(answer, 502, /^The relay replied: 535 5\.7\.8 Those are not the credentials\. .*Check User Name/);
       expect(relay.attempts.all).toMatchObject([{ user: 'me', accepted: false }]);
       expect(answer.text).not.toContain('hunter22');
       await expectCause('auth', 'The relay does not accept user name and password');

@@ -47,7 +47,7 @@ test('each stage says what was said in it, and secrets are struck out', async ({
   await stage(settings, 'Naming the recipient').getByText('Naming the recipient').click();
   await expect(said).toBeVisible();
   await stage(settings, 'Introducing Postern').getByText('Introducing Postern').click();
-  await expect(stage(settings, 'Introducing Postern')).toContainText('Ways to sign in: PLAIN.');
+  await expect(stage(settings, 'Introducing Postern')).toContainText('Sign-in mechanisms: PLAIN.');
   await stage(settings, 'Signing in').getByText('Signing in').click();
   await expect(stage(settings, 'Signing in')).toContainText('AUTH PLAIN […]');
   expect(await page.content()).not.toContain(Buffer.from(`\0alerts\0${SECRET}`).toString('base64'));

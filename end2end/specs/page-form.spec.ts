@@ -128,7 +128,7 @@ const PAIRS: Array<{ odd: string; typed: Typed; words: RegExp; repair: string; s
   {
     odd: '587 with SSL',
     typed: { Port: '587', 'Connection Type': 'SSL' },
-    words: /turns to TLS with StartTLS; SSL fails there/,
+    words: /switches to TLS with StartTLS; SSL fails there/,
     repair: 'Use TLS',
     sets: ['Connection Type', 'TLS'],
   },
@@ -142,14 +142,14 @@ const PAIRS: Array<{ odd: string; typed: Typed; words: RegExp; repair: string; s
   {
     odd: 'Plain without credentials',
     typed: { 'Connection Type': 'TLS', 'Authentication Type': 'Plain' },
-    words: /the relay needs a user name and a password/,
+    words: /Signing in needs a user name and a password/,
     repair: 'Do not sign in',
     sets: ['Authentication Type', 'None'],
   },
   {
     odd: 'Login without a password',
     typed: { 'User Name': 'alerts', 'Connection Type': 'TLS', 'Authentication Type': 'Login' },
-    words: /the relay needs a password/,
+    words: /Signing in needs a password/,
     repair: 'Do not sign in',
     sets: ['Authentication Type', 'None'],
   },
@@ -163,7 +163,7 @@ const PAIRS: Array<{ odd: string; typed: Typed; words: RegExp; repair: string; s
   {
     odd: 'authentication without encryption, allowed',
     typed: { ...SIGNED_IN, 'Password Without Encryption': '1' },
-    words: /The password travels unencrypted/,
+    words: /The password is sent unencrypted/,
     repair: 'Require TLS',
     sets: ['Connection Type', 'TLS'],
   },

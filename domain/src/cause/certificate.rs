@@ -1,4 +1,4 @@
-//! The relay's certificate does not pass.
+//! Causes: the relay's certificate does not pass.
 
 use super::{Cause, Rule};
 use crate::stage::{CertificateFault, Fault};

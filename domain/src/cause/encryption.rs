@@ -1,9 +1,9 @@
-//! The connection cannot be encrypted: implicit TLS, StartTLS, the handshake.
+//! Causes: the connection cannot be encrypted with implicit TLS or StartTLS.
 
 use super::{Cause, Rule};
 use crate::stage::{Fault, Stage};
 
-/// Ports that begin in plain text, wherever they are used as they are meant.
+/// The usual ports without implicit TLS.
 const PLAIN_PORTS: &[u16] = &[25, 587, 2525];
 
 pub(super) const RULES: &[Rule] = &[

@@ -1,4 +1,4 @@
-//! The relay falls silent, hangs up, or loses its way: what can be told by the stage alone.
+//! Causes: time-outs, closed connections and malformed replies, by stage.
 
 use super::{Cause, Rule};
 use crate::stage::{Fault, Stage};

@@ -1,9 +1,9 @@
-//! The relay does not talk to this machine: what it is, where it comes from, what it calls itself.
+//! Causes: the relay rejects this client by its IP address, reverse DNS or EHLO name.
 
 use super::{Cause, Rule};
 use crate::stage::{Fault, Stage};
 
-/// Where a relay may say that it does not like who is calling.
+/// The stages at which a relay rejects a client.
 const CALLER: &[Stage] = &[
     Stage::Greeting,
     Stage::Ehlo,
@@ -81,7 +81,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         when: |observed| {
-            // A list of senders is another matter.
+            // A blocklist of sender addresses is a different cause.
             observed.at(CALLER)
                 && !observed.says(&["sender address"])
                 && observed.says(&[

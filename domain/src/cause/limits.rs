@@ -1,4 +1,4 @@
-//! The relay has had enough for now: of connections, of sign-ins, of mail.
+//! Causes: the relay's limits on connections, sign-ins and mail.
 
 use super::{Cause, Rule};
 use crate::stage::Stage;

@@ -1,4 +1,4 @@
-//! The relay does not take this mail: its size, its octets, what it looks like.
+//! Causes: the relay rejects the mail for its size or content.
 
 use super::{Cause, Rule};
 use crate::stage::{Fault, Stage};

@@ -1,5 +1,6 @@
-//! From what was observed to what is wrong and what to do about it: a table, its most specific
-//! rows first. What no row knows has no cause, and the relay's own words stand alone.
+//! Known causes of failures: a table of rules that maps an observation to a cause with steps.
+//!
+//! The most specific rules come first. A failure that no rule matches has no cause.
 
 mod certificate;
 mod encryption;
@@ -21,26 +22,26 @@ use serde::Serialize;
 
 pub use observation::Observation;
 
-/// A known cause of a failure.
+/// A known cause of a failure, with steps to resolve it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Cause {
-    /// In a few words, as in `The port is filtered`. No other cause has the same.
+    /// A few words, as in `The port is filtered`. Unique among all causes.
     pub title: &'static str,
-    /// In one sentence.
+    /// The explanation in one sentence.
     pub cause: &'static str,
-    /// What to do, in this order.
+    /// The steps to resolve it, in order.
     pub steps: &'static [&'static str],
 }
 
-/// A row of the table.
+/// A rule of the table.
 struct Rule {
-    /// Whether this is the case. What is observed may fit several rows; the first one counts.
+    /// Whether the rule matches. The first matching rule of the table counts.
     when: fn(&Observation<'_>) -> bool,
     cause: Cause,
 }
 
-/// The whole table. Of refusals those of providers come first, because their words tell more than
-/// any code; what merely hung or hung up comes last.
+/// The table of all rules. Rules for replies of providers precede those by reply code because their
+/// texts are more specific. Time-outs and closed connections come last.
 const TABLE: [&[Rule]; 11] = [
     reach::RULES,
     certificate::RULES,
@@ -55,7 +56,7 @@ const TABLE: [&[Rule]; 11] = [
     hanging::RULES,
 ];
 
-/// The cause, where it is known; nothing where whatever is said would be a guess.
+/// Finds the cause of a failure; none when no rule matches.
 pub fn cause(observed: &Observation<'_>) -> Option<&'static Cause> {
     TABLE
         .into_iter()

@@ -1,18 +1,20 @@
-//! What was observed of a session that failed, and how a row of the table asks for it.
+//! The observation of a failed session, and the predicates the rules are made of.
 
 use crate::capability::Capability;
 use crate::settings::{ConnectionType, SmtpSettings};
 use crate::stage::{Failure, Fault, Stage};
 use crate::{Host, Reply};
 
-/// What was observed of a session that failed.
+/// The observation of a failed session.
 #[derive(Clone, Copy, Debug)]
 pub struct Observation<'a> {
+    /// The failure.
     pub failure: &'a Failure,
+    /// The settings of the session.
     pub settings: &'a SmtpSettings,
     /// Whether the connection was encrypted when it failed.
     pub encrypted: bool,
-    /// What the relay offered last in answer to EHLO; empty when it did not come so far.
+    /// The extensions of the last reply to EHLO; empty without one.
     pub capabilities: &'a [Capability],
 }
 
@@ -25,56 +27,54 @@ impl Observation<'_> {
         self.failure.fault == *fault
     }
 
-    /// The relay, or something in between, ended the connection.
+    /// Whether the connection was closed or reset by the relay or a middlebox.
     pub(super) fn hung_up(&self) -> bool {
         matches!(self.failure.fault, Fault::Closed | Fault::Reset)
     }
 
-    /// The connection stands, and nothing of an answer came in time.
+    /// Whether no part of a reply arrived in time.
     pub(super) fn timed_out(&self) -> bool {
         self.fault(&Fault::TimedOut) && !self.failure.unfinished
     }
 
-    /// The connection stands, and an answer began and did not end in time.
+    /// Whether only a part of a reply arrived in time.
     pub(super) fn broke_off(&self) -> bool {
         self.fault(&Fault::TimedOut) && self.failure.unfinished
     }
 
-    /// The relay said no with one of these codes.
+    /// Whether the reply has one of these codes.
     pub(super) fn code(&self, codes: &[u16]) -> bool {
         self.reply()
             .is_some_and(|reply| codes.contains(&reply.code))
     }
 
-    /// The relay said no for good, with whatever code.
+    /// Whether the reply is a permanent failure, 5xx.
     pub(super) fn refused(&self) -> bool {
         self.reply().is_some_and(|reply| reply.code >= 500)
     }
 
-    /// The relay said no for now, with whatever code.
+    /// Whether the reply is a transient failure, 4xx.
     pub(super) fn deferred(&self) -> bool {
         self.reply().is_some_and(Reply::is_transient)
     }
 
-    /// The relay gave one of these reasons: subject and detail of the enhanced status, for good or
-    /// for now (RFC 3463 section 3).
+    /// Whether subject and detail of the enhanced status code are one of these (RFC 3463 section 3).
     pub(super) fn status(&self, reasons: &[[u16; 2]]) -> bool {
         self.enhanced()
             .is_some_and(|[_, subject, detail]| reasons.contains(&[subject, detail]))
     }
 
-    /// The relay gave a reason of security or policy (RFC 3463 section 3.8).
+    /// Whether the enhanced status code is about security or policy (RFC 3463 section 3.8).
     pub(super) fn is_policy(&self) -> bool {
         self.enhanced().is_some_and(|[_, subject, _]| subject == 7)
     }
 
-    /// The relay's words hold one of these, in small or capital letters. A reply of several lines
-    /// reads as one.
+    /// Whether the reply text contains one of these phrases, case-insensitive and across line breaks.
     pub(super) fn says(&self, words: &[&str]) -> bool {
         let Some(reply) = self.reply() else {
             return false;
         };
-        // Each line repeats it, in the middle of a sentence.
+        // Each line repeats the enhanced status code, which would split a phrase.
         let status = reply.enhanced.map(|[a, b, c]| format!("{a}.{b}.{c}"));
         let lines = reply.text.lines().map(|line| {
             let bare = status.as_deref().and_then(|code| line.strip_prefix(code));
@@ -84,12 +84,12 @@ impl Observation<'_> {
         words.iter().any(|word| said.contains(word))
     }
 
-    /// The relay's words are exactly these.
+    /// Whether the reply text is exactly `words`.
     pub(super) fn says_only(&self, words: &str) -> bool {
         self.reply().is_some_and(|reply| reply.text.trim() == words)
     }
 
-    /// The host is of this domain.
+    /// Whether the host is `domain` or a name below it.
     pub(super) fn host_in(&self, domain: &str) -> bool {
         match &self.settings.host {
             Host::Name(name) => name
@@ -103,12 +103,12 @@ impl Observation<'_> {
         ports.contains(&self.settings.port)
     }
 
-    /// TLS from the first byte was chosen.
+    /// Whether the connection type is implicit TLS.
     pub(super) fn implicit_tls(&self) -> bool {
         self.settings.connection == ConnectionType::Ssl
     }
 
-    /// The ways to sign in that the relay offers, where the chosen one is not among them.
+    /// The offered mechanisms, when the configured one is not among them.
     pub(super) fn offers_instead(&self) -> Option<&[String]> {
         match &self.failure.fault {
             Fault::MechanismNotOffered(offered) => Some(offered),
@@ -116,8 +116,8 @@ impl Observation<'_> {
         }
     }
 
-    /// An offer was overwritten on the way: firewalls of Cisco's turn `STARTTLS` to `XXXXXXXA`,
-    /// other offers to as many X, so that the length stays the same.
+    /// Whether a middlebox overwrote an EHLO keyword: Cisco firewalls replace `STARTTLS` by `XXXXXXXA`
+    /// and other keywords by as many X.
     pub(super) fn is_garbled(&self) -> bool {
         self.capabilities.iter().any(|capability| {
             let keyword = capability.keyword.as_bytes();

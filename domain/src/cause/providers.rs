@@ -1,4 +1,4 @@
-//! What well-known providers say, each in words of its own.
+//! Causes: replies of well-known providers.
 
 use super::{Cause, Observation, Rule};
 use crate::stage::Stage;

@@ -1,4 +1,4 @@
-//! The relay cannot be reached: its name, its address, its port.
+//! Causes: the relay cannot be reached by DNS or TCP.
 
 use super::{Cause, Rule};
 use crate::stage::Fault;

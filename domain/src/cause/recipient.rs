@@ -1,9 +1,9 @@
-//! The relay does not take mail for this recipient.
+//! Causes: the relay rejects the recipient.
 
 use super::{Cause, Rule};
 use crate::stage::Stage;
 
-/// A relay may wait with its verdict on the recipient until it has the mail.
+/// The stages at which a relay rejects a recipient; some wait until the mail is sent.
 const LATE: &[Stage] = &[Stage::Rcpt, Stage::Data];
 
 pub(super) const RULES: &[Rule] = &[

@@ -1,9 +1,9 @@
-//! The relay does not take mail from this sender.
+//! Causes: the relay rejects the sender.
 
 use super::{Cause, Rule};
 use crate::stage::Stage;
 
-/// A relay may wait with its verdict on the sender until it has the recipient, or the mail.
+/// The stages at which a relay rejects a sender; some wait for the recipient or the mail.
 const LATE: &[Stage] = &[Stage::Mail, Stage::Rcpt, Stage::Data];
 
 pub(super) const RULES: &[Rule] = &[
@@ -76,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
                 "not allowed to send as",
                 "not permitted to send as",
             ]);
-            // Postfix, which says this when it has the recipient.
+            // Postfix rejects the sender in reply to RCPT.
             let rejected =
                 observed.code(&[550, 553, 554]) && observed.says(&["sender address rejected"]);
             let refused =

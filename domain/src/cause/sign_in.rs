@@ -1,9 +1,9 @@
-//! Signing in does not work, or would have to.
+//! Causes: the sign-in fails, or is required and missing.
 
 use super::{Cause, Rule};
 use crate::stage::{Fault, Stage};
 
-/// What Postern can do, as relays name it.
+/// The SASL mechanisms Postern supports.
 const KNOWN: [&str; 3] = ["PLAIN", "LOGIN", "CRAM-MD5"];
 
 pub(super) const RULES: &[Rule] = &[

@@ -1,11 +1,11 @@
-//! How the table is proved: what is observed on one side, the title it must lead to on the other.
+//! Test helpers for the rules: observations and the titles they must lead to.
 
 use super::{Observation, Rule, cause};
 use crate::capability::Capability;
 use crate::stage::{Failure, Fault, Stage};
 use crate::{Form, Label, Reply, SmtpSettings};
 
-/// Something observed, at `smtp.example.org:587` with TLS and Plain unless it says otherwise.
+/// An observation, by default at `smtp.example.org:587` with TLS and Plain.
 pub(super) struct Case {
     pub failure: Failure,
     form: Form,
@@ -14,12 +14,12 @@ pub(super) struct Case {
     capabilities: Vec<Capability>,
 }
 
-/// A session that ended without the relay saying no.
+/// A failure without a reply.
 pub(super) fn failed(stage: Stage, fault: Fault) -> Case {
     Case::of(Failure::new(stage, fault, "as observed"))
 }
 
-/// A relay whose reply began and did not end in time.
+/// A time-out in the middle of a reply.
 pub(super) fn unfinished(stage: Stage) -> Case {
     Case::of(Failure {
         unfinished: true,
@@ -27,7 +27,7 @@ pub(super) fn unfinished(stage: Stage) -> Case {
     })
 }
 
-/// A relay that says no: the lines of its reply, codes included.
+/// A failure by a reply, given as its lines with codes.
 pub(super) fn rejected(stage: Stage, reply: &str) -> Case {
     let code = reply[..3].parse().expect("a reply begins with a code");
     let lines = reply.lines().map(|line| &line.as_bytes()[4..]);
@@ -88,7 +88,7 @@ impl Case {
     }
 }
 
-/// Each case leads to its title, and each row has a case.
+/// Asserts that each case leads to its title, and that each rule has a case.
 pub(super) fn assert_causes(rows: &[Rule], cases: &[(&str, Case)]) {
     for (title, case) in cases {
         let told = cause(&case.observed()).map(|known| known.title);
@@ -97,6 +97,6 @@ pub(super) fn assert_causes(rows: &[Rule], cases: &[(&str, Case)]) {
     for row in rows {
         let title = row.cause.title;
         let proved = cases.iter().any(|(expected, _)| *expected == title);
-        assert!(proved, "{title} is not proved");
+        assert!(proved, "{title} has no case");
     }
 }

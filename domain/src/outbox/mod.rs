@@ -1,4 +1,4 @@
-//! The outbox: mail that was handed over, and what becomes of it for each recipient.
+//! The outbox: recipient states, actions on messages, retry schedules and views.
 
 mod backoff;
 mod disposition;
@@ -15,26 +15,26 @@ pub use view::{
     Pause, RecipientView, Suppression, Worker,
 };
 
-/// What has become of a mail for one recipient. Stored as it is spelled.
+/// The delivery state of a message for one recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RecipientState {
-    /// Accepted, and not tried yet.
+    /// Accepted and not attempted yet.
     Queued,
-    /// Tried; the relay said to come back, or the line broke.
+    /// Attempted with a transient failure; another attempt follows.
     Deferred,
-    /// Kept back until somebody releases it.
+    /// Kept back until it is released.
     Held,
-    /// The relay took it.
+    /// Accepted by the relay.
     Delivered,
-    /// The relay refused it for good, or five days are over. It stays until somebody decides.
+    /// Permanently refused, or not delivered within [`MAXIMAL_QUEUE_LIFETIME`]. It can be retried.
     Failed,
-    /// Somebody decided that it is not to be sent.
+    /// Cancelled by an administrator.
     Cancelled,
 }
 
 impl RecipientState {
-    /// In the order of a mail's life.
+    /// Every state, in the order of a message's life.
     pub const ALL: [Self; 6] = [
         Self::Queued,
         Self::Deferred,
@@ -44,7 +44,7 @@ impl RecipientState {
         Self::Cancelled,
     ];
 
-    /// As stored, and as the API names it.
+    /// The name in the database and in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -56,7 +56,7 @@ impl RecipientState {
         }
     }
 
-    /// What a person reads.
+    /// The title on the page.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Queued => "Queued",
@@ -80,25 +80,26 @@ impl std::str::FromStr for RecipientState {
     }
 }
 
-/// What an administrator may do with mail that is in the outbox. It touches only mail in the states
-/// it is for, and none that is on a connection at that moment.
+/// An action of an administrator on messages. It applies only to recipients in certain states, and
+/// not to leased ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MessageAction {
-    /// Try it now, with patience anew.
+    /// Attempt delivery now and restart the backoff.
     Retry,
-    /// Never send it.
+    /// Do not send it.
     Cancel,
     /// Keep it back.
     Hold,
-    /// Let what is held go.
+    /// Release it after a hold.
     Release,
 }
 
 impl MessageAction {
+    /// Every action, in display order.
     pub const ALL: [Self; 4] = [Self::Retry, Self::Cancel, Self::Hold, Self::Release];
 
-    /// As the API names it.
+    /// The name in JSON and in the audit log.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Retry => "retry",
@@ -108,7 +109,7 @@ impl MessageAction {
         }
     }
 
-    /// The states it is for.
+    /// The states it applies to.
     pub const fn applies_to(self) -> &'static [RecipientState] {
         match self {
             Self::Retry => &[RecipientState::Deferred, RecipientState::Failed],
@@ -123,7 +124,7 @@ impl MessageAction {
         }
     }
 
-    /// The state it leaves mail in.
+    /// The resulting state.
     pub const fn leads_to(self) -> RecipientState {
         match self {
             Self::Retry | Self::Release => RecipientState::Queued,

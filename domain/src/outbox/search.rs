@@ -1,31 +1,32 @@
-//! What is looked for in the outbox. Everything given must be true of a line.
+//! Search criteria, cursors and selections of outbox rows.
 
 use serde::{Deserialize, Serialize};
 
 use super::RecipientState;
 use crate::{Kind, Refusal, Timestamp};
 
-/// A search. Empty, it finds everything.
+/// Search criteria, all of which must match. An empty search matches every row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Search {
-    /// How the recipient's address begins, in any case.
+    /// A prefix of the recipient's address, case-insensitive.
     pub address: String,
-    /// A part of the subject, in any case.
+    /// A substring of the subject, case-insensitive.
     pub subject: String,
-    /// The message.
+    /// The id of the message.
     pub id: String,
+    /// The state of the recipient.
     pub state: Option<RecipientState>,
-    /// Accepted then or later.
+    /// Accepted at this time or later.
     pub since: Option<Timestamp>,
-    /// Accepted before then.
+    /// Accepted before this time.
     pub until: Option<Timestamp>,
 }
 
 impl Search {
-    /// From name and value, as a page's address and REST have them; empty values count as absent.
+    /// Parses the parameters of a query string. Blank values and unknown names are ignored.
     ///
     /// # Errors
-    /// The fault of each value that is not understood, under its name.
+    /// The fault of each invalid value, under its name.
     pub fn read<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, Refusal> {
         let mut search = Self::default();
         let mut faults = Refusal::invalid();
@@ -35,7 +36,7 @@ impl Search {
                 continue;
             }
             if value.chars().any(char::is_control) {
-                faults.add(name, "There is a control character in it.");
+                faults.add(name, "Remove the control character.");
                 continue;
             }
             match name {
@@ -51,7 +52,7 @@ impl Search {
                     Some(at) => search.until = Some(at),
                     None => faults.add(
                         name,
-                        "This is a date or a date and time in UTC, as in 2026-11-20 or 2026-11-20T05:13.",
+                        "Enter a date or a date and time in UTC, as in 2026-11-20 or 2026-11-20T05:13.",
                     ),
                 },
                 _ => {}
@@ -61,7 +62,7 @@ impl Search {
         Ok(search)
     }
 
-    /// As [`Search::read`], and the place in the list that `before` names.
+    /// Like [`Search::read`], with the cursor in the parameter `before`.
     ///
     /// # Errors
     /// The faults of both at once.
@@ -74,7 +75,7 @@ impl Search {
         Refusal::both(Self::read(pairs), before)
     }
 
-    /// What was asked for, as name and value; the other way round than [`Search::read`].
+    /// The parameters of the query string; the inverse of [`Search::read`].
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let time = |at: Option<Timestamp>| at.map(Timestamp::rfc3339).unwrap_or_default();
         [
@@ -95,17 +96,17 @@ impl Search {
     }
 }
 
-/// A place in the list of lines, newest first: behind this one.
+/// A position in the list of rows, newest first. A page begins after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// The message.
+    /// The id of the message.
     pub id: String,
-    /// The recipient among those of the message.
+    /// The index of the recipient within the message.
     pub position: i64,
 }
 
 impl std::fmt::Display for Cursor {
-    /// As in a page's address: `01J….0`.
+    /// Formats for a query string: `01J….0`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.id, self.position)
     }
@@ -115,7 +116,7 @@ impl std::str::FromStr for Cursor {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FAULT: &str = "This is not a place in the list; begin again at its top.";
+        const FAULT: &str = "This is not a position in the list; start at its top.";
         let (id, position) = text.split_once('.').ok_or(FAULT)?;
         if !is_id(id) {
             return Err(FAULT);
@@ -127,20 +128,20 @@ impl std::str::FromStr for Cursor {
     }
 }
 
-/// Whether a text can be the id of a message.
+/// Whether `text` has the syntax of a message id, a ULID.
 pub fn is_id(text: &str) -> bool {
     text.len() == 26 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// What an act is meant for.
+/// The recipients an action applies to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Selection {
-    /// A message for one recipient.
+    /// One recipient of a message.
     One(Cursor),
-    /// A message for all its recipients.
+    /// All recipients of a message.
     Message(String),
-    /// Whatever is found at that moment.
+    /// All recipients that match a search at the time of the action.
     Matching(Search),
 }
 

@@ -1,88 +1,110 @@
-//! What is shown of the outbox.
+//! Views of the outbox: rows, messages, delivery events, counts and workers.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Cursor, RecipientState};
 use crate::{Failure, Timestamp};
 
-/// A mail for one recipient, as a line of the list.
+/// A row of the list: a message for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxRow {
-    /// The message.
+    /// The id of the message.
     pub id: String,
-    /// The recipient among those of the message, from 0.
+    /// The index of the recipient within the message, from 0.
     pub position: i64,
+    /// When the message was accepted.
     pub accepted: Timestamp,
+    /// The envelope sender.
     pub from: String,
+    /// The recipient's address.
     pub to: String,
+    /// The decoded subject.
     pub subject: String,
+    /// The delivery state.
     pub state: RecipientState,
-    /// A worker has it at this moment.
+    /// Whether a worker holds a lease on it.
     pub leased: bool,
+    /// The number of failed attempts.
     pub attempts: i64,
-    /// When it is tried next; none when nobody will.
+    /// The time of the next attempt; none when there is none.
     pub due: Option<Timestamp>,
-    /// What was last reply of it.
+    /// The last reply or failure.
     pub reply: Option<String>,
 }
 
-/// A part of the list, newest first.
+/// A page of the list, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxRows {
+    /// The rows.
     pub lines: Vec<OutboxRow>,
-    /// Where the next page begins, if there is more.
+    /// The cursor of the next page; none on the last page.
     pub next: Option<Cursor>,
 }
 
-/// One message and all that happened to it.
+/// A message with its recipients and their delivery events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageView {
+    /// The id of the message.
     pub id: String,
+    /// When it was accepted.
     pub accepted: Timestamp,
-    /// Who handed it over: an account's address, or empty where it was this machine.
+    /// The account that submitted it; empty when it was submitted locally.
     pub by: String,
-    /// The sender of the envelope.
+    /// The envelope sender.
     pub from: String,
+    /// The decoded subject.
     pub subject: String,
-    /// The header field, with its angle brackets.
+    /// The Message-ID header field with its angle brackets.
     pub message_id: String,
-    /// In octets.
+    /// The size in octets.
     pub size: i64,
-    /// Whether its bytes are still kept.
+    /// Whether its content is still stored.
     pub kept: bool,
+    /// Its recipients, by index.
     pub recipients: Vec<RecipientView>,
 }
 
-/// A message for one recipient.
+/// A recipient of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecipientView {
+    /// The index within the message, from 0.
     pub position: i64,
+    /// The recipient's address.
     pub address: String,
+    /// The delivery state.
     pub state: RecipientState,
+    /// Whether a worker holds a lease on it.
     pub leased: bool,
+    /// The number of failed attempts.
     pub attempts: i64,
+    /// The time of the next attempt; none when there is none.
     pub due: Option<Timestamp>,
-    /// Oldest first; the acceptance is the message's own.
+    /// The delivery events after acceptance, oldest first.
     pub timeline: Vec<DeliveryEvent>,
 }
 
-/// What happened.
+/// The kind of a delivery event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventKind {
-    /// The relay took it.
+    /// The relay accepted the message.
     Delivered,
     /// An attempt failed, and another follows.
     Deferred,
-    /// It failed for good.
+    /// The message failed permanently.
     Failed,
+    /// A person requested another attempt.
     Retried,
+    /// A person cancelled it.
     Cancelled,
+    /// A person held it.
     Held,
+    /// A person released it.
     Released,
 }
 
 impl EventKind {
+    /// Every kind.
     pub const ALL: [Self; 7] = [
         Self::Delivered,
         Self::Deferred,
@@ -93,7 +115,7 @@ impl EventKind {
         Self::Released,
     ];
 
-    /// As stored.
+    /// The name in the database and in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
@@ -107,83 +129,95 @@ impl EventKind {
     }
 }
 
-/// A row of a mail's timeline.
+/// An entry in the timeline of a recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryEvent {
+    /// When it happened.
     pub at: Timestamp,
+    /// The kind of event.
     pub kind: EventKind,
-    /// The relay of an attempt, as host and port; the person of an act.
+    /// Host and port of the relay for an attempt, the actor for an action.
     pub by: String,
-    /// The relay's words, or what was observed.
+    /// The relay's reply, or what was observed.
     pub reply: String,
-    /// How long the attempt took, in milliseconds.
+    /// The duration of the attempt in milliseconds.
     pub took: Option<i64>,
-    /// The relay had the whole mail and its answer never came.
+    /// Whether the whole message was sent and no reply arrived: it may have been delivered.
     pub may_have_arrived: bool,
 }
 
-/// How much is in a state.
+/// The number of recipients in a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
+    /// The state.
     pub state: RecipientState,
+    /// The number of recipients.
     pub number: i64,
-    /// When the oldest was accepted.
+    /// When the oldest of them was accepted.
     pub oldest: Option<Timestamp>,
 }
 
-/// The outbox at a glance.
+/// A summary of the outbox and its workers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overview {
-    /// Of every state, in the order of [`RecipientState::ALL`]; what was delivered or cancelled counts if it
-    /// was accepted within 24 hours.
+    /// The count of every state, in the order of [`RecipientState::ALL`]. Delivered and cancelled
+    /// recipients count for 24 hours after acceptance.
     pub counts: Vec<Count>,
-    /// Everything is held: since when and by whom.
+    /// The pause of delivery, if it is paused.
     pub pause: Option<Pause>,
-    /// Whether settings are saved to deliver with.
+    /// Whether relay settings are saved.
     pub configured: bool,
-    /// Those who deliver. None: mail waits until one is started.
+    /// The running delivery workers. Without one, mail stays queued.
     pub workers: Vec<Worker>,
 }
 
-/// Everything is held.
+/// Delivery is paused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
-    /// None where it is so from the start (`POSTERN_HOLD_MAIL`), and no switch ends it.
+    /// When it was paused; none when the configuration (`POSTERN_HOLD_MAIL`) pauses it, which cannot
+    /// be ended at run time.
     pub since: Option<Timestamp>,
+    /// The account or local user that paused it.
     pub by: String,
 }
 
-/// A process that delivers, as it told of itself seconds ago.
+/// A delivery worker, from its last heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worker {
-    /// The machine's name.
+    /// The host name of its machine.
     pub host: String,
+    /// The number of open connections to relays.
     pub connections: i64,
-    /// Delivered within the last minute.
+    /// The deliveries within the last minute.
     pub per_minute: i64,
-    /// The median time from acceptance to delivery within the last minute, in milliseconds.
+    /// The median time from acceptance to delivery in the last minute, in milliseconds.
     pub latency: Option<i64>,
+    /// The backoff of a relay, if one is backing off.
     pub trouble: Option<BackoffView>,
 }
 
-/// Why a relay is not delivered to for the moment.
+/// The backoff of a relay after failures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackoffView {
     /// Host and port.
     pub relay: String,
+    /// The last failure.
     pub failure: Failure,
+    /// The time of the first failure in a row.
     pub since: Timestamp,
-    /// When one connection tries again.
+    /// The time of the next connection attempt.
     pub next: Timestamp,
 }
 
-/// An address that a relay said there is none.
+/// An entry of the suppression list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suppression {
+    /// The suppressed address.
     pub address: String,
-    /// What the relay said.
+    /// The relay's reply that suppressed it.
     pub reply: String,
+    /// When it was listed.
     pub listed: Timestamp,
-    /// The message it reply that to.
+    /// The id of the message that was refused.
     pub id: String,
 }

@@ -1,4 +1,4 @@
-//! Which connections a probe makes, and what each of them shows.
+//! The connections a probe makes, and their results.
 
 use serde::Serialize;
 
@@ -11,40 +11,43 @@ use crate::stage::{Failure, Fault, Stage};
 use crate::trace::{Step, StepState, Trace};
 use crate::{ConnectionType, Host, SmtpSettings};
 
-/// The ports mail is handed over at: for submission with TLS from the first byte (RFC 8314
-/// section 7.3), for submission (RFC 6409), beside it where that is blocked, and between relays.
+/// The usual ports and whether they use implicit TLS: submissions (RFC 8314 section 7.3), submission
+/// (RFC 6409), its common alternative, and SMTP.
 const PORTS: [(u16, bool); 4] = [(465, true), (587, false), (2525, false), (25, false)];
 
-/// How it came about that a host, or a port of it, is tried.
+/// Why a host or port is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// Somebody said so.
+    /// The user named it.
     Given,
-    /// The domain names it for its users' mail (SRV, RFC 6186 and RFC 8314).
+    /// The domain's SRV records name it (RFC 6186, RFC 8314).
     Declared,
-    /// It belongs to the provider that takes in the domain's mail.
+    /// It belongs to the provider whose MX hosts the domain uses.
     Provider,
-    /// It takes in the domain's mail (MX).
+    /// It is an MX host of the domain.
     Exchange,
-    /// Its name is a usual one.
+    /// Its name or port is conventional.
     Guessed,
 }
 
-/// A connection to make. One that begins unencrypted shows what is offered before StartTLS and
-/// after it.
+/// A connection to make. One without implicit TLS shows the extensions offered before and after
+/// StartTLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
+    /// The host.
     pub host: Host,
+    /// The TCP port.
     pub port: u16,
-    /// TLS from the first byte.
+    /// Whether to use implicit TLS.
     pub implicit: bool,
-    /// Whether what is offered before StartTLS is told too.
+    /// Whether to report the extensions offered before StartTLS as well.
     pub plain: bool,
+    /// Why it is tried.
     pub source: Source,
 }
 
-/// The connections to try a host with: at the usual ports and at another that was named.
+/// The connections to try for a host: the usual ports and the port `named`, if it is another one.
 pub fn attempts(host: &Host, source: Source, named: Option<u16>) -> Vec<Attempt> {
     let attempt = |port, implicit| Attempt {
         host: host.clone(),
@@ -61,7 +64,7 @@ pub fn attempts(host: &Host, source: Source, named: Option<u16>) -> Vec<Attempt>
 }
 
 impl Attempt {
-    /// The connection type that makes it.
+    /// The connection type to connect with.
     pub const fn connection_type(&self) -> ConnectionType {
         if self.implicit {
             ConnectionType::Ssl
@@ -70,7 +73,7 @@ impl Attempt {
         }
     }
 
-    /// The ways it shows.
+    /// The candidates whose results the connection provides.
     pub fn candidates(&self) -> Vec<Candidate> {
         let types: &[ConnectionType] = match (self.implicit, self.plain) {
             (true, _) => &[ConnectionType::Ssl],
@@ -88,8 +91,8 @@ impl Attempt {
             .collect()
     }
 
-    /// What it showed: `trace` up to the last EHLO, `failure` where it ended before, and what the
-    /// whole of it took. `settings` are those it was made with.
+    /// The results of the connection: `trace` up to the last EHLO, the `failure` if it ended earlier,
+    /// the `settings` used and the time it `took`.
     pub fn results(
         &self,
         trace: &Trace,
@@ -106,7 +109,7 @@ impl Attempt {
             .collect()
     }
 
-    /// What was offered before StartTLS: whatever comes later, it was.
+    /// The extensions offered before StartTLS, whether or not a later stage failed.
     fn before(
         &self,
         trace: &Trace,
@@ -201,7 +204,7 @@ fn result(
 impl ProbeResult {
     fn offering(mut self, ehlo: &Step) -> Self {
         self.start_tls = offers(ehlo, "STARTTLS");
-        // Relays that speak to old clients repeat the line as `AUTH=`.
+        // For old clients, some relays repeat the line as `AUTH=`.
         for name in mechanisms(&ehlo.capabilities) {
             if !self.authentication.contains(&name) {
                 self.authentication.push(name);
@@ -211,7 +214,7 @@ impl ProbeResult {
     }
 }
 
-/// The EHLOs that were answered, before StartTLS and after it.
+/// The successful EHLO stages, before and after StartTLS.
 fn greeted(trace: &Trace) -> impl Iterator<Item = &Step> {
     let passed = |step: &&Step| step.stage == Stage::Ehlo && step.state == StepState::Passed;
     trace.steps.iter().filter(passed)

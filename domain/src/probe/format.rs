@@ -1,11 +1,11 @@
-//! A probe in lines of text: what a terminal shows.
+//! A probe as lines of text, for the terminal.
 
 use super::{ProbeReport, ProbeResult};
 use crate::ConnectionType;
 use crate::transcript::{Tone, TranscriptLine};
 
 impl ProbeResult {
-    /// What was learnt, in a few words each: how it ended, how it is encrypted, how to sign in.
+    /// The outcome, encryption and mechanisms in a few words each.
     pub fn facts(&self) -> Vec<String> {
         let mut facts = vec![self.description()];
         facts.extend(self.encryption.clone());
@@ -23,14 +23,14 @@ impl ProbeResult {
 }
 
 impl ProbeReport {
-    /// The table's head, once the candidates are known.
+    /// The header of the table, once the candidates are known.
     pub fn header(&self) -> TranscriptLine {
         let (width, took) = (self.width(), "TIME");
         let text = format!("{:width$}  {:>5}  TYPE  {took:>8}  RESULT", "HOST", "PORT");
         (Tone::Faint, text)
     }
 
-    /// A row, and under it what the check of the certificate said, if it does not pass.
+    /// A row of the table, followed by the fault of the certificate, if it has one.
     pub fn row_lines(&self, found: &ProbeResult) -> Vec<TranscriptLine> {
         let way = &found.candidate;
         let width = self.width();
@@ -54,7 +54,7 @@ impl ProbeReport {
         lines
     }
 
-    /// What is recommended and why, or what it means that nothing is.
+    /// The recommended settings with reasons, or why there are none.
     pub fn summary_lines(&self) -> Vec<TranscriptLine> {
         let Some(over) = &self.summary else {
             let text = "The run was interrupted.";

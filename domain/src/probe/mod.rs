@@ -1,7 +1,7 @@
-//! Every way to reach a relay, tried at once: what was tried, what was found, what follows.
+//! Probing a relay: candidate connections, their results and the recommended settings.
 //!
-//! `plan` reads what DNS says of a domain, `attempt` says which connections are made and reads
-//! them, `recommend` chooses, `format` puts it into lines.
+//! `plan` derives connections from DNS records, `attempt` turns sessions into results, `recommend`
+//! chooses settings, `format` formats a report as text.
 
 mod attempt;
 mod format;
@@ -19,99 +19,115 @@ use crate::event::{ConnectOutcome, Elapsed};
 use crate::stage::{CertificateFault, Failure, Fault, Stage};
 use crate::{AuthenticationType, ConnectionType};
 
-/// A way to reach a relay.
+/// A combination of host, port and connection type to try.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Candidate {
     /// A name or an IP address.
     pub host: String,
+    /// The TCP port.
     pub port: u16,
-    /// `None` stands for what is offered before StartTLS.
+    /// The connection type; `None` stands for the extensions offered before StartTLS.
     pub connection_type: ConnectionType,
+    /// Why it is tried.
     pub source: Source,
 }
 
-/// What trying a way came to.
+/// The result of trying a candidate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProbeResult {
+    /// The candidate.
     #[serde(flatten)]
     pub candidate: Candidate,
-    /// Whether somebody answered at the port.
+    /// Whether a TCP connection was established.
     pub reachable: bool,
-    /// Where it ended; none when EHLO was answered.
+    /// The failure; none when the relay replied to EHLO.
     pub failure: Option<Failure>,
-    /// None where nobody knows more than the failure says.
+    /// The cause of the failure; none when it is not known.
     pub cause: Option<&'static Cause>,
-    /// As in `TLS 1.3`; none when nothing is encrypted.
+    /// The TLS version, as in `TLS 1.3`; none without encryption.
     pub encryption: Option<String>,
-    /// As in `TLS_AES_256_GCM_SHA384`.
+    /// The cipher suite, as in `TLS_AES_256_GCM_SHA384`.
     pub cipher: Option<String>,
-    /// None when nothing is encrypted.
+    /// The result of the certificate check; none without encryption.
     pub certificate: Option<CertificateVerdict>,
-    /// Whether StartTLS is offered, which connection type `None` then uses.
+    /// Whether StartTLS is offered; connection type `None` then uses it.
     pub start_tls: bool,
-    /// The ways to sign in that are offered here, in the relay's spelling and order.
+    /// The offered SASL mechanisms in upper case, in the relay's order.
     pub authentication: Vec<String>,
-    /// What it took.
+    /// The duration of the attempt.
     pub milliseconds: Elapsed,
 }
 
-/// What is to be said of a certificate.
+/// The result of a certificate check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CertificateVerdict {
-    /// None when it passes.
+    /// The fault; none when the certificate passes.
     pub fault: Option<CertificateFault>,
-    /// A sentence for a person.
+    /// The result as a sentence for the user.
     pub verdict: String,
 }
 
-/// Something that happened, in the order of things: `started`; `found` for each candidate as it
-/// comes, and a `tick` every second; exactly one `over`, which is the last.
+/// An event of a probe. `started` is the first, `found` follows for each candidate, a `tick` every
+/// second, and exactly one `over` is the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ProbeEvent {
+    /// The probe started.
     Started {
-        /// The host or the address that was asked for.
+        /// The host or e-mail address of the request.
         asked: String,
+        /// The connections to try.
         candidates: Vec<Candidate>,
     },
+    /// A candidate was tried.
     Found(Box<ProbeResult>),
+    /// Another second has passed.
     Tick {
-        /// Since the start.
+        /// Whole seconds since the start.
         seconds: u64,
     },
+    /// The probe ended.
     Over(ProbeSummary),
 }
 
-/// How a probe ended.
+/// The end of a probe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProbeSummary {
+    /// The duration of the probe.
     pub milliseconds: Elapsed,
+    /// The recommended settings.
     #[serde(flatten)]
     pub recommendation: Recommendation,
 }
 
-/// Everything that was heard of a probe so far.
+/// The state of a probe, built from its events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ProbeReport {
+    /// The host or e-mail address of the request.
     pub asked: String,
+    /// A row for each candidate, in order.
     #[serde(rename = "candidates")]
     pub rows: Vec<ProbeRow>,
-    /// Whole seconds since the start, while it runs.
+    /// Whole seconds since the start, while the probe runs.
     #[serde(skip)]
     pub seconds: u64,
+    /// The end; none while the probe runs.
     #[serde(flatten)]
     pub summary: Option<ProbeSummary>,
 }
 
-/// A line of the table.
+/// A row of a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum ProbeRow {
+    /// The candidate is still being tried.
     Pending(Candidate),
+    /// The candidate was tried.
     Finished(Box<ProbeResult>),
 }
 
 impl ProbeRow {
+    /// The candidate of the row.
     pub fn candidate(&self) -> &Candidate {
         match self {
             Self::Pending(candidate) => candidate,
@@ -121,7 +137,7 @@ impl ProbeRow {
 }
 
 impl ProbeReport {
-    /// Takes in what happened next.
+    /// Applies the next event.
     pub fn apply(&mut self, event: ProbeEvent) {
         match event {
             ProbeEvent::Started { asked, candidates } => {
@@ -145,7 +161,7 @@ impl ProbeReport {
         }
     }
 
-    /// What was found, in the order of the candidates.
+    /// The results so far, in the order of the candidates.
     pub fn results(&self) -> impl Iterator<Item = &ProbeResult> {
         self.rows.iter().filter_map(|row| match row {
             ProbeRow::Pending(_) => None,
@@ -153,7 +169,7 @@ impl ProbeReport {
         })
     }
 
-    /// Whether something is recommended; not while it runs.
+    /// Whether the probe ended with a recommendation.
     pub fn recommends(&self) -> bool {
         self.summary
             .as_ref()
@@ -162,19 +178,20 @@ impl ProbeReport {
 }
 
 impl ProbeResult {
-    /// Whether mail could be handed over with these very settings, a certificate's fault aside.
+    /// Whether mail can be submitted with these settings, apart from a fault of the certificate.
     pub fn works(&self) -> bool {
         let bypassed = self.candidate.connection_type == ConnectionType::None && self.start_tls;
         self.failure.is_none() && !bypassed
     }
 
-    /// What is wrong with its certificate, if there is one.
+    /// The fault of the certificate, if it has one.
     pub fn certificate_fault(&self) -> Option<CertificateFault> {
         self.certificate.as_ref().and_then(|seen| seen.fault)
     }
 
-    /// The best of the offered ways to sign in that Postern knows. Within TLS the simple ones are
-    /// as good as CRAM-MD5, which makes the relay keep the password in the clear.
+    /// The preferred of the offered mechanisms that Postern supports. PLAIN and LOGIN come first:
+    /// inside TLS they are as safe as CRAM-MD5, which requires the relay to store the password in
+    /// plain text.
     pub fn best_authentication(&self) -> Option<AuthenticationType> {
         [
             ("PLAIN", AuthenticationType::Plain),
@@ -186,7 +203,7 @@ impl ProbeResult {
         .map(|(_, known)| known)
     }
 
-    /// What came of it in a few words, without a full stop.
+    /// The result in a few words, without a full stop.
     pub fn description(&self) -> String {
         match &self.failure {
             Some(failure) => match self.cause {
@@ -204,7 +221,7 @@ impl ProbeResult {
     }
 }
 
-/// A title with a small letter in front, unless it begins with a name.
+/// Lower-cases the first letter of a title, unless the title begins with a name.
 fn within_a_sentence(title: &str) -> String {
     let (word, rest) = title.split_once(' ').unwrap_or((title, ""));
     match word {

@@ -1,40 +1,39 @@
-//! From what DNS says of a domain to the connections that are worth trying.
+//! The connections to try for a domain, derived from its DNS records.
 
 use super::{Attempt, Source, attempts};
 use crate::{Host, provider};
 
-/// More hosts than this are not tried.
+/// The maximum number of hosts tried.
 const MOST_HOSTS: usize = 5;
 
-/// What DNS says of a domain.
+/// The DNS records of a domain that concern mail submission.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers {
-    /// Of `_submissions._tcp` (RFC 8314 section 5.1): TLS from the first byte.
+    /// `_submissions._tcp`: implicit TLS (RFC 8314 section 5.1).
     pub submissions: SrvRecords,
-    /// Of `_submission._tcp` (RFC 6186 section 3.1): StartTLS.
+    /// `_submission._tcp`: StartTLS (RFC 6186 section 3.1).
     pub submission: SrvRecords,
-    /// The first server that takes in the domain's mail (MX); none where there is none, or the
-    /// domain takes no mail (RFC 7505).
+    /// The most preferred MX host; none without an MX record or with a null MX (RFC 7505).
     pub exchange: Option<Host>,
-    /// Hosts of usual names that have an address.
+    /// Conventional host names, such as `smtp.`, that have an address.
     pub usual: Vec<Host>,
 }
 
-/// What SRV records say of a service (RFC 2782).
+/// The SRV records of a service (RFC 2782).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SrvRecords {
-    /// There are none.
+    /// There are no records.
     #[default]
     Absent,
-    /// The target is `.`: the domain does without.
+    /// The target is `.`: the domain does not offer the service.
     Declined,
-    /// Hosts and their ports, the preferred ones first.
+    /// Hosts and ports, the most preferred first.
     Targets(Vec<(Host, u16)>),
 }
 
 impl Answers {
-    /// The connections to try, for at most five hosts. `named` is a port to try beside the usual
-    /// ones. Empty where nothing is known, or the domain declines.
+    /// The connections to try, for at most five hosts. `named` is an additional port. Empty when no
+    /// host is known or the domain declines both services.
     pub fn attempts(&self, named: Option<u16>) -> Vec<Attempt> {
         let mut wanted: Vec<Attempt> = Vec::new();
         for (service, implicit) in [(&self.submissions, true), (&self.submission, false)] {
@@ -55,7 +54,7 @@ impl Answers {
             .as_ref()
             .and_then(|exchange| provider::by_exchange(&exchange.to_string()))
             .map(|relay| Host::Name(relay.host.to_owned()));
-        // What takes in mail for a provider's customers takes none from them.
+        // The MX hosts of a provider do not accept submissions from its customers.
         let exchange = self.exchange.clone().filter(|_| provider.is_none());
         let hosts = declared.into_iter().map(|host| (host, Source::Guessed));
         let hosts = hosts

@@ -1,4 +1,4 @@
-//! Which of the ways that were found to take, and why; or what it means that there is none.
+//! Choosing settings from the results of a probe, with the reasons for the choice.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use crate::provider::{self, ProviderUser};
 use crate::stage::Fault;
 use crate::{AuthenticationType, ConnectionType, Label};
 
-/// What to do after a probe.
+/// The recommended settings after a probe.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Recommendation {
-    /// What to fill in, as a form has it; empty when nothing works.
+    /// The form values; empty when no candidate works.
     pub settings: BTreeMap<Label, String>,
-    /// Why, in sentences; or what it means that nothing works.
+    /// The reasons as sentences, also when no candidate works.
     pub reason: Vec<String>,
-    /// Why the others do not work: a sentence for each.
+    /// A sentence for each candidate that does not work.
     pub others: Vec<String>,
 }
 
 impl Recommendation {
-    /// Whether these are the settings of a row.
+    /// Whether the settings are those of a result.
     pub fn is(&self, found: &ProbeResult) -> bool {
         let way = &found.candidate;
         let same = |label, value: &str| self.settings.get(&label).is_some_and(|set| set == value);
@@ -31,7 +31,7 @@ impl Recommendation {
     }
 }
 
-/// Chooses. `address` is who wants to send, where it is known.
+/// Chooses the safest working candidate. `address` is the From address, if known.
 pub fn recommend(found: &[ProbeResult], address: Option<&str>) -> Recommendation {
     let best = found
         .iter()
@@ -60,26 +60,25 @@ pub fn recommend(found: &[ProbeResult], address: Option<&str>) -> Recommendation
     }
 }
 
-/// What comes first is the least.
+/// The preference of a result; the least is preferred.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     class: Class,
-    /// A relay that offers no way to sign in takes mail from few.
+    /// A relay without a sign-in accepts mail from few clients.
     anonymous: bool,
-    /// What the domain itself names goes before what was guessed.
+    /// Hosts declared in DNS come before guessed ones.
     undeclared: bool,
-    /// RFC 8314 section 3 prefers TLS from the first byte; a port for submission goes before the
-    /// one between relays.
+    /// RFC 8314 section 3 prefers implicit TLS. Submission ports come before port 25.
     order: u8,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Class {
     Encrypted,
-    /// Encrypted, with a certificate that does not pass.
+    /// Encrypted with a certificate that does not pass.
     Faulty,
     Unencrypted,
-    /// Takes in the domain's own mail, and most likely passes none on.
+    /// An MX host, which most likely does not relay.
     Incoming,
 }
 
@@ -131,7 +130,7 @@ fn settings(row: &ProbeResult, address: Option<&str>) -> BTreeMap<Label, String>
     settings
 }
 
-/// A password does not go out unencrypted unless somebody allows that.
+/// Recommends no sign-in without encryption: the settings would have to allow it explicitly.
 fn authentication(row: &ProbeResult) -> AuthenticationType {
     row.best_authentication()
         .filter(|_| row.candidate.connection_type != ConnectionType::None)
@@ -142,22 +141,25 @@ fn reason(row: &ProbeResult) -> Vec<String> {
     let way = &row.candidate;
     let mut sentences = vec![match way.connection_type {
         ConnectionType::Ssl => format!(
-            "{} port {} with SSL: encrypted from the first byte, as RFC 8314 prefers it.",
+            "{} port {} with SSL: encrypted from the first byte, as RFC 8314 recommends.",
             way.host, way.port
         ),
         ConnectionType::Tls => format!(
-            "{} port {} with TLS: StartTLS encrypts the connection before anything is handed over.",
+            "{} port {} with TLS: StartTLS encrypts the connection before mail is submitted.",
             way.host, way.port
         ),
         ConnectionType::None => format!(
-            "{} port {} without encryption: nothing better works. Whoever is in between can read the mail and change it, so take it only within a network of your own.",
+            "{} port {} without encryption: nothing better works. Anyone on the path can read and change the mail, so use it only inside your own network.",
             way.host, way.port
         ),
     }];
     match way.source {
-        Source::Declared => sentences.push("The domain names it for this in DNS.".to_owned()),
+        Source::Declared => {
+            sentences.push("The domain declares it for submission in DNS.".to_owned())
+        }
         Source::Provider => {
-            sentences.push("The domain's mail is with this provider, as DNS says.".to_owned());
+            sentences
+                .push("According to DNS, the domain's mail is hosted by this provider.".to_owned());
         }
         Source::Given | Source::Exchange | Source::Guessed => {}
     }
@@ -167,13 +169,13 @@ fn reason(row: &ProbeResult) -> Vec<String> {
     if let Some(seen) = row.certificate.as_ref().filter(|seen| seen.fault.is_some()) {
         let verdict = &seen.verdict;
         sentences.push(format!(
-            "{verdict} Until that is mended, or the certificate is trusted for this relay, Postern hands nothing over."
+            "{verdict} Until that is fixed, or the certificate is trusted for this relay, Postern submits no mail."
         ));
     }
     sentences.push(sign_in(row));
     if way.source == Source::Exchange && row.best_authentication().is_none() {
         sentences.push(
-            "It takes in the domain's own mail and most likely passes none on to others."
+            "It receives the domain's own mail and most likely does not relay to others."
                 .to_owned(),
         );
     }
@@ -185,19 +187,19 @@ fn sign_in(row: &ProbeResult) -> String {
     let offered = row.authentication.join(", ");
     match (row.candidate.connection_type, row.best_authentication()) {
         (ConnectionType::None, Some(_)) => format!(
-            "It offers to sign in ({offered}), but the password would travel unencrypted, so this is left out; More options can allow it."
+            "It offers sign-in ({offered}), but the password would be sent unencrypted, so no sign-in is recommended; More options can allow it."
         ),
         (_, Some(known)) => format!("Sign in with {known}; it offers {offered}."),
         (_, None) if row.authentication.is_empty() => {
-            "It offers no way to sign in, so it has to know this machine by its address.".to_owned()
+            "It offers no sign-in, so it must allow this machine by its IP address.".to_owned()
         }
         (_, None) => format!(
-            "It offers only {offered} to sign in, which Postern does not speak; without signing in it has to know this machine by its address."
+            "It offers only {offered} for sign-in, which Postern does not support; without a sign-in it must allow this machine by its IP address."
         ),
     }
 }
 
-/// What it means that nothing works.
+/// Explains why no candidate works.
 fn nothing(found: &[ProbeResult]) -> String {
     let all = |what: fn(&Fault) -> bool| {
         let is = |row: &ProbeResult| {
@@ -208,24 +210,24 @@ fn nothing(found: &[ProbeResult]) -> String {
         !found.is_empty() && found.iter().all(is)
     };
     if found.is_empty() {
-        return "DNS names no server that takes mail from the people of this domain. Check its spelling, or enter the host name your provider gives.".to_owned();
+        return "DNS names no submission server for this domain. Check its spelling, or enter the host name from your provider.".to_owned();
     }
     let text = if found.iter().any(|row| row.reachable) {
-        "Somebody answers, but mail can be handed over in none of these ways; the table says where each ended. Check that the host is a mail relay."
+        "The host answers, but none of these connections can submit mail; the table shows where each failed. Check that the host is a mail relay."
     } else if all(|fault| *fault == Fault::NameNotFound) {
-        "DNS does not know this host. Check its spelling."
+        "The host name does not exist in DNS. Check its spelling."
     } else if all(|fault| matches!(fault, Fault::NameNotFound | Fault::ResolverFailed)) {
-        "DNS does not answer this machine, so nothing could be tried. Check its resolver, or enter the relay's IP address."
+        "The name servers do not answer, so nothing could be tried. Check the name servers of this machine, or enter the relay's IP address."
     } else if all(|fault| *fault == Fault::AddressNotAllowed) {
-        "Whoever runs this Postern does not allow this address. Ask them, or choose another relay."
+        "The operator of this Postern does not allow this address. Ask the operator, or choose another relay."
     } else if all(|fault| *fault == Fault::ConnectionRefused) {
-        "The host is there and refuses every port: no mail service runs on it, or it takes other ports. Check the host name and that the service runs."
+        "The host refuses every port: no mail service runs on it, or it uses other ports. Check the host name and that the service runs."
     } else if all(|fault| matches!(fault, Fault::NoAnswer | Fault::Deadline)) {
-        "No port answers: a firewall between this machine and the relay drops them all, or the host is down. Many networks block mail to the outside; have these ports opened for this machine."
+        "No port answers: a firewall between this machine and the relay drops all packets, or the host is down. Many networks block outgoing mail; have these ports opened for this machine."
     } else if all(|fault| *fault == Fault::Unreachable) {
         "This machine has no route to the host. Check the address and the network."
     } else {
-        "No port can be reached; the table says why for each. A port without an answer is blocked by a firewall, one that refuses has no service behind it."
+        "No port can be reached; the table shows why for each. A port without an answer is blocked by a firewall; one that refuses has no service behind it."
     };
     text.to_owned()
 }
@@ -389,19 +391,19 @@ mod tests {
             ),
             (
                 "a 587 TLS declared",
-                &["StartTLS", "names it for this in DNS"],
+                &["StartTLS", "declares it for submission in DNS"],
             ),
             ("a 465 SSL - fault", &["It expired yesterday. Until"]),
-            ("a 465 SSL - AUTH=", &["offers no way to sign in"]),
+            ("a 465 SSL - AUTH=", &["offers no sign-in"]),
             ("a 465 SSL - AUTH=XOAUTH2", &["offers only XOAUTH2"]),
             (
                 "a 25 None -",
-                &["without encryption", "would travel unencrypted"],
+                &["without encryption", "would be sent unencrypted"],
             ),
-            ("a 25 TLS exchange AUTH=", &["passes none on"]),
+            ("a 25 TLS exchange AUTH=", &["does not relay"]),
             (
                 "smtp.gmail.com 465 SSL provider",
-                &["with this provider", "app password"],
+                &["by this provider", "app password"],
             ),
         ] {
             let reason = recommend(&rows(&[text]), None).reason.join(" ");
@@ -414,7 +416,7 @@ mod tests {
     #[test]
     fn that_nothing_works_is_explained() {
         for (texts, words) in [
-            (&[][..], "DNS names no server"),
+            (&[][..], "no submission server"),
             (
                 &["a 465 SSL - filtered", "a 25 TLS - filtered"],
                 "a firewall",
@@ -431,11 +433,11 @@ mod tests {
             ),
             (
                 &["a 465 SSL - silent", "a 25 TLS - filtered"],
-                "Somebody answers",
+                "The host answers",
             ),
             (
                 &["a 25 None - StartTLS", "a 25 TLS - silent"],
-                "Somebody answers",
+                "The host answers",
             ),
         ] {
             let recommendation = recommend(&rows(texts), None);

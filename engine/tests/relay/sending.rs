@@ -138,7 +138,7 @@ async fn where_all_recipients_are_refused_nothing_is_sent() {
         let relay = Relay::start(conduct).await;
         let client = Client::of(&relay).to(&["a@example.net", "b@example.net"]);
         let failure = client.send().await.rejected(Stage::Rcpt, 550);
-        assert_eq!(failure.to_string(), "The relay said: 550 5.1.1 nobody");
+        assert_eq!(failure.to_string(), "The relay replied: 550 5.1.1 nobody");
         let record = relay.record();
         // A lone dot is all that a 354 is worth then; without pipelining it is not even asked for.
         let lone_dots = usize::from(offers == PIPELINING && data.starts_with("354"));

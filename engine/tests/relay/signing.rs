@@ -172,7 +172,7 @@ async fn a_wrong_password_is_told_in_the_relays_words() {
         let failure = client.send().await.rejected(Stage::Auth, 535);
         assert_eq!(
             failure.to_string(),
-            "The relay said: 535 5.7.8 Authentication credentials invalid"
+            "The relay replied: 535 5.7.8 Authentication credentials invalid"
         );
         assert!(!relay.record().heard("MAIL"));
     }

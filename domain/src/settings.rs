@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::pem::certificates;
+use crate::pem::{Block, blocks};
 use crate::{EmailAddress, Host};
 
 /// How the connection is encrypted.
@@ -156,10 +156,14 @@ impl SmtpSettings {
         same_relay && !check_weakened && !bared
     }
 
+    /// Both lists are as a save stores them, so that equal certificates have equal text.
     fn trusts_all_of(&self, other: &Self) -> bool {
-        let mut others = certificates(&other.trusted_certificates);
-        others
-            .all(|(_, other)| certificates(&self.trusted_certificates).any(|(_, own)| own == other))
+        let own = blocks(&self.trusted_certificates).unwrap_or_default();
+        let others = blocks(&other.trusted_certificates);
+        others.is_some_and(|others| {
+            let trusted = |other: &Block<'_>| own.iter().any(|own| own.body == other.body);
+            others.iter().all(trusted)
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Two administrators: what the other one saved, beside what is on this form. Nothing is lost.
 
-use domain::pem::certificates;
+use domain::pem::blocks;
 use domain::{Form, Label};
 use leptos::prelude::*;
 
@@ -102,7 +102,11 @@ fn shown(label: Label, form: &Form) -> String {
         (_, "") => "(empty)".to_owned(),
         (Label::PlaintextAuth, "1") => "allowed".to_owned(),
         (Label::PlaintextAuth, _) => "not allowed".to_owned(),
-        (Label::TrustedCertificates, text) => certificates(text).map(|(words, _)| words).collect(),
+        (Label::TrustedCertificates, text) => blocks(text)
+            .unwrap_or_default()
+            .iter()
+            .map(|block| block.preamble)
+            .collect(),
         (_, text) => text.to_owned(),
     }
 }

@@ -119,10 +119,9 @@ impl State {
     pub fn distrust(&mut self, at: usize) {
         let listed = self.text(Label::TrustedCertificates);
         let mut others = String::new();
-        for (index, each) in listed.split_terminator(pem::END).enumerate() {
+        for (index, block) in pem::blocks(listed).unwrap_or_default().iter().enumerate() {
             if index != at {
-                others += each;
-                others += pem::END;
+                others += block.whole;
             }
         }
         self.edit(Label::TrustedCertificates, others);

@@ -1,7 +1,7 @@
 //! The certificates that are trusted for the relay: listed by the words before each, removed, and
 //! added by hand. The server reads them; this side knows nothing of X.509.
 
-use domain::pem::{self, certificates};
+use domain::pem;
 use domain::{Label, Refusal};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -30,8 +30,8 @@ pub fn Trusted(editor: Editor) -> impl IntoView {
 /// Views of a list that changes cost the browser three times as much.
 fn listed(text: &str) -> String {
     let mut html = String::new();
-    for (at, (words, _)) in certificates(text).enumerate() {
-        let words = words.replace('&', "&amp;").replace('<', "&lt;");
+    for (at, block) in pem::blocks(text).unwrap_or_default().iter().enumerate() {
+        let words = block.preamble.replace('&', "&amp;").replace('<', "&lt;");
         // The line break before the words goes with the tag.
         html += &format!(
             "<li><pre id=trusted-{at}>{words}</pre><button class='button button-secondary button-small' type=button aria-describedby=trusted-{at} data-remove={at}>Remove</button></li>"

@@ -53,7 +53,7 @@ impl Run {
 
     async fn run(self, witness: SessionObserver) {
         let settings = &self.relay.settings;
-        witness.tell(|| Event::Started {
+        witness.emit(|| Event::Started {
             relay: settings.host.with_port(settings.port),
             revision: self.revision,
             plan: Stage::plan(settings, self.recipient.is_some(), self.letter.is_some()),
@@ -88,7 +88,7 @@ impl Run {
         };
         // Whoever hears the end may ask again at once.
         drop(self.place);
-        witness.tell(|| {
+        witness.emit(|| {
             Event::Over(RunSummary {
                 milliseconds: witness.elapsed(),
                 encryption: witness.encryption().map(ToOwned::to_owned),
@@ -100,7 +100,7 @@ impl Run {
     /// The session, ended after [`LIMIT`].
     async fn in_time(&self, witness: &SessionObserver) -> Result<Option<Sent>, Failure> {
         let session = timeout(LIMIT, self.session(witness));
-        let tick = |seconds| witness.tell(|| Event::Tick { seconds });
+        let tick = |seconds| witness.emit(|| Event::Tick { seconds });
         ticking(session, tick).await.unwrap_or_else(|_| {
             let stage = witness.stage().unwrap_or(Stage::Dns);
             let detail = format!(
@@ -118,7 +118,7 @@ impl Run {
             to: self.recipient.iter().cloned().collect(),
         };
         let handed = match &self.letter {
-            None => session.rehearse(&envelope).await.map(|()| None),
+            None => session.dry_run(&envelope).await.map(|()| None),
             Some(letter) => self.send(&mut session, letter, &envelope).await.map(Some),
         };
         session.quit().await;

@@ -9,7 +9,7 @@ use domain::{Label, Refusal, pem};
 use super::Settings;
 use crate::Actor;
 use crate::audit::Action;
-use crate::smtp::{blocks, in_words};
+use crate::smtp::{decode, parse_certificate};
 
 /// More certificates than a relay can need.
 const MOST: usize = 16;
@@ -64,13 +64,13 @@ fn read(text: &str) -> Result<Vec<Certificate>, Refusal> {
     if let Some(text) = pem::fault(text) {
         return Err(fault(text));
     }
-    let Some(blocks) = blocks(text) else {
+    let Some(blocks) = decode(text) else {
         return Err(fault(
             "This is not in PEM, which goes from -----BEGIN CERTIFICATE----- to its END line. A file in DER becomes PEM with: openssl x509 -inform der -in FILE",
         ));
     };
     for block in &blocks {
-        match block.kind {
+        match block.label {
             "CERTIFICATE" => {}
             "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => {
                 return Err(fault(
@@ -84,7 +84,7 @@ fn read(text: &str) -> Result<Vec<Certificate>, Refusal> {
             }
         }
     }
-    let certificates = blocks.iter().map(|block| in_words(block.der.as_ref()?));
+    let certificates = blocks.iter().map(|block| parse_certificate(block.der.as_ref()?));
     (1..)
         .zip(certificates)
         .map(|(number, certificate)| {
@@ -158,9 +158,10 @@ mod tests {
         let (one, other) = (made("one"), made("other\n-----BEGIN X-----"));
         let pasted = format!("SHA-256: made up\n{one}\nSubject: CN=me\r\n{other}{one}");
         let text = normalised(&pasted).expect("certificates");
-        let all: Vec<_> = pem::certificates(&text).collect();
+        let all = pem::blocks(&text).expect("certificates");
         assert_eq!(all.len(), 2, "{text}");
-        for ((words, _), subject) in all.iter().zip(["CN=one", "CN=other"]) {
+        for (block, subject) in all.iter().zip(["CN=one", "CN=other"]) {
+            let words = block.preamble;
             let lines: Vec<_> = words.trim_start().lines().collect();
             let [subject_line, _, names, from, until, sha256] = lines[..] else {
                 panic!("{words}");

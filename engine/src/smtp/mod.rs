@@ -1,4 +1,8 @@
-//! SMTP as Postern speaks it. Diagnosis, test and delivery share this one dialogue.
+//! The SMTP client: one session with a relay, shared by diagnosis, test and delivery.
+//!
+//! `dial` resolves names and connects; `wire` carries commands and replies, within TLS where
+//! `certificate` validates; `transaction` plans the commands of a mail and collects the replies;
+//! `session` runs the dialogue on these. A [`SessionObserver`] receives the events of a session.
 //!
 //! A session that failed, or whose future was dropped, is never used again.
 
@@ -11,15 +15,11 @@ mod session;
 mod transaction;
 mod wire;
 
-pub(crate) use certificate::description::in_words;
-pub(crate) use certificate::pem::blocks;
+pub(crate) use certificate::{decode, parse_certificate};
 pub(crate) use names::to_ascii;
 
-pub use dial::policy::{AddressPolicy, PolicyError};
-pub use dial::resolve::Resolver;
-pub use dial::{Dialer, DialerError};
+pub use dial::{AddressPolicy, Dialer, DialerError, PolicyError, Resolver};
 pub use observer::SessionObserver;
 pub use probe::probe;
-pub use session::{Relay, Session};
-pub use transaction::Envelope;
-pub use transaction::delivery::{BrokenSession, OutgoingMessage, RecipientResults};
+pub use session::{BrokenSession, Relay, Session};
+pub use transaction::{Envelope, OutgoingMessage, RecipientResults};

@@ -1,13 +1,13 @@
-//! Names of other scripts as DNS and plain SMTP carry them: A-labels (RFC 5890).
+//! Internationalised domain names as DNS and plain SMTP carry them: A-labels (RFC 5890).
 
 use std::borrow::Cow;
 
 use domain::EmailAddress;
 use domain::host::check_name;
 
-/// A domain name in ASCII, or nothing where it has no such form.
+/// A domain name in ASCII. `None` where it has no such form.
 ///
-/// The result is checked again: the mapping of UTS 46 makes dots and digits of some letters.
+/// The result is validated again: the mapping of UTS 46 turns some letters into dots and digits.
 pub(crate) fn to_ascii(name: &str) -> Option<String> {
     if name.is_ascii() {
         return Some(name.to_owned());
@@ -16,8 +16,8 @@ pub(crate) fn to_ascii(name: &str) -> Option<String> {
     (ascii.is_ascii() && check_name(&ascii).is_ok()).then_some(ascii)
 }
 
-/// A mailbox as it stands in MAIL and RCPT: as it is where the mail travels as SMTPUTF8
-/// (RFC 6531), else its domain in ASCII. Nothing where the domain has no such form.
+/// A mailbox as an argument of MAIL and RCPT: unchanged with SMTPUTF8 (RFC 6531), otherwise with its
+/// domain in ASCII. `None` where the domain has no such form.
 pub(super) fn path(address: &EmailAddress, smtputf8: bool) -> Option<Cow<'_, str>> {
     if smtputf8 || address.as_str().is_ascii() {
         return Some(address.as_str().into());

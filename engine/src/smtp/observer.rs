@@ -1,4 +1,4 @@
-//! Who is told what happens on a connection: a diagnosis listens, delivery does not.
+//! The observer of a session: a diagnosis receives its events, delivery does without.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,103 +6,114 @@ use std::time::Instant;
 use domain::capability::Capability;
 use domain::event::{DialogueLine, Elapsed, Side};
 use domain::{Event, Stage};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
-/// Tells of a session as it goes, in the order of [`Event`]. With nobody to tell, nothing is put
-/// into words. Cheap to clone.
+/// Reports a session to a callback while it runs, in the order of [`Event`]. Without a callback no
+/// event is built. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct SessionObserver(Option<Arc<Observation>>);
 
 struct Observation {
-    tell: Box<dyn Fn(Event) + Send + Sync>,
-    begun: Instant,
+    callback: Box<dyn Fn(Event) + Send + Sync>,
+    started: Instant,
     progress: Mutex<Progress>,
 }
 
 #[derive(Default)]
 struct Progress {
-    under_way: Option<(Stage, Elapsed)>,
+    running: Option<RunningStage>,
     /// The stages that were refused.
     failed: Vec<Stage>,
     encryption: Option<&'static str>,
-    /// In the last answer to EHLO.
+    /// The answer to the last EHLO.
     offered: Vec<Capability>,
 }
 
+#[derive(Clone, Copy)]
+struct RunningStage {
+    stage: Stage,
+    /// When it began, since the start.
+    at: Elapsed,
+}
+
 impl SessionObserver {
-    /// Nobody listens.
+    /// Without a callback.
     pub fn none() -> Self {
         Self(None)
     }
 
-    /// `tell` hears every event at once; it must not block. Times count from now.
-    pub fn new(tell: impl Fn(Event) + Send + Sync + 'static) -> Self {
+    /// With a callback that gets every event at once and must not block. Times count from now.
+    pub fn new(callback: impl Fn(Event) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(Observation {
-            tell: Box::new(tell),
-            begun: Instant::now(),
+            callback: Box::new(callback),
+            started: Instant::now(),
             progress: Mutex::default(),
         })))
     }
 
-    /// Whether anybody does.
-    pub(super) fn listens(&self) -> bool {
+    /// Whether there is a callback.
+    pub(super) fn is_active(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Since [`SessionObserver::new`].
+    /// The time since [`SessionObserver::new`]; zero without a callback.
     pub fn elapsed(&self) -> Elapsed {
         self.0
             .as_ref()
             .map_or(Elapsed(0), |observation| observation.now())
     }
 
-    /// The stage under way.
+    /// The stage that is running.
     pub fn stage(&self) -> Option<Stage> {
         let observation = self.0.as_ref()?;
-        Some(observation.progress().under_way?.0)
+        Some(observation.progress.lock().running?.stage)
     }
 
-    /// As in `TLS 1.3`; none while nothing is encrypted.
+    /// The TLS version, as in `TLS 1.3`; `None` while the connection is not encrypted.
     pub fn encryption(&self) -> Option<&'static str> {
-        self.0.as_ref()?.progress().encryption
+        self.0.as_ref()?.progress.lock().encryption
     }
 
-    /// The connection is encrypted from here on.
+    /// Notes that the connection is encrypted from here on.
     pub(super) fn encrypted(&self, version: &'static str) {
         if let Some(observation) = &self.0 {
-            observation.progress().encryption = Some(version);
+            observation.progress.lock().encryption = Some(version);
         }
     }
 
-    /// What the relay offered last; empty before EHLO, and when nobody listens.
+    /// What the relay offered last. Empty before EHLO, and without a callback.
     pub fn capabilities(&self) -> Vec<Capability> {
         let observation = self.0.as_ref();
         observation.map_or_else(Vec::new, |observation| {
-            observation.progress().offered.clone()
+            observation.progress.lock().offered.clone()
         })
     }
 
-    /// The relay answered to EHLO.
+    /// Reports the relay's answer to EHLO.
     pub(super) fn offered(&self, capabilities: impl FnOnce() -> Vec<Capability>) {
         let Some(observation) = &self.0 else { return };
         let capabilities = capabilities();
-        observation.progress().offered.clone_from(&capabilities);
-        (observation.tell)(Event::Offered { capabilities });
+        observation
+            .progress
+            .lock()
+            .offered
+            .clone_from(&capabilities);
+        (observation.callback)(Event::Offered { capabilities });
     }
 
-    /// Tells of one thing, if somebody listens.
-    pub fn tell(&self, event: impl FnOnce() -> Event) {
+    /// Reports an event, which is built only where there is a callback.
+    pub fn emit(&self, event: impl FnOnce() -> Event) {
         if let Some(observation) = &self.0 {
-            (observation.tell)(event());
+            (observation.callback)(event());
         }
     }
 
-    /// A line of the dialogue, as it may be shown.
+    /// Reports a line of the dialogue, without its secrets.
     pub(super) fn line(&self, from: Side, text: impl FnOnce() -> String) {
-        self.tell(|| Event::Line(DialogueLine { from, text: text() }));
+        self.emit(|| Event::Line(DialogueLine { from, text: text() }));
     }
 
-    /// A stage begins, and with it the one before has passed.
+    /// Begins a stage; the one before has passed.
     pub(super) fn begin(&self, stage: Stage) {
         let Some(observation) = &self.0 else { return };
         if self.stage() == Some(stage) {
@@ -110,29 +121,29 @@ impl SessionObserver {
         }
         observation.end(true);
         let at = observation.now();
-        observation.progress().under_way = Some((stage, at));
-        (observation.tell)(Event::Began { stage, at });
+        observation.progress.lock().running = Some(RunningStage { stage, at });
+        (observation.callback)(Event::Began { stage, at });
     }
 
-    /// The stage under way was refused; the dialogue may go on.
+    /// Ends the running stage as refused. The dialogue may go on.
     pub(super) fn refused(&self) {
         if let Some(observation) = &self.0 {
             observation.end(false);
         }
     }
 
-    /// The session ended well.
+    /// Ends the running stage as passed, with which the session ends.
     pub fn passed(&self) {
         if let Some(observation) = &self.0 {
             observation.end(true);
         }
     }
 
-    /// The session ended at `stage`, which need not have begun: what was offered before may rule
-    /// it out.
+    /// Ends the session at `stage`, which need not have begun: what the relay offered before may
+    /// rule it out.
     pub fn failed(&self, stage: Stage) {
         let Some(observation) = &self.0 else { return };
-        if observation.progress().failed.contains(&stage) {
+        if observation.progress.lock().failed.contains(&stage) {
             observation.end(true);
         } else {
             self.begin(stage);
@@ -143,24 +154,20 @@ impl SessionObserver {
 
 impl Observation {
     fn now(&self) -> Elapsed {
-        self.begun.elapsed().into()
-    }
-
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock()
+        self.started.elapsed().into()
     }
 
     fn end(&self, passed: bool) {
         let ended = {
-            let mut progress = self.progress();
-            let ended = progress.under_way.take();
-            if let Some((stage, _)) = ended.filter(|_| !passed) {
-                progress.failed.push(stage);
+            let mut progress = self.progress.lock();
+            let ended = progress.running.take();
+            if let Some(ended) = ended.filter(|_| !passed) {
+                progress.failed.push(ended.stage);
             }
             ended
         };
-        if let Some((stage, at)) = ended {
-            (self.tell)(Event::Ended {
+        if let Some(RunningStage { stage, at }) = ended {
+            (self.callback)(Event::Ended {
                 stage,
                 passed,
                 milliseconds: self.now().since(at),
@@ -173,25 +180,25 @@ impl Observation {
 mod tests {
     use super::*;
 
-    fn told(act: impl FnOnce(&SessionObserver)) -> Vec<(Stage, Option<bool>)> {
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let hearing = heard.clone();
+    fn events(act: impl FnOnce(&SessionObserver)) -> Vec<(Stage, Option<bool>)> {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let received = events.clone();
         let observer = SessionObserver::new(move |event| {
-            hearing.lock().push(match event {
+            received.lock().push(match event {
                 Event::Began { stage, .. } => (stage, None),
                 Event::Ended { stage, passed, .. } => (stage, Some(passed)),
                 other => panic!("not expected: {other:?}"),
             });
         });
         act(&observer);
-        let heard = heard.lock();
-        heard.clone()
+        let events = events.lock();
+        events.clone()
     }
 
     #[test]
     fn each_stage_begins_and_ends_once() {
         use Stage::{Data, Ehlo, Mail, Rcpt, StartTls};
-        let passing = told(|observer| {
+        let passing = events(|observer| {
             observer.begin(Mail);
             observer.begin(Rcpt);
             observer.begin(Rcpt);
@@ -207,7 +214,7 @@ mod tests {
                 (Rcpt, Some(true))
             ]
         );
-        let ruled_out = told(|observer| {
+        let ruled_out = events(|observer| {
             observer.begin(Ehlo);
             observer.failed(StartTls);
         });
@@ -220,7 +227,7 @@ mod tests {
                 (StartTls, Some(false))
             ]
         );
-        let pipelined = told(|observer| {
+        let pipelined = events(|observer| {
             observer.begin(Mail);
             observer.refused();
             observer.begin(Data);
@@ -235,7 +242,7 @@ mod tests {
                 (Data, None),
                 (Data, Some(false))
             ],
-            "the refusal that counts was told when it came"
+            "the refusal that counts was reported when it came"
         );
     }
 }

@@ -25,7 +25,8 @@ fn trusting(certificates: &str) -> Form {
 }
 
 fn subjects(text: &str) -> Vec<&str> {
-    let first = pem::certificates(text).map(|(words, _)| words.trim_start().lines().next());
+    let blocks = pem::blocks(text).unwrap_or_default().into_iter();
+    let first = blocks.map(|block| block.preamble.trim_start().lines().next());
     first
         .map(|line| {
             line.and_then(|line| line.rsplit('=').next())

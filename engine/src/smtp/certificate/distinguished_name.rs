@@ -7,11 +7,11 @@ use x509_parser::asn1_rs::{Any, BmpString, Tag, ToDer};
 use x509_parser::objects::{oid_registry, oid2abbrev};
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
-use crate::smtp::certificate::description::cut;
+use super::text::cut;
 
-/// As in `O=A Bank, CN=relay.example.org`. Whatever a value holds, it reads as a part of that value
-/// (RFC 4514 section 2.4).
-pub(crate) fn distinguished_name(name: &X509Name<'_>) -> String {
+/// As in `O=A Bank, CN=relay.example.org`. Values are escaped, so that none reads as an attribute of
+/// its own (RFC 4514 section 2.4).
+pub(super) fn distinguished_name(name: &X509Name<'_>) -> String {
     let relative = name.iter_rdn().map(|relative| {
         let attributes: Vec<String> = relative.iter().map(attribute).collect();
         attributes.join("+")
@@ -23,8 +23,8 @@ fn attribute(attribute: &AttributeTypeAndValue<'_>) -> String {
     let (kind, value) = (attribute.attr_type(), attribute.attr_value());
     match (oid2abbrev(kind, oid_registry()), text(value)) {
         (Ok(known), Some(text)) => format!("{known}={}", escaped(&text)),
-        (Ok(known), None) => format!("{known}={}", in_full(value)),
-        (Err(_), _) => format!("{}={}", kind.to_id_string(), in_full(value)),
+        (Ok(known), None) => format!("{known}={}", hexadecimal(value)),
+        (Err(_), _) => format!("{}={}", kind.to_id_string(), hexadecimal(value)),
     }
 }
 
@@ -44,8 +44,8 @@ fn text(value: &Any<'_>) -> Option<String> {
     }
 }
 
-/// What has no form as text: its encoding in hexadecimal.
-fn in_full(value: &Any<'_>) -> String {
+/// The encoding of a value that is no text, in hexadecimal.
+fn hexadecimal(value: &Any<'_>) -> String {
     let mut shown = String::from("#");
     for octet in value.to_der_vec_raw().unwrap_or_default() {
         // Writing to a string does not fail.
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_value_holds_reads_as_its_part() {
+    fn a_value_reads_as_nothing_else() {
         for (value, shown) in [
             ("relay", "relay"),
             ("relay, O=A Bank", r"relay\, O=A Bank"),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_told_in_their_order() {
+    fn attributes_keep_their_order() {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         let name = &mut params.distinguished_name;
@@ -120,7 +120,7 @@ mod tests {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.self_signed(&key).expect("a certificate");
         let (_, read) = X509Certificate::from_der(certificate.der()).expect("DER");
-        // An attribute without a name has its value in full (RFC 4514 section 2.4).
+        // An attribute without a name has its value in hexadecimal (RFC 4514 section 2.4).
         assert_eq!(
             distinguished_name(read.subject()),
             r"O=A Bank\, Ltd., CN=b@c, L=Köln, 1.2.3=#0C024142"

@@ -1,4 +1,4 @@
-//! What is wrong with a relay's certificate, in words.
+//! Why a relay's certificate is not valid, as text.
 
 use std::sync::Arc;
 
@@ -9,36 +9,38 @@ use thiserror::Error;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use crate::smtp::certificate::description::{moment, names, shown};
-use crate::smtp::certificate::distinguished_name::distinguished_name;
-use crate::smtp::certificate::trust_store::compared;
-use crate::smtp::certificate::validation::out_of_date;
+use super::distinguished_name::distinguished_name;
+use super::parse::names;
+use super::text::shown;
+use super::trust_store::compare;
+use super::validity::{out_of_date, timestamp};
 
-/// A certificate that does not pass: why, and what it says of itself.
+/// A certificate that did not pass validation: the reason, and what it says of itself.
 #[derive(Debug, Error)]
-#[error("{words}{particulars}")]
+#[error("{reason}{particulars}")]
 pub(crate) struct InvalidCertificate {
     pub fault: CertificateFault,
     /// As in `the certificate has expired on 2021-01-01`.
-    pub words: String,
+    pub reason: String,
     particulars: String,
 }
 
 impl InvalidCertificate {
-    /// As rustls carries it.
+    /// Wraps it in the error that a rustls verifier returns.
     pub fn error(self: &Arc<Self>) -> Error {
         CertificateError::Other(OtherError(self.clone())).into()
     }
 
+    /// For bytes that are no X.509 certificate.
     pub fn unreadable() -> Self {
         Self {
             fault: CertificateFault::Invalid,
-            words: "the certificate cannot be read".to_owned(),
+            reason: "the certificate cannot be read".to_owned(),
             particulars: String::new(),
         }
     }
 
-    /// One of those that vouch for it is not in date.
+    /// For a certificate whose issuer's certificate is outside its validity period.
     pub fn by_issuer(
         fault: CertificateFault,
         intermediates: &[CertificateDer<'_>],
@@ -51,48 +53,50 @@ impl InvalidCertificate {
             Some(format!(
                 "{} (valid from {} to {})",
                 distinguished_name(issuer.subject()),
-                moment(validity.not_before.timestamp()).rfc3339(),
-                moment(validity.not_after.timestamp()).rfc3339(),
+                timestamp(validity.not_before.timestamp()).rfc3339(),
+                timestamp(validity.not_after.timestamp()).rfc3339(),
             ))
         });
         Self {
             fault,
-            words: "the certificate is vouched for by one that is not in date".to_owned(),
+            reason: "the certificate of the issuer is not in date".to_owned(),
             particulars: issuers.map(|issuer| format!("; {issuer}")).collect(),
         }
     }
 
-    /// Neither trusted itself nor issued by what is.
-    pub fn another(shown: &CertificateDer<'_>, listed: &[CertificateDer<'_>]) -> Self {
+    /// For a certificate that is neither listed nor issued by a listed one.
+    pub fn not_listed(presented: &CertificateDer<'_>, listed: &[CertificateDer<'_>]) -> Self {
         Self {
             fault: CertificateFault::NotTrusted,
-            words: format!(
+            reason: format!(
                 "the certificate is not one that is trusted for this relay: {}",
-                compared(shown, listed)
+                compare(presented, listed)
             ),
             particulars: String::new(),
         }
     }
 
-    /// The relay did not prove that it holds the certificate's key.
-    pub fn unproven(error: &Error) -> Self {
+    /// For a relay that did not prove possession of the certificate's key.
+    pub fn bad_signature(error: &Error) -> Self {
         Self {
             fault: CertificateFault::Invalid,
-            words: "the relay's signature cannot be verified with the certificate's key".to_owned(),
+            reason: "the relay's signature cannot be verified with the certificate's key"
+                .to_owned(),
             particulars: format!(" ({error})"),
         }
     }
 
+    /// For a certificate that can be read.
     pub fn new(
         fault: CertificateFault,
         certificate: &X509Certificate<'_>,
         name: &ServerName<'_>,
     ) -> Self {
         let validity = certificate.validity();
-        let from = moment(validity.not_before.timestamp()).rfc3339();
-        let until = moment(validity.not_after.timestamp()).rfc3339();
+        let from = timestamp(validity.not_before.timestamp()).rfc3339();
+        let until = timestamp(validity.not_after.timestamp()).rfc3339();
         let issuer = distinguished_name(certificate.issuer());
-        // Its common name does not count (RFC 9525 section 2), and is told so.
+        // The common name does not count (RFC 9525 section 2), and the text says so.
         let names = match names(certificate) {
             none if none.is_empty() => {
                 let subject = distinguished_name(certificate.subject());
@@ -101,15 +105,15 @@ impl InvalidCertificate {
             names => shown(&names.join(", ")),
         };
         let what = match fault {
-            CertificateFault::Expired => format!("has expired on {}", day(&until)),
-            CertificateFault::NotYetValid => format!("is not valid before {}", day(&from)),
+            CertificateFault::Expired => format!("has expired on {}", date(&until)),
+            CertificateFault::NotYetValid => format!("is not valid before {}", date(&from)),
             CertificateFault::OtherName => format!("is for {names}, not for {}", name.to_str()),
             CertificateFault::SelfSigned => "is issued by itself, not by an authority".to_owned(),
             CertificateFault::UnknownIssuer => {
-                format!("is issued by {issuer}, whom this machine does not know")
+                format!("is issued by {issuer}, which this machine does not know")
             }
             CertificateFault::ChainIncomplete => format!(
-                "is sent without those that vouch for it: the relay did not send that of {issuer}"
+                "is sent without its issuer's certificate: the relay did not send that of {issuer}"
             ),
             CertificateFault::Version1 => {
                 "is of X.509 version 1, which cannot say what it is for".to_owned()
@@ -120,7 +124,7 @@ impl InvalidCertificate {
         };
         Self {
             fault,
-            words: format!("the certificate {what}"),
+            reason: format!("the certificate {what}"),
             particulars: format!(
                 " (for {names}; issued by {issuer}; valid from {from} to {until})"
             ),
@@ -128,7 +132,7 @@ impl InvalidCertificate {
     }
 }
 
-/// Of a moment of RFC 3339.
-fn day(moment: &str) -> &str {
-    moment.split('T').next().unwrap_or(moment)
+/// The date of a timestamp in RFC 3339.
+fn date(timestamp: &str) -> &str {
+    timestamp.split('T').next().unwrap_or(timestamp)
 }

@@ -1,5 +1,4 @@
-//! Whom a relay's certificate is believed for: the roots of this machine, or the certificates an
-//! administrator trusts for the relay, and then nobody else.
+//! What a relay's certificate is validated against: this machine's roots, or listed certificates.
 
 use std::sync::Arc;
 
@@ -9,40 +8,43 @@ use rustls::pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use crate::smtp::certificate::description::in_words;
-use crate::smtp::certificate::pem::blocks;
+use super::parse::parse_certificate;
+use super::pem::decode;
 
-/// The most trusted certificates that a refusal names.
-const MOST_NAMED: usize = 3;
+/// The most trusted certificates that a failure names.
+const NAMED_MAX: usize = 3;
 
+/// What a relay's certificate is validated against.
 #[derive(Clone, Debug)]
 pub(crate) enum TrustStore {
-    Machine(Arc<RootCertStore>),
+    /// The roots of this machine.
+    System(Arc<RootCertStore>),
+    /// The certificates an administrator trusts for the relay, and no others.
     Listed(Vec<CertificateDer<'static>>),
 }
 
 impl TrustStore {
-    /// Those of the settings. Without a check they are this machine's, so that what is wrong is
-    /// known all the same.
-    pub fn of(settings: &SmtpSettings, machine: &Arc<RootCertStore>) -> Self {
+    /// The store that the settings ask for. Where the check is off it is the system's, so that a
+    /// fault is known and can be shown.
+    pub fn new(settings: &SmtpSettings, system: &Arc<RootCertStore>) -> Self {
         match settings.certificate_check {
             CertificateCheck::Trusted => Self::Listed(listed(&settings.trusted_certificates)),
-            CertificateCheck::Verify | CertificateCheck::Off => Self::Machine(machine.clone()),
+            CertificateCheck::Verify | CertificateCheck::Off => Self::System(system.clone()),
         }
     }
 
-    /// Whether this very certificate is trusted, whatever stands in it.
-    pub fn hold(&self, certificate: &CertificateDer<'_>) -> bool {
+    /// Whether this exact certificate is listed. Its names and dates then do not count.
+    pub fn contains(&self, certificate: &CertificateDer<'_>) -> bool {
         match self {
-            Self::Machine(_) => false,
+            Self::System(_) => false,
             Self::Listed(listed) => listed.contains(certificate),
         }
     }
 
-    /// Those that vouch for others.
+    /// The CA certificates, which other certificates may be issued by.
     pub fn roots(&self) -> Arc<RootCertStore> {
         match self {
-            Self::Machine(roots) => roots.clone(),
+            Self::System(roots) => roots.clone(),
             Self::Listed(listed) => {
                 let authorities = listed.iter().filter(|der| is_authority(der)).cloned();
                 let mut roots = RootCertStore::empty();
@@ -53,9 +55,9 @@ impl TrustStore {
     }
 }
 
-/// Settings that are saved hold only what can be read.
+/// Saved settings hold only certificates that can be read.
 fn listed(pem: &str) -> Vec<CertificateDer<'static>> {
-    let blocks = blocks(pem).unwrap_or_default().into_iter();
+    let blocks = decode(pem).unwrap_or_default().into_iter();
     blocks
         .filter_map(|block| Some(CertificateDer::from(block.der?)))
         .collect()
@@ -65,11 +67,11 @@ fn is_authority(der: &[u8]) -> bool {
     X509Certificate::from_der(der).is_ok_and(|(_, read)| read.is_ca())
 }
 
-/// What was shown, and what is trusted instead: by fingerprint and date, for these are what
+/// The presented certificate beside the listed ones, by fingerprint and date: these are what
 /// changes when a relay renews its certificate.
-pub(crate) fn compared(shown: &CertificateDer<'_>, listed: &[CertificateDer<'_>]) -> String {
-    let told = |der: &[u8]| {
-        in_words(der).map_or_else(String::new, |certificate| {
+pub(super) fn compare(presented: &CertificateDer<'_>, listed: &[CertificateDer<'_>]) -> String {
+    let described = |der: &[u8]| {
+        parse_certificate(der).map_or_else(String::new, |certificate| {
             format!(
                 "SHA-256 {}, valid until {}",
                 certificate.sha256,
@@ -79,16 +81,16 @@ pub(crate) fn compared(shown: &CertificateDer<'_>, listed: &[CertificateDer<'_>]
     };
     let trusted: Vec<String> = listed
         .iter()
-        .take(MOST_NAMED)
-        .map(|der| told(der))
+        .take(NAMED_MAX)
+        .map(|der| described(der))
         .collect();
-    let more = match listed.len().saturating_sub(MOST_NAMED) {
+    let more = match listed.len().saturating_sub(NAMED_MAX) {
         0 => String::new(),
         more => format!("; and {more} more"),
     };
     format!(
-        "shown was the one with {}; trusted is {}{more}",
-        told(shown),
+        "presented is the one with {}; trusted is {}{more}",
+        described(presented),
         trusted.join("; ")
     )
 }

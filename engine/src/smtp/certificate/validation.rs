@@ -1,6 +1,4 @@
-//! Judging a relay's certificate: whether it passes, and what is wrong where it does not.
-
-use std::time::Duration;
+//! Validates a relay's certificate and finds the cause where it is not valid.
 
 use domain::stage::CertificateFault;
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -14,11 +12,12 @@ use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Version;
 
-use crate::smtp::certificate::fault::InvalidCertificate;
-use crate::smtp::certificate::trust_store::TrustStore;
+use super::fault::InvalidCertificate;
+use super::trust_store::TrustStore;
+use super::validity::out_of_date;
 
-/// Asks webpki, and works a refusal's cause out of the chain: webpki stops at the first thing it
-/// meets, which for a plain self-signed certificate is that it is an authority's.
+/// Validates by webpki and works the cause of a refusal out of the chain, because webpki stops at
+/// the first fault: for a plain self-signed certificate, that it is a CA certificate.
 #[derive(Debug)]
 pub(crate) struct CertificateValidator {
     pub trust_store: TrustStore,
@@ -26,7 +25,11 @@ pub(crate) struct CertificateValidator {
 }
 
 impl CertificateValidator {
-    /// Why the relay at `name` may show this certificate, sent with these others.
+    /// Validates the certificate of the relay `name`, sent with `intermediates`, at the time `now`.
+    /// Returns a sentence that says why it is valid.
+    ///
+    /// # Errors
+    /// The fault of the certificate.
     pub fn validate(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -35,27 +38,27 @@ impl CertificateValidator {
         now: UnixTime,
     ) -> Result<&'static str, InvalidCertificate> {
         use CertificateFault::{ChainIncomplete, SelfSigned, UnknownIssuer, Version1};
-        if self.trust_store.hold(end_entity) {
-            return Ok("The certificate is the very one that is trusted for this relay.");
+        if self.trust_store.contains(end_entity) {
+            return Ok("This exact certificate is trusted for this relay.");
         }
         let roots = self.trust_store.roots();
         let issued = self.issued(end_entity, intermediates, name, now, &roots);
         match (issued, &self.trust_store) {
-            (Ok(()), TrustStore::Machine(_)) => Ok(
+            (Ok(()), TrustStore::System(_)) => Ok(
                 "The certificate is issued by an authority this machine knows, for this host, and in date.",
             ),
             (Ok(()), TrustStore::Listed(_)) => Ok(
                 "The certificate is issued by an authority that is trusted for this relay, for this host, and in date.",
             ),
-            (Err(untrusted), TrustStore::Listed(listed))
+            (Err(invalid), TrustStore::Listed(listed))
                 if matches!(
-                    untrusted.fault,
+                    invalid.fault,
                     ChainIncomplete | SelfSigned | UnknownIssuer | Version1
                 ) =>
             {
-                Err(InvalidCertificate::another(end_entity, listed))
+                Err(InvalidCertificate::not_listed(end_entity, listed))
             }
-            (Err(untrusted), _) => Err(untrusted),
+            (Err(invalid), _) => Err(invalid),
         }
     }
 
@@ -70,22 +73,23 @@ impl CertificateValidator {
         let Ok((_, read)) = X509Certificate::from_der(end_entity) else {
             return Err(InvalidCertificate::unreadable());
         };
-        let untrusted = |fault| Err(InvalidCertificate::new(fault, &read, name));
+        let invalid = |fault| Err(InvalidCertificate::new(fault, &read, name));
         let parsed = match ParsedCertificate::try_from(end_entity) {
             Ok(parsed) => parsed,
             Err(_) if read.version() == X509Version::V1 => {
-                return untrusted(CertificateFault::Version1);
+                return invalid(CertificateFault::Version1);
             }
-            Err(_) if is_self_signed(&read) => return untrusted(CertificateFault::SelfSigned),
-            Err(error) => return untrusted(cause(&error)),
+            Err(_) if is_self_signed(&read) => return invalid(CertificateFault::SelfSigned),
+            Err(error) => return invalid(cause(&error)),
         };
-        // Whether it would pass on a day of its own tells an old certificate from a strange one.
+        // Validated at a time within its own period, so that an expired certificate of a known
+        // issuer is distinguished from one of an unknown issuer.
         let outdated = out_of_date(&read, now);
         let issued = verify_server_cert_signed_by_trust_anchor(
             &parsed,
             roots,
             intermediates,
-            outdated.map_or(now, |(_, then)| then),
+            outdated.as_ref().map_or(now, |outdated| outdated.closest),
             self.algorithms.all,
         );
         if let Err(error) = issued
@@ -93,51 +97,30 @@ impl CertificateValidator {
         {
             let alone = intermediates.iter().all(|other| other == end_entity);
             return match cause(&error) {
-                _ if is_self_signed(&read) => untrusted(CertificateFault::SelfSigned),
+                _ if is_self_signed(&read) => invalid(CertificateFault::SelfSigned),
                 CertificateFault::UnknownIssuer if alone && is_publicly_issued(&read) => {
-                    untrusted(CertificateFault::ChainIncomplete)
+                    invalid(CertificateFault::ChainIncomplete)
                 }
-                // On that day its own dates are right, so it is an issuer's that are not.
+                // Its own dates are right at that time, so it is an issuer's that are not.
                 fault @ (CertificateFault::Expired | CertificateFault::NotYetValid) => {
                     Err(InvalidCertificate::by_issuer(fault, intermediates, now))
                 }
-                fault => untrusted(fault),
+                fault => invalid(fault),
             };
         }
-        if let Some((fault, _)) = outdated {
-            return untrusted(fault);
+        if let Some(outdated) = outdated {
+            return invalid(outdated.fault);
         }
-        verify_server_name(&parsed, name).or_else(|error| untrusted(cause(&error)))
+        verify_server_name(&parsed, name).or_else(|error| invalid(cause(&error)))
     }
 }
 
-/// Whether the certificate itself is among the roots. webpki takes no authority's certificate for
-/// a server's; but a relay's own certificate, made by a plain `openssl req -x509` and added to this
-/// machine's roots, is both, and trusting it is what its owner asked for.
+/// Whether the certificate itself is among the roots. webpki accepts no CA certificate for a
+/// server; but a relay's certificate made by a plain `openssl req -x509` and added to this
+/// machine's roots is both, and trusting it is what the administrator asked for.
 fn is_root(certificate: &CertificateDer<'_>, roots: &RootCertStore) -> bool {
     let mut own = RootCertStore::empty();
     own.add(certificate.clone()).is_ok() && own.roots.iter().all(|root| roots.roots.contains(root))
-}
-
-/// If the certificate is not in date: how, and the moment nearest to now when it is.
-pub(crate) fn out_of_date(
-    certificate: &X509Certificate<'_>,
-    now: UnixTime,
-) -> Option<(CertificateFault, UnixTime)> {
-    let unix = |seconds: i64| {
-        let seconds = u64::try_from(seconds).unwrap_or(0);
-        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
-    };
-    let validity = certificate.validity();
-    let first = unix(validity.not_before.timestamp());
-    let last = unix(validity.not_after.timestamp());
-    if now.as_secs() > last.as_secs() {
-        Some((CertificateFault::Expired, last))
-    } else if now.as_secs() < first.as_secs() {
-        Some((CertificateFault::NotYetValid, first))
-    } else {
-        None
-    }
 }
 
 fn is_self_signed(certificate: &X509Certificate<'_>) -> bool {
@@ -145,8 +128,8 @@ fn is_self_signed(certificate: &X509Certificate<'_>) -> bool {
         && certificate.verify_signature(None).is_ok()
 }
 
-/// Whether it says where its issuer's certificate can be had (RFC 5280 section 4.2.2.1), which
-/// public authorities write into theirs and people who make their own do not.
+/// Whether it names the location of its issuer's certificate (RFC 5280 section 4.2.2.1), as
+/// certificates of public authorities do and privately made ones do not.
 fn is_publicly_issued(certificate: &X509Certificate<'_>) -> bool {
     certificate
         .iter_extensions()
@@ -158,7 +141,7 @@ fn is_publicly_issued(certificate: &X509Certificate<'_>) -> bool {
         })
 }
 
-/// What webpki's refusal means, where it stands for itself.
+/// The fault that an error of webpki stands for.
 fn cause(error: &Error) -> CertificateFault {
     let Error::InvalidCertificate(error) = error else {
         return CertificateFault::Invalid;
@@ -173,7 +156,7 @@ fn cause(error: &Error) -> CertificateFault {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             CertificateFault::OtherName
         }
-        // Signed by one of a known name, and another key than the known one's.
+        // A bad signature: the issuer has the name of a known one, and another key.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             CertificateFault::UnknownIssuer
         }
@@ -200,16 +183,16 @@ mod tests {
                 UnixTime::now(),
             )
             .map(|_| ())
-            .map_err(|untrusted| {
-                assert!(!untrusted.to_string().contains(char::is_control));
-                untrusted.fault
+            .map_err(|invalid| {
+                assert!(!invalid.to_string().contains(char::is_control));
+                invalid.fault
             })
     }
 
     fn with_roots(roots: RootCertStore) -> CertificateValidator {
         let provider = rustls::crypto::ring::default_provider();
         CertificateValidator {
-            trust_store: TrustStore::Machine(Arc::new(roots)),
+            trust_store: TrustStore::System(Arc::new(roots)),
             algorithms: provider.signature_verification_algorithms,
         }
     }
@@ -221,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_certificates_are_refused_and_do_no_harm() {
+    fn damaged_certificates_are_refused_without_a_panic() {
         let key = KeyPair::generate().expect("a key");
         let certificate = authority().self_signed(&key).expect("a certificate");
         let der = certificate.der().as_ref();
@@ -241,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_that_is_not_in_date_is_told_from_the_certificate() {
+    fn an_expired_issuer_is_distinguished_from_the_certificate() {
         let made = |common_name: &str, year| {
             let mut params = authority();
             params.distinguished_name = rcgen::DistinguishedName::new();
@@ -265,7 +248,7 @@ mod tests {
             .expect("a certificate");
         let mut roots = RootCertStore::empty();
         roots.add(root.der().clone()).expect("a root");
-        let untrusted = with_roots(roots)
+        let invalid = with_roots(roots)
             .validate(
                 certificate.der(),
                 &[middle.der().clone()],
@@ -273,11 +256,11 @@ mod tests {
                 UnixTime::now(),
             )
             .expect_err("not in date");
-        assert_eq!(untrusted.fault, CertificateFault::Expired);
-        let told = untrusted.to_string();
+        assert_eq!(invalid.fault, CertificateFault::Expired);
+        let text = invalid.to_string();
         assert!(
-            told.contains("CN=Middle") && told.contains("to 2021-01-01"),
-            "{told}"
+            text.contains("CN=Middle") && text.contains("to 2021-01-01"),
+            "{text}"
         );
     }
 

@@ -1,10 +1,9 @@
-//! What rustls asks during a handshake: what the relay shows is recorded, judged, and refused
-//! where it is checked.
+//! The rustls verifier of one handshake: records what a relay presents, refuses what is not valid.
 
 use std::sync::Arc;
 
 use domain::stage::CertificateFault;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
@@ -15,84 +14,84 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use crate::smtp::certificate::fault::InvalidCertificate;
-use crate::smtp::certificate::validation::CertificateValidator;
+use super::fault::InvalidCertificate;
+use super::validation::CertificateValidator;
 
 /// The most certificates of a chain that are recorded.
-const MOST_CERTIFICATES: usize = 10;
+const CHAIN_MAX: usize = 10;
 
-/// The verifier of one handshake.
+/// The verifier of one handshake. It is also the resolver of client certificates, of which Postern
+/// has none, to record whether the relay asked for one.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     validator: CertificateValidator,
-    /// Whether what is wrong ends the handshake.
+    /// Whether an invalid certificate ends the handshake.
     checked: bool,
-    seen: Mutex<Seen>,
+    record: Mutex<HandshakeRecord>,
 }
 
-/// What a relay showed.
+/// What a relay presented in a handshake.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
-    /// Its own certificate first; empty when it showed none.
+pub(crate) struct HandshakeRecord {
+    /// Its own certificate first. Empty where it presented none.
     pub chain: Vec<CertificateDer<'static>>,
     /// As in `TLS 1.3`.
     pub version: Option<&'static str>,
-    /// Why it passes; none where it does not.
-    pub right: Option<&'static str>,
-    pub wrong: Option<Arc<InvalidCertificate>>,
-    /// Whether it asked for one of Postern's.
-    pub asked: bool,
+    /// Why the certificate is valid; `None` where it is not.
+    pub valid: Option<&'static str>,
+    /// Why the certificate is not valid.
+    pub invalid: Option<Arc<InvalidCertificate>>,
+    /// Whether the relay asked for a client certificate.
+    pub client_certificate_requested: bool,
 }
 
 impl Verifier {
+    /// With `checked`, an invalid certificate ends the handshake; without, it is recorded.
     pub fn new(validator: CertificateValidator, checked: bool) -> Self {
         Self {
             validator,
             checked,
-            seen: Mutex::default(),
+            record: Mutex::default(),
         }
     }
 
-    /// What the relay has shown so far.
-    pub fn seen(&self) -> Seen {
-        self.record().clone()
+    /// What the relay has presented so far.
+    pub fn record(&self) -> HandshakeRecord {
+        self.record.lock().clone()
     }
 
-    fn record(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock()
-    }
-
-    /// The relay's proof that it holds the certificate's key. Every handshake has one, as nothing
-    /// is resumed; here the version is known, so here what is wrong with the certificate ends it.
+    /// Verifies the relay's proof of possession of the certificate's key. Every handshake has one,
+    /// because no session is resumed. An invalid certificate ends the handshake here, where the TLS
+    /// version is known and can be recorded.
     fn conclude(
         &self,
         version: &'static str,
-        proven: impl FnOnce() -> Result<HandshakeSignatureValid, Error>,
+        verify: impl FnOnce() -> Result<HandshakeSignatureValid, Error>,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let mut seen = self.record();
-        seen.version = Some(version);
-        if let Some(wrong) = seen.wrong.as_ref().filter(|_| self.checked) {
-            return Err(wrong.error());
+        let mut record = self.record.lock();
+        record.version = Some(version);
+        if let Some(invalid) = record.invalid.as_ref().filter(|_| self.checked) {
+            return Err(invalid.error());
         }
-        proven().map_err(|error| {
-            // One that cannot be read has no key to prove anything with.
-            let wrong = match seen.wrong.take() {
-                Some(wrong) if wrong.fault == CertificateFault::Invalid => wrong,
-                _ => Arc::new(InvalidCertificate::unproven(&error)),
+        verify().map_err(|error| {
+            // A certificate that cannot be read has no key to verify with.
+            let invalid = match record.invalid.take() {
+                Some(invalid) if invalid.fault == CertificateFault::Invalid => invalid,
+                _ => Arc::new(InvalidCertificate::bad_signature(&error)),
             };
-            seen.wrong.insert(wrong).error()
+            record.invalid.insert(invalid).error()
         })
     }
 
-    /// Whether nothing but the key counts of a certificate: without a check, or where it is trusted
-    /// itself, if webpki does not read it.
+    /// Whether only the key of a certificate counts: where webpki cannot read the certificate, and
+    /// the check is off or exactly this certificate is trusted.
     fn is_key_alone(&self, certificate: &CertificateDer<'_>) -> bool {
-        let believed = !self.checked || self.validator.trust_store.hold(certificate);
-        believed && ParsedCertificate::try_from(certificate).is_err()
+        let accepted = !self.checked || self.validator.trust_store.contains(certificate);
+        accepted && ParsedCertificate::try_from(certificate).is_err()
     }
 
-    /// A handshake's signature under a certificate that webpki does not read, X.509 version 1 for
-    /// one. Old devices have them, and where such a one is believed nothing but its key counts.
+    /// Verifies a handshake's signature under a certificate that webpki does not read, such as one
+    /// of X.509 version 1, which old devices have.
     fn verify_by_key(
         &self,
         message: &[u8],
@@ -127,23 +126,19 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let judged = self
+        let validated = self
             .validator
             .validate(end_entity, intermediates, server_name, now);
-        let mut seen = self.record();
-        *seen = Seen {
-            chain: std::iter::once(end_entity)
-                .chain(intermediates)
-                .take(MOST_CERTIFICATES)
-                .map(|certificate| certificate.clone().into_owned())
-                .collect(),
-            version: None,
-            right: judged.as_ref().ok().copied(),
-            wrong: judged.err().map(Arc::new),
-            // With TLS 1.3 it asks before it shows.
-            asked: seen.asked,
-        };
-        // `conclude` refuses it, with the relay's signature.
+        let mut record = self.record.lock();
+        record.chain = std::iter::once(end_entity)
+            .chain(intermediates)
+            .take(CHAIN_MAX)
+            .map(|certificate| certificate.clone().into_owned())
+            .collect();
+        record.version = None;
+        record.valid = validated.as_ref().ok().copied();
+        record.invalid = validated.err().map(Arc::new);
+        // An invalid certificate is refused by `conclude`, with the relay's signature.
         Ok(ServerCertVerified::assertion())
     }
 
@@ -186,7 +181,7 @@ impl ResolvesClientCert for Verifier {
         _root_hint_subjects: &[&[u8]],
         _sigschemes: &[SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
-        self.record().asked = true;
+        self.record.lock().client_certificate_requested = true;
         None
     }
 

@@ -1,5 +1,6 @@
-//! Where the people of a domain hand over their mail: SRV (RFC 6186, RFC 8314 section 5.1), MX,
-//! usual names.
+//! Discovers the submission servers of a domain by SRV, MX and usual names.
+//!
+//! RFC 6186, RFC 8314 section 5.1.
 
 use std::time::Duration;
 
@@ -10,32 +11,32 @@ use futures::future::join_all;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use tokio::time::timeout;
 
-use crate::smtp::dial::resolve::ResolveError;
-use crate::smtp::{Dialer, names};
+use super::Dialer;
+use super::resolve::ResolveError;
+use crate::smtp::names;
 
-/// What each look-up may take.
-const WITHIN: Duration = Duration::from_secs(5);
+/// The time for each look-up.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a relay's name usually begins with.
-const USUAL: [&str; 2] = ["smtp", "mail"];
+/// The first labels that names of relays usually have.
+const USUAL_LABELS: [&str; 2] = ["smtp", "mail"];
 
 impl Dialer {
-    /// The connections that are worth trying for somebody with an address in `domain`. `named` is
-    /// a port to try beside the usual ones. Takes five seconds at the most. Empty where DNS knows
-    /// nothing, or the domain declines.
-    pub async fn discover(&self, domain: &str, named: Option<u16>) -> Vec<Attempt> {
+    /// The connections to probe for an address in `domain`. `port` is probed besides the usual
+    /// ports. Takes at most 5 s. Empty where DNS knows nothing, or the domain declines submission.
+    pub async fn discover(&self, domain: &str, port: Option<u16>) -> Vec<Attempt> {
         if let Some(address) = parse_address_literal(domain) {
-            return attempts(&Host::Address(address), Source::Given, named);
+            return attempts(&Host::Address(address), Source::Given, port);
         }
         let Some(domain) = names::to_ascii(domain) else {
             return Vec::new();
         };
-        let usual = USUAL.map(|label| format!("{label}.{domain}"));
+        let usual = USUAL_LABELS.map(|label| format!("{label}.{domain}"));
         let (submissions, submission, exchange, known) = futures::join!(
             self.service(format!("_submissions._tcp.{domain}")),
             self.service(format!("_submission._tcp.{domain}")),
             self.exchange(&domain),
-            join_all(usual.iter().map(|name| self.knows(name))),
+            join_all(usual.iter().map(|name| self.exists(name))),
         );
         let unknown = known.iter().all(Option::is_none);
         let mut usual: Vec<Host> = usual
@@ -45,7 +46,7 @@ impl Dialer {
             .map(|(name, _)| Host::Name(name))
             .collect();
         if unknown {
-            // Trying one is the way to tell that DNS does not answer.
+            // One is probed, so that the result says that DNS does not answer.
             usual.truncate(1);
         }
         let answers = Answers {
@@ -54,13 +55,12 @@ impl Dialer {
             exchange,
             usual,
         };
-        answers.attempts(named)
+        answers.attempts(port)
     }
 
     async fn service(&self, name: String) -> SrvRecords {
         let mut found: Vec<_> = self.records(&name, RecordType::SRV).await;
-        // The weights share load out among many clients; one that asks for advice takes the
-        // heaviest.
+        // Weights distribute load over many clients; discovery takes the heaviest.
         found.sort_by_key(|data| match data {
             RData::SRV(srv) => (srv.priority, u16::MAX - srv.weight),
             _ => (u16::MAX, u16::MAX),
@@ -94,9 +94,9 @@ impl Dialer {
             .map(|(_, host)| host)
     }
 
-    /// Whether a name has an address; none when DNS does not answer.
-    async fn knows(&self, name: &str) -> Option<bool> {
-        match timeout(WITHIN, self.resolver().addresses(name)).await {
+    /// Whether a name has an address; `None` where DNS does not answer.
+    async fn exists(&self, name: &str) -> Option<bool> {
+        match timeout(LOOKUP_TIMEOUT, self.resolver().addresses(name)).await {
             Ok(Ok(_)) => Some(true),
             Ok(Err(ResolveError::NoSuchName)) => Some(false),
             Ok(Err(ResolveError::Failed(_))) | Err(_) => None,
@@ -104,14 +104,14 @@ impl Dialer {
     }
 
     async fn records(&self, name: &str, kind: RecordType) -> Vec<RData> {
-        match timeout(WITHIN, self.resolver().records(name, kind)).await {
+        match timeout(LOOKUP_TIMEOUT, self.resolver().records(name, kind)).await {
             Ok(Ok(found)) => found,
             Ok(Err(_)) | Err(_) => Vec::new(),
         }
     }
 }
 
-/// A name out of DNS, where it can be a relay's; `.` cannot.
+/// A name from DNS where it can be a relay's; `.` cannot.
 fn host(name: &str) -> Option<Host> {
     let host = name.parse().ok()?;
     matches!(&host, Host::Name(name) if !name.is_empty()).then_some(host)

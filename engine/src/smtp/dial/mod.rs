@@ -1,36 +1,32 @@
-//! From a host and port to a TCP connection: all addresses, staggered (RFC 8305).
+//! From a host and port to a TCP connection: name resolution, address policy, Happy Eyeballs.
 
-pub(super) mod discover;
-pub(super) mod policy;
-pub(super) mod resolve;
+mod discover;
+mod happy_eyeballs;
+mod policy;
+mod resolve;
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::event::{ConnectAttempt, ConnectOutcome};
 use domain::{Event, Failure, Fault, Host, SmtpSettings, Stage};
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use hickory_resolver::net::NetError;
 use rustls::RootCertStore;
 use thiserror::Error;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 
-use crate::smtp::dial::resolve::{Found, ResolveError, Resolver};
-use crate::smtp::wire::tls::Tls;
-use crate::smtp::{AddressPolicy, SessionObserver, names};
+use crate::smtp::names;
+use crate::smtp::observer::SessionObserver;
+use crate::smtp::wire::Tls;
+use happy_eyeballs::{interleave, race, report_denied};
+use resolve::{LookedUp, ResolveError};
 
-/// The pause before the next address is tried beside those under way (RFC 8305 section 5).
-const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+pub use policy::{AddressPolicy, PolicyError};
+pub use resolve::Resolver;
 
-/// More addresses than this are not tried: they would be somebody's joke.
-const MOST_ADDRESSES: usize = 16;
-
-/// What every connection is made with: name servers, permitted addresses, trusted roots. Made
-/// once, cheap to clone.
+/// What every connection is made with: name servers, permitted addresses, trusted roots. Made once
+/// and cheap to clone.
 #[derive(Clone)]
 pub struct Dialer {
     shared: Arc<Shared>,
@@ -42,18 +38,23 @@ struct Shared {
     tls: Tls,
 }
 
-/// Why there is no dialer.
+/// Why a [`Dialer`] cannot be made.
 #[derive(Debug, Error)]
 pub enum DialerError {
+    /// The configuration of name servers cannot be used.
     #[error("the resolver cannot be set up: {0}")]
     Resolver(#[from] NetError),
+    /// The TLS configuration cannot be built.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
 }
 
 impl Dialer {
-    /// With this machine's name servers, hosts file and trusted roots; `SSL_CERT_FILE` and
-    /// `SSL_CERT_DIR` count. All of it is read once.
+    /// With this machine's name servers, hosts file and trusted roots, each read once.
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` count.
+    ///
+    /// # Errors
+    /// Where the resolver or TLS cannot be set up.
     pub fn new(policy: AddressPolicy) -> Result<Self, DialerError> {
         let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
@@ -67,7 +68,10 @@ impl Dialer {
         Self::with(policy, Resolver::system()?, roots)
     }
 
-    /// With these name servers and these roots alone.
+    /// With this resolver and these roots.
+    ///
+    /// # Errors
+    /// Where TLS cannot be set up.
     pub fn with(
         policy: AddressPolicy,
         resolver: Resolver,
@@ -82,17 +86,17 @@ impl Dialer {
         })
     }
 
-    pub(crate) fn resolver(&self) -> &Resolver {
+    fn resolver(&self) -> &Resolver {
         &self.shared.resolver
     }
 
-    pub(crate) fn tls(&self) -> &Tls {
+    pub(super) fn tls(&self) -> &Tls {
         &self.shared.tls
     }
 
-    /// Looks the host up and connects. `connect_timeout` counts for each address,
-    /// `command_timeout` for the look-up.
-    pub(crate) async fn connect(
+    /// Looks the host up and connects. `connect_timeout` is the time for each address,
+    /// `command_timeout` that for the look-up.
+    pub(super) async fn connect(
         &self,
         settings: &SmtpSettings,
         observer: &SessionObserver,
@@ -110,23 +114,17 @@ impl Dialer {
             .into_iter()
             .map(|address| SocketAddr::new(address, settings.port))
             .partition(|target| self.shared.policy.permits(target.ip()));
-        for target in &denied {
-            tell(
-                observer,
-                *target,
-                ConnectOutcome::NotAllowed,
-                Instant::now(),
-            );
-        }
+        report_denied(&denied, observer);
         if permitted.is_empty() {
+            let denied: Vec<String> = denied.iter().map(|to| to.ip().to_string()).collect();
             return Err(Failure::new(
                 Stage::Tcp,
                 Fault::AddressNotAllowed,
-                format!("this Postern may not connect to {}", listed(&denied)),
+                format!("this Postern may not connect to {}", denied.join(", ")),
             ));
         }
         let tcp = race(permitted, settings.connect_timeout, observer).await?;
-        // Otherwise a delayed acknowledgement holds each small write back for 40 ms.
+        // With Nagle's algorithm a delayed acknowledgement holds each small write back for 40 ms.
         tcp.set_nodelay(true)
             .map_err(|error| Failure::new(Stage::Tcp, Fault::Reset, error.to_string()))?;
         Ok(tcp)
@@ -144,10 +142,10 @@ impl Dialer {
         };
         let resolver = &self.shared.resolver;
         let found = timeout(within, resolver.addresses(&ascii)).await;
-        observer.tell(|| {
-            let nothing = Found::default();
+        observer.emit(|| {
+            let nothing = LookedUp::default();
             let found = found.as_ref().ok().and_then(|found| found.as_ref().ok());
-            Event::Resolved(resolver.told(&ascii, found.unwrap_or(&nothing)))
+            Event::Resolved(resolver.describe(&ascii, found.unwrap_or(&nothing)))
         });
         match found {
             Ok(Ok(found)) => Ok(found.addresses),
@@ -165,162 +163,35 @@ impl Dialer {
     }
 }
 
-/// IPv6 and IPv4 in turn, IPv6 first (RFC 8305 section 4), each address once.
-fn interleave(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
-    let (v6, v4): (Vec<_>, Vec<_>) = addresses.into_iter().partition(IpAddr::is_ipv6);
-    let (mut v6, mut v4) = (v6.into_iter(), v4.into_iter());
-    let mut ordered = Vec::new();
-    loop {
-        let pair = [v6.next(), v4.next()];
-        if pair == [None, None] {
-            ordered.truncate(MOST_ADDRESSES);
-            return ordered;
-        }
-        for address in pair.into_iter().flatten() {
-            if !ordered.contains(&address) {
-                ordered.push(address);
-            }
-        }
-    }
-}
-
-/// The first address to answer; those behind it are given up.
-async fn race(
-    targets: Vec<SocketAddr>,
-    within: Duration,
-    observer: &SessionObserver,
-) -> Result<TcpStream, Failure> {
-    let mut waiting = targets.into_iter();
-    let mut running = FuturesUnordered::new();
-    let mut trying: Vec<(SocketAddr, Instant)> = Vec::new();
-    let mut failures: Vec<Failure> = Vec::new();
-    let mut next_start = Instant::now();
-    loop {
-        tokio::select! {
-            biased;
-            Some((target, begun, outcome)) = running.next() => {
-                let reach = match &outcome {
-                    Ok(_) => ConnectOutcome::Connected,
-                    Err(failure) => reach(failure),
-                };
-                tell(observer, target, reach, begun);
-                trying.retain(|(other, _)| *other != target);
-                match outcome {
-                    Ok(tcp) => {
-                        for (target, begun) in trying {
-                            tell(observer, target, ConnectOutcome::GivenUp, begun);
-                        }
-                        return Ok(tcp);
-                    }
-                    Err(failure) => {
-                        failures.push(failure);
-                        next_start = Instant::now();
-                    }
-                }
-            },
-            () = sleep_until(next_start), if waiting.len() > 0 => {
-                if let Some(target) = waiting.next() {
-                    let begun = Instant::now();
-                    trying.push((target, begun));
-                    running.push(async move { (target, begun, attempt(target, within).await) });
-                }
-                next_start = Instant::now() + ATTEMPT_DELAY;
-            }
-            else => return Err(worst(failures)),
-        }
-    }
-}
-
-async fn attempt(target: SocketAddr, within: Duration) -> Result<TcpStream, Failure> {
-    let failed = |fault, detail| Err(Failure::new(Stage::Tcp, fault, detail));
-    match timeout(within, TcpStream::connect(target)).await {
-        Ok(Ok(tcp)) => Ok(tcp),
-        Ok(Err(error)) => match error.kind() {
-            io::ErrorKind::ConnectionRefused => failed(
-                Fault::ConnectionRefused,
-                format!("{target} refused the connection"),
-            ),
-            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
-                failed(Fault::Reset, format!("{target} cut the connection"))
-            }
-            io::ErrorKind::TimedOut => failed(Fault::NoAnswer, format!("no answer from {target}")),
-            _ => failed(Fault::Unreachable, format!("{target}: {error}")),
-        },
-        Err(_) => failed(
-            Fault::NoAnswer,
-            format!("no answer from {target} within {} s", within.as_secs()),
-        ),
-    }
-}
-
-/// What a failed attempt says of the address.
-fn reach(failure: &Failure) -> ConnectOutcome {
-    match failure.fault {
-        Fault::ConnectionRefused => ConnectOutcome::Refused,
-        Fault::NoAnswer => ConnectOutcome::NoAnswer,
-        Fault::Reset => ConnectOutcome::Reset,
-        _ => ConnectOutcome::Unreachable,
-    }
-}
-
-fn tell(observer: &SessionObserver, target: SocketAddr, outcome: ConnectOutcome, begun: Instant) {
-    observer.tell(|| {
-        Event::Tried(ConnectAttempt {
-            address: target.to_string(),
-            outcome,
-            milliseconds: begun.elapsed().into(),
-        })
-    });
-}
-
-/// Of several addresses' failures the one that came furthest, with the particulars of all.
-fn worst(failures: Vec<Failure>) -> Failure {
-    let furthest = |failure: &Failure| match failure.fault {
-        Fault::Reset => 3,
-        Fault::ConnectionRefused => 2,
-        Fault::NoAnswer => 1,
-        _ => 0,
-    };
-    let detail = failures
-        .iter()
-        .map(|failure| failure.detail.as_str())
-        .collect::<Vec<_>>()
-        .join("; ");
-    let fault = failures
-        .into_iter()
-        .max_by_key(furthest)
-        .map_or(Fault::Unreachable, |failure| failure.fault);
-    Failure::new(Stage::Tcp, fault, detail)
-}
-
-fn listed(targets: &[SocketAddr]) -> String {
-    targets
-        .iter()
-        .map(|target| target.ip().to_string())
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
 #[cfg(test)]
 mod tests {
+    use domain::{Form, Label};
+    use hickory_resolver::Hosts;
+    use hickory_resolver::config::{ResolverConfig, ResolverOpts};
+    use tokio::net::TcpListener;
+
     use super::*;
 
-    fn addresses(texts: &[&str]) -> Vec<IpAddr> {
-        texts.iter().map(|text| text.parse().unwrap()).collect()
-    }
-
-    #[test]
-    fn families_take_turns() {
-        assert_eq!(
-            interleave(addresses(&[
-                "192.0.2.1",
-                "192.0.2.2",
-                "192.0.2.1",
-                "2001:db8::1"
-            ])),
-            addresses(&["2001:db8::1", "192.0.2.1", "192.0.2.2"])
+    #[tokio::test]
+    async fn small_writes_are_not_delayed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let config = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
+        let resolver = Resolver::new(config, ResolverOpts::default(), Hosts::default());
+        let dialer = Dialer::with(
+            AddressPolicy::default(),
+            resolver.expect("a resolver"),
+            RootCertStore::empty(),
         );
-        let many = (0..100).map(|n| IpAddr::from([192, 0, 2, n])).collect();
-        assert_eq!(interleave(many).len(), MOST_ADDRESSES);
+        let settings = Form::default()
+            .with(Label::FromAddress, "alerts@example.org")
+            .with(Label::Host, "127.0.0.1")
+            .with(Label::Port, &port.to_string())
+            .parse()
+            .expect("valid");
+        let dialer = dialer.expect("a dialer");
+        let tcp = dialer.connect(&settings, &SessionObserver::none()).await;
+        let nodelay = tcp.expect("a connection").nodelay();
+        assert!(nodelay.expect("the option"), "TCP_NODELAY is not set");
     }
 }

@@ -1,12 +1,12 @@
-//! Which addresses a relay may have: the operator's word over the administrators'.
+//! Which addresses Postern may connect to: the operator's lists, and what is denied by default.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 use thiserror::Error;
 
-/// Never a relay, unless the operator allows it by name: "this host", link-local, and the
-/// addresses at which clouds hand out a machine's own credentials.
+/// Denied unless the operator allows them by name: "this host", link-local, and the metadata
+/// addresses at which clouds give a machine its credentials.
 const BUILT_IN: [&str; 9] = [
     "0.0.0.0/8",
     "::/128",
@@ -21,12 +21,13 @@ const BUILT_IN: [&str; 9] = [
 
 /// The networks that Postern may and may not connect to.
 ///
-/// Of all networks that hold an address, the most specific one decides, as in routing; of equally
-/// specific ones the operator's denial, then the operator's permission, then what is built in. An
-/// address in no network is allowed, internal ones too. So:
-/// - `deny = 10.0.0.0/8`, `allow = 10.1.2.3`: of network 10 only this relay;
-/// - `deny = 0.0.0.0/0, ::/0`, `allow = 192.0.2.25`: only this relay at all;
-/// - `allow = 0.0.0.0/0` opens nothing; `allow = 169.254.7.0/24` opens that link-local network.
+/// Of all networks that contain an address the most specific one decides, as in routing; of equally
+/// specific ones the operator's denial, then the operator's permission, then the built-in denials.
+/// An address in no network is allowed, also an internal one. For example:
+/// - `deny = 10.0.0.0/8`, `allow = 10.1.2.3`: only this relay of network 10;
+/// - `deny = 0.0.0.0/0, ::/0`, `allow = 192.0.2.25`: only this relay;
+/// - `allow = 0.0.0.0/0` allows nothing more; `allow = 169.254.7.0/24` allows that link-local
+///   network.
 ///
 /// An IPv6 address that carries an IPv4 address (IPv4-mapped, NAT64, 6to4) must be allowed as both.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ struct Rule {
     allows: bool,
 }
 
-/// An entry of a list that is no network.
+/// An entry of the operator's lists that is no network.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("`{0}` is neither an IP address nor a network such as 192.0.2.0/24")]
 pub struct PolicyError(pub String);
@@ -63,8 +64,8 @@ impl Default for AddressPolicy {
 }
 
 impl AddressPolicy {
-    /// From the operator's two lists: addresses or networks in CIDR notation, separated by commas;
-    /// empty for none.
+    /// Parses the operator's two lists: addresses or networks in CIDR notation, separated by
+    /// commas. Either may be empty.
     ///
     /// # Errors
     /// The first entry that cannot be read.
@@ -85,7 +86,7 @@ impl AddressPolicy {
     /// Whether Postern may connect to this very address.
     pub fn permits(&self, address: IpAddr) -> bool {
         let canonical = address.to_canonical();
-        self.decide(canonical) && carried(canonical).is_none_or(|v4| self.decide(v4.into()))
+        self.decide(canonical) && embedded_v4(canonical).is_none_or(|v4| self.decide(v4.into()))
     }
 
     fn decide(&self, address: IpAddr) -> bool {
@@ -97,7 +98,7 @@ impl AddressPolicy {
     }
 }
 
-/// A network, or a single address as one; IPv4-mapped ones as the IPv4 they stand for.
+/// A network, or a single address as one. IPv4-mapped addresses count as IPv4.
 fn network(text: &str) -> Option<IpNet> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(IpNet::from(address.to_canonical()));
@@ -107,7 +108,7 @@ fn network(text: &str) -> Option<IpNet> {
 
 /// The IPv4 address inside an IPv6 address of NAT64 (RFC 6052) or 6to4 (RFC 3056), or of the
 /// deprecated IPv4-compatible form.
-fn carried(address: IpAddr) -> Option<Ipv4Addr> {
+fn embedded_v4(address: IpAddr) -> Option<Ipv4Addr> {
     let IpAddr::V6(v6) = address else { return None };
     let v4 = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());

@@ -1,4 +1,4 @@
-//! From the name of a relay to its addresses: hosts file, then DNS.
+//! Name resolution: the hosts file, then DNS.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -15,13 +15,14 @@ use hickory_resolver::{Hosts, TokioResolver};
 use thiserror::Error;
 use tokio::time::timeout;
 
-/// How long to wait for IPv6 addresses once IPv4 ones are there (RFC 8305 section 3).
+/// How long to wait for IPv6 addresses after IPv4 addresses are known (RFC 8305 section 3).
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 
-/// And the other way round: longer, as networks that promise IPv6 and do not carry it are common.
+/// How long to wait for IPv4 addresses after IPv6 addresses are known: longer, because networks that
+/// announce IPv6 and do not carry it are common.
 const RESOLUTION_DELAY_V4: Duration = Duration::from_secs(1);
 
-/// Who mends DNS and tries again should not be told what was true before.
+/// The maximum lifetime of a negative answer, so that a test after a repair of DNS sees it.
 const NEGATIVE_MAX_TTL: Duration = Duration::from_secs(5);
 
 /// The hosts file and the name servers. Cheap to clone.
@@ -29,22 +30,22 @@ const NEGATIVE_MAX_TTL: Duration = Duration::from_secs(5);
 pub struct Resolver {
     dns: TokioResolver,
     hosts: Arc<Hosts>,
-    /// The name servers, for a person.
+    /// The name servers, as they are shown.
     servers: Arc<str>,
 }
 
-/// What was found for a name.
+/// The result of a look-up.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(super) struct LookedUp {
     pub addresses: Vec<IpAddr>,
-    /// The names it is an alias of, in their order.
+    /// The targets of its CNAME records, in their order.
     pub aliases: Vec<String>,
     pub in_hosts_file: bool,
 }
 
 /// Why a name has no addresses.
 #[derive(Debug, Error)]
-pub(crate) enum ResolveError {
+pub(super) enum ResolveError {
     #[error("DNS has no address for this name")]
     NoSuchName,
     #[error("{0}")]
@@ -52,15 +53,15 @@ pub(crate) enum ResolveError {
 }
 
 impl Resolver {
-    /// As this machine is configured: `/etc/resolv.conf` and `/etc/hosts`, read once.
+    /// Configured by `/etc/resolv.conf` and `/etc/hosts`, each read once.
     ///
     /// # Errors
-    /// When the resolver cannot be built. A machine without name servers is no error: it may know
-    /// its relay by hosts file or address.
+    /// Where the resolver cannot be built. A machine without name servers is no error: it may find
+    /// its relay by the hosts file or by address.
     pub fn system() -> Result<Self, NetError> {
         let (config, mut options) = read_system_conf().unwrap_or_else(|error| {
             tracing::warn!(%error, "no resolver configuration; asking the name server on this machine");
-            // What resolv.conf(5) has where nothing is configured.
+            // The default of resolv.conf(5).
             let local = NameServerConfig::udp_and_tcp(Ipv4Addr::LOCALHOST.into());
             let config = ResolverConfig::from_parts(None, Vec::new(), vec![local]);
             (config, ResolverOpts::default())
@@ -73,10 +74,10 @@ impl Resolver {
         Self::new(config, options, hosts)
     }
 
-    /// These hosts, and these name servers for every other name.
+    /// With these hosts, and these name servers for every other name.
     ///
     /// # Errors
-    /// When the resolver cannot be built.
+    /// Where the resolver cannot be built.
     pub fn new(
         config: ResolverConfig,
         options: ResolverOpts,
@@ -94,8 +95,8 @@ impl Resolver {
         })
     }
 
-    /// What is told of a look-up.
-    pub(crate) fn told(&self, name: &str, found: &Found) -> Resolution {
+    /// The look-up as an observer gets it.
+    pub(super) fn describe(&self, name: &str, found: &LookedUp) -> Resolution {
         Resolution {
             name: name.to_owned(),
             resolver: if found.in_hosts_file {
@@ -108,9 +109,11 @@ impl Resolver {
         }
     }
 
-    /// All addresses of a name in ASCII. The hosts file is final for the names it has, so that
-    /// they need no DNS at all.
-    pub(crate) async fn addresses(&self, name: &str) -> Result<Found, ResolveError> {
+    /// All addresses of a name in ASCII. Names in the hosts file need no DNS.
+    ///
+    /// # Errors
+    /// Where the name has no address, or DNS fails.
+    pub(super) async fn addresses(&self, name: &str) -> Result<LookedUp, ResolveError> {
         let parsed = Name::from_str_relaxed(name).map_err(|_| ResolveError::NoSuchName)?;
         let listed: Vec<IpAddr> = [RecordType::AAAA, RecordType::A]
             .into_iter()
@@ -127,16 +130,16 @@ impl Resolver {
             })
             .collect();
         if !listed.is_empty() {
-            return Ok(Found {
+            return Ok(LookedUp {
                 addresses: listed,
                 in_hosts_file: true,
-                ..Found::default()
+                ..LookedUp::default()
             });
         }
         self.ask(parsed).await
     }
 
-    async fn ask(&self, name: Name) -> Result<Found, ResolveError> {
+    async fn ask(&self, name: Name) -> Result<LookedUp, ResolveError> {
         let v6 = self.query(name.clone(), RecordType::AAAA);
         let v4 = self.query(name, RecordType::A);
         tokio::pin!(v6, v4);
@@ -160,24 +163,27 @@ impl Resolver {
         }
     }
 
-    /// All records of a kind that DNS has for a name in ASCII; the hosts file has none of these.
-    pub(crate) async fn records(
+    /// All DNS records of one type for a name in ASCII.
+    ///
+    /// # Errors
+    /// Where DNS has none, or fails.
+    pub(super) async fn records(
         &self,
         name: &str,
         kind: RecordType,
     ) -> Result<Vec<RData>, ResolveError> {
         let mut name = Name::from_str_relaxed(name).map_err(|_| ResolveError::NoSuchName)?;
-        // A domain of an address is whole: no search list completes it.
+        // The domain of an address is complete: no search list applies.
         name.set_fqdn(true);
         let found = self.dns.lookup(name, kind).await;
         let found = found.map_err(ResolveError::Failed)?;
         Ok(found.answers().iter().map(|r| r.data.clone()).collect())
     }
 
-    async fn query(&self, name: Name, kind: RecordType) -> Result<Found, ResolveError> {
+    async fn query(&self, name: Name, kind: RecordType) -> Result<LookedUp, ResolveError> {
         match self.dns.lookup(name, kind).await {
             Ok(found) => {
-                let found = Found::read(found.answers());
+                let found = LookedUp::read(found.answers());
                 if found.addresses.is_empty() {
                     return Err(ResolveError::NoSuchName);
                 }
@@ -196,7 +202,7 @@ impl Resolver {
     }
 }
 
-impl Found {
+impl LookedUp {
     fn read(answers: &[Record]) -> Self {
         Self {
             addresses: answers.iter().filter_map(|r| r.data.ip_addr()).collect(),
@@ -212,15 +218,16 @@ impl Found {
     }
 }
 
-/// The other family's answer; where the first answer is enough to go on, only for so long.
+/// Waits for the answer of the other address family: at most `limit`, where the first answer is
+/// enough to go on.
 async fn second(
-    answer: impl Future<Output = Result<Found, ResolveError>>,
-    patience: Option<Duration>,
-) -> Result<Found, ResolveError> {
-    match patience {
-        Some(patience) => timeout(patience, answer)
+    answer: impl Future<Output = Result<LookedUp, ResolveError>>,
+    limit: Option<Duration>,
+) -> Result<LookedUp, ResolveError> {
+    match limit {
+        Some(limit) => timeout(limit, answer)
             .await
-            .unwrap_or_else(|_| Ok(Found::default())),
+            .unwrap_or_else(|_| Ok(LookedUp::default())),
         None => answer.await,
     }
 }

@@ -1,4 +1,6 @@
-//! Signing in (RFC 4954): PLAIN, LOGIN, CRAM-MD5. Nothing here reaches a log.
+//! Sign-in (RFC 4954) by PLAIN, LOGIN and CRAM-MD5. No secret reaches a log or an observer.
+
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,22 +9,32 @@ use hmac::{Hmac, Mac};
 use md5::Md5;
 use zeroize::Zeroizing;
 
-use crate::smtp::session::Session;
-use crate::smtp::wire::secrets::STRUCK;
+use crate::smtp::wire::{REDACTED, Wire};
 
-/// The most octets of a command line with its end where nothing else is agreed (RFC 5321 section
-/// 4.5.3.1.4). RFC 4954 allows more for AUTH, but not every relay has read it.
-const MOST_COMMAND: usize = 512;
+/// The maximum length of a command line with its end, in octets (RFC 5321 section 4.5.3.1.4). RFC
+/// 4954 allows more for AUTH, but not every relay does.
+const COMMAND_MAX: usize = 512;
 
 type Secret = Zeroizing<String>;
 
-impl Session {
-    /// Signs in.
+/// The sign-in of one session.
+pub(super) struct Authentication<'a> {
+    pub wire: &'a mut Wire,
+    /// The mechanisms that the relay offers.
+    pub offered: &'a [&'static str],
+    /// The time for each reply.
+    pub command_timeout: Duration,
+}
+
+impl Authentication<'_> {
+    /// Signs in by the mechanism of the settings.
     ///
-    /// All three mechanisms need encryption or the administrator's permission: who listens to
-    /// CRAM-MD5 does not learn the password, but can try as many as they like against what they
-    /// heard.
-    pub(crate) async fn sign_in(
+    /// All three mechanisms need encryption or the administrator's permission: an eavesdropper on
+    /// CRAM-MD5 does not learn the password, but can test any number of guesses offline.
+    ///
+    /// # Errors
+    /// Missing credentials, missing encryption, a mechanism that is not offered, and a refusal.
+    pub async fn sign_in(
         &mut self,
         settings: &SmtpSettings,
         password: Option<&SecretString>,
@@ -42,19 +54,18 @@ impl Session {
                 "signing in needs a user name and a password",
             );
         };
-        if self.encryption().is_none() && !settings.plaintext_auth {
+        if self.wire.encryption().is_none() && !settings.plaintext_auth {
             return failed(
                 Fault::EncryptionRequired,
                 "the connection is not encrypted; the password was not sent",
             );
         }
-        if !self.capabilities.auth.contains(&mechanism) {
-            let offered = &self.capabilities.auth;
-            let detail = match offered.as_slice() {
+        if !self.offered.contains(&mechanism) {
+            let detail = match self.offered {
                 [] => "the relay offers no authentication".to_owned(),
                 some => format!("the relay offers {}, not {mechanism}", some.join(", ")),
             };
-            let offered = offered.iter().map(|name| (*name).to_owned()).collect();
+            let offered = self.offered.iter().map(|name| (*name).to_owned()).collect();
             return failed(Fault::MechanismNotOffered(offered), &detail);
         }
         let password = password.expose();
@@ -73,19 +84,21 @@ impl Session {
     async fn plain(&mut self, username: &str, password: &str) -> Result<(), Failure> {
         let response = plain_response(username, password);
         let at_once = Zeroizing::new(format!("AUTH PLAIN {}", *response));
-        if at_once.len() + 2 <= MOST_COMMAND {
+        if at_once.len() + 2 <= COMMAND_MAX {
             self.wire.secrets().keep_encoded(&response);
-            return self.finish(&at_once, &format!("AUTH PLAIN {STRUCK}")).await;
+            return self
+                .finish(&at_once, &format!("AUTH PLAIN {REDACTED}"))
+                .await;
         }
         self.challenge("AUTH PLAIN").await?;
         self.answer(&response).await
     }
 
-    /// The challenges are not read: every relay words them its own way, and each asks for the
+    /// The challenges are not read: their text differs between relays, and each asks for the user
     /// name first.
     async fn login(&mut self, username: &str, password: &str) -> Result<(), Failure> {
         self.challenge("AUTH LOGIN").await?;
-        self.ask(&encode(username), STRUCK).await?;
+        self.ask(&encode(username), REDACTED).await?;
         self.answer(&encode(password)).await
     }
 
@@ -109,10 +122,10 @@ impl Session {
         self.ask(line, line).await
     }
 
-    /// [`Session::challenge`], with a line that is shown as `told`.
-    async fn ask(&mut self, line: &str, told: &str) -> Result<Vec<u8>, Failure> {
+    /// As [`Self::challenge`], with a line that observers get as `shown`.
+    async fn ask(&mut self, line: &str, shown: &str) -> Result<Vec<u8>, Failure> {
         let within = self.command_timeout;
-        let reply = self.wire.exchange(Stage::Auth, line, told, within).await?;
+        let reply = self.wire.exchange(Stage::Auth, line, shown, within).await?;
         match reply.code {
             334 => Ok(reply.lines().next().unwrap_or_default().to_vec()),
             400.. => Err(Failure::rejected(Stage::Auth, reply.shown())),
@@ -123,17 +136,17 @@ impl Session {
     /// Sends the last line, which is a secret.
     async fn answer(&mut self, secret: &str) -> Result<(), Failure> {
         self.wire.secrets().keep_encoded(secret);
-        self.finish(secret, STRUCK).await
+        self.finish(secret, REDACTED).await
     }
 
-    /// Sends the last line, shown as `told`.
-    async fn finish(&mut self, line: &str, told: &str) -> Result<(), Failure> {
+    /// Sends the last line, which observers get as `shown`.
+    async fn finish(&mut self, line: &str, shown: &str) -> Result<(), Failure> {
         let within = self.command_timeout;
-        let reply = self.wire.exchange(Stage::Auth, line, told, within).await?;
+        let reply = self.wire.exchange(Stage::Auth, line, shown, within).await?;
         match reply.code {
             200..300 => Ok(()),
             400.. => Err(Failure::rejected(Stage::Auth, reply.shown())),
-            _ => Err(unexpected(&reply.shown(), "a verdict")),
+            _ => Err(unexpected(&reply.shown(), "a result")),
         }
     }
 }

@@ -1,27 +1,27 @@
-//! A finished mail on its way into DATA: checked, and its dots stuffed.
+//! The body of DATA: line ends are checked, dots stuffed (RFC 5321 section 4.5.2).
 
 use memchr::{memchr_iter, memmem};
 
-/// About how much is written at once. A mail that is smaller goes out in one write.
-const PIECE: usize = 64 * 1024;
+/// About how much is written at once, in bytes. A smaller message goes out in one write.
+const PIECE_SIZE: usize = 64 * 1024;
 
-/// The end of the mail (RFC 5321 section 4.1.1.4).
-pub(crate) const END: &[u8] = b".\r\n";
+/// The end of data (RFC 5321 section 4.1.1.4).
+pub(crate) const END_OF_DATA: &[u8] = b".\r\n";
 
-/// A mail whose every CR and LF is part of a CRLF: no relay can see an end of mail where there is
-/// none.
+/// A message in which every CR and LF is part of a CRLF, so that no relay finds an end of data
+/// inside it.
 #[derive(Clone, Copy)]
-pub(crate) struct Message<'a> {
+pub(crate) struct CheckedMessage<'a> {
     bytes: &'a [u8],
-    /// Octets above 127, anywhere.
+    /// Whether it has octets above 127.
     pub eight_bit: bool,
-    /// Octets above 127 in the header, which is then one of RFC 6532.
+    /// Whether its header has octets above 127 (RFC 6532).
     pub eight_bit_header: bool,
 }
 
-impl<'a> Message<'a> {
-    /// Nothing where a CR or LF stands alone.
-    pub fn check(bytes: &'a [u8]) -> Option<Self> {
+impl<'a> CheckedMessage<'a> {
+    /// `None` where a CR or LF is not part of a CRLF.
+    pub fn new(bytes: &'a [u8]) -> Option<Self> {
         let paired = memchr_iter(b'\r', bytes).all(|at| bytes.get(at + 1) == Some(&b'\n'))
             && memchr_iter(b'\n', bytes).all(|at| at > 0 && bytes[at - 1] == b'\r');
         if !paired {
@@ -40,39 +40,41 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// Its octets as RFC 1870 section 3 counts them: with every line's end, without stuffed dots.
+    /// The size in octets as RFC 1870 section 3 counts it: with every line end, without stuffed
+    /// dots.
     pub fn size(&self) -> usize {
         let ended = self.bytes.is_empty() || self.bytes.ends_with(b"\n");
         self.bytes.len() + if ended { 0 } else { 2 }
     }
 }
 
-/// What is written after the 354 of a mail that was checked, its end included.
-pub(crate) struct Pieces<'a> {
-    /// None when the end has been handed out.
+/// The bytes to write after the 354, in pieces: the message with stuffed dots, and the end of data.
+pub(crate) struct BodyPieces<'a> {
+    /// `None` once the end of data has been returned.
     rest: Option<&'a [u8]>,
     line_start: bool,
 }
 
-impl<'a> Pieces<'a> {
-    pub fn of(message: &'a [u8]) -> Self {
+impl<'a> BodyPieces<'a> {
+    /// The message must have been checked by [`CheckedMessage`].
+    pub fn new(message: &'a [u8]) -> Self {
         Self {
             rest: Some(message),
             line_start: true,
         }
     }
 
-    /// Whether the end has been handed out.
+    /// Whether the end of data has been returned.
     pub fn ended(&self) -> bool {
         self.rest.is_none()
     }
 
-    /// Puts the next piece in the place of the one before; `false` when there is none.
+    /// Replaces the content of `piece` by the next piece. `false` when there is none.
     pub fn next(&mut self, piece: &mut Vec<u8>) -> bool {
         let Some(rest) = self.rest else { return false };
         piece.clear();
-        let (mut now, later) = rest.split_at(rest.len().min(PIECE));
-        // For stuffed dots, and for commands behind the end.
+        let (mut now, later) = rest.split_at(rest.len().min(PIECE_SIZE));
+        // For stuffed dots, and for commands after the end of data.
         piece.reserve(now.len() + 512);
         if self.line_start && now.starts_with(b".") {
             piece.push(b'.');
@@ -89,7 +91,7 @@ impl<'a> Pieces<'a> {
             if !self.line_start {
                 piece.extend_from_slice(b"\r\n");
             }
-            piece.extend_from_slice(END);
+            piece.extend_from_slice(END_OF_DATA);
             self.rest = None;
         } else {
             self.rest = Some(later);
@@ -100,11 +102,30 @@ impl<'a> Pieces<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn poured(message: &[u8]) -> Vec<u8> {
-        Message::check(message).expect("a mail");
-        let mut pieces = Pieces::of(message);
+    /// Removes stuffed dots as a relay does (RFC 5321 section 4.5.2). `None` where the end of data
+    /// is missing or not at the end.
+    fn unstuffed(body: &[u8]) -> Option<Vec<u8>> {
+        let mut message = Vec::new();
+        let mut rest = body;
+        loop {
+            let end = memmem::find(rest, b"\r\n")? + 2;
+            let (line, after) = rest.split_at(end);
+            match line {
+                END_OF_DATA => return after.is_empty().then_some(message),
+                [b'.', stuffed @ ..] => message.extend_from_slice(stuffed),
+                line => message.extend_from_slice(line),
+            }
+            rest = after;
+        }
+    }
+
+    fn body(message: &[u8]) -> Vec<u8> {
+        CheckedMessage::new(message).expect("a message");
+        let mut pieces = BodyPieces::new(message);
         let (mut all, mut piece) = (Vec::new(), Vec::new());
         while pieces.next(&mut piece) {
             all.extend_from_slice(&piece);
@@ -128,38 +149,38 @@ mod tests {
             (b"\r\n.\r\nQUIT\r\n", b"\r\n..\r\nQUIT\r\n.\r\n"),
         ] {
             assert_eq!(
-                poured(message).escape_ascii().to_string(),
+                body(message).escape_ascii().to_string(),
                 expected.escape_ascii().to_string()
             );
         }
     }
 
     #[test]
-    fn pieces_make_the_same_mail_wherever_they_are_cut() {
+    fn pieces_make_the_same_body_wherever_they_are_cut() {
         for offset in 0..4 {
             let message = [
-                &b"x".repeat(PIECE - offset)[..],
+                &b"x".repeat(PIECE_SIZE - offset)[..],
                 b"\r\n.y\r\n",
-                &b".\r\n".repeat(PIECE),
+                &b".\r\n".repeat(PIECE_SIZE),
             ]
             .concat();
             let expected = [
-                &b"x".repeat(PIECE - offset)[..],
+                &b"x".repeat(PIECE_SIZE - offset)[..],
                 b"\r\n..y\r\n",
-                &b"..\r\n".repeat(PIECE),
-                END,
+                &b"..\r\n".repeat(PIECE_SIZE),
+                END_OF_DATA,
             ]
             .concat();
-            assert!(poured(&message) == expected, "{offset}");
+            assert!(body(&message) == expected, "{offset}");
         }
     }
 
     #[test]
-    fn a_stray_cr_or_lf_is_no_mail() {
+    fn a_stray_cr_or_lf_is_refused() {
         for stray in [
             "\n", "a\r", "a\nb\r\n", "a\rb\r\n", "\r\r\n", "\r\n\n", "\n\r\n",
         ] {
-            assert!(Message::check(stray.as_bytes()).is_none(), "{stray:?}");
+            assert!(CheckedMessage::new(stray.as_bytes()).is_none(), "{stray:?}");
         }
     }
 
@@ -174,12 +195,48 @@ mod tests {
             ("Subject: ü", true, true, 13),
             (".\r\n", false, false, 3),
         ] {
-            let found = Message::check(message.as_bytes()).expect("a mail");
+            let found = CheckedMessage::new(message.as_bytes()).expect("a message");
             assert_eq!(
                 (found.eight_bit_header, found.eight_bit, found.size()),
                 (header, anywhere, size),
                 "{message:?}"
             );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_relay_reads_the_message_that_was_written(
+            lines in prop::collection::vec("[.a]{0,4}", 0..12),
+            last in "[.a]{0,4}",
+        ) {
+            let mut message: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+            message += &last;
+            let read = unstuffed(&body(message.as_bytes())).expect("one end of data, at the end");
+            if !last.is_empty() {
+                message += "\r\n";
+            }
+            prop_assert_eq!(read, message.into_bytes());
+        }
+
+        #[test]
+        fn no_bytes_that_pass_the_check_end_the_data_early(
+            bytes in prop::collection::vec(prop::sample::select(b".\r\na".as_slice()), 0..24),
+        ) {
+            if CheckedMessage::new(&bytes).is_some() {
+                prop_assert!(unstuffed(&body(&bytes)).is_some());
+            }
+        }
+
+        #[test]
+        fn long_lines_are_cut_into_pieces_that_lose_nothing(
+            lengths in prop::collection::vec(0usize..3 * PIECE_SIZE / 2, 1..4),
+        ) {
+            let message: Vec<u8> = lengths
+                .iter()
+                .flat_map(|length| [&b".".repeat(*length)[..], b"\r\n"].concat())
+                .collect();
+            prop_assert!(unstuffed(&body(&message)).as_ref() == Some(&message));
         }
     }
 }

@@ -1,21 +1,19 @@
-//! The commands of a mail, worded before the first is sent.
+//! The commands of a transaction, built before the first is sent, and their pipelined groups.
 
 use std::borrow::Cow;
 
 use domain::{EmailAddress, Failure, Fault, Stage};
 
+use super::envelope::{Envelope, RecipientResults};
+use super::message::CheckedMessage;
 use crate::smtp::names;
-use crate::smtp::transaction::Envelope;
-use crate::smtp::transaction::delivery::RecipientResults;
-use crate::smtp::transaction::message::Message;
-use crate::smtp::wire::capabilities::Capabilities;
-use crate::smtp::wire::push_line;
+use crate::smtp::wire::{Capabilities, push_line};
 
 /// The most octets of commands in one write, so that neither side waits for the other to read
 /// (RFC 2920 section 3.1).
-const GROUP: usize = 8 * 1024;
+const GROUP_SIZE: usize = 8 * 1024;
 
-/// A command of a mail.
+/// A command of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Rset,
@@ -25,7 +23,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// RSET clears the way for MAIL.
+    /// The stage it belongs to. RSET prepares MAIL.
     pub fn stage(self) -> Stage {
         match self {
             Self::Rset | Self::Mail => Stage::Mail,
@@ -35,55 +33,102 @@ impl Command {
     }
 }
 
-/// MAIL, RCPT for each recipient, DATA; without a mail to send, no DATA.
+/// The commands of one transaction: MAIL, RCPT for each recipient, and DATA where there is a
+/// message.
 pub(crate) struct CommandPlan {
     lines: Vec<u8>,
-    /// Of each command where its line ends.
-    commands: Vec<(Command, usize)>,
-    /// The recipients that the relay is not asked about, by their place in the envelope.
-    left_out: Vec<(usize, Failure)>,
+    commands: Vec<PlannedCommand>,
+    /// The recipients that no RCPT is sent for.
+    left_out: Vec<LeftOut>,
 }
 
-impl CommandPlan {
-    /// `reset`: with RSET before all.
-    ///
+/// A command, and where its line ends in [`CommandPlan::lines`].
+#[derive(Clone, Copy)]
+struct PlannedCommand {
+    command: Command,
+    end: usize,
+}
+
+/// A recipient that no RCPT is sent for.
+struct LeftOut {
+    /// The position in the envelope.
+    index: usize,
+    failure: Failure,
+}
+
+/// The commands that go out in one write.
+pub(crate) struct CommandGroup<'a> {
+    pub lines: &'a [u8],
+    commands: &'a [PlannedCommand],
+}
+
+impl CommandGroup<'_> {
+    /// The commands in their order.
+    pub fn commands(&self) -> impl Iterator<Item = Command> {
+        self.commands.iter().map(|planned| planned.command)
+    }
+}
+
+/// The parameters of MAIL that a mail needs.
+struct Parameters {
+    size: Option<usize>,
+    eight_bit: bool,
+    smtputf8: bool,
+}
+
+impl Parameters {
     /// # Errors
-    /// What the relay did not say it takes, where it concerns all recipients.
-    pub fn write(
+    /// What the mail needs and the relay does not offer.
+    fn choose(
         envelope: &Envelope,
-        message: Option<Message<'_>>,
+        message: Option<CheckedMessage<'_>>,
         relay: &Capabilities,
-        reset: bool,
     ) -> Result<Self, Failure> {
         let refused = |fault, detail: String| Err(Failure::new(Stage::Mail, fault, detail));
-        if envelope.to.is_empty() && message.is_some() {
-            let detail = "the mail has no recipient";
-            return Err(Failure::new(Stage::Rcpt, Fault::Rejected, detail));
-        }
-        if let (Some(Some(limit)), Some(message)) = (relay.size, message)
-            && message.size() as u64 > limit
+        let size = message.map(|message| message.size());
+        if let (Some(Some(limit)), Some(size)) = (relay.size, size)
+            && size as u64 > limit
         {
-            let detail = format!(
-                "the mail has {} bytes, the relay takes {limit}",
-                message.size()
-            );
+            let detail = format!("the mail has {size} bytes, the relay takes {limit}");
             return refused(Fault::TooBig(limit), detail);
         }
-        let eight_bit = message.is_some_and(|message| message.eight_bit);
-        let needed = message.is_some_and(|message| message.eight_bit_header)
+        let needs_smtputf8 = message.is_some_and(|message| message.eight_bit_header)
             || envelope.from.needs_smtputf8();
-        if needed && !relay.smtputf8 {
+        if needs_smtputf8 && !relay.smtputf8 {
             return Err(without_smtputf8());
         }
-        let smtputf8 =
-            needed || (relay.smtputf8 && envelope.to.iter().any(EmailAddress::needs_smtputf8));
+        let eight_bit = message.is_some_and(|message| message.eight_bit);
         if eight_bit && !relay.eight_bit_mime {
             return refused(
                 Fault::EightBitNotOffered,
                 "the mail needs 8BITMIME, which the relay does not offer".to_owned(),
             );
         }
+        let recipients_use_it = envelope.to.iter().any(EmailAddress::needs_smtputf8);
+        Ok(Self {
+            size: size.filter(|_| relay.size.is_some()),
+            eight_bit,
+            smtputf8: needs_smtputf8 || (relay.smtputf8 && recipients_use_it),
+        })
+    }
+}
 
+impl CommandPlan {
+    /// Builds the commands. `reset`: with RSET before them.
+    ///
+    /// # Errors
+    /// What the mail needs and the relay does not offer, where it concerns all recipients.
+    pub fn new(
+        envelope: &Envelope,
+        message: Option<CheckedMessage<'_>>,
+        relay: &Capabilities,
+        reset: bool,
+    ) -> Result<Self, Failure> {
+        if envelope.to.is_empty() && message.is_some() {
+            let detail = "the mail has no recipient";
+            return Err(Failure::new(Stage::Rcpt, Fault::Rejected, detail));
+        }
+        let parameters = Parameters::choose(envelope, message, relay)?;
         let mut plan = Self {
             lines: Vec::with_capacity(64 * (envelope.to.len() + 3)),
             commands: Vec::with_capacity(envelope.to.len() + 3),
@@ -92,31 +137,19 @@ impl CommandPlan {
         if reset {
             plan.push(Command::Rset, &["RSET"])?;
         }
-        let size = message
-            .filter(|_| relay.size.is_some())
-            .map(|message| format!(" SIZE={}", message.size()));
-        let mail = [
-            "MAIL FROM:<",
-            &path(&envelope.from, smtputf8, Stage::Mail)?,
-            ">",
-            size.as_deref().unwrap_or_default(),
-            if eight_bit { " BODY=8BITMIME" } else { "" },
-            if smtputf8 { " SMTPUTF8" } else { "" },
-        ];
-        plan.push(Command::Mail, &mail)?;
+        plan.push_mail(&envelope.from, &parameters)?;
         for (index, recipient) in envelope.to.iter().enumerate() {
-            let path = match recipient.needs_smtputf8() && !smtputf8 {
+            let path = match recipient.needs_smtputf8() && !parameters.smtputf8 {
                 true => Err(without_smtputf8()),
-                false => path(recipient, smtputf8, Stage::Rcpt),
+                false => path(recipient, parameters.smtputf8, Stage::Rcpt),
             };
             match path {
                 Ok(path) => plan.push(Command::Rcpt, &["RCPT TO:<", &path, ">"])?,
-                // The others need not suffer for it.
-                Err(failure) => plan.left_out.push((index, failure)),
+                Err(failure) => plan.left_out.push(LeftOut { index, failure }),
             }
         }
         if !envelope.to.is_empty() && plan.left_out.len() == envelope.to.len() {
-            return Err(plan.left_out.swap_remove(0).1);
+            return Err(plan.left_out.swap_remove(0).failure);
         }
         if message.is_some() {
             plan.push(Command::Data, &["DATA"])?;
@@ -124,43 +157,64 @@ impl CommandPlan {
         Ok(plan)
     }
 
-    /// How many recipients the relay is asked about.
+    /// The number of RCPT commands.
     pub fn recipients(&self) -> usize {
-        let asked = self
-            .commands
-            .iter()
-            .filter(|(command, _)| *command == Command::Rcpt);
-        asked.count()
+        let commands = self.commands.iter();
+        commands
+            .filter(|planned| planned.command == Command::Rcpt)
+            .count()
     }
 
-    /// Puts those it is not asked about where they stand in the envelope.
-    pub fn complete(&self, mut fates: RecipientResults) -> RecipientResults {
-        for (index, failure) in &self.left_out {
-            fates.insert(*index, Err(failure.clone()));
+    /// Adds the recipients that no RCPT was sent for to the results of the others.
+    pub fn complete(&self, mut results: RecipientResults) -> RecipientResults {
+        for left_out in &self.left_out {
+            results.insert(left_out.index, Err(left_out.failure.clone()));
         }
-        fates
+        results
     }
 
-    /// The lines of each write, with its commands. DATA is the last of its group, as
-    /// RFC 2920 section 3.1 asks.
-    pub fn groups(&self, pipelining: bool) -> impl Iterator<Item = (&[u8], &[(Command, usize)])> {
-        let most = if pipelining { GROUP } else { 0 };
+    /// The commands in groups, each for one write. DATA is the last of its group, as RFC 2920
+    /// section 3.1 demands. Without pipelining each command is a group.
+    pub fn groups(&self, pipelining: bool) -> impl Iterator<Item = CommandGroup<'_>> {
+        let most = if pipelining { GROUP_SIZE } else { 0 };
         let (mut first, mut start) = (0, 0);
         std::iter::from_fn(move || {
             let rest = self.commands.get(first..).filter(|rest| !rest.is_empty())?;
-            let fitting = rest.partition_point(|(_, end)| end - start <= most).max(1);
-            let group = &rest[..fitting];
-            let end = group.last().map_or(start, |(_, end)| *end);
+            let fitting = rest
+                .partition_point(|planned| planned.end - start <= most)
+                .max(1);
+            let commands = &rest[..fitting];
+            let end = commands.last().map_or(start, |planned| planned.end);
             let lines = &self.lines[start..end];
             (first, start) = (first + fitting, end);
-            Some((lines, group))
+            Some(CommandGroup { lines, commands })
         })
+    }
+
+    fn push_mail(&mut self, from: &EmailAddress, parameters: &Parameters) -> Result<(), Failure> {
+        let size = parameters.size.map(|size| format!(" SIZE={size}"));
+        let line = [
+            "MAIL FROM:<",
+            &path(from, parameters.smtputf8, Stage::Mail)?,
+            ">",
+            size.as_deref().unwrap_or_default(),
+            if parameters.eight_bit {
+                " BODY=8BITMIME"
+            } else {
+                ""
+            },
+            if parameters.smtputf8 { " SMTPUTF8" } else { "" },
+        ];
+        self.push(Command::Mail, &line)
     }
 
     fn push(&mut self, command: Command, line: &[&str]) -> Result<(), Failure> {
         push_line(&mut self.lines, line)
             .map_err(|error| Failure::new(command.stage(), Fault::LineBreak, error.to_string()))?;
-        self.commands.push((command, self.lines.len()));
+        self.commands.push(PlannedCommand {
+            command,
+            end: self.lines.len(),
+        });
         Ok(())
     }
 }
@@ -184,7 +238,7 @@ fn path(address: &EmailAddress, smtputf8: bool, stage: Stage) -> Result<Cow<'_, 
 mod tests {
     use super::*;
 
-    fn write(
+    fn plan(
         from: &str,
         to: &[&str],
         message: &str,
@@ -194,11 +248,16 @@ mod tests {
             from: from.parse().unwrap(),
             to: to.iter().map(|to| to.parse().unwrap()).collect(),
         };
-        CommandPlan::write(&envelope, Message::check(message.as_bytes()), relay, false)
+        CommandPlan::new(
+            &envelope,
+            CheckedMessage::new(message.as_bytes()),
+            relay,
+            false,
+        )
     }
 
     #[test]
-    fn what_is_needed_and_offered_is_declared() {
+    fn parameters_are_declared_where_they_are_needed_and_offered() {
         let all = Capabilities {
             eight_bit_mime: true,
             smtputf8: true,
@@ -249,7 +308,7 @@ mod tests {
                 "MAIL FROM:<a@b.example> SIZE=4 BODY=8BITMIME SMTPUTF8\r\nRCPT TO:<ü@d.example>",
             ),
         ] {
-            let plan = write(from, &[to], message, relay).unwrap();
+            let plan = plan(from, &[to], message, relay).unwrap();
             assert_eq!(
                 String::from_utf8(plan.lines).unwrap(),
                 format!("{mail}\r\nDATA\r\n")
@@ -258,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_and_not_offered_is_refused() {
+    fn what_the_relay_does_not_offer_is_refused() {
         let small = Capabilities {
             size: Some(Some(2)),
             ..Capabilities::default()
@@ -295,37 +354,28 @@ mod tests {
                 Fault::EightBitNotOffered,
             ),
         ] {
-            let failure = write(from, &[to], message, relay).err().unwrap();
+            let failure = plan(from, &[to], message, relay).err().unwrap();
             assert_eq!((failure.stage, failure.fault), (Stage::Mail, fault));
         }
     }
 
     #[test]
-    fn commands_go_out_in_one_write_or_one_by_one() {
+    fn commands_are_grouped_only_with_pipelining() {
         let names: Vec<String> = (0..500)
             .map(|n| format!("recipient{n}@example.org"))
             .collect();
         let to: Vec<&str> = names.iter().map(String::as_str).collect();
         let sizes = |to: &[&str], pipelining| -> Vec<usize> {
-            let plan = write("a@b.example", to, "x", &Capabilities::default()).unwrap();
+            let plan = plan("a@b.example", to, "x", &Capabilities::default()).unwrap();
             let groups: Vec<_> = plan.groups(pipelining).collect();
-            assert_eq!(groups.concat_lines(), plan.lines);
-            assert!(groups.iter().all(|(lines, _)| lines.len() <= GROUP));
-            groups.iter().map(|(_, commands)| commands.len()).collect()
+            let lines: Vec<&[u8]> = groups.iter().map(|group| group.lines).collect();
+            assert_eq!(lines.concat(), plan.lines);
+            assert!(groups.iter().all(|group| group.lines.len() <= GROUP_SIZE));
+            groups.iter().map(|group| group.commands.len()).collect()
         };
         assert_eq!(sizes(&to[..2], true), [4]);
         assert_eq!(sizes(&to[..2], false), [1, 1, 1, 1]);
         assert_eq!(sizes(&to, true).iter().sum::<usize>(), 502);
         assert!(sizes(&to, true).len() > 1);
-    }
-
-    trait ConcatLines {
-        fn concat_lines(&self) -> Vec<u8>;
-    }
-
-    impl ConcatLines for Vec<(&[u8], &[(Command, usize)])> {
-        fn concat_lines(&self) -> Vec<u8> {
-            self.iter().flat_map(|(lines, _)| lines.to_vec()).collect()
-        }
     }
 }

@@ -1,27 +1,27 @@
-//! What the relay has said to the commands of a mail, and what that makes of each recipient.
+//! The state of a transaction: the replies to its commands, and the result for each recipient.
 
 use domain::{Failure, Fault, Reply, Stage};
 
-use crate::smtp::transaction::delivery::RecipientResults;
-use crate::smtp::transaction::plan::Command;
-use crate::smtp::wire::reply::RawReply;
+use super::envelope::RecipientResults;
+use super::plan::Command;
+use crate::smtp::wire::RawReply;
 
-/// Of one mail, reply by reply.
+/// The replies of one transaction so far.
 #[derive(Default)]
 pub(crate) struct TransactionState {
     mail_refusal: Option<Reply>,
-    /// Of each recipient the refusal, if it was refused.
+    /// For each recipient that was answered for, the refusal if it was refused.
     recipients: Vec<Option<Reply>>,
-    /// `Ok` is the 354.
+    /// The reply to DATA; `Ok` is the 354.
     data: Option<Result<(), Reply>>,
     /// How many recipients there are.
     expected: usize,
-    hung_up: bool,
+    cut_short: bool,
 }
 
 impl TransactionState {
-    /// Nothing heard yet of so many recipients.
-    pub fn of(expected: usize) -> Self {
+    /// Before the first reply, for this number of recipients.
+    pub fn new(expected: usize) -> Self {
         Self {
             expected,
             recipients: Vec::with_capacity(expected),
@@ -29,17 +29,20 @@ impl TransactionState {
         }
     }
 
-    /// Takes the reply to a command. 421 is the end of everything. RSET cannot be refused (RFC 5321
-    /// section 4.3.2): whatever followed would be said of the mail before.
-    pub fn hear(&mut self, command: Command, reply: &RawReply) -> Result<(), Failure> {
+    /// Takes the reply to a command.
+    ///
+    /// # Errors
+    /// Where the session ends: 421, a reply of the wrong kind, and a refused RSET. RSET cannot be
+    /// refused (RFC 5321 section 4.3.2): the replies after it could belong to the mail before.
+    pub fn on_reply(&mut self, command: Command, reply: &RawReply) -> Result<(), Failure> {
         let refusal = match (command, reply.code) {
             (_, 421) => return Err(Failure::rejected(command.stage(), reply.shown())),
-            (Command::Rset, 400..) => return Err(misplaced(command.stage(), reply)),
+            (Command::Rset, 400..) => return Err(out_of_order(command.stage(), reply)),
             (Command::Data, 354) | (Command::Rset | Command::Mail | Command::Rcpt, 200..300) => {
                 None
             }
             (_, 400..) => Some(reply.shown()),
-            _ => return Err(misplaced(command.stage(), reply)),
+            _ => return Err(out_of_order(command.stage(), reply)),
         };
         match command {
             Command::Rset => {}
@@ -50,38 +53,39 @@ impl TransactionState {
         Ok(())
     }
 
-    /// The relay hung up over its refusal.
+    /// Notes that the relay closed the connection after its refusal.
     pub fn cut_short(&mut self) {
-        self.hung_up = true;
+        self.cut_short = true;
     }
 
+    /// Whether the relay closed the connection after its refusal.
     pub fn was_cut_short(&self) -> bool {
-        self.hung_up
+        self.cut_short
     }
 
-    /// Whether MAIL was taken. To be asked when it was heard.
-    pub fn sender_taken(&self) -> bool {
+    /// Whether MAIL was accepted. Valid once it was answered.
+    pub fn sender_accepted(&self) -> bool {
         self.mail_refusal.is_none()
     }
 
-    /// Whether a mail is waited for, be it wanted or not.
-    pub fn go_ahead(&self) -> bool {
+    /// Whether DATA was answered by 354, so that the relay waits for an end of data.
+    pub fn awaits_data(&self) -> bool {
         self.data == Some(Ok(()))
     }
 
-    /// Nobody is left whom the mail could reach.
-    pub fn is_hopeless(&self) -> bool {
-        let all_heard = self.expected > 0 && self.recipients.len() == self.expected;
-        self.mail_refusal.is_some() || (all_heard && self.recipients.iter().all(Option::is_some))
+    /// Whether the sender or every recipient was refused.
+    pub fn is_refused(&self) -> bool {
+        let all_answered = self.expected > 0 && self.recipients.len() == self.expected;
+        self.mail_refusal.is_some() || (all_answered && self.recipients.iter().all(Option::is_some))
     }
 
-    /// Why there is no leave to send, if there is none.
+    /// Why the message must not be sent. `None` where the relay waits for it.
     pub fn refusal(&self) -> Option<Failure> {
         let rejected = |stage, reply: &Reply| Some(Failure::rejected(stage, reply.clone()));
         if let Some(reply) = &self.mail_refusal {
             return rejected(Stage::Mail, reply);
         }
-        if self.is_hopeless()
+        if self.is_refused()
             && let Some(Some(reply)) = self.recipients.first()
         {
             return rejected(Stage::Rcpt, reply);
@@ -92,9 +96,9 @@ impl TransactionState {
         }
     }
 
-    /// What becomes of each recipient, where `end` becomes of those who were not refused by
+    /// The result for each recipient; `end` is that of the recipients that were not refused by
     /// themselves.
-    pub fn fates(self, end: Result<Reply, Failure>) -> RecipientResults {
+    pub fn results(self, end: Result<Reply, Failure>) -> RecipientResults {
         if let Some(reply) = self.mail_refusal {
             return vec![Err(Failure::rejected(Stage::Mail, reply)); self.expected];
         }
@@ -102,16 +106,16 @@ impl TransactionState {
             Some(Err(reply)) => Err(Failure::rejected(Stage::Data, reply)),
             _ => end,
         };
-        let fate = |refusal: Option<Reply>| match refusal {
+        let result = |refusal: Option<Reply>| match refusal {
             Some(reply) => Err(Failure::rejected(Stage::Rcpt, reply)),
             None => end.clone(),
         };
-        self.recipients.into_iter().map(fate).collect()
+        self.recipients.into_iter().map(result).collect()
     }
 }
 
-/// A reply of the wrong kind, as 250 instead of 354, or the other way round.
-pub(crate) fn misplaced(stage: Stage, reply: &RawReply) -> Failure {
+/// The failure for a reply of the wrong kind, such as 250 instead of 354.
+pub(crate) fn out_of_order(stage: Stage, reply: &RawReply) -> Failure {
     let detail = format!(
         "the relay answered {} out of place",
         reply.shown().to_line()

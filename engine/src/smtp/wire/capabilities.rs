@@ -1,13 +1,13 @@
-//! What a relay offers in its answer to EHLO (RFC 5321 section 4.1.1.1).
+//! The extensions that a relay offers in its answer to EHLO (RFC 5321 section 4.1.1.1).
 
 use smtp_proto::response::generate::BitToString;
 use smtp_proto::{
     EXT_8BIT_MIME, EXT_PIPELINING, EXT_SIZE, EXT_SMTP_UTF8, EXT_START_TLS, EhloResponse,
 };
 
-use crate::smtp::wire::reply::RawReply;
+use super::reply::RawReply;
 
-/// The extensions that matter to a client that hands over mail. All off after HELO.
+/// The extensions that a submitting client uses. All are off after HELO.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Capabilities {
     /// RFC 3207.
@@ -18,17 +18,17 @@ pub(crate) struct Capabilities {
     pub eight_bit_mime: bool,
     /// RFC 6531.
     pub smtputf8: bool,
-    /// RFC 1870; the limit in octets where there is one.
+    /// RFC 1870, with the limit in octets where there is one.
     pub size: Option<Option<u64>>,
-    /// RFC 4954: the known ones among the offered mechanisms, strongest first.
+    /// RFC 4954: the offered mechanisms that are known, strongest first.
     pub auth: Vec<&'static str>,
 }
 
 impl Capabilities {
-    /// From a positive answer to EHLO. What is not understood is passed over.
-    pub fn read(ehlo: &RawReply) -> Self {
-        // Every line in the one form smtp-proto always reads: a last line that is a bare code,
-        // as RFC 5321 section 4.2 allows, would make it refuse the whole answer.
+    /// Reads a positive answer to EHLO. Lines that are not understood are ignored.
+    pub fn parse(ehlo: &RawReply) -> Self {
+        // Every line in the form that smtp-proto reads: a last line that is a bare code, as
+        // RFC 5321 section 4.2 allows, would make it refuse the whole answer.
         let mut lines = Vec::with_capacity(ehlo.bytes.len() + 16);
         for line in ehlo.lines() {
             lines.extend_from_slice(b"250-");
@@ -39,7 +39,7 @@ impl Capabilities {
         let Ok(found) = EhloResponse::parse(&mut lines.iter()) else {
             return Self::default();
         };
-        // 0 says that there is no fixed limit.
+        // 0 means that there is no fixed limit.
         let limit = u64::try_from(found.size).ok().filter(|limit| *limit > 0);
         Self {
             starttls: found.has_capability(EXT_START_TLS),
@@ -61,14 +61,14 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Capabilities {
-        Capabilities::read(&RawReply {
+        Capabilities::parse(&RawReply {
             code: 250,
             bytes: text.replace('\n', "\r\n").into_bytes(),
         })
     }
 
     #[test]
-    fn capabilities_are_read_however_they_are_spelt() {
+    fn capabilities_are_read_in_every_spelling() {
         let everything = Capabilities {
             starttls: true,
             pipelining: true,
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_lines_spoil_nothing() {
+    fn unknown_lines_are_ignored() {
         for (line, size) in [
             ("SIZE", Some(None)),
             ("SIZE 0", Some(None)),

@@ -1,4 +1,4 @@
-//! What can come between a command and its reply.
+//! Why a command got no reply.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,15 +7,16 @@ use std::time::Duration;
 use domain::{Failure, Fault, Stage};
 use thiserror::Error;
 
-use crate::smtp::wire::reply::{Malformed, RawReply};
-use crate::smtp::wire::tls;
+use super::reply::{Malformed, RawReply};
+use super::tls_failure::explain;
 
 /// Why a command got no reply.
 #[derive(Debug, Error)]
 pub(crate) enum WireError {
+    /// No part of a reply came within this time.
     #[error("no whole answer within {} s", .0.as_secs())]
     TimedOut(Duration),
-    /// As [`Self::TimedOut`], with a part of the answer.
+    /// A part of a reply came within this time.
     #[error("an answer began, and no whole one came within {} s", .0.as_secs())]
     Unfinished(Duration),
     #[error("the connection was closed")]
@@ -27,21 +28,22 @@ pub(crate) enum WireError {
     /// A reply that no command asked for.
     #[error("a reply too many: {}", .0.shown().to_line())]
     Extra(RawReply),
-    /// A refusal that did not wait for its command to end, or 421, which never waits
+    /// A refusal before the command was complete, or 421, which a relay may send at any time
     /// (RFC 5321 section 3.8).
     #[error("{}", .0.shown().to_line())]
     Refused(RawReply),
+    /// Found before the command was sent.
     #[error("a CR, LF or NUL in a command; it was not sent")]
     LineBreak,
 }
 
 impl WireError {
-    /// What a person is told of it.
+    /// The failure of a session at `stage`.
     pub fn at(self, stage: Stage, peer: SocketAddr) -> Failure {
         let fault = match &self {
             Self::Refused(reply) => return Failure::rejected(stage, reply.shown()),
             Self::Io(error) => {
-                let (fault, detail) = tls::explain(error);
+                let (fault, detail) = explain(error);
                 return Failure::new(stage, fault, format!("{peer}: {detail}"));
             }
             Self::Unfinished(_) => {
@@ -56,5 +58,21 @@ impl WireError {
             Self::LineBreak => Fault::LineBreak,
         };
         Failure::new(stage, fault, format!("{peer}: {self}"))
+    }
+
+    /// For a reply that came before a command was sent.
+    pub(super) fn before_command(reply: RawReply) -> Self {
+        match reply.code {
+            421 => Self::Refused(reply),
+            _ => Self::Extra(reply),
+        }
+    }
+
+    /// For a reply that came in the middle of a body, which a relay may refuse early.
+    pub(super) fn within_body(reply: RawReply) -> Self {
+        match reply.code {
+            400.. => Self::Refused(reply),
+            _ => Self::Extra(reply),
+        }
     }
 }

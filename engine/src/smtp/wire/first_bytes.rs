@@ -1,4 +1,4 @@
-//! A connection that keeps the first bytes that came: where they are not TLS they tell who answers.
+//! A TCP connection that keeps its first bytes, to name a server that does not answer in TLS.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,19 +7,20 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// How many bytes are kept: the first line of a web server's answer.
+/// How many bytes are kept: enough for the first line of a web server's answer.
 const KEPT: usize = 80;
 
+/// A TCP connection and the first bytes that were read from it.
 pub(crate) struct FirstBytes {
     tcp: TcpStream,
-    first: Vec<u8>,
+    kept: Vec<u8>,
 }
 
 impl FirstBytes {
-    pub fn of(tcp: TcpStream) -> Self {
+    pub fn new(tcp: TcpStream) -> Self {
         Self {
             tcp,
-            first: Vec::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -27,9 +28,9 @@ impl FirstBytes {
         &self.tcp
     }
 
-    /// Of the first line that came, without its end, what is kept.
+    /// The first line that was read, without its line end, cut to 80 bytes.
     pub fn first_line(&self) -> &[u8] {
-        let mut lines = self.first.split(|byte| matches!(byte, b'\r' | b'\n'));
+        let mut lines = self.kept.split(|byte| matches!(byte, b'\r' | b'\n'));
         lines.next().unwrap_or_default()
     }
 }
@@ -42,9 +43,9 @@ impl AsyncRead for FirstBytes {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.tcp).poll_read(context, buffer);
-        let room = KEPT - self.first.len();
-        let came = buffer.filled()[before..].iter().take(room);
-        self.first.extend(came);
+        let room = KEPT - self.kept.len();
+        let read = buffer.filled()[before..].iter().take(room);
+        self.kept.extend(read);
         outcome
     }
 }

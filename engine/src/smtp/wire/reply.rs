@@ -1,22 +1,22 @@
-//! Framing replies (RFC 5321 section 4.2): what belongs to one reply, within firm limits.
+//! Frames replies (RFC 5321 section 4.2): cuts a stream of bytes into replies, within limits.
 
 use domain::Reply;
 use domain::sanitize::printable;
 use thiserror::Error;
 
-/// The most octets of a line, without its end. RFC 5321 section 4.5.3.1.5 asks for 512.
-const MOST_LINE: usize = 2048;
+/// The maximum length of a line without its end, in octets. RFC 5321 section 4.5.3.1.5 asks for 512.
+const LINE_MAX: usize = 2048;
 
-/// The most lines of a reply.
-const MOST_LINES: usize = 100;
+/// The maximum number of lines of a reply.
+const LINES_MAX: usize = 100;
 
-/// The characters of a line that are shown.
-const MOST_SHOWN: usize = 500;
+/// How much of a line is shown, in characters.
+const SHOWN_MAX: usize = 500;
 
-/// How much is read at once.
+/// How much is read at once, in bytes.
 const BUFFER: usize = 4096;
 
-/// What came is not a reply.
+/// Why bytes are no reply.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(crate) enum Malformed {
     #[error("a line that does not begin with a reply code")]
@@ -25,9 +25,9 @@ pub(crate) enum Malformed {
     Tls,
     #[error("a reply whose lines have different codes")]
     MixedCodes,
-    #[error("a line of more than {MOST_LINE} octets")]
+    #[error("a line of more than {LINE_MAX} octets")]
     LongLine,
-    #[error("a reply of more than {MOST_LINES} lines")]
+    #[error("a reply of more than {LINES_MAX} lines")]
     ManyLines,
 }
 
@@ -46,29 +46,29 @@ impl RawReply {
             .map(|line| without_end(line).get(4..).unwrap_or_default())
     }
 
-    /// Each line with its code, fit to be shown.
+    /// The lines with their codes, without control characters.
     pub fn shown_lines(&self) -> impl Iterator<Item = String> {
         self.bytes
             .split_inclusive(|byte| *byte == b'\n')
-            .map(|line| printable(&String::from_utf8_lossy(without_end(line)), MOST_SHOWN))
+            .map(|line| printable(&String::from_utf8_lossy(without_end(line)), SHOWN_MAX))
     }
 
-    /// Fit to be shown.
+    /// Without control characters.
     pub fn shown(&self) -> Reply {
         Reply::new(self.code, self.lines())
     }
 }
 
-/// Cuts a stream of bytes into replies. It holds at most one reply and one buffer.
+/// Cuts a stream of bytes into replies. Holds at most one reply and one buffer.
 ///
 /// A line ends with LF; a CR before it belongs to the end. RFC 5321 section 2.3.8 knows CRLF only,
-/// but home-made relays end lines with LF alone, and what they say is plain enough.
+/// but some relays end lines with LF alone, and such a line is not ambiguous.
 pub(crate) struct Framer {
     buffer: Box<[u8; BUFFER]>,
     start: usize,
     end: usize,
     reply: RawReply,
-    /// Where in the reply the line under way begins.
+    /// Where the incomplete line begins in the reply.
     line: usize,
     lines: usize,
 }
@@ -85,7 +85,7 @@ impl Framer {
         }
     }
 
-    /// Where to read to. To be called when [`Framer::next`] had nothing more.
+    /// The space to read into. To be called when [`Framer::next`] returned `None`.
     pub fn space(&mut self) -> &mut [u8] {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
@@ -93,17 +93,17 @@ impl Framer {
         &mut self.buffer[self.end..]
     }
 
-    /// So many bytes were read to [`Framer::space`].
+    /// Notes that `count` bytes were read into [`Framer::space`].
     pub fn filled(&mut self, count: usize) {
         self.end += count;
     }
 
-    /// Whether nothing is here that has not been handed out.
+    /// Whether every byte read has been returned in a reply.
     pub fn is_empty(&self) -> bool {
         self.start == self.end && self.reply.bytes.is_empty()
     }
 
-    /// The reply under way, and what was read behind it: what came instead of a reply.
+    /// The incomplete reply and everything read after it, with code 0.
     pub fn unfinished(&self) -> RawReply {
         RawReply {
             code: 0,
@@ -111,7 +111,10 @@ impl Framer {
         }
     }
 
-    /// The next whole reply, if it is here.
+    /// The next whole reply. `None` until more bytes are read.
+    ///
+    /// # Errors
+    /// [`Malformed`], after which the stream is not read further.
     pub fn next(&mut self) -> Result<Option<RawReply>, Malformed> {
         while self.start < self.end {
             let unread = &self.buffer[self.start..self.end];
@@ -121,14 +124,14 @@ impl Framer {
             self.start += taken;
 
             let line = without_end(&self.reply.bytes[self.line..]);
-            if line.len() > MOST_LINE {
+            if line.len() > LINE_MAX {
                 return Err(Malformed::LongLine);
             }
             if line_end.is_none() {
-                early(line)?;
+                check_start(line)?;
                 break;
             }
-            let (code, last) = head(line)?;
+            let (code, last) = line_code(line)?;
             if self.lines > 0 && code != self.reply.code {
                 return Err(Malformed::MixedCodes);
             }
@@ -139,7 +142,7 @@ impl Framer {
                 (self.line, self.lines) = (0, 0);
                 return Ok(Some(std::mem::take(&mut self.reply)));
             }
-            if self.lines == MOST_LINES {
+            if self.lines == LINES_MAX {
                 return Err(Malformed::ManyLines);
             }
         }
@@ -147,10 +150,10 @@ impl Framer {
     }
 }
 
-/// A line's code, and whether it is the last of its reply. The space may be missing where there is
-/// no text (RFC 5321 section 4.2).
-fn head(line: &[u8]) -> Result<(u16, bool), Malformed> {
-    early(line)?;
+/// A line's code, and whether the line is the last of its reply. The space may be missing where
+/// there is no text (RFC 5321 section 4.2).
+fn line_code(line: &[u8]) -> Result<(u16, bool), Malformed> {
+    check_start(line)?;
     let (code, rest) = match line {
         [a @ b'2'..=b'5', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] => {
             let digit = |byte: &u8| u16::from(byte - b'0');
@@ -165,8 +168,8 @@ fn head(line: &[u8]) -> Result<(u16, bool), Malformed> {
     }
 }
 
-/// What can be told from the first bytes of a line, so that a stranger need not end it.
-fn early(line: &[u8]) -> Result<(), Malformed> {
+/// Refuses a line by its first bytes, so that what is not SMTP is refused before its line ends.
+fn check_start(line: &[u8]) -> Result<(), Malformed> {
     match line {
         // A TLS alert or handshake record (RFC 8446 section 5.1).
         [0x15 | 0x16, 0x03, ..] => Err(Malformed::Tls),
@@ -182,9 +185,11 @@ fn without_end(line: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    /// What a framer makes of bytes that come in pieces of a size.
+    /// The replies in bytes that come in pieces of `piece` bytes.
     fn frame(bytes: &[u8], piece: usize) -> Result<Vec<RawReply>, Malformed> {
         let mut framer = Framer::new();
         let mut found = Vec::new();
@@ -200,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_are_the_same_in_whatever_pieces_they_come() {
+    fn replies_are_the_same_in_pieces_of_any_size() {
         let bytes = b"220 ready\r\n250-one\r\n250-\r\n250 caf\xe9\n354\r\n550-a\n550 b\r\n";
         for piece in [1, 2, 3, 7, BUFFER] {
             let found: Vec<_> = frame(bytes, piece)
@@ -228,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_is_refused() {
+    fn malformed_replies_are_refused() {
         for (bytes, expected) in [
             (&b"250-ok\r\n550 no\r\n"[..], Malformed::MixedCodes),
             (b"hello\r\n", Malformed::NoCode),
@@ -244,7 +249,7 @@ mod tests {
             (b"\x15\x03\x01\x00\x02\x02\x28", Malformed::Tls),
             (&b"250-x\r\n".repeat(100), Malformed::ManyLines),
             (
-                &[b"250 ", &[b'x'; MOST_LINE][..]].concat(),
+                &[b"250 ", &[b'x'; LINE_MAX][..]].concat(),
                 Malformed::LongLine,
             ),
         ] {
@@ -260,8 +265,8 @@ mod tests {
     }
 
     #[test]
-    fn the_limits_themselves_are_within() {
-        let line = [b"250 ", &[b'x'; MOST_LINE - 4][..], b"\r\n"].concat();
+    fn the_limits_are_inclusive() {
+        let line = [b"250 ", &[b'x'; LINE_MAX - 4][..], b"\r\n"].concat();
         assert_eq!(frame(&line, 100).unwrap().len(), 1);
         let lines = [b"250-x\r\n".repeat(99), b"250 x\r\n".to_vec()].concat();
         assert_eq!(frame(&lines, 100).unwrap().len(), 1);
@@ -275,6 +280,49 @@ mod tests {
             framer.filled(bytes.len());
             assert!(framer.next().unwrap().is_some());
             assert_eq!(framer.is_empty(), empty);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_framed_the_same_in_pieces_of_any_size(
+            bytes in prop::collection::vec(
+                prop::sample::select(b"2345099- \r\n\x15\x16\x03\xffx".as_slice()),
+                0..64,
+            ),
+            piece in 1usize..8,
+        ) {
+            let whole = frame(&bytes, BUFFER);
+            prop_assert_eq!(&frame(&bytes, piece), &whole);
+            if let Ok(replies) = whole {
+                let framed = replies.iter().flat_map(|reply| reply.bytes.clone());
+                prop_assert!(bytes.starts_with(&framed.collect::<Vec<_>>()));
+            }
+        }
+
+        #[test]
+        fn what_a_relay_sends_is_what_is_read(
+            sent in prop::collection::vec(
+                (200u16..560, prop::collection::vec("[ -~]{0,30}", 1..5), "\r?\n"),
+                1..6,
+            ),
+            piece in 1usize..64,
+        ) {
+            let mut bytes = Vec::new();
+            for (code, lines, end) in &sent {
+                for (at, line) in lines.iter().enumerate() {
+                    let separator = if at + 1 == lines.len() { ' ' } else { '-' };
+                    bytes.extend(format!("{code}{separator}{line}{end}").into_bytes());
+                }
+            }
+            let read = frame(&bytes, piece).expect("replies");
+            prop_assert_eq!(read.len(), sent.len());
+            for (reply, (code, lines, _)) in read.iter().zip(&sent) {
+                prop_assert_eq!(reply.code, *code);
+                let read: Vec<&[u8]> = reply.lines().collect();
+                let sent: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
+                prop_assert_eq!(read, sent);
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A connection's bytes, encrypted or not.
+//! The byte stream of a connection, encrypted or not.
 
 use std::io;
 use std::pin::Pin;
@@ -8,9 +8,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use crate::smtp::wire::first_bytes::FirstBytes;
+use super::first_bytes::FirstBytes;
 
-pub(crate) enum Stream {
+/// A TCP connection, plain or within TLS.
+pub(super) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<FirstBytes>>),
 }
@@ -24,7 +25,7 @@ impl Stream {
     }
 }
 
-/// Hands a poll to whichever stream it is.
+/// Calls a poll function of the stream there is.
 macro_rules! delegate {
     ($self:ident, $method:ident ( $($argument:expr),* )) => {
         match $self.get_mut() {

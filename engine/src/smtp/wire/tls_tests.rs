@@ -1,4 +1,4 @@
-//! What is recorded of a handshake, however it ends.
+//! Tests of what is recorded of a handshake, whether it succeeds or fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +17,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
-use crate::smtp::wire::tls::{Tls, explain, told};
+use super::tls::Tls;
+use super::tls_failure::explain;
 
-/// What the other end does.
+/// What the relay does.
 enum Relay {
-    Shows(TlsAcceptor),
-    Says(&'static [u8]),
-    Waits,
+    Presents(TlsAcceptor),
+    Sends(&'static [u8]),
+    IsSilent,
 }
 
 struct Pki {
@@ -49,25 +50,25 @@ impl Pki {
         certificate.expect("a certificate").der().clone()
     }
 
-    fn shows(&self, chain: Vec<CertificateDer<'static>>) -> Relay {
-        self.shows_by(chain, &self.key, rustls::DEFAULT_VERSIONS)
+    fn presenting(&self, chain: Vec<CertificateDer<'static>>) -> Relay {
+        self.presenting_by(chain, &self.key, rustls::DEFAULT_VERSIONS)
     }
 
-    fn shows_by(
+    fn presenting_by(
         &self,
         chain: Vec<CertificateDer<'static>>,
         key: &KeyPair,
         versions: &[&'static SupportedProtocolVersion],
     ) -> Relay {
-        self.shows_and_asks(chain, key, versions, Arc::new(NoClientAuth))
+        self.presenting_and_requesting(chain, key, versions, Arc::new(NoClientAuth))
     }
 
-    fn shows_and_asks(
+    fn presenting_and_requesting(
         &self,
         chain: Vec<CertificateDer<'static>>,
         key: &KeyPair,
         versions: &[&'static SupportedProtocolVersion],
-        asks: Arc<dyn ClientCertVerifier>,
+        requests: Arc<dyn ClientCertVerifier>,
     ) -> Relay {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let key = provider
@@ -78,13 +79,13 @@ impl Pki {
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .expect("versions")
-            .with_client_cert_verifier(asks)
+            .with_client_cert_verifier(requests)
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-        Relay::Shows(TlsAcceptor::from(Arc::new(config)))
+        Relay::Presents(TlsAcceptor::from(Arc::new(config)))
     }
 
-    /// Asks for a certificate, and may do without.
-    fn asking(&self, required: bool) -> Arc<dyn ClientCertVerifier> {
+    /// Requests a client certificate, and with `required` demands it.
+    fn requesting(&self, required: bool) -> Arc<dyn ClientCertVerifier> {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.der().clone()).expect("a root");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -116,37 +117,37 @@ async fn handshake(tls: &Tls, relay: Relay, check: &str) -> (Handshake, Option<F
         .expect("valid");
     let port = listener.local_addr().expect("an address");
     let within = match &relay {
-        Relay::Waits => Duration::from_millis(50),
+        Relay::IsSilent => Duration::from_millis(50),
         _ => Duration::from_secs(10),
     };
     let other_end = async move {
         let (mut tcp, _) = listener.accept().await.expect("a connection");
         match relay {
-            Relay::Shows(acceptor) => drop(acceptor.accept(tcp).await),
-            Relay::Says(bytes) => {
+            Relay::Presents(acceptor) => drop(acceptor.accept(tcp).await),
+            Relay::Sends(bytes) => {
                 let _ = tcp.read(&mut [0; 4096]).await;
                 let _ = tcp.write_all(bytes).await;
             }
-            Relay::Waits => while tcp.read(&mut [0; 4096]).await.is_ok_and(|count| count > 0) {},
+            Relay::IsSilent => while tcp.read(&mut [0; 4096]).await.is_ok_and(|count| count > 0) {},
         }
     };
     let this_end = async {
         let tcp = TcpStream::connect(port).await.expect("a connection");
         let deadline = Instant::now() + within;
-        let (seen, attempt) = tls.handshake(tcp, &settings, deadline).await;
-        let told = told(&seen, &settings, &attempt);
-        let fault = match attempt {
+        let handshake = tls.handshake(tcp, &settings, deadline).await;
+        let described = handshake.describe(&settings);
+        let fault = match handshake.outcome {
             Ok(Ok(_)) => None,
             Ok(Err(error)) => Some(explain(&error).0),
             Err(_) => Some(Fault::TimedOut),
         };
-        (told, fault)
+        (described, fault)
     };
     tokio::join!(this_end, other_end).0
 }
 
 #[tokio::test]
-async fn a_handshake_that_succeeds_tells_what_was_agreed() {
+async fn a_handshake_that_succeeds_records_what_was_agreed() {
     let pki = Pki::new();
     let chain = vec![
         pki.certificate("relay.test", 2999),
@@ -164,20 +165,24 @@ async fn a_handshake_that_succeeds_tells_what_was_agreed() {
             "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
         ),
     ] {
-        let relay = pki.shows_by(chain.clone(), &pki.key, versions);
-        let (told, fault) = handshake(&pki.tls(), relay, "Verify").await;
+        let relay = pki.presenting_by(chain.clone(), &pki.key, versions);
+        let (handshake, fault) = handshake(&pki.tls(), relay, "Verify").await;
         assert_eq!(fault, None);
-        assert_eq!(told.version.as_deref(), Some(version));
-        assert_eq!(told.cipher.as_deref(), Some(cipher));
-        assert_eq!(told.chain[0].names, ["relay.test"]);
-        assert!(told.chain[1].authority);
-        assert!(told.checked && told.fault.is_none());
-        assert!(told.verdict.contains("for this host"), "{}", told.verdict);
+        assert_eq!(handshake.version.as_deref(), Some(version));
+        assert_eq!(handshake.cipher.as_deref(), Some(cipher));
+        assert_eq!(handshake.chain[0].names, ["relay.test"]);
+        assert!(handshake.chain[1].authority);
+        assert!(handshake.checked && handshake.fault.is_none());
+        assert!(
+            handshake.verdict.contains("for this host"),
+            "{}",
+            handshake.verdict
+        );
     }
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_whether_or_not_it_ends_the_session() {
+async fn a_fault_is_recorded_whether_or_not_it_ends_the_session() {
     use CertificateFault::{Expired, Invalid, OtherName};
     let pki = Pki::new();
     let strangers_key = KeyPair::generate().expect("a key");
@@ -212,22 +217,22 @@ async fn what_is_wrong_is_told_whether_or_not_it_ends_the_session() {
     ] {
         for check in ["Verify", "Off"] {
             let chain = vec![certificate.clone()];
-            let relay = pki.shows_by(chain, key, rustls::DEFAULT_VERSIONS);
-            let (told, fault) = handshake(&pki.tls(), relay, check).await;
+            let relay = pki.presenting_by(chain, key, rustls::DEFAULT_VERSIONS);
+            let (handshake, fault) = handshake(&pki.tls(), relay, check).await;
             let ended = (check == "Verify" || !goes_on).then_some(Fault::Certificate(wrong));
-            assert_eq!(fault, ended, "{}", told.verdict);
-            assert_eq!(told.fault, Some(wrong));
-            assert_eq!(told.checked, check == "Verify");
-            assert_eq!(told.version.as_deref(), Some("TLS 1.3"));
-            assert_eq!(told.chain.len(), shown);
-            assert!(told.verdict.contains(words), "{}", told.verdict);
-            assert_eq!(told.cipher.is_some(), fault.is_none());
+            assert_eq!(fault, ended, "{}", handshake.verdict);
+            assert_eq!(handshake.fault, Some(wrong));
+            assert_eq!(handshake.checked, check == "Verify");
+            assert_eq!(handshake.version.as_deref(), Some("TLS 1.3"));
+            assert_eq!(handshake.chain.len(), shown);
+            assert!(handshake.verdict.contains(words), "{}", handshake.verdict);
+            assert_eq!(handshake.cipher.is_some(), fault.is_none());
         }
     }
 }
 
 #[tokio::test]
-async fn a_handshake_without_a_certificate_tells_that() {
+async fn a_handshake_without_a_certificate_is_described() {
     let pki = Pki::new();
     let alert = b"\x15\x03\x01\x00\x02\x02\x46";
     // A ServerHello that answers with TLS 1.1.
@@ -235,37 +240,37 @@ async fn a_handshake_without_a_certificate_tells_that() {
         0123456789abcdef0123456789abcdef\x00\xc0\x13\x00";
     for (relay, expected, words) in [
         (
-            Relay::Says(alert),
+            Relay::Sends(alert),
             Fault::TlsTooOld,
             "neither TLS 1.2 nor 1.3",
         ),
         (
-            Relay::Says(old),
+            Relay::Sends(old),
             Fault::TlsTooOld,
             "neither TLS 1.2 nor 1.3",
         ),
         (
-            Relay::Says(b"220 hello\r\n"),
+            Relay::Sends(b"220 hello\r\n"),
             Fault::NotTls,
             ": the answer was not TLS: 220 hello.",
         ),
         (
-            Relay::Says(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+            Relay::Sends(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
             Fault::NotSmtp,
             "a web server answered, and not with TLS: HTTP/1.1 400 Bad Request.",
         ),
-        (Relay::Says(b""), Fault::Closed, "closed"),
-        (Relay::Waits, Fault::TimedOut, "in time"),
+        (Relay::Sends(b""), Fault::Closed, "closed"),
+        (Relay::IsSilent, Fault::TimedOut, "in time"),
     ] {
-        let (told, fault) = handshake(&pki.tls(), relay, "Verify").await;
-        assert_eq!(fault, Some(expected), "{}", told.verdict);
-        assert!(told.chain.is_empty() && told.version.is_none());
-        assert!(told.verdict.contains(words), "{}", told.verdict);
+        let (handshake, fault) = handshake(&pki.tls(), relay, "Verify").await;
+        assert_eq!(fault, Some(expected), "{}", handshake.verdict);
+        assert!(handshake.chain.is_empty() && handshake.version.is_none());
+        assert!(handshake.verdict.contains(words), "{}", handshake.verdict);
     }
 }
 
 #[tokio::test]
-async fn a_relay_that_asks_for_a_certificate_is_told_of() {
+async fn a_request_for_a_client_certificate_is_recorded() {
     use rustls::version::{TLS12, TLS13};
     let pki = Pki::new();
     let chain = vec![pki.certificate("relay.test", 2999)];
@@ -273,27 +278,27 @@ async fn a_relay_that_asks_for_a_certificate_is_told_of() {
     for (version, required, expected) in [
         (&TLS12, true, wanted),
         (&TLS12, false, None),
-        // The relay says no when the handshake is over.
+        // The relay refuses after the handshake.
         (&TLS13, true, None),
         (&TLS13, false, None),
     ] {
-        let asks = pki.asking(required);
-        let relay = pki.shows_and_asks(chain.clone(), &pki.key, &[version], asks);
-        let (told, fault) = handshake(&pki.tls(), relay, "Verify").await;
+        let asks = pki.requesting(required);
+        let relay = pki.presenting_and_requesting(chain.clone(), &pki.key, &[version], asks);
+        let (handshake, fault) = handshake(&pki.tls(), relay, "Verify").await;
         assert_eq!(fault, expected, "{version:?}");
-        assert!(told.client_certificate_requested, "{version:?}");
-        assert!(told.facts()[1].contains("asked for a client certificate"));
+        assert!(handshake.client_certificate_requested, "{version:?}");
+        assert!(handshake.facts()[1].contains("asked for a client certificate"));
     }
-    let relay = pki.shows(chain);
-    let (told, _) = handshake(&pki.tls(), relay, "Verify").await;
-    assert!(!told.client_certificate_requested);
-    assert!(!told.facts().iter().any(|fact| fact.contains("client")));
+    let relay = pki.presenting(chain);
+    let (handshake, _) = handshake(&pki.tls(), relay, "Verify").await;
+    assert!(!handshake.client_certificate_requested);
+    assert!(!handshake.facts().iter().any(|fact| fact.contains("client")));
 }
 
 #[tokio::test]
-async fn a_chain_without_end_is_cut() {
+async fn an_endless_chain_is_cut() {
     let pki = Pki::new();
     let chain = vec![pki.certificate("relay.test", 2999); 50];
-    let (told, fault) = handshake(&pki.tls(), pki.shows(chain), "Off").await;
-    assert_eq!((fault, told.chain.len()), (None, 10));
+    let (handshake, fault) = handshake(&pki.tls(), pki.presenting(chain), "Off").await;
+    assert_eq!((fault, handshake.chain.len()), (None, 10));
 }

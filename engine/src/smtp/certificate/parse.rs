@@ -1,11 +1,10 @@
-//! A certificate in words. Whoever made it chose many of them, so nothing in it is believed: no
-//! control characters, nothing without end.
+//! Reads an X.509 certificate (RFC 5280) into `domain::certificate::Certificate`.
+//!
+//! Its texts were chosen by whoever made it: control characters are removed and lengths limited.
 
 use std::net::IpAddr;
 
-use domain::Timestamp;
 use domain::certificate::Certificate;
-use domain::sanitize::{self, printable};
 use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -13,17 +12,16 @@ use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use crate::smtp::certificate::distinguished_name::distinguished_name;
-use crate::smtp::certificate::pem::pem;
+use super::distinguished_name::distinguished_name;
+use super::pem::encode;
+use super::text::shown;
+use super::validity::timestamp;
 
-/// The most characters of a certificate's own words that are repeated.
-const MOST_WORDS: usize = 200;
+/// The most host names of a certificate that are shown.
+const NAMES_MAX: usize = 30;
 
-/// The most names of a certificate that are repeated.
-const MOST_NAMES: usize = 30;
-
-/// A certificate in DER; none where it is not one, or not alone.
-pub(crate) fn in_words(der: &[u8]) -> Option<Certificate> {
+/// Reads a certificate in DER. `None` where it cannot be read, or bytes follow it.
+pub(crate) fn parse_certificate(der: &[u8]) -> Option<Certificate> {
     let (rest, read) = X509Certificate::from_der(der).ok()?;
     if !rest.is_empty() {
         return None;
@@ -33,17 +31,17 @@ pub(crate) fn in_words(der: &[u8]) -> Option<Certificate> {
         subject: distinguished_name(read.subject()),
         names: names(&read),
         issuer: distinguished_name(read.issuer()),
-        not_before: moment(validity.not_before.timestamp()),
-        not_after: moment(validity.not_after.timestamp()),
+        not_before: timestamp(validity.not_before.timestamp()),
+        not_after: timestamp(validity.not_after.timestamp()),
         key: key(read.public_key()),
         sha256: fingerprint(der),
         authority: read.is_ca(),
-        pem: pem(der),
+        pem: encode(der),
     })
 }
 
 /// SHA-256, in hexadecimal with colons.
-pub(crate) fn fingerprint(der: &[u8]) -> String {
+fn fingerprint(der: &[u8]) -> String {
     Sha256::digest(der)
         .iter()
         .map(|octet| format!("{octet:02X}"))
@@ -51,14 +49,9 @@ pub(crate) fn fingerprint(der: &[u8]) -> String {
         .join(":")
 }
 
-/// A moment of a certificate, which counts in seconds.
-pub(crate) fn moment(seconds: i64) -> Timestamp {
-    Timestamp(seconds.saturating_mul(1000))
-}
-
-/// The host names and addresses a certificate is for. Its common name is none of them (RFC 9525
-/// section 2).
-pub(crate) fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
+/// The host names and addresses that a certificate is valid for, at most [`NAMES_MAX`]. The common
+/// name does not count (RFC 9525 section 2).
+pub(super) fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(alternative)) = certificate.subject_alternative_name() else {
         return Vec::new();
     };
@@ -71,12 +64,12 @@ pub(crate) fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
             GeneralName::IPAddress(bytes) => address(bytes),
             _ => None,
         });
-    let mut told: Vec<String> = names.by_ref().take(MOST_NAMES).collect();
+    let mut listed: Vec<String> = names.by_ref().take(NAMES_MAX).collect();
     let more = names.count();
     if more > 0 {
-        told.push(format!("and {more} more"));
+        listed.push(format!("and {more} more"));
     }
-    told
+    listed
 }
 
 fn address(bytes: &[u8]) -> Option<String> {
@@ -105,7 +98,7 @@ fn key(key: &SubjectPublicKeyInfo<'_>) -> String {
     }
 }
 
-/// The size of a whole number, big-endian.
+/// The size of a big-endian integer, in bits.
 fn bits(number: &[u8]) -> usize {
     let zeros = number.iter().take_while(|octet| **octet == 0).count();
     number[zeros..].first().map_or(0, |first| {
@@ -114,24 +107,17 @@ fn bits(number: &[u8]) -> usize {
     })
 }
 
-/// A stranger's words: nothing that steers what shows them, and not without end.
-pub(crate) fn shown(text: &str) -> String {
-    printable(text, MOST_WORDS)
-}
-
-/// Not without end.
-pub(crate) fn cut(text: String) -> String {
-    sanitize::truncate(text, MOST_WORDS)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use domain::sanitize::printable;
     use rcgen::{
         BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, PKCS_ECDSA_P384_SHA384,
         PKCS_ED25519, date_time_ymd,
     };
     use x509_parser::pem::parse_x509_pem;
+
+    use super::super::text::TEXT_MAX;
+    use super::*;
 
     fn params(names: &[&str]) -> CertificateParams {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -140,11 +126,11 @@ mod tests {
 
     fn made(params: CertificateParams, key: &KeyPair) -> Certificate {
         let certificate = params.self_signed(key).expect("a certificate");
-        in_words(certificate.der()).expect("a certificate")
+        parse_certificate(certificate.der()).expect("a certificate")
     }
 
     #[test]
-    fn a_certificate_is_told_with_all_that_counts() {
+    fn a_certificate_is_read_with_all_that_counts() {
         let key = KeyPair::generate_for(&PKCS_ED25519).expect("a key");
         let mut params = params(&["relay.test", "192.0.2.1", "2001:db8::1"]);
         params.distinguished_name.push(DnType::CommonName, "Relay");
@@ -187,18 +173,18 @@ mod tests {
     }
 
     #[test]
-    fn hostile_words_are_cut_and_names_are_counted() {
+    fn hostile_text_is_cut_and_names_are_counted() {
         let names: Vec<String> = (0..100).map(|n| format!("n{n}.test")).collect();
         let mut hostile = params(&names.iter().map(String::as_str).collect::<Vec<_>>());
-        let words = format!("a\u{1b}[31m\r\n\u{202e}b{}", "x".repeat(1_000));
-        hostile.distinguished_name.push(DnType::CommonName, words);
+        let text = format!("a\u{1b}[31m\r\n\u{202e}b{}", "x".repeat(1_000));
+        hostile.distinguished_name.push(DnType::CommonName, text);
         let certificate = made(hostile, &KeyPair::generate().expect("a key"));
         assert_eq!(
             printable(&certificate.subject, usize::MAX),
             certificate.subject
         );
-        assert_eq!(certificate.subject.chars().count(), MOST_WORDS + 1);
-        assert_eq!(certificate.names.len(), MOST_NAMES + 1);
-        assert_eq!(certificate.names[MOST_NAMES], "and 70 more");
+        assert_eq!(certificate.subject.chars().count(), TEXT_MAX + 1);
+        assert_eq!(certificate.names.len(), NAMES_MAX + 1);
+        assert_eq!(certificate.names[NAMES_MAX], "and 70 more");
     }
 }

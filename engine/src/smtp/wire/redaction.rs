@@ -1,36 +1,36 @@
-//! What must not be shown of a sign-in, struck out of whatever a relay says.
+//! Redaction of secrets: removes the credentials of a sign-in from a relay's replies.
 //!
 //! Relays repeat what they did not understand: cut off, folded, in capitals, decoded.
 
 use zeroize::Zeroizing;
 
-/// What stands in a secret's place.
-pub(crate) const STRUCK: &str = "[…]";
+/// What replaces a secret.
+pub(crate) const REDACTED: &str = "[…]";
 
-/// So much of an encoded secret gives it away. No word of a language looks like it.
+/// How many octets in a row of an encoded secret are redacted. No word of a language looks like it.
 const PIECE: usize = 8;
 
-/// The fewest octets of a password that are looked for: shorter ones stand in any reply.
-const LEAST: usize = 4;
+/// The shortest password that is redacted, in octets: shorter ones occur in any reply.
+const PASSWORD_MIN: usize = 4;
 
-/// The secrets of a connection, in small letters.
+/// The secrets of a connection, in lower case.
 #[derive(Default)]
 pub(crate) struct Secrets(Vec<Secret>);
 
 struct Secret {
     octets: Zeroizing<Vec<u8>>,
-    /// How many octets in a row are enough.
+    /// How many octets in a row are redacted.
     piece: usize,
-    /// Of each octet whether the secret holds it.
+    /// For each octet, whether the secret contains it.
     holds: Zeroizing<[bool; 256]>,
 }
 
 impl Secret {
-    /// Where pieces of it begin. A reply of every mail passes through here, so what cannot be one
-    /// is passed over: an octet that the secret does not hold is in none.
-    fn places(&self, said: &[u8]) -> impl Iterator<Item = usize> {
+    /// Where pieces of the secret begin in a reply. Every reply passes through here, so octets that
+    /// the secret does not contain are skipped first.
+    fn places(&self, reply: &[u8]) -> impl Iterator<Item = usize> {
         let mut held = 0;
-        said.iter().enumerate().filter_map(move |(at, octet)| {
+        reply.iter().enumerate().filter_map(move |(at, octet)| {
             held = match self.holds[usize::from(octet.to_ascii_lowercase())] {
                 true => held + 1,
                 false => 0,
@@ -39,7 +39,7 @@ impl Secret {
                 return None;
             }
             let begin = at + 1 - self.piece;
-            let window = &said[begin..=at];
+            let window = &reply[begin..=at];
             let mut pieces = self.octets.windows(self.piece);
             let found = pieces.any(|piece| piece.eq_ignore_ascii_case(window));
             found.then_some(begin)
@@ -48,14 +48,15 @@ impl Secret {
 }
 
 impl Secrets {
-    /// What was typed: looked for as a whole, since a part of it may be a word.
+    /// Adds a password as it was typed. It is redacted as a whole, because a part of it may be a
+    /// word.
     pub fn keep(&mut self, typed: &str) {
-        if typed.len() >= LEAST {
+        if typed.len() >= PASSWORD_MIN {
             self.add(typed, typed.len());
         }
     }
 
-    /// A form of it that was sent: each part of it counts.
+    /// Adds an encoded form that is sent. Any part of it is redacted.
     pub fn keep_encoded(&mut self, encoded: &str) {
         self.add(encoded, encoded.len().min(PIECE));
     }
@@ -75,25 +76,25 @@ impl Secrets {
         }
     }
 
-    /// Strikes every secret out.
-    pub fn strike(&self, said: &mut Vec<u8>) {
-        let mut struck = Vec::new();
+    /// Replaces every secret in a reply by [`REDACTED`].
+    pub fn redact(&self, reply: &mut Vec<u8>) {
+        let mut redacted = Vec::new();
         for secret in &self.0 {
-            for at in secret.places(said) {
-                struck.resize(said.len(), false);
-                struck[at..at + secret.piece].fill(true);
+            for at in secret.places(reply) {
+                redacted.resize(reply.len(), false);
+                redacted[at..at + secret.piece].fill(true);
             }
         }
-        if !struck.is_empty() {
-            let mut clean = Vec::with_capacity(said.len());
-            for (at, octet) in said.iter().enumerate() {
-                match (struck[at], at > 0 && struck[at - 1]) {
+        if !redacted.is_empty() {
+            let mut clean = Vec::with_capacity(reply.len());
+            for (at, octet) in reply.iter().enumerate() {
+                match (redacted[at], at > 0 && redacted[at - 1]) {
                     (false, _) => clean.push(*octet),
-                    (true, false) => clean.extend_from_slice(STRUCK.as_bytes()),
+                    (true, false) => clean.extend_from_slice(REDACTED.as_bytes()),
                     (true, true) => {}
                 }
             }
-            *said = clean;
+            *reply = clean;
         }
     }
 }
@@ -103,13 +104,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_relay_that_repeats_a_secret_is_not_repeated() {
+    fn secrets_that_a_relay_repeats_are_redacted() {
         let mut secrets = Secrets::default();
         secrets.keep("hunter2");
         secrets.keep("abc");
         secrets.keep("…]");
         secrets.keep_encoded("AHUAaHVudGVyMg==");
-        for (said, shown) in [
+        for (reply, shown) in [
             ("535 bad credentials", "535 bad credentials"),
             ("500 hunter2 HUNTER2", "500 […] […]"),
             ("500 hunter abc", "500 hunter abc"),
@@ -122,8 +123,8 @@ mod tests {
             ("500 hunterhunter2r2", "500 hunter[…]r2"),
             ("500 huAHUAaHVuAHUAaHV", "500 hu[…]AHUAaHV"),
         ] {
-            let mut bytes = said.as_bytes().to_vec();
-            secrets.strike(&mut bytes);
+            let mut bytes = reply.as_bytes().to_vec();
+            secrets.redact(&mut bytes);
             assert_eq!(String::from_utf8(bytes).expect("text"), shown);
         }
     }

@@ -1,0 +1,55 @@
+//! Delivering many messages over one session, the next one's commands pipelined behind a body.
+
+use std::sync::Arc;
+
+use domain::{Failure, Fault, Stage};
+
+use super::{BrokenSession, Condition, Session};
+use crate::smtp::transaction::{OutgoingMessage, PreparedMessage, RecipientResults};
+
+impl Session {
+    /// Delivers a message, and pipelines the commands of `next` behind its body where the relay
+    /// offers PIPELINING (RFC 2920 section 3.1). That message must be delivered next. The replies
+    /// to its commands are read then, so that at most one message of a session is in doubt.
+    ///
+    /// A refusal by the relay, and what it does not offer and the message needs, are results; the
+    /// session goes on. The relay has its command time-out for each reply, 3 min for each 64 KiB of
+    /// the message and 10 min after the end of data. Dropping the future ends the session.
+    ///
+    /// # Errors
+    /// Where the session ended before the message had a result: a 421, a connection that was closed
+    /// or cut, a time-out, and replies that are malformed or belong to no command.
+    pub async fn deliver(
+        &mut self,
+        message: &Arc<OutgoingMessage>,
+        next: Option<&Arc<OutgoingMessage>>,
+    ) -> Result<RecipientResults, BrokenSession> {
+        let pipelined_next = self.pipelined_next.take();
+        self.begin_message()?;
+        let pipelined = pipelined_next.is_some();
+        let prepared = match pipelined_next {
+            Some(prepared) if Arc::ptr_eq(&prepared.outgoing, message) => prepared,
+            Some(_) => {
+                self.condition = Condition::Broken;
+                let detail = "the commands of another mail were sent on this connection";
+                return Err(Failure::new(Stage::Mail, Fault::Closed, detail).into());
+            }
+            None => {
+                let reset = self.transaction_open;
+                match PreparedMessage::new(message, &self.capabilities, reset) {
+                    Ok(prepared) => prepared,
+                    Err(failure) => return Ok(vec![Err(failure); message.envelope.to.len()]),
+                }
+            }
+        };
+        // What the relay cannot take becomes a result when it is that message's turn.
+        let next = next
+            .filter(|_| self.pipelines_next && self.capabilities.pipelining)
+            .and_then(|next| PreparedMessage::new(next, &self.capabilities, false).ok());
+        let results = self.transact(&prepared, pipelined, next).await;
+        results.map_err(|broken| BrokenSession {
+            pipelined: pipelined || self.pipelined_next.is_some(),
+            ..broken
+        })
+    }
+}

@@ -1,0 +1,219 @@
+//! One transaction on the wire: its commands, the body, the replies (RFC 5321 section 3.3).
+
+use std::time::Duration;
+
+use domain::event::Side;
+use domain::{Failure, Fault, Reply, Stage};
+
+use super::{BrokenSession, Condition, Session};
+use crate::smtp::transaction::{
+    BodyPieces, Command, CommandPlan, END_OF_DATA, PreparedMessage, RecipientResults,
+    TransactionState, out_of_order,
+};
+use crate::smtp::wire::{Deadline, WireError};
+
+/// How long writing a piece of the message may take (RFC 5321 section 4.5.3.2.5).
+const DATA_BLOCK_TIMEOUT: Duration = Duration::from_secs(180);
+
+/// How long the reply to the end of data may take (RFC 5321 section 4.5.3.2.6).
+const DATA_END_TIMEOUT: Duration = Duration::from_secs(600);
+
+impl Session {
+    /// Refuses a message after one that failed, and one whose turn it is not.
+    pub(super) fn begin_message(&self) -> Result<(), Failure> {
+        if self.condition != Condition::Ready || self.pipelined_next.is_some() {
+            let detail = "no mail can follow on this connection";
+            return Err(Failure::new(Stage::Mail, Fault::Closed, detail));
+        }
+        Ok(())
+    }
+
+    /// Runs a whole transaction. `pipelined`: its first group of commands was sent behind the body
+    /// before. That of `next` is sent behind this body where `self.pipelined_next` is set
+    /// afterwards.
+    pub(super) async fn transact(
+        &mut self,
+        message: &PreparedMessage,
+        pipelined: bool,
+        next: Option<PreparedMessage>,
+    ) -> Result<RecipientResults, BrokenSession> {
+        // Until the result is known, and for good where the future is dropped before.
+        self.condition = Condition::Broken;
+        let pipelining = self.capabilities.pipelining;
+        let plan = &message.plan;
+        let state = self.run_commands(plan, pipelining, pipelined).await?;
+        let end = match state.refusal() {
+            Some(refusal) => {
+                self.abandon(&state).await;
+                Err(refusal)
+            }
+            None => self.send_message(&message.outgoing.message, next).await?,
+        };
+        Ok(plan.complete(state.results(end)))
+    }
+
+    /// Sends the commands before the message and reads their replies. Ends early where the sender
+    /// or every recipient is refused.
+    pub(super) async fn run_commands(
+        &mut self,
+        plan: &CommandPlan,
+        pipelining: bool,
+        mut pipelined: bool,
+    ) -> Result<TransactionState, Failure> {
+        let mut state = TransactionState::new(plan.recipients());
+        for group in plan.groups(pipelining) {
+            let first = group.commands().next().map_or(Stage::Mail, Command::stage);
+            self.wire.observer().begin(first);
+            self.observe_lines(group.lines);
+            let sent = std::mem::take(&mut pipelined);
+            if !sent {
+                let deadline = Deadline::after(self.command_timeout);
+                let written = self.wire.send_commands(group.lines, deadline).await;
+                written.map_err(|error| self.wire.failure(first, error))?;
+            }
+            for command in group.commands() {
+                let stage = command.stage();
+                self.wire.observer().begin(stage);
+                let deadline = Deadline::after(self.command_timeout);
+                let reply = match self.wire.reply(deadline).await {
+                    Ok(reply) => reply,
+                    // The relay closed the connection after its refusal. Where commands were
+                    // pipelined it may have lost some, and the refusal says nothing.
+                    Err(_) if !sent && state.is_refused() => {
+                        state.cut_short();
+                        return Ok(state);
+                    }
+                    Err(error) => return Err(self.wire.failure(stage, error)),
+                };
+                if reply.code >= 400 {
+                    self.wire.observer().refused();
+                }
+                if sent && command == Command::Mail && matches!(reply.code, 500 | 502 | 503) {
+                    // The relay lost the pipelined MAIL, or a part of it.
+                    return Err(out_of_order(stage, &reply));
+                }
+                state.on_reply(command, &reply)?;
+            }
+            if state.is_refused() {
+                break;
+            }
+        }
+        Ok(state)
+    }
+
+    fn observe_lines(&self, lines: &[u8]) {
+        let observer = self.wire.observer();
+        if !observer.is_active() {
+            return;
+        }
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let line = line.strip_suffix(b"\r\n").unwrap_or(line);
+            observer.line(Side::Postern, || String::from_utf8_lossy(line).into_owned());
+        }
+    }
+
+    /// Sends the message and the end of data, and the first commands of `next` behind it. Returns
+    /// the relay's reply to the message.
+    async fn send_message(
+        &mut self,
+        message: &[u8],
+        mut next: Option<PreparedMessage>,
+    ) -> Result<Result<Reply, Failure>, BrokenSession> {
+        let observer = self.wire.observer();
+        observer.line(Side::Postern, || {
+            format!("[{} bytes of mail]", message.len())
+        });
+        observer.line(Side::Postern, || ".".to_owned());
+        let mut pieces = BodyPieces::new(message);
+        let mut piece = Vec::new();
+        while pieces.next(&mut piece) {
+            let body = piece.len();
+            if pieces.ended()
+                && let Some(next) = next.take()
+            {
+                if let Some(group) = next.plan.groups(true).next() {
+                    piece.extend_from_slice(group.lines);
+                }
+                self.pipelined_next = Some(next);
+            }
+            self.in_doubt = pieces.ended();
+            let commands = piece.len() - body;
+            let mut rest = &piece[..];
+            let deadline = Deadline::after(DATA_BLOCK_TIMEOUT);
+            match self.wire.send_body(&mut rest, commands, deadline).await {
+                Ok(()) => {}
+                // A refusal before the relay had all of the message.
+                Err(WireError::Refused(reply)) if reply.code != 421 => {
+                    return Ok(Err(Failure::rejected(Stage::Data, reply.shown())));
+                }
+                Err(error) => {
+                    let closing = matches!(error, WireError::Refused(_));
+                    let body_written = pieces.ended() && rest.len() <= commands;
+                    return Err(BrokenSession {
+                        may_have_arrived: body_written && !closing,
+                        ..self.wire.failure(Stage::Data, error).into()
+                    });
+                }
+            }
+        }
+        self.end_of_data().await
+    }
+
+    /// Reads the reply to the end of data.
+    async fn end_of_data(&mut self) -> Result<Result<Reply, Failure>, BrokenSession> {
+        let in_doubt = |failure: Failure| BrokenSession {
+            may_have_arrived: true,
+            ..failure.into()
+        };
+        let reply = self.wire.reply(Deadline::after(DATA_END_TIMEOUT)).await;
+        let reply = reply.map_err(|error| in_doubt(self.wire.failure(Stage::Data, error)))?;
+        let end = match reply.code {
+            200..300 => Ok(reply.shown()),
+            421 => return Err(Failure::rejected(Stage::Data, reply.shown()).into()),
+            400.. => Err(Failure::rejected(Stage::Data, reply.shown())),
+            _ => return Err(in_doubt(out_of_order(Stage::Data, &reply))),
+        };
+        self.transaction_open = false;
+        self.in_doubt = false;
+        self.condition = match self.pipelined_next {
+            // The next reply is to the commands of the next message.
+            Some(_) => Condition::Ready,
+            None => self.after_message().await.map_err(in_doubt)?,
+        };
+        Ok(end)
+    }
+
+    /// Ends a transaction without a message. Where the relay answered DATA by 354 all the same, an
+    /// end of data without a message follows (RFC 2920 section 3.1).
+    async fn abandon(&mut self, state: &TransactionState) {
+        if state.was_cut_short() {
+            return;
+        }
+        if !state.awaits_data() {
+            self.transaction_open = state.sender_accepted();
+            self.condition = Condition::Ready;
+            return;
+        }
+        let deadline = Deadline::after(self.command_timeout);
+        if self.wire.send_commands(END_OF_DATA, deadline).await.is_ok()
+            && let Ok(reply) = self.wire.reply(deadline).await
+            && !matches!(reply.code, 300..400 | 421)
+        {
+            self.transaction_open = false;
+            self.condition = Condition::Ready;
+        }
+    }
+
+    /// The condition after a message. A relay may close the connection; any other reply that
+    /// follows makes the result ambiguous.
+    async fn after_message(&mut self) -> Result<Condition, Failure> {
+        let deadline = Deadline::after(self.command_timeout);
+        match self.wire.unsolicited(deadline).await {
+            Ok(None) => Ok(Condition::Ready),
+            Ok(Some(reply)) if reply.code == 421 => Ok(Condition::Broken),
+            Ok(Some(reply)) => Err(self.wire.failure(Stage::Data, WireError::Extra(reply))),
+            Err(WireError::Closed | WireError::Io(_)) => Ok(Condition::Broken),
+            Err(error) => Err(self.wire.failure(Stage::Data, error)),
+        }
+    }
+}

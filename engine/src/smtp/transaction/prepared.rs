@@ -1,0 +1,37 @@
+//! A message that was checked, with its commands.
+
+use std::sync::Arc;
+
+use domain::{Failure, Fault, Stage};
+
+use super::envelope::OutgoingMessage;
+use super::message::CheckedMessage;
+use super::plan::CommandPlan;
+use crate::smtp::wire::Capabilities;
+
+/// A message that was checked, with its commands.
+pub(crate) struct PreparedMessage {
+    pub outgoing: Arc<OutgoingMessage>,
+    pub plan: CommandPlan,
+}
+
+impl PreparedMessage {
+    /// `reset`: a transaction is open and is ended first, by RSET.
+    ///
+    /// # Errors
+    /// A CR or LF that is not part of a CRLF, and what the relay does not offer and the mail needs.
+    pub fn new(
+        outgoing: &Arc<OutgoingMessage>,
+        relay: &Capabilities,
+        reset: bool,
+    ) -> Result<Self, Failure> {
+        let message = CheckedMessage::new(&outgoing.message).ok_or_else(|| {
+            let detail = "the mail holds a CR or LF that ends no line; it was not sent";
+            Failure::new(Stage::Mail, Fault::LineBreak, detail)
+        })?;
+        Ok(Self {
+            plan: CommandPlan::new(&outgoing.envelope, Some(message), relay, reset)?,
+            outgoing: outgoing.clone(),
+        })
+    }
+}

@@ -1,0 +1,23 @@
+//! The deadline of a command and its whole reply.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// When a whole command and its whole reply must be over, however slowly they trickle.
+#[derive(Clone, Copy)]
+pub(crate) struct Deadline {
+    pub(super) at: Instant,
+    /// The time that was given, for the text of a failure.
+    pub(super) within: Duration,
+}
+
+impl Deadline {
+    /// A deadline `within` from now.
+    pub fn after(within: Duration) -> Self {
+        Self {
+            at: Instant::now() + within,
+            within,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Writing to a relay while listening to it: a reply that comes early ends the write.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::reply::Framer;
+use super::stream::Stream;
+
+/// How a write ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// Everything is written and flushed.
+    All,
+    /// Bytes from the relay came first, or the end of its stream.
+    Interrupted,
+}
+
+/// Writes all of `rest`, which keeps what is not written. Listens to the relay while more than
+/// `unheard` bytes are left, and where `unheard` is 0 also while flushing.
+pub(super) async fn write(
+    stream: &mut Stream,
+    framer: &mut Framer,
+    rest: &mut &[u8],
+    unheard: usize,
+) -> io::Result<Written> {
+    poll_fn(|context| {
+        loop {
+            let progress = if rest.is_empty() {
+                Pin::new(&mut *stream).poll_flush(context).map_ok(|()| 0)
+            } else {
+                Pin::new(&mut *stream).poll_write(context, rest)
+            };
+            match progress {
+                Poll::Ready(Ok(_)) if rest.is_empty() => return Poll::Ready(Ok(Written::All)),
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => *rest = &rest[count..],
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if rest.len() > unheard || unheard == 0 => {
+                    return poll_read(stream, framer, context).map_ok(|_| Written::Interrupted);
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
+    .await
+}
+
+/// Reads what is there into the framer. Returns the number of bytes, 0 at the end of the stream.
+pub(super) fn poll_read(
+    stream: &mut Stream,
+    framer: &mut Framer,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut buffer = ReadBuf::new(framer.space());
+    let outcome = Pin::new(stream).poll_read(context, &mut buffer);
+    let count = buffer.filled().len();
+    framer.filled(count);
+    outcome.map_ok(|()| count)
+}

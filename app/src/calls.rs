@@ -33,8 +33,8 @@ pub async fn save_settings(
     .await
 }
 
-/// The certificates that are listed and those that are added, as a save would store them; with
-/// `authorities` only CA certificates are added.
+/// The certificates that are listed and those that are added, as a save would store them. With
+/// `authorities` a CA certificate must be among those added.
 #[server(prefix = "/fn", endpoint = "add_certificates", input = Json, output = Postcard)]
 pub async fn add_certificates(
     listed: String,

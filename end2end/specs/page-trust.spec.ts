@@ -101,6 +101,16 @@ test('what is no authority is refused beside the box', async ({ page }) => {
   expect(asked.join('\n'), 'the key stayed in the browser').not.toContain('PRIVATE KEY');
 });
 
+test('a pasted chain of leaf and CA is kept, and the list says which certificate counts for what', async ({ page }) => {
+  const settings = await house.settings(page);
+  await settings.fill({ ...RELAY, 'Certificate Check': 'Trusted' });
+  const trusting = new Trusting(settings);
+  await trusting.paste(authority.issue('127.0.0.1').cert + authority.cert);
+  await expect(trusting.listed).toHaveCount(2);
+  await expect(trusting.listed.first()).toContainText('Trusted as: this exact certificate');
+  await expect(trusting.listed.last()).toContainText('Trusted as: CA');
+});
+
 test('a certificate comes out of a file', async ({ page }) => {
   const settings = await house.settings(page);
   await settings.fill({ ...RELAY, 'Certificate Check': 'Trusted' });

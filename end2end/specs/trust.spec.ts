@@ -105,6 +105,7 @@ test('what is stored says what it is, and can be posted back', async () => {
     'Valid from',
     'Valid until',
     'SHA-256',
+    'Trusted as',
   ]);
   expect(text).toMatch(/^Subject: CN=relay\.test\nIssuer: CN=Test Authority\nNames: relay\.test, 192\.0\.2\.1\n/);
   expect(text.trim().endsWith(cert.trim())).toBe(true);

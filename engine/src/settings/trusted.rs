@@ -1,5 +1,4 @@
-//! The certificates an administrator trusts for a relay: read, and written so that whoever reads
-//! them sees whose they are.
+//! The certificates an administrator trusts for a relay: parsed, and stored with a description each.
 
 use std::fmt::Write as _;
 
@@ -11,16 +10,18 @@ use crate::Actor;
 use crate::audit::Action;
 use crate::smtp::{decode, parse_certificate};
 
-/// More certificates than a relay can need.
-const MOST: usize = 16;
+/// The most certificates that are trusted for a relay.
+const CERTIFICATES_MAX: usize = 16;
 
 impl Settings {
     /// The certificates of `listed` and those of `added` in one text, as a save would store it.
-    /// With `authorities` each of `added` must be one: who pastes a certificate means an authority,
-    /// and a relay's own is trusted where it was seen. Nothing is saved.
+    /// Nothing is saved.
+    ///
+    /// With `authorities`, `added` must contain a CA certificate, as it does where a CA or a whole
+    /// chain is pasted. A relay's certificate alone is trusted where a test found it.
     ///
     /// # Errors
-    /// What is wrong, as a fault of the field; nothing of what was given is repeated.
+    /// A fault of the field, which repeats nothing of the texts but the subject of a certificate.
     pub async fn add_certificates(
         &self,
         actor: &Actor,
@@ -34,10 +35,13 @@ impl Settings {
                 listed => read(listed)?,
             };
             let added = read(added)?;
-            if let Some(other) = added.iter().find(|one| authorities && !one.authority) {
+            if authorities
+                && added.iter().all(|one| !one.authority)
+                && let Some(first) = added.first()
+            {
                 return Err(fault(format!(
-                    "This is no CA certificate, it cannot vouch for others: {}. Add that of its issuer, or trust this very one in a diagnosis that saw it.",
-                    other.subject
+                    "This is no CA certificate: {}. Add the certificate of its issuer, or trust this one in a diagnosis that found it.",
+                    first.subject
                 )));
             }
             all.extend(added);
@@ -47,7 +51,7 @@ impl Settings {
     }
 }
 
-/// As they are stored: each once, with what it says of itself before it (RFC 7468 section 5.2).
+/// The text as it is stored: each certificate once, behind its description (RFC 7468 section 5.2).
 pub(super) fn normalised(text: &str) -> Result<String, Refusal> {
     match text {
         "" => Ok(String::new()),
@@ -56,7 +60,7 @@ pub(super) fn normalised(text: &str) -> Result<String, Refusal> {
 }
 
 fn read(text: &str) -> Result<Vec<Certificate>, Refusal> {
-    // Editors of Windows begin a text with it.
+    // Editors of Windows begin a text with a byte order mark.
     let text = text.trim_start_matches('\u{feff}');
     if text.contains("PRIVATE KEY") {
         return Err(fault(pem::PRIVATE_KEY));
@@ -84,7 +88,9 @@ fn read(text: &str) -> Result<Vec<Certificate>, Refusal> {
             }
         }
     }
-    let certificates = blocks.iter().map(|block| parse_certificate(block.der.as_ref()?));
+    let certificates = blocks
+        .iter()
+        .map(|block| parse_certificate(block.der.as_ref()?));
     (1..)
         .zip(certificates)
         .map(|(number, certificate)| {
@@ -105,7 +111,7 @@ fn written(certificates: Vec<Certificate>) -> Result<String, Refusal> {
             each.push(certificate);
         }
     }
-    if each.len() > MOST {
+    if each.len() > CERTIFICATES_MAX {
         return Err(fault(
             "At most 16 certificates can be trusted. Remove some.",
         ));
@@ -121,17 +127,22 @@ fn written(certificates: Vec<Certificate>) -> Result<String, Refusal> {
 
 fn described(certificate: &Certificate) -> String {
     let mut text = String::new();
-    for (what, said) in [
+    let trusted_as = match certificate.authority {
+        true => "CA, for the certificates it issued; their names and dates count",
+        false => "this exact certificate; its names and dates do not count",
+    };
+    for (name, value) in [
         ("Subject", &certificate.subject),
         ("Issuer", &certificate.issuer),
         ("Names", &certificate.names.join(", ")),
         ("Valid from", &certificate.not_before.rfc3339()),
         ("Valid until", &certificate.not_after.rfc3339()),
         ("SHA-256", &certificate.sha256),
+        ("Trusted as", &trusted_as.to_owned()),
     ] {
-        if !said.is_empty() {
+        if !value.is_empty() {
             // Writing to a string does not fail.
-            let _ = writeln!(text, "{what}: {said}");
+            let _ = writeln!(text, "{name}: {value}");
         }
     }
     text + &certificate.pem
@@ -163,7 +174,7 @@ mod tests {
         for (block, subject) in all.iter().zip(["CN=one", "CN=other"]) {
             let words = block.preamble;
             let lines: Vec<_> = words.trim_start().lines().collect();
-            let [subject_line, _, names, from, until, sha256] = lines[..] else {
+            let [subject_line, _, names, from, until, sha256, trusted_as] = lines[..] else {
                 panic!("{words}");
             };
             assert!(subject_line.starts_with("Subject: "), "{words}");
@@ -171,6 +182,7 @@ mod tests {
             assert_eq!(names, "Names: relay.test");
             assert!(from.starts_with("Valid from: ") && until.starts_with("Valid until: "));
             assert_eq!(sha256.len(), "SHA-256: ".len() + 32 * 3 - 1);
+            assert!(trusted_as.starts_with("Trusted as: this exact certificate"));
         }
         assert!(!text.contains("made up") && !text.contains("CN=me"));
         assert_eq!(normalised(&text).expect("the same"), text);

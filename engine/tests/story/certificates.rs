@@ -57,6 +57,13 @@ async fn only_an_authority_is_added_by_hand_and_any_where_it_was_seen() {
             .await
             .expect_err("no authority");
         assert!(refusal.fields[FIELD].contains("no CA certificate"));
+        let chain = add(String::new(), format!("{relay}{house}"), true)
+            .await
+            .expect("a chain is added whole");
+        assert_eq!(subjects(&chain), ["Relay", "House"]);
+        let each = pem::blocks(&chain).expect("certificates");
+        assert!(each[0].preamble.contains("Trusted as: this exact"));
+        assert!(each[1].preamble.contains("Trusted as: CA"));
         let both = add(listed, relay, false).await.expect("added");
         assert_eq!(subjects(&both), ["House", "Relay"]);
         let same = add(both.clone(), house, true).await.expect("there already");

@@ -1,4 +1,4 @@
-//! Sessions that end in mid-mail: whether the mail may have arrived, and what it may have been.
+//! Sessions that end within a transaction: whether the message may have arrived, and the cause.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use crate::server::Relay;
 const LOCK_STEP: &[&str] = &[];
 const PIPELINING: &[&str] = &["PIPELINING"];
 
-/// What a busy machine may need.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time for a closed connection to be noticed, on a busy machine.
+const NOTICE_TIMEOUT: Duration = Duration::from_secs(5);
 
 const COMMANDS: [(&str, Stage); 3] = [
     ("MAIL", Stage::Mail),
@@ -26,7 +26,7 @@ const COMMANDS: [(&str, Stage); 3] = [
     ("DATA", Stage::Data),
 ];
 
-/// The second mail is the one where it happens.
+/// A relay that does this at its second message.
 fn at_the_second(offers: &[&str], point: &'static str, act: Act) -> Conduct {
     let usual = match point {
         "DATA" => "354 go on",
@@ -38,13 +38,13 @@ fn at_the_second(offers: &[&str], point: &'static str, act: Act) -> Conduct {
 }
 
 #[tokio::test]
-async fn a_notice_of_closing_is_no_verdict() {
+async fn a_421_is_no_result() {
     let act = Act::SayAndClose(b"421 4.3.2 closing\r\n".to_vec());
     for offers in [LOCK_STEP, PIPELINING] {
         for (point, stage) in COMMANDS.into_iter().chain([("END", Stage::Data)]) {
             let conduct = at_the_second(offers, point, act.clone());
-            let (fates, broken, _) = broken(conduct).await;
-            assert_eq!(fates, [QUEUED], "{point}");
+            let (results, broken, _) = broken(conduct).await;
+            assert_eq!(results, [QUEUED], "{point}");
             let code = broken.failure.reply.as_ref().map(|reply| reply.code);
             assert_eq!((broken.failure.stage, code), (stage, Some(421)));
             assert!(!broken.may_have_arrived, "{point}");
@@ -65,8 +65,8 @@ async fn a_session_cut_before_the_mail_has_delivered_nothing() {
                 (Act::Say(b"gibberish\r\n".to_vec()), Fault::Malformed),
             ] {
                 cases.push(async move {
-                    let (fates, broken, record) = broken(at_the_second(offers, point, act)).await;
-                    assert_eq!(fates, [QUEUED]);
+                    let (results, broken, record) = broken(at_the_second(offers, point, act)).await;
+                    assert_eq!(results, [QUEUED]);
                     let failure = (broken.failure.stage, &broken.failure.fault);
                     assert_eq!(failure, (stage, &fault), "{point}");
                     assert!(!broken.may_have_arrived);
@@ -93,8 +93,8 @@ async fn a_session_cut_after_the_final_dot_may_have_delivered() {
         (PIPELINING, Act::Reset, Fault::Reset),
         (PIPELINING, misplaced, Fault::Malformed),
     ] {
-        let (fates, broken, _) = broken(at_the_second(offers, "END", act)).await;
-        assert_eq!(fates, [QUEUED]);
+        let (results, broken, _) = broken(at_the_second(offers, "END", act)).await;
+        assert_eq!(results, [QUEUED]);
         let failure = (broken.failure.stage, &broken.failure.fault);
         assert_eq!(failure, (Stage::Data, &fault));
         assert!(broken.may_have_arrived);
@@ -102,7 +102,7 @@ async fn a_session_cut_after_the_final_dot_may_have_delivered() {
 }
 
 #[tokio::test]
-async fn a_mail_that_was_taken_stays_taken() {
+async fn an_accepted_message_stays_accepted() {
     let spam = refused(Stage::Data, 554);
     for (words, fate) in [
         ("250 queued\r\n", QUEUED),
@@ -114,9 +114,9 @@ async fn a_mail_that_was_taken_stays_taken() {
         let client = Client::of(&relay);
         let mails = messages(&client, 2);
         let mut session = client.session().await;
-        let fates = session.deliver(&mails[0], None).await.expect("fates");
-        assert_eq!(in_short(fates), [fate]);
-        // A notice came with the verdict; a bare end may be a moment behind it.
+        let results = session.deliver(&mails[0], None).await.expect("results");
+        assert_eq!(in_short(results), [fate]);
+        // A 421 came with the result; a close without one may come a moment later.
         assert!(!(session.is_ready() && words.contains("421")));
         let second = session.deliver(&mails[1], None).await.expect_err("closed");
         assert_eq!(second.failure.stage, Stage::Mail);
@@ -125,10 +125,10 @@ async fn a_mail_that_was_taken_stays_taken() {
 }
 
 #[tokio::test]
-async fn a_relay_that_loses_what_rides_behind_a_body_is_told_by_it() {
-    // It throws away what it has read already, as some do before each reply.
+async fn a_relay_that_loses_pipelined_commands_is_recognised() {
+    // Some relays drop what they have read before each reply.
     let flushing = Conduct::offering(PIPELINING).at("END", Act::Flush(b"250 Ok\r\n".to_vec()));
-    // Or it does so only in part, and what is left makes no sense to it.
+    // Others drop a part of it, and what is left makes no sense to them.
     let confused = |words| at_the_second(PIPELINING, "MAIL", Act::SayAndClose(words));
     for (conduct, fault) in [
         (flushing.clone(), Fault::TimedOut),
@@ -142,19 +142,19 @@ async fn a_relay_that_loses_what_rides_behind_a_body_is_told_by_it() {
             Fault::Closed,
         ),
     ] {
-        let (fates, broken, _) = broken(conduct).await;
-        assert_eq!(fates, [QUEUED]);
+        let (results, broken, _) = broken(conduct).await;
+        assert_eq!(results, [QUEUED]);
         assert_eq!(broken.failure.fault, fault);
         assert!(broken.pipelined && !broken.may_have_arrived);
     }
-    // Without grouping nothing is lost.
+    // Without pipelined commands behind a body nothing is lost.
     let relay = Relay::start(flushing).await;
     let client = Client::of(&relay);
     let mut session = client.session().await;
     session.without_pipelined_next();
-    let (fates, broken) = deliver(&mut session, &messages(&client, 3)).await;
+    let (results, broken) = deliver(&mut session, &messages(&client, 3)).await;
     assert!(broken.is_none(), "{broken:?}");
-    assert_eq!(fates, vec![vec![QUEUED]; 3]);
+    assert_eq!(results, vec![vec![QUEUED]; 3]);
 }
 
 #[tokio::test]
@@ -166,15 +166,15 @@ async fn a_connection_that_did_not_survive_its_rest_is_known() {
         let client = Client::of(&relay);
         let mail = client.outgoing();
         let mut session = client.session().await;
-        session.deliver(&mail, None).await.expect("fates");
+        session.deliver(&mail, None).await.expect("results");
         assert!(session.is_alive().await);
-        session.deliver(&mail, None).await.expect("fates");
+        session.deliver(&mail, None).await.expect("results");
         let noticed = async {
             while session.is_alive().await {
                 yield_now().await;
             }
         };
-        timeout(PATIENCE, noticed)
+        timeout(NOTICE_TIMEOUT, noticed)
             .await
             .expect("a closed connection");
     }
@@ -187,8 +187,8 @@ async fn a_transaction_that_is_not_reset_is_the_end() {
             .saying("RCPT", "550 5.1.1 nobody")
             .saying("DATA", "503 5.5.1 need RCPT")
             .saying("RSET", "502 5.5.1 what?");
-        let (fates, broken, _) = broken(conduct).await;
-        assert_eq!(fates, [refused(Stage::Rcpt, 550)]);
+        let (results, broken, _) = broken(conduct).await;
+        assert_eq!(results, [refused(Stage::Rcpt, 550)]);
         let failure = (broken.failure.stage, broken.failure.fault);
         assert_eq!(failure, (Stage::Mail, Fault::Malformed));
         assert!(!broken.may_have_arrived && !broken.pipelined);
@@ -196,15 +196,15 @@ async fn a_transaction_that_is_not_reset_is_the_end() {
 }
 
 #[tokio::test]
-async fn an_announced_mail_comes_next_or_never() {
+async fn a_pipelined_message_comes_next_or_never() {
     for stray in [true, false] {
         let silent = at_the_second(PIPELINING, "MAIL", Act::Silence);
         let relay = Relay::start(silent).await;
         let client = Client::of(&relay);
         let mails = messages(&client, 3);
         let mut session = client.session().await;
-        let announcing = session.deliver(&mails[0], Some(&mails[1])).await;
-        assert_eq!(in_short(announcing.expect("fates")), [QUEUED]);
+        let pipelining = session.deliver(&mails[0], Some(&mails[1])).await;
+        assert_eq!(in_short(pipelining.expect("results")), [QUEUED]);
         if stray {
             let broken = session.deliver(&mails[2], None).await.expect_err("order");
             assert_eq!(broken.failure.fault, Fault::Closed);
@@ -239,7 +239,7 @@ async fn part_of_a_mail(listener: &TcpListener) -> BufReader<TcpStream> {
     tcp
 }
 
-/// A relay with a small buffer, and a client with a mail that no buffers hold.
+/// A relay with a small buffer, and a client with a message that exceeds all buffers.
 fn narrow() -> (TcpListener, Client) {
     let socket = TcpSocket::new_v4().expect("a socket");
     let small = socket.set_recv_buffer_size(1 << 16);
@@ -252,7 +252,7 @@ fn narrow() -> (TcpListener, Client) {
 }
 
 #[tokio::test]
-async fn a_relay_that_refuses_in_the_middle_of_a_mail_is_heard() {
+async fn a_refusal_in_the_middle_of_a_message_is_read() {
     let (listener, client) = narrow();
     tokio::spawn(async move {
         let mut tcp = part_of_a_mail(&listener).await;
@@ -263,8 +263,8 @@ async fn a_relay_that_refuses_in_the_middle_of_a_mail_is_heard() {
     });
     let mut session = client.session().await;
     let mail = client.outgoing();
-    let fates = session.deliver(&mail, Some(&mail)).await.expect("fates");
-    assert_eq!(in_short(fates), [refused(Stage::Data, 552)]);
+    let results = session.deliver(&mail, Some(&mail)).await.expect("results");
+    assert_eq!(in_short(results), [refused(Stage::Data, 552)]);
     assert!(!session.is_ready());
 }
 

@@ -1,4 +1,4 @@
-//! Postern's side in the tests: settings, one mail, and what came of it.
+//! The client in the tests: settings, one message, and the outcome of sending it.
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -16,15 +16,15 @@ use tokio::time::Instant;
 use crate::pki;
 use crate::server;
 
-/// Both time-outs, in seconds, where the relay does not answer: the test waits for as long.
-const IMPATIENT: u64 = 1;
+/// Both time-outs where the relay does not answer, in seconds. The test waits for as long.
+const SHORT_TIMEOUT: u64 = 1;
 
-/// And where it does: as long as a busy machine may take over an answer.
-const PATIENT: u64 = 10;
+/// Both time-outs where the relay answers, in seconds: what a busy machine may need.
+const LONG_TIMEOUT: u64 = 10;
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// A mail about to be sent.
+/// A client with settings and a message to send.
 #[derive(Clone)]
 pub struct Client {
     pub form: Form,
@@ -35,7 +35,7 @@ pub struct Client {
     pub dialer: Dialer,
 }
 
-/// What came of a mail.
+/// The outcome of sending a message.
 #[derive(Debug)]
 pub struct Outcome {
     pub result: Result<Reply, Failure>,
@@ -45,11 +45,11 @@ pub struct Outcome {
 }
 
 impl Client {
-    /// To a relay, by its address, with connection type and authentication `None`.
+    /// A client of a relay, by its address, with connection type and authentication `None`.
     pub fn of(relay: &server::Relay) -> Self {
         let client = Self::at("127.0.0.1", relay.address.port());
         if relay.keeps_waiting {
-            client.impatient()
+            client.with_short_timeouts()
         } else {
             client
         }
@@ -61,8 +61,8 @@ impl Client {
                 .with(Label::FromAddress, "alerts@example.org")
                 .with(Label::Host, host)
                 .with(Label::Port, &port.to_string())
-                .with(Label::ConnectTimeout, &PATIENT.to_string())
-                .with(Label::CommandTimeout, &PATIENT.to_string()),
+                .with(Label::ConnectTimeout, &LONG_TIMEOUT.to_string())
+                .with(Label::CommandTimeout, &LONG_TIMEOUT.to_string()),
             password: None,
             from: "alerts@example.org".to_owned(),
             to: vec!["desk@example.net".to_owned()],
@@ -74,10 +74,10 @@ impl Client {
         }
     }
 
-    /// For whoever does not answer.
-    pub fn impatient(self) -> Self {
-        self.with(Label::ConnectTimeout, &IMPATIENT.to_string())
-            .with(Label::CommandTimeout, &IMPATIENT.to_string())
+    /// With time-outs of 1 s, for a relay that does not answer.
+    pub fn with_short_timeouts(self) -> Self {
+        self.with(Label::ConnectTimeout, &SHORT_TIMEOUT.to_string())
+            .with(Label::CommandTimeout, &SHORT_TIMEOUT.to_string())
     }
 
     pub fn with(mut self, label: Label, value: &str) -> Self {
@@ -123,7 +123,7 @@ impl Client {
         }
     }
 
-    /// The mail as deliveries take it.
+    /// The message as [`Session::deliver`] takes it.
     pub fn outgoing(&self) -> Arc<OutgoingMessage> {
         Arc::new(OutgoingMessage {
             envelope: self.envelope(),
@@ -131,7 +131,7 @@ impl Client {
         })
     }
 
-    /// A session that nobody listens to.
+    /// A session without an observer.
     pub async fn session(&self) -> Session {
         let opened = Session::open(&self.dialer, &self.relay(), &SessionObserver::none()).await;
         opened.expect("a session")
@@ -151,9 +151,8 @@ impl Client {
     /// Opens, sends and quits.
     pub async fn send(&self) -> Outcome {
         let begun = Instant::now();
-        let (told, heard) = channel();
-        let observer =
-            SessionObserver::new(move |event| told.send(event).expect("somebody listens"));
+        let (sender, events) = channel();
+        let observer = SessionObserver::new(move |event| sender.send(event).expect("a receiver"));
         let mut encryption = None;
         let result = match Session::open(&self.dialer, &self.relay(), &observer).await {
             Err(failure) => Err(failure),
@@ -165,7 +164,7 @@ impl Client {
             }
         };
         drop(observer);
-        let stages = heard.iter().filter_map(|event| match event {
+        let stages = events.iter().filter_map(|event| match event {
             Event::Began { stage, .. } => Some(stage),
             _ => None,
         });
@@ -179,11 +178,11 @@ impl Client {
 }
 
 impl Outcome {
-    /// The failure, which must not have been waited for.
+    /// The failure, which must come before a time-out.
     #[track_caller]
     pub fn failure(self) -> Failure {
         assert!(
-            self.took < Duration::from_secs(PATIENT),
+            self.took < Duration::from_secs(LONG_TIMEOUT),
             "took {:?}: {:?}",
             self.took,
             self.result
@@ -199,12 +198,12 @@ impl Outcome {
             (stage, &fault),
             "{failure:?}"
         );
-        let told = !failure.detail.is_empty() || failure.reply.is_some();
-        assert!(told, "nothing for a person in {failure:?}");
+        let explained = !failure.detail.is_empty() || failure.reply.is_some();
+        assert!(explained, "no text in {failure:?}");
         failure
     }
 
-    /// Rejected, with this code.
+    /// The failure, which must be a rejection with this code.
     #[track_caller]
     pub fn rejected(self, stage: Stage, code: u16) -> Failure {
         let failure = self.fails(stage, Fault::Rejected);
@@ -223,7 +222,7 @@ pub fn dialer(policy: AddressPolicy, resolver: Resolver) -> Dialer {
     Dialer::with(policy, resolver, pki::roots()).expect("a dialer")
 }
 
-/// Knows these hosts, and asks nobody for others.
+/// A resolver that knows these hosts and has no name server.
 pub fn resolver(hosts: &str) -> Resolver {
     resolver_with(
         ResolverConfig::from_parts(None, Vec::new(), Vec::new()),

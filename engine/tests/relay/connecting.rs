@@ -1,4 +1,4 @@
-//! Reaching a relay: ports that refuse or swallow, addresses that are not allowed, several at once.
+//! Connecting: ports that refuse or do not answer, addresses that are denied, several addresses.
 
 use std::mem::forget;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,32 +13,33 @@ use crate::client::{Client, dialer, resolver};
 use crate::conduct::Conduct;
 use crate::server::Relay;
 
-/// A port whose queue of connections is full: it drops whatever knocks.
-pub struct Deaf {
+/// A port whose backlog is full, so that it answers no connection attempt.
+pub struct SilentPort {
     _listener: TcpListener,
     _queue: Vec<TcpStream>,
 }
 
-impl Deaf {
+impl SilentPort {
     pub async fn at(address: SocketAddr) -> (Self, SocketAddr) {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind(address).expect("a port");
         let listener = socket.listen(1).expect("a listener");
         let address = listener.local_addr().expect("an address");
         let mut queue = Vec::new();
-        let patience = Duration::from_millis(200);
-        while let Ok(connected) = timeout(patience, TcpStream::connect(address)).await {
+        let limit = Duration::from_millis(200);
+        while let Ok(connected) = timeout(limit, TcpStream::connect(address)).await {
             queue.push(connected.expect("a connection"));
         }
-        let deaf = Self {
+        let port = Self {
             _listener: listener,
             _queue: queue,
         };
-        (deaf, address)
+        (port, address)
     }
 }
 
-/// Of every address. It stays taken, so that no relay of another test gets it.
+/// A port that is closed on every address. It stays reserved, so that no relay of another test gets
+/// it.
 pub fn closed_port() -> u16 {
     let socket = TcpSocket::new_v4().expect("a socket");
     let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
@@ -63,10 +64,10 @@ async fn a_closed_port_refuses() {
 }
 
 #[tokio::test]
-async fn a_port_that_swallows_is_given_up_in_time() {
-    let (_deaf, address) = Deaf::at((Ipv4Addr::LOCALHOST, 0).into()).await;
+async fn a_port_that_does_not_answer_times_out() {
+    let (_silent, address) = SilentPort::at((Ipv4Addr::LOCALHOST, 0).into()).await;
     let failure = Client::at("127.0.0.1", address.port())
-        .impatient()
+        .with_short_timeouts()
         .send()
         .await
         .fails(Stage::Tcp, Fault::NoAnswer);
@@ -78,10 +79,10 @@ async fn a_port_that_swallows_is_given_up_in_time() {
 }
 
 #[tokio::test]
-async fn another_address_is_tried_beside_one_that_swallows() {
+async fn another_address_is_tried_beside_one_that_does_not_answer() {
     let relay = Relay::start(Conduct::default()).await;
     let port = relay.address.port();
-    let (_deaf, _) = Deaf::at((Ipv4Addr::new(127, 0, 0, 2), port).into()).await;
+    let (_silent, _) = SilentPort::at((Ipv4Addr::new(127, 0, 0, 2), port).into()).await;
     let mut client = Client::at("relay.test", port);
     client.dialer = dialer(
         AddressPolicy::default(),
@@ -96,7 +97,7 @@ async fn another_address_is_tried_beside_one_that_swallows() {
     outcome.delivery();
     assert!(
         took > Duration::from_millis(240),
-        "the first address had its start: {took:?}"
+        "the first address had its time: {took:?}"
     );
     assert!(
         took < Duration::from_secs(9),
@@ -121,7 +122,7 @@ async fn the_next_address_is_tried_at_once_when_one_refuses() {
 }
 
 #[tokio::test]
-async fn every_address_that_failed_is_told() {
+async fn every_address_that_failed_is_named() {
     let port = closed_port();
     let mut client = Client::at("relay.test", port);
     client.dialer = dialer(

@@ -1,4 +1,4 @@
-//! Several mails over one session, and what came of each.
+//! Delivering several messages over one session, and comparing their results.
 
 use std::sync::Arc;
 
@@ -9,23 +9,24 @@ use crate::client::Client;
 use crate::conduct::Conduct;
 use crate::server::{Record, Relay};
 
-/// One recipient's fate: the code of the relay's yes, or where it was refused and how.
-pub type Fate = Result<u16, (Stage, Fault, Option<u16>)>;
+/// A recipient's result: the code of the relay's acceptance, or the stage, fault and code of the
+/// refusal.
+pub type ShortResult = Result<u16, (Stage, Fault, Option<u16>)>;
 
-pub const QUEUED: Fate = Ok(250);
+pub const QUEUED: ShortResult = Ok(250);
 
-pub fn refused(stage: Stage, code: u16) -> Fate {
+pub fn refused(stage: Stage, code: u16) -> ShortResult {
     Err((stage, Fault::Rejected, Some(code)))
 }
 
-pub fn in_short(fates: RecipientResults) -> Vec<Fate> {
+pub fn in_short(results: RecipientResults) -> Vec<ShortResult> {
     let code = |reply: Reply| reply.code;
     let why = |failure: Failure| (failure.stage, failure.fault, failure.reply.map(code));
-    let fate = |fate: Result<Reply, Failure>| fate.map(code).map_err(why);
-    fates.into_iter().map(fate).collect()
+    let short = |result: Result<Reply, Failure>| result.map(code).map_err(why);
+    results.into_iter().map(short).collect()
 }
 
-/// Mails that differ in their subject.
+/// Messages that differ in their subject.
 pub fn messages(client: &Client, count: usize) -> Vec<Arc<OutgoingMessage>> {
     (0..count)
         .map(|n| {
@@ -35,53 +36,53 @@ pub fn messages(client: &Client, count: usize) -> Vec<Arc<OutgoingMessage>> {
         .collect()
 }
 
-/// One after the other, each with the next one announced, until one breaks.
+/// Delivers one after the other, each with the next one pipelined, until the session breaks.
 pub async fn deliver(
     session: &mut Session,
     mails: &[Arc<OutgoingMessage>],
-) -> (Vec<Vec<Fate>>, Option<BrokenSession>) {
-    let mut fates = Vec::new();
+) -> (Vec<Vec<ShortResult>>, Option<BrokenSession>) {
+    let mut results = Vec::new();
     for (n, mail) in mails.iter().enumerate() {
         match session.deliver(mail, mails.get(n + 1)).await {
-            Ok(fate) => fates.push(in_short(fate)),
-            Err(broken) => return (fates, Some(broken)),
+            Ok(result) => results.push(in_short(result)),
+            Err(broken) => return (results, Some(broken)),
         }
     }
-    (fates, None)
+    (results, None)
 }
 
-/// All are delivered somehow, over one connection, and the relay is said goodbye to.
+/// Delivers all over one connection, which ends with QUIT.
 pub async fn delivered(
     relay: &Relay,
     client: &Client,
     mails: &[Arc<OutgoingMessage>],
-) -> (Vec<Vec<Fate>>, Record) {
+) -> (Vec<Vec<ShortResult>>, Record) {
     let mut session = client.session().await;
-    let (fates, broken) = deliver(&mut session, mails).await;
+    let (results, broken) = deliver(&mut session, mails).await;
     assert!(broken.is_none(), "{broken:?}");
     assert!(session.is_ready());
     session.quit().await;
     let record = relay.record();
     assert_eq!(record.connections, 1);
     assert!(record.heard("QUIT"), "{:?}", record.lines);
-    (fates, record)
+    (results, record)
 }
 
-/// So many mails to a relay of that conduct, each for one recipient.
-pub async fn several(count: usize, conduct: Conduct) -> (Vec<Fate>, Record) {
+/// Delivers this number of messages, each for one recipient, to a relay with this conduct.
+pub async fn several(count: usize, conduct: Conduct) -> (Vec<ShortResult>, Record) {
     let relay = Relay::start(conduct).await;
     let client = Client::of(&relay);
-    let (fates, record) = delivered(&relay, &client, &messages(&client, count)).await;
-    (fates.concat(), record)
+    let (results, record) = delivered(&relay, &client, &messages(&client, count)).await;
+    (results.concat(), record)
 }
 
-/// Two mails, of which one breaks the session: the fates before, and how it broke.
-pub async fn broken(conduct: Conduct) -> (Vec<Fate>, BrokenSession, Record) {
+/// Delivers two messages, of which one breaks the session. Returns the results before it.
+pub async fn broken(conduct: Conduct) -> (Vec<ShortResult>, BrokenSession, Record) {
     let relay = Relay::start(conduct).await;
     let client = Client::of(&relay);
     let mut session = client.session().await;
-    let (fates, broken) = deliver(&mut session, &messages(&client, 2)).await;
+    let (results, broken) = deliver(&mut session, &messages(&client, 2)).await;
     assert!(!session.is_ready());
     let broken = broken.expect("a broken session");
-    (fates.concat(), broken, relay.record())
+    (results.concat(), broken, relay.record())
 }

@@ -1,4 +1,4 @@
-//! Refused, hung up on, cut and left waiting, at every stage.
+//! Relays that refuse, close, reset and fall silent at every stage.
 
 use domain::{Fault, Label, Stage};
 use futures::future::join_all;
@@ -8,7 +8,7 @@ use crate::conduct::{Act, Conduct};
 use crate::pki;
 use crate::server::Relay;
 
-/// Every point at which a relay speaks, and the stage that waits for it.
+/// Every point at which a relay sends a reply, and the stage that waits for it.
 const POINTS: [(&str, Stage); 10] = [
     ("GREETING", Stage::Greeting),
     ("EHLO", Stage::Ehlo),
@@ -110,7 +110,7 @@ async fn cutting() {
 
 #[tokio::test]
 async fn falling_silent() {
-    // The end of the mail has ten minutes, which are the caller's to cut short.
+    // The reply to the end of data has 10 min, which the caller may cut short.
     let mut points = POINTS[..POINTS.len() - 1].to_vec();
     points.push(("TLS", Stage::Tls));
     check(

@@ -1,10 +1,10 @@
-//! Many mails over one session: each gets its own verdict, however they are grouped.
+//! Delivering many messages over one session: each has its own result, pipelined or not.
 
 use domain::{Fault, Label, Stage};
 
 use crate::client::Client;
 use crate::conduct::Conduct;
-use crate::courier::{Fate, QUEUED, delivered, messages, refused, several};
+use crate::courier::{QUEUED, ShortResult, delivered, messages, refused, several};
 use crate::pki;
 use crate::sending::SMUGGLING;
 use crate::server::Relay;
@@ -18,8 +18,8 @@ async fn mails_follow_each_other_on_one_connection() {
         let relay = Relay::start(Conduct::offering(offers)).await;
         let client = Client::of(&relay);
         let mails = messages(&client, 3);
-        let (fates, record) = delivered(&relay, &client, &mails).await;
-        assert_eq!(fates, vec![vec![QUEUED]; 3]);
+        let (results, record) = delivered(&relay, &client, &mails).await;
+        assert_eq!(results, vec![vec![QUEUED]; 3]);
         let sent: Vec<_> = mails.iter().map(|mail| mail.message.to_vec()).collect();
         assert_eq!(record.mails, sent);
         assert_eq!(record.grouped, grouped);
@@ -35,8 +35,8 @@ async fn they_follow_within_tls_and_a_sign_in() {
         let client = Client::of(&relay)
             .with(Label::ConnectionType, "TLS")
             .signing_in("Plain");
-        let (fates, record) = delivered(&relay, &client, &messages(&client, 3)).await;
-        assert_eq!(fates, vec![vec![QUEUED]; 3]);
+        let (results, record) = delivered(&relay, &client, &messages(&client, 3)).await;
+        assert_eq!(results, vec![vec![QUEUED]; 3]);
         assert_eq!(record.mails.len(), 3);
         let sign_ins = |line: &&String| line.starts_with("AUTH");
         assert_eq!(record.lines.iter().filter(sign_ins).count(), 1);
@@ -44,14 +44,14 @@ async fn they_follow_within_tls_and_a_sign_in() {
 }
 
 #[tokio::test]
-async fn grouping_can_be_done_without() {
+async fn pipelining_the_next_message_can_be_turned_off() {
     let relay = Relay::start(Conduct::offering(PIPELINING)).await;
     let client = Client::of(&relay);
     let mails = messages(&client, 2);
     let mut session = client.session().await;
     session.without_pipelined_next();
     for (mail, next) in [(&mails[0], Some(&mails[1])), (&mails[1], None)] {
-        session.deliver(mail, next).await.expect("fates");
+        session.deliver(mail, next).await.expect("results");
     }
     let record = relay.record();
     assert_eq!((record.mails.len(), record.grouped), (2, 0));
@@ -68,9 +68,9 @@ async fn a_refused_recipient_harms_no_other() {
             .saying("RCPT", "250 2.1.5 Ok");
         let relay = Relay::start(conduct).await;
         let client = Client::of(&relay).to(&["a@example.net", "b@example.net", "c@example.net"]);
-        let (fates, record) = delivered(&relay, &client, &messages(&client, 2)).await;
+        let (results, record) = delivered(&relay, &client, &messages(&client, 2)).await;
         let first = [refused(Stage::Rcpt, 550), QUEUED, refused(Stage::Rcpt, 452)];
-        assert_eq!(fates, [first.to_vec(), vec![QUEUED; 3]]);
+        assert_eq!(results, [first.to_vec(), vec![QUEUED; 3]]);
         assert_eq!(record.mails.len(), 2);
     }
 }
@@ -81,16 +81,16 @@ async fn many_recipients_do_not_choke_a_relay() {
     let names: Vec<String> = (0..2000).map(|n| format!("r{n}@example.net")).collect();
     let to: Vec<&str> = names.iter().map(String::as_str).collect();
     let client = Client::of(&relay).to(&to);
-    let (fates, record) = delivered(&relay, &client, &messages(&client, 2)).await;
-    assert_eq!(fates, vec![vec![QUEUED; 2000]; 2]);
+    let (results, record) = delivered(&relay, &client, &messages(&client, 2)).await;
+    assert_eq!(results, vec![vec![QUEUED; 2000]; 2]);
     assert_eq!(record.grouped, 1);
 }
 
-/// The middle one of three mails is refused in some way: it alone, and the third one arrives.
+/// Delivers three messages of which only the second is refused.
 async fn second_of_three(
     offers: &[&str],
     replies: &[(&'static str, &str)],
-    fate: Fate,
+    fate: ShortResult,
 ) -> crate::server::Record {
     let mut conduct = Conduct::offering(offers);
     for (point, reply) in replies {
@@ -102,8 +102,8 @@ async fn second_of_three(
             conduct = conduct.saying(point, words);
         }
     }
-    let (fates, record) = several(3, conduct).await;
-    assert_eq!(fates, [QUEUED, fate, QUEUED], "{offers:?} {replies:?}");
+    let (results, record) = several(3, conduct).await;
+    assert_eq!(results, [QUEUED, fate, QUEUED], "{offers:?} {replies:?}");
     assert!(
         record
             .mails
@@ -165,7 +165,7 @@ async fn a_refusal_is_not_the_end_of_the_session() {
             0,
             3,
         ),
-        // A mail that nobody is left to take is waited for all the same: it gets a lone dot.
+        // The relay waits for a message though all recipients are refused: it gets an end of data.
         (
             PIPELINING,
             &[nobody, ("END", "554 5.5.1 no")],
@@ -213,10 +213,10 @@ async fn what_the_relay_does_not_take_costs_no_command() {
             client.clone().message("Subject: x\r\n\r\n\n").outgoing(),
             small[1].clone(),
         ];
-        let (fates, record) = delivered(&relay, &client, &mails).await;
+        let (results, record) = delivered(&relay, &client, &mails).await;
         let not_taken = |fault| Err((Stage::Mail, fault, None));
         assert_eq!(
-            fates.concat(),
+            results.concat(),
             [
                 QUEUED,
                 not_taken(Fault::TooBig(30)),
@@ -249,18 +249,18 @@ async fn an_address_the_relay_does_not_take_harms_no_other() {
     ] {
         let relay = Relay::start(conduct).await;
         let client = Client::of(&relay).to(&to);
-        let (fates, record) = delivered(&relay, &client, &messages(&client, 1)).await;
+        let (results, record) = delivered(&relay, &client, &messages(&client, 1)).await;
         assert_eq!(
-            fates,
+            results,
             [[left_out.clone(), fate.clone(), left_out.clone(), fate]]
         );
         assert!(record.heard("RCPT TO:<b@xn--bcher-kva.example>"));
     }
-    // One who takes it is told of all.
+    // A relay that offers SMTPUTF8 gets all recipients.
     let relay = Relay::start(Conduct::offering(&["SMTPUTF8"])).await;
     let client = Client::of(&relay).to(&to);
-    let (fates, record) = delivered(&relay, &client, &messages(&client, 1)).await;
-    assert_eq!(fates, [vec![QUEUED; 4]]);
+    let (results, record) = delivered(&relay, &client, &messages(&client, 1)).await;
+    assert_eq!(results, [vec![QUEUED; 4]]);
     assert!(record.heard("RCPT TO:<b@bücher.example>"));
 }
 
@@ -274,16 +274,16 @@ async fn each_mail_has_one_end() {
     };
     let legal = ["\r\n.\r\n", "\r\n..\r\n", "\r\n.\r\n.\r\n", "\r\n\r\n.\r\n"].map(mail);
     let smuggling = SMUGGLING.map(mail);
-    // In turn, so that the commands of what must not pass would ride behind what may.
+    // In turn, so that the commands of what must be refused would be pipelined behind what is not.
     let mails = legal
         .iter()
         .cycle()
         .zip(&smuggling)
         .flat_map(|(a, b)| [a.clone(), b.clone()]);
-    let (fates, record) = delivered(&relay, &client, &mails.collect::<Vec<_>>()).await;
+    let (results, record) = delivered(&relay, &client, &mails.collect::<Vec<_>>()).await;
     let refused = Err((Stage::Mail, Fault::LineBreak, None));
     assert_eq!(
-        fates.concat(),
+        results.concat(),
         SMUGGLING.map(|_| [QUEUED, refused.clone()]).concat()
     );
     let ends = memchr::memmem::find_iter(&record.clear, b"\r\n.\r\n").count();

@@ -1,4 +1,4 @@
-//! What a name server says of a domain, and the connections that makes worth trying.
+//! Discovery: the records of a domain, and the connections that are probed for them.
 
 use std::net::Ipv4Addr;
 
@@ -14,8 +14,7 @@ use crate::client::{dialer, resolver_with};
 
 type Zone = Vec<(&'static str, RData)>;
 
-/// A dialer whose names are looked up at a name server that has this zone and nothing else; without
-/// one it never answers.
+/// A dialer with a name server that has only this zone, or without a zone never answers.
 async fn asking(zone: Option<Zone>) -> Dialer {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
         .await

@@ -1,4 +1,4 @@
-//! TLS in all connection types: what is verified, what is refused, and who is on the line.
+//! TLS in all connection types: what is verified, what is refused, and servers of other kinds.
 
 use domain::stage::CertificateFault;
 use domain::{Fault, Label, Stage};
@@ -202,7 +202,7 @@ async fn a_port_of_the_other_kind_is_told() {
 
     let implicit = relay(pki::trusted(&["127.0.0.1"]), "SSL").await;
     Client::of(&implicit)
-        .impatient()
+        .with_short_timeouts()
         .with(Label::ConnectionType, "TLS")
         .send()
         .await

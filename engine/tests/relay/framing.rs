@@ -1,4 +1,4 @@
-//! Replies that are not what they should be: too slow, too long, too many, two in one.
+//! Malformed replies: too slow, too long, too many, two in one.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::conduct::{Act, Conduct};
 use crate::server::Relay;
 
-/// More than the buffers of two sockets hold, and far less than a second of a flood.
+/// More than the buffers of two sockets hold, and far less than a flood sends in 1 s.
 const BUFFERED: usize = 16 << 20;
 
 const PAUSE: Duration = Duration::from_millis(500);

@@ -1,4 +1,4 @@
-//! Sessions against relays that behave, misbehave and lie, all on loopback.
+//! Sessions with relays that behave and misbehave, all on loopback.
 
 mod client;
 mod conduct;

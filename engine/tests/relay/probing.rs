@@ -1,4 +1,4 @@
-//! Every way to a relay tried at once: what each shows, and that none waits for another.
+//! Probing several connections at once: what each finds, and that none waits for another.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::client::{Client, dialer, resolver};
 use crate::conduct::{Act, Conduct};
-use crate::connecting::{Deaf, closed_port};
+use crate::connecting::{SilentPort, closed_port};
 use crate::pki;
 use crate::server::Relay;
 
@@ -27,7 +27,7 @@ fn attempt(port: u16, implicit: bool) -> Attempt {
     }
 }
 
-/// What came of the attempts, in their order.
+/// The results of the attempts, in their order.
 async fn probed(attempts: &[Attempt]) -> Vec<ProbeResult> {
     let client = Client::at("relay.test", 25);
     found_by(&client, attempts).await
@@ -159,7 +159,7 @@ async fn what_is_blocked_holds_nothing_up() {
     let mut deaf = Vec::new();
     let mut attempts = vec![attempt(port, false)];
     for _ in 0..4 {
-        let (kept, address) = Deaf::at((Ipv4Addr::LOCALHOST, 0).into()).await;
+        let (kept, address) = SilentPort::at((Ipv4Addr::LOCALHOST, 0).into()).await;
         deaf.push(kept);
         attempts.push(attempt(address.port(), false));
     }

@@ -1,4 +1,4 @@
-//! Name servers that do not know, fail, or say nothing, and names of other scripts.
+//! Name servers without an answer, with errors and without a reply; internationalised names.
 
 use std::net::Ipv4Addr;
 
@@ -15,10 +15,10 @@ use crate::conduct::Conduct;
 use crate::pki;
 use crate::server::Relay;
 
-/// What a name server does with a question; nothing for no answer.
+/// The reply of a name server; `None` for no reply.
 type Answer = fn(RecordType) -> Option<(ResponseCode, Option<Ipv4Addr>)>;
 
-/// A client whose names are looked up at a name server that answers so.
+/// A client with a name server that answers so.
 async fn client(answer: Answer, port: u16) -> Client {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
         .await
@@ -75,7 +75,7 @@ async fn a_name_server_that_fails_or_says_nothing() {
     for answer in [(|_| Some((ResponseCode::ServFail, None))) as Answer, |_| {
         None
     }] {
-        let client = client(answer, 25).await.impatient();
+        let client = client(answer, 25).await.with_short_timeouts();
         let failure = client.send().await.fails(Stage::Dns, Fault::ResolverFailed);
         assert_eq!(
             client.cause(&failure),

@@ -1,4 +1,4 @@
-//! Handing a mail over: every byte as it is, and only where the relay takes it.
+//! Sending one message: every byte unchanged, and only where the relay accepts it.
 
 use domain::{Fault, Label, Stage};
 use engine::smtp::{Session, SessionObserver};
@@ -11,7 +11,7 @@ use crate::server::Relay;
 const LOCK_STEP: &[&str] = &[];
 const PIPELINING: &[&str] = &["PIPELINING"];
 
-/// The ways in which relays have taken something else for the end of a mail.
+/// Sequences that some relays take for the end of data (SMTP smuggling).
 pub const SMUGGLING: [&str; 8] = [
     "\n.\n",
     "\n.\r\n",
@@ -140,7 +140,7 @@ async fn where_all_recipients_are_refused_nothing_is_sent() {
         let failure = client.send().await.rejected(Stage::Rcpt, 550);
         assert_eq!(failure.to_string(), "The relay replied: 550 5.1.1 nobody");
         let record = relay.record();
-        // A lone dot is all that a 354 is worth then; without pipelining it is not even asked for.
+        // A 354 is answered by an end of data; without pipelining DATA is not sent.
         let lone_dots = usize::from(offers == PIPELINING && data.starts_with("354"));
         assert_eq!(record.mails, vec![Vec::<u8>::new(); lone_dots]);
         assert!(record.heard("QUIT"), "{:?}", record.lines);

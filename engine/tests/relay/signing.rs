@@ -1,4 +1,4 @@
-//! Signing in, and never with a password in the clear.
+//! Sign-in, and that no password is sent unencrypted.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -73,7 +73,7 @@ async fn a_long_password_waits_for_its_challenge() {
     assert_eq!(record.lines[begin + 1], plain("alerts", &password));
 }
 
-/// Whether anything that betrays the password came in the clear.
+/// Whether a form of the password was sent unencrypted.
 fn betrayed(record: &Record) -> bool {
     let clear = String::from_utf8_lossy(&record.clear);
     assert!(clear.contains("EHLO"), "the connection was used");
@@ -84,7 +84,7 @@ fn betrayed(record: &Record) -> bool {
 async fn no_password_goes_out_in_the_clear() {
     for authentication in MECHANISMS {
         for (connection, stage, fault) in [
-            // No StartTLS to be had, or it was stripped by somebody in between.
+            // StartTLS is not offered, or was stripped by somebody in between.
             ("None", Stage::Auth, Fault::EncryptionRequired),
             ("TLS", Stage::StartTls, Fault::StartTlsNotOffered),
         ] {

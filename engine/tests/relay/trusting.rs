@@ -1,4 +1,4 @@
-//! Certificates that an administrator trusts for a relay: what they make good, and what not.
+//! Certificates that an administrator trusts for a relay: what they make valid, and what not.
 
 use domain::stage::CertificateFault;
 use domain::{Fault, Label, Stage};
@@ -9,7 +9,7 @@ use crate::conduct::Conduct;
 use crate::pki::{self, House};
 use crate::server::Relay;
 
-/// A mail to `relay.test`, which shows what the acceptor has, where only `pem` is trusted.
+/// Sends a message to `relay.test`, which presents the acceptor's certificate; only `pem` is trusted.
 async fn send(tls: TlsAcceptor, pem: &str) -> Outcome {
     let relay = Relay::start(Conduct::default().within_tls(tls)).await;
     let outcome = Client::at("relay.test", relay.address.port())
@@ -83,13 +83,13 @@ async fn nobody_else_is_believed_not_even_the_roots_of_this_machine() {
             fails(send(tls, &pem).await, CertificateFault::NotTrusted);
         }
     }
-    // A certificate that vouches for nobody does not vouch for its own issuer's others either.
+    // A leaf certificate does not make other certificates of its issuer valid.
     let (tls, _) = house.relay(&["relay.test"], 2020, 2999);
     fails(send(tls, &leaf).await, CertificateFault::NotTrusted);
 }
 
 #[tokio::test]
-async fn a_changed_certificate_is_told_beside_the_trusted_one() {
+async fn a_changed_certificate_is_named_beside_the_trusted_one() {
     let house = House::new();
     let (_, before) = house.relay(&["relay.test"], 2020, 2030);
     let (tls, after) = house.relay(&["relay.test"], 2020, 2040);

@@ -1,55 +1,73 @@
 //! The labels of the settings: storage keys, REST field names and keys of field errors.
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// A field of the settings. Its text is the stored label, the REST field and the key of a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr,
+)]
 pub enum Label {
     /// The From address.
     #[serde(rename = "from_address")]
+    #[strum(serialize = "from_address")]
     FromAddress,
     /// The user name of the sign-in.
     #[serde(rename = "smtp_username")]
+    #[strum(serialize = "smtp_username")]
     Username,
     /// The password of the sign-in.
     #[serde(rename = "smtp_password")]
+    #[strum(serialize = "smtp_password")]
     Password,
     /// The host name or IP address of the relay.
     #[serde(rename = "smtp_host")]
+    #[strum(serialize = "smtp_host")]
     Host,
     /// The TCP port of the relay.
     #[serde(rename = "smtp_port")]
+    #[strum(serialize = "smtp_port")]
     Port,
     /// A [`crate::ConnectionType`].
     #[serde(rename = "smtp_connection_type")]
+    #[strum(serialize = "smtp_connection_type")]
     ConnectionType,
     /// A [`crate::AuthenticationType`].
     #[serde(rename = "smtp_authentication_type")]
+    #[strum(serialize = "smtp_authentication_type")]
     AuthenticationType,
     /// The display name of the From header.
     #[serde(rename = "smtp_from_name")]
+    #[strum(serialize = "smtp_from_name")]
     FromName,
     /// The Reply-To address.
     #[serde(rename = "smtp_reply_to")]
+    #[strum(serialize = "smtp_reply_to")]
     ReplyTo,
     /// The argument of EHLO.
     #[serde(rename = "smtp_ehlo_name")]
+    #[strum(serialize = "smtp_ehlo_name")]
     EhloName,
     /// The connect time-out in seconds.
     #[serde(rename = "smtp_connect_timeout")]
+    #[strum(serialize = "smtp_connect_timeout")]
     ConnectTimeout,
     /// The command time-out in seconds.
     #[serde(rename = "smtp_command_timeout")]
+    #[strum(serialize = "smtp_command_timeout")]
     CommandTimeout,
     /// A [`crate::CertificateCheck`].
     #[serde(rename = "smtp_certificate_check")]
+    #[strum(serialize = "smtp_certificate_check")]
     CertificateCheck,
     /// Trusted certificates as PEM (RFC 7468). They apply with the certificate check `Trusted` and
     /// are otherwise only kept.
     #[serde(rename = "smtp_trusted_certificates")]
+    #[strum(serialize = "smtp_trusted_certificates")]
     TrustedCertificates,
     /// Whether the password may be sent unencrypted: `0` or `1`.
     #[serde(rename = "smtp_plaintext_auth")]
+    #[strum(serialize = "smtp_plaintext_auth")]
     PlaintextAuth,
 }
 
@@ -73,25 +91,9 @@ impl Label {
         Self::PlaintextAuth,
     ];
 
-    /// The label as stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::FromAddress => "from_address",
-            Self::Username => "smtp_username",
-            Self::Password => "smtp_password",
-            Self::Host => "smtp_host",
-            Self::Port => "smtp_port",
-            Self::ConnectionType => "smtp_connection_type",
-            Self::AuthenticationType => "smtp_authentication_type",
-            Self::FromName => "smtp_from_name",
-            Self::ReplyTo => "smtp_reply_to",
-            Self::EhloName => "smtp_ehlo_name",
-            Self::ConnectTimeout => "smtp_connect_timeout",
-            Self::CommandTimeout => "smtp_command_timeout",
-            Self::CertificateCheck => "smtp_certificate_check",
-            Self::TrustedCertificates => "smtp_trusted_certificates",
-            Self::PlaintextAuth => "smtp_plaintext_auth",
-        }
+    /// The stored text.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Parses a label of [`Label::SHOWN`].
@@ -160,5 +162,24 @@ mod tests {
             assert_eq!(Label::shown(label.as_str()), Some(label));
         }
         assert_eq!(Label::shown("smtp_password"), None);
+    }
+
+    #[test]
+    fn options_are_what_may_be_absent() {
+        let options = Label::SHOWN.into_iter().filter(|label| label.is_option());
+        assert_eq!(options.collect::<Vec<_>>(), Label::SHOWN[6..]);
+        for (label, value) in [
+            (Label::Host, ""),
+            (Label::ConnectionType, "None"),
+            (Label::AuthenticationType, "None"),
+            (Label::ConnectTimeout, "5"),
+            (Label::CommandTimeout, "15"),
+            (Label::CertificateCheck, "Verify"),
+            (Label::PlaintextAuth, "0"),
+        ] {
+            assert_eq!(label.default_value(), value);
+        }
+        assert_eq!(Label::Password.title(), "Password");
+        assert_eq!(Label::ReplyTo.title(), "Reply-To");
     }
 }

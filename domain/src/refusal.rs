@@ -63,6 +63,9 @@ impl Kind {
     }
 }
 
+/// Why a text is not valid, as a sentence for the user.
+pub type TextFault = &'static str;
+
 /// The key of a fault that concerns no single field.
 pub const REQUEST: &str = "request";
 
@@ -236,5 +239,60 @@ mod tests {
             assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), fields);
         }
         assert_eq!(Refusal::both(Ok(1), Ok("b")), Ok((1, "b")));
+    }
+
+    #[test]
+    fn each_kind_has_its_status() {
+        for (kind, status) in [
+            (Kind::BadRequest, 400),
+            (Kind::Unauthenticated, 401),
+            (Kind::Forbidden, 403),
+            (Kind::NotFound, 404),
+            (Kind::MethodNotAllowed, 405),
+            (Kind::Conflict, 409),
+            (Kind::TooLarge, 413),
+            (Kind::UnsupportedMediaType, 415),
+            (Kind::Invalid, 422),
+            (Kind::TooMany, 429),
+            (Kind::Internal, 500),
+            (Kind::RelayFailed, 502),
+            (Kind::Unavailable, 503),
+            (Kind::RelayTimedOut, 504),
+        ] {
+            assert_eq!(kind.status(), status);
+        }
+    }
+
+    #[test]
+    fn texts_name_their_field_except_that_of_the_request() {
+        let mut refusal = Refusal::field(Label::Port, "Enter the port.");
+        assert_eq!((refusal.kind, refusal.retry_after), (Kind::Invalid, None));
+        assert_eq!(refusal.to_string(), "smtp_port: Enter the port.");
+        assert_eq!(refusal.text(), "Enter the port.");
+        refusal.add(REQUEST, "Try again.");
+        assert_eq!(
+            refusal.to_string(),
+            "Try again.\nsmtp_port: Enter the port."
+        );
+        assert_eq!(refusal.text(), "Try again.");
+    }
+
+    #[test]
+    fn only_a_collected_fault_refuses() {
+        assert_eq!(Refusal::invalid().or_ok(), Ok(()));
+        let refusal = Refusal::new(Kind::NotFound, "It is gone.");
+        assert_eq!(refusal.clone().or_ok(), Err(refusal));
+    }
+
+    #[test]
+    fn too_many_says_when_to_come_back() {
+        let refusal = Refusal::too_many(30, "Wait.");
+        assert_eq!(
+            (refusal.kind, refusal.retry_after),
+            (Kind::TooMany, Some(30))
+        );
+        assert_eq!(refusal.text(), "Wait.");
+        assert_eq!(Refusal::internal().kind, Kind::Internal);
+        assert!(Refusal::internal().text().contains("internal error"));
     }
 }

@@ -3,13 +3,15 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use crate::settings::{AuthenticationType, ConnectionType, SmtpSettings};
 use crate::{Host, Reply};
 
 /// A stage of an SMTP session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Stage {
     /// The DNS look-up of the host.
     Dns,
@@ -37,20 +39,8 @@ pub enum Stage {
 
 impl Stage {
     /// As the command line and the API name it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Dns => "dns",
-            Self::Tcp => "tcp",
-            Self::Tls => "tls",
-            Self::Greeting => "greeting",
-            Self::Ehlo => "ehlo",
-            Self::StartTls => "starttls",
-            Self::Auth => "auth",
-            Self::Mail => "mail",
-            Self::Rcpt => "rcpt",
-            Self::Data => "data",
-            Self::Quit => "quit",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The planned stages of a session with these settings, in order: RCPT with a recipient, DATA
@@ -263,3 +253,71 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Form, Label};
+
+    #[test]
+    fn the_plan_follows_the_settings() {
+        let form = Form::default()
+            .with(Label::FromAddress, "alerts@example.org")
+            .with(Label::Host, "192.0.2.1")
+            .with(Label::Port, "25");
+        let plan = |form: &Form, recipient, mail| {
+            let stages = Stage::plan(&form.parse().expect("valid"), recipient, mail);
+            let names: Vec<&str> = stages.into_iter().map(Stage::as_str).collect();
+            names.join(" ")
+        };
+        let start_tls = "tcp greeting ehlo starttls tls ehlo";
+        assert_eq!(plan(&form, false, false), format!("{start_tls} mail quit"));
+        assert_eq!(
+            plan(&form, true, false),
+            format!("{start_tls} mail rcpt quit")
+        );
+        let form = form
+            .with(Label::Host, "smtp.example.org")
+            .with(Label::ConnectionType, "SSL")
+            .with(Label::AuthenticationType, "Plain");
+        assert_eq!(
+            plan(&form, true, true),
+            "dns tcp tls greeting ehlo auth mail rcpt data quit"
+        );
+    }
+
+    #[test]
+    fn a_session_is_usable_after_a_refusal_but_not_after_a_break() {
+        let rejected = |code| Failure::rejected(Stage::Rcpt, Reply::new(code, std::iter::empty()));
+        let failed = |fault| Failure::new(Stage::Auth, fault, "as observed");
+        for (failure, usable, timed_out) in [
+            (rejected(550), true, false),
+            (rejected(421), false, false),
+            (failed(Fault::StartTlsNotOffered), true, false),
+            (failed(Fault::MechanismNotOffered(Vec::new())), true, false),
+            (failed(Fault::EncryptionRequired), true, false),
+            (failed(Fault::NoCredentials), true, false),
+            (failed(Fault::Closed), false, false),
+            (failed(Fault::TimedOut), false, true),
+            (failed(Fault::NoAnswer), false, true),
+            (failed(Fault::Deadline), false, true),
+        ] {
+            assert_eq!(failure.session_usable(), usable, "{failure:?}");
+            assert_eq!(failure.is_timeout(), timed_out, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_reply_goes_before_the_detail() {
+        let reply = Reply::new(550, [b"5.1.1 no such user".as_slice()].into_iter());
+        let rejected = Failure::rejected(Stage::Rcpt, reply);
+        assert_eq!(rejected.reply_or_detail(), "550 5.1.1 no such user");
+        assert_eq!(
+            rejected.to_string(),
+            "The relay replied: 550 5.1.1 no such user"
+        );
+        let failed = Failure::new(Stage::Tcp, Fault::NoAnswer, "no answer within 5 s");
+        assert_eq!(failed.reply_or_detail(), "no answer within 5 s");
+        assert_eq!(failed.to_string(), "no answer within 5 s");
+    }
+}

@@ -31,7 +31,10 @@ impl Step {
         };
         let took = self.milliseconds.map(|took| took.to_string());
         let took = took.unwrap_or_default();
-        let mut lines = vec![(tone, format!("{:<8} {took:>8}  {state}", self.stage.name()))];
+        let mut lines = vec![(
+            tone,
+            format!("{:<8} {took:>8}  {state}", self.stage.as_str()),
+        )];
         let facts = self.facts().into_iter();
         lines.extend(facts.map(|fact| (Tone::Plain, format!("    {fact}"))));
         lines.extend(self.lines.iter().map(DialogueLine::transcript_line));
@@ -58,7 +61,11 @@ impl Trace {
             return vec![(Tone::Bad, text.to_owned())];
         };
         let mut lines = Vec::new();
-        let ahead: Vec<&str> = self.not_reached.iter().map(|stage| stage.name()).collect();
+        let ahead: Vec<&str> = self
+            .not_reached
+            .iter()
+            .map(|stage| stage.as_str())
+            .collect();
         if !ahead.is_empty() {
             lines.push((Tone::Faint, format!("not reached: {}", ahead.join(", "))));
         }
@@ -75,7 +82,7 @@ impl Trace {
                 lines.push((Tone::Good, text));
             }
             Outcome::Failed { failure, cause } => {
-                let stage = failure.stage.name();
+                let stage = failure.stage.as_str();
                 lines.push((Tone::Bad, format!("failed at {stage} after {took}")));
                 lines.push((Tone::Plain, failure.to_string()));
                 if let Some(cause) = cause {
@@ -157,5 +164,36 @@ mod tests {
              not reached: quit\n\n\
              failed at rcpt after 2.0 ms\nThe relay replied: 550 5.1.1 nobody\n"
         );
+    }
+
+    #[test]
+    fn a_run_that_sent_shows_the_reply() {
+        let mut trace = Trace::default();
+        assert_eq!(
+            trace.summary_lines(),
+            [(Tone::Bad, "The run was interrupted.".to_owned())]
+        );
+        let mut end = |outcome| {
+            trace.apply(Event::Over(RunSummary {
+                milliseconds: Elapsed(37_000),
+                encryption: Some("TLS 1.3".to_owned()),
+                outcome,
+            }));
+            trace.summary_lines().pop()
+        };
+        let sent = end(Outcome::Sent {
+            reply: Reply::new(250, [b"2.0.0 queued".as_slice()].into_iter()),
+            message_id: "<1@example.org>".to_owned(),
+            verified: None,
+        });
+        assert_eq!(
+            sent,
+            Some((
+                Tone::Good,
+                "sent in 37 ms, TLS 1.3: 250 2.0.0 queued".to_owned()
+            ))
+        );
+        let passed = "every stage passed in 37 ms, TLS 1.3; nothing was sent";
+        assert_eq!(end(Outcome::Passed), Some((Tone::Good, passed.to_owned())));
     }
 }

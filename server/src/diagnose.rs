@@ -142,7 +142,7 @@ async fn tell(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Err
             }
             Event::Began { stage, .. } if live => {
                 let mut out = io::stdout().lock();
-                write!(out, "{} …", stage.name())?;
+                write!(out, "{} …", stage.as_str())?;
                 out.flush()?;
             }
             // A goodbye, after what a stage came to was told.

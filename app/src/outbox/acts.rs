@@ -129,7 +129,7 @@ mod tests {
             ),
             (&[RecipientState::Delivered, RecipientState::Cancelled], &[]),
             (
-                &RecipientState::ALL,
+                RecipientState::ALL,
                 &[
                     MessageAction::Retry,
                     MessageAction::Release,

@@ -8,7 +8,7 @@ use super::address::LIST;
 
 #[component]
 pub fn SearchForm(search: Search) -> impl IntoView {
-    let states = RecipientState::ALL.into_iter().map(|state| {
+    let states = RecipientState::ALL.iter().copied().map(|state| {
         let chosen = search.state == Some(state);
         view! {
             <option value=state.as_str() selected=chosen>
@@ -24,7 +24,7 @@ pub fn SearchForm(search: Search) -> impl IntoView {
                 <Sought name="address" label="Recipient begins with" value=search.address />
                 <Sought name="subject" label="Subject contains" value=search.subject />
                 <div class="field">
-                    <label for="sought-state">"RecipientState"</label>
+                    <label for="sought-state">"State"</label>
                     <select class="control" id="sought-state" name="state">
                         <option value="">"Any"</option>
                         {states.collect_view()}

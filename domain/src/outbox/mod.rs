@@ -6,6 +6,9 @@ mod search;
 mod view;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+use crate::refusal::TextFault;
 
 pub use backoff::{Jitter, MAXIMAL_QUEUE_LIFETIME, message_backoff, relay_backoff};
 pub use disposition::{Disposition, disposition, is_suppressible};
@@ -16,8 +19,26 @@ pub use view::{
 };
 
 /// The delivery state of a message for one recipient.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(
+    serialize_all = "lowercase",
+    parse_err_ty = TextFault,
+    parse_err_fn = unknown_recipient_state
+)]
 pub enum RecipientState {
     /// Accepted and not attempted yet.
     Queued,
@@ -35,25 +56,11 @@ pub enum RecipientState {
 
 impl RecipientState {
     /// Every state, in the order of a message's life.
-    pub const ALL: [Self; 6] = [
-        Self::Queued,
-        Self::Deferred,
-        Self::Held,
-        Self::Delivered,
-        Self::Failed,
-        Self::Cancelled,
-    ];
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
     /// The name in the database and in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Deferred => "deferred",
-            Self::Held => "held",
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The title on the page.
@@ -69,21 +76,30 @@ impl RecipientState {
     }
 }
 
-impl std::str::FromStr for RecipientState {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or("Choose queued, deferred, held, delivered, failed or cancelled.")
-    }
+fn unknown_recipient_state(_: &str) -> TextFault {
+    "Choose queued, deferred, held, delivered, failed or cancelled."
 }
 
 /// An action of an administrator on messages. It applies only to recipients in certain states, and
 /// not to leased ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(
+    serialize_all = "lowercase",
+    parse_err_ty = TextFault,
+    parse_err_fn = unknown_message_action
+)]
 pub enum MessageAction {
     /// Attempt delivery now and restart the backoff.
     Retry,
@@ -97,16 +113,11 @@ pub enum MessageAction {
 
 impl MessageAction {
     /// Every action, in display order.
-    pub const ALL: [Self; 4] = [Self::Retry, Self::Cancel, Self::Hold, Self::Release];
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
     /// The name in JSON and in the audit log.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Retry => "retry",
-            Self::Cancel => "cancel",
-            Self::Hold => "hold",
-            Self::Release => "release",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The states it applies to.
@@ -134,13 +145,58 @@ impl MessageAction {
     }
 }
 
-impl std::str::FromStr for MessageAction {
-    type Err = &'static str;
+fn unknown_message_action(_: &str) -> TextFault {
+    "Choose retry, cancel, hold or release."
+}
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|act| act.as_str() == text)
-            .ok_or("Choose retry, cancel, hold or release.")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_same_in_the_database_and_in_json() {
+        for state in RecipientState::ALL {
+            let json = serde_json::to_value(state).expect("serialises");
+            assert_eq!(json, state.as_str());
+            assert_eq!(state.as_str().parse(), Ok(*state));
+            assert_eq!(state.title().to_lowercase(), state.as_str());
+        }
+        for action in MessageAction::ALL {
+            let json = serde_json::to_value(action).expect("serialises");
+            assert_eq!(json, action.as_str());
+            assert_eq!(action.as_str().parse(), Ok(*action));
+        }
+        for kind in [
+            "delivered",
+            "deferred",
+            "failed",
+            "retried",
+            "cancelled",
+            "held",
+            "released",
+        ] {
+            let parsed: EventKind = kind.parse().expect("an event kind");
+            assert_eq!(parsed.as_str(), kind);
+            assert_eq!(serde_json::to_value(parsed).expect("serialises"), kind);
+        }
+        let fault = "parked".parse::<RecipientState>().expect_err("unknown");
+        assert!(fault.contains("queued, deferred"));
+        let fault = "drop".parse::<MessageAction>().expect_err("unknown");
+        assert!(fault.contains("retry, cancel"));
+    }
+
+    #[test]
+    fn an_action_applies_to_the_states_it_can_change() {
+        use MessageAction::{Cancel, Hold, Release, Retry};
+        use RecipientState::{Cancelled, Deferred, Failed, Held, Queued};
+        for (action, states, result) in [
+            (Retry, &[Deferred, Failed][..], Queued),
+            (Cancel, &[Queued, Deferred, Held, Failed], Cancelled),
+            (Hold, &[Queued, Deferred], Held),
+            (Release, &[Held], Queued),
+        ] {
+            assert_eq!(action.applies_to(), states);
+            assert_eq!(action.leads_to(), result);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Views of the outbox: rows, messages, delivery events, counts and workers.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 use super::{Cursor, RecipientState};
 use crate::{Failure, Timestamp};
@@ -84,8 +85,9 @@ pub struct RecipientView {
 }
 
 /// The kind of a delivery event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum EventKind {
     /// The relay accepted the message.
     Delivered,
@@ -104,28 +106,9 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// Every kind.
-    pub const ALL: [Self; 7] = [
-        Self::Delivered,
-        Self::Deferred,
-        Self::Failed,
-        Self::Retried,
-        Self::Cancelled,
-        Self::Held,
-        Self::Released,
-    ];
-
     /// The name in the database and in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Deferred => "deferred",
-            Self::Failed => "failed",
-            Self::Retried => "retried",
-            Self::Cancelled => "cancelled",
-            Self::Held => "held",
-            Self::Released => "released",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

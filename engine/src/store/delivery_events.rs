@@ -53,10 +53,9 @@ pub async fn of_message(
     .await?;
     rows.into_iter()
         .map(|(position, at, kind, by, reply, took, doubtful)| {
-            let kind = EventKind::ALL
-                .into_iter()
-                .find(|known| known.as_str() == kind);
-            let kind = kind.ok_or_else(|| sqlx::Error::Decode("an unknown event".into()))?;
+            let kind = kind
+                .parse::<EventKind>()
+                .map_err(|_| sqlx::Error::Decode("an unknown event".into()))?;
             Ok((
                 position,
                 DeliveryEvent {

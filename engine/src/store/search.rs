@@ -275,7 +275,8 @@ pub async fn counts(
         found.extend(query.fetch_all(&mut *connection).await?);
     }
     Ok(RecipientState::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .map(|state| {
             let row = found.iter().find(|(name, _, _)| name == state.as_str());
             Count {

@@ -271,7 +271,7 @@ impl DeliveryTask {
     }
 
     fn relay_failed(&self, failure: Failure) {
-        tracing::warn!(relay = self.route.name, stage = failure.stage.name(), fault = ?failure.fault, "the relay takes no mail");
+        tracing::warn!(relay = self.route.name, stage = failure.stage.as_str(), fault = ?failure.fault, "the relay takes no mail");
         let chance = (self.worker.postern.monotonic(), rand::random());
         self.pool()
             .failed(&self.route, failure, self.half_open, chance);

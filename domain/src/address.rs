@@ -135,6 +135,8 @@ impl fmt::Display for EmailAddress {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -192,5 +194,73 @@ mod tests {
                 Ok(needs)
             );
         }
+    }
+
+    #[test]
+    fn limits_are_exact() {
+        let local = |length| format!("{}@example.org", "a".repeat(length)).parse::<EmailAddress>();
+        assert!(local(64).is_ok() && local(65).is_err());
+        for (length, accepted) in [(254, true), (255, false)] {
+            let labels = format!("{}.{}.", "b".repeat(63), "c".repeat(63));
+            let rest = length - "a@".len() - labels.len();
+            let text = format!("a@{labels}{}.{}", "d".repeat(61), "e".repeat(rest - 62));
+            assert_eq!(text.len(), length);
+            assert_eq!(text.parse::<EmailAddress>().is_ok(), accepted, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_log_shows_only_the_domain() {
+        let address: EmailAddress = "alerts@example.org".parse().expect("valid");
+        assert_eq!(address.redacted(), "…@example.org");
+        assert_eq!(address.as_str(), "alerts@example.org");
+        assert_eq!(address.to_string(), "alerts@example.org");
+    }
+
+    #[test]
+    fn the_fault_names_the_mistake() {
+        for (text, word) in [
+            ("a,b@example.org", "one address"),
+            ("a;b@example.org", "one address"),
+            ("a b@example.org", "spaces"),
+            ("a@b@example.org", "only one @"),
+            ("a(b@example.org", "not allowed"),
+            ("<a@example.org", "Enter only the address"),
+            ("\"a\\\u{7f}\"@example.org", "control"),
+            ("\"a\\é\"@example.org", "quoted"),
+        ] {
+            let fault = text.parse::<EmailAddress>().expect_err("not valid");
+            assert!(fault.contains(word), "{text}: {fault}");
+        }
+        assert!("\"a\\ b\\\"c\"@example.org".parse::<EmailAddress>().is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn a_parsed_address_is_safe_in_a_command(text in address_like()) {
+            if let Ok(address) = text.parse::<EmailAddress>() {
+                prop_assert!(!text.chars().any(char::is_control));
+                prop_assert!(text.len() <= 254 && address.local_part().len() <= 64);
+                prop_assert!(!address.domain().contains(['<', '>', ' ']));
+                prop_assert_eq!(format!("{}@{}", address.local_part(), address.domain()), text);
+            }
+        }
+
+        #[test]
+        fn dot_atoms_at_a_domain_parse(
+            local in "[a-z0-9!#$%&'*+/=?^_`{|}~-]{1,8}(\\.[a-zé]{1,8}){0,4}",
+            domain in "[a-z]([a-z0-9-]{0,20}[a-z])?(\\.[a-zü]{2,10}){1,3}",
+        ) {
+            let text = format!("{local}@{domain}");
+            prop_assert!(text.parse::<EmailAddress>().is_ok(), "{}", text);
+        }
+    }
+
+    /// Texts that come near an address, and any other.
+    fn address_like() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[a-zü\"\\\\ .\r\n<>]{0,70}@[a-zü0-9.\\[\\]: -]{0,80}",
+            any::<String>(),
+        ]
     }
 }

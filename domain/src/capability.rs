@@ -141,4 +141,30 @@ mod tests {
         }
         assert_eq!(Capability::parse(" "), None);
     }
+
+    #[test]
+    fn sizes_are_in_kilobytes_below_a_megabyte() {
+        for (parameter, meaning) in [
+            ("1", "A mail has at most 0 kB."),
+            ("999999", "A mail has at most 999 kB."),
+            ("1000000", "A mail has at most 1.0 MB."),
+            ("many", "A mail has no fixed size limit."),
+        ] {
+            assert_eq!(size(parameter), meaning);
+        }
+        assert!(auth("").contains("no mechanism"));
+        for keyword in [
+            "STARTTLS",
+            "PIPELINING",
+            "8BITMIME",
+            "SMTPUTF8",
+            "CHUNKING",
+            "DSN",
+        ] {
+            assert!(
+                Capability::parse(keyword).is_some_and(|c| c.meaning.is_some()),
+                "{keyword}"
+            );
+        }
+    }
 }

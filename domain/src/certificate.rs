@@ -89,3 +89,65 @@ impl Handshake {
 fn rfc3339<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.rfc3339())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handshake() -> Handshake {
+        Handshake {
+            version: Some("TLS 1.3".to_owned()),
+            cipher: Some("TLS_AES_256_GCM_SHA384".to_owned()),
+            chain: vec![Certificate {
+                subject: "CN=smtp.example.org".to_owned(),
+                names: vec!["smtp.example.org".to_owned(), "192.0.2.1".to_owned()],
+                issuer: "CN=Example CA".to_owned(),
+                not_before: Timestamp(0),
+                not_after: Timestamp(86_400_000),
+                key: "EC P-256".to_owned(),
+                sha256: "AA:BB".to_owned(),
+                authority: false,
+                pem: String::new(),
+            }],
+            fault: None,
+            checked: true,
+            client_certificate_requested: true,
+            verdict: "It passes.".to_owned(),
+        }
+    }
+
+    #[test]
+    fn facts_have_a_line_for_each_detail() {
+        assert_eq!(
+            handshake().facts(),
+            [
+                "TLS 1.3, TLS_AES_256_GCM_SHA384",
+                "The relay asked for a client certificate; Postern has none.",
+                "It passes.",
+                "certificate 1: CN=smtp.example.org",
+                "  for smtp.example.org, 192.0.2.1",
+                "  issued by CN=Example CA",
+                "  valid from 1970-01-01 00:00 UTC to 1970-01-02 00:00 UTC",
+                "  EC P-256, SHA-256 AA:BB",
+            ]
+        );
+        let mut bare = handshake();
+        bare.chain[0].names.clear();
+        assert_eq!(bare.facts().len(), 7);
+        let failed = Handshake {
+            version: None,
+            cipher: None,
+            chain: Vec::new(),
+            client_certificate_requested: false,
+            verdict: String::new(),
+            ..bare
+        };
+        assert!(failed.facts().is_empty());
+    }
+
+    #[test]
+    fn dates_serialise_as_rfc_3339() {
+        let json = serde_json::to_value(&handshake().chain[0]).expect("serialises");
+        assert_eq!(json["not_after"], "1970-01-02T00:00:00Z");
+    }
+}

@@ -274,4 +274,14 @@ mod tests {
             r#"{"event":"tried","address":"192.0.2.1:25","outcome":"no_answer","milliseconds":5000.0}"#
         );
     }
+
+    #[test]
+    fn a_duration_is_kept_in_microseconds() {
+        let elapsed = Elapsed::from(Duration::from_micros(1_500));
+        assert_eq!(elapsed, Elapsed(1_500));
+        assert_eq!(elapsed.milliseconds(), 1.5);
+        assert_eq!(elapsed.since(Elapsed(500)), Elapsed(1_000));
+        assert_eq!(Elapsed(500).since(elapsed), Elapsed(0));
+        assert_eq!(Elapsed::from(Duration::MAX), Elapsed(u64::MAX));
+    }
 }

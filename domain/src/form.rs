@@ -407,4 +407,47 @@ mod tests {
         assert!(password_fault(&"a".repeat(246)).is_some());
         assert!(password_fault("a\nb").is_some());
     }
+
+    #[test]
+    fn a_save_changes_only_what_it_names() {
+        let mut form = valid()
+            .with(Label::FromName, "Ops")
+            .with(Label::EhloName, "gate.example.org");
+        form.apply(&Edit(BTreeMap::from([
+            (Label::Port, Some("465".to_owned())),
+            (Label::FromName, None),
+            (Label::ConnectTimeout, Some(" ".to_owned())),
+        ])));
+        assert_eq!(form.get(Label::Port), "465");
+        assert_eq!(form.get(Label::FromName), "");
+        assert_eq!(form.get(Label::ConnectTimeout), "5");
+        assert_eq!(form.get(Label::EhloName), "gate.example.org");
+        assert_eq!(form.differing(&valid()), [Label::Port, Label::EhloName]);
+        let mut other = valid();
+        other.apply(&Edit::from(form.clone()));
+        assert_eq!(other, form);
+    }
+
+    #[test]
+    fn a_form_survives_its_pairs() {
+        let form = valid().with(Label::FromName, "Ops");
+        let pairs: Vec<(Label, String)> = form.clone().into();
+        assert_eq!(pairs.len(), Label::SHOWN.len());
+        assert_eq!(Form::from(pairs.clone()), form);
+        assert_eq!(
+            Form::from(pairs.into_iter().collect::<BTreeMap<_, _>>()),
+            form
+        );
+        let read: Vec<(Label, &str)> = form.iter().collect();
+        assert_eq!(read[0], (Label::FromAddress, "alerts@example.org"));
+        assert_eq!(form.get(Label::Password), "");
+    }
+
+    #[test]
+    fn a_password_keeps_its_spaces_and_has_no_line_break() {
+        assert_eq!(password_fault(" a b "), None);
+        for password in ["a\0b", "a\rb", "a\nb"] {
+            assert!(password_fault(password).is_some_and(|fault| fault.contains("line break")));
+        }
+    }
 }

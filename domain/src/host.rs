@@ -126,6 +126,8 @@ pub fn parse_address_literal(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -181,6 +183,61 @@ mod tests {
             &format!("{}.example", "a.".repeat(130)),
         ] {
             assert!(typed.parse::<Host>().is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn limits_are_exact() {
+        assert_eq!(check_name(&"a".repeat(63)), Ok(()));
+        let name = |last| format!("{}{}", "a.".repeat(125), "b".repeat(last));
+        assert_eq!(check_name(&name(3)), Ok(()));
+        assert!(check_name(&name(4)).is_err());
+    }
+
+    #[test]
+    fn the_fault_names_the_mistake() {
+        for (text, word) in [
+            ("smtp.example:587", "port"),
+            ("smtp.example:", "port"),
+            ("a:b", "letters"),
+            ("smtp.example/", "without a path"),
+            ("me@smtp.example", "e-mail address"),
+            ("[::1", "port"),
+            ("1.2.3.400", "four numbers"),
+        ] {
+            let fault = text.parse::<Host>().expect_err("not valid");
+            assert!(fault.contains(word), "{text}: {fault}");
+        }
+    }
+
+    #[test]
+    fn literals_need_brackets_and_the_tag_of_their_version() {
+        for (text, parsed) in [
+            ("[192.0.2.1]", true),
+            ("[ipv6:2001:db8::1]", true),
+            ("[2001:db8::1]", false),
+            ("[IPv6:192.0.2.1]", false),
+            ("192.0.2.1", false),
+            ("[192.0.2.1", false),
+            ("[é]", false),
+        ] {
+            assert_eq!(parse_address_literal(text).is_some(), parsed, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_parsed_host_is_a_host_again(text in prop_oneof!["[A-Za-z0-9.:é_-]{0,80}", any::<String>()]) {
+            if let Ok(host) = text.parse::<Host>() {
+                let shown = host.to_string();
+                prop_assert!(!shown.chars().any(|c| c.is_control() || c.is_whitespace()));
+                prop_assert_eq!(shown.parse::<Host>(), Ok(host));
+            }
+        }
+
+        #[test]
+        fn an_address_survives_its_literal(address in any::<IpAddr>()) {
+            prop_assert_eq!(parse_address_literal(&address_literal(address)), Some(address));
         }
     }
 }

@@ -260,8 +260,10 @@ fn cipher(key: &ContentKey) -> Aes256Gcm {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
     use rand::rngs::OsRng;
+
+    use super::*;
 
     fn key() -> ContentKey {
         Zeroizing::new([7; 32])
@@ -370,5 +372,75 @@ mod tests {
                 .as_slice(),
             password.as_bytes()
         );
+    }
+
+    #[test]
+    fn the_length_limit_is_exact() {
+        let token = |length: usize| {
+            let rest = ".AAAA.AAAAAAAAAAAAAAAA.AA.AAAAAAAAAAAAAAAAAAAAAA";
+            let header = BASE64URL.encode(br#"{"alg":"dir","enc":"A256GCM","kid":"k"}"#);
+            let filler = "A".repeat(length - header.len() - rest.len());
+            format!("{header}.{filler}{}", &rest[1..])
+        };
+        assert!(token(TOKEN_MAX).parse::<Token>().is_ok());
+        assert_eq!(
+            token(TOKEN_MAX + 4).parse::<Token>().err(),
+            Some(JweError::NotAToken)
+        );
+    }
+
+    #[test]
+    fn a_value_at_rest_names_its_row() {
+        let token: Token = sealed().parse().expect("parses");
+        assert_eq!(
+            token.header,
+            Header::direct("k1", "global", "smtp_password")
+        );
+        assert_eq!(token.header.scope.as_deref(), Some("global"));
+        assert_eq!(token.header.label.as_deref(), Some("smtp_password"));
+        assert!(token.encrypted_key.is_empty());
+    }
+
+    #[test]
+    fn two_seals_share_no_initialisation_vector() {
+        let part = |token: String| token.split('.').nth(2).map(str::to_owned);
+        assert_ne!(part(sealed()), part(sealed()));
+    }
+
+    #[test]
+    fn a_key_that_is_none_seals_nothing() {
+        let jwk: Jwk = serde_json::from_str(
+            r#"{"kty":"RSA","use":"enc","alg":"RSA-OAEP-256","kid":"k","n":"AQ","e":"AQAB"}"#,
+        )
+        .expect("deserialises");
+        assert!(seal_for(&jwk, b"hunter2", &mut OsRng).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_content_opens_unchanged(content in any::<Vec<u8>>(), key in any::<[u8; 32]>()) {
+            let key = Zeroizing::new(key);
+            let token = seal(&Header::rsa("k"), b"key", &key, &content, &mut OsRng).expect("seals");
+            let token: Token = token.parse().expect("parses");
+            prop_assert_eq!(&token.header, &Header::rsa("k"));
+            prop_assert_eq!(token.encrypted_key.as_slice(), b"key");
+            let opened = token.open(&key).expect("opens");
+            prop_assert_eq!(opened.as_slice(), content.as_slice());
+        }
+
+        #[test]
+        fn one_changed_character_is_noticed(at in any::<prop::sample::Index>(), new in "[A-Za-z0-9_.-]") {
+            let mut token = sealed();
+            let at = at.index(token.len());
+            prop_assume!(token[at..=at] != new);
+            token.replace_range(at..=at, &new);
+            let opened = token.parse::<Token>().and_then(|token| token.open(&key()));
+            prop_assert!(opened.is_err());
+        }
+
+        #[test]
+        fn any_text_parses_or_is_refused(text in prop_oneof!["[A-Za-z0-9_=.-]{0,200}", any::<String>()]) {
+            let _ = text.parse::<Token>();
+        }
     }
 }

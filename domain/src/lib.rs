@@ -3,6 +3,8 @@
 //! The crate also builds for `wasm32`, so the page validates with the code the server uses.
 //! Randomness comes in as an argument.
 
+#![warn(missing_docs)]
+
 pub mod address;
 pub mod capability;
 pub mod cause;

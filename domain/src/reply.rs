@@ -101,4 +101,15 @@ mod tests {
         assert_eq!(reply.text, "caf\u{fffd} [31mred\nsecond");
         assert_eq!(reply.to_line(), "220 caf\u{fffd} [31mred second");
     }
+
+    #[test]
+    fn only_4xx_is_transient() {
+        for (code, transient) in [(399, false), (400, true), (499, true), (500, false)] {
+            assert_eq!(
+                Reply::new(code, std::iter::empty()).is_transient(),
+                transient,
+                "{code}"
+            );
+        }
+    }
 }

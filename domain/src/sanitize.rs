@@ -40,4 +40,18 @@ mod tests {
             assert_eq!(printable(text, most), expected);
         }
     }
+
+    #[test]
+    fn ordinary_characters_are_kept() {
+        for c in [
+            'a', ' ', '\u{200a}', '\u{2010}', '\u{2027}', '\u{202f}', '\u{205f}', '\u{2070}',
+        ] {
+            assert!(!super::is_control_or_format(c), "{c:?}");
+        }
+        for c in [
+            '\n', '\u{7f}', '\u{200f}', '\u{2028}', '\u{202e}', '\u{2060}', '\u{206f}',
+        ] {
+            assert!(super::is_control_or_format(c), "{c:?}");
+        }
+    }
 }

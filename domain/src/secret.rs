@@ -39,4 +39,12 @@ mod tests {
     fn debug_hides_the_secret() {
         assert!(!format!("{:?}", SecretString::new("hunter2")).contains("hunter2"));
     }
+
+    #[test]
+    fn only_expose_shows_the_secret() {
+        let secret = SecretString::new("hunter2");
+        assert_eq!(secret.expose(), "hunter2");
+        assert!(!secret.is_empty());
+        assert!(SecretString::new("").is_empty());
+    }
 }

@@ -117,6 +117,8 @@ impl fmt::Display for Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -154,5 +156,27 @@ mod tests {
             Timestamp(1_795_151_610_000).to_string(),
             "2026-11-20 05:13 UTC"
         );
+    }
+
+    #[test]
+    fn arithmetic_saturates() {
+        let at = Timestamp(10_000);
+        assert_eq!(at + Duration::from_secs(1), Timestamp(11_000));
+        assert_eq!(at - Duration::from_secs(1), Timestamp(9_000));
+        assert_eq!(
+            at.saturating_since(Timestamp(7_500)),
+            Duration::from_millis(2_500)
+        );
+        assert_eq!(at.saturating_since(Timestamp(20_000)), Duration::ZERO);
+        assert_eq!(at + Duration::MAX, Timestamp(i64::MAX));
+        assert_eq!(Timestamp(i64::MIN) - Duration::MAX, Timestamp(i64::MIN));
+    }
+
+    proptest! {
+        #[test]
+        fn a_timestamp_survives_its_text(seconds in -62_135_596_800_i64..253_402_300_800) {
+            let at = Timestamp(seconds * 1000);
+            prop_assert_eq!(Timestamp::parse(&at.rfc3339()), Some(at));
+        }
     }
 }

@@ -247,4 +247,51 @@ mod tests {
         assert_eq!(trace.steps[1].state, StepState::Failed);
         assert_eq!((trace.running(), trace.elapsed()), (None, Elapsed(9)));
     }
+
+    #[test]
+    fn facts_describe_what_a_stage_found() {
+        let mut trace = trace(&[], &[Stage::Dns]);
+        trace.apply(Event::Resolved(Resolution {
+            name: "smtp.example.org".to_owned(),
+            resolver: "192.0.2.53".to_owned(),
+            aliases: vec!["mx.example.org".to_owned()],
+            addresses: vec![[192, 0, 2, 1].into()],
+        }));
+        trace.apply(Event::Tried(ConnectAttempt {
+            address: "192.0.2.1:25".to_owned(),
+            outcome: crate::event::ConnectOutcome::Refused,
+            milliseconds: Elapsed(1_500),
+        }));
+        trace.apply(Event::Offered {
+            capabilities: ["SIZE 1000", "X-ODD"]
+                .into_iter()
+                .filter_map(Capability::parse)
+                .collect(),
+        });
+        assert_eq!(
+            trace.steps[0].facts(),
+            [
+                "smtp.example.org resolved by 192.0.2.53",
+                "alias of mx.example.org",
+                "192.0.2.1",
+                "192.0.2.1:25 refused: nothing listens there (1.5 ms)",
+                "SIZE: A mail has at most 1 kB.",
+            ]
+        );
+    }
+
+    #[test]
+    fn elapsed_is_the_latest_time_known() {
+        let mut trace = trace(&[], &[Stage::Tcp, Stage::Greeting]);
+        assert!(!trace.steps[1].is_over());
+        trace.apply(Event::Ended {
+            stage: Stage::Greeting,
+            passed: true,
+            milliseconds: Elapsed(7),
+        });
+        assert!(trace.steps[1].is_over());
+        assert_eq!(trace.elapsed(), Elapsed(8));
+        trace.apply(Event::Tick { seconds: 2 });
+        assert_eq!(trace.elapsed(), Elapsed(2_000_000));
+    }
 }

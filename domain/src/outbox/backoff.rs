@@ -63,4 +63,19 @@ mod tests {
         assert_eq!(relay_backoff(3, 0).as_secs(), 20);
         assert_eq!(relay_backoff(40, 0).as_secs(), 300);
     }
+
+    #[test]
+    fn jitter_adds_at_most_a_quarter() {
+        for jitter in [0, 1, 127, 254, 255] {
+            let added = relay_backoff(4, jitter) - relay_backoff(4, 0);
+            assert_eq!(
+                added,
+                Duration::from_secs(40) * u32::from(jitter) / (4 * 255)
+            );
+        }
+        for (failures, seconds) in [(i64::MIN, 5), (-1, 5), (2, 10), (5, 80), (6, 160), (7, 300)] {
+            assert_eq!(relay_backoff(failures, 0).as_secs(), seconds, "{failures}");
+        }
+        assert_eq!(MAXIMAL_QUEUE_LIFETIME.as_secs(), 432_000);
+    }
 }

@@ -112,4 +112,64 @@ mod tests {
             assert_eq!(is_suppressible(&failure), listed, "{stage:?} {code} {text}");
         }
     }
+
+    #[test]
+    fn what_cannot_be_sent_fails_and_what_broke_off_is_deferred() {
+        for stage in [Stage::Mail, Stage::Rcpt, Stage::Data] {
+            for (fault, expected) in [
+                (Fault::SmtpUtf8NotOffered, Disposition::Fail),
+                (Fault::EightBitNotOffered, Disposition::Fail),
+                (Fault::LineBreak, Disposition::Fail),
+                (Fault::TooBig(1), Disposition::Fail),
+                (Fault::Reset, Disposition::Defer),
+                (Fault::Malformed, Disposition::Defer),
+                (Fault::Deadline, Disposition::Defer),
+            ] {
+                let failure = Failure::new(stage, fault, "");
+                assert_eq!(disposition(&failure), expected, "{failure:?}");
+            }
+            for (code, expected) in [
+                (400, Disposition::Defer),
+                (421, Disposition::BackOffRelay),
+                (422, Disposition::Defer),
+                (499, Disposition::Defer),
+                (500, Disposition::Fail),
+                (529, Disposition::Fail),
+                (530, Disposition::BackOffRelay),
+                (535, Disposition::BackOffRelay),
+                (599, Disposition::Fail),
+            ] {
+                assert_eq!(disposition(&rejected(stage, code, "")), expected, "{code}");
+            }
+        }
+        for stage in [
+            Stage::Dns,
+            Stage::Tcp,
+            Stage::Tls,
+            Stage::StartTls,
+            Stage::Quit,
+        ] {
+            let failure = Failure::new(stage, Fault::TooBig(1), "");
+            assert_eq!(disposition(&failure), Disposition::BackOffRelay);
+        }
+    }
+
+    #[test]
+    fn a_failure_without_a_reply_suppresses_nothing() {
+        let mut failure = rejected(Stage::Rcpt, 550, "5.1.1 no such user");
+        failure.fault = Fault::Closed;
+        assert!(!is_suppressible(&failure));
+        for text in [
+            "5.1.4 ambiguous",
+            "5.1.9 null",
+            "5.1.11 odd",
+            "5.2.1 disabled",
+            "5.4.1 denied",
+        ] {
+            assert!(
+                !is_suppressible(&rejected(Stage::Rcpt, 550, text)),
+                "{text}"
+            );
+        }
+    }
 }

@@ -186,4 +186,43 @@ mod tests {
             ["since", "state", "until"]
         );
     }
+
+    #[test]
+    fn a_cursor_reads_as_it_is_written() {
+        let cursor = Cursor {
+            id: "01JD0000000000000000000000".to_owned(),
+            position: 3,
+        };
+        assert_eq!(cursor.to_string(), "01JD0000000000000000000000.3");
+        assert_eq!(cursor.to_string().parse(), Ok(cursor.clone()));
+        for text in [
+            "",
+            "01JD0000000000000000000000",
+            "01JD.3",
+            "01JD000000000000000000000-.3",
+            "01JD0000000000000000000000.x",
+        ] {
+            assert!(text.parse::<Cursor>().is_err(), "{text}");
+        }
+        let pairs = [
+            ("before", "01JD0000000000000000000000.3"),
+            ("state", "held"),
+        ];
+        let (search, before) = Search::read_from(pairs.into_iter()).expect("valid");
+        assert_eq!(
+            (search.state, before),
+            (Some(RecipientState::Held), Some(cursor))
+        );
+    }
+
+    #[test]
+    fn the_faults_of_search_and_cursor_are_reported_together() {
+        let pairs = [("before", "x"), ("subject", "a\u{7}b")];
+        let refusal = Search::read_from(pairs.into_iter()).expect_err("refused");
+        assert_eq!(refusal.kind, Kind::Invalid);
+        assert_eq!(
+            refusal.fields.keys().collect::<Vec<_>>(),
+            ["before", "subject"]
+        );
+    }
 }

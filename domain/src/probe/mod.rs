@@ -312,4 +312,67 @@ mod tests {
             )
         );
     }
+
+    #[test]
+    fn a_result_is_described_in_a_few_words() {
+        let mut result = found(25);
+        assert_eq!(result.description(), "works");
+        result.certificate = Some(CertificateVerdict {
+            fault: Some(CertificateFault::Expired),
+            verdict: "It has expired.".to_owned(),
+        });
+        assert_eq!(
+            result.description(),
+            "works, but the certificate does not pass"
+        );
+        result.candidate.connection_type = ConnectionType::None;
+        result.start_tls = true;
+        assert_eq!(result.description(), "works, and offers StartTLS");
+        for (stage, fault, text) in [
+            (
+                Stage::Dns,
+                Fault::NameNotFound,
+                "DNS does not know this name",
+            ),
+            (Stage::Dns, Fault::ResolverFailed, "DNS does not answer"),
+            (
+                Stage::Tcp,
+                Fault::ConnectionRefused,
+                "refused: nothing listens there",
+            ),
+            (
+                Stage::Tcp,
+                Fault::Unreachable,
+                "unreachable: there is no route",
+            ),
+            (Stage::Tcp, Fault::NoAnswer, "no answer"),
+            (Stage::Tcp, Fault::Deadline, "no answer"),
+            (
+                Stage::Tcp,
+                Fault::AddressNotAllowed,
+                "not allowed by the operator of this Postern",
+            ),
+            (Stage::Tcp, Fault::Reset, "connection reset"),
+            (Stage::Greeting, Fault::Reset, "as observed"),
+        ] {
+            result.failure = Some(Failure::new(stage, fault, "as observed."));
+            assert_eq!(result.description(), text);
+        }
+        assert!(!result.works());
+    }
+
+    #[test]
+    fn the_simplest_mechanism_is_preferred() {
+        use AuthenticationType::{CramMd5, Login, Plain};
+        for (offered, best) in [
+            (&["CRAM-MD5", "LOGIN", "PLAIN"][..], Some(Plain)),
+            (&["CRAM-MD5", "LOGIN"], Some(Login)),
+            (&["CRAM-MD5"], Some(CramMd5)),
+            (&["XOAUTH2"], None),
+        ] {
+            let mut result = found(465);
+            result.authentication = offered.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(result.best_authentication(), best);
+        }
+    }
 }

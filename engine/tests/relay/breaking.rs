@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::conduct::{Act, Conduct};
-use crate::courier::{QUEUED, broken, deliver, in_short, messages, refused};
+use crate::courier::{BrokenDelivery, QUEUED, broken, deliver, in_short, messages, refused};
 use crate::server::Relay;
 
 const LOCK_STEP: &[&str] = &[];
@@ -43,7 +43,9 @@ async fn a_421_is_no_result() {
     for offers in [LOCK_STEP, PIPELINING] {
         for (point, stage) in COMMANDS.into_iter().chain([("END", Stage::Data)]) {
             let conduct = at_the_second(offers, point, act.clone());
-            let (results, broken, _) = broken(conduct).await;
+            let BrokenDelivery {
+                results, broken, ..
+            } = broken(conduct).await;
             assert_eq!(results, [QUEUED], "{point}");
             let code = broken.failure.reply.as_ref().map(|reply| reply.code);
             assert_eq!((broken.failure.stage, code), (stage, Some(421)));
@@ -65,7 +67,11 @@ async fn a_session_cut_before_the_mail_has_delivered_nothing() {
                 (Act::Say(b"gibberish\r\n".to_vec()), Fault::Malformed),
             ] {
                 cases.push(async move {
-                    let (results, broken, record) = broken(at_the_second(offers, point, act)).await;
+                    let BrokenDelivery {
+                        results,
+                        broken,
+                        record,
+                    } = broken(at_the_second(offers, point, act)).await;
                     assert_eq!(results, [QUEUED]);
                     let failure = (broken.failure.stage, &broken.failure.fault);
                     assert_eq!(failure, (stage, &fault), "{point}");
@@ -93,7 +99,9 @@ async fn a_session_cut_after_the_final_dot_may_have_delivered() {
         (PIPELINING, Act::Reset, Fault::Reset),
         (PIPELINING, misplaced, Fault::Malformed),
     ] {
-        let (results, broken, _) = broken(at_the_second(offers, "END", act)).await;
+        let BrokenDelivery {
+            results, broken, ..
+        } = broken(at_the_second(offers, "END", act)).await;
         assert_eq!(results, [QUEUED]);
         let failure = (broken.failure.stage, &broken.failure.fault);
         assert_eq!(failure, (Stage::Data, &fault));
@@ -104,7 +112,7 @@ async fn a_session_cut_after_the_final_dot_may_have_delivered() {
 #[tokio::test]
 async fn an_accepted_message_stays_accepted() {
     let spam = refused(Stage::Data, 554);
-    for (words, fate) in [
+    for (words, expected) in [
         ("250 queued\r\n", QUEUED),
         ("250 queued\r\n421 4.3.2 closing\r\n", QUEUED),
         ("554 5.7.1 spam\r\n421 4.3.2 closing\r\n", spam),
@@ -115,7 +123,7 @@ async fn an_accepted_message_stays_accepted() {
         let mails = messages(&client, 2);
         let mut session = client.session().await;
         let results = session.deliver(&mails[0], None).await.expect("results");
-        assert_eq!(in_short(results), [fate]);
+        assert_eq!(in_short(results), [expected]);
         // A 421 came with the result; a close without one may come a moment later.
         assert!(!(session.is_ready() && words.contains("421")));
         let second = session.deliver(&mails[1], None).await.expect_err("closed");
@@ -142,7 +150,9 @@ async fn a_relay_that_loses_pipelined_commands_is_recognised() {
             Fault::Closed,
         ),
     ] {
-        let (results, broken, _) = broken(conduct).await;
+        let BrokenDelivery {
+            results, broken, ..
+        } = broken(conduct).await;
         assert_eq!(results, [QUEUED]);
         assert_eq!(broken.failure.fault, fault);
         assert!(broken.pipelined && !broken.may_have_arrived);
@@ -187,7 +197,9 @@ async fn a_transaction_that_is_not_reset_is_the_end() {
             .saying("RCPT", "550 5.1.1 nobody")
             .saying("DATA", "503 5.5.1 need RCPT")
             .saying("RSET", "502 5.5.1 what?");
-        let (results, broken, _) = broken(conduct).await;
+        let BrokenDelivery {
+            results, broken, ..
+        } = broken(conduct).await;
         assert_eq!(results, [refused(Stage::Rcpt, 550)]);
         let failure = (broken.failure.stage, broken.failure.fault);
         assert_eq!(failure, (Stage::Mail, Fault::Malformed));

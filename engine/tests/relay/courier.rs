@@ -9,19 +9,44 @@ use crate::client::Client;
 use crate::conduct::Conduct;
 use crate::server::{Record, Relay};
 
-/// A recipient's result: the code of the relay's acceptance, or the stage, fault and code of the
-/// refusal.
-pub type ShortResult = Result<u16, (Stage, Fault, Option<u16>)>;
+/// A recipient's result without texts: the code of the relay's acceptance, or the refusal.
+pub type ShortResult = Result<u16, ShortFailure>;
+
+/// A failure without texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShortFailure {
+    pub stage: Stage,
+    pub fault: Fault,
+    /// The code of the relay's reply, where there is one.
+    pub code: Option<u16>,
+}
 
 pub const QUEUED: ShortResult = Ok(250);
 
 pub fn refused(stage: Stage, code: u16) -> ShortResult {
-    Err((stage, Fault::Rejected, Some(code)))
+    Err(ShortFailure {
+        stage,
+        fault: Fault::Rejected,
+        code: Some(code),
+    })
+}
+
+/// What the relay does not offer and the message needs.
+pub fn not_offered(fault: Fault) -> ShortResult {
+    Err(ShortFailure {
+        stage: Stage::Mail,
+        fault,
+        code: None,
+    })
 }
 
 pub fn in_short(results: RecipientResults) -> Vec<ShortResult> {
     let code = |reply: Reply| reply.code;
-    let why = |failure: Failure| (failure.stage, failure.fault, failure.reply.map(code));
+    let why = |failure: Failure| ShortFailure {
+        stage: failure.stage,
+        fault: failure.fault,
+        code: failure.reply.map(code),
+    };
     let short = |result: Result<Reply, Failure>| result.map(code).map_err(why);
     results.into_iter().map(short).collect()
 }
@@ -76,13 +101,24 @@ pub async fn several(count: usize, conduct: Conduct) -> (Vec<ShortResult>, Recor
     (results.concat(), record)
 }
 
-/// Delivers two messages, of which one breaks the session. Returns the results before it.
-pub async fn broken(conduct: Conduct) -> (Vec<ShortResult>, BrokenSession, Record) {
+/// A session that broke.
+pub struct BrokenDelivery {
+    /// The results before it broke.
+    pub results: Vec<ShortResult>,
+    pub broken: BrokenSession,
+    pub record: Record,
+}
+
+/// Delivers two messages, of which one breaks the session.
+pub async fn broken(conduct: Conduct) -> BrokenDelivery {
     let relay = Relay::start(conduct).await;
     let client = Client::of(&relay);
     let mut session = client.session().await;
     let (results, broken) = deliver(&mut session, &messages(&client, 2)).await;
     assert!(!session.is_ready());
-    let broken = broken.expect("a broken session");
-    (results.concat(), broken, relay.record())
+    BrokenDelivery {
+        results: results.concat(),
+        broken: broken.expect("a broken session"),
+        record: relay.record(),
+    }
 }

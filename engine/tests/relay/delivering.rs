@@ -4,7 +4,7 @@ use domain::{Fault, Label, Stage};
 
 use crate::client::Client;
 use crate::conduct::Conduct;
-use crate::courier::{QUEUED, ShortResult, delivered, messages, refused, several};
+use crate::courier::{QUEUED, ShortResult, delivered, messages, not_offered, refused, several};
 use crate::pki;
 use crate::sending::SMUGGLING;
 use crate::server::Relay;
@@ -90,7 +90,7 @@ async fn many_recipients_do_not_choke_a_relay() {
 async fn second_of_three(
     offers: &[&str],
     replies: &[(&'static str, &str)],
-    fate: ShortResult,
+    result: ShortResult,
 ) -> crate::server::Record {
     let mut conduct = Conduct::offering(offers);
     for (point, reply) in replies {
@@ -103,7 +103,7 @@ async fn second_of_three(
         }
     }
     let (results, record) = several(3, conduct).await;
-    assert_eq!(results, [QUEUED, fate, QUEUED], "{offers:?} {replies:?}");
+    assert_eq!(results, [QUEUED, result, QUEUED], "{offers:?} {replies:?}");
     assert!(
         record
             .mails
@@ -119,7 +119,7 @@ async fn a_refusal_is_not_the_end_of_the_session() {
     let not_now = ("MAIL", "451 4.3.0 not now");
     let no_transaction = ("RCPT", "503 5.5.1 need MAIL");
     let no_data = ("DATA", "503 5.5.1 need RCPT");
-    for (offers, replies, fate, resets, bodies) in [
+    for (offers, replies, result, resets, bodies) in [
         // Nothing is to be reset where MAIL was refused or the end of data was answered.
         (LOCK_STEP, &[not_now][..], refused(Stage::Mail, 451), 0, 2),
         (
@@ -176,7 +176,7 @@ async fn a_refusal_is_not_the_end_of_the_session() {
         (PIPELINING, &[nobody], refused(Stage::Rcpt, 550), 0, 3),
         (PIPELINING, &[not_now], refused(Stage::Mail, 451), 0, 3),
     ] {
-        let record = second_of_three(offers, replies, fate).await;
+        let record = second_of_three(offers, replies, result).await;
         let found = record
             .verbs()
             .iter()
@@ -214,15 +214,14 @@ async fn what_the_relay_does_not_take_costs_no_command() {
             small[1].clone(),
         ];
         let (results, record) = delivered(&relay, &client, &mails).await;
-        let not_taken = |fault| Err((Stage::Mail, fault, None));
         assert_eq!(
             results.concat(),
             [
                 QUEUED,
-                not_taken(Fault::TooBig(30)),
-                not_taken(Fault::SmtpUtf8NotOffered),
-                not_taken(Fault::EightBitNotOffered),
-                not_taken(Fault::LineBreak),
+                not_offered(Fault::TooBig(30)),
+                not_offered(Fault::SmtpUtf8NotOffered),
+                not_offered(Fault::EightBitNotOffered),
+                not_offered(Fault::LineBreak),
                 QUEUED
             ]
         );
@@ -238,9 +237,9 @@ async fn an_address_the_relay_does_not_take_harms_no_other() {
         "ü@example.org",
         "b@bücher.example",
     ];
-    let left_out = Err((Stage::Mail, Fault::SmtpUtf8NotOffered, None));
+    let left_out = not_offered(Fault::SmtpUtf8NotOffered);
     let refusing = refused(Stage::Mail, 451);
-    for (conduct, fate) in [
+    for (conduct, result) in [
         (Conduct::offering(PIPELINING), QUEUED),
         (
             Conduct::offering(PIPELINING).saying("MAIL", "451 4.3.0 not now"),
@@ -252,7 +251,7 @@ async fn an_address_the_relay_does_not_take_harms_no_other() {
         let (results, record) = delivered(&relay, &client, &messages(&client, 1)).await;
         assert_eq!(
             results,
-            [[left_out.clone(), fate.clone(), left_out.clone(), fate]]
+            [[left_out.clone(), result.clone(), left_out.clone(), result]]
         );
         assert!(record.heard("RCPT TO:<b@xn--bcher-kva.example>"));
     }
@@ -281,7 +280,7 @@ async fn each_mail_has_one_end() {
         .zip(&smuggling)
         .flat_map(|(a, b)| [a.clone(), b.clone()]);
     let (results, record) = delivered(&relay, &client, &mails.collect::<Vec<_>>()).await;
-    let refused = Err((Stage::Mail, Fault::LineBreak, None));
+    let refused = not_offered(Fault::LineBreak);
     assert_eq!(
         results.concat(),
         SMUGGLING.map(|_| [QUEUED, refused.clone()]).concat()

@@ -1,20 +1,41 @@
-//! The table `account`: who may sign in.
+//! The table `account`: the people who may sign in, with the hashes of their passwords.
 
 use domain::Timestamp;
 use domain::view::Role;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 
 use super::{Connection, StoreError};
 
 /// An account, without its password.
 #[derive(Clone, Debug)]
 pub struct Account {
+    /// A ULID.
     pub id: String,
-    /// Lower case.
+    /// In lower case.
     pub email: String,
     pub role: Role,
 }
 
-pub(super) fn role(text: &str) -> Role {
+impl Account {
+    /// Reads the columns `id`, `email` and `role`, the first at index `first`.
+    pub(super) fn from_columns(row: &AnyRow, first: usize) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get(first)?,
+            email: row.try_get(first + 1)?,
+            role: role(row.try_get(first + 2)?),
+        })
+    }
+}
+
+impl FromRow<'_, AnyRow> for Account {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Self::from_columns(row, 0)
+    }
+}
+
+/// An unknown role has the fewest rights.
+fn role(text: &str) -> Role {
     if text == "admin" {
         Role::Admin
     } else {
@@ -29,43 +50,50 @@ fn role_text(role: Role) -> &'static str {
     }
 }
 
-/// The account of an address and the hash of its password.
+/// An account, and the hash of its password.
+struct Credentials {
+    account: Account,
+    password_hash: String,
+}
+
+impl FromRow<'_, AnyRow> for Credentials {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            account: Account::from_columns(row, 0)?,
+            password_hash: row.try_get(3)?,
+        })
+    }
+}
+
+/// The account with an address, and the hash of its password.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn by_email(
     connection: &mut Connection,
     email: &str,
 ) -> Result<Option<(Account, String)>, StoreError> {
-    let row: Option<(String, String, String, String)> =
+    let row: Option<Credentials> =
         sqlx::query_as("SELECT id, email, role, password_hash FROM account WHERE email = $1")
             .bind(email)
             .fetch_optional(connection)
             .await?;
-    Ok(row.map(|(id, email, text, hash)| {
-        (
-            Account {
-                id,
-                email,
-                role: role(&text),
-            },
-            hash,
-        )
-    }))
+    Ok(row.map(|row| (row.account, row.password_hash)))
 }
 
-/// The account of an id.
+/// The account with an id.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn by_id(connection: &mut Connection, id: &str) -> Result<Option<Account>, StoreError> {
-    let row: Option<(String, String, String)> =
-        sqlx::query_as("SELECT id, email, role FROM account WHERE id = $1")
-            .bind(id)
-            .fetch_optional(connection)
-            .await?;
-    Ok(row.map(|(id, email, text)| Account {
-        id,
-        email,
-        role: role(&text),
-    }))
+    let query = sqlx::query_as("SELECT id, email, role FROM account WHERE id = $1");
+    Ok(query.bind(id).fetch_optional(connection).await?)
 }
 
-/// Whether there is any.
+/// Whether there is any account.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn exist(connection: &mut Connection) -> Result<bool, StoreError> {
     let row: Option<(String,)> = sqlx::query_as("SELECT id FROM account LIMIT 1")
         .fetch_optional(connection)
@@ -73,7 +101,10 @@ pub async fn exist(connection: &mut Connection) -> Result<bool, StoreError> {
     Ok(row.is_some())
 }
 
-/// Adds an account. [`StoreError::is_taken`] when the address has one.
+/// Inserts an account.
+///
+/// # Errors
+/// [`StoreError::is_taken`] where the address has one; otherwise where the database fails.
 pub async fn add(
     connection: &mut Connection,
     account: &Account,
@@ -93,7 +124,10 @@ pub async fn add(
     Ok(())
 }
 
-/// Changes the password of an account.
+/// Replaces the password of an account.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn set_password(
     connection: &mut Connection,
     id: &str,

@@ -1,10 +1,12 @@
-//! The table `audit`: who did what, when, from where, and how it ended. Rows are only added.
+//! The table `audit`: acts with their actor, time, origin and outcome. Rows are only added.
 
 use domain::Timestamp;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 
 use super::{Connection, StoreError};
 
-/// A row. None of its texts holds a secret or a person's whole address but the actor's.
+/// A row. No text in it is a secret, or the address of a person other than the actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub at: Timestamp,
@@ -15,7 +17,23 @@ pub struct Entry {
     pub detail: String,
 }
 
-/// Adds a row.
+impl FromRow<'_, AnyRow> for Entry {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            at: Timestamp(row.try_get(0)?),
+            actor: row.try_get(1)?,
+            origin: row.try_get(2)?,
+            action: row.try_get(3)?,
+            outcome: row.try_get(4)?,
+            detail: row.try_get(5)?,
+        })
+    }
+}
+
+/// Inserts a row.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn add(connection: &mut Connection, entry: &Entry) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO audit (id, at, actor, origin, action, outcome, detail) \
@@ -33,23 +51,13 @@ pub async fn add(connection: &mut Connection, entry: &Entry) -> Result<(), Store
     Ok(())
 }
 
-/// The newest rows first.
+/// The newest `limit` rows, newest first.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn newest(connection: &mut Connection, limit: i64) -> Result<Vec<Entry>, StoreError> {
-    let rows: Vec<(i64, String, String, String, String, String)> = sqlx::query_as(
+    let query = sqlx::query_as(
         "SELECT at, actor, origin, action, outcome, detail FROM audit ORDER BY at DESC, id DESC LIMIT $1",
-    )
-    .bind(limit)
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(at, actor, origin, action, outcome, detail)| Entry {
-            at: Timestamp(at),
-            actor,
-            origin,
-            action,
-            outcome,
-            detail,
-        })
-        .collect())
+    );
+    Ok(query.bind(limit).fetch_all(connection).await?)
 }

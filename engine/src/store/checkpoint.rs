@@ -1,4 +1,4 @@
-//! Copying SQLite's log into the database beside the commits, so that none of them waits for it.
+//! Passive WAL checkpoints of SQLite beside the commits, so that no commit waits for one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,19 +6,19 @@ use std::time::Duration;
 use sqlx::{AnyPool, Executor as _};
 use tokio::sync::Notify;
 
-/// How long is written on before it is copied again.
-const EVERY: Duration = Duration::from_millis(500);
+/// The minimum time between two checkpoints.
+const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Copies while there is something to copy. A passive checkpoint keeps nobody from writing; the log
-/// begins anew with the first commit that finds all of it copied.
-pub async fn keep(pool: AnyPool, written: Arc<Notify>) {
+/// Checkpoints after commits until the pool is closed. A passive checkpoint does not block writers;
+/// the log restarts with the first commit after all of it was copied.
+pub(super) async fn run(pool: AnyPool, written: Arc<Notify>) {
     loop {
         written.notified().await;
         if pool.is_closed() {
             return;
         }
-        // Where it cannot be copied now, the commits do it in the end.
+        // After a failure a later commit checkpoints (`wal_autocheckpoint`).
         drop(pool.execute("PRAGMA wal_checkpoint(PASSIVE)").await);
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(INTERVAL).await;
     }
 }

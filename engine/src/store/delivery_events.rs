@@ -2,29 +2,35 @@
 
 use domain::Timestamp;
 use domain::outbox::{DeliveryEvent, EventKind};
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 
+use super::recipients::RecipientKey;
 use super::rows::{blocks, in_order, insert};
 use super::{Connection, StoreError};
 
-/// Something that happened to a message for one recipient.
+/// An event of a recipient.
 #[derive(Clone, Debug)]
-pub struct Entry {
-    pub message: String,
-    pub position: i64,
+pub struct NewEvent {
+    pub key: RecipientKey,
     pub event: DeliveryEvent,
 }
 
-/// Adds rows.
-pub async fn add(connection: &mut Connection, entries: &[Entry]) -> Result<(), StoreError> {
+/// Inserts rows.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn add(connection: &mut Connection, entries: &[NewEvent]) -> Result<(), StoreError> {
     for block in blocks(entries) {
         let columns = "message_id, position, at, kind, actor, reply, duration_ms, may_have_arrived";
         let sql = insert("delivery_event", columns, block.places);
         let mut query = sqlx::query(in_order(connection, sql));
         for entry in block.iter() {
+            let key = entry.map(|entry| &entry.key);
             let event = entry.map(|entry| &entry.event);
             query = query
-                .bind(entry.map(|entry| &entry.message))
-                .bind(entry.map(|entry| entry.position))
+                .bind(key.map(|key| &key.message_id))
+                .bind(key.map(|key| key.position))
                 .bind(event.map(|event| event.at.0))
                 .bind(event.map(|event| event.kind.as_str()))
                 .bind(event.map(|event| &event.by))
@@ -37,36 +43,44 @@ pub async fn add(connection: &mut Connection, entries: &[Entry]) -> Result<(), S
     Ok(())
 }
 
-type Row = (i64, i64, String, String, String, Option<i64>, i64);
+/// An event, and the position of its recipient.
+#[derive(Debug)]
+pub struct PositionedEvent {
+    pub position: i64,
+    pub event: DeliveryEvent,
+}
 
-/// What happened to a message, with the position of the recipient, oldest first.
+impl FromRow<'_, AnyRow> for PositionedEvent {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let kind: &str = row.try_get(2)?;
+        let kind: EventKind = kind
+            .parse()
+            .map_err(|_| sqlx::Error::Decode(format!("unknown event {kind}").into()))?;
+        Ok(Self {
+            position: row.try_get(0)?,
+            event: DeliveryEvent {
+                at: Timestamp(row.try_get(1)?),
+                kind,
+                by: row.try_get(3)?,
+                reply: row.try_get(4)?,
+                took: row.try_get(5)?,
+                may_have_arrived: row.try_get::<i64, _>(6)? != 0,
+            },
+        })
+    }
+}
+
+/// The events of a message, oldest first for each recipient.
+///
+/// # Errors
+/// Where the database fails, or holds an unknown kind.
 pub async fn of_message(
     connection: &mut Connection,
-    message: &str,
-) -> Result<Vec<(i64, DeliveryEvent)>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
+    message_id: &str,
+) -> Result<Vec<PositionedEvent>, StoreError> {
+    let query = sqlx::query_as(
         "SELECT position, at, kind, actor, reply, duration_ms, may_have_arrived FROM delivery_event \
          WHERE message_id = $1 ORDER BY position, at",
-    )
-    .bind(message)
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter()
-        .map(|(position, at, kind, by, reply, took, doubtful)| {
-            let kind = kind
-                .parse::<EventKind>()
-                .map_err(|_| sqlx::Error::Decode("an unknown event".into()))?;
-            Ok((
-                position,
-                DeliveryEvent {
-                    at: Timestamp(at),
-                    kind,
-                    by,
-                    reply,
-                    took,
-                    may_have_arrived: doubtful != 0,
-                },
-            ))
-        })
-        .collect()
+    );
+    Ok(query.bind(message_id).fetch_all(connection).await?)
 }

@@ -1,95 +1,132 @@
-//! What is wrong where the database fails, and what people are told of it.
+//! Errors of the database: which are outages, and the refusals they become.
 
 use domain::{Kind, Refusal};
 
-const SILENT: &str = "The database does not answer. Try again in a moment; nothing was changed.";
-const BUSY: &str =
-    "Another program has locked the database. Try again in a moment; nothing was changed.";
-const COLLIDED: &str =
-    "Somebody else changed the same at that moment. Try again; nothing was changed.";
-const FULL: &str = "There is no room left on the disk of the database. Make room and try again; nothing was changed.";
-const FAULTY: &str =
-    "The disk of the database cannot be read or written. Look at the log; nothing was changed.";
-const UNSURE: &str = "The database failed in the middle of this, and whether it was done is not known. Look before you do it again. Mail with an Idempotency-Key can be handed over again at once.";
-
-/// The database failed. What failed is for the log.
+/// The database failed. The source is for the log, not for the caller.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The address of the database cannot be parsed.
     #[error("the database address is not understood; it looks like postgres://user@host/name")]
     Address,
+    /// No answer within the time limit.
     #[error("it does not answer in time")]
-    Silent,
+    Timeout,
+    /// The tables are of another version.
     #[error("the database was made by a newer Postern, or its migrations were changed")]
     Migration(#[source] sqlx::migrate::MigrateError),
-    #[error("it failed while it wrote, and may have written")]
+    /// It failed during a commit, which may be on disk nevertheless.
+    #[error("it failed during a commit, which may have been written")]
     Unsure(#[source] Box<Self>),
+    /// Any other failure.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
 
-impl StoreError {
-    /// Whether the database is not there, or cannot write: it says nothing of what was to be written.
-    pub fn is_down(&self) -> bool {
-        self.outage().is_some_and(|outage| outage != COLLIDED)
+/// A failure that passes, or that an administrator can end. The request may succeed later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outage {
+    /// No answer, or the connection was lost.
+    Unreachable,
+    /// Another program holds a lock on the database.
+    Locked,
+    /// A concurrent transaction changed the same rows.
+    Conflict,
+    /// No space left on its disk.
+    DiskFull,
+    /// Its disk cannot be read or written.
+    Disk,
+    /// It failed during a commit.
+    Unsure,
+}
+
+impl Outage {
+    const fn message(self) -> &'static str {
+        match self {
+            Self::Unreachable => {
+                "The database does not answer. Try again in a moment; nothing was changed."
+            }
+            Self::Locked => {
+                "Another program has locked the database. Try again in a moment; nothing was changed."
+            }
+            Self::Conflict => {
+                "Somebody else changed the same at that moment. Try again; nothing was changed."
+            }
+            Self::DiskFull => {
+                "There is no room left on the disk of the database. Make room and try again; nothing was changed."
+            }
+            Self::Disk => {
+                "The disk of the database cannot be read or written. Look at the log; nothing was changed."
+            }
+            Self::Unsure => {
+                "The database failed in the middle of this, and whether it was done is not known. Look before you do it again. Mail with an Idempotency-Key can be submitted again at once."
+            }
+        }
     }
 
-    /// The same, where it may have been done nevertheless.
+    /// By the error code of a database. SQLSTATE has five characters, the class in the first two.
+    /// SQLite's codes are shorter numbers, with the primary code in the low octet.
+    fn from_code(code: &str) -> Option<Self> {
+        if code.len() == 5 {
+            return match code {
+                "53100" => Some(Self::DiskFull),
+                "55P03" => Some(Self::Locked),
+                "58030" | "25006" => Some(Self::Disk),
+                // A statement in a transaction that failed before.
+                "25P02" => Some(Self::Unreachable),
+                code => match &code[..2] {
+                    "08" | "53" | "57" => Some(Self::Unreachable),
+                    // A deadlock, or a serialisation failure.
+                    "40" => Some(Self::Conflict),
+                    _ => None,
+                },
+            };
+        }
+        match code.parse::<u32>().ok()? & 0xff {
+            5 | 6 => Some(Self::Locked),
+            13 => Some(Self::DiskFull),
+            8 | 10 | 14 => Some(Self::Disk),
+            _ => None,
+        }
+    }
+}
+
+impl StoreError {
+    /// Whether the database is unavailable, so that the failure says nothing about the statement.
+    pub fn is_down(&self) -> bool {
+        self.outage()
+            .is_some_and(|outage| outage != Outage::Conflict)
+    }
+
+    /// The error of a commit: where the connection or the disk failed, it may have been written.
     pub fn in_commit(self) -> Self {
         match self.outage() {
-            Some(SILENT | FAULTY) => Self::Unsure(Box::new(self)),
+            Some(Outage::Unreachable | Outage::Disk) => Self::Unsure(Box::new(self)),
             _ => self,
         }
     }
 
-    /// What a person is told where the database is not there, or cannot write.
-    fn outage(&self) -> Option<&'static str> {
+    /// Whether a unique constraint was violated.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+
+    fn outage(&self) -> Option<Outage> {
         let error = match self {
-            Self::Silent => return Some(SILENT),
-            Self::Unsure(_) => return Some(UNSURE),
+            Self::Timeout => return Some(Outage::Unreachable),
+            Self::Unsure(_) => return Some(Outage::Unsure),
             Self::Database(
                 sqlx::Error::PoolTimedOut
                 | sqlx::Error::Io(_)
-                // Whoever stands before it hangs up.
+                // A proxy in front of it closed the connection.
                 | sqlx::Error::Protocol(_)
                 | sqlx::Error::Tls(_)
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed,
-            ) => return Some(SILENT),
+            ) => return Some(Outage::Unreachable),
             Self::Database(sqlx::Error::Database(error)) => error,
             _ => return None,
         };
-        outage(&error.code()?)
-    }
-
-    /// Whether a row stood in the way that another wrote first.
-    pub fn is_taken(&self) -> bool {
-        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
-    }
-}
-
-/// By the code of a database. SQLSTATE has five characters, the class in the first two; SQLite has
-/// numbers of fewer, the particulars in the higher octets.
-fn outage(code: &str) -> Option<&'static str> {
-    if code.len() == 5 {
-        return match code {
-            "53100" => Some(FULL),
-            "55P03" => Some(BUSY),
-            "58030" | "25006" => Some(FAULTY),
-            // Within a transaction that failed before.
-            "25P02" => Some(SILENT),
-            code => match &code[..2] {
-                "08" | "53" | "57" => Some(SILENT),
-                // A deadlock, or a transaction that was rolled back for others.
-                "40" => Some(COLLIDED),
-                _ => None,
-            },
-        };
-    }
-    match code.parse::<u32>().ok()? & 0xff {
-        5 | 6 => Some(BUSY),
-        13 => Some(FULL),
-        8 | 10 | 14 => Some(FAULTY),
-        _ => None,
+        Outage::from_code(&error.code()?)
     }
 }
 
@@ -100,9 +137,9 @@ impl From<StoreError> for Refusal {
             "the database failed"
         );
         match error.outage() {
-            Some(text) => Self {
+            Some(outage) => Self {
                 retry_after: Some(5),
-                ..Self::new(Kind::Unavailable, text)
+                ..Self::new(Kind::Unavailable, outage.message())
             },
             None => Self::internal(),
         }
@@ -114,39 +151,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_code_means() {
+    fn codes_of_both_databases_are_classified() {
         for (code, expected) in [
-            ("5", Some(BUSY)),
-            ("517", Some(BUSY)),
-            ("13", Some(FULL)),
-            ("778", Some(FAULTY)),
-            ("14", Some(FAULTY)),
+            ("5", Some(Outage::Locked)),
+            ("517", Some(Outage::Locked)),
+            ("13", Some(Outage::DiskFull)),
+            ("778", Some(Outage::Disk)),
+            ("14", Some(Outage::Disk)),
             ("1", None),
             ("2067", None),
-            ("08006", Some(SILENT)),
-            ("57P01", Some(SILENT)),
-            ("25P02", Some(SILENT)),
-            ("53100", Some(FULL)),
-            ("53300", Some(SILENT)),
-            ("55P03", Some(BUSY)),
-            ("40P01", Some(COLLIDED)),
-            ("40001", Some(COLLIDED)),
+            ("08006", Some(Outage::Unreachable)),
+            ("57P01", Some(Outage::Unreachable)),
+            ("25P02", Some(Outage::Unreachable)),
+            ("53100", Some(Outage::DiskFull)),
+            ("53300", Some(Outage::Unreachable)),
+            ("55P03", Some(Outage::Locked)),
+            ("40P01", Some(Outage::Conflict)),
+            ("40001", Some(Outage::Conflict)),
             ("22021", None),
             ("23505", None),
         ] {
-            assert_eq!(outage(code), expected, "{code}");
+            assert_eq!(Outage::from_code(code), expected, "{code}");
         }
     }
 
     #[test]
-    fn what_failed_in_a_commit_may_have_been_done() {
-        let unsure = StoreError::Silent.in_commit();
+    fn a_failed_commit_may_have_been_written() {
+        let unsure = StoreError::Timeout.in_commit();
         assert!(unsure.is_down());
         let refusal = Refusal::from(unsure);
         assert_eq!(refusal.kind, Kind::Unavailable);
         assert!(refusal.retry_after.is_some());
         assert!(!refusal.fields["request"].contains("nothing was changed"));
-        let refusal = Refusal::from(StoreError::Silent);
+        let refusal = Refusal::from(StoreError::Timeout);
         assert!(refusal.fields["request"].contains("nothing was changed"));
     }
 }

@@ -1,22 +1,36 @@
-//! The table `idempotency`: what a key was answered with.
+//! The table `idempotency`: the answer that each idempotency key was given.
+
+use domain::Timestamp;
 
 use super::{Connection, StoreError};
 
-/// A key and what came with it.
+/// A key, and the digest of the request that came with it.
 #[derive(Clone, Debug)]
-pub struct Key {
+pub struct IdempotencyKey {
     pub account: String,
     pub key: String,
     /// SHA-256 of the body, in hexadecimal.
     pub digest: String,
 }
 
-/// Notes what a key is answered with; `false` where it was answered before.
+/// An answer as stored.
+#[derive(Debug, sqlx::FromRow)]
+pub struct StoredAnswer {
+    /// Of the request that was answered.
+    pub digest: String,
+    /// The ids of the messages, separated by spaces.
+    pub ids: String,
+}
+
+/// Stores the answer to a key. Returns `false` where it has one.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn add(
     connection: &mut Connection,
-    key: &Key,
+    key: &IdempotencyKey,
     ids: &str,
-    now: i64,
+    now: Timestamp,
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "INSERT INTO idempotency (account_id, key, digest, ids, at) VALUES ($1, $2, $3, $4, $5) \
@@ -26,47 +40,59 @@ pub async fn add(
     .bind(&key.key)
     .bind(&key.digest)
     .bind(ids)
-    .bind(now)
+    .bind(now.0)
     .execute(connection)
     .await?;
     Ok(done.rows_affected() > 0)
 }
 
-/// The digest and the ids of an earlier answer, unless it is from before `since`.
+/// The answer to a key that was stored after `since`.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn answer(
     connection: &mut Connection,
-    key: &Key,
-    since: i64,
-) -> Result<Option<(String, String)>, StoreError> {
+    key: &IdempotencyKey,
+    since: Timestamp,
+) -> Result<Option<StoredAnswer>, StoreError> {
     Ok(sqlx::query_as(
         "SELECT digest, ids FROM idempotency WHERE account_id = $1 AND key = $2 AND at > $3",
     )
     .bind(&key.account)
     .bind(&key.key)
-    .bind(since)
+    .bind(since.0)
     .fetch_optional(connection)
     .await?)
 }
 
-/// Forgets this key if it is from before `since`.
+/// Deletes the answer to a key that was stored at `until` or before.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn forget_old(
     connection: &mut Connection,
-    key: &Key,
-    since: i64,
+    key: &IdempotencyKey,
+    until: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM idempotency WHERE account_id = $1 AND key = $2 AND at <= $3")
         .bind(&key.account)
         .bind(&key.key)
-        .bind(since)
+        .bind(until.0)
         .execute(connection)
         .await?;
     Ok(())
 }
 
-/// Forgets every key from before `since`.
-pub async fn forget_all_old(connection: &mut Connection, since: i64) -> Result<(), StoreError> {
+/// Deletes every answer that was stored at `until` or before.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn forget_all_old(
+    connection: &mut Connection,
+    until: Timestamp,
+) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM idempotency WHERE at <= $1")
-        .bind(since)
+        .bind(until.0)
         .execute(connection)
         .await?;
     Ok(())

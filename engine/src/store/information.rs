@@ -6,14 +6,18 @@ use domain::{Form, Label};
 
 use super::{Connection, Scope, StoreError};
 
-/// What is stored for a scope: the form, and the sealed password if there is one.
+/// The settings of a scope.
 #[derive(Debug)]
 pub struct Information {
     pub form: Form,
+    /// Sealed.
     pub password: Option<String>,
 }
 
-/// Reads a scope in one query; none when nothing was ever saved.
+/// Reads a scope in one query; `None` before the first save.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn read(
     connection: &mut Connection,
     scope: Scope,
@@ -42,6 +46,9 @@ pub async fn read(
 }
 
 /// Writes a scope: every label of the form, and the sealed password or its absence.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn write(
     connection: &mut Connection,
     scope: Scope,

@@ -1,11 +1,15 @@
-//! The tables `sealing_key` and `browser_key`: which keys are in use. No key stands here in the
-//! clear.
+//! The tables `sealing_key` and `browser_key`: which keys are in use. No key is stored in the clear.
 
 use domain::Timestamp;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 
 use super::{Connection, StoreError};
 
-/// The sealing keys in use, newest first.
+/// The ids of the sealing keys in use, newest first.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn sealing(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
     let rows: Vec<(String,)> =
         sqlx::query_as("SELECT kid FROM sealing_key ORDER BY created_at DESC, kid DESC")
@@ -14,7 +18,10 @@ pub async fn sealing(connection: &mut Connection) -> Result<Vec<String>, StoreEr
     Ok(rows.into_iter().map(|(kid,)| kid).collect())
 }
 
-/// Records a sealing key.
+/// Inserts a sealing key, unless it is there.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn add_sealing(
     connection: &mut Connection,
     kid: &str,
@@ -30,7 +37,10 @@ pub async fn add_sealing(
     Ok(())
 }
 
-/// Gives a sealing key up.
+/// Deletes a sealing key.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn remove_sealing(connection: &mut Connection, kid: &str) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM sealing_key WHERE kid = $1")
         .bind(kid)
@@ -39,37 +49,44 @@ pub async fn remove_sealing(connection: &mut Connection, kid: &str) -> Result<()
     Ok(())
 }
 
-/// A pair that browsers seal for; the private half is sealed.
+/// A key pair that browsers seal passwords for.
 #[derive(Clone, Debug)]
 pub struct BrowserKey {
     pub kid: String,
     pub created_at: Timestamp,
+    /// Sealed.
     pub private_key: String,
 }
 
-/// The pairs made since, newest first.
+impl FromRow<'_, AnyRow> for BrowserKey {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            kid: row.try_get(0)?,
+            created_at: Timestamp(row.try_get(1)?),
+            private_key: row.try_get(2)?,
+        })
+    }
+}
+
+/// The pairs that were created after `since`, newest first.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn browser_since(
     connection: &mut Connection,
     since: Timestamp,
 ) -> Result<Vec<BrowserKey>, StoreError> {
-    let rows: Vec<(String, i64, String)> = sqlx::query_as(
+    let query = sqlx::query_as(
         "SELECT kid, created_at, private_key FROM browser_key \
          WHERE created_at > $1 ORDER BY created_at DESC, kid DESC",
-    )
-    .bind(since.0)
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(kid, at, private_key)| BrowserKey {
-            kid,
-            created_at: Timestamp(at),
-            private_key,
-        })
-        .collect())
+    );
+    Ok(query.bind(since.0).fetch_all(connection).await?)
 }
 
-/// Adds a pair, and removes those made before `expired`.
+/// Inserts a pair, and deletes those that were created at `expired` or before.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn add_browser(
     connection: &mut Connection,
     key: &BrowserKey,

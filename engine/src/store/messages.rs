@@ -1,7 +1,11 @@
-//! The tables `message` and `message_body`: what was handed over, once.
+//! The tables `message` and `message_body`: each submitted message, once.
 
 use std::sync::Arc;
 
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
+
+use super::fold::folded;
 use super::rows::{blocks, in_order, insert, list};
 use super::{Connection, StoreError};
 
@@ -10,9 +14,9 @@ use super::{Connection, StoreError};
 pub struct Message {
     /// A ULID; its time is when the message was accepted.
     pub id: String,
-    /// Who handed it over; empty for this machine.
+    /// The account that submitted it; empty for this machine.
     pub account: String,
-    /// Of the envelope.
+    /// The sender of the envelope.
     pub sender: String,
     pub subject: String,
     /// The header field, with its angle brackets.
@@ -21,13 +25,29 @@ pub struct Message {
     pub size: i64,
 }
 
-/// Adds messages and their bytes.
+impl FromRow<'_, AnyRow> for Message {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get(0)?,
+            account: row.try_get(1)?,
+            sender: row.try_get(2)?,
+            subject: row.try_get(3)?,
+            message_id: row.try_get(4)?,
+            size: row.try_get(5)?,
+        })
+    }
+}
+
+/// Inserts messages and their bytes.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn add<'a>(
     connection: &mut Connection,
     messages: &[(&'a Message, &'a [u8])],
 ) -> Result<(), StoreError> {
     for block in blocks(messages) {
-        let columns = "id, account_id, sender, subject, message_id, size";
+        let columns = "id, account_id, sender, subject, subject_folded, message_id, size";
         let sql = insert("message", columns, block.places);
         let mut query = sqlx::query(in_order(connection, sql));
         for row in block.iter() {
@@ -37,6 +57,7 @@ pub async fn add<'a>(
                 .bind(message.map(|message| &message.account))
                 .bind(message.map(|message| &message.sender))
                 .bind(message.map(|message| &message.subject))
+                .bind(message.and_then(|message| folded(&message.subject)))
                 .bind(message.map(|message| &message.message_id))
                 .bind(message.map(|message| message.size));
         }
@@ -53,27 +74,21 @@ pub async fn add<'a>(
     Ok(())
 }
 
-/// The message of an id.
+/// The message with an id.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn by_id(connection: &mut Connection, id: &str) -> Result<Option<Message>, StoreError> {
-    let row: Option<(String, String, String, String, String, i64)> = sqlx::query_as(
+    let query = sqlx::query_as(
         "SELECT id, account_id, sender, subject, message_id, size FROM message WHERE id = $1",
-    )
-    .bind(id)
-    .fetch_optional(connection)
-    .await?;
-    Ok(
-        row.map(|(id, account, sender, subject, message_id, size)| Message {
-            id,
-            account,
-            sender,
-            subject,
-            message_id,
-            size,
-        }),
-    )
+    );
+    Ok(query.bind(id).fetch_optional(connection).await?)
 }
 
 /// The bytes of a message, while they are kept.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn body(connection: &mut Connection, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let row: Option<(Vec<u8>,)> = sqlx::query_as("SELECT bytes FROM message_body WHERE id = $1")
         .bind(id)
@@ -82,7 +97,10 @@ pub async fn body(connection: &mut Connection, id: &str) -> Result<Option<Vec<u8
     Ok(row.map(|(bytes,)| bytes))
 }
 
-/// Whether the bytes of a message are still kept.
+/// Whether the bytes of a message are kept.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn has_body(connection: &mut Connection, id: &str) -> Result<bool, StoreError> {
     let row: Option<(i64,)> =
         sqlx::query_as("SELECT CAST(1 AS BIGINT) FROM message_body WHERE id = $1")
@@ -92,43 +110,50 @@ pub async fn has_body(connection: &mut Connection, id: &str) -> Result<bool, Sto
     Ok(row.is_some())
 }
 
-/// What delivery has to know of a message.
+/// The part of a message that delivery needs.
 pub struct StoredMessage {
     pub id: String,
-    /// Of the envelope.
+    /// The sender of the envelope.
     pub sender: String,
     /// In octets.
     pub size: i64,
-    /// Of those that are not large.
+    /// `None` for large messages.
     pub bytes: Option<Arc<[u8]>>,
 }
 
-/// The messages of these ids, with the bytes of those that have no more than `most`.
+impl FromRow<'_, AnyRow> for StoredMessage {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let bytes: Option<Vec<u8>> = row.try_get(3)?;
+        Ok(Self {
+            id: row.try_get(0)?,
+            sender: row.try_get(1)?,
+            size: row.try_get(2)?,
+            bytes: bytes.map(Arc::from),
+        })
+    }
+}
+
+/// The messages with these ids, with their bytes where they have at most `max_size` octets.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn load(
     connection: &mut Connection,
     ids: &[String],
-    most: i64,
+    max_size: i64,
 ) -> Result<Vec<StoredMessage>, StoreError> {
-    let mut found: Vec<(String, String, i64, Option<Vec<u8>>)> = Vec::with_capacity(ids.len());
+    let mut found = Vec::with_capacity(ids.len());
     for block in blocks(ids) {
         let sql = format!(
             "SELECT m.id, m.sender, m.size, b.bytes FROM message m \
              LEFT JOIN message_body b ON b.id = m.id AND m.size <= $1 WHERE m.id IN ({})",
             list(1, block.places)
         );
-        let mut query = sqlx::query_as(in_order(connection, sql)).bind(most);
+        let mut query = sqlx::query_as(in_order(connection, sql)).bind(max_size);
         for id in block.iter() {
             query = query.bind(id);
         }
         found.extend(query.fetch_all(&mut *connection).await?);
     }
-    let found = found.into_iter();
-    Ok(found
-        .map(|(id, sender, size, bytes)| StoredMessage {
-            id,
-            sender,
-            size,
-            bytes: bytes.map(Arc::from),
-        })
-        .collect())
+    Ok(found)
 }

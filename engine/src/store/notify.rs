@@ -1,5 +1,4 @@
-//! Telling other nodes on the same PostgreSQL that there is something to do: LISTEN and NOTIFY. On
-//! SQLite there is nobody to tell; whoever else uses the file looks once a second.
+//! LISTEN and NOTIFY between the nodes on one PostgreSQL database. SQLite has neither.
 
 use sqlx::Executor as _;
 use sqlx::postgres::PgListener;
@@ -8,11 +7,14 @@ use super::{Store, StoreError};
 
 const CHANNEL: &str = "postern_outbox";
 
-/// Hears other nodes.
+/// A connection that listens for notifications.
 pub struct Listener(PgListener);
 
 impl Store {
-    /// Tells whoever listens.
+    /// Notifies all listeners. Does nothing on SQLite.
+    ///
+    /// # Errors
+    /// Where the database fails.
     pub async fn notify(&self) -> Result<(), StoreError> {
         if !self.is_local() {
             let statement = sqlx::AssertSqlSafe(format!("NOTIFY {CHANNEL}"));
@@ -21,7 +23,10 @@ impl Store {
         Ok(())
     }
 
-    /// Begins to listen; none where there is nobody to hear.
+    /// Starts to listen; `None` on SQLite.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached.
     pub async fn listen(&self) -> Result<Option<Listener>, StoreError> {
         let Some(address) = &self.address else {
             return Ok(None);
@@ -33,7 +38,10 @@ impl Store {
 }
 
 impl Listener {
-    /// Waits until somebody rings.
+    /// Waits for the next notification.
+    ///
+    /// # Errors
+    /// Where the connection is lost.
     pub async fn notified(&mut self) -> Result<(), StoreError> {
         self.0.recv().await?;
         Ok(())

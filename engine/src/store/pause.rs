@@ -5,7 +5,19 @@ use domain::view::Stamp;
 
 use super::{Connection, Scope, StoreError};
 
-/// Since when and by whom delivery is paused; none while it runs.
+/// The rows that stop delivery or change its settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Control {
+    /// The newest revision of the settings; 0 before the first.
+    pub revision: i64,
+    /// Whether delivery is paused.
+    pub paused: bool,
+}
+
+/// When and by whom delivery was paused; `None` while it is not.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn read(connection: &mut Connection) -> Result<Option<Stamp>, StoreError> {
     let row: Option<(i64, String)> =
         sqlx::query_as("SELECT since, actor FROM delivery_pause WHERE scope = $1")
@@ -19,6 +31,9 @@ pub async fn read(connection: &mut Connection) -> Result<Option<Stamp>, StoreErr
 }
 
 /// Pauses or resumes delivery. Returns whether that changed anything.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn write(connection: &mut Connection, by: Option<&Stamp>) -> Result<bool, StoreError> {
     let done = match by {
         Some(stamp) => {
@@ -41,15 +56,20 @@ pub async fn write(connection: &mut Connection, by: Option<&Stamp>) -> Result<bo
     Ok(done.rows_affected() > 0)
 }
 
-/// The newest revision of the settings, 0 before the first, and whether delivery is paused: what
-/// delivery has to know before each mail.
-pub async fn current(connection: &mut Connection) -> Result<(i64, bool), StoreError> {
-    let (revision, held): (i64, i64) = sqlx::query_as(
+/// Reads what delivery has to check before each message.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn control(connection: &mut Connection) -> Result<Control, StoreError> {
+    let (revision, paused): (i64, i64) = sqlx::query_as(
         "SELECT COALESCE(MAX(number), 0), (SELECT COUNT(*) FROM delivery_pause WHERE scope = $1) \
          FROM revision WHERE scope = $1",
     )
     .bind(Scope::Global.as_str())
     .fetch_one(connection)
     .await?;
-    Ok((revision, held > 0))
+    Ok(Control {
+        revision,
+        paused: paused > 0,
+    })
 }

@@ -1,5 +1,4 @@
-//! What has been kept long enough: bytes first, rows later. Mail that waits for somebody is never
-//! old enough.
+//! Finding and deleting messages whose retention is over.
 
 use domain::Timestamp;
 use sqlx::AssertSqlSafe;
@@ -8,27 +7,49 @@ use super::rows::{blocks, list};
 use super::search::first_id;
 use super::{Connection, StoreError};
 
-/// How many messages are looked at in one unit of work.
-const AT_ONCE: i64 = 500;
+/// The maximum number of messages of a batch.
+const BATCH: i64 = 500;
 
-/// Messages older than `before`, from `from` on, all of whose recipients were delivered to or
-/// cancelled before it; and where the next look begins.
+/// The part of a message that is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetainedPart {
+    /// Its bytes.
+    Bodies,
+    /// The bytes, the recipients, the events and the message itself.
+    Messages,
+}
+
+/// A batch of messages to delete from.
+#[derive(Debug)]
+pub struct RetentionBatch {
+    pub ids: Vec<String>,
+    /// The start of the next batch; `None` after the last.
+    pub next: Option<String>,
+}
+
+/// A batch of messages behind the id `from` that were accepted before `before`, and all of whose
+/// recipients were delivered or cancelled before it.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn done_before(
     connection: &mut Connection,
-    with_body: bool,
+    part: RetainedPart,
     from: &str,
     before: Timestamp,
-) -> Result<(Vec<String>, Option<String>), StoreError> {
-    let table = if with_body { "message_body" } else { "message" };
-    let sql =
-        format!("SELECT id FROM {table} WHERE id > $1 AND id < $2 ORDER BY id LIMIT {AT_ONCE}");
+) -> Result<RetentionBatch, StoreError> {
+    let table = match part {
+        RetainedPart::Bodies => "message_body",
+        RetainedPart::Messages => "message",
+    };
+    let sql = format!("SELECT id FROM {table} WHERE id > $1 AND id < $2 ORDER BY id LIMIT {BATCH}");
     let old: Vec<(String,)> = sqlx::query_as(AssertSqlSafe(sql))
         .bind(from)
         .bind(first_id(before))
         .fetch_all(&mut *connection)
         .await?;
     let ids: Vec<String> = old.into_iter().map(|(id,)| id).collect();
-    let next = (ids.len() as i64 == AT_ONCE)
+    let next = (ids.len() as i64 == BATCH)
         .then(|| ids.last().cloned())
         .flatten();
     let mut waiting = Vec::new();
@@ -45,25 +66,29 @@ pub async fn done_before(
         let rows: Vec<(String,)> = query.fetch_all(&mut *connection).await?;
         waiting.extend(rows.into_iter().map(|(id,)| id));
     }
-    let done = ids.into_iter().filter(|id| !waiting.contains(id)).collect();
-    Ok((done, next))
+    Ok(RetentionBatch {
+        ids: ids.into_iter().filter(|id| !waiting.contains(id)).collect(),
+        next,
+    })
 }
 
-/// Forgets the bytes of messages, or all of them.
-pub async fn forget(
+/// Deletes a part of messages.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn delete(
     connection: &mut Connection,
+    part: RetainedPart,
     ids: &[String],
-    rows_too: bool,
 ) -> Result<(), StoreError> {
-    let tables: &[(&str, &str)] = if rows_too {
-        &[
+    let tables: &[(&str, &str)] = match part {
+        RetainedPart::Bodies => &[("message_body", "id")],
+        RetainedPart::Messages => &[
             ("message_body", "id"),
             ("delivery_event", "message_id"),
             ("recipient", "message_id"),
             ("message", "id"),
-        ]
-    } else {
-        &[("message_body", "id")]
+        ],
     };
     for (table, column) in tables {
         for block in blocks(ids) {

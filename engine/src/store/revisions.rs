@@ -1,7 +1,9 @@
-//! The table `revision`: every save of a scope, numbered from 1, and what proved it.
+//! The table `revision`: every save of the settings of a scope, numbered from 1.
 
 use domain::view::Stamp;
 use domain::{Form, Timestamp};
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 
 use super::{Connection, Scope, StoreError};
 
@@ -20,77 +22,96 @@ pub struct Revision {
     pub password_from: Option<i64>,
 }
 
-type Row = (i64, i64, String, String, Option<String>, Option<i64>);
+impl FromRow<'_, AnyRow> for Revision {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let form = serde_json::from_str(row.try_get(3)?);
+        Ok(Self {
+            number: row.try_get(0)?,
+            saved: Stamp {
+                at: Timestamp(row.try_get(1)?),
+                by: row.try_get(2)?,
+            },
+            form: form.map_err(|error| sqlx::Error::Decode(error.into()))?,
+            password: row.try_get(4)?,
+            password_from: row.try_get(5)?,
+        })
+    }
+}
 
-fn revision((number, at, by, form, password, password_from): Row) -> Result<Revision, StoreError> {
-    let form = serde_json::from_str(&form).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    let saved = Stamp {
-        at: Timestamp(at),
-        by,
-    };
-    Ok(Revision {
-        number,
-        saved,
-        form,
-        password,
-        password_from,
-    })
+/// A revision that a test mail verified.
+#[derive(Debug)]
+pub struct Proof {
+    pub number: i64,
+    pub verified: Stamp,
+}
+
+impl FromRow<'_, AnyRow> for Proof {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            number: row.try_get(0)?,
+            verified: Stamp {
+                at: Timestamp(row.try_get(1)?),
+                by: row.try_get(2)?,
+            },
+        })
+    }
 }
 
 /// The newest revision.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn newest(
     connection: &mut Connection,
     scope: Scope,
 ) -> Result<Option<Revision>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(
+    let query = sqlx::query_as(
         "SELECT number, saved_at, saved_by, form, password, password_from FROM revision \
          WHERE scope = $1 ORDER BY number DESC LIMIT 1",
-    )
-    .bind(scope.as_str())
-    .fetch_optional(connection)
-    .await?;
-    row.map(revision).transpose()
+    );
+    Ok(query
+        .bind(scope.as_str())
+        .fetch_optional(connection)
+        .await?)
 }
 
 /// The revisions that brought a password which is still kept, newest first.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn with_password(
     connection: &mut Connection,
     scope: Scope,
 ) -> Result<Vec<Revision>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let query = sqlx::query_as(
         "SELECT number, saved_at, saved_by, form, password, password_from FROM revision \
          WHERE scope = $1 AND password IS NOT NULL ORDER BY number DESC",
-    )
-    .bind(scope.as_str())
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter().map(revision).collect()
+    );
+    Ok(query.bind(scope.as_str()).fetch_all(connection).await?)
 }
 
-/// The newest proof: the revision and who proved it when.
+/// The newest revision that a test mail verified.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn newest_proof(
     connection: &mut Connection,
     scope: Scope,
-) -> Result<Option<(i64, Stamp)>, StoreError> {
-    let row: Option<(i64, i64, String)> = sqlx::query_as(
+) -> Result<Option<Proof>, StoreError> {
+    let query = sqlx::query_as(
         "SELECT number, verified_at, verified_by FROM revision \
          WHERE scope = $1 AND verified_at IS NOT NULL ORDER BY number DESC LIMIT 1",
-    )
-    .bind(scope.as_str())
-    .fetch_optional(connection)
-    .await?;
-    Ok(row.map(|(number, at, by)| {
-        (
-            number,
-            Stamp {
-                at: Timestamp(at),
-                by,
-            },
-        )
-    }))
+    );
+    Ok(query
+        .bind(scope.as_str())
+        .fetch_optional(connection)
+        .await?)
 }
 
-/// Adds a revision. [`StoreError::is_taken`] when another save has the number.
+/// Inserts a revision.
+///
+/// # Errors
+/// [`StoreError::is_taken`] where another save has the number; otherwise where the database fails.
 pub async fn add(
     connection: &mut Connection,
     scope: Scope,
@@ -114,7 +135,10 @@ pub async fn add(
     Ok(())
 }
 
-/// Forgets the passwords beyond the newest [`EARLIER_PASSWORDS`], sparing the one in use.
+/// Deletes the passwords beyond the newest [`EARLIER_PASSWORDS`], except the one in use.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn forget_passwords(
     connection: &mut Connection,
     scope: Scope,
@@ -133,7 +157,10 @@ pub async fn forget_passwords(
     Ok(())
 }
 
-/// Records that a test mail proved a revision.
+/// Records that a test mail verified a revision.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn prove(
     connection: &mut Connection,
     scope: Scope,

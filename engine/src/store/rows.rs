@@ -1,36 +1,43 @@
-//! Many rows in one statement: a statement costs more than a row.
+//! Multi-row statements: blocks of rows, placeholders, and durations as stored.
+
+use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 
 use super::Connection;
 
-/// The most rows of a statement.
-const MOST: usize = 64;
+/// The maximum number of rows of a statement.
+const MAX_ROWS: usize = 64;
 
-/// Rows of one statement. It has places for a power of two of them, so that there are few statements
-/// to prepare; in those left over the first value is NULL.
-pub struct Block<'a, T> {
+/// A duration as stored, in milliseconds.
+pub fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Rows of one statement, which costs more than a row. It has places for a power of two of them, so
+/// that there are few statements to prepare; in unused places the first value is NULL.
+pub struct RowBlock<'a, T> {
     rows: &'a [T],
     pub places: usize,
 }
 
-/// The rows in blocks, in their order.
-pub fn blocks<T>(rows: &[T]) -> impl Iterator<Item = Block<'_, T>> {
-    rows.chunks(MOST).map(|rows| Block {
+/// Splits rows into blocks, in their order.
+pub fn blocks<T>(rows: &[T]) -> impl Iterator<Item = RowBlock<'_, T>> {
+    rows.chunks(MAX_ROWS).map(|rows| RowBlock {
         rows,
         places: rows.len().next_power_of_two(),
     })
 }
 
-impl<'a, T> Block<'a, T> {
-    /// What each place holds.
+impl<'a, T> RowBlock<'a, T> {
+    /// The row of each place; `None` for unused places.
     pub fn iter(&self) -> impl Iterator<Item = Option<&'a T>> + use<'a, T> {
         let rows = self.rows.iter().map(Some);
         rows.chain(std::iter::repeat(None)).take(self.places)
     }
 }
 
-/// A statement that adds the rows of a block; the first column is one that never is NULL.
+/// An INSERT of the rows of a block. The first column must be NOT NULL.
 pub fn insert(table: &str, columns: &str, places: usize) -> String {
     let values = values(0, places, columns.split(',').count());
     format!(
@@ -39,8 +46,8 @@ pub fn insert(table: &str, columns: &str, places: usize) -> String {
     )
 }
 
-/// A statement whose placeholders stand in the order of their numbers. SQLite gets them without:
-/// with a number each is looked for among all of them.
+/// A statement whose placeholders are in the order of their numbers. For SQLite the numbers are
+/// removed: it searches all parameters for each numbered one.
 pub fn in_order(connection: &Connection, sql: String) -> AssertSqlSafe<String> {
     AssertSqlSafe(match connection.backend_name() {
         "SQLite" => without_numbers(&sql),
@@ -64,7 +71,7 @@ fn without_numbers(sql: &str) -> String {
     text
 }
 
-/// `($3, $4), ($5, $6)`: rows of placeholders after the first `before` ones.
+/// Rows of placeholders after the first `before` ones: `($3, $4), ($5, $6)`.
 pub fn values(before: usize, rows: usize, columns: usize) -> String {
     let mut text = String::with_capacity(rows * columns * 5);
     let mut number = before;
@@ -83,7 +90,7 @@ pub fn values(before: usize, rows: usize, columns: usize) -> String {
     text
 }
 
-/// `$3, $4, $5`: placeholders of a list.
+/// Placeholders of a list after the first `before` ones: `$3, $4, $5`.
 pub fn list(before: usize, length: usize) -> String {
     let row = values(before, 1, length);
     row[1..row.len() - 1].to_owned()

@@ -1,13 +1,16 @@
-//! The table `session`: who is signed in, by the hash of what the cookie holds.
+//! The table `session`: signed-in browsers, by the hash of the cookie's value.
 
 use domain::Timestamp;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 
-use super::accounts::{Account, role};
+use super::accounts::Account;
 use super::{Connection, StoreError};
 
 /// A session and its account.
 #[derive(Clone, Debug)]
 pub struct Session {
+    /// SHA-256 of the cookie's value, in hexadecimal.
     pub id: String,
     pub account: Account,
     pub begun_at: Timestamp,
@@ -16,52 +19,51 @@ pub struct Session {
     pub browser: String,
 }
 
-type Row = (String, String, String, String, i64, i64, String, String);
-
-fn session((id, account, email, text, begun, used, origin, browser): Row) -> Session {
-    Session {
-        id,
-        account: Account {
-            id: account,
-            email,
-            role: role(&text),
-        },
-        begun_at: Timestamp(begun),
-        last_used_at: Timestamp(used),
-        origin,
-        browser,
+impl FromRow<'_, AnyRow> for Session {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get(0)?,
+            account: Account::from_columns(row, 1)?,
+            begun_at: Timestamp(row.try_get(4)?),
+            last_used_at: Timestamp(row.try_get(5)?),
+            origin: row.try_get(6)?,
+            browser: row.try_get(7)?,
+        })
     }
 }
 
-/// The session with this hash, whatever its age.
+/// The session with an id, of any age.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn by_id(connection: &mut Connection, id: &str) -> Result<Option<Session>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(
+    let query = sqlx::query_as(
         "SELECT s.id, a.id, a.email, a.role, s.begun_at, s.last_used_at, s.origin, s.browser \
          FROM session s JOIN account a ON a.id = s.account_id WHERE s.id = $1",
-    )
-    .bind(id)
-    .fetch_optional(connection)
-    .await?;
-    Ok(row.map(session))
+    );
+    Ok(query.bind(id).fetch_optional(connection).await?)
 }
 
 /// The sessions of an account, last used first.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn of_account(
     connection: &mut Connection,
     account: &str,
 ) -> Result<Vec<Session>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let query = sqlx::query_as(
         "SELECT s.id, a.id, a.email, a.role, s.begun_at, s.last_used_at, s.origin, s.browser \
          FROM session s JOIN account a ON a.id = s.account_id WHERE a.id = $1 \
          ORDER BY s.last_used_at DESC",
-    )
-    .bind(account)
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(session).collect())
+    );
+    Ok(query.bind(account).fetch_all(connection).await?)
 }
 
-/// Adds a session.
+/// Inserts a session that begins now.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn add(
     connection: &mut Connection,
     id: &str,
@@ -84,7 +86,10 @@ pub async fn add(
     Ok(())
 }
 
-/// Records a use.
+/// Sets the last use of a session.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn touch(
     connection: &mut Connection,
     id: &str,
@@ -98,7 +103,10 @@ pub async fn touch(
     Ok(())
 }
 
-/// Ends a session of an account; says whether there was one.
+/// Ends a session of an account. Returns whether there was one.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn end(connection: &mut Connection, id: &str, account: &str) -> Result<bool, StoreError> {
     let done = sqlx::query("DELETE FROM session WHERE id = $1 AND account_id = $2")
         .bind(id)
@@ -108,7 +116,10 @@ pub async fn end(connection: &mut Connection, id: &str, account: &str) -> Result
     Ok(done.rows_affected() > 0)
 }
 
-/// Ends a session, whosever it is.
+/// Ends a session of any account.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn forget(connection: &mut Connection, id: &str) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM session WHERE id = $1")
         .bind(id)
@@ -117,7 +128,10 @@ pub async fn forget(connection: &mut Connection, id: &str) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Ends the sessions of an account, but for `spare` if given.
+/// Ends the sessions of an account, except `spare`.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn end_all(
     connection: &mut Connection,
     account: &str,
@@ -131,7 +145,10 @@ pub async fn end_all(
     Ok(())
 }
 
-/// Removes the sessions that began or were last used too long ago.
+/// Deletes the sessions that began before `begun_before` or were last used before `used_before`.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn remove_expired(
     connection: &mut Connection,
     begun_before: Timestamp,

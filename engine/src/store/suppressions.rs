@@ -4,12 +4,17 @@ use std::collections::HashMap;
 
 use domain::Timestamp;
 use domain::outbox::Suppression;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 
-use super::recipients::Claimed;
+use super::recipients::ClaimedRecipient;
 use super::rows::{blocks, in_order, list};
 use super::{Connection, StoreError};
 
-/// Lists an address, unless it is.
+/// Adds an address, unless it is on the list.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn add(connection: &mut Connection, listed: &Suppression) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO suppression (address, reply, listed_at, message_id) \
@@ -24,16 +29,19 @@ pub async fn add(connection: &mut Connection, listed: &Suppression) -> Result<()
     Ok(())
 }
 
-/// Notes on rows what a relay said of their addresses, where they are listed.
+/// Sets [`ClaimedRecipient::suppressed`] of recipients whose address is on the list.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn mark<'a>(
     connection: &mut Connection,
-    rows: impl Iterator<Item = &'a mut Claimed>,
+    recipients: impl Iterator<Item = &'a mut ClaimedRecipient>,
 ) -> Result<(), StoreError> {
-    let mut rows: Vec<(String, &mut Claimed)> = rows
+    let mut recipients: Vec<(String, &mut ClaimedRecipient)> = recipients
         .map(|row| (row.address.to_ascii_lowercase(), row))
         .collect();
     let mut listed: HashMap<String, String> = HashMap::new();
-    for block in blocks(&rows) {
+    for block in blocks(&recipients) {
         let sql = format!(
             "SELECT address, reply FROM suppression WHERE address IN ({})",
             list(0, block.places)
@@ -44,13 +52,16 @@ pub async fn mark<'a>(
         }
         listed.extend(query.fetch_all(&mut *connection).await?);
     }
-    for (address, row) in &mut rows {
-        row.suppressed = listed.get(address).cloned();
+    for (address, recipient) in &mut recipients {
+        recipient.suppressed = listed.get(address).cloned();
     }
     Ok(())
 }
 
-/// Removes an address; whether it was listed.
+/// Removes an address. Returns whether it was on the list.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn remove(connection: &mut Connection, address: &str) -> Result<bool, StoreError> {
     let done = sqlx::query("DELETE FROM suppression WHERE address = $1")
         .bind(address.to_ascii_lowercase())
@@ -59,29 +70,40 @@ pub async fn remove(connection: &mut Connection, address: &str) -> Result<bool, 
     Ok(done.rows_affected() > 0)
 }
 
-/// The addresses that begin so, in their order, up to a number.
-pub async fn beginning(
+struct SuppressionRow(Suppression);
+
+impl FromRow<'_, AnyRow> for SuppressionRow {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self(Suppression {
+            address: row.try_get(0)?,
+            reply: row.try_get(1)?,
+            listed: Timestamp(row.try_get(2)?),
+            id: row.try_get(3)?,
+        }))
+    }
+}
+
+/// The first `limit` addresses with this prefix, in their order.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn with_prefix(
     connection: &mut Connection,
     prefix: &str,
-    most: i64,
+    limit: i64,
 ) -> Result<Vec<Suppression>, StoreError> {
     let prefix = prefix.to_ascii_lowercase();
-    let rows: Vec<(String, String, i64, String)> = sqlx::query_as(
+    let rows: Vec<SuppressionRow> = sqlx::query_as(
         "SELECT address, reply, listed_at, message_id FROM suppression \
          WHERE address >= $1 AND address < $2 ORDER BY address LIMIT $3",
     )
     .bind(&prefix)
     .bind(super::after(&prefix))
-    .bind(most)
+    .bind(limit)
     .fetch_all(connection)
     .await?;
     Ok(rows
         .into_iter()
-        .map(|(address, reply, listed, id)| Suppression {
-            address,
-            reply,
-            listed: Timestamp(listed),
-            id,
-        })
+        .map(|SuppressionRow(suppression)| suppression)
         .collect())
 }

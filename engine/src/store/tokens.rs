@@ -1,13 +1,16 @@
-//! The table `token`: what programs sign in with, by its hash.
+//! The table `token`: API tokens of programs, by the hash of their secret.
 
 use domain::Timestamp;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 
-use super::accounts::{Account, role};
+use super::accounts::Account;
 use super::{Connection, StoreError};
 
-/// A token and its account. The secret itself is not kept.
+/// A token and its account. The secret itself is not stored.
 #[derive(Clone, Debug)]
 pub struct Token {
+    /// A ULID.
     pub id: String,
     pub account: Account,
     pub name: String,
@@ -17,60 +20,51 @@ pub struct Token {
     pub revoked_at: Option<Timestamp>,
 }
 
-type Row = (
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    i64,
-    Option<i64>,
-);
-
-fn token((id, account, email, text, name, scopes, created, revoked): Row) -> Token {
-    Token {
-        id,
-        account: Account {
-            id: account,
-            email,
-            role: role(&text),
-        },
-        name,
-        scopes,
-        created_at: Timestamp(created),
-        revoked_at: revoked.map(Timestamp),
+impl FromRow<'_, AnyRow> for Token {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get(0)?,
+            account: Account::from_columns(row, 1)?,
+            name: row.try_get(4)?,
+            scopes: row.try_get(5)?,
+            created_at: Timestamp(row.try_get(6)?),
+            revoked_at: row.try_get::<Option<i64>, _>(7)?.map(Timestamp),
+        })
     }
 }
 
-/// The token with this hash, unless revoked.
+/// The token with the hash of a secret, unless it is revoked.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn by_secret(
     connection: &mut Connection,
     secret: &str,
 ) -> Result<Option<Token>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(
+    let query = sqlx::query_as(
         "SELECT t.id, a.id, a.email, a.role, t.name, t.scopes, t.created_at, t.revoked_at \
          FROM token t JOIN account a ON a.id = t.account_id \
          WHERE t.secret = $1 AND t.revoked_at IS NULL",
-    )
-    .bind(secret)
-    .fetch_optional(connection)
-    .await?;
-    Ok(row.map(token))
+    );
+    Ok(query.bind(secret).fetch_optional(connection).await?)
 }
 
 /// Every token, oldest first.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn all(connection: &mut Connection) -> Result<Vec<Token>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let query = sqlx::query_as(
         "SELECT t.id, a.id, a.email, a.role, t.name, t.scopes, t.created_at, t.revoked_at \
          FROM token t JOIN account a ON a.id = t.account_id ORDER BY t.id",
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(token).collect())
+    );
+    Ok(query.fetch_all(connection).await?)
 }
 
-/// Adds a token.
+/// Inserts a token with the hash of its secret.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn add(
     connection: &mut Connection,
     token: &Token,
@@ -91,7 +85,10 @@ pub async fn add(
     Ok(())
 }
 
-/// Revokes a token; says whether there was one to revoke.
+/// Revokes a token. Returns whether there was one to revoke.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn revoke(
     connection: &mut Connection,
     id: &str,

@@ -1,15 +1,21 @@
-//! The table `worker`: who delivers, as each tells of itself every few seconds.
+//! The table `worker`: the heartbeats of the processes that deliver.
 
+use domain::Timestamp;
 use domain::outbox::Worker;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 
 use super::{Connection, StoreError};
 
-/// Notes what a worker tells of itself.
+/// Writes the heartbeat of a worker.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn heartbeat(
     connection: &mut Connection,
     id: &str,
     worker: &Worker,
-    now: i64,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     let trouble = worker.trouble.as_ref().map(serde_json::to_string);
     let trouble = trouble
@@ -23,7 +29,7 @@ pub async fn heartbeat(
     )
     .bind(id)
     .bind(&worker.host)
-    .bind(now)
+    .bind(now.0)
     .bind(worker.connections)
     .bind(worker.per_minute)
     .bind(worker.latency)
@@ -33,41 +39,50 @@ pub async fn heartbeat(
     Ok(())
 }
 
-/// Forgets a worker, and all that were not heard of since.
+/// Deletes a worker, and all whose last heartbeat was before `before`.
+///
+/// # Errors
+/// Where the database fails.
 pub async fn forget(
     connection: &mut Connection,
     id: Option<&str>,
-    before: i64,
+    before: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM worker WHERE id = $1 OR seen_at < $2")
         .bind(id.unwrap_or_default())
-        .bind(before)
+        .bind(before.0)
         .execute(connection)
         .await?;
     Ok(())
 }
 
-type Row = (String, i64, i64, Option<i64>, Option<String>);
+struct WorkerRow(Worker);
 
-/// The workers that were heard of since.
-pub async fn all(connection: &mut Connection, since: i64) -> Result<Vec<Worker>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
+impl FromRow<'_, AnyRow> for WorkerRow {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let trouble: Option<&str> = row.try_get(4)?;
+        let trouble = trouble.map(serde_json::from_str).transpose();
+        Ok(Self(Worker {
+            host: row.try_get(0)?,
+            connections: row.try_get(1)?,
+            per_minute: row.try_get(2)?,
+            latency: row.try_get(3)?,
+            trouble: trouble.map_err(|error| sqlx::Error::Decode(error.into()))?,
+        }))
+    }
+}
+
+/// The workers whose last heartbeat was at `since` or later.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn all(connection: &mut Connection, since: Timestamp) -> Result<Vec<Worker>, StoreError> {
+    let rows: Vec<WorkerRow> = sqlx::query_as(
         "SELECT host, connections, per_minute, latency, trouble FROM worker \
          WHERE seen_at >= $1 ORDER BY host, id",
     )
-    .bind(since)
+    .bind(since.0)
     .fetch_all(connection)
     .await?;
-    rows.into_iter()
-        .map(|(host, connections, per_minute, latency, trouble)| {
-            let trouble = trouble.map(|text| serde_json::from_str(&text)).transpose();
-            Ok(Worker {
-                host,
-                connections,
-                per_minute,
-                latency,
-                trouble: trouble.map_err(|error| sqlx::Error::Decode(error.into()))?,
-            })
-        })
-        .collect()
+    Ok(rows.into_iter().map(|WorkerRow(worker)| worker).collect())
 }

@@ -1,0 +1,165 @@
+//! Opening the database: connection pools, pragmas, time limits and migrations.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::Migrator;
+use sqlx::{AnyConnection, ConnectOptions as _, Connection as _, Executor as _};
+use tracing::log::LevelFilter;
+
+use super::{Store, StoreError, checkpoint, dialect};
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
+
+/// How long to wait for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// FULL: an acknowledged commit survives a power cut.
+const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                       PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; \
+                       PRAGMA cache_size = -4096";
+
+/// For the connection that writes: the pages that every commit changes stay cached, and a commit
+/// checkpoints only when `checkpoint` left 64 MiB of log.
+const WRITE_PRAGMAS: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 16384";
+
+/// As `busy_timeout` on SQLite.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '5s'";
+
+/// Ends the searches of callers that are gone.
+const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '30s'";
+
+/// The connections of the reporting pool.
+const REPORTING_CONNECTIONS: u32 = 4;
+
+impl Store {
+    /// Opens the SQLite file in `data`, or the PostgreSQL database at `address`, and brings its
+    /// tables up to date.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached or migrated.
+    pub async fn open(data: &Path, address: Option<&str>) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        match address {
+            Some(address) => open_postgres(address).await,
+            None => open_sqlite(&data.join("postern.db")).await,
+        }
+    }
+}
+
+async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
+    let mut address = url::Url::from_file_path(file).map_err(|()| StoreError::Address)?;
+    address.set_query(Some("mode=rwc"));
+    let options: AnyConnectOptions = address
+        .as_str()
+        .replacen("file://", "sqlite://", 1)
+        .parse()?;
+    let options = options.log_statements(LevelFilter::Trace);
+    try_connection(&options, PRAGMAS).await?;
+    // A file does not close connections.
+    let pool = |size, statements| pool(size, statements).test_before_acquire(false);
+    let write = pool(1, &[PRAGMAS, WRITE_PRAGMAS])
+        // SQLite itself ends a transaction that finds the disk full. The rollback then fails, and
+        // sqlx believes that connection to be in a transaction for ever.
+        .before_acquire(|connection, _| {
+            Box::pin(std::future::ready(Ok(!connection.is_in_transaction())))
+        })
+        .connect_with(options.clone())
+        .await?;
+    SQLITE_MIGRATIONS
+        .run(&write)
+        .await
+        .map_err(StoreError::Migration)?;
+    let store = Store {
+        read: pool(3, &[PRAGMAS]).connect_lazy_with(options.clone()),
+        reporting: pool(REPORTING_CONNECTIONS, &[PRAGMAS]).connect_lazy_with(options),
+        write,
+        dialect: dialect::SQLITE,
+        address: None,
+        written: Arc::default(),
+    };
+    tokio::spawn(checkpoint::run(store.read.clone(), store.written.clone()));
+    Ok(store)
+}
+
+async fn open_postgres(address: &str) -> Result<Store, StoreError> {
+    if !address.starts_with("postgres://") && !address.starts_with("postgresql://") {
+        return Err(StoreError::Address);
+    }
+    let options: AnyConnectOptions = address.parse().map_err(|_| StoreError::Address)?;
+    let options = options.log_statements(LevelFilter::Trace);
+    try_connection(&options, "SELECT 1").await?;
+    let reporting = pool(REPORTING_CONNECTIONS, &[LOCK_TIMEOUT, STATEMENT_TIMEOUT])
+        .connect_lazy_with(options.clone());
+    let pool = pool(12, &[LOCK_TIMEOUT]).connect_with(options).await?;
+    POSTGRES_MIGRATIONS
+        .run(&pool)
+        .await
+        .map_err(StoreError::Migration)?;
+    Ok(Store {
+        read: pool.clone(),
+        reporting,
+        write: pool,
+        dialect: dialect::POSTGRES,
+        address: Some(address.into()),
+        written: Arc::default(),
+    })
+}
+
+/// Connects once, to report the cause of a failure. A pool retries until its time limit, and then
+/// reports only that.
+async fn try_connection(
+    options: &AnyConnectOptions,
+    statement: &'static str,
+) -> Result<(), StoreError> {
+    let trial = async {
+        let mut connection = AnyConnection::connect_with(options).await?;
+        connection.execute(statement).await?;
+        connection.close().await
+    };
+    tokio::time::timeout(ACQUIRE_TIMEOUT, trial)
+        .await
+        .map_err(|_| StoreError::Timeout)?
+        .map_err(StoreError::from)
+}
+
+/// A pool of at most `size` connections, each of which begins with `statements`.
+fn pool(size: u32, statements: &'static [&'static str]) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                for statement in statements {
+                    connection.execute(*statement).await?;
+                }
+                Ok(())
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_exhausted_reporting_pool_does_not_block_work() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), None).await.expect("opens");
+        let mut connections = Vec::new();
+        for _ in 0..REPORTING_CONNECTIONS {
+            connections.push(store.reporting().await.expect("a connection"));
+        }
+        assert!(
+            store.reporting().now_or_never().is_none(),
+            "the pool is exhausted"
+        );
+        store.read().await.expect("reads");
+        store.begin().await.expect("writes");
+    }
+}

@@ -1,0 +1,137 @@
+//! The table `recipient`: a message for one recipient, with its lease, its state and its last reply.
+
+mod claim;
+mod lease;
+mod settle;
+
+use domain::Timestamp;
+use domain::outbox::RecipientState;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
+
+pub use claim::{Claim, ClaimedRecipient, claim, next_due};
+pub use lease::{LeaseChange, change_leases, expire_all_leases, release_all};
+pub use settle::{OwnedResult, SettledRecipient, settle};
+
+use super::fold::folded;
+use super::rows::{blocks, in_order, insert};
+use super::{Connection, StoreError};
+
+/// Identifies a recipient: the message, and the position in its envelope from 0.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecipientKey {
+    pub message_id: String,
+    pub position: i64,
+}
+
+impl FromRow<'_, AnyRow> for RecipientKey {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            message_id: row.try_get(0)?,
+            position: row.try_get(1)?,
+        })
+    }
+}
+
+/// A row to insert.
+#[derive(Debug)]
+pub struct NewRecipient<'a> {
+    pub message_id: &'a str,
+    pub position: i64,
+    pub address: &'a str,
+    pub state: RecipientState,
+    /// Without an owner, when it may be claimed; with one, when the lease ends. `None`: never.
+    pub due: Option<Timestamp>,
+    pub owner: Option<&'a str>,
+}
+
+/// Inserts rows.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn add(
+    connection: &mut Connection,
+    recipients: &[NewRecipient<'_>],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for block in blocks(recipients) {
+        let columns = "message_id, position, address, address_folded, state, due_at, owner, \
+                       attempts, trying_since";
+        let sql = insert("recipient", columns, block.places);
+        let mut query = sqlx::query(in_order(connection, sql));
+        for row in block.iter() {
+            query = query
+                .bind(row.map(|row| row.message_id))
+                .bind(row.map(|row| row.position))
+                .bind(row.map(|row| row.address))
+                .bind(row.and_then(|row| folded(row.address)))
+                .bind(row.map(|row| row.state.as_str()))
+                .bind(row.and_then(|row| row.due).map(|due| due.0))
+                .bind(row.and_then(|row| row.owner))
+                .bind(0_i64)
+                .bind(now.0);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// A row as stored.
+#[derive(Debug)]
+pub struct Recipient {
+    pub position: i64,
+    pub address: String,
+    pub state: RecipientState,
+    pub due: Option<Timestamp>,
+    pub owner: Option<String>,
+    pub attempts: i64,
+    pub settled: Option<Timestamp>,
+    pub relay: Option<String>,
+    pub reply: Option<String>,
+    /// Duration of the last attempt, in milliseconds.
+    pub took: Option<i64>,
+}
+
+impl FromRow<'_, AnyRow> for Recipient {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            position: row.try_get(0)?,
+            address: row.try_get(1)?,
+            state: state(row, 2)?,
+            due: row.try_get::<Option<i64>, _>(3)?.map(Timestamp),
+            owner: row.try_get(4)?,
+            attempts: row.try_get(5)?,
+            settled: row.try_get::<Option<i64>, _>(6)?.map(Timestamp),
+            relay: row.try_get(7)?,
+            reply: row.try_get(8)?,
+            took: row.try_get(9)?,
+        })
+    }
+}
+
+/// Whether a row with this owner and due time is leased: leases end when they are due.
+pub fn is_leased(owner: Option<&str>, due: Option<Timestamp>, now: Timestamp) -> bool {
+    owner.is_some() && due.is_some_and(|end| end > now)
+}
+
+/// The recipients of a message, in the envelope's order.
+///
+/// # Errors
+/// Where the database fails, or holds an unknown state.
+pub async fn of_message(
+    connection: &mut Connection,
+    message_id: &str,
+) -> Result<Vec<Recipient>, StoreError> {
+    let query = sqlx::query_as(
+        "SELECT position, address, state, due_at, owner, attempts, settled_at, relay, reply, duration_ms \
+         FROM recipient WHERE message_id = $1 ORDER BY position",
+    );
+    Ok(query.bind(message_id).fetch_all(connection).await?)
+}
+
+/// The state in a column.
+pub(super) fn state(row: &AnyRow, column: usize) -> Result<RecipientState, sqlx::Error> {
+    let text: &str = row.try_get(column)?;
+    text.parse()
+        .map_err(|_| sqlx::Error::Decode(format!("unknown state {text}").into()))
+}

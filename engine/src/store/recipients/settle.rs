@@ -1,0 +1,78 @@
+//! Writing the result of an attempt to the recipients that a worker leased.
+
+use std::time::Duration;
+
+use domain::Timestamp;
+use domain::outbox::RecipientState;
+
+use super::RecipientKey;
+use crate::store::rows::{blocks, in_order, milliseconds, values};
+use crate::store::{Connection, StoreError};
+
+/// The result of an attempt for one recipient.
+#[derive(Clone, Debug)]
+pub struct SettledRecipient {
+    pub key: RecipientKey,
+    pub state: RecipientState,
+    /// When it may be claimed again; `None` in a final state.
+    pub due: Option<Timestamp>,
+    pub attempts: i64,
+    /// The first attempt: the maximal queue lifetime counts from it.
+    pub trying_since: Timestamp,
+    /// When it reached a final state.
+    pub settled: Option<Timestamp>,
+    pub relay: String,
+    pub reply: String,
+    pub took: Duration,
+}
+
+/// A result, and the owner of the lease it was made under.
+pub struct OwnedResult<'a> {
+    pub owner: &'a str,
+    pub result: &'a SettledRecipient,
+}
+
+/// Writes results to the rows whose leases their owners still hold, and ends those leases. With
+/// `returning` it returns the keys of these rows.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn settle(
+    connection: &mut Connection,
+    results: &[OwnedResult<'_>],
+    returning: bool,
+) -> Result<Vec<RecipientKey>, StoreError> {
+    let mut keys = Vec::new();
+    let returning = match returning {
+        true => "RETURNING message_id, position",
+        false => "",
+    };
+    for block in blocks(results) {
+        let sql = format!(
+            "UPDATE recipient SET owner = NULL, state = v.column3, due_at = v.column4, \
+             attempts = v.column5, trying_since = v.column6, settled_at = v.column7, \
+             relay = v.column8, reply = v.column9, duration_ms = v.column10 FROM (VALUES {}) AS v \
+             WHERE message_id = v.column1 AND position = v.column2 AND owner = v.column11 \
+             {returning}",
+            values(0, block.places, 11)
+        );
+        let mut query = sqlx::query_as(in_order(connection, sql));
+        for owned in block.iter() {
+            let row = owned.map(|owned| owned.result);
+            query = query
+                .bind(row.map(|row| &row.key.message_id))
+                .bind(row.map(|row| row.key.position))
+                .bind(row.map(|row| row.state.as_str()))
+                .bind(row.and_then(|row| row.due).map(|due| due.0))
+                .bind(row.map(|row| row.attempts))
+                .bind(row.map(|row| row.trying_since.0))
+                .bind(row.and_then(|row| row.settled).map(|at| at.0))
+                .bind(row.map(|row| &row.relay))
+                .bind(row.map(|row| &row.reply))
+                .bind(row.map(|row| milliseconds(row.took)))
+                .bind(owned.map(|owned| owned.owner));
+        }
+        keys.extend(query.fetch_all(&mut *connection).await?);
+    }
+    Ok(keys)
+}

@@ -1,0 +1,206 @@
+//! The WHERE clause of a search, its parameters, and the index that it uses.
+
+use std::fmt::Write as _;
+
+use domain::Timestamp;
+use domain::outbox::{RecipientState, Search, Selection};
+
+use super::first_id;
+use crate::store::fold::fold;
+use crate::store::{Connection, StoreError, after};
+
+/// A recipient that no worker has leased, or whose lease has ended. The parameter is the time.
+pub(super) const NOT_LEASED: &str = "(r.owner IS NULL OR r.due_at <= ";
+
+/// The indexed form of an address.
+const ADDRESS: &str = "COALESCE(r.address_folded, lower(r.address))";
+
+/// Up to so many rows are cheaper to find by address and sort than to find in the order of time.
+const FEW: i64 = 2000;
+
+/// A condition on recipients.
+pub(super) struct Condition {
+    pub sql: String,
+    pub parameters: Vec<Parameter>,
+    /// It names columns of the message.
+    pub of_message: bool,
+    pub access: Access,
+}
+
+/// The value of a placeholder.
+pub(super) enum Parameter {
+    Text(String),
+    Number(i64),
+}
+
+/// How rows are found. The databases would guess, without knowing how many match.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Access {
+    /// By the index of addresses.
+    Addresses,
+    /// Newest first, or by the index of states, until enough are found.
+    Newest,
+}
+
+impl Access {
+    /// The access for addresses with this prefix.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn choose(connection: &mut Connection, address: &str) -> Result<Self, StoreError> {
+        if address.is_empty() {
+            return Ok(Self::Newest);
+        }
+        let prefix = fold(address);
+        let sql = format!(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM recipient r \
+             WHERE {ADDRESS} >= $1 AND {ADDRESS} < $2 LIMIT $3) AS found"
+        );
+        let (found,): (i64,) = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(&prefix)
+            .bind(after(&prefix))
+            .bind(FEW + 1)
+            .fetch_one(connection)
+            .await?;
+        Ok(match found {
+            0..=FEW => Self::Addresses,
+            _ => Self::Newest,
+        })
+    }
+}
+
+/// An expression that no index matches.
+fn hidden(column: &str) -> String {
+    format!("({column} || '')")
+}
+
+impl Condition {
+    /// Matches everything, or with an account, the mail that it submitted.
+    pub fn new(account: Option<&str>, access: Access) -> Self {
+        let mut condition = Self {
+            access,
+            sql: "TRUE".to_owned(),
+            parameters: Vec::new(),
+            of_message: false,
+        };
+        if let Some(account) = account {
+            condition.and("m.account_id = ", Parameter::Text(account.to_owned()));
+            condition.of_message = true;
+        }
+        condition
+    }
+
+    /// Adds a parameter, and returns its number.
+    pub fn parameter(&mut self, parameter: Parameter) -> usize {
+        self.parameters.push(parameter);
+        self.parameters.len()
+    }
+
+    /// Adds a condition: `before`, then the placeholder of `parameter`.
+    pub fn and(&mut self, before: &str, parameter: Parameter) {
+        let number = self.parameter(parameter);
+        let _ = write!(self.sql, " AND {before}${number}");
+    }
+
+    pub fn states(&mut self, states: &[RecipientState]) {
+        let column = match self.access {
+            Access::Addresses => hidden("r.state"),
+            Access::Newest => "r.state".to_owned(),
+        };
+        let _ = write!(self.sql, " AND {}", in_states(&column, states));
+    }
+
+    /// Not leased at this time.
+    pub fn not_leased(&mut self, now: Timestamp) {
+        self.and(NOT_LEASED, Parameter::Number(now.0));
+        self.sql.push(')');
+    }
+
+    pub fn search(&mut self, search: &Search) {
+        if !search.id.is_empty() {
+            self.and("r.message_id = ", Parameter::Text(search.id.clone()));
+        }
+        if let Some(state) = search.state {
+            self.states(&[state]);
+        }
+        if !search.address.is_empty() {
+            let prefix = fold(&search.address);
+            let column = match self.access {
+                Access::Addresses => ADDRESS.to_owned(),
+                Access::Newest => hidden(ADDRESS),
+            };
+            self.and(&format!("{column} < "), Parameter::Text(after(&prefix)));
+            self.and(&format!("{column} >= "), Parameter::Text(prefix));
+        }
+        if !search.subject.is_empty() {
+            let escaped = fold(&search.subject).replace('\\', "\\\\");
+            let escaped = escaped.replace('%', "\\%").replace('_', "\\_");
+            self.and(
+                "COALESCE(m.subject_folded, lower(m.subject)) LIKE ",
+                Parameter::Text(format!("%{escaped}%")),
+            );
+            self.sql.push_str(" ESCAPE '\\'");
+            self.of_message = true;
+        }
+        if let Some(since) = search.since {
+            self.and("r.message_id >= ", Parameter::Text(first_id(since)));
+        }
+        if let Some(until) = search.until {
+            self.and("r.message_id < ", Parameter::Text(first_id(until)));
+        }
+    }
+
+    pub fn selection(&mut self, selection: &Selection) {
+        match selection {
+            Selection::One(cursor) => {
+                self.and("r.message_id = ", Parameter::Text(cursor.id.clone()));
+                self.and("r.position = ", Parameter::Number(cursor.position));
+            }
+            Selection::Message(id) => self.and("r.message_id = ", Parameter::Text(id.clone())),
+            Selection::Matching(search) => self.search(search),
+        }
+    }
+
+    /// The FROM and WHERE clauses. SQLite joins the tables of a CROSS JOIN in their order, so that
+    /// only matching rows are joined; the planner of PostgreSQL finds that itself.
+    pub fn rows(&self) -> String {
+        let condition = &self.sql;
+        match (self.of_message, self.access) {
+            (false, _) => format!("recipient r WHERE {condition}"),
+            (true, Access::Newest) => {
+                format!(
+                    "message m CROSS JOIN recipient r WHERE r.message_id = m.id AND {condition}"
+                )
+            }
+            (true, Access::Addresses) => {
+                format!(
+                    "recipient r CROSS JOIN message m WHERE m.id = r.message_id AND {condition}"
+                )
+            }
+        }
+    }
+}
+
+pub(super) fn in_states(column: &str, states: &[RecipientState]) -> String {
+    let list: Vec<String> = states
+        .iter()
+        .map(|state| format!("'{}'", state.as_str()))
+        .collect();
+    format!("{column} IN ({})", list.join(", "))
+}
+
+/// Binds parameters to a query of any row type.
+macro_rules! bind_all {
+    ($query:expr, $parameters:expr) => {{
+        let mut query = $query;
+        for parameter in $parameters {
+            query = match parameter {
+                $crate::store::search::condition::Parameter::Text(text) => query.bind(text),
+                $crate::store::search::condition::Parameter::Number(number) => query.bind(number),
+            };
+        }
+        query
+    }};
+}
+
+pub(super) use bind_all;

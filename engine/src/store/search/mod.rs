@@ -1,0 +1,24 @@
+//! Searches over recipients and their messages: the list, the counts, and acts on what is found.
+
+mod act;
+mod condition;
+mod counts;
+mod list;
+
+use domain::Timestamp;
+use ulid::Ulid;
+
+pub use act::{act, count};
+pub use counts::counts;
+pub use list::{ListPage, rows};
+
+/// The first id that a message accepted at this time can have.
+pub fn first_id(at: Timestamp) -> String {
+    Ulid::from_parts(u64::try_from(at.0).unwrap_or(0), 0).to_string()
+}
+
+/// When a message was accepted: its id is a ULID.
+pub fn accepted(id: &str) -> Timestamp {
+    let milliseconds = Ulid::from_string(id).map_or(0, |id| id.timestamp_ms());
+    Timestamp(i64::try_from(milliseconds).unwrap_or(i64::MAX))
+}

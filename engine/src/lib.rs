@@ -1,13 +1,14 @@
 //! The engine: settings, accounts, diagnosis, outbox and delivery. No HTTP, no HTML.
 //!
-//! [`Postern`] is a struct of services: `settings`, `accounts`, `diagnosis`, `outbox`, `audit` and
-//! `keys`. The services use `smtp`, `mail` and `vault`, and these use `store` and `clock`; never
+//! [`Postern`] is a struct of services: `settings`, `accounts`, `diagnosis`, `outbox`,
+//! `delivery`, `audit` and `keys`. The services use `smtp`, `mail` and `vault`, and these use `store` and `clock`; never
 //! the other way round.
 
 mod accounts;
 mod actor;
 mod audit;
 mod clock;
+mod delivery;
 mod diagnosis;
 mod mail;
 mod outbox;
@@ -20,13 +21,11 @@ mod vault;
 pub use accounts::Accounts;
 pub use actor::{Actor, Origin};
 pub use audit::{Action, Audit};
-
 pub use clock::Clock;
+pub use delivery::{Delivery, DeliveryConfig, Retention};
 pub use diagnosis::{Diagnosis, Question, RECIPIENT, Search, TO};
 pub use mail::{Attached, Attachment, Letter, Submission};
-pub use outbox::{
-    Delivery, LATENCY_BOUNDS, Meter, MeterReading, MetricsSnapshot, Retention, Submissions,
-};
+pub use outbox::{LATENCY_BOUNDS, Meter, MeterReading, MetricsSnapshot, Outbox, Submissions};
 pub use postern::{Config, OpenError, Postern};
 pub use settings::Settings;
 pub use store::accounts::Account;

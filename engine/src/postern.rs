@@ -1,16 +1,15 @@
 //! The engine, opened: the struct of services that every interface calls.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use domain::{Refusal, Timestamp};
+use domain::Refusal;
 use rsa::RsaPrivateKey;
-use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::Clock;
 use crate::accounts::Accounts;
 use crate::audit::Audit;
+use crate::delivery::{Delivery, DeliveryServices};
 use crate::diagnosis::Diagnosis;
 use crate::outbox::Outbox;
 use crate::settings::Settings;
@@ -61,15 +60,14 @@ pub enum OpenError {
 pub struct Postern(Arc<Services>);
 
 struct Services {
-    clock: Clock,
     store: Store,
-    dialer: Dialer,
     audit: Audit,
     keys: Arc<BrowserKeys>,
     settings: Settings,
     accounts: Accounts,
     diagnosis: Diagnosis,
     outbox: Arc<Outbox>,
+    delivery: Delivery,
 }
 
 impl Postern {
@@ -106,24 +104,29 @@ impl Postern {
             &config.public_url,
         );
         let accounts = Accounts::new(store.clone(), clock.clone(), audit.clone());
-        let outbox = Outbox::new(
+        let outbox = Outbox::start(
             store.clone(),
             clock.clone(),
-            settings.changes(),
+            audit.clone(),
+            settings.clone(),
             config.hold_mail,
         );
-        let outbox = Arc::new(outbox);
-        tokio::spawn(follow(settings.changes(), Arc::downgrade(&outbox)));
-        Ok(Self(Arc::new(Services {
+        let delivery = Delivery::new(DeliveryServices {
+            store: store.clone(),
             clock,
-            store,
+            settings: settings.clone(),
             dialer,
+            outbox: outbox.clone(),
+        });
+        Ok(Self(Arc::new(Services {
+            store,
             audit,
             keys,
             settings,
             accounts,
             diagnosis,
             outbox,
+            delivery,
         })))
     }
 
@@ -152,38 +155,18 @@ impl Postern {
         &self.0.keys
     }
 
+    /// Acceptance of messages, queries on them, and acts of administrators.
+    pub fn outbox(&self) -> &Outbox {
+        &self.0.outbox
+    }
+
+    /// Delivery of messages to the relay.
+    pub fn delivery(&self) -> &Delivery {
+        &self.0.delivery
+    }
+
     /// Waits for running statements, and closes the database.
     pub async fn close(&self) {
         self.0.store.close().await;
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.0.clock.now()
-    }
-
-    pub(crate) fn monotonic(&self) -> Instant {
-        self.0.clock.monotonic()
-    }
-
-    pub(crate) fn store(&self) -> &Store {
-        &self.0.store
-    }
-
-    pub(crate) fn dialer(&self) -> &Dialer {
-        &self.0.dialer
-    }
-
-    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
-        &self.0.outbox
-    }
-}
-
-/// Notifies the outbox of every save of the settings, for as long as it exists.
-async fn follow(mut saves: watch::Receiver<i64>, outbox: Weak<Outbox>) {
-    while saves.changed().await.is_ok() {
-        match outbox.upgrade() {
-            Some(outbox) => outbox.changed(),
-            None => break,
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use engine::{Delivery, Postern, Retention};
+use engine::{DeliveryConfig, Postern, Retention};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -70,7 +70,7 @@ impl Deliverer {
     /// Delivers until `stopped` says so, and ends what is under way.
     pub fn start(self, postern: &Postern, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
         let days = |days: u16| Duration::from_secs(u64::from(days) * 86_400);
-        let delivery = Delivery {
+        let config = DeliveryConfig {
             host: host(),
             connections: usize::from(self.how.relay_connections),
             lease: Duration::from_secs(self.how.lease_seconds.into()),
@@ -84,7 +84,7 @@ impl Deliverer {
             let stop = async {
                 drop(stopped.wait_for(|stop| *stop).await);
             };
-            postern.deliver(delivery, GRACE, stop).await;
+            postern.delivery().run(config, GRACE, stop).await;
             drop(self.lock);
         })
     }

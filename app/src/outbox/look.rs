@@ -56,8 +56,11 @@ impl Seen {
         match place {
             Place::List(pairs) => {
                 let (search, before) = asked(pairs)?;
-                let overview = postern.outbox_overview(actor).await?;
-                let page = postern.outbox_page(actor, &search, before.as_ref()).await?;
+                let overview = postern.outbox().overview(actor).await?;
+                let page = postern
+                    .outbox()
+                    .page(actor, &search, before.as_ref())
+                    .await?;
                 Ok(Self::List {
                     cause: cause(postern, actor, &overview).await,
                     overview,
@@ -66,7 +69,7 @@ impl Seen {
                     before,
                 })
             }
-            Place::Message(id) => Ok(Self::Message(postern.message(actor, id).await?)),
+            Place::Message(id) => Ok(Self::Message(postern.outbox().message(actor, id).await?)),
         }
     }
 

@@ -19,6 +19,7 @@ pub fn Confirm() -> impl IntoView {
                 Err(refusal) => return refused(&refusal),
             };
             match postern
+                .outbox()
                 .count_act(&actor, errand.act, &errand.selection)
                 .await
             {

@@ -58,7 +58,7 @@ pub fn Message() -> impl IntoView {
 
 /// What the mail says. That it cannot be read keeps nothing else from being seen.
 async fn reading(postern: &Postern, actor: &Actor, id: &str) -> AnyView {
-    match postern.letter(actor, id).await {
+    match postern.outbox().parsed_message(actor, id).await {
         Ok(letter) => view! { <Reading letter source=format!("/outbox/{id}/source") /> }.into_any(),
         Err(refusal) => view! { <Bad text=refusal.text().to_owned() /> }.into_any(),
     }

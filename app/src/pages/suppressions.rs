@@ -21,7 +21,7 @@ pub fn SuppressionList() -> impl IntoView {
         let removed = query("removed").filter(|removed| !removed.is_empty());
         let refusal = beside(&[]);
         Suspend::new(async move {
-            let listed = match postern.suppressions(&actor, &prefix).await {
+            let listed = match postern.outbox().suppressions(&actor, &prefix).await {
                 Ok(listed) => listed,
                 Err(refusal) => return refused(&refusal),
             };

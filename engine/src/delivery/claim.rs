@@ -1,182 +1,186 @@
-//! Taking mail that is due, as much as there is room for.
+//! Claiming messages that are due, as many as the local queue has room for.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Refusal, Timestamp};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::disposition::AttemptResult;
-use super::leases::LeaseGuard;
-use super::mail::{Mail, SMALL, sorted};
+use super::leases::LeasedRecipient;
 use super::pool::Demand;
+use super::queued_message::{GroupedMessages, QueuedMessage, SMALL, group_by_message};
 use super::route::Route;
-use super::{RETRY_WRITE, Worker};
-use crate::outbox::writer::{Current, Work};
+use super::worker::{RETRY_WRITE, Worker};
+use crate::outbox::{ControlState, WriteRequest};
 use crate::store::messages::{self, StoredMessage};
-use crate::store::recipients::{self, Claimed, Settled};
-use crate::store::{commit, in_time};
+use crate::store::{commit, in_time, recipients};
 
-/// How often it is looked for mail that nobody told of.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often to poll for messages without a notification.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// After the database was away, others have so long to write what they did meanwhile.
-const COMING_BACK: Duration = Duration::from_secs(10);
+/// After the database was unreachable, other workers have this long to write their results before
+/// their ended leases are taken over.
+const OUTAGE_GRACE: Duration = Duration::from_secs(10);
 
 impl Worker {
-    /// Takes mail for as long as it is polled.
-    pub async fn claim_mail(self: Arc<Self>) {
-        while self.postern.store().is_local() {
-            match self.take_back().await {
+    /// Claims messages for as long as it is polled.
+    pub async fn claim_messages(self: Arc<Self>) {
+        while self.services.store.is_local() {
+            match self.expire_leases().await {
                 Ok(()) => break,
-                Err(_) => tokio::time::sleep(RETRY_WRITE).await,
+                Err(_) => sleep(RETRY_WRITE).await,
             }
         }
-        let mut away: Option<Instant> = None;
+        let mut outage: Option<Instant> = None;
         loop {
-            // Leases that ended while nobody could renew them say nothing of whose they were.
-            let of_others = away.is_none_or(|away| away.elapsed() >= COMING_BACK);
-            let until = match in_time(self.look(of_others)).await {
+            // Leases that ended during an outage could not be renewed: their owners may live.
+            let expired_leases = outage.is_none_or(|outage| outage.elapsed() >= OUTAGE_GRACE);
+            let until = match in_time(self.poll(expired_leases)).await {
                 Ok(Some(until)) => until,
                 Ok(None) => continue,
                 Err(_) => {
                     let now = Instant::now();
-                    away = Some(now);
+                    outage = Some(now);
                     now + RETRY_WRITE
                 }
             };
-            let until = until.min(Instant::now() + LOOK);
+            let until = until.min(Instant::now() + POLL_INTERVAL);
             tokio::select! {
                 () = sleep_until(until) => {}
-                () = self.postern.outbox().wake.notified() => {}
+                () = self.services.outbox.woken() => {}
                 () = self.wake.notified() => {}
                 () = self.pool.room.notified() => {}
             }
         }
     }
 
-    /// Whoever had mail before is gone: this is the only worker.
-    async fn take_back(&self) -> Result<(), Refusal> {
-        let mut work = self.postern.store().begin().await?;
-        recipients::take_back(&mut work, self.postern.now().0).await?;
+    /// Ends leases of earlier processes: on SQLite this is the only worker.
+    async fn expire_leases(&self) -> Result<(), Refusal> {
+        let mut work = self.services.store.begin().await?;
+        recipients::expire_all_leases(&mut work, self.services.clock.now()).await?;
         commit(work).await?;
         Ok(())
     }
 
-    /// Looks for mail once, also for what others had whose leases are over. Gives when to look again
-    /// if nothing is told before; none where there is more to be had at once.
-    async fn look(self: &Arc<Self>, of_others: bool) -> Result<Option<Instant>, Refusal> {
-        self.pool.sweep();
-        let (current, next_due) = {
-            let mut connection = self.postern.store().read().await?;
-            let hold_mail = self.postern.outbox().hold_mail;
-            let current = Current::read(&mut connection, hold_mail).await?;
-            (current, recipients::next_due(&mut connection).await?)
+    /// Claims once. Returns when to poll again without a notification; `None` for at once, because
+    /// there is more to claim.
+    async fn poll(self: &Arc<Self>, expired_leases: bool) -> Result<Option<Instant>, Refusal> {
+        self.pool.close_idle_connections();
+        let (control, next_due) = {
+            let mut connection = self.services.store.read().await?;
+            let hold_mail = self.services.outbox.hold_mail();
+            let control = ControlState::read(&mut connection, hold_mail).await?;
+            (control, recipients::next_due(&mut connection).await?)
         };
-        self.follow(current).await?;
-        let (now, moment) = (self.postern.now(), self.postern.monotonic());
+        self.apply(control).await?;
+        let now = self.services.clock.now();
+        let monotonic = self.services.clock.monotonic();
         self.reservations
-            .set_backlog(next_due.is_some_and(|due| due <= now.0));
+            .set_backlog(next_due.is_some_and(|due| due <= now));
         if next_due.is_none() {
-            self.pool.clear_expired_backoff(moment);
+            self.pool.clear_expired_backoff(monotonic);
         }
-        if self.pool.is_stuck(moment) {
-            self.return_queue().await;
+        if self.pool.is_stuck(monotonic) {
+            self.release_queue().await;
         }
         self.start_tasks();
-        let most = match self.pool.demand(moment) {
-            Demand::Messages(most) => most,
-            Demand::After(left) => return Ok(Some(Instant::now() + left)),
-            Demand::None => return Ok(Some(Instant::now() + LOOK)),
+        let limit = match self.pool.demand(monotonic) {
+            Demand::Messages(limit) => limit,
+            Demand::After(wait) => return Ok(Some(Instant::now() + wait)),
+            Demand::None => return Ok(Some(Instant::now() + POLL_INTERVAL)),
         };
         match next_due {
-            Some(due) if due <= now.0 => {}
-            Some(due) => return Ok(Some(from_now(now, Timestamp(due)))),
-            None => return Ok(Some(Instant::now() + LOOK)),
+            Some(due) if due <= now => {}
+            Some(due) => return Ok(Some(poll_at(due, now))),
+            None => return Ok(Some(Instant::now() + POLL_INTERVAL)),
         }
-        let got = self.claim((most, of_others), now).await?;
-        self.reservations.set_backlog(got == most);
+        let claimed = self.claim_and_enqueue(limit, expired_leases, now).await?;
+        self.reservations.set_backlog(claimed == limit);
         self.start_tasks();
-        Ok((got == 0).then(|| Instant::now() + LOOK))
+        Ok((claimed == 0).then(|| Instant::now() + POLL_INTERVAL))
     }
 
-    /// Takes up to `most` mails; how many recipients' it were.
-    async fn claim(
+    /// Claims up to `limit` recipients. Returns how many it got.
+    async fn claim_and_enqueue(
         self: &Arc<Self>,
-        (most, of_others): (usize, bool),
+        limit: usize,
+        expired_leases: bool,
         now: Timestamp,
     ) -> Result<usize, Refusal> {
-        let work = Work::Claim {
-            owner: self.id.clone(),
-            lease: now + self.delivery.lease,
-            most: i64::try_from(most).unwrap_or(i64::MAX),
-            of_others,
+        let request = WriteRequest::Claim {
+            lease: self.new_lease(),
+            limit: i64::try_from(limit).unwrap_or(i64::MAX),
+            expired_leases,
         };
         let since = Instant::now();
-        let written = self.clone().reserve_claim().claim(work).await?;
-        let got = written.claimed.len();
-        if got == 0 {
+        let written = self.claim(request).await?;
+        let claimed = written.claimed.len();
+        if claimed == 0 {
             return Ok(0);
         }
-        let taken = self.pool.leases.acquire_all(written.claimed, since);
-        let places = taken.iter().map(|(row, _)| row.place()).collect();
-        match self.stored(&taken, written.current).await {
-            Ok(stored) => self.enqueue(sorted(taken, stored, now)),
+        let leased = self.pool.leases.acquire_all(written.claimed, since);
+        let keys = leased
+            .iter()
+            .map(|leased| leased.recipient.key.clone())
+            .collect();
+        match self.load(&leased, written.control).await {
+            Ok(stored) => self.enqueue_grouped(group_by_message(leased, stored, now)),
             Err(refusal) => {
-                self.give_back(places).await;
+                self.release_leases(keys).await;
                 return Err(refusal);
             }
         }
-        Ok(got)
+        Ok(claimed)
     }
 
-    /// The stored of what was taken, and the settings to send them with.
-    async fn stored(
+    /// The messages of leased recipients; before, the settings to send them with.
+    async fn load(
         &self,
-        taken: &[(Claimed, LeaseGuard)],
-        current: Current,
+        leased: &[LeasedRecipient],
+        control: ControlState,
     ) -> Result<Vec<StoredMessage>, Refusal> {
-        self.follow(current).await?;
-        let mut ids: Vec<String> = taken.iter().map(|(row, _)| row.message.clone()).collect();
+        self.apply(control).await?;
+        let ids = leased.iter().map(|leased| &leased.recipient.key.message_id);
+        let mut ids: Vec<String> = ids.cloned().collect();
         ids.dedup();
-        let mut connection = self.postern.store().read().await?;
+        let mut connection = self.services.store.read().await?;
         Ok(messages::load(&mut connection, &ids, SMALL).await?)
     }
 
-    /// Puts mails at hand, and settles what cannot be sent.
-    pub fn enqueue(self: &Arc<Self>, (mails, settled): (Vec<Mail>, Vec<Settled>)) {
-        self.pool.enqueue(mails);
-        if !settled.is_empty() {
-            let unsent = AttemptResult {
-                settled,
+    /// Puts messages into the local queue, and records those that cannot be sent.
+    pub fn enqueue_grouped(self: &Arc<Self>, grouped: GroupedMessages) {
+        self.pool.enqueue(grouped.messages);
+        if !grouped.unsendable.is_empty() {
+            let result = AttemptResult {
+                settled: grouped.unsendable,
                 ..AttemptResult::default()
             };
             let worker = self.clone();
-            tokio::spawn(async move { worker.record(unsent).await });
+            tokio::spawn(async move { worker.record(result).await });
         }
     }
 
-    /// Sends by the newest settings from here on.
-    async fn follow(&self, current: Current) -> Result<(), Refusal> {
-        self.pool.observe(current);
+    /// Reads the route again where the control state names other settings.
+    async fn apply(&self, control: ControlState) -> Result<(), Refusal> {
+        self.pool.observe(control);
         let known = self.pool.revision();
-        if known == Some(current.revision) || (known.is_none() && current.revision == 0) {
+        if known == Some(control.revision) || (known.is_none() && control.revision == 0) {
             return Ok(());
         }
-        let route = Route::read(&self.postern).await?;
+        let route = Route::read(&self.services.settings).await?;
         self.pool.set_route(route.map(Arc::new));
         Ok(())
     }
 
-    /// Gives back what waits here, so that others may try.
-    async fn return_queue(&self) {
-        let mails: Vec<Mail> = self.pool.drain_queue();
-        let places = mails.iter().flat_map(Mail::places).collect();
-        self.give_back(places).await;
+    /// Releases the local queue, so that other workers and people can act on it.
+    async fn release_queue(&self) {
+        let messages: Vec<QueuedMessage> = self.pool.drain_queue();
+        let keys = messages.iter().flat_map(QueuedMessage::keys).collect();
+        self.release_leases(keys).await;
     }
 }
 
-fn from_now(now: Timestamp, at: Timestamp) -> Instant {
-    let wait = u64::try_from(at.0 - now.0).unwrap_or(0);
-    Instant::now() + Duration::from_millis(wait).min(LOOK)
+fn poll_at(due: Timestamp, now: Timestamp) -> Instant {
+    Instant::now() + due.saturating_since(now).min(POLL_INTERVAL)
 }

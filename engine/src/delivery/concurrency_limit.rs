@@ -1,44 +1,44 @@
-//! How many connections a relay is given: more while it takes mail, fewer when it complains.
+//! The concurrency limit of a relay: additive increase, multiplicative decrease of connections.
 
-/// Where a relay begins that nothing is known of.
-const FIRST: f64 = 4.0;
+/// The connections to a relay that nothing is known of.
+const INITIAL: f64 = 4.0;
 
-/// Above what it complained of, a relay is asked for one connection more after so many rounds of
-/// mails: one that admits few would say no again and again.
+/// Above the threshold, one connection is added after so many rounds of messages: a relay that allows
+/// few would refuse again and again.
 const ROUNDS: f64 = 16.0;
 
-/// Doubles with each round of mails taken until the first complaint, then grows slowly; a complaint
-/// halves it (RFC 5681 section 3.1 does so with packets).
+/// Doubles with each round of accepted messages until the first deferral, then grows slowly. A
+/// deferral halves it, as congestion control does (RFC 5681 section 3.1).
 #[derive(Debug)]
-pub struct ConcurrencyLimit {
+pub(super) struct ConcurrencyLimit {
     connections: f64,
-    /// Up to here it doubles.
+    /// Slow start ends here.
     threshold: f64,
     maximum: f64,
-    /// So many mails were under way when the relay last complained: what is said of them is of
-    /// that moment.
-    echoes: usize,
+    /// Messages that were under way at the last decrease: their deferrals have the same cause.
+    ignored: usize,
 }
 
 impl ConcurrencyLimit {
-    /// `most` is at least 1.
+    /// `maximum` counts as at least 1.
     pub fn new(maximum: usize) -> Self {
         let maximum = maximum.max(1) as f64;
         Self {
-            connections: FIRST.min(maximum),
+            connections: INITIAL.min(maximum),
             threshold: maximum,
             maximum,
-            echoes: 0,
+            ignored: 0,
         }
     }
 
+    /// The number of connections.
     pub fn current(&self) -> usize {
         self.connections as usize
     }
 
-    /// A mail was taken.
+    /// A message was accepted.
     pub fn increase(&mut self) {
-        self.echoes = self.echoes.saturating_sub(1);
+        self.ignored = self.ignored.saturating_sub(1);
         let step = if self.connections < self.threshold {
             1.0
         } else {
@@ -47,24 +47,24 @@ impl ConcurrencyLimit {
         self.connections = (self.connections + step).min(self.maximum);
     }
 
-    /// The relay complained. What several connections hear at the same moment counts once.
+    /// A message was deferred. Deferrals on several connections at the same time count once.
     pub fn decrease(&mut self) {
-        if self.echoes > 0 {
-            self.echoes -= 1;
+        if self.ignored > 0 {
+            self.ignored -= 1;
             return;
         }
-        self.echoes = self.current() - 1;
+        self.ignored = self.current() - 1;
         self.connections = (self.connections / 2.0).max(1.0);
         self.threshold = self.connections;
     }
 
-    /// The relay has so many and would not have another.
+    /// The relay refused another connection beside so many.
     pub fn cap(&mut self, number: usize) {
         self.connections = self.connections.min(number as f64).max(1.0);
         self.threshold = self.connections;
     }
 
-    /// Begins again with one connection, and grows from there.
+    /// Starts again with one connection.
     pub fn restart(&mut self) {
         *self = Self {
             connections: 1.0,
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_grows_while_mail_is_taken_and_halves_at_a_complaint() {
+    fn it_grows_with_accepted_messages_and_halves_at_a_deferral() {
         let mut limit = ConcurrencyLimit::new(32);
         assert_eq!(limit.current(), 4);
         for _ in 0..28 {
@@ -88,7 +88,7 @@ mod tests {
         for _ in 0..32 {
             limit.decrease();
         }
-        assert_eq!(limit.current(), 16, "many hear one complaint");
+        assert_eq!(limit.current(), 16, "deferrals at the same time count once");
         limit.decrease();
         assert_eq!(limit.current(), 8);
         for _ in 0..9 * 16 {

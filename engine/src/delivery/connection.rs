@@ -1,4 +1,4 @@
-//! A connection to the relay: how long it may serve, and how it rests between runs.
+//! A connection to the relay: limits on its use, and how it waits between messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,80 +8,80 @@ use tokio::time::Instant;
 use crate::outbox::Outbox;
 use crate::smtp::Session;
 
-/// The mails and the age a connection ends with, so that a relay behind a balancer is not bound to
-/// one of its machines.
-const MOST_MAILS: usize = 1000;
-const OLDEST: Duration = Duration::from_secs(300);
+/// A connection is closed after so many messages or this age, so that a relay behind a load balancer
+/// can move it to another machine.
+const MAX_MESSAGES: usize = 1000;
+const MAX_AGE: Duration = Duration::from_secs(300);
 
-/// How long a connection waits for the next mail.
-const IDLE: Duration = Duration::from_secs(5);
+/// How long a connection waits for the next message.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection to the relay.
-pub struct Connection {
+pub(super) struct Connection {
     pub session: Session,
     _counted: Counted,
-    begun: Instant,
-    rests_since: Instant,
-    mails: usize,
-    /// Commands of the next mail stand behind the body of this one.
-    announced: bool,
+    opened: Instant,
+    idle_since: Instant,
+    messages: usize,
+    /// Commands of the next message were sent behind the body of this one.
+    pipelined_next: bool,
 }
 
 impl Connection {
     pub fn new(session: Session, outbox: Arc<Outbox>) -> Self {
-        outbox.meter.connected();
+        outbox.meter().connected();
         Self {
             session,
             _counted: Counted(outbox),
-            begun: Instant::now(),
-            rests_since: Instant::now(),
-            mails: 0,
-            announced: false,
+            opened: Instant::now(),
+            idle_since: Instant::now(),
+            messages: 0,
+            pipelined_next: false,
         }
     }
 
-    /// Whether the mail it has is its first.
+    /// Whether the message on it is its first.
     pub fn is_new(&self) -> bool {
-        self.mails <= 1
+        self.messages <= 1
     }
 
-    /// Notes whether the next mail is announced; answers whether this one was.
-    pub fn announce(&mut self, next: bool) -> bool {
-        std::mem::replace(&mut self.announced, next)
+    /// Records whether the next message is pipelined. Returns whether this one was.
+    pub fn set_pipelined_next(&mut self, next: bool) -> bool {
+        std::mem::replace(&mut self.pipelined_next, next)
     }
 
-    /// Counts a mail.
-    pub fn used(&mut self) {
-        self.mails += 1;
+    /// Counts a message.
+    pub fn count_message(&mut self) {
+        self.messages += 1;
     }
 
-    /// It waits for the next run from now on.
-    pub fn rest(&mut self) {
-        self.rests_since = Instant::now();
+    /// Starts to wait for the next message.
+    pub fn set_idle(&mut self) {
+        self.idle_since = Instant::now();
     }
 
-    /// Whether it waited long enough.
-    pub fn rested_long(&self) -> bool {
-        self.rests_since.elapsed() >= IDLE
+    /// Whether it has waited for too long.
+    pub fn is_expired(&self) -> bool {
+        self.idle_since.elapsed() >= IDLE_TIMEOUT
     }
 
-    /// Whether it may have a mail behind the one it has.
-    pub fn may_go_on(&self) -> bool {
-        self.mails + 1 < MOST_MAILS && self.begun.elapsed() < OLDEST
+    /// Whether another message may follow the one on it.
+    pub fn may_continue(&self) -> bool {
+        self.messages + 1 < MAX_MESSAGES && self.opened.elapsed() < MAX_AGE
     }
 }
 
-/// An open connection on the meter.
+/// Counts an open connection in the metrics.
 struct Counted(Arc<Outbox>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.meter.disconnected();
+        self.0.meter().disconnected();
     }
 }
 
-/// Says goodbye beside what else goes on.
-pub fn part(connections: Vec<Connection>) {
+/// Sends QUIT on connections, in tasks of their own.
+pub(super) fn quit(connections: Vec<Connection>) {
     for connection in connections {
         tokio::spawn(async move { connection.session.quit().await });
     }

@@ -1,4 +1,4 @@
-//! From what the relay said to what becomes of a mail.
+//! From the replies of the relay to the result of an attempt, per recipient.
 
 use std::time::Duration;
 
@@ -8,113 +8,130 @@ use domain::outbox::{
 };
 use domain::{Failure, Reply, Timestamp};
 
-use super::mail::Mail;
-use crate::store::delivery_events::Entry;
-use crate::store::recipients::{Claimed, Settled};
+use super::queued_message::QueuedMessage;
+use crate::store::delivery_events::NewEvent;
+use crate::store::milliseconds;
+use crate::store::recipients::{ClaimedRecipient, SettledRecipient};
 
-/// What becomes of a mail, for all its recipients.
+/// The result of an attempt, for all recipients of the message.
 #[derive(Debug, Default)]
-pub struct AttemptResult {
-    pub settled: Vec<Settled>,
-    pub events: Vec<Entry>,
-    pub listed: Vec<Suppression>,
-    /// The relay took it for somebody.
-    pub taken: bool,
-    /// It reply to come back.
-    pub complained: bool,
-    /// It would have reply the same to any mail.
+pub(super) struct AttemptResult {
+    pub settled: Vec<SettledRecipient>,
+    pub events: Vec<NewEvent>,
+    pub suppressions: Vec<Suppression>,
+    /// The relay accepted the message for at least one recipient.
+    pub accepted: bool,
+    /// At least one recipient is deferred.
+    pub deferred: bool,
+    /// A failure of the relay, which it would report for any message.
     pub relay_failure: Option<Failure>,
 }
 
-/// An attempt, when it was and with whom.
-pub struct Attempt<'a> {
+/// When an attempt was made, and with which relay.
+pub(super) struct Attempt<'a> {
     pub relay: &'a str,
     pub now: Timestamp,
     pub took: Duration,
     pub jitter: Jitter,
 }
 
-/// What becomes of a mail by what the relay said of each recipient.
-pub fn dispose(
-    mail: &Mail,
-    fates: &[Result<Reply, Failure>],
+/// A failed attempt for one recipient.
+struct FailedAttempt<'a> {
+    recipient: &'a ClaimedRecipient,
+    failure: &'a Failure,
+    may_have_arrived: bool,
+}
+
+/// The result of a transaction by the reply for each recipient.
+pub(super) fn by_replies(
+    message: &QueuedMessage,
+    replies: &[Result<Reply, Failure>],
     attempt: &Attempt<'_>,
 ) -> AttemptResult {
     let mut result = AttemptResult::default();
-    for (row, fate) in mail.recipients.iter().zip(fates) {
-        match fate {
+    for (recipient, reply) in message.recipients.iter().zip(replies) {
+        match reply {
             Ok(reply) => {
-                result.taken = true;
+                result.accepted = true;
                 result.settled.push(attempt.settled(
-                    row,
+                    recipient,
                     RecipientState::Delivered,
                     None,
                     reply.to_line(),
                 ));
             }
-            Err(failure) => attempt.failed(&mut result, row, failure, false),
+            Err(failure) => attempt.failed(
+                &mut result,
+                FailedAttempt {
+                    recipient,
+                    failure,
+                    may_have_arrived: false,
+                },
+            ),
         }
     }
     result
 }
 
-/// What becomes of a mail in whose midst the session ended: where it may have arrived, an attempt
-/// that failed. Otherwise nothing was reply of it, and it goes behind what else is due.
-pub fn interrupted(
-    mail: &Mail,
+/// The result of a session that broke during the transaction. Where the message may have arrived, it
+/// is a failed attempt. Otherwise nothing was replied about it, and it is queued behind what is due.
+pub(super) fn of_broken_session(
+    message: &QueuedMessage,
     failure: &Failure,
     may_have_arrived: bool,
     attempt: &Attempt<'_>,
 ) -> AttemptResult {
     let mut result = AttemptResult::default();
-    for row in &mail.recipients {
+    for recipient in &message.recipients {
         if may_have_arrived {
-            attempt.failed(&mut result, row, failure, true);
+            attempt.failed(
+                &mut result,
+                FailedAttempt {
+                    recipient,
+                    failure,
+                    may_have_arrived,
+                },
+            );
         } else {
             let reply = failure.reply_or_detail();
-            result.settled.push(attempt.untried(row, reply));
+            result.settled.push(attempt.requeued(recipient, reply));
         }
     }
     result
 }
 
 impl Attempt<'_> {
-    fn failed(
-        &self,
-        result: &mut AttemptResult,
-        row: &Claimed,
-        failure: &Failure,
-        may_have_arrived: bool,
-    ) {
+    fn failed(&self, result: &mut AttemptResult, failed: FailedAttempt<'_>) {
+        let (recipient, failure) = (failed.recipient, failed.failure);
         let reply = failure.reply_or_detail();
-        let over = row.attempts > 0 && row.trying_since <= (self.now - MAXIMAL_QUEUE_LIFETIME).0;
+        let expired =
+            recipient.attempts > 0 && recipient.trying_since <= self.now - MAXIMAL_QUEUE_LIFETIME;
         let (state, reply) = match disposition(failure) {
             Disposition::BackOffRelay => {
                 result.relay_failure = Some(failure.clone());
-                result.settled.push(self.untried(row, reply));
+                result.settled.push(self.requeued(recipient, reply));
                 return;
             }
             Disposition::Fail => (RecipientState::Failed, reply),
-            Disposition::Defer if over => (
+            Disposition::Defer if expired => (
                 RecipientState::Failed,
                 format!("Given up after five days. The last time: {reply}"),
             ),
             Disposition::Defer => (RecipientState::Deferred, reply),
         };
         if is_suppressible(failure) {
-            result.listed.push(Suppression {
-                address: row.address.clone(),
+            result.suppressions.push(Suppression {
+                address: recipient.address.clone(),
                 reply: reply.clone(),
                 listed: self.now,
-                id: row.message.clone(),
+                id: recipient.key.message_id.clone(),
             });
         }
-        result.complained |= state == RecipientState::Deferred;
-        let due = (state == RecipientState::Deferred)
-            .then(|| (self.now + message_backoff(row.attempts + 1, self.jitter)).0);
-        result.events.push(Entry {
-            message: row.message.clone(),
-            position: row.position,
+        let deferred = state == RecipientState::Deferred;
+        result.deferred |= deferred;
+        let due = deferred.then(|| self.now + message_backoff(recipient.attempts + 1, self.jitter));
+        result.events.push(NewEvent {
+            key: recipient.key.clone(),
             event: DeliveryEvent {
                 at: self.now,
                 kind: match state {
@@ -123,54 +140,49 @@ impl Attempt<'_> {
                 },
                 by: self.relay.to_owned(),
                 reply: reply.clone(),
-                took: Some(self.milliseconds()),
-                may_have_arrived,
+                took: Some(milliseconds(self.took)),
+                may_have_arrived: failed.may_have_arrived,
             },
         });
-        let settled = self.settled(row, state, due, reply);
+        let settled = self.settled(recipient, state, due, reply);
         result.settled.push(settled);
     }
 
-    /// As it was, but for what was reply, and behind what else is due.
-    fn untried(&self, row: &Claimed, reply: String) -> Settled {
-        let state = match row.attempts {
+    /// The recipient without an attempt counted, queued behind what is due. Only the reply is new.
+    fn requeued(&self, recipient: &ClaimedRecipient, reply: String) -> SettledRecipient {
+        let state = match recipient.attempts {
             0 => RecipientState::Queued,
             _ => RecipientState::Deferred,
         };
-        Settled {
-            due: Some(self.now.0),
-            attempts: row.attempts,
-            trying_since: row.trying_since,
+        SettledRecipient {
+            due: Some(self.now),
+            attempts: recipient.attempts,
+            trying_since: recipient.trying_since,
             settled: None,
-            ..self.settled(row, state, None, reply)
+            ..self.settled(recipient, state, None, reply)
         }
     }
 
     fn settled(
         &self,
-        row: &Claimed,
+        recipient: &ClaimedRecipient,
         state: RecipientState,
-        due: Option<i64>,
+        due: Option<Timestamp>,
         reply: String,
-    ) -> Settled {
-        Settled {
-            message: row.message.clone(),
-            position: row.position,
+    ) -> SettledRecipient {
+        SettledRecipient {
+            key: recipient.key.clone(),
             state,
             due,
-            attempts: row.attempts + 1,
-            trying_since: match row.attempts {
-                0 => self.now.0,
-                _ => row.trying_since,
+            attempts: recipient.attempts + 1,
+            trying_since: match recipient.attempts {
+                0 => self.now,
+                _ => recipient.trying_since,
             },
-            settled: due.is_none().then_some(self.now.0),
+            settled: due.is_none().then_some(self.now),
             relay: self.relay.to_owned(),
             reply,
-            took: self.milliseconds(),
+            took: self.took,
         }
-    }
-
-    fn milliseconds(&self) -> i64 {
-        i64::try_from(self.took.as_millis()).unwrap_or(i64::MAX)
     }
 }

@@ -1,100 +1,108 @@
-//! What a worker has, recipient by recipient: only its leases are renewed.
+//! The leases that a worker holds, per recipient: only these are renewed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::store::recipients::{Claimed, Place};
+use crate::store::recipients::{ClaimedRecipient, RecipientKey};
 
-/// The rows in guard, and since when their leases run. Cheap to clone.
+/// The leased recipients, and when each lease began. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Leases(Arc<Mutex<HashMap<Place, Instant>>>);
+pub(super) struct Leases(Arc<Mutex<HashMap<RecipientKey, Instant>>>);
 
-/// A row in guard, until this is dropped: a run that dies keeps nothing from others.
-pub struct LeaseGuard {
+/// A lease on a recipient. It is no longer renewed once this is dropped, so that a task that panics
+/// keeps nothing from other workers.
+pub(super) struct LeaseGuard {
     leases: Leases,
-    place: Place,
+    key: RecipientKey,
+}
+
+/// A recipient with its lease.
+pub(super) struct LeasedRecipient {
+    pub recipient: ClaimedRecipient,
+    pub guard: LeaseGuard,
 }
 
 impl Leases {
-    fn held(&self) -> MutexGuard<'_, HashMap<Place, Instant>> {
-        self.0.lock()
-    }
-
-    /// None where it is in guard already: its lease ran out by a clock that was put forward.
-    fn take(&self, row: &Claimed, since: Instant) -> Option<LeaseGuard> {
-        let place = row.place();
-        let mut held = self.held();
-        if held.contains_key(&place) {
+    /// `None` where it is leased already: its lease ended by a clock that was set forward.
+    fn acquire(&self, key: &RecipientKey, since: Instant) -> Option<LeaseGuard> {
+        let mut leases = self.0.lock();
+        if leases.contains_key(key) {
             return None;
         }
-        held.insert(place.clone(), since);
+        leases.insert(key.clone(), since);
         Some(LeaseGuard {
             leases: self.clone(),
-            place,
+            key: key.clone(),
         })
     }
 
-    /// Rows, with a guard on each; without those that are in guard already.
-    pub fn acquire_all(&self, rows: Vec<Claimed>, since: Instant) -> Vec<(Claimed, LeaseGuard)> {
-        let take = |row| self.take(&row, since).map(|guard| (row, guard));
-        rows.into_iter().filter_map(take).collect()
+    /// Holds the leases on these recipients; drops those that are leased already.
+    pub fn acquire_all(
+        &self,
+        recipients: Vec<ClaimedRecipient>,
+        since: Instant,
+    ) -> Vec<LeasedRecipient> {
+        let acquire = |recipient: ClaimedRecipient| {
+            let guard = self.acquire(&recipient.key, since)?;
+            Some(LeasedRecipient { recipient, guard })
+        };
+        recipients.into_iter().filter_map(acquire).collect()
     }
 
-    pub fn all(&self) -> Vec<Place> {
-        self.held().keys().cloned().collect()
+    /// The keys of all leases.
+    pub fn keys(&self) -> Vec<RecipientKey> {
+        self.0.lock().keys().cloned().collect()
     }
 
-    /// The leases of these were renewed then.
-    pub fn renewed(&self, places: &[Place], since: Instant) {
-        let mut held = self.held();
-        for place in places {
-            if let Some(running) = held.get_mut(place) {
-                *running = since;
+    /// The leases with these keys were renewed at `since`.
+    pub fn renewed(&self, keys: &[RecipientKey], since: Instant) {
+        let mut leases = self.0.lock();
+        for key in keys {
+            if let Some(began) = leases.get_mut(key) {
+                *began = since;
             }
         }
     }
 }
 
 impl LeaseGuard {
-    /// Since when its lease runs.
+    /// When the lease began or was last renewed.
     pub fn since(&self) -> Option<Instant> {
-        self.leases.held().get(&self.place).copied()
+        self.leases.0.lock().get(&self.key).copied()
     }
 }
 
 impl Drop for LeaseGuard {
     fn drop(&mut self) {
-        self.leases.held().remove(&self.place);
+        self.leases.0.lock().remove(&self.key);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn a_row_is_in_hand_once_and_until_it_is_dropped() {
-        let row = |position| Claimed {
-            message: "a".to_owned(),
+    fn a_recipient_is_leased_once_and_until_its_guard_is_dropped() {
+        let key = |position| RecipientKey {
+            message_id: "a".to_owned(),
             position,
-            address: String::new(),
-            attempts: 0,
-            trying_since: 0,
-            suppressed: None,
         };
         let (leases, then) = (Leases::default(), Instant::now());
-        let one = leases.take(&row(0), then);
-        let other = leases.take(&row(1), then);
+        let one = leases.acquire(&key(0), then);
+        let other = leases.acquire(&key(1), then);
         assert!(one.is_some() && other.is_some());
-        assert!(leases.take(&row(0), then).is_none());
+        assert!(leases.acquire(&key(0), then).is_none());
         drop(one);
-        assert_eq!(leases.all(), [("a".to_owned(), 1)]);
-        let later = then + std::time::Duration::from_secs(1);
-        leases.renewed(&[("a".to_owned(), 0), ("a".to_owned(), 1)], later);
+        assert_eq!(leases.keys(), [key(1)]);
+        let later = then + Duration::from_secs(1);
+        leases.renewed(&[key(0), key(1)], later);
         assert_eq!(other.and_then(|guard| guard.since()), Some(later));
-        assert!(leases.all().is_empty());
+        assert!(leases.keys().is_empty());
     }
 }

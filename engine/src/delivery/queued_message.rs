@@ -1,4 +1,4 @@
-//! A mail that a worker took: what goes out, and to whom.
+//! A message in the local queue, with its leases and the bytes to send.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,134 +8,148 @@ use domain::outbox::RecipientState;
 use domain::{EmailAddress, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::leases::LeaseGuard;
+use super::leases::{LeaseGuard, LeasedRecipient};
 use crate::smtp::{Envelope, OutgoingMessage};
 use crate::store::messages::{self, StoredMessage};
-use crate::store::recipients::{Claimed, Place, Settled};
+use crate::store::recipients::{ClaimedRecipient, RecipientKey, SettledRecipient};
 use crate::store::{Store, StoreError};
 
-/// Mail of more octets is read when its turn has come, and not before.
-pub const SMALL: i64 = 256 * 1024;
+/// Messages of more octets are read from the database when their turn comes.
+pub(super) const SMALL: i64 = 256 * 1024;
 
-/// The octets of larger mails that are read at the same time.
-const LARGE_AT_ONCE: u32 = 128 * 1024 * 1024;
+/// The octets of large messages that may be in memory.
+const LARGE_MESSAGE_BUDGET: u32 = 128 * 1024 * 1024;
 
-/// A message for those of its recipients that were taken together.
-pub struct Mail {
+/// A message for the recipients that were leased together.
+pub(super) struct QueuedMessage {
     pub id: String,
     /// In the envelope's order.
-    pub recipients: Vec<Claimed>,
+    pub recipients: Vec<ClaimedRecipient>,
     sender: EmailAddress,
     to: Vec<EmailAddress>,
+    /// In octets.
     size: i64,
-    parcel: Option<Arc<OutgoingMessage>>,
-    /// Its leases are renewed while these are there.
+    outgoing: Option<Arc<OutgoingMessage>>,
+    /// The leases of the recipients are renewed while these live.
     guards: Vec<LeaseGuard>,
-    place: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Places for larger mails.
-pub fn places() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(LARGE_AT_ONCE as usize))
+/// Leased recipients, grouped by message.
+pub(super) struct GroupedMessages {
+    pub messages: Vec<QueuedMessage>,
+    /// Recipients that failed without an attempt.
+    pub unsendable: Vec<SettledRecipient>,
 }
 
-/// Mails of what was taken, for which `stored` are there. What cannot be sent is settled: addresses
-/// a relay said there are none, and what somebody changed in the database.
-pub fn sorted(
-    taken: Vec<(Claimed, LeaseGuard)>,
+/// One permit for each octet of large messages.
+pub(super) fn large_message_budget() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(LARGE_MESSAGE_BUDGET as usize))
+}
+
+/// Groups leased recipients by message. Recipients fail here whose address is suppressed, and those
+/// whose row or message somebody changed in the database.
+pub(super) fn group_by_message(
+    leased: Vec<LeasedRecipient>,
     stored: Vec<StoredMessage>,
     now: Timestamp,
-) -> (Vec<Mail>, Vec<Settled>) {
+) -> GroupedMessages {
     let mut stored: HashMap<String, StoredMessage> = stored
         .into_iter()
-        .map(|stored| (stored.id.clone(), stored))
+        .map(|message| (message.id.clone(), message))
         .collect();
-    let mut settled = Vec::new();
-    let mut mails: Vec<Mail> = Vec::with_capacity(stored.len());
-    for (row, guard) in taken {
-        if let Some(reply) = &row.suppressed {
+    let mut unsendable = Vec::new();
+    let mut queued: Vec<QueuedMessage> = Vec::with_capacity(stored.len());
+    for LeasedRecipient { recipient, guard } in leased {
+        if let Some(reply) = &recipient.suppressed {
             let text = format!("Not tried, because a relay said of this address: {reply}");
-            settled.push(failed(&row, text, now));
+            unsendable.push(failed(&recipient, text, now));
             continue;
         }
-        let address: Result<EmailAddress, _> = row.address.parse();
+        let address: Result<EmailAddress, _> = recipient.address.parse();
         let Ok(address) = address else {
-            settled.push(failed(&row, "The address is not understood.", now));
+            unsendable.push(failed(&recipient, "The address is not understood.", now));
             continue;
         };
-        if let Some(mail) = mails.last_mut().filter(|mail| mail.id == row.message) {
-            mail.to.push(address);
-            mail.recipients.push(row);
-            mail.guards.push(guard);
+        let id = &recipient.key.message_id;
+        if let Some(message) = queued.last_mut().filter(|message| message.id == *id) {
+            message.to.push(address);
+            message.recipients.push(recipient);
+            message.guards.push(guard);
             continue;
         }
-        let found = stored.get(&row.message);
-        let Some((stored, Ok(sender))) = found.map(|stored| (stored, stored.sender.parse())) else {
-            settled.push(failed(&row, "The mail is not there any more.", now));
+        let found = stored.get(id);
+        let Some((message, Ok(sender))) = found.map(|found| (found, found.sender.parse())) else {
+            unsendable.push(failed(&recipient, "The mail is not there any more.", now));
             continue;
         };
-        mails.push(Mail {
-            id: row.message.clone(),
-            recipients: vec![row],
+        queued.push(QueuedMessage {
+            id: id.clone(),
+            recipients: vec![recipient],
             sender,
             to: vec![address],
-            size: stored.size,
-            parcel: None,
+            size: message.size,
+            outgoing: None,
             guards: vec![guard],
-            place: None,
+            permit: None,
         });
     }
-    // Now that all recipients are known.
-    for mail in &mut mails {
-        let stored = stored.remove(&mail.id);
-        let bytes = stored.and_then(|stored| stored.bytes);
-        mail.parcel = bytes.map(|bytes| mail.wrapped(bytes));
+    // Now that the recipients of each message are complete.
+    for message in &mut queued {
+        let bytes = stored.remove(&message.id).and_then(|stored| stored.bytes);
+        message.outgoing = bytes.map(|bytes| message.outgoing(bytes));
     }
-    (mails, settled)
+    GroupedMessages {
+        messages: queued,
+        unsendable,
+    }
 }
 
-impl Mail {
-    /// The rows.
-    pub fn places(&self) -> impl Iterator<Item = Place> + '_ {
-        self.recipients.iter().map(Claimed::place)
+impl QueuedMessage {
+    /// The keys of its recipients.
+    pub fn keys(&self) -> impl Iterator<Item = RecipientKey> + '_ {
+        self.recipients
+            .iter()
+            .map(|recipient| recipient.key.clone())
     }
 
-    /// Whether its leases still run.
-    pub fn is_ours(&self, lease: Duration) -> bool {
+    /// Whether all its leases began less than `lease` ago.
+    pub fn is_leased(&self, lease: Duration) -> bool {
         self.guards
             .iter()
             .all(|guard| guard.since().is_some_and(|since| since.elapsed() < lease))
     }
 
-    /// What goes out, if it is here already.
+    /// The message to send, where it is in memory.
     pub fn loaded(&self) -> Option<&Arc<OutgoingMessage>> {
-        self.parcel.as_ref()
+        self.outgoing.as_ref()
     }
 
-    /// What goes out, read where it has to be. None where it is not there any more.
+    /// The message to send, read from the database where it has to be; `None` where it is no longer
+    /// there.
     ///
     /// # Errors
-    /// Where the database does not answer.
-    pub async fn fetched(
+    /// Where the database fails.
+    pub async fn load(
         &mut self,
         store: &Store,
-        places: &Arc<Semaphore>,
+        budget: &Arc<Semaphore>,
     ) -> Result<Option<Arc<OutgoingMessage>>, StoreError> {
-        if self.parcel.is_none() {
+        if self.outgoing.is_none() {
             let octets = u32::try_from(self.size)
                 .unwrap_or(u32::MAX)
-                .min(LARGE_AT_ONCE);
-            // Kept where the read fails: who has a place must never wait for another.
-            if self.place.is_none() {
-                self.place = places.clone().acquire_many_owned(octets).await.ok();
+                .min(LARGE_MESSAGE_BUDGET);
+            // Kept where the read fails: the holder of permits must never wait for more.
+            if self.permit.is_none() {
+                self.permit = budget.clone().acquire_many_owned(octets).await.ok();
             }
             let bytes = messages::body(&mut *store.read().await?, &self.id).await?;
-            self.parcel = bytes.map(|bytes| self.wrapped(bytes.into()));
+            self.outgoing = bytes.map(|bytes| self.outgoing(bytes.into()));
         }
-        Ok(self.parcel.clone())
+        Ok(self.outgoing.clone())
     }
 
-    fn wrapped(&self, message: Arc<[u8]>) -> Arc<OutgoingMessage> {
+    fn outgoing(&self, message: Arc<[u8]>) -> Arc<OutgoingMessage> {
         Arc::new(OutgoingMessage {
             envelope: Envelope {
                 from: self.sender.clone(),
@@ -146,19 +160,22 @@ impl Mail {
     }
 }
 
-/// A row that somebody has to look at, though no relay was asked.
-pub fn failed(row: &Claimed, reply: impl Into<String>, now: Timestamp) -> Settled {
-    Settled {
-        message: row.message.clone(),
-        position: row.position,
+/// A recipient that failed without an attempt.
+pub(super) fn failed(
+    recipient: &ClaimedRecipient,
+    reply: impl Into<String>,
+    now: Timestamp,
+) -> SettledRecipient {
+    SettledRecipient {
+        key: recipient.key.clone(),
         state: RecipientState::Failed,
         due: None,
-        attempts: row.attempts,
-        trying_since: row.trying_since,
-        settled: Some(now.0),
+        attempts: recipient.attempts,
+        trying_since: recipient.trying_since,
+        settled: Some(now),
         relay: String::new(),
         reply: reply.into(),
-        took: 0,
+        took: Duration::ZERO,
     }
 }
 
@@ -169,34 +186,34 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn large_mails_that_cannot_be_read_do_not_wait_for_each_other() {
+    async fn large_messages_that_cannot_be_read_do_not_wait_for_each_other() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path(), None).await.expect("opens");
-        let places = places();
-        let half = i64::from(LARGE_AT_ONCE / 2);
-        let mut mails = [large(half), large(half)];
+        let budget = large_message_budget();
+        let half = i64::from(LARGE_MESSAGE_BUDGET / 2);
+        let mut messages = [large(half), large(half)];
         store.close().await;
         for _ in 0..2 {
-            for mail in &mut mails {
-                let fetched = mail.fetched(&store, &places).now_or_never();
-                assert!(fetched.is_some_and(|fetched| fetched.is_err()), "it waits");
+            for message in &mut messages {
+                let loaded = message.load(&store, &budget).now_or_never();
+                assert!(loaded.is_some_and(|loaded| loaded.is_err()), "it waits");
             }
         }
-        assert_eq!(places.available_permits(), 0);
-        drop(mails);
-        assert_eq!(places.available_permits(), LARGE_AT_ONCE as usize);
+        assert_eq!(budget.available_permits(), 0);
+        drop(messages);
+        assert_eq!(budget.available_permits(), LARGE_MESSAGE_BUDGET as usize);
     }
 
-    fn large(size: i64) -> Mail {
-        Mail {
+    fn large(size: i64) -> QueuedMessage {
+        QueuedMessage {
             id: "a".to_owned(),
             recipients: Vec::new(),
             sender: "alerts@example.org".parse().expect("an address"),
             to: Vec::new(),
             size,
-            parcel: None,
+            outgoing: None,
             guards: Vec::new(),
-            place: None,
+            permit: None,
         }
     }
 }

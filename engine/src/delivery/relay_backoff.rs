@@ -1,5 +1,7 @@
-//! A relay that is not well: since when, and when one connection tries again. Measured, and not by
-//! the time of day: a clock that is put back by hours would keep all mail for as long.
+//! Backoff of a relay that fails every message: since when, and when one connection tries again.
+//!
+//! Measured by the monotonic clock: after the time of day was set back by hours, delivery would wait
+//! for as long.
 
 use std::time::Duration;
 
@@ -7,42 +9,45 @@ use domain::outbox::{BackoffView, Jitter, relay_backoff};
 use domain::{Failure, Timestamp};
 use tokio::time::Instant;
 
-pub struct RelayBackoff {
+/// A relay that is backing off. It is half-open once [`RelayBackoff::remaining`] is over: then one
+/// connection tries for all.
+pub(super) struct RelayBackoff {
     relay: String,
     failure: Failure,
-    /// How often in a row it was tried for nothing.
+    /// Consecutive failures.
     failures: i64,
     since: Instant,
     next: Instant,
 }
 
 impl RelayBackoff {
-    /// A relay that would not have a mail, whichever it were; again, where it failed `before`.
-    pub fn new(
+    /// Starts the backoff after a failure; `earlier` is the backoff whose half-open attempt failed.
+    pub fn after(
+        earlier: Option<&Self>,
         relay: &str,
         failure: Failure,
-        before: Option<&Self>,
-        (moment, jitter): (Instant, Jitter),
+        now: Instant,
+        jitter: Jitter,
     ) -> Self {
-        let failures = before.map_or(1, |before| before.failures + 1);
+        let failures = earlier.map_or(1, |earlier| earlier.failures + 1);
         Self {
             relay: relay.to_owned(),
             failure,
             failures,
-            since: before.map_or(moment, |before| before.since),
-            next: moment + relay_backoff(failures, jitter),
+            since: earlier.map_or(now, |earlier| earlier.since),
+            next: now + relay_backoff(failures, jitter),
         }
     }
 
-    /// How long until one tries for all; none where its time has come.
-    pub fn remaining(&self, moment: Instant) -> Option<Duration> {
-        let left = self.next.saturating_duration_since(moment);
+    /// The time until one connection tries again; `None` where that is now.
+    pub fn remaining(&self, now: Instant) -> Option<Duration> {
+        let left = self.next.saturating_duration_since(now);
         (!left.is_zero()).then_some(left)
     }
 
-    /// What the console is told where the time of day is `now`.
-    pub fn view(&self, (now, moment): (Timestamp, Instant)) -> BackoffView {
-        let since = now - moment.saturating_duration_since(self.since);
+    /// The backoff by the time of day.
+    pub fn view(&self, now: Timestamp, monotonic: Instant) -> BackoffView {
+        let since = now - monotonic.saturating_duration_since(self.since);
         BackoffView {
             relay: self.relay.clone(),
             failure: self.failure.clone(),
@@ -59,12 +64,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trial_comes_when_its_wait_is_over_and_is_told_by_the_time_of_day() {
+    fn an_attempt_is_made_after_the_backoff_which_is_shown_by_the_time_of_day() {
         let begun = Instant::now();
         let failure = || Failure::new(Stage::Data, Fault::TimedOut, "no answer");
         let at = |seconds| begun + Duration::from_secs(seconds);
-        let first = RelayBackoff::new("relay:25", failure(), None, (at(0), 0));
-        let again = RelayBackoff::new("relay:25", failure(), Some(&first), (at(6), 0));
+        let first = RelayBackoff::after(None, "relay:25", failure(), at(0), 0);
+        let again = RelayBackoff::after(Some(&first), "relay:25", failure(), at(6), 0);
         for (backoff, passed, left, since, next) in [
             (&first, 0, Some(5), 100, 105),
             (&first, 4, Some(1), 96, 101),
@@ -75,10 +80,10 @@ mod tests {
         ] {
             let left = left.map(Duration::from_secs);
             assert_eq!(backoff.remaining(at(passed)), left, "after {passed} s");
-            // It is always the hundredth second: the clock was put to it.
-            let told = backoff.view((Timestamp(100_000), at(passed)));
-            let told = (told.since.0 / 1000, told.next.0 / 1000);
-            assert_eq!(told, (since, next), "after {passed} s");
+            // The time of day is always the hundredth second: the clock was set to it.
+            let view = backoff.view(Timestamp(100_000), at(passed));
+            let shown = (view.since.0 / 1000, view.next.0 / 1000);
+            assert_eq!(shown, (since, next), "after {passed} s");
         }
     }
 }

@@ -1,174 +1,121 @@
-//! Mail that is handed over while this worker has room for it: the worker's from the first, so that
-//! it need not be taken out of the database again.
+//! Capacity of the local queue that is reserved for messages on their way to it.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use domain::Refusal;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::Worker;
-use super::mail::{SMALL, sorted};
-use crate::outbox::writer::{New, Work, Written};
-use crate::store::idempotency::Key;
+use super::queued_message::{SMALL, group_by_message};
+use super::worker::Worker;
+use crate::outbox::{Lease, LocalWorker, NewMessage, WriteRequest, WriteResult};
 use crate::store::messages::StoredMessage;
 
-/// What a worker promised to those who hand over mail.
+/// The reservations of a worker.
 #[derive(Default)]
-pub struct Reservations(Mutex<ReservationState>);
+pub(super) struct Reservations(Mutex<State>);
 
 #[derive(Default)]
-struct ReservationState {
-    /// Mails on their way to the local queue.
-    open: usize,
-    /// No mail that came before waits in the database, as far as is known.
+struct State {
+    /// Messages on their way to the local queue.
+    reserved: usize,
+    /// As far as is known, no older message has to be claimed first.
     no_backlog: bool,
     /// The worker stops.
     closed: bool,
 }
 
 impl Reservations {
-    fn state(&self) -> MutexGuard<'_, ReservationState> {
-        self.0.lock()
-    }
-
-    /// Whether mails may come where there is `room` for so many. Not while others wait in the
-    /// database: those go first.
-    fn try_reserve(&self, mails: usize, room: usize) -> bool {
-        let mut state = self.state();
-        state.no_backlog &= state.open + mails <= room;
-        let makes = state.no_backlog && !state.closed;
-        if makes {
-            state.open += mails;
+    /// Reserves capacity for messages where `capacity` allows it. Not while older messages wait in
+    /// the database.
+    fn try_reserve(&self, messages: usize, capacity: usize) -> bool {
+        let mut state = self.0.lock();
+        state.no_backlog &= state.reserved + messages <= capacity;
+        let admitted = state.no_backlog && !state.closed;
+        if admitted {
+            state.reserved += messages;
         }
-        makes
+        admitted
     }
 
-    /// Mail is being taken from the database.
-    fn reserve_claim(&self) {
-        self.state().open += 1;
+    fn release(&self, messages: usize) {
+        self.0.lock().reserved -= messages;
     }
 
-    /// So many mails are here, or do not come.
-    fn release(&self, mails: usize) {
-        self.state().open -= mails;
+    /// Whether messages wait in the database.
+    pub fn set_backlog(&self, backlog: bool) {
+        self.0.lock().no_backlog = !backlog;
     }
 
-    /// Whether mail waits in the database, as was just seen.
-    pub fn set_backlog(&self, waits: bool) {
-        self.state().no_backlog = !waits;
-    }
-
-    /// Makes none any more.
+    /// Admits no more messages.
     pub fn close(&self) {
-        self.state().closed = true;
+        self.0.lock().closed = true;
     }
 
-    /// Whether no mail is on its way.
     pub fn is_empty(&self) -> bool {
-        self.state().open == 0
+        self.0.lock().reserved == 0
     }
 }
 
-/// A promise to deliver mails that are about to be written, until this is dropped.
-pub struct Reservation {
-    worker: Arc<Worker>,
-    mails: usize,
-    since: Instant,
+/// A claim under way, until it is dropped: a worker that stops waits for it.
+struct ClaimReservation(Arc<Worker>);
+
+impl Drop for ClaimReservation {
+    fn drop(&mut self) {
+        self.0.release_reservation(1);
+    }
 }
 
 impl Worker {
-    /// Whether the mails may be this worker's. Larger ones are read when it is their turn.
-    pub fn reserve(self: Arc<Self>, mails: &[New]) -> Option<Reservation> {
-        let small = mails.iter().all(|mail| mail.message.size <= SMALL);
-        let makes = small
-            && self
-                .reservations
-                .try_reserve(mails.len(), self.pool.spare_capacity());
-        makes.then(|| Reservation {
-            mails: mails.len(),
-            since: Instant::now(),
-            worker: self,
-        })
-    }
-
-    /// What is being taken counts as promised, so that a worker that stops waits for it.
-    pub fn reserve_claim(self: Arc<Self>) -> Reservation {
-        self.reservations.reserve_claim();
-        Reservation {
-            mails: 1,
-            since: Instant::now(),
-            worker: self,
-        }
-    }
-}
-
-impl Reservation {
-    /// Writes the mails and puts them at hand.
-    pub async fn keep(
-        self,
-        mails: Arc<[New]>,
-        key: Option<Key>,
-        waits: Weak<()>,
-    ) -> Result<Written, Refusal> {
-        let lease = self.worker.delivery.lease;
-        let until = self.worker.postern.now() + lease;
-        let work = Work::Accept {
-            mails: mails.clone(),
-            key,
-            owner: Some((self.worker.id.clone(), until)),
-            waits,
-        };
-        self.write(work, move |reservation, written| {
-            reservation.enqueue(&mails, written);
-        })
-        .await
-    }
-
-    /// Has mail taken; where nobody waits for it any more it is given back in the end.
-    pub async fn claim(self, work: Work) -> Result<Written, Refusal> {
-        self.write(work, |_, _| {}).await
-    }
-
-    /// Writes, and goes on with `then`, also where nobody waits for that any more.
-    async fn write(
-        self,
-        work: Work,
-        then: impl FnOnce(&Self, &Written) + Send + 'static,
-    ) -> Result<Written, Refusal> {
-        let written = tokio::spawn(async move {
-            let written = self.worker.write(work).await?;
-            then(&self, &written);
-            Ok(written)
-        });
+    /// Writes a claim. It is finished also where the future is dropped: the leases are on disk then,
+    /// and shutdown releases them.
+    ///
+    /// # Errors
+    /// Those of [`Worker::write`].
+    pub async fn claim(self: &Arc<Self>, claim: WriteRequest) -> Result<WriteResult, Refusal> {
+        self.reservations.0.lock().reserved += 1;
+        let reservation = ClaimReservation(self.clone());
+        let written = tokio::spawn(async move { reservation.0.write(claim).await });
         written.await.map_err(|_| Refusal::internal())?
     }
-
-    fn enqueue(&self, mails: &[New], written: &Written) {
-        let worker = &self.worker;
-        if !worker.pool.may_begin() {
-            worker.wake();
-        }
-        let taken = worker
-            .pool
-            .leases
-            .acquire_all(written.claimed.clone(), self.since);
-        let stored = mails.iter().map(|mail| StoredMessage {
-            id: mail.message.id.clone(),
-            sender: mail.message.sender.clone(),
-            size: mail.message.size,
-            bytes: Some(mail.bytes.as_slice().into()),
-        });
-        let sorted = sorted(taken, stored.collect(), worker.postern.now());
-        worker.enqueue(sorted);
-        worker.start_tasks();
-    }
 }
 
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        self.worker.reservations.release(self.mails);
-        self.worker.pool.quiet.notify_one();
+impl LocalWorker for Worker {
+    fn try_reserve(&self, messages: &[NewMessage]) -> bool {
+        // Large messages are read from the database when their turn comes.
+        let small = messages.iter().all(|new| new.message.size <= SMALL);
+        small
+            && self
+                .reservations
+                .try_reserve(messages.len(), self.pool.spare_capacity())
+    }
+
+    fn release_reservation(&self, messages: usize) {
+        self.reservations.release(messages);
+        self.pool.idle.notify_one();
+    }
+
+    fn lease(&self) -> Lease {
+        self.new_lease()
+    }
+
+    fn enqueue(self: Arc<Self>, messages: &[NewMessage], written: &WriteResult, since: Instant) {
+        self.pool.observe(written.control);
+        if !self.pool.may_begin() {
+            self.wake();
+        }
+        let claimed = written.claimed.clone();
+        let leased = self.pool.leases.acquire_all(claimed, since);
+        let stored = messages.iter().map(|new| StoredMessage {
+            id: new.message.id.clone(),
+            sender: new.message.sender.clone(),
+            size: new.message.size,
+            bytes: Some(new.bytes.as_slice().into()),
+        });
+        let now = self.services.clock.now();
+        let grouped = group_by_message(leased, stored.collect(), now);
+        self.enqueue_grouped(grouped);
+        self.start_tasks();
     }
 }
 
@@ -177,21 +124,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mail_is_promised_for_where_there_is_room_and_nobody_waits() {
+    fn capacity_is_reserved_while_there_is_some_and_no_backlog() {
         let reservations = Reservations::default();
-        assert!(
-            !reservations.try_reserve(1, 8),
-            "the database was not asked yet"
-        );
+        assert!(!reservations.try_reserve(1, 8), "the backlog is not known");
         reservations.set_backlog(false);
         assert!(reservations.try_reserve(5, 8) && reservations.try_reserve(3, 8));
         assert!(!reservations.is_empty());
-        assert!(!reservations.try_reserve(1, 8), "no room");
+        assert!(!reservations.try_reserve(1, 8), "no capacity");
         reservations.release(5);
-        assert!(
-            !reservations.try_reserve(1, 8),
-            "one waits that came before"
-        );
+        assert!(!reservations.try_reserve(1, 8), "that one is a backlog now");
         reservations.set_backlog(true);
         assert!(!reservations.try_reserve(1, 8));
         reservations.set_backlog(false);

@@ -1,13 +1,13 @@
-//! How mail leaves: the saved settings of one revision, with their password.
+//! The route of messages: the relay of one revision of the settings, with its password.
 
 use domain::view::PasswordChange;
+use domain::{Kind, Refusal};
 
-use crate::Postern;
-use crate::settings::usable;
+use crate::settings::{Settings, usable};
 use crate::smtp::Relay;
 
-/// The way out.
-pub struct Route {
+/// A relay, and the revision of the settings that names it.
+pub(super) struct Route {
     pub revision: i64,
     /// Host and port.
     pub name: String,
@@ -15,29 +15,31 @@ pub struct Route {
 }
 
 impl Route {
-    /// What is saved; none where nothing is, or nothing that can be used.
+    /// Reads the saved settings; `None` before the first save, and where they are no longer valid.
     ///
     /// # Errors
-    /// Where the database does not tell.
-    pub async fn read(postern: &Postern) -> Result<Option<Self>, domain::Refusal> {
-        let saved = postern.settings().saved().await?;
+    /// Where the database fails.
+    pub async fn read(settings: &Settings) -> Result<Option<Self>, Refusal> {
+        let saved = settings.saved().await?;
         let revision = saved.revision();
-        let Some(settings) = saved.settings().and_then(|settings| usable(settings).ok()) else {
+        let Some(smtp) = saved.settings().and_then(|smtp| usable(smtp).ok()) else {
             return Ok(None);
         };
-        // Without its password the relay will say what is amiss, as the console does.
-        let password = postern
-            .settings()
-            .password_for(&saved, &settings, &PasswordChange::Keep)
+        // Without a password that can be opened, the relay's refusal becomes the reported failure.
+        let password = settings
+            .password_for(&saved, &smtp, &PasswordChange::Keep)
             .await
             .or_else(|refusal| match refusal.kind {
-                domain::Kind::Invalid => Ok(None),
+                Kind::Invalid => Ok(None),
                 _ => Err(refusal),
             })?;
         Ok(Some(Self {
             revision,
-            name: settings.host.with_port(settings.port),
-            relay: Relay { settings, password },
+            name: smtp.host.with_port(smtp.port),
+            relay: Relay {
+                settings: smtp,
+                password,
+            },
         }))
     }
 }

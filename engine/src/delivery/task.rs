@@ -1,269 +1,249 @@
-//! A run: one connection that delivers one mail after another until there is none.
+//! A delivery task: one connection that delivers messages until the local queue is empty.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use domain::outbox::{EventKind, RecipientState};
 use domain::{Failure, Fault, Stage};
 use tokio::time::{Instant, sleep};
 
-use super::connection::{Connection, part};
-use super::disposition::{Attempt, AttemptResult, dispose, interrupted};
-use super::mail::{Mail, failed};
-use super::pool::Pool;
+use super::connection::{Connection, quit};
+use super::disposition::{Attempt, AttemptResult, by_replies, of_broken_session};
+use super::pool::{Pool, TaskStart};
+use super::queued_message::{QueuedMessage, failed};
 use super::route::Route;
-use super::{RETRY_WRITE, Worker};
-use crate::outbox::writer::{Current, Work};
-use crate::smtp::{BrokenSession, Session, SessionObserver};
-use crate::store::delivery_events::Entry;
-use crate::store::search;
+use super::worker::{RETRY_WRITE, Worker};
+use crate::outbox::ControlState;
+use crate::smtp::{BrokenSession, OutgoingMessage, RecipientResults, Session, SessionObserver};
 
-/// A run under way, until this is dropped.
+/// A task under way; the pool counts it until it is dropped.
 struct DeliveryTask {
     worker: Arc<Worker>,
     route: Arc<Route>,
-    /// It tries for all whether the relay is well again.
+    /// It makes the half-open attempt of the relay's backoff.
     half_open: bool,
 }
 
-/// What comes after a mail on a connection.
+/// What a connection does after a message.
 enum NextStep {
-    /// Another; it may have been announced.
-    Mail(Mail),
-    /// Nothing for now.
-    Rest,
-    /// Nothing.
-    Part,
+    /// Delivers the next message, which may be pipelined.
+    Deliver(QueuedMessage),
+    /// Waits for messages.
+    Idle,
+    /// Is closed.
+    Quit,
 }
 
 impl Worker {
-    /// Begins as many runs as there is mail for and the relay may have.
+    /// Starts as many tasks as there are messages for and the concurrency limit allows.
     pub fn start_tasks(self: &Arc<Self>) {
-        while let Some(start) = self.pool.start(self.postern.monotonic()) {
+        while let Some(start) = self.pool.start(self.services.clock.monotonic()) {
             let worker = self.clone();
             tokio::spawn(async move {
-                let run = DeliveryTask {
+                let task = DeliveryTask {
                     worker: worker.clone(),
-                    route: start.route,
+                    route: start.route.clone(),
                     half_open: start.half_open,
                 };
-                run.go(start.mail, start.connection, start.grouping).await;
-                drop(run);
+                task.run(start).await;
+                drop(task);
                 worker.start_tasks();
             });
-        }
-    }
-
-    /// Writes what became of mail, however long that takes: until then it is in nobody else's
-    /// hands. Gives what delivery has to know before the next.
-    pub async fn record(&self, result: AttemptResult) -> Current {
-        let meter = &self.postern.outbox().meter;
-        for row in &result.settled {
-            match row.state {
-                RecipientState::Delivered => {
-                    let took = row.settled.unwrap_or(0) - search::accepted(&row.message).0;
-                    meter.delivered(Duration::from_millis(u64::try_from(took).unwrap_or(0)));
-                }
-                RecipientState::Failed => meter.failed(),
-                _ => {}
-            }
-        }
-        let deferred = |entry: &&Entry| entry.event.kind == EventKind::Deferred;
-        meter.deferred(result.events.iter().filter(deferred).count());
-        loop {
-            let work = Work::Settle {
-                owner: self.id.clone(),
-                settled: result.settled.clone(),
-                events: result.events.clone(),
-                listed: result.listed.clone(),
-            };
-            match self.write(work).await {
-                Ok(written) => return written.current,
-                Err(_) => sleep(RETRY_WRITE).await,
-            }
         }
     }
 }
 
 impl DeliveryTask {
-    /// Delivers this mail and those that come after it.
-    async fn go(&self, mut mail: Mail, resting: Option<Connection>, grouping: bool) {
-        let mut connection = match self.connected(resting).await {
+    /// Delivers the first message and those after it.
+    async fn run(&self, start: TaskStart) {
+        let mut message = start.message;
+        let mut connection = match self.connect(start.connection).await {
             Ok(connection) => connection,
             Err(failure) => {
                 self.relay_failed(failure);
-                self.pool().requeue(mail);
+                self.pool().requeue(message);
                 return;
             }
         };
-        if !grouping {
+        if !start.pipeline_next {
             connection.session.without_pipelined_next();
         }
         loop {
-            match self.deliver(&mut connection, mail).await {
-                NextStep::Mail(next) => mail = next,
-                NextStep::Rest => return self.pool().rest(&self.route, connection),
-                NextStep::Part => return part(vec![connection]),
+            match self.deliver(&mut connection, message).await {
+                NextStep::Deliver(next) => message = next,
+                NextStep::Idle => return self.pool().keep_idle(&self.route, connection),
+                NextStep::Quit => return quit(vec![connection]),
             }
         }
     }
 
-    /// A connection that rests, if the relay kept it; else a new one.
-    async fn connected(&self, resting: Option<Connection>) -> Result<Connection, Failure> {
-        if let Some(mut resting) = resting
-            && resting.session.is_alive().await
+    /// The idle connection, if the relay did not close it; else a new one.
+    async fn connect(&self, idle: Option<Connection>) -> Result<Connection, Failure> {
+        if let Some(mut idle) = idle
+            && idle.session.is_alive().await
         {
-            return Ok(resting);
+            return Ok(idle);
         }
-        let postern = &self.worker.postern;
-        let session = Session::open(
-            postern.dialer(),
-            &self.route.relay,
-            &SessionObserver::none(),
-        )
-        .await?;
-        Ok(Connection::new(session, postern.outbox().clone()))
+        let services = &self.worker.services;
+        let observer = SessionObserver::none();
+        let session = Session::open(&services.dialer, &self.route.relay, &observer).await?;
+        Ok(Connection::new(session, services.outbox.clone()))
     }
 
-    /// Delivers a mail and records what became of it.
-    async fn deliver(&self, connection: &mut Connection, mut mail: Mail) -> NextStep {
+    /// Delivers a message and records the result.
+    async fn deliver(&self, connection: &mut Connection, mut message: QueuedMessage) -> NextStep {
+        let Some(outgoing) = self.load(&mut message).await else {
+            self.record_missing(message).await;
+            return self.next_step();
+        };
+        let next = match connection.may_continue() {
+            true => self.pool().next(&self.route),
+            false => None,
+        };
+        connection.count_message();
+        let started = Instant::now();
+        let pipelined_next = next.as_ref().and_then(QueuedMessage::loaded);
+        let pipelined = connection.set_pipelined_next(pipelined_next.is_some());
+        let outcome = self.transact(connection, &outgoing, pipelined_next).await;
+        drop(outgoing);
+        let attempt = Attempt {
+            relay: &self.route.name,
+            now: self.worker.services.clock.now(),
+            took: started.elapsed(),
+            jitter: rand::random(),
+        };
+        let result = match outcome {
+            Ok(replies) => by_replies(&message, &replies, &attempt),
+            Err(broken) => {
+                self.session_broke(connection, message, &broken, &attempt)
+                    .await;
+                self.requeue(next);
+                return NextStep::Quit;
+            }
+        };
+        let accepted = result.accepted || !result.deferred;
+        let relay_failure = result.relay_failure.clone();
+        if relay_failure.is_none() {
+            self.pool().replied(&self.route, accepted);
+        }
+        if pipelined {
+            self.pool().pipelining_worked();
+        }
+        let control = self.record(message, result).await;
+        if let Some(failure) = relay_failure {
+            self.relay_failed(failure);
+        }
+        let changed = control.paused || control.revision != self.route.revision;
+        if changed {
+            self.worker.wake();
+        }
+        let goes_on = !changed && connection.session.is_ready() && !self.pool().is_backing_off();
+        match next {
+            Some(next) if goes_on => NextStep::Deliver(next),
+            None if goes_on => self.next_step(),
+            // Behind a pipelined message the relay would take another one's commands for its own.
+            next => {
+                self.requeue(next);
+                NextStep::Quit
+            }
+        }
+    }
+
+    /// The message to send; `None` where it is no longer in the database.
+    async fn load(&self, message: &mut QueuedMessage) -> Option<Arc<OutgoingMessage>> {
         let worker = &self.worker;
-        let parcel = loop {
-            match mail.fetched(worker.postern.store(), &worker.places).await {
-                Ok(Some(parcel)) => break parcel,
-                Ok(None) => {
-                    let now = worker.postern.now();
-                    let text = "The mail is not there any more.";
-                    let gone = mail.recipients.iter().map(|row| failed(row, text, now));
-                    let settled = gone.collect();
-                    let gone = AttemptResult {
-                        settled,
-                        ..AttemptResult::default()
-                    };
-                    self.settle(mail, gone).await;
-                    return self.after();
-                }
+        loop {
+            match message
+                .load(&worker.services.store, &worker.large_messages)
+                .await
+            {
+                Ok(outgoing) => return outgoing,
                 Err(error) => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
-                        "a mail cannot be read"
+                        "a message cannot be read"
                     );
                     sleep(RETRY_WRITE).await;
                 }
             }
-        };
-        let next = if connection.may_go_on() {
-            self.pool().next(&self.route)
-        } else {
-            None
-        };
-        connection.used();
-        let begun = Instant::now();
-        let behind = next.as_ref().and_then(Mail::loaded);
-        let announced = connection.announce(behind.is_some());
-        let mut given_up = worker.given_up.subscribe();
-        let outcome = tokio::select! {
-            outcome = connection.session.deliver(&parcel, behind) => Some(outcome),
-            _ = given_up.wait_for(|given_up| *given_up) => None,
-        };
-        // Postern stops, and the relay still thinks.
-        let outcome = outcome.unwrap_or_else(|| {
-            let detail = "Postern was stopped before the relay answered";
-            Err(BrokenSession {
-                failure: Failure::new(Stage::Data, Fault::Deadline, detail),
-                may_have_arrived: connection.session.may_have_arrived(),
-                pipelined: false,
-            })
-        });
-        drop(parcel);
-        let attempt = Attempt {
-            relay: &self.route.name,
-            now: worker.postern.now(),
-            took: begun.elapsed(),
-            jitter: rand::random(),
-        };
-        let result = match outcome {
-            Ok(fates) => dispose(&mail, &fates, &attempt),
-            Err(broken) => {
-                self.broken(connection, mail, &broken, &attempt).await;
-                self.requeue(next);
-                return NextStep::Part;
-            }
-        };
-        let taken = result.taken || !result.complained;
-        let relay_failure = result.relay_failure.clone();
-        if relay_failure.is_none() {
-            self.pool().worked(&self.route, taken);
-        }
-        if announced {
-            self.pool().grouping_worked();
-        }
-        let current = self.settle(mail, result).await;
-        if let Some(failure) = relay_failure {
-            self.relay_failed(failure);
-        }
-        let changed = current.held || current.revision != self.route.revision;
-        if changed {
-            worker.wake();
-        }
-        let goes_on = !changed && connection.session.is_ready() && !self.pool().is_backing_off();
-        match next {
-            Some(next) if goes_on => NextStep::Mail(next),
-            None if goes_on => self.after(),
-            // Where one was announced, what comes next would be taken for it.
-            next => {
-                self.requeue(next);
-                NextStep::Part
-            }
         }
     }
 
-    fn after(&self) -> NextStep {
+    /// One transaction, until it ends or the worker abandons it at shutdown.
+    async fn transact(
+        &self,
+        connection: &mut Connection,
+        outgoing: &Arc<OutgoingMessage>,
+        pipelined_next: Option<&Arc<OutgoingMessage>>,
+    ) -> Result<RecipientResults, BrokenSession> {
+        let mut abandoned = self.worker.abandoned.subscribe();
+        tokio::select! {
+            outcome = connection.session.deliver(outgoing, pipelined_next) => return outcome,
+            _ = abandoned.wait_for(|abandoned| *abandoned) => {}
+        }
+        let detail = "Postern was stopped before the relay answered";
+        Err(BrokenSession {
+            failure: Failure::new(Stage::Data, Fault::Deadline, detail),
+            may_have_arrived: connection.session.may_have_arrived(),
+            pipelined: false,
+        })
+    }
+
+    fn next_step(&self) -> NextStep {
         let next = self.pool().next(&self.route);
-        next.map_or(NextStep::Rest, NextStep::Mail)
+        next.map_or(NextStep::Idle, NextStep::Deliver)
     }
 
-    fn requeue(&self, next: Option<Mail>) {
-        if let Some(mail) = next {
-            self.pool().requeue(mail);
+    fn requeue(&self, next: Option<QueuedMessage>) {
+        if let Some(message) = next {
+            self.pool().requeue(message);
         }
     }
 
-    /// The session ended in mid-mail.
-    async fn broken(
+    /// The session broke during the transaction.
+    async fn session_broke(
         &self,
         connection: &Connection,
-        mail: Mail,
+        message: QueuedMessage,
         broken: &BrokenSession,
         attempt: &Attempt<'_>,
     ) {
         let failure = &broken.failure;
         if broken.pipelined {
-            self.pool().broke_on_grouping();
+            self.pool().broke_on_pipelining();
         }
-        // A relay that was asked in a way it did not understand, or that closes after some mails,
-        // said nothing of this one, and is well.
+        // A relay that broke on pipelined commands, or that closes after some messages, replied
+        // nothing about this one and is healthy.
         let closed = failure.stage == Stage::Mail
             && matches!(failure.fault, Fault::Closed | Fault::Reset)
             && !connection.is_new();
         if !broken.may_have_arrived && (broken.pipelined && failure.reply.is_none() || closed) {
-            self.pool().requeue(mail);
+            self.pool().requeue(message);
             return;
         }
         if broken.may_have_arrived {
-            self.pool().worked(&self.route, false);
+            self.pool().replied(&self.route, false);
         } else {
             self.relay_failed(failure.clone());
         }
-        let result = interrupted(&mail, failure, broken.may_have_arrived, attempt);
-        self.settle(mail, result).await;
+        let result = of_broken_session(&message, failure, broken.may_have_arrived, attempt);
+        self.record(message, result).await;
     }
 
-    /// Records what became of a mail, which is in hand until then.
-    async fn settle(&self, mail: Mail, result: AttemptResult) -> Current {
-        let current = self.worker.record(result).await;
-        drop(mail);
-        current
+    async fn record_missing(&self, message: QueuedMessage) {
+        let now = self.worker.services.clock.now();
+        let text = "The mail is not there any more.";
+        let recipients = message.recipients.iter();
+        let missing = AttemptResult {
+            settled: recipients.map(|row| failed(row, text, now)).collect(),
+            ..AttemptResult::default()
+        };
+        self.record(message, missing).await;
+    }
+
+    /// Records a result. The leases of the message are renewed until it is on disk.
+    async fn record(&self, message: QueuedMessage, result: AttemptResult) -> ControlState {
+        let control = self.worker.record(result).await;
+        drop(message);
+        control
     }
 
     fn pool(&self) -> &Pool {
@@ -271,10 +251,15 @@ impl DeliveryTask {
     }
 
     fn relay_failed(&self, failure: Failure) {
-        tracing::warn!(relay = self.route.name, stage = failure.stage.as_str(), fault = ?failure.fault, "the relay takes no mail");
-        let chance = (self.worker.postern.monotonic(), rand::random());
+        tracing::warn!(
+            relay = self.route.name,
+            stage = failure.stage.as_str(),
+            fault = ?failure.fault,
+            "the relay accepts no messages"
+        );
+        let now = self.worker.services.clock.monotonic();
         self.pool()
-            .failed(&self.route, failure, self.half_open, chance);
+            .failed(&self.route, failure, self.half_open, now);
     }
 }
 

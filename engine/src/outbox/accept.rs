@@ -1,4 +1,4 @@
-//! Taking mail in: checked, finished, and on disk before it is answered.
+//! Acceptance: submissions are validated and composed, and on disk before their ids are returned.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -6,43 +6,53 @@ use std::time::{Duration, Instant};
 
 use domain::{Kind, Refusal, Timestamp};
 
-use super::Running;
-use super::writer::{New, Work, Written};
+use super::group_commit::request::{NewMessage, WriteRequest, WriteResult};
+use super::reservation::Reservation;
+use super::service::{AccountKey, CachedSender, Outbox};
+use crate::Actor;
 use crate::mail::{Finished, Sender, Submission};
-use crate::store::idempotency::Key;
+use crate::store::idempotency::IdempotencyKey;
 use crate::store::messages::Message;
-use crate::{Actor, Postern};
 
-/// The most messages of one request.
-const MOST: usize = 500;
+/// The maximum number of messages of one request.
+const MAX_MESSAGES: usize = 500;
 
-/// How long it is remembered who mail is from that does not say. A save forgets it in the process
-/// that saves; others follow within this.
-const REMEMBERED: Duration = Duration::from_secs(1);
+/// How long the default sender is cached. A save in this process invalidates it at once; other nodes
+/// follow within this time.
+const SENDER_LIFETIME: Duration = Duration::from_secs(1);
 
-/// Mail of more octets is finished beside the threads that answer.
+/// Submissions of more octets are composed on a blocking thread.
 const LARGE: usize = 128 * 1024;
 
-/// Who mail is from that does not say, when that was read, and the revision that this process had
-/// saved by then.
-pub(super) type Remembered = Option<(Instant, i64, Option<Arc<Sender>>)>;
+/// An idempotency key of a request under way, until it is dropped.
+struct KeyInFlight<'a> {
+    outbox: &'a Outbox,
+    key: AccountKey,
+}
 
-/// What an application hands over in one request: all of it is kept, or nothing.
+impl Drop for KeyInFlight<'_> {
+    fn drop(&mut self) {
+        self.outbox.keys_in_flight.lock().remove(&self.key);
+    }
+}
+
+/// The messages that an application submits in one request. All are accepted, or none.
 #[derive(Debug)]
 pub enum Submissions {
+    /// One message.
     One(Box<Submission>),
-    /// 1 to 500.
+    /// 1 to 500 messages.
     Many(Vec<Submission>),
 }
 
-impl Postern {
-    /// Keeps mail to be delivered, and answers its ids once it is on disk. `key` is the request's
-    /// Idempotency-Key and the SHA-256 of its body: for 24 hours the same request of the same
-    /// account gets the first answer.
+impl Outbox {
+    /// Accepts messages for delivery, and returns their ids once they are on disk. `key` is the
+    /// request's Idempotency-Key and the SHA-256 of its body: for 24 hours the same request of the
+    /// same account gets the first answer.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] with every fault by field, of many under `[3].to`; [`Kind::Conflict`] while
-    /// a request with this key is under way; [`Kind::Unavailable`] where it cannot be kept now.
+    /// [`Kind::Invalid`] with every fault by field, of many messages as `[3].to`; [`Kind::Conflict`]
+    /// while a request with this key is under way; [`Kind::Unavailable`] where the database fails.
     pub async fn accept(
         &self,
         actor: &Actor,
@@ -51,7 +61,7 @@ impl Postern {
     ) -> Result<Vec<String>, Refusal> {
         actor.sends()?;
         let account = actor.account().map_or("", |account| &account.id);
-        let key = key.map(|(key, digest)| Key {
+        let key = key.map(|(key, digest)| IdempotencyKey {
             account: account.to_owned(),
             key,
             digest: digest.iter().fold(String::new(), |mut text, byte| {
@@ -59,42 +69,22 @@ impl Postern {
                 text
             }),
         });
-        let _running = key.as_ref().map(|key| self.running(key)).transpose()?;
+        let _in_flight = key.as_ref().map(|key| self.in_flight(key)).transpose()?;
 
-        let sender = self.sender().await?;
-        let now = self.now();
-        let (submissions, many) = match submissions {
-            Submissions::One(submission) => (vec![*submission], false),
-            Submissions::Many(submissions) => (submissions, true),
-        };
-        if submissions.is_empty() || submissions.len() > MOST {
-            let text = format!("Hand over 1 to {MOST} messages at once.");
-            return Err(Refusal::new(Kind::Invalid, text));
-        }
-        let ids = submissions.iter().map(|_| self.outbox().id(now)).collect();
-        let large = submissions.iter().map(Submission::weight).sum::<usize>() > LARGE;
-        let account = account.to_owned();
-        let finishing = move || finish(submissions, ids, many, sender.as_deref(), &account, now);
-        let mails = if large {
-            let finished = tokio::task::spawn_blocking(finishing).await;
-            finished.map_err(|_| Refusal::internal())??
-        } else {
-            finishing()?
-        };
-        let ids: Vec<String> = mails.iter().map(|mail| mail.message.id.clone()).collect();
-
+        let messages = self.compose(account, submissions).await?;
+        let ids: Vec<String> = messages.iter().map(|new| new.message.id.clone()).collect();
         let digest = key.as_ref().map(|key| key.digest.clone());
-        let written = self.keep(mails, key).await?;
-        match written.before {
+        let written = self.write(messages, key).await?;
+        match written.earlier {
             None => {
-                self.outbox().meter.accepted(ids.len());
+                self.meter.accepted(ids.len());
                 if written.claimed.is_empty() {
-                    self.outbox().wake();
+                    self.wake_delivery();
                 }
                 Ok(ids)
             }
-            Some((before, ids)) if Some(&before) == digest.as_ref() => {
-                Ok(ids.split(' ').map(str::to_owned).collect())
+            Some(earlier) if Some(&earlier.digest) == digest.as_ref() => {
+                Ok(earlier.ids.split(' ').map(str::to_owned).collect())
             }
             Some(_) => {
                 let text = "This key came with another body within the last 24 hours. Use a new key for new mail.";
@@ -103,28 +93,75 @@ impl Postern {
         }
     }
 
-    /// Writes mail, for the worker of this process where that has room.
-    async fn keep(&self, mails: Vec<New>, key: Option<Key>) -> Result<Written, Refusal> {
-        let mails: Arc<[New]> = mails.into();
-        // Goes with this future, where whoever asked hangs up.
-        let asker = Arc::new(());
-        let waits = Arc::downgrade(&asker);
-        let worker = self.outbox().worker();
-        if let Some(reservation) = worker.and_then(|worker| worker.reserve(&mails)) {
-            return reservation.keep(mails, key, waits).await;
-        }
-        let work = Work::Accept {
-            mails,
-            key,
-            owner: None,
-            waits,
+    /// Validates and composes messages, and gives them ids.
+    async fn compose(
+        &self,
+        account: &str,
+        submissions: Submissions,
+    ) -> Result<Vec<NewMessage>, Refusal> {
+        let sender = self.default_sender().await?;
+        let now = self.clock.now();
+        let (submissions, many) = match submissions {
+            Submissions::One(submission) => (vec![*submission], false),
+            Submissions::Many(submissions) => (submissions, true),
         };
-        self.outbox().writer.write(work).await
+        if submissions.is_empty() || submissions.len() > MAX_MESSAGES {
+            let text = format!("Hand over 1 to {MAX_MESSAGES} messages at once.");
+            return Err(Refusal::new(Kind::Invalid, text));
+        }
+        let octets: usize = submissions.iter().map(Submission::weight).sum();
+        let batch = Batch {
+            ids: submissions.iter().map(|_| self.new_id(now)).collect(),
+            submissions,
+            many,
+            sender,
+            account: account.to_owned(),
+            now,
+        };
+        if octets > LARGE {
+            let composed = tokio::task::spawn_blocking(|| batch.compose()).await;
+            composed.map_err(|_| Refusal::internal())?
+        } else {
+            batch.compose()
+        }
     }
 
-    fn running(&self, key: &Key) -> Result<Running, Refusal> {
-        let named = (key.account.clone(), key.key.clone());
-        Running::begin(self.outbox(), named).ok_or_else(|| Refusal {
+    /// Writes messages, leased to the worker of this process where that has capacity.
+    async fn write(
+        &self,
+        messages: Vec<NewMessage>,
+        key: Option<IdempotencyKey>,
+    ) -> Result<WriteResult, Refusal> {
+        let messages: Arc<[NewMessage]> = messages.into();
+        // Dropped with this future, when the caller disconnects.
+        let alive = Arc::new(());
+        let caller = Arc::downgrade(&alive);
+        let worker = self.local_worker();
+        if let Some(reservation) = worker.and_then(|worker| Reservation::new(worker, &messages)) {
+            let group_commit = self.group_commit.clone();
+            return reservation
+                .accept(group_commit, messages, key, caller)
+                .await;
+        }
+        let request = WriteRequest::Accept {
+            messages,
+            key,
+            lease: None,
+            caller,
+        };
+        self.group_commit.write(request).await
+    }
+
+    /// Marks a key as under way.
+    fn in_flight(&self, key: &IdempotencyKey) -> Result<KeyInFlight<'_>, Refusal> {
+        let key = AccountKey {
+            account: key.account.clone(),
+            key: key.key.clone(),
+        };
+        if self.keys_in_flight.lock().insert(key.clone()) {
+            return Ok(KeyInFlight { outbox: self, key });
+        }
+        Err(Refusal {
             retry_after: Some(1),
             ..Refusal::of(
                 Kind::Conflict,
@@ -134,19 +171,18 @@ impl Postern {
         })
     }
 
-    /// Who mail is from that does not say.
-    async fn sender(&self) -> Result<Option<Arc<Sender>>, Refusal> {
-        let place = &self.outbox().sender;
-        let remembered = place.lock().clone();
-        let revision = *self.outbox().saved.borrow();
-        if let Some((read, of, sender)) = remembered
-            && of == revision
-            && read.elapsed() < REMEMBERED
+    /// The sender of messages that name none.
+    async fn default_sender(&self) -> Result<Option<Arc<Sender>>, Refusal> {
+        let cached = self.sender.lock().clone();
+        let revision = *self.saved.borrow();
+        if let Some(cached) = cached
+            && cached.revision == revision
+            && cached.read_at.elapsed() < SENDER_LIFETIME
         {
-            return Ok(sender);
+            return Ok(cached.sender);
         }
-        let read = Instant::now();
-        let saved = self.settings().saved().await?;
+        let read_at = Instant::now();
+        let saved = self.settings.saved().await?;
         let sender = saved.settings().map(|settings| {
             Arc::new(Sender {
                 address: settings.from_address,
@@ -154,39 +190,50 @@ impl Postern {
                 reply_to: settings.reply_to,
             })
         });
-        *place.lock() = Some((read, revision, sender.clone()));
+        *self.sender.lock() = Some(CachedSender {
+            read_at,
+            revision,
+            sender: sender.clone(),
+        });
         Ok(sender)
     }
 }
 
-/// Finishes all of them, or tells the faults of all.
-fn finish(
+/// Submissions of one request, to be composed.
+struct Batch {
     submissions: Vec<Submission>,
     ids: Vec<String>,
+    /// Faults are reported with the index of their message.
     many: bool,
-    sender: Option<&Sender>,
-    account: &str,
+    sender: Option<Arc<Sender>>,
+    account: String,
     now: Timestamp,
-) -> Result<Vec<New>, Refusal> {
-    let mut faults = Refusal::invalid();
-    let mut mails = Vec::with_capacity(ids.len());
-    for (index, (submission, id)) in submissions.into_iter().zip(ids).enumerate() {
-        match submission.finish(sender, &id, now) {
-            Ok(finished) => mails.push(mail(finished, id, account)),
-            Err(refusal) if many => {
-                for (field, text) in refusal.fields {
-                    faults.add(&format!("[{index}].{field}"), text);
-                }
-            }
-            Err(refusal) => return Err(refusal),
-        }
-    }
-    faults.or_ok()?;
-    Ok(mails)
 }
 
-fn mail(finished: Finished, id: String, account: &str) -> New {
-    New {
+impl Batch {
+    /// Composes all messages, or returns the faults of all.
+    fn compose(self) -> Result<Vec<NewMessage>, Refusal> {
+        let mut faults = Refusal::invalid();
+        let mut messages = Vec::with_capacity(self.ids.len());
+        let sender = self.sender.as_deref();
+        for (index, (submission, id)) in self.submissions.into_iter().zip(self.ids).enumerate() {
+            match submission.finish(sender, &id, self.now) {
+                Ok(finished) => messages.push(new_message(finished, id, &self.account)),
+                Err(refusal) if self.many => {
+                    for (field, text) in refusal.fields {
+                        faults.add(&format!("[{index}].{field}"), text);
+                    }
+                }
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        faults.or_ok()?;
+        Ok(messages)
+    }
+}
+
+fn new_message(finished: Finished, id: String, account: &str) -> NewMessage {
+    NewMessage {
         message: Message {
             id,
             account: account.to_owned(),

@@ -1,18 +1,19 @@
-//! What this process took in and delivered, counted without waiting for anybody.
+//! Counters of this process: accepted, delivered, deferred, failed, connections and latency.
 
-use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The upper bounds of the delivery times that are told apart, in milliseconds.
+use parking_lot::Mutex;
+
+/// The upper bounds of the latency histogram, in milliseconds.
 pub const LATENCY_BOUNDS: [u64; 12] = [
     5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 30_000, 300_000, 3_600_000,
 ];
 
-/// The minute that rates are of, in slots of a second.
+/// The minute that rates are computed over, in slots of a second.
 const SLOTS: usize = 60;
 
-/// Counts since the process began.
+/// Counts since the start of the process, with atomics and one short lock.
 #[derive(Default)]
 pub struct Meter {
     accepted: AtomicU64,
@@ -22,35 +23,35 @@ pub struct Meter {
     connections: AtomicU64,
     /// The sum of all delivery times, in milliseconds.
     milliseconds: AtomicU64,
-    /// Those up to each bound, and those above all.
+    /// Deliveries per bound of the histogram, and those above the last.
     times: [AtomicU64; LATENCY_BOUNDS.len() + 1],
     minute: Mutex<Minute>,
 }
 
-/// What was delivered in each of the last sixty seconds, by how long it took.
+/// The latency histograms of the last sixty seconds.
 struct Minute {
     begun: Instant,
-    /// The second that the newest slot is of.
+    /// The second of the newest slot.
     second: u64,
     slots: [[u32; LATENCY_BOUNDS.len() + 1]; SLOTS],
 }
 
-/// What the meter says.
+/// The values of the counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MeterReading {
     pub accepted: u64,
     pub delivered: u64,
     pub deferred: u64,
     pub failed: u64,
-    /// Open to relays at this moment.
+    /// Open connections to relays.
     pub connections: u64,
     /// The sum of all delivery times, in milliseconds.
     pub milliseconds: u64,
-    /// How many took up to each bound of [`LATENCY_BOUNDS`], and how many longer.
+    /// Deliveries per bound of [`LATENCY_BOUNDS`], and those above the last.
     pub times: Vec<u64>,
-    /// Delivered within the last minute.
+    /// Recipients delivered within the last minute.
     pub per_minute: u64,
-    /// About the median time of those, in milliseconds.
+    /// The bound of the histogram that the median latency of those is within, in milliseconds.
     pub latency: Option<u64>,
 }
 
@@ -65,7 +66,7 @@ impl Default for Minute {
 }
 
 impl Minute {
-    /// Empties the slots of seconds that are over.
+    /// The slot of this second, after clearing those of seconds without deliveries.
     fn now(&mut self) -> &mut [u32; LATENCY_BOUNDS.len() + 1] {
         let second = self.begun.elapsed().as_secs();
         let passed = second.saturating_sub(self.second).min(SLOTS as u64);
@@ -78,12 +79,12 @@ impl Minute {
 }
 
 impl Meter {
-    pub(super) fn accepted(&self, number: usize) {
+    pub(crate) fn accepted(&self, number: usize) {
         self.accepted.fetch_add(number as u64, Ordering::Relaxed);
     }
 
-    /// A recipient's mail was taken, so long after it was accepted.
-    pub(super) fn delivered(&self, after: Duration) {
+    /// Counts a delivery, with the time since its acceptance.
+    pub(crate) fn delivered(&self, after: Duration) {
         let milliseconds = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
         let slot = LATENCY_BOUNDS.partition_point(|bound| *bound < milliseconds);
         self.delivered.fetch_add(1, Ordering::Relaxed);
@@ -92,23 +93,23 @@ impl Meter {
         self.minute.lock().now()[slot] += 1;
     }
 
-    pub(super) fn deferred(&self, number: usize) {
+    pub(crate) fn deferred(&self, number: usize) {
         self.deferred.fetch_add(number as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn failed(&self) {
+    pub(crate) fn failed(&self) {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn connected(&self) {
+    pub(crate) fn connected(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn disconnected(&self) {
+    pub(crate) fn disconnected(&self) {
         self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// What it says now.
+    /// Reads the counters.
     pub fn read(&self) -> MeterReading {
         let mut slots = [0_u64; LATENCY_BOUNDS.len() + 1];
         {
@@ -135,7 +136,7 @@ impl Meter {
     }
 }
 
-/// The bound that half of them are within.
+/// The bound that half of the deliveries are within.
 fn median(slots: &[u64]) -> Option<u64> {
     let half = slots.iter().sum::<u64>().div_ceil(2);
     let mut sum = 0;

@@ -1,4 +1,6 @@
-//! What people see of the outbox: administrators all of it, everybody else what is theirs.
+//! Read queries on the outbox. Administrators see every message, other accounts their own.
+
+use std::time::Duration;
 
 use domain::outbox::{
     Count, Cursor, DeliveryEvent, EventKind, MessageView, OutboxRows, Overview, Pause,
@@ -6,35 +8,49 @@ use domain::outbox::{
 };
 use domain::{Failure, Fault, Kind, Refusal, Timestamp};
 
-use super::{HEARTBEAT_TIMEOUT, MeterReading};
+use super::{HEARTBEAT_TIMEOUT, MeterReading, Outbox};
+use crate::Actor;
 use crate::audit::Action;
 use crate::mail::{Letter, read_back};
 use crate::store::messages::{self, Message};
 use crate::store::recipients::{self, Recipient};
+use crate::store::search::ListPage;
 use crate::store::{
     Connection, Scope, accounts, delivery_events, information, pause, search, suppressions, workers,
 };
-use crate::{Actor, Postern};
 
-/// The lines of a page.
-const LINES: i64 = 50;
+/// The rows of a page.
+const PAGE_ROWS: i64 = 50;
 
-/// The most addresses that are listed at once.
-const ADDRESSES: i64 = 200;
+/// The maximum number of suppressions that are listed at once.
+const MAX_SUPPRESSIONS: i64 = 200;
 
-/// What was settled counts at a glance for so long, in milliseconds.
-const DAY: i64 = 24 * 3600 * 1000;
+/// How long delivered and cancelled messages are counted in the overview.
+const COUNTED: Duration = Duration::from_secs(24 * 3600);
 
-impl Postern {
-    /// The outbox at a glance.
-    pub async fn outbox_overview(&self, actor: &Actor) -> Result<Overview, Refusal> {
-        let now = self.now();
-        let mut connection = self.store().reporting().await?;
-        let day = Timestamp(now.0 - DAY);
-        let counts = search::counts(&mut connection, only_of(actor), day).await?;
-        let switch = pause::read(&mut connection).await?;
-        let pause = match switch {
-            _ if self.outbox().hold_mail => Some(Pause {
+/// The metrics of a process and of its database.
+#[derive(Clone, Debug)]
+pub struct MetricsSnapshot {
+    /// Of this process.
+    pub reading: MeterReading,
+    /// Of the database.
+    pub counts: Vec<Count>,
+    /// When they were read.
+    pub now: Timestamp,
+}
+
+impl Outbox {
+    /// Message counts, the pause, and the workers.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] where the database fails.
+    pub async fn overview(&self, actor: &Actor) -> Result<Overview, Refusal> {
+        let now = self.clock.now();
+        let mut connection = self.store.reporting().await?;
+        let counts = search::counts(&mut connection, only_of(actor), now - COUNTED).await?;
+        let paused = pause::read(&mut connection).await?;
+        let pause = match paused {
+            _ if self.hold_mail => Some(Pause {
                 since: None,
                 by: String::new(),
             }),
@@ -49,7 +65,7 @@ impl Postern {
             counts,
             pause,
             configured: saved.is_some(),
-            workers: workers::all(&mut connection, now.0 - HEARTBEAT_TIMEOUT).await?,
+            workers: workers::all(&mut connection, now - HEARTBEAT_TIMEOUT).await?,
         };
         Ok(match actor.administers() {
             Ok(()) => overview,
@@ -57,41 +73,53 @@ impl Postern {
         })
     }
 
-    /// What a monitor scrapes: for administrators, and for whoever asks from this very machine.
+    /// The metrics, for administrators and for requests from this machine.
+    ///
+    /// # Errors
+    /// [`Kind::Unauthenticated`] without an actor, and [`Kind::Forbidden`] for other actors than
+    /// administrators, where the request is not `local`.
     pub async fn metrics(
         &self,
         actor: Option<&Actor>,
-        here: bool,
+        local: bool,
     ) -> Result<MetricsSnapshot, Refusal> {
-        if !here {
+        if !local {
             let nobody = || {
                 let text = "Send an administrator's token as “Authorization: Bearer postern_…”, or ask from this machine.";
                 Refusal::new(Kind::Unauthenticated, text)
             };
             actor.ok_or_else(nobody)?.administers()?;
         }
-        let mut connection = self.store().reporting().await?;
-        let day = Timestamp(self.now().0 - DAY);
+        let mut connection = self.store.reporting().await?;
+        let day = self.clock.now() - COUNTED;
         Ok(MetricsSnapshot {
-            reading: self.meter().read(),
+            reading: self.meter.read(),
             counts: search::counts(&mut connection, None, day).await?,
-            now: self.now(),
+            now: self.clock.now(),
         })
     }
 
-    /// A page of what is found, newest first, behind a place in the list.
-    pub async fn outbox_page(
+    /// A page of the rows that match a search, newest first, behind a row.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] where the database fails.
+    pub async fn page(
         &self,
         actor: &Actor,
         search: &Search,
         behind: Option<&Cursor>,
     ) -> Result<OutboxRows, Refusal> {
-        let mut connection = self.store().reporting().await?;
-        let wanted = (LINES + 1, self.now());
-        let mut lines =
-            search::lines(&mut connection, only_of(actor), search, behind, wanted).await?;
-        let more = lines.len() as i64 > LINES;
-        lines.truncate(LINES as usize);
+        let mut connection = self.store.reporting().await?;
+        let page = ListPage {
+            account: only_of(actor),
+            search,
+            behind,
+            // One more shows whether there is another page.
+            limit: PAGE_ROWS + 1,
+        };
+        let mut lines = search::rows(&mut connection, page, self.clock.now()).await?;
+        let more = lines.len() as i64 > PAGE_ROWS;
+        lines.truncate(PAGE_ROWS as usize);
         let next = lines.last().filter(|_| more).map(|last| Cursor {
             id: last.id.clone(),
             position: last.position,
@@ -99,20 +127,25 @@ impl Postern {
         Ok(OutboxRows { lines, next })
     }
 
-    /// A message and all that happened to it.
+    /// A message, its recipients and their events.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] where there is none with this id that the actor may see.
     pub async fn message(&self, actor: &Actor, id: &str) -> Result<MessageView, Refusal> {
-        let mut connection = self.store().reporting().await?;
+        let mut connection = self.store.reporting().await?;
         let message = visible(&mut connection, actor, id).await?;
-        let now = self.now();
-        // In this order nobody is in a state whose reason is not told.
+        let now = self.clock.now();
+        // In this order no recipient is in a state whose event is missing.
         let recipients = recipients::of_message(&mut connection, &message.id).await?;
         let events = delivery_events::of_message(&mut connection, &message.id).await?;
         let recipients = recipients
             .into_iter()
             .map(|row| {
                 let position = row.position;
-                let own = events.iter().filter(move |(at, _)| *at == position);
-                recipient(row, own.map(|(_, event)| event.clone()), now)
+                let own = events
+                    .iter()
+                    .filter(move |event| event.position == position);
+                recipient_view(row, own.map(|event| event.event.clone()), now)
             })
             .collect();
         let by = accounts::by_id(&mut connection, &message.account).await?;
@@ -129,29 +162,36 @@ impl Postern {
         })
     }
 
-    /// The mail itself, for administrators: its bytes as they are sent.
+    /// The bytes of a message as they are sent, for administrators.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for other actors; [`Kind::NotFound`] where they are not kept.
     pub async fn message_bytes(&self, actor: &Actor, id: &str) -> Result<Vec<u8>, Refusal> {
-        self.audit()
-            .administer(actor, Action::ReadMail, async {
-                let mut connection = self.store().reporting().await?;
-                let message = visible(&mut connection, actor, id).await?;
-                let bytes = messages::body(&mut connection, &message.id).await?;
-                bytes.ok_or_else(|| {
-                    let text =
-                        "The mail itself is not kept any more; what happened to it still is.";
-                    Refusal::new(Kind::NotFound, text)
-                })
+        let read = async {
+            let mut connection = self.store.reporting().await?;
+            let message = visible(&mut connection, actor, id).await?;
+            let bytes = messages::body(&mut connection, &message.id).await?;
+            bytes.ok_or_else(|| {
+                let text = "The mail itself is not kept any more; what happened to it still is.";
+                Refusal::new(Kind::NotFound, text)
             })
-            .await
+        };
+        self.audit.administer(actor, Action::ReadMail, read).await
     }
 
-    /// The mail itself in words, for administrators.
-    pub async fn letter(&self, actor: &Actor, id: &str) -> Result<Letter, Refusal> {
+    /// A message, parsed for reading, for administrators.
+    ///
+    /// # Errors
+    /// As [`Outbox::message_bytes`].
+    pub async fn parsed_message(&self, actor: &Actor, id: &str) -> Result<Letter, Refusal> {
         let bytes = self.message_bytes(actor, id).await?;
         Ok(read_back(&bytes))
     }
 
-    /// The addresses a relay said there are none that begin so, 200 at most, for administrators.
+    /// The first 200 suppressions whose address has this prefix, for administrators.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for other actors.
     pub async fn suppressions(
         &self,
         actor: &Actor,
@@ -161,12 +201,12 @@ impl Postern {
         if prefix.chars().any(char::is_control) {
             return Ok(Vec::new());
         }
-        let mut connection = self.store().reporting().await?;
-        Ok(suppressions::beginning(&mut connection, prefix.trim(), ADDRESSES).await?)
+        let mut connection = self.store.reporting().await?;
+        Ok(suppressions::with_prefix(&mut connection, prefix.trim(), MAX_SUPPRESSIONS).await?)
     }
 }
 
-/// What those see who are no administrators: that mail waits, not on whom.
+/// The overview for other accounts than administrators: without hosts, relays, people and replies.
 fn without_names(mut overview: Overview) -> Overview {
     if let Some(pause) = &mut overview.pause {
         pause.by.clear();
@@ -181,18 +221,7 @@ fn without_names(mut overview: Overview) -> Overview {
     overview
 }
 
-/// What a monitor is told.
-#[derive(Clone, Debug)]
-pub struct MetricsSnapshot {
-    /// Of this process.
-    pub reading: MeterReading,
-    /// Of the database.
-    pub counts: Vec<Count>,
-    /// When that was so.
-    pub now: Timestamp,
-}
-
-/// Whose mail somebody sees; everybody's for administrators.
+/// The account whose messages an actor sees; `None` for administrators, who see all.
 fn only_of(actor: &Actor) -> Option<&str> {
     match actor.administers() {
         Ok(()) => None,
@@ -200,7 +229,7 @@ fn only_of(actor: &Actor) -> Option<&str> {
     }
 }
 
-/// A message, if it is one that the actor may see.
+/// A message that the actor may see.
 pub(super) async fn visible(
     connection: &mut Connection,
     actor: &Actor,
@@ -218,12 +247,12 @@ pub(super) async fn visible(
         })
 }
 
-fn recipient(
+fn recipient_view(
     row: Recipient,
     events: impl Iterator<Item = DeliveryEvent>,
     now: Timestamp,
 ) -> RecipientView {
-    let leased = row.owner.is_some() && row.due.is_some_and(|lease| lease > now.0);
+    let leased = recipients::is_leased(row.owner.as_deref(), row.due, now);
     let mut timeline: Vec<DeliveryEvent> = events.collect();
     let last = timeline.last().map(|last| last.kind);
     let kind = match row.state {
@@ -234,7 +263,7 @@ fn recipient(
     };
     if let (Some(kind), Some(at)) = (kind, row.settled) {
         timeline.push(DeliveryEvent {
-            at: Timestamp(at),
+            at,
             kind,
             by: row.relay.unwrap_or_default(),
             reply: row.reply.unwrap_or_default(),
@@ -248,7 +277,7 @@ fn recipient(
         state: row.state,
         leased,
         attempts: row.attempts,
-        due: row.due.filter(|_| !leased).map(Timestamp),
+        due: row.due.filter(|_| !leased),
         timeline,
     }
 }

@@ -138,8 +138,10 @@ impl Settings {
         };
         let verified = match revisions::newest_proof(connection, Scope::Global).await? {
             None => Verification::Never,
-            Some((number, stamp)) if number == saved.revision() => Verification::Verified(stamp),
-            Some((_, stamp)) => Verification::Changed(stamp),
+            Some(proof) if proof.number == saved.revision() => {
+                Verification::Verified(proof.verified)
+            }
+            Some(proof) => Verification::Changed(proof.verified),
         };
         let in_use = saved.password_from();
         let earlier = revisions::with_password(connection, Scope::Global)

@@ -20,13 +20,14 @@ impl Place {
     ) -> Result<Vec<String>, Refusal> {
         let submissions = Submissions::One(Box::new(mail(&["desk@example.net"], subject)));
         let key = Some((key.to_owned(), [body; 32]));
-        self.postern.accept(actor, submissions, key).await
+        self.postern.outbox().accept(actor, submissions, key).await
     }
 
     pub async fn kept(&self, actor: &Actor) -> usize {
         let page = self
             .postern
-            .outbox_page(actor, &Search::default(), None)
+            .outbox()
+            .page(actor, &Search::default(), None)
             .await;
         page.expect("a page").lines.len()
     }
@@ -83,6 +84,7 @@ async fn of_many_all_are_kept_or_none() {
         let submissions = Submissions::Many(vec![good(), bad(), good(), bad()]);
         let refusal = place
             .postern
+            .outbox()
             .accept(&admin, submissions, None)
             .await
             .expect_err("refused");
@@ -98,6 +100,7 @@ async fn of_many_all_are_kept_or_none() {
         let submissions = Submissions::Many(vec![good(), good()]);
         let ids = place
             .postern
+            .outbox()
             .accept(&admin, submissions, None)
             .await
             .expect("accepted");
@@ -105,6 +108,7 @@ async fn of_many_all_are_kept_or_none() {
         for submissions in [Vec::new(), (0..501).map(|_| good()).collect()] {
             let refusal = place
                 .postern
+                .outbox()
                 .accept(&admin, Submissions::Many(submissions), None)
                 .await;
             assert_eq!(refusal.expect_err("refused").kind, Kind::Invalid);
@@ -120,6 +124,7 @@ async fn without_settings_mail_needs_a_sender_and_waits() {
         let submissions = Submissions::One(Box::new(mail(&["desk@example.net"], "Fire")));
         let refusal = place
             .postern
+            .outbox()
             .accept(&admin, submissions, None)
             .await
             .expect_err("refused");
@@ -131,13 +136,15 @@ async fn without_settings_mail_needs_a_sender_and_waits() {
         };
         let ids = place
             .postern
+            .outbox()
             .accept(&admin, Submissions::One(Box::new(from)), None)
             .await
             .expect("accepted");
         assert!(
             !place
                 .postern
-                .outbox_overview(&admin)
+                .outbox()
+                .overview(&admin)
                 .await
                 .expect("a look")
                 .configured
@@ -162,6 +169,7 @@ async fn a_database_that_is_locked_takes_nothing_and_says_when_to_come_back() {
         let submissions = Submissions::One(Box::new(mail(&["desk@example.net"], "Fire")));
         let refusal = place
             .postern
+            .outbox()
             .accept(&admin, submissions, None)
             .await
             .expect_err("refused");

@@ -49,10 +49,15 @@ fn leased(message: &MessageView) -> bool {
 async fn mail_that_is_handed_over_to_a_worker_with_room_is_its_own_after_one_commit() {
     for place in places().await {
         let (admin, relay, works, _) = at_work(&place, begins(1)).await;
-        let changes = place.postern.outbox_changes();
+        let changes = place.postern.outbox().changes();
         let before = *changes.borrow();
         let id = place.hand_over(&admin, &["desk@example.net"], "Next").await;
-        let message = place.postern.message(&admin, &id).await.expect("there");
+        let message = place
+            .postern
+            .outbox()
+            .message(&admin, &id)
+            .await
+            .expect("there");
         assert!(leased(&message));
         assert_eq!(*changes.borrow(), before + 1, "nobody had to take it");
         relay.behaves();
@@ -75,6 +80,7 @@ async fn mail_that_was_being_kept_while_everything_was_held_does_not_go_out() {
             place.until_somebody_waits().await;
             place
                 .postern
+                .outbox()
                 .pause_delivery(&admin, true)
                 .await
                 .expect("held");
@@ -97,6 +103,7 @@ async fn mail_that_was_being_kept_while_everything_was_held_does_not_go_out() {
 
         place
             .postern
+            .outbox()
             .pause_delivery(&admin, false)
             .await
             .expect("ended");
@@ -163,7 +170,12 @@ async fn a_worker_that_stops_while_mail_keeps_coming_has_none_of_it_in_the_end()
         let sent = relay.taken().len();
         let mut waiting = 0;
         for id in &ids {
-            let message = place.postern.message(&admin, id).await.expect("there");
+            let message = place
+                .postern
+                .outbox()
+                .message(&admin, id)
+                .await
+                .expect("there");
             assert!(!leased(&message), "{message:?}");
             waiting += usize::from(states(&message) == [RecipientState::Queued]);
         }
@@ -192,7 +204,12 @@ async fn a_worker_that_stops_gives_back_what_was_just_being_kept_for_it() {
         };
         let late = place.hand_over(&admin, &["desk@example.net"], "Late");
         let (late, ()) = tokio::join!(late, stops);
-        let message = place.postern.message(&admin, &late).await.expect("there");
+        let message = place
+            .postern
+            .outbox()
+            .message(&admin, &late)
+            .await
+            .expect("there");
         assert_eq!(states(&message), [RecipientState::Queued]);
         assert!(!leased(&message));
 
@@ -217,7 +234,11 @@ async fn a_worker_that_stops_gives_back_what_it_was_just_taking() {
             ..mail(&["desk@example.net"], "Large")
         };
         let submissions = Submissions::One(Box::new(large));
-        let ids = place.postern.accept(&admin, submissions, None).await;
+        let ids = place
+            .postern
+            .outbox()
+            .accept(&admin, submissions, None)
+            .await;
         let large = ids.expect("accepted").remove(0);
         place.until_somebody_waits().await;
         let goes_on = async {
@@ -228,7 +249,12 @@ async fn a_worker_that_stops_gives_back_what_it_was_just_taking() {
         // If it came to have it after all, that is on disk behind this.
         let next = place.hand_over(&admin, &["desk@example.net"], "Next").await;
         for id in [&large, &next] {
-            let message = place.postern.message(&admin, id).await.expect("there");
+            let message = place
+                .postern
+                .outbox()
+                .message(&admin, id)
+                .await
+                .expect("there");
             assert_eq!(states(&message), [RecipientState::Queued]);
             assert!(!leased(&message));
         }
@@ -252,7 +278,7 @@ async fn mail_whose_sender_hung_up_in_mid_commit_is_sent_once_and_answered_by_it
             subject: "Fire".to_owned(),
             ..Search::default()
         };
-        let page = place.postern.outbox_page(&admin, &about, None).await;
+        let page = place.postern.outbox().page(&admin, &about, None).await;
         let kept = page.expect("a page").lines.remove(0).id;
         place
             .until(&admin, &kept, is(RecipientState::Delivered))
@@ -330,6 +356,7 @@ async fn however_much_is_handed_over_at_once_everybody_gets_theirs_once() {
             let submissions = to.iter().map(|to| mail(&[to], "Many")).collect();
             let ids = place
                 .postern
+                .outbox()
                 .accept(&admin, Submissions::Many(submissions), None);
             let ids = ids.await.expect("accepted");
             assert_eq!(ids.len(), number);

@@ -25,14 +25,21 @@ async fn everything_is_held_until_it_is_released() {
         let works = Works::begin(&place, 4);
         place
             .postern
+            .outbox()
             .pause_delivery(&admin, true)
             .await
             .expect("held");
         let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
-        let message = place.postern.message(&admin, &id).await.expect("there");
+        let message = place
+            .postern
+            .outbox()
+            .message(&admin, &id)
+            .await
+            .expect("there");
         assert_eq!(message.recipients[0].state, RecipientState::Held);
         place
             .postern
+            .outbox()
             .pause_delivery(&admin, false)
             .await
             .expect("ended");
@@ -48,6 +55,7 @@ async fn everything_is_held_until_it_is_released() {
         assert_eq!(
             place
                 .postern
+                .outbox()
                 .count_act(&admin, MessageAction::Release, &all)
                 .await,
             Ok(1)
@@ -55,6 +63,7 @@ async fn everything_is_held_until_it_is_released() {
         assert_eq!(
             place
                 .postern
+                .outbox()
                 .act(&admin, MessageAction::Release, &all, Some(1))
                 .await,
             Ok(1)
@@ -102,16 +111,19 @@ async fn an_act_touches_what_it_is_for_and_no_more_than_was_agreed() {
         let postern = &place.postern;
         assert_eq!(
             postern
+                .outbox()
                 .count_act(&admin, MessageAction::Retry, &failed)
                 .await,
             Ok(3)
         );
         let refusal = postern
+            .outbox()
             .act(&admin, MessageAction::Retry, &failed, Some(2))
             .await;
         assert_eq!(refusal.expect_err("more than agreed").kind, Kind::Conflict);
         assert_eq!(
             postern
+                .outbox()
                 .count_act(&admin, MessageAction::Retry, &failed)
                 .await,
             Ok(3)
@@ -121,25 +133,36 @@ async fn an_act_touches_what_it_is_for_and_no_more_than_was_agreed() {
             (MessageAction::Hold, 0),
             (MessageAction::Cancel, 3),
         ] {
-            let counted = postern.count_act(&admin, act, &matching(&[])).await;
+            let counted = postern
+                .outbox()
+                .count_act(&admin, act, &matching(&[]))
+                .await;
             assert_eq!(counted, Ok(number), "{act:?}");
         }
 
         let one = Selection::Message(ids[0].clone());
         assert_eq!(
-            postern.act(&admin, MessageAction::Cancel, &one, None).await,
+            postern
+                .outbox()
+                .act(&admin, MessageAction::Cancel, &one, None)
+                .await,
             Ok(1)
         );
         relay.behaves();
         place.pass(Duration::from_secs(10 * 86_400));
         assert_eq!(
             postern
+                .outbox()
                 .act(&admin, MessageAction::Retry, &failed, Some(2))
                 .await,
             Ok(2)
         );
         place.until_delivered(&admin, &ids[1..]).await;
-        let cancelled = postern.message(&admin, &ids[0]).await.expect("there");
+        let cancelled = postern
+            .outbox()
+            .message(&admin, &ids[0])
+            .await
+            .expect("there");
         assert_eq!(cancelled.recipients[0].state, RecipientState::Cancelled);
         let trail = postern.audit().trail(&admin, 10).await.expect("a trail");
         assert!(
@@ -162,25 +185,28 @@ async fn users_see_their_own_mail_and_nobody_elses() {
             .hand_over(&admin, &["desk@example.net"], "Not theirs")
             .await;
         let postern = &place.postern;
-        assert!(postern.message(&user, &theirs).await.is_ok());
+        assert!(postern.outbox().message(&user, &theirs).await.is_ok());
         let refusal = postern
+            .outbox()
             .message(&user, &others)
             .await
             .expect_err("not theirs");
         assert_eq!(refusal.kind, Kind::NotFound);
         let page = postern
-            .outbox_page(&user, &Search::default(), None)
+            .outbox()
+            .page(&user, &Search::default(), None)
             .await
             .expect("a page");
         assert_eq!(
             page.lines.iter().map(|line| &line.id).collect::<Vec<_>>(),
             [&theirs]
         );
-        let overview = postern.outbox_overview(&user).await.expect("a look");
+        let overview = postern.outbox().overview(&user).await.expect("a look");
         assert_eq!(overview.counts[0].number, 1);
         assert_eq!(
             postern
-                .outbox_overview(&admin)
+                .outbox()
+                .overview(&admin)
                 .await
                 .expect("a look")
                 .counts[0]
@@ -188,23 +214,36 @@ async fn users_see_their_own_mail_and_nobody_elses() {
             2
         );
         for kind in [
-            postern.letter(&user, &theirs).await.map(drop),
             postern
+                .outbox()
+                .parsed_message(&user, &theirs)
+                .await
+                .map(drop),
+            postern
+                .outbox()
                 .act(&user, MessageAction::Cancel, &matching(&[]), None)
                 .await
                 .map(drop),
             postern
+                .outbox()
                 .count_act(&user, MessageAction::Cancel, &matching(&[]))
                 .await
                 .map(drop),
-            postern.pause_delivery(&user, true).await,
-            postern.suppressions(&user, "").await.map(drop),
-            postern.remove_suppression(&user, "a@b.example").await,
-            postern.metrics(Some(&user), false).await.map(drop),
+            postern.outbox().pause_delivery(&user, true).await,
+            postern.outbox().suppressions(&user, "").await.map(drop),
+            postern
+                .outbox()
+                .remove_suppression(&user, "a@b.example")
+                .await,
+            postern.outbox().metrics(Some(&user), false).await.map(drop),
         ] {
             assert_eq!(kind.expect_err("for administrators").kind, Kind::Forbidden);
         }
-        let letter = postern.letter(&admin, &theirs).await.expect("readable");
+        let letter = postern
+            .outbox()
+            .parsed_message(&admin, &theirs)
+            .await
+            .expect("readable");
         assert_eq!(letter.text.as_deref().map(str::trim), Some("Hello."));
     }
 }
@@ -226,7 +265,8 @@ async fn the_list_is_paged_without_a_gap() {
         loop {
             let page = place
                 .postern
-                .outbox_page(&admin, &Search::default(), behind.as_ref())
+                .outbox()
+                .page(&admin, &Search::default(), behind.as_ref())
                 .await;
             let page = page.expect("a page");
             seen.extend(page.lines.into_iter().map(|line| (line.id, line.position)));
@@ -268,7 +308,12 @@ async fn what_is_done_is_forgotten_in_time_and_what_waits_never() {
                 message.is_some_and(|message| !message.kept)
             })
             .await;
-        let kept = place.postern.message(&admin, &failed).await.expect("there");
+        let kept = place
+            .postern
+            .outbox()
+            .message(&admin, &failed)
+            .await
+            .expect("there");
         assert!(kept.kept, "somebody has yet to look at it");
         works.end().await;
 
@@ -280,6 +325,7 @@ async fn what_is_done_is_forgotten_in_time_and_what_waits_never() {
         assert!(
             place
                 .postern
+                .outbox()
                 .message(&admin, &failed)
                 .await
                 .expect("there")
@@ -295,7 +341,12 @@ async fn an_act_that_is_given_up_at_whatever_moment_leaves_no_transaction_open()
         let admin = place.admin().await;
         let (mut steps, mut done) = (0, false);
         while !done {
-            let mut act = Box::pin(place.postern.pause_delivery(&admin, steps % 2 == 0));
+            let mut act = Box::pin(
+                place
+                    .postern
+                    .outbox()
+                    .pause_delivery(&admin, steps % 2 == 0),
+            );
             for _ in 0..steps {
                 done = poll!(&mut act).is_ready();
                 if done {

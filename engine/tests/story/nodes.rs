@@ -29,11 +29,21 @@ async fn two_workers_share_the_mail_and_none_is_sent_twice() {
         relay.takes(300).await;
         place.until_delivered(&admin, &ids).await;
         assert_eq!(relay.taken().len(), 300);
-        let overview = place.postern.outbox_overview(&admin).await.expect("there");
+        let overview = place
+            .postern
+            .outbox()
+            .overview(&admin)
+            .await
+            .expect("there");
         assert_eq!(overview.workers.len(), 2);
         one.end().await;
         other.end().await;
-        let overview = place.postern.outbox_overview(&admin).await.expect("there");
+        let overview = place
+            .postern
+            .outbox()
+            .overview(&admin)
+            .await
+            .expect("there");
         assert!(overview.workers.is_empty());
     }
 }
@@ -50,7 +60,12 @@ async fn mail_of_a_node_that_died_is_delivered_by_another_after_its_lease() {
             .tamper("UPDATE recipient SET owner = 'dead', due_at = due_at + 60000")
             .await;
         let other = Works::begin(&place, 4);
-        let message = place.postern.message(&admin, &id).await.expect("there");
+        let message = place
+            .postern
+            .outbox()
+            .message(&admin, &id)
+            .await
+            .expect("there");
         assert!(message.recipients[0].leased);
         place.pass(Duration::from_secs(61));
         place
@@ -100,7 +115,12 @@ async fn a_worker_that_stops_gives_back_what_it_did_not_send() {
         let taken = relay.taken().len();
         let mut waiting = 0;
         for id in &ids {
-            let message = place.postern.message(&admin, id).await.expect("there");
+            let message = place
+                .postern
+                .outbox()
+                .message(&admin, id)
+                .await
+                .expect("there");
             let row = &message.recipients[0];
             assert!(!row.leased, "{row:?}");
             waiting += usize::from(row.state == RecipientState::Queued);
@@ -127,13 +147,19 @@ async fn an_act_that_waited_for_a_worker_leaves_alone_what_that_took() {
         let selection = Selection::Message(id.clone());
         let cancels = tokio::spawn(async move {
             postern
+                .outbox()
                 .act(&asker, MessageAction::Cancel, &selection, None)
                 .await
         });
         place.until_somebody_waits().await;
         execute(&mut worker, "COMMIT").await;
         assert_eq!(cancels.await.expect("an answer"), Ok(0));
-        let message = place.postern.message(&admin, &id).await.expect("there");
+        let message = place
+            .postern
+            .outbox()
+            .message(&admin, &id)
+            .await
+            .expect("there");
         assert_eq!(message.recipients[0].state, RecipientState::Queued);
     }
 }

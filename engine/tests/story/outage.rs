@@ -95,7 +95,12 @@ async fn what_a_node_sent_while_the_database_was_away_is_not_sent_by_another() {
         };
         // The other delivers, and leaves alone what was the first's.
         place.until_delivered(&admin, &second).await;
-        let message = place.postern.message(&admin, &first).await.expect("there");
+        let message = place
+            .postern
+            .outbox()
+            .message(&admin, &first)
+            .await
+            .expect("there");
         assert_eq!(message.recipients[0].state, RecipientState::Queued);
         wire.mends();
         let delivered = |message: Option<MessageView>| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::outbox::{BackoffView, EventKind, MessageView, RecipientState};
 use domain::view::PasswordChange;
 use domain::{Form, Label};
-use engine::{Actor, Delivery, Retention, Submission, Submissions};
+use engine::{Actor, DeliveryConfig, Retention, Submission, Submissions};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -38,7 +38,7 @@ impl Works {
     fn with(place: &Place, connections: usize, (lease, grace): (Duration, Duration)) -> Self {
         let postern = place.postern.clone();
         let (stop, stopped) = oneshot::channel();
-        let delivery = Delivery {
+        let config = DeliveryConfig {
             host: "test".to_owned(),
             connections,
             lease,
@@ -49,7 +49,7 @@ impl Works {
         };
         let task = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
-            postern.deliver(delivery, grace, stopped).await;
+            postern.delivery().run(config, grace, stopped).await;
         });
         Self {
             stop: Some(stop),
@@ -106,7 +106,7 @@ impl Place {
 
     pub async fn hand_over(&self, actor: &Actor, to: &[&str], subject: &str) -> String {
         let submissions = Submissions::One(Box::new(mail(to, subject)));
-        let ids = self.postern.accept(actor, submissions, None).await;
+        let ids = self.postern.outbox().accept(actor, submissions, None).await;
         ids.expect("accepted").remove(0)
     }
 
@@ -117,9 +117,14 @@ impl Place {
         id: &str,
         expected: impl Fn(&MessageView) -> bool,
     ) -> MessageView {
-        let mut changes = self.postern.outbox_changes();
+        let mut changes = self.postern.outbox().changes();
         loop {
-            let message = self.postern.message(actor, id).await.expect("there");
+            let message = self
+                .postern
+                .outbox()
+                .message(actor, id)
+                .await
+                .expect("there");
             if expected(&message) {
                 return message;
             }
@@ -143,7 +148,7 @@ impl Place {
     /// Looks until the console tells of trouble with the relay, and of more than of this.
     pub async fn until_trouble(&self, actor: &Actor, known: Option<&BackoffView>) -> BackoffView {
         loop {
-            let overview = self.postern.outbox_overview(actor).await.expect("there");
+            let overview = self.postern.outbox().overview(actor).await.expect("there");
             let told = overview
                 .workers
                 .into_iter()
@@ -165,7 +170,7 @@ impl Place {
         id: &str,
         expected: impl Fn(Option<MessageView>) -> bool,
     ) {
-        while !expected(self.postern.message(actor, id).await.ok()) {
+        while !expected(self.postern.outbox().message(actor, id).await.ok()) {
             tokio::task::yield_now().await;
         }
     }
@@ -236,6 +241,7 @@ async fn one_refused_recipient_harms_nobody_else() {
         // The address is listed, in whatever case; the next mail does not ask the relay.
         let listed = place
             .postern
+            .outbox()
             .suppressions(&admin, "nobody")
             .await
             .expect("listed");
@@ -250,6 +256,7 @@ async fn one_refused_recipient_harms_nobody_else() {
         assert_eq!(relay.heard("RCPT TO:<nobody@"), asked);
         place
             .postern
+            .outbox()
             .remove_suppression(&admin, "NOBODY@example.net")
             .await
             .expect("removed");

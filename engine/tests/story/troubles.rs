@@ -227,11 +227,13 @@ async fn a_message_that_is_on_a_connection_in_part_is_not_given_back_whole() {
         relay.hears("END", 1).await;
         place
             .postern
+            .outbox()
             .pause_delivery(&admin, true)
             .await
             .expect("held");
         place
             .postern
+            .outbox()
             .pause_delivery(&admin, false)
             .await
             .expect("ended");
@@ -263,9 +265,14 @@ async fn a_relay_that_hangs_does_not_hold_up_the_one_that_is_saved_then() {
         place.save(&admin, &works_well).await;
         // But for those it has, and those announced behind them.
         works_well.takes(42).await;
-        let mut changes = place.postern.outbox_changes();
+        let mut changes = place.postern.outbox().changes();
         let delivered = async || {
-            let overview = place.postern.outbox_overview(&admin).await.expect("a look");
+            let overview = place
+                .postern
+                .outbox()
+                .overview(&admin)
+                .await
+                .expect("a look");
             let counts = overview.counts.into_iter();
             counts
                 .filter(|count| count.state == RecipientState::Delivered)
@@ -278,7 +285,12 @@ async fn a_relay_that_hangs_does_not_hold_up_the_one_that_is_saved_then() {
         works.end().await;
         let (mut doubtful, mut waiting) = (0, 0);
         for id in &ids {
-            let message = place.postern.message(&admin, id).await.expect("there");
+            let message = place
+                .postern
+                .outbox()
+                .message(&admin, id)
+                .await
+                .expect("there");
             let row = &message.recipients[0];
             match row.state {
                 RecipientState::Deferred => {
@@ -307,6 +319,7 @@ async fn nothing_begins_once_everything_is_held() {
         relay.hears("END", 4).await;
         place
             .postern
+            .outbox()
             .pause_delivery(&admin, true)
             .await
             .expect("held");
@@ -343,7 +356,7 @@ async fn a_mail_that_always_hears_421_does_not_stop_the_others() {
             id: poison,
             ..Search::default()
         };
-        let page = place.postern.outbox_page(&admin, &search, None).await;
+        let page = place.postern.outbox().page(&admin, &search, None).await;
         let line = &page.expect("a page").lines[0];
         assert_eq!(line.reply.as_deref(), Some("421 4.7.0 go away"));
         works.end().await;

@@ -23,7 +23,12 @@ pub async fn metrics(
         .any(|name| headers.contains_key(*name));
     let address = caller.origin.address;
     let here = !passed_on && address.is_some_and(|address| address.to_canonical().is_loopback());
-    match state.postern.metrics(caller.actor.as_ref(), here).await {
+    match state
+        .postern
+        .outbox()
+        .metrics(caller.actor.as_ref(), here)
+        .await
+    {
         Ok(figures) => {
             let kind = "text/plain; version=0.0.4; charset=utf-8";
             ([(CONTENT_TYPE, kind)], text(&figures)).into_response()

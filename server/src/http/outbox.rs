@@ -38,7 +38,12 @@ async fn act(State(state): State<AppState>, caller: Caller, request: Request) ->
             selection,
             said,
         } = &errand;
-        match state.postern.act(actor, *act, selection, *said).await {
+        match state
+            .postern
+            .outbox()
+            .act(actor, *act, selection, *said)
+            .await
+        {
             Ok(number) => Ok(errand.told(number)),
             Err(refusal) if refusal.kind == Kind::Conflict => Ok(errand.question()),
             Err(refusal) => Err(refusal),
@@ -62,6 +67,7 @@ async fn pause(State(state): State<AppState>, caller: Caller, request: Request) 
         let on = form.pause == "1";
         state
             .postern
+            .outbox()
             .pause_delivery(caller.signed_in()?, on)
             .await?;
         Ok::<_, Refusal>(if on { "paused" } else { "resumed" })
@@ -85,6 +91,7 @@ async fn remove(State(state): State<AppState>, caller: Caller, request: Request)
         let removal: Removal = filled_in(request).await?;
         state
             .postern
+            .outbox()
             .remove_suppression(caller.signed_in()?, &removal.address)
             .await?;
         Ok::<_, Refusal>(removal)
@@ -103,7 +110,7 @@ async fn remove(State(state): State<AppState>, caller: Caller, request: Request)
 async fn source(State(state): State<AppState>, caller: Caller, Path(id): Path<String>) -> Response {
     let read = async {
         let actor = caller.signed_in()?;
-        state.postern.message_bytes(actor, &id).await
+        state.postern.outbox().message_bytes(actor, &id).await
     };
     match read.await {
         Ok(bytes) => {

@@ -28,7 +28,8 @@ pub async fn list(
     let (search, before) = Search::read_from(pairs)?;
     let page = state
         .postern
-        .outbox_page(actor, &search, before.as_ref())
+        .outbox()
+        .page(actor, &search, before.as_ref())
         .await?;
     let lines: Vec<Value> = page.lines.iter().map(line).collect();
     let next = page.next.map(|next| next.to_string());
@@ -57,7 +58,11 @@ pub async fn read(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Success, Refused> {
-    let message = state.postern.message(caller.signed_in()?, &id).await?;
+    let message = state
+        .postern
+        .outbox()
+        .message(caller.signed_in()?, &id)
+        .await?;
     Ok(Success::new(message_json(&message)))
 }
 
@@ -114,6 +119,7 @@ pub async fn source(
 ) -> Result<Response, Refused> {
     let bytes = state
         .postern
+        .outbox()
         .message_bytes(caller.signed_in()?, &id)
         .await?;
     let head = [
@@ -134,7 +140,11 @@ pub async fn act_on_one(
         .parse()
         .map_err(|fault| Refusal::of(Kind::NotFound, "act", fault))?;
     let selection = Selection::Message(id.to_ascii_uppercase());
-    let number = state.postern.act(actor, act, &selection, None).await?;
+    let number = state
+        .postern
+        .outbox()
+        .act(actor, act, &selection, None)
+        .await?;
     Ok(Success::new(json!({ "number": number })))
 }
 
@@ -150,11 +160,19 @@ pub async fn act_on_many(
     let selection = Selection::Matching(search);
     let (number, done) = match number {
         None => (
-            state.postern.count_act(actor, act, &selection).await?,
+            state
+                .postern
+                .outbox()
+                .count_act(actor, act, &selection)
+                .await?,
             false,
         ),
         agreed => (
-            state.postern.act(actor, act, &selection, agreed).await?,
+            state
+                .postern
+                .outbox()
+                .act(actor, act, &selection, agreed)
+                .await?,
             true,
         ),
     };

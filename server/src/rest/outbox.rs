@@ -12,7 +12,7 @@ use crate::http::{AppState, Caller};
 
 /// Counts by state with the oldest of each, who delivers and what is in the way.
 pub async fn read(State(state): State<AppState>, caller: Caller) -> Result<Success, Refused> {
-    let overview = state.postern.outbox_overview(caller.signed_in()?).await?;
+    let overview = state.postern.outbox().overview(caller.signed_in()?).await?;
     Ok(Success::new(overview_json(&overview)))
 }
 
@@ -67,7 +67,7 @@ pub async fn pause(
     let Some(on) = body?.0.get("on").and_then(Value::as_bool) else {
         return Err(Refusal::of(Kind::Invalid, "on", "This is true or false.").into());
     };
-    state.postern.pause_delivery(actor, on).await?;
+    state.postern.outbox().pause_delivery(actor, on).await?;
     Ok(Success::new(json!({})))
 }
 
@@ -81,6 +81,7 @@ pub async fn suppressions(
     let prefix = prefix.map_or("", |(_, value)| value.as_str());
     let listed = state
         .postern
+        .outbox()
         .suppressions(caller.signed_in()?, prefix)
         .await?;
     let listed: Vec<Value> = listed
@@ -104,6 +105,10 @@ pub async fn remove_suppression(
     Path(address): Path<String>,
 ) -> Result<Success, Refused> {
     let actor = caller.signed_in()?;
-    state.postern.remove_suppression(actor, &address).await?;
+    state
+        .postern
+        .outbox()
+        .remove_suppression(actor, &address)
+        .await?;
     Ok(Success::new(json!({})))
 }

@@ -35,7 +35,7 @@ pub async fn send(
     let key = idempotency_key(&parts.headers)?;
     let (handed, key) = read(body, key).await?;
     let many = matches!(handed, Submissions::Many(_));
-    let ids = state.postern.accept(actor, handed, key).await?;
+    let ids = state.postern.outbox().accept(actor, handed, key).await?;
     let answer = match ids.first() {
         Some(id) if !many => json!({ "id": id }),
         _ => json!({ "ids": ids }),

@@ -1,0 +1,42 @@
+//! The configuration of a worker, and the services that it uses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Clock;
+use crate::outbox::Outbox;
+use crate::settings::Settings;
+use crate::smtp::Dialer;
+use crate::store::Store;
+
+/// How a worker delivers.
+#[derive(Clone, Debug)]
+pub struct DeliveryConfig {
+    /// The name of this machine.
+    pub host: String,
+    /// The maximum number of connections to a relay.
+    pub connections: usize,
+    /// How long a message stays leased to a worker that no longer renews it.
+    pub lease: Duration,
+    pub retention: Retention,
+}
+
+/// How long messages are kept after all their recipients were delivered or cancelled. Messages with
+/// recipients in other states are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Their bytes.
+    pub bodies: Duration,
+    /// Their rows and events.
+    pub rows: Duration,
+}
+
+/// What delivery uses.
+#[derive(Clone)]
+pub(crate) struct DeliveryServices {
+    pub store: Store,
+    pub clock: Clock,
+    pub settings: Settings,
+    pub dialer: Dialer,
+    pub outbox: Arc<Outbox>,
+}

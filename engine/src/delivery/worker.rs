@@ -1,0 +1,121 @@
+//! A worker: its parts, its writes through the group commit, and its shutdown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Refusal;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::timeout;
+
+use super::config::{DeliveryConfig, DeliveryServices};
+use super::pool::Pool;
+use super::queued_message::large_message_budget;
+use super::reservations::Reservations;
+
+use crate::outbox::{Lease, WriteRequest, WriteResult};
+use crate::store::recipients::{self, RecipientKey};
+use crate::store::{StoreError, commit, in_time};
+
+/// How long to wait before a failed write is tried again.
+pub(super) const RETRY_WRITE: Duration = Duration::from_secs(1);
+
+/// How long the results of abandoned attempts may take to be written.
+const LAST_WRITES: Duration = Duration::from_secs(3);
+
+/// A worker of this process.
+pub(super) struct Worker {
+    pub services: DeliveryServices,
+    pub id: Arc<str>,
+    pub config: DeliveryConfig,
+    pub pool: Pool,
+    pub reservations: Reservations,
+    /// The octets of large messages that may be in memory.
+    pub large_messages: Arc<Semaphore>,
+    /// Wakes the claiming task.
+    pub wake: Notify,
+    /// Set when attempts under way are abandoned.
+    pub abandoned: watch::Sender<bool>,
+}
+
+impl Worker {
+    pub fn new(services: DeliveryServices, config: DeliveryConfig) -> Self {
+        Self {
+            services,
+            id: ulid::Ulid::new().to_string().into(),
+            pool: Pool::new(config.connections, config.lease),
+            reservations: Reservations::default(),
+            large_messages: large_message_budget(),
+            wake: Notify::new(),
+            abandoned: watch::Sender::new(false),
+            config,
+        }
+    }
+
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// A lease of this worker that begins now.
+    pub fn new_lease(&self) -> Lease {
+        Lease {
+            owner: self.id.clone(),
+            end: self.services.clock.now() + self.config.lease,
+        }
+    }
+
+    /// Writes a request, and applies the control state that its commit read.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`](domain::Kind::Unavailable) where the database fails.
+    pub async fn write(&self, request: WriteRequest) -> Result<WriteResult, Refusal> {
+        let written = self.services.outbox.group_commit().write(request).await?;
+        self.pool.observe(written.control);
+        Ok(written)
+    }
+
+    /// Releases leases without an attempt. Where that cannot be written, they end by themselves.
+    pub async fn release_leases(&self, keys: Vec<RecipientKey>) {
+        if keys.is_empty() {
+            return;
+        }
+        let request = WriteRequest::Release {
+            owner: self.id.clone(),
+            due: self.services.clock.now(),
+            keys,
+        };
+        drop(self.write(request).await);
+    }
+
+    /// Waits up to `grace` for attempts under way, abandons the rest, and releases all leases.
+    pub async fn stop(&self, grace: Duration) {
+        self.reservations.close();
+        self.pool.stop();
+        tokio::select! {
+            _ = timeout(grace, self.idle()) => {}
+            () = self.send_heartbeats() => {}
+        }
+        self.abandoned.send_replace(true);
+        let _ = timeout(LAST_WRITES, self.idle()).await;
+        if let Err(error) = in_time(self.release_all()).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "leases could not be released; delivery goes on when they end"
+            );
+        }
+        self.deregister().await;
+    }
+
+    /// Waits until no attempt and no reservation is left.
+    async fn idle(&self) {
+        while !(self.pool.is_idle() && self.reservations.is_empty()) {
+            self.pool.idle.notified().await;
+        }
+    }
+
+    async fn release_all(&self) -> Result<(), StoreError> {
+        let now = self.services.clock.now();
+        let mut work = self.services.store.begin().await?;
+        recipients::release_all(&mut work, &self.id, now).await?;
+        commit(work).await
+    }
+}

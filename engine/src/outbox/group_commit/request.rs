@@ -1,0 +1,137 @@
+//! Requests to the group commit, and what it returns once they are on disk.
+
+use std::sync::{Arc, Weak};
+
+use domain::Timestamp;
+use domain::outbox::Suppression;
+use tokio::time::Instant;
+
+use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
+use crate::store::messages::Message;
+use crate::store::recipients::{ClaimedRecipient, RecipientKey, SettledRecipient};
+use crate::store::{Connection, StoreError, delivery_events, pause};
+
+/// A message to insert.
+#[derive(Debug)]
+pub struct NewMessage {
+    pub message: Message,
+    pub bytes: Vec<u8>,
+    pub recipients: Vec<String>,
+}
+
+/// A worker, and when the leases that it is given end.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    pub owner: Arc<str>,
+    pub end: Timestamp,
+}
+
+/// A request to write.
+#[derive(Debug)]
+pub enum WriteRequest {
+    /// Inserts messages, all or none.
+    Accept {
+        messages: Arc<[NewMessage]>,
+        key: Option<IdempotencyKey>,
+        /// Leases the recipients in the same commit, unless delivery is paused.
+        lease: Option<Lease>,
+        /// Lives as long as the caller waits. Without it the request is skipped: the messages were
+        /// not accepted, and the caller submits them again.
+        caller: Weak<()>,
+    },
+    /// Writes the results of attempts under the leases of `owner`.
+    Settle {
+        owner: Arc<str>,
+        settled: Vec<SettledRecipient>,
+        events: Vec<delivery_events::NewEvent>,
+        suppressions: Vec<Suppression>,
+    },
+    /// Leases up to `limit` recipients that are due; none while delivery is paused.
+    Claim {
+        lease: Lease,
+        limit: i64,
+        /// Whether to take over leases of other workers that have ended.
+        expired_leases: bool,
+    },
+    /// Renews leases of their owner until their new end.
+    Renew {
+        lease: Lease,
+        keys: Vec<RecipientKey>,
+    },
+    /// Releases leases of `owner`: the recipients are due at `due`, without an attempt.
+    Release {
+        owner: Arc<str>,
+        due: Timestamp,
+        keys: Vec<RecipientKey>,
+    },
+}
+
+impl WriteRequest {
+    /// Whether a caller waits for it, or it has to be written anyway.
+    pub(super) fn is_wanted(&self) -> bool {
+        match self {
+            Self::Accept { caller, .. } => caller.strong_count() > 0,
+            _ => true,
+        }
+    }
+
+    /// The octets of messages in it.
+    pub(super) fn octets(&self) -> usize {
+        match self {
+            Self::Accept { messages, .. } => {
+                messages.iter().map(|message| message.bytes.len()).sum()
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// What delivery has to check before each message, as of a transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct ControlState {
+    /// It was read at this time or later.
+    pub read_at: Instant,
+    /// The newest revision of the settings; 0 before the first.
+    pub revision: i64,
+    /// Whether delivery is paused.
+    pub paused: bool,
+}
+
+impl ControlState {
+    /// Reads it. With `hold_mail` delivery is paused whatever the database says.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn read(connection: &mut Connection, hold_mail: bool) -> Result<Self, StoreError> {
+        let read_at = Instant::now();
+        let control = pause::control(connection).await?;
+        Ok(Self {
+            read_at,
+            revision: control.revision,
+            paused: hold_mail || control.paused,
+        })
+    }
+}
+
+/// The result of a request, once it is on disk.
+#[derive(Debug)]
+pub struct WriteResult {
+    pub control: ControlState,
+    /// The recipients that were leased.
+    pub claimed: Vec<ClaimedRecipient>,
+    /// The recipients whose leases were still held and are renewed.
+    pub renewed: Vec<RecipientKey>,
+    /// The earlier answer to the same idempotency key; then nothing was inserted.
+    pub earlier: Option<StoredAnswer>,
+}
+
+impl WriteResult {
+    pub(super) fn new(control: ControlState) -> Self {
+        Self {
+            control,
+            claimed: Vec::new(),
+            renewed: Vec::new(),
+            earlier: None,
+        }
+    }
+}

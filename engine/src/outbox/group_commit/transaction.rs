@@ -1,0 +1,218 @@
+//! The transaction of a group commit: the requests in it, each kind in as few statements as can be.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::time::Duration;
+
+use domain::Timestamp;
+use domain::outbox::RecipientState;
+
+use super::request::{ControlState, NewMessage, WriteRequest, WriteResult};
+use crate::store::idempotency::{self, IdempotencyKey, StoredAnswer};
+use crate::store::messages::{self, Message};
+use crate::store::recipients::{
+    self, Claim, ClaimedRecipient, LeaseChange, NewRecipient, OwnedResult, RecipientKey,
+};
+use crate::store::{Connection, Store, StoreError, commit, delivery_events, suppressions};
+
+/// How long an idempotency key is answered with its first answer.
+pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// Writes all requests in one transaction.
+pub(super) async fn write(
+    store: &Store,
+    hold_mail: bool,
+    requests: &[&WriteRequest],
+    now: Timestamp,
+) -> Result<Vec<WriteResult>, StoreError> {
+    let mut work = store.begin_by_key().await?;
+    let control = ControlState::read(&mut work, hold_mail).await?;
+    let mut results: Vec<WriteResult> =
+        requests.iter().map(|_| WriteResult::new(control)).collect();
+    for (request, result) in requests.iter().zip(&mut results) {
+        if let WriteRequest::Accept {
+            messages,
+            key: Some(key),
+            ..
+        } = request
+        {
+            result.earlier = earlier_answer(&mut work, key, messages, now).await?;
+        }
+    }
+    insert(&mut work, requests, &mut results, now).await?;
+    for (request, result) in requests.iter().zip(&mut results) {
+        lease(&mut work, store.skip_locked(), request, result, now).await?;
+    }
+    let claimed = results.iter_mut().flat_map(|result| &mut result.claimed);
+    suppressions::mark(&mut work, claimed).await?;
+    settle(&mut work, requests).await?;
+    commit(work).await?;
+    Ok(results)
+}
+
+/// The earlier answer to a key; without one, stores the answer that these messages get.
+async fn earlier_answer(
+    work: &mut Connection,
+    key: &IdempotencyKey,
+    messages: &[NewMessage],
+    now: Timestamp,
+) -> Result<Option<StoredAnswer>, StoreError> {
+    let expired = now - KEY_LIFETIME;
+    idempotency::forget_old(work, key, expired).await?;
+    let ids: Vec<&str> = messages.iter().map(|new| new.message.id.as_str()).collect();
+    if idempotency::add(work, key, &ids.join(" "), now).await? {
+        return Ok(None);
+    }
+    idempotency::answer(work, key, expired).await
+}
+
+/// Claims, renews or releases leases.
+async fn lease(
+    work: &mut Connection,
+    skip_locked: &str,
+    request: &WriteRequest,
+    result: &mut WriteResult,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    match request {
+        WriteRequest::Claim {
+            lease,
+            limit,
+            expired_leases,
+        } if !result.control.paused => {
+            let claim = Claim {
+                owner: &lease.owner,
+                now,
+                lease_end: lease.end,
+                limit: *limit,
+                expired_leases: *expired_leases,
+            };
+            result.claimed = recipients::claim(work, skip_locked, claim).await?;
+        }
+        WriteRequest::Renew { lease, keys } => {
+            let change = LeaseChange {
+                owner: &lease.owner,
+                keys,
+                due: lease.end,
+                renew: true,
+            };
+            result.renewed = recipients::change_leases(work, skip_locked, change).await?;
+        }
+        WriteRequest::Release { owner, due, keys } => {
+            let change = LeaseChange {
+                owner,
+                keys,
+                due: *due,
+                renew: false,
+            };
+            recipients::change_leases(work, skip_locked, change).await?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Inserts messages, but for those whose key was answered before.
+async fn insert(
+    work: &mut Connection,
+    requests: &[&WriteRequest],
+    results: &mut [WriteResult],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut new: Vec<(&Message, &[u8])> = Vec::new();
+    let mut rows: Vec<NewRecipient<'_>> = Vec::new();
+    let mut leased: Vec<(usize, Range<usize>)> = Vec::new();
+    for (index, (request, result)) in requests.iter().zip(&*results).enumerate() {
+        let WriteRequest::Accept {
+            messages, lease, ..
+        } = request
+        else {
+            continue;
+        };
+        if result.earlier.is_some() {
+            continue;
+        }
+        let (state, due, owner) = match lease {
+            _ if result.control.paused => (RecipientState::Held, None, None),
+            Some(lease) => (RecipientState::Queued, Some(lease.end), Some(&*lease.owner)),
+            None => (RecipientState::Queued, Some(now), None),
+        };
+        let first = rows.len();
+        for message in messages.iter() {
+            new.push((&message.message, &message.bytes));
+            rows.extend(
+                (0..)
+                    .zip(&message.recipients)
+                    .map(|(position, address)| NewRecipient {
+                        message_id: &message.message.id,
+                        position,
+                        address,
+                        state,
+                        due,
+                        owner,
+                    }),
+            );
+        }
+        if owner.is_some() {
+            leased.push((index, first..rows.len()));
+        }
+    }
+    messages::add(work, &new).await?;
+    recipients::add(work, &rows, now).await?;
+    for (index, range) in leased {
+        results[index].claimed = rows[range]
+            .iter()
+            .map(|row| ClaimedRecipient::inserted(row, now))
+            .collect();
+    }
+    Ok(())
+}
+
+/// Writes the results of attempts. Events of recipients whose lease was lost meanwhile are dropped:
+/// the worker that has it writes its own.
+async fn settle(work: &mut Connection, requests: &[&WriteRequest]) -> Result<(), StoreError> {
+    let (mut without_events, mut with_events) = (Vec::new(), Vec::new());
+    for request in requests {
+        if let WriteRequest::Settle {
+            owner,
+            settled,
+            events,
+            ..
+        } = request
+        {
+            let rows = match events.is_empty() {
+                true => &mut without_events,
+                false => &mut with_events,
+            };
+            rows.extend(settled.iter().map(|result| OwnedResult { owner, result }));
+        }
+    }
+    recipients::settle(work, &without_events, false).await?;
+    let keys = recipients::settle(work, &with_events, true).await?;
+    let keys: HashSet<RecipientKey> = keys.into_iter().collect();
+    for request in requests {
+        let WriteRequest::Settle {
+            events,
+            suppressions,
+            ..
+        } = request
+        else {
+            continue;
+        };
+        let events: Vec<delivery_events::NewEvent> = events
+            .iter()
+            .filter(|entry| keys.contains(&entry.key))
+            .cloned()
+            .collect();
+        delivery_events::add(work, &events).await?;
+        for address in suppressions {
+            if events
+                .iter()
+                .any(|entry| entry.key.message_id == address.id)
+            {
+                suppressions::add(work, address).await?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! Capacity that the worker of this process reserves for messages which are being accepted.
+
+use std::sync::{Arc, Weak};
+
+use domain::Refusal;
+use tokio::time::Instant;
+
+use super::group_commit::GroupCommit;
+use super::group_commit::request::{Lease, NewMessage, WriteRequest, WriteResult};
+use crate::store::idempotency::IdempotencyKey;
+
+/// A worker in this process. The commit that accepts messages can lease them to it, so that it need
+/// not claim them.
+pub(crate) trait LocalWorker: Send + Sync {
+    /// Reserves capacity in its local queue for all of these messages. Returns `false` where it has
+    /// none, or other messages have to be claimed first.
+    fn try_reserve(&self, messages: &[NewMessage]) -> bool;
+
+    /// Releases the capacity reserved for so many messages.
+    fn release_reservation(&self, messages: usize);
+
+    /// The lease that the commit is to give it.
+    fn lease(&self) -> Lease;
+
+    /// Puts messages that were leased to it into its local queue. `since` is a time before the
+    /// leases began.
+    fn enqueue(self: Arc<Self>, messages: &[NewMessage], written: &WriteResult, since: Instant);
+}
+
+/// Reserved capacity, until it is dropped.
+pub(crate) struct Reservation {
+    worker: Arc<dyn LocalWorker>,
+    messages: usize,
+    since: Instant,
+}
+
+impl Reservation {
+    /// Reserves capacity; `None` where the worker has none.
+    pub fn new(worker: Arc<dyn LocalWorker>, messages: &[NewMessage]) -> Option<Self> {
+        worker.try_reserve(messages).then(|| Self {
+            worker,
+            messages: messages.len(),
+            since: Instant::now(),
+        })
+    }
+
+    /// Writes the messages, leased to the worker, and puts them into its local queue. That happens
+    /// also where the future is dropped: the leases are on disk then.
+    ///
+    /// # Errors
+    /// Those of [`GroupCommit::write`].
+    pub async fn accept(
+        self,
+        group_commit: GroupCommit,
+        messages: Arc<[NewMessage]>,
+        key: Option<IdempotencyKey>,
+        caller: Weak<()>,
+    ) -> Result<WriteResult, Refusal> {
+        let request = WriteRequest::Accept {
+            messages: messages.clone(),
+            key,
+            lease: Some(self.worker.lease()),
+            caller,
+        };
+        let written = tokio::spawn(async move {
+            let written = group_commit.write(request).await?;
+            let worker = self.worker.clone();
+            worker.enqueue(&messages, &written, self.since);
+            Ok(written)
+        });
+        written.await.map_err(|_| Refusal::internal())?
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.worker.release_reservation(self.messages);
+    }
+}

@@ -1,0 +1,181 @@
+//! The outbox service itself: its parts, its notifications and its ids.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use domain::Timestamp;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use super::group_commit::GroupCommit;
+use super::meter::Meter;
+use super::reservation::LocalWorker;
+use crate::Clock;
+use crate::audit::Audit;
+use crate::mail::Sender;
+use crate::settings::Settings;
+use crate::store::Store;
+
+/// A worker whose last heartbeat is older is gone.
+pub(crate) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The minimum time between two notifications of other nodes.
+const NOTIFY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The default sender of the settings.
+#[derive(Clone)]
+pub(super) struct CachedSender {
+    pub read_at: Instant,
+    /// The revision that this process had saved by then.
+    pub revision: i64,
+    /// `None` before the first save.
+    pub sender: Option<Arc<Sender>>,
+}
+
+/// An idempotency key within its account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct AccountKey {
+    pub account: String,
+    pub key: String,
+}
+
+/// The outbox service.
+pub struct Outbox {
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) audit: Audit,
+    pub(super) settings: Settings,
+    pub(super) group_commit: GroupCommit,
+    pub(super) meter: Meter,
+    /// Delivery is paused from the start, whatever the database says.
+    pub(super) hold_mail: bool,
+    /// Wakes delivery in this process.
+    wake: Notify,
+    /// Wakes delivery on other nodes.
+    notify: Arc<Notify>,
+    /// Counts the changes that this process made.
+    changes: watch::Sender<u64>,
+    /// Idempotency keys of requests under way.
+    pub(super) keys_in_flight: Mutex<HashSet<AccountKey>>,
+    ids: Mutex<ulid::Generator>,
+    pub(super) sender: Mutex<Option<CachedSender>>,
+    /// The revision of the settings that this process saved last.
+    pub(super) saved: watch::Receiver<i64>,
+    worker: Mutex<Option<Weak<dyn LocalWorker>>>,
+}
+
+impl Outbox {
+    /// Starts the service. With `hold_mail` delivery is paused from the start.
+    pub(crate) fn start(
+        store: Store,
+        clock: Clock,
+        audit: Audit,
+        settings: Settings,
+        hold_mail: bool,
+    ) -> Arc<Self> {
+        let changes = watch::Sender::new(0);
+        let notify = Arc::new(Notify::new());
+        if !store.is_local() {
+            tokio::spawn(notify_other_nodes(store.clone(), notify.clone()));
+        }
+        let group_commit =
+            GroupCommit::start(store.clone(), clock.clone(), hold_mail, changes.clone());
+        let outbox = Arc::new(Self {
+            saved: settings.changes(),
+            store,
+            clock,
+            audit,
+            settings,
+            group_commit,
+            meter: Meter::default(),
+            hold_mail,
+            wake: Notify::new(),
+            notify,
+            changes,
+            keys_in_flight: Mutex::default(),
+            ids: Mutex::new(ulid::Generator::new()),
+            sender: Mutex::default(),
+            worker: Mutex::default(),
+        });
+        let saves = outbox.settings.changes();
+        tokio::spawn(follow_settings(saves, Arc::downgrade(&outbox)));
+        outbox
+    }
+
+    /// Changes whenever this process wrote to the outbox. Other processes on the same database write
+    /// too.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// The counters of this process.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    pub(crate) fn group_commit(&self) -> &GroupCommit {
+        &self.group_commit
+    }
+
+    /// Whether delivery is paused from the start.
+    pub(crate) fn hold_mail(&self) -> bool {
+        self.hold_mail
+    }
+
+    /// Waits until there may be messages to deliver, or other settings to deliver them with.
+    pub(crate) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// From now on accepted messages may be leased to this worker at once.
+    pub(crate) fn set_local_worker(&self, worker: Weak<dyn LocalWorker>) {
+        *self.worker.lock() = Some(worker);
+    }
+
+    /// The worker in this process, if there is one.
+    pub(super) fn local_worker(&self) -> Option<Arc<dyn LocalWorker>> {
+        self.worker.lock().as_ref()?.upgrade()
+    }
+
+    /// A ULID with this time, greater than all before it.
+    pub(super) fn new_id(&self, now: Timestamp) -> String {
+        let since = Duration::from_millis(u64::try_from(now.0).unwrap_or(0));
+        let mut ids = self.ids.lock();
+        let id = ids.generate_from_datetime(SystemTime::UNIX_EPOCH + since);
+        // It fails after 2^80 ids within a millisecond.
+        id.unwrap_or_else(|_| ulid::Ulid::new()).to_string()
+    }
+
+    /// There may be messages to deliver, here or on another node.
+    pub(super) fn wake_delivery(&self) {
+        self.wake.notify_one();
+        self.notify.notify_one();
+    }
+
+    /// Rows, the settings or the pause changed outside the group commit.
+    pub(super) fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+        self.wake_delivery();
+    }
+}
+
+/// Wakes delivery on other nodes, but not for each message: NOTIFY serialises commits.
+async fn notify_other_nodes(store: Store, notify: Arc<Notify>) {
+    loop {
+        notify.notified().await;
+        // After a failure other nodes find the messages when they poll.
+        drop(store.notify().await);
+        tokio::time::sleep(NOTIFY_INTERVAL).await;
+    }
+}
+
+/// Wakes delivery after every save of the settings, for as long as the outbox exists.
+async fn follow_settings(mut saves: watch::Receiver<i64>, outbox: Weak<Outbox>) {
+    while saves.changed().await.is_ok() {
+        match outbox.upgrade() {
+            Some(outbox) => outbox.changed(),
+            None => break,
+        }
+    }
+}

@@ -7,7 +7,7 @@ use domain::view::Role;
 use domain::{Kind, Refusal};
 
 use crate::store::accounts::Account;
-use crate::store::sessions::Session;
+use crate::store::sessions::SessionRow;
 use crate::store::tokens::Token;
 
 /// From where a request came.
@@ -30,7 +30,7 @@ impl fmt::Display for Origin {
 
 #[derive(Clone, Debug)]
 enum Who {
-    Session(Session),
+    Session(SessionRow),
     Token(Token),
     /// The command line and local sockets, by the user id that runs them.
     Local {
@@ -47,7 +47,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    pub(crate) fn session(session: Session, origin: Origin) -> Self {
+    pub(crate) fn session(session: SessionRow, origin: Origin) -> Self {
         Self {
             who: Who::Session(session),
             origin,

@@ -109,7 +109,7 @@ impl Accounts {
         let id = digest(secret);
         let found = sessions::by_id(&mut *self.store.read().await?, &id).await?;
         let now = self.clock.now();
-        let alive = |session: &sessions::Session| {
+        let alive = |session: &sessions::SessionRow| {
             now.0 - session.begun_at.0 < ABSOLUTE && now.0 - session.last_used_at.0 < IDLE
         };
         let Some(session) = found.filter(alive) else {

@@ -1,6 +1,6 @@
 //! The delivery service: takes messages from the outbox to the relay. Several nodes may run it.
 //!
-//! `claim` leases messages that are due, `reservations` admits those that are just being accepted,
+//! `claim` leases messages that are due, `local_worker` admits those that are just being accepted,
 //! `pool` holds the local queue, the connections and the state of the relay, `task` delivers over
 //! one `connection`, `disposition` turns replies into results, `concurrency_limit` and
 //! `relay_backoff` adapt to the relay, `heartbeat` renews leases, `retention` deletes old rows.
@@ -12,6 +12,7 @@ mod connection;
 mod disposition;
 mod heartbeat;
 mod leases;
+mod local_worker;
 mod pool;
 mod queued_message;
 mod record;

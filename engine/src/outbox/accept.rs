@@ -12,7 +12,7 @@ use super::service::{AccountKey, CachedSender, Outbox};
 use crate::Actor;
 use crate::mail::{Finished, Sender, Submission};
 use crate::store::idempotency::IdempotencyKey;
-use crate::store::messages::Message;
+use crate::store::messages::MessageRow;
 
 /// The maximum number of messages of one request.
 const MAX_MESSAGES: usize = 500;
@@ -234,7 +234,7 @@ impl Batch {
 
 fn new_message(finished: Finished, id: String, account: &str) -> NewMessage {
     NewMessage {
-        message: Message {
+        message: MessageRow {
             id,
             account: account.to_owned(),
             sender: finished.from.as_str().to_owned(),

@@ -12,7 +12,7 @@ use super::{HEARTBEAT_TIMEOUT, MeterReading, Outbox};
 use crate::Actor;
 use crate::audit::Action;
 use crate::mail::{Letter, read_back};
-use crate::store::messages::{self, Message};
+use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, Recipient};
 use crate::store::search::ListPage;
 use crate::store::{
@@ -234,7 +234,7 @@ pub(super) async fn visible(
     connection: &mut Connection,
     actor: &Actor,
     id: &str,
-) -> Result<Message, Refusal> {
+) -> Result<MessageRow, Refusal> {
     let found = match is_id(id) {
         true => messages::by_id(connection, &id.to_ascii_uppercase()).await?,
         false => None,

@@ -11,7 +11,7 @@ use super::{Connection, StoreError};
 
 /// A message without its bytes.
 #[derive(Clone, Debug)]
-pub struct Message {
+pub struct MessageRow {
     /// A ULID; its time is when the message was accepted.
     pub id: String,
     /// The account that submitted it; empty for this machine.
@@ -25,7 +25,7 @@ pub struct Message {
     pub size: i64,
 }
 
-impl FromRow<'_, AnyRow> for Message {
+impl FromRow<'_, AnyRow> for MessageRow {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             id: row.try_get(0)?,
@@ -44,7 +44,7 @@ impl FromRow<'_, AnyRow> for Message {
 /// Where the database fails.
 pub async fn add<'a>(
     connection: &mut Connection,
-    messages: &[(&'a Message, &'a [u8])],
+    messages: &[(&'a MessageRow, &'a [u8])],
 ) -> Result<(), StoreError> {
     for block in blocks(messages) {
         let columns = "id, account_id, sender, subject, subject_folded, message_id, size";
@@ -78,7 +78,10 @@ pub async fn add<'a>(
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn by_id(connection: &mut Connection, id: &str) -> Result<Option<Message>, StoreError> {
+pub async fn by_id(
+    connection: &mut Connection,
+    id: &str,
+) -> Result<Option<MessageRow>, StoreError> {
     let query = sqlx::query_as(
         "SELECT id, account_id, sender, subject, message_id, size FROM message WHERE id = $1",
     );

@@ -9,7 +9,7 @@ use super::{Connection, StoreError};
 
 /// A session and its account.
 #[derive(Clone, Debug)]
-pub struct Session {
+pub struct SessionRow {
     /// SHA-256 of the cookie's value, in hexadecimal.
     pub id: String,
     pub account: Account,
@@ -19,7 +19,7 @@ pub struct Session {
     pub browser: String,
 }
 
-impl FromRow<'_, AnyRow> for Session {
+impl FromRow<'_, AnyRow> for SessionRow {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             id: row.try_get(0)?,
@@ -36,7 +36,10 @@ impl FromRow<'_, AnyRow> for Session {
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn by_id(connection: &mut Connection, id: &str) -> Result<Option<Session>, StoreError> {
+pub async fn by_id(
+    connection: &mut Connection,
+    id: &str,
+) -> Result<Option<SessionRow>, StoreError> {
     let query = sqlx::query_as(
         "SELECT s.id, a.id, a.email, a.role, s.begun_at, s.last_used_at, s.origin, s.browser \
          FROM session s JOIN account a ON a.id = s.account_id WHERE s.id = $1",
@@ -51,7 +54,7 @@ pub async fn by_id(connection: &mut Connection, id: &str) -> Result<Option<Sessi
 pub async fn of_account(
     connection: &mut Connection,
     account: &str,
-) -> Result<Vec<Session>, StoreError> {
+) -> Result<Vec<SessionRow>, StoreError> {
     let query = sqlx::query_as(
         "SELECT s.id, a.id, a.email, a.role, s.begun_at, s.last_used_at, s.origin, s.browser \
          FROM session s JOIN account a ON a.id = s.account_id WHERE a.id = $1 \

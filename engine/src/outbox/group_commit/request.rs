@@ -7,14 +7,14 @@ use domain::outbox::Suppression;
 use tokio::time::Instant;
 
 use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
-use crate::store::messages::Message;
+use crate::store::messages::MessageRow;
 use crate::store::recipients::{ClaimedRecipient, RecipientKey, SettledRecipient};
 use crate::store::{Connection, StoreError, delivery_events, pause};
 
 /// A message to insert.
 #[derive(Debug)]
 pub struct NewMessage {
-    pub message: Message,
+    pub message: MessageRow,
     pub bytes: Vec<u8>,
     pub recipients: Vec<String>,
 }

@@ -9,7 +9,7 @@ use domain::outbox::RecipientState;
 
 use super::request::{ControlState, NewMessage, WriteRequest, WriteResult};
 use crate::store::idempotency::{self, IdempotencyKey, StoredAnswer};
-use crate::store::messages::{self, Message};
+use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{
     self, Claim, ClaimedRecipient, LeaseChange, NewRecipient, OwnedResult, RecipientKey,
 };
@@ -119,7 +119,7 @@ async fn insert(
     results: &mut [WriteResult],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut new: Vec<(&Message, &[u8])> = Vec::new();
+    let mut new: Vec<(&MessageRow, &[u8])> = Vec::new();
     let mut rows: Vec<NewRecipient<'_>> = Vec::new();
     let mut leased: Vec<(usize, Range<usize>)> = Vec::new();
     for (index, (request, result)) in requests.iter().zip(&*results).enumerate() {

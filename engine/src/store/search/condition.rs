@@ -204,3 +204,32 @@ macro_rules! bind_all {
 }
 
 pub(super) use bind_all;
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    use super::*;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn addresses_are_found_by_their_index() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), None).await.expect("opens");
+        let mut condition = Condition::new(None, Access::Addresses);
+        condition.search(&Search {
+            address: "desk@".to_owned(),
+            state: Some(RecipientState::Failed),
+            ..Search::default()
+        });
+        let sql = format!("EXPLAIN QUERY PLAN SELECT 1 FROM {}", condition.rows());
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        let mut connection = store.read().await.expect("a connection");
+        let plan = bind_all!(query, condition.parameters)
+            .fetch_all(&mut *connection)
+            .await
+            .expect("a plan");
+        let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
+        assert!(plan.concat().contains("recipient_address"), "{plan:?}");
+    }
+}

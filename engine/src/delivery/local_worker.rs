@@ -1,0 +1,73 @@
+//! The worker as the outbox knows it: messages leased in the commit that accepts them, and claims.
+
+use std::sync::Arc;
+
+use domain::Refusal;
+use tokio::time::Instant;
+
+use super::queued_message::{SMALL, group_by_message};
+use super::worker::Worker;
+use crate::outbox::{Lease, LocalWorker, NewMessage, WriteRequest, WriteResult};
+use crate::store::messages::StoredMessage;
+
+/// A claim under way, until it is dropped: a worker that stops waits for it.
+struct ClaimReservation(Arc<Worker>);
+
+impl Drop for ClaimReservation {
+    fn drop(&mut self) {
+        self.0.release_reservation(1);
+    }
+}
+
+impl Worker {
+    /// Writes a claim. It is finished also where the future is dropped: the leases are on disk then,
+    /// and shutdown releases them.
+    ///
+    /// # Errors
+    /// Those of [`Worker::write`].
+    pub async fn claim(self: &Arc<Self>, claim: WriteRequest) -> Result<WriteResult, Refusal> {
+        self.reservations.reserve_claim();
+        let reservation = ClaimReservation(self.clone());
+        let written = tokio::spawn(async move { reservation.0.write(claim).await });
+        written.await.map_err(|_| Refusal::internal())?
+    }
+}
+
+impl LocalWorker for Worker {
+    fn try_reserve(&self, messages: &[NewMessage]) -> bool {
+        // Large messages are read from the database when their turn comes.
+        let small = messages.iter().all(|new| new.message.size <= SMALL);
+        small
+            && self
+                .reservations
+                .try_reserve(messages.len(), self.pool.spare_capacity())
+    }
+
+    fn release_reservation(&self, messages: usize) {
+        self.reservations.release(messages);
+        self.pool.idle.notify_one();
+    }
+
+    fn lease(&self) -> Lease {
+        self.new_lease()
+    }
+
+    fn enqueue(self: Arc<Self>, messages: &[NewMessage], written: &WriteResult, since: Instant) {
+        self.pool.observe(written.control);
+        if !self.pool.may_begin() {
+            self.wake();
+        }
+        let claimed = written.claimed.clone();
+        let leased = self.pool.leases.acquire_all(claimed, since);
+        let stored = messages.iter().map(|new| StoredMessage {
+            id: new.message.id.clone(),
+            sender: new.message.sender.clone(),
+            size: new.message.size,
+            bytes: Some(new.bytes.as_slice().into()),
+        });
+        let now = self.services.clock.now();
+        let grouped = group_by_message(leased, stored.collect(), now);
+        self.enqueue_grouped(grouped);
+        self.start_tasks();
+    }
+}

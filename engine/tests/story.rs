@@ -1,9 +1,15 @@
-//! What the engine promises to every door, told on SQLite and on PostgreSQL.
+//! Stories: what the engine guarantees, tested on SQLite and on PostgreSQL under a name each.
+
+#[macro_use]
+#[path = "story/stories.rs"]
+mod stories;
 
 #[path = "story/accounts.rs"]
 mod accounts;
 #[path = "story/certificates.rs"]
 mod certificates;
+#[path = "story/environment.rs"]
+mod environment;
 #[path = "story/handing.rs"]
 mod handing;
 #[path = "story/handover.rs"]
@@ -18,13 +24,13 @@ mod nodes;
 mod outage;
 #[path = "story/outbox.rs"]
 mod outbox;
-#[path = "story/place.rs"]
-mod place;
 #[path = "story/relay.rs"]
 mod relay;
 #[path = "story/settings.rs"]
 mod settings;
 #[path = "story/troubles.rs"]
 mod troubles;
+#[path = "story/wait.rs"]
+mod wait;
 #[path = "story/wire.rs"]
 mod wire;

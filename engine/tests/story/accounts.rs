@@ -7,393 +7,366 @@ use domain::{Kind, SecretString};
 use engine::{Actor, Origin};
 use futures::FutureExt;
 
-use crate::place::{PASSWORD, form, places};
+use crate::environment::{PASSWORD, TestEnv, form};
+use crate::wait::wait_for;
 
 fn secret(text: &str) -> SecretString {
     SecretString::new(text)
 }
 
-#[tokio::test]
-async fn the_link_makes_one_administrator_once() {
-    for place in places().await {
-        let (postern, origin) = (&place.postern, Origin::default());
-        let token = postern
-            .accounts()
-            .setup_token()
-            .await
-            .expect("asks")
-            .expect("nobody is there yet");
-        let wrong = postern
-            .accounts()
-            .create_first("guess", "a@example.org", secret(PASSWORD), &origin)
-            .await;
-        assert_eq!(wrong.expect_err("a guess").kind, Kind::Forbidden);
-        let short = postern
-            .accounts()
-            .create_first(&token, "a@example.org", secret("short"), &origin)
-            .await;
-        assert!(
-            short
-                .expect_err("too short")
-                .fields
-                .contains_key("password")
-        );
-        let both = postern
-            .accounts()
-            .create_first(&token, "nobody", secret("short"), &origin)
-            .await
-            .expect_err("neither is right");
-        assert!(both.fields.contains_key("email") && both.fields.contains_key("password"));
-        let account = postern
-            .accounts()
-            .create_first(&token, "A@Example.org", secret(PASSWORD), &origin)
-            .await;
-        assert_eq!(account.expect("created").email, "a@example.org");
-        let again = postern
-            .accounts()
-            .create_first(&token, "b@example.org", secret(PASSWORD), &origin)
-            .await;
-        assert_eq!(again.expect_err("used").kind, Kind::Forbidden);
-        assert_eq!(postern.accounts().setup_token().await.expect("asks"), None);
-    }
+async fn the_link_makes_one_administrator_once(env: TestEnv) {
+    let (postern, origin) = (&env.postern, Origin::default());
+    let token = postern
+        .accounts()
+        .setup_token()
+        .await
+        .expect("asks")
+        .expect("nobody is there yet");
+    let wrong = postern
+        .accounts()
+        .create_first("guess", "a@example.org", secret(PASSWORD), &origin)
+        .await;
+    assert_eq!(wrong.expect_err("a guess").kind, Kind::Forbidden);
+    let short = postern
+        .accounts()
+        .create_first(&token, "a@example.org", secret("short"), &origin)
+        .await;
+    assert!(
+        short
+            .expect_err("too short")
+            .fields
+            .contains_key("password")
+    );
+    let both = postern
+        .accounts()
+        .create_first(&token, "nobody", secret("short"), &origin)
+        .await
+        .expect_err("neither is right");
+    assert!(both.fields.contains_key("email") && both.fields.contains_key("password"));
+    let account = postern
+        .accounts()
+        .create_first(&token, "A@Example.org", secret(PASSWORD), &origin)
+        .await;
+    assert_eq!(account.expect("created").email, "a@example.org");
+    let again = postern
+        .accounts()
+        .create_first(&token, "b@example.org", secret(PASSWORD), &origin)
+        .await;
+    assert_eq!(again.expect_err("used").kind, Kind::Forbidden);
+    assert_eq!(postern.accounts().setup_token().await.expect("asks"), None);
 }
 
-#[tokio::test]
-async fn guessing_is_slowed_down_and_tells_nothing() {
-    for place in places().await {
-        let _ = place.admin().await;
-        let origin = Origin {
-            address: "192.0.2.1".parse().ok(),
-            browser: String::new(),
-        };
-        let login = |email: &'static str, origin: Origin| {
-            let postern = place.postern.clone();
-            async move {
-                postern
-                    .accounts()
-                    .login(email, SecretString::new("wrong"), &origin)
-                    .await
-                    .expect_err("wrong")
-            }
-        };
-        let known = login("admin@example.org", origin.clone()).await;
-        assert_eq!(known, login("nobody@example.org", origin.clone()).await);
-        assert_eq!(known.kind, Kind::Unauthenticated);
-        // A slow machine sits the first pauses out; the next are longer.
-        let failures = async |email| {
-            for number in 0..10 {
-                if login(email, origin.clone()).await.kind == Kind::TooMany {
-                    return number;
-                }
-            }
-            panic!("never slowed down");
-        };
-        assert!(failures("admin@example.org").await >= 3);
-        // The network is slowed down for every account, another network is not.
-        assert!(failures("other@example.org").await < 5);
-        assert_eq!(
-            login("other@example.org", Origin::default()).await.kind,
-            Kind::Unauthenticated
-        );
-        place.pass(Duration::from_secs(61));
-        let right = place
-            .postern
-            .accounts()
-            .login("Admin@example.org ", secret(PASSWORD), &Origin::default())
-            .await;
-        assert!(right.is_ok(), "never a lock-out");
-    }
-}
-
-#[tokio::test]
-async fn a_clock_that_is_put_back_locks_nobody_out() {
-    for place in places().await {
-        let (admin, postern) = (place.admin().await, &place.postern);
-        let login = async |password| {
-            let origin = Origin::default();
-            let account = postern
-                .accounts()
-                .login("admin@example.org", secret(password), &origin);
-            account.await.map(drop).map_err(|refusal| refusal.kind)
-        };
-        let test = async || {
-            let to = "desk@example.net".to_owned();
-            let test = postern
-                .diagnosis()
-                .test(&admin, Some(form()), PasswordChange::Clear, to);
-            test.await.map(drop).map_err(|refusal| refusal.kind)
-        };
-        while login("wrong").await != Err(Kind::TooMany) {}
-        while test().await != Err(Kind::TooMany) {}
-        place.put_back(Duration::from_hours(2));
-        place.pass(Duration::from_secs(61));
-        assert_eq!(login(PASSWORD).await, Ok(()));
-        assert_eq!(test().await, Ok(()));
-    }
-}
-
-#[tokio::test]
-async fn an_address_that_cannot_be_one_is_as_wrong_as_any_other() {
-    for place in places().await {
-        let _ = place.admin().await;
-        let login = async |email: &str| {
-            let (postern, origin) = (&place.postern, Origin::default());
-            let refused = postern
-                .accounts()
-                .login(email, secret(PASSWORD), &origin)
-                .await;
-            refused.expect_err("wrong")
-        };
-        let unknown = login("nobody@example.org").await;
-        for odd in [
-            "\0",
-            "a\0b@example.org",
-            "admin\0@example.org",
-            "admin@example.org\u{1}",
-        ] {
-            assert_eq!(login(odd).await, unknown, "{odd:?}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn what_is_typed_slows_down_no_network() {
-    for place in places().await {
-        let login = async |email: &str, origin: Origin| {
-            let refused = place
-                .postern
-                .accounts()
-                .login(email, secret("wrong"), &origin)
-                .await;
-            refused.expect_err("wrong").kind
-        };
-        for _ in 0..5 {
-            let kind = login("net 192.0.2", Origin::default()).await;
-            assert_eq!(kind, Kind::Unauthenticated);
-        }
-        let origin = Origin {
-            address: "192.0.2.1".parse().ok(),
-            ..Origin::default()
-        };
-        let kind = login("a@example.org", origin).await;
-        assert_eq!(kind, Kind::Unauthenticated);
-    }
-}
-
-#[tokio::test]
-async fn a_session_ends_after_two_idle_hours_or_twelve_in_all() {
-    for place in places().await {
-        let postern = &place.postern;
-        let account = postern
-            .accounts()
-            .create(
-                &Actor::local(0),
-                "a@example.org",
-                Role::User,
-                secret(PASSWORD),
-            )
-            .await
-            .expect("created");
-        let alive = async |name: &str| {
+async fn guessing_is_slowed_down_and_tells_nothing(env: TestEnv) {
+    let _ = env.admin().await;
+    let origin = Origin {
+        address: "192.0.2.1".parse().ok(),
+        browser: String::new(),
+    };
+    let login = |email: &'static str, origin: Origin| {
+        let postern = env.postern.clone();
+        async move {
             postern
                 .accounts()
-                .session_actor(name, Origin::default())
+                .login(email, SecretString::new("wrong"), &origin)
                 .await
-                .expect("asks")
-                .is_some()
-        };
+                .expect_err("wrong")
+        }
+    };
+    let known = login("admin@example.org", origin.clone()).await;
+    assert_eq!(known, login("nobody@example.org", origin.clone()).await);
+    assert_eq!(known.kind, Kind::Unauthenticated);
+    // A slow machine sits the first pauses out; the next are longer.
+    let failures = async |email| {
+        for number in 0..10 {
+            if login(email, origin.clone()).await.kind == Kind::TooMany {
+                return number;
+            }
+        }
+        panic!("never slowed down");
+    };
+    assert!(failures("admin@example.org").await >= 3);
+    // The network is slowed down for every account, another network is not.
+    assert!(failures("other@example.org").await < 5);
+    assert_eq!(
+        login("other@example.org", Origin::default()).await.kind,
+        Kind::Unauthenticated
+    );
+    env.pass(Duration::from_secs(61));
+    let right = env
+        .postern
+        .accounts()
+        .login("Admin@example.org ", secret(PASSWORD), &Origin::default())
+        .await;
+    assert!(right.is_ok(), "never a lock-out");
+}
+
+async fn a_clock_that_is_put_back_locks_nobody_out(env: TestEnv) {
+    let (admin, postern) = (env.admin().await, &env.postern);
+    let login = async |password| {
+        let origin = Origin::default();
+        let account = postern
+            .accounts()
+            .login("admin@example.org", secret(password), &origin);
+        account.await.map(drop).map_err(|refusal| refusal.kind)
+    };
+    let test = async || {
+        let to = "desk@example.net".to_owned();
+        let test = postern
+            .diagnosis()
+            .test(&admin, Some(form()), PasswordChange::Clear, to);
+        test.await.map(drop).map_err(|refusal| refusal.kind)
+    };
+    let throttled = |result: Result<(), Kind>| match result {
+        Err(Kind::TooMany) => Ok(()),
+        other => Err(other),
+    };
+    wait_for("a throttled login", async || {
+        throttled(login("wrong").await)
+    })
+    .await;
+    wait_for("a throttled test", async || throttled(test().await)).await;
+    env.put_back(Duration::from_hours(2));
+    env.pass(Duration::from_secs(61));
+    assert_eq!(login(PASSWORD).await, Ok(()));
+    assert_eq!(test().await, Ok(()));
+}
+
+async fn an_address_that_cannot_be_one_is_as_wrong_as_any_other(env: TestEnv) {
+    let _ = env.admin().await;
+    let login = async |email: &str| {
+        let (postern, origin) = (&env.postern, Origin::default());
+        let refused = postern
+            .accounts()
+            .login(email, secret(PASSWORD), &origin)
+            .await;
+        refused.expect_err("wrong")
+    };
+    let unknown = login("nobody@example.org").await;
+    for odd in [
+        "\0",
+        "a\0b@example.org",
+        "admin\0@example.org",
+        "admin@example.org\u{1}",
+    ] {
+        assert_eq!(login(odd).await, unknown, "{odd:?}");
+    }
+}
+
+async fn what_is_typed_slows_down_no_network(env: TestEnv) {
+    let login = async |email: &str, origin: Origin| {
+        let refused = env
+            .postern
+            .accounts()
+            .login(email, secret("wrong"), &origin)
+            .await;
+        refused.expect_err("wrong").kind
+    };
+    for _ in 0..5 {
+        let kind = login("net 192.0.2", Origin::default()).await;
+        assert_eq!(kind, Kind::Unauthenticated);
+    }
+    let origin = Origin {
+        address: "192.0.2.1".parse().ok(),
+        ..Origin::default()
+    };
+    let kind = login("a@example.org", origin).await;
+    assert_eq!(kind, Kind::Unauthenticated);
+}
+
+async fn a_session_ends_after_two_idle_hours_or_twelve_in_all(env: TestEnv) {
+    let postern = &env.postern;
+    let account = postern
+        .accounts()
+        .create(
+            &Actor::local(0),
+            "a@example.org",
+            Role::User,
+            secret(PASSWORD),
+        )
+        .await
+        .expect("created");
+    let alive = async |name: &str| {
         postern
             .accounts()
-            .begin_session("idle", &account.id, &Origin::default())
+            .session_actor(name, Origin::default())
             .await
-            .expect("begins");
-        place.pass(Duration::from_hours(2) - Duration::from_secs(5));
-        assert!(alive("idle").await);
-        place.pass(Duration::from_hours(2));
-        assert!(!alive("idle").await);
-        postern
-            .accounts()
-            .begin_session("busy", &account.id, &Origin::default())
-            .await
-            .expect("begins");
-        for _ in 0..11 {
-            place.pass(Duration::from_hours(1));
-            assert!(alive("busy").await);
-        }
-        place.pass(Duration::from_hours(1));
-        assert!(!alive("busy").await);
-        assert!(!alive("never").await);
+            .expect("asks")
+            .is_some()
+    };
+    postern
+        .accounts()
+        .begin_session("idle", &account.id, &Origin::default())
+        .await
+        .expect("begins");
+    env.pass(Duration::from_hours(2) - Duration::from_secs(5));
+    assert!(alive("idle").await);
+    env.pass(Duration::from_hours(2));
+    assert!(!alive("idle").await);
+    postern
+        .accounts()
+        .begin_session("busy", &account.id, &Origin::default())
+        .await
+        .expect("begins");
+    for _ in 0..11 {
+        env.pass(Duration::from_hours(1));
+        assert!(alive("busy").await);
     }
+    env.pass(Duration::from_hours(1));
+    assert!(!alive("busy").await);
+    assert!(!alive("never").await);
 }
 
-#[tokio::test]
-async fn changing_the_password_ends_the_other_sessions() {
-    for place in places().await {
-        let one = place.sign_in("a@example.org", Role::User).await;
-        let two = place.sign_in("a@example.org", Role::User).await;
-        let wrong = place
-            .postern
+async fn changing_the_password_ends_the_other_sessions(env: TestEnv) {
+    let one = env.sign_in("a@example.org", Role::User).await;
+    let two = env.sign_in("a@example.org", Role::User).await;
+    let wrong = env
+        .postern
+        .accounts()
+        .change_password(&one, secret("wrong"), secret("a new long password"))
+        .await;
+    assert!(wrong.expect_err("wrong").fields.contains_key("current"));
+    let short = env
+        .postern
+        .accounts()
+        .change_password(&one, secret(PASSWORD), secret("short"))
+        .await;
+    assert!(short.expect_err("short").fields.contains_key("new"));
+    assert_eq!(
+        env.postern
             .accounts()
-            .change_password(&one, secret("wrong"), secret("a new long password"))
-            .await;
-        assert!(wrong.expect_err("wrong").fields.contains_key("current"));
-        let short = place
-            .postern
-            .accounts()
-            .change_password(&one, secret(PASSWORD), secret("short"))
-            .await;
-        assert!(short.expect_err("short").fields.contains_key("new"));
-        assert_eq!(
-            place
-                .postern
-                .accounts()
-                .sessions(&two)
-                .await
-                .expect("lists")
-                .len(),
-            2
-        );
-        place
-            .postern
-            .accounts()
-            .change_password(&one, secret(PASSWORD), secret("a new long password"))
+            .sessions(&two)
             .await
-            .expect("changes");
-        let left = place
-            .postern
-            .accounts()
-            .sessions(&one)
-            .await
-            .expect("lists");
-        assert!(left.len() == 1 && left[0].current);
-        let old = place
-            .postern
-            .accounts()
-            .login("a@example.org", secret(PASSWORD), &Origin::default())
-            .await;
-        assert!(old.is_err());
-    }
+            .expect("lists")
+            .len(),
+        2
+    );
+    env.postern
+        .accounts()
+        .change_password(&one, secret(PASSWORD), secret("a new long password"))
+        .await
+        .expect("changes");
+    let left = env.postern.accounts().sessions(&one).await.expect("lists");
+    assert!(left.len() == 1 && left[0].current);
+    let old = env
+        .postern
+        .accounts()
+        .login("a@example.org", secret(PASSWORD), &Origin::default())
+        .await;
+    assert!(old.is_err());
 }
 
-#[tokio::test]
-async fn a_guess_that_hangs_up_is_counted_and_recorded() {
-    for place in places().await {
-        let eve = place.sign_in("eve@example.org", Role::User).await;
-        let admin = place.admin().await;
-        let guess = || {
-            let new = secret("a new long password");
-            place
-                .postern
-                .accounts()
-                .change_password(&eve, secret("wrong"), new)
-        };
-        for guesses in 1..=5 {
-            let _ = guess().now_or_never();
-            let recorded = async {
-                loop {
-                    let trail = place
-                        .postern
-                        .audit()
-                        .trail(&admin, 10)
-                        .await
-                        .expect("lists");
-                    let refused = trail.iter().filter(|row| row.outcome == "refused (422)");
-                    if refused.count() == guesses {
-                        break;
-                    }
-                }
-            };
-            let patience = Duration::from_secs(60);
-            let recorded = tokio::time::timeout(patience, recorded).await;
-            assert!(recorded.is_ok(), "guess {guesses}");
-        }
-        let refusal = guess().await.expect_err("slowed down");
-        assert_eq!(refusal.kind, Kind::TooMany);
+async fn a_guess_that_hangs_up_is_counted_and_recorded(env: TestEnv) {
+    let eve = env.sign_in("eve@example.org", Role::User).await;
+    let admin = env.admin().await;
+    let guess = || {
+        let new = secret("a new long password");
+        env.postern
+            .accounts()
+            .change_password(&eve, secret("wrong"), new)
+    };
+    for guesses in 1..=5 {
+        let _ = guess().now_or_never();
+        wait_for("an audit row of each guess", async || {
+            let trail = env.postern.audit().trail(&admin, 10).await;
+            let trail = trail.expect("lists");
+            let refused = trail.iter().filter(|row| row.outcome == "refused (422)");
+            (refused.count() == guesses).then_some(()).ok_or(trail)
+        })
+        .await;
     }
+    let refusal = guess().await.expect_err("slowed down");
+    assert_eq!(refusal.kind, Kind::TooMany);
 }
 
-#[tokio::test]
-async fn a_session_is_ended_by_its_own_account_only() {
-    for place in places().await {
-        let ann = place.sign_in("ann@example.org", Role::User).await;
-        let eve = place.sign_in("eve@example.org", Role::Admin).await;
-        let of_ann = place
-            .postern
+async fn a_session_is_ended_by_its_own_account_only(env: TestEnv) {
+    let ann = env.sign_in("ann@example.org", Role::User).await;
+    let eve = env.sign_in("eve@example.org", Role::Admin).await;
+    let of_ann = env
+        .postern
+        .accounts()
+        .sessions(&ann)
+        .await
+        .expect("lists")
+        .remove(0);
+    let refused = env.postern.accounts().end_session(&eve, &of_ann.id).await;
+    assert_eq!(refused.expect_err("not hers").kind, Kind::NotFound);
+    env.postern
+        .accounts()
+        .end_session(&ann, &of_ann.id)
+        .await
+        .expect("ends");
+    assert!(
+        env.postern
             .accounts()
             .sessions(&ann)
             .await
             .expect("lists")
-            .remove(0);
-        let refused = place.postern.accounts().end_session(&eve, &of_ann.id).await;
-        assert_eq!(refused.expect_err("not hers").kind, Kind::NotFound);
-        place
-            .postern
-            .accounts()
-            .end_session(&ann, &of_ann.id)
-            .await
-            .expect("ends");
-        assert!(
-            place
-                .postern
-                .accounts()
-                .sessions(&ann)
-                .await
-                .expect("lists")
-                .is_empty()
-        );
-    }
+            .is_empty()
+    );
 }
 
-#[tokio::test]
-async fn a_token_has_the_rights_of_its_account_until_revoked() {
-    for place in places().await {
-        let (postern, local) = (&place.postern, Actor::local(0));
-        let _ = place.admin().await;
-        let _ = place.sign_in("user@example.org", Role::User).await;
-        let admin = postern
-            .accounts()
-            .create_token(&local, "admin@example.org", "ci")
-            .await
-            .expect("made");
-        let user = postern
-            .accounts()
-            .create_token(&local, "user@example.org", "app")
-            .await
-            .expect("made");
-        assert!(admin.starts_with("postern_") && admin.len() > 50);
-        let actor = async |token: &str| {
-            postern
-                .accounts()
-                .token_actor(token, Origin::default())
-                .await
-                .expect("asks")
-        };
-        assert!(
-            postern
-                .settings()
-                .view(&actor(&admin).await.expect("known"))
-                .await
-                .is_ok()
-        );
-        let refused = postern
-            .settings()
-            .view(&actor(&user).await.expect("known"))
-            .await;
-        assert_eq!(refused.expect_err("a user's").kind, Kind::Forbidden);
-        assert!(actor("postern_guess").await.is_none());
-
-        let listed = postern.accounts().tokens(&local).await.expect("lists");
-        assert_eq!(listed.len(), 2);
-        assert!(!format!("{listed:?}").contains(&admin));
-        let ci = listed.iter().find(|token| token.name == "ci");
-        let id = &ci.expect("listed").id;
+async fn a_token_has_the_rights_of_its_account_until_revoked(env: TestEnv) {
+    let (postern, local) = (&env.postern, Actor::local(0));
+    let _ = env.admin().await;
+    let _ = env.sign_in("user@example.org", Role::User).await;
+    let admin = postern
+        .accounts()
+        .create_token(&local, "admin@example.org", "ci")
+        .await
+        .expect("made");
+    let user = postern
+        .accounts()
+        .create_token(&local, "user@example.org", "app")
+        .await
+        .expect("made");
+    assert!(admin.starts_with("postern_") && admin.len() > 50);
+    let actor = async |token: &str| {
         postern
             .accounts()
-            .revoke_token(&local, id)
+            .token_actor(token, Origin::default())
             .await
-            .expect("revokes");
-        assert!(actor(&admin).await.is_none());
-        let again = postern.accounts().revoke_token(&local, id).await;
-        assert_eq!(again.expect_err("revoked").kind, Kind::NotFound);
+            .expect("asks")
+    };
+    assert!(
+        postern
+            .settings()
+            .view(&actor(&admin).await.expect("known"))
+            .await
+            .is_ok()
+    );
+    let refused = postern
+        .settings()
+        .view(&actor(&user).await.expect("known"))
+        .await;
+    assert_eq!(refused.expect_err("a user's").kind, Kind::Forbidden);
+    assert!(actor("postern_guess").await.is_none());
+
+    let listed = postern.accounts().tokens(&local).await.expect("lists");
+    assert_eq!(listed.len(), 2);
+    assert!(!format!("{listed:?}").contains(&admin));
+    let ci = listed.iter().find(|token| token.name == "ci");
+    let id = &ci.expect("listed").id;
+    postern
+        .accounts()
+        .revoke_token(&local, id)
+        .await
+        .expect("revokes");
+    assert!(actor(&admin).await.is_none());
+    let again = postern.accounts().revoke_token(&local, id).await;
+    assert_eq!(again.expect_err("revoked").kind, Kind::NotFound);
+}
+
+stories! {
+    both {
+        the_link_makes_one_administrator_once;
+        guessing_is_slowed_down_and_tells_nothing;
+        a_clock_that_is_put_back_locks_nobody_out;
+        an_address_that_cannot_be_one_is_as_wrong_as_any_other;
+        what_is_typed_slows_down_no_network;
+        a_session_ends_after_two_idle_hours_or_twelve_in_all;
+        changing_the_password_ends_the_other_sessions;
+        a_guess_that_hangs_up_is_counted_and_recorded;
+        a_session_is_ended_by_its_own_account_only;
+        a_token_has_the_rights_of_its_account_until_revoked;
     }
 }

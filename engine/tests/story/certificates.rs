@@ -4,7 +4,7 @@ use domain::view::{PasswordChange, PasswordState, Role};
 use domain::{Form, Kind, Label, pem};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 
-use crate::place::{form, places};
+use crate::environment::{TestEnv, form};
 
 const FIELD: &str = "smtp_trusted_certificates";
 
@@ -35,169 +35,161 @@ fn subjects(text: &str) -> Vec<&str> {
         .collect()
 }
 
-#[tokio::test]
-async fn only_an_authority_is_added_by_hand_and_any_where_it_was_seen() {
-    for place in places().await {
-        let admin = place.admin().await;
-        let (house, relay) = (certificate("House", true), certificate("Relay", false));
-        let add = |listed: String, added: String, authorities| {
-            let (postern, admin) = (&place.postern, &admin);
-            async move {
-                postern
-                    .settings()
-                    .add_certificates(admin, &listed, &added, authorities)
-                    .await
-            }
-        };
-        let listed = add(String::new(), house.clone(), true)
-            .await
-            .expect("added");
-        assert_eq!(subjects(&listed), ["House"]);
-        let refusal = add(listed.clone(), relay.clone(), true)
-            .await
-            .expect_err("no authority");
-        assert!(refusal.fields[FIELD].contains("no CA certificate"));
-        let chain = add(String::new(), format!("{relay}{house}"), true)
-            .await
-            .expect("a chain is added whole");
-        assert_eq!(subjects(&chain), ["Relay", "House"]);
-        let each = pem::blocks(&chain).expect("certificates");
-        assert!(each[0].preamble.contains("Trusted as: this exact"));
-        assert!(each[1].preamble.contains("Trusted as: CA"));
-        let both = add(listed, relay, false).await.expect("added");
-        assert_eq!(subjects(&both), ["House", "Relay"]);
-        let same = add(both.clone(), house, true).await.expect("there already");
-        assert_eq!(same, both);
+async fn only_an_authority_is_added_by_hand_and_any_where_it_was_seen(env: TestEnv) {
+    let admin = env.admin().await;
+    let (house, relay) = (certificate("House", true), certificate("Relay", false));
+    let add = |listed: String, added: String, authorities| {
+        let (postern, admin) = (&env.postern, &admin);
+        async move {
+            postern
+                .settings()
+                .add_certificates(admin, &listed, &added, authorities)
+                .await
+        }
+    };
+    let listed = add(String::new(), house.clone(), true)
+        .await
+        .expect("added");
+    assert_eq!(subjects(&listed), ["House"]);
+    let refusal = add(listed.clone(), relay.clone(), true)
+        .await
+        .expect_err("no authority");
+    assert!(refusal.fields[FIELD].contains("no CA certificate"));
+    let chain = add(String::new(), format!("{relay}{house}"), true)
+        .await
+        .expect("a chain is added whole");
+    assert_eq!(subjects(&chain), ["Relay", "House"]);
+    let each = pem::blocks(&chain).expect("certificates");
+    assert!(each[0].preamble.contains("Trusted as: this exact"));
+    assert!(each[1].preamble.contains("Trusted as: CA"));
+    let both = add(listed, relay, false).await.expect("added");
+    assert_eq!(subjects(&both), ["House", "Relay"]);
+    let same = add(both.clone(), house, true).await.expect("there already");
+    assert_eq!(same, both);
 
-        let view = place
-            .postern
-            .settings()
-            .view(&admin)
-            .await
-            .expect("readable");
-        assert_eq!(view.revision, 0, "nothing is saved");
-        let user = place.sign_in("user@example.org", Role::User).await;
-        let refusal = place
-            .postern
-            .settings()
-            .add_certificates(&user, "", &both, false);
-        assert_eq!(refusal.await.expect_err("refused").kind, Kind::Forbidden);
-    }
+    let view = env.postern.settings().view(&admin).await.expect("readable");
+    assert_eq!(view.revision, 0, "nothing is saved");
+    let user = env.sign_in("user@example.org", Role::User).await;
+    let refusal = env
+        .postern
+        .settings()
+        .add_certificates(&user, "", &both, false);
+    assert_eq!(refusal.await.expect_err("refused").kind, Kind::Forbidden);
 }
 
-#[tokio::test]
-async fn certificates_are_saved_with_what_they_say_of_themselves() {
-    for place in places().await {
-        let admin = place.admin().await;
-        let save = |form: Form| {
-            let (postern, admin) = (&place.postern, &admin);
-            async move {
-                postern
-                    .settings()
-                    .save(admin, form, PasswordChange::Keep, None)
-                    .await
-            }
-        };
-        let pasted = format!(
-            "Subject: CN=forged\r\n{}",
-            certificate("Relay", false).replace('\n', "\r\n")
-        );
-        let saved = save(trusting(&pasted)).await.expect("saved");
-        let text = saved.form.get(Label::TrustedCertificates);
-        assert_eq!(subjects(text), ["Relay"]);
-        assert!(text.contains("\nSHA-256: ") && text.contains("\nValid until: "));
+async fn certificates_are_saved_with_what_they_say_of_themselves(env: TestEnv) {
+    let admin = env.admin().await;
+    let save = |form: Form| {
+        let (postern, admin) = (&env.postern, &admin);
+        async move {
+            postern
+                .settings()
+                .save(admin, form, PasswordChange::Keep, None)
+                .await
+        }
+    };
+    let pasted = format!(
+        "Subject: CN=forged\r\n{}",
+        certificate("Relay", false).replace('\n', "\r\n")
+    );
+    let saved = save(trusting(&pasted)).await.expect("saved");
+    let text = saved.form.get(Label::TrustedCertificates);
+    assert_eq!(subjects(text), ["Relay"]);
+    assert!(text.contains("\nSHA-256: ") && text.contains("\nValid until: "));
+    assert_eq!(
+        save(trusting(&pasted)).await.expect("the same").revision,
+        saved.revision
+    );
+    let trail = env
+        .postern
+        .audit()
+        .trail(&admin, 10)
+        .await
+        .expect("readable");
+    assert!(trail.iter().any(|entry| entry.detail.contains(FIELD)));
+    assert!(!trail.iter().any(|entry| entry.detail.contains("BEGIN")));
+
+    let off = trusting(&pasted).with(Label::CertificateCheck, "Off");
+    let kept = save(off).await.expect("saved").form;
+    assert_eq!(subjects(kept.get(Label::TrustedCertificates)), ["Relay"]);
+}
+
+async fn what_is_no_certificate_is_refused_and_never_repeated(env: TestEnv) {
+    let admin = env.admin().await;
+    let key = KeyPair::generate().expect("a key").serialize_pem();
+    let secret = key.lines().nth(1).expect("a line").to_owned();
+    let save = |form: Form, from| {
+        let (postern, admin) = (&env.postern, &admin);
+        async move {
+            postern
+                .settings()
+                .save(admin, form, PasswordChange::Keep, from)
+                .await
+        }
+    };
+    let request = certificate("Relay", false).replace("CERTIFICATE-", "CERTIFICATE REQUEST-");
+    for (text, word) in [
+        (String::new(), "Add a certificate"),
+        (key.clone(), "private key"),
+        (request, "request"),
+    ] {
+        let refusal = save(trusting(&text), None).await.expect_err("refused");
+        assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), [FIELD]);
+        assert!(refusal.fields[FIELD].contains(word), "{refusal}");
+        assert!(!refusal.to_string().contains(&secret));
+    }
+    save(form(), None).await.expect("saved");
+    let refusal = save(trusting(&key), Some(0)).await.expect_err("a conflict");
+    assert_eq!(refusal.kind, Kind::Conflict);
+    assert!(!refusal.to_string().contains(&secret), "{refusal}");
+}
+
+async fn a_password_stays_only_while_no_more_is_trusted_than_before(env: TestEnv) {
+    let admin = env.admin().await;
+    let (one, other) = (certificate("one", true), certificate("other", false));
+    let both = format!("{other}{one}");
+    let save = |form: Form, password| {
+        let (postern, admin) = (&env.postern, &admin);
+        async move { postern.settings().save(admin, form, password, None).await }
+    };
+    save(form(), env.sealed("hunter2 it is").await)
+        .await
+        .expect("saved");
+    let refused = |refusal: domain::Refusal| {
         assert_eq!(
-            save(trusting(&pasted)).await.expect("the same").revision,
-            saved.revision
+            refusal.fields.keys().collect::<Vec<_>>(),
+            ["smtp_password"],
+            "{refusal}"
         );
-        let trail = place
-            .postern
-            .audit()
-            .trail(&admin, 10)
+    };
+    let keep = PasswordChange::Keep;
+    refused(
+        save(trusting(&one), keep.clone())
             .await
-            .expect("readable");
-        assert!(trail.iter().any(|entry| entry.detail.contains(FIELD)));
-        assert!(!trail.iter().any(|entry| entry.detail.contains("BEGIN")));
-
-        let off = trusting(&pasted).with(Label::CertificateCheck, "Off");
-        let kept = save(off).await.expect("saved").form;
-        assert_eq!(subjects(kept.get(Label::TrustedCertificates)), ["Relay"]);
+            .expect_err("weaker"),
+    );
+    save(trusting(&one), env.sealed("hunter2 it is").await)
+        .await
+        .expect("typed again");
+    refused(
+        save(trusting(&both), keep.clone())
+            .await
+            .expect_err("weaker"),
+    );
+    save(trusting(&both), env.sealed("hunter2 it is").await)
+        .await
+        .expect("typed again");
+    for form in [trusting(&one), form()] {
+        let saved = save(form, keep.clone()).await.expect("no weaker");
+        assert_eq!(saved.password, PasswordState::Saved);
     }
 }
 
-#[tokio::test]
-async fn what_is_no_certificate_is_refused_and_never_repeated() {
-    for place in places().await {
-        let admin = place.admin().await;
-        let key = KeyPair::generate().expect("a key").serialize_pem();
-        let secret = key.lines().nth(1).expect("a line").to_owned();
-        let save = |form: Form, from| {
-            let (postern, admin) = (&place.postern, &admin);
-            async move {
-                postern
-                    .settings()
-                    .save(admin, form, PasswordChange::Keep, from)
-                    .await
-            }
-        };
-        let request = certificate("Relay", false).replace("CERTIFICATE-", "CERTIFICATE REQUEST-");
-        for (text, word) in [
-            (String::new(), "Add a certificate"),
-            (key.clone(), "private key"),
-            (request, "request"),
-        ] {
-            let refusal = save(trusting(&text), None).await.expect_err("refused");
-            assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), [FIELD]);
-            assert!(refusal.fields[FIELD].contains(word), "{refusal}");
-            assert!(!refusal.to_string().contains(&secret));
-        }
-        save(form(), None).await.expect("saved");
-        let refusal = save(trusting(&key), Some(0)).await.expect_err("a conflict");
-        assert_eq!(refusal.kind, Kind::Conflict);
-        assert!(!refusal.to_string().contains(&secret), "{refusal}");
-    }
-}
-
-#[tokio::test]
-async fn a_password_stays_only_while_no_more_is_trusted_than_before() {
-    for place in places().await {
-        let admin = place.admin().await;
-        let (one, other) = (certificate("one", true), certificate("other", false));
-        let both = format!("{other}{one}");
-        let save = |form: Form, password| {
-            let (postern, admin) = (&place.postern, &admin);
-            async move { postern.settings().save(admin, form, password, None).await }
-        };
-        save(form(), place.sealed("hunter2 it is").await)
-            .await
-            .expect("saved");
-        let refused = |refusal: domain::Refusal| {
-            assert_eq!(
-                refusal.fields.keys().collect::<Vec<_>>(),
-                ["smtp_password"],
-                "{refusal}"
-            );
-        };
-        let keep = PasswordChange::Keep;
-        refused(
-            save(trusting(&one), keep.clone())
-                .await
-                .expect_err("weaker"),
-        );
-        save(trusting(&one), place.sealed("hunter2 it is").await)
-            .await
-            .expect("typed again");
-        refused(
-            save(trusting(&both), keep.clone())
-                .await
-                .expect_err("weaker"),
-        );
-        save(trusting(&both), place.sealed("hunter2 it is").await)
-            .await
-            .expect("typed again");
-        for form in [trusting(&one), form()] {
-            let saved = save(form, keep.clone()).await.expect("no weaker");
-            assert_eq!(saved.password, PasswordState::Saved);
-        }
+stories! {
+    both {
+        only_an_authority_is_added_by_hand_and_any_where_it_was_seen;
+        certificates_are_saved_with_what_they_say_of_themselves;
+        what_is_no_certificate_is_refused_and_never_repeated;
+        a_password_stays_only_while_no_more_is_trusted_than_before;
     }
 }

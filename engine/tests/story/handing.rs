@@ -1,4 +1,4 @@
-//! Handing mail over: the same request twice, requests that are refused, a database that is locked.
+//! Submission: idempotency keys, batches, refusals and a locked database.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use domain::outbox::{RecipientState, Search};
 use domain::{Kind, Refusal};
 use engine::{Actor, Submission, Submissions};
 
+use crate::environment::TestEnv;
 use crate::outbox::{is, mail};
-use crate::place::{Place, places};
 use crate::relay::Relay;
 
-impl Place {
+impl TestEnv {
     pub async fn keyed(
         &self,
         actor: &Actor,
@@ -33,150 +33,145 @@ impl Place {
     }
 }
 
-#[tokio::test]
-async fn a_request_that_is_repeated_with_its_key_is_one() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        let first = place.keyed(&admin, "k", 1, "Fire").await.expect("accepted");
-        assert_eq!(place.keyed(&admin, "k", 1, "Fire").await, Ok(first.clone()));
-        let refusal = place
-            .keyed(&admin, "k", 2, "Other")
-            .await
-            .expect_err("another body");
-        assert_eq!((refusal.kind, refusal.fields.len()), (Kind::Invalid, 1));
-        assert_eq!(place.kept(&admin).await, 1);
-        let user = place
-            .sign_in("user@example.org", domain::view::Role::User)
-            .await;
-        let theirs = place
-            .keyed(&user, "k", 2, "Other")
-            .await
-            .expect("a key is an account's own");
-        assert_ne!(theirs, first);
-        place.pass(Duration::from_secs(24 * 3600 + 1));
-        let later = place.keyed(&admin, "k", 1, "Fire").await.expect("accepted");
-        assert_ne!(later, first, "a day later it is a new one");
+async fn a_request_that_is_repeated_with_its_key_is_one(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    let first = env.keyed(&admin, "k", 1, "Fire").await.expect("accepted");
+    assert_eq!(env.keyed(&admin, "k", 1, "Fire").await, Ok(first.clone()));
+    let refusal = env
+        .keyed(&admin, "k", 2, "Other")
+        .await
+        .expect_err("another body");
+    assert_eq!((refusal.kind, refusal.fields.len()), (Kind::Invalid, 1));
+    assert_eq!(env.kept(&admin).await, 1);
+    let user = env
+        .sign_in("user@example.org", domain::view::Role::User)
+        .await;
+    let theirs = env
+        .keyed(&user, "k", 2, "Other")
+        .await
+        .expect("a key is an account's own");
+    assert_ne!(theirs, first);
+    env.pass(Duration::from_secs(24 * 3600 + 1));
+    let later = env.keyed(&admin, "k", 1, "Fire").await.expect("accepted");
+    assert_ne!(later, first, "a day later it is a new one");
 
-        // At the same time: one of them is kept, the others are told to ask again or get its answer.
-        let requests = (0..8).map(|_| place.keyed(&admin, "busy", 3, "Fire"));
-        let answers = futures::future::join_all(requests).await;
-        let mut ids: Vec<_> = answers
-            .iter()
-            .filter_map(|answer| answer.as_ref().ok())
-            .collect();
-        ids.dedup();
-        assert_eq!(ids.len(), 1);
-        for refusal in answers.iter().filter_map(|answer| answer.as_ref().err()) {
-            assert_eq!(refusal.kind, Kind::Conflict);
-        }
-        assert_eq!(place.kept(&admin).await, 4);
+    // At the same time: one of them is kept, the others are told to ask again or get its answer.
+    let requests = (0..8).map(|_| env.keyed(&admin, "busy", 3, "Fire"));
+    let answers = futures::future::join_all(requests).await;
+    let mut ids: Vec<_> = answers
+        .iter()
+        .filter_map(|answer| answer.as_ref().ok())
+        .collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    for refusal in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+        assert_eq!(refusal.kind, Kind::Conflict);
     }
+    assert_eq!(env.kept(&admin).await, 4);
 }
 
-#[tokio::test]
-async fn of_many_all_are_kept_or_none() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        let good = || mail(&["desk@example.net"], "Fire");
-        let bad = || mail(&["no address"], "Fire\r\nBcc: x@example.net");
-        let submissions = Submissions::Many(vec![good(), bad(), good(), bad()]);
-        let refusal = place
-            .postern
-            .outbox()
-            .accept(&admin, submissions, None)
-            .await
-            .expect_err("refused");
-        assert_eq!(refusal.kind, Kind::Invalid);
-        for field in ["[1].to", "[1].subject", "[3].to", "[3].subject"] {
-            assert!(
-                refusal.fields.contains_key(field),
-                "{field} in {:?}",
-                refusal.fields
-            );
-        }
-        assert_eq!(place.kept(&admin).await, 0);
-        let submissions = Submissions::Many(vec![good(), good()]);
-        let ids = place
-            .postern
-            .outbox()
-            .accept(&admin, submissions, None)
-            .await
-            .expect("accepted");
-        assert!(ids.len() == 2 && ids[0] < ids[1]);
-        for submissions in [Vec::new(), (0..501).map(|_| good()).collect()] {
-            let refusal = place
-                .postern
-                .outbox()
-                .accept(&admin, Submissions::Many(submissions), None)
-                .await;
-            assert_eq!(refusal.expect_err("refused").kind, Kind::Invalid);
-        }
-        assert_eq!(place.kept(&admin).await, 2);
-    }
-}
-
-#[tokio::test]
-async fn without_settings_mail_needs_a_sender_and_waits() {
-    for place in places().await {
-        let admin = place.admin().await;
-        let submissions = Submissions::One(Box::new(mail(&["desk@example.net"], "Fire")));
-        let refusal = place
-            .postern
-            .outbox()
-            .accept(&admin, submissions, None)
-            .await
-            .expect_err("refused");
-        assert!(refusal.fields.contains_key("from"));
-        let works = crate::outbox::Works::begin(&place, 4);
-        let from = Submission {
-            from: Some("ops@example.org".to_owned()),
-            ..mail(&["desk@example.net"], "Fire")
-        };
-        let ids = place
-            .postern
-            .outbox()
-            .accept(&admin, Submissions::One(Box::new(from)), None)
-            .await
-            .expect("accepted");
+async fn of_many_all_are_kept_or_none(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    let good = || mail(&["desk@example.net"], "Fire");
+    let bad = || mail(&["no address"], "Fire\r\nBcc: x@example.net");
+    let submissions = Submissions::Many(vec![good(), bad(), good(), bad()]);
+    let refusal = env
+        .postern
+        .outbox()
+        .accept(&admin, submissions, None)
+        .await
+        .expect_err("refused");
+    assert_eq!(refusal.kind, Kind::Invalid);
+    for field in ["[1].to", "[1].subject", "[3].to", "[3].subject"] {
         assert!(
-            !place
-                .postern
-                .outbox()
-                .overview(&admin)
-                .await
-                .expect("a look")
-                .configured
+            refusal.fields.contains_key(field),
+            "{field} in {:?}",
+            refusal.fields
         );
-        let relay = Relay::start().await;
-        place.save(&admin, &relay).await;
-        let taken = relay.takes(1).await;
-        assert_eq!(taken[0].from, "ops@example.org");
-        place
-            .until(&admin, &ids[0], is(RecipientState::Delivered))
-            .await;
-        works.end().await;
     }
-}
-
-#[tokio::test]
-async fn a_database_that_is_locked_takes_nothing_and_says_when_to_come_back() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        let lock = place.lock_out().await;
-        let submissions = Submissions::One(Box::new(mail(&["desk@example.net"], "Fire")));
-        let refusal = place
+    assert_eq!(env.kept(&admin).await, 0);
+    let submissions = Submissions::Many(vec![good(), good()]);
+    let ids = env
+        .postern
+        .outbox()
+        .accept(&admin, submissions, None)
+        .await
+        .expect("accepted");
+    assert!(ids.len() == 2 && ids[0] < ids[1]);
+    for submissions in [Vec::new(), (0..501).map(|_| good()).collect()] {
+        let refusal = env
             .postern
             .outbox()
-            .accept(&admin, submissions, None)
+            .accept(&admin, Submissions::Many(submissions), None)
+            .await;
+        assert_eq!(refusal.expect_err("refused").kind, Kind::Invalid);
+    }
+    assert_eq!(env.kept(&admin).await, 2);
+}
+
+async fn without_settings_mail_needs_a_sender_and_waits(env: TestEnv) {
+    let admin = env.admin().await;
+    let submissions = Submissions::One(Box::new(mail(&["desk@example.net"], "Fire")));
+    let refusal = env
+        .postern
+        .outbox()
+        .accept(&admin, submissions, None)
+        .await
+        .expect_err("refused");
+    assert!(refusal.fields.contains_key("from"));
+    let works = crate::outbox::TestWorker::begin(&env, 4);
+    let from = Submission {
+        from: Some("ops@example.org".to_owned()),
+        ..mail(&["desk@example.net"], "Fire")
+    };
+    let ids = env
+        .postern
+        .outbox()
+        .accept(&admin, Submissions::One(Box::new(from)), None)
+        .await
+        .expect("accepted");
+    assert!(
+        !env.postern
+            .outbox()
+            .overview(&admin)
             .await
-            .expect_err("refused");
-        assert_eq!(refusal.kind, Kind::Unavailable);
-        assert!(refusal.retry_after.is_some());
-        drop(lock);
-        place.hand_over(&admin, &["desk@example.net"], "Fire").await;
-        assert_eq!(place.kept(&admin).await, 1);
+            .expect("a look")
+            .configured
+    );
+    let relay = Relay::start().await;
+    env.save(&admin, &relay).await;
+    let taken = relay.takes(1).await;
+    assert_eq!(taken[0].from, "ops@example.org");
+    env.until(&admin, &ids[0], is(RecipientState::Delivered))
+        .await;
+    works.end().await;
+}
+
+async fn a_database_that_is_locked_takes_nothing_and_says_when_to_come_back(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    let lock = env.lock_out().await;
+    let submissions = Submissions::One(Box::new(mail(&["desk@example.net"], "Fire")));
+    let refusal = env
+        .postern
+        .outbox()
+        .accept(&admin, submissions, None)
+        .await
+        .expect_err("refused");
+    assert_eq!(refusal.kind, Kind::Unavailable);
+    assert!(refusal.retry_after.is_some());
+    drop(lock);
+    env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    assert_eq!(env.kept(&admin).await, 1);
+}
+
+stories! {
+    both {
+        a_request_that_is_repeated_with_its_key_is_one;
+        of_many_all_are_kept_or_none;
+        without_settings_mail_needs_a_sender_and_waits;
+        a_database_that_is_locked_takes_nothing_and_says_when_to_come_back;
     }
 }

@@ -1,5 +1,4 @@
-//! Mail that is the worker's of its process from its first commit on: held, redirected, stopped and
-//! given up in mid-commit, and sent once all the same.
+//! Messages that are leased to the local worker in the commit that accepts them.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -9,413 +8,388 @@ use engine::{Actor, Submission, Submissions};
 use futures::FutureExt as _;
 use futures::future::join_all;
 
-use crate::outbox::{Works, is, mail, states};
-use crate::place::{Place, execute, on_postgres, places};
+use crate::environment::{TestEnv, execute};
+use crate::outbox::{TestWorker, is, mail, states};
 use crate::relay::Relay;
 
 /// A worker that is at work: it has one mail, the first, at a relay that thinks about it, and so
 /// knows that no other waits. What is handed over now is its own at once.
 async fn at_work(
-    place: &Place,
-    works: impl FnOnce(&Place) -> Works,
-) -> (Actor, Relay, Works, String) {
-    let (admin, relay) = (place.admin().await, Relay::start().await);
-    place.save(&admin, &relay).await;
+    env: &TestEnv,
+    works: impl FnOnce(&TestEnv) -> TestWorker,
+) -> (Actor, Relay, TestWorker, String) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
     relay.thinks();
-    let works = works(place);
-    let first = place.hand_over(&admin, &["first@example.net"], "First");
+    let works = works(env);
+    let first = env.hand_over(&admin, &["first@example.net"], "First");
     let first = first.await;
     relay.hears("END", 1).await;
     (admin, relay, works, first)
 }
 
 /// A worker that is at work with so many connections, and has delivered the first.
-async fn well_at_work(place: &Place, connections: usize) -> (Actor, Relay, Works) {
-    let (admin, relay, works, first) = at_work(place, begins(connections)).await;
+async fn well_at_work(env: &TestEnv, connections: usize) -> (Actor, Relay, TestWorker) {
+    let (admin, relay, works, first) = at_work(env, begins(connections)).await;
     relay.behaves();
-    place.until_delivered(&admin, [&first]).await;
+    env.until_delivered(&admin, [&first]).await;
     (admin, relay, works)
 }
 
-fn begins(connections: usize) -> impl FnOnce(&Place) -> Works {
-    move |place| Works::begin(place, connections)
+fn begins(connections: usize) -> impl FnOnce(&TestEnv) -> TestWorker {
+    move |env| TestWorker::begin(env, connections)
 }
 
 fn leased(message: &MessageView) -> bool {
     message.recipients.iter().any(|row| row.leased)
 }
 
-#[tokio::test]
-async fn mail_that_is_handed_over_to_a_worker_with_room_is_its_own_after_one_commit() {
-    for place in places().await {
-        let (admin, relay, works, _) = at_work(&place, begins(1)).await;
-        let changes = place.postern.outbox().changes();
-        let before = *changes.borrow();
-        let id = place.hand_over(&admin, &["desk@example.net"], "Next").await;
-        let message = place
-            .postern
-            .outbox()
-            .message(&admin, &id)
-            .await
-            .expect("there");
-        assert!(leased(&message));
-        assert_eq!(*changes.borrow(), before + 1, "nobody had to take it");
-        relay.behaves();
-        place
-            .until(&admin, &id, is(RecipientState::Delivered))
-            .await;
-        works.end().await;
-        assert_eq!(relay.subjects(), ["First", "Next"]);
-    }
+async fn mail_that_is_handed_over_to_a_worker_with_room_is_its_own_after_one_commit(env: TestEnv) {
+    let (admin, relay, works, _) = at_work(&env, begins(1)).await;
+    let changes = env.postern.outbox().changes();
+    let before = *changes.borrow();
+    let id = env.hand_over(&admin, &["desk@example.net"], "Next").await;
+    let message = env
+        .postern
+        .outbox()
+        .message(&admin, &id)
+        .await
+        .expect("there");
+    assert!(leased(&message));
+    assert_eq!(*changes.borrow(), before + 1, "nobody had to take it");
+    relay.behaves();
+    env.until(&admin, &id, is(RecipientState::Delivered)).await;
+    works.end().await;
+    assert_eq!(relay.subjects(), ["First", "Next"]);
 }
 
-#[tokio::test]
-async fn mail_that_was_being_kept_while_everything_was_held_does_not_go_out() {
-    for place in on_postgres().await {
-        let (admin, relay, works, first) = at_work(&place, begins(1)).await;
-        let next = place.hand_over(&admin, &["desk@example.net"], "Next").await;
-        let lock = place.lock_out().await;
-        let meanwhile = async {
-            // Its commit has seen that nothing is held, and waits to write.
-            place.until_somebody_waits().await;
-            place
-                .postern
-                .outbox()
-                .pause_delivery(&admin, true)
-                .await
-                .expect("held");
-            // The worker knows it now: what was on its shelf is given back.
-            let given_back = |message: &MessageView| !leased(message);
-            place.until(&admin, &next, given_back).await;
-            // There is a connection to spare.
-            relay.behaves();
-            place
-                .until(&admin, &first, is(RecipientState::Delivered))
-                .await;
-            drop(lock);
-        };
-        let late = place.hand_over(&admin, &["desk@example.net"], "Late");
-        let (late, ()) = tokio::join!(late, meanwhile);
+async fn mail_that_was_being_kept_while_everything_was_held_does_not_go_out(env: TestEnv) {
+    let (admin, relay, works, first) = at_work(&env, begins(1)).await;
+    let next = env.hand_over(&admin, &["desk@example.net"], "Next").await;
+    let lock = env.lock_out().await;
+    let meanwhile = async {
+        // Its commit has seen that nothing is held, and waits to write.
+        env.until_locked().await;
+        env.postern
+            .outbox()
+            .pause_delivery(&admin, true)
+            .await
+            .expect("held");
+        // The worker knows it now: what was on its shelf is given back.
         let given_back = |message: &MessageView| !leased(message);
-        let message = place.until(&admin, &late, given_back).await;
-        assert_eq!(states(&message), [RecipientState::Queued]);
-        assert_eq!(relay.subjects(), ["First"]);
-
-        place
-            .postern
-            .outbox()
-            .pause_delivery(&admin, false)
-            .await
-            .expect("ended");
-        place.until_delivered(&admin, [&next, &late]).await;
-        works.end().await;
-        assert_eq!(relay.taken().len(), 3, "each once");
-    }
-}
-
-#[tokio::test]
-async fn mail_that_was_being_kept_while_settings_were_saved_goes_by_the_new_ones() {
-    for place in on_postgres().await {
-        let (admin, old, works, first) = at_work(&place, begins(1)).await;
-        let new = Relay::start().await;
-        new.thinks();
-        place.hand_over(&admin, &["desk@example.net"], "Next").await;
-        let lock = place.lock_out().await;
-        let meanwhile = async {
-            // Its commit has seen the old settings, and waits to write.
-            place.until_somebody_waits().await;
-            place.save(&admin, &new).await;
-            // The worker knows the new ones.
-            new.hears("END", 1).await;
-            drop(lock);
-        };
-        let late = place.hand_over(&admin, &["desk@example.net"], "Late");
-        let (late, ()) = tokio::join!(late, meanwhile);
-        // Whoever is done first: the old relay is taken leave of, and does not get it.
-        old.behaves();
-        old.hears("QUIT", 1).await;
-        new.behaves();
-        place.until_delivered(&admin, [&first, &late]).await;
-        works.end().await;
-        assert_eq!(old.subjects(), ["First"]);
-        assert_eq!(new.subjects(), ["Next", "Late"]);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_stops_while_mail_keeps_coming_has_none_of_it_in_the_end() {
-    for place in places().await {
-        let (admin, relay, works, first) = at_work(&place, begins(4)).await;
+        env.until(&admin, &next, given_back).await;
+        // There is a connection to spare.
         relay.behaves();
-        let ended = Cell::new(false);
-        let hands_over = async |_| {
-            let mut ids = Vec::new();
-            while !ended.get() {
-                ids.push(
-                    place
-                        .hand_over(&admin, &["desk@example.net"], "Another")
-                        .await,
-                );
-            }
-            ids
-        };
-        let stops = async {
-            relay.takes(30).await;
-            works.end().await;
-            ended.set(true);
-        };
-        let (ids, ()) = tokio::join!(join_all((0..8).map(hands_over)), stops);
-        let mut ids: Vec<String> = ids.into_iter().flatten().collect();
-        ids.push(first);
-        let sent = relay.taken().len();
-        let mut waiting = 0;
-        for id in &ids {
-            let message = place
-                .postern
-                .outbox()
-                .message(&admin, id)
-                .await
-                .expect("there");
-            assert!(!leased(&message), "{message:?}");
-            waiting += usize::from(states(&message) == [RecipientState::Queued]);
-        }
-        assert_eq!(waiting + sent, ids.len());
+        env.until(&admin, &first, is(RecipientState::Delivered))
+            .await;
+        drop(lock);
+    };
+    let late = env.hand_over(&admin, &["desk@example.net"], "Late");
+    let (late, ()) = tokio::join!(late, meanwhile);
+    let given_back = |message: &MessageView| !leased(message);
+    let message = env.until(&admin, &late, given_back).await;
+    assert_eq!(states(&message), [RecipientState::Queued]);
+    assert_eq!(relay.subjects(), ["First"]);
 
-        let works = Works::begin(&place, 4);
-        place.until_delivered(&admin, &ids).await;
-        works.end().await;
-        assert_eq!(relay.taken().len(), ids.len(), "each once");
-    }
+    env.postern
+        .outbox()
+        .pause_delivery(&admin, false)
+        .await
+        .expect("ended");
+    env.until_delivered(&admin, [&next, &late]).await;
+    works.end().await;
+    assert_eq!(relay.taken().len(), 3, "each once");
 }
 
-#[tokio::test]
-async fn a_worker_that_stops_gives_back_what_was_just_being_kept_for_it() {
-    for place in on_postgres().await {
-        let (admin, relay, works) = well_at_work(&place, 1).await;
-        let lock = place.lock_out().await;
-        let stops = async {
-            place.until_somebody_waits().await;
-            let goes_on = async {
-                // It stops: it takes leave of the relay.
-                relay.hears("QUIT", 1).await;
-                drop(lock);
-            };
-            tokio::join!(works.end(), goes_on);
-        };
-        let late = place.hand_over(&admin, &["desk@example.net"], "Late");
-        let (late, ()) = tokio::join!(late, stops);
-        let message = place
+async fn mail_that_was_being_kept_while_settings_were_saved_goes_by_the_new_ones(env: TestEnv) {
+    let (admin, old, works, first) = at_work(&env, begins(1)).await;
+    let new = Relay::start().await;
+    new.thinks();
+    env.hand_over(&admin, &["desk@example.net"], "Next").await;
+    let lock = env.lock_out().await;
+    let meanwhile = async {
+        // Its commit has seen the old settings, and waits to write.
+        env.until_locked().await;
+        env.save(&admin, &new).await;
+        // The worker knows the new ones.
+        new.hears("END", 1).await;
+        drop(lock);
+    };
+    let late = env.hand_over(&admin, &["desk@example.net"], "Late");
+    let (late, ()) = tokio::join!(late, meanwhile);
+    // Whoever is done first: the old relay is taken leave of, and does not get it.
+    old.behaves();
+    old.hears("QUIT", 1).await;
+    new.behaves();
+    env.until_delivered(&admin, [&first, &late]).await;
+    works.end().await;
+    assert_eq!(old.subjects(), ["First"]);
+    assert_eq!(new.subjects(), ["Next", "Late"]);
+}
+
+async fn a_worker_that_stops_while_mail_keeps_coming_has_none_of_it_in_the_end(env: TestEnv) {
+    let (admin, relay, works, first) = at_work(&env, begins(4)).await;
+    relay.behaves();
+    let ended = Cell::new(false);
+    let hands_over = async |_| {
+        let mut ids = Vec::new();
+        while !ended.get() {
+            ids.push(
+                env.hand_over(&admin, &["desk@example.net"], "Another")
+                    .await,
+            );
+        }
+        ids
+    };
+    let stops = async {
+        relay.takes(30).await;
+        works.end().await;
+        ended.set(true);
+    };
+    let (ids, ()) = tokio::join!(join_all((0..8).map(hands_over)), stops);
+    let mut ids: Vec<String> = ids.into_iter().flatten().collect();
+    ids.push(first);
+    let sent = relay.taken().len();
+    let mut waiting = 0;
+    for id in &ids {
+        let message = env
             .postern
             .outbox()
-            .message(&admin, &late)
+            .message(&admin, id)
             .await
             .expect("there");
-        assert_eq!(states(&message), [RecipientState::Queued]);
-        assert!(!leased(&message));
-
-        let works = Works::begin(&place, 1);
-        place
-            .until(&admin, &late, is(RecipientState::Delivered))
-            .await;
-        works.end().await;
-        assert_eq!(relay.subjects(), ["First", "Late"]);
+        assert!(!leased(&message), "{message:?}");
+        waiting += usize::from(states(&message) == [RecipientState::Queued]);
     }
+    assert_eq!(waiting + sent, ids.len());
+
+    let works = TestWorker::begin(&env, 4);
+    env.until_delivered(&admin, &ids).await;
+    works.end().await;
+    assert_eq!(relay.taken().len(), ids.len(), "each once");
 }
 
-#[tokio::test]
-async fn a_worker_that_stops_gives_back_what_it_was_just_taking() {
-    for place in on_postgres().await {
-        let (admin, relay, works) = well_at_work(&place, 1).await;
-        // Who takes mail looks there which addresses are listed.
-        let mut lock = place.connection().await;
-        execute(&mut lock, "BEGIN; LOCK TABLE suppression").await;
-        let large = Submission {
-            text: Some("Hello.\n".repeat(100_000)),
-            ..mail(&["desk@example.net"], "Large")
-        };
-        let submissions = Submissions::One(Box::new(large));
-        let ids = place
-            .postern
-            .outbox()
-            .accept(&admin, submissions, None)
-            .await;
-        let large = ids.expect("accepted").remove(0);
-        place.until_somebody_waits().await;
+async fn a_worker_that_stops_gives_back_what_was_just_being_kept_for_it(env: TestEnv) {
+    let (admin, relay, works) = well_at_work(&env, 1).await;
+    let lock = env.lock_out().await;
+    let stops = async {
+        env.until_locked().await;
         let goes_on = async {
+            // It stops: it takes leave of the relay.
             relay.hears("QUIT", 1).await;
             drop(lock);
         };
         tokio::join!(works.end(), goes_on);
-        // If it came to have it after all, that is on disk behind this.
-        let next = place.hand_over(&admin, &["desk@example.net"], "Next").await;
-        for id in [&large, &next] {
-            let message = place
-                .postern
-                .outbox()
-                .message(&admin, id)
-                .await
-                .expect("there");
-            assert_eq!(states(&message), [RecipientState::Queued]);
-            assert!(!leased(&message));
-        }
-    }
+    };
+    let late = env.hand_over(&admin, &["desk@example.net"], "Late");
+    let (late, ()) = tokio::join!(late, stops);
+    let message = env
+        .postern
+        .outbox()
+        .message(&admin, &late)
+        .await
+        .expect("there");
+    assert_eq!(states(&message), [RecipientState::Queued]);
+    assert!(!leased(&message));
+
+    let works = TestWorker::begin(&env, 1);
+    env.until(&admin, &late, is(RecipientState::Delivered))
+        .await;
+    works.end().await;
+    assert_eq!(relay.subjects(), ["First", "Late"]);
 }
 
-#[tokio::test]
-async fn mail_whose_sender_hung_up_in_mid_commit_is_sent_once_and_answered_by_its_key() {
-    for place in on_postgres().await {
-        let (admin, relay, works) = well_at_work(&place, 4).await;
-        relay.takes(1).await;
-        let lock = place.lock_out().await;
-        tokio::select! {
-            answer = place.keyed(&admin, "k", 1, "Fire") => panic!("{answer:?}"),
-            // Whoever asked waits no longer.
-            () = place.until_somebody_waits() => {}
-        }
+async fn a_worker_that_stops_gives_back_what_it_was_just_taking(env: TestEnv) {
+    let (admin, relay, works) = well_at_work(&env, 1).await;
+    // Who takes mail looks there which addresses are listed.
+    let mut lock = env.connection().await;
+    execute(&mut lock, "BEGIN; LOCK TABLE suppression").await;
+    let large = Submission {
+        text: Some("Hello.\n".repeat(100_000)),
+        ..mail(&["desk@example.net"], "Large")
+    };
+    let submissions = Submissions::One(Box::new(large));
+    let ids = env.postern.outbox().accept(&admin, submissions, None).await;
+    let large = ids.expect("accepted").remove(0);
+    env.until_locked().await;
+    let goes_on = async {
+        relay.hears("QUIT", 1).await;
         drop(lock);
-        relay.takes(2).await;
-        let about = Search {
-            subject: "Fire".to_owned(),
-            ..Search::default()
-        };
-        let page = place.postern.outbox().page(&admin, &about, None).await;
-        let kept = page.expect("a page").lines.remove(0).id;
-        place
-            .until(&admin, &kept, is(RecipientState::Delivered))
-            .await;
-        assert_eq!(place.keyed(&admin, "k", 1, "Fire").await, Ok(vec![kept]));
-        works.end().await;
-        assert_eq!(relay.subjects(), ["First", "Fire"]);
-        assert_eq!(place.kept(&admin).await, 2);
+    };
+    tokio::join!(works.end(), goes_on);
+    // If it came to have it after all, that is on disk behind this.
+    let next = env.hand_over(&admin, &["desk@example.net"], "Next").await;
+    for id in [&large, &next] {
+        let message = env
+            .postern
+            .outbox()
+            .message(&admin, id)
+            .await
+            .expect("there");
+        assert_eq!(states(&message), [RecipientState::Queued]);
+        assert!(!leased(&message));
     }
 }
 
-#[tokio::test]
-async fn mail_whose_sender_hung_up_before_it_was_begun_is_not_kept() {
-    for place in on_postgres().await {
-        let (admin, relay, works) = well_at_work(&place, 4).await;
-        let lock = place.lock_out().await;
-        // Two who write, and each has somebody's mail.
-        let one = place.keyed(&admin, "k", 1, "One");
-        let two = async {
-            place.until_waiting(1).await;
-            place.keyed(&admin, "l", 1, "Two").await
-        };
-        let goes_on = async {
-            place.until_waiting(2).await;
-            let three = place.keyed(&admin, "m", 1, "Three").now_or_never();
-            assert_eq!(three, None, "it waits, and waits no longer");
-            drop(lock);
-        };
-        let (one, two, ()) = tokio::join!(one, two, goes_on);
-        let ids = [one.expect("accepted"), two.expect("accepted")].concat();
-        place.until_delivered(&admin, &ids).await;
-        // What was handed in before this is done.
-        let last = place.hand_over(&admin, &["desk@example.net"], "Last").await;
-        place.until_delivered(&admin, [&last]).await;
-        assert_eq!(place.kept(&admin).await, 4, "and the first");
-        works.end().await;
-        assert!(!relay.subjects().contains(&"Three".to_owned()));
+async fn mail_whose_sender_hung_up_in_mid_commit_is_sent_once_and_answered_by_its_key(
+    env: TestEnv,
+) {
+    let (admin, relay, works) = well_at_work(&env, 4).await;
+    relay.takes(1).await;
+    let lock = env.lock_out().await;
+    tokio::select! {
+        answer = env.keyed(&admin, "k", 1, "Fire") => panic!("{answer:?}"),
+        // Whoever asked waits no longer.
+        () = env.until_locked() => {}
     }
+    drop(lock);
+    relay.takes(2).await;
+    let about = Search {
+        subject: "Fire".to_owned(),
+        ..Search::default()
+    };
+    let page = env.postern.outbox().page(&admin, &about, None).await;
+    let kept = page.expect("a page").lines.remove(0).id;
+    env.until(&admin, &kept, is(RecipientState::Delivered))
+        .await;
+    assert_eq!(env.keyed(&admin, "k", 1, "Fire").await, Ok(vec![kept]));
+    works.end().await;
+    assert_eq!(relay.subjects(), ["First", "Fire"]);
+    assert_eq!(env.kept(&admin).await, 2);
 }
 
-#[tokio::test]
-async fn an_address_that_is_listed_is_not_asked_for_and_the_other_gets_the_mail() {
-    for place in places().await {
-        let (admin, relay, works) = well_at_work(&place, 4).await;
-        relay.says("RCPT TO:<gone", "550 5.1.1 no such user");
-        let gone = place.hand_over(&admin, &["gone@example.net"], "Gone").await;
-        place.until(&admin, &gone, is(RecipientState::Failed)).await;
-        let to = ["desk@example.net", "Gone@example.net"];
-        let id = place.hand_over(&admin, &to, "Fire").await;
-        let done = |message: &MessageView| !states(message).contains(&RecipientState::Queued);
-        let message = place.until(&admin, &id, done).await;
-        assert_eq!(
-            states(&message),
-            [RecipientState::Delivered, RecipientState::Failed]
-        );
-        let reply = &message.recipients[1].timeline[0].reply;
-        assert!(reply.contains("550 5.1.1 no such user"), "{reply}");
-        assert_eq!(message.recipients[1].attempts, 0);
-        works.end().await;
-        assert_eq!(relay.heard("RCPT TO:<gone"), 1);
-        assert_eq!(relay.heard("RCPT TO:<Gone"), 0);
-        assert_eq!(relay.subjects(), ["First", "Fire"]);
-    }
+async fn mail_whose_sender_hung_up_before_it_was_begun_is_not_kept(env: TestEnv) {
+    let (admin, relay, works) = well_at_work(&env, 4).await;
+    let lock = env.lock_out().await;
+    // Two who write, and each has somebody's mail.
+    let one = env.keyed(&admin, "k", 1, "One");
+    let two = async {
+        env.until_waiting(1).await;
+        env.keyed(&admin, "l", 1, "Two").await
+    };
+    let goes_on = async {
+        env.until_waiting(2).await;
+        let three = env.keyed(&admin, "m", 1, "Three").now_or_never();
+        assert_eq!(three, None, "it waits, and waits no longer");
+        drop(lock);
+    };
+    let (one, two, ()) = tokio::join!(one, two, goes_on);
+    let ids = [one.expect("accepted"), two.expect("accepted")].concat();
+    env.until_delivered(&admin, &ids).await;
+    // What was handed in before this is done.
+    let last = env.hand_over(&admin, &["desk@example.net"], "Last").await;
+    env.until_delivered(&admin, [&last]).await;
+    assert_eq!(env.kept(&admin).await, 4, "and the first");
+    works.end().await;
+    assert!(!relay.subjects().contains(&"Three".to_owned()));
 }
 
-#[tokio::test]
-async fn however_much_is_handed_over_at_once_everybody_gets_theirs_once() {
-    for place in places().await {
-        // This worker takes 64 at once as its own, and leaves larger numbers to be taken in turn.
-        let (admin, relay, works) = well_at_work(&place, 16).await;
-        let mut expected = vec!["first@example.net".to_owned()];
-        for number in [63, 64, 65, 500] {
-            let to = (0..number).map(|n| format!("desk{n}of{number}@example.net"));
-            let to: Vec<String> = to.collect();
-            let submissions = to.iter().map(|to| mail(&[to], "Many")).collect();
-            let ids = place
-                .postern
-                .outbox()
-                .accept(&admin, Submissions::Many(submissions), None);
-            let ids = ids.await.expect("accepted");
-            assert_eq!(ids.len(), number);
-            place.until_delivered(&admin, &ids).await;
-            expected.extend(to);
-        }
-        let to = (0..100).map(|n| format!("reader{n}@example.net"));
+async fn an_address_that_is_listed_is_not_asked_for_and_the_other_gets_the_mail(env: TestEnv) {
+    let (admin, relay, works) = well_at_work(&env, 4).await;
+    relay.says("RCPT TO:<gone", "550 5.1.1 no such user");
+    let gone = env.hand_over(&admin, &["gone@example.net"], "Gone").await;
+    env.until(&admin, &gone, is(RecipientState::Failed)).await;
+    let to = ["desk@example.net", "Gone@example.net"];
+    let id = env.hand_over(&admin, &to, "Fire").await;
+    let done = |message: &MessageView| !states(message).contains(&RecipientState::Queued);
+    let message = env.until(&admin, &id, done).await;
+    assert_eq!(
+        states(&message),
+        [RecipientState::Delivered, RecipientState::Failed]
+    );
+    let reply = &message.recipients[1].timeline[0].reply;
+    assert!(reply.contains("550 5.1.1 no such user"), "{reply}");
+    assert_eq!(message.recipients[1].attempts, 0);
+    works.end().await;
+    assert_eq!(relay.heard("RCPT TO:<gone"), 1);
+    assert_eq!(relay.heard("RCPT TO:<Gone"), 0);
+    assert_eq!(relay.subjects(), ["First", "Fire"]);
+}
+
+async fn however_much_is_handed_over_at_once_everybody_gets_theirs_once(env: TestEnv) {
+    // This worker takes 64 at once as its own, and leaves larger numbers to be taken in turn.
+    let (admin, relay, works) = well_at_work(&env, 16).await;
+    let mut expected = vec!["first@example.net".to_owned()];
+    for number in [63, 64, 65, 500] {
+        let to = (0..number).map(|n| format!("desk{n}of{number}@example.net"));
         let to: Vec<String> = to.collect();
-        let all: Vec<&str> = to.iter().map(String::as_str).collect();
-        let id = place.hand_over(&admin, &all, "To all").await;
-        let message = place
-            .until(&admin, &id, is(RecipientState::Delivered))
-            .await;
-        assert_eq!(message.recipients.len(), 100);
+        let submissions = to.iter().map(|to| mail(&[to], "Many")).collect();
+        let ids = env
+            .postern
+            .outbox()
+            .accept(&admin, Submissions::Many(submissions), None);
+        let ids = ids.await.expect("accepted");
+        assert_eq!(ids.len(), number);
+        env.until_delivered(&admin, &ids).await;
         expected.extend(to);
-        works.end().await;
-        let mut got: Vec<String> = relay.taken().into_iter().flat_map(|mail| mail.to).collect();
-        got.sort();
-        expected.sort();
-        assert_eq!(got, expected);
     }
+    let to = (0..100).map(|n| format!("reader{n}@example.net"));
+    let to: Vec<String> = to.collect();
+    let all: Vec<&str> = to.iter().map(String::as_str).collect();
+    let id = env.hand_over(&admin, &all, "To all").await;
+    let message = env.until(&admin, &id, is(RecipientState::Delivered)).await;
+    assert_eq!(message.recipients.len(), 100);
+    expected.extend(to);
+    works.end().await;
+    let mut got: Vec<String> = relay.taken().into_iter().flat_map(|mail| mail.to).collect();
+    got.sort();
+    expected.sort();
+    assert_eq!(got, expected);
 }
 
-#[tokio::test]
-async fn mail_that_another_node_took_when_its_lease_was_over_is_not_sent_by_the_first() {
-    for place in on_postgres().await {
-        let works = |place: &Place| Works::with_lease(place, 1, Duration::from_secs(1));
-        let (admin, relay, works, first) = at_work(&place, works).await;
-        let mut ids = Vec::new();
-        for subject in ["Second", "Third"] {
-            let id = place.hand_over(&admin, &["desk@example.net"], subject);
-            ids.push(id.await);
-        }
-        // The first node cannot write that it still has them.
-        let mut other = place.connection().await;
-        let lock = "BEGIN; SELECT * FROM recipient WHERE address LIKE 'desk@%' FOR UPDATE";
-        execute(&mut other, lock).await;
-        for id in &ids {
-            let over = |message: Option<MessageView>| message.is_some_and(|it| !leased(&it));
-            place.look_until(&admin, id, over).await;
-        }
-        let take = "UPDATE recipient SET owner = 'other', due_at = due_at + 60000 \
-                    WHERE address LIKE 'desk@%'; COMMIT";
-        execute(&mut other, take).await;
+async fn mail_that_another_node_took_when_its_lease_was_over_is_not_sent_by_the_first(
+    env: TestEnv,
+) {
+    let works = |env: &TestEnv| TestWorker::with_lease(env, 1, Duration::from_secs(1));
+    let (admin, relay, works, first) = at_work(&env, works).await;
+    let mut ids = Vec::new();
+    for subject in ["Second", "Third"] {
+        let id = env.hand_over(&admin, &["desk@example.net"], subject);
+        ids.push(id.await);
+    }
+    // The first node cannot write that it still has them.
+    let mut other = env.connection().await;
+    let lock = "BEGIN; SELECT * FROM recipient WHERE address LIKE 'desk@%' FOR UPDATE";
+    execute(&mut other, lock).await;
+    for id in &ids {
+        let over = |message: Option<&MessageView>| message.is_some_and(|it| !leased(it));
+        env.until_found(&admin, id, over).await;
+    }
+    let take = "UPDATE recipient SET owner = 'other', due_at = due_at + 60000 \
+                WHERE address LIKE 'desk@%'; COMMIT";
+    execute(&mut other, take).await;
 
-        // It comes to what lies behind them on its shelf.
-        relay.behaves();
-        let later = place
-            .hand_over(&admin, &["later@example.net"], "Later")
-            .await;
-        place.until_delivered(&admin, [&first, &later]).await;
-        works.end().await;
-        assert_eq!(relay.subjects(), ["First", "Later"]);
+    // It comes to what lies behind them on its shelf.
+    relay.behaves();
+    let later = env.hand_over(&admin, &["later@example.net"], "Later").await;
+    env.until_delivered(&admin, [&first, &later]).await;
+    works.end().await;
+    assert_eq!(relay.subjects(), ["First", "Later"]);
 
-        // And those whom the other left behind when it died are sent by the next.
-        place.pass(Duration::from_secs(61));
-        let works = Works::begin(&place, 1);
-        place.until_delivered(&admin, &ids).await;
-        works.end().await;
-        assert_eq!(relay.taken().len(), 4, "each once");
+    // And those whom the other left behind when it died are sent by the next.
+    env.pass(Duration::from_secs(61));
+    let works = TestWorker::begin(&env, 1);
+    env.until_delivered(&admin, &ids).await;
+    works.end().await;
+    assert_eq!(relay.taken().len(), 4, "each once");
+}
+
+stories! {
+    both {
+        mail_that_is_handed_over_to_a_worker_with_room_is_its_own_after_one_commit;
+        an_address_that_is_listed_is_not_asked_for_and_the_other_gets_the_mail;
+        however_much_is_handed_over_at_once_everybody_gets_theirs_once;
+    }
+    both_multi_thread {
+        a_worker_that_stops_while_mail_keeps_coming_has_none_of_it_in_the_end;
+    }
+    postgres {
+        mail_that_was_being_kept_while_everything_was_held_does_not_go_out;
+        mail_that_was_being_kept_while_settings_were_saved_goes_by_the_new_ones;
+        a_worker_that_stops_gives_back_what_was_just_being_kept_for_it;
+        a_worker_that_stops_gives_back_what_it_was_just_taking;
+        mail_whose_sender_hung_up_in_mid_commit_is_sent_once_and_answered_by_its_key;
+        mail_whose_sender_hung_up_before_it_was_begun_is_not_kept;
+        mail_that_another_node_took_when_its_lease_was_over_is_not_sent_by_the_first;
     }
 }

@@ -1,14 +1,14 @@
-//! Several who deliver, one who dies, and settings that change under load.
+//! Several workers on one database, a dead node, and settings that change under load.
 
 use std::time::Duration;
 
 use domain::outbox::{MessageAction, RecipientState, Selection};
 
-use crate::outbox::{Works, is};
-use crate::place::{Place, execute, on_postgres, places};
+use crate::environment::{TestEnv, execute};
+use crate::outbox::{TestWorker, is};
 use crate::relay::Relay;
 
-impl Place {
+impl TestEnv {
     async fn hand_over_many(&self, actor: &engine::Actor, number: usize) -> Vec<String> {
         let mut ids = Vec::new();
         for number in 0..number {
@@ -19,147 +19,131 @@ impl Place {
     }
 }
 
-#[tokio::test]
-async fn two_workers_share_the_mail_and_none_is_sent_twice() {
-    for place in on_postgres().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        let ids = place.hand_over_many(&admin, 300).await;
-        let (one, other) = (Works::begin(&place, 4), Works::begin(&place, 4));
-        relay.takes(300).await;
-        place.until_delivered(&admin, &ids).await;
-        assert_eq!(relay.taken().len(), 300);
-        let overview = place
-            .postern
-            .outbox()
-            .overview(&admin)
-            .await
-            .expect("there");
-        assert_eq!(overview.workers.len(), 2);
-        one.end().await;
-        other.end().await;
-        let overview = place
-            .postern
-            .outbox()
-            .overview(&admin)
-            .await
-            .expect("there");
-        assert!(overview.workers.is_empty());
-    }
+async fn two_workers_share_the_mail_and_none_is_sent_twice(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    let ids = env.hand_over_many(&admin, 300).await;
+    let (one, other) = (TestWorker::begin(&env, 4), TestWorker::begin(&env, 4));
+    relay.takes(300).await;
+    env.until_delivered(&admin, &ids).await;
+    assert_eq!(relay.taken().len(), 300);
+    let overview = env.postern.outbox().overview(&admin).await.expect("there");
+    assert_eq!(overview.workers.len(), 2);
+    one.end().await;
+    other.end().await;
+    let overview = env.postern.outbox().overview(&admin).await.expect("there");
+    assert!(overview.workers.is_empty());
 }
 
-#[tokio::test]
-async fn mail_of_a_node_that_died_is_delivered_by_another_after_its_lease() {
-    for place in on_postgres().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        relay.says("END", "250 2.0.0 queued");
-        let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
-        // As a node leaves it that was killed in mid-mail.
-        place
-            .tamper("UPDATE recipient SET owner = 'dead', due_at = due_at + 60000")
-            .await;
-        let other = Works::begin(&place, 4);
-        let message = place
+async fn mail_of_a_node_that_died_is_delivered_by_another_after_its_lease(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    relay.says("END", "250 2.0.0 queued");
+    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    // As a node leaves it that was killed in mid-mail.
+    env.tamper("UPDATE recipient SET owner = 'dead', due_at = due_at + 60000")
+        .await;
+    let other = TestWorker::begin(&env, 4);
+    let message = env
+        .postern
+        .outbox()
+        .message(&admin, &id)
+        .await
+        .expect("there");
+    assert!(message.recipients[0].leased);
+    env.pass(Duration::from_secs(61));
+    env.until(&admin, &id, is(RecipientState::Delivered)).await;
+    assert_eq!(relay.taken().len(), 1);
+    other.end().await;
+}
+
+async fn settings_that_change_under_load_count_from_the_next_mail_on(env: TestEnv) {
+    let (admin, old, new) = (
+        env.admin().await,
+        Relay::start().await,
+        Relay::start().await,
+    );
+    env.save(&admin, &old).await;
+    let connections = 4;
+    let works = TestWorker::begin(&env, connections);
+    let mut ids = env.hand_over_many(&admin, 100).await;
+    old.takes(20).await;
+    env.save(&admin, &new).await;
+    let at_most = old.taken().len() + connections;
+    ids.extend(env.hand_over_many(&admin, 100).await);
+    env.until_delivered(&admin, &ids).await;
+    let (by_old, by_new) = (old.taken().len(), new.taken().len());
+    assert!(
+        by_old <= at_most,
+        "{by_old} by the old settings, {at_most} when they were saved"
+    );
+    assert_eq!(by_old + by_new, 200, "each once");
+    works.end().await;
+}
+
+async fn a_worker_that_stops_gives_back_what_it_did_not_send(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    let ids = env.hand_over_many(&admin, 200).await;
+    let works = TestWorker::begin(&env, 2);
+    relay.takes(5).await;
+    works.end().await;
+    let taken = relay.taken().len();
+    let mut waiting = 0;
+    for id in &ids {
+        let message = env
             .postern
             .outbox()
-            .message(&admin, &id)
+            .message(&admin, id)
             .await
             .expect("there");
-        assert!(message.recipients[0].leased);
-        place.pass(Duration::from_secs(61));
-        place
-            .until(&admin, &id, is(RecipientState::Delivered))
-            .await;
-        assert_eq!(relay.taken().len(), 1);
-        other.end().await;
+        let row = &message.recipients[0];
+        assert!(!row.leased, "{row:?}");
+        waiting += usize::from(row.state == RecipientState::Queued);
     }
+    assert_eq!(waiting + taken, 200);
+    let works = TestWorker::begin(&env, 2);
+    relay.takes(200).await;
+    works.end().await;
+    assert_eq!(relay.taken().len(), 200, "each once");
 }
 
-#[tokio::test]
-async fn settings_that_change_under_load_count_from_the_next_mail_on() {
-    for place in places().await {
-        let (admin, old, new) = (
-            place.admin().await,
-            Relay::start().await,
-            Relay::start().await,
-        );
-        place.save(&admin, &old).await;
-        let connections = 4;
-        let works = Works::begin(&place, connections);
-        let mut ids = place.hand_over_many(&admin, 100).await;
-        old.takes(20).await;
-        place.save(&admin, &new).await;
-        let at_most = old.taken().len() + connections;
-        ids.extend(place.hand_over_many(&admin, 100).await);
-        place.until_delivered(&admin, &ids).await;
-        let (by_old, by_new) = (old.taken().len(), new.taken().len());
-        assert!(
-            by_old <= at_most,
-            "{by_old} by the old settings, {at_most} when they were saved"
-        );
-        assert_eq!(by_old + by_new, 200, "each once");
-        works.end().await;
-    }
-}
-
-#[tokio::test]
-async fn a_worker_that_stops_gives_back_what_it_did_not_send() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        let ids = place.hand_over_many(&admin, 200).await;
-        let works = Works::begin(&place, 2);
-        relay.takes(5).await;
-        works.end().await;
-        let taken = relay.taken().len();
-        let mut waiting = 0;
-        for id in &ids {
-            let message = place
-                .postern
-                .outbox()
-                .message(&admin, id)
-                .await
-                .expect("there");
-            let row = &message.recipients[0];
-            assert!(!row.leased, "{row:?}");
-            waiting += usize::from(row.state == RecipientState::Queued);
-        }
-        assert_eq!(waiting + taken, 200);
-        let works = Works::begin(&place, 2);
-        relay.takes(200).await;
-        works.end().await;
-        assert_eq!(relay.taken().len(), 200, "each once");
-    }
-}
-
-#[tokio::test]
-async fn an_act_that_waited_for_a_worker_leaves_alone_what_that_took() {
-    for place in on_postgres().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
-        // A worker is about to take it.
-        let mut worker = place.connection().await;
-        let take = "BEGIN; UPDATE recipient SET owner = 'worker', due_at = due_at + 60000";
-        execute(&mut worker, take).await;
-        let (postern, asker) = (place.postern.clone(), admin.clone());
-        let selection = Selection::Message(id.clone());
-        let cancels = tokio::spawn(async move {
-            postern
-                .outbox()
-                .act(&asker, MessageAction::Cancel, &selection, None)
-                .await
-        });
-        place.until_somebody_waits().await;
-        execute(&mut worker, "COMMIT").await;
-        assert_eq!(cancels.await.expect("an answer"), Ok(0));
-        let message = place
-            .postern
+async fn an_act_that_waited_for_a_worker_leaves_alone_what_that_took(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    // A worker is about to take it.
+    let mut worker = env.connection().await;
+    let take = "BEGIN; UPDATE recipient SET owner = 'worker', due_at = due_at + 60000";
+    execute(&mut worker, take).await;
+    let (postern, asker) = (env.postern.clone(), admin.clone());
+    let selection = Selection::Message(id.clone());
+    let cancels = tokio::spawn(async move {
+        postern
             .outbox()
-            .message(&admin, &id)
+            .act(&asker, MessageAction::Cancel, &selection, None)
             .await
-            .expect("there");
-        assert_eq!(message.recipients[0].state, RecipientState::Queued);
+    });
+    env.until_locked().await;
+    execute(&mut worker, "COMMIT").await;
+    assert_eq!(cancels.await.expect("an answer"), Ok(0));
+    let message = env
+        .postern
+        .outbox()
+        .message(&admin, &id)
+        .await
+        .expect("there");
+    assert_eq!(message.recipients[0].state, RecipientState::Queued);
+}
+
+stories! {
+    both {
+        settings_that_change_under_load_count_from_the_next_mail_on;
+        a_worker_that_stops_gives_back_what_it_did_not_send;
+    }
+    postgres {
+        two_workers_share_the_mail_and_none_is_sent_twice;
+        mail_of_a_node_that_died_is_delivered_by_another_after_its_lease;
+        an_act_that_waited_for_a_worker_leaves_alone_what_that_took;
     }
 }

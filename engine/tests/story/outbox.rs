@@ -1,4 +1,4 @@
-//! Mail that is handed over: kept, delivered, refused, waited for.
+//! Acceptance and delivery, and the helpers of all outbox stories.
 
 use std::time::Duration;
 
@@ -9,34 +9,35 @@ use engine::{Actor, DeliveryConfig, Retention, Submission, Submissions};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::place::{Place, places};
+use crate::environment::TestEnv;
 use crate::relay::Relay;
+use crate::wait::wait_for;
 
-/// A worker of the test's own.
-pub struct Works {
+/// A worker of the story.
+pub struct TestWorker {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
-impl Works {
-    pub fn begin(place: &Place, connections: usize) -> Self {
-        Self::with_grace(place, connections, Duration::from_secs(10))
+impl TestWorker {
+    pub fn begin(env: &TestEnv, connections: usize) -> Self {
+        Self::with_grace(env, connections, Duration::from_secs(10))
     }
 
-    /// One that waits so long for what is under way when it ends.
-    pub fn with_grace(place: &Place, connections: usize, grace: Duration) -> Self {
+    /// A worker that waits so long for attempts under way when it stops.
+    pub fn with_grace(env: &TestEnv, connections: usize, grace: Duration) -> Self {
         let minute = Duration::from_secs(60);
-        Self::with(place, connections, (minute, grace))
+        Self::with(env, connections, (minute, grace))
     }
 
-    /// One whose mail is others' so soon after it was heard of for the last time.
-    pub fn with_lease(place: &Place, connections: usize, lease: Duration) -> Self {
+    /// A worker whose leases end so soon after their last renewal.
+    pub fn with_lease(env: &TestEnv, connections: usize, lease: Duration) -> Self {
         let grace = Duration::from_secs(10);
-        Self::with(place, connections, (lease, grace))
+        Self::with(env, connections, (lease, grace))
     }
 
-    fn with(place: &Place, connections: usize, (lease, grace): (Duration, Duration)) -> Self {
-        let postern = place.postern.clone();
+    fn with(env: &TestEnv, connections: usize, (lease, grace): (Duration, Duration)) -> Self {
+        let postern = env.postern.clone();
         let (stop, stopped) = oneshot::channel();
         let config = DeliveryConfig {
             host: "test".to_owned(),
@@ -81,7 +82,7 @@ fn through(relay: &Relay) -> Form {
         .with(Label::CommandTimeout, "10")
 }
 
-impl Place {
+impl TestEnv {
     pub async fn save(&self, admin: &Actor, relay: &Relay) {
         self.postern
             .settings()
@@ -90,7 +91,7 @@ impl Place {
             .expect("saves");
     }
 
-    /// As [`Place::save`], signing in with this password.
+    /// As [`TestEnv::save`], signing in with this password.
     pub async fn save_signing_in(&self, admin: &Actor, relay: &Relay, password: &str) {
         let form = through(relay)
             .with(Label::Username, "alerts")
@@ -117,19 +118,16 @@ impl Place {
         id: &str,
         expected: impl Fn(&MessageView) -> bool,
     ) -> MessageView {
-        let mut changes = self.postern.outbox().changes();
-        loop {
-            let message = self
-                .postern
-                .outbox()
-                .message(actor, id)
-                .await
-                .expect("there");
+        wait_for("a message as expected", async || {
+            let message = self.postern.outbox().message(actor, id).await;
+            let message = message.expect("there");
             if expected(&message) {
-                return message;
+                Ok(message)
+            } else {
+                Err(message)
             }
-            changes.changed().await.expect("a Postern");
-        }
+        })
+        .await
     }
 
     /// Waits until each of these was delivered to all its recipients.
@@ -145,34 +143,33 @@ impl Place {
         messages
     }
 
-    /// Looks until the console tells of trouble with the relay, and of more than of this.
-    pub async fn until_trouble(&self, actor: &Actor, known: Option<&BackoffView>) -> BackoffView {
-        loop {
+    /// Waits until the overview shows a backoff of the relay, and another one than `known`.
+    pub async fn until_backoff(&self, actor: &Actor, known: Option<&BackoffView>) -> BackoffView {
+        // The same one can differ by a millisecond in each heartbeat.
+        let next = known.map(|known| known.next + Duration::from_secs(1));
+        wait_for("a backoff of the relay", async || {
             let overview = self.postern.outbox().overview(actor).await.expect("there");
-            let told = overview
-                .workers
-                .into_iter()
-                .find_map(|worker| worker.trouble);
-            // A time of day that is told again may differ by a millisecond.
-            let next = known.map(|known| known.next + Duration::from_secs(1));
-            if let Some(trouble) = told.filter(|told| Some(told.next) > next) {
-                return trouble;
-            }
-            tokio::task::yield_now().await;
-        }
+            let shown = overview.workers.iter();
+            let shown = shown.filter_map(|worker| worker.trouble.clone()).next();
+            let found = shown.filter(|shown| Some(shown.next) > next);
+            found.ok_or(overview.workers)
+        })
+        .await
     }
 
-    /// Waits for what is no change of the outbox and so is looked for: what is forgotten is gone, a
-    /// lease is over.
-    pub async fn look_until(
+    /// As [`TestEnv::until`], also for messages that are deleted.
+    pub async fn until_found(
         &self,
         actor: &Actor,
         id: &str,
-        expected: impl Fn(Option<MessageView>) -> bool,
+        expected: impl Fn(Option<&MessageView>) -> bool,
     ) {
-        while !expected(self.postern.outbox().message(actor, id).await.ok()) {
-            tokio::task::yield_now().await;
-        }
+        wait_for("a message as expected, or none", async || {
+            let message = self.postern.outbox().message(actor, id).await.ok();
+            let done = expected(message.as_ref());
+            if done { Ok(()) } else { Err(message) }
+        })
+        .await;
     }
 }
 
@@ -185,120 +182,114 @@ pub fn states(message: &MessageView) -> Vec<RecipientState> {
     message.recipients.iter().map(|row| row.state).collect()
 }
 
-#[tokio::test]
-async fn what_is_handed_over_is_delivered_and_accounted_for() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        let works = Works::begin(&place, 4);
-        let id = place
-            .hand_over(&admin, &["desk@example.net", "ops@example.net"], "Fire")
-            .await;
-        let taken = relay.takes(1).await;
-        assert_eq!(taken[0].from, "alerts@example.org");
-        assert_eq!(taken[0].to, ["desk@example.net", "ops@example.net"]);
-        assert!(taken[0].data.contains("Subject: Fire\r\n"));
-        let done = |message: &MessageView| states(message) == [RecipientState::Delivered; 2];
-        let message = place.until(&admin, &id, done).await;
-        let timeline = &message.recipients[0].timeline;
-        assert_eq!(timeline.len(), 1);
-        assert_eq!(
-            (timeline[0].kind, timeline[0].reply.as_str()),
-            (EventKind::Delivered, "250 2.0.0 queued")
-        );
-        assert_eq!(message.by, "admin@example.org");
-        works.end().await;
-    }
+async fn what_is_handed_over_is_delivered_and_accounted_for(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    let works = TestWorker::begin(&env, 4);
+    let id = env
+        .hand_over(&admin, &["desk@example.net", "ops@example.net"], "Fire")
+        .await;
+    let taken = relay.takes(1).await;
+    assert_eq!(taken[0].from, "alerts@example.org");
+    assert_eq!(taken[0].to, ["desk@example.net", "ops@example.net"]);
+    assert!(taken[0].data.contains("Subject: Fire\r\n"));
+    let done = |message: &MessageView| states(message) == [RecipientState::Delivered; 2];
+    let message = env.until(&admin, &id, done).await;
+    let timeline = &message.recipients[0].timeline;
+    assert_eq!(timeline.len(), 1);
+    assert_eq!(
+        (timeline[0].kind, timeline[0].reply.as_str()),
+        (EventKind::Delivered, "250 2.0.0 queued")
+    );
+    assert_eq!(message.by, "admin@example.org");
+    works.end().await;
 }
 
-#[tokio::test]
-async fn one_refused_recipient_harms_nobody_else() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        relay.says("RCPT TO:<nobody@", "550 5.1.1 no such user");
-        relay.says("RCPT TO:<full@", "452 4.2.2 mailbox full");
-        let works = Works::begin(&place, 4);
-        let to = ["desk@example.net", "Nobody@example.net", "full@example.net"];
-        relay.says("RCPT TO:<Nobody@", "550 5.1.1 no such user");
-        let id = place.hand_over(&admin, &to, "Fire").await;
-        let expected = [
-            RecipientState::Delivered,
-            RecipientState::Failed,
-            RecipientState::Deferred,
-        ];
-        let message = place
-            .until(&admin, &id, |message| states(message) == expected)
-            .await;
-        assert_eq!(relay.taken()[0].to, ["desk@example.net"]);
-        assert_eq!(
-            message.recipients[1].timeline[0].reply,
-            "550 5.1.1 no such user"
-        );
-        let wait = message.recipients[2].due.expect("it is tried again").0 - message.accepted.0;
-        assert!((60_000..90_000).contains(&wait), "{wait}");
+async fn one_refused_recipient_harms_nobody_else(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    relay.says("RCPT TO:<nobody@", "550 5.1.1 no such user");
+    relay.says("RCPT TO:<full@", "452 4.2.2 mailbox full");
+    let works = TestWorker::begin(&env, 4);
+    let to = ["desk@example.net", "Nobody@example.net", "full@example.net"];
+    relay.says("RCPT TO:<Nobody@", "550 5.1.1 no such user");
+    let id = env.hand_over(&admin, &to, "Fire").await;
+    let expected = [
+        RecipientState::Delivered,
+        RecipientState::Failed,
+        RecipientState::Deferred,
+    ];
+    let message = env
+        .until(&admin, &id, |message| states(message) == expected)
+        .await;
+    assert_eq!(relay.taken()[0].to, ["desk@example.net"]);
+    assert_eq!(
+        message.recipients[1].timeline[0].reply,
+        "550 5.1.1 no such user"
+    );
+    let wait = message.recipients[2].due.expect("it is tried again").0 - message.accepted.0;
+    assert!((60_000..90_000).contains(&wait), "{wait}");
 
-        // The address is listed, in whatever case; the next mail does not ask the relay.
-        let listed = place
-            .postern
-            .outbox()
-            .suppressions(&admin, "nobody")
-            .await
-            .expect("listed");
-        assert_eq!(listed.len(), 1);
-        let asked = relay.heard("RCPT TO:<nobody@");
-        let again = place
-            .hand_over(&admin, &["nobody@example.net"], "Again")
-            .await;
-        place
-            .until(&admin, &again, is(RecipientState::Failed))
-            .await;
-        assert_eq!(relay.heard("RCPT TO:<nobody@"), asked);
-        place
-            .postern
-            .outbox()
-            .remove_suppression(&admin, "NOBODY@example.net")
-            .await
-            .expect("removed");
-        relay.behaves();
-        let third = place
-            .hand_over(&admin, &["nobody@example.net"], "Third")
-            .await;
-        place
-            .until(&admin, &third, is(RecipientState::Delivered))
-            .await;
-        works.end().await;
-    }
+    // The address is listed, in whatever case; the next mail does not ask the relay.
+    let listed = env
+        .postern
+        .outbox()
+        .suppressions(&admin, "nobody")
+        .await
+        .expect("listed");
+    assert_eq!(listed.len(), 1);
+    let asked = relay.heard("RCPT TO:<nobody@");
+    let again = env
+        .hand_over(&admin, &["nobody@example.net"], "Again")
+        .await;
+    env.until(&admin, &again, is(RecipientState::Failed)).await;
+    assert_eq!(relay.heard("RCPT TO:<nobody@"), asked);
+    env.postern
+        .outbox()
+        .remove_suppression(&admin, "NOBODY@example.net")
+        .await
+        .expect("removed");
+    relay.behaves();
+    let third = env
+        .hand_over(&admin, &["nobody@example.net"], "Third")
+        .await;
+    env.until(&admin, &third, is(RecipientState::Delivered))
+        .await;
+    works.end().await;
 }
 
-#[tokio::test]
-async fn a_relay_that_is_not_well_fails_no_mail_and_mail_flows_after_the_repair() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        relay.says("MAIL", "535 5.7.8 who are you");
-        let works = Works::begin(&place, 4);
-        let mut ids = Vec::new();
-        for number in 0..20 {
-            ids.push(
-                place
-                    .hand_over(&admin, &["desk@example.net"], &format!("Mail {number}"))
-                    .await,
-            );
-        }
-        relay.hears("MAIL", 1).await;
-        let trouble = place.until_trouble(&admin, None).await;
-        assert_eq!(trouble.failure.reply.expect("its words").code, 535);
-        let other = Relay::start().await;
-        place.save(&admin, &other).await;
-        other.takes(20).await;
-        for message in place.until_delivered(&admin, &ids).await {
-            assert_eq!(
-                message.recipients[0].attempts, 1,
-                "no attempt was counted against it"
-            );
-        }
-        assert_eq!(other.taken().len(), 20);
-        works.end().await;
+async fn a_relay_that_is_not_well_fails_no_mail_and_mail_flows_after_the_repair(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    relay.says("MAIL", "535 5.7.8 who are you");
+    let works = TestWorker::begin(&env, 4);
+    let mut ids = Vec::new();
+    for number in 0..20 {
+        ids.push(
+            env.hand_over(&admin, &["desk@example.net"], &format!("Mail {number}"))
+                .await,
+        );
+    }
+    relay.hears("MAIL", 1).await;
+    let trouble = env.until_backoff(&admin, None).await;
+    assert_eq!(trouble.failure.reply.expect("its words").code, 535);
+    let other = Relay::start().await;
+    env.save(&admin, &other).await;
+    other.takes(20).await;
+    for message in env.until_delivered(&admin, &ids).await {
+        assert_eq!(
+            message.recipients[0].attempts, 1,
+            "no attempt was counted against it"
+        );
+    }
+    assert_eq!(other.taken().len(), 20);
+    works.end().await;
+}
+
+stories! {
+    both {
+        what_is_handed_over_is_delivered_and_accounted_for;
+        one_refused_recipient_harms_nobody_else;
+        a_relay_that_is_not_well_fails_no_mail_and_mail_flows_after_the_repair;
     }
 }

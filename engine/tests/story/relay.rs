@@ -1,5 +1,4 @@
-//! A relay that many mails go to: says what it is told to, also while it runs, and keeps what it
-//! took.
+//! A fake relay with rules that a story changes while it runs; it keeps accepted messages.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -8,6 +7,8 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+use crate::wait::wait_for;
 
 /// A mail that was taken.
 #[derive(Clone, Debug)]
@@ -118,21 +119,28 @@ impl Relay {
             .count()
     }
 
-    /// Waits until it has heard so many lines that begin so.
+    /// Waits until it has received so many lines with this prefix.
     pub async fn hears(&self, line: &str, times: usize) {
-        let mut changes = self.changed.subscribe();
-        while self.heard(line) < times {
-            changes.changed().await.expect("a relay");
-        }
+        wait_for(line, async || {
+            let lines = &self.state.lock().lines;
+            let found = lines.iter().filter(|heard| heard.starts_with(line));
+            (found.count() >= times)
+                .then_some(())
+                .ok_or_else(|| lines.clone())
+        })
+        .await;
     }
 
-    /// Waits until it took so many mails.
+    /// Waits until it accepted so many messages.
     pub async fn takes(&self, mails: usize) -> Vec<Taken> {
-        let mut changes = self.changed.subscribe();
-        while self.taken().len() < mails {
-            changes.changed().await.expect("a relay");
-        }
-        self.taken()
+        wait_for("messages at the relay", async || {
+            let taken = self.taken();
+            if taken.len() < mails {
+                return Err(format!("{} of {mails}", taken.len()));
+            }
+            Ok(taken)
+        })
+        .await
     }
 }
 

@@ -3,342 +3,307 @@
 use domain::view::{PasswordChange, PasswordState, Role, Verification};
 use domain::{Form, Kind, Label};
 
-use crate::place::{form, places};
+use crate::environment::{TestEnv, form};
 
-#[tokio::test]
-async fn what_is_saved_is_what_is_read_back_but_for_the_password() {
-    for place in places().await {
-        let admin = place.admin().await;
-        let before = place
-            .postern
+async fn what_is_saved_is_what_is_read_back_but_for_the_password(env: TestEnv) {
+    let admin = env.admin().await;
+    let before = env.postern.settings().view(&admin).await.expect("readable");
+    assert_eq!((before.revision, before.password), (0, PasswordState::None));
+    assert_eq!(before.form, Form::default());
+    assert_eq!(before.verified, Verification::Never);
+
+    let sealed = env.sealed("hunter2 is not it").await;
+    let saved = env
+        .postern
+        .settings()
+        .save(&admin, form(), sealed, Some(0))
+        .await
+        .expect("saved");
+    assert_eq!((saved.revision, saved.password), (1, PasswordState::Saved));
+    assert_eq!(saved.form, form());
+    assert_eq!(saved.saved.expect("a stamp").by, "admin@example.org");
+    let read = env.postern.settings().view(&admin).await.expect("readable");
+    assert_eq!(read.form, form());
+    assert!(
+        !serde_json::to_string(&read)
+            .expect("serialises")
+            .contains("hunter2")
+    );
+}
+
+async fn a_refused_save_stores_nothing_and_names_every_fault(env: TestEnv) {
+    let admin = env.admin().await;
+    let bad = form()
+        .with(Label::Port, "0")
+        .with(Label::FromAddress, "nobody");
+    let plain = PasswordChange::Sealed("hunter2".into());
+    let refusal = env
+        .postern
+        .settings()
+        .save(&admin, bad, plain, None)
+        .await
+        .expect_err("refused");
+    assert_eq!(refusal.kind, Kind::Invalid);
+    let fields: Vec<&str> = refusal.fields.keys().map(String::as_str).collect();
+    assert_eq!(fields, ["from_address", "smtp_password", "smtp_port"]);
+    assert!(refusal.fields["smtp_password"].contains("/api/keys/browser"));
+    assert_eq!(
+        env.postern
             .settings()
             .view(&admin)
             .await
-            .expect("readable");
-        assert_eq!((before.revision, before.password), (0, PasswordState::None));
-        assert_eq!(before.form, Form::default());
-        assert_eq!(before.verified, Verification::Never);
+            .expect("readable")
+            .revision,
+        0
+    );
+}
 
-        let sealed = place.sealed("hunter2 is not it").await;
-        let saved = place
+async fn a_save_that_changes_nothing_makes_no_revision(env: TestEnv) {
+    let admin = env.admin().await;
+    for _ in 0..2 {
+        let view = env
             .postern
             .settings()
-            .save(&admin, form(), sealed, Some(0))
-            .await
-            .expect("saved");
-        assert_eq!((saved.revision, saved.password), (1, PasswordState::Saved));
-        assert_eq!(saved.form, form());
-        assert_eq!(saved.saved.expect("a stamp").by, "admin@example.org");
-        let read = place
-            .postern
-            .settings()
-            .view(&admin)
-            .await
-            .expect("readable");
-        assert_eq!(read.form, form());
-        assert!(
-            !serde_json::to_string(&read)
-                .expect("serialises")
-                .contains("hunter2")
-        );
+            .save(&admin, form(), PasswordChange::Keep, None)
+            .await;
+        assert_eq!(view.expect("saved").revision, 1);
     }
 }
 
-#[tokio::test]
-async fn a_refused_save_stores_nothing_and_names_every_fault() {
-    for place in places().await {
-        let admin = place.admin().await;
-        let bad = form()
-            .with(Label::Port, "0")
-            .with(Label::FromAddress, "nobody");
-        let plain = PasswordChange::Sealed("hunter2".into());
-        let refusal = place
-            .postern
-            .settings()
-            .save(&admin, bad, plain, None)
-            .await
-            .expect_err("refused");
-        assert_eq!(refusal.kind, Kind::Invalid);
-        let fields: Vec<&str> = refusal.fields.keys().map(String::as_str).collect();
-        assert_eq!(fields, ["from_address", "smtp_password", "smtp_port"]);
-        assert!(refusal.fields["smtp_password"].contains("/api/keys/browser"));
-        assert_eq!(
-            place
+async fn a_saved_password_stays_with_the_relay_it_was_given_for(env: TestEnv) {
+    let admin = env.admin().await;
+    let sealed = env.sealed("first").await;
+    env.postern
+        .settings()
+        .save(&admin, form(), sealed, None)
+        .await
+        .expect("saved");
+    for (label, value) in [
+        (Label::Host, "evil.example"),
+        (Label::Port, "2525"),
+        (Label::ConnectionType, "None"),
+        (Label::Username, "somebody"),
+        (Label::CertificateCheck, "Off"),
+        (Label::PlaintextAuth, "1"),
+    ] {
+        let moved = form().with(label, value);
+        for change in [PasswordChange::Keep, env.sealed("").await] {
+            let refusal = env
                 .postern
                 .settings()
-                .view(&admin)
-                .await
-                .expect("readable")
-                .revision,
-            0
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_save_that_changes_nothing_makes_no_revision() {
-    for place in places().await {
-        let admin = place.admin().await;
-        for _ in 0..2 {
-            let view = place
-                .postern
-                .settings()
-                .save(&admin, form(), PasswordChange::Keep, None)
+                .save(&admin, moved.clone(), change.clone(), None)
                 .await;
-            assert_eq!(view.expect("saved").revision, 1);
+            let refusal = refusal.expect_err("typed again, or not at all");
+            assert_eq!(
+                refusal.fields.keys().collect::<Vec<_>>(),
+                ["smtp_password"],
+                "{label:?}"
+            );
+            let test = env.postern.diagnosis().test(
+                &admin,
+                Some(moved.clone()),
+                change,
+                "a@example.net".into(),
+            );
+            let refusal = test.await.err().expect("a test neither");
+            assert!(
+                matches!(refusal.kind, Kind::Invalid | Kind::TooMany),
+                "{label:?}: {refusal}"
+            );
         }
+        env.pass(std::time::Duration::from_secs(61));
     }
+    let moved = form().with(Label::Host, "other.example");
+    let cleared = env
+        .postern
+        .settings()
+        .save(&admin, moved, PasswordChange::Clear, None)
+        .await;
+    assert_eq!(cleared.expect("saved").password, PasswordState::None);
 }
 
-#[tokio::test]
-async fn a_saved_password_stays_with_the_relay_it_was_given_for() {
-    for place in places().await {
-        let admin = place.admin().await;
-        let sealed = place.sealed("first").await;
-        place
-            .postern
+async fn a_password_whose_relay_cannot_be_read_any_more_goes_nowhere(env: TestEnv) {
+    let admin = env.admin().await;
+    let sealed = env.sealed("hunter2").await;
+    let save = |form: Form, password| env.postern.settings().save(&admin, form, password, None);
+    save(form(), sealed.clone()).await.expect("saved");
+    env.tamper("UPDATE information SET value = 'many' WHERE label = 'smtp_port'")
+        .await;
+    let elsewhere = form().with(Label::Host, "smtp.example.net");
+    let refusal = save(elsewhere.clone(), PasswordChange::Keep)
+        .await
+        .expect_err("refused");
+    assert!(refusal.fields.contains_key("smtp_password"));
+    save(elsewhere, sealed).await.expect("typed again");
+}
+
+async fn the_last_three_passwords_can_be_brought_back_for_their_own_relay(env: TestEnv) {
+    let admin = env.admin().await;
+    for password in ["one", "two", "three", "four", "five"] {
+        let sealed = env.sealed(password).await;
+        env.postern
             .settings()
             .save(&admin, form(), sealed, None)
             .await
             .expect("saved");
-        for (label, value) in [
-            (Label::Host, "evil.example"),
-            (Label::Port, "2525"),
-            (Label::ConnectionType, "None"),
-            (Label::Username, "somebody"),
-            (Label::CertificateCheck, "Off"),
-            (Label::PlaintextAuth, "1"),
-        ] {
-            let moved = form().with(label, value);
-            for change in [PasswordChange::Keep, place.sealed("").await] {
-                let refusal = place
-                    .postern
-                    .settings()
-                    .save(&admin, moved.clone(), change.clone(), None)
-                    .await;
-                let refusal = refusal.expect_err("typed again, or not at all");
-                assert_eq!(
-                    refusal.fields.keys().collect::<Vec<_>>(),
-                    ["smtp_password"],
-                    "{label:?}"
-                );
-                let test = place.postern.diagnosis().test(
-                    &admin,
-                    Some(moved.clone()),
-                    change,
-                    "a@example.net".into(),
-                );
-                let refusal = test.await.err().expect("a test neither");
-                assert!(
-                    matches!(refusal.kind, Kind::Invalid | Kind::TooMany),
-                    "{label:?}: {refusal}"
-                );
-            }
-            place.pass(std::time::Duration::from_secs(61));
-        }
-        let moved = form().with(Label::Host, "other.example");
-        let cleared = place
-            .postern
-            .settings()
-            .save(&admin, moved, PasswordChange::Clear, None)
-            .await;
-        assert_eq!(cleared.expect("saved").password, PasswordState::None);
     }
+    let view = env.postern.settings().view(&admin).await.expect("readable");
+    let offered: Vec<i64> = view
+        .earlier
+        .iter()
+        .map(|earlier| earlier.revision)
+        .collect();
+    assert_eq!(offered, [4, 3, 2]);
+    assert_eq!(view.earlier[0].relay, "alerts at smtp.example.org:587");
+
+    let forgotten = env
+        .postern
+        .settings()
+        .save(&admin, form(), PasswordChange::Earlier(1), None)
+        .await;
+    assert!(
+        forgotten
+            .expect_err("no longer kept")
+            .fields
+            .contains_key("smtp_password")
+    );
+    let moved = form().with(Label::Host, "evil.example");
+    let harvest = env
+        .postern
+        .settings()
+        .save(&admin, moved, PasswordChange::Earlier(3), None)
+        .await;
+    assert!(
+        harvest
+            .expect_err("another relay")
+            .fields
+            .contains_key("smtp_password")
+    );
+
+    let back = env
+        .postern
+        .settings()
+        .save(&admin, form(), PasswordChange::Earlier(3), None)
+        .await;
+    let back = back.expect("saved");
+    let offered: Vec<i64> = back
+        .earlier
+        .iter()
+        .map(|earlier| earlier.revision)
+        .collect();
+    assert_eq!((back.revision, offered), (6, vec![5, 4, 2]));
 }
 
-#[tokio::test]
-async fn a_password_whose_relay_cannot_be_read_any_more_goes_nowhere() {
-    for place in places().await {
-        let admin = place.admin().await;
-        let sealed = place.sealed("hunter2").await;
-        let save =
-            |form: Form, password| place.postern.settings().save(&admin, form, password, None);
-        save(form(), sealed.clone()).await.expect("saved");
-        place
-            .tamper("UPDATE information SET value = 'many' WHERE label = 'smtp_port'")
-            .await;
-        let elsewhere = form().with(Label::Host, "smtp.example.net");
-        let refusal = save(elsewhere.clone(), PasswordChange::Keep)
+async fn the_second_of_two_administrators_is_told_what_differs(env: TestEnv) {
+    let ann = env.sign_in("ann@example.org", Role::Admin).await;
+    let bob = env.sign_in("bob@example.org", Role::Admin).await;
+    env.postern
+        .settings()
+        .save(&ann, form(), PasswordChange::Keep, Some(0))
+        .await
+        .expect("first");
+    let theirs = form().with(Label::Port, "2525");
+    env.postern
+        .settings()
+        .save(&ann, theirs, PasswordChange::Keep, Some(1))
+        .await
+        .expect("second");
+
+    let mine = form().with(Label::FromName, "Alarms");
+    let refusal = env
+        .postern
+        .settings()
+        .save(&bob, mine.clone(), PasswordChange::Keep, Some(1))
+        .await;
+    let refusal = refusal.expect_err("older than what is saved");
+    assert_eq!(refusal.kind, Kind::Conflict);
+    assert!(refusal.text().contains("ann@example.org"));
+    assert_eq!(
+        refusal.fields["smtp_port"],
+        "Saved now: “2525”. Yours: “587”."
+    );
+    assert!(refusal.fields.contains_key("smtp_from_name"));
+    assert_eq!(
+        env.postern
+            .settings()
+            .view(&bob)
             .await
-            .expect_err("refused");
-        assert!(refusal.fields.contains_key("smtp_password"));
-        save(elsewhere, sealed).await.expect("typed again");
-    }
+            .expect("readable")
+            .revision,
+        2
+    );
+    let mine = env
+        .postern
+        .settings()
+        .save(&bob, mine, PasswordChange::Keep, Some(2))
+        .await;
+    assert_eq!(mine.expect("knowingly").revision, 3);
 }
 
-#[tokio::test]
-async fn the_last_three_passwords_can_be_brought_back_for_their_own_relay() {
-    for place in places().await {
-        let admin = place.admin().await;
-        for password in ["one", "two", "three", "four", "five"] {
-            let sealed = place.sealed(password).await;
-            place
-                .postern
-                .settings()
-                .save(&admin, form(), sealed, None)
-                .await
-                .expect("saved");
-        }
-        let view = place
-            .postern
-            .settings()
-            .view(&admin)
-            .await
-            .expect("readable");
-        let offered: Vec<i64> = view
-            .earlier
-            .iter()
-            .map(|earlier| earlier.revision)
-            .collect();
-        assert_eq!(offered, [4, 3, 2]);
-        assert_eq!(view.earlier[0].relay, "alerts at smtp.example.org:587");
+async fn only_administrators_see_or_change_settings_and_refusals_are_on_record(env: TestEnv) {
+    let user = env.sign_in("user@example.org", Role::User).await;
+    let admin = env.admin().await;
+    let read = env
+        .postern
+        .settings()
+        .view(&user)
+        .await
+        .expect_err("not for users");
+    assert_eq!(read.kind, Kind::Forbidden);
+    let save = env
+        .postern
+        .settings()
+        .save(&user, form(), PasswordChange::Keep, None)
+        .await;
+    assert_eq!(save.expect_err("not for users").kind, Kind::Forbidden);
+    let test = env
+        .postern
+        .diagnosis()
+        .test(&user, None, PasswordChange::Keep, "a@example.net".into())
+        .await;
+    assert_eq!(test.err().expect("not for users").kind, Kind::Forbidden);
 
-        let forgotten = place
-            .postern
-            .settings()
-            .save(&admin, form(), PasswordChange::Earlier(1), None)
-            .await;
+    let secret = env.sealed("hunter2").await;
+    env.postern
+        .settings()
+        .save(&admin, form(), secret, None)
+        .await
+        .expect("saved");
+    let trail = env
+        .postern
+        .audit()
+        .trail(&admin, 100)
+        .await
+        .expect("readable");
+    for action in ["read settings", "save settings", "send test"] {
         assert!(
-            forgotten
-                .expect_err("no longer kept")
-                .fields
-                .contains_key("smtp_password")
+            trail.iter().any(|row| row.actor == "user@example.org"
+                && row.action == action
+                && row.outcome == "refused (403)"),
+            "{action}"
         );
-        let moved = form().with(Label::Host, "evil.example");
-        let harvest = place
-            .postern
-            .settings()
-            .save(&admin, moved, PasswordChange::Earlier(3), None)
-            .await;
-        assert!(
-            harvest
-                .expect_err("another relay")
-                .fields
-                .contains_key("smtp_password")
-        );
-
-        let back = place
-            .postern
-            .settings()
-            .save(&admin, form(), PasswordChange::Earlier(3), None)
-            .await;
-        let back = back.expect("saved");
-        let offered: Vec<i64> = back
-            .earlier
-            .iter()
-            .map(|earlier| earlier.revision)
-            .collect();
-        assert_eq!((back.revision, offered), (6, vec![5, 4, 2]));
     }
+    let save = trail
+        .iter()
+        .find(|row| row.actor == "admin@example.org" && row.action == "save settings");
+    let save = save.expect("the save is on record");
+    assert!(save.detail.contains("smtp_host") && save.detail.contains("smtp_password"));
+    assert!(
+        trail
+            .iter()
+            .all(|row| !format!("{row:?}").contains("hunter2"))
+    );
 }
 
-#[tokio::test]
-async fn the_second_of_two_administrators_is_told_what_differs() {
-    for place in places().await {
-        let ann = place.sign_in("ann@example.org", Role::Admin).await;
-        let bob = place.sign_in("bob@example.org", Role::Admin).await;
-        place
-            .postern
-            .settings()
-            .save(&ann, form(), PasswordChange::Keep, Some(0))
-            .await
-            .expect("first");
-        let theirs = form().with(Label::Port, "2525");
-        place
-            .postern
-            .settings()
-            .save(&ann, theirs, PasswordChange::Keep, Some(1))
-            .await
-            .expect("second");
-
-        let mine = form().with(Label::FromName, "Alarms");
-        let refusal = place
-            .postern
-            .settings()
-            .save(&bob, mine.clone(), PasswordChange::Keep, Some(1))
-            .await;
-        let refusal = refusal.expect_err("older than what is saved");
-        assert_eq!(refusal.kind, Kind::Conflict);
-        assert!(refusal.text().contains("ann@example.org"));
-        assert_eq!(
-            refusal.fields["smtp_port"],
-            "Saved now: “2525”. Yours: “587”."
-        );
-        assert!(refusal.fields.contains_key("smtp_from_name"));
-        assert_eq!(
-            place
-                .postern
-                .settings()
-                .view(&bob)
-                .await
-                .expect("readable")
-                .revision,
-            2
-        );
-        let mine = place
-            .postern
-            .settings()
-            .save(&bob, mine, PasswordChange::Keep, Some(2))
-            .await;
-        assert_eq!(mine.expect("knowingly").revision, 3);
-    }
-}
-
-#[tokio::test]
-async fn only_administrators_see_or_change_settings_and_refusals_are_on_record() {
-    for place in places().await {
-        let user = place.sign_in("user@example.org", Role::User).await;
-        let admin = place.admin().await;
-        let read = place
-            .postern
-            .settings()
-            .view(&user)
-            .await
-            .expect_err("not for users");
-        assert_eq!(read.kind, Kind::Forbidden);
-        let save = place
-            .postern
-            .settings()
-            .save(&user, form(), PasswordChange::Keep, None)
-            .await;
-        assert_eq!(save.expect_err("not for users").kind, Kind::Forbidden);
-        let test = place
-            .postern
-            .diagnosis()
-            .test(&user, None, PasswordChange::Keep, "a@example.net".into())
-            .await;
-        assert_eq!(test.err().expect("not for users").kind, Kind::Forbidden);
-
-        let secret = place.sealed("hunter2").await;
-        place
-            .postern
-            .settings()
-            .save(&admin, form(), secret, None)
-            .await
-            .expect("saved");
-        let trail = place
-            .postern
-            .audit()
-            .trail(&admin, 100)
-            .await
-            .expect("readable");
-        for action in ["read settings", "save settings", "send test"] {
-            assert!(
-                trail.iter().any(|row| row.actor == "user@example.org"
-                    && row.action == action
-                    && row.outcome == "refused (403)"),
-                "{action}"
-            );
-        }
-        let save = trail
-            .iter()
-            .find(|row| row.actor == "admin@example.org" && row.action == "save settings");
-        let save = save.expect("the save is on record");
-        assert!(save.detail.contains("smtp_host") && save.detail.contains("smtp_password"));
-        assert!(
-            trail
-                .iter()
-                .all(|row| !format!("{row:?}").contains("hunter2"))
-        );
+stories! {
+    both {
+        what_is_saved_is_what_is_read_back_but_for_the_password;
+        a_refused_save_stores_nothing_and_names_every_fault;
+        a_save_that_changes_nothing_makes_no_revision;
+        a_saved_password_stays_with_the_relay_it_was_given_for;
+        a_password_whose_relay_cannot_be_read_any_more_goes_nowhere;
+        the_last_three_passwords_can_be_brought_back_for_their_own_relay;
+        the_second_of_two_administrators_is_told_what_differs;
+        only_administrators_see_or_change_settings_and_refusals_are_on_record;
     }
 }

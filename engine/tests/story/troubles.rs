@@ -1,364 +1,321 @@
-//! Relays that defer, refuse, hang up and change their minds: what becomes of the mail.
+//! Relays that defer, refuse, hang up or hang, and the result for each message.
 
 use std::time::Duration;
 
 use domain::outbox::{EventKind, RecipientState, Search};
 
-use crate::outbox::{Works, is};
-use crate::place::places;
+use crate::environment::TestEnv;
+use crate::outbox::{TestWorker, is};
 use crate::relay::Relay;
+use crate::wait::wait_for;
 
-#[tokio::test]
-async fn what_is_deferred_is_tried_again_and_given_up_after_five_days() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        relay.says("RCPT", "450 4.2.0 greylisted");
-        let works = Works::begin(&place, 4);
-        let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
-        let lost = place.hand_over(&admin, &["full@example.net"], "Lost").await;
-        for message in [&id, &lost] {
-            place
-                .until(&admin, message, is(RecipientState::Deferred))
-                .await;
-        }
-        relay.behaves();
-        relay.says("RCPT TO:<full", "452 4.2.2 mailbox full");
-        place.pass(Duration::from_secs(80));
-        let message = place
-            .until(&admin, &id, is(RecipientState::Delivered))
+async fn what_is_deferred_is_tried_again_and_given_up_after_five_days(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    relay.says("RCPT", "450 4.2.0 greylisted");
+    let works = TestWorker::begin(&env, 4);
+    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let lost = env.hand_over(&admin, &["full@example.net"], "Lost").await;
+    for message in [&id, &lost] {
+        env.until(&admin, message, is(RecipientState::Deferred))
             .await;
-        let told: Vec<EventKind> = message.recipients[0]
-            .timeline
-            .iter()
-            .map(|row| row.kind)
-            .collect();
-        assert_eq!(told, [EventKind::Deferred, EventKind::Delivered]);
-        assert_eq!(message.recipients[0].attempts, 2);
-
-        place.pass(Duration::from_secs(5 * 86_400));
-        let message = place.until(&admin, &lost, is(RecipientState::Failed)).await;
-        let last = message.recipients[0].timeline.last().expect("an end");
-        assert_eq!(
-            last.reply,
-            "Given up after five days. The last time: 452 4.2.2 mailbox full"
-        );
-        works.end().await;
     }
+    relay.behaves();
+    relay.says("RCPT TO:<full", "452 4.2.2 mailbox full");
+    env.pass(Duration::from_secs(80));
+    let message = env.until(&admin, &id, is(RecipientState::Delivered)).await;
+    let told: Vec<EventKind> = message.recipients[0]
+        .timeline
+        .iter()
+        .map(|row| row.kind)
+        .collect();
+    assert_eq!(told, [EventKind::Deferred, EventKind::Delivered]);
+    assert_eq!(message.recipients[0].attempts, 2);
+
+    env.pass(Duration::from_secs(5 * 86_400));
+    let message = env.until(&admin, &lost, is(RecipientState::Failed)).await;
+    let last = message.recipients[0].timeline.last().expect("an end");
+    assert_eq!(
+        last.reply,
+        "Given up after five days. The last time: 452 4.2.2 mailbox full"
+    );
+    works.end().await;
 }
 
-#[tokio::test]
-async fn a_cut_after_the_final_dot_is_tried_again_and_told_as_doubtful() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        relay.says("END Subject: Fire", "");
-        let works = Works::begin(&place, 4);
-        let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
-        let message = place.until(&admin, &id, is(RecipientState::Deferred)).await;
-        assert!(message.recipients[0].timeline[0].may_have_arrived);
-        relay.behaves();
-        place.pass(Duration::from_secs(80));
-        place
-            .until(&admin, &id, is(RecipientState::Delivered))
-            .await;
-        works.end().await;
-    }
+async fn a_cut_after_the_final_dot_is_tried_again_and_told_as_doubtful(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    relay.says("END Subject: Fire", "");
+    let works = TestWorker::begin(&env, 4);
+    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let message = env.until(&admin, &id, is(RecipientState::Deferred)).await;
+    assert!(message.recipients[0].timeline[0].may_have_arrived);
+    relay.behaves();
+    env.pass(Duration::from_secs(80));
+    env.until(&admin, &id, is(RecipientState::Delivered)).await;
+    works.end().await;
 }
 
-#[tokio::test]
-async fn a_mail_that_is_refused_does_not_hold_up_the_next() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        relay.says("END Subject: Spam", "554 5.7.1 spam");
-        relay.says("MAIL FROM:<alerts@example.org> SIZE=9", "452 4.3.1 no room");
-        let mut ids = Vec::new();
-        for number in 0..40 {
-            let subject = if number % 4 == 0 { "Spam" } else { "News" };
-            ids.push((
-                subject,
-                place
-                    .hand_over(&admin, &["desk@example.net"], subject)
-                    .await,
-            ));
-        }
-        let works = Works::begin(&place, 4);
-        relay.takes(30).await;
-        for (subject, id) in &ids {
-            let expected = if *subject == "Spam" {
-                RecipientState::Failed
-            } else {
-                RecipientState::Delivered
-            };
-            let message = place.until(&admin, id, is(expected)).await;
-            assert_eq!(message.recipients[0].attempts, 1);
-        }
-        assert_eq!(relay.taken().len(), 30);
-        works.end().await;
+async fn a_mail_that_is_refused_does_not_hold_up_the_next(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    relay.says("END Subject: Spam", "554 5.7.1 spam");
+    relay.says("MAIL FROM:<alerts@example.org> SIZE=9", "452 4.3.1 no room");
+    let mut ids = Vec::new();
+    for number in 0..40 {
+        let subject = if number % 4 == 0 { "Spam" } else { "News" };
+        ids.push((
+            subject,
+            env.hand_over(&admin, &["desk@example.net"], subject).await,
+        ));
     }
-}
-
-#[tokio::test]
-async fn a_relay_that_says_421_is_left_in_peace_and_no_attempt_is_counted() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        relay.says("RCPT", "421 4.3.2 shutting down");
-        let works = Works::begin(&place, 4);
-        let mut ids = Vec::new();
-        for _ in 0..10 {
-            ids.push(place.hand_over(&admin, &["desk@example.net"], "Fire").await);
-        }
-        place.until_trouble(&admin, None).await;
-        relay.behaves();
-        place.pass(Duration::from_secs(10));
-        for message in place.until_delivered(&admin, &ids).await {
-            assert_eq!(message.recipients[0].attempts, 1);
-            assert_eq!(message.recipients[0].timeline.len(), 1);
-        }
-        works.end().await;
-    }
-}
-
-#[tokio::test]
-async fn a_clock_that_is_put_back_does_not_keep_the_relay_waiting() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        relay.says("HELLO", "421 4.3.2 not up yet");
-        let works = Works::begin(&place, 4);
-        place
-            .hand_over(&admin, &["desk@example.net"], "Early")
-            .await;
-        place.until_trouble(&admin, None).await;
-        place.put_back(Duration::from_hours(2));
-        relay.behaves();
-        let id = place.hand_over(&admin, &["desk@example.net"], "Fire").await;
-        place.pass(Duration::from_secs(10));
-        place
-            .until(&admin, &id, is(RecipientState::Delivered))
-            .await;
-        works.end().await;
-    }
-}
-
-#[tokio::test]
-async fn a_relay_that_admits_few_connections_gets_few_and_all_the_mail() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        relay.admits(2);
-        let mut ids = Vec::new();
-        for _ in 0..200 {
-            ids.push(place.hand_over(&admin, &["desk@example.net"], "Fire").await);
-        }
-        let works = Works::begin(&place, 16);
-        relay.takes(200).await;
-        for message in place.until_delivered(&admin, &ids).await {
-            assert_eq!(message.recipients[0].attempts, 1);
-        }
-        assert_eq!(relay.taken().len(), 200, "each once");
-        works.end().await;
-    }
-}
-
-#[tokio::test]
-async fn a_relay_that_breaks_on_grouped_commands_gets_them_one_by_one() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        relay.flushes();
-        let mut ids = Vec::new();
-        for _ in 0..30 {
-            ids.push(place.hand_over(&admin, &["desk@example.net"], "Fire").await);
-        }
-        let works = Works::begin(&place, 2);
-        for message in place.until_delivered(&admin, &ids).await {
-            assert_eq!(message.recipients[0].attempts, 1);
-        }
-        assert_eq!(relay.taken().len(), 30, "each once");
-        works.end().await;
-    }
-}
-
-#[tokio::test]
-async fn a_password_that_changes_in_mid_queue_fails_no_mail() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save_signing_in(&admin, &relay, "first").await;
-        let works = Works::begin(&place, 4);
-        place
-            .hand_over(&admin, &["desk@example.net"], "Before")
-            .await;
-        relay.takes(1).await;
-        relay.says("AUTH", "535 5.7.8 wrong");
-        relay.says("MAIL", "421 4.7.0 sign in anew");
-        let mut ids = Vec::new();
-        for _ in 0..50 {
-            ids.push(place.hand_over(&admin, &["desk@example.net"], "Fire").await);
-        }
-        relay.hears("MAIL", 2).await;
-        place.pass(Duration::from_secs(10));
-        relay.hears("AUTH", 2).await;
-        relay.behaves();
-        place.save_signing_in(&admin, &relay, "second").await;
-        for message in place.until_delivered(&admin, &ids).await {
-            assert_eq!(message.recipients[0].attempts, 1);
-        }
-        assert_eq!(relay.taken().len(), 51, "each once");
-        works.end().await;
-    }
-}
-
-#[tokio::test]
-async fn a_message_that_is_on_a_connection_in_part_is_not_given_back_whole() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        relay.thinks();
-        let addresses: Vec<String> = (0..100).map(|n| format!("desk{n}@example.net")).collect();
-        let to: Vec<&str> = addresses.iter().map(String::as_str).collect();
-        let mut ids = Vec::new();
-        for subject in ["One", "Two", "Three"] {
-            ids.push(place.hand_over(&admin, &to, subject).await);
-        }
-        let works = Works::begin(&place, 1);
-        relay.hears("END", 1).await;
-        place
-            .postern
-            .outbox()
-            .pause_delivery(&admin, true)
-            .await
-            .expect("held");
-        place
-            .postern
-            .outbox()
-            .pause_delivery(&admin, false)
-            .await
-            .expect("ended");
-        relay.behaves();
-        place.until_delivered(&admin, &ids).await;
-        let mut got: Vec<String> = relay.taken().into_iter().flat_map(|mail| mail.to).collect();
-        got.sort();
-        assert_eq!(got.len(), 300, "each recipient got each mail once");
-        works.end().await;
-    }
-}
-
-#[tokio::test]
-async fn a_relay_that_hangs_does_not_hold_up_the_one_that_is_saved_then() {
-    for place in places().await {
-        let (admin, hangs, works_well) = (
-            place.admin().await,
-            Relay::start().await,
-            Relay::start().await,
-        );
-        place.save(&admin, &hangs).await;
-        hangs.thinks();
-        let works = Works::with_grace(&place, 4, Duration::ZERO);
-        let mut ids = Vec::new();
-        for _ in 0..50 {
-            ids.push(place.hand_over(&admin, &["desk@example.net"], "Fire").await);
-        }
-        hangs.hears("END", 4).await;
-        place.save(&admin, &works_well).await;
-        // But for those it has, and those announced behind them.
-        works_well.takes(42).await;
-        let mut changes = place.postern.outbox().changes();
-        let delivered = async || {
-            let overview = place
-                .postern
-                .outbox()
-                .overview(&admin)
-                .await
-                .expect("a look");
-            let counts = overview.counts.into_iter();
-            counts
-                .filter(|count| count.state == RecipientState::Delivered)
-                .map(|count| count.number)
-                .sum::<i64>()
+    let works = TestWorker::begin(&env, 4);
+    relay.takes(30).await;
+    for (subject, id) in &ids {
+        let expected = if *subject == "Spam" {
+            RecipientState::Failed
+        } else {
+            RecipientState::Delivered
         };
-        while delivered().await < 42 {
-            changes.changed().await.expect("a Postern");
-        }
-        works.end().await;
-        let (mut doubtful, mut waiting) = (0, 0);
-        for id in &ids {
-            let message = place
-                .postern
-                .outbox()
-                .message(&admin, id)
-                .await
-                .expect("there");
-            let row = &message.recipients[0];
-            match row.state {
-                RecipientState::Deferred => {
-                    assert!(row.timeline[0].may_have_arrived);
-                    doubtful += 1;
-                }
-                RecipientState::Queued => waiting += 1,
-                _ => assert_eq!(row.state, RecipientState::Delivered),
+        let message = env.until(&admin, id, is(expected)).await;
+        assert_eq!(message.recipients[0].attempts, 1);
+    }
+    assert_eq!(relay.taken().len(), 30);
+    works.end().await;
+}
+
+async fn a_relay_that_says_421_is_left_in_peace_and_no_attempt_is_counted(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    relay.says("RCPT", "421 4.3.2 shutting down");
+    let works = TestWorker::begin(&env, 4);
+    let mut ids = Vec::new();
+    for _ in 0..10 {
+        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+    }
+    env.until_backoff(&admin, None).await;
+    relay.behaves();
+    env.pass(Duration::from_secs(10));
+    for message in env.until_delivered(&admin, &ids).await {
+        assert_eq!(message.recipients[0].attempts, 1);
+        assert_eq!(message.recipients[0].timeline.len(), 1);
+    }
+    works.end().await;
+}
+
+async fn a_clock_that_is_put_back_does_not_keep_the_relay_waiting(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    relay.says("HELLO", "421 4.3.2 not up yet");
+    let works = TestWorker::begin(&env, 4);
+    env.hand_over(&admin, &["desk@example.net"], "Early").await;
+    env.until_backoff(&admin, None).await;
+    env.put_back(Duration::from_hours(2));
+    relay.behaves();
+    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.pass(Duration::from_secs(10));
+    env.until(&admin, &id, is(RecipientState::Delivered)).await;
+    works.end().await;
+}
+
+async fn a_relay_that_admits_few_connections_gets_few_and_all_the_mail(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    relay.admits(2);
+    let mut ids = Vec::new();
+    for _ in 0..200 {
+        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+    }
+    let works = TestWorker::begin(&env, 16);
+    relay.takes(200).await;
+    for message in env.until_delivered(&admin, &ids).await {
+        assert_eq!(message.recipients[0].attempts, 1);
+    }
+    assert_eq!(relay.taken().len(), 200, "each once");
+    works.end().await;
+}
+
+async fn a_relay_that_breaks_on_grouped_commands_gets_them_one_by_one(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    relay.flushes();
+    let mut ids = Vec::new();
+    for _ in 0..30 {
+        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+    }
+    let works = TestWorker::begin(&env, 2);
+    for message in env.until_delivered(&admin, &ids).await {
+        assert_eq!(message.recipients[0].attempts, 1);
+    }
+    assert_eq!(relay.taken().len(), 30, "each once");
+    works.end().await;
+}
+
+async fn a_password_that_changes_in_mid_queue_fails_no_mail(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save_signing_in(&admin, &relay, "first").await;
+    let works = TestWorker::begin(&env, 4);
+    env.hand_over(&admin, &["desk@example.net"], "Before").await;
+    relay.takes(1).await;
+    relay.says("AUTH", "535 5.7.8 wrong");
+    relay.says("MAIL", "421 4.7.0 sign in anew");
+    let mut ids = Vec::new();
+    for _ in 0..50 {
+        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+    }
+    relay.hears("MAIL", 2).await;
+    env.pass(Duration::from_secs(10));
+    relay.hears("AUTH", 2).await;
+    relay.behaves();
+    env.save_signing_in(&admin, &relay, "second").await;
+    for message in env.until_delivered(&admin, &ids).await {
+        assert_eq!(message.recipients[0].attempts, 1);
+    }
+    assert_eq!(relay.taken().len(), 51, "each once");
+    works.end().await;
+}
+
+async fn a_message_that_is_on_a_connection_in_part_is_not_given_back_whole(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    relay.thinks();
+    let addresses: Vec<String> = (0..100).map(|n| format!("desk{n}@example.net")).collect();
+    let to: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    let mut ids = Vec::new();
+    for subject in ["One", "Two", "Three"] {
+        ids.push(env.hand_over(&admin, &to, subject).await);
+    }
+    let works = TestWorker::begin(&env, 1);
+    relay.hears("END", 1).await;
+    env.postern
+        .outbox()
+        .pause_delivery(&admin, true)
+        .await
+        .expect("held");
+    env.postern
+        .outbox()
+        .pause_delivery(&admin, false)
+        .await
+        .expect("ended");
+    relay.behaves();
+    env.until_delivered(&admin, &ids).await;
+    let mut got: Vec<String> = relay.taken().into_iter().flat_map(|mail| mail.to).collect();
+    got.sort();
+    assert_eq!(got.len(), 300, "each recipient got each mail once");
+    works.end().await;
+}
+
+async fn a_relay_that_hangs_does_not_hold_up_the_one_that_is_saved_then(env: TestEnv) {
+    let (admin, hangs, works_well) = (
+        env.admin().await,
+        Relay::start().await,
+        Relay::start().await,
+    );
+    env.save(&admin, &hangs).await;
+    hangs.thinks();
+    let works = TestWorker::with_grace(&env, 4, Duration::ZERO);
+    let mut ids = Vec::new();
+    for _ in 0..50 {
+        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+    }
+    hangs.hears("END", 4).await;
+    env.save(&admin, &works_well).await;
+    // But for those it has, and those announced behind them.
+    works_well.takes(42).await;
+    wait_for("42 deliveries", async || {
+        let overview = env.postern.outbox().overview(&admin).await.expect("a look");
+        let counts = overview.counts.into_iter();
+        let delivered: i64 = counts
+            .filter(|count| count.state == RecipientState::Delivered)
+            .map(|count| count.number)
+            .sum();
+        (delivered >= 42).then_some(()).ok_or(delivered)
+    })
+    .await;
+    works.end().await;
+    let (mut doubtful, mut waiting) = (0, 0);
+    for id in &ids {
+        let message = env
+            .postern
+            .outbox()
+            .message(&admin, id)
+            .await
+            .expect("there");
+        let row = &message.recipients[0];
+        match row.state {
+            RecipientState::Deferred => {
+                assert!(row.timeline[0].may_have_arrived);
+                doubtful += 1;
             }
+            RecipientState::Queued => waiting += 1,
+            _ => assert_eq!(row.state, RecipientState::Delivered),
         }
-        assert_eq!(doubtful, 4, "the relay had them when Postern was stopped");
-        assert!(waiting <= 4, "{waiting}");
     }
+    assert_eq!(doubtful, 4, "the relay had them when Postern was stopped");
+    assert!(waiting <= 4, "{waiting}");
 }
 
-#[tokio::test]
-async fn nothing_begins_once_everything_is_held() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        relay.thinks();
-        for _ in 0..50 {
-            place.hand_over(&admin, &["desk@example.net"], "Fire").await;
-        }
-        let works = Works::begin(&place, 4);
-        relay.hears("END", 4).await;
-        place
-            .postern
-            .outbox()
-            .pause_delivery(&admin, true)
-            .await
-            .expect("held");
-        relay.behaves();
-        relay.takes(4).await;
-        works.end().await;
-        assert_eq!(relay.taken().len(), 4, "those under way");
-        assert_eq!(relay.heard("HELLO"), 4);
+async fn nothing_begins_once_everything_is_held(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    relay.thinks();
+    for _ in 0..50 {
+        env.hand_over(&admin, &["desk@example.net"], "Fire").await;
     }
+    let works = TestWorker::begin(&env, 4);
+    relay.hears("END", 4).await;
+    env.postern
+        .outbox()
+        .pause_delivery(&admin, true)
+        .await
+        .expect("held");
+    relay.behaves();
+    relay.takes(4).await;
+    works.end().await;
+    assert_eq!(relay.taken().len(), 4, "those under way");
+    assert_eq!(relay.heard("HELLO"), 4);
 }
 
-#[tokio::test]
-async fn a_mail_that_always_hears_421_does_not_stop_the_others() {
-    for place in places().await {
-        let (admin, relay) = (place.admin().await, Relay::start().await);
-        place.save(&admin, &relay).await;
-        relay.says("RCPT TO:<poison", "421 4.7.0 go away");
-        let works = Works::begin(&place, 1);
-        let poison = place
-            .hand_over(&admin, &["poison@example.net"], "Bad")
-            .await;
-        let mut ids = Vec::new();
-        for _ in 0..50 {
-            ids.push(place.hand_over(&admin, &["desk@example.net"], "Fire").await);
-        }
-        // It is the first to be tried again, and then behind the others.
-        let trouble = place.until_trouble(&admin, None).await;
-        place.pass(Duration::from_secs(10));
-        relay.hears("RCPT TO:<poison", 2).await;
-        place.until_trouble(&admin, Some(&trouble)).await;
-        place.pass(Duration::from_secs(30));
-        place.until_delivered(&admin, &ids).await;
-        let search = Search {
-            id: poison,
-            ..Search::default()
-        };
-        let page = place.postern.outbox().page(&admin, &search, None).await;
-        let line = &page.expect("a page").lines[0];
-        assert_eq!(line.reply.as_deref(), Some("421 4.7.0 go away"));
-        works.end().await;
+async fn a_mail_that_always_hears_421_does_not_stop_the_others(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start().await);
+    env.save(&admin, &relay).await;
+    relay.says("RCPT TO:<poison", "421 4.7.0 go away");
+    let works = TestWorker::begin(&env, 1);
+    let poison = env.hand_over(&admin, &["poison@example.net"], "Bad").await;
+    let mut ids = Vec::new();
+    for _ in 0..50 {
+        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+    }
+    // It is the first to be tried again, and then behind the others.
+    let trouble = env.until_backoff(&admin, None).await;
+    env.pass(Duration::from_secs(10));
+    relay.hears("RCPT TO:<poison", 2).await;
+    env.until_backoff(&admin, Some(&trouble)).await;
+    env.pass(Duration::from_secs(30));
+    env.until_delivered(&admin, &ids).await;
+    let search = Search {
+        id: poison,
+        ..Search::default()
+    };
+    let page = env.postern.outbox().page(&admin, &search, None).await;
+    let line = &page.expect("a page").lines[0];
+    assert_eq!(line.reply.as_deref(), Some("421 4.7.0 go away"));
+    works.end().await;
+}
+
+stories! {
+    both {
+        what_is_deferred_is_tried_again_and_given_up_after_five_days;
+        a_cut_after_the_final_dot_is_tried_again_and_told_as_doubtful;
+        a_mail_that_is_refused_does_not_hold_up_the_next;
+        a_relay_that_says_421_is_left_in_peace_and_no_attempt_is_counted;
+        a_clock_that_is_put_back_does_not_keep_the_relay_waiting;
+        a_relay_that_admits_few_connections_gets_few_and_all_the_mail;
+        a_relay_that_breaks_on_grouped_commands_gets_them_one_by_one;
+        a_password_that_changes_in_mid_queue_fails_no_mail;
+        a_message_that_is_on_a_connection_in_part_is_not_given_back_whole;
+        a_relay_that_hangs_does_not_hold_up_the_one_that_is_saved_then;
+        nothing_begins_once_everything_is_held;
+        a_mail_that_always_hears_421_does_not_stop_the_others;
     }
 }

@@ -1,4 +1,4 @@
-//! A wire between a node and its PostgreSQL that a story can cut.
+//! A TCP proxy in front of PostgreSQL that a story can cut or silence.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -7,7 +7,8 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::place::Place;
+use crate::environment::TestEnv;
+use crate::wait::wait_for;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Condition {
@@ -26,8 +27,8 @@ pub struct Wire {
     turned_away: watch::Sender<usize>,
 }
 
-impl Place {
-    /// The same place, whose node reaches its PostgreSQL over a wire.
+impl TestEnv {
+    /// The same env, whose node reaches its PostgreSQL over a wire.
     pub async fn over_a_wire(self) -> (Self, Wire) {
         let address = self.config.database.clone().expect("PostgreSQL");
         let mut address: url::Url = address.parse().expect("an address");
@@ -87,9 +88,11 @@ impl Wire {
 
     /// Waits until so many have come while it was cut.
     pub async fn turns_away(&self, number: usize) {
-        let mut turned_away = self.turned_away.subscribe();
-        let enough = turned_away.wait_for(|turned_away| *turned_away >= number);
-        enough.await.expect("a wire");
+        wait_for("connections that are turned away", async || {
+            let turned_away = *self.turned_away.borrow();
+            (turned_away >= number).then_some(()).ok_or(turned_away)
+        })
+        .await;
     }
 }
 

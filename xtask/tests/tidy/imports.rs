@@ -56,10 +56,7 @@ const LAYERS: [&[&str]; 5] = [
 ];
 
 /// Imports against the layers, or in a circle, that still exist. An entry that is not needed any more fails.
-const UPWARD: &[(&str, &str)] = &[
-    ("actor", "store"),
-    ("settings", "diagnosis"),
-];
+const UPWARD: &[(&str, &str)] = &[("actor", "store"), ("settings", "diagnosis")];
 
 type Uses<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 

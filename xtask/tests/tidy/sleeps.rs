@@ -3,7 +3,10 @@
 use crate::files::{self, expect_none};
 
 /// Sleeps in tests with their reasons. An entry that is not needed any more fails the test.
-const ALLOWED: &[(&str, &str)] = &[("engine/tests/relay/server.rs", "sends bytes with pauses")];
+const ALLOWED: &[(&str, &str)] = &[
+    ("engine/tests/relay/server.rs", "sends bytes with pauses"),
+    ("engine/tests/story/wait.rs", "polls for a condition"),
+];
 
 /// Calls that wait for a fixed time, by the extension of the file.
 const SLEEPS: [(&str, &[&str]); 2] = [

@@ -1,4 +1,4 @@
-//! A Postern of the test's own, on each database.
+//! The environment of a story: a Postern of its own on SQLite or PostgreSQL.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -13,30 +13,16 @@ use rsa::RsaPrivateKey;
 use sqlx::{AnyConnection, Connection};
 use tempfile::TempDir;
 
+use crate::wait::wait_for;
+
 pub const PASSWORD: &str = "correct horse battery";
 
-/// Where a story is told, and the Postern it is told of.
-pub struct Place {
+/// A Postern on a fresh database, with a clock that the story sets.
+pub struct TestEnv {
     pub postern: Postern,
     pub clock: Clock,
     pub config: Config,
     pub folder: TempDir,
-}
-
-/// Postern on a fresh SQLite file, and on a fresh PostgreSQL database where
-/// `POSTERN_TEST_POSTGRES` says that there is a server; `cargo xtask test` always starts one.
-pub async fn places() -> Vec<Place> {
-    let mut places = vec![Place::open(None).await];
-    if let Ok(server) = std::env::var("POSTERN_TEST_POSTGRES") {
-        places.push(Place::open(Some(fresh_database(&server).await)).await);
-    }
-    places
-}
-
-/// Those on PostgreSQL, for what several do at once: on SQLite whoever writes keeps all others out.
-pub async fn on_postgres() -> impl Iterator<Item = Place> {
-    let places = places().await.into_iter();
-    places.filter(|place| place.config.database.is_some())
 }
 
 async fn fresh_database(server: &str) -> String {
@@ -53,20 +39,32 @@ async fn fresh_database(server: &str) -> String {
     format!("{before}/{name}")
 }
 
-/// Statements on a connection behind Postern's back, as another program makes them.
+/// Executes statements as another program would.
 pub async fn execute(connection: &mut AnyConnection, statements: &'static str) {
     let done = sqlx::raw_sql(statements).execute(connection).await;
-    done.expect("the database does as it is told");
+    done.expect("executes");
 }
 
-/// One pair for all: making it takes seconds.
+/// One key pair for all stories: generating it takes seconds.
 pub fn browser_key() -> RsaPrivateKey {
     static KEY: OnceLock<RsaPrivateKey> = OnceLock::new();
     KEY.get_or_init(|| RsaPrivateKey::new(&mut OsRng, engine::BROWSER_KEY_BITS).expect("a key"))
         .clone()
 }
 
-impl Place {
+impl TestEnv {
+    /// On a fresh SQLite file.
+    pub async fn sqlite() -> Self {
+        Self::open(None).await
+    }
+
+    /// On a fresh database of the server at `POSTERN_TEST_POSTGRES`, which `cargo xtask test` starts.
+    pub async fn postgres() -> Self {
+        let server = std::env::var("POSTERN_TEST_POSTGRES");
+        let server = server.expect("POSTERN_TEST_POSTGRES: the URL of a PostgreSQL server");
+        Self::open(Some(fresh_database(&server).await)).await
+    }
+
     async fn open(database: Option<String>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Clock::default();
@@ -100,7 +98,7 @@ impl Place {
         self.clock.advance(time);
     }
 
-    /// The clock is put back to what it should be: it was so far ahead.
+    /// Sets the time of day back; no time passes.
     pub fn put_back(&self, time: Duration) {
         self.clock.put_back(time);
     }
@@ -146,7 +144,7 @@ impl Place {
         PasswordChange::Sealed(token)
     }
 
-    /// A connection to the database behind Postern's back.
+    /// A connection to the database that is not Postern's.
     pub async fn connection(&self) -> AnyConnection {
         let address =
             self.config.database.clone().unwrap_or_else(|| {
@@ -155,7 +153,7 @@ impl Place {
         AnyConnection::connect(&address).await.expect("connects")
     }
 
-    /// Keeps everybody else from writing messages, not from reading them, until it is dropped.
+    /// Locks the messages against writes, not against reads, until it is dropped.
     pub async fn lock_out(&self) -> AnyConnection {
         let mut connection = self.connection().await;
         let statements = match self.config.database {
@@ -166,40 +164,39 @@ impl Place {
         connection
     }
 
-    /// Waits until somebody waits for a lock in this PostgreSQL database.
-    pub async fn until_somebody_waits(&self) {
+    /// Waits until a statement waits for a lock in this PostgreSQL database.
+    pub async fn until_locked(&self) {
         self.until_waiting(1).await;
     }
 
-    /// Waits until so many wait for locks in this PostgreSQL database.
+    /// Waits until so many statements wait for locks in this PostgreSQL database.
     pub async fn until_waiting(&self, many: i64) {
         let waits = "wait_event_type = 'Lock'";
         self.until_activity(waits, |number| number >= many).await;
     }
 
-    /// Waits until nobody has a transaction open in this PostgreSQL database who does nothing in it.
+    /// Waits until no connection to this PostgreSQL database is idle in a transaction.
     pub async fn until_no_transaction_is_idle(&self) {
         let idle = "state LIKE 'idle in transaction%'";
         self.until_activity(idle, |number| number == 0).await;
     }
 
-    /// Waits until so many connections to this PostgreSQL database are as the condition says.
+    /// Waits until enough connections to this PostgreSQL database match the condition.
     async fn until_activity(&self, condition: &str, enough: impl Fn(i64) -> bool) {
         let mut connection = self.connection().await;
         let sql = format!(
             "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND {condition}"
         );
-        loop {
+        wait_for(condition, async || {
             let sql = sqlx::AssertSqlSafe(sql.as_str());
             let found = sqlx::query_as(sql).fetch_one(&mut connection).await;
             let (number,): (i64,) = found.expect("an answer");
-            if enough(number) {
-                return;
-            }
-        }
+            enough(number).then_some(()).ok_or(number)
+        })
+        .await;
     }
 
-    /// Changes the database behind Postern's back.
+    /// Changes the database as another program would.
     pub async fn tamper(&self, sql: &'static str) {
         execute(&mut self.connection().await, sql).await;
     }

@@ -1,0 +1,32 @@
+//! Waiting for a condition, with a deadline that prints what was seen last.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+/// How long any wait may take: far longer than a slow machine needs.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// The time between two probes.
+const INTERVAL: Duration = Duration::from_millis(2);
+
+/// Probes until the result is `Ok`, and returns its value.
+///
+/// # Panics
+/// After 90 s, with the last error.
+pub async fn wait_for<T, S: Debug>(
+    condition: &str,
+    mut probe: impl AsyncFnMut() -> Result<T, S>,
+) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        match probe().await {
+            Ok(value) => return value,
+            Err(seen) if Instant::now() >= deadline => {
+                panic!("waited {DEADLINE:?} for {condition}; last seen: {seen:#?}")
+            }
+            Err(_) => sleep(INTERVAL).await,
+        }
+    }
+}

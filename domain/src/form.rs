@@ -290,7 +290,7 @@ fn trusted(text: &str, check: Option<CertificateCheck>) -> Result<String, &'stat
     match pem::fault(text).filter(|_| !text.is_empty()) {
         Some(fault) => Err(fault),
         None if text.is_empty() && check == Some(CertificateCheck::Trusted) => {
-            Err("Add a trusted certificate, or choose another check.")
+            Err("Add a certificate to trust, or choose another check.")
         }
         None => Ok(text.to_owned()),
     }

@@ -37,7 +37,7 @@ test('it is over after a minute', async () => {
   }
   for (const found of await Promise.all(diagnoses)) {
     expect(found).toMatchObject({ outcome: 'failed', failure: { fault: 'deadline' } });
-    expect(found.cause?.title).toBe('The whole run took too long');
+    expect(found.cause?.title).toBe('The run took too long');
   }
   await postern.stop();
   await Promise.all(relays.map((relay) => relay.stop()));

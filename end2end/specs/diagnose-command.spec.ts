@@ -66,7 +66,7 @@ test('an event a line for programs', async () => {
   expect(events.at(-1)).toMatchObject({
     outcome: 'failed',
     failure: { stage: 'tcp', fault: 'connection_refused' },
-    cause: { title: 'Nothing listens at the port' },
+    cause: { title: 'Nothing listens on the port' },
   });
 
   const quiet = await following({});

@@ -69,7 +69,7 @@ test('a wrong password', () =>
       expectFailure(answer, 502, /^The relay replied: 535 5\.7\.8 Those are not the credentials\. .*Check User Name/);
       expect(relay.attempts.all).toMatchObject([{ user: 'me', accepted: false }]);
       expect(answer.text).not.toContain('hunter22');
-      await expectCause('auth', 'The relay does not accept user name and password');
+      await expectCause('auth', 'The relay rejects user name and password');
     },
   ));
 
@@ -84,7 +84,7 @@ test('a refused recipient', () =>
 test('a relay that wants a sign-in', () =>
   withRelay({ auth: ['PLAIN'], users: { me: 'right' } }, async (relay) => {
     expectFailure(await attempt(relay), 502, /530/, /only from those who signed in\. Choose Authentication Type/);
-    await expectCause('mail', 'The relay wants a sign-in');
+    await expectCause('mail', 'The relay requires a sign-in');
   }));
 
 test('an authentication type that the relay does not offer', () =>
@@ -95,7 +95,7 @@ test('an authentication type that the relay does not offer', () =>
       smtp_username: 'me',
       smtp_password: await postern.sealed('right'),
     });
-    expectFailure(answer, 502, /^The relay offers LOGIN, not CRAM-MD5\. .*Choose one of those that the relay offers/);
+    expectFailure(answer, 502, /^The relay offers LOGIN, not CRAM-MD5\. .*Choose an Authentication Type that the relay offers/);
     await expectCause('auth', 'The authentication type is not offered');
     expect(relay.attempts.all).toEqual([]);
   }));
@@ -113,7 +113,7 @@ test('a password that nobody gave', () =>
 
 test('a port where nobody listens', async () => {
   expectFailure(await attempt({ port: await closedPort() }), 502, /no mail service runs at this port/);
-  await expectCause('tcp', 'Nothing listens at the port');
+  await expectCause('tcp', 'Nothing listens on the port');
 });
 
 test('a port that never answers', async () => {
@@ -138,8 +138,8 @@ test('a relay that says nothing', async () => {
 
 test('a relay that hangs up', async () => {
   const relay = await scripted((socket) => socket.end());
-  expectFailure(await attempt(relay), 502, /ended before the relay had said what it offers/);
-  await expectCause('greeting', 'The relay hangs up at once');
+  expectFailure(await attempt(relay), 502, /ended before the relay replied to EHLO/);
+  await expectCause('greeting', 'The relay closes the connection at once');
   await relay.stop();
 });
 

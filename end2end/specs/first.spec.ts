@@ -61,7 +61,7 @@ test('the printed link makes one administrator, once', async () => {
     [{ ...account, token: `${token.slice(0, -1)}_` }, 403, /is not the newest/],
     [{ ...account, token: '' }, 403, /is not the newest/],
     [{ ...account, password: 'too short' }, 422, /12 to 128 characters/],
-    [{ ...account, email: 'nobody' }, 422, /has an @/],
+    [{ ...account, email: 'nobody' }, 422, /needs an @/],
     [{ ...account, email: '' }, 422, /address/],
   ] as const) {
     const refused = await submit(url, '/setup', wrong);

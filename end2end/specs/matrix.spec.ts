@@ -41,7 +41,7 @@ function expected(connection: Connection, authentication: Authentication, tls: T
       status: 502,
       words: /this port begins in plain text\. Choose Connection Type TLS/,
       stage: 'tls',
-      cause: 'SSL was spoken to a StartTLS port',
+      cause: 'SSL is used on a StartTLS port',
     };
   }
   if (connection === 'TLS' && tls === 'none') {
@@ -52,7 +52,7 @@ function expected(connection: Connection, authentication: Authentication, tls: T
       status: 502,
       words: /not encrypted; the password was not sent/,
       stage: 'auth',
-      cause: 'The password would go out unencrypted',
+      cause: 'The password would be sent unencrypted',
     };
   }
   return { status: 200, encrypted: tls !== 'none' };

@@ -147,20 +147,20 @@ const MISTAKES: Record<string, Mistake> = {
     data: () => signedIn(587, { smtp_password: password.wrong }),
     stage: 'auth',
     words: /^535 5\.7\.8 Error: authentication failed/,
-    cause: 'The relay does not accept user name and password',
+    cause: 'The relay rejects user name and password',
   },
   'a wrong password, with Dovecot and CRAM-MD5': {
     data: () =>
       signedIn(465, { smtp_host: submission, smtp_password: password.wrong, smtp_authentication_type: 'Cram_MD5' }),
     stage: 'auth',
     words: /^535 5\.7\.8 Authentication failed\.$/,
-    cause: 'The relay does not accept user name and password',
+    cause: 'The relay rejects user name and password',
   },
   'a user nobody knows': {
     data: () => signedIn(465, { smtp_username: 'nobody', smtp_authentication_type: 'Login' }),
     stage: 'auth',
     words: /^535 5\.7\.8 Error: authentication failed/,
-    cause: 'The relay does not accept user name and password',
+    cause: 'The relay rejects user name and password',
   },
   'an authentication type that is not offered': {
     data: () => signedIn(PORT.onlyPlain, { smtp_authentication_type: 'Cram_MD5' }),
@@ -181,7 +181,7 @@ const MISTAKES: Record<string, Mistake> = {
     stage: 'tls',
     fault: 'not_tls',
     words: /the answer was not TLS/,
-    cause: 'SSL was spoken to a StartTLS port',
+    cause: 'SSL is used on a StartTLS port',
   },
   'a certificate for another name': {
     data: () => signedIn(PORT.otherName),
@@ -216,20 +216,20 @@ const MISTAKES: Record<string, Mistake> = {
     stage: 'auth',
     fault: 'encryption_required',
     words: /the password was not sent/,
-    cause: 'The password would go out unencrypted',
+    cause: 'The password would be sent unencrypted',
   },
   'a sign-in that Postfix wants encrypted': {
     data: () => signedIn(PORT.noTlsForSignIn, { smtp_plaintext_auth: '1' }),
     stage: 'auth',
     fault: { mechanism_not_offered: [] },
     words: /offers no authentication/,
-    cause: 'Signing in needs encryption first',
+    cause: 'Signing in requires encryption',
   },
   'nobody signed in': {
     data: () => settings(587, { smtp_host: submission }),
     stage: 'mail',
     words: /^530 5\.7\.0 Authentication required\.$/,
-    cause: 'The relay wants a sign-in',
+    cause: 'The relay requires a sign-in',
   },
   'a From of somebody else': {
     data: () => signedIn(587, { from_address: 'ceo@example.org' }),
@@ -262,7 +262,7 @@ const MISTAKES: Record<string, Mistake> = {
     asked: { to: 'you@example.com' },
     stage: 'rcpt',
     words: /^554 5\.7\.1 <you@example\.com>: Relay access denied$/,
-    cause: 'The relay does not pass mail on',
+    cause: 'The relay denies relaying',
   },
   'a recipient nobody knows': {
     data: () => settings(25),
@@ -333,6 +333,6 @@ test('an authority that this machine does not know', async () => {
 test('a Postfix that is not there', async () => {
   await postfix.stop();
   const trace = await diagnose({ data: signedIn(587) });
-  const [stage, fault, cause] = ['tcp', 'connection_refused', 'Nothing listens at the port'];
+  const [stage, fault, cause] = ['tcp', 'connection_refused', 'Nothing listens on the port'];
   expectTold(trace, { stage, fault, words: /refused the connection/, cause });
 });

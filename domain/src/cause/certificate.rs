@@ -8,12 +8,12 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::Expired)),
         cause: Cause {
             title: "The certificate has expired",
-            cause: "The last day of the relay's certificate, or of one that vouches for it, is past.",
+            cause: "The relay's certificate, or one of its issuers' certificates, has expired.",
             steps: &[
-                "Ask the relay's operator to renew it; whoever sends there by TLS is affected.",
+                "Ask the relay's operator to renew it; every client that uses TLS is affected.",
                 "Check the date and time of this machine.",
-                "If it cannot wait, compare the fingerprint with the operator and press Trust \
-                 this certificate; its dates do not count then.",
+                "If it cannot wait, compare the fingerprint with the operator and press Trust this \
+                 certificate; its dates are then ignored.",
             ],
         },
     },
@@ -21,8 +21,8 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::NotYetValid)),
         cause: Cause {
             title: "The certificate is not valid yet",
-            cause: "The first day of the relay's certificate is still to come, by the clock of \
-                    this machine.",
+            cause: "According to the clock of this machine, the validity of the relay's \
+                    certificate has not begun.",
             steps: &[
                 "Check the date and time of this machine: a slow clock is the usual reason.",
                 "If the clock is right, ask the relay's operator to replace the certificate.",
@@ -33,8 +33,8 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::OtherName)),
         cause: Cause {
             title: "The certificate is for another name",
-            cause: "Host Name is not among the names in the relay's certificate, so it may be \
-                    somebody else's relay that answers.",
+            cause: "Host Name is not among the names in the relay's certificate, so another server \
+                    may be answering.",
             steps: &[
                 "Enter one of the certificate's names, shown with the handshake, as Host Name, if \
                  it is your relay's.",
@@ -49,16 +49,15 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::SelfSigned)),
         cause: Cause {
             title: "The certificate is self-signed",
-            cause: "The relay's certificate vouches for itself, so nobody else says whose it is; \
-                    mail servers fresh from their installation have such ones, and so do proxies \
-                    that read mail on its way.",
+            cause: "No authority confirms the owner of the relay's certificate; newly installed \
+                    mail servers have such certificates, and so do proxies that intercept mail.",
             steps: &[
                 "Ask the relay's operator for the fingerprint (SHA-256) of its certificate, and \
                  compare it with the one shown here.",
-                "If they are the same, press Trust this certificate, then Submit: only listed ones \
-                 are accepted from then on.",
-                "If they differ, somebody is between this machine and the relay: find out who \
-                 before a password goes there.",
+                "If they are equal, press Trust this certificate, then Submit: only listed \
+                 certificates are accepted from then on.",
+                "If they differ, something intercepts the connection: find out what before a \
+                 password is sent.",
             ],
         },
     },
@@ -66,17 +65,17 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::UnknownIssuer)),
         cause: Cause {
             title: "The certificate's issuer is unknown",
-            cause: "The relay's certificate is signed by an authority that this machine does not \
-                    know, as with an organisation's own authority.",
+            cause: "The relay's certificate is issued by an authority that this machine does not \
+                    trust, such as an organisation's own authority.",
             steps: &[
                 "If the issuer shown here is your organisation's own authority, compare \
-                 fingerprints with whoever runs it and press Trust its authority; where the relay \
-                 does not send it, choose Trusted as Certificate Check under More options and \
-                 add it there.",
+                 fingerprints with its operator and press Trust its authority; where the relay \
+                 does not send it, choose Trusted as Certificate Check under More options and add \
+                 it there.",
                 "Without an authority to add, compare the relay's own fingerprint with its \
                  operator and press Trust this certificate.",
-                "If nobody knows the issuer, a firewall or virus scanner may be in between and \
-                 show its own certificate.",
+                "If nobody knows the issuer, a firewall or virus scanner may intercept the \
+                 connection with its own certificate.",
             ],
         },
     },
@@ -84,9 +83,8 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::ChainIncomplete)),
         cause: Cause {
             title: "The certificate chain is incomplete",
-            cause: "The relay sends its own certificate without the intermediate ones that lead \
-                    to a known authority; browsers fetch those by themselves, mail programs do \
-                    not.",
+            cause: "The relay sends its own certificate without the intermediate certificates of a \
+                    trusted authority; browsers fetch missing ones, mail programs do not.",
             steps: &[
                 "Ask the relay's operator to send the whole chain: the file called fullchain \
                  instead of cert, with most authorities.",
@@ -99,12 +97,12 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::Version1)),
         cause: Cause {
             title: "The certificate is of version 1",
-            cause: "The relay's certificate is in a form from before 1996 that cannot say what it \
-                    is for, so it cannot be checked; old devices make such ones.",
+            cause: "The relay's certificate has the format used before 1996, which cannot name a \
+                    host, so it cannot be checked; old devices create such certificates.",
             steps: &[
                 "Ask the relay's operator for a certificate of version 3 that names the host.",
-                "If the device can make no other, compare the fingerprint with the operator and \
-                 press Trust this certificate.",
+                "If the device cannot create another, compare the fingerprint with the operator \
+                 and press Trust this certificate.",
             ],
         },
     },
@@ -112,8 +110,8 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::NotTrusted)),
         cause: Cause {
             title: "The certificate is not the trusted one",
-            cause: "The relay shows another certificate than the ones an administrator trusts for \
-                    it: it was renewed, or somebody else answers.",
+            cause: "The relay's certificate is not among those trusted for it: it was renewed, or \
+                    another server answers.",
             steps: &[
                 "Ask the relay's operator whether the certificate was replaced, and compare the \
                  fingerprint with the one shown here.",
@@ -122,8 +120,7 @@ pub(super) const RULES: &[Rule] = &[
                 "If the new one is of a public authority, or Host Name is now another relay's, \
                  choose Verify as Certificate Check there: only the listed ones count under \
                  Trusted.",
-                "If it was not, somebody is between this machine and the relay; the password was \
-                 not sent.",
+                "If it was not, something intercepts the connection; the password was not sent.",
             ],
         },
     },
@@ -131,11 +128,11 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::Invalid)),
         cause: Cause {
             title: "The certificate cannot be checked",
-            cause: "The relay's certificate is damaged, is not meant for servers, or is signed in \
-                    a way that is not safe any more.",
+            cause: "The relay's certificate is damaged, is not meant for servers, or has an \
+                    insecure signature.",
             steps: &[
                 "Ask the relay's operator to replace it; the detail above says what is wrong.",
-                "Press Find settings: another port of the same relay may show a sound one.",
+                "Press Find settings: another port of the same relay may have a valid one.",
             ],
         },
     },

@@ -15,9 +15,9 @@ pub(super) const RULES: &[Rule] = &[
                     || (observed.at(&[Stage::Tls]) && cut && observed.port(PLAIN_PORTS)))
         },
         cause: Cause {
-            title: "SSL was spoken to a StartTLS port",
-            cause: "With Connection Type SSL the first byte is encrypted already, but this port \
-                    begins in plain text.",
+            title: "SSL is used on a StartTLS port",
+            cause: "With Connection Type SSL the connection is encrypted from the first byte, but \
+                    this port begins in plain text.",
             steps: &[
                 "Choose Connection Type TLS for this port.",
                 "Or keep SSL and change Port to 465.",
@@ -32,12 +32,12 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "No greeting: the port may expect SSL",
-            cause: "The connection stands and no greeting comes; that is how a port behaves that \
-                    waits for TLS from the first byte, as 465 does.",
+            cause: "The connection is established and no greeting arrives; a port that expects TLS \
+                    from the first byte, such as 465, behaves like this.",
             steps: &[
-                "Choose Connection Type SSL, if the port is 465; Find settings tells what any \
-                 other port takes.",
-                "Check Host Name and Port: a web server waits in the same way.",
+                "Choose Connection Type SSL, if the port is 465; Find settings shows what any \
+                 other port expects.",
+                "Check Host Name and Port: a web server behaves in the same way.",
                 "If the relay is known to greet late, raise Command Time-out under More options.",
             ],
         },
@@ -49,16 +49,17 @@ pub(super) const RULES: &[Rule] = &[
             missing && (observed.is_garbled() || observed.port(&[587]))
         },
         cause: Cause {
-            title: "Something in between may remove StartTLS",
-            cause: "StartTLS is missing where nearly every relay offers it, or the offers are \
-                    overwritten with X: firewalls that inspect mail do that, although a relay \
-                    without StartTLS would look the same.",
+            title: "A firewall may be removing StartTLS",
+            cause: "StartTLS is missing on a port where nearly every relay offers it, or the \
+                    offered extensions are overwritten with X. Firewalls that inspect mail do \
+                    that; a relay without StartTLS looks the same.",
             steps: &[
-                "Choose Connection Type SSL with Port 465: there is nothing to remove from it.",
+                "Choose Connection Type SSL with Port 465: a firewall cannot remove its \
+                 encryption.",
                 "Have the inspection of SMTP switched off in the firewall (ESMTP inspection or \
                  fixup in Cisco's) or in the virus scanner of this machine.",
-                "Run the diagnosis from another network: if StartTLS is offered there, it is not \
-                 the relay.",
+                "Run the diagnosis from another network: if StartTLS is offered there, the relay \
+                 is not the cause.",
             ],
         },
     },
@@ -66,8 +67,8 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::StartTlsNotOffered),
         cause: Cause {
             title: "StartTLS is not offered",
-            cause: "Connection Type TLS requires StartTLS, and the relay does not offer it at \
-                    this port.",
+            cause: "Connection Type TLS requires StartTLS, and the relay does not offer it at this \
+                    port.",
             steps: &[
                 "Try Port 587 with TLS, or 465 with SSL; Find settings tries all of them.",
                 "Ask the relay's operator to switch StartTLS on.",
@@ -79,14 +80,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         when: |observed| observed.fault(&Fault::ResponseInjection),
         cause: Cause {
-            title: "Plain text was slipped in after StartTLS",
-            cause: "Unencrypted bytes followed the relay's yes to StartTLS; taken for a part of \
-                    what is encrypted they would let a stranger speak for the relay, so Postern \
-                    ended the session.",
+            title: "Plain text was injected after StartTLS",
+            cause: "Unencrypted bytes followed the relay's reply to StartTLS; treating them as \
+                    encrypted would let an attacker forge replies, so Postern ended the session.",
             steps: &[
-                "Choose Connection Type SSL with Port 465, where nothing goes in plain text.",
-                "Run the diagnosis from another network: if it passes there, something between \
-                 this machine and the relay tampers with mail.",
+                "Choose Connection Type SSL with Port 465, where nothing is sent in plain text.",
+                "Run the diagnosis from another network: if it passes there, something on the path \
+                 to the relay tampers with mail.",
                 "If it fails there too, ask the relay's operator to update the mail server.",
             ],
         },
@@ -98,13 +98,13 @@ pub(super) const RULES: &[Rule] = &[
                 && !observed.implicit_tls()
         },
         cause: Cause {
-            title: "The handshake after StartTLS is cut off",
-            cause: "The relay offers StartTLS, and the connection was cut as soon as it was used: \
+            title: "The connection is cut after StartTLS",
+            cause: "The relay offers StartTLS, and the connection was cut as soon as it was used, \
                     most often by a firewall that inspects mail.",
             steps: &[
-                "Choose Connection Type SSL with Port 465: firewalls mostly leave it alone.",
+                "Choose Connection Type SSL with Port 465: firewalls mostly let it pass.",
                 "Have the inspection of SMTP switched off in the firewall for this machine.",
-                "If both are cut, ask the relay's operator what its log says of this machine.",
+                "If both are cut, ask the relay's operator what its log says about this machine.",
             ],
         },
     },
@@ -113,13 +113,13 @@ pub(super) const RULES: &[Rule] = &[
             observed.at(&[Stage::Tls]) && observed.hung_up() && observed.implicit_tls()
         },
         cause: Cause {
-            title: "The relay hangs up on SSL",
+            title: "The relay closes the connection on SSL",
             cause: "The connection was cut as soon as the TLS handshake began: the port does not \
-                    take TLS from the first byte, or a firewall does not let it pass.",
+                    expect TLS from the first byte, or a firewall blocks it.",
             steps: &[
-                "Press Find settings to see what each port of this host takes.",
+                "Press Find settings to see what each port of this host supports.",
                 "Try Port 587 with Connection Type TLS.",
-                "If no way to encrypt works, have the firewall in between let TLS pass.",
+                "If neither works, have the firewall on the path let TLS pass.",
             ],
         },
     },
@@ -127,12 +127,12 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.at(&[Stage::StartTls, Stage::Tls]) && observed.timed_out(),
         cause: Cause {
             title: "The TLS handshake hangs",
-            cause: "Encryption was begun and the other side fell silent: something in between \
-                    swallows the handshake, or the relay is stuck.",
+            cause: "The handshake began and the relay stopped answering: something on the path \
+                    drops the handshake, or the relay is stuck.",
             steps: &[
-                "Try the other way to encrypt: Port 465 with SSL, or 587 with TLS.",
-                "If both hang, look for a firewall that inspects TLS, and for a VPN or tunnel \
-                 that loses large packets (MTU).",
+                "Try the other connection type: Port 465 with SSL, or 587 with TLS.",
+                "If both hang, look for a firewall that inspects TLS, and for a VPN or tunnel that \
+                 loses large packets (MTU).",
                 "If the relay is merely slow, raise Command Time-out under More options.",
             ],
         },
@@ -141,12 +141,12 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::TlsTooOld),
         cause: Cause {
             title: "The relay's TLS is too old",
-            cause: "The relay speaks no TLS that is still safe, neither 1.2 nor 1.3.",
+            cause: "The relay supports neither TLS 1.2 nor 1.3; older versions are not secure.",
             steps: &[
                 "Ask the relay's operator to switch TLS 1.2 on, or to update the mail server.",
-                "Press Find settings: another port may be served by something newer.",
+                "Press Find settings: another port may support a newer version.",
                 "Only for an old device in a network that you trust: Connection Type None, if it \
-                 takes mail without encryption.",
+                 accepts mail without encryption.",
             ],
         },
     },
@@ -154,27 +154,26 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::ClientCertificateRequired),
         cause: Cause {
             title: "The relay asks for a client certificate",
-            cause: "The relay takes mail only from clients that show a certificate of their own \
-                    (mutual TLS), and Postern has none to show.",
+            cause: "The relay accepts mail only from clients with a certificate (mutual TLS), and \
+                    Postern has none.",
             steps: &[
-                "Ask the relay's operator for a port or a relay without client certificates, \
-                 such as 587 with a sign-in, and enter it as Host Name and Port.",
+                "Ask the relay's operator for a port or a relay without client certificates, such \
+                 as 587 with a sign-in, and enter it as Host Name and Port.",
                 "Or have the operator allow this machine by its address instead of by a \
                  certificate.",
-                "Or put a mail relay of your own in between that holds a certificate, and enter \
-                 that as Host Name.",
+                "Or run a relay of your own that has a client certificate, and enter it as Host \
+                 Name.",
             ],
         },
     },
     Rule {
         when: |observed| observed.fault(&Fault::Handshake),
         cause: Cause {
-            title: "No common way to encrypt",
-            cause: "Both sides speak TLS, and the handshake failed before any certificate \
-                    counted: they have no cipher in common, or the relay wants a certificate from \
-                    its clients.",
+            title: "The TLS handshake fails",
+            cause: "The handshake failed before any certificate was checked: both sides have no \
+                    cipher in common, or the relay requires a client certificate.",
             steps: &[
-                "Ask the relay's operator which ciphers its TLS allows; Postern takes the usual \
+                "Ask the relay's operator which ciphers its TLS allows; Postern supports the usual \
                  ones of TLS 1.2 and 1.3 with forward secrecy (ECDHE).",
                 "Try another port: 465 with SSL, or 587 with TLS.",
             ],
@@ -183,9 +182,9 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         when: |observed| observed.at(&[Stage::StartTls]) && observed.deferred(),
         cause: Cause {
-            title: "StartTLS is out of order for now",
-            cause: "The relay offers StartTLS and cannot do it at the moment, as when its \
-                    certificate or key cannot be read.",
+            title: "StartTLS is temporarily unavailable",
+            cause: "The relay offers StartTLS and cannot start it at the moment, for example \
+                    because it cannot read its certificate or key.",
             steps: &[
                 "Try again in some minutes.",
                 "Try Port 465 with Connection Type SSL.",
@@ -197,11 +196,11 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.at(&[Stage::StartTls]) && observed.refused(),
         cause: Cause {
             title: "The relay refuses StartTLS",
-            cause: "The relay offered StartTLS and turned the command down.",
+            cause: "The relay offered StartTLS and refused the command.",
             steps: &[
                 "Try Port 465 with Connection Type SSL.",
-                "Tell the relay's operator what it said: StartTLS is half switched on, or \
-                 something in between refuses it.",
+                "Send the relay's operator the reply: StartTLS is misconfigured, or something on \
+                 the path refuses it.",
             ],
         },
     },
@@ -213,10 +212,10 @@ mod tests {
     use crate::cause::testing::{assert_causes, failed, rejected};
     use crate::stage::{Fault, Stage};
 
-    const IN_TLS: &str = "SSL was spoken to a StartTLS port";
+    const IN_TLS: &str = "SSL is used on a StartTLS port";
     const SILENT: &str = "No greeting: the port may expect SSL";
-    const REMOVED: &str = "Something in between may remove StartTLS";
-    const CUT: &str = "The handshake after StartTLS is cut off";
+    const REMOVED: &str = "A firewall may be removing StartTLS";
+    const CUT: &str = "The connection is cut after StartTLS";
     const HANGS: &str = "The TLS handshake hangs";
     const ASKS: &str = "The relay asks for a client certificate";
 
@@ -257,13 +256,13 @@ mod tests {
                         .offering(&["SIZE", "XXFER"]),
                 ),
                 (
-                    "Plain text was slipped in after StartTLS",
+                    "Plain text was injected after StartTLS",
                     failed(Stage::StartTls, Fault::ResponseInjection),
                 ),
                 (CUT, failed(Stage::Tls, Fault::Reset)),
                 (CUT, failed(Stage::StartTls, Fault::Closed)),
                 (
-                    "The relay hangs up on SSL",
+                    "The relay closes the connection on SSL",
                     ssl(failed(Stage::Tls, Fault::Reset)).with(Label::Port, "465"),
                 ),
                 (HANGS, failed(Stage::Tls, Fault::TimedOut)),
@@ -282,11 +281,11 @@ mod tests {
                     failed(Stage::Greeting, Fault::ClientCertificateRequired),
                 ),
                 (
-                    "No common way to encrypt",
+                    "The TLS handshake fails",
                     failed(Stage::Tls, Fault::Handshake),
                 ),
                 (
-                    "StartTLS is out of order for now",
+                    "StartTLS is temporarily unavailable",
                     rejected(
                         Stage::StartTls,
                         "454 4.7.0 TLS not available due to local problem",

@@ -10,14 +10,14 @@ pub(super) const RULES: &[Rule] = &[
             observed.at(&[Stage::Data]) && (late || observed.hung_up())
         },
         cause: Cause {
-            title: "It is unknown whether the mail was taken",
-            cause: "The relay took the sender and the recipient, and then gave no word about the \
-                    mail: it may arrive, or not.",
+            title: "It is unknown whether the mail was accepted",
+            cause: "The relay accepted the sender and the recipient and did not reply to the mail \
+                    itself: it may arrive or not.",
             steps: &[
-                "Look whether the mail arrived before you send it again.",
-                "Ask the relay's operator: a virus scanner or spam filter that is stuck behind \
-                 the relay looks like this.",
-                "If small mails pass and large ones hang, look for a VPN or tunnel that loses \
+                "Check whether the mail arrived before you send it again.",
+                "Ask the relay's operator: a stuck virus scanner or spam filter behind the relay \
+                 has this effect.",
+                "If small mails pass and large ones do not, look for a VPN or tunnel that loses \
                  large packets (MTU).",
             ],
         },
@@ -25,12 +25,12 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         when: |observed| observed.fault(&Fault::Deadline),
         cause: Cause {
-            title: "The whole run took too long",
-            cause: "No answer was late by the time-outs that are set, and all of it together took \
-                    longer than a run may.",
+            title: "The run took too long",
+            cause: "Each reply arrived within its time-out, but the run as a whole exceeded its \
+                    limit.",
             steps: &[
-                "Look at the milliseconds of each stage: the slowest tells where to look.",
-                "Try again later; a relay under load looks like this.",
+                "Compare the times of the stages and start with the slowest.",
+                "Try again later; the relay may be overloaded.",
                 "Ask the relay's operator whether it slows down this machine on purpose \
                  (tarpitting).",
             ],
@@ -40,14 +40,14 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.broke_off(),
         cause: Cause {
             title: "The relay's reply does not end",
-            cause: "The relay began a reply, and the end of it did not \
-                    come in time: it keeps this machine waiting, or the rest is lost on the way.",
+            cause: "The relay began a reply and did not complete it in time: it delays this \
+                    machine on purpose, or the rest is lost on the path.",
             steps: &[
-                "Raise Command Time-out under More options to 45 seconds: some relays say the \
-                 first line of their greeting and then let callers wait, to see who is patient.",
+                "Raise Command Time-out under More options to 45 seconds: some relays send the \
+                 first line of their greeting and then delay the rest to detect spam clients.",
                 "If that does not help, look for a firewall that inspects mail, and for a VPN or \
                  tunnel that loses large packets (MTU).",
-                "Ask the relay's operator what its log says of this session.",
+                "Ask the relay's operator what its log says about this session.",
             ],
         },
     },
@@ -55,10 +55,9 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.at(&[Stage::Greeting]) && observed.timed_out(),
         cause: Cause {
             title: "The relay does not greet",
-            cause: "The connection is encrypted, and the relay does not say its first word.",
+            cause: "The connection is encrypted, and the relay sends no greeting.",
             steps: &[
-                "Check Port: something else than SMTP may answer inside TLS, such as a web \
-                 server.",
+                "Check Port: something else than SMTP may answer inside TLS, such as a web server.",
                 "If the relay is known to greet late, raise Command Time-out under More options.",
                 "Ask the relay's operator; it may be overloaded.",
             ],
@@ -67,14 +66,14 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         when: |observed| observed.at(&[Stage::Ehlo]) && observed.timed_out(),
         cause: Cause {
-            title: "The relay does not answer to EHLO",
-            cause: "The relay greets and then falls silent when Postern introduces itself; some \
-                    look up in DNS who is calling first, and wait for that.",
+            title: "The relay does not answer EHLO",
+            cause: "The relay sends a greeting and does not reply to EHLO; some relays look up the \
+                    client in DNS first.",
             steps: &[
                 "Raise Command Time-out under More options to 45 seconds.",
-                "Have DNS know the name and the address of this machine, both ways.",
-                "Try Port 587 with Connection Type TLS, or 465 with SSL: a firewall in between \
-                 may hold port 25 back.",
+                "Publish forward and reverse DNS records for this machine.",
+                "Try Port 587 with Connection Type TLS, or 465 with SSL: a firewall may delay port \
+                 25.",
             ],
         },
     },
@@ -82,26 +81,26 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.at(&[Stage::Auth]) && observed.timed_out(),
         cause: Cause {
             title: "The relay does not answer the sign-in",
-            cause: "The relay took the user name and password and gave no verdict in time: what \
-                    it asks about accounts is slow or down.",
+            cause: "The relay received the user name and password and did not reply in time: its \
+                    account directory is slow or down.",
             steps: &[
                 "Raise Command Time-out under More options to 45 seconds and try again.",
                 "Try another Authentication Type, and another port (Find settings).",
-                "Tell the relay's operator: its directory (LDAP, Active Directory, RADIUS) may \
-                 not answer it.",
+                "Tell the relay's operator: its directory (LDAP, Active Directory, RADIUS) may not \
+                 answer it.",
             ],
         },
     },
     Rule {
         when: |observed| observed.at(&[Stage::Mail, Stage::Rcpt]) && observed.timed_out(),
         cause: Cause {
-            title: "The relay falls silent over the addresses",
-            cause: "The relay does not say in time whether it takes the sender or the recipient; \
-                    it may be asking DNS or the recipient's own server.",
+            title: "The relay does not answer MAIL or RCPT",
+            cause: "The relay does not reply to the sender or the recipient in time; it may be \
+                    querying DNS or the recipient's own server.",
             steps: &[
                 "Raise Command Time-out under More options to 45 seconds.",
                 "Try another recipient, to see whether it is this one.",
-                "Ask the relay's operator what its log says of this session.",
+                "Ask the relay's operator what its log says about this session.",
             ],
         },
     },
@@ -110,12 +109,11 @@ pub(super) const RULES: &[Rule] = &[
             observed.at(&[Stage::Tcp, Stage::Greeting, Stage::Ehlo]) && observed.hung_up()
         },
         cause: Cause {
-            title: "The relay hangs up at once",
-            cause: "The connection was made and ended before the relay had said what it offers: \
-                    it does not want this machine, is overloaded, or something in between cuts \
-                    it.",
+            title: "The relay closes the connection at once",
+            cause: "The connection was established and ended before the relay replied to EHLO: it \
+                    rejects this machine, is overloaded, or a firewall cuts it.",
             steps: &[
-                "Have the relay's operator look what its log says of this machine's address.",
+                "Ask the relay's operator what its log says about this machine's IP address.",
                 "Try Port 587 with Connection Type TLS, or 465 with SSL; Find settings tries all \
                  of them.",
                 "On the relay's side, look for a list of allowed addresses (TCP wrappers, \
@@ -126,42 +124,39 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         when: |observed| observed.at(&[Stage::Auth]) && observed.hung_up(),
         cause: Cause {
-            title: "The relay hangs up over the sign-in",
-            cause: "The relay offers a sign-in and ends the connection when it is used, instead \
-                    of saying yes or no.",
+            title: "The relay closes the connection at sign-in",
+            cause: "The relay offers a sign-in and closes the connection during it without a \
+                    reply.",
             steps: &[
-                "Check User Name and Password: some relays hang up over wrong ones.",
+                "Check User Name and Password: some relays close the connection on wrong ones.",
                 "Try another Authentication Type.",
-                "Try another port: 465 with SSL, or 587 with TLS; Find settings tells which \
-                 stand.",
-                "Ask the relay's operator for its log: a sign-in that crashes there looks like \
-                 this.",
+                "Try another port: 465 with SSL, or 587 with TLS; Find settings shows which work.",
+                "Ask the relay's operator for its log: its authentication service may be crashing.",
             ],
         },
     },
     Rule {
         when: |observed| observed.at(&[Stage::Mail, Stage::Rcpt]) && observed.hung_up(),
         cause: Cause {
-            title: "The relay hangs up over the addresses",
-            cause: "The relay ended the connection instead of saying whether it takes the sender \
-                    or the recipient.",
+            title: "The relay closes the connection at MAIL or RCPT",
+            cause: "The relay closed the connection without a reply to the sender or the \
+                    recipient.",
             steps: &[
-                "Choose an Authentication Type, if none is chosen: some relays hang up on \
-                 strangers.",
+                "Choose an Authentication Type, if none is chosen: some relays close the \
+                 connection on clients that do not sign in.",
                 "Try another Email Address and another recipient, to see which one it is.",
-                "Ask the relay's operator what its log says of this session.",
+                "Ask the relay's operator what its log says about this session.",
             ],
         },
     },
     Rule {
         when: |observed| observed.fault(&Fault::Malformed),
         cause: Cause {
-            title: "The relay breaks the rules of SMTP",
-            cause: "What came is no reply, or not the reply to what was asked, so it is unknown \
-                    what the relay meant.",
+            title: "The relay violates the SMTP protocol",
+            cause: "The relay sent a malformed reply, or a reply that does not fit the command.",
             steps: &[
-                "Tell the relay's operator what is shown above; its software, or a filter in \
-                 front of it, is at fault.",
+                "Send the relay's operator the dialogue above; its software, or a filter in front \
+                 of it, is at fault.",
                 "Try another port of the relay (Find settings).",
             ],
         },
@@ -172,12 +167,12 @@ pub(super) const RULES: &[Rule] = &[
             observed.code(&[421]) || early
         },
         cause: Cause {
-            title: "The relay is not available for now",
-            cause: "The relay ended the session by itself: it shuts down, is overloaded, or wants \
-                    no more from this machine for the moment.",
+            title: "The relay is temporarily unavailable",
+            cause: "The relay ended the session: it is shutting down, is overloaded, or limits \
+                    this machine for the moment.",
             steps: &[
                 "Try again in some minutes.",
-                "If it stays, ask the relay's operator what its log says of this machine.",
+                "If it persists, ask the relay's operator what its log says about this machine.",
             ],
         },
     },
@@ -189,13 +184,13 @@ mod tests {
     use crate::cause::testing::{Case, assert_causes, failed, rejected, unfinished};
     use crate::stage::{Fault, Stage};
 
-    const UNKNOWN: &str = "It is unknown whether the mail was taken";
+    const UNKNOWN: &str = "It is unknown whether the mail was accepted";
     const ENDLESS: &str = "The relay's reply does not end";
-    const AT_ONCE: &str = "The relay hangs up at once";
-    const SIGN_IN: &str = "The relay hangs up over the sign-in";
-    const SILENT: &str = "The relay falls silent over the addresses";
-    const CUT: &str = "The relay hangs up over the addresses";
-    const AWAY: &str = "The relay is not available for now";
+    const AT_ONCE: &str = "The relay closes the connection at once";
+    const SIGN_IN: &str = "The relay closes the connection at sign-in";
+    const SILENT: &str = "The relay does not answer MAIL or RCPT";
+    const CUT: &str = "The relay closes the connection at MAIL or RCPT";
+    const AWAY: &str = "The relay is temporarily unavailable";
 
     fn silent(stage: Stage) -> Case {
         failed(stage, Fault::TimedOut)
@@ -210,7 +205,7 @@ mod tests {
                 (UNKNOWN, failed(Stage::Data, Fault::Reset)),
                 (UNKNOWN, failed(Stage::Data, Fault::Deadline)),
                 (
-                    "The whole run took too long",
+                    "The run took too long",
                     failed(Stage::Rcpt, Fault::Deadline),
                 ),
                 (UNKNOWN, unfinished(Stage::Data)),
@@ -227,7 +222,7 @@ mod tests {
                     "The relay does not greet",
                     silent(Stage::Greeting).with(Label::ConnectionType, "SSL"),
                 ),
-                ("The relay does not answer to EHLO", silent(Stage::Ehlo)),
+                ("The relay does not answer EHLO", silent(Stage::Ehlo)),
                 ("The relay does not answer the sign-in", silent(Stage::Auth)),
                 (SILENT, silent(Stage::Mail)),
                 (SILENT, silent(Stage::Rcpt)),
@@ -238,7 +233,7 @@ mod tests {
                 (SIGN_IN, failed(Stage::Auth, Fault::Reset)),
                 (CUT, failed(Stage::Rcpt, Fault::Closed)),
                 (
-                    "The relay breaks the rules of SMTP",
+                    "The relay violates the SMTP protocol",
                     failed(Stage::Rcpt, Fault::Malformed),
                 ),
                 (

@@ -22,11 +22,11 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "The port does not speak SMTP",
-            cause: "Something else than a mail relay answers here, such as a web, SSH, FTP or \
+            cause: "A server other than a mail relay answers here, such as a web, SSH, FTP or \
                     mailbox (POP3, IMAP) server.",
             steps: &[
-                "Check Port: relays listen on 587, 465, 25 or 2525; 110, 143, 993 and 995 are \
-                 for reading mail.",
+                "Check Port: relays listen on 587, 465, 25 or 2525; 110, 143, 993 and 995 are for \
+                 reading mail.",
                 "Check that Host Name is the server for outgoing mail.",
                 "Press Find settings to see where this host speaks SMTP.",
             ],
@@ -47,12 +47,12 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "The relay refuses the EHLO name",
-            cause: "The name by which Postern introduces itself is not one that the relay takes: \
-                    it wants a full host name that DNS knows.",
+            cause: "The relay does not accept the name that Postern sends with EHLO: it requires a \
+                    full host name that exists in DNS.",
             steps: &[
                 "Under More options, enter this machine's full public name as EHLO Name, such as \
                  gate.example.org.",
-                "Have DNS know that name, with the address that this machine sends from.",
+                "Publish that name in DNS with the public IP address of this machine.",
             ],
         },
     },
@@ -68,14 +68,13 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "This machine's address has no name in DNS",
-            cause: "The relay looked up the address this connection comes from and found no name \
-                    for it (reverse DNS), or one that leads elsewhere.",
+            cause: "The relay found no name for the IP address of this machine (reverse DNS), or \
+                    one that resolves to another address.",
             steps: &[
-                "Have the provider of that address set its reverse DNS (PTR) to this machine's \
-                 full name.",
-                "Have DNS lead from that name to the same address.",
-                "Where that cannot be had, send through a relay that takes a sign-in, on Port \
-                 587.",
+                "Have the provider of that address set its reverse DNS (PTR) to the full name of \
+                 this machine.",
+                "Make that name resolve to the same address.",
+                "If that is not possible, send through a relay with a sign-in, on Port 587.",
             ],
         },
     },
@@ -100,14 +99,14 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "This machine's address is on a blocklist",
-            cause: "The relay turns away the address this connection comes from, because a list \
-                    of senders of spam has it; home and cloud addresses often stand there from \
-                    the start.",
+            cause: "The relay rejects the IP address of this machine because it is on a list of \
+                    spam sources; addresses of home and cloud networks are often listed by \
+                    default.",
             steps: &[
-                "Follow the link in the reply: the list says why, and how to be taken off.",
+                "Follow the link in the reply: it explains the listing and how to be removed.",
                 "Before that, make sure that nothing on this network sends spam.",
-                "Or send through a relay that takes a sign-in, on Port 587: those do not ask the \
-                 lists.",
+                "Or send through a relay with a sign-in, on Port 587: such relays do not check \
+                 these lists.",
             ],
         },
     },
@@ -117,14 +116,13 @@ pub(super) const RULES: &[Rule] = &[
             told || (observed.at(CALLER) && observed.says(&["client host rejected: access denied"]))
         },
         cause: Cause {
-            title: "The relay does not talk to this machine",
-            cause: "The relay turned the connection away for where it comes from, before anything \
-                    was asked of it.",
+            title: "The relay rejects this machine",
+            cause: "The relay rejected the connection because of its IP address.",
             steps: &[
-                "Have the relay's operator allow the address that this machine sends from.",
-                "If the relay takes a sign-in, use the port for that: 587 with Connection Type \
-                 TLS, or 465 with SSL.",
-                "Check that Host Name is the relay for sending, not the server that takes in the \
+                "Have the relay's operator allow the IP address of this machine.",
+                "If the relay has a sign-in, use the port for that: 587 with Connection Type TLS, \
+                 or 465 with SSL.",
+                "Check that Host Name is the relay for sending, not the server that receives the \
                  organisation's mail.",
             ],
         },
@@ -140,7 +138,7 @@ mod tests {
     const NAME: &str = "The relay refuses the EHLO name";
     const REVERSE: &str = "This machine's address has no name in DNS";
     const LISTED: &str = "This machine's address is on a blocklist";
-    const STRANGER: &str = "The relay does not talk to this machine";
+    const STRANGER: &str = "The relay rejects this machine";
 
     #[test]
     fn a_relay_that_does_not_talk_to_this_machine() {

@@ -17,11 +17,11 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "Too many connections at once",
-            cause: "The relay allows a number of connections at a time, and those of this machine \
-                    or of this account are used up.",
+            cause: "The relay limits the number of simultaneous connections, and this machine or \
+                    account has reached the limit.",
             steps: &[
                 "Wait a minute and try again.",
-                "Look which other programs send through this relay from here, or with this \
+                "Check which other programs send through this relay from this machine or with this \
                  account.",
                 "Ask the relay's operator for a higher limit.",
             ],
@@ -40,8 +40,8 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "Too many failed sign-ins",
-            cause: "After a number of wrong passwords the relay lets nobody sign in from here for \
-                    a while, not even with the right one.",
+            cause: "After several wrong passwords the relay blocks sign-ins from this machine for \
+                    a while, even with the right one.",
             steps: &[
                 "Look for other programs that still sign in with an old password.",
                 "Correct User Name and Password, wait a quarter of an hour and try again.",
@@ -72,12 +72,12 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "The relay's sending limit is reached",
-            cause: "The relay takes so many mails in an hour or a day from an account or an \
-                    address, and it has had them.",
+            cause: "The relay limits the mails per hour or day of an account or address, and the \
+                    limit is reached.",
             steps: &[
                 "Wait as long as the reply says, or until the next hour or day.",
-                "Look at the relay or the provider which program sends so much.",
-                "Have the limit raised, or take a larger plan.",
+                "Check at the relay or provider which program sends most.",
+                "Have the limit raised, or choose a larger plan.",
             ],
         },
     },

@@ -13,10 +13,10 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "The mail is too big for the relay",
-            cause: "The relay takes mails up to a size of its own, and this one is larger; a file \
-                    in a mail grows by a third on its way.",
+            cause: "The mail exceeds the relay's size limit; encoding makes an attachment a third \
+                    larger.",
             steps: &[
-                "Send less: smaller attachments, or a link to them.",
+                "Send smaller attachments, or links to them.",
                 "Ask the relay's operator for a higher limit.",
             ],
         },
@@ -29,12 +29,11 @@ pub(super) const RULES: &[Rule] = &[
                 && (observed.says(words) || observed.code(&[452]) && observed.status(&[[3, 1]]))
         },
         cause: Cause {
-            title: "The relay is out of room",
-            cause: "The relay has no disk space or memory left for further mail, of whatever \
-                    size.",
+            title: "The relay is out of storage",
+            cause: "The relay has no disk space or memory left for mail of any size.",
             steps: &[
-                "Tell the relay's operator; nothing here can mend it.",
-                "Try again when there is room.",
+                "Tell the relay's operator; this machine cannot resolve it.",
+                "Try again when there is space.",
             ],
         },
     },
@@ -53,9 +52,9 @@ pub(super) const RULES: &[Rule] = &[
                 ])
         },
         cause: Cause {
-            title: "The relay takes the mail for spam",
-            cause: "The relay read the mail and turned it away for what is in it, or for what \
-                    this sender has sent before.",
+            title: "The relay classifies the mail as spam",
+            cause: "The relay rejected the mail for its content, or for the reputation of the \
+                    sender.",
             steps: &[
                 "Follow the link in the reply, if there is one.",
                 "Give the sender's domain SPF, DKIM and DMARC records that fit this relay.",
@@ -67,10 +66,10 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::SmtpUtf8NotOffered),
         cause: Cause {
             title: "The relay takes only ASCII addresses",
-            cause: "An address has other letters than ASCII before the @, which needs the \
-                    extension SMTPUTF8, and the relay does not offer it.",
+            cause: "An address has non-ASCII characters before the @, which needs the extension \
+                    SMTPUTF8, and the relay does not offer it.",
             steps: &[
-                "Use another address, without accents and other scripts before the @.",
+                "Use an address with only ASCII characters before the @.",
                 "Or ask the relay's operator to switch SMTPUTF8 on.",
             ],
         },
@@ -79,10 +78,10 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::EightBitNotOffered),
         cause: Cause {
             title: "The relay takes only 7-bit mail",
-            cause: "The mail holds 8-bit characters, which needs the extension 8BITMIME, and the \
+            cause: "The mail contains 8-bit characters, which need the extension 8BITMIME, and the \
                     relay does not offer it.",
             steps: &[
-                "Have the program that made the mail encode it (quoted-printable or base64).",
+                "Have the program that creates the mail encode it (quoted-printable or base64).",
                 "Or ask the relay's operator to switch 8BITMIME on.",
             ],
         },
@@ -90,11 +89,11 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         when: |observed| observed.fault(&Fault::LineBreak),
         cause: Cause {
-            title: "A line break stands where none may be",
-            cause: "The mail or a command holds a line break that would let one mail pass for \
-                    two; nothing of it was sent.",
+            title: "The mail contains an invalid line break",
+            cause: "The mail or a command contains a line break that could smuggle a second mail; \
+                    nothing was sent.",
             steps: &[
-                "Have whoever made the mail end its lines with CR LF, and nothing else.",
+                "Have the program that creates the mail end its lines with CR LF only.",
                 "Look for line breaks pasted into an address or a name.",
             ],
         },
@@ -107,8 +106,8 @@ mod tests {
     use crate::stage::{Fault, Stage};
 
     const BIG: &str = "The mail is too big for the relay";
-    const ROOM: &str = "The relay is out of room";
-    const SPAM: &str = "The relay takes the mail for spam";
+    const ROOM: &str = "The relay is out of storage";
+    const SPAM: &str = "The relay classifies the mail as spam";
 
     #[test]
     fn a_mail_that_is_not_taken() {
@@ -153,7 +152,7 @@ mod tests {
                     failed(Stage::Mail, Fault::EightBitNotOffered),
                 ),
                 (
-                    "A line break stands where none may be",
+                    "The mail contains an invalid line break",
                     failed(Stage::Mail, Fault::LineBreak),
                 ),
             ],

@@ -10,16 +10,16 @@ pub(super) const RULES: &[Rule] = &[
             observed.at(&[Stage::Auth]) && is_google(observed) && refused
         },
         cause: Cause {
-            title: "Gmail wants an app password",
-            cause: "Google takes no ordinary password over SMTP: it takes an app password of \
-                    sixteen letters, which an account with 2-Step Verification can make.",
+            title: "Gmail requires an app password",
+            cause: "Google rejects the account's ordinary password over SMTP: it requires an app \
+                    password of sixteen letters, which needs 2-Step Verification.",
             steps: &[
                 "Sign in to the Google account and turn 2-Step Verification on.",
-                "Make an app password at myaccount.google.com/apppasswords.",
+                "Create an app password at myaccount.google.com/apppasswords.",
                 "Enter the whole address as User Name and the app password, without spaces, as \
                  Password.",
-                "If it was an app password already, make a new one: they end whenever the \
-                 account's password changes.",
+                "If it is an app password already, create a new one: a change of the account's \
+                 password revokes them.",
             ],
         },
     },
@@ -29,11 +29,12 @@ pub(super) const RULES: &[Rule] = &[
                 && observed.says(&["in via your web browser", "with your web browser"])
         },
         cause: Cause {
-            title: "Google wants a login in the browser",
-            cause: "Google finds this sign-in unusual and wants the account's owner to confirm it.",
+            title: "Google requires a login in the browser",
+            cause: "Google considers this sign-in unusual and requires the owner of the account to \
+                    confirm it.",
             steps: &[
-                "Sign in to the account in a browser, best from this machine's network, and \
-                 confirm what Google asks about recent activity.",
+                "Sign in to the account in a browser, preferably from this machine's network, and \
+                 confirm the recent activity.",
                 "Use an app password (myaccount.google.com/apppasswords) as Password.",
                 "Run the diagnosis again within ten minutes.",
             ],
@@ -43,11 +44,12 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.says(&["invalid credentials for relay", "mail relay denied"]),
         cause: Cause {
             title: "Google's relay does not know this machine",
-            cause: "The SMTP relay service of Google Workspace takes mail from the addresses and \
-                    domains entered in its Admin console only, and these are not among them.",
+            cause: "The SMTP relay service of Google Workspace accepts mail only from the \
+                    addresses and domains in its Admin console, and this machine is not among \
+                    them.",
             steps: &[
                 "In the Admin console, under Apps, Google Workspace, Gmail, Routing, SMTP relay \
-                 service, enter the public address of this machine.",
+                 service, enter the public IP address of this machine.",
                 "Enter an address of one of the organisation's domains as Email Address.",
                 "Enter that domain as EHLO Name under More options.",
             ],
@@ -63,11 +65,11 @@ pub(super) const RULES: &[Rule] = &[
                 ])
         },
         cause: Cause {
-            title: "The provider wants an app password",
-            cause: "The account's ordinary password is not taken over SMTP; a password made for \
-                    this one program is.",
+            title: "The provider requires an app password",
+            cause: "The provider rejects the account's ordinary password over SMTP and requires an \
+                    app password.",
             steps: &[
-                "Make an app password in the security settings of the account, at the provider.",
+                "Create an app password in the security settings of the account.",
                 "Enter it as Password.",
             ],
         },
@@ -78,8 +80,8 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "Microsoft 365 has SMTP AUTH switched off",
-            cause: "Signing in by SMTP is switched off for this mailbox or for the whole \
-                    organisation, which is how Microsoft delivers it.",
+            cause: "SMTP AUTH is disabled for this mailbox or for the whole organisation, which is \
+                    Microsoft's default.",
             steps: &[
                 "In the Microsoft 365 admin center, open the user, Mail, Manage email apps, and \
                  tick Authenticated SMTP.",
@@ -97,14 +99,14 @@ pub(super) const RULES: &[Rule] = &[
             ])
         },
         cause: Cause {
-            title: "Microsoft takes no passwords here any more",
-            cause: "The mailbox, or Outlook.com as a whole, signs in with OAuth only; a user name \
-                    and password are refused even if they are right.",
+            title: "Microsoft no longer accepts passwords here",
+            cause: "The mailbox, or Outlook.com as a whole, supports only OAuth; a correct user \
+                    name and password are rejected too.",
             steps: &[
-                "Where an administrator can still allow basic authentication for SMTP AUTH in \
-                 this organisation, have it allowed for this mailbox.",
-                "Otherwise send through another relay: a connector in Exchange that knows this \
-                 machine by its address, Azure Communication Services, or another provider.",
+                "Where an administrator can still allow basic authentication for SMTP AUTH in this \
+                 organisation, have it allowed for this mailbox.",
+                "Otherwise send through another relay: a connector in Exchange that allows this \
+                 machine by its IP address, Azure Communication Services, or another provider.",
             ],
         },
     },
@@ -119,12 +121,12 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "A Microsoft 365 policy blocks the sign-in",
-            cause: "The password was not even the question: security defaults or a Conditional \
-                    Access policy keep this account from signing in by SMTP.",
+            cause: "Security defaults or a Conditional Access policy block SMTP sign-ins of this \
+                    account, whatever the password.",
             steps: &[
                 "In the Entra admin center, look at the account's sign-in log: it names the \
                  policy.",
-                "Exempt this one account from it, or let it pass from this machine's address.",
+                "Exempt this account from it, or allow this machine's IP address.",
                 "Security defaults cannot exempt one account: replace them by Conditional Access \
                  policies, or send through another relay.",
             ],
@@ -134,10 +136,10 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| is_sendgrid(observed) && observed.settings.username != "apikey",
         cause: Cause {
             title: "SendGrid's user name is the word apikey",
-            cause: "SendGrid knows no user names over SMTP: it wants the word apikey for every \
-                    account, and an API key as the password.",
+            cause: "SendGrid uses the user name apikey for every account, with an API key as the \
+                    password.",
             steps: &[
-                "Enter apikey as User Name, just so.",
+                "Enter apikey as User Name.",
                 "Enter an API key as Password; it begins with SG and a dot.",
             ],
         },
@@ -146,12 +148,13 @@ pub(super) const RULES: &[Rule] = &[
         when: is_sendgrid,
         cause: Cause {
             title: "SendGrid does not know this API key",
-            cause: "The user name is right, and the API key was deleted, is not whole, or may not \
-                    send mail.",
+            cause: "The user name is correct, and the API key was deleted, is incomplete, or lacks \
+                    the permission to send mail.",
             steps: &[
-                "In SendGrid, under Settings, API Keys, make a key that may send mail (Mail Send).",
-                "Enter the whole of it as Password; it begins with SG and a dot, and is shown \
-                 only once.",
+                "In SendGrid, under Settings, API Keys, create a key with the permission Mail \
+                 Send.",
+                "Enter the whole of it as Password; it begins with SG and a dot, and is shown only \
+                 once.",
             ],
         },
     },
@@ -163,12 +166,12 @@ pub(super) const RULES: &[Rule] = &[
                     || observed.host_in("amazonaws.com"))
         },
         cause: Cause {
-            title: "Amazon SES wants SMTP credentials of its own",
-            cause: "Amazon SES has SMTP credentials for each region; the access keys of AWS and \
-                    those of another region are not taken.",
+            title: "Amazon SES requires its own SMTP credentials",
+            cause: "Amazon SES has SMTP credentials for each region; AWS access keys and \
+                    credentials of another region are rejected.",
             steps: &[
-                "In the SES console of the region that stands in Host Name, under SMTP settings, \
-                 create SMTP credentials.",
+                "In the SES console of the region in Host Name, under SMTP settings, create SMTP \
+                 credentials.",
                 "Enter them as User Name and Password.",
             ],
         },
@@ -178,12 +181,12 @@ pub(super) const RULES: &[Rule] = &[
         cause: Cause {
             title: "An address is not verified at Amazon SES",
             cause: "Amazon SES sends only from verified addresses and domains, and in its sandbox \
-                    only to verified ones too; the reply names the one that is missing.",
+                    also only to verified ones; the reply names the unverified one.",
             steps: &[
-                "In the SES console of this region, under Identities, verify the domain or \
-                 address named in the reply.",
-                "If it is the recipient's, request production access: the account is still in \
-                 the sandbox.",
+                "In the SES console of this region, under Identities, verify the domain or address \
+                 named in the reply.",
+                "If it is the recipient's, request production access: the account is still in the \
+                 sandbox.",
             ],
         },
     },
@@ -191,8 +194,8 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.says(&["not authorized to perform `ses:", "to perform: ses:"]),
         cause: Cause {
             title: "This Amazon SES user may not send",
-            cause: "The credentials are right, and the policy of their user does not allow \
-                    sending with this address.",
+            cause: "The credentials are correct, and the policy of their user does not allow \
+                    sending from this address.",
             steps: &[
                 "In IAM, allow ses:SendRawEmail to the user behind the SMTP credentials.",
                 "If its policy names addresses, add the one in Email Address.",
@@ -203,11 +206,11 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.says(&["mailgun is not loving your login"]),
         cause: Cause {
             title: "Mailgun does not know these credentials",
-            cause: "Mailgun has SMTP users for each domain; the password of the account and the \
-                    API key are not taken.",
+            cause: "Mailgun has SMTP users for each domain; the account's password and API key are \
+                    rejected.",
             steps: &[
-                "In Mailgun, open the sending domain, SMTP credentials, and reset the password \
-                 of a user there.",
+                "In Mailgun, open the sending domain, SMTP credentials, and reset the password of \
+                 a user there.",
                 "Enter the whole name, with @ and the domain, as User Name.",
                 "For a domain in the EU, enter smtp.eu.mailgun.org as Host Name.",
             ],
@@ -217,10 +220,11 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.says(&["sandbox subdomains are for test"]),
         cause: Cause {
             title: "Mailgun's sandbox sends to authorised recipients only",
-            cause: "The sending domain is a sandbox of Mailgun's, which takes no other recipients \
-                    than those entered there.",
+            cause: "The sending domain is a Mailgun sandbox, which sends only to its authorised \
+                    recipients.",
             steps: &[
-                "In Mailgun, add the recipient to the authorised recipients and let them confirm.",
+                "In Mailgun, add the recipient to the authorised recipients and have the recipient \
+                 confirm.",
                 "For real mail, add a domain of your own and use its SMTP credentials.",
             ],
         },
@@ -229,12 +233,12 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.says(&["unauthorized ip address"]),
         cause: Cause {
             title: "The provider does not allow this machine's address",
-            cause: "The account is limited to certain addresses, as Brevo does by default, and \
-                    this machine's public one is not among them.",
+            cause: "The account is limited to certain IP addresses, as Brevo does by default, and \
+                    the public address of this machine is not among them.",
             steps: &[
                 "In the provider's security settings, authorise the public address of this \
                  machine.",
-                "If that address changes, have a fixed one, or switch the limit off there.",
+                "If that address changes, get a fixed one, or disable the limit there.",
             ],
         },
     },
@@ -256,13 +260,13 @@ mod tests {
     use crate::cause::testing::{Case, assert_causes, rejected};
     use crate::stage::Stage;
 
-    const APP_PASSWORD: &str = "Gmail wants an app password";
-    const BROWSER: &str = "Google wants a login in the browser";
+    const APP_PASSWORD: &str = "Gmail requires an app password";
+    const BROWSER: &str = "Google requires a login in the browser";
     const RELAY: &str = "Google's relay does not know this machine";
-    const NO_PASSWORDS: &str = "Microsoft takes no passwords here any more";
+    const NO_PASSWORDS: &str = "Microsoft no longer accepts passwords here";
     const POLICY: &str = "A Microsoft 365 policy blocks the sign-in";
     const USER: &str = "SendGrid's user name is the word apikey";
-    const SES: &str = "Amazon SES wants SMTP credentials of its own";
+    const SES: &str = "Amazon SES requires its own SMTP credentials";
 
     fn auth(reply: &str) -> Case {
         rejected(Stage::Auth, reply)
@@ -308,11 +312,11 @@ mod tests {
                     ),
                 ),
                 (
-                    "The provider wants an app password",
+                    "The provider requires an app password",
                     auth("535 5.7.8 Please use an app-specific password"),
                 ),
                 (
-                    "The provider wants an app password",
+                    "The provider requires an app password",
                     auth("534 5.7.9 Application-specific password required"),
                 ),
                 (
@@ -404,11 +408,11 @@ mod tests {
                     auth("525 5.7.1 Unauthorized IP address"),
                 ),
                 (
-                    "The relay does not accept user name and password",
+                    "The relay rejects user name and password",
                     auth("535 Error: Authentication credentials invalid"),
                 ),
                 (
-                    "The relay does not accept user name and password",
+                    "The relay rejects user name and password",
                     auth("535 No").with(Label::Host, "notsendgrid.net"),
                 ),
             ],

@@ -11,8 +11,8 @@ pub(super) const RULES: &[Rule] = &[
             cause: "DNS has no address for this name.",
             steps: &[
                 "Check the spelling of Host Name, or ask the relay's operator for it.",
-                "If the name is known inside your network only, let this machine ask the name \
-                 servers of that network.",
+                "If the name is known inside your network only, configure this machine to use the \
+                 name servers of that network.",
             ],
         },
     },
@@ -20,10 +20,10 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::ResolverFailed),
         cause: Cause {
             title: "The name servers do not answer",
-            cause: "This machine asked its name servers for the host and got no usable answer; \
-                    nothing is known yet about the relay itself.",
+            cause: "The name servers of this machine gave no usable answer for the host; the relay \
+                    itself was not contacted.",
             steps: &[
-                "Run the diagnosis again; a single lost answer passes by itself.",
+                "Run the diagnosis again; the fault may be temporary.",
                 "On this machine, check the name servers in /etc/resolv.conf, and that port 53 to \
                  them is open for UDP and TCP.",
                 "Until they answer, enter the relay's IP address as Host Name; an encrypted \
@@ -34,11 +34,11 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         when: |observed| observed.fault(&Fault::AddressNotAllowed),
         cause: Cause {
-            title: "This Postern may not connect there",
-            cause: "The relay's address is one that the operator of this Postern forbids, or one \
-                    that never is a relay's; nothing was sent to it.",
+            title: "The address is not allowed",
+            cause: "The operator of this Postern forbids the relay's IP address, or it is in a \
+                    reserved range; nothing was sent to it.",
             steps: &[
-                "Check that Host Name leads to the relay you mean.",
+                "Check that Host Name resolves to the intended relay.",
                 "If it does, ask the operator of this Postern to add the address to \
                  POSTERN_RELAY_ALLOW.",
             ],
@@ -48,27 +48,27 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::NoAnswer),
         cause: Cause {
             title: "The port is filtered",
-            cause: "Nothing at all came back within the connect time-out: most likely a firewall \
-                    drops what this machine sends to the port, else the host is switched off.",
+            cause: "There was no answer within the connect time-out: most likely a firewall drops \
+                    the packets to this port, or the host is down.",
             steps: &[
                 "Press Find settings: it tries the other ports of this host at once.",
                 "By hand, try Port 587 with Connection Type TLS, 465 with SSL, or 2525 with TLS; \
                  many networks and hosting providers block 25.",
-                "If every port is silent, have one opened for this machine, in its own firewall \
-                 or by its hosting provider.",
-                "If the relay is merely far away, raise Connect Time-out under More options.",
+                "If no port answers, have one opened for this machine, in its own firewall or by \
+                 its hosting provider.",
+                "If the relay is far away, raise Connect Time-out under More options.",
             ],
         },
     },
     Rule {
         when: |observed| observed.fault(&Fault::ConnectionRefused),
         cause: Cause {
-            title: "Nothing listens at the port",
-            cause: "The host is there and turned the connection down: no mail service runs at \
-                    this port, or it is closed to this machine.",
+            title: "Nothing listens on the port",
+            cause: "The host refused the connection: no mail service runs at this port, or a \
+                    firewall rejects this machine.",
             steps: &[
-                "Check Port, and that Host Name is the mail server and not the web site.",
-                "Press Find settings to see at which ports this host listens.",
+                "Check Port, and that Host Name is the mail server, not the web server.",
+                "Press Find settings to see on which ports this host listens.",
                 "If the relay is your own, start its mail service and let it listen on this \
                  address, not on localhost alone.",
             ],
@@ -78,11 +78,10 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::Unreachable),
         cause: Cause {
             title: "The host is unreachable",
-            cause: "No way leads from this machine to the relay's address, so the network itself \
-                    said no.",
+            cause: "This machine has no route to the relay's IP address.",
             steps: &[
-                "Check Host Name: an address of another network, or an IPv6 address where this \
-                 machine has no IPv6, looks like this.",
+                "Check Host Name: an address of another network has this effect, or an IPv6 \
+                 address when this machine has no IPv6.",
                 "On this machine, check its network, its gateway and, for an internal relay, the \
                  VPN.",
             ],
@@ -109,12 +108,12 @@ mod tests {
                     failed(Stage::Dns, Fault::ResolverFailed),
                 ),
                 (
-                    "This Postern may not connect there",
+                    "The address is not allowed",
                     failed(Stage::Tcp, Fault::AddressNotAllowed),
                 ),
                 ("The port is filtered", failed(Stage::Tcp, Fault::NoAnswer)),
                 (
-                    "Nothing listens at the port",
+                    "Nothing listens on the port",
                     failed(Stage::Tcp, Fault::ConnectionRefused),
                 ),
                 (

@@ -22,15 +22,15 @@ pub(super) const RULES: &[Rule] = &[
                 ])
         },
         cause: Cause {
-            title: "The relay does not pass mail on",
-            cause: "The recipient is somewhere else, and the relay takes mail to other places \
-                    only from those it knows.",
+            title: "The relay denies relaying",
+            cause: "The recipient is in another domain, and the relay accepts such mail only from \
+                    authorised clients.",
             steps: &[
                 "Choose an Authentication Type and enter User Name and Password, if the relay \
-                 gives them.",
+                 issues them.",
                 "Use the port for signing in: 587 with Connection Type TLS, or 465 with SSL.",
-                "If it knows senders by their address, have the relay's operator add this \
-                 machine's.",
+                "If it authorises clients by IP address, have the relay's operator add this \
+                 machine.",
             ],
         },
     },
@@ -48,7 +48,7 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "The recipient's mailbox is full",
-            cause: "The address is right, and there is no room left in its mailbox.",
+            cause: "The address exists, and its mailbox has no space left.",
             steps: &[
                 "Tell the recipient by another way, or their administrator.",
                 "To go on meanwhile, send the test to another address.",
@@ -69,10 +69,11 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "The relay asks to try again later",
-            cause: "The relay greylists: it turns the first mail of an unknown sender away for \
-                    some minutes, because senders of spam rarely come back.",
+            cause: "The relay uses greylisting: it defers the first mail of an unknown sender for \
+                    some minutes, because spam clients rarely retry.",
             steps: &[
-                "Wait five minutes and send the test again; it passes then, and from then on.",
+                "Wait five minutes and send the test again; it is accepted then, and so are later \
+                 mails.",
                 "A relay for submission should not greylist: use Port 587 with a sign-in, or have \
                  the relay's operator exempt this machine.",
             ],
@@ -88,11 +89,10 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "The recipient's domain is unknown",
-            cause: "What stands behind the @ of the recipient is not a domain that mail can be \
-                    sent to.",
+            cause: "The part of the recipient after the @ is not a domain that receives mail.",
             steps: &[
                 "Check the spelling of the recipient's address.",
-                "If it is right, ask whoever runs that domain about its MX record.",
+                "If it is correct, ask the operator of that domain about its MX record.",
             ],
         },
     },
@@ -103,7 +103,7 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "The recipient's mailbox is disabled",
-            cause: "The address existed, and its mailbox takes no mail any more.",
+            cause: "The address exists, and its mailbox no longer accepts mail.",
             steps: &[
                 "Send to another address.",
                 "Ask the recipient's administrator whether the mailbox should be enabled.",
@@ -132,7 +132,7 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "The recipient is unknown",
-            cause: "The relay has looked for the recipient's address and there is none like it.",
+            cause: "The relay has no mailbox for the recipient's address.",
             steps: &[
                 "Check the spelling of the recipient's address.",
                 "If it is right, ask its owner whether it still exists.",
@@ -147,7 +147,7 @@ mod tests {
     use crate::cause::testing::{assert_causes, rejected};
     use crate::stage::Stage;
 
-    const RELAYING: &str = "The relay does not pass mail on";
+    const RELAYING: &str = "The relay denies relaying";
     const FULL: &str = "The recipient's mailbox is full";
     const LATER: &str = "The relay asks to try again later";
     const DOMAIN: &str = "The recipient's domain is unknown";

@@ -14,12 +14,12 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "The mailbox may not send as this address",
-            cause: "Exchange signed the account in, and another mailbox's address stands in Email \
-                    Address, which needs the right Send As.",
+            cause: "Exchange accepted the sign-in, and Email Address belongs to another mailbox, \
+                    which needs the permission Send As.",
             steps: &[
                 "Enter the address of the mailbox that signs in as Email Address.",
-                "Or give that mailbox the right Send As for the address, in the Exchange admin \
-                 center, and wait an hour.",
+                "Or give that mailbox the permission Send As for the address, in the Exchange \
+                 admin center, and wait an hour.",
             ],
         },
     },
@@ -39,7 +39,7 @@ pub(super) const RULES: &[Rule] = &[
                     server nor an address for it.",
             steps: &[
                 "Check the spelling of Email Address.",
-                "Have the domain's DNS hold an MX or an A record, so that it can get answers.",
+                "Publish an MX or A record for the domain, so that it can receive replies.",
             ],
         },
     },
@@ -55,11 +55,11 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "The sender is not verified at the provider",
-            cause: "The provider sends only from addresses and domains that their owner proved to \
-                    it, and Email Address is not one of them.",
+            cause: "The provider sends only from verified addresses and domains, and Email Address \
+                    is not one of them.",
             steps: &[
                 "At the provider, verify the domain of Email Address, or this one address.",
-                "Or enter an address as Email Address that is verified already.",
+                "Or enter a verified address as Email Address.",
             ],
         },
     },
@@ -90,7 +90,7 @@ pub(super) const RULES: &[Rule] = &[
             steps: &[
                 "Enter an address as Email Address that belongs to the account in User Name.",
                 "Or have the relay's operator allow that account to send from this address.",
-                "Put the address that people should answer to in Reply-To, under More options.",
+                "Enter the address for replies as Reply-To, under More options.",
             ],
         },
     },
@@ -110,13 +110,13 @@ pub(super) const RULES: &[Rule] = &[
             observed.at(LATE) && (failed || observed.says(&["dmarc"]))
         },
         cause: Cause {
-            title: "The From domain does not vouch for this relay",
-            cause: "By SPF, DKIM or DMARC the domain of Email Address says who may send for it, \
-                    and the receiving side found that this relay may not.",
+            title: "The From domain does not authorise this relay",
+            cause: "The SPF, DKIM or DMARC records of the domain of Email Address do not authorise \
+                    this relay to send for it.",
             steps: &[
                 "In the domain's DNS, add this relay to the SPF record.",
                 "Have the relay sign with DKIM for the domain, and publish its key.",
-                "Or enter an address of a domain as Email Address that the relay is set up for.",
+                "Or enter an address of a domain that the relay is set up for as Email Address.",
             ],
         },
     },
@@ -131,7 +131,7 @@ mod tests {
     const NO_DOMAIN: &str = "The From domain is unknown to DNS";
     const UNVERIFIED: &str = "The sender is not verified at the provider";
     const FROM: &str = "The relay does not accept this From address";
-    const VOUCHES: &str = "The From domain does not vouch for this relay";
+    const VOUCHES: &str = "The From domain does not authorise this relay";
 
     #[test]
     fn a_sender_that_is_not_taken() {

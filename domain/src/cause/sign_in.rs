@@ -10,12 +10,12 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         when: |observed| observed.says(&["starttls"]),
         cause: Cause {
-            title: "The relay wants StartTLS first",
-            cause: "The relay takes neither a sign-in nor mail before the connection is encrypted \
-                    with StartTLS.",
+            title: "The relay requires StartTLS",
+            cause: "The relay accepts neither a sign-in nor mail before the connection is \
+                    encrypted with StartTLS.",
             steps: &[
                 "Choose Connection Type TLS; if the relay then does not offer StartTLS, something \
-                 in between removes it.",
+                 on the path removes it.",
                 "Or choose SSL with Port 465.",
             ],
         },
@@ -23,15 +23,15 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         when: |observed| observed.fault(&Fault::EncryptionRequired),
         cause: Cause {
-            title: "The password would go out unencrypted",
-            cause: "The relay offers no StartTLS, and Postern sends no password over a connection \
-                    that anybody on the way can read; it was not sent.",
+            title: "The password would be sent unencrypted",
+            cause: "The relay offers no StartTLS, and Postern sends no password over an \
+                    unencrypted connection; it was not sent.",
             steps: &[
-                "Choose Connection Type SSL with Port 465, or TLS with 587; Find settings tells \
-                 which of them the relay has.",
+                "Choose Connection Type SSL with Port 465, or TLS with 587; Find settings shows \
+                 which of them the relay supports.",
                 "If the relay needs no sign-in, choose Authentication Type None.",
-                "Only if the relay has no encryption at all and the network between is your own: \
-                 allow Password Without Encryption under More options.",
+                "Only if the relay has no encryption and the whole path is your own network: allow \
+                 Password Without Encryption under More options.",
             ],
         },
     },
@@ -43,8 +43,8 @@ pub(super) const RULES: &[Rule] = &[
                 || observed.says(&["encryption required", "must use tls", "requires encryption"])
         },
         cause: Cause {
-            title: "Signing in needs encryption first",
-            cause: "On an unencrypted connection this relay lets nobody sign in.",
+            title: "Signing in requires encryption",
+            cause: "This relay does not allow a sign-in on an unencrypted connection.",
             steps: &[
                 "Choose Connection Type TLS with Port 587, or SSL with 465.",
                 "If the relay needs no sign-in, choose Authentication Type None.",
@@ -55,11 +55,12 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.offers_instead().is_some_and(<[_]>::is_empty),
         cause: Cause {
             title: "The relay offers no sign-in",
-            cause: "At this port the relay lets nobody sign in; it takes mail by the address it \
-                    comes from, or from nobody but other mail servers.",
+            cause: "The relay offers no sign-in on this port; it authorises clients by IP address, \
+                    or accepts mail only from other mail servers.",
             steps: &[
-                "Use the port for signing in: 587 with Connection Type TLS, or 465 with SSL.",
-                "If the relay knows this machine by its address, choose Authentication Type None.",
+                "Use the port with a sign-in: 587 with Connection Type TLS, or 465 with SSL.",
+                "If the relay allows this machine by its IP address, choose Authentication Type \
+                 None.",
             ],
         },
     },
@@ -67,10 +68,10 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| offers(observed.offers_instead(), |name| KNOWN.contains(&name)),
         cause: Cause {
             title: "The authentication type is not offered",
-            cause: "The relay offers other ways to sign in than the chosen one.",
+            cause: "The relay offers other authentication types than the chosen one.",
             steps: &[
-                "Choose one of those that the relay offers as Authentication Type: Plain where \
-                 it is offered, else Login, else Cram_MD5.",
+                "Choose an Authentication Type that the relay offers: Plain where it is offered, \
+                 else Login, else Cram_MD5.",
                 "If it offers what you chose on an encrypted connection only, choose Connection \
                  Type TLS.",
             ],
@@ -79,11 +80,11 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         when: |observed| offers(observed.offers_instead(), |name| name.contains("OAUTH")),
         cause: Cause {
-            title: "The relay signs in with OAuth only",
-            cause: "The relay takes no password at all, only tokens of a sign-in in the browser \
-                    (XOAUTH2, OAUTHBEARER), which Postern does not make.",
+            title: "The relay supports only OAuth",
+            cause: "The relay accepts no password, only OAuth tokens (XOAUTH2, OAUTHBEARER), which \
+                    Postern does not support.",
             steps: &[
-                "Ask the provider for a way to sign in by password: basic authentication, or app \
+                "Ask the provider for a sign-in by password: basic authentication, or app \
                  passwords.",
                 "Otherwise choose another relay.",
             ],
@@ -93,12 +94,12 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.offers_instead().is_some(),
         cause: Cause {
             title: "No authentication type in common",
-            cause: "The relay offers none of the ways to sign in that Postern has: Plain, Login \
-                    and Cram_MD5.",
+            cause: "The relay offers none of the authentication types that Postern supports: \
+                    Plain, Login and Cram_MD5.",
             steps: &[
                 "Ask the relay's operator to switch PLAIN or LOGIN on, inside TLS.",
-                "If the relay can know this machine by its address, choose Authentication Type \
-                 None and have the address allowed there.",
+                "If the relay can authorise clients by IP address, choose Authentication Type None \
+                 and have this machine allowed there.",
             ],
         },
     },
@@ -106,8 +107,8 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.fault(&Fault::NoCredentials),
         cause: Cause {
             title: "The user name or the password is missing",
-            cause: "An authentication type is chosen, and there is nothing to sign in with; \
-                    nothing was sent.",
+            cause: "An authentication type is chosen without a user name and password; nothing was \
+                    sent.",
             steps: &[
                 "Enter User Name and Password.",
                 "If the relay needs no sign-in, choose Authentication Type None.",
@@ -129,7 +130,7 @@ pub(super) const RULES: &[Rule] = &[
         },
         cause: Cause {
             title: "The account is disabled",
-            cause: "The relay knows the account and does not let it in.",
+            cause: "The account exists and is disabled, locked or suspended.",
             steps: &[
                 "Ask the relay's operator why it was disabled, and to enable it.",
                 "If it was locked for too many wrong passwords, correct Password before it is \
@@ -141,11 +142,11 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.at(&[Stage::Auth]) && observed.code(&[534]),
         cause: Cause {
             title: "The authentication type is too weak",
-            cause: "The relay wants a safer way to sign in for this account than the chosen one.",
+            cause: "The relay requires a stronger authentication type for this account.",
             steps: &[
                 "Choose another Authentication Type that the relay offers.",
-                "If the words of the reply name an app password or a web page, make the password \
-                 there and enter it as Password.",
+                "If the reply names an app password or a web page, create the password there and \
+                 enter it as Password.",
             ],
         },
     },
@@ -153,8 +154,8 @@ pub(super) const RULES: &[Rule] = &[
         when: |observed| observed.at(&[Stage::Auth]) && observed.code(&[504]),
         cause: Cause {
             title: "The relay does not take this authentication type",
-            cause: "The relay lists the chosen way to sign in and then does not know it, or not \
-                    for this account.",
+            cause: "The relay offers the chosen authentication type and then rejects it, perhaps \
+                    only for this account.",
             steps: &[
                 "Choose another Authentication Type.",
                 "With Exchange, have the operator allow basic authentication at the receive \
@@ -169,14 +170,14 @@ pub(super) const RULES: &[Rule] = &[
             observed.at(&[Stage::Auth]) && credentials
         },
         cause: Cause {
-            title: "The relay does not accept user name and password",
+            title: "The relay rejects user name and password",
             cause: "One of them is wrong, or the account may not sign in by SMTP; relays do not \
-                    tell which.",
+                    say which.",
             steps: &[
-                "Check User Name: most relays want the whole e-mail address.",
-                "Type Password again; with 2-factor authentication many providers want an app \
-                 password here instead of the ordinary one.",
-                "Sign in with both at the provider's web site; if that works, have SMTP allowed \
+                "Check User Name: most relays expect the whole e-mail address.",
+                "Type Password again; with 2-factor authentication many providers require an app \
+                 password here.",
+                "Sign in with both on the provider's web site; if that works, have SMTP allowed \
                  for the account.",
             ],
         },
@@ -196,13 +197,13 @@ pub(super) const RULES: &[Rule] = &[
             observed.code(&[530]) || (transaction && named)
         },
         cause: Cause {
-            title: "The relay wants a sign-in",
-            cause: "The relay takes mail only from those who signed in.",
+            title: "The relay requires a sign-in",
+            cause: "The relay accepts mail only after a sign-in.",
             steps: &[
-                "Choose Authentication Type Plain (or another one that the relay offers) and \
-                 enter User Name and Password.",
-                "Choose Connection Type TLS or SSL, so that the password is encrypted on its way.",
-                "If it is meant to know this machine by its address, have the relay's operator \
+                "Choose Authentication Type Plain (or another one that the relay offers) and enter \
+                 User Name and Password.",
+                "Choose Connection Type TLS or SSL, so that the password is sent encrypted.",
+                "If it should authorise this machine by its IP address, have the relay's operator \
                  allow that address.",
             ],
         },
@@ -210,12 +211,12 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         when: |observed| observed.at(&[Stage::Auth]) && observed.code(&[454]),
         cause: Cause {
-            title: "The relay cannot check passwords for now",
-            cause: "Something behind the relay that knows the accounts does not answer; the \
-                    password was neither right nor wrong.",
+            title: "The relay temporarily cannot check passwords",
+            cause: "The account directory behind the relay does not answer; the password was not \
+                    checked.",
             steps: &[
                 "Try again in some minutes.",
-                "If it stays, tell the relay's operator what it said.",
+                "If it persists, send the relay's operator the reply.",
             ],
         },
     },
@@ -230,11 +231,11 @@ mod tests {
     use crate::cause::testing::{Case, assert_causes, failed, rejected};
     use crate::stage::{Fault, Stage};
 
-    const STARTTLS: &str = "The relay wants StartTLS first";
-    const ENCRYPTION: &str = "Signing in needs encryption first";
+    const STARTTLS: &str = "The relay requires StartTLS";
+    const ENCRYPTION: &str = "Signing in requires encryption";
     const DISABLED: &str = "The account is disabled";
-    const WRONG: &str = "The relay does not accept user name and password";
-    const WANTED: &str = "The relay wants a sign-in";
+    const WRONG: &str = "The relay rejects user name and password";
+    const WANTED: &str = "The relay requires a sign-in";
 
     fn offered(mechanisms: &[&str]) -> Case {
         let names = mechanisms.iter().map(|name| (*name).to_owned()).collect();
@@ -262,7 +263,7 @@ mod tests {
                     auth("451 5.7.3 STARTTLS is required to send mail"),
                 ),
                 (
-                    "The password would go out unencrypted",
+                    "The password would be sent unencrypted",
                     failed(Stage::Auth, Fault::EncryptionRequired)
                         .with(crate::Label::Port, "25")
                         .unencrypted(),
@@ -278,7 +279,7 @@ mod tests {
                     offered(&["LOGIN", "XOAUTH2"]),
                 ),
                 (
-                    "The relay signs in with OAuth only",
+                    "The relay supports only OAuth",
                     offered(&["XOAUTH2", "NTLM"]),
                 ),
                 (
@@ -336,7 +337,7 @@ mod tests {
                     ),
                 ),
                 (
-                    "The relay cannot check passwords for now",
+                    "The relay temporarily cannot check passwords",
                     auth("454 4.7.0 Temporary authentication failure"),
                 ),
             ],

@@ -53,7 +53,7 @@ async fn no_mail_hides_in_a_mail() {
         let failure = client.send().await.fails(Stage::Mail, Fault::LineBreak);
         assert_eq!(
             client.cause(&failure),
-            Some("A line break stands where none may be")
+            Some("The mail contains an invalid line break")
         );
     }
     let record = relay.record();

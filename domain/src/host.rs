@@ -104,6 +104,12 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Whether `name` is `domain` or a name below it. Both are in lower case.
+pub(crate) fn is_within(name: &str, domain: &str) -> bool {
+    name.strip_suffix(domain)
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
 /// Formats an address literal, as in `[192.0.2.1]` or `[IPv6:2001:db8::1]` (RFC 5321 section 4.1.3).
 pub fn address_literal(address: IpAddr) -> String {
     match address {

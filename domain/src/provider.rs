@@ -2,8 +2,8 @@
 //!
 //! Only the server uses this table; the browser receives it as HTML.
 
-use crate::Label;
 use crate::settings::{AuthenticationType, ConnectionType};
+use crate::{Label, host};
 
 /// The settings of a provider, from its documentation as of November 2026.
 #[derive(Debug)]
@@ -70,11 +70,7 @@ pub fn by_host(host: &str) -> Option<&'static Provider> {
 /// Finds the relay by the MX host of a customer's domain.
 pub fn by_exchange(exchange: &str) -> Option<&'static ProviderRelay> {
     let exchange = exchange.trim_end_matches('.').to_ascii_lowercase();
-    let within = |domain: &&str| {
-        exchange
-            .strip_suffix(domain)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
+    let within = |domain: &&str| host::is_within(&exchange, domain);
     PROVIDERS
         .iter()
         .flat_map(|provider| provider.relays)

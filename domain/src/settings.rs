@@ -64,6 +64,18 @@ pub enum AuthenticationType {
     CramMd5,
 }
 
+impl AuthenticationType {
+    /// The SASL mechanism (RFC 4422), as relays name it; none without a sign-in.
+    pub const fn mechanism(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Plain => Some("PLAIN"),
+            Self::Login => Some("LOGIN"),
+            Self::CramMd5 => Some("CRAM-MD5"),
+        }
+    }
+}
+
 /// How the relay's certificate is checked.
 #[derive(
     Clone,

@@ -3,7 +3,7 @@
 use crate::capability::Capability;
 use crate::settings::{ConnectionType, SmtpSettings};
 use crate::stage::{Failure, Fault, Stage};
-use crate::{Host, Reply};
+use crate::{Host, Reply, host};
 
 /// The observation of a failed session.
 #[derive(Clone, Copy, Debug)]
@@ -92,9 +92,7 @@ impl Observation<'_> {
     /// Whether the host is `domain` or a name below it.
     pub(super) fn host_in(&self, domain: &str) -> bool {
         match &self.settings.host {
-            Host::Name(name) => name
-                .strip_suffix(domain)
-                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
+            Host::Name(name) => host::is_within(name, domain),
             Host::Address(_) => false,
         }
     }

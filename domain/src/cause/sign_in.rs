@@ -1,10 +1,8 @@
 //! Causes: the sign-in fails, or is required and missing.
 
 use super::{Cause, Rule};
+use crate::AuthenticationType;
 use crate::stage::{Fault, Stage};
-
-/// The SASL mechanisms Postern supports.
-const KNOWN: [&str; 3] = ["PLAIN", "LOGIN", "CRAM-MD5"];
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -65,7 +63,7 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        when: |observed| offers(observed.offers_instead(), |name| KNOWN.contains(&name)),
+        when: |observed| offers(observed.offers_instead(), is_supported),
         cause: Cause {
             title: "The authentication type is not offered",
             cause: "The relay offers other authentication types than the chosen one.",
@@ -221,6 +219,12 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
 ];
+
+fn is_supported(mechanism: &str) -> bool {
+    AuthenticationType::ALL
+        .iter()
+        .any(|known| known.mechanism() == Some(mechanism))
+}
 
 fn offers(offered: Option<&[String]>, wanted: fn(&str) -> bool) -> bool {
     offered.is_some_and(|names| names.iter().any(|name| wanted(name)))

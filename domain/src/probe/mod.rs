@@ -193,14 +193,11 @@ impl ProbeResult {
     /// inside TLS they are as safe as CRAM-MD5, which requires the relay to store the password in
     /// plain text.
     pub fn best_authentication(&self) -> Option<AuthenticationType> {
-        [
-            ("PLAIN", AuthenticationType::Plain),
-            ("LOGIN", AuthenticationType::Login),
-            ("CRAM-MD5", AuthenticationType::CramMd5),
-        ]
-        .into_iter()
-        .find(|(name, _)| self.authentication.iter().any(|offered| offered == name))
-        .map(|(_, known)| known)
+        let offered = |name| self.authentication.iter().any(|offered| offered == name);
+        AuthenticationType::ALL
+            .iter()
+            .copied()
+            .find(|known| known.mechanism().is_some_and(offered))
     }
 
     /// The result in a few words, without a full stop.

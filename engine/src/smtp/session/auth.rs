@@ -41,11 +41,8 @@ impl Authentication<'_> {
     ) -> Result<(), Failure> {
         let username = settings.username.as_str();
         let failed = |fault, detail: &str| Err(Failure::new(Stage::Auth, fault, detail));
-        let mechanism = match settings.authentication {
-            AuthenticationType::None => return Ok(()),
-            AuthenticationType::Plain => "PLAIN",
-            AuthenticationType::Login => "LOGIN",
-            AuthenticationType::CramMd5 => "CRAM-MD5",
+        let Some(mechanism) = settings.authentication.mechanism() else {
+            return Ok(());
         };
         let Some(password) = password.filter(|given| !given.is_empty() && !username.is_empty())
         else {

@@ -24,8 +24,6 @@ mod nodes;
 mod outage;
 #[path = "story/outbox.rs"]
 mod outbox;
-#[path = "story/relay.rs"]
-mod relay;
 #[path = "story/settings.rs"]
 mod settings;
 #[path = "story/troubles.rs"]

@@ -10,9 +10,8 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use crate::client::Client;
-use crate::conduct::{Act, Conduct};
 use crate::courier::{BrokenDelivery, QUEUED, broken, deliver, in_short, messages, refused};
-use crate::server::Relay;
+use testkit::{Action, Relay, RelayScript};
 
 const LOCK_STEP: &[&str] = &[];
 const PIPELINING: &[&str] = &["PIPELINING"];
@@ -27,25 +26,25 @@ const COMMANDS: [(&str, Stage); 3] = [
 ];
 
 /// A relay that does this at its second message.
-fn at_the_second(offers: &[&str], point: &'static str, act: Act) -> Conduct {
+fn at_the_second(offers: &[&str], point: &'static str, action: Action) -> RelayScript {
     let usual = match point {
         "DATA" => "354 go on",
         _ => "250 Ok",
     };
-    Conduct::offering(offers)
-        .saying(point, usual)
-        .at(point, act)
+    RelayScript::offering(offers)
+        .reply(point, usual)
+        .at(point, action)
 }
 
 #[tokio::test]
 async fn a_421_is_no_result() {
-    let act = Act::SayAndClose(b"421 4.3.2 closing\r\n".to_vec());
+    let action = Action::ReplyAndClose(b"421 4.3.2 closing\r\n".to_vec());
     for offers in [LOCK_STEP, PIPELINING] {
         for (point, stage) in COMMANDS.into_iter().chain([("END", Stage::Data)]) {
-            let conduct = at_the_second(offers, point, act.clone());
+            let script = at_the_second(offers, point, action.clone());
             let BrokenDelivery {
                 results, broken, ..
-            } = broken(conduct).await;
+            } = broken(script).await;
             assert_eq!(results, [QUEUED], "{point}");
             let code = broken.failure.reply.as_ref().map(|reply| reply.code);
             assert_eq!((broken.failure.stage, code), (stage, Some(421)));
@@ -60,18 +59,18 @@ async fn a_session_cut_before_the_mail_has_delivered_nothing() {
     let mut cases = Vec::new();
     for offers in [LOCK_STEP, PIPELINING] {
         for (point, stage) in COMMANDS {
-            for (act, fault) in [
-                (Act::Close, Fault::Closed),
-                (Act::Reset, Fault::Reset),
-                (Act::Silence, Fault::TimedOut),
-                (Act::Say(b"gibberish\r\n".to_vec()), Fault::Malformed),
+            for (action, fault) in [
+                (Action::Close, Fault::Closed),
+                (Action::Reset, Fault::Reset),
+                (Action::Silence, Fault::TimedOut),
+                (Action::Reply(b"gibberish\r\n".to_vec()), Fault::Malformed),
             ] {
                 cases.push(async move {
                     let BrokenDelivery {
                         results,
                         broken,
                         record,
-                    } = broken(at_the_second(offers, point, act)).await;
+                    } = broken(at_the_second(offers, point, action)).await;
                     assert_eq!(results, [QUEUED]);
                     let failure = (broken.failure.stage, &broken.failure.fault);
                     assert_eq!(failure, (stage, &fault), "{point}");
@@ -87,21 +86,21 @@ async fn a_session_cut_before_the_mail_has_delivered_nothing() {
 
 #[tokio::test]
 async fn a_session_cut_after_the_final_dot_may_have_delivered() {
-    let half = Act::SayAndClose(b"250-half\r\n".to_vec());
-    let doubtful = Act::Say(b"250 queued\r\n550 no\r\n".to_vec());
-    let misplaced = Act::Say(b"354 go on\r\n".to_vec());
-    for (offers, act, fault) in [
-        (LOCK_STEP, Act::Close, Fault::Closed),
-        (LOCK_STEP, Act::Reset, Fault::Reset),
+    let half = Action::ReplyAndClose(b"250-half\r\n".to_vec());
+    let doubtful = Action::Reply(b"250 queued\r\n550 no\r\n".to_vec());
+    let misplaced = Action::Reply(b"354 go on\r\n".to_vec());
+    for (offers, action, fault) in [
+        (LOCK_STEP, Action::Close, Fault::Closed),
+        (LOCK_STEP, Action::Reset, Fault::Reset),
         (LOCK_STEP, half, Fault::Closed),
         (LOCK_STEP, doubtful, Fault::Malformed),
-        (PIPELINING, Act::Close, Fault::Closed),
-        (PIPELINING, Act::Reset, Fault::Reset),
+        (PIPELINING, Action::Close, Fault::Closed),
+        (PIPELINING, Action::Reset, Fault::Reset),
         (PIPELINING, misplaced, Fault::Malformed),
     ] {
         let BrokenDelivery {
             results, broken, ..
-        } = broken(at_the_second(offers, "END", act)).await;
+        } = broken(at_the_second(offers, "END", action)).await;
         assert_eq!(results, [QUEUED]);
         let failure = (broken.failure.stage, &broken.failure.fault);
         assert_eq!(failure, (Stage::Data, &fault));
@@ -117,8 +116,8 @@ async fn an_accepted_message_stays_accepted() {
         ("250 queued\r\n421 4.3.2 closing\r\n", QUEUED),
         ("554 5.7.1 spam\r\n421 4.3.2 closing\r\n", spam),
     ] {
-        let act = Act::SayAndClose(words.as_bytes().to_vec());
-        let relay = Relay::start(Conduct::default().at("END", act)).await;
+        let action = Action::ReplyAndClose(words.as_bytes().to_vec());
+        let relay = Relay::start(RelayScript::default().at("END", action));
         let client = Client::of(&relay);
         let mails = messages(&client, 2);
         let mut session = client.session().await;
@@ -135,10 +134,11 @@ async fn an_accepted_message_stays_accepted() {
 #[tokio::test]
 async fn a_relay_that_loses_pipelined_commands_is_recognised() {
     // Some relays drop what they have read before each reply.
-    let flushing = Conduct::offering(PIPELINING).at("END", Act::Flush(b"250 Ok\r\n".to_vec()));
+    let flushing = RelayScript::offering(PIPELINING)
+        .at("END", Action::DiscardAndReply(b"250 Ok\r\n".to_vec()));
     // Others drop a part of it, and what is left makes no sense to them.
-    let confused = |words| at_the_second(PIPELINING, "MAIL", Act::SayAndClose(words));
-    for (conduct, fault) in [
+    let confused = |words| at_the_second(PIPELINING, "MAIL", Action::ReplyAndClose(words));
+    for (script, fault) in [
         (flushing.clone(), Fault::TimedOut),
         (confused(b"500 5.5.2 what?\r\n".to_vec()), Fault::Malformed),
         (
@@ -152,13 +152,13 @@ async fn a_relay_that_loses_pipelined_commands_is_recognised() {
     ] {
         let BrokenDelivery {
             results, broken, ..
-        } = broken(conduct).await;
+        } = broken(script).await;
         assert_eq!(results, [QUEUED]);
         assert_eq!(broken.failure.fault, fault);
         assert!(broken.pipelined && !broken.may_have_arrived);
     }
     // Without pipelined commands behind a body nothing is lost.
-    let relay = Relay::start(flushing).await;
+    let relay = Relay::start(flushing);
     let client = Client::of(&relay);
     let mut session = client.session().await;
     session.without_pipelined_next();
@@ -170,9 +170,9 @@ async fn a_relay_that_loses_pipelined_commands_is_recognised() {
 #[tokio::test]
 async fn a_connection_that_did_not_survive_its_rest_is_known() {
     for words in ["250 queued\r\n", "250 queued\r\n421 4.4.2 too long\r\n"] {
-        let closing = Act::SayAndClose(words.as_bytes().to_vec());
-        let conduct = at_the_second(LOCK_STEP, "END", closing);
-        let relay = Relay::start(conduct).await;
+        let closing = Action::ReplyAndClose(words.as_bytes().to_vec());
+        let script = at_the_second(LOCK_STEP, "END", closing);
+        let relay = Relay::start(script);
         let client = Client::of(&relay);
         let mail = client.outgoing();
         let mut session = client.session().await;
@@ -193,13 +193,13 @@ async fn a_connection_that_did_not_survive_its_rest_is_known() {
 #[tokio::test]
 async fn a_transaction_that_is_not_reset_is_the_end() {
     for offers in [LOCK_STEP, PIPELINING] {
-        let conduct = Conduct::offering(offers)
-            .saying("RCPT", "550 5.1.1 nobody")
-            .saying("DATA", "503 5.5.1 need RCPT")
-            .saying("RSET", "502 5.5.1 what?");
+        let script = RelayScript::offering(offers)
+            .reply("RCPT", "550 5.1.1 nobody")
+            .reply("DATA", "503 5.5.1 need RCPT")
+            .reply("RSET", "502 5.5.1 what?");
         let BrokenDelivery {
             results, broken, ..
-        } = broken(conduct).await;
+        } = broken(script).await;
         assert_eq!(results, [refused(Stage::Rcpt, 550)]);
         let failure = (broken.failure.stage, broken.failure.fault);
         assert_eq!(failure, (Stage::Mail, Fault::Malformed));
@@ -210,8 +210,8 @@ async fn a_transaction_that_is_not_reset_is_the_end() {
 #[tokio::test]
 async fn a_pipelined_message_comes_next_or_never() {
     for stray in [true, false] {
-        let silent = at_the_second(PIPELINING, "MAIL", Act::Silence);
-        let relay = Relay::start(silent).await;
+        let silent = at_the_second(PIPELINING, "MAIL", Action::Silence);
+        let relay = Relay::start(silent);
         let client = Client::of(&relay);
         let mails = messages(&client, 3);
         let mut session = client.session().await;
@@ -223,7 +223,7 @@ async fn a_pipelined_message_comes_next_or_never() {
             assert!(!session.is_ready());
         }
         session.quit().await;
-        relay.ended().await;
+        relay.wait_for_disconnect().await;
         let record = relay.record();
         assert_eq!(record.mails, [mails[0].message.to_vec()]);
         assert!(record.clear.ends_with(b"DATA\r\n"));

@@ -11,10 +11,8 @@ use engine::smtp::{
 };
 use hickory_resolver::Hosts;
 use hickory_resolver::config::{ResolverConfig, ResolverOpts};
+use testkit::pki;
 use tokio::time::Instant;
-
-use crate::pki;
-use crate::server;
 
 /// Both time-outs where the relay does not answer, in seconds. The test waits for as long.
 const SHORT_TIMEOUT: u64 = 1;
@@ -46,9 +44,9 @@ pub struct Outcome {
 
 impl Client {
     /// A client of a relay, by its address, with connection type and authentication `None`.
-    pub fn of(relay: &server::Relay) -> Self {
+    pub fn of(relay: &testkit::Relay) -> Self {
         let client = Self::at("127.0.0.1", relay.address.port());
-        if relay.keeps_waiting {
+        if relay.keeps_clients_waiting {
             client.with_short_timeouts()
         } else {
             client

@@ -10,8 +10,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::client::{Client, dialer, resolver};
-use crate::conduct::Conduct;
-use crate::server::Relay;
+use testkit::{Relay, RelayScript};
 
 /// A port whose backlog is full, so that it answers no connection attempt.
 pub struct SilentPort {
@@ -80,7 +79,7 @@ async fn a_port_that_does_not_answer_times_out() {
 
 #[tokio::test]
 async fn another_address_is_tried_beside_one_that_does_not_answer() {
-    let relay = Relay::start(Conduct::default()).await;
+    let relay = Relay::start(RelayScript::default());
     let port = relay.address.port();
     let (_silent, _) = SilentPort::at((Ipv4Addr::new(127, 0, 0, 2), port).into()).await;
     let mut client = Client::at("relay.test", port);
@@ -107,7 +106,7 @@ async fn another_address_is_tried_beside_one_that_does_not_answer() {
 
 #[tokio::test]
 async fn the_next_address_is_tried_at_once_when_one_refuses() {
-    let relay = Relay::start(Conduct::default()).await;
+    let relay = Relay::start(RelayScript::default());
     let mut client = Client::at("relay.test", relay.address.port());
     let hosts: String = (1..=8)
         .rev()
@@ -144,7 +143,7 @@ async fn every_address_that_failed_is_named() {
 
 #[tokio::test]
 async fn addresses_that_are_not_allowed_are_never_connected_to() {
-    let relay = Relay::start(Conduct::default()).await;
+    let relay = Relay::start(RelayScript::default());
     let port = relay.address.port();
     let mut client = Client::of(&relay);
     let denied = AddressPolicy::parse("", "127.0.0.0/8").expect("a policy");

@@ -6,8 +6,7 @@ use domain::{Failure, Fault, Reply, Stage};
 use engine::smtp::{BrokenSession, OutgoingMessage, RecipientResults, Session};
 
 use crate::client::Client;
-use crate::conduct::Conduct;
-use crate::server::{Record, Relay};
+use testkit::{Record, Relay, RelayScript};
 
 /// A recipient's result without texts: the code of the relay's acceptance, or the refusal.
 pub type ShortResult = Result<u16, ShortFailure>;
@@ -93,9 +92,9 @@ pub async fn delivered(
     (results, record)
 }
 
-/// Delivers this number of messages, each for one recipient, to a relay with this conduct.
-pub async fn several(count: usize, conduct: Conduct) -> (Vec<ShortResult>, Record) {
-    let relay = Relay::start(conduct).await;
+/// Delivers this number of messages, each for one recipient, to a relay with this script.
+pub async fn several(count: usize, script: RelayScript) -> (Vec<ShortResult>, Record) {
+    let relay = Relay::start(script);
     let client = Client::of(&relay);
     let (results, record) = delivered(&relay, &client, &messages(&client, count)).await;
     (results.concat(), record)
@@ -110,8 +109,8 @@ pub struct BrokenDelivery {
 }
 
 /// Delivers two messages, of which one breaks the session.
-pub async fn broken(conduct: Conduct) -> BrokenDelivery {
-    let relay = Relay::start(conduct).await;
+pub async fn broken(script: RelayScript) -> BrokenDelivery {
+    let relay = Relay::start(script);
     let client = Client::of(&relay);
     let mut session = client.session().await;
     let (results, broken) = deliver(&mut session, &messages(&client, 2)).await;

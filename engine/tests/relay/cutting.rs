@@ -4,9 +4,7 @@ use domain::{Fault, Label, Stage};
 use futures::future::join_all;
 
 use crate::client::{Client, Outcome};
-use crate::conduct::{Act, Conduct};
-use crate::pki;
-use crate::server::Relay;
+use testkit::{Action, Relay, RelayScript, pki};
 
 /// Every point at which a relay sends a reply, and the stage that waits for it.
 const POINTS: [(&str, Stage); 10] = [
@@ -23,16 +21,16 @@ const POINTS: [(&str, Stage); 10] = [
 ];
 
 /// A whole session (StartTLS, LOGIN, one mail) with a relay that does this at that point.
-async fn send(point: &'static str, act: Act, pipelining: bool) -> Outcome {
+async fn send(point: &'static str, action: Action, pipelining: bool) -> Outcome {
     let offers: &[&str] = if pipelining {
         &["AUTH LOGIN", "PIPELINING"]
     } else {
         &["AUTH LOGIN"]
     };
-    let conduct = Conduct::offering(offers)
-        .with_tls(pki::trusted(&["127.0.0.1"]))
-        .at(point, act);
-    let relay = Relay::start(conduct).await;
+    let script = RelayScript::offering(offers)
+        .with_starttls(pki::trusted(&["127.0.0.1"]))
+        .at(point, action);
+    let relay = Relay::start(script);
     Client::of(&relay)
         .with(Label::ConnectionType, "TLS")
         .signing_in("Login")
@@ -40,15 +38,18 @@ async fn send(point: &'static str, act: Act, pipelining: bool) -> Outcome {
         .await
 }
 
-/// The act at every point, in lock-step and pipelined, all at once.
-async fn everywhere(act: &Act, points: &[(&'static str, Stage)]) -> Vec<(String, Stage, Outcome)> {
+/// The action at every point, in lock-step and pipelined, all at once.
+async fn everywhere(
+    action: &Action,
+    points: &[(&'static str, Stage)],
+) -> Vec<(String, Stage, Outcome)> {
     let sent = points
         .iter()
         .flat_map(|(point, stage)| [(*point, *stage, false), (*point, *stage, true)])
         .map(|(point, stage, pipelining)| async move {
-            let outcome = send(point, act.clone(), pipelining).await;
+            let outcome = send(point, action.clone(), pipelining).await;
             (
-                format!("{act:?} at {point}, pipelining {pipelining}"),
+                format!("{action:?} at {point}, pipelining {pipelining}"),
                 stage,
                 outcome,
             )
@@ -66,22 +67,26 @@ fn check(cases: Vec<(String, Stage, Outcome)>, fault: &Fault, code: Option<u16>)
 
 #[tokio::test]
 async fn a_relay_that_behaves_gets_the_mail() {
-    let delivery = send("NOWHERE", Act::Close, true).await.delivery();
+    let delivery = send("NOWHERE", Action::Close, true).await.delivery();
     assert_eq!(delivery.to_line(), "250 2.0.0 queued");
 }
 
 #[tokio::test]
 async fn closing_with_a_word() {
-    let act = Act::SayAndClose(b"421 4.3.2 closing\r\n".to_vec());
-    check(everywhere(&act, &POINTS).await, &Fault::Rejected, Some(421));
+    let action = Action::ReplyAndClose(b"421 4.3.2 closing\r\n".to_vec());
+    check(
+        everywhere(&action, &POINTS).await,
+        &Fault::Rejected,
+        Some(421),
+    );
 }
 
 #[tokio::test]
 async fn refusing() {
     for code in [451, 554] {
-        let act = Act::Say(format!("{code} no\r\n").into_bytes());
+        let action = Action::Reply(format!("{code} no\r\n").into_bytes());
         check(
-            everywhere(&act, &POINTS).await,
+            everywhere(&action, &POINTS).await,
             &Fault::Rejected,
             Some(code),
         );
@@ -92,20 +97,28 @@ async fn refusing() {
 async fn hanging_up() {
     let mut points = POINTS.to_vec();
     points.push(("TLS", Stage::Tls));
-    check(everywhere(&Act::Close, &points).await, &Fault::Closed, None);
+    check(
+        everywhere(&Action::Close, &points).await,
+        &Fault::Closed,
+        None,
+    );
 }
 
 #[tokio::test]
 async fn hanging_up_in_the_middle_of_a_reply() {
-    let act = Act::SayAndClose(b"250-half\r\n25".to_vec());
-    check(everywhere(&act, &POINTS).await, &Fault::Closed, None);
+    let action = Action::ReplyAndClose(b"250-half\r\n25".to_vec());
+    check(everywhere(&action, &POINTS).await, &Fault::Closed, None);
 }
 
 #[tokio::test]
 async fn cutting() {
     let mut points = POINTS.to_vec();
     points.push(("TLS", Stage::Tls));
-    check(everywhere(&Act::Reset, &points).await, &Fault::Reset, None);
+    check(
+        everywhere(&Action::Reset, &points).await,
+        &Fault::Reset,
+        None,
+    );
 }
 
 #[tokio::test]
@@ -114,7 +127,7 @@ async fn falling_silent() {
     let mut points = POINTS[..POINTS.len() - 1].to_vec();
     points.push(("TLS", Stage::Tls));
     check(
-        everywhere(&Act::Silence, &points).await,
+        everywhere(&Action::Silence, &points).await,
         &Fault::TimedOut,
         None,
     );

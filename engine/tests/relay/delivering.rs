@@ -3,11 +3,9 @@
 use domain::{Fault, Label, Stage};
 
 use crate::client::Client;
-use crate::conduct::Conduct;
 use crate::courier::{QUEUED, ShortResult, delivered, messages, not_offered, refused, several};
-use crate::pki;
 use crate::sending::SMUGGLING;
-use crate::server::Relay;
+use testkit::{Relay, RelayScript, pki};
 
 const LOCK_STEP: &[&str] = &[];
 const PIPELINING: &[&str] = &["PIPELINING"];
@@ -15,7 +13,7 @@ const PIPELINING: &[&str] = &["PIPELINING"];
 #[tokio::test]
 async fn mails_follow_each_other_on_one_connection() {
     for (offers, grouped) in [(LOCK_STEP, 0), (PIPELINING, 2)] {
-        let relay = Relay::start(Conduct::offering(offers)).await;
+        let relay = Relay::start(RelayScript::offering(offers));
         let client = Client::of(&relay);
         let mails = messages(&client, 3);
         let (results, record) = delivered(&relay, &client, &mails).await;
@@ -23,15 +21,15 @@ async fn mails_follow_each_other_on_one_connection() {
         let sent: Vec<_> = mails.iter().map(|mail| mail.message.to_vec()).collect();
         assert_eq!(record.mails, sent);
         assert_eq!(record.grouped, grouped);
-        assert_eq!(record.verbs(), ["MAIL", "RCPT", "DATA"].repeat(3));
+        assert_eq!(record.commands(), ["MAIL", "RCPT", "DATA"].repeat(3));
     }
 }
 
 #[tokio::test]
 async fn they_follow_within_tls_and_a_sign_in() {
     for offers in [&["AUTH PLAIN"][..], &["AUTH PLAIN", "PIPELINING"]] {
-        let conduct = Conduct::offering(offers).with_tls(pki::trusted(&["127.0.0.1"]));
-        let relay = Relay::start(conduct).await;
+        let script = RelayScript::offering(offers).with_starttls(pki::trusted(&["127.0.0.1"]));
+        let relay = Relay::start(script);
         let client = Client::of(&relay)
             .with(Label::ConnectionType, "TLS")
             .signing_in("Plain");
@@ -45,7 +43,7 @@ async fn they_follow_within_tls_and_a_sign_in() {
 
 #[tokio::test]
 async fn pipelining_the_next_message_can_be_turned_off() {
-    let relay = Relay::start(Conduct::offering(PIPELINING)).await;
+    let relay = Relay::start(RelayScript::offering(PIPELINING));
     let client = Client::of(&relay);
     let mails = messages(&client, 2);
     let mut session = client.session().await;
@@ -61,12 +59,12 @@ async fn pipelining_the_next_message_can_be_turned_off() {
 #[tokio::test]
 async fn a_refused_recipient_harms_no_other() {
     for offers in [LOCK_STEP, PIPELINING] {
-        let conduct = Conduct::offering(offers)
-            .saying("RCPT", "550 5.1.1 nobody")
-            .saying("RCPT", "250 2.1.5 Ok")
-            .saying("RCPT", "452 4.2.2 full")
-            .saying("RCPT", "250 2.1.5 Ok");
-        let relay = Relay::start(conduct).await;
+        let script = RelayScript::offering(offers)
+            .reply("RCPT", "550 5.1.1 nobody")
+            .reply("RCPT", "250 2.1.5 Ok")
+            .reply("RCPT", "452 4.2.2 full")
+            .reply("RCPT", "250 2.1.5 Ok");
+        let relay = Relay::start(script);
         let client = Client::of(&relay).to(&["a@example.net", "b@example.net", "c@example.net"]);
         let (results, record) = delivered(&relay, &client, &messages(&client, 2)).await;
         let first = [refused(Stage::Rcpt, 550), QUEUED, refused(Stage::Rcpt, 452)];
@@ -77,7 +75,7 @@ async fn a_refused_recipient_harms_no_other() {
 
 #[tokio::test]
 async fn many_recipients_do_not_choke_a_relay() {
-    let relay = Relay::start(Conduct::offering(PIPELINING)).await;
+    let relay = Relay::start(RelayScript::offering(PIPELINING));
     let names: Vec<String> = (0..2000).map(|n| format!("r{n}@example.net")).collect();
     let to: Vec<&str> = names.iter().map(String::as_str).collect();
     let client = Client::of(&relay).to(&to);
@@ -91,18 +89,18 @@ async fn second_of_three(
     offers: &[&str],
     replies: &[(&'static str, &str)],
     result: ShortResult,
-) -> crate::server::Record {
-    let mut conduct = Conduct::offering(offers);
+) -> testkit::Record {
+    let mut script = RelayScript::offering(offers);
     for (point, reply) in replies {
         let usual = match *point {
             "DATA" => "354 go on",
             _ => "250 Ok",
         };
         for words in [usual, reply, usual] {
-            conduct = conduct.saying(point, words);
+            script = script.reply(point, words);
         }
     }
-    let (results, record) = several(3, conduct).await;
+    let (results, record) = several(3, script).await;
     assert_eq!(results, [QUEUED, result, QUEUED], "{offers:?} {replies:?}");
     assert!(
         record
@@ -119,6 +117,7 @@ async fn a_refusal_is_not_the_end_of_the_session() {
     let not_now = ("MAIL", "451 4.3.0 not now");
     let no_transaction = ("RCPT", "503 5.5.1 need MAIL");
     let no_data = ("DATA", "503 5.5.1 need RCPT");
+    let go_on = ("DATA", "354 go on");
     for (offers, replies, result, resets, bodies) in [
         // Nothing is to be reset where MAIL was refused or the end of data was answered.
         (LOCK_STEP, &[not_now][..], refused(Stage::Mail, 451), 0, 2),
@@ -168,17 +167,23 @@ async fn a_refusal_is_not_the_end_of_the_session() {
         // The relay waits for a message though all recipients are refused: it gets an end of data.
         (
             PIPELINING,
-            &[nobody, ("END", "554 5.5.1 no")],
+            &[nobody, go_on, ("END", "554 5.5.1 no")],
             refused(Stage::Rcpt, 550),
             0,
             3,
         ),
-        (PIPELINING, &[nobody], refused(Stage::Rcpt, 550), 0, 3),
+        (
+            PIPELINING,
+            &[nobody, go_on],
+            refused(Stage::Rcpt, 550),
+            0,
+            3,
+        ),
         (PIPELINING, &[not_now], refused(Stage::Mail, 451), 0, 3),
     ] {
         let record = second_of_three(offers, replies, result).await;
         let found = record
-            .verbs()
+            .commands()
             .iter()
             .filter(|verb| **verb == "RSET")
             .count();
@@ -202,7 +207,7 @@ async fn rset_goes_out_with_the_next_mail() {
 #[tokio::test]
 async fn what_the_relay_does_not_take_costs_no_command() {
     for offers in [&["SIZE 30"][..], &["SIZE 30", "PIPELINING"]] {
-        let relay = Relay::start(Conduct::offering(offers)).await;
+        let relay = Relay::start(RelayScript::offering(offers));
         let client = Client::of(&relay);
         let small = messages(&client, 2);
         let mails = [
@@ -225,7 +230,7 @@ async fn what_the_relay_does_not_take_costs_no_command() {
                 QUEUED
             ]
         );
-        assert_eq!(record.verbs(), ["MAIL", "RCPT", "DATA"].repeat(2));
+        assert_eq!(record.commands(), ["MAIL", "RCPT", "DATA"].repeat(2));
     }
 }
 
@@ -239,14 +244,14 @@ async fn an_address_the_relay_does_not_take_harms_no_other() {
     ];
     let left_out = not_offered(Fault::SmtpUtf8NotOffered);
     let refusing = refused(Stage::Mail, 451);
-    for (conduct, result) in [
-        (Conduct::offering(PIPELINING), QUEUED),
+    for (script, result) in [
+        (RelayScript::offering(PIPELINING), QUEUED),
         (
-            Conduct::offering(PIPELINING).saying("MAIL", "451 4.3.0 not now"),
+            RelayScript::offering(PIPELINING).reply("MAIL", "451 4.3.0 not now"),
             refusing,
         ),
     ] {
-        let relay = Relay::start(conduct).await;
+        let relay = Relay::start(script);
         let client = Client::of(&relay).to(&to);
         let (results, record) = delivered(&relay, &client, &messages(&client, 1)).await;
         assert_eq!(
@@ -256,7 +261,7 @@ async fn an_address_the_relay_does_not_take_harms_no_other() {
         assert!(record.heard("RCPT TO:<b@xn--bcher-kva.example>"));
     }
     // A relay that offers SMTPUTF8 gets all recipients.
-    let relay = Relay::start(Conduct::offering(&["SMTPUTF8"])).await;
+    let relay = Relay::start(RelayScript::offering(&["SMTPUTF8"]));
     let client = Client::of(&relay).to(&to);
     let (results, record) = delivered(&relay, &client, &messages(&client, 1)).await;
     assert_eq!(results, [vec![QUEUED; 4]]);
@@ -265,7 +270,7 @@ async fn an_address_the_relay_does_not_take_harms_no_other() {
 
 #[tokio::test]
 async fn each_mail_has_one_end() {
-    let relay = Relay::start(Conduct::offering(PIPELINING)).await;
+    let relay = Relay::start(RelayScript::offering(PIPELINING));
     let client = Client::of(&relay);
     let mail = |inside: &str| {
         let message = format!("Subject: x\r\n\r\nx{inside}MAIL FROM:<evil@example.com>\r\n");

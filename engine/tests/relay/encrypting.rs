@@ -3,20 +3,19 @@
 use domain::stage::CertificateFault;
 use domain::{Fault, Label, Stage};
 use engine::smtp::{AddressPolicy, Dialer};
-use tokio_rustls::TlsAcceptor;
 
 use crate::client::{Client, resolver};
-use crate::conduct::{Act, Conduct};
-use crate::pki;
-use crate::server::Relay;
+use testkit::{
+    Action, Relay, RelayScript,
+    pki::{self, ServerTls},
+};
 
 /// A relay with this certificate, TLS from the first byte or by StartTLS.
-async fn relay(tls: TlsAcceptor, connection: &str) -> Relay {
+fn relay(tls: ServerTls, connection: &str) -> Relay {
     Relay::start(match connection {
-        "SSL" => Conduct::default().within_tls(tls),
-        _ => Conduct::default().with_tls(tls),
+        "SSL" => RelayScript::default().with_implicit_tls(tls),
+        _ => RelayScript::default().with_starttls(tls),
     })
-    .await
 }
 
 #[tokio::test]
@@ -24,7 +23,7 @@ async fn every_connection_type_encrypts_and_verifies() {
     let tls = pki::trusted(&["relay.test", "127.0.0.1"]);
     for connection in ["None", "SSL", "TLS"] {
         for host in ["relay.test", "127.0.0.1"] {
-            let relay = relay(tls.clone(), connection).await;
+            let relay = relay(tls.clone(), connection);
             let outcome = Client::at(host, relay.address.port())
                 .with(Label::ConnectionType, connection)
                 .send()
@@ -49,7 +48,7 @@ async fn every_connection_type_encrypts_and_verifies() {
 
 #[tokio::test]
 async fn tls_1_2_is_old_enough() {
-    let relay = relay(pki::only_tls_1_2(&["127.0.0.1"]), "SSL").await;
+    let relay = relay(pki::only_tls_1_2(&["127.0.0.1"]), "SSL");
     let outcome = Client::of(&relay)
         .with(Label::ConnectionType, "SSL")
         .send()
@@ -77,34 +76,34 @@ async fn what_is_wrong_with_a_certificate_is_worked_out() {
         ),
         (
             "of openssl req -x509",
-            pki::by_itself(names, true).0,
+            pki::self_signed(names, true).0,
             SelfSigned,
         ),
-        ("self-signed", pki::by_itself(names, false).0, SelfSigned),
+        ("self-signed", pki::self_signed(names, false).0, SelfSigned),
         (
             "self-signed for another",
-            pki::by_itself(&["x.example"], true).0,
+            pki::self_signed(&["x.example"], true).0,
             SelfSigned,
         ),
         (
             "of a stranger",
-            pki::by_a_stranger(names, 2020, 2999),
+            pki::by_unknown_authority(names, 2020, 2999),
             UnknownIssuer,
         ),
         (
             "of a stranger by the known name",
-            pki::by_a_namesake(names),
+            pki::by_namesake(names),
             UnknownIssuer,
         ),
         (
             "of a stranger, expired",
-            pki::by_a_stranger(names, 2020, 2021),
+            pki::by_unknown_authority(names, 2020, 2021),
             UnknownIssuer,
         ),
         ("not a certificate", pki::garbage(), Invalid),
     ] {
         for connection in ["None", "SSL", "TLS"] {
-            let relay = relay(tls.clone(), connection).await;
+            let relay = relay(tls.clone(), connection);
             let client = Client::at("relay.test", relay.address.port())
                 .with(Label::ConnectionType, connection);
             let failure = client.send().await.failure();
@@ -127,7 +126,7 @@ async fn what_is_wrong_with_a_certificate_is_worked_out() {
 #[tokio::test]
 async fn a_certificate_of_version_1_serves_where_none_is_checked() {
     for versions in [rustls::DEFAULT_VERSIONS, &[&rustls::version::TLS12]] {
-        let relay = relay(pki::version_1(versions).0, "SSL").await;
+        let relay = relay(pki::version_1(versions).0, "SSL");
         let client =
             Client::at("relay.test", relay.address.port()).with(Label::ConnectionType, "SSL");
         client
@@ -141,7 +140,7 @@ async fn a_certificate_of_version_1_serves_where_none_is_checked() {
 
 #[tokio::test]
 async fn without_a_check_the_key_still_counts() {
-    let relay = relay(pki::with_another_key(&["relay.test"]).0, "SSL").await;
+    let relay = relay(pki::with_another_key(&["relay.test"]).0, "SSL");
     let client = Client::at("relay.test", relay.address.port())
         .with(Label::ConnectionType, "SSL")
         .with(Label::CertificateCheck, "Off");
@@ -154,8 +153,7 @@ async fn particulars_of_a_certificate_are_told() {
     let relay = relay(
         pki::dated(&["mail.example.net", "192.0.2.1"], 2020, 2021),
         "SSL",
-    )
-    .await;
+    );
     let failure = Client::at("relay.test", relay.address.port())
         .with(Label::ConnectionType, "SSL")
         .send()
@@ -163,7 +161,7 @@ async fn particulars_of_a_certificate_are_told() {
         .failure();
     for particular in [
         "mail.example.net, 192.0.2.1",
-        "Authority of the tests",
+        "Test authority",
         "2021-01-01",
     ] {
         assert!(failure.detail.contains(particular), "{}", failure.detail);
@@ -173,12 +171,12 @@ async fn particulars_of_a_certificate_are_told() {
 #[tokio::test]
 async fn a_certificate_added_to_the_roots_itself_is_trusted_for_its_names() {
     for as_authority in [true, false] {
-        let (tls, certificate) = pki::by_itself(&["relay.test"], as_authority);
+        let (tls, certificate) = pki::self_signed(&["relay.test"], as_authority);
         let mut roots = pki::roots();
         roots.add(certificate).expect("a root");
         let resolver = resolver("127.0.0.1 relay.test other.test");
         let dialer = Dialer::with(AddressPolicy::default(), resolver, roots).expect("a dialer");
-        let relay = relay(tls, "SSL").await;
+        let relay = relay(tls, "SSL");
         let mut client =
             Client::at("relay.test", relay.address.port()).with(Label::ConnectionType, "SSL");
         client.dialer = dialer;
@@ -193,14 +191,14 @@ async fn a_certificate_added_to_the_roots_itself_is_trusted_for_its_names() {
 
 #[tokio::test]
 async fn a_port_of_the_other_kind_is_told() {
-    let plain = Relay::start(Conduct::default()).await;
+    let plain = Relay::start(RelayScript::default());
     Client::of(&plain)
         .with(Label::ConnectionType, "SSL")
         .send()
         .await
         .fails(Stage::Tls, Fault::NotTls);
 
-    let implicit = relay(pki::trusted(&["127.0.0.1"]), "SSL").await;
+    let implicit = relay(pki::trusted(&["127.0.0.1"]), "SSL");
     Client::of(&implicit)
         .with_short_timeouts()
         .with(Label::ConnectionType, "TLS")
@@ -213,17 +211,17 @@ async fn a_port_of_the_other_kind_is_told() {
 async fn a_relay_without_a_safe_tls_is_told() {
     // The alert "protocol_version" (RFC 8446 section 6.2), as old servers send it.
     let alert = b"\x15\x03\x01\x00\x02\x02\x46".to_vec();
-    let conduct = Conduct::default()
-        .with_tls(pki::trusted(&["127.0.0.1"]))
-        .at("TLS", Act::Interrupt(alert));
-    let relay = Relay::start(conduct).await;
+    let script = RelayScript::default()
+        .with_starttls(pki::trusted(&["127.0.0.1"]))
+        .at("TLS", Action::ReplyToInput(alert));
+    let relay = Relay::start(script);
     let client = Client::of(&relay).with(Label::ConnectionType, "TLS");
     client.send().await.fails(Stage::Tls, Fault::TlsTooOld);
 }
 
 #[tokio::test]
 async fn start_tls_is_required_where_it_is_required() {
-    let relay = Relay::start(Conduct::default()).await;
+    let relay = Relay::start(RelayScript::default());
     let client = Client::of(&relay);
     let outcome = client
         .clone()
@@ -241,10 +239,10 @@ async fn start_tls_is_required_where_it_is_required() {
 #[tokio::test]
 async fn start_tls_once_offered_must_succeed() {
     for connection in ["None", "TLS"] {
-        let conduct = Conduct::default()
-            .with_tls(pki::trusted(&["127.0.0.1"]))
-            .saying("STARTTLS", "454 4.7.0 not now");
-        let relay = Relay::start(conduct).await;
+        let script = RelayScript::default()
+            .with_starttls(pki::trusted(&["127.0.0.1"]))
+            .reply("STARTTLS", "454 4.7.0 not now");
+        let relay = Relay::start(script);
         let client = Client::of(&relay).with(Label::ConnectionType, connection);
         client.send().await.rejected(Stage::StartTls, 454);
         assert!(!relay.record().heard("MAIL"));
@@ -255,19 +253,19 @@ async fn start_tls_once_offered_must_succeed() {
 async fn bytes_between_the_220_and_the_handshake_are_an_attack() {
     let injected = b"250 injected\r\n".to_vec();
     let with_the_220 = [b"220 go\r\n", &injected[..]].concat();
-    for (point, act, stage) in [
-        ("STARTTLS", Act::Say(with_the_220), Stage::StartTls),
+    for (point, action, stage) in [
+        ("STARTTLS", Action::Reply(with_the_220), Stage::StartTls),
         (
             "STARTTLS",
-            Act::Say(b"220 go\r\nx".to_vec()),
+            Action::Reply(b"220 go\r\nx".to_vec()),
             Stage::StartTls,
         ),
-        ("TLS", Act::Interrupt(injected), Stage::Tls),
+        ("TLS", Action::ReplyToInput(injected), Stage::Tls),
     ] {
-        let conduct = Conduct::default()
-            .with_tls(pki::trusted(&["127.0.0.1"]))
-            .at(point, act);
-        let relay = Relay::start(conduct).await;
+        let script = RelayScript::default()
+            .with_starttls(pki::trusted(&["127.0.0.1"]))
+            .at(point, action);
+        let relay = Relay::start(script);
         let outcome = Client::of(&relay).send().await;
         outcome.fails(stage, Fault::ResponseInjection);
         assert!(!relay.record().heard("MAIL"));
@@ -278,10 +276,10 @@ async fn bytes_between_the_220_and_the_handshake_are_an_attack() {
 async fn what_was_offered_in_the_clear_is_forgotten() {
     // The second answer offers nothing; or there is none, and HELO must do.
     for within_tls in ["250 relay.test", "502 what?"] {
-        let conduct = Conduct::offering(&["AUTH PLAIN", "PIPELINING", "SIZE 10"])
-            .with_tls(pki::trusted(&["127.0.0.1"]))
-            .saying("EHLO-TLS", within_tls);
-        let relay = Relay::start(conduct).await;
+        let script = RelayScript::offering(&["AUTH PLAIN", "PIPELINING", "SIZE 10"])
+            .with_starttls(pki::trusted(&["127.0.0.1"]))
+            .reply("EHLO-TLS", within_tls);
+        let relay = Relay::start(script);
         let client = Client::of(&relay).with(Label::ConnectionType, "TLS");
         client.send().await.delivery();
         let record = relay.record();
@@ -302,10 +300,10 @@ async fn what_was_offered_in_the_clear_is_forgotten() {
 
 #[tokio::test]
 async fn a_handshake_that_is_cut() {
-    let conduct = Conduct::default()
-        .with_tls(pki::trusted(&["127.0.0.1"]))
-        .at("TLS", Act::Reset);
-    let relay = Relay::start(conduct).await;
+    let script = RelayScript::default()
+        .with_starttls(pki::trusted(&["127.0.0.1"]))
+        .at("TLS", Action::Reset);
+    let relay = Relay::start(script);
     let client = Client::of(&relay).with(Label::ConnectionType, "TLS");
     client.send().await.fails(Stage::Tls, Fault::Reset);
 }

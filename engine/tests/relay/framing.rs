@@ -5,8 +5,7 @@ use std::time::Duration;
 use domain::{Fault, Stage};
 
 use crate::client::Client;
-use crate::conduct::{Act, Conduct};
-use crate::server::Relay;
+use testkit::{Action, Relay, RelayScript};
 
 /// More than the buffers of two sockets hold, and far less than a flood sends in 1 s.
 const BUFFERED: usize = 16 << 20;
@@ -16,12 +15,12 @@ const PAUSE: Duration = Duration::from_millis(500);
 #[tokio::test]
 async fn a_relay_that_trickles_is_no_faster_than_a_silent_one() {
     let trickles = [
-        (Act::Silence, false),
-        (Act::Repeat(b"2".to_vec(), PAUSE), true),
-        (Act::Repeat(b"220-wait\r\n".to_vec(), PAUSE), true),
+        (Action::Silence, false),
+        (Action::Repeat(b"2".to_vec(), PAUSE), true),
+        (Action::Repeat(b"220-wait\r\n".to_vec(), PAUSE), true),
     ];
-    let sent = trickles.map(|(act, begun)| async move {
-        let relay = Relay::start(Conduct::default().at("GREETING", act)).await;
+    let sent = trickles.map(|(action, begun)| async move {
+        let relay = Relay::start(RelayScript::default().at("GREETING", action));
         (Client::of(&relay).send().await, begun)
     });
     for (outcome, begun) in futures::future::join_all(sent).await {
@@ -39,8 +38,8 @@ async fn a_flood_ends_at_once_and_is_not_kept() {
         ("EHLO", Stage::Ehlo, b"250-x\r\n".repeat(500)),
         ("RCPT", Stage::Rcpt, [b"250 ", &[b'x'; 4096][..]].concat()),
     ] {
-        let conduct = Conduct::default().at(point, Act::Repeat(flood, Duration::ZERO));
-        let relay = Relay::start(conduct).await;
+        let script = RelayScript::default().at(point, Action::Repeat(flood, Duration::ZERO));
+        let relay = Relay::start(script);
         let outcome = Client::of(&relay).send().await;
         outcome.fails(stage, Fault::Malformed);
         let repeated = relay.record().repeated;
@@ -66,7 +65,7 @@ async fn what_is_no_reply_is_told_as_such() {
         ("END", "250-ok\r\n550 no", Stage::Data),
         ("END", "354 go on", Stage::Data),
     ] {
-        let relay = Relay::start(Conduct::default().saying(point, words)).await;
+        let relay = Relay::start(RelayScript::default().reply(point, words));
         let outcome = Client::of(&relay).send().await;
         outcome.fails(stage, Fault::Malformed);
     }
@@ -90,10 +89,10 @@ async fn a_reply_too_many_is_the_end() {
             Stage::Data,
         ),
     ] {
-        let conduct = Conduct::offering(offers)
-            .saying(point, words)
-            .saying("END", "550 5.7.1 refused");
-        let relay = Relay::start(conduct).await;
+        let script = RelayScript::offering(offers)
+            .reply(point, words)
+            .reply("END", "550 5.7.1 refused");
+        let relay = Relay::start(script);
         let outcome = Client::of(&relay).send().await;
         outcome.fails(stage, Fault::Malformed);
     }
@@ -106,11 +105,11 @@ async fn a_notice_of_closing_counts_whenever_it_comes() {
         ("EHLO", "250 relay.test\r\n421 4.3.2 closing", Stage::Mail),
         ("DATA", "354 go on\r\n421 4.3.2 closing", Stage::Data),
     ] {
-        let relay = Relay::start(Conduct::default().saying(point, words)).await;
+        let relay = Relay::start(RelayScript::default().reply(point, words));
         Client::of(&relay).send().await.rejected(stage, 421);
     }
-    let conduct = Conduct::default().saying("END", "250 queued\r\n421 4.3.2 closing");
-    let relay = Relay::start(conduct).await;
+    let script = RelayScript::default().reply("END", "250 queued\r\n421 4.3.2 closing");
+    let relay = Relay::start(script);
     let delivery = Client::of(&relay).send().await.delivery();
     assert_eq!(delivery.text, "queued");
 }
@@ -130,8 +129,8 @@ async fn odd_but_plain_words_are_understood() {
         ("RCPT", b"251 will forward\r\n"),
         ("END", b"250\r\n"),
     ] {
-        let conduct = Conduct::default().at(point, Act::Say(bytes.to_vec()));
-        let relay = Relay::start(conduct).await;
+        let script = RelayScript::default().at(point, Action::Reply(bytes.to_vec()));
+        let relay = Relay::start(script);
         Client::of(&relay).send().await.delivery();
         assert_eq!(relay.record().mails.len(), 1, "{}", bytes.escape_ascii());
     }
@@ -140,7 +139,7 @@ async fn odd_but_plain_words_are_understood() {
 #[tokio::test]
 async fn lower_case_keywords_count() {
     let ehlo = b"250-relay\r\n250-size 1000\r\n250 pipelining\r\n".to_vec();
-    let relay = Relay::start(Conduct::default().at("EHLO", Act::Say(ehlo))).await;
+    let relay = Relay::start(RelayScript::default().at("EHLO", Action::Reply(ehlo)));
     Client::of(&relay).send().await.delivery();
     let record = relay.record();
     assert!(record.pipelined);
@@ -154,7 +153,7 @@ async fn lower_case_keywords_count() {
 #[tokio::test]
 async fn what_a_relay_said_is_shown_without_control_characters() {
     let words = b"550-5.1.1 no caf\xe9 \x1b[31mhere\r\n550 5.1.1 sorry\x07\r\n".to_vec();
-    let relay = Relay::start(Conduct::default().at("RCPT", Act::Say(words))).await;
+    let relay = Relay::start(RelayScript::default().at("RCPT", Action::Reply(words)));
     let failure = Client::of(&relay).send().await.rejected(Stage::Rcpt, 550);
     let reply = failure.reply.expect("the relay's words");
     assert_eq!(reply.text, "5.1.1 no caf\u{fffd} [31mhere\n5.1.1 sorry");

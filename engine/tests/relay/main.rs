@@ -1,10 +1,7 @@
 //! Sessions with relays that behave and misbehave, all on loopback.
 
 mod client;
-mod conduct;
 mod courier;
-mod pki;
-mod server;
 
 mod breaking;
 mod connecting;

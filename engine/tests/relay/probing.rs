@@ -12,10 +12,8 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
 use crate::client::{Client, dialer, resolver};
-use crate::conduct::{Act, Conduct};
 use crate::connecting::{SilentPort, closed_port};
-use crate::pki;
-use crate::server::Relay;
+use testkit::{Action, Relay, RelayScript, pki};
 
 fn attempt(port: u16, implicit: bool) -> Attempt {
     Attempt {
@@ -51,15 +49,15 @@ fn ended(row: &ProbeResult) -> Option<(Stage, Fault)> {
 #[tokio::test]
 async fn each_way_shows_what_it_offers() {
     let tls = || pki::trusted(&["relay.test"]);
-    let implicit =
-        Relay::start(Conduct::offering(&["AUTH LOGIN PLAIN", "SIZE 1000"]).within_tls(tls())).await;
+    let implicit = Relay::start(
+        RelayScript::offering(&["AUTH LOGIN PLAIN", "SIZE 1000"]).with_implicit_tls(tls()),
+    );
     let start_tls = Relay::start(
-        Conduct::offering(&["AUTH CRAM-MD5"])
-            .with_tls(tls())
-            .saying("EHLO-TLS", "250-relay.test\r\n250 AUTH PLAIN"),
-    )
-    .await;
-    let bare = Relay::start(Conduct::offering(&["AUTH LOGIN"])).await;
+        RelayScript::offering(&["AUTH CRAM-MD5"])
+            .with_starttls(tls())
+            .reply("EHLO-TLS", "250-relay.test\r\n250 AUTH PLAIN"),
+    );
+    let bare = Relay::start(RelayScript::offering(&["AUTH LOGIN"]));
     let attempts = [
         attempt(implicit.address.port(), true),
         attempt(start_tls.address.port(), false),
@@ -106,15 +104,14 @@ async fn each_way_shows_what_it_offers() {
 
 #[tokio::test]
 async fn a_fault_of_a_certificate_does_not_hide_what_lies_behind_it() {
-    let offers = Conduct::offering(&["AUTH PLAIN"]);
-    let old = Relay::start(
-        offers
-            .clone()
-            .within_tls(pki::dated(&["relay.test"], 2001, 2002)),
-    )
-    .await;
-    let other = Relay::start(offers.clone().with_tls(pki::trusted(&["other.test"]))).await;
-    let right = Relay::start(offers.within_tls(pki::trusted(&["relay.test"]))).await;
+    let offers = RelayScript::offering(&["AUTH PLAIN"]);
+    let old = Relay::start(offers.clone().with_implicit_tls(pki::dated(
+        &["relay.test"],
+        2001,
+        2002,
+    )));
+    let other = Relay::start(offers.clone().with_starttls(pki::trusted(&["other.test"])));
+    let right = Relay::start(offers.with_implicit_tls(pki::trusted(&["relay.test"])));
     let rows = probed(&[
         attempt(old.address.port(), true),
         attempt(other.address.port(), false),
@@ -143,7 +140,8 @@ async fn a_fault_of_a_certificate_does_not_hide_what_lies_behind_it() {
 
 #[tokio::test]
 async fn a_greeting_is_not_waited_for_where_tls_comes_first() {
-    let relay = Relay::start(Conduct::default().within_tls(pki::trusted(&["relay.test"]))).await;
+    let relay =
+        Relay::start(RelayScript::default().with_implicit_tls(pki::trusted(&["relay.test"])));
     let port = relay.address.port();
     let client = Client::at("relay.test", 25).with(Label::CommandTimeout, "60");
     let rows = found_by(&client, &[attempt(port, false), attempt(port, true)]).await;
@@ -154,7 +152,7 @@ async fn a_greeting_is_not_waited_for_where_tls_comes_first() {
 
 #[tokio::test]
 async fn what_is_blocked_holds_nothing_up() {
-    let relay = Relay::start(Conduct::default()).await;
+    let relay = Relay::start(RelayScript::default());
     let port = relay.address.port();
     let mut deaf = Vec::new();
     let mut attempts = vec![attempt(port, false)];
@@ -188,7 +186,7 @@ async fn what_is_blocked_holds_nothing_up() {
 
 #[tokio::test]
 async fn a_relay_that_misbehaves_spoils_its_own_rows_only() {
-    let good = Relay::start(Conduct::default()).await;
+    let good = Relay::start(RelayScript::default());
     let mut attempts = vec![
         attempt(closed_port(), true),
         attempt(good.address.port(), true),
@@ -196,19 +194,19 @@ async fn a_relay_that_misbehaves_spoils_its_own_rows_only() {
     ];
     let mut relays = Vec::new();
     let tls = || pki::trusted(&["relay.test"]);
-    for conduct in [
-        Conduct::default().at("GREETING", Act::Silence),
-        Conduct::default().at("GREETING", Act::Close),
-        Conduct::default().saying("GREETING", "554 not you"),
-        Conduct::default().at("EHLO", Act::Say(vec![b'x'; 5000])),
-        Conduct::default()
-            .with_tls(tls())
-            .saying("STARTTLS", "454 not now"),
-        Conduct::default()
-            .with_tls(tls())
-            .saying("STARTTLS", "220 go\r\n250 injected"),
+    for script in [
+        RelayScript::default().at("GREETING", Action::Silence),
+        RelayScript::default().at("GREETING", Action::Close),
+        RelayScript::default().reply("GREETING", "554 not you"),
+        RelayScript::default().at("EHLO", Action::Reply(vec![b'x'; 5000])),
+        RelayScript::default()
+            .with_starttls(tls())
+            .reply("STARTTLS", "454 not now"),
+        RelayScript::default()
+            .with_starttls(tls())
+            .reply("STARTTLS", "220 go\r\n250 injected"),
     ] {
-        let relay = Relay::start(conduct).await;
+        let relay = Relay::start(script);
         attempts.push(attempt(relay.address.port(), false));
         relays.push(relay);
     }
@@ -233,7 +231,7 @@ async fn a_relay_that_misbehaves_spoils_its_own_rows_only() {
 
 #[tokio::test]
 async fn names_and_addresses_that_lead_nowhere() {
-    let relay = Relay::start(Conduct::default()).await;
+    let relay = Relay::start(RelayScript::default());
     let mut client = Client::at("relay.test", 25);
     let denied = AddressPolicy::parse("", "127.0.0.0/8").expect("a policy");
     client.dialer = dialer(denied, resolver("127.0.0.1 relay.test"));

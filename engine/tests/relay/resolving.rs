@@ -11,9 +11,7 @@ use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use tokio::net::UdpSocket;
 
 use crate::client::{Client, dialer, resolver_with};
-use crate::conduct::Conduct;
-use crate::pki;
-use crate::server::Relay;
+use testkit::{Relay, RelayScript, pki};
 
 /// The reply of a name server; `None` for no reply.
 type Answer = fn(RecordType) -> Option<(ResponseCode, Option<Ipv4Addr>)>;
@@ -86,7 +84,7 @@ async fn a_name_server_that_fails_or_says_nothing() {
 
 #[tokio::test]
 async fn one_family_is_enough() {
-    let relay = Relay::start(Conduct::default()).await;
+    let relay = Relay::start(RelayScript::default());
     let lost: Answer = |kind| {
         (kind == RecordType::A).then_some((ResponseCode::NoError, Some(Ipv4Addr::LOCALHOST)))
     };
@@ -103,8 +101,8 @@ async fn one_family_is_enough() {
 #[tokio::test]
 async fn a_name_of_another_script_is_looked_up_and_verified_as_a_labels() {
     let name = "xn--bcher-kva.example";
-    let conduct = Conduct::default().within_tls(pki::trusted(&[name]));
-    let relay = Relay::start(conduct).await;
+    let script = RelayScript::default().with_implicit_tls(pki::trusted(&[name]));
+    let relay = Relay::start(script);
     let mut client = Client::at("bücher.example", relay.address.port())
         .with(Label::ConnectionType, "SSL")
         .with(Label::FromAddress, "alerts@bücher.example");

@@ -5,8 +5,7 @@ use engine::smtp::{Session, SessionObserver};
 use tokio::task::yield_now;
 
 use crate::client::Client;
-use crate::conduct::{Act, Conduct};
-use crate::server::Relay;
+use testkit::{Action, Relay, RelayScript};
 
 const LOCK_STEP: &[&str] = &[];
 const PIPELINING: &[&str] = &["PIPELINING"];
@@ -33,7 +32,7 @@ async fn a_mail_arrives_as_it_is() {
             ("no end".to_owned(), "no end\r\n".to_owned()),
             (lines.repeat(20_000), stuffed.repeat(20_000)),
         ] {
-            let relay = Relay::start(Conduct::offering(offers)).await;
+            let relay = Relay::start(RelayScript::offering(offers));
             let outcome = Client::of(&relay).message(message).send().await;
             assert_eq!(outcome.delivery().to_line(), "250 2.0.0 queued");
             let record = relay.record();
@@ -46,7 +45,7 @@ async fn a_mail_arrives_as_it_is() {
 
 #[tokio::test]
 async fn no_mail_hides_in_a_mail() {
-    let relay = Relay::start(Conduct::default()).await;
+    let relay = Relay::start(RelayScript::default());
     for end in SMUGGLING {
         let message = format!("Subject: x\r\n\r\nx{end}MAIL FROM:<evil@example.com>\r\n");
         let client = Client::of(&relay).message(message);
@@ -99,7 +98,7 @@ async fn what_a_relay_cannot_take_is_not_sent() {
             ascii_only,
         ),
     ] {
-        let relay = Relay::start(Conduct::offering(offers)).await;
+        let relay = Relay::start(RelayScript::offering(offers));
         let client = Client::of(&relay).to(&[to]).message(message);
         let failure = client.send().await.fails(Stage::Mail, fault);
         assert_eq!(client.cause(&failure), Some(title));
@@ -109,7 +108,11 @@ async fn what_a_relay_cannot_take_is_not_sent() {
 
 #[tokio::test]
 async fn what_a_mail_needs_is_declared() {
-    let relay = Relay::start(Conduct::offering(&["SIZE 1000", "8BITMIME", "SMTPUTF8"])).await;
+    let relay = Relay::start(RelayScript::offering(&[
+        "SIZE 1000",
+        "8BITMIME",
+        "SMTPUTF8",
+    ]));
     let client = Client::of(&relay)
         .to(&["grüße@bücher.example"])
         .message("Subject: ü\r\n\r\nü\r\n");
@@ -130,12 +133,12 @@ async fn where_all_recipients_are_refused_nothing_is_sent() {
         (PIPELINING, "354 go on"),
         (PIPELINING, "554 5.5.1 no valid recipients"),
     ] {
-        let conduct = Conduct::offering(offers)
-            .saying("RCPT", "550 5.1.1 nobody")
-            .saying("RCPT", "551 5.7.1 not here")
-            .saying("DATA", data)
-            .saying("END", "554 5.5.1 no valid recipients");
-        let relay = Relay::start(conduct).await;
+        let script = RelayScript::offering(offers)
+            .reply("RCPT", "550 5.1.1 nobody")
+            .reply("RCPT", "551 5.7.1 not here")
+            .reply("DATA", data)
+            .reply("END", "554 5.5.1 no valid recipients");
+        let relay = Relay::start(script);
         let client = Client::of(&relay).to(&["a@example.net", "b@example.net"]);
         let failure = client.send().await.rejected(Stage::Rcpt, 550);
         assert_eq!(failure.to_string(), "The relay replied: 550 5.1.1 nobody");
@@ -150,11 +153,11 @@ async fn where_all_recipients_are_refused_nothing_is_sent() {
 #[tokio::test]
 async fn a_refused_sender_is_the_reason_whatever_follows() {
     for offers in [LOCK_STEP, PIPELINING] {
-        let conduct = Conduct::offering(offers)
-            .saying("MAIL", "553 5.7.1 not yours")
-            .saying("RCPT", "503 5.5.1 need MAIL")
-            .saying("DATA", "503 5.5.1 need RCPT");
-        let relay = Relay::start(conduct).await;
+        let script = RelayScript::offering(offers)
+            .reply("MAIL", "553 5.7.1 not yours")
+            .reply("RCPT", "503 5.5.1 need MAIL")
+            .reply("DATA", "503 5.5.1 need RCPT");
+        let relay = Relay::start(script);
         Client::of(&relay).send().await.rejected(Stage::Mail, 553);
         assert!(relay.record().heard("QUIT"));
     }
@@ -163,9 +166,9 @@ async fn a_refused_sender_is_the_reason_whatever_follows() {
 #[tokio::test]
 async fn helo_serves_a_relay_that_does_not_know_ehlo() {
     for code in [500, 502, 504] {
-        let conduct =
-            Conduct::offering(&["STARTTLS", "AUTH PLAIN"]).saying("EHLO", &format!("{code} what?"));
-        let relay = Relay::start(conduct).await;
+        let script = RelayScript::offering(&["STARTTLS", "AUTH PLAIN"])
+            .reply("EHLO", &format!("{code} what?"));
+        let relay = Relay::start(script);
         let client = Client::of(&relay);
         client.clone().send().await.delivery();
         assert!(relay.record().heard("HELO example.org"));
@@ -182,21 +185,21 @@ async fn helo_serves_a_relay_that_does_not_know_ehlo() {
             .await
             .fails(Stage::Auth, Fault::MechanismNotOffered(Vec::new()));
     }
-    let conduct = Conduct::default().saying("EHLO", "554 5.7.1 not you");
-    let relay = Relay::start(conduct).await;
+    let script = RelayScript::default().reply("EHLO", "554 5.7.1 not you");
+    let relay = Relay::start(script);
     Client::of(&relay).send().await.rejected(Stage::Ehlo, 554);
     assert!(!relay.record().heard("HELO"));
 
-    let hangs_up = Conduct::default()
-        .saying("EHLO", "502 what?")
-        .at("HELO", Act::Close);
-    let relay = Relay::start(hangs_up).await;
+    let hangs_up = RelayScript::default()
+        .reply("EHLO", "502 what?")
+        .at("HELO", Action::Close);
+    let relay = Relay::start(hangs_up);
     Client::of(&relay).send().await.rejected(Stage::Ehlo, 502);
 }
 
 #[tokio::test]
 async fn a_name_is_never_localhost() {
-    let relay = Relay::start(Conduct::default()).await;
+    let relay = Relay::start(RelayScript::default());
     let client = Client::of(&relay).with(Label::FromAddress, "root@localhost");
     client.clone().send().await.delivery();
     assert!(relay.record().heard("EHLO [127.0.0.1]"));
@@ -210,7 +213,7 @@ async fn a_name_is_never_localhost() {
 
 #[tokio::test]
 async fn a_session_runs_on_any_thread() {
-    let relay = Relay::start(Conduct::default()).await;
+    let relay = Relay::start(RelayScript::default());
     let client = Client::of(&relay);
     let outcome = tokio::spawn(async move { client.send().await }).await;
     outcome.expect("no panic").delivery();
@@ -218,10 +221,10 @@ async fn a_session_runs_on_any_thread() {
 
 #[tokio::test]
 async fn a_session_that_failed_or_was_given_up_is_not_used_again() {
-    let refusing = Conduct::default().saying("RCPT", "550 5.1.1 nobody");
-    let silent = Conduct::default().at("RCPT", Act::Silence);
-    for (conduct, given_up) in [(refusing, false), (silent, true)] {
-        let relay = Relay::start(conduct).await;
+    let refusing = RelayScript::default().reply("RCPT", "550 5.1.1 nobody");
+    let silent = RelayScript::default().at("RCPT", Action::Silence);
+    for (script, given_up) in [(refusing, false), (silent, true)] {
+        let relay = Relay::start(script);
         let client = Client::of(&relay).with(Label::CommandTimeout, "60");
         let mut session = Session::open(&client.dialer, &client.relay(), &SessionObserver::none())
             .await

@@ -5,14 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use domain::{Fault, Label, SecretString, Stage};
 
 use crate::client::{Client, PASSWORD};
-use crate::conduct::Conduct;
-use crate::pki;
-use crate::server::{Record, Relay};
+use testkit::{Record, Relay, RelayScript, pki};
 
 const MECHANISMS: [&str; 3] = ["Plain", "Login", "Cram_MD5"];
 
-fn offering_all() -> Conduct {
-    Conduct::offering(&["AUTH PLAIN LOGIN CRAM-MD5"])
+fn offering_all() -> RelayScript {
+    RelayScript::offering(&["AUTH PLAIN LOGIN CRAM-MD5"])
 }
 
 fn plain(username: &str, password: &str) -> String {
@@ -40,7 +38,7 @@ async fn each_mechanism_signs_in() {
             vec!["AUTH CRAM-MD5".to_owned(), cram.to_owned()],
         ),
     ] {
-        let relay = Relay::start(offering_all().with_tls(pki::trusted(&["127.0.0.1"]))).await;
+        let relay = Relay::start(offering_all().with_starttls(pki::trusted(&["127.0.0.1"])));
         let outcome = Client::of(&relay)
             .with(Label::ConnectionType, "TLS")
             .signing_in(authentication)
@@ -61,7 +59,7 @@ async fn each_mechanism_signs_in() {
 #[tokio::test]
 async fn a_long_password_waits_for_its_challenge() {
     let password = "密".repeat(245);
-    let relay = Relay::start(offering_all().within_tls(pki::trusted(&["127.0.0.1"]))).await;
+    let relay = Relay::start(offering_all().with_implicit_tls(pki::trusted(&["127.0.0.1"])));
     let mut client = Client::of(&relay)
         .with(Label::ConnectionType, "SSL")
         .signing_in("Plain");
@@ -88,7 +86,7 @@ async fn no_password_goes_out_in_the_clear() {
             ("None", Stage::Auth, Fault::EncryptionRequired),
             ("TLS", Stage::StartTls, Fault::StartTlsNotOffered),
         ] {
-            let relay = Relay::start(offering_all()).await;
+            let relay = Relay::start(offering_all());
             let outcome = Client::of(&relay)
                 .with(Label::ConnectionType, connection)
                 .signing_in(authentication)
@@ -97,7 +95,7 @@ async fn no_password_goes_out_in_the_clear() {
             outcome.fails(stage, fault);
             assert!(!betrayed(&relay.record()));
         }
-        let relay = Relay::start(offering_all().with_tls(pki::trusted(&["127.0.0.1"]))).await;
+        let relay = Relay::start(offering_all().with_starttls(pki::trusted(&["127.0.0.1"])));
         let client = Client::of(&relay).signing_in(authentication);
         client.send().await.delivery();
         assert!(!betrayed(&relay.record()));
@@ -107,8 +105,8 @@ async fn no_password_goes_out_in_the_clear() {
 #[tokio::test]
 async fn an_untrusted_relay_gets_no_password() {
     for connection in ["None", "TLS"] {
-        let stranger = pki::by_a_stranger(&["127.0.0.1"], 2020, 2999);
-        let relay = Relay::start(offering_all().with_tls(stranger)).await;
+        let stranger = pki::by_unknown_authority(&["127.0.0.1"], 2020, 2999);
+        let relay = Relay::start(offering_all().with_starttls(stranger));
         let client = Client::of(&relay)
             .with(Label::ConnectionType, connection)
             .signing_in("Plain");
@@ -120,7 +118,7 @@ async fn an_untrusted_relay_gets_no_password() {
 #[tokio::test]
 async fn the_administrator_may_allow_the_password_in_the_clear() {
     for authentication in MECHANISMS {
-        let relay = Relay::start(offering_all()).await;
+        let relay = Relay::start(offering_all());
         let outcome = Client::of(&relay)
             .with(Label::PlaintextAuth, "1")
             .signing_in(authentication)
@@ -134,9 +132,9 @@ async fn the_administrator_may_allow_the_password_in_the_clear() {
 
 #[tokio::test]
 async fn a_mechanism_that_is_not_offered_is_not_tried() {
-    let conduct = Conduct::offering(&["AUTH GSSAPI XOAUTH2 X-HOME-MADE", "AUTH=LOGIN"])
-        .within_tls(pki::trusted(&["127.0.0.1"]));
-    let relay = Relay::start(conduct).await;
+    let script = RelayScript::offering(&["AUTH GSSAPI XOAUTH2 X-HOME-MADE", "AUTH=LOGIN"])
+        .with_implicit_tls(pki::trusted(&["127.0.0.1"]));
+    let relay = Relay::start(script);
     let client = Client::of(&relay)
         .with(Label::ConnectionType, "SSL")
         .signing_in("Plain");
@@ -162,10 +160,10 @@ async fn a_wrong_password_is_told_in_the_relays_words() {
         ("Login", "RESPONSE"),
         ("Cram_MD5", "RESPONSE"),
     ] {
-        let conduct = offering_all()
-            .within_tls(pki::trusted(&["127.0.0.1"]))
-            .saying(point, "535 5.7.8 Authentication credentials invalid");
-        let relay = Relay::start(conduct).await;
+        let script = offering_all()
+            .with_implicit_tls(pki::trusted(&["127.0.0.1"]))
+            .reply(point, "535 5.7.8 Authentication credentials invalid");
+        let relay = Relay::start(script);
         let client = Client::of(&relay)
             .with(Label::ConnectionType, "SSL")
             .signing_in(authentication);
@@ -188,10 +186,10 @@ async fn challenges_that_are_none() {
         ("Login", "RESPONSE", "354 go on"),
         ("Plain", "AUTH", "334 more"),
     ] {
-        let conduct = offering_all()
-            .within_tls(pki::trusted(&["127.0.0.1"]))
-            .saying(point, words);
-        let relay = Relay::start(conduct).await;
+        let script = offering_all()
+            .with_implicit_tls(pki::trusted(&["127.0.0.1"]))
+            .reply(point, words);
+        let relay = Relay::start(script);
         let client = Client::of(&relay)
             .with(Label::ConnectionType, "SSL")
             .signing_in(authentication);
@@ -202,12 +200,12 @@ async fn challenges_that_are_none() {
 #[tokio::test]
 async fn what_login_asks_is_not_believed() {
     // "Password:" first, then something of no meaning.
-    let conduct = offering_all()
-        .within_tls(pki::trusted(&["127.0.0.1"]))
-        .saying("AUTH", "334 UGFzc3dvcmQ6")
-        .saying("RESPONSE", "334 ????")
-        .saying("RESPONSE", "235 welcome");
-    let relay = Relay::start(conduct).await;
+    let script = offering_all()
+        .with_implicit_tls(pki::trusted(&["127.0.0.1"]))
+        .reply("AUTH", "334 UGFzc3dvcmQ6")
+        .reply("RESPONSE", "334 ????")
+        .reply("RESPONSE", "235 welcome");
+    let relay = Relay::start(script);
     let client = Client::of(&relay)
         .with(Label::ConnectionType, "SSL")
         .signing_in("Login");
@@ -223,10 +221,10 @@ async fn what_login_asks_is_not_believed() {
 #[tokio::test]
 async fn a_relay_that_repeats_the_password_is_not_repeated() {
     let echo = format!("500 5.5.1 unknown: {}", plain("alerts", PASSWORD));
-    let conduct = offering_all()
-        .within_tls(pki::trusted(&["127.0.0.1"]))
-        .saying("AUTH", &echo);
-    let relay = Relay::start(conduct).await;
+    let script = offering_all()
+        .with_implicit_tls(pki::trusted(&["127.0.0.1"]))
+        .reply("AUTH", &echo);
+    let relay = Relay::start(script);
     let client = Client::of(&relay)
         .with(Label::ConnectionType, "SSL")
         .signing_in("Plain");
@@ -236,7 +234,7 @@ async fn a_relay_that_repeats_the_password_is_not_repeated() {
 
 #[tokio::test]
 async fn signing_in_needs_a_name_and_a_password() {
-    let relay = Relay::start(offering_all().within_tls(pki::trusted(&["127.0.0.1"]))).await;
+    let relay = Relay::start(offering_all().with_implicit_tls(pki::trusted(&["127.0.0.1"])));
     let client = Client::of(&relay)
         .with(Label::ConnectionType, "SSL")
         .signing_in("Plain");

@@ -2,16 +2,16 @@
 
 use domain::stage::CertificateFault;
 use domain::{Fault, Label, Stage};
-use tokio_rustls::TlsAcceptor;
 
 use crate::client::{Client, Outcome};
-use crate::conduct::Conduct;
-use crate::pki::{self, House};
-use crate::server::Relay;
+use testkit::{
+    Relay, RelayScript,
+    pki::{self, PrivateAuthority, ServerTls},
+};
 
 /// Sends a message to `relay.test`, which presents the acceptor's certificate; only `pem` is trusted.
-async fn send(tls: TlsAcceptor, pem: &str) -> Outcome {
-    let relay = Relay::start(Conduct::default().within_tls(tls)).await;
+async fn send(tls: ServerTls, pem: &str) -> Outcome {
+    let relay = Relay::start(RelayScript::default().with_implicit_tls(tls));
     let outcome = Client::at("relay.test", relay.address.port())
         .with(Label::ConnectionType, "SSL")
         .with(Label::CertificateCheck, "Trusted")
@@ -30,14 +30,14 @@ fn fails(outcome: Outcome, fault: CertificateFault) -> String {
 
 #[tokio::test]
 async fn the_very_certificate_passes_whatever_stands_in_it() {
-    let house = House::new();
+    let authority = PrivateAuthority::new();
     for (names, from, to) in [
         (&["relay.test"][..], 2020, 2999),
         (&["relay.test"], 2020, 2021),
         (&["relay.test"], 2998, 2999),
         (&["mail.example.net"], 2020, 2021),
     ] {
-        let (tls, pem) = house.relay(names, from, to);
+        let (tls, pem) = authority.issue(names, from, to);
         send(tls, &format!("Subject: anything\n{pem}"))
             .await
             .delivery();
@@ -56,43 +56,43 @@ async fn a_certificate_without_its_key_proves_nothing() {
 
 #[tokio::test]
 async fn a_trusted_authority_vouches_for_its_names_and_dates_only() {
-    let house = House::new();
-    let (tls, _) = house.relay(&["relay.test"], 2020, 2999);
-    send(tls, &house.pem()).await.delivery();
+    let authority = PrivateAuthority::new();
+    let (tls, _) = authority.issue(&["relay.test"], 2020, 2999);
+    send(tls, &authority.pem()).await.delivery();
     for (names, to, fault) in [
         (&["other.test"], 2999, CertificateFault::OtherName),
         (&["relay.test"], 2021, CertificateFault::Expired),
     ] {
-        let (tls, _) = house.relay(names, 2020, to);
-        fails(send(tls, &house.pem()).await, fault);
+        let (tls, _) = authority.issue(names, 2020, to);
+        fails(send(tls, &authority.pem()).await, fault);
     }
 }
 
 #[tokio::test]
 async fn nobody_else_is_believed_not_even_the_roots_of_this_machine() {
-    let house = House::new();
-    let (_, leaf) = house.relay(&["relay.test"], 2020, 2999);
-    for pem in [house.pem(), leaf.clone()] {
+    let authority = PrivateAuthority::new();
+    let (_, leaf) = authority.issue(&["relay.test"], 2020, 2999);
+    for pem in [authority.pem(), leaf.clone()] {
         for tls in [
             pki::trusted(&["relay.test"]),
-            pki::by_a_stranger(&["relay.test"], 2020, 2999),
-            pki::by_itself(&["relay.test"], true).0,
-            House::new().relay(&["relay.test"], 2020, 2999).0,
+            pki::by_unknown_authority(&["relay.test"], 2020, 2999),
+            pki::self_signed(&["relay.test"], true).0,
+            PrivateAuthority::new().issue(&["relay.test"], 2020, 2999).0,
             pki::version_1(rustls::DEFAULT_VERSIONS).0,
         ] {
             fails(send(tls, &pem).await, CertificateFault::NotTrusted);
         }
     }
     // A leaf certificate does not make other certificates of its issuer valid.
-    let (tls, _) = house.relay(&["relay.test"], 2020, 2999);
+    let (tls, _) = authority.issue(&["relay.test"], 2020, 2999);
     fails(send(tls, &leaf).await, CertificateFault::NotTrusted);
 }
 
 #[tokio::test]
 async fn a_changed_certificate_is_named_beside_the_trusted_one() {
-    let house = House::new();
-    let (_, before) = house.relay(&["relay.test"], 2020, 2030);
-    let (tls, after) = house.relay(&["relay.test"], 2020, 2040);
+    let authority = PrivateAuthority::new();
+    let (_, before) = authority.issue(&["relay.test"], 2020, 2030);
+    let (tls, after) = authority.issue(&["relay.test"], 2020, 2040);
     let said = fails(
         send(tls.clone(), &before).await,
         CertificateFault::NotTrusted,

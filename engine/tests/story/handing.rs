@@ -8,7 +8,7 @@ use engine::{Actor, Submission, Submissions};
 
 use crate::environment::TestEnv;
 use crate::outbox::{is, mail};
-use crate::relay::Relay;
+use testkit::{Relay, RelayScript};
 
 impl TestEnv {
     pub async fn keyed(
@@ -34,7 +34,7 @@ impl TestEnv {
 }
 
 async fn a_request_that_is_repeated_with_its_key_is_one(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let first = env.keyed(&admin, "k", 1, "Fire").await.expect("accepted");
     assert_eq!(env.keyed(&admin, "k", 1, "Fire").await, Ok(first.clone()));
@@ -72,7 +72,7 @@ async fn a_request_that_is_repeated_with_its_key_is_one(env: TestEnv) {
 }
 
 async fn of_many_all_are_kept_or_none(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let good = || mail(&["desk@example.net"], "Fire");
     let bad = || mail(&["no address"], "Fire\r\nBcc: x@example.net");
@@ -140,9 +140,9 @@ async fn without_settings_mail_needs_a_sender_and_waits(env: TestEnv) {
             .expect("a look")
             .configured
     );
-    let relay = Relay::start().await;
+    let relay = Relay::start(RelayScript::pipelining());
     env.save(&admin, &relay).await;
-    let taken = relay.takes(1).await;
+    let taken = relay.wait_for_mails(1).await;
     assert_eq!(taken[0].from, "ops@example.org");
     env.until(&admin, &ids[0], is(RecipientState::Delivered))
         .await;
@@ -150,7 +150,7 @@ async fn without_settings_mail_needs_a_sender_and_waits(env: TestEnv) {
 }
 
 async fn a_database_that_is_locked_takes_nothing_and_says_when_to_come_back(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let lock = env.lock_out().await;
     let submissions = Submissions::One(Box::new(mail(&["desk@example.net"], "Fire")));

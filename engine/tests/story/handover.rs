@@ -10,7 +10,7 @@ use futures::future::join_all;
 
 use crate::environment::{TestEnv, execute};
 use crate::outbox::{TestWorker, is, mail, states};
-use crate::relay::Relay;
+use testkit::{Relay, RelayScript};
 
 /// A worker that is at work: it has one mail, the first, at a relay that thinks about it, and so
 /// knows that no other waits. What is handed over now is its own at once.
@@ -18,20 +18,20 @@ async fn at_work(
     env: &TestEnv,
     works: impl FnOnce(&TestEnv) -> TestWorker,
 ) -> (Actor, Relay, TestWorker, String) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.thinks();
+    relay.stall();
     let works = works(env);
     let first = env.hand_over(&admin, &["first@example.net"], "First");
     let first = first.await;
-    relay.hears("END", 1).await;
+    relay.wait_for("END", 1).await;
     (admin, relay, works, first)
 }
 
 /// A worker that is at work with so many connections, and has delivered the first.
 async fn well_at_work(env: &TestEnv, connections: usize) -> (Actor, Relay, TestWorker) {
     let (admin, relay, works, first) = at_work(env, begins(connections)).await;
-    relay.behaves();
+    relay.reset();
     env.until_delivered(&admin, [&first]).await;
     (admin, relay, works)
 }
@@ -57,7 +57,7 @@ async fn mail_that_is_handed_over_to_a_worker_with_room_is_its_own_after_one_com
         .expect("there");
     assert!(leased(&message));
     assert_eq!(*changes.borrow(), before + 1, "nobody had to take it");
-    relay.behaves();
+    relay.reset();
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
     works.end().await;
     assert_eq!(relay.subjects(), ["First", "Next"]);
@@ -79,7 +79,7 @@ async fn mail_that_was_being_kept_while_everything_was_held_does_not_go_out(env:
         let given_back = |message: &MessageView| !leased(message);
         env.until(&admin, &next, given_back).await;
         // There is a connection to spare.
-        relay.behaves();
+        relay.reset();
         env.until(&admin, &first, is(RecipientState::Delivered))
             .await;
         drop(lock);
@@ -98,13 +98,13 @@ async fn mail_that_was_being_kept_while_everything_was_held_does_not_go_out(env:
         .expect("ended");
     env.until_delivered(&admin, [&next, &late]).await;
     works.end().await;
-    assert_eq!(relay.taken().len(), 3, "each once");
+    assert_eq!(relay.accepted().len(), 3, "each once");
 }
 
 async fn mail_that_was_being_kept_while_settings_were_saved_goes_by_the_new_ones(env: TestEnv) {
     let (admin, old, works, first) = at_work(&env, begins(1)).await;
-    let new = Relay::start().await;
-    new.thinks();
+    let new = Relay::start(RelayScript::pipelining());
+    new.stall();
     env.hand_over(&admin, &["desk@example.net"], "Next").await;
     let lock = env.lock_out().await;
     let meanwhile = async {
@@ -112,15 +112,15 @@ async fn mail_that_was_being_kept_while_settings_were_saved_goes_by_the_new_ones
         env.until_locked().await;
         env.save(&admin, &new).await;
         // The worker knows the new ones.
-        new.hears("END", 1).await;
+        new.wait_for("END", 1).await;
         drop(lock);
     };
     let late = env.hand_over(&admin, &["desk@example.net"], "Late");
     let (late, ()) = tokio::join!(late, meanwhile);
     // Whoever is done first: the old relay is taken leave of, and does not get it.
-    old.behaves();
-    old.hears("QUIT", 1).await;
-    new.behaves();
+    old.reset();
+    old.wait_for("QUIT", 1).await;
+    new.reset();
     env.until_delivered(&admin, [&first, &late]).await;
     works.end().await;
     assert_eq!(old.subjects(), ["First"]);
@@ -129,7 +129,7 @@ async fn mail_that_was_being_kept_while_settings_were_saved_goes_by_the_new_ones
 
 async fn a_worker_that_stops_while_mail_keeps_coming_has_none_of_it_in_the_end(env: TestEnv) {
     let (admin, relay, works, first) = at_work(&env, begins(4)).await;
-    relay.behaves();
+    relay.reset();
     let ended = Cell::new(false);
     let hands_over = async |_| {
         let mut ids = Vec::new();
@@ -142,14 +142,14 @@ async fn a_worker_that_stops_while_mail_keeps_coming_has_none_of_it_in_the_end(e
         ids
     };
     let stops = async {
-        relay.takes(30).await;
+        relay.wait_for_mails(30).await;
         works.end().await;
         ended.set(true);
     };
     let (ids, ()) = tokio::join!(join_all((0..8).map(hands_over)), stops);
     let mut ids: Vec<String> = ids.into_iter().flatten().collect();
     ids.push(first);
-    let sent = relay.taken().len();
+    let sent = relay.accepted().len();
     let mut waiting = 0;
     for id in &ids {
         let message = env
@@ -166,7 +166,7 @@ async fn a_worker_that_stops_while_mail_keeps_coming_has_none_of_it_in_the_end(e
     let works = TestWorker::begin(&env, 4);
     env.until_delivered(&admin, &ids).await;
     works.end().await;
-    assert_eq!(relay.taken().len(), ids.len(), "each once");
+    assert_eq!(relay.accepted().len(), ids.len(), "each once");
 }
 
 async fn a_worker_that_stops_gives_back_what_was_just_being_kept_for_it(env: TestEnv) {
@@ -176,7 +176,7 @@ async fn a_worker_that_stops_gives_back_what_was_just_being_kept_for_it(env: Tes
         env.until_locked().await;
         let goes_on = async {
             // It stops: it takes leave of the relay.
-            relay.hears("QUIT", 1).await;
+            relay.wait_for("QUIT", 1).await;
             drop(lock);
         };
         tokio::join!(works.end(), goes_on);
@@ -213,7 +213,7 @@ async fn a_worker_that_stops_gives_back_what_it_was_just_taking(env: TestEnv) {
     let large = ids.expect("accepted").remove(0);
     env.until_locked().await;
     let goes_on = async {
-        relay.hears("QUIT", 1).await;
+        relay.wait_for("QUIT", 1).await;
         drop(lock);
     };
     tokio::join!(works.end(), goes_on);
@@ -235,7 +235,7 @@ async fn mail_whose_sender_hung_up_in_mid_commit_is_sent_once_and_answered_by_it
     env: TestEnv,
 ) {
     let (admin, relay, works) = well_at_work(&env, 4).await;
-    relay.takes(1).await;
+    relay.wait_for_mails(1).await;
     let lock = env.lock_out().await;
     tokio::select! {
         answer = env.keyed(&admin, "k", 1, "Fire") => panic!("{answer:?}"),
@@ -243,7 +243,7 @@ async fn mail_whose_sender_hung_up_in_mid_commit_is_sent_once_and_answered_by_it
         () = env.until_locked() => {}
     }
     drop(lock);
-    relay.takes(2).await;
+    relay.wait_for_mails(2).await;
     let about = Search {
         subject: "Fire".to_owned(),
         ..Search::default()
@@ -286,7 +286,7 @@ async fn mail_whose_sender_hung_up_before_it_was_begun_is_not_kept(env: TestEnv)
 
 async fn an_address_that_is_listed_is_not_asked_for_and_the_other_gets_the_mail(env: TestEnv) {
     let (admin, relay, works) = well_at_work(&env, 4).await;
-    relay.says("RCPT TO:<gone", "550 5.1.1 no such user");
+    relay.reply_to("RCPT TO:<gone", "550 5.1.1 no such user");
     let gone = env.hand_over(&admin, &["gone@example.net"], "Gone").await;
     env.until(&admin, &gone, is(RecipientState::Failed)).await;
     let to = ["desk@example.net", "Gone@example.net"];
@@ -301,8 +301,8 @@ async fn an_address_that_is_listed_is_not_asked_for_and_the_other_gets_the_mail(
     assert!(reply.contains("550 5.1.1 no such user"), "{reply}");
     assert_eq!(message.recipients[1].attempts, 0);
     works.end().await;
-    assert_eq!(relay.heard("RCPT TO:<gone"), 1);
-    assert_eq!(relay.heard("RCPT TO:<Gone"), 0);
+    assert_eq!(relay.count("RCPT TO:<gone"), 1);
+    assert_eq!(relay.count("RCPT TO:<Gone"), 0);
     assert_eq!(relay.subjects(), ["First", "Fire"]);
 }
 
@@ -331,7 +331,11 @@ async fn however_much_is_handed_over_at_once_everybody_gets_theirs_once(env: Tes
     assert_eq!(message.recipients.len(), 100);
     expected.extend(to);
     works.end().await;
-    let mut got: Vec<String> = relay.taken().into_iter().flat_map(|mail| mail.to).collect();
+    let mut got: Vec<String> = relay
+        .accepted()
+        .into_iter()
+        .flat_map(|mail| mail.to)
+        .collect();
     got.sort();
     expected.sort();
     assert_eq!(got, expected);
@@ -360,7 +364,7 @@ async fn mail_that_another_node_took_when_its_lease_was_over_is_not_sent_by_the_
     execute(&mut other, take).await;
 
     // It comes to what lies behind them on its shelf.
-    relay.behaves();
+    relay.reset();
     let later = env.hand_over(&admin, &["later@example.net"], "Later").await;
     env.until_delivered(&admin, [&first, &later]).await;
     works.end().await;
@@ -371,7 +375,7 @@ async fn mail_that_another_node_took_when_its_lease_was_over_is_not_sent_by_the_
     let works = TestWorker::begin(&env, 1);
     env.until_delivered(&admin, &ids).await;
     works.end().await;
-    assert_eq!(relay.taken().len(), 4, "each once");
+    assert_eq!(relay.accepted().len(), 4, "each once");
 }
 
 stories! {

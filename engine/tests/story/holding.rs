@@ -11,14 +11,14 @@ use tokio::time::timeout;
 
 use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, is};
-use crate::relay::Relay;
+use testkit::{Relay, RelayScript};
 
 fn matching(pairs: &[(&str, &str)]) -> Selection {
     Selection::Matching(Search::read(pairs.iter().copied()).expect("understood"))
 }
 
 async fn everything_is_held_until_it_is_released(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let works = TestWorker::begin(&env, 4);
     env.postern
@@ -42,7 +42,7 @@ async fn everything_is_held_until_it_is_released(env: TestEnv) {
     let other = env.hand_over(&admin, &["desk@example.net"], "Later").await;
     env.until(&admin, &other, is(RecipientState::Delivered))
         .await;
-    assert_eq!(relay.taken().len(), 1, "what was held stays so");
+    assert_eq!(relay.accepted().len(), 1, "what was held stays so");
 
     let all = matching(&[("state", "held")]);
     assert_eq!(
@@ -69,9 +69,9 @@ async fn everything_is_held_until_it_is_released(env: TestEnv) {
 }
 
 async fn an_act_touches_what_it_is_for_and_no_more_than_was_agreed(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.says("RCPT TO:<gone", "550 no");
+    relay.reply_to("RCPT TO:<gone", "550 no");
     let works = TestWorker::begin(&env, 4);
     let mut ids = Vec::new();
     for name in ["gone1", "gone2", "gone3", "desk"] {
@@ -133,7 +133,7 @@ async fn an_act_touches_what_it_is_for_and_no_more_than_was_agreed(env: TestEnv)
             .await,
         Ok(1)
     );
-    relay.behaves();
+    relay.reset();
     env.pass(Duration::from_secs(10 * 86_400));
     assert_eq!(
         postern
@@ -159,7 +159,7 @@ async fn an_act_touches_what_it_is_for_and_no_more_than_was_agreed(env: TestEnv)
 }
 
 async fn users_see_their_own_mail_and_nobody_elses(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let user = env.sign_in("user@example.org", Role::User).await;
     let theirs = env.hand_over(&user, &["desk@example.net"], "Mine").await;
@@ -230,7 +230,7 @@ async fn users_see_their_own_mail_and_nobody_elses(env: TestEnv) {
 }
 
 async fn the_list_is_paged_without_a_gap(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let addresses: Vec<String> = (0..3).map(|n| format!("desk{n}@example.net")).collect();
     let to: Vec<&str> = addresses.iter().map(String::as_str).collect();
@@ -257,7 +257,7 @@ async fn the_list_is_paged_without_a_gap(env: TestEnv) {
 }
 
 async fn a_search_folds_the_case_of_all_letters(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let first = env.hand_over(&admin, &["Störung@example.net"], "STÖRUNG im Werk");
     let first = first.await;
@@ -284,9 +284,9 @@ async fn a_search_folds_the_case_of_all_letters(env: TestEnv) {
 }
 
 async fn what_is_done_is_forgotten_in_time_and_what_waits_never(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.says("RCPT TO:<gone", "550 no");
+    relay.reply_to("RCPT TO:<gone", "550 no");
     let works = TestWorker::begin(&env, 4);
     let sent = env.hand_over(&admin, &["desk@example.net"], "Sent").await;
     let failed = env

@@ -6,7 +6,7 @@ use domain::outbox::{MessageAction, RecipientState, Selection};
 
 use crate::environment::{TestEnv, execute};
 use crate::outbox::{TestWorker, is};
-use crate::relay::Relay;
+use testkit::{Relay, RelayScript};
 
 impl TestEnv {
     async fn hand_over_many(&self, actor: &engine::Actor, number: usize) -> Vec<String> {
@@ -20,13 +20,13 @@ impl TestEnv {
 }
 
 async fn two_workers_share_the_mail_and_none_is_sent_twice(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let ids = env.hand_over_many(&admin, 300).await;
     let (one, other) = (TestWorker::begin(&env, 4), TestWorker::begin(&env, 4));
-    relay.takes(300).await;
+    relay.wait_for_mails(300).await;
     env.until_delivered(&admin, &ids).await;
-    assert_eq!(relay.taken().len(), 300);
+    assert_eq!(relay.accepted().len(), 300);
     let overview = env.postern.outbox().overview(&admin).await.expect("there");
     assert_eq!(overview.workers.len(), 2);
     one.end().await;
@@ -36,9 +36,9 @@ async fn two_workers_share_the_mail_and_none_is_sent_twice(env: TestEnv) {
 }
 
 async fn mail_of_a_node_that_died_is_delivered_by_another_after_its_lease(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.says("END", "250 2.0.0 queued");
+    relay.reply_to("END", "250 2.0.0 queued");
     let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
     // As a node leaves it that was killed in mid-mail.
     env.tamper("UPDATE recipient SET owner = 'dead', due_at = due_at + 60000")
@@ -53,26 +53,26 @@ async fn mail_of_a_node_that_died_is_delivered_by_another_after_its_lease(env: T
     assert!(message.recipients[0].leased);
     env.pass(Duration::from_secs(61));
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
-    assert_eq!(relay.taken().len(), 1);
+    assert_eq!(relay.accepted().len(), 1);
     other.end().await;
 }
 
 async fn settings_that_change_under_load_count_from_the_next_mail_on(env: TestEnv) {
     let (admin, old, new) = (
         env.admin().await,
-        Relay::start().await,
-        Relay::start().await,
+        Relay::start(RelayScript::pipelining()),
+        Relay::start(RelayScript::pipelining()),
     );
     env.save(&admin, &old).await;
     let connections = 4;
     let works = TestWorker::begin(&env, connections);
     let mut ids = env.hand_over_many(&admin, 100).await;
-    old.takes(20).await;
+    old.wait_for_mails(20).await;
     env.save(&admin, &new).await;
-    let at_most = old.taken().len() + connections;
+    let at_most = old.accepted().len() + connections;
     ids.extend(env.hand_over_many(&admin, 100).await);
     env.until_delivered(&admin, &ids).await;
-    let (by_old, by_new) = (old.taken().len(), new.taken().len());
+    let (by_old, by_new) = (old.accepted().len(), new.accepted().len());
     assert!(
         by_old <= at_most,
         "{by_old} by the old settings, {at_most} when they were saved"
@@ -82,13 +82,13 @@ async fn settings_that_change_under_load_count_from_the_next_mail_on(env: TestEn
 }
 
 async fn a_worker_that_stops_gives_back_what_it_did_not_send(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let ids = env.hand_over_many(&admin, 200).await;
     let works = TestWorker::begin(&env, 2);
-    relay.takes(5).await;
+    relay.wait_for_mails(5).await;
     works.end().await;
-    let taken = relay.taken().len();
+    let taken = relay.accepted().len();
     let mut waiting = 0;
     for id in &ids {
         let message = env
@@ -103,13 +103,13 @@ async fn a_worker_that_stops_gives_back_what_it_did_not_send(env: TestEnv) {
     }
     assert_eq!(waiting + taken, 200);
     let works = TestWorker::begin(&env, 2);
-    relay.takes(200).await;
+    relay.wait_for_mails(200).await;
     works.end().await;
-    assert_eq!(relay.taken().len(), 200, "each once");
+    assert_eq!(relay.accepted().len(), 200, "each once");
 }
 
 async fn an_act_that_waited_for_a_worker_leaves_alone_what_that_took(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
     // A worker is about to take it.

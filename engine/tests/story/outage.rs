@@ -8,14 +8,14 @@ use tokio::time::timeout;
 
 use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, is};
-use crate::relay::Relay;
 use crate::wait::wait_for;
+use testkit::{Relay, RelayScript};
 
 async fn a_database_that_is_gone_without_a_word_is_told_and_mail_flows_when_it_is_back(
     env: TestEnv,
 ) {
     let (env, wire) = env.over_a_wire().await;
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let works = TestWorker::begin(&env, 4);
     let lock = env.lock_out().await;
@@ -47,7 +47,7 @@ async fn a_database_that_is_gone_without_a_word_is_told_and_mail_flows_when_it_i
 
 async fn a_database_that_is_not_reached_has_changed_nothing(env: TestEnv) {
     let (env, wire) = env.over_a_wire().await;
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     env.hand_over(&admin, &["desk@example.net"], "Fire").await;
     wire.cut();
@@ -60,22 +60,22 @@ async fn a_database_that_is_not_reached_has_changed_nothing(env: TestEnv) {
 
 async fn what_a_node_sent_while_the_database_was_away_is_not_sent_by_another(env: TestEnv) {
     let (env, wire) = env.over_a_wire().await;
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.thinks();
+    relay.stall();
     let lease = Duration::from_millis(300);
     let one = TestWorker::with_lease(&env, 1, lease);
     let first = env.hand_over(&admin, &["desk@example.net"], "First");
     let first = first.await;
-    relay.hears("END", 1).await;
+    relay.wait_for("END", 1).await;
     let (env, other_wire) = env.over_a_wire().await;
     let other = TestWorker::with_lease(&env, 1, lease);
 
     // It is away, and the first mail is taken meanwhile.
     wire.cut();
     other_wire.cut();
-    relay.behaves();
-    relay.takes(1).await;
+    relay.reset();
+    relay.wait_for_mails(1).await;
     other_wire.turns_away(6).await;
     other_wire.mends();
     let over = |message: Option<&MessageView>| {

@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::environment::TestEnv;
-use crate::relay::Relay;
 use crate::wait::wait_for;
+use testkit::{Relay, RelayScript};
 
 /// A worker of the story.
 pub struct TestWorker {
@@ -183,13 +183,13 @@ pub fn states(message: &MessageView) -> Vec<RecipientState> {
 }
 
 async fn what_is_handed_over_is_delivered_and_accounted_for(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let works = TestWorker::begin(&env, 4);
     let id = env
         .hand_over(&admin, &["desk@example.net", "ops@example.net"], "Fire")
         .await;
-    let taken = relay.takes(1).await;
+    let taken = relay.wait_for_mails(1).await;
     assert_eq!(taken[0].from, "alerts@example.org");
     assert_eq!(taken[0].to, ["desk@example.net", "ops@example.net"]);
     assert!(taken[0].data.contains("Subject: Fire\r\n"));
@@ -206,13 +206,13 @@ async fn what_is_handed_over_is_delivered_and_accounted_for(env: TestEnv) {
 }
 
 async fn one_refused_recipient_harms_nobody_else(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.says("RCPT TO:<nobody@", "550 5.1.1 no such user");
-    relay.says("RCPT TO:<full@", "452 4.2.2 mailbox full");
+    relay.reply_to("RCPT TO:<nobody@", "550 5.1.1 no such user");
+    relay.reply_to("RCPT TO:<full@", "452 4.2.2 mailbox full");
     let works = TestWorker::begin(&env, 4);
     let to = ["desk@example.net", "Nobody@example.net", "full@example.net"];
-    relay.says("RCPT TO:<Nobody@", "550 5.1.1 no such user");
+    relay.reply_to("RCPT TO:<Nobody@", "550 5.1.1 no such user");
     let id = env.hand_over(&admin, &to, "Fire").await;
     let expected = [
         RecipientState::Delivered,
@@ -222,7 +222,7 @@ async fn one_refused_recipient_harms_nobody_else(env: TestEnv) {
     let message = env
         .until(&admin, &id, |message| states(message) == expected)
         .await;
-    assert_eq!(relay.taken()[0].to, ["desk@example.net"]);
+    assert_eq!(relay.accepted()[0].to, ["desk@example.net"]);
     assert_eq!(
         message.recipients[1].timeline[0].reply,
         "550 5.1.1 no such user"
@@ -238,18 +238,18 @@ async fn one_refused_recipient_harms_nobody_else(env: TestEnv) {
         .await
         .expect("listed");
     assert_eq!(listed.len(), 1);
-    let asked = relay.heard("RCPT TO:<nobody@");
+    let asked = relay.count("RCPT TO:<nobody@");
     let again = env
         .hand_over(&admin, &["nobody@example.net"], "Again")
         .await;
     env.until(&admin, &again, is(RecipientState::Failed)).await;
-    assert_eq!(relay.heard("RCPT TO:<nobody@"), asked);
+    assert_eq!(relay.count("RCPT TO:<nobody@"), asked);
     env.postern
         .outbox()
         .remove_suppression(&admin, "NOBODY@example.net")
         .await
         .expect("removed");
-    relay.behaves();
+    relay.reset();
     let third = env
         .hand_over(&admin, &["nobody@example.net"], "Third")
         .await;
@@ -259,9 +259,9 @@ async fn one_refused_recipient_harms_nobody_else(env: TestEnv) {
 }
 
 async fn a_relay_that_is_not_well_fails_no_mail_and_mail_flows_after_the_repair(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.says("MAIL", "535 5.7.8 who are you");
+    relay.reply_to("MAIL", "535 5.7.8 who are you");
     let works = TestWorker::begin(&env, 4);
     let mut ids = Vec::new();
     for number in 0..20 {
@@ -270,19 +270,19 @@ async fn a_relay_that_is_not_well_fails_no_mail_and_mail_flows_after_the_repair(
                 .await,
         );
     }
-    relay.hears("MAIL", 1).await;
+    relay.wait_for("MAIL", 1).await;
     let trouble = env.until_backoff(&admin, None).await;
     assert_eq!(trouble.failure.reply.expect("its words").code, 535);
-    let other = Relay::start().await;
+    let other = Relay::start(RelayScript::pipelining());
     env.save(&admin, &other).await;
-    other.takes(20).await;
+    other.wait_for_mails(20).await;
     for message in env.until_delivered(&admin, &ids).await {
         assert_eq!(
             message.recipients[0].attempts, 1,
             "no attempt was counted against it"
         );
     }
-    assert_eq!(other.taken().len(), 20);
+    assert_eq!(other.accepted().len(), 20);
     works.end().await;
 }
 

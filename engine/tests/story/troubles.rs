@@ -6,13 +6,13 @@ use domain::outbox::{EventKind, RecipientState, Search};
 
 use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, is};
-use crate::relay::Relay;
 use crate::wait::wait_for;
+use testkit::{Relay, RelayScript};
 
 async fn what_is_deferred_is_tried_again_and_given_up_after_five_days(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.says("RCPT", "450 4.2.0 greylisted");
+    relay.reply_to("RCPT", "450 4.2.0 greylisted");
     let works = TestWorker::begin(&env, 4);
     let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
     let lost = env.hand_over(&admin, &["full@example.net"], "Lost").await;
@@ -20,8 +20,8 @@ async fn what_is_deferred_is_tried_again_and_given_up_after_five_days(env: TestE
         env.until(&admin, message, is(RecipientState::Deferred))
             .await;
     }
-    relay.behaves();
-    relay.says("RCPT TO:<full", "452 4.2.2 mailbox full");
+    relay.reset();
+    relay.reply_to("RCPT TO:<full", "452 4.2.2 mailbox full");
     env.pass(Duration::from_secs(80));
     let message = env.until(&admin, &id, is(RecipientState::Delivered)).await;
     let told: Vec<EventKind> = message.recipients[0]
@@ -43,24 +43,24 @@ async fn what_is_deferred_is_tried_again_and_given_up_after_five_days(env: TestE
 }
 
 async fn a_cut_after_the_final_dot_is_tried_again_and_told_as_doubtful(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.says("END Subject: Fire", "");
+    relay.reply_to("END Subject: Fire", "");
     let works = TestWorker::begin(&env, 4);
     let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
     let message = env.until(&admin, &id, is(RecipientState::Deferred)).await;
     assert!(message.recipients[0].timeline[0].may_have_arrived);
-    relay.behaves();
+    relay.reset();
     env.pass(Duration::from_secs(80));
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
     works.end().await;
 }
 
 async fn a_mail_that_is_refused_does_not_hold_up_the_next(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.says("END Subject: Spam", "554 5.7.1 spam");
-    relay.says("MAIL FROM:<alerts@example.org> SIZE=9", "452 4.3.1 no room");
+    relay.reply_to("END Subject: Spam", "554 5.7.1 spam");
+    relay.reply_to("MAIL FROM:<alerts@example.org> SIZE=9", "452 4.3.1 no room");
     let mut ids = Vec::new();
     for number in 0..40 {
         let subject = if number % 4 == 0 { "Spam" } else { "News" };
@@ -70,7 +70,7 @@ async fn a_mail_that_is_refused_does_not_hold_up_the_next(env: TestEnv) {
         ));
     }
     let works = TestWorker::begin(&env, 4);
-    relay.takes(30).await;
+    relay.wait_for_mails(30).await;
     for (subject, id) in &ids {
         let expected = if *subject == "Spam" {
             RecipientState::Failed
@@ -80,21 +80,21 @@ async fn a_mail_that_is_refused_does_not_hold_up_the_next(env: TestEnv) {
         let message = env.until(&admin, id, is(expected)).await;
         assert_eq!(message.recipients[0].attempts, 1);
     }
-    assert_eq!(relay.taken().len(), 30);
+    assert_eq!(relay.accepted().len(), 30);
     works.end().await;
 }
 
 async fn a_relay_that_says_421_is_left_in_peace_and_no_attempt_is_counted(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.says("RCPT", "421 4.3.2 shutting down");
+    relay.reply_to("RCPT", "421 4.3.2 shutting down");
     let works = TestWorker::begin(&env, 4);
     let mut ids = Vec::new();
     for _ in 0..10 {
         ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
     }
     env.until_backoff(&admin, None).await;
-    relay.behaves();
+    relay.reset();
     env.pass(Duration::from_secs(10));
     for message in env.until_delivered(&admin, &ids).await {
         assert_eq!(message.recipients[0].attempts, 1);
@@ -104,14 +104,14 @@ async fn a_relay_that_says_421_is_left_in_peace_and_no_attempt_is_counted(env: T
 }
 
 async fn a_clock_that_is_put_back_does_not_keep_the_relay_waiting(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.says("HELLO", "421 4.3.2 not up yet");
+    relay.reply_to("GREETING", "421 4.3.2 not up yet");
     let works = TestWorker::begin(&env, 4);
     env.hand_over(&admin, &["desk@example.net"], "Early").await;
     env.until_backoff(&admin, None).await;
     env.put_back(Duration::from_hours(2));
-    relay.behaves();
+    relay.reset();
     let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
     env.pass(Duration::from_secs(10));
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
@@ -119,26 +119,26 @@ async fn a_clock_that_is_put_back_does_not_keep_the_relay_waiting(env: TestEnv) 
 }
 
 async fn a_relay_that_admits_few_connections_gets_few_and_all_the_mail(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.admits(2);
+    relay.limit_connections(2);
     let mut ids = Vec::new();
     for _ in 0..200 {
         ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
     }
     let works = TestWorker::begin(&env, 16);
-    relay.takes(200).await;
+    relay.wait_for_mails(200).await;
     for message in env.until_delivered(&admin, &ids).await {
         assert_eq!(message.recipients[0].attempts, 1);
     }
-    assert_eq!(relay.taken().len(), 200, "each once");
+    assert_eq!(relay.accepted().len(), 200, "each once");
     works.end().await;
 }
 
 async fn a_relay_that_breaks_on_grouped_commands_gets_them_one_by_one(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.flushes();
+    relay.discard_pipelined();
     let mut ids = Vec::new();
     for _ in 0..30 {
         ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
@@ -147,38 +147,38 @@ async fn a_relay_that_breaks_on_grouped_commands_gets_them_one_by_one(env: TestE
     for message in env.until_delivered(&admin, &ids).await {
         assert_eq!(message.recipients[0].attempts, 1);
     }
-    assert_eq!(relay.taken().len(), 30, "each once");
+    assert_eq!(relay.accepted().len(), 30, "each once");
     works.end().await;
 }
 
 async fn a_password_that_changes_in_mid_queue_fails_no_mail(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save_signing_in(&admin, &relay, "first").await;
     let works = TestWorker::begin(&env, 4);
     env.hand_over(&admin, &["desk@example.net"], "Before").await;
-    relay.takes(1).await;
-    relay.says("AUTH", "535 5.7.8 wrong");
-    relay.says("MAIL", "421 4.7.0 sign in anew");
+    relay.wait_for_mails(1).await;
+    relay.reply_to("AUTH", "535 5.7.8 wrong");
+    relay.reply_to("MAIL", "421 4.7.0 sign in anew");
     let mut ids = Vec::new();
     for _ in 0..50 {
         ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
     }
-    relay.hears("MAIL", 2).await;
+    relay.wait_for("MAIL", 2).await;
     env.pass(Duration::from_secs(10));
-    relay.hears("AUTH", 2).await;
-    relay.behaves();
+    relay.wait_for("AUTH", 2).await;
+    relay.reset();
     env.save_signing_in(&admin, &relay, "second").await;
     for message in env.until_delivered(&admin, &ids).await {
         assert_eq!(message.recipients[0].attempts, 1);
     }
-    assert_eq!(relay.taken().len(), 51, "each once");
+    assert_eq!(relay.accepted().len(), 51, "each once");
     works.end().await;
 }
 
 async fn a_message_that_is_on_a_connection_in_part_is_not_given_back_whole(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.thinks();
+    relay.stall();
     let addresses: Vec<String> = (0..100).map(|n| format!("desk{n}@example.net")).collect();
     let to: Vec<&str> = addresses.iter().map(String::as_str).collect();
     let mut ids = Vec::new();
@@ -186,7 +186,7 @@ async fn a_message_that_is_on_a_connection_in_part_is_not_given_back_whole(env: 
         ids.push(env.hand_over(&admin, &to, subject).await);
     }
     let works = TestWorker::begin(&env, 1);
-    relay.hears("END", 1).await;
+    relay.wait_for("END", 1).await;
     env.postern
         .outbox()
         .pause_delivery(&admin, true)
@@ -197,9 +197,13 @@ async fn a_message_that_is_on_a_connection_in_part_is_not_given_back_whole(env: 
         .pause_delivery(&admin, false)
         .await
         .expect("ended");
-    relay.behaves();
+    relay.reset();
     env.until_delivered(&admin, &ids).await;
-    let mut got: Vec<String> = relay.taken().into_iter().flat_map(|mail| mail.to).collect();
+    let mut got: Vec<String> = relay
+        .accepted()
+        .into_iter()
+        .flat_map(|mail| mail.to)
+        .collect();
     got.sort();
     assert_eq!(got.len(), 300, "each recipient got each mail once");
     works.end().await;
@@ -208,20 +212,20 @@ async fn a_message_that_is_on_a_connection_in_part_is_not_given_back_whole(env: 
 async fn a_relay_that_hangs_does_not_hold_up_the_one_that_is_saved_then(env: TestEnv) {
     let (admin, hangs, works_well) = (
         env.admin().await,
-        Relay::start().await,
-        Relay::start().await,
+        Relay::start(RelayScript::pipelining()),
+        Relay::start(RelayScript::pipelining()),
     );
     env.save(&admin, &hangs).await;
-    hangs.thinks();
+    hangs.stall();
     let works = TestWorker::with_grace(&env, 4, Duration::ZERO);
     let mut ids = Vec::new();
     for _ in 0..50 {
         ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
     }
-    hangs.hears("END", 4).await;
+    hangs.wait_for("END", 4).await;
     env.save(&admin, &works_well).await;
     // But for those it has, and those announced behind them.
-    works_well.takes(42).await;
+    works_well.wait_for_mails(42).await;
     wait_for("42 deliveries", async || {
         let overview = env.postern.outbox().overview(&admin).await.expect("a look");
         let counts = overview.counts.into_iter();
@@ -256,30 +260,30 @@ async fn a_relay_that_hangs_does_not_hold_up_the_one_that_is_saved_then(env: Tes
 }
 
 async fn nothing_begins_once_everything_is_held(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.thinks();
+    relay.stall();
     for _ in 0..50 {
         env.hand_over(&admin, &["desk@example.net"], "Fire").await;
     }
     let works = TestWorker::begin(&env, 4);
-    relay.hears("END", 4).await;
+    relay.wait_for("END", 4).await;
     env.postern
         .outbox()
         .pause_delivery(&admin, true)
         .await
         .expect("held");
-    relay.behaves();
-    relay.takes(4).await;
+    relay.reset();
+    relay.wait_for_mails(4).await;
     works.end().await;
-    assert_eq!(relay.taken().len(), 4, "those under way");
-    assert_eq!(relay.heard("HELLO"), 4);
+    assert_eq!(relay.accepted().len(), 4, "those under way");
+    assert_eq!(relay.count("GREETING"), 4);
 }
 
 async fn a_mail_that_always_hears_421_does_not_stop_the_others(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start().await);
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
-    relay.says("RCPT TO:<poison", "421 4.7.0 go away");
+    relay.reply_to("RCPT TO:<poison", "421 4.7.0 go away");
     let works = TestWorker::begin(&env, 1);
     let poison = env.hand_over(&admin, &["poison@example.net"], "Bad").await;
     let mut ids = Vec::new();
@@ -289,7 +293,7 @@ async fn a_mail_that_always_hears_421_does_not_stop_the_others(env: TestEnv) {
     // It is the first to be tried again, and then behind the others.
     let trouble = env.until_backoff(&admin, None).await;
     env.pass(Duration::from_secs(10));
-    relay.hears("RCPT TO:<poison", 2).await;
+    relay.wait_for("RCPT TO:<poison", 2).await;
     env.until_backoff(&admin, Some(&trouble)).await;
     env.pass(Duration::from_secs(30));
     env.until_delivered(&admin, &ids).await;

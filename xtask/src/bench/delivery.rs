@@ -91,7 +91,7 @@ fn row(run: &Throughput, engine: Database, minimum: &str, goal: &str) -> Row {
 /// Mails per second, from the first session to the last mail at the relay.
 fn postfix() -> Result<f64> {
     let relay = CountingRelay::start()?;
-    let postfix = Postfix::start(relay.sink.address, CONNECTIONS)?;
+    let postfix = Postfix::start(relay.relay.address, CONNECTIONS)?;
     let warm_up = 200;
     postfix.load(CONNECTIONS, warm_up)?;
     wait(&relay, warm_up)?;
@@ -115,7 +115,7 @@ pub fn far_away(environment: &mut Environment) -> Result<Vec<Row>> {
     /// Half of the round trip.
     const ONE_WAY: Duration = Duration::from_millis(10);
     let relay = CountingRelay::start()?;
-    let address = proxy::start(relay.sink.address, ONE_WAY)?;
+    let address = proxy::start(relay.relay.address, ONE_WAY)?;
     let mut system = SystemUnderTest::start(environment, Database::Sqlite, Some((address, 1)))?;
     // The first mail opens the session before the measurement.
     system.load(1, 1)?;

@@ -8,11 +8,8 @@ use crate::rig::{
     process,
 };
 use anyhow::{Context, Result};
-use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    thread,
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
+use testkit::{Action, Relay, RelayScript};
 
 const MAILS: u64 = 100_000;
 
@@ -29,7 +26,9 @@ pub fn row(environment: &mut Environment) -> Result<Vec<Row>> {
     system.postern.stop()?;
 
     let mut postern = system.plan.delivering().start()?;
-    postern.deliver_to(&system.token, silent()?)?;
+    let silent = RelayScript::default().at("GREETING", Action::Silence);
+    let silent = Relay::start(silent);
+    postern.deliver_to(&system.token, silent.address)?;
     let mut page = Client::connect(postern.address, &cookie)?;
     expect(page.get("/outbox")?, 200, "the Outbox page")?;
     let headers = "Content-Type: application/json\r\nSec-Fetch-Site: same-origin\r\n";
@@ -53,17 +52,6 @@ pub fn row(environment: &mut Environment) -> Result<Vec<Row>> {
             megabytes(filled.peak)
         ),
     }])
-}
-
-/// A relay that accepts connections and sends nothing.
-fn silent() -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let address = listener.local_addr()?;
-    thread::spawn(move || {
-        let open: Vec<_> = listener.incoming().collect();
-        drop(open);
-    });
-    Ok(address)
 }
 
 /// Signs the administrator in and returns the `Cookie` header.

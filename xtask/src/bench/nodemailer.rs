@@ -29,7 +29,7 @@ pub fn row(_: &mut Environment) -> Result<Vec<Row>> {
             include_str!("nodemailer.mjs"),
             "--",
         ])
-        .arg(relay.sink.address.port().to_string())
+        .arg(relay.relay.address.port().to_string())
         .args([CONNECTIONS as u64, MAILS, MAIL_BYTES as u64].map(|number| number.to_string()));
     let seconds = output_of(&mut node).context("nodemailer failed")?;
     let rate = MAILS as f64 / seconds.parse::<f64>()?;

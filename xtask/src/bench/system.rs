@@ -2,12 +2,12 @@
 
 use super::load::{Load, LoadResult};
 use crate::rig::{
+    accepting_relay,
     environment::{Database, Environment},
     http::{Client, expect},
     metrics::Metrics,
     postern::{Plan, Postern},
     process,
-    sink::Sink,
 };
 use anyhow::Result;
 use std::{
@@ -18,6 +18,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use testkit::Relay;
 
 /// Mails before the measurement, to fill connection pools and caches.
 const WARM_UP: u64 = 1_000;
@@ -27,7 +28,7 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A relay that counts mails.
 pub struct CountingRelay {
-    pub sink: Sink,
+    pub relay: Relay,
     received: Arc<AtomicU64>,
 }
 
@@ -35,10 +36,10 @@ impl CountingRelay {
     pub fn start() -> Result<Self> {
         let received = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&received);
-        let sink = Sink::start(move |_| {
+        let relay = Relay::with_callback(accepting_relay(), move |_| {
             counter.fetch_add(1, Ordering::Relaxed);
         })?;
-        Ok(Self { sink, received })
+        Ok(Self { relay, received })
     }
 
     pub fn received(&self) -> u64 {
@@ -136,7 +137,7 @@ pub fn measure_throughput(
     connections: usize,
     mails: u64,
 ) -> Result<Throughput> {
-    let address = relay.sink.address;
+    let address = relay.relay.address;
     let mut system = SystemUnderTest::start(environment, engine, Some((address, connections)))?;
     system.warm_up(true)?;
     let before = system.processor_time()?;

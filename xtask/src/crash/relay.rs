@@ -4,10 +4,7 @@ use super::{
     ledger::{Receipt, numbers},
     producers::SubmissionLog,
 };
-use crate::rig::{
-    sink::{Mail, Sink},
-    until,
-};
+use crate::rig::{accepting_relay, until};
 use anyhow::{Result, bail};
 use std::{
     collections::BTreeMap,
@@ -17,12 +14,13 @@ use std::{
     },
     time::Duration,
 };
+use testkit::{Relay, Transaction};
 
 /// Limit for reading what a killed Postern had sent.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub struct CrashRelay {
-    pub sink: Sink,
+    pub relay: Relay,
     receipts: Arc<Mutex<Vec<Receipt>>>,
     crashes: Arc<AtomicUsize>,
 }
@@ -32,7 +30,7 @@ impl CrashRelay {
         let receipts: Arc<Mutex<Vec<Receipt>>> = Arc::default();
         let crashes: Arc<AtomicUsize> = Arc::default();
         let (list, count, shared) = (receipts.clone(), crashes.clone(), Arc::clone(shared));
-        let sink = Sink::start(move |mail| {
+        let relay = Relay::with_callback(accepting_relay(), move |mail| {
             let now = count.load(Ordering::Acquire);
             let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
             for one in receipts_of(mail, now) {
@@ -41,7 +39,7 @@ impl CrashRelay {
             }
         })?;
         Ok(Self {
-            sink,
+            relay,
             receipts,
             crashes,
         })
@@ -55,7 +53,7 @@ impl CrashRelay {
     /// Reads all that the killed Postern had sent, then counts one more crash.
     pub fn crashed(&self) -> Result<()> {
         let pause = Duration::from_millis(1);
-        if !until(DRAIN_TIMEOUT, pause, || self.sink.has_heard_all()) {
+        if !until(DRAIN_TIMEOUT, pause, || self.relay.has_read_everything()) {
             bail!("connections of the killed Postern are still open");
         }
         self.crashes.fetch_add(1, Ordering::AcqRel);
@@ -64,7 +62,7 @@ impl CrashRelay {
 }
 
 /// The receipts of one transaction.
-fn receipts_of(mail: &Mail<'_>, crashes: usize) -> Vec<Receipt> {
+fn receipts_of(mail: &Transaction<'_>, crashes: usize) -> Vec<Receipt> {
     let mut recipients: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for address in mail.recipients {
         // An unknown address counts as mail 0, which is never submitted.

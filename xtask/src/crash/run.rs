@@ -44,7 +44,7 @@ pub fn run(
     for plan in &plans {
         nodes.push(Some(plan.start()?));
     }
-    let address = relay.sink.address;
+    let address = relay.relay.address;
     alive(&nodes)?.deliver_to(&token, address)?;
 
     let addresses: Vec<_> = plans.iter().map(|plan| plan.address).collect();

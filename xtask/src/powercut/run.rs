@@ -58,7 +58,7 @@ pub fn run(
     let token = plan.token()?;
     let mut postern = plan.start()?;
     match syncs {
-        SyncBehaviour::Honoured => postern.deliver_to(&token, relay.sink.address)?,
+        SyncBehaviour::Honoured => postern.deliver_to(&token, relay.relay.address)?,
         SyncBehaviour::Ignored => {
             // Nothing listens at this address.
             postern.deliver_to(&token, free_address()?)?;

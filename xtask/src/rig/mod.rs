@@ -7,9 +7,9 @@ pub mod postern;
 pub mod postgres;
 pub mod process;
 pub mod random;
-pub mod sink;
 
 use std::{thread::sleep, time::Duration};
+use testkit::RelayScript;
 
 /// Polls `reached` every `pause`; `false` if it is still false after `limit`.
 pub fn until(limit: Duration, pause: Duration, mut reached: impl FnMut() -> bool) -> bool {
@@ -21,4 +21,15 @@ pub fn until(limit: Duration, pause: Duration, mut reached: impl FnMut() -> bool
         sleep(pause);
     }
     true
+}
+
+/// A relay that accepts everything, with the extensions that matter for throughput.
+pub fn accepting_relay() -> RelayScript {
+    RelayScript::offering(&[
+        "PIPELINING",
+        "SIZE 52428800",
+        "8BITMIME",
+        "SMTPUTF8",
+        "ENHANCEDSTATUSCODES",
+    ])
 }

@@ -4,7 +4,7 @@ use crate::files::{self, expect_none};
 
 /// Sleeps in tests with their reasons. An entry that is not needed any more fails the test.
 const ALLOWED: &[(&str, &str)] = &[
-    ("engine/tests/relay/server.rs", "sends bytes with pauses"),
+    ("testkit/src/session.rs", "sends bytes with pauses"),
     ("engine/tests/story/wait.rs", "polls for a condition"),
 ];
 

@@ -1,4 +1,4 @@
-//! Certificates of the tests: right ones, and wrong ones of every kind.
+//! Certificates for relays in tests: valid ones and each kind of invalid one.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,74 +10,79 @@ use rcgen::{
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
-use tokio_rustls::TlsAcceptor;
+
+/// The server's side of TLS: a certificate chain and its key.
+pub type ServerTls = Arc<ServerConfig>;
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 type Chain = Vec<CertificateDer<'static>>;
 
-const KNOWN: &str = "Authority of the tests";
+/// The common name of the trusted authority.
+const TRUSTED: &str = "Test authority";
 
-/// The authority that the tests' dialer trusts.
+/// The authority in [`roots`].
 fn authority() -> &'static Authority {
     static AUTHORITY: OnceLock<Authority> = OnceLock::new();
-    AUTHORITY.get_or_init(|| new_authority(KNOWN))
+    AUTHORITY.get_or_init(|| new_authority(TRUSTED))
 }
 
+/// Roots that contain the trusted authority only.
 pub fn roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add(authority().der().clone()).expect("a root");
     roots
 }
 
-/// For these names, in date, by the trusted authority.
-pub fn trusted(names: &[&str]) -> TlsAcceptor {
+/// A valid certificate for these names by the trusted authority.
+pub fn trusted(names: &[&str]) -> ServerTls {
     dated(names, 2020, 2999)
 }
 
-/// By the trusted authority, valid from the one year to the other.
-pub fn dated(names: &[&str], from: i32, to: i32) -> TlsAcceptor {
+/// A certificate by the trusted authority, valid between these years.
+pub fn dated(names: &[&str], from: i32, to: i32) -> ServerTls {
     issued(names, from, to, authority())
 }
 
-/// By an authority that nobody knows, and that is called as the trusted one.
-pub fn by_a_namesake(names: &[&str]) -> TlsAcceptor {
-    issued(names, 2020, 2999, &new_authority(KNOWN))
+/// A certificate by an unknown authority with the name of the trusted one.
+pub fn by_namesake(names: &[&str]) -> ServerTls {
+    issued(names, 2020, 2999, &new_authority(TRUSTED))
 }
 
-/// By an authority that nobody knows.
-pub fn by_a_stranger(names: &[&str], from: i32, to: i32) -> TlsAcceptor {
-    issued(names, from, to, &new_authority("A stranger"))
+/// A certificate by an unknown authority.
+pub fn by_unknown_authority(names: &[&str], from: i32, to: i32) -> ServerTls {
+    issued(names, from, to, &new_authority("Unknown authority"))
 }
 
-/// A house with an authority of its own, which this machine does not know.
-pub struct House(Authority);
+/// A private authority, which is not in [`roots`].
+pub struct PrivateAuthority(Authority);
 
-impl House {
+impl PrivateAuthority {
+    #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
-        Self(new_authority("A house's own"))
+        Self(new_authority("Private authority"))
     }
 
     /// The authority's certificate.
     pub fn pem(&self) -> String {
-        pem(self.0.der())
+        to_pem(self.0.der())
     }
 
-    /// A relay of the house and its certificate, valid from the one year to the other.
-    pub fn relay(&self, names: &[&str], from: i32, to: i32) -> (TlsAcceptor, String) {
+    /// A certificate by this authority, valid between these years, and its PEM.
+    pub fn issue(&self, names: &[&str], from: i32, to: i32) -> (ServerTls, String) {
         let (chain, key) = signed(names, from, to, &self.0);
-        let pem = pem(&chain[0]);
+        let pem = to_pem(&chain[0]);
         (acceptor(chain, &key), pem)
     }
 }
 
-fn pem(certificate: &CertificateDer<'_>) -> String {
+fn to_pem(certificate: &CertificateDer<'_>) -> String {
     let body = STANDARD.encode(certificate);
     format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
 }
 
-/// By itself; as an authority's certificate, which is what a plain `openssl req -x509` makes, or
-/// as a server's.
-pub fn by_itself(names: &[&str], as_authority: bool) -> (TlsAcceptor, CertificateDer<'static>) {
+/// A self-signed certificate: of an authority, as a plain `openssl req -x509` creates it, or of a
+/// server.
+pub fn self_signed(names: &[&str], as_authority: bool) -> (ServerTls, CertificateDer<'static>) {
     let key = KeyPair::generate().expect("a key");
     let mut params = params(names, 2020, 2999);
     if as_authority {
@@ -88,15 +93,15 @@ pub fn by_itself(names: &[&str], as_authority: bool) -> (TlsAcceptor, Certificat
     (acceptor(vec![der.clone()], &key), der)
 }
 
-/// As [`trusted`], by a relay that knows nothing newer.
-pub fn only_tls_1_2(names: &[&str]) -> TlsAcceptor {
+/// As [`trusted`], with TLS 1.2 as the newest version.
+pub fn only_tls_1_2(names: &[&str]) -> ServerTls {
     let (chain, key) = signed(names, 2020, 2999, authority());
     acceptor_of(chain, &key, &[&rustls::version::TLS12])
 }
 
-/// X.509 version 1, by itself, for the subject `relay.test`: what `openssl x509 -req -signkey` made
-/// of old devices' certificates. rcgen does not make them.
-pub fn version_1(versions: &[&'static SupportedProtocolVersion]) -> (TlsAcceptor, String) {
+/// A self-signed X.509 version 1 certificate for the subject `relay.test`, as old devices have them.
+/// rcgen does not create this version; `openssl x509 -req -signkey` does.
+pub fn version_1(versions: &[&'static SupportedProtocolVersion]) -> (ServerTls, String) {
     let decode = |text| STANDARD.decode(text).expect("base64");
     let certificate = decode(concat!(
         "MIIBJzCBzQIUE1Ih9SQv7SPuAQcV1d1d6djSCAgwCgYIKoZIzj0EAwIwFTETMBEGA1UEAwwKcmVsYXkudGVz",
@@ -112,19 +117,19 @@ pub fn version_1(versions: &[&'static SupportedProtocolVersion]) -> (TlsAcceptor
     ));
     let key = KeyPair::try_from(key).expect("a key");
     let certificate = CertificateDer::from(certificate);
-    let pem = pem(&certificate);
+    let pem = to_pem(&certificate);
     (acceptor_of(vec![certificate], &key, versions), pem)
 }
 
-/// A right certificate in the hands of somebody without its key.
-pub fn with_another_key(names: &[&str]) -> (TlsAcceptor, String) {
+/// A valid certificate with the key of another one.
+pub fn with_another_key(names: &[&str]) -> (ServerTls, String) {
     let (chain, _) = signed(names, 2020, 2999, authority());
-    let pem = pem(&chain[0]);
+    let pem = to_pem(&chain[0]);
     (acceptor(chain, &KeyPair::generate().expect("a key")), pem)
 }
 
-/// Not a certificate at all.
-pub fn garbage() -> TlsAcceptor {
+/// Bytes that are not a certificate.
+pub fn garbage() -> ServerTls {
     let key = KeyPair::generate().expect("a key");
     acceptor(
         vec![CertificateDer::from(vec![0x30, 0x82, 0xff, 0xff, 1])],
@@ -140,7 +145,7 @@ fn new_authority(name: &str) -> Authority {
     CertifiedIssuer::self_signed(params, key).expect("an authority")
 }
 
-fn issued(names: &[&str], from: i32, to: i32, authority: &Authority) -> TlsAcceptor {
+fn issued(names: &[&str], from: i32, to: i32, authority: &Authority) -> ServerTls {
     let (chain, key) = signed(names, from, to, authority);
     acceptor(chain, &key)
 }
@@ -161,7 +166,7 @@ fn params(names: &[&str], from: i32, to: i32) -> CertificateParams {
     params
 }
 
-fn acceptor(chain: Chain, key: &KeyPair) -> TlsAcceptor {
+fn acceptor(chain: Chain, key: &KeyPair) -> ServerTls {
     acceptor_of(chain, key, rustls::DEFAULT_VERSIONS)
 }
 
@@ -169,18 +174,18 @@ fn acceptor_of(
     chain: Chain,
     key: &KeyPair,
     versions: &[&'static SupportedProtocolVersion],
-) -> TlsAcceptor {
+) -> ServerTls {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let key = provider
         .key_provider
         .load_private_key(PrivateKeyDer::Pkcs8(key.serialize_der().into()))
         .expect("a private key");
-    // Not `with_single_cert`, which would look at the certificate.
+    // Not `with_single_cert`, which would refuse invalid certificates.
     let certified = Arc::new(CertifiedKey::new(chain, key));
     let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .expect("versions")
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-    TlsAcceptor::from(Arc::new(config))
+    Arc::new(config)
 }

@@ -1,0 +1,19 @@
+//! An SMTP relay for tests, crash runs and benchmarks.
+//!
+//! [`Relay`] listens on loopback and accepts every mail unless its [`RelayScript`], or a rule added
+//! while it runs, says otherwise. It records what it received, or passes each mail to a callback.
+//! Every connection has a thread of its own, so that a relay also serves clients of another runtime
+//! and blocking ones.
+
+#[cfg(feature = "tls")]
+pub mod pki;
+mod record;
+mod relay;
+mod script;
+mod session;
+mod state;
+mod transport;
+
+pub use record::{AcceptedMail, Record, Transaction};
+pub use relay::Relay;
+pub use script::{Action, RelayScript};

@@ -1,0 +1,219 @@
+//! A relay on loopback: its listener, its rules while it runs, and what tests wait for.
+
+use crate::{
+    record::{AcceptedMail, Record, Transaction},
+    script::RelayScript,
+    session,
+    state::{Callback, Shared, State},
+};
+use std::{
+    fs, io,
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    sync::{Arc, atomic::Ordering},
+    thread,
+    time::Duration,
+};
+use tokio::time::timeout;
+
+/// Limit for everything a test waits for.
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
+
+/// A running relay. It stops listening on drop.
+pub struct Relay {
+    pub address: SocketAddr,
+    /// Whether its script makes clients wait for their own time-out.
+    pub keeps_clients_waiting: bool,
+    shared: Arc<Shared>,
+}
+
+impl Relay {
+    /// Starts a relay that records everything.
+    ///
+    /// # Panics
+    /// If no port is available.
+    pub fn start(script: RelayScript) -> Self {
+        Self::listen(script, None).expect("a port on loopback")
+    }
+
+    /// Starts a relay that records nothing and passes each mail to `accept` before it replies, so
+    /// that a client that misses the reply has still delivered the mail.
+    ///
+    /// # Errors
+    /// If no port is available.
+    pub fn with_callback(
+        script: RelayScript,
+        accept: impl Fn(&Transaction<'_>) + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        Self::listen(script, Some(Box::new(accept)))
+    }
+
+    fn listen(script: RelayScript, callback: Option<Box<Callback>>) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let shared = Arc::new(Shared::new(callback));
+        let relay = Self {
+            address: listener.local_addr()?,
+            keeps_clients_waiting: script.keeps_clients_waiting(),
+            shared: Arc::clone(&shared),
+        };
+        thread::spawn(move || {
+            for (number, tcp) in listener.incoming().map_while(Result::ok).enumerate() {
+                if shared.stopped.load(Ordering::Acquire) {
+                    break;
+                }
+                serve(&shared, number as u64, tcp, script.clone());
+            }
+        });
+        Ok(relay)
+    }
+
+    /// A copy of everything received so far.
+    pub fn record(&self) -> Record {
+        self.shared.state.lock().record.clone()
+    }
+
+    /// The mails accepted so far.
+    pub fn accepted(&self) -> Vec<AcceptedMail> {
+        self.shared.state.lock().record.accepted.clone()
+    }
+
+    /// The subjects of the mails accepted so far.
+    pub fn subjects(&self) -> Vec<String> {
+        let accepted = self.accepted();
+        let subjects = accepted.iter().filter_map(|mail| mail.header("Subject"));
+        subjects.map(str::to_owned).collect()
+    }
+
+    /// Replies with `reply` to every line that begins with `event` from now on. The newest rule
+    /// counts. `GREETING` is the greeting, `END Subject: …` the end of a mail. An empty reply closes
+    /// the connection.
+    pub fn reply_to(&self, event: &str, reply: &str) {
+        let rule = (event.to_owned(), reply.to_owned());
+        self.shared.state.lock().rules.insert(0, rule);
+    }
+
+    /// Greets with 421 while this many connections are open.
+    pub fn limit_connections(&self, connections: usize) {
+        self.shared.state.lock().max_connections = Some(connections);
+    }
+
+    /// Discards input that is pipelined behind the end of a mail, as broken servers do.
+    pub fn discard_pipelined(&self) {
+        self.shared.state.lock().discards_pipelined = true;
+    }
+
+    /// Withholds the reply to every end of a mail until [`Relay::reset`].
+    pub fn stall(&self) {
+        self.shared.state.lock().stalled = true;
+    }
+
+    /// Removes all rules of [`Relay::reply_to`] and ends [`Relay::stall`].
+    pub fn reset(&self) {
+        {
+            let mut state = self.shared.state.lock();
+            state.rules.clear();
+            state.stalled = false;
+        }
+        self.shared.notify();
+    }
+
+    /// Number of lines so far that begin with `event`, as for [`Relay::reply_to`].
+    pub fn count(&self, event: &str) -> usize {
+        self.shared.state.lock().count(event)
+    }
+
+    /// Waits for this many lines that begin with `event`.
+    ///
+    /// # Panics
+    /// If they do not arrive within a minute.
+    pub async fn wait_for(&self, event: &str, times: usize) {
+        let what = format!("{times} times {event:?}");
+        self.wait(&what, |state| state.count(event) >= times).await;
+    }
+
+    /// Waits until this many mails are accepted, and returns them.
+    ///
+    /// # Panics
+    /// If they do not arrive within a minute.
+    pub async fn wait_for_mails(&self, mails: usize) -> Vec<AcceptedMail> {
+        let what = format!("{mails} mails");
+        self.wait(&what, |state| state.record.accepted.len() >= mails)
+            .await;
+        self.accepted()
+    }
+
+    /// Waits until a session has ended and everything it sent is recorded.
+    ///
+    /// # Panics
+    /// If none ends within a minute.
+    pub async fn wait_for_disconnect(&self) {
+        self.wait("the end of a session", |state| state.ended_sessions > 0)
+            .await;
+    }
+
+    async fn wait(&self, what: &str, reached: impl Fn(&State) -> bool) {
+        let mut changes = self.shared.changes.subscribe();
+        let wait = async {
+            while !reached(&self.shared.state.lock()) {
+                changes.changed().await.expect("the relay sends changes");
+            }
+        };
+        if timeout(WAIT_LIMIT, wait).await.is_err() {
+            let state = self.shared.state.lock();
+            let subjects = state
+                .record
+                .accepted
+                .iter()
+                .filter_map(|mail| mail.header("Subject"));
+            let subjects: Vec<&str> = subjects.collect();
+            panic!(
+                "no {what}; received {:#?}, accepted {subjects:?}",
+                state.events
+            );
+        }
+    }
+
+    /// Whether the relay has read everything that clients sent that are gone: all connections whose
+    /// other end is closed are closed here, too.
+    pub fn has_read_everything(&self) -> bool {
+        let established = established(self.address.port());
+        established == Some(self.shared.open.load(Ordering::Acquire))
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::Release);
+        // Wakes the listener, which then stops.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+/// Serves a connection in a thread of its own.
+fn serve(shared: &Arc<Shared>, number: u64, tcp: TcpStream, script: RelayScript) {
+    let shared = Arc::clone(shared);
+    let open = shared.open.fetch_add(1, Ordering::AcqRel) + 1;
+    let is_full = {
+        let mut state = shared.state.lock();
+        state.record.connections += 1;
+        state.max_connections.is_some_and(|most| open > most)
+    };
+    thread::spawn(move || {
+        // Clients may end a session in any way: what matters is recorded.
+        let _ = session::run(tcp, number, script, is_full, &shared);
+        shared.open.fetch_sub(1, Ordering::AcqRel);
+        shared.state.lock().ended_sessions += 1;
+        shared.notify();
+    });
+}
+
+/// Number of established connections to a port of this machine (proc(5), `/proc/net/tcp`).
+fn established(port: u16) -> Option<usize> {
+    let table = fs::read_to_string("/proc/net/tcp").ok()?;
+    let local = format!("0100007F:{port:04X}");
+    let lines = table.lines().filter(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        // The state follows the remote address; 1 is TCP_ESTABLISHED.
+        words.next() == Some(&local) && words.nth(1) == Some("01")
+    });
+    Some(lines.count())
+}

@@ -1,0 +1,99 @@
+//! The state that the sessions of a relay share.
+
+use crate::record::{Record, Transaction};
+use parking_lot::{Condvar, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use tokio::sync::watch;
+
+pub(crate) type Callback = dyn Fn(&Transaction<'_>) + Send + Sync;
+
+/// What all sessions of a relay share.
+pub(crate) struct Shared {
+    pub(crate) state: Mutex<State>,
+    /// Receives each mail instead of the record.
+    pub(crate) callback: Option<Box<Callback>>,
+    pub(crate) stopped: AtomicBool,
+    pub(crate) open: AtomicUsize,
+    /// Wakes sessions that are stalled.
+    pub(crate) resumed: Condvar,
+    /// Counts changes of the state.
+    pub(crate) changes: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) record: Record,
+    /// `GREETING`, each line, and `END Subject: …` for the end of a mail.
+    pub(crate) events: Vec<String>,
+    /// Replies by the beginning of an event; the first one that matches counts.
+    pub(crate) rules: Vec<(String, String)>,
+    pub(crate) max_connections: Option<usize>,
+    pub(crate) discards_pipelined: bool,
+    pub(crate) stalled: bool,
+    pub(crate) ended_sessions: usize,
+}
+
+impl Shared {
+    /// A shared state that passes mails to `callback`, or records them.
+    pub(crate) fn new(callback: Option<Box<Callback>>) -> Self {
+        Self {
+            state: Mutex::default(),
+            callback,
+            stopped: AtomicBool::new(false),
+            open: AtomicUsize::new(0),
+            resumed: Condvar::new(),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    /// Records an event and returns the reply of a rule.
+    pub(crate) fn event(&self, event: &str) -> Option<String> {
+        if self.callback.is_some() {
+            return None;
+        }
+        let reply = {
+            let mut state = self.state.lock();
+            state.events.push(event.to_owned());
+            let rule = state
+                .rules
+                .iter()
+                .find(|(begin, _)| event.starts_with(begin.as_str()));
+            rule.map(|(_, reply)| reply.clone())
+        };
+        self.notify();
+        reply
+    }
+
+    /// Changes the record, unless mails go to a callback.
+    pub(crate) fn record(&self, change: impl FnOnce(&mut Record)) {
+        if self.callback.is_none() {
+            change(&mut self.state.lock().record);
+        }
+    }
+
+    pub(crate) fn discards_pipelined(&self) -> bool {
+        self.callback.is_none() && self.state.lock().discards_pipelined
+    }
+
+    /// Blocks while the relay is stalled.
+    pub(crate) fn wait_while_stalled(&self) {
+        if self.callback.is_none() {
+            let mut state = self.state.lock();
+            self.resumed.wait_while(&mut state, |state| state.stalled);
+        }
+    }
+
+    pub(crate) fn notify(&self) {
+        self.resumed.notify_all();
+        self.changes.send_modify(|count| *count += 1);
+    }
+}
+
+impl State {
+    pub(crate) fn count(&self, event: &str) -> usize {
+        self.events
+            .iter()
+            .filter(|known| known.starts_with(event))
+            .count()
+    }
+}

@@ -1,4 +1,4 @@
-//! Development commands: `cargo xtask build | serve | test | bench | crash | powercut`.
+//! Development commands: `cargo xtask build | serve | test | bench | soak`.
 
 #[cfg(target_os = "linux")]
 mod bench;
@@ -14,6 +14,8 @@ mod run;
 mod serve;
 mod setup;
 mod site;
+#[cfg(target_os = "linux")]
+mod soak;
 mod test;
 mod workspace;
 
@@ -25,14 +27,13 @@ Development commands for Postern. Each one installs what it needs.
 Usage: cargo xtask <COMMAND>
 
 Commands:
-  build     build target/release/postern, with the console's assets embedded
-  serve     build, then run `postern serve` on 127.0.0.1:3000 with its data in ./data;
-            further arguments are passed on
-  test      run every check a change must pass; `cargo xtask test --help` lists the steps
-  bench     measure the release build; `cargo xtask bench --help` lists the benchmarks
-  crash     kill Postern under load and verify that no mail is lost
-  powercut  cut the power of its disk under load and verify that no mail is lost
-  help      print this help
+  build  build target/release/postern, with the console's assets embedded
+  serve  build, then run `postern serve` on 127.0.0.1:3000 with its data in ./data;
+         further arguments are passed on
+  test   run every check a change must pass; `cargo xtask test --help` lists the steps
+  bench  measure the release build; `cargo xtask bench --help` lists the benchmarks
+  soak   many crashes and power cuts under load; `cargo xtask soak --help`
+  help   print this help
 ";
 
 fn main() -> ExitCode {
@@ -48,11 +49,9 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Some("bench") => bench::bench(rest),
         #[cfg(target_os = "linux")]
-        Some("crash") => crash::crash(rest),
-        #[cfg(target_os = "linux")]
-        Some("powercut") => powercut::powercut(rest),
+        Some("soak") => soak::soak(rest),
         #[cfg(not(target_os = "linux"))]
-        Some("bench" | "crash" | "powercut") => Err(anyhow::anyhow!("this command needs Linux")),
+        Some("bench" | "soak") => Err(anyhow::anyhow!("this command needs Linux")),
         Some("guard") => guard::run_guard(),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");

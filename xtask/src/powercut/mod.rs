@@ -1,48 +1,12 @@
-//! `cargo xtask powercut N`: power cuts of the disk under load, on SQLite.
+//! Power cut tests: cuts the power of a simulated disk under load; no mail may be lost.
 
 mod disk;
 mod filesystem;
 mod run;
 
-use crate::{build, console, rig::random::Random, setup::apt};
-use anyhow::{Context, Result, bail};
-use std::path::{Path, PathBuf};
-
-const HELP: &str = "\
-Cuts the power of a disk while Postern writes to it, and verifies that no acknowledged mail is lost.
-
-Usage: cargo xtask powercut [N] [--seed SEED] [--program PATH]
-
-N is the number of cuts, 20 by default. The disk is a FUSE file system in memory. A cut discards what
-was not synced; every second cut keeps a random part of it. A control run on a disk that ignores
-syncs must lose mail, which proves that losses are detected. The seed of a run is printed; the same
-seed repeats the same delays. Without --program the release is built and used.
-";
-
-pub fn powercut(arguments: &[String]) -> Result<()> {
-    let mut cuts = 20;
-    let mut seed = Random::seed();
-    let mut program = None;
-    let mut words = arguments.iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--seed" => seed = words.next().context("--seed needs a number")?.parse()?,
-            "--program" => program = words.next().map(PathBuf::from),
-            "help" | "--help" | "-h" => {
-                print!("{HELP}");
-                return Ok(());
-            }
-            number => match number.parse() {
-                Ok(number) => cuts = number,
-                Err(_) => bail!("not a number of cuts: {number}\n\n{HELP}"),
-            },
-        }
-    }
-    if let Some(reason) = unavailable() {
-        bail!("{reason}");
-    }
-    powercut_of(&program.map_or_else(build::build, Ok)?, cuts, seed)
-}
+use crate::{console, rig::random::Random, setup::apt};
+use anyhow::{Result, bail};
+use std::path::Path;
 
 /// Why no FUSE file system can be mounted; `None` if it can.
 pub fn unavailable() -> Option<&'static str> {
@@ -52,7 +16,8 @@ pub fn unavailable() -> Option<&'static str> {
     (!Path::new("/dev/fuse").exists()).then_some("/dev/fuse does not exist")
 }
 
-pub fn powercut_of(program: &Path, cuts: usize, seed: u64) -> Result<()> {
+/// Cuts the power `cuts` times and prints a table for the README.
+pub fn powercut(program: &Path, cuts: usize, seed: u64) -> Result<()> {
     console::note(&format!("seed {seed}"));
     let mut random = Random::new(seed);
     let step = console::step("Cut the power of a disk that ignores syncs (control run)");

@@ -74,10 +74,10 @@ pub fn end_to_end() -> Result<()> {
 pub fn crash() -> Result<()> {
     let program = program()?;
     let engines = [Database::Sqlite, Database::Postgres];
-    crash::crash_of(program.clone(), 10, &engines, Random::seed())?;
+    crash::crash(program.clone(), 10, &engines, Random::seed())?;
     match powercut::unavailable() {
         Some(reason) => console::note(&format!("Power cuts skipped: {reason}.")),
-        None => powercut::powercut_of(&program, 2, Random::seed())?,
+        None => powercut::powercut(&program, 2, Random::seed())?,
     }
     Ok(())
 }

@@ -1,0 +1,125 @@
+//! `cargo xtask soak`: the long runs of crashes and power cuts.
+
+use crate::{
+    build, console, crash, powercut,
+    rig::{environment::Database, random::Random},
+};
+use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
+
+const HELP: &str = "\
+Kills Postern and cuts the power of its disk under load, and verifies that no acknowledged mail is
+lost. `cargo xtask test` runs a small share of this.
+
+Usage: cargo xtask soak [OPTION]...
+
+Options:
+  --crashes N     kill Postern N times, half of them on SQLite, half on PostgreSQL with two nodes
+                  (default: 100)
+  --sqlite        crashes on SQLite only
+  --postgres      crashes on PostgreSQL only
+  --power-cuts N  cut the power N times, on SQLite (default: 20)
+  --seed SEED     repeat the random delays of the run that printed this seed
+  --program PATH  use this executable instead of building the release
+
+The disk of the power cuts is a FUSE file system in memory. A cut discards what was not synced; every
+second cut keeps a random part of it. A control run on a disk that ignores syncs must lose mail, which
+proves that losses are detected.
+";
+
+/// What to run.
+struct Options {
+    crashes: usize,
+    databases: Vec<Database>,
+    power_cuts: usize,
+    seed: u64,
+    program: Option<PathBuf>,
+}
+
+/// Runs what the arguments ask for; a failure does not prevent the second part.
+pub fn soak(arguments: &[String]) -> Result<()> {
+    let Some(options) = Options::parse(arguments)? else {
+        print!("{HELP}");
+        return Ok(());
+    };
+    let cuts_power = options.power_cuts > 0;
+    if let Some(reason) = powercut::unavailable().filter(|_| cuts_power) {
+        bail!("{reason} (--power-cuts 0 skips the power cuts)");
+    }
+    let program = options.program.map_or_else(build::build, Ok)?;
+    let mut failed = false;
+    let mut check = |outcome: Result<()>| {
+        if let Err(error) = outcome {
+            console::failure(&format!("{error:#}"));
+            failed = true;
+        }
+    };
+    if options.crashes > 0 {
+        let (databases, seed) = (&options.databases, options.seed);
+        check(crash::crash(
+            program.clone(),
+            options.crashes,
+            databases,
+            seed,
+        ));
+    }
+    if cuts_power {
+        check(powercut::powercut(
+            &program,
+            options.power_cuts,
+            options.seed,
+        ));
+    }
+    if failed {
+        bail!("the soak test failed");
+    }
+    Ok(())
+}
+
+impl Options {
+    /// `None` if help is wanted.
+    fn parse(arguments: &[String]) -> Result<Option<Self>> {
+        let mut options = Self {
+            crashes: 100,
+            databases: vec![Database::Sqlite, Database::Postgres],
+            power_cuts: 20,
+            seed: Random::seed(),
+            program: None,
+        };
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            let mut value = || {
+                words
+                    .next()
+                    .with_context(|| format!("{word} needs a value"))
+            };
+            match word.as_str() {
+                "--crashes" => options.crashes = value()?.parse().context("--crashes")?,
+                "--power-cuts" => options.power_cuts = value()?.parse().context("--power-cuts")?,
+                "--seed" => options.seed = value()?.parse().context("--seed")?,
+                "--program" => options.program = Some(value()?.into()),
+                "--sqlite" => options.databases = vec![Database::Sqlite],
+                "--postgres" => options.databases = vec![Database::Postgres],
+                "help" | "--help" | "-h" => return Ok(None),
+                other => bail!("unknown option: {other}\n\n{HELP}"),
+            }
+        }
+        Ok(Some(options))
+    }
+}
+
+#[test]
+fn options_are_parsed() {
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let options = Options::parse(&words("--crashes 7 --postgres --seed 3"));
+    let options = options.expect("valid").expect("options");
+    assert_eq!(
+        (options.crashes, options.power_cuts, options.seed),
+        (7, 20, 3)
+    );
+    assert_eq!(options.databases, [Database::Postgres]);
+    assert!(Options::parse(&words("--help")).expect("valid").is_none());
+    assert!(Options::parse(&words("--crashes")).is_err());
+    assert!(Options::parse(&words("--crashes many")).is_err());
+    assert!(Options::parse(&words("100")).is_err());
+}

@@ -37,7 +37,10 @@ mod tests {
 
     #[test]
     fn debug_hides_the_secret() {
-        assert!(!format!("{:?}", SecretString::new("hunter2")).contains("hunter2"));
+        assert_eq!(
+            format!("{:?}", SecretString::new("hunter2")),
+            "SecretString(…)"
+        );
     }
 
     #[test]

@@ -331,9 +331,10 @@ mod tests {
 
     #[test]
     fn one_connection_shows_what_is_offered_before_start_tls_and_after_it() {
-        use Stage::{Ehlo, StartTls, Tls};
+        use Stage::{Ehlo, StartTls, Tcp, Tls};
         let trace = trace(
             &[
+                (Tcp, &[]),
                 (Ehlo, &["STARTTLS", "AUTH CRAM-MD5"]),
                 (StartTls, &[]),
                 (Tls, &[]),
@@ -351,7 +352,7 @@ mod tests {
         assert_eq!(before.authentication, ["CRAM-MD5"]);
         assert_eq!(before.encryption, None);
         assert!(!before.works() && before.start_tls && before.failure.is_none());
-        assert_eq!(before.milliseconds, Elapsed(1000));
+        assert_eq!(before.milliseconds, Elapsed(2000));
     }
 
     #[test]
@@ -386,5 +387,25 @@ mod tests {
         let implicit =
             attempt(true).results(&trace(&[(Ehlo, &[])], false), None, &settings(), Elapsed(9));
         assert!(implicit[0].works());
+    }
+
+    #[test]
+    fn only_a_handshake_that_passed_encrypts() {
+        use Stage::{Auth, Ehlo, Tls};
+        let failure = Failure::new(Auth, Fault::MechanismNotOffered(Vec::new()), "none");
+        for (trace, title) in [
+            (
+                trace(&[(Tls, &[]), (Ehlo, &[])], false),
+                "The relay offers no sign-in",
+            ),
+            (trace(&[(Tls, &[])], true), "Signing in requires encryption"),
+            (
+                trace(&[(Ehlo, &[])], false),
+                "Signing in requires encryption",
+            ),
+        ] {
+            let rows = attempt(true).results(&trace, Some(&failure), &settings(), Elapsed(9));
+            assert_eq!(rows[0].cause.map(|cause| cause.title), Some(title));
+        }
     }
 }

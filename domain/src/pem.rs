@@ -147,6 +147,7 @@ mod tests {
             (key.to_owned(), Some("private key")),
             (format!("{ONE}{key}"), Some("private key")),
             (key[..40].to_owned(), Some("private key")),
+            (" ".repeat(TEXT_MAX), None),
             (format!("{}{ONE}", " ".repeat(TEXT_MAX)), Some("too large")),
         ] {
             let fault = fault(&text);

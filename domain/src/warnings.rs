@@ -122,4 +122,19 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_missing_user_name_or_password_is_named() {
+        for (user, password, text) in [
+            ("", false, "Signing in needs a user name and a password."),
+            ("", true, "Signing in needs a user name."),
+            ("u", false, "Signing in needs a password."),
+        ] {
+            let form = Form::default()
+                .with(Label::ConnectionType, "TLS")
+                .with(Label::AuthenticationType, "Plain")
+                .with(Label::Username, user);
+            assert_eq!(settings_warnings(&form, password)[0].text, text);
+        }
+    }
 }

@@ -326,6 +326,10 @@ mod tests {
             (&["a 465 SSL - fault", "a 25 None -"], "a 465 SSL"),
             (&["a 465 SSL - silent", "a 25 None -"], "a 25 None"),
             (&["a 25 None - StartTLS", "a 25 TLS -"], "a 25 TLS"),
+            (&["a 1587 TLS -", "a 2525 TLS -"], "a 2525 TLS"),
+            (&["a 25 TLS -", "a 1587 TLS -"], "a 1587 TLS"),
+            (&["a 465 SSL - AUTH=", "a 25 None -"], "a 465 SSL"),
+            (&["mx 25 TLS exchange", "a 25 None -"], "mx 25 TLS"),
             (&["a 465 SSL -", "b 465 SSL -"], "a 465 SSL"),
             (&["a 465 SSL -", "b 587 TLS declared"], "b 587 TLS"),
             (
@@ -410,6 +414,19 @@ mod tests {
             for word in words {
                 assert!(reason.contains(word), "{text}: {reason}");
             }
+        }
+    }
+
+    #[test]
+    fn the_reason_says_nothing_that_does_not_hold() {
+        for (text, words) in [
+            ("a 465 SSL - fault", "certificate passes"),
+            ("a 25 None -", "certificate passes"),
+            ("a 465 SSL - AUTH=", "does not relay"),
+            ("mx 25 TLS exchange", "does not relay"),
+        ] {
+            let reason = recommend(&rows(&[text]), None).reason.join(" ");
+            assert!(!reason.contains(words), "{text}: {reason}");
         }
     }
 

@@ -130,7 +130,7 @@ pub enum Fault {
     AddressNotAllowed,
     /// No complete reply within the command time-out.
     TimedOut,
-    /// The relay closed the connection (FIN or close_notify).
+    /// The relay closed the connection (FIN or `close_notify`).
     Closed,
     /// The connection was reset.
     Reset,

@@ -1,5 +1,10 @@
 //! The command line: every flag has its `POSTERN_*` variable, and the flag wins.
 
+#![allow(
+    clippy::doc_markdown,
+    reason = "the doc comments are the texts of --help"
+)]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

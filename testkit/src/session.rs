@@ -107,7 +107,7 @@ impl Session<'_> {
                 "MAIL" => {
                     let more = self.has_more();
                     self.shared.record(|record| record.pipelined = more);
-                    self.from = address(&line).to_owned();
+                    address(&line).clone_into(&mut self.from);
                     self.recipients.clear();
                     self.answer(command, &line, "250 2.1.0 Ok")?;
                 }

@@ -35,7 +35,7 @@ impl Transport {
         !matches!(self, Self::Tcp(_))
     }
 
-    /// Closes the sending side, with a close_notify in TLS.
+    /// Closes the sending side, with a `close_notify` in TLS.
     pub(crate) fn shut_down(&mut self) -> io::Result<()> {
         #[cfg(feature = "tls")]
         if let Self::Tls(stream) = self {

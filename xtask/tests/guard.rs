@@ -7,6 +7,10 @@ use std::{
     process::{self, Command, Stdio},
 };
 
+/// Numbers of SIGINT and SIGTERM.
+const INTERRUPTED: i32 = 2;
+const TERMINATED: i32 = 15;
+
 #[test]
 fn a_closed_pipe_stops_running_processes() {
     let folder = env::temp_dir().join(format!("postern-guard-{}", process::id()));
@@ -27,8 +31,6 @@ fn a_closed_pipe_stops_running_processes() {
     writeln!(pipe, "end {}", finished.id()).expect("write to the guard");
     drop(pipe);
 
-    const INTERRUPTED: i32 = 2;
-    const TERMINATED: i32 = 15;
     let status = forgotten.wait().expect("it ends");
     assert!(
         matches!(status.signal(), Some(INTERRUPTED | TERMINATED)),

@@ -40,8 +40,8 @@ impl Search {
                 continue;
             }
             match name {
-                "address" => search.address = value.to_owned(),
-                "subject" => search.subject = value.to_owned(),
+                "address" => value.clone_into(&mut search.address),
+                "subject" => value.clone_into(&mut search.subject),
                 "id" => search.id = value.to_ascii_uppercase(),
                 "state" => match value.parse() {
                     Ok(state) => search.state = Some(state),

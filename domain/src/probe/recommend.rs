@@ -155,7 +155,7 @@ fn reason(row: &ProbeResult) -> Vec<String> {
     }];
     match way.source {
         Source::Declared => {
-            sentences.push("The domain declares it for submission in DNS.".to_owned())
+            sentences.push("The domain declares it for submission in DNS.".to_owned());
         }
         Source::Provider => {
             sentences

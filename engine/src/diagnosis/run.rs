@@ -46,7 +46,7 @@ impl Run {
     pub fn begin(self) -> impl Stream<Item = Event> + Send + use<> {
         telling(|events| {
             self.run(SessionObserver::new(move |event| {
-                drop(events.unbounded_send(event))
+                drop(events.unbounded_send(event));
             }))
         })
     }

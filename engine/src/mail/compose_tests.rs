@@ -82,7 +82,11 @@ fn a_mail_is_written_as_it_was_given() {
          Hello.\r\n"
     );
     assert_eq!(finished.from.as_str(), "ops@example.org");
-    let recipients: Vec<_> = finished.recipients.iter().map(|one| one.as_str()).collect();
+    let recipients: Vec<_> = finished
+        .recipients
+        .iter()
+        .map(domain::EmailAddress::as_str)
+        .collect();
     assert_eq!(
         recipients,
         ["a@example.net", "b@example.net", "c@example.net"]
@@ -244,7 +248,11 @@ fn a_recipient_named_twice_gets_it_once() {
         ..mail()
     })
     .expect("a mail");
-    let recipients: Vec<_> = finished.recipients.iter().map(|one| one.as_str()).collect();
+    let recipients: Vec<_> = finished
+        .recipients
+        .iter()
+        .map(domain::EmailAddress::as_str)
+        .collect();
     assert_eq!(
         recipients,
         ["a@example.net", "b@bücher.example", "hidden@example.net"]
@@ -280,7 +288,7 @@ fn a_hundred_recipients_are_the_most() {
         finished
             .recipients
             .iter()
-            .map(|one| one.as_str())
+            .map(domain::EmailAddress::as_str)
             .collect::<Vec<_>>()
     );
     assert_eq!(

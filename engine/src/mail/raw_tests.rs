@@ -26,7 +26,7 @@ fn bytes(raw: &str) -> String {
 }
 
 fn names(addresses: &[domain::EmailAddress]) -> Vec<&str> {
-    addresses.iter().map(|address| address.as_str()).collect()
+    addresses.iter().map(domain::EmailAddress::as_str).collect()
 }
 
 #[test]

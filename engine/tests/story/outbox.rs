@@ -149,8 +149,8 @@ impl TestEnv {
         let next = known.map(|known| known.next + Duration::from_secs(1));
         wait_for("a backoff of the relay", async || {
             let overview = self.postern.outbox().overview(actor).await.expect("there");
-            let shown = overview.workers.iter();
-            let shown = shown.filter_map(|worker| worker.trouble.clone()).next();
+            let mut shown = overview.workers.iter();
+            let shown = shown.find_map(|worker| worker.trouble.clone());
             let found = shown.filter(|shown| Some(shown.next) > next);
             found.ok_or(overview.workers)
         })

@@ -94,7 +94,7 @@ pub async fn again(
         email,
     };
     let page = pages::render(state, caller, request, move || {
-        provide_context(reply.clone())
+        provide_context(reply.clone());
     })
     .await;
     with_status(page, &refusal)

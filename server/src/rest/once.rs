@@ -9,7 +9,7 @@ use serde_json::{Map, Number, Value};
 /// What is told of a name that stands twice.
 pub const TWICE: &str = "A name stands twice in one object";
 
-/// Any JSON value. MeterReading it fails with a data error only where a name stands twice.
+/// Any JSON value. Reading it fails with a data error only where a name stands twice.
 #[derive(Debug)]
 pub struct Once(pub Value);
 

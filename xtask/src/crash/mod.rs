@@ -35,7 +35,7 @@ pub fn crash(program: PathBuf, crashes: usize, engines: &[Database], seed: u64) 
         lines.push_str(&line(*engine, share, &comparison));
         faults.extend(comparison.faults);
     }
-    print!("{}{lines}", HEAD);
+    print!("{HEAD}{lines}");
     report(&faults, seed)
 }
 

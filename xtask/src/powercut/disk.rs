@@ -375,7 +375,7 @@ mod tests {
         disk.write(file, 0, &[1; 4 * PAGE]).unwrap();
         disk.sync(file).unwrap();
         disk.sync(ROOT).unwrap();
-        disk.write(file, PAGE as u64, &[2; 64 * PAGE]).unwrap();
+        disk.write(file, PAGE as u64, &vec![2; 64 * PAGE]).unwrap();
         disk.restore(Unsynced::PartlyKept(&mut Random::new(1)));
         let text = text(&mut disk, "a").unwrap();
         assert_eq!(text[..PAGE], [1; PAGE]);

@@ -26,7 +26,7 @@ const BLOCKS: u64 = 1 << 22;
 /// A disk that outlives its mounts.
 pub type SharedDisk = Arc<Mutex<Disk>>;
 
-/// MountGuard until this is dropped.
+/// A mounted disk. It is unmounted on drop.
 pub struct Mount {
     session: Option<BackgroundSession>,
     _mounted: MountGuard,

@@ -9,6 +9,11 @@ use super::reply::RawReply;
 
 /// The extensions that a submitting client uses. All are off after HELO.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(
+    clippy::option_option,
+    clippy::struct_excessive_bools,
+    reason = "one field for each keyword, and SIZE may have no value"
+)]
 pub(crate) struct Capabilities {
     /// RFC 3207.
     pub starttls: bool,

@@ -270,7 +270,7 @@ impl Wire {
         error.at(stage, self.peer)
     }
 
-    /// Closes the connection, within TLS with a close_notify alert.
+    /// Closes the connection, within TLS with a `close_notify` alert.
     pub async fn close(&mut self) -> io::Result<()> {
         self.stream.shutdown().await
     }

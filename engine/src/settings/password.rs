@@ -113,10 +113,11 @@ impl Settings {
         next: &SmtpSettings,
         change: &PasswordChange,
     ) -> Result<Option<SecretString>, Refusal> {
+        // Also where it is not used: a password that is not sealed is refused everywhere.
+        let unsealed = self.unsealed(change).await?;
         if next.authentication == AuthenticationType::None {
             return Ok(None);
         }
-        let unsealed = self.unsealed(change).await?;
         let mut connection = self.store.read().await?;
         match self
             .choose_password(&mut connection, saved, next, change, unsealed)

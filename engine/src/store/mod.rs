@@ -171,3 +171,20 @@ impl Store {
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes [`ANSWER_TIMEOUT`] of wall clock: a database on another machine may never answer.
+    #[tokio::test]
+    async fn a_database_that_does_not_answer_is_given_up() {
+        let silent = std::future::pending::<Result<(), StoreError>>();
+        let limit = ANSWER_TIMEOUT + Duration::from_secs(30);
+        let given_up = tokio::time::timeout(limit, in_time(silent)).await;
+        assert!(matches!(
+            given_up.expect("it ends"),
+            Err(StoreError::Unsure(_))
+        ));
+    }
+}

@@ -80,6 +80,10 @@ test('the printed link makes one administrator, once', async () => {
   const again = await submit(url, '/setup', { ...account, email: 'second@example.org' });
   expect(again.status).toBe(403);
   expect(shown(again)).toMatch(/has been used/);
+  const reopened = await ask(url, link.pathname + link.search);
+  expect(reopened.status).toBe(403);
+  expect(shown(reopened)).toMatch(/has been used/);
+  expect(reopened.text).not.toContain('method="post"');
   await expect(signIn(url, 'second@example.org', PASSWORD)).rejects.toThrow('401');
   await fresh.stop();
 });

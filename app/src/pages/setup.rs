@@ -1,10 +1,12 @@
 //! The page that makes the first administrator, reached by the link Postern prints at first start.
 
+use domain::Kind;
+use engine::Postern;
 use leptos::prelude::*;
 
 use super::entrance::Entrance;
 use crate::parts::{Bad, Field};
-use crate::request::{beside, fault, query, typed_email};
+use crate::request::{beside, fault, query, set_status, typed_email};
 
 const FIELDS: [&str; 2] = ["email", "password"];
 
@@ -20,6 +22,30 @@ pub fn Setup() -> impl IntoView {
         }
         .into_any();
     };
+    let postern = expect_context::<Postern>();
+    Suspend::new(async move {
+        // A database that does not answer is reported by the form's own post.
+        match postern.accounts().is_setup_token(&token).await {
+            Ok(false) => used().into_any(),
+            Ok(true) | Err(_) => form(token).into_any(),
+        }
+    })
+    .into_any()
+}
+
+/// What a link shows that no longer works.
+fn used() -> impl IntoView {
+    set_status(Kind::Forbidden);
+    view! {
+        <Entrance title="This link no longer works" intro="It has been used or is not the newest. Restart Postern for a new one, or sign in.">
+            <a class="button button-secondary" href="/login">
+                "Sign in"
+            </a>
+        </Entrance>
+    }
+}
+
+fn form(token: String) -> impl IntoView {
     view! {
         <Entrance title="Welcome to Postern" intro="Create the first administrator. Everybody else is let in by you.">
             {beside(&FIELDS).map(|text| view! { <Bad text /> })}
@@ -46,5 +72,4 @@ pub fn Setup() -> impl IntoView {
             </form>
         </Entrance>
     }
-    .into_any()
 }

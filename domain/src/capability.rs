@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// An SMTP service extension as offered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Capability {
     /// The EHLO keyword in upper case, as in `SIZE`.
     pub keyword: String,

@@ -7,6 +7,7 @@ use crate::stage::CertificateFault;
 
 /// An X.509 certificate (RFC 5280), formatted for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Certificate {
     /// The distinguished name of the subject.
     pub subject: String,
@@ -16,9 +17,11 @@ pub struct Certificate {
     pub issuer: String,
     /// The start of the validity period.
     #[serde(serialize_with = "rfc3339")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub not_before: Timestamp,
     /// The end of the validity period.
     #[serde(serialize_with = "rfc3339")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub not_after: Timestamp,
     /// Type and size of the public key, as in `RSA 2048` or `EC P-256`.
     pub key: String,
@@ -35,6 +38,7 @@ pub const UNCHECKED: &str = " The certificate check is off.";
 
 /// A TLS handshake with a relay, complete or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Handshake {
     /// The protocol version, as in `TLS 1.3`; none when it was not negotiated.
     pub version: Option<String>,

@@ -15,6 +15,7 @@ use crate::{Reply, Timestamp};
 /// An event of a run. `started` is the first. Each stage sends `began`, its details, and `ended`. A
 /// `tick` follows every second. Exactly one `over` is the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The run started.
@@ -66,6 +67,7 @@ pub enum Event {
 
 /// The result of a DNS look-up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Resolution {
     /// The name looked up.
     pub name: String,
@@ -74,11 +76,13 @@ pub struct Resolution {
     /// The chain of CNAME targets, in order.
     pub aliases: Vec<String>,
     /// The addresses of its A and AAAA records.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub addresses: Vec<IpAddr>,
 }
 
 /// An attempt to connect to an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConnectAttempt {
     /// Address and port.
     pub address: String,
@@ -90,6 +94,7 @@ pub struct ConnectAttempt {
 
 /// The outcome of a connection attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectOutcome {
     /// The connection was established.
@@ -125,6 +130,7 @@ impl ConnectOutcome {
 
 /// A line of the dialogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DialogueLine {
     /// The sender.
     pub from: Side,
@@ -134,6 +140,7 @@ pub struct DialogueLine {
 
 /// The sender of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// Postern, the client.
@@ -144,6 +151,7 @@ pub enum Side {
 
 /// The end of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunSummary {
     /// The duration of the run.
     pub milliseconds: Elapsed,
@@ -156,6 +164,7 @@ pub struct RunSummary {
 
 /// The outcome of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// Every stage passed; a diagnosis sends no mail.
@@ -174,12 +183,14 @@ pub enum Outcome {
         /// The failure.
         failure: Failure,
         /// Its cause; none when it is not known.
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<Cause>))]
         cause: Option<&'static Cause>,
     },
 }
 
 /// A duration in microseconds. It serialises as milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = f64))]
 pub struct Elapsed(pub u64);
 
 impl From<Duration> for Elapsed {

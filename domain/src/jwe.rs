@@ -103,6 +103,7 @@ impl Header {
 
 /// A public key as a bare JWK (RFC 7517, RFC 7518 section 6.3.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Jwk {
     kty: String,
     #[serde(rename = "use")]

@@ -7,6 +7,7 @@ use strum::IntoStaticStr;
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr,
 )]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Label {
     /// The From address.
     #[serde(rename = "from_address")]

@@ -10,6 +10,7 @@ const TEXT_MAX: usize = 2_000;
 /// A reply (RFC 5321 section 4.2). Its text has no control characters except the line feeds between
 /// its lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Reply {
     /// The reply code, 200 to 599.
     pub code: u16,

@@ -24,6 +24,7 @@ use crate::{EmailAddress, Host};
     VariantArray,
 )]
 #[strum(parse_err_ty = TextFault, parse_err_fn = unknown_connection_type)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ConnectionType {
     /// Opportunistic: StartTLS when the relay offers it, and then it must succeed.
     None,

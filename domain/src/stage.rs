@@ -10,6 +10,7 @@ use crate::{Host, Reply};
 
 /// A stage of an SMTP session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Stage {
@@ -90,6 +91,7 @@ impl Stage {
 
 /// Why a relay's certificate does not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CertificateFault {
     /// Its validity period has ended.
@@ -114,6 +116,7 @@ pub enum CertificateFault {
 
 /// The fault observed in a failed stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// The name does not exist in DNS.
@@ -175,6 +178,7 @@ pub enum Fault {
 
 /// The failure of a session: the stage, the fault and the relay's reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Failure {
     /// The stage that failed.
     pub stage: Stage,

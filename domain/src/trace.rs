@@ -9,6 +9,7 @@ use crate::stage::Stage;
 
 /// The state of a run so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Trace {
     /// Host and port.
     pub relay: String,
@@ -28,6 +29,7 @@ pub struct Trace {
 
 /// A stage that was reached. EHLO and TLS can be reached twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Step {
     /// The stage.
     pub stage: Stage,
@@ -56,6 +58,7 @@ pub struct Step {
 
 /// The state of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum StepState {
     /// The stage has not ended.

@@ -6,6 +6,7 @@ use crate::{Form, Timestamp};
 
 /// Whether a password is saved. The password itself is never read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum PasswordState {
     /// A password is saved.

@@ -24,12 +24,14 @@ pub use observation::Observation;
 
 /// A known cause of a failure, with steps to resolve it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cause {
     /// A few words, as in `The port is filtered`. Unique among all causes.
     pub title: &'static str,
     /// The explanation in one sentence.
     pub cause: &'static str,
     /// The steps to resolve it, in order.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub steps: &'static [&'static str],
 }
 

@@ -33,6 +33,7 @@ pub use view::{
     IntoStaticStr,
     VariantArray,
 )]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 #[strum(
     serialize_all = "lowercase",
@@ -94,6 +95,7 @@ fn unknown_recipient_state(_: &str) -> TextFault {
     IntoStaticStr,
     VariantArray,
 )]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 #[strum(
     serialize_all = "lowercase",

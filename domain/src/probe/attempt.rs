@@ -17,6 +17,7 @@ const PORTS: [(u16, bool); 4] = [(465, true), (587, false), (2525, false), (25, 
 
 /// Why a host or port is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The user named it.

@@ -21,6 +21,7 @@ use crate::{AuthenticationType, ConnectionType};
 
 /// A combination of host, port and connection type to try.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Candidate {
     /// A name or an IP address.
     pub host: String,
@@ -34,6 +35,7 @@ pub struct Candidate {
 
 /// The result of trying a candidate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProbeResult {
     /// The candidate.
     #[serde(flatten)]
@@ -43,6 +45,7 @@ pub struct ProbeResult {
     /// The failure; none when the relay replied to EHLO.
     pub failure: Option<Failure>,
     /// The cause of the failure; none when it is not known.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Cause>))]
     pub cause: Option<&'static Cause>,
     /// The TLS version, as in `TLS 1.3`; none without encryption.
     pub encryption: Option<String>,
@@ -60,6 +63,7 @@ pub struct ProbeResult {
 
 /// The result of a certificate check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CertificateVerdict {
     /// The fault; none when the certificate passes.
     pub fault: Option<CertificateFault>,
@@ -70,6 +74,7 @@ pub struct CertificateVerdict {
 /// An event of a probe. `started` is the first, `found` follows for each candidate, a `tick` every
 /// second, and exactly one `over` is the last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ProbeEvent {
     /// The probe started.
@@ -92,6 +97,7 @@ pub enum ProbeEvent {
 
 /// The end of a probe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProbeSummary {
     /// The duration of the probe.
     pub milliseconds: Elapsed,
@@ -102,6 +108,7 @@ pub struct ProbeSummary {
 
 /// The state of a probe, built from its events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProbeReport {
     /// The host or e-mail address of the request.
     pub asked: String,
@@ -118,6 +125,7 @@ pub struct ProbeReport {
 
 /// A row of a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum ProbeRow {
     /// The candidate is still being tried.

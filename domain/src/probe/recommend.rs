@@ -11,6 +11,7 @@ use crate::{AuthenticationType, ConnectionType, Label};
 
 /// The recommended settings after a probe.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Recommendation {
     /// The form values; empty when no candidate works.
     pub settings: BTreeMap<Label, String>,

@@ -1,4 +1,4 @@
-//! Room for large bodies: so many of them are in memory at a time, and no more.
+//! Reads large bodies within a memory budget that all requests share.
 
 use std::time::Duration;
 
@@ -9,42 +9,44 @@ use domain::{Kind, Refusal};
 use futures::{Stream, StreamExt, pin_mut};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::body::{READ_ON, torn};
+use super::extract::{DISCARDED, incomplete};
 
 /// The largest body, in bytes: a mail of 25 MiB as base64, and the rest of it.
 const LARGEST: usize = 40 * 1024 * 1024;
 
-/// What all of them share in this process, in KiB.
-static ROOM: Semaphore = Semaphore::const_new(128 * 1024);
+/// The budget of the process, in KiB.
+static BUDGET: Semaphore = Semaphore::const_new(128 * 1024);
 
-/// How long nothing may arrive of a body that has its room.
+/// The longest pause between two chunks of a body.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// The room of a body, and of what is made of it, until it is dropped.
+/// The share of a body, and of what is decoded from it, until it is dropped.
 #[derive(Debug)]
-pub struct Room(#[expect(dead_code, reason = "it is kept to be dropped")] SemaphorePermit<'static>);
+pub struct BodyPermit(
+    #[expect(dead_code, reason = "held until it is dropped")] SemaphorePermit<'static>,
+);
 
 /// Reads a body of up to [`LARGEST`].
 ///
 /// # Errors
-/// [`Kind::TooLarge`]; [`Kind::Unavailable`] when there is no room, and then nothing is read on;
-/// [`Kind::BadRequest`] when it does not arrive whole.
-pub async fn read(headers: &HeaderMap, body: Body) -> Result<(Vec<u8>, Room), Refusal> {
+/// [`Kind::TooLarge`]; [`Kind::Unavailable`] when the budget is used up, and then nothing more is read;
+/// [`Kind::BadRequest`] when it ends early.
+pub async fn read(headers: &HeaderMap, body: Body) -> Result<(Vec<u8>, BodyPermit), Refusal> {
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse().ok());
     let chunks = body
         .into_data_stream()
-        .map(|chunk| chunk.map_err(|_| torn()));
-    read_into(&ROOM, announced, chunks).await
+        .map(|chunk| chunk.map_err(|_| incomplete()));
+    read_into(&BUDGET, announced, chunks).await
 }
 
 async fn read_into(
     room: &'static Semaphore,
     announced: Option<usize>,
     chunks: impl Stream<Item = Result<Bytes, Refusal>>,
-) -> Result<(Vec<u8>, Room), Refusal> {
+) -> Result<(Vec<u8>, BodyPermit), Refusal> {
     pin_mut!(chunks);
     let mut fits = announced.is_none_or(|length| length <= LARGEST);
     let mut expected = if fits { announced.unwrap_or(0) } else { 0 };
@@ -53,14 +55,14 @@ async fn read_into(
     let mut length = 0;
     while let Some(chunk) = tokio::time::timeout(SILENCE, chunks.next())
         .await
-        .map_err(|_| torn())?
+        .map_err(|_| incomplete())?
     {
         let chunk = chunk?;
         length += chunk.len();
         fits &= length <= LARGEST;
         if !fits {
             bytes = Vec::new();
-            if length > LARGEST + READ_ON {
+            if length > LARGEST + DISCARDED {
                 break;
             }
             continue;
@@ -72,10 +74,11 @@ async fn read_into(
         bytes.extend_from_slice(&chunk);
     }
     if !fits {
-        let text = "A body has at most 40 MiB here, and a mail 25 MiB. Send fewer mails at once.";
+        let text =
+            "The body is larger than 40 MiB. A mail has at most 25 MiB; send fewer mails at once.";
         return Err(Refusal::new(Kind::TooLarge, text));
     }
-    Ok((bytes, Room(permit)))
+    Ok((bytes, BodyPermit(permit)))
 }
 
 fn take(room: &'static Semaphore, bytes: usize) -> Result<SemaphorePermit<'static>, Refusal> {
@@ -84,7 +87,7 @@ fn take(room: &'static Semaphore, bytes: usize) -> Result<SemaphorePermit<'stati
         retry_after: Some(1),
         ..Refusal::new(
             Kind::Unavailable,
-            "Postern is taking in as much mail as it has memory for. Send this again in a second.",
+            "Too many large submissions at once. Send this again in a second.",
         )
     })
 }
@@ -102,7 +105,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_held_takes_room_until_it_is_dropped() {
+    async fn a_body_uses_the_budget_until_it_is_dropped() {
         static ROOM: Semaphore = Semaphore::const_new(3 * 1024);
         for announced in [Some(2 * MIB), None] {
             let held = read_into(&ROOM, announced, chunks(2)).await.expect("room");
@@ -122,14 +125,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_read_where_there_is_no_room() {
+    async fn nothing_is_read_beyond_the_budget() {
         static ROOM: Semaphore = Semaphore::const_new(0);
         let refusal = read_into(&ROOM, Some(1), stream::pending()).await;
         assert_eq!(refusal.expect_err("full").kind, Kind::Unavailable);
     }
 
     #[tokio::test]
-    async fn a_body_that_is_too_large_is_read_on_without_being_kept() {
+    async fn a_body_that_is_too_large_is_discarded() {
         static ROOM: Semaphore = Semaphore::const_new(128 * 1024);
         for (announced, count) in [(Some(41 * MIB), 41), (None, 41), (None, 10_000)] {
             let refusal = read_into(&ROOM, announced, chunks(count)).await;
@@ -141,9 +144,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_breaks_off_gives_its_room_back() {
+    async fn a_body_that_ends_early_frees_its_share() {
         static ROOM: Semaphore = Semaphore::const_new(3 * 1024);
-        let broken = chunks(1).chain(stream::iter([Err(torn())]));
+        let broken = chunks(1).chain(stream::iter([Err(incomplete())]));
         let refusal = read_into(&ROOM, Some(2 * MIB), broken).await;
         assert_eq!(refusal.expect_err("torn").kind, Kind::BadRequest);
         assert_eq!(ROOM.available_permits(), 3 * 1024);

@@ -3,59 +3,81 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use domain::{Refusal, Trace};
-use engine::{Question, TO};
-use serde_json::{Map, Value};
+use domain::{Event, Refusal, Trace};
+use engine::Question;
+use serde::Deserialize;
+use utoipa::ToSchema;
 
-use super::body::JsonObject;
-use super::envelope::Refused;
+use super::envelope::{Refused, Success};
+use super::errors::{Always, JsonRefused, Restricted, Throttled};
 use super::event_stream::respond;
-use super::fields::{Absent, fields};
+use super::extract::JsonBody;
+use super::json::{Faults, lenient};
+use super::settings_fields::{Absent, SettingsFields};
 use crate::http::{AppState, Caller};
 
-/// Diagnoses `{"data": {…}, "to": address, "send": true}`, of which all may be absent: what `data`
-/// does not name is as it is saved, without `to` no recipient is named, without `send` no mail is
-/// sent. Answers 200 whatever the relay does; hanging up ends the diagnosis.
+/// What to diagnose, and how far. Empty, the saved configuration up to MAIL.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "to": "desk@example.org" }))]
+pub struct DiagnoseRequest {
+    /// Fields to use in the place of the saved ones.
+    #[serde(default, deserialize_with = "lenient")]
+    data: SettingsFields,
+    /// The recipient that RCPT names. Absent, RCPT is not sent.
+    #[serde(default, deserialize_with = "lenient")]
+    to: Option<String>,
+    /// Sends a test mail to `to`. Absent, no mail is sent.
+    #[serde(default, deserialize_with = "lenient")]
+    send: bool,
+}
+
+/// Diagnose a relay
+///
+/// Answers 200 whatever the relay does: a JSON line for each event as it happens, or with
+/// `Accept: application/json` one document when all are known. Closing the connection ends the
+/// diagnosis. Four run at a time, and an account starts twelve a minute.
+#[utoipa::path(
+    post,
+    path = "/api/diagnosis",
+    tag = "Configuration",
+    request_body = DiagnoseRequest,
+    responses(
+        (
+            status = 200,
+            description = "The events, or the document of all of them",
+            content((Event = "application/x-ndjson"), (Success<Trace> = "application/json"))
+        ),
+        Restricted,
+        JsonRefused,
+        Throttled,
+        Always,
+    )
+)]
 pub async fn diagnose(
     State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
-    body: Result<JsonObject, Refused>,
+    body: Result<JsonBody<DiagnoseRequest>, Refused>,
 ) -> Result<Response, Refused> {
     let actor = caller.signed_in()?;
-    let question = question(body?.0)?;
+    let JsonBody { request, faults } = body?;
+    let question = request.validate(faults)?;
     let events = state.postern.diagnosis().diagnose(actor, question).await?;
     Ok(respond(&headers, events, Trace::apply).await)
 }
 
-fn question(mut body: Map<String, Value>) -> Result<Question, Refusal> {
-    let mut faults = Refusal::invalid();
-    let mut question = Question::default();
-    match body.remove("data") {
-        Some(Value::Object(data)) => {
-            (question.edit, question.password) = fields(data, Absent::AsSaved, &mut faults);
-        }
-        Some(_) => faults.add("data", "This is an object, which holds the fields."),
-        None => {}
+impl DiagnoseRequest {
+    fn validate(self, faults: Faults) -> Result<Question, Refusal> {
+        let (edit, password) = self.data.read(Absent::AsSaved, &faults);
+        faults.into_result()?;
+        Ok(Question {
+            edit,
+            password,
+            typed: None,
+            recipient: self.to,
+            mail: self.send,
+        })
     }
-    match body.remove(TO) {
-        Some(Value::String(address)) => question.recipient = Some(address),
-        Some(Value::Null) | None => {}
-        Some(_) => faults.add(TO, "This is an address, a string."),
-    }
-    match body.remove("send") {
-        Some(Value::Bool(send)) => question.mail = send,
-        Some(_) => faults.add("send", "This is true or false."),
-        None => {}
-    }
-    for (name, _) in body {
-        faults.add(
-            &name,
-            "There is no such field. There are “data”, “to” and “send”.",
-        );
-    }
-    faults.or_ok()?;
-    Ok(question)
 }
 
 #[cfg(test)]
@@ -63,10 +85,11 @@ mod tests {
     use super::*;
     use domain::Label;
     use domain::form::Edit;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn read(body: Value) -> Result<Question, Vec<String>> {
-        question(body.as_object().expect("an object").clone())
+        JsonBody::<DiagnoseRequest>::decode(body.to_string().as_bytes())
+            .and_then(|JsonBody { request, faults }| request.validate(faults))
             .map_err(|refusal| refusal.fields.into_keys().collect())
     }
 
@@ -85,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_by_field() {
+    fn what_is_wrong_is_reported_by_field() {
         for (body, fields) in [
             (json!({ "data": 1 }), &["data"][..]),
             (json!({ "to": 1, "send": 1, "x": 1 }), &["send", "to", "x"]),

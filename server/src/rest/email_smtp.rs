@@ -1,102 +1,226 @@
 //! `/api/setup/email_smtp`: the configuration, read and saved.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use domain::Refusal;
 use domain::form::Edit;
-use domain::view::{PasswordChange, SettingsView, Verification};
-use domain::{Kind, Refusal};
-use serde_json::{Map, Value, json};
+use domain::view::{PasswordChange, PasswordState, SettingsView, Stamp, Verification};
+use indexmap::IndexMap;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::body::JsonObject;
-use super::envelope::{Refused, Success};
-use super::fields::{Absent, fields};
+use super::envelope::{Nothing, Refused, SUCCESS, Success};
+use super::errors::{Always, Conflicting, JsonRefused, Restricted};
+use super::extract::JsonBody;
+use super::json::{Faults, lenient};
+use super::settings_fields::{Absent, SavedFields, SettingsFields};
 use crate::http::{AppState, Caller};
 
-/// Answers the six fields and the options, all as they are stored; `password`, `revision` and
-/// `verified` beside them. The ETag is the revision.
-pub async fn read(State(state): State<AppState>, caller: Caller) -> Result<Response, Refused> {
-    let view = state.postern.settings().view(caller.signed_in()?).await?;
-    let etag =
-        HeaderValue::try_from(format!("\"{}\"", view.revision)).map_err(|_| Refusal::internal())?;
-    Ok(([(ETAG, etag)], success(&view)).into_response())
+/// The saved configuration.
+#[derive(Serialize, ToSchema)]
+pub struct SavedSettings {
+    /// Always `success`.
+    #[schema(value_type = String, pattern = "^success$")]
+    status: &'static str,
+    data: SavedFields,
+    /// The password itself is never read back.
+    password: PasswordState,
+    /// The number of the last save; 0 before the first.
+    revision: i64,
+    verified: VerifiedState,
 }
 
-fn success(view: &SettingsView) -> Success {
-    let data: Map<String, Value> = view
-        .form
-        .iter()
-        .map(|(label, value)| (label.as_str().to_owned(), value.into()))
-        .collect();
-    Success::new(data.into())
-        .beside("password", json!(view.password))
-        .beside("revision", view.revision.into())
-        .beside("verified", verified(&view.verified))
+/// Whether a test mail has proved the configuration.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+enum VerifiedState {
+    /// No revision was verified.
+    Never,
+    /// This revision was verified.
+    Verified {
+        #[schema(format = DateTime)]
+        at: String,
+        by: String,
+    },
+    /// An earlier revision was verified.
+    Changed {
+        #[schema(format = DateTime)]
+        at: String,
+        by: String,
+    },
 }
 
-fn verified(verification: &Verification) -> Value {
-    match verification {
-        Verification::Never => json!({ "state": "never" }),
-        Verification::Verified(by) => {
-            json!({ "state": "verified", "at": by.at.rfc3339(), "by": by.by })
-        }
-        Verification::Changed(by) => {
-            json!({ "state": "changed", "at": by.at.rfc3339(), "by": by.by })
+impl From<Verification> for VerifiedState {
+    fn from(verification: Verification) -> Self {
+        match verification {
+            Verification::Never => Self::Never,
+            Verification::Verified(Stamp { at, by }) => Self::Verified {
+                at: at.rfc3339(),
+                by,
+            },
+            Verification::Changed(Stamp { at, by }) => Self::Changed {
+                at: at.rfc3339(),
+                by,
+            },
         }
     }
 }
 
-/// Saves `{"data": {…}}`: the six fields, options and a sealed password if wanted. The whole answer
-/// of [`read`] may be posted back; its `revision`, or If-Match, then names what it began from.
+impl From<SettingsView> for SavedSettings {
+    fn from(view: SettingsView) -> Self {
+        let fields = view.form.iter();
+        Self {
+            status: SUCCESS,
+            data: SavedFields(
+                fields
+                    .map(|(label, value)| (label, value.to_owned()))
+                    .collect(),
+            ),
+            password: view.password,
+            revision: view.revision,
+            verified: view.verified.into(),
+        }
+    }
+}
+
+/// Read the configuration
+///
+/// All fields as they are stored. The ETag is the revision.
+#[utoipa::path(
+    get,
+    path = "/api/setup/email_smtp",
+    tag = "Configuration",
+    responses(
+        (
+            status = 200,
+            description = "The saved configuration",
+            body = SavedSettings,
+            headers(("ETag" = String, description = "The revision, quoted"))
+        ),
+        Restricted,
+        Always,
+    )
+)]
+pub async fn read(State(state): State<AppState>, caller: Caller) -> Result<Response, Refused> {
+    let view = state.postern.settings().view(caller.signed_in()?).await?;
+    let etag =
+        HeaderValue::try_from(format!("\"{}\"", view.revision)).map_err(|_| Refusal::internal())?;
+    Ok(([(ETAG, etag)], Json(SavedSettings::from(view))).into_response())
+}
+
+/// A configuration to save. The whole answer of a GET may be posted back.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "data": {
+        "from_address": "alerts@example.org",
+        "smtp_username": "",
+        "smtp_host": "smtp.example.org",
+        "smtp_port": "587",
+        "smtp_connection_type": "TLS",
+        "smtp_authentication_type": "None",
+    },
+    "revision": 7,
+}))]
+pub struct SaveSettings {
+    /// The six required fields, and any of the options.
+    #[serde(default, deserialize_with = "lenient")]
+    #[schema(value_type = SettingsFields, required)]
+    data: Option<SettingsFields>,
+    /// The revision the changes began from. If another was saved since, nothing is saved.
+    #[serde(default, deserialize_with = "lenient")]
+    revision: Option<i64>,
+    /// Accepted as a GET answers it.
+    #[serde(default, deserialize_with = "lenient")]
+    status: Option<String>,
+    /// Accepted as a GET answers it.
+    #[serde(default, deserialize_with = "lenient")]
+    password: Option<String>,
+    /// Accepted as a GET answers it.
+    #[serde(default, deserialize_with = "lenient")]
+    #[schema(value_type = Option<Object>)]
+    #[expect(dead_code, reason = "only its type is validated")]
+    verified: Option<IndexMap<String, IgnoredAny>>,
+}
+
+/// Save the configuration
+///
+/// All fields are validated, and all faults are answered at once.
+#[utoipa::path(
+    post,
+    path = "/api/setup/email_smtp",
+    tag = "Configuration",
+    params((
+        "If-Match" = Option<String>,
+        Header,
+        description = "The ETag of a GET, in the place of `revision`"
+    )),
+    request_body = SaveSettings,
+    responses(
+        (status = 200, description = "Saved", body = Success<Nothing>),
+        Restricted,
+        Conflicting,
+        JsonRefused,
+        Always,
+    )
+)]
 pub async fn save(
     State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
-    body: Result<JsonObject, Refused>,
-) -> Result<Success, Refused> {
+    body: Result<JsonBody<SaveSettings>, Refused>,
+) -> Result<Success<Nothing>, Refused> {
     let actor = caller.signed_in()?;
-    let posted = Posted::read(body?.0, headers.get(IF_MATCH))?;
+    let JsonBody { request, faults } = body?;
+    let changes = request.validate(headers.get(IF_MATCH), faults)?;
     state
         .postern
         .settings()
-        .save(actor, posted.edit, posted.password, posted.from_revision)
+        .save(actor, changes.edit, changes.password, changes.from_revision)
         .await?;
-    Ok(Success::new(json!({})))
+    Ok(Success::new(Nothing {}))
 }
 
-/// What a body says, its form checked; what it means is the engine's to check.
+/// What a save changes.
 #[derive(Debug, PartialEq)]
-struct Posted {
+struct SettingsChanges {
     edit: Edit,
     password: PasswordChange,
     from_revision: Option<i64>,
 }
 
-impl Posted {
-    fn read(mut body: Map<String, Value>, if_match: Option<&HeaderValue>) -> Result<Self, Refusal> {
-        let mut faults = Refusal::invalid();
-        let Some(Value::Object(data)) = body.remove("data") else {
-            let text = "The body has one object “data”, which holds the fields.";
-            return Err(Refusal::of(Kind::Invalid, "data", text));
-        };
-        let revision = body.remove("revision");
-        for (name, value) in body {
-            // What a GET answers beside `data` may come back with it.
-            let answered = match name.as_str() {
-                "status" => value == "success",
-                "verified" => value.is_object(),
-                "password" => matches!(value.as_str(), Some("saved" | "none" | "re-enter")),
-                _ => false,
-            };
-            if !answered {
-                faults.add(&name, "There is no such field beside “data”.");
+impl SaveSettings {
+    fn validate(
+        self,
+        if_match: Option<&HeaderValue>,
+        faults: Faults,
+    ) -> Result<SettingsChanges, Refusal> {
+        let Some(fields) = self.data else {
+            if !faults.has("data") {
+                let text = "The body has one object “data”, which holds the fields.";
+                faults.add("data", text);
             }
+            return Err(faults.into_refusal());
+        };
+        let echoed = |value: Option<String>, allowed: &[&str]| {
+            value.is_none_or(|value| allowed.contains(&value.as_str()))
+        };
+        if !echoed(self.status, &[SUCCESS]) {
+            faults.add("status", NOT_ANSWERED);
         }
-        let from_revision = begun_from(revision, if_match, &mut faults);
-        let (edit, password) = fields(data, Absent::Refused, &mut faults);
-        faults.or_ok()?;
-        Ok(Self {
+        if !echoed(self.password, &["saved", "none", "re-enter"]) {
+            faults.add("password", NOT_ANSWERED);
+        }
+        let from_revision = match if_match {
+            Some(header) => revision_of(header, &faults),
+            None => self.revision,
+        };
+        let (edit, password) = fields.read(Absent::Refused, &faults);
+        faults.into_result()?;
+        Ok(SettingsChanges {
             edit,
             password,
             from_revision,
@@ -104,27 +228,17 @@ impl Posted {
     }
 }
 
-fn begun_from(
-    revision: Option<Value>,
-    if_match: Option<&HeaderValue>,
-    faults: &mut Refusal,
-) -> Option<i64> {
-    if let Some(header) = if_match {
-        let number = header
-            .to_str()
-            .ok()
-            .and_then(|tag| tag.trim().trim_matches('"').parse().ok());
-        if number.is_none() {
-            faults.add(
-                "If-Match",
-                "This is the ETag that a GET answered, as in \"7\".",
-            );
-        }
-        return number;
-    }
-    let number = revision.as_ref().and_then(Value::as_i64);
-    if revision.is_some() && number.is_none() {
-        faults.add("revision", "This is the number that a GET answered.");
+const NOT_ANSWERED: &str =
+    "A GET answers no such value. A new password is “smtp_password” in “data”, sealed.";
+
+fn revision_of(etag: &HeaderValue, faults: &Faults) -> Option<i64> {
+    let number = etag
+        .to_str()
+        .ok()
+        .and_then(|tag| tag.trim().trim_matches('"').parse().ok());
+    if number.is_none() {
+        let text = "This is the ETag that a GET answered, as in \"7\".";
+        faults.add("If-Match", text);
     }
     number
 }
@@ -133,10 +247,12 @@ fn begun_from(
 mod tests {
     use super::*;
     use domain::Label;
+    use serde_json::{Value, json};
 
-    fn read(body: Value) -> Result<Posted, Vec<String>> {
-        let body = body.as_object().expect("an object").clone();
-        Posted::read(body, None).map_err(|refusal| refusal.fields.into_keys().collect())
+    fn read(body: Value) -> Result<SettingsChanges, Vec<String>> {
+        JsonBody::<SaveSettings>::decode(body.to_string().as_bytes())
+            .and_then(|JsonBody { request, faults }| request.validate(None, faults))
+            .map_err(|refusal| refusal.fields.into_keys().collect())
     }
 
     fn six() -> Value {

@@ -1,27 +1,58 @@
 //! `POST /api/setup/email_test/{address}`: a test mail with the saved configuration.
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use domain::event::Outcome;
+use axum::extract::State;
+use domain::event::{Elapsed, Outcome};
 use domain::view::PasswordChange;
 use domain::{Event, Kind, Refusal};
 use engine::RECIPIENT;
 use futures::{StreamExt, pin_mut};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::envelope::{Refused, Success};
+use super::errors::{Always, ParametersRefused, RelayRefusals, Restricted, Throttled};
+use super::extract::PathParams;
 use crate::http::{AppState, Caller};
 
-/// Answers when the relay has taken the mail, or with what went wrong under `email_send`: 502, or
-/// 504 when time ran out. Hanging up cancels the test.
+/// The relay accepted the test mail.
+#[derive(Serialize, ToSchema)]
+pub struct TestSent {
+    /// The relay's reply to the end of the mail.
+    reply: String,
+    /// What the whole test took.
+    milliseconds: Elapsed,
+    /// As in `TLS 1.3`; null when nothing was encrypted.
+    encryption: Option<String>,
+    /// Of the test mail.
+    message_id: String,
+}
+
+/// Send a test mail
+///
+/// Uses the saved configuration, and answers when the relay has accepted the mail, or with what went
+/// wrong under `email_send`. Closing the connection cancels the test. An account sends six a minute.
+#[utoipa::path(
+    post,
+    path = "/api/setup/email_test/{address}",
+    tag = "Configuration",
+    params(("address" = String, Path, description = "The recipient")),
+    responses(
+        (status = 200, description = "The relay accepted the mail", body = Success<TestSent>),
+        Restricted,
+        ParametersRefused,
+        Throttled,
+        RelayRefusals,
+        Always,
+    )
+)]
 pub async fn send(
     State(state): State<AppState>,
     caller: Caller,
-    address: Result<Path<String>, PathRejection>,
-) -> Result<Success, Refused> {
+    address: Result<PathParams<String>, Refused>,
+) -> Result<Success<TestSent>, Refused> {
     let actor = caller.signed_in()?;
-    let Path(address) = address.map_err(|_| {
-        let text = "This is not an address: it is no text in UTF-8.";
+    let PathParams(address) = address.map_err(|_| {
+        let text = "This is not an address: it is not UTF-8.";
         Refusal::of(Kind::Invalid, RECIPIENT, text)
     })?;
     let events = state
@@ -36,12 +67,12 @@ pub async fn send(
             Outcome::Sent {
                 reply, message_id, ..
             } => {
-                return Ok(Success::new(json!({
-                    "reply": reply.to_line(),
-                    "milliseconds": over.milliseconds,
-                    "encryption": over.encryption,
-                    "message_id": message_id,
-                })));
+                return Ok(Success::new(TestSent {
+                    reply: reply.to_line(),
+                    milliseconds: over.milliseconds,
+                    encryption: over.encryption,
+                    message_id,
+                }));
             }
             Outcome::Failed { failure, cause } => {
                 let kind = if failure.is_timeout() {
@@ -65,7 +96,7 @@ pub async fn send(
     Err(Refusal::internal().into())
 }
 
-/// What was observed, as a sentence of its own. A host name in front stays as it is.
+/// An observation as a sentence. A host name in front keeps its case.
 fn sentence(observed: &str) -> String {
     let mut sentence = observed.trim_end().to_owned();
     let word = sentence.split(' ').next().unwrap_or_default();

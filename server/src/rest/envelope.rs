@@ -1,35 +1,60 @@
-//! The envelope of every answer: `{"status":"success","data":…}`, or `{"status":"error","errors":
-//! {field: text}}` with the status that the refusal's kind has.
+//! The envelope of every answer: `{"status":"success","data":…}`, or the errors by field.
+
+use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::http::HeaderValue;
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::{IntoResponse, Response};
 use domain::{Kind, Refusal};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::with_status;
 
-/// What was asked for: `data`, and what stands beside it.
-pub struct Success(pub Map<String, Value>);
+/// An answer to a request that succeeded.
+#[derive(Serialize, ToSchema)]
+pub struct Success<T> {
+    /// Always `success`.
+    #[schema(value_type = String, pattern = "^success$")]
+    status: &'static str,
+    data: T,
+}
 
-impl Success {
-    pub fn new(data: Value) -> Self {
-        Self(Map::from_iter([("data".to_owned(), data)]))
-    }
-
-    #[must_use]
-    pub fn beside(mut self, name: &str, value: Value) -> Self {
-        self.0.insert(name.to_owned(), value);
-        self
+impl<T> Success<T> {
+    pub fn new(data: T) -> Self {
+        Self {
+            status: SUCCESS,
+            data,
+        }
     }
 }
 
-impl IntoResponse for Success {
-    fn into_response(mut self) -> Response {
-        self.0.insert("status".to_owned(), "success".into());
-        Json(self.0).into_response()
+impl<T: Serialize> IntoResponse for Success<T> {
+    fn into_response(self) -> Response {
+        Json(self).into_response()
     }
+}
+
+/// The status in the envelope of an answer that is not an error.
+pub const SUCCESS: &str = "success";
+
+/// No data: the act itself is the answer.
+#[derive(Serialize, ToSchema)]
+pub struct Nothing {}
+
+/// The answer to a request that was refused: each text names the fault and the repair.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "status": "error",
+    "errors": { "to": "This is no e-mail address: it has no “@”." },
+}))]
+pub struct ErrorEnvelope {
+    /// Always `error`.
+    #[schema(value_type = String, pattern = "^error$")]
+    status: &'static str,
+    /// Texts by field; a fault of no field stands under `request`.
+    errors: BTreeMap<String, String>,
 }
 
 /// A refusal as an answer.
@@ -44,7 +69,10 @@ impl From<Refusal> for Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let Self(refusal) = self;
-        let body = Json(json!({ "status": "error", "errors": refusal.fields }));
+        let body = Json(ErrorEnvelope {
+            status: "error",
+            errors: refusal.fields.clone(),
+        });
         let mut response = with_status(body.into_response(), &refusal);
         if refusal.kind == Kind::Unauthenticated {
             response

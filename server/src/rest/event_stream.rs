@@ -1,4 +1,4 @@
-//! Events as an answer: a JSON line each as they happen, or one document when all are known.
+//! Event streams as responses: JSON lines as they happen, or one document at the end.
 
 use axum::body::Body;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
@@ -6,14 +6,14 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, pin_mut};
 use serde::Serialize;
-use serde_json::json;
 
 use super::envelope::Success;
 
 const LINES: &str = "application/x-ndjson";
 
-/// Tells the events as the client accepts them: lines, unless it asks for `application/json` and
-/// not for lines. `gather` takes each event into the document. Hanging up drops the stream.
+/// Responds with JSON lines, unless the client accepts `application/json` and not
+/// `application/x-ndjson`. `gather` adds an event to the document. A client that disconnects drops
+/// the stream.
 pub async fn respond<E, D>(
     headers: &HeaderMap,
     events: impl Stream<Item = E> + Send + 'static,
@@ -33,7 +33,7 @@ where
     while let Some(event) = events.next().await {
         gather(&mut document, event);
     }
-    Success::new(json!(document)).into_response()
+    Success::new(document).into_response()
 }
 
 fn wants_document(headers: &HeaderMap) -> bool {
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_is_for_who_asks_for_it() {
+    fn a_document_is_for_clients_that_accept_it() {
         for (accept, document) in [
             ("*/*", false),
             ("application/json", true),

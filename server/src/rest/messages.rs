@@ -1,278 +1,317 @@
-//! `/api/messages`: mail that was handed over, found, looked at and acted on.
+//! `/api/messages`: submitted mail, found and read.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use domain::outbox::{
-    DeliveryEvent, MessageAction, MessageView, OutboxRow, RecipientView, Search, Selection,
+    self, EventKind, MessageView, OutboxRow, OutboxRows, RecipientState, RecipientView, Search,
 };
-use domain::{Kind, Refusal, Timestamp};
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::body::JsonObject;
-use super::envelope::{Refused, Success};
+use super::envelope::{Refused, SUCCESS, Success};
+use super::errors::{Always, Missing, ParametersRefused, Restricted};
+use super::extract::{PathParams, QueryParams};
+use super::json::lenient;
 use crate::http::{AppState, Caller};
 
-/// Name and value, as they stand behind the `?`.
-pub type Asked = Query<Vec<(String, String)>>;
+/// What has to match; an absent or empty value matches everything.
+#[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
+pub struct MessageQuery {
+    /// How the recipient's address begins, in any case.
+    #[serde(default, deserialize_with = "lenient")]
+    address: String,
+    /// A part of the subject, in any case.
+    #[serde(default, deserialize_with = "lenient")]
+    subject: String,
+    /// The message.
+    #[serde(default, deserialize_with = "lenient")]
+    id: String,
+    #[serde(default, deserialize_with = "lenient")]
+    #[schema(value_type = Option<RecipientState>)]
+    #[param(value_type = Option<RecipientState>)]
+    state: String,
+    /// Accepted then or later: a date or a date and time in UTC, as in `2026-11-20T05:13`.
+    #[serde(default, deserialize_with = "lenient")]
+    since: String,
+    /// Accepted before then.
+    #[serde(default, deserialize_with = "lenient")]
+    until: String,
+}
 
-/// Lines that match, newest first, fifty at a time; `next` is what `before` has to be for more.
+impl MessageQuery {
+    /// The values by name, as [`Search`] reads them.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
+        [
+            ("address", &self.address),
+            ("subject", &self.subject),
+            ("id", &self.id),
+            ("state", &self.state),
+            ("since", &self.since),
+            ("until", &self.until),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name, value.as_str()))
+    }
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// The `next` of the answer before, for the lines after it.
+    #[serde(default)]
+    before: String,
+}
+
+/// Lines that match, newest first.
+#[derive(Serialize, ToSchema)]
+pub struct MessagePage {
+    /// Always `success`.
+    #[schema(value_type = String, pattern = "^success$")]
+    status: &'static str,
+    data: Vec<MessageLine>,
+    /// What `before` has to be for the next lines; null at the end.
+    next: Option<String>,
+}
+
+/// A message for one recipient.
+#[derive(Serialize, ToSchema)]
+struct MessageLine {
+    id: String,
+    /// The recipient among those of the message, from 0.
+    recipient: i64,
+    #[schema(format = DateTime)]
+    accepted: String,
+    from: String,
+    to: String,
+    subject: String,
+    state: RecipientState,
+    /// Whether a process is delivering it at this moment.
+    leased: bool,
+    attempts: i64,
+    /// Null when no attempt is due.
+    #[schema(format = DateTime)]
+    next_attempt: Option<String>,
+    /// The last reply of the relay, or what was observed.
+    reply: Option<String>,
+}
+
+impl From<OutboxRow> for MessageLine {
+    fn from(row: OutboxRow) -> Self {
+        Self {
+            id: row.id,
+            recipient: row.position,
+            accepted: row.accepted.rfc3339(),
+            from: row.from,
+            to: row.to,
+            subject: row.subject,
+            state: row.state,
+            leased: row.leased,
+            attempts: row.attempts,
+            next_attempt: row.due.map(|due| due.rfc3339()),
+            reply: row.reply,
+        }
+    }
+}
+
+/// Find messages
+///
+/// Lines that match all of the query, newest first, fifty at a time. Administrators see every
+/// message, other accounts their own.
+#[utoipa::path(
+    get,
+    path = "/api/messages",
+    tag = "Messages",
+    params(MessageQuery, PageQuery),
+    responses(
+        (status = 200, description = "The lines", body = MessagePage),
+        Restricted,
+        ParametersRefused,
+        Always,
+    )
+)]
 pub async fn list(
     State(state): State<AppState>,
     caller: Caller,
-    Query(asked): Asked,
-) -> Result<Success, Refused> {
+    query: Result<QueryParams<MessageQuery>, Refused>,
+    page: Result<QueryParams<PageQuery>, Refused>,
+) -> Result<axum::Json<MessagePage>, Refused> {
     let actor = caller.signed_in()?;
-    let given = asked.iter().filter(|(_, value)| !value.is_empty());
-    let pairs = given.map(|(name, value)| (name.as_str(), value.as_str()));
-    let (search, before) = Search::read_from(pairs)?;
-    let page = state
+    let (QueryParams(query), QueryParams(page)) = (query?, page?);
+    let before = Some(("before", page.before.as_str())).filter(|(_, before)| !before.is_empty());
+    let (search, before) = Search::read_from(query.pairs().chain(before))?;
+    let OutboxRows { lines, next } = state
         .postern
         .outbox()
         .page(actor, &search, before.as_ref())
         .await?;
-    let lines: Vec<Value> = page.lines.iter().map(line).collect();
-    let next = page.next.map(|next| next.to_string());
-    Ok(Success::new(lines.into()).beside("next", json!(next)))
+    Ok(axum::Json(MessagePage {
+        status: SUCCESS,
+        data: lines.into_iter().map(Into::into).collect(),
+        next: next.map(|next| next.to_string()),
+    }))
 }
 
-fn line(line: &OutboxRow) -> Value {
-    json!({
-        "id": line.id,
-        "recipient": line.position,
-        "accepted": line.accepted.rfc3339(),
-        "from": line.from,
-        "to": line.to,
-        "subject": line.subject,
-        "state": line.state,
-        "leased": line.leased,
-        "attempts": line.attempts,
-        "next_attempt": line.due.map(Timestamp::rfc3339),
-        "reply": line.reply,
-    })
+/// A message and everything that happened to it.
+#[derive(Serialize, ToSchema)]
+pub struct Message {
+    id: String,
+    #[schema(format = DateTime)]
+    accepted: String,
+    /// The account that submitted it; empty where it was the command line.
+    by: String,
+    /// The sender of the envelope.
+    from: String,
+    subject: String,
+    /// The header field, with its angle brackets.
+    message_id: String,
+    /// In bytes.
+    size: i64,
+    /// Whether its bytes are still kept.
+    kept: bool,
+    recipients: Vec<MessageRecipient>,
 }
 
-/// One message: state, attempts and last reply of each recipient, and all that happened.
+/// A message for one recipient, with its history.
+#[derive(Serialize, ToSchema)]
+struct MessageRecipient {
+    recipient: i64,
+    address: String,
+    state: RecipientState,
+    /// Whether a process is delivering it at this moment.
+    leased: bool,
+    attempts: i64,
+    /// Null when no attempt is due.
+    #[schema(format = DateTime)]
+    next_attempt: Option<String>,
+    /// The last reply of the relay, or what was observed.
+    reply: Option<String>,
+    /// Oldest first.
+    timeline: Vec<DeliveryEvent>,
+}
+
+/// An attempt to deliver, or an act of an administrator.
+#[derive(Serialize, ToSchema)]
+struct DeliveryEvent {
+    #[schema(format = DateTime)]
+    at: String,
+    kind: EventKind,
+    /// The relay of an attempt, as host and port; the account of an act.
+    by: String,
+    /// The relay's reply, or what was observed.
+    reply: String,
+    /// What the attempt took.
+    milliseconds: Option<i64>,
+    /// The relay had the whole mail and its reply never came.
+    may_have_arrived: bool,
+}
+
+impl From<MessageView> for Message {
+    fn from(message: MessageView) -> Self {
+        Self {
+            id: message.id,
+            accepted: message.accepted.rfc3339(),
+            by: message.by,
+            from: message.from,
+            subject: message.subject,
+            message_id: message.message_id,
+            size: message.size,
+            kept: message.kept,
+            recipients: message.recipients.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<RecipientView> for MessageRecipient {
+    fn from(row: RecipientView) -> Self {
+        let replies = row.timeline.iter().rev().map(|event| &event.reply);
+        let last = replies.clone().find(|reply| !reply.is_empty());
+        Self {
+            recipient: row.position,
+            reply: last.cloned(),
+            address: row.address,
+            state: row.state,
+            leased: row.leased,
+            attempts: row.attempts,
+            next_attempt: row.due.map(|due| due.rfc3339()),
+            timeline: row.timeline.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<outbox::DeliveryEvent> for DeliveryEvent {
+    fn from(event: outbox::DeliveryEvent) -> Self {
+        Self {
+            at: event.at.rfc3339(),
+            kind: event.kind,
+            by: event.by,
+            reply: event.reply,
+            milliseconds: event.took,
+            may_have_arrived: event.may_have_arrived,
+        }
+    }
+}
+
+/// Read a message
+///
+/// State, attempts, last reply and history of each recipient.
+#[utoipa::path(
+    get,
+    path = "/api/messages/{id}",
+    tag = "Messages",
+    params(("id" = String, Path, description = "The id that the submission was answered with")),
+    responses(
+        (status = 200, description = "The message", body = Success<Message>),
+        Restricted,
+        Missing,
+        ParametersRefused,
+        Always,
+    )
+)]
 pub async fn read(
     State(state): State<AppState>,
     caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Success, Refused> {
-    let message = state
-        .postern
-        .outbox()
-        .message(caller.signed_in()?, &id)
-        .await?;
-    Ok(Success::new(message_json(&message)))
+    id: Result<PathParams<String>, Refused>,
+) -> Result<Success<Message>, Refused> {
+    let actor = caller.signed_in()?;
+    let PathParams(id) = id?;
+    let message = state.postern.outbox().message(actor, &id).await?;
+    Ok(Success::new(message.into()))
 }
 
-fn message_json(message: &MessageView) -> Value {
-    let recipients: Vec<Value> = message.recipients.iter().map(recipient).collect();
-    json!({
-        "id": message.id,
-        "accepted": message.accepted.rfc3339(),
-        "by": message.by,
-        "from": message.from,
-        "subject": message.subject,
-        "message_id": message.message_id,
-        "size": message.size,
-        "kept": message.kept,
-        "recipients": recipients,
-    })
-}
-
-fn recipient(row: &RecipientView) -> Value {
-    let timeline: Vec<Value> = row.timeline.iter().map(event).collect();
-    let last = row
-        .timeline
-        .iter()
-        .rev()
-        .find(|last| !last.reply.is_empty());
-    json!({
-        "recipient": row.position,
-        "address": row.address,
-        "state": row.state,
-        "leased": row.leased,
-        "attempts": row.attempts,
-        "next_attempt": row.due.map(Timestamp::rfc3339),
-        "reply": last.map(|last| &last.reply),
-        "timeline": timeline,
-    })
-}
-
-fn event(event: &DeliveryEvent) -> Value {
-    json!({
-        "at": event.at.rfc3339(),
-        "kind": event.kind,
-        "by": event.by,
-        "reply": event.reply,
-        "milliseconds": event.took,
-        "may_have_arrived": event.may_have_arrived,
-    })
-}
-
-/// The mail itself, byte for byte as it is sent; for administrators.
+/// Read the source of a message
+///
+/// The mail itself, byte for byte as it is sent. For administrators.
+#[utoipa::path(
+    get,
+    path = "/api/messages/{id}/source",
+    tag = "Messages",
+    params(("id" = String, Path, description = "The message")),
+    responses(
+        (
+            status = 200,
+            description = "The mail (RFC 5322)",
+            body = String,
+            content_type = "message/rfc822"
+        ),
+        Restricted,
+        Missing,
+        ParametersRefused,
+        Always,
+    )
+)]
 pub async fn source(
     State(state): State<AppState>,
     caller: Caller,
-    Path(id): Path<String>,
+    id: Result<PathParams<String>, Refused>,
 ) -> Result<Response, Refused> {
-    let bytes = state
-        .postern
-        .outbox()
-        .message_bytes(caller.signed_in()?, &id)
-        .await?;
+    let actor = caller.signed_in()?;
+    let PathParams(id) = id?;
+    let bytes = state.postern.outbox().message_bytes(actor, &id).await?;
     let head = [
         (CONTENT_TYPE, "message/rfc822"),
         (CONTENT_DISPOSITION, "attachment; filename=\"mail.eml\""),
     ];
     Ok((head, bytes).into_response())
-}
-
-/// Retries, cancels, holds or releases one message, for all its recipients.
-pub async fn act_on_one(
-    State(state): State<AppState>,
-    caller: Caller,
-    Path((id, act)): Path<(String, String)>,
-) -> Result<Success, Refused> {
-    let actor = caller.signed_in()?;
-    let act: MessageAction = act
-        .parse()
-        .map_err(|fault| Refusal::of(Kind::NotFound, "act", fault))?;
-    let selection = Selection::Message(id.to_ascii_uppercase());
-    let number = state
-        .postern
-        .outbox()
-        .act(actor, act, &selection, None)
-        .await?;
-    Ok(Success::new(json!({ "number": number })))
-}
-
-/// Does `{"act": "retry", "matching": {…}}` with all that match. Without `number` it only tells how
-/// many that would be; with it, it is done if they are no more than that.
-pub async fn act_on_many(
-    State(state): State<AppState>,
-    caller: Caller,
-    body: Result<JsonObject, Refused>,
-) -> Result<Success, Refused> {
-    let actor = caller.signed_in()?;
-    let (act, search, number) = asked(body?.0)?;
-    let selection = Selection::Matching(search);
-    let (number, done) = match number {
-        None => (
-            state
-                .postern
-                .outbox()
-                .count_act(actor, act, &selection)
-                .await?,
-            false,
-        ),
-        agreed => (
-            state
-                .postern
-                .outbox()
-                .act(actor, act, &selection, agreed)
-                .await?,
-            true,
-        ),
-    };
-    Ok(Success::new(json!({ "number": number, "done": done })))
-}
-
-fn asked(mut body: Map<String, Value>) -> Result<(MessageAction, Search, Option<i64>), Refusal> {
-    let mut faults = Refusal::invalid();
-    let act = match body.remove("act") {
-        Some(Value::String(act)) => act.parse::<MessageAction>(),
-        _ => "".parse(),
-    };
-    if let Err(fault) = act {
-        faults.add("act", fault);
-    }
-    let search = match body.remove("matching") {
-        Some(Value::Object(matching)) => search(&matching, &mut faults),
-        _ => {
-            faults.add(
-                "matching",
-                "This is an object of what has to match; an empty one matches everything.",
-            );
-            Search::default()
-        }
-    };
-    let number = match body.remove("number") {
-        None => None,
-        Some(number) => {
-            let number = number.as_i64();
-            if number.is_none() {
-                faults.add("number", "This is the number of mails that you agree to.");
-            }
-            number
-        }
-    };
-    for name in body.keys() {
-        faults.add(name, "There is no such field.");
-    }
-    match act {
-        Ok(act) if faults.fields.is_empty() => Ok((act, search, number)),
-        _ => Err(faults),
-    }
-}
-
-fn search(matching: &Map<String, Value>, faults: &mut Refusal) -> Search {
-    const NAMES: [&str; 6] = ["address", "subject", "id", "state", "since", "until"];
-    let mut pairs = Vec::new();
-    for (name, value) in matching {
-        match value {
-            _ if !NAMES.contains(&name.as_str()) => faults.add(name, "There is no such field."),
-            Value::String(text) => pairs.push((name.as_str(), text.as_str())),
-            _ => faults.add(name, "This is a string."),
-        }
-    }
-    Search::read(pairs.into_iter()).unwrap_or_else(|refusal| {
-        faults.fields.extend(refusal.fields);
-        Search::default()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use domain::outbox::RecipientState;
-
-    fn object(value: Value) -> Map<String, Value> {
-        value.as_object().cloned().unwrap_or_default()
-    }
-
-    #[test]
-    fn an_act_says_what_it_is_meant_for() {
-        let body = json!({ "act": "retry", "matching": { "state": "failed" }, "number": 3 });
-        let (act, search, number) = asked(object(body)).expect("understood");
-        assert_eq!(
-            (act, search.state, number),
-            (MessageAction::Retry, Some(RecipientState::Failed), Some(3))
-        );
-        for (body, fields) in [
-            (json!({}), &["act", "matching"][..]),
-            (json!({ "act": "lose", "matching": {} }), &["act"]),
-            // What is mistyped must not match everything.
-            (
-                json!({ "act": "cancel", "matching": { "adress": "a@" } }),
-                &["adress"],
-            ),
-            (
-                json!({ "act": "cancel", "matching": { "state": "lost" } }),
-                &["state"],
-            ),
-            (
-                json!({ "act": "hold", "matching": {}, "number": "all" }),
-                &["number"],
-            ),
-            (
-                json!({ "act": "hold", "matching": {}, "all": true }),
-                &["all"],
-            ),
-        ] {
-            let refusal = asked(object(body)).expect_err("refused");
-            assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), fields);
-        }
-    }
 }

@@ -1,71 +1,77 @@
-//! REST as system V had it: one envelope, errors by field.
+//! REST: one list of operations, from which the router and the OpenAPI document are made.
 
-mod body;
+#![allow(
+    unused_qualifications,
+    reason = "the code that utoipa generates qualifies its paths"
+)]
+
+mod api_page;
 mod body_budget;
+#[cfg(test)]
+mod contract_tests;
 mod diagnosis;
 mod email_smtp;
 mod email_test;
 mod envelope;
+mod errors;
 mod event_stream;
-mod expect;
-mod fields;
-mod mails;
-#[cfg(test)]
-mod mails_tests;
+mod extract;
+mod json;
+mod keys;
+mod message_actions;
 mod messages;
-mod octets;
-mod once;
+pub mod openapi;
 mod outbox;
-mod parts;
 mod probe;
+#[cfg(test)]
+mod schema;
 mod send_email;
+mod settings_fields;
+mod submission;
+#[cfg(test)]
+mod submission_tests;
+mod suppressions;
 
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, post};
-use axum::{Json, Router};
+use axum::Router;
+use axum::routing::{any, get};
 use domain::{Kind, Refusal};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use envelope::Refused;
 pub use envelope::refuse;
+pub use send_email::INTAKE;
 
 use crate::http::AppState;
 
-/// Where mail is handed over.
-pub const INTAKE: &str = "/api/messages/send-email";
-
-pub fn router() -> Router<AppState> {
-    Router::new()
-        .route("/api/keys/browser", get(browser_key))
-        .route(
-            "/api/setup/email_smtp",
-            get(email_smtp::read).post(email_smtp::save),
-        )
-        .route("/api/setup/email_test/{address}", post(email_test::send))
-        .route("/api/diagnosis", post(diagnosis::diagnose))
-        .route("/api/probe", post(probe::probe))
-        .route(INTAKE, post(send_email::send))
-        .route("/api/messages", get(messages::list))
-        .route("/api/messages/act", post(messages::act_on_many))
-        .route("/api/messages/{id}", get(messages::read))
-        .route("/api/messages/{id}/source", get(messages::source))
-        .route("/api/messages/{id}/{act}", post(messages::act_on_one))
-        .route("/api/outbox", get(outbox::read))
-        .route("/api/outbox/pause", post(outbox::pause))
-        .route("/api/suppressions", get(outbox::suppressions))
-        .route(
-            "/api/suppressions/{address}",
-            delete(outbox::remove_suppression),
-        )
-        .method_not_allowed_fallback(method_not_allowed)
-        .route("/api", any(not_found))
-        .route("/api/", any(not_found))
-        .route("/api/{*path}", any(not_found))
+/// Every operation.
+fn operations() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(send_email::send))
+        .routes(routes!(messages::list))
+        .routes(routes!(messages::read))
+        .routes(routes!(messages::source))
+        .routes(routes!(message_actions::act_on_one))
+        .routes(routes!(message_actions::act_on_many))
+        .routes(routes!(outbox::read))
+        .routes(routes!(outbox::pause))
+        .routes(routes!(suppressions::list))
+        .routes(routes!(suppressions::remove))
+        .routes(routes!(email_smtp::read, email_smtp::save))
+        .routes(routes!(email_test::send))
+        .routes(routes!(diagnosis::diagnose))
+        .routes(routes!(probe::probe))
+        .routes(routes!(keys::browser))
+        .routes(routes!(openapi::document))
 }
 
-/// The public key to seal a password for: a bare JWK, open to all.
-async fn browser_key(State(state): State<AppState>) -> Result<Response, Refused> {
-    Ok(Json(state.postern.keys().browser_key().await?).into_response())
+pub fn router() -> Router<AppState> {
+    let (router, _) = operations().split_for_parts();
+    router
+        .route("/api", get(api_page::page))
+        .method_not_allowed_fallback(method_not_allowed)
+        .route("/api/", any(not_found))
+        .route("/api/{*path}", any(not_found))
 }
 
 async fn not_found() -> Refused {

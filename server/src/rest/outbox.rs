@@ -1,114 +1,187 @@
-//! `/api/outbox`: the outbox at a glance, pausing delivery, and `/api/suppressions`.
+//! `/api/outbox`: message counts, delivery processes and the pause.
 
-use axum::extract::{Path, Query, State};
-use domain::outbox::{Overview, Worker};
-use domain::{Kind, Refusal, Timestamp};
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-use super::body::JsonObject;
-use super::envelope::{Refused, Success};
-use super::messages::Asked;
+use axum::extract::State;
+use domain::Failure;
+use domain::outbox::{self, BackoffView, Count, Overview, Worker};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::envelope::{Nothing, Refused, Success};
+use super::errors::{Always, JsonRefused, Restricted};
+use super::extract::JsonBody;
+use super::json::lenient;
 use crate::http::{AppState, Caller};
 
-/// Counts by state with the oldest of each, who delivers and what is in the way.
-pub async fn read(State(state): State<AppState>, caller: Caller) -> Result<Success, Refused> {
+/// The outbox at a glance.
+#[derive(Serialize, ToSchema)]
+pub struct OutboxOverview {
+    /// By state. Delivered and cancelled mail counts for 24 hours after its acceptance.
+    counts: BTreeMap<&'static str, StateCount>,
+    /// Null unless delivery is paused.
+    pause: Option<Pause>,
+    /// Whether a configuration is saved to deliver with.
+    configured: bool,
+    /// The processes that deliver. Without one, mail waits.
+    workers: Vec<DeliveryProcess>,
+}
+
+/// How many recipients are in a state.
+#[derive(Serialize, ToSchema)]
+struct StateCount {
+    number: i64,
+    /// When the oldest was accepted.
+    #[schema(format = DateTime)]
+    oldest: Option<String>,
+}
+
+/// Delivery is paused.
+#[derive(Serialize, ToSchema)]
+struct Pause {
+    /// Null where it is paused by `--hold-mail`; then only a restart without it ends the pause.
+    #[schema(format = DateTime)]
+    since: Option<String>,
+    by: String,
+}
+
+/// A process that delivers, as of seconds ago.
+#[derive(Serialize, ToSchema)]
+struct DeliveryProcess {
+    /// The name of its machine.
+    host: String,
+    /// Open connections to relays.
+    connections: i64,
+    delivered_per_minute: i64,
+    /// From acceptance to delivery, of the last minute.
+    median_milliseconds: Option<i64>,
+    trouble: Option<RelayTrouble>,
+}
+
+/// Why the process backs off from a relay.
+#[derive(Serialize, ToSchema)]
+struct RelayTrouble {
+    /// Host and port.
+    relay: String,
+    failure: Failure,
+    #[schema(format = DateTime)]
+    since: String,
+    #[schema(format = DateTime)]
+    next_attempt: String,
+}
+
+impl From<Overview> for OutboxOverview {
+    fn from(overview: Overview) -> Self {
+        let counts = overview.counts.into_iter();
+        Self {
+            counts: counts
+                .map(|count| (count.state.as_str(), count.into()))
+                .collect(),
+            pause: overview.pause.map(Into::into),
+            configured: overview.configured,
+            workers: overview.workers.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Count> for StateCount {
+    fn from(count: Count) -> Self {
+        Self {
+            number: count.number,
+            oldest: count.oldest.map(|oldest| oldest.rfc3339()),
+        }
+    }
+}
+
+impl From<outbox::Pause> for Pause {
+    fn from(pause: outbox::Pause) -> Self {
+        Self {
+            since: pause.since.map(|since| since.rfc3339()),
+            by: pause.by,
+        }
+    }
+}
+
+impl From<Worker> for DeliveryProcess {
+    fn from(worker: Worker) -> Self {
+        Self {
+            host: worker.host,
+            connections: worker.connections,
+            delivered_per_minute: worker.per_minute,
+            median_milliseconds: worker.latency,
+            trouble: worker.trouble.map(Into::into),
+        }
+    }
+}
+
+impl From<BackoffView> for RelayTrouble {
+    fn from(trouble: BackoffView) -> Self {
+        Self {
+            relay: trouble.relay,
+            failure: trouble.failure,
+            since: trouble.since.rfc3339(),
+            next_attempt: trouble.next.rfc3339(),
+        }
+    }
+}
+
+/// Read the state of the outbox
+///
+/// Message counts by state with the age of the oldest, the processes that deliver, and what keeps
+/// them from it.
+#[utoipa::path(
+    get,
+    path = "/api/outbox",
+    tag = "Outbox",
+    responses(
+        (status = 200, description = "The overview", body = Success<OutboxOverview>),
+        Restricted,
+        Always,
+    )
+)]
+pub async fn read(
+    State(state): State<AppState>,
+    caller: Caller,
+) -> Result<Success<OutboxOverview>, Refused> {
     let overview = state.postern.outbox().overview(caller.signed_in()?).await?;
-    Ok(Success::new(overview_json(&overview)))
+    Ok(Success::new(overview.into()))
 }
 
-fn overview_json(overview: &Overview) -> Value {
-    let counts: serde_json::Map<String, Value> = overview
-        .counts
-        .iter()
-        .map(|count| {
-            let oldest = count.oldest.map(Timestamp::rfc3339);
-            let value = json!({ "number": count.number, "oldest": oldest });
-            (count.state.as_str().to_owned(), value)
-        })
-        .collect();
-    let pause = overview
-        .pause
-        .as_ref()
-        .map(|pause| json!({ "since": pause.since.map(Timestamp::rfc3339), "by": pause.by }));
-    let workers: Vec<Value> = overview.workers.iter().map(worker).collect();
-    json!({
-        "counts": counts,
-        "pause": pause,
-        "configured": overview.configured,
-        "workers": workers,
-    })
+/// Whether delivery is paused.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct PauseRequest {
+    #[serde(default, deserialize_with = "lenient")]
+    #[schema(value_type = bool, required)]
+    on: Option<bool>,
 }
 
-fn worker(worker: &Worker) -> Value {
-    let trouble = worker.trouble.as_ref().map(|trouble| {
-        json!({
-            "relay": trouble.relay,
-            "failure": trouble.failure,
-            "since": trouble.since.rfc3339(),
-            "next_attempt": trouble.next.rfc3339(),
-        })
-    });
-    json!({
-        "host": worker.host,
-        "connections": worker.connections,
-        "delivered_per_minute": worker.per_minute,
-        "median_milliseconds": worker.latency,
-        "trouble": trouble,
-    })
-}
-
-/// Holds everything, or ends that: `{"on": true}`.
+/// Pause or resume delivery
+///
+/// Mail is accepted and kept meanwhile. A pause by `--hold-mail` stays.
+#[utoipa::path(
+    post,
+    path = "/api/outbox/pause",
+    tag = "Outbox",
+    request_body = PauseRequest,
+    responses(
+        (status = 200, description = "Done", body = Success<Nothing>),
+        Restricted,
+        JsonRefused,
+        Always,
+    )
+)]
 pub async fn pause(
     State(state): State<AppState>,
     caller: Caller,
-    body: Result<JsonObject, Refused>,
-) -> Result<Success, Refused> {
+    body: Result<JsonBody<PauseRequest>, Refused>,
+) -> Result<Success<Nothing>, Refused> {
     let actor = caller.signed_in()?;
-    let Some(on) = body?.0.get("on").and_then(Value::as_bool) else {
-        return Err(Refusal::of(Kind::Invalid, "on", "This is true or false.").into());
-    };
+    let JsonBody { request, faults } = body?;
+    if request.on.is_none() {
+        faults.add_missing("on");
+    }
+    faults.into_result()?;
+    let on = request.on.unwrap_or_default();
     state.postern.outbox().pause_delivery(actor, on).await?;
-    Ok(Success::new(json!({})))
-}
-
-/// Addresses that are not sent to because a relay said there are none, 200 at most.
-pub async fn suppressions(
-    State(state): State<AppState>,
-    caller: Caller,
-    Query(asked): Asked,
-) -> Result<Success, Refused> {
-    let prefix = asked.iter().find(|(name, _)| name == "address");
-    let prefix = prefix.map_or("", |(_, value)| value.as_str());
-    let listed = state
-        .postern
-        .outbox()
-        .suppressions(caller.signed_in()?, prefix)
-        .await?;
-    let listed: Vec<Value> = listed
-        .iter()
-        .map(|listed| {
-            json!({
-                "address": listed.address,
-                "reply": listed.reply,
-                "listed": listed.listed.rfc3339(),
-                "id": listed.id,
-            })
-        })
-        .collect();
-    Ok(Success::new(listed.into()))
-}
-
-/// Sends to an address again.
-pub async fn remove_suppression(
-    State(state): State<AppState>,
-    caller: Caller,
-    Path(address): Path<String>,
-) -> Result<Success, Refused> {
-    let actor = caller.signed_in()?;
-    state
-        .postern
-        .outbox()
-        .remove_suppression(actor, &address)
-        .await?;
-    Ok(Success::new(json!({})))
+    Ok(Success::new(Nothing {}))
 }

@@ -1,68 +1,109 @@
-//! `POST /api/probe`: every way to a relay, tried at once.
+//! `POST /api/probe`: every way to reach a relay, tried at once.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use domain::{ProbeReport, Refusal};
+use domain::{ProbeEvent, ProbeReport, Refusal};
 use engine::Search;
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use utoipa::ToSchema;
 
-use super::body::JsonObject;
-use super::envelope::Refused;
+use super::envelope::{Refused, Success};
+use super::errors::{Always, JsonRefused, Restricted, Throttled};
 use super::event_stream::respond;
+use super::extract::JsonBody;
+use super::json::{Faults, lenient};
 use crate::http::{AppState, Caller};
 
-/// Probes `{"host": name}`, or `{"address": address}` by what DNS says of its domain; with both the
-/// host is probed, and the address is the user name that is recommended. `port` is tried beside the
-/// usual ones. Answers 200 whatever is found; hanging up ends it.
+/// What to probe: a host, or what DNS says of the domain of an address. With both the host is
+/// probed, and the address is the user name that is recommended.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "host": "smtp.example.org" }))]
+pub struct ProbeRequest {
+    /// A host name or an IP address.
+    #[serde(default, deserialize_with = "lenient")]
+    host: Option<String>,
+    /// An e-mail address.
+    #[serde(default, deserialize_with = "lenient")]
+    address: Option<String>,
+    /// A port to try beside 465, 587, 2525 and 25.
+    #[serde(default, deserialize_with = "lenient")]
+    port: Option<Port>,
+}
+
+/// As a number, or as the text of one.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged, expecting = "This is a string, or a whole number.")]
+enum Port {
+    Number(u64),
+    Text(String),
+}
+
+/// Probe a relay
+///
+/// Answers 200 whatever is found: a JSON line for each event as it happens, or with
+/// `Accept: application/json` one document when all are known. Closing the connection ends the
+/// probe. No password is sent. Four run at a time, and an account starts twelve a minute.
+#[utoipa::path(
+    post,
+    path = "/api/probe",
+    tag = "Configuration",
+    request_body = ProbeRequest,
+    responses(
+        (
+            status = 200,
+            description = "The events, or the document of all of them",
+            content((ProbeEvent = "application/x-ndjson"), (Success<ProbeReport> = "application/json"))
+        ),
+        Restricted,
+        JsonRefused,
+        Throttled,
+        Always,
+    )
+)]
 pub async fn probe(
     State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
-    body: Result<JsonObject, Refused>,
+    body: Result<JsonBody<ProbeRequest>, Refused>,
 ) -> Result<Response, Refused> {
     let actor = caller.signed_in()?;
+    let JsonBody { request, faults } = body?;
     let events = state
         .postern
         .diagnosis()
-        .probe(actor, search(body?.0)?)
+        .probe(actor, request.validate(faults)?)
         .await?;
     Ok(respond(&headers, events, ProbeReport::apply).await)
 }
 
-fn search(mut body: Map<String, Value>) -> Result<Search, Refusal> {
-    let mut faults = Refusal::invalid();
-    let mut text = |name: &str| match body.remove(name) {
-        Some(Value::String(text)) => text,
-        Some(Value::Number(port)) if name == "port" => port.to_string(),
-        Some(Value::Null) | None => String::new(),
-        Some(_) => {
-            faults.add(name, "This is a string.");
-            String::new()
-        }
-    };
-    let search = Search {
-        host: text("host"),
-        address: text("address"),
-        port: text("port"),
-        form: None,
-    };
-    for (name, _) in body {
-        let text = "There is no such field. There are “host”, “address” and “port”.";
-        faults.add(&name, text);
+impl ProbeRequest {
+    fn validate(self, faults: Faults) -> Result<Search, Refusal> {
+        faults.into_result()?;
+        Ok(Search {
+            host: self.host.unwrap_or_default(),
+            address: self.address.unwrap_or_default(),
+            port: match self.port {
+                Some(Port::Number(number)) => number.to_string(),
+                Some(Port::Text(text)) => text,
+                None => String::new(),
+            },
+            form: None,
+        })
     }
-    faults.or_ok()?;
-    Ok(search)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
-    fn what_is_wrong_is_told_by_field() {
-        let read = |body: Value| search(body.as_object().expect("an object").clone());
+    fn what_is_wrong_is_reported_by_field() {
+        let read = |body: Value| {
+            JsonBody::<ProbeRequest>::decode(body.to_string().as_bytes())
+                .and_then(|JsonBody { request, faults }| request.validate(faults))
+        };
         let found = read(json!({ "host": "a.example", "port": 25 })).expect("read");
         assert_eq!(
             (found.host.as_str(), found.port.as_str()),

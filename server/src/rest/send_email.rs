@@ -1,4 +1,4 @@
-//! `POST /api/messages/send-email`: mail is handed over.
+//! `POST /api/messages/send-email`: accepts mail for delivery.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -6,23 +6,60 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::{Kind, Refusal};
 use engine::Submissions;
-use serde_json::json;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
-use super::body::json_type;
 use super::body_budget;
 use super::envelope::Refused;
-use super::mails::parse;
+use super::errors::{Always, JsonRefused, Restricted, StillRunning};
+use super::extract::require_json;
+use super::submission::{self, SendEmailBody};
 use crate::http::{AppState, Caller};
 
-/// Bodies of more bytes are read beside the threads that answer.
+/// The path of submissions.
+pub const INTAKE: &str = "/api/messages/send-email";
+
+/// Bodies of more bytes are decoded on a thread for blocking work.
 const LARGE: usize = 512 * 1024;
 
 /// Draft-ietf-httpapi-idempotency-key-header, taken as it is, with quotes or without.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Takes one mail, an object, and answers 202 with its `id`; or an array of them, all or none, and
-/// answers their `ids`. The body is read when it is known who asks.
+/// The mail is on disk. Under these ids it can be followed.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum AcceptedIds {
+    /// The answer to one mail.
+    One { id: String },
+    /// The answer to an array, in its order.
+    Many { ids: Vec<String> },
+}
+
+/// Send mail
+///
+/// Accepts one mail, or an array of up to 500, of which all are accepted or none. The answer is sent
+/// once they are on disk. A mail has at most 25 MiB. Date and Message-ID are added where they are
+/// missing. If the answer was lost, repeat the request with the same `Idempotency-Key`: the same key
+/// with the same body is answered as the first time for 24 hours, and nothing is sent twice.
+#[utoipa::path(
+    post,
+    path = "/api/messages/send-email",
+    tag = "Messages",
+    params((
+        "Idempotency-Key" = Option<String>,
+        Header,
+        description = "1 to 255 visible ASCII characters"
+    )),
+    request_body = SendEmailBody,
+    responses(
+        (status = 202, description = "Accepted", body = AcceptedIds),
+        Restricted,
+        StillRunning,
+        JsonRefused,
+        Always,
+    )
+)]
 pub async fn send(
     State(state): State<AppState>,
     caller: Caller,
@@ -30,37 +67,43 @@ pub async fn send(
 ) -> Result<Response, Refused> {
     let actor = caller.signed_in()?;
     let (parts, body) = request.into_parts();
-    let (body, _room) = body_budget::read(&parts.headers, body).await?;
-    json_type(&parts.headers)?;
+    let (body, _permit) = body_budget::read(&parts.headers, body).await?;
+    require_json(&parts.headers)?;
     let key = idempotency_key(&parts.headers)?;
-    let (handed, key) = read(body, key).await?;
-    let many = matches!(handed, Submissions::Many(_));
-    let ids = state.postern.outbox().accept(actor, handed, key).await?;
-    let answer = match ids.first() {
-        Some(id) if !many => json!({ "id": id }),
-        _ => json!({ "ids": ids }),
+    let (submissions, key) = decode(body, key).await?;
+    let many = matches!(submissions, Submissions::Many(_));
+    let mut ids = state
+        .postern
+        .outbox()
+        .accept(actor, submissions, key)
+        .await?;
+    let answer = match ids.len() {
+        1 if !many => AcceptedIds::One { id: ids.remove(0) },
+        _ => AcceptedIds::Many { ids },
     };
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
-/// What the engine takes: the mails, and the key with the SHA-256 of the body.
-type Read = (Submissions, Option<(String, [u8; 32])>);
+/// An idempotency key with the SHA-256 of the body.
+type Idempotency = (String, [u8; 32]);
 
-async fn read(body: Vec<u8>, key: Option<String>) -> Result<Read, Refusal> {
+async fn decode(
+    body: Vec<u8>,
+    key: Option<String>,
+) -> Result<(Submissions, Option<Idempotency>), Refusal> {
     let large = body.len() > LARGE;
-    let reading = move || {
-        let handed = parse(&body)?;
+    let decoding = move || {
+        let submissions = submission::decode(&body)?;
         let key = key.map(|key| (key, Sha256::digest(&body).into()));
-        Ok((handed, key))
+        Ok((submissions, key))
     };
     if large {
-        let read = tokio::task::spawn_blocking(reading).await;
-        read.map_err(|_| Refusal::internal())?
+        let decoded = tokio::task::spawn_blocking(decoding).await;
+        decoded.map_err(|_| Refusal::internal())?
     } else {
-        reading()
+        decoding()
     }
 }
-
 /// The key under which a repeated request is the same one.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();

@@ -4,17 +4,17 @@ use domain::{Kind, Refusal};
 use engine::{Submission, Submissions};
 use serde_json::json;
 
-use super::mails::parse;
+use super::submission::decode;
 
 fn one(body: &str) -> Submission {
-    match parse(body.as_bytes()) {
+    match decode(body.as_bytes()) {
         Ok(Submissions::One(mail)) => *mail,
         other => panic!("{body}: {other:?}"),
     }
 }
 
 fn refused(body: &str) -> Refusal {
-    parse(body.as_bytes()).expect_err(body)
+    decode(body.as_bytes()).expect_err(body)
 }
 
 /// Faults by field, as they are answered.
@@ -156,7 +156,7 @@ fn every_wrong_type_is_told_by_field() {
 
 #[test]
 fn an_array_has_its_faults_by_place() {
-    let Ok(Submissions::Many(mails)) = parse(br#"[{"to":"a@b.example"},{"subject":"x"}]"#) else {
+    let Ok(Submissions::Many(mails)) = decode(br#"[{"to":"a@b.example"},{"subject":"x"}]"#) else {
         panic!("two mails");
     };
     assert_eq!(mails.len(), 2);
@@ -169,7 +169,7 @@ fn an_array_has_its_faults_by_place() {
 #[test]
 fn an_array_has_1_to_500_mails() {
     assert!(
-        matches!(parse(json!(vec![json!({}); 500]).to_string().as_bytes()), Ok(Submissions::Many(mails)) if mails.len() == 500)
+        matches!(decode(json!(vec![json!({}); 500]).to_string().as_bytes()), Ok(Submissions::Many(mails)) if mails.len() == 500)
     );
     for count in [0, 501, 100_000] {
         let found = faults(&json!(vec![json!({}); count]));
@@ -213,7 +213,7 @@ fn what_is_no_such_json_is_refused_with_its_place() {
         assert_eq!(refusal.kind, Kind::BadRequest, "{body}");
         assert!(refusal.text().contains(told), "{body}: {refusal}");
     }
-    assert!(parse(b"{\"to\":\"\xff\"}").is_err());
+    assert!(decode(b"{\"to\":\"\xff\"}").is_err());
 }
 
 #[test]

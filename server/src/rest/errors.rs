@@ -1,0 +1,79 @@
+//! The answers of refused requests as the OpenAPI document has them.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::header::Header;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema};
+
+use super::envelope::ErrorEnvelope;
+
+/// Declares types that stand for refusals in `#[utoipa::path(responses(…))]`.
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident { $($status:literal: $text:literal),+ $(,)? })+) => {$(
+        $(#[$doc])*
+        pub struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                [$(($status, $text)),+].into_iter().map(refusal).collect()
+            }
+        }
+    )+};
+}
+
+refusals! {
+    /// What every operation may answer.
+    Always {
+        "500": "A fault of Postern itself. Its log has the cause.",
+        "503": "The database does not answer, or its disk is full. Nothing was changed; try again after Retry-After.",
+    }
+    /// Operations for accounts and tokens.
+    Restricted {
+        "401": "Not signed in, or the token is not valid.",
+        "403": "The account may not do this; or a browser sent a cookie from a page of another site.",
+    }
+    /// Operations that take a JSON body.
+    JsonRefused {
+        "400": "The body is not JSON, has a name twice in one object, or did not arrive whole.",
+        "413": "The body is too large.",
+        "415": "The Content-Type is not `application/json`.",
+        "422": "Fields are missing, unknown, or have values that cannot be; all of them at once.",
+    }
+    /// Operations with parameters in the path or query.
+    ParametersRefused {
+        "422": "A parameter has a value that cannot be.",
+    }
+    Missing {
+        "404": "There is no such thing, or it belongs to another account.",
+    }
+    Conflicting {
+        "409": "It was changed by another request since; the text says what differs.",
+    }
+    StillRunning {
+        "409": "Another request with this Idempotency-Key is still running.",
+    }
+    Throttled {
+        "429": "Too many at a time or in a minute. Try again after Retry-After.",
+    }
+    /// What a relay did wrong.
+    RelayRefusals {
+        "502": "The relay refused the mail, or could not be reached; the text says why and what to do.",
+        "504": "The relay did not answer in time.",
+    }
+}
+
+fn refusal((status, text): (&str, &str)) -> (String, RefOr<Response>) {
+    let envelope = Ref::from_schema_name(ErrorEnvelope::name());
+    let content = ContentBuilder::new().schema(Some(envelope)).build();
+    let mut response = ResponseBuilder::new()
+        .description(text)
+        .content("application/json", content);
+    if matches!(status, "429" | "503") {
+        let mut seconds = Header::new(ObjectBuilder::new().schema_type(Type::Integer));
+        seconds.description = Some("Seconds to wait.".to_owned());
+        response = response.header("Retry-After", seconds);
+    }
+    (status.to_owned(), response.build().into())
+}

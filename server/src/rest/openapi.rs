@@ -1,0 +1,72 @@
+//! The OpenAPI 3.1 document of the operations, at `GET /api/openapi.json`.
+
+use std::sync::LazyLock;
+
+use axum::Json;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi as _};
+
+use super::envelope::ErrorEnvelope;
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Postern",
+        description = "Send mail, follow it, and set up the relay it leaves by. Every account may send mail and read its own; the rest is for administrators. Errors are `{\"status\":\"error\",\"errors\":{field: text}}`, all at once.",
+    ),
+    tags(
+        (name = "Messages", description = "Mail: sent, found, read and acted on."),
+        (name = "Outbox", description = "Delivery as a whole, and the suppression list."),
+        (name = "Configuration", description = "The relay: saved, tested, diagnosed and found."),
+        (name = "About", description = "This document."),
+    ),
+    components(schemas(ErrorEnvelope)),
+    security(("token" = []), ("session" = [])),
+    modifiers(&SecuritySchemes),
+)]
+struct Frame;
+
+struct SecuritySchemes;
+
+impl Modify for SecuritySchemes {
+    fn modify(&self, document: &mut OpenApi) {
+        let token = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("postern_…")
+            .description(Some(
+                "A token, made with `postern token create` or in the console.",
+            ))
+            .build();
+        let session = ApiKeyValue::with_description(
+            "postern",
+            "The session of the console; `__Host-postern` where it is reached over HTTPS.",
+        );
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(token));
+        let session = SecurityScheme::ApiKey(ApiKey::Cookie(session));
+        components.add_security_scheme("session", session);
+    }
+}
+
+/// The document without its operations.
+pub fn frame() -> OpenApi {
+    Frame::openapi()
+}
+
+/// The document.
+pub static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(|| super::operations().into_openapi());
+
+/// Read this document
+///
+/// OpenAPI 3.1, open to all. The page `/api` shows it.
+#[utoipa::path(
+    get,
+    path = "/api/openapi.json",
+    tag = "About",
+    security(()),
+    responses((status = 200, description = "The document", body = Object))
+)]
+pub async fn document() -> Json<&'static OpenApi> {
+    Json(&DOCUMENT)
+}

@@ -1,8 +1,9 @@
-//! How the world reaches Postern: the composition root, the binary `postern`.
+//! The binary `postern`: HTTP, REST and the command line on top of the engine.
 
 mod assets;
 mod cli;
 mod commands;
+mod compression;
 mod data_folder;
 mod deliver;
 mod diagnose;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            // The fault alone, on one line; the help is a command away.
+            // The fault alone, on one line, without the usage.
             let text = match error.kind() {
                 ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
                     "error: a command is missing".to_owned()
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
                 .map(str::trim)
                 .collect::<Vec<_>>()
                 .join(" ");
-            stderr::line(&format!("{line}; postern --help shows what there is"));
+            stderr::line(&format!("{line}; postern --help lists commands and flags"));
             return ExitCode::from(2);
         }
         Err(help) => help.exit(),
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
-    // Before any thread is started: becoming another user is an act of the whole process.
+    // Before any thread is started: switching the user affects the whole process.
     let bootstrap = commands::Bootstrap::new(&command)?;
     log::start(command.data_args().log, command.is_service());
     if command.is_service() {
@@ -80,7 +81,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             Command::SendTest { address, .. } => diagnose::send_test(bootstrap, address).await,
         }
     });
-    // What still blocks a thread (a resolver, a hash) is not waited for.
+    // Threads that still block (a resolver, a hash) are not waited for.
     runtime.shutdown_background();
     result
 }

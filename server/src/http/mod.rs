@@ -1,4 +1,4 @@
-//! HTTP: the pages, their forms, REST and the assets, and what every request passes on its way in.
+//! HTTP: the router of pages, forms, REST and assets, and its middleware.
 
 mod address;
 mod authentication;
@@ -25,12 +25,13 @@ pub use authentication::Caller;
 pub use public_url::PublicUrl;
 pub use refuse::with_status;
 
+use crate::compression::compress_pages;
 use crate::rest;
 
-/// The largest body that is read, in bytes.
+/// The largest body outside of submissions, in bytes.
 pub const BODY_MAX: usize = 64 * 1024;
 
-/// What every handler may need. Cheap to clone.
+/// The state that handlers share. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
     pub postern: Postern,
@@ -39,8 +40,8 @@ pub struct AppState {
     pub looks: Looks,
 }
 
-/// All of HTTP. Who asks is found out once per request, after the request was found to come from
-/// our own pages.
+/// The router of the whole HTTP interface. Requests are checked for their origin, and then
+/// authenticated once.
 pub fn router(postern: Postern, url: PublicUrl, proxies: TrustedProxies, looks: Looks) -> Router {
     let sessions = sessions::layer(postern.clone(), &url);
     let state = AppState {
@@ -56,6 +57,7 @@ pub fn router(postern: Postern, url: PublicUrl, proxies: TrustedProxies, looks: 
         .merge(rest::router())
         .route("/metrics", get(metrics::metrics))
         .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn(compress_pages))
         .route_layer(from_fn(headers::log_request))
         .layer(from_fn_with_state(
             state.clone(),

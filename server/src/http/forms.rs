@@ -1,8 +1,10 @@
-//! The plain forms about people: first account, sign in and out, own password, own sessions. They work without
-//! WebAssembly; a refused one is the page again, with what was typed but the password.
+//! Form posts about accounts: first administrator, login, logout, own password and sessions.
+//!
+//! They work without WebAssembly. A refused form is rendered again with its values, except passwords.
 
 use app::{FormReply, local_path};
 use axum::extract::{Form, Query, Request, State};
+use axum::http::header::SET_COOKIE;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
@@ -24,7 +26,7 @@ pub fn router() -> Router<AppState> {
         .route("/account/sessions/end", post(end_session))
 }
 
-/// What a form sends; a field it lacks is empty.
+/// The fields of these forms; an absent one is empty.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Typed {
@@ -36,7 +38,7 @@ struct Typed {
     id: String,
 }
 
-/// Where to go after signing in: it stands in the address of the form.
+/// The page to go to after login, in the query of the form's URL.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Next {
@@ -44,14 +46,14 @@ struct Next {
 }
 
 impl Next {
-    /// A page of this Postern, and the first one where the address names none.
+    /// A local path; `/` where the query has none.
     fn page(uri: &Uri) -> String {
         let Query(Self { next }) = Query::try_from_uri(uri).unwrap_or_default();
         local_path(&next).unwrap_or("/").to_owned()
     }
 }
 
-/// What was typed, and whether all of it arrived.
+/// The fields, and whether the form could be decoded.
 async fn typed(request: Request) -> (Typed, Result<(), Refusal>) {
     match filled_in(request).await {
         Ok(typed) => (typed, Ok(())),
@@ -59,7 +61,7 @@ async fn typed(request: Request) -> (Typed, Result<(), Refusal>) {
     }
 }
 
-/// What a form sends.
+/// Decodes a form.
 pub async fn filled_in<T: DeserializeOwned + 'static>(request: Request) -> Result<T, Refusal> {
     match request.extract::<Form<T>, _>().await {
         Ok(Form(typed)) => Ok(typed),
@@ -69,13 +71,13 @@ pub async fn filled_in<T: DeserializeOwned + 'static>(request: Request) -> Resul
                 StatusCode::UNSUPPORTED_MEDIA_TYPE => Kind::UnsupportedMediaType,
                 _ => Kind::BadRequest,
             };
-            let text = "The form did not arrive as it should. Load the page and try again.";
+            let text = "The form could not be read. Load the page and try again.";
             Err(Refusal::new(kind, text))
         }
     }
 }
 
-/// Renders the page of a refused form, at `path`, with the status the refusal has.
+/// Renders the page at `path` for a refused form, with the status of the refusal.
 pub async fn again(
     state: AppState,
     caller: Caller,
@@ -127,14 +129,14 @@ async fn login(
     }
 }
 
-async fn logout(State(state): State<AppState>, caller: Caller, session: Session) -> Response {
+async fn logout(State(state): State<AppState>, caller: Caller) -> Response {
     if let Some(actor) = &caller.actor
         && let Err(refusal) = state.postern.accounts().logout(actor).await
     {
         return again(state, caller, "/account", String::new(), refusal).await;
     }
-    sessions::end(&session).await;
-    Redirect::to("/login").into_response()
+    let cookie = sessions::removal_cookie(&state.url);
+    ([(SET_COOKIE, cookie)], Redirect::to("/login")).into_response()
 }
 
 async fn create_first_account(

@@ -1,4 +1,4 @@
-//! The cookie, and tower-sessions' store on the engine: only a hash of the id is kept.
+//! The session cookie, and a store for tower-sessions on the engine.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,17 +18,11 @@ const ACCOUNT: &str = "account";
 const ADDRESS: &str = "address";
 const BROWSER: &str = "browser";
 
-/// The layer that reads and sets the cookie. How long a session lives is the engine's to say; the
-/// cookie itself goes with the browser.
+/// The layer that reads and sets the cookie. The engine limits the lifetime of a session; the cookie
+/// lasts until the browser is closed.
 pub fn layer(postern: Postern, url: &PublicUrl) -> SessionManagerLayer<Store> {
-    // Chromium drops `__Host-` cookies over plain HTTP.
-    let name = if url.is_https() {
-        "__Host-postern"
-    } else {
-        "postern"
-    };
     SessionManagerLayer::new(Store(postern))
-        .with_name(name)
+        .with_name(cookie_name(url))
         .with_secure(url.is_https())
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
@@ -36,14 +30,14 @@ pub fn layer(postern: Postern, url: &PublicUrl) -> SessionManagerLayer<Store> {
         .with_expiry(Expiry::OnSessionEnd)
 }
 
-/// Signs in: whatever session the browser had ends, and a new one begins under a new id.
+/// Begins a session under a new id, and ends the one the browser had.
 pub async fn begin(
     session: &Session,
     account: &Account,
     origin: &Origin,
 ) -> std::result::Result<(), Refusal> {
     let begun = async {
-        // Without one it would be warned of in the log.
+        // Without an id, tower-sessions would log a warning.
         if session.id().is_some() {
             session.flush().await?;
         }
@@ -55,14 +49,23 @@ pub async fn begin(
     begun.await.map_err(refusal)
 }
 
-/// Signs out, and takes the cookie back.
-pub async fn end(session: &Session) {
-    if let Err(error) = session.flush().await {
-        tracing::error!(%error, "a session could not end");
+/// The `Set-Cookie` that removes the cookie of a session that has ended.
+pub fn removal_cookie(url: &PublicUrl) -> String {
+    let secure = if url.is_https() { "; Secure" } else { "" };
+    let name = cookie_name(url);
+    format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}")
+}
+
+/// Chromium drops `__Host-` cookies over plain HTTP.
+fn cookie_name(url: &PublicUrl) -> &'static str {
+    if url.is_https() {
+        "__Host-postern"
+    } else {
+        "postern"
     }
 }
 
-/// Sessions as the engine keeps them.
+/// The sessions of the engine. It stores only a hash of the id.
 #[derive(Clone)]
 pub struct Store(Postern);
 
@@ -72,12 +75,12 @@ impl fmt::Debug for Store {
     }
 }
 
-/// A text is all that tower-sessions hands on of what a store says.
+/// tower-sessions passes on only a text of a store's error.
 fn failed(refusal: Refusal) -> Error {
     Error::Backend(serde_json::to_string(&refusal).unwrap_or_default())
 }
 
-/// What [`failed`] was told, on the other side of tower-sessions.
+/// The refusal that was given to [`failed`].
 fn refusal(error: tower_sessions::session::Error) -> Refusal {
     if let tower_sessions::session::Error::Store(Error::Backend(text)) = &error
         && let Ok(refusal) = serde_json::from_str(text)
@@ -102,8 +105,8 @@ impl SessionStore for Store {
             address: text(ADDRESS).parse().ok(),
             browser: text(BROWSER).to_owned(),
         };
-        // The record may still hold the id that the browser came with, and who planted that one
-        // would share the session. 128 random bits make a collision impossible for all purposes.
+        // The record may still have the id that the browser sent; keeping it would allow session
+        // fixation. 128 random bits do not collide.
         record.id = Id::default();
         self.0
             .accounts()
@@ -112,7 +115,7 @@ impl SessionStore for Store {
             .map_err(failed)
     }
 
-    /// Nothing in a session changes: it begins whole and ends.
+    /// A session does not change after its creation.
     async fn save(&self, _: &Record) -> Result<()> {
         Ok(())
     }
@@ -152,8 +155,8 @@ mod tests {
             retry_after: Some(5),
             ..Refusal::new(Kind::Unavailable, "There is no room left on the disk.")
         };
-        for told in [full, Refusal::internal()] {
-            assert_eq!(refusal(failed(told.clone()).into()), told);
+        for given in [full, Refusal::internal()] {
+            assert_eq!(refusal(failed(given.clone()).into()), given);
         }
         let other = Error::Decode("not by the store".to_owned());
         assert_eq!(refusal(other.into()), Refusal::internal());

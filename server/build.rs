@@ -1,4 +1,4 @@
-//! Puts what a browser loads into the binary: the folder that `POSTERN_SITE` names.
+//! Embeds the built site, the folder that `POSTERN_SITE` names, into the binary.
 //!
 //! `cargo xtask build` makes that folder. Without it the table is empty, so that `cargo check` and
 //! `cargo test` need no WebAssembly.

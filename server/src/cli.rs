@@ -1,4 +1,4 @@
-//! The command line: every flag has its `POSTERN_*` variable, and the flag wins.
+//! The command line. Every flag has a `POSTERN_*` environment variable; the flag wins.
 
 #![allow(
     clippy::doc_markdown,
@@ -12,8 +12,8 @@ use clap::builder::BoolishValueParser;
 use clap::builder::styling::Styles;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// The gate an organisation's mail leaves by: set up outgoing SMTP in a browser, see why it works
-/// or does not.
+/// Outgoing mail for an organisation: accepts mail over HTTP, delivers it through an SMTP relay, and
+/// shows in a browser whether the relay works and why not.
 #[derive(Debug, Parser)]
 #[command(name = "postern", version, max_term_width = 100, styles = Styles::plain())]
 #[command(disable_help_subcommand = true, propagate_version = true)]
@@ -24,7 +24,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the console, take mail in and deliver it
+    /// Run the console, accept mail and deliver it
     Serve {
         #[command(flatten)]
         data_args: DataArgs,
@@ -32,7 +32,7 @@ pub enum Command {
         listen: ListenArgs,
         #[command(flatten)]
         delivery: DeliveryArgs,
-        /// Take mail in and leave it to others, `postern deliver` for one, to deliver it
+        /// Accept mail without delivering it; another process, such as `postern deliver`, does
         #[arg(long, env = "POSTERN_NO_DELIVERY", value_parser = BoolishValueParser::new())]
         no_delivery: bool,
     },
@@ -47,20 +47,19 @@ pub enum Command {
     /// Create accounts and set their passwords
     #[command(subcommand, subcommand_value_name = "ACTION")]
     Account(AccountCommand),
-    /// Make, list and revoke the tokens programs sign in with
+    /// Create, list and revoke API tokens
     #[command(subcommand, subcommand_value_name = "ACTION")]
     Token(TokenCommand),
-    /// Say stage by stage whether a relay works and why not, without sending anything; exits with
-    /// 0 when every stage passes, 1 when one fails, 2 when something is wrong with the arguments
+    /// Check stage by stage whether a relay works and why not, without sending mail; exits with 0 when
+    /// every stage passes, 1 when one fails, 2 when an argument is invalid
     Diagnose {
         #[command(flatten)]
         relay: DiagnoseArgs,
         #[command(flatten)]
         data_args: DataArgs,
     },
-    /// Try every way to a relay at once and recommend settings; no password is sent; exits with 0
-    /// when something is recommended, 1 when nothing works, 2 when something is wrong with the
-    /// arguments
+    /// Try every way to reach a relay at once and recommend settings, without sending a password; exits
+    /// with 0 when settings are recommended, 1 when nothing works, 2 when an argument is invalid
     Probe {
         #[command(flatten)]
         args: ProbeArgs,
@@ -69,17 +68,17 @@ pub enum Command {
     },
     /// Send a test email with the saved configuration
     SendTest {
-        /// Who receives it
+        /// The recipient
         address: String,
         #[command(flatten)]
         data_args: DataArgs,
     },
 }
 
-/// How mail is delivered and kept.
+/// How mail is delivered, and how long it is kept.
 #[derive(Clone, Debug, Args)]
 pub struct DeliveryArgs {
-    /// The most connections to a relay at the same time, 1 to 1000
+    /// The maximum number of connections to a relay, 1 to 1000
     #[arg(
         long,
         env = "POSTERN_RELAY_CONNECTIONS",
@@ -88,10 +87,12 @@ pub struct DeliveryArgs {
         value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
     pub relay_connections: u16,
-    /// Hold all mail until it is released, and send none
+    /// Pause delivery by this process: accepted mail is kept and none is sent until a restart without
+    /// this flag. Other processes on the same database deliver unless they have it too; the console
+    /// pauses all of them
     #[arg(long, env = "POSTERN_HOLD_MAIL", value_parser = BoolishValueParser::new())]
     pub hold_mail: bool,
-    /// How many days a mail itself is kept after it was delivered to everybody
+    /// Days the bytes of a mail are kept after its delivery to all recipients
     #[arg(
         long,
         env = "POSTERN_KEEP_BODIES",
@@ -99,7 +100,7 @@ pub struct DeliveryArgs {
         value_name = "DAYS"
     )]
     pub keep_bodies: u16,
-    /// How many days is kept what happened to it
+    /// Days the history of a mail is kept after that
     #[arg(
         long,
         env = "POSTERN_KEEP_ROWS",
@@ -107,7 +108,7 @@ pub struct DeliveryArgs {
         value_name = "DAYS"
     )]
     pub keep_rows: u16,
-    /// How long mail waits for a node that died with it, 1 to 3600
+    /// Seconds after which mail leased by a process that died is delivered by another, 1 to 3600
     #[arg(
         long,
         env = "POSTERN_LEASE_SECONDS",
@@ -118,18 +119,18 @@ pub struct DeliveryArgs {
     pub lease_seconds: u16,
 }
 
-/// Which relay, and how far.
+/// Which relay to diagnose, and how far.
 #[derive(Debug, Args)]
 pub struct DiagnoseArgs {
-    /// The saved configuration, which is what is diagnosed unless a host is named
+    /// Diagnose the saved configuration; the default unless --host is given
     #[arg(value_parser = ["saved"], conflicts_with = "host", value_name = "saved")]
     pub saved: Option<String>,
-    /// Another relay than the saved one
+    /// The relay to diagnose in the place of the saved one
     #[arg(long, env = "POSTERN_DIAGNOSE_HOST", requires = "port")]
     pub host: Option<String>,
     #[arg(long, env = "POSTERN_DIAGNOSE_PORT", requires = "host")]
     pub port: Option<String>,
-    /// None, SSL or TLS [default: SSL at port 465, TLS at 587, else None]
+    /// None, SSL or TLS [default: SSL at port 465, TLS at port 587, else None]
     #[arg(
         long,
         env = "POSTERN_DIAGNOSE_CONNECTION_TYPE",
@@ -154,7 +155,7 @@ pub struct DiagnoseArgs {
         default_value = "Plain"
     )]
     pub authentication_type: String,
-    /// The sender MAIL names [default: the saved one]
+    /// The sender in MAIL FROM [default: the saved one]
     #[arg(
         long,
         env = "POSTERN_DIAGNOSE_FROM",
@@ -162,10 +163,10 @@ pub struct DiagnoseArgs {
         value_name = "ADDRESS"
     )]
     pub from: Option<String>,
-    /// The recipient RCPT names; without one, no recipient is named
+    /// The recipient in RCPT TO; without one, RCPT is not sent
     #[arg(long, env = "POSTERN_DIAGNOSE_TO", value_name = "ADDRESS")]
     pub to: Option<String>,
-    /// One JSON object for each event, as it happens
+    /// Print a JSON object for each event as it happens
     #[arg(long, env = "POSTERN_DIAGNOSE_JSON", value_parser = BoolishValueParser::new())]
     pub json: bool,
 }
@@ -173,13 +174,13 @@ pub struct DiagnoseArgs {
 /// What to probe.
 #[derive(Debug, Args)]
 pub struct ProbeArgs {
-    /// The host name or IP address of a relay; or an email address, for what DNS says of its domain
+    /// A host name or IP address; or an email address, whose domain is looked up in DNS
     #[arg(value_name = "HOST|ADDRESS")]
     pub relay: String,
-    /// A port to try beside 465, 587, 2525 and 25
+    /// A port to try in addition to 465, 587, 2525 and 25
     #[arg(long, env = "POSTERN_PROBE_PORT")]
     pub port: Option<String>,
-    /// One JSON object for each event, as it happens
+    /// Print a JSON object for each event as it happens
     #[arg(long, env = "POSTERN_PROBE_JSON", value_parser = BoolishValueParser::new())]
     pub json: bool,
 }
@@ -204,9 +205,9 @@ pub enum AccountCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
-    /// Make a token with the rights of an account, and print it: it is shown this once
+    /// Create a token with the rights of an account, and print it; it is not shown again
     Create {
-        /// The address of the account
+        /// The email address of the account
         #[arg(long, env = "POSTERN_ACCOUNT", value_name = "EMAIL")]
         account: String,
         /// What the token is for
@@ -222,7 +223,7 @@ pub enum TokenCommand {
     },
     /// Revoke a token
     Revoke {
-        /// As `token list` shows it
+        /// The id that `token list` shows
         id: String,
         #[command(flatten)]
         data_args: DataArgs,
@@ -231,16 +232,16 @@ pub enum TokenCommand {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum RoleArg {
-    /// Sets up mail
+    /// Configures the relay and manages mail
     Admin,
-    /// Has an account
+    /// Sends mail and reads its own
     User,
 }
 
-/// Where the data is: the same for every command.
+/// Data folder, database and logging: the same for every command.
 #[derive(Debug, Args)]
 pub struct DataArgs {
-    /// The data folder: the database and the keys
+    /// The data folder with the SQLite database and the keys
     #[arg(
         long,
         env = "POSTERN_DATA",
@@ -248,8 +249,8 @@ pub struct DataArgs {
         value_name = "FOLDER"
     )]
     pub data: PathBuf,
-    /// PostgreSQL instead of SQLite, as in postgres://user@host/name; with a password, give it in
-    /// POSTERN_DATABASE or in the file that POSTERN_DATABASE_FILE names
+    /// PostgreSQL in the place of SQLite, as in postgres://user@host/name; a URL with a password goes
+    /// into POSTERN_DATABASE or into the file that POSTERN_DATABASE_FILE names
     #[arg(
         long,
         env = "POSTERN_DATABASE",
@@ -257,10 +258,10 @@ pub struct DataArgs {
         value_name = "URL"
     )]
     pub database: Option<String>,
-    /// Start although a key is lost; the passwords sealed with it must be entered again
+    /// Start although a key is lost; passwords sealed with it have to be entered again
     #[arg(long, env = "POSTERN_ACCEPT_LOST_KEYS", value_parser = BoolishValueParser::new())]
     pub accept_lost_keys: bool,
-    /// Networks relays may be in although they are denied otherwise, as in 169.254.7.0/24
+    /// Networks in which relays are allowed although denied by default, as in 169.254.7.0/24
     #[arg(
         long,
         env = "POSTERN_RELAY_ALLOW",
@@ -269,7 +270,7 @@ pub struct DataArgs {
         hide_default_value = true
     )]
     pub relay_allow: String,
-    /// Networks relays must not be in
+    /// Networks in which relays are denied
     #[arg(
         long,
         env = "POSTERN_RELAY_DENY",
@@ -278,16 +279,16 @@ pub struct DataArgs {
         hide_default_value = true
     )]
     pub relay_deny: String,
-    /// How to log
+    /// The format of the log
     #[arg(long, env = "POSTERN_LOG", value_enum, default_value = "text")]
     pub log: LogFormat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people
+    /// Human-readable lines
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
@@ -301,10 +302,10 @@ pub struct ListenArgs {
         value_name = "ADDR"
     )]
     pub listen: SocketAddr,
-    /// Where people reach the console, as in https://mail.example.org [default: http://<listen>]
+    /// The URL of the console for its users, as in https://mail.example.org [default: http://<listen>]
     #[arg(long, env = "POSTERN_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
-    /// Networks of proxies whose X-Forwarded-For counts, separated by commas
+    /// Networks of trusted proxies, whose X-Forwarded-For is used, separated by commas
     #[arg(
         long,
         env = "POSTERN_TRUSTED_PROXIES",
@@ -316,8 +317,8 @@ pub struct ListenArgs {
 }
 
 impl Command {
-    /// Whether a new Postern may begin with this command; the others need one that is there, so
-    /// that a mistyped folder does not become one.
+    /// Whether the command may create the data folder. Others need an existing one, so that a mistyped
+    /// path does not create another.
     pub fn creates_data(&self) -> bool {
         matches!(
             self,
@@ -333,7 +334,7 @@ impl Command {
         }
     }
 
-    /// Whether it goes on until it is told to stop.
+    /// Whether it runs until it is stopped.
     pub fn is_service(&self) -> bool {
         matches!(self, Self::Serve { .. } | Self::Deliver { .. })
     }

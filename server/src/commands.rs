@@ -1,4 +1,4 @@
-//! The commands beside `serve`: they work on the data folder while it is served.
+//! Opening Postern for a command, and the commands `account` and `token`.
 
 use std::error::Error;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -14,7 +14,7 @@ use crate::cli::{AccountCommand, Command, DataArgs, RoleArg, TokenCommand};
 use crate::data_folder;
 use crate::stderr;
 
-/// What a command needs to open Postern: worked out before threads start.
+/// What a command needs to open Postern, determined before the first thread starts.
 pub struct Bootstrap {
     pub data: PathBuf,
     database: Option<String>,
@@ -35,7 +35,7 @@ impl Bootstrap {
         })
     }
 
-    /// Whether the data is in the folder, and not in a database of its own.
+    /// Whether the database is in the data folder, and not a PostgreSQL server.
     pub fn is_local(&self) -> bool {
         self.database.is_none()
     }
@@ -55,15 +55,15 @@ impl Bootstrap {
     }
 }
 
-/// The database's address. A password in it must not stand on the command line, where every user
-/// of the machine reads it.
+/// The URL of the database. One with a password is refused on the command line, which every user of
+/// the machine can read.
 fn database(data_args: &DataArgs) -> Result<Option<String>, Box<dyn Error>> {
     let flagged = std::env::args_os()
         .filter_map(|argument| argument.into_string().ok())
         .any(|argument| argument == "--database" || argument.starts_with("--database="));
     if let Some(address) = data_args.database.as_ref().filter(|set| !set.is_empty()) {
         if flagged && has_password(address) {
-            return Err("a password on the command line is seen by every user of this machine; put the address in POSTERN_DATABASE or in the file POSTERN_DATABASE_FILE names".into());
+            return Err("a password on the command line is visible to every user of this machine; put the URL into POSTERN_DATABASE or into the file that POSTERN_DATABASE_FILE names".into());
         }
         return Ok(Some(address.clone()));
     }
@@ -75,7 +75,7 @@ fn database(data_args: &DataArgs) -> Result<Option<String>, Box<dyn Error>> {
     Ok(Some(address.trim().to_owned()))
 }
 
-/// Whether a password stands in `postgres://user:HERE@host/name`, or in `?password=HERE`.
+/// Whether there is a password in `postgres://user:HERE@host/name`, or in `?password=HERE`.
 fn has_password(address: &str) -> bool {
     let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
     let (authority, parameters) = rest.split_once('?').unwrap_or((rest, ""));
@@ -86,7 +86,7 @@ fn has_password(address: &str) -> bool {
             .any(|parameter| parameter.starts_with("password="))
 }
 
-/// The name of this machine; empty where it has none.
+/// The host name of this machine; empty where it has none.
 pub fn host() -> String {
     let name = nix::unistd::gethostname().ok();
     name.and_then(|name| name.into_string().ok())
@@ -164,7 +164,7 @@ pub async fn token(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks for a password without showing it; or reads a line when nobody is there to ask.
+/// Prompts for a password without echo, or reads a line where standard input is not a terminal.
 pub fn one_password() -> Result<SecretString, Box<dyn Error>> {
     if !io::stdin().is_terminal() {
         let mut line = String::new();
@@ -174,13 +174,13 @@ pub fn one_password() -> Result<SecretString, Box<dyn Error>> {
     Ok(SecretString::new(rpassword::prompt_password("Password: ")?))
 }
 
-/// [`one_password`], asked for twice.
+/// [`one_password`], confirmed by a second prompt.
 fn password() -> Result<SecretString, Box<dyn Error>> {
     let first = one_password()?;
     if !io::stdin().is_terminal() {
         return Ok(first);
     }
-    let second = SecretString::new(rpassword::prompt_password("The same again: ")?);
+    let second = SecretString::new(rpassword::prompt_password("Repeat the password: ")?);
     if first.expose() != second.expose() {
         return Err("the two passwords differ; nothing was changed".into());
     }
@@ -192,7 +192,7 @@ mod tests {
     use super::has_password;
 
     #[test]
-    fn a_password_in_an_address_is_seen_wherever_it_stands() {
+    fn a_password_is_found_in_every_part_of_a_url() {
         for (address, has) in [
             ("postgres://postern@localhost/postern", false),
             ("postgres://localhost:5432/postern", false),

@@ -1,4 +1,4 @@
-//! The data folder: made private, used by its owner only, served by one process at a time.
+//! The data folder: private to its owner, locked by the process that serves it.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -12,25 +12,25 @@ use nix::unistd::{Gid, Uid, User, getuid, initgroups, setgid, setgroups, setuid}
 pub enum DataFolderError {
     #[error("the data folder {0} cannot be used: {1}")]
     Unusable(PathBuf, std::io::Error),
-    #[error("there is no data folder {0}; --data names the one that is served")]
+    #[error("the data folder {0} does not exist; --data names it")]
     Missing(PathBuf),
-    #[error("the data folder {0} belongs to {1}; run this as that user")]
+    #[error("the data folder {0} belongs to {1}; run postern as that user")]
     NotOurs(PathBuf, String),
-    #[error("cannot become {1}, who owns the data folder {0}: {2}")]
+    #[error("cannot become {1}, the owner of the data folder {0}: {2}")]
     CannotBecome(PathBuf, String, nix::Error),
     #[error("the data folder {0} is in use by another postern serve")]
     InUse(PathBuf),
     #[error(
-        "the mail in the data folder {0} is delivered by another process already; one of the two is to be started with --no-delivery"
+        "another process delivers the mail in the data folder {0} already; start one of the two with --no-delivery"
     )]
     Delivers(PathBuf),
 }
 
-/// Makes the folder where it `may_be_made`, and becomes its owner when run by root, so that no file of it ends
-/// up belonging to root. To be called before any thread is started.
+/// Creates the folder if it `may_be_made`, and switches to its owner when run by root, so that no file
+/// in it belongs to root. To be called before any thread is started.
 pub fn prepare(folder: &Path, may_be_made: bool) -> Result<PathBuf, DataFolderError> {
     let unusable = |error| DataFolderError::Unusable(folder.to_owned(), error);
-    // Hashes and sealed passwords are nobody else's to read, wherever the folder is.
+    // The folder contains password hashes and keys.
     umask(Mode::from_bits_truncate(0o077));
     if !folder.try_exists().map_err(unusable)? {
         if !may_be_made {
@@ -52,7 +52,7 @@ pub fn prepare(folder: &Path, may_be_made: bool) -> Result<PathBuf, DataFolderEr
     Ok(folder)
 }
 
-/// Says early, and in one line, that nothing can be written here.
+/// Fails early where the folder is not writable.
 fn check_writable(folder: &Path) -> std::io::Result<()> {
     let probe = folder.join(format!(".write-{}", std::process::id()));
     File::create(&probe)?;
@@ -80,12 +80,12 @@ fn become_owner(folder: &Path, owner: Uid, group: Gid) -> Result<(), DataFolderE
         .map_err(|error| DataFolderError::CannotBecome(folder.to_owned(), name, error))
 }
 
-/// Keeps another `postern serve` out until the file is dropped.
+/// Locks the folder against another `postern serve` until the file is dropped.
 pub fn lock(folder: &Path) -> Result<File, DataFolderError> {
     lock_file(folder, "lock", DataFolderError::InUse)
 }
 
-/// Keeps others from delivering the mail in this folder until the file is dropped.
+/// Locks the folder against delivery by another process until the file is dropped.
 pub fn lock_delivery(folder: &Path) -> Result<File, DataFolderError> {
     lock_file(folder, "delivery.lock", DataFolderError::Delivers)
 }

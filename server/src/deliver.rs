@@ -1,4 +1,4 @@
-//! `postern deliver`, and the delivery within `postern serve`.
+//! `postern deliver`, and the delivery task of `postern serve`.
 
 use std::error::Error;
 use std::fs::File;
@@ -14,7 +14,7 @@ use crate::commands::{Bootstrap, host};
 use crate::data_folder::{self, DataFolderError};
 use crate::signals::{GRACE, Signals};
 
-/// Delivers until it is told to stop.
+/// Delivers until it is stopped by a signal.
 pub async fn deliver(bootstrap: Bootstrap, how: DeliveryArgs) -> Result<ExitCode, Box<dyn Error>> {
     let deliverer = Deliverer::new(&bootstrap, how)?;
     let postern = bootstrap.open(host()).await?;
@@ -37,20 +37,20 @@ pub async fn deliver(bootstrap: Bootstrap, how: DeliveryArgs) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits until a delivery ends that was not told to, and says so; for ever where there is none.
-/// Then the process is to end, so that whoever looks after it starts it again.
+/// Waits until the delivery task ends although it was not stopped; for ever where there is none. The
+/// process then exits with this error, so that its service manager starts it again.
 pub async fn fails(delivery: Option<&mut JoinHandle<()>>) -> Box<dyn Error> {
     let Some(delivery) = delivery else {
         return std::future::pending().await;
     };
     let why = match delivery.await {
-        Ok(()) => "it came to an end".to_owned(),
+        Ok(()) => "it ended".to_owned(),
         Err(error) => error.to_string(),
     };
     format!("delivery has failed: {why}; start postern again, no mail is lost").into()
 }
 
-/// Who is about to deliver. In a data folder there is one.
+/// A delivery task to start. A data folder has at most one.
 pub struct Deliverer {
     how: DeliveryArgs,
     lock: Option<File>,
@@ -67,7 +67,7 @@ impl Deliverer {
         })
     }
 
-    /// Delivers until `stopped` says so, and ends what is under way.
+    /// Delivers until `stopped` is true, and finishes deliveries in progress.
     pub fn start(self, postern: &Postern, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
         let days = |days: u16| Duration::from_secs(u64::from(days) * 86_400);
         let config = DeliveryConfig {
@@ -95,10 +95,10 @@ mod tests {
     use super::fails;
 
     #[tokio::test]
-    async fn a_delivery_that_ends_untold_is_told_of_in_one_line() {
+    async fn an_unexpected_end_of_delivery_is_one_line() {
         let panics = || panic!("no such mail");
         for (mut delivery, why) in [
-            (tokio::spawn(async {}), "it came to an end"),
+            (tokio::spawn(async {}), "it ended"),
             (tokio::spawn(async move { panics() }), "no such mail"),
         ] {
             let error = fails(Some(&mut delivery)).await.to_string();

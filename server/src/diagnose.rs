@@ -1,4 +1,4 @@
-//! `postern diagnose` and `postern send-test`: a relay tried, told stage by stage.
+//! `postern diagnose` and `postern send-test`: prints the stages of a session with a relay.
 
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
@@ -79,7 +79,7 @@ fn question(asked: DiagnoseArgs) -> Result<Question, Box<dyn Error>> {
     Ok(question)
 }
 
-/// What is wrong with the arguments, or why else it does not begin.
+/// Prints the faults of the arguments; any other refusal is an error.
 pub fn refused(refusal: &Refusal) -> Result<ExitCode, Box<dyn Error>> {
     if refusal.kind != Kind::Invalid {
         return Err(refusal.clone().into());
@@ -93,7 +93,7 @@ pub fn refused(refusal: &Refusal) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::from(2))
 }
 
-/// What the command line calls a field.
+/// The flag that a field is given by.
 fn flag(field: &str) -> &str {
     match field {
         REQUEST => "",
@@ -128,7 +128,7 @@ fn exit_code(over: &RunSummary) -> ExitCode {
     }
 }
 
-/// Each stage when it has ended; on a terminal also the one under way.
+/// Prints each stage when it has ended; on a terminal also the one that is running.
 async fn tell(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Error>> {
     pin_mut!(events);
     let live = io::stdout().is_terminal();
@@ -145,7 +145,7 @@ async fn tell(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Err
                 write!(out, "{} …", stage.as_str())?;
                 out.flush()?;
             }
-            // A goodbye, after what a stage came to was told.
+            // QUIT, after the result of its stage was printed.
             Event::Line(line) if trace.steps.last().is_some_and(Step::is_over) => {
                 terminal.lines([line.transcript_line()])?;
             }

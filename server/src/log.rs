@@ -1,4 +1,4 @@
-//! What the log looks like: for people on a terminal, or JSON. It goes to standard error.
+//! Logging to standard error, as text or as JSON lines.
 
 use std::io::IsTerminal;
 
@@ -6,8 +6,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::LogFormat;
 
-/// Starts logging. `RUST_LOG` narrows or widens it. A command that tells what it does itself logs
-/// only what is amiss.
+/// Starts logging. `RUST_LOG` overrides the level. Commands that print their own results log only
+/// warnings and errors.
 pub fn start(format: LogFormat, serving: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         let own = if serving { "info" } else { "warn" };
@@ -18,7 +18,7 @@ pub fn start(format: LogFormat, serving: bool) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        // Who read the log may be gone; to say so on standard error again would be the end.
+        // The reader of standard error may be gone; reporting that there would panic.
         .log_internal_errors(false);
     match format {
         LogFormat::Json => log.json().init(),

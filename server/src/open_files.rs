@@ -1,10 +1,9 @@
-//! How many files and connections the process may have open.
+//! The limit of open file descriptors.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// As many as the system lets it: 1024, the usual limit, is for programs that call select(2), and
-/// every client, connection to a relay and connection to the database takes one. Where it is
-/// refused, what there is has to do.
+/// Raises the soft limit to the hard limit. The usual 1024 is for programs that call select(2), and
+/// every client, relay connection and database connection takes a descriptor. A failure is logged.
 pub fn raise_limit() {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < hard
@@ -19,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_becomes_what_the_system_allows() {
+    fn the_soft_limit_becomes_the_hard_limit() {
         let limit = || getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
         let (_, hard) = limit();
         setrlimit(Resource::RLIMIT_NOFILE, hard.min(1024) - 1, hard).expect("less is allowed");

@@ -1,4 +1,4 @@
-//! `postern probe`: every way to a relay, tried at once.
+//! `postern probe`: tries every way to reach a relay and recommends settings.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -24,7 +24,7 @@ pub async fn probe(bootstrap: Bootstrap, args: ProbeArgs) -> Result<ExitCode, Bo
     Ok(code)
 }
 
-/// Each way as it comes, as a row or as JSON.
+/// Prints each result as it comes, as a row or as JSON.
 async fn tell(
     events: impl Stream<Item = ProbeEvent>,
     json: bool,

@@ -1,4 +1,4 @@
-//! `postern serve`: bind, open, run until told to stop.
+//! `postern serve`: binds, opens Postern, and runs until a signal stops it.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use crate::deliver::{self, Deliverer};
 use crate::http::{self, PublicUrl, TrustedProxies};
 use crate::signals::{GRACE, Signals};
 
-/// Serves; and delivers, if it is said how.
+/// Serves HTTP, and delivers where there are arguments for it.
 pub async fn serve(
     bootstrap: Bootstrap,
     listen: ListenArgs,
@@ -40,10 +40,10 @@ pub async fn serve(
 
     let looks = Looks::new(url.to_string());
     let router = http::router(postern.clone(), url.clone(), proxies, looks.clone());
-    // The pair is made while the first page is being looked at.
+    // The key pair is generated while the first page is being read.
     let first = postern.clone();
     tokio::spawn(async move { first.keys().browser_key().await });
-    // Before the link is printed: who reads it may send a signal at once.
+    // Before the link is printed: its reader may send a signal at once.
     let mut signals = Signals::listen()?;
     match postern.accounts().setup_token().await? {
         Some(token) => writeln!(
@@ -55,16 +55,16 @@ pub async fn serve(
 
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut delivery = deliverer.map(|deliverer| deliverer.start(&postern, stopped.clone()));
-    let mut told = stopped.clone();
-    let stopping = async move {
-        let _ = told.wait_for(|stop| *stop).await;
+    let mut stopping = stopped.clone();
+    let stop_serving = async move {
+        let _ = stopping.wait_for(|stop| *stop).await;
         looks.close();
     };
-    let serving = http::listener::serve(listener, router, http::listener::HEAD, stopping);
+    let serving = http::listener::serve(listener, router, http::listener::HEAD, stop_serving);
     let mut server = tokio::spawn(serving);
     tokio::select! {
         ended = &mut server => ended?,
-        // Mail that is accepted and goes nowhere would be told to nobody.
+        // Accepting mail without delivering it would go unnoticed.
         error = deliver::fails(delivery.as_mut()) => return Err(error),
         () = signals.next() => {
             tracing::info!("stopping; a second signal stops at once");

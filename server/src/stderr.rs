@@ -1,9 +1,9 @@
-//! What is said beside the result of a command: on standard error, which may be gone.
+//! Messages of commands on standard error, beside their result on standard output.
 
 use std::io::{self, Write};
 
-/// Says a line to whoever still reads.
+/// Writes a line.
 pub fn line(text: &str) {
-    // There is nobody left to be told that it failed.
+    // Standard error may be closed, and there is no other place to report that.
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -1,4 +1,4 @@
-//! Colours on a terminal; elsewhere the words alone.
+//! Coloured output on a terminal, plain text elsewhere.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -19,7 +19,7 @@ impl Terminal {
         }
     }
 
-    /// A line each.
+    /// Writes a line for each item.
     pub fn lines(self, said: impl IntoIterator<Item = TranscriptLine>) -> io::Result<()> {
         let mut out = io::stdout().lock();
         for (tone, text) in said {

@@ -1,4 +1,4 @@
-//! From where a request came: the peer, or what a trusted proxy says of it.
+//! The address of a client: the peer, or the X-Forwarded-For of a trusted proxy.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use ipnet::IpNet;
 
-/// The networks of proxies whose X-Forwarded-For counts.
+/// The networks of proxies whose X-Forwarded-For is trusted.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Arc<[IpNet]>);
 
@@ -15,7 +15,7 @@ pub struct TrustedProxies(Arc<[IpNet]>);
 pub struct NotANetwork(String);
 
 impl TrustedProxies {
-    /// From networks or addresses, separated by commas.
+    /// Parses networks or addresses separated by commas.
     pub fn parse(list: &str) -> Result<Self, NotANetwork> {
         list.split(',')
             .map(str::trim)
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_trusted_proxy_is_believed() {
+    fn only_a_trusted_proxy_names_the_client() {
         for (trusted, peer, header, client) in [
             ("", "192.0.2.1", "198.51.100.7", "192.0.2.1"),
             ("10.0.0.0/8", "10.1.1.1", "198.51.100.7", "198.51.100.7"),

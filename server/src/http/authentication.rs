@@ -1,4 +1,4 @@
-//! Who asks: found out once per request, from a bearer token or the session.
+//! Authentication of requests by bearer token or session, once per request.
 
 use std::net::SocketAddr;
 
@@ -15,7 +15,7 @@ use tower_sessions::Session;
 use super::AppState;
 use super::refuse::refuse;
 
-/// Who asks, and from where. Every handler can take it.
+/// The authenticated actor and the origin of a request. An extractor.
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub actor: Option<Actor>,
@@ -23,7 +23,10 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The actor, or a refusal to who has not signed in.
+    /// The actor.
+    ///
+    /// # Errors
+    /// [`Kind::Unauthenticated`] where there is none.
     pub fn signed_in(&self) -> Result<&Actor, Refusal> {
         self.actor.as_ref().ok_or_else(|| {
             Refusal::new(
@@ -91,7 +94,7 @@ pub async fn authenticate(
     }
 }
 
-/// The token of RFC 6750 section 2.1. Schemes are read in any case (RFC 9110 section 11.1).
+/// The bearer token (RFC 6750 section 2.1). The scheme is case-insensitive (RFC 9110 section 11.1).
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())

@@ -1,4 +1,4 @@
-//! What every answer carries, and the log of requests.
+//! Security headers of every response, and the request log.
 
 use std::time::Instant;
 
@@ -14,7 +14,8 @@ use axum::response::Response;
 use super::AppState;
 use crate::rest::INTAKE;
 
-/// Headers against being framed, sniffed, cached or watched. A page brings its own policy.
+/// Adds headers against framing, content sniffing and caching. Pages set their own
+/// Content-Security-Policy.
 pub async fn secure(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -41,7 +42,7 @@ pub async fn secure(State(state): State<AppState>, request: Request, next: Next)
     response
 }
 
-/// A line for each request: the pattern of its route, never its path, which may hold an address.
+/// Logs each request with the pattern of its route; the path itself may contain an e-mail address.
 pub async fn log_request(route: MatchedPath, request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let begun = Instant::now();
@@ -49,7 +50,7 @@ pub async fn log_request(route: MatchedPath, request: Request, next: Next) -> Re
     let status = response.status().as_u16();
     let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let route = route.as_str();
-    // What is asked thousands of times a second is told by what it leaves behind.
+    // Submissions come thousands of times a second, and the outbox records them.
     let quiet = route == "/pkg/{file}" || (route == INTAKE && status == 202);
     if !quiet {
         tracing::info!(%method, route, status, milliseconds, "request");

@@ -1,5 +1,7 @@
-//! Connections, from when they come in until they end. The loop that axum brings gives hyper no
-//! timer: who sends half a head, or went away without a word, would keep a descriptor for ever.
+//! Accepts connections and serves them with a time limit for request heads.
+//!
+//! The loop that axum brings gives hyper no timer: a client that sends half a head, or vanishes
+//! silently, would keep a descriptor for ever.
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -18,15 +20,15 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 
-/// How long a connection may take to send a head: its first, or the next after an answer. Proxies
-/// keep theirs open for a minute.
+/// How long a client may take to send a request head: the first, or the next after a response.
+/// Proxies keep idle connections open for a minute.
 pub const HEAD: Duration = Duration::from_secs(75);
 
-/// How long until a connection is accepted after one could not be.
+/// The pause after an accept failed.
 const RETRY_ACCEPT: Duration = Duration::from_secs(1);
 
-/// Serves all who come until `stop` is over, and then until the requests under way have ended.
-/// `head` is how long they may take to send a head.
+/// Serves connections until `stop` completes, and then until the requests in progress have ended.
+/// `head` limits the time for a request head.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -48,8 +50,6 @@ pub async fn serve(
             request.extensions_mut().insert(ConnectInfo(peer));
             router.call(request)
         });
-        // A line of a page that is live, or of a test, does not wait for the next one.
-        let _ = stream.set_nodelay(true);
         let connection = http.serve_connection(TokioIo::new(stream), service);
         tokio::spawn(connections.watch(connection));
     }
@@ -57,13 +57,17 @@ pub async fn serve(
     connections.shutdown().await;
 }
 
-/// The next connection. Where none can be had, as when every descriptor is in use, others have to
-/// end first.
+/// The next connection. Where accept fails, as when every descriptor is in use, it tries again after
+/// a pause.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok(accepted) => return accepted,
-            // It was gone before it was its turn.
+            Ok((stream, peer)) => {
+                // A line of a stream does not wait for the next one.
+                let _ = stream.set_nodelay(true);
+                return (stream, peer);
+            }
+            // The client was gone before it was accepted.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 tracing::error!(
@@ -87,13 +91,13 @@ mod tests {
     const NO_HURRY: Duration = Duration::from_secs(3600);
     const SHORT: Duration = Duration::from_millis(50);
 
-    /// A listener that is not served yet: what its clients send first is there from the start.
-    struct Door {
+    /// A listener that is not served yet: what clients send first is there from the start.
+    struct TestListener {
         listener: TcpListener,
         address: SocketAddr,
     }
 
-    impl Door {
+    impl TestListener {
         async fn new() -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("an address");
@@ -104,7 +108,7 @@ mod tests {
             said(self.address, says).await
         }
 
-        /// Serves from now on, until what is given back is dropped.
+        /// Serves until the returned sender is dropped.
         fn serve(self, head: Duration) -> (oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
             let router = Router::new()
                 .route(
@@ -131,7 +135,7 @@ mod tests {
         stream.write_all(says.as_bytes()).await.expect("is heard");
     }
 
-    /// Reads on until it heard this.
+    /// Reads until the data ends with `end`.
     async fn hears(stream: &mut TcpStream, end: &str) {
         let mut heard = Vec::new();
         while !heard.ends_with(end.as_bytes()) {
@@ -140,7 +144,7 @@ mod tests {
         }
     }
 
-    /// Reads on until it is hung up on; what it heard.
+    /// Reads until the connection is closed.
     async fn to_the_end(mut stream: TcpStream) -> String {
         let mut heard = String::new();
         stream.read_to_string(&mut heard).await.expect("text");
@@ -151,8 +155,17 @@ mod tests {
     const WHOLE: &str = "GET /peer HTTP/1.1\r\nHost: gate.example\r\n\r\n";
 
     #[tokio::test]
-    async fn half_a_head_and_silence_are_hung_up_on() {
-        let door = Door::new().await;
+    async fn a_small_write_is_sent_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let _client = TcpStream::connect(address).await.expect("is let in");
+        let (stream, _) = accept(&listener).await;
+        assert!(stream.nodelay().expect("a socket option"));
+    }
+
+    #[tokio::test]
+    async fn half_a_head_and_silence_are_closed() {
+        let door = TestListener::new().await;
         let says = ["", HALF, WHOLE, &format!("{WHOLE}{HALF}")];
         let mut clients = Vec::new();
         for says in says {
@@ -166,8 +179,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn others_are_served_meanwhile_again_and_again_by_their_address() {
-        let door = Door::new().await;
+    async fn other_clients_are_served_meanwhile_with_their_address() {
+        let door = TestListener::new().await;
         let (address, mut slow) = (door.address, door.comes(HALF).await);
         let _served = door.serve(NO_HURRY);
         let mut other = said(address, WHOLE).await;
@@ -181,8 +194,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_takes_its_time() {
-        let door = Door::new().await;
+    async fn a_body_has_no_such_limit() {
+        let door = TestListener::new().await;
         let head = "POST /body HTTP/1.1\r\nHost: gate.example\r\nContent-Length: 12\r\n\r\n";
         let mut slow = door.comes(&format!("{head}slow ")).await;
         let silent = door.comes("").await;
@@ -194,8 +207,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stop_waits_for_requests_and_not_for_who_asks_nothing() {
-        let door = Door::new().await;
+    async fn a_stop_waits_for_requests_and_not_for_idle_clients() {
+        let door = TestListener::new().await;
         let (address, silent) = (door.address, door.comes("").await);
         let head = "POST /body HTTP/1.1\r\nHost: gate.example\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
         let mut asks = door.comes(head).await;

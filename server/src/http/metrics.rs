@@ -1,4 +1,4 @@
-//! `/metrics` for Prometheus (text format 0.0.4): counts of this process, the queue of the database.
+//! `/metrics` for Prometheus (text format 0.0.4): counters of this process, gauges of the database.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use engine::{LATENCY_BOUNDS, MetricsSnapshot};
 use super::{AppState, Caller};
 use crate::rest::refuse;
 
-/// For an administrator's token, or from this machine. What a proxy passes on is not from here.
+/// For administrators, and for clients on this machine that are not behind a proxy.
 pub async fn metrics(
     State(state): State<AppState>,
     caller: Caller,
@@ -41,7 +41,7 @@ fn text(figures: &MetricsSnapshot) -> String {
     let mut text = String::new();
     let reading = &figures.reading;
     for (name, about, value) in [
-        ("accepted", "Messages that were accepted.", reading.accepted),
+        ("accepted", "Messages accepted.", reading.accepted),
         (
             "delivered",
             "Mails a relay took, each recipient counted.",

@@ -1,4 +1,4 @@
-//! The forms of the outbox, and the source of a mail to take away.
+//! Form posts of the outbox and the suppression list, and the download of a message.
 
 use app::{Errand, with_query};
 use axum::Router;
@@ -24,8 +24,8 @@ pub fn router() -> Router<AppState> {
         .route("/outbox/{id}/source", get(source))
 }
 
-/// Does what was agreed to. When by now it would touch more mails than were said, nothing is done
-/// and it is asked again.
+/// Does the confirmed act. If it would now change more messages than were confirmed, nothing is done
+/// and the confirmation is shown again.
 async fn act(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let mut page = LIST.to_owned();
     let acted = async {
@@ -81,7 +81,7 @@ async fn pause(State(state): State<AppState>, caller: Caller, request: Request) 
 #[derive(Deserialize)]
 struct Removal {
     address: String,
-    /// What was searched for.
+    /// The prefix that was searched for.
     #[serde(default)]
     prefix: String,
 }
@@ -98,15 +98,15 @@ async fn remove(State(state): State<AppState>, caller: Caller, request: Request)
     };
     match removed.await {
         Ok(Removal { address, prefix }) => {
-            let told = [("prefix", prefix), ("removed", address)];
-            let told = told.into_iter().filter(|(_, value)| !value.is_empty());
-            Redirect::to(&with_query(SUPPRESSIONS, told)).into_response()
+            let query = [("prefix", prefix), ("removed", address)];
+            let query = query.into_iter().filter(|(_, value)| !value.is_empty());
+            Redirect::to(&with_query(SUPPRESSIONS, query)).into_response()
         }
         Err(refusal) => again(state, caller, SUPPRESSIONS, String::new(), refusal).await,
     }
 }
 
-/// The mail as every attempt sends it. A browser keeps it as a file and shows nothing of it.
+/// The message as every attempt sends it, as a download.
 async fn source(State(state): State<AppState>, caller: Caller, Path(id): Path<String>) -> Response {
     let read = async {
         let actor = caller.signed_in()?;

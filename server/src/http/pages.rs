@@ -1,4 +1,4 @@
-//! The pages, the server functions of their islands, and the assets.
+//! Routes of the pages, the server functions and the assets.
 
 use app::{App, Site, shell};
 use axum::extract::{Request, State};
@@ -26,7 +26,7 @@ pub fn router() -> Router<AppState> {
         .fallback(page)
 }
 
-/// Everybody's first page: what they came for.
+/// Redirects to the first page of the role.
 async fn home(caller: Caller) -> Redirect {
     let role = caller.actor.as_ref().map(engine::Actor::role);
     Redirect::to(match role {
@@ -36,7 +36,7 @@ async fn home(caller: Caller) -> Redirect {
     })
 }
 
-/// What pages and server functions find in their context.
+/// The Leptos context of pages and server functions.
 fn context(state: AppState, caller: Caller) -> impl Fn() + Clone + Send + Sync + 'static {
     move || {
         provide_context(state.postern.clone());
@@ -48,9 +48,9 @@ fn context(state: AppState, caller: Caller) -> impl Fn() + Clone + Send + Sync +
 }
 
 async fn page(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
-    // CONNECT asks for a host and has no path; leptos counts on one.
+    // CONNECT has no path, and leptos expects one.
     if request.uri().path_and_query().is_none() {
-        let text = "This is no proxy. Ask for a path.";
+        let text = "This is not a proxy. Request a path.";
         return refuse(Refusal::new(Kind::BadRequest, text));
     }
     render(state, caller, request, || ()).await
@@ -74,7 +74,7 @@ pub async fn render(
 }
 
 async fn function(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
-    // Leptos itself reads a body of any size.
+    // Leptos itself has no limit.
     let request = request.with_limited_body();
     leptos_axum::handle_server_fns_with_context(context(state, caller), request)
         .await

@@ -1,4 +1,4 @@
-//! Where people reach the console: it decides the cookie, HSTS and the links in mails.
+//! The public URL of the console. It determines the cookie, HSTS and links in mails.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::http::Uri;
 
-/// `http://host:port` or `https://host`, without a path. Cheap to clone.
+/// An origin, as in `https://mail.example.org`. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     scheme: Arc<str>,

@@ -1,4 +1,4 @@
-//! A refusal before any handler has the request, in the form its door speaks.
+//! Refusals by middleware, in the format of the interface that was requested.
 
 use axum::http::header::RETRY_AFTER;
 use axum::http::{StatusCode, Uri};
@@ -8,7 +8,7 @@ use leptos::server_fn::error::FromServerFnError;
 
 use crate::rest;
 
-/// Gives an answer the head of a refusal: its status, and when to try again.
+/// Sets status and Retry-After of a refusal.
 pub fn with_status(mut response: Response, refusal: &Refusal) -> Response {
     *response.status_mut() =
         StatusCode::from_u16(refusal.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -18,7 +18,7 @@ pub fn with_status(mut response: Response, refusal: &Refusal) -> Response {
     response
 }
 
-/// The envelope for REST, the refusal itself for an island, plain words for a person.
+/// The envelope for REST, the serialised refusal for server functions, plain text for pages.
 pub fn refuse(uri: &Uri, refusal: Refusal) -> Response {
     let path = uri.path();
     if path == "/api" || path.starts_with("/api/") {
@@ -38,7 +38,7 @@ mod tests {
     use domain::Kind;
 
     #[test]
-    fn every_door_is_told_when_to_try_again() {
+    fn every_interface_has_retry_after() {
         for path in ["/api/setup/email_smtp", "/fn/load_settings", "/account"] {
             let refusal = Refusal {
                 retry_after: Some(5),

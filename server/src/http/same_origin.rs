@@ -1,5 +1,4 @@
-//! Requests that change something must come from our own pages, when a browser sends them: it adds
-//! the cookie on its own.
+//! Protection against cross-site request forgery for requests other than GET and HEAD.
 
 use axum::extract::{Request, State};
 use axum::http::header::{COOKIE, HOST, ORIGIN};
@@ -19,7 +18,7 @@ pub async fn require(State(state): State<AppState>, request: Request, next: Next
     }
     let refusal = Refusal::new(
         Kind::Forbidden,
-        "This request did not come from a page of this Postern. Load the page again; behind a proxy, set POSTERN_PUBLIC_URL to the address people use.",
+        "This request did not come from a page of this console. Load the page again; behind a proxy, set POSTERN_PUBLIC_URL to the address people use.",
     );
     refuse(request.uri(), refusal)
 }
@@ -39,7 +38,7 @@ fn is_ours(headers: &HeaderMap, url: &PublicUrl) -> bool {
             let own = origin.split_once("://").map(|(_, authority)| authority);
             origin == url.to_string() || (own.is_some() && own == text(HOST))
         }
-        // Neither: not a browser of these years. Without a cookie it has nothing to misuse.
+        // No browser of these years sends neither. Without a cookie there is nothing to forge.
         None => text(COOKIE).is_none(),
     }
 }

@@ -12,8 +12,8 @@ use domain::{Kind, Refusal};
 use engine::{Actor, Origin};
 use tower_sessions::Session;
 
-use super::AppState;
 use super::refuse::refuse;
+use super::state::AppState;
 
 /// The authenticated actor and the origin of a request. An extractor.
 #[derive(Clone, Debug)]

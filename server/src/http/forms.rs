@@ -15,7 +15,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tower_sessions::Session;
 
-use super::{AppState, Caller, pages, sessions, with_status};
+use super::authentication::Caller;
+use super::refuse::with_status;
+use super::state::AppState;
+use super::{pages, sessions};
 
 pub fn router() -> Router<AppState> {
     Router::new()

@@ -11,7 +11,7 @@ use axum::http::header::{
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::AppState;
+use super::state::AppState;
 use crate::rest::INTAKE;
 
 /// Adds headers against framing, content sniffing and caching. Pages set their own

@@ -9,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use domain::outbox::RecipientState;
 use engine::{LATENCY_BOUNDS, MetricsSnapshot};
 
-use super::{AppState, Caller};
+use super::authentication::Caller;
+use super::state::AppState;
 use crate::rest::refuse;
 
 /// For administrators, and for clients on this machine that are not behind a proxy.

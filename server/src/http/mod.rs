@@ -12,6 +12,7 @@ mod public_url;
 mod refuse;
 mod same_origin;
 mod sessions;
+mod state;
 
 use app::Looks;
 use axum::Router;
@@ -24,21 +25,10 @@ pub use address::TrustedProxies;
 pub use authentication::Caller;
 pub use public_url::PublicUrl;
 pub use refuse::with_status;
+pub use state::{AppState, BODY_MAX};
 
 use crate::compression::compress_pages;
 use crate::rest;
-
-/// The largest body outside of submissions, in bytes.
-pub const BODY_MAX: usize = 64 * 1024;
-
-/// The state that handlers share. Cheap to clone.
-#[derive(Clone)]
-pub struct AppState {
-    pub postern: Postern,
-    pub url: PublicUrl,
-    pub proxies: TrustedProxies,
-    pub looks: Looks,
-}
 
 /// The router of the whole HTTP interface. Requests are checked for their origin, and then
 /// authenticated once.

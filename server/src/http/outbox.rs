@@ -9,9 +9,10 @@ use axum::routing::{get, post};
 use domain::{Kind, Refusal};
 use serde::Deserialize;
 
+use super::authentication::Caller;
 use super::forms::{again, filled_in};
 use super::refuse::with_status;
-use super::{AppState, Caller};
+use super::state::AppState;
 
 const LIST: &str = "/outbox";
 const SUPPRESSIONS: &str = "/suppressions";

@@ -10,7 +10,8 @@ use domain::{Kind, Refusal};
 use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::generate_route_list;
 
-use super::{AppState, Caller};
+use super::authentication::Caller;
+use super::state::AppState;
 use crate::assets;
 use crate::rest::refuse;
 

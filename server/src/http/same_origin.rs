@@ -8,8 +8,9 @@ use axum::response::Response;
 use domain::{Kind, Refusal};
 
 use super::authentication::bearer;
+use super::public_url::PublicUrl;
 use super::refuse::refuse;
-use super::{AppState, PublicUrl};
+use super::state::AppState;
 
 pub async fn require(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);

@@ -12,7 +12,7 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
 use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
 
-use super::PublicUrl;
+use super::public_url::PublicUrl;
 
 const ACCOUNT: &str = "account";
 const ADDRESS: &str = "address";

@@ -70,12 +70,13 @@ impl Api {
         let proxies = TrustedProxies::default();
         let looks = Looks::new(url.to_string());
         let user = tokens.pop().expect("two tokens").to_string();
+        let router = http::router(postern, url, proxies, looks);
         Self {
             _folder: folder,
-            router: http::router(postern, url, proxies, looks),
+            router,
             admin: tokens.pop().expect("two tokens").to_string(),
             user,
-            document: serde_json::to_value(&*openapi::DOCUMENT).expect("JSON"),
+            document: serde_json::to_value(openapi::published()).expect("JSON"),
             seen: BTreeSet::new(),
         }
     }

@@ -9,7 +9,6 @@ use domain::Refusal;
 use domain::form::Edit;
 use domain::view::{PasswordChange, PasswordState, SettingsView, Stamp, Verification};
 use indexmap::IndexMap;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -143,7 +142,7 @@ pub struct SaveSettings {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<Object>)]
     #[expect(dead_code, reason = "only its type is validated")]
-    verified: Option<IndexMap<String, IgnoredAny>>,
+    verified: Option<IndexMap<String, serde_json::Value>>,
 }
 
 /// Save the configuration

@@ -66,7 +66,8 @@ fn operations() -> OpenApiRouter<AppState> {
 }
 
 pub fn router() -> Router<AppState> {
-    let (router, _) = operations().split_for_parts();
+    let (router, document) = operations().split_for_parts();
+    openapi::publish(document);
     router
         .route("/api", get(api_page::page))
         .method_not_allowed_fallback(method_not_allowed)

@@ -1,6 +1,6 @@
 //! The OpenAPI 3.1 document of the operations, at `GET /api/openapi.json`.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use axum::Json;
 use utoipa::openapi::OpenApi;
@@ -54,8 +54,17 @@ pub fn frame() -> OpenApi {
     Frame::openapi()
 }
 
-/// The document.
-pub static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(|| super::operations().into_openapi());
+static DOCUMENT: OnceLock<OpenApi> = OnceLock::new();
+
+/// Publishes the document with its operations, which are the same for every router.
+pub fn publish(document: OpenApi) {
+    DOCUMENT.get_or_init(|| document);
+}
+
+/// The published document.
+pub fn published() -> &'static OpenApi {
+    DOCUMENT.get_or_init(frame)
+}
 
 /// Read this document
 ///
@@ -68,5 +77,5 @@ pub static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(|| super::operations().in
     responses((status = 200, description = "The document", body = Object))
 )]
 pub async fn document() -> Json<&'static OpenApi> {
-    Json(&DOCUMENT)
+    Json(published())
 }

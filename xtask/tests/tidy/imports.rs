@@ -24,16 +24,6 @@ const CIRCULAR: &[&str] = &[
     "engine/src/mail/submission.rs",
     "engine/src/vault/files.rs",
     "engine/src/vault/mod.rs",
-    "server/src/http/authentication.rs",
-    "server/src/http/forms.rs",
-    "server/src/http/headers.rs",
-    "server/src/http/metrics.rs",
-    "server/src/http/mod.rs",
-    "server/src/http/outbox.rs",
-    "server/src/http/pages.rs",
-    "server/src/http/same_origin.rs",
-    "server/src/rest/mails.rs",
-    "server/src/rest/parts.rs",
 ];
 
 /// The engine's modules from the top to the bottom. A module may import from its own and from lower

@@ -17,7 +17,8 @@ use serde::de::{
     Unexpected, Visitor,
 };
 
-use super::{Faults, Json};
+use super::faults::Faults;
+use super::value::Json;
 
 /// The longest name in the name of a field, in characters.
 const NAME: usize = 80;

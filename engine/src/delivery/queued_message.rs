@@ -62,13 +62,15 @@ pub(super) fn group_by_message(
     let mut queued: Vec<QueuedMessage> = Vec::with_capacity(stored.len());
     for LeasedRecipient { recipient, guard } in leased {
         if let Some(reply) = &recipient.suppressed {
-            let text = format!("Not tried, because a relay said of this address: {reply}");
+            let text = format!(
+                "Not attempted: the address is on the suppression list. The reply was: {reply}"
+            );
             unsendable.push(failed(&recipient, text, now));
             continue;
         }
         let address: Result<EmailAddress, _> = recipient.address.parse();
         let Ok(address) = address else {
-            unsendable.push(failed(&recipient, "The address is not understood.", now));
+            unsendable.push(failed(&recipient, "The address cannot be parsed.", now));
             continue;
         };
         let id = &recipient.key.message_id;
@@ -80,7 +82,7 @@ pub(super) fn group_by_message(
         }
         let found = stored.get(id);
         let Some((message, Ok(sender))) = found.map(|found| (found, found.sender.parse())) else {
-            unsendable.push(failed(&recipient, "The mail is not there any more.", now));
+            unsendable.push(failed(&recipient, "The message is no longer stored.", now));
             continue;
         };
         queued.push(QueuedMessage {

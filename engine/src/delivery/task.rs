@@ -230,7 +230,7 @@ impl DeliveryTask {
 
     async fn record_missing(&self, message: QueuedMessage) {
         let now = self.worker.services.clock.now();
-        let text = "The mail is not there any more.";
+        let text = "The message is no longer stored.";
         let recipients = message.recipients.iter();
         let missing = AttemptResult {
             settled: recipients.map(|row| failed(row, text, now)).collect(),

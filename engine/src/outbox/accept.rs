@@ -87,7 +87,7 @@ impl Outbox {
                 Ok(earlier.ids.split(' ').map(str::to_owned).collect())
             }
             Some(_) => {
-                let text = "This key came with another body within the last 24 hours. Use a new key for new mail.";
+                let text = "This key came with another body within the last 24 hours. Use a new key for new messages.";
                 Err(Refusal::of(Kind::Invalid, "Idempotency-Key", text))
             }
         }
@@ -106,7 +106,7 @@ impl Outbox {
             Submissions::Many(submissions) => (submissions, true),
         };
         if submissions.is_empty() || submissions.len() > MAX_MESSAGES {
-            let text = format!("Hand over 1 to {MAX_MESSAGES} messages at once.");
+            let text = format!("Submit 1 to {MAX_MESSAGES} messages at once.");
             return Err(Refusal::new(Kind::Invalid, text));
         }
         let octets: usize = submissions.iter().map(Submission::weight).sum();
@@ -166,7 +166,7 @@ impl Outbox {
             ..Refusal::of(
                 Kind::Conflict,
                 "Idempotency-Key",
-                "A request with this key is still under way. Ask again when it is over.",
+                "A request with this key is in progress. Try again when it has ended.",
             )
         })
     }

@@ -39,9 +39,13 @@ struct Minute {
 /// The values of the counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MeterReading {
+    /// Accepted messages.
     pub accepted: u64,
+    /// Delivered recipients.
     pub delivered: u64,
+    /// Failed attempts that are followed by another, per recipient.
     pub deferred: u64,
+    /// Failed recipients.
     pub failed: u64,
     /// Open connections to relays.
     pub connections: u64,

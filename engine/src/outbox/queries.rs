@@ -172,7 +172,7 @@ impl Outbox {
             let message = visible(&mut connection, actor, id).await?;
             let bytes = messages::body(&mut connection, &message.id).await?;
             bytes.ok_or_else(|| {
-                let text = "The mail itself is not kept any more; what happened to it still is.";
+                let text = "The message itself is no longer stored; its delivery events still are.";
                 Refusal::new(Kind::NotFound, text)
             })
         };
@@ -242,7 +242,7 @@ pub(super) async fn visible(
     found
         .filter(|message| only_of(actor).is_none_or(|account| account == message.account))
         .ok_or_else(|| {
-            let text = "No message has this id, or it is not kept any more.";
+            let text = "No message has this id, or it is no longer stored.";
             Refusal::of(Kind::NotFound, "id", text)
         })
 }

@@ -14,6 +14,7 @@ pub struct Account {
     pub id: String,
     /// In lower case.
     pub email: String,
+    /// The rights of the account.
     pub role: Role,
 }
 

@@ -12,11 +12,15 @@ use super::{Connection, StoreError};
 pub struct Token {
     /// A ULID.
     pub id: String,
+    /// The account that the program acts as.
     pub account: Account,
+    /// As its owner named it.
     pub name: String,
     /// Separated by spaces.
     pub scopes: String,
+    /// When it was created.
     pub created_at: Timestamp,
+    /// When it was revoked; `None` while it is valid.
     pub revoked_at: Option<Timestamp>,
 }
 

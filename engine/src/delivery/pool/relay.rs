@@ -84,7 +84,7 @@ impl Pool {
             .awaiting_since
             .map_or(SILENCE, |since| since.elapsed());
         let detail = format!(
-            "{} has mail and does not answer; it may take ten minutes for it",
+            "{} has not replied to a message; RFC 5321 allows it ten minutes",
             route.name
         );
         Some(BackoffView {

@@ -18,6 +18,8 @@ mod handover;
 mod holding;
 #[path = "story/keys.rs"]
 mod keys;
+#[path = "story/migrations.rs"]
+mod migrations;
 #[path = "story/nodes.rs"]
 mod nodes;
 #[path = "story/outage.rs"]

@@ -45,6 +45,17 @@ pub async fn execute(connection: &mut AnyConnection, statements: &'static str) {
     done.expect("executes");
 }
 
+/// A connection to the database of a configuration. An SQLite file is made where there is none.
+pub async fn connect(config: &Config) -> AnyConnection {
+    let address = config.database.clone().unwrap_or_else(|| {
+        format!(
+            "sqlite://{}?mode=rwc",
+            config.data.join("postern.db").display()
+        )
+    });
+    AnyConnection::connect(&address).await.expect("connects")
+}
+
 /// One key pair for all stories: generating it takes seconds.
 pub fn browser_key() -> RsaPrivateKey {
     static KEY: OnceLock<RsaPrivateKey> = OnceLock::new();
@@ -144,13 +155,24 @@ impl TestEnv {
         PasswordChange::Sealed(token)
     }
 
+    /// The configuration of another Postern, with an empty database of the same kind.
+    pub async fn empty(&self) -> Config {
+        let data = self.data().join("empty");
+        std::fs::create_dir(&data).expect("a folder");
+        let database = match &self.config.database {
+            Some(address) => Some(fresh_database(address).await),
+            None => None,
+        };
+        Config {
+            data,
+            database,
+            ..self.config.clone()
+        }
+    }
+
     /// A connection to the database that is not Postern's.
     pub async fn connection(&self) -> AnyConnection {
-        let address =
-            self.config.database.clone().unwrap_or_else(|| {
-                format!("sqlite://{}", self.data().join("postern.db").display())
-            });
-        AnyConnection::connect(&address).await.expect("connects")
+        connect(&self.config).await
     }
 
     /// Locks the messages against writes, not against reads, until it is dropped.

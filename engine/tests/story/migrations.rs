@@ -1,0 +1,72 @@
+//! Databases of earlier versions: migrations carry their rows over.
+
+use std::path::Path;
+
+use domain::outbox::{EventKind, RecipientState};
+use engine::{Actor, Postern};
+use sqlx::migrate::Migrator;
+
+use crate::environment::{TestEnv, connect, execute};
+
+/// The last migration in which a failed message was `parked`.
+const PARKED: i64 = 2;
+
+const ID: &str = "01JD0000000000000000000000";
+
+/// A message that failed at 1,000 ms, in the columns of migration 2.
+const ROWS: &str = "
+INSERT INTO message (id, account_id, sender, subject, message_id, size)
+VALUES ('01JD0000000000000000000000', '', 'alerts@example.org', 'Fire', '<1@example.org>', 3);
+INSERT INTO recipient (message_id, position, address, state, due_at, owner, attempts, trying_since,
+                       settled_at, relay, said, took)
+VALUES ('01JD0000000000000000000000', 0, 'gone@example.org', 'parked', NULL, NULL, 1, 900, 1000,
+        'smtp.example.org:25', '550 5.1.1 no such user', 12);
+INSERT INTO timeline (message_id, position, at, what, by_whom, said, took, may_have_arrived)
+VALUES ('01JD0000000000000000000000', 0, 1000, 'parked', 'smtp.example.org:25',
+        '550 5.1.1 no such user', 12, 0);
+INSERT INTO undeliverable (address, said, listed_at, message_id)
+VALUES ('gone@example.org', '550 5.1.1 no such user', 1000, '01JD0000000000000000000000');
+INSERT INTO hold (scope, since, by_whom) VALUES ('global', 500, 'admin@example.org');
+";
+
+async fn parked_mail_is_failed_mail_afterwards(env: TestEnv) {
+    let config = env.empty().await;
+    let folder = match config.database {
+        Some(_) => "postgres",
+        None => "sqlite",
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../migrations")
+        .join(folder);
+    let migrator = Migrator::new(folder).await.expect("the migrations");
+    let mut connection = connect(&config).await;
+    let migrated = migrator.run_to(PARKED, &mut connection).await;
+    migrated.expect("the tables of an earlier version");
+    execute(&mut connection, ROWS).await;
+
+    let postern = Postern::open(config).await.expect("Postern opens");
+    let admin = Actor::local(0);
+    let message = postern
+        .outbox()
+        .message(&admin, ID)
+        .await
+        .expect("is there");
+    let recipient = &message.recipients[0];
+    assert_eq!(recipient.state, RecipientState::Failed);
+    let events = &recipient.timeline;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].kind, EventKind::Failed);
+    assert_eq!(events[0].by, "smtp.example.org:25");
+    assert_eq!(events[0].reply, "550 5.1.1 no such user");
+    let listed = postern.outbox().suppressions(&admin, "gone").await;
+    assert_eq!(listed.expect("the list")[0].reply, "550 5.1.1 no such user");
+    let overview = postern.outbox().overview(&admin).await.expect("overview");
+    let pause = overview.pause.expect("delivery is paused");
+    assert_eq!(pause.by, "admin@example.org");
+}
+
+stories! {
+    both {
+        parked_mail_is_failed_mail_afterwards;
+    }
+}

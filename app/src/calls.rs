@@ -88,7 +88,7 @@ pub async fn try_relay(
                 report::pictures(test.await?).boxed()
             }
             Trial::Diagnosis => {
-                let question = engine::Question {
+                let question = engine::DiagnosisRequest {
                     edit: form.into(),
                     password,
                     recipient: Some(recipient),

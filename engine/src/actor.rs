@@ -1,4 +1,4 @@
-//! Who asks: a signed-in account, a program with a token, or somebody at this machine.
+//! Identity asks: a signed-in account, a program with a token, or somebody at this machine.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -29,7 +29,7 @@ impl fmt::Display for Origin {
 }
 
 #[derive(Clone, Debug)]
-enum Who {
+enum Identity {
     Session(SessionRow),
     Token(Token),
     /// The command line and local sockets, by the user id that runs them.
@@ -38,25 +38,25 @@ enum Who {
     },
 }
 
-/// Who asks the engine for something, and from where. Made by the engine itself from what proves
+/// Identity asks the engine for something, and from where. Made by the engine itself from what proves
 /// it: a session, a token, or being at this machine.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    who: Who,
+    identity: Identity,
     pub origin: Origin,
 }
 
 impl Actor {
     pub(crate) fn session(session: SessionRow, origin: Origin) -> Self {
         Self {
-            who: Who::Session(session),
+            identity: Identity::Session(session),
             origin,
         }
     }
 
     pub(crate) fn token(token: Token, origin: Origin) -> Self {
         Self {
-            who: Who::Token(token),
+            identity: Identity::Token(token),
             origin,
         }
     }
@@ -64,7 +64,7 @@ impl Actor {
     /// Whoever may run a command on the data folder may do everything.
     pub fn local(uid: u32) -> Self {
         Self {
-            who: Who::Local {
+            identity: Identity::Local {
                 name: format!("uid {uid}"),
             },
             origin: Origin::default(),
@@ -73,17 +73,17 @@ impl Actor {
 
     /// What a person recognises: the account's address, or who runs the command.
     pub fn name(&self) -> &str {
-        match &self.who {
-            Who::Session(session) => &session.account.email,
-            Who::Token(token) => &token.account.email,
-            Who::Local { name } => name,
+        match &self.identity {
+            Identity::Session(session) => &session.account.email,
+            Identity::Token(token) => &token.account.email,
+            Identity::Local { name } => name,
         }
     }
 
     /// For the audit: the name, and the token if one was used.
     pub(crate) fn signature(&self) -> String {
-        match &self.who {
-            Who::Token(token) => format!("{} (token {})", token.account.email, token.name),
+        match &self.identity {
+            Identity::Token(token) => format!("{} (token {})", token.account.email, token.name),
             _ => self.name().to_owned(),
         }
     }
@@ -94,25 +94,25 @@ impl Actor {
     }
 
     pub(crate) fn account(&self) -> Option<&Account> {
-        match &self.who {
-            Who::Session(session) => Some(&session.account),
-            Who::Token(token) => Some(&token.account),
-            Who::Local { .. } => None,
+        match &self.identity {
+            Identity::Session(session) => Some(&session.account),
+            Identity::Token(token) => Some(&token.account),
+            Identity::Local { .. } => None,
         }
     }
 
     /// The session that asks, by the hash it is stored under.
     pub(crate) fn session_id(&self) -> Option<&str> {
-        match &self.who {
-            Who::Session(session) => Some(&session.id),
+        match &self.identity {
+            Identity::Session(session) => Some(&session.id),
             _ => None,
         }
     }
 
     /// Refuses a token that is not for sending.
     pub(crate) fn sends(&self) -> Result<(), Refusal> {
-        match &self.who {
-            Who::Token(token) if !token.scopes.split(' ').any(|scope| scope == "send") => {
+        match &self.identity {
+            Identity::Token(token) if !token.scopes.split(' ').any(|scope| scope == "send") => {
                 let text = "This token is not for sending mail. Use one that is.";
                 Err(Refusal::new(Kind::Forbidden, text))
             }
@@ -122,12 +122,12 @@ impl Actor {
 
     /// Refuses whoever is not an administrator, and a token of one that is not for that.
     pub fn administers(&self) -> Result<(), Refusal> {
-        let may = match &self.who {
-            Who::Session(session) => session.account.role == Role::Admin,
-            Who::Token(token) => {
+        let may = match &self.identity {
+            Identity::Session(session) => session.account.role == Role::Admin,
+            Identity::Token(token) => {
                 token.account.role == Role::Admin && token.scopes.split(' ').any(|s| s == "admin")
             }
-            Who::Local { .. } => true,
+            Identity::Local { .. } => true,
         };
         if may {
             return Ok(());
@@ -136,5 +136,52 @@ impl Actor {
             Kind::Forbidden,
             "Only administrators may do this. Ask one of yours.",
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Timestamp;
+
+    use super::*;
+
+    fn holder(role: Role, scopes: &str) -> Actor {
+        let account = Account {
+            id: "1".to_owned(),
+            email: "a@example.org".to_owned(),
+            role,
+        };
+        let token = Token {
+            id: "2".to_owned(),
+            name: "app".to_owned(),
+            scopes: scopes.to_owned(),
+            created_at: Timestamp(0),
+            revoked_at: None,
+            account,
+        };
+        Actor::token(token, Origin::default())
+    }
+
+    #[test]
+    fn a_token_does_what_its_scopes_and_its_account_allow() {
+        for (role, scopes, administers, sends) in [
+            (Role::Admin, "admin send", true, true),
+            (Role::Admin, "admin", true, false),
+            (Role::Admin, "send", false, true),
+            (Role::Admin, "read", false, false),
+            (Role::User, "admin send", false, true),
+            (Role::User, "send", false, true),
+            (Role::User, "sender administration", false, false),
+            (Role::User, "", false, false),
+        ] {
+            let actor = holder(role, scopes);
+            assert_eq!(
+                actor.administers().is_ok(),
+                administers,
+                "{role:?} {scopes}"
+            );
+            assert_eq!(actor.sends().is_ok(), sends, "{role:?} {scopes}");
+        }
+        assert!(Actor::local(0).administers().is_ok() && Actor::local(0).sends().is_ok());
     }
 }

@@ -11,7 +11,7 @@ use domain::trace::Step;
 use domain::transcript::Tone;
 use domain::view::PasswordChange;
 use domain::{Event, Form, Kind, Label, Refusal, Trace};
-use engine::Question;
+use engine::DiagnosisRequest;
 use futures::{Stream, StreamExt, pin_mut};
 
 use crate::cli::DiagnoseArgs;
@@ -45,10 +45,10 @@ pub async fn send_test(bootstrap: Bootstrap, address: String) -> Result<ExitCode
     Ok(code)
 }
 
-fn question(asked: DiagnoseArgs) -> Result<Question, Box<dyn Error>> {
-    let mut question = Question {
+fn question(asked: DiagnoseArgs) -> Result<DiagnosisRequest, Box<dyn Error>> {
+    let mut question = DiagnosisRequest {
         recipient: asked.to,
-        ..Question::default()
+        ..DiagnosisRequest::default()
     };
     let (Some(host), Some(port)) = (asked.host, asked.port) else {
         return Ok(question);

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use domain::{ProbeEvent, ProbeReport};
-use engine::Search;
+use engine::ProbeRequest;
 use futures::{Stream, StreamExt, pin_mut};
 
 use crate::cli::ProbeArgs;
@@ -15,7 +15,7 @@ use crate::terminal::Terminal;
 
 pub async fn probe(bootstrap: Bootstrap, args: ProbeArgs) -> Result<ExitCode, Box<dyn Error>> {
     let postern = bootstrap.open(String::new()).await?;
-    let search = Search::word(args.relay, args.port.unwrap_or_default());
+    let search = ProbeRequest::word(args.relay, args.port.unwrap_or_default());
     let code = match postern.diagnosis().probe(&operator(), search).await {
         Ok(events) => tell(events, args.json).await?,
         Err(refusal) => refused(&refusal)?,

@@ -1,13 +1,13 @@
 //! What the mail says, for administrators: its head, its text, what is attached. As text, whatever
 //! it came as.
 
-use engine::Letter;
+use engine::ParsedMessage;
 use leptos::prelude::*;
 
 use super::format::size;
 
 #[component]
-pub fn Reading(letter: Letter, source: String) -> impl IntoView {
+pub fn Reading(letter: ParsedMessage, source: String) -> impl IntoView {
     let headers = letter.headers.into_iter().map(|(name, value)| {
         view! {
             <dt>{name}</dt>

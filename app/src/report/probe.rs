@@ -2,7 +2,7 @@
 
 use domain::probe::{Candidate, ProbeResult, ProbeRow, Recommendation};
 use domain::{ConnectionType, EmailAddress, Form, Label, ProbeEvent, ProbeReport, Refusal};
-use engine::Search;
+use engine::ProbeRequest;
 use futures::Stream;
 use leptos::prelude::*;
 
@@ -11,11 +11,11 @@ use crate::picture::Picture;
 
 /// What is on the form. The address only gives a user name where a host is named, and need not be
 /// finished then.
-pub fn search(form: &Form) -> Search {
+pub fn search(form: &Form) -> ProbeRequest {
     let text = |label| form.get(label).to_owned();
     let (host, address) = (text(Label::Host), text(Label::FromAddress));
     let unfinished = address.trim().parse::<EmailAddress>().is_err();
-    Search {
+    ProbeRequest {
         address: match unfinished && !host.trim().is_empty() {
             true => String::new(),
             false => address,

@@ -1,4 +1,4 @@
-//! Passwords of accounts: how long they are, and their argon2id hashes.
+//! Passwords of accounts: their length, and hashing them with argon2id (RFC 9106).
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use rand::RngCore;
 use rand::rngs::OsRng;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Characters.
+/// The length of a password, in characters.
 const LENGTH: std::ops::RangeInclusive<usize> = 12..=128;
 
-/// Hashes and verifies, as many at once as there are cores: each takes 46 MiB and a core.
+/// Hashes passwords, as many at once as there are cores: each hash takes 46 MiB and a core.
 #[derive(Clone)]
 pub struct Hasher {
     argon2: Argon2<'static>,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
-/// Room for one computation. Whoever waits for one sees what came of those before.
-pub struct Place {
+/// Permission for one computation. It is granted in the order of requests.
+pub struct HashPermit {
     argon2: Argon2<'static>,
     permit: OwnedSemaphorePermit,
 }
@@ -32,12 +32,15 @@ impl Default for Hasher {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
-            places: Arc::new(Semaphore::new(cores)),
+            permits: Arc::new(Semaphore::new(cores)),
         }
     }
 }
 
-/// Refuses a password that is too short or too long, under `password`.
+/// Checks the length of a password.
+///
+/// # Errors
+/// [`Kind::Invalid`] under `password`.
 pub fn check(password: &SecretString) -> Result<(), Refusal> {
     if LENGTH.contains(&password.expose().chars().count()) {
         return Ok(());
@@ -47,20 +50,26 @@ pub fn check(password: &SecretString) -> Result<(), Refusal> {
 }
 
 impl Hasher {
-    /// The hash of a new password; refuses one that is too short or too long, under `password`.
+    /// The hash of a new password.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] under `password` if it is too short or too long.
     pub async fn hash(&self, password: SecretString) -> Result<String, Refusal> {
         check(&password)?;
-        let place = self.place().await?;
-        place
+        let permit = self.permit().await?;
+        permit
             .compute(move |argon2| hash(argon2, &password))
             .await?
             .ok_or_else(Refusal::internal)
     }
 
-    /// Waits for room.
-    pub async fn place(&self) -> Result<Place, Refusal> {
-        let permit = self.places.clone().acquire_owned().await;
-        Ok(Place {
+    /// Waits for a permit.
+    ///
+    /// # Errors
+    /// Never: the semaphore is not closed.
+    pub async fn permit(&self) -> Result<HashPermit, Refusal> {
+        let permit = self.permits.clone().acquire_owned().await;
+        Ok(HashPermit {
             argon2: self.argon2.clone(),
             permit: permit.map_err(|_| Refusal::internal())?,
         })
@@ -71,13 +80,16 @@ impl Hasher {
     pub async fn until_idle(&self) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let all = u32::try_from(cores).expect("a number of cores");
-        let _ = self.places.acquire_many(all).await.expect("never closed");
+        let _ = self.permits.acquire_many(all).await.expect("never closed");
     }
 }
 
-impl Place {
-    /// Computes to the end and keeps the place until then, whoever stops waiting for it: hanging
-    /// up neither makes room nor takes back what `work` does.
+impl HashPermit {
+    /// Runs `work` to its end and holds the permit until then, even if the returned future is
+    /// dropped.
+    ///
+    /// # Errors
+    /// [`Kind::Internal`] if `work` panics.
     pub async fn compute<T: Send + 'static>(
         self,
         work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
@@ -92,8 +104,8 @@ impl Place {
     }
 }
 
-/// Whether `password` has this hash. Without one it takes as long and says no, so that the time
-/// does not tell whether an account exists.
+/// Whether `password` has this hash. Without a hash it is false, and takes as long, so that the
+/// time does not tell whether an account exists.
 pub fn verify(argon2: &Argon2<'_>, password: &SecretString, expected: Option<&str>) -> bool {
     match expected {
         Some(expected) => PasswordHash::new(expected).is_ok_and(|hash| {
@@ -126,15 +138,45 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_password_has_12_to_128_characters() {
+        for (length, accepted) in [
+            (0, false),
+            (11, false),
+            (12, true),
+            (128, true),
+            (129, false),
+        ] {
+            let password = SecretString::new("ü".repeat(length));
+            assert_eq!(check(&password).is_ok(), accepted, "{length}");
+        }
+    }
+
+    #[test]
+    fn only_the_password_of_a_hash_is_verified() {
+        let argon2 = Hasher::default().argon2;
+        let [right, wrong] = ["correct horse battery", "correct horse batterz"];
+        let hashed = hash(&argon2, &SecretString::new(right)).expect("a hash");
+        for (password, expected, verified) in [
+            (right, Some(hashed.as_str()), true),
+            (wrong, Some(hashed.as_str()), false),
+            (right, Some("not a hash"), false),
+            (right, None, false),
+        ] {
+            let password = SecretString::new(password);
+            assert_eq!(verify(&argon2, &password, expected), verified);
+        }
+    }
+
     #[tokio::test]
     async fn a_computation_keeps_its_place_though_nobody_waits_for_it() {
         let hasher = Hasher::default();
-        let cores = hasher.places.available_permits();
+        let cores = hasher.permits.available_permits();
         let (end, ended) = mpsc::channel::<()>();
-        let place = hasher.place().await.expect("room");
-        let begun = place.compute(move |_| ended.recv()).now_or_never();
+        let permit = hasher.permit().await.expect("room");
+        let begun = permit.compute(move |_| ended.recv()).now_or_never();
         assert!(begun.is_none(), "it runs, and its caller has gone");
-        assert_eq!(hasher.places.available_permits(), cores - 1);
+        assert_eq!(hasher.permits.available_permits(), cores - 1);
         drop(end);
         hasher.until_idle().await;
     }

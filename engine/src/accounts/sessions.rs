@@ -1,22 +1,26 @@
-//! Signing in, and the sessions that follow: 2 h idle, 12 h in all.
+//! Login, and sessions: they end after 2 h without use, and 12 h after they began.
+
+use std::time::Duration;
 
 use domain::view::SessionView;
-use domain::{Kind, Refusal, SecretString, Timestamp};
+use domain::{Kind, Refusal, SecretString};
 
-use super::throttle::Key;
-use super::{Accounts, digest, to_the_end};
+use super::throttle::ThrottleKey;
+use super::{Accounts, detached, digest};
 use crate::audit::{Action, Signature};
 use crate::store::accounts::Account;
 use crate::store::{commit, sessions};
 use crate::{Actor, Origin};
 
-const IDLE: i64 = 2 * 3_600_000;
-const ABSOLUTE: i64 = 12 * 3_600_000;
+/// A session that is not used for this long ends.
+const IDLE: Duration = Duration::from_hours(2);
+/// A session ends this long after it began.
+const ABSOLUTE: Duration = Duration::from_hours(12);
 /// The last use is written at most this often.
-const TOUCH: i64 = 60_000;
+const TOUCH: Duration = Duration::from_secs(60);
 
-/// What somebody claims, fit to be kept: one line of so many characters at the most.
-fn on_record(claimed: &str, most: usize) -> String {
+/// A text from outside as it is stored: one line of at most `most` characters.
+fn recorded(claimed: &str, most: usize) -> String {
     let shown = claimed.chars().filter(|c| !c.is_control());
     shown.take(most).collect()
 }
@@ -29,8 +33,12 @@ fn wrong() -> Refusal {
 }
 
 impl Accounts {
-    /// Checks an address and a password. Refusals and times do not tell whether the account
-    /// exists; from the fifth failure on they say how long to wait.
+    /// Checks an address and a password. Neither the refusal nor the time it takes tells whether
+    /// the account exists.
+    ///
+    /// # Errors
+    /// [`Kind::Unauthenticated`] if they do not belong together; [`Kind::TooMany`] with the seconds
+    /// to wait, from the fifth failure on.
     pub async fn login(
         &self,
         email: &str,
@@ -38,17 +46,17 @@ impl Accounts {
         origin: &Origin,
     ) -> Result<Account, Refusal> {
         let email = email.trim().to_lowercase();
-        let mut keys = vec![Key::account(&email)];
-        keys.extend(origin.address.map(Key::network));
-        let by = Signature::new(on_record(&email, 254), origin);
+        let mut keys = vec![ThrottleKey::account(&email)];
+        keys.extend(origin.address.map(ThrottleKey::network));
+        let by = Signature::new(recorded(&email, 254), origin);
         let attempt = match self.attempt(&email, keys).await {
             Ok(attempt) => attempt,
             Err(refusal) => return self.not_logged_in(by, refusal).await,
         };
-        // Who hung up before there was a place for the attempt has not tried; who does from here
-        // on has.
+        // A caller that disconnects while it waits for the permit has not tried; from here on the
+        // attempt is completed and counted.
         let (accounts, origin) = (self.clone(), origin.clone());
-        to_the_end(async move {
+        detached(async move {
             match attempt.compare(password).await {
                 Ok(Some(account)) => accounts.logged_in(account, &origin).await,
                 Ok(None) => accounts.not_logged_in(by, wrong()).await,
@@ -63,12 +71,7 @@ impl Accounts {
         let mut work = self.store.begin().await?;
         let by = Signature::new(&account.email, origin);
         self.audit.record(&mut work, by, Action::Login, "").await?;
-        sessions::remove_expired(
-            &mut work,
-            Timestamp(now.0 - ABSOLUTE),
-            Timestamp(now.0 - IDLE),
-        )
-        .await?;
+        sessions::remove_expired(&mut work, now - ABSOLUTE, now - IDLE).await?;
         commit(work).await?;
         Ok(account)
     }
@@ -78,7 +81,10 @@ impl Accounts {
         Err(refusal)
     }
 
-    /// Begins a session under a secret that the caller made, at least 128 random bits.
+    /// Begins a session under a secret of the caller, of at least 128 random bits.
+    ///
+    /// # Errors
+    /// If the database fails.
     pub async fn begin_session(
         &self,
         secret: &str,
@@ -93,14 +99,17 @@ impl Accounts {
             account,
             self.clock.now(),
             &origin.to_string(),
-            &on_record(&origin.browser, 255),
+            &recorded(&origin.browser, 255),
         )
         .await?;
         commit(work).await?;
         Ok(())
     }
 
-    /// Who holds this session; none when it is over.
+    /// The actor of a session; `None` when it has ended.
+    ///
+    /// # Errors
+    /// If the database fails.
     pub async fn session_actor(
         &self,
         secret: &str,
@@ -110,12 +119,13 @@ impl Accounts {
         let found = sessions::by_id(&mut *self.store.read().await?, &id).await?;
         let now = self.clock.now();
         let alive = |session: &sessions::SessionRow| {
-            now.0 - session.begun_at.0 < ABSOLUTE && now.0 - session.last_used_at.0 < IDLE
+            now.saturating_since(session.begun_at) < ABSOLUTE
+                && now.saturating_since(session.last_used_at) < IDLE
         };
         let Some(session) = found.filter(alive) else {
             return Ok(None);
         };
-        if now.0 - session.last_used_at.0 >= TOUCH {
+        if now.saturating_since(session.last_used_at) >= TOUCH {
             let mut work = self.store.begin().await?;
             sessions::touch(&mut work, &id, now).await?;
             commit(work).await?;
@@ -123,7 +133,10 @@ impl Accounts {
         Ok(Some(Actor::session(session, origin)))
     }
 
-    /// Ends the session that asks.
+    /// Ends the session of the actor.
+    ///
+    /// # Errors
+    /// If the database fails.
     pub async fn logout(&self, actor: &Actor) -> Result<(), Refusal> {
         let (Some(account), Some(id)) = (actor.account(), actor.session_id()) else {
             return Ok(());
@@ -137,7 +150,10 @@ impl Accounts {
         Ok(())
     }
 
-    /// Ends a session by its secret, whoever holds it.
+    /// Ends a session by its secret.
+    ///
+    /// # Errors
+    /// If the database fails.
     pub async fn forget_session(&self, secret: &str) -> Result<(), Refusal> {
         let mut work = self.store.begin().await?;
         sessions::forget(&mut work, &digest(secret)).await?;
@@ -145,7 +161,10 @@ impl Accounts {
         Ok(())
     }
 
-    /// The sessions of the account that asks, last used first.
+    /// The sessions of the actor's account, last used first.
+    ///
+    /// # Errors
+    /// If the database fails.
     pub async fn sessions(&self, actor: &Actor) -> Result<Vec<SessionView>, Refusal> {
         let Some(account) = actor.account() else {
             return Ok(Vec::new());
@@ -164,12 +183,19 @@ impl Accounts {
             .collect())
     }
 
-    /// Ends one of the sessions of the account that asks, by its name in [`Accounts::sessions`].
+    /// Ends one of the sessions of the actor's account, by its id in [`Accounts::sessions`].
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] if the account has no such session.
     pub async fn end_session(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
         self.audit
             .audited(actor, Action::EndSession, async {
                 let gone = || Refusal::new(Kind::NotFound, "This session has ended already.");
                 let account = actor.account().ok_or_else(gone)?;
+                // PostgreSQL accepts no NUL in a text.
+                if id.contains(char::is_control) {
+                    return Err(gone());
+                }
                 let mut work = self.store.begin().await?;
                 if !sessions::end(&mut work, id, &account.id).await? {
                     return Err(gone());

@@ -1,7 +1,8 @@
-//! Slowing down who guesses, and limiting who repeats: in memory, for this process, and not by the
-//! time of day: a clock that is put back would lock people out.
+//! Login throttling by account and by network, in memory of this process.
+//!
+//! It uses monotonic time: a clock that is set back must not lock anybody out.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -10,13 +11,15 @@ use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-/// From this failure on, the next try has to wait.
+use crate::rate_limit::whole_seconds;
+
+/// Failures without a wait; from this one on, the next attempt has to wait.
 const FREE: u32 = 5;
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(60);
 /// A failure is forgotten after this long.
 const MEMORY: Duration = Duration::from_secs(15 * 60);
-/// At most so many keys are remembered; a flood of others pushes out the oldest.
+/// The most keys in memory. Beyond it, the oldest are removed.
 const KEYS: usize = 10_000;
 
 #[derive(Clone, Copy)]
@@ -26,7 +29,7 @@ struct Failures {
 }
 
 impl Failures {
-    /// How long until the next try: 1 s after the fifth failure, doubling.
+    /// The wait until the next attempt: 1 s after the fifth failure, doubling up to [`LONGEST`].
     fn wait(self, now: Instant) -> Duration {
         if self.count < FREE {
             return Duration::ZERO;
@@ -36,22 +39,23 @@ impl Failures {
     }
 }
 
-/// Failed sign-ins by account and by network. Never a lock-out: the wait ends at a minute.
+/// Failed logins by account and by network. It never locks out: the longest wait is a minute.
 #[derive(Default)]
-pub struct Throttle {
-    failures: Mutex<HashMap<Key, Failures>>,
+pub struct LoginThrottle {
+    failures: Mutex<HashMap<ThrottleKey, Failures>>,
 }
 
-/// What failures are counted by: of one size, however much was typed.
+/// What failures are counted by. Its size does not depend on what was typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Key {
+pub enum ThrottleKey {
     /// The SHA-256 of an account's address, whether or not there is such an account.
     Account([u8; 32]),
     /// The first address of a network.
     Network(IpAddr),
 }
 
-impl Key {
+impl ThrottleKey {
+    /// The key of an account, by its address.
     pub fn account(email: &str) -> Self {
         Self::Account(Sha256::digest(email).into())
     }
@@ -65,9 +69,12 @@ impl Key {
     }
 }
 
-impl Throttle {
-    /// Refuses while one of `keys` has to wait.
-    pub fn check(&self, keys: &[Key], now: Instant) -> Result<(), Refusal> {
+impl LoginThrottle {
+    /// Checks that no key has to wait.
+    ///
+    /// # Errors
+    /// [`Kind::TooMany`](domain::Kind::TooMany) with the longest wait of `keys`, in seconds.
+    pub fn check(&self, keys: &[ThrottleKey], now: Instant) -> Result<(), Refusal> {
         let failures = self.lock();
         let wait = keys
             .iter()
@@ -76,7 +83,7 @@ impl Throttle {
             .max();
         match wait {
             Some(wait) if !wait.is_zero() => {
-                let seconds = in_seconds(wait);
+                let seconds = whole_seconds(wait);
                 let text = format!("Too many failed attempts. Try again in {seconds} s.");
                 Err(Refusal::too_many(seconds, text))
             }
@@ -84,7 +91,8 @@ impl Throttle {
         }
     }
 
-    pub fn failed(&self, keys: &[Key], now: Instant) {
+    /// Counts a failure under each of `keys`.
+    pub fn failed(&self, keys: &[ThrottleKey], now: Instant) {
         let mut failures = self.lock();
         for key in keys {
             let entry = failures.entry(*key).or_insert(Failures {
@@ -109,57 +117,14 @@ impl Throttle {
         }
     }
 
-    pub fn succeeded(&self, key: Key) {
+    /// Forgets the failures of a key.
+    pub fn succeeded(&self, key: ThrottleKey) {
         self.lock().remove(&key);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Failures>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ThrottleKey, Failures>> {
         self.failures.lock()
     }
-}
-
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// So many of something a minute, for each key.
-pub struct Window {
-    most: usize,
-    uses: Mutex<HashMap<String, VecDeque<Instant>>>,
-}
-
-impl Window {
-    pub fn a_minute(most: usize) -> Self {
-        Self {
-            most,
-            uses: Mutex::default(),
-        }
-    }
-
-    /// Counts a use, or refuses it. `what` is the sentence the refusal begins with.
-    pub fn take(&self, key: &str, now: Instant, what: &str) -> Result<(), Refusal> {
-        let mut all = self.uses.lock();
-        let counts = |at: &Instant| now.saturating_duration_since(*at) < MINUTE;
-        all.retain(|_, uses| uses.back().is_some_and(counts));
-        let uses = all.entry(key.to_owned()).or_default();
-        uses.retain(counts);
-        match uses.front() {
-            Some(first) if uses.len() >= self.most => {
-                let seconds = in_seconds((*first + MINUTE).saturating_duration_since(now));
-                Err(Refusal::too_many(
-                    seconds,
-                    format!("{what} Try again in {seconds} s."),
-                ))
-            }
-            _ => {
-                uses.push_back(now);
-                Ok(())
-            }
-        }
-    }
-}
-
-/// Of a wait, as people are told: none is over too early.
-fn in_seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 #[cfg(test)]
@@ -168,8 +133,8 @@ mod tests {
 
     #[test]
     fn the_wait_begins_with_the_fifth_failure_and_ends_at_a_minute() {
-        let throttle = Throttle::default();
-        let keys = [Key::account("a@example.org")];
+        let throttle = LoginThrottle::default();
+        let keys = [ThrottleKey::account("a@example.org")];
         let now = Instant::now();
         for (failure, seconds) in (1..).zip([0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60]) {
             throttle.failed(&keys, now);
@@ -179,10 +144,10 @@ mod tests {
                 .and_then(|refusal| refusal.retry_after);
             assert_eq!(waits.unwrap_or(0), seconds, "failure {failure}");
         }
-        assert!(throttle.check(&keys, now + MINUTE).is_ok());
+        assert!(throttle.check(&keys, now + LONGEST).is_ok());
         assert!(
             throttle
-                .check(&[Key::account("b@example.org")], now)
+                .check(&[ThrottleKey::account("b@example.org")], now)
                 .is_ok()
         );
         throttle.succeeded(keys[0]);
@@ -190,9 +155,34 @@ mod tests {
     }
 
     #[test]
+    fn failures_are_forgotten_a_quarter_of_an_hour_after_the_last() {
+        let throttle = LoginThrottle::default();
+        let keys = [ThrottleKey::account("a@example.org")];
+        let begun = Instant::now();
+        let last = begun + MEMORY - Duration::from_secs(1);
+        (0..4).for_each(|_| throttle.failed(&keys, begun));
+        throttle.failed(&keys, last);
+        assert!(throttle.check(&keys, last).is_err());
+        throttle.failed(&keys, last + MEMORY);
+        assert!(throttle.check(&keys, last + MEMORY).is_ok());
+    }
+
+    #[test]
+    fn one_throttled_key_of_several_is_enough() {
+        let throttle = LoginThrottle::default();
+        let [account, other, network] = ["a", "b", "c"].map(ThrottleKey::account);
+        let now = Instant::now();
+        (0..5).for_each(|_| throttle.failed(&[account, network], now));
+        throttle.succeeded(account);
+        assert!(throttle.check(&[account], now).is_ok());
+        assert!(throttle.check(&[network, account], now).is_err());
+        assert!(throttle.check(&[other, network], now).is_err());
+    }
+
+    #[test]
     fn a_flood_pushes_out_the_oldest_and_takes_no_more_room() {
-        let throttle = Throttle::default();
-        let guessed = ["early", "late"].map(Key::account);
+        let throttle = LoginThrottle::default();
+        let guessed = ["early", "late"].map(ThrottleKey::account);
         let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);
         for (key, seconds) in guessed.into_iter().zip([0, 1]) {
@@ -202,13 +192,13 @@ mod tests {
         let slowed = || guessed.map(|key| throttle.check(&[key], now).is_err());
         let flood = |name: String| {
             throttle.failed(
-                &["a", "b"].map(|key| Key::account(&(key.to_owned() + &name))),
+                &["a", "b"].map(|key| ThrottleKey::account(&(key.to_owned() + &name))),
                 now,
             );
         };
         (1..KEYS / 2).for_each(|number| flood(number.to_string()));
         assert_eq!(slowed(), [true, true]);
-        throttle.failed(&[Key::account("one too many")], now);
+        throttle.failed(&[ThrottleKey::account("one too many")], now);
         assert_eq!(slowed(), [false, true]);
         flood("more".to_owned());
         assert_eq!(throttle.lock().len(), KEYS);
@@ -223,20 +213,8 @@ mod tests {
             ("2001:db8::1", "2001:db8::ffff:1", true),
             ("2001:db8::1", "2001:db8:0:1::1", false),
         ] {
-            let of = |text: &str| Key::network(text.parse().expect("an address"));
+            let of = |text: &str| ThrottleKey::network(text.parse().expect("an address"));
             assert_eq!(of(a) == of(b), same, "{a} {b}");
         }
-    }
-
-    #[test]
-    fn the_window_moves() {
-        let (window, begun) = (Window::a_minute(2), Instant::now());
-        let at = |seconds| begun + Duration::from_secs(seconds);
-        assert!(window.take("a", at(0), "No.").is_ok());
-        assert!(window.take("a", at(30), "No.").is_ok());
-        assert!(window.take("b", at(30), "No.").is_ok());
-        let refusal = window.take("a", at(40), "No.").expect_err("the third");
-        assert_eq!(refusal.retry_after, Some(20));
-        assert!(window.take("a", at(60), "No.").is_ok());
     }
 }

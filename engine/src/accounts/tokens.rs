@@ -1,11 +1,7 @@
 //! API tokens: `postern_` and 256 random bits, shown once.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
-
 use domain::view::Role;
 use domain::{Kind, Refusal};
-use parking_lot::{Mutex, MutexGuard};
 
 use super::{Accounts, digest, random_secret};
 use crate::audit::Action;
@@ -15,43 +11,11 @@ use crate::{Actor, Origin};
 
 const PREFIX: &str = "postern_";
 
-/// How long a token is known without being looked up: so long it may still be used at another node
-/// after it was revoked at this one.
-const KNOWN: Duration = Duration::from_secs(1);
-
-/// The most tokens that are remembered.
-const MOST: usize = 10_000;
-
-/// Tokens that were looked up a moment ago, by their digests: programs ask often.
-#[derive(Default)]
-pub(crate) struct KnownTokens(Mutex<HashMap<String, (Instant, Token)>>);
-
-impl KnownTokens {
-    fn known(&self) -> MutexGuard<'_, HashMap<String, (Instant, Token)>> {
-        self.0.lock()
-    }
-
-    fn find(&self, digest: &str) -> Option<Token> {
-        let known = self.known();
-        let (found, token) = known.get(digest)?;
-        (found.elapsed() < KNOWN).then(|| token.clone())
-    }
-
-    fn remember(&self, digest: String, token: Token) {
-        let mut known = self.known();
-        if known.len() >= MOST {
-            known.clear();
-        }
-        known.insert(digest, (Instant::now(), token));
-    }
-
-    fn forget(&self) {
-        self.known().clear();
-    }
-}
-
 impl Accounts {
-    /// Makes a token for an account and answers it, this once.
+    /// Creates a token for an account and returns its secret, which is not stored.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] under `name`; [`Kind::NotFound`] under `email` if there is no such account.
     pub async fn create_token(
         &self,
         actor: &Actor,
@@ -94,18 +58,25 @@ impl Accounts {
             .await
     }
 
-    /// Every token, without its secret.
+    /// All tokens, without their secrets, for administrators.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for any other actor.
     pub async fn tokens(&self, actor: &Actor) -> Result<Vec<Token>, Refusal> {
         actor.administers()?;
         Ok(tokens::all(&mut *self.store.read().await?).await?)
     }
 
-    /// Revokes a token by its id.
+    /// Revokes a token by its id, for administrators.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] if no token in use has this id.
     pub async fn revoke_token(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
         self.audit
             .administer(actor, Action::RevokeToken, async {
                 let mut work = self.store.begin().await?;
-                if !tokens::revoke(&mut work, id, self.clock.now()).await? {
+                let known = !id.contains(char::is_control);
+                if !known || !tokens::revoke(&mut work, id, self.clock.now()).await? {
                     return Err(Refusal::of(
                         Kind::NotFound,
                         "id",
@@ -116,13 +87,16 @@ impl Accounts {
                     .record(&mut work, actor, Action::RevokeToken, id)
                     .await?;
                 commit(work).await?;
-                self.known_tokens.forget();
+                self.token_cache.forget();
                 Ok(())
             })
             .await
     }
 
-    /// Who holds this token; none when it is not one, or revoked.
+    /// The actor of a token; `None` when it is unknown or revoked.
+    ///
+    /// # Errors
+    /// If the database fails.
     pub async fn token_actor(
         &self,
         secret: &str,
@@ -132,12 +106,12 @@ impl Accounts {
             return Ok(None);
         }
         let digest = digest(secret);
-        if let Some(token) = self.known_tokens.find(&digest) {
+        if let Some(token) = self.token_cache.find(&digest) {
             return Ok(Some(Actor::token(token, origin)));
         }
         let found = tokens::by_secret(&mut *self.store.read().await?, &digest).await?;
         if let Some(token) = &found {
-            self.known_tokens.remember(digest, token.clone());
+            self.token_cache.remember(digest, token.clone());
         }
         Ok(found.map(|token| Actor::token(token, origin)))
     }

@@ -3,7 +3,7 @@
 use domain::view::PasswordChange;
 use domain::{Kind, Refusal};
 
-use crate::settings::{Settings, usable};
+use crate::settings::{Settings, validate};
 use crate::smtp::Relay;
 
 /// A relay, and the revision of the settings that names it.
@@ -22,7 +22,7 @@ impl Route {
     pub async fn read(settings: &Settings) -> Result<Option<Self>, Refusal> {
         let saved = settings.saved().await?;
         let revision = saved.revision();
-        let Some(smtp) = saved.settings().and_then(|smtp| usable(smtp).ok()) else {
+        let Some(smtp) = saved.settings().and_then(|smtp| validate(smtp).ok()) else {
             return Ok(None);
         };
         // Without a password that can be opened, the relay's refusal becomes the reported failure.

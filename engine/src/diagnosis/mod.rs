@@ -1,25 +1,24 @@
 //! The diagnosis service: test mails, diagnoses of a configuration, and probes of a relay.
 
-mod message;
 mod probe;
-mod question;
+mod progress;
+mod request;
 mod run;
-mod telling;
+mod test_message;
 
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
 use crate::Clock;
-use crate::accounts::Window;
 use crate::audit::Audit;
+use crate::rate_limit::RateLimit;
 use crate::settings::Settings;
 use crate::smtp::Dialer;
 use crate::store::Store;
 
-pub(crate) use message::mailbox;
-pub use probe::Search;
-pub use question::{Question, TO};
+pub use probe::ProbeRequest;
+pub use request::{DiagnosisRequest, TO};
 
 /// The field a refused recipient, or a failed test mail, stands under, as in system V.
 pub const RECIPIENT: &str = "email_send";
@@ -35,9 +34,9 @@ pub struct Diagnosis {
     /// Where people reach the console, as a test mail names it.
     public_url: Arc<str>,
     /// Test mails of each actor.
-    tests: Arc<Window>,
+    tests: Arc<RateLimit>,
     /// Diagnoses and probes of each actor.
-    diagnoses: Arc<Window>,
+    diagnoses: Arc<RateLimit>,
     /// Diagnoses and probes that run at the same time.
     permits: Arc<Semaphore>,
 }
@@ -58,8 +57,8 @@ impl Diagnosis {
             settings,
             dialer,
             public_url: public_url.into(),
-            tests: Arc::new(Window::a_minute(6)),
-            diagnoses: Arc::new(Window::a_minute(12)),
+            tests: Arc::new(RateLimit::a_minute(6)),
+            diagnoses: Arc::new(RateLimit::a_minute(12)),
             permits: Arc::new(Semaphore::new(4)),
         }
     }

@@ -11,20 +11,20 @@ use futures::channel::mpsc::UnboundedSender;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Diagnosis;
-use super::telling::{telling, ticking};
+use super::progress::{stream_of, with_ticks};
 use crate::Actor;
 use crate::audit::Action;
 use crate::smtp::{Dialer, probe};
 use crate::store::commit;
 
-/// The fields of a [`Search`] that a refusal names.
+/// The fields of a [`ProbeRequest`] that a refusal names.
 const HOST: &str = "host";
 const ADDRESS: &str = "address";
 const PORT: &str = "port";
 
 /// What is looked for, as somebody typed it; empty for what was not given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Search {
+pub struct ProbeRequest {
     /// The relay. Empty: the domain of the address says where relays may be.
     pub host: String,
     /// Who wants to send mail.
@@ -35,7 +35,7 @@ pub struct Search {
     pub form: Option<Form>,
 }
 
-impl Search {
+impl ProbeRequest {
     /// From one word: an address has an `@`, a host has none.
     pub fn word(word: String, port: String) -> Self {
         let (host, address) = if word.contains('@') {
@@ -59,19 +59,23 @@ impl Diagnosis {
     pub async fn probe(
         &self,
         actor: &Actor,
-        search: Search,
+        request: ProbeRequest,
     ) -> Result<impl Stream<Item = ProbeEvent> + Send + use<>, Refusal> {
-        let asking = self.prepare_probe(actor, &search);
+        let asking = self.prepare_probe(actor, &request);
         let run = self.audit.administer(actor, Action::Probe, asking).await?;
-        Ok(telling(|events| run.run(events)))
+        Ok(stream_of(|events| run.run(events)))
     }
 
-    async fn prepare_probe(&self, actor: &Actor, search: &Search) -> Result<Run, Refusal> {
-        let (wanted, port) = Refusal::both(Wanted::of(search), port(&search.port))?;
+    async fn prepare_probe(
+        &self,
+        actor: &Actor,
+        request: &ProbeRequest,
+    ) -> Result<ProbeRun, Refusal> {
+        let (wanted, port) = Refusal::both(ProbeTarget::of(request), port(&request.port))?;
         let saved = self.settings.saved().await?;
-        let form = search.form.clone().unwrap_or_else(|| saved.form());
-        let manner = manner(&form, &wanted)?;
-        let place = self.diagnosis_place(actor)?;
+        let form = request.form.clone().unwrap_or_else(|| saved.form());
+        let settings = settings(&form, &wanted)?;
+        let permit = self.permit(actor)?;
         let mut work = self.store.begin().await?;
         let detail = match (&wanted.host, &wanted.address) {
             (None, Some(address)) => address.redacted(),
@@ -81,25 +85,25 @@ impl Diagnosis {
             .record(&mut work, actor, Action::Probe, detail)
             .await?;
         commit(work).await?;
-        Ok(Run {
+        Ok(ProbeRun {
             dialer: self.dialer.clone(),
             wanted,
             port,
-            manner,
-            place,
+            settings,
+            permit,
         })
     }
 }
 
 /// What is looked for, checked: a host, or an address, or both.
-struct Wanted {
+struct ProbeTarget {
     host: Option<Host>,
     address: Option<EmailAddress>,
 }
 
-impl Wanted {
-    fn of(search: &Search) -> Result<Self, Refusal> {
-        let (host, address) = (search.host.trim(), search.address.trim());
+impl ProbeTarget {
+    fn of(request: &ProbeRequest) -> Result<Self, Refusal> {
+        let (host, address) = (request.host.trim(), request.address.trim());
         if host.is_empty() && address.is_empty() {
             let text = "Enter the host name of the relay, or the e-mail address that is to send.";
             return Err(Refusal::of(domain::Kind::Invalid, HOST, text));
@@ -143,14 +147,14 @@ fn port(text: &str) -> Result<Option<u16>, Refusal> {
 
 /// How connections are made: introduced as delivery would be, patient enough for a slow greeting,
 /// and trusting a relay's certificates where they were trusted for this very host.
-fn manner(form: &Form, wanted: &Wanted) -> Result<SmtpSettings, Refusal> {
+fn settings(form: &Form, wanted: &ProbeTarget) -> Result<SmtpSettings, Refusal> {
     let from = match (&wanted.address, form.get(Label::FromAddress)) {
         (Some(address), _) => address.as_str(),
         // EHLO then says this machine's address.
         (None, "") => "postmaster@localhost",
         (None, saved) => saved,
     };
-    let manner = Form::default()
+    let settings = Form::default()
         .with(Label::FromAddress, from)
         .with(Label::EhloName, form.get(Label::EhloName))
         .with(Label::Host, "localhost")
@@ -159,37 +163,39 @@ fn manner(form: &Form, wanted: &Wanted) -> Result<SmtpSettings, Refusal> {
         .with(Label::CommandTimeout, "8");
     let trusts = [Label::CertificateCheck, Label::TrustedCertificates];
     let same_host = wanted.host.is_some() && form.get(Label::Host).parse().ok() == wanted.host;
-    let manner = trusts
+    let settings = trusts
         .into_iter()
         .filter(|_| same_host)
-        .fold(manner, |manner, label| manner.with(label, form.get(label)));
-    manner.parse()
+        .fold(settings, |settings, label| {
+            settings.with(label, form.get(label))
+        });
+    settings.parse()
 }
 
 /// A probe that may run.
-struct Run {
+struct ProbeRun {
     dialer: Dialer,
-    wanted: Wanted,
+    wanted: ProbeTarget,
     port: Option<u16>,
-    manner: SmtpSettings,
-    place: OwnedSemaphorePermit,
+    settings: SmtpSettings,
+    permit: OwnedSemaphorePermit,
 }
 
-impl Run {
+impl ProbeRun {
     async fn run(self, events: UnboundedSender<ProbeEvent>) {
-        let tell = |event| drop(events.unbounded_send(event));
+        let send = |event| drop(events.unbounded_send(event));
         let begun = Instant::now();
-        let tick = |seconds| tell(ProbeEvent::Tick { seconds });
-        let recommendation = ticking(self.attempt(&tell), tick).await;
+        let tick = |seconds| send(ProbeEvent::Tick { seconds });
+        let recommendation = with_ticks(self.attempt(&send), tick).await;
         // Whoever hears the end may ask again at once.
-        drop(self.place);
-        tell(ProbeEvent::Over(ProbeSummary {
+        drop(self.permit);
+        send(ProbeEvent::Over(ProbeSummary {
             milliseconds: Elapsed::from(begun.elapsed()),
             recommendation,
         }));
     }
 
-    async fn attempt(&self, tell: &(dyn Fn(ProbeEvent) + Sync)) -> Recommendation {
+    async fn attempt(&self, send: &(dyn Fn(ProbeEvent) + Sync)) -> Recommendation {
         let dialer = &self.dialer;
         let attempts = match (&self.wanted.host, &self.wanted.address) {
             (None, Some(address)) => dialer.discover(address.domain(), self.port).await,
@@ -204,11 +210,11 @@ impl Run {
             candidates: attempts.iter().flat_map(Attempt::candidates).collect(),
         };
         table.apply(started.clone());
-        tell(started);
-        probe(dialer, &attempts, &self.manner, |found| {
+        send(started);
+        probe(dialer, &attempts, &self.settings, |found| {
             let found = ProbeEvent::Found(Box::new(found));
             table.apply(found.clone());
-            tell(found);
+            send(found);
         })
         .await;
         let found: Vec<_> = table.results().cloned().collect();
@@ -226,23 +232,23 @@ mod tests {
 
     #[test]
     fn what_is_looked_for_is_checked_field_by_field() {
-        let search = |host: &str, address: &str, port: &str| Search {
+        let request = |host: &str, address: &str, port: &str| ProbeRequest {
             host: host.to_owned(),
             address: address.to_owned(),
             port: port.to_owned(),
             form: None,
         };
-        for (search, fields) in [
-            (search("smtp.example.org", "", ""), &[][..]),
-            (search("", "me@example.org", " 587 "), &[]),
-            (search("192.0.2.1", "me@example.org", "1025"), &[]),
-            (search("", " ", ""), &[HOST]),
-            (search("me@example.org", "", ""), &[HOST]),
-            (search("a b", "me", "0"), &[ADDRESS, HOST, PORT]),
+        for (request, fields) in [
+            (request("smtp.example.org", "", ""), &[][..]),
+            (request("", "me@example.org", " 587 "), &[]),
+            (request("192.0.2.1", "me@example.org", "1025"), &[]),
+            (request("", " ", ""), &[HOST]),
+            (request("me@example.org", "", ""), &[HOST]),
+            (request("a b", "me", "0"), &[ADDRESS, HOST, PORT]),
         ] {
-            let refused = Refusal::both(Wanted::of(&search), port(&search.port)).err();
+            let refused = Refusal::both(ProbeTarget::of(&request), port(&request.port)).err();
             let refused = refused.map(|refusal| refusal.fields.into_keys().collect::<Vec<_>>());
-            assert_eq!(refused.unwrap_or_default(), fields, "{search:?}");
+            assert_eq!(refused.unwrap_or_default(), fields, "{request:?}");
         }
     }
 
@@ -252,9 +258,9 @@ mod tests {
             ("smtp.example.org", "smtp.example.org", ""),
             ("me@example.org", "", "me@example.org"),
         ] {
-            let search = Search::word(word.to_owned(), String::new());
+            let request = ProbeRequest::word(word.to_owned(), String::new());
             assert_eq!(
-                (search.host.as_str(), search.address.as_str()),
+                (request.host.as_str(), request.address.as_str()),
                 (host, address)
             );
         }
@@ -276,11 +282,11 @@ mod tests {
                 "example.org",
             ),
         ] {
-            let wanted = Wanted {
+            let wanted = ProbeTarget {
                 host: None,
                 address: address.cloned(),
             };
-            assert_eq!(manner(saved, &wanted).expect("valid").ehlo(), ehlo);
+            assert_eq!(settings(saved, &wanted).expect("valid").ehlo(), ehlo);
         }
     }
 
@@ -297,12 +303,12 @@ mod tests {
             ("SMTP.example.org", CertificateCheck::Trusted),
             ("smtp.example.net", CertificateCheck::Verify),
         ] {
-            let wanted = Wanted {
+            let wanted = ProbeTarget {
                 host: Some(host.parse().expect("a host")),
                 address: None,
             };
-            let manner = manner(&trusting, &wanted).expect("valid");
-            assert_eq!(manner.certificate_check, check, "{host}");
+            let settings = settings(&trusting, &wanted).expect("valid");
+            assert_eq!(settings.certificate_check, check, "{host}");
         }
     }
 }

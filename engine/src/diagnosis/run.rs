@@ -6,14 +6,14 @@ use std::time::Duration;
 use domain::cause::{Observation, cause};
 use domain::event::{Outcome, RunSummary};
 use domain::view::Stamp;
-use domain::{EmailAddress, Event, Failure, Fault, Refusal, SmtpSettings, Stage, Timestamp};
+use domain::{EmailAddress, Event, Failure, Fault, Refusal, Stage, Timestamp};
 use futures::Stream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::Diagnosis;
-use super::message::Letter;
-use super::telling::{telling, ticking};
+use super::progress::{stream_of, with_ticks};
+use super::test_message::TestMessage;
 use crate::Actor;
 use crate::smtp::{Envelope, Relay, Session, SessionObserver};
 use crate::store::{Scope, StoreError, commit, revisions};
@@ -22,7 +22,7 @@ use crate::store::{Scope, StoreError, commit, revisions};
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// What is asked of a relay.
-pub(super) struct Run {
+pub(super) struct DiagnosisRun {
     pub diagnosis: Diagnosis,
     pub actor: Actor,
     /// The saved revision that is used; none when the settings differ from it.
@@ -30,9 +30,9 @@ pub(super) struct Run {
     pub relay: Relay,
     pub recipient: Option<EmailAddress>,
     /// A mail, where one is to be sent. Otherwise the run ends before DATA.
-    pub letter: Option<Letter>,
-    /// A place among those that run at the same time.
-    pub place: Option<OwnedSemaphorePermit>,
+    pub message: Option<TestMessage>,
+    /// A permit among those that run at the same time.
+    pub permit: Option<OwnedSemaphorePermit>,
 }
 
 /// A mail that the relay took.
@@ -41,10 +41,10 @@ struct Sent {
     message_id: String,
 }
 
-impl Run {
+impl DiagnosisRun {
     /// The events. Dropping the stream ends the run, and with it the connection.
     pub fn begin(self) -> impl Stream<Item = Event> + Send + use<> {
-        telling(|events| {
+        stream_of(|events| {
             self.run(SessionObserver::new(move |event| {
                 drop(events.unbounded_send(event));
             }))
@@ -56,7 +56,7 @@ impl Run {
         witness.emit(|| Event::Started {
             relay: settings.host.with_port(settings.port),
             revision: self.revision,
-            plan: Stage::plan(settings, self.recipient.is_some(), self.letter.is_some()),
+            plan: Stage::plan(settings, self.recipient.is_some(), self.message.is_some()),
         });
         let outcome = match self.in_time(&witness).await {
             Ok(None) => {
@@ -87,7 +87,7 @@ impl Run {
             }
         };
         // Whoever hears the end may ask again at once.
-        drop(self.place);
+        drop(self.permit);
         witness.emit(|| {
             Event::Over(RunSummary {
                 milliseconds: witness.elapsed(),
@@ -101,7 +101,7 @@ impl Run {
     async fn in_time(&self, witness: &SessionObserver) -> Result<Option<Sent>, Failure> {
         let session = timeout(LIMIT, self.session(witness));
         let tick = |seconds| witness.emit(|| Event::Tick { seconds });
-        ticking(session, tick).await.unwrap_or_else(|_| {
+        with_ticks(session, tick).await.unwrap_or_else(|_| {
             let stage = witness.stage().unwrap_or(Stage::Dns);
             let detail = format!(
                 "The test took longer than {} s and was ended.",
@@ -117,31 +117,29 @@ impl Run {
             from: self.relay.settings.from_address.clone(),
             to: self.recipient.iter().cloned().collect(),
         };
-        let handed = match &self.letter {
+        let sent = match &self.message {
             None => session.dry_run(&envelope).await.map(|()| None),
-            Some(letter) => self.send(&mut session, letter, &envelope).await.map(Some),
+            Some(message) => self.send(&mut session, message, &envelope).await.map(Some),
         };
         session.quit().await;
-        handed
+        sent
     }
 
     async fn send(
         &self,
         session: &mut Session,
-        letter: &Letter,
+        message: &TestMessage,
         envelope: &Envelope,
     ) -> Result<Sent, Failure> {
-        let settings: &SmtpSettings = &self.relay.settings;
-        let mail = letter.write(
-            settings,
+        let mail = message.compose(
+            &self.relay.settings,
             session.encryption(),
-            &self.diagnosis.public_url,
             self.diagnosis.clock.now(),
         );
         let reply = session.send(envelope, &mail.bytes).await?;
         Ok(Sent {
             reply,
-            message_id: mail.id,
+            message_id: mail.message_id,
         })
     }
 

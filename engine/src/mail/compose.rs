@@ -1,229 +1,33 @@
-//! A mail that is given by its parts becomes its bytes.
+//! The composer: validates a submission and writes its message.
 
-use domain::{EmailAddress, Refusal, Timestamp};
-use lettre::message::header::ContentType;
+use domain::{Kind, Refusal, Timestamp};
 
-use super::addressees::{Addressees, entry};
-use super::extra::Extra;
-use super::mailbox::Mailbox;
-use super::submission::{self, Attachment, Finished, LARGEST, NO_SENDER, Sender, Submission};
-use super::{head, mime};
+use super::submission::{ComposedMessage, DefaultSender, LARGEST, Submission, TOO_LARGE};
+use super::{parts, raw};
 
-/// The most addresses that answers go to.
-const REPLY_TO: usize = 20;
-
-/// The most files of one mail.
-const FILES: usize = 100;
-
-/// The longest name of a file, in characters.
-const FILE_NAME: usize = 250;
-
-/// See [`Submission::finish`].
-pub(super) fn finish(
-    submission: Submission,
-    sender: Option<&Sender>,
-    id: &str,
-    now: Timestamp,
-) -> Result<Finished, Refusal> {
-    let mut faults = Refusal::invalid();
-    let from = from(&submission, sender, &mut faults);
-    let mut addressees = Addressees::default();
-    let to = addressees.read("to", &submission.to, &mut faults);
-    let cc = addressees.read("cc", &submission.cc, &mut faults);
-    addressees.read("bcc", &submission.bcc, &mut faults);
-    if addressees.is_empty() {
-        faults.add("to", Addressees::NOBODY);
-    }
-    let reply_to = reply_to(&submission, sender, &mut faults);
-    let subject = submission.subject.as_deref();
-    if subject.is_some_and(|subject| subject.chars().any(char::is_control)) {
-        let text = "A subject is one line, without control characters.";
-        faults.add("subject", text);
-    }
-    let extra = Extra::read(&submission.headers, &mut faults);
-    check_size(&submission, &mut faults);
-    let files = files(submission.attachments, &mut faults);
-    faults.or_ok()?;
-    let from = from.expect("without it there was a fault");
-
-    let message_id = match extra.message_id {
-        Some(given) => given.to_owned(),
-        None => format!("<{id}@{}>", from.domain),
-    };
-    let mut lines = String::with_capacity(1024);
-    match extra.date {
-        Some(given) => head::unstructured(&mut lines, "Date", given),
-        None => head::unstructured(&mut lines, "Date", &head::date(now)),
-    }
-    head::mailboxes(&mut lines, "From", [&from]);
-    for (name, mailboxes) in [("Reply-To", &reply_to), ("To", &to), ("Cc", &cc)] {
-        if !mailboxes.is_empty() {
-            head::mailboxes(&mut lines, name, mailboxes);
-        }
-    }
-    if let Some(subject) = subject {
-        head::subject(&mut lines, subject);
-    }
-    head::unstructured(&mut lines, "Message-ID", &message_id);
-    for (name, value) in extra.others {
-        head::unstructured(&mut lines, name, value);
-    }
-    lines.push_str("MIME-Version: 1.0\r\n");
-    let mut bytes = mime::body(submission.text, submission.html, files);
-    bytes.splice(0..0, lines.into_bytes());
-    Ok(Finished {
-        from: from.address,
-        recipients: addressees.recipients,
-        subject: submission::shown(subject.unwrap_or_default()),
-        message_id,
-        bytes,
-    })
-}
-
-/// Without it, a fault stands under `from`.
-fn from(submission: &Submission, sender: Option<&Sender>, faults: &mut Refusal) -> Option<Mailbox> {
-    if submission.from.is_some() {
-        return submission::from(submission.from.as_deref(), faults);
-    }
-    let Some(sender) = sender else {
-        faults.add("from", NO_SENDER);
-        return None;
-    };
-    configured(&sender.name, &sender.address, faults)
-}
-
-/// What is saved was checked when it was saved, but not by the same rules.
-fn configured(name: &str, address: &EmailAddress, faults: &mut Refusal) -> Option<Mailbox> {
-    let mailbox = Mailbox::new(name, address.clone());
-    if mailbox.is_err() {
-        let text = "The saved e-mail configuration has a sender that cannot stand in a mail. Correct it, or say who this mail is from.";
-        faults.add("from", text);
-    }
-    mailbox.ok()
-}
-
-/// Where answers go: as given, or as saved where the sender is the saved one.
-fn reply_to(
-    submission: &Submission,
-    sender: Option<&Sender>,
-    faults: &mut Refusal,
-) -> Vec<Mailbox> {
-    let given = &submission.reply_to;
-    if given.len() > REPLY_TO {
-        let text = format!("Answers go to at most {REPLY_TO} addresses.");
-        faults.add("reply_to", text);
-        return Vec::new();
-    }
-    let mut mailboxes = Vec::with_capacity(given.len());
-    for (index, text) in given.iter().enumerate() {
-        match Mailbox::parse(text) {
-            Ok(mailbox) => mailboxes.push(mailbox),
-            Err(fault) => faults.add(&entry("reply_to", given.len(), index), fault),
-        }
-    }
-    if given.is_empty()
-        && submission.from.is_none()
-        && let Some(address) = sender.and_then(|sender| sender.reply_to.as_ref())
-    {
-        mailboxes.extend(configured("", address, faults));
-    }
-    mailboxes
-}
-
-/// So that a mail that is too large is not written first.
-fn check_size(submission: &Submission, faults: &mut Refusal) {
-    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let (text, html) = (length(&submission.text), length(&submission.html));
-    let files = submission.attachments.iter();
-    let files = files.map(|file| file.content.len()).sum::<usize>() / 3 * 4;
-    if text + html + files > LARGEST {
-        faults.add(largest_field(submission), submission::TOO_LARGE);
-    }
-}
-
-/// What makes a mail as large as it is.
-pub(super) fn largest_field(submission: &Submission) -> &'static str {
-    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let files = submission.attachments.iter();
-    let files = files.map(|file| file.content.len()).sum::<usize>();
-    let fields = [
-        ("text", length(&submission.text)),
-        ("html", length(&submission.html)),
-        ("attachments", files),
-    ];
-    fields
-        .into_iter()
-        .max_by_key(|field| field.1)
-        .map_or("text", |field| field.0)
-}
-
-fn files(attachments: Vec<Attachment>, faults: &mut Refusal) -> Vec<mime::File> {
-    if attachments.len() > FILES {
-        let text = format!("A mail has at most {FILES} attachments.");
-        faults.add("attachments", text);
-        return Vec::new();
-    }
-    let mut files = Vec::with_capacity(attachments.len());
-    for (index, attachment) in attachments.into_iter().enumerate() {
-        let mut blame = |field: &str, text: &str| {
-            faults.add(&format!("attachments[{index}].{field}"), text);
+impl Submission {
+    /// Validates the submission and writes its message. `id`, a ULID, makes the Message-ID where
+    /// none is given; `now` is the date of the message.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] with all faults at once, by field: `to` where a list has one entry,
+    /// `to[2]` where it has more, `attachments[0].filename`, and the plain name otherwise.
+    pub fn compose(
+        mut self,
+        sender: Option<&DefaultSender>,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<ComposedMessage, Refusal> {
+        let (composed, largest) = match self.raw.take() {
+            Some(raw) => (raw::compose(&self, raw, sender, id, now)?, "raw"),
+            None => {
+                let largest = parts::largest_field(&self);
+                (parts::compose(self, sender, id, now)?, largest)
+            }
         };
-        let name = &attachment.filename;
-        if name.is_empty() {
-            blame("filename", "A file has a name.");
-        } else if name.chars().any(char::is_control) || name.chars().count() > FILE_NAME {
-            let text = "A file name has at most 250 characters, and no control characters.";
-            blame("filename", text);
+        if composed.bytes.len() > LARGEST {
+            return Err(Refusal::of(Kind::Invalid, largest, TOO_LARGE));
         }
-        let media_type = attachment.content_type.as_deref();
-        let content_type = media_type.map_or_else(|| media(OCTETS), media);
-        if let Err(fault) = &content_type {
-            blame("content_type", fault);
-        }
-        let content_id = attachment.content_id.as_deref().map(content_id);
-        if content_id == Some(None) {
-            let text = "Write this as in logo.1@example.org: ASCII without spaces.";
-            blame("content_id", text);
-        }
-        if let Ok(content_type) = content_type {
-            files.push(mime::File {
-                name: attachment.filename,
-                content_type,
-                content_id: content_id.flatten(),
-                content: attachment.content,
-            });
-        }
+        Ok(composed)
     }
-    files
-}
-
-const OCTETS: &str = "application/octet-stream";
-
-fn media(text: &str) -> Result<ContentType, &'static str> {
-    let plain = text
-        .bytes()
-        .all(|byte| byte == b' ' || byte.is_ascii_graphic());
-    let composite = |kind: &str| {
-        let start = text.get(..kind.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(kind))
-    };
-    if composite("multipart/") || composite("message/") {
-        // RFC 2046 sections 5.1 and 5.2 forbid base64 for them.
-        return Err("A file cannot be of this type in a mail; give application/octet-stream.");
-    }
-    Some(text)
-        .filter(|text| plain && text.len() <= 200)
-        .and_then(|text| ContentType::parse(text).ok())
-        .ok_or("Write a media type, as in application/pdf.")
-}
-
-/// A Content-ID with its angle brackets (RFC 2392), given with or without them.
-fn content_id(text: &str) -> Option<String> {
-    let inner = text
-        .strip_prefix('<')
-        .and_then(|rest| rest.strip_suffix('>'));
-    let inner = inner.unwrap_or(text);
-    let fits = |byte: u8| byte.is_ascii_graphic() && !b"<>".contains(&byte);
-    let good = !inner.is_empty() && inner.len() <= 200 && inner.bytes().all(fits);
-    good.then(|| format!("<{inner}>"))
 }

@@ -80,6 +80,14 @@ impl Mailbox {
     }
 }
 
+/// Checks that an address can stand in a header: its domain has a form in ASCII (RFC 5890).
+///
+/// # Errors
+/// The fault, as a sentence.
+pub fn check_address(address: &EmailAddress) -> Result<(), &'static str> {
+    Mailbox::new("", address.clone()).map(drop)
+}
+
 /// The inside of a quoted string (RFC 5322 section 3.2.4).
 fn unquoted(inner: &str) -> Option<String> {
     let mut name = String::with_capacity(inner.len());
@@ -96,6 +104,8 @@ fn unquoted(inner: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -189,5 +199,27 @@ mod tests {
         let key = |text| Mailbox::parse(text).expect("a mailbox").key();
         assert_eq!(key("A <a@Bücher.Example>"), key("a@xn--bcher-kva.example"));
         assert_ne!(key("A@example.org"), key("a@example.org"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_and_never_breaks_a_line(text in any::<String>()) {
+            if let Ok(mailbox) = Mailbox::parse(&text) {
+                let name = mailbox.name.as_deref().unwrap_or_default();
+                for part in [name, mailbox.address.as_str(), &mailbox.domain] {
+                    prop_assert!(!part.contains(char::is_control), "{part:?}");
+                }
+                prop_assert!(mailbox.domain.is_ascii());
+            }
+        }
+
+        #[test]
+        fn a_quoted_name_is_read_as_it_was(name in "[^\\p{C}\\s]([^\\p{C}]{0,30}[^\\p{C}\\s])?") {
+            let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
+            let mailbox = Mailbox::parse(&format!("\"{quoted}\" <a@example.org>"));
+            let mailbox = mailbox.map_err(TestCaseError::fail)?;
+            prop_assert_eq!(mailbox.name, Some(name));
+            prop_assert_eq!(mailbox.address.as_str(), "a@example.org");
+        }
     }
 }

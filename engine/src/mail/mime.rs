@@ -10,7 +10,7 @@ use memchr::{memchr, memchr_iter, memchr2_iter};
 pub(super) const LINE: usize = 998;
 
 /// A file that was found well.
-pub(super) struct File {
+pub(super) struct MimeFile {
     pub name: String,
     pub content_type: ContentType,
     /// With its angle brackets.
@@ -25,11 +25,11 @@ enum Part {
 }
 
 /// The body and its own header lines, from `Content-Type` to the end of the mail.
-pub(super) fn body(text: Option<String>, html: Option<String>, files: Vec<File>) -> Vec<u8> {
-    let shown = |file: &File| html.is_some() && file.content_id.is_some();
+pub(super) fn body(text: Option<String>, html: Option<String>, files: Vec<MimeFile>) -> Vec<u8> {
+    let shown = |file: &MimeFile| html.is_some() && file.content_id.is_some();
     let (inline, attached): (Vec<_>, Vec<_>) = files.into_iter().partition(shown);
-    let html = html.map(|html| related(written(html, ContentType::TEXT_HTML), inline));
-    let text = text.map(|text| written(text, ContentType::TEXT_PLAIN));
+    let html = html.map(|html| related(text_part(html, ContentType::TEXT_HTML), inline));
+    let text = text.map(|text| text_part(text, ContentType::TEXT_PLAIN));
     let letter = match (text, html) {
         (Some(text), Some(html)) => {
             let both = MultiPart::alternative().singlepart(text);
@@ -37,7 +37,7 @@ pub(super) fn body(text: Option<String>, html: Option<String>, files: Vec<File>)
         }
         (Some(text), None) => Part::Single(text),
         (None, Some(html)) => html,
-        (None, None) => Part::Single(written(String::new(), ContentType::TEXT_PLAIN)),
+        (None, None) => Part::Single(text_part(String::new(), ContentType::TEXT_PLAIN)),
     };
     let whole = if attached.is_empty() {
         letter
@@ -60,7 +60,7 @@ fn add(parts: MultiPart, part: Part) -> MultiPart {
 }
 
 /// HTML with the files that it shows (RFC 2387).
-fn related(html: SinglePart, inline: Vec<File>) -> Part {
+fn related(html: SinglePart, inline: Vec<MimeFile>) -> Part {
     if inline.is_empty() {
         return Part::Single(html);
     }
@@ -69,7 +69,7 @@ fn related(html: SinglePart, inline: Vec<File>) -> Part {
     Part::Multi(inline.into_iter().fold(related, show))
 }
 
-fn file_part(file: File, inline: bool) -> SinglePart {
+fn file_part(file: MimeFile, inline: bool) -> SinglePart {
     let disposition = if inline {
         ContentDisposition::inline_with_name(&file.name)
     } else {
@@ -85,7 +85,7 @@ fn file_part(file: File, inline: bool) -> SinglePart {
 }
 
 /// Text in the encoding that changes least.
-fn written(text: String, content_type: ContentType) -> SinglePart {
+fn text_part(text: String, content_type: ContentType) -> SinglePart {
     let (mut text, longest) = lines(&text);
     if text.ends_with("\r\n") {
         // The end of the part is the end of its last line.

@@ -1,20 +1,24 @@
-//! What a mail is made of: from what an application hands over to finished bytes, and from those
-//! back to words. No store, no clock, no network.
+//! Messages: validating submissions, composing their bytes (RFC 5322, MIME), and reading them.
+//!
+//! `compose` writes the message of a [`Submission`], from its `parts` or from a whole `raw` message;
+//! `parse` decodes a stored message for display. Nothing here does I/O.
 
-mod addressees;
 mod compose;
-#[cfg(test)]
-mod compose_tests;
-mod extra;
-mod head;
+mod extra_headers;
+mod header;
 mod mailbox;
 mod mime;
+mod parse;
+mod parts;
+#[cfg(test)]
+mod parts_tests;
 mod raw;
-mod raw_head;
+mod raw_header;
 #[cfg(test)]
 mod raw_tests;
-mod read_back;
+mod recipients;
 mod submission;
 
-pub use read_back::{Attached, Letter, read_back};
-pub use submission::{Attachment, Finished, Sender, Submission};
+pub use mailbox::check_address;
+pub use parse::{ParsedAttachment, ParsedMessage, parse};
+pub use submission::{Attachment, ComposedMessage, DefaultSender, Submission};

@@ -3,32 +3,34 @@
 use domain::{Refusal, Timestamp, sanitize};
 use memchr::{memchr, memchr_iter};
 
-use super::addressees::Addressees;
-use super::head;
+use super::header;
 use super::mailbox::Mailbox;
 use super::mime::LINE;
-use super::raw_head::RawHead;
-use super::submission::{self, Finished, LARGEST, NO_SENDER, Sender, Submission, TOO_LARGE};
+use super::raw_header::RawHeader;
+use super::recipients::RecipientList;
+use super::submission::{
+    self, ComposedMessage, DefaultSender, LARGEST, NO_SENDER, Submission, TOO_LARGE,
+};
 
-/// See [`Submission::finish`]; `submission` is the rest of it.
-pub(super) fn finish(
+/// See [`Submission::compose`]; `submission` is the rest of it.
+pub(super) fn compose(
     submission: &Submission,
     raw: Vec<u8>,
-    sender: Option<&Sender>,
+    sender: Option<&DefaultSender>,
     id: &str,
     now: Timestamp,
-) -> Result<Finished, Refusal> {
+) -> Result<ComposedMessage, Refusal> {
     let mut faults = Refusal::invalid();
     check_rest(submission, &mut faults);
     let given = submission::from(submission.from.as_deref(), &mut faults);
-    let mut addressees = Addressees::default();
+    let mut recipients = RecipientList::default();
     let lists = [
         ("to", &submission.to),
         ("cc", &submission.cc),
         ("bcc", &submission.bcc),
     ];
     for (field, list) in lists {
-        addressees.read(field, list, &mut faults);
+        recipients.read(field, list, &mut faults);
     }
     let raw = match checked(raw) {
         Ok(raw) => raw,
@@ -37,8 +39,8 @@ pub(super) fn finish(
             return Err(faults);
         }
     };
-    let head = match RawHead::read(&raw) {
-        Ok(head) if !head.fields.is_empty() => head,
+    let header = match RawHeader::read(&raw) {
+        Ok(header) if !header.fields.is_empty() => header,
         Ok(_) => {
             faults.add("raw", "A mail begins with its header, and this has none.");
             return Err(faults);
@@ -51,29 +53,29 @@ pub(super) fn finish(
             return Err(faults);
         }
     };
-    if addressees.is_empty() {
-        in_header(&head, &mut addressees, &mut faults);
+    if recipients.is_empty() {
+        in_header(&header, &mut recipients, &mut faults);
     }
     let from = match given {
-        None if submission.from.is_none() => author(&head, sender, &mut faults),
+        None if submission.from.is_none() => author(&header, sender, &mut faults),
         given => given,
     };
     faults.or_ok()?;
     let from = from.expect("without it there was a fault");
 
     let mut added = String::new();
-    if !head.has("Date") {
-        head::unstructured(&mut added, "Date", &head::date(now));
+    if !header.has("Date") {
+        header::unstructured(&mut added, "Date", &header::date(now));
     }
-    let message_id = head.text("Message-ID").unwrap_or_else(|| {
+    let message_id = header.text("Message-ID").unwrap_or_else(|| {
         let message_id = format!("<{id}@{}>", from.domain);
-        head::unstructured(&mut added, "Message-ID", &message_id);
+        header::unstructured(&mut added, "Message-ID", &message_id);
         message_id
     });
     let mut bytes = Vec::with_capacity(added.len() + raw.len());
     bytes.extend_from_slice(added.as_bytes());
     let mut kept = 0;
-    for field in &head.fields {
+    for field in &header.fields {
         let name = &raw[field.name.clone()];
         if name.eq_ignore_ascii_case(b"Bcc") || name.eq_ignore_ascii_case(b"Resent-Bcc") {
             bytes.extend_from_slice(&raw[kept..field.all.start]);
@@ -81,10 +83,10 @@ pub(super) fn finish(
         }
     }
     bytes.extend_from_slice(&raw[kept..]);
-    Ok(Finished {
+    Ok(ComposedMessage {
         from: from.address,
-        recipients: addressees.recipients,
-        subject: submission::shown(&head.text("Subject").unwrap_or_default()),
+        recipients: recipients.addresses,
+        subject: submission::shown(&header.text("Subject").unwrap_or_default()),
         message_id: sanitize::printable(&message_id, LINE),
         bytes,
     })
@@ -162,21 +164,21 @@ fn checked(raw: Vec<u8>) -> Result<Vec<u8>, String> {
 }
 
 /// The recipients that the mail itself names.
-fn in_header(head: &RawHead<'_>, addressees: &mut Addressees, faults: &mut Refusal) {
+fn in_header(header: &RawHeader<'_>, recipients: &mut RecipientList, faults: &mut Refusal) {
     for name in ["To", "Cc", "Bcc"] {
-        for text in head.addresses(name) {
+        for text in header.addresses(name) {
             match text.parse().and_then(|address| Mailbox::new("", address)) {
                 Ok(mailbox) => {
-                    addressees.add(name, &mailbox);
+                    recipients.add(name, &mailbox);
                 }
                 Err(fault) => return faults.add("raw", unreadable(name, &text, fault)),
             }
-            if addressees.too_many() {
-                return faults.add("raw", Addressees::TOO_MANY);
+            if recipients.too_many() {
+                return faults.add("raw", RecipientList::TOO_MANY);
             }
         }
     }
-    if addressees.is_empty() {
+    if recipients.is_empty() {
         faults.add(
             "to",
             "Name at least one recipient, here or in the mail itself.",
@@ -185,8 +187,12 @@ fn in_header(head: &RawHead<'_>, addressees: &mut Addressees, faults: &mut Refus
 }
 
 /// Who the mail itself says it is from, or the saved sender.
-fn author(head: &RawHead<'_>, sender: Option<&Sender>, faults: &mut Refusal) -> Option<Mailbox> {
-    if let Some(text) = head.addresses("From").first() {
+fn author(
+    header: &RawHeader<'_>,
+    sender: Option<&DefaultSender>,
+    faults: &mut Refusal,
+) -> Option<Mailbox> {
+    if let Some(text) = header.addresses("From").first() {
         let mailbox = text.parse().and_then(|address| Mailbox::new("", address));
         return mailbox
             .map_err(|fault| faults.add("raw", unreadable("From", text, fault)))

@@ -2,8 +2,8 @@
 
 use domain::{Refusal, Timestamp};
 
-use super::compose_tests::SMUGGLED;
-use super::submission::{Attachment, Finished, LARGEST, Sender, Submission};
+use super::parts_tests::SMUGGLED;
+use super::submission::{Attachment, ComposedMessage, DefaultSender, LARGEST, Submission};
 
 /// 20 November 2026, 11:45:00.
 const NOW: Timestamp = Timestamp(1_795_175_100_000);
@@ -11,18 +11,18 @@ const NOW: Timestamp = Timestamp(1_795_175_100_000);
 const MAIL: &str = "From: Ops <ops@example.org>\r\nTo: a@example.net\r\nSubject: x\r\n\
     Date: Thu, 19 Nov 2026 00:00:00 +0100\r\nMessage-ID: <1@example.org>\r\n\r\nbody\r\n";
 
-fn finish(raw: &[u8]) -> Result<Finished, Refusal> {
-    finish_with(raw, Submission::default())
+fn compose(raw: &[u8]) -> Result<ComposedMessage, Refusal> {
+    compose_with(raw, Submission::default())
 }
 
-fn finish_with(raw: &[u8], rest: Submission) -> Result<Finished, Refusal> {
+fn compose_with(raw: &[u8], rest: Submission) -> Result<ComposedMessage, Refusal> {
     let raw = Some(raw.to_vec());
-    Submission { raw, ..rest }.finish(None, "01JD", NOW)
+    Submission { raw, ..rest }.compose(None, "01JD", NOW)
 }
 
 fn bytes(raw: &str) -> String {
-    let finished = finish(raw.as_bytes()).unwrap_or_else(|fault| panic!("{raw:?}: {fault}"));
-    String::from_utf8(finished.bytes).expect("UTF-8")
+    let composed = compose(raw.as_bytes()).unwrap_or_else(|fault| panic!("{raw:?}: {fault}"));
+    String::from_utf8(composed.bytes).expect("UTF-8")
 }
 
 fn names(addresses: &[domain::EmailAddress]) -> Vec<&str> {
@@ -40,13 +40,13 @@ fn a_whole_mail_is_not_changed() {
     ] {
         assert_eq!(bytes(raw), raw);
     }
-    let finished = finish(MAIL.as_bytes()).expect("a mail");
-    assert_eq!(finished.from.as_str(), "ops@example.org");
-    assert_eq!(names(&finished.recipients), ["a@example.net"]);
-    assert_eq!(finished.message_id, "<1@example.org>");
-    assert_eq!(finished.subject, "x");
+    let composed = compose(MAIL.as_bytes()).expect("a mail");
+    assert_eq!(composed.from.as_str(), "ops@example.org");
+    assert_eq!(names(&composed.recipients), ["a@example.net"]);
+    assert_eq!(composed.message_id, "<1@example.org>");
+    assert_eq!(composed.subject, "x");
     let latin = [MAIL.as_bytes(), b"\xfc\r\n"].concat();
-    assert_eq!(finish(&latin).expect("a mail").bytes, latin);
+    assert_eq!(compose(&latin).expect("a mail").bytes, latin);
 }
 
 #[test]
@@ -71,11 +71,11 @@ fn blind_copies_leave_the_header_with_all_their_lines() {
         "bCC: b@example.net,\r\n\tc@example.net,\r\n d@example.net\r\nTo: a@example.net\r\n\
          Resent-Bcc:\r\n e@example.net\r\nBcc: \r\nX-Bcc: kept\r\n",
     );
-    let finished = finish(raw.as_bytes()).expect("a mail");
+    let composed = compose(raw.as_bytes()).expect("a mail");
     let expected = MAIL.replace("a@example.net\r\n", "a@example.net\r\nX-Bcc: kept\r\n");
-    assert_eq!(String::from_utf8(finished.bytes).expect("UTF-8"), expected);
+    assert_eq!(String::from_utf8(composed.bytes).expect("UTF-8"), expected);
     assert_eq!(
-        names(&finished.recipients),
+        names(&composed.recipients),
         [
             "a@example.net",
             "b@example.net",
@@ -96,10 +96,10 @@ fn what_is_given_beside_it_is_the_envelope() {
         bcc: vec!["x@example.net".to_owned(), "x@example.net".to_owned()],
         ..Submission::default()
     };
-    let finished = finish_with(MAIL.as_bytes(), given()).expect("a mail");
-    assert_eq!(finished.from.as_str(), "bounces@example.org");
-    assert_eq!(names(&finished.recipients), ["x@example.net"]);
-    assert_eq!(finished.bytes, MAIL.as_bytes());
+    let composed = compose_with(MAIL.as_bytes(), given()).expect("a mail");
+    assert_eq!(composed.from.as_str(), "bounces@example.org");
+    assert_eq!(names(&composed.recipients), ["x@example.net"]);
+    assert_eq!(composed.bytes, MAIL.as_bytes());
 }
 
 #[test]
@@ -109,10 +109,10 @@ fn addresses_are_read_from_the_header() {
         To: Group: c@example.net, D <d@example.net>;\r\n\
         Cc: \r\n a@example.net,\r\n e@example.net\r\n\
         Subject: =?iso-8859-1?q?Gr=FC=DFe?=\r\n =?utf-8?b?IQ==?=\r\n\r\n";
-    let finished = finish(raw.as_bytes()).expect("a mail");
-    assert_eq!(finished.from.as_str(), "ops@example.org");
+    let composed = compose(raw.as_bytes()).expect("a mail");
+    assert_eq!(composed.from.as_str(), "ops@example.org");
     assert_eq!(
-        names(&finished.recipients),
+        names(&composed.recipients),
         [
             "a@example.net",
             "b@example.net",
@@ -121,12 +121,12 @@ fn addresses_are_read_from_the_header() {
             "e@example.net"
         ]
     );
-    assert_eq!(finished.subject, "Grüße!");
+    assert_eq!(composed.subject, "Grüße!");
 }
 
 #[test]
 fn who_it_is_from_may_be_saved() {
-    let sender = Sender {
+    let sender = DefaultSender {
         address: "saved@example.org".parse().expect("valid"),
         name: "Saved".to_owned(),
         reply_to: None,
@@ -141,12 +141,12 @@ fn who_it_is_from_may_be_saved() {
             raw,
             ..Submission::default()
         };
-        let finished = submission
-            .finish(Some(&sender), "01JD", NOW)
+        let composed = submission
+            .compose(Some(&sender), "01JD", NOW)
             .expect("a mail");
-        assert_eq!(finished.from.as_str(), expected, "{from}");
+        assert_eq!(composed.from.as_str(), expected, "{from}");
     }
-    let refusal = finish(b"To: a@example.net\r\n\r\n").expect_err("refused");
+    let refusal = compose(b"To: a@example.net\r\n\r\n").expect_err("refused");
     assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), ["from"]);
 }
 
@@ -184,7 +184,7 @@ fn what_is_no_mail_is_refused() {
             "Line 8 has 999 octets",
         ),
     ] {
-        let refusal = finish(raw).expect_err("refused");
+        let refusal = compose(raw).expect_err("refused");
         let text = refusal
             .fields
             .get("raw")
@@ -196,7 +196,7 @@ fn what_is_no_mail_is_refused() {
     assert_eq!(bytes(&longest), longest);
     let raw = vec![b'x'; LARGEST + 1];
     assert_eq!(
-        finish(&raw)
+        compose(&raw)
             .expect_err("refused")
             .fields
             .keys()
@@ -207,11 +207,11 @@ fn what_is_no_mail_is_refused() {
 
 #[test]
 fn somebody_must_get_it() {
-    let refusal = finish(b"From: a@b.example\r\n\r\n").expect_err("refused");
+    let refusal = compose(b"From: a@b.example\r\n\r\n").expect_err("refused");
     assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), ["to"]);
     let list: Vec<_> = (0..101).map(|n| format!("a{n}@b.example")).collect();
     let raw = format!("From: a@b.example\r\nTo: {}\r\n\r\n", list.join(",\r\n "));
-    assert!(finish(raw.as_bytes()).expect_err("refused").fields["raw"].contains("100"));
+    assert!(compose(raw.as_bytes()).expect_err("refused").fields["raw"].contains("100"));
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn what_the_mail_holds_is_not_given_beside_it() {
         attachments: vec![Attachment::default()],
         ..Submission::default()
     };
-    let refusal = finish_with(MAIL.as_bytes(), rest).expect_err("refused");
+    let refusal = compose_with(MAIL.as_bytes(), rest).expect_err("refused");
     assert_eq!(
         refusal.fields.keys().collect::<Vec<_>>(),
         [
@@ -243,7 +243,7 @@ fn what_the_mail_holds_is_not_given_beside_it() {
 fn no_end_of_mail_is_smuggled() {
     for smuggled in SMUGGLED {
         let raw = format!("{MAIL}body{smuggled}MAIL FROM:<a@b.example>\r\n");
-        let refusal = finish(raw.as_bytes()).expect_err("refused");
+        let refusal = compose(raw.as_bytes()).expect_err("refused");
         assert!(
             refusal.fields["raw"].starts_with("Line "),
             "{smuggled:?}: {refusal}"

@@ -10,7 +10,7 @@ use super::group_commit::request::{NewMessage, WriteRequest, WriteResult};
 use super::reservation::Reservation;
 use super::service::{AccountKey, CachedSender, Outbox};
 use crate::Actor;
-use crate::mail::{Finished, Sender, Submission};
+use crate::mail::{ComposedMessage, DefaultSender, Submission};
 use crate::store::idempotency::IdempotencyKey;
 use crate::store::messages::MessageRow;
 
@@ -172,7 +172,7 @@ impl Outbox {
     }
 
     /// The sender of messages that name none.
-    async fn default_sender(&self) -> Result<Option<Arc<Sender>>, Refusal> {
+    async fn default_sender(&self) -> Result<Option<Arc<DefaultSender>>, Refusal> {
         let cached = self.sender.lock().clone();
         let revision = *self.saved.borrow();
         if let Some(cached) = cached
@@ -184,7 +184,7 @@ impl Outbox {
         let read_at = Instant::now();
         let saved = self.settings.saved().await?;
         let sender = saved.settings().map(|settings| {
-            Arc::new(Sender {
+            Arc::new(DefaultSender {
                 address: settings.from_address,
                 name: settings.from_name,
                 reply_to: settings.reply_to,
@@ -205,7 +205,7 @@ struct Batch {
     ids: Vec<String>,
     /// Faults are reported with the index of their message.
     many: bool,
-    sender: Option<Arc<Sender>>,
+    sender: Option<Arc<DefaultSender>>,
     account: String,
     now: Timestamp,
 }
@@ -217,7 +217,7 @@ impl Batch {
         let mut messages = Vec::with_capacity(self.ids.len());
         let sender = self.sender.as_deref();
         for (index, (submission, id)) in self.submissions.into_iter().zip(self.ids).enumerate() {
-            match submission.finish(sender, &id, self.now) {
+            match submission.compose(sender, &id, self.now) {
                 Ok(finished) => messages.push(new_message(finished, id, &self.account)),
                 Err(refusal) if self.many => {
                     for (field, text) in refusal.fields {
@@ -232,7 +232,7 @@ impl Batch {
     }
 }
 
-fn new_message(finished: Finished, id: String, account: &str) -> NewMessage {
+fn new_message(finished: ComposedMessage, id: String, account: &str) -> NewMessage {
     NewMessage {
         message: MessageRow {
             id,

@@ -11,7 +11,7 @@ use domain::{Failure, Fault, Kind, Refusal, Timestamp};
 use super::{HEARTBEAT_TIMEOUT, MeterReading, Outbox};
 use crate::Actor;
 use crate::audit::Action;
-use crate::mail::{Letter, read_back};
+use crate::mail::{self, ParsedMessage};
 use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, Recipient};
 use crate::store::search::ListPage;
@@ -183,9 +183,9 @@ impl Outbox {
     ///
     /// # Errors
     /// As [`Outbox::message_bytes`].
-    pub async fn parsed_message(&self, actor: &Actor, id: &str) -> Result<Letter, Refusal> {
+    pub async fn parsed_message(&self, actor: &Actor, id: &str) -> Result<ParsedMessage, Refusal> {
         let bytes = self.message_bytes(actor, id).await?;
-        Ok(read_back(&bytes))
+        Ok(mail::parse(&bytes))
     }
 
     /// The first 200 suppressions whose address has this prefix, for administrators.

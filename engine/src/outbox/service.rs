@@ -13,7 +13,7 @@ use super::meter::Meter;
 use super::reservation::LocalWorker;
 use crate::Clock;
 use crate::audit::Audit;
-use crate::mail::Sender;
+use crate::mail::DefaultSender;
 use crate::settings::Settings;
 use crate::store::Store;
 
@@ -30,7 +30,7 @@ pub(super) struct CachedSender {
     /// The revision that this process had saved by then.
     pub revision: i64,
     /// `None` before the first save.
-    pub sender: Option<Arc<Sender>>,
+    pub sender: Option<Arc<DefaultSender>>,
 }
 
 /// An idempotency key within its account.

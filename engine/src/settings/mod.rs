@@ -1,9 +1,9 @@
 //! The settings service: reads and saves the settings of the relay, and keeps their revisions.
 
+mod certificates;
 mod password;
 mod save;
-mod trusted;
-mod usable;
+mod validation;
 
 use std::sync::Arc;
 
@@ -18,17 +18,17 @@ use crate::store::{Connection, Scope, Store, StoreError};
 use crate::vault::{BrowserKeys, Vault};
 use crate::{Actor, Clock};
 
-pub(crate) use password::Chosen;
-pub(crate) use usable::usable;
+pub(crate) use password::PasswordChoice;
+pub(crate) use validation::validate;
 
 /// What is saved, as one unit of work read it.
 #[derive(Debug, Default)]
-pub(crate) struct Saved {
+pub(crate) struct SavedSettings {
     information: Option<Information>,
     newest: Option<Revision>,
 }
 
-impl Saved {
+impl SavedSettings {
     pub(crate) async fn read(connection: &mut Connection) -> Result<Self, StoreError> {
         Ok(Self {
             information: information::read(connection, Scope::Global).await?,
@@ -100,8 +100,8 @@ impl Settings {
     }
 
     /// What is saved now.
-    pub(crate) async fn saved(&self) -> Result<Saved, StoreError> {
-        Saved::read(&mut *self.store.read().await?).await
+    pub(crate) async fn saved(&self) -> Result<SavedSettings, StoreError> {
+        SavedSettings::read(&mut *self.store.read().await?).await
     }
 
     /// The saved configuration, for administrators.
@@ -112,7 +112,7 @@ impl Settings {
         self.audit
             .administer(actor, Action::ReadSettings, async {
                 let mut connection = self.store.read().await?;
-                let saved = Saved::read(&mut connection).await?;
+                let saved = SavedSettings::read(&mut connection).await?;
                 self.view_of(&mut connection, saved).await
             })
             .await
@@ -121,16 +121,15 @@ impl Settings {
     async fn view_of(
         &self,
         connection: &mut Connection,
-        saved: Saved,
+        saved: SavedSettings,
     ) -> Result<SettingsView, Refusal> {
         let password = match saved.password() {
             None => PasswordState::None,
             Some(sealed) => {
-                match self.vault.open_value(
-                    Scope::Global.as_str(),
-                    Label::Password.as_str(),
-                    sealed,
-                ) {
+                match self
+                    .vault
+                    .unseal(Scope::Global.as_str(), Label::Password.as_str(), sealed)
+                {
                     Ok(_) => PasswordState::Saved,
                     Err(_) => PasswordState::ReEnter,
                 }
@@ -151,7 +150,7 @@ impl Settings {
             .take(usize::try_from(EARLIER_PASSWORDS).unwrap_or(0))
             .map(|revision| EarlierPassword {
                 revision: revision.number,
-                relay: described(&revision.form),
+                relay: relay_name(&revision.form),
                 saved: revision.saved,
             })
             .collect();
@@ -167,7 +166,7 @@ impl Settings {
 }
 
 /// A relay in few words: `alerts at smtp.example.org:587`.
-pub(crate) fn described(form: &Form) -> String {
+pub(crate) fn relay_name(form: &Form) -> String {
     let (host, port) = (form.get(Label::Host), form.get(Label::Port));
     let relay = match (host.trim().parse::<Host>(), port.trim().parse()) {
         (Ok(host), Ok(port)) => host.with_port(port),

@@ -5,7 +5,7 @@ use domain::form::password_fault;
 use domain::view::PasswordChange;
 use domain::{AuthenticationType, Label, Refusal, SecretString, SmtpSettings};
 
-use super::{Saved, Settings, described};
+use super::{SavedSettings, Settings, relay_name};
 use crate::store::{Connection, Scope, revisions};
 
 const RE_ENTER: &str =
@@ -13,7 +13,7 @@ const RE_ENTER: &str =
 
 /// A password that was chosen, and where it came from.
 #[derive(Debug)]
-pub(crate) enum Chosen {
+pub(crate) enum PasswordChoice {
     /// The saved one, untouched; none if there is none.
     Kept,
     None,
@@ -30,14 +30,14 @@ pub(super) fn revision_label(number: i64) -> String {
 impl Settings {
     /// Opens what a browser sealed, before any transaction: it costs milliseconds of a core. An
     /// empty one changes nothing.
-    pub(crate) async fn unsealed(
+    pub(crate) async fn unseal(
         &self,
         change: &PasswordChange,
     ) -> Result<Option<SecretString>, Refusal> {
         let PasswordChange::Sealed(token) = change else {
             return Ok(None);
         };
-        let password = self.keys.open(token).await?;
+        let password = self.keys.unseal(token).await?;
         match password_fault(password.expose()) {
             Some(fault) => Err(Refusal::field(Label::Password, fault)),
             None => Ok(Some(password).filter(|password| !password.is_empty())),
@@ -49,14 +49,14 @@ impl Settings {
     pub(crate) async fn choose_password(
         &self,
         connection: &mut Connection,
-        saved: &Saved,
+        saved: &SavedSettings,
         next: &SmtpSettings,
         change: &PasswordChange,
         unsealed: Option<SecretString>,
-    ) -> Result<Chosen, Refusal> {
+    ) -> Result<PasswordChoice, Refusal> {
         match (change, unsealed) {
-            (_, Some(password)) => Ok(Chosen::New(password)),
-            (PasswordChange::Clear, None) => Ok(Chosen::None),
+            (_, Some(password)) => Ok(PasswordChoice::New(password)),
+            (PasswordChange::Clear, None) => Ok(PasswordChoice::None),
             (PasswordChange::Earlier(number), None) => {
                 self.earlier(connection, *number, next).await
             }
@@ -67,7 +67,7 @@ impl Settings {
                         .settings()
                         .is_some_and(|before| before.password_stays(next));
                 if stays {
-                    Ok(Chosen::Kept)
+                    Ok(PasswordChoice::Kept)
                 } else {
                     Err(stays_with(&saved.form()))
                 }
@@ -80,7 +80,7 @@ impl Settings {
         connection: &mut Connection,
         number: i64,
         next: &SmtpSettings,
-    ) -> Result<Chosen, Refusal> {
+    ) -> Result<PasswordChoice, Refusal> {
         let known = revisions::with_password(connection, Scope::Global).await?;
         let revision = known.into_iter().find(|revision| revision.number == number);
         let Some((revision, sealed)) = revision.and_then(|mut revision| {
@@ -99,9 +99,9 @@ impl Settings {
         }
         match self
             .vault
-            .open_value(Scope::Global.as_str(), &revision_label(number), &sealed)
+            .unseal(Scope::Global.as_str(), &revision_label(number), &sealed)
         {
-            Ok(password) => Ok(Chosen::Earlier(number, password)),
+            Ok(password) => Ok(PasswordChoice::Earlier(number, password)),
             Err(_) => Err(Refusal::field(Label::Password, RE_ENTER)),
         }
     }
@@ -109,12 +109,12 @@ impl Settings {
     /// The password to sign in with, for a session with `next`; none when it does not sign in.
     pub(crate) async fn password_for(
         &self,
-        saved: &Saved,
+        saved: &SavedSettings,
         next: &SmtpSettings,
         change: &PasswordChange,
     ) -> Result<Option<SecretString>, Refusal> {
         // Also where it is not used: a password that is not sealed is refused everywhere.
-        let unsealed = self.unsealed(change).await?;
+        let unsealed = self.unseal(change).await?;
         if next.authentication == AuthenticationType::None {
             return Ok(None);
         }
@@ -123,13 +123,15 @@ impl Settings {
             .choose_password(&mut connection, saved, next, change, unsealed)
             .await?
         {
-            Chosen::None => Ok(None),
-            Chosen::New(password) | Chosen::Earlier(_, password) => Ok(Some(password)),
-            Chosen::Kept => saved
+            PasswordChoice::None => Ok(None),
+            PasswordChoice::New(password) | PasswordChoice::Earlier(_, password) => {
+                Ok(Some(password))
+            }
+            PasswordChoice::Kept => saved
                 .password()
                 .map(|sealed| {
                     self.vault
-                        .open_value(Scope::Global.as_str(), Label::Password.as_str(), sealed)
+                        .unseal(Scope::Global.as_str(), Label::Password.as_str(), sealed)
                 })
                 .transpose()
                 .map_err(|_| Refusal::field(Label::Password, RE_ENTER)),
@@ -144,7 +146,7 @@ fn stays_with(form: &domain::Form) -> Refusal {
             "The saved password was given for {}, and for a connection no weaker than this; \
              trusting one more certificate makes it weaker. \
              Type it again to use it here, or clear it.",
-            described(form)
+            relay_name(form)
         ),
     )
 }

@@ -6,7 +6,7 @@ use domain::view::{PasswordChange, SettingsView, Stamp};
 use domain::{Form, Kind, Label, Refusal, SecretString};
 
 use super::password::revision_label;
-use super::{Chosen, Saved, Settings, usable};
+use super::{PasswordChoice, SavedSettings, Settings, validate};
 use crate::Actor;
 use crate::audit::Action;
 use crate::store::information;
@@ -26,16 +26,16 @@ impl Settings {
     ) -> Result<SettingsView, Refusal> {
         let edit = edit.into();
         self.audit.administer(actor, Action::SaveSettings, async {
-            let unsealed = self.unsealed(&password).await;
+            let unsealed = self.unseal(&password).await;
             let mut work = self.store.begin().await?;
-            let saved = Saved::read(&mut work).await?;
+            let saved = SavedSettings::read(&mut work).await?;
             let mut form = saved.form();
             form.apply(&edit);
             if from_revision.is_some_and(|from| from != saved.revision()) {
                 return Err(conflict(&saved, &form));
             }
             let (settings, unsealed) =
-                Refusal::both(form.parse().and_then(usable), unsealed)?;
+                Refusal::both(form.parse().and_then(validate), unsealed)?;
             let chosen =
                 self.choose_password(&mut work, &saved, &settings, &password, unsealed).await?;
             let form = Form::from(&settings);
@@ -50,7 +50,7 @@ impl Settings {
                 })?;
                 self.audit.record(&mut work, actor, Action::SaveSettings, changed.join(", ")).await?;
             }
-            let now_saved = Saved::read(&mut work).await?;
+            let now_saved = SavedSettings::read(&mut work).await?;
             let view = self.view_of(&mut work, now_saved).await?;
             commit(work).await?;
             self.changes.send_replace(view.revision);
@@ -63,9 +63,9 @@ impl Settings {
         &self,
         work: &mut Connection,
         actor: &Actor,
-        saved: Saved,
+        saved: SavedSettings,
         form: Form,
-        chosen: Chosen,
+        chosen: PasswordChoice,
     ) -> Result<(), StoreError> {
         let number = saved.revision() + 1;
         let sealed = |password: &SecretString, label: &str| {
@@ -74,18 +74,18 @@ impl Settings {
         };
         let current = |password: &SecretString| sealed(password, Label::Password.as_str());
         let (in_use, brought, password_from) = match &chosen {
-            Chosen::Kept => (
+            PasswordChoice::Kept => (
                 saved.password().map(ToOwned::to_owned),
                 None,
                 saved.password_from(),
             ),
-            Chosen::None => (None, None, None),
-            Chosen::New(password) => (
+            PasswordChoice::None => (None, None, None),
+            PasswordChoice::New(password) => (
                 Some(current(password)),
                 Some(sealed(password, &revision_label(number))),
                 Some(number),
             ),
-            Chosen::Earlier(from, password) => (Some(current(password)), None, Some(*from)),
+            PasswordChoice::Earlier(from, password) => (Some(current(password)), None, Some(*from)),
         };
         information::write(work, Scope::Global, &form, in_use.as_deref()).await?;
         let stamp = Stamp {
@@ -105,7 +105,7 @@ impl Settings {
 }
 
 /// The labels that a save changes; the password only as such.
-fn changes(saved: &Saved, form: &Form, chosen: &Chosen) -> Vec<&'static str> {
+fn changes(saved: &SavedSettings, form: &Form, chosen: &PasswordChoice) -> Vec<&'static str> {
     let mut labels: Vec<&str> = if saved.information.is_none() {
         form.iter().map(|(label, _)| label.as_str()).collect()
     } else {
@@ -115,10 +115,10 @@ fn changes(saved: &Saved, form: &Form, chosen: &Chosen) -> Vec<&'static str> {
             .collect()
     };
     let password_changes = match chosen {
-        Chosen::Kept => false,
-        Chosen::None => saved.password().is_some(),
-        Chosen::New(_) => true,
-        Chosen::Earlier(from, _) => saved.password_from() != Some(*from),
+        PasswordChoice::Kept => false,
+        PasswordChoice::None => saved.password().is_some(),
+        PasswordChoice::New(_) => true,
+        PasswordChoice::Earlier(from, _) => saved.password_from() != Some(*from),
     };
     if password_changes {
         labels.push(Label::Password.as_str());
@@ -127,7 +127,7 @@ fn changes(saved: &Saved, form: &Form, chosen: &Chosen) -> Vec<&'static str> {
 }
 
 /// What differs between what is saved now and what was to be saved, by field.
-fn conflict(saved: &Saved, mine: &Form) -> Refusal {
+fn conflict(saved: &SavedSettings, mine: &Form) -> Refusal {
     let by = saved.newest.as_ref().map(|newest| &newest.saved);
     let mut refusal = Refusal::new(
         Kind::Conflict,

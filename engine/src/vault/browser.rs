@@ -36,13 +36,13 @@ const SCOPE: &str = "browser_key";
 const SEAL_IT: &str = "The password must come sealed: a JWE (compact, RSA-OAEP-256, A256GCM) for the key at /api/keys/browser.";
 const SEAL_AGAIN: &str = "The password was sealed for a key that is no longer valid, or was damaged on its way. Load the page again, or fetch /api/keys/browser again, and send it once more.";
 
-struct Pair {
+struct KeyPair {
     kid: String,
     created_at: Timestamp,
     private: RsaPrivateKey,
 }
 
-impl Pair {
+impl KeyPair {
     fn new(private: RsaPrivateKey, created_at: Timestamp) -> Self {
         let kid = ulid::Ulid::new().to_string();
         Self {
@@ -58,7 +58,7 @@ impl Pair {
 }
 
 /// A pair that is made and perhaps not stored yet.
-type Made = Option<Pair>;
+type Made = Option<KeyPair>;
 
 /// The keys service: the RSA pairs that browsers seal passwords for.
 pub struct BrowserKeys {
@@ -66,7 +66,7 @@ pub struct BrowserKeys {
     clock: Clock,
     vault: Arc<Vault>,
     /// The pairs in use, decrypted, newest first.
-    pairs: Mutex<Vec<Pair>>,
+    pairs: Mutex<Vec<KeyPair>>,
     /// Locked while a pair is generated, which takes about a second of a core.
     made: Arc<tokio::sync::Mutex<Made>>,
 }
@@ -105,10 +105,10 @@ impl BrowserKeys {
 
     /// Takes a pair into use.
     pub(crate) async fn add(&self, private: RsaPrivateKey) -> Result<(), Refusal> {
-        self.insert(&Pair::new(private, self.clock.now())).await
+        self.insert(&KeyPair::new(private, self.clock.now())).await
     }
 
-    async fn insert(&self, pair: &Pair) -> Result<(), Refusal> {
+    async fn insert(&self, pair: &KeyPair) -> Result<(), Refusal> {
         let now = self.clock.now();
         let der = pair.private.to_pkcs8_der();
         let der = der.map_err(|_| Refusal::internal())?;
@@ -124,7 +124,7 @@ impl BrowserKeys {
     }
 
     /// Opens a password that was sealed in a browser. A refusal stands under `smtp_password`.
-    pub(crate) async fn open(&self, sealed: &str) -> Result<SecretString, Refusal> {
+    pub(crate) async fn unseal(&self, sealed: &str) -> Result<SecretString, Refusal> {
         let now = self.clock.now();
         let refused = |text| Refusal::field(Label::Password, text);
         let token: Token = sealed.parse().map_err(|_| refused(SEAL_IT))?;
@@ -164,10 +164,10 @@ impl BrowserKeys {
                 // A pair whose at-rest key was lost is simply not used any more.
                 let der = self
                     .vault
-                    .open_bytes(SCOPE, &row.kid, &row.private_key)
+                    .unseal_bytes(SCOPE, &row.kid, &row.private_key)
                     .ok()?;
                 let private = RsaPrivateKey::from_pkcs8_der(&der).ok()?;
-                Some(Pair {
+                Some(KeyPair {
                     kid: row.kid,
                     created_at: row.created_at,
                     private,
@@ -190,7 +190,7 @@ impl BrowserKeys {
         (pair.created_at > now - ACCEPTED).then(|| pair.private.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Pair>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<KeyPair>> {
         self.pairs.lock()
     }
 }
@@ -206,7 +206,7 @@ async fn make(
     }
     let making = tokio::task::spawn_blocking(move || {
         let private = RsaPrivateKey::new(&mut OsRng, BROWSER_KEY_BITS);
-        *made = private.ok().map(|private| Pair::new(private, now));
+        *made = private.ok().map(|private| KeyPair::new(private, now));
         made
     });
     making.await.map_err(|_| Refusal::internal())

@@ -1,11 +1,10 @@
-//! The key files: `<kid>.key` in the folder `keys`, 256 bits in base64url, readable by their owner
-//! only.
+//! Key files: `<kid>.key` with 256 bits in base64url, readable by their owner only.
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -14,28 +13,45 @@ use rand::RngCore;
 use rand::rngs::OsRng;
 use zeroize::Zeroizing;
 
-use super::VaultError;
+use super::error::VaultError;
 
 const SUFFIX: &str = ".key";
-/// Of a file that is being written. What a crash leaves behind under this name is no key.
+/// Suffix of a file that is being written. A crash may leave one behind.
 const UNFINISHED: &str = ".unfinished";
 
-/// Every key in the folder by its kid; none when the folder is not there yet.
-pub fn read(folder: &Path) -> Result<HashMap<String, ContentKey>, VaultError> {
+/// Removes the files that crashes left half written. No other process may create keys meanwhile.
+pub fn remove_unfinished(folder: &Path) -> Result<(), VaultError> {
+    for path in paths(folder)? {
+        if stem(&path, UNFINISHED).is_some() {
+            fs::remove_file(&path).map_err(|error| VaultError::File(path, error))?;
+        }
+    }
+    Ok(())
+}
+
+/// The files in the folder; none when the folder is not there yet.
+fn paths(folder: &Path) -> Result<Vec<PathBuf>, VaultError> {
     let failed = |error| VaultError::File(folder.to_owned(), error);
     if !folder.try_exists().map_err(failed)? {
-        return Ok(HashMap::new());
+        return Ok(Vec::new());
     }
+    let entries = fs::read_dir(folder).map_err(failed)?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()).map_err(failed));
+    paths.collect()
+}
+
+/// The name of a file without this suffix; `None` if it does not have it.
+fn stem<'a>(path: &'a Path, suffix: &str) -> Option<&'a str> {
+    path.file_name()?.to_str()?.strip_suffix(suffix)
+}
+
+/// All keys in the folder by their ids; none when the folder is not there yet.
+pub fn read(folder: &Path) -> Result<HashMap<String, ContentKey>, VaultError> {
     let mut keys = HashMap::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let Some(kid) = path
-            .file_name()
-            .and_then(|name| name.to_str()?.strip_suffix(SUFFIX))
-        else {
-            continue;
-        };
-        keys.insert(kid.to_owned(), read_key(&path)?);
+    for path in paths(folder)? {
+        if let Some(kid) = stem(&path, SUFFIX) {
+            keys.insert(kid.to_owned(), read_key(&path)?);
+        }
     }
     Ok(keys)
 }

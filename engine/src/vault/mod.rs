@@ -1,40 +1,24 @@
 //! Where secrets are sealed and opened. No code outside this room sees a key.
 
 mod browser;
+mod error;
 mod files;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use domain::jwe::{self, Algorithm, ContentKey, Header, Token};
 use domain::{SecretString, Timestamp};
 use rand::rngs::OsRng;
 
 pub use browser::{BROWSER_KEY_BITS, BrowserKeys};
+pub use error::VaultError;
 
-use crate::store::{Store, StoreError, commit, keys};
-
-/// Why the vault does not open: a person at the command line reads it.
-#[derive(Debug, thiserror::Error)]
-pub enum VaultError {
-    #[error("{0}: {1}")]
-    File(PathBuf, #[source] std::io::Error),
-    #[error("{0} can be read by others; make it private with: chmod 600 {0}")]
-    Exposed(PathBuf),
-    #[error("{0} is not a key file")]
-    NotAKey(PathBuf),
-    #[error(
-        "the database is sealed with a key that is not in {folder} ({kid}.key); copy it there, or \
-         start with --accept-lost-keys and enter the passwords again"
-    )]
-    Lost { folder: PathBuf, kid: String },
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
+use crate::store::{Store, commit, keys};
 
 /// A sealed value that does not open: its key is lost, or it was changed or moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CannotOpen;
+pub struct UnsealError;
 
 /// The at-rest keys.
 pub struct Vault {
@@ -55,6 +39,7 @@ impl Vault {
         // Of nodes that start on a new database at once, one makes the key; the others find it in
         // the folder where they share that too.
         let mut work = store.begin_on_sealing_keys().await?;
+        files::remove_unfinished(folder)?;
         let mut keys = files::read(folder)?;
         let mut in_use = keys::sealing(&mut work).await?;
         if let Some(kid) = in_use.iter().find(|kid| !keys.contains_key(*kid)) {
@@ -93,24 +78,24 @@ impl Vault {
     }
 
     /// Opens a value that was sealed for this very row.
-    pub fn open_value(
+    pub fn unseal(
         &self,
         scope: &str,
         label: &str,
         sealed: &str,
-    ) -> Result<SecretString, CannotOpen> {
-        let bytes = self.open_bytes(scope, label, sealed)?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| CannotOpen)?;
+    ) -> Result<SecretString, UnsealError> {
+        let bytes = self.unseal_bytes(scope, label, sealed)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| UnsealError)?;
         Ok(SecretString::new(text))
     }
 
-    fn open_bytes(
+    fn unseal_bytes(
         &self,
         scope: &str,
         label: &str,
         sealed: &str,
-    ) -> Result<impl std::ops::Deref<Target = Vec<u8>> + use<>, CannotOpen> {
-        let token: Token = sealed.parse().map_err(|_| CannotOpen)?;
+    ) -> Result<impl std::ops::Deref<Target = Vec<u8>> + use<>, UnsealError> {
+        let token: Token = sealed.parse().map_err(|_| UnsealError)?;
         let header = &token.header;
         let belongs = header.alg == Algorithm::Direct
             && header.scope.as_deref() == Some(scope)
@@ -120,7 +105,55 @@ impl Vault {
             .keys
             .get(&header.kid)
             .filter(|_| belongs)
-            .ok_or(CannotOpen)?;
-        token.open(key).map_err(|_| CannotOpen)
+            .ok_or(UnsealError)?;
+        token.open(key).map_err(|_| UnsealError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn opened(folder: &Path) -> Vault {
+        let store = Store::open(folder, None).await.expect("a database");
+        let keys = folder.join("keys");
+        let vault = Vault::open(&keys, &store, Timestamp(0), false).await;
+        vault.expect("a vault")
+    }
+
+    #[tokio::test]
+    async fn a_value_opens_for_its_own_row_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let vault = opened(folder.path()).await;
+        let sealed = vault.seal("scope", "label", b"secret");
+        let unsealed = vault.unseal("scope", "label", &sealed);
+        assert_eq!(unsealed.expect("its own").expose(), "secret");
+        assert!(vault.unseal("scope", "other", &sealed).is_err());
+        assert!(vault.unseal("other", "label", &sealed).is_err());
+
+        // RFC 7518 section 4.5: with `dir` the encrypted key is empty.
+        let with_key = sealed.replacen("..", ".AAAA.", 1);
+        assert_ne!(with_key, sealed);
+        assert!(vault.unseal("scope", "label", &with_key).is_err());
+
+        let other = tempfile::tempdir().expect("a folder");
+        let stranger = opened(other.path()).await;
+        assert!(stranger.unseal("scope", "label", &sealed).is_err());
+    }
+
+    #[tokio::test]
+    async fn key_files_left_half_written_are_removed_at_start() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let sealed = opened(folder.path())
+            .await
+            .seal("scope", "label", b"secret");
+        let keys = folder.path().join("keys");
+        let left = keys.join("01JD.unfinished");
+        std::fs::write(&left, "half a k").expect("written");
+
+        let vault = opened(folder.path()).await;
+        assert!(!left.exists());
+        assert!(vault.unseal("scope", "label", &sealed).is_ok());
+        assert_eq!(std::fs::read_dir(&keys).expect("a folder").count(), 1);
     }
 }

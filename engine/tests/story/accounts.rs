@@ -290,6 +290,8 @@ async fn a_session_is_ended_by_its_own_account_only(env: TestEnv) {
         .remove(0);
     let refused = env.postern.accounts().end_session(&eve, &of_ann.id).await;
     assert_eq!(refused.expect_err("not hers").kind, Kind::NotFound);
+    let refused = env.postern.accounts().end_session(&ann, "a\0b").await;
+    assert_eq!(refused.expect_err("no such id").kind, Kind::NotFound);
     env.postern
         .accounts()
         .end_session(&ann, &of_ann.id)
@@ -352,8 +354,17 @@ async fn a_token_has_the_rights_of_its_account_until_revoked(env: TestEnv) {
         .await
         .expect("revokes");
     assert!(actor(&admin).await.is_none());
-    let again = postern.accounts().revoke_token(&local, id).await;
-    assert_eq!(again.expect_err("revoked").kind, Kind::NotFound);
+    for unknown in [id, "a\0b"] {
+        let again = postern.accounts().revoke_token(&local, unknown).await;
+        assert_eq!(again.expect_err("unknown").kind, Kind::NotFound);
+    }
+    for name in ["", " ", "a\nb", &"x".repeat(65)] {
+        let unnamed = postern
+            .accounts()
+            .create_token(&local, "user@example.org", name)
+            .await;
+        assert!(unnamed.expect_err("no name").fields.contains_key("name"));
+    }
 }
 
 stories! {

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use domain::{Event, Refusal, Trace};
-use engine::Question;
+use engine::DiagnosisRequest;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -67,10 +67,10 @@ pub async fn diagnose(
 }
 
 impl DiagnoseRequest {
-    fn validate(self, faults: Faults) -> Result<Question, Refusal> {
+    fn validate(self, faults: Faults) -> Result<DiagnosisRequest, Refusal> {
         let (edit, password) = self.data.read(Absent::AsSaved, &faults);
         faults.into_result()?;
-        Ok(Question {
+        Ok(DiagnosisRequest {
             edit,
             password,
             typed: None,
@@ -87,7 +87,7 @@ mod tests {
     use domain::form::Edit;
     use serde_json::{Value, json};
 
-    fn read(body: Value) -> Result<Question, Vec<String>> {
+    fn read(body: Value) -> Result<DiagnosisRequest, Vec<String>> {
         JsonBody::<DiagnoseRequest>::decode(body.to_string().as_bytes())
             .and_then(|JsonBody { request, faults }| request.validate(faults))
             .map_err(|refusal| refusal.fields.into_keys().collect())

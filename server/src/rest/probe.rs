@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use domain::{ProbeEvent, ProbeReport, Refusal};
-use engine::Search;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -78,9 +77,9 @@ pub async fn probe(
 }
 
 impl ProbeRequest {
-    fn validate(self, faults: Faults) -> Result<Search, Refusal> {
+    fn validate(self, faults: Faults) -> Result<engine::ProbeRequest, Refusal> {
         faults.into_result()?;
-        Ok(Search {
+        Ok(engine::ProbeRequest {
             host: self.host.unwrap_or_default(),
             address: self.address.unwrap_or_default(),
             port: match self.port {

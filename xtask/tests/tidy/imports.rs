@@ -17,13 +17,6 @@ const CIRCULAR: &[&str] = &[
     "app/src/email/editor.rs",
     "app/src/email/outcome.rs",
     "app/src/email/state.rs",
-    "engine/src/accounts/mod.rs",
-    "engine/src/accounts/tokens.rs",
-    "engine/src/mail/compose.rs",
-    "engine/src/mail/raw.rs",
-    "engine/src/mail/submission.rs",
-    "engine/src/vault/files.rs",
-    "engine/src/vault/mod.rs",
 ];
 
 /// The engine's modules from the top to the bottom. A module may import from its own and from lower
@@ -40,13 +33,13 @@ const LAYERS: [&[&str]; 5] = [
         "outbox",
         "settings",
     ],
-    &["mail", "smtp", "vault"],
+    &["actor", "mail", "smtp", "vault"],
     &["store"],
-    &["actor", "clock"],
+    &["clock", "rate_limit"],
 ];
 
 /// Imports against the layers, or in a circle, that still exist. An entry that is not needed any more fails.
-const UPWARD: &[(&str, &str)] = &[("actor", "store"), ("settings", "diagnosis")];
+const UPWARD: &[(&str, &str)] = &[];
 
 type Uses<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 

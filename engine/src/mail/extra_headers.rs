@@ -3,7 +3,7 @@
 use domain::{Refusal, sanitize};
 use mail_parser::DateTime;
 
-use super::head::breaks;
+use super::header::breaks;
 
 /// The most that one mail may be given.
 const MOST: usize = 100;
@@ -16,14 +16,14 @@ const ID: usize = 250;
 
 /// Header fields that were found well.
 #[derive(Debug, Default)]
-pub(super) struct Extra<'a> {
+pub(super) struct ExtraHeaders<'a> {
     pub date: Option<&'a str>,
     pub message_id: Option<&'a str>,
     /// In their order; a name may stand there more than once.
     pub others: Vec<(&'a str, &'a str)>,
 }
 
-impl<'a> Extra<'a> {
+impl<'a> ExtraHeaders<'a> {
     /// Faults are added under `headers`, all in one text.
     pub fn read(headers: &'a [(String, String)], faults: &mut Refusal) -> Self {
         let mut extra = Self::default();
@@ -89,7 +89,7 @@ impl<'a> Extra<'a> {
 const TWICE: &str = "This stands in a mail once only.";
 
 /// Beside Date and Message-ID (RFC 5322 section 3.6).
-const ONCE: [&str; 3] = ["Sender", "In-Reply-To", "References"];
+const ONCE: [&str; 3] = ["DefaultSender", "In-Reply-To", "References"];
 
 fn may_be_given(name: &str) -> Result<(), &'static str> {
     let is = |other: &str| name.eq_ignore_ascii_case(other);
@@ -144,7 +144,7 @@ mod tests {
     fn read(name: &str, value: &str) -> Result<(), String> {
         let mut faults = Refusal::invalid();
         let headers = [(name.to_owned(), value.to_owned())];
-        let extra = Extra::read(&headers, &mut faults);
+        let extra = ExtraHeaders::read(&headers, &mut faults);
         let taken = extra.date.is_some() || extra.message_id.is_some() || !extra.others.is_empty();
         assert_eq!(taken, faults.fields.is_empty(), "{name}: {value}");
         faults.or_ok().map_err(|faults| faults.to_string())
@@ -158,7 +158,7 @@ mod tests {
             ("List-Unsubscribe", "<https://example.org/u?x=1>"),
             ("X-Grüße".trim_end_matches("Grüße"), "Grüße 🚪"),
             ("Auto-Submitted", "auto-generated"),
-            ("Sender", "Ops <ops@example.org>"),
+            ("DefaultSender", "Ops <ops@example.org>"),
             ("Date", "Fri, 20 Nov 2026 11:45:00 +0000"),
             ("date", "20 Nov 2026 11:45:00 +0100"),
             ("Message-ID", "<1.2@example.org>"),
@@ -220,7 +220,7 @@ mod tests {
         let twice = |name: &str, value: &str| {
             let mut faults = Refusal::invalid();
             let headers = [name, name].map(|name| (name.to_owned(), value.to_owned()));
-            Extra::read(&headers, &mut faults);
+            ExtraHeaders::read(&headers, &mut faults);
             faults.or_ok().is_ok()
         };
         assert!(twice("X-Tag", "a"));
@@ -239,7 +239,7 @@ mod tests {
         let headers: Vec<_> = (0..10_000)
             .map(|n| (format!("a b{n}"), String::new()))
             .collect();
-        Extra::read(&headers, &mut faults);
+        ExtraHeaders::read(&headers, &mut faults);
         let text = &faults.fields["headers"];
         assert!(
             text.contains("“a b0”") && text.contains("“a b99”"),

@@ -8,12 +8,12 @@ use domain::view::PasswordChange;
 use domain::{EmailAddress, Event, Form, Kind, Refusal, SecretString};
 use futures::Stream;
 
-use super::message::Letter;
-use super::run::Run;
+use super::run::DiagnosisRun;
+use super::test_message::TestMessage;
 use super::{Diagnosis, RECIPIENT};
 use crate::Actor;
 use crate::audit::Action;
-use crate::settings::{described, usable};
+use crate::settings::{relay_name, validate};
 use crate::smtp::Relay;
 use crate::store::commit;
 
@@ -22,7 +22,7 @@ pub const TO: &str = "to";
 
 /// What to diagnose, and how far.
 #[derive(Clone, Debug, Default)]
-pub struct Question {
+pub struct DiagnosisRequest {
     /// What is to be used instead of what is saved. Empty: the saved configuration.
     pub edit: Edit,
     pub password: PasswordChange,
@@ -45,14 +45,14 @@ impl Diagnosis {
         password: PasswordChange,
         recipient: String,
     ) -> Result<impl Stream<Item = Event> + Send + use<>, Refusal> {
-        let question = Question {
+        let request = DiagnosisRequest {
             edit: form.map(Edit::from).unwrap_or_default(),
             password,
             recipient: Some(recipient),
             mail: true,
-            ..Question::default()
+            ..DiagnosisRequest::default()
         };
-        self.begin(actor, Action::SendTest, question).await
+        self.begin(actor, Action::SendTest, request).await
     }
 
     /// Finds out stage by stage whether a relay works. Refused before anything is sent: who may
@@ -61,89 +61,94 @@ impl Diagnosis {
     pub async fn diagnose(
         &self,
         actor: &Actor,
-        question: Question,
+        request: DiagnosisRequest,
     ) -> Result<impl Stream<Item = Event> + Send + use<>, Refusal> {
-        self.begin(actor, Action::Diagnose, question).await
+        self.begin(actor, Action::Diagnose, request).await
     }
 
     async fn begin(
         &self,
         actor: &Actor,
         action: Action,
-        question: Question,
+        request: DiagnosisRequest,
     ) -> Result<impl Stream<Item = Event> + Send + use<>, Refusal> {
-        let asking = self.ask(actor, action, question);
+        let asking = self.ask(actor, action, request);
         Ok(self.audit.administer(actor, action, asking).await?.begin())
     }
 
-    async fn ask(&self, actor: &Actor, action: Action, question: Question) -> Result<Run, Refusal> {
+    async fn ask(
+        &self,
+        actor: &Actor,
+        action: Action,
+        request: DiagnosisRequest,
+    ) -> Result<DiagnosisRun, Refusal> {
         // System V has one field for whatever is wrong with a test.
         let (field, whole) = match action {
             Action::SendTest => (RECIPIENT, RECIPIENT),
             _ => (TO, REQUEST),
         };
         let saved = self.settings.saved().await?;
-        if question.edit == Edit::default() && saved.revision() == 0 {
+        if request.edit == Edit::default() && saved.revision() == 0 {
             let text = "No configuration is saved yet. Save one first.";
             return Err(Refusal::of(Kind::Invalid, whole, text));
         }
         let mut form = saved.form();
-        form.apply(&question.edit);
-        let is_saved = question.password == PasswordChange::Keep
-            && question.typed.is_none()
+        form.apply(&request.edit);
+        let is_saved = request.password == PasswordChange::Keep
+            && request.typed.is_none()
             && saved.revision() > 0
             && form.differing(&saved.form()).is_empty();
-        let recipient = recipient(question.recipient.as_deref(), question.mail)
+        let recipient = recipient(request.recipient.as_deref(), request.mail)
             .map_err(|fault| Refusal::of(Kind::Invalid, field, fault));
-        let (settings, recipient) = Refusal::both(form.parse().and_then(usable), recipient)?;
-        let letter = recipient.as_ref().filter(|_| question.mail);
-        let letter = letter
-            .map(|recipient| Letter::new(&settings, recipient))
+        let (settings, recipient) = Refusal::both(form.parse().and_then(validate), recipient)?;
+        let message = recipient.as_ref().filter(|_| request.mail);
+        let message = message
+            .map(|recipient| TestMessage::new(&settings, recipient, &self.public_url))
             .transpose()?;
-        let place = match action {
-            Action::Diagnose => Some(self.diagnosis_place(actor)?),
+        let permit = match action {
+            Action::Diagnose => Some(self.permit(actor)?),
             _ => None,
         };
-        if question.mail {
+        if request.mail {
             self.tests.take(
                 actor.name(),
                 self.clock.monotonic(),
                 "Six tests a minute are the most.",
             )?;
         }
-        let password = match question.typed {
+        let password = match request.typed {
             Some(typed) => Some(typed),
             None => {
                 self.settings
-                    .password_for(&saved, &settings, &question.password)
+                    .password_for(&saved, &settings, &request.password)
                     .await?
             }
         };
         let mut work = self.store.begin().await?;
         let detail = match &recipient {
-            Some(recipient) => format!("{} to {}", described(&form), recipient.redacted()),
-            None => described(&form),
+            Some(recipient) => format!("{} to {}", relay_name(&form), recipient.redacted()),
+            None => relay_name(&form),
         };
         self.audit.record(&mut work, actor, action, detail).await?;
         commit(work).await?;
-        Ok(Run {
+        Ok(DiagnosisRun {
             diagnosis: self.clone(),
             actor: actor.clone(),
             revision: is_saved.then(|| saved.revision()),
             relay: Relay { settings, password },
             recipient,
-            letter,
-            place,
+            message,
+            permit,
         })
     }
 
-    /// A place among the diagnoses and probes that run, for as long as it is kept.
-    pub(super) fn diagnosis_place(
+    /// A permit among the diagnoses and probes that run, for as long as it is kept.
+    pub(super) fn permit(
         &self,
         actor: &Actor,
     ) -> Result<tokio::sync::OwnedSemaphorePermit, Refusal> {
-        let place = Arc::clone(&self.permits).try_acquire_owned();
-        let place = place.map_err(|_| {
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
+        let permit = permit.map_err(|_| {
             let text = "Four diagnoses are running, which is the most at a time. Wait until one has ended.";
             Refusal::too_many(5, text)
         })?;
@@ -152,7 +157,7 @@ impl Diagnosis {
             self.clock.monotonic(),
             "Twelve diagnoses a minute are the most.",
         )?;
-        Ok(place)
+        Ok(permit)
     }
 }
 

@@ -13,19 +13,19 @@ const VALUE: usize = 2000;
 
 /// A mail, decoded and fit to be shown: nothing in it steers a terminal or a page.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Letter {
+pub struct ParsedMessage {
     /// Names and values, in their order.
     pub headers: Vec<(String, String)>,
     /// The plain text, cut to 64 Ki characters.
     pub text: Option<String>,
     /// What the HTML says, without its markup; cut like the text.
     pub html_as_text: Option<String>,
-    pub attachments: Vec<Attached>,
+    pub attachments: Vec<ParsedAttachment>,
 }
 
 /// A file in a mail.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Attached {
+pub struct ParsedAttachment {
     pub name: String,
     pub content_type: String,
     /// Decoded, in bytes.
@@ -40,9 +40,9 @@ static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
 });
 
 /// Reads a mail. What cannot be read is not there; nothing fails.
-pub fn read_back(bytes: &[u8]) -> Letter {
+pub fn parse(bytes: &[u8]) -> ParsedMessage {
     let Some(mail) = PARSER.parse(bytes) else {
-        return Letter::default();
+        return ParsedMessage::default();
     };
     let headers = mail.headers().iter().map(|header| {
         let value = match header.value.as_text() {
@@ -55,37 +55,37 @@ pub fn read_back(bytes: &[u8]) -> Letter {
         };
         (printable(header.name.as_str(), VALUE), value)
     });
-    let mut letter = Letter {
+    let mut message = ParsedMessage {
         headers: headers.collect(),
-        ..Letter::default()
+        ..ParsedMessage::default()
     };
     for part in mail.text_bodies() {
         if let PartType::Text(text) = &part.body {
-            letter.text = Some(shown(text));
+            message.text = Some(shown(text));
             break;
         }
     }
     for part in mail.html_bodies() {
         if let PartType::Html(html) = &part.body {
-            letter.html_as_text = Some(shown(&mail_parser::decoders::html::html_to_text(html)));
+            message.html_as_text = Some(shown(&mail_parser::decoders::html::html_to_text(html)));
             break;
         }
     }
-    letter.attachments = mail
+    message.attachments = mail
         .attachments()
         .map(|part| {
             let kind = part.content_type().map(|kind| {
                 let subtype = kind.subtype().unwrap_or("*");
                 format!("{}/{subtype}", kind.ctype())
             });
-            Attached {
+            ParsedAttachment {
                 name: printable(part.attachment_name().unwrap_or("(without a name)"), 250),
                 content_type: printable(kind.as_deref().unwrap_or("text/plain"), 250),
                 size: part.len(),
             }
         })
         .collect();
-    letter
+    message
 }
 
 /// Lines and tabs stay; whatever else steers goes.
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_mail_is_read_as_it_was_given() {
         let text = "Grüße\n\tand\u{202e} \u{1b}[31mmore\n";
-        let finished = Submission {
+        let composed = Submission {
             from: Some("Büro <ops@example.org>".to_owned()),
             to: vec!["a@example.net".to_owned()],
             subject: Some("Grüße".to_owned()),
@@ -121,10 +121,10 @@ mod tests {
             }],
             ..Submission::default()
         }
-        .finish(None, "01JD", Timestamp(0))
+        .compose(None, "01JD", Timestamp(0))
         .expect("a mail");
-        let letter = read_back(&finished.bytes);
-        let names: Vec<_> = letter
+        let message = parse(&composed.bytes);
+        let names: Vec<_> = message
             .headers
             .iter()
             .map(|(name, _)| name.as_str())
@@ -144,7 +144,7 @@ mod tests {
             ]
         );
         let value = |name| {
-            &letter
+            &message
                 .headers
                 .iter()
                 .find(|header| header.0 == name)
@@ -154,15 +154,15 @@ mod tests {
         assert_eq!(value("From"), "Büro <ops@example.org>");
         assert_eq!(value("Subject"), "Grüße");
         assert!(value("Content-Type").starts_with("multipart/mixed; boundary="));
-        assert_eq!(letter.text.as_deref(), Some("Grüße\n\tand [31mmore"));
-        let html = letter.html_as_text.expect("HTML");
+        assert_eq!(message.text.as_deref(), Some("Grüße\n\tand [31mmore"));
+        let html = message.html_as_text.expect("HTML");
         assert!(
             html.contains("Big") && html.contains("small") && !html.contains('<'),
             "{html}"
         );
         assert_eq!(
-            letter.attachments,
-            [Attached {
+            message.attachments,
+            [ParsedAttachment {
                 name: "Übersicht.pdf".to_owned(),
                 content_type: "application/pdf".to_owned(),
                 size: 1234,
@@ -173,10 +173,10 @@ mod tests {
     #[test]
     fn a_long_text_is_cut_and_nothing_is_unreadable() {
         let raw = format!("Subject: x\r\n\r\n{}", "ü".repeat(70_000));
-        let text = read_back(raw.as_bytes()).text.expect("a text");
+        let text = parse(raw.as_bytes()).text.expect("a text");
         assert_eq!(text.chars().count(), TEXT + 1);
         for bytes in [&b""[..], b"\0", b"x", b"\r\n\r\n", b"A:\xff\r\n\r\n\xff"] {
-            read_back(bytes);
+            parse(bytes);
         }
     }
 }

@@ -3,7 +3,7 @@
 use domain::{Kind, Refusal, Timestamp};
 use mail_parser::{MessageParser, MimeHeaders};
 
-use super::submission::{Attachment, Finished, LARGEST, Sender, Submission};
+use super::submission::{Attachment, ComposedMessage, DefaultSender, LARGEST, Submission};
 
 /// 20 November 2026, 11:45:00.
 const NOW: Timestamp = Timestamp(1_795_175_100_000);
@@ -21,12 +21,12 @@ fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn finish(submission: Submission) -> Result<Finished, Refusal> {
-    let finished = submission.finish(None, "01JD", NOW);
-    if let Ok(finished) = &finished {
-        whole(&finished.bytes);
+fn compose(submission: Submission) -> Result<ComposedMessage, Refusal> {
+    let composed = submission.compose(None, "01JD", NOW);
+    if let Ok(composed) = &composed {
+        whole(&composed.bytes);
     }
-    finished
+    composed
 }
 
 /// CR and LF only together, no NUL, no line over 998.
@@ -39,20 +39,20 @@ fn whole(bytes: &[u8]) {
     }
 }
 
-fn text(finished: &Finished) -> &str {
-    assert!(finished.bytes.is_ascii());
-    std::str::from_utf8(&finished.bytes).expect("ASCII")
+fn text(composed: &ComposedMessage) -> &str {
+    assert!(composed.bytes.is_ascii());
+    std::str::from_utf8(&composed.bytes).expect("ASCII")
 }
 
 fn faults(submission: Submission) -> Vec<String> {
-    let refusal = finish(submission).expect_err("refused");
+    let refusal = compose(submission).expect_err("refused");
     assert_eq!(refusal.kind, Kind::Invalid);
     refusal.fields.into_keys().collect()
 }
 
 #[test]
 fn a_mail_is_written_as_it_was_given() {
-    let finished = finish(Submission {
+    let composed = compose(Submission {
         cc: strings(&["B <b@example.net>"]),
         bcc: strings(&["c@example.net"]),
         reply_to: strings(&["desk@example.org"]),
@@ -65,7 +65,7 @@ fn a_mail_is_written_as_it_was_given() {
     })
     .expect("a mail");
     assert_eq!(
-        text(&finished),
+        text(&composed),
         "Date: Fri, 20 Nov 2026 11:45:00 +0000\r\n\
          From: Ops <ops@example.org>\r\n\
          Reply-To: desk@example.org\r\n\
@@ -81,8 +81,8 @@ fn a_mail_is_written_as_it_was_given() {
          \r\n\
          Hello.\r\n"
     );
-    assert_eq!(finished.from.as_str(), "ops@example.org");
-    let recipients: Vec<_> = finished
+    assert_eq!(composed.from.as_str(), "ops@example.org");
+    let recipients: Vec<_> = composed
         .recipients
         .iter()
         .map(domain::EmailAddress::as_str)
@@ -91,16 +91,16 @@ fn a_mail_is_written_as_it_was_given() {
         recipients,
         ["a@example.net", "b@example.net", "c@example.net"]
     );
-    assert_eq!(finished.message_id, "<01JD@example.org>");
-    assert_eq!(finished.subject, "Hello");
+    assert_eq!(composed.message_id, "<01JD@example.org>");
+    assert_eq!(composed.subject, "Hello");
 }
 
 #[test]
 fn a_mail_may_be_empty() {
     for subject in [None, Some(String::new())] {
-        let finished = finish(Submission { subject, ..mail() }).expect("a mail");
+        let composed = compose(Submission { subject, ..mail() }).expect("a mail");
         let parsed = MessageParser::default()
-            .parse(&finished.bytes)
+            .parse(&composed.bytes)
             .expect("a mail");
         assert_eq!(parsed.body_text(0).unwrap_or_default().trim(), "");
     }
@@ -108,15 +108,15 @@ fn a_mail_may_be_empty() {
 
 #[test]
 fn who_it_is_from_is_given_or_saved() {
-    let sender = Sender {
+    let sender = DefaultSender {
         address: "saved@bücher.example".parse().expect("valid"),
         name: "Saved, \"by us\"".to_owned(),
         reply_to: Some("desk@example.org".parse().expect("valid")),
     };
     let from = |from: Option<&str>, sender| {
         let from = from.map(str::to_owned);
-        let finished = Submission { from, ..mail() }.finish(sender, "01JD", NOW);
-        finished.map(|finished| (finished.from.to_string(), text(&finished).to_owned()))
+        let composed = Submission { from, ..mail() }.compose(sender, "01JD", NOW);
+        composed.map(|composed| (composed.from.to_string(), text(&composed).to_owned()))
     };
     let (address, text) = from(None, Some(&sender)).expect("a mail");
     assert_eq!(address, "saved@bücher.example");
@@ -155,7 +155,7 @@ fn any_script_comes_back_as_it_was() {
     ] {
         // A name in quotes is decoded by readers, though RFC 2047 section 5 forbids it.
         let short: String = given.replace("=?", "").chars().take(240).collect();
-        let finished = finish(Submission {
+        let composed = compose(Submission {
             subject: Some(given.to_owned()),
             from: Some(format!("{} <ops@example.org>", quoted(&short))),
             cc: vec![format!("{} <b@example.net>", quoted(&short)); 3],
@@ -170,9 +170,9 @@ fn any_script_comes_back_as_it_was() {
             ..mail()
         })
         .expect("a mail");
-        text(&finished);
+        text(&composed);
         let parsed = MessageParser::default()
-            .parse(&finished.bytes)
+            .parse(&composed.bytes)
             .expect("a mail");
         assert_eq!(words(parsed.subject().unwrap_or_default()), words(given));
         assert_eq!(parsed.body_text(0).as_deref(), Some(given));
@@ -181,7 +181,7 @@ fn any_script_comes_back_as_it_was() {
         let file = parsed.attachment(0).expect("an attachment");
         assert_eq!(file.attachment_name(), Some(short.as_str()));
         assert_eq!(file.contents(), given.as_bytes());
-        let headers = crate::mail::read_back(&finished.bytes).headers;
+        let headers = crate::mail::parse(&composed.bytes).headers;
         let extra = headers.iter().find(|header| header.0 == "X-Short");
         assert_eq!(extra.map(|header| words(&header.1)), Some(words(&short)));
     }
@@ -214,21 +214,21 @@ fn parts_are_nested_as_readers_expect_them() {
             &["mixed", "alternative", "related"],
         ),
     ] {
-        let finished = finish(Submission {
+        let composed = compose(Submission {
             text,
             html,
             attachments,
             ..mail()
         })
         .expect("a mail");
-        let found = self::text(&finished)
+        let found = self::text(&composed)
             .split("multipart/")
             .skip(1)
             .map(|rest| rest.split(';').next().unwrap_or_default())
             .collect::<Vec<_>>();
         assert_eq!(found, expected);
         let parsed = MessageParser::default()
-            .parse(&finished.bytes)
+            .parse(&composed.bytes)
             .expect("a mail");
         for file in parsed
             .attachments()
@@ -241,14 +241,14 @@ fn parts_are_nested_as_readers_expect_them() {
 
 #[test]
 fn a_recipient_named_twice_gets_it_once() {
-    let finished = finish(Submission {
+    let composed = compose(Submission {
         to: strings(&["a@example.net", "A <a@EXAMPLE.net>", "b@bücher.example"]),
         cc: strings(&["a@example.net"]),
         bcc: strings(&["b@xn--bcher-kva.example", "hidden@example.net"]),
         ..mail()
     })
     .expect("a mail");
-    let recipients: Vec<_> = finished
+    let recipients: Vec<_> = composed
         .recipients
         .iter()
         .map(domain::EmailAddress::as_str)
@@ -257,7 +257,7 @@ fn a_recipient_named_twice_gets_it_once() {
         recipients,
         ["a@example.net", "b@bücher.example", "hidden@example.net"]
     );
-    let text = text(&finished);
+    let text = text(&composed);
     assert!(
         text.contains("To: a@example.net, b@xn--bcher-kva.example\r\n"),
         "{text}"
@@ -273,19 +273,19 @@ fn a_hundred_recipients_are_the_most() {
             .map(|n| format!("N {n} <a{n}@example.net>"))
             .collect()
     };
-    let finished = finish(Submission {
+    let composed = compose(Submission {
         to: many(100),
         ..mail()
     })
     .expect("a mail");
-    assert_eq!(finished.recipients.len(), 100);
+    assert_eq!(composed.recipients.len(), 100);
     let parsed = MessageParser::default()
-        .parse(&finished.bytes)
+        .parse(&composed.bytes)
         .expect("a mail");
     let written = parsed.to().expect("a To").iter();
     assert_eq!(
         written.filter_map(|one| one.address()).collect::<Vec<_>>(),
-        finished
+        composed
             .recipients
             .iter()
             .map(domain::EmailAddress::as_str)
@@ -308,9 +308,9 @@ fn a_hundred_recipients_are_the_most() {
     let bad = vec!["x".to_owned(); 10_000];
     assert!(faults(Submission { cc: bad, ..mail() }).len() <= 102);
     let same = vec!["a@example.net".to_owned(); 10_000];
-    let finished = finish(Submission { to: same, ..mail() }).expect("a mail");
-    assert_eq!(finished.recipients.len(), 1);
-    assert!(finished.bytes.len() < 1000);
+    let composed = compose(Submission { to: same, ..mail() }).expect("a mail");
+    assert_eq!(composed.recipients.len(), 1);
+    assert!(composed.bytes.len() < 1000);
 }
 
 #[test]
@@ -380,8 +380,8 @@ fn a_mail_that_is_too_large_is_not_written() {
     assert_eq!(faults(of(30 * 1024 * 1024)), ["attachments"]);
     // As base64 with its line ends, just over and just under.
     assert_eq!(faults(of(LARGEST / 78 * 57)), ["attachments"]);
-    let finished = finish(of(LARGEST / 78 * 57 - 4096)).expect("a mail");
-    assert!(finished.bytes.len() <= LARGEST && finished.bytes.len() > LARGEST - 16_384);
+    let composed = compose(of(LARGEST / 78 * 57 - 4096)).expect("a mail");
+    assert!(composed.bytes.len() <= LARGEST && composed.bytes.len() > LARGEST - 16_384);
     let text = Some("x".repeat(LARGEST + 1));
     assert_eq!(faults(Submission { text, ..mail() }), ["text"]);
 }
@@ -404,17 +404,17 @@ fn no_line_end_is_smuggled_into_what_is_written() {
         let given = format!("body{smuggled}MAIL FROM:<a@b.example>\r\n");
         // `finish` looks at what comes out.
         let text = Some(given.clone());
-        finish(Submission {
+        compose(Submission {
             text: text.clone(),
             ..mail()
         })
         .expect("a mail");
-        finish(Submission {
+        compose(Submission {
             html: text.clone(),
             ..mail()
         })
         .expect("a mail");
-        finish(Submission {
+        compose(Submission {
             html: Some(format!("ü{given}")),
             text: text.clone(),
             ..mail()
@@ -426,7 +426,7 @@ fn no_line_end_is_smuggled_into_what_is_written() {
             content: given.clone().into_bytes(),
             ..Attachment::default()
         }];
-        finish(Submission {
+        compose(Submission {
             attachments,
             ..mail()
         })
@@ -452,9 +452,9 @@ fn date_and_message_id_are_used_where_they_are_given() {
         ),
         ("message-id".to_owned(), "<mine@example.com>".to_owned()),
     ];
-    let finished = finish(Submission { headers, ..mail() }).expect("a mail");
-    assert_eq!(finished.message_id, "<mine@example.com>");
-    let text = text(&finished);
+    let composed = compose(Submission { headers, ..mail() }).expect("a mail");
+    assert_eq!(composed.message_id, "<mine@example.com>");
+    let text = text(&composed);
     assert_eq!(
         text.to_lowercase().matches("\r\nmessage-id: ").count(),
         1,
@@ -470,8 +470,8 @@ fn date_and_message_id_are_used_where_they_are_given() {
 #[test]
 fn a_local_part_of_another_script_is_the_only_eight_bit() {
     let to = strings(&["用户@例子.广告"]);
-    let finished = finish(Submission { to, ..mail() }).expect("a mail");
-    let text = String::from_utf8(finished.bytes).expect("UTF-8");
+    let composed = compose(Submission { to, ..mail() }).expect("a mail");
+    let text = String::from_utf8(composed.bytes).expect("UTF-8");
     assert!(
         text.contains("\r\nTo: 用户@xn--fsqu00a.xn--4rr70v\r\n"),
         "{text}"
@@ -481,6 +481,6 @@ fn a_local_part_of_another_script_is_the_only_eight_bit() {
 #[test]
 fn what_is_kept_of_a_subject_is_fit_to_be_shown() {
     let subject = Some(format!("a\u{202e}b{}", "ü".repeat(300)));
-    let finished = finish(Submission { subject, ..mail() }).expect("a mail");
-    assert_eq!(finished.subject, format!("ab{}…", "ü".repeat(198)));
+    let composed = compose(Submission { subject, ..mail() }).expect("a mail");
+    assert_eq!(composed.subject, format!("ab{}…", "ü".repeat(198)));
 }

@@ -8,7 +8,7 @@ use futures::{FutureExt, Stream, StreamExt, stream};
 use tokio::time::{Instant, interval};
 
 /// What `run` tells. Dropping the stream ends the run; what it tells then is heard by nobody.
-pub(super) fn telling<E, F>(
+pub(super) fn stream_of<E, F>(
     run: impl FnOnce(UnboundedSender<E>) -> F,
 ) -> impl Stream<Item = E> + Send
 where
@@ -21,7 +21,7 @@ where
 }
 
 /// Awaits `work`, and calls `tick` with every whole second since now.
-pub(super) async fn ticking<T>(work: impl Future<Output = T>, tick: impl Fn(u64)) -> T {
+pub(super) async fn with_ticks<T>(work: impl Future<Output = T>, tick: impl Fn(u64)) -> T {
     let begun = Instant::now();
     tokio::pin!(work);
     let mut second = interval(Duration::from_secs(1));

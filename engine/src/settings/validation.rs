@@ -4,12 +4,12 @@
 
 use domain::{Host, Label, Refusal, SmtpSettings};
 
-use super::trusted::normalised;
-use crate::diagnosis::mailbox;
+use super::certificates::normalised;
+use crate::mail::check_address;
 use crate::smtp::to_ascii;
 
 /// The settings, their certificates as they are stored; or every fault by its field.
-pub(crate) fn usable(mut settings: SmtpSettings) -> Result<SmtpSettings, Refusal> {
+pub(crate) fn validate(mut settings: SmtpSettings) -> Result<SmtpSettings, Refusal> {
     let mut faults = Refusal::invalid();
     let host = match &settings.host {
         Host::Name(name) => Some(name.as_str()),
@@ -28,8 +28,8 @@ pub(crate) fn usable(mut settings: SmtpSettings) -> Result<SmtpSettings, Refusal
         (Label::FromAddress, Some(&settings.from_address)),
         (Label::ReplyTo, settings.reply_to.as_ref()),
     ] {
-        if let Some(Err(fault)) = address.map(|address| mailbox(None, address, label.as_str())) {
-            faults.fields.extend(fault.fields);
+        if let Some(Err(fault)) = address.map(check_address) {
+            faults.add(label.as_str(), fault);
         }
     }
     match normalised(&settings.trusted_certificates) {
@@ -52,8 +52,8 @@ mod tests {
             .with(Label::Host, "smtp.bücher.example")
             .with(Label::Port, "587")
             .with(Label::ReplyTo, "desk@[192.0.2.1]");
-        assert!(usable(form.parse().expect("valid")).is_ok());
-        let refusal = usable(
+        assert!(validate(form.parse().expect("valid")).is_ok());
+        let refusal = validate(
             form.with(Label::FromAddress, "a@１２７.０.０.１")
                 .with(Label::ReplyTo, "a@⒈.example")
                 .with(Label::Host, "１２７.０.０.１")

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use mail_parser::parsers::MessageStream;
 
-use super::extra::is_ftext;
+use super::extra_headers::is_ftext;
 
 /// A header field with its continuation lines.
 #[derive(Debug)]
-pub(super) struct Field {
+pub(super) struct HeaderField {
     pub name: Range<usize>,
     /// From the colon on.
     value: Range<usize>,
@@ -17,18 +17,18 @@ pub(super) struct Field {
 
 /// The header fields of a mail, in their order.
 #[derive(Debug)]
-pub(super) struct RawHead<'a> {
+pub(super) struct RawHeader<'a> {
     bytes: &'a [u8],
-    pub fields: Vec<Field>,
+    pub fields: Vec<HeaderField>,
 }
 
-impl<'a> RawHead<'a> {
+impl<'a> RawHeader<'a> {
     /// `bytes` has CRLF at the end of every line, but maybe of the last.
     ///
     /// # Errors
     /// The number of the first line that belongs to no field, from 1.
     pub fn read(bytes: &'a [u8]) -> Result<Self, usize> {
-        let mut fields: Vec<Field> = Vec::with_capacity(16);
+        let mut fields: Vec<HeaderField> = Vec::with_capacity(16);
         let mut start = 0;
         for number in 1.. {
             let rest = &bytes[start..];
@@ -45,7 +45,7 @@ impl<'a> RawHead<'a> {
                     if name == 0 || line.get(name) != Some(&b':') {
                         return Err(number);
                     }
-                    fields.push(Field {
+                    fields.push(HeaderField {
                         name: start..start + name,
                         value: start + name + 1..end,
                         all: start..end,
@@ -61,8 +61,8 @@ impl<'a> RawHead<'a> {
         self.named(name).next().is_some()
     }
 
-    pub fn named(&self, name: &str) -> impl Iterator<Item = &Field> {
-        let is = move |field: &&Field| {
+    pub fn named(&self, name: &str) -> impl Iterator<Item = &HeaderField> {
+        let is = move |field: &&HeaderField| {
             self.bytes[field.name.clone()].eq_ignore_ascii_case(name.as_bytes())
         };
         self.fields.iter().filter(is)
@@ -91,11 +91,56 @@ impl<'a> RawHead<'a> {
     }
 
     /// The value, and surely the end of its line: the parser looks for it.
-    fn value(&self, field: &Field) -> Vec<u8> {
+    fn value(&self, field: &HeaderField) -> Vec<u8> {
         let mut value = self.bytes[field.value.clone()].to_vec();
         if !value.ends_with(b"\n") {
             value.extend_from_slice(b"\r\n");
         }
         value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A field as it may stand in a message: its name, and its value with folds.
+    fn field() -> impl Strategy<Value = (String, String)> {
+        let line = || "[!-~ü]{1,12}( [!-~]{1,9}){0,3}";
+        let folded = vec(line(), 1..4).prop_map(|lines| lines.join("\r\n\t"));
+        ("[!-9;-~]{1,12}", folded)
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..200)) {
+            if let Ok(header) = RawHeader::read(&bytes) {
+                for name in ["From", "Subject"] {
+                    header.text(name);
+                    header.addresses(name);
+                }
+            }
+        }
+
+        #[test]
+        fn the_fields_are_read_in_their_order(fields in vec(field(), 1..8), body in "[ -~\r\n]{0,40}") {
+            let lines = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+            let header = lines.collect::<String>();
+            let message = format!("{header}\r\n{body}");
+            let read = RawHeader::read(message.as_bytes());
+            let read = read.map_err(|line| TestCaseError::fail(line.to_string()))?;
+            prop_assert_eq!(read.fields.len(), fields.len());
+            let mut end = 0;
+            for (field, (name, value)) in read.fields.iter().zip(&fields) {
+                prop_assert_eq!(field.all.start, end);
+                prop_assert_eq!(&message[field.name.clone()], name);
+                prop_assert_eq!(message[field.value.clone()].trim(), value);
+                end = field.all.end;
+            }
+            prop_assert_eq!(end, header.len());
+        }
     }
 }

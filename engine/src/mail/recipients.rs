@@ -11,14 +11,14 @@ const MOST: usize = 100;
 
 /// Gathers recipients. Entries that are at fault count too, so that a hostile list ends.
 #[derive(Default)]
-pub(super) struct Addressees {
-    pub recipients: Vec<EmailAddress>,
+pub(super) struct RecipientList {
+    pub addresses: Vec<EmailAddress>,
     /// Of each recipient, the list that named it last.
     seen: HashMap<String, &'static str>,
     faulty: usize,
 }
 
-impl Addressees {
+impl RecipientList {
     /// The mailboxes of a list, each once; its faults are added.
     pub fn read(
         &mut self,
@@ -51,7 +51,7 @@ impl Addressees {
     pub fn add(&mut self, field: &'static str, mailbox: &Mailbox) -> bool {
         match self.seen.insert(mailbox.key(), field) {
             None => {
-                self.recipients.push(mailbox.address.clone());
+                self.addresses.push(mailbox.address.clone());
                 true
             }
             Some(list) => list != field,
@@ -59,12 +59,12 @@ impl Addressees {
     }
 
     pub fn too_many(&self) -> bool {
-        self.recipients.len() + self.faulty > MOST
+        self.addresses.len() + self.faulty > MOST
     }
 
     /// Whether there was nobody, not even at fault.
     pub fn is_empty(&self) -> bool {
-        self.recipients.is_empty() && self.faulty == 0
+        self.addresses.is_empty() && self.faulty == 0
     }
 
     pub const TOO_MANY: &str =

@@ -1,0 +1,96 @@
+//! An attempt to sign in: throttled, and counted even if its caller disconnects.
+
+use domain::{Refusal, SecretString};
+
+use super::Accounts;
+use super::password::{self, HashPermit};
+use super::throttle::ThrottleKey;
+use crate::store::accounts::{self, Account};
+
+/// A password that may be compared now with that of an account, if the account exists.
+pub(super) struct PasswordAttempt {
+    accounts: Accounts,
+    /// The keys that a failure is counted under; that of the account first.
+    keys: Vec<ThrottleKey>,
+    found: Option<(Account, String)>,
+    permit: HashPermit,
+}
+
+impl PasswordAttempt {
+    /// The account if this is its password. A failure is counted before the permit is returned,
+    /// even if the caller no longer waits for the answer.
+    pub(super) async fn compare(self, password: SecretString) -> Result<Option<Account>, Refusal> {
+        let Self {
+            accounts,
+            keys,
+            found,
+            permit,
+        } = self;
+        let comparing = permit.compute(move |argon2| {
+            // Other attempts may have failed while this one waited for its permit.
+            accounts.throttle.check(&keys, accounts.clock.monotonic())?;
+            let (account, hash) = found.unzip();
+            if password::verify(argon2, &password, hash.as_deref()) {
+                accounts.throttle.succeeded(keys[0]);
+                return Ok(account);
+            }
+            accounts.throttle.failed(&keys, accounts.clock.monotonic());
+            Ok(None)
+        });
+        comparing.await?
+    }
+}
+
+impl Accounts {
+    /// Finds the account and waits for a permit to compare its password.
+    ///
+    /// # Errors
+    /// [`Kind::TooMany`](domain::Kind::TooMany) while one of `keys` is throttled.
+    pub(super) async fn attempt(
+        &self,
+        email: &str,
+        keys: Vec<ThrottleKey>,
+    ) -> Result<PasswordAttempt, Refusal> {
+        self.throttle.check(&keys, self.clock.monotonic())?;
+        // PostgreSQL accepts no NUL in a text. No account has the empty address, and looking it up
+        // takes as long as any other.
+        let possible = Some(email).filter(|email| !email.contains(char::is_control));
+        let email = possible.unwrap_or_default();
+        let found = accounts::by_email(&mut *self.store.read().await?, email).await?;
+        Ok(PasswordAttempt {
+            accounts: self.clone(),
+            keys,
+            found,
+            permit: self.hasher.permit().await?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Kind;
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_attempt_that_is_given_up_half_way_counts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = crate::Config {
+            data: folder.path().to_owned(),
+            ..crate::Config::default()
+        };
+        let postern = crate::Postern::open(config).await.expect("Postern opens");
+        let accounts = postern.accounts();
+        let attempt =
+            || accounts.attempt("a@example.org", vec![ThrottleKey::account("a@example.org")]);
+        for _ in 0..5 {
+            let attempt = attempt().await.expect("not slowed down yet");
+            // Once asked it runs, and nobody asks again.
+            let _ = attempt.compare(SecretString::new("wrong")).now_or_never();
+            accounts.hasher.until_idle().await;
+        }
+        let refusal = attempt().await.err().expect("slowed down");
+        assert_eq!(refusal.kind, Kind::TooMany);
+    }
+}

@@ -1,0 +1,99 @@
+//! Changing one's own password, and resetting that of any account.
+
+use domain::{Kind, Refusal, SecretString};
+
+use super::throttle::ThrottleKey;
+use super::{Accounts, detached};
+use crate::Actor;
+use crate::audit::Action;
+use crate::store::{accounts, commit, sessions};
+
+impl Accounts {
+    /// Sets the password of any account and ends its sessions, for administrators.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] under `email`; [`Kind::Invalid`] under `password`.
+    pub async fn reset_password(
+        &self,
+        actor: &Actor,
+        email: &str,
+        password: SecretString,
+    ) -> Result<(), Refusal> {
+        self.audit
+            .administer(actor, Action::ChangePassword, async {
+                let account = self.account(email).await?;
+                let hash = self.hasher.hash(password).await?;
+                let mut work = self.store.begin().await?;
+                accounts::set_password(&mut work, &account.id, &hash).await?;
+                sessions::end_all(&mut work, &account.id, None).await?;
+                self.audit
+                    .record(&mut work, actor, Action::ChangePassword, &account.email)
+                    .await?;
+                commit(work).await?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Changes the actor's own password and ends its other sessions.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] under `current` or `new`; [`Kind::TooMany`] while the account is throttled.
+    pub async fn change_password(
+        &self,
+        actor: &Actor,
+        current: SecretString,
+        new: SecretString,
+    ) -> Result<(), Refusal> {
+        let (accounts, actor) = (self.clone(), actor.clone());
+        detached(async move {
+            let change = accounts.try_change_password(&actor, current, new);
+            accounts
+                .audit
+                .audited(&actor, Action::ChangePassword, change)
+                .await
+        })
+        .await
+    }
+
+    async fn try_change_password(
+        &self,
+        actor: &Actor,
+        current: SecretString,
+        new: SecretString,
+    ) -> Result<(), Refusal> {
+        let account = actor.account().ok_or_else(|| {
+            Refusal::new(Kind::Forbidden, "Only an account has a password to change.")
+        })?;
+        let keys = vec![ThrottleKey::account(&account.email)];
+        let attempt = self.attempt(&account.email, keys).await?;
+        if attempt.compare(current).await?.is_none() {
+            return Err(Refusal::of(
+                Kind::Invalid,
+                "current",
+                "This is not your current password.",
+            ));
+        }
+        let hash = self
+            .hasher
+            .hash(new)
+            .await
+            .map_err(|refusal| renamed(refusal, "new"))?;
+        let mut work = self.store.begin().await?;
+        accounts::set_password(&mut work, &account.id, &hash).await?;
+        sessions::end_all(&mut work, &account.id, actor.session_id()).await?;
+        self.audit
+            .record(&mut work, actor, Action::ChangePassword, "own")
+            .await?;
+        commit(work).await?;
+        Ok(())
+    }
+}
+
+/// The refusal, with the field that the form has for the password.
+fn renamed(mut refusal: Refusal, field: &str) -> Refusal {
+    if let Some(text) = refusal.fields.remove("password") {
+        refusal.add(field, text);
+    }
+    refusal
+}

@@ -1,0 +1,33 @@
+//! Why the vault cannot be opened.
+
+use std::path::PathBuf;
+
+use crate::store::StoreError;
+
+/// Why the vault cannot be opened, for the person at the command line.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// A file or folder cannot be read or written.
+    #[error("{0}: {1}")]
+    File(PathBuf, #[source] std::io::Error),
+    /// Other users can read a key file.
+    #[error("{0} can be read by others; make it private with: chmod 600 {0}")]
+    Exposed(PathBuf),
+    /// A key file does not hold 256 bits in base64url.
+    #[error("{0} is not a key file")]
+    NotAKey(PathBuf),
+    /// The database has values sealed with a key that is not in the folder.
+    #[error(
+        "the database is sealed with a key that is not in {folder} ({kid}.key); copy it there, or \
+         start with --accept-lost-keys and enter the passwords again"
+    )]
+    Lost {
+        /// Where the key files are.
+        folder: PathBuf,
+        /// The id of the key.
+        kid: String,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,4 +1,4 @@
-//! The page `/api`: the OpenAPI document for people, rendered once, without any script.
+//! The page `/api`: the `OpenAPI` document for people, rendered once, without any script.
 
 use std::sync::LazyLock;
 

@@ -69,12 +69,12 @@ impl Api {
         let url = PublicUrl::parse("http://127.0.0.1:3000").expect("a URL");
         let proxies = TrustedProxies::default();
         let looks = Looks::new(url.to_string());
-        let user = tokens.pop().expect("two tokens").to_string();
+        let user = tokens.pop().expect("two tokens");
         let router = http::router(postern, url, proxies, looks);
         Self {
             _folder: folder,
             router,
-            admin: tokens.pop().expect("two tokens").to_string(),
+            admin: tokens.pop().expect("two tokens"),
             user,
             document: serde_json::to_value(openapi::published()).expect("JSON"),
             seen: BTreeSet::new(),
@@ -145,10 +145,10 @@ impl Api {
         let content = &documented["content"][&media_type];
         assert!(content.is_object(), "{named} answered {media_type}");
         let value = serde_json::from_slice(&bytes).unwrap_or_default();
-        if media_type == "application/json" {
-            if let Err(fault) = check(&self.document, &content["schema"], &value) {
-                panic!("{named} answered {status}: {fault} in {text}");
-            }
+        if media_type == "application/json"
+            && let Err(fault) = check(&self.document, &content["schema"], &value)
+        {
+            panic!("{named} answered {status}: {fault} in {text}");
         }
         if status < 300 {
             self.seen.insert(named);

@@ -1,4 +1,4 @@
-//! The answers of refused requests as the OpenAPI document has them.
+//! The answers of refused requests as the `OpenAPI` document has them.
 
 use std::collections::BTreeMap;
 

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use domain::Timestamp;
 use domain::outbox::{
     self, EventKind, MessageView, OutboxRow, OutboxRows, RecipientState, RecipientView, Search,
 };
@@ -109,7 +110,7 @@ impl From<OutboxRow> for MessageLine {
             state: row.state,
             leased: row.leased,
             attempts: row.attempts,
-            next_attempt: row.due.map(|due| due.rfc3339()),
+            next_attempt: row.due.map(Timestamp::rfc3339),
             reply: row.reply,
         }
     }
@@ -234,7 +235,7 @@ impl From<RecipientView> for MessageRecipient {
             state: row.state,
             leased: row.leased,
             attempts: row.attempts,
-            next_attempt: row.due.map(|due| due.rfc3339()),
+            next_attempt: row.due.map(Timestamp::rfc3339),
             timeline: row.timeline.into_iter().map(Into::into).collect(),
         }
     }

@@ -1,4 +1,4 @@
-//! REST: one list of operations, from which the router and the OpenAPI document are made.
+//! REST: one list of operations, from which the router and the `OpenAPI` document are made.
 
 #![allow(
     unused_qualifications,

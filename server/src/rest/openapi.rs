@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document of the operations, at `GET /api/openapi.json`.
+//! The `OpenAPI` 3.1 document of the operations, at `GET /api/openapi.json`.
 
 use std::sync::OnceLock;
 
@@ -68,7 +68,7 @@ pub fn published() -> &'static OpenApi {
 
 /// Read this document
 ///
-/// OpenAPI 3.1, open to all. The page `/api` shows it.
+/// Open to all. The page `/api` shows it to people.
 #[utoipa::path(
     get,
     path = "/api/openapi.json",

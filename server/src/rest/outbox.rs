@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use domain::Failure;
 use domain::outbox::{self, BackoffView, Count, Overview, Worker};
+use domain::{Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -88,7 +88,7 @@ impl From<Count> for StateCount {
     fn from(count: Count) -> Self {
         Self {
             number: count.number,
-            oldest: count.oldest.map(|oldest| oldest.rfc3339()),
+            oldest: count.oldest.map(Timestamp::rfc3339),
         }
     }
 }
@@ -96,7 +96,7 @@ impl From<Count> for StateCount {
 impl From<outbox::Pause> for Pause {
     fn from(pause: outbox::Pause) -> Self {
         Self {
-            since: pause.since.map(|since| since.rfc3339()),
+            since: pause.since.map(Timestamp::rfc3339),
             by: pause.by,
         }
     }

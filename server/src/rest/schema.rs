@@ -1,4 +1,4 @@
-//! Checks a JSON value against a schema of the OpenAPI document: what the document makes use of.
+//! Checks a JSON value against a schema of the `OpenAPI` document: what the document makes use of.
 
 use serde_json::Value;
 

@@ -25,12 +25,13 @@ pub enum Absent {
 /// Fields of the configuration by label.
 #[derive(Debug, Default, Deserialize)]
 #[serde(transparent)]
-pub struct SettingsFields(IndexMap<String, Option<FieldValue>>);
+pub struct SettingsFields(IndexMap<String, FieldValue>);
 
-/// Null is the absent `Option`.
+/// The value of a field, of any type.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum FieldValue {
+    Null,
     Text(String),
     Number(u64),
     Other(IgnoredAny),
@@ -143,9 +144,9 @@ impl SettingsFields {
                     faults.add_missing(name);
                     continue;
                 }
-                (Some(None), _) if label.is_option() => None,
-                (Some(Some(FieldValue::Text(text))), _) => Some(text),
-                (Some(Some(FieldValue::Number(number))), Label::Port) => Some(number.to_string()),
+                (Some(FieldValue::Null), _) if label.is_option() => None,
+                (Some(FieldValue::Text(text)), _) => Some(text),
+                (Some(FieldValue::Number(number)), Label::Port) => Some(number.to_string()),
                 (Some(_), Label::Port) => {
                     faults.add(name, "This is a string, or a whole number.");
                     continue;
@@ -173,12 +174,12 @@ impl SettingsFields {
     }
 }
 
-fn password(value: Option<Option<FieldValue>>, faults: &Faults) -> PasswordChange {
+fn password(value: Option<FieldValue>, faults: &Faults) -> PasswordChange {
     match value {
         None => PasswordChange::Keep,
-        Some(None) => PasswordChange::Clear,
-        Some(Some(FieldValue::Text(text))) if text.is_empty() => PasswordChange::Keep,
-        Some(Some(FieldValue::Text(text))) => PasswordChange::Sealed(text),
+        Some(FieldValue::Null) => PasswordChange::Clear,
+        Some(FieldValue::Text(text)) if text.is_empty() => PasswordChange::Keep,
+        Some(FieldValue::Text(text)) => PasswordChange::Sealed(text),
         Some(_) => {
             let text = "This is a sealed password (a string), or null to clear it.";
             faults.add(Label::Password.as_str(), text);

@@ -1,48 +1,44 @@
-//! What people see: Leptos pages and islands, server functions of a few lines.
+//! The console: Leptos pages and islands, and the server functions that the islands call.
 //!
-//! Pages are rendered on the server and exist only there; the browser gets the islands and what
-//! they need.
+//! Pages are rendered on the server only; the browser gets the islands and what they need. A
+//! feature has one folder with its page, its paths, the parsing of its forms and its views:
+//! `account`, `entrance` (sign-in and first account), `outbox`, `settings`, `suppressions`.
 
 // A page is one type, as deep as the page.
 #![recursion_limit = "512"]
 
-mod calls;
-mod dom;
-mod email;
-mod frames;
+mod components;
+mod element;
+pub mod entrance;
 mod live;
-mod moment;
-mod picture;
-mod reveal;
+mod reactive;
+mod server_fns;
+mod settings;
 
 #[cfg(feature = "ssr")]
-mod browser;
+pub mod account;
 #[cfg(feature = "ssr")]
-mod frame;
+mod layout;
 #[cfg(feature = "ssr")]
-mod outbox;
-#[cfg(feature = "ssr")]
-mod pages;
-#[cfg(feature = "ssr")]
-mod parts;
-#[cfg(feature = "ssr")]
-mod report;
+pub mod outbox;
 #[cfg(feature = "ssr")]
 mod request;
 #[cfg(feature = "ssr")]
 mod routes;
 #[cfg(feature = "ssr")]
 mod shell;
+#[cfg(feature = "ssr")]
+pub mod suppressions;
 
 #[cfg(feature = "ssr")]
-pub use outbox::{Errand, Looks, address::with_query};
-#[cfg(feature = "ssr")]
-pub use request::{FormReply, local_path};
+pub use request::{FormReply, local_path, with_query};
 #[cfg(feature = "ssr")]
 pub use routes::App;
 #[cfg(feature = "ssr")]
+pub use settings::SETTINGS;
+#[cfg(feature = "ssr")]
 pub use shell::{Site, shell};
 
-pub use email::{EmailSetup, Source};
+pub use components::RevealPassword;
 pub use live::Live;
-pub use reveal::Reveal;
+pub use settings::{InitialState, SettingsEditor};

@@ -1,51 +1,49 @@
-//! The request a page answers: who asks, what came back from a form, and what the answer's head
-//! says. The one place where pages and server functions touch HTTP.
+//! The HTTP request and response of pages and server functions, the only place that touches them.
 
 use domain::{Kind, Refusal};
 use engine::{Actor, Postern};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_router::hooks::{use_location, use_query_map};
-use leptos_router::location::Url;
 use url::form_urlencoded;
 
-/// What a plain form post was answered with, when the answer was no. The server gives it as
-/// context and renders the form's page again.
+/// Why a posted form was refused. The server crate provides it as context and renders the form's
+/// page again.
 #[derive(Clone, Debug)]
 pub struct FormReply {
     pub refusal: Refusal,
-    /// The address that was typed, so that it need not be typed again.
+    /// The email address as typed, to fill the form in again.
     pub email: String,
 }
 
-/// What the last post said about the field a form calls `name`.
+/// The fault of the form field `name` in the last post.
 pub fn fault(name: &str) -> Option<String> {
     use_context::<FormReply>()?.refusal.fields.remove(name)
 }
 
-/// What the last post was refused for beside the fields named.
-pub fn beside(names: &[&str]) -> Option<String> {
+/// The first fault of the last post that belongs to none of these fields.
+pub fn other_fault(names: &[&str]) -> Option<String> {
     let fields = use_context::<FormReply>()?.refusal.fields.into_iter();
     let mut rest = fields.filter(|(field, _)| !names.contains(&field.as_str()));
     rest.next().map(|(_, text)| text)
 }
 
-/// The address typed in the last post.
+/// The email address typed in the last post.
 pub fn typed_email() -> Option<String> {
     use_context::<FormReply>().map(|reply| reply.email)
 }
 
-/// Who asks; nobody when not signed in.
+/// The actor of the request; `None` without a session.
 pub fn actor() -> Option<Actor> {
     use_context()
 }
 
-/// A parameter of the page's address.
+/// A query parameter of the page.
 pub fn query(name: &str) -> Option<String> {
     use_query_map().read_untracked().get(name)
 }
 
-/// All parameters of the page's address, by name and value.
+/// All query parameters of the page.
 pub fn queries() -> Vec<(String, String)> {
     let query = use_location().search.get_untracked();
     form_urlencoded::parse(query.as_bytes())
@@ -53,8 +51,8 @@ pub fn queries() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The page's address: its path, and what it is asked with.
-pub fn here() -> String {
+/// Path and query of the page.
+pub fn page_url() -> String {
     let location = use_location();
     let (path, query) = (
         location.pathname.get_untracked(),
@@ -66,21 +64,32 @@ pub fn here() -> String {
     }
 }
 
-/// Where to sign in, and come back to `next` afterwards. The address carries it, so that the page
-/// still knows it after a refusal.
-pub fn login_path(next: &str) -> String {
-    format!("/login?next={}", Url::escape(next))
+/// A path with a query, or the path alone where the query is empty.
+pub fn with_query<'a>(
+    path: &str,
+    query: impl IntoIterator<Item = (&'a str, impl AsRef<str>)>,
+) -> String {
+    let mut query = query.into_iter().fold(
+        form_urlencoded::Serializer::new(String::new()),
+        |mut query, (name, value)| {
+            query.append_pair(name, value.as_ref());
+            query
+        },
+    );
+    match query.finish().as_str() {
+        "" => path.to_owned(),
+        query => format!("{path}?{query}"),
+    }
 }
 
-/// `path`, if it leads to a page of this Postern and nowhere else: browsers read `//host` and
-/// `/\host` as another site.
+/// `path` if it is a path of this console. Browsers read `//host` and `/\host` as another site.
 pub fn local_path(path: &str) -> Option<&str> {
     let rest = path.strip_prefix('/')?;
     let elsewhere = rest.starts_with(['/', '\\']) || path.chars().any(char::is_control);
     (!elsewhere).then_some(path)
 }
 
-/// Gives the answer the status of a refusal, and says when to try again.
+/// Sets the status of a refusal and its Retry-After header.
 pub fn refuse(refusal: &Refusal) {
     set_status(refusal.kind);
     let (Some(response), Some(seconds)) = (use_context::<ResponseOptions>(), refusal.retry_after)
@@ -92,6 +101,7 @@ pub fn refuse(refusal: &Refusal) {
     }
 }
 
+/// Sets the status that belongs to `kind`.
 pub fn set_status(kind: Kind) {
     if let (Some(response), Ok(status)) =
         (use_context::<ResponseOptions>(), kind.status().try_into())
@@ -100,24 +110,24 @@ pub fn set_status(kind: Kind) {
     }
 }
 
-/// Lets a server function ask the engine, and answers with the status its answer has.
-pub async fn asked<T, F>(ask: impl FnOnce(Postern) -> F) -> Result<T, Refusal>
+/// Runs a server function against the engine, and sets the status of its result.
+pub async fn with_engine<T, F>(call: impl FnOnce(Postern) -> F) -> Result<T, Refusal>
 where
     F: Future<Output = Result<T, Refusal>>,
 {
-    ask(expect_context()).await.inspect_err(refuse)
+    call(expect_context()).await.inspect_err(refuse)
 }
 
-/// [`asked`], by who is signed in.
-pub async fn asked_by<T, F>(ask: impl FnOnce(Postern, Actor) -> F) -> Result<T, Refusal>
+/// [`with_engine`], for a signed-in account only.
+pub async fn with_actor<T, F>(call: impl FnOnce(Postern, Actor) -> F) -> Result<T, Refusal>
 where
     F: Future<Output = Result<T, Refusal>>,
 {
-    asked(|postern| {
-        let asking = actor().map(|actor| ask(postern, actor));
+    with_engine(|postern| {
+        let result = actor().map(|actor| call(postern, actor));
         async {
-            match asking {
-                Some(asking) => asking.await,
+            match result {
+                Some(result) => result.await,
                 None => Err(Refusal::new(
                     Kind::Unauthenticated,
                     "You are no longer signed in. Sign in again; what you typed is still here.",
@@ -128,7 +138,7 @@ where
     .await
 }
 
-/// Sends the browser elsewhere.
+/// Redirects to `path` by 303 (RFC 9110 section 15.4.4).
 pub fn redirect(path: &str) {
     let Some(response) = use_context::<ResponseOptions>() else {
         return;
@@ -145,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_paths_of_this_postern_are_followed() {
+    fn only_paths_of_this_console_are_local() {
         for (path, local) in [
             ("/", true),
             ("/settings/email", true),
@@ -163,19 +173,19 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_beside_its_field_or_above_the_form() {
+    fn a_fault_belongs_to_its_field_or_to_the_whole_form() {
         let mut refusal = Refusal::new(Kind::Invalid, "whole");
         refusal.add("email", "field");
         let owner = Owner::new();
         owner.with(|| {
-            assert_eq!(beside(&[]), None);
+            assert_eq!(other_fault(&[]), None);
             provide_context(FormReply {
                 refusal,
                 email: "a@example.org".to_owned(),
             });
             assert_eq!(fault("email").as_deref(), Some("field"));
-            assert_eq!(beside(&["email"]).as_deref(), Some("whole"));
-            assert_eq!(beside(&["email", "request"]), None);
+            assert_eq!(other_fault(&["email"]).as_deref(), Some("whole"));
+            assert_eq!(other_fault(&["email", "request"]), None);
         });
     }
 }

@@ -1,19 +1,43 @@
-//! The routes of the console. Plain form posts and `/` are answered by the server itself.
+//! The routes of the console. Form posts and `/` are handled by the server crate.
 
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
-    SsrMode,
+    ParamSegment, PartialPathMatch, PathSegment, PossibleRouteMatch, SsrMode,
     components::{Route, Router, Routes},
-    path,
 };
 
-use crate::pages::{
-    Account, Confirm, Email, Login, Message, NotFound, Outbox, Setup, SuppressionList,
-};
+use crate::account::{ACCOUNT, AccountPage};
+use crate::components::NotFound;
+use crate::entrance::{LOGIN, LoginPage, SETUP, SetupPage};
+use crate::outbox::{CONFIRM, ConfirmPage, ListPage, MessagePage, OUTBOX};
+use crate::settings::{SETTINGS, SettingsPage};
+use crate::suppressions::{SUPPRESSIONS, SuppressionsPage};
 
-/// Every page, by its path. `SsrMode::Async` keeps the status codes true: a page is sent when it
-/// is known what it says.
+/// A path without parameters, as the features define theirs.
+///
+/// `leptos_router::path!` takes a literal only, which would be a second place for each path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FixedPath(&'static str);
+
+impl PossibleRouteMatch for FixedPath {
+    fn optional(&self) -> bool {
+        false
+    }
+
+    fn test<'a>(&self, path: &'a str) -> Option<PartialPathMatch<'a>> {
+        let rest = path.strip_prefix(self.0)?;
+        let whole = rest.is_empty() || rest.starts_with('/');
+        whole.then(|| PartialPathMatch::new(rest, Vec::new(), &path[..self.0.len()]))
+    }
+
+    fn generate_path(&self, path: &mut Vec<PathSegment>) {
+        path.push(PathSegment::Static(self.0.into()));
+    }
+}
+
+/// Every page by its path. With `SsrMode::Async` a page is sent when it is complete, so that its
+/// status code is right.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
@@ -21,19 +45,37 @@ pub fn App() -> impl IntoView {
         <Title formatter=|title| format!("{title} · Postern") />
         <Router>
             <Routes fallback=NotFound>
-                <Route path=path!("/login") view=Login ssr=SsrMode::Async />
-                <Route path=path!("/setup") view=Setup ssr=SsrMode::Async />
-                <Route path=path!("/settings/email") view=Email ssr=SsrMode::Async />
-                <Route path=path!("/outbox") view=Outbox ssr=SsrMode::Async />
-                <Route path=path!("/outbox/confirm") view=Confirm ssr=SsrMode::Async />
+                <Route path=FixedPath(LOGIN) view=LoginPage ssr=SsrMode::Async />
+                <Route path=FixedPath(SETUP) view=SetupPage ssr=SsrMode::Async />
+                <Route path=FixedPath(SETTINGS) view=SettingsPage ssr=SsrMode::Async />
+                <Route path=FixedPath(OUTBOX) view=ListPage ssr=SsrMode::Async />
+                <Route path=FixedPath(CONFIRM) view=ConfirmPage ssr=SsrMode::Async />
+                <Route path=FixedPath(SUPPRESSIONS) view=SuppressionsPage ssr=SsrMode::Async />
                 <Route
-                    path=path!("/suppressions")
-                    view=SuppressionList
+                    path=(FixedPath(OUTBOX), ParamSegment("id"))
+                    view=MessagePage
                     ssr=SsrMode::Async
                 />
-                <Route path=path!("/outbox/:id") view=Message ssr=SsrMode::Async />
-                <Route path=path!("/account") view=Account ssr=SsrMode::Async />
+                <Route path=FixedPath(ACCOUNT) view=AccountPage ssr=SsrMode::Async />
             </Routes>
         </Router>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fixed_path_matches_whole_segments_only() {
+        for (path, rest) in [
+            ("/outbox", Some("")),
+            ("/outbox/01J", Some("/01J")),
+            ("/outboxes", None),
+            ("/out", None),
+        ] {
+            let matched = FixedPath(OUTBOX).test(path);
+            assert_eq!(matched.map(|matched| matched.remaining()), rest, "{path}");
+        }
     }
 }

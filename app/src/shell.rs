@@ -1,23 +1,23 @@
-//! The document every page is rendered into, and the policy it is sent with.
+//! The HTML document around every page, and its Content-Security-Policy.
 
 use crate::App;
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_axum::ResponseOptions;
 use leptos_meta::MetaTags;
 
-/// Where the browser finds what was built for it.
+/// The assets of the browser part, by URL path.
 #[derive(Clone, Debug)]
 pub struct Site {
     pub options: LeptosOptions,
     pub stylesheet: Option<&'static str>,
     pub icon: Option<&'static str>,
-    /// False in a binary that was built without its browser part.
+    /// False in a binary built without its browser part.
     pub hydrates: bool,
 }
 
-/// The document around `App`.
+/// The document around [`App`].
 pub fn shell(site: Site) -> impl IntoView {
-    allow_only_our_own();
+    set_content_security_policy();
     view! {
         <!DOCTYPE html>
         <html lang="en">
@@ -38,7 +38,7 @@ pub fn shell(site: Site) -> impl IntoView {
     }
 }
 
-fn allow_only_our_own() {
+fn set_content_security_policy() {
     let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else {
         return;
     };

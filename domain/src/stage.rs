@@ -71,21 +71,43 @@ impl Stage {
         .collect()
     }
 
-    /// The title on the page.
-    pub const fn title(self) -> &'static str {
+    /// The protocol's term for the stage.
+    pub const fn term(self) -> &'static str {
         match self {
-            Self::Dns => "Looking up the host",
-            Self::Tcp => "Connecting",
-            Self::Tls => "Securing the connection",
-            Self::Greeting => "Waiting for the greeting",
-            Self::Ehlo => "Introducing Postern",
-            Self::StartTls => "Asking for encryption",
-            Self::Auth => "Signing in",
-            Self::Mail => "Naming the sender",
-            Self::Rcpt => "Naming the recipient",
-            Self::Data => "Handing over the mail",
-            Self::Quit => "Saying goodbye",
+            Self::Dns => "DNS",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+            Self::Greeting => "Greeting",
+            Self::Ehlo => "EHLO",
+            Self::StartTls => "STARTTLS",
+            Self::Auth => "AUTH",
+            Self::Mail => "MAIL FROM",
+            Self::Rcpt => "RCPT TO",
+            Self::Data => "DATA",
+            Self::Quit => "QUIT",
         }
+    }
+
+    /// What the stage does, to follow its term.
+    pub const fn gloss(self) -> &'static str {
+        match self {
+            Self::Dns => "lookup of the host",
+            Self::Tcp => "connection",
+            Self::Tls => "handshake",
+            Self::Greeting => "of the relay",
+            Self::Ehlo => "introduces Postern",
+            Self::StartTls => "asks for encryption",
+            Self::Auth => "sign-in",
+            Self::Mail => "names the sender",
+            Self::Rcpt => "names the recipient",
+            Self::Data => "sends the message",
+            Self::Quit => "ends the session",
+        }
+    }
+
+    /// Term and gloss, as in `AUTH sign-in`.
+    pub fn title(self) -> String {
+        format!("{} {}", self.term(), self.gloss())
     }
 }
 

@@ -42,14 +42,14 @@ test('each stage says what was said in it, and secrets are struck out', async ({
   await settings.diagnose.click();
   await expect(settings.testing).toContainText('Every stage passed in');
 
-  const said = stage(settings, 'Naming the recipient').getByText('RCPT TO:<me@example.net>');
+  const said = stage(settings, 'RCPT TO names the recipient').getByText('RCPT TO:<me@example.net>');
   await expect(said).toBeHidden();
-  await stage(settings, 'Naming the recipient').getByText('Naming the recipient').click();
+  await stage(settings, 'RCPT TO names the recipient').getByText('RCPT TO names the recipient').click();
   await expect(said).toBeVisible();
-  await stage(settings, 'Introducing Postern').getByText('Introducing Postern').click();
-  await expect(stage(settings, 'Introducing Postern')).toContainText('Sign-in mechanisms: PLAIN.');
-  await stage(settings, 'Signing in').getByText('Signing in').click();
-  await expect(stage(settings, 'Signing in')).toContainText('AUTH PLAIN […]');
+  await stage(settings, 'EHLO introduces Postern').getByText('EHLO introduces Postern').click();
+  await expect(stage(settings, 'EHLO introduces Postern')).toContainText('Sign-in mechanisms: PLAIN.');
+  await stage(settings, 'AUTH sign-in').getByText('AUTH sign-in').click();
+  await expect(stage(settings, 'AUTH sign-in')).toContainText('AUTH PLAIN […]');
   expect(await page.content()).not.toContain(Buffer.from(`\0alerts\0${SECRET}`).toString('base64'));
   await relay.stop();
 });
@@ -99,10 +99,10 @@ test('a diagnosis is cancelled, and leaves nothing behind', async ({ page }) => 
   await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port) });
   await settings.diagnose.click();
   await relay.connections.next();
-  await expect(stage(settings, 'Waiting for the greeting')).toContainText('under way');
+  await expect(stage(settings, 'Greeting of the relay')).toContainText('under way');
   await settings.cancel.click();
   await closed.next();
-  await expect(settings.testing).toContainText('Cancelled. No mail was sent.');
+  await expect(settings.testing).toContainText('Cancelled. No message was sent.');
   await relay.stop();
 });
 
@@ -115,8 +115,8 @@ test('from what fails, over what was found and trusted, to verified', async ({ p
   await settings.fill({ 'Host Name': HOST, Port: String(relay.port), 'Command Time-out': '1' });
   await settings.diagnose.click();
   await expect(settings.testing).toContainText('No greeting: the port may expect SSL');
-  await expect(stage(settings, 'Waiting for the greeting')).toContainText('failed');
-  await expect(stage(settings, 'Naming the sender')).toContainText('not reached');
+  await expect(stage(settings, 'Greeting of the relay')).toContainText('failed');
+  await expect(stage(settings, 'MAIL FROM names the sender')).toContainText('not reached');
 
   await settings.fill({ 'Command Time-out': '15' });
   await settings.form.getByRole('button', { name: 'Find settings' }).click();
@@ -126,7 +126,7 @@ test('from what fails, over what was found and trusted, to verified', async ({ p
 
   await settings.diagnose.click();
   await expect(settings.testing).toContainText('The certificate is self-signed');
-  const securing = stage(settings, 'Securing the connection');
+  const securing = stage(settings, 'TLS handshake');
   await expect(securing).toContainText(new X509Certificate(certificate.cert).fingerprint256);
   await expect(securing).toContainText('TLS 1.3');
   await expectFine(page, info, 'diagnosis-failed');

@@ -26,7 +26,7 @@ function to(relay: { port: number }, more: Typed = {}): Typed {
 
 async function expectFailure(settings: EmailPage, stage: string, ...words: Array<string | RegExp>): Promise<void> {
   await expect(settings.testing).toContainText(new RegExp(`Failed after [\\d.]+ m?s at “${stage}”\\.`));
-  for (const word of [...words, 'What to do', 'This was what stood on the form, not what is saved.']) {
+  for (const word of [...words, 'What to do', 'The form was tested, not the saved settings.']) {
     await expect(settings.testing).toContainText(word);
   }
   await expect(settings.sendTest, 'it can be tried again').toBeEnabled();
@@ -42,8 +42,8 @@ test('a wrong password', async ({ page }) => {
   await settings.test();
   await expectFailure(
     settings,
-    'Signing in',
-    'The relay said',
+    'AUTH sign-in',
+    'The relay replied',
     '535 5.7.8 Those are not the credentials',
     'Check User Name',
   );
@@ -59,7 +59,7 @@ test('a refused recipient', async ({ page }) => {
   const settings = await house.settings(page, await house.another());
   await settings.fill(to(relay));
   await settings.test('nobody@example.net');
-  await expectFailure(settings, 'Naming the recipient', '550 5.1.1 Nobody of that name here', 'The recipient is unknown', 'Check the spelling');
+  await expectFailure(settings, 'RCPT TO names the recipient', '550 5.1.1 Nobody of that name here', 'The recipient is unknown', 'Check the spelling');
   await relay.stop();
 });
 
@@ -67,8 +67,8 @@ test('a closed port', async ({ page }) => {
   const settings = await house.settings(page, await house.another());
   await settings.fill(to({ port: await closedPort() }));
   await settings.test();
-  await expectFailure(settings, 'Connecting', 'refused the connection', 'no mail service runs at this port');
-  await expect(settings.testing).not.toContainText('The relay said');
+  await expectFailure(settings, 'TCP connection', 'refused the connection', 'no mail service runs at this port');
+  await expect(settings.testing).not.toContainText('The relay replied');
 });
 
 test('a port that never answers', async ({ page }) => {
@@ -76,7 +76,7 @@ test('a port that never answers', async ({ page }) => {
   const settings = await house.settings(page, await house.another());
   await settings.fill(to(nowhere, { 'Connect Time-out': '1' }));
   await settings.test();
-  await expectFailure(settings, 'Connecting', /no answer from .* within 1 s/, 'The port is filtered');
+  await expectFailure(settings, 'TCP connection', /no answer from .* within 1 s/, 'The port is filtered');
   await nowhere.stop();
 });
 
@@ -85,7 +85,7 @@ test('a certificate that nobody vouches for', async ({ page }) => {
   const settings = await house.settings(page, await house.another());
   await settings.fill(to(relay, { 'Connection Type': 'SSL' }));
   await settings.test();
-  await expectFailure(settings, 'Securing the connection', 'certificate', 'press Trust this certificate');
+  await expectFailure(settings, 'TLS handshake', 'certificate', 'press Trust this certificate');
   expect(relay.mails.all).toEqual([]);
 
   await settings.fill({ 'Certificate Check': 'Off' });
@@ -100,7 +100,7 @@ test('a certificate for another host', async ({ page }) => {
   const settings = await house.settings(page, await house.another());
   await settings.fill(to(relay, { 'Connection Type': 'TLS' }));
   await settings.test();
-  await expectFailure(settings, 'Securing the connection', 'mail.example.org', "Enter one of the certificate's names");
+  await expectFailure(settings, 'TLS handshake', 'mail.example.org', "Enter one of the certificate's names");
   await relay.stop();
 });
 
@@ -118,10 +118,10 @@ test('a test under way is watched and cancelled', async ({ page }) => {
   await settings.test();
   await relay.connections.next();
   await expect(settings.testing.getByRole('listitem')).toHaveText([
-    /^Connecting passed/,
-    /^Waiting for the greeting under way/,
-    ...['Introducing Postern', 'Asking for encryption', 'Securing the connection', 'Introducing Postern'],
-    ...['Naming the sender', 'Naming the recipient', 'Handing over the mail', 'Saying goodbye'],
+    /^TCP connection passed/,
+    /^Greeting of the relay under way/,
+    ...['EHLO introduces Postern', 'STARTTLS asks for encryption', 'TLS handshake', 'EHLO introduces Postern'],
+    ...['MAIL FROM names the sender', 'RCPT TO names the recipient', 'DATA sends the message', 'QUIT ends the session'],
   ]);
   const clock = settings.testing.getByText(/^\d+\.0 s$/);
   const shown = (await clock.textContent()) ?? '';
@@ -134,7 +134,7 @@ test('a test under way is watched and cancelled', async ({ page }) => {
   expect(closed.all).toEqual([]);
   await settings.cancel.click();
   await closed.next();
-  await expect(settings.testing).toContainText('Cancelled. No mail was sent.');
+  await expect(settings.testing).toContainText('Cancelled. No message was sent.');
   await expect(settings.sendTest).toBeEnabled();
   await expect(settings.sendTest, 'the button that goes away hands its focus on').toBeFocused();
   expect(relay.connections.all, 'one test at a time').toHaveLength(1);
@@ -189,6 +189,6 @@ test('more than six tests a minute are told to wait', async ({ page }) => {
     await expect(settings.sendTest).toBeEnabled();
   }
   await settings.test();
-  await expect(settings.testing).toContainText('It did not begin.');
+  await expect(settings.testing).toContainText('The test could not be started.');
   await expect(settings.testing).toContainText('Six tests a minute are the most.');
 });

@@ -68,9 +68,9 @@ for (const { type, shown, tls } of TYPES) {
     expect(relay.attempts.all).toMatchObject([{ password: SECRET, encrypted: true }]);
 
     await expect(settings.testing).toContainText(/Sent in [\d.]+ m?s\./);
-    await expect(settings.testing).toContainText('The relay said');
+    await expect(settings.testing).toContainText('The relay replied');
     await expect(settings.testing).toContainText('250 2.0.0 Taken');
-    await expect(settings.testing).toContainText('Encrypted with TLS 1.3. This was the saved configuration.');
+    await expect(settings.testing).toContainText('Encrypted with TLS 1.3. The saved settings were tested.');
     await settings.expectState(/^Verified\s+.* UTC by mara@example\.org$/);
 
     const again = await page.reload();

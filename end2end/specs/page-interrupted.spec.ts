@@ -58,7 +58,7 @@ test('a Postern that stops during a test, and comes back', async ({ page, compla
   await settings.test();
   await relay.connections.next();
   house.console.postern.signal('SIGKILL');
-  await expect(settings.testing).toContainText('The line to Postern broke before it ended. No mail was sent.');
+  await expect(settings.testing).toContainText('The connection to Postern was lost before the end. No message was sent.');
   await expect(settings.sendTest).toBeEnabled();
 
   await settings.submit.click();
@@ -70,7 +70,7 @@ test('a Postern that stops during a test, and comes back', async ({ page, compla
   await expect(settings.form).toContainText('Postern does not answer. Check your connection and try again; what you typed is still here.');
   await expect(settings.field('From Name'), 'undo takes nothing away unless it can give back').toHaveValue(TYPED['From Name']);
   await settings.test();
-  await expect(settings.testing).toContainText('It did not begin.');
+  await expect(settings.testing).toContainText('The test could not be started.');
 
   const { data } = house.console.postern;
   const again = await Postern.start({ data, listen: new URL(house.url).host });

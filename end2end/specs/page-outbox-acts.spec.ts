@@ -30,7 +30,7 @@ test('a message tells what happened to it, and what it says', async ({ page }) =
   await outbox.openMessage('desk@example.org');
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Alarm 1432');
   const envelope = page.getByRole('region', { name: 'Envelope' });
-  await expect(envelope).toContainText(/From\s*alerts@example\.org\s*Handed over\s*By admin@example\.org/);
+  await expect(envelope).toContainText(/From\s*alerts@example\.org\s*Accepted\s*By admin@example\.org/);
   await expect(envelope).toContainText(id);
   const desk = outbox.recipient('desk@example.org');
   const steps = desk.getByRole('listitem');
@@ -64,7 +64,7 @@ test('a message tells what happened to it, and what it says', async ({ page }) =
   await expect(mara).toContainText('Held until somebody releases it.');
   await mara.getByRole('link', { name: 'Cancel the mail to mara@example.org' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Cancel 1 mail?');
-  await expect(page.getByText('It is never sent. This cannot be taken back.')).toBeVisible();
+  await expect(page.getByText('It is never sent. This cannot be undone.')).toBeVisible();
   await page.getByRole('link', { name: 'Back' }).click();
   await expect(mara).toContainText('Held until somebody releases it.');
   await mara.getByRole('link', { name: 'Cancel the mail to mara@example.org' }).click();
@@ -120,18 +120,18 @@ test('delivery is paused, mail is released, delivery is resumed', async ({ page 
   const relay = await Relay.start();
   await house.console.save(fields(relay));
   const outbox = await OutboxPage.open(house, page);
-  const hold = outbox.standing.getByRole('button', { name: 'Pause delivery' });
+  const hold = outbox.status.getByRole('button', { name: 'Pause delivery' });
   await expect(hold).toHaveAccessibleDescription('Mail is still accepted, and none goes out.');
   await hold.click();
   await expect(page.getByText('Delivery is paused.')).toBeVisible();
-  await expect(outbox.standing).toContainText(/Delivery is paused\.\s*Since .* UTC by admin@example\.org\./);
+  await expect(outbox.status).toContainText(/Delivery is paused\.\s*Since .* UTC by admin@example\.org\./);
   await handOverAll(house, [{ to: 'desk@example.org' }, { to: 'mara@example.org' }]);
   await outbox.expectCounts({ Held: 2 });
-  await outbox.standing.getByRole('button', { name: 'Resume delivery' }).click();
-  await expect(outbox.standing).toContainText('Mail flows.');
+  await outbox.status.getByRole('button', { name: 'Resume delivery' }).click();
+  await expect(outbox.status).toContainText('Delivery is running.');
   await handOver(house, { to: 'new@example.org' });
   expect((await relay.mails.next()).to).toEqual(['new@example.org']);
-  await outbox.standing.getByRole('link', { name: 'Release 2 held mails' }).click();
+  await outbox.status.getByRole('link', { name: 'Release 2 held mails' }).click();
   await page.getByRole('button', { name: 'Release 2 mails' }).click();
   await expect(page.getByText('2 mails are released.')).toBeVisible();
   await outbox.go();
@@ -162,7 +162,7 @@ test('an address that there is none is skipped until it is removed', async ({ pa
   await page.getByLabel('Address begins with').fill('GONE');
   await page.getByRole('button', { name: 'Search' }).click();
   await page.getByRole('button', { name: 'Remove gone@example.org' }).click();
-  await expect(page.getByText('gone@example.org is no longer skipped.')).toBeVisible();
+  await expect(page.getByText('gone@example.org is no longer suppressed.')).toBeVisible();
   await expect(listed).toHaveCount(0);
   await handOver(house, { to: 'gone@example.org' });
   expect((await relay.mails.next()).to).toEqual(['gone@example.org']);
@@ -215,7 +215,7 @@ test('who is no administrator sees the own mail, and does nothing with it', asyn
 async function watched(page: Page, address: string): Promise<number> {
   return page.evaluate(async (wanted) => {
     const headers = { 'content-type': 'application/json' };
-    const answer = await fetch('/fn/watch_outbox', { method: 'POST', headers, body: JSON.stringify({ page: wanted }) });
+    const answer = await fetch('/fn/watch', { method: 'POST', headers, body: JSON.stringify({ watched: { outbox: { url: wanted } } }) });
     return answer.status;
   }, address);
 }

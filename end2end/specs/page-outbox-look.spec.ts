@@ -29,7 +29,7 @@ test('the outbox, empty and with everything in it', async ({ page }, info) => {
     { to: long, subject: 'W'.repeat(300) },
   ]);
   const id = await handOver(house, { to: ['later@example.org', long, 'gone2@example.org'], text: `${'w'.repeat(300)}\n`.repeat(60) });
-  await expect(outbox.standing).toContainText('Mail flows.');
+  await expect(outbox.status).toContainText('Delivery is running.');
   await outbox.expectCounts({ Deferred: 1, Failed: 2, Delivered: 6 });
   await expectFine(page, info, 'outbox');
   await outbox.go('?state=failed&address=gone');
@@ -38,16 +38,16 @@ test('the outbox, empty and with everything in it', async ({ page }, info) => {
   await expectFine(page, info, 'outbox-message');
   await page.goto(new URL('/suppressions', outbox.url).href);
   await expectFine(page, info, 'suppressions');
-  await page.goto(`${outbox.url}/confirm?act=cancel&state=failed&said=1`);
+  await page.goto(`${outbox.url}/confirm?act=cancel&state=failed&number=1`);
   await expectFine(page, info, 'outbox-confirm');
 
   await relay.stop();
   await handOver(house, { to: 'mara@example.org' });
   await outbox.go();
-  await expect(outbox.standing).toContainText('is in trouble');
+  await expect(outbox.status).toContainText('is backing off');
   await expectFine(page, info, 'outbox-trouble');
-  await outbox.standing.getByRole('button', { name: 'Pause delivery' }).click();
-  await expect(outbox.standing).toContainText('Delivery is paused.');
+  await outbox.status.getByRole('button', { name: 'Pause delivery' }).click();
+  await expect(outbox.status).toContainText('Delivery is paused.');
   await outbox.expectLive();
   await expectFine(page, info, 'outbox-held');
   await house.stop();

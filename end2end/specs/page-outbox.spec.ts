@@ -21,15 +21,15 @@ test('mail is seen going without a reload, and what is typed meanwhile stays', a
   const house = await House.start();
   const relay = await Relay.start({ refuse });
   const outbox = await OutboxPage.open(house, page);
-  await expect(outbox.standing).toContainText('Mail waits: no settings are saved.');
-  await expect(outbox.mails).toContainText('Nothing was handed over yet.');
+  await expect(outbox.status).toContainText('Messages are queued: no settings are saved.');
+  await expect(outbox.mails).toContainText('No message was submitted yet.');
   await expect(outbox.mails).toContainText(`curl ${house.url}/api/messages/send-email`);
 
   const typed = outbox.search.getByLabel('Recipient begins with');
   await typed.fill('half an addr');
   await page.evaluate(() => Object.assign(window, { loaded: 'once' }));
   expect((await house.console.save(fields(relay))).status).toBe(200);
-  await expect(outbox.standing).toContainText('Mail flows.');
+  await expect(outbox.status).toContainText('Delivery is running.');
   await handOver(house, { to: 'desk@example.org', subject: 'Alarm 1432' });
   await relay.mails.next();
   await expect(outbox.row('desk@example.org')).toContainText(/Delivered.*Alarm 1432.*just now.*1 attempt.*250/s);
@@ -59,7 +59,7 @@ test('mail is counted and found', async ({ page }) => {
   await handOver(house, { to: ['later@example.org', 'Later.Too@example.org'] });
   const outbox = await OutboxPage.open(house, page);
   await outbox.expectCounts({ Queued: 0, Deferred: 2, Held: 0, Delivered: 52, Failed: 1, Cancelled: 0 });
-  await expect(outbox.standing).toContainText(/To be sent\s*2 mails\s*Oldest\s*< 1 min/);
+  await expect(outbox.status).toContainText(/To be sent\s*2 mails\s*Oldest\s*< 1 min/);
   await expect(outbox.count('Failed')).toContainText('oldest < 1 min');
 
   await expect(outbox.rows).toHaveCount(50);
@@ -91,7 +91,7 @@ test('mail is counted and found', async ({ page }) => {
   await found({ Id: failed.toLowerCase() }, 1);
   await found({ 'Accepted from (UTC)': '2026-01-01T00:00', 'Recipient begins with': 'nobody' }, 1);
   await found({ 'Accepted before (UTC)': '2026-01-01T00:00' }, 0);
-  await expect(outbox.mails).toContainText('No mail matches.');
+  await expect(outbox.mails).toContainText('No message matches.');
   await expect(outbox.search.getByLabel('Accepted before (UTC)'), 'what was asked for stays').toHaveValue(/^2026-01-01T00:00/);
 
   const answer = await page.goto(`${outbox.url}?since=soon`);
@@ -107,21 +107,21 @@ test('a relay in trouble is told with its cause, and mail flows after the repair
   await house.console.save(fields({ port: nobody }));
   await handOverAll(house, [{ to: 'desk@example.org' }, { to: 'mara@example.org' }]);
   const outbox = await OutboxPage.open(house, page);
-  await expect(outbox.standing).toContainText(`Mail waits: 127.0.0.1:${nobody} is in trouble.`);
-  await expect(outbox.standing).toContainText('Nothing listens');
-  await expect(outbox.standing).toContainText(/Since .* UTC\. Tried again within 1 min\. Diagnose/);
-  await expect(outbox.standing).toContainText(/To be sent\s*2 mails/);
-  await expect(outbox.standing.getByRole('link', { name: 'Diagnose' })).toHaveAttribute('href', '/settings/email#diagnose');
+  await expect(outbox.status).toContainText(`Messages are queued: 127.0.0.1:${nobody} is backing off.`);
+  await expect(outbox.status).toContainText('Nothing listens');
+  await expect(outbox.status).toContainText(/Since .* UTC\. Tried again within 1 min\. Diagnose/);
+  await expect(outbox.status).toContainText(/To be sent\s*2 mails/);
+  await expect(outbox.status.getByRole('link', { name: 'Diagnose' })).toHaveAttribute('href', '/settings/email#diagnose');
 
   const picky = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'right' }, authWithoutTls: true });
   const smtp_password = await house.console.sealed('wrong');
   const signed = { smtp_username: 'alerts', smtp_authentication_type: 'Plain', smtp_plaintext_auth: '1', smtp_password };
   expect((await house.console.save(fields(picky, signed))).status).toBe(200);
-  await expect(outbox.standing).toContainText(`127.0.0.1:${picky.port} is in trouble.`);
-  await expect(outbox.standing).toContainText('535 5.7.8 Those are not the credentials');
+  await expect(outbox.status).toContainText(`127.0.0.1:${picky.port} is backing off.`);
+  await expect(outbox.status).toContainText('535 5.7.8 Those are not the credentials');
   const right = { ...signed, smtp_password: await house.console.sealed('right') };
   expect((await house.console.save(fields(picky, right))).status).toBe(200);
-  await expect(outbox.standing).toContainText('Mail flows.');
+  await expect(outbox.status).toContainText('Delivery is running.');
   await outbox.expectCounts({ Delivered: 2, Deferred: 0, Queued: 0 });
   await picky.stop();
   await house.stop();
@@ -156,7 +156,7 @@ test('a page that nobody sees asks for nothing', async ({ page }) => {
       Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
       document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
     }, hidden);
-  const watching = (request: Request) => request.url().endsWith('/fn/watch_outbox');
+  const watching = (request: Request) => request.url().endsWith('/fn/watch');
   const ended = page.waitForEvent('requestfailed', watching);
   await hide(true);
   expect((await ended).failure()?.errorText).toBe('net::ERR_ABORTED');

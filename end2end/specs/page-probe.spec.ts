@@ -129,5 +129,5 @@ test('what is missing is told beside its field', async ({ page }) => {
   await settings.fill({ 'Host Name': 'a b', Port: '0' });
   await find(settings).click();
   await expect(settings.field('Port')).toHaveAttribute('aria-invalid', 'true');
-  await expect(settings.form).toContainText('It did not begin. Correct the marked fields and try again.');
+  await expect(settings.form).toContainText('The test could not be started. Correct the marked fields and try again.');
 });

@@ -123,7 +123,7 @@ test.describe('where the program of the page does not run', () => {
     const page = await context.newPage();
     await page.route('**/*.wasm', (route) => route.abort());
     await expectGrey(page);
-    await expect(page.getByText('The form is waiting for its program.')).toBeVisible();
+    await expect(page.getByText('The form is loading.')).toBeVisible();
     await context.close();
   });
 });

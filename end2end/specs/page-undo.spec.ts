@@ -135,7 +135,7 @@ test('one of the last three passwords is brought back', async ({ page }) => {
   const use = earlier.nth(1).getByRole('button', { name: /^Use the password saved .* by jonas/ });
   await use.click();
   await expect(use).toHaveAttribute('aria-pressed', 'true');
-  await expect(settings.form).toContainText('Submit brings the earlier password back.');
+  await expect(settings.form).toContainText('Submit restores the earlier password.');
   await settings.expectState(/Unsaved changes/);
   const before = await house.revision();
   await settings.save();
@@ -143,7 +143,7 @@ test('one of the last three passwords is brought back', async ({ page }) => {
 
   await settings.test();
   expect(await relay.attempts.next()).toMatchObject({ user: 'alerts', password: 'third key', accepted: true });
-  await expect(settings.testing).toContainText('This was the saved configuration.');
+  await expect(settings.testing).toContainText('The saved settings were tested.');
   for (const source of [await (await answer).text(), await page.content()]) {
     expect(source).not.toMatch(/(first|second|third|fourth|fifth) key/);
   }
@@ -206,9 +206,9 @@ test.describe('a relay that is after the password', () => {
     await expect(settings.field('Password')).toHaveAccessibleDescription(told);
     await expect(settings.field('Password')).toBeFocused();
 
-    await meddle(page, 'try_relay');
+    await meddle(page, 'watch');
     await settings.test();
-    await expect(settings.testing).toContainText('It did not begin.');
+    await expect(settings.testing).toContainText('The test could not be started.');
     await expect(settings.field('Password')).toHaveAccessibleDescription(told);
   });
 
@@ -221,6 +221,6 @@ test.describe('a relay that is after the password', () => {
     await expect(settings.field('Password')).toHaveAccessibleDescription(/127\.0\.0\.1/);
     await expect(settings.field('Password')).toBeFocused();
     await settings.test();
-    await expect(settings.testing).toContainText('It did not begin.');
+    await expect(settings.testing).toContainText('The test could not be started.');
   });
 });

@@ -23,8 +23,8 @@ export async function handOverAll(house: House, mails: Mail[], token = house.con
 }
 
 export class OutboxPage {
-  /** Whether mail flows, and why not. */
-  readonly standing: Locator;
+  /** Whether delivery is running, and why not. */
+  readonly status: Locator;
   readonly search: Locator;
   readonly mails: Locator;
   /** A mail each. */
@@ -34,7 +34,7 @@ export class OutboxPage {
     readonly page: Page,
     readonly url: string,
   ) {
-    this.standing = page.getByRole('region', { name: 'Standing' });
+    this.status = page.getByRole('region', { name: 'Delivery status' });
     this.search = page.getByRole('search');
     this.mails = page.getByRole('region', { name: 'Mail' });
     this.rows = this.mails.locator('tbody').getByRole('row');

@@ -26,7 +26,10 @@ pub use clock::Clock;
 pub use delivery::{Delivery, DeliveryConfig, Retention};
 pub use diagnosis::{Diagnosis, DiagnosisRequest, ProbeRequest, RECIPIENT, TO};
 pub use mail::{Attachment, ParsedAttachment, ParsedMessage, Submission};
-pub use outbox::{LATENCY_BOUNDS, Meter, MeterReading, MetricsSnapshot, Outbox, Submissions};
+pub use outbox::{
+    FeedItem, LATENCY_BOUNDS, LiveFeed, Meter, MeterReading, MetricsSnapshot, Outbox, OutboxQuery,
+    OutboxView, Submissions, TimedView,
+};
 pub use postern::{Config, OpenError, Postern};
 pub use settings::Settings;
 pub use store::accounts::Account;

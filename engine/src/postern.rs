@@ -11,7 +11,7 @@ use crate::accounts::Accounts;
 use crate::audit::Audit;
 use crate::delivery::{Delivery, DeliveryServices};
 use crate::diagnosis::Diagnosis;
-use crate::outbox::Outbox;
+use crate::outbox::{LiveFeed, Outbox};
 use crate::settings::Settings;
 use crate::smtp::{AddressPolicy, Dialer, DialerError};
 use crate::store::{Store, StoreError};
@@ -67,6 +67,7 @@ struct Services {
     accounts: Accounts,
     diagnosis: Diagnosis,
     outbox: Arc<Outbox>,
+    feed: LiveFeed,
     delivery: Delivery,
 }
 
@@ -111,6 +112,7 @@ impl Postern {
             settings.clone(),
             config.hold_mail,
         );
+        let feed = LiveFeed::new(outbox.clone(), clock.clone());
         let delivery = Delivery::new(DeliveryServices {
             store: store.clone(),
             clock,
@@ -126,6 +128,7 @@ impl Postern {
             accounts,
             diagnosis,
             outbox,
+            feed,
             delivery,
         })))
     }
@@ -158,6 +161,11 @@ impl Postern {
     /// Acceptance of messages, queries on them, and acts of administrators.
     pub fn outbox(&self) -> &Outbox {
         &self.0.outbox
+    }
+
+    /// Feeds of the outbox, for live views.
+    pub fn feed(&self) -> &LiveFeed {
+        &self.0.feed
     }
 
     /// Delivery of messages to the relay.

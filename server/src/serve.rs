@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use app::Looks;
+use app::entrance::setup_path;
 use tokio::net::TcpListener;
 
 use crate::cli::{DeliveryArgs, ListenArgs};
@@ -38,8 +38,7 @@ pub async fn serve(
     let url = configured.unwrap_or_else(|| PublicUrl::of(address));
     let postern = bootstrap.open(url.to_string()).await?;
 
-    let looks = Looks::new(url.to_string());
-    let router = http::router(postern.clone(), url.clone(), proxies, looks.clone());
+    let router = http::router(postern.clone(), url.clone(), proxies);
     // The key pair is generated while the first page is being read.
     let first = postern.clone();
     tokio::spawn(async move { first.keys().browser_key().await });
@@ -48,7 +47,8 @@ pub async fn serve(
     match postern.accounts().setup_token().await? {
         Some(token) => writeln!(
             io::stdout(),
-            "Create the first administrator at {url}/setup?token={token}"
+            "Create the first administrator at {url}{}",
+            setup_path(&token)
         )?,
         None => writeln!(io::stdout(), "Postern is at {url}/")?,
     }
@@ -56,9 +56,10 @@ pub async fn serve(
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut delivery = deliverer.map(|deliverer| deliverer.start(&postern, stopped.clone()));
     let mut stopping = stopped.clone();
+    let feed = postern.feed().clone();
     let stop_serving = async move {
         let _ = stopping.wait_for(|stop| *stop).await;
-        looks.close();
+        feed.close();
     };
     let serving = http::listener::serve(listener, router, http::listener::HEAD, stop_serving);
     let mut server = tokio::spawn(serving);

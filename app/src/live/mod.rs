@@ -1,114 +1,67 @@
-//! What keeps a page up to date while somebody looks at it.
+//! Live views: snapshots drawn on the server, streamed to the page and patched into it.
+//!
+//! Drawing in the browser would take the code for every certificate, capability, cause and state
+//! there. With snapshots the bundle has one reader and one patcher, whatever there is to see.
 
+mod attribute;
 mod patch;
+mod reader;
+mod snapshot;
+mod status;
+mod stream;
 
-use std::pin::pin;
-use std::time::Duration;
+use domain::Form;
+use domain::view::PasswordChange;
+use serde::{Deserialize, Serialize};
 
-use domain::Refusal;
-use futures::StreamExt;
-use futures::future::{AbortHandle, Abortable};
-use leptos::ev;
-use leptos::prelude::*;
-use leptos::task::spawn_local;
+pub use attribute::{from_attribute, to_attribute};
+pub use patch::{clear, patch};
+pub use reader::{End, Reader};
+pub use snapshot::Snapshot;
+#[cfg(feature = "ssr")]
+pub use status::ID;
+pub use status::Live;
+#[cfg(feature = "ssr")]
+pub use stream::encoded;
 
-use crate::calls::watch_outbox;
-use crate::dom;
-use crate::frames::Frames;
-use patch::patch;
-
-/// The element that says in `data-source` which page it is. A property of the island would cost the
-/// browser the reading of JSON.
-pub const ID: &str = "live";
-
-/// Seconds until it is asked again after the line broke: the first time, and at most.
-const PATIENCE: (u64, u64) = (1, 30);
-
-/// When a line that neither says something nor ends is given up: later than the server ends it.
-const LOST: Duration = Duration::from_secs(70);
-
-/// Says whether what is seen is how it is.
-#[island]
-pub fn Live() -> impl IntoView {
-    let live = RwSignal::new(false);
-    let asleep = RwSignal::new(true);
-    let watch = Watch {
-        live,
-        handle: StoredValue::new(None),
-    };
-    Effect::new(move || {
-        asleep.set(false);
-        watch.begin(PATIENCE.0);
-    });
-    window_event_listener(ev::visibilitychange, move |_| watch.begin(PATIENCE.0));
-    view! {
-        <p
-            class=dom::text(move || if live.get() { "live live-on" } else { "live" })
-            hidden=asleep
-        >
-            {dom::text(move || if live.get() { "Live" } else { "Not live" })}
-        </p>
-    }
+/// What is watched.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Watched {
+    /// A page of the outbox, by its path and query.
+    Outbox { url: String },
+    /// A run with the settings on the form.
+    Run(RunRequest),
 }
 
-/// At most one look at a time.
-#[derive(Clone, Copy)]
-struct Watch {
-    live: RwSignal<bool>,
-    handle: StoredValue<Option<AbortHandle>>,
+/// A run with the settings on the form.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunRequest {
+    pub form: Form,
+    pub password: PasswordChange,
+    /// An email address; it may be empty where no mail is sent.
+    pub recipient: String,
+    pub kind: RunKind,
 }
 
-impl Watch {
-    /// Looks while the page is seen; the look before, if there is one, ends. `patience` is how many
-    /// seconds are waited when the line breaks.
-    fn begin(self, patience: u64) {
-        if let Some(before) = self.handle.get_value() {
-            before.abort();
-        }
-        if document().hidden() {
-            return;
-        }
-        let (handle, registration) = AbortHandle::new_pair();
-        self.handle.set_value(Some(handle.clone()));
-        let lost = move || {
-            if !handle.is_aborted() {
-                self.live.set(false);
-                self.begin(patience);
-            }
-        };
-        set_timeout(lost, LOST);
-        spawn_local(async move {
-            match Abortable::new(self.follow(), registration).await {
-                // The server ends it now and then, to see who asks.
-                Ok(Ok(true)) => self.begin(PATIENCE.0),
-                Ok(ended) => {
-                    self.live.set(false);
-                    let seen = ended.is_ok();
-                    let patience = if seen { PATIENCE.0 } else { patience };
-                    let next = (patience * 2).min(PATIENCE.1);
-                    set_timeout(move || self.begin(next), Duration::from_secs(patience));
-                }
-                Err(_aborted) => {}
-            }
-        });
-    }
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunKind {
+    /// Sends a test message.
+    Test,
+    /// Goes through every stage of a session and sends nothing.
+    Diagnosis,
+    /// Finds settings that work with the host, or with the domain of the address where no host is
+    /// given. Sends no password.
+    Probe,
+}
 
-    /// Whether it came to its end.
-    async fn follow(self) -> Result<bool, Refusal> {
-        let page = dom::data(ID).unwrap_or_default();
-        let answer = watch_outbox(page).await?;
-        let mut chunks = pin!(answer.into_inner());
-        let mut frames = Frames::default();
-        let mut over = false;
-        while let Some(Ok(chunk)) = chunks.next().await {
-            for picture in frames.read(&chunk) {
-                self.live.set(true);
-                over = picture.over;
-                if !over {
-                    patch(&picture.html);
-                }
-            }
+impl RunKind {
+    /// The id of the element that shows the run.
+    pub const fn report(self) -> &'static str {
+        match self {
+            Self::Test | Self::Diagnosis => "test-report",
+            Self::Probe => "probe-report",
         }
-        Ok(over)
     }
 }

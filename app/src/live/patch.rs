@@ -1,17 +1,16 @@
-//! Brings what is on the page up to what was drawn since, and leaves alone what is the same: the
-//! focus, a selection, what is unfolded.
+//! Patches a snapshot into the page; focus, selection and open `<details>` stay as they are.
 
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys::{Element, Node};
 
-/// Brings every element up to date that has an id at the top of `html`.
+/// Gives each element on the page the children of the top-level element in `html` with its id.
 pub fn patch(html: &str) {
-    let Ok(drawn) = document().create_element("div") else {
+    let Ok(snapshot) = document().create_element("div") else {
         return;
     };
-    drawn.set_inner_html(html);
-    let mut next = drawn.first_element_child();
+    snapshot.set_inner_html(html);
+    let mut next = snapshot.first_element_child();
     while let Some(new) = next {
         next = new.next_element_sibling();
         if let Some(old) = document().get_element_by_id(&new.id()) {
@@ -20,12 +19,19 @@ pub fn patch(html: &str) {
     }
 }
 
-/// Gives `old` the children of `new`. Those that stay are never moved, because what moves loses the
-/// focus: what is drawn has its lines in one order.
+/// Removes what an element shows.
+pub fn clear(id: &str) {
+    if let Some(element) = document().get_element_by_id(id) {
+        element.set_text_content(None);
+    }
+}
+
+/// Gives `old` the children of `new`. Nodes that stay are never moved, because moving an element
+/// takes its focus: rows of a snapshot always have the same order.
 fn follow(old: &Node, new: &Node) {
     let mut at = old.first_child();
     while let Some(wanted) = new.first_child() {
-        // Out of the way: what is wanted next is first again.
+        // Removed, so that the next wanted child is the first one.
         let _ = new.remove_child(&wanted);
         let mut stays = at.clone();
         while let Some(node) = &stays {
@@ -58,7 +64,7 @@ fn follow(old: &Node, new: &Node) {
     }
 }
 
-/// Whether one may become the other: of the same name, and of the same id where there is one.
+/// Whether one may become the other: same name, and same id where there is one.
 fn is_kin(a: &Node, b: &Node) -> bool {
     a.node_name() == b.node_name() && id(a) == id(b)
 }
@@ -67,7 +73,7 @@ fn id(node: &Node) -> Option<String> {
     node.dyn_ref::<Element>().map(Element::id)
 }
 
-/// Whether they differ in nothing but their children.
+/// Whether they differ in their children only.
 fn is_alike(a: &Node, b: &Node) -> bool {
     match (a.clone_node(), b.clone_node()) {
         (Ok(a), Ok(b)) => a.is_equal_node(Some(&b)),

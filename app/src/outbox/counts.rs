@@ -1,11 +1,11 @@
-//! How much is in each state, and since when: each a link to what it counts.
+//! Message counts per state with the age of the oldest, each a link to the messages.
 
 use domain::outbox::{Count, RecipientState, Search};
 use leptos::prelude::*;
 
-use super::Viewer;
-use super::address::list;
 use super::format::{age, grouped};
+use super::paths::list_url;
+use super::viewer::Viewer;
 
 #[component]
 pub fn Counts(counts: Vec<Count>, shown: Option<RecipientState>, viewer: Viewer) -> impl IntoView {
@@ -18,7 +18,7 @@ pub fn Counts(counts: Vec<Count>, shown: Option<RecipientState>, viewer: Viewer)
             (_, Some(oldest)) => Some(format!("oldest {}", age(oldest, viewer.now))),
             (_, None) => None,
         };
-        // What is shown already leads back to everything.
+        // The count of the shown state links back to all messages.
         let search = Search {
             state: (!here).then_some(count.state),
             ..Search::default()
@@ -29,7 +29,7 @@ pub fn Counts(counts: Vec<Count>, shown: Option<RecipientState>, viewer: Viewer)
                 <a
                     class=format!("count {}", tone(count.state))
                     class:count-none=empty
-                    href=list(&search, None)
+                    href=list_url(&search, None)
                     aria-current=here.then_some("true")
                 >
                     <span class="count-title">{count.state.title()}</span>
@@ -46,7 +46,7 @@ pub fn Counts(counts: Vec<Count>, shown: Option<RecipientState>, viewer: Viewer)
     }
 }
 
-/// The tone of a state, as a class of a badge has it.
+/// The badge class of a state.
 pub const fn tone(state: RecipientState) -> &'static str {
     match state {
         RecipientState::Queued | RecipientState::Cancelled => "badge-plain",
@@ -57,7 +57,7 @@ pub const fn tone(state: RecipientState) -> &'static str {
     }
 }
 
-/// A state in its tone.
+/// A state as a badge.
 #[component]
 pub fn StateBadge(state: RecipientState, leased: bool) -> impl IntoView {
     let (class, title) = match leased {

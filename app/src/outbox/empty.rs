@@ -1,24 +1,24 @@
-//! Where no mail is to be seen: what to do about it.
+//! The text in place of an empty list.
 
 use leptos::prelude::*;
 
-use super::address::LIST;
+use super::paths::OUTBOX;
 
 #[component]
-pub fn Empty(sought: bool, older: bool, url: String) -> impl IntoView {
+pub fn Empty(searched: bool, older: bool, url: String) -> impl IntoView {
     if older {
         return view! {
             <div class="mail-none">
-                <p>"There is no older mail."</p>
+                <p>"There are no older messages."</p>
             </div>
         }
         .into_any();
     }
-    if sought {
+    if searched {
         return view! {
             <div class="mail-none">
                 <p>
-                    "No mail matches. Ask for less, or " <a href=LIST>"show all mail"</a> "."
+                    "No message matches. Search for less, or " <a href=OUTBOX>"show all messages"</a> "."
                 </p>
             </div>
         }
@@ -27,8 +27,8 @@ pub fn Empty(sought: bool, older: bool, url: String) -> impl IntoView {
     view! {
         <div class="mail-none">
             <p>
-                <strong>"Nothing was handed over yet."</strong>
-                " A program hands mail over with a token, which "
+                <strong>"No message was submitted yet."</strong>
+                " A program submits messages with a token, which "
                 <code>"postern token create"</code> " prints:"
             </p>
             <pre class="mail-example" tabindex="0" role="group" aria-label="Example">
@@ -39,12 +39,12 @@ pub fn Empty(sought: bool, older: bool, url: String) -> impl IntoView {
     .into_any()
 }
 
-/// What a person can paste.
+/// A command to paste into a shell.
 fn example(url: &str) -> String {
     format!(
         "curl {url}/api/messages/send-email \\\n  \
          -H 'Authorization: Bearer postern_…' \\\n  \
          -H 'Content-Type: application/json' \\\n  \
-         -d '{{\"to\": \"you@example.org\", \"subject\": \"Hello\", \"text\": \"Handed over.\"}}'"
+         -d '{{\"to\": \"you@example.org\", \"subject\": \"Hello\", \"text\": \"It works.\"}}'"
     )
 }

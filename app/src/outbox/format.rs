@@ -1,4 +1,4 @@
-//! Numbers and times of the outbox as a person reads them.
+//! Numbers, durations and descriptions of the outbox as texts.
 
 use domain::Timestamp;
 use domain::event::Elapsed;
@@ -27,8 +27,8 @@ pub fn counted(number: i64, one: &str) -> String {
     format!("{} {one}{plural}", grouped(number))
 }
 
-/// How long something took or takes, by its largest unit; nothing below a minute, so that what is
-/// drawn does not change with every second.
+/// A duration by its largest unit; `None` below a minute, so that a snapshot does not change every
+/// second.
 fn length(milliseconds: i64) -> Option<String> {
     match milliseconds {
         ..MINUTE => None,
@@ -56,11 +56,12 @@ pub fn ahead(at: Timestamp, now: Timestamp) -> String {
     )
 }
 
-/// As in `37 ms`.
+/// As in `37 ms`, or `< 1 ms`.
 pub fn took(milliseconds: i64) -> String {
     let milliseconds = u64::try_from(milliseconds).unwrap_or_default();
     match milliseconds {
-        ..10 => format!("{milliseconds} ms"),
+        0 => "< 1 ms".to_owned(),
+        1..10 => format!("{milliseconds} ms"),
         _ => Elapsed(milliseconds * 1000).to_string(),
     }
 }
@@ -74,9 +75,9 @@ pub fn size(octets: i64) -> String {
     }
 }
 
-/// What the button says.
-pub const fn verb(act: MessageAction) -> &'static str {
-    match act {
+/// The text of the action's button.
+pub const fn verb(action: MessageAction) -> &'static str {
+    match action {
         MessageAction::Retry => "Retry",
         MessageAction::Cancel => "Cancel",
         MessageAction::Hold => "Hold",
@@ -84,26 +85,24 @@ pub const fn verb(act: MessageAction) -> &'static str {
     }
 }
 
-/// What it does, before anybody agrees to it.
-pub const fn promise(act: MessageAction, number: i64) -> &'static str {
-    match (act, number) {
-        (MessageAction::Retry, 1) => "It is tried now, and for five days from now if it must be.",
-        (MessageAction::Retry, _) => {
-            "They are tried now, and for five days from now if it must be."
-        }
-        (MessageAction::Cancel, 1) => "It is never sent. This cannot be taken back.",
-        (MessageAction::Cancel, _) => "They are never sent. This cannot be taken back.",
-        (MessageAction::Hold, 1) => "It is kept back until somebody releases it.",
-        (MessageAction::Hold, _) => "They are kept back until somebody releases them.",
-        (MessageAction::Release, 1) => "It is sent as soon as the relay takes it.",
-        (MessageAction::Release, _) => "They are sent as soon as the relay takes them.",
+/// What the action does, for its confirmation.
+pub const fn effect(action: MessageAction, number: i64) -> &'static str {
+    match (action, number) {
+        (MessageAction::Retry, 1) => "It is tried now, and for up to five days.",
+        (MessageAction::Retry, _) => "They are tried now, and for up to five days.",
+        (MessageAction::Cancel, 1) => "It is never sent. This cannot be undone.",
+        (MessageAction::Cancel, _) => "They are never sent. This cannot be undone.",
+        (MessageAction::Hold, 1) => "It is not sent until it is released.",
+        (MessageAction::Hold, _) => "They are not sent until they are released.",
+        (MessageAction::Release, 1) => "It is sent as soon as the relay accepts it.",
+        (MessageAction::Release, _) => "They are sent as soon as the relay accepts them.",
     }
 }
 
-/// What was done, as in `213 mails are tried again.`
-pub fn done(act: MessageAction, number: i64) -> String {
+/// A confirmation, as in `213 mails are tried again.`
+pub fn done(action: MessageAction, number: i64) -> String {
     let are = if number == 1 { "is" } else { "are" };
-    let what = match act {
+    let what = match action {
         MessageAction::Retry => "tried again",
         MessageAction::Cancel => "cancelled",
         MessageAction::Hold => "held",
@@ -112,9 +111,9 @@ pub fn done(act: MessageAction, number: i64) -> String {
     format!("{} {are} {what}.", counted(number, "mail"))
 }
 
-/// The states an act is for, as in `deferred or failed`.
-pub fn states(act: MessageAction) -> String {
-    let titles: Vec<String> = act
+/// The states an action applies to, as in `deferred or failed`.
+pub fn states(action: MessageAction) -> String {
+    let titles: Vec<String> = action
         .applies_to()
         .iter()
         .map(|state| state.title().to_lowercase())
@@ -125,8 +124,8 @@ pub fn states(act: MessageAction) -> String {
     }
 }
 
-/// What is looked for, as in `failed, to desk@…`; nothing where everything is.
-pub fn sought(search: &Search) -> Option<String> {
+/// A search as in `failed, to desk@…`; `None` for all messages.
+pub fn description(search: &Search) -> Option<String> {
     let Search {
         address,
         subject,
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_by_their_largest_unit() {
+    fn a_duration_has_its_largest_unit() {
         let now = Timestamp(1_795_151_610_000);
         for (milliseconds, length, past, future) in [
             (-5, "< 1 min", "just now", "within 1 min"),
@@ -182,7 +181,10 @@ mod tests {
             assert_eq!(ago(before, now), past);
             assert_eq!(ahead(Timestamp(now.0 + milliseconds), now), future);
         }
-        assert_eq!([took(4), took(37), took(5_200)], ["4 ms", "37 ms", "5.2 s"]);
+        assert_eq!(
+            [took(0), took(4), took(37), took(5_200)],
+            ["< 1 ms", "4 ms", "37 ms", "5.2 s"]
+        );
         assert_eq!(
             [size(1), size(4_250), size(26_214_400)],
             ["1 byte", "4.2 kB", "26.2 MB"]
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_act_is_told_before_and_afterwards() {
+    fn an_action_is_described() {
         assert_eq!(
             done(MessageAction::Retry, 213),
             "213 mails are tried again."
@@ -203,7 +205,7 @@ mod tests {
         assert_eq!(states(MessageAction::Release), "held");
         let pairs = [("state", "failed"), ("address", "desk@")];
         let search = Search::read(pairs.into_iter()).expect("understood");
-        assert_eq!(sought(&search).as_deref(), Some("failed, to desk@…"));
-        assert_eq!(sought(&Search::default()), None);
+        assert_eq!(description(&search).as_deref(), Some("failed, to desk@…"));
+        assert_eq!(description(&Search::default()), None);
     }
 }

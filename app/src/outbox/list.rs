@@ -1,32 +1,32 @@
-//! The mails that were asked for, newest first.
+//! The list of messages, newest first.
 
 use domain::outbox::{Count, Cursor, OutboxRow, OutboxRows, RecipientState, Search, Selection};
 use leptos::prelude::*;
 
-use super::Viewer;
-use super::acts::BulkActs;
-use super::address::{list, message};
+use super::actions::BulkActions;
 use super::counts::StateBadge;
 use super::empty::Empty;
-use super::format::{ago, ahead, counted, sought};
+use super::format::{ago, ahead, counted, description};
+use super::paths::{list_url, message_path};
+use super::viewer::Viewer;
 
-/// The element that follows what is in the outbox.
-pub const ID: &str = "mails";
+/// The id of the list, which snapshots replace.
+const ID: &str = "mails";
 
 #[component]
-pub fn Mails(
+pub fn Messages(
     page: OutboxRows,
     search: Search,
     before: Option<Cursor>,
     counts: Vec<Count>,
     viewer: Viewer,
 ) -> impl IntoView {
-    let sought = sought(&search);
-    let of = match &sought {
+    let description = description(&search);
+    let of = match &description {
         Some(_) => "All that match",
         None => "All mail",
     };
-    // Without a state asked for, only the counts can say what there is to act on.
+    // Without a state in the search, the counts say which actions apply.
     let states = match search.state {
         Some(state) => vec![state],
         None => {
@@ -35,7 +35,7 @@ pub fn Mails(
         }
     };
     let acts = (viewer.admin && !page.lines.is_empty()).then(|| {
-        view! { <BulkActs selection=Selection::Matching(search.clone()) states of /> }
+        view! { <BulkActions selection=Selection::Matching(search.clone()) states of /> }
     });
     let now = viewer.now;
     let empty = page.lines.is_empty();
@@ -44,10 +44,10 @@ pub fn Mails(
         .into_iter()
         .map(|line| view! { <Row line now /> });
     let newest = before.is_some().then(|| {
-        view! { <a class="button button-secondary button-small" href=list(&search, None)>"Newest"</a> }
+        view! { <a class="button button-secondary button-small" href=list_url(&search, None)>"Newest"</a> }
     });
     let older = page.next.as_ref().map(|next| {
-        view! { <a class="button button-secondary button-small" href=list(&search, Some(next)) rel="next">"Older"</a> }
+        view! { <a class="button button-secondary button-small" href=list_url(&search, Some(next)) rel="next">"Older"</a> }
     });
     let pager = (newest.is_some() || older.is_some())
         .then(|| view! { <nav class="pager" aria-label="Pages">{newest} {older}</nav> });
@@ -56,7 +56,7 @@ pub fn Mails(
             <table class="mails">
                 <thead>
                     <tr>
-                        <th scope="col">"RecipientState"</th>
+                        <th scope="col">"State"</th>
                         <th scope="col">"Recipient and subject"</th>
                         <th scope="col">"Accepted"</th>
                         <th scope="col">"Attempts"</th>
@@ -68,12 +68,12 @@ pub fn Mails(
         }
     });
     let nothing = empty.then(|| {
-        view! { <Empty sought=sought.is_some() older=before.is_some() url=viewer.url.clone() /> }
+        view! { <Empty searched=description.is_some() older=before.is_some() url=viewer.url.clone() /> }
     });
-    // Where nothing ever was there is nothing to name.
-    let head = (sought.is_some() || before.is_some() || !empty).then(|| {
-        let title = match sought {
-            Some(sought) => format!("Mail: {sought}"),
+    // An outbox without any message needs no heading.
+    let head = (description.is_some() || before.is_some() || !empty).then(|| {
+        let title = match description {
+            Some(description) => format!("Mail: {description}"),
             None => "All mail, newest first".to_owned(),
         };
         view! {
@@ -100,7 +100,7 @@ fn Row(line: OutboxRow, now: domain::Timestamp) -> impl IntoView {
         0 => "none yet".to_owned(),
         number => counted(number, "attempt"),
     };
-    // While it is on a connection, its due time is when that lease ends.
+    // While it is leased, its due time is the end of the lease.
     let next = line
         .due
         .filter(|due| !line.leased && *due > now && line.state != RecipientState::Held)
@@ -117,7 +117,7 @@ fn Row(line: OutboxRow, now: domain::Timestamp) -> impl IntoView {
                 <StateBadge state=line.state leased=line.leased />
             </td>
             <td class="mail-what">
-                <a href=message(&line.id)>{line.to}</a>
+                <a href=message_path(&line.id)>{line.to}</a>
                 <span class="mail-more">{subject}</span>
             </td>
             <td class="mail-when">

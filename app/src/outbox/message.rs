@@ -1,18 +1,18 @@
-//! A message: its envelope, and what became of it for each recipient.
+//! A message: its envelope, and a timeline for each recipient.
 
 use domain::Timestamp;
 use domain::outbox::{Cursor, MessageView, RecipientState, RecipientView, Selection};
 use leptos::prelude::*;
 
-use super::Viewer;
-use super::acts::{BulkActs, OneActs};
+use super::actions::{BulkActions, RecipientActions};
 use super::counts::StateBadge;
 use super::format::{counted, size};
 use super::timeline::Timeline;
-use crate::moment::Moment;
+use super::viewer::Viewer;
+use crate::components::Time;
 
-/// The element that follows what becomes of the message.
-pub const ID: &str = "message";
+/// The id of the view, which snapshots replace.
+const ID: &str = "message";
 
 /// The heading of its page.
 pub fn title(message: &MessageView) -> String {
@@ -33,7 +33,7 @@ pub fn Message(message: MessageView, viewer: Viewer) -> impl IntoView {
     let of_all = counted(count(&message.recipients), "recipient");
     let acts = (viewer.admin && many).then(|| {
         let selection = Selection::Message(id.clone());
-        view! { <BulkActs selection states of=format!("For all {of_all}") /> }
+        view! { <BulkActions selection states of=format!("For all {of_all}") /> }
     });
     let recipients = message.recipients.clone().into_iter().map(|recipient| {
         let viewer = viewer.clone();
@@ -65,7 +65,7 @@ fn Envelope(message: MessageView) -> impl IntoView {
     let gone = (!message.kept).then(|| {
         view! {
             <dt>"Source"</dt>
-            <dd>"No longer kept: it goes some days after the last delivery, and this line later."</dd>
+            <dd>"No longer kept: it is removed some days after the last delivery."</dd>
         }
     });
     view! {
@@ -73,8 +73,8 @@ fn Envelope(message: MessageView) -> impl IntoView {
             <dl class="facts envelope">
                 <dt>"From"</dt>
                 <dd>{from}</dd>
-                <dt>"Handed over"</dt>
-                <dd>"By " {by} ", " <Moment at=message.accepted /></dd>
+                <dt>"Accepted"</dt>
+                <dd>"By " {by} ", " <Time at=message.accepted /></dd>
                 <dt>"Size"</dt>
                 <dd>{size(message.size)}</dd>
                 <dt>"Message-ID"</dt>
@@ -102,7 +102,7 @@ fn Recipient(
     let acts = (viewer.admin && !leased).then(|| {
         let selection = Selection::One(Cursor { id, position });
         let of = format!("the mail to {address}");
-        view! { <OneActs selection states=vec![state] of /> }
+        view! { <RecipientActions selection states=vec![state] of /> }
     });
     view! {
         <section class="card recipient" id=anchor aria-labelledby=titles>

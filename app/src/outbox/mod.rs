@@ -1,49 +1,35 @@
-//! The outbox as it is seen. It is drawn on the server, for a page and for who looks at one
-//! already.
+//! The outbox: its list, message and confirm pages, and the snapshots that keep them up to date.
 
-mod acts;
-pub mod address;
+mod action_request;
+mod actions;
+mod confirm;
+mod confirm_page;
+mod content;
 mod counts;
+mod delivery_status;
 mod empty;
-pub mod format;
-mod letter;
+mod form_result;
+mod format;
 mod list;
-mod look;
+mod list_page;
 mod message;
+mod message_page;
 mod overview;
-mod pace;
+mod paths;
 mod pause;
-mod question;
+mod public_url;
 mod search;
-mod standing;
+mod throughput;
 mod timeline;
+mod viewer;
+mod watch;
 
-use domain::Timestamp;
-use engine::{Actor, Clock};
-
-pub use address::{Errand, Place};
-pub use letter::Reading;
-pub use look::{Looks, Seen, pictures};
-pub use message::title;
-pub use question::Question;
-pub use search::SearchForm;
-
-/// Who looks, and when.
-#[derive(Clone, Debug)]
-pub struct Viewer {
-    /// Sees everything and may act.
-    pub admin: bool,
-    pub now: Timestamp,
-    /// Where programs reach this Postern.
-    pub url: String,
-}
-
-impl Viewer {
-    pub fn new(actor: &Actor, url: &str) -> Self {
-        Self {
-            admin: actor.administers().is_ok(),
-            now: Clock::default().now(),
-            url: url.to_owned(),
-        }
-    }
-}
+pub use action_request::ActionRequest;
+pub use confirm_page::ConfirmPage;
+pub use form_result::pause_done_url;
+pub use list_page::ListPage;
+pub use message_page::MessagePage;
+pub use paths::{ACT, CONFIRM, OUTBOX, PAUSE, message_path, source_path};
+pub use pause::PauseForm;
+pub use public_url::PublicUrl;
+pub use watch::snapshots;

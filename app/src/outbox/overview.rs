@@ -1,24 +1,22 @@
-//! The outbox at a glance: whether mail flows, and how much is in each state.
+//! The overview of the outbox: delivery status and counts by state.
 
-use domain::cause::Cause;
 use domain::outbox::{Overview, RecipientState};
 use leptos::prelude::*;
 
-use super::Viewer;
 use super::counts::Counts;
-use super::standing::StandingNow;
+use super::delivery_status::DeliveryStatusCard;
+use super::viewer::Viewer;
 
 #[component]
-pub fn Glance(
+pub fn OverviewPanel(
     overview: Overview,
-    cause: Option<&'static Cause>,
     shown: Option<RecipientState>,
     viewer: Viewer,
 ) -> impl IntoView {
     let counts = overview.counts.clone();
     view! {
         <div id="overview" class="overview">
-            <StandingNow overview cause viewer=viewer.clone() />
+            <DeliveryStatusCard overview viewer=viewer.clone() />
             <Counts counts shown viewer />
         </div>
     }

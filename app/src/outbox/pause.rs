@@ -1,14 +1,29 @@
-//! The switch that pauses and resumes delivery.
+//! The button that pauses and resumes delivery.
 
 use domain::outbox::{MessageAction, Overview, RecipientState, Search, Selection};
 use leptos::prelude::*;
 
-use super::address::Errand;
+use super::action_request::ActionRequest;
 use super::format::counted;
+use super::paths::PAUSE;
 
-/// For administrators. No switch is shown where `--hold-mail` pauses delivery.
+/// The form of the button.
+#[derive(serde::Deserialize)]
+pub struct PauseForm {
+    /// `1` pauses delivery, anything else resumes it.
+    pause: String,
+}
+
+impl PauseForm {
+    /// Whether to pause delivery.
+    pub fn pauses(&self) -> bool {
+        self.pause == "1"
+    }
+}
+
+/// For administrators. There is no button where `--hold-mail` pauses delivery.
 #[component]
-pub fn Holding(overview: Overview) -> impl IntoView {
+pub fn PauseControl(overview: Overview) -> impl IntoView {
     let held = overview
         .counts
         .iter()
@@ -19,13 +34,13 @@ pub fn Holding(overview: Overview) -> impl IntoView {
             state: Some(RecipientState::Held),
             ..Search::default()
         };
-        let errand = Errand {
-            act: MessageAction::Release,
+        let request = ActionRequest {
+            action: MessageAction::Release,
             selection: Selection::Matching(held_mail),
-            said: None,
+            number: None,
         };
         view! {
-            <a class="button button-secondary button-small" href=errand.question()>
+            <a class="button button-secondary button-small" href=request.confirm_url()>
                 {format!("Release {}", counted(held, "held mail"))}
             </a>
         }
@@ -34,18 +49,18 @@ pub fn Holding(overview: Overview) -> impl IntoView {
         None => Some((
             "1",
             "Pause delivery",
-            "Mail is still accepted, and none goes out.",
+            "Messages are accepted, and none is sent.",
         )),
         Some(pause) if pause.since.is_some() => Some((
             "0",
             "Resume delivery",
-            "What waits goes out again; what is held stays held until it is released.",
+            "Queued messages are sent again; held ones stay held until they are released.",
         )),
         Some(_) => None,
     };
-    let switch = switch.map(|(value, verb, promise)| {
+    let switch = switch.map(|(value, verb, effect)| {
         view! {
-            <form method="post" action="/outbox/pause">
+            <form method="post" action=PAUSE>
                 <input type="hidden" name="pause" value=value />
                 <button
                     class="button button-secondary button-small"
@@ -57,9 +72,9 @@ pub fn Holding(overview: Overview) -> impl IntoView {
             </form>
             {release}
             <p class="field-hint" id="pause-effect">
-                {promise}
+                {effect}
             </p>
         }
     });
-    switch.map(|switch| view! { <div class="holding">{switch}</div> })
+    switch.map(|switch| view! { <div class="pausing">{switch}</div> })
 }

@@ -1,10 +1,10 @@
-//! The search: a plain form whose answer is an address to keep.
+//! The search form, a GET form whose result can be bookmarked.
 
 use domain::Timestamp;
 use domain::outbox::{RecipientState, Search};
 use leptos::prelude::*;
 
-use super::address::LIST;
+use super::paths::OUTBOX;
 
 #[component]
 pub fn SearchForm(search: Search) -> impl IntoView {
@@ -19,13 +19,13 @@ pub fn SearchForm(search: Search) -> impl IntoView {
     let rare = !search.id.is_empty() || search.since.is_some() || search.until.is_some();
     let any = !search.pairs().is_empty();
     view! {
-        <form class="card searching" method="get" action=LIST role="search" aria-label="Mail">
+        <form class="card searching" method="get" action=OUTBOX role="search" aria-label="Mail">
             <div class="searching-line">
-                <Sought name="address" label="Recipient begins with" value=search.address />
-                <Sought name="subject" label="Subject contains" value=search.subject />
+                <SearchField name="address" label="Recipient begins with" value=search.address />
+                <SearchField name="subject" label="Subject contains" value=search.subject />
                 <div class="field">
-                    <label for="sought-state">"State"</label>
-                    <select class="control" id="sought-state" name="state">
+                    <label for="search-state">"State"</label>
+                    <select class="control" id="search-state" name="state">
                         <option value="">"Any"</option>
                         {states.collect_view()}
                     </select>
@@ -34,15 +34,15 @@ pub fn SearchForm(search: Search) -> impl IntoView {
                     <button class="button button-primary" type="submit">
                         "Search"
                     </button>
-                    {any.then(|| view! { <a class="button button-quiet" href=LIST>"Clear"</a> })}
+                    {any.then(|| view! { <a class="button button-quiet" href=OUTBOX>"Clear"</a> })}
                 </div>
             </div>
             <details class="searching-more" open=rare>
                 <summary>"By time or id"</summary>
                 <div class="searching-line">
-                    <Time name="since" label="Accepted from (UTC)" value=search.since />
-                    <Time name="until" label="Accepted before (UTC)" value=search.until />
-                    <Sought name="id" label="Id" value=search.id />
+                    <TimeField name="since" label="Accepted from (UTC)" value=search.since />
+                    <TimeField name="until" label="Accepted before (UTC)" value=search.until />
+                    <SearchField name="id" label="Id" value=search.id />
                 </div>
             </details>
         </form>
@@ -50,8 +50,8 @@ pub fn SearchForm(search: Search) -> impl IntoView {
 }
 
 #[component]
-fn Sought(name: &'static str, label: &'static str, value: String) -> impl IntoView {
-    let id = format!("sought-{name}");
+fn SearchField(name: &'static str, label: &'static str, value: String) -> impl IntoView {
+    let id = format!("search-{name}");
     view! {
         <div class="field">
             <label for=id.clone()>{label}</label>
@@ -70,9 +70,9 @@ fn Sought(name: &'static str, label: &'static str, value: String) -> impl IntoVi
 }
 
 #[component]
-fn Time(name: &'static str, label: &'static str, value: Option<Timestamp>) -> impl IntoView {
-    let id = format!("sought-{name}");
-    // As the control has it: without a zone, to the second.
+fn TimeField(name: &'static str, label: &'static str, value: Option<Timestamp>) -> impl IntoView {
+    let id = format!("search-{name}");
+    // The format of datetime-local: to the second, without a zone.
     let value = value.map(|at| at.rfc3339().trim_end_matches('Z').to_owned());
     view! {
         <div class="field">

@@ -1,11 +1,12 @@
-//! What happened to a mail for one recipient, oldest first, and what happens next.
+//! The timeline of a recipient: its delivery events, oldest first, and what follows.
 
 use domain::Timestamp;
 use domain::outbox::{DeliveryEvent, EventKind, RecipientState, RecipientView};
 use leptos::prelude::*;
 
-use super::Viewer;
 use super::format::{ahead, took};
+use super::viewer::Viewer;
+use crate::components::exact;
 
 #[component]
 pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -> impl IntoView {
@@ -17,9 +18,9 @@ pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -
         .map(|event| view! { <DeliveryEventRow event admin /> });
     view! {
         <ol class="timeline">
-            <li class="event happening-plain">
+            <li class="event event-plain">
                 <Exact at=accepted />
-                <div class="happening-what">
+                <div class="event-what">
                     <p>
                         <strong>"Accepted"</strong>
                     </p>
@@ -29,9 +30,9 @@ pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -
             {next
                 .map(|(at, words)| {
                     view! {
-                        <li class="event happening-ahead">
+                        <li class="event event-ahead">
                             {at.map(|at| view! { <Exact at /> })}
-                            <div class="happening-what">
+                            <div class="event-what">
                                 <p>{words}</p>
                             </div>
                         </li>
@@ -41,19 +42,20 @@ pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -
     }
 }
 
-/// When, and what: nothing where nothing follows by itself.
+/// What follows and when; `None` where nothing does.
 fn next(recipient: &RecipientView, now: Timestamp) -> Option<(Option<Timestamp>, String)> {
     match (recipient.state, recipient.due) {
         _ if recipient.leased => Some((None, "Being sent at this moment.".to_owned())),
-        (RecipientState::Held, _) => Some((None, "Held until somebody releases it.".to_owned())),
-        (RecipientState::Failed, _) => {
-            Some((None, "Not tried again unless somebody says so.".to_owned()))
-        }
+        (RecipientState::Held, _) => Some((None, "Held until it is released.".to_owned())),
+        (RecipientState::Failed, _) => Some((
+            None,
+            "Not tried again, unless somebody retries it.".to_owned(),
+        )),
         (RecipientState::Queued | RecipientState::Deferred, Some(due)) if due > now => {
             Some((Some(due), format!("Next attempt {}.", ahead(due, now))))
         }
         (RecipientState::Queued | RecipientState::Deferred, _) => {
-            Some((None, "Waits for its turn.".to_owned()))
+            Some((None, "Queued for delivery.".to_owned()))
         }
         (RecipientState::Delivered | RecipientState::Cancelled, _) => None,
     }
@@ -70,36 +72,36 @@ fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> impl IntoView {
         may_have_arrived,
     } = event;
     let (class, title, attempt) = match kind {
-        EventKind::Delivered => ("happening-good", "Delivered", true),
-        EventKind::Deferred => ("happening-warn", "Attempt failed", true),
-        EventKind::Failed => ("happening-bad", "Failed", true),
-        EventKind::Retried => ("happening-plain", "Retried", false),
-        EventKind::Cancelled => ("happening-plain", "Cancelled", false),
-        EventKind::Held => ("happening-held", "Held", false),
-        EventKind::Released => ("happening-plain", "Released", false),
+        EventKind::Delivered => ("event-good", "Delivered", true),
+        EventKind::Deferred => ("event-warn", "Attempt failed", true),
+        EventKind::Failed => ("event-bad", "Failed", true),
+        EventKind::Retried => ("event-plain", "Retried", false),
+        EventKind::Cancelled => ("event-plain", "Cancelled", false),
+        EventKind::Held => ("event-held", "Held", false),
+        EventKind::Released => ("event-plain", "Released", false),
     };
-    // Where mail leaves by, and who runs Postern, is for administrators.
+    // Relays and people are for administrators only.
     let by = (admin && !by.is_empty()).then_some(by);
     let by = by.map(|by| match attempt {
         true => format!(" through {by}"),
         false => format!(" by {by}"),
     });
     let lasted = lasted.map(|lasted| format!(" in {}", took(lasted)));
-    let reply = (!reply.is_empty()).then(|| view! { <p class="happening-said">{reply}</p> });
+    let reply = (!reply.is_empty()).then(|| view! { <p class="event-said">{reply}</p> });
     let arrived = may_have_arrived.then(|| {
         view! {
-            <p class="happening-more">
-                "It may have arrived: the relay had the whole mail, and its answer never came."
+            <p class="event-more">
+                "It may have arrived: the relay had the whole message, and its reply never came."
             </p>
         }
     });
     view! {
         <li class=format!("event {class}")>
             <Exact at />
-            <div class="happening-what">
+            <div class="event-what">
                 <p>
                     <strong>{title}</strong>
-                    <span class="happening-more">{by} {lasted}</span>
+                    <span class="event-more">{by} {lasted}</span>
                 </p>
                 {reply} {arrived}
             </div>
@@ -107,14 +109,12 @@ fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> impl IntoView {
     }
 }
 
-/// To the second: attempts may be that close.
+/// To the second, because attempts may follow each other that closely.
 #[component]
 fn Exact(at: Timestamp) -> impl IntoView {
-    let rfc3339 = at.rfc3339();
-    let text = rfc3339.replace('T', " ").replace('Z', " UTC");
     view! {
-        <time class="happening-at" datetime=rfc3339>
-            {text}
+        <time class="event-at" datetime=at.rfc3339()>
+            {exact(at)}
         </time>
     }
 }
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_follows_is_told_only_where_something_does() {
+    fn what_follows_is_shown_only_where_something_does() {
         let now = Timestamp(1_795_151_610_000);
         let soon = Some(Timestamp(now.0 + 240_000));
         for (state, leased, due, expected) in [
@@ -132,7 +132,7 @@ mod tests {
                 RecipientState::Queued,
                 false,
                 Some(now),
-                Some("Waits for its turn."),
+                Some("Queued for delivery."),
             ),
             (
                 RecipientState::Queued,
@@ -158,8 +158,8 @@ mod tests {
                 due,
                 timeline: Vec::new(),
             };
-            let told = next(&recipient, now).map(|(_, words)| words);
-            assert_eq!(told.as_deref(), expected);
+            let text = next(&recipient, now).map(|(_, words)| words);
+            assert_eq!(text.as_deref(), expected);
         }
     }
 }

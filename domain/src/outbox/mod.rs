@@ -20,6 +20,7 @@ pub use view::{
 
 /// The delivery state of a message for one recipient.
 #[derive(
+    Hash,
     Clone,
     Copy,
     Debug,

@@ -6,7 +6,7 @@ use super::RecipientState;
 use crate::{Kind, Refusal, Timestamp};
 
 /// Search criteria, all of which must match. An empty search matches every row.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Search {
     /// A prefix of the recipient's address, case-insensitive.
     pub address: String,
@@ -97,7 +97,7 @@ impl Search {
 }
 
 /// A position in the list of rows, newest first. A page begins after it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cursor {
     /// The id of the message.
     pub id: String,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
 use super::{Cursor, RecipientState};
+use crate::cause::Cause;
 use crate::{Failure, Timestamp};
 
 /// A row of the list: a message for one recipient.
@@ -187,6 +188,9 @@ pub struct BackoffView {
     pub relay: String,
     /// The last failure.
     pub failure: Failure,
+    /// The cause of the failure, where it is known. It is not stored: every read finds it again.
+    #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<&'static Cause>,
     /// The time of the first failure in a row.
     pub since: Timestamp,
     /// The time of the next connection attempt.

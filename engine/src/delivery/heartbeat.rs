@@ -6,11 +6,39 @@ use domain::outbox::Worker as WorkerStatus;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::worker::Worker;
-use crate::outbox::{HEARTBEAT_TIMEOUT, WriteRequest};
+use crate::outbox::{HEARTBEAT_TIMEOUT, MeterReading, WriteRequest};
 use crate::store::{StoreError, commit, in_time, workers};
 
 /// The time between two heartbeats. A change of the relay's state sends one at once.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// The time between two heartbeats while messages are delivered, so that the rate in the console is
+/// at most so old.
+const HEARTBEAT_DELIVERING: Duration = Duration::from_secs(1);
+
+/// The counts of a heartbeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Counts {
+    delivered: u64,
+    connections: u64,
+}
+
+impl Counts {
+    fn of(reading: &MeterReading) -> Self {
+        Self {
+            delivered: reading.delivered,
+            connections: reading.connections,
+        }
+    }
+}
+
+/// The time until the heartbeat after one with the counts `sent`, where they are `now` at present.
+fn interval(sent: Option<Counts>, now: Counts) -> Duration {
+    match sent {
+        Some(sent) if sent == now => HEARTBEAT,
+        _ => HEARTBEAT_DELIVERING,
+    }
+}
 
 impl Worker {
     /// Sends heartbeats and renews leases for as long as it is polled.
@@ -18,16 +46,22 @@ impl Worker {
         let renewal = self.config.lease / 3;
         let mut renew = Instant::now() + renewal;
         loop {
-            if let Err(error) = in_time(self.heartbeat()).await {
+            let sent = in_time(self.heartbeat()).await;
+            if let Err(error) = &sent {
                 tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = error as &dyn std::error::Error,
                     "the heartbeat of this worker cannot be written"
                 );
             }
-            let next = Instant::now() + HEARTBEAT;
-            while Instant::now() < next {
+            let (sent, begun) = (sent.ok(), Instant::now());
+            loop {
+                let counts = Counts::of(&self.services.outbox.meter().read());
+                let next = begun + interval(sent, counts);
+                if next <= Instant::now() {
+                    break;
+                }
                 tokio::select! {
-                    () = sleep_until(next) => {}
+                    () = sleep_until(next.min(Instant::now() + HEARTBEAT_DELIVERING)) => {}
                     () = sleep_until(renew) => {
                         self.renew_leases().await;
                         renew = Instant::now() + renewal;
@@ -59,7 +93,7 @@ impl Worker {
         }
     }
 
-    async fn heartbeat(&self) -> Result<(), StoreError> {
+    async fn heartbeat(&self) -> Result<Counts, StoreError> {
         let reading = self.services.outbox.meter().read();
         let now = self.services.clock.now();
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
@@ -74,7 +108,8 @@ impl Worker {
         let mut work = self.services.store.begin().await?;
         workers::heartbeat(&mut work, &self.id, &status, now).await?;
         workers::forget(&mut work, None, now - HEARTBEAT_TIMEOUT).await?;
-        commit(work).await
+        commit(work).await?;
+        Ok(Counts::of(&reading))
     }
 
     async fn renew_leases(&self) {
@@ -101,5 +136,26 @@ impl Worker {
             commit(work).await
         };
         drop(in_time(gone).await);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_is_shown_after_a_second() {
+        let counts = |delivered, connections| Counts {
+            delivered,
+            connections,
+        };
+        for (sent, now, expected) in [
+            (Some(counts(0, 0)), counts(0, 0), HEARTBEAT),
+            (Some(counts(0, 0)), counts(36, 0), HEARTBEAT_DELIVERING),
+            (Some(counts(36, 1)), counts(36, 0), HEARTBEAT_DELIVERING),
+            (None, counts(0, 0), HEARTBEAT_DELIVERING),
+        ] {
+            assert_eq!(interval(sent, now), expected, "{sent:?} {now:?}");
+        }
     }
 }

@@ -51,6 +51,7 @@ impl RelayBackoff {
         BackoffView {
             relay: self.relay.clone(),
             failure: self.failure.clone(),
+            cause: None,
             since,
             next: since + self.next.saturating_duration_since(self.since),
         }

@@ -6,6 +6,7 @@
 
 mod accept;
 mod actions;
+mod feed;
 mod group_commit;
 mod meter;
 mod queries;
@@ -13,6 +14,7 @@ mod reservation;
 mod service;
 
 pub use accept::Submissions;
+pub use feed::{FeedItem, LiveFeed, OutboxQuery, OutboxView, TimedView};
 pub(crate) use group_commit::request::{
     ControlState, Lease, NewMessage, WriteRequest, WriteResult,
 };

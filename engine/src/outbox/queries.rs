@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use domain::cause::{Observation, cause};
 use domain::outbox::{
     Count, Cursor, DeliveryEvent, EventKind, MessageView, OutboxRows, Overview, Pause,
     RecipientState, RecipientView, Search, Suppression, is_id,
 };
-use domain::{Failure, Fault, Kind, Refusal, Timestamp};
+use domain::{ConnectionType, Failure, Fault, Form, Kind, Refusal, Timestamp};
 
 use super::{HEARTBEAT_TIMEOUT, MeterReading, Outbox};
 use crate::Actor;
@@ -68,7 +69,7 @@ impl Outbox {
             workers: workers::all(&mut connection, now - HEARTBEAT_TIMEOUT).await?,
         };
         Ok(match actor.administers() {
-            Ok(()) => overview,
+            Ok(()) => with_causes(overview, saved.map(|saved| saved.form)),
             Err(_) => without_names(overview),
         })
     }
@@ -206,6 +207,27 @@ impl Outbox {
     }
 }
 
+/// Adds the cause of each backoff whose relay is the one in the saved settings.
+fn with_causes(mut overview: Overview, saved: Option<Form>) -> Overview {
+    let Some(settings) = saved.and_then(|form| form.parse().ok()) else {
+        return overview;
+    };
+    let relay = format!("{}:{}", settings.host, settings.port);
+    let backoffs = overview
+        .workers
+        .iter_mut()
+        .filter_map(|worker| worker.trouble.as_mut());
+    for backoff in backoffs.filter(|backoff| backoff.relay == relay) {
+        backoff.cause = cause(&Observation {
+            failure: &backoff.failure,
+            settings: &settings,
+            encrypted: settings.connection != ConnectionType::None,
+            capabilities: &[],
+        });
+    }
+    overview
+}
+
 /// The overview for other accounts than administrators: without hosts, relays, people and replies.
 fn without_names(mut overview: Overview) -> Overview {
     if let Some(pause) = &mut overview.pause {
@@ -279,5 +301,47 @@ fn recipient_view(
         attempts: row.attempts,
         due: row.due.filter(|_| !leased),
         timeline,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::outbox::{BackoffView, Worker};
+    use domain::{Label, Reply, Stage};
+
+    use super::*;
+
+    #[test]
+    fn a_backoff_has_a_cause_if_the_relay_is_the_saved_one() {
+        let form = Form::default()
+            .with(Label::FromAddress, "alerts@example.org")
+            .with(Label::Host, "smtp.example.org")
+            .with(Label::Port, "587");
+        let reply = Reply::new(535, [b"5.7.8 no".as_slice()].into_iter());
+        for (relay, known) in [
+            ("smtp.example.org:587", true),
+            ("smtp.example.net:587", false),
+        ] {
+            let backoff = BackoffView {
+                relay: relay.to_owned(),
+                failure: Failure::rejected(Stage::Auth, reply.clone()),
+                cause: None,
+                since: Timestamp(1),
+                next: Timestamp(2),
+            };
+            let overview = Overview {
+                workers: vec![Worker {
+                    host: "gate".to_owned(),
+                    connections: 0,
+                    per_minute: 0,
+                    latency: None,
+                    trouble: Some(backoff),
+                }],
+                ..Overview::default()
+            };
+            let overview = with_causes(overview, Some(form.clone()));
+            let backoff = overview.workers[0].trouble.as_ref().expect("a backoff");
+            assert_eq!(backoff.cause.is_some(), known, "{relay}");
+        }
     }
 }

@@ -2,16 +2,19 @@
 //!
 //! They work without WebAssembly. A refused form is rendered again with its values, except passwords.
 
-use app::{FormReply, local_path};
+use app::FormReply;
+use app::account::{
+    ACCOUNT, AccountChange, CHANGE_PASSWORD, END_SESSION, EndSessionForm, PasswordForm,
+};
+use app::entrance::{LOGIN, LOGOUT, LoginForm, LoginQuery, SETUP, SetupForm, setup_path};
 use axum::extract::{Form, Query, Request, State};
 use axum::http::header::SET_COOKIE;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 use axum::{RequestExt, Router};
 use domain::{Kind, Refusal, SecretString};
 use leptos::prelude::provide_context;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tower_sessions::Session;
 
@@ -22,45 +25,21 @@ use super::{pages, sessions};
 
 pub fn router() -> Router<AppState> {
     Router::new()
-        .route("/login", post(login))
-        .route("/logout", post(logout))
-        .route("/setup", post(create_first_account))
-        .route("/account/password", post(change_password))
-        .route("/account/sessions/end", post(end_session))
-}
-
-/// The fields of these forms; an absent one is empty.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Typed {
-    email: String,
-    password: String,
-    current: String,
-    new: String,
-    token: String,
-    id: String,
-}
-
-/// The page to go to after login, in the query of the form's URL.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Next {
-    next: String,
-}
-
-impl Next {
-    /// A local path; `/` where the query has none.
-    fn page(uri: &Uri) -> String {
-        let Query(Self { next }) = Query::try_from_uri(uri).unwrap_or_default();
-        local_path(&next).unwrap_or("/").to_owned()
-    }
+        .route(LOGIN, post(login))
+        .route(LOGOUT, post(logout))
+        .route(SETUP, post(create_first_account))
+        .route(CHANGE_PASSWORD, post(change_password))
+        .route(END_SESSION, post(end_session))
 }
 
 /// The fields, and whether the form could be decoded.
-async fn typed(request: Request) -> (Typed, Result<(), Refusal>) {
+async fn typed<T>(request: Request) -> (T, Result<(), Refusal>)
+where
+    T: DeserializeOwned + Default + 'static,
+{
     match filled_in(request).await {
         Ok(typed) => (typed, Ok(())),
-        Err(refusal) => (Typed::default(), Err(refusal)),
+        Err(refusal) => (T::default(), Err(refusal)),
     }
 }
 
@@ -111,10 +90,10 @@ async fn login(
     session: Session,
     request: Request,
 ) -> Response {
-    let next = Next::page(request.uri());
+    let Query(query) = Query::<LoginQuery>::try_from_uri(request.uri()).unwrap_or_default();
     let here = request.uri().path_and_query();
-    let here = here.map_or_else(|| "/login".to_owned(), ToString::to_string);
-    let (typed, arrived) = typed(request).await;
+    let here = here.map_or_else(|| LOGIN.to_owned(), ToString::to_string);
+    let (typed, arrived) = typed::<LoginForm>(request).await;
     let signed_in = async {
         arrived?;
         let password = SecretString::new(typed.password);
@@ -127,7 +106,7 @@ async fn login(
         sessions::begin(&session, &account, origin).await
     };
     match signed_in.await {
-        Ok(()) => Redirect::to(&next).into_response(),
+        Ok(()) => Redirect::to(query.next()).into_response(),
         Err(refusal) => again(state, caller, &here, typed.email, refusal).await,
     }
 }
@@ -136,10 +115,10 @@ async fn logout(State(state): State<AppState>, caller: Caller) -> Response {
     if let Some(actor) = &caller.actor
         && let Err(refusal) = state.postern.accounts().logout(actor).await
     {
-        return again(state, caller, "/account", String::new(), refusal).await;
+        return again(state, caller, ACCOUNT, String::new(), refusal).await;
     }
     let cookie = sessions::removal_cookie(&state.url);
-    ([(SET_COOKIE, cookie)], Redirect::to("/login")).into_response()
+    ([(SET_COOKIE, cookie)], Redirect::to(LOGIN)).into_response()
 }
 
 async fn create_first_account(
@@ -148,7 +127,7 @@ async fn create_first_account(
     session: Session,
     request: Request,
 ) -> Response {
-    let (typed, arrived) = typed(request).await;
+    let (typed, arrived) = typed::<SetupForm>(request).await;
     let created = async {
         arrived?;
         let (postern, origin) = (&state.postern, &caller.origin);
@@ -162,9 +141,7 @@ async fn create_first_account(
     match created.await {
         Ok(()) => Redirect::to("/").into_response(),
         Err(refusal) => {
-            let base64url = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            let token: String = typed.token.chars().filter(|c| base64url(*c)).collect();
-            let path = format!("/setup?token={token}");
+            let path = setup_path(&typed.token);
             again(state, caller, &path, typed.email, refusal).await
         }
     }
@@ -176,12 +153,8 @@ async fn change_password(
     request: Request,
 ) -> Response {
     let changed = async {
-        let (typed, arrived) = typed(request).await;
-        arrived?;
-        let (current, new) = (
-            SecretString::new(typed.current),
-            SecretString::new(typed.new),
-        );
+        let form: PasswordForm = filled_in(request).await?;
+        let (current, new) = (SecretString::new(form.current), SecretString::new(form.new));
         state
             .postern
             .accounts()
@@ -189,23 +162,22 @@ async fn change_password(
             .await
     };
     match changed.await {
-        Ok(()) => Redirect::to("/account?done=password").into_response(),
-        Err(refusal) => again(state, caller, "/account", String::new(), refusal).await,
+        Ok(()) => Redirect::to(&AccountChange::PasswordChanged.url()).into_response(),
+        Err(refusal) => again(state, caller, ACCOUNT, String::new(), refusal).await,
     }
 }
 
 async fn end_session(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let ended = async {
-        let (typed, arrived) = typed(request).await;
-        arrived?;
+        let form: EndSessionForm = filled_in(request).await?;
         state
             .postern
             .accounts()
-            .end_session(caller.signed_in()?, &typed.id)
+            .end_session(caller.signed_in()?, &form.id)
             .await
     };
     match ended.await {
-        Ok(()) => Redirect::to("/account?done=session").into_response(),
-        Err(refusal) => again(state, caller, "/account", String::new(), refusal).await,
+        Ok(()) => Redirect::to(&AccountChange::SessionEnded.url()).into_response(),
+        Err(refusal) => again(state, caller, ACCOUNT, String::new(), refusal).await,
     }
 }

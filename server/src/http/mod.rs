@@ -14,7 +14,6 @@ mod same_origin;
 mod sessions;
 mod state;
 
-use app::Looks;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -32,13 +31,12 @@ use crate::rest;
 
 /// The router of the whole HTTP interface. Requests are checked for their origin, and then
 /// authenticated once.
-pub fn router(postern: Postern, url: PublicUrl, proxies: TrustedProxies, looks: Looks) -> Router {
+pub fn router(postern: Postern, url: PublicUrl, proxies: TrustedProxies) -> Router {
     let sessions = sessions::layer(postern.clone(), &url);
     let state = AppState {
         postern,
         url,
         proxies,
-        looks,
     };
     Router::new()
         .merge(pages::router())

@@ -1,52 +1,49 @@
 //! Form posts of the outbox and the suppression list, and the download of a message.
 
-use app::{Errand, with_query};
+use app::outbox::{ACT, ActionRequest, OUTBOX, PAUSE, PauseForm, pause_done_url, source_path};
+use app::suppressions::{REMOVE, RemovalForm, SUPPRESSIONS};
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use domain::{Kind, Refusal};
-use serde::Deserialize;
 
 use super::authentication::Caller;
 use super::forms::{again, filled_in};
 use super::refuse::with_status;
 use super::state::AppState;
 
-const LIST: &str = "/outbox";
-const SUPPRESSIONS: &str = "/suppressions";
-
 pub fn router() -> Router<AppState> {
     Router::new()
-        .route("/outbox/act", post(act))
-        .route("/outbox/pause", post(pause))
-        .route("/suppressions/remove", post(remove))
-        .route("/outbox/{id}/source", get(source))
+        .route(ACT, post(act))
+        .route(PAUSE, post(pause))
+        .route(REMOVE, post(remove))
+        .route(&source_path("{id}"), get(source))
 }
 
 /// Does the confirmed act. If it would now change more messages than were confirmed, nothing is done
 /// and the confirmation is shown again.
 async fn act(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
-    let mut page = LIST.to_owned();
+    let mut page = OUTBOX.to_owned();
     let acted = async {
         let pairs: Vec<(String, String)> = filled_in(request).await?;
-        let errand = Errand::read(&pairs)?;
-        page = errand.back();
+        let request = ActionRequest::parse(&pairs)?;
+        page = request.page_url();
         let actor = caller.signed_in()?;
-        let Errand {
-            act,
+        let ActionRequest {
+            action,
             selection,
-            said,
-        } = &errand;
+            number,
+        } = &request;
         match state
             .postern
             .outbox()
-            .act(actor, *act, selection, *said)
+            .act(actor, *action, selection, *number)
             .await
         {
-            Ok(number) => Ok(errand.told(number)),
-            Err(refusal) if refusal.kind == Kind::Conflict => Ok(errand.question()),
+            Ok(number) => Ok(request.done_url(number)),
+            Err(refusal) if refusal.kind == Kind::Conflict => Ok(request.confirm_url()),
             Err(refusal) => Err(refusal),
         }
     };
@@ -56,40 +53,26 @@ async fn act(State(state): State<AppState>, caller: Caller, request: Request) ->
     }
 }
 
-#[derive(Deserialize)]
-struct PauseForm {
-    /// `1` pauses delivery, anything else resumes it.
-    pause: String,
-}
-
 async fn pause(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let switched = async {
         let form: PauseForm = filled_in(request).await?;
-        let on = form.pause == "1";
+        let on = form.pauses();
         state
             .postern
             .outbox()
             .pause_delivery(caller.signed_in()?, on)
             .await?;
-        Ok::<_, Refusal>(if on { "paused" } else { "resumed" })
+        Ok::<_, Refusal>(pause_done_url(on))
     };
     match switched.await {
-        Ok(done) => Redirect::to(&with_query(LIST, [("done", done)].into_iter())).into_response(),
-        Err(refusal) => again(state, caller, LIST, String::new(), refusal).await,
+        Ok(done) => Redirect::to(&done).into_response(),
+        Err(refusal) => again(state, caller, OUTBOX, String::new(), refusal).await,
     }
-}
-
-#[derive(Deserialize)]
-struct Removal {
-    address: String,
-    /// The prefix that was searched for.
-    #[serde(default)]
-    prefix: String,
 }
 
 async fn remove(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let removed = async {
-        let removal: Removal = filled_in(request).await?;
+        let removal: RemovalForm = filled_in(request).await?;
         state
             .postern
             .outbox()
@@ -98,11 +81,7 @@ async fn remove(State(state): State<AppState>, caller: Caller, request: Request)
         Ok::<_, Refusal>(removal)
     };
     match removed.await {
-        Ok(Removal { address, prefix }) => {
-            let query = [("prefix", prefix), ("removed", address)];
-            let query = query.into_iter().filter(|(_, value)| !value.is_empty());
-            Redirect::to(&with_query(SUPPRESSIONS, query)).into_response()
-        }
+        Ok(removal) => Redirect::to(&removal.done_url()).into_response(),
         Err(refusal) => again(state, caller, SUPPRESSIONS, String::new(), refusal).await,
     }
 }

@@ -1,6 +1,9 @@
 //! Routes of the pages, the server functions and the assets.
 
-use app::{App, Site, shell};
+use app::account::ACCOUNT;
+use app::entrance::LOGIN;
+use app::outbox::PublicUrl;
+use app::{App, SETTINGS, Site, shell};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -31,9 +34,9 @@ pub fn router() -> Router<AppState> {
 async fn home(caller: Caller) -> Redirect {
     let role = caller.actor.as_ref().map(engine::Actor::role);
     Redirect::to(match role {
-        Some(Some(Role::Admin)) => "/settings/email",
-        Some(_) => "/account",
-        None => "/login",
+        Some(Some(Role::Admin)) => SETTINGS,
+        Some(_) => ACCOUNT,
+        None => LOGIN,
     })
 }
 
@@ -41,7 +44,7 @@ async fn home(caller: Caller) -> Redirect {
 fn context(state: AppState, caller: Caller) -> impl Fn() + Clone + Send + Sync + 'static {
     move || {
         provide_context(state.postern.clone());
-        provide_context(state.looks.clone());
+        provide_context(PublicUrl(state.url.to_string()));
         if let Some(actor) = &caller.actor {
             provide_context(actor.clone());
         }

@@ -1,6 +1,5 @@
 //! The state that handlers share, and limits of requests.
 
-use app::Looks;
 use engine::Postern;
 
 use super::address::TrustedProxies;
@@ -15,5 +14,4 @@ pub struct AppState {
     pub postern: Postern,
     pub url: PublicUrl,
     pub proxies: TrustedProxies,
-    pub looks: Looks,
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use app::Looks;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
@@ -68,9 +67,8 @@ impl Api {
         }
         let url = PublicUrl::parse("http://127.0.0.1:3000").expect("a URL");
         let proxies = TrustedProxies::default();
-        let looks = Looks::new(url.to_string());
         let user = tokens.pop().expect("two tokens");
-        let router = http::router(postern, url, proxies, looks);
+        let router = http::router(postern, url, proxies);
         Self {
             _folder: folder,
             router,

@@ -32,8 +32,8 @@ pub fn row(environment: &mut Environment) -> Result<Vec<Row>> {
     let mut page = Client::connect(postern.address, &cookie)?;
     expect(page.get("/outbox")?, 200, "the Outbox page")?;
     let headers = "Content-Type: application/json\r\nSec-Fetch-Site: same-origin\r\n";
-    let asked = br#"{"page":"/outbox"}"#;
-    page.watch("/fn/watch_outbox", headers, asked, PAGE_OPEN)?;
+    let asked = br#"{"watched":{"outbox":{"url":"/outbox"}}}"#;
+    page.watch("/fn/watch", headers, asked, PAGE_OPEN)?;
     let waiting = process::memory(postern.id())?;
     postern.stop()?;
 

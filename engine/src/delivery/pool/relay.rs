@@ -90,6 +90,7 @@ impl Pool {
         Some(BackoffView {
             relay: route.name.clone(),
             failure: Failure::new(Stage::Data, Fault::TimedOut, detail),
+            cause: None,
             since: now - silent,
             next: now,
         })

@@ -1,0 +1,66 @@
+//! The account page: change one's own password, list and end one's own sessions.
+
+mod page;
+mod user_agent;
+
+pub use page::AccountPage;
+
+/// The page.
+pub const ACCOUNT: &str = "/account";
+
+/// The form that changes the password.
+pub const CHANGE_PASSWORD: &str = "/account/password";
+
+/// The form that ends a session.
+pub const END_SESSION: &str = "/account/sessions/end";
+
+/// The form that changes the password.
+#[derive(serde::Deserialize)]
+pub struct PasswordForm {
+    #[serde(default)]
+    pub current: String,
+    #[serde(default)]
+    pub new: String,
+}
+
+/// The form that ends a session.
+#[derive(serde::Deserialize)]
+pub struct EndSessionForm {
+    /// The session, as [`domain::view::SessionView`] names it.
+    #[serde(default)]
+    pub id: String,
+}
+
+/// What the page confirms after a form was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountChange {
+    PasswordChanged,
+    SessionEnded,
+}
+
+impl AccountChange {
+    const ALL: [Self; 2] = [Self::PasswordChanged, Self::SessionEnded];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::PasswordChanged => "password",
+            Self::SessionEnded => "session",
+        }
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::PasswordChanged => "Your password is changed.",
+            Self::SessionEnded => "The session is ended.",
+        }
+    }
+
+    /// The page with its confirmation.
+    pub fn url(self) -> String {
+        format!("{ACCOUNT}?done={}", self.name())
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|change| change.name() == name)
+    }
+}

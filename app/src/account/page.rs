@@ -1,0 +1,135 @@
+//! The account page.
+
+use domain::view::SessionView;
+use engine::{Actor, Postern};
+use leptos::prelude::*;
+
+use super::{AccountChange, CHANGE_PASSWORD, END_SESSION, user_agent};
+use crate::components::{ErrorNotice, FormField, SuccessNotice, Time, refused};
+use crate::layout::console_page;
+use crate::request::{fault, other_fault, query};
+
+const FIELDS: [&str; 2] = ["current", "new"];
+
+#[component]
+pub fn AccountPage() -> impl IntoView {
+    console_page("Account", |actor| {
+        let name = actor.name().to_owned();
+        let done = query("done").and_then(|name| AccountChange::from_name(&name));
+        view! {
+            <div class="page">
+                <header class="page-head">
+                    <h1>"Account"</h1>
+                    <p>"You are signed in as " {name.clone()} "."</p>
+                </header>
+                {done.map(|done| view! { <SuccessNotice text=done.text() /> })}
+                {other_fault(&FIELDS).map(|text| view! { <ErrorNotice text /> })}
+                <Password name />
+                <Sessions actor />
+            </div>
+        }
+    })
+}
+
+#[component]
+fn Password(name: String) -> impl IntoView {
+    view! {
+        <section class="card" aria-labelledby="password-title">
+            <header class="card-head">
+                <h2 id="password-title">"Password"</h2>
+                <p>"The password you sign in to Postern with."</p>
+            </header>
+            <form class="card-body" method="post" action=CHANGE_PASSWORD>
+                // Tells a password manager which account's password changes.
+                <input type="text" name="username" autocomplete="username" value=name hidden />
+                <div class="narrow">
+                    <FormField
+                        name="current"
+                        label="Current password"
+                        autocomplete="current-password"
+                        fault=fault("current")
+                    />
+                </div>
+                <div class="narrow">
+                    <FormField
+                        name="new"
+                        label="New password"
+                        autocomplete="new-password"
+                        hint="12 to 128 characters."
+                        fault=fault("new")
+                    />
+                </div>
+                <div class="buttons">
+                    <button class="button button-primary" type="submit">
+                        "Change password"
+                    </button>
+                </div>
+            </form>
+        </section>
+    }
+}
+
+#[component]
+fn Sessions(actor: Actor) -> impl IntoView {
+    let postern = expect_context::<Postern>();
+    let list = Suspend::new(async move {
+        match postern.accounts().sessions(&actor).await {
+            Ok(sessions) => view! {
+                <ul class="card-body sessions">
+                    {sessions.into_iter().map(|session| view! { <Session session /> }).collect_view()}
+                </ul>
+            }
+            .into_any(),
+            Err(refusal) => refused(&refusal),
+        }
+    });
+    view! {
+        <section class="card" aria-labelledby="sessions-title">
+            <header class="card-head">
+                <h2 id="sessions-title">"Sessions"</h2>
+                <p>"Where you are signed in. End a session that you do not recognise, then change your password."</p>
+            </header>
+            <Suspense>{list}</Suspense>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Session(session: SessionView) -> impl IntoView {
+    let named = match user_agent::name(&session.browser) {
+        name if name.is_empty() => "A program without a User-Agent".to_owned(),
+        name => name,
+    };
+    let end = (!session.current).then(|| {
+        view! {
+            <form method="post" action=END_SESSION>
+                <input type="hidden" name="id" value=session.id.clone() />
+                <button
+                    class="button button-danger button-small"
+                    type="submit"
+                    aria-label=format!("End the session in {} from {}", named, session.from)
+                >
+                    "End"
+                </button>
+            </form>
+        }
+    });
+    view! {
+        <li class="session">
+            <div class="session-what">
+                <strong>
+                    {named}
+                    {session
+                        .current
+                        .then(|| view! { <span class="badge badge-good">"This session"</span> })}
+                </strong>
+                <span>
+                    "From " {session.from.clone()} ", since " <Time at=session.begun />
+                    ", last used " <Time at=session.last_used />
+                </span>
+            </div>
+            {end}
+        </li>
+    }
+}

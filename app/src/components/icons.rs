@@ -1,0 +1,72 @@
+//! The logo of Postern and the icons of the navigation.
+
+use leptos::prelude::*;
+
+/// Logo and name, linked to the first page.
+#[component]
+pub fn Brand() -> impl IntoView {
+    view! {
+        <a class="brand" href="/">
+            <svg
+                width="28"
+                height="28"
+                viewBox="0 0 32 32"
+                fill="currentColor"
+                fill-rule="evenodd"
+                aria-hidden="true"
+            >
+                <path d="M3 30V15a13 13 0 0 1 26 0v15zM11 30h10.5v-9.25a5.25 5.25 0 0 0-10.5 0z" />
+                <path d="M12.75 30v-9.25L17.5 18v12z" />
+            </svg>
+            "Postern"
+        </a>
+    }
+}
+
+/// The icons of the navigation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IconKind {
+    Letter,
+    Tray,
+    Person,
+    Leave,
+}
+
+impl IconKind {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Letter => {
+                "M2.75 5.25a1 1 0 0 1 1-1h12.5a1 1 0 0 1 1 1v9.5a1 1 0 0 1-1 1H3.75a1 1 0 0 1-1-1zM3 5.5l7 5.25 7-5.25"
+            }
+            Self::Tray => {
+                "M2.75 12.25v3.5a1 1 0 0 0 1 1h12.5a1 1 0 0 0 1-1v-3.5h-4.25l-1 2h-4l-1-2zM10 9.75V2.75M7 5.5l3-3 3 3"
+            }
+            Self::Person => {
+                "M10 9.75a3.25 3.25 0 1 0 0-6.5 3.25 3.25 0 0 0 0 6.5zM3.75 17a6.25 6.25 0 0 1 12.5 0"
+            }
+            Self::Leave => {
+                "M8 3.25H4.75a1 1 0 0 0-1 1v11.5a1 1 0 0 0 1 1H8M12.75 13.5l3.5-3.5-3.5-3.5M16.25 10H8"
+            }
+        }
+    }
+}
+
+/// An icon beside a text with the same meaning.
+#[component]
+pub fn Icon(icon: IconKind) -> impl IntoView {
+    view! {
+        <svg
+            width="20"
+            height="20"
+            viewBox="0 0 20 20"
+            fill="none"
+            stroke="currentColor"
+            stroke-width="1.5"
+            stroke-linecap="round"
+            stroke-linejoin="round"
+            aria-hidden="true"
+        >
+            <path d=icon.path() />
+        </svg>
+    }
+}

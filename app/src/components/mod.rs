@@ -1,0 +1,24 @@
+//! View parts that several pages share.
+
+mod reveal_password;
+mod time;
+
+#[cfg(feature = "ssr")]
+mod form_field;
+#[cfg(feature = "ssr")]
+mod icons;
+#[cfg(feature = "ssr")]
+mod notice;
+#[cfg(feature = "ssr")]
+mod refused;
+
+#[cfg(feature = "ssr")]
+pub use form_field::FormField;
+#[cfg(feature = "ssr")]
+pub use icons::{Brand, Icon, IconKind};
+#[cfg(feature = "ssr")]
+pub use notice::{ErrorNotice, SuccessNotice};
+#[cfg(feature = "ssr")]
+pub use refused::{NotFound, refused};
+pub use reveal_password::RevealPassword;
+pub use time::{Time, exact};

@@ -1,0 +1,23 @@
+//! The layout of a page without a session: the logo and one card.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+/// A page for visitors without a session.
+#[component]
+pub fn EntranceCard(title: &'static str, intro: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <Title text=title />
+        <main class="entrance">
+            <crate::components::Brand />
+            <div class="card entrance-card">
+                <header>
+                    <h1>{title}</h1>
+                    <p>{intro}</p>
+                </header>
+                {children()}
+            </div>
+            <p class="entrance-foot">"The gate your organisation’s mail leaves by."</p>
+        </main>
+    }
+}

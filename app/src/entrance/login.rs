@@ -1,0 +1,50 @@
+//! The sign-in page, an HTML form.
+
+use leptos::prelude::*;
+
+use super::{EntranceCard, LOGIN, login_path};
+use crate::components::{ErrorNotice, FormField};
+use crate::request::{actor, fault, local_path, other_fault, query, redirect, typed_email};
+
+const FIELDS: [&str; 2] = ["email", "password"];
+
+#[component]
+pub fn LoginPage() -> impl IntoView {
+    let next = query("next").filter(|next| local_path(next).is_some());
+    if actor().is_some() {
+        redirect(next.as_deref().unwrap_or("/"));
+        return ().into_any();
+    }
+    let action = match next {
+        Some(next) => login_path(&next),
+        None => LOGIN.to_owned(),
+    };
+    let email = typed_email();
+    let known = email.is_some();
+    view! {
+        <EntranceCard title="Sign in" intro="With the account an administrator gave you.">
+            {other_fault(&FIELDS).map(|text| view! { <ErrorNotice text /> })}
+            <form method="post" action=action>
+                <FormField
+                    name="email"
+                    label="Email address"
+                    autocomplete="username"
+                    value=email.unwrap_or_default()
+                    fault=fault("email")
+                    first=!known
+                />
+                <FormField
+                    name="password"
+                    label="Password"
+                    autocomplete="current-password"
+                    fault=fault("password")
+                    first=known
+                />
+                <button class="button button-primary" type="submit">
+                    "Sign in"
+                </button>
+            </form>
+        </EntranceCard>
+    }
+    .into_any()
+}

@@ -1,0 +1,30 @@
+//! The pages without a session: sign-in, and the first administrator.
+
+#[cfg(feature = "ssr")]
+mod card;
+#[cfg(feature = "ssr")]
+mod forms;
+#[cfg(feature = "ssr")]
+mod login;
+#[cfg(feature = "ssr")]
+mod setup;
+
+#[cfg(feature = "ssr")]
+pub use card::EntranceCard;
+#[cfg(feature = "ssr")]
+pub use forms::{LoginForm, LoginQuery, SetupForm, login_path, setup_path};
+#[cfg(feature = "ssr")]
+pub use login::LoginPage;
+#[cfg(feature = "ssr")]
+pub use setup::SetupPage;
+
+/// The sign-in page and its form.
+pub const LOGIN: &str = "/login";
+
+/// The form that signs out.
+#[cfg(feature = "ssr")]
+pub const LOGOUT: &str = "/logout";
+
+/// The page that creates the first administrator, and its form.
+#[cfg(feature = "ssr")]
+pub const SETUP: &str = "/setup";

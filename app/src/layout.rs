@@ -1,0 +1,82 @@
+//! The layout of the pages behind the login: navigation, the account's name, the page.
+
+use domain::view::Role;
+use engine::Actor;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_location;
+
+use crate::account::ACCOUNT;
+use crate::components::{Brand, Icon, IconKind};
+use crate::entrance::{LOGOUT, login_path};
+use crate::outbox::OUTBOX;
+use crate::request::{actor, page_url, redirect};
+use crate::settings::SETTINGS;
+
+/// A page for a signed-in account. Without a session it redirects to the login, which returns here.
+pub fn console_page<V: IntoView + 'static>(
+    title: &'static str,
+    page: impl FnOnce(Actor) -> V,
+) -> AnyView {
+    let Some(actor) = actor() else {
+        redirect(&login_path(&page_url()));
+        return ().into_any();
+    };
+    let page = page(actor.clone()).into_any();
+    view! {
+        <Title text=title />
+        <Layout actor>{page}</Layout>
+    }
+    .into_any()
+}
+
+#[component]
+fn Layout(actor: Actor, children: Children) -> impl IntoView {
+    let admin = actor.role() == Some(Role::Admin);
+    view! {
+        <a class="skip" href="#content">"Skip to the page"</a>
+        <div class="frame">
+            <header class="rail">
+                <Brand />
+                <nav class="rail-links" aria-label="Console">
+                    {admin
+                        .then(|| {
+                            view! { <Destination path=SETTINGS text="Email setup" icon=IconKind::Letter /> }
+                        })}
+                    <Destination path=OUTBOX text="Outbox" icon=IconKind::Tray />
+                    <Destination path=ACCOUNT text="Account" icon=IconKind::Person />
+                </nav>
+                <div class="rail-who">
+                    <p class="rail-name">
+                        "Signed in as " <strong>{actor.name().to_owned()}</strong>
+                    </p>
+                    <form method="post" action=LOGOUT>
+                        <button class="button button-quiet" type="submit">
+                            <Icon icon=IconKind::Leave />
+                            "Sign out"
+                        </button>
+                    </form>
+                </div>
+            </header>
+            <main id="content" class="content" tabindex="-1">
+                {children()}
+            </main>
+        </div>
+    }
+}
+
+#[component]
+fn Destination(path: &'static str, text: &'static str, icon: IconKind) -> impl IntoView {
+    let here = use_location().pathname.get_untracked();
+    let current = match here.strip_prefix(path) {
+        Some("") => Some("page"),
+        Some(below) if below.starts_with('/') => Some("true"),
+        _ => None,
+    };
+    view! {
+        <a class="rail-link" href=path aria-current=current>
+            <Icon icon />
+            {text}
+        </a>
+    }
+}

@@ -1,0 +1,88 @@
+//! The question before an action on many messages, or one that cannot be undone.
+
+use domain::outbox::{MessageAction, Selection};
+use leptos::prelude::*;
+
+use super::action_request::ActionRequest;
+use super::format::{counted, description, effect, grouped, states, verb};
+use super::paths::ACT;
+
+#[component]
+pub fn Confirm(request: ActionRequest, number: i64) -> impl IntoView {
+    let action = request.action;
+    let mails = counted(number, "mail");
+    let of = match &request.selection {
+        Selection::One(_) => "One message, for one recipient.".to_owned(),
+        Selection::Message(_) => "One message, for all its recipients.".to_owned(),
+        Selection::Matching(search) => match description(search) {
+            Some(description) => format!("All that match: {description}."),
+            None => "All mail of this outbox.".to_owned(),
+        },
+    };
+    let scope = format!(
+        "Counted are messages that are {} and not being sent at this moment.",
+        states(action)
+    );
+    let changed = request
+        .number
+        .filter(|shown| *shown != number)
+        .map(|shown| {
+            let now = grouped(number);
+            let text = format!("The number was {} before and is {now} now.", grouped(shown));
+            view! { <div class="notice notice-warn" role="alert">{text}</div> }
+        });
+    if number == 0 {
+        return view! {
+            <header class="page-head">
+                <h1>"There is nothing to " {verb(action).to_lowercase()}</h1>
+                <p>{of}</p>
+            </header>
+            <section class="card">
+                <div class="card-body">
+                    <p>{scope}</p>
+                    <div class="buttons">
+                        <a class="button button-secondary" href=request.page_url()>
+                            "Back"
+                        </a>
+                    </div>
+                </div>
+            </section>
+        }
+        .into_any();
+    }
+    let confirm = format!("{} {mails}", verb(action));
+    let class = match action {
+        MessageAction::Cancel => "button button-danger",
+        _ => "button button-primary",
+    };
+    let fields = request.fields().into_iter().map(|(name, value)| {
+        view! { <input type="hidden" name=name value=value /> }
+    });
+    view! {
+        <header class="page-head">
+            <h1>{confirm.clone()} "?"</h1>
+            <p>{of}</p>
+        </header>
+        {changed}
+        <section class="card">
+            <form class="card-body" method="post" action=ACT>
+                {fields.collect_view()}
+                <input type="hidden" name="number" value=number />
+                <p>
+                    <strong>{effect(action, number)}</strong>
+                    " "
+                    {scope}
+                </p>
+                <div class="buttons">
+                    <button class=class type="submit">
+                        {confirm}
+                    </button>
+                    <a class="button button-secondary" href=request.page_url()>
+                        "Back"
+                    </a>
+                </div>
+            </form>
+        </section>
+    }
+    .into_any()
+}

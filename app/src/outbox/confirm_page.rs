@@ -1,0 +1,37 @@
+//! The page that asks for confirmation of an action, with the number of messages.
+
+use engine::Postern;
+use leptos::prelude::*;
+
+use super::action_request::ActionRequest;
+use super::confirm::Confirm;
+use crate::components::refused;
+use crate::layout::console_page;
+use crate::request::queries;
+
+#[component]
+pub fn ConfirmPage() -> impl IntoView {
+    console_page("Outbox", |actor| {
+        let postern = expect_context::<Postern>();
+        let request = ActionRequest::parse(&queries());
+        Suspend::new(async move {
+            let request = match request {
+                Ok(request) => request,
+                Err(refusal) => return refused(&refusal),
+            };
+            match postern
+                .outbox()
+                .count_act(&actor, request.action, &request.selection)
+                .await
+            {
+                Ok(number) => view! {
+                    <div class="page">
+                        <Confirm request number />
+                    </div>
+                }
+                .into_any(),
+                Err(refusal) => refused(&refusal),
+            }
+        })
+    })
+}

@@ -1,0 +1,230 @@
+//! The delivery status: whether delivery is running, and what stops it if not.
+
+use domain::Timestamp;
+use domain::outbox::{BackoffView, Overview, Pause};
+use leptos::prelude::*;
+
+use super::format::ahead;
+use super::pause::PauseControl;
+use super::throughput::{Fact, queue, throughput};
+use super::viewer::Viewer;
+use crate::components::Time;
+use crate::settings::SETTINGS;
+
+/// The delivery status; the first one that applies, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum DeliveryStatus {
+    Paused(Pause),
+    NoSettings,
+    NoWorker,
+    /// A relay is backing off: of all workers, or of some.
+    BackingOff {
+        backoff: Box<BackoffView>,
+        whole: bool,
+    },
+    Running,
+}
+
+fn status(overview: &Overview) -> DeliveryStatus {
+    if let Some(pause) = &overview.pause {
+        return DeliveryStatus::Paused(pause.clone());
+    }
+    if !overview.configured {
+        return DeliveryStatus::NoSettings;
+    }
+    if overview.workers.is_empty() {
+        return DeliveryStatus::NoWorker;
+    }
+    let troubled = overview.workers.iter().filter_map(|w| w.trouble.clone());
+    let whole = overview.workers.iter().all(|w| w.trouble.is_some());
+    match troubled.min_by_key(|trouble| trouble.since) {
+        // The longest backoff counts.
+        Some(trouble) => DeliveryStatus::BackingOff {
+            backoff: Box::new(trouble),
+            whole,
+        },
+        None => DeliveryStatus::Running,
+    }
+}
+
+#[component]
+pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> impl IntoView {
+    let now = viewer.now;
+    let queue = queue(&overview, now);
+    let status = status(&overview);
+    let (class, title) = match &status {
+        DeliveryStatus::Paused(_) => ("warn", "Delivery is paused.".to_owned()),
+        DeliveryStatus::NoSettings => (
+            "warn",
+            "Messages are queued: no settings are saved.".to_owned(),
+        ),
+        DeliveryStatus::NoWorker => (
+            "bad",
+            "Messages are queued: no worker is running.".to_owned(),
+        ),
+        DeliveryStatus::BackingOff { backoff, whole } => {
+            let relay = if viewer.admin {
+                &backoff.relay
+            } else {
+                "the relay"
+            };
+            let title = match whole {
+                true => format!("Messages are queued: {relay} is backing off."),
+                false => {
+                    format!("Delivery is running in part: {relay} is backing off on some workers.")
+                }
+            };
+            ("bad", title)
+        }
+        DeliveryStatus::Running => ("good", "Delivery is running.".to_owned()),
+    };
+    let runs = matches!(
+        status,
+        DeliveryStatus::Running | DeliveryStatus::BackingOff { whole: false, .. }
+    );
+    let throughput = if runs && viewer.admin {
+        throughput(&overview)
+    } else {
+        Vec::new()
+    };
+    let details = match status {
+        DeliveryStatus::Paused(pause) => paused(pause, viewer.admin),
+        DeliveryStatus::NoSettings if viewer.admin => view! {
+            <p>
+                "Save the settings of your relay in the " <a href=SETTINGS>"Email setup"</a>
+                "; queued messages are sent then."
+            </p>
+        }
+        .into_any(),
+        DeliveryStatus::NoWorker if viewer.admin => view! {
+            <p>
+                "Start " <code>"postern deliver"</code> ", or " <code>"postern serve"</code>
+                " without " <code>"--no-delivery"</code> "."
+            </p>
+        }
+        .into_any(),
+        DeliveryStatus::BackingOff { backoff, .. } if viewer.admin => {
+            view! { <Backoff backoff=*backoff now /> }.into_any()
+        }
+        DeliveryStatus::NoSettings
+        | DeliveryStatus::NoWorker
+        | DeliveryStatus::BackingOff { .. } => {
+            view! { <p>"An administrator has to repair this."</p> }.into_any()
+        }
+        DeliveryStatus::Running => ().into_any(),
+    };
+    view! {
+        <section class="card delivery-status" aria-label="Delivery status">
+            // The element stays when the class changes, so that its text is announced.
+            <p class="delivery-status-title" role="status">
+                <span class=format!("delivery-status-{class}")>{title}</span>
+            </p>
+            {details}
+            <dl class="delivery-status-facts">{queue.into_iter().chain(throughput).map(fact).collect_view()}</dl>
+            {viewer.admin.then(|| view! { <PauseControl overview /> })}
+        </section>
+    }
+}
+
+fn fact((name, value): Fact) -> impl IntoView {
+    view! {
+        <div>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+        </div>
+    }
+}
+
+fn paused(pause: Pause, admin: bool) -> AnyView {
+    match pause.since {
+        Some(at) => {
+            let by = (admin && !pause.by.is_empty()).then(|| format!(" by {}", pause.by));
+            view! { <p>"Since " <Time at /> {by} ". Messages are accepted and not sent."</p> }
+                .into_any()
+        }
+        None if admin => view! {
+            <p>
+                "This Postern was started with " <code>"--hold-mail"</code> " or "
+                <code>"POSTERN_HOLD_MAIL"</code> ". Messages are accepted and not sent; start it without them to deliver."
+            </p>
+        }
+        .into_any(),
+        None => view! { <p>"Messages are accepted and not sent."</p> }.into_any(),
+    }
+}
+
+#[component]
+fn Backoff(backoff: BackoffView, now: Timestamp) -> impl IntoView {
+    let failure = backoff.failure;
+    let why = match backoff.cause {
+        Some(cause) => (format!("{}.", cause.title), cause.cause.to_owned()),
+        None => (
+            format!("It failed at “{}”.", failure.stage.title()),
+            failure.detail.clone(),
+        ),
+    };
+    let reply = failure.reply.map(|reply| {
+        view! {
+            <figure class="relay-reply">
+                <figcaption>"The relay replied"</figcaption>
+                <pre>{format!("{} {}", reply.code, reply.text)}</pre>
+            </figure>
+        }
+    });
+    view! {
+        <p>
+            <strong>{why.0}</strong>
+            " "
+            {why.1}
+        </p>
+        {reply}
+        <p class="delivery-status-more">
+            "Since " <Time at=backoff.since /> ". Tried again "
+            {ahead(backoff.next, now)} ". " <a href=format!("{SETTINGS}#diagnose")>"Diagnose"</a>
+        </p>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::outbox::Worker;
+    use domain::{Failure, Fault, Stage};
+
+    fn worker(trouble: Option<i64>) -> Worker {
+        Worker {
+            host: "gate".to_owned(),
+            connections: 3,
+            per_minute: 100,
+            latency: Some(40),
+            trouble: trouble.map(|since| BackoffView {
+                relay: "smtp.example.org:587".to_owned(),
+                failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
+                cause: None,
+                since: Timestamp(since),
+                next: Timestamp(since + 1),
+            }),
+        }
+    }
+
+    #[test]
+    fn the_first_status_that_applies_is_shown() {
+        let mut overview = Overview::default();
+        assert_eq!(status(&overview), DeliveryStatus::NoSettings);
+        overview.configured = true;
+        assert_eq!(status(&overview), DeliveryStatus::NoWorker);
+        overview.workers = vec![worker(None)];
+        assert_eq!(status(&overview), DeliveryStatus::Running);
+        overview.workers.extend([worker(Some(9)), worker(Some(5))]);
+        let DeliveryStatus::BackingOff { backoff, whole } = status(&overview) else {
+            panic!("{overview:?}");
+        };
+        assert_eq!((backoff.since, whole), (Timestamp(5), false));
+        let pause = Pause {
+            since: None,
+            by: String::new(),
+        };
+        overview.pause = Some(pause.clone());
+        assert_eq!(status(&overview), DeliveryStatus::Paused(pause));
+    }
+}

@@ -1,0 +1,26 @@
+//! Who views a page of the outbox, and when.
+
+use domain::Timestamp;
+use engine::{Actor, Clock};
+
+use super::public_url::PublicUrl;
+
+/// The account that views a page, and the time of the view.
+#[derive(Clone, Debug)]
+pub struct Viewer {
+    /// Sees every message and may act on them.
+    pub admin: bool,
+    pub now: Timestamp,
+    /// The public URL of this Postern.
+    pub url: String,
+}
+
+impl Viewer {
+    pub fn new(actor: &Actor, url: &PublicUrl) -> Self {
+        Self {
+            admin: actor.administers().is_ok(),
+            now: Clock::default().now(),
+            url: url.0.clone(),
+        }
+    }
+}

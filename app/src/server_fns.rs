@@ -1,0 +1,76 @@
+//! The server functions: calls of the islands to the engine, without any decision of their own.
+//!
+//! Arguments are JSON, so that a page loaded before an upgrade still works. Results are postcard,
+//! because a JSON reader costs the browser some 25 kB more.
+
+use domain::jwe::Jwk;
+use domain::view::{PasswordChange, SettingsView};
+use domain::{Form, Refusal};
+use leptos::prelude::*;
+use leptos::server_fn::codec::{ByteStream, Json, Postcard, Streaming};
+
+use crate::live::Watched;
+#[cfg(feature = "ssr")]
+use crate::request::{with_actor, with_engine};
+
+/// The saved settings.
+#[server(prefix = "/fn", endpoint = "load_settings", input = Json, output = Postcard)]
+pub async fn load_settings() -> Result<SettingsView, Refusal> {
+    with_actor(|postern, actor| async move { postern.settings().view(&actor).await }).await
+}
+
+/// Saves the settings, unless they were saved since `from_revision`.
+#[server(prefix = "/fn", endpoint = "save_settings", input = Json, output = Postcard)]
+pub async fn save_settings(
+    form: Form,
+    password: PasswordChange,
+    from_revision: i64,
+) -> Result<SettingsView, Refusal> {
+    with_actor(|postern, actor| async move {
+        let from = Some(from_revision);
+        postern.settings().save(&actor, form, password, from).await
+    })
+    .await
+}
+
+/// The listed certificates and the added ones, as a save would store them. With `authorities` a
+/// CA certificate must be among the added ones.
+#[server(prefix = "/fn", endpoint = "add_certificates", input = Json, output = Postcard)]
+pub async fn add_certificates(
+    listed: String,
+    added: String,
+    authorities: bool,
+) -> Result<String, Refusal> {
+    with_actor(|postern, actor| async move {
+        postern
+            .settings()
+            .add_certificates(&actor, &listed, &added, authorities)
+            .await
+    })
+    .await
+}
+
+/// The key that passwords are sealed for in the browser.
+#[server(prefix = "/fn", endpoint = "browser_key", input = Json, output = Postcard)]
+pub async fn browser_key() -> Result<Jwk, Refusal> {
+    with_engine(|postern| async move { postern.keys().browser_key().await }).await
+}
+
+/// A stream of snapshots ([`crate::live`]). What is watched runs or is polled while the response is
+/// read, and no longer.
+#[server(prefix = "/fn", endpoint = "watch", input = Json, output = Streaming)]
+pub async fn watch(watched: Watched) -> Result<ByteStream<Refusal>, Refusal> {
+    with_actor(|postern, actor| async move {
+        let snapshots = match watched {
+            Watched::Outbox { url } => {
+                let public_url = expect_context();
+                crate::outbox::snapshots(postern, actor, public_url, &url).await?
+            }
+            Watched::Run(request) => {
+                crate::settings::report::snapshots(postern, actor, request).await?
+            }
+        };
+        Ok(ByteStream::from(crate::live::encoded(snapshots)))
+    })
+    .await
+}

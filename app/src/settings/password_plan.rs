@@ -1,0 +1,160 @@
+//! The password plan: which password a save of the form would leave.
+
+use domain::view::{PasswordState, SettingsView};
+use domain::{Form, Label};
+use serde::{Deserialize, Serialize};
+
+/// A choice of the password; a typed one overrides it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PasswordChoice {
+    Keep,
+    Clear,
+    /// The password of this revision.
+    Earlier(i64),
+}
+
+/// The password that a save would leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordPlan {
+    /// The typed one.
+    Typed,
+    /// None: the saved one is cleared.
+    Cleared,
+    /// The password of this revision.
+    Earlier(i64),
+    /// The saved one.
+    Kept,
+    /// Missing: the saved one belongs to another relay and is not sent to this one.
+    OtherRelay,
+    /// Missing: the key of the saved one is lost.
+    Unreadable,
+    /// None, as before.
+    None,
+}
+
+impl PasswordPlan {
+    /// Whether a save would change the password.
+    pub fn is_change(self) -> bool {
+        matches!(self, Self::Typed | Self::Cleared | Self::Earlier(_))
+    }
+
+    /// Whether there will be a password. One that must be typed again counts, because the form cannot
+    /// be saved without it.
+    pub fn is_there(self) -> bool {
+        matches!(
+            self,
+            Self::Typed | Self::Earlier(_) | Self::Kept | Self::OtherRelay
+        )
+    }
+}
+
+/// The plan for `form`, where `typed` says whether a password was typed.
+pub fn password_plan(
+    saved: &SettingsView,
+    form: &Form,
+    typed: bool,
+    choice: PasswordChoice,
+) -> PasswordPlan {
+    match (choice, saved.password) {
+        _ if typed => PasswordPlan::Typed,
+        (PasswordChoice::Clear, _) => PasswordPlan::Cleared,
+        (PasswordChoice::Earlier(revision), _) => PasswordPlan::Earlier(revision),
+        (PasswordChoice::Keep, PasswordState::None) => PasswordPlan::None,
+        (PasswordChoice::Keep, PasswordState::ReEnter) => PasswordPlan::Unreadable,
+        (PasswordChoice::Keep, PasswordState::Saved) if stays(&saved.form, form) => {
+            PasswordPlan::Kept
+        }
+        (PasswordChoice::Keep, PasswordState::Saved) => PasswordPlan::OtherRelay,
+    }
+}
+
+/// Whether the saved password may be used with `form`. A field that is not valid counts as unchanged,
+/// so that the plan does not change with every key.
+fn stays(saved: &Form, form: &Form) -> bool {
+    let valid = Label::SHOWN
+        .into_iter()
+        .filter(|label| form.fault(*label).is_none());
+    let next = valid.fold(saved.clone(), |next, label| {
+        next.with(label, form.get(label))
+    });
+    match (saved.parse(), next.parse()) {
+        (Ok(saved), Ok(next)) => saved.password_stays(&next),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::view::Verification;
+
+    fn saved(password: PasswordState) -> SettingsView {
+        SettingsView {
+            form: Form::default()
+                .with(Label::FromAddress, "alerts@example.org")
+                .with(Label::Username, "alerts")
+                .with(Label::Host, "smtp.example.org")
+                .with(Label::Port, "587"),
+            password,
+            revision: 3,
+            saved: None,
+            verified: Verification::Never,
+            earlier: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_typed_password_overrides_a_choice_and_a_choice_the_saved_one() {
+        use PasswordState::{None, ReEnter, Saved};
+        for (state, typed, choice, expected) in [
+            (Saved, false, PasswordChoice::Keep, PasswordPlan::Kept),
+            (None, false, PasswordChoice::Keep, PasswordPlan::None),
+            (
+                ReEnter,
+                false,
+                PasswordChoice::Keep,
+                PasswordPlan::Unreadable,
+            ),
+            (Saved, false, PasswordChoice::Clear, PasswordPlan::Cleared),
+            (
+                Saved,
+                false,
+                PasswordChoice::Earlier(2),
+                PasswordPlan::Earlier(2),
+            ),
+            (
+                ReEnter,
+                false,
+                PasswordChoice::Earlier(2),
+                PasswordPlan::Earlier(2),
+            ),
+            (Saved, true, PasswordChoice::Clear, PasswordPlan::Typed),
+            (None, true, PasswordChoice::Earlier(2), PasswordPlan::Typed),
+            (ReEnter, true, PasswordChoice::Keep, PasswordPlan::Typed),
+        ] {
+            let saved = saved(state);
+            let found = password_plan(&saved, &saved.form, typed, choice);
+            assert_eq!(found, expected, "{state:?} {typed} {choice:?}");
+        }
+    }
+
+    #[test]
+    fn the_saved_password_is_not_kept_for_another_relay() {
+        let saved = saved(PasswordState::Saved);
+        for (label, text, expected) in [
+            (Label::Host, "SMTP.example.org", PasswordPlan::Kept),
+            (Label::Host, "smtp.example.net", PasswordPlan::OtherRelay),
+            (Label::Host, "smtp.example.", PasswordPlan::OtherRelay),
+            (Label::Host, "smtp..", PasswordPlan::Kept),
+            (Label::Host, "", PasswordPlan::Kept),
+            (Label::Port, "5870", PasswordPlan::OtherRelay),
+            (Label::Port, "58700000", PasswordPlan::Kept),
+            (Label::CertificateCheck, "Off", PasswordPlan::OtherRelay),
+            (Label::FromAddress, "", PasswordPlan::Kept),
+        ] {
+            let form = saved.form.clone().with(label, text);
+            let found = password_plan(&saved, &form, false, PasswordChoice::Keep);
+            assert_eq!(found, expected, "{label:?} = {text}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Reports of runs, drawn on the server as snapshots. Leptos escapes every text of a relay.
+
+mod probe;
+mod stage;
+mod transcript;
+mod trust;
+mod verdict;
+mod waterfall;
+
+use domain::event::Outcome;
+use domain::{Refusal, Stage, Trace};
+use engine::{Actor, Postern};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
+use leptos::prelude::*;
+
+use crate::live::{RunKind, RunRequest, Snapshot};
+use transcript::Transcript;
+use verdict::Verdict;
+use waterfall::Waterfall;
+
+/// Events that are ready together make one snapshot, up to this number.
+const EVENTS_MAX: usize = 64;
+
+/// Starts a run. It ends when the stream is dropped.
+///
+/// # Errors
+/// When the engine refuses the run: not allowed, invalid settings, too many runs.
+pub async fn snapshots(
+    postern: Postern,
+    actor: Actor,
+    request: RunRequest,
+) -> Result<BoxStream<'static, Snapshot>, Refusal> {
+    let RunRequest {
+        form,
+        password,
+        recipient,
+        kind,
+    } = request;
+    Ok(match kind {
+        RunKind::Test => {
+            let test = postern
+                .diagnosis()
+                .test(&actor, Some(form), password, recipient);
+            fold(test.await?, Trace::apply, trace_snapshot).boxed()
+        }
+        RunKind::Diagnosis => {
+            let question = engine::DiagnosisRequest {
+                edit: form.into(),
+                password,
+                recipient: Some(recipient),
+                ..Default::default()
+            };
+            let diagnosis = postern.diagnosis().diagnose(&actor, question).await?;
+            fold(diagnosis, Trace::apply, trace_snapshot).boxed()
+        }
+        RunKind::Probe => {
+            let probe = postern
+                .diagnosis()
+                .probe(&actor, probe::request(&form))
+                .await;
+            let probe = probe.map_err(probe::by_form_field)?;
+            fold(probe, domain::ProbeReport::apply, probe::snapshot).boxed()
+        }
+    })
+}
+
+/// A snapshot of all events so far, whenever there are new ones.
+fn fold<E, T: Default + Send>(
+    events: impl Stream<Item = E> + Send,
+    add: fn(&mut T, E),
+    draw: fn(&T) -> Snapshot,
+) -> impl Stream<Item = Snapshot> + Send {
+    let ready = events.ready_chunks(EVENTS_MAX);
+    ready.scan(T::default(), move |all, events| {
+        for event in events {
+            add(all, event);
+        }
+        std::future::ready(Some(draw(all)))
+    })
+}
+
+fn trace_snapshot(trace: &Trace) -> Snapshot {
+    let verified = trace.summary.as_ref().and_then(|over| match over.outcome {
+        Outcome::Sent {
+            verified: Some(at), ..
+        } => Some((trace.revision?, at)),
+        _ => None,
+    });
+    let over = trace.summary.as_ref();
+    let html = view! {
+        <div id=RunKind::Test.report()>
+            {over.map(|over| view! { <Verdict trace=trace.clone() over=over.clone() /> })}
+            <Waterfall trace=trace.clone() />
+            {over.map(|_| view! { <Transcript trace=trace.clone() /> })}
+        </div>
+    };
+    Snapshot {
+        status: status(trace),
+        html: html.to_html(),
+        last: over.is_some(),
+        data_begun: trace.steps.iter().any(|step| step.stage == Stage::Data),
+        verified,
+    }
+}
+
+fn status(trace: &Trace) -> String {
+    match (&trace.summary, trace.running()) {
+        (Some(over), _) => verdict::title(over),
+        (None, Some(stage)) => stage.title(),
+        (None, None) => "Starting".to_owned(),
+    }
+}

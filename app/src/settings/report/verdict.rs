@@ -1,0 +1,123 @@
+//! The result of a run: its outcome, the cause of a failure, the relay's reply, what to do.
+
+use domain::cause::Cause;
+use domain::event::{Outcome, RunSummary};
+use domain::{Failure, Reply, Stage, Trace};
+use leptos::prelude::*;
+
+use super::trust::Trust;
+
+/// One line, which screen readers announce.
+pub fn title(over: &RunSummary) -> String {
+    let took = over.milliseconds;
+    match &over.outcome {
+        Outcome::Passed => format!("Every stage passed in {took}."),
+        Outcome::Sent { .. } => format!("Sent in {took}."),
+        Outcome::Failed { failure, .. } => {
+            format!("Failed after {took} at “{}”.", failure.stage.title())
+        }
+    }
+}
+
+#[component]
+pub fn Verdict(trace: Trace, over: RunSummary) -> impl IntoView {
+    let title = title(&over);
+    let tested = match trace.revision {
+        Some(_) => "The saved settings were tested.",
+        None => "The form was tested, not the saved settings.",
+    };
+    let stage = match &over.outcome {
+        Outcome::Failed { failure, .. } => Some(failure.stage),
+        _ => None,
+    };
+    let encryption = match &over.encryption {
+        Some(encryption) => format!("Encrypted with {encryption}. "),
+        // No connection to encrypt yet.
+        None if matches!(stage, Some(Stage::Dns | Stage::Tcp | Stage::Tls)) => String::new(),
+        None => "Not encrypted. ".to_owned(),
+    };
+    let more = format!("{encryption}{tested}");
+    match over.outcome {
+        Outcome::Passed => {
+            let text = "Nothing was sent.";
+            view! { <Success title text more /> }.into_any()
+        }
+        Outcome::Sent { reply, .. } => {
+            let text = "The relay accepted the message; it should arrive shortly.";
+            view! { <Success title text more reply /> }.into_any()
+        }
+        Outcome::Failed { failure, cause } => {
+            view! { <FailureNotice title failure cause more /> <Trust trace /> }.into_any()
+        }
+    }
+}
+
+#[component]
+fn Success(
+    title: String,
+    text: &'static str,
+    more: String,
+    #[prop(optional)] reply: Option<Reply>,
+) -> impl IntoView {
+    view! {
+        <div class="notice notice-good">
+            <p>
+                <strong>{title}</strong>
+                " "
+                {text}
+            </p>
+            {reply.map(|reply| view! { <RelayReply reply /> })}
+            <p class="verdict-more">{more}</p>
+        </div>
+    }
+}
+
+#[component]
+fn FailureNotice(
+    title: String,
+    failure: Failure,
+    cause: Option<&'static Cause>,
+    more: String,
+) -> impl IntoView {
+    let unknown = cause.is_none() && failure.reply.is_some();
+    view! {
+        <div class="notice notice-bad">
+            <p>
+                <strong>{title}</strong>
+                " "
+                {failure.detail}
+            </p>
+            {failure.reply.map(|reply| view! { <RelayReply reply /> })}
+            {cause.map(|cause| view! { <Repair cause /> })}
+            {unknown
+                .then_some(
+                    view! { <p>"Postern does not know this reply. Ask the operator of the relay."</p> },
+                )}
+            <p class="verdict-more">{more}</p>
+        </div>
+    }
+}
+
+#[component]
+fn Repair(cause: &'static Cause) -> impl IntoView {
+    let steps = cause.steps.iter().map(|step| view! { <li>{*step}</li> });
+    view! {
+        <div class="repair">
+            <h3>{cause.title}</h3>
+            <p>{cause.cause}</p>
+            <p class="repair-head">"What to do"</p>
+            <ol>{steps.collect_view()}</ol>
+        </div>
+    }
+}
+
+/// The relay's reply, line by line.
+#[component]
+fn RelayReply(reply: Reply) -> impl IntoView {
+    view! {
+        <figure class="relay-reply">
+            <figcaption>"The relay replied"</figcaption>
+            <pre>{format!("{} {}", reply.code, reply.text)}</pre>
+        </figure>
+    }
+}

@@ -1,0 +1,27 @@
+//! Seals the typed password; it leaves the browser in no other form.
+
+use domain::view::PasswordChange;
+use domain::{Refusal, jwe};
+use rand::rngs::OsRng;
+
+use super::editor::Editor;
+use super::password_plan::PasswordPlan;
+use crate::server_fns::browser_key;
+
+/// The password change that a save of the form asks for.
+pub async fn password_change(editor: Editor) -> Result<PasswordChange, Refusal> {
+    let (plan, typed) = editor.peek(|state| (state.password_plan(), state.typed.clone()));
+    Ok(match plan {
+        PasswordPlan::Typed => {
+            let key = browser_key().await?;
+            let sealed = jwe::seal_for(&key, typed.expose().as_bytes(), &mut OsRng);
+            PasswordChange::Sealed(sealed.map_err(|_| Refusal::internal())?)
+        }
+        PasswordPlan::Cleared => PasswordChange::Clear,
+        PasswordPlan::Earlier(revision) => PasswordChange::Earlier(revision),
+        PasswordPlan::Kept
+        | PasswordPlan::OtherRelay
+        | PasswordPlan::Unreadable
+        | PasswordPlan::None => PasswordChange::Keep,
+    })
+}

@@ -1,0 +1,53 @@
+//! The cautions and warnings beside a valid field, with a button that repairs the settings.
+
+use domain::Label;
+use leptos::prelude::*;
+
+use super::control::caution;
+use super::editor::Editor;
+use crate::element;
+
+#[component]
+pub fn Warnings(editor: Editor, label: Label) -> impl IntoView {
+    let warnings = move || {
+        let state = editor.state.read();
+        let caution = caution(label, state.text(label)).map(|text| (text, None));
+        let warnings = state.warnings(label);
+        let warnings = warnings.map(|warning| (warning.text, Some((warning.repair, warning.set))));
+        let all = caution.into_iter().chain(warnings);
+        all.map(|(text, repair)| view! { <Warning editor text repair /> })
+            .collect_view()
+    };
+    view! {
+        <div class="row-said" id=format!("{}-note", label.as_str()) aria-live="polite">
+            {warnings}
+        </div>
+    }
+}
+
+/// The text of a button, and the field and value that it sets.
+type Repair = (&'static str, (Label, &'static str));
+
+#[component]
+fn Warning(editor: Editor, text: &'static str, repair: Option<Repair>) -> impl IntoView {
+    let button = repair.map(|(button, (label, value))| {
+        view! {
+            <button
+                class="button button-link"
+                type="button"
+                on:click=move |_| {
+                    editor.edit(label, value.to_owned());
+                    element::focus(label.as_str());
+                }
+            >
+                {button}
+            </button>
+        }
+    });
+    view! {
+        <div class="notice notice-warn notice-small">
+            <p>{text}</p>
+            {button}
+        </div>
+    }
+}

@@ -114,6 +114,7 @@ pub struct ProbeReport {
     pub asked: String,
     /// A row for each candidate, in order.
     #[serde(rename = "candidates")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<ProbeResult>))]
     pub rows: Vec<ProbeRow>,
     /// Whole seconds since the start, while the probe runs.
     #[serde(skip)]
@@ -125,7 +126,6 @@ pub struct ProbeReport {
 
 /// A row of a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum ProbeRow {
     /// The candidate is still being tried.

@@ -129,7 +129,7 @@ async fn what_is_no_certificate_is_refused_and_never_repeated(env: TestEnv) {
     };
     let request = certificate("Relay", false).replace("CERTIFICATE-", "CERTIFICATE REQUEST-");
     for (text, word) in [
-        (String::new(), "Add a trusted certificate"),
+        (String::new(), "Add a certificate to trust"),
         (key.clone(), "private key"),
         (request, "request"),
     ] {

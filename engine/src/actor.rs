@@ -1,4 +1,4 @@
-//! Identity asks: a signed-in account, a program with a token, or somebody at this machine.
+//! The actor of a call: a session, an API token, or a local user, with its permissions.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,12 +10,12 @@ use crate::store::accounts::Account;
 use crate::store::sessions::SessionRow;
 use crate::store::tokens::Token;
 
-/// From where a request came.
+/// Where a request came from, as recorded in the audit log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// None at this machine's command line.
+    /// The client's IP address; `None` for the command line and local sockets.
     pub address: Option<IpAddr>,
-    /// What the browser called itself; empty when it did not.
+    /// The User-Agent of the request; empty if it has none.
     pub browser: String,
 }
 
@@ -28,25 +28,31 @@ impl fmt::Display for Origin {
     }
 }
 
+/// How the actor was authenticated.
 #[derive(Clone, Debug)]
 enum Identity {
     Session(SessionRow),
     Token(Token),
-    /// The command line and local sockets, by the user id that runs them.
+    /// The command line or a local socket, identified by the user id of the calling process.
     Local {
         name: String,
     },
 }
 
-/// Identity asks the engine for something, and from where. Made by the engine itself from what proves
-/// it: a session, a token, or being at this machine.
+/// The authenticated caller of the engine, and where its request came from.
+///
+/// The engine makes it from a session secret
+/// ([`Accounts::session_actor`](crate::Accounts::session_actor)), an API token
+/// ([`Accounts::token_actor`](crate::Accounts::token_actor)) or a local user id ([`Actor::local`]).
 #[derive(Clone, Debug)]
 pub struct Actor {
     identity: Identity,
+    /// Where the request came from.
     pub origin: Origin,
 }
 
 impl Actor {
+    /// The actor of a session that is still valid.
     pub(crate) fn session(session: SessionRow, origin: Origin) -> Self {
         Self {
             identity: Identity::Session(session),
@@ -54,6 +60,7 @@ impl Actor {
         }
     }
 
+    /// The actor of a token that is not revoked.
     pub(crate) fn token(token: Token, origin: Origin) -> Self {
         Self {
             identity: Identity::Token(token),
@@ -61,7 +68,8 @@ impl Actor {
         }
     }
 
-    /// Whoever may run a command on the data folder may do everything.
+    /// A local user, by user id. It has every permission: access to the data folder is checked by
+    /// the operating system.
     pub fn local(uid: u32) -> Self {
         Self {
             identity: Identity::Local {
@@ -71,7 +79,7 @@ impl Actor {
         }
     }
 
-    /// What a person recognises: the account's address, or who runs the command.
+    /// The display name: the account's address, or `uid N` for a local user.
     pub fn name(&self) -> &str {
         match &self.identity {
             Identity::Session(session) => &session.account.email,
@@ -80,7 +88,7 @@ impl Actor {
         }
     }
 
-    /// For the audit: the name, and the token if one was used.
+    /// The name for the audit log, with the token's name if the actor is a token.
     pub(crate) fn signature(&self) -> String {
         match &self.identity {
             Identity::Token(token) => format!("{} (token {})", token.account.email, token.name),
@@ -88,11 +96,12 @@ impl Actor {
         }
     }
 
-    /// What the account may do; none at this machine, where no account is needed.
+    /// The role of the account; `None` for a local user, who has no account.
     pub fn role(&self) -> Option<Role> {
         self.account().map(|account| account.role)
     }
 
+    /// The account of the session or token; `None` for a local user.
     pub(crate) fn account(&self) -> Option<&Account> {
         match &self.identity {
             Identity::Session(session) => Some(&session.account),
@@ -101,7 +110,7 @@ impl Actor {
         }
     }
 
-    /// The session that asks, by the hash it is stored under.
+    /// The id of the actor's session, which is the digest of its secret; `None` for other actors.
     pub(crate) fn session_id(&self) -> Option<&str> {
         match &self.identity {
             Identity::Session(session) => Some(&session.id),
@@ -109,7 +118,10 @@ impl Actor {
         }
     }
 
-    /// Refuses a token that is not for sending.
+    /// Checks that the actor may submit messages. Tokens need the scope `send`.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for a token without that scope.
     pub(crate) fn sends(&self) -> Result<(), Refusal> {
         match &self.identity {
             Identity::Token(token) if !token.scopes.split(' ').any(|scope| scope == "send") => {
@@ -120,7 +132,10 @@ impl Actor {
         }
     }
 
-    /// Refuses whoever is not an administrator, and a token of one that is not for that.
+    /// Checks that the actor is an administrator. Tokens need the scope `admin` as well.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for any other actor.
     pub fn administers(&self) -> Result<(), Refusal> {
         let may = match &self.identity {
             Identity::Session(session) => session.account.role == Role::Admin,

@@ -1,4 +1,4 @@
-//! What time it is, so that a test can say so.
+//! The clock: UTC time of day and monotonic time, both adjustable in tests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -7,17 +7,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use domain::Timestamp;
 use tokio::time::Instant;
 
-/// Tells the time of day, and how time passes. Cheap to clone.
+/// Reads the time of day and monotonic time. Cheap to clone; clones share their offsets.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
-    /// Milliseconds that passed beside the real ones.
+    /// Milliseconds added to both times by [`Clock::advance`].
     passed: Arc<AtomicU64>,
-    /// Milliseconds by which the time of day differs besides.
+    /// Further offset of the time of day, in milliseconds, set by [`Clock::put_back`].
     put: Arc<AtomicI64>,
 }
 
 impl Clock {
-    /// The time of day: what is stored and shown. It may be put forward or back at any time.
+    /// The time of day, to be stored and displayed. The system clock may step forward or back at
+    /// any time, so durations are measured with [`Clock::monotonic`].
     pub fn now(&self) -> Timestamp {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -26,18 +27,20 @@ impl Clock {
         Timestamp(now.0 + self.put.load(Ordering::Relaxed))
     }
 
-    /// A moment of this process, whatever the time of day is put to: what waits are measured with.
+    /// Monotonic time, unaffected by changes of the time of day. Timeouts, backoffs and rate limits
+    /// use it.
     pub fn monotonic(&self) -> Instant {
         Instant::now() + self.passed()
     }
 
-    /// Lets time pass, for this clock and its clones.
+    /// Advances both times by `by`, for this clock and its clones.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.passed.fetch_add(by, Ordering::Relaxed);
     }
 
-    /// Puts the time of day back, for this clock and its clones; no time passes.
+    /// Sets the time of day back by `by`, for this clock and its clones. Monotonic time is
+    /// unaffected.
     pub fn put_back(&self, by: Duration) {
         self.put.fetch_sub(milliseconds(by), Ordering::Relaxed);
     }
@@ -47,6 +50,7 @@ impl Clock {
     }
 }
 
+/// Whole milliseconds, saturating.
 fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! The certificates an administrator trusts for a relay: parsed, and stored with a description each.
+//! Trusted certificates of a relay: validated, normalised, and stored with a description each.
 
 use std::fmt::Write as _;
 
@@ -10,18 +10,20 @@ use crate::Actor;
 use crate::audit::Action;
 use crate::smtp::{decode, parse_certificate};
 
-/// The most certificates that are trusted for a relay.
+/// The maximum number of trusted certificates for a relay.
 const CERTIFICATES_MAX: usize = 16;
 
 impl Settings {
-    /// The certificates of `listed` and those of `added` in one text, as a save would store it.
+    /// Merges the certificates of `listed` and `added` (PEM) into the text that a save would store.
     /// Nothing is saved.
     ///
-    /// With `authorities`, `added` must contain a CA certificate, as it does where a CA or a whole
-    /// chain is pasted. A relay's certificate alone is trusted where a test found it.
+    /// With `authorities`, `added` must contain a CA certificate: a CA alone, or a chain that
+    /// includes one. A relay's own certificate can be trusted only from a diagnosis that found it.
     ///
     /// # Errors
-    /// A fault of the field, which repeats nothing of the texts but the subject of a certificate.
+    /// [`Kind::Invalid`](domain::Kind::Invalid) under `smtp_trusted_certificates`. The text repeats
+    /// nothing of the input but the subject of a certificate, so that a pasted private key is not
+    /// echoed. [`Kind::Forbidden`](domain::Kind::Forbidden) unless the actor is an administrator.
     pub async fn add_certificates(
         &self,
         actor: &Actor,
@@ -51,7 +53,12 @@ impl Settings {
     }
 }
 
-/// The text as it is stored: each certificate once, behind its description (RFC 7468 section 5.2).
+/// Normalises PEM text for storage: each certificate once, preceded by its description as
+/// explanatory text (RFC 7468 section 5.2). An empty text stays empty.
+///
+/// # Errors
+/// A fault under `smtp_trusted_certificates` if the text is not a list of certificates, or is too
+/// large.
 pub(super) fn normalised(text: &str) -> Result<String, Refusal> {
     match text {
         "" => Ok(String::new()),
@@ -59,8 +66,9 @@ pub(super) fn normalised(text: &str) -> Result<String, Refusal> {
     }
 }
 
+/// Parses every certificate in PEM text.
 fn read(text: &str) -> Result<Vec<Certificate>, Refusal> {
-    // Editors of Windows begin a text with a byte order mark.
+    // Windows editors write a byte order mark at the start of a file.
     let text = text.trim_start_matches('\u{feff}');
     if text.contains("PRIVATE KEY") {
         return Err(fault(pem::PRIVATE_KEY));
@@ -104,6 +112,7 @@ fn read(text: &str) -> Result<Vec<Certificate>, Refusal> {
         .collect()
 }
 
+/// Writes the certificates without duplicates, and checks their number and the total size.
 fn written(certificates: Vec<Certificate>) -> Result<String, Refusal> {
     let mut each: Vec<Certificate> = Vec::new();
     for certificate in certificates {
@@ -125,6 +134,7 @@ fn written(certificates: Vec<Certificate>) -> Result<String, Refusal> {
     Ok(text.trim_end().to_owned())
 }
 
+/// The PEM block of a certificate, preceded by its description.
 fn described(certificate: &Certificate) -> String {
     let mut text = String::new();
     let trusted_as = match certificate.authority {
@@ -141,7 +151,7 @@ fn described(certificate: &Certificate) -> String {
         ("Trusted as", &trusted_as.to_owned()),
     ] {
         if !value.is_empty() {
-            // Writing to a string does not fail.
+            // Writing to a `String` cannot fail.
             let _ = writeln!(text, "{name}: {value}");
         }
     }

@@ -1,4 +1,4 @@
-//! The settings service: reads and saves the settings of the relay, and keeps their revisions.
+//! The settings service: reads and saves the relay's settings and keeps their revisions.
 
 mod certificates;
 mod password;
@@ -21,7 +21,7 @@ use crate::{Actor, Clock};
 pub(crate) use password::PasswordChoice;
 pub(crate) use validation::validate;
 
-/// What is saved, as one unit of work read it.
+/// The saved settings and their newest revision, read on one connection.
 #[derive(Debug, Default)]
 pub(crate) struct SavedSettings {
     information: Option<Information>,
@@ -29,6 +29,10 @@ pub(crate) struct SavedSettings {
 }
 
 impl SavedSettings {
+    /// Reads settings and newest revision on `connection`.
+    ///
+    /// # Errors
+    /// If the database fails.
     pub(crate) async fn read(connection: &mut Connection) -> Result<Self, StoreError> {
         Ok(Self {
             information: information::read(connection, Scope::Global).await?,
@@ -36,6 +40,7 @@ impl SavedSettings {
         })
     }
 
+    /// The saved form; empty before the first save.
     pub(crate) fn form(&self) -> Form {
         self.information
             .as_ref()
@@ -43,22 +48,22 @@ impl SavedSettings {
             .unwrap_or_default()
     }
 
-    /// The saved settings; none before the first save.
+    /// The saved settings; `None` before the first save, or if they no longer parse.
     pub(crate) fn settings(&self) -> Option<SmtpSettings> {
         self.information.as_ref()?.form.parse().ok()
     }
 
-    /// The saved password, sealed.
+    /// The saved password, sealed; `None` if there is none.
     pub(crate) fn password(&self) -> Option<&str> {
         self.information.as_ref()?.password.as_deref()
     }
 
-    /// 0 before the first save.
+    /// The number of the newest revision; 0 before the first save.
     pub(crate) fn revision(&self) -> i64 {
         self.newest.as_ref().map_or(0, |newest| newest.number)
     }
 
-    /// The revision whose password is in use.
+    /// The number of the revision that introduced the password in use; `None` without a password.
     fn password_from(&self) -> Option<i64> {
         self.newest.as_ref()?.password_from
     }
@@ -73,6 +78,7 @@ pub struct Settings {
     vault: Arc<Vault>,
     keys: Arc<BrowserKeys>,
     audit: Audit,
+    /// The number of the revision that this process saved last.
     changes: watch::Sender<i64>,
 }
 
@@ -94,12 +100,16 @@ impl Settings {
         }
     }
 
-    /// The revision that this process saved last; 0 before its first save. Other nodes save too.
+    /// A channel with the number of the revision that this process saved last; 0 before its first
+    /// save. Saves by other nodes are not announced.
     pub(crate) fn changes(&self) -> watch::Receiver<i64> {
         self.changes.subscribe()
     }
 
-    /// What is saved now.
+    /// Reads the saved settings.
+    ///
+    /// # Errors
+    /// If the database fails.
     pub(crate) async fn saved(&self) -> Result<SavedSettings, StoreError> {
         SavedSettings::read(&mut *self.store.read().await?).await
     }
@@ -118,6 +128,7 @@ impl Settings {
             .await
     }
 
+    /// The view of `saved`, with its verification and the earlier passwords that can be used again.
     async fn view_of(
         &self,
         connection: &mut Connection,
@@ -165,7 +176,8 @@ impl Settings {
     }
 }
 
-/// A relay in few words: `alerts at smtp.example.org:587`.
+/// A relay's display name, as in `alerts at smtp.example.org:587`; without a user name, host and
+/// port.
 pub(crate) fn relay_name(form: &Form) -> String {
     let (host, port) = (form.get(Label::Host), form.get(Label::Port));
     let relay = match (host.trim().parse::<Host>(), port.trim().parse()) {

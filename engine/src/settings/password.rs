@@ -1,5 +1,4 @@
-//! Which password goes with the settings on the form: the saved one only to the relay it was given
-//! for.
+//! Password selection: a saved password is used only with the relay it was entered for.
 
 use domain::form::password_fault;
 use domain::view::PasswordChange;
@@ -11,25 +10,31 @@ use crate::store::{Connection, Scope, revisions};
 const RE_ENTER: &str =
     "The saved password can no longer be opened, because its key is lost. Enter it again.";
 
-/// A password that was chosen, and where it came from.
+/// The password selected for a save or a test, and its source.
 #[derive(Debug)]
 pub(crate) enum PasswordChoice {
-    /// The saved one, untouched; none if there is none.
+    /// The saved password unchanged, or still none.
     Kept,
+    /// No password.
     None,
+    /// A password entered now.
     New(SecretString),
-    /// The one that an earlier revision brought.
+    /// The password introduced by an earlier revision, with the number of that revision.
     Earlier(i64, SecretString),
 }
 
-/// The label an earlier password is sealed under: it opens for that revision only.
+/// The label that a revision's password is sealed under. It binds the sealed value to the revision.
 pub(super) fn revision_label(number: i64) -> String {
     format!("{}@{number}", Label::Password.as_str())
 }
 
 impl Settings {
-    /// Opens what a browser sealed, before any transaction: it costs milliseconds of a core. An
-    /// empty one changes nothing.
+    /// Decrypts a password that a browser sealed; `None` if none is given or it is empty.
+    ///
+    /// Called before a transaction begins, because the RSA operation takes milliseconds of CPU.
+    ///
+    /// # Errors
+    /// A fault under `smtp_password` if it cannot be decrypted or is not a valid password.
     pub(crate) async fn unseal(
         &self,
         change: &PasswordChange,
@@ -44,8 +49,12 @@ impl Settings {
         }
     }
 
-    /// Which password goes with `next`. Refuses, under `smtp_password`, one that was given for
-    /// another relay or user, or for a safer connection.
+    /// Selects the password for `next`.
+    ///
+    /// # Errors
+    /// A fault under `smtp_password` if a saved password was entered for another relay or user, or
+    /// for a more secure connection ([`SmtpSettings::password_stays`]), or if it is no longer kept
+    /// or its key is lost.
     pub(crate) async fn choose_password(
         &self,
         connection: &mut Connection,
@@ -61,7 +70,7 @@ impl Settings {
                 self.earlier(connection, *number, next).await
             }
             (PasswordChange::Keep | PasswordChange::Sealed(_), None) => {
-                // Settings that cannot be understood any more say nothing of where it may go.
+                // Without saved settings that parse, the relay of the password is unknown.
                 let stays = saved.password().is_none()
                     || saved
                         .settings()
@@ -75,6 +84,7 @@ impl Settings {
         }
     }
 
+    /// The password introduced by revision `number`, if it may be used with `next`.
     async fn earlier(
         &self,
         connection: &mut Connection,
@@ -106,14 +116,18 @@ impl Settings {
         }
     }
 
-    /// The password to sign in with, for a session with `next`; none when it does not sign in.
+    /// The password for AUTH in a session with `next`; `None` if the session does not authenticate.
+    ///
+    /// # Errors
+    /// As [`Settings::choose_password`], and if the saved password's key is lost or the database
+    /// fails.
     pub(crate) async fn password_for(
         &self,
         saved: &SavedSettings,
         next: &SmtpSettings,
         change: &PasswordChange,
     ) -> Result<Option<SecretString>, Refusal> {
-        // Also where it is not used: a password that is not sealed is refused everywhere.
+        // Checked even without authentication: an unsealed password is refused everywhere.
         let unsealed = self.unseal(change).await?;
         if next.authentication == AuthenticationType::None {
             return Ok(None);
@@ -139,6 +153,7 @@ impl Settings {
     }
 }
 
+/// The refusal of a password saved with `form` for other settings.
 fn stays_with(form: &domain::Form) -> Refusal {
     Refusal::field(
         Label::Password,

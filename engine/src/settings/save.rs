@@ -1,5 +1,4 @@
-//! A save: checked, compared with what it began from, written whole with its revision and its
-//! audit row, or not at all.
+//! Saves settings, their revision and the audit row in one transaction, with conflict detection.
 
 use domain::form::Edit;
 use domain::view::{PasswordChange, SettingsView, Stamp};
@@ -14,9 +13,15 @@ use crate::store::revisions::{self, Revision};
 use crate::store::{Connection, Scope, StoreError, commit};
 
 impl Settings {
-    /// Saves the configuration. `from_revision` is the one the changes began from; if another was
-    /// saved since, nothing is stored and the refusal ([`Kind::Conflict`]) says what differs, by
-    /// field. Without it the last one wins. A save that changes nothing makes no revision.
+    /// Saves the settings and returns what is saved now. A save that changes nothing makes no
+    /// revision.
+    ///
+    /// `from_revision` is the revision that was edited; without it the last save wins.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] if `from_revision` is not the newest revision, with the differences by
+    /// field; [`Kind::Invalid`] with all faults by field; [`Kind::Forbidden`] unless the actor
+    /// is an administrator. Nothing is stored in any of these cases.
     pub async fn save(
         &self,
         actor: &Actor,
@@ -59,6 +64,7 @@ impl Settings {
         .await
     }
 
+    /// Writes the settings, their password and a new revision.
     async fn write(
         &self,
         work: &mut Connection,
@@ -104,7 +110,7 @@ impl Settings {
     }
 }
 
-/// The labels that a save changes; the password only as such.
+/// The labels that a save changes, for the audit log. Values are not included.
 fn changes(saved: &SavedSettings, form: &Form, chosen: &PasswordChoice) -> Vec<&'static str> {
     let mut labels: Vec<&str> = if saved.information.is_none() {
         form.iter().map(|(label, _)| label.as_str()).collect()
@@ -126,7 +132,7 @@ fn changes(saved: &SavedSettings, form: &Form, chosen: &PasswordChoice) -> Vec<&
     labels
 }
 
-/// What differs between what is saved now and what was to be saved, by field.
+/// The refusal of a save that edited an older revision, with the differences by field.
 fn conflict(saved: &SavedSettings, mine: &Form) -> Refusal {
     let by = saved.newest.as_ref().map(|newest| &newest.saved);
     let mut refusal = Refusal::new(
@@ -142,7 +148,7 @@ fn conflict(saved: &SavedSettings, mine: &Form) -> Refusal {
     let theirs = saved.form();
     for label in mine.differing(&theirs) {
         let text = match label {
-            // Long, and perhaps not what it should be: yours was not checked yet.
+            // Certificates are long, and the submitted ones are not validated yet.
             Label::TrustedCertificates => "Saved now are others than yours.".to_owned(),
             _ => format!(
                 "Saved now: “{}”. Yours: “{}”.",

@@ -1,6 +1,4 @@
-//! What a page cannot check, for want of the tables of UTS 46: whether a name of another script has
-//! a form that DNS knows, and an address one that a mail's head can hold. And, for want of X.509,
-//! whether a certificate is one.
+//! Validation of settings that the browser cannot do: IDNA (UTS 46) and X.509 certificates.
 
 use domain::{Host, Label, Refusal, SmtpSettings};
 
@@ -8,7 +6,11 @@ use super::certificates::normalised;
 use crate::mail::check_address;
 use crate::smtp::to_ascii;
 
-/// The settings, their certificates as they are stored; or every fault by its field.
+/// Checks that host names and addresses have an ASCII form, and normalises the trusted
+/// certificates.
+///
+/// # Errors
+/// All faults at once, by field.
 pub(crate) fn validate(mut settings: SmtpSettings) -> Result<SmtpSettings, Refusal> {
     let mut faults = Refusal::invalid();
     let host = match &settings.host {

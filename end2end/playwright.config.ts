@@ -1,4 +1,4 @@
-//! How the specs are run. `cargo xtask test e2e` says where Postern, Chromium and the output are.
+//! Playwright configuration; `cargo xtask test e2e` sets the paths of Postern and Chromium.
 
 import { defineConfig } from '@playwright/test';
 

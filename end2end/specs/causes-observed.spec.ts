@@ -1,4 +1,4 @@
-//! No relay says no, and yet the session ends: the cause that what is observed leads to.
+//! Causes derived from observations: sessions that fail without an error reply of the relay.
 
 import { type TlsOptions, TLSSocket } from 'node:tls';
 import { expect, test } from '@playwright/test';

@@ -1,4 +1,4 @@
-//! The relay says no: the cause that its words, its code and the stage lead to.
+//! Causes derived from error replies: the relay's text, its codes and the stage.
 
 import { expect, test } from '@playwright/test';
 import { Console, type Fields, fields } from '../support/console.ts';

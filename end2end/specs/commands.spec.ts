@@ -1,5 +1,4 @@
-//! The command line, as an operator and their scripts meet it: what is asked for on standard
-//! output, what is amiss in one clear line on standard error, and an exit code that tells.
+//! The command line: results on standard output, errors on standard error, exit codes.
 
 import { expect, test } from '@playwright/test';
 import { Console, PASSWORD, SETTINGS, fields } from '../support/console.ts';

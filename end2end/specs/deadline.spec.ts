@@ -1,5 +1,4 @@
-//! A test mail and a diagnosis have an end, whatever the relay does and however patient the settings
-//! are.
+//! The overall deadlines of a test mail and of a diagnosis.
 
 import type { Socket } from 'node:net';
 import { expect, test } from '@playwright/test';

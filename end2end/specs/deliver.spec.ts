@@ -1,5 +1,4 @@
-//! Delivery in a process of its own, its end in good order and without one, and mail that is held
-//! from the start.
+//! `postern deliver` beside `serve`: shutdown, SIGKILL, and paused delivery with `--hold-mail`.
 
 import { expect, test } from '@playwright/test';
 import { Console, fields } from '../support/console.ts';

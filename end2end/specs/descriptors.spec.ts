@@ -1,4 +1,4 @@
-//! Clients take a descriptor each, and there are only so many.
+//! Exhaustion of file descriptors by client connections.
 
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';

@@ -1,5 +1,4 @@
-//! `postern diagnose`: for people a protocol of the stages, for programs an event a line, and an
-//! exit code that tells.
+//! `postern diagnose`: text for people, JSON lines for programs, exit codes.
 
 import { expect, test } from '@playwright/test';
 import { Console, fields } from '../support/console.ts';

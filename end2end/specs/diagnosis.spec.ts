@@ -1,5 +1,4 @@
-//! `POST /api/diagnosis`: every stage as it happens or all of them in one document, nothing sent
-//! unless a mail is asked for, no secret told, and never more than a relay and Postern can bear.
+//! `POST /api/diagnosis`: event stream and document, redaction, limits on concurrency and rate.
 
 import { expect, test } from '@playwright/test';
 import { Authority } from '../support/certificate.ts';

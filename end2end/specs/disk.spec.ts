@@ -1,4 +1,4 @@
-//! A full disk: what cannot be kept is not accepted, and what was accepted is delivered later.
+//! A full disk: submissions are refused with 503, accepted mail is delivered later.
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,4 @@
-//! The door itself: who may come in, from where, how often; and what no program should send gets a
-//! clear answer in the envelope, and does no harm.
+//! HTTP access control: authentication, roles, origin checks, rate limits, malformed requests.
 
 import { expect, test } from '@playwright/test';
 import { Console, PASSWORD, SETTINGS, fields, reply } from '../support/console.ts';

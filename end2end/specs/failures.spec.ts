@@ -1,5 +1,4 @@
-//! A test mail that fails says why in the relay's own words, or in ours when it had none, and what
-//! to do about it: 502, or 504 when time ran out. A diagnosis finds the same.
+//! Failed test mails over REST: 502 or 504 with the relay's reply, and the same by a diagnosis.
 
 import { expect, test } from '@playwright/test';
 import { Authority, selfSigned } from '../support/certificate.ts';

@@ -1,5 +1,4 @@
-//! Relays that refuse, put off, hang up or close at every moment (Debian's smtp-sink): each mail ends
-//! in the state it should, and after the repair every one arrives once.
+//! Delivery to a relay that fails at each command (Postfix's smtp-sink), and after its repair.
 
 import { expect, test } from '@playwright/test';
 import { Console, fields } from '../support/console.ts';

@@ -1,5 +1,4 @@
-//! The first administrator, signing in and out, and the own sessions: over plain HTTP, as the forms
-//! post it. What a browser makes of the cookies is asked of their attributes.
+//! First administrator, login, logout and sessions as plain form posts over HTTP.
 
 import { availableParallelism } from 'node:os';
 import { expect, test } from '@playwright/test';

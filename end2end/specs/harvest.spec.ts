@@ -1,5 +1,4 @@
-//! A saved password stays with the relay it was given for. Who may change the settings but does not
-//! know the password cannot have it sent elsewhere, nor in a weaker way, whatever they post.
+//! A saved password is not sent to another relay or in a weaker way, over REST.
 
 import { expect, test } from '@playwright/test';
 import { Authority, selfSigned } from '../support/certificate.ts';

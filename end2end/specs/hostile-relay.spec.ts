@@ -1,4 +1,4 @@
-//! What a relay that means no good, or is just odd, gets out of a diagnosis.
+//! Diagnosis of a hostile or nonconforming relay.
 
 import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';

@@ -1,5 +1,4 @@
-//! Whatever names and addresses the form takes arrive in the mail as they were typed: in headers
-//! and commands of seven bits, one line each, whatever is in them.
+//! Encoding of names and addresses in headers and commands of a test mail.
 
 import { domainToASCII } from 'node:url';
 import { expect, test } from '@playwright/test';

@@ -1,6 +1,4 @@
-//! Every connection type with every authentication type against relays with and without TLS: the
-//! mail arrives, or it is said why not, by a diagnosis too, and the password goes nowhere it should
-//! not.
+//! Every connection type and authentication type against relays with and without TLS.
 
 import { expect, test } from '@playwright/test';
 import { Authority } from '../support/certificate.ts';

@@ -1,4 +1,4 @@
-//! What a monitor reads: who may, and that the figures move with the mail.
+//! `GET /metrics`: authorisation, and counters that follow the mail.
 
 import { expect, test } from '@playwright/test';
 import { fields } from '../support/console.ts';

@@ -1,5 +1,4 @@
-//! What administrators do with mail over REST: with one message, with all that match once the number
-//! was agreed to, with everything, and with addresses that there are none.
+//! Actions on messages over REST: single, bulk with a confirmed count, pause, suppressions.
 
 import { expect, test } from '@playwright/test';
 import { fields, reply } from '../support/console.ts';

@@ -1,5 +1,4 @@
-//! The outbox over REST: what waits and why, what became of each recipient, what is found, and who
-//! gets to see what.
+//! Outbox queries over REST: states, delivery events, search, visibility per account.
 
 import { expect, test } from '@playwright/test';
 import { fields, reply } from '../support/console.ts';

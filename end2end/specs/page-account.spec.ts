@@ -1,5 +1,4 @@
-//! People: signing in and out, the own password, the own sessions, and what an account without the
-//! role of an administrator does not get to see.
+//! Console: login, logout, own password, own sessions, and accounts without administrator role.
 
 import type { Page } from '@playwright/test';
 import { ADMIN, House } from '../support/browser.ts';

@@ -1,4 +1,4 @@
-//! What a browser loads is loaded once: compressed, kept for ever, and all from Postern itself.
+//! Console assets: compressed, immutable, and from Postern's own origin only.
 
 import { Postern } from '../support/postern.ts';
 import { expect, test } from '../support/test.ts';

@@ -1,5 +1,4 @@
-//! An evening with mail down, on the page: what fails and why is read, settings are found, a
-//! certificate is trusted, and what works is saved and proved.
+//! Console: from a failed diagnosis to a trusted certificate, saved settings and a test mail.
 
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';

@@ -1,5 +1,4 @@
-//! A test email that fails says where, in the relay's own words, and what to do; one that hangs
-//! can be watched and cancelled.
+//! Console: the report of a failed test email, and cancelling one that hangs.
 
 import { House } from '../support/browser.ts';
 import { selfSigned } from '../support/certificate.ts';

@@ -1,5 +1,4 @@
-//! From the first start to a mail received, in a browser and once for each connection type; the
-//! password never shows on the way.
+//! Console: first start to first received mail for each connection type, with the password sealed.
 
 import type { Page } from '@playwright/test';
 import { Authority } from '../support/certificate.ts';

@@ -1,5 +1,4 @@
-//! The form says what is wrong while it is typed, beside the field it is about, and warns of what
-//! cannot work.
+//! Console: faults and warnings of the settings form while it is edited.
 
 import type { Page } from '@playwright/test';
 import { House } from '../support/browser.ts';

@@ -1,4 +1,4 @@
-//! What a relay that means no good does to the page.
+//! Console: replies of a hostile relay are escaped on the page.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

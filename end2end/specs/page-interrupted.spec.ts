@@ -1,5 +1,4 @@
-//! What goes wrong around the form: a session that ends, a Postern that is gone. Nothing typed is
-//! lost, and the page says what to do.
+//! Console: an expired session or a stopped server; edits on the form are kept.
 
 import { ADMIN, House } from '../support/browser.ts';
 import { PASSWORD } from '../support/console.ts';

@@ -1,5 +1,4 @@
-//! Every page can be read and operated by everybody: no violation that axe finds, usable at 360
-//! pixels, by keyboard alone. The pictures are in the output folder.
+//! Accessibility of every page: axe, 360 px width, keyboard operation; takes screenshots.
 
 import { House } from '../support/browser.ts';
 import { fields } from '../support/console.ts';

@@ -1,5 +1,4 @@
-//! What administrators do with mail: one by one, with all that match once the number was asked back,
-//! with everything at once. And what others do not get to see.
+//! Console: actions of administrators on messages, and what other accounts cannot see.
 
 import type { Page } from '@playwright/test';
 import { House } from '../support/browser.ts';

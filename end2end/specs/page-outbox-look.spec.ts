@@ -1,4 +1,4 @@
-//! The outbox can be read and operated by everybody, in light and dark, wide and narrow.
+//! Accessibility of the outbox pages in light and dark, wide and narrow.
 
 import { House } from '../support/browser.ts';
 import { fields } from '../support/console.ts';

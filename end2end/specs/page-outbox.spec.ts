@@ -1,4 +1,4 @@
-//! The outbox: what was handed over is seen going, found again, and told apart by what became of it.
+//! Console: the outbox list and message pages, live updates, search and states.
 
 import type { Request } from '@playwright/test';
 import { House } from '../support/browser.ts';

@@ -1,4 +1,4 @@
-//! The picture of the README, taken on demand: POSTERN_PICTURE names the file to write.
+//! Takes the screenshot of the README; `POSTERN_PICTURE` names the file to write.
 
 import { House } from '../support/browser.ts';
 import { Relay } from '../support/relay.ts';

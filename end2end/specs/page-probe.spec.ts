@@ -1,5 +1,4 @@
-//! Finding settings on the page: a provider's are filled in, another relay's are found by trying
-//! every way at once.
+//! Console: settings of a known provider, and settings found by a probe.
 
 import type { Locator } from '@playwright/test';
 import { House } from '../support/browser.ts';

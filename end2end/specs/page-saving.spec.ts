@@ -1,5 +1,4 @@
-//! Submit saves once and whole, what was typed is not lost without asking, and a form whose program
-//! does not run says so.
+//! Console: saving the form, unsaved edits, and the form without WebAssembly.
 
 import type { Page } from '@playwright/test';
 import { House } from '../support/browser.ts';

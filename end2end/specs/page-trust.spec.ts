@@ -1,4 +1,4 @@
-//! The certificates that are trusted for a relay, on the form: added, listed, removed.
+//! Console: adding, listing and removing trusted certificates.
 
 import type { Locator } from '@playwright/test';
 import { House } from '../support/browser.ts';

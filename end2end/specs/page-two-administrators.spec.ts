@@ -1,4 +1,4 @@
-//! Two administrators at once: the second to save is told what differs, and nothing is lost.
+//! Console: the conflict of two administrators who save at the same time.
 
 import { House } from '../support/browser.ts';
 import { fields } from '../support/console.ts';

@@ -1,5 +1,4 @@
-//! Undo writes nothing; the password is cleared or brought back by an act of its own, and never
-//! goes where it was not given for.
+//! Console: undo, and clearing and restoring the password, which stays with its relay.
 
 import type { Page } from '@playwright/test';
 import { House } from '../support/browser.ts';

@@ -1,5 +1,4 @@
-//! The probe over REST and at the command line: every way to a relay at once, and what to make of
-//! it.
+//! The probe over REST and on the command line: attempts and recommendation.
 
 import { expect, test } from '@playwright/test';
 import { Authority, selfSigned } from '../support/certificate.ts';

@@ -1,6 +1,4 @@
-//! The servers people really send through: Debian's Postfix and Dovecot. With the right settings
-//! every stage passes and the mail arrives; each mistake on either side is told where it shows, in
-//! the server's own words, with its cause.
+//! Diagnosis of Debian's Postfix and Dovecot: correct settings, and one mistake at a time.
 
 import { expect, test } from '@playwright/test';
 import { Authority } from '../support/certificate.ts';

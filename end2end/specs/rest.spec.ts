@@ -1,5 +1,4 @@
-//! The configuration over REST: read, saved and refused as programs that spoke to the system before
-//! expect it, with every fault by its field.
+//! Settings over REST: reading, saving, faults by field, content types and sizes.
 
 import { expect, test } from '@playwright/test';
 import { Console, type Fields, SETTINGS, fields } from '../support/console.ts';

@@ -1,5 +1,4 @@
-//! A password travels sealed: by any library that makes a JWE, for the key Postern shows, with the
-//! one algorithm it takes. Whatever else comes is refused, and stores nothing.
+//! Sealed passwords: accepted and refused JWEs, and the public key as a JWK.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, test } from '@playwright/test';

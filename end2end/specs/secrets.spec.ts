@@ -1,5 +1,4 @@
-//! Secrets stay where they belong: not in the data folder, the log, the command line or the
-//! environment of the process, however talkative it was told to be.
+//! Secrets do not appear in the data folder, the log, the command line or the environment.
 
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-//! What was handed over by REST as the relay gets it: whole, in the right hands, and one mail.
+//! Messages submitted over REST as the relay receives them: MIME, envelope, raw bytes.
 
 import { expect, test } from '@playwright/test';
 import { Console, fields } from '../support/console.ts';

@@ -1,5 +1,4 @@
-//! Mail handed over by REST: what is taken is on its way, what is at fault is told by field, and of
-//! what is refused nothing is kept.
+//! Submission over REST: 202 with ids, faults by field, size limits; refused mail is not kept.
 
 import { expect, test } from '@playwright/test';
 import { Console, fields } from '../support/console.ts';

@@ -1,5 +1,4 @@
-//! Starting and stopping: what stands in the way is said in one line, files are their owner's
-//! alone, and a signal ends it in time.
+//! Start and shutdown of `postern serve`: errors in one line, file modes, signals.
 
 import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';

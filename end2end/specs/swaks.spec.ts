@@ -1,5 +1,4 @@
-//! swaks, the tool people reach for when mail does not go out, makes the same journeys: whatever it
-//! shows, Postern shows too, but for what is secret.
+//! A diagnosis compared with swaks: same dialogue and TLS facts, without the secrets.
 
 import { expect, test } from '@playwright/test';
 import { Authority } from '../support/certificate.ts';

@@ -1,5 +1,4 @@
-//! Certificates trusted over REST: what is taken for one, what it makes good, and that a private key
-//! sent by mistake stands nowhere afterwards.
+//! Trusted certificates over REST: validation, effect, and refusal of private keys.
 
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-//! A Postern as browsers meet it: who is signed in, and the page of the outgoing mail.
+//! A Postern for browser tests: signed-in contexts and the settings page.
 
 import type { BrowserContext, Page } from '@playwright/test';
 import { Authority } from './certificate.ts';

@@ -1,4 +1,4 @@
-//! Certificates made on the fly, with the openssl program.
+//! Test certificates, made by the openssl program.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';

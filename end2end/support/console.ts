@@ -1,4 +1,4 @@
-//! A Postern with an administrator in it, as programs meet it: over REST.
+//! A Postern with an administrator, and a client of its REST API.
 
 import { type Answer, type Asked, ask } from './http.ts';
 import { Postern, type PosternOptions } from './postern.ts';

@@ -1,5 +1,4 @@
-//! The mail servers of Debian, run out of a folder of their own (`POSTERN_DEBIAN`): nothing of them
-//! is installed on this machine, and none of its own servers is in their way.
+//! Programs of Debian's mail servers, run by chroot in the folder `POSTERN_DEBIAN`.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, utimesSync, watch, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-//! A `postern deliver` beside the Postern of a test.
+//! A `postern deliver` process beside the server of a test.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-//! A small disk of a test's own, which can be full and grow.
+//! A small file system for a test, which can be filled and enlarged.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmdirSync } from 'node:fs';

@@ -1,4 +1,4 @@
-//! Dovecot: its submission service hands mail to a Postfix, and its sign-in serves that Postfix.
+//! Dovecot: its submission service relays to Postfix, which uses its SASL socket.
 
 import { chmodSync, mkdirSync } from 'node:fs';
 import type { Certificate } from './certificate.ts';

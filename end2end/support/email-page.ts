@@ -1,4 +1,4 @@
-//! The page of the outgoing mail, operated by the words that stand on it.
+//! Page object of the SMTP settings page.
 
 import { type Locator, type Page, expect } from '@playwright/test';
 

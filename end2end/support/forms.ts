@@ -1,4 +1,4 @@
-//! The plain forms as a browser posts them, without the browser.
+//! HTML form posts with a browser's headers, without a browser.
 
 import { type Answer, ask } from './http.ts';
 

@@ -1,4 +1,4 @@
-//! Hosts that do not behave: silent ones, ones that never answer, ones that follow a script.
+//! TCP hosts that are silent, unreachable, closed or scripted.
 
 import { once } from 'node:events';
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';

@@ -1,4 +1,4 @@
-//! HTTP as it goes over the wire: no header, cookie or redirect that a test did not ask for.
+//! A minimal HTTP client: adds no headers or cookies and follows no redirects.
 
 import { once } from 'node:events';
 import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';

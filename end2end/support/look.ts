@@ -1,4 +1,4 @@
-//! How a page looks: in light and dark, wide and narrow, to eyes and to a screen reader.
+//! Screenshots and axe checks of a page in each colour scheme and width.
 
 import { AxeBuilder } from '@axe-core/playwright';
 import { type Page, type TestInfo, expect } from '@playwright/test';

@@ -1,4 +1,4 @@
-//! Mail as programs hand it over by REST, and what they are told of it later.
+//! Submits messages over REST and reads their states.
 
 import { expect } from '@playwright/test';
 import { Console, type Reply, reply } from './console.ts';

@@ -1,4 +1,4 @@
-//! The pages of the outbox, operated by the words that stand on them, and the mail that is on them.
+//! Page object of the outbox pages, and messages to show on them.
 
 import { type Locator, type Page, expect } from '@playwright/test';
 import { ADMIN, type House } from './browser.ts';

@@ -1,4 +1,4 @@
-//! A Postern of a test's own: its own data, its own port.
+//! A `postern serve` process with its own data folder and port.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,4 @@
-//! Postfix: port 25 takes mail for its own domain, 587 and 465 take it from whoever signs in, and
-//! further ports differ in what a test says.
+//! Postfix with ports 25, 587 and 465, and further ports with parameters of a test.
 
 import { chmodSync, chownSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';

@@ -1,4 +1,4 @@
-//! The program `postern` as an operator runs it: arguments and input go in, an exit code comes out.
+//! Runs the program `postern` to its end: arguments, standard input, exit code.
 
 import { spawn } from 'node:child_process';
 

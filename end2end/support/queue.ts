@@ -1,4 +1,4 @@
-//! What happened, in order, and a way to wait for what has not happened yet.
+//! A queue of items that can be awaited, in order.
 
 export class Queue<T> {
   readonly all: T[] = [];

@@ -1,5 +1,4 @@
-//! A relay that takes everything, offers every way to sign in, and writes down each line it hears:
-//! what somebody sets up who wants to read a password.
+//! A relay that offers every authentication type, accepts everything and records each line.
 
 import { type Hostile, scripted } from './hostile.ts';
 

@@ -1,4 +1,4 @@
-//! What a command that is refused looks like.
+//! The expected result of a command that is refused.
 
 import { expect } from '@playwright/test';
 import type { Ended } from './program.ts';

@@ -1,4 +1,4 @@
-//! A real SMTP server that nobody here wrote, and what it received.
+//! A relay by the package smtp-server, with the mail it received.
 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,4 @@
-//! Folders that are gone when the tests are.
+//! Temporary folders, removed when the tests end.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-//! Relays that follow a script: polite ones, but for what a test puts into their mouths.
+//! Scripted SMTP relays: default replies, which a test overrides by command.
 
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';

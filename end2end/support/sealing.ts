@@ -1,4 +1,4 @@
-//! Sealing a password as any program can: with a library nobody here wrote (jose).
+//! Seals a password with the JWE library jose.
 
 import { CompactEncrypt, type CompactJWEHeaderParameters, type JWK, importJWK } from 'jose';
 

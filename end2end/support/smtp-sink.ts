@@ -1,4 +1,4 @@
-//! Debian's smtp-sink, which fails at whatever command it is told to.
+//! Postfix's smtp-sink, which can be told to fail at a command.
 
 import { once } from 'node:events';
 import { connect } from 'node:net';

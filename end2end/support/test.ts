@@ -1,4 +1,4 @@
-//! Playwright's `test`, with an ear for what the browser complains about.
+//! Playwright's `test`, which fails on errors in the browser's console.
 
 import { type BrowserContext, type Page, test as base } from '@playwright/test';
 

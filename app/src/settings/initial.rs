@@ -1,4 +1,4 @@
-//! The state the island starts with: a context on the server, an attribute of the page in the browser.
+//! The initial state of the island: a context on the server, an attribute in the browser.
 
 use domain::view::SettingsView;
 use leptos::prelude::*;

@@ -1,5 +1,4 @@
-//! The audit log: a row for every act on settings, accounts, sessions and held mail, and for
-//! every refusal of one.
+//! The audit log: acts on settings, accounts, sessions and held mail, and refusals of them.
 
 use domain::Refusal;
 

@@ -1,4 +1,4 @@
-//! The tables `sealing_key` and `browser_key`: which keys are in use. No key is stored in the clear.
+//! The tables `sealing_key` and `browser_key`: the keys in use, none of them in the clear.
 
 use domain::Timestamp;
 use sqlx::any::AnyRow;

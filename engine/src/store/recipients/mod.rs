@@ -1,4 +1,4 @@
-//! The table `recipient`: a message for one recipient, with its lease, its state and its last reply.
+//! The table `recipient`: a message for one recipient with its lease, state and last reply.
 
 mod claim;
 mod lease;

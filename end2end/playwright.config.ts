@@ -13,11 +13,11 @@ export default defineConfig({
   forbidOnly: process.env.CI !== undefined,
   reporter: 'list',
   timeout: 60_000,
-  // On a machine that is busy with other things; what is there is found at once.
+  // The machine may be busy. Assertions return as soon as they hold.
   expect: { timeout: 15_000 },
   use: {
     actionTimeout: 15_000,
-    // Without a film of every test, which would take longer than most.
+    // No video: it would take longer than most tests.
     trace: { mode: 'retain-on-failure', screenshots: false },
     launchOptions: {
       executablePath: process.env.POSTERN_CHROMIUM ?? '/usr/bin/chromium',

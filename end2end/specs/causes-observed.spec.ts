@@ -8,16 +8,16 @@ import { closedPort, unreachable } from '../support/hostile.ts';
 import { Relay } from '../support/relay.ts';
 import { cut, hangUp, relay, type Script, silence, tlsRelay, type Turn } from '../support/script.ts';
 
-/** Where to connect to. */
+/** Starts a server and returns its port. */
 type Place = () => Promise<{ port: number; stop?(): Promise<void> }>;
 
-/** The title, the stage, what is there, in words and indeed, the settings, and how far to go. */
+/** Title of the cause, stage, description and server, settings, and what to diagnose. */
 type Case = [title: string, stage: string, what: string, place: Place, settings?: Fields, far?: Question];
 
 const SSL = { smtp_connection_type: 'SSL' };
 const TLS = { smtp_connection_type: 'TLS' };
 const PLAIN = { smtp_authentication_type: 'Plain', smtp_username: 'me', smtp_plaintext_auth: '1' };
-/** For a relay that never says a word, and for one that falls silent after it has answered. */
+/** Command time-outs in seconds: for a silent relay, and for one that stops after a reply. */
 const IMPATIENT = { smtp_command_timeout: '1' };
 const PATIENT = { smtp_command_timeout: '3' };
 const RCPT = { to: 'me@example.net' };
@@ -42,9 +42,9 @@ const nothing: Place = async () => ({ port: await closedPort() });
 const doing = (script: Script): Place => () => relay(script);
 const offering = (...lines: string[]): Place =>
   doing({ EHLO: ['250-relay of a test', ...lines.map((line) => `250-${line}`), '250 HELP'].join('\n') });
-/** Offers StartTLS, and does this when it is used. */
+/** Offers StartTLS and answers STARTTLS with `turn`. */
 const upgrading = (turn: Turn): Place => doing({ EHLO: '250-relay of a test\n250 STARTTLS', STARTTLS: turn });
-/** Agrees to StartTLS, and does this when the handshake begins. */
+/** Accepts STARTTLS and runs `turn` on the first bytes of the handshake. */
 const shaking = (turn: Exclude<Turn, string>): Place =>
   upgrading((socket) => {
     socket.write('220 2.0.0 Go on\r\n');
@@ -52,10 +52,10 @@ const shaking = (turn: Exclude<Turn, string>): Place =>
   });
 const encrypting = (options: TlsOptions, script?: Script): Place => () =>
   tlsRelay({ ...selfSigned('127.0.0.1'), ...options }, script);
-/** Wants a certificate of its clients. */
+/** Implicit TLS that requires a client certificate. */
 const wanting = (options: TlsOptions): Place => () =>
   tlsRelay({ ...authority.issue('127.0.0.1'), requestCert: true, rejectUnauthorized: true, ca: authority.cert, ...options });
-/** The same behind StartTLS. */
+/** StartTLS that requires a client certificate. */
 const wantingThen = (options: TlsOptions): Place =>
   upgrading((socket) => {
     socket.removeAllListeners('data');
@@ -63,7 +63,7 @@ const wantingThen = (options: TlsOptions): Place =>
     new TLSSocket(socket, { isServer: true, ...mutual, ...options }).on('error', () => socket.destroy());
     socket.write('220 2.0.0 Go on\r\n');
   });
-/** Says this to whatever it hears. */
+/** Answers the first bytes with `text` and closes. */
 const answering = (text: string): Place => doing({ connected: (socket) => socket.once('data', () => socket.end(text)) });
 const showing = (certificate: () => Certificate): Place => () =>
   Relay.start({ tls: 'implicit', certificate: certificate() });

@@ -6,7 +6,7 @@ import { relay, type Script } from '../support/script.ts';
 
 type Stage = 'greeting' | 'ehlo' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data';
 
-/** Where in the script a stage is. */
+/** The entry of the script for each stage. */
 const MOMENT = {
   greeting: 'connected',
   ehlo: 'EHLO',
@@ -17,7 +17,7 @@ const MOMENT = {
   data: 'sent',
 } as const;
 
-/** A reply at a stage, the title it leads to, and the settings where they matter. */
+/** Title of the cause, stage, the relay's reply, and settings that differ. */
 const REPLIES: [title: string | null, stage: Stage, reply: string, settings?: Fields][] = [
   ['The port does not speak SMTP', 'greeting', '+OK POP3 ready'],
   ['The port does not speak SMTP', 'greeting', 'SSH-2.0-OpenSSH_9.2p1 Debian-2'],
@@ -106,7 +106,7 @@ const REPLIES: [title: string | null, stage: Stage, reply: string, settings?: Fi
   ['The relay is out of storage', 'mail', '452 4.3.1 Insufficient system storage'],
   ['The relay classifies the mail as spam', 'data', '550-5.7.1 Our system has detected that this message is likely\n550 5.7.1 unsolicited mail. a1b2 - gsmtp'],
 
-  // Nobody knows more than the relay said.
+  // The reply is too general for a cause.
   [null, 'ehlo', '554 5.0.0 Not today'],
   [null, 'auth', '501 5.5.2 Cannot decode that'],
   [null, 'mail', '451 4.3.0 Queue file write error'],

@@ -5,7 +5,7 @@ import { expect, test } from '@playwright/test';
 import { Console, fields } from '../support/console.ts';
 import { scripted, silent } from '../support/hostile.ts';
 
-/** Answers every command, but each only after a while. */
+/** Answers every command after 25 s. */
 function slow(socket: Socket): void {
   const later = (line: string) => setTimeout(() => socket.destroyed || socket.write(line), 25_000);
   later('220 relay.example.net ready\r\n');

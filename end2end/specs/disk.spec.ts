@@ -20,10 +20,10 @@ let disk: Disk;
 
 test.afterEach(() => disk.unmount());
 
-/** In a mail of these, in octets. */
+/** Message sizes in octets. */
 const SIZES = [200_000, 20_000, 1_000];
 
-/** Hands mail over until the disk is full even for the smallest; answers the subjects of what was taken. */
+/** Submits until even the smallest message is refused. Returns subject and id of accepted ones. */
 async function fill(postern: Console): Promise<Map<string, string>> {
   const taken = new Map<string, string>();
   let number = 0;
@@ -55,7 +55,7 @@ for (const killed of [false, true]) {
     expect(many.status, many.text).toBe(503);
     const [id = ''] = taken.values();
     expect((await message(postern, id)).id, 'it can still be looked at').toBe(id);
-    // It is small: there may be room for it yet. No mail leaves through what it names.
+    // A save is small and may still fit. The port is closed, so no mail leaves.
     const { status, text } = await postern.save(fields({ port: await closedPort() }));
     expect([200, 503], text).toContain(status);
     expect((await postern.read()).json.revision, 'nor is a save pretended').toBe(status === 200 ? 1 : 0);
@@ -98,7 +98,7 @@ test('a full disk takes nothing else away: who is refused is told why, and who h
     number % 2 ? postern.save(fields(relay)) : send(postern, mail({ text: 'x'.repeat(200_000) })),
   );
   for (const { status, text } of await Promise.all(attempts)) {
-    // A save is small: there may be room for it yet.
+    // A save is small and may still fit.
     expect([200, 503], text).toContain(status);
   }
   const save = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ data: fields(relay) }) };

@@ -26,7 +26,7 @@ test.afterAll(async () => {
 
 const TEST = '/api/setup/email_test/me@example.net';
 
-/** Everything there is for administrators, as `[method, path, body]`. */
+/** Requests that require an administrator, as `[method, path, body]`. */
 const GUARDED = [
   ['GET', SETTINGS, undefined],
   ['POST', SETTINGS, '{"data":{}}'],
@@ -230,7 +230,7 @@ test('what is not HTTP gets an answer and does no harm', async () => {
     const answer = await raw(url, bytes);
     expect(answer.slice(0, 12), bytes.slice(0, 90)).toBe(`HTTP/1.${bytes.includes('HTTP/1.0') ? 0 : 1} ${status}`);
   }
-  // Whether so much is too much depends on how it arrives.
+  // The status depends on how the bytes are split into packets.
   const large = `GET ${SETTINGS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ${'x'.repeat(400_000)}\r\n\r\n`;
   expect(await raw(url, large)).toMatch(/^HTTP\/1\.1 4(01|31) /);
   expect((await postern.read()).status, 'it still answers').toBe(200);

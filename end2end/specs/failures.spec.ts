@@ -19,7 +19,7 @@ test.beforeAll(async () => {
 
 test.afterAll(() => postern?.stop());
 
-/** What an earlier test may have changed. */
+/** Resets what an earlier test may have changed. */
 const DEFAULTS: Fields = {
   smtp_password: null,
   smtp_connect_timeout: null,
@@ -28,7 +28,7 @@ const DEFAULTS: Fields = {
   smtp_plaintext_auth: null,
 };
 
-/** Saves, tests, and answers what came of the test. */
+/** Saves the settings and sends a test mail. */
 async function attempt(relay: { port: number }, more: Fields = {}, recipient = 'me@example.net'): Promise<Reply> {
   const saved = await postern.save(fields(relay, { ...DEFAULTS, ...more }));
   expect(saved.status, saved.text).toBe(200);
@@ -42,7 +42,7 @@ function expectFailure(answer: Reply, status: number, ...words: RegExp[]): void 
   words.forEach((word) => expect(answer.json.errors.email_send).toMatch(word));
 }
 
-/** What a diagnosis of the saved configuration finds. */
+/** Diagnoses the saved settings and expects this cause. */
 async function expectCause(stage: string, title: string): Promise<void> {
   const found = await postern.diagnose({ to: 'me@example.net' });
   expect(found).toMatchObject({ outcome: 'failed', failure: { stage } });

@@ -23,13 +23,13 @@ test.afterAll(async () => {
   await Promise.all([postern?.stop(), healthy?.stop()]);
 });
 
-/** Saves a relay, and hands mail over to it. */
+/** Saves the relay and submits the messages. */
 async function handOver(sink: SmtpSink, name: string): Promise<string[]> {
   expect((await postern.save(fields(sink, { smtp_host: sink.host }))).status).toBe(200);
   return accepted(postern, mails(name, MAILS));
 }
 
-/** After the repair all of it arrives, once. */
+/** Saves a healthy relay and expects that every message arrives exactly once. */
 async function expectAllArrive(name: string, ids: string[], retried: number): Promise<void> {
   const before = healthy.mails.all.length;
   await postern.save(fields(healthy));

@@ -28,13 +28,13 @@ test.afterAll(async () => {
   expect(postern?.output).not.toContain('panicked');
 });
 
-/** A network nobody guessed from yet. */
+/** Headers of a network without failed logins. */
 function from(): Headers {
   networks += 1;
   return { 'x-forwarded-for': `198.51.${networks}.7` };
 }
 
-/** Text as a page shows it. */
+/** The text of a page without markers and entities. */
 function shown(answer: Answer): string {
   return answer.text.replaceAll(/<!--.*?-->|<!>/g, '').replaceAll('&#x27;', "'").replaceAll('&quot;', '"');
 }
@@ -126,7 +126,7 @@ test('the cookie is the browser’s alone, and new with each sign-in', async () 
 
 test('behind HTTPS the cookie is bound to it and to the host', async () => {
   const publicUrl = 'https://mail.example.org';
-  // With a public URL it does not print which port it was given.
+  // With a public URL the port is not printed, so it must be chosen here.
   const listen = `${loopback()}:3000`;
   const secure = await Postern.start({ listen, env: { POSTERN_PUBLIC_URL: publicUrl } });
   const inside = `http://${listen}`;
@@ -198,7 +198,7 @@ test('a failed sign-in tells nothing of whether there is such an account', async
 
 test('from the fifth failure on it takes a pause, for the account and for the network', async () => {
   await create(postern.data, 'guessed@example.org');
-  /** How many failures there are until one has to wait: a slow machine sits the first pauses out. */
+  /** Failed logins before the first 429. On a slow machine the first delays pass unnoticed. */
   const failures = async (email: () => string, headers: () => Headers) => {
     for (let number = 0; ; number += 1) {
       const failed = await submit(url, '/login', { email: email(), password: 'wrong password' }, headers());
@@ -224,7 +224,7 @@ test('from the fifth failure on it takes a pause, for the account and for the ne
   const neighbour = { 'x-forwarded-for': network['x-forwarded-for']?.replace(/7$/, '200') ?? '' };
   expect(await failures(stranger, () => neighbour)).toBeLessThan(5);
 
-  // It is a pause, never a lock-out.
+  // The delay ends by itself; the account is not locked.
   await expect
     .poll(async () => (await submit(url, '/login', { email: 'guessed@example.org', password: PASSWORD }, from())).status)
     .toBe(303);
@@ -238,7 +238,7 @@ test('guesses that come all at once are counted one by one', async () => {
   const statuses = (await Promise.all(guesses)).map((answer) => answer.status);
   const tried = statuses.filter((status) => status === 401).length;
   expect(tried).toBeGreaterThanOrEqual(5);
-  // On a slow machine pauses end meanwhile, of 1, 2 and 4 s.
+  // On a slow machine delays of 1, 2 and 4 s may end meanwhile.
   const most = 5 + availableParallelism() + 3;
   expect(tried, 'as many more as are looked at in the same moment').toBeLessThanOrEqual(most);
   expect(statuses.filter((status) => status === 429)).toHaveLength(40 - tried);

@@ -13,11 +13,11 @@ const SECRET = 'a password worth having';
 
 let authority: Authority;
 let postern: Console;
-/** The relay the password was given for. */
+/** The relay that the password was saved for. */
 let relay: Relay;
-/** Where somebody would like to have it. */
+/** The relay of an attacker, without TLS. */
 let thief: Recorder;
-/** The same, with TLS that nobody vouches for. */
+/** The relay of an attacker with an untrusted certificate. */
 let thiefWithTls: Relay;
 let given: Fields;
 
@@ -43,7 +43,7 @@ test.afterAll(async () => {
   await Promise.all([relay?.stop(), thief?.stop(), thiefWithTls?.stop()]);
 });
 
-/** Each alone would send the password elsewhere, or in a way it was not given for. */
+/** Changes that would each send the password elsewhere or in a weaker way. */
 function changes(): Array<[string, Fields]> {
   return [
     ['another port', { smtp_port: String(thief.port) }],
@@ -64,7 +64,7 @@ function changes(): Array<[string, Fields]> {
   ];
 }
 
-/** The ways to say nothing of the password. */
+/** The ways to leave the password out of a save. */
 async function silences(): Promise<Fields[]> {
   return [{}, { smtp_password: '' }, { smtp_password: await postern.sealed('') }];
 }
@@ -141,7 +141,7 @@ test('nobody who listens ever heard of it', async () => {
     spoken.forEach((secret) => expect(line).not.toContain(secret));
   }
   expect(thiefWithTls.connections.all).toEqual([]);
-  // The recorder records: a password that was meant for it arrives.
+  // Control: the recorder does see a password that is meant for it.
   const typed = await seal(await postern.browserKey(), 'meant for you');
   const saved = await postern.save({
     ...given,

@@ -35,7 +35,7 @@ async function signedIn(place: { port: number }, type: string): Promise<Fields> 
   });
 }
 
-/** Refuses a sign-in with what it heard last, said in its own way. */
+/** Refuses AUTH and repeats the last line it received, changed by `say`. */
 function parrot(say: (line: string) => string): Promise<Hostile> {
   return scripted((socket) => {
     let challenges = 0;
@@ -94,7 +94,7 @@ test('a relay that wants a certificate from Postern', async () => {
   const wanting = { requestCert: true, rejectUnauthorized: true, ca: [authority.cert] };
   const place = await tlsRelay({ key, cert, ...wanting, minVersion: 'TLSv1.3' });
   const trace = await postern.diagnose({ data: fields(place, { smtp_connection_type: 'SSL' }) });
-  // The relay says so in its alert (RFC 8446 section 6.2), and both sides can encrypt.
+  // The alert of the relay (RFC 8446 section 6.2), reported though both sides can encrypt.
   expect(trace.failure?.detail).toContain('CertificateRequired');
   expect(trace.cause?.title).toBe('The relay asks for a client certificate');
   expect(trace.steps.find((step) => step.stage === 'tls')?.handshake).toMatchObject({ client_certificate_requested: true });
@@ -136,7 +136,7 @@ test('a subject that has a comma in it', async () => {
   const place = await tlsRelay({ key: readFileSync(key), cert: readFileSync(cert) });
   const trace = await postern.diagnose({ data: fields(place, { smtp_connection_type: 'SSL' }) });
   const [shown] = trace.steps.flatMap((step) => step.handshake?.chain ?? []);
-  // RFC 4514 section 2.4: it must not read as a second attribute.
+  // RFC 4514 section 2.4: an escaped separator does not start another attribute.
   expect(shown?.subject).toBe('CN=relay\\, O=A Bank');
   await place.stop();
 });

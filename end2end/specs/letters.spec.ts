@@ -88,7 +88,7 @@ test('an address of any script, for who sends, who answers and who receives', as
   ]) {
     const ascii = inAscii(address);
     const received = await letter({ from_address: address, smtp_reply_to: address }, address);
-    // This relay shows domains in their own script again.
+    // smtp-server converts A-labels back to Unicode.
     expect(inAscii(received.from)).toBe(ascii);
     expect(received.to.map(inAscii)).toEqual([ascii]);
     const raw = received.raw.toString('latin1');
@@ -100,7 +100,7 @@ test('an address of any script, for who sends, who answers and who receives', as
 });
 
 test('a quoted address stays as it is quoted', async () => {
-  // The other relay does not read these.
+  // smtp-server does not parse quoted local parts.
   const listening = await recorder();
   for (const address of ['"two words"@example.org', '"a..b,c;d:e"@example.org', String.raw`"\"a\\b\" c@d"@example.org`]) {
     expect((await postern.save(fields(listening, { from_address: address }))).status).toBe(200);

@@ -23,10 +23,10 @@ const METHOD: Record<Authentication, Method | undefined> = {
 const USER = 'alerts';
 const SECRET = 'grüße, "密码" & spaces';
 
-/** What must become of a test mail: it arrives, or a status and words that say why it does not. */
+/** The expected result of a test mail: 200, or a status with the failure. */
 function expected(connection: Connection, authentication: Authentication, tls: Tls, plaintextAuth: boolean) {
   if (tls === 'implicit' && connection !== 'SSL') {
-    // Each waits for the other to speak first.
+    // Both sides wait for the other to send first.
     return {
       status: 504,
       words: /no greeting comes.*Choose Connection Type SSL/,
@@ -60,7 +60,7 @@ test.describe.configure({ mode: 'default' });
 
 let authority: Authority;
 let postern: Console;
-/** Of each kind of encryption one that takes mail from anybody, and one that wants a sign-in. */
+/** For each kind of TLS a relay without and one with authentication. */
 const relays = new Map<string, Relay>();
 
 test.beforeAll(async () => {

@@ -5,7 +5,7 @@ import { fields } from '../support/console.ts';
 import { ask } from '../support/http.ts';
 import { type Moods, accepted, bearer, begin, done, expectCounts, mail, mails } from '../support/messages.ts';
 
-/** Samples by their names, labels included. */
+/** Samples by name and labels. */
 async function samples(base: string): Promise<Record<string, number>> {
   const answer = await ask(base, '/metrics');
   expect(answer.status, answer.text).toBe(200);

@@ -46,7 +46,7 @@ test('a wrong password and an unknown address are told alike', async ({ page }) 
     await expect(page.getByLabel('Email address')).toHaveValue(email);
     await expect(page.getByLabel('Password', { exact: true })).toHaveValue('');
     await expect(page.getByLabel('Password', { exact: true })).toBeFocused();
-    // The button comes with its program.
+    // The button appears after hydration.
     await expect(page.getByRole('button', { name: 'Show password' })).toBeVisible();
     told.push((await page.getByRole('main').innerText()).replace(email, ''));
   }

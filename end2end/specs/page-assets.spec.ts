@@ -21,7 +21,7 @@ test('what a browser loads is kept for ever, and compressed', async ({ page }) =
   expect(endings).toEqual(expect.arrayContaining(['css', 'js', 'wasm']));
   for (const [{ pathname }, headers] of assets) {
     expect(headers['cache-control'], pathname).toBe('public, max-age=31536000, immutable');
-    // A font is compressed already.
+    // woff2 is already compressed.
     expect(headers['content-encoding'], pathname).toBe(pathname.endsWith('.woff2') ? undefined : 'br');
   }
   const [[, document] = []] = loaded;

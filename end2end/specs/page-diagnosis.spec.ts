@@ -14,7 +14,7 @@ import { expect, test } from '../support/test.ts';
 
 test.describe.configure({ mode: 'default' });
 
-/** Of its own: this machine may have a relay at 127.0.0.1. */
+/** An address of this spec: the machine may have a relay at 127.0.0.1. */
 const HOST = '127.0.78.1';
 const SECRET = 'correct horse battery staple';
 
@@ -105,7 +105,7 @@ test('a diagnosis is cancelled, and leaves nothing behind', async ({ page }) => 
   await relay.stop();
 });
 
-// The last, for what it saves.
+// The last test, because it saves settings.
 test('from what fails, over what was found and trusted, to verified', async ({ page }, info) => {
   const certificate = selfSigned(HOST);
   const relay = await Relay.start({ host: HOST, tls: 'implicit', certificate, auth: ['LOGIN'], users: { alerts: SECRET } });

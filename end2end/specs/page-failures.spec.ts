@@ -18,7 +18,7 @@ test.beforeAll(async () => {
 
 test.afterAll(() => house?.stop());
 
-/** What is typed for a relay that needs no sign-in. */
+/** Form values for a relay without authentication. */
 function to(relay: { port: number }, more: Typed = {}): Typed {
   return { 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port), ...more };
 }
@@ -103,7 +103,7 @@ test('a certificate for another host', async ({ page }) => {
   await relay.stop();
 });
 
-/** A relay that takes connections and says nothing; and when each of them is closed again. */
+/** A silent relay, and the queue of its closed connections. */
 async function mute() {
   const closed = new Queue<void>();
   const relay = await scripted((socket) => socket.on('close', () => closed.push()));

@@ -104,7 +104,7 @@ test('the link works once', async ({ page }) => {
   await postern.stop();
 });
 
-/** What the browser asks for, word for word: addresses, heads and bodies. */
+/** Records every request of the page: URL, headers and body. */
 function everythingSent(page: Page): string[] {
   const sent: string[] = [];
   page.on('request', (request) => {
@@ -131,7 +131,7 @@ function expectNothingOf(secret: string, texts: string[]): void {
   }
 }
 
-/** The labels of the controls that are seen, from top to bottom. */
+/** The labels of the visible controls, from top to bottom. */
 function visibleLabels(settings: EmailPage): Promise<string[]> {
   return settings.form
     .locator('input:visible, select:visible')

@@ -64,7 +64,7 @@ const FAULTS: Array<[FieldName, string, RegExp, string]> = [
   ['Command Time-out', '1.5', /1 to 120/, '1'],
 ];
 
-/** The form of a page whose time passes only when a test says so. */
+/** The form on a page with a fake clock, which only the test advances. */
 async function timeless(page: Page): Promise<EmailPage> {
   await page.clock.install();
   const settings = await house.settings(page);

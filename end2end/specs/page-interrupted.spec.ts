@@ -6,7 +6,7 @@ import { scripted } from '../support/hostile.ts';
 import { Postern } from '../support/postern.ts';
 import { expect, test } from '../support/test.ts';
 
-/** What a browser notes when its server is gone. */
+/** Console messages of a browser that has lost its server. */
 const GONE = /net::ERR_|TypeError: network error/;
 
 const TYPED = {

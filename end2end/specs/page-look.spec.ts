@@ -151,7 +151,7 @@ test('the form is filled in, saved and tested by keyboard alone', async ({ page 
   await page.keyboard.press('Space');
   await tabTo(settings, settings.submit);
   await page.keyboard.press('Enter');
-  // The saved one was given for another relay.
+  // The saved password belongs to another relay.
   await expect(settings.field('Password')).toBeFocused();
   await tabTo(settings, settings.form.getByRole('button', { name: 'Clear the saved password' }));
   await page.keyboard.press('Enter');
@@ -165,7 +165,7 @@ test('the form is filled in, saved and tested by keyboard alone', async ({ page 
   await relay.stop();
 });
 
-/** Presses Tab until the element has the focus; every stop on the way must be seen. */
+/** Presses Tab until the element has the focus; the focus is visible at every stop. */
 async function tabTo({ page }: EmailPage, element: ReturnType<EmailPage['field']>): Promise<void> {
   for (let stops = 0; stops < 30; stops += 1) {
     await page.keyboard.press('Tab');

@@ -8,7 +8,7 @@ import { OutboxPage, handOver, handOverAll } from '../support/outbox-page.ts';
 import { Relay } from '../support/relay.ts';
 import { expect, test } from '../support/test.ts';
 
-/** A relay that refuses all, until it is told to take mail. */
+/** A relay that refuses every recipient until `takes` is called. */
 async function moody(code: number, text: string): Promise<{ relay: Relay; takes: () => void }> {
   let takes = false;
   const relay = await Relay.start({ refuse: () => (takes ? undefined : { code, text }) });
@@ -210,7 +210,7 @@ test('who is no administrator sees the own mail, and does nothing with it', asyn
   await house.stop();
 });
 
-/** What a page that would watch another's mail is answered with. */
+/** The status of a request to watch the message of another account. */
 async function watched(page: Page, address: string): Promise<number> {
   return page.evaluate(async (wanted) => {
     const headers = { 'content-type': 'application/json' };

@@ -9,7 +9,7 @@ import { Postern } from '../support/postern.ts';
 import { Relay } from '../support/relay.ts';
 import { expect, test } from '../support/test.ts';
 
-/** A relay that knows some and puts others off. */
+/** Refuses `nobody…` permanently and `later…` transiently. */
 const refuse = (recipient: string) => {
   if (recipient.startsWith('nobody')) {
     return { code: 550, text: '5.7.1 Not from you' };

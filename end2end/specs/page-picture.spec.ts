@@ -15,7 +15,7 @@ test('the settings, with a test email that arrived', async ({ page }) => {
     certificate: house.authority.issue('smtp.localhost'),
     auth: ['PLAIN'],
     users: { 'alerts@example.org': 'not in the picture' },
-    // Needs the right to listen there, as root has it.
+    // A privileged port: requires root.
     port: 587,
   });
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });

@@ -12,7 +12,7 @@ import { expect, test } from '../support/test.ts';
 
 test.describe.configure({ mode: 'default' });
 
-/** Of its own: this machine may have a relay at 127.0.0.1. */
+/** An address of this spec: the machine may have a relay at 127.0.0.1. */
 const HOST = '127.0.77.1';
 
 let house: House;

@@ -12,7 +12,7 @@ test.describe.configure({ mode: 'default' });
 const RELAY = { 'Email Address': 'alerts@example.org', 'Host Name': 'smtp.example.org', Port: '587' };
 
 let house: House;
-/** Unknown to this machine. */
+/** A CA outside the trust store. */
 let authority: Authority;
 
 test.beforeAll(async () => {

@@ -23,7 +23,7 @@ test.afterAll(() => house?.stop());
 
 const saved = async () => (await house.console.read()).json.data;
 
-/** The second has typed; the first was faster. */
+/** The second administrator edits, the first saves, the second submits. */
 async function race(second: EmailPage, first: EmailPage, theirs: string): Promise<void> {
   await second.fill({ 'From Name': 'Mine', Password: 'typed by me' });
   await first.save({ 'From Name': theirs, Port: '2525', Password: `typed by ${theirs}` });
@@ -35,7 +35,7 @@ async function race(second: EmailPage, first: EmailPage, theirs: string): Promis
   expect((await saved()).smtp_from_name, 'nothing of mine is stored').toBe(theirs);
 }
 
-/** Cell by cell. */
+/** The conflict table, cell by cell. */
 async function table(settings: EmailPage): Promise<string[][]> {
   const rows = await settings.conflict.getByRole('row').all();
   return Promise.all(rows.map((row) => row.getByRole('cell').or(row.getByRole('columnheader')).or(row.getByRole('rowheader')).allTextContents()));
@@ -56,7 +56,7 @@ test('keep mine', async ({ page, browser, complaints }) => {
   await expect(second.field('From Name')).toHaveValue('Mine');
   await expect(second.field('Password')).toHaveValue('typed by me');
 
-  // Still undecided: a further Submit does not overwrite by accident.
+  // The conflict is unresolved: another Submit overwrites nothing.
   await second.submit.click();
   await expect(second.conflict).toBeVisible();
   expect((await saved()).smtp_from_name).toBe('Theirs');

@@ -27,7 +27,7 @@ test.afterAll(async () => {
   await relay?.stop();
 });
 
-/** Saves over REST: for the relay, as somebody it knows. */
+/** Saves settings with this password over REST. */
 async function given(password: string | null, token?: string): Promise<void> {
   const saved = await house.console.save(
     fields(relay, {
@@ -46,7 +46,7 @@ test('undo of what was just typed leaves no fault behind', async ({ page }) => {
   await settings.fill({ 'Email Address': 'alerts@' });
   await settings.undo.click();
   await expect(settings.field('Email Address')).toHaveValue('');
-  // By the time another fault is told, this one would have been.
+  // When this fault is shown, one of the earlier edit would have been too.
   await settings.fill({ Port: '0' });
   await expect(settings.field('Port')).toHaveAttribute('aria-invalid', 'true');
   expect(await settings.fault('Email Address')).toBe('');
@@ -186,7 +186,7 @@ test.describe('a relay that is after the password', () => {
     expect(thief.connections.all, 'the test did not begin').toEqual([]);
   });
 
-  /** What a meddled page, or another program, would ask: for the thief's port behind the form's back. */
+  /** Replaces the relay's port by the attacker's in requests to a server function. */
   async function meddle(page: Page, endpoint: string): Promise<void> {
     await page.route(`**/fn/${endpoint}`, (route) => {
       const asked = route.request().postData() ?? '';

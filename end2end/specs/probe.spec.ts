@@ -13,7 +13,7 @@ import { Relay, type RelayOptions } from '../support/relay.ts';
 test.describe.configure({ mode: 'default' });
 
 const authority = new Authority();
-/** Of its own: this machine may have a relay at 127.0.0.1. */
+/** An address of this spec: the machine may have a relay at 127.0.0.1. */
 const HOST = '127.0.77.1';
 
 let postern: Console;
@@ -24,7 +24,7 @@ test.beforeAll(async () => {
 
 test.afterAll(() => postern?.stop());
 
-/** Twelve probes a minute are one administrator's, so each test is another's. */
+/** The limit is 12 probes a minute and account, so each test has its own account. */
 let people = 0;
 async function somebody(role: 'admin' | 'user' = 'admin'): Promise<string> {
   people += 1;
@@ -62,7 +62,7 @@ interface Document {
   milliseconds: number;
 }
 
-/** The document, and its rows of one port by their connection type. */
+/** The document, and its attempts on `body.port` by connection type. */
 async function probed(body: { port: number; [more: string]: unknown }): Promise<[Document, Record<string, Row>]> {
   const answer = await post({ host: HOST, ...body }, { accept: 'application/json' });
   expect(answer.status, answer.text).toBe(200);

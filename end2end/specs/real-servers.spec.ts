@@ -11,20 +11,20 @@ test.skip(missing() !== undefined, missing());
 test.describe.configure({ mode: 'default' });
 
 const SECRET = 'open sesame';
-/** Beside the mailbox; asked to come back. */
+/** A recipient that Postfix defers. */
 const GREYLISTED = 'grey@example.net';
 const NAME = 'gate.example.org';
 
-/** Two machines, so to speak, each with the usual ports. */
+/** One loopback address for Postfix and one for Dovecot, each with the usual ports. */
 const [host, submission] = [loopback(), loopback()];
 let authority: Authority;
 let postfix: Postfix;
 let dovecot: Dovecot;
 let postern: Console;
-/** Sealed. */
+/** Sealed passwords. */
 let password: { right: string; wrong: string };
 
-/** Ports of Postfix with a mistake each. */
+/** Ports of Postfix with one misconfiguration each. */
 const PORT = {
   onlyPlain: 2501,
   noTls: 2502,
@@ -79,7 +79,7 @@ test.afterAll(async () => {
   await Promise.all([postfix?.stop(), dovecot?.stop(), postern?.stop()]);
 });
 
-/** What is right for a port, but for what a test says. */
+/** Correct settings for a port, changed by `more`. */
 function settings(port: number, more: Fields = {}): Fields {
   const types: Record<number, string> = { 465: 'SSL', 587: 'TLS' };
   return fields(
@@ -93,7 +93,7 @@ function signedIn(port: number, more: Fields = {}): Fields {
   return settings(port, { ...who, ...more });
 }
 
-/** Asks, and sees to it that the answer tells no secret. */
+/** Runs a diagnosis and checks that the result contains no secret. */
 async function diagnose(question: Question): Promise<Trace> {
   const trace = await postern.diagnose(question);
   const told = JSON.stringify(trace);
@@ -111,7 +111,7 @@ for (const type of ['Plain', 'Login', 'Cram_MD5'] as const) {
           smtp_authentication_type: type,
           smtp_host: server === 'Postfix' ? host : submission,
         });
-        // A mail by each way of connecting, each way of signing in, and each server.
+        // Sends once for each connection type, authentication type and server.
         const send = [`Plain 25`, `Login 465`, `Cram_MD5 587`].includes(`${type} ${port}`);
         const trace = await diagnose({ data, to: MAILBOX, send });
         expect(trace.outcome, JSON.stringify(trace)).toBe(send ? 'sent' : 'passed');
@@ -135,7 +135,7 @@ interface Mistake {
   asked?: Omit<Question, 'data'>;
   stage: string;
   fault?: unknown;
-  /** The server's own, or where it had none, what was observed. */
+  /** Matches the server's reply, or the observation where there is none. */
   words: RegExp;
   cause: string;
 }

@@ -26,7 +26,7 @@ const DEFAULTS = {
   smtp_plaintext_auth: '0',
 };
 
-/** Makes what is saved known, whatever a test before left. */
+/** Saves a known state, independent of earlier tests. */
 async function begin(more: Fields = {}): Promise<void> {
   const nulls = Object.fromEntries(Object.keys(DEFAULTS).map((option) => [option, null]));
   const saved = await postern.save({ ...SIX, ...nulls, smtp_password: null, ...more });

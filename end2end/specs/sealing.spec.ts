@@ -99,7 +99,7 @@ test('another algorithm is refused', async () => {
     direct.setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: key.kid });
     await expectRefused(await direct.encrypt(bytes), SEAL_IT);
   }
-  // No library of today makes these any more.
+  // Current libraries do not produce these headers.
   const [, ...rest] = (await seal(key, SECRET)).split('.');
   for (const header of [
     { alg: 'RSA1_5', enc: 'A256GCM', kid: key.kid },
@@ -118,7 +118,7 @@ test('another algorithm is refused', async () => {
 
 test('a changed token is refused, whichever part was changed', async () => {
   const parts = (await seal(key, SECRET)).split('.');
-  // The header is told apart from the others: it would name another key.
+  // The header is not among them: a change there names another key.
   for (const changed of [1, 2, 3, 4]) {
     const bytes = Buffer.from(parts[changed] as string, 'base64url');
     bytes[bytes.length >> 1]! ^= 1;

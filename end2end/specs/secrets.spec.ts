@@ -9,14 +9,14 @@ import { signIn, submit } from '../support/forms.ts';
 import { ask } from '../support/http.ts';
 import { Relay } from '../support/relay.ts';
 
-/** Long and unlike anything else, so that a part of it would be found too. */
+/** Long and distinctive, so that a fragment is found too. */
 const RELAY_PASSWORD = 'Zq7-Oachkatzlschwoaf-für-den-Versand-9xK';
 const ACCOUNT_PASSWORD = 'Wv3-Eichhörnchenschweif-zum-Anmelden-8yL';
 const WRONG_PASSWORD = 'Jt5-Strickleitersystem-vertippt-2mN';
 const NEW_PASSWORD = 'Kb4-Donaudampfschifffahrt-danach-6pQ';
 const RECIPIENT = 'very.private.person@example.net';
 
-/** How a secret could stand somewhere: as it is, or as something on its way writes it. */
+/** The encodings in which a secret could appear. */
 function spellings(secret: string): string[] {
   const bytes = Buffer.from(secret);
   const plain = Buffer.from(`\0alerts\0${secret}`);
@@ -34,7 +34,7 @@ function spellings(secret: string): string[] {
   ];
 }
 
-/** Where to look, and what is there. */
+/** A name and its content. */
 type Place = [string, Buffer];
 
 function everyFile(folder: string): Place[] {
@@ -72,7 +72,7 @@ for (const { name, args, level } of [
     });
     const { url, pid, data } = postern.postern;
 
-    // Accounts, by command line and by form.
+    // Accounts: command line and forms.
     const email = 'person@example.org';
     const create = ['account', 'create', email, '--role', 'admin'];
     expect((await postern.command(create, { input: ACCOUNT_PASSWORD })).code).toBe(0);
@@ -81,7 +81,7 @@ for (const { name, args, level } of [
     const change = { current: ACCOUNT_PASSWORD, new: NEW_PASSWORD };
     expect((await submit(url, '/account/password', change, { cookie })).status).toBe(303);
 
-    // The relay's password: saved, kept, used in every way, refused.
+    // The relay's password: saved, kept, used with every authentication type, refused.
     const sealed = await postern.sealed(RELAY_PASSWORD);
     for (const type of ['Plain', 'Login', 'Cram_MD5']) {
       const form = fields(relay, {

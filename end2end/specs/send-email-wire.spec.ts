@@ -25,7 +25,7 @@ test.afterAll(async () => {
   await relay?.stop();
 });
 
-/** Hands one over, and answers how it arrived. */
+/** Submits one message and returns it as received. */
 async function arrived(one: Record<string, unknown>): Promise<Received & { id: string; head: string }> {
   const [id = ''] = await accepted(postern, one);
   const received = await relay.mails.next();
@@ -120,7 +120,7 @@ const BODY = '.\r\n..\r\n.x\r\ntrailing  \r\n\r\n\r\nGr\xfc\xdfe\xff\r\nno end o
 
 test('a whole mail arrives byte for byte', async () => {
   const raw = Buffer.from(`${HEAD.join('\r\n')}\r\n\r\n${BODY}\r\n`, 'latin1');
-  // Its octets above 127 ask for a relay that takes them, as every one here does.
+  // Octets above 127 need 8BITMIME, which every relay here offers.
   const got = await arrived({ raw: raw.toString('base64') });
   expect(got.raw.toString('latin1')).toBe(raw.toString('latin1'));
   expect(got).toMatchObject({ from: 'alerts@example.org', to: ['desk@example.org'] });

@@ -23,7 +23,7 @@ test.afterAll(async () => {
 
 const ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 
-/** A refusal that says what is wrong and leaves nothing behind. */
+/** Expects a refusal with these faults, and that nothing is stored. */
 async function expectRefused(body: unknown, errors: Record<string, unknown>): Promise<void> {
   const before = await listed();
   const answer = await send(postern, body);

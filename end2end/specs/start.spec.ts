@@ -17,7 +17,7 @@ function serve(data: string, args: string[] = [], given: Given = {}): Promise<En
   return postern(['serve', '--listen', '127.0.0.1:0', '--data', data, ...args], given);
 }
 
-/** A folder that was in use, with its database and its key. */
+/** A used data folder with its database and key. */
 async function used(): Promise<{ data: string; key: string }> {
   const data = scratch('data');
   expect((await postern(['token', 'list', '--data', data])).code).toBe(0);
@@ -55,7 +55,7 @@ test.describe('a signal, while a test mail waits for a silent relay', () => {
   });
 });
 
-/** A Postern with a test mail under way to a port, and what becomes of that request. */
+/** A Postern with a test mail in progress, and the result of that request. */
 async function waitingConsole(port: number): Promise<{ postern: Postern; sent: Promise<string> }> {
   const console = await Console.start();
   expect((await console.save(fields({ port }, { smtp_command_timeout: '120' }))).status).toBe(200);

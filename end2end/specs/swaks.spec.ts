@@ -65,13 +65,13 @@ for (const [title, journey] of Object.entries(JOURNEYS)) {
     expect(secured, shown.text).toMatchObject({ version: shown.version, cipher: shown.cipher });
     const certificate = secured?.chain[0];
     expect(certificate?.subject, shown.text).toBe(shown.subject);
-    // These are shown since the swaks of Debian 13.
+    // Only the swaks of Debian 13 and later prints these.
     expect(certificate?.names).toEqual(shown.names ?? certificate?.names);
     expect(certificate?.not_after).toBe(shown.until ?? certificate?.not_after);
     for (const side of ['postern', 'relay'] as const) {
       const lines = spoken(shown.lines, side);
       expect(lines.length, shown.text).toBeGreaterThanOrEqual(side === 'relay' ? 10 : 3);
-      // Postern takes back what it began, with RSET.
+      // Postern also sends RSET to abort the transaction.
       expect(spoken(trace.steps.flatMap((step) => step.lines ?? []), side).slice(0, lines.length)).toEqual(lines);
     }
     const told = JSON.stringify(trace);
@@ -92,7 +92,7 @@ interface Shown {
   names: string[] | undefined;
   until: string | undefined;
   lines: Line[];
-  /** What it sent to sign in. */
+  /** The credentials it sent. */
   secrets: string[];
 }
 
@@ -125,7 +125,7 @@ async function swaks({ server, port, connection, authentication, password, from,
   };
 }
 
-/** The dialogue as Postern writes it down, and what it leaves out of it. */
+/** The dialogue as Postern redacts it, and the redacted values. */
 function redacted(lines: Line[]): { lines: Line[]; secrets: string[] } {
   const secrets: string[] = [];
   let signingIn = false;
@@ -147,7 +147,7 @@ function redacted(lines: Line[]): { lines: Line[]; secrets: string[] } {
   return { lines: kept, secrets };
 }
 
-/** What one side said, apart from the goodbye. */
+/** The lines of one side, without QUIT and its reply. */
 function spoken(lines: Line[], side: Line['from']): string[] {
   const said = lines.filter((line) => line.from === side).map((line) => line.text);
   return said.filter((text) => text !== 'QUIT' && !text.startsWith('221 '));

@@ -12,15 +12,15 @@ test.describe.configure({ mode: 'default' });
 const FIELD = 'smtp_trusted_certificates';
 
 let postern: Console;
-/** Known to this machine. */
+/** A CA in the trust store. */
 let authority: Authority;
-/** Known to nobody. */
+/** A CA outside the trust store. */
 let house: Authority;
 
 test.beforeAll(async () => {
   authority = new Authority();
   house = new Authority();
-  // The log tells everything, so that what does not stand in it is never logged.
+  // With the most verbose log, what is missing from it is never logged.
   postern = await Console.start({ env: { SSL_CERT_FILE: authority.file, RUST_LOG: 'trace' } });
 });
 
@@ -30,7 +30,7 @@ function trusting(certificates: string, more: Fields = {}): Fields {
   return { smtp_certificate_check: 'Trusted', [FIELD]: certificates, ...more };
 }
 
-/** Saves, tests, and answers what came of the test. */
+/** Saves the settings and sends a test mail. */
 async function attempt(relay: { port: number }, more: Fields): Promise<Reply> {
   const saved = await postern.save(fields(relay, { smtp_connection_type: 'SSL', smtp_password: null, ...more }));
   expect(saved.status, saved.text).toBe(200);

@@ -6,10 +6,10 @@ import { Console, PASSWORD } from './console.ts';
 import { EmailPage } from './email-page.ts';
 import { signIn } from './forms.ts';
 
-/** The administrator that every Postern here has. */
+/** The administrator of every Postern under test. */
 export const ADMIN = 'admin@example.org';
 
-/** What a browser says of itself. */
+/** The User-Agent of Chromium. */
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36';
 
 export class House {
@@ -18,7 +18,7 @@ export class House {
 
   private constructor(
     readonly console: Console,
-    /** Trusted by this Postern; it issues the certificates of the relays. */
+    /** A CA that this Postern trusts; it issues the certificates of the relays. */
     readonly authority: Authority,
   ) {}
 
@@ -31,7 +31,7 @@ export class House {
     return this.console.postern.url;
   }
 
-  /** Signs a browser in without the page for it, which has a spec of its own. */
+  /** Signs a browser context in without the login page. */
   async admit(context: BrowserContext, email = ADMIN): Promise<void> {
     const pair = await signIn(this.url, email, PASSWORD, { 'user-agent': BROWSER });
     const [name = '', value = ''] = pair.split('=');
@@ -39,7 +39,7 @@ export class House {
     this.guests.add(context);
   }
 
-  /** The settings in a browser that is signed in, awake. */
+  /** The settings page of a signed-in browser, hydrated. */
   async settings(page: Page, email = ADMIN): Promise<EmailPage> {
     await this.admit(page.context(), email);
     await page.goto(`${this.url}/settings/email`);
@@ -48,7 +48,7 @@ export class House {
     return settings;
   }
 
-  /** One more administrator, who may send as many tests a minute as anybody. */
+  /** Creates another administrator, with rate limits of its own. */
   async another(): Promise<string> {
     this.newcomers += 1;
     const email = `admin${this.newcomers}@example.org`;
@@ -63,7 +63,7 @@ export class House {
     return (await this.console.read()).json.revision;
   }
 
-  /** Pages that are live would come back to it, and complain that it is gone. */
+  /** Closes the pages first: live views would report a lost server. */
   async stop(): Promise<void> {
     const pages = [...this.guests].flatMap((context) => context.pages());
     await Promise.all(pages.map((page) => page.close()));

@@ -9,18 +9,18 @@ import { scratch } from './scratch.ts';
 export interface Certificate {
   /** PEM. */
   key: string;
-  /** PEM; what a server shows. */
+  /** PEM: the certificate chain a server presents. */
   cert: string;
   /** The file of `cert`, for `SSL_CERT_FILE`. */
   file: string;
 }
 
-/** A certificate that vouches for itself, valid for the given names and addresses. */
+/** A self-signed certificate for these names and addresses. */
 export function selfSigned(...names: string[]): Certificate {
   return make(names, ['-x509', '-days', '2']);
 }
 
-/** An authority of the test's own. A Postern trusts it when `SSL_CERT_FILE` names its `file`. */
+/** A test CA. A Postern trusts it when `SSL_CERT_FILE` names its `file`. */
 export class Authority {
   private readonly own: Certificate;
 
@@ -39,12 +39,12 @@ export class Authority {
     return this.own.cert;
   }
 
-  /** A certificate for a server of the given names and addresses. */
+  /** A server certificate for these names and addresses. */
   issue(...names: string[]): Certificate {
     return this.issueAs(names);
   }
 
-  /** The same, of another kind than a server should have. */
+  /** A certificate that deviates from a server certificate by `wish`. */
   issueAs(names: string[], wish: Wish = {}): Certificate {
     const folder = scratch('certificate');
     const [key, request, config, file] = ['key.pem', 'request.pem', 'config', 'cert.pem'].map((name) =>
@@ -64,31 +64,31 @@ export class Authority {
       ...['ca', '-batch', '-notext', '-config', config, '-in', request, '-out', file],
       ...['-cert', this.own.file, '-keyfile', authorityKey],
       ...['-startdate', moment(wish.from ?? -1), '-enddate', moment(wish.to ?? 2)],
-      // Without an extension it becomes one of version 1.
+      // Without extensions openssl writes version 1.
       ...(wish.version1 ? [] : ['-extensions', 'extensions']),
     );
     return { key: readFileSync(key, 'utf8'), cert: readFileSync(file, 'utf8'), file };
   }
 }
 
-/** What is odd about a certificate. */
+/** How a certificate deviates. */
 export interface Wish {
-  /** First and last day, counted from today. */
+  /** Validity in days from today. */
   from?: number;
   to?: number;
-  /** Instead of saying that it is a server's, in openssl's words. */
+  /** X.509 extensions instead of `extendedKeyUsage=serverAuth`, in openssl's syntax. */
   extensions?: string[];
-  /** X.509 version 1: it says of itself nothing but its name. */
+  /** X.509 version 1, which has no extensions. */
   version1?: boolean;
 }
 
-/** As openssl reads it. */
+/** A date in days from today, in openssl's format. */
 function moment(days: number): string {
   const at = new Date(Date.now() + days * 86_400_000);
   return `${at.toISOString().replace(/\D/g, '').slice(2, 14)}Z`;
 }
 
-/** Quick to make, and every TLS stack takes it. */
+/** P-256 keys: fast to generate, supported by every TLS stack. */
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
 function make(names: string[], options: string[]): Certificate {

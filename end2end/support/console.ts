@@ -5,19 +5,19 @@ import { Postern, type PosternOptions } from './postern.ts';
 import { type Ended, type Given, postern } from './program.ts';
 import { type BrowserKey, seal } from './sealing.ts';
 
-/** Of every account here. */
+/** The password of every account. */
 export const PASSWORD = 'correct horse battery';
 
 export const SETTINGS = '/api/setup/email_smtp';
 
-/** How often one administrator may send a test mail in one minute, and diagnose. */
+/** Rate limits of one administrator: test mails and diagnoses a minute. */
 const TESTS_A_MINUTE = 6;
 const DIAGNOSES_A_MINUTE = 12;
 
-/** The fields of a configuration, and the sealed password. */
+/** The labels of the settings with their values, and the sealed password. */
 export type Fields = Record<string, unknown>;
 
-/** What a diagnosis found, as one document. */
+/** The JSON document of a diagnosis. */
 export interface Trace {
   outcome: 'passed' | 'sent' | 'failed';
   steps: Step[];
@@ -34,20 +34,20 @@ export interface Step {
   lines?: Line[];
 }
 
-/** A line of the dialogue. */
+/** A line of the SMTP dialogue. */
 export interface Line {
   from: 'postern' | 'relay';
   text: string;
 }
 
-/** What to diagnose: some fields instead of the saved ones, and how far. */
+/** The request of a diagnosis: fields that override the saved ones, and its extent. */
 export interface Question {
   data?: Fields;
   to?: string;
   send?: boolean;
 }
 
-/** An answer of the API. */
+/** A JSON response of the API. */
 export interface Reply extends Answer {
   json: {
     status: 'success' | 'error';
@@ -65,7 +65,7 @@ export class Console {
   private constructor(
     readonly postern: Postern,
     private readonly env: Given['env'],
-    /** Of admin@example.org. */
+    /** The token of admin@example.org. */
     readonly token: string,
   ) {}
 
@@ -75,23 +75,23 @@ export class Console {
     return new Console(served, options.env, token);
   }
 
-  /** The same one on the same data, started again after it ended. */
+  /** Starts again on the same data. */
   async again(options: Omit<PosternOptions, 'data'> = {}): Promise<Console> {
     const served = await Postern.start({ ...options, data: this.postern.data });
     return new Console(served, options.env, this.token);
   }
 
-  /** A further account, and a token of it. */
+  /** Creates an account and returns a token of it. */
   async account(email: string, role: 'admin' | 'user'): Promise<string> {
     return newToken(this.postern, this.env, email, role);
   }
 
-  /** A command beside the running server. */
+  /** Runs a command beside the server. */
   async command(args: string[], given: Given = {}): Promise<Ended> {
     return postern([...args, '--data', this.postern.data], { ...given, env: { ...this.env, ...given.env } });
   }
 
-  /** With the administrator's token, unless the headers say who else asks. */
+  /** Uses the administrator's token unless the headers authenticate. */
   async ask(path: string, asked: Asked = {}): Promise<Answer> {
     const named = asked.headers && ('authorization' in asked.headers || 'cookie' in asked.headers);
     const headers = { ...(named ? {} : { authorization: `Bearer ${this.token}` }), ...asked.headers };
@@ -102,7 +102,7 @@ export class Console {
     return reply(await this.ask(SETTINGS));
   }
 
-  /** Posts a body as it is given. */
+  /** Posts a body as JSON. */
   async post(body: unknown, headers: Asked['headers'] = {}): Promise<Reply> {
     return reply(
       await this.ask(SETTINGS, {
@@ -117,12 +117,12 @@ export class Console {
     return this.post({ data: fields }, headers);
   }
 
-  /** A test mail, in the name of an administrator who may still send one. */
+  /** Sends a test mail as an administrator within the rate limit. */
   async test(recipient: string): Promise<Reply> {
     return this.testAs(await this.testerFor(1, 0), recipient);
   }
 
-  /** What a diagnosis finds, in the name of an administrator who may still ask for one. */
+  /** Runs a diagnosis as an administrator within the rate limit. */
   async diagnose(question: Question = {}): Promise<Trace> {
     const token = await this.testerFor(question.send ? 1 : 0, 1);
     const { status, json, text } = await this.diagnoseAs(token, question);
@@ -141,7 +141,7 @@ export class Console {
     return reply(await this.ask('/api/diagnosis', { method: 'POST', headers, body: JSON.stringify(question) }));
   }
 
-  /** The token of an administrator who may still send so many tests and ask for so many diagnoses. */
+  /** The token of an administrator with so many test mails and diagnoses left. */
   private async testerFor(tests: number, diagnoses: number): Promise<string> {
     if (!this.tester || this.tester.tests < tests || this.tester.diagnoses < diagnoses) {
       this.testers += 1;
@@ -158,7 +158,7 @@ export class Console {
     return reply(await this.ask(path, { method: 'POST', headers: { authorization: `Bearer ${token}` } }));
   }
 
-  /** The key to seal for, as anybody can read it. */
+  /** The public key for sealing, read without authentication. */
   async browserKey(): Promise<BrowserKey> {
     this.key ??= JSON.parse((await ask(this.postern.url, '/api/keys/browser')).text) as BrowserKey;
     return this.key;
@@ -168,7 +168,7 @@ export class Console {
     return seal(await this.browserKey(), password);
   }
 
-  /** Whatever a test sent, the program must not have panicked on it. */
+  /** Fails if the program has panicked. */
   async stop(): Promise<void> {
     await this.postern.stop();
     if (this.postern.output.includes('panicked')) {
@@ -190,7 +190,7 @@ async function newToken(served: Postern, env: Given['env'], email: string, role:
   return token.stdout.trim();
 }
 
-/** An answer that must be JSON in the envelope. */
+/** Parses a response that must be JSON. */
 export function reply(answer: Answer): Reply {
   if (answer.headers['content-type'] !== 'application/json') {
     throw new Error(`${answer.status} came as ${answer.headers['content-type']}: ${answer.text}`);
@@ -198,7 +198,7 @@ export function reply(answer: Answer): Reply {
   return { ...answer, json: JSON.parse(answer.text) };
 }
 
-/** A configuration that is valid, and needs nobody's password. */
+/** Valid settings without authentication. */
 export function fields(relay: { port: number }, more: Fields = {}): Fields {
   return {
     from_address: 'alerts@example.org',

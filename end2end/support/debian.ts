@@ -8,7 +8,7 @@ import { scratch } from './scratch.ts';
 
 const ROOT = process.env.POSTERN_DEBIAN;
 
-/** Why there are no such servers here; `undefined` when there are. */
+/** The reason why the servers are unavailable; `undefined` when they are available. */
 export function missing(): string | undefined {
   if (process.getuid?.() !== 0) {
     return 'only root starts Postfix';
@@ -16,7 +16,7 @@ export function missing(): string | undefined {
   return ROOT ? undefined : 'POSTERN_DEBIAN names no folder; run cargo xtask test e2e';
 }
 
-/** A folder that the tests and the servers know by different names. */
+/** A folder with one path for the tests and another inside the chroot. */
 export class Place {
   private readonly folder: string;
 
@@ -24,24 +24,24 @@ export class Place {
     const folders = join(root(), 'srv');
     mkdirSync(folders, { recursive: true });
     this.folder = scratch(purpose, folders);
-    // The servers enter as users of their own.
+    // The servers run as users of their own.
     chmodSync(this.folder, 0o755);
   }
 
-  /** A path in it, as the tests know it. */
+  /** The path outside the chroot. */
   outside(...names: string[]): string {
     return join(this.folder, ...names);
   }
 
-  /** The same, as the servers do. */
+  /** The path inside the chroot. */
   inside(...names: string[]): string {
     return this.outside(...names).slice(root().length);
   }
 
-  /** Writes a file, and answers its path as the servers know it. */
+  /** Writes a file and returns its path inside the chroot. */
   write(name: string, text: string): string {
     writeFileSync(this.outside(name), text);
-    // Postfix waits for seconds when a file might still be written to.
+    // Postfix delays reading a file that was modified within the last seconds.
     utimesSync(this.outside(name), 1, 1);
     return this.inside(name);
   }
@@ -49,16 +49,16 @@ export class Place {
 
 let addresses = 0;
 
-/** A loopback address that no other test has: every port of it is free. */
+/** A loopback address that no other test uses: all its ports are free. */
 export function loopback(): string {
-  // The number of a process has 22 bits; 24 follow the 127.
+  // A process id has 22 bits; an address in 127.0.0.0/8 has 24.
   const number = process.pid * 4 + (addresses++ % 4);
   return `127.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
 }
 
-/** A program of that Debian. A server stays in the foreground and prints its log. */
+/** A program of the chroot. Servers stay in the foreground and print their log. */
 export class Daemon {
-  /** Fulfilled when it has ended. */
+  /** Resolves when the program has ended. */
   readonly ended: Promise<void>;
   private printed = '';
   private written = '';
@@ -66,11 +66,11 @@ export class Daemon {
   private waiting: Array<() => void> = [];
   private readonly child: ChildProcess;
 
-  /** `file`: where the log goes, unless it is printed. */
+  /** `file`: the log file, if the log is not printed. */
   constructor(program: string, args: string[], file?: string) {
     const child = spawn('chroot', [root(), program, ...args], {
       env: environment({ PATH: '/usr/sbin:/usr/bin', LANG: 'C' }),
-      // A group of its own, so that all that it starts can be ended with it.
+      // A process group, so that its children can be ended with it.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -102,12 +102,12 @@ export class Daemon {
     }
   }
 
-  /** All it has said so far. */
+  /** The log so far. */
   get log(): string {
     return this.printed + this.written;
   }
 
-  /** Comes back when it has said that. */
+  /** Resolves when the log matches. */
   async said(words: RegExp): Promise<void> {
     while (!words.test(this.log)) {
       if (this.over) {
@@ -129,7 +129,7 @@ export class Daemon {
 
 const running = new Set<ChildProcess>();
 
-// A worker that ends early does not come to its `stop`s.
+// A worker that ends early does not call `stop`.
 process.on('exit', () => running.forEach((child) => process.kill(-(child.pid ?? 0), 'SIGKILL')));
 
 function root(): string {

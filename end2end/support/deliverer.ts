@@ -10,7 +10,7 @@ export class Deliverer {
     private readonly log: { text: string },
   ) {}
 
-  /** Comes back when it delivers. */
+  /** Resolves when delivery is running. */
   static async start(data: string): Promise<Deliverer> {
     const child = spawn(binary(), ['deliver', '--data', data], {
       env: environment({}),
@@ -32,7 +32,7 @@ export class Deliverer {
     return new Deliverer(child, log);
   }
 
-  /** Ends it as an init system would, or as that signal does; answers the exit code. */
+  /** Sends the signal and returns the exit code. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     if (this.child.exitCode === null && this.child.signalCode === null) {
       const exited = once(this.child, 'exit');
@@ -48,5 +48,5 @@ export class Deliverer {
 
 const running = new Set<ChildProcess>();
 
-// A worker that ends early does not come to its `stop`s.
+// A worker that ends early does not call `stop`.
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));

@@ -9,7 +9,7 @@ const mounted = new Set<Disk>();
 
 process.on('exit', () => mounted.forEach((disk) => disk.unmount()));
 
-/** Why there are no such disks here; `undefined` when there are. */
+/** The reason why disks are unavailable; `undefined` when they are available. */
 export function noDisks(): string | undefined {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) {
     return 'only root on Linux mounts a small disk';
@@ -35,7 +35,7 @@ export class Disk {
     mounted.add(this);
   }
 
-  /** A folder on it, which is not there yet. */
+  /** A folder on the disk, not created yet. */
   get data(): string {
     return join(this.folder, 'data');
   }
@@ -44,7 +44,7 @@ export class Disk {
     mount('-o', `remount,size=${mebibytes}m`, this.folder);
   }
 
-  /** Also while somebody still uses it. */
+  /** Works while files are still open. */
   unmount(): void {
     if (mounted.delete(this)) {
       execFileSync('umount', ['--lazy', this.folder], { stdio: 'ignore' });

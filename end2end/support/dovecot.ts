@@ -5,18 +5,18 @@ import type { Certificate } from './certificate.ts';
 import { Daemon, Place } from './debian.ts';
 
 export interface DovecotOptions {
-  /** The address to listen at: 587 wants StartTLS, 465 is TLS from the first byte. */
+  /** The listening address: port 587 with StartTLS, port 465 with implicit TLS. */
   host: string;
   certificate: Certificate;
   users: Record<string, string>;
-  /** The address of the Postfix whose port 25 takes the mail. */
+  /** The address of the Postfix that mail is relayed to, at port 25. */
   relay: string;
 }
 
 export class Dovecot {
   private constructor(
     private readonly daemon: Daemon,
-    /** The socket of its sign-in, as a Postfix knows it. */
+    /** The SASL socket, by its path inside the chroot. */
     readonly auth: string,
   ) {}
 
@@ -96,7 +96,7 @@ interface Files {
   home: string;
 }
 
-/** In Debian 12. */
+/** The configuration for Debian 12. */
 function before24({ certificate, key, users, home }: Files): string {
   return `
 ssl_cert = <${certificate}
@@ -113,7 +113,7 @@ mail_location = maildir:~/mail
 `;
 }
 
-/** In Debian 13. The configuration has to begin with the version it is written for. */
+/** The configuration for Debian 13, which must begin with its version. */
 function since24({ certificate, key, users, home }: Files): string {
   return `
 dovecot_config_version = 2.4.0

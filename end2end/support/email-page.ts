@@ -2,10 +2,10 @@
 
 import { type Locator, type Page, expect } from '@playwright/test';
 
-/** A field by its label, and what is typed or chosen there. */
+/** Values by the label of the field. */
 export type Typed = Partial<Record<FieldName, string>>;
 
-/** The form's labels, in its order. */
+/** The labels of the form, in order. */
 export const LABELS = [
   'Email Address',
   'User Name',
@@ -38,9 +38,9 @@ export class EmailPage {
   readonly sendTest: Locator;
   readonly diagnose: Locator;
   readonly cancel: Locator;
-  /** Everything about the test: its stages, how it ended. */
+  /** The section of the test, with its report. */
   readonly testing: Locator;
-  /** Beside the heading: what is known of the saved configuration. */
+  /** The verification of the saved settings, beside the heading. */
   readonly state: Locator;
   readonly conflict: Locator;
 
@@ -57,12 +57,12 @@ export class EmailPage {
     this.conflict = this.form.getByRole('alert');
   }
 
-  /** Comes back when the form can be operated. */
+  /** Resolves when the form is hydrated. */
   async awake(): Promise<void> {
     await expect(this.submit).toBeEnabled();
   }
 
-  /** What is seen of the state beside the heading. */
+  /** Expects the visible text of the verification. */
   async expectState(seen: string | RegExp): Promise<void> {
     await expect(this.state).toHaveText(seen, { useInnerText: true });
   }
@@ -94,7 +94,7 @@ export class EmailPage {
     }
   }
 
-  /** What is said to be wrong with a field, in the words a screen reader reads with it. */
+  /** The text of a field's fault, found by `aria-describedby`. */
   async fault(name: FieldName): Promise<string> {
     const described = (await this.field(name).getAttribute('aria-describedby')) ?? '';
     const fault = described.split(' ').find((id) => id.endsWith('-fault'));
@@ -107,7 +107,7 @@ export class EmailPage {
     await expect(this.form.getByText(/^Saved\./)).toBeVisible();
   }
 
-  /** Starts a test; how it goes is for the caller to watch. */
+  /** Starts a test and does not wait for its end. */
   async test(recipient = 'me@example.net'): Promise<void> {
     await this.recipient.fill(recipient);
     await this.sendTest.click();

@@ -4,7 +4,7 @@ import { type Answer, ask } from './http.ts';
 
 export type Headers = Record<string, string>;
 
-/** Posts a form from a page of the same Postern, as a browser says it does. */
+/** Posts a form with the headers of a same-origin page. */
 export async function submit(
   base: string,
   path: string,
@@ -22,7 +22,7 @@ export async function submit(
   });
 }
 
-/** The one cookie an answer sets: `name=value`, and its attributes in lower case, sorted. */
+/** The only cookie that a response sets: `name=value`, and its attributes sorted in lower case. */
 export function cookie(answer: Answer): { pair: string; value: string; attributes: string[] } {
   const [set, ...more] = answer.headers['set-cookie'] ?? [];
   if (!set || more.length > 0) {
@@ -36,7 +36,7 @@ export function cookie(answer: Answer): { pair: string; value: string; attribute
   };
 }
 
-/** Signs in and answers the cookie to send from now on. */
+/** Signs in and returns the session cookie. */
 export async function signIn(base: string, email: string, password: string, headers: Headers = {}): Promise<string> {
   const answer = await submit(base, '/login', { email, password }, headers);
   if (answer.status !== 303) {

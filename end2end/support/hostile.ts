@@ -7,14 +7,14 @@ import { Queue } from './queue.ts';
 
 export interface Hostile {
   port: number;
-  /** Connections taken, by the port they come from. */
+  /** The client port of each accepted connection. */
   connections: Queue<number>;
-  /** What clients sent, chunk by chunk. */
+  /** The received bytes, by chunk. */
   heard: Queue<string>;
   stop(): Promise<void>;
 }
 
-/** Does with each connection what `act` says. */
+/** A server that runs `act` on each connection. */
 export async function scripted(act: (socket: Socket) => void): Promise<Hostile> {
   const heard = new Queue<string>();
   const connections = new Queue<number>();
@@ -40,14 +40,14 @@ export async function scripted(act: (socket: Socket) => void): Promise<Hostile> 
   };
 }
 
-/** Takes connections and never says a word. */
+/** Accepts connections and sends nothing. */
 export function silent(): Promise<Hostile> {
   return scripted(() => {});
 }
 
-/** A port where nobody listens, ever: a connection is refused at once. */
+/** A port without a listener: connections are refused at once. */
 export async function closedPort(): Promise<number> {
-  // The near end of a connection that is kept: nobody else is given its port meanwhile.
+  // The client port of an open connection, which the system assigns to no other socket.
   const { port } = await silent();
   const near = connect(port, '127.0.0.1').unref();
   await once(near, 'connect');
@@ -61,7 +61,7 @@ export async function closedPort(): Promise<number> {
 export async function unreachable(): Promise<Hostile> {
   const worker = new Worker(LISTENER, { eval: true });
   const [port] = (await once(worker, 'message')) as [number];
-  // One more than the backlog of 1 fits.
+  // Linux queues one connection more than the backlog of 1.
   const queued = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
   await Promise.all(queued.map((socket) => once(socket, 'connect')));
   queued.forEach((socket) => socket.on('error', () => {}));
@@ -76,7 +76,7 @@ export async function unreachable(): Promise<Hostile> {
   };
 }
 
-/** Node takes connections in its event loop; this thread blocks its own for ever. */
+/** Node accepts connections in its event loop; this worker blocks its own for ever. */
 const LISTENER = `
   const { createServer } = require('node:net');
   const { parentPort } = require('node:worker_threads');

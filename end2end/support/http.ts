@@ -8,7 +8,7 @@ export interface Asked {
   method?: string;
   headers?: OutgoingHttpHeaders;
   body?: string | Buffer;
-  /** Hangs up in the middle. */
+  /** Aborts the request. */
   signal?: AbortSignal;
 }
 
@@ -18,7 +18,7 @@ export interface Answer {
   text: string;
 }
 
-/** Asks for `path` at `base`, exactly as it is written. */
+/** Sends a request for `path` at `base`, without normalising the path. */
 export async function ask(base: string, path: string, asked: Asked = {}): Promise<Answer> {
   const { hostname, port } = new URL(base);
   const { method = 'GET', headers, body, signal } = asked;
@@ -32,7 +32,7 @@ export async function ask(base: string, path: string, asked: Asked = {}): Promis
   return { status: answer.statusCode ?? 0, headers: answer.headers, text };
 }
 
-/** Sends bytes that no HTTP library would, and answers all that came back until the end. */
+/** Sends raw bytes and returns everything received until the end. */
 export async function raw(base: string, bytes: string): Promise<string> {
   const { hostname, port } = new URL(base);
   const socket = connect(Number(port), hostname);

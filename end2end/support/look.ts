@@ -6,7 +6,7 @@ import { type Page, type TestInfo, expect } from '@playwright/test';
 export const SCHEMES = ['light', 'dark'] as const;
 export const WIDTHS = [1280, 360] as const;
 
-/** Takes a picture of the page in every look, and finds nothing amiss in any. */
+/** Takes screenshots in every scheme and width; expects no overflow and no violation. */
 export async function expectFine(page: Page, info: TestInfo, name: string): Promise<void> {
   for (const width of WIDTHS) {
     await page.setViewportSize({ width, height: width < 600 ? 740 : 800 });
@@ -16,14 +16,14 @@ export async function expectFine(page: Page, info: TestInfo, name: string): Prom
     }
     await expectNoOverflow(page, `${name} at ${width}`);
   }
-  // Only colours change with the scheme.
+  // The schemes differ in colours only.
   await expectNoViolation(page, `${name}, dark`, ['color-contrast']);
   await page.emulateMedia({ colorScheme: 'light' });
   await expectNoViolation(page, name);
 }
 
 async function picture(page: Page, path: string): Promise<void> {
-  // What sticks to the window would stand in the middle of a full page.
+  // Elements with a sticky position would appear in the middle of a full-page screenshot.
   await page.evaluate(() => window.scrollTo(0, 0));
   await page.screenshot({ path, fullPage: true, animations: 'disabled' });
 }

@@ -7,10 +7,10 @@ import { Relay } from './relay.ts';
 
 export const SEND = '/api/messages/send-email';
 
-/** A mail as a program writes it. */
+/** The body of a submission. */
 export type Mail = Record<string, unknown>;
 
-/** A message as `GET /api/messages/{id}` tells of it. */
+/** The response of `GET /api/messages/{id}`. */
 export interface Message {
   id: string;
   by: string;
@@ -31,17 +31,17 @@ export interface Recipient {
   timeline: { at: string; kind: string; by: string; reply: string; may_have_arrived: boolean }[];
 }
 
-/** A mail that nothing is wrong with, but for what a test says. */
+/** A valid message, changed by `more`. */
 export function mail(more: Mail = {}): Mail {
   return { from: 'alerts@example.org', to: 'desk@example.org', subject: 'Alarm', text: 'Fire.', ...more };
 }
 
-/** Mails that differ in their subject: `name 0`, `name 1` and so on. */
+/** Messages with the subjects `name 0`, `name 1` and so on. */
 export function mails(name: string, number: number, more: Mail = {}): Mail[] {
   return Array.from({ length: number }, (_, index) => mail({ subject: `${name} ${index}`, ...more }));
 }
 
-/** Posts a body as it is given, or as JSON. */
+/** Submits a body as it is, or an object as JSON. */
 export async function send(console: Console, body: unknown, headers: Asked['headers'] = {}): Promise<Reply> {
   return reply(
     await console.ask(SEND, {
@@ -52,7 +52,7 @@ export async function send(console: Console, body: unknown, headers: Asked['head
   );
 }
 
-/** Hands mail over that must be taken, and answers the ids. */
+/** Submits messages that must be accepted, and returns their ids. */
 export async function accepted(console: Console, body: Mail | Mail[], headers: Asked['headers'] = {}): Promise<string[]> {
   const answer = await send(console, body, headers);
   expect(answer.status, answer.text).toBe(202);
@@ -73,23 +73,23 @@ export async function states(console: Console, id: string): Promise<string[]> {
   return (await message(console, id)).recipients.map((recipient) => recipient.state);
 }
 
-/** Comes back when every recipient of a message is in a state. */
+/** Resolves when the recipients have these states. */
 export async function expectState(console: Console, id: string, ...expected: string[]): Promise<void> {
   await expect.poll(() => states(console, id)).toEqual(expected);
 }
 
-/** How much is in each state. */
+/** The message counts by state. */
 export async function counts(console: Console): Promise<Record<string, number>> {
   const told = (await overview(console)).counts as Record<string, { number: number }>;
   return Object.fromEntries(Object.entries(told).map(([state, { number }]) => [state, number]));
 }
 
-/** Comes back when so much is in these states. */
+/** Resolves when the counts match. */
 export async function expectCounts(console: Console, expected: Record<string, number>): Promise<void> {
   await expect.poll(() => counts(console)).toMatchObject(expected);
 }
 
-/** Does a path and a method that must succeed. */
+/** Sends a request that must succeed. */
 export async function done(console: Console, path: string, body?: unknown, method = 'POST'): Promise<Reply['json']> {
   const headers = { 'content-type': 'application/json' };
   const answer = reply(await console.ask(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }));
@@ -97,10 +97,10 @@ export async function done(console: Console, path: string, body?: unknown, metho
   return answer.json;
 }
 
-/** What a relay here says to a recipient; to whom it is not told about, it is polite. */
+/** The reply of the relay by local part; other recipients are accepted. */
 export type Moods = Record<string, { code: number; text: string }>;
 
-/** A Postern with nothing saved, and a relay. */
+/** A Postern without settings, and a relay. */
 export async function begin(moods: Moods = {}): Promise<{ postern: Console; relay: Relay; stop: () => Promise<void> }> {
   const refuse = (recipient: string) => moods[recipient.split('@')[0] ?? ''];
   const [postern, relay] = await Promise.all([Console.start(), Relay.start({ refuse })]);

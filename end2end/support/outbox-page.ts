@@ -3,10 +3,10 @@
 import { type Locator, type Page, expect } from '@playwright/test';
 import { ADMIN, type House } from './browser.ts';
 
-/** A mail as a program hands it over. */
+/** The body of a submission. */
 export type Mail = Record<string, unknown> & { to: string | string[] };
 
-/** Hands one mail over, by the administrator's token unless another is given, and answers its id. */
+/** Submits a message, by default with the administrator's token, and returns its id. */
 export async function handOver(house: House, mail: Mail, token = house.console.token): Promise<string> {
   const [id = ''] = await handOverAll(house, [mail], token);
   return id;
@@ -23,11 +23,11 @@ export async function handOverAll(house: House, mails: Mail[], token = house.con
 }
 
 export class OutboxPage {
-  /** Whether delivery is running, and why not. */
+  /** The delivery status. */
   readonly status: Locator;
   readonly search: Locator;
   readonly mails: Locator;
-  /** A mail each. */
+  /** The rows of the list. */
   readonly rows: Locator;
 
   constructor(
@@ -40,7 +40,7 @@ export class OutboxPage {
     this.rows = this.mails.locator('tbody').getByRole('row');
   }
 
-  /** In a browser that is signed in, up to date. */
+  /** Opens the list signed in, and waits until it is live. */
   static async open(house: House, page: Page, path = '', email = ADMIN): Promise<OutboxPage> {
     await house.admit(page.context(), email);
     const outbox = new OutboxPage(page, `${house.url}/outbox`);
@@ -57,7 +57,7 @@ export class OutboxPage {
     await expect(this.page.getByText('Live', { exact: true })).toBeVisible();
   }
 
-  /** How much is said to be in a state. */
+  /** The displayed count of a state. */
   count(state: string): Locator {
     return this.page.getByRole('navigation', { name: 'Mail by state' }).getByRole('link', { name: new RegExp(`^${state}`) });
   }
@@ -79,7 +79,7 @@ export class OutboxPage {
     await this.expectLive();
   }
 
-  /** What became of a message for a recipient, on its page. */
+  /** The timeline of a recipient on the message's page. */
   recipient(address: string): Locator {
     return this.page.getByRole('region', { name: address });
   }

@@ -6,17 +6,17 @@ import type { Readable } from 'node:stream';
 import { binary, environment } from './program.ts';
 import { remove, scratch } from './scratch.ts';
 
-/** How long a start may take on a busy machine. */
+/** The time limit of a start on a busy machine. */
 const PATIENCE = 30_000;
 
 const LINK = /https?:\/\/[^\s]+/;
 
 export interface PosternOptions {
-  /** A folder that was used before; without it a new one, removed by `stop`. */
+  /** An existing data folder; by default a new one, which `stop` removes. */
   data?: string;
-  /** Where it listens; without it, at a free port of 127.0.0.1. */
+  /** The listening address; by default a free port of 127.0.0.1. */
   listen?: string;
-  /** Beside what a program inherits; `undefined` takes a variable away. */
+  /** Added to the inherited environment; `undefined` removes a variable. */
   env?: Record<string, string | undefined>;
   /** Further arguments of `postern serve`. */
   arguments?: string[];
@@ -25,7 +25,7 @@ export interface PosternOptions {
 export class Postern {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
-  /** As printed: while there is no administrator, the one-time link to create one. */
+  /** The URL it printed: without an administrator, the one-time link to create one. */
   readonly link: string;
 
   private constructor(
@@ -38,7 +38,7 @@ export class Postern {
     this.url = new URL(link).origin;
   }
 
-  /** Comes back when the link is printed. */
+  /** Resolves when the link is printed. */
   static async start(options: PosternOptions = {}): Promise<Postern> {
     const data = options.data ?? scratch('data');
     const child = spawn(
@@ -54,7 +54,7 @@ export class Postern {
     return new Postern(child, log, data, link);
   }
 
-  /** All it has said so far: standard output and log. */
+  /** Standard output and log so far. */
   get output(): string {
     return this.log.text;
   }
@@ -63,14 +63,14 @@ export class Postern {
     return this.child.pid ?? 0;
   }
 
-  /** Comes back when it has said `text`. */
+  /** Resolves when the output contains `text`. */
   async said(text: string): Promise<void> {
     while (!this.log.text.includes(text)) {
       await once(this.child.stderr as Readable, 'data');
     }
   }
 
-  /** Goes away from its standard error, as a reader that ended. */
+  /** Closes the reading end of its standard error. */
   stopReading(): void {
     this.child.stderr?.destroy();
   }
@@ -79,7 +79,7 @@ export class Postern {
     this.child.kill(signal);
   }
 
-  /** Ends it as an init system would. Returns the exit code, also of one that ended by itself. */
+  /** Sends a signal and returns the exit code, also if it has already ended. */
   async stop(options: { keepData?: boolean; signal?: NodeJS.Signals } = {}): Promise<number | null> {
     if (this.child.exitCode === null && this.child.signalCode === null) {
       const exited = once(this.child, 'exit');
@@ -95,7 +95,7 @@ export class Postern {
 
 const running = new Set<ChildProcess>();
 
-// A worker that ends early does not come to its `stop`s.
+// A worker that ends early does not call `stop`.
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 function firstLink(child: ChildProcess, log: { text: string }): Promise<string> {

@@ -10,26 +10,26 @@ import { Daemon, Place } from './debian.ts';
 export type Parameters = Record<string, string>;
 
 export interface PostfixOptions {
-  /** The address to listen at. */
+  /** The listening address. */
   host: string;
   certificate: Certificate;
-  /** The socket of a Dovecot, where people sign in. */
+  /** The SASL socket of a Dovecot. */
   auth: string;
-  /** Beside what everybody has. */
+  /** Parameters for all ports. */
   parameters?: Parameters;
-  /** Ports beside the usual ones, each with what is different there. */
+  /** Further ports, each with the parameters that differ. */
   further?: Record<number, { certificate?: Certificate; parameters?: Parameters }>;
 }
 
-/** Takes mail for these, and for nobody else. */
+/** The only mailbox and domain that Postfix delivers to. */
 export const MAILBOX = 'me@example.net';
 export const DOMAIN = 'example.net';
 
-/** The user who may write as this address, and who may not. */
+/** The only user that may send from this address, and the address. */
 export const OWNER = 'alerts';
 export const OWNED = 'alerts@example.org';
 
-/** User and group `postfix` of that Debian. */
+/** Id of the user and group `postfix` in the chroot. */
 const POSTFIX = 61001;
 
 export class Postfix {
@@ -65,7 +65,7 @@ export class Postfix {
     return this.daemon.log;
   }
 
-  /** The mail of that Message-ID, when it lies in the mailbox. */
+  /** Waits until the message is in the mailbox, and returns it. */
   async delivered(id: string): Promise<string> {
     await this.daemon.said(new RegExp(`message-id=${id}[^]*status=sent \\(delivered to maildir\\)[^]*: removed`));
     const folder = this.place.outside('mail', 'me', 'new');
@@ -91,14 +91,14 @@ function main(place: Place, { certificate, auth, parameters }: PostfixOptions): 
     setgid_group: 'postdrop',
     maillog_file: place.inside('log'),
     maillog_file_prefixes: place.inside(),
-    // The services below name the address; to Postfix this machine has no other loopback one.
+    // Services listen at the address of the test; Postfix requires a loopback interface here.
     inet_interfaces: '127.0.0.1',
     inet_protocols: 'ipv4',
     myhostname: `mail.${DOMAIN}`,
     mydestination: '',
     mynetworks: '',
     alias_maps: '',
-    // Neither DNS nor a look at who asks: there is one who does.
+    // No DNS lookups and no delays for clients.
     smtpd_peername_lookup: 'no',
     smtpd_error_sleep_time: '0',
     virtual_mailbox_domains: DOMAIN,
@@ -120,7 +120,7 @@ function main(place: Place, { certificate, auth, parameters }: PostfixOptions): 
   };
 }
 
-/** Only those who signed in, only encrypted. */
+/** Requires authentication and encryption. */
 const SUBMISSION = {
   smtpd_tls_security_level: 'encrypt',
   smtpd_sender_restrictions: 'reject_sender_login_mismatch',
@@ -163,7 +163,7 @@ postlog unix-dgram n - n - 1 postlogd
 `;
 }
 
-/** One parameter a line; braces hold together what has spaces. */
+/** One parameter per line; braces allow spaces in a value of master.cf. */
 function written(parameters: Parameters, before: string): string {
   const lines = Object.entries(parameters).map(([name, value]) =>
     before ? `${before}{ ${name} = ${value} }\n` : `${name} = ${value}\n`,

@@ -3,25 +3,25 @@
 import { spawn } from 'node:child_process';
 
 export interface Ended {
-  /** None when a signal ended it. */
+  /** `null` when a signal ended it. */
   code: number | null;
   stdout: string;
   stderr: string;
 }
 
 export interface Given {
-  /** Standard input, which is then at its end. */
+  /** The whole of standard input. */
   input?: string;
-  /** Beside what a program inherits; `undefined` takes a variable away. */
+  /** Added to the inherited environment; `undefined` removes a variable. */
   env?: Record<string, string | undefined>;
 }
 
-/** Runs a command to its end. The relays of the test answer meanwhile. */
+/** Runs a command to its end, without blocking the relays of the test. */
 export async function postern(args: string[], given: Given = {}): Promise<Ended> {
   return ending(binary(), args, given);
 }
 
-/** The same for what only a shell can hand over, such as bytes that are no text; `$0` is postern. */
+/** Runs a shell script, for arguments that are not text; `$0` is postern. */
 export async function posternFromShell(script: string): Promise<Ended> {
   return ending('/bin/sh', ['-c', script, binary()], {});
 }
@@ -34,13 +34,13 @@ function ending(program: string, args: string[], given: Given): Promise<Ended> {
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk));
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, stdout, stderr }));
-    // A command that reads nothing may be gone before all is written.
+    // A command that does not read its input may end before all is written.
     child.stdin.on('error', () => {});
     child.stdin.end(given.input ?? '');
   });
 }
 
-/** Nothing of the surroundings may configure a Postern under test. */
+/** The environment without the variables that configure Postern. */
 export function environment(more: Given['env']): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('POSTERN_'));
   return { ...Object.fromEntries(inherited), NO_COLOR: '1', ...more };

@@ -10,7 +10,7 @@ export class Queue<T> {
     this.waiting.splice(0).forEach((wake) => wake());
   }
 
-  /** The first item not taken yet; the test's own time limit is the limit. */
+  /** Waits for the first item not taken yet, up to the time limit of the test. */
   async next(): Promise<T> {
     while (this.taken >= this.all.length) {
       await new Promise<void>((wake) => this.waiting.push(wake));

@@ -3,7 +3,7 @@
 import { type Hostile, scripted } from './hostile.ts';
 
 export interface Recorder extends Hostile {
-  /** Every line of every connection. */
+  /** Every line received, of all connections. */
   readonly lines: string[];
 }
 

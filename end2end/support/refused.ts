@@ -4,8 +4,8 @@ import { expect } from '@playwright/test';
 import type { Ended } from './program.ts';
 
 /**
- * Exit code 1 for what is amiss, 2 for what was asked wrongly; nothing on standard output, and one
- * line on standard error that says what.
+ * Expects exit code 1 for failures or 2 for usage errors, nothing on standard output, and one
+ * line on standard error that names the fault.
  */
 export function expectRefused(ended: Ended, code: 1 | 2, ...words: Array<string | RegExp>): void {
   expect(ended, ended.stderr).toMatchObject({ code, stdout: '' });

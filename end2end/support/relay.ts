@@ -10,30 +10,30 @@ import { Queue } from './queue.ts';
 export type Method = 'PLAIN' | 'LOGIN' | 'CRAM-MD5';
 
 export interface RelayOptions {
-  /** `none`: no TLS at all; `starttls`: offered; `implicit`: from the first byte. */
+  /** `none`: no TLS; `starttls`: offered; `implicit`: from the first byte. */
   tls?: 'none' | 'starttls' | 'implicit';
-  /** Without one, self-signed for 127.0.0.1 and localhost. */
+  /** By default self-signed for 127.0.0.1 and localhost. */
   certificate?: Certificate;
-  /** Offered methods; none means that mail is taken from anybody. */
+  /** Offered authentication types; none: mail is accepted without authentication. */
   auth?: Method[];
-  /** Who may log in. */
+  /** Passwords by user name. */
   users?: Record<string, string>;
-  /** Offer AUTH on an unencrypted connection too. */
+  /** Offers AUTH on unencrypted connections too. */
   authWithoutTls?: boolean;
   /** Refuses a recipient with this code and text. */
   refuse?: (recipient: string) => { code: number; text: string } | undefined;
-  /** The largest mail, in bytes. */
+  /** The maximum message size in bytes. */
   size?: number;
-  /** Without one, a free one. */
+  /** By default a free port. */
   port?: number;
-  /** An address of this machine; without one, 127.0.0.1. */
+  /** The listening address, by default 127.0.0.1. */
   host?: string;
 }
 
 export interface Attempt {
   method: string;
   user: string;
-  /** As sent; CRAM-MD5 sends none. */
+  /** The password as received; CRAM-MD5 does not transmit it. */
   password: string | undefined;
   encrypted: boolean;
   accepted: boolean;
@@ -43,7 +43,7 @@ export interface Received {
   from: string;
   to: string[];
   encrypted: boolean;
-  /** What the client called itself in EHLO. */
+  /** The client's name in EHLO. */
   ehlo: string;
   user: string | undefined;
   raw: Buffer;
@@ -54,7 +54,7 @@ export class Relay {
   /** Mails accepted; `await relay.mails.next()` waits for one. */
   readonly mails = new Queue<Received>();
   readonly attempts = new Queue<Attempt>();
-  /** The greeted connections, whatever came of them. */
+  /** Connections that were greeted, whatever their result. */
   readonly connections = new Queue<SMTPServerSession>();
 
   private constructor(
@@ -113,7 +113,7 @@ export class Relay {
         );
       },
     });
-    // A client that breaks off in the middle is what some tests are about.
+    // Some tests abort connections.
     server.on('error', () => {});
     const relay = new Relay(server, options.host ?? '127.0.0.1', certificate);
     server.listen(options.port ?? 0, relay.host);
@@ -142,7 +142,7 @@ async function receive(stream: AsyncIterable<Buffer>, session: SMTPServerSession
     to: session.envelope.rcptTo.map((recipient) => recipient.address),
     encrypted: session.secure,
     ehlo: session.hostNameAppearsAs,
-    // After STARTTLS it is false until somebody signs in.
+    // smtp-server sets it to false after STARTTLS until authentication.
     user: (session.user as unknown as string) || undefined,
     raw,
     mail: await simpleParser(raw),

@@ -8,7 +8,7 @@ const folders = new Set<string>();
 
 process.on('exit', () => folders.forEach(remove));
 
-/** A new, empty folder. */
+/** Creates an empty folder. */
 export function scratch(purpose: string, where = tmpdir()): string {
   const folder = mkdtempSync(join(where, `postern-${purpose}-`));
   folders.add(folder);

@@ -5,10 +5,10 @@ import type { AddressInfo, Socket } from 'node:net';
 import { type TlsOptions, createServer } from 'node:tls';
 import { type Hostile, scripted } from './hostile.ts';
 
-/** When it is the relay's turn: connected, after a command, after the mail's last dot. */
+/** The points where the relay acts: connected, after a command, after the end of the message. */
 type Moment = 'connected' | 'EHLO' | 'HELO' | 'STARTTLS' | 'AUTH' | 'MAIL' | 'RCPT' | 'DATA' | 'sent' | 'RSET' | 'QUIT';
 
-/** What it does then: it says a reply, of as many lines as it has, or something of its own. */
+/** A reply, which may have several lines, or an action. */
 export type Turn = string | ((socket: Socket) => void);
 
 export type Script = Partial<Record<Moment, Turn>>;
@@ -27,26 +27,26 @@ const POLITE: Record<Moment, Turn> = {
   QUIT: '221 2.0.0 Bye',
 };
 
-/** Says nothing, and stays. */
+/** Sends nothing and keeps the connection open. */
 export const silence: Turn = () => {};
 
-/** Ends the connection in good order. */
+/** Closes the connection. */
 export const hangUp: Turn = (socket) => socket.end();
 
-/** Cuts the connection. */
+/** Resets the connection (RST). */
 export const cut: Turn = (socket) => socket.resetAndDestroy();
 
-/** A relay that does as the script says, and is polite where it says nothing. */
+/** A relay that follows the script and sends default replies elsewhere. */
 export function relay(script: Script = {}): Promise<Hostile> {
   return scripted((socket) => follow(script, socket));
 }
 
-/** A host that speaks TLS from the first byte, and inside it follows a script. */
+/** A scripted relay with implicit TLS. */
 export async function tlsRelay(options: TlsOptions, script: Script = {}): Promise<Pick<Hostile, 'port' | 'stop'>> {
   const sockets = new Set<Socket>();
   const server = createServer(options, (socket) => follow(script, socket));
   server.on('connection', (socket: Socket) => sockets.add(socket));
-  // A handshake that fails is what a test is about.
+  // Some tests let the handshake fail.
   server.on('tlsClientError', () => {});
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

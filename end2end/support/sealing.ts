@@ -6,7 +6,7 @@ export interface BrowserKey extends JWK {
   kid: string;
 }
 
-/** A JWE for the key; `header` may ask for what Postern does not take. */
+/** A JWE for the key; `header` overrides the header parameters. */
 export async function seal(
   key: BrowserKey,
   password: string | Uint8Array,

@@ -14,7 +14,7 @@ export class SmtpSink {
     this.daemon = new Daemon('/usr/sbin/smtp-sink', ['-4', '-u', 'postfix', ...flags, `${this.host}:${this.port}`, '100']);
   }
 
-  /** Comes back when it takes connections, which it does not say. */
+  /** Resolves when it accepts connections, found by connecting: it prints nothing. */
   static async start(...flags: string[]): Promise<SmtpSink> {
     const sink = new SmtpSink(flags);
     await expect(async () => {

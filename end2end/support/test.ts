@@ -5,7 +5,7 @@ import { type BrowserContext, type Page, test as base } from '@playwright/test';
 export { expect } from '@playwright/test';
 
 interface Fixtures {
-  /** What the browsers complained about; a test that leaves some there fails. */
+  /** Errors in the browser console; a test with unexpected ones fails. */
   complaints: Complaints;
 }
 
@@ -23,26 +23,26 @@ export const test = base.extend<Fixtures>({
   ],
 });
 
-/** Refused requests are part of many tests; Chromium notes each in its console. */
+/** Chromium logs each 4xx response, which many tests expect. */
 const REFUSED = /^Failed to load resource: the server responded with a status of 4\d\d/;
 
 export class Complaints {
   readonly heard: string[] = [];
   private expected: RegExp[] = [REFUSED];
 
-  /** Listens to every page of a context. A test says so for those it makes itself. */
+  /** Watches every page of a context. A test calls it for contexts that it creates. */
   of(context: BrowserContext): void {
     context.on('page', (page) => this.listen(page));
   }
 
-  /** What the browser has to note in this test, such as a server that is gone. */
+  /** Allows console messages of this test, such as those about a stopped server. */
   expect(noted: RegExp): void {
     this.expected.push(noted);
   }
 
   private listen(page: Page): void {
     page.on('pageerror', (error) => this.heard.push(error.message));
-    // Violations of the content security policy are among these.
+    // Includes violations of the Content-Security-Policy.
     page.on('console', (message) => {
       const loud = message.type() === 'error' || message.type() === 'warning';
       if (loud && !this.expected.some((noted) => noted.test(message.text()))) {

@@ -20,10 +20,11 @@ use crate::store::Store;
 pub use probe::ProbeRequest;
 pub use request::{DiagnosisRequest, TO};
 
-/// The field a refused recipient, or a failed test mail, stands under, as in system V.
+/// The field of the faults of a test mail and of its recipient. Existing clients rely on the name.
 pub const RECIPIENT: &str = "email_send";
 
-/// The diagnosis service: finds out whether a configuration works, and why not. Cheap to clone.
+/// The diagnosis service: tests a relay's configuration and finds the cause of a failure. Cheap to
+/// clone.
 #[derive(Clone)]
 pub struct Diagnosis {
     store: Store,
@@ -31,13 +32,13 @@ pub struct Diagnosis {
     audit: Audit,
     settings: Settings,
     dialer: Dialer,
-    /// Where people reach the console, as a test mail names it.
+    /// The URL of the console, which a test mail contains.
     public_url: Arc<str>,
-    /// Test mails of each actor.
+    /// Limits the test mails of each actor to 6 a minute.
     tests: Arc<RateLimit>,
-    /// Diagnoses and probes of each actor.
+    /// Limits the diagnoses and probes of each actor to 12 a minute.
     diagnoses: Arc<RateLimit>,
-    /// Diagnoses and probes that run at the same time.
+    /// Limits the diagnoses and probes that run at the same time to 4.
     permits: Arc<Semaphore>,
 }
 

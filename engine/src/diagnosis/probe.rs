@@ -1,5 +1,6 @@
-//! A probe: every way to a relay tried at once, told as it comes. It lives exactly as long as the
-//! stream that tells of it.
+//! Probes: tries all hosts, ports and TLS modes of a relay concurrently, as a stream of events.
+//!
+//! A probe runs as long as its stream: dropping the stream closes the connections.
 
 use std::time::Instant;
 
@@ -22,21 +23,23 @@ const HOST: &str = "host";
 const ADDRESS: &str = "address";
 const PORT: &str = "port";
 
-/// What is looked for, as somebody typed it; empty for what was not given.
+/// The input of a probe, not validated. Absent values are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProbeRequest {
-    /// The relay. Empty: the domain of the address says where relays may be.
+    /// The relay's host name or IP address. If empty, the relay is discovered from the domain of
+    /// `address`.
     pub host: String,
-    /// Who wants to send mail.
+    /// The e-mail address to send from.
     pub address: String,
-    /// A port to try beside the usual ones.
+    /// A port to try in addition to the standard ones.
     pub port: String,
-    /// What is on a form, from where somebody looks; otherwise it is what is saved.
+    /// The unsaved form whose EHLO name, From address and trusted certificates are used; the saved
+    /// settings if absent.
     pub form: Option<Form>,
 }
 
 impl ProbeRequest {
-    /// From one word: an address has an `@`, a host has none.
+    /// A request for `word`, which is an e-mail address if it contains `@`, and a host otherwise.
     pub fn word(word: String, port: String) -> Self {
         let (host, address) = if word.contains('@') {
             (String::new(), word)
@@ -53,9 +56,14 @@ impl ProbeRequest {
 }
 
 impl Diagnosis {
-    /// Tries every way to a relay at once, each to the end of EHLO; no password is sent. Refused
-    /// before anything is sent: who may not, faults by field, more than twelve a minute or four at
-    /// a time, diagnoses counted. Then the events; dropping the stream ends it all.
+    /// Tries all hosts, ports and TLS modes of a relay concurrently, each up to the reply to EHLO.
+    /// No password is sent. Dropping the returned stream ends the probe.
+    ///
+    /// # Errors
+    /// Before anything is sent: [`Kind::Forbidden`](domain::Kind::Forbidden) unless the actor is an
+    /// administrator; [`Kind::Invalid`](domain::Kind::Invalid) under `host`, `address` or `port`;
+    /// [`Kind::TooMany`](domain::Kind::TooMany) beyond 12 a minute or 4 at a time, diagnoses
+    /// included.
     pub async fn probe(
         &self,
         actor: &Actor,
@@ -66,6 +74,7 @@ impl Diagnosis {
         Ok(stream_of(|events| run.run(events)))
     }
 
+    /// Validates the request, takes a permit and records the probe in the audit log.
     async fn prepare_probe(
         &self,
         actor: &Actor,
@@ -95,7 +104,7 @@ impl Diagnosis {
     }
 }
 
-/// What is looked for, checked: a host, or an address, or both.
+/// A validated request: a host, an address, or both.
 struct ProbeTarget {
     host: Option<Host>,
     address: Option<EmailAddress>,
@@ -114,6 +123,7 @@ impl ProbeTarget {
         Ok(Self { host, address })
     }
 
+    /// The host or address, for display.
     fn shown(&self) -> String {
         match (&self.host, &self.address) {
             (Some(host), _) => host.to_string(),
@@ -123,6 +133,7 @@ impl ProbeTarget {
     }
 }
 
+/// Parses `text`; `None` if it is empty, a fault under `field` if it is invalid.
 fn given<T>(
     field: &str,
     text: &str,
@@ -145,12 +156,13 @@ fn port(text: &str) -> Result<Option<u16>, Refusal> {
     }
 }
 
-/// How connections are made: introduced as delivery would be, patient enough for a slow greeting,
-/// and trusting a relay's certificates where they were trusted for this very host.
+/// The settings of the probe's connections: the EHLO name of delivery, timeouts of 5 s to connect
+/// and 8 s per command, and the trusted certificates of `form` only if they were saved for the same
+/// host.
 fn settings(form: &Form, wanted: &ProbeTarget) -> Result<SmtpSettings, Refusal> {
     let from = match (&wanted.address, form.get(Label::FromAddress)) {
         (Some(address), _) => address.as_str(),
-        // EHLO then says this machine's address.
+        // EHLO then names the local address as a literal (RFC 5321 section 4.1.4).
         (None, "") => "postmaster@localhost",
         (None, saved) => saved,
     };
@@ -172,7 +184,7 @@ fn settings(form: &Form, wanted: &ProbeTarget) -> Result<SmtpSettings, Refusal> 
     settings.parse()
 }
 
-/// A probe that may run.
+/// A probe that is validated and holds its permit.
 struct ProbeRun {
     dialer: Dialer,
     wanted: ProbeTarget,
@@ -187,7 +199,8 @@ impl ProbeRun {
         let begun = Instant::now();
         let tick = |seconds| send(ProbeEvent::Tick { seconds });
         let recommendation = with_ticks(self.attempt(&send), tick).await;
-        // Whoever hears the end may ask again at once.
+        // Released before the last event, so that a client can start the next run when it receives
+        // it.
         drop(self.permit);
         send(ProbeEvent::Over(ProbeSummary {
             milliseconds: Elapsed::from(begun.elapsed()),

@@ -1,5 +1,4 @@
-//! How a run tells of itself: by a stream that it lives as long as, and of every second, so that
-//! somebody notices who has gone.
+//! Event streams that drive a run, and ticks each second that reveal a disconnected client.
 
 use std::time::Duration;
 
@@ -7,7 +6,7 @@ use futures::channel::mpsc::{UnboundedSender, unbounded};
 use futures::{FutureExt, Stream, StreamExt, stream};
 use tokio::time::{Instant, interval};
 
-/// What `run` tells. Dropping the stream ends the run; what it tells then is heard by nobody.
+/// The events that `run` sends. The stream drives `run`: dropping the stream drops the run as well.
 pub(super) fn stream_of<E, F>(
     run: impl FnOnce(UnboundedSender<E>) -> F,
 ) -> impl Stream<Item = E> + Send
@@ -20,7 +19,7 @@ where
     stream::select(told, running.boxed())
 }
 
-/// Awaits `work`, and calls `tick` with every whole second since now.
+/// Awaits `work`, and calls `tick` each second with the number of seconds that have passed.
 pub(super) async fn with_ticks<T>(work: impl Future<Output = T>, tick: impl Fn(u64)) -> T {
     let begun = Instant::now();
     tokio::pin!(work);

@@ -1,4 +1,4 @@
-//! What somebody wants to know of a relay, checked before anything is sent.
+//! Requests for a diagnosis or a test mail: validated, rate-limited and audited before they run.
 
 use std::sync::Arc;
 
@@ -17,27 +17,33 @@ use crate::settings::{relay_name, validate};
 use crate::smtp::Relay;
 use crate::store::commit;
 
-/// The field a diagnosis' recipient stands under.
+/// The field of the faults of a diagnosis' recipient.
 pub const TO: &str = "to";
 
-/// What to diagnose, and how far.
+/// The settings to diagnose and the last stage to run.
 #[derive(Clone, Debug, Default)]
 pub struct DiagnosisRequest {
-    /// What is to be used instead of what is saved. Empty: the saved configuration.
+    /// The values that replace saved ones. Empty: the saved settings.
     pub edit: Edit,
+    /// The change of the password relative to the saved one.
     pub password: PasswordChange,
-    /// A password typed on the very machine, instead.
+    /// A password entered at the command line, used instead of `password`.
     pub typed: Option<SecretString>,
-    /// Whom RCPT names. Without one, RCPT is not asked.
+    /// The recipient in RCPT TO. Without one, RCPT is not sent.
     pub recipient: Option<String>,
-    /// Sends a test mail; else nothing is sent. Needs a recipient.
+    /// Whether to send a test mail, which needs a recipient. Otherwise the session ends before
+    /// DATA.
     pub mail: bool,
 }
 
 impl Diagnosis {
-    /// Sends a test mail with `form`, or without one with what is saved. Refused before anything
-    /// is sent: who may not, faults by field, more than six a minute. Then the events; dropping
-    /// the stream cancels the test.
+    /// Sends a test mail with `form`, or with the saved settings if it is `None`. Dropping the
+    /// returned stream cancels the test.
+    ///
+    /// # Errors
+    /// Before anything is sent: [`Kind::Forbidden`] unless the actor is an administrator;
+    /// [`Kind::Invalid`] by field, with the recipient's faults under [`RECIPIENT`];
+    /// [`Kind::TooMany`] beyond 6 tests a minute.
     pub async fn test(
         &self,
         actor: &Actor,
@@ -55,9 +61,14 @@ impl Diagnosis {
         self.begin(actor, Action::SendTest, request).await
     }
 
-    /// Finds out stage by stage whether a relay works. Refused before anything is sent: who may
-    /// not, faults by field, more than twelve a minute or four at a time. Then the events; dropping
-    /// the stream cancels the diagnosis.
+    /// Checks stage by stage whether a relay works. Dropping the returned stream cancels the
+    /// diagnosis.
+    ///
+    /// # Errors
+    /// Before anything is sent: [`Kind::Forbidden`] unless the actor is an administrator;
+    /// [`Kind::Invalid`] by field, with the recipient's faults under [`TO`]; [`Kind::TooMany`]
+    /// beyond 12 diagnoses a minute or 4 at a time, probes included, and beyond 6 test mails a
+    /// minute.
     pub async fn diagnose(
         &self,
         actor: &Actor,
@@ -76,13 +87,14 @@ impl Diagnosis {
         Ok(self.audit.administer(actor, action, asking).await?.begin())
     }
 
+    /// Validates the request, takes its permits and records it in the audit log.
     async fn ask(
         &self,
         actor: &Actor,
         action: Action,
         request: DiagnosisRequest,
     ) -> Result<DiagnosisRun, Refusal> {
-        // System V has one field for whatever is wrong with a test.
+        // Existing clients of the test expect its faults under one field.
         let (field, whole) = match action {
             Action::SendTest => (RECIPIENT, RECIPIENT),
             _ => (TO, REQUEST),
@@ -142,7 +154,10 @@ impl Diagnosis {
         })
     }
 
-    /// A permit among the diagnoses and probes that run, for as long as it is kept.
+    /// Takes a permit to run a diagnosis or probe, and counts it against the actor's rate limit.
+    ///
+    /// # Errors
+    /// [`Kind::TooMany`] with the seconds to wait.
     pub(super) fn permit(
         &self,
         actor: &Actor,
@@ -161,6 +176,7 @@ impl Diagnosis {
     }
 }
 
+/// Parses the recipient; `None` if it is absent and not `needed`.
 fn recipient(typed: Option<&str>, needed: bool) -> Result<Option<EmailAddress>, &'static str> {
     match typed.map(str::trim) {
         Some(typed) if needed || !typed.is_empty() => typed.parse().map(Some),

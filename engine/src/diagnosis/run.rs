@@ -1,5 +1,6 @@
-//! A diagnosis or a test mail under way: the very session that delivery uses, told as it happens.
-//! It lives exactly as long as the stream that tells of it.
+//! Runs a diagnosis or a test mail on a delivery session, as a stream of events.
+//!
+//! A run lasts as long as its stream: dropping the stream closes the connection.
 
 use std::time::Duration;
 
@@ -18,31 +19,35 @@ use crate::Actor;
 use crate::smtp::{Envelope, Relay, Session, SessionObserver};
 use crate::store::{Scope, StoreError, commit, revisions};
 
-/// A run as a whole, whatever the relay does.
+/// The maximum duration of a run.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What is asked of a relay.
+/// A diagnosis or test mail that is validated and ready to run.
 pub(super) struct DiagnosisRun {
+    /// The service that the run belongs to.
     pub diagnosis: Diagnosis,
+    /// The actor that requested the run.
     pub actor: Actor,
-    /// The saved revision that is used; none when the settings differ from it.
+    /// The number of the saved revision; `None` if the settings or the password differ from it.
     pub revision: Option<i64>,
+    /// The settings and the password to connect with.
     pub relay: Relay,
+    /// The recipient in RCPT TO. Without one, RCPT is not sent.
     pub recipient: Option<EmailAddress>,
-    /// A mail, where one is to be sent. Otherwise the run ends before DATA.
+    /// The message to send. Without one, the run ends before DATA.
     pub message: Option<TestMessage>,
-    /// A permit among those that run at the same time.
+    /// The permit of a diagnosis, released at its end. A test mail needs none.
     pub permit: Option<OwnedSemaphorePermit>,
 }
 
-/// A mail that the relay took.
+/// A test mail that the relay accepted.
 struct Sent {
     reply: domain::Reply,
     message_id: String,
 }
 
 impl DiagnosisRun {
-    /// The events. Dropping the stream ends the run, and with it the connection.
+    /// Starts the run and returns its events. Dropping the stream ends the run and its connection.
     pub fn begin(self) -> impl Stream<Item = Event> + Send + use<> {
         stream_of(|events| {
             self.run(SessionObserver::new(move |event| {
@@ -86,7 +91,8 @@ impl DiagnosisRun {
                 }
             }
         };
-        // Whoever hears the end may ask again at once.
+        // Released before the last event, so that a client can start the next run when it receives
+        // it.
         drop(self.permit);
         witness.emit(|| {
             Event::Over(RunSummary {
@@ -97,7 +103,7 @@ impl DiagnosisRun {
         });
     }
 
-    /// The session, ended after [`LIMIT`].
+    /// Runs the session with a deadline of [`LIMIT`] and a tick each second.
     async fn in_time(&self, witness: &SessionObserver) -> Result<Option<Sent>, Failure> {
         let session = timeout(LIMIT, self.session(witness));
         let tick = |seconds| witness.emit(|| Event::Tick { seconds });
@@ -143,7 +149,8 @@ impl DiagnosisRun {
         })
     }
 
-    /// Records that the saved configuration is proved, if that is what was used.
+    /// Records the saved revision as verified, if the run used it, and returns when. A failure of
+    /// the database does not fail the test.
     async fn verified(&self) -> Option<Timestamp> {
         let proved = self.prove(self.revision?).await;
         proved.map_err(Refusal::from).ok().map(|stamp| stamp.at)

@@ -1,23 +1,23 @@
-//! The test mail: a submission that names the relay and the encryption it was sent with.
+//! The test mail: a submission whose text names the relay and the encryption it was sent with.
 
 use domain::{EmailAddress, Kind, Label, Refusal, SmtpSettings, Timestamp};
 
 use super::RECIPIENT;
 use crate::mail::{ComposedMessage, DefaultSender, Submission};
 
-/// A test mail that is ready to be composed, once the session knows its encryption.
+/// A validated test mail, composed when the encryption of its session is known.
 pub struct TestMessage {
     sender: DefaultSender,
     recipient: String,
-    /// Where the console is.
+    /// The URL of the console.
     public_url: String,
 }
 
 impl TestMessage {
-    /// Checks everything that the mail is composed of.
+    /// Validates the sender and the recipient of the mail.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under the field of the settings, or of the recipient.
+    /// [`Kind::Invalid`] under `from_address`, or under [`RECIPIENT`] for the recipient.
     pub fn new(
         settings: &SmtpSettings,
         recipient: &EmailAddress,
@@ -44,7 +44,7 @@ impl TestMessage {
         }
     }
 
-    /// The mail for a session with this encryption; `None` if the session is not encrypted.
+    /// Composes the mail for a session. `encryption` is `None` if the session is not encrypted.
     pub fn compose(
         &self,
         settings: &SmtpSettings,

@@ -1,9 +1,9 @@
-//! The pairs that browsers seal passwords for: a new one every 24 h, the one before accepted for
-//! another hour, so that a captured token dies.
+//! Browser keys: RSA key pairs that browsers seal passwords for, rotated every 24 h.
 //!
-//! RUSTSEC-2023-0071 (timing of RSA private operations) does not bite here: only OAEP is used,
-//! every operation is blinded, and only signed-in administrators, whose calls are limited, can
-//! cause one.
+//! A pair decrypts for one hour more after its rotation, so that a captured token expires.
+//!
+//! RUSTSEC-2023-0071 (timing of RSA private operations) is mitigated: only OAEP is used, every
+//! operation is blinded, and only signed-in administrators can cause one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,20 +22,21 @@ use super::Vault;
 use crate::Clock;
 use crate::store::{Store, commit, keys};
 
-/// NIST SP 800-57: good beyond 2030.
+/// The size of the RSA keys, in bits. NIST SP 800-57 accepts 3072 bits beyond 2030.
 pub const BROWSER_KEY_BITS: usize = 3072;
 
-/// How long a pair is offered.
+/// How long a pair is published as the one to seal for.
 const OFFERED: Duration = Duration::from_hours(24);
-/// How long a pair opens what was sealed for it.
+/// How long a pair decrypts passwords that were sealed for it.
 const ACCEPTED: Duration = Duration::from_hours(25);
 
-/// The scope of the rows of `browser_key`, for sealing.
+/// The scope under which the private keys in table `browser_key` are sealed.
 const SCOPE: &str = "browser_key";
 
 const SEAL_IT: &str = "The password must come sealed: a JWE (compact, RSA-OAEP-256, A256GCM) for the key at /api/keys/browser.";
 const SEAL_AGAIN: &str = "The password was sealed for a key that is no longer valid, or was damaged on its way. Load the page again, or fetch /api/keys/browser again, and send it once more.";
 
+/// An RSA key pair.
 struct KeyPair {
     kid: String,
     created_at: Timestamp,
@@ -57,17 +58,18 @@ impl KeyPair {
     }
 }
 
-/// A pair that is made and perhaps not stored yet.
+/// A generated pair that is not stored yet.
 type Made = Option<KeyPair>;
 
-/// The keys service: the RSA pairs that browsers seal passwords for.
+/// The keys service: generates, stores and rotates the RSA key pairs that browsers seal passwords
+/// for.
 pub struct BrowserKeys {
     store: Store,
     clock: Clock,
     vault: Arc<Vault>,
     /// The pairs in use, decrypted, newest first.
     pairs: Mutex<Vec<KeyPair>>,
-    /// Locked while a pair is generated, which takes about a second of a core.
+    /// Locked while a pair is generated, which takes about a second of CPU, so that only one is.
     made: Arc<tokio::sync::Mutex<Made>>,
 }
 
@@ -82,10 +84,10 @@ impl BrowserKeys {
         }
     }
 
-    /// The public key to seal for. Generates a pair when there is none or it is 24 h old.
+    /// The public key to seal for. Generates a pair if there is none younger than 24 h.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// If the key cannot be generated or the database fails.
     pub async fn browser_key(&self) -> Result<Jwk, Refusal> {
         let now = self.clock.now();
         if let Some(jwk) = self.offered(now) {
@@ -103,11 +105,15 @@ impl BrowserKeys {
         self.offered(now).ok_or_else(Refusal::internal)
     }
 
-    /// Takes a pair into use.
+    /// Adds a pair and publishes it.
+    ///
+    /// # Errors
+    /// If the database fails.
     pub(crate) async fn add(&self, private: RsaPrivateKey) -> Result<(), Refusal> {
         self.insert(&KeyPair::new(private, self.clock.now())).await
     }
 
+    /// Stores a pair, removes expired ones, and reloads.
     async fn insert(&self, pair: &KeyPair) -> Result<(), Refusal> {
         let now = self.clock.now();
         let der = pair.private.to_pkcs8_der();
@@ -123,7 +129,10 @@ impl BrowserKeys {
         self.reload(now).await
     }
 
-    /// Opens a password that was sealed in a browser. A refusal stands under `smtp_password`.
+    /// Decrypts a password that was sealed in a browser.
+    ///
+    /// # Errors
+    /// A fault under `smtp_password` if it is not a JWE for one of the keys in use, or was altered.
     pub(crate) async fn unseal(&self, sealed: &str) -> Result<SecretString, Refusal> {
         let now = self.clock.now();
         let refused = |text| Refusal::field(Label::Password, text);
@@ -134,7 +143,7 @@ impl BrowserKeys {
         let private = match self.private(&token.header.kid, now) {
             Some(private) => private,
             None => {
-                // Another node may have made it.
+                // Another node may have generated it.
                 self.reload(now).await?;
                 self.private(&token.header.kid, now)
                     .ok_or_else(|| refused(SEAL_AGAIN))?
@@ -156,12 +165,13 @@ impl BrowserKeys {
             .ok_or_else(|| refused(SEAL_AGAIN))
     }
 
+    /// Loads the pairs that still decrypt.
     async fn reload(&self, now: Timestamp) -> Result<(), Refusal> {
         let rows = keys::browser_since(&mut *self.store.read().await?, now - ACCEPTED).await?;
         let pairs = rows
             .into_iter()
             .filter_map(|row| {
-                // A pair whose at-rest key was lost is simply not used any more.
+                // A pair whose at-rest key is lost cannot be used any more; a new one replaces it.
                 let der = self
                     .vault
                     .unseal_bytes(SCOPE, &row.kid, &row.private_key)
@@ -178,12 +188,14 @@ impl BrowserKeys {
         Ok(())
     }
 
+    /// The public key of the newest pair, if it is younger than [`OFFERED`].
     fn offered(&self, now: Timestamp) -> Option<Jwk> {
         let pairs = self.lock();
         let newest = pairs.first().filter(|pair| pair.is_offered(now))?;
         Some(Jwk::new(&newest.kid, &newest.private.to_public_key()))
     }
 
+    /// The private key with this id, if it is younger than [`ACCEPTED`].
     fn private(&self, kid: &str, now: Timestamp) -> Option<RsaPrivateKey> {
         let pairs = self.lock();
         let pair = pairs.iter().find(|pair| pair.kid == kid)?;
@@ -195,8 +207,8 @@ impl BrowserKeys {
     }
 }
 
-/// A pair to offer, where one that could not be stored is not at hand. It is made to the end and
-/// kept though the caller hangs up, and nobody makes another meanwhile.
+/// Generates a pair, unless one is left that could not be stored. Generation continues if the
+/// caller is dropped, and the lock keeps other callers from generating another meanwhile.
 async fn make(
     mut made: OwnedMutexGuard<Made>,
     now: Timestamp,

@@ -1,10 +1,10 @@
-//! Why the vault cannot be opened.
+//! Errors of opening the vault.
 
 use std::path::PathBuf;
 
 use crate::store::StoreError;
 
-/// Why the vault cannot be opened, for the person at the command line.
+/// The vault cannot be opened. The texts are displayed at the command line.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// A file or folder cannot be read or written.

@@ -15,11 +15,16 @@ use zeroize::Zeroizing;
 
 use super::error::VaultError;
 
+/// Suffix of a key file, after the id of the key.
 const SUFFIX: &str = ".key";
 /// Suffix of a file that is being written. A crash may leave one behind.
 const UNFINISHED: &str = ".unfinished";
 
-/// Removes the files that crashes left half written. No other process may create keys meanwhile.
+/// Removes unfinished files that a crash left behind. The caller makes sure that no other process
+/// creates keys at the same time.
+///
+/// # Errors
+/// [`VaultError::File`] if the folder cannot be read or a file cannot be removed.
 pub fn remove_unfinished(folder: &Path) -> Result<(), VaultError> {
     for path in paths(folder)? {
         if stem(&path, UNFINISHED).is_some() {
@@ -29,7 +34,7 @@ pub fn remove_unfinished(folder: &Path) -> Result<(), VaultError> {
     Ok(())
 }
 
-/// The files in the folder; none when the folder is not there yet.
+/// The files in the folder; none if the folder does not exist.
 fn paths(folder: &Path) -> Result<Vec<PathBuf>, VaultError> {
     let failed = |error| VaultError::File(folder.to_owned(), error);
     if !folder.try_exists().map_err(failed)? {
@@ -45,7 +50,11 @@ fn stem<'a>(path: &'a Path, suffix: &str) -> Option<&'a str> {
     path.file_name()?.to_str()?.strip_suffix(suffix)
 }
 
-/// All keys in the folder by their ids; none when the folder is not there yet.
+/// Reads all keys in the folder, by their ids. A folder that does not exist has none.
+///
+/// # Errors
+/// [`VaultError::File`] if a file cannot be read, [`VaultError::Exposed`] if group or others have
+/// any access to it, and [`VaultError::NotAKey`] if it does not hold a key.
 pub fn read(folder: &Path) -> Result<HashMap<String, ContentKey>, VaultError> {
     let mut keys = HashMap::new();
     for path in paths(folder)? {
@@ -56,6 +65,7 @@ pub fn read(folder: &Path) -> Result<HashMap<String, ContentKey>, VaultError> {
     Ok(keys)
 }
 
+/// Reads a key file after checking its permissions.
 fn read_key(path: &Path) -> Result<ContentKey, VaultError> {
     let failed = |error| VaultError::File(path.to_owned(), error);
     let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
@@ -72,7 +82,10 @@ fn read_key(path: &Path) -> Result<ContentKey, VaultError> {
     Ok(key)
 }
 
-/// Makes a key, on the disk before it is used.
+/// Generates a key and returns it with its id, once it is synced to disk.
+///
+/// # Errors
+/// [`VaultError::File`] if the folder or the file cannot be written.
 pub fn create(folder: &Path) -> Result<(String, ContentKey), VaultError> {
     let kid = ulid::Ulid::new().to_string();
     let path = folder.join(format!("{kid}{SUFFIX}"));

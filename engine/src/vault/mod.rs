@@ -1,4 +1,4 @@
-//! Where secrets are sealed and opened. No code outside this room sees a key.
+//! The vault: seals and unseals secrets at rest. No code outside this module handles a key.
 
 mod browser;
 mod error;
@@ -16,28 +16,37 @@ pub use error::VaultError;
 
 use crate::store::{Store, commit, keys};
 
-/// A sealed value that does not open: its key is lost, or it was changed or moved.
+/// A sealed value cannot be decrypted: its key is lost, or it was altered or moved to another row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnsealError;
 
-/// The at-rest keys.
+/// The keys for secrets at rest. Values are JWE in compact serialisation (RFC 7516), bound to their
+/// row by scope and label in the header.
 pub struct Vault {
     keys: HashMap<String, ContentKey>,
-    /// The key that seals; the others only open.
+    /// The id of the key that seals; the others only unseal.
     sealing: String,
 }
 
 impl Vault {
-    /// Opens the keys in `folder`, makes the first one, and checks that none the database counts
-    /// on is missing.
+    /// Reads the keys in `folder`, generates the first one, and checks that every key the database
+    /// uses is present.
+    ///
+    /// With `accept_lost_keys`, missing keys are removed from the database; the values sealed with
+    /// them have to be entered again.
+    ///
+    /// # Errors
+    /// [`VaultError::Lost`] if a key is missing; [`VaultError::File`], [`VaultError::Exposed`] and
+    /// [`VaultError::NotAKey`] as for reading key files; [`VaultError::Store`] if the database
+    /// fails.
     pub async fn open(
         folder: &Path,
         store: &Store,
         now: Timestamp,
         accept_lost_keys: bool,
     ) -> Result<Self, VaultError> {
-        // Of nodes that start on a new database at once, one makes the key; the others find it in
-        // the folder where they share that too.
+        // If several nodes start on a new database at once, one generates the key. The others find
+        // it in the folder if they share that as well.
         let mut work = store.begin_on_sealing_keys().await?;
         files::remove_unfinished(folder)?;
         let mut keys = files::read(folder)?;
@@ -77,7 +86,10 @@ impl Vault {
             .expect("AES-GCM seals anything under 64 GiB")
     }
 
-    /// Opens a value that was sealed for this very row.
+    /// Unseals a value that was sealed for the row `scope`, `label`.
+    ///
+    /// # Errors
+    /// [`UnsealError`] if the value belongs to another row, was altered, or its key is lost.
     pub fn unseal(
         &self,
         scope: &str,

@@ -1,4 +1,4 @@
-//! An attempt to sign in: throttled, and counted even if its caller disconnects.
+//! Password attempts: throttled, and counted even if the caller disconnects.
 
 use domain::{Refusal, SecretString};
 
@@ -7,18 +7,23 @@ use super::password::{self, HashPermit};
 use super::throttle::ThrottleKey;
 use crate::store::accounts::{self, Account};
 
-/// A password that may be compared now with that of an account, if the account exists.
+/// An attempt that passed the throttle and holds a permit to hash. The account may not exist.
 pub(super) struct PasswordAttempt {
     accounts: Accounts,
-    /// The keys that a failure is counted under; that of the account first.
+    /// The keys that a failure is counted under; the key of the account is first.
     keys: Vec<ThrottleKey>,
+    /// The account and the hash of its password, if it exists.
     found: Option<(Account, String)>,
     permit: HashPermit,
 }
 
 impl PasswordAttempt {
-    /// The account if this is its password. A failure is counted before the permit is returned,
-    /// even if the caller no longer waits for the answer.
+    /// Verifies the password; `None` if it is wrong or there is no such account. A failure is
+    /// counted before the permit is released, even if the returned future is dropped.
+    ///
+    /// # Errors
+    /// [`Kind::TooMany`](domain::Kind::TooMany) if other attempts failed in the meantime and the
+    /// account or network is throttled now.
     pub(super) async fn compare(self, password: SecretString) -> Result<Option<Account>, Refusal> {
         let Self {
             accounts,

@@ -1,4 +1,4 @@
-//! Changing one's own password, and resetting that of any account.
+//! Password changes by an account itself, and resets by an administrator.
 
 use domain::{Kind, Refusal, SecretString};
 
@@ -9,10 +9,11 @@ use crate::audit::Action;
 use crate::store::{accounts, commit, sessions};
 
 impl Accounts {
-    /// Sets the password of any account and ends its sessions, for administrators.
+    /// Sets the password of any account and ends its sessions. Only administrators may.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] under `email`; [`Kind::Invalid`] under `password`.
+    /// [`Kind::NotFound`] or [`Kind::Invalid`] under `email`; [`Kind::Invalid`] under `password`;
+    /// [`Kind::Forbidden`] unless the actor is an administrator.
     pub async fn reset_password(
         &self,
         actor: &Actor,
@@ -38,7 +39,8 @@ impl Accounts {
     /// Changes the actor's own password and ends its other sessions.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under `current` or `new`; [`Kind::TooMany`] while the account is throttled.
+    /// [`Kind::Invalid`] under `current` or `new`; [`Kind::TooMany`] while the account is
+    /// throttled; [`Kind::Forbidden`] for a local user, who has no account.
     pub async fn change_password(
         &self,
         actor: &Actor,
@@ -90,7 +92,7 @@ impl Accounts {
     }
 }
 
-/// The refusal, with the field that the form has for the password.
+/// Moves the fault of `password` to `field`, the name of the field in the form.
 fn renamed(mut refusal: Refusal, field: &str) -> Refusal {
     if let Some(text) = refusal.fields.remove("password") {
         refusal.add(field, text);

@@ -36,18 +36,20 @@ fn random_secret() -> String {
     BASE64URL.encode(bytes)
 }
 
-/// What is stored of a secret that has 256 random bits: its SHA-256.
+/// The SHA-256 of a secret, in base64url: what is stored of it. The secrets are random, so that an
+/// unsalted hash is enough.
 fn digest(secret: &str) -> String {
     BASE64URL.encode(Sha256::digest(secret.as_bytes()))
 }
 
-/// Awaits an act in a task of its own, so that it is completed even if the caller disconnects.
+/// Runs an operation in a task of its own, so that it completes even if the caller disconnects.
 async fn detached<T: Send + 'static>(
     act: impl Future<Output = Result<T, Refusal>> + Send + 'static,
 ) -> Result<T, Refusal> {
     tokio::spawn(act).await.map_err(|_| Refusal::internal())?
 }
 
+/// Parses an account's address and converts it to lower case.
 fn parse_email(email: &str) -> Result<String, Refusal> {
     let parsed = email.trim().parse::<EmailAddress>();
     parsed
@@ -64,7 +66,7 @@ pub struct Accounts {
     hasher: Hasher,
     throttle: Arc<LoginThrottle>,
     token_cache: Arc<TokenCache>,
-    /// The digest of the setup token, until the first administrator was created with it.
+    /// The digest of the setup token; `None` once the first administrator is created.
     setup: Arc<Mutex<Option<String>>>,
 }
 
@@ -81,10 +83,10 @@ impl Accounts {
         }
     }
 
-    /// A new account and the hash of its password.
+    /// Validates a new account and hashes its password. Nothing is stored.
     ///
     /// # Errors
-    /// The faults of both under `email` and `password`.
+    /// [`Kind::Invalid`] with the faults of both, under `email` and `password`.
     async fn new_account(
         &self,
         email: &str,
@@ -97,11 +99,11 @@ impl Accounts {
         Ok((Account { id, email, role }, hash))
     }
 
-    /// Creates an account, for administrators.
+    /// Creates an account. Only administrators may.
     ///
     /// # Errors
     /// [`Kind::Invalid`] under `email` and `password`; [`Kind::Conflict`] if the address has an
-    /// account already.
+    /// account already; [`Kind::Forbidden`] unless the actor is an administrator.
     pub async fn create(
         &self,
         actor: &Actor,
@@ -135,6 +137,7 @@ impl Accounts {
             .await
     }
 
+    /// The account with this address.
     async fn account(&self, email: &str) -> Result<Account, Refusal> {
         let email = parse_email(email)?;
         let found = accounts::by_email(&mut *self.store.read().await?, &email).await?;

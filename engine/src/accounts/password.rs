@@ -1,4 +1,4 @@
-//! Passwords of accounts: their length, and hashing them with argon2id (RFC 9106).
+//! Account passwords: length check, and argon2id (RFC 9106) hashing with bounded concurrency.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use rand::RngCore;
 use rand::rngs::OsRng;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The length of a password, in characters.
+/// The permitted length of a password, in characters.
 const LENGTH: std::ops::RangeInclusive<usize> = 12..=128;
 
-/// Hashes passwords, as many at once as there are cores: each hash takes 46 MiB and a core.
+/// Hashes passwords, at most one per core at a time: each hash uses 46 MiB of memory and one core.
 #[derive(Clone)]
 pub struct Hasher {
     argon2: Argon2<'static>,
     permits: Arc<Semaphore>,
 }
 
-/// Permission for one computation. It is granted in the order of requests.
+/// A permit for one computation. Permits are granted in the order of requests.
 pub struct HashPermit {
     argon2: Argon2<'static>,
     permit: OwnedSemaphorePermit,
@@ -27,7 +27,7 @@ pub struct HashPermit {
 
 impl Default for Hasher {
     fn default() -> Self {
-        // OWASP's first choice for one lane; 31 ms on the machine it was measured on.
+        // The first parameters that OWASP recommends; a hash takes about 31 ms.
         let params = Params::new(47_104, 1, 1, None).expect("the parameters are within bounds");
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -50,7 +50,7 @@ pub fn check(password: &SecretString) -> Result<(), Refusal> {
 }
 
 impl Hasher {
-    /// The hash of a new password.
+    /// Hashes a new password and returns the hash as PHC string.
     ///
     /// # Errors
     /// [`Kind::Invalid`] under `password` if it is too short or too long.
@@ -75,7 +75,7 @@ impl Hasher {
         })
     }
 
-    /// Waits until nothing is computed.
+    /// Waits until no computation is running.
     #[cfg(test)]
     pub async fn until_idle(&self) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -104,8 +104,8 @@ impl HashPermit {
     }
 }
 
-/// Whether `password` has this hash. Without a hash it is false, and takes as long, so that the
-/// time does not tell whether an account exists.
+/// Whether `password` has the hash `expected`. Without a hash it computes one all the same and
+/// returns `false`, so that timing does not reveal whether an account exists.
 pub fn verify(argon2: &Argon2<'_>, password: &SecretString, expected: Option<&str>) -> bool {
     match expected {
         Some(expected) => PasswordHash::new(expected).is_ok_and(|hash| {
@@ -120,6 +120,7 @@ pub fn verify(argon2: &Argon2<'_>, password: &SecretString, expected: Option<&st
     }
 }
 
+/// The hash of a password with a random salt, as PHC string.
 fn hash(argon2: &Argon2<'_>, password: &SecretString) -> Option<String> {
     let mut salt = [0; 16];
     OsRng.fill_bytes(&mut salt);

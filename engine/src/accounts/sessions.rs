@@ -1,4 +1,4 @@
-//! Login, and sessions: they end after 2 h without use, and 12 h after they began.
+//! Login, logout and sessions. Sessions expire after 2 h of inactivity and 12 h in all.
 
 use std::time::Duration;
 
@@ -12,19 +12,20 @@ use crate::store::accounts::Account;
 use crate::store::{commit, sessions};
 use crate::{Actor, Origin};
 
-/// A session that is not used for this long ends.
+/// The time without use after which a session expires.
 const IDLE: Duration = Duration::from_hours(2);
-/// A session ends this long after it began.
+/// The maximum age of a session.
 const ABSOLUTE: Duration = Duration::from_hours(12);
-/// The last use is written at most this often.
+/// The minimum interval between writes of the last use.
 const TOUCH: Duration = Duration::from_secs(60);
 
-/// A text from outside as it is stored: one line of at most `most` characters.
+/// Untrusted text as it is stored: without control characters, at most `most` characters.
 fn recorded(claimed: &str, most: usize) -> String {
     let shown = claimed.chars().filter(|c| !c.is_control());
     shown.take(most).collect()
 }
 
+/// The refusal of a login, the same for an unknown account and a wrong password.
 fn wrong() -> Refusal {
     Refusal::new(
         Kind::Unauthenticated,
@@ -33,12 +34,12 @@ fn wrong() -> Refusal {
 }
 
 impl Accounts {
-    /// Checks an address and a password. Neither the refusal nor the time it takes tells whether
-    /// the account exists.
+    /// Authenticates an account by address and password. Neither the refusal nor its timing reveals
+    /// whether the account exists.
     ///
     /// # Errors
-    /// [`Kind::Unauthenticated`] if they do not belong together; [`Kind::TooMany`] with the seconds
-    /// to wait, from the fifth failure on.
+    /// [`Kind::Unauthenticated`] if the address or the password is wrong; [`Kind::TooMany`] with
+    /// the seconds to wait, from the fifth failure on.
     pub async fn login(
         &self,
         email: &str,
@@ -53,7 +54,7 @@ impl Accounts {
             Ok(attempt) => attempt,
             Err(refusal) => return self.not_logged_in(by, refusal).await,
         };
-        // A caller that disconnects while it waits for the permit has not tried; from here on the
+        // A caller that disconnects while it waits for the permit is not counted. From here on, the
         // attempt is completed and counted.
         let (accounts, origin) = (self.clone(), origin.clone());
         detached(async move {
@@ -66,6 +67,7 @@ impl Accounts {
         .await
     }
 
+    /// Records a successful login and removes expired sessions.
     async fn logged_in(&self, account: Account, origin: &Origin) -> Result<Account, Refusal> {
         let now = self.clock.now();
         let mut work = self.store.begin().await?;
@@ -76,12 +78,14 @@ impl Accounts {
         Ok(account)
     }
 
+    /// Records a refused login.
     async fn not_logged_in(&self, by: Signature, refusal: Refusal) -> Result<Account, Refusal> {
         self.audit.record_refusal(by, Action::Login, &refusal).await;
         Err(refusal)
     }
 
-    /// Begins a session under a secret of the caller, of at least 128 random bits.
+    /// Begins a session of the account with id `account`. The caller chooses `secret`, which has at
+    /// least 128 random bits; only its digest is stored.
     ///
     /// # Errors
     /// If the database fails.
@@ -106,7 +110,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// The actor of a session; `None` when it has ended.
+    /// The actor of a session; `None` if it has ended or expired. Updates its last use.
     ///
     /// # Errors
     /// If the database fails.
@@ -133,7 +137,7 @@ impl Accounts {
         Ok(Some(Actor::session(session, origin)))
     }
 
-    /// Ends the session of the actor.
+    /// Ends the actor's session. Does nothing for actors without a session.
     ///
     /// # Errors
     /// If the database fails.
@@ -150,7 +154,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// Ends a session by its secret.
+    /// Ends a session by its secret, without an entry in the audit log.
     ///
     /// # Errors
     /// If the database fails.
@@ -161,7 +165,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// The sessions of the actor's account, last used first.
+    /// The sessions of the actor's account, most recently used first.
     ///
     /// # Errors
     /// If the database fails.

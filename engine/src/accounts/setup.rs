@@ -1,4 +1,4 @@
-//! The first administrator, created with the token of a one-time link.
+//! Creation of the first administrator with the token of a one-time setup link.
 
 use domain::view::Role;
 use domain::{Kind, Refusal, SecretString};
@@ -10,8 +10,8 @@ use crate::store::accounts::{self, Account};
 use crate::store::commit;
 
 impl Accounts {
-    /// The token of a new one-time link for the first administrator; `None` if there is an account
-    /// already. It replaces the token of an earlier link.
+    /// Generates the token of a setup link; `None` if an account exists. A new token invalidates
+    /// the previous one.
     ///
     /// # Errors
     /// If the database fails.
@@ -33,10 +33,11 @@ impl Accounts {
         Ok(known && !accounts::exist(&mut *self.store.read().await?).await?)
     }
 
-    /// Creates the first administrator, with the token of the one-time link.
+    /// Creates the first administrator with the token of a setup link.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] if the token is not valid; [`Kind::Invalid`] under `email` and `password`.
+    /// [`Kind::Forbidden`] if the token is not valid; [`Kind::Invalid`] under `email` and
+    /// `password`; [`Kind::Conflict`] if another request created an account in the meantime.
     pub async fn create_first(
         &self,
         token: &str,

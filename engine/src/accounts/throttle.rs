@@ -1,6 +1,6 @@
-//! Login throttling by account and by network, in memory of this process.
+//! Login throttling by account and by network, in memory.
 //!
-//! It uses monotonic time: a clock that is set back must not lock anybody out.
+//! Waits are measured in monotonic time, so that a clock that is set back does not prolong them.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -13,15 +13,16 @@ use tokio::time::Instant;
 
 use crate::rate_limit::whole_seconds;
 
-/// Failures without a wait; from this one on, the next attempt has to wait.
+/// The number of failures from which on the next attempt has to wait.
 const FREE: u32 = 5;
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(60);
-/// A failure is forgotten after this long.
+/// The time after the last failure at which the count starts again from zero.
 const MEMORY: Duration = Duration::from_secs(15 * 60);
-/// The most keys in memory. Beyond it, the oldest are removed.
+/// The maximum number of keys in memory. Beyond it, the keys with the oldest failures are removed.
 const KEYS: usize = 10_000;
 
+/// The failures of one key.
 #[derive(Clone, Copy)]
 struct Failures {
     count: u32,
@@ -39,18 +40,19 @@ impl Failures {
     }
 }
 
-/// Failed logins by account and by network. It never locks out: the longest wait is a minute.
+/// Counts failed logins by account and by network. The longest wait is [`LONGEST`], so that no
+/// account is locked out permanently.
 #[derive(Default)]
 pub struct LoginThrottle {
     failures: Mutex<HashMap<ThrottleKey, Failures>>,
 }
 
-/// What failures are counted by. Its size does not depend on what was typed.
+/// A key that failures are counted under. Its size is fixed, whatever the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ThrottleKey {
     /// The SHA-256 of an account's address, whether or not there is such an account.
     Account([u8; 32]),
-    /// The first address of a network.
+    /// A network, by its first address.
     Network(IpAddr),
 }
 
@@ -60,7 +62,7 @@ impl ThrottleKey {
         Self::Account(Sha256::digest(email).into())
     }
 
-    /// The part of an address that one network shares: /24 of IPv4, /64 of IPv6.
+    /// The key of the network of an address: /24 for IPv4, /64 for IPv6.
     pub fn network(address: IpAddr) -> Self {
         Self::Network(match address.to_canonical() {
             IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & (!0 << 8)).into(),
@@ -70,7 +72,7 @@ impl ThrottleKey {
 }
 
 impl LoginThrottle {
-    /// Checks that no key has to wait.
+    /// Checks that none of `keys` has to wait.
     ///
     /// # Errors
     /// [`Kind::TooMany`](domain::Kind::TooMany) with the longest wait of `keys`, in seconds.

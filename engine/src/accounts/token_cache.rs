@@ -1,4 +1,4 @@
-//! API tokens looked up within the last second, by their digests: programs ask often.
+//! A cache of API tokens, so that frequent requests do not each query the database.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -7,14 +7,14 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::store::tokens::Token;
 
-/// How long a token is cached. For as long it still works on this node after it was revoked on
-/// another.
+/// How long a token is cached. A token that is revoked on another node stays valid here for as
+/// long.
 const LIFETIME: Duration = Duration::from_secs(1);
 
-/// The most tokens in the cache.
+/// The maximum number of tokens in the cache. A full cache is emptied.
 const MOST: usize = 10_000;
 
-/// The cache, by the digests of tokens.
+/// Cached tokens with the time of their lookup, by digest.
 #[derive(Default)]
 pub struct TokenCache(Mutex<HashMap<String, (Instant, Token)>>);
 
@@ -23,14 +23,14 @@ impl TokenCache {
         self.0.lock()
     }
 
-    /// The token with this digest, if it was looked up recently.
+    /// The token with this digest, if it was looked up within [`LIFETIME`].
     pub fn find(&self, digest: &str) -> Option<Token> {
         let known = self.known();
         let (found, token) = known.get(digest)?;
         (found.elapsed() < LIFETIME).then(|| token.clone())
     }
 
-    /// Adds a token that was looked up.
+    /// Caches a token that was looked up in the database.
     pub fn remember(&self, digest: String, token: Token) {
         let mut known = self.known();
         if known.len() >= MOST {

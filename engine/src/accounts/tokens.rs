@@ -1,4 +1,4 @@
-//! API tokens: `postern_` and 256 random bits, shown once.
+//! API tokens: creation, listing, revocation and authentication.
 
 use domain::view::Role;
 use domain::{Kind, Refusal};
@@ -9,13 +9,17 @@ use crate::store::commit;
 use crate::store::tokens::{self, Token};
 use crate::{Actor, Origin};
 
+/// The prefix of a token's secret, before 256 random bits in base64url.
 const PREFIX: &str = "postern_";
 
 impl Accounts {
-    /// Creates a token for an account and returns its secret, which is not stored.
+    /// Creates a token for the account with address `email` and returns its secret, of which only
+    /// the digest is stored. Tokens of administrators get the scopes `admin` and `send`, others
+    /// `send`.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under `name`; [`Kind::NotFound`] under `email` if there is no such account.
+    /// [`Kind::Invalid`] under `name` or `email`; [`Kind::NotFound`] under `email` if there is no
+    /// such account; [`Kind::Forbidden`] unless the actor is an administrator.
     pub async fn create_token(
         &self,
         actor: &Actor,
@@ -58,7 +62,7 @@ impl Accounts {
             .await
     }
 
-    /// All tokens, without their secrets, for administrators.
+    /// All tokens, without their secrets. Only administrators may list them.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] for any other actor.
@@ -67,10 +71,11 @@ impl Accounts {
         Ok(tokens::all(&mut *self.store.read().await?).await?)
     }
 
-    /// Revokes a token by its id, for administrators.
+    /// Revokes a token by its id. Only administrators may.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] if no token in use has this id.
+    /// [`Kind::NotFound`] under `id` if no valid token has this id; [`Kind::Forbidden`] unless the
+    /// actor is an administrator.
     pub async fn revoke_token(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
         self.audit
             .administer(actor, Action::RevokeToken, async {
@@ -93,7 +98,7 @@ impl Accounts {
             .await
     }
 
-    /// The actor of a token; `None` when it is unknown or revoked.
+    /// The actor of a token; `None` if it is unknown or revoked. Tokens are cached for a second.
     ///
     /// # Errors
     /// If the database fails.

@@ -6,12 +6,13 @@ use super::submission::{ComposedMessage, DefaultSender, LARGEST, Submission, TOO
 use super::{parts, raw};
 
 impl Submission {
-    /// Validates the submission and writes its message. `id`, a ULID, makes the Message-ID where
-    /// none is given; `now` is the date of the message.
+    /// Validates the submission and writes its message. `sender` supplies the From address if the
+    /// submission has none. `id`, a ULID, makes the Message-ID, and `now` the Date, if the
+    /// submission has none.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] with all faults at once, by field: `to` where a list has one entry,
-    /// `to[2]` where it has more, `attachments[0].filename`, and the plain name otherwise.
+    /// [`Kind::Invalid`] with all faults at once, by field: `to` if a list has one entry, `to[2]`
+    /// if it has more, `attachments[0].filename`, and the plain name otherwise.
     pub fn compose(
         mut self,
         sender: Option<&DefaultSender>,

@@ -1,30 +1,32 @@
-//! The header fields that an application gives itself: which it may, and how they must look.
+//! Extra header fields of a submission: which names are permitted, and their syntax.
 
 use domain::{Refusal, sanitize};
 use mail_parser::DateTime;
 
 use super::header::breaks;
 
-/// The most that one mail may be given.
+/// The maximum number of extra header fields of a message.
 const MOST: usize = 100;
 
-/// How long a name may be; the rest of its first line is for the value.
+/// The maximum length of a field name, in octets.
 const NAME: usize = 76;
 
-/// How long a Message-ID may be.
+/// The maximum length of a Message-ID, in octets.
 const ID: usize = 250;
 
-/// Header fields that were found well.
+/// Validated extra header fields, as names and values.
 #[derive(Debug, Default)]
 pub(super) struct ExtraHeaders<'a> {
+    /// The value of Date.
     pub date: Option<&'a str>,
+    /// The value of Message-ID, with its angle brackets.
     pub message_id: Option<&'a str>,
-    /// In their order; a name may stand there more than once.
+    /// All other fields, in their order. A name may occur more than once.
     pub others: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> ExtraHeaders<'a> {
-    /// Faults are added under `headers`, all in one text.
+    /// Validates the extra header fields. Faults are added under `headers`, all in one text.
     pub fn read(headers: &'a [(String, String)], faults: &mut Refusal) -> Self {
         let mut extra = Self::default();
         let mut told = String::new();
@@ -46,6 +48,7 @@ impl<'a> ExtraHeaders<'a> {
         extra
     }
 
+    /// Validates a field and adds it.
     fn take(&mut self, name: &'a str, value: &'a str) -> Result<(), &'static str> {
         may_be_given(name)?;
         if value.chars().any(char::is_control) {
@@ -86,11 +89,13 @@ impl<'a> ExtraHeaders<'a> {
     }
 }
 
+/// The fault of a repeated field that may occur only once.
 const TWICE: &str = "This stands in a mail once only.";
 
-/// Beside Date and Message-ID (RFC 5322 section 3.6).
+/// Fields that occur at most once, besides Date and Message-ID (RFC 5322 section 3.6).
 const ONCE: [&str; 3] = ["DefaultSender", "In-Reply-To", "References"];
 
+/// Checks that a submission may set the field `name`.
 fn may_be_given(name: &str) -> Result<(), &'static str> {
     let is = |other: &str| name.eq_ignore_ascii_case(other);
     if name.is_empty() || name.len() > NAME || !name.bytes().all(is_ftext) {
@@ -114,7 +119,7 @@ fn may_be_given(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// What a field name is made of (RFC 5322 section 3.6.8).
+/// Whether a byte may be part of a field name (`ftext`, RFC 5322 section 3.6.8).
 pub(super) fn is_ftext(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b':'
 }

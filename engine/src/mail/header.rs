@@ -1,7 +1,7 @@
-//! The header of a mail that is written here: encoded, folded, and no line over 998 octets.
+//! Writes header fields: encoded (RFC 2047), folded, and with no line over 998 octets.
 //!
-//! lettre writes a list of addresses in one line, however long, and a header name only once; so
-//! the lines are made here, with the encoders that lettre has them from.
+//! lettre writes a list of addresses in one line, however long, and each header name only once.
+//! Header fields are therefore written here, with the same encoders that lettre uses.
 
 use std::fmt::{self, Write};
 
@@ -11,22 +11,23 @@ use mail_parser::DateTime;
 
 use super::mailbox::Mailbox;
 
-/// Where lines are folded (RFC 5322 section 2.1.1).
+/// The line length at which header fields are folded, in octets (RFC 5322 section 2.1.1).
 const FOLD: usize = 76;
 
-/// The longest word that stays as it is: the rest of 998 octets holds a name and what else may
-/// stand before it.
+/// The longest word that is written unencoded, in octets. The rest of the 998 octets of a line is
+/// for the field name and the text before the word.
 pub(super) const WORD: usize = 900;
 
-/// The most spaces in a row that stay as they are: a line cannot be folded among them.
+/// The longest run of spaces that is written unencoded. A line cannot be folded within it.
 pub(super) const SPACES: usize = 50;
 
-/// Writes `name: value`. Neither has a control character.
+/// Writes `name: value`, an unstructured field. Neither may contain a control character.
 pub(super) fn unstructured(out: &mut String, name: &str, value: &str) {
     line(out, name, |writer| words(writer, value));
 }
 
-/// Writes a subject, which reads as it was given, even where it looks like an encoded word.
+/// Writes the field Subject. Values that look like an encoded word, or cannot be folded, are
+/// encoded whole, so that they decode to the same text.
 pub(super) fn subject(out: &mut String, value: &str) {
     line(out, "Subject", |writer| {
         if value.contains("=?") || !breaks(value) {
@@ -37,7 +38,7 @@ pub(super) fn subject(out: &mut String, value: &str) {
     });
 }
 
-/// Writes mailboxes, as many to a line as there is room for.
+/// Writes a field of mailboxes, as many to a line as fit.
 pub(super) fn mailboxes<'a>(
     out: &mut String,
     name: &str,
@@ -60,11 +61,12 @@ pub(super) fn mailboxes<'a>(
     });
 }
 
-/// The date of a mail (RFC 5322 section 3.3).
+/// A date and time as in the field Date (RFC 5322 section 3.3).
 pub(super) fn date(now: Timestamp) -> String {
     DateTime::from_timestamp(now.0.div_euclid(1000)).to_rfc822()
 }
 
+/// Writes a mailbox as `a@b`, or as `Name <a@b>`.
 fn one(writer: &mut EmailWriter<'_>, mailbox: &Mailbox) -> fmt::Result {
     let local = mailbox.address.local_part();
     let Some(name) = &mailbox.name else {
@@ -84,7 +86,7 @@ fn one(writer: &mut EmailWriter<'_>, mailbox: &Mailbox) -> fmt::Result {
     writer.write_char('>')
 }
 
-/// Runs of words that are not ASCII as encoded words (RFC 2047), the rest as it is.
+/// Writes runs of non-ASCII words as encoded words (RFC 2047), and the rest unencoded.
 fn words(writer: &mut EmailWriter<'_>, value: &str) -> fmt::Result {
     if value.is_ascii() {
         return writer.folding().write_str(value);
@@ -104,11 +106,12 @@ fn words(writer: &mut EmailWriter<'_>, value: &str) -> fmt::Result {
     Ok(())
 }
 
+/// The total length of `words`, in octets.
 fn length<'a>(words: impl Iterator<Item = &'a str>) -> usize {
     words.map(str::len).sum()
 }
 
-/// Whether a value can be folded wherever a line would be too long.
+/// Whether folding keeps every line of a value within the limit.
 pub(super) fn breaks(value: &str) -> bool {
     let words = |word: &str| word.len() <= WORD || !word.is_ascii();
     value.split(' ').all(words) && {
@@ -120,6 +123,7 @@ pub(super) fn breaks(value: &str) -> bool {
     }
 }
 
+/// Writes a header field with the value that `write` produces.
 fn line(out: &mut String, name: &str, write: impl FnOnce(&mut EmailWriter<'_>) -> fmt::Result) {
     out.push_str(name);
     out.push_str(": ");

@@ -1,4 +1,4 @@
-//! A mailbox as an application writes it: `a@b`, or `Name <a@b>`.
+//! Mailboxes as applications write them: `a@b` or `Name <a@b>`.
 
 use domain::EmailAddress;
 
@@ -7,20 +7,26 @@ use crate::smtp::to_ascii;
 /// The longest display name, in characters.
 const NAME: usize = 250;
 
+/// The fault of a text that lists several mailboxes.
 const SEVERAL: &str = "One string holds one address; give several as a list of strings.";
 
-/// An address, and the name of who is behind it. Neither holds a control character.
+/// An address with an optional display name. Neither contains a control character.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mailbox {
+    /// The display name, not empty.
     pub name: Option<String>,
+    /// The address as it was given.
     pub address: EmailAddress,
-    /// The domain as A-labels (RFC 5890): what a header holds.
+    /// The domain as A-labels (RFC 5890), as written to the header.
     pub domain: String,
 }
 
 impl Mailbox {
+    /// A mailbox with this display name, which may be empty.
+    ///
     /// # Errors
-    /// What is wrong with the name, or where the domain has no form in ASCII.
+    /// The fault, as a sentence: the name has control characters or is too long, or the domain has
+    /// no form in ASCII.
     pub fn new(name: &str, address: EmailAddress) -> Result<Self, &'static str> {
         if name.chars().any(char::is_control) {
             return Err("A name has no line breaks and no other control characters.");
@@ -39,8 +45,10 @@ impl Mailbox {
         })
     }
 
+    /// Parses `a@b` or `Name <a@b>`. The name may be a quoted string.
+    ///
     /// # Errors
-    /// What is wrong with it.
+    /// The fault, as a sentence.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let text = text.trim_matches(' ');
         let Some((name, address)) = text
@@ -72,7 +80,8 @@ impl Mailbox {
         Self::new(&name, address.parse()?)
     }
 
-    /// What makes two mailboxes the same recipient: domains are read in any case.
+    /// The key by which mailboxes are compared as recipients: the local part as it is, the domain
+    /// as A-labels in lower case.
     pub fn key(&self) -> String {
         let mut key = format!("{}@", self.address.local_part());
         key.extend(self.domain.chars().map(|c| c.to_ascii_lowercase()));
@@ -80,7 +89,7 @@ impl Mailbox {
     }
 }
 
-/// Checks that an address can stand in a header: its domain has a form in ASCII (RFC 5890).
+/// Checks that an address can be written to a header: its domain has a form in ASCII (RFC 5890).
 ///
 /// # Errors
 /// The fault, as a sentence.
@@ -88,7 +97,8 @@ pub fn check_address(address: &EmailAddress) -> Result<(), &'static str> {
     Mailbox::new("", address.clone()).map(drop)
 }
 
-/// The inside of a quoted string (RFC 5322 section 3.2.4).
+/// Resolves the quoted pairs of a quoted string (RFC 5322 section 3.2.4). `inner` has no enclosing
+/// quotes. `None` if it contains a bare quote or ends with a backslash.
 fn unquoted(inner: &str) -> Option<String> {
     let mut name = String::with_capacity(inner.len());
     let mut chars = inner.chars();

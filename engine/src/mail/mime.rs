@@ -1,4 +1,4 @@
-//! The body of a mail that is written here (RFC 2045): text, HTML, and files. 7-bit throughout.
+//! Writes MIME bodies (RFC 2045): text, HTML, inline files and attachments, all in 7-bit.
 
 use lettre::message::header::{
     ContentDisposition, ContentId, ContentTransferEncoding, ContentType,
@@ -6,25 +6,30 @@ use lettre::message::header::{
 use lettre::message::{Body, MultiPart, SinglePart};
 use memchr::{memchr, memchr_iter, memchr2_iter};
 
-/// The longest line, without its end (RFC 5322 section 2.1.1).
+/// The maximum length of a line without its CRLF, in octets (RFC 5322 section 2.1.1).
 pub(super) const LINE: usize = 998;
 
-/// A file that was found well.
+/// A validated attachment.
 pub(super) struct MimeFile {
+    /// The file name.
     pub name: String,
+    /// The media type.
     pub content_type: ContentType,
-    /// With its angle brackets.
+    /// The Content-ID with its angle brackets.
     pub content_id: Option<String>,
+    /// The bytes, not encoded.
     pub content: Vec<u8>,
 }
 
-/// A part, of whatever kind.
+/// A MIME part: a single one, or a multipart.
 enum Part {
     Single(SinglePart),
     Multi(MultiPart),
 }
 
-/// The body and its own header lines, from `Content-Type` to the end of the mail.
+/// The body with its MIME header fields, to be appended to the message's other header fields.
+///
+/// Files with a Content-ID are inline if there is HTML; all others are attachments.
 pub(super) fn body(text: Option<String>, html: Option<String>, files: Vec<MimeFile>) -> Vec<u8> {
     let shown = |file: &MimeFile| html.is_some() && file.content_id.is_some();
     let (inline, attached): (Vec<_>, Vec<_>) = files.into_iter().partition(shown);
@@ -52,6 +57,7 @@ pub(super) fn body(text: Option<String>, html: Option<String>, files: Vec<MimeFi
     }
 }
 
+/// Appends a part to a multipart.
 fn add(parts: MultiPart, part: Part) -> MultiPart {
     match part {
         Part::Single(part) => parts.singlepart(part),
@@ -59,7 +65,7 @@ fn add(parts: MultiPart, part: Part) -> MultiPart {
     }
 }
 
-/// HTML with the files that it shows (RFC 2387).
+/// HTML with its inline files as `multipart/related` (RFC 2387); without files, the HTML alone.
 fn related(html: SinglePart, inline: Vec<MimeFile>) -> Part {
     if inline.is_empty() {
         return Part::Single(html);
@@ -69,6 +75,7 @@ fn related(html: SinglePart, inline: Vec<MimeFile>) -> Part {
     Part::Multi(inline.into_iter().fold(related, show))
 }
 
+/// A file as a part in base64.
 fn file_part(file: MimeFile, inline: bool) -> SinglePart {
     let disposition = if inline {
         ContentDisposition::inline_with_name(&file.name)
@@ -84,11 +91,12 @@ fn file_part(file: MimeFile, inline: bool) -> SinglePart {
     part.body(base64(file.content))
 }
 
-/// Text in the encoding that changes least.
+/// A text part in the transfer encoding that changes least: 7bit, else quoted-printable, or base64
+/// if more than a third of the octets are not ASCII.
 fn text_part(text: String, content_type: ContentType) -> SinglePart {
     let (mut text, longest) = lines(&text);
     if text.ends_with("\r\n") {
-        // The end of the part is the end of its last line.
+        // The line end before the boundary ends the last line.
         text.truncate(text.len() - 2);
     }
     let others = text.bytes().filter(|byte| !byte.is_ascii()).count();
@@ -108,8 +116,8 @@ fn base64(content: Vec<u8>) -> Body {
         .expect("base64 takes any bytes")
 }
 
-/// Lines that end with CRLF, as RFC 2045 section 6.7 has them. The encoder that lettre has takes
-/// four times as long, and then most of the time of a mail.
+/// Encodes text whose lines end with CRLF as quoted-printable (RFC 2045 section 6.7). The encoder
+/// of lettre takes four times as long, which would be most of the time of composing.
 fn quoted_printable(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(text.len() + text.len() / 4);
@@ -123,15 +131,16 @@ fn quoted_printable(text: &str) -> Vec<u8> {
     out
 }
 
+/// Encodes one line, without its CRLF.
 fn quoted_line(line: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let plain = |byte: &u8| matches!(byte, b'\t' | b' '..=b'<' | b'>'..=b'~');
-    // A blank at the end of a line is lost on the way.
+    // White space at the end of a line may be removed in transit, so it is encoded.
     let blank = matches!(line.last(), Some(b'\t' | b' '));
     let kept = line.len() - usize::from(blank);
     let (mut at, mut column) = (0, 0);
     while at < line.len() {
-        // A line that goes on needs its last place for a `=`.
+        // A line that continues needs its last column for a soft line break `=`.
         let room = QUOTED - 1 - column;
         let fitting = line[at..kept].iter().take(room);
         let run = fitting.take_while(|byte| plain(byte)).count();
@@ -158,10 +167,10 @@ fn quoted_line(line: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The longest line of quoted-printable.
+/// The maximum line length of quoted-printable, in octets.
 const QUOTED: usize = 76;
 
-/// Every line end as CRLF, and the octets of the longest line.
+/// Converts every line end to CRLF, and returns the length of the longest line, in octets.
 fn lines(text: &str) -> (String, usize) {
     let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len() + text.len() / 32 + 2);

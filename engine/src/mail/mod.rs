@@ -1,7 +1,7 @@
-//! Messages: validating submissions, composing their bytes (RFC 5322, MIME), and reading them.
+//! Messages: validates submissions, composes messages (RFC 5322, MIME), and parses stored ones.
 //!
-//! `compose` writes the message of a [`Submission`], from its `parts` or from a whole `raw` message;
-//! `parse` decodes a stored message for display. Nothing here does I/O.
+//! `compose` writes the message of a [`Submission`], from its `parts` or from a whole `raw`
+//! message; `parse` decodes a stored message for display. Nothing here does I/O.
 
 mod compose;
 mod extra_headers;

@@ -1,45 +1,49 @@
-//! A kept mail as people read it.
+//! Parses stored messages for display, with control and format characters removed.
 
 use std::sync::LazyLock;
 
 use domain::sanitize::{is_control_or_format, printable, truncate};
 use mail_parser::{MessageParser, MimeHeaders, PartType};
 
-/// How much of a text is shown, in characters.
+/// The maximum length of a displayed text, in characters.
 const TEXT: usize = 64 * 1024;
 
-/// How much of a header value is shown, in characters.
+/// The maximum length of a displayed header name or value, in characters.
 const VALUE: usize = 2000;
 
-/// A mail, decoded and fit to be shown: nothing in it steers a terminal or a page.
+/// A decoded message for display, without control and format characters; the texts keep line feeds
+/// and tabs.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ParsedMessage {
-    /// Names and values, in their order.
+    /// The header fields, as names and values, in their order.
     pub headers: Vec<(String, String)>,
-    /// The plain text, cut to 64 Ki characters.
+    /// The plain-text body, truncated to 65,536 characters.
     pub text: Option<String>,
-    /// What the HTML says, without its markup; cut like the text.
+    /// The text of the HTML body without markup, truncated to 65,536 characters.
     pub html_as_text: Option<String>,
+    /// The attachments, without their content.
     pub attachments: Vec<ParsedAttachment>,
 }
 
-/// A file in a mail.
+/// An attachment of a parsed message.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ParsedAttachment {
+    /// The file name.
     pub name: String,
+    /// The media type, without parameters.
     pub content_type: String,
-    /// Decoded, in bytes.
+    /// The size after decoding, in bytes.
     pub size: usize,
 }
 
-/// Decodes every header as text, and those that the structure of a mail hangs on.
+/// Decodes MIME header fields for the structure of a message, and all others as text.
 static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
     MessageParser::new()
         .with_mime_headers()
         .default_header_text()
 });
 
-/// Reads a mail. What cannot be read is not there; nothing fails.
+/// Parses a message. What cannot be parsed is omitted.
 pub fn parse(bytes: &[u8]) -> ParsedMessage {
     let Some(mail) = PARSER.parse(bytes) else {
         return ParsedMessage::default();
@@ -88,7 +92,7 @@ pub fn parse(bytes: &[u8]) -> ParsedMessage {
     message
 }
 
-/// Lines and tabs stay; whatever else steers goes.
+/// Removes control and format characters except line feed and tab, and truncates.
 fn shown(text: &str) -> String {
     let lines = text
         .chars()

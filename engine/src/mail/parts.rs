@@ -1,4 +1,4 @@
-//! A mail that is given by its parts becomes its bytes.
+//! Composes a message from the parts of a submission: sender, recipients, texts, attachments.
 
 use domain::{EmailAddress, Refusal, Timestamp};
 use lettre::message::header::ContentType;
@@ -11,16 +11,19 @@ use super::submission::{
 };
 use super::{header, mime};
 
-/// The most addresses that answers go to.
+/// The maximum number of Reply-To addresses.
 const REPLY_TO: usize = 20;
 
-/// The most files of one mail.
+/// The maximum number of attachments of a message.
 const FILES: usize = 100;
 
-/// The longest name of a file, in characters.
+/// The maximum length of a file name, in characters.
 const FILE_NAME: usize = 250;
 
-/// See [`Submission::compose`].
+/// Validates the parts and writes the message.
+///
+/// # Errors
+/// As [`Submission::compose`].
 pub(super) fn compose(
     submission: Submission,
     sender: Option<&DefaultSender>,
@@ -82,7 +85,8 @@ pub(super) fn compose(
     })
 }
 
-/// Without it, a fault stands under `from`.
+/// The From mailbox: from the submission, or the default sender. If there is none, a fault is added
+/// under `from`.
 fn from(
     submission: &Submission,
     sender: Option<&DefaultSender>,
@@ -98,7 +102,8 @@ fn from(
     configured(&sender.name, &sender.address, faults)
 }
 
-/// What is saved was checked when it was saved, but not by the same rules.
+/// A mailbox from the settings. It was validated when it was saved, but not by the rules of a
+/// header; a fault is added under `from`.
 fn configured(name: &str, address: &EmailAddress, faults: &mut Refusal) -> Option<Mailbox> {
     let mailbox = Mailbox::new(name, address.clone());
     if mailbox.is_err() {
@@ -108,7 +113,7 @@ fn configured(name: &str, address: &EmailAddress, faults: &mut Refusal) -> Optio
     mailbox.ok()
 }
 
-/// Where answers go: as given, or as saved where the sender is the saved one.
+/// The Reply-To mailboxes: from the submission, or from the settings if From is the default sender.
 fn reply_to(
     submission: &Submission,
     sender: Option<&DefaultSender>,
@@ -136,7 +141,7 @@ fn reply_to(
     mailboxes
 }
 
-/// So that a mail that is too large is not written first.
+/// Adds a fault if the message would be too large, before it is composed.
 fn check_size(submission: &Submission, faults: &mut Refusal) {
     let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let (text, html) = (length(&submission.text), length(&submission.html));
@@ -147,7 +152,7 @@ fn check_size(submission: &Submission, faults: &mut Refusal) {
     }
 }
 
-/// What makes a mail as large as it is.
+/// The largest field of text, html and attachments, which is named if the message is too large.
 pub(super) fn largest_field(submission: &Submission) -> &'static str {
     let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let files = submission.attachments.iter();
@@ -163,6 +168,7 @@ pub(super) fn largest_field(submission: &Submission) -> &'static str {
         .map_or("text", |field| field.0)
 }
 
+/// Validates the attachments. Faults are added under `attachments[i]`.
 fn files(attachments: Vec<Attachment>, faults: &mut Refusal) -> Vec<mime::MimeFile> {
     if attachments.len() > FILES {
         let text = format!("A mail has at most {FILES} attachments.");
@@ -203,8 +209,10 @@ fn files(attachments: Vec<Attachment>, faults: &mut Refusal) -> Vec<mime::MimeFi
     files
 }
 
+/// The media type of attachments without one.
 const OCTETS: &str = "application/octet-stream";
 
+/// Parses a media type; `multipart/*` and `message/*` are refused.
 fn media(text: &str) -> Result<ContentType, &'static str> {
     let plain = text
         .bytes()

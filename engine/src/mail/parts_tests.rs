@@ -1,4 +1,4 @@
-//! Mails that are written from their parts, and those that are not.
+//! Tests of messages composed from parts.
 
 use domain::{Kind, Refusal, Timestamp};
 use mail_parser::{MessageParser, MimeHeaders};
@@ -29,7 +29,7 @@ fn compose(submission: Submission) -> Result<ComposedMessage, Refusal> {
     composed
 }
 
-/// CR and LF only together, no NUL, no line over 998.
+/// Asserts that CR and LF occur only as CRLF, that there is no NUL, and no line over 998 octets.
 fn whole(bytes: &[u8]) {
     let text = bytes.escape_ascii();
     assert!(!bytes.contains(&0), "{text}");
@@ -153,7 +153,7 @@ fn any_script_comes_back_as_it_was() {
         &format!("a{}b", " ".repeat(1200)),
         "\"quoted\", \\ (c)",
     ] {
-        // A name in quotes is decoded by readers, though RFC 2047 section 5 forbids it.
+        // Readers decode encoded words in a quoted string, although RFC 2047 section 5 forbids it.
         let short: String = given.replace("=?", "").chars().take(240).collect();
         let composed = compose(Submission {
             subject: Some(given.to_owned()),
@@ -205,7 +205,7 @@ fn parts_are_nested_as_readers_expect_them() {
         (some("t"), None, vec![attachment(None)], &["mixed"]),
         (None, some("h"), vec![attachment(Some("x"))], &["related"]),
         (None, None, vec![attachment(None)], &["mixed"]),
-        // Without HTML there is nothing that shows it.
+        // Without HTML, a file with a Content-ID is an attachment.
         (some("t"), None, vec![attachment(Some("x"))], &["mixed"]),
         (
             some("t"),
@@ -378,7 +378,7 @@ fn a_mail_that_is_too_large_is_not_written() {
         ..mail()
     };
     assert_eq!(faults(of(30 * 1024 * 1024)), ["attachments"]);
-    // As base64 with its line ends, just over and just under.
+    // Just over and just under the limit, as base64 with line ends.
     assert_eq!(faults(of(LARGEST / 78 * 57)), ["attachments"]);
     let composed = compose(of(LARGEST / 78 * 57 - 4096)).expect("a mail");
     assert!(composed.bytes.len() <= LARGEST && composed.bytes.len() > LARGEST - 16_384);
@@ -386,7 +386,7 @@ fn a_mail_that_is_too_large_is_not_written() {
     assert_eq!(faults(Submission { text, ..mail() }), ["text"]);
 }
 
-/// The ways in which relays have taken something else for the end of a mail.
+/// Sequences that some relays take for the end of data (SMTP smuggling).
 pub const SMUGGLED: [&str; 8] = [
     "\n.\n",
     "\n.\r\n",
@@ -402,7 +402,7 @@ pub const SMUGGLED: [&str; 8] = [
 fn no_line_end_is_smuggled_into_what_is_written() {
     for smuggled in SMUGGLED {
         let given = format!("body{smuggled}MAIL FROM:<a@b.example>\r\n");
-        // `finish` looks at what comes out.
+        // `compose` asserts the line ends of the result.
         let text = Some(given.clone());
         compose(Submission {
             text: text.clone(),

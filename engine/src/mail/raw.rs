@@ -1,4 +1,4 @@
-//! A mail that is handed over whole (RFC 5322): checked, and changed as little as can be.
+//! Composes a message from a raw one (RFC 5322): validated, and changed as little as possible.
 
 use domain::{Refusal, Timestamp, sanitize};
 use memchr::{memchr, memchr_iter};
@@ -12,7 +12,11 @@ use super::submission::{
     self, ComposedMessage, DefaultSender, LARGEST, NO_SENDER, Submission, TOO_LARGE,
 };
 
-/// See [`Submission::compose`]; `submission` is the rest of it.
+/// Validates a raw message and writes the message to be sent: line ends become CRLF, missing Date
+/// and Message-ID fields are added, and Bcc fields removed. `submission` has the other fields.
+///
+/// # Errors
+/// As [`Submission::compose`].
 pub(super) fn compose(
     submission: &Submission,
     raw: Vec<u8>,
@@ -92,7 +96,7 @@ pub(super) fn compose(
     })
 }
 
-/// What a whole mail holds itself.
+/// Adds a fault for each field of the submission that a raw message replaces.
 fn check_rest(submission: &Submission, faults: &mut Refusal) {
     for (field, given) in [
         ("reply_to", !submission.reply_to.is_empty()),
@@ -111,7 +115,10 @@ fn check_rest(submission: &Submission, faults: &mut Refusal) {
     }
 }
 
-/// The mail with CRLF at the end of its lines, or what is wrong with it.
+/// Checks size, NUL, line ends and line lengths, and converts line ends to CRLF.
+///
+/// # Errors
+/// The fault, as a sentence.
 fn checked(raw: Vec<u8>) -> Result<Vec<u8>, String> {
     if raw.is_empty() {
         return Err("This is empty; give a whole mail, its header first.".to_owned());
@@ -163,7 +170,7 @@ fn checked(raw: Vec<u8>) -> Result<Vec<u8>, String> {
     Ok(lines)
 }
 
-/// The recipients that the mail itself names.
+/// Adds the recipients in the header fields To, Cc and Bcc.
 fn in_header(header: &RawHeader<'_>, recipients: &mut RecipientList, faults: &mut Refusal) {
     for name in ["To", "Cc", "Bcc"] {
         for text in header.addresses(name) {
@@ -186,7 +193,7 @@ fn in_header(header: &RawHeader<'_>, recipients: &mut RecipientList, faults: &mu
     }
 }
 
-/// Who the mail itself says it is from, or the saved sender.
+/// The first address in the header field From, or the default sender.
 fn author(
     header: &RawHeader<'_>,
     sender: Option<&DefaultSender>,
@@ -207,6 +214,7 @@ fn author(
         .ok()
 }
 
+/// The fault of an invalid address in a header field.
 fn unreadable(name: &str, text: &str, fault: &str) -> String {
     let text = sanitize::printable(text, 80);
     format!("{name} holds “{text}”, which is no address to send to. {fault}")

@@ -1,4 +1,4 @@
-//! The header of a mail that is handed over whole: its lines, and the addresses in them.
+//! Reads the header of a raw message: field boundaries, texts and addresses.
 
 use std::ops::Range;
 
@@ -6,27 +6,30 @@ use mail_parser::parsers::MessageStream;
 
 use super::extra_headers::is_ftext;
 
-/// A header field with its continuation lines.
+/// A header field with its continuation lines, as ranges of bytes in the message.
 #[derive(Debug)]
 pub(super) struct HeaderField {
+    /// The name, without the colon.
     pub name: Range<usize>,
-    /// From the colon on.
+    /// The bytes after the colon, to the end of the last line.
     value: Range<usize>,
+    /// The whole field, with its line ends.
     pub all: Range<usize>,
 }
 
-/// The header fields of a mail, in their order.
+/// The header of a message.
 #[derive(Debug)]
 pub(super) struct RawHeader<'a> {
     bytes: &'a [u8],
+    /// The fields, in their order.
     pub fields: Vec<HeaderField>,
 }
 
 impl<'a> RawHeader<'a> {
-    /// `bytes` has CRLF at the end of every line, but maybe of the last.
+    /// Reads the header fields. Lines of `bytes` end with CRLF; the last one may end without.
     ///
     /// # Errors
-    /// The number of the first line that belongs to no field, from 1.
+    /// The number, counted from 1, of the first line that is neither a field nor its continuation.
     pub fn read(bytes: &'a [u8]) -> Result<Self, usize> {
         let mut fields: Vec<HeaderField> = Vec::with_capacity(16);
         let mut start = 0;
@@ -57,10 +60,12 @@ impl<'a> RawHeader<'a> {
         Ok(Self { bytes, fields })
     }
 
+    /// Whether there is a field with this name, in any case.
     pub fn has(&self, name: &str) -> bool {
         self.named(name).next().is_some()
     }
 
+    /// The fields with this name, in any case.
     pub fn named(&self, name: &str) -> impl Iterator<Item = &HeaderField> {
         let is = move |field: &&HeaderField| {
             self.bytes[field.name.clone()].eq_ignore_ascii_case(name.as_bytes())
@@ -68,14 +73,14 @@ impl<'a> RawHeader<'a> {
         self.fields.iter().filter(is)
     }
 
-    /// The first of this name, with its encoded words decoded (RFC 2047).
+    /// The value of the first field with this name, with encoded words decoded (RFC 2047).
     pub fn text(&self, name: &str) -> Option<String> {
         let value = self.value(self.named(name).next()?);
         let parsed = MessageStream::new(&value).parse_unstructured();
         Some(parsed.as_text().unwrap_or_default().to_owned())
     }
 
-    /// The addresses in all fields of this name, as they stand there.
+    /// The addresses in all fields with this name, in their order and not validated.
     pub fn addresses(&self, name: &str) -> Vec<String> {
         let mut addresses = Vec::new();
         for field in self.named(name) {
@@ -90,7 +95,7 @@ impl<'a> RawHeader<'a> {
         addresses
     }
 
-    /// The value, and surely the end of its line: the parser looks for it.
+    /// The value of a field. It always ends with a line end, which the parser needs.
     fn value(&self, field: &HeaderField) -> Vec<u8> {
         let mut value = self.bytes[field.value.clone()].to_vec();
         if !value.ends_with(b"\n") {
@@ -107,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    /// A field as it may stand in a message: its name, and its value with folds.
+    /// A field of a message: its name, and its value with folds.
     fn field() -> impl Strategy<Value = (String, String)> {
         let line = || "[!-~ü]{1,12}( [!-~]{1,9}){0,3}";
         let folded = vec(line(), 1..4).prop_map(|lines| lines.join("\r\n\t"));

@@ -1,4 +1,4 @@
-//! Mails that are handed over whole.
+//! Tests of raw messages.
 
 use domain::{Refusal, Timestamp};
 

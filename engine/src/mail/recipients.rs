@@ -1,4 +1,4 @@
-//! Who a mail goes to: read from the lists that were given, each recipient once.
+//! The recipients of a message, collected from To, Cc and Bcc without duplicates.
 
 use std::collections::HashMap;
 
@@ -6,20 +6,24 @@ use domain::{EmailAddress, Refusal};
 
 use super::mailbox::Mailbox;
 
-/// The most recipients that one mail has.
+/// The maximum number of recipients of a message.
 const MOST: usize = 100;
 
-/// Gathers recipients. Entries that are at fault count too, so that a hostile list ends.
+/// Collects recipients. Invalid entries count towards the maximum as well, which bounds the work
+/// and the faults of a hostile list.
 #[derive(Default)]
 pub(super) struct RecipientList {
+    /// The recipients, in the order in which they were added.
     pub addresses: Vec<EmailAddress>,
-    /// Of each recipient, the list that named it last.
+    /// The list that named a recipient last, by [`Mailbox::key`].
     seen: HashMap<String, &'static str>,
+    /// The number of invalid entries.
     faulty: usize,
 }
 
 impl RecipientList {
-    /// The mailboxes of a list, each once; its faults are added.
+    /// Parses the list `field` and returns its mailboxes, each once. Faults are added under
+    /// `field`.
     pub fn read(
         &mut self,
         field: &'static str,
@@ -47,7 +51,7 @@ impl RecipientList {
         mailboxes
     }
 
-    /// Whether a list did not name it yet.
+    /// Adds a recipient, and returns whether the list `field` did not name it yet.
     pub fn add(&mut self, field: &'static str, mailbox: &Mailbox) -> bool {
         match self.seen.insert(mailbox.key(), field) {
             None => {
@@ -58,22 +62,25 @@ impl RecipientList {
         }
     }
 
+    /// Whether there are more than the maximum.
     pub fn too_many(&self) -> bool {
         self.addresses.len() + self.faulty > MOST
     }
 
-    /// Whether there was nobody, not even at fault.
+    /// Whether there was no entry, valid or invalid.
     pub fn is_empty(&self) -> bool {
         self.addresses.is_empty() && self.faulty == 0
     }
 
+    /// The fault of a message with too many recipients.
     pub const TOO_MANY: &str =
         "A mail has at most 100 recipients, those in to, cc and bcc together; send several mails.";
 
+    /// The fault of a message without recipients.
     pub const NOBODY: &str = "Name at least one recipient, here or in cc or bcc.";
 }
 
-/// The name of an entry of a list: `to`, or `to[2]` where there are several.
+/// The field name of an entry of a list: `to` if it has one entry, `to[2]` otherwise.
 pub(super) fn entry(field: &str, length: usize, index: usize) -> String {
     if length == 1 {
         field.to_owned()

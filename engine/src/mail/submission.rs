@@ -1,4 +1,4 @@
-//! A mail as an application hands it over, and as it is kept: checked, and its bytes composed.
+//! Submissions as applications send them, and composed messages as they are stored.
 
 use domain::{EmailAddress, Refusal};
 
@@ -23,7 +23,7 @@ pub struct Submission {
     pub bcc: Vec<String>,
     /// The addresses of Reply-To; without them, that of the settings if `from` is absent too.
     pub reply_to: Vec<String>,
-    /// One line.
+    /// The subject, one line.
     pub subject: Option<String>,
     /// The plain-text body.
     pub text: Option<String>,
@@ -42,7 +42,7 @@ pub struct Submission {
 pub struct Attachment {
     /// The name that recipients see.
     pub filename: String,
-    /// A media type; `application/octet-stream` where it is absent.
+    /// A media type; `application/octet-stream` if absent.
     pub content_type: Option<String>,
     /// The name by which the HTML refers to it, as `cid:` URL (RFC 2392).
     pub content_id: Option<String>,
@@ -66,18 +66,18 @@ pub struct DefaultSender {
 pub struct ComposedMessage {
     /// The sender of the envelope.
     pub from: EmailAddress,
-    /// To, Cc and Bcc in this order, each once.
+    /// The recipients of the envelope: To, Cc and Bcc in this order, each once.
     pub recipients: Vec<EmailAddress>,
     /// For display: decoded, without control characters, at most 200 characters.
     pub subject: String,
-    /// With its angle brackets.
+    /// The Message-ID with its angle brackets.
     pub message_id: String,
-    /// The header and the body, every line with CRLF.
+    /// The header and the body; lines end with CRLF.
     pub bytes: Vec<u8>,
 }
 
 impl Submission {
-    /// The approximate size in bytes, which determines how long composing takes.
+    /// The approximate size in bytes, to which the time of composing is proportional.
     pub fn weight(&self) -> usize {
         let texts = [&self.text, &self.html];
         let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
@@ -90,12 +90,13 @@ impl Submission {
 pub(super) const TOO_LARGE: &str =
     "A mail has at most 25 MiB, its attachments as base64 included; send less, or a link.";
 
-/// A subject as it is kept beside the message.
+/// A subject for display, as it is stored beside the message.
 pub(super) fn shown(subject: &str) -> String {
     domain::sanitize::printable(subject, SUBJECT)
 }
 
-/// The `from` of a submission; `None` if it is absent, or has a fault, which is added.
+/// Parses the `from` of a submission; `None` if it is absent or invalid. A fault is added under
+/// `from`.
 pub(super) fn from(given: Option<&str>, faults: &mut Refusal) -> Option<Mailbox> {
     match Mailbox::parse(given?) {
         Ok(mailbox) => Some(mailbox),

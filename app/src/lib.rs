@@ -4,7 +4,7 @@
 //! feature has one folder with its page, its paths, the parsing of its forms and its views:
 //! `account`, `entrance` (sign-in and first account), `outbox`, `settings`, `suppressions`.
 
-// A page is one type, as deep as the page.
+// The view of a page is one nested type, deeper than the default limit.
 #![recursion_limit = "512"]
 
 mod components;

@@ -1,4 +1,4 @@
-//! The HTTP request and response of pages and server functions, the only place that touches them.
+//! The HTTP request and response of pages and server functions. Other modules do not access them.
 
 use domain::{Kind, Refusal};
 use engine::{Actor, Postern};

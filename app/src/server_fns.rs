@@ -1,4 +1,4 @@
-//! The server functions: calls of the islands to the engine, without any decision of their own.
+//! The server functions: calls of the islands to the engine, without logic of their own.
 //!
 //! Arguments are JSON, so that a page loaded before an upgrade still works. Results are postcard,
 //! because a JSON reader costs the browser some 25 kB more.
@@ -33,8 +33,8 @@ pub async fn save_settings(
     .await
 }
 
-/// The listed certificates and the added ones, as a save would store them. With `authorities` a
-/// CA certificate must be among the added ones.
+/// The listed and the added certificates, as a save would store them. With `authorities` a CA
+/// certificate must be among the added ones.
 #[server(prefix = "/fn", endpoint = "add_certificates", input = Json, output = Postcard)]
 pub async fn add_certificates(
     listed: String,
@@ -56,8 +56,8 @@ pub async fn browser_key() -> Result<Jwk, Refusal> {
     with_engine(|postern| async move { postern.keys().browser_key().await }).await
 }
 
-/// A stream of snapshots ([`crate::live`]). What is watched runs or is polled while the response is
-/// read, and no longer.
+/// A stream of snapshots ([`crate::live`]). The run or the polling ends when the response is
+/// dropped.
 #[server(prefix = "/fn", endpoint = "watch", input = Json, output = Streaming)]
 pub async fn watch(watched: Watched) -> Result<ByteStream<Refusal>, Refusal> {
     with_actor(|postern, actor| async move {

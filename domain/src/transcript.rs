@@ -18,7 +18,7 @@ pub enum Tone {
     Faint,
 }
 
-/// A line and its emphasis.
+/// A line of a transcript with its emphasis.
 pub type TranscriptLine = (Tone, String);
 
 impl Step {

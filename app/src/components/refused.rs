@@ -19,7 +19,7 @@ pub fn NotFound() -> impl IntoView {
     }
 }
 
-/// The content of a page that was refused: why, and nothing of what the page would show.
+/// The content of a refused page: the reason, without any content of the page itself.
 pub fn refused(refusal: &Refusal) -> AnyView {
     refuse(refusal);
     let title = match refusal.kind {

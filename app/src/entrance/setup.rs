@@ -24,7 +24,7 @@ pub fn SetupPage() -> impl IntoView {
     };
     let postern = expect_context::<Postern>();
     Suspend::new(async move {
-        // A database that does not answer is reported by the form's own post.
+        // A database error is reported by the post of the form.
         match postern.accounts().is_setup_token(&token).await {
             Ok(false) => used().into_any(),
             Ok(true) | Err(_) => form(token).into_any(),
@@ -33,7 +33,7 @@ pub fn SetupPage() -> impl IntoView {
     .into_any()
 }
 
-/// What a link shows that no longer works.
+/// The content of the page for a link that is no longer valid.
 fn used() -> impl IntoView {
     set_status(Kind::Forbidden);
     view! {

@@ -7,12 +7,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The text of an attribute. It is page source, so it must hold no secret.
+/// Encodes a value. The attribute is page source, so the value must hold no secret.
 pub fn to_attribute<T: Serialize>(value: &T) -> String {
     BASE64URL.encode(postcard::to_allocvec(value).unwrap_or_default())
 }
 
-/// The value that [`to_attribute`] wrote; `None` for any other text.
+/// Decodes the value that [`to_attribute`] encoded; `None` for any other text.
 pub fn from_attribute<T: DeserializeOwned>(text: &str) -> Option<T> {
     postcard::from_bytes(&BASE64URL.decode(text).ok()?).ok()
 }

@@ -24,7 +24,7 @@ pub use status::Live;
 #[cfg(feature = "ssr")]
 pub use stream::encoded;
 
-/// What is watched.
+/// The subject of a live view.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Watched {
@@ -39,7 +39,7 @@ pub enum Watched {
 pub struct RunRequest {
     pub form: Form,
     pub password: PasswordChange,
-    /// An email address; it may be empty where no mail is sent.
+    /// An email address; may be empty for runs that send no mail.
     pub recipient: String,
     pub kind: RunKind,
 }
@@ -49,10 +49,10 @@ pub struct RunRequest {
 pub enum RunKind {
     /// Sends a test message.
     Test,
-    /// Goes through every stage of a session and sends nothing.
+    /// Runs every stage of a session and sends nothing.
     Diagnosis,
-    /// Finds settings that work with the host, or with the domain of the address where no host is
-    /// given. Sends no password.
+    /// Finds working settings for the host, or for the domain of the email address if there is no
+    /// host. Sends no password.
     Probe,
 }
 

@@ -19,19 +19,19 @@ pub fn patch(html: &str) {
     }
 }
 
-/// Removes what an element shows.
+/// Empties an element.
 pub fn clear(id: &str) {
     if let Some(element) = document().get_element_by_id(id) {
         element.set_text_content(None);
     }
 }
 
-/// Gives `old` the children of `new`. Nodes that stay are never moved, because moving an element
-/// takes its focus: rows of a snapshot always have the same order.
+/// Gives `old` the children of `new`. Kept nodes are never moved, because moving an element takes
+/// its focus. This relies on a constant order of the rows of a snapshot.
 fn follow(old: &Node, new: &Node) {
     let mut at = old.first_child();
     while let Some(wanted) = new.first_child() {
-        // Removed, so that the next wanted child is the first one.
+        // Removing it makes the next wanted child the first one.
         let _ = new.remove_child(&wanted);
         let mut stays = at.clone();
         while let Some(node) = &stays {
@@ -64,7 +64,7 @@ fn follow(old: &Node, new: &Node) {
     }
 }
 
-/// Whether one may become the other: same name, and same id where there is one.
+/// Whether a node can be patched into the other: same name, and same id if it has one.
 fn is_kin(a: &Node, b: &Node) -> bool {
     a.node_name() == b.node_name() && id(a) == id(b)
 }
@@ -73,7 +73,7 @@ fn id(node: &Node) -> Option<String> {
     node.dyn_ref::<Element>().map(Element::id)
 }
 
-/// Whether they differ in their children only.
+/// Whether the nodes differ in their children only.
 fn is_alike(a: &Node, b: &Node) -> bool {
     match (a.clone_node(), b.clone_node()) {
         (Ok(a), Ok(b)) => a.is_equal_node(Some(&b)),

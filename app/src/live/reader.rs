@@ -26,12 +26,12 @@ pub enum End {
     Lost,
 }
 
-/// Reads one stream at a time.
+/// Reads at most one stream at a time.
 #[derive(Clone, Copy)]
 pub struct Reader(StoredValue<Option<AbortHandle>>);
 
-/// What to watch, which may take a request to find out. Boxed like the callbacks: a generic reader
-/// would be in the bundle once for each caller.
+/// Resolves to the subject of the stream; this may take a request of its own. Boxed, because a
+/// generic reader would be in the bundle once for each caller.
 pub type Request = Pin<Box<dyn Future<Output = Result<Watched, Refusal>>>>;
 
 impl Reader {
@@ -39,7 +39,7 @@ impl Reader {
         Self(StoredValue::new(None))
     }
 
-    /// Aborts the stream before and reads another. `shown` is called after each snapshot, `ended`
+    /// Aborts the current stream and starts another. `shown` is called after each snapshot, `ended`
     /// once.
     pub fn start(
         self,
@@ -70,13 +70,13 @@ impl Reader {
     }
 }
 
-/// Whether the last snapshot arrived.
+/// Reads the stream to its end. Returns whether the last snapshot arrived.
 async fn read(request: Request, shown: Box<dyn Fn(Snapshot)>) -> Result<bool, Refusal> {
     let body = watch(request.await?).await?;
     let mut chunks = pin!(body.into_inner());
     let mut decoder = Decoder::default();
     let mut last = false;
-    // A body that breaks off ends the loop like one that is complete.
+    // A body that is cut off ends the loop like a complete one.
     while let Some(Ok(chunk)) = chunks.next().await {
         for snapshot in decoder.decode(&chunk) {
             patch(&snapshot.html);

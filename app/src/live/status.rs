@@ -11,11 +11,11 @@ use crate::{element, reactive};
 /// The element whose `data-source` is the path and query of the page.
 pub const ID: &str = "live";
 
-/// The delay before a broken stream is opened again, in seconds: at first, doubling up to a maximum.
+/// The delay before a broken stream is reopened, in seconds: at first, doubling up to a maximum.
 const RETRY_FIRST: u64 = 1;
 const RETRY_MAX: u64 = 30;
 
-/// A stream without an end after so long is opened again. The server ends each one earlier.
+/// A stream that lasts longer is reopened. The server ends each stream earlier.
 const STALE: Duration = Duration::from_secs(70);
 
 /// Shows `Live` while the page is up to date, `Not live` while the connection is lost.
@@ -78,7 +78,7 @@ impl LiveView {
     fn ended(self, end: End, retry: u64) {
         let retry = match end {
             End::Aborted => return,
-            // The server ends a stream now and then to check the session again.
+            // The server ends streams regularly to check the session again.
             End::Complete => return self.open(RETRY_FIRST),
             End::Lost => RETRY_FIRST,
             End::Refused(_) => retry,

@@ -11,13 +11,13 @@ use super::viewer::Viewer;
 use crate::components::Time;
 use crate::settings::SETTINGS;
 
-/// The delivery status; the first one that applies, in this order.
+/// The delivery status: the first variant that applies, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum DeliveryStatus {
     Paused(Pause),
     NoSettings,
     NoWorker,
-    /// A relay is backing off: of all workers, or of some.
+    /// The relay is in backoff, for all workers (`whole`) or for some.
     BackingOff {
         backoff: Box<BackoffView>,
         whole: bool,
@@ -38,7 +38,7 @@ fn status(overview: &Overview) -> DeliveryStatus {
     let troubled = overview.workers.iter().filter_map(|w| w.trouble.clone());
     let whole = overview.workers.iter().all(|w| w.trouble.is_some());
     match troubled.min_by_key(|trouble| trouble.since) {
-        // The longest backoff counts.
+        // The backoff that began first is shown.
         Some(trouble) => DeliveryStatus::BackingOff {
             backoff: Box::new(trouble),
             whole,

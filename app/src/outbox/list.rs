@@ -26,7 +26,7 @@ pub fn Messages(
         Some(_) => "All that match",
         None => "All mail",
     };
-    // Without a state in the search, the counts say which actions apply.
+    // Without a state in the search, the counts determine which actions apply.
     let states = match search.state {
         Some(state) => vec![state],
         None => {

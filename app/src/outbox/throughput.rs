@@ -17,7 +17,7 @@ fn unsent(overview: &Overview) -> (i64, Option<Timestamp>) {
     (waiting.map(|count| count.number).sum(), oldest)
 }
 
-/// Name and value.
+/// A name and its value.
 pub type Fact = (&'static str, String);
 
 /// The queue: its length and the age of the oldest message.

@@ -8,7 +8,7 @@ use super::public_url::PublicUrl;
 /// The account that views a page, and the time of the view.
 #[derive(Clone, Debug)]
 pub struct Viewer {
-    /// Sees every message and may act on them.
+    /// Whether the account is an administrator, who sees every message and may act on them.
     pub admin: bool,
     pub now: Timestamp,
     /// The public URL of this Postern.

@@ -59,13 +59,13 @@ fn add_file(editor: Editor, input: HtmlInputElement) {
         if let Some(text) = text.and_then(|text| text.as_string()) {
             trust(editor, text, true);
         }
-        // So that the same file can be chosen again.
+        // Allows the same file to be chosen again.
         input.set_value("");
     });
 }
 
-/// Refuses a certificate that was pasted and not added, because a save would lose it. Whether
-/// there is one.
+/// Refuses a certificate that was pasted but not added, because a save would lose it. Returns
+/// whether there is one.
 pub fn stop_at_unadded(editor: Editor) -> bool {
     let trusting = editor.peek(|state| state.text(Label::CertificateCheck) == "Trusted");
     let area = element::text_area(LABEL.as_str()).filter(|_| trusting);

@@ -12,8 +12,8 @@ use super::initial::InitialState;
 use super::password_plan::PasswordChoice;
 use crate::element;
 
-/// A fault is shown after this pause, or when another field is edited. Not with the first letter,
-/// and not on blur: that may be a click on a button, which would move away under the pointer.
+/// A fault is shown after this pause, or when another field is edited. Showing it on blur would
+/// move the buttons away under the pointer that is about to click one.
 const PAUSE: Duration = Duration::from_millis(700);
 
 /// The form's state as one signal: each type of signal adds code to the bundle, and comparing
@@ -87,13 +87,13 @@ impl Editor {
         }
     }
 
-    /// Shows the faults that `reveal` reveals, and focuses the first field at fault. Whether there is
-    /// one.
+    /// Shows the faults that `reveal` reveals and focuses the first field at fault. Returns whether
+    /// there is one.
     pub fn stop_at_faults(self, reveal: fn(&mut FormState) -> Option<Label>) -> bool {
         self.go_to(self.change(reveal))
     }
 
-    /// Focuses a field, if there is one to focus.
+    /// Focuses a field, if `Some`.
     pub fn go_to(self, label: Option<Label>) -> bool {
         if let Some(label) = label {
             element::focus(label.as_str());

@@ -62,7 +62,7 @@ pub fn of_fields(refusal: &Refusal) -> FieldFaults {
     FieldFaults(ORDER.into_iter().filter_map(fault).collect())
 }
 
-/// The first text of a refusal that belongs to no field of the form.
+/// The first fault of a refusal that belongs to no field of the form.
 pub fn of_no_field(refusal: &Refusal) -> Option<String> {
     let is_field = |field: &str| ORDER.iter().any(|label| label.as_str() == field);
     let mut rest = refusal.fields.iter();

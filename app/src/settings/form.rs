@@ -27,7 +27,7 @@ pub fn SettingsForm(editor: Editor, not_hydrated: RwSignal<bool>) -> impl IntoVi
             }
         >
             <fieldset disabled=not_hydrated>
-                // Inert while it saves; disabling would lose the focus.
+                // Inert during a save: disabling the fieldset would lose the focus.
                 <div inert=reactive::flag(busy)>
                     <FindSettings editor />
                     <div class="rows">

@@ -139,19 +139,19 @@ impl FormState {
         }
     }
 
-    /// Lets the fault of a field be shown.
+    /// Allows the fault of a field to be shown.
     pub fn reveal(&mut self, label: Label) {
         if !self.shown.contains(&label) {
             self.shown.push(label);
         }
     }
 
-    /// Lets every fault be shown that stops a save. Returns the first field at fault.
+    /// Shows every fault that prevents a save. Returns the first field at fault.
     pub fn reveal_for_save(&mut self) -> Option<Label> {
         self.reveal_fields(ORDER.to_vec())
     }
 
-    /// Lets every fault be shown that stops a run, which needs no password where nobody signs in.
+    /// Shows every fault that prevents a run; without authentication a run needs no password.
     /// Returns the first field at fault.
     pub fn reveal_for_run(&mut self) -> Option<Label> {
         let signs_in = self.text(Label::AuthenticationType) != "None";
@@ -193,7 +193,7 @@ impl FormState {
         }
     }
 
-    /// Resolves a conflict: takes their settings, and loses the edits.
+    /// Resolves a conflict in favour of their settings; the edits are lost.
     pub fn take_theirs(&mut self) {
         if let Some(theirs) = self.theirs().cloned() {
             self.adopt(theirs);
@@ -201,7 +201,7 @@ impl FormState {
         }
     }
 
-    /// Resolves a conflict: keeps the edits, which the next save writes over their settings.
+    /// Resolves a conflict in favour of the edits, which the next save writes over their settings.
     pub fn keep_mine(&mut self) {
         if let Some(theirs) = self.theirs().cloned() {
             self.saved = theirs;

@@ -16,7 +16,7 @@ pub fn Password(editor: Editor) -> impl IntoView {
     let label = Label::Password;
     view! {
         <FieldRow editor label>
-            // Without a name, so that no form post includes it.
+            // No `name`, so that no form post includes it.
             <input
                 class="control"
                 id=label.as_str()

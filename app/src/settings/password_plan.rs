@@ -38,8 +38,8 @@ impl PasswordPlan {
         matches!(self, Self::Typed | Self::Cleared | Self::Earlier(_))
     }
 
-    /// Whether there will be a password. One that must be typed again counts, because the form cannot
-    /// be saved without it.
+    /// Whether there will be a password. One that must be typed again counts, because a save
+    /// requires it.
     pub fn is_there(self) -> bool {
         matches!(
             self,

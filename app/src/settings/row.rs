@@ -18,7 +18,7 @@ pub const fn is_required(label: Label) -> bool {
     matches!(label, Label::FromAddress | Label::Host | Label::Port)
 }
 
-/// The children keep their type: erased, each would add all ways of rendering to the bundle.
+/// The type of the children is kept: erased views would add all ways of rendering to the bundle.
 #[component]
 pub fn FieldRow<C>(editor: Editor, label: Label, children: TypedChildren<C>) -> impl IntoView
 where

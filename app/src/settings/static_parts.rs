@@ -1,13 +1,13 @@
 //! The parts of the form that only the server draws, as a snapshot in the page.
 //!
-//! They stand in a `<template>` and are patched into the island when it is hydrated. In the island
-//! they would be in the bundle, and as children of an island they need type-erased views there.
+//! They are rendered in a `<template>` and patched into the island on hydration. In the island they
+//! would add to the bundle, and as its children they would need type-erased views there.
 
 use leptos::prelude::*;
 
 use crate::live;
 
-/// The elements that they are patched into.
+/// The ids of the elements that the parts are patched into.
 pub const PROVIDERS: &str = "providers";
 pub const CERTIFICATE_BOX: &str = "certificate-box";
 

@@ -17,7 +17,7 @@ const DIAGNOSE: &str = "diagnose";
 #[component]
 pub fn Test(editor: Editor, not_hydrated: RwSignal<bool>) -> impl IntoView {
     let run = RunControl::new(editor, RunKind::Test.report());
-    // One's own address, which most tests are sent to.
+    // The account's own address is the usual recipient.
     let me = editor.peek(|state| state.me.clone());
     let me = if me.parse::<EmailAddress>().is_ok() {
         me

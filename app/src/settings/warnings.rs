@@ -25,7 +25,7 @@ pub fn Warnings(editor: Editor, label: Label) -> impl IntoView {
     }
 }
 
-/// The text of a button, and the field and value that it sets.
+/// The text of a repair button, and the field and value that it sets.
 type Repair = (&'static str, (Label, &'static str));
 
 #[component]

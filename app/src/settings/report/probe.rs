@@ -149,7 +149,7 @@ fn Way(found: ProbeResult, best: bool) -> impl IntoView {
     let fault = fault.map(|seen| view! { <p class="way-more">{seen.verdict.clone()}</p> });
     let words = found.description();
     let encryption = found.encryption.map(|version| format!(", {version}"));
-    // The words name the cause, and not the reply of a relay that was reached.
+    // The description names the cause, but not the reply of a relay that was reached.
     let detail = found
         .failure
         .filter(|_| found.reachable && found.cause.is_some())

@@ -32,7 +32,7 @@ pub fn Verdict(trace: Trace, over: RunSummary) -> impl IntoView {
     };
     let encryption = match &over.encryption {
         Some(encryption) => format!("Encrypted with {encryption}. "),
-        // No connection to encrypt yet.
+        // There was no connection to encrypt.
         None if matches!(stage, Some(Stage::Dns | Stage::Tcp | Stage::Tls)) => String::new(),
         None => "Not encrypted. ".to_owned(),
     };

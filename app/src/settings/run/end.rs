@@ -5,17 +5,17 @@ use domain::Kind;
 use crate::live::End;
 use crate::settings::faults::of_no_field;
 
-/// What the notice shows.
+/// The content of the notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndNotice {
     pub class: &'static str,
     pub title: &'static str,
     pub text: String,
-    /// The session has ended.
+    /// Whether to show a link to sign in, because the session has ended.
     pub sign_in: bool,
 }
 
-/// The notice about the end of a run; none where its report says all. `data_begun`: the relay may
+/// The notice about the end of a run; `None` if its report is complete. `data_begun`: the relay may
 /// have the message.
 pub fn end_notice(end: &End, data_begun: bool) -> Option<EndNotice> {
     let title = match end {

@@ -54,7 +54,8 @@ impl Tested {
         }
     }
 
-    /// Whether the form was edited since. A password that was saved since is the same one.
+    /// Whether the form was edited since. A typed password that was saved since counts
+    /// as the same.
     fn differs(&self, state: &FormState) -> bool {
         let plan = state.password_plan();
         let password =
@@ -120,7 +121,7 @@ impl RunControl {
         let plan = self.editor.peek(FormState::password_plan);
         let password = match (kind, plan) {
             (RunKind::Probe, _) => PasswordChange::Keep,
-            // Reached only where nobody signs in; the password of the other relay is not needed.
+            // Only without authentication, which needs no password of another relay.
             (_, PasswordPlan::OtherRelay) => PasswordChange::Clear,
             _ => password_change(self.editor).await?,
         };
@@ -143,7 +144,7 @@ impl RunControl {
     }
 
     fn ended(self, end: End) {
-        // Before the focus moves to a field at fault, and the view with it.
+        // Scrolls first: focusing a field at fault may scroll elsewhere.
         element::scroll_into_view(self.report);
         if let End::Refused(refusal) = &end {
             let first = self.editor.change(|state| state.refused(refusal));
@@ -159,7 +160,7 @@ impl RunControl {
                 let by = state.me.clone();
                 state.saved.verified = Verification::Verified(Stamp { at, by });
                 if matches!(state.outcome, Some(FormOutcome::Saved)) {
-                    // Its text asks for this test.
+                    // The outcome's text asks for the test that has just succeeded.
                     state.outcome = None;
                 }
             }

@@ -91,7 +91,7 @@ mod tests {
             || accounts.attempt("a@example.org", vec![ThrottleKey::account("a@example.org")]);
         for _ in 0..5 {
             let attempt = attempt().await.expect("not slowed down yet");
-            // Once asked it runs, and nobody asks again.
+            // The first poll starts the computation; the future is dropped right after.
             let _ = attempt.compare(SecretString::new("wrong")).now_or_never();
             accounts.hasher.until_idle().await;
         }

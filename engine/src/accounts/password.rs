@@ -66,7 +66,7 @@ impl Hasher {
     /// Waits for a permit.
     ///
     /// # Errors
-    /// Never: the semaphore is not closed.
+    /// Never in practice, because the semaphore is not closed.
     pub async fn permit(&self) -> Result<HashPermit, Refusal> {
         let permit = self.permits.clone().acquire_owned().await;
         Ok(HashPermit {

@@ -241,7 +241,7 @@ mod tests {
         let keys = BrowserKeys::new(store.clone(), clock, Arc::new(vault));
 
         let turn = keys.made.clone().lock_owned().await;
-        // Once asked it is being made, and nobody waits for it.
+        // The first poll starts the generation; the future is dropped right after.
         let _ = make(turn, now).now_or_never();
         let kid = async || keys.made.lock().await.as_ref().map(|pair| pair.kid.clone());
         let made = kid().await.expect("made all the same");

@@ -15,14 +15,6 @@ const MAX_LINES: usize = 500;
 /// Limit for a first line, so that all first lines together are a readable index.
 const MAX_HEAD: usize = 100;
 
-/// Number of files in a folder whose first lines are still longer, at most.
-const UNREVISED: [(&str, usize); 4] = [
-    ("app/", 11),
-    ("end2end/", 38),
-    ("engine/", 14),
-    ("server/", 7),
-];
-
 /// A longer file states its reason in its head with these words.
 const EXEMPTION: &str = "Long because";
 
@@ -49,12 +41,6 @@ fn the_first_line_is_short_and_complete() {
         let goes_on = second.is_some_and(|line| line.starts_with("//! "));
         if first.starts_with("//! ") && (is_long || goes_on) {
             found.push(file.path);
-        }
-    }
-    for (folder, at_most) in UNREVISED {
-        let here = found.iter().filter(|path| path.starts_with(folder));
-        if here.count() <= at_most {
-            found.retain(|path| !path.starts_with(folder));
         }
     }
     expect_none(

@@ -40,7 +40,7 @@ fn Password(name: String) -> impl IntoView {
                 <p>"The password you sign in to Postern with."</p>
             </header>
             <form class="card-body" method="post" action=CHANGE_PASSWORD>
-                // Tells a password manager which account's password changes.
+                // Shows a password manager which account's password changes.
                 <input type="text" name="username" autocomplete="username" value=name hidden />
                 <div class="narrow">
                     <FormField

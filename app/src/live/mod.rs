@@ -1,7 +1,7 @@
 //! Live views: snapshots drawn on the server, streamed to the page and patched into it.
 //!
 //! Drawing in the browser would take the code for every certificate, capability, cause and state
-//! there. With snapshots the bundle has one reader and one patcher, whatever there is to see.
+//! there. With snapshots the bundle has one reader and one patcher for every kind of view.
 
 mod attribute;
 mod patch;

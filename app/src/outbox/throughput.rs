@@ -28,7 +28,7 @@ pub fn queue(overview: &Overview, now: Timestamp) -> Vec<Fact> {
     waiting.into_iter().chain(oldest).collect()
 }
 
-/// The rate of all workers, the mean latency from acceptance to delivery, and who delivers.
+/// The rate of all workers, the mean latency from acceptance to delivery, and the workers.
 pub fn throughput(overview: &Overview) -> Vec<Fact> {
     let workers = &overview.workers;
     let rate: i64 = workers.iter().map(|worker| worker.per_minute).sum();

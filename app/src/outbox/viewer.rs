@@ -1,4 +1,4 @@
-//! Who views a page of the outbox, and when.
+//! The viewer of a page of the outbox: account, role and time of the view.
 
 use domain::Timestamp;
 use engine::{Actor, Clock};

@@ -48,7 +48,7 @@ impl PasswordPlan {
     }
 }
 
-/// The plan for `form`, where `typed` says whether a password was typed.
+/// The plan for `form`, where `typed` is whether a password was typed.
 pub fn password_plan(
     saved: &SettingsView,
     form: &Form,

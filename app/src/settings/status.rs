@@ -42,7 +42,7 @@ pub fn Header(editor: Editor) -> impl IntoView {
     }
 }
 
-/// The badge, and the time and account of what it says.
+/// The badge, with the time and account of the verification or of the save.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct VerificationBadge {
     tone: &'static str,

@@ -1,11 +1,11 @@
-//! The viewer of a page of the outbox: account, role and time of the view.
+//! The viewer of a page of the outbox: role, time of the view, public URL.
 
 use domain::Timestamp;
 use engine::{Actor, Clock};
 
 use super::public_url::PublicUrl;
 
-/// The account that views a page, and the time of the view.
+/// The role of the account that views a page, and the time of the view.
 #[derive(Clone, Debug)]
 pub struct Viewer {
     /// Whether the account is an administrator, who sees every message and may act on them.

@@ -93,7 +93,7 @@ impl<'a> ExtraHeaders<'a> {
 const TWICE: &str = "This stands in a mail once only.";
 
 /// Fields that occur at most once, besides Date and Message-ID (RFC 5322 section 3.6).
-const ONCE: [&str; 3] = ["DefaultSender", "In-Reply-To", "References"];
+const ONCE: [&str; 3] = ["Sender", "In-Reply-To", "References"];
 
 /// Checks that a submission may set the field `name`.
 fn may_be_given(name: &str) -> Result<(), &'static str> {
@@ -163,7 +163,7 @@ mod tests {
             ("List-Unsubscribe", "<https://example.org/u?x=1>"),
             ("X-Grüße".trim_end_matches("Grüße"), "Grüße 🚪"),
             ("Auto-Submitted", "auto-generated"),
-            ("DefaultSender", "Ops <ops@example.org>"),
+            ("Sender", "Ops <ops@example.org>"),
             ("Date", "Fri, 20 Nov 2026 11:45:00 +0000"),
             ("date", "20 Nov 2026 11:45:00 +0100"),
             ("Message-ID", "<1.2@example.org>"),
@@ -233,6 +233,7 @@ mod tests {
             ("Date", "20 Nov 2026 11:45:00 +0100"),
             ("Message-ID", "<1@example.org>"),
             ("In-Reply-To", "<1@example.org>"),
+            ("Sender", "Ops <ops@example.org>"),
         ] {
             assert!(!twice(name, value), "{name}");
         }

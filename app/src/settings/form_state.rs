@@ -2,7 +2,7 @@
 
 use domain::view::SettingsView;
 use domain::warnings::{SettingsWarning, settings_warnings};
-use domain::{Form, Label, Refusal, SecretString, pem};
+use domain::{AuthenticationType, Form, Label, Refusal, SecretString, pem};
 
 use super::faults::{FieldFaults, ORDER, faults, of_fields};
 use super::initial::InitialState;
@@ -72,8 +72,9 @@ impl FormState {
     /// The warnings beside a field. A missing password is no warning before the password input was
     /// left.
     pub fn warnings(&self, label: Label) -> impl Iterator<Item = SettingsWarning> + use<> {
-        let has_password =
-            self.password_plan().is_there() || !self.shown.contains(&Label::Password);
+        let signs_in = self.text(Label::AuthenticationType) != AuthenticationType::None.as_str();
+        let awaited = signs_in && !self.shown.contains(&Label::Password);
+        let has_password = self.password_plan().is_there() || awaited;
         let warnings = settings_warnings(&self.form(), has_password);
         warnings
             .into_iter()

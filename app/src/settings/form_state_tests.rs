@@ -153,6 +153,9 @@ fn a_missing_password_is_a_warning_only_once_its_field_was_left() {
         },
         me: "mara@example.org".to_owned(),
     });
+    state.edit(Label::AuthenticationType, "None".to_owned());
+    state.edit(Label::Username, String::new());
+    assert_eq!(state.warnings(Label::AuthenticationType).count(), 0);
     state.edit(Label::AuthenticationType, "Plain".to_owned());
     state.edit(Label::Username, "alerts".to_owned());
     assert_eq!(state.warnings(Label::AuthenticationType).count(), 0);

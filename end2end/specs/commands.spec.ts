@@ -158,7 +158,7 @@ test('a password of a database does not stand on the command line', async () => 
   ]) {
     for (const args of [['--database', address], [`--database=${address}`]]) {
       const ended = await run(['token', 'list', '--data', scratch('data'), ...args]);
-      expectRefused(ended, 1, /seen by every user.*POSTERN_DATABASE/);
+      expectRefused(ended, 1, /visible to every user.*POSTERN_DATABASE/);
       expect(ended.stderr).not.toContain('secret');
     }
   }

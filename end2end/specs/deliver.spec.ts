@@ -47,7 +47,7 @@ test('in a data folder one delivers; another is refused with one line', async ()
   const served = await Console.start(ALONE);
   const { data } = served.postern;
   const deliverer = await Deliverer.start(data);
-  const words = 'is delivered by another process already';
+  const words = 'another process delivers the mail';
   expectRefused(await postern(['deliver', '--data', data]), 1, words, '--no-delivery');
   expect(await served.postern.stop({ keepData: true })).toBe(0);
   expectRefused(await postern(['serve', '--listen', '127.0.0.1:0', '--data', data]), 1, words);

@@ -121,7 +121,7 @@ test('a session counts only from a page of this Postern', async () => {
   ] satisfies Headers[] as Headers[]) {
     const answer = reply(await post(headers));
     expect(answer.status, JSON.stringify(headers)).toBe(403);
-    expect(answer.json.errors.request).toContain('did not come from a page of this Postern');
+    expect(answer.json.errors.request).toContain('did not come from a page of this console');
   }
   expect((await postern.read()).json).toEqual(before);
   expect((await ask(url, SETTINGS, { headers: { cookie, 'sec-fetch-site': 'cross-site' } })).status).toBe(200);

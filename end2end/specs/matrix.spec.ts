@@ -29,7 +29,7 @@ function expected(connection: Connection, authentication: Authentication, tls: T
     // Both sides wait for the other to send first.
     return {
       status: 504,
-      words: /no greeting comes.*Choose Connection Type SSL/,
+      words: /no greeting arrives.*Choose Connection Type SSL/,
       stage: 'greeting',
       cause: 'No greeting: the port may expect SSL',
     };

@@ -88,7 +88,7 @@ test('a certificate that nobody vouches for', async ({ page }) => {
   expect(relay.mails.all).toEqual([]);
 
   await settings.fill({ 'Certificate Check': 'Off' });
-  await expect(settings.form).toContainText('Anybody on the way can pose as the relay');
+  await expect(settings.form).toContainText('Anybody on the network path can impersonate the relay');
   await settings.test();
   await expect(settings.testing).toContainText('Sent in');
   await relay.stop();
@@ -154,6 +154,8 @@ test('a page that is closed takes its test along', async ({ page }) => {
 test('only an address can be tested, and the form without faults', async ({ page }) => {
   const relay = await Relay.start();
   const settings = await house.settings(page, await house.another());
+  await expect(settings.recipient, 'the address of the account').toHaveValue(/^admin\d*@example\.org$/);
+  await settings.recipient.fill('');
   await expect(settings.sendTest, 'empty').toBeDisabled();
   for (const wrong of ['me', 'me@', 'me@example.org, you@example.org', ' ']) {
     await settings.recipient.fill(wrong);

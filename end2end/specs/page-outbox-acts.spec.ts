@@ -60,12 +60,12 @@ test('a message tells what happened to it, and what it says', async ({ page }) =
 
   const mara = outbox.recipient('mara@example.org');
   await mara.getByRole('button', { name: 'Hold the mail to mara@example.org' }).click();
-  await expect(mara).toContainText('Held until somebody releases it.');
+  await expect(mara).toContainText('Held until it is released.');
   await mara.getByRole('link', { name: 'Cancel the mail to mara@example.org' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Cancel 1 mail?');
   await expect(page.getByText('It is never sent. This cannot be undone.')).toBeVisible();
   await page.getByRole('link', { name: 'Back' }).click();
-  await expect(mara).toContainText('Held until somebody releases it.');
+  await expect(mara).toContainText('Held until it is released.');
   await mara.getByRole('link', { name: 'Cancel the mail to mara@example.org' }).click();
   await page.getByRole('button', { name: 'Cancel 1 mail' }).click();
   await expect(page.getByText('1 mail is cancelled.')).toBeVisible();
@@ -97,7 +97,7 @@ test('what touches many asks back with the number, and again when it has grown',
   }).toPass();
   takes();
   await page.getByRole('button', { name: 'Retry 3 mails' }).click();
-  await expect(page.getByRole('alert')).toHaveText('It was 3 when you were asked, and is 4 now.');
+  await expect(page.getByRole('alert')).toHaveText('The number was 3 before and is 4 now.');
   await page.getByRole('button', { name: 'Retry 4 mails' }).click();
   await expect(page.getByText('4 mails are tried again.')).toBeVisible();
   await expect(outbox.rows).toHaveCount(0);
@@ -120,7 +120,7 @@ test('delivery is paused, mail is released, delivery is resumed', async ({ page 
   await house.console.save(fields(relay));
   const outbox = await OutboxPage.open(house, page);
   const hold = outbox.status.getByRole('button', { name: 'Pause delivery' });
-  await expect(hold).toHaveAccessibleDescription('Mail is still accepted, and none goes out.');
+  await expect(hold).toHaveAccessibleDescription('Messages are accepted, and none is sent.');
   await hold.click();
   await expect(page.getByText('Delivery is paused.')).toBeVisible();
   await expect(outbox.status).toContainText(/Delivery is paused\.\s*Since .* UTC by admin@example\.org\./);
@@ -157,7 +157,7 @@ test('an address that there is none is skipped until it is removed', async ({ pa
   await expect(listed).toHaveText(/gone@example\.org.*550 5\.1\.1 No such user here.*Since .* UTC, said to this message/);
   await page.getByLabel('Address begins with').fill('else');
   await page.getByRole('button', { name: 'Search' }).click();
-  await expect(page.getByText('No listed address begins so.')).toBeVisible();
+  await expect(page.getByText('No listed address begins with this.')).toBeVisible();
   await page.getByLabel('Address begins with').fill('GONE');
   await page.getByRole('button', { name: 'Search' }).click();
   await page.getByRole('button', { name: 'Remove gone@example.org' }).click();
@@ -181,7 +181,7 @@ test('who is no administrator sees the own mail, and does nothing with it', asyn
   await expect(outbox.rows).toHaveCount(1);
   await outbox.expectCounts({ Deferred: 1 });
   await expect(page.getByRole('main').locator('form[method=post]')).toHaveCount(0);
-  await expect(page.getByRole('link', { name: /Retry|Undeliverable/ })).toHaveCount(0);
+  await expect(page.getByRole('link', { name: /Retry|Suppression/ })).toHaveCount(0);
   expect(await page.content()).not.toMatch(/secret@example|Of nobody else/);
 
   await outbox.openMessage('desk@example.org');

@@ -96,7 +96,7 @@ test('mail is counted and found', async ({ page }) => {
 
   const answer = await page.goto(`${outbox.url}?since=soon`);
   expect(answer?.status()).toBe(422);
-  await expect(page.getByRole('alert')).toContainText('This is a date');
+  await expect(page.getByRole('alert')).toContainText('Enter a date or a date and time in UTC');
   await relay.stop();
   await house.stop();
 });

@@ -173,7 +173,7 @@ test.describe('a relay that is after the password', () => {
       ['Password Without Encryption', '1'],
     ] as const) {
       await settings.fill({ [name]: value });
-      await expect(settings.form, `${name} changed`).toContainText('it was given for other relay settings');
+      await expect(settings.form, `${name} changed`).toContainText('it belongs to other relay settings');
       await settings.submit.click();
       await expect(settings.field('Password')).toBeFocused();
       expect(await settings.fault('Password')).toBe('Type the password again, or clear the saved one.');

@@ -79,7 +79,7 @@ test('a mistyped folder does not become one', async () => {
   const data = join(scratch('data'), 'typo');
   for (const command of [['token', 'list'], ['send-test', 'me@example.net'], ['account', 'passwd', 'me@example.net']]) {
     const ended = await postern([...command, '--data', data], { input: 'a long enough password' });
-    expectRefused(ended, 1, `there is no data folder ${data}`);
+    expectRefused(ended, 1, `the data folder ${data} does not exist`);
     expect(existsSync(data)).toBe(false);
   }
 });

@@ -82,7 +82,7 @@ test('a refused recipient', () =>
 
 test('a relay that wants a sign-in', () =>
   withRelay({ auth: ['PLAIN'], users: { me: 'right' } }, async (relay) => {
-    expectFailure(await attempt(relay), 502, /530/, /only from those who signed in\. Choose Authentication Type/);
+    expectFailure(await attempt(relay), 502, /530/, /only after a sign-in\. Choose Authentication Type/);
     await expectCause('mail', 'The relay requires a sign-in');
   }));
 

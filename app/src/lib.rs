@@ -18,6 +18,8 @@ mod settings;
 #[cfg(feature = "ssr")]
 pub mod account;
 #[cfg(feature = "ssr")]
+mod content_security_policy;
+#[cfg(feature = "ssr")]
 mod layout;
 #[cfg(feature = "ssr")]
 pub mod outbox;

@@ -1,8 +1,7 @@
-//! The HTML document around every page, and its Content-Security-Policy.
+//! The HTML document around every page.
 
-use crate::App;
-use leptos::{nonce::use_nonce, prelude::*};
-use leptos_axum::ResponseOptions;
+use crate::{App, content_security_policy};
+use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
 /// The assets of the browser part, by URL path.
@@ -17,7 +16,7 @@ pub struct Site {
 
 /// The document around [`App`].
 pub fn shell(site: Site) -> impl IntoView {
-    set_content_security_policy();
+    content_security_policy::set();
     view! {
         <!DOCTYPE html>
         <html lang="en">
@@ -35,19 +34,5 @@ pub fn shell(site: Site) -> impl IntoView {
                 <App />
             </body>
         </html>
-    }
-}
-
-fn set_content_security_policy() {
-    let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else {
-        return;
-    };
-    let policy = format!(
-        "default-src 'none'; script-src 'strict-dynamic' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
-         style-src 'self'; font-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; \
-         form-action 'self'; frame-ancestors 'none'"
-    );
-    if let (Ok(name), Ok(policy)) = ("content-security-policy".parse(), policy.parse()) {
-        response.insert_header(name, policy);
     }
 }

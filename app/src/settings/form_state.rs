@@ -64,6 +64,11 @@ impl FormState {
         password_plan(&self.saved, &self.form(), typed, self.choice)
     }
 
+    /// Whether Postern signs in at the relay.
+    fn signs_in(&self) -> bool {
+        self.text(Label::AuthenticationType) != AuthenticationType::None.as_str()
+    }
+
     /// Whether the form differs from the saved settings.
     pub fn is_dirty(&self) -> bool {
         self.password_plan().is_change() || self.form() != self.saved.form
@@ -72,8 +77,7 @@ impl FormState {
     /// The warnings beside a field. A missing password is no warning before the password input was
     /// left.
     pub fn warnings(&self, label: Label) -> impl Iterator<Item = SettingsWarning> + use<> {
-        let signs_in = self.text(Label::AuthenticationType) != AuthenticationType::None.as_str();
-        let awaited = signs_in && !self.shown.contains(&Label::Password);
+        let awaited = self.signs_in() && !self.shown.contains(&Label::Password);
         let has_password = self.password_plan().is_there() || awaited;
         let warnings = settings_warnings(&self.form(), has_password);
         warnings
@@ -155,7 +159,7 @@ impl FormState {
     /// Shows every fault that prevents a run; without authentication a run needs no password.
     /// Returns the first field at fault.
     pub fn reveal_for_run(&mut self) -> Option<Label> {
-        let signs_in = self.text(Label::AuthenticationType) != "None";
+        let signs_in = self.signs_in();
         let mut fields = ORDER.to_vec();
         fields.retain(|label| signs_in || *label != Label::Password);
         self.reveal_fields(fields)

@@ -27,6 +27,10 @@ pub use stream::encoded;
 /// The subject of a live view.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and a box costs bytes in the browser"
+)]
 pub enum Watched {
     /// A page of the outbox, by its path and query.
     Outbox { url: String },

@@ -33,7 +33,7 @@ pub struct SettingsFields(IndexMap<String, FieldValue>);
 enum FieldValue {
     Null,
     Text(String),
-    Number(u64),
+    Number(serde_json::Number),
     Other(IgnoredAny),
 }
 

@@ -175,6 +175,9 @@ test('odd pairs are told before they are saved, and mended with one click', asyn
     await expect(settings.form).toContainText('The form shows what is saved.');
     await expect(settings.form, odd).not.toContainText(words);
     await settings.fill({ Port: '2500', ...typed });
+    // A missing password is no warning before its field was left.
+    await settings.field('Password').focus();
+    await settings.field('Password').blur();
     const [name, value] = sets;
     await expect(settings.field(name), odd).toHaveAccessibleDescription(words);
     await settings.form.getByRole('button', { name: repair }).click();

@@ -122,7 +122,7 @@ test('delivery is paused, mail is released, delivery is resumed', async ({ page 
   const hold = outbox.status.getByRole('button', { name: 'Pause delivery' });
   await expect(hold).toHaveAccessibleDescription('Messages are accepted, and none is sent.');
   await hold.click();
-  await expect(page.getByText('Delivery is paused.')).toBeVisible();
+  await expect(page.getByText('Delivery is paused.'), 'the notice and the status').toHaveCount(2);
   await expect(outbox.status).toContainText(/Delivery is paused\.\s*Since .* UTC by admin@example\.org\./);
   await handOverAll(house, [{ to: 'desk@example.org' }, { to: 'mara@example.org' }]);
   await outbox.expectCounts({ Held: 2 });
@@ -154,7 +154,7 @@ test('an address that there is none is skipped until it is removed', async ({ pa
 
   await page.getByRole('link', { name: 'Suppression list' }).click();
   const listed = page.getByRole('main').getByRole('listitem');
-  await expect(listed).toHaveText(/gone@example\.org.*550 5\.1\.1 No such user here.*Since .* UTC, said to this message/);
+  await expect(listed).toHaveText(/gone@example\.org.*550 5\.1\.1 No such user here.*Since .* UTC, reply to this message/);
   await page.getByLabel('Address begins with').fill('else');
   await page.getByRole('button', { name: 'Search' }).click();
   await expect(page.getByText('No listed address begins with this.')).toBeVisible();

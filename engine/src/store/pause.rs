@@ -14,7 +14,7 @@ pub struct Control {
     pub paused: bool,
 }
 
-/// When and by whom delivery was paused; `None` while it is not.
+/// The time and the actor of the pause; `None` while delivery runs.
 ///
 /// # Errors
 /// Where the database fails.

@@ -370,7 +370,7 @@ async fn mail_that_another_node_took_when_its_lease_was_over_is_not_sent_by_the_
     works.end().await;
     assert_eq!(relay.subjects(), ["First", "Later"]);
 
-    // And those whom the other left behind when it died are sent by the next.
+    // The next worker sends the messages whose leases the dead one left.
     env.pass(Duration::from_secs(61));
     let works = TestWorker::begin(&env, 1);
     env.until_delivered(&admin, &ids).await;

@@ -14,8 +14,9 @@
 //! - SQLite treats a numbered placeholder as a name, which cost a seventh of its thread's time.
 //! - lettre's quoted-printable encoder cost more than reading the request and was replaced.
 //! - PostgreSQL's statistics lag behind thousands of rows per second, and commits scanned whole
-//!   tables until the planner was told otherwise (a third more mails). Four writers batched less
-//!   per commit than two. Lease renewal skips locked rows, because it blocked recording results.
+//!   tables until sequential scans were disabled for them (a third more mails). Four writers
+//!   batched less per commit than two. Lease renewal skips locked rows, because it blocked
+//!   recording results.
 
 mod delivery;
 mod intake;

@@ -1,6 +1,6 @@
 //! Reads an X.509 certificate (RFC 5280) into `domain::certificate::Certificate`.
 //!
-//! Its texts were chosen by whoever made it: control characters are removed and lengths limited.
+//! The issuer chose its texts: control characters are removed and lengths limited.
 
 use std::net::IpAddr;
 

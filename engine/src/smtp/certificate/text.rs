@@ -5,7 +5,7 @@ use domain::sanitize::{printable, truncate};
 /// The maximum length of one value of a certificate, in characters.
 pub(super) const TEXT_MAX: usize = 200;
 
-/// A value chosen by whoever made the certificate, without control characters and cut to
+/// A value of the certificate, which its issuer chose, without control characters and cut to
 /// [`TEXT_MAX`].
 pub(super) fn shown(text: &str) -> String {
     printable(text, TEXT_MAX)

@@ -46,7 +46,7 @@ fn Layout(actor: Actor, children: Children) -> impl IntoView {
                     <Destination path=OUTBOX text="Outbox" icon=IconKind::Tray />
                     <Destination path=ACCOUNT text="Account" icon=IconKind::Person />
                 </nav>
-                <div class="rail-who">
+                <div class="rail-account">
                     <p class="rail-name">
                         "Signed in as " <strong>{actor.name().to_owned()}</strong>
                     </p>

@@ -39,7 +39,7 @@ test('mail is seen going without a reload, and what is typed meanwhile stays', a
 
   const link = outbox.row('Alarm 1432').getByRole('link');
   await link.focus();
-  await page.evaluate(() => getSelection()?.selectAllChildren(document.querySelector('.mail-what .mail-more') as Node));
+  await page.evaluate(() => getSelection()?.selectAllChildren(document.querySelector('.mail-summary .mail-detail') as Node));
   await handOver(house, { to: 'later@example.org', subject: 'Alarm 1433' });
   await expect(outbox.row('later@example.org')).toContainText('450 4.2.0 Greylisted, come back');
   await expect(outbox.rows).toHaveCount(2);

@@ -117,7 +117,7 @@ fn Session(session: SessionView) -> impl IntoView {
     });
     view! {
         <li class="session">
-            <div class="session-what">
+            <div class="session-info">
                 <strong>
                     {named}
                     {session

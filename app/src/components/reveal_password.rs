@@ -34,7 +34,7 @@ pub fn RevealPassword() -> impl IntoView {
             on:click=toggle
         >
             {reactive::text(move || if shown.get() { "Hide" } else { "Show" })}
-            <span class="unseen">" password"</span>
+            <span class="sr-only">" password"</span>
         </button>
     }
 }

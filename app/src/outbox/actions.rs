@@ -41,7 +41,7 @@ pub fn BulkActions(
     });
     Some(view! {
         <div class="actions">
-            <span class="actions-of">{of.clone()}</span>
+            <span class="actions-target">{of.clone()}</span>
             {actions.collect_view()}
         </div>
     })

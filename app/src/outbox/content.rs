@@ -33,7 +33,7 @@ pub fn Content(letter: ParsedMessage, source: String) -> impl IntoView {
             view! {
                 <li>
                     <span>{attached.name}</span>
-                    <span class="content-more">{attached.content_type} ", " {size(octets)}</span>
+                    <span class="content-detail">{attached.content_type} ", " {size(octets)}</span>
                 </li>
             }
         })
@@ -53,7 +53,7 @@ pub fn Content(letter: ParsedMessage, source: String) -> impl IntoView {
                 </a>
             </header>
             <dl class="facts content-headers">{headers.collect_view()}</dl>
-            {note.map(|note| view! { <p class="content-more">{note}</p> })}
+            {note.map(|note| view! { <p class="content-detail">{note}</p> })}
             {text}
             {attachments}
         </section>

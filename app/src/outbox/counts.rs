@@ -28,13 +28,13 @@ pub fn Counts(counts: Vec<Count>, shown: Option<RecipientState>, viewer: Viewer)
             <li>
                 <a
                     class=format!("count {}", tone(count.state))
-                    class:count-none=empty
+                    class:count-zero=empty
                     href=list_url(&search, None)
                     aria-current=here.then_some("true")
                 >
                     <span class="count-title">{count.state.title()}</span>
                     <strong class="count-number">{grouped(count.number)}</strong>
-                    <span class="count-more">{more}</span>
+                    <span class="count-detail">{more}</span>
                 </a>
             </li>
         }

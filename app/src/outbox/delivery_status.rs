@@ -178,7 +178,7 @@ fn Backoff(backoff: BackoffView, now: Timestamp) -> impl IntoView {
             {why.1}
         </p>
         {reply}
-        <p class="delivery-status-more">
+        <p class="delivery-status-detail">
             "Since " <Time at=backoff.since /> ". Tried again "
             {ahead(backoff.next, now)} ". " <a href=format!("{SETTINGS}#diagnose")>"Diagnose"</a>
         </p>

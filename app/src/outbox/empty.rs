@@ -8,7 +8,7 @@ use super::paths::OUTBOX;
 pub fn Empty(searched: bool, older: bool, url: String) -> impl IntoView {
     if older {
         return view! {
-            <div class="mail-none">
+            <div class="mail-empty">
                 <p>"There are no older messages."</p>
             </div>
         }
@@ -16,7 +16,7 @@ pub fn Empty(searched: bool, older: bool, url: String) -> impl IntoView {
     }
     if searched {
         return view! {
-            <div class="mail-none">
+            <div class="mail-empty">
                 <p>
                     "No message matches. Search for less, or " <a href=OUTBOX>"show all messages"</a> "."
                 </p>
@@ -25,7 +25,7 @@ pub fn Empty(searched: bool, older: bool, url: String) -> impl IntoView {
         .into_any();
     }
     view! {
-        <div class="mail-none">
+        <div class="mail-empty">
             <p>
                 <strong>"No message was submitted yet."</strong>
                 " A program submits messages with a token, which "

@@ -78,7 +78,7 @@ pub fn Messages(
         };
         view! {
             <header class="mail-head">
-                <p class="mail-sought">{title}</p>
+                <p class="mail-filter">{title}</p>
                 {acts}
             </header>
         }
@@ -106,7 +106,7 @@ fn Row(line: OutboxRow, now: domain::Timestamp) -> impl IntoView {
         .filter(|due| !line.leased && *due > now && line.state != RecipientState::Held)
         .map(|due| {
             view! {
-                <span class="mail-more">
+                <span class="mail-detail">
                     "next " <time datetime=due.rfc3339()>{ahead(due, now)}</time>
                 </span>
             }
@@ -116,21 +116,21 @@ fn Row(line: OutboxRow, now: domain::Timestamp) -> impl IntoView {
             <td class="mail-state">
                 <StateBadge state=line.state leased=line.leased />
             </td>
-            <td class="mail-what">
+            <td class="mail-summary">
                 <a href=message_path(&line.id)>{line.to}</a>
-                <span class="mail-more">{subject}</span>
+                <span class="mail-detail">{subject}</span>
             </td>
-            <td class="mail-when">
+            <td class="mail-time">
                 <span>{ago(line.accepted, now)}</span>
-                <time class="mail-more" datetime=line.accepted.rfc3339()>
+                <time class="mail-detail" datetime=line.accepted.rfc3339()>
                     {line.accepted.to_string()}
                 </time>
             </td>
-            <td class="mail-tries">
+            <td class="mail-attempts">
                 <span>{tries}</span>
                 {next}
             </td>
-            <td class="mail-said">{line.reply.map(|reply| view! { <span>{reply}</span> })}</td>
+            <td class="mail-reply">{line.reply.map(|reply| view! { <span>{reply}</span> })}</td>
         </tr>
     }
 }

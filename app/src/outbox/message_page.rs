@@ -44,7 +44,7 @@ pub fn MessagePage() -> impl IntoView {
             view! {
                 <div class="page" id=live::ID data-source=source>
                     <header class="page-head outbox-head">
-                        <a class="page-up" href=OUTBOX>
+                        <a class="page-back" href=OUTBOX>
                             "Outbox"
                         </a>
                         <h1>{heading}</h1>

@@ -76,5 +76,5 @@ pub fn PauseControl(overview: Overview) -> impl IntoView {
             </p>
         }
     });
-    switch.map(|switch| view! { <div class="pausing">{switch}</div> })
+    switch.map(|switch| view! { <div class="pause-control">{switch}</div> })
 }

@@ -19,8 +19,8 @@ pub fn SearchForm(search: Search) -> impl IntoView {
     let rare = !search.id.is_empty() || search.since.is_some() || search.until.is_some();
     let any = !search.pairs().is_empty();
     view! {
-        <form class="card searching" method="get" action=OUTBOX role="search" aria-label="Mail">
-            <div class="searching-line">
+        <form class="card search-form" method="get" action=OUTBOX role="search" aria-label="Mail">
+            <div class="search-line">
                 <SearchField name="address" label="Recipient begins with" value=search.address />
                 <SearchField name="subject" label="Subject contains" value=search.subject />
                 <div class="field">
@@ -37,9 +37,9 @@ pub fn SearchForm(search: Search) -> impl IntoView {
                     {any.then(|| view! { <a class="button button-quiet" href=OUTBOX>"Clear"</a> })}
                 </div>
             </div>
-            <details class="searching-more" open=rare>
+            <details class="search-filters" open=rare>
                 <summary>"By time or id"</summary>
-                <div class="searching-line">
+                <div class="search-line">
                     <TimeField name="since" label="Accepted from (UTC)" value=search.since />
                     <TimeField name="until" label="Accepted before (UTC)" value=search.until />
                     <SearchField name="id" label="Id" value=search.id />

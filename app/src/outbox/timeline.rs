@@ -20,7 +20,7 @@ pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -
         <ol class="timeline">
             <li class="event event-plain">
                 <Exact at=accepted />
-                <div class="event-what">
+                <div class="event-body">
                     <p>
                         <strong>"Accepted"</strong>
                     </p>
@@ -30,9 +30,9 @@ pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -
             {next
                 .map(|(at, words)| {
                     view! {
-                        <li class="event event-ahead">
+                        <li class="event event-next">
                             {at.map(|at| view! { <Exact at /> })}
-                            <div class="event-what">
+                            <div class="event-body">
                                 <p>{words}</p>
                             </div>
                         </li>
@@ -87,10 +87,10 @@ fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> impl IntoView {
         false => format!(" by {by}"),
     });
     let lasted = lasted.map(|lasted| format!(" in {}", took(lasted)));
-    let reply = (!reply.is_empty()).then(|| view! { <p class="event-said">{reply}</p> });
+    let reply = (!reply.is_empty()).then(|| view! { <p class="event-reply">{reply}</p> });
     let arrived = may_have_arrived.then(|| {
         view! {
-            <p class="event-more">
+            <p class="event-detail">
                 "It may have arrived: the relay had the whole message, and its reply never came."
             </p>
         }
@@ -98,10 +98,10 @@ fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> impl IntoView {
     view! {
         <li class=format!("event {class}")>
             <Exact at />
-            <div class="event-what">
+            <div class="event-body">
                 <p>
                     <strong>{title}</strong>
-                    <span class="event-more">{by} {lasted}</span>
+                    <span class="event-detail">{by} {lasted}</span>
                 </p>
                 {reply} {arrived}
             </div>

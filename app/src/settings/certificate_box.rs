@@ -20,7 +20,7 @@ pub fn CertificateBox() -> impl IntoView {
             spellcheck="false"
             aria-describedby=format!("{id}-hint {id}-fault")
         ></textarea>
-        <div class="pem-acts">
+        <div class="pem-tools">
             <button
                 class="button button-secondary button-small"
                 type="button"
@@ -30,7 +30,7 @@ pub fn CertificateBox() -> impl IntoView {
             </button>
             <label class="button button-link">
                 "Choose a file"
-                <input class="unseen" type="file" accept=".pem,.crt,.cer,.txt" />
+                <input class="sr-only" type="file" accept=".pem,.crt,.cer,.txt" />
             </label>
         </div>
     }

@@ -18,10 +18,10 @@ pub fn FindSettings(editor: Editor) -> impl IntoView {
     let note = RwSignal::new(None);
     let running = move || run.is_running();
     view! {
-        <div class="finding">
-            <div class="finding-line">
+        <div class="finder">
+            <div class="finder-line">
                 <div
-                    class="finding-provider"
+                    class="finder-provider"
                     id=PROVIDERS
                     on:change=move |event| note.set(choose(editor, &event_target_value(&event)))
                 ></div>

@@ -33,7 +33,7 @@ where
                     <label class="label" for=id>
                         {label.title()}
                     </label>
-                    <span class="row-need" aria-hidden="true" hidden=!is_required(label)>
+                    <span class="row-mark" aria-hidden="true" hidden=!is_required(label)>
                         "required"
                     </span>
                 </div>
@@ -43,7 +43,7 @@ where
             </div>
             <div class="row-control">
                 {children()}
-                <div class="row-said" aria-live="polite">
+                <div class="row-note" aria-live="polite">
                     <p class="field-fault" id=format!("{id}-fault")>
                         {reactive::maybe(move || editor.get(|state| state.fault(label)))}
                     </p>

@@ -22,7 +22,7 @@ pub fn Header(editor: Editor) -> impl IntoView {
             {stamp
                 .map(|stamp| {
                     view! {
-                        <span class="status-when">
+                        <span class="status-time">
                             {lead} <Time at=stamp.at /> " by " {stamp.by}
                         </span>
                     }

@@ -103,7 +103,7 @@ pub fn Test(editor: Editor, not_hydrated: RwSignal<bool>) -> impl IntoView {
                         </button>
                         <Cancel run />
                     </div>
-                    <div class="row-said" aria-live="polite">
+                    <div class="row-note" aria-live="polite">
                         <p class="field-fault" id="test_recipient-fault">
                             {reactive::maybe(move || fault().map(str::to_owned))}
                         </p>

@@ -19,7 +19,7 @@ pub fn Warnings(editor: Editor, label: Label) -> impl IntoView {
             .collect_view()
     };
     view! {
-        <div class="row-said" id=format!("{}-note", label.as_str()) aria-live="polite">
+        <div class="row-note" id=format!("{}-note", label.as_str()) aria-live="polite">
             {warnings}
         </div>
     }

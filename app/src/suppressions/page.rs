@@ -34,7 +34,7 @@ pub fn SuppressionsPage() -> impl IntoView {
             view! {
                 <div class="page">
                     <header class="page-head">
-                        <a class="page-up" href=OUTBOX>
+                        <a class="page-back" href=OUTBOX>
                             "Outbox"
                         </a>
                         <h1>"Suppression list"</h1>
@@ -57,8 +57,8 @@ pub fn SuppressionsPage() -> impl IntoView {
 fn Find(prefix: String) -> impl IntoView {
     let any = !prefix.is_empty();
     view! {
-        <form class="card searching" method="get" role="search" aria-label="Addresses">
-            <div class="searching-line">
+        <form class="card search-form" method="get" role="search" aria-label="Addresses">
+            <div class="search-line">
                 <div class="field">
                     <label for="prefix">"Address begins with"</label>
                     <input
@@ -93,7 +93,7 @@ fn Listed(listed: Vec<Suppression>, prefix: String) -> impl IntoView {
             "" => "No address is listed.",
             _ => "No listed address begins with this.",
         };
-        return view! { <p class="card mail-none">{text}</p> }.into_any();
+        return view! { <p class="card mail-empty">{text}</p> }.into_any();
     }
     let more = (listed.len() >= LISTED_MAX).then(|| {
         view! { <p class="field-hint">"These are the first 200; search to see others."</p> }
@@ -118,10 +118,10 @@ fn Row(listed: Suppression, prefix: String) -> impl IntoView {
     } = listed;
     view! {
         <li>
-            <div class="suppressions-what">
+            <div class="suppression-info">
                 <strong>{address.clone()}</strong>
-                <span class="happening-said">{reply}</span>
-                <span class="mail-more">
+                <span class="event-reply">{reply}</span>
+                <span class="mail-detail">
                     "Since " <Time at=listed /> ", reply to "
                     <a href=message_path(&id)>"this message"</a>
                 </span>

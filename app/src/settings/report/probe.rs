@@ -79,18 +79,18 @@ fn Table(probed: ProbeReport) -> impl IntoView {
         .is_none()
         .then(|| format!("{} s", probed.seconds));
     let rows = probed.rows.into_iter().map(|row| match row {
-        ProbeRow::Pending(candidate) => view! { <Waiting candidate /> }.into_any(),
+        ProbeRow::Pending(candidate) => view! { <PendingRow candidate /> }.into_any(),
         ProbeRow::Finished(found) => {
             let best = recommendation.as_ref().is_some_and(|r| r.is(&found));
-            view! { <Way found=*found best /> }.into_any()
+            view! { <FinishedRow found=*found best /> }.into_any()
         }
     });
     view! {
-        <div class="ways" role="region" aria-label="Ways to the relay" tabindex="0">
+        <div class="candidates" role="region" aria-label="Ways to the relay" tabindex="0">
             <table>
                 <caption>
                     <span>{probed.asked}</span>
-                    <span class="ways-seconds">{seconds}</span>
+                    <span class="candidates-seconds">{seconds}</span>
                 </caption>
                 <thead>
                     <tr>
@@ -110,19 +110,19 @@ fn Table(probed: ProbeReport) -> impl IntoView {
 }
 
 #[component]
-fn Where(candidate: Candidate) -> impl IntoView {
+fn CandidateCells(candidate: Candidate) -> impl IntoView {
     view! {
         <td>{candidate.host}</td>
-        <td class="ways-port">{candidate.port}</td>
-        <td class="ways-type">{candidate.connection_type.as_str()}</td>
+        <td class="candidate-port">{candidate.port}</td>
+        <td class="candidate-type">{candidate.connection_type.as_str()}</td>
     }
 }
 
 #[component]
-fn Waiting(candidate: Candidate) -> impl IntoView {
+fn PendingRow(candidate: Candidate) -> impl IntoView {
     view! {
-        <tr class="way way-waiting">
-            <Where candidate />
+        <tr class="candidate candidate-pending">
+            <CandidateCells candidate />
             <td>"trying"</td>
             <td></td>
             <td></td>
@@ -136,17 +136,17 @@ fn is_sound(found: &ProbeResult) -> bool {
 }
 
 #[component]
-fn Way(found: ProbeResult, best: bool) -> impl IntoView {
+fn FinishedRow(found: ProbeResult, best: bool) -> impl IntoView {
     let class = match found.failure {
-        Some(_) => "way way-bad",
-        None if is_sound(&found) => "way way-good",
-        None => "way way-odd",
+        Some(_) => "candidate candidate-bad",
+        None if is_sound(&found) => "candidate candidate-good",
+        None => "candidate candidate-warn",
     };
     let fault = found
         .certificate
         .as_ref()
         .filter(|seen| seen.fault.is_some());
-    let fault = fault.map(|seen| view! { <p class="way-more">{seen.verdict.clone()}</p> });
+    let fault = fault.map(|seen| view! { <p class="candidate-detail">{seen.verdict.clone()}</p> });
     let words = found.description();
     let encryption = found.encryption.map(|version| format!(", {version}"));
     // The description names the cause, but not the reply of a relay that was reached.
@@ -155,14 +155,14 @@ fn Way(found: ProbeResult, best: bool) -> impl IntoView {
         .filter(|_| found.reachable && found.cause.is_some())
         .map(|failure| failure.to_string());
     view! {
-        <tr class=class class:way-best=best>
-            <Where candidate=found.candidate />
+        <tr class=class class:candidate-recommended=best>
+            <CandidateCells candidate=found.candidate />
             <td>
                 {words}{encryption}{best.then(|| view! { <strong>", recommended"</strong> })}
-                {detail.map(|detail| view! { <p class="way-more">{detail}</p> })} {fault}
+                {detail.map(|detail| view! { <p class="candidate-detail">{detail}</p> })} {fault}
             </td>
             <td>{found.authentication.join(", ")}</td>
-            <td class="ways-time">{found.milliseconds.to_string()}</td>
+            <td class="candidate-time">{found.milliseconds.to_string()}</td>
         </tr>
     }
 }
@@ -193,7 +193,7 @@ fn Recommended(recommendation: Recommendation, sound: bool) -> impl IntoView {
             <p>
                 <strong>{title}</strong>
             </p>
-            <dl class="found-settings">{values.collect_view()}</dl>
+            <dl class="recommended-settings">{values.collect_view()}</dl>
             {reason.collect_view()}
             {found
                 .then(|| {

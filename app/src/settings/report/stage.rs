@@ -12,7 +12,7 @@ use crate::components::Time;
 pub fn StageMore(step: Step) -> impl IntoView {
     let lines = (!step.lines.is_empty()).then(|| view! { <Lines lines=step.lines /> });
     view! {
-        <div class="stage-more">
+        <div class="stage-detail">
             {step.resolution.map(|resolution| view! { <Lookup resolution /> })}
             {(!step.tries.is_empty()).then(|| view! { <Tries tries=step.tries /> })}
             {step.handshake.map(|handshake| view! { <Encryption handshake /> })} {lines}
@@ -151,12 +151,12 @@ fn Capabilities(capabilities: Vec<Capability>) -> impl IntoView {
 fn Lines(lines: Vec<DialogueLine>) -> impl IntoView {
     let lines = lines.into_iter().map(|line| {
         let (class, who) = match line.from {
-            Side::Postern => ("line line-ours", "Postern: "),
-            Side::Relay => ("line line-theirs", "Relay: "),
+            Side::Postern => ("line line-client", "Postern: "),
+            Side::Relay => ("line line-server", "Relay: "),
         };
         view! {
             <li class=class>
-                <span class="unseen">{who}</span>
+                <span class="sr-only">{who}</span>
                 {line.text}
             </li>
         }

@@ -67,7 +67,7 @@ fn Success(
                 {text}
             </p>
             {reply.map(|reply| view! { <RelayReply reply /> })}
-            <p class="verdict-more">{more}</p>
+            <p class="verdict-detail">{more}</p>
         </div>
     }
 }
@@ -93,7 +93,7 @@ fn FailureNotice(
                 .then_some(
                     view! { <p>"Postern does not know this reply. Ask the operator of the relay."</p> },
                 )}
-            <p class="verdict-more">{more}</p>
+            <p class="verdict-detail">{more}</p>
         </div>
     }
 }

@@ -22,7 +22,7 @@ pub fn Waterfall(trace: Trace) -> impl IntoView {
     });
     let ahead = trace.not_reached.into_iter().map(|stage| {
         view! {
-            <li class="stage stage-ahead">
+            <li class="stage stage-pending">
                 <div class="stage-row">
                     <span class="stage-title"><StageName stage /></span>
                     <span class="stage-bar"></span>
@@ -55,7 +55,7 @@ fn Reached(step: Step, whole: Elapsed, over: bool) -> impl IntoView {
     let time = step.milliseconds.map(|took| took.to_string());
     let row = view! {
         <span class="stage-title">
-            <StageName stage=step.stage /> <span class="unseen">" "{state}</span>
+            <StageName stage=step.stage /> <span class="sr-only">" "{state}</span>
         </span>
         <svg
             class="stage-bar"

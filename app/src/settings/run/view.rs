@@ -33,9 +33,9 @@ pub fn RunReport(run: RunControl) -> impl IntoView {
             .unwrap_or_default()
     });
     let class = reactive::text(move || match run.state.read().as_ref() {
-        None => "report unseen",
+        None => "report sr-only",
         Some(run) if run.end.is_none() => "report",
-        Some(_) => "report report-over",
+        Some(_) => "report report-done",
     });
     let edited = move || {
         let state = run.state.read();
@@ -58,7 +58,7 @@ pub fn RunReport(run: RunControl) -> impl IntoView {
         })
     };
     view! {
-        <p class="unseen" role="status">
+        <p class="sr-only" role="status">
             {status}
         </p>
         <p class="report-edited" role="status" hidden=reactive::flag(move || !edited())>

@@ -1,13 +1,13 @@
 //! Causes derived from error replies: the relay's text, its codes and the stage.
 
 import { expect, test } from '@playwright/test';
-import { Console, type Fields, fields } from '../support/console.ts';
-import { relay, type Script } from '../support/script.ts';
+import { type ReplyScript, scriptedRelay } from '../support/scripted-relay.ts';
+import { type Fields, TestServer, fields } from '../support/test-server.ts';
 
 type Stage = 'greeting' | 'ehlo' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data';
 
 /** The entry of the script for each stage. */
-const MOMENT = {
+const SCRIPT_STAGE = {
   greeting: 'connected',
   ehlo: 'EHLO',
   starttls: 'STARTTLS',
@@ -117,11 +117,11 @@ const REPLIES: [title: string | null, stage: Stage, reply: string, settings?: Fi
 
 test.describe.configure({ mode: 'default' });
 
-let postern: Console;
+let postern: TestServer;
 let secret: string;
 
 test.beforeAll(async () => {
-  postern = await Console.start();
+  postern = await TestServer.start();
   secret = await postern.sealed('secret');
 });
 
@@ -129,25 +129,25 @@ test.afterAll(() => postern?.stop());
 
 for (const [title, stage, reply, settings] of REPLIES) {
   test(`${title ?? 'No cause'}, from ${stage}: ${reply.split('\n')[0]}`, async () => {
-    const script: Script = { [MOMENT[stage]]: reply, HELO: reply };
+    const script: ReplyScript = { [SCRIPT_STAGE[stage]]: reply, HELO: reply };
     if (stage === 'starttls') {
       script.EHLO = '250-relay of a test\n250 STARTTLS';
     }
-    const { port, stop } = await relay(script);
+    const { port, stop } = await scriptedRelay(script);
     const signsIn = stage === 'auth' && {
       smtp_authentication_type: 'Plain',
       smtp_username: 'me',
       smtp_password: secret,
       smtp_plaintext_auth: '1',
     };
-    const found = await postern.diagnose({
+    const report = await postern.diagnose({
       data: fields({ port }, { ...signsIn, ...settings }),
       ...(stage === 'rcpt' || stage === 'data' ? { to: 'me@example.net' } : {}),
       ...(stage === 'data' ? { send: true } : {}),
     });
-    expect(found.outcome).toBe('failed');
-    expect(found.failure?.stage).toBe(stage);
-    expect(found.cause?.title ?? null).toBe(title);
+    expect(report.outcome).toBe('failed');
+    expect(report.failure?.stage).toBe(stage);
+    expect(report.cause?.title ?? null).toBe(title);
     await stop();
   });
 }

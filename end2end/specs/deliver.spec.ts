@@ -1,69 +1,69 @@
 //! `postern deliver` beside `serve`: shutdown, SIGKILL, and paused delivery with `--hold-mail`.
 
 import { expect, test } from '@playwright/test';
-import { Console, fields } from '../support/console.ts';
-import { Deliverer } from '../support/deliverer.ts';
-import { accepted, counts, done, expectCounts, expectState, mail, mails, message, overview, send } from '../support/messages.ts';
-import { postern } from '../support/program.ts';
-import { expectRefused } from '../support/refused.ts';
+import { expectCommandFailure } from '../support/command-failure.ts';
+import { DeliverProcess } from '../support/deliver-process.ts';
+import { counts, expectCounts, expectState, mail, mails, message, overview, postMessage, requestOk, submit } from '../support/messages.ts';
+import { runPostern } from '../support/program.ts';
 import { Relay } from '../support/relay.ts';
-import { relay as scriptedRelay, silence } from '../support/script.ts';
+import { scriptedRelay, sendNothing } from '../support/scripted-relay.ts';
+import { TestServer, fields } from '../support/test-server.ts';
 
-const ALONE = { arguments: ['--no-delivery'] };
+const NO_DELIVERY = { arguments: ['--no-delivery'] };
 
 test('without delivery mail waits, and a process beside delivers it', async () => {
-  const [served, relay] = await Promise.all([Console.start(ALONE), Relay.start()]);
+  const [served, relay] = await Promise.all([TestServer.start(NO_DELIVERY), Relay.start()]);
   const { data } = served.postern;
   await served.save(fields(relay));
-  await accepted(served, mails('before', 5));
+  await submit(served, mails('before', 5));
   expect(await overview(served)).toMatchObject({ workers: [], configured: true });
   expect(await counts(served)).toMatchObject({ queued: 5 });
-  const deliverer = await Deliverer.start(data);
+  const deliverer = await DeliverProcess.start(data);
   await expectCounts(served, { delivered: 5, queued: 0 });
   await expect.poll(async () => (await overview(served)).workers).toMatchObject([{ host: expect.any(String) }]);
-  await accepted(served, mails('beside', 5));
+  await submit(served, mails('beside', 5));
   await expectCounts(served, { delivered: 10 });
 
   const moved = await Relay.start();
   await served.save(fields(moved));
-  await accepted(served, mail({ subject: 'moved' }));
+  await submit(served, mail({ subject: 'moved' }));
   expect((await moved.mails.next()).mail.subject, 'a save counts there too').toBe('moved');
-  await done(served, '/api/outbox/pause', { on: true });
-  const [held = ''] = await accepted(served, mail());
+  await requestOk(served, '/api/outbox/pause', { on: true });
+  const [held = ''] = await submit(served, mail());
   await expectState(served, held, 'held');
-  await done(served, '/api/outbox/pause', { on: false });
-  await done(served, `/api/messages/${held}/release`);
+  await requestOk(served, '/api/outbox/pause', { on: false });
+  await requestOk(served, `/api/messages/${held}/release`);
   await expectState(served, held, 'delivered');
 
   expect(await deliverer.stop()).toBe(0);
   await expect.poll(async () => (await overview(served)).workers, 'it says goodbye').toEqual([]);
-  const [waits = ''] = await accepted(served, mail());
+  const [waits = ''] = await submit(served, mail());
   await expectState(served, waits, 'queued');
   expect(relay.mails.all).toHaveLength(10);
   await Promise.all([relay.stop(), moved.stop(), served.stop()]);
 });
 
 test('in a data folder one delivers; another is refused with one line', async () => {
-  const served = await Console.start(ALONE);
+  const served = await TestServer.start(NO_DELIVERY);
   const { data } = served.postern;
-  const deliverer = await Deliverer.start(data);
+  const deliverer = await DeliverProcess.start(data);
   const words = 'another process delivers the mail';
-  expectRefused(await postern(['deliver', '--data', data]), 1, words, '--no-delivery');
+  expectCommandFailure(await runPostern(['deliver', '--data', data]), 1, words, '--no-delivery');
   expect(await served.postern.stop({ keepData: true })).toBe(0);
-  expectRefused(await postern(['serve', '--listen', '127.0.0.1:0', '--data', data]), 1, words);
+  expectCommandFailure(await runPostern(['serve', '--listen', '127.0.0.1:0', '--data', data]), 1, words);
   expect(await deliverer.stop()).toBe(0);
-  const again = await served.again();
-  expectRefused(await postern(['deliver', '--data', data]), 1, words);
+  const again = await served.restart();
+  expectCommandFailure(await runPostern(['deliver', '--data', data]), 1, words);
   await again.stop();
 });
 
 for (const [how, signal] of [['in good order', 'SIGTERM'], ['by kill -9', 'SIGKILL']] as const) {
   test(`a deliverer that ends ${how} in mid-mail leaves it to the next`, async () => {
-    const hanging = await scriptedRelay({ RCPT: silence });
-    const [served, relay] = await Promise.all([Console.start(ALONE), Relay.start()]);
+    const hanging = await scriptedRelay({ RCPT: sendNothing });
+    const [served, relay] = await Promise.all([TestServer.start(NO_DELIVERY), Relay.start()]);
     await served.save(fields(hanging));
-    const ids = await accepted(served, mails('Alarm', 8));
-    const deliverer = await Deliverer.start(served.postern.data);
+    const ids = await submit(served, mails('Alarm', 8));
+    const deliverer = await DeliverProcess.start(served.postern.data);
     await hanging.connections.next();
     const leased = async () => {
       const told = await Promise.all(ids.map((id) => message(served, id)));
@@ -76,7 +76,7 @@ for (const [how, signal] of [['in good order', 'SIGTERM'], ['by kill -9', 'SIGKI
     }
     expect(await counts(served)).toMatchObject({ queued: 8, deferred: 0, failed: 0 });
     await served.save(fields(relay));
-    const next = await Deliverer.start(served.postern.data);
+    const next = await DeliverProcess.start(served.postern.data);
     await expectCounts(served, { queued: 0, delivered: 8 });
     expect(relay.mails.all).toHaveLength(8);
     expect(await next.stop()).toBe(0);
@@ -85,16 +85,16 @@ for (const [how, signal] of [['in good order', 'SIGTERM'], ['by kill -9', 'SIGKI
 }
 
 test('a server that is told to end while a relay hangs gives the mail back and ends', async () => {
-  const hanging = await scriptedRelay({ DATA: silence });
-  const [served, relay] = await Promise.all([Console.start(), Relay.start()]);
+  const hanging = await scriptedRelay({ DATA: sendNothing });
+  const [served, relay] = await Promise.all([TestServer.start(), Relay.start()]);
   await served.save(fields(hanging));
-  await accepted(served, mails('Alarm', 8));
+  await submit(served, mails('Alarm', 8));
   await hanging.connections.next();
   expect(await served.postern.stop({ keepData: true })).toBe(0);
-  const again = await served.again(ALONE);
+  const again = await served.restart(NO_DELIVERY);
   expect(await counts(again)).toMatchObject({ queued: 8, deferred: 0, failed: 0 });
   await again.save(fields(relay));
-  const deliverer = await Deliverer.start(again.postern.data);
+  const deliverer = await DeliverProcess.start(again.postern.data);
   await expectCounts(again, { delivered: 8 });
   expect(relay.mails.all).toHaveLength(8);
   await deliverer.stop();
@@ -104,7 +104,7 @@ test('a server that is told to end while a relay hangs gives the mail back and e
 test('kill -9 in the midst of it all: what was acknowledged arrives', async () => {
   test.slow();
   const relay = await Relay.start();
-  let served = await Console.start();
+  let served = await TestServer.start();
   await served.save(fields(relay));
   const acknowledged = new Set<string>();
   let number = 0;
@@ -113,8 +113,8 @@ test('kill -9 in the midst of it all: what was acknowledged arrives', async () =
     const produce = async () => {
       for (;;) {
         const subject = `mail ${number++}`;
-        const answer = await send(served, mail({ subject })).catch(() => undefined);
-        if (answer?.status !== 202) {
+        const response = await postMessage(served, mail({ subject })).catch(() => undefined);
+        if (response?.status !== 202) {
           return;
         }
         acknowledged.add(subject);
@@ -126,7 +126,7 @@ test('kill -9 in the midst of it all: what was acknowledged arrives', async () =
     }
     await served.postern.stop({ keepData: true, signal: 'SIGKILL' });
     await Promise.all(producers);
-    served = await served.again();
+    served = await served.restart();
   }
   await expectCounts(served, { queued: 0, deferred: 0, failed: 0 });
   const arrived = relay.mails.all.map(({ mail }) => mail.subject ?? '');
@@ -140,20 +140,20 @@ test('kill -9 in the midst of it all: what was acknowledged arrives', async () =
 
 test('mail is held from the start where that is said so, and no switch ends it', async () => {
   const relay = await Relay.start();
-  const held = await Console.start({ env: { POSTERN_HOLD_MAIL: 'true' } });
+  const held = await TestServer.start({ env: { POSTERN_HOLD_MAIL: 'true' } });
   await held.save(fields(relay));
-  const [id = ''] = await accepted(held, mail());
+  const [id = ''] = await submit(held, mail());
   await expectState(held, id, 'held');
   const told = { pause: { since: null, by: '' }, counts: { held: { number: 1 } } };
   expect(await overview(held)).toMatchObject(told);
-  await done(held, '/api/outbox/pause', { on: false });
+  await requestOk(held, '/api/outbox/pause', { on: false });
   expect(await overview(held)).toMatchObject(told);
   await held.postern.stop({ keepData: true });
-  const free = await held.again();
-  await accepted(free, mail({ subject: 'new' }));
+  const free = await held.restart();
+  await submit(free, mail({ subject: 'new' }));
   expect((await relay.mails.next()).mail.subject, 'what was held stays held').toBe('new');
   await expectState(free, id, 'held');
-  await done(free, `/api/messages/${id}/release`);
+  await requestOk(free, `/api/messages/${id}/release`);
   await expectState(free, id, 'delivered');
   await Promise.all([relay.stop(), free.stop()]);
 });

@@ -1,21 +1,21 @@
 //! `postern diagnose`: text for people, JSON lines for programs, exit codes.
 
 import { expect, test } from '@playwright/test';
-import { Console, fields } from '../support/console.ts';
-import { closedPort } from '../support/hostile.ts';
-import { postern as run } from '../support/program.ts';
-import { expectRefused } from '../support/refused.ts';
+import { expectCommandFailure } from '../support/command-failure.ts';
+import { runPostern as run } from '../support/program.ts';
 import { Relay } from '../support/relay.ts';
-import { relay as following } from '../support/script.ts';
+import { scriptedRelay as following } from '../support/scripted-relay.ts';
+import { closedPort } from '../support/tcp-relay.ts';
+import { TestServer, fields } from '../support/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 
-let postern: Console;
+let postern: TestServer;
 let relay: Relay;
 
 test.beforeAll(async () => {
   relay = await Relay.start({ auth: ['PLAIN', 'LOGIN'], users: { me: 'hunter22' } });
-  postern = await Console.start();
+  postern = await TestServer.start();
 });
 
 test.afterAll(async () => {
@@ -24,7 +24,7 @@ test.afterAll(async () => {
 });
 
 test('nothing is saved yet', async () => {
-  expectRefused(await postern.command(['diagnose']), 2, /No configuration is saved yet/);
+  expectCommandFailure(await postern.command(['diagnose']), 2, /No configuration is saved yet/);
 });
 
 test('every stage of what is saved passes, and nothing is sent', async () => {
@@ -58,9 +58,9 @@ test('another relay, with the password from standard input', async () => {
 });
 
 test('an event a line for programs', async () => {
-  const told = await postern.command(['diagnose', '--host', '127.0.0.1', '--port', String(await closedPort()), '--json']);
-  expect(told.code).toBe(1);
-  const events = told.stdout.trimEnd().split('\n').map((line) => JSON.parse(line));
+  const result = await postern.command(['diagnose', '--host', '127.0.0.1', '--port', String(await closedPort()), '--json']);
+  expect(result.code).toBe(1);
+  const events = result.stdout.trimEnd().split('\n').map((line) => JSON.parse(line));
   expect(events.map(({ event }) => event)).toEqual(['started', 'began', 'tried', 'ended', 'over']);
   expect(events.at(-1)).toMatchObject({
     outcome: 'failed',
@@ -75,7 +75,7 @@ test('an event a line for programs', async () => {
   await quiet.stop();
 });
 
-for (const [args, words] of [
+for (const [args, pattern] of [
   [['--host', 'smtp.example.org'], /--port/],
   [['--port', '25'], /--host/],
   [['something'], /something.*saved/],
@@ -83,17 +83,17 @@ for (const [args, words] of [
   [['--user', 'me'], /--host/],
 ] as const) {
   test(`asked wrongly: postern diagnose ${args.join(' ')}`, async () => {
-    expectRefused(await run(['diagnose', ...args]), 2, words);
+    expectCommandFailure(await run(['diagnose', ...args]), 2, pattern);
   });
 }
 
 test('values that cannot be are bad arguments too', async () => {
-  for (const [args, words] of [
+  for (const [args, pattern] of [
     [['--host', 'a b', '--port', '25'], /--host: /],
     [['--host', '127.0.0.1', '--port', '0'], /--port: /],
     [['--host', '127.0.0.1', '--port', '25', '--connection-type', 'STARTTLS'], /--connection-type: /],
     [['--to', 'nobody'], /--to: /],
   ] as const) {
-    expectRefused(await postern.command(['diagnose', ...args]), 2, words);
+    expectCommandFailure(await postern.command(['diagnose', ...args]), 2, pattern);
   }
 });

@@ -1,31 +1,31 @@
 //! `POST /api/diagnosis`: event stream and document, redaction, limits on concurrency and rate.
 
 import { expect, test } from '@playwright/test';
-import { Authority } from '../support/certificate.ts';
-import { Console, type Fields, type Reply, fields, reply } from '../support/console.ts';
-import { scripted } from '../support/hostile.ts';
+import { CertificateAuthority } from '../support/certificate.ts';
 import { Queue } from '../support/queue.ts';
 import { Relay } from '../support/relay.ts';
-import { relay as following, silence } from '../support/script.ts';
+import { scriptedRelay as following, sendNothing } from '../support/scripted-relay.ts';
+import { tcpRelay } from '../support/tcp-relay.ts';
+import { type ApiResponse, type Fields, TestServer, fields, parseResponse } from '../support/test-server.ts';
 
 const PATH = '/api/diagnosis';
 const SECRET = 'correct horse battery staple';
 
 test.describe.configure({ mode: 'default' });
 
-let authority: Authority;
+let authority: CertificateAuthority;
 let relay: Relay;
-let postern: Console;
+let postern: TestServer;
 
 test.beforeAll(async () => {
-  authority = new Authority();
+  authority = new CertificateAuthority();
   relay = await Relay.start({
     tls: 'starttls',
     certificate: authority.issue('127.0.0.1'),
     auth: ['PLAIN', 'LOGIN', 'CRAM-MD5'],
     users: { alerts: SECRET },
   });
-  postern = await Console.start({ env: { SSL_CERT_FILE: authority.file } });
+  postern = await TestServer.start({ env: { SSL_CERT_FILE: authority.file } });
 });
 
 test.afterAll(async () => {
@@ -33,7 +33,7 @@ test.afterAll(async () => {
   await relay?.stop();
 });
 
-async function working(more: Fields = {}): Promise<Fields> {
+async function workingSettings(more: Fields = {}): Promise<Fields> {
   return fields(relay, {
     smtp_connection_type: 'TLS',
     smtp_authentication_type: 'Plain',
@@ -43,37 +43,37 @@ async function working(more: Fields = {}): Promise<Fields> {
   });
 }
 
-function asked(body: unknown, headers: Record<string, string> = {}) {
+function requestDiagnosis(body: unknown, headers: Record<string, string> = {}) {
   return { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
 }
 
-async function another(): Promise<Record<string, string>> {
+async function anotherAdmin(): Promise<Record<string, string>> {
   const email = `person${Math.random()}@example.org`;
-  return { authorization: `Bearer ${await postern.account(email, 'admin')}` };
+  return { authorization: `Bearer ${await postern.createAccount(email, 'admin')}` };
 }
 
 test('each stage is told as it happens, a JSON line each, and nothing is sent', async () => {
-  const answer = await postern.ask(PATH, asked({ data: await working(), to: 'me@example.net' }, await another()));
-  expect(answer.status, answer.text).toBe(200);
-  expect(answer.headers['content-type']).toBe('application/x-ndjson');
-  const events = answer.text.trimEnd().split('\n').map((line) => JSON.parse(line));
+  const response = await postern.request(PATH, requestDiagnosis({ data: await workingSettings(), to: 'me@example.net' }, await anotherAdmin()));
+  expect(response.status, response.text).toBe(200);
+  expect(response.headers['content-type']).toBe('application/x-ndjson');
+  const events = response.text.trimEnd().split('\n').map((line) => JSON.parse(line));
   expect(events[0]).toMatchObject({ event: 'started', relay: `127.0.0.1:${relay.port}`, revision: null });
   const stages = ['tcp', 'greeting', 'ehlo', 'starttls', 'tls', 'ehlo', 'auth', 'mail', 'rcpt', 'quit'];
   expect(events[0].plan).toEqual(stages);
-  const of = (name: string) => events.filter(({ event }) => event === name);
-  expect(of('began').map(({ stage }) => stage)).toEqual(stages);
-  expect(of('ended').map(({ stage, passed }) => [stage, passed])).toEqual(stages.map((stage) => [stage, true]));
-  expect(of('tried')).toMatchObject([{ address: `127.0.0.1:${relay.port}`, outcome: 'connected' }]);
-  const [handshake] = of('handshake');
+  const named = (name: string) => events.filter(({ event }) => event === name);
+  expect(named('began').map(({ stage }) => stage)).toEqual(stages);
+  expect(named('ended').map(({ stage, passed }) => [stage, passed])).toEqual(stages.map((stage) => [stage, true]));
+  expect(named('tried')).toMatchObject([{ address: `127.0.0.1:${relay.port}`, outcome: 'connected' }]);
+  const [handshake] = named('handshake');
   expect(handshake).toMatchObject({ version: 'TLS 1.3', cipher: expect.stringMatching(/^TLS_/), fault: null, checked: true });
   expect(handshake.chain[0].names).toEqual(['127.0.0.1']);
   expect(handshake.chain[0].sha256).toMatch(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/);
-  expect(of('offered')).toHaveLength(2);
-  expect(of('offered')[1].capabilities.map(({ keyword }: { keyword: string }) => keyword)).toContain('AUTH');
-  expect(of('over')).toMatchObject([{ outcome: 'passed', encryption: 'TLS 1.3' }]);
+  expect(named('offered')).toHaveLength(2);
+  expect(named('offered')[1].capabilities.map(({ keyword }: { keyword: string }) => keyword)).toContain('AUTH');
+  expect(named('over')).toMatchObject([{ outcome: 'passed', encryption: 'TLS 1.3' }]);
   expect(events.at(-1).event).toBe('over');
 
-  const lines = of('line').map(({ from, text }) => `${from === 'postern' ? '>' : '<'} ${text}`);
+  const lines = named('line').map(({ from, text }) => `${from === 'postern' ? '>' : '<'} ${text}`);
   expect(lines).toContain('> MAIL FROM:<alerts@example.org>');
   expect(lines).toContain('> RCPT TO:<me@example.net>');
   expect(lines.slice(-4)).toEqual(['> RSET', expect.stringMatching(/^< 250 /), '> QUIT', expect.stringMatching(/^< 221 /)]);
@@ -82,19 +82,19 @@ test('each stage is told as it happens, a JSON line each, and nothing is sent', 
 });
 
 test('who asks for JSON gets one document, told by stage', async () => {
-  const trace = await postern.diagnose({ data: await working() });
-  expect(trace).toMatchObject({ outcome: 'passed', not_reached: [], encryption: 'TLS 1.3' });
-  expect(trace.steps.map(({ stage }) => stage)).not.toContain('rcpt');
-  for (const step of trace.steps) {
+  const report = await postern.diagnose({ data: await workingSettings() });
+  expect(report).toMatchObject({ outcome: 'passed', not_reached: [], encryption: 'TLS 1.3' });
+  expect(report.steps.map(({ stage }) => stage)).not.toContain('rcpt');
+  for (const step of report.steps) {
     expect(step.state).toBe('passed');
     expect(step.milliseconds).toBeGreaterThanOrEqual(0);
   }
 });
 
 test('a mail is sent when one is asked for, and proves what is saved', async () => {
-  expect((await postern.save(await working())).status).toBe(200);
-  const trace = await postern.diagnose({ to: 'me@example.net', send: true });
-  expect(trace).toMatchObject({ outcome: 'sent', revision: 1, reply: { code: 250 } });
+  expect((await postern.save(await workingSettings())).status).toBe(200);
+  const report = await postern.diagnose({ to: 'me@example.net', send: true });
+  expect(report).toMatchObject({ outcome: 'sent', revision: 1, reply: { code: 250 } });
   expect((await relay.mails.next()).to).toEqual(['me@example.net']);
   expect((await postern.read()).json.verified).toMatchObject({ state: 'verified' });
 });
@@ -104,14 +104,14 @@ test('what is not named is as it is saved, and the password stays with its relay
   expect(saved).toMatchObject({ outcome: 'passed', revision: 1 });
   const login = await postern.diagnose({ data: { smtp_authentication_type: 'Login' } });
   expect(login).toMatchObject({ outcome: 'passed', revision: null });
-  const elsewhere = await postern.diagnoseAs((await another()).authorization!.slice(7), { data: { smtp_host: 'localhost' } });
+  const elsewhere = await postern.diagnoseAs((await anotherAdmin()).authorization!.slice(7), { data: { smtp_host: 'localhost' } });
   expect(elsewhere.status).toBe(422);
   expect(Object.keys(elsewhere.json.errors)).toEqual(['smtp_password']);
 });
 
 for (const authentication of ['Plain', 'Login', 'Cram_MD5']) {
   test(`no secret of a sign-in is told, with ${authentication}, not even by a relay that repeats it`, async () => {
-    const parrot = await scripted((socket) => {
+    const parrot = await tcpRelay((socket) => {
       let last = '';
       socket.write('220 parrot\r\n');
       socket.on('data', (chunk) => {
@@ -124,12 +124,12 @@ for (const authentication of ['Plain', 'Login', 'Cram_MD5']) {
       });
     });
     const question = {
-      data: await working({ smtp_port: parrot.port, smtp_connection_type: 'None', smtp_plaintext_auth: '1', smtp_authentication_type: authentication }),
+      data: await workingSettings({ smtp_port: parrot.port, smtp_connection_type: 'None', smtp_plaintext_auth: '1', smtp_authentication_type: authentication }),
     };
-    const trace = await postern.diagnose(question);
-    expect(trace).toMatchObject({ outcome: 'failed', failure: { stage: 'auth' } });
-    const told = JSON.stringify(trace);
-    const heard = parrot.heard.all.join('').split('\r\n').filter((line) => !/^(EHLO|AUTH (LOGIN|CRAM)|QUIT|$)/.test(line));
+    const report = await postern.diagnose(question);
+    expect(report).toMatchObject({ outcome: 'failed', failure: { stage: 'auth' } });
+    const told = JSON.stringify(report);
+    const heard = parrot.received.all.join('').split('\r\n').filter((line) => !/^(EHLO|AUTH (LOGIN|CRAM)|QUIT|$)/.test(line));
     const user = Buffer.from('alerts').toString('base64');
     for (const secret of [SECRET, ...heard.map((line) => line.replace('AUTH PLAIN ', '')).filter((line) => line !== user)]) {
       expect(told).not.toContain(secret);
@@ -141,16 +141,16 @@ for (const authentication of ['Plain', 'Login', 'Cram_MD5']) {
 }
 
 test('only administrators may ask', async () => {
-  const user = await postern.account('user@example.org', 'user');
+  const user = await postern.createAccount('user@example.org', 'user');
   for (const [authorization, status] of [[`Bearer ${user}`, 403], ['Bearer postern_x', 401], ['', 401]] as const) {
-    const refused = reply(await postern.ask(PATH, asked({}, { authorization })));
+    const refused = parseResponse(await postern.request(PATH, requestDiagnosis({}, { authorization })));
     expect(refused.status).toBe(status);
     expect(refused.json.status).toBe('error');
   }
 });
 
 test('a wrong question is refused by field, before anything is tried', async () => {
-  const place = await scripted(() => {});
+  const place = await tcpRelay(() => {});
   for (const [body, names] of [
     [{ data: 'x' }, ['data']],
     [{ to: 1, send: 'yes', more: 1 }, ['more', 'send', 'to']],
@@ -158,9 +158,9 @@ test('a wrong question is refused by field, before anything is tried', async () 
     [{ data: fields(place), to: 'nobody' }, ['to']],
     [{ data: fields(place), to: 'a@example.net\r\nRCPT TO:<b@example.net>' }, ['to']],
     [{ data: fields(place), send: true }, ['to']],
-    [{ data: await working({ smtp_port: place.port, smtp_password: 'hunter2' }), to: 'me@example.net' }, ['smtp_password']],
+    [{ data: await workingSettings({ smtp_port: place.port, smtp_password: 'hunter2' }), to: 'me@example.net' }, ['smtp_password']],
   ] as Array<[unknown, string[]]>) {
-    const refused: Reply = reply(await postern.ask(PATH, asked(body, { accept: 'application/json' })));
+    const refused: ApiResponse = parseResponse(await postern.request(PATH, requestDiagnosis(body, { accept: 'application/json' })));
     expect(refused.status, JSON.stringify(body)).toBe(422);
     expect(Object.keys(refused.json.errors)).toEqual(names);
   }
@@ -170,41 +170,41 @@ test('a wrong question is refused by field, before anything is tried', async () 
 
 test('who hangs up ends the diagnosis', async () => {
   const left = new Queue<void>();
-  const place = await scripted((socket) => socket.once('close', () => left.push()));
-  const hangUp = new AbortController();
+  const place = await tcpRelay((socket) => socket.once('close', () => left.push()));
+  const abort = new AbortController();
   const body = { data: fields(place, { smtp_command_timeout: '120' }) };
-  const going = postern.ask(PATH, { ...asked(body), signal: hangUp.signal });
+  const going = postern.request(PATH, { ...requestDiagnosis(body), signal: abort.signal });
   await place.connections.next();
-  hangUp.abort();
+  abort.abort();
   await expect(going).rejects.toThrow(/abort/);
   await left.next();
   await place.stop();
 });
 
 test('four run at a time, and the fifth is told when to come again', async () => {
-  const place = await following({ connected: silence });
+  const place = await following({ connected: sendNothing });
   const body = { data: fields(place, { smtp_command_timeout: '120' }) };
-  const hangUp = new AbortController();
-  const running = [1, 2, 3, 4].map(() => postern.ask(PATH, { ...asked(body), signal: hangUp.signal }).catch(() => {}));
+  const abort = new AbortController();
+  const running = [1, 2, 3, 4].map(() => postern.request(PATH, { ...requestDiagnosis(body), signal: abort.signal }).catch(() => {}));
   for (const _ of running) {
     await place.connections.next();
   }
-  const fifth = reply(await postern.ask(PATH, asked(body, await another())));
+  const fifth = parseResponse(await postern.request(PATH, requestDiagnosis(body, await anotherAdmin())));
   expect(fifth.status).toBe(429);
   expect(Number(fifth.headers['retry-after'])).toBeGreaterThan(0);
   expect(fifth.json.errors.request).toContain('Four diagnoses are running');
-  hangUp.abort();
+  abort.abort();
   await Promise.all(running);
   await place.stop();
 });
 
 test('twelve a minute are the most', async () => {
-  const headers = await another();
+  const headers = await anotherAdmin();
   const place = await following({});
   for (let times = 1; times <= 12; times += 1) {
-    expect((await postern.ask(PATH, asked({ data: fields(place) }, headers))).status).toBe(200);
+    expect((await postern.request(PATH, requestDiagnosis({ data: fields(place) }, headers))).status).toBe(200);
   }
-  const refused = reply(await postern.ask(PATH, asked({ data: fields(place) }, headers)));
+  const refused = parseResponse(await postern.request(PATH, requestDiagnosis({ data: fields(place) }, headers)));
   expect(refused.status).toBe(429);
   expect(Number(refused.headers['retry-after'])).toBeLessThanOrEqual(60);
   expect(refused.json.errors.request).toContain('Twelve diagnoses a minute are the most.');

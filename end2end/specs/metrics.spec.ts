@@ -1,23 +1,23 @@
 //! `GET /metrics`: authorisation, and counters that follow the mail.
 
 import { expect, test } from '@playwright/test';
-import { fields } from '../support/console.ts';
-import { ask } from '../support/http.ts';
-import { type Moods, accepted, bearer, begin, done, expectCounts, mail, mails } from '../support/messages.ts';
+import { sendRequest } from '../support/http.ts';
+import { type RecipientReplies, bearer, expectCounts, mail, mails, requestOk, startWithRelay, submit } from '../support/messages.ts';
+import { fields } from '../support/test-server.ts';
 
 /** Samples by name and labels. */
 async function samples(base: string): Promise<Record<string, number>> {
-  const answer = await ask(base, '/metrics');
-  expect(answer.status, answer.text).toBe(200);
-  expect(answer.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
-  const lines = answer.text.trimEnd().split('\n').filter((line) => !line.startsWith('#'));
+  const response = await sendRequest(base, '/metrics');
+  expect(response.status, response.text).toBe(200);
+  expect(response.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+  const lines = response.text.trimEnd().split('\n').filter((line) => !line.startsWith('#'));
   return Object.fromEntries(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
 }
 
 test('figures are for this machine and for administrators', async () => {
-  const { postern, stop } = await begin();
-  const user = await postern.account('mara@example.org', 'user');
-  const status = async (headers: Record<string, string>) => (await ask(postern.postern.url, '/metrics', { headers })).status;
+  const { postern, stop } = await startWithRelay();
+  const user = await postern.createAccount('mara@example.org', 'user');
+  const status = async (headers: Record<string, string>) => (await sendRequest(postern.postern.url, '/metrics', { headers })).status;
   expect(await status({}), 'from this machine').toBe(200);
   for (const [name, value] of [
     ['x-forwarded-for', '192.0.2.1'],
@@ -34,11 +34,11 @@ test('figures are for this machine and for administrators', async () => {
 });
 
 test('the counts move with the mail', async () => {
-  const moods: Moods = {
+  const moods: RecipientReplies = {
     later: { code: 450, text: '4.2.0 Come back' },
     never: { code: 554, text: '5.7.1 Not from you' },
   };
-  const { postern, relay, stop } = await begin(moods);
+  const { postern, relay, stop } = await startWithRelay(moods);
   const { url } = postern.postern;
   expect(await samples(url)).toMatchObject({
     'postern_accepted_total': 0,
@@ -46,8 +46,8 @@ test('the counts move with the mail', async () => {
     'postern_oldest_seconds': 0,
     'postern_delivery_seconds_count': 0,
   });
-  await accepted(postern, mails('Alarm', 3));
-  await accepted(postern, mail({ to: ['later@example.org', 'never@example.org'] }));
+  await submit(postern, mails('Alarm', 3));
+  await submit(postern, mail({ to: ['later@example.org', 'never@example.org'] }));
   await expect.poll(async () => (await samples(url)).postern_oldest_seconds).toBeGreaterThan(0);
   expect(await samples(url)).toMatchObject({
     'postern_accepted_total': 4,
@@ -70,7 +70,7 @@ test('the counts move with the mail', async () => {
   });
   expect(told.postern_delivery_seconds_sum).toBeGreaterThan(0);
   expect(told.postern_connections, 'connections rest for the next mail').toBeGreaterThan(0);
-  await done(postern, '/api/messages/act', { act: 'cancel', matching: {}, number: 2 });
+  await requestOk(postern, '/api/messages/act', { act: 'cancel', matching: {}, number: 2 });
   expect(await samples(url)).toMatchObject({
     'postern_queue{state="deferred"}': 0,
     'postern_queue{state="failed"}': 0,

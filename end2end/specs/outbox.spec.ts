@@ -1,18 +1,18 @@
 //! Outbox queries over REST: states, delivery events, search, visibility per account.
 
 import { expect, test } from '@playwright/test';
-import { fields, reply } from '../support/console.ts';
-import { closedPort } from '../support/hostile.ts';
-import { accepted, bearer, begin, counts, expectCounts, expectState, mail, mails, message, overview, send } from '../support/messages.ts';
+import { bearer, counts, expectCounts, expectState, mail, mails, message, overview, postMessage, startWithRelay, submit } from '../support/messages.ts';
 import { Relay } from '../support/relay.ts';
-import { cut, relay as scriptedRelay } from '../support/script.ts';
+import { resetConnection, scriptedRelay } from '../support/scripted-relay.ts';
+import { closedPort } from '../support/tcp-relay.ts';
+import { fields, parseResponse } from '../support/test-server.ts';
 
 test('mail waits while nothing is configured, and flows when it is', async () => {
-  const { postern, relay, stop } = await begin();
-  const unsaid = await send(postern, mail({ from: undefined }));
+  const { postern, relay, stop } = await startWithRelay();
+  const unsaid = await postMessage(postern, mail({ from: undefined }));
   expect(unsaid.status).toBe(422);
   expect(unsaid.json.errors).toEqual({ from: expect.stringContaining('Say who this mail is from') });
-  const ids = await accepted(postern, mails('Alarm', 30));
+  const ids = await submit(postern, mails('Alarm', 30));
   const [first = ''] = ids;
   expect(await message(postern, first)).toMatchObject({
     id: first,
@@ -37,17 +37,17 @@ test('mail waits while nothing is configured, and flows when it is', async () =>
 });
 
 test('a relay in trouble fails no mail, says what is wrong, and mail flows after the repair', async () => {
-  const { postern, relay, stop } = await begin();
+  const { postern, relay, stop } = await startWithRelay();
   const secured = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'new secret' } });
   await postern.save(fields({ port: await closedPort() }));
-  await accepted(postern, mails('Alarm', 5));
-  const trouble = async () => ((await overview(postern)).workers as { trouble?: unknown }[])[0]?.trouble;
-  await expect.poll(trouble).toMatchObject({ relay: expect.stringMatching(/^127\.0\.0\.1:\d+$/), failure: { stage: 'tcp' } });
+  await submit(postern, mails('Alarm', 5));
+  const workerTrouble = async () => ((await overview(postern)).workers as { workerTrouble?: unknown }[])[0]?.workerTrouble;
+  await expect.poll(workerTrouble).toMatchObject({ relay: expect.stringMatching(/^127\.0\.0\.1:\d+$/), failure: { stage: 'tcp' } });
   expect(await counts(postern)).toMatchObject({ queued: 5, deferred: 0, failed: 0 });
 
   const login = { smtp_username: 'alerts', smtp_authentication_type: 'Plain', smtp_plaintext_auth: '1' };
   await postern.save(fields(secured, { ...login, smtp_password: await postern.sealed('old secret') }));
-  await expect.poll(trouble).toMatchObject({ failure: { stage: 'auth', reply: { code: 535 } } });
+  await expect.poll(workerTrouble).toMatchObject({ failure: { stage: 'auth', reply: { code: 535 } } });
   expect(await counts(postern)).toMatchObject({ queued: 5, deferred: 0, failed: 0 });
   await postern.save(fields(secured, { ...login, smtp_password: await postern.sealed('new secret') }));
   await expectCounts(postern, { queued: 0, delivered: 5 });
@@ -58,13 +58,13 @@ test('a relay in trouble fails no mail, says what is wrong, and mail flows after
 });
 
 test('each recipient has a state, attempts, the last words of the relay, and a timeline', async () => {
-  const { postern, relay, stop } = await begin({
+  const { postern, relay, stop } = await startWithRelay({
     later: { code: 450, text: '4.2.0 Greylisted, come back' },
     never: { code: 554, text: '5.7.1 Not from you' },
   });
   await postern.save(fields(relay));
   const to = ['desk@example.org', 'later@example.org', 'never@example.org'];
-  const [id = ''] = await accepted(postern, mail({ to }));
+  const [id = ''] = await submit(postern, mail({ to }));
   await expectState(postern, id, 'delivered', 'deferred', 'failed');
   expect((await relay.mails.next()).to, 'one refused recipient harms no other').toEqual(['desk@example.org']);
   const told = await message(postern, id);
@@ -79,17 +79,17 @@ test('each recipient has a state, attempts, the last words of the relay, and a t
   expect(wait).toBeLessThanOrEqual(75_000);
   expect(never).toMatchObject({ attempts: 1, next_attempt: null, reply: expect.stringContaining('554 5.7.1 Not from you') });
   expect(never?.timeline).toMatchObject([{ kind: 'failed', by: through }]);
-  const source = await postern.ask(`/api/messages/${id}/source`);
+  const source = await postern.request(`/api/messages/${id}/source`);
   expect(source.headers).toMatchObject({ 'content-type': 'message/rfc822', 'cache-control': 'no-store' });
   expect(source.text).toBe(relay.mails.all[0]?.raw.toString('utf8'));
   await stop();
 });
 
 test('a relay that cuts the line after the last dot may have the mail, and that is said', async () => {
-  const { postern, stop } = await begin();
-  const cutting = await scriptedRelay({ sent: cut });
+  const { postern, stop } = await startWithRelay();
+  const cutting = await scriptedRelay({ sent: resetConnection });
   await postern.save(fields(cutting));
-  const [id = ''] = await accepted(postern, mail());
+  const [id = ''] = await submit(postern, mail());
   await expectState(postern, id, 'deferred');
   expect((await message(postern, id)).recipients[0]?.timeline).toMatchObject([{ kind: 'deferred', may_have_arrived: true }]);
   await cutting.stop();
@@ -97,26 +97,26 @@ test('a relay that cuts the line after the last dot may have the mail, and that 
 });
 
 test('people see and find what is theirs, administrators everything', async () => {
-  const { postern, stop } = await begin();
-  const [mara, ben] = [await postern.account('mara@example.org', 'user'), await postern.account('ben@example.org', 'user')];
-  const [hers = ''] = await accepted(postern, mail({ subject: 'Hers' }), bearer(mara));
-  const [his = ''] = await accepted(postern, mail({ subject: 'His' }), bearer(ben));
-  const ask = async (path: string, token: string) => reply(await postern.ask(path, { headers: bearer(token) }));
-  const found = async (token: string) =>
-    ((await ask('/api/messages', token)).json.data as unknown as { subject: string }[]).map(({ subject }) => subject);
-  expect(await found(mara)).toEqual(['Hers']);
-  expect(await found(ben)).toEqual(['His']);
-  expect(await found(postern.token)).toEqual(['His', 'Hers']);
-  expect((await ask(`/api/messages/${hers}`, mara)).json.data).toMatchObject({ id: hers, by: 'mara@example.org' });
-  const foreign = await ask(`/api/messages/${his}`, mara);
-  const absent = await ask('/api/messages/01ARZ3NDEKTSV4RRFFQ69G5FAV', mara);
+  const { postern, stop } = await startWithRelay();
+  const [owner, otherUser] = [await postern.createAccount('mara@example.org', 'user'), await postern.createAccount('ben@example.org', 'user')];
+  const [ownerToken = ''] = await submit(postern, mail({ subject: 'Hers' }), bearer(owner));
+  const [otherToken = ''] = await submit(postern, mail({ subject: 'His' }), bearer(otherUser));
+  const getWithToken = async (path: string, token: string) => parseResponse(await postern.request(path, { headers: bearer(token) }));
+  const subjectsFor = async (token: string) =>
+    ((await getWithToken('/api/messages', token)).json.data as unknown as { subject: string }[]).map(({ subject }) => subject);
+  expect(await subjectsFor(owner)).toEqual(['Hers']);
+  expect(await subjectsFor(otherUser)).toEqual(['His']);
+  expect(await subjectsFor(postern.token)).toEqual(['His', 'Hers']);
+  expect((await getWithToken(`/api/messages/${ownerToken}`, owner)).json.data).toMatchObject({ id: ownerToken, by: 'mara@example.org' });
+  const foreign = await getWithToken(`/api/messages/${otherToken}`, owner);
+  const absent = await getWithToken('/api/messages/01ARZ3NDEKTSV4RRFFQ69G5FAV', owner);
   expect(foreign.status).toBe(404);
   expect(foreign.json, 'that it is there is nobody else’s business').toEqual(absent.json);
-  expect((await ask('/api/outbox', mara)).json.data).toMatchObject({ counts: { queued: { number: 1 } } });
+  expect((await getWithToken('/api/outbox', owner)).json.data).toMatchObject({ counts: { queued: { number: 1 } } });
 
   for (const [method, path, body] of [
-    ['GET', `/api/messages/${hers}/source`, undefined],
-    ['POST', `/api/messages/${hers}/cancel`, undefined],
+    ['GET', `/api/messages/${ownerToken}/source`, undefined],
+    ['POST', `/api/messages/${ownerToken}/cancel`, undefined],
     ['POST', '/api/messages/act', '{"act":"cancel","matching":{}}'],
     ['POST', '/api/messages/act', '{"act":"cancel","matching":{},"number":9}'],
     ['POST', '/api/outbox/pause', '{"on":true}'],
@@ -125,9 +125,9 @@ test('people see and find what is theirs, administrators everything', async () =
   ] as const) {
     const asked = { method, body };
     const json = { 'content-type': 'application/json' };
-    const refused = await postern.ask(path, { ...asked, headers: { ...json, ...bearer(mara) } });
+    const refused = await postern.request(path, { ...asked, headers: { ...json, ...bearer(owner) } });
     expect(refused.status, `${method} ${path} of a user: ${refused.text}`).toBe(403);
-    const nobody = await postern.ask(path, { ...asked, headers: { ...json, authorization: '' } });
+    const nobody = await postern.request(path, { ...asked, headers: { ...json, authorization: '' } });
     expect(nobody.status, `${method} ${path} of nobody: ${nobody.text}`).toBe(401);
   }
   expect(await counts(postern)).toMatchObject({ queued: 2, cancelled: 0 });
@@ -135,14 +135,14 @@ test('people see and find what is theirs, administrators everything', async () =
 });
 
 test('mail is found by recipient, subject, id, state and time, fifty at a time', async () => {
-  const { postern, stop } = await begin();
-  const ids = await accepted(postern, mails('Report', 60).map((one, index) => ({ ...one, to: `desk${index}@example.org` })));
-  const [odd = ''] = await accepted(postern, mail({ to: 'Mara_1@Example.ORG', cc: 'x@example.org', subject: '100% ÜBER' }));
+  const { postern, stop } = await startWithRelay();
+  const ids = await submit(postern, mails('Report', 60).map((one, index) => ({ ...one, to: `desk${index}@example.org` })));
+  const [odd = ''] = await submit(postern, mail({ to: 'Mara_1@Example.ORG', cc: 'x@example.org', subject: '100% ÜBER' }));
   type Line = { id: string; to: string; subject: string; state: string; recipient: number };
   const page = async (query: string) => {
-    const answer = reply(await postern.ask(`/api/messages?${query}`));
-    expect(answer.status, answer.text).toBe(200);
-    return { lines: answer.json.data as unknown as Line[], next: answer.json.next as string | null };
+    const response = parseResponse(await postern.request(`/api/messages?${query}`));
+    expect(response.status, response.text).toBe(200);
+    return { lines: response.json.data as unknown as Line[], next: response.json.next as string | null };
   };
   const first = await page('');
   expect(first.lines).toHaveLength(50);
@@ -171,15 +171,15 @@ test('mail is found by recipient, subject, id, state and time, fifty at a time',
   ] as const) {
     expect((await page(query)).lines, query).toHaveLength(number);
   }
-  const refused = reply(await postern.ask('/api/messages?since=soon&state=lost&before=x'));
+  const refused = parseResponse(await postern.request('/api/messages?since=soon&state=lost&before=x'));
   expect(refused.status).toBe(422);
   expect(Object.keys(refused.json.errors).sort()).toEqual(['before', 'since', 'state']);
   await stop();
 });
 
 test('what is not there is told so', async () => {
-  const { postern, stop } = await begin();
-  const [id = ''] = await accepted(postern, mail());
+  const { postern, stop } = await startWithRelay();
+  const [id = ''] = await submit(postern, mail());
   const absent = '01ARZ3NDEKTSV4RRFFQ69G5FAV';
   for (const [method, path, field] of [
     ['GET', `/api/messages/${absent}`, 'id'],
@@ -190,11 +190,11 @@ test('what is not there is told so', async () => {
     ['GET', '/api/outboxes', 'request'],
     ['GET', '/api/messages/a/b/c', 'request'],
   ] as const) {
-    const answer = reply(await postern.ask(path, { method }));
-    expect(answer.status, `${method} ${path}`).toBe(404);
-    expect(answer.json, `${method} ${path}`).toEqual({ status: 'error', errors: { [field]: expect.any(String) } });
+    const response = parseResponse(await postern.request(path, { method }));
+    expect(response.status, `${method} ${path}`).toBe(404);
+    expect(response.json, `${method} ${path}`).toEqual({ status: 'error', errors: { [field]: expect.any(String) } });
   }
-  const wrong = await postern.ask('/api/messages/send-email');
+  const wrong = await postern.request('/api/messages/send-email');
   expect([wrong.status, wrong.headers.allow], 'it is a path of its own').toEqual([405, 'POST']);
   await stop();
 });

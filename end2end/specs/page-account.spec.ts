@@ -1,19 +1,19 @@
 //! Console: login, logout, own password, own sessions, and accounts without administrator role.
 
 import type { Page } from '@playwright/test';
-import { ADMIN, House } from '../support/browser.ts';
-import { PASSWORD } from '../support/console.ts';
+import { ADMIN, TestConsole } from '../support/test-console.ts';
+import { PASSWORD } from '../support/test-server.ts';
 import { expect, test } from '../support/test.ts';
 
 test.describe.configure({ mode: 'default' });
 
-let house: House;
+let console: TestConsole;
 
 test.beforeAll(async () => {
-  house = await House.start();
+  console = await TestConsole.start();
 });
 
-test.afterAll(() => house?.stop());
+test.afterAll(() => console?.stop());
 
 async function signIn(page: Page, email: string, password: string): Promise<void> {
   await page.getByLabel('Email address').fill(email);
@@ -22,23 +22,23 @@ async function signIn(page: Page, email: string, password: string): Promise<void
 }
 
 test('signing in leads to what was asked for, and out again', async ({ page }) => {
-  await page.goto(`${house.url}/account`);
+  await page.goto(`${console.url}/account`);
   await expect(page.getByRole('heading', { level: 1, name: 'Sign in' })).toBeVisible();
   await expect(page.getByLabel('Email address')).toBeFocused();
   await signIn(page, ADMIN, PASSWORD);
-  await expect(page).toHaveURL(`${house.url}/account`);
+  await expect(page).toHaveURL(`${console.url}/account`);
   await expect(page.getByText(`You are signed in as ${ADMIN}.`)).toBeVisible();
   await page.getByRole('link', { name: 'Postern' }).click();
-  await expect(page).toHaveURL(`${house.url}/settings/email`);
+  await expect(page).toHaveURL(`${console.url}/settings/email`);
 
   await page.getByRole('button', { name: 'Sign out' }).click();
-  await expect(page).toHaveURL(`${house.url}/login`);
+  await expect(page).toHaveURL(`${console.url}/login`);
   await page.goBack();
   await expect(page.getByRole('heading', { level: 1, name: 'Sign in' }), 'nothing stays to look at').toBeVisible();
 });
 
 test('a wrong password and an unknown address are told alike', async ({ page }) => {
-  await page.goto(`${house.url}/login?next=/account`);
+  await page.goto(`${console.url}/login?next=/account`);
   const told: string[] = [];
   for (const email of [ADMIN, 'nobody@example.org']) {
     await signIn(page, email, 'not the right one');
@@ -52,11 +52,11 @@ test('a wrong password and an unknown address are told alike', async ({ page }) 
   }
   expect(told[0]).toBe(told[1]);
   await signIn(page, ADMIN, PASSWORD);
-  await expect(page, 'and where it was to lead is not forgotten').toHaveURL(`${house.url}/account`);
+  await expect(page, 'and where it was to lead is not forgotten').toHaveURL(`${console.url}/account`);
 });
 
 test('what is typed can be looked at', async ({ page }) => {
-  await page.goto(`${house.url}/login`);
+  await page.goto(`${console.url}/login`);
   const password = page.getByLabel('Password', { exact: true });
   await password.fill('is it right');
   await page.getByRole('button', { name: 'Show password' }).click();
@@ -67,9 +67,9 @@ test('what is typed can be looked at', async ({ page }) => {
 
 test('the own password is changed', async ({ page }) => {
   const email = 'jonas@example.org';
-  await house.console.account(email, 'user');
-  await house.admit(page.context(), email);
-  await page.goto(`${house.url}/account`);
+  await console.server.createAccount(email, 'user');
+  await console.signInBrowser(page.context(), email);
+  await page.goto(`${console.url}/account`);
   const change = async (current: string, next: string) => {
     await page.getByLabel('Current password').fill(current);
     await page.getByLabel('New password').fill(next);
@@ -86,19 +86,19 @@ test('the own password is changed', async ({ page }) => {
   await signIn(page, email, PASSWORD);
   await expect(page.getByRole('alert')).toBeVisible();
   await signIn(page, email, 'a new one that is long');
-  await expect(page).toHaveURL(`${house.url}/account`);
+  await expect(page).toHaveURL(`${console.url}/account`);
 });
 
-test('a session is seen and ended from another', async ({ page, browser, complaints }) => {
-  const email = await house.another();
+test('a session is seen and ended from another', async ({ page, browser, consoleErrors }) => {
+  const email = await console.createAdmin();
   const others = await browser.newContext({ userAgent: 'Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0' });
-  complaints.of(others);
+  consoleErrors.watch(others);
   const other = await others.newPage();
-  const settings = await house.settings(other, email);
+  const settings = await console.settings(other, email);
   await settings.fill({ 'From Name': 'Typed before it ended' });
 
-  await house.admit(page.context(), email);
-  await page.goto(`${house.url}/account`);
+  await console.signInBrowser(page.context(), email);
+  await page.goto(`${console.url}/account`);
   const sessions = page.getByRole('region', { name: 'Sessions' }).getByRole('listitem');
   await expect(sessions).toHaveCount(2);
   const own = sessions.filter({ hasText: 'This session' });
@@ -111,14 +111,14 @@ test('a session is seen and ended from another', async ({ page, browser, complai
   await expect(sessions).toHaveCount(1);
 
   other.on('dialog', (dialog) => dialog.accept());
-  await other.goto(`${house.url}/settings/email`);
+  await other.goto(`${console.url}/settings/email`);
   await expect(other).toHaveURL(/\/login\?next=/);
   await others.close();
 });
 
 test('who is no administrator sees nothing of the settings', async ({ page }) => {
   const secret = 'relay-of-nobodys-business.example.org';
-  const saved = await house.console.save({
+  const saved = await console.server.save({
     from_address: 'alerts@example.org',
     smtp_username: '',
     smtp_host: secret,
@@ -127,18 +127,18 @@ test('who is no administrator sees nothing of the settings', async ({ page }) =>
     smtp_authentication_type: 'None',
   });
   expect(saved.status).toBe(200);
-  await house.console.account('user@example.org', 'user');
-  await page.goto(house.url);
+  await console.server.createAccount('user@example.org', 'user');
+  await page.goto(console.url);
   await signIn(page, 'user@example.org', PASSWORD);
-  await expect(page, 'the first page is one that may be seen').toHaveURL(`${house.url}/account`);
+  await expect(page, 'the first page is one that may be seen').toHaveURL(`${console.url}/account`);
   await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Outbox', 'Account']);
 
-  const answer = await page.goto(`${house.url}/settings/email`);
-  expect(answer?.status()).toBe(403);
+  const response = await page.goto(`${console.url}/settings/email`);
+  expect(response?.status()).toBe(403);
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('This page is for administrators');
   await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Outbox', 'Account']);
   await expect(page.getByRole('main').locator('input, select, button, form')).toHaveCount(0);
-  for (const source of [(await answer?.text()) ?? '', await page.content()]) {
+  for (const source of [(await response?.text()) ?? '', await page.content()]) {
     expect(source).not.toContain(secret);
     expect(source).not.toMatch(/smtp_|SMTP settings|data-source/);
   }

@@ -3,13 +3,13 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Locator } from '@playwright/test';
-import { House } from '../support/browser.ts';
+import { expectAccessible } from '../support/accessibility.ts';
 import { selfSigned } from '../support/certificate.ts';
 import type { EmailPage } from '../support/email-page.ts';
-import { scripted } from '../support/hostile.ts';
-import { expectFine } from '../support/look.ts';
 import { Queue } from '../support/queue.ts';
 import { Relay } from '../support/relay.ts';
+import { tcpRelay } from '../support/tcp-relay.ts';
+import { TestConsole } from '../support/test-console.ts';
 import { expect, test } from '../support/test.ts';
 
 test.describe.configure({ mode: 'default' });
@@ -18,28 +18,28 @@ test.describe.configure({ mode: 'default' });
 const HOST = '127.0.78.1';
 const SECRET = 'correct horse battery staple';
 
-let house: House;
+let console: TestConsole;
 
 test.beforeAll(async () => {
-  house = await House.start();
+  console = await TestConsole.start();
 });
 
-test.afterAll(() => house?.stop());
+test.afterAll(() => console?.stop());
 
 /** A row of the waterfall. */
 function stage(settings: EmailPage, title: string): Locator {
-  return settings.testing.getByRole('region', { name: 'Stages' }).getByRole('listitem').filter({ hasText: title }).last();
+  return settings.testSection.getByRole('region', { name: 'Stages' }).getByRole('listitem').filter({ hasText: title }).last();
 }
 
 test('each stage says what was said in it, and secrets are struck out', async ({ page }) => {
   const relay = await Relay.start({ auth: ['PLAIN'], users: { alerts: SECRET } });
-  const settings = await house.settings(page, await house.another());
+  const settings = await console.settings(page, await console.createAdmin());
   await settings.fill({ 'Email Address': 'alerts@example.org', 'User Name': 'alerts', Password: SECRET });
   await settings.fill({ 'Host Name': '127.0.0.1', Port: String(relay.port), 'Authentication Type': 'Plain' });
   await settings.fill({ 'Certificate Check': 'Verify', 'Connection Type': 'None', 'Password Without Encryption': '1' });
   await settings.recipient.fill('me@example.net');
   await settings.diagnose.click();
-  await expect(settings.testing).toContainText('Every stage passed in');
+  await expect(settings.testSection).toContainText('Every stage passed in');
 
   const said = stage(settings, 'RCPT TO names the recipient').getByText('RCPT TO:<me@example.net>');
   await expect(said).toBeHidden();
@@ -55,21 +55,21 @@ test('each stage says what was said in it, and secrets are struck out', async ({
 
 test('the transcript is copied as text and downloaded as JSON', async ({ page }) => {
   const relay = await Relay.start();
-  const settings = await house.settings(page, await house.another());
+  const settings = await console.settings(page, await console.createAdmin());
   await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port) });
   await settings.diagnose.click();
-  await settings.testing.getByText('Transcript', { exact: true }).click();
-  const transcript = settings.testing.getByLabel('Transcript');
+  await settings.testSection.getByText('Transcript', { exact: true }).click();
+  const transcript = settings.testSection.getByLabel('Transcript');
   await expect(transcript).toContainText(/tcp .*passed[^]*> EHLO example\.org/);
 
-  await settings.testing.getByRole('button', { name: 'Copy' }).click();
-  await expect(settings.testing.getByRole('button', { name: 'Copied' })).toBeVisible();
+  await settings.testSection.getByRole('button', { name: 'Copy' }).click();
+  await expect(settings.testSection.getByRole('button', { name: 'Copied' })).toBeVisible();
   await settings.recipient.fill('');
   await settings.recipient.press('ControlOrMeta+v');
   await expect(settings.recipient).toHaveValue(/^127\.0\.0\.1:\d+ *tcp/);
 
   const downloading = page.waitForEvent('download');
-  await settings.testing.getByRole('link', { name: 'Download JSON' }).click();
+  await settings.testSection.getByRole('link', { name: 'Download JSON' }).click();
   const download = await downloading;
   expect(download.suggestedFilename()).toBe('postern-diagnosis.json');
   const document = JSON.parse(readFileSync(await download.path(), 'utf8'));
@@ -79,29 +79,29 @@ test('the transcript is copied as text and downloaded as JSON', async ({ page })
 
 test('what a relay says stays words', async ({ page }) => {
   const html = '<img src=x onerror=document.title=1><script>document.title=2</script></textarea><b>bold</b>';
-  const relay = await scripted((socket) => socket.write(`554 ${html}"'&lt;\r\n`));
-  const settings = await house.settings(page, await house.another());
+  const relay = await tcpRelay((socket) => socket.write(`554 ${html}"'&lt;\r\n`));
+  const settings = await console.settings(page, await console.createAdmin());
   await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port) });
   await settings.diagnose.click();
-  await expect(settings.testing.getByText(html).first()).toBeVisible();
-  await settings.testing.getByText('Transcript', { exact: true }).click();
-  await expect(settings.testing.getByLabel('Transcript')).toContainText('</textarea><b>bold</b>');
-  await expect(settings.testing.locator('img, script, b')).toHaveCount(0);
+  await expect(settings.testSection.getByText(html).first()).toBeVisible();
+  await settings.testSection.getByText('Transcript', { exact: true }).click();
+  await expect(settings.testSection.getByLabel('Transcript')).toContainText('</textarea><b>bold</b>');
+  await expect(settings.testSection.locator('img, script, b')).toHaveCount(0);
   await expect(page).toHaveTitle(/Postern/);
   await relay.stop();
 });
 
 test('a diagnosis is cancelled, and leaves nothing behind', async ({ page }) => {
   const closed = new Queue<void>();
-  const relay = await scripted((socket) => socket.on('close', () => closed.push()));
-  const settings = await house.settings(page, await house.another());
+  const relay = await tcpRelay((socket) => socket.on('close', () => closed.push()));
+  const settings = await console.settings(page, await console.createAdmin());
   await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port) });
   await settings.diagnose.click();
   await relay.connections.next();
   await expect(stage(settings, 'Greeting of the relay')).toContainText('under way');
   await settings.cancel.click();
   await closed.next();
-  await expect(settings.testing).toContainText('Cancelled. No message was sent.');
+  await expect(settings.testSection).toContainText('Cancelled. No message was sent.');
   await relay.stop();
 });
 
@@ -109,11 +109,11 @@ test('a diagnosis is cancelled, and leaves nothing behind', async ({ page }) => 
 test('from what fails, over what was found and trusted, to verified', async ({ page }, info) => {
   const certificate = selfSigned(HOST);
   const relay = await Relay.start({ host: HOST, tls: 'implicit', certificate, auth: ['LOGIN'], users: { alerts: SECRET } });
-  const settings = await house.settings(page);
+  const settings = await console.settings(page);
   await settings.fill({ 'Email Address': 'alerts@example.org', 'User Name': 'alerts', Password: SECRET });
   await settings.fill({ 'Host Name': HOST, Port: String(relay.port), 'Command Time-out': '1' });
   await settings.diagnose.click();
-  await expect(settings.testing).toContainText('No greeting: the port may expect SSL');
+  await expect(settings.testSection).toContainText('No greeting: the port may expect SSL');
   await expect(stage(settings, 'Greeting of the relay')).toContainText('failed');
   await expect(stage(settings, 'MAIL FROM names the sender')).toContainText('not reached');
 
@@ -124,25 +124,25 @@ test('from what fails, over what was found and trusted, to verified', async ({ p
   await expect(settings.field('Authentication Type')).toHaveValue('Login');
 
   await settings.diagnose.click();
-  await expect(settings.testing).toContainText('The certificate is self-signed');
+  await expect(settings.testSection).toContainText('The certificate is self-signed');
   const securing = stage(settings, 'TLS handshake');
   await expect(securing).toContainText(new X509Certificate(certificate.cert).fingerprint256);
   await expect(securing).toContainText('TLS 1.3');
-  await expectFine(page, info, 'diagnosis-failed');
+  await expectAccessible(page, info, 'diagnosis-failed');
   expect(relay.attempts.all, 'no password for a stranger').toEqual([]);
 
-  await settings.testing.getByRole('button', { name: 'Trust this certificate' }).click();
+  await settings.testSection.getByRole('button', { name: 'Trust this certificate' }).click();
   await expect(settings.field('Certificate Check')).toHaveValue('Trusted');
   await settings.diagnose.click();
-  await expect(settings.testing).toContainText('Every stage passed in');
-  await expect(settings.testing).toContainText('Nothing was sent');
+  await expect(settings.testSection).toContainText('Every stage passed in');
+  await expect(settings.testSection).toContainText('Nothing was sent');
   expect(relay.mails.all).toEqual([]);
-  await expectFine(page, info, 'diagnosis-passed');
+  await expectAccessible(page, info, 'diagnosis-passed');
 
   await settings.save();
   await settings.test();
-  await expect(settings.testing).toContainText('Sent in');
-  await settings.expectState(/^Verified/);
+  await expect(settings.testSection).toContainText('Sent in');
+  await settings.expectVerification(/^Verified/);
   expect((await relay.mails.next()).to).toEqual(['me@example.net']);
   await relay.stop();
 });

@@ -1,7 +1,7 @@
 //! Console: first start to first received mail for each connection type, with the password sealed.
 
 import type { Page } from '@playwright/test';
-import { Authority } from '../support/certificate.ts';
+import { CertificateAuthority } from '../support/certificate.ts';
 import { EmailPage, LABELS } from '../support/email-page.ts';
 import { Postern } from '../support/postern.ts';
 import { Relay, type RelayOptions } from '../support/relay.ts';
@@ -17,7 +17,7 @@ const TYPES: Array<{ type: string; shown: RegExp; tls: RelayOptions['tls'] }> = 
 
 for (const { type, shown, tls } of TYPES) {
   test(`first start to mail received, ${type}`, async ({ page }) => {
-    const authority = new Authority();
+    const authority = new CertificateAuthority();
     const relay = await Relay.start({
       tls,
       certificate: authority.issue('127.0.0.1'),
@@ -25,7 +25,7 @@ for (const { type, shown, tls } of TYPES) {
       users: { alerts: SECRET },
     });
     const postern = await Postern.start({ env: { SSL_CERT_FILE: authority.file } });
-    const sent = everythingSent(page);
+    const sent = recordRequests(page);
 
     await page.goto(postern.link);
     await page.getByLabel('Your email address').fill('mara@example.org');
@@ -34,8 +34,8 @@ for (const { type, shown, tls } of TYPES) {
 
     const settings = new EmailPage(page);
     await expect(page.getByRole('heading', { name: 'SMTP settings' })).toBeVisible();
-    await settings.awake();
-    await settings.expectState('Not set up yet');
+    await settings.waitForHydration();
+    await settings.expectVerification('Not set up yet');
     expect(await visibleLabels(settings)).toEqual(['Provider', ...LABELS]);
 
     await settings.fill({
@@ -47,9 +47,9 @@ for (const { type, shown, tls } of TYPES) {
     });
     await settings.field('Connection Type').selectOption({ label: await option(settings, shown) });
     await settings.field('Authentication Type').selectOption('Plain');
-    await settings.expectState(/Unsaved changes/);
+    await settings.expectVerification(/Unsaved changes/);
     await settings.save();
-    await settings.expectState(/^Never tested\s+saved .* UTC by mara@example\.org$/);
+    await settings.expectVerification(/^Never tested\s+saved .* UTC by mara@example\.org$/);
     await expect(settings.field('Password')).toHaveValue('');
 
     await settings.test('jonas@example.net');
@@ -66,18 +66,18 @@ for (const { type, shown, tls } of TYPES) {
     }
     expect(relay.attempts.all).toMatchObject([{ password: SECRET, encrypted: true }]);
 
-    await expect(settings.testing).toContainText(/Sent in [\d.]+ m?s\./);
-    await expect(settings.testing).toContainText('The relay replied');
-    await expect(settings.testing).toContainText('250 2.0.0 Taken');
-    await expect(settings.testing).toContainText('Encrypted with TLS 1.3. The saved settings were tested.');
-    await settings.expectState(/^Verified\s+.* UTC by mara@example\.org$/);
+    await expect(settings.testSection).toContainText(/Sent in [\d.]+ m?s\./);
+    await expect(settings.testSection).toContainText('The relay replied');
+    await expect(settings.testSection).toContainText('250 2.0.0 Taken');
+    await expect(settings.testSection).toContainText('Encrypted with TLS 1.3. The saved settings were tested.');
+    await settings.expectVerification(/^Verified\s+.* UTC by mara@example\.org$/);
 
     const again = await page.reload();
-    await settings.awake();
-    await settings.expectState(/^Verified/);
+    await settings.waitForHydration();
+    await settings.expectVerification(/^Verified/);
     await expect(settings.field('Connection Type')).toHaveValue(type);
     await expect(settings.form).toContainText('A password is saved.');
-    expectNothingOf(SECRET, [...sent, (await again?.text()) ?? '', await page.content()]);
+    expectNoSecret(SECRET, [...sent, (await again?.text()) ?? '', await page.content()]);
 
     await relay.stop();
     await postern.stop();
@@ -105,7 +105,7 @@ test('the link works once', async ({ page }) => {
 });
 
 /** Records every request of the page: URL, headers and body. */
-function everythingSent(page: Page): string[] {
+function recordRequests(page: Page): string[] {
   const sent: string[] = [];
   page.on('request', (request) => {
     const body = request.postDataBuffer()?.toString('utf8') ?? '';
@@ -114,7 +114,7 @@ function everythingSent(page: Page): string[] {
   return sent;
 }
 
-function expectNothingOf(secret: string, texts: string[]): void {
+function expectNoSecret(secret: string, texts: string[]): void {
   expect(texts.join('\n'), 'the sealed password went out').toContain('{"sealed":"eyJ');
   const spellings = [
     secret,

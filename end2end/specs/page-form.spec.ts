@@ -1,22 +1,22 @@
 //! Console: faults and warnings of the settings form while it is edited.
 
 import type { Page } from '@playwright/test';
-import { House } from '../support/browser.ts';
-import { type EmailPage, type FieldName, OPTIONS, type Typed } from '../support/email-page.ts';
+import { type EmailPage, type FieldName, type FieldValues, OPTIONS } from '../support/email-page.ts';
+import { TestConsole } from '../support/test-console.ts';
 import { expect, test } from '../support/test.ts';
 
 test.describe.configure({ mode: 'default' });
 
-let house: House;
+let console: TestConsole;
 
 test.beforeAll(async () => {
-  house = await House.start();
+  console = await TestConsole.start();
 });
 
-test.afterAll(() => house?.stop());
+test.afterAll(() => console?.stop());
 
 test('a form with nothing in it goes nowhere', async ({ page }) => {
-  const settings = await house.settings(page);
+  const settings = await console.settings(page);
   await settings.submit.click();
   await expect(settings.field('Email Address')).toBeFocused();
   expect(await settings.fault('Email Address')).toBe('Enter an e-mail address.');
@@ -33,12 +33,12 @@ test('a form with nothing in it goes nowhere', async ({ page }) => {
   await expect(settings.field('Reply-To')).toBeHidden();
   await settings.submit.click();
   await expect(settings.field('Reply-To'), 'it unfolds where the fault is').toBeFocused();
-  expect(await house.revision()).toBe(0);
+  expect(await console.revision()).toBe(0);
 });
 
 test('the field with the first fault is not behind the heading', async ({ page }) => {
   await page.setViewportSize({ width: 1280, height: 500 });
-  const settings = await house.settings(page);
+  const settings = await console.settings(page);
   await settings.fill({ 'User Name': 'alerts' });
   await settings.submit.scrollIntoViewIfNeeded();
   await settings.submit.click();
@@ -65,15 +65,15 @@ const FAULTS: Array<[FieldName, string, RegExp, string]> = [
 ];
 
 /** The form on a page with a fake clock, which only the test advances. */
-async function timeless(page: Page): Promise<EmailPage> {
+async function openWithPausedClock(page: Page): Promise<EmailPage> {
   await page.clock.install();
-  const settings = await house.settings(page);
+  const settings = await console.settings(page);
   await page.clock.pauseAt(Date.now() + 60_000);
   return settings;
 }
 
 test('a fault is told when the typing pauses', async ({ page }) => {
-  const settings = await timeless(page);
+  const settings = await openWithPausedClock(page);
   const field = settings.field('Email Address');
   await field.pressSequentially('alerts@');
   await page.clock.runFor(600);
@@ -87,7 +87,7 @@ test('a fault is told when the typing pauses', async ({ page }) => {
 
 test('a fault that is about to be told takes no button from under the pointer', async ({ page }) => {
   await page.setViewportSize({ width: 1280, height: 2400 });
-  const settings = await timeless(page);
+  const settings = await openWithPausedClock(page);
   await settings.field('Email Address').pressSequentially('alerts@');
   await settings.submit.hover({ position: { x: 20, y: 4 } });
   await page.mouse.down();
@@ -97,14 +97,14 @@ test('a fault that is about to be told takes no button from under the pointer', 
 });
 
 test('a fault is told beside its field, and goes as it is corrected', async ({ page }) => {
-  const settings = await house.settings(page);
+  const settings = await console.settings(page);
   for (const [name, wrong] of FAULTS) {
     await settings.fill({ [name]: wrong });
   }
-  for (const [name, , words, right] of FAULTS) {
+  for (const [name, , pattern, right] of FAULTS) {
     const field = settings.field(name);
     await expect(field, name).toHaveAttribute('aria-invalid', 'true');
-    await expect(field, name).toHaveAccessibleDescription(words);
+    await expect(field, name).toHaveAccessibleDescription(pattern);
     const fault = page.getByText(await settings.fault(name), { exact: true }).first();
     await expect(fault).toBeVisible();
     await expect(fault.locator('xpath=..'), 'screen readers announce it').toHaveAttribute('aria-live', 'polite');
@@ -114,9 +114,9 @@ test('a fault is told beside its field, and goes as it is corrected', async ({ p
   }
 });
 
-const SIGNED_IN: Typed = { 'User Name': 'alerts', Password: 'secret', 'Authentication Type': 'Plain' };
+const WITH_LOGIN: FieldValues = { 'User Name': 'alerts', Password: 'secret', 'Authentication Type': 'Plain' };
 
-const PAIRS: Array<{ odd: string; typed: Typed; words: RegExp; repair: string; sets: [FieldName, string] }> = [
+const WARNINGS: Array<{ odd: string; typed: FieldValues; words: RegExp; repair: string; sets: [FieldName, string] }> = [
   {
     odd: '465 with StartTLS',
     typed: { Port: '465', 'Connection Type': 'TLS' },
@@ -154,14 +154,14 @@ const PAIRS: Array<{ odd: string; typed: Typed; words: RegExp; repair: string; s
   },
   {
     odd: 'authentication without encryption',
-    typed: SIGNED_IN,
+    typed: WITH_LOGIN,
     words: /Signing in fails whenever the relay does not offer StartTLS/,
     repair: 'Require TLS',
     sets: ['Connection Type', 'TLS'],
   },
   {
     odd: 'authentication without encryption, allowed',
-    typed: { ...SIGNED_IN, 'Password Without Encryption': '1' },
+    typed: { ...WITH_LOGIN, 'Password Without Encryption': '1' },
     words: /The password is sent unencrypted/,
     repair: 'Require TLS',
     sets: ['Connection Type', 'TLS'],
@@ -169,28 +169,28 @@ const PAIRS: Array<{ odd: string; typed: Typed; words: RegExp; repair: string; s
 ];
 
 test('odd pairs are told before they are saved, and mended with one click', async ({ page }) => {
-  const settings = await house.settings(page);
-  for (const { odd, typed, words, repair, sets } of PAIRS) {
+  const settings = await console.settings(page);
+  for (const { odd, typed, words: pattern, repair, sets } of WARNINGS) {
     await settings.undo.click();
     await expect(settings.form).toContainText('The form shows what is saved.');
-    await expect(settings.form, odd).not.toContainText(words);
+    await expect(settings.form, odd).not.toContainText(pattern);
     await settings.fill({ Port: '2500', ...typed });
     // A missing password is no warning before its field was left.
     await settings.field('Password').focus();
     await settings.field('Password').blur();
     const [name, value] = sets;
-    await expect(settings.field(name), odd).toHaveAccessibleDescription(words);
+    await expect(settings.field(name), odd).toHaveAccessibleDescription(pattern);
     await settings.form.getByRole('button', { name: repair }).click();
     await expect(settings.field(name), odd).toHaveValue(value);
     await expect(settings.field(name), odd).toBeFocused();
-    await expect(settings.form, odd).not.toContainText(words);
+    await expect(settings.form, odd).not.toContainText(pattern);
   }
 });
 
-const WHOLE: Typed = { 'Email Address': 'alerts@example.org', 'Host Name': 'smtp.example.org', Port: '587' };
+const COMPLETE: FieldValues = { 'Email Address': 'alerts@example.org', 'Host Name': 'smtp.example.org', Port: '587' };
 
 test('the options are folded away, and count what is set', async ({ page }) => {
-  const settings = await house.settings(page);
+  const settings = await console.settings(page);
   for (const name of OPTIONS) {
     await expect(settings.field(name)).toBeHidden();
   }
@@ -202,10 +202,10 @@ test('the options are folded away, and count what is set', async ({ page }) => {
   await expect(settings.field('Command Time-out')).toHaveValue('15');
   await expect(settings.field('Certificate Check')).toHaveValue('Verify');
   await expect(settings.field('Password Without Encryption')).not.toBeChecked();
-  await settings.save({ ...WHOLE, 'From Name': 'Grüße 🚪', 'EHLO Name': 'gate.example.org' });
+  await settings.save({ ...COMPLETE, 'From Name': 'Grüße 🚪', 'EHLO Name': 'gate.example.org' });
   await page.reload();
-  await settings.awake();
+  await settings.waitForHydration();
   await expect(settings.form).toContainText('2 set');
-  const { from_address, smtp_from_name, smtp_ehlo_name } = (await house.console.read()).json.data;
+  const { from_address, smtp_from_name, smtp_ehlo_name } = (await console.server.read()).json.data;
   expect([from_address, smtp_from_name, smtp_ehlo_name]).toEqual(['alerts@example.org', 'Grüße 🚪', 'gate.example.org']);
 });

@@ -3,33 +3,33 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { House } from '../support/browser.ts';
-import { scratch } from '../support/scratch.ts';
-import { tlsRelay } from '../support/script.ts';
+import { tlsRelay } from '../support/scripted-relay.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { TestConsole } from '../support/test-console.ts';
 import { expect, test } from '../support/test.ts';
 
-let house: House;
+let console: TestConsole;
 
 test.beforeAll(async () => {
-  house = await House.start();
+  console = await TestConsole.start();
 });
 
-test.afterAll(() => house?.stop());
+test.afterAll(() => console?.stop());
 
 test('a certificate whose names are long words, and HTML', async ({ page }) => {
-  const folder = scratch('certificate');
+  const folder = temporaryFolder('certificate');
   const [key, cert] = [join(folder, 'key'), join(folder, 'cert')];
   const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   const names = ['-addext', `subjectAltName=DNS:<img src=x onerror=document.title=1>,DNS:${'a'.repeat(250)}`];
   const own = ['-subj', `/O=${'w'.repeat(64)}/CN=<script>document.title=2<\\/script>`, ...names];
   execFileSync('openssl', [...made, ...own, '-keyout', key, '-out', cert], { stdio: 'pipe' });
   const relay = await tlsRelay({ key: readFileSync(key), cert: readFileSync(cert) });
-  const settings = await house.settings(page);
+  const settings = await console.settings(page);
   await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port) });
   await settings.fill({ 'Connection Type': 'SSL' });
   await settings.diagnose.click();
-  await expect(settings.testing).toContainText('The certificate is self-signed');
-  await expect(settings.testing.locator('img, script')).toHaveCount(0);
+  await expect(settings.testSection).toContainText('The certificate is self-signed');
+  await expect(settings.testSection.locator('img, script')).toHaveCount(0);
   for (const width of [1280, 360]) {
     await page.setViewportSize({ width, height: 800 });
     expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
@@ -38,15 +38,15 @@ test('a certificate whose names are long words, and HTML', async ({ page }) => {
 });
 
 test('a relay that wants a certificate from Postern', async ({ page }) => {
-  const { key, cert } = house.authority.issue('127.0.0.1');
-  const wanting = { requestCert: true, rejectUnauthorized: true, ca: house.authority.cert };
+  const { key, cert } = console.authority.issue('127.0.0.1');
+  const wanting = { requestCert: true, rejectUnauthorized: true, ca: console.authority.cert };
   const relay = await tlsRelay({ key, cert, ...wanting, minVersion: 'TLSv1.3' });
-  const settings = await house.settings(page, await house.another());
+  const settings = await console.settings(page, await console.createAdmin());
   await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port) });
   await settings.fill({ 'Connection Type': 'SSL' });
   await settings.diagnose.click();
-  await expect(settings.testing).toContainText('The relay asks for a client certificate');
-  await settings.testing.getByText('TLS handshake').click();
-  await expect(settings.testing.getByText('The relay asked for one; Postern has none.')).toBeVisible();
+  await expect(settings.testSection).toContainText('The relay asks for a client certificate');
+  await settings.testSection.getByText('TLS handshake').click();
+  await expect(settings.testSection.getByText('The relay asked for one; Postern has none.')).toBeVisible();
   await relay.stop();
 });

@@ -1,12 +1,12 @@
 //! Console: the outbox list and message pages, live updates, search and states.
 
 import type { Request } from '@playwright/test';
-import { House } from '../support/browser.ts';
-import { fields } from '../support/console.ts';
-import { closedPort } from '../support/hostile.ts';
-import { OutboxPage, handOver, handOverAll } from '../support/outbox-page.ts';
+import { OutboxPage, submitMail, submitMails } from '../support/outbox-page.ts';
 import { Postern } from '../support/postern.ts';
 import { Relay } from '../support/relay.ts';
+import { closedPort } from '../support/tcp-relay.ts';
+import { TestConsole } from '../support/test-console.ts';
+import { fields } from '../support/test-server.ts';
 import { expect, test } from '../support/test.ts';
 
 /** Refuses `nobody…` permanently and `later…` transiently. */
@@ -18,19 +18,19 @@ const refuse = (recipient: string) => {
 };
 
 test('mail is seen going without a reload, and what is typed meanwhile stays', async ({ page }) => {
-  const house = await House.start();
+  const console = await TestConsole.start();
   const relay = await Relay.start({ refuse });
-  const outbox = await OutboxPage.open(house, page);
+  const outbox = await OutboxPage.open(console, page);
   await expect(outbox.status).toContainText('Messages are queued: no settings are saved.');
   await expect(outbox.mails).toContainText('No message was submitted yet.');
-  await expect(outbox.mails).toContainText(`curl ${house.url}/api/messages/send-email`);
+  await expect(outbox.mails).toContainText(`curl ${console.url}/api/messages/send-email`);
 
   const typed = outbox.search.getByLabel('Recipient begins with');
   await typed.fill('half an addr');
   await page.evaluate(() => Object.assign(window, { loaded: 'once' }));
-  expect((await house.console.save(fields(relay))).status).toBe(200);
+  expect((await console.server.save(fields(relay))).status).toBe(200);
   await expect(outbox.status).toContainText('Delivery is running.');
-  await handOver(house, { to: 'desk@example.org', subject: 'Alarm 1432' });
+  await submitMail(console, { to: 'desk@example.org', subject: 'Alarm 1432' });
   await relay.mails.next();
   await expect(outbox.row('desk@example.org')).toContainText(/Delivered.*Alarm 1432.*just now.*1 attempt.*250/s);
   await outbox.expectCounts({ Delivered: 1, Failed: 0 });
@@ -40,24 +40,24 @@ test('mail is seen going without a reload, and what is typed meanwhile stays', a
   const link = outbox.row('Alarm 1432').getByRole('link');
   await link.focus();
   await page.evaluate(() => getSelection()?.selectAllChildren(document.querySelector('.mail-summary .mail-detail') as Node));
-  await handOver(house, { to: 'later@example.org', subject: 'Alarm 1433' });
+  await submitMail(console, { to: 'later@example.org', subject: 'Alarm 1433' });
   await expect(outbox.row('later@example.org')).toContainText('450 4.2.0 Greylisted, come back');
   await expect(outbox.rows).toHaveCount(2);
   await expect(link).toBeFocused();
   expect(await page.evaluate(() => [String(getSelection()), (window as { loaded?: string }).loaded])).toEqual(['Alarm 1432', 'once']);
   await relay.stop();
-  await house.stop();
+  await console.stop();
 });
 
 test('mail is counted and found', async ({ page }) => {
-  const house = await House.start();
+  const console = await TestConsole.start();
   const relay = await Relay.start({ refuse });
-  await house.console.save(fields(relay));
+  await console.server.save(fields(relay));
   const desks = Array.from({ length: 52 }, (_, desk) => ({ to: `desk${desk}@example.org`, subject: `Report ${desk}` }));
-  await handOverAll(house, desks);
-  const failed = await handOver(house, { to: 'nobody@example.org', subject: '100% sure' });
-  await handOver(house, { to: ['later@example.org', 'Later.Too@example.org'] });
-  const outbox = await OutboxPage.open(house, page);
+  await submitMails(console, desks);
+  const failed = await submitMail(console, { to: 'nobody@example.org', subject: '100% sure' });
+  await submitMail(console, { to: ['later@example.org', 'Later.Too@example.org'] });
+  const outbox = await OutboxPage.open(console, page);
   await outbox.expectCounts({ Queued: 0, Deferred: 2, Held: 0, Delivered: 52, Failed: 1, Cancelled: 0 });
   await expect(outbox.status).toContainText(/To be sent\s*2 mails\s*Oldest\s*< 1 min/);
   await expect(outbox.count('Failed')).toContainText('oldest < 1 min');
@@ -76,7 +76,7 @@ test('mail is counted and found', async ({ page }) => {
   await outbox.count('Failed').click();
   await expect(outbox.rows).toHaveCount(50);
 
-  const found = async (wanted: Record<string, string>, number: number) => {
+  const expectFound = async (wanted: Record<string, string>, number: number) => {
     await page.getByRole('link', { name: 'Outbox' }).click();
     await outbox.search.getByText('By time or id').click();
     for (const [label, value] of Object.entries(wanted)) {
@@ -85,28 +85,28 @@ test('mail is counted and found', async ({ page }) => {
     await outbox.search.getByRole('button', { name: 'Search' }).click();
     await expect(outbox.rows, JSON.stringify(wanted)).toHaveCount(number);
   };
-  await found({ 'Recipient begins with': 'LATER' }, 2);
-  await found({ 'Subject contains': '0% s' }, 1);
-  await found({ 'Recipient begins with': 'desk1', 'Subject contains': 'report 1' }, 11);
-  await found({ Id: failed.toLowerCase() }, 1);
-  await found({ 'Accepted from (UTC)': '2026-01-01T00:00', 'Recipient begins with': 'nobody' }, 1);
-  await found({ 'Accepted before (UTC)': '2026-01-01T00:00' }, 0);
+  await expectFound({ 'Recipient begins with': 'LATER' }, 2);
+  await expectFound({ 'Subject contains': '0% s' }, 1);
+  await expectFound({ 'Recipient begins with': 'desk1', 'Subject contains': 'report 1' }, 11);
+  await expectFound({ Id: failed.toLowerCase() }, 1);
+  await expectFound({ 'Accepted from (UTC)': '2026-01-01T00:00', 'Recipient begins with': 'nobody' }, 1);
+  await expectFound({ 'Accepted before (UTC)': '2026-01-01T00:00' }, 0);
   await expect(outbox.mails).toContainText('No message matches.');
   await expect(outbox.search.getByLabel('Accepted before (UTC)'), 'what was asked for stays').toHaveValue(/^2026-01-01T00:00/);
 
-  const answer = await page.goto(`${outbox.url}?since=soon`);
-  expect(answer?.status()).toBe(422);
+  const response = await page.goto(`${outbox.url}?since=soon`);
+  expect(response?.status()).toBe(422);
   await expect(page.getByRole('alert')).toContainText('Enter a date or a date and time in UTC');
   await relay.stop();
-  await house.stop();
+  await console.stop();
 });
 
 test('a relay in trouble is told with its cause, and mail flows after the repair', async ({ page }) => {
-  const house = await House.start();
+  const console = await TestConsole.start();
   const nobody = await closedPort();
-  await house.console.save(fields({ port: nobody }));
-  await handOverAll(house, [{ to: 'desk@example.org' }, { to: 'mara@example.org' }]);
-  const outbox = await OutboxPage.open(house, page);
+  await console.server.save(fields({ port: nobody }));
+  await submitMails(console, [{ to: 'desk@example.org' }, { to: 'mara@example.org' }]);
+  const outbox = await OutboxPage.open(console, page);
   await expect(outbox.status).toContainText(`Messages are queued: 127.0.0.1:${nobody} is backing off.`);
   await expect(outbox.status).toContainText('Nothing listens');
   await expect(outbox.status).toContainText(/Since .* UTC\. Tried again within 1 min\. Diagnose/);
@@ -114,66 +114,66 @@ test('a relay in trouble is told with its cause, and mail flows after the repair
   await expect(outbox.status.getByRole('link', { name: 'Diagnose' })).toHaveAttribute('href', '/settings/email#diagnose');
 
   const picky = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'right' }, authWithoutTls: true });
-  const smtp_password = await house.console.sealed('wrong');
+  const smtp_password = await console.server.sealed('wrong');
   const signed = { smtp_username: 'alerts', smtp_authentication_type: 'Plain', smtp_plaintext_auth: '1', smtp_password };
-  expect((await house.console.save(fields(picky, signed))).status).toBe(200);
+  expect((await console.server.save(fields(picky, signed))).status).toBe(200);
   await expect(outbox.status).toContainText(`127.0.0.1:${picky.port} is backing off.`);
   await expect(outbox.status).toContainText('535 5.7.8 Those are not the credentials');
-  const right = { ...signed, smtp_password: await house.console.sealed('right') };
-  expect((await house.console.save(fields(picky, right))).status).toBe(200);
+  const right = { ...signed, smtp_password: await console.server.sealed('right') };
+  expect((await console.server.save(fields(picky, right))).status).toBe(200);
   await expect(outbox.status).toContainText('Delivery is running.');
   await outbox.expectCounts({ Delivered: 2, Deferred: 0, Queued: 0 });
   await picky.stop();
-  await house.stop();
+  await console.stop();
 });
 
-test('a page says when it is not live, and comes back', async ({ page, complaints }) => {
-  complaints.expect(/net::ERR_|TypeError: network error/);
-  const house = await House.start();
+test('a page says when it is not live, and comes back', async ({ page, consoleErrors }) => {
+  consoleErrors.allow(/net::ERR_|TypeError: network error/);
+  const console = await TestConsole.start();
   const relay = await Relay.start();
-  await house.console.save(fields(relay));
-  const outbox = await OutboxPage.open(house, page);
-  const { data } = house.console.postern;
-  await house.console.postern.stop({ keepData: true, signal: 'SIGKILL' });
+  await console.server.save(fields(relay));
+  const outbox = await OutboxPage.open(console, page);
+  const { data } = console.server.postern;
+  await console.server.postern.stop({ keepData: true, signal: 'SIGKILL' });
   await expect(page.getByText('Not live')).toBeVisible();
-  const again = await Postern.start({ data, listen: new URL(house.url).host });
+  const again = await Postern.start({ data, listen: new URL(console.url).host });
   await outbox.expectLive();
-  await handOver(house, { to: 'desk@example.org' });
+  await submitMail(console, { to: 'desk@example.org' });
   await expect(outbox.row('desk@example.org')).toContainText('Delivered');
-  const begun = Date.now();
+  const startedAt = Date.now();
   await again.stop();
-  expect(Date.now() - begun, 'a page that is looked at keeps nobody from stopping').toBeLessThan(9_000);
+  expect(Date.now() - startedAt, 'a page that is looked at keeps nobody from stopping').toBeLessThan(9_000);
   await relay.stop();
 });
 
 test('a page that nobody sees asks for nothing', async ({ page }) => {
-  const house = await House.start();
+  const console = await TestConsole.start();
   const relay = await Relay.start();
-  await house.console.save(fields(relay));
-  const outbox = await OutboxPage.open(house, page);
-  const hide = (hidden: boolean) =>
+  await console.server.save(fields(relay));
+  const outbox = await OutboxPage.open(console, page);
+  const setHidden = (hidden: boolean) =>
     page.evaluate((value) => {
       Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
       document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
     }, hidden);
-  const watching = (request: Request) => request.url().endsWith('/fn/watch');
-  const ended = page.waitForEvent('requestfailed', watching);
-  await hide(true);
+  const isWatchRequest = (request: Request) => request.url().endsWith('/fn/watch');
+  const ended = page.waitForEvent('requestfailed', isWatchRequest);
+  await setHidden(true);
   expect((await ended).failure()?.errorText).toBe('net::ERR_ABORTED');
   const asked: string[] = [];
-  const ask = (request: Request) => asked.push(request.url());
-  page.on('request', ask);
+  const recordRequest = (request: Request) => asked.push(request.url());
+  page.on('request', recordRequest);
   for (const to of ['desk@example.org', 'mara@example.org']) {
-    await handOver(house, { to });
+    await submitMail(console, { to });
     await relay.mails.next();
   }
   expect(asked).toEqual([]);
   await expect(outbox.rows).toHaveCount(0);
-  page.off('request', ask);
-  const begun = page.waitForRequest(watching);
-  await hide(false);
-  await begun;
+  page.off('request', recordRequest);
+  const started = page.waitForRequest(isWatchRequest);
+  await setHidden(false);
+  await started;
   await expect(outbox.row('desk@example.org')).toContainText('Delivered');
   await relay.stop();
-  await house.stop();
+  await console.stop();
 });

@@ -1,40 +1,40 @@
 //! Console: undo, and clearing and restoring the password, which stays with its relay.
 
 import type { Page } from '@playwright/test';
-import { House } from '../support/browser.ts';
-import { fields } from '../support/console.ts';
-import { type Recorder, recorder } from '../support/recorder.ts';
+import { type RecordingRelay, recordingRelay } from '../support/recording-relay.ts';
 import { Relay } from '../support/relay.ts';
+import { TestConsole } from '../support/test-console.ts';
+import { fields } from '../support/test-server.ts';
 import { expect, test } from '../support/test.ts';
 
 test.describe.configure({ mode: 'default' });
 
-let house: House;
+let console: TestConsole;
 let relay: Relay;
 
 test.beforeAll(async () => {
-  house = await House.start();
+  console = await TestConsole.start();
   relay = await Relay.start({
     tls: 'starttls',
-    certificate: house.authority.issue('127.0.0.1'),
+    certificate: console.authority.issue('127.0.0.1'),
     auth: ['PLAIN'],
     users: { alerts: 'third key' },
   });
 });
 
 test.afterAll(async () => {
-  await house?.stop();
+  await console?.stop();
   await relay?.stop();
 });
 
 /** Saves settings with this password over REST. */
-async function given(password: string | null, token?: string): Promise<void> {
-  const saved = await house.console.save(
+async function savePassword(password: string | null, token?: string): Promise<void> {
+  const saved = await console.server.save(
     fields(relay, {
       smtp_connection_type: 'TLS',
       smtp_authentication_type: 'Plain',
       smtp_username: 'alerts',
-      smtp_password: password === null ? null : await house.console.sealed(password),
+      smtp_password: password === null ? null : await console.server.sealed(password),
     }),
     token ? { authorization: `Bearer ${token}` } : {},
   );
@@ -42,7 +42,7 @@ async function given(password: string | null, token?: string): Promise<void> {
 }
 
 test('undo of what was just typed leaves no fault behind', async ({ page }) => {
-  const settings = await house.settings(page);
+  const settings = await console.settings(page);
   await settings.fill({ 'Email Address': 'alerts@' });
   await settings.undo.click();
   await expect(settings.field('Email Address')).toHaveValue('');
@@ -53,9 +53,9 @@ test('undo of what was just typed leaves no fault behind', async ({ page }) => {
 });
 
 test('undo puts back what is saved, and writes nothing', async ({ page }) => {
-  await given('first key');
-  const before = (await house.console.read()).json;
-  const settings = await house.settings(page);
+  await savePassword('first key');
+  const before = (await console.server.read()).json;
+  const settings = await console.settings(page);
   await settings.fill({
     'Email Address': 'other@',
     'User Name': '',
@@ -84,44 +84,44 @@ test('undo puts back what is saved, and writes nothing', async ({ page }) => {
   await expect(settings.field('From Name')).toHaveValue('');
   await expect(settings.field('Password Without Encryption')).not.toBeChecked();
   await expect(settings.form).toContainText('A password is saved. Leave this empty to keep it.');
-  await settings.expectState(/^Never tested((?!Unsaved).)*$/s);
-  expect((await house.console.read()).json).toEqual(before);
+  await settings.expectVerification(/^Never tested((?!Unsaved).)*$/s);
+  expect((await console.server.read()).json).toEqual(before);
 });
 
 test('undo shows what somebody else saved meanwhile', async ({ page }) => {
-  const settings = await house.settings(page);
+  const settings = await console.settings(page);
   await settings.fill({ 'From Name': 'Mine' });
-  expect((await house.console.save(fields(relay, { ...(await house.console.read()).json.data, smtp_from_name: 'Theirs' }))).status).toBe(200);
+  expect((await console.server.save(fields(relay, { ...(await console.server.read()).json.data, smtp_from_name: 'Theirs' }))).status).toBe(200);
   await settings.undo.click();
   await expect(settings.field('From Name')).toHaveValue('Theirs');
   await settings.save({ 'From Name': '' });
 });
 
 test('a password is cleared by an act of its own', async ({ page }) => {
-  const settings = await house.settings(page);
+  const settings = await console.settings(page);
   await settings.save({ 'From Name': 'Alerts' });
-  expect((await house.console.read()).json.password, 'an empty field keeps it').toBe('saved');
+  expect((await console.server.read()).json.password, 'an empty field keeps it').toBe('saved');
 
   await settings.form.getByRole('button', { name: 'Clear the saved password' }).click();
   await expect(settings.form).toContainText('Submit clears the saved password.');
-  await settings.expectState(/Unsaved changes/);
-  expect((await house.console.read()).json.password, 'not before Submit').toBe('saved');
+  await settings.expectVerification(/Unsaved changes/);
+  expect((await console.server.read()).json.password, 'not before Submit').toBe('saved');
   await settings.form.getByRole('button', { name: 'Leave it as it was' }).click();
   await expect(settings.form).toContainText('A password is saved. Leave this empty to keep it.');
 
   await settings.form.getByRole('button', { name: 'Clear the saved password' }).click();
   await settings.save();
   await expect(settings.form).toContainText('No password is saved.');
-  expect((await house.console.read()).json.password).toBe('none');
+  expect((await console.server.read()).json.password).toBe('none');
 });
 
 test('one of the last three passwords is brought back', async ({ page }) => {
-  const jonas = await house.console.account('jonas@example.org', 'admin');
+  const jonas = await console.server.createAccount('jonas@example.org', 'admin');
   for (const [password, token] of [['second key'], ['third key', jonas], ['fourth key'], ['fifth key']] as const) {
-    await given(password, token);
+    await savePassword(password, token);
   }
-  const answer = page.waitForResponse(`${house.url}/settings/email`);
-  const settings = await house.settings(page, await house.another());
+  const response = page.waitForResponse(`${console.url}/settings/email`);
+  const settings = await console.settings(page, await console.createAdmin());
   const earlier = settings.form.getByRole('listitem').filter({ hasText: 'Saved' });
   await expect(earlier.first()).toBeHidden();
   await settings.form.getByText('Use an earlier password').click();
@@ -135,35 +135,35 @@ test('one of the last three passwords is brought back', async ({ page }) => {
   await use.click();
   await expect(use).toHaveAttribute('aria-pressed', 'true');
   await expect(settings.form).toContainText('Submit restores the earlier password.');
-  await settings.expectState(/Unsaved changes/);
-  const before = await house.revision();
+  await settings.expectVerification(/Unsaved changes/);
+  const before = await console.revision();
   await settings.save();
-  expect(await house.revision()).not.toBe(before);
+  expect(await console.revision()).not.toBe(before);
 
   await settings.test();
   expect(await relay.attempts.next()).toMatchObject({ user: 'alerts', password: 'third key', accepted: true });
-  await expect(settings.testing).toContainText('The saved settings were tested.');
-  for (const source of [await (await answer).text(), await page.content()]) {
+  await expect(settings.testSection).toContainText('The saved settings were tested.');
+  for (const source of [await (await response).text(), await page.content()]) {
     expect(source).not.toMatch(/(first|second|third|fourth|fifth) key/);
   }
 });
 
 test.describe('a relay that is after the password', () => {
-  let thief: Recorder;
+  let thief: RecordingRelay;
 
   test.beforeEach(async () => {
-    thief = await recorder();
-    await given('third key');
+    thief = await recordingRelay();
+    await savePassword('third key');
   });
 
   test.afterEach(async () => {
     expect(thief.lines.filter((line) => /^AUTH/i.test(line))).toEqual([]);
     await thief.stop();
-    expect((await house.console.read()).json.data.smtp_port, 'nothing of it is stored').toBe(String(relay.port));
+    expect((await console.server.read()).json.data.smtp_port, 'nothing of it is stored').toBe(String(relay.port));
   });
 
   test('the page says to type it again, and neither saves nor tests', async ({ page }) => {
-    const settings = await house.settings(page, await house.another());
+    const settings = await console.settings(page, await console.createAdmin());
     for (const [name, value] of [
       ['Host Name', 'localhost'],
       ['Port', String(thief.port)],
@@ -187,32 +187,32 @@ test.describe('a relay that is after the password', () => {
   });
 
   /** Replaces the relay's port by the attacker's in requests to a server function. */
-  async function meddle(page: Page, endpoint: string): Promise<void> {
+  async function tamper(page: Page, endpoint: string): Promise<void> {
     await page.route(`**/fn/${endpoint}`, (route) => {
       const asked = route.request().postData() ?? '';
-      const meddled = asked.replaceAll(`"${relay.port}"`, `"${thief.port}"`);
-      expect(meddled).not.toBe(asked);
-      return route.continue({ postData: meddled });
+      const tampered = asked.replaceAll(`"${relay.port}"`, `"${thief.port}"`);
+      expect(tampered).not.toBe(asked);
+      return route.continue({ postData: tampered });
     });
   }
 
   test('the server refuses what a meddled page asks', async ({ page }) => {
-    const settings = await house.settings(page, await house.another());
+    const settings = await console.settings(page, await console.createAdmin());
     const told = new RegExp(`alerts at 127\\.0\\.0\\.1:${relay.port}`);
-    await meddle(page, 'save_settings');
+    await tamper(page, 'save_settings');
     await settings.fill({ 'From Name': 'Meddled' });
     await settings.submit.click();
     await expect(settings.field('Password')).toHaveAccessibleDescription(told);
     await expect(settings.field('Password')).toBeFocused();
 
-    await meddle(page, 'watch');
+    await tamper(page, 'watch');
     await settings.test();
-    await expect(settings.testing).toContainText('The test could not be started.');
+    await expect(settings.testSection).toContainText('The test could not be started.');
     await expect(settings.field('Password')).toHaveAccessibleDescription(told);
   });
 
   test('an earlier password stays with its relay too', async ({ page }) => {
-    const settings = await house.settings(page, await house.another());
+    const settings = await console.settings(page, await console.createAdmin());
     await settings.form.getByText('Use an earlier password').click();
     await settings.form.getByRole('button', { name: /^Use the password saved/ }).last().click();
     await settings.fill({ Port: String(thief.port), 'Connection Type': 'None', 'Password Without Encryption': '1' });
@@ -220,6 +220,6 @@ test.describe('a relay that is after the password', () => {
     await expect(settings.field('Password')).toHaveAccessibleDescription(/127\.0\.0\.1/);
     await expect(settings.field('Password')).toBeFocused();
     await settings.test();
-    await expect(settings.testing).toContainText('The test could not be started.');
+    await expect(settings.testSection).toContainText('The test could not be started.');
   });
 });

@@ -1,39 +1,39 @@
 //! The probe over REST and on the command line: attempts and recommendation.
 
 import { expect, test } from '@playwright/test';
-import { Authority, selfSigned } from '../support/certificate.ts';
-import { Console } from '../support/console.ts';
-import { closedPort, scripted, silent, unreachable } from '../support/hostile.ts';
-import type { Asked } from '../support/http.ts';
-import { postern as run } from '../support/program.ts';
+import { CertificateAuthority, selfSigned } from '../support/certificate.ts';
+import { expectCommandFailure } from '../support/command-failure.ts';
+import type { RequestOptions } from '../support/http.ts';
+import { runPostern as run } from '../support/program.ts';
 import { Queue } from '../support/queue.ts';
-import { expectRefused } from '../support/refused.ts';
 import { Relay, type RelayOptions } from '../support/relay.ts';
+import { closedPort, silentRelay, tcpRelay, unreachablePort } from '../support/tcp-relay.ts';
+import { TestServer } from '../support/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 
-const authority = new Authority();
+const authority = new CertificateAuthority();
 /** An address of this spec: the machine may have a relay at 127.0.0.1. */
 const HOST = '127.0.77.1';
 
-let postern: Console;
+let postern: TestServer;
 
 test.beforeAll(async () => {
-  postern = await Console.start({ env: { SSL_CERT_FILE: authority.file } });
+  postern = await TestServer.start({ env: { SSL_CERT_FILE: authority.file } });
 });
 
 test.afterAll(() => postern?.stop());
 
 /** The limit is 12 probes a minute and account, so each test has its own account. */
-let people = 0;
-async function somebody(role: 'admin' | 'user' = 'admin'): Promise<string> {
-  people += 1;
-  return postern.account(`prober${people}@example.org`, role);
+let accountCount = 0;
+async function createAccount(role: 'admin' | 'user' = 'admin'): Promise<string> {
+  accountCount += 1;
+  return postern.createAccount(`prober${accountCount}@example.org`, role);
 }
 
-async function post(body: unknown, headers: Asked['headers'] = {}, signal?: AbortSignal) {
-  const token = headers.authorization ?? `Bearer ${await somebody()}`;
-  return postern.ask('/api/probe', {
+async function post(body: unknown, headers: RequestOptions['headers'] = {}, signal?: AbortSignal) {
+  const token = headers.authorization ?? `Bearer ${await createAccount()}`;
+  return postern.request('/api/probe', {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers, authorization: token },
     body: JSON.stringify(body),
@@ -53,7 +53,7 @@ interface Row {
   milliseconds: number;
 }
 
-interface Document {
+interface ProbeDocument {
   asked: string;
   candidates: Row[];
   settings: Record<string, string>;
@@ -63,18 +63,18 @@ interface Document {
 }
 
 /** The document, and its attempts on `body.port` by connection type. */
-async function probed(body: { port: number; [more: string]: unknown }): Promise<[Document, Record<string, Row>]> {
-  const answer = await post({ host: HOST, ...body }, { accept: 'application/json' });
-  expect(answer.status, answer.text).toBe(200);
-  const { status, data } = JSON.parse(answer.text) as { status: string; data: Document };
+async function runProbe(body: { port: number; [more: string]: unknown }): Promise<[ProbeDocument, Record<string, Row>]> {
+  const response = await post({ host: HOST, ...body }, { accept: 'application/json' });
+  expect(response.status, response.text).toBe(200);
+  const { status, data } = JSON.parse(response.text) as { status: string; data: ProbeDocument };
   expect(status).toBe('success');
   const rows = data.candidates.filter((row) => row.port === body.port);
   return [data, Object.fromEntries(rows.map((row) => [row.connection_type, row]))];
 }
 
-async function withRelay(options: RelayOptions, act: (relay: Relay) => Promise<void>): Promise<void> {
+async function withRelay(options: RelayOptions, run: (relay: Relay) => Promise<void>): Promise<void> {
   const relay = await Relay.start({ ...options, host: HOST });
-  await act(relay);
+  await run(relay);
   expect(relay.attempts.all, 'nobody signs in').toEqual([]);
   expect(relay.mails.all).toEqual([]);
   await relay.stop();
@@ -82,7 +82,7 @@ async function withRelay(options: RelayOptions, act: (relay: Relay) => Promise<v
 
 test('a relay with TLS from the first byte', () =>
   withRelay({ tls: 'implicit', certificate: authority.issue(HOST), auth: ['PLAIN', 'LOGIN'] }, async ({ port }) => {
-    const [document, rows] = await probed({ port });
+    const [document, rows] = await runProbe({ port });
     expect(document.settings).toEqual({
       smtp_host: HOST,
       smtp_port: String(port),
@@ -103,7 +103,7 @@ test('a relay with TLS from the first byte', () =>
 
 test('a relay with StartTLS shows what it offers before and after', () =>
   withRelay({ tls: 'starttls', certificate: authority.issue(HOST), auth: ['CRAM-MD5', 'LOGIN'] }, async ({ port }) => {
-    const [document, rows] = await probed({ port });
+    const [document, rows] = await runProbe({ port });
     expect(document.settings).toMatchObject({ smtp_connection_type: 'TLS', smtp_authentication_type: 'Login' });
     expect(rows.SSL?.failure).toMatchObject({ stage: 'tls', fault: 'not_tls' });
     expect(rows.TLS).toMatchObject({ failure: null, encryption: 'TLS 1.3', authentication: ['CRAM-MD5', 'LOGIN'] });
@@ -113,7 +113,7 @@ test('a relay with StartTLS shows what it offers before and after', () =>
 
 test('a relay without encryption is recommended without a password', () =>
   withRelay({ auth: ['PLAIN'] }, async ({ port }) => {
-    const [document, rows] = await probed({ port });
+    const [document, rows] = await runProbe({ port });
     expect(document.settings).toMatchObject({ smtp_connection_type: 'None', smtp_authentication_type: 'None' });
     expect(document.reason.join(' ')).toContain('the password would be sent unencrypted');
     expect(rows.TLS?.failure).toMatchObject({ stage: 'starttls', fault: 'start_tls_not_offered' });
@@ -122,7 +122,7 @@ test('a relay without encryption is recommended without a password', () =>
 
 test('a certificate that does not pass is told, and what lies behind it', () =>
   withRelay({ tls: 'starttls', certificate: selfSigned(HOST), auth: ['PLAIN'] }, async ({ port }) => {
-    const [document, rows] = await probed({ port });
+    const [document, rows] = await runProbe({ port });
     expect(document.settings).toMatchObject({ smtp_connection_type: 'TLS', smtp_authentication_type: 'Plain' });
     expect(rows.TLS).toMatchObject({ failure: null, certificate: { fault: 'self_signed' }, authentication: ['PLAIN'] });
     expect(rows.TLS?.certificate?.verdict).not.toContain('check is off');
@@ -130,8 +130,8 @@ test('a certificate that does not pass is told, and what lies behind it', () =>
   }));
 
 test('a port that never answers holds nothing up', async () => {
-  const blocked = await unreachable();
-  const [document, rows] = await probed({ host: '127.0.0.1', port: blocked.port });
+  const blocked = await unreachablePort();
+  const [document, rows] = await runProbe({ host: '127.0.0.1', port: blocked.port });
   expect(document.milliseconds).toBeGreaterThan(4_900);
   expect(document.milliseconds, 'nor does one way wait for another').toBeLessThan(9_900);
   for (const row of [rows.SSL, rows.TLS, rows.None]) {
@@ -144,18 +144,18 @@ test('a port that never answers holds nothing up', async () => {
 test('an address in brackets needs no DNS, and becomes the user name', () =>
   withRelay({ tls: 'implicit', certificate: authority.issue(HOST), auth: ['PLAIN'] }, async ({ port }) => {
     const address = `me@[${HOST}]`;
-    const [document] = await probed({ host: null, address, port });
+    const [document] = await runProbe({ host: null, address, port });
     expect(document.asked).toBe(address);
     expect(document.settings).toMatchObject({ smtp_host: HOST, smtp_username: address });
-    const [both] = await probed({ address: 'me@example.org', port });
+    const [both] = await runProbe({ address: 'me@example.org', port });
     expect(both.settings).toMatchObject({ smtp_host: HOST, smtp_username: 'me@example.org' });
   }));
 
 test('events come as they happen, one JSON line each', () =>
   withRelay({}, async ({ port }) => {
-    const answer = await post({ host: HOST, port: String(port) });
-    expect(answer.headers['content-type']).toBe('application/x-ndjson');
-    const events = answer.text.trimEnd().split('\n').map((line) => JSON.parse(line));
+    const response = await post({ host: HOST, port: String(port) });
+    expect(response.headers['content-type']).toBe('application/x-ndjson');
+    const events = response.text.trimEnd().split('\n').map((line) => JSON.parse(line));
     const [started, ...rest] = events.filter(({ event }) => event !== 'tick');
     expect(started).toMatchObject({ event: 'started', asked: HOST });
     const over = rest.pop();
@@ -166,14 +166,14 @@ test('events come as they happen, one JSON line each', () =>
   }));
 
 test('an address that is not allowed is not connected to', async () => {
-  const relay = await silent();
-  const guarded = await Console.start({ env: { POSTERN_RELAY_DENY: '127.0.0.0/8' } });
-  const answer = await guarded.ask('/api/probe', {
+  const relay = await silentRelay();
+  const guarded = await TestServer.start({ env: { POSTERN_RELAY_DENY: '127.0.0.0/8' } });
+  const response = await guarded.request('/api/probe', {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json' },
     body: JSON.stringify({ host: '127.0.0.1', port: relay.port }),
   });
-  const { data } = JSON.parse(answer.text) as { data: Document };
+  const { data } = JSON.parse(response.text) as { data: ProbeDocument };
   expect(data.settings).toEqual({});
   expect(data.reason).toEqual([expect.stringContaining('does not allow this address')]);
   expect(relay.connections.all).toEqual([]);
@@ -183,12 +183,12 @@ test('an address that is not allowed is not connected to', async () => {
 
 test('who hangs up ends every connection', async () => {
   const left = new Queue<string>();
-  const relay = await scripted((socket) => socket.once('close', () => left.push('left')));
-  const hangUp = new AbortController();
-  const asked = post({ host: '127.0.0.1', port: relay.port }, {}, hangUp.signal);
+  const relay = await tcpRelay((socket) => socket.once('close', () => left.push('left')));
+  const abort = new AbortController();
+  const asked = post({ host: '127.0.0.1', port: relay.port }, {}, abort.signal);
   await relay.connections.next();
   await relay.connections.next();
-  hangUp.abort();
+  abort.abort();
   await expect(asked).rejects.toThrow(/abort/);
   await left.next();
   await left.next();
@@ -196,7 +196,7 @@ test('who hangs up ends every connection', async () => {
 });
 
 test('what is refused, and to whom', async () => {
-  const authorization = `Bearer ${await somebody()}`;
+  const authorization = `Bearer ${await createAccount()}`;
   for (const [body, ...fields] of [
     [{}, 'host'],
     [{ host: ' ', address: '' }, 'host'],
@@ -204,17 +204,17 @@ test('what is refused, and to whom', async () => {
     [{ host: 'a b', address: 'me', port: 0 }, 'address', 'host', 'port'],
     [{ host: 1, password: 'x' }, 'host', 'password'],
   ] as const) {
-    const answer = await post(body, { authorization });
-    expect(answer.status, answer.text).toBe(422);
-    expect(Object.keys(JSON.parse(answer.text).errors).sort()).toEqual(fields);
+    const response = await post(body, { authorization });
+    expect(response.status, response.text).toBe(422);
+    expect(Object.keys(JSON.parse(response.text).errors).sort()).toEqual(fields);
   }
   expect((await post({ host: HOST }, { authorization: 'Bearer nobody' })).status).toBe(401);
-  expect((await post({ host: HOST }, { authorization: `Bearer ${await somebody('user')}` })).status).toBe(403);
-  expect((await postern.ask('/api/probe')).status).toBe(405);
+  expect((await post({ host: HOST }, { authorization: `Bearer ${await createAccount('user')}` })).status).toBe(403);
+  expect((await postern.request('/api/probe')).status).toBe(405);
 });
 
 test('twelve a minute are the most', async () => {
-  const authorization = `Bearer ${await somebody()}`;
+  const authorization = `Bearer ${await createAccount()}`;
   const ask = () => post({ host: HOST }, { authorization, accept: 'application/json' });
   for (let count = 0; count < 12; count += 1) {
     expect((await ask()).status).toBe(200);
@@ -226,14 +226,14 @@ test('twelve a minute are the most', async () => {
 
 test('the command prints a table and settings, and its exit code tells', () =>
   withRelay({ tls: 'implicit', certificate: authority.issue(HOST), auth: ['PLAIN'] }, async ({ port }) => {
-    const found = await postern.command(['probe', `me@[${HOST}]`, '--port', String(port)]);
-    expect(found, found.stderr).toMatchObject({ code: 0 });
-    expect(found.stdout).toMatch(/^HOST +PORT  TYPE +TIME  RESULT\n/);
-    expect(found.stdout).toMatch(
+    const result = await postern.command(['probe', `me@[${HOST}]`, '--port', String(port)]);
+    expect(result, result.stderr).toMatchObject({ code: 0 });
+    expect(result.stdout).toMatch(/^HOST +PORT  TYPE +TIME  RESULT\n/);
+    expect(result.stdout).toMatch(
       new RegExp(`^127\\.0\\.77\\.1 +${port}  SSL .* works, TLS 1\\.3, the certificate passes, AUTH PLAIN$`, 'm'),
     );
-    expect(found.stdout).toMatch(new RegExp(`^ +smtp_username +me@\\[127\\.0\\.77\\.1\\]$`, 'm'));
-    expect(found.stdout, 'no colours where nobody sees them').not.toContain('\x1b');
+    expect(result.stdout).toMatch(new RegExp(`^ +smtp_username +me@\\[127\\.0\\.77\\.1\\]$`, 'm'));
+    expect(result.stdout, 'no colours where nobody sees them').not.toContain('\x1b');
 
     const lines = await postern.command(['probe', HOST, '--port', String(port), '--json']);
     const events = lines.stdout.trimEnd().split('\n').map((line) => JSON.parse(line));
@@ -247,7 +247,7 @@ test('the command, where nothing works and where it was asked wrongly', async ()
   expect(nothing.code).toBe(1);
   expect(nothing.stdout).toMatch(/nothing works:\n +The operator of this Postern does not allow/);
   for (const args of [['a b'], ['me@'], [HOST, '--port', '0']]) {
-    expectRefused(await postern.command(['probe', ...args]), 2);
+    expectCommandFailure(await postern.command(['probe', ...args]), 2);
   }
-  expectRefused(await run(['probe']), 2, /HOST\|ADDRESS/);
+  expectCommandFailure(await run(['probe']), 2, /HOST\|ADDRESS/);
 });

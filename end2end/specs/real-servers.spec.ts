@@ -1,13 +1,13 @@
 //! Diagnosis of Debian's Postfix and Dovecot: correct settings, and one mistake at a time.
 
 import { expect, test } from '@playwright/test';
-import { Authority } from '../support/certificate.ts';
-import { Console, type Fields, type Question, type Trace, fields } from '../support/console.ts';
-import { loopback, missing } from '../support/debian.ts';
+import { CertificateAuthority } from '../support/certificate.ts';
+import { loopback, serversUnavailable } from '../support/chroot.ts';
 import { Dovecot } from '../support/dovecot.ts';
 import { MAILBOX, OWNED, OWNER, Postfix } from '../support/postfix.ts';
+import { type DiagnosisReport, type DiagnosisRequest, type Fields, TestServer, fields } from '../support/test-server.ts';
 
-test.skip(missing() !== undefined, missing());
+test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });
 
 const SECRET = 'open sesame';
@@ -17,10 +17,10 @@ const NAME = 'gate.example.org';
 
 /** One loopback address for Postfix and one for Dovecot, each with the usual ports. */
 const [host, submission] = [loopback(), loopback()];
-let authority: Authority;
+let authority: CertificateAuthority;
 let postfix: Postfix;
 let dovecot: Dovecot;
-let postern: Console;
+let postern: TestServer;
 /** Sealed passwords. */
 let password: { right: string; wrong: string };
 
@@ -39,7 +39,7 @@ const PORT = {
 };
 
 test.beforeAll(async () => {
-  authority = new Authority();
+  authority = new CertificateAuthority();
   const users = { [OWNER]: SECRET };
   dovecot = await Dovecot.start({ host: submission, certificate: authority.issue(submission), users, relay: host });
   const refuseName = `check_helo_access inline:{${NAME}=REJECT}`;
@@ -62,7 +62,7 @@ test.beforeAll(async () => {
         },
       },
       [PORT.otherName]: { certificate: authority.issue('smtp.example.org') },
-      [PORT.expired]: { certificate: authority.issueAs([host], { from: -9, to: -2 }) },
+      [PORT.expired]: { certificate: authority.issueWith([host], { from: -9, to: -2 }) },
       [PORT.refusesName]: { parameters: { smtpd_delay_reject: 'no', smtpd_helo_restrictions: refuseName } },
       [PORT.refusesNameLate]: { parameters: { smtpd_helo_restrictions: refuseName } },
       [PORT.refusesSenderAtOnce]: {
@@ -71,7 +71,7 @@ test.beforeAll(async () => {
       [PORT.small]: { parameters: { message_size_limit: '300' } },
     },
   });
-  postern = await Console.start({ env: { SSL_CERT_FILE: authority.file } });
+  postern = await TestServer.start({ env: { SSL_CERT_FILE: authority.file } });
   password = { right: await postern.sealed(SECRET), wrong: await postern.sealed(`${SECRET}!`) };
 });
 
@@ -88,51 +88,51 @@ function settings(port: number, more: Fields = {}): Fields {
   );
 }
 
-function signedIn(port: number, more: Fields = {}): Fields {
+function authenticatedSettings(port: number, more: Fields = {}): Fields {
   const who = { smtp_username: OWNER, smtp_password: password.right, smtp_authentication_type: 'Plain' };
   return settings(port, { ...who, ...more });
 }
 
 /** Runs a diagnosis and checks that the result contains no secret. */
-async function diagnose(question: Question): Promise<Trace> {
-  const trace = await postern.diagnose(question);
-  const told = JSON.stringify(trace);
+async function diagnose(request: DiagnosisRequest): Promise<DiagnosisReport> {
+  const report = await postern.diagnose(request);
+  const told = JSON.stringify(report);
   for (const spelling of [SECRET, btoa(SECRET), btoa(`\0${OWNER}\0${SECRET}`), btoa(`\0${OWNER}\0${SECRET}!`)]) {
     expect(told).not.toContain(spelling);
   }
-  return trace;
+  return report;
 }
 
 for (const type of ['Plain', 'Login', 'Cram_MD5'] as const) {
   for (const port of [25, 465, 587]) {
     for (const server of port === 25 ? ['Postfix'] : ['Postfix', 'Dovecot']) {
       test(`every stage passes with ${server} at ${port}, signing in by ${type}`, async () => {
-        const data = signedIn(port, {
+        const data = authenticatedSettings(port, {
           smtp_authentication_type: type,
           smtp_host: server === 'Postfix' ? host : submission,
         });
         // Sends once for each connection type, authentication type and server.
         const send = [`Plain 25`, `Login 465`, `Cram_MD5 587`].includes(`${type} ${port}`);
-        const trace = await diagnose({ data, to: MAILBOX, send });
-        expect(trace.outcome, JSON.stringify(trace)).toBe(send ? 'sent' : 'passed');
+        const report = await diagnose({ data, to: MAILBOX, send });
+        expect(report.outcome, JSON.stringify(report)).toBe(send ? 'sent' : 'passed');
         const secured = port === 465 ? ['tls', 'greeting', 'ehlo'] : ['greeting', 'ehlo', 'starttls', 'tls', 'ehlo'];
         const stages = ['tcp', ...secured, 'auth', 'mail', 'rcpt', ...(send ? ['data'] : []), 'quit'];
-        expect(trace.steps.map((step) => step.stage)).toEqual(stages);
-        expect(trace.steps.map((step) => step.state)).toEqual(stages.map(() => 'passed'));
-        expect(trace).toMatchObject({ encryption: 'TLS 1.3', not_reached: [] });
-        const signIn = trace.steps.find((step) => step.stage === 'auth');
+        expect(report.steps.map((step) => step.stage)).toEqual(stages);
+        expect(report.steps.map((step) => step.state)).toEqual(stages.map(() => 'passed'));
+        expect(report).toMatchObject({ encryption: 'TLS 1.3', not_reached: [] });
+        const signIn = report.steps.find((step) => step.stage === 'auth');
         expect(signIn?.lines?.at(-1)).toMatchObject({ from: 'relay', text: expect.stringMatching(/^235 2\.7\.0 /) });
         if (send) {
-          expect(await postfix.delivered(String(trace.message_id))).toContain(`To: ${MAILBOX}`);
+          expect(await postfix.delivered(String(report.message_id))).toContain(`To: ${MAILBOX}`);
         }
       });
     }
   }
 }
 
-interface Mistake {
+interface Misconfiguration {
   data: () => Fields;
-  asked?: Omit<Question, 'data'>;
+  asked?: Omit<DiagnosisRequest, 'data'>;
   stage: string;
   fault?: unknown;
   /** Matches the server's reply, or the observation where there is none. */
@@ -140,84 +140,84 @@ interface Mistake {
   cause: string;
 }
 
-const MISTAKES: Record<string, Mistake> = {
+const MISCONFIGURATIONS: Record<string, Misconfiguration> = {
   'a wrong password': {
-    data: () => signedIn(587, { smtp_password: password.wrong }),
+    data: () => authenticatedSettings(587, { smtp_password: password.wrong }),
     stage: 'auth',
     words: /^535 5\.7\.8 Error: authentication failed/,
     cause: 'The relay rejects user name and password',
   },
   'a wrong password, with Dovecot and CRAM-MD5': {
     data: () =>
-      signedIn(465, { smtp_host: submission, smtp_password: password.wrong, smtp_authentication_type: 'Cram_MD5' }),
+      authenticatedSettings(465, { smtp_host: submission, smtp_password: password.wrong, smtp_authentication_type: 'Cram_MD5' }),
     stage: 'auth',
     words: /^535 5\.7\.8 Authentication failed\.$/,
     cause: 'The relay rejects user name and password',
   },
   'a user nobody knows': {
-    data: () => signedIn(465, { smtp_username: 'nobody', smtp_authentication_type: 'Login' }),
+    data: () => authenticatedSettings(465, { smtp_username: 'nobody', smtp_authentication_type: 'Login' }),
     stage: 'auth',
     words: /^535 5\.7\.8 Error: authentication failed/,
     cause: 'The relay rejects user name and password',
   },
   'an authentication type that is not offered': {
-    data: () => signedIn(PORT.onlyPlain, { smtp_authentication_type: 'Cram_MD5' }),
+    data: () => authenticatedSettings(PORT.onlyPlain, { smtp_authentication_type: 'Cram_MD5' }),
     stage: 'auth',
     fault: { mechanism_not_offered: ['PLAIN'] },
     words: /offers PLAIN, not CRAM-MD5/,
     cause: 'The authentication type is not offered',
   },
   'TLS at 465': {
-    data: () => signedIn(465, { smtp_connection_type: 'TLS', smtp_command_timeout: '1' }),
+    data: () => authenticatedSettings(465, { smtp_connection_type: 'TLS', smtp_command_timeout: '1' }),
     stage: 'greeting',
     fault: 'timed_out',
     words: /within 1 s/,
     cause: 'No greeting: the port may expect SSL',
   },
   'SSL at 587': {
-    data: () => signedIn(587, { smtp_connection_type: 'SSL' }),
+    data: () => authenticatedSettings(587, { smtp_connection_type: 'SSL' }),
     stage: 'tls',
     fault: 'not_tls',
     words: /the answer was not TLS/,
     cause: 'SSL is used on a StartTLS port',
   },
   'a certificate for another name': {
-    data: () => signedIn(PORT.otherName),
+    data: () => authenticatedSettings(PORT.otherName),
     stage: 'tls',
     fault: { certificate: 'other_name' },
     words: /for smtp\.example\.org, not for 127\./,
     cause: 'The certificate is for another name',
   },
   'a certificate that has expired': {
-    data: () => signedIn(PORT.expired),
+    data: () => authenticatedSettings(PORT.expired),
     stage: 'tls',
     fault: { certificate: 'expired' },
     words: /has expired on 20/,
     cause: 'The certificate has expired',
   },
   'TLS of yesterday': {
-    data: () => signedIn(PORT.oldTls),
+    data: () => authenticatedSettings(PORT.oldTls),
     stage: 'tls',
     fault: 'tls_too_old',
     words: /neither TLS 1\.2 nor 1\.3/,
     cause: "The relay's TLS is too old",
   },
   'StartTLS switched off': {
-    data: () => signedIn(PORT.noTls, { smtp_connection_type: 'TLS' }),
+    data: () => authenticatedSettings(PORT.noTls, { smtp_connection_type: 'TLS' }),
     stage: 'starttls',
     fault: 'start_tls_not_offered',
     words: /does not offer StartTLS/,
     cause: 'StartTLS is not offered',
   },
   'a password that would go out in the clear': {
-    data: () => signedIn(PORT.noTls),
+    data: () => authenticatedSettings(PORT.noTls),
     stage: 'auth',
     fault: 'encryption_required',
     words: /the password was not sent/,
     cause: 'The password would be sent unencrypted',
   },
   'a sign-in that Postfix wants encrypted': {
-    data: () => signedIn(PORT.noTlsForSignIn, { smtp_plaintext_auth: '1' }),
+    data: () => authenticatedSettings(PORT.noTlsForSignIn, { smtp_plaintext_auth: '1' }),
     stage: 'auth',
     fault: { mechanism_not_offered: [] },
     words: /offers no authentication/,
@@ -230,14 +230,14 @@ const MISTAKES: Record<string, Mistake> = {
     cause: 'The relay requires a sign-in',
   },
   'a From of somebody else': {
-    data: () => signedIn(587, { from_address: 'ceo@example.org' }),
+    data: () => authenticatedSettings(587, { from_address: 'ceo@example.org' }),
     asked: { to: MAILBOX },
     stage: 'rcpt',
     words: /^553 5\.7\.1 <ceo@example\.org>: Sender address rejected: not owned by user alerts$/,
     cause: 'The relay does not accept this From address',
   },
   'a From of somebody else, refused at once': {
-    data: () => signedIn(PORT.refusesSenderAtOnce, { from_address: 'ceo@example.org' }),
+    data: () => authenticatedSettings(PORT.refusesSenderAtOnce, { from_address: 'ceo@example.org' }),
     stage: 'mail',
     words: /not owned by user alerts$/,
     cause: 'The relay does not accept this From address',
@@ -270,7 +270,7 @@ const MISTAKES: Record<string, Mistake> = {
     cause: 'The recipient is unknown',
   },
   'a recipient nobody knows, heard by Dovecot from Postfix': {
-    data: () => signedIn(587, { smtp_host: submission }),
+    data: () => authenticatedSettings(587, { smtp_host: submission }),
     asked: { to: 'you@example.net' },
     stage: 'rcpt',
     words: /^550 5\.1\.1 .*User unknown/,
@@ -293,24 +293,24 @@ const MISTAKES: Record<string, Mistake> = {
   },
 };
 
-for (const [title, mistake] of Object.entries(MISTAKES)) {
-  test(title, async () => expectTold(await diagnose({ data: mistake.data(), ...mistake.asked }), mistake));
+for (const [title, misconfiguration] of Object.entries(MISCONFIGURATIONS)) {
+  test(title, async () => expectReport(await diagnose({ data: misconfiguration.data(), ...misconfiguration.asked }), misconfiguration));
 }
 
-function expectTold(trace: Trace, { stage, fault = 'rejected', words, cause }: Omit<Mistake, 'data' | 'asked'>): void {
-  expect(trace.failure, JSON.stringify(trace)).toMatchObject({ stage, fault });
-  const states = trace.steps.map((step) => `${step.stage} ${step.state}`);
+function expectReport(report: DiagnosisReport, { stage, fault = 'rejected', words: pattern, cause }: Omit<Misconfiguration, 'data' | 'asked'>): void {
+  expect(report.failure, JSON.stringify(report)).toMatchObject({ stage, fault });
+  const states = report.steps.map((step) => `${step.stage} ${step.state}`);
   expect(states.slice(0, -1).filter((state) => !state.endsWith(' passed'))).toEqual([]);
   expect(states.at(-1)).toBe(`${stage} failed`);
-  expect(trace.not_reached).toContain('quit');
-  const { reply, detail } = trace.failure!;
+  expect(report.not_reached).toContain('quit');
+  const { reply, detail } = report.failure!;
   const said = reply ? `${reply.code} ${reply.text}` : detail;
-  expect(said).toMatch(words);
+  expect(said).toMatch(pattern);
   if (reply) {
-    expect(trace.steps.at(-1)?.lines).toContainEqual({ from: 'relay', text: said });
+    expect(report.steps.at(-1)?.lines).toContainEqual({ from: 'relay', text: said });
   }
-  expect(trace.cause?.title).toBe(cause);
-  expect(trace.cause?.steps.length).toBeGreaterThan(0);
+  expect(report.cause?.title).toBe(cause);
+  expect(report.cause?.steps.length).toBeGreaterThan(0);
 }
 
 test('an authority that this machine does not know', async () => {
@@ -330,7 +330,7 @@ test('an authority that this machine does not know', async () => {
 
 test('a Postfix that is not there', async () => {
   await postfix.stop();
-  const trace = await diagnose({ data: signedIn(587) });
+  const report = await diagnose({ data: authenticatedSettings(587) });
   const [stage, fault, cause] = ['tcp', 'connection_refused', 'Nothing listens on the port'];
-  expectTold(trace, { stage, fault, words: /refused the connection/, cause });
+  expectReport(report, { stage, fault, words: /refused the connection/, cause });
 });

@@ -3,22 +3,22 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, test } from '@playwright/test';
 import { CompactEncrypt, exportJWK } from 'jose';
-import { Console, fields } from '../support/console.ts';
-import { ask } from '../support/http.ts';
+import { sendRequest } from '../support/http.ts';
 import { Relay } from '../support/relay.ts';
 import { type BrowserKey, seal } from '../support/sealing.ts';
+import { TestServer, fields } from '../support/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 
 const SECRET = 'grüße, "密码" & spaces ';
 
-let postern: Console;
+let postern: TestServer;
 let relay: Relay;
 let key: BrowserKey;
 
 test.beforeAll(async () => {
   relay = await Relay.start({ auth: ['PLAIN'], users: { alerts: SECRET } });
-  postern = await Console.start();
+  postern = await TestServer.start();
   key = await postern.browserKey();
 });
 
@@ -38,12 +38,12 @@ function save(password: unknown) {
   );
 }
 
-async function expectRefused(token: string, words: RegExp): Promise<void> {
+async function expectRefused(token: string, pattern: RegExp): Promise<void> {
   const before = await postern.read();
-  const answer = await save(token);
-  expect(answer.status, answer.text).toBe(422);
-  expect(Object.keys(answer.json.errors)).toEqual(['smtp_password']);
-  expect(answer.json.errors.smtp_password).toMatch(words);
+  const response = await save(token);
+  expect(response.status, response.text).toBe(422);
+  expect(Object.keys(response.json.errors)).toEqual(['smtp_password']);
+  expect(response.json.errors.smtp_password).toMatch(pattern);
   expect((await postern.read()).json).toEqual(before.json);
 }
 
@@ -51,11 +51,11 @@ const SEAL_IT = /must come sealed.*JWE.*RSA-OAEP-256.*A256GCM.*\/api\/keys\/brow
 const SEAL_AGAIN = /no longer valid, or was damaged.*\/api\/keys\/browser/;
 
 test('the key to seal for is a JWK that anybody can read', async () => {
-  const answer = await ask(postern.postern.url, '/api/keys/browser');
-  expect(answer.status).toBe(200);
-  expect(answer.headers['content-type']).toBe('application/json');
-  expect(answer.headers['cache-control']).toBe('no-store');
-  const shown = JSON.parse(answer.text);
+  const response = await sendRequest(postern.postern.url, '/api/keys/browser');
+  expect(response.status).toBe(200);
+  expect(response.headers['content-type']).toBe('application/json');
+  expect(response.headers['cache-control']).toBe('no-store');
+  const shown = JSON.parse(response.text);
   expect(Object.keys(shown).sort(), 'and nothing of the private key').toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use']);
   expect(shown).toMatchObject({ kty: 'RSA', use: 'enc', alg: 'RSA-OAEP-256' });
   expect(Buffer.from(shown.n, 'base64url')).toHaveLength(3072 / 8);

@@ -3,11 +3,11 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { Authority } from '../support/certificate.ts';
-import { Console, SETTINGS, fields } from '../support/console.ts';
-import { signIn, submit } from '../support/forms.ts';
-import { ask } from '../support/http.ts';
+import { CertificateAuthority } from '../support/certificate.ts';
+import { postForm, signIn } from '../support/forms.ts';
+import { sendRequest } from '../support/http.ts';
 import { Relay } from '../support/relay.ts';
+import { SETTINGS_PATH, TestServer, fields } from '../support/test-server.ts';
 
 /** Long and distinctive, so that a fragment is found too. */
 const RELAY_PASSWORD = 'Zq7-Oachkatzlschwoaf-für-den-Versand-9xK';
@@ -17,7 +17,7 @@ const NEW_PASSWORD = 'Kb4-Donaudampfschifffahrt-danach-6pQ';
 const RECIPIENT = 'very.private.person@example.net';
 
 /** The encodings in which a secret could appear. */
-function spellings(secret: string): string[] {
+function encodings(secret: string): string[] {
   const bytes = Buffer.from(secret);
   const plain = Buffer.from(`\0alerts\0${secret}`);
   return [
@@ -35,18 +35,18 @@ function spellings(secret: string): string[] {
 }
 
 /** A name and its content. */
-type Place = [string, Buffer];
+type NamedContent = [string, Buffer];
 
-function everyFile(folder: string): Place[] {
+function readFiles(folder: string): NamedContent[] {
   return (readdirSync(folder, { recursive: true }) as string[])
     .map((name) => join(folder, name))
     .filter((path) => statSync(path).isFile())
     .map((path) => [path, readFileSync(path)]);
 }
 
-function expectNowhere(secret: string, places: Place[]): void {
-  for (const spelling of spellings(secret)) {
-    for (const [place, bytes] of places) {
+function expectAbsent(secret: string, contents: NamedContent[]): void {
+  for (const spelling of encodings(secret)) {
+    for (const [place, bytes] of contents) {
       expect(bytes.includes(spelling), `${spelling.slice(0, 12)}… in ${place}`).toBe(false);
     }
   }
@@ -58,7 +58,7 @@ for (const { name, args, level } of [
   { name: 'a log in JSON that tells everything', args: ['--log', 'json'], level: 'trace' },
 ]) {
   test(`no secret in the open, with ${name}`, async () => {
-    const authority = new Authority();
+    const authority = new CertificateAuthority();
     const relay = await Relay.start({
       tls: 'starttls',
       certificate: authority.issue('127.0.0.1'),
@@ -66,7 +66,7 @@ for (const { name, args, level } of [
       users: { alerts: RELAY_PASSWORD },
       authWithoutTls: true,
     });
-    const postern = await Console.start({
+    const postern = await TestServer.start({
       arguments: args,
       env: { SSL_CERT_FILE: authority.file, RUST_LOG: level },
     });
@@ -79,7 +79,7 @@ for (const { name, args, level } of [
     const cookie = await signIn(url, email, ACCOUNT_PASSWORD);
     await expect(signIn(url, email, WRONG_PASSWORD)).rejects.toThrow('401');
     const change = { current: ACCOUNT_PASSWORD, new: NEW_PASSWORD };
-    expect((await submit(url, '/account/password', change, { cookie })).status).toBe(303);
+    expect((await postForm(url, '/account/password', change, { cookie })).status).toBe(303);
 
     // The relay's password: saved, kept, used with every authentication type, refused.
     const sealed = await postern.sealed(RELAY_PASSWORD);
@@ -99,32 +99,32 @@ for (const { name, args, level } of [
     expect((await postern.save(fields(relay, { ...wrong, smtp_password: sealed }))).status).toBe(200);
     const answers = [await postern.read(), await postern.test(RECIPIENT)];
     expect(answers[1]?.status).toBe(502);
-    expect((await ask(url, SETTINGS, { headers: { cookie } })).status).toBe(200);
+    expect((await sendRequest(url, SETTINGS_PATH, { headers: { cookie } })).status).toBe(200);
 
-    const process = ['cmdline', 'environ'].map((file): Place => [file, readFileSync(`/proc/${pid}/${file}`)]);
-    const running = everyFile(data);
+    const process = ['cmdline', 'environ'].map((file): NamedContent => [file, readFileSync(`/proc/${pid}/${file}`)]);
+    const running = readFiles(data);
     await postern.postern.stop({ keepData: true });
     await relay.stop();
-    const log: Place = ['the log', Buffer.from(postern.postern.output)];
-    const places = [...process, ...running, ...everyFile(data), log];
-    places.push(...answers.map((answer): Place => ['an answer', Buffer.from(answer.text)]));
-    expect(() => expectNowhere(email, running), 'what is there is found').toThrow();
-    expect(() => expectNowhere('email_test/{address}', [log])).toThrow();
+    const log: NamedContent = ['the log', Buffer.from(postern.postern.output)];
+    const contents = [...process, ...running, ...readFiles(data), log];
+    contents.push(...answers.map((response): NamedContent => ['an answer', Buffer.from(response.text)]));
+    expect(() => expectAbsent(email, running), 'what is there is found').toThrow();
+    expect(() => expectAbsent('email_test/{address}', [log])).toThrow();
     for (const secret of [RELAY_PASSWORD, ACCOUNT_PASSWORD, WRONG_PASSWORD, NEW_PASSWORD]) {
-      expectNowhere(secret, places);
+      expectAbsent(secret, contents);
     }
-    expectNowhere(postern.token, places);
-    expectNowhere(cookie.slice(cookie.indexOf('=') + 1), places);
+    expectAbsent(postern.token, contents);
+    expectAbsent(cookie.slice(cookie.indexOf('=') + 1), contents);
     const setup = new URL(postern.postern.link).searchParams.get('token') ?? '';
-    expectNowhere(setup, [...process, ...running]);
-    expectNowhere(RECIPIENT, [log]);
+    expectAbsent(setup, [...process, ...running]);
+    expectAbsent(RECIPIENT, [log]);
     expect(log[1].includes('very.private.person'), 'nor half of it').toBe(false);
     await postern.stop();
   });
 }
 
 test('a log in JSON is an object a line, and names routes instead of paths', async () => {
-  const postern = await Console.start({ arguments: ['--log', 'json'] });
+  const postern = await TestServer.start({ arguments: ['--log', 'json'] });
   const relay = await Relay.start();
   expect((await postern.save(fields(relay))).status).toBe(200);
   expect((await postern.test(RECIPIENT)).status).toBe(200);

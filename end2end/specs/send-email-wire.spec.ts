@@ -1,19 +1,19 @@
 //! Messages submitted over REST as the relay receives them: MIME, envelope, raw bytes.
 
 import { expect, test } from '@playwright/test';
-import { Console, fields } from '../support/console.ts';
-import { accepted, expectState, mail } from '../support/messages.ts';
+import { expectState, mail, submit } from '../support/messages.ts';
 import { type Received, Relay } from '../support/relay.ts';
-import { relay as scriptedRelay } from '../support/script.ts';
+import { scriptedRelay } from '../support/scripted-relay.ts';
+import { TestServer, fields } from '../support/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 
-let postern: Console;
+let postern: TestServer;
 let relay: Relay;
 
 test.beforeAll(async () => {
   relay = await Relay.start();
-  postern = await Console.start();
+  postern = await TestServer.start();
 });
 
 test.beforeEach(async () => {
@@ -26,8 +26,8 @@ test.afterAll(async () => {
 });
 
 /** Submits one message and returns it as received. */
-async function arrived(one: Record<string, unknown>): Promise<Received & { id: string; head: string }> {
-  const [id = ''] = await accepted(postern, one);
+async function submitAndReceive(submission: Record<string, unknown>): Promise<Received & { id: string; head: string }> {
+  const [id = ''] = await submit(postern, submission);
   const received = await relay.mails.next();
   const head = received.raw.toString('latin1').split('\r\n\r\n')[0] ?? '';
   return { ...received, id, head };
@@ -39,7 +39,7 @@ test('text, HTML, a picture in it and files arrive as they were given', async ()
   const text = 'Grüße aus Köln.\n.\n..\n. Ende 🚪\nFrom here on\n\n-- \nDie Wache';
   const html = `<p>Grüße aus <b>Köln</b> <img src="cid:logo@example.org"></p>${'x'.repeat(2000)}`;
   const report = Buffer.from(Array.from({ length: 5000 }, (_, index) => index % 256));
-  const { mail: got, from, to } = await arrived({
+  const { mail: got, from, to } = await submitAndReceive({
     from: 'Wächter, Nord <wacht@example.org>',
     to: ['Müller, "Hans" <hans@example.org>', 'desk@example.org'],
     cc: 'chef@example.org',
@@ -77,33 +77,33 @@ test('text, HTML, a picture in it and files arrive as they were given', async ()
 });
 
 test('a blind copy is in the envelope and nowhere in the mail', async () => {
-  const { to, raw } = await arrived(mail({ bcc: ['Spy <spy@example.net>', 'second@example.net'] }));
+  const { to, raw } = await submitAndReceive(mail({ bcc: ['Spy <spy@example.net>', 'second@example.net'] }));
   expect(to).toEqual(['desk@example.org', 'spy@example.net', 'second@example.net']);
   expect(raw.toString('latin1')).not.toMatch(/bcc|spy|example\.net/i);
 });
 
 test('who stands in several lists gets one mail', async () => {
-  const { to } = await arrived(mail({ to: ['desk@example.org', 'Desk <desk@EXAMPLE.org>'], bcc: 'desk@example.org' }));
+  const { to } = await submitAndReceive(mail({ to: ['desk@example.org', 'Desk <desk@EXAMPLE.org>'], bcc: 'desk@example.org' }));
   expect(to).toEqual(['desk@example.org']);
 });
 
 test('Date and Message-ID are added, and kept where they are given', async () => {
   const before = Date.now();
-  const added = await arrived(mail());
+  const added = await submitAndReceive(mail());
   expect(Math.abs((added.mail.date?.getTime() ?? 0) - before)).toBeLessThan(60_000);
   expect(added.mail.messageId).toBe(`<${added.id}@example.org>`);
   const given = { 'Date': 'Fri, 20 Nov 2026 11:45:00 +0100', 'Message-ID': '<alarm.1@example.org>' };
-  const { head } = await arrived(mail({ headers: given }));
+  const { head } = await submitAndReceive(mail({ headers: given }));
   expect(head.match(/^Date: .*/gm)).toEqual([`Date: ${given.Date}`]);
   expect(head.match(/^Message-ID: .*/gim)).toEqual([`Message-ID: ${given['Message-ID']}`]);
 });
 
 test('who a mail is from, and where answers go, is as saved where it does not say', async () => {
-  const { from, mail: got } = await arrived(mail({ from: undefined }));
+  const { from, mail: got } = await submitAndReceive(mail({ from: undefined }));
   expect(from).toBe('alerts@example.org');
   expect(got.from?.value).toMatchObject([{ name: 'Alerts', address: 'alerts@example.org' }]);
   expect(got.replyTo?.value).toMatchObject([{ address: 'desk@example.org' }]);
-  expect((await arrived(mail())).mail.replyTo, 'another sender has answers of its own').toBeUndefined();
+  expect((await submitAndReceive(mail())).mail.replyTo, 'another sender has answers of its own').toBeUndefined();
 });
 
 const HEAD = [
@@ -121,7 +121,7 @@ const BODY = '.\r\n..\r\n.x\r\ntrailing  \r\n\r\n\r\nGr\xfc\xdfe\xff\r\nno end o
 test('a whole mail arrives byte for byte', async () => {
   const raw = Buffer.from(`${HEAD.join('\r\n')}\r\n\r\n${BODY}\r\n`, 'latin1');
   // Octets above 127 need 8BITMIME, which every relay here offers.
-  const got = await arrived({ raw: raw.toString('base64') });
+  const got = await submitAndReceive({ raw: raw.toString('base64') });
   expect(got.raw.toString('latin1')).toBe(raw.toString('latin1'));
   expect(got).toMatchObject({ from: 'alerts@example.org', to: ['desk@example.org'] });
 });
@@ -140,7 +140,7 @@ test('of a whole mail only Bcc goes, line ends are mended, and what is missing i
     'end',
     '',
   ].join('\n');
-  const got = await arrived({ raw: Buffer.from(raw).toString('base64') });
+  const got = await submitAndReceive({ raw: Buffer.from(raw).toString('base64') });
   expect(got.to).toEqual(['desk@example.org', 'spy@example.net', 'second@example.net', 'third@example.net']);
   const text = got.raw.toString('latin1');
   const added = /^Date: [^\r]+\r\nMessage-ID: <[^\r>]+@example\.org>\r\n/;
@@ -152,7 +152,7 @@ test('of a whole mail only Bcc goes, line ends are mended, and what is missing i
 
 test('the envelope of a whole mail may be given beside it', async () => {
   const raw = Buffer.from('From: a@example.org\r\nTo: list@example.org\r\n\r\nFire').toString('base64');
-  const got = await arrived({ raw, from: 'bounces@example.org', to: 'one@example.org', bcc: 'two@example.org' });
+  const got = await submitAndReceive({ raw, from: 'bounces@example.org', to: 'one@example.org', bcc: 'two@example.org' });
   expect(got).toMatchObject({ from: 'bounces@example.org', to: ['one@example.org', 'two@example.org'] });
   expect(got.head).not.toContain('bounces@');
 });
@@ -162,7 +162,7 @@ test('what would end a mail early arrives as one mail', async () => {
   await postern.save(fields(scripted));
   const second = 'MAIL FROM:<boss@example.org>\r\nRCPT TO:<all@example.org>\r\nDATA\r\nYou are fired.\r\n.\r\n';
   const ends = ['\r\n.\r\n', '\n.\n', '\n.\r\n', '\r\n.\n', '\r.\r', '\r.\r\n', '\r\n.\r', '\r\n\0.\r\n'];
-  const ids = await accepted(
+  const ids = await submit(
     postern,
     ends.flatMap((end, index) => [
       mail({ text: `One ${index}${end}${second}`, html: `<p>One ${index}${end}${second}</p>` }),
@@ -172,12 +172,12 @@ test('what would end a mail early arrives as one mail', async () => {
   const wholes = ends.map((end) => Buffer.from(`From: a@example.org\r\nTo: b@example.org\r\n\r\nFire${end}${second}`));
   for (const whole of wholes) {
     const lines = whole.toString('latin1').replace(/\r\n|\r|\n/g, '\n').replace('\0', '');
-    ids.push(...(await accepted(postern, { raw: Buffer.from(lines).toString('base64') })));
+    ids.push(...(await submit(postern, { raw: Buffer.from(lines).toString('base64') })));
   }
   for (const id of ids) {
     await expectState(postern, id, 'delivered');
   }
-  const heard = scripted.heard.all.join('');
+  const heard = scripted.received.all.join('');
   expect(heard.match(/\r\n\.\r\n/g), 'one end of data a mail').toHaveLength(ids.length);
   expect(heard, 'no line end but CRLF').not.toMatch(/\r(?!\n)|(?<!\r)\n/);
   expect(heard.match(/^DATA\r\n(?!You)/gm)).toHaveLength(ids.length);

@@ -1,18 +1,18 @@
 //! Submission over REST: 202 with ids, faults by field, size limits; refused mail is not kept.
 
 import { expect, test } from '@playwright/test';
-import { Console, fields } from '../support/console.ts';
-import { type Mail, accepted, bearer, done, expectState, mail, mails, send } from '../support/messages.ts';
+import { type Mail, bearer, expectState, mail, mails, postMessage, requestOk, submit } from '../support/messages.ts';
 import { Relay } from '../support/relay.ts';
+import { TestServer, fields } from '../support/test-server.ts';
 
 test.describe.configure({ mode: 'default' });
 
-let postern: Console;
+let postern: TestServer;
 let relay: Relay;
 
 test.beforeAll(async () => {
   relay = await Relay.start();
-  postern = await Console.start();
+  postern = await TestServer.start();
   await postern.save(fields(relay));
 });
 
@@ -25,28 +25,28 @@ const ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 
 /** Expects a refusal with these faults, and that nothing is stored. */
 async function expectRefused(body: unknown, errors: Record<string, unknown>): Promise<void> {
-  const before = await listed();
-  const answer = await send(postern, body);
-  expect(answer.status, answer.text).toBe(422);
-  expect(answer.json).toEqual({ status: 'error', errors });
-  expect(await listed(), 'nothing of it is kept').toEqual(before);
+  const before = await listMessages();
+  const response = await postMessage(postern, body);
+  expect(response.status, response.text).toBe(422);
+  expect(response.json).toEqual({ status: 'error', errors });
+  expect(await listMessages(), 'nothing of it is kept').toEqual(before);
 }
 
-async function listed(): Promise<unknown> {
-  return JSON.parse((await postern.ask('/api/messages')).text).data.map((line: { id: string }) => line.id);
+async function listMessages(): Promise<unknown> {
+  return JSON.parse((await postern.request('/api/messages')).text).data.map((line: { id: string }) => line.id);
 }
 
 test('one mail is answered with its id, an array with its ids in their order', async () => {
-  const one = await send(postern, mail());
+  const one = await postMessage(postern, mail());
   expect(one.status, one.text).toBe(202);
   expect(one.json).toEqual({ id: expect.stringMatching(ID) });
-  const many = await send(postern, [mail({ subject: 'first' }), mail({ subject: 'second' })]);
+  const many = await postMessage(postern, [mail({ subject: 'first' }), mail({ subject: 'second' })]);
   expect(many.status, many.text).toBe(202);
   expect(many.json).toEqual({ ids: [expect.stringMatching(ID), expect.stringMatching(ID)] });
   const [first, second] = many.json.ids as [string, string];
-  expect((await done(postern, `/api/messages/${first}`, undefined, 'GET')).data).toMatchObject({ subject: 'first' });
-  expect((await done(postern, `/api/messages/${second}`, undefined, 'GET')).data).toMatchObject({ subject: 'second' });
-  const alone = await send(postern, [mail()]);
+  expect((await requestOk(postern, `/api/messages/${first}`, undefined, 'GET')).data).toMatchObject({ subject: 'first' });
+  expect((await requestOk(postern, `/api/messages/${second}`, undefined, 'GET')).data).toMatchObject({ subject: 'second' });
+  const alone = await postMessage(postern, [mail()]);
   expect(alone.json, 'an array of one is an array').toEqual({ ids: [expect.stringMatching(ID)] });
 });
 
@@ -58,7 +58,7 @@ test('of an array all is taken or nothing, and each fault names its mail', async
   await expectRefused([], { request: expect.stringContaining('1 to 500') });
   await expectRefused(mails('too many', 501), { request: expect.stringContaining('1 to 500') });
   await expectRefused([mail(), 'x', null], { '[1]': expect.any(String), '[2]': expect.any(String) });
-  expect((await send(postern, mails('many', 500))).json.ids).toHaveLength(500);
+  expect((await postMessage(postern, mails('many', 500))).json.ids).toHaveLength(500);
 });
 
 const INJECTION = 'Fire\r\nBcc: spy@example.net';
@@ -147,12 +147,12 @@ test('who may hand mail over: whoever has a token, and nobody else', async () =>
     { authorization: 'Bearer postern_not-one' },
     { authorization: `Basic ${btoa(`x:${postern.token}`)}` },
   ]) {
-    const answer = await send(postern, mail(), headers);
-    expect(answer.status, headers.authorization).toBe(401);
-    expect(answer.json).toMatchObject({ status: 'error', errors: { request: expect.any(String) } });
+    const response = await postMessage(postern, mail(), headers);
+    expect(response.status, headers.authorization).toBe(401);
+    expect(response.json).toMatchObject({ status: 'error', errors: { request: expect.any(String) } });
   }
-  const [id = ''] = await accepted(postern, mail(), bearer(await postern.account('sender@example.org', 'user')));
-  expect((await done(postern, `/api/messages/${id}`, undefined, 'GET')).data).toMatchObject({ by: 'sender@example.org' });
+  const [id = ''] = await submit(postern, mail(), bearer(await postern.createAccount('sender@example.org', 'user')));
+  expect((await requestOk(postern, `/api/messages/${id}`, undefined, 'GET')).data).toMatchObject({ by: 'sender@example.org' });
   await expectState(postern, id, 'delivered');
 });
 
@@ -171,51 +171,51 @@ test('mail is handed over as JSON that can be read', async () => {
     ['application/json', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 400],
     ['application/json', Buffer.alloc(40 * 1024 * 1024 + 1, ' '), 413],
   ] as const) {
-    const answer = await send(postern, body, { 'content-type': type });
+    const response = await postMessage(postern, body, { 'content-type': type });
     const what = `${type}: ${body.slice(0, 30)}`;
-    expect(answer.status, what).toBe(status);
-    expect(answer.json, what).toEqual({ status: 'error', errors: { request: expect.any(String) } });
+    expect(response.status, what).toBe(status);
+    expect(response.json, what).toEqual({ status: 'error', errors: { request: expect.any(String) } });
   }
-  expect((await send(postern, text, { 'content-type': 'Application/JSON; charset=utf-8' })).status).toBe(202);
+  expect((await postMessage(postern, text, { 'content-type': 'Application/JSON; charset=utf-8' })).status).toBe(202);
 });
 
 test('a mail of more than 25 MiB is refused, with what makes it so large', async () => {
   const file = (size: number) => mail(attached({ content: Buffer.alloc(size, 'x').toString('base64') }));
   await expectRefused(file(20 * 1024 * 1024), { attachments: expect.stringContaining('25 MiB') });
-  const [id = ''] = await accepted(postern, file(17 * 1024 * 1024));
+  const [id = ''] = await submit(postern, file(17 * 1024 * 1024));
   await expectState(postern, id, 'delivered');
 });
 
 test('a request that is repeated with its key is one request', async () => {
   const key = { 'idempotency-key': 'order-4711' };
-  const first = await send(postern, [mail(), mail()], key);
+  const first = await postMessage(postern, [mail(), mail()], key);
   expect(first.status).toBe(202);
-  const before = await listed();
-  expect((await send(postern, [mail(), mail()], key)).json).toEqual(first.json);
-  const other = await send(postern, [mail({ subject: 'another' })], key);
+  const before = await listMessages();
+  expect((await postMessage(postern, [mail(), mail()], key)).json).toEqual(first.json);
+  const other = await postMessage(postern, [mail({ subject: 'another' })], key);
   expect(other.status).toBe(422);
   expect(other.json.errors).toEqual({ 'Idempotency-Key': expect.stringContaining('another body') });
-  expect(await listed(), 'no further mail').toEqual(before);
+  expect(await listMessages(), 'no further mail').toEqual(before);
 
-  const user = bearer(await postern.account('other@example.org', 'user'));
-  expect((await send(postern, [mail(), mail()], { ...key, ...user })).json, 'a key is of its account').not.toEqual(first.json);
+  const user = bearer(await postern.createAccount('other@example.org', 'user'));
+  expect((await postMessage(postern, [mail(), mail()], { ...key, ...user })).json, 'a key is of its account').not.toEqual(first.json);
   for (const bad of ['', 'a b', 'k'.repeat(256)]) {
-    expect((await send(postern, mail(), { 'idempotency-key': bad })).json.errors).toEqual({
+    expect((await postMessage(postern, mail(), { 'idempotency-key': bad })).json.errors).toEqual({
       'Idempotency-Key': expect.any(String),
     });
   }
   const refused = { 'idempotency-key': 'order-4712' };
-  expect((await send(postern, mail({ to: 'x' }), refused)).status).toBe(422);
-  expect((await send(postern, mail(), refused)).status, 'what was refused took no key').toBe(202);
+  expect((await postMessage(postern, mail({ to: 'x' }), refused)).status).toBe(422);
+  expect((await postMessage(postern, mail(), refused)).status, 'what was refused took no key').toBe(202);
 });
 
 test('of the same request many times at once, one is kept', async () => {
   const key = { 'idempotency-key': 'at-once' };
-  const answers = await Promise.all(Array.from({ length: 12 }, () => send(postern, mail({ subject: 'at once' }), key)));
-  const taken = answers.filter((answer) => answer.status === 202);
-  const rest = answers.filter((answer) => answer.status !== 202);
-  expect(new Set(taken.map((answer) => answer.json.id)).size).toBe(1);
-  rest.forEach((answer) => expect(answer, answer.text).toMatchObject({ status: 409, headers: { 'retry-after': '1' } }));
+  const answers = await Promise.all(Array.from({ length: 12 }, () => postMessage(postern, mail({ subject: 'at once' }), key)));
+  const taken = answers.filter((response) => response.status === 202);
+  const rest = answers.filter((response) => response.status !== 202);
+  expect(new Set(taken.map((response) => response.json.id)).size).toBe(1);
+  rest.forEach((response) => expect(response, response.text).toMatchObject({ status: 409, headers: { 'retry-after': '1' } }));
   await expectState(postern, String(taken[0]?.json.id), 'delivered');
   expect(relay.mails.all.filter(({ mail }) => mail.subject === 'at once')).toHaveLength(1);
 });

@@ -1,13 +1,13 @@
 //! A diagnosis compared with swaks: same dialogue and TLS facts, without the secrets.
 
 import { expect, test } from '@playwright/test';
-import { Authority } from '../support/certificate.ts';
-import { Console, type Line, type Trace, fields } from '../support/console.ts';
-import { Daemon, loopback, missing } from '../support/debian.ts';
+import { CertificateAuthority } from '../support/certificate.ts';
+import { Daemon, loopback, serversUnavailable } from '../support/chroot.ts';
 import { Dovecot } from '../support/dovecot.ts';
 import { MAILBOX, OWNED, OWNER, Postfix } from '../support/postfix.ts';
+import { type DiagnosisReport, type Line, TestServer, fields } from '../support/test-server.ts';
 
-test.skip(missing() !== undefined, missing());
+test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });
 
 const SECRET = 'open sesame';
@@ -16,14 +16,14 @@ const NAME = 'gate.example.org';
 const [host, submission] = [loopback(), loopback()];
 let postfix: Postfix;
 let dovecot: Dovecot;
-let postern: Console;
+let postern: TestServer;
 
 test.beforeAll(async () => {
-  const authority = new Authority();
+  const authority = new CertificateAuthority();
   const users = { [OWNER]: SECRET };
   dovecot = await Dovecot.start({ host: submission, certificate: authority.issue(submission), users, relay: host });
   postfix = await Postfix.start({ host, certificate: authority.issue(host), auth: dovecot.auth });
-  postern = await Console.start({ env: { SSL_CERT_FILE: authority.file } });
+  postern = await TestServer.start({ env: { SSL_CERT_FILE: authority.file } });
 });
 
 test.afterAll(async () => {
@@ -33,7 +33,7 @@ test.afterAll(async () => {
 const CONNECTION = { SSL: ['--tls-on-connect'], TLS: ['--tls'], None: ['--tls-optional'] };
 const METHOD = { Plain: 'PLAIN', Login: 'LOGIN', Cram_MD5: 'CRAM-MD5' };
 
-interface Journey {
+interface SwaksSession {
   server: () => string;
   port: number;
   connection: keyof typeof CONNECTION;
@@ -43,7 +43,7 @@ interface Journey {
   to?: string;
 }
 
-const JOURNEYS: Record<string, Journey> = {
+const SESSIONS: Record<string, SwaksSession> = {
   'Postfix, StartTLS, PLAIN': { server: () => host, port: 587, connection: 'TLS', authentication: 'Plain' },
   'Postfix, TLS, LOGIN': { server: () => host, port: 465, connection: 'SSL', authentication: 'Login' },
   'Dovecot, StartTLS, CRAM-MD5': { server: () => submission, port: 587, connection: 'TLS', authentication: 'Cram_MD5' },
@@ -57,11 +57,11 @@ const JOURNEYS: Record<string, Journey> = {
   'a recipient elsewhere': { server: () => host, port: 25, connection: 'None', to: 'you@example.com' },
 };
 
-for (const [title, journey] of Object.entries(JOURNEYS)) {
+for (const [title, session] of Object.entries(SESSIONS)) {
   test(`nothing is left for swaks to show: ${title}`, async () => {
-    const [shown, trace] = [await swaks(journey), await diagnose(journey)];
-    expect(trace.relay, shown.text).toBe(shown.peer);
-    const secured = trace.steps.find((step) => step.handshake)?.handshake;
+    const [shown, report] = [await swaks(session), await diagnose(session)];
+    expect(report.relay, shown.text).toBe(shown.peer);
+    const secured = report.steps.find((step) => step.handshake)?.handshake;
     expect(secured, shown.text).toMatchObject({ version: shown.version, cipher: shown.cipher });
     const certificate = secured?.chain[0];
     expect(certificate?.subject, shown.text).toBe(shown.subject);
@@ -69,21 +69,21 @@ for (const [title, journey] of Object.entries(JOURNEYS)) {
     expect(certificate?.names).toEqual(shown.names ?? certificate?.names);
     expect(certificate?.not_after).toBe(shown.until ?? certificate?.not_after);
     for (const side of ['postern', 'relay'] as const) {
-      const lines = spoken(shown.lines, side);
+      const lines = linesFrom(shown.lines, side);
       expect(lines.length, shown.text).toBeGreaterThanOrEqual(side === 'relay' ? 10 : 3);
       // Postern also sends RSET to abort the transaction.
-      expect(spoken(trace.steps.flatMap((step) => step.lines ?? []), side).slice(0, lines.length)).toEqual(lines);
+      expect(linesFrom(report.steps.flatMap((step) => step.lines ?? []), side).slice(0, lines.length)).toEqual(lines);
     }
-    const told = JSON.stringify(trace);
+    const told = JSON.stringify(report);
     for (const secret of shown.secrets) {
       expect(told).not.toContain(secret);
     }
-    const secrets = { Plain: 1, Login: 2, Cram_MD5: 1, None: 0 }[journey.authentication ?? 'None'];
+    const secrets = { Plain: 1, Login: 2, Cram_MD5: 1, None: 0 }[session.authentication ?? 'None'];
     expect(shown.secrets, shown.text).toHaveLength(secrets);
   });
 }
 
-interface Shown {
+interface SwaksResult {
   text: string;
   peer: string;
   version: string;
@@ -96,14 +96,14 @@ interface Shown {
   secrets: string[];
 }
 
-async function swaks({ server, port, connection, authentication, password, from, to }: Journey): Promise<Shown> {
+async function swaks({ server, port, connection, authentication, password, from, to }: SwaksSession): Promise<SwaksResult> {
   const who = ['--auth', authentication ? METHOD[authentication] : '', '--auth-user', OWNER];
   const signIn = authentication ? [...who, '--auth-password', password ?? SECRET] : [];
   const program = new Daemon('/usr/bin/swaks', [
     ...['--server', server(), '--port', String(port), '--ehlo', NAME, '--quit-after', 'RCPT'],
     ...['--from', from ?? OWNED, '--to', to ?? MAILBOX, ...CONNECTION[connection], ...signIn],
   ]);
-  await program.ended;
+  await program.exited;
   const text = program.log;
   const [, version, cipher] = text.match(/=== TLS started with cipher (TLSv[0-9.]+):([^:]+):/) ?? [];
   const lines = text.split('\n').flatMap((line): Line[] => {
@@ -148,12 +148,12 @@ function redacted(lines: Line[]): { lines: Line[]; secrets: string[] } {
 }
 
 /** The lines of one side, without QUIT and its reply. */
-function spoken(lines: Line[], side: Line['from']): string[] {
+function linesFrom(lines: Line[], side: Line['from']): string[] {
   const said = lines.filter((line) => line.from === side).map((line) => line.text);
   return said.filter((text) => text !== 'QUIT' && !text.startsWith('221 '));
 }
 
-async function diagnose({ server, port, connection, authentication, password, from, to }: Journey): Promise<Trace> {
+async function diagnose({ server, port, connection, authentication, password, from, to }: SwaksSession): Promise<DiagnosisReport> {
   const who = { smtp_username: OWNER, smtp_password: await postern.sealed(password ?? SECRET) };
   const data = fields(
     { port },

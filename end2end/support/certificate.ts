@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { scratch } from './scratch.ts';
+import { temporaryFolder } from './temporary.ts';
 
 export interface Certificate {
   /** PEM. */
@@ -17,43 +17,43 @@ export interface Certificate {
 
 /** A self-signed certificate for these names and addresses. */
 export function selfSigned(...names: string[]): Certificate {
-  return make(names, ['-x509', '-days', '2']);
+  return createSelfSigned(names, ['-x509', '-days', '2']);
 }
 
 /** A test CA. A Postern trusts it when `SSL_CERT_FILE` names its `file`. */
-export class Authority {
-  private readonly own: Certificate;
+export class CertificateAuthority {
+  private readonly certificate: Certificate;
 
   constructor(name = 'Test Authority') {
-    this.own = make([name], [
+    this.certificate = createSelfSigned([name], [
       ...['-x509', '-days', '2', '-addext', 'basicConstraints=critical,CA:TRUE'],
       ...['-addext', 'keyUsage=critical,keyCertSign,cRLSign'],
     ]);
   }
 
   get file(): string {
-    return this.own.file;
+    return this.certificate.file;
   }
 
   get cert(): string {
-    return this.own.cert;
+    return this.certificate.cert;
   }
 
   /** A server certificate for these names and addresses. */
   issue(...names: string[]): Certificate {
-    return this.issueAs(names);
+    return this.issueWith(names);
   }
 
   /** A certificate that deviates from a server certificate by `wish`. */
-  issueAs(names: string[], wish: Wish = {}): Certificate {
-    const folder = scratch('certificate');
+  issueWith(names: string[], options: CertificateOptions = {}): Certificate {
+    const folder = temporaryFolder('certificate');
     const [key, request, config, file] = ['key.pem', 'request.pem', 'config', 'cert.pem'].map((name) =>
       join(folder, name),
     ) as [string, string, string, string];
     const authorityKey = join(folder, 'authority.pem');
-    writeFileSync(authorityKey, this.own.key);
+    writeFileSync(authorityKey, this.certificate.key);
     writeFileSync(join(folder, 'index.txt'), '');
-    const extensions = [`subjectAltName=${alternatives(names)}`, ...(wish.extensions ?? ['extendedKeyUsage=serverAuth'])];
+    const extensions = [`subjectAltName=${subjectAltNames(names)}`, ...(options.extensions ?? ['extendedKeyUsage=serverAuth'])];
     writeFileSync(config, [
       ...['[ca]', 'default_ca=own', '[own]', `database=${join(folder, 'index.txt')}`, `new_certs_dir=${folder}`],
       ...['default_md=sha256', 'policy=any', 'rand_serial=yes', '[any]', 'commonName=supplied'],
@@ -62,17 +62,17 @@ export class Authority {
     openssl('req', '-new', ...KEY, '-subj', `/CN=${names[0]}`, '-keyout', key, '-out', request);
     openssl(
       ...['ca', '-batch', '-notext', '-config', config, '-in', request, '-out', file],
-      ...['-cert', this.own.file, '-keyfile', authorityKey],
-      ...['-startdate', moment(wish.from ?? -1), '-enddate', moment(wish.to ?? 2)],
+      ...['-cert', this.certificate.file, '-keyfile', authorityKey],
+      ...['-startdate', opensslDate(options.from ?? -1), '-enddate', opensslDate(options.to ?? 2)],
       // Without extensions openssl writes version 1.
-      ...(wish.version1 ? [] : ['-extensions', 'extensions']),
+      ...(options.version1 ? [] : ['-extensions', 'extensions']),
     );
     return { key: readFileSync(key, 'utf8'), cert: readFileSync(file, 'utf8'), file };
   }
 }
 
 /** How a certificate deviates. */
-export interface Wish {
+export interface CertificateOptions {
   /** Validity in days from today. */
   from?: number;
   to?: number;
@@ -83,7 +83,7 @@ export interface Wish {
 }
 
 /** A date in days from today, in openssl's format. */
-function moment(days: number): string {
+function opensslDate(days: number): string {
   const at = new Date(Date.now() + days * 86_400_000);
   return `${at.toISOString().replace(/\D/g, '').slice(2, 14)}Z`;
 }
@@ -91,18 +91,18 @@ function moment(days: number): string {
 /** P-256 keys: fast to generate, supported by every TLS stack. */
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
-function make(names: string[], options: string[]): Certificate {
-  const folder = scratch('certificate');
+function createSelfSigned(names: string[], options: string[]): Certificate {
+  const folder = temporaryFolder('certificate');
   const key = join(folder, 'key.pem');
   const file = join(folder, 'cert.pem');
   openssl(
     ...['req', ...KEY, ...options, '-subj', `/CN=${names[0]}`],
-    ...['-addext', `subjectAltName=${alternatives(names)}`, '-keyout', key, '-out', file],
+    ...['-addext', `subjectAltName=${subjectAltNames(names)}`, '-keyout', key, '-out', file],
   );
   return { key: readFileSync(key, 'utf8'), cert: readFileSync(file, 'utf8'), file };
 }
 
-function alternatives(names: string[]): string {
+function subjectAltNames(names: string[]): string {
   return names.map((name) => (isIP(name) ? `IP:${name}` : `DNS:${name.replaceAll(' ', '-')}`)).join(',');
 }
 

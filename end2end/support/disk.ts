@@ -10,7 +10,7 @@ const mounted = new Set<Disk>();
 process.on('exit', () => mounted.forEach((disk) => disk.unmount()));
 
 /** The reason why disks are unavailable; `undefined` when they are available. */
-export function noDisks(): string | undefined {
+export function diskUnavailable(): string | undefined {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) {
     return 'only root on Linux mounts a small disk';
   }

@@ -2,7 +2,7 @@
 
 import { chmodSync, mkdirSync } from 'node:fs';
 import type { Certificate } from './certificate.ts';
-import { Daemon, Place } from './debian.ts';
+import { Daemon, ServerFolder } from './chroot.ts';
 
 export interface DovecotOptions {
   /** The listening address: port 587 with StartTLS, port 465 with implicit TLS. */
@@ -21,14 +21,14 @@ export class Dovecot {
   ) {}
 
   static async start(options: DovecotOptions): Promise<Dovecot> {
-    const place = new Place('dovecot');
-    mkdirSync(place.outside('home'));
-    chmodSync(place.outside('home'), 0o777);
-    const config = place.write('dovecot.conf', await configuration(place, options));
-    place.write('log', '');
-    const daemon = new Daemon('/usr/sbin/dovecot', ['-F', '-c', config], place.outside('log'));
-    await daemon.said(/starting up/);
-    return new Dovecot(daemon, place.inside('run', 'postfix'));
+    const folder = new ServerFolder('dovecot');
+    mkdirSync(folder.outside('home'));
+    chmodSync(folder.outside('home'), 0o777);
+    const config = folder.write('dovecot.conf', await configuration(folder, options));
+    folder.write('log', '');
+    const daemon = new Daemon('/usr/sbin/dovecot', ['-F', '-c', config], folder.outside('log'));
+    await daemon.waitForLog(/starting up/);
+    return new Dovecot(daemon, folder.inside('run', 'postfix'));
   }
 
   get log(): string {
@@ -40,20 +40,20 @@ export class Dovecot {
   }
 }
 
-async function configuration(place: Place, { host, certificate, users, relay }: DovecotOptions): Promise<string> {
-  const known = Object.entries(users).map(([user, password]) => `${user}:{PLAIN}${password}\n`);
+async function configuration(folder: ServerFolder, { host, certificate, users, relay }: DovecotOptions): Promise<string> {
+  const lines = Object.entries(users).map(([user, password]) => `${user}:{PLAIN}${password}\n`);
   const files = {
-    certificate: place.write('cert.pem', certificate.cert),
-    key: place.write('key.pem', certificate.key),
-    users: place.write('users', known.join('')),
-    home: place.inside('home'),
+    certificate: folder.write('cert.pem', certificate.cert),
+    key: folder.write('key.pem', certificate.key),
+    users: folder.write('users', lines.join('')),
+    home: folder.inside('home'),
   };
   const dovecot = new Daemon('/usr/sbin/dovecot', ['--version']);
-  await dovecot.ended;
-  return `${dovecot.log.startsWith('2.3.') ? before24(files) : since24(files)}
-base_dir = ${place.inside('run')}
-state_dir = ${place.inside('state')}
-log_path = ${place.inside('log')}
+  await dovecot.exited;
+  return `${dovecot.log.startsWith('2.3.') ? config23(files) : config24(files)}
+base_dir = ${folder.inside('run')}
+state_dir = ${folder.inside('state')}
+log_path = ${folder.inside('log')}
 protocols = submission
 listen = ${host}
 hostname = submission.example.net
@@ -97,7 +97,7 @@ interface Files {
 }
 
 /** The configuration for Debian 12. */
-function before24({ certificate, key, users, home }: Files): string {
+function config23({ certificate, key, users, home }: Files): string {
   return `
 ssl_cert = <${certificate}
 ssl_key = <${key}
@@ -114,7 +114,7 @@ mail_location = maildir:~/mail
 }
 
 /** The configuration for Debian 13, which must begin with its version. */
-function since24({ certificate, key, users, home }: Files): string {
+function config24({ certificate, key, users, home }: Files): string {
   return `
 dovecot_config_version = 2.4.0
 dovecot_storage_version = 2.4.0

@@ -3,7 +3,7 @@
 import { type Locator, type Page, expect } from '@playwright/test';
 
 /** Values by the label of the field. */
-export type Typed = Partial<Record<FieldName, string>>;
+export type FieldValues = Partial<Record<FieldName, string>>;
 
 /** The labels of the form, in order. */
 export const LABELS = [
@@ -28,7 +28,7 @@ export const OPTIONS = [
 
 export type FieldName = (typeof LABELS)[number] | (typeof OPTIONS)[number];
 
-const CHOICES: readonly FieldName[] = ['Connection Type', 'Authentication Type', 'Certificate Check'];
+const SELECTS: readonly FieldName[] = ['Connection Type', 'Authentication Type', 'Certificate Check'];
 
 export class EmailPage {
   readonly form: Locator;
@@ -39,32 +39,32 @@ export class EmailPage {
   readonly diagnose: Locator;
   readonly cancel: Locator;
   /** The section of the test, with its report. */
-  readonly testing: Locator;
+  readonly testSection: Locator;
   /** The verification of the saved settings, beside the heading. */
-  readonly state: Locator;
+  readonly verification: Locator;
   readonly conflict: Locator;
 
   constructor(readonly page: Page) {
     this.form = page.getByRole('form', { name: 'SMTP settings' });
     this.submit = page.getByRole('button', { name: 'Submit' });
     this.undo = page.getByRole('button', { name: 'Undo Changes' });
-    this.testing = page.getByRole('region', { name: 'Test and diagnosis' });
-    this.recipient = this.testing.getByLabel('Recipient');
-    this.sendTest = this.testing.getByRole('button', { name: 'Send test email' });
-    this.diagnose = this.testing.getByRole('button', { name: 'Diagnose' });
-    this.cancel = this.testing.getByRole('button', { name: 'Cancel' });
-    this.state = page.getByRole('main').locator('header').first().getByRole('status');
+    this.testSection = page.getByRole('region', { name: 'Test and diagnosis' });
+    this.recipient = this.testSection.getByLabel('Recipient');
+    this.sendTest = this.testSection.getByRole('button', { name: 'Send test email' });
+    this.diagnose = this.testSection.getByRole('button', { name: 'Diagnose' });
+    this.cancel = this.testSection.getByRole('button', { name: 'Cancel' });
+    this.verification = page.getByRole('main').locator('header').first().getByRole('status');
     this.conflict = this.form.getByRole('alert');
   }
 
   /** Resolves when the form is hydrated. */
-  async awake(): Promise<void> {
+  async waitForHydration(): Promise<void> {
     await expect(this.submit).toBeEnabled();
   }
 
   /** Expects the visible text of the verification. */
-  async expectState(seen: string | RegExp): Promise<void> {
-    await expect(this.state).toHaveText(seen, { useInnerText: true });
+  async expectVerification(expected: string | RegExp): Promise<void> {
+    await expect(this.verification).toHaveText(expected, { useInnerText: true });
   }
 
   field(name: FieldName): Locator {
@@ -72,19 +72,19 @@ export class EmailPage {
   }
 
   async moreOptions(): Promise<void> {
-    const folded = this.form.locator('details', { hasText: 'More options' });
-    if ((await folded.getAttribute('open')) === null) {
+    const details = this.form.locator('details', { hasText: 'More options' });
+    if ((await details.getAttribute('open')) === null) {
       await this.form.getByText('More options').click();
     }
   }
 
-  async fill(typed: Typed): Promise<void> {
-    for (const [name, value] of Object.entries(typed) as Array<[FieldName, string]>) {
+  async fill(values: FieldValues): Promise<void> {
+    for (const [name, value] of Object.entries(values) as Array<[FieldName, string]>) {
       if ((OPTIONS as readonly FieldName[]).includes(name)) {
         await this.moreOptions();
       }
       const field = this.field(name);
-      if (CHOICES.includes(name)) {
+      if (SELECTS.includes(name)) {
         await field.selectOption(value);
       } else if (name === 'Password Without Encryption') {
         await field.setChecked(value === '1');
@@ -101,8 +101,8 @@ export class EmailPage {
     return (await this.page.locator(`[id="${fault}"]`).textContent()) ?? '';
   }
 
-  async save(typed: Typed = {}): Promise<void> {
-    await this.fill(typed);
+  async save(values: FieldValues = {}): Promise<void> {
+    await this.fill(values);
     await this.submit.click();
     await expect(this.form.getByText(/^Saved\./)).toBeVisible();
   }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
 import { connect } from 'node:net';
 
-export interface Asked {
+export interface RequestOptions {
   method?: string;
   headers?: OutgoingHttpHeaders;
   body?: string | Buffer;
@@ -12,28 +12,28 @@ export interface Asked {
   signal?: AbortSignal;
 }
 
-export interface Answer {
+export interface HttpResponse {
   status: number;
   headers: IncomingHttpHeaders;
   text: string;
 }
 
 /** Sends a request for `path` at `base`, without normalising the path. */
-export async function ask(base: string, path: string, asked: Asked = {}): Promise<Answer> {
+export async function sendRequest(base: string, path: string, options: RequestOptions = {}): Promise<HttpResponse> {
   const { hostname, port } = new URL(base);
-  const { method = 'GET', headers, body, signal } = asked;
-  const going = request({ hostname, port, path, method, headers, signal });
-  going.end(body);
-  const [answer] = (await once(going, 'response')) as [IncomingMessage];
+  const { method = 'GET', headers, body, signal } = options;
+  const outgoing = request({ hostname, port, path, method, headers, signal });
+  outgoing.end(body);
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
   let text = '';
-  for await (const chunk of answer.setEncoding('utf8')) {
+  for await (const chunk of response.setEncoding('utf8')) {
     text += chunk;
   }
-  return { status: answer.statusCode ?? 0, headers: answer.headers, text };
+  return { status: response.statusCode ?? 0, headers: response.headers, text };
 }
 
 /** Sends raw bytes and returns everything received until the end. */
-export async function raw(base: string, bytes: string): Promise<string> {
+export async function sendRaw(base: string, bytes: string): Promise<string> {
   const { hostname, port } = new URL(base);
   const socket = connect(Number(port), hostname);
   socket.write(Buffer.from(bytes, 'latin1'));

@@ -1,9 +1,9 @@
 //! Submits messages over REST and reads their states.
 
 import { expect } from '@playwright/test';
-import { Console, type Reply, reply } from './console.ts';
-import type { Asked } from './http.ts';
+import type { RequestOptions } from './http.ts';
 import { Relay } from './relay.ts';
+import { type ApiResponse, TestServer, parseResponse } from './test-server.ts';
 
 export const SEND = '/api/messages/send-email';
 
@@ -42,9 +42,9 @@ export function mails(name: string, number: number, more: Mail = {}): Mail[] {
 }
 
 /** Submits a body as it is, or an object as JSON. */
-export async function send(console: Console, body: unknown, headers: Asked['headers'] = {}): Promise<Reply> {
-  return reply(
-    await console.ask(SEND, {
+export async function postMessage(server: TestServer, body: unknown, headers: RequestOptions['headers'] = {}): Promise<ApiResponse> {
+  return parseResponse(
+    await server.request(SEND, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
       body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
@@ -53,57 +53,57 @@ export async function send(console: Console, body: unknown, headers: Asked['head
 }
 
 /** Submits messages that must be accepted, and returns their ids. */
-export async function accepted(console: Console, body: Mail | Mail[], headers: Asked['headers'] = {}): Promise<string[]> {
-  const answer = await send(console, body, headers);
-  expect(answer.status, answer.text).toBe(202);
-  return Array.isArray(body) ? (answer.json.ids as string[]) : [answer.json.id as string];
+export async function submit(server: TestServer, body: Mail | Mail[], headers: RequestOptions['headers'] = {}): Promise<string[]> {
+  const response = await postMessage(server, body, headers);
+  expect(response.status, response.text).toBe(202);
+  return Array.isArray(body) ? (response.json.ids as string[]) : [response.json.id as string];
 }
 
 export function bearer(token: string): { authorization: string } {
   return { authorization: `Bearer ${token}` };
 }
 
-export async function message(console: Console, id: string): Promise<Message> {
-  const { data } = reply(await console.ask(`/api/messages/${id}`)).json;
+export async function message(server: TestServer, id: string): Promise<Message> {
+  const { data } = parseResponse(await server.request(`/api/messages/${id}`)).json;
   return data as unknown as Message;
 }
 
 /** The state of each recipient. */
-export async function states(console: Console, id: string): Promise<string[]> {
-  return (await message(console, id)).recipients.map((recipient) => recipient.state);
+export async function states(server: TestServer, id: string): Promise<string[]> {
+  return (await message(server, id)).recipients.map((recipient) => recipient.state);
 }
 
 /** Resolves when the recipients have these states. */
-export async function expectState(console: Console, id: string, ...expected: string[]): Promise<void> {
-  await expect.poll(() => states(console, id)).toEqual(expected);
+export async function expectState(server: TestServer, id: string, ...expected: string[]): Promise<void> {
+  await expect.poll(() => states(server, id)).toEqual(expected);
 }
 
 /** The message counts by state. */
-export async function counts(console: Console): Promise<Record<string, number>> {
-  const told = (await overview(console)).counts as Record<string, { number: number }>;
-  return Object.fromEntries(Object.entries(told).map(([state, { number }]) => [state, number]));
+export async function counts(server: TestServer): Promise<Record<string, number>> {
+  const body = (await overview(server)).counts as Record<string, { number: number }>;
+  return Object.fromEntries(Object.entries(body).map(([state, { number }]) => [state, number]));
 }
 
 /** Resolves when the counts match. */
-export async function expectCounts(console: Console, expected: Record<string, number>): Promise<void> {
-  await expect.poll(() => counts(console)).toMatchObject(expected);
+export async function expectCounts(server: TestServer, expected: Record<string, number>): Promise<void> {
+  await expect.poll(() => counts(server)).toMatchObject(expected);
 }
 
 /** Sends a request that must succeed. */
-export async function done(console: Console, path: string, body?: unknown, method = 'POST'): Promise<Reply['json']> {
+export async function requestOk(server: TestServer, path: string, body?: unknown, method = 'POST'): Promise<ApiResponse['json']> {
   const headers = { 'content-type': 'application/json' };
-  const answer = reply(await console.ask(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }));
-  expect(answer.status, answer.text).toBe(200);
-  return answer.json;
+  const response = parseResponse(await server.request(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }));
+  expect(response.status, response.text).toBe(200);
+  return response.json;
 }
 
 /** The reply of the relay by local part; other recipients are accepted. */
-export type Moods = Record<string, { code: number; text: string }>;
+export type RecipientReplies = Record<string, { code: number; text: string }>;
 
 /** A Postern without settings, and a relay. */
-export async function begin(moods: Moods = {}): Promise<{ postern: Console; relay: Relay; stop: () => Promise<void> }> {
-  const refuse = (recipient: string) => moods[recipient.split('@')[0] ?? ''];
-  const [postern, relay] = await Promise.all([Console.start(), Relay.start({ refuse })]);
+export async function startWithRelay(replies: RecipientReplies = {}): Promise<{ postern: TestServer; relay: Relay; stop: () => Promise<void> }> {
+  const refuse = (recipient: string) => replies[recipient.split('@')[0] ?? ''];
+  const [postern, relay] = await Promise.all([TestServer.start(), Relay.start({ refuse })]);
   const stop = async () => {
     await relay.stop();
     await postern.stop();
@@ -111,6 +111,6 @@ export async function begin(moods: Moods = {}): Promise<{ postern: Console; rela
   return { postern, relay, stop };
 }
 
-export async function overview(console: Console): Promise<Record<string, unknown>> {
-  return reply(await console.ask('/api/outbox')).json.data;
+export async function overview(server: TestServer): Promise<Record<string, unknown>> {
+  return parseResponse(await server.request('/api/outbox')).json.data;
 }

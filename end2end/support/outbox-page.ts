@@ -1,25 +1,25 @@
 //! Page object of the outbox pages, and messages to show on them.
 
 import { type Locator, type Page, expect } from '@playwright/test';
-import { ADMIN, type House } from './browser.ts';
+import { ADMIN, type TestConsole } from './test-console.ts';
 
 /** The body of a submission. */
 export type Mail = Record<string, unknown> & { to: string | string[] };
 
 /** Submits a message, by default with the administrator's token, and returns its id. */
-export async function handOver(house: House, mail: Mail, token = house.console.token): Promise<string> {
-  const [id = ''] = await handOverAll(house, [mail], token);
+export async function submitMail(console: TestConsole, mail: Mail, token = console.server.token): Promise<string> {
+  const [id = ''] = await submitMails(console, [mail], token);
   return id;
 }
 
-export async function handOverAll(house: House, mails: Mail[], token = house.console.token): Promise<string[]> {
-  const answer = await house.console.ask('/api/messages/send-email', {
+export async function submitMails(console: TestConsole, mails: Mail[], token = console.server.token): Promise<string[]> {
+  const response = await console.server.request('/api/messages/send-email', {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
     body: JSON.stringify(mails.map((mail) => ({ from: 'alerts@example.org', subject: 'Alarm', text: 'Fire.', ...mail }))),
   });
-  expect(answer.status, answer.text).toBe(202);
-  return (JSON.parse(answer.text) as { ids: string[] }).ids;
+  expect(response.status, response.text).toBe(202);
+  return (JSON.parse(response.text) as { ids: string[] }).ids;
 }
 
 export class OutboxPage {
@@ -41,9 +41,9 @@ export class OutboxPage {
   }
 
   /** Opens the list signed in, and waits until it is live. */
-  static async open(house: House, page: Page, path = '', email = ADMIN): Promise<OutboxPage> {
-    await house.admit(page.context(), email);
-    const outbox = new OutboxPage(page, `${house.url}/outbox`);
+  static async open(console: TestConsole, page: Page, path = '', email = ADMIN): Promise<OutboxPage> {
+    await console.signInBrowser(page.context(), email);
+    const outbox = new OutboxPage(page, `${console.url}/outbox`);
     await outbox.go(path);
     return outbox;
   }

@@ -4,12 +4,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { binary, environment } from './program.ts';
-import { remove, scratch } from './scratch.ts';
+import { remove, temporaryFolder } from './temporary.ts';
 
 /** The time limit of a start on a busy machine. */
-const PATIENCE = 30_000;
+const START_TIMEOUT_MS = 30_000;
 
-const LINK = /https?:\/\/[^\s]+/;
+const LINK_PATTERN = /https?:\/\/[^\s]+/;
 
 export interface PosternOptions {
   /** An existing data folder; by default a new one, which `stop` removes. */
@@ -40,7 +40,7 @@ export class Postern {
 
   /** Resolves when the link is printed. */
   static async start(options: PosternOptions = {}): Promise<Postern> {
-    const data = options.data ?? scratch('data');
+    const data = options.data ?? temporaryFolder('data');
     const child = spawn(
       binary(),
       ['serve', '--listen', options.listen ?? '127.0.0.1:0', '--data', data, ...(options.arguments ?? [])],
@@ -64,7 +64,7 @@ export class Postern {
   }
 
   /** Resolves when the output contains `text`. */
-  async said(text: string): Promise<void> {
+  async waitForOutput(text: string): Promise<void> {
     while (!this.log.text.includes(text)) {
       await once(this.child.stderr as Readable, 'data');
     }
@@ -105,12 +105,12 @@ function firstLink(child: ChildProcess, log: { text: string }): Promise<string> 
       child.kill('SIGKILL');
       reject(new Error(`postern ${why}:\n${log.text}`));
     };
-    const timer = setTimeout(() => fail('printed no link in time'), PATIENCE);
+    const timer = setTimeout(() => fail('printed no link in time'), START_TIMEOUT_MS);
     let line = '';
     child.stdout?.on('data', (chunk: Buffer) => {
       log.text += chunk;
       line += chunk;
-      const link = line.slice(0, line.lastIndexOf('\n') + 1).match(LINK);
+      const link = line.slice(0, line.lastIndexOf('\n') + 1).match(LINK_PATTERN);
       if (link) {
         clearTimeout(timer);
         resolve(link[0]);

@@ -4,7 +4,7 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, readdirSync } from 'node
 import { basename, dirname } from 'node:path';
 import { expect } from '@playwright/test';
 import type { Certificate } from './certificate.ts';
-import { Daemon, Place } from './debian.ts';
+import { Daemon, ServerFolder } from './chroot.ts';
 
 /** Parameters of main.cf. */
 export type Parameters = Record<string, string>;
@@ -35,30 +35,30 @@ const POSTFIX = 61001;
 export class Postfix {
   private constructor(
     private readonly daemon: Daemon,
-    private readonly place: Place,
+    private readonly folder: ServerFolder,
     readonly host: string,
   ) {}
 
   static async start(options: PostfixOptions): Promise<Postfix> {
-    const place = new Place('postfix');
+    const folder = new ServerFolder('postfix');
     const queues = ['active', 'bounce', 'corrupt', 'defer', 'deferred', 'flush', 'hold', 'incoming'];
     for (const name of ['config', 'mail', 'queue', 'queue/pid', 'data']) {
-      mkdirSync(place.outside(name));
+      mkdirSync(folder.outside(name));
     }
     for (const name of [...queues, 'maildrop', 'private', 'public', 'saved', 'trace']) {
-      mkdirSync(place.outside('queue', name), { mode: 0o700 });
-      chownSync(place.outside('queue', name), POSTFIX, POSTFIX);
+      mkdirSync(folder.outside('queue', name), { mode: 0o700 });
+      chownSync(folder.outside('queue', name), POSTFIX, POSTFIX);
     }
-    chownSync(place.outside('data'), POSTFIX, POSTFIX);
-    chownSync(place.outside('mail'), POSTFIX, POSTFIX);
-    chmodSync(place.outside('queue', 'public'), 0o755);
-    place.write('config/main.cf', written(main(place, options), ''));
-    place.write('config/master.cf', master(place, options));
-    place.write('log', '');
-    const args = ['-s', '-c', place.inside('config')];
-    const daemon = new Daemon('/usr/lib/postfix/sbin/master', args, place.outside('log'));
-    await daemon.said(/daemon started/);
-    return new Postfix(daemon, place, options.host);
+    chownSync(folder.outside('data'), POSTFIX, POSTFIX);
+    chownSync(folder.outside('mail'), POSTFIX, POSTFIX);
+    chmodSync(folder.outside('queue', 'public'), 0o755);
+    folder.write('config/main.cf', formatParameters(main(folder, options), ''));
+    folder.write('config/master.cf', master(folder, options));
+    folder.write('log', '');
+    const args = ['-s', '-c', folder.inside('config')];
+    const daemon = new Daemon('/usr/lib/postfix/sbin/master', args, folder.outside('log'));
+    await daemon.waitForLog(/daemon started/);
+    return new Postfix(daemon, folder, options.host);
   }
 
   get log(): string {
@@ -67,8 +67,8 @@ export class Postfix {
 
   /** Waits until the message is in the mailbox, and returns it. */
   async delivered(id: string): Promise<string> {
-    await this.daemon.said(new RegExp(`message-id=${id}[^]*status=sent \\(delivered to maildir\\)[^]*: removed`));
-    const folder = this.place.outside('mail', 'me', 'new');
+    await this.daemon.waitForLog(new RegExp(`message-id=${id}[^]*status=sent \\(delivered to maildir\\)[^]*: removed`));
+    const folder = this.folder.outside('mail', 'me', 'new');
     const mails = readdirSync(folder).map((name) => readFileSync(`${folder}/${name}`, 'utf8'));
     const mail = mails.find((text) => text.includes(id));
     expect(mail, `${id} in ${folder}`).toBeDefined();
@@ -80,17 +80,17 @@ export class Postfix {
   }
 }
 
-function main(place: Place, { certificate, auth, parameters }: PostfixOptions): Parameters {
+function main(folder: ServerFolder, { certificate, auth, parameters }: PostfixOptions): Parameters {
   return {
     compatibility_level: '3.6',
-    config_directory: place.inside('config'),
-    queue_directory: place.inside('queue'),
-    data_directory: place.inside('data'),
+    config_directory: folder.inside('config'),
+    queue_directory: folder.inside('queue'),
+    data_directory: folder.inside('data'),
     daemon_directory: '/usr/lib/postfix/sbin',
     mail_owner: 'postfix',
     setgid_group: 'postdrop',
-    maillog_file: place.inside('log'),
-    maillog_file_prefixes: place.inside(),
+    maillog_file: folder.inside('log'),
+    maillog_file_prefixes: folder.inside(),
     // Services listen at the address of the test; Postfix requires a loopback interface here.
     inet_interfaces: '127.0.0.1',
     inet_protocols: 'ipv4',
@@ -103,12 +103,12 @@ function main(place: Place, { certificate, auth, parameters }: PostfixOptions): 
     smtpd_error_sleep_time: '0',
     virtual_mailbox_domains: DOMAIN,
     virtual_mailbox_maps: `inline:{${MAILBOX}=me/}`,
-    virtual_mailbox_base: place.inside('mail'),
+    virtual_mailbox_base: folder.inside('mail'),
     virtual_uid_maps: `static:${POSTFIX}`,
     virtual_gid_maps: `static:${POSTFIX}`,
     virtual_minimum_uid: '100',
     default_transport: 'discard:',
-    smtpd_tls_chain_files: chain(place, certificate),
+    smtpd_tls_chain_files: chain(folder, certificate),
     smtpd_tls_security_level: 'may',
     smtpd_tls_auth_only: 'yes',
     smtpd_sasl_auth_enable: 'yes',
@@ -127,22 +127,22 @@ const SUBMISSION = {
   smtpd_recipient_restrictions: 'permit_sasl_authenticated, reject',
 };
 
-function chain(place: Place, { key, cert, file }: Certificate): string {
-  return place.write(`${basename(dirname(file))}.pem`, key + cert);
+function chain(folder: ServerFolder, { key, cert, file }: Certificate): string {
+  return folder.write(`${basename(dirname(file))}.pem`, key + cert);
 }
 
-function master(place: Place, { host, further }: PostfixOptions): string {
+function master(folder: ServerFolder, { host, further }: PostfixOptions): string {
   const services: Array<[string, Parameters]> = [
     [`${host}:25`, {}],
     [`${host}:587`, SUBMISSION],
     [`${host}:465`, { ...SUBMISSION, smtpd_tls_wrappermode: 'yes' }],
     ...Object.entries(further ?? {}).map(([port, { certificate, parameters }]): [string, Parameters] => [
       `${host}:${port}`,
-      { ...(certificate ? { smtpd_tls_chain_files: chain(place, certificate) } : {}), ...parameters },
+      { ...(certificate ? { smtpd_tls_chain_files: chain(folder, certificate) } : {}), ...parameters },
     ]),
   ];
   const listeners = services.map(
-    ([address, parameters]) => `${address} inet n - n - - smtpd\n${written(parameters, '  -o ')}`,
+    ([address, parameters]) => `${address} inet n - n - - smtpd\n${formatParameters(parameters, '  -o ')}`,
   );
   return `${listeners.join('')}
 pickup unix n - n 60 1 pickup
@@ -164,9 +164,9 @@ postlog unix-dgram n - n - 1 postlogd
 }
 
 /** One parameter per line; braces allow spaces in a value of master.cf. */
-function written(parameters: Parameters, before: string): string {
+function formatParameters(parameters: Parameters, prefix: string): string {
   const lines = Object.entries(parameters).map(([name, value]) =>
-    before ? `${before}{ ${name} = ${value} }\n` : `${name} = ${value}\n`,
+    prefix ? `${prefix}{ ${name} = ${value} }\n` : `${name} = ${value}\n`,
   );
   return lines.join('');
 }

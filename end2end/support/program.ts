@@ -2,14 +2,14 @@
 
 import { spawn } from 'node:child_process';
 
-export interface Ended {
+export interface ExitedProcess {
   /** `null` when a signal ended it. */
   code: number | null;
   stdout: string;
   stderr: string;
 }
 
-export interface Given {
+export interface CommandOptions {
   /** The whole of standard input. */
   input?: string;
   /** Added to the inherited environment; `undefined` removes a variable. */
@@ -17,18 +17,18 @@ export interface Given {
 }
 
 /** Runs a command to its end, without blocking the relays of the test. */
-export async function postern(args: string[], given: Given = {}): Promise<Ended> {
-  return ending(binary(), args, given);
+export async function runPostern(args: string[], options: CommandOptions = {}): Promise<ExitedProcess> {
+  return run(binary(), args, options);
 }
 
 /** Runs a shell script, for arguments that are not text; `$0` is postern. */
-export async function posternFromShell(script: string): Promise<Ended> {
-  return ending('/bin/sh', ['-c', script, binary()], {});
+export async function runShell(script: string): Promise<ExitedProcess> {
+  return run('/bin/sh', ['-c', script, binary()], {});
 }
 
-function ending(program: string, args: string[], given: Given): Promise<Ended> {
+function run(program: string, args: string[], options: CommandOptions): Promise<ExitedProcess> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env: environment(given.env) });
+    const child = spawn(program, args, { env: environment(options.env) });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk));
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk));
@@ -36,12 +36,12 @@ function ending(program: string, args: string[], given: Given): Promise<Ended> {
     child.once('close', (code) => resolve({ code, stdout, stderr }));
     // A command that does not read its input may end before all is written.
     child.stdin.on('error', () => {});
-    child.stdin.end(given.input ?? '');
+    child.stdin.end(options.input ?? '');
   });
 }
 
 /** The environment without the variables that configure Postern. */
-export function environment(more: Given['env']): NodeJS.ProcessEnv {
+export function environment(more: CommandOptions['env']): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('POSTERN_'));
   return { ...Object.fromEntries(inherited), NO_COLOR: '1', ...more };
 }

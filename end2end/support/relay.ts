@@ -7,7 +7,7 @@ import { SMTPServer, type SMTPServerError, type SMTPServerSession } from 'smtp-s
 import { type Certificate, selfSigned } from './certificate.ts';
 import { Queue } from './queue.ts';
 
-export type Method = 'PLAIN' | 'LOGIN' | 'CRAM-MD5';
+export type AuthMethod = 'PLAIN' | 'LOGIN' | 'CRAM-MD5';
 
 export interface RelayOptions {
   /** `none`: no TLS; `starttls`: offered; `implicit`: from the first byte. */
@@ -15,7 +15,7 @@ export interface RelayOptions {
   /** By default self-signed for 127.0.0.1 and localhost. */
   certificate?: Certificate;
   /** Offered authentication types; none: mail is accepted without authentication. */
-  auth?: Method[];
+  auth?: AuthMethod[];
   /** Passwords by user name. */
   users?: Record<string, string>;
   /** Offers AUTH on unencrypted connections too. */
@@ -97,11 +97,11 @@ export class Relay {
           encrypted: session.secure,
           accepted,
         });
-        done(accepted ? null : reply(535, '5.7.8 Those are not the credentials'), { user });
+        done(accepted ? null : smtpError(535, '5.7.8 Those are not the credentials'), { user });
       },
       onRcptTo(address, _session, done) {
         const refusal = options.refuse?.(address.address);
-        done(refusal ? reply(refusal.code, refusal.text) : null);
+        done(refusal ? smtpError(refusal.code, refusal.text) : null);
       },
       onData(stream, session, done) {
         receive(stream, session).then(
@@ -149,6 +149,6 @@ async function receive(stream: AsyncIterable<Buffer>, session: SMTPServerSession
   };
 }
 
-function reply(code: number, text: string): SMTPServerError {
+function smtpError(code: number, text: string): SMTPServerError {
   return Object.assign(new Error(text), { responseCode: code });
 }

@@ -6,17 +6,17 @@ export { expect } from '@playwright/test';
 
 interface Fixtures {
   /** Errors in the browser console; a test with unexpected ones fails. */
-  complaints: Complaints;
+  consoleErrors: ConsoleErrors;
 }
 
 export const test = base.extend<Fixtures>({
-  complaints: [
+  consoleErrors: [
     async ({ context }, use) => {
-      const complaints = new Complaints();
-      complaints.of(context);
-      await use(complaints);
-      if (complaints.heard.length > 0) {
-        throw new Error(`the browser complained:\n${complaints.heard.join('\n')}`);
+      const consoleErrors = new ConsoleErrors();
+      consoleErrors.watch(context);
+      await use(consoleErrors);
+      if (consoleErrors.messages.length > 0) {
+        throw new Error(`the browser complained:\n${consoleErrors.messages.join('\n')}`);
       }
     },
     { auto: true },
@@ -24,29 +24,29 @@ export const test = base.extend<Fixtures>({
 });
 
 /** Chromium logs each 4xx response, which many tests expect. */
-const REFUSED = /^Failed to load resource: the server responded with a status of 4\d\d/;
+const CLIENT_ERROR = /^Failed to load resource: the server responded with a status of 4\d\d/;
 
-export class Complaints {
-  readonly heard: string[] = [];
-  private expected: RegExp[] = [REFUSED];
+export class ConsoleErrors {
+  readonly messages: string[] = [];
+  private expected: RegExp[] = [CLIENT_ERROR];
 
   /** Watches every page of a context. A test calls it for contexts that it creates. */
-  of(context: BrowserContext): void {
+  watch(context: BrowserContext): void {
     context.on('page', (page) => this.listen(page));
   }
 
   /** Allows console messages of this test, such as those about a stopped server. */
-  expect(noted: RegExp): void {
-    this.expected.push(noted);
+  allow(pattern: RegExp): void {
+    this.expected.push(pattern);
   }
 
   private listen(page: Page): void {
-    page.on('pageerror', (error) => this.heard.push(error.message));
+    page.on('pageerror', (error) => this.messages.push(error.message));
     // Includes violations of the Content-Security-Policy.
     page.on('console', (message) => {
       const loud = message.type() === 'error' || message.type() === 'warning';
-      if (loud && !this.expected.some((noted) => noted.test(message.text()))) {
-        this.heard.push(message.text());
+      if (loud && !this.expected.some((pattern) => pattern.test(message.text()))) {
+        this.messages.push(message.text());
       }
     });
   }

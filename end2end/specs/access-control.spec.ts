@@ -1,0 +1,269 @@
+//! HTTP access control: authentication, roles, origin checks, rate limits, malformed requests.
+
+import { expect, test } from '@playwright/test';
+import { type Headers, signIn } from '../support/forms.ts';
+import { sendRaw, sendRequest } from '../support/http.ts';
+import { Relay } from '../support/relay.ts';
+import { PASSWORD, SETTINGS_PATH, TestServer, fields, parseResponse } from '../support/test-server.ts';
+
+test.describe.configure({ mode: 'default' });
+
+let postern: TestServer;
+let relay: Relay;
+let url: string;
+
+test.beforeAll(async () => {
+  relay = await Relay.start();
+  postern = await TestServer.start();
+  url = postern.postern.url;
+  expect((await postern.save(fields(relay))).status).toBe(200);
+});
+
+test.afterAll(async () => {
+  await postern?.stop();
+  await relay?.stop();
+});
+
+const TEST_PATH = '/api/setup/email_test/me@example.net';
+
+/** Requests that require an administrator, as `[method, path, body]`. */
+const PROTECTED = [
+  ['GET', SETTINGS_PATH, undefined],
+  ['POST', SETTINGS_PATH, '{"data":{}}'],
+  ['POST', SETTINGS_PATH, 'not even JSON'],
+  ['POST', TEST_PATH, undefined],
+  ['POST', '/api/setup/email_test/nobody', undefined],
+] as const;
+
+test('without a session or token there is nothing to see', async () => {
+  for (const authorization of [
+    undefined,
+    'Bearer',
+    'Bearer ',
+    'Bearer postern_',
+    'Bearer postern_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+    `Bearer ${postern.token}x`,
+    `Bearer ${postern.token.slice(0, -1)}`,
+    `Bearer ${postern.token.toUpperCase()}`,
+    `Basic ${Buffer.from(`admin@example.org:${PASSWORD}`).toString('base64')}`,
+    `Token ${postern.token}`,
+    postern.token,
+  ]) {
+    for (const [method, path, body] of PROTECTED) {
+      const headers = { 'content-type': 'application/json', ...(authorization ? { authorization } : {}) };
+      const response = parseResponse(await sendRequest(url, path, { method, headers, body }));
+      expect(response.status, `${method} ${path} with ${authorization}`).toBe(401);
+      expect(response.headers['www-authenticate']).toBe('Bearer');
+      expect(response.json).toEqual({ status: 'error', errors: { request: expect.stringContaining('Bearer') } });
+    }
+  }
+  expect(relay.connections.all).toEqual([]);
+});
+
+test('the scheme is read in any case, as RFC 9110 says', async () => {
+  for (const scheme of ['bearer', 'BEARER']) {
+    const headers = { authorization: `${scheme} ${postern.token}`, cookie: 'postern=x', origin: 'https://a.example' };
+    expect((await sendRequest(url, SETTINGS_PATH, { headers })).status, scheme).toBe(200);
+    expect((await sendRequest(url, SETTINGS_PATH, { method: 'POST', headers })).status, scheme).toBe(415);
+  }
+});
+
+test('who is no administrator sees and changes nothing', async () => {
+  const token = await postern.createAccount('user@example.org', 'user');
+  const cookie = await signIn(url, 'user@example.org', PASSWORD);
+  const before = (await postern.read()).json;
+  for (const who of [{ authorization: `Bearer ${token}` }, { cookie, 'sec-fetch-site': 'same-origin' }]) {
+    for (const [method, path] of [
+      ['GET', SETTINGS_PATH],
+      ['POST', TEST_PATH],
+    ] as const) {
+      const response = parseResponse(await sendRequest(url, path, { method, headers: who }));
+      expect(response.status).toBe(403);
+      expect(response.json).toEqual({ status: 'error', errors: { request: expect.stringContaining('administrators') } });
+    }
+    const saved = await postern.save(fields(relay, { smtp_from_name: 'theirs' }), who);
+    expect(saved.status).toBe(403);
+    expect(saved.text).not.toContain('127.0.0.1');
+  }
+  expect((await postern.read()).json).toEqual(before);
+  expect(relay.connections.all).toEqual([]);
+});
+
+test('a revoked token is worth nothing a second later', async () => {
+  const token = await postern.createAccount('leaver@example.org', 'admin');
+  const headers = { authorization: `Bearer ${token}` };
+  expect((await sendRequest(url, SETTINGS_PATH, { headers })).status).toBe(200);
+  const { stdout } = await postern.command(['token', 'list']);
+  const id = stdout.split('\n').find((line) => line.includes('leaver@'))?.split(' ')[0] ?? '';
+  expect((await postern.command(['token', 'revoke', id])).code).toBe(0);
+  await expect.poll(async () => (await sendRequest(url, SETTINGS_PATH, { headers })).status).toBe(401);
+});
+
+test('a session counts only from a page of this Postern', async () => {
+  const cookie = await signIn(url, 'admin@example.org', PASSWORD);
+  const body = JSON.stringify({ data: fields(relay, { smtp_from_name: 'from a page' }) });
+  const post = (headers: Headers) =>
+    sendRequest(url, SETTINGS_PATH, { method: 'POST', headers: { cookie, 'content-type': 'application/json', ...headers }, body });
+  const before = (await postern.read()).json;
+  for (const headers of [
+    {},
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+    { 'sec-fetch-site': 'none' },
+    { 'sec-fetch-site': '' },
+    { 'sec-fetch-site': 'cross-site', origin: url },
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+    { origin: url.replace('127.0.0.1', 'localhost') },
+    { origin: `${url}.evil.example` },
+    { origin: '' },
+    { authorization: 'Basic eDp4' },
+  ] satisfies Headers[] as Headers[]) {
+    const response = parseResponse(await post(headers));
+    expect(response.status, JSON.stringify(headers)).toBe(403);
+    expect(response.json.errors.request).toContain('did not come from a page of this console');
+  }
+  expect((await postern.read()).json).toEqual(before);
+  expect((await sendRequest(url, SETTINGS_PATH, { headers: { cookie, 'sec-fetch-site': 'cross-site' } })).status).toBe(200);
+  expect((await post({ 'sec-fetch-site': 'same-origin' })).status).toBe(200);
+  expect((await post({ origin: url })).status).toBe(200);
+});
+
+test('a bearer token in front of a cookie is who asks', async () => {
+  const cookie = await signIn(url, 'admin@example.org', PASSWORD);
+  const headers = { cookie, authorization: 'Bearer postern_wrong', 'sec-fetch-site': 'same-origin' };
+  expect((await sendRequest(url, SETTINGS_PATH, { headers })).status).toBe(401);
+});
+
+test('six test mails a minute, and then a time to come back', async () => {
+  const token = await postern.createAccount('eager@example.org', 'admin');
+  for (let sent = 1; sent <= 6; sent += 1) {
+    expect((await postern.testAs(token, 'me@example.net')).status, `the ${sent}th`).toBe(200);
+  }
+  const other = await postern.command(['token', 'create', '--account', 'eager@example.org', '--name', 'second']);
+  for (const same of [token, other.stdout.trim()]) {
+    const refused = await postern.testAs(same, 'me@example.net');
+    expect(refused.status).toBe(429);
+    const seconds = Number(refused.headers['retry-after']);
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThanOrEqual(60);
+    expect(refused.json.errors.request).toMatch(/Six tests a minute.*Try again in \d+ s/);
+  }
+  expect(relay.mails.all).toHaveLength(6);
+  expect((await postern.test('me@example.net')).status, 'another administrator').toBe(200);
+});
+
+test('unknown paths and other methods are told in the envelope', async () => {
+  for (const path of ['/api/', '/api/setup', `${SETTINGS_PATH}/`, '/api//setup/email_smtp', '/api/setup/email_test/', '/api/%2e%2e/login', '/api/setup/email_smtp%00', '/api/setup/email_test/a/b']) {
+    for (const method of ['GET', 'POST']) {
+      const response = parseResponse(await postern.request(path, { method }));
+      expect(response.status, `${method} ${path}`).toBe(404);
+      expect(response.json).toEqual({ status: 'error', errors: { request: expect.any(String) } });
+    }
+  }
+  for (const [path, allowed] of [
+    [SETTINGS_PATH, 'GET,HEAD,POST'],
+    [TEST_PATH, 'POST'],
+    ['/api/keys/browser', 'GET,HEAD'],
+  ] as const) {
+    for (const method of ['DELETE', 'PUT', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND']) {
+      const response = parseResponse(await postern.request(path, { method }));
+      expect(response.status, `${method} ${path}`).toBe(405);
+      expect(response.headers.allow).toBe(allowed);
+      expect(response.json).toEqual({ status: 'error', errors: { request: expect.stringContaining('method') } });
+    }
+  }
+});
+
+test('HEAD answers what GET would, without the body', async () => {
+  const [get, head] = [await postern.read(), await postern.request(SETTINGS_PATH, { method: 'HEAD' })];
+  expect(head.status).toBe(200);
+  expect(head.text).toBe('');
+  expect(head.headers.etag).toBe(get.headers.etag);
+  expect((await sendRequest(url, SETTINGS_PATH, { method: 'HEAD' })).status).toBe(401);
+});
+
+test('a recipient that is no text or has line breaks in it is refused', async () => {
+  const before = { connections: relay.connections.all.length, mails: relay.mails.all.length };
+  for (const [address, status] of [
+    ['%ff%fe@example.net', 422],
+    ['me@example.net%00', 422],
+    ['me%0d%0aRCPT%20TO:%3Cb@example.net%3E@example.net', 422],
+    ['me@example.net%0d%0aBcc:%20b@example.net', 422],
+    ['%22me%0d%0a%22@example.net', 422],
+    ['me@example.net%2fx', 422],
+    ['%', 422],
+    ['me@example.net?x=%0d%0a', 200],
+  ] as const) {
+    const response = parseResponse(await postern.request(`/api/setup/email_test/${address}`, { method: 'POST' }));
+    expect(response.status, address).toBe(status);
+    if (status === 422) {
+      expect(response.json).toEqual({ status: 'error', errors: { email_send: expect.any(String) } });
+    }
+  }
+  expect(relay.connections.all).toHaveLength(before.connections + 1);
+  const sent = relay.mails.all.slice(before.mails);
+  expect(sent.map(({ to }) => to)).toEqual([['me@example.net']]);
+  expect(sent[0]?.raw.toString()).not.toMatch(/Bcc/i);
+});
+
+test('what is not HTTP gets an answer and does no harm', async () => {
+  const authorization = `Authorization: Bearer ${postern.token}`;
+  for (const [bytes, status] of [
+    ['GET /api/setup/email_smtp HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 401],
+    [`GET ${SETTINGS_PATH} HTTP/1.0\r\n${authorization}\r\n\r\n`, 200],
+    [`GET ${SETTINGS_PATH}?${'q'.repeat(60_000)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${authorization}\r\n\r\n`, 200],
+    [`GET ${SETTINGS_PATH}?${'q'.repeat(70_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 414],
+    [`GET ${SETTINGS_PATH} HTTP/1.1\r\nHost: x\r\n${'X: x\r\n'.repeat(200)}\r\n`, 431],
+    [`GET ${SETTINGS_PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${authorization}\xff\r\n\r\n`, 401],
+    [`GET ${SETTINGS_PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: postern=\xff\xfe\r\n\r\n`, 401],
+    [`GET ${SETTINGS_PATH} HTTP/1.1\r\nHost: \xff\r\nConnection: close\r\nUser-Agent: \xff\r\n${authorization}\r\n\r\n`, 200],
+    ['GET /api/\xff HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    ['GET http://other.example/api/keys/browser HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 200],
+    ['CONNECT other.example:25 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
+    ['OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404],
+    [`POST ${SETTINGS_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx`, 400],
+    [`POST ${SETTINGS_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n`, 400],
+    ['\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
+    ['EHLO example.org\r\n', 400],
+  ] as const) {
+    const response = await sendRaw(url, bytes);
+    expect(response.slice(0, 12), bytes.slice(0, 90)).toBe(`HTTP/1.${bytes.includes('HTTP/1.0') ? 0 : 1} ${status}`);
+  }
+  // The status depends on how the bytes are split into packets.
+  const large = `GET ${SETTINGS_PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ${'x'.repeat(400_000)}\r\n\r\n`;
+  expect(await sendRaw(url, large)).toMatch(/^HTTP\/1\.1 4(01|31) /);
+  expect((await postern.read()).status, 'it still answers').toBe(200);
+});
+
+test('cookies that are none of ours change nothing', async () => {
+  for (const cookie of [
+    'postern=',
+    'postern=x',
+    'postern=AAAAAAAAAAAAAAAAAAAAAA',
+    `postern=${'A'.repeat(4000)}`,
+    'postern="\\"; postern=%00; =; ;;;',
+    '__Host-postern=AAAAAAAAAAAAAAAAAAAAAA',
+    "postern=' OR 1=1 --",
+  ]) {
+    expect((await sendRequest(url, SETTINGS_PATH, { headers: { cookie } })).status, cookie).toBe(401);
+    expect((await sendRequest(url, '/login', { headers: { cookie } })).status, cookie).toBe(200);
+  }
+  const real = await signIn(url, 'admin@example.org', PASSWORD);
+  const among = { cookie: `a=b; ${real}; c=d` };
+  expect((await sendRequest(url, SETTINGS_PATH, { headers: among })).status).toBe(200);
+});
+
+test('every answer says how browsers have to treat it', async () => {
+  for (const path of [SETTINGS_PATH, '/api/keys/browser', '/api/none', '/login', '/none', '/']) {
+    const { headers } = await sendRequest(url, path);
+    expect(headers['x-content-type-options'], path).toBe('nosniff');
+    expect(headers['referrer-policy'], path).toBe('same-origin');
+    expect(headers['cross-origin-opener-policy'], path).toBe('same-origin');
+    expect(headers['cache-control'], path).toBe('no-store');
+    expect(headers['content-security-policy'], path).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
+    expect(headers['access-control-allow-origin'], path).toBeUndefined();
+    expect(headers['strict-transport-security'], path).toBeUndefined();
+    expect(headers['set-cookie'], path).toBeUndefined();
+  }
+});

@@ -1,0 +1,165 @@
+//! The command line: results on standard output, errors on standard error, exit codes.
+
+import { expect, test } from '@playwright/test';
+import { expectCommandFailure } from '../support/command-failure.ts';
+import { signIn } from '../support/forms.ts';
+import { sendRequest } from '../support/http.ts';
+import { runPostern as run, runShell } from '../support/program.ts';
+import { Relay } from '../support/relay.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { PASSWORD, SETTINGS_PATH, TestServer, fields } from '../support/test-server.ts';
+
+test.describe.configure({ mode: 'default' });
+
+let postern: TestServer;
+let relay: Relay;
+
+test.beforeAll(async () => {
+  relay = await Relay.start({ refuse: (to) => (to.startsWith('no') ? { code: 550, text: '5.1.1 No such user' } : undefined) });
+  postern = await TestServer.start();
+});
+
+test.afterAll(async () => {
+  await postern?.stop();
+  await relay?.stop();
+});
+
+for (const [args, pattern] of [
+  [[], /a command is missing.*--help/],
+  [['account'], /a command is missing.*--help/],
+  [['serve', '--nonsense'], /--nonsense.*--help/],
+  [['server'], /server/],
+  [['serve', '--listen', 'everywhere'], /everywhere.*--listen/],
+  [['serve', '--listen', '127.0.0.1:99999'], /99999/],
+  [['serve', '--log', 'xml'], /xml.*text, json/],
+  [['serve', '--data', ''], /--data/],
+  [['serve', 'now'], /now/],
+  [['account', 'create', 'a@example.org'], /--role/],
+  [['account', 'create', 'a@example.org', '--role', 'root'], /root.*admin, user/],
+  [['account', 'create', 'a@example.org', '--role', 'user', '--password', 'x'], /--password/],
+  [['token', 'create', '--account', 'a@example.org'], /--name/],
+  [['send-test'], /ADDRESS/],
+] as const) {
+  test(`asked wrongly: postern ${args.join(' ')}`, async () => expectCommandFailure(await run([...args]), 2, pattern));
+}
+
+test('a variable that says nonsense is named like the flag', async () => {
+  const given = { env: { POSTERN_LISTEN: 'everywhere' } };
+  expectCommandFailure(await run(['serve', '--data', temporaryFolder('data')], given), 2, /everywhere.*--listen/);
+});
+
+test('the help says what there is, and no secret of the environment', async () => {
+  const help = await run(['--help']);
+  expect(help).toMatchObject({ code: 0, stderr: '' });
+  for (const command of ['serve', 'account', 'token', 'probe', 'send-test']) {
+    expect(help.stdout).toMatch(new RegExp(`^ +${command} +[A-Z].*[^.]$`, 'm'));
+  }
+  const env = { POSTERN_DATABASE: 'postgres://postern:secret@localhost/postern' };
+  const serve = await run(['serve', '--help'], { env });
+  expect(serve).toMatchObject({ code: 0, stderr: '' });
+  expect(serve.stdout).not.toContain('secret');
+  expect(serve.stdout, 'no default that is nothing').not.toContain('""');
+  const flags = serve.stdout.match(/^ +--[a-z-]+/gm) ?? [];
+  expect(flags.length).toBeGreaterThan(6);
+  for (const flag of flags) {
+    expect(serve.stdout).toContain(`[env: POSTERN_${flag.trim().slice(2).replaceAll('-', '_').toUpperCase()}`);
+  }
+  expect((await run(['--version'])).stdout).toMatch(/^postern \d+\.\d+\.\d+\n$/);
+});
+
+test('an account made at the command line can sign in', async () => {
+  const { url } = postern.postern;
+  const created = await postern.command(['account', 'create', 'New@Example.org', '--role', 'user'], {
+    input: ' spaces and ümlauts count \r\nnot this line\n',
+  });
+  expect(created).toEqual({ code: 0, stdout: '', stderr: expect.stringContaining('New@Example.org can sign in') });
+  await signIn(url, 'new@example.org', ' spaces and ümlauts count ');
+
+  const create = (email: string, input: string) =>
+    postern.command(['account', 'create', email, '--role', 'user'], { input });
+  expectCommandFailure(await create('new@example.org', PASSWORD), 1, /has an account already/);
+  expectCommandFailure(await create('other@example.org', 'short'), 1, /12 to 128 characters/);
+  expectCommandFailure(await create('other@example.org', ''), 1, /12 to 128 characters/);
+  expectCommandFailure(await create('other@example.org', 'x'.repeat(129)), 1, /12 to 128 characters/);
+  expectCommandFailure(await create('nobody', PASSWORD), 1, /@/);
+});
+
+test('a new password from the command line ends every session', async () => {
+  const { url } = postern.postern;
+  await postern.createAccount('forgot@example.org', 'admin');
+  const cookie = await signIn(url, 'forgot@example.org', PASSWORD);
+  expect((await sendRequest(url, SETTINGS_PATH, { headers: { cookie } })).status).toBe(200);
+  const passwd = await postern.command(['account', 'passwd', 'forgot@example.org'], { input: 'another password\n' });
+  expect(passwd).toMatchObject({ code: 0, stdout: '' });
+  expect((await sendRequest(url, SETTINGS_PATH, { headers: { cookie } })).status).toBe(401);
+  await expect(signIn(url, 'forgot@example.org', PASSWORD)).rejects.toThrow('401');
+  await signIn(url, 'forgot@example.org', 'another password');
+  expectCommandFailure(await postern.command(['account', 'passwd', 'who@example.org'], { input: PASSWORD }), 1, /No account/);
+});
+
+test('a token is printed once and alone, listed without its secret, and revoked', async () => {
+  const { url } = postern.postern;
+  await postern.createAccount('program@example.org', 'admin');
+  const created = await postern.command(['token', 'create', '--account', 'program@example.org', '--name', 'nightly']);
+  expect(created).toMatchObject({ code: 0, stderr: '' });
+  expect(created.stdout).toMatch(/^postern_[\w-]{43}\n$/);
+  const token = created.stdout.trim();
+  const requestStatus = async () => (await sendRequest(url, SETTINGS_PATH, { headers: { authorization: `Bearer ${token}` } })).status;
+  expect(await requestStatus()).toBe(200);
+
+  const listed = await postern.command(['token', 'list']);
+  expect(listed).toMatchObject({ code: 0, stderr: '' });
+  expect(listed.stdout).not.toContain(token.slice(8));
+  const line = listed.stdout.split('\n').find((line) => line.includes('nightly')) ?? '';
+  expect(line).toMatch(/^\w{26}  program@example\.org  nightly  made \d{4}-.*in use$/);
+  const id = line.split(' ')[0] ?? '';
+
+  expect(await postern.command(['token', 'revoke', id])).toMatchObject({ code: 0, stdout: '' });
+  await expect.poll(requestStatus).toBe(401);
+  expect((await postern.command(['token', 'list'])).stdout).toMatch(new RegExp(`${id}.*revoked`));
+  expectCommandFailure(await postern.command(['token', 'revoke', id]), 1, /No token in use/);
+  for (const name of ['', ' ', 'x'.repeat(65), 'a\nb']) {
+    const args = ['token', 'create', '--account', 'program@example.org', '--name', name];
+    expectCommandFailure(await postern.command(args), 1, /1 to 64 characters/);
+  }
+});
+
+test('send-test says how it went, and its exit code too', async () => {
+  expectCommandFailure(await postern.command(['send-test', 'me@example.net']), 1, /No configuration is saved yet/);
+  expect((await postern.save(fields(relay))).status).toBe(200);
+
+  const sent = await postern.command(['send-test', 'me@example.net']);
+  expect(sent.code, sent.stderr).toBe(0);
+  const stages = ['tcp', 'greeting', 'ehlo', 'mail', 'rcpt', 'data', 'quit'];
+  const told = stages.map((stage) => `${stage} +[\\d.]+ m?s  passed\n(    .*\n)+`).join('');
+  const end = 'sent in [\\d.]+ m?s, no encryption: 250 2\\.0\\.0 Taken\n';
+  expect(sent.stdout).toMatch(new RegExp(`^127\\.0\\.0\\.1:${relay.port}\n\n${told}\n${end}$`));
+  expect((await relay.mails.next()).to).toEqual(['me@example.net']);
+  expect((await postern.read()).json.verified).toMatchObject({ state: 'verified', by: expect.stringMatching(/^uid \d+$/) });
+
+  const refused = await postern.command(['send-test', 'nobody@example.net']);
+  expect(refused.code).toBe(1);
+  expect(refused.stdout).toMatch(/\nThe relay replied: 550 5\.1\.1 No such user\n\n.*\n.*\n1\. Check the spelling/);
+  expectCommandFailure(await postern.command(['send-test', 'nobody']), 1, /@/);
+  expectCommandFailure(await postern.command(['send-test', 'a@example.net\r\nRCPT TO:<b@example.net>']), 1);
+});
+
+test('a reader that has gone, and arguments that are no text, are no reason to panic', async () => {
+  const list = await runShell(`("$0" token list --data '${postern.postern.data}'; echo "$?" >&2) | true`);
+  expect(list.stderr).toMatch(/^(error: [^\n]*\n)?[01]\n$/);
+  const result = await runShell(`exec "$0" token list --data "$(printf '/proc/\\377')" --database postgres://127.0.0.1:1/x`);
+  expectCommandFailure(result, 1);
+});
+
+test('a password of a database does not stand on the command line', async () => {
+  for (const address of [
+    'postgres://postern:secret@127.0.0.1:1/postern',
+    'postgres://127.0.0.1:1/postern?user=postern&password=secret',
+  ]) {
+    for (const args of [['--database', address], [`--database=${address}`]]) {
+      const result = await run(['token', 'list', '--data', temporaryFolder('data'), ...args]);
+      expectCommandFailure(result, 1, /visible to every user.*POSTERN_DATABASE/);
+      expect(result.stderr).not.toContain('secret');
+    }
+  }
+});

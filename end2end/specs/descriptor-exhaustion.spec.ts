@@ -1,0 +1,23 @@
+//! Exhaustion of file descriptors by client connections.
+
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { connect } from 'node:net';
+import { expect, test } from '@playwright/test';
+import { sendRequest } from '../support/http.ts';
+import { Postern } from '../support/postern.ts';
+
+test('where none is left, who comes waits until one is', async () => {
+  const served = await Postern.start();
+  const open = readdirSync(`/proc/${served.pid}/fd`).length;
+  execFileSync('prlimit', ['--pid', String(served.pid), `--nofile=${open + 4}:`]);
+  const { hostname, port } = new URL(served.url);
+  const clients = Array.from({ length: 8 }, () => connect(Number(port), hostname));
+  await served.waitForOutput('no connection can be accepted');
+  const waiting = sendRequest(served.url, '/login');
+  for (const client of clients) {
+    client.destroy();
+  }
+  expect((await waiting).status).toBe(200);
+  expect(await served.stop()).toBe(0);
+});

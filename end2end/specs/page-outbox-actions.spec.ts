@@ -1,0 +1,248 @@
+//! Console: actions of administrators on messages, and what other accounts cannot see.
+
+import type { Page } from '@playwright/test';
+import { postForm, signIn } from '../support/forms.ts';
+import { OutboxPage, submitMail, submitMails } from '../support/outbox-page.ts';
+import { Relay } from '../support/relay.ts';
+import { TestConsole } from '../support/test-console.ts';
+import { fields } from '../support/test-server.ts';
+import { expect, test } from '../support/test.ts';
+
+/** A relay that refuses every recipient until `takes` is called. */
+async function relayWithReply(code: number, text: string): Promise<{ relay: Relay; takes: () => void }> {
+  let takes = false;
+  const relay = await Relay.start({ refuse: () => (takes ? undefined : { code, text }) });
+  return { relay, takes: () => (takes = true) };
+}
+
+test('a message tells what happened to it, and what it says', async ({ page }) => {
+  const console = await TestConsole.start();
+  const { relay, takes } = await relayWithReply(450, '4.2.0 Greylisted, come back');
+  await console.server.save(fields(relay));
+  const id = await submitMail(console, {
+    to: ['desk@example.org', 'mara@example.org'],
+    subject: 'Alarm 1432',
+    text: 'Fire in <hall> 3 & 4.',
+    attachments: [{ filename: 'hall-3.txt', content_type: 'text/plain', content: 'aGFsbA==' }],
+  });
+  const outbox = await OutboxPage.open(console, page);
+  await outbox.openMessage('desk@example.org');
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Alarm 1432');
+  const envelope = page.getByRole('region', { name: 'Envelope' });
+  await expect(envelope).toContainText(/From\s*alerts@example\.org\s*Accepted\s*By admin@example\.org/);
+  await expect(envelope).toContainText(id);
+  const desk = outbox.recipient('desk@example.org');
+  const steps = desk.getByRole('listitem');
+  await expect(steps).toHaveText([/Accepted/, /Attempt failed through 127\.0\.0\.1:\d+ in .*450 4\.2\.0 Greylisted/, /Next attempt (in|within) 1 min\./]);
+
+  const content = page.getByRole('region', { name: 'Content' });
+  await expect(content).toContainText('Fire in <hall> 3 & 4.');
+  await expect(content).toContainText(/Subject\s*Alarm 1432/);
+  await expect(content).toContainText('hall-3.txttext/plain, 4 bytes');
+  const downloading = page.waitForEvent('download');
+  await content.getByRole('link', { name: 'Download the source' }).click();
+  expect((await downloading).suggestedFilename()).toBe(`${id}.eml`);
+  const cookie = await signIn(console.url, 'admin@example.org', 'correct horse battery');
+  const source = await console.server.request(`/outbox/${id}/source`, { headers: { cookie } });
+  expect(source.text).toContain('Subject: Alarm 1432\r\n');
+  expect(source.headers).toMatchObject({
+    'content-type': 'message/rfc822',
+    'content-disposition': `attachment; filename="${id}.eml"`,
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  });
+
+  takes();
+  await desk.getByRole('button', { name: 'Retry the mail to desk@example.org' }).click();
+  await expect(page.getByText('1 mail is tried again.')).toBeVisible();
+  await expect(steps).toHaveText([/Accepted/, /Attempt failed/, /Retried by admin@example\.org/, /Delivered through 127\.0\.0\.1:\d+ in .*250/]);
+  await expect(desk.getByRole('button')).toHaveCount(0);
+
+  const mara = outbox.recipient('mara@example.org');
+  await mara.getByRole('button', { name: 'Hold the mail to mara@example.org' }).click();
+  await expect(mara).toContainText('Held until it is released.');
+  await mara.getByRole('link', { name: 'Cancel the mail to mara@example.org' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Cancel 1 mail?');
+  await expect(page.getByText('It is never sent. This cannot be undone.')).toBeVisible();
+  await page.getByRole('link', { name: 'Back' }).click();
+  await expect(mara).toContainText('Held until it is released.');
+  await mara.getByRole('link', { name: 'Cancel the mail to mara@example.org' }).click();
+  await page.getByRole('button', { name: 'Cancel 1 mail' }).click();
+  await expect(page.getByText('1 mail is cancelled.')).toBeVisible();
+  await expect(mara.getByRole('listitem')).toHaveText([/Accepted/, /Attempt failed/, /Held by admin/, /Cancelled by admin/]);
+  expect(relay.mails.all.map((mail) => mail.to)).toEqual([['desk@example.org']]);
+  await relay.stop();
+  await console.stop();
+});
+
+test('what touches many asks back with the number, and again when it has grown', async ({ page }) => {
+  const console = await TestConsole.start();
+  const { relay, takes } = await relayWithReply(554, '5.7.1 Not today');
+  await console.server.save(fields(relay));
+  const outbox = await OutboxPage.open(console, page, '?state=failed');
+  await submitMails(console, [1, 2, 3].map((desk) => ({ to: `desk${desk}@example.org` })));
+  await submitMail(console, { to: 'mara@example.org' });
+  await expect(outbox.rows).toHaveCount(4);
+  await outbox.go('?state=failed&address=desk');
+  const acts = outbox.mails.getByRole('link', { name: 'all that match' });
+  await expect(acts).toHaveText(['Retry…', 'Cancel…']);
+  await acts.first().click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Retry 3 mails?');
+  await expect(page.getByText('All that match: failed, to desk….')).toBeVisible();
+
+  await submitMail(console, { to: 'desk4@example.org' });
+  await expect(async () => {
+    const seen = await console.server.request('/api/messages?state=failed&address=desk4');
+    expect(seen.text).toContain('desk4@example.org');
+  }).toPass();
+  takes();
+  await page.getByRole('button', { name: 'Retry 3 mails' }).click();
+  await expect(page.getByRole('alert')).toHaveText('The number was 3 before and is 4 now.');
+  await page.getByRole('button', { name: 'Retry 4 mails' }).click();
+  await expect(page.getByText('4 mails are tried again.')).toBeVisible();
+  await expect(outbox.rows).toHaveCount(0);
+  await outbox.expectCounts({ Delivered: 4, Failed: 1 });
+  await page.goBack();
+  await page.reload();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('There is nothing to retry');
+  await page.getByRole('link', { name: 'Back' }).click();
+  await expect(page).toHaveURL(`${outbox.url}?address=desk&state=failed`);
+  await outbox.go('?state=delivered');
+  await expect(outbox.rows).toHaveCount(4);
+  await expect(acts, 'nothing can be done with what is delivered').toHaveCount(0);
+  await relay.stop();
+  await console.stop();
+});
+
+test('delivery is paused, mail is released, delivery is resumed', async ({ page }) => {
+  const console = await TestConsole.start();
+  const relay = await Relay.start();
+  await console.server.save(fields(relay));
+  const outbox = await OutboxPage.open(console, page);
+  const hold = outbox.status.getByRole('button', { name: 'Pause delivery' });
+  await expect(hold).toHaveAccessibleDescription('Messages are accepted, and none is sent.');
+  await hold.click();
+  await expect(page.getByText('Delivery is paused.'), 'the notice and the status').toHaveCount(2);
+  await expect(outbox.status).toContainText(/Delivery is paused\.\s*Since .* UTC by admin@example\.org\./);
+  await submitMails(console, [{ to: 'desk@example.org' }, { to: 'mara@example.org' }]);
+  await outbox.expectCounts({ Held: 2 });
+  await outbox.status.getByRole('button', { name: 'Resume delivery' }).click();
+  await expect(outbox.status).toContainText('Delivery is running.');
+  await submitMail(console, { to: 'new@example.org' });
+  expect((await relay.mails.next()).to).toEqual(['new@example.org']);
+  await outbox.status.getByRole('link', { name: 'Release 2 held mails' }).click();
+  await page.getByRole('button', { name: 'Release 2 mails' }).click();
+  await expect(page.getByText('2 mails are released.')).toBeVisible();
+  await outbox.go();
+  await outbox.expectCounts({ Held: 0, Delivered: 3 });
+  await relay.stop();
+  await console.stop();
+});
+
+test('an address that there is none is skipped until it is removed', async ({ page }) => {
+  const console = await TestConsole.start();
+  const { relay, takes } = await relayWithReply(550, '5.1.1 No such user here');
+  await console.server.save(fields(relay));
+  await submitMail(console, { to: 'Gone@example.org' });
+  const outbox = await OutboxPage.open(console, page);
+  await expect(outbox.row('Gone@example.org')).toContainText('Failed');
+  takes();
+  await submitMail(console, { to: 'gone@example.org' });
+  await expect(outbox.rows).toHaveCount(2);
+  await outbox.expectCounts({ Failed: 2 });
+  expect(relay.mails.all).toHaveLength(0);
+
+  await page.getByRole('link', { name: 'Suppression list' }).click();
+  const listed = page.getByRole('main').getByRole('listitem');
+  await expect(listed).toHaveText(/gone@example\.org.*550 5\.1\.1 No such user here.*Since .* UTC, reply to this message/);
+  await page.getByLabel('Address begins with').fill('else');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await expect(page.getByText('No listed address begins with this.')).toBeVisible();
+  await page.getByLabel('Address begins with').fill('GONE');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByRole('button', { name: 'Remove gone@example.org' }).click();
+  await expect(page.getByText('gone@example.org is no longer suppressed.')).toBeVisible();
+  await expect(listed).toHaveCount(0);
+  await submitMail(console, { to: 'gone@example.org' });
+  expect((await relay.mails.next()).to).toEqual(['gone@example.org']);
+  await relay.stop();
+  await console.stop();
+});
+
+test('who is no administrator sees the own mail, and does nothing with it', async ({ page }) => {
+  const console = await TestConsole.start();
+  const { relay } = await relayWithReply(450, '4.2.0 Later');
+  await console.server.save(fields(relay));
+  const token = await console.server.createAccount('plant@example.org', 'user');
+  const others = await submitMail(console, { to: 'secret@example.org', subject: 'Of nobody else' });
+  const own = await submitMail(console, { to: 'desk@example.org', subject: 'Mine', text: 'Fire in hall 3.' }, token);
+  const outbox = await OutboxPage.open(console, page, '', 'plant@example.org');
+  await expect(page.getByRole('navigation', { name: 'Console' }).getByRole('link')).toHaveText(['Outbox', 'Account']);
+  await expect(outbox.rows).toHaveCount(1);
+  await outbox.expectCounts({ Deferred: 1 });
+  await expect(page.getByRole('main').locator('form[method=post]')).toHaveCount(0);
+  await expect(page.getByRole('link', { name: /Retry|Suppression/ })).toHaveCount(0);
+  expect(await page.content()).not.toMatch(/secret@example|Of nobody else/);
+
+  await outbox.openMessage('desk@example.org');
+  await expect(outbox.recipient('desk@example.org')).toContainText(/Attempt failed.*450 4\.2\.0 Later/);
+  await expect(page.getByRole('region', { name: 'Content' })).toHaveCount(0);
+  await expect(page.getByRole('main').locator('form')).toHaveCount(0);
+  expect(await page.content(), 'neither what it says nor where it leaves by').not.toMatch(/hall 3|127\.0\.0\.1:/);
+
+  const cookie = await signIn(console.url, 'plant@example.org', 'correct horse battery');
+  const statusOf = async (path: string) => (await console.server.request(path, { headers: { cookie } })).status;
+  expect(await statusOf(`/outbox/${others}`)).toBe(404);
+  expect(await statusOf(`/outbox/${own}/source`)).toBe(403);
+  expect(await statusOf('/suppressions')).toBe(403);
+  expect(await statusOf('/outbox/confirm?act=cancel')).toBe(403);
+  for (const [path, sent] of [
+    ['/outbox/act', { act: 'cancel', message: own }],
+    ['/outbox/pause', { pause: '1' }],
+    ['/suppressions/remove', { address: 'a@example.org' }],
+  ] as const) {
+    expect((await postForm(console.url, path, { ...sent }, { cookie })).status, path).toBe(403);
+    expect((await postForm(console.url, path, { ...sent }, { cookie, 'sec-fetch-site': 'cross-site' })).status, path).toBe(403);
+    expect((await postForm(console.url, path, { ...sent })).status, path).toBe(401);
+  }
+  expect(await liveUpdates(page, `/outbox/${others}`)).toBe(404);
+  await relay.stop();
+  await console.stop();
+});
+
+/** The status of a request to watch the message of another account. */
+async function liveUpdates(page: Page, address: string): Promise<number> {
+  return page.evaluate(async (wanted) => {
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch('/fn/watch', { method: 'POST', headers, body: JSON.stringify({ liveUpdates: { outbox: { url: wanted } } }) });
+    return response.status;
+  }, address);
+}
+
+test.describe('without JavaScript', () => {
+  test.use({ javaScriptEnabled: false });
+
+  test('all of it can be operated', async ({ page, consoleErrors }) => {
+    consoleErrors.allow(/preloaded using link preload but not used/);
+    const console = await TestConsole.start();
+    const { relay, takes } = await relayWithReply(554, '5.7.1 Not today');
+    await console.server.save(fields(relay));
+    await submitMail(console, { to: 'desk@example.org' });
+    await expect(async () => {
+      expect((await console.server.request('/api/messages?state=failed')).text).toContain('desk@example.org');
+    }).toPass();
+    await console.signInBrowser(page.context());
+    await page.goto(`${console.url}/outbox`);
+    await expect(page.getByText('Live', { exact: true })).toBeHidden();
+    await expect(page.getByText('Not live')).toBeHidden();
+    await page.getByLabel('State', { exact: true }).selectOption('Failed');
+    await page.getByRole('button', { name: 'Search' }).click();
+    takes();
+    await page.getByRole('link', { name: 'Retry all that match' }).click();
+    await page.getByRole('button', { name: 'Retry 1 mail' }).click();
+    await expect(page.getByText('1 mail is tried again.')).toBeVisible();
+    await relay.mails.next();
+    await relay.stop();
+    await console.stop();
+  });
+});

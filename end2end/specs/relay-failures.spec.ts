@@ -1,0 +1,84 @@
+//! Delivery to a relay that fails at each command (Postfix's smtp-sink), and after its repair.
+
+import { expect, test } from '@playwright/test';
+import { serversUnavailable } from '../support/chroot.ts';
+import { counts, expectCounts, mails, message, overview, requestOk, submit } from '../support/messages.ts';
+import { Relay } from '../support/relay.ts';
+import { SmtpSink } from '../support/smtp-sink.ts';
+import { TestServer, fields } from '../support/test-server.ts';
+
+test.skip(serversUnavailable() !== undefined, serversUnavailable());
+test.describe.configure({ mode: 'default' });
+
+const MESSAGE_COUNT = 20;
+
+let postern: TestServer;
+let healthy: Relay;
+
+test.beforeAll(async () => {
+  [postern, healthy] = await Promise.all([TestServer.start(), Relay.start()]);
+});
+
+test.afterAll(async () => {
+  await Promise.all([postern?.stop(), healthy?.stop()]);
+});
+
+/** Saves the relay and submits the messages. */
+async function submitMails(sink: SmtpSink, name: string): Promise<string[]> {
+  expect((await postern.save(fields(sink, { smtp_host: sink.host }))).status).toBe(200);
+  return submit(postern, mails(name, MESSAGE_COUNT));
+}
+
+/** Saves a healthy relay and expects that every message arrives exactly once. */
+async function expectAllArrive(name: string, ids: string[], retried: number): Promise<void> {
+  const before = healthy.mails.all.length;
+  await postern.save(fields(healthy));
+  if (retried) {
+    const act = { act: 'retry', matching: { subject: name }, number: retried };
+    expect((await requestOk(postern, '/api/messages/act', act)).data).toEqual({ number: retried, done: true });
+  }
+  await expectCounts(postern, { queued: 0, deferred: 0, failed: 0 });
+  const told = await Promise.all(ids.map((id) => message(postern, id)));
+  expect(told.flatMap(({ recipients }) => recipients.map(({ state }) => state))).toEqual(ids.map(() => 'delivered'));
+  const arrived = healthy.mails.all.slice(before).map(({ mail }) => mail.subject);
+  expect(arrived.sort()).toEqual(mails(name, MESSAGE_COUNT).map(({ subject }) => subject).sort());
+}
+
+for (const [what, flags, state, said] of [
+  ['puts every sender off', ['-r', 'MAIL'], 'deferred', '450 4.3.0'],
+  ['puts every recipient off', ['-r', 'RCPT'], 'deferred', '450 4.3.0'],
+  ['puts every mail off when it has it', ['-r', '.'], 'deferred', '450 4.3.0'],
+  ['refuses every recipient', ['-f', 'RCPT'], 'failed', '500 5.3.0'],
+  ['refuses every mail when it has it', ['-f', '.'], 'failed', '500 5.3.0'],
+  ['hangs up after the last dot', ['-q', '.'], 'deferred', ''],
+] as const) {
+  test(`a relay that ${what}: all of it is ${state}, and arrives once in the end`, async () => {
+    const sink = await SmtpSink.start(...flags);
+    const ids = await submitMails(sink, what);
+    await expectCounts(postern, { queued: 0, [state]: MESSAGE_COUNT });
+    for (const { recipients } of await Promise.all(ids.map((id) => message(postern, id)))) {
+      expect(recipients).toMatchObject([{ state, attempts: 1, reply: expect.stringContaining(said) }]);
+      expect(recipients[0]?.timeline).toMatchObject([{ kind: state, may_have_arrived: flags.join(' ') === '-q .' }]);
+    }
+    await expectAllArrive(what, ids, MESSAGE_COUNT);
+    await sink.stop();
+  });
+}
+
+for (const [what, flags] of [
+  ['hangs up at once', ['-q', 'CONNECT']],
+  ['hangs up at the recipient', ['-q', 'RCPT']],
+  ['hangs up before the mail', ['-q', 'DATA']],
+  ['closes at the sender', ['-Q', 'MAIL']],
+  ['closes when it has the mail', ['-Q', '.']],
+] as const) {
+  test(`a relay that ${what} says nothing of the mail: all of it waits, and arrives once`, async () => {
+    const sink = await SmtpSink.start(...flags);
+    const ids = await submitMails(sink, what);
+    const trouble = async () => ((await overview(postern)).workers as { trouble?: unknown }[])[0]?.trouble;
+    await expect.poll(trouble).toMatchObject({ relay: `${sink.host}:${sink.port}` });
+    expect(await counts(postern)).toMatchObject({ queued: MESSAGE_COUNT, deferred: 0, failed: 0 });
+    await expectAllArrive(what, ids, 0);
+    await sink.stop();
+  });
+}

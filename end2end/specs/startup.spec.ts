@@ -1,0 +1,221 @@
+//! Start and shutdown of `postern serve`: errors in one line, file modes, signals.
+
+import { once } from 'node:events';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { expectCommandFailure } from '../support/command-failure.ts';
+import { sendRequest } from '../support/http.ts';
+import { Postern } from '../support/postern.ts';
+import { type CommandOptions, type ExitedProcess, runPostern } from '../support/program.ts';
+import { closedPort, silentRelay } from '../support/tcp-relay.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { TestServer, fields } from '../support/test-server.ts';
+
+function serve(data: string, args: string[] = [], options: CommandOptions = {}): Promise<ExitedProcess> {
+  return runPostern(['serve', '--listen', '127.0.0.1:0', '--data', data, ...args], options);
+}
+
+/** A used data folder with its database and key. */
+async function usedFolder(): Promise<{ data: string; key: string }> {
+  const data = temporaryFolder('data');
+  expect((await runPostern(['token', 'list', '--data', data])).code).toBe(0);
+  const [key] = readdirSync(join(data, 'keys'));
+  return { data, key: join(data, 'keys', key ?? '') };
+}
+
+test.describe('a signal, while a test mail waits for a silent relay', () => {
+  async function waiting() {
+    const relay = await silentRelay();
+    const { postern: served, ...console } = await serverWithWaitingTest(relay.port);
+    await relay.connections.next();
+    return { relay, served, ...console };
+  }
+
+  test('ends it in order, within its grace', async () => {
+    const { relay, served, sent } = await waiting();
+    const startedAt = Date.now();
+    expect(await served.stop()).toBe(0);
+    expect(Date.now() - startedAt).toBeLessThan(20_000);
+    expect(await sent).toBe('cut');
+    expect(served.output).toContain('stopped before every request had ended');
+    await relay.stop();
+  });
+
+  test('and a second one ends it at once', async () => {
+    const { relay, served, sent } = await waiting();
+    served.signal('SIGTERM');
+    await served.waitForOutput('a second signal stops at once');
+    const startedAt = Date.now();
+    expect(await served.stop()).toBe(1);
+    expect(Date.now() - startedAt).toBeLessThan(9_000);
+    expect(await sent).toBe('cut');
+    await relay.stop();
+  });
+});
+
+/** A Postern with a test mail in progress, and the result of that request. */
+async function serverWithWaitingTest(port: number): Promise<{ postern: Postern; sent: Promise<string> }> {
+  const server = await TestServer.start();
+  expect((await server.save(fields({ port }, { smtp_command_timeout: '120' }))).status).toBe(200);
+  const sent = server.test('me@example.net').then(
+    (response) => String(response.status),
+    () => 'cut',
+  );
+  return { postern: server.postern, sent };
+}
+
+test('a folder that cannot be one', async () => {
+  const file = join(temporaryFolder('data'), 'file');
+  writeFileSync(file, '');
+  for (const data of [file, join(file, 'below'), '/proc/postern', '/dev/null']) {
+    expectCommandFailure(await serve(data), 1, `the data folder ${data} cannot be used`);
+    expectCommandFailure(await runPostern(['token', 'list', '--data', data]), 1, data);
+  }
+});
+
+test('a mistyped folder does not become one', async () => {
+  const data = join(temporaryFolder('data'), 'typo');
+  for (const command of [['token', 'list'], ['send-test', 'me@example.net'], ['account', 'passwd', 'me@example.net']]) {
+    const result = await runPostern([...command, '--data', data], { input: 'a long enough password' });
+    expectCommandFailure(result, 1, `the data folder ${data} does not exist`);
+    expect(existsSync(data)).toBe(false);
+  }
+});
+
+test('a folder in use, and commands beside it', async () => {
+  const first = await Postern.start();
+  expectCommandFailure(await serve(first.data), 1, /is in use by another postern serve/);
+  expect((await runPostern(['token', 'list', '--data', first.data])).code).toBe(0);
+  expect(await first.stop({ keepData: true })).toBe(0);
+  const second = await Postern.start({ data: first.data });
+  expect(await second.stop()).toBe(0);
+});
+
+test('a port in use', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const listen = ['serve', '--listen', `127.0.0.1:${port}`, '--data', temporaryFolder('data')];
+  expectCommandFailure(await runPostern(listen), 1, `cannot listen on 127.0.0.1:${port}`, /in use/);
+  server.close();
+});
+
+test('a database that is down, silent, or none at all', async () => {
+  const port = await closedPort();
+  const down = await serve(temporaryFolder('data'), ['--database', `postgres://postern@127.0.0.1:${port}/postern`]);
+  expectCommandFailure(down, 1, /database cannot be opened.*refused/);
+
+  const mute = await silentRelay();
+  const env = { POSTERN_DATABASE: `postgres://postern:secret@127.0.0.1:${mute.port}/postern` };
+  const unanswered = await serve(temporaryFolder('data'), [], { env });
+  expectCommandFailure(unanswered, 1, /does not answer in time/);
+  expect(unanswered.stderr).not.toContain('secret');
+  await mute.stop();
+
+  for (const address of ['mysql://localhost/postern', 'postern', 'postgres://a b/c']) {
+    expectCommandFailure(await serve(temporaryFolder('data'), ['--database', address]), 1, /postgres:\/\/user@host\/name/);
+  }
+  const missing = { env: { POSTERN_DATABASE_FILE: '/nowhere' } };
+  expectCommandFailure(await serve(temporaryFolder('data'), [], missing), 1, /POSTERN_DATABASE_FILE cannot be read/);
+});
+
+test('a database that is none', async () => {
+  const { data } = await usedFolder();
+  writeFileSync(join(data, 'postern.db'), 'this is no database, whatever its name says '.repeat(100));
+  expectCommandFailure(await serve(data), 1, /database cannot be opened.*not a database/);
+});
+
+test('a key that others can read, a damaged one, a lost one', async () => {
+  const { data, key } = await usedFolder();
+  chmodSync(key, 0o640);
+  expectCommandFailure(await serve(data), 1, /can be read by others.*chmod 600/, key);
+  chmodSync(key, 0o600);
+  const good = readFileSync(key);
+  writeFileSync(key, 'nonsense');
+  expectCommandFailure(await serve(data), 1, /is not a key file/, key);
+  rmSync(key);
+  expectCommandFailure(await serve(data), 1, /not in .*keys.*--accept-lost-keys/);
+  writeFileSync(key, good, { mode: 0o600 });
+  expect(await (await Postern.start({ data })).stop({ keepData: true })).toBe(0);
+});
+
+test('a lost key is given up on demand, and only the sealed must be entered again', async () => {
+  const before = await TestServer.start();
+  const form = fields({ port: 25 }, { smtp_username: 'me' });
+  expect((await before.save({ ...form, smtp_password: await before.sealed('secret') })).status).toBe(200);
+  const { data } = before.postern;
+  await before.postern.stop({ keepData: true });
+  for (const key of readdirSync(join(data, 'keys'))) {
+    rmSync(join(data, 'keys', key));
+  }
+  const after = await Postern.start({ data, env: { POSTERN_ACCEPT_LOST_KEYS: '1' } });
+  const read = await sendRequest(after.url, '/api/setup/email_smtp', { headers: { authorization: `Bearer ${before.token}` } });
+  expect(JSON.parse(read.text)).toMatchObject({ password: 're-enter', data: form });
+  expect(await after.stop()).toBe(0);
+});
+
+test('flags that cannot be meant', async () => {
+  for (const [flag, value, pattern] of [
+    ['--public-url', 'mail.example.org', /public URL must look like/],
+    ['--public-url', 'https://mail.example.org/postern', /without a path/],
+    ['--trusted-proxies', '10.0.0.0/33', /10\.0\.0\.0\/33 is not a network/],
+    ['--relay-allow', 'example.org', /example\.org/],
+    ['--relay-deny', '10.0.0', /10\.0\.0/],
+  ] as const) {
+    expectCommandFailure(await serve(temporaryFolder('data'), [flag, value]), 1, pattern);
+  }
+});
+
+test('a folder may have any name, and what is in it is its owner’s alone', async () => {
+  const data = join(temporaryFolder('data'), 'a b?c=d#e%41&é;');
+  mkdirSync(data, { mode: 0o755 });
+  const served = await Postern.start({ data });
+  await sendRequest(served.url, '/api/keys/browser');
+  const files = readdirSync(data, { recursive: true }) as string[];
+  expect(files).toEqual(expect.arrayContaining(['postern.db', 'keys']));
+  for (const file of files) {
+    expect(statSync(join(data, file)).mode & 0o077, file).toBe(0);
+  }
+  expect(await served.stop()).toBe(0);
+});
+
+test('run by root, it becomes the owner of its folder', async () => {
+  test.skip(process.getuid?.() !== 0, 'only root becomes somebody else');
+  const [nobody, data] = [65534, temporaryFolder('data')];
+  chownSync(data, nobody, nobody);
+  expect((await runPostern(['token', 'list', '--data', data])).code).toBe(0);
+  const served = await Postern.start({ data });
+  await sendRequest(served.url, '/api/keys/browser');
+  const status = readFileSync(`/proc/${served.pid}/status`, 'utf8');
+  const ids = (name: string) => status.match(new RegExp(`^${name}:\\s*(.*)$`, 'm'))?.[1]?.trim().split(/\s+/);
+  for (const name of ['Uid', 'Gid']) {
+    expect(ids(name), name).toEqual(Array(4).fill(String(nobody)));
+  }
+  expect(ids('Groups'), 'nothing of root is left').not.toContain('0');
+  for (const file of readdirSync(data, { recursive: true }) as string[]) {
+    expect(statSync(join(data, file)).uid, file).toBe(nobody);
+  }
+  expect(await served.stop()).toBe(0);
+});
+
+test('it goes on when nobody reads its log any more', async () => {
+  const served = await Postern.start();
+  served.stopReading();
+  for (let request = 0; request < 3; request += 1) {
+    expect((await sendRequest(served.url, '/login')).status).toBe(200);
+  }
+  expect(await served.stop()).toBe(0);
+});
+
+test('a signal with nothing to do ends it at once', async () => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const served = await Postern.start();
+    const kept = await sendRequest(served.url, '/login');
+    expect(kept.headers.connection, 'a connection that is kept open does not hold it up').not.toBe('close');
+    const startedAt = Date.now();
+    expect(await served.stop({ signal })).toBe(0);
+    expect(Date.now() - startedAt).toBeLessThan(9_000);
+  }
+});

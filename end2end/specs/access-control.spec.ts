@@ -35,7 +35,7 @@ const PROTECTED = [
   ['POST', '/api/setup/email_test/nobody', undefined],
 ] as const;
 
-test('without a session or token there is nothing to see', async () => {
+test('requests without a session or token are refused', async () => {
   for (const authorization of [
     undefined,
     'Bearer',
@@ -60,7 +60,7 @@ test('without a session or token there is nothing to see', async () => {
   expect(relay.connections.all).toEqual([]);
 });
 
-test('the scheme is read in any case, as RFC 9110 says', async () => {
+test('the authentication scheme is case-insensitive (RFC 9110)', async () => {
   for (const scheme of ['bearer', 'BEARER']) {
     const headers = { authorization: `${scheme} ${postern.token}`, cookie: 'postern=x', origin: 'https://a.example' };
     expect((await sendRequest(url, SETTINGS_PATH, { headers })).status, scheme).toBe(200);
@@ -68,7 +68,7 @@ test('the scheme is read in any case, as RFC 9110 says', async () => {
   }
 });
 
-test('who is no administrator sees and changes nothing', async () => {
+test('accounts without administrator role see and change no settings', async () => {
   const token = await postern.createAccount('user@example.org', 'user');
   const cookie = await signIn(url, 'user@example.org', PASSWORD);
   const before = (await postern.read()).json;
@@ -89,7 +89,7 @@ test('who is no administrator sees and changes nothing', async () => {
   expect(relay.connections.all).toEqual([]);
 });
 
-test('a revoked token is worth nothing a second later', async () => {
+test('a revoked token is refused within a second', async () => {
   const token = await postern.createAccount('leaver@example.org', 'admin');
   const headers = { authorization: `Bearer ${token}` };
   expect((await sendRequest(url, SETTINGS_PATH, { headers })).status).toBe(200);
@@ -99,7 +99,7 @@ test('a revoked token is worth nothing a second later', async () => {
   await expect.poll(async () => (await sendRequest(url, SETTINGS_PATH, { headers })).status).toBe(401);
 });
 
-test('a session counts only from a page of this Postern', async () => {
+test('a session is accepted only from pages of this Postern', async () => {
   const cookie = await signIn(url, 'admin@example.org', PASSWORD);
   const body = JSON.stringify({ data: fields(relay, { smtp_from_name: 'from a page' }) });
   const post = (headers: Headers) =>
@@ -129,16 +129,16 @@ test('a session counts only from a page of this Postern', async () => {
   expect((await post({ origin: url })).status).toBe(200);
 });
 
-test('a bearer token in front of a cookie is who asks', async () => {
+test('a bearer token takes precedence over a cookie', async () => {
   const cookie = await signIn(url, 'admin@example.org', PASSWORD);
   const headers = { cookie, authorization: 'Bearer postern_wrong', 'sec-fetch-site': 'same-origin' };
   expect((await sendRequest(url, SETTINGS_PATH, { headers })).status).toBe(401);
 });
 
-test('six test mails a minute, and then a time to come back', async () => {
+test('after six test mails a minute the response has Retry-After', async () => {
   const token = await postern.createAccount('eager@example.org', 'admin');
   for (let sent = 1; sent <= 6; sent += 1) {
-    expect((await postern.testAs(token, 'me@example.net')).status, `the ${sent}th`).toBe(200);
+    expect((await postern.testAs(token, 'me@example.net')).status, `test mail ${sent}`).toBe(200);
   }
   const other = await postern.command(['token', 'create', '--account', 'eager@example.org', '--name', 'second']);
   for (const same of [token, other.stdout.trim()]) {
@@ -153,7 +153,7 @@ test('six test mails a minute, and then a time to come back', async () => {
   expect((await postern.test('me@example.net')).status, 'another administrator').toBe(200);
 });
 
-test('unknown paths and other methods are told in the envelope', async () => {
+test('unknown paths and other methods are refused in the envelope', async () => {
   for (const path of ['/api/', '/api/setup', `${SETTINGS_PATH}/`, '/api//setup/email_smtp', '/api/setup/email_test/', '/api/%2e%2e/login', '/api/setup/email_smtp%00', '/api/setup/email_test/a/b']) {
     for (const method of ['GET', 'POST']) {
       const response = parseResponse(await postern.request(path, { method }));
@@ -175,7 +175,7 @@ test('unknown paths and other methods are told in the envelope', async () => {
   }
 });
 
-test('HEAD answers what GET would, without the body', async () => {
+test('HEAD returns the headers of GET without the body', async () => {
   const [get, head] = [await postern.read(), await postern.request(SETTINGS_PATH, { method: 'HEAD' })];
   expect(head.status).toBe(200);
   expect(head.text).toBe('');
@@ -183,7 +183,7 @@ test('HEAD answers what GET would, without the body', async () => {
   expect((await sendRequest(url, SETTINGS_PATH, { method: 'HEAD' })).status).toBe(401);
 });
 
-test('a recipient that is no text or has line breaks in it is refused', async () => {
+test('a recipient that is not UTF-8 or has line breaks is refused', async () => {
   const before = { connections: relay.connections.all.length, mails: relay.mails.all.length };
   for (const [address, status] of [
     ['%ff%fe@example.net', 422],
@@ -207,7 +207,7 @@ test('a recipient that is no text or has line breaks in it is refused', async ()
   expect(sent[0]?.raw.toString()).not.toMatch(/Bcc/i);
 });
 
-test('what is not HTTP gets an answer and does no harm', async () => {
+test('malformed HTTP gets a response and does no harm', async () => {
   const authorization = `Authorization: Bearer ${postern.token}`;
   for (const [bytes, status] of [
     ['GET /api/setup/email_smtp HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 401],
@@ -233,10 +233,10 @@ test('what is not HTTP gets an answer and does no harm', async () => {
   // The status depends on how the bytes are split into packets.
   const large = `GET ${SETTINGS_PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ${'x'.repeat(400_000)}\r\n\r\n`;
   expect(await sendRaw(url, large)).toMatch(/^HTTP\/1\.1 4(01|31) /);
-  expect((await postern.read()).status, 'it still answers').toBe(200);
+  expect((await postern.read()).status, 'later requests are answered').toBe(200);
 });
 
-test('cookies that are none of ours change nothing', async () => {
+test('cookies of other applications are ignored', async () => {
   for (const cookie of [
     'postern=',
     'postern=x',
@@ -254,7 +254,7 @@ test('cookies that are none of ours change nothing', async () => {
   expect((await sendRequest(url, SETTINGS_PATH, { headers: among })).status).toBe(200);
 });
 
-test('every answer says how browsers have to treat it', async () => {
+test('every response has the security headers', async () => {
   for (const path of [SETTINGS_PATH, '/api/keys/browser', '/api/none', '/login', '/none', '/']) {
     const { headers } = await sendRequest(url, path);
     expect(headers['x-content-type-options'], path).toBe('nosniff');

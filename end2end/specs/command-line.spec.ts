@@ -40,15 +40,15 @@ for (const [args, pattern] of [
   [['token', 'create', '--account', 'a@example.org'], /--name/],
   [['send-test'], /ADDRESS/],
 ] as const) {
-  test(`asked wrongly: postern ${args.join(' ')}`, async () => expectCommandFailure(await run([...args]), 2, pattern));
+  test(`usage error: postern ${args.join(' ')}`, async () => expectCommandFailure(await run([...args]), 2, pattern));
 }
 
-test('a variable that says nonsense is named like the flag', async () => {
-  const given = { env: { POSTERN_LISTEN: 'everywhere' } };
-  expectCommandFailure(await run(['serve', '--data', temporaryFolder('data')], given), 2, /everywhere.*--listen/);
+test('the error for an invalid environment variable names its flag', async () => {
+  const options = { env: { POSTERN_LISTEN: 'everywhere' } };
+  expectCommandFailure(await run(['serve', '--data', temporaryFolder('data')], options), 2, /everywhere.*--listen/);
 });
 
-test('the help says what there is, and no secret of the environment', async () => {
+test('the help lists commands and flags and shows no secret of the environment', async () => {
   const help = await run(['--help']);
   expect(help).toMatchObject({ code: 0, stderr: '' });
   for (const command of ['serve', 'account', 'token', 'probe', 'send-test']) {
@@ -58,7 +58,7 @@ test('the help says what there is, and no secret of the environment', async () =
   const serve = await run(['serve', '--help'], { env });
   expect(serve).toMatchObject({ code: 0, stderr: '' });
   expect(serve.stdout).not.toContain('secret');
-  expect(serve.stdout, 'no default that is nothing').not.toContain('""');
+  expect(serve.stdout, 'no empty default is shown').not.toContain('""');
   const flags = serve.stdout.match(/^ +--[a-z-]+/gm) ?? [];
   expect(flags.length).toBeGreaterThan(6);
   for (const flag of flags) {
@@ -67,7 +67,7 @@ test('the help says what there is, and no secret of the environment', async () =
   expect((await run(['--version'])).stdout).toMatch(/^postern \d+\.\d+\.\d+\n$/);
 });
 
-test('an account made at the command line can sign in', async () => {
+test('an account created on the command line can sign in', async () => {
   const { url } = postern.postern;
   const created = await postern.command(['account', 'create', 'New@Example.org', '--role', 'user'], {
     input: ' spaces and ümlauts count \r\nnot this line\n',
@@ -84,7 +84,7 @@ test('an account made at the command line can sign in', async () => {
   expectCommandFailure(await create('nobody', PASSWORD), 1, /@/);
 });
 
-test('a new password from the command line ends every session', async () => {
+test('a password changed on the command line ends every session', async () => {
   const { url } = postern.postern;
   await postern.createAccount('forgot@example.org', 'admin');
   const cookie = await signIn(url, 'forgot@example.org', PASSWORD);
@@ -97,7 +97,7 @@ test('a new password from the command line ends every session', async () => {
   expectCommandFailure(await postern.command(['account', 'passwd', 'who@example.org'], { input: PASSWORD }), 1, /No account/);
 });
 
-test('a token is printed once and alone, listed without its secret, and revoked', async () => {
+test('a token is printed once, listed without its secret, and revoked', async () => {
   const { url } = postern.postern;
   await postern.createAccount('program@example.org', 'admin');
   const created = await postern.command(['token', 'create', '--account', 'program@example.org', '--name', 'nightly']);
@@ -124,16 +124,16 @@ test('a token is printed once and alone, listed without its secret, and revoked'
   }
 });
 
-test('send-test says how it went, and its exit code too', async () => {
+test('send-test reports the result in its output and exit code', async () => {
   expectCommandFailure(await postern.command(['send-test', 'me@example.net']), 1, /No configuration is saved yet/);
   expect((await postern.save(fields(relay))).status).toBe(200);
 
   const sent = await postern.command(['send-test', 'me@example.net']);
   expect(sent.code, sent.stderr).toBe(0);
   const stages = ['tcp', 'greeting', 'ehlo', 'mail', 'rcpt', 'data', 'quit'];
-  const told = stages.map((stage) => `${stage} +[\\d.]+ m?s  passed\n(    .*\n)+`).join('');
+  const expectedStages = stages.map((stage) => `${stage} +[\\d.]+ m?s  passed\n(    .*\n)+`).join('');
   const end = 'sent in [\\d.]+ m?s, no encryption: 250 2\\.0\\.0 Taken\n';
-  expect(sent.stdout).toMatch(new RegExp(`^127\\.0\\.0\\.1:${relay.port}\n\n${told}\n${end}$`));
+  expect(sent.stdout).toMatch(new RegExp(`^127\\.0\\.0\\.1:${relay.port}\n\n${expectedStages}\n${end}$`));
   expect((await relay.mails.next()).to).toEqual(['me@example.net']);
   expect((await postern.read()).json.verified).toMatchObject({ state: 'verified', by: expect.stringMatching(/^uid \d+$/) });
 
@@ -144,14 +144,14 @@ test('send-test says how it went, and its exit code too', async () => {
   expectCommandFailure(await postern.command(['send-test', 'a@example.net\r\nRCPT TO:<b@example.net>']), 1);
 });
 
-test('a reader that has gone, and arguments that are no text, are no reason to panic', async () => {
+test('a closed output and arguments that are not UTF-8 do not cause a panic', async () => {
   const list = await runShell(`("$0" token list --data '${postern.postern.data}'; echo "$?" >&2) | true`);
   expect(list.stderr).toMatch(/^(error: [^\n]*\n)?[01]\n$/);
   const result = await runShell(`exec "$0" token list --data "$(printf '/proc/\\377')" --database postgres://127.0.0.1:1/x`);
   expectCommandFailure(result, 1);
 });
 
-test('a password of a database does not stand on the command line', async () => {
+test('a database password on the command line is refused', async () => {
   for (const address of [
     'postgres://postern:secret@127.0.0.1:1/postern',
     'postgres://127.0.0.1:1/postern?user=postern&password=secret',

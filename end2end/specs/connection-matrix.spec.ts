@@ -128,7 +128,7 @@ async function expectOutcome(connection: Connection, authentication: Authenticat
     expect(report.cause?.title).toBe(outcome.cause);
     expect(response.json.errors.email_send).toMatch(outcome.words);
     expect(relay.mails.all).toHaveLength(mailsBefore);
-    expect(attempts, 'nobody signed in').toEqual([]);
+    expect(attempts, 'no sign-in').toEqual([]);
     return;
   }
 

@@ -11,7 +11,7 @@ import { TestServer, fields } from '../support/test-server.ts';
 
 const NO_DELIVERY = { arguments: ['--no-delivery'] };
 
-test('without delivery mail waits, and a process beside delivers it', async () => {
+test('with --no-delivery mail is queued until postern deliver sends it', async () => {
   const [served, relay] = await Promise.all([TestServer.start(NO_DELIVERY), Relay.start()]);
   const { data } = served.postern;
   await served.save(fields(relay));
@@ -27,7 +27,7 @@ test('without delivery mail waits, and a process beside delivers it', async () =
   const moved = await Relay.start();
   await served.save(fields(moved));
   await submit(served, mail({ subject: 'moved' }));
-  expect((await moved.mails.next()).mail.subject, 'a save counts there too').toBe('moved');
+  expect((await moved.mails.next()).mail.subject, 'a save takes effect in the deliver process').toBe('moved');
   await requestOk(served, '/api/outbox/pause', { on: true });
   const [held = ''] = await submit(served, mail());
   await expectState(served, held, 'held');
@@ -37,42 +37,42 @@ test('without delivery mail waits, and a process beside delivers it', async () =
 
   expect(await deliverer.stop()).toBe(0);
   await expect.poll(async () => (await overview(served)).workers, 'it says goodbye').toEqual([]);
-  const [waits = ''] = await submit(served, mail());
-  await expectState(served, waits, 'queued');
+  const [queuedId = ''] = await submit(served, mail());
+  await expectState(served, queuedId, 'queued');
   expect(relay.mails.all).toHaveLength(10);
   await Promise.all([relay.stop(), moved.stop(), served.stop()]);
 });
 
-test('in a data folder one delivers; another is refused with one line', async () => {
+test('a second delivering process on the same data folder is refused', async () => {
   const served = await TestServer.start(NO_DELIVERY);
   const { data } = served.postern;
   const deliverer = await DeliverProcess.start(data);
-  const words = 'another process delivers the mail';
-  expectCommandFailure(await runPostern(['deliver', '--data', data]), 1, words, '--no-delivery');
+  const text = 'another process delivers the mail';
+  expectCommandFailure(await runPostern(['deliver', '--data', data]), 1, text, '--no-delivery');
   expect(await served.postern.stop({ keepData: true })).toBe(0);
-  expectCommandFailure(await runPostern(['serve', '--listen', '127.0.0.1:0', '--data', data]), 1, words);
+  expectCommandFailure(await runPostern(['serve', '--listen', '127.0.0.1:0', '--data', data]), 1, text);
   expect(await deliverer.stop()).toBe(0);
   const again = await served.restart();
-  expectCommandFailure(await runPostern(['deliver', '--data', data]), 1, words);
+  expectCommandFailure(await runPostern(['deliver', '--data', data]), 1, text);
   await again.stop();
 });
 
-for (const [how, signal] of [['in good order', 'SIGTERM'], ['by kill -9', 'SIGKILL']] as const) {
-  test(`a deliverer that ends ${how} in mid-mail leaves it to the next`, async () => {
-    const hanging = await scriptedRelay({ RCPT: sendNothing });
+for (const [ending, signal] of [['by SIGTERM', 'SIGTERM'], ['by SIGKILL', 'SIGKILL']] as const) {
+  test(`a message of a deliver process that ends ${ending} is sent by the next`, async () => {
+    const hangingRelay = await scriptedRelay({ RCPT: sendNothing });
     const [served, relay] = await Promise.all([TestServer.start(NO_DELIVERY), Relay.start()]);
-    await served.save(fields(hanging));
+    await served.save(fields(hangingRelay));
     const ids = await submit(served, mails('Alarm', 8));
     const deliverer = await DeliverProcess.start(served.postern.data);
-    await hanging.connections.next();
+    await hangingRelay.connections.next();
     const leased = async () => {
-      const told = await Promise.all(ids.map((id) => message(served, id)));
-      return told.filter(({ recipients }) => recipients[0]?.leased).length;
+      const messages = await Promise.all(ids.map((id) => message(served, id)));
+      return messages.filter(({ recipients }) => recipients[0]?.leased).length;
     };
     await expect.poll(leased).toBeGreaterThan(0);
     expect(await deliverer.stop(signal)).toBe(signal === 'SIGTERM' ? 0 : null);
     if (signal === 'SIGTERM') {
-      expect(await leased(), 'it gave back what it had').toBe(0);
+      expect(await leased(), 'the leases are released').toBe(0);
     }
     expect(await counts(served)).toMatchObject({ queued: 8, deferred: 0, failed: 0 });
     await served.save(fields(relay));
@@ -80,16 +80,16 @@ for (const [how, signal] of [['in good order', 'SIGTERM'], ['by kill -9', 'SIGKI
     await expectCounts(served, { queued: 0, delivered: 8 });
     expect(relay.mails.all).toHaveLength(8);
     expect(await next.stop()).toBe(0);
-    await Promise.all([hanging.stop(), relay.stop(), served.stop()]);
+    await Promise.all([hangingRelay.stop(), relay.stop(), served.stop()]);
   });
 }
 
-test('a server that is told to end while a relay hangs gives the mail back and ends', async () => {
-  const hanging = await scriptedRelay({ DATA: sendNothing });
+test('a server that is stopped while a relay hangs releases its leases', async () => {
+  const hangingRelay = await scriptedRelay({ DATA: sendNothing });
   const [served, relay] = await Promise.all([TestServer.start(), Relay.start()]);
-  await served.save(fields(hanging));
+  await served.save(fields(hangingRelay));
   await submit(served, mails('Alarm', 8));
-  await hanging.connections.next();
+  await hangingRelay.connections.next();
   expect(await served.postern.stop({ keepData: true })).toBe(0);
   const again = await served.restart(NO_DELIVERY);
   expect(await counts(again)).toMatchObject({ queued: 8, deferred: 0, failed: 0 });
@@ -98,10 +98,10 @@ test('a server that is told to end while a relay hangs gives the mail back and e
   await expectCounts(again, { delivered: 8 });
   expect(relay.mails.all).toHaveLength(8);
   await deliverer.stop();
-  await Promise.all([hanging.stop(), relay.stop(), again.stop()]);
+  await Promise.all([hangingRelay.stop(), relay.stop(), again.stop()]);
 });
 
-test('kill -9 in the midst of it all: what was acknowledged arrives', async () => {
+test('every acknowledged message is delivered after SIGKILL', async () => {
   test.slow();
   const relay = await Relay.start();
   let served = await TestServer.start();
@@ -109,7 +109,7 @@ test('kill -9 in the midst of it all: what was acknowledged arrives', async () =
   const acknowledged = new Set<string>();
   let number = 0;
   for (const crash of [1, 2, 3]) {
-    const seen = relay.mails.all.length;
+    const receivedBefore = relay.mails.all.length;
     const produce = async () => {
       for (;;) {
         const subject = `mail ${number++}`;
@@ -121,7 +121,7 @@ test('kill -9 in the midst of it all: what was acknowledged arrives', async () =
       }
     };
     const producers = Array.from({ length: 6 }, produce);
-    while (relay.mails.all.length < seen + 30 * crash) {
+    while (relay.mails.all.length < receivedBefore + 30 * crash) {
       await relay.mails.next();
     }
     await served.postern.stop({ keepData: true, signal: 'SIGKILL' });
@@ -131,14 +131,14 @@ test('kill -9 in the midst of it all: what was acknowledged arrives', async () =
   await expectCounts(served, { queued: 0, deferred: 0, failed: 0 });
   const arrived = relay.mails.all.map(({ mail }) => mail.subject ?? '');
   const missing = [...acknowledged].filter((subject) => !arrived.includes(subject));
-  expect(missing, 'nothing that was acknowledged is lost').toEqual([]);
+  expect(missing, 'no acknowledged message is lost').toEqual([]);
   expect(acknowledged.size).toBeGreaterThan(100);
   const twice = arrived.length - new Set(arrived).size;
-  expect(twice, 'at most what was under way on a connection comes twice').toBeLessThanOrEqual(3 * 20);
+  expect(twice, 'duplicates are limited to messages in doubt').toBeLessThanOrEqual(3 * 20);
   await Promise.all([relay.stop(), served.stop()]);
 });
 
-test('mail is held from the start where that is said so, and no switch ends it', async () => {
+test('POSTERN_HOLD_MAIL holds mail, and delivery cannot be resumed while it is set', async () => {
   const relay = await Relay.start();
   const held = await TestServer.start({ env: { POSTERN_HOLD_MAIL: 'true' } });
   await held.save(fields(relay));
@@ -151,7 +151,7 @@ test('mail is held from the start where that is said so, and no switch ends it',
   await held.postern.stop({ keepData: true });
   const free = await held.restart();
   await submit(free, mail({ subject: 'new' }));
-  expect((await relay.mails.next()).mail.subject, 'what was held stays held').toBe('new');
+  expect((await relay.mails.next()).mail.subject, 'held messages stay held').toBe('new');
   await expectState(free, id, 'held');
   await requestOk(free, `/api/messages/${id}/release`);
   await expectState(free, id, 'delivered');

@@ -7,7 +7,7 @@ import { expect, test } from '@playwright/test';
 import { sendRequest } from '../support/http.ts';
 import { Postern } from '../support/postern.ts';
 
-test('where none is left, who comes waits until one is', async () => {
+test('new connections wait until a file descriptor is free', async () => {
   const served = await Postern.start();
   const open = readdirSync(`/proc/${served.pid}/fd`).length;
   execFileSync('prlimit', ['--pid', String(served.pid), `--nofile=${open + 4}:`]);

@@ -23,11 +23,11 @@ test.afterAll(async () => {
   await relay?.stop();
 });
 
-test('nothing is saved yet', async () => {
+test('without saved settings the diagnosis is refused', async () => {
   expectCommandFailure(await postern.command(['diagnose']), 2, /No configuration is saved yet/);
 });
 
-test('every stage of what is saved passes, and nothing is sent', async () => {
+test('every stage of the saved settings passes, and no mail is sent', async () => {
   const open = await Relay.start();
   expect((await postern.save(fields(open))).status).toBe(200);
   for (const args of [['diagnose', '--to', 'me@example.net'], ['diagnose', 'saved', '--to', 'me@example.net']]) {
@@ -39,13 +39,13 @@ test('every stage of what is saved passes, and nothing is sent', async () => {
     }
     expect(passed.stdout).toContain('    > RCPT TO:<me@example.net>\n    < 250');
     expect(passed.stdout).toMatch(/\nevery stage passed in [\d.]+ m?s, no encryption; nothing was sent\n$/);
-    expect(passed.stdout, 'no colours where there is no terminal').not.toContain('\x1b');
+    expect(passed.stdout, 'no colours without a terminal').not.toContain('\x1b');
   }
   expect(open.mails.all).toEqual([]);
   await open.stop();
 });
 
-test('another relay, with the password from standard input', async () => {
+test('another relay with the password from standard input', async () => {
   const at = ['diagnose', '--host', '127.0.0.1', '--port', String(relay.port), '--user', 'me'];
   const bare = await postern.command(at, { input: 'hunter22\n' });
   expect(bare.code).toBe(1);
@@ -57,7 +57,7 @@ test('another relay, with the password from standard input', async () => {
   expect(relay.attempts.all).toEqual([]);
 });
 
-test('an event a line for programs', async () => {
+test('--json prints one event per line', async () => {
   const result = await postern.command(['diagnose', '--host', '127.0.0.1', '--port', String(await closedPort()), '--json']);
   expect(result.code).toBe(1);
   const events = result.stdout.trimEnd().split('\n').map((line) => JSON.parse(line));
@@ -82,12 +82,12 @@ for (const [args, pattern] of [
   [['saved', '--host', 'a', '--port', '25'], /cannot be used with/],
   [['--user', 'me'], /--host/],
 ] as const) {
-  test(`asked wrongly: postern diagnose ${args.join(' ')}`, async () => {
+  test(`usage error: postern diagnose ${args.join(' ')}`, async () => {
     expectCommandFailure(await run(['diagnose', ...args]), 2, pattern);
   });
 }
 
-test('values that cannot be are bad arguments too', async () => {
+test('invalid values are usage errors', async () => {
   for (const [args, pattern] of [
     [['--host', 'a b', '--port', '25'], /--host: /],
     [['--host', '127.0.0.1', '--port', '0'], /--port: /],

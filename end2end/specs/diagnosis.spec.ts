@@ -52,7 +52,7 @@ async function anotherAdmin(): Promise<Record<string, string>> {
   return { authorization: `Bearer ${await postern.createAccount(email, 'admin')}` };
 }
 
-test('each stage is told as it happens, a JSON line each, and nothing is sent', async () => {
+test('events are streamed as JSON lines, and no mail is sent', async () => {
   const response = await postern.request(PATH, requestDiagnosis({ data: await workingSettings(), to: 'me@example.net' }, await anotherAdmin()));
   expect(response.status, response.text).toBe(200);
   expect(response.headers['content-type']).toBe('application/x-ndjson');
@@ -81,7 +81,7 @@ test('each stage is told as it happens, a JSON line each, and nothing is sent', 
   expect(relay.mails.all).toEqual([]);
 });
 
-test('who asks for JSON gets one document, told by stage', async () => {
+test('a client that accepts JSON gets one document by stage', async () => {
   const report = await postern.diagnose({ data: await workingSettings() });
   expect(report).toMatchObject({ outcome: 'passed', not_reached: [], encryption: 'TLS 1.3' });
   expect(report.steps.map(({ stage }) => stage)).not.toContain('rcpt');
@@ -91,7 +91,7 @@ test('who asks for JSON gets one document, told by stage', async () => {
   }
 });
 
-test('a mail is sent when one is asked for, and proves what is saved', async () => {
+test('a diagnosis that sends a mail verifies the saved settings', async () => {
   expect((await postern.save(await workingSettings())).status).toBe(200);
   const report = await postern.diagnose({ to: 'me@example.net', send: true });
   expect(report).toMatchObject({ outcome: 'sent', revision: 1, reply: { code: 250 } });
@@ -99,7 +99,7 @@ test('a mail is sent when one is asked for, and proves what is saved', async () 
   expect((await postern.read()).json.verified).toMatchObject({ state: 'verified' });
 });
 
-test('what is not named is as it is saved, and the password stays with its relay', async () => {
+test('omitted fields have their saved values, and the password stays with its relay', async () => {
   const saved = await postern.diagnose({ to: 'me@example.net' });
   expect(saved).toMatchObject({ outcome: 'passed', revision: 1 });
   const login = await postern.diagnose({ data: { smtp_authentication_type: 'Login' } });
@@ -110,7 +110,7 @@ test('what is not named is as it is saved, and the password stays with its relay
 });
 
 for (const authentication of ['Plain', 'Login', 'Cram_MD5']) {
-  test(`no secret of a sign-in is told, with ${authentication}, not even by a relay that repeats it`, async () => {
+  test(`no secret of ${authentication} is reported, even if the relay repeats it`, async () => {
     const parrot = await tcpRelay((socket) => {
       let last = '';
       socket.write('220 parrot\r\n');
@@ -140,7 +140,7 @@ for (const authentication of ['Plain', 'Login', 'Cram_MD5']) {
   });
 }
 
-test('only administrators may ask', async () => {
+test('only administrators may run a diagnosis', async () => {
   const user = await postern.createAccount('user@example.org', 'user');
   for (const [authorization, status] of [[`Bearer ${user}`, 403], ['Bearer postern_x', 401], ['', 401]] as const) {
     const refused = parseResponse(await postern.request(PATH, requestDiagnosis({}, { authorization })));
@@ -149,7 +149,7 @@ test('only administrators may ask', async () => {
   }
 });
 
-test('a wrong question is refused by field, before anything is tried', async () => {
+test('an invalid request is refused by field, before a connection is opened', async () => {
   const place = await tcpRelay(() => {});
   for (const [body, names] of [
     [{ data: 'x' }, ['data']],
@@ -168,20 +168,20 @@ test('a wrong question is refused by field, before anything is tried', async () 
   await place.stop();
 });
 
-test('who hangs up ends the diagnosis', async () => {
+test('a client that disconnects ends the diagnosis', async () => {
   const left = new Queue<void>();
   const place = await tcpRelay((socket) => socket.once('close', () => left.push()));
   const abort = new AbortController();
   const body = { data: fields(place, { smtp_command_timeout: '120' }) };
-  const going = postern.request(PATH, { ...requestDiagnosis(body), signal: abort.signal });
+  const pending = postern.request(PATH, { ...requestDiagnosis(body), signal: abort.signal });
   await place.connections.next();
   abort.abort();
-  await expect(going).rejects.toThrow(/abort/);
+  await expect(pending).rejects.toThrow(/abort/);
   await left.next();
   await place.stop();
 });
 
-test('four run at a time, and the fifth is told when to come again', async () => {
+test('four diagnoses run at a time, and the fifth gets Retry-After', async () => {
   const place = await following({ connected: sendNothing });
   const body = { data: fields(place, { smtp_command_timeout: '120' }) };
   const abort = new AbortController();
@@ -198,7 +198,7 @@ test('four run at a time, and the fifth is told when to come again', async () =>
   await place.stop();
 });
 
-test('twelve a minute are the most', async () => {
+test('at most twelve a minute are accepted', async () => {
   const headers = await anotherAdmin();
   const place = await following({});
   for (let times = 1; times <= 12; times += 1) {

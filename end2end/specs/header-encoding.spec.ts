@@ -47,7 +47,7 @@ async function sendTest(more: Fields, recipient = 'me@example.net'): Promise<Rec
   return received;
 }
 
-test('a name in front of the From address', async () => {
+test('the display name of the From address', async () => {
   for (const name of [
     'Alerts',
     'Grüße aus Zürich',
@@ -75,7 +75,7 @@ test('a name in front of the From address', async () => {
   }
 });
 
-test('an address of any script, for who sends, who answers and who receives', async () => {
+test('internationalised sender, Reply-To and recipient addresses', async () => {
   for (const address of [
     'o\'brien+tag@sub.example.org',
     'a.b-c_d=e@example.org',
@@ -99,7 +99,7 @@ test('an address of any script, for who sends, who answers and who receives', as
   }
 });
 
-test('a quoted address stays as it is quoted', async () => {
+test('a quoted local part keeps its quotes', async () => {
   // smtp-server does not parse quoted local parts.
   const listening = await recordingRelay();
   for (const address of ['"two words"@example.org', '"a..b,c;d:e"@example.org', String.raw`"\"a\\b\" c@d"@example.org`]) {
@@ -113,7 +113,7 @@ test('a quoted address stays as it is quoted', async () => {
   await listening.stop();
 });
 
-test('the EHLO name is the domain of the From address, or what was entered, and never localhost', async () => {
+test('the EHLO name is the configured one or the From domain, never localhost', async () => {
   for (const [more, ehlo] of [
     [{}, 'example.org'],
     [{ from_address: 'a@Sub.Example.ORG' }, 'sub.example.org'],

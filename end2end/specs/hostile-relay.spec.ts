@@ -58,14 +58,14 @@ const plain = btoa(`\0${USER}\0${SECRET}`);
 const digest = createHmac('md5', SECRET).update('<1@parrot>').digest('hex');
 
 for (const [title, type, reply, leak] of [
-  ['cut off, as many relays do with long lines', 'Plain', (line: string) => line.slice(0, 40), plain.slice(0, 24)],
-  ['in pieces, as lines are folded', 'Login', (line: string) => line.replace(/(.{20})/g, '$1 '), btoa(SECRET).slice(0, 20)],
-  ['without the padding', 'Login', (line: string) => line.replace(/=+$/, ''), btoa(SECRET).slice(0, 30)],
-  ['in capitals', 'Plain', (line: string) => line.toUpperCase(), plain.toUpperCase().slice(0, 30)],
+  ['truncated', 'Plain', (line: string) => line.slice(0, 40), plain.slice(0, 24)],
+  ['in folded lines', 'Login', (line: string) => line.replace(/(.{20})/g, '$1 '), btoa(SECRET).slice(0, 20)],
+  ['without padding', 'Login', (line: string) => line.replace(/=+$/, ''), btoa(SECRET).slice(0, 30)],
+  ['in upper case', 'Plain', (line: string) => line.toUpperCase(), plain.toUpperCase().slice(0, 30)],
   ['decoded', 'Cram_MD5', (line: string) => atob(line), digest],
   ['alone', 'Plain', () => btoa(SECRET), btoa(SECRET)],
 ] as const) {
-  test(`a secret that a relay repeats ${title}, ${type}`, async () => {
+  test(`redacts a secret that a relay repeats ${title}, ${type}`, async () => {
     const relay = await echoRelay(reply);
     const report = await postern.diagnose({ data: await authenticatedSettings(relay, type) });
     expect(report.failure).toMatchObject({ stage: 'auth', fault: 'rejected' });
@@ -80,7 +80,7 @@ for (const [title, script, more] of [
   ['an EHLO that is refused', { EHLO: '554 5.7.1 Not you' }, false],
   ['an authentication type that is not offered', { EHLO: '250-here\n250 AUTH GSSAPI' }, true],
 ] as const) {
-  test(`Postern says goodbye after ${title}`, async () => {
+  test(`Postern sends QUIT after ${title}`, async () => {
     const relay = await scriptedRelay(script);
     const data = more ? await authenticatedSettings(relay, 'Plain') : fields(relay);
     expect((await postern.diagnose({ data })).outcome).toBe('failed');
@@ -89,7 +89,7 @@ for (const [title, script, more] of [
   });
 }
 
-test('a relay that wants a certificate from Postern', async () => {
+test('a relay that requires a client certificate', async () => {
   const { key, cert } = authority.issue('127.0.0.1');
   const wanting = { requestCert: true, rejectUnauthorized: true, ca: [authority.cert] };
   const relay = await tlsRelay({ key, cert, ...wanting, minVersion: 'TLSv1.3' });
@@ -101,7 +101,7 @@ test('a relay that wants a certificate from Postern', async () => {
   await relay.stop();
 });
 
-test('a relay that asks for a certificate and does without', async () => {
+test('a relay that requests a client certificate and accepts none', async () => {
   const { key, cert } = authority.issue('127.0.0.1');
   for (const requestCert of [true, false]) {
     const relay = await tlsRelay({ key, cert, requestCert, rejectUnauthorized: false });
@@ -112,7 +112,7 @@ test('a relay that asks for a certificate and does without', async () => {
   }
 });
 
-test('a web server that is spoken to with SSL', async () => {
+test('TLS to a web server', async () => {
   const relay = await tcpRelay((socket) => socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')));
   const report = await postern.diagnose({ data: fields(relay, { smtp_connection_type: 'SSL' }) });
   expect(report.failure).toMatchObject({ stage: 'tls', fault: 'not_smtp' });
@@ -121,14 +121,14 @@ test('a web server that is spoken to with SSL', async () => {
   await relay.stop();
 });
 
-test('characters that turn the text around', async () => {
+test('bidirectional control characters in a reply', async () => {
   const relay = await scriptedRelay({ connected: '554 5.7.1 Ask \u202egro.elpmaxe@liam\u202c\u200b' });
   const report = await postern.diagnose({ data: fields(relay) });
   expect(JSON.stringify(report)).not.toMatch(/[\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/);
   await relay.stop();
 });
 
-test('a subject that has a comma in it', async () => {
+test('a comma in a certificate subject is escaped', async () => {
   const folder = temporaryFolder('certificate');
   const [key, cert] = [join(folder, 'key'), join(folder, 'cert')];
   const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
@@ -141,14 +141,14 @@ test('a subject that has a comma in it', async () => {
   await relay.stop();
 });
 
-test('a sender refused by Postfix when it has the recipient', async () => {
+test('a sender that Postfix refuses at RCPT', async () => {
   const relay = await scriptedRelay({ RCPT: '554 5.7.1 <alerts@example.org>: Sender address rejected: Access denied' });
   const report = await postern.diagnose({ data: fields(relay), to: 'me@example.net' });
   expect(report.cause?.title).toBe('The relay does not accept this From address');
   await relay.stop();
 });
 
-test('an offer that is long is shown to its end', async () => {
+test('a long list of capabilities is complete', async () => {
   const lines = Array.from({ length: 99 }, (_, number) => `250-X-${number} ${'p'.repeat(100)}`);
   const relay = await scriptedRelay({ EHLO: [...lines, '250 AUTH PLAIN'].join('\n') });
   const report = await postern.diagnose({ data: fields(relay) });
@@ -157,7 +157,7 @@ test('an offer that is long is shown to its end', async () => {
   await relay.stop();
 });
 
-test('a greeting that never ends is no missing one', async () => {
+test('a greeting that never ends is not reported as missing', async () => {
   const relay = await tcpRelay((socket) => socket.write('220-Welcome\r\n'.repeat(3)));
   const report = await postern.diagnose({ data: fields(relay, { smtp_command_timeout: '3' }) });
   expect(report.failure).toMatchObject({ stage: 'greeting', fault: 'timed_out' });
@@ -165,7 +165,7 @@ test('a greeting that never ends is no missing one', async () => {
   await relay.stop();
 });
 
-test('who accepts JSON with the weight 0 does not get it', async () => {
+test('JSON with the weight 0 in Accept is not sent', async () => {
   const relay = await scriptedRelay();
   const headers = { 'accept': 'application/json;q=0', 'content-type': 'application/json' };
   const body = JSON.stringify({ data: fields(relay) });
@@ -174,7 +174,7 @@ test('who accepts JSON with the weight 0 does not get it', async () => {
   await relay.stop();
 });
 
-test('a command whose output nobody reads to the end does not panic', async () => {
+test('a command whose output cannot be written does not panic', async () => {
   const line = `diagnose --host 127.0.0.1 --port 1 --from a@example.org --data ${postern.postern.data}`;
   const result = await runShell(`$0 ${line} >/dev/full 2>/dev/full; echo $?`);
   expect(result.stdout.trim()).toBe('1');

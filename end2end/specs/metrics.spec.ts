@@ -14,7 +14,7 @@ async function samples(base: string): Promise<Record<string, number>> {
   return Object.fromEntries(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
 }
 
-test('figures are for this machine and for administrators', async () => {
+test('metrics are for this machine and for administrators', async () => {
   const { postern, stop } = await startWithRelay();
   const user = await postern.createAccount('mara@example.org', 'user');
   const status = async (headers: Record<string, string>) => (await sendRequest(postern.postern.url, '/metrics', { headers })).status;
@@ -33,7 +33,7 @@ test('figures are for this machine and for administrators', async () => {
   await stop();
 });
 
-test('the counts move with the mail', async () => {
+test('the counters follow the mail', async () => {
   const moods: RecipientReplies = {
     later: { code: 450, text: '4.2.0 Come back' },
     never: { code: 554, text: '5.7.1 Not from you' },
@@ -69,7 +69,7 @@ test('the counts move with the mail', async () => {
     'postern_delivery_seconds_bucket{le="+Inf"}': 3,
   });
   expect(told.postern_delivery_seconds_sum).toBeGreaterThan(0);
-  expect(told.postern_connections, 'connections rest for the next mail').toBeGreaterThan(0);
+  expect(told.postern_connections, 'connections are kept open').toBeGreaterThan(0);
   await requestOk(postern, '/api/messages/act', { act: 'cancel', matching: {}, number: 2 });
   expect(await samples(url)).toMatchObject({
     'postern_queue{state="deferred"}': 0,

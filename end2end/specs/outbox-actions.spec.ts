@@ -16,7 +16,7 @@ test('one message is held, released, retried and cancelled', async () => {
   expect((await requestOk(postern, `/api/messages/${cancelled}/cancel`)).data).toEqual({ number: 1 });
   await postern.save(fields(relay));
   await expectState(postern, failed, 'failed');
-  expect((await requestOk(postern, `/api/messages/${held}/retry`)).data, 'a retry is not for what is held').toEqual({ number: 0 });
+  expect((await requestOk(postern, `/api/messages/${held}/retry`)).data, 'a held message cannot be retried').toEqual({ number: 0 });
   delete moods.moody;
   expect((await requestOk(postern, `/api/messages/${failed}/retry`)).data).toEqual({ number: 1 });
   expect((await requestOk(postern, `/api/messages/${held}/release`)).data).toEqual({ number: 1 });
@@ -33,7 +33,7 @@ test('one message is held, released, retried and cancelled', async () => {
   await stop();
 });
 
-test('an act on many asks for the number first, and touches no more than was agreed to', async () => {
+test('a bulk action requires the confirmed number and changes no more', async () => {
   const { postern, relay, stop } = await startWithRelay();
   const act = (body: Record<string, unknown>) => requestOk(postern, '/api/messages/act', body);
   await submit(postern, mails('Alarm', 3));
@@ -49,7 +49,7 @@ test('an act on many asks for the number first, and touches no more than was agr
   });
   expect(grown.status).toBe(409);
   expect(parseResponse(grown).json.errors).toEqual({ number: expect.stringContaining('By now it is 4') });
-  expect(await counts(postern), 'nothing was changed').toMatchObject({ queued: 5, cancelled: 0 });
+  expect(await counts(postern), 'nothing has changed').toMatchObject({ queued: 5, cancelled: 0 });
   expect((await act({ act: 'cancel', matching, number: 4 })).data).toEqual({ number: 4, done: true });
   await postern.save(fields(relay));
   expect((await relay.mails.next()).mail.subject).toBe('Other');
@@ -68,7 +68,7 @@ test('an act on many asks for the number first, and touches no more than was agr
   await stop();
 });
 
-test('delivery is paused by a switch: mail is accepted, none goes out, until it is resumed', async () => {
+test('while delivery is paused mail is accepted and not sent', async () => {
   const { postern, relay, stop } = await startWithRelay();
   await postern.save(fields(relay));
   await requestOk(postern, '/api/outbox/pause', { on: true });
@@ -78,7 +78,7 @@ test('delivery is paused by a switch: mail is accepted, none goes out, until it 
   await requestOk(postern, '/api/outbox/pause', { on: false });
   const [later = ''] = await submit(postern, mail({ subject: 'later' }));
   await expectState(postern, later, 'delivered');
-  expect(relay.mails.all.map(({ mail }) => mail.subject), 'what was held stays held').toEqual(['later']);
+  expect(relay.mails.all.map(({ mail }) => mail.subject), 'held messages stay held').toEqual(['later']);
   await requestOk(postern, '/api/messages/act', { act: 'release', matching: {}, number: 3 });
   for (const id of ids) {
     await expectState(postern, id, 'delivered');
@@ -87,7 +87,7 @@ test('delivery is paused by a switch: mail is accepted, none goes out, until it 
   await stop();
 });
 
-test('an address that a relay said there is none is skipped until it is removed', async () => {
+test('a suppressed address is skipped until it is removed', async () => {
   const gone = { code: 550, text: '5.1.1 No such user here' };
   const moods: RecipientReplies = { Gone: gone, bare: { code: 550, text: 'No such user' }, policy: { code: 550, text: '5.7.1 No' } };
   const { postern, relay, stop } = await startWithRelay(moods);
@@ -97,7 +97,7 @@ test('an address that a relay said there is none is skipped until it is removed'
   await expectState(postern, first, 'failed', 'failed', 'failed');
   const list = async (query = '') => (await requestOk(postern, `/api/suppressions${query}`, undefined, 'GET')).data;
   const entry = { address: expect.stringMatching(/^gone@example\.org$/i), reply: expect.stringContaining('550 5.1.1'), id: first };
-  expect(await list(), 'only a word about the address lists it').toMatchObject([entry]);
+  expect(await list(), 'only a reply about the address suppresses it').toMatchObject([entry]);
   expect(await list()).toHaveLength(1);
   expect(await list('?address=GO')).toHaveLength(1);
   expect(await list('?address=x')).toHaveLength(0);

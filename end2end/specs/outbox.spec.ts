@@ -7,7 +7,7 @@ import { resetConnection, scriptedRelay } from '../support/scripted-relay.ts';
 import { closedPort } from '../support/tcp-relay.ts';
 import { fields, parseResponse } from '../support/test-server.ts';
 
-test('mail waits while nothing is configured, and flows when it is', async () => {
+test('mail is queued until settings are saved', async () => {
   const { postern, relay, stop } = await startWithRelay();
   const unsaid = await postMessage(postern, mail({ from: undefined }));
   expect(unsaid.status).toBe(422);
@@ -36,7 +36,7 @@ test('mail waits while nothing is configured, and flows when it is', async () =>
   await stop();
 });
 
-test('a relay in trouble fails no mail, says what is wrong, and mail flows after the repair', async () => {
+test('a failing relay backs off with its cause, and delivery resumes after the repair', async () => {
   const { postern, relay, stop } = await startWithRelay();
   const secured = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'new secret' } });
   await postern.save(fields({ port: await closedPort() }));
@@ -57,7 +57,7 @@ test('a relay in trouble fails no mail, says what is wrong, and mail flows after
   await stop();
 });
 
-test('each recipient has a state, attempts, the last words of the relay, and a timeline', async () => {
+test('each recipient has a state, attempts, the last reply, and a timeline', async () => {
   const { postern, relay, stop } = await startWithRelay({
     later: { code: 450, text: '4.2.0 Greylisted, come back' },
     never: { code: 554, text: '5.7.1 Not from you' },
@@ -66,7 +66,7 @@ test('each recipient has a state, attempts, the last words of the relay, and a t
   const to = ['desk@example.org', 'later@example.org', 'never@example.org'];
   const [id = ''] = await submit(postern, mail({ to }));
   await expectState(postern, id, 'delivered', 'deferred', 'failed');
-  expect((await relay.mails.next()).to, 'one refused recipient harms no other').toEqual(['desk@example.org']);
+  expect((await relay.mails.next()).to, 'other recipients are delivered').toEqual(['desk@example.org']);
   const told = await message(postern, id);
   const [desk, later, never] = told.recipients;
   const through = expect.stringMatching(/^127\.0\.0\.1:\d+$/);
@@ -75,7 +75,7 @@ test('each recipient has a state, attempts, the last words of the relay, and a t
   expect(later).toMatchObject({ attempts: 1, leased: false, reply: expect.stringContaining('450 4.2.0 Greylisted') });
   expect(later?.timeline).toMatchObject([{ kind: 'deferred', by: through }]);
   const wait = Date.parse(later?.next_attempt ?? '') - Date.parse(later?.timeline[0]?.at ?? '');
-  expect(wait, 'a minute and up to a quarter more').toBeGreaterThanOrEqual(60_000);
+  expect(wait, 'one minute with at most 25 % jitter').toBeGreaterThanOrEqual(60_000);
   expect(wait).toBeLessThanOrEqual(75_000);
   expect(never).toMatchObject({ attempts: 1, next_attempt: null, reply: expect.stringContaining('554 5.7.1 Not from you') });
   expect(never?.timeline).toMatchObject([{ kind: 'failed', by: through }]);
@@ -85,7 +85,7 @@ test('each recipient has a state, attempts, the last words of the relay, and a t
   await stop();
 });
 
-test('a relay that cuts the line after the last dot may have the mail, and that is said', async () => {
+test('a connection lost after the final dot is marked as possibly delivered', async () => {
   const { postern, stop } = await startWithRelay();
   const cutting = await scriptedRelay({ sent: resetConnection });
   await postern.save(fields(cutting));
@@ -96,7 +96,7 @@ test('a relay that cuts the line after the last dot may have the mail, and that 
   await stop();
 });
 
-test('people see and find what is theirs, administrators everything', async () => {
+test('accounts see their own mail, administrators all mail', async () => {
   const { postern, stop } = await startWithRelay();
   const [owner, otherUser] = [await postern.createAccount('mara@example.org', 'user'), await postern.createAccount('ben@example.org', 'user')];
   const [ownerToken = ''] = await submit(postern, mail({ subject: 'Hers' }), bearer(owner));
@@ -111,7 +111,7 @@ test('people see and find what is theirs, administrators everything', async () =
   const foreign = await getWithToken(`/api/messages/${otherToken}`, owner);
   const absent = await getWithToken('/api/messages/01ARZ3NDEKTSV4RRFFQ69G5FAV', owner);
   expect(foreign.status).toBe(404);
-  expect(foreign.json, 'that it is there is nobody else’s business').toEqual(absent.json);
+  expect(foreign.json, 'the response is that for an unknown message').toEqual(absent.json);
   expect((await getWithToken('/api/outbox', owner)).json.data).toMatchObject({ counts: { queued: { number: 1 } } });
 
   for (const [method, path, body] of [
@@ -128,13 +128,13 @@ test('people see and find what is theirs, administrators everything', async () =
     const refused = await postern.request(path, { ...asked, headers: { ...json, ...bearer(owner) } });
     expect(refused.status, `${method} ${path} of a user: ${refused.text}`).toBe(403);
     const nobody = await postern.request(path, { ...asked, headers: { ...json, authorization: '' } });
-    expect(nobody.status, `${method} ${path} of nobody: ${nobody.text}`).toBe(401);
+    expect(nobody.status, `${method} ${path} without authentication: ${nobody.text}`).toBe(401);
   }
   expect(await counts(postern)).toMatchObject({ queued: 2, cancelled: 0 });
   await stop();
 });
 
-test('mail is found by recipient, subject, id, state and time, fifty at a time', async () => {
+test('mail is found by recipient, subject, id, state and time, in pages of fifty', async () => {
   const { postern, stop } = await startWithRelay();
   const ids = await submit(postern, mails('Report', 60).map((one, index) => ({ ...one, to: `desk${index}@example.org` })));
   const [odd = ''] = await submit(postern, mail({ to: 'Mara_1@Example.ORG', cc: 'x@example.org', subject: '100% ÜBER' }));
@@ -177,7 +177,7 @@ test('mail is found by recipient, subject, id, state and time, fifty at a time',
   await stop();
 });
 
-test('what is not there is told so', async () => {
+test('unknown messages and pages are refused', async () => {
   const { postern, stop } = await startWithRelay();
   const [id = ''] = await submit(postern, mail());
   const absent = '01ARZ3NDEKTSV4RRFFQ69G5FAV';
@@ -195,6 +195,6 @@ test('what is not there is told so', async () => {
     expect(response.json, `${method} ${path}`).toEqual({ status: 'error', errors: { [field]: expect.any(String) } });
   }
   const wrong = await postern.request('/api/messages/send-email');
-  expect([wrong.status, wrong.headers.allow], 'it is a path of its own').toEqual([405, 'POST']);
+  expect([wrong.status, wrong.headers.allow], 'the path exists').toEqual([405, 'POST']);
   await stop();
 });

@@ -21,7 +21,7 @@ async function signIn(page: Page, email: string, password: string): Promise<void
   await page.getByRole('button', { name: 'Sign in' }).click();
 }
 
-test('signing in leads to what was asked for, and out again', async ({ page }) => {
+test('signing in leads to the requested page, and signing out to the login page', async ({ page }) => {
   await page.goto(`${console.url}/account`);
   await expect(page.getByRole('heading', { level: 1, name: 'Sign in' })).toBeVisible();
   await expect(page.getByLabel('Email address')).toBeFocused();
@@ -34,10 +34,10 @@ test('signing in leads to what was asked for, and out again', async ({ page }) =
   await page.getByRole('button', { name: 'Sign out' }).click();
   await expect(page).toHaveURL(`${console.url}/login`);
   await page.goBack();
-  await expect(page.getByRole('heading', { level: 1, name: 'Sign in' }), 'nothing stays to look at').toBeVisible();
+  await expect(page.getByRole('heading', { level: 1, name: 'Sign in' }), 'the page is not cached').toBeVisible();
 });
 
-test('a wrong password and an unknown address are told alike', async ({ page }) => {
+test('a wrong password and an unknown address get the same text', async ({ page }) => {
   await page.goto(`${console.url}/login?next=/account`);
   const told: string[] = [];
   for (const email of [ADMIN, 'nobody@example.org']) {
@@ -52,10 +52,10 @@ test('a wrong password and an unknown address are told alike', async ({ page }) 
   }
   expect(told[0]).toBe(told[1]);
   await signIn(page, ADMIN, PASSWORD);
-  await expect(page, 'and where it was to lead is not forgotten').toHaveURL(`${console.url}/account`);
+  await expect(page, 'the requested page is kept').toHaveURL(`${console.url}/account`);
 });
 
-test('what is typed can be looked at', async ({ page }) => {
+test('a typed password can be shown', async ({ page }) => {
   await page.goto(`${console.url}/login`);
   const password = page.getByLabel('Password', { exact: true });
   await password.fill('is it right');
@@ -65,7 +65,7 @@ test('what is typed can be looked at', async ({ page }) => {
   await expect(password).toHaveAttribute('type', 'password');
 });
 
-test('the own password is changed', async ({ page }) => {
+test('the own password can be changed', async ({ page }) => {
   const email = 'jonas@example.org';
   await console.server.createAccount(email, 'user');
   await console.signInBrowser(page.context(), email);
@@ -89,7 +89,7 @@ test('the own password is changed', async ({ page }) => {
   await expect(page).toHaveURL(`${console.url}/account`);
 });
 
-test('a session is seen and ended from another', async ({ page, browser, consoleErrors }) => {
+test('a session is listed and ended from another', async ({ page, browser, consoleErrors }) => {
   const email = await console.createAdmin();
   const others = await browser.newContext({ userAgent: 'Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0' });
   consoleErrors.watch(others);
@@ -116,7 +116,7 @@ test('a session is seen and ended from another', async ({ page, browser, console
   await others.close();
 });
 
-test('who is no administrator sees nothing of the settings', async ({ page }) => {
+test('accounts without administrator role cannot open the settings', async ({ page }) => {
   const secret = 'relay-of-nobodys-business.example.org';
   const saved = await console.server.save({
     from_address: 'alerts@example.org',
@@ -130,7 +130,7 @@ test('who is no administrator sees nothing of the settings', async ({ page }) =>
   await console.server.createAccount('user@example.org', 'user');
   await page.goto(console.url);
   await signIn(page, 'user@example.org', PASSWORD);
-  await expect(page, 'the first page is one that may be seen').toHaveURL(`${console.url}/account`);
+  await expect(page, 'signing in leads to a permitted page').toHaveURL(`${console.url}/account`);
   await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Outbox', 'Account']);
 
   const response = await page.goto(`${console.url}/settings/email`);

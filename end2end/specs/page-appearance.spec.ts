@@ -25,7 +25,7 @@ const settingsFor = (relay: { port: number }): FieldValues => ({
   Port: String(relay.port),
 });
 
-test('the pages in front of the gate', async ({ page }, info) => {
+test('login and first administrator', async ({ page }, info) => {
   const fresh = await Postern.start();
   await page.goto(fresh.link);
   await expectAccessible(page, info, 'setup');
@@ -42,7 +42,7 @@ test('the pages in front of the gate', async ({ page }, info) => {
   await expectAccessible(page, info, 'nowhere');
 });
 
-test('the account', async ({ page }, info) => {
+test('the account page', async ({ page }, info) => {
   await console.signInBrowser(page.context());
   await console.signInBrowser(page.context());
   await page.goto(`${console.url}/account`);
@@ -53,7 +53,7 @@ test('the account', async ({ page }, info) => {
   await expectAccessible(page, info, 'not-for-users');
 });
 
-test('the settings, pristine and with everything amiss', async ({ page }, info) => {
+test('the settings, empty and with every fault', async ({ page }, info) => {
   const settings = await console.settings(page);
   await expectAccessible(page, info, 'pristine');
   await settings.fill({
@@ -71,7 +71,7 @@ test('the settings, pristine and with everything amiss', async ({ page }, info) 
   await expectAccessible(page, info, 'with-faults');
 });
 
-test('a test that failed, in words longer than the window', async ({ page }, info) => {
+test('a failed test with a long reply', async ({ page }, info) => {
   const unbroken = `${'W'.repeat(400)} مرحبا بالبريد \u202eedispu\u202c 🚪🔑 <b>&amp;`;
   const relay = await tcpRelay((socket) => socket.write(`554-${unbroken}\r\n554 second line\r\n`));
   const settings = await console.settings(page);
@@ -83,7 +83,7 @@ test('a test that failed, in words longer than the window', async ({ page }, inf
   await relay.stop();
 });
 
-test('a test under way, and one that was sent', async ({ page }, info) => {
+test('a running test and a sent one', async ({ page }, info) => {
   const relay = await tcpRelay(() => {});
   const settings = await console.settings(page);
   await settings.fill({ ...settingsFor(relay), 'Command Time-out': '60' });
@@ -102,7 +102,7 @@ test('a test under way, and one that was sent', async ({ page }, info) => {
   await real.stop();
 });
 
-test('a conflict, and the earlier passwords', async ({ page }, info) => {
+test('a conflict and the earlier passwords', async ({ page }, info) => {
   const sealed = async (password: string) => ({ smtp_password: await console.server.sealed(password) });
   const save = async (more: object) =>
     expect((await console.server.save(fields({ port: 587 }, { smtp_username: 'alerts', ...more }))).status).toBe(200);
@@ -174,12 +174,12 @@ async function tabTo({ page }: EmailPage, element: ReturnType<EmailPage['field']
       const outline = activeElement && getComputedStyle(activeElement).outlineStyle;
       return activeElement === document.body || (outline !== undefined && outline !== 'none');
     });
-    expect(seen, 'the focus is seen').toBe(true);
+    expect(seen, 'the focus is visible').toBe(true);
     const summary = element.locator('xpath=ancestor-or-self::summary');
     const holder = (await summary.count()) > 0 ? summary : element;
     if (await holder.evaluate((wanted) => wanted === document.activeElement)) {
       return;
     }
   }
-  throw new Error(`Tab never came to ${element}`);
+  throw new Error(`Tab did not reach ${element}`);
 }

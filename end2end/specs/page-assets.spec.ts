@@ -3,7 +3,7 @@
 import { Postern } from '../support/postern.ts';
 import { expect, test } from '../support/test.ts';
 
-test('what a browser loads is kept for ever, and compressed', async ({ page }) => {
+test('assets are immutable and compressed', async ({ page }) => {
   const postern = await Postern.start();
   const answers: Array<Promise<[URL, Record<string, string>]>> = [];
   page.on('response', (response) => {

@@ -32,7 +32,7 @@ async function saveInTurn(second: EmailPage, first: EmailPage, otherValue: strin
   await expect(second.conflict).toBeFocused();
   await expect(second.conflict).toContainText('Somebody else saved first');
   await expect(second.conflict).toContainText(/mara@example\.org saved at .* UTC\. Nothing you typed is lost/);
-  expect((await readSaved()).smtp_from_name, 'nothing of mine is stored').toBe(otherValue);
+  expect((await readSaved()).smtp_from_name, 'the save was refused').toBe(otherValue);
 }
 
 /** The conflict table, cell by cell. */
@@ -41,7 +41,7 @@ async function conflictRows(settings: EmailPage): Promise<string[][]> {
   return Promise.all(rows.map((row) => row.getByRole('cell').or(row.getByRole('columnheader')).or(row.getByRole('rowheader')).allTextContents()));
 }
 
-test('keep mine', async ({ page, browser, consoleErrors }) => {
+test('keeping the own values', async ({ page, browser, consoleErrors }) => {
   const others = await browser.newContext();
   consoleErrors.watch(others);
   const second = await console.settings(page);
@@ -72,7 +72,7 @@ test('keep mine', async ({ page, browser, consoleErrors }) => {
   await others.close();
 });
 
-test('take theirs', async ({ page, browser, consoleErrors }) => {
+test("taking the other administrator's values", async ({ page, browser, consoleErrors }) => {
   const others = await browser.newContext();
   consoleErrors.watch(others);
   const second = await console.settings(page);
@@ -92,7 +92,7 @@ test('take theirs', async ({ page, browser, consoleErrors }) => {
   await others.close();
 });
 
-test('the same one in two tabs', async ({ page, context }) => {
+test('one administrator in two tabs', async ({ page, context }) => {
   const first = await console.settings(page);
   const second = await console.settings(await context.newPage());
   await first.save({ 'Reply-To': 'desk@example.org' });

@@ -31,7 +31,7 @@ function stage(settings: EmailPage, title: string): Locator {
   return settings.testSection.getByRole('region', { name: 'Stages' }).getByRole('listitem').filter({ hasText: title }).last();
 }
 
-test('each stage says what was said in it, and secrets are struck out', async ({ page }) => {
+test('each stage shows its dialogue with secrets redacted', async ({ page }) => {
   const relay = await Relay.start({ auth: ['PLAIN'], users: { alerts: SECRET } });
   const settings = await console.settings(page, await console.createAdmin());
   await settings.fill({ 'Email Address': 'alerts@example.org', 'User Name': 'alerts', Password: SECRET });
@@ -77,7 +77,7 @@ test('the transcript is copied as text and downloaded as JSON', async ({ page })
   await relay.stop();
 });
 
-test('what a relay says stays words', async ({ page }) => {
+test('replies of a relay are escaped', async ({ page }) => {
   const html = '<img src=x onerror=document.title=1><script>document.title=2</script></textarea><b>bold</b>';
   const relay = await tcpRelay((socket) => socket.write(`554 ${html}"'&lt;\r\n`));
   const settings = await console.settings(page, await console.createAdmin());
@@ -91,7 +91,7 @@ test('what a relay says stays words', async ({ page }) => {
   await relay.stop();
 });
 
-test('a diagnosis is cancelled, and leaves nothing behind', async ({ page }) => {
+test('a cancelled diagnosis closes its connection', async ({ page }) => {
   const closed = new Queue<void>();
   const relay = await tcpRelay((socket) => socket.on('close', () => closed.push()));
   const settings = await console.settings(page, await console.createAdmin());
@@ -106,7 +106,7 @@ test('a diagnosis is cancelled, and leaves nothing behind', async ({ page }) => 
 });
 
 // The last test, because it saves settings.
-test('from what fails, over what was found and trusted, to verified', async ({ page }, info) => {
+test('from a failed diagnosis over a trusted certificate to verified settings', async ({ page }, info) => {
   const certificate = selfSigned(HOST);
   const relay = await Relay.start({ host: HOST, tls: 'implicit', certificate, auth: ['LOGIN'], users: { alerts: SECRET } });
   const settings = await console.settings(page);
@@ -129,7 +129,7 @@ test('from what fails, over what was found and trusted, to verified', async ({ p
   await expect(securing).toContainText(new X509Certificate(certificate.cert).fingerprint256);
   await expect(securing).toContainText('TLS 1.3');
   await expectAccessible(page, info, 'diagnosis-failed');
-  expect(relay.attempts.all, 'no password for a stranger').toEqual([]);
+  expect(relay.attempts.all, 'the password was not sent').toEqual([]);
 
   await settings.testSection.getByRole('button', { name: 'Trust this certificate' }).click();
   await expect(settings.field('Certificate Check')).toHaveValue('Trusted');

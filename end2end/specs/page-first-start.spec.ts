@@ -84,7 +84,7 @@ for (const { type, shown, tls } of TYPES) {
   });
 }
 
-test('the link works once', async ({ page }) => {
+test('the link can be used once', async ({ page }) => {
   const postern = await Postern.start();
   const create = async (email: string, password: string) => {
     await page.goto(postern.link);
@@ -115,7 +115,7 @@ function recordRequests(page: Page): string[] {
 }
 
 function expectNoSecret(secret: string, texts: string[]): void {
-  expect(texts.join('\n'), 'the sealed password went out').toContain('{"sealed":"eyJ');
+  expect(texts.join('\n'), 'the request has a sealed password').toContain('{"sealed":"eyJ');
   const spellings = [
     secret,
     encodeURIComponent(secret),

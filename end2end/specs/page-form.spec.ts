@@ -15,7 +15,7 @@ test.beforeAll(async () => {
 
 test.afterAll(() => console?.stop());
 
-test('a form with nothing in it goes nowhere', async ({ page }) => {
+test('an empty form is not submitted', async ({ page }) => {
   const settings = await console.settings(page);
   await settings.submit.click();
   await expect(settings.field('Email Address')).toBeFocused();
@@ -32,11 +32,11 @@ test('a form with nothing in it goes nowhere', async ({ page }) => {
   await settings.form.getByText('More options').click();
   await expect(settings.field('Reply-To')).toBeHidden();
   await settings.submit.click();
-  await expect(settings.field('Reply-To'), 'it unfolds where the fault is').toBeFocused();
+  await expect(settings.field('Reply-To'), 'the options with the fault are expanded').toBeFocused();
   expect(await console.revision()).toBe(0);
 });
 
-test('the field with the first fault is not behind the heading', async ({ page }) => {
+test('the first field with a fault is scrolled into view below the heading', async ({ page }) => {
   await page.setViewportSize({ width: 1280, height: 500 });
   const settings = await console.settings(page);
   await settings.fill({ 'User Name': 'alerts' });
@@ -48,7 +48,7 @@ test('the field with the first fault is not behind the heading', async ({ page }
     const { x, y, width, height } = control.getBoundingClientRect();
     return [y + 2, y + height - 2].every((at) => document.elementFromPoint(x + width / 2, at) === control);
   });
-  expect(onTop, 'nothing covers it').toBe(true);
+  expect(onTop, 'the field is not covered').toBe(true);
 });
 
 const FAULTS: Array<[FieldName, string, RegExp, string]> = [
@@ -72,12 +72,12 @@ async function openWithPausedClock(page: Page): Promise<EmailPage> {
   return settings;
 }
 
-test('a fault is told when the typing pauses', async ({ page }) => {
+test('a fault is shown when typing pauses', async ({ page }) => {
   const settings = await openWithPausedClock(page);
   const field = settings.field('Email Address');
   await field.pressSequentially('alerts@');
   await page.clock.runFor(600);
-  await expect(field, 'not while somebody types').toHaveAttribute('aria-invalid', 'false');
+  await expect(field, 'no fault while typing').toHaveAttribute('aria-invalid', 'false');
   await page.clock.runFor(200);
   await expect(field).toHaveAttribute('aria-invalid', 'true');
   await expect(field).toBeFocused();
@@ -85,7 +85,7 @@ test('a fault is told when the typing pauses', async ({ page }) => {
   await expect(field).toHaveAttribute('aria-invalid', 'false');
 });
 
-test('a fault that is about to be told takes no button from under the pointer', async ({ page }) => {
+test('a fault that appears does not move a button during a click', async ({ page }) => {
   await page.setViewportSize({ width: 1280, height: 2400 });
   const settings = await openWithPausedClock(page);
   await settings.field('Email Address').pressSequentially('alerts@');
@@ -96,7 +96,7 @@ test('a fault that is about to be told takes no button from under the pointer', 
   await expect(settings.form).toContainText('Nothing was saved yet');
 });
 
-test('a fault is told beside its field, and goes as it is corrected', async ({ page }) => {
+test('a fault is shown beside its field until it is corrected', async ({ page }) => {
   const settings = await console.settings(page);
   for (const [name, wrong] of FAULTS) {
     await settings.fill({ [name]: wrong });
@@ -168,7 +168,7 @@ const WARNINGS: Array<{ odd: string; typed: FieldValues; words: RegExp; repair: 
   },
 ];
 
-test('odd pairs are told before they are saved, and mended with one click', async ({ page }) => {
+test('warnings about combinations are shown before saving, each with a repair button', async ({ page }) => {
   const settings = await console.settings(page);
   for (const { odd, typed, words: pattern, repair, sets } of WARNINGS) {
     await settings.undo.click();
@@ -189,7 +189,7 @@ test('odd pairs are told before they are saved, and mended with one click', asyn
 
 const COMPLETE: FieldValues = { 'Email Address': 'alerts@example.org', 'Host Name': 'smtp.example.org', Port: '587' };
 
-test('the options are folded away, and count what is set', async ({ page }) => {
+test('more options are collapsed and show how many are set', async ({ page }) => {
   const settings = await console.settings(page);
   for (const name of OPTIONS) {
     await expect(settings.field(name)).toBeHidden();

@@ -16,7 +16,7 @@ test.beforeAll(async () => {
 
 test.afterAll(() => console?.stop());
 
-test('a certificate whose names are long words, and HTML', async ({ page }) => {
+test('a certificate with long names that contain HTML', async ({ page }) => {
   const folder = temporaryFolder('certificate');
   const [key, cert] = [join(folder, 'key'), join(folder, 'cert')];
   const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
@@ -37,7 +37,7 @@ test('a certificate whose names are long words, and HTML', async ({ page }) => {
   await relay.stop();
 });
 
-test('a relay that wants a certificate from Postern', async ({ page }) => {
+test('a relay that requires a client certificate', async ({ page }) => {
   const { key, cert } = console.authority.issue('127.0.0.1');
   const wanting = { requestCert: true, rejectUnauthorized: true, ca: console.authority.cert };
   const relay = await tlsRelay({ key, cert, ...wanting, minVersion: 'TLSv1.3' });

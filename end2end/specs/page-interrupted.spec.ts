@@ -18,7 +18,7 @@ const EDITS = {
   'From Name': 'Nothing of this is lost',
 };
 
-test('a session that ended while the form was open', async ({ page, context }) => {
+test('a session that ends while the form is open keeps the edits', async ({ page, context }) => {
   const console = await TestConsole.start();
   const settings = await console.settings(page);
   await settings.fill(EDITS);
@@ -48,7 +48,7 @@ test('a session that ended while the form was open', async ({ page, context }) =
   await console.stop();
 });
 
-test('a Postern that stops during a test, and comes back', async ({ page, consoleErrors }) => {
+test('a server that restarts during a test', async ({ page, consoleErrors }) => {
   consoleErrors.allow(NETWORK_ERROR);
   const console = await TestConsole.start();
   const relay = await tcpRelay(() => {});
@@ -67,7 +67,7 @@ test('a Postern that stops during a test, and comes back', async ({ page, consol
   await settings.undo.click();
   await asked;
   await expect(settings.form).toContainText('Postern does not answer. Check your connection and try again; what you typed is still here.');
-  await expect(settings.field('From Name'), 'undo takes nothing away unless it can give back').toHaveValue(EDITS['From Name']);
+  await expect(settings.field('From Name'), 'the edits are kept when the saved settings cannot be loaded').toHaveValue(EDITS['From Name']);
   await settings.test();
   await expect(settings.testSection).toContainText('The test could not be started.');
 

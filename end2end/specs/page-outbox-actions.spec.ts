@@ -15,7 +15,7 @@ async function relayWithReply(code: number, text: string): Promise<{ relay: Rela
   return { relay, takes: () => (takes = true) };
 }
 
-test('a message tells what happened to it, and what it says', async ({ page }) => {
+test('a message page shows its delivery events and content', async ({ page }) => {
   const console = await TestConsole.start();
   const { relay, takes } = await relayWithReply(450, '4.2.0 Greylisted, come back');
   await console.server.save(fields(relay));
@@ -75,7 +75,7 @@ test('a message tells what happened to it, and what it says', async ({ page }) =
   await console.stop();
 });
 
-test('what touches many asks back with the number, and again when it has grown', async ({ page }) => {
+test('a bulk action asks for confirmation, again when the number has changed', async ({ page }) => {
   const console = await TestConsole.start();
   const { relay, takes } = await relayWithReply(554, '5.7.1 Not today');
   await console.server.save(fields(relay));
@@ -109,12 +109,12 @@ test('what touches many asks back with the number, and again when it has grown',
   await expect(page).toHaveURL(`${outbox.url}?address=desk&state=failed`);
   await outbox.go('?state=delivered');
   await expect(outbox.rows).toHaveCount(4);
-  await expect(acts, 'nothing can be done with what is delivered').toHaveCount(0);
+  await expect(acts, 'a delivered message has no actions').toHaveCount(0);
   await relay.stop();
   await console.stop();
 });
 
-test('delivery is paused, mail is released, delivery is resumed', async ({ page }) => {
+test('pausing, releasing and resuming', async ({ page }) => {
   const console = await TestConsole.start();
   const relay = await Relay.start();
   await console.server.save(fields(relay));
@@ -122,7 +122,7 @@ test('delivery is paused, mail is released, delivery is resumed', async ({ page 
   const hold = outbox.status.getByRole('button', { name: 'Pause delivery' });
   await expect(hold).toHaveAccessibleDescription('Messages are accepted, and none is sent.');
   await hold.click();
-  await expect(page.getByText('Delivery is paused.'), 'the notice and the status').toHaveCount(2);
+  await expect(page.getByText('Delivery is paused.'), 'one in the notice and one in the status').toHaveCount(2);
   await expect(outbox.status).toContainText(/Delivery is paused\.\s*Since .* UTC by admin@example\.org\./);
   await submitMails(console, [{ to: 'desk@example.org' }, { to: 'mara@example.org' }]);
   await outbox.expectCounts({ Held: 2 });
@@ -139,7 +139,7 @@ test('delivery is paused, mail is released, delivery is resumed', async ({ page 
   await console.stop();
 });
 
-test('an address that there is none is skipped until it is removed', async ({ page }) => {
+test('a suppressed address is skipped until it is removed from the list', async ({ page }) => {
   const console = await TestConsole.start();
   const { relay, takes } = await relayWithReply(550, '5.1.1 No such user here');
   await console.server.save(fields(relay));
@@ -169,7 +169,7 @@ test('an address that there is none is skipped until it is removed', async ({ pa
   await console.stop();
 });
 
-test('who is no administrator sees the own mail, and does nothing with it', async ({ page }) => {
+test('accounts without administrator role see their own mail and no actions', async ({ page }) => {
   const console = await TestConsole.start();
   const { relay } = await relayWithReply(450, '4.2.0 Later');
   await console.server.save(fields(relay));
@@ -188,7 +188,7 @@ test('who is no administrator sees the own mail, and does nothing with it', asyn
   await expect(outbox.recipient('desk@example.org')).toContainText(/Attempt failed.*450 4\.2\.0 Later/);
   await expect(page.getByRole('region', { name: 'Content' })).toHaveCount(0);
   await expect(page.getByRole('main').locator('form')).toHaveCount(0);
-  expect(await page.content(), 'neither what it says nor where it leaves by').not.toMatch(/hall 3|127\.0\.0\.1:/);
+  expect(await page.content(), 'neither content nor relay are shown').not.toMatch(/hall 3|127\.0\.0\.1:/);
 
   const cookie = await signIn(console.url, 'plant@example.org', 'correct horse battery');
   const statusOf = async (path: string) => (await console.server.request(path, { headers: { cookie } })).status;
@@ -222,7 +222,7 @@ async function liveUpdates(page: Page, address: string): Promise<number> {
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
 
-  test('all of it can be operated', async ({ page, consoleErrors }) => {
+  test('messages and suppressions can be operated', async ({ page, consoleErrors }) => {
     consoleErrors.allow(/preloaded using link preload but not used/);
     const console = await TestConsole.start();
     const { relay, takes } = await relayWithReply(554, '5.7.1 Not today');

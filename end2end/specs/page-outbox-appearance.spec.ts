@@ -7,7 +7,7 @@ import { TestConsole } from '../support/test-console.ts';
 import { fields } from '../support/test-server.ts';
 import { expect, test } from '../support/test.ts';
 
-test('the outbox, empty and with everything in it', async ({ page }, info) => {
+test('the outbox, empty and filled', async ({ page }, info) => {
   test.slow();
   const console = await TestConsole.start();
   const outbox = await OutboxPage.open(console, page);

@@ -17,7 +17,7 @@ const refuse = (recipient: string) => {
   return /^later/i.test(recipient) ? { code: 450, text: '4.2.0 Greylisted, come back' } : undefined;
 };
 
-test('mail is seen going without a reload, and what is typed meanwhile stays', async ({ page }) => {
+test('live updates keep what is typed', async ({ page }) => {
   const console = await TestConsole.start();
   const relay = await Relay.start({ refuse });
   const outbox = await OutboxPage.open(console, page);
@@ -49,7 +49,7 @@ test('mail is seen going without a reload, and what is typed meanwhile stays', a
   await console.stop();
 });
 
-test('mail is counted and found', async ({ page }) => {
+test('mail is counted and searched', async ({ page }) => {
   const console = await TestConsole.start();
   const relay = await Relay.start({ refuse });
   await console.server.save(fields(relay));
@@ -92,7 +92,7 @@ test('mail is counted and found', async ({ page }) => {
   await expectFound({ 'Accepted from (UTC)': '2026-01-01T00:00', 'Recipient begins with': 'nobody' }, 1);
   await expectFound({ 'Accepted before (UTC)': '2026-01-01T00:00' }, 0);
   await expect(outbox.mails).toContainText('No message matches.');
-  await expect(outbox.search.getByLabel('Accepted before (UTC)'), 'what was asked for stays').toHaveValue(/^2026-01-01T00:00/);
+  await expect(outbox.search.getByLabel('Accepted before (UTC)'), 'the search is kept').toHaveValue(/^2026-01-01T00:00/);
 
   const response = await page.goto(`${outbox.url}?since=soon`);
   expect(response?.status()).toBe(422);
@@ -101,7 +101,7 @@ test('mail is counted and found', async ({ page }) => {
   await console.stop();
 });
 
-test('a relay in trouble is told with its cause, and mail flows after the repair', async ({ page }) => {
+test('a relay that backs off is shown with its cause until it recovers', async ({ page }) => {
   const console = await TestConsole.start();
   const nobody = await closedPort();
   await console.server.save(fields({ port: nobody }));
@@ -127,7 +127,7 @@ test('a relay in trouble is told with its cause, and mail flows after the repair
   await console.stop();
 });
 
-test('a page says when it is not live, and comes back', async ({ page, consoleErrors }) => {
+test('a page that lost its connection says so and reconnects', async ({ page, consoleErrors }) => {
   consoleErrors.allow(/net::ERR_|TypeError: network error/);
   const console = await TestConsole.start();
   const relay = await Relay.start();
@@ -142,11 +142,11 @@ test('a page says when it is not live, and comes back', async ({ page, consoleEr
   await expect(outbox.row('desk@example.org')).toContainText('Delivered');
   const startedAt = Date.now();
   await again.stop();
-  expect(Date.now() - startedAt, 'a page that is looked at keeps nobody from stopping').toBeLessThan(9_000);
+  expect(Date.now() - startedAt, 'an open page does not delay the stop').toBeLessThan(9_000);
   await relay.stop();
 });
 
-test('a page that nobody sees asks for nothing', async ({ page }) => {
+test('a hidden page sends no requests', async ({ page }) => {
   const console = await TestConsole.start();
   const relay = await Relay.start();
   await console.server.save(fields(relay));
@@ -160,14 +160,14 @@ test('a page that nobody sees asks for nothing', async ({ page }) => {
   const ended = page.waitForEvent('requestfailed', isWatchRequest);
   await setHidden(true);
   expect((await ended).failure()?.errorText).toBe('net::ERR_ABORTED');
-  const asked: string[] = [];
-  const recordRequest = (request: Request) => asked.push(request.url());
+  const requests: string[] = [];
+  const recordRequest = (request: Request) => requests.push(request.url());
   page.on('request', recordRequest);
   for (const to of ['desk@example.org', 'mara@example.org']) {
     await submitMail(console, { to });
     await relay.mails.next();
   }
-  expect(asked).toEqual([]);
+  expect(requests).toEqual([]);
   await expect(outbox.rows).toHaveCount(0);
   page.off('request', recordRequest);
   const started = page.waitForRequest(isWatchRequest);

@@ -38,7 +38,7 @@ async function expectFilledIn(settings: EmailPage, host: string, port: string, t
   await expect(settings.field('Authentication Type')).toHaveValue(authentication);
 }
 
-test('a provider fills the form in and says what its users have to know', async ({ page }, info) => {
+test('a provider fills the form in and shows its note', async ({ page }, info) => {
   const settings = await console.settings(page);
   const provider = settings.form.getByLabel('Provider', { exact: true });
   await settings.fill({ 'Email Address': 'me@example.org' });
@@ -52,7 +52,7 @@ test('a provider fills the form in and says what its users have to know', async 
   await settings.fill({ 'User Name': 'AKIAIOSFODNN7EXAMPLE' });
   await provider.selectOption('Amazon SES, eu-central-1');
   await expectFilledIn(settings, 'email-smtp.eu-central-1.amazonaws.com', '465', 'SSL', 'Plain');
-  await expect(settings.field('User Name'), 'what the provider hands out is not replaced').toHaveValue('AKIAIOSFODNN7EXAMPLE');
+  await expect(settings.field('User Name'), 'the user name is kept').toHaveValue('AKIAIOSFODNN7EXAMPLE');
   await expectAccessible(page, info, 'provider');
   await provider.selectOption('A relay on this machine');
   await expectFilledIn(settings, 'localhost', '25', 'None', 'None');
@@ -62,7 +62,7 @@ test('a provider fills the form in and says what its users have to know', async 
   await settings.expectVerification('Not set up yet Unsaved changes');
 });
 
-test('what the browser loads knows no provider', async ({ page }) => {
+test('the WebAssembly contains no provider presets', async ({ page }) => {
   const loaded = page.waitForResponse(/_bg\.wasm/);
   await console.settings(page);
   const wasm = (await (await loaded).body()).toString('latin1');
@@ -70,7 +70,7 @@ test('what the browser loads knows no provider', async ({ page }) => {
   expect(wasm).not.toContain('sendgrid');
 });
 
-test('settings are found, used and proved', async ({ page }, info) => {
+test('settings are found, used and verified', async ({ page }, info) => {
   const certificate = console.authority.issue(HOST);
   const relay = await Relay.start({ host: HOST, tls: 'implicit', certificate, auth: ['LOGIN'], users: { 'me@example.org': 'right' } });
   const settings = await console.settings(page);
@@ -79,7 +79,7 @@ test('settings are found, used and proved', async ({ page }, info) => {
   await expect(settings.form).toContainText('Settings were found.');
   await expect(candidateRow(settings, relay.port, 'SSL')).toContainText('works, TLS 1.3, recommended');
   await expect(candidateRow(settings, 465, 'SSL')).toBeVisible();
-  expect(relay.attempts.all, 'nobody signed in').toEqual([]);
+  expect(relay.attempts.all, 'no sign-in').toEqual([]);
   await expectAccessible(page, info, 'found');
   await settings.form.getByRole('button', { name: 'Use these settings' }).click();
   await expectFilledIn(settings, HOST, String(relay.port), 'SSL', 'Login');
@@ -91,7 +91,7 @@ test('settings are found, used and proved', async ({ page }, info) => {
   await relay.stop();
 });
 
-test('without a host the domain of the address is asked about', async ({ page }) => {
+test('without a host the domain of the address is looked up', async ({ page }) => {
   const relay = await Relay.start({ host: HOST, tls: 'starttls', certificate: selfSigned(HOST), auth: ['PLAIN'] });
   const settings = await console.settings(page);
   await settings.fill({ 'Email Address': `me@[${HOST}]`, Port: String(relay.port) });
@@ -104,7 +104,7 @@ test('without a host the domain of the address is asked about', async ({ page })
   await relay.stop();
 });
 
-test('a search is watched and cancelled', async ({ page }) => {
+test('a running probe is shown and cancelled', async ({ page }) => {
   const left = new Queue<string>();
   const relay = await tcpRelay((socket) => socket.once('close', () => left.push('left')));
   const settings = await console.settings(page);
@@ -120,7 +120,7 @@ test('a search is watched and cancelled', async ({ page }) => {
   await relay.stop();
 });
 
-test('what is missing is told beside its field', async ({ page }) => {
+test('a missing field has its fault beside it', async ({ page }) => {
   const settings = await console.settings(page);
   await findButton(settings).click();
   await expect(settings.field('Host Name')).toHaveAttribute('aria-invalid', 'true');

@@ -16,7 +16,7 @@ test.beforeAll(async () => {
 
 test.afterAll(() => console?.stop());
 
-test('it is saved once, however often it is submitted', async ({ page }) => {
+test('a form that is submitted twice is saved once', async ({ page }) => {
   const settings = await console.settings(page);
   let saves = 0;
   let release = () => {};
@@ -42,10 +42,10 @@ test('it is saved once, however often it is submitted', async ({ page }) => {
 
   await page.unroute('**/fn/save_settings');
   await settings.save();
-  expect(await console.revision(), 'a save that changes nothing is none').toBe(1);
+  expect(await console.revision(), 'a save without changes stores nothing').toBe(1);
 });
 
-test('leaving with unsaved changes asks', async ({ page }) => {
+test('leaving with unsaved edits asks for confirmation', async ({ page }) => {
   const settings = await console.settings(page);
   const asked: string[] = [];
   let stay = true;
@@ -66,16 +66,16 @@ test('leaving with unsaved changes asks', async ({ page }) => {
 
   await page.goBack();
   await settings.waitForHydration();
-  await expect(settings.field('Port'), 'what was given up is gone').toHaveValue('587');
+  await expect(settings.field('Port'), 'the discarded edits are gone').toHaveValue('587');
   await expect(settings.field('Connection Type')).toHaveValue('None');
   await expect(settings.field('Password Without Encryption')).not.toBeChecked();
   await expect(settings.verification).not.toContainText('Unsaved changes', { useInnerText: true });
   await leave();
   await expect(page).toHaveURL(`${console.url}/account`);
-  expect(asked, 'without changes nobody is asked').toHaveLength(2);
+  expect(asked, 'no confirmation without changes').toHaveLength(2);
 });
 
-test('the longest password of any script arrives as it was typed', async ({ page }) => {
+test('a password of 245 characters reaches the relay unchanged', async ({ page }) => {
   const password = `${'密'.repeat(120)}${'🔑'.repeat(120)} ü"\\`;
   const certificate = console.authority.issue('127.0.0.1');
   const relay = await Relay.start({ tls: 'implicit', certificate, auth: ['PLAIN'], users: { 'مستخدم': password } });
@@ -94,7 +94,7 @@ test('the longest password of any script arrives as it was typed', async ({ page
   await relay.stop();
 });
 
-test.describe('where the program of the page does not run', () => {
+test.describe('without the island', () => {
   async function expectGrey(page: Page): Promise<void> {
     await console.signInBrowser(page.context());
     await page.goto(`${console.url}/settings/email`);
@@ -104,7 +104,7 @@ test.describe('where the program of the page does not run', () => {
     await expect(page.getByLabel('Password', { exact: true })).not.toHaveAttribute('name', /./);
   }
 
-  test('without JavaScript it says so', async ({ browser }) => {
+  test('without JavaScript a notice is shown', async ({ browser }) => {
     const context = await browser.newContext({ javaScriptEnabled: false });
     const page = await context.newPage();
     expect((await console.server.save(fields({ port: 2525 }, { smtp_connection_type: 'TLS', smtp_password: null }))).status).toBe(200);
@@ -117,7 +117,7 @@ test.describe('where the program of the page does not run', () => {
     await context.close();
   });
 
-  test('without WebAssembly too', async ({ browser }) => {
+  test('without WebAssembly a notice is shown', async ({ browser }) => {
     const context = await browser.newContext();
     const page = await context.newPage();
     await page.route('**/*.wasm', (route) => route.abort());

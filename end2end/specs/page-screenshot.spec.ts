@@ -7,7 +7,7 @@ import { expect, test } from '../support/test.ts';
 const path = process.env.POSTERN_SCREENSHOT;
 
 test('the settings, with a test email that arrived', async ({ page }) => {
-  test.skip(path === undefined, 'only where POSTERN_SCREENSHOT says where to');
+  test.skip(path === undefined, 'POSTERN_SCREENSHOT is not set');
   const console = await TestConsole.start();
   await console.server.createAccount('mara@example.org', 'admin');
   const relay = await Relay.start({

@@ -23,12 +23,12 @@ function settingsFor(relay: { port: number }, more: FieldValues = {}): FieldValu
   return { 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port), ...more };
 }
 
-async function expectFailure(settings: EmailPage, stage: string, ...words: Array<string | RegExp>): Promise<void> {
+async function expectFailure(settings: EmailPage, stage: string, ...text: Array<string | RegExp>): Promise<void> {
   await expect(settings.testSection).toContainText(new RegExp(`Failed after [\\d.]+ m?s at “${stage}”\\.`));
-  for (const word of [...words, 'What to do', 'The form was tested, not the saved settings.']) {
+  for (const word of [...text, 'What to do', 'The form was tested, not the saved settings.']) {
     await expect(settings.testSection).toContainText(word);
   }
-  await expect(settings.sendTest, 'it can be tried again').toBeEnabled();
+  await expect(settings.sendTest, 'the button is enabled again').toBeEnabled();
   await expect(settings.cancel).toBeHidden();
   await settings.expectVerification(/^Not set up yet/);
 }
@@ -79,7 +79,7 @@ test('a port that never answers', async ({ page }) => {
   await nowhere.stop();
 });
 
-test('a certificate that nobody vouches for', async ({ page }) => {
+test('a self-signed certificate', async ({ page }) => {
   const relay = await Relay.start({ tls: 'implicit', certificate: selfSigned('127.0.0.1') });
   const settings = await console.settings(page, await console.createAdmin());
   await settings.fill(settingsFor(relay, { 'Connection Type': 'SSL' }));
@@ -110,7 +110,7 @@ async function silentTlsRelay() {
   return { relay, closed };
 }
 
-test('a test under way is watched and cancelled', async ({ page }) => {
+test('a running test is shown and cancelled', async ({ page }) => {
   const { relay, closed } = await silentTlsRelay();
   const settings = await console.settings(page, await console.createAdmin());
   await settings.fill(settingsFor(relay, { 'Command Time-out': '60' }));
@@ -124,7 +124,7 @@ test('a test under way is watched and cancelled', async ({ page }) => {
   ]);
   const clock = settings.testSection.getByText(/^\d+\.0 s$/);
   const shown = (await clock.textContent()) ?? '';
-  await expect(clock.filter({ hasNotText: shown }), 'it ticks').toBeVisible();
+  await expect(clock.filter({ hasNotText: shown }), 'the elapsed time advances').toBeVisible();
 
   await expect(settings.sendTest).toBeDisabled();
   await settings.sendTest.click({ force: true });
@@ -135,12 +135,12 @@ test('a test under way is watched and cancelled', async ({ page }) => {
   await closed.next();
   await expect(settings.testSection).toContainText('Cancelled. No message was sent.');
   await expect(settings.sendTest).toBeEnabled();
-  await expect(settings.sendTest, 'the button that goes away hands its focus on').toBeFocused();
+  await expect(settings.sendTest, 'the focus moves to the next button').toBeFocused();
   expect(relay.connections.all, 'one test at a time').toHaveLength(1);
   await relay.stop();
 });
 
-test('a page that is closed takes its test along', async ({ page }) => {
+test('closing the page ends its test', async ({ page }) => {
   const { relay, closed } = await silentTlsRelay();
   const settings = await console.settings(page, await console.createAdmin());
   await settings.fill(settingsFor(relay, { 'Command Time-out': '60' }));
@@ -151,7 +151,7 @@ test('a page that is closed takes its test along', async ({ page }) => {
   await relay.stop();
 });
 
-test('only an address can be tested, and the form without faults', async ({ page }) => {
+test('a test requires a valid recipient and a valid form', async ({ page }) => {
   const relay = await Relay.start();
   const settings = await console.settings(page, await console.createAdmin());
   await expect(settings.recipient, 'the address of the account').toHaveValue(/^admin\d*@example\.org$/);
@@ -179,7 +179,7 @@ test('only an address can be tested, and the form without faults', async ({ page
   await relay.stop();
 });
 
-test('more than six tests a minute are told to wait', async ({ page }) => {
+test('more than six tests a minute are refused with a time to wait', async ({ page }) => {
   const port = await closedPort();
   const settings = await console.settings(page, await console.createAdmin());
   await settings.fill(settingsFor({ port }));

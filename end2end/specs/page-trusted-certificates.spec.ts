@@ -38,12 +38,12 @@ class Trusting {
     await this.add.click();
   }
 
-  async expectFault(words: string): Promise<void> {
-    await expect(this.settings.page.locator('#smtp_trusted_certificates-fault')).toContainText(words);
+  async expectFault(text: string): Promise<void> {
+    await expect(this.settings.page.locator('#smtp_trusted_certificates-fault')).toContainText(text);
   }
 }
 
-test('an authority is pasted, listed, saved and removed', async ({ page }) => {
+test('a CA certificate is pasted, listed, saved and removed', async ({ page }) => {
   const settings = await console.settings(page);
   await settings.fill(RELAY);
   await settings.moreOptions();
@@ -78,12 +78,12 @@ test('an authority is pasted, listed, saved and removed', async ({ page }) => {
   await expect(trusting.box).toBeHidden();
 });
 
-test('what is no authority is refused beside the box', async ({ page }) => {
+test('an invalid CA certificate is refused beside the box', async ({ page }) => {
   const settings = await console.settings(page);
   await settings.fill({ ...RELAY, 'Certificate Check': 'Trusted' });
   const trusting = new Trusting(settings);
-  const asked: string[] = [];
-  page.on('request', (request) => asked.push(request.postData() ?? ''));
+  const requests: string[] = [];
+  page.on('request', (request) => requests.push(request.postData() ?? ''));
   const own = selfSigned('127.0.0.1');
   for (const [text, words] of [
     ['a certificate', 'in PEM'],
@@ -97,11 +97,11 @@ test('what is no authority is refused beside the box', async ({ page }) => {
     await expect(trusting.box).toBeFocused();
     await expect(trusting.listed).toHaveCount(0);
   }
-  expect(asked.join('\n'), 'what was asked was seen').toContain('BEGIN CERTIFICATE REQUEST');
-  expect(asked.join('\n'), 'the key stayed in the browser').not.toContain('PRIVATE KEY');
+  expect(requests.join('\n'), 'the request was recorded').toContain('BEGIN CERTIFICATE REQUEST');
+  expect(requests.join('\n'), 'the key stayed in the browser').not.toContain('PRIVATE KEY');
 });
 
-test('a pasted chain of leaf and CA is kept, and the list says which certificate counts for what', async ({ page }) => {
+test('a pasted chain is kept, and the list shows the use of each certificate', async ({ page }) => {
   const settings = await console.settings(page);
   await settings.fill({ ...RELAY, 'Certificate Check': 'Trusted' });
   const trusting = new Trusting(settings);
@@ -111,7 +111,7 @@ test('a pasted chain of leaf and CA is kept, and the list says which certificate
   await expect(trusting.listed.last()).toContainText('Trusted as: CA');
 });
 
-test('a certificate comes out of a file', async ({ page }) => {
+test('a certificate is read from a file', async ({ page }) => {
   const settings = await console.settings(page);
   await settings.fill({ ...RELAY, 'Certificate Check': 'Trusted' });
   const trusting = new Trusting(settings);
@@ -119,7 +119,7 @@ test('a certificate comes out of a file', async ({ page }) => {
   await expect(trusting.listed).toHaveCount(1);
 });
 
-test('what a test has shown can be trusted, and the password is asked for again', async ({ page }) => {
+test('a certificate of a test can be trusted, which requires the password again', async ({ page }) => {
   const users = { me: 'right' };
   const certificate = authority.issue('mail.example.net');
   const relay = await Relay.start({ tls: 'implicit', certificate, auth: ['PLAIN'], users });

@@ -41,7 +41,7 @@ async function savePassword(password: string | null, token?: string): Promise<vo
   expect(saved.status, saved.text).toBe(200);
 }
 
-test('undo of what was just typed leaves no fault behind', async ({ page }) => {
+test('undo removes pending faults', async ({ page }) => {
   const settings = await console.settings(page);
   await settings.fill({ 'Email Address': 'alerts@' });
   await settings.undo.click();
@@ -52,7 +52,7 @@ test('undo of what was just typed leaves no fault behind', async ({ page }) => {
   expect(await settings.fault('Email Address')).toBe('');
 });
 
-test('undo puts back what is saved, and writes nothing', async ({ page }) => {
+test('undo restores the saved settings without a save', async ({ page }) => {
   await savePassword('first key');
   const before = (await console.server.read()).json;
   const settings = await console.settings(page);
@@ -88,7 +88,7 @@ test('undo puts back what is saved, and writes nothing', async ({ page }) => {
   expect((await console.server.read()).json).toEqual(before);
 });
 
-test('undo shows what somebody else saved meanwhile', async ({ page }) => {
+test('undo loads settings saved meanwhile', async ({ page }) => {
   const settings = await console.settings(page);
   await settings.fill({ 'From Name': 'Mine' });
   expect((await console.server.save(fields(relay, { ...(await console.server.read()).json.data, smtp_from_name: 'Theirs' }))).status).toBe(200);
@@ -97,10 +97,10 @@ test('undo shows what somebody else saved meanwhile', async ({ page }) => {
   await settings.save({ 'From Name': '' });
 });
 
-test('a password is cleared by an act of its own', async ({ page }) => {
+test('the password has its own button to clear it', async ({ page }) => {
   const settings = await console.settings(page);
   await settings.save({ 'From Name': 'Alerts' });
-  expect((await console.server.read()).json.password, 'an empty field keeps it').toBe('saved');
+  expect((await console.server.read()).json.password, 'an empty field keeps the password').toBe('saved');
 
   await settings.form.getByRole('button', { name: 'Clear the saved password' }).click();
   await expect(settings.form).toContainText('Submit clears the saved password.');
@@ -115,7 +115,7 @@ test('a password is cleared by an act of its own', async ({ page }) => {
   expect((await console.server.read()).json.password).toBe('none');
 });
 
-test('one of the last three passwords is brought back', async ({ page }) => {
+test('one of the last three passwords is restored', async ({ page }) => {
   const jonas = await console.server.createAccount('jonas@example.org', 'admin');
   for (const [password, token] of [['second key'], ['third key', jonas], ['fourth key'], ['fifth key']] as const) {
     await savePassword(password, token);
@@ -148,7 +148,7 @@ test('one of the last three passwords is brought back', async ({ page }) => {
   }
 });
 
-test.describe('a relay that is after the password', () => {
+test.describe('with another relay in the form', () => {
   let thief: RecordingRelay;
 
   test.beforeEach(async () => {
@@ -159,10 +159,10 @@ test.describe('a relay that is after the password', () => {
   test.afterEach(async () => {
     expect(thief.lines.filter((line) => /^AUTH/i.test(line))).toEqual([]);
     await thief.stop();
-    expect((await console.server.read()).json.data.smtp_port, 'nothing of it is stored').toBe(String(relay.port));
+    expect((await console.server.read()).json.data.smtp_port, 'nothing is stored').toBe(String(relay.port));
   });
 
-  test('the page says to type it again, and neither saves nor tests', async ({ page }) => {
+  test('the page requires the password and neither saves nor tests', async ({ page }) => {
     const settings = await console.settings(page, await console.createAdmin());
     for (const [name, value] of [
       ['Host Name', 'localhost'],
@@ -183,7 +183,7 @@ test.describe('a relay that is after the password', () => {
     await settings.fill({ Port: String(thief.port), 'Connection Type': 'None', 'Password Without Encryption': '1' });
     await settings.test();
     await expect(settings.field('Password')).toBeFocused();
-    expect(thief.connections.all, 'the test did not begin').toEqual([]);
+    expect(thief.connections.all, 'no test was started').toEqual([]);
   });
 
   /** Replaces the relay's port by the attacker's in requests to a server function. */
@@ -196,7 +196,7 @@ test.describe('a relay that is after the password', () => {
     });
   }
 
-  test('the server refuses what a meddled page asks', async ({ page }) => {
+  test('the server refuses the request of a tampered page', async ({ page }) => {
     const settings = await console.settings(page, await console.createAdmin());
     const told = new RegExp(`alerts at 127\\.0\\.0\\.1:${relay.port}`);
     await tamper(page, 'save_settings');
@@ -211,7 +211,7 @@ test.describe('a relay that is after the password', () => {
     await expect(settings.field('Password')).toHaveAccessibleDescription(told);
   });
 
-  test('an earlier password stays with its relay too', async ({ page }) => {
+  test('an earlier password stays with its relay', async ({ page }) => {
     const settings = await console.settings(page, await console.createAdmin());
     await settings.form.getByText('Use an earlier password').click();
     await settings.form.getByRole('button', { name: /^Use the password saved/ }).last().click();

@@ -75,12 +75,12 @@ async function runProbe(body: { port: number; [more: string]: unknown }): Promis
 async function withRelay(options: RelayOptions, run: (relay: Relay) => Promise<void>): Promise<void> {
   const relay = await Relay.start({ ...options, host: HOST });
   await run(relay);
-  expect(relay.attempts.all, 'nobody signs in').toEqual([]);
+  expect(relay.attempts.all, 'no AUTH is sent').toEqual([]);
   expect(relay.mails.all).toEqual([]);
   await relay.stop();
 }
 
-test('a relay with TLS from the first byte', () =>
+test('a relay with implicit TLS', () =>
   withRelay({ tls: 'implicit', certificate: authority.issue(HOST), auth: ['PLAIN', 'LOGIN'] }, async ({ port }) => {
     const [document, rows] = await runProbe({ port });
     expect(document.settings).toEqual({
@@ -98,10 +98,10 @@ test('a relay with TLS from the first byte', () =>
       authentication: ['PLAIN', 'LOGIN'],
     });
     expect(rows.TLS?.failure).toMatchObject({ stage: 'greeting', fault: 'timed_out' });
-    expect(document.milliseconds, 'nobody waits for a greeting there').toBeLessThan(14_000);
+    expect(document.milliseconds, 'TLS starts without waiting for a greeting').toBeLessThan(14_000);
   }));
 
-test('a relay with StartTLS shows what it offers before and after', () =>
+test('a relay with StartTLS has capabilities before and after TLS', () =>
   withRelay({ tls: 'starttls', certificate: authority.issue(HOST), auth: ['CRAM-MD5', 'LOGIN'] }, async ({ port }) => {
     const [document, rows] = await runProbe({ port });
     expect(document.settings).toMatchObject({ smtp_connection_type: 'TLS', smtp_authentication_type: 'Login' });
@@ -120,7 +120,7 @@ test('a relay without encryption is recommended without a password', () =>
     expect(rows.None).toMatchObject({ start_tls: false, authentication: ['PLAIN'] });
   }));
 
-test('a certificate that does not pass is told, and what lies behind it', () =>
+test('an invalid certificate is reported along with the capabilities', () =>
   withRelay({ tls: 'starttls', certificate: selfSigned(HOST), auth: ['PLAIN'] }, async ({ port }) => {
     const [document, rows] = await runProbe({ port });
     expect(document.settings).toMatchObject({ smtp_connection_type: 'TLS', smtp_authentication_type: 'Plain' });
@@ -129,11 +129,11 @@ test('a certificate that does not pass is told, and what lies behind it', () =>
     expect(document.reason).toContainEqual(expect.stringContaining(rows.TLS?.certificate?.verdict ?? '?'));
   }));
 
-test('a port that never answers holds nothing up', async () => {
+test('an unreachable port does not delay the other attempts', async () => {
   const blocked = await unreachablePort();
   const [document, rows] = await runProbe({ host: '127.0.0.1', port: blocked.port });
   expect(document.milliseconds).toBeGreaterThan(4_900);
-  expect(document.milliseconds, 'nor does one way wait for another').toBeLessThan(9_900);
+  expect(document.milliseconds, 'attempts run concurrently').toBeLessThan(9_900);
   for (const row of [rows.SSL, rows.TLS, rows.None]) {
     expect(row).toMatchObject({ reachable: false, failure: { stage: 'tcp', fault: 'no_answer' } });
   }
@@ -141,7 +141,7 @@ test('a port that never answers holds nothing up', async () => {
   await blocked.stop();
 });
 
-test('an address in brackets needs no DNS, and becomes the user name', () =>
+test('an address literal needs no DNS', () =>
   withRelay({ tls: 'implicit', certificate: authority.issue(HOST), auth: ['PLAIN'] }, async ({ port }) => {
     const address = `me@[${HOST}]`;
     const [document] = await runProbe({ host: null, address, port });
@@ -151,7 +151,7 @@ test('an address in brackets needs no DNS, and becomes the user name', () =>
     expect(both.settings).toMatchObject({ smtp_host: HOST, smtp_username: 'me@example.org' });
   }));
 
-test('events come as they happen, one JSON line each', () =>
+test('events are streamed as JSON lines', () =>
   withRelay({}, async ({ port }) => {
     const response = await post({ host: HOST, port: String(port) });
     expect(response.headers['content-type']).toBe('application/x-ndjson');
@@ -165,7 +165,7 @@ test('events come as they happen, one JSON line each', () =>
     expect(rest.map(way).sort()).toEqual(started.candidates.map(way).sort());
   }));
 
-test('an address that is not allowed is not connected to', async () => {
+test('no connection is opened to a denied address', async () => {
   const relay = await silentRelay();
   const guarded = await TestServer.start({ env: { POSTERN_RELAY_DENY: '127.0.0.0/8' } });
   const response = await guarded.request('/api/probe', {
@@ -181,21 +181,21 @@ test('an address that is not allowed is not connected to', async () => {
   await relay.stop();
 });
 
-test('who hangs up ends every connection', async () => {
+test('a client that disconnects ends every connection', async () => {
   const left = new Queue<string>();
   const relay = await tcpRelay((socket) => socket.once('close', () => left.push('left')));
   const abort = new AbortController();
-  const asked = post({ host: '127.0.0.1', port: relay.port }, {}, abort.signal);
+  const pending = post({ host: '127.0.0.1', port: relay.port }, {}, abort.signal);
   await relay.connections.next();
   await relay.connections.next();
   abort.abort();
-  await expect(asked).rejects.toThrow(/abort/);
+  await expect(pending).rejects.toThrow(/abort/);
   await left.next();
   await left.next();
   await relay.stop();
 });
 
-test('what is refused, and to whom', async () => {
+test('invalid requests and unauthorised accounts are refused', async () => {
   const authorization = `Bearer ${await createAccount()}`;
   for (const [body, ...fields] of [
     [{}, 'host'],
@@ -213,7 +213,7 @@ test('what is refused, and to whom', async () => {
   expect((await postern.request('/api/probe')).status).toBe(405);
 });
 
-test('twelve a minute are the most', async () => {
+test('at most twelve a minute are accepted', async () => {
   const authorization = `Bearer ${await createAccount()}`;
   const ask = () => post({ host: HOST }, { authorization, accept: 'application/json' });
   for (let count = 0; count < 12; count += 1) {
@@ -224,7 +224,7 @@ test('twelve a minute are the most', async () => {
   expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
 });
 
-test('the command prints a table and settings, and its exit code tells', () =>
+test('the command prints a table and settings and exits with 0', () =>
   withRelay({ tls: 'implicit', certificate: authority.issue(HOST), auth: ['PLAIN'] }, async ({ port }) => {
     const result = await postern.command(['probe', `me@[${HOST}]`, '--port', String(port)]);
     expect(result, result.stderr).toMatchObject({ code: 0 });
@@ -233,7 +233,7 @@ test('the command prints a table and settings, and its exit code tells', () =>
       new RegExp(`^127\\.0\\.77\\.1 +${port}  SSL .* works, TLS 1\\.3, the certificate passes, AUTH PLAIN$`, 'm'),
     );
     expect(result.stdout).toMatch(new RegExp(`^ +smtp_username +me@\\[127\\.0\\.77\\.1\\]$`, 'm'));
-    expect(result.stdout, 'no colours where nobody sees them').not.toContain('\x1b');
+    expect(result.stdout, 'no colours without a terminal').not.toContain('\x1b');
 
     const lines = await postern.command(['probe', HOST, '--port', String(port), '--json']);
     const events = lines.stdout.trimEnd().split('\n').map((line) => JSON.parse(line));
@@ -241,7 +241,7 @@ test('the command prints a table and settings, and its exit code tells', () =>
     expect(events.at(-1)).toMatchObject({ event: 'over', settings: { smtp_connection_type: 'SSL' } });
   }));
 
-test('the command, where nothing works and where it was asked wrongly', async () => {
+test('the command exits with 1 without a recommendation and with 2 for usage errors', async () => {
   const denied = { env: { POSTERN_RELAY_DENY: '127.0.0.0/8' } };
   const nothing = await postern.command(['probe', HOST, '--port', String(await closedPort())], denied);
   expect(nothing.code).toBe(1);

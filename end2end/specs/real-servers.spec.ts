@@ -106,7 +106,7 @@ async function diagnose(request: DiagnosisRequest): Promise<DiagnosisReport> {
 for (const type of ['Plain', 'Login', 'Cram_MD5'] as const) {
   for (const port of [25, 465, 587]) {
     for (const server of port === 25 ? ['Postfix'] : ['Postfix', 'Dovecot']) {
-      test(`every stage passes with ${server} at ${port}, signing in by ${type}`, async () => {
+      test(`every stage passes with ${server} at ${port} and ${type}`, async () => {
         const data = authenticatedSettings(port, {
           smtp_authentication_type: type,
           smtp_host: server === 'Postfix' ? host : submission,
@@ -154,7 +154,7 @@ const MISCONFIGURATIONS: Record<string, Misconfiguration> = {
     words: /^535 5\.7\.8 Authentication failed\.$/,
     cause: 'The relay rejects user name and password',
   },
-  'a user nobody knows': {
+  'an unknown user': {
     data: () => authenticatedSettings(465, { smtp_username: 'nobody', smtp_authentication_type: 'Login' }),
     stage: 'auth',
     words: /^535 5\.7\.8 Error: authentication failed/,
@@ -195,7 +195,7 @@ const MISCONFIGURATIONS: Record<string, Misconfiguration> = {
     words: /has expired on 20/,
     cause: 'The certificate has expired',
   },
-  'TLS of yesterday': {
+  'an outdated TLS version': {
     data: () => authenticatedSettings(PORT.oldTls),
     stage: 'tls',
     fault: 'tls_too_old',
@@ -209,34 +209,34 @@ const MISCONFIGURATIONS: Record<string, Misconfiguration> = {
     words: /does not offer StartTLS/,
     cause: 'StartTLS is not offered',
   },
-  'a password that would go out in the clear': {
+  'a password without encryption': {
     data: () => authenticatedSettings(PORT.noTls),
     stage: 'auth',
     fault: 'encryption_required',
     words: /the password was not sent/,
     cause: 'The password would be sent unencrypted',
   },
-  'a sign-in that Postfix wants encrypted': {
+  'a sign-in that Postfix requires TLS for': {
     data: () => authenticatedSettings(PORT.noTlsForSignIn, { smtp_plaintext_auth: '1' }),
     stage: 'auth',
     fault: { mechanism_not_offered: [] },
     words: /offers no authentication/,
     cause: 'Signing in requires encryption',
   },
-  'nobody signed in': {
+  'no sign-in': {
     data: () => settings(587, { smtp_host: submission }),
     stage: 'mail',
     words: /^530 5\.7\.0 Authentication required\.$/,
     cause: 'The relay requires a sign-in',
   },
-  'a From of somebody else': {
+  'a From address of another user': {
     data: () => authenticatedSettings(587, { from_address: 'ceo@example.org' }),
     asked: { to: MAILBOX },
     stage: 'rcpt',
     words: /^553 5\.7\.1 <ceo@example\.org>: Sender address rejected: not owned by user alerts$/,
     cause: 'The relay does not accept this From address',
   },
-  'a From of somebody else, refused at once': {
+  'a From address of another user, refused at MAIL': {
     data: () => authenticatedSettings(PORT.refusesSenderAtOnce, { from_address: 'ceo@example.org' }),
     stage: 'mail',
     words: /not owned by user alerts$/,
@@ -248,28 +248,28 @@ const MISCONFIGURATIONS: Record<string, Misconfiguration> = {
     words: /^554 5\.7\.1 <gate\.example\.org>: Helo command rejected: Access denied$/,
     cause: 'The relay refuses the EHLO name',
   },
-  'an EHLO name that is refused late': {
+  'an EHLO name that is refused at RCPT': {
     data: () => settings(PORT.refusesNameLate, { smtp_ehlo_name: NAME }),
     asked: { to: MAILBOX },
     stage: 'rcpt',
     words: /Helo command rejected/,
     cause: 'The relay refuses the EHLO name',
   },
-  'a recipient elsewhere': {
+  'a recipient of another domain': {
     data: () => settings(25),
     asked: { to: 'you@example.com' },
     stage: 'rcpt',
     words: /^554 5\.7\.1 <you@example\.com>: Relay access denied$/,
     cause: 'The relay denies relaying',
   },
-  'a recipient nobody knows': {
+  'an unknown recipient': {
     data: () => settings(25),
     asked: { to: 'you@example.net' },
     stage: 'rcpt',
     words: /^550 5\.1\.1 <you@example\.net>: Recipient address rejected: User unknown/,
     cause: 'The recipient is unknown',
   },
-  'a recipient nobody knows, heard by Dovecot from Postfix': {
+  'an unknown recipient, relayed by Dovecot from Postfix': {
     data: () => authenticatedSettings(587, { smtp_host: submission }),
     asked: { to: 'you@example.net' },
     stage: 'rcpt',
@@ -304,31 +304,31 @@ function expectReport(report: DiagnosisReport, { stage, fault = 'rejected', word
   expect(states.at(-1)).toBe(`${stage} failed`);
   expect(report.not_reached).toContain('quit');
   const { reply, detail } = report.failure!;
-  const said = reply ? `${reply.code} ${reply.text}` : detail;
-  expect(said).toMatch(pattern);
+  const text = reply ? `${reply.code} ${reply.text}` : detail;
+  expect(text).toMatch(pattern);
   if (reply) {
-    expect(report.steps.at(-1)?.lines).toContainEqual({ from: 'relay', text: said });
+    expect(report.steps.at(-1)?.lines).toContainEqual({ from: 'relay', text });
   }
   expect(report.cause?.title).toBe(cause);
   expect(report.cause?.steps.length).toBeGreaterThan(0);
 }
 
-test('an authority that this machine does not know', async () => {
+test('a CA outside the trust store of this machine', async () => {
   const args = ['diagnose', '--host', host, '--port', '587', '--user', OWNER, '--from', OWNED];
   const known = await postern.command(args, { input: SECRET });
   expect(known, known.stderr).toMatchObject({ code: 0 });
   expect(known.stdout + known.stderr).not.toContain(SECRET);
   const unknown = await postern.command([...args, '--json'], { input: SECRET, env: { SSL_CERT_FILE: undefined } });
   expect(unknown.code).toBe(1);
-  const over = JSON.parse(unknown.stdout.trimEnd().split('\n').at(-1) ?? '');
-  expect(over).toMatchObject({
+  const last = JSON.parse(unknown.stdout.trimEnd().split('\n').at(-1) ?? '');
+  expect(last).toMatchObject({
     event: 'over',
     failure: { stage: 'tls', fault: { certificate: 'unknown_issuer' } },
     cause: { title: "The certificate's issuer is unknown" },
   });
 });
 
-test('a Postfix that is not there', async () => {
+test('a stopped Postfix', async () => {
   await postfix.stop();
   const report = await diagnose({ data: authenticatedSettings(587) });
   const [stage, fault, cause] = ['tcp', 'connection_refused', 'Nothing listens on the port'];

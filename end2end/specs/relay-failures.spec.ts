@@ -38,26 +38,26 @@ async function expectAllArrive(name: string, ids: string[], retried: number): Pr
     expect((await requestOk(postern, '/api/messages/act', act)).data).toEqual({ number: retried, done: true });
   }
   await expectCounts(postern, { queued: 0, deferred: 0, failed: 0 });
-  const told = await Promise.all(ids.map((id) => message(postern, id)));
-  expect(told.flatMap(({ recipients }) => recipients.map(({ state }) => state))).toEqual(ids.map(() => 'delivered'));
+  const messages = await Promise.all(ids.map((id) => message(postern, id)));
+  expect(messages.flatMap(({ recipients }) => recipients.map(({ state }) => state))).toEqual(ids.map(() => 'delivered'));
   const arrived = healthy.mails.all.slice(before).map(({ mail }) => mail.subject);
   expect(arrived.sort()).toEqual(mails(name, MESSAGE_COUNT).map(({ subject }) => subject).sort());
 }
 
-for (const [what, flags, state, said] of [
-  ['puts every sender off', ['-r', 'MAIL'], 'deferred', '450 4.3.0'],
-  ['puts every recipient off', ['-r', 'RCPT'], 'deferred', '450 4.3.0'],
-  ['puts every mail off when it has it', ['-r', '.'], 'deferred', '450 4.3.0'],
+for (const [what, flags, state, reply] of [
+  ['defers every sender', ['-r', 'MAIL'], 'deferred', '450 4.3.0'],
+  ['defers every recipient', ['-r', 'RCPT'], 'deferred', '450 4.3.0'],
+  ['defers every message after DATA', ['-r', '.'], 'deferred', '450 4.3.0'],
   ['refuses every recipient', ['-f', 'RCPT'], 'failed', '500 5.3.0'],
-  ['refuses every mail when it has it', ['-f', '.'], 'failed', '500 5.3.0'],
-  ['hangs up after the last dot', ['-q', '.'], 'deferred', ''],
+  ['refuses every message after DATA', ['-f', '.'], 'failed', '500 5.3.0'],
+  ['disconnects after the final dot', ['-q', '.'], 'deferred', ''],
 ] as const) {
-  test(`a relay that ${what}: all of it is ${state}, and arrives once in the end`, async () => {
+  test(`a relay that ${what}: every message is ${state}, and delivered once after the repair`, async () => {
     const sink = await SmtpSink.start(...flags);
     const ids = await submitMails(sink, what);
     await expectCounts(postern, { queued: 0, [state]: MESSAGE_COUNT });
     for (const { recipients } of await Promise.all(ids.map((id) => message(postern, id)))) {
-      expect(recipients).toMatchObject([{ state, attempts: 1, reply: expect.stringContaining(said) }]);
+      expect(recipients).toMatchObject([{ state, attempts: 1, reply: expect.stringContaining(reply) }]);
       expect(recipients[0]?.timeline).toMatchObject([{ kind: state, may_have_arrived: flags.join(' ') === '-q .' }]);
     }
     await expectAllArrive(what, ids, MESSAGE_COUNT);
@@ -66,13 +66,13 @@ for (const [what, flags, state, said] of [
 }
 
 for (const [what, flags] of [
-  ['hangs up at once', ['-q', 'CONNECT']],
-  ['hangs up at the recipient', ['-q', 'RCPT']],
-  ['hangs up before the mail', ['-q', 'DATA']],
-  ['closes at the sender', ['-Q', 'MAIL']],
-  ['closes when it has the mail', ['-Q', '.']],
+  ['disconnects at once', ['-q', 'CONNECT']],
+  ['disconnects at RCPT', ['-q', 'RCPT']],
+  ['disconnects at DATA', ['-q', 'DATA']],
+  ['replies 421 to MAIL', ['-Q', 'MAIL']],
+  ['replies 421 after DATA', ['-Q', '.']],
 ] as const) {
-  test(`a relay that ${what} says nothing of the mail: all of it waits, and arrives once`, async () => {
+  test(`a relay that ${what} backs off: every message stays queued, and is delivered once`, async () => {
     const sink = await SmtpSink.start(...flags);
     const ids = await submitMails(sink, what);
     const trouble = async () => ((await overview(postern)).workers as { trouble?: unknown }[])[0]?.trouble;

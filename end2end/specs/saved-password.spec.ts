@@ -69,11 +69,11 @@ async function withoutPassword(): Promise<Fields[]> {
   return [{}, { smtp_password: '' }, { smtp_password: await postern.sealed('') }];
 }
 
-test('nothing that is changed takes the password along', async () => {
+test('the saved password is refused for every changed destination', async () => {
   const before = await postern.read();
   for (const [what, change] of destinationChanges()) {
-    for (const silence of await withoutPassword()) {
-      const refused = await postern.save({ ...original, ...change, ...silence });
+    for (const omission of await withoutPassword()) {
+      const refused = await postern.save({ ...original, ...change, ...omission });
       expect(refused.status, what).toBe(422);
       expect(Object.keys(refused.json.errors), what).toEqual(['smtp_password']);
       expect(refused.json.errors.smtp_password).toContain(`alerts at 127.0.0.1:${relay.port}`);
@@ -86,10 +86,10 @@ test('nothing that is changed takes the password along', async () => {
 
   const sent = await postern.test('me@example.net');
   expect(sent.status, sent.text).toBe(200);
-  expect((await relay.attempts.next()).password, 'it still goes where it was given for').toBe(SECRET);
+  expect((await relay.attempts.next()).password, 'the password is still sent to its relay').toBe(SECRET);
 });
 
-test('many saves at once find no gap between the check and the write', async () => {
+test('concurrent saves cannot bypass the check', async () => {
   const all = destinationChanges().map(([, change]) => postern.save({ ...original, ...change }));
   const harmless = [1, 2, 3, 4].map((seconds) =>
     postern.save({ ...original, smtp_connect_timeout: String(seconds) }),
@@ -98,7 +98,7 @@ test('many saves at once find no gap between the check and the write', async () 
   expect(new Set((await Promise.all(harmless)).map((response) => response.status))).toEqual(new Set([200]));
 });
 
-test('what leaves the password where it was needs no typing', async () => {
+test('changes that keep the destination keep the password', async () => {
   for (const harmless of [
     { from_address: 'other@example.org' },
     { smtp_authentication_type: 'Login' },
@@ -111,7 +111,7 @@ test('what leaves the password where it was needs no typing', async () => {
   }
 });
 
-test('what was weakened with the password typed may be strengthened without, and not weakened again', async () => {
+test('strengthening keeps the password; weakening again requires it', async () => {
   const weak = { ...original, smtp_certificate_check: 'Off', smtp_plaintext_auth: '1' };
   expect((await postern.save({ ...weak, smtp_password: await postern.sealed(SECRET) })).status).toBe(200);
   expect((await postern.save({ ...weak, smtp_certificate_check: null })).status).toBe(200);
@@ -119,7 +119,7 @@ test('what was weakened with the password typed may be strengthened without, and
   expect((await postern.save(weak)).status).toBe(422);
 });
 
-test('a cleared password is gone, and does not come back for another relay', async () => {
+test('a cleared password is not restored for another relay', async () => {
   const elsewhere = {
     ...original,
     smtp_port: otherRelay.port,
@@ -134,11 +134,11 @@ test('a cleared password is gone, and does not come back for another relay', asy
   expect((await postern.read()).json.password).toBe('none');
 });
 
-test('nobody who listens ever heard of it', async () => {
-  const spoken = [SECRET, `\0alerts\0${SECRET}`].map((text) => Buffer.from(text).toString('base64'));
+test('the other relays never received the password', async () => {
+  const encoded = [SECRET, `\0alerts\0${SECRET}`].map((text) => Buffer.from(text).toString('base64'));
   for (const line of otherRelay.lines) {
     expect(line).not.toMatch(/^AUTH/i);
-    spoken.forEach((secret) => expect(line).not.toContain(secret));
+    encoded.forEach((secret) => expect(line).not.toContain(secret));
   }
   expect(otherTlsRelay.connections.all).toEqual([]);
   // Control: the recorder does see a password that is meant for it.

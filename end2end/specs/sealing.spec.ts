@@ -50,18 +50,18 @@ async function expectRefused(token: string, pattern: RegExp): Promise<void> {
 const SEAL_IT = /must come sealed.*JWE.*RSA-OAEP-256.*A256GCM.*\/api\/keys\/browser/;
 const SEAL_AGAIN = /no longer valid, or was damaged.*\/api\/keys\/browser/;
 
-test('the key to seal for is a JWK that anybody can read', async () => {
+test('the public key is a JWK that needs no authentication', async () => {
   const response = await sendRequest(postern.postern.url, '/api/keys/browser');
   expect(response.status).toBe(200);
   expect(response.headers['content-type']).toBe('application/json');
   expect(response.headers['cache-control']).toBe('no-store');
   const shown = JSON.parse(response.text);
-  expect(Object.keys(shown).sort(), 'and nothing of the private key').toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use']);
+  expect(Object.keys(shown).sort(), 'no private parameters').toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use']);
   expect(shown).toMatchObject({ kty: 'RSA', use: 'enc', alg: 'RSA-OAEP-256' });
   expect(Buffer.from(shown.n, 'base64url')).toHaveLength(3072 / 8);
 });
 
-test('what jose seals reaches the relay as it was typed', async () => {
+test('a password sealed by jose reaches the relay unchanged', async () => {
   expect((await save(await seal(key, SECRET))).status).toBe(200);
   expect((await postern.read()).json.password).toBe('saved');
   expect((await postern.test('me@example.net')).status).toBe(200);
@@ -82,7 +82,7 @@ test('a password is text on one line', async () => {
   await expectRefused(await seal(key, Uint8Array.of(0xff, 0xfe)), SEAL_AGAIN);
 });
 
-test('plaintext is refused with how to seal it', async () => {
+test('a plaintext password is refused with instructions for sealing', async () => {
   for (const plain of ['hunter2', 'a.b.c.d.e', '....', 'x'.repeat(5000), `${'.'.repeat(4)}${'é'.repeat(9)}`]) {
     await expectRefused(plain, SEAL_IT);
   }
@@ -116,7 +116,7 @@ test('another algorithm is refused', async () => {
   }
 });
 
-test('a changed token is refused, whichever part was changed', async () => {
+test('a token is refused when any part has changed', async () => {
   const parts = (await seal(key, SECRET)).split('.');
   // The header is not among them: a change there names another key.
   for (const changed of [1, 2, 3, 4]) {
@@ -141,7 +141,7 @@ test('a token for another key is refused', async () => {
   await expectRefused(await seal(stranger, SECRET), SEAL_AGAIN);
 });
 
-test('a password that is typed again is a new one: nobody can compare it with the saved one', async () => {
+test('saving the same password again is a change', async () => {
   expect((await save(await seal(key, SECRET))).status).toBe(200);
   const before = Number((await postern.read()).json.revision);
   expect((await save(await seal(key, SECRET))).status).toBe(200);

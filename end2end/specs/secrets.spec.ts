@@ -46,8 +46,8 @@ function readFiles(folder: string): NamedContent[] {
 
 function expectAbsent(secret: string, contents: NamedContent[]): void {
   for (const spelling of encodings(secret)) {
-    for (const [place, bytes] of contents) {
-      expect(bytes.includes(spelling), `${spelling.slice(0, 12)}… in ${place}`).toBe(false);
+    for (const [name, bytes] of contents) {
+      expect(bytes.includes(spelling), `${spelling.slice(0, 12)}… in ${name}`).toBe(false);
     }
   }
 }
@@ -57,7 +57,7 @@ for (const { name, args, level } of [
   { name: 'a log for people that helps with faults', args: [], level: 'debug' },
   { name: 'a log in JSON that tells everything', args: ['--log', 'json'], level: 'trace' },
 ]) {
-  test(`no secret in the open, with ${name}`, async () => {
+  test(`no secret is stored or logged in plaintext, with ${name}`, async () => {
     const authority = new CertificateAuthority();
     const relay = await Relay.start({
       tls: 'starttls',
@@ -107,8 +107,8 @@ for (const { name, args, level } of [
     await relay.stop();
     const log: NamedContent = ['the log', Buffer.from(postern.postern.output)];
     const contents = [...process, ...running, ...readFiles(data), log];
-    contents.push(...answers.map((response): NamedContent => ['an answer', Buffer.from(response.text)]));
-    expect(() => expectAbsent(email, running), 'what is there is found').toThrow();
+    contents.push(...answers.map((response): NamedContent => ['a response', Buffer.from(response.text)]));
+    expect(() => expectAbsent(email, running), 'control: present text is found').toThrow();
     expect(() => expectAbsent('email_test/{address}', [log])).toThrow();
     for (const secret of [RELAY_PASSWORD, ACCOUNT_PASSWORD, WRONG_PASSWORD, NEW_PASSWORD]) {
       expectAbsent(secret, contents);
@@ -118,12 +118,12 @@ for (const { name, args, level } of [
     const setup = new URL(postern.postern.link).searchParams.get('token') ?? '';
     expectAbsent(setup, [...process, ...running]);
     expectAbsent(RECIPIENT, [log]);
-    expect(log[1].includes('very.private.person'), 'nor half of it').toBe(false);
+    expect(log[1].includes('very.private.person'), 'the local part is absent too').toBe(false);
     await postern.stop();
   });
 }
 
-test('a log in JSON is an object a line, and names routes instead of paths', async () => {
+test('a JSON log has one object per line and routes instead of paths', async () => {
   const postern = await TestServer.start({ arguments: ['--log', 'json'] });
   const relay = await Relay.start();
   expect((await postern.save(fields(relay))).status).toBe(200);
@@ -131,9 +131,9 @@ test('a log in JSON is an object a line, and names routes instead of paths', asy
   await postern.stop();
   await relay.stop();
   const lines = postern.postern.output.split('\n').filter((line) => line && !line.startsWith('Create the first'));
-  const told = lines.map((line) => JSON.parse(line));
-  expect(told.map((entry) => entry.fields.route)).toContain('/api/setup/email_test/{address}');
-  for (const entry of told) {
+  const entries = lines.map((line) => JSON.parse(line));
+  expect(entries.map((entry) => entry.fields.route)).toContain('/api/setup/email_test/{address}');
+  for (const entry of entries) {
     expect(entry).toMatchObject({ timestamp: expect.any(String), level: expect.any(String) });
   }
 });

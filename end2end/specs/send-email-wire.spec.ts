@@ -35,7 +35,7 @@ async function submitAndReceive(submission: Record<string, unknown>): Promise<Re
 
 const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
 
-test('text, HTML, a picture in it and files arrive as they were given', async () => {
+test('text, HTML, an inline image and attachments arrive unchanged', async () => {
   const text = 'Grüße aus Köln.\n.\n..\n. Ende 🚪\nFrom here on\n\n-- \nDie Wache';
   const html = `<p>Grüße aus <b>Köln</b> <img src="cid:logo@example.org"></p>${'x'.repeat(2000)}`;
   const report = Buffer.from(Array.from({ length: 5000 }, (_, index) => index % 256));
@@ -76,18 +76,18 @@ test('text, HTML, a picture in it and files arrive as they were given', async ()
   expect(logo).toMatchObject({ cid: 'logo@example.org', content: PNG, related: true });
 });
 
-test('a blind copy is in the envelope and nowhere in the mail', async () => {
+test('Bcc is in the envelope and not in the message', async () => {
   const { to, raw } = await submitAndReceive(mail({ bcc: ['Spy <spy@example.net>', 'second@example.net'] }));
   expect(to).toEqual(['desk@example.org', 'spy@example.net', 'second@example.net']);
   expect(raw.toString('latin1')).not.toMatch(/bcc|spy|example\.net/i);
 });
 
-test('who stands in several lists gets one mail', async () => {
+test('a recipient in several lists gets one copy', async () => {
   const { to } = await submitAndReceive(mail({ to: ['desk@example.org', 'Desk <desk@EXAMPLE.org>'], bcc: 'desk@example.org' }));
   expect(to).toEqual(['desk@example.org']);
 });
 
-test('Date and Message-ID are added, and kept where they are given', async () => {
+test('Date and Message-ID are added unless they are given', async () => {
   const before = Date.now();
   const added = await submitAndReceive(mail());
   expect(Math.abs((added.mail.date?.getTime() ?? 0) - before)).toBeLessThan(60_000);
@@ -98,12 +98,12 @@ test('Date and Message-ID are added, and kept where they are given', async () =>
   expect(head.match(/^Message-ID: .*/gim)).toEqual([`Message-ID: ${given['Message-ID']}`]);
 });
 
-test('who a mail is from, and where answers go, is as saved where it does not say', async () => {
+test('From and Reply-To default to the saved settings', async () => {
   const { from, mail: got } = await submitAndReceive(mail({ from: undefined }));
   expect(from).toBe('alerts@example.org');
   expect(got.from?.value).toMatchObject([{ name: 'Alerts', address: 'alerts@example.org' }]);
   expect(got.replyTo?.value).toMatchObject([{ address: 'desk@example.org' }]);
-  expect((await submitAndReceive(mail())).mail.replyTo, 'another sender has answers of its own').toBeUndefined();
+  expect((await submitAndReceive(mail())).mail.replyTo, 'Reply-To belongs to the saved sender').toBeUndefined();
 });
 
 const HEAD = [
@@ -118,7 +118,7 @@ const HEAD = [
 ];
 const BODY = '.\r\n..\r\n.x\r\ntrailing  \r\n\r\n\r\nGr\xfc\xdfe\xff\r\nno end of line';
 
-test('a whole mail arrives byte for byte', async () => {
+test('a raw message arrives byte for byte', async () => {
   const raw = Buffer.from(`${HEAD.join('\r\n')}\r\n\r\n${BODY}\r\n`, 'latin1');
   // Octets above 127 need 8BITMIME, which every relay here offers.
   const got = await submitAndReceive({ raw: raw.toString('base64') });
@@ -126,7 +126,7 @@ test('a whole mail arrives byte for byte', async () => {
   expect(got).toMatchObject({ from: 'alerts@example.org', to: ['desk@example.org'] });
 });
 
-test('of a whole mail only Bcc goes, line ends are mended, and what is missing is added', async () => {
+test('a raw message loses Bcc, gets CRLF line ends and missing headers', async () => {
   const raw = [
     'From: alerts@example.org',
     'Bcc: spy@example.net,',
@@ -150,14 +150,14 @@ test('of a whole mail only Bcc goes, line ends are mended, and what is missing i
   );
 });
 
-test('the envelope of a whole mail may be given beside it', async () => {
+test('the envelope of a raw message can be given in fields', async () => {
   const raw = Buffer.from('From: a@example.org\r\nTo: list@example.org\r\n\r\nFire').toString('base64');
   const got = await submitAndReceive({ raw, from: 'bounces@example.org', to: 'one@example.org', bcc: 'two@example.org' });
   expect(got).toMatchObject({ from: 'bounces@example.org', to: ['one@example.org', 'two@example.org'] });
   expect(got.head).not.toContain('bounces@');
 });
 
-test('what would end a mail early arrives as one mail', async () => {
+test('a message that contains an end of data arrives as one message', async () => {
   const scripted = await scriptedRelay({ EHLO: '250-relay of a test\n250 8BITMIME' });
   await postern.save(fields(scripted));
   const second = 'MAIL FROM:<boss@example.org>\r\nRCPT TO:<all@example.org>\r\nDATA\r\nYou are fired.\r\n.\r\n';
@@ -178,8 +178,8 @@ test('what would end a mail early arrives as one mail', async () => {
     await expectState(postern, id, 'delivered');
   }
   const heard = scripted.received.all.join('');
-  expect(heard.match(/\r\n\.\r\n/g), 'one end of data a mail').toHaveLength(ids.length);
-  expect(heard, 'no line end but CRLF').not.toMatch(/\r(?!\n)|(?<!\r)\n/);
+  expect(heard.match(/\r\n\.\r\n/g), 'one end of data per message').toHaveLength(ids.length);
+  expect(heard, 'only CRLF line ends').not.toMatch(/\r(?!\n)|(?<!\r)\n/);
   expect(heard.match(/^DATA\r\n(?!You)/gm)).toHaveLength(ids.length);
   await scripted.stop();
 });

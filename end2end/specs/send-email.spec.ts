@@ -29,14 +29,14 @@ async function expectRefused(body: unknown, errors: Record<string, unknown>): Pr
   const response = await postMessage(postern, body);
   expect(response.status, response.text).toBe(422);
   expect(response.json).toEqual({ status: 'error', errors });
-  expect(await listMessages(), 'nothing of it is kept').toEqual(before);
+  expect(await listMessages(), 'nothing is stored').toEqual(before);
 }
 
 async function listMessages(): Promise<unknown> {
   return JSON.parse((await postern.request('/api/messages')).text).data.map((line: { id: string }) => line.id);
 }
 
-test('one mail is answered with its id, an array with its ids in their order', async () => {
+test('the response has the id of a message, or the ids of an array in order', async () => {
   const one = await postMessage(postern, mail());
   expect(one.status, one.text).toBe(202);
   expect(one.json).toEqual({ id: expect.stringMatching(ID) });
@@ -47,10 +47,10 @@ test('one mail is answered with its id, an array with its ids in their order', a
   expect((await requestOk(postern, `/api/messages/${first}`, undefined, 'GET')).data).toMatchObject({ subject: 'first' });
   expect((await requestOk(postern, `/api/messages/${second}`, undefined, 'GET')).data).toMatchObject({ subject: 'second' });
   const alone = await postMessage(postern, [mail()]);
-  expect(alone.json, 'an array of one is an array').toEqual({ ids: [expect.stringMatching(ID)] });
+  expect(alone.json, 'an array of one is answered with an array').toEqual({ ids: [expect.stringMatching(ID)] });
 });
 
-test('of an array all is taken or nothing, and each fault names its mail', async () => {
+test('an array is accepted as a whole or refused with the fault of each message', async () => {
   await expectRefused([mail(), mail({ to: 'nobody' }), mail({ subject: 'a\nb' })], {
     '[1].to': expect.any(String),
     '[2].subject': expect.stringContaining('one line'),
@@ -64,48 +64,48 @@ test('of an array all is taken or nothing, and each fault names its mail', async
 const INJECTION = 'Fire\r\nBcc: spy@example.net';
 const attached = (file: Mail) => ({ attachments: [{ filename: 'a.txt', content: 'aGFsbA==', ...file }] });
 
-for (const [what, wrong, field, words] of [
+for (const [what, wrong, field, text] of [
   ['no recipient', { to: undefined }, 'to', 'at least one recipient'],
   ['an empty list of recipients', { to: [] }, 'to', 'at least one recipient'],
-  ['a recipient that is no address', { to: 'desk' }, 'to', ''],
-  ['one such among others', { to: ['a@example.org', 'desk@', 'b@example.org'] }, 'to[1]', ''],
-  ['a copy to no address', { cc: 'x y@example.org' }, 'cc', ''],
-  ['a blind copy to no address', { bcc: ['@example.org'] }, 'bcc', ''],
+  ['an invalid recipient', { to: 'desk' }, 'to', ''],
+  ['an invalid recipient among valid ones', { to: ['a@example.org', 'desk@', 'b@example.org'] }, 'to[1]', ''],
+  ['an invalid Cc', { cc: 'x y@example.org' }, 'cc', ''],
+  ['an invalid Bcc', { bcc: ['@example.org'] }, 'bcc', ''],
   ['two recipients in one string', { to: 'a@example.org, b@example.org' }, 'to', 'list of strings'],
   ['a command behind a recipient', { to: 'a@example.org>\r\nRCPT TO:<spy@example.net' }, 'to', ''],
   ['101 recipients', { to: Array.from({ length: 101 }, (_, n) => `${n}@example.org`) }, 'to', 'at most 100'],
-  ['a sender that is no address', { from: 'alerts' }, 'from', ''],
+  ['an invalid sender', { from: 'alerts' }, 'from', ''],
   ['a header behind the sender', { from: 'alerts@example.org\r\nBcc: spy@example.net' }, 'from', ''],
   ['a header in the name of the sender', { from: `${INJECTION} <alerts@example.org>` }, 'from', ''],
   ['a header in the name of a recipient', { to: `${INJECTION} <desk@example.org>` }, 'to', ''],
-  ['a header in where answers go', { reply_to: `${INJECTION} <desk@example.org>` }, 'reply_to', ''],
+  ['a header in Reply-To', { reply_to: `${INJECTION} <desk@example.org>` }, 'reply_to', ''],
   ['a header in the subject', { subject: INJECTION }, 'subject', 'one line'],
   ['a lone CR in the subject', { subject: 'Fire\rBcc: spy@example.net' }, 'subject', 'one line'],
-  ['a header in the value of another', { headers: { 'X-Job': INJECTION } }, 'headers', '“X-Job”'],
-  ['a header in the name of another', { headers: { 'X\r\nBcc': 'spy@example.net' } }, 'headers', 'A name has'],
+  ['a header in a header value', { headers: { 'X-Job': INJECTION } }, 'headers', '“X-Job”'],
+  ['a header in a header name', { headers: { 'X\r\nBcc': 'spy@example.net' } }, 'headers', 'A name has'],
   ['Bcc among the headers', { headers: { bcc: 'spy@example.net' } }, 'headers', 'blind copy'],
   ['Received among the headers', { headers: { Received: 'from here' } }, 'headers', '“Received”'],
   ['Content-Type among the headers', { headers: { 'content-type': 'text/html' } }, 'headers', '“content-type”'],
   ['Content-anything among the headers', { headers: { 'Content-X': '1' } }, 'headers', '“Content-X”'],
   ['a header that has a field of its own', { headers: { Subject: 'x' } }, 'headers', 'a field of its own'],
-  ['headers that are no object', { headers: ['X-Job: 1'] }, 'headers', 'object'],
+  ['headers that are not an object', { headers: ['X-Job: 1'] }, 'headers', 'object'],
   ['broken base64', attached({ content: 'aGFsb' }), 'attachments[0].content', 'base64'],
-  ['base64 that is none', attached({ content: 'Fire!' }), 'attachments[0].content', 'base64'],
+  ['text instead of base64', attached({ content: 'Fire!' }), 'attachments[0].content', 'base64'],
   ['an attachment without content', attached({ content: undefined }), 'attachments[0].content', 'required'],
   ['an attachment without a name', attached({ filename: '' }), 'attachments[0].filename', 'name'],
   ['a header in the name of a file', attached({ filename: 'a\r\nX: y' }), 'attachments[0].filename', 'control'],
-  ['a media type that is none', attached({ content_type: 'text' }), 'attachments[0].content_type', ''],
+  ['an invalid media type', attached({ content_type: 'text' }), 'attachments[0].content_type', ''],
   ['a header in a media type', attached({ content_type: 'text/plain\r\nX: y' }), 'attachments[0].content_type', ''],
-  ['a content id that is none', attached({ content_id: 'a b>' }), 'attachments[0].content_id', 'ASCII'],
-  ['a field that is mistyped', { subjekt: 'x' }, 'subjekt', 'no such field'],
+  ['an invalid content id', attached({ content_id: 'a b>' }), 'attachments[0].content_id', 'ASCII'],
+  ['an unknown field', { subjekt: 'x' }, 'subjekt', 'no such field'],
   ['a field of another type', { text: 1 }, 'text', 'a string'],
 ] as const) {
   test(`refused by field: ${what}`, async () => {
-    await expectRefused(mail(wrong), { [field]: expect.stringContaining(words) });
+    await expectRefused(mail(wrong), { [field]: expect.stringContaining(text) });
   });
 }
 
-test('all faults are told at once', async () => {
+test('all faults are reported together', async () => {
   await expectRefused(mail({ from: 'x', to: ['a', 'b'], subject: 'a\nb', headers: { Bcc: 'a@example.org' } }), {
     'from': expect.any(String),
     'to[0]': expect.any(String),
@@ -118,22 +118,22 @@ test('all faults are told at once', async () => {
 const base64 = (text: string) => Buffer.from(text, 'latin1').toString('base64');
 const HEAD = 'From: a@example.org\r\nTo: b@example.org\r\n';
 
-for (const [what, raw, words] of [
+for (const [what, raw, text] of [
   ['with a lone LF', `${HEAD}\r\nFire\n.\r\n`, 'Line 4 has a LF alone'],
   ['with a lone CR', `${HEAD}\r\nFire\r.\r\n`, 'Line 4 has a CR alone'],
   ['with a lone CR in the header', `${HEAD}Subject: a\rBcc: b\r\n\r\nFire`, 'Line 3 has a CR alone'],
   ['with a NUL', `${HEAD}\r\nFire\0`, 'NUL'],
-  ['with a line too long', `${HEAD}\r\n${'x'.repeat(999)}`, 'at most 998'],
+  ['with an overlong line', `${HEAD}\r\n${'x'.repeat(999)}`, 'at most 998'],
   ['without a header', '\r\nFire', 'has none'],
-  ['whose header is none', 'Fire!\r\n\r\n', 'Line 1'],
-  ['that is empty', '', 'empty'],
+  ['with an invalid header', 'Fire!\r\n\r\n', 'Line 1'],
+  ['without content', '', 'empty'],
 ] as const) {
-  test(`a whole mail ${what} is refused`, async () => {
-    await expectRefused({ raw: base64(raw) }, { raw: expect.stringContaining(words) });
+  test(`a raw message ${what} is refused`, async () => {
+    await expectRefused({ raw: base64(raw) }, { raw: expect.stringContaining(text) });
   });
 }
 
-test('a whole mail is base64, and has no parts beside it', async () => {
+test('a raw message is base64 and excludes the other content fields', async () => {
   await expectRefused({ raw: 'From: a@example.org' }, { raw: expect.stringContaining('base64') });
   await expectRefused(
     { raw: base64(`${HEAD}\r\nFire`), subject: 'x', text: 'y' },
@@ -141,7 +141,7 @@ test('a whole mail is base64, and has no parts beside it', async () => {
   );
 });
 
-test('who may hand mail over: whoever has a token, and nobody else', async () => {
+test('submitting requires a token', async () => {
   for (const headers of [
     { authorization: '' },
     { authorization: 'Bearer postern_not-one' },
@@ -156,7 +156,7 @@ test('who may hand mail over: whoever has a token, and nobody else', async () =>
   await expectState(postern, id, 'delivered');
 });
 
-test('mail is handed over as JSON that can be read', async () => {
+test('submitting requires valid JSON', async () => {
   const text = JSON.stringify(mail());
   for (const [type, body, status] of [
     ['text/plain', text, 415],
@@ -179,14 +179,14 @@ test('mail is handed over as JSON that can be read', async () => {
   expect((await postMessage(postern, text, { 'content-type': 'Application/JSON; charset=utf-8' })).status).toBe(202);
 });
 
-test('a mail of more than 25 MiB is refused, with what makes it so large', async () => {
+test('a message of more than 25 MiB is refused with the size of its parts', async () => {
   const file = (size: number) => mail(attached({ content: Buffer.alloc(size, 'x').toString('base64') }));
   await expectRefused(file(20 * 1024 * 1024), { attachments: expect.stringContaining('25 MiB') });
   const [id = ''] = await submit(postern, file(17 * 1024 * 1024));
   await expectState(postern, id, 'delivered');
 });
 
-test('a request that is repeated with its key is one request', async () => {
+test('a repeated Idempotency-Key returns the first response', async () => {
   const key = { 'idempotency-key': 'order-4711' };
   const first = await postMessage(postern, [mail(), mail()], key);
   expect(first.status).toBe(202);
@@ -195,10 +195,10 @@ test('a request that is repeated with its key is one request', async () => {
   const other = await postMessage(postern, [mail({ subject: 'another' })], key);
   expect(other.status).toBe(422);
   expect(other.json.errors).toEqual({ 'Idempotency-Key': expect.stringContaining('another body') });
-  expect(await listMessages(), 'no further mail').toEqual(before);
+  expect(await listMessages(), 'no further message').toEqual(before);
 
   const user = bearer(await postern.createAccount('other@example.org', 'user'));
-  expect((await postMessage(postern, [mail(), mail()], { ...key, ...user })).json, 'a key is of its account').not.toEqual(first.json);
+  expect((await postMessage(postern, [mail(), mail()], { ...key, ...user })).json, 'keys are separate per account').not.toEqual(first.json);
   for (const bad of ['', 'a b', 'k'.repeat(256)]) {
     expect((await postMessage(postern, mail(), { 'idempotency-key': bad })).json.errors).toEqual({
       'Idempotency-Key': expect.any(String),
@@ -206,10 +206,10 @@ test('a request that is repeated with its key is one request', async () => {
   }
   const refused = { 'idempotency-key': 'order-4712' };
   expect((await postMessage(postern, mail({ to: 'x' }), refused)).status).toBe(422);
-  expect((await postMessage(postern, mail(), refused)).status, 'what was refused took no key').toBe(202);
+  expect((await postMessage(postern, mail(), refused)).status, 'a refused request does not use up the key').toBe(202);
 });
 
-test('of the same request many times at once, one is kept', async () => {
+test('of concurrent requests with one key one is stored', async () => {
   const key = { 'idempotency-key': 'at-once' };
   const answers = await Promise.all(Array.from({ length: 12 }, () => postMessage(postern, mail({ subject: 'at once' }), key)));
   const taken = answers.filter((response) => response.status === 202);

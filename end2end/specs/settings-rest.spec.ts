@@ -38,10 +38,10 @@ async function expectRefused(body: unknown, errors: Record<string, unknown>, sta
   const response = await postern.post(body);
   expect(response.status, response.text).toBe(status);
   expect(response.json).toEqual({ status: 'error', errors });
-  expect((await postern.read()).json, 'nothing of a refused save is stored').toEqual(before);
+  expect((await postern.read()).json, 'a refused save stores nothing').toEqual(before);
 }
 
-test('before the first save everything is at its default', async () => {
+test('before the first save every field has its default', async () => {
   const fresh = await postern.read();
   expect(fresh.status).toBe(200);
   expect(fresh.headers['etag']).toBe('"0"');
@@ -62,7 +62,7 @@ test('before the first save everything is at its default', async () => {
   });
 });
 
-test('what is read is what is stored, all of it text, and never the password', async () => {
+test('a read returns the stored values as text, without the password', async () => {
   await saveBaseFields({ smtp_port: 2525, smtp_from_name: 'Grüße', smtp_password: await postern.sealed('secret') });
   const read = await postern.read();
   expect(read.json.data).toEqual({ ...BASE_FIELDS, ...DEFAULTS, smtp_port: '2525', smtp_from_name: 'Grüße' });
@@ -72,7 +72,7 @@ test('what is read is what is stored, all of it text, and never the password', a
   expect(read.text).not.toContain('secret');
 });
 
-test('what was read can be posted back, and changes nothing', async () => {
+test('posting back what was read changes nothing', async () => {
   await saveBaseFields({ smtp_password: await postern.sealed('secret'), smtp_reply_to: 'desk@example.org' });
   const read = await postern.read();
   const posted = await postern.post(read.json);
@@ -80,7 +80,7 @@ test('what was read can be posted back, and changes nothing', async () => {
   expect((await postern.read()).json).toEqual(read.json);
 });
 
-test('an absent option keeps what it holds, null and the empty text return it to its default', async () => {
+test('an absent option is kept; null and the empty text reset it', async () => {
   await saveBaseFields({ smtp_from_name: 'Alerts', smtp_connect_timeout: '7' });
   expect((await postern.save(BASE_FIELDS)).status).toBe(200);
   expect((await postern.read()).json.data).toMatchObject({ smtp_from_name: 'Alerts', smtp_connect_timeout: '7' });
@@ -101,7 +101,7 @@ test('an absent or empty password keeps the saved one, null clears it', async ()
   }
 });
 
-test('the port is text or a whole number', async () => {
+test('the port is a string or an integer', async () => {
   await saveBaseFields();
   for (const port of [1, '1', 65535, ' 25 ']) {
     expect((await postern.save({ ...BASE_FIELDS, smtp_port: port })).status, `${port}`).toBe(200);
@@ -112,7 +112,7 @@ test('the port is text or a whole number', async () => {
   }
 });
 
-test('all errors come at once, each under its field', async () => {
+test('all faults are reported together, each under its field', async () => {
   await saveBaseFields();
   await expectRefused(
     {
@@ -140,7 +140,7 @@ test('all errors come at once, each under its field', async () => {
   );
 });
 
-test('faults of the body and faults of the fields come together', async () => {
+test('faults of the body and of the fields are reported together', async () => {
   await saveBaseFields();
   await expectRefused(
     { data: { ...BASE_FIELDS, smtp_host: '', smtp_port: true, smtp_pasword: 'x' }, force: true },
@@ -153,7 +153,7 @@ test('faults of the body and faults of the fields come together', async () => {
   );
 });
 
-test('a field of another type, a missing one and an unknown one are named', async () => {
+test('fields that are missing, unknown or of another type are named', async () => {
   await saveBaseFields();
   for (const invalid of [1, true, [], {}, ['a@example.org']]) {
     await expectRefused({ data: { ...BASE_FIELDS, from_address: invalid } }, { from_address: 'This is a string.' });
@@ -172,7 +172,7 @@ test('a field of another type, a missing one and an unknown one are named', asyn
   }
 });
 
-test('texts are trimmed, and long ones of any script are counted in characters', async () => {
+test('texts are trimmed, and lengths are counted in characters', async () => {
   await saveBaseFields({ smtp_host: '  SMTP.Example.ORG. ', smtp_username: '密'.repeat(255) });
   expect((await postern.read()).json.data).toMatchObject({
     smtp_host: 'smtp.example.org',
@@ -181,7 +181,7 @@ test('texts are trimmed, and long ones of any script are counted in characters',
   await expectRefused({ data: { ...BASE_FIELDS, smtp_username: '密'.repeat(256) } }, { smtp_username: expect.any(String) });
 });
 
-test('a name that DNS cannot hold is refused before it is saved', async () => {
+test('a host name that DNS cannot hold is refused', async () => {
   await saveBaseFields({ smtp_host: 'smtp.bücher.example', from_address: 'alerts@例子.example' });
   await expectRefused(
     { data: { ...BASE_FIELDS, smtp_host: '１２７.０.０.１', from_address: 'a@⒈.example', smtp_reply_to: 'a@⒈.example' } },
@@ -189,7 +189,7 @@ test('a name that DNS cannot hold is refused before it is saved', async () => {
   );
 });
 
-test('a save that began from an older revision is told what differs', async () => {
+test('a save of an older revision is refused with the differences', async () => {
   await saveBaseFields({ smtp_host: 'first.example.org' });
   const own = await postern.read();
   const other = await postern.createAccount('other@example.org', 'admin');
@@ -212,7 +212,7 @@ test('a save that began from an older revision is told what differs', async () =
     expect(refused.json.errors.smtp_host).toContain('theirs.example.org');
     expect(refused.json.errors.smtp_host).toContain('mine.example.org');
   }
-  expect((await postern.read()).json, 'nothing was stored').toEqual(now.json);
+  expect((await postern.read()).json, 'nothing is stored').toEqual(now.json);
 
   expect((await postern.save(edit, { 'if-match': now.headers['etag'] })).status).toBe(200);
   for (const tag of ['7', '"x"', 'W/"1"', '']) {
@@ -222,7 +222,7 @@ test('a save that began from an older revision is told what differs', async () =
   await expectRefused({ data: edit, revision: '7' }, { revision: expect.any(String) });
 });
 
-test('of many saves from one revision at the same moment, one is stored', async () => {
+test('of concurrent saves of one revision one is stored', async () => {
   await saveBaseFields();
   const { etag } = (await postern.read()).headers;
   const saves = Array.from({ length: 12 }, (_, index) =>
@@ -241,14 +241,14 @@ test('of many saves from one revision at the same moment, one is stored', async 
   expect((await postern.read()).json.revision).toBe(Number(json.revision) + 12);
 });
 
-test('a configuration is proved by its own test only', async () => {
+test('settings are verified only by a test of that revision', async () => {
   await saveBaseFields();
   const refused = await postern.testAs(postern.token, 'me@example.net');
   expect([502, 504]).toContain(refused.status);
   expect((await postern.read()).json.verified).toEqual({ state: 'never' });
 });
 
-test('a save is asked for with JSON', async () => {
+test('a save requires JSON', async () => {
   await saveBaseFields();
   const before = await postern.read();
   const text = JSON.stringify({ data: BASE_FIELDS });
@@ -279,7 +279,7 @@ test('a save is asked for with JSON', async () => {
   expect((await postern.read()).json).toEqual(before.json);
 });
 
-test('a name that stands twice in a body is refused: nobody can say which was meant', async () => {
+test('a duplicate name in a body is refused', async () => {
   await saveBaseFields();
   const before = await postern.read();
   const once = JSON.stringify(BASE_FIELDS);

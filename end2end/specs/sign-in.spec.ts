@@ -44,7 +44,7 @@ async function createAccount(data: string, email: string, role = 'admin'): Promi
   expect(created.code, created.stderr).toBe(0);
 }
 
-test('the printed link makes one administrator, once', async () => {
+test('the printed link creates one administrator, once', async () => {
   const fresh = await Postern.start();
   const { url } = fresh;
   const link = new URL(fresh.link);
@@ -87,7 +87,7 @@ test('the printed link makes one administrator, once', async () => {
   await fresh.stop();
 });
 
-test('with an administrator there is no link any more', async () => {
+test('no link is printed once an administrator exists', async () => {
   const other = await Postern.start();
   await other.stop({ keepData: true });
   await createAccount(other.data, EMAIL);
@@ -98,7 +98,7 @@ test('with an administrator there is no link any more', async () => {
   await second.stop();
 });
 
-test('of many who use the link at once, one becomes administrator', async () => {
+test('of concurrent uses of the link one creates an administrator', async () => {
   const fresh = await Postern.start();
   const token = new URL(fresh.link).searchParams.get('token') ?? '';
   const all = Array.from({ length: 8 }, (_, index) =>
@@ -110,7 +110,7 @@ test('of many who use the link at once, one becomes administrator', async () => 
   await fresh.stop();
 });
 
-test('the cookie is the browser’s alone, and new with each sign-in', async () => {
+test('the cookie is HttpOnly and SameSite, and new with each sign-in', async () => {
   const planted = { cookie: 'postern=AAAAAAAAAAAAAAAAAAAAAA' };
   const first = cookie(await postForm(url, '/login', { email: EMAIL, password: PASSWORD }, { ...newNetwork(), ...planted }));
   expect(first.pair).toMatch(/^postern=[\w-]{22}$/);
@@ -121,10 +121,10 @@ test('the cookie is the browser’s alone, and new with each sign-in', async () 
   );
   expect(second.value).not.toBe(first.value);
   expect((await sendRequest(url, SETTINGS_PATH, { headers: { cookie: second.pair } })).status).toBe(200);
-  expect((await sendRequest(url, SETTINGS_PATH, { headers: { cookie: first.pair } })).status, 'who signs in again ended it').toBe(401);
+  expect((await sendRequest(url, SETTINGS_PATH, { headers: { cookie: first.pair } })).status, 'signing in again ends the previous session').toBe(401);
 });
 
-test('behind HTTPS the cookie is bound to it and to the host', async () => {
+test('behind HTTPS the cookie is Secure and has the prefix __Host-', async () => {
   const publicUrl = 'https://mail.example.org';
   // With a public URL the port is not printed, so it must be chosen here.
   const listen = `${loopback()}:3000`;
@@ -143,7 +143,7 @@ test('behind HTTPS the cookie is bound to it and to the host', async () => {
   await secure.stop();
 });
 
-test('signing out ends the session, not only the cookie', async () => {
+test('signing out ends the session on the server', async () => {
   const pair = await signIn(url, EMAIL, PASSWORD, newNetwork());
   const out = await postForm(url, '/logout', {}, { cookie: pair });
   expect(out.status).toBe(303);
@@ -152,19 +152,19 @@ test('signing out ends the session, not only the cookie', async () => {
   expect(taken.value).toBe('');
   expect(taken.attributes).toContain('max-age=0');
   expect((await sendRequest(url, SETTINGS_PATH, { headers: { cookie: pair } })).status).toBe(401);
-  expect((await postForm(url, '/logout', {}, { cookie: pair })).status, 'again is no fault').toBe(303);
-  expect((await sendRequest(url, '/logout')).status, 'a link elsewhere cannot sign out').toBe(405);
+  expect((await postForm(url, '/logout', {}, { cookie: pair })).status, 'signing out twice is no error').toBe(303);
+  expect((await sendRequest(url, '/logout')).status, 'a GET request does not sign out').toBe(405);
 });
 
-test('who has to sign in first comes back to the page they wanted', async () => {
-  const sent = await sendRequest(url, '/account');
-  expect(sent.status).toBe(303);
-  const login = sent.headers.location ?? '';
+test('signing in leads back to the requested page', async () => {
+  const newest = await sendRequest(url, '/account');
+  expect(newest.status).toBe(303);
+  const login = newest.headers.location ?? '';
   expect(login).toBe('/login?next=%2Faccount');
   const page = await sendRequest(url, login);
   const action = page.text.match(/<form[^>]*action="([^"]*)"/)?.[1]?.replaceAll('&amp;', '&') ?? '';
   const wrong = await postForm(url, action, { email: EMAIL, password: 'wrong password' }, newNetwork());
-  expect(wrong.text, 'also after a slip').toContain(action);
+  expect(wrong.text, 'also after a failed sign-in').toContain(action);
   const right = await postForm(url, action, { email: EMAIL, password: PASSWORD }, newNetwork());
   expect(right.headers.location).toBe('/account');
   expect((await sendRequest(url, login, { headers: { cookie: cookie(right).pair } })).headers.location).toBe('/account');
@@ -176,7 +176,7 @@ test('who has to sign in first comes back to the page they wanted', async () => 
   }
 });
 
-test('a failed sign-in tells nothing of whether there is such an account', async () => {
+test('a failed sign-in does not reveal whether the account exists', async () => {
   // Leptos repeats the nonce in the attribute crossorigin of its preloads.
   const withoutEmail = (response: HttpResponse, email: string) =>
     pageText(response).replaceAll(email, 'EMAIL').replaceAll(/(nonce|crossorigin)="[^"]*"/g, '');
@@ -186,7 +186,7 @@ test('a failed sign-in tells nothing of whether there is such an account', async
   expect([known.status, unknown.status]).toEqual([401, 401]);
   expect(withoutEmail(unknown, 'nobody@example.org')).toBe(withoutEmail(known, EMAIL));
   expect(pageText(known)).toContain('Address or password is wrong');
-  expect(known.text, 'the address need not be typed again').toContain(EMAIL);
+  expect(known.text, 'the address is filled in again').toContain(EMAIL);
   expect(known.text).not.toContain('wrong password');
   expect(known.headers['set-cookie']).toBeUndefined();
   for (const odd of ['', ' ', "' OR 1=1 --", '<script>alert(1)</script>', 'x'.repeat(10_000), '\u0000', EMAIL + '\n']) {
@@ -196,7 +196,7 @@ test('a failed sign-in tells nothing of whether there is such an account', async
   }
 });
 
-test('from the fifth failure on it takes a pause, for the account and for the network', async () => {
+test('logins are delayed from the fifth failure on, per account and per network', async () => {
   await createAccount(postern.data, 'guessed@example.org');
   /** Failed logins before the first 429. On a slow machine the first delays pass unnoticed. */
   const failures = async (email: () => string, headers: () => Headers) => {
@@ -212,7 +212,7 @@ test('from the fifth failure on it takes a pause, for the account and for the ne
   await expect(async () => {
     expect(await failures(guessedEmail, newNetwork)).toBeGreaterThanOrEqual(5);
     const paused = await postForm(url, '/login', { email: guessedEmail(), password: PASSWORD }, newNetwork());
-    expect(paused.status, 'even with the right password; what is let in after a pause begins anew').toBe(429);
+    expect(paused.status, 'the right password is delayed too').toBe(429);
     expect(pageText(paused)).toContain(`Try again in ${paused.headers['retry-after']} s`);
   }).toPass();
   await signIn(url, EMAIL, PASSWORD, newNetwork());
@@ -230,26 +230,26 @@ test('from the fifth failure on it takes a pause, for the account and for the ne
     .toBe(303);
 });
 
-test('guesses that come all at once are counted one by one', async () => {
+test('concurrent logins are each counted', async () => {
   await createAccount(postern.data, 'flooded@example.org');
-  const guesses = Array.from({ length: 40 }, () =>
+  const logins = Array.from({ length: 40 }, () =>
     postForm(url, '/login', { email: 'flooded@example.org', password: 'wrong password' }, newNetwork()),
   );
-  const statuses = (await Promise.all(guesses)).map((response) => response.status);
-  const tried = statuses.filter((status) => status === 401).length;
-  expect(tried).toBeGreaterThanOrEqual(5);
+  const statuses = (await Promise.all(logins)).map((response) => response.status);
+  const attempted = statuses.filter((status) => status === 401).length;
+  expect(attempted).toBeGreaterThanOrEqual(5);
   // On a slow machine delays of 1, 2 and 4 s may end meanwhile.
-  const most = 5 + availableParallelism() + 3;
-  expect(tried, 'as many more as are looked at in the same moment').toBeLessThanOrEqual(most);
-  expect(statuses.filter((status) => status === 429)).toHaveLength(40 - tried);
+  const limit = 5 + availableParallelism() + 3;
+  expect(attempted, 'at most the concurrent attempts').toBeLessThanOrEqual(limit);
+  expect(statuses.filter((status) => status === 429)).toHaveLength(40 - attempted);
 });
 
-test('the own sessions are listed, and each can be ended', async () => {
+test('own sessions are listed, and each can be ended', async () => {
   await createAccount(postern.data, 'busy@example.org', 'user');
   const [desk, phone] = await Promise.all(
     ['Desk/1.0', 'Phone/2.0'].map((agent) => signIn(url, 'busy@example.org', PASSWORD, { ...newNetwork(), 'user-agent': agent })),
   );
-  const unknownEmail = await signIn(url, EMAIL, PASSWORD, newNetwork());
+  const otherSession = await signIn(url, EMAIL, PASSWORD, newNetwork());
   const page = async (session: string | undefined) => sendRequest(url, '/account', { headers: { cookie: session } });
   const listed = pageText(await page(desk));
   expect(listed).toContain('Desk/1.0');
@@ -257,12 +257,12 @@ test('the own sessions are listed, and each can be ended', async () => {
   expect(listed).toContain(`198.51.${networks - 1}.7`);
   expect(listed.match(/This session/g)).toHaveLength(1);
   const ids = [...listed.matchAll(/name="id" value="([^"]+)"/g)].map((match) => match[1] ?? '');
-  expect(ids, 'the own one is ended by signing out').toHaveLength(1);
+  expect(ids, 'the current session has no button').toHaveLength(1);
   expect(desk).not.toContain(ids[0]);
 
   const end = (id: string, session: string | undefined) =>
     postForm(url, '/account/sessions/end', { id }, { cookie: session ?? '' });
-  expect((await end(ids[0] ?? '', unknownEmail)).status, 'not by somebody else').toBe(404);
+  expect((await end(ids[0] ?? '', otherSession)).status, 'other accounts cannot end it').toBe(404);
   expect((await page(phone)).status).toBe(200);
   expect((await end(ids[0] ?? '', desk)).headers.location).toBe('/account?done=session');
   expect((await page(phone)).status).toBe(303);
@@ -271,7 +271,7 @@ test('the own sessions are listed, and each can be ended', async () => {
   expect((await postForm(url, '/account/sessions/end', { id: 'x' })).status).toBe(401);
 });
 
-test('a new password needs the old one, and ends the other sessions', async () => {
+test('changing the password requires the old one and ends the other sessions', async () => {
   await createAccount(postern.data, 'careful@example.org');
   const [here, there] = await Promise.all([1, 2].map(() => signIn(url, 'careful@example.org', PASSWORD, newNetwork())));
   const change = (fields: Record<string, string>) => postForm(url, '/account/password', fields, { cookie: here ?? '' });
@@ -287,7 +287,7 @@ test('a new password needs the old one, and ends the other sessions', async () =
   await signIn(url, 'careful@example.org', 'another password', newNetwork());
 });
 
-test('a form from another site does nothing', async () => {
+test('a form posted from another site is refused', async () => {
   const pair = await signIn(url, EMAIL, PASSWORD, newNetwork());
   for (const path of ['/login', '/logout', '/setup', '/account/password', '/account/sessions/end']) {
     for (const site of ['cross-site', 'same-site', 'none']) {
@@ -299,7 +299,7 @@ test('a form from another site does nothing', async () => {
   expect((await sendRequest(url, SETTINGS_PATH, { headers: { cookie: pair } })).status).toBe(200);
 });
 
-test('a form that is none is refused', async () => {
+test('a malformed form is refused', async () => {
   for (const [type, body, status] of [
     ['application/json', '{}', 415],
     ['text/plain', 'email=a', 415],

@@ -25,7 +25,7 @@ async function usedFolder(): Promise<{ data: string; key: string }> {
   return { data, key: join(data, 'keys', key ?? '') };
 }
 
-test.describe('a signal, while a test mail waits for a silent relay', () => {
+test.describe('a signal while a test mail waits for a silent relay', () => {
   async function waiting() {
     const relay = await silentRelay();
     const { postern: served, ...console } = await serverWithWaitingTest(relay.port);
@@ -33,7 +33,7 @@ test.describe('a signal, while a test mail waits for a silent relay', () => {
     return { relay, served, ...console };
   }
 
-  test('ends it in order, within its grace', async () => {
+  test('stops it gracefully', async () => {
     const { relay, served, sent } = await waiting();
     const startedAt = Date.now();
     expect(await served.stop()).toBe(0);
@@ -43,7 +43,7 @@ test.describe('a signal, while a test mail waits for a silent relay', () => {
     await relay.stop();
   });
 
-  test('and a second one ends it at once', async () => {
+  test('a second signal stops it at once', async () => {
     const { relay, served, sent } = await waiting();
     served.signal('SIGTERM');
     await served.waitForOutput('a second signal stops at once');
@@ -66,7 +66,7 @@ async function serverWithWaitingTest(port: number): Promise<{ postern: Postern; 
   return { postern: server.postern, sent };
 }
 
-test('a folder that cannot be one', async () => {
+test('a data folder that cannot be created', async () => {
   const file = join(temporaryFolder('data'), 'file');
   writeFileSync(file, '');
   for (const data of [file, join(file, 'below'), '/proc/postern', '/dev/null']) {
@@ -75,7 +75,7 @@ test('a folder that cannot be one', async () => {
   }
 });
 
-test('a mistyped folder does not become one', async () => {
+test('a command does not create a mistyped data folder', async () => {
   const data = join(temporaryFolder('data'), 'typo');
   for (const command of [['token', 'list'], ['send-test', 'me@example.net'], ['account', 'passwd', 'me@example.net']]) {
     const result = await runPostern([...command, '--data', data], { input: 'a long enough password' });
@@ -84,7 +84,7 @@ test('a mistyped folder does not become one', async () => {
   }
 });
 
-test('a folder in use, and commands beside it', async () => {
+test('a data folder in use is refused, and commands still run', async () => {
   const first = await Postern.start();
   expectCommandFailure(await serve(first.data), 1, /is in use by another postern serve/);
   expect((await runPostern(['token', 'list', '--data', first.data])).code).toBe(0);
@@ -102,7 +102,7 @@ test('a port in use', async () => {
   server.close();
 });
 
-test('a database that is down, silent, or none at all', async () => {
+test('a database that is down, silent or not PostgreSQL', async () => {
   const port = await closedPort();
   const down = await serve(temporaryFolder('data'), ['--database', `postgres://postern@127.0.0.1:${port}/postern`]);
   expectCommandFailure(down, 1, /database cannot be opened.*refused/);
@@ -121,13 +121,13 @@ test('a database that is down, silent, or none at all', async () => {
   expectCommandFailure(await serve(temporaryFolder('data'), [], missing), 1, /POSTERN_DATABASE_FILE cannot be read/);
 });
 
-test('a database that is none', async () => {
+test('a file that is not a database', async () => {
   const { data } = await usedFolder();
   writeFileSync(join(data, 'postern.db'), 'this is no database, whatever its name says '.repeat(100));
   expectCommandFailure(await serve(data), 1, /database cannot be opened.*not a database/);
 });
 
-test('a key that others can read, a damaged one, a lost one', async () => {
+test('a key that others can read, a damaged key and a lost key', async () => {
   const { data, key } = await usedFolder();
   chmodSync(key, 0o640);
   expectCommandFailure(await serve(data), 1, /can be read by others.*chmod 600/, key);
@@ -141,7 +141,7 @@ test('a key that others can read, a damaged one, a lost one', async () => {
   expect(await (await Postern.start({ data })).stop({ keepData: true })).toBe(0);
 });
 
-test('a lost key is given up on demand, and only the sealed must be entered again', async () => {
+test('--accept-lost-keys starts without a lost key, and only sealed values are lost', async () => {
   const before = await TestServer.start();
   const form = fields({ port: 25 }, { smtp_username: 'me' });
   expect((await before.save({ ...form, smtp_password: await before.sealed('secret') })).status).toBe(200);
@@ -156,7 +156,7 @@ test('a lost key is given up on demand, and only the sealed must be entered agai
   expect(await after.stop()).toBe(0);
 });
 
-test('flags that cannot be meant', async () => {
+test('contradictory and invalid flags', async () => {
   for (const [flag, value, pattern] of [
     ['--public-url', 'mail.example.org', /public URL must look like/],
     ['--public-url', 'https://mail.example.org/postern', /without a path/],
@@ -168,7 +168,7 @@ test('flags that cannot be meant', async () => {
   }
 });
 
-test('a folder may have any name, and what is in it is its owner’s alone', async () => {
+test('a data folder may have any name, and only its owner can read its files', async () => {
   const data = join(temporaryFolder('data'), 'a b?c=d#e%41&é;');
   mkdirSync(data, { mode: 0o755 });
   const served = await Postern.start({ data });
@@ -181,8 +181,8 @@ test('a folder may have any name, and what is in it is its owner’s alone', asy
   expect(await served.stop()).toBe(0);
 });
 
-test('run by root, it becomes the owner of its folder', async () => {
-  test.skip(process.getuid?.() !== 0, 'only root becomes somebody else');
+test('started by root, it runs as the owner of its data folder', async () => {
+  test.skip(process.getuid?.() !== 0, 'only root can change its user');
   const [nobody, data] = [65534, temporaryFolder('data')];
   chownSync(data, nobody, nobody);
   expect((await runPostern(['token', 'list', '--data', data])).code).toBe(0);
@@ -193,14 +193,14 @@ test('run by root, it becomes the owner of its folder', async () => {
   for (const name of ['Uid', 'Gid']) {
     expect(ids(name), name).toEqual(Array(4).fill(String(nobody)));
   }
-  expect(ids('Groups'), 'nothing of root is left').not.toContain('0');
+  expect(ids('Groups'), 'no group of root is left').not.toContain('0');
   for (const file of readdirSync(data, { recursive: true }) as string[]) {
     expect(statSync(join(data, file)).uid, file).toBe(nobody);
   }
   expect(await served.stop()).toBe(0);
 });
 
-test('it goes on when nobody reads its log any more', async () => {
+test('it continues when its log can no longer be written', async () => {
   const served = await Postern.start();
   served.stopReading();
   for (let request = 0; request < 3; request += 1) {
@@ -209,11 +209,11 @@ test('it goes on when nobody reads its log any more', async () => {
   expect(await served.stop()).toBe(0);
 });
 
-test('a signal with nothing to do ends it at once', async () => {
+test('a signal stops an idle server at once', async () => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const served = await Postern.start();
     const kept = await sendRequest(served.url, '/login');
-    expect(kept.headers.connection, 'a connection that is kept open does not hold it up').not.toBe('close');
+    expect(kept.headers.connection, 'an idle connection does not delay the stop').not.toBe('close');
     const startedAt = Date.now();
     expect(await served.stop({ signal })).toBe(0);
     expect(Date.now() - startedAt).toBeLessThan(9_000);

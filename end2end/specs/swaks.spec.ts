@@ -51,35 +51,35 @@ const SESSIONS: Record<string, SwaksSession> = {
   'a wrong password': {
     ...{ server: () => host, port: 465, connection: 'SSL', authentication: 'Cram_MD5', password: `${SECRET}!` },
   },
-  'a From of somebody else': {
+  'a From address of another user': {
     ...{ server: () => host, port: 587, connection: 'TLS', authentication: 'Plain', from: 'ceo@example.org' },
   },
-  'a recipient elsewhere': { server: () => host, port: 25, connection: 'None', to: 'you@example.com' },
+  'a recipient of another domain': { server: () => host, port: 25, connection: 'None', to: 'you@example.com' },
 };
 
 for (const [title, session] of Object.entries(SESSIONS)) {
-  test(`nothing is left for swaks to show: ${title}`, async () => {
-    const [shown, report] = [await swaks(session), await diagnose(session)];
-    expect(report.relay, shown.text).toBe(shown.peer);
+  test(`swaks shows the same dialogue and TLS facts: ${title}`, async () => {
+    const [output, report] = [await swaks(session), await diagnose(session)];
+    expect(report.relay, output.text).toBe(output.peer);
     const secured = report.steps.find((step) => step.handshake)?.handshake;
-    expect(secured, shown.text).toMatchObject({ version: shown.version, cipher: shown.cipher });
+    expect(secured, output.text).toMatchObject({ version: output.version, cipher: output.cipher });
     const certificate = secured?.chain[0];
-    expect(certificate?.subject, shown.text).toBe(shown.subject);
+    expect(certificate?.subject, output.text).toBe(output.subject);
     // Only the swaks of Debian 13 and later prints these.
-    expect(certificate?.names).toEqual(shown.names ?? certificate?.names);
-    expect(certificate?.not_after).toBe(shown.until ?? certificate?.not_after);
+    expect(certificate?.names).toEqual(output.names ?? certificate?.names);
+    expect(certificate?.not_after).toBe(output.until ?? certificate?.not_after);
     for (const side of ['postern', 'relay'] as const) {
-      const lines = linesFrom(shown.lines, side);
-      expect(lines.length, shown.text).toBeGreaterThanOrEqual(side === 'relay' ? 10 : 3);
+      const lines = linesFrom(output.lines, side);
+      expect(lines.length, output.text).toBeGreaterThanOrEqual(side === 'relay' ? 10 : 3);
       // Postern also sends RSET to abort the transaction.
       expect(linesFrom(report.steps.flatMap((step) => step.lines ?? []), side).slice(0, lines.length)).toEqual(lines);
     }
     const told = JSON.stringify(report);
-    for (const secret of shown.secrets) {
+    for (const secret of output.secrets) {
       expect(told).not.toContain(secret);
     }
     const secrets = { Plain: 1, Login: 2, Cram_MD5: 1, None: 0 }[session.authentication ?? 'None'];
-    expect(shown.secrets, shown.text).toHaveLength(secrets);
+    expect(output.secrets, output.text).toHaveLength(secrets);
   });
 }
 

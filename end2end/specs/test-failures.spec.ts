@@ -35,11 +35,11 @@ async function sendTest(relay: { port: number }, more: Fields = {}, recipient = 
   return postern.test(recipient);
 }
 
-function expectFailure(response: ApiResponse, status: number, ...words: RegExp[]): void {
+function expectFailure(response: ApiResponse, status: number, ...text: RegExp[]): void {
   expect(response.status, response.text).toBe(status);
   expect(Object.keys(response.json)).toEqual(['status', 'errors']);
   expect(Object.keys(response.json.errors)).toEqual(['email_send']);
-  words.forEach((word) => expect(response.json.errors.email_send).toMatch(word));
+  text.forEach((word) => expect(response.json.errors.email_send).toMatch(word));
 }
 
 /** Diagnoses the saved settings and expects this cause. */
@@ -80,7 +80,7 @@ test('a refused recipient', () =>
     await expectCause('rcpt', 'The recipient is unknown');
   }));
 
-test('a relay that wants a sign-in', () =>
+test('a relay that requires authentication', () =>
   withRelay({ auth: ['PLAIN'], users: { me: 'right' } }, async (relay) => {
     expectFailure(await sendTest(relay), 502, /530/, /only after a sign-in\. Choose Authentication Type/);
     await expectCause('mail', 'The relay requires a sign-in');
@@ -99,7 +99,7 @@ test('an authentication type that the relay does not offer', () =>
     expect(relay.attempts.all).toEqual([]);
   }));
 
-test('a password that nobody gave', () =>
+test('a missing password', () =>
   withRelay({ auth: ['PLAIN'], users: { me: 'right' } }, async (relay) => {
     const response = await sendTest(relay, {
       smtp_authentication_type: 'Plain',
@@ -110,7 +110,7 @@ test('a password that nobody gave', () =>
     await expectCause('auth', 'The user name or the password is missing');
   }));
 
-test('a port where nobody listens', async () => {
+test('a closed port', async () => {
   expectFailure(await sendTest({ port: await closedPort() }), 502, /no mail service runs at this port/);
   await expectCause('tcp', 'Nothing listens on the port');
 });
@@ -127,22 +127,22 @@ test('a port that never answers', async () => {
   await relay.stop();
 });
 
-test('a relay that says nothing', async () => {
+test('a silent relay', async () => {
   const relay = await silentRelay();
   expectFailure(await sendTest(relay, { smtp_command_timeout: '1' }), 504, / 1 s/, /no greeting arrives/);
   await expectCause('greeting', 'No greeting: the port may expect SSL');
-  expect(relay.received.all, 'who was not greeted does not speak').toEqual([]);
+  expect(relay.received.all, 'nothing is sent before the greeting').toEqual([]);
   await relay.stop();
 });
 
-test('a relay that hangs up', async () => {
+test('a relay that closes the connection', async () => {
   const relay = await tcpRelay((socket) => socket.end());
   expectFailure(await sendTest(relay), 502, /ended before the relay replied to EHLO/);
   await expectCause('greeting', 'The relay closes the connection at once');
   await relay.stop();
 });
 
-test('a name that DNS does not know', async () => {
+test('an unknown host name', async () => {
   const response = await sendTest({ port: 25 }, { smtp_host: 'no-such-relay.invalid' });
   expect([502, 504]).toContain(response.status);
   expect(response.json.errors.email_send).toMatch(/^no-such-relay\.invalid: .*DNS/);
@@ -150,7 +150,7 @@ test('a name that DNS does not know', async () => {
 
 for (const [title, certificate, pattern, cause] of [
   [
-    'a certificate nobody vouches for',
+    'a self-signed certificate',
     () => selfSigned('127.0.0.1'),
     /issued by itself.*Trust this certificate/s,
     'The certificate is self-signed',
@@ -180,21 +180,21 @@ for (const [title, certificate, pattern, cause] of [
   }
 }
 
-test('who hangs up cancels the test', async () => {
+test('a client that disconnects cancels the test', async () => {
   const left = new Queue<string>();
   const relay = await tcpRelay((socket) => socket.once('close', () => left.push('left')));
   expect((await postern.save(fields(relay, { ...DEFAULTS, smtp_command_timeout: '120' }))).status).toBe(200);
   const abort = new AbortController();
   const path = '/api/setup/email_test/me@example.net';
-  const asked = postern.request(path, { method: 'POST', signal: abort.signal });
+  const pending = postern.request(path, { method: 'POST', signal: abort.signal });
   await relay.connections.next();
   abort.abort();
-  await expect(asked).rejects.toThrow(/abort/);
+  await expect(pending).rejects.toThrow(/abort/);
   await left.next();
   await relay.stop();
 });
 
-test('a test is refused before anything is sent', async () => {
+test('an invalid recipient is refused before a connection is opened', async () => {
   const relay = await silentRelay();
   for (const recipient of ['nobody', 'a@b@c', 'a b@example.net', 'a@example.net\r\nRCPT TO:<b@example.net>', 'a@example.net\0', 'a@example.net,b@example.net', ' ']) {
     const response = await sendTest(relay, {}, recipient);

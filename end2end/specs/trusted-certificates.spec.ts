@@ -53,7 +53,7 @@ async function expectRefused(certificates: unknown, pattern: RegExp): Promise<st
   return response.text;
 }
 
-test('what is no certificate is refused, each for its own reason', async () => {
+test('an invalid certificate is refused with its own reason', async () => {
   const { cert } = otherAuthority.issue('relay.test');
   const kind = (name: string): string => cert.replaceAll('CERTIFICATE-', `${name}-`);
   for (const [certificates, pattern] of [
@@ -73,7 +73,7 @@ test('what is no certificate is refused, each for its own reason', async () => {
   await expectRefused(many, /At most 16/);
 });
 
-test('a private key stands nowhere afterwards', async () => {
+test('a private key is neither stored nor logged', async () => {
   const { key, cert } = selfSigned('relay.test');
   const secret = key.split('\n')[1] ?? '';
   expect(secret).toMatch(/^[A-Za-z0-9+/]{64}$/);
@@ -91,7 +91,7 @@ test('a private key stands nowhere afterwards', async () => {
   }
 });
 
-test('what is stored says what it is, and can be posted back', async () => {
+test('stored certificates are described and can be posted back', async () => {
   const { cert } = otherAuthority.issue('relay.test', '192.0.2.1');
   const pasted = `Subject: CN = somebody else\r\n${cert}${cert}`.replaceAll('\n', '\r\n');
   expect((await postern.save(fields({ port: 587 }, trustedFields(pasted)))).status).toBe(200);
@@ -119,7 +119,7 @@ test('what is stored says what it is, and can be posted back', async () => {
   expect((await postern.read()).json.data[FIELD]).toBe('');
 });
 
-test('the very certificate is believed, and another one is told beside it', async () => {
+test('the trusted certificate passes, and another one is reported beside it', async () => {
   const first = otherAuthority.issue('mail.example.net');
   const second = otherAuthority.issue('mail.example.net');
   let port = 0;
@@ -144,7 +144,7 @@ test('the very certificate is believed, and another one is told beside it', asyn
   );
 });
 
-test('a trusted authority vouches for names, and nobody else does', async () => {
+test('a trusted CA still requires a matching name', async () => {
   await withRelay(otherAuthority.issue('127.0.0.1'), async (relay) => {
     const trusted = await sendTest(relay, trustedFields(otherAuthority.cert));
     expect(trusted.status, trusted.text).toBe(200);
@@ -161,7 +161,7 @@ test('a trusted authority vouches for names, and nobody else does', async () => 
   });
 });
 
-test('a password is typed again to trust more, and stays to trust less', async () => {
+test('trusting more requires the password, trusting less keeps it', async () => {
   const [one, other] = [otherAuthority.cert, otherAuthority.issue('relay.test').cert];
   const form = fields({ port: 587 }, { smtp_certificate_check: 'Verify', [FIELD]: null });
   const sealed = await postern.sealed('a password worth having');

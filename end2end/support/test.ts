@@ -16,7 +16,7 @@ export const test = base.extend<Fixtures>({
       consoleErrors.watch(context);
       await use(consoleErrors);
       if (consoleErrors.messages.length > 0) {
-        throw new Error(`the browser complained:\n${consoleErrors.messages.join('\n')}`);
+        throw new Error(`errors in the browser console:\n${consoleErrors.messages.join('\n')}`);
       }
     },
     { auto: true },

@@ -192,7 +192,7 @@ mod tests {
     use super::has_password;
 
     #[test]
-    fn a_password_is_found_in_every_part_of_a_url() {
+    fn a_password_is_found_in_any_part_of_a_url() {
         for (address, has) in [
             ("postgres://postern@localhost/postern", false),
             ("postgres://localhost:5432/postern", false),

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weights_decide() {
+    fn content_codings_are_chosen_by_weight() {
         for (header, coding, accepted) in [
             ("gzip, deflate, br, zstd", "br", true),
             ("BR;q=0.5", "br", true),

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_may_be_given() {
+    fn permitted_header_names_are_accepted() {
         for (name, value) in [
             ("X-Job", "42"),
             ("x", ""),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_may_not() {
+    fn reserved_header_names_are_refused() {
         let long = "x".repeat(77);
         let word = "x".repeat(901);
         let spaces = format!("a{}b", " ".repeat(51));
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_stand_twice_unless_the_mail_has_it_once() {
+    fn a_header_may_repeat_unless_it_is_unique() {
         let twice = |name: &str, value: &str| {
             let mut faults = Refusal::invalid();
             let headers = [name, name].map(|name| (name.to_owned(), value.to_owned()));
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_are_told_and_a_hundred_are_read() {
+    fn all_faults_of_the_first_hundred_headers_are_reported() {
         let mut faults = Refusal::invalid();
         let headers: Vec<_> = (0..10_000)
             .map(|n| (format!("a b{n}"), String::new()))

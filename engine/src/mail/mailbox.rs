@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_stands_alone_or_behind_a_name() {
+    fn an_address_is_parsed_with_and_without_a_name() {
         for (text, name, address) in [
             ("a@example.org", None, "a@example.org"),
             (" a@example.org ", None, "a@example.org"),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_single_mailbox_is_refused() {
+    fn anything_but_a_single_mailbox_is_refused() {
         for text in [
             "",
             " ",
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn one_recipient_may_be_written_in_two_ways() {
+    fn spellings_of_one_recipient_have_the_same_key() {
         let key = |text| Mailbox::parse(text).expect("a mailbox").key();
         assert_eq!(key("A <a@Bücher.Example>"), key("a@xn--bcher-kva.example"));
         assert_ne!(key("A@example.org"), key("a@example.org"));
@@ -213,7 +213,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused_and_never_breaks_a_line(text in any::<String>()) {
+        fn any_text_is_parsed_or_refused_without_line_breaks(text in any::<String>()) {
             if let Ok(mailbox) = Mailbox::parse(&text) {
                 let name = mailbox.name.as_deref().unwrap_or_default();
                 for part in [name, mailbox.address.as_str(), &mailbox.domain] {
@@ -224,7 +224,7 @@ mod tests {
         }
 
         #[test]
-        fn a_quoted_name_is_read_as_it_was(name in "[^\\p{C}\\s]([^\\p{C}]{0,30}[^\\p{C}\\s])?") {
+        fn a_quoted_name_is_unquoted(name in "[^\\p{C}\\s]([^\\p{C}]{0,30}[^\\p{C}\\s])?") {
             let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
             let mailbox = Mailbox::parse(&format!("\"{quoted}\" <a@example.org>"));
             let mailbox = mailbox.map_err(TestCaseError::fail)?;

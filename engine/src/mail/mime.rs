@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_changed_as_little_as_can_be() {
+    fn text_is_encoded_only_where_needed() {
         for (text, encoding) in [
             ("plain\n", "7bit"),
             (&"x".repeat(998), "7bit"),
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn quoted_printable_is_read_back_as_it_was() {
+    fn quoted_printable_round_trips() {
         let long = "ü".repeat(300);
         for text in [
             "",

@@ -108,7 +108,7 @@ mod tests {
     use crate::mail::{Attachment, Submission};
 
     #[test]
-    fn a_mail_is_read_as_it_was_given() {
+    fn a_composed_message_is_parsed_back() {
         let text = "Grüße\n\tand\u{202e} \u{1b}[31mmore\n";
         let composed = Submission {
             from: Some("Büro <ops@example.org>".to_owned()),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_and_nothing_is_unreadable() {
+    fn long_texts_are_truncated_and_any_bytes_are_parsed() {
         let raw = format!("Subject: x\r\n\r\n{}", "ü".repeat(70_000));
         let text = parse(raw.as_bytes()).text.expect("a text");
         assert_eq!(text.chars().count(), TEXT + 1);

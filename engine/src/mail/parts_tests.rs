@@ -51,7 +51,7 @@ fn faults(submission: Submission) -> Vec<String> {
 }
 
 #[test]
-fn a_mail_is_written_as_it_was_given() {
+fn a_message_contains_every_part_of_the_submission() {
     let composed = compose(Submission {
         cc: strings(&["B <b@example.net>"]),
         bcc: strings(&["c@example.net"]),
@@ -107,7 +107,7 @@ fn a_mail_may_be_empty() {
 }
 
 #[test]
-fn who_it_is_from_is_given_or_saved() {
+fn from_is_given_or_the_saved_sender() {
     let sender = DefaultSender {
         address: "saved@bücher.example".parse().expect("valid"),
         name: "Saved, \"by us\"".to_owned(),
@@ -139,7 +139,7 @@ fn who_it_is_from_is_given_or_saved() {
 }
 
 #[test]
-fn any_script_comes_back_as_it_was() {
+fn texts_of_any_script_round_trip() {
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     for given in [
         "Grüße aus dem Süden",
@@ -192,7 +192,7 @@ fn quoted(name: &str) -> String {
 }
 
 #[test]
-fn parts_are_nested_as_readers_expect_them() {
+fn parts_are_nested_as_mail_clients_expect() {
     let attachment = |content_id: Option<&str>| Attachment {
         filename: "a.png".to_owned(),
         content_type: Some("image/png".to_owned()),
@@ -240,7 +240,7 @@ fn parts_are_nested_as_readers_expect_them() {
 }
 
 #[test]
-fn a_recipient_named_twice_gets_it_once() {
+fn a_repeated_recipient_gets_one_copy() {
     let composed = compose(Submission {
         to: strings(&["a@example.net", "A <a@EXAMPLE.net>", "b@bücher.example"]),
         cc: strings(&["a@example.net"]),
@@ -267,7 +267,7 @@ fn a_recipient_named_twice_gets_it_once() {
 }
 
 #[test]
-fn a_hundred_recipients_are_the_most() {
+fn more_than_a_hundred_recipients_are_refused() {
     let many = |count: usize| {
         (0..count)
             .map(|n| format!("N {n} <a{n}@example.net>"))
@@ -314,7 +314,7 @@ fn a_hundred_recipients_are_the_most() {
 }
 
 #[test]
-fn every_fault_is_told_by_field() {
+fn every_fault_is_reported_by_field() {
     let attachment =
         |filename: &str, content_type: Option<&str>, content_id: Option<&str>| Attachment {
             filename: filename.to_owned(),
@@ -367,7 +367,7 @@ fn every_fault_is_told_by_field() {
 }
 
 #[test]
-fn a_mail_that_is_too_large_is_not_written() {
+fn a_message_that_is_too_large_is_refused() {
     let attachment = |length| Attachment {
         filename: "a".to_owned(),
         content: vec![0; length],
@@ -399,7 +399,7 @@ pub const SMUGGLED: [&str; 8] = [
 ];
 
 #[test]
-fn no_line_end_is_smuggled_into_what_is_written() {
+fn line_breaks_in_fields_are_refused() {
     for smuggled in SMUGGLED {
         let given = format!("body{smuggled}MAIL FROM:<a@b.example>\r\n");
         // `compose` asserts the line ends of the result.
@@ -444,7 +444,7 @@ fn no_line_end_is_smuggled_into_what_is_written() {
 }
 
 #[test]
-fn date_and_message_id_are_used_where_they_are_given() {
+fn a_given_date_and_message_id_are_kept() {
     let headers = vec![
         (
             "date".to_owned(),
@@ -468,7 +468,7 @@ fn date_and_message_id_are_used_where_they_are_given() {
 }
 
 #[test]
-fn a_local_part_of_another_script_is_the_only_eight_bit() {
+fn only_local_parts_need_eight_bits() {
     let to = strings(&["用户@例子.广告"]);
     let composed = compose(Submission { to, ..mail() }).expect("a mail");
     let text = String::from_utf8(composed.bytes).expect("UTF-8");
@@ -479,7 +479,7 @@ fn a_local_part_of_another_script_is_the_only_eight_bit() {
 }
 
 #[test]
-fn what_is_kept_of_a_subject_is_fit_to_be_shown() {
+fn the_stored_subject_is_sanitised() {
     let subject = Some(format!("a\u{202e}b{}", "ü".repeat(300)));
     let composed = compose(Submission { subject, ..mail() }).expect("a mail");
     assert_eq!(composed.subject, format!("ab{}…", "ü".repeat(198)));

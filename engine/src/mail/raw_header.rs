@@ -121,7 +121,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_parsed_or_refused(bytes in vec(any::<u8>(), 0..200)) {
             if let Ok(header) = RawHeader::read(&bytes) {
                 for name in ["From", "Subject"] {
                     header.text(name);
@@ -131,7 +131,7 @@ mod tests {
         }
 
         #[test]
-        fn the_fields_are_read_in_their_order(fields in vec(field(), 1..8), body in "[ -~\r\n]{0,40}") {
+        fn fields_are_parsed_in_order(fields in vec(field(), 1..8), body in "[ -~\r\n]{0,40}") {
             let lines = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
             let header = lines.collect::<String>();
             let message = format!("{header}\r\n{body}");

@@ -30,7 +30,7 @@ fn names(addresses: &[domain::EmailAddress]) -> Vec<&str> {
 }
 
 #[test]
-fn a_whole_mail_is_not_changed() {
+fn a_complete_raw_message_is_unchanged() {
     let eight_bit = MAIL.replace("body", "\u{fc} \t. \r\n.\r\n..");
     for raw in [
         MAIL,
@@ -50,12 +50,12 @@ fn a_whole_mail_is_not_changed() {
 }
 
 #[test]
-fn lone_lf_becomes_crlf_when_it_is_all_there_is() {
+fn lf_becomes_crlf_if_all_line_ends_are_lf() {
     assert_eq!(bytes(&MAIL.replace("\r\n", "\n")), MAIL);
 }
 
 #[test]
-fn what_is_missing_stands_on_top() {
+fn missing_headers_are_added_on_top() {
     let raw = "From: ops@bücher.example\r\nTo: a@example.net\r\n\r\nbody";
     let added =
         "Date: Fri, 20 Nov 2026 11:45:00 +0000\r\nMessage-ID: <01JD@xn--bcher-kva.example>\r\n";
@@ -65,7 +65,7 @@ fn what_is_missing_stands_on_top() {
 }
 
 #[test]
-fn blind_copies_leave_the_header_with_all_their_lines() {
+fn bcc_is_removed_with_its_continuation_lines() {
     let raw = MAIL.replace(
         "To: a@example.net\r\n",
         "bCC: b@example.net,\r\n\tc@example.net,\r\n d@example.net\r\nTo: a@example.net\r\n\
@@ -90,7 +90,7 @@ fn blind_copies_leave_the_header_with_all_their_lines() {
 }
 
 #[test]
-fn what_is_given_beside_it_is_the_envelope() {
+fn fields_of_the_submission_set_the_envelope() {
     let given = || Submission {
         from: Some("Bounces <bounces@example.org>".to_owned()),
         bcc: vec!["x@example.net".to_owned(), "x@example.net".to_owned()],
@@ -103,7 +103,7 @@ fn what_is_given_beside_it_is_the_envelope() {
 }
 
 #[test]
-fn addresses_are_read_from_the_header() {
+fn the_envelope_defaults_to_the_header() {
     let raw = "From: =?utf-8?q?B=C3=BCro=2C_S=C3=BCd?= <ops@example.org>\r\n\
         To: \"B, A\" <a@example.net>, (hidden: x@y.example) b@example.net\r\n\
         To: Group: c@example.net, D <d@example.net>;\r\n\
@@ -125,7 +125,7 @@ fn addresses_are_read_from_the_header() {
 }
 
 #[test]
-fn who_it_is_from_may_be_saved() {
+fn a_missing_from_is_the_saved_sender() {
     let sender = DefaultSender {
         address: "saved@example.org".parse().expect("valid"),
         name: "Saved".to_owned(),
@@ -151,7 +151,7 @@ fn who_it_is_from_may_be_saved() {
 }
 
 #[test]
-fn what_is_no_mail_is_refused() {
+fn malformed_raw_messages_are_refused() {
     let long = format!("{MAIL}{}\r\n", "x".repeat(999));
     for (raw, told) in [
         (&b""[..], "empty"),
@@ -206,7 +206,7 @@ fn what_is_no_mail_is_refused() {
 }
 
 #[test]
-fn somebody_must_get_it() {
+fn a_raw_message_needs_1_to_100_recipients() {
     let refusal = compose(b"From: a@b.example\r\n\r\n").expect_err("refused");
     assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), ["to"]);
     let list: Vec<_> = (0..101).map(|n| format!("a{n}@b.example")).collect();
@@ -215,7 +215,7 @@ fn somebody_must_get_it() {
 }
 
 #[test]
-fn what_the_mail_holds_is_not_given_beside_it() {
+fn content_fields_are_refused_beside_a_raw_message() {
     let rest = Submission {
         reply_to: vec!["a@example.org".to_owned()],
         subject: Some(String::new()),
@@ -240,7 +240,7 @@ fn what_the_mail_holds_is_not_given_beside_it() {
 }
 
 #[test]
-fn no_end_of_mail_is_smuggled() {
+fn no_end_of_data_is_smuggled() {
     for smuggled in SMUGGLED {
         let raw = format!("{MAIL}body{smuggled}MAIL FROM:<a@b.example>\r\n");
         let refusal = compose(raw.as_bytes()).expect_err("refused");

@@ -37,7 +37,7 @@ fn at_the_second(offers: &[&str], point: &'static str, action: Action) -> RelayS
 }
 
 #[tokio::test]
-async fn a_421_is_no_result() {
+async fn a_421_is_not_a_result_of_the_message() {
     let action = Action::ReplyAndClose(b"421 4.3.2 closing\r\n".to_vec());
     for offers in [LOCK_STEP, PIPELINING] {
         for (point, stage) in COMMANDS.into_iter().chain([("END", Stage::Data)]) {
@@ -168,7 +168,7 @@ async fn a_relay_that_loses_pipelined_commands_is_recognised() {
 }
 
 #[tokio::test]
-async fn a_connection_that_did_not_survive_its_rest_is_known() {
+async fn a_connection_lost_while_idle_is_recognised() {
     for words in ["250 queued\r\n", "250 queued\r\n421 4.4.2 too long\r\n"] {
         let closing = Action::ReplyAndClose(words.as_bytes().to_vec());
         let script = at_the_second(LOCK_STEP, "END", closing);
@@ -191,7 +191,7 @@ async fn a_connection_that_did_not_survive_its_rest_is_known() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_is_not_reset_is_the_end() {
+async fn a_failed_rset_ends_the_session() {
     for offers in [LOCK_STEP, PIPELINING] {
         let script = RelayScript::offering(offers)
             .reply("RCPT", "550 5.1.1 nobody")
@@ -208,7 +208,7 @@ async fn a_transaction_that_is_not_reset_is_the_end() {
 }
 
 #[tokio::test]
-async fn a_pipelined_message_comes_next_or_never() {
+async fn a_pipelined_message_is_sent_next_or_never() {
     for stray in [true, false] {
         let silent = at_the_second(PIPELINING, "MAIL", Action::Silence);
         let relay = Relay::start(silent);
@@ -264,7 +264,7 @@ fn narrow() -> (TcpListener, Client) {
 }
 
 #[tokio::test]
-async fn a_refusal_in_the_middle_of_a_message_is_read() {
+async fn a_refusal_during_the_body_is_read() {
     let (listener, client) = narrow();
     tokio::spawn(async move {
         let mut tcp = part_of_a_mail(&listener).await;
@@ -281,7 +281,7 @@ async fn a_refusal_in_the_middle_of_a_message_is_read() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_mail_has_not_arrived() {
+async fn a_partly_sent_message_has_not_arrived() {
     let (listener, client) = narrow();
     tokio::spawn(async move { drop(part_of_a_mail(&listener).await) });
     let mut session = client.session().await;

@@ -49,7 +49,7 @@ pub fn closed_port() -> u16 {
 }
 
 #[tokio::test]
-async fn a_closed_port_refuses() {
+async fn a_closed_port_is_reported_as_refused() {
     let port = closed_port();
     let failure = Client::at("127.0.0.1", port)
         .send()
@@ -78,7 +78,7 @@ async fn a_port_that_does_not_answer_times_out() {
 }
 
 #[tokio::test]
-async fn another_address_is_tried_beside_one_that_does_not_answer() {
+async fn the_next_address_is_tried_while_one_does_not_answer() {
     let relay = Relay::start(RelayScript::default());
     let port = relay.address.port();
     let (_silent, _) = SilentPort::at((Ipv4Addr::new(127, 0, 0, 2), port).into()).await;
@@ -142,7 +142,7 @@ async fn every_address_that_failed_is_named() {
 }
 
 #[tokio::test]
-async fn addresses_that_are_not_allowed_are_never_connected_to() {
+async fn no_connection_is_opened_to_denied_addresses() {
     let relay = Relay::start(RelayScript::default());
     let port = relay.address.port();
     let mut client = Client::of(&relay);

@@ -66,13 +66,13 @@ fn check(cases: Vec<(String, Stage, Outcome)>, fault: &Fault, code: Option<u16>)
 }
 
 #[tokio::test]
-async fn a_relay_that_behaves_gets_the_mail() {
+async fn a_conforming_relay_gets_the_message() {
     let delivery = send("NOWHERE", Action::Close, true).await.delivery();
     assert_eq!(delivery.to_line(), "250 2.0.0 queued");
 }
 
 #[tokio::test]
-async fn closing_with_a_word() {
+async fn a_421_is_reported_at_every_stage() {
     let action = Action::ReplyAndClose(b"421 4.3.2 closing\r\n".to_vec());
     check(
         everywhere(&action, &POINTS).await,
@@ -82,7 +82,7 @@ async fn closing_with_a_word() {
 }
 
 #[tokio::test]
-async fn refusing() {
+async fn a_refusal_is_reported_at_every_stage() {
     for code in [451, 554] {
         let action = Action::Reply(format!("{code} no\r\n").into_bytes());
         check(
@@ -94,7 +94,7 @@ async fn refusing() {
 }
 
 #[tokio::test]
-async fn hanging_up() {
+async fn a_closed_connection_is_reported_at_every_stage() {
     let mut points = POINTS.to_vec();
     points.push(("TLS", Stage::Tls));
     check(
@@ -105,13 +105,13 @@ async fn hanging_up() {
 }
 
 #[tokio::test]
-async fn hanging_up_in_the_middle_of_a_reply() {
+async fn a_connection_closed_within_a_reply_is_reported() {
     let action = Action::ReplyAndClose(b"250-half\r\n25".to_vec());
     check(everywhere(&action, &POINTS).await, &Fault::Closed, None);
 }
 
 #[tokio::test]
-async fn cutting() {
+async fn a_reset_is_reported_at_every_stage() {
     let mut points = POINTS.to_vec();
     points.push(("TLS", Stage::Tls));
     check(
@@ -122,7 +122,7 @@ async fn cutting() {
 }
 
 #[tokio::test]
-async fn falling_silent() {
+async fn silence_is_reported_at_every_stage() {
     // The reply to the end of data has 10 min, which the caller may cut short.
     let mut points = POINTS[..POINTS.len() - 1].to_vec();
     points.push(("TLS", Stage::Tls));

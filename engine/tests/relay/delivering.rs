@@ -11,7 +11,7 @@ const LOCK_STEP: &[&str] = &[];
 const PIPELINING: &[&str] = &["PIPELINING"];
 
 #[tokio::test]
-async fn mails_follow_each_other_on_one_connection() {
+async fn messages_share_one_connection() {
     for (offers, grouped) in [(LOCK_STEP, 0), (PIPELINING, 2)] {
         let relay = Relay::start(RelayScript::offering(offers));
         let client = Client::of(&relay);
@@ -26,7 +26,7 @@ async fn mails_follow_each_other_on_one_connection() {
 }
 
 #[tokio::test]
-async fn they_follow_within_tls_and_a_sign_in() {
+async fn messages_share_one_authenticated_tls_connection() {
     for offers in [&["AUTH PLAIN"][..], &["AUTH PLAIN", "PIPELINING"]] {
         let script = RelayScript::offering(offers).with_starttls(pki::trusted(&["127.0.0.1"]));
         let relay = Relay::start(script);
@@ -57,7 +57,7 @@ async fn pipelining_the_next_message_can_be_turned_off() {
 }
 
 #[tokio::test]
-async fn a_refused_recipient_harms_no_other() {
+async fn a_refused_recipient_does_not_affect_others() {
     for offers in [LOCK_STEP, PIPELINING] {
         let script = RelayScript::offering(offers)
             .reply("RCPT", "550 5.1.1 nobody")
@@ -74,7 +74,7 @@ async fn a_refused_recipient_harms_no_other() {
 }
 
 #[tokio::test]
-async fn many_recipients_do_not_choke_a_relay() {
+async fn many_recipients_do_not_deadlock_a_relay() {
     let relay = Relay::start(RelayScript::offering(PIPELINING));
     let names: Vec<String> = (0..2000).map(|n| format!("r{n}@example.net")).collect();
     let to: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -112,7 +112,7 @@ async fn second_of_three(
 }
 
 #[tokio::test]
-async fn a_refusal_is_not_the_end_of_the_session() {
+async fn a_refusal_does_not_end_the_session() {
     let nobody = ("RCPT", "550 5.1.1 nobody");
     let not_now = ("MAIL", "451 4.3.0 not now");
     let no_transaction = ("RCPT", "503 5.5.1 need MAIL");
@@ -205,7 +205,7 @@ async fn rset_goes_out_with_the_next_mail() {
 }
 
 #[tokio::test]
-async fn what_the_relay_does_not_take_costs_no_command() {
+async fn an_unsupported_message_costs_no_command() {
     for offers in [&["SIZE 30"][..], &["SIZE 30", "PIPELINING"]] {
         let relay = Relay::start(RelayScript::offering(offers));
         let client = Client::of(&relay);
@@ -235,7 +235,7 @@ async fn what_the_relay_does_not_take_costs_no_command() {
 }
 
 #[tokio::test]
-async fn an_address_the_relay_does_not_take_harms_no_other() {
+async fn an_unsupported_address_does_not_affect_others() {
     let to = [
         "ü@example.net",
         "a@example.net",
@@ -269,7 +269,7 @@ async fn an_address_the_relay_does_not_take_harms_no_other() {
 }
 
 #[tokio::test]
-async fn each_mail_has_one_end() {
+async fn each_message_has_one_end_of_data() {
     let relay = Relay::start(RelayScript::offering(PIPELINING));
     let client = Client::of(&relay);
     let mail = |inside: &str| {

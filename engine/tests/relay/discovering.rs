@@ -90,7 +90,7 @@ fn hosts(attempts: &[Attempt]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_the_domain_names_is_tried_in_its_order() {
+async fn srv_records_are_tried_in_order() {
     let attempts = discovered(vec![
         (
             "_submissions._tcp.example.org",
@@ -127,7 +127,7 @@ async fn what_the_domain_names_is_tried_in_its_order() {
 }
 
 #[tokio::test]
-async fn a_domain_that_declines_is_left_alone() {
+async fn a_service_that_the_domain_declines_is_not_tried() {
     let zone = vec![
         ("_submissions._tcp.example.org", srv(0, 0, 0, ".")),
         ("smtp.example.org", here()),
@@ -141,7 +141,7 @@ async fn a_domain_that_declines_is_left_alone() {
 }
 
 #[tokio::test]
-async fn usual_names_and_the_first_exchange_are_tried_where_they_are() {
+async fn usual_names_and_the_first_mx_are_tried_if_they_exist() {
     let zone = vec![
         ("mail.example.org", here()),
         ("example.org", mx(20, "mx2.example.org.")),
@@ -162,7 +162,7 @@ async fn usual_names_and_the_first_exchange_are_tried_where_they_are() {
 }
 
 #[tokio::test]
-async fn names_of_other_scripts_are_asked_for_as_a_labels_and_addresses_not_at_all() {
+async fn names_are_looked_up_as_a_labels_and_literals_not_at_all() {
     let zone = vec![("smtp.xn--bcher-kva.example", here())];
     let dialer = asking(Some(zone)).await;
     let attempts = dialer.discover("bücher.example", None).await;
@@ -174,7 +174,7 @@ async fn names_of_other_scripts_are_asked_for_as_a_labels_and_addresses_not_at_a
 }
 
 #[tokio::test]
-async fn where_dns_does_not_answer_one_usual_name_is_left_to_tell_it() {
+async fn without_dns_one_usual_name_is_tried() {
     let dialer = asking(None).await;
     let attempts = dialer.discover("example.org", None).await;
     assert_eq!(hosts(&attempts), ["smtp.example.org Guessed"]);

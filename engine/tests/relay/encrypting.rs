@@ -47,7 +47,7 @@ async fn every_connection_type_encrypts_and_verifies() {
 }
 
 #[tokio::test]
-async fn tls_1_2_is_old_enough() {
+async fn tls_1_2_is_accepted() {
     let relay = relay(pki::only_tls_1_2(&["127.0.0.1"]), "SSL");
     let outcome = Client::of(&relay)
         .with(Label::ConnectionType, "SSL")
@@ -58,7 +58,7 @@ async fn tls_1_2_is_old_enough() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_certificate_is_worked_out() {
+async fn the_fault_of_a_certificate_is_determined() {
     use CertificateFault::*;
     let names = &["relay.test"][..];
     for (what, tls, expected) in [
@@ -124,7 +124,7 @@ async fn what_is_wrong_with_a_certificate_is_worked_out() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_version_1_serves_where_none_is_checked() {
+async fn a_version_1_certificate_passes_without_verification() {
     for versions in [rustls::DEFAULT_VERSIONS, &[&rustls::version::TLS12]] {
         let relay = relay(pki::version_1(versions).0, "SSL");
         let client =
@@ -139,7 +139,7 @@ async fn a_certificate_of_version_1_serves_where_none_is_checked() {
 }
 
 #[tokio::test]
-async fn without_a_check_the_key_still_counts() {
+async fn the_key_is_verified_without_a_certificate_check() {
     let relay = relay(pki::with_another_key(&["relay.test"]).0, "SSL");
     let client = Client::at("relay.test", relay.address.port())
         .with(Label::ConnectionType, "SSL")
@@ -149,7 +149,7 @@ async fn without_a_check_the_key_still_counts() {
 }
 
 #[tokio::test]
-async fn particulars_of_a_certificate_are_told() {
+async fn details_of_a_certificate_are_reported() {
     let relay = relay(
         pki::dated(&["mail.example.net", "192.0.2.1"], 2020, 2021),
         "SSL",
@@ -190,7 +190,7 @@ async fn a_certificate_added_to_the_roots_itself_is_trusted_for_its_names() {
 }
 
 #[tokio::test]
-async fn a_port_of_the_other_kind_is_told() {
+async fn a_port_of_the_other_tls_mode_is_reported() {
     let plain = Relay::start(RelayScript::default());
     Client::of(&plain)
         .with(Label::ConnectionType, "SSL")
@@ -208,7 +208,7 @@ async fn a_port_of_the_other_kind_is_told() {
 }
 
 #[tokio::test]
-async fn a_relay_without_a_safe_tls_is_told() {
+async fn a_relay_without_a_safe_tls_version_is_reported() {
     // The alert "protocol_version" (RFC 8446 section 6.2), as old servers send it.
     let alert = b"\x15\x03\x01\x00\x02\x02\x46".to_vec();
     let script = RelayScript::default()
@@ -220,7 +220,7 @@ async fn a_relay_without_a_safe_tls_is_told() {
 }
 
 #[tokio::test]
-async fn start_tls_is_required_where_it_is_required() {
+async fn required_start_tls_must_be_offered() {
     let relay = Relay::start(RelayScript::default());
     let client = Client::of(&relay);
     let outcome = client
@@ -237,7 +237,7 @@ async fn start_tls_is_required_where_it_is_required() {
 }
 
 #[tokio::test]
-async fn start_tls_once_offered_must_succeed() {
+async fn offered_start_tls_must_succeed() {
     for connection in ["None", "TLS"] {
         let script = RelayScript::default()
             .with_starttls(pki::trusted(&["127.0.0.1"]))
@@ -250,7 +250,7 @@ async fn start_tls_once_offered_must_succeed() {
 }
 
 #[tokio::test]
-async fn bytes_between_the_220_and_the_handshake_are_an_attack() {
+async fn bytes_between_the_220_and_the_handshake_are_an_injection() {
     let injected = b"250 injected\r\n".to_vec();
     let with_the_220 = [b"220 go\r\n", &injected[..]].concat();
     for (point, action, stage) in [
@@ -273,7 +273,7 @@ async fn bytes_between_the_220_and_the_handshake_are_an_attack() {
 }
 
 #[tokio::test]
-async fn what_was_offered_in_the_clear_is_forgotten() {
+async fn capabilities_before_tls_are_discarded() {
     // The second answer offers nothing; or there is none, and HELO must do.
     for within_tls in ["250 relay.test", "502 what?"] {
         let script = RelayScript::offering(&["AUTH PLAIN", "PIPELINING", "SIZE 10"])
@@ -299,7 +299,7 @@ async fn what_was_offered_in_the_clear_is_forgotten() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_is_cut() {
+async fn a_handshake_that_is_cut_off_is_reported() {
     let script = RelayScript::default()
         .with_starttls(pki::trusted(&["127.0.0.1"]))
         .at("TLS", Action::Reset);

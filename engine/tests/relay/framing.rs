@@ -13,7 +13,7 @@ const BUFFERED: usize = 16 << 20;
 const PAUSE: Duration = Duration::from_millis(500);
 
 #[tokio::test]
-async fn a_relay_that_trickles_is_no_faster_than_a_silent_one() {
+async fn a_slow_reply_has_the_deadline_of_a_missing_one() {
     let trickles = [
         (Action::Silence, false),
         (Action::Repeat(b"2".to_vec(), PAUSE), true),
@@ -32,7 +32,7 @@ async fn a_relay_that_trickles_is_no_faster_than_a_silent_one() {
 }
 
 #[tokio::test]
-async fn a_flood_ends_at_once_and_is_not_kept() {
+async fn an_endless_reply_ends_the_session_and_is_not_kept() {
     for (point, stage, flood) in [
         ("GREETING", Stage::Greeting, vec![b'2'; 4096]),
         ("EHLO", Stage::Ehlo, b"250-x\r\n".repeat(500)),
@@ -48,7 +48,7 @@ async fn a_flood_ends_at_once_and_is_not_kept() {
 }
 
 #[tokio::test]
-async fn what_is_no_reply_is_told_as_such() {
+async fn malformed_replies_are_reported() {
     for (point, words, stage) in [
         ("GREETING", "HTTP/1.1 400 Bad Request", Stage::Greeting),
         ("GREETING", "+OK POP3 ready", Stage::Greeting),
@@ -72,7 +72,7 @@ async fn what_is_no_reply_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_reply_too_many_is_the_end() {
+async fn a_surplus_reply_ends_the_session() {
     for (offers, point, words, stage) in [
         (&[][..], "GREETING", "220 hello\r\n250 ok", Stage::Ehlo),
         (&[], "EHLO", "250 relay.test\r\n250 ok", Stage::Mail),
@@ -99,7 +99,7 @@ async fn a_reply_too_many_is_the_end() {
 }
 
 #[tokio::test]
-async fn a_notice_of_closing_counts_whenever_it_comes() {
+async fn a_421_counts_at_any_time() {
     for (point, words, stage) in [
         ("GREETING", "220 hello\r\n421 4.3.2 closing", Stage::Ehlo),
         ("EHLO", "250 relay.test\r\n421 4.3.2 closing", Stage::Mail),
@@ -115,7 +115,7 @@ async fn a_notice_of_closing_counts_whenever_it_comes() {
 }
 
 #[tokio::test]
-async fn odd_but_plain_words_are_understood() {
+async fn unusual_valid_replies_are_parsed() {
     for (point, bytes) in [
         ("GREETING", &b"220 caf\xe9 \x1b[31m\r\n"[..]),
         ("GREETING", b"220-welcome\r\n220-\r\n220\r\n"),
@@ -137,7 +137,7 @@ async fn odd_but_plain_words_are_understood() {
 }
 
 #[tokio::test]
-async fn lower_case_keywords_count() {
+async fn keywords_are_case_insensitive() {
     let ehlo = b"250-relay\r\n250-size 1000\r\n250 pipelining\r\n".to_vec();
     let relay = Relay::start(RelayScript::default().at("EHLO", Action::Reply(ehlo)));
     Client::of(&relay).send().await.delivery();
@@ -151,7 +151,7 @@ async fn lower_case_keywords_count() {
 }
 
 #[tokio::test]
-async fn what_a_relay_said_is_shown_without_control_characters() {
+async fn replies_have_no_control_characters() {
     let words = b"550-5.1.1 no caf\xe9 \x1b[31mhere\r\n550 5.1.1 sorry\x07\r\n".to_vec();
     let relay = Relay::start(RelayScript::default().at("RCPT", Action::Reply(words)));
     let failure = Client::of(&relay).send().await.rejected(Stage::Rcpt, 550);

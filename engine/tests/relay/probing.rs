@@ -47,7 +47,7 @@ fn ended(row: &ProbeResult) -> Option<(Stage, Fault)> {
 }
 
 #[tokio::test]
-async fn each_way_shows_what_it_offers() {
+async fn each_attempt_has_its_capabilities() {
     let tls = || pki::trusted(&["relay.test"]);
     let implicit = Relay::start(
         RelayScript::offering(&["AUTH LOGIN PLAIN", "SIZE 1000"]).with_implicit_tls(tls()),
@@ -103,7 +103,7 @@ async fn each_way_shows_what_it_offers() {
 }
 
 #[tokio::test]
-async fn a_fault_of_a_certificate_does_not_hide_what_lies_behind_it() {
+async fn capabilities_are_reported_despite_a_certificate_fault() {
     let offers = RelayScript::offering(&["AUTH PLAIN"]);
     let old = Relay::start(offers.clone().with_implicit_tls(pki::dated(
         &["relay.test"],
@@ -139,7 +139,7 @@ async fn a_fault_of_a_certificate_does_not_hide_what_lies_behind_it() {
 }
 
 #[tokio::test]
-async fn a_greeting_is_not_waited_for_where_tls_comes_first() {
+async fn implicit_tls_starts_without_a_greeting() {
     let relay =
         Relay::start(RelayScript::default().with_implicit_tls(pki::trusted(&["relay.test"])));
     let port = relay.address.port();
@@ -151,7 +151,7 @@ async fn a_greeting_is_not_waited_for_where_tls_comes_first() {
 }
 
 #[tokio::test]
-async fn what_is_blocked_holds_nothing_up() {
+async fn a_blocked_port_does_not_delay_other_attempts() {
     let relay = Relay::start(RelayScript::default());
     let port = relay.address.port();
     let mut deaf = Vec::new();
@@ -185,7 +185,7 @@ async fn what_is_blocked_holds_nothing_up() {
 }
 
 #[tokio::test]
-async fn a_relay_that_misbehaves_spoils_its_own_rows_only() {
+async fn a_misbehaving_relay_affects_only_its_own_rows() {
     let good = Relay::start(RelayScript::default());
     let mut attempts = vec![
         attempt(closed_port(), true),
@@ -230,7 +230,7 @@ async fn a_relay_that_misbehaves_spoils_its_own_rows_only() {
 }
 
 #[tokio::test]
-async fn names_and_addresses_that_lead_nowhere() {
+async fn unknown_names_and_denied_addresses_are_reported() {
     let relay = Relay::start(RelayScript::default());
     let mut client = Client::at("relay.test", 25);
     let denied = AddressPolicy::parse("", "127.0.0.0/8").expect("a policy");
@@ -250,7 +250,7 @@ async fn names_and_addresses_that_lead_nowhere() {
 }
 
 #[tokio::test]
-async fn whoever_goes_away_takes_every_connection_along() {
+async fn dropping_the_probe_closes_every_connection() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .expect("a port");

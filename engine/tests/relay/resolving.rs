@@ -51,7 +51,7 @@ async fn serve(socket: UdpSocket, answer: Answer) {
 }
 
 #[tokio::test]
-async fn a_name_that_is_not_there() {
+async fn an_unknown_name_is_reported() {
     for answer in [(|_| Some((ResponseCode::NXDomain, None))) as Answer, |_| {
         Some((ResponseCode::NoError, None))
     }] {
@@ -69,7 +69,7 @@ async fn a_name_that_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_name_server_that_fails_or_says_nothing() {
+async fn a_failing_or_silent_name_server_is_reported() {
     for answer in [(|_| Some((ResponseCode::ServFail, None))) as Answer, |_| {
         None
     }] {
@@ -83,7 +83,7 @@ async fn a_name_server_that_fails_or_says_nothing() {
 }
 
 #[tokio::test]
-async fn one_family_is_enough() {
+async fn one_address_family_is_enough() {
     let relay = Relay::start(RelayScript::default());
     let lost: Answer = |kind| {
         (kind == RecordType::A).then_some((ResponseCode::NoError, Some(Ipv4Addr::LOCALHOST)))

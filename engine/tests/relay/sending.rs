@@ -23,7 +23,7 @@ pub const SMUGGLING: [&str; 8] = [
 ];
 
 #[tokio::test]
-async fn a_mail_arrives_as_it_is() {
+async fn a_message_arrives_unchanged() {
     let lines = "Subject: dots\r\n\r\n.\r\n..\r\n.leading\r\nin.side\r\n\r\n.\r\nQUIT\r\n";
     let stuffed = "Subject: dots\r\n\r\n..\r\n...\r\n..leading\r\nin.side\r\n\r\n..\r\nQUIT\r\n";
     for offers in [LOCK_STEP, PIPELINING] {
@@ -44,7 +44,7 @@ async fn a_mail_arrives_as_it_is() {
 }
 
 #[tokio::test]
-async fn no_mail_hides_in_a_mail() {
+async fn dots_and_line_ends_do_not_end_a_message() {
     let relay = Relay::start(RelayScript::default());
     for end in SMUGGLING {
         let message = format!("Subject: x\r\n\r\nx{end}MAIL FROM:<evil@example.com>\r\n");
@@ -64,7 +64,7 @@ async fn no_mail_hides_in_a_mail() {
 }
 
 #[tokio::test]
-async fn what_a_relay_cannot_take_is_not_sent() {
+async fn a_message_the_relay_does_not_support_is_not_sent() {
     let eight_bit = "Subject: x\r\n\r\nü\r\n";
     let eight_bit_header = "Subject: ü\r\n\r\nx\r\n";
     let ascii_only = "The relay takes only ASCII addresses";
@@ -107,7 +107,7 @@ async fn what_a_relay_cannot_take_is_not_sent() {
 }
 
 #[tokio::test]
-async fn what_a_mail_needs_is_declared() {
+async fn mail_from_declares_the_extensions_used() {
     let relay = Relay::start(RelayScript::offering(&[
         "SIZE 1000",
         "8BITMIME",
@@ -127,7 +127,7 @@ async fn what_a_mail_needs_is_declared() {
 }
 
 #[tokio::test]
-async fn where_all_recipients_are_refused_nothing_is_sent() {
+async fn without_an_accepted_recipient_no_message_is_sent() {
     for (offers, data) in [
         (LOCK_STEP, "354 go on"),
         (PIPELINING, "354 go on"),
@@ -151,7 +151,7 @@ async fn where_all_recipients_are_refused_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn a_refused_sender_is_the_reason_whatever_follows() {
+async fn a_refused_sender_takes_precedence_over_later_replies() {
     for offers in [LOCK_STEP, PIPELINING] {
         let script = RelayScript::offering(offers)
             .reply("MAIL", "553 5.7.1 not yours")
@@ -164,7 +164,7 @@ async fn a_refused_sender_is_the_reason_whatever_follows() {
 }
 
 #[tokio::test]
-async fn helo_serves_a_relay_that_does_not_know_ehlo() {
+async fn helo_is_used_when_ehlo_is_unknown() {
     for code in [500, 502, 504] {
         let script = RelayScript::offering(&["STARTTLS", "AUTH PLAIN"])
             .reply("EHLO", &format!("{code} what?"));
@@ -198,7 +198,7 @@ async fn helo_serves_a_relay_that_does_not_know_ehlo() {
 }
 
 #[tokio::test]
-async fn a_name_is_never_localhost() {
+async fn the_ehlo_name_is_never_localhost() {
     let relay = Relay::start(RelayScript::default());
     let client = Client::of(&relay).with(Label::FromAddress, "root@localhost");
     client.clone().send().await.delivery();
@@ -220,7 +220,7 @@ async fn a_session_runs_on_any_thread() {
 }
 
 #[tokio::test]
-async fn a_session_that_failed_or_was_given_up_is_not_used_again() {
+async fn a_failed_or_cancelled_session_is_not_reused() {
     let refusing = RelayScript::default().reply("RCPT", "550 5.1.1 nobody");
     let silent = RelayScript::default().at("RCPT", Action::Silence);
     for (script, given_up) in [(refusing, false), (silent, true)] {

@@ -57,7 +57,7 @@ async fn each_mechanism_signs_in() {
 }
 
 #[tokio::test]
-async fn a_long_password_waits_for_its_challenge() {
+async fn a_long_password_is_sent_after_the_challenge() {
     let password = "密".repeat(245);
     let relay = Relay::start(offering_all().with_implicit_tls(pki::trusted(&["127.0.0.1"])));
     let mut client = Client::of(&relay)
@@ -79,7 +79,7 @@ fn betrayed(record: &Record) -> bool {
 }
 
 #[tokio::test]
-async fn no_password_goes_out_in_the_clear() {
+async fn no_password_is_sent_unencrypted() {
     for authentication in MECHANISMS {
         for (connection, stage, fault) in [
             // StartTLS is not offered, or was stripped by somebody in between.
@@ -116,7 +116,7 @@ async fn an_untrusted_relay_gets_no_password() {
 }
 
 #[tokio::test]
-async fn the_administrator_may_allow_the_password_in_the_clear() {
+async fn an_unencrypted_password_can_be_allowed() {
     for authentication in MECHANISMS {
         let relay = Relay::start(offering_all());
         let outcome = Client::of(&relay)
@@ -154,7 +154,7 @@ async fn a_mechanism_that_is_not_offered_is_not_tried() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_told_in_the_relays_words() {
+async fn a_wrong_password_is_reported_with_the_reply() {
     for (authentication, point) in [
         ("Plain", "AUTH"),
         ("Login", "RESPONSE"),
@@ -177,7 +177,7 @@ async fn a_wrong_password_is_told_in_the_relays_words() {
 }
 
 #[tokio::test]
-async fn challenges_that_are_none() {
+async fn malformed_challenges_are_reported() {
     for (authentication, point, words) in [
         ("Cram_MD5", "AUTH", "334 not/base64!"),
         ("Cram_MD5", "AUTH", "235 welcome"),
@@ -198,7 +198,7 @@ async fn challenges_that_are_none() {
 }
 
 #[tokio::test]
-async fn what_login_asks_is_not_believed() {
+async fn login_prompts_are_ignored() {
     // "Password:" first, then something of no meaning.
     let script = offering_all()
         .with_implicit_tls(pki::trusted(&["127.0.0.1"]))
@@ -219,7 +219,7 @@ async fn what_login_asks_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_relay_that_repeats_the_password_is_not_repeated() {
+async fn a_password_in_a_reply_is_redacted() {
     let echo = format!("500 5.5.1 unknown: {}", plain("alerts", PASSWORD));
     let script = offering_all()
         .with_implicit_tls(pki::trusted(&["127.0.0.1"]))
@@ -233,7 +233,7 @@ async fn a_relay_that_repeats_the_password_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn signing_in_needs_a_name_and_a_password() {
+async fn authentication_requires_a_user_name_and_password() {
     let relay = Relay::start(offering_all().with_implicit_tls(pki::trusted(&["127.0.0.1"])));
     let client = Client::of(&relay)
         .with(Label::ConnectionType, "SSL")

@@ -29,7 +29,7 @@ fn fails(outcome: Outcome, fault: CertificateFault) -> String {
 }
 
 #[tokio::test]
-async fn the_very_certificate_passes_whatever_stands_in_it() {
+async fn a_trusted_certificate_passes_whatever_its_fields() {
     let authority = PrivateAuthority::new();
     for (names, from, to) in [
         (&["relay.test"][..], 2020, 2999),
@@ -49,13 +49,13 @@ async fn the_very_certificate_passes_whatever_stands_in_it() {
 }
 
 #[tokio::test]
-async fn a_certificate_without_its_key_proves_nothing() {
+async fn a_trusted_certificate_requires_its_key() {
     let (tls, pem) = pki::with_another_key(&["relay.test"]);
     fails(send(tls, &pem).await, CertificateFault::Invalid);
 }
 
 #[tokio::test]
-async fn a_trusted_authority_vouches_for_its_names_and_dates_only() {
+async fn a_trusted_ca_requires_valid_names_and_dates() {
     let authority = PrivateAuthority::new();
     let (tls, _) = authority.issue(&["relay.test"], 2020, 2999);
     send(tls, &authority.pem()).await.delivery();
@@ -69,7 +69,7 @@ async fn a_trusted_authority_vouches_for_its_names_and_dates_only() {
 }
 
 #[tokio::test]
-async fn nobody_else_is_believed_not_even_the_roots_of_this_machine() {
+async fn trusted_certificates_replace_the_system_roots() {
     let authority = PrivateAuthority::new();
     let (_, leaf) = authority.issue(&["relay.test"], 2020, 2999);
     for pem in [authority.pem(), leaf.clone()] {
@@ -89,7 +89,7 @@ async fn nobody_else_is_believed_not_even_the_roots_of_this_machine() {
 }
 
 #[tokio::test]
-async fn a_changed_certificate_is_named_beside_the_trusted_one() {
+async fn a_changed_certificate_is_reported_with_the_trusted_one() {
     let authority = PrivateAuthority::new();
     let (_, before) = authority.issue(&["relay.test"], 2020, 2030);
     let (tls, after) = authority.issue(&["relay.test"], 2020, 2040);

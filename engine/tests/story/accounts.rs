@@ -14,7 +14,7 @@ fn secret(text: &str) -> SecretString {
     SecretString::new(text)
 }
 
-async fn the_link_makes_one_administrator_once(env: TestEnv) {
+async fn the_setup_link_creates_one_administrator(env: TestEnv) {
     let (postern, origin) = (&env.postern, Origin::default());
     let token = postern
         .accounts()
@@ -56,7 +56,7 @@ async fn the_link_makes_one_administrator_once(env: TestEnv) {
     assert_eq!(postern.accounts().setup_token().await.expect("asks"), None);
 }
 
-async fn guessing_is_slowed_down_and_tells_nothing(env: TestEnv) {
+async fn failed_logins_are_throttled_and_do_not_reveal_accounts(env: TestEnv) {
     let _ = env.admin().await;
     let origin = Origin {
         address: "192.0.2.1".parse().ok(),
@@ -100,7 +100,7 @@ async fn guessing_is_slowed_down_and_tells_nothing(env: TestEnv) {
     assert!(right.is_ok(), "never a lock-out");
 }
 
-async fn a_clock_that_is_put_back_locks_nobody_out(env: TestEnv) {
+async fn a_clock_set_back_does_not_lock_accounts(env: TestEnv) {
     let (admin, postern) = (env.admin().await, &env.postern);
     let login = async |password| {
         let origin = Origin::default();
@@ -131,7 +131,7 @@ async fn a_clock_that_is_put_back_locks_nobody_out(env: TestEnv) {
     assert_eq!(test().await, Ok(()));
 }
 
-async fn an_address_that_cannot_be_one_is_as_wrong_as_any_other(env: TestEnv) {
+async fn an_invalid_address_fails_like_an_unknown_one(env: TestEnv) {
     let _ = env.admin().await;
     let login = async |email: &str| {
         let (postern, origin) = (&env.postern, Origin::default());
@@ -152,7 +152,7 @@ async fn an_address_that_cannot_be_one_is_as_wrong_as_any_other(env: TestEnv) {
     }
 }
 
-async fn what_is_typed_slows_down_no_network(env: TestEnv) {
+async fn invalid_input_does_not_throttle_the_network(env: TestEnv) {
     let login = async |email: &str, origin: Origin| {
         let refused = env
             .postern
@@ -255,7 +255,7 @@ async fn changing_the_password_ends_the_other_sessions(env: TestEnv) {
     assert!(old.is_err());
 }
 
-async fn a_guess_that_hangs_up_is_counted_and_recorded(env: TestEnv) {
+async fn a_login_that_is_cancelled_is_counted_and_audited(env: TestEnv) {
     let eve = env.sign_in("eve@example.org", Role::User).await;
     let admin = env.admin().await;
     let guess = || {
@@ -369,14 +369,14 @@ async fn a_token_has_the_rights_of_its_account_until_revoked(env: TestEnv) {
 
 stories! {
     both {
-        the_link_makes_one_administrator_once;
-        guessing_is_slowed_down_and_tells_nothing;
-        a_clock_that_is_put_back_locks_nobody_out;
-        an_address_that_cannot_be_one_is_as_wrong_as_any_other;
-        what_is_typed_slows_down_no_network;
+        the_setup_link_creates_one_administrator;
+        failed_logins_are_throttled_and_do_not_reveal_accounts;
+        a_clock_set_back_does_not_lock_accounts;
+        an_invalid_address_fails_like_an_unknown_one;
+        invalid_input_does_not_throttle_the_network;
         a_session_ends_after_two_idle_hours_or_twelve_in_all;
         changing_the_password_ends_the_other_sessions;
-        a_guess_that_hangs_up_is_counted_and_recorded;
+        a_login_that_is_cancelled_is_counted_and_audited;
         a_session_is_ended_by_its_own_account_only;
         a_token_has_the_rights_of_its_account_until_revoked;
     }

@@ -35,7 +35,7 @@ fn subjects(text: &str) -> Vec<&str> {
         .collect()
 }
 
-async fn only_an_authority_is_added_by_hand_and_any_where_it_was_seen(env: TestEnv) {
+async fn only_a_ca_is_pasted_and_any_certificate_trusted_from_a_test(env: TestEnv) {
     let admin = env.admin().await;
     let (house, relay) = (certificate("House", true), certificate("Relay", false));
     let add = |listed: String, added: String, authorities| {
@@ -77,7 +77,7 @@ async fn only_an_authority_is_added_by_hand_and_any_where_it_was_seen(env: TestE
     assert_eq!(refusal.await.expect_err("refused").kind, Kind::Forbidden);
 }
 
-async fn certificates_are_saved_with_what_they_say_of_themselves(env: TestEnv) {
+async fn certificates_are_saved_with_their_description(env: TestEnv) {
     let admin = env.admin().await;
     let save = |form: Form| {
         let (postern, admin) = (&env.postern, &admin);
@@ -114,7 +114,7 @@ async fn certificates_are_saved_with_what_they_say_of_themselves(env: TestEnv) {
     assert_eq!(subjects(kept.get(Label::TrustedCertificates)), ["Relay"]);
 }
 
-async fn what_is_no_certificate_is_refused_and_never_repeated(env: TestEnv) {
+async fn an_invalid_certificate_is_refused_and_not_echoed(env: TestEnv) {
     let admin = env.admin().await;
     let key = KeyPair::generate().expect("a key").serialize_pem();
     let secret = key.lines().nth(1).expect("a line").to_owned();
@@ -144,7 +144,7 @@ async fn what_is_no_certificate_is_refused_and_never_repeated(env: TestEnv) {
     assert!(!refusal.to_string().contains(&secret), "{refusal}");
 }
 
-async fn a_password_stays_only_while_no_more_is_trusted_than_before(env: TestEnv) {
+async fn trusting_more_requires_the_password(env: TestEnv) {
     let admin = env.admin().await;
     let (one, other) = (certificate("one", true), certificate("other", false));
     let both = format!("{other}{one}");
@@ -187,9 +187,9 @@ async fn a_password_stays_only_while_no_more_is_trusted_than_before(env: TestEnv
 
 stories! {
     both {
-        only_an_authority_is_added_by_hand_and_any_where_it_was_seen;
-        certificates_are_saved_with_what_they_say_of_themselves;
-        what_is_no_certificate_is_refused_and_never_repeated;
-        a_password_stays_only_while_no_more_is_trusted_than_before;
+        only_a_ca_is_pasted_and_any_certificate_trusted_from_a_test;
+        certificates_are_saved_with_their_description;
+        an_invalid_certificate_is_refused_and_not_echoed;
+        trusting_more_requires_the_password;
     }
 }

@@ -33,7 +33,7 @@ impl TestEnv {
     }
 }
 
-async fn a_request_that_is_repeated_with_its_key_is_one(env: TestEnv) {
+async fn a_repeated_idempotency_key_returns_the_first_response(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let first = env.keyed(&admin, "k", 1, "Fire").await.expect("accepted");
@@ -71,7 +71,7 @@ async fn a_request_that_is_repeated_with_its_key_is_one(env: TestEnv) {
     assert_eq!(env.kept(&admin).await, 4);
 }
 
-async fn of_many_all_are_kept_or_none(env: TestEnv) {
+async fn a_batch_is_stored_as_a_whole_or_not_at_all(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let good = || mail(&["desk@example.net"], "Fire");
@@ -111,7 +111,7 @@ async fn of_many_all_are_kept_or_none(env: TestEnv) {
     assert_eq!(env.kept(&admin).await, 2);
 }
 
-async fn without_settings_mail_needs_a_sender_and_waits(env: TestEnv) {
+async fn without_settings_mail_needs_a_sender_and_is_queued(env: TestEnv) {
     let admin = env.admin().await;
     let submissions = Submissions::One(Box::new(mail(&["desk@example.net"], "Fire")));
     let refusal = env
@@ -149,7 +149,7 @@ async fn without_settings_mail_needs_a_sender_and_waits(env: TestEnv) {
     works.end().await;
 }
 
-async fn a_database_that_is_locked_takes_nothing_and_says_when_to_come_back(env: TestEnv) {
+async fn a_locked_database_refuses_with_retry_after(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let lock = env.lock_out().await;
@@ -169,9 +169,9 @@ async fn a_database_that_is_locked_takes_nothing_and_says_when_to_come_back(env:
 
 stories! {
     both {
-        a_request_that_is_repeated_with_its_key_is_one;
-        of_many_all_are_kept_or_none;
-        without_settings_mail_needs_a_sender_and_waits;
-        a_database_that_is_locked_takes_nothing_and_says_when_to_come_back;
+        a_repeated_idempotency_key_returns_the_first_response;
+        a_batch_is_stored_as_a_whole_or_not_at_all;
+        without_settings_mail_needs_a_sender_and_is_queued;
+        a_locked_database_refuses_with_retry_after;
     }
 }

@@ -44,7 +44,7 @@ fn leased(message: &MessageView) -> bool {
     message.recipients.iter().any(|row| row.leased)
 }
 
-async fn mail_that_is_handed_over_to_a_worker_with_room_is_its_own_after_one_commit(env: TestEnv) {
+async fn mail_is_leased_to_a_free_worker_in_one_commit(env: TestEnv) {
     let (admin, relay, works, _) = at_work(&env, begins(1)).await;
     let changes = env.postern.outbox().changes();
     let before = *changes.borrow();
@@ -63,7 +63,7 @@ async fn mail_that_is_handed_over_to_a_worker_with_room_is_its_own_after_one_com
     assert_eq!(relay.subjects(), ["First", "Next"]);
 }
 
-async fn mail_that_was_being_kept_while_everything_was_held_does_not_go_out(env: TestEnv) {
+async fn mail_committed_while_delivery_is_paused_is_not_sent(env: TestEnv) {
     let (admin, relay, works, first) = at_work(&env, begins(1)).await;
     let next = env.hand_over(&admin, &["desk@example.net"], "Next").await;
     let lock = env.lock_out().await;
@@ -101,7 +101,7 @@ async fn mail_that_was_being_kept_while_everything_was_held_does_not_go_out(env:
     assert_eq!(relay.accepted().len(), 3, "each once");
 }
 
-async fn mail_that_was_being_kept_while_settings_were_saved_goes_by_the_new_ones(env: TestEnv) {
+async fn mail_committed_during_a_save_uses_the_new_settings(env: TestEnv) {
     let (admin, old, works, first) = at_work(&env, begins(1)).await;
     let new = Relay::start(RelayScript::pipelining());
     new.stall();
@@ -127,7 +127,7 @@ async fn mail_that_was_being_kept_while_settings_were_saved_goes_by_the_new_ones
     assert_eq!(new.subjects(), ["Next", "Late"]);
 }
 
-async fn a_worker_that_stops_while_mail_keeps_coming_has_none_of_it_in_the_end(env: TestEnv) {
+async fn a_stopping_worker_under_load_keeps_no_lease(env: TestEnv) {
     let (admin, relay, works, first) = at_work(&env, begins(4)).await;
     relay.reset();
     let ended = Cell::new(false);
@@ -169,7 +169,7 @@ async fn a_worker_that_stops_while_mail_keeps_coming_has_none_of_it_in_the_end(e
     assert_eq!(relay.accepted().len(), ids.len(), "each once");
 }
 
-async fn a_worker_that_stops_gives_back_what_was_just_being_kept_for_it(env: TestEnv) {
+async fn a_stopping_worker_releases_mail_being_committed_for_it(env: TestEnv) {
     let (admin, relay, works) = well_at_work(&env, 1).await;
     let lock = env.lock_out().await;
     let stops = async {
@@ -199,7 +199,7 @@ async fn a_worker_that_stops_gives_back_what_was_just_being_kept_for_it(env: Tes
     assert_eq!(relay.subjects(), ["First", "Late"]);
 }
 
-async fn a_worker_that_stops_gives_back_what_it_was_just_taking(env: TestEnv) {
+async fn a_stopping_worker_releases_mail_being_claimed(env: TestEnv) {
     let (admin, relay, works) = well_at_work(&env, 1).await;
     // Who takes mail looks there which addresses are listed.
     let mut lock = env.connection().await;
@@ -231,9 +231,7 @@ async fn a_worker_that_stops_gives_back_what_it_was_just_taking(env: TestEnv) {
     }
 }
 
-async fn mail_whose_sender_hung_up_in_mid_commit_is_sent_once_and_answered_by_its_key(
-    env: TestEnv,
-) {
+async fn mail_of_a_client_lost_during_the_commit_is_sent_once(env: TestEnv) {
     let (admin, relay, works) = well_at_work(&env, 4).await;
     relay.wait_for_mails(1).await;
     let lock = env.lock_out().await;
@@ -258,7 +256,7 @@ async fn mail_whose_sender_hung_up_in_mid_commit_is_sent_once_and_answered_by_it
     assert_eq!(env.kept(&admin).await, 2);
 }
 
-async fn mail_whose_sender_hung_up_before_it_was_begun_is_not_kept(env: TestEnv) {
+async fn mail_of_a_client_lost_before_the_commit_is_not_stored(env: TestEnv) {
     let (admin, relay, works) = well_at_work(&env, 4).await;
     let lock = env.lock_out().await;
     // Two who write, and each has somebody's mail.
@@ -284,7 +282,7 @@ async fn mail_whose_sender_hung_up_before_it_was_begun_is_not_kept(env: TestEnv)
     assert!(!relay.subjects().contains(&"Three".to_owned()));
 }
 
-async fn an_address_that_is_listed_is_not_asked_for_and_the_other_gets_the_mail(env: TestEnv) {
+async fn a_suppressed_recipient_is_skipped_and_others_are_sent_to(env: TestEnv) {
     let (admin, relay, works) = well_at_work(&env, 4).await;
     relay.reply_to("RCPT TO:<gone", "550 5.1.1 no such user");
     let gone = env.hand_over(&admin, &["gone@example.net"], "Gone").await;
@@ -306,7 +304,7 @@ async fn an_address_that_is_listed_is_not_asked_for_and_the_other_gets_the_mail(
     assert_eq!(relay.subjects(), ["First", "Fire"]);
 }
 
-async fn however_much_is_handed_over_at_once_everybody_gets_theirs_once(env: TestEnv) {
+async fn concurrent_submissions_are_each_delivered_once(env: TestEnv) {
     // This worker takes 64 at once as its own, and leaves larger numbers to be taken in turn.
     let (admin, relay, works) = well_at_work(&env, 16).await;
     let mut expected = vec!["first@example.net".to_owned()];
@@ -341,9 +339,7 @@ async fn however_much_is_handed_over_at_once_everybody_gets_theirs_once(env: Tes
     assert_eq!(got, expected);
 }
 
-async fn mail_that_another_node_took_when_its_lease_was_over_is_not_sent_by_the_first(
-    env: TestEnv,
-) {
+async fn mail_whose_lease_another_node_took_is_not_sent(env: TestEnv) {
     let works = |env: &TestEnv| TestWorker::with_lease(env, 1, Duration::from_secs(1));
     let (admin, relay, works, first) = at_work(&env, works).await;
     let mut ids = Vec::new();
@@ -380,20 +376,20 @@ async fn mail_that_another_node_took_when_its_lease_was_over_is_not_sent_by_the_
 
 stories! {
     both {
-        mail_that_is_handed_over_to_a_worker_with_room_is_its_own_after_one_commit;
-        an_address_that_is_listed_is_not_asked_for_and_the_other_gets_the_mail;
-        however_much_is_handed_over_at_once_everybody_gets_theirs_once;
+        mail_is_leased_to_a_free_worker_in_one_commit;
+        a_suppressed_recipient_is_skipped_and_others_are_sent_to;
+        concurrent_submissions_are_each_delivered_once;
     }
     both_multi_thread {
-        a_worker_that_stops_while_mail_keeps_coming_has_none_of_it_in_the_end;
+        a_stopping_worker_under_load_keeps_no_lease;
     }
     postgres {
-        mail_that_was_being_kept_while_everything_was_held_does_not_go_out;
-        mail_that_was_being_kept_while_settings_were_saved_goes_by_the_new_ones;
-        a_worker_that_stops_gives_back_what_was_just_being_kept_for_it;
-        a_worker_that_stops_gives_back_what_it_was_just_taking;
-        mail_whose_sender_hung_up_in_mid_commit_is_sent_once_and_answered_by_its_key;
-        mail_whose_sender_hung_up_before_it_was_begun_is_not_kept;
-        mail_that_another_node_took_when_its_lease_was_over_is_not_sent_by_the_first;
+        mail_committed_while_delivery_is_paused_is_not_sent;
+        mail_committed_during_a_save_uses_the_new_settings;
+        a_stopping_worker_releases_mail_being_committed_for_it;
+        a_stopping_worker_releases_mail_being_claimed;
+        mail_of_a_client_lost_during_the_commit_is_sent_once;
+        mail_of_a_client_lost_before_the_commit_is_not_stored;
+        mail_whose_lease_another_node_took_is_not_sent;
     }
 }

@@ -17,7 +17,7 @@ fn matching(pairs: &[(&str, &str)]) -> Selection {
     Selection::Matching(Search::read(pairs.iter().copied()).expect("understood"))
 }
 
-async fn everything_is_held_until_it_is_released(env: TestEnv) {
+async fn mail_accepted_while_paused_is_held_until_released(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let works = TestWorker::begin(&env, 4);
@@ -68,7 +68,7 @@ async fn everything_is_held_until_it_is_released(env: TestEnv) {
     works.end().await;
 }
 
-async fn an_act_touches_what_it_is_for_and_no_more_than_was_agreed(env: TestEnv) {
+async fn an_action_changes_only_its_states_and_the_confirmed_number(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.reply_to("RCPT TO:<gone", "550 no");
@@ -158,7 +158,7 @@ async fn an_act_touches_what_it_is_for_and_no_more_than_was_agreed(env: TestEnv)
     works.end().await;
 }
 
-async fn users_see_their_own_mail_and_nobody_elses(env: TestEnv) {
+async fn users_see_only_their_own_mail(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let user = env.sign_in("user@example.org", Role::User).await;
@@ -283,7 +283,7 @@ async fn a_search_folds_the_case_of_all_letters(env: TestEnv) {
     assert_eq!(page.expect("a page").lines.len(), 1);
 }
 
-async fn what_is_done_is_forgotten_in_time_and_what_waits_never(env: TestEnv) {
+async fn finished_mail_is_removed_after_retention_and_queued_never(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.reply_to("RCPT TO:<gone", "550 no");
@@ -330,7 +330,7 @@ async fn what_is_done_is_forgotten_in_time_and_what_waits_never(env: TestEnv) {
     works.end().await;
 }
 
-async fn an_act_that_is_given_up_at_whatever_moment_leaves_no_transaction_open(env: TestEnv) {
+async fn a_cancelled_action_leaves_no_transaction_open(env: TestEnv) {
     let admin = env.admin().await;
     let (mut steps, mut done) = (0, false);
     while !done {
@@ -352,14 +352,14 @@ async fn an_act_that_is_given_up_at_whatever_moment_leaves_no_transaction_open(e
 
 stories! {
     both {
-        everything_is_held_until_it_is_released;
-        an_act_touches_what_it_is_for_and_no_more_than_was_agreed;
-        users_see_their_own_mail_and_nobody_elses;
+        mail_accepted_while_paused_is_held_until_released;
+        an_action_changes_only_its_states_and_the_confirmed_number;
+        users_see_only_their_own_mail;
         the_list_is_paged_without_a_gap;
         a_search_folds_the_case_of_all_letters;
-        what_is_done_is_forgotten_in_time_and_what_waits_never;
+        finished_mail_is_removed_after_retention_and_queued_never;
     }
     postgres {
-        an_act_that_is_given_up_at_whatever_moment_leaves_no_transaction_open;
+        a_cancelled_action_leaves_no_transaction_open;
     }
 }

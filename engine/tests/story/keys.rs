@@ -20,7 +20,7 @@ async fn save(env: &TestEnv, change: PasswordChange) -> Result<PasswordState, St
         .map_err(|refusal| refusal.fields["smtp_password"].clone())
 }
 
-async fn a_captured_token_dies_with_its_key(env: TestEnv) {
+async fn a_captured_token_expires_with_its_key(env: TestEnv) {
     let captured = env.sealed("hunter2").await;
     env.pass(Duration::from_hours(24));
     let fresh = env.sealed("hunter2").await;
@@ -61,7 +61,7 @@ async fn a_value_moved_to_another_row_does_not_open(env: TestEnv) {
 }
 
 #[tokio::test]
-async fn what_is_stored_never_holds_the_password_in_the_clear() {
+async fn no_stored_file_contains_the_password() {
     let env = TestEnv::sqlite().await;
     let sealed = env.sealed("a very unusual password").await;
     assert_eq!(save(&env, sealed).await, Ok(PasswordState::Saved));
@@ -140,7 +140,7 @@ async fn started_at_once(env: &TestEnv, folders: [&str; 3]) -> Vec<Result<Poster
     opened
 }
 
-async fn of_nodes_that_start_at_once_on_a_new_database_one_makes_the_key(env: TestEnv) {
+async fn of_nodes_that_start_together_one_creates_the_key(env: TestEnv) {
     let nodes = started_at_once(&env, ["a", "b", "c"]).await;
     let lost = nodes.iter().filter_map(|node| node.as_ref().err());
     for error in lost.clone() {
@@ -149,7 +149,7 @@ async fn of_nodes_that_start_at_once_on_a_new_database_one_makes_the_key(env: Te
     assert_eq!(lost.count(), 2);
 }
 
-async fn nodes_that_share_their_keys_start_at_once_on_a_new_database(env: TestEnv) {
+async fn nodes_that_share_their_keys_start_together(env: TestEnv) {
     for node in started_at_once(&env, ["shared"; 3]).await {
         assert_eq!(node.err(), None);
     }
@@ -159,12 +159,12 @@ async fn nodes_that_share_their_keys_start_at_once_on_a_new_database(env: TestEn
 
 stories! {
     both {
-        a_captured_token_dies_with_its_key;
+        a_captured_token_expires_with_its_key;
         a_value_moved_to_another_row_does_not_open;
         a_lost_key_stops_the_start_unless_accepted;
     }
     postgres {
-        of_nodes_that_start_at_once_on_a_new_database_one_makes_the_key;
-        nodes_that_share_their_keys_start_at_once_on_a_new_database;
+        of_nodes_that_start_together_one_creates_the_key;
+        nodes_that_share_their_keys_start_together;
     }
 }

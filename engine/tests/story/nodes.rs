@@ -57,7 +57,7 @@ async fn mail_of_a_node_that_died_is_delivered_by_another_after_its_lease(env: T
     other.end().await;
 }
 
-async fn settings_that_change_under_load_count_from_the_next_mail_on(env: TestEnv) {
+async fn settings_changed_under_load_apply_to_the_next_message(env: TestEnv) {
     let (admin, old, new) = (
         env.admin().await,
         Relay::start(RelayScript::pipelining()),
@@ -81,7 +81,7 @@ async fn settings_that_change_under_load_count_from_the_next_mail_on(env: TestEn
     works.end().await;
 }
 
-async fn a_worker_that_stops_gives_back_what_it_did_not_send(env: TestEnv) {
+async fn a_stopping_worker_releases_unsent_mail(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let ids = env.hand_over_many(&admin, 200).await;
@@ -108,7 +108,7 @@ async fn a_worker_that_stops_gives_back_what_it_did_not_send(env: TestEnv) {
     assert_eq!(relay.accepted().len(), 200, "each once");
 }
 
-async fn an_act_that_waited_for_a_worker_leaves_alone_what_that_took(env: TestEnv) {
+async fn an_action_that_waited_for_a_worker_skips_leased_mail(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
@@ -138,12 +138,12 @@ async fn an_act_that_waited_for_a_worker_leaves_alone_what_that_took(env: TestEn
 
 stories! {
     both {
-        settings_that_change_under_load_count_from_the_next_mail_on;
-        a_worker_that_stops_gives_back_what_it_did_not_send;
+        settings_changed_under_load_apply_to_the_next_message;
+        a_stopping_worker_releases_unsent_mail;
     }
     postgres {
         two_workers_share_the_mail_and_none_is_sent_twice;
         mail_of_a_node_that_died_is_delivered_by_another_after_its_lease;
-        an_act_that_waited_for_a_worker_leaves_alone_what_that_took;
+        an_action_that_waited_for_a_worker_skips_leased_mail;
     }
 }

@@ -11,9 +11,7 @@ use crate::outbox::{TestWorker, is};
 use crate::wait::wait_for;
 use testkit::{Relay, RelayScript};
 
-async fn a_database_that_is_gone_without_a_word_is_told_and_mail_flows_when_it_is_back(
-    env: TestEnv,
-) {
+async fn delivery_recovers_from_a_database_outage(env: TestEnv) {
     let (env, wire) = env.over_a_wire().await;
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
@@ -45,7 +43,7 @@ async fn a_database_that_is_gone_without_a_word_is_told_and_mail_flows_when_it_i
     assert_eq!(relay.subjects(), ["Fire"]);
 }
 
-async fn a_database_that_is_not_reached_has_changed_nothing(env: TestEnv) {
+async fn an_unreachable_database_has_stored_nothing(env: TestEnv) {
     let (env, wire) = env.over_a_wire().await;
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
@@ -58,7 +56,7 @@ async fn a_database_that_is_not_reached_has_changed_nothing(env: TestEnv) {
     assert!(said.contains("nothing was changed"), "{said}");
 }
 
-async fn what_a_node_sent_while_the_database_was_away_is_not_sent_by_another(env: TestEnv) {
+async fn mail_sent_during_an_outage_is_not_sent_by_another_node(env: TestEnv) {
     let (env, wire) = env.over_a_wire().await;
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
@@ -107,8 +105,8 @@ async fn what_a_node_sent_while_the_database_was_away_is_not_sent_by_another(env
 
 stories! {
     postgres {
-        a_database_that_is_gone_without_a_word_is_told_and_mail_flows_when_it_is_back;
-        a_database_that_is_not_reached_has_changed_nothing;
-        what_a_node_sent_while_the_database_was_away_is_not_sent_by_another;
+        delivery_recovers_from_a_database_outage;
+        an_unreachable_database_has_stored_nothing;
+        mail_sent_during_an_outage_is_not_sent_by_another_node;
     }
 }

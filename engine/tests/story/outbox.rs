@@ -182,7 +182,7 @@ pub fn states(message: &MessageView) -> Vec<RecipientState> {
     message.recipients.iter().map(|row| row.state).collect()
 }
 
-async fn what_is_handed_over_is_delivered_and_accounted_for(env: TestEnv) {
+async fn submitted_mail_is_delivered_with_events_and_counts(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let works = TestWorker::begin(&env, 4);
@@ -205,7 +205,7 @@ async fn what_is_handed_over_is_delivered_and_accounted_for(env: TestEnv) {
     works.end().await;
 }
 
-async fn one_refused_recipient_harms_nobody_else(env: TestEnv) {
+async fn one_refused_recipient_does_not_affect_others(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.reply_to("RCPT TO:<nobody@", "550 5.1.1 no such user");
@@ -258,7 +258,7 @@ async fn one_refused_recipient_harms_nobody_else(env: TestEnv) {
     works.end().await;
 }
 
-async fn a_relay_that_is_not_well_fails_no_mail_and_mail_flows_after_the_repair(env: TestEnv) {
+async fn a_failing_relay_fails_no_mail_and_delivery_resumes(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.reply_to("MAIL", "535 5.7.8 who are you");
@@ -288,8 +288,8 @@ async fn a_relay_that_is_not_well_fails_no_mail_and_mail_flows_after_the_repair(
 
 stories! {
     both {
-        what_is_handed_over_is_delivered_and_accounted_for;
-        one_refused_recipient_harms_nobody_else;
-        a_relay_that_is_not_well_fails_no_mail_and_mail_flows_after_the_repair;
+        submitted_mail_is_delivered_with_events_and_counts;
+        one_refused_recipient_does_not_affect_others;
+        a_failing_relay_fails_no_mail_and_delivery_resumes;
     }
 }

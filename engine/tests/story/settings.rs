@@ -5,7 +5,7 @@ use domain::{Form, Kind, Label};
 
 use crate::environment::{TestEnv, form};
 
-async fn what_is_saved_is_what_is_read_back_but_for_the_password(env: TestEnv) {
+async fn saved_settings_are_read_back_without_the_password(env: TestEnv) {
     let admin = env.admin().await;
     let before = env.postern.settings().view(&admin).await.expect("readable");
     assert_eq!((before.revision, before.password), (0, PasswordState::None));
@@ -58,7 +58,7 @@ async fn a_refused_save_stores_nothing_and_names_every_fault(env: TestEnv) {
     );
 }
 
-async fn a_save_that_changes_nothing_makes_no_revision(env: TestEnv) {
+async fn a_save_without_changes_creates_no_revision(env: TestEnv) {
     let admin = env.admin().await;
     for _ in 0..2 {
         let view = env
@@ -122,7 +122,7 @@ async fn a_saved_password_stays_with_the_relay_it_was_given_for(env: TestEnv) {
     assert_eq!(cleared.expect("saved").password, PasswordState::None);
 }
 
-async fn a_password_whose_relay_cannot_be_read_any_more_goes_nowhere(env: TestEnv) {
+async fn a_password_without_readable_relay_is_not_sent(env: TestEnv) {
     let admin = env.admin().await;
     let sealed = env.sealed("hunter2").await;
     let save = |form: Form, password| env.postern.settings().save(&admin, form, password, None);
@@ -137,7 +137,7 @@ async fn a_password_whose_relay_cannot_be_read_any_more_goes_nowhere(env: TestEn
     save(elsewhere, sealed).await.expect("typed again");
 }
 
-async fn the_last_three_passwords_can_be_brought_back_for_their_own_relay(env: TestEnv) {
+async fn the_last_three_passwords_can_be_restored_for_their_relay(env: TestEnv) {
     let admin = env.admin().await;
     for password in ["one", "two", "three", "four", "five"] {
         let sealed = env.sealed(password).await;
@@ -194,7 +194,7 @@ async fn the_last_three_passwords_can_be_brought_back_for_their_own_relay(env: T
     assert_eq!((back.revision, offered), (6, vec![5, 4, 2]));
 }
 
-async fn the_second_of_two_administrators_is_told_what_differs(env: TestEnv) {
+async fn a_conflicting_save_is_refused_with_the_differences(env: TestEnv) {
     let ann = env.sign_in("ann@example.org", Role::Admin).await;
     let bob = env.sign_in("bob@example.org", Role::Admin).await;
     env.postern
@@ -240,7 +240,7 @@ async fn the_second_of_two_administrators_is_told_what_differs(env: TestEnv) {
     assert_eq!(mine.expect("knowingly").revision, 3);
 }
 
-async fn only_administrators_see_or_change_settings_and_refusals_are_on_record(env: TestEnv) {
+async fn settings_require_an_administrator_and_refusals_are_audited(env: TestEnv) {
     let user = env.sign_in("user@example.org", Role::User).await;
     let admin = env.admin().await;
     let read = env
@@ -297,13 +297,13 @@ async fn only_administrators_see_or_change_settings_and_refusals_are_on_record(e
 
 stories! {
     both {
-        what_is_saved_is_what_is_read_back_but_for_the_password;
+        saved_settings_are_read_back_without_the_password;
         a_refused_save_stores_nothing_and_names_every_fault;
-        a_save_that_changes_nothing_makes_no_revision;
+        a_save_without_changes_creates_no_revision;
         a_saved_password_stays_with_the_relay_it_was_given_for;
-        a_password_whose_relay_cannot_be_read_any_more_goes_nowhere;
-        the_last_three_passwords_can_be_brought_back_for_their_own_relay;
-        the_second_of_two_administrators_is_told_what_differs;
-        only_administrators_see_or_change_settings_and_refusals_are_on_record;
+        a_password_without_readable_relay_is_not_sent;
+        the_last_three_passwords_can_be_restored_for_their_relay;
+        a_conflicting_save_is_refused_with_the_differences;
+        settings_require_an_administrator_and_refusals_are_audited;
     }
 }

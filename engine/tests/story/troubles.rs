@@ -9,7 +9,7 @@ use crate::outbox::{TestWorker, is};
 use crate::wait::wait_for;
 use testkit::{Relay, RelayScript};
 
-async fn what_is_deferred_is_tried_again_and_given_up_after_five_days(env: TestEnv) {
+async fn deferred_mail_is_retried_and_fails_after_five_days(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.reply_to("RCPT", "450 4.2.0 greylisted");
@@ -42,7 +42,7 @@ async fn what_is_deferred_is_tried_again_and_given_up_after_five_days(env: TestE
     works.end().await;
 }
 
-async fn a_cut_after_the_final_dot_is_tried_again_and_told_as_doubtful(env: TestEnv) {
+async fn a_cut_after_the_final_dot_is_retried_and_marked(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.reply_to("END Subject: Fire", "");
@@ -56,7 +56,7 @@ async fn a_cut_after_the_final_dot_is_tried_again_and_told_as_doubtful(env: Test
     works.end().await;
 }
 
-async fn a_mail_that_is_refused_does_not_hold_up_the_next(env: TestEnv) {
+async fn a_refused_message_does_not_delay_the_next(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.reply_to("END Subject: Spam", "554 5.7.1 spam");
@@ -84,7 +84,7 @@ async fn a_mail_that_is_refused_does_not_hold_up_the_next(env: TestEnv) {
     works.end().await;
 }
 
-async fn a_relay_that_says_421_is_left_in_peace_and_no_attempt_is_counted(env: TestEnv) {
+async fn a_421_backs_off_without_counting_an_attempt(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.reply_to("RCPT", "421 4.3.2 shutting down");
@@ -103,7 +103,7 @@ async fn a_relay_that_says_421_is_left_in_peace_and_no_attempt_is_counted(env: T
     works.end().await;
 }
 
-async fn a_clock_that_is_put_back_does_not_keep_the_relay_waiting(env: TestEnv) {
+async fn a_clock_set_back_does_not_extend_the_backoff(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.reply_to("GREETING", "421 4.3.2 not up yet");
@@ -118,7 +118,7 @@ async fn a_clock_that_is_put_back_does_not_keep_the_relay_waiting(env: TestEnv) 
     works.end().await;
 }
 
-async fn a_relay_that_admits_few_connections_gets_few_and_all_the_mail(env: TestEnv) {
+async fn a_relay_with_few_connections_gets_all_mail(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.limit_connections(2);
@@ -135,7 +135,7 @@ async fn a_relay_that_admits_few_connections_gets_few_and_all_the_mail(env: Test
     works.end().await;
 }
 
-async fn a_relay_that_breaks_on_grouped_commands_gets_them_one_by_one(env: TestEnv) {
+async fn a_relay_that_breaks_on_pipelining_gets_no_pipelining(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.discard_pipelined();
@@ -151,7 +151,7 @@ async fn a_relay_that_breaks_on_grouped_commands_gets_them_one_by_one(env: TestE
     works.end().await;
 }
 
-async fn a_password_that_changes_in_mid_queue_fails_no_mail(env: TestEnv) {
+async fn a_password_changed_during_delivery_fails_no_mail(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save_signing_in(&admin, &relay, "first").await;
     let works = TestWorker::begin(&env, 4);
@@ -175,7 +175,7 @@ async fn a_password_that_changes_in_mid_queue_fails_no_mail(env: TestEnv) {
     works.end().await;
 }
 
-async fn a_message_that_is_on_a_connection_in_part_is_not_given_back_whole(env: TestEnv) {
+async fn a_partly_sent_message_is_not_sent_twice(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.stall();
@@ -209,7 +209,7 @@ async fn a_message_that_is_on_a_connection_in_part_is_not_given_back_whole(env: 
     works.end().await;
 }
 
-async fn a_relay_that_hangs_does_not_hold_up_the_one_that_is_saved_then(env: TestEnv) {
+async fn a_hanging_relay_does_not_delay_the_next_saved_one(env: TestEnv) {
     let (admin, hangs, works_well) = (
         env.admin().await,
         Relay::start(RelayScript::pipelining()),
@@ -259,7 +259,7 @@ async fn a_relay_that_hangs_does_not_hold_up_the_one_that_is_saved_then(env: Tes
     assert!(waiting <= 4, "{waiting}");
 }
 
-async fn nothing_begins_once_everything_is_held(env: TestEnv) {
+async fn no_transaction_begins_while_delivery_is_paused(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.stall();
@@ -280,7 +280,7 @@ async fn nothing_begins_once_everything_is_held(env: TestEnv) {
     assert_eq!(relay.count("GREETING"), 4);
 }
 
-async fn a_mail_that_always_hears_421_does_not_stop_the_others(env: TestEnv) {
+async fn a_message_that_always_gets_421_does_not_stop_others(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.reply_to("RCPT TO:<poison", "421 4.7.0 go away");
@@ -309,17 +309,17 @@ async fn a_mail_that_always_hears_421_does_not_stop_the_others(env: TestEnv) {
 
 stories! {
     both {
-        what_is_deferred_is_tried_again_and_given_up_after_five_days;
-        a_cut_after_the_final_dot_is_tried_again_and_told_as_doubtful;
-        a_mail_that_is_refused_does_not_hold_up_the_next;
-        a_relay_that_says_421_is_left_in_peace_and_no_attempt_is_counted;
-        a_clock_that_is_put_back_does_not_keep_the_relay_waiting;
-        a_relay_that_admits_few_connections_gets_few_and_all_the_mail;
-        a_relay_that_breaks_on_grouped_commands_gets_them_one_by_one;
-        a_password_that_changes_in_mid_queue_fails_no_mail;
-        a_message_that_is_on_a_connection_in_part_is_not_given_back_whole;
-        a_relay_that_hangs_does_not_hold_up_the_one_that_is_saved_then;
-        nothing_begins_once_everything_is_held;
-        a_mail_that_always_hears_421_does_not_stop_the_others;
+        deferred_mail_is_retried_and_fails_after_five_days;
+        a_cut_after_the_final_dot_is_retried_and_marked;
+        a_refused_message_does_not_delay_the_next;
+        a_421_backs_off_without_counting_an_attempt;
+        a_clock_set_back_does_not_extend_the_backoff;
+        a_relay_with_few_connections_gets_all_mail;
+        a_relay_that_breaks_on_pipelining_gets_no_pipelining;
+        a_password_changed_during_delivery_fails_no_mail;
+        a_partly_sent_message_is_not_sent_twice;
+        a_hanging_relay_does_not_delay_the_next_saved_one;
+        no_transaction_begins_while_delivery_is_paused;
+        a_message_that_always_gets_421_does_not_stop_others;
     }
 }

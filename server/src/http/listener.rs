@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn half_a_head_and_silence_are_closed() {
+    async fn incomplete_heads_and_silent_connections_are_closed() {
         let door = TestListener::new().await;
         let says = ["", HALF, WHOLE, &format!("{WHOLE}{HALF}")];
         let mut clients = Vec::new();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_has_no_such_limit() {
+    async fn a_body_has_no_head_time_limit() {
         let door = TestListener::new().await;
         let head = "POST /body HTTP/1.1\r\nHost: gate.example\r\nContent-Length: 12\r\n\r\n";
         let mut slow = door.comes(&format!("{head}slow ")).await;

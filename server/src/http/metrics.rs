@@ -121,7 +121,7 @@ mod tests {
     use engine::MeterReading;
 
     #[test]
-    fn a_monitor_reads_counts_and_times() {
+    fn metrics_have_counts_and_times() {
         let figures = MetricsSnapshot {
             reading: MeterReading {
                 accepted: 9,

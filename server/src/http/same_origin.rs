@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cookie_counts_only_from_our_own_pages() {
+    fn a_cookie_is_accepted_only_from_the_same_origin() {
         let url = PublicUrl::parse("https://mail.example.org").expect("a URL");
         for (headers, ours) in [
             (

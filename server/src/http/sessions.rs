@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_of_the_store_goes_through() {
+    fn an_error_of_the_store_is_returned() {
         let full = Refusal {
             retry_after: Some(5),
             ..Refusal::new(Kind::Unavailable, "There is no room left on the disk.")

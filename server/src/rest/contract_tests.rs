@@ -180,7 +180,7 @@ fn settings() -> Value {
 }
 
 #[tokio::test]
-async fn answers_are_as_documented() {
+async fn responses_match_the_document() {
     let mut api = Api::open().await;
     let operations: BTreeSet<String> = api.document["paths"]
         .as_object()
@@ -363,7 +363,7 @@ async fn outbox(api: &mut Api) {
 }
 
 #[tokio::test]
-async fn operations_are_for_those_they_are_documented_for() {
+async fn operations_require_the_documented_role() {
     let mut api = Api::open().await;
     let paths = api.document["paths"].as_object().cloned().expect("paths");
     let user = api.user.clone();

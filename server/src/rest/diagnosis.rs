@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_named_is_as_it_is_saved() {
+    fn omitted_fields_have_the_saved_values() {
         assert_eq!(read(json!({})).expect("read").edit, Edit::default());
         let asked =
             read(json!({ "data": { "smtp_port": 25 }, "to": "a@example.org", "send": true }));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_reported_by_field() {
+    fn faults_are_reported_by_field() {
         for (body, fields) in [
             (json!({ "data": 1 }), &["data"][..]),
             (json!({ "to": 1, "send": 1, "x": 1 }), &["send", "to", "x"]),

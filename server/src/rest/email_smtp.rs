@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_can_be_posted_back() {
+    fn read_settings_can_be_posted_back() {
         let body = json!({
             "status": "success", "data": six(), "password": "saved", "revision": 7,
             "verified": { "state": "never" },
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_body_is_told_by_field() {
+    fn faults_of_a_body_are_reported_by_field() {
         for (body, fields) in [
             (json!({}), &["data"][..]),
             (json!({ "data": [] }), &["data"]),

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_act_says_what_it_is_meant_for() {
+    fn an_action_requires_a_selection() {
         let body = json!({ "act": "retry", "matching": { "state": "failed" }, "number": 3 });
         let (act, selection) = read(body).expect("understood");
         let failed = Search {

@@ -98,7 +98,7 @@ mod tests {
     use serde_json::{Value, json};
 
     #[test]
-    fn what_is_wrong_is_reported_by_field() {
+    fn faults_are_reported_by_field() {
         let read = |body: Value| {
             JsonBody::<ProbeRequest>::decode(body.to_string().as_bytes())
                 .and_then(|JsonBody { request, faults }| request.validate(faults))

@@ -329,7 +329,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_read_as_people_write_it() {
+    fn base64_is_decoded_with_line_breaks_and_without_padding() {
         for (text, expected) in [
             ("", Some(&b""[..])),
             ("aGk=", Some(b"hi")),

@@ -25,7 +25,7 @@ fn faults(body: &serde_json::Value) -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_field_is_read() {
+fn every_field_is_parsed() {
     let mail = one(&json!({
         "from": "Ops <ops@example.org>",
         "to": "a@example.net",
@@ -73,7 +73,7 @@ fn every_field_is_read() {
 }
 
 #[test]
-fn null_is_as_if_it_were_not_there() {
+fn null_is_the_same_as_absent() {
     let mail = one(
         r#"{"from":null,"to":null,"subject":null,"text":null,"headers":null,"attachments":null,"raw":null}"#,
     );
@@ -82,7 +82,7 @@ fn null_is_as_if_it_were_not_there() {
 }
 
 #[test]
-fn every_wrong_type_is_told_by_field() {
+fn every_wrong_type_is_reported_by_field() {
     let found = faults(&json!({
         "from": 1,
         "to": ["a@example.net", 2, null, ["x"]],
@@ -155,7 +155,7 @@ fn every_wrong_type_is_told_by_field() {
 }
 
 #[test]
-fn an_array_has_its_faults_by_place() {
+fn faults_of_an_array_are_reported_by_index() {
     let Ok(Submissions::Many(mails)) = decode(br#"[{"to":"a@b.example"},{"subject":"x"}]"#) else {
         panic!("two mails");
     };
@@ -184,7 +184,7 @@ fn an_array_has_1_to_500_mails() {
 }
 
 #[test]
-fn what_is_no_such_json_is_refused_with_its_place() {
+fn invalid_bodies_are_refused_with_their_position() {
     for (body, told) in [
         ("", "neither"),
         ("null", "neither"),
@@ -217,7 +217,7 @@ fn what_is_no_such_json_is_refused_with_its_place() {
 }
 
 #[test]
-fn hostile_bodies_do_not_become_large_answers() {
+fn hostile_bodies_do_not_cause_large_responses() {
     let long = "x".repeat(100_000);
     let names: String = (0..990).map(|n| format!("\"{long}{n}\":1,")).collect();
     let many: String = (0..1001).map(|n| format!("\"{n}\":1,")).collect();

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits_stand_in_threes() {
+    fn digits_are_grouped_in_threes() {
         assert_eq!(thousands(7.4), "7");
         assert_eq!(thousands(123.0), "123");
         assert_eq!(thousands(13258.3), "13,258");

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn one_recipient_of_two_is_a_loss() {
+    fn a_missing_recipient_is_a_loss() {
         let mut mail = acknowledged(1);
         mail.recipients = 2;
         assert_eq!(compare(&[mail], &[receipt(1, 0)], 8).lost, 1);
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_that_comes_again_in_parts_is_one_duplicate() {
+    fn a_mail_repeated_by_recipient_is_one_duplicate() {
         let mut mail = acknowledged(1);
         mail.recipients = 2;
         let mut receipts = [receipt(1, 0), receipt(1, 1), receipt(1, 1)];

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_refused_with_its_place() {
+    fn invalid_json_is_refused_with_its_position() {
         for body in ["", "{\"a\":01}", "{} {}", &"[".repeat(100_000)] {
             let text = fault(body);
             assert!(

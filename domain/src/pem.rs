@@ -5,7 +5,7 @@ pub const TEXT_MAX: usize = 48 * 1024;
 
 /// The refusal of a text that holds a private key.
 pub const PRIVATE_KEY: &str =
-    "This holds a private key. Keep that secret: it was not stored. Give the certificate alone.";
+    "This contains a private key, which was not stored. Enter only the certificate.";
 
 /// A block of a PEM text, with the text before it. All parts are slices of that text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub fn fault(text: &str) -> Option<&'static str> {
     if text.contains("PRIVATE KEY-----") {
         Some(PRIVATE_KEY)
     } else if text.len() > TEXT_MAX {
-        Some("This is too large; 16 certificates and 48 kB are the most.")
+        Some("This is too large: at most 16 certificates and 48 kB.")
     } else {
         None
     }

@@ -147,7 +147,7 @@ test('after six test mails a minute the response has Retry-After', async () => {
     const seconds = Number(refused.headers['retry-after']);
     expect(seconds).toBeGreaterThan(0);
     expect(seconds).toBeLessThanOrEqual(60);
-    expect(refused.json.errors.request).toMatch(/Six tests a minute.*Try again in \d+ s/);
+    expect(refused.json.errors.request).toMatch(/At most six tests a minute.*Try again in \d+ s/);
   }
   expect(relay.mails.all).toHaveLength(6);
   expect((await postern.test('me@example.net')).status, 'another administrator').toBe(200);

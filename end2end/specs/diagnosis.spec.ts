@@ -192,7 +192,7 @@ test('four diagnoses run at a time, and the fifth gets Retry-After', async () =>
   const fifth = parseResponse(await postern.request(PATH, requestDiagnosis(body, await anotherAdmin())));
   expect(fifth.status).toBe(429);
   expect(Number(fifth.headers['retry-after'])).toBeGreaterThan(0);
-  expect(fifth.json.errors.request).toContain('Four diagnoses are running');
+  expect(fifth.json.errors.request).toContain('At most four diagnoses run at a time');
   abort.abort();
   await Promise.all(running);
   await place.stop();
@@ -207,6 +207,6 @@ test('at most twelve a minute are accepted', async () => {
   const refused = parseResponse(await postern.request(PATH, requestDiagnosis({ data: fields(place) }, headers)));
   expect(refused.status).toBe(429);
   expect(Number(refused.headers['retry-after'])).toBeLessThanOrEqual(60);
-  expect(refused.json.errors.request).toContain('Twelve diagnoses a minute are the most.');
+  expect(refused.json.errors.request).toContain('At most twelve diagnoses a minute are allowed.');
   await place.stop();
 });

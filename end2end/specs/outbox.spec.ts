@@ -11,7 +11,7 @@ test('mail is queued until settings are saved', async () => {
   const { postern, relay, stop } = await startWithRelay();
   const unsaid = await postMessage(postern, mail({ from: undefined }));
   expect(unsaid.status).toBe(422);
-  expect(unsaid.json.errors).toEqual({ from: expect.stringContaining('Say who this mail is from') });
+  expect(unsaid.json.errors).toEqual({ from: expect.stringContaining('Set the field from') });
   const ids = await submit(postern, mails('Alarm', 30));
   const [first = ''] = ids;
   expect(await message(postern, first)).toMatchObject({

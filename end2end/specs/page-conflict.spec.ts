@@ -30,8 +30,8 @@ async function saveInTurn(second: EmailPage, first: EmailPage, otherValue: strin
   await second.submit.click();
   await expect(second.conflict).toBeVisible();
   await expect(second.conflict).toBeFocused();
-  await expect(second.conflict).toContainText('Somebody else saved first');
-  await expect(second.conflict).toContainText(/mara@example\.org saved at .* UTC\. Nothing you typed is lost/);
+  await expect(second.conflict).toContainText('Other changes were saved first');
+  await expect(second.conflict).toContainText(/mara@example\.org saved at .* UTC\. Your edits are kept/);
   expect((await readSaved()).smtp_from_name, 'the save was refused').toBe(otherValue);
 }
 

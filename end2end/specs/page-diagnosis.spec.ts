@@ -98,7 +98,7 @@ test('a cancelled diagnosis closes its connection', async ({ page }) => {
   await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port) });
   await settings.diagnose.click();
   await relay.connections.next();
-  await expect(stage(settings, 'Greeting of the relay')).toContainText('under way');
+  await expect(stage(settings, 'Greeting of the relay')).toContainText('in progress');
   await settings.cancel.click();
   await closed.next();
   await expect(settings.testSection).toContainText('Cancelled. No message was sent.');

@@ -109,7 +109,7 @@ test('a relay that backs off is shown with its cause until it recovers', async (
   const outbox = await OutboxPage.open(console, page);
   await expect(outbox.status).toContainText(`Messages are queued: 127.0.0.1:${nobody} is backing off.`);
   await expect(outbox.status).toContainText('Nothing listens');
-  await expect(outbox.status).toContainText(/Since .* UTC\. Tried again within 1 min\. Diagnose/);
+  await expect(outbox.status).toContainText(/Since .* UTC\. Next attempt within 1 min\. Diagnose/);
   await expect(outbox.status).toContainText(/To be sent\s*2 mails/);
   await expect(outbox.status.getByRole('link', { name: 'Diagnose' })).toHaveAttribute('href', '/settings/email#diagnose');
 

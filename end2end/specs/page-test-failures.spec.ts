@@ -118,7 +118,7 @@ test('a running test is shown and cancelled', async ({ page }) => {
   await relay.connections.next();
   await expect(settings.testSection.getByRole('listitem')).toHaveText([
     /^TCP connection passed/,
-    /^Greeting of the relay under way/,
+    /^Greeting of the relay in progress/,
     ...['EHLO introduces Postern', 'STARTTLS asks for encryption', 'TLS handshake', 'EHLO introduces Postern'],
     ...['MAIL FROM names the sender', 'RCPT TO names the recipient', 'DATA sends the message', 'QUIT ends the session'],
   ]);
@@ -191,5 +191,5 @@ test('more than six tests a minute are refused with a time to wait', async ({ pa
   }
   await settings.test();
   await expect(settings.testSection).toContainText('The test could not be started.');
-  await expect(settings.testSection).toContainText('Six tests a minute are the most.');
+  await expect(settings.testSection).toContainText('At most six tests a minute are allowed.');
 });

@@ -86,9 +86,9 @@ test('an invalid CA certificate is refused beside the box', async ({ page }) => 
   page.on('request', (request) => requests.push(request.postData() ?? ''));
   const own = selfSigned('127.0.0.1');
   for (const [text, words] of [
-    ['a certificate', 'in PEM'],
-    [authority.issue('127.0.0.1').cert, 'no CA certificate'],
-    [own.cert.replaceAll('CERTIFICATE-', 'CERTIFICATE REQUEST-'), 'request for a certificate'],
+    ['a certificate', 'not PEM'],
+    [authority.issue('127.0.0.1').cert, 'not a CA certificate'],
+    [own.cert.replaceAll('CERTIFICATE-', 'CERTIFICATE REQUEST-'), 'a certificate request'],
     [own.cert.replace('\nMII', '\nMIJ'), 'cannot be read'],
     [own.key + own.cert, 'private key'],
   ] as const) {

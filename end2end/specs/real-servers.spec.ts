@@ -288,7 +288,7 @@ const MISCONFIGURATIONS: Record<string, Misconfiguration> = {
     asked: { to: MAILBOX, send: true },
     stage: 'mail',
     fault: { too_big: 300 },
-    words: /the relay takes 300/,
+    words: /the relay accepts 300/,
     cause: 'The mail is too big for the relay',
   },
 };

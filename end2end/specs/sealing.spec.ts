@@ -47,7 +47,7 @@ async function expectRefused(token: string, pattern: RegExp): Promise<void> {
   expect((await postern.read()).json).toEqual(before.json);
 }
 
-const SEAL_IT = /must come sealed.*JWE.*RSA-OAEP-256.*A256GCM.*\/api\/keys\/browser/;
+const SEAL_IT = /must be sealed.*JWE.*RSA-OAEP-256.*A256GCM.*\/api\/keys\/browser/;
 const SEAL_AGAIN = /no longer valid, or was damaged.*\/api\/keys\/browser/;
 
 test('the public key is a JWK that needs no authentication', async () => {

@@ -83,7 +83,7 @@ for (const [what, wrong, field, text] of [
   ['a lone CR in the subject', { subject: 'Fire\rBcc: spy@example.net' }, 'subject', 'one line'],
   ['a header in a header value', { headers: { 'X-Job': INJECTION } }, 'headers', '“X-Job”'],
   ['a header in a header name', { headers: { 'X\r\nBcc': 'spy@example.net' } }, 'headers', 'A name has'],
-  ['Bcc among the headers', { headers: { bcc: 'spy@example.net' } }, 'headers', 'blind copy'],
+  ['Bcc among the headers', { headers: { bcc: 'spy@example.net' } }, 'headers', 'blind copies'],
   ['Received among the headers', { headers: { Received: 'from here' } }, 'headers', '“Received”'],
   ['Content-Type among the headers', { headers: { 'content-type': 'text/html' } }, 'headers', '“content-type”'],
   ['Content-anything among the headers', { headers: { 'Content-X': '1' } }, 'headers', '“Content-X”'],
@@ -137,7 +137,7 @@ test('a raw message is base64 and excludes the other content fields', async () =
   await expectRefused({ raw: 'From: a@example.org' }, { raw: expect.stringContaining('base64') });
   await expectRefused(
     { raw: base64(`${HEAD}\r\nFire`), subject: 'x', text: 'y' },
-    { subject: expect.stringContaining('leave it away'), text: expect.stringContaining('leave it away') },
+    { subject: expect.stringContaining('omit the field'), text: expect.stringContaining('omit the field') },
   );
 });
 

@@ -58,10 +58,10 @@ test('an invalid certificate is refused with its own reason', async () => {
   const kind = (name: string): string => cert.replaceAll('CERTIFICATE-', `${name}-`);
   for (const [certificates, pattern] of [
     ['', /Add a certificate to trust/],
-    ['a certificate', /in PEM/],
-    [cert.replace('-----END', '----END'), /in PEM/],
+    ['a certificate', /not PEM/],
+    [cert.replace('-----END', '----END'), /not PEM/],
     [kind('CERTIFICATE REQUEST'), /request.*that was issued/],
-    [kind('PUBLIC KEY'), /no certificate/],
+    [kind('PUBLIC KEY'), /not a certificate/],
     [cert.replace('\nMII', '\nMIJ'), /Certificate 1 of 1 cannot be read/],
     [cert + cert.replace(/\n.*\n/, '\n'), /Certificate 2 of 2 cannot be read/],
     [`${'words '.repeat(9_000)}\n${cert}`, /too large/],

@@ -125,7 +125,7 @@ impl Actor {
     pub(crate) fn sends(&self) -> Result<(), Refusal> {
         match &self.identity {
             Identity::Token(token) if !token.scopes.split(' ').any(|scope| scope == "send") => {
-                let text = "This token is not for sending mail. Use one that is.";
+                let text = "This token is not for sending mail. Use one with that scope.";
                 Err(Refusal::new(Kind::Forbidden, text))
             }
             _ => Ok(()),
@@ -149,7 +149,7 @@ impl Actor {
         }
         Err(Refusal::new(
             Kind::Forbidden,
-            "Only administrators may do this. Ask one of yours.",
+            "Only administrators may do this. Ask an administrator.",
         ))
     }
 }

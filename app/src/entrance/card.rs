@@ -17,7 +17,7 @@ pub fn EntranceCard(title: &'static str, intro: &'static str, children: Children
                 </header>
                 {children()}
             </div>
-            <p class="entrance-foot">"The gate your organisation’s mail leaves by."</p>
+            <p class="entrance-foot">"The outgoing mail gateway of your organisation."</p>
         </main>
     }
 }

@@ -22,7 +22,7 @@ pub fn LoginPage() -> impl IntoView {
     let email = typed_email();
     let known = email.is_some();
     view! {
-        <EntranceCard title="Sign in" intro="With the account an administrator gave you.">
+        <EntranceCard title="Sign in" intro="With the account an administrator created for you.">
             {other_fault(&FIELDS).map(|text| view! { <ErrorNotice text /> })}
             <form method="post" action=action>
                 <FormField

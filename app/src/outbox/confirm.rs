@@ -20,7 +20,7 @@ pub fn Confirm(request: ActionRequest, number: i64) -> impl IntoView {
         },
     };
     let scope = format!(
-        "Counted are messages that are {} and not being sent at this moment.",
+        "Counts messages that are {} and not being sent.",
         states(action)
     );
     let changed = request

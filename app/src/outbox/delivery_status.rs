@@ -179,7 +179,7 @@ fn Backoff(backoff: BackoffView, now: Timestamp) -> impl IntoView {
         </p>
         {reply}
         <p class="delivery-status-detail">
-            "Since " <Time at=backoff.since /> ". Tried again "
+            "Since " <Time at=backoff.since /> ". Next attempt "
             {ahead(backoff.next, now)} ". " <a href=format!("{SETTINGS}#diagnose")>"Diagnose"</a>
         </p>
     }

@@ -45,12 +45,11 @@ pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -
 /// What follows and when; `None` where nothing does.
 fn next(recipient: &RecipientView, now: Timestamp) -> Option<(Option<Timestamp>, String)> {
     match (recipient.state, recipient.due) {
-        _ if recipient.leased => Some((None, "Being sent at this moment.".to_owned())),
+        _ if recipient.leased => Some((None, "Being sent.".to_owned())),
         (RecipientState::Held, _) => Some((None, "Held until it is released.".to_owned())),
-        (RecipientState::Failed, _) => Some((
-            None,
-            "Not tried again, unless somebody retries it.".to_owned(),
-        )),
+        (RecipientState::Failed, _) => {
+            Some((None, "Not sent again unless it is retried.".to_owned()))
+        }
         (RecipientState::Queued | RecipientState::Deferred, Some(due)) if due > now => {
             Some((Some(due), format!("Next attempt {}.", ahead(due, now))))
         }
@@ -91,7 +90,7 @@ fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> impl IntoView {
     let arrived = may_have_arrived.then(|| {
         view! {
             <p class="event-detail">
-                "It may have arrived: the relay had the whole message, and its reply never came."
+                "It may have arrived: the relay received the whole message, and its reply was lost."
             </p>
         }
     });
@@ -134,12 +133,7 @@ mod tests {
                 Some(now),
                 Some("Queued for delivery."),
             ),
-            (
-                RecipientState::Queued,
-                true,
-                soon,
-                Some("Being sent at this moment."),
-            ),
+            (RecipientState::Queued, true, soon, Some("Being sent.")),
             (
                 RecipientState::Deferred,
                 false,

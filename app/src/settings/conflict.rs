@@ -20,10 +20,10 @@ pub fn Conflict(editor: Editor) -> impl IntoView {
         let saved = theirs.saved.clone();
         Some(view! {
             <section class="notice notice-warn conflict" id=CONFLICT tabindex="-1" role="alert">
-                <h2>"Somebody else saved first"</h2>
+                <h2>"Other changes were saved first"</h2>
                 <p>
                     {saved.map(|stamp| view! { {stamp.by} " saved at " <Time at=stamp.at /> ". " })}
-                    "Nothing you typed is lost, and nothing of it is saved yet."
+                    "Your edits are kept and not saved yet."
                 </p>
                 <Table rows />
                 <div class="buttons">

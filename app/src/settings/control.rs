@@ -35,7 +35,7 @@ pub const fn control(label: Label) -> Control {
                 "None",
                 "None — the relay accepts this machine without sign-in",
             ),
-            ("Plain", "Plain — what most relays want"),
+            ("Plain", "Plain — for most relays"),
             ("Login", "Login — for relays without Plain"),
             ("Cram_MD5", "Cram_MD5 — for relays that ask for it"),
         ]),
@@ -87,7 +87,8 @@ pub const fn hint(label: Label) -> &'static str {
 pub fn caution(label: Label, value: &str) -> Option<&'static str> {
     match (label, value) {
         (Label::AuthenticationType, "Cram_MD5") => Some(
-            "It hides the password from eavesdroppers, but the relay must store it in the clear. Inside TLS, Plain is the better choice.",
+            "It hides the password from eavesdroppers, but the relay must store it in plaintext. \
+             Inside TLS, Plain is the better choice.",
         ),
         (Label::CertificateCheck, "Off") => Some(
             "Anybody on the network path can impersonate the relay and read the password and all mail. Use it as the last resort.",

@@ -14,7 +14,7 @@ pub enum FormOutcome {
     KeptMine,
     /// A certificate was added to the form.
     Trusting,
-    /// Another administrator saved first: their settings.
+    /// Other changes were saved first: their settings.
     Conflict(Box<SettingsView>),
     /// The form has faults.
     Faulty,

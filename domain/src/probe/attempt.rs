@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn a_failure_belongs_to_the_rows_it_ends() {
         use Stage::{Ehlo, StartTls, Tcp};
-        let failure = |stage| Failure::new(stage, Fault::TimedOut, "no whole answer");
+        let failure = |stage| Failure::new(stage, Fault::TimedOut, "no complete reply");
         // stages, where it fails, what ends after StartTLS and before
         for (trace, failed, after, before) in [
             (trace(&[(Tcp, &[])], true), Some(Tcp), Some(Tcp), Some(Tcp)),

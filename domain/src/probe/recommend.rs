@@ -303,7 +303,7 @@ mod tests {
             } else {
                 Stage::Tcp
             };
-            found.failure = Some(Failure::new(stage, ended, "no whole answer within 5 s"));
+            found.failure = Some(Failure::new(stage, ended, "no complete reply within 5 s"));
         }
         found
     }
@@ -472,7 +472,7 @@ mod tests {
             recommend(&found, None).others,
             [
                 "a port 587 with TLS: no answer.",
-                "a port 25 with TLS: no whole answer within 5 s."
+                "a port 25 with TLS: no complete reply within 5 s."
             ]
         );
     }

@@ -115,7 +115,7 @@ impl Attempt<'_> {
             Disposition::Fail => (RecipientState::Failed, reply),
             Disposition::Defer if expired => (
                 RecipientState::Failed,
-                format!("Given up after five days. The last time: {reply}"),
+                format!("Not delivered within five days. The last reply: {reply}"),
             ),
             Disposition::Defer => (RecipientState::Deferred, reply),
         };

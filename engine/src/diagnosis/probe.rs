@@ -114,7 +114,7 @@ impl ProbeTarget {
     fn of(request: &ProbeRequest) -> Result<Self, Refusal> {
         let (host, address) = (request.host.trim(), request.address.trim());
         if host.is_empty() && address.is_empty() {
-            let text = "Enter the host name of the relay, or the e-mail address that is to send.";
+            let text = "Enter the host name of the relay, or the e-mail address of the sender.";
             return Err(Refusal::of(domain::Kind::Invalid, HOST, text));
         }
         let host = given(HOST, host, str::parse::<Host>);

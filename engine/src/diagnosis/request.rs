@@ -125,7 +125,7 @@ impl Diagnosis {
             self.tests.take(
                 actor.name(),
                 self.clock.monotonic(),
-                "Six tests a minute are the most.",
+                "At most six tests a minute are allowed.",
             )?;
         }
         let password = match request.typed {
@@ -164,13 +164,13 @@ impl Diagnosis {
     ) -> Result<tokio::sync::OwnedSemaphorePermit, Refusal> {
         let permit = Arc::clone(&self.permits).try_acquire_owned();
         let permit = permit.map_err(|_| {
-            let text = "Four diagnoses are running, which is the most at a time. Wait until one has ended.";
+            let text = "At most four diagnoses run at a time. Wait until one has ended.";
             Refusal::too_many(5, text)
         })?;
         self.diagnoses.take(
             actor.name(),
             self.clock.monotonic(),
-            "Twelve diagnoses a minute are the most.",
+            "At most twelve diagnoses a minute are allowed.",
         )?;
         Ok(permit)
     }
@@ -180,7 +180,7 @@ impl Diagnosis {
 fn recipient(typed: Option<&str>, needed: bool) -> Result<Option<EmailAddress>, &'static str> {
     match typed.map(str::trim) {
         Some(typed) if needed || !typed.is_empty() => typed.parse().map(Some),
-        None if needed => Err("Name the recipient of the test mail."),
+        None if needed => Err("Enter the recipient of the test mail."),
         _ => Ok(None),
     }
 }

@@ -73,7 +73,7 @@ impl TestMessage {
              Time: {now}\n",
             self.public_url,
             settings.host.with_port(settings.port),
-            encryption.unwrap_or("none, it travelled in the clear"),
+            encryption.unwrap_or("none, it was sent unencrypted"),
             settings.connection,
             settings.authentication
         );

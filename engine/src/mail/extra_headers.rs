@@ -31,7 +31,7 @@ impl<'a> ExtraHeaders<'a> {
         let mut extra = Self::default();
         let mut told = String::new();
         if headers.len() > MOST {
-            told = format!("A mail is given at most {MOST} header fields.");
+            told = format!("A mail has at most {MOST} extra header fields.");
         }
         for (name, value) in headers.iter().take(MOST) {
             let value = value.trim_matches(' ');
@@ -56,19 +56,17 @@ impl<'a> ExtraHeaders<'a> {
         }
         if !breaks(value) {
             return Err(
-                "Part of this value is longer than a line of a mail can be; put spaces into it.",
+                "Part of this value is longer than a line of a mail may be; insert spaces.",
             );
         }
         let slot = if name.eq_ignore_ascii_case("Date") {
             if !is_date(value) {
-                return Err("Write this as in Fri, 20 Nov 2026 11:45:00 +0000, or leave it away.");
+                return Err("Write this as in Fri, 20 Nov 2026 11:45:00 +0000, or omit it.");
             }
             &mut self.date
         } else if name.eq_ignore_ascii_case("Message-ID") {
             if !is_message_id(value) {
-                return Err(
-                    "Write this as in <something.of.its.own@example.org>, or leave it away.",
-                );
+                return Err("Write this as in <something.of.its.own@example.org>, or omit it.");
             }
             &mut self.message_id
         } else {
@@ -90,7 +88,7 @@ impl<'a> ExtraHeaders<'a> {
 }
 
 /// The fault of a repeated field that may occur only once.
-const TWICE: &str = "This stands in a mail once only.";
+const TWICE: &str = "A mail has this header only once.";
 
 /// Fields that occur at most once, besides Date and Message-ID (RFC 5322 section 3.6).
 const ONCE: [&str; 3] = ["Sender", "In-Reply-To", "References"];
@@ -105,16 +103,16 @@ fn may_be_given(name: &str) -> Result<(), &'static str> {
         .iter()
         .any(|other| is(other))
     {
-        return Err("This has a field of its own; give it there.");
+        return Err("This header has a field of its own; use that field.");
     }
     if is("Bcc") || is("Resent-Bcc") {
-        return Err("Who gets a blind copy stands in no header; use the field bcc.");
+        return Err("A mail has no header for blind copies; use the field bcc.");
     }
     let content = name
         .get(..8)
         .is_some_and(|start| start.eq_ignore_ascii_case("Content-"));
     if content || is("MIME-Version") || is("Received") || is("Return-Path") {
-        return Err("This is written by Postern and by the servers on the way; leave it away.");
+        return Err("Mail servers write this header; omit it.");
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::smtp::to_ascii;
 const NAME: usize = 250;
 
 /// The fault of a text that lists several mailboxes.
-const SEVERAL: &str = "One string holds one address; give several as a list of strings.";
+const SEVERAL: &str = "A string contains one address; send several as a list of strings.";
 
 /// An address with an optional display name. Neither contains a control character.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,9 @@ impl Mailbox {
             .strip_prefix('"')
             .and_then(|rest| rest.strip_suffix('"'));
         let name = match quoted {
-            Some(inner) => unquoted(inner).ok_or("The name before the < is not quoted well.")?,
+            Some(inner) => {
+                unquoted(inner).ok_or("The name before the < is not quoted correctly.")?
+            }
             None if name.contains(['<', '>']) && name.contains([',', ';']) => return Err(SEVERAL),
             None if name.contains(['<', '>']) => {
                 return Err("Write this as in Alerts <alerts@example.org>.");

@@ -107,7 +107,8 @@ fn from(
 fn configured(name: &str, address: &EmailAddress, faults: &mut Refusal) -> Option<Mailbox> {
     let mailbox = Mailbox::new(name, address.clone());
     if mailbox.is_err() {
-        let text = "The saved e-mail configuration has a sender that cannot stand in a mail. Correct it, or say who this mail is from.";
+        let text = "The sender of the saved e-mail configuration is not valid in a mail. Correct \
+                    it, or set the field from.";
         faults.add("from", text);
     }
     mailbox.ok()
@@ -121,7 +122,7 @@ fn reply_to(
 ) -> Vec<Mailbox> {
     let given = &submission.reply_to;
     if given.len() > REPLY_TO {
-        let text = format!("Answers go to at most {REPLY_TO} addresses.");
+        let text = format!("A mail has at most {REPLY_TO} Reply-To addresses.");
         faults.add("reply_to", text);
         return Vec::new();
     }
@@ -182,7 +183,7 @@ fn files(attachments: Vec<Attachment>, faults: &mut Refusal) -> Vec<mime::MimeFi
         };
         let name = &attachment.filename;
         if name.is_empty() {
-            blame("filename", "A file has a name.");
+            blame("filename", "An attachment needs a name.");
         } else if name.chars().any(char::is_control) || name.chars().count() > FILE_NAME {
             let text = "A file name has at most 250 characters, and no control characters.";
             blame("filename", text);
@@ -223,7 +224,7 @@ fn media(text: &str) -> Result<ContentType, &'static str> {
     };
     if composite("multipart/") || composite("message/") {
         // RFC 2046 sections 5.1 and 5.2 forbid base64 for them.
-        return Err("A file cannot be of this type in a mail; give application/octet-stream.");
+        return Err("An attachment cannot have this type; use application/octet-stream.");
     }
     Some(text)
         .filter(|text| plain && text.len() <= 200)

@@ -46,12 +46,16 @@ pub(super) fn compose(
     let header = match RawHeader::read(&raw) {
         Ok(header) if !header.fields.is_empty() => header,
         Ok(_) => {
-            faults.add("raw", "A mail begins with its header, and this has none.");
+            faults.add(
+                "raw",
+                "A mail begins with its header, and this one has none.",
+            );
             return Err(faults);
         }
         Err(line) => {
             let text = format!(
-                "Line {line} stands in the header and is no “Name: value”; an empty line ends the header."
+                "Line {line} is in the header and is not “Name: value”; an empty line ends the \
+                 header."
             );
             faults.add("raw", text);
             return Err(faults);
@@ -107,10 +111,7 @@ fn check_rest(submission: &Submission, faults: &mut Refusal) {
         ("attachments", !submission.attachments.is_empty()),
     ] {
         if given {
-            faults.add(
-                field,
-                "With raw this stands in the mail itself; leave it away.",
-            );
+            faults.add(field, "The raw mail contains this already; omit the field.");
         }
     }
 }
@@ -121,14 +122,17 @@ fn check_rest(submission: &Submission, faults: &mut Refusal) {
 /// The fault, as a sentence.
 fn checked(raw: Vec<u8>) -> Result<Vec<u8>, String> {
     if raw.is_empty() {
-        return Err("This is empty; give a whole mail, its header first.".to_owned());
+        return Err("This is empty; send a complete mail, beginning with its header.".to_owned());
     }
     if raw.len() > LARGEST {
         return Err(TOO_LARGE.to_owned());
     }
     let line = |at: usize| memchr_iter(b'\n', &raw[..at]).count() + 1;
     if let Some(at) = memchr(0, &raw) {
-        return Err(format!("Line {} has a NUL, which no mail has.", line(at)));
+        return Err(format!(
+            "Line {} has a NUL, which a mail cannot contain.",
+            line(at)
+        ));
     }
     let ends_with_lf = memchr(b'\r', &raw).is_none();
     if !ends_with_lf {
@@ -217,5 +221,5 @@ fn author(
 /// The fault of an invalid address in a header field.
 fn unreadable(name: &str, text: &str, fault: &str) -> String {
     let text = sanitize::printable(text, 80);
-    format!("{name} holds “{text}”, which is no address to send to. {fault}")
+    format!("{name} contains “{text}”, which is not a valid address. {fault}")
 }

@@ -176,8 +176,8 @@ fn malformed_raw_messages_are_refused() {
         (b"From: a@b.example\n\nx\ry", "Line 1 has a LF"),
         (b"From: a@b.example\r\n\r\nx\ry", "Line 3 has a CR"),
         (b"From: a@b.example\r\n\r\nx\r", "Line 3 has a CR"),
-        (b"From: a@b.example\r\nTo: a b\r\n\r\n", "To holds"),
-        (b"From: nobody\r\nTo: a@b.example\r\n\r\n", "From holds"),
+        (b"From: a@b.example\r\nTo: a b\r\n\r\n", "To contains"),
+        (b"From: nobody\r\nTo: a@b.example\r\n\r\n", "From contains"),
         (long.as_bytes(), "Line 8 has 999 octets"),
         (
             long.replace("\r\n", "\n").as_bytes(),

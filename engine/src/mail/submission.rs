@@ -108,4 +108,5 @@ pub(super) fn from(given: Option<&str>, faults: &mut Refusal) -> Option<Mailbox>
 }
 
 /// The fault of a submission without a sender.
-pub(super) const NO_SENDER: &str = "Say who this mail is from, or save an e-mail configuration in Postern: its From address counts where this field is absent.";
+pub(super) const NO_SENDER: &str = "Set the field from, or save an e-mail configuration in \
+                                    Postern: its From address is the default.";

@@ -56,7 +56,8 @@ impl Outbox {
             let number = i64::try_from(changed.len()).unwrap_or(i64::MAX);
             if at_most.is_some_and(|agreed| number > agreed) {
                 let text = format!(
-                    "By now it is {number}. Nothing was changed; look again and say whether you mean all of them."
+                    "The number is {number} by now. Nothing was changed; check the selection and \
+                     confirm the new number."
                 );
                 return Err(Refusal::of(Kind::Conflict, "number", text));
             }

@@ -86,7 +86,8 @@ impl Outbox {
     ) -> Result<MetricsSnapshot, Refusal> {
         if !local {
             let nobody = || {
-                let text = "Send an administrator's token as “Authorization: Bearer postern_…”, or ask from this machine.";
+                let text = "Send an administrator's token as “Authorization: Bearer postern_…”, \
+                            or send the request from this machine.";
                 Refusal::new(Kind::Unauthenticated, text)
             };
             actor.ok_or_else(nobody)?.administers()?;

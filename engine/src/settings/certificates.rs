@@ -31,25 +31,27 @@ impl Settings {
         added: &str,
         authorities: bool,
     ) -> Result<String, Refusal> {
-        self.audit.administer(actor, Action::ReadCertificates, async {
-            let mut all = match listed.trim() {
-                "" => Vec::new(),
-                listed => read(listed)?,
-            };
-            let added = read(added)?;
-            if authorities
-                && added.iter().all(|one| !one.authority)
-                && let Some(first) = added.first()
-            {
-                return Err(fault(format!(
-                    "This is no CA certificate: {}. Add the certificate of its issuer, or trust this one in a diagnosis that found it.",
-                    first.subject
-                )));
-            }
-            all.extend(added);
-            written(all)
-        })
-        .await
+        self.audit
+            .administer(actor, Action::ReadCertificates, async {
+                let mut all = match listed.trim() {
+                    "" => Vec::new(),
+                    listed => read(listed)?,
+                };
+                let added = read(added)?;
+                if authorities
+                    && added.iter().all(|one| !one.authority)
+                    && let Some(first) = added.first()
+                {
+                    return Err(fault(format!(
+                        "This is not a CA certificate: {}. Add the certificate of its issuer, or \
+                         trust this one in a diagnosis that found it.",
+                        first.subject
+                    )));
+                }
+                all.extend(added);
+                written(all)
+            })
+            .await
     }
 }
 
@@ -78,7 +80,8 @@ fn read(text: &str) -> Result<Vec<Certificate>, Refusal> {
     }
     let Some(blocks) = decode(text) else {
         return Err(fault(
-            "This is not in PEM, which goes from -----BEGIN CERTIFICATE----- to its END line. A file in DER becomes PEM with: openssl x509 -inform der -in FILE",
+            "This is not PEM, which begins with -----BEGIN CERTIFICATE-----. Convert a DER file \
+             with: openssl x509 -inform der -in FILE",
         ));
     };
     for block in &blocks {
@@ -86,12 +89,13 @@ fn read(text: &str) -> Result<Vec<Certificate>, Refusal> {
             "CERTIFICATE" => {}
             "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => {
                 return Err(fault(
-                    "This is a request for a certificate. Give the certificate that was issued for it.",
+                    "This is a certificate request. Enter the certificate that was issued for it.",
                 ));
             }
             _ => {
                 return Err(fault(
-                    "This is PEM, but no certificate, which begins with -----BEGIN CERTIFICATE-----.",
+                    "This is PEM, but not a certificate, which begins with -----BEGIN \
+                     CERTIFICATE-----.",
                 ));
             }
         }
@@ -127,9 +131,7 @@ fn written(certificates: Vec<Certificate>) -> Result<String, Refusal> {
     }
     let text: String = each.iter().map(described).collect();
     if text.len() > pem::TEXT_MAX {
-        return Err(fault(
-            "Together they are too large: 48 kB are the most. Remove some.",
-        ));
+        return Err(fault("Together they are larger than 48 kB. Remove some."));
     }
     Ok(text.trim_end().to_owned())
 }
@@ -207,7 +209,7 @@ mod tests {
         let key = KeyPair::generate().expect("a key").serialize_pem();
         let secret = key.lines().nth(1).expect("a line").to_owned();
         for (text, word) in [
-            ("no PEM".to_owned(), "not in PEM"),
+            ("no PEM".to_owned(), "not PEM"),
             (format!("{certificate}{key}"), "private key"),
             (
                 key.replace("-----B", "  -----B").replace("-\n", "- \n"),
@@ -215,7 +217,7 @@ mod tests {
             ),
             (as_a("CERTIFICATE REQUEST"), "request"),
             (as_a("NEW CERTIFICATE REQUEST"), "request"),
-            (as_a("PKCS7"), "no certificate"),
+            (as_a("PKCS7"), "not a certificate"),
             (certificate.replace("MII", "MIJ"), "Certificate 1 of 1"),
             (certificate.replacen('\n', "\n!", 1), "Certificate 1 of 1"),
             (

@@ -30,38 +30,48 @@ impl Settings {
         from_revision: Option<i64>,
     ) -> Result<SettingsView, Refusal> {
         let edit = edit.into();
-        self.audit.administer(actor, Action::SaveSettings, async {
-            let unsealed = self.unseal(&password).await;
-            let mut work = self.store.begin().await?;
-            let saved = SavedSettings::read(&mut work).await?;
-            let mut form = saved.form();
-            form.apply(&edit);
-            if from_revision.is_some_and(|from| from != saved.revision()) {
-                return Err(conflict(&saved, &form));
-            }
-            let (settings, unsealed) =
-                Refusal::both(form.parse().and_then(validate), unsealed)?;
-            let chosen =
-                self.choose_password(&mut work, &saved, &settings, &password, unsealed).await?;
-            let form = Form::from(&settings);
-            let changed = changes(&saved, &form, &chosen);
-            if !changed.is_empty() {
-                self.write(&mut work, actor, saved, form, chosen).await.map_err(|error| {
-                    if error.is_taken() {
-                        Refusal::new(Kind::Conflict, "Somebody saved at the same moment. Look at what is saved now and try again.")
-                    } else {
-                        error.into()
-                    }
-                })?;
-                self.audit.record(&mut work, actor, Action::SaveSettings, changed.join(", ")).await?;
-            }
-            let now_saved = SavedSettings::read(&mut work).await?;
-            let view = self.view_of(&mut work, now_saved).await?;
-            commit(work).await?;
-            self.changes.send_replace(view.revision);
-            Ok(view)
-        })
-        .await
+        self.audit
+            .administer(actor, Action::SaveSettings, async {
+                let unsealed = self.unseal(&password).await;
+                let mut work = self.store.begin().await?;
+                let saved = SavedSettings::read(&mut work).await?;
+                let mut form = saved.form();
+                form.apply(&edit);
+                if from_revision.is_some_and(|from| from != saved.revision()) {
+                    return Err(conflict(&saved, &form));
+                }
+                let (settings, unsealed) =
+                    Refusal::both(form.parse().and_then(validate), unsealed)?;
+                let chosen = self
+                    .choose_password(&mut work, &saved, &settings, &password, unsealed)
+                    .await?;
+                let form = Form::from(&settings);
+                let changed = changes(&saved, &form, &chosen);
+                if !changed.is_empty() {
+                    self.write(&mut work, actor, saved, form, chosen)
+                        .await
+                        .map_err(|error| {
+                            if error.is_taken() {
+                                Refusal::new(
+                                    Kind::Conflict,
+                                    "Another save happened at the same time. \
+                                     Check the saved settings and try again.",
+                                )
+                            } else {
+                                error.into()
+                            }
+                        })?;
+                    self.audit
+                        .record(&mut work, actor, Action::SaveSettings, changed.join(", "))
+                        .await?;
+                }
+                let now_saved = SavedSettings::read(&mut work).await?;
+                let view = self.view_of(&mut work, now_saved).await?;
+                commit(work).await?;
+                self.changes.send_replace(view.revision);
+                Ok(view)
+            })
+            .await
     }
 
     /// Writes the settings, their password and a new revision.
@@ -139,17 +149,18 @@ fn conflict(saved: &SavedSettings, mine: &Form) -> Refusal {
         Kind::Conflict,
         match by {
             Some(stamp) => format!(
-                "{} saved other settings at {} while you were editing. Nothing of yours was stored or lost.",
+                "{} saved other settings at {} while you were editing. Your changes were not \
+                 stored.",
                 stamp.by, stamp.at
             ),
-            None => "These settings are not there any more. Load the page again.".to_owned(),
+            None => "These settings no longer exist. Load the page again.".to_owned(),
         },
     );
     let theirs = saved.form();
     for label in mine.differing(&theirs) {
         let text = match label {
             // Certificates are long, and the submitted ones are not validated yet.
-            Label::TrustedCertificates => "Saved now are others than yours.".to_owned(),
+            Label::TrustedCertificates => "The saved value differs from yours.".to_owned(),
             _ => format!(
                 "Saved now: “{}”. Yours: “{}”.",
                 theirs.get(label),

@@ -22,7 +22,7 @@ pub(crate) fn validate(mut settings: SmtpSettings) -> Result<SmtpSettings, Refus
         (Label::EhloName, settings.ehlo_name.as_deref()),
     ] {
         if name.is_some_and(|name| to_ascii(name).is_none()) {
-            let text = "DNS has no form for this name; check its letters.";
+            let text = "This name has no form in DNS; check its characters.";
             faults.add(label.as_str(), text);
         }
     }

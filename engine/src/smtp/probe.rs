@@ -121,7 +121,7 @@ fn settings(attempt: &Attempt, template: &SmtpSettings) -> SmtpSettings {
 }
 
 fn no_greeting() -> Failure {
-    let detail = "nothing is said before TLS, which is expected from the first byte";
+    let detail = "nothing is sent before TLS, which is expected from the first byte";
     Failure::new(Stage::Greeting, Fault::TimedOut, detail)
 }
 

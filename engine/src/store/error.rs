@@ -6,7 +6,7 @@ use domain::{Kind, Refusal};
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The address of the database cannot be parsed.
-    #[error("the database address is not understood; it looks like postgres://user@host/name")]
+    #[error("the database URL is invalid; it looks like postgres://user@host/name")]
     Address,
     /// No answer within the time limit.
     #[error("it does not answer in time")]
@@ -49,16 +49,21 @@ impl Outage {
                 "Another program has locked the database. Try again in a moment; nothing was changed."
             }
             Self::Conflict => {
-                "Somebody else changed the same at that moment. Try again; nothing was changed."
+                "Another request changed the same data at the same time. Try again; nothing was \
+                 changed."
             }
             Self::DiskFull => {
-                "There is no room left on the disk of the database. Make room and try again; nothing was changed."
+                "The disk of the database is full. Free some space and try again; nothing was \
+                 changed."
             }
             Self::Disk => {
-                "The disk of the database cannot be read or written. Look at the log; nothing was changed."
+                "The disk of the database cannot be read or written. See the log; nothing was \
+                 changed."
             }
             Self::Unsure => {
-                "The database failed in the middle of this, and whether it was done is not known. Look before you do it again. Mail with an Idempotency-Key can be submitted again at once."
+                "The database failed during the commit, and it is unknown whether the change was \
+                 stored. Check before you repeat it. Mail with an Idempotency-Key can be \
+                 submitted again at once."
             }
         }
     }

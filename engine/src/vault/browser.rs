@@ -33,7 +33,8 @@ const ACCEPTED: Duration = Duration::from_hours(25);
 /// The scope under which the private keys in table `browser_key` are sealed.
 const SCOPE: &str = "browser_key";
 
-const SEAL_IT: &str = "The password must come sealed: a JWE (compact, RSA-OAEP-256, A256GCM) for the key at /api/keys/browser.";
+const SEAL_IT: &str = "The password must be sealed: a JWE (compact, RSA-OAEP-256, A256GCM) for \
+                       the key at /api/keys/browser.";
 const SEAL_AGAIN: &str = "The password was sealed for a key that is no longer valid, or was damaged on its way. Load the page again, or fetch /api/keys/browser again, and send it once more.";
 
 /// An RSA key pair.

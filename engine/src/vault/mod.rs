@@ -61,7 +61,7 @@ impl Vault {
             for kid in in_use.extract_if(.., |kid| !keys.contains_key(kid)) {
                 tracing::warn!(
                     kid,
-                    "a lost key is given up; what it sealed must be entered again"
+                    "a lost key is abandoned; the values it sealed must be entered again"
                 );
                 keys::remove_sealing(&mut work, &kid).await?;
             }

@@ -54,7 +54,7 @@ async fn only_a_ca_is_pasted_and_any_certificate_trusted_from_a_test(env: TestEn
     let refusal = add(listed.clone(), relay.clone(), true)
         .await
         .expect_err("no authority");
-    assert!(refusal.fields[FIELD].contains("no CA certificate"));
+    assert!(refusal.fields[FIELD].contains("not a CA certificate"));
     let chain = add(String::new(), format!("{relay}{house}"), true)
         .await
         .expect("a chain is added whole");

@@ -28,7 +28,10 @@ async fn delivery_recovers_from_a_database_outage(env: TestEnv) {
     assert_eq!(refusal.kind, Kind::Unavailable);
     assert!(refusal.retry_after.is_some());
     let said = &refusal.fields["request"];
-    assert!(said.contains("whether it was done is not known"), "{said}");
+    assert!(
+        said.contains("unknown whether the change was stored"),
+        "{said}"
+    );
 
     drop(lock);
     wire.mends();

@@ -37,7 +37,7 @@ async fn deferred_mail_is_retried_and_fails_after_five_days(env: TestEnv) {
     let last = message.recipients[0].timeline.last().expect("an end");
     assert_eq!(
         last.reply,
-        "Given up after five days. The last time: 452 4.2.2 mailbox full"
+        "Not delivered within five days. The last reply: 452 4.2.2 mailbox full"
     );
     works.end().await;
 }

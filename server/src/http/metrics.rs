@@ -45,15 +45,15 @@ fn text(figures: &MetricsSnapshot) -> String {
         ("accepted", "Messages accepted.", reading.accepted),
         (
             "delivered",
-            "Mails a relay took, each recipient counted.",
+            "Mails that a relay accepted, counted per recipient.",
             reading.delivered,
         ),
         (
             "deferred",
-            "Attempts after which a mail is tried again.",
+            "Attempts that deferred a mail.",
             reading.deferred,
         ),
-        ("failed", "Mails that wait for a person.", reading.failed),
+        ("failed", "Mails that failed.", reading.failed),
     ] {
         let name = format!("postern_{name}_total");
         let _ = writeln!(
@@ -68,7 +68,10 @@ fn text(figures: &MetricsSnapshot) -> String {
         !matches!(state, RecipientState::Delivered | RecipientState::Cancelled)
     };
     let waiting = figures.counts.iter().filter(|count| waits(count.state));
-    text.push_str("# HELP postern_queue Mails that are kept, each recipient counted.\n# TYPE postern_queue gauge\n");
+    text.push_str(
+        "# HELP postern_queue Mails in the outbox, counted per recipient.\n\
+         # TYPE postern_queue gauge\n",
+    );
     for count in waiting {
         let _ = writeln!(
             text,

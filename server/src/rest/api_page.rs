@@ -137,7 +137,7 @@ fn operation_card(document: &Value, path: &str, method: &str, operation: &Value)
             </h3>
             <p class="api-summary">{text(&operation["summary"]).to_owned()}</p>
             <p>{prose(text(&operation["description"]))}</p>
-            {open.then(|| view! { <p>"Open to all."</p> })}
+            {open.then(|| view! { <p>"No authentication."</p> })}
             {(!parameters.is_empty())
                 .then(|| view! { <h4>"Parameters"</h4> <dl class="api-fields">{parameters}</dl> })}
             {body}

@@ -228,7 +228,7 @@ impl SaveSettings {
 }
 
 const NOT_ANSWERED: &str =
-    "A GET answers no such value. A new password is “smtp_password” in “data”, sealed.";
+    "A GET returns no such value. A new password is “smtp_password” in “data”, sealed.";
 
 fn revision_of(etag: &HeaderValue, faults: &Faults) -> Option<i64> {
     let number = etag
@@ -236,7 +236,7 @@ fn revision_of(etag: &HeaderValue, faults: &Faults) -> Option<i64> {
         .ok()
         .and_then(|tag| tag.trim().trim_matches('"').parse().ok());
     if number.is_none() {
-        let text = "This is the ETag that a GET answered, as in \"7\".";
+        let text = "This is the ETag of a GET, as in \"7\".";
         faults.add("If-Match", text);
     }
     number

@@ -47,7 +47,7 @@ pub struct Nothing {}
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({
     "status": "error",
-    "errors": { "to": "This is no e-mail address: it has no “@”." },
+    "errors": { "to": "This is not an e-mail address: it has no “@”." },
 }))]
 pub struct ErrorEnvelope {
     /// Always `error`.

@@ -36,17 +36,17 @@ refusals! {
     }
     /// Operations that take a JSON body.
     JsonRefused {
-        "400": "The body is not JSON, has a name twice in one object, or did not arrive whole.",
+        "400": "The body is not JSON, has a name twice in one object, or is incomplete.",
         "413": "The body is too large.",
         "415": "The Content-Type is not `application/json`.",
-        "422": "Fields are missing, unknown, or have values that cannot be; all of them at once.",
+        "422": "Fields are missing, unknown or invalid; all of them are reported.",
     }
     /// Operations with parameters in the path or query.
     ParametersRefused {
-        "422": "A parameter has a value that cannot be.",
+        "422": "A parameter has an invalid value.",
     }
     Missing {
-        "404": "There is no such thing, or it belongs to another account.",
+        "404": "It does not exist, or it belongs to another account.",
     }
     Conflicting {
         "409": "It was changed by another request since; the text says what differs.",

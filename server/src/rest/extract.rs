@@ -72,7 +72,7 @@ pub fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
 
 /// The refusal of a body that ends early.
 pub fn incomplete() -> Refusal {
-    let text = "The body did not arrive whole. Send it again.";
+    let text = "The body is incomplete. Send it again.";
     Refusal::new(Kind::BadRequest, text)
 }
 
@@ -118,7 +118,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryParams<T>
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
         let Query(params) = Query::from_request_parts(parts, state).await.map_err(|_| {
-            let text = "A name stands twice in the query, or it cannot be read.";
+            let text = "The query has a name twice or is malformed.";
             Refusal::new(Kind::Invalid, text)
         })?;
         Ok(Self(params))

@@ -138,7 +138,7 @@ impl ActRequest {
             faults.add("act", fault);
         }
         if self.matching.is_none() && !faults.has("matching") {
-            let text = "This is an object of what has to match; an empty one matches everything.";
+            let text = "This is an object of search conditions; an empty one matches everything.";
             faults.add("matching", text);
         }
         let matching = self.matching.unwrap_or_default();

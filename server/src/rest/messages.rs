@@ -261,7 +261,7 @@ impl From<outbox::DeliveryEvent> for DeliveryEvent {
     get,
     path = "/api/messages/{id}",
     tag = "Messages",
-    params(("id" = String, Path, description = "The id that the submission was answered with")),
+    params(("id" = String, Path, description = "The id that the submission returned")),
     responses(
         (status = 200, description = "The message", body = Success<Message>),
         Restricted,

@@ -84,6 +84,6 @@ async fn not_found() -> Refused {
 }
 
 async fn method_not_allowed() -> Refused {
-    let text = "This path does not take this method; the header Allow says which it takes.";
+    let text = "This path does not support this method; the header Allow lists those it supports.";
     Refusal::new(Kind::MethodNotAllowed, text).into()
 }

@@ -13,12 +13,14 @@ use super::envelope::ErrorEnvelope;
 #[openapi(
     info(
         title = "Postern",
-        description = "Send mail, follow it, and set up the relay it leaves by. Every account may send mail and read its own; the rest is for administrators. Errors are `{\"status\":\"error\",\"errors\":{field: text}}`, all at once.",
+        description = "Send mail, follow its delivery, and configure the relay. Every account may \
+                       send mail and read its own; the rest is for administrators. Errors are \
+                       `{\"status\":\"error\",\"errors\":{field: text}}`, all at once.",
     ),
     tags(
-        (name = "Messages", description = "Mail: sent, found, read and acted on."),
-        (name = "Outbox", description = "Delivery as a whole, and the suppression list."),
-        (name = "Configuration", description = "The relay: saved, tested, diagnosed and found."),
+        (name = "Messages", description = "Mail: submission, search, content and actions."),
+        (name = "Outbox", description = "Delivery in total, and the suppression list."),
+        (name = "Configuration", description = "The relay: settings, test, diagnosis and probe."),
         (name = "About", description = "This document."),
     ),
     components(schemas(ErrorEnvelope)),
@@ -68,7 +70,7 @@ pub fn published() -> &'static OpenApi {
 
 /// Read this document
 ///
-/// Open to all. The page `/api` shows it to people.
+/// No authentication. The page `/api` shows it to people.
 #[utoipa::path(
     get,
     path = "/api/openapi.json",

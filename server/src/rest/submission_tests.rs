@@ -196,7 +196,7 @@ fn invalid_bodies_are_refused_with_their_position() {
         ("{\"a\":01}", "column"),
         (
             "{\"to\":\"a\",\"to\":\"b\"}",
-            "A name stands twice in one object: line 1, column ",
+            "A name occurs twice in one object: line 1, column ",
         ),
         ("{\"\\u0074o\":\"a\",\"to\":\"b\"}", "twice"),
         ("[{\"x\":1,\"x\":2}]", "twice"),

@@ -45,9 +45,9 @@ pub fn snapshot(probed: &ProbeReport) -> Snapshot {
     let waiting = probed.rows.len() - probed.results().count();
     let status = match over {
         Some(_) if probed.recommends() => "Settings were found.".to_owned(),
-        Some(_) => "Nothing works.".to_owned(),
-        None if probed.rows.is_empty() => "Asking DNS".to_owned(),
-        None => format!("Trying {waiting} ways"),
+        Some(_) => "No connection works.".to_owned(),
+        None if probed.rows.is_empty() => "Querying DNS".to_owned(),
+        None => format!("Trying {waiting} connections"),
     };
     let html = view! {
         <div id=RunKind::Probe.report()>
@@ -70,7 +70,7 @@ pub fn snapshot(probed: &ProbeReport) -> Snapshot {
 #[component]
 fn Table(probed: ProbeReport) -> impl IntoView {
     if probed.rows.is_empty() {
-        let asking = "Asking DNS where mail of this domain is handed over.";
+        let asking = "Looking up the submission servers of this domain.";
         let asking = probed.summary.is_none().then_some(asking);
         return view! { <p class="field-hint">{asking}</p> }.into_any();
     }
@@ -86,7 +86,7 @@ fn Table(probed: ProbeReport) -> impl IntoView {
         }
     });
     view! {
-        <div class="candidates" role="region" aria-label="Ways to the relay" tabindex="0">
+        <div class="candidates" role="region" aria-label="Connections to the relay" tabindex="0">
             <table>
                 <caption>
                     <span>{probed.asked}</span>
@@ -173,7 +173,7 @@ fn Recommended(recommendation: Recommendation, sound: bool) -> impl IntoView {
     let (class, title) = match (found, sound) {
         (true, true) => ("notice notice-good", "Settings were found."),
         (true, false) => ("notice notice-warn", "Settings were found."),
-        (false, _) => ("notice notice-bad", "Nothing works."),
+        (false, _) => ("notice notice-bad", "No connection works."),
     };
     let action = SettingsAction::Fill(preset(&recommendation));
     let values = recommendation.settings.into_iter().map(|(label, value)| {

@@ -46,7 +46,7 @@ pub fn Waterfall(trace: Trace) -> impl IntoView {
 #[component]
 fn Reached(step: Step, whole: Elapsed, over: bool) -> impl IntoView {
     let (class, state) = match step.state {
-        StepState::Running => ("stage stage-now", "under way"),
+        StepState::Running => ("stage stage-now", "in progress"),
         StepState::Passed => ("stage stage-passed", "passed"),
         StepState::Failed => ("stage stage-failed", "failed"),
     };

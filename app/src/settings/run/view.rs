@@ -62,7 +62,7 @@ pub fn RunReport(run: RunControl) -> impl IntoView {
             {status}
         </p>
         <p class="report-edited" role="status" hidden=reactive::flag(move || !edited())>
-            "The form was edited since: this result is of the settings before."
+            "The form was edited since; this result is for the earlier settings."
         </p>
         <div class=class id=run.report></div>
         <div class="verdict" role="status">

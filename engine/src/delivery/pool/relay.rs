@@ -152,7 +152,7 @@ impl Pool {
             state.pipelining_breaks = 0;
             state.no_pipelining_until = Some(Instant::now() + NO_PIPELINING);
             tracing::info!(
-                "the relay breaks on a pipelined next transaction; it gets none for an hour"
+                "the relay breaks on a pipelined next transaction; none is pipelined for an hour"
             );
         }
     }

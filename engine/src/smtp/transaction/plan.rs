@@ -89,7 +89,7 @@ impl Parameters {
         if let (Some(Some(limit)), Some(size)) = (relay.size, size)
             && size as u64 > limit
         {
-            let detail = format!("the mail has {size} bytes, the relay takes {limit}");
+            let detail = format!("the mail has {size} bytes, the relay accepts {limit}");
             return refused(Fault::TooBig(limit), detail);
         }
         let needs_smtputf8 = message.is_some_and(|message| message.eight_bit_header)
@@ -229,7 +229,7 @@ fn path(address: &EmailAddress, smtputf8: bool, stage: Stage) -> Result<Cow<'_, 
         Failure::new(
             stage,
             Fault::SmtpUtf8NotOffered,
-            format!("the domain of {} has no form in ASCII", address.redacted()),
+            format!("the domain of {} has no ASCII form", address.redacted()),
         )
     })
 }

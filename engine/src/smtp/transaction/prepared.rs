@@ -26,7 +26,7 @@ impl PreparedMessage {
         reset: bool,
     ) -> Result<Self, Failure> {
         let message = CheckedMessage::new(&outgoing.message).ok_or_else(|| {
-            let detail = "the mail holds a CR or LF that ends no line; it was not sent";
+            let detail = "the mail contains a lone CR or LF; it was not sent";
             Failure::new(Stage::Mail, Fault::LineBreak, detail)
         })?;
         Ok(Self {

@@ -14,10 +14,10 @@ use super::tls_failure::explain;
 #[derive(Debug, Error)]
 pub(crate) enum WireError {
     /// No part of a reply came within this time.
-    #[error("no whole answer within {} s", .0.as_secs())]
+    #[error("no complete reply within {} s", .0.as_secs())]
     TimedOut(Duration),
     /// A part of a reply came within this time.
-    #[error("an answer began, and no whole one came within {} s", .0.as_secs())]
+    #[error("a reply began and was not complete within {} s", .0.as_secs())]
     Unfinished(Duration),
     #[error("the connection was closed")]
     Closed,
@@ -26,7 +26,7 @@ pub(crate) enum WireError {
     #[error("{0}")]
     Malformed(#[from] Malformed),
     /// A reply that no command asked for.
-    #[error("a reply too many: {}", .0.shown().to_line())]
+    #[error("an unexpected reply: {}", .0.shown().to_line())]
     Extra(RawReply),
     /// A refusal before the command was complete, or 421, which a relay may send at any time
     /// (RFC 5321 section 3.8).

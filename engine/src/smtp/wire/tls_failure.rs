@@ -14,7 +14,7 @@ use crate::smtp::certificate::InvalidCertificate;
 #[derive(Debug, Error)]
 pub(super) enum TlsFailure {
     /// The relay asked for a client certificate, got none and refused the handshake.
-    #[error("the relay wants a certificate from its clients, and Postern has none ({0})")]
+    #[error("the relay requires a client certificate, and Postern has none ({0})")]
     ClientCertificate(Error),
     /// The port begins in plain text; this is the relay's greeting.
     #[error("the answer was not TLS: {0}")]
@@ -102,7 +102,7 @@ fn explain_tls(error: &Error) -> (Fault, String) {
         Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)
         | Error::AlertReceived(AlertDescription::ProtocolVersion) => (
             Fault::TlsTooOld,
-            "the relay speaks neither TLS 1.2 nor 1.3".to_owned(),
+            "the relay supports neither TLS 1.2 nor 1.3".to_owned(),
         ),
         _ => (Fault::Handshake, error.to_string()),
     }

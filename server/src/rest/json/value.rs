@@ -137,7 +137,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
                 !names.insert(name.clone())
             };
             if twice {
-                return Err(A::Error::custom("A name stands twice in one object"));
+                return Err(A::Error::custom("A name occurs twice in one object"));
             }
             object.push((name, members.next_value_seed(self)?));
         }
@@ -213,7 +213,7 @@ mod tests {
         ] {
             let text = fault(&body);
             assert!(
-                text.starts_with("A name stands twice in one object: line 1, column "),
+                text.starts_with("A name occurs twice in one object: line 1, column "),
                 "{text}"
             );
         }

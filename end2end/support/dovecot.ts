@@ -60,7 +60,7 @@ hostname = submission.example.net
 
 ssl = required
 auth_mechanisms = plain login cram-md5
-# Whoever mistypes a password is not made to wait, and is not remembered.
+# A wrong password causes no delay and no penalty.
 auth_failure_delay = 0
 service anvil {
   unix_listener anvil-auth-penalty {

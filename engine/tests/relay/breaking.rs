@@ -136,7 +136,7 @@ async fn a_relay_that_loses_pipelined_commands_is_recognised() {
     // Some relays drop what they have read before each reply.
     let flushing = RelayScript::offering(PIPELINING)
         .at("END", Action::DiscardAndReply(b"250 Ok\r\n".to_vec()));
-    // Others drop a part of it, and what is left makes no sense to them.
+    // Others drop a part of it, and the rest is an invalid command.
     let confused = |words| at_the_second(PIPELINING, "MAIL", Action::ReplyAndClose(words));
     for (script, fault) in [
         (flushing.clone(), Fault::TimedOut),

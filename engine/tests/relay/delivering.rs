@@ -278,7 +278,7 @@ async fn each_message_has_one_end_of_data() {
     };
     let legal = ["\r\n.\r\n", "\r\n..\r\n", "\r\n.\r\n.\r\n", "\r\n\r\n.\r\n"].map(mail);
     let smuggling = SMUGGLING.map(mail);
-    // In turn, so that the commands of what must be refused would be pipelined behind what is not.
+    // Alternating, so that unsupported messages would be pipelined behind supported ones.
     let mails = legal
         .iter()
         .cycle()

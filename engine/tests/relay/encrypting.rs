@@ -274,7 +274,7 @@ async fn bytes_between_the_220_and_the_handshake_are_an_injection() {
 
 #[tokio::test]
 async fn capabilities_before_tls_are_discarded() {
-    // The second answer offers nothing; or there is none, and HELO must do.
+    // The second EHLO reply has no capabilities; or EHLO is refused and HELO is used.
     for within_tls in ["250 relay.test", "502 what?"] {
         let script = RelayScript::offering(&["AUTH PLAIN", "PIPELINING", "SIZE 10"])
             .with_starttls(pki::trusted(&["127.0.0.1"]))

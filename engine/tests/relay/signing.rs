@@ -82,7 +82,7 @@ fn betrayed(record: &Record) -> bool {
 async fn no_password_is_sent_unencrypted() {
     for authentication in MECHANISMS {
         for (connection, stage, fault) in [
-            // StartTLS is not offered, or was stripped by somebody in between.
+            // StartTLS is not offered, or was removed by an attacker.
             ("None", Stage::Auth, Fault::EncryptionRequired),
             ("TLS", Stage::StartTls, Fault::StartTlsNotOffered),
         ] {

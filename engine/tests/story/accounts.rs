@@ -75,7 +75,7 @@ async fn failed_logins_are_throttled_and_do_not_reveal_accounts(env: TestEnv) {
     let known = login("admin@example.org", origin.clone()).await;
     assert_eq!(known, login("nobody@example.org", origin.clone()).await);
     assert_eq!(known.kind, Kind::Unauthenticated);
-    // A slow machine sits the first pauses out; the next are longer.
+    // On a slow machine the first delays pass unnoticed; the next are longer.
     let failures = async |email| {
         for number in 0..10 {
             if login(email, origin.clone()).await.kind == Kind::TooMany {
@@ -85,7 +85,7 @@ async fn failed_logins_are_throttled_and_do_not_reveal_accounts(env: TestEnv) {
         panic!("never slowed down");
     };
     assert!(failures("admin@example.org").await >= 3);
-    // The network is slowed down for every account, another network is not.
+    // The network is throttled for every account; another network is not.
     assert!(failures("other@example.org").await < 5);
     assert_eq!(
         login("other@example.org", Origin::default()).await.kind,

@@ -1,4 +1,4 @@
-//! Trusted certificates: added, saved, and what becomes of the password.
+//! Trusted certificates: adding, saving, and their effect on the saved password.
 
 use domain::view::{PasswordChange, PasswordState, Role};
 use domain::{Form, Kind, Label, pem};

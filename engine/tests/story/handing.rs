@@ -56,7 +56,7 @@ async fn a_repeated_idempotency_key_returns_the_first_response(env: TestEnv) {
     let later = env.keyed(&admin, "k", 1, "Fire").await.expect("accepted");
     assert_ne!(later, first, "a day later it is a new one");
 
-    // At the same time: one of them is kept, the others are told to ask again or get its answer.
+    // Of concurrent requests one is stored; the others get its response or a conflict.
     let requests = (0..8).map(|_| env.keyed(&admin, "busy", 3, "Fire"));
     let answers = futures::future::join_all(requests).await;
     let mut ids: Vec<_> = answers

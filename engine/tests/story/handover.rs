@@ -12,8 +12,8 @@ use crate::environment::{TestEnv, execute};
 use crate::outbox::{TestWorker, is, mail, states};
 use testkit::{Relay, RelayScript};
 
-/// A worker that is at work: it has one mail, the first, at a relay that thinks about it, and so
-/// knows that no other waits. What is handed over now is its own at once.
+/// A worker whose first message waits for the reply of a stalled relay. It knows that the queue is
+/// empty, so that messages submitted now are leased to it at once.
 async fn at_work(
     env: &TestEnv,
     works: impl FnOnce(&TestEnv) -> TestWorker,
@@ -28,7 +28,7 @@ async fn at_work(
     (admin, relay, works, first)
 }
 
-/// A worker that is at work with so many connections, and has delivered the first.
+/// A running worker with this number of connections, which has delivered the first message.
 async fn well_at_work(env: &TestEnv, connections: usize) -> (Actor, Relay, TestWorker) {
     let (admin, relay, works, first) = at_work(env, begins(connections)).await;
     relay.reset();
@@ -68,17 +68,17 @@ async fn mail_committed_while_delivery_is_paused_is_not_sent(env: TestEnv) {
     let next = env.hand_over(&admin, &["desk@example.net"], "Next").await;
     let lock = env.lock_out().await;
     let meanwhile = async {
-        // Its commit has seen that nothing is held, and waits to write.
+        // The commit has read that delivery is not paused, and waits for the lock.
         env.until_locked().await;
         env.postern
             .outbox()
             .pause_delivery(&admin, true)
             .await
             .expect("held");
-        // The worker knows it now: what was on its shelf is given back.
+        // The worker has seen the pause and releases its local queue.
         let given_back = |message: &MessageView| !leased(message);
         env.until(&admin, &next, given_back).await;
-        // There is a connection to spare.
+        // The connection is free.
         relay.reset();
         env.until(&admin, &first, is(RecipientState::Delivered))
             .await;
@@ -108,16 +108,16 @@ async fn mail_committed_during_a_save_uses_the_new_settings(env: TestEnv) {
     env.hand_over(&admin, &["desk@example.net"], "Next").await;
     let lock = env.lock_out().await;
     let meanwhile = async {
-        // Its commit has seen the old settings, and waits to write.
+        // The commit has read the old settings, and waits for the lock.
         env.until_locked().await;
         env.save(&admin, &new).await;
-        // The worker knows the new ones.
+        // The worker uses the new settings.
         new.wait_for("END", 1).await;
         drop(lock);
     };
     let late = env.hand_over(&admin, &["desk@example.net"], "Late");
     let (late, ()) = tokio::join!(late, meanwhile);
-    // Whoever is done first: the old relay is taken leave of, and does not get it.
+    // In either order: the session with the old relay ends without the message.
     old.reset();
     old.wait_for("QUIT", 1).await;
     new.reset();
@@ -175,7 +175,7 @@ async fn a_stopping_worker_releases_mail_being_committed_for_it(env: TestEnv) {
     let stops = async {
         env.until_locked().await;
         let goes_on = async {
-            // It stops: it takes leave of the relay.
+            // The worker stops and closes its session.
             relay.wait_for("QUIT", 1).await;
             drop(lock);
         };
@@ -201,7 +201,7 @@ async fn a_stopping_worker_releases_mail_being_committed_for_it(env: TestEnv) {
 
 async fn a_stopping_worker_releases_mail_being_claimed(env: TestEnv) {
     let (admin, relay, works) = well_at_work(&env, 1).await;
-    // Who takes mail looks there which addresses are listed.
+    // A claim reads the suppression list.
     let mut lock = env.connection().await;
     execute(&mut lock, "BEGIN; LOCK TABLE suppression").await;
     let large = Submission {
@@ -217,7 +217,7 @@ async fn a_stopping_worker_releases_mail_being_claimed(env: TestEnv) {
         drop(lock);
     };
     tokio::join!(works.end(), goes_on);
-    // If it came to have it after all, that is on disk behind this.
+    // A lease that was written after all is on disk before this message.
     let next = env.hand_over(&admin, &["desk@example.net"], "Next").await;
     for id in [&large, &next] {
         let message = env
@@ -237,7 +237,7 @@ async fn mail_of_a_client_lost_during_the_commit_is_sent_once(env: TestEnv) {
     let lock = env.lock_out().await;
     tokio::select! {
         answer = env.keyed(&admin, "k", 1, "Fire") => panic!("{answer:?}"),
-        // Whoever asked waits no longer.
+        // The client disconnects.
         () = env.until_locked() => {}
     }
     drop(lock);
@@ -259,7 +259,7 @@ async fn mail_of_a_client_lost_during_the_commit_is_sent_once(env: TestEnv) {
 async fn mail_of_a_client_lost_before_the_commit_is_not_stored(env: TestEnv) {
     let (admin, relay, works) = well_at_work(&env, 4).await;
     let lock = env.lock_out().await;
-    // Two who write, and each has somebody's mail.
+    // Two commits are in progress.
     let one = env.keyed(&admin, "k", 1, "One");
     let two = async {
         env.until_waiting(1).await;
@@ -274,7 +274,7 @@ async fn mail_of_a_client_lost_before_the_commit_is_not_stored(env: TestEnv) {
     let (one, two, ()) = tokio::join!(one, two, goes_on);
     let ids = [one.expect("accepted"), two.expect("accepted")].concat();
     env.until_delivered(&admin, &ids).await;
-    // What was handed in before this is done.
+    // Earlier submissions are finished when this one is.
     let last = env.hand_over(&admin, &["desk@example.net"], "Last").await;
     env.until_delivered(&admin, [&last]).await;
     assert_eq!(env.kept(&admin).await, 4, "and the first");
@@ -305,7 +305,7 @@ async fn a_suppressed_recipient_is_skipped_and_others_are_sent_to(env: TestEnv) 
 }
 
 async fn concurrent_submissions_are_each_delivered_once(env: TestEnv) {
-    // This worker takes 64 at once as its own, and leaves larger numbers to be taken in turn.
+    // This worker gets at most 64 leases at acceptance; larger batches are claimed from the queue.
     let (admin, relay, works) = well_at_work(&env, 16).await;
     let mut expected = vec!["first@example.net".to_owned()];
     for number in [63, 64, 65, 500] {
@@ -347,7 +347,7 @@ async fn mail_whose_lease_another_node_took_is_not_sent(env: TestEnv) {
         let id = env.hand_over(&admin, &["desk@example.net"], subject);
         ids.push(id.await);
     }
-    // The first node cannot write that it still has them.
+    // The first node cannot renew its leases.
     let mut other = env.connection().await;
     let lock = "BEGIN; SELECT * FROM recipient WHERE address LIKE 'desk@%' FOR UPDATE";
     execute(&mut other, lock).await;
@@ -359,14 +359,14 @@ async fn mail_whose_lease_another_node_took_is_not_sent(env: TestEnv) {
                 WHERE address LIKE 'desk@%'; COMMIT";
     execute(&mut other, take).await;
 
-    // It comes to what lies behind them on its shelf.
+    // It reaches the messages behind them in its local queue.
     relay.reset();
     let later = env.hand_over(&admin, &["later@example.net"], "Later").await;
     env.until_delivered(&admin, [&first, &later]).await;
     works.end().await;
     assert_eq!(relay.subjects(), ["First", "Later"]);
 
-    // The next worker sends the messages whose leases the dead one left.
+    // The next worker sends the messages after the leases of the dead one have expired.
     env.pass(Duration::from_secs(61));
     let works = TestWorker::begin(&env, 1);
     env.until_delivered(&admin, &ids).await;

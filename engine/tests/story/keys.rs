@@ -115,8 +115,8 @@ async fn a_lost_key_stops_the_start_unless_accepted(env: TestEnv) {
     );
 }
 
-/// Nodes with these data folders that start on a new database, all as far as they come without
-/// each other before one goes on.
+/// Starts nodes with these data folders on a new database. All wait for the same lock before one
+/// continues.
 async fn started_at_once(env: &TestEnv, folders: [&str; 3]) -> Vec<Result<Postern, String>> {
     env.tamper("DELETE FROM sealing_key").await;
     let mut lock = env.connection().await;

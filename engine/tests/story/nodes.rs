@@ -40,7 +40,7 @@ async fn mail_of_a_node_that_died_is_delivered_by_another_after_its_lease(env: T
     env.save(&admin, &relay).await;
     relay.reply_to("END", "250 2.0.0 queued");
     let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
-    // As a node leaves it that was killed in mid-mail.
+    // The state after a node was killed during a transaction.
     env.tamper("UPDATE recipient SET owner = 'dead', due_at = due_at + 60000")
         .await;
     let other = TestWorker::begin(&env, 4);
@@ -112,7 +112,7 @@ async fn an_action_that_waited_for_a_worker_skips_leased_mail(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
-    // A worker is about to take it.
+    // A worker is claiming it.
     let mut worker = env.connection().await;
     let take = "BEGIN; UPDATE recipient SET owner = 'worker', due_at = due_at + 60000";
     execute(&mut worker, take).await;

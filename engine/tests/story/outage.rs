@@ -35,7 +35,7 @@ async fn delivery_recovers_from_a_database_outage(env: TestEnv) {
 
     drop(lock);
     wire.mends();
-    // Connections that are gone are found out one by one.
+    // Each broken connection of the pool is discovered on use.
     let ids = wait_for("an acceptance", async || {
         let answer = env.keyed(&admin, "k", 1, "Fire").await;
         answer.inspect_err(|refusal| assert_eq!(refusal.kind, Kind::Unavailable))
@@ -72,7 +72,7 @@ async fn mail_sent_during_an_outage_is_not_sent_by_another_node(env: TestEnv) {
     let (env, other_wire) = env.over_a_wire().await;
     let other = TestWorker::with_lease(&env, 1, lease);
 
-    // It is away, and the first mail is taken meanwhile.
+    // The database is unreachable while the relay accepts the first message.
     wire.cut();
     other_wire.cut();
     relay.reset();
@@ -87,7 +87,7 @@ async fn mail_sent_during_an_outage_is_not_sent_by_another_node(env: TestEnv) {
         env.keyed(&admin, "k", 1, "Second").await
     })
     .await;
-    // The other delivers, and leaves alone what was the first's.
+    // The other worker delivers and does not take the first message.
     env.until_delivered(&admin, &second).await;
     let message = env
         .postern

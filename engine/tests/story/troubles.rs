@@ -1,4 +1,4 @@
-//! Relays that defer, refuse, hang up or hang, and the result for each message.
+//! Relays that defer, refuse, disconnect or hang, and the result for each message.
 
 use std::time::Duration;
 
@@ -224,7 +224,7 @@ async fn a_hanging_relay_does_not_delay_the_next_saved_one(env: TestEnv) {
     }
     hangs.wait_for("END", 4).await;
     env.save(&admin, &works_well).await;
-    // But for those it has, and those announced behind them.
+    // All but the messages in doubt and those pipelined behind them.
     works_well.wait_for_mails(42).await;
     wait_for("42 deliveries", async || {
         let overview = env.postern.outbox().overview(&admin).await.expect("a look");
@@ -290,7 +290,7 @@ async fn a_message_that_always_gets_421_does_not_stop_others(env: TestEnv) {
     for _ in 0..50 {
         ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
     }
-    // It is the first to be tried again, and then behind the others.
+    // It is retried first, and then after the others.
     let trouble = env.until_backoff(&admin, None).await;
     env.pass(Duration::from_secs(10));
     relay.wait_for("RCPT TO:<poison", 2).await;

@@ -14,21 +14,21 @@ use crate::wait::wait_for;
 enum Condition {
     #[default]
     Whole,
-    /// Whoever is on it is hung up on, and whoever comes.
+    /// Closes open connections and refuses new ones.
     Cut,
-    /// Nobody is told anything.
+    /// Keeps connections open and forwards nothing.
     Silent,
 }
 
-/// A running wire. It ends with the test.
+/// A running proxy. It ends with the test.
 pub struct Wire {
     condition: watch::Sender<Condition>,
-    /// How many came while it was cut.
+    /// The number of connections refused while it was cut.
     turned_away: watch::Sender<usize>,
 }
 
 impl TestEnv {
-    /// The same env, whose node reaches its PostgreSQL over a wire.
+    /// The same environment, whose node connects to PostgreSQL through a proxy.
     pub async fn over_a_wire(self) -> (Self, Wire) {
         let address = self.config.database.clone().expect("PostgreSQL");
         let mut address: url::Url = address.parse().expect("an address");
@@ -81,12 +81,12 @@ impl Wire {
         self.condition.send_replace(Condition::Silent);
     }
 
-    /// New connections are carried again.
+    /// Forwards new connections again.
     pub fn mends(&self) {
         self.condition.send_replace(Condition::Whole);
     }
 
-    /// Waits until so many have come while it was cut.
+    /// Waits until this number of connections was refused.
     pub async fn turns_away(&self, number: usize) {
         wait_for("connections that are turned away", async || {
             let turned_away = *self.turned_away.borrow();
@@ -96,7 +96,8 @@ impl Wire {
     }
 }
 
-/// Carries a connection while the wire is whole. Gives the near end back where it stays open.
+/// Forwards a connection until the proxy is cut or silenced. Returns the client's side if it stays
+/// open.
 async fn carry(
     mut near: TcpStream,
     there: &str,

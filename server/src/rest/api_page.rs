@@ -235,7 +235,7 @@ fn field_row(name: &str, kind: &str, required: bool, description: &str) -> AnyVi
     .into_any()
 }
 
-/// What a schema allows, in a few words.
+/// A short description of what a schema allows.
 fn type_of(schema: &Value) -> String {
     if let Some(name) = text(&schema["$ref"])
         .rsplit('/')
@@ -272,7 +272,7 @@ fn resolve<'d>(document: &'d Value, schema: &'d Value) -> &'d Value {
     }
 }
 
-/// Text with what stands between backticks as code.
+/// Text with its parts between backticks as code.
 fn prose(text: &str) -> AnyView {
     let parts = text.split('`').enumerate().map(|(index, part)| {
         let part = part.to_owned();

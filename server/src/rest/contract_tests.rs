@@ -1,4 +1,4 @@
-//! Every documented operation over the router, with its real answers checked against the document.
+//! Calls every documented operation over the router and checks responses against the document.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -25,11 +25,11 @@ struct Api {
     admin: String,
     user: String,
     document: Value,
-    /// Operations that were answered with success.
+    /// Operations that succeeded.
     seen: BTreeSet<String>,
 }
 
-/// What is asked of an operation.
+/// A request of an operation.
 #[derive(Default)]
 struct Call<'c> {
     /// Values of the parameters in the path.
@@ -91,7 +91,7 @@ impl Api {
     }
 
     /// Calls a documented operation as the administrator, and checks status, media type and body of
-    /// the answer against the document.
+    /// the response against the document.
     async fn call(&mut self, method: &str, path: &str, call: Call<'_>) -> (u16, Value) {
         let token = self.admin.clone();
         self.call_as(&token, method, path, call).await
@@ -245,7 +245,7 @@ async fn configuration(api: &mut Api) {
         (status, &diagnosed["data"]["outcome"]),
         (200, &json!("failed"))
     );
-    // A password that is not sealed is refused, although nobody signs in.
+    // A password that is not sealed is refused even without authentication.
     let mut unsealed = settings();
     unsealed["smtp_password"] = "correct horse".into();
     let asked = body(json!({ "data": unsealed }));

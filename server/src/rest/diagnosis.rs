@@ -16,11 +16,11 @@ use super::json::{Faults, lenient};
 use super::settings_fields::{Absent, SettingsFields};
 use crate::http::{AppState, Caller};
 
-/// What to diagnose, and how far. Empty, the saved configuration up to MAIL.
+/// What to diagnose, and up to which stage. By default the saved configuration up to MAIL.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "to": "desk@example.org" }))]
 pub struct DiagnoseRequest {
-    /// Fields to use in the place of the saved ones.
+    /// Fields that override the saved ones.
     #[serde(default, deserialize_with = "lenient")]
     data: SettingsFields,
     /// The recipient that RCPT names. Absent, RCPT is not sent.
@@ -33,8 +33,8 @@ pub struct DiagnoseRequest {
 
 /// Diagnose a relay
 ///
-/// Answers 200 whatever the relay does: a JSON line for each event as it happens, or with
-/// `Accept: application/json` one document when all are known. Closing the connection ends the
+/// The status is 200 whatever the relay does: a JSON line for each event as it happens, or with
+/// `Accept: application/json` one document at the end. Closing the connection ends the
 /// diagnosis. Four run at a time, and an account starts twelve a minute.
 #[utoipa::path(
     post,

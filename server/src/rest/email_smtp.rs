@@ -26,14 +26,14 @@ pub struct SavedSettings {
     #[schema(value_type = String, pattern = "^success$")]
     status: &'static str,
     data: SavedFields,
-    /// The password itself is never read back.
+    /// Whether a password is saved. The password itself is never returned.
     password: PasswordState,
     /// The number of the last save; 0 before the first.
     revision: i64,
     verified: VerifiedState,
 }
 
-/// Whether a test mail has proved the configuration.
+/// Whether a test mail has verified the configuration.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 enum VerifiedState {
@@ -111,7 +111,7 @@ pub async fn read(State(state): State<AppState>, caller: Caller) -> Result<Respo
     Ok(([(ETAG, etag)], Json(SavedSettings::from(view))).into_response())
 }
 
-/// A configuration to save. The whole answer of a GET may be posted back.
+/// A configuration to save. The whole response of a GET may be posted back.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({
     "data": {
@@ -129,16 +129,16 @@ pub struct SaveSettings {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = SettingsFields, required)]
     data: Option<SettingsFields>,
-    /// The revision the changes began from. If another was saved since, nothing is saved.
+    /// The revision that the changes are based on. If another was saved since, nothing is saved.
     #[serde(default, deserialize_with = "lenient")]
     revision: Option<i64>,
-    /// Accepted as a GET answers it.
+    /// Accepted as a GET returns it.
     #[serde(default, deserialize_with = "lenient")]
     status: Option<String>,
-    /// Accepted as a GET answers it.
+    /// Accepted as a GET returns it.
     #[serde(default, deserialize_with = "lenient")]
     password: Option<String>,
-    /// Accepted as a GET answers it.
+    /// Accepted as a GET returns it.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<Object>)]
     #[expect(dead_code, reason = "only its type is validated")]
@@ -147,7 +147,7 @@ pub struct SaveSettings {
 
 /// Save the configuration
 ///
-/// All fields are validated, and all faults are answered at once.
+/// All fields are validated, and all faults are reported together.
 #[utoipa::path(
     post,
     path = "/api/setup/email_smtp",

@@ -19,18 +19,19 @@ use crate::http::{AppState, Caller};
 pub struct TestSent {
     /// The relay's reply to the end of the mail.
     reply: String,
-    /// What the whole test took.
+    /// The duration of the whole test in milliseconds.
     milliseconds: Elapsed,
     /// As in `TLS 1.3`; null when nothing was encrypted.
     encryption: Option<String>,
-    /// Of the test mail.
+    /// The Message-ID of the test mail.
     message_id: String,
 }
 
 /// Send a test mail
 ///
-/// Uses the saved configuration, and answers when the relay has accepted the mail, or with what went
-/// wrong under `email_send`. Closing the connection cancels the test. An account sends six a minute.
+/// Uses the saved configuration. The response follows when the relay has accepted the mail, or has
+/// the failure under `email_send`. Closing the connection cancels the test. An account sends six a
+/// minute.
 #[utoipa::path(
     post,
     path = "/api/setup/email_test/{address}",

@@ -1,4 +1,4 @@
-//! The envelope of every answer: `{"status":"success","data":…}`, or the errors by field.
+//! The envelope of every response: `{"status":"success","data":…}`, or the errors by field.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::http::with_status;
 
-/// An answer to a request that succeeded.
+/// The response to a request that succeeded.
 #[derive(Serialize, ToSchema)]
 pub struct Success<T> {
     /// Always `success`.
@@ -36,14 +36,14 @@ impl<T: Serialize> IntoResponse for Success<T> {
     }
 }
 
-/// The status in the envelope of an answer that is not an error.
+/// The status in the envelope of a response that is not an error.
 pub const SUCCESS: &str = "success";
 
-/// No data: the act itself is the answer.
+/// No data: success is the whole response.
 #[derive(Serialize, ToSchema)]
 pub struct Nothing {}
 
-/// The answer to a request that was refused: each text names the fault and the repair.
+/// The response to a request that was refused: each text names the fault and the repair.
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({
     "status": "error",
@@ -53,11 +53,11 @@ pub struct ErrorEnvelope {
     /// Always `error`.
     #[schema(value_type = String, pattern = "^error$")]
     status: &'static str,
-    /// Texts by field; a fault of no field stands under `request`.
+    /// Texts by field; a fault of no field is under `request`.
     errors: BTreeMap<String, String>,
 }
 
-/// A refusal as an answer.
+/// A refusal as a response body.
 pub struct Refused(Refusal);
 
 impl From<Refusal> for Refused {

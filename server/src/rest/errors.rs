@@ -1,4 +1,4 @@
-//! The answers of refused requests as the `OpenAPI` document has them.
+//! The responses to refused requests in the `OpenAPI` document.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ macro_rules! refusals {
 }
 
 refusals! {
-    /// What every operation may answer.
+    /// Responses of every operation.
     Always {
         "500": "A fault of Postern itself. Its log has the cause.",
         "503": "The database does not answer, or its disk is full. Nothing was changed; try again after Retry-After.",
@@ -57,7 +57,7 @@ refusals! {
     Throttled {
         "429": "Too many at a time or in a minute. Try again after Retry-After.",
     }
-    /// What a relay did wrong.
+    /// Failures of a relay.
     RelayRefusals {
         "502": "The relay refused the mail, or could not be reached; the text says why and what to do.",
         "504": "The relay did not answer in time.",

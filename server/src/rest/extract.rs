@@ -13,8 +13,8 @@ use super::envelope::Refused;
 use super::json::{self, Faults, Json};
 use crate::http::BODY_MAX;
 
-/// How many bytes of a body that is refused are read all the same: a client that still sends when
-/// the connection closes never reads the answer.
+/// How many bytes of a refused body are read: a client that still sends when the connection closes
+/// never reads the response.
 pub const DISCARDED: usize = 16 * 1024 * 1024;
 
 /// A body that is a JSON object, decoded, with the faults of its types. Validation adds its own, so

@@ -10,7 +10,7 @@ use crate::http::AppState;
 
 /// Read the public key for passwords
 ///
-/// An RSA key (RFC 7517) without an envelope, open to all. A password is sent sealed for it, as a JWE
+/// An RSA key (RFC 7517) without an envelope or authentication. Passwords are sealed for it: a JWE
 /// in compact serialisation with `RSA-OAEP-256` and `A256GCM`.
 #[utoipa::path(
     get,

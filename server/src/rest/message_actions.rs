@@ -13,7 +13,7 @@ use super::json::{Faults, lenient};
 use super::messages::MessageQuery;
 use crate::http::{AppState, Caller};
 
-/// How many recipients an act changed.
+/// The number of recipients that an action changed.
 #[derive(Serialize, ToSchema)]
 pub struct Acted {
     number: i64,
@@ -21,8 +21,8 @@ pub struct Acted {
 
 /// Act on a message
 ///
-/// Retries, cancels, holds or releases it for all its recipients in the states the act is for. For
-/// administrators.
+/// Retries, cancels, holds or releases it for all its recipients in the states that the action
+/// applies to. For administrators.
 #[utoipa::path(
     post,
     path = "/api/messages/{id}/{act}",
@@ -58,7 +58,7 @@ pub async fn act_on_one(
     Ok(Success::new(Acted { number }))
 }
 
-/// An act on every message that matches.
+/// An action on every message that matches.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "act": "retry", "matching": { "state": "failed" } }))]
 pub struct ActRequest {
@@ -69,24 +69,25 @@ pub struct ActRequest {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = MessageQuery, required)]
     matching: Option<MessageQuery>,
-    /// At most so many recipients are changed. Absent, nothing is done, and the answer says how
-    /// many it would be.
+    /// At most this number of recipients is changed. Absent, nothing is changed, and the response
+    /// has the number that would be.
     #[serde(default, deserialize_with = "lenient")]
     number: Option<i64>,
 }
 
-/// How many recipients an act changed, or would change.
+/// The number of recipients that an action changed, or would change.
 #[derive(Serialize, ToSchema)]
 pub struct ActedOnMany {
     number: i64,
-    /// Whether it was done.
+    /// Whether the action was performed.
     done: bool,
 }
 
 /// Act on every message that matches
 ///
-/// Without `number` nothing is done, and the answer says how many recipients it would be; with it,
-/// it is done if they are no more than that by now, and else refused with 409. For administrators.
+/// Without `number` nothing is changed, and the response has the number of recipients that would
+/// be. With it, the action is performed unless more match by now, which is refused with 409. For
+/// administrators.
 #[utoipa::path(
     post,
     path = "/api/messages/act",
@@ -185,7 +186,7 @@ mod tests {
         for (body, fields) in [
             (json!({}), &["act", "matching"][..]),
             (json!({ "act": "lose", "matching": {} }), &["act"]),
-            // What is mistyped must not match everything.
+            // A mistyped selection must not match everything.
             (
                 json!({ "act": "cancel", "matching": { "adress": "a@" } }),
                 &["adress"],

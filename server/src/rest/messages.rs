@@ -1,4 +1,4 @@
-//! `/api/messages`: submitted mail, found and read.
+//! `/api/messages`: searching and reading submitted mail.
 
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -16,17 +16,17 @@ use super::extract::{PathParams, QueryParams};
 use super::json::lenient;
 use crate::http::{AppState, Caller};
 
-/// What has to match; an absent or empty value matches everything.
+/// Search conditions; an absent or empty value matches everything.
 #[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 pub struct MessageQuery {
-    /// How the recipient's address begins, in any case.
+    /// A prefix of the recipient's address, in any case.
     #[serde(default, deserialize_with = "lenient")]
     address: String,
     /// A part of the subject, in any case.
     #[serde(default, deserialize_with = "lenient")]
     subject: String,
-    /// The message.
+    /// The id of the message.
     #[serde(default, deserialize_with = "lenient")]
     id: String,
     #[serde(default, deserialize_with = "lenient")]
@@ -60,7 +60,7 @@ impl MessageQuery {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// The `next` of the answer before, for the lines after it.
+    /// The `next` of the previous response, for the lines after it.
     #[serde(default)]
     before: String,
 }
@@ -72,7 +72,7 @@ pub struct MessagePage {
     #[schema(value_type = String, pattern = "^success$")]
     status: &'static str,
     data: Vec<MessageLine>,
-    /// What `before` has to be for the next lines; null at the end.
+    /// The value of `before` for the next lines; null at the end.
     next: Option<String>,
 }
 
@@ -154,7 +154,7 @@ pub async fn list(
     }))
 }
 
-/// A message and everything that happened to it.
+/// A message with its delivery events.
 #[derive(Serialize, ToSchema)]
 pub struct Message {
     id: String,
@@ -192,19 +192,19 @@ struct MessageRecipient {
     timeline: Vec<DeliveryEvent>,
 }
 
-/// An attempt to deliver, or an act of an administrator.
+/// A delivery attempt, or an action of an administrator.
 #[derive(Serialize, ToSchema)]
 struct DeliveryEvent {
     #[schema(format = DateTime)]
     at: String,
     kind: EventKind,
-    /// The relay of an attempt, as host and port; the account of an act.
+    /// The relay of an attempt, as host and port; the account of an action.
     by: String,
     /// The relay's reply, or what was observed.
     reply: String,
-    /// What the attempt took.
+    /// The duration of the attempt in milliseconds.
     milliseconds: Option<i64>,
-    /// The relay had the whole mail and its reply never came.
+    /// The relay received the whole mail, and its reply was lost.
     may_have_arrived: bool,
 }
 

@@ -14,16 +14,16 @@ use super::extract::JsonBody;
 use super::json::lenient;
 use crate::http::{AppState, Caller};
 
-/// The outbox at a glance.
+/// A summary of the outbox.
 #[derive(Serialize, ToSchema)]
 pub struct OutboxOverview {
     /// By state. Delivered and cancelled mail counts for 24 hours after its acceptance.
     counts: BTreeMap<&'static str, StateCount>,
     /// Null unless delivery is paused.
     pause: Option<Pause>,
-    /// Whether a configuration is saved to deliver with.
+    /// Whether a configuration is saved.
     configured: bool,
-    /// The processes that deliver. Without one, mail waits.
+    /// The processes that deliver. Without one, mail stays queued.
     workers: Vec<DeliveryProcess>,
 }
 
@@ -45,7 +45,7 @@ struct Pause {
     by: String,
 }
 
-/// A process that delivers, as of seconds ago.
+/// A process that delivers, from its last heartbeat.
 #[derive(Serialize, ToSchema)]
 struct DeliveryProcess {
     /// The name of its machine.
@@ -127,8 +127,8 @@ impl From<BackoffView> for RelayTrouble {
 
 /// Read the state of the outbox
 ///
-/// Message counts by state with the age of the oldest, the processes that deliver, and what keeps
-/// them from it.
+/// Message counts by state with the age of the oldest, the processes that deliver, and the backoff
+/// of their relay.
 #[utoipa::path(
     get,
     path = "/api/outbox",

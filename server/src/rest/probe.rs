@@ -14,8 +14,8 @@ use super::extract::JsonBody;
 use super::json::{Faults, lenient};
 use crate::http::{AppState, Caller};
 
-/// What to probe: a host, or what DNS says of the domain of an address. With both the host is
-/// probed, and the address is the user name that is recommended.
+/// What to probe: a host, or the hosts that DNS names for the domain of an address. With both, the
+/// host is probed, and the address becomes the recommended user name.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "host": "smtp.example.org" }))]
 pub struct ProbeRequest {
@@ -25,7 +25,7 @@ pub struct ProbeRequest {
     /// An e-mail address.
     #[serde(default, deserialize_with = "lenient")]
     address: Option<String>,
-    /// A port to try beside 465, 587, 2525 and 25.
+    /// A port to try in addition to 465, 587, 2525 and 25.
     #[serde(default, deserialize_with = "lenient")]
     port: Option<Port>,
 }
@@ -40,8 +40,8 @@ enum Port {
 
 /// Probe a relay
 ///
-/// Answers 200 whatever is found: a JSON line for each event as it happens, or with
-/// `Accept: application/json` one document when all are known. Closing the connection ends the
+/// The status is 200 whatever is found: a JSON line for each event as it happens, or with
+/// `Accept: application/json` one document at the end. Closing the connection ends the
 /// probe. No password is sent. Four run at a time, and an account starts twelve a minute.
 #[utoipa::path(
     post,

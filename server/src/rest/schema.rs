@@ -1,14 +1,14 @@
-//! Checks a JSON value against a schema of the `OpenAPI` document: what the document makes use of.
+//! Checks a JSON value against a schema of the `OpenAPI` document, as far as the document uses it.
 
 use serde_json::Value;
 
 /// # Errors
-/// The first place where the value is not as the schema says.
+/// The first place where the value violates the schema.
 pub fn check(document: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     check_part(document, schema, value, true)
 }
 
-/// A part of `allOf` does not know the members of the other parts: only alone it is `strict`.
+/// A part of `allOf` lacks the members of the other parts: only a whole schema is `strict`.
 fn check_part(document: &Value, schema: &Value, value: &Value, strict: bool) -> Result<(), String> {
     if let Some(path) = schema["$ref"].as_str() {
         let name = path.rsplit('/').next().unwrap_or_default();

@@ -26,22 +26,22 @@ const LARGE: usize = 512 * 1024;
 /// Draft-ietf-httpapi-idempotency-key-header, taken as it is, with quotes or without.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The mail is on disk. Under these ids it can be followed.
+/// The mail is on disk. These ids identify it.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum AcceptedIds {
-    /// The answer to one mail.
+    /// The response to one mail.
     One { id: String },
-    /// The answer to an array, in its order.
+    /// The response to an array, in its order.
     Many { ids: Vec<String> },
 }
 
 /// Send mail
 ///
-/// Accepts one mail, or an array of up to 500, of which all are accepted or none. The answer is sent
-/// once they are on disk. A mail has at most 25 MiB. Date and Message-ID are added where they are
-/// missing. If the answer was lost, repeat the request with the same `Idempotency-Key`: the same key
-/// with the same body is answered as the first time for 24 hours, and nothing is sent twice.
+/// Accepts one mail, or an array of up to 500, of which all are accepted or none. The response is
+/// sent once they are on disk. A mail has at most 25 MiB. Date and Message-ID are added where they
+/// are missing. If the response was lost, repeat the request with the same `Idempotency-Key`: for
+/// 24 hours the same key with the same body returns the first response, and nothing is sent twice.
 #[utoipa::path(
     post,
     path = "/api/messages/send-email",

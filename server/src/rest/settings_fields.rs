@@ -1,4 +1,4 @@
-//! The fields of a configuration in a request: what they change, and what is wrong with them.
+//! The fields of a configuration in a request: the changes, and the faults.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::json::Faults;
 
-/// What it means that a required field is absent.
+/// The meaning of an absent required field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absent {
     Refused,
@@ -130,8 +130,8 @@ fn fields(writing: Writing) -> ObjectBuilder {
 }
 
 impl SettingsFields {
-    /// What the fields change. What is missing, unknown or of a wrong type is reported together
-    /// with the fields whose text is at fault.
+    /// The changes. Fields that are missing, unknown or of a wrong type are reported together with
+    /// those of an invalid text.
     pub fn read(self, absent: Absent, faults: &Faults) -> (Edit, PasswordChange) {
         let Self(mut fields) = self;
         let password = password(fields.shift_remove(Label::Password.as_str()), faults);

@@ -123,7 +123,7 @@ pub struct SendEmail {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<Vec<AttachedFile>>)]
     attachments: Option<Attachments>,
-    /// A whole mail (RFC 5322) in base64, in the place of `subject`, `text`, `html`, `headers` and
+    /// A raw message (RFC 5322) in base64, in place of `subject`, `text`, `html`, `headers` and
     /// `attachments`. Only its line ends and Bcc are changed.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<String>, content_encoding = "base64")]
@@ -149,7 +149,7 @@ impl SendEmail {
     }
 }
 
-/// Faults of header fields stand under `headers`: a name of the client's is no field.
+/// Faults of header fields are under `headers`: a name chosen by the client is not a field.
 fn headers(
     named: IndexMap<String, HeaderValues>,
     path: Path<'_>,
@@ -203,7 +203,7 @@ fn attachments(files: Attachments, path: Path<'_>, faults: &Faults) -> Vec<Attac
 
 type Attachments = Vec<Lenient<AttachedFile>>;
 
-/// A file that goes with a mail.
+/// An attachment.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(expecting = "an object")]
 pub struct AttachedFile {
@@ -213,7 +213,7 @@ pub struct AttachedFile {
     /// Absent, `application/octet-stream`.
     #[serde(default, deserialize_with = "lenient")]
     content_type: Option<String>,
-    /// The name the HTML shows a picture by: `cid:` and this (RFC 2392).
+    /// The Content-ID by which the HTML refers to an image: `cid:` and this (RFC 2392).
     #[serde(default, deserialize_with = "lenient")]
     content_id: Option<String>,
     /// In base64.

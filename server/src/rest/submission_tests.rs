@@ -1,4 +1,4 @@
-//! Bodies of `send-email` that are read, and those that are not.
+//! Tests of decoding `send-email` bodies.
 
 use domain::{Kind, Refusal};
 use engine::{Submission, Submissions};
@@ -17,7 +17,7 @@ fn refused(body: &str) -> Refusal {
     decode(body.as_bytes()).expect_err(body)
 }
 
-/// Faults by field, as they are answered.
+/// Faults by field, as in the response.
 fn faults(body: &serde_json::Value) -> Vec<(String, String)> {
     let refusal = refused(&body.to_string());
     assert_eq!(refusal.kind, Kind::Invalid, "{refusal}");
@@ -236,7 +236,7 @@ fn hostile_bodies_do_not_cause_large_responses() {
         let refusal = refused(&body);
         assert!(refusal.to_string().len() < 60_000, "{}", &body[..80]);
     }
-    // More than a mail may have still reaches the engine, which says so.
+    // A number over the limit still reaches the engine, which reports it.
     let headers = one(&format!("{{\"headers\":{{\"X\":[{texts}]}}}}")).headers;
     assert_eq!(headers.len(), 101);
 }

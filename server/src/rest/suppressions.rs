@@ -10,15 +10,15 @@ use super::errors::{Always, Missing, ParametersRefused, Restricted};
 use super::extract::{PathParams, QueryParams};
 use crate::http::{AppState, Caller};
 
-/// An address that a relay refused for good: mail to it fails without an attempt.
+/// An address that a relay refused permanently: mail to it fails without an attempt.
 #[derive(Serialize, ToSchema)]
 pub struct Suppression {
     address: String,
-    /// What the relay replied.
+    /// The reply of the relay.
     reply: String,
     #[schema(format = DateTime)]
     listed: String,
-    /// The message it replied to.
+    /// The id of the message that was refused.
     id: String,
 }
 
@@ -36,7 +36,7 @@ impl From<outbox::Suppression> for Suppression {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SuppressionQuery {
-    /// How the address begins.
+    /// A prefix of the address.
     #[serde(default)]
     address: String,
 }

@@ -23,7 +23,7 @@ use super::value::Json;
 /// The longest name in the name of a field, in characters.
 const NAME: usize = 80;
 
-/// Where a value stands in the body.
+/// The position of a value in the body.
 #[derive(Clone, Copy)]
 pub enum Path<'p> {
     Body,

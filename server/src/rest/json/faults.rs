@@ -13,7 +13,7 @@ const NAME: usize = 200;
 /// The longest text of a field, in bytes, to which another fault is still appended.
 const TEXT: usize = 2000;
 
-/// What is wrong with a body, by field.
+/// The faults of a body, by field.
 #[derive(Debug)]
 pub struct Faults(RefCell<Refusal>);
 

@@ -34,7 +34,7 @@ pub enum Json<'a> {
     Object(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
-/// Parses a body. `expected` says what it should have been, as in `This is not a JSON object`.
+/// Parses a body. `expected` completes the refusal, as in `This is not a JSON object`.
 ///
 /// # Errors
 /// [`Kind::BadRequest`] with line and column: not JSON, a name twice in one object, an object of

@@ -72,16 +72,16 @@ test('accounts without administrator role see and change no settings', async () 
   const token = await postern.createAccount('user@example.org', 'user');
   const cookie = await signIn(url, 'user@example.org', PASSWORD);
   const before = (await postern.read()).json;
-  for (const who of [{ authorization: `Bearer ${token}` }, { cookie, 'sec-fetch-site': 'same-origin' }]) {
+  for (const headers of [{ authorization: `Bearer ${token}` }, { cookie, 'sec-fetch-site': 'same-origin' }]) {
     for (const [method, path] of [
       ['GET', SETTINGS_PATH],
       ['POST', TEST_PATH],
     ] as const) {
-      const response = parseResponse(await sendRequest(url, path, { method, headers: who }));
+      const response = parseResponse(await sendRequest(url, path, { method, headers }));
       expect(response.status).toBe(403);
       expect(response.json).toEqual({ status: 'error', errors: { request: expect.stringContaining('administrators') } });
     }
-    const saved = await postern.save(fields(relay, { smtp_from_name: 'theirs' }), who);
+    const saved = await postern.save(fields(relay, { smtp_from_name: 'theirs' }), headers);
     expect(saved.status).toBe(403);
     expect(saved.text).not.toContain('127.0.0.1');
   }

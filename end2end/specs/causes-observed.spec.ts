@@ -140,12 +140,12 @@ const CASES: Case[] = [
 
 for (const [title, stage, observation, startRelay, settings, diagnosis] of CASES) {
   test(`${title}: ${observation}`, async () => {
-    const there = await startRelay();
+    const relay = await startRelay();
     const password = settings && 'smtp_username' in settings ? { smtp_password: secret } : {};
-    const report = await postern.diagnose({ data: fields(there, { ...password, ...settings }), ...diagnosis });
+    const report = await postern.diagnose({ data: fields(relay, { ...password, ...settings }), ...diagnosis });
     expect(report).toMatchObject({ outcome: 'failed', failure: { stage } });
     expect(report.cause?.title).toBe(title);
-    await there.stop?.();
+    await relay.stop?.();
   });
 }
 

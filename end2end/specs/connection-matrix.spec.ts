@@ -67,13 +67,13 @@ test.beforeAll(async () => {
   authority = new CertificateAuthority();
   const certificate = authority.issue('127.0.0.1');
   for (const tls of RELAYS) {
-    const shown = tls === 'none' ? {} : { certificate };
-    relays.set(`${tls} open`, await Relay.start({ tls, ...shown }));
+    const tlsOptions = tls === 'none' ? {} : { certificate };
+    relays.set(`${tls} open`, await Relay.start({ tls, ...tlsOptions }));
     relays.set(
       `${tls} closed`,
       await Relay.start({
         tls,
-        ...shown,
+        ...tlsOptions,
         auth: ['PLAIN', 'LOGIN', 'CRAM-MD5'],
         users: { [USER]: SECRET },
         authWithoutTls: true,
@@ -91,8 +91,8 @@ test.afterAll(async () => {
 for (const tls of RELAYS) {
   for (const connection of CONNECTIONS) {
     for (const authentication of AUTHENTICATIONS) {
-      const bare = tls === 'none' && connection === 'None' && authentication !== 'None';
-      for (const plaintextAuth of bare ? [false, true] : [false]) {
+      const plaintext = tls === 'none' && connection === 'None' && authentication !== 'None';
+      for (const plaintextAuth of plaintext ? [false, true] : [false]) {
         const allowed = plaintextAuth ? ', the password allowed without encryption' : '';
         test(`${connection} and ${authentication} to a relay with TLS ${tls}${allowed}`, () =>
           expectOutcome(connection, authentication, tls, plaintextAuth));

@@ -8,16 +8,16 @@ import { sendRequest } from '../support/http.ts';
 import { Postern } from '../support/postern.ts';
 
 test('new connections wait until a file descriptor is free', async () => {
-  const served = await Postern.start();
-  const open = readdirSync(`/proc/${served.pid}/fd`).length;
-  execFileSync('prlimit', ['--pid', String(served.pid), `--nofile=${open + 4}:`]);
-  const { hostname, port } = new URL(served.url);
+  const server = await Postern.start();
+  const open = readdirSync(`/proc/${server.pid}/fd`).length;
+  execFileSync('prlimit', ['--pid', String(server.pid), `--nofile=${open + 4}:`]);
+  const { hostname, port } = new URL(server.url);
   const clients = Array.from({ length: 8 }, () => connect(Number(port), hostname));
-  await served.waitForOutput('no connection can be accepted');
-  const waiting = sendRequest(served.url, '/login');
+  await server.waitForOutput('no connection can be accepted');
+  const waiting = sendRequest(server.url, '/login');
   for (const client of clients) {
     client.destroy();
   }
   expect((await waiting).status).toBe(200);
-  expect(await served.stop()).toBe(0);
+  expect(await server.stop()).toBe(0);
 });

@@ -47,13 +47,13 @@ test('every stage of the saved settings passes, and no mail is sent', async () =
 
 test('another relay with the password from standard input', async () => {
   const at = ['diagnose', '--host', '127.0.0.1', '--port', String(relay.port), '--user', 'me'];
-  const bare = await postern.command(at, { input: 'hunter22\n' });
-  expect(bare.code).toBe(1);
-  expect(bare.stdout).toMatch(/^auth +[\d.]+ m?s  failed$/m);
-  expect(bare.stdout).toMatch(/\nnot reached: mail, quit\n/);
-  expect(bare.stdout).toContain('the connection is not encrypted; the password was not sent');
-  expect(bare.stdout).toMatch(/\n1\. .*\n2\. /);
-  expect(bare.stdout + bare.stderr).not.toContain('hunter22');
+  const withoutTls = await postern.command(at, { input: 'hunter22\n' });
+  expect(withoutTls.code).toBe(1);
+  expect(withoutTls.stdout).toMatch(/^auth +[\d.]+ m?s  failed$/m);
+  expect(withoutTls.stdout).toMatch(/\nnot reached: mail, quit\n/);
+  expect(withoutTls.stdout).toContain('the connection is not encrypted; the password was not sent');
+  expect(withoutTls.stdout).toMatch(/\n1\. .*\n2\. /);
+  expect(withoutTls.stdout + withoutTls.stderr).not.toContain('hunter22');
   expect(relay.attempts.all).toEqual([]);
 });
 
@@ -68,11 +68,11 @@ test('--json prints one event per line', async () => {
     cause: { title: 'Nothing listens on the port' },
   });
 
-  const quiet = await following({});
-  const passed = await postern.command(['diagnose', '--host', '127.0.0.1', '--port', String(quiet.port), '--json']);
+  const relay = await following({});
+  const passed = await postern.command(['diagnose', '--host', '127.0.0.1', '--port', String(relay.port), '--json']);
   expect(passed.code, passed.stderr).toBe(0);
   expect(JSON.parse(passed.stdout.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({ event: 'over', outcome: 'passed' });
-  await quiet.stop();
+  await relay.stop();
 });
 
 for (const [args, pattern] of [

@@ -104,14 +104,14 @@ test('omitted fields have their saved values, and the password stays with its re
   expect(saved).toMatchObject({ outcome: 'passed', revision: 1 });
   const login = await postern.diagnose({ data: { smtp_authentication_type: 'Login' } });
   expect(login).toMatchObject({ outcome: 'passed', revision: null });
-  const elsewhere = await postern.diagnoseAs((await anotherAdmin()).authorization!.slice(7), { data: { smtp_host: 'localhost' } });
-  expect(elsewhere.status).toBe(422);
-  expect(Object.keys(elsewhere.json.errors)).toEqual(['smtp_password']);
+  const otherHost = await postern.diagnoseAs((await anotherAdmin()).authorization!.slice(7), { data: { smtp_host: 'localhost' } });
+  expect(otherHost.status).toBe(422);
+  expect(Object.keys(otherHost.json.errors)).toEqual(['smtp_password']);
 });
 
 for (const authentication of ['Plain', 'Login', 'Cram_MD5']) {
   test(`no secret of ${authentication} is reported, even if the relay repeats it`, async () => {
-    const parrot = await tcpRelay((socket) => {
+    const echoRelay = await tcpRelay((socket) => {
       let last = '';
       socket.write('220 parrot\r\n');
       socket.on('data', (chunk) => {
@@ -124,19 +124,19 @@ for (const authentication of ['Plain', 'Login', 'Cram_MD5']) {
       });
     });
     const question = {
-      data: await workingSettings({ smtp_port: parrot.port, smtp_connection_type: 'None', smtp_plaintext_auth: '1', smtp_authentication_type: authentication }),
+      data: await workingSettings({ smtp_port: echoRelay.port, smtp_connection_type: 'None', smtp_plaintext_auth: '1', smtp_authentication_type: authentication }),
     };
     const report = await postern.diagnose(question);
     expect(report).toMatchObject({ outcome: 'failed', failure: { stage: 'auth' } });
-    const told = JSON.stringify(report);
-    const heard = parrot.received.all.join('').split('\r\n').filter((line) => !/^(EHLO|AUTH (LOGIN|CRAM)|QUIT|$)/.test(line));
+    const document = JSON.stringify(report);
+    const commands = echoRelay.received.all.join('').split('\r\n').filter((line) => !/^(EHLO|AUTH (LOGIN|CRAM)|QUIT|$)/.test(line));
     const user = Buffer.from('alerts').toString('base64');
-    for (const secret of [SECRET, ...heard.map((line) => line.replace('AUTH PLAIN ', '')).filter((line) => line !== user)]) {
-      expect(told).not.toContain(secret);
+    for (const secret of [SECRET, ...commands.map((line) => line.replace('AUTH PLAIN ', '')).filter((line) => line !== user)]) {
+      expect(document).not.toContain(secret);
     }
-    expect(told).toContain('[…]');
+    expect(document).toContain('[…]');
     expect(postern.postern.output).not.toContain(SECRET);
-    await parrot.stop();
+    await echoRelay.stop();
   });
 }
 
@@ -169,15 +169,15 @@ test('an invalid request is refused by field, before a connection is opened', as
 });
 
 test('a client that disconnects ends the diagnosis', async () => {
-  const left = new Queue<void>();
-  const place = await tcpRelay((socket) => socket.once('close', () => left.push()));
+  const closed = new Queue<void>();
+  const place = await tcpRelay((socket) => socket.once('close', () => closed.push()));
   const abort = new AbortController();
   const body = { data: fields(place, { smtp_command_timeout: '120' }) };
   const pending = postern.request(PATH, { ...requestDiagnosis(body), signal: abort.signal });
   await place.connections.next();
   abort.abort();
   await expect(pending).rejects.toThrow(/abort/);
-  await left.next();
+  await closed.next();
   await place.stop();
 });
 

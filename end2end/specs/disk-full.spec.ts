@@ -130,6 +130,6 @@ test('a key that did not fit on the disk is created when there is space', async 
   expect(() => writeFileSync(join(disk.data, 'ballast'), Buffer.alloc(2 << 20))).toThrow('ENOSPC');
   expectCommandFailure(await run(['serve', '--listen', '127.0.0.1:0', '--data', data]), 1, /No space left/);
   disk.grow(2);
-  const served = await Postern.start({ data });
-  await served.stop();
+  const server = await Postern.start({ data });
+  await server.stop();
 });

@@ -56,8 +56,8 @@ test('the counters follow the mail', async () => {
   });
   await postern.save(fields(relay));
   await expectCounts(postern, { delivered: 3, deferred: 1, failed: 1, queued: 0 });
-  const told = await samples(url);
-  expect(told).toMatchObject({
+  const figures = await samples(url);
+  expect(figures).toMatchObject({
     'postern_accepted_total': 4,
     'postern_delivered_total': 3,
     'postern_deferred_total': 1,
@@ -68,8 +68,8 @@ test('the counters follow the mail', async () => {
     'postern_delivery_seconds_count': 3,
     'postern_delivery_seconds_bucket{le="+Inf"}': 3,
   });
-  expect(told.postern_delivery_seconds_sum).toBeGreaterThan(0);
-  expect(told.postern_connections, 'connections are kept open').toBeGreaterThan(0);
+  expect(figures.postern_delivery_seconds_sum).toBeGreaterThan(0);
+  expect(figures.postern_connections, 'connections are kept open').toBeGreaterThan(0);
   await requestOk(postern, '/api/messages/act', { act: 'cancel', matching: {}, number: 2 });
   expect(await samples(url)).toMatchObject({
     'postern_queue{state="deferred"}': 0,

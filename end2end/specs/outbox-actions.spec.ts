@@ -25,9 +25,9 @@ test('one message is held, released, retried and cancelled', async () => {
   await expectState(postern, cancelled, 'cancelled');
   const eventsOf = async (id: string) => (await message(postern, id)).recipients[0]?.timeline.map((row) => [row.kind, row.by]);
   const admin = 'admin@example.org';
-  const through = expect.stringContaining('127.0.0.1:');
-  expect(await eventsOf(held)).toEqual([['held', admin], ['released', admin], ['delivered', through]]);
-  expect(await eventsOf(failed)).toEqual([['failed', through], ['retried', admin], ['delivered', through]]);
+  const relayAddress = expect.stringContaining('127.0.0.1:');
+  expect(await eventsOf(held)).toEqual([['held', admin], ['released', admin], ['delivered', relayAddress]]);
+  expect(await eventsOf(failed)).toEqual([['failed', relayAddress], ['retried', admin], ['delivered', relayAddress]]);
   expect(await eventsOf(cancelled)).toEqual([['cancelled', admin]]);
   expect(relay.mails.all.map(({ mail }) => mail.subject).sort()).toEqual(['failed', 'held']);
   await stop();
@@ -42,13 +42,13 @@ test('a bulk action requires the confirmed number and changes no more', async ()
   expect((await act({ act: 'cancel', matching })).data).toEqual({ number: 3, done: false });
   expect(await counts(postern)).toMatchObject({ queued: 4 });
   await submit(postern, mails('Alarm again', 1));
-  const grown = await postern.request('/api/messages/act', {
+  const response = await postern.request('/api/messages/act', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ act: 'cancel', matching, number: 3 }),
   });
-  expect(grown.status).toBe(409);
-  expect(parseResponse(grown).json.errors).toEqual({ number: expect.stringContaining('By now it is 4') });
+  expect(response.status).toBe(409);
+  expect(parseResponse(response).json.errors).toEqual({ number: expect.stringContaining('By now it is 4') });
   expect(await counts(postern), 'nothing has changed').toMatchObject({ queued: 5, cancelled: 0 });
   expect((await act({ act: 'cancel', matching, number: 4 })).data).toEqual({ number: 4, done: true });
   await postern.save(fields(relay));
@@ -88,8 +88,8 @@ test('while delivery is paused mail is accepted and not sent', async () => {
 });
 
 test('a suppressed address is skipped until it is removed', async () => {
-  const gone = { code: 550, text: '5.1.1 No such user here' };
-  const moods: RecipientReplies = { Gone: gone, bare: { code: 550, text: 'No such user' }, policy: { code: 550, text: '5.7.1 No' } };
+  const unknownRecipient = { code: 550, text: '5.1.1 No such user here' };
+  const moods: RecipientReplies = { Gone: unknownRecipient, bare: { code: 550, text: 'No such user' }, policy: { code: 550, text: '5.7.1 No' } };
   const { postern, relay, stop } = await startWithRelay(moods);
   await postern.save(fields(relay));
   const to = ['Gone@example.org', 'bare@example.org', 'policy@example.org'];

@@ -9,9 +9,9 @@ import { fields, parseResponse } from '../support/test-server.ts';
 
 test('mail is queued until settings are saved', async () => {
   const { postern, relay, stop } = await startWithRelay();
-  const unsaid = await postMessage(postern, mail({ from: undefined }));
-  expect(unsaid.status).toBe(422);
-  expect(unsaid.json.errors).toEqual({ from: expect.stringContaining('Set the field from') });
+  const withoutSender = await postMessage(postern, mail({ from: undefined }));
+  expect(withoutSender.status).toBe(422);
+  expect(withoutSender.json.errors).toEqual({ from: expect.stringContaining('Set the field from') });
   const ids = await submit(postern, mails('Alarm', 30));
   const [first = ''] = ids;
   expect(await message(postern, first)).toMatchObject({
@@ -38,7 +38,7 @@ test('mail is queued until settings are saved', async () => {
 
 test('a failing relay backs off with its cause, and delivery resumes after the repair', async () => {
   const { postern, relay, stop } = await startWithRelay();
-  const secured = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'new secret' } });
+  const authRelay = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'new secret' } });
   await postern.save(fields({ port: await closedPort() }));
   await submit(postern, mails('Alarm', 5));
   const workerTrouble = async () => ((await overview(postern)).workers as { workerTrouble?: unknown }[])[0]?.workerTrouble;
@@ -46,39 +46,39 @@ test('a failing relay backs off with its cause, and delivery resumes after the r
   expect(await counts(postern)).toMatchObject({ queued: 5, deferred: 0, failed: 0 });
 
   const login = { smtp_username: 'alerts', smtp_authentication_type: 'Plain', smtp_plaintext_auth: '1' };
-  await postern.save(fields(secured, { ...login, smtp_password: await postern.sealed('old secret') }));
+  await postern.save(fields(authRelay, { ...login, smtp_password: await postern.sealed('old secret') }));
   await expect.poll(workerTrouble).toMatchObject({ failure: { stage: 'auth', reply: { code: 535 } } });
   expect(await counts(postern)).toMatchObject({ queued: 5, deferred: 0, failed: 0 });
-  await postern.save(fields(secured, { ...login, smtp_password: await postern.sealed('new secret') }));
+  await postern.save(fields(authRelay, { ...login, smtp_password: await postern.sealed('new secret') }));
   await expectCounts(postern, { queued: 0, delivered: 5 });
-  expect(secured.mails.all).toHaveLength(5);
+  expect(authRelay.mails.all).toHaveLength(5);
   expect(relay.mails.all).toHaveLength(0);
-  await secured.stop();
+  await authRelay.stop();
   await stop();
 });
 
 test('each recipient has a state, attempts, the last reply, and a timeline', async () => {
   const { postern, relay, stop } = await startWithRelay({
-    later: { code: 450, text: '4.2.0 Greylisted, come back' },
-    never: { code: 554, text: '5.7.1 Not from you' },
+    deferred: { code: 450, text: '4.2.0 Greylisted, come back' },
+    failed: { code: 554, text: '5.7.1 Not from you' },
   });
   await postern.save(fields(relay));
   const to = ['desk@example.org', 'later@example.org', 'never@example.org'];
   const [id = ''] = await submit(postern, mail({ to }));
   await expectState(postern, id, 'delivered', 'deferred', 'failed');
   expect((await relay.mails.next()).to, 'other recipients are delivered').toEqual(['desk@example.org']);
-  const told = await message(postern, id);
-  const [desk, later, never] = told.recipients;
-  const through = expect.stringMatching(/^127\.0\.0\.1:\d+$/);
-  expect(desk).toMatchObject({ attempts: 1, next_attempt: null, reply: expect.stringContaining('250 2.0.0 Taken') });
-  expect(desk?.timeline).toMatchObject([{ kind: 'delivered', by: through, may_have_arrived: false }]);
-  expect(later).toMatchObject({ attempts: 1, leased: false, reply: expect.stringContaining('450 4.2.0 Greylisted') });
-  expect(later?.timeline).toMatchObject([{ kind: 'deferred', by: through }]);
-  const wait = Date.parse(later?.next_attempt ?? '') - Date.parse(later?.timeline[0]?.at ?? '');
+  const details = await message(postern, id);
+  const [delivered, deferred, failed] = details.recipients;
+  const relayAddress = expect.stringMatching(/^127\.0\.0\.1:\d+$/);
+  expect(delivered).toMatchObject({ attempts: 1, next_attempt: null, reply: expect.stringContaining('250 2.0.0 Taken') });
+  expect(delivered?.timeline).toMatchObject([{ kind: 'delivered', by: relayAddress, may_have_arrived: false }]);
+  expect(deferred).toMatchObject({ attempts: 1, leased: false, reply: expect.stringContaining('450 4.2.0 Greylisted') });
+  expect(deferred?.timeline).toMatchObject([{ kind: 'deferred', by: relayAddress }]);
+  const wait = Date.parse(deferred?.next_attempt ?? '') - Date.parse(deferred?.timeline[0]?.at ?? '');
   expect(wait, 'one minute with at most 25 % jitter').toBeGreaterThanOrEqual(60_000);
   expect(wait).toBeLessThanOrEqual(75_000);
-  expect(never).toMatchObject({ attempts: 1, next_attempt: null, reply: expect.stringContaining('554 5.7.1 Not from you') });
-  expect(never?.timeline).toMatchObject([{ kind: 'failed', by: through }]);
+  expect(failed).toMatchObject({ attempts: 1, next_attempt: null, reply: expect.stringContaining('554 5.7.1 Not from you') });
+  expect(failed?.timeline).toMatchObject([{ kind: 'failed', by: relayAddress }]);
   const source = await postern.request(`/api/messages/${id}/source`);
   expect(source.headers).toMatchObject({ 'content-type': 'message/rfc822', 'cache-control': 'no-store' });
   expect(source.text).toBe(relay.mails.all[0]?.raw.toString('utf8'));
@@ -123,11 +123,11 @@ test('accounts see their own mail, administrators all mail', async () => {
     ['GET', '/api/suppressions', undefined],
     ['DELETE', '/api/suppressions/a@example.org', undefined],
   ] as const) {
-    const asked = { method, body };
+    const options = { method, body };
     const json = { 'content-type': 'application/json' };
-    const refused = await postern.request(path, { ...asked, headers: { ...json, ...bearer(owner) } });
+    const refused = await postern.request(path, { ...options, headers: { ...json, ...bearer(owner) } });
     expect(refused.status, `${method} ${path} of a user: ${refused.text}`).toBe(403);
-    const nobody = await postern.request(path, { ...asked, headers: { ...json, authorization: '' } });
+    const nobody = await postern.request(path, { ...options, headers: { ...json, authorization: '' } });
     expect(nobody.status, `${method} ${path} without authentication: ${nobody.text}`).toBe(401);
   }
   expect(await counts(postern)).toMatchObject({ queued: 2, cancelled: 0 });
@@ -137,7 +137,7 @@ test('accounts see their own mail, administrators all mail', async () => {
 test('mail is found by recipient, subject, id, state and time, in pages of fifty', async () => {
   const { postern, stop } = await startWithRelay();
   const ids = await submit(postern, mails('Report', 60).map((one, index) => ({ ...one, to: `desk${index}@example.org` })));
-  const [odd = ''] = await submit(postern, mail({ to: 'Mara_1@Example.ORG', cc: 'x@example.org', subject: '100% ÜBER' }));
+  const [special = ''] = await submit(postern, mail({ to: 'Mara_1@Example.ORG', cc: 'x@example.org', subject: '100% ÜBER' }));
   type Line = { id: string; to: string; subject: string; state: string; recipient: number };
   const page = async (query: string) => {
     const response = parseResponse(await postern.request(`/api/messages?${query}`));
@@ -146,11 +146,11 @@ test('mail is found by recipient, subject, id, state and time, in pages of fifty
   };
   const first = await page('');
   expect(first.lines).toHaveLength(50);
-  expect(first.lines[0]).toMatchObject({ id: odd, state: 'queued', subject: '100% ÜBER' });
+  expect(first.lines[0]).toMatchObject({ id: special, state: 'queued', subject: '100% ÜBER' });
   const second = await page(`before=${first.next}`);
   expect(second.next).toBeNull();
-  const seen = [...first.lines, ...second.lines].map(({ id, recipient }) => `${id}.${recipient}`);
-  expect(new Set(seen).size).toBe(62);
+  const listed = [...first.lines, ...second.lines].map(({ id, recipient }) => `${id}.${recipient}`);
+  expect(new Set(listed).size).toBe(62);
   const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
   for (const [query, number] of [
     ['address=desk1', 11],
@@ -160,7 +160,7 @@ test('mail is found by recipient, subject, id, state and time, in pages of fifty
     ['subject=0%25', 2],
     ['subject=report+1', 11],
     ['subject=report+1&address=desk10', 1],
-    [`id=${odd}`, 2],
+    [`id=${special}`, 2],
     [`id=${ids[7]?.toLowerCase()}`, 1],
     ['state=held', 0],
     ['state=queued&address=x', 1],

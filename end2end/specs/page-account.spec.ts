@@ -39,7 +39,7 @@ test('signing in leads to the requested page, and signing out to the login page'
 
 test('a wrong password and an unknown address get the same text', async ({ page }) => {
   await page.goto(`${console.url}/login?next=/account`);
-  const told: string[] = [];
+  const texts: string[] = [];
   for (const email of [ADMIN, 'nobody@example.org']) {
     await signIn(page, email, 'not the right one');
     await expect(page.getByRole('alert')).toHaveText('Address or password is wrong. Check both, and the Caps Lock key.');
@@ -48,9 +48,9 @@ test('a wrong password and an unknown address get the same text', async ({ page 
     await expect(page.getByLabel('Password', { exact: true })).toBeFocused();
     // The button appears after hydration.
     await expect(page.getByRole('button', { name: 'Show password' })).toBeVisible();
-    told.push((await page.getByRole('main').innerText()).replace(email, ''));
+    texts.push((await page.getByRole('main').innerText()).replace(email, ''));
   }
-  expect(told[0]).toBe(told[1]);
+  expect(texts[0]).toBe(texts[1]);
   await signIn(page, ADMIN, PASSWORD);
   await expect(page, 'the requested page is kept').toHaveURL(`${console.url}/account`);
 });
@@ -91,29 +91,29 @@ test('the own password can be changed', async ({ page }) => {
 
 test('a session is listed and ended from another', async ({ page, browser, consoleErrors }) => {
   const email = await console.createAdmin();
-  const others = await browser.newContext({ userAgent: 'Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0' });
-  consoleErrors.watch(others);
-  const other = await others.newPage();
-  const settings = await console.settings(other, email);
+  const otherContext = await browser.newContext({ userAgent: 'Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.0' });
+  consoleErrors.watch(otherContext);
+  const otherPage = await otherContext.newPage();
+  const settings = await console.settings(otherPage, email);
   await settings.fill({ 'From Name': 'Typed before it ended' });
 
   await console.signInBrowser(page.context(), email);
   await page.goto(`${console.url}/account`);
   const sessions = page.getByRole('region', { name: 'Sessions' }).getByRole('listitem');
   await expect(sessions).toHaveCount(2);
-  const own = sessions.filter({ hasText: 'This session' });
-  await expect(own).toHaveCount(1);
-  await expect(own.getByRole('button')).toHaveCount(0);
+  const current = sessions.filter({ hasText: 'This session' });
+  await expect(current).toHaveCount(1);
+  await expect(current.getByRole('button')).toHaveCount(0);
   const ended = sessions.filter({ hasNotText: 'This session' });
   await expect(ended).toContainText(/From 127\.0\.0\.1, since .* UTC, last used .* UTC/);
   await ended.getByRole('button', { name: /^End the session in .* from 127\.0\.0\.1/ }).click();
   await expect(page.getByText('The session is ended.')).toBeVisible();
   await expect(sessions).toHaveCount(1);
 
-  other.on('dialog', (dialog) => dialog.accept());
-  await other.goto(`${console.url}/settings/email`);
-  await expect(other).toHaveURL(/\/login\?next=/);
-  await others.close();
+  otherPage.on('dialog', (dialog) => dialog.accept());
+  await otherPage.goto(`${console.url}/settings/email`);
+  await expect(otherPage).toHaveURL(/\/login\?next=/);
+  await otherContext.close();
 });
 
 test('accounts without administrator role cannot open the settings', async ({ page }) => {
@@ -143,12 +143,12 @@ test('accounts without administrator role cannot open the settings', async ({ pa
     expect(source).not.toMatch(/smtp_|SMTP settings|data-source/);
   }
 
-  const asked = await page.evaluate(async () => {
+  const answered = await page.evaluate(async () => {
     const headers = { 'content-type': 'application/json' };
     const load = await fetch('/fn/load_settings', { method: 'POST', headers, body: '{}' });
     const read = await fetch('/api/setup/email_smtp');
     return [load.status, await load.text(), read.status, await read.text()];
   });
-  expect([asked[0], asked[2]]).toEqual([403, 403]);
-  expect(asked.join()).not.toContain(secret);
+  expect([answered[0], answered[2]]).toEqual([403, 403]);
+  expect(answered.join()).not.toContain(secret);
 });

@@ -169,15 +169,15 @@ test('the form is filled in, saved and tested by keyboard alone', async ({ page 
 async function tabTo({ page }: EmailPage, element: ReturnType<EmailPage['field']>): Promise<void> {
   for (let stops = 0; stops < 30; stops += 1) {
     await page.keyboard.press('Tab');
-    const seen = await page.evaluate(() => {
+    const focused = await page.evaluate(() => {
       const { activeElement } = document;
       const outline = activeElement && getComputedStyle(activeElement).outlineStyle;
       return activeElement === document.body || (outline !== undefined && outline !== 'none');
     });
-    expect(seen, 'the focus is visible').toBe(true);
+    expect(focused, 'the focus is visible').toBe(true);
     const summary = element.locator('xpath=ancestor-or-self::summary');
     const holder = (await summary.count()) > 0 ? summary : element;
-    if (await holder.evaluate((wanted) => wanted === document.activeElement)) {
+    if (await holder.evaluate((target) => target === document.activeElement)) {
       return;
     }
   }

@@ -42,10 +42,10 @@ async function conflictRows(settings: EmailPage): Promise<string[][]> {
 }
 
 test('keeping the own values', async ({ page, browser, consoleErrors }) => {
-  const others = await browser.newContext();
-  consoleErrors.watch(others);
+  const otherContext = await browser.newContext();
+  consoleErrors.watch(otherContext);
   const second = await console.settings(page);
-  const first = await console.settings(await others.newPage(), 'mara@example.org');
+  const first = await console.settings(await otherContext.newPage(), 'mara@example.org');
   await saveInTurn(second, first, 'Theirs');
   expect(await conflictRows(second)).toEqual([
     ['Field', 'Theirs', 'Yours'],
@@ -69,14 +69,14 @@ test('keeping the own values', async ({ page, browser, consoleErrors }) => {
   expect((await readSaved()).smtp_from_name, 'not before Submit').toBe('Theirs');
   await second.save();
   expect(await readSaved()).toMatchObject({ smtp_from_name: 'Mine', smtp_port: '587' });
-  await others.close();
+  await otherContext.close();
 });
 
 test("taking the other administrator's values", async ({ page, browser, consoleErrors }) => {
-  const others = await browser.newContext();
-  consoleErrors.watch(others);
+  const otherContext = await browser.newContext();
+  consoleErrors.watch(otherContext);
   const second = await console.settings(page);
-  const first = await console.settings(await others.newPage(), 'mara@example.org');
+  const first = await console.settings(await otherContext.newPage(), 'mara@example.org');
   await saveInTurn(second, first, 'Quicker');
   const revision = await console.revision();
   await second.conflict.getByRole('button', { name: 'Take theirs' }).click();
@@ -89,7 +89,7 @@ test("taking the other administrator's values", async ({ page, browser, consoleE
   expect(await console.revision()).toBe(revision);
   await second.save({ 'From Name': 'Mine after all' });
   expect(await readSaved()).toMatchObject({ smtp_from_name: 'Mine after all', smtp_port: '2525' });
-  await others.close();
+  await otherContext.close();
 });
 
 test('one administrator in two tabs', async ({ page, context }) => {

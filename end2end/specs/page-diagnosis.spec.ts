@@ -41,10 +41,10 @@ test('each stage shows its dialogue with secrets redacted', async ({ page }) => 
   await settings.diagnose.click();
   await expect(settings.testSection).toContainText('Every stage passed in');
 
-  const said = stage(settings, 'RCPT TO names the recipient').getByText('RCPT TO:<me@example.net>');
-  await expect(said).toBeHidden();
+  const dialogue = stage(settings, 'RCPT TO names the recipient').getByText('RCPT TO:<me@example.net>');
+  await expect(dialogue).toBeHidden();
   await stage(settings, 'RCPT TO names the recipient').getByText('RCPT TO names the recipient').click();
-  await expect(said).toBeVisible();
+  await expect(dialogue).toBeVisible();
   await stage(settings, 'EHLO introduces Postern').getByText('EHLO introduces Postern').click();
   await expect(stage(settings, 'EHLO introduces Postern')).toContainText('Sign-in mechanisms: PLAIN.');
   await stage(settings, 'AUTH sign-in').getByText('AUTH sign-in').click();

@@ -25,7 +25,7 @@ for (const { type, shown, tls } of TYPES) {
       users: { alerts: SECRET },
     });
     const postern = await Postern.start({ env: { SSL_CERT_FILE: authority.file } });
-    const sent = recordRequests(page);
+    const requests = recordRequests(page);
 
     await page.goto(postern.link);
     await page.getByLabel('Your email address').fill('mara@example.org');
@@ -72,12 +72,12 @@ for (const { type, shown, tls } of TYPES) {
     await expect(settings.testSection).toContainText('Encrypted with TLS 1.3. The saved settings were tested.');
     await settings.expectVerification(/^Verified\s+.* UTC by mara@example\.org$/);
 
-    const again = await page.reload();
+    const reloaded = await page.reload();
     await settings.waitForHydration();
     await settings.expectVerification(/^Verified/);
     await expect(settings.field('Connection Type')).toHaveValue(type);
     await expect(settings.form).toContainText('A password is saved.');
-    expectNoSecret(SECRET, [...sent, (await again?.text()) ?? '', await page.content()]);
+    expectNoSecret(SECRET, [...requests, (await reloaded?.text()) ?? '', await page.content()]);
 
     await relay.stop();
     await postern.stop();
@@ -106,17 +106,17 @@ test('the link can be used once', async ({ page }) => {
 
 /** Records every request of the page: URL, headers and body. */
 function recordRequests(page: Page): string[] {
-  const sent: string[] = [];
+  const requests: string[] = [];
   page.on('request', (request) => {
     const body = request.postDataBuffer()?.toString('utf8') ?? '';
-    sent.push(`${request.method()} ${request.url()}\n${JSON.stringify(request.headers())}\n${body}`);
+    requests.push(`${request.method()} ${request.url()}\n${JSON.stringify(request.headers())}\n${body}`);
   });
-  return sent;
+  return requests;
 }
 
 function expectNoSecret(secret: string, texts: string[]): void {
   expect(texts.join('\n'), 'the request has a sealed password').toContain('{"sealed":"eyJ');
-  const spellings = [
+  const encodings = [
     secret,
     encodeURIComponent(secret),
     new URLSearchParams({ secret }).toString().slice('secret='.length),
@@ -127,7 +127,7 @@ function expectNoSecret(secret: string, texts: string[]): void {
     Buffer.from(secret).toString('hex'),
   ];
   for (const text of texts) {
-    spellings.forEach((spelling) => expect(text).not.toContain(spelling));
+    encodings.forEach((encoding) => expect(text).not.toContain(encoding));
   }
 }
 

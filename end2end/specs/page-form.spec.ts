@@ -98,17 +98,17 @@ test('a fault that appears does not move a button during a click', async ({ page
 
 test('a fault is shown beside its field until it is corrected', async ({ page }) => {
   const settings = await console.settings(page);
-  for (const [name, wrong] of FAULTS) {
-    await settings.fill({ [name]: wrong });
+  for (const [name, invalid] of FAULTS) {
+    await settings.fill({ [name]: invalid });
   }
-  for (const [name, , pattern, right] of FAULTS) {
+  for (const [name, , pattern, corrected] of FAULTS) {
     const field = settings.field(name);
     await expect(field, name).toHaveAttribute('aria-invalid', 'true');
     await expect(field, name).toHaveAccessibleDescription(pattern);
     const fault = page.getByText(await settings.fault(name), { exact: true }).first();
     await expect(fault).toBeVisible();
     await expect(fault.locator('xpath=..'), 'screen readers announce it').toHaveAttribute('aria-live', 'polite');
-    await settings.fill({ [name]: right });
+    await settings.fill({ [name]: corrected });
     await expect(field, name).toHaveAttribute('aria-invalid', 'false');
     expect(await settings.fault(name)).toBe('');
   }
@@ -116,53 +116,53 @@ test('a fault is shown beside its field until it is corrected', async ({ page })
 
 const WITH_LOGIN: FieldValues = { 'User Name': 'alerts', Password: 'secret', 'Authentication Type': 'Plain' };
 
-const WARNINGS: Array<{ odd: string; typed: FieldValues; words: RegExp; repair: string; sets: [FieldName, string] }> = [
+const WARNINGS: Array<{ combination: string; values: FieldValues; pattern: RegExp; repair: string; sets: [FieldName, string] }> = [
   {
-    odd: '465 with StartTLS',
-    typed: { Port: '465', 'Connection Type': 'TLS' },
-    words: /Port 465 expects TLS from the first byte/,
+    combination: '465 with StartTLS',
+    values: { Port: '465', 'Connection Type': 'TLS' },
+    pattern: /Port 465 expects TLS from the first byte/,
     repair: 'Use SSL',
     sets: ['Connection Type', 'SSL'],
   },
   {
-    odd: '587 with SSL',
-    typed: { Port: '587', 'Connection Type': 'SSL' },
-    words: /switches to TLS with StartTLS; SSL fails there/,
+    combination: '587 with SSL',
+    values: { Port: '587', 'Connection Type': 'SSL' },
+    pattern: /switches to TLS with StartTLS; SSL fails there/,
     repair: 'Use TLS',
     sets: ['Connection Type', 'TLS'],
   },
   {
-    odd: 'credentials with authentication None',
-    typed: { 'User Name': 'alerts', Password: 'secret' },
-    words: /not used while the authentication type is None/,
+    combination: 'credentials with authentication None',
+    values: { 'User Name': 'alerts', Password: 'secret' },
+    pattern: /not used while the authentication type is None/,
     repair: 'Use Plain',
     sets: ['Authentication Type', 'Plain'],
   },
   {
-    odd: 'Plain without credentials',
-    typed: { 'Connection Type': 'TLS', 'Authentication Type': 'Plain' },
-    words: /Signing in needs a user name and a password/,
+    combination: 'Plain without credentials',
+    values: { 'Connection Type': 'TLS', 'Authentication Type': 'Plain' },
+    pattern: /Signing in needs a user name and a password/,
     repair: 'Do not sign in',
     sets: ['Authentication Type', 'None'],
   },
   {
-    odd: 'Login without a password',
-    typed: { 'User Name': 'alerts', 'Connection Type': 'TLS', 'Authentication Type': 'Login' },
-    words: /Signing in needs a password/,
+    combination: 'Login without a password',
+    values: { 'User Name': 'alerts', 'Connection Type': 'TLS', 'Authentication Type': 'Login' },
+    pattern: /Signing in needs a password/,
     repair: 'Do not sign in',
     sets: ['Authentication Type', 'None'],
   },
   {
-    odd: 'authentication without encryption',
-    typed: WITH_LOGIN,
-    words: /Signing in fails whenever the relay does not offer StartTLS/,
+    combination: 'authentication without encryption',
+    values: WITH_LOGIN,
+    pattern: /Signing in fails whenever the relay does not offer StartTLS/,
     repair: 'Require TLS',
     sets: ['Connection Type', 'TLS'],
   },
   {
-    odd: 'authentication without encryption, allowed',
-    typed: { ...WITH_LOGIN, 'Password Without Encryption': '1' },
-    words: /The password is sent unencrypted/,
+    combination: 'authentication without encryption, allowed',
+    values: { ...WITH_LOGIN, 'Password Without Encryption': '1' },
+    pattern: /The password is sent unencrypted/,
     repair: 'Require TLS',
     sets: ['Connection Type', 'TLS'],
   },
@@ -170,20 +170,20 @@ const WARNINGS: Array<{ odd: string; typed: FieldValues; words: RegExp; repair: 
 
 test('warnings about combinations are shown before saving, each with a repair button', async ({ page }) => {
   const settings = await console.settings(page);
-  for (const { odd, typed, words: pattern, repair, sets } of WARNINGS) {
+  for (const { combination, values, pattern, repair, sets } of WARNINGS) {
     await settings.undo.click();
     await expect(settings.form).toContainText('The form shows what is saved.');
-    await expect(settings.form, odd).not.toContainText(pattern);
-    await settings.fill({ Port: '2500', ...typed });
+    await expect(settings.form, combination).not.toContainText(pattern);
+    await settings.fill({ Port: '2500', ...values });
     // A missing password is no warning before its field was left.
     await settings.field('Password').focus();
     await settings.field('Password').blur();
     const [name, value] = sets;
-    await expect(settings.field(name), odd).toHaveAccessibleDescription(pattern);
+    await expect(settings.field(name), combination).toHaveAccessibleDescription(pattern);
     await settings.form.getByRole('button', { name: repair }).click();
-    await expect(settings.field(name), odd).toHaveValue(value);
-    await expect(settings.field(name), odd).toBeFocused();
-    await expect(settings.form, odd).not.toContainText(pattern);
+    await expect(settings.field(name), combination).toHaveValue(value);
+    await expect(settings.field(name), combination).toBeFocused();
+    await expect(settings.form, combination).not.toContainText(pattern);
   }
 });
 

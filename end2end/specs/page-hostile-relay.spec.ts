@@ -19,10 +19,10 @@ test.afterAll(() => console?.stop());
 test('a certificate with long names that contain HTML', async ({ page }) => {
   const folder = temporaryFolder('certificate');
   const [key, cert] = [join(folder, 'key'), join(folder, 'cert')];
-  const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const opensslArgs = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   const names = ['-addext', `subjectAltName=DNS:<img src=x onerror=document.title=1>,DNS:${'a'.repeat(250)}`];
-  const own = ['-subj', `/O=${'w'.repeat(64)}/CN=<script>document.title=2<\\/script>`, ...names];
-  execFileSync('openssl', [...made, ...own, '-keyout', key, '-out', cert], { stdio: 'pipe' });
+  const subjectArgs = ['-subj', `/O=${'w'.repeat(64)}/CN=<script>document.title=2<\\/script>`, ...names];
+  execFileSync('openssl', [...opensslArgs, ...subjectArgs, '-keyout', key, '-out', cert], { stdio: 'pipe' });
   const relay = await tlsRelay({ key: readFileSync(key), cert: readFileSync(cert) });
   const settings = await console.settings(page);
   await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': '127.0.0.1', Port: String(relay.port) });

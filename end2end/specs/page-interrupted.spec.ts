@@ -72,9 +72,9 @@ test('a server that restarts during a test', async ({ page, consoleErrors }) => 
   await expect(settings.testSection).toContainText('The test could not be started.');
 
   const { data } = console.server.postern;
-  const again = await Postern.start({ data, listen: new URL(console.url).host });
+  const restarted = await Postern.start({ data, listen: new URL(console.url).host });
   await settings.save();
   expect((await console.server.read()).json.data.smtp_from_name).toBe(EDITS['From Name']);
-  await again.stop();
+  await restarted.stop();
   await relay.stop();
 });

@@ -92,8 +92,8 @@ test('a bulk action asks for confirmation, again when the number has changed', a
 
   await submitMail(console, { to: 'desk4@example.org' });
   await expect(async () => {
-    const seen = await console.server.request('/api/messages?state=failed&address=desk4');
-    expect(seen.text).toContain('desk4@example.org');
+    const listed = await console.server.request('/api/messages?state=failed&address=desk4');
+    expect(listed.text).toContain('desk4@example.org');
   }).toPass();
   takes();
   await page.getByRole('button', { name: 'Retry 3 mails' }).click();
@@ -174,7 +174,7 @@ test('accounts without administrator role see their own mail and no actions', as
   const { relay } = await relayWithReply(450, '4.2.0 Later');
   await console.server.save(fields(relay));
   const token = await console.server.createAccount('plant@example.org', 'user');
-  const others = await submitMail(console, { to: 'secret@example.org', subject: 'Of nobody else' });
+  const otherId = await submitMail(console, { to: 'secret@example.org', subject: 'Of nobody else' });
   const own = await submitMail(console, { to: 'desk@example.org', subject: 'Mine', text: 'Fire in hall 3.' }, token);
   const outbox = await OutboxPage.open(console, page, '', 'plant@example.org');
   await expect(page.getByRole('navigation', { name: 'Console' }).getByRole('link')).toHaveText(['Outbox', 'Account']);
@@ -192,7 +192,7 @@ test('accounts without administrator role see their own mail and no actions', as
 
   const cookie = await signIn(console.url, 'plant@example.org', 'correct horse battery');
   const statusOf = async (path: string) => (await console.server.request(path, { headers: { cookie } })).status;
-  expect(await statusOf(`/outbox/${others}`)).toBe(404);
+  expect(await statusOf(`/outbox/${otherId}`)).toBe(404);
   expect(await statusOf(`/outbox/${own}/source`)).toBe(403);
   expect(await statusOf('/suppressions')).toBe(403);
   expect(await statusOf('/outbox/confirm?act=cancel')).toBe(403);
@@ -205,16 +205,16 @@ test('accounts without administrator role see their own mail and no actions', as
     expect((await postForm(console.url, path, { ...sent }, { cookie, 'sec-fetch-site': 'cross-site' })).status, path).toBe(403);
     expect((await postForm(console.url, path, { ...sent })).status, path).toBe(401);
   }
-  expect(await liveUpdates(page, `/outbox/${others}`)).toBe(404);
+  expect(await liveUpdates(page, `/outbox/${otherId}`)).toBe(404);
   await relay.stop();
   await console.stop();
 });
 
 /** The status of a request to watch the message of another account. */
 async function liveUpdates(page: Page, address: string): Promise<number> {
-  return page.evaluate(async (wanted) => {
+  return page.evaluate(async (id) => {
     const headers = { 'content-type': 'application/json' };
-    const response = await fetch('/fn/watch', { method: 'POST', headers, body: JSON.stringify({ liveUpdates: { outbox: { url: wanted } } }) });
+    const response = await fetch('/fn/watch', { method: 'POST', headers, body: JSON.stringify({ liveUpdates: { outbox: { url: id } } }) });
     return response.status;
   }, address);
 }

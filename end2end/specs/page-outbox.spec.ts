@@ -25,8 +25,8 @@ test('live updates keep what is typed', async ({ page }) => {
   await expect(outbox.mails).toContainText('No message was submitted yet.');
   await expect(outbox.mails).toContainText(`curl ${console.url}/api/messages/send-email`);
 
-  const typed = outbox.search.getByLabel('Recipient begins with');
-  await typed.fill('half an addr');
+  const field = outbox.search.getByLabel('Recipient begins with');
+  await field.fill('half an addr');
   await page.evaluate(() => Object.assign(window, { loaded: 'once' }));
   expect((await console.server.save(fields(relay))).status).toBe(200);
   await expect(outbox.status).toContainText('Delivery is running.');
@@ -34,8 +34,8 @@ test('live updates keep what is typed', async ({ page }) => {
   await relay.mails.next();
   await expect(outbox.row('desk@example.org')).toContainText(/Delivered.*Alarm 1432.*just now.*1 attempt.*250/s);
   await outbox.expectCounts({ Delivered: 1, Failed: 0 });
-  await expect(typed).toHaveValue('half an addr');
-  await expect(typed).toBeFocused();
+  await expect(field).toHaveValue('half an addr');
+  await expect(field).toBeFocused();
 
   const link = outbox.row('Alarm 1432').getByRole('link');
   await link.focus();
@@ -76,14 +76,14 @@ test('mail is counted and searched', async ({ page }) => {
   await outbox.count('Failed').click();
   await expect(outbox.rows).toHaveCount(50);
 
-  const expectFound = async (wanted: Record<string, string>, number: number) => {
+  const expectFound = async (query: Record<string, string>, number: number) => {
     await page.getByRole('link', { name: 'Outbox' }).click();
     await outbox.search.getByText('By time or id').click();
-    for (const [label, value] of Object.entries(wanted)) {
+    for (const [label, value] of Object.entries(query)) {
       await outbox.search.getByLabel(label).fill(value);
     }
     await outbox.search.getByRole('button', { name: 'Search' }).click();
-    await expect(outbox.rows, JSON.stringify(wanted)).toHaveCount(number);
+    await expect(outbox.rows, JSON.stringify(query)).toHaveCount(number);
   };
   await expectFound({ 'Recipient begins with': 'LATER' }, 2);
   await expectFound({ 'Subject contains': '0% s' }, 1);
@@ -103,27 +103,27 @@ test('mail is counted and searched', async ({ page }) => {
 
 test('a relay that backs off is shown with its cause until it recovers', async ({ page }) => {
   const console = await TestConsole.start();
-  const nobody = await closedPort();
-  await console.server.save(fields({ port: nobody }));
+  const closed = await closedPort();
+  await console.server.save(fields({ port: closed }));
   await submitMails(console, [{ to: 'desk@example.org' }, { to: 'mara@example.org' }]);
   const outbox = await OutboxPage.open(console, page);
-  await expect(outbox.status).toContainText(`Messages are queued: 127.0.0.1:${nobody} is backing off.`);
+  await expect(outbox.status).toContainText(`Messages are queued: 127.0.0.1:${closed} is backing off.`);
   await expect(outbox.status).toContainText('Nothing listens');
   await expect(outbox.status).toContainText(/Since .* UTC\. Next attempt within 1 min\. Diagnose/);
   await expect(outbox.status).toContainText(/To be sent\s*2 mails/);
   await expect(outbox.status.getByRole('link', { name: 'Diagnose' })).toHaveAttribute('href', '/settings/email#diagnose');
 
-  const picky = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'right' }, authWithoutTls: true });
+  const authRelay = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'right' }, authWithoutTls: true });
   const smtp_password = await console.server.sealed('wrong');
-  const signed = { smtp_username: 'alerts', smtp_authentication_type: 'Plain', smtp_plaintext_auth: '1', smtp_password };
-  expect((await console.server.save(fields(picky, signed))).status).toBe(200);
-  await expect(outbox.status).toContainText(`127.0.0.1:${picky.port} is backing off.`);
+  const credentials = { smtp_username: 'alerts', smtp_authentication_type: 'Plain', smtp_plaintext_auth: '1', smtp_password };
+  expect((await console.server.save(fields(authRelay, credentials))).status).toBe(200);
+  await expect(outbox.status).toContainText(`127.0.0.1:${authRelay.port} is backing off.`);
   await expect(outbox.status).toContainText('535 5.7.8 Those are not the credentials');
-  const right = { ...signed, smtp_password: await console.server.sealed('right') };
-  expect((await console.server.save(fields(picky, right))).status).toBe(200);
+  const correct = { ...credentials, smtp_password: await console.server.sealed('right') };
+  expect((await console.server.save(fields(authRelay, correct))).status).toBe(200);
   await expect(outbox.status).toContainText('Delivery is running.');
   await outbox.expectCounts({ Delivered: 2, Deferred: 0, Queued: 0 });
-  await picky.stop();
+  await authRelay.stop();
   await console.stop();
 });
 
@@ -136,12 +136,12 @@ test('a page that lost its connection says so and reconnects', async ({ page, co
   const { data } = console.server.postern;
   await console.server.postern.stop({ keepData: true, signal: 'SIGKILL' });
   await expect(page.getByText('Not live')).toBeVisible();
-  const again = await Postern.start({ data, listen: new URL(console.url).host });
+  const restarted = await Postern.start({ data, listen: new URL(console.url).host });
   await outbox.expectLive();
   await submitMail(console, { to: 'desk@example.org' });
   await expect(outbox.row('desk@example.org')).toContainText('Delivered');
   const startedAt = Date.now();
-  await again.stop();
+  await restarted.stop();
   expect(Date.now() - startedAt, 'an open page does not delay the stop').toBeLessThan(9_000);
   await relay.stop();
 });

@@ -105,8 +105,8 @@ test('without a host the domain of the address is looked up', async ({ page }) =
 });
 
 test('a running probe is shown and cancelled', async ({ page }) => {
-  const left = new Queue<string>();
-  const relay = await tcpRelay((socket) => socket.once('close', () => left.push('left')));
+  const closed = new Queue<string>();
+  const relay = await tcpRelay((socket) => socket.once('close', () => closed.push('left')));
   const settings = await console.settings(page);
   await settings.fill({ 'Host Name': '127.0.0.1', Port: String(relay.port) });
   await findButton(settings).click();
@@ -115,7 +115,7 @@ test('a running probe is shown and cancelled', async ({ page }) => {
   await settings.form.getByRole('button', { name: 'Cancel' }).click();
   await expect(settings.form).toContainText('Cancelled.');
   await expect(findButton(settings)).toBeFocused();
-  await left.next();
+  await closed.next();
   await expect(settings.form.getByRole('button', { name: 'Use these settings' })).toHaveCount(0);
   await relay.stop();
 });

@@ -20,10 +20,10 @@ test('a form that is submitted twice is saved once', async ({ page }) => {
   const settings = await console.settings(page);
   let saves = 0;
   let release = () => {};
-  const held = new Promise<void>((resolve) => (release = resolve));
+  const blocked = new Promise<void>((resolve) => (release = resolve));
   await page.route('**/fn/save_settings', async (route) => {
     saves += 1;
-    await held;
+    await blocked;
     await route.continue();
   });
   await settings.fill({ 'Email Address': 'alerts@example.org', 'Host Name': 'smtp.example.org', Port: '587' });
@@ -47,22 +47,22 @@ test('a form that is submitted twice is saved once', async ({ page }) => {
 
 test('leaving with unsaved edits asks for confirmation', async ({ page }) => {
   const settings = await console.settings(page);
-  const asked: string[] = [];
+  const dialogs: string[] = [];
   let stay = true;
   page.on('dialog', (dialog) => {
-    asked.push(dialog.type());
+    dialogs.push(dialog.type());
     return stay ? dialog.dismiss() : dialog.accept();
   });
   const leave = () => page.getByRole('link', { name: 'Account' }).click({ noWaitAfter: true });
   await settings.fill({ Port: '2525', 'Connection Type': 'SSL', 'Password Without Encryption': '1' });
   await leave();
-  await expect.poll(() => asked).toEqual(['beforeunload']);
+  await expect.poll(() => dialogs).toEqual(['beforeunload']);
   await expect(settings.field('Port')).toHaveValue('2525');
 
   stay = false;
   await leave();
   await expect(page).toHaveURL(`${console.url}/account`);
-  expect(asked).toHaveLength(2);
+  expect(dialogs).toHaveLength(2);
 
   await page.goBack();
   await settings.waitForHydration();
@@ -72,7 +72,7 @@ test('leaving with unsaved edits asks for confirmation', async ({ page }) => {
   await expect(settings.verification).not.toContainText('Unsaved changes', { useInnerText: true });
   await leave();
   await expect(page).toHaveURL(`${console.url}/account`);
-  expect(asked, 'no confirmation without changes').toHaveLength(2);
+  expect(dialogs, 'no confirmation without changes').toHaveLength(2);
 });
 
 test('a password of 245 characters reaches the relay unchanged', async ({ page }) => {

@@ -123,8 +123,8 @@ test('a running test is shown and cancelled', async ({ page }) => {
     ...['MAIL FROM names the sender', 'RCPT TO names the recipient', 'DATA sends the message', 'QUIT ends the session'],
   ]);
   const clock = settings.testSection.getByText(/^\d+\.0 s$/);
-  const shown = (await clock.textContent()) ?? '';
-  await expect(clock.filter({ hasNotText: shown }), 'the elapsed time advances').toBeVisible();
+  const elapsed = (await clock.textContent()) ?? '';
+  await expect(clock.filter({ hasNotText: elapsed }), 'the elapsed time advances').toBeVisible();
 
   await expect(settings.sendTest).toBeDisabled();
   await settings.sendTest.click({ force: true });
@@ -157,9 +157,9 @@ test('a test requires a valid recipient and a valid form', async ({ page }) => {
   await expect(settings.recipient, 'the address of the account').toHaveValue(/^admin\d*@example\.org$/);
   await settings.recipient.fill('');
   await expect(settings.sendTest, 'empty').toBeDisabled();
-  for (const wrong of ['me', 'me@', 'me@example.org, you@example.org', ' ']) {
-    await settings.recipient.fill(wrong);
-    await expect(settings.sendTest, wrong).toBeDisabled();
+  for (const recipient of ['me', 'me@', 'me@example.org, you@example.org', ' ']) {
+    await settings.recipient.fill(recipient);
+    await expect(settings.sendTest, recipient).toBeDisabled();
   }
   await settings.recipient.fill('me@');
   await settings.recipient.blur();

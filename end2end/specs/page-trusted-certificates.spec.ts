@@ -85,7 +85,7 @@ test('an invalid CA certificate is refused beside the box', async ({ page }) => 
   const requests: string[] = [];
   page.on('request', (request) => requests.push(request.postData() ?? ''));
   const own = selfSigned('127.0.0.1');
-  for (const [text, words] of [
+  for (const [text, expected] of [
     ['a certificate', 'not PEM'],
     [authority.issue('127.0.0.1').cert, 'not a CA certificate'],
     [own.cert.replaceAll('CERTIFICATE-', 'CERTIFICATE REQUEST-'), 'a certificate request'],
@@ -93,7 +93,7 @@ test('an invalid CA certificate is refused beside the box', async ({ page }) => 
     [own.key + own.cert, 'private key'],
   ] as const) {
     await trusting.paste(text);
-    await trusting.expectFault(words);
+    await trusting.expectFault(expected);
     await expect(trusting.box).toBeFocused();
     await expect(trusting.listed).toHaveCount(0);
   }

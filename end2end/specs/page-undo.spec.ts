@@ -126,9 +126,9 @@ test('one of the last three passwords is restored', async ({ page }) => {
   await expect(earlier.first()).toBeHidden();
   await settings.form.getByText('Use an earlier password').click();
   await expect(earlier).toHaveCount(3);
-  const shown = `alerts at 127.0.0.1:${relay.port}`;
+  const label = `alerts at 127.0.0.1:${relay.port}`;
   for (const [nth, by] of ['admin@example.org', 'jonas@example.org', 'admin@example.org'].entries()) {
-    await expect(earlier.nth(nth)).toContainText(new RegExp(`${shown}.*Saved \\d{4}-\\d\\d-\\d\\d .* UTC by ${by}`));
+    await expect(earlier.nth(nth)).toContainText(new RegExp(`${label}.*Saved \\d{4}-\\d\\d-\\d\\d .* UTC by ${by}`));
   }
 
   const use = earlier.nth(1).getByRole('button', { name: /^Use the password saved .* by jonas/ });
@@ -149,16 +149,16 @@ test('one of the last three passwords is restored', async ({ page }) => {
 });
 
 test.describe('with another relay in the form', () => {
-  let thief: RecordingRelay;
+  let otherRelay: RecordingRelay;
 
   test.beforeEach(async () => {
-    thief = await recordingRelay();
+    otherRelay = await recordingRelay();
     await savePassword('third key');
   });
 
   test.afterEach(async () => {
-    expect(thief.lines.filter((line) => /^AUTH/i.test(line))).toEqual([]);
-    await thief.stop();
+    expect(otherRelay.lines.filter((line) => /^AUTH/i.test(line))).toEqual([]);
+    await otherRelay.stop();
     expect((await console.server.read()).json.data.smtp_port, 'nothing is stored').toBe(String(relay.port));
   });
 
@@ -166,7 +166,7 @@ test.describe('with another relay in the form', () => {
     const settings = await console.settings(page, await console.createAdmin());
     for (const [name, value] of [
       ['Host Name', 'localhost'],
-      ['Port', String(thief.port)],
+      ['Port', String(otherRelay.port)],
       ['User Name', 'other'],
       ['Connection Type', 'None'],
       ['Certificate Check', 'Off'],
@@ -180,42 +180,42 @@ test.describe('with another relay in the form', () => {
       await settings.undo.click();
       await expect(settings.form).toContainText('A password is saved. Leave this empty to keep it.');
     }
-    await settings.fill({ Port: String(thief.port), 'Connection Type': 'None', 'Password Without Encryption': '1' });
+    await settings.fill({ Port: String(otherRelay.port), 'Connection Type': 'None', 'Password Without Encryption': '1' });
     await settings.test();
     await expect(settings.field('Password')).toBeFocused();
-    expect(thief.connections.all, 'no test was started').toEqual([]);
+    expect(otherRelay.connections.all, 'no test was started').toEqual([]);
   });
 
   /** Replaces the relay's port by the attacker's in requests to a server function. */
   async function tamper(page: Page, endpoint: string): Promise<void> {
     await page.route(`**/fn/${endpoint}`, (route) => {
-      const asked = route.request().postData() ?? '';
-      const tampered = asked.replaceAll(`"${relay.port}"`, `"${thief.port}"`);
-      expect(tampered).not.toBe(asked);
+      const body = route.request().postData() ?? '';
+      const tampered = body.replaceAll(`"${relay.port}"`, `"${otherRelay.port}"`);
+      expect(tampered).not.toBe(body);
       return route.continue({ postData: tampered });
     });
   }
 
   test('the server refuses the request of a tampered page', async ({ page }) => {
     const settings = await console.settings(page, await console.createAdmin());
-    const told = new RegExp(`alerts at 127\\.0\\.0\\.1:${relay.port}`);
+    const expected = new RegExp(`alerts at 127\\.0\\.0\\.1:${relay.port}`);
     await tamper(page, 'save_settings');
     await settings.fill({ 'From Name': 'Meddled' });
     await settings.submit.click();
-    await expect(settings.field('Password')).toHaveAccessibleDescription(told);
+    await expect(settings.field('Password')).toHaveAccessibleDescription(expected);
     await expect(settings.field('Password')).toBeFocused();
 
     await tamper(page, 'watch');
     await settings.test();
     await expect(settings.testSection).toContainText('The test could not be started.');
-    await expect(settings.field('Password')).toHaveAccessibleDescription(told);
+    await expect(settings.field('Password')).toHaveAccessibleDescription(expected);
   });
 
   test('an earlier password stays with its relay', async ({ page }) => {
     const settings = await console.settings(page, await console.createAdmin());
     await settings.form.getByText('Use an earlier password').click();
     await settings.form.getByRole('button', { name: /^Use the password saved/ }).last().click();
-    await settings.fill({ Port: String(thief.port), 'Connection Type': 'None', 'Password Without Encryption': '1' });
+    await settings.fill({ Port: String(otherRelay.port), 'Connection Type': 'None', 'Password Without Encryption': '1' });
     await settings.submit.click();
     await expect(settings.field('Password')).toHaveAccessibleDescription(/127\.0\.0\.1/);
     await expect(settings.field('Password')).toBeFocused();

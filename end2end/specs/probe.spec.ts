@@ -182,16 +182,16 @@ test('no connection is opened to a denied address', async () => {
 });
 
 test('a client that disconnects ends every connection', async () => {
-  const left = new Queue<string>();
-  const relay = await tcpRelay((socket) => socket.once('close', () => left.push('left')));
+  const closed = new Queue<string>();
+  const relay = await tcpRelay((socket) => socket.once('close', () => closed.push('left')));
   const abort = new AbortController();
   const pending = post({ host: '127.0.0.1', port: relay.port }, {}, abort.signal);
   await relay.connections.next();
   await relay.connections.next();
   abort.abort();
   await expect(pending).rejects.toThrow(/abort/);
-  await left.next();
-  await left.next();
+  await closed.next();
+  await closed.next();
   await relay.stop();
 });
 

@@ -89,16 +89,16 @@ function settings(port: number, more: Fields = {}): Fields {
 }
 
 function authenticatedSettings(port: number, more: Fields = {}): Fields {
-  const who = { smtp_username: OWNER, smtp_password: password.right, smtp_authentication_type: 'Plain' };
-  return settings(port, { ...who, ...more });
+  const credentials = { smtp_username: OWNER, smtp_password: password.right, smtp_authentication_type: 'Plain' };
+  return settings(port, { ...credentials, ...more });
 }
 
 /** Runs a diagnosis and checks that the result contains no secret. */
 async function diagnose(request: DiagnosisRequest): Promise<DiagnosisReport> {
   const report = await postern.diagnose(request);
-  const told = JSON.stringify(report);
-  for (const spelling of [SECRET, btoa(SECRET), btoa(`\0${OWNER}\0${SECRET}`), btoa(`\0${OWNER}\0${SECRET}!`)]) {
-    expect(told).not.toContain(spelling);
+  const document = JSON.stringify(report);
+  for (const encoding of [SECRET, btoa(SECRET), btoa(`\0${OWNER}\0${SECRET}`), btoa(`\0${OWNER}\0${SECRET}!`)]) {
+    expect(document).not.toContain(encoding);
   }
   return report;
 }
@@ -115,8 +115,8 @@ for (const type of ['Plain', 'Login', 'Cram_MD5'] as const) {
         const send = [`Plain 25`, `Login 465`, `Cram_MD5 587`].includes(`${type} ${port}`);
         const report = await diagnose({ data, to: MAILBOX, send });
         expect(report.outcome, JSON.stringify(report)).toBe(send ? 'sent' : 'passed');
-        const secured = port === 465 ? ['tls', 'greeting', 'ehlo'] : ['greeting', 'ehlo', 'starttls', 'tls', 'ehlo'];
-        const stages = ['tcp', ...secured, 'auth', 'mail', 'rcpt', ...(send ? ['data'] : []), 'quit'];
+        const stagesBeforeAuth = port === 465 ? ['tls', 'greeting', 'ehlo'] : ['greeting', 'ehlo', 'starttls', 'tls', 'ehlo'];
+        const stages = ['tcp', ...stagesBeforeAuth, 'auth', 'mail', 'rcpt', ...(send ? ['data'] : []), 'quit'];
         expect(report.steps.map((step) => step.stage)).toEqual(stages);
         expect(report.steps.map((step) => step.state)).toEqual(stages.map(() => 'passed'));
         expect(report).toMatchObject({ encryption: 'TLS 1.3', not_reached: [] });
@@ -132,11 +132,11 @@ for (const type of ['Plain', 'Login', 'Cram_MD5'] as const) {
 
 interface Misconfiguration {
   data: () => Fields;
-  asked?: Omit<DiagnosisRequest, 'data'>;
+  request?: Omit<DiagnosisRequest, 'data'>;
   stage: string;
   fault?: unknown;
   /** Matches the server's reply, or the observation where there is none. */
-  words: RegExp;
+  pattern: RegExp;
   cause: string;
 }
 
@@ -144,160 +144,160 @@ const MISCONFIGURATIONS: Record<string, Misconfiguration> = {
   'a wrong password': {
     data: () => authenticatedSettings(587, { smtp_password: password.wrong }),
     stage: 'auth',
-    words: /^535 5\.7\.8 Error: authentication failed/,
+    pattern: /^535 5\.7\.8 Error: authentication failed/,
     cause: 'The relay rejects user name and password',
   },
   'a wrong password, with Dovecot and CRAM-MD5': {
     data: () =>
       authenticatedSettings(465, { smtp_host: submission, smtp_password: password.wrong, smtp_authentication_type: 'Cram_MD5' }),
     stage: 'auth',
-    words: /^535 5\.7\.8 Authentication failed\.$/,
+    pattern: /^535 5\.7\.8 Authentication failed\.$/,
     cause: 'The relay rejects user name and password',
   },
   'an unknown user': {
     data: () => authenticatedSettings(465, { smtp_username: 'nobody', smtp_authentication_type: 'Login' }),
     stage: 'auth',
-    words: /^535 5\.7\.8 Error: authentication failed/,
+    pattern: /^535 5\.7\.8 Error: authentication failed/,
     cause: 'The relay rejects user name and password',
   },
   'an authentication type that is not offered': {
     data: () => authenticatedSettings(PORT.onlyPlain, { smtp_authentication_type: 'Cram_MD5' }),
     stage: 'auth',
     fault: { mechanism_not_offered: ['PLAIN'] },
-    words: /offers PLAIN, not CRAM-MD5/,
+    pattern: /offers PLAIN, not CRAM-MD5/,
     cause: 'The authentication type is not offered',
   },
   'TLS at 465': {
     data: () => authenticatedSettings(465, { smtp_connection_type: 'TLS', smtp_command_timeout: '1' }),
     stage: 'greeting',
     fault: 'timed_out',
-    words: /within 1 s/,
+    pattern: /within 1 s/,
     cause: 'No greeting: the port may expect SSL',
   },
   'SSL at 587': {
     data: () => authenticatedSettings(587, { smtp_connection_type: 'SSL' }),
     stage: 'tls',
     fault: 'not_tls',
-    words: /the answer was not TLS/,
+    pattern: /the answer was not TLS/,
     cause: 'SSL is used on a StartTLS port',
   },
   'a certificate for another name': {
     data: () => authenticatedSettings(PORT.otherName),
     stage: 'tls',
     fault: { certificate: 'other_name' },
-    words: /for smtp\.example\.org, not for 127\./,
+    pattern: /for smtp\.example\.org, not for 127\./,
     cause: 'The certificate is for another name',
   },
   'a certificate that has expired': {
     data: () => authenticatedSettings(PORT.expired),
     stage: 'tls',
     fault: { certificate: 'expired' },
-    words: /has expired on 20/,
+    pattern: /has expired on 20/,
     cause: 'The certificate has expired',
   },
   'an outdated TLS version': {
     data: () => authenticatedSettings(PORT.oldTls),
     stage: 'tls',
     fault: 'tls_too_old',
-    words: /neither TLS 1\.2 nor 1\.3/,
+    pattern: /neither TLS 1\.2 nor 1\.3/,
     cause: "The relay's TLS is too old",
   },
   'StartTLS switched off': {
     data: () => authenticatedSettings(PORT.noTls, { smtp_connection_type: 'TLS' }),
     stage: 'starttls',
     fault: 'start_tls_not_offered',
-    words: /does not offer StartTLS/,
+    pattern: /does not offer StartTLS/,
     cause: 'StartTLS is not offered',
   },
   'a password without encryption': {
     data: () => authenticatedSettings(PORT.noTls),
     stage: 'auth',
     fault: 'encryption_required',
-    words: /the password was not sent/,
+    pattern: /the password was not sent/,
     cause: 'The password would be sent unencrypted',
   },
   'a sign-in that Postfix requires TLS for': {
     data: () => authenticatedSettings(PORT.noTlsForSignIn, { smtp_plaintext_auth: '1' }),
     stage: 'auth',
     fault: { mechanism_not_offered: [] },
-    words: /offers no authentication/,
+    pattern: /offers no authentication/,
     cause: 'Signing in requires encryption',
   },
   'no sign-in': {
     data: () => settings(587, { smtp_host: submission }),
     stage: 'mail',
-    words: /^530 5\.7\.0 Authentication required\.$/,
+    pattern: /^530 5\.7\.0 Authentication required\.$/,
     cause: 'The relay requires a sign-in',
   },
   'a From address of another user': {
     data: () => authenticatedSettings(587, { from_address: 'ceo@example.org' }),
-    asked: { to: MAILBOX },
+    request: { to: MAILBOX },
     stage: 'rcpt',
-    words: /^553 5\.7\.1 <ceo@example\.org>: Sender address rejected: not owned by user alerts$/,
+    pattern: /^553 5\.7\.1 <ceo@example\.org>: Sender address rejected: not owned by user alerts$/,
     cause: 'The relay does not accept this From address',
   },
   'a From address of another user, refused at MAIL': {
     data: () => authenticatedSettings(PORT.refusesSenderAtOnce, { from_address: 'ceo@example.org' }),
     stage: 'mail',
-    words: /not owned by user alerts$/,
+    pattern: /not owned by user alerts$/,
     cause: 'The relay does not accept this From address',
   },
   'an EHLO name that is refused': {
     data: () => settings(PORT.refusesName, { smtp_ehlo_name: NAME }),
     stage: 'ehlo',
-    words: /^554 5\.7\.1 <gate\.example\.org>: Helo command rejected: Access denied$/,
+    pattern: /^554 5\.7\.1 <gate\.example\.org>: Helo command rejected: Access denied$/,
     cause: 'The relay refuses the EHLO name',
   },
   'an EHLO name that is refused at RCPT': {
     data: () => settings(PORT.refusesNameLate, { smtp_ehlo_name: NAME }),
-    asked: { to: MAILBOX },
+    request: { to: MAILBOX },
     stage: 'rcpt',
-    words: /Helo command rejected/,
+    pattern: /Helo command rejected/,
     cause: 'The relay refuses the EHLO name',
   },
   'a recipient of another domain': {
     data: () => settings(25),
-    asked: { to: 'you@example.com' },
+    request: { to: 'you@example.com' },
     stage: 'rcpt',
-    words: /^554 5\.7\.1 <you@example\.com>: Relay access denied$/,
+    pattern: /^554 5\.7\.1 <you@example\.com>: Relay access denied$/,
     cause: 'The relay denies relaying',
   },
   'an unknown recipient': {
     data: () => settings(25),
-    asked: { to: 'you@example.net' },
+    request: { to: 'you@example.net' },
     stage: 'rcpt',
-    words: /^550 5\.1\.1 <you@example\.net>: Recipient address rejected: User unknown/,
+    pattern: /^550 5\.1\.1 <you@example\.net>: Recipient address rejected: User unknown/,
     cause: 'The recipient is unknown',
   },
   'an unknown recipient, relayed by Dovecot from Postfix': {
     data: () => authenticatedSettings(587, { smtp_host: submission }),
-    asked: { to: 'you@example.net' },
+    request: { to: 'you@example.net' },
     stage: 'rcpt',
-    words: /^550 5\.1\.1 .*User unknown/,
+    pattern: /^550 5\.1\.1 .*User unknown/,
     cause: 'The recipient is unknown',
   },
   'a recipient that is greylisted': {
     data: () => settings(25),
-    asked: { to: GREYLISTED },
+    request: { to: GREYLISTED },
     stage: 'rcpt',
-    words: /^450 4\.2\.0 <grey@example\.net>: Recipient address rejected: Greylisted$/,
+    pattern: /^450 4\.2\.0 <grey@example\.net>: Recipient address rejected: Greylisted$/,
     cause: 'The relay asks to try again later',
   },
   'a mail that is too big': {
     data: () => settings(PORT.small),
-    asked: { to: MAILBOX, send: true },
+    request: { to: MAILBOX, send: true },
     stage: 'mail',
     fault: { too_big: 300 },
-    words: /the relay accepts 300/,
+    pattern: /the relay accepts 300/,
     cause: 'The mail is too big for the relay',
   },
 };
 
 for (const [title, misconfiguration] of Object.entries(MISCONFIGURATIONS)) {
-  test(title, async () => expectReport(await diagnose({ data: misconfiguration.data(), ...misconfiguration.asked }), misconfiguration));
+  test(title, async () => expectReport(await diagnose({ data: misconfiguration.data(), ...misconfiguration.request }), misconfiguration));
 }
 
-function expectReport(report: DiagnosisReport, { stage, fault = 'rejected', words: pattern, cause }: Omit<Misconfiguration, 'data' | 'asked'>): void {
+function expectReport(report: DiagnosisReport, { stage, fault = 'rejected', pattern, cause }: Omit<Misconfiguration, 'data' | 'request'>): void {
   expect(report.failure, JSON.stringify(report)).toMatchObject({ stage, fault });
   const states = report.steps.map((step) => `${step.stage} ${step.state}`);
   expect(states.slice(0, -1).filter((state) => !state.endsWith(' passed'))).toEqual([]);
@@ -332,5 +332,5 @@ test('a stopped Postfix', async () => {
   await postfix.stop();
   const report = await diagnose({ data: authenticatedSettings(587) });
   const [stage, fault, cause] = ['tcp', 'connection_refused', 'Nothing listens on the port'];
-  expectReport(report, { stage, fault, words: /refused the connection/, cause });
+  expectReport(report, { stage, fault, pattern: /refused the connection/, cause });
 });

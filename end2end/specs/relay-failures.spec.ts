@@ -44,7 +44,7 @@ async function expectAllArrive(name: string, ids: string[], retried: number): Pr
   expect(arrived.sort()).toEqual(mails(name, MESSAGE_COUNT).map(({ subject }) => subject).sort());
 }
 
-for (const [what, flags, state, reply] of [
+for (const [behaviour, flags, state, reply] of [
   ['defers every sender', ['-r', 'MAIL'], 'deferred', '450 4.3.0'],
   ['defers every recipient', ['-r', 'RCPT'], 'deferred', '450 4.3.0'],
   ['defers every message after DATA', ['-r', '.'], 'deferred', '450 4.3.0'],
@@ -52,33 +52,33 @@ for (const [what, flags, state, reply] of [
   ['refuses every message after DATA', ['-f', '.'], 'failed', '500 5.3.0'],
   ['disconnects after the final dot', ['-q', '.'], 'deferred', ''],
 ] as const) {
-  test(`a relay that ${what}: every message is ${state}, and delivered once after the repair`, async () => {
+  test(`a relay that ${behaviour}: every message is ${state}, and delivered once after the repair`, async () => {
     const sink = await SmtpSink.start(...flags);
-    const ids = await submitMails(sink, what);
+    const ids = await submitMails(sink, behaviour);
     await expectCounts(postern, { queued: 0, [state]: MESSAGE_COUNT });
     for (const { recipients } of await Promise.all(ids.map((id) => message(postern, id)))) {
       expect(recipients).toMatchObject([{ state, attempts: 1, reply: expect.stringContaining(reply) }]);
       expect(recipients[0]?.timeline).toMatchObject([{ kind: state, may_have_arrived: flags.join(' ') === '-q .' }]);
     }
-    await expectAllArrive(what, ids, MESSAGE_COUNT);
+    await expectAllArrive(behaviour, ids, MESSAGE_COUNT);
     await sink.stop();
   });
 }
 
-for (const [what, flags] of [
+for (const [behaviour, flags] of [
   ['disconnects at once', ['-q', 'CONNECT']],
   ['disconnects at RCPT', ['-q', 'RCPT']],
   ['disconnects at DATA', ['-q', 'DATA']],
   ['replies 421 to MAIL', ['-Q', 'MAIL']],
   ['replies 421 after DATA', ['-Q', '.']],
 ] as const) {
-  test(`a relay that ${what} backs off: every message stays queued, and is delivered once`, async () => {
+  test(`a relay that ${behaviour} backs off: every message stays queued, and is delivered once`, async () => {
     const sink = await SmtpSink.start(...flags);
-    const ids = await submitMails(sink, what);
-    const trouble = async () => ((await overview(postern)).workers as { trouble?: unknown }[])[0]?.trouble;
-    await expect.poll(trouble).toMatchObject({ relay: `${sink.host}:${sink.port}` });
+    const ids = await submitMails(sink, behaviour);
+    const backoff = async () => ((await overview(postern)).workers as { backoff?: unknown }[])[0]?.backoff;
+    await expect.poll(backoff).toMatchObject({ relay: `${sink.host}:${sink.port}` });
     expect(await counts(postern)).toMatchObject({ queued: MESSAGE_COUNT, deferred: 0, failed: 0 });
-    await expectAllArrive(what, ids, 0);
+    await expectAllArrive(behaviour, ids, 0);
     await sink.stop();
   });
 }

@@ -120,13 +120,13 @@ test('strengthening keeps the password; weakening again requires it', async () =
 });
 
 test('a cleared password is not restored for another relay', async () => {
-  const elsewhere = {
+  const otherDestination = {
     ...original,
     smtp_port: otherRelay.port,
     smtp_connection_type: 'None',
     smtp_plaintext_auth: '1',
   };
-  expect((await postern.save({ ...elsewhere, smtp_password: null })).status).toBe(200);
+  expect((await postern.save({ ...otherDestination, smtp_password: null })).status).toBe(200);
   const refused = await postern.test('me@example.net');
   expect(refused.status).toBe(502);
   expect(refused.json.errors.email_send).toContain('Enter User Name and Password');

@@ -55,10 +55,10 @@ test('the public key is a JWK that needs no authentication', async () => {
   expect(response.status).toBe(200);
   expect(response.headers['content-type']).toBe('application/json');
   expect(response.headers['cache-control']).toBe('no-store');
-  const shown = JSON.parse(response.text);
-  expect(Object.keys(shown).sort(), 'no private parameters').toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use']);
-  expect(shown).toMatchObject({ kty: 'RSA', use: 'enc', alg: 'RSA-OAEP-256' });
-  expect(Buffer.from(shown.n, 'base64url')).toHaveLength(3072 / 8);
+  const publicKey = JSON.parse(response.text);
+  expect(Object.keys(publicKey).sort(), 'no private parameters').toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use']);
+  expect(publicKey).toMatchObject({ kty: 'RSA', use: 'enc', alg: 'RSA-OAEP-256' });
+  expect(Buffer.from(publicKey.n, 'base64url')).toHaveLength(3072 / 8);
 });
 
 test('a password sealed by jose reaches the relay unchanged', async () => {
@@ -76,8 +76,8 @@ test('a password has up to 245 characters of any script', async () => {
 });
 
 test('a password is text on one line', async () => {
-  for (const bad of ['a\nb', 'a\rb', 'a\0b']) {
-    await expectRefused(await seal(key, bad), /line break or a NUL/);
+  for (const token of ['a\nb', 'a\rb', 'a\0b']) {
+    await expectRefused(await seal(key, token), /line break or a NUL/);
   }
   await expectRefused(await seal(key, Uint8Array.of(0xff, 0xfe)), SEAL_AGAIN);
 });

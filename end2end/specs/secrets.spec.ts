@@ -45,9 +45,9 @@ function readFiles(folder: string): NamedContent[] {
 }
 
 function expectAbsent(secret: string, contents: NamedContent[]): void {
-  for (const spelling of encodings(secret)) {
+  for (const encoding of encodings(secret)) {
     for (const [name, bytes] of contents) {
-      expect(bytes.includes(spelling), `${spelling.slice(0, 12)}… in ${name}`).toBe(false);
+      expect(bytes.includes(encoding), `${encoding.slice(0, 12)}… in ${name}`).toBe(false);
     }
   }
 }

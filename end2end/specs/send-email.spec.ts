@@ -37,9 +37,9 @@ async function listMessages(): Promise<unknown> {
 }
 
 test('the response has the id of a message, or the ids of an array in order', async () => {
-  const one = await postMessage(postern, mail());
-  expect(one.status, one.text).toBe(202);
-  expect(one.json).toEqual({ id: expect.stringMatching(ID) });
+  const single = await postMessage(postern, mail());
+  expect(single.status, single.text).toBe(202);
+  expect(single.json).toEqual({ id: expect.stringMatching(ID) });
   const many = await postMessage(postern, [mail({ subject: 'first' }), mail({ subject: 'second' })]);
   expect(many.status, many.text).toBe(202);
   expect(many.json).toEqual({ ids: [expect.stringMatching(ID), expect.stringMatching(ID)] });
@@ -64,7 +64,7 @@ test('an array is accepted as a whole or refused with the fault of each message'
 const INJECTION = 'Fire\r\nBcc: spy@example.net';
 const attached = (file: Mail) => ({ attachments: [{ filename: 'a.txt', content: 'aGFsbA==', ...file }] });
 
-for (const [what, wrong, field, text] of [
+for (const [description, wrong, field, text] of [
   ['no recipient', { to: undefined }, 'to', 'at least one recipient'],
   ['an empty list of recipients', { to: [] }, 'to', 'at least one recipient'],
   ['an invalid recipient', { to: 'desk' }, 'to', ''],
@@ -100,7 +100,7 @@ for (const [what, wrong, field, text] of [
   ['an unknown field', { subjekt: 'x' }, 'subjekt', 'no such field'],
   ['a field of another type', { text: 1 }, 'text', 'a string'],
 ] as const) {
-  test(`refused by field: ${what}`, async () => {
+  test(`refused by field: ${description}`, async () => {
     await expectRefused(mail(wrong), { [field]: expect.stringContaining(text) });
   });
 }
@@ -118,7 +118,7 @@ test('all faults are reported together', async () => {
 const base64 = (text: string) => Buffer.from(text, 'latin1').toString('base64');
 const HEAD = 'From: a@example.org\r\nTo: b@example.org\r\n';
 
-for (const [what, raw, text] of [
+for (const [description, raw, text] of [
   ['with a lone LF', `${HEAD}\r\nFire\n.\r\n`, 'Line 4 has a LF alone'],
   ['with a lone CR', `${HEAD}\r\nFire\r.\r\n`, 'Line 4 has a CR alone'],
   ['with a lone CR in the header', `${HEAD}Subject: a\rBcc: b\r\n\r\nFire`, 'Line 3 has a CR alone'],
@@ -128,7 +128,7 @@ for (const [what, raw, text] of [
   ['with an invalid header', 'Fire!\r\n\r\n', 'Line 1'],
   ['without content', '', 'empty'],
 ] as const) {
-  test(`a raw message ${what} is refused`, async () => {
+  test(`a raw message ${description} is refused`, async () => {
     await expectRefused({ raw: base64(raw) }, { raw: expect.stringContaining(text) });
   });
 }
@@ -172,9 +172,9 @@ test('submitting requires valid JSON', async () => {
     ['application/json', Buffer.alloc(40 * 1024 * 1024 + 1, ' '), 413],
   ] as const) {
     const response = await postMessage(postern, body, { 'content-type': type });
-    const what = `${type}: ${body.slice(0, 30)}`;
-    expect(response.status, what).toBe(status);
-    expect(response.json, what).toEqual({ status: 'error', errors: { request: expect.any(String) } });
+    const description = `${type}: ${body.slice(0, 30)}`;
+    expect(response.status, description).toBe(status);
+    expect(response.json, description).toEqual({ status: 'error', errors: { request: expect.any(String) } });
   }
   expect((await postMessage(postern, text, { 'content-type': 'Application/JSON; charset=utf-8' })).status).toBe(202);
 });
@@ -212,10 +212,10 @@ test('a repeated Idempotency-Key returns the first response', async () => {
 test('of concurrent requests with one key one is stored', async () => {
   const key = { 'idempotency-key': 'at-once' };
   const answers = await Promise.all(Array.from({ length: 12 }, () => postMessage(postern, mail({ subject: 'at once' }), key)));
-  const taken = answers.filter((response) => response.status === 202);
+  const accepted = answers.filter((response) => response.status === 202);
   const rest = answers.filter((response) => response.status !== 202);
-  expect(new Set(taken.map((response) => response.json.id)).size).toBe(1);
+  expect(new Set(accepted.map((response) => response.json.id)).size).toBe(1);
   rest.forEach((response) => expect(response, response.text).toMatchObject({ status: 409, headers: { 'retry-after': '1' } }));
-  await expectState(postern, String(taken[0]?.json.id), 'delivered');
+  await expectState(postern, String(accepted[0]?.json.id), 'delivered');
   expect(relay.mails.all.filter(({ mail }) => mail.subject === 'at once')).toHaveLength(1);
 });

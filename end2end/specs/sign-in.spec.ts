@@ -56,24 +56,24 @@ test('the printed link creates one administrator, once', async () => {
   expect(page.text).toContain('method="post"');
   const account = { token, email: EMAIL, password: PASSWORD };
 
-  for (const [wrong, status, pattern] of [
+  for (const [invalid, status, pattern] of [
     [{ ...account, token: `${token.slice(0, -1)}_` }, 403, /is not the newest/],
     [{ ...account, token: '' }, 403, /is not the newest/],
     [{ ...account, password: 'too short' }, 422, /12 to 128 characters/],
     [{ ...account, email: 'nobody' }, 422, /needs an @/],
     [{ ...account, email: '' }, 422, /address/],
   ] as const) {
-    const refused = await postForm(url, '/setup', wrong);
+    const refused = await postForm(url, '/setup', invalid);
     expect(refused.status).toBe(status);
     expect(refused.headers['set-cookie']).toBeUndefined();
     expect(pageText(refused)).toMatch(pattern);
-    expect(refused.text).not.toContain(wrong.password);
+    expect(refused.text).not.toContain(invalid.password);
   }
 
-  const made = await postForm(url, '/setup', account);
-  expect(made.status).toBe(303);
-  expect(made.headers.location).toBe('/');
-  const signedIn = { cookie: cookie(made).pair };
+  const created = await postForm(url, '/setup', account);
+  expect(created.status).toBe(303);
+  expect(created.headers.location).toBe('/');
+  const signedIn = { cookie: cookie(created).pair };
   expect((await sendRequest(url, SETTINGS_PATH, { headers: signedIn })).status).toBe(200);
 
   const second = await postForm(url, '/setup', { ...account, email: 'second@example.org' });
@@ -148,9 +148,9 @@ test('signing out ends the session on the server', async () => {
   const out = await postForm(url, '/logout', {}, { cookie: pair });
   expect(out.status).toBe(303);
   expect(out.headers.location).toBe('/login');
-  const taken = cookie(out);
-  expect(taken.value).toBe('');
-  expect(taken.attributes).toContain('max-age=0');
+  const cleared = cookie(out);
+  expect(cleared.value).toBe('');
+  expect(cleared.attributes).toContain('max-age=0');
   expect((await sendRequest(url, SETTINGS_PATH, { headers: { cookie: pair } })).status).toBe(401);
   expect((await postForm(url, '/logout', {}, { cookie: pair })).status, 'signing out twice is no error').toBe(303);
   expect((await sendRequest(url, '/logout')).status, 'a GET request does not sign out').toBe(405);
@@ -163,16 +163,16 @@ test('signing in leads back to the requested page', async () => {
   expect(login).toBe('/login?next=%2Faccount');
   const page = await sendRequest(url, login);
   const action = page.text.match(/<form[^>]*action="([^"]*)"/)?.[1]?.replaceAll('&amp;', '&') ?? '';
-  const wrong = await postForm(url, action, { email: EMAIL, password: 'wrong password' }, newNetwork());
-  expect(wrong.text, 'also after a failed sign-in').toContain(action);
+  const invalid = await postForm(url, action, { email: EMAIL, password: 'wrong password' }, newNetwork());
+  expect(invalid.text, 'also after a failed sign-in').toContain(action);
   const right = await postForm(url, action, { email: EMAIL, password: PASSWORD }, newNetwork());
   expect(right.headers.location).toBe('/account');
   expect((await sendRequest(url, login, { headers: { cookie: cookie(right).pair } })).headers.location).toBe('/account');
 
-  for (const elsewhere of ['//evil.example', '/\\evil.example', 'https://evil.example/', '/\t/evil.example', '/\r\nSet-Cookie: a=b', 'javascript:alert(1)', '']) {
-    const path = `/login?next=${encodeURIComponent(elsewhere)}`;
+  for (const target of ['//evil.example', '/\\evil.example', 'https://evil.example/', '/\t/evil.example', '/\r\nSet-Cookie: a=b', 'javascript:alert(1)', '']) {
+    const path = `/login?next=${encodeURIComponent(target)}`;
     const response = await postForm(url, path, { email: EMAIL, password: PASSWORD }, newNetwork());
-    expect(response.headers.location, elsewhere).toBe('/');
+    expect(response.headers.location, target).toBe('/');
   }
 });
 
@@ -275,9 +275,9 @@ test('changing the password requires the old one and ends the other sessions', a
   await createAccount(postern.data, 'careful@example.org');
   const [here, there] = await Promise.all([1, 2].map(() => signIn(url, 'careful@example.org', PASSWORD, newNetwork())));
   const change = (fields: Record<string, string>) => postForm(url, '/account/password', fields, { cookie: here ?? '' });
-  const wrong = await change({ current: 'not it at all', new: 'another password' });
-  expect(wrong.status).toBe(422);
-  expect(pageText(wrong)).toContain('This is not your current password');
+  const invalid = await change({ current: 'not it at all', new: 'another password' });
+  expect(invalid.status).toBe(422);
+  expect(pageText(invalid)).toContain('This is not your current password');
   const short = await change({ current: PASSWORD, new: 'short' });
   expect(short.status).toBe(422);
   expect(pageText(short)).toContain('12 to 128 characters');

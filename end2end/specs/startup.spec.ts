@@ -28,27 +28,27 @@ async function usedFolder(): Promise<{ data: string; key: string }> {
 test.describe('a signal while a test mail waits for a silent relay', () => {
   async function waiting() {
     const relay = await silentRelay();
-    const { postern: served, ...console } = await serverWithWaitingTest(relay.port);
+    const { postern: server, ...console } = await serverWithWaitingTest(relay.port);
     await relay.connections.next();
-    return { relay, served, ...console };
+    return { relay, served: server, ...console };
   }
 
   test('stops it gracefully', async () => {
-    const { relay, served, sent } = await waiting();
+    const { relay, served: server, sent } = await waiting();
     const startedAt = Date.now();
-    expect(await served.stop()).toBe(0);
+    expect(await server.stop()).toBe(0);
     expect(Date.now() - startedAt).toBeLessThan(20_000);
     expect(await sent).toBe('cut');
-    expect(served.output).toContain('stopped before every request had ended');
+    expect(server.output).toContain('stopped before every request had ended');
     await relay.stop();
   });
 
   test('a second signal stops it at once', async () => {
-    const { relay, served, sent } = await waiting();
-    served.signal('SIGTERM');
-    await served.waitForOutput('a second signal stops at once');
+    const { relay, served: server, sent } = await waiting();
+    server.signal('SIGTERM');
+    await server.waitForOutput('a second signal stops at once');
     const startedAt = Date.now();
-    expect(await served.stop()).toBe(1);
+    expect(await server.stop()).toBe(1);
     expect(Date.now() - startedAt).toBeLessThan(9_000);
     expect(await sent).toBe('cut');
     await relay.stop();
@@ -171,14 +171,14 @@ test('contradictory and invalid flags', async () => {
 test('a data folder may have any name, and only its owner can read its files', async () => {
   const data = join(temporaryFolder('data'), 'a b?c=d#e%41&é;');
   mkdirSync(data, { mode: 0o755 });
-  const served = await Postern.start({ data });
-  await sendRequest(served.url, '/api/keys/browser');
+  const server = await Postern.start({ data });
+  await sendRequest(server.url, '/api/keys/browser');
   const files = readdirSync(data, { recursive: true }) as string[];
   expect(files).toEqual(expect.arrayContaining(['postern.db', 'keys']));
   for (const file of files) {
     expect(statSync(join(data, file)).mode & 0o077, file).toBe(0);
   }
-  expect(await served.stop()).toBe(0);
+  expect(await server.stop()).toBe(0);
 });
 
 test('started by root, it runs as the owner of its data folder', async () => {
@@ -186,9 +186,9 @@ test('started by root, it runs as the owner of its data folder', async () => {
   const [nobody, data] = [65534, temporaryFolder('data')];
   chownSync(data, nobody, nobody);
   expect((await runPostern(['token', 'list', '--data', data])).code).toBe(0);
-  const served = await Postern.start({ data });
-  await sendRequest(served.url, '/api/keys/browser');
-  const status = readFileSync(`/proc/${served.pid}/status`, 'utf8');
+  const server = await Postern.start({ data });
+  await sendRequest(server.url, '/api/keys/browser');
+  const status = readFileSync(`/proc/${server.pid}/status`, 'utf8');
   const ids = (name: string) => status.match(new RegExp(`^${name}:\\s*(.*)$`, 'm'))?.[1]?.trim().split(/\s+/);
   for (const name of ['Uid', 'Gid']) {
     expect(ids(name), name).toEqual(Array(4).fill(String(nobody)));
@@ -197,25 +197,25 @@ test('started by root, it runs as the owner of its data folder', async () => {
   for (const file of readdirSync(data, { recursive: true }) as string[]) {
     expect(statSync(join(data, file)).uid, file).toBe(nobody);
   }
-  expect(await served.stop()).toBe(0);
+  expect(await server.stop()).toBe(0);
 });
 
 test('it continues when its log can no longer be written', async () => {
-  const served = await Postern.start();
-  served.stopReading();
+  const server = await Postern.start();
+  server.stopReading();
   for (let request = 0; request < 3; request += 1) {
-    expect((await sendRequest(served.url, '/login')).status).toBe(200);
+    expect((await sendRequest(server.url, '/login')).status).toBe(200);
   }
-  expect(await served.stop()).toBe(0);
+  expect(await server.stop()).toBe(0);
 });
 
 test('a signal stops an idle server at once', async () => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    const served = await Postern.start();
-    const kept = await sendRequest(served.url, '/login');
+    const server = await Postern.start();
+    const kept = await sendRequest(server.url, '/login');
     expect(kept.headers.connection, 'an idle connection does not delay the stop').not.toBe('close');
     const startedAt = Date.now();
-    expect(await served.stop({ signal })).toBe(0);
+    expect(await server.stop({ signal })).toBe(0);
     expect(Date.now() - startedAt).toBeLessThan(9_000);
   }
 });

@@ -61,9 +61,9 @@ for (const [title, session] of Object.entries(SESSIONS)) {
   test(`swaks shows the same dialogue and TLS facts: ${title}`, async () => {
     const [output, report] = [await swaks(session), await diagnose(session)];
     expect(report.relay, output.text).toBe(output.peer);
-    const secured = report.steps.find((step) => step.handshake)?.handshake;
-    expect(secured, output.text).toMatchObject({ version: output.version, cipher: output.cipher });
-    const certificate = secured?.chain[0];
+    const handshake = report.steps.find((step) => step.handshake)?.handshake;
+    expect(handshake, output.text).toMatchObject({ version: output.version, cipher: output.cipher });
+    const certificate = handshake?.chain[0];
     expect(certificate?.subject, output.text).toBe(output.subject);
     // Only the swaks of Debian 13 and later prints these.
     expect(certificate?.names).toEqual(output.names ?? certificate?.names);
@@ -74,9 +74,9 @@ for (const [title, session] of Object.entries(SESSIONS)) {
       // Postern also sends RSET to abort the transaction.
       expect(linesFrom(report.steps.flatMap((step) => step.lines ?? []), side).slice(0, lines.length)).toEqual(lines);
     }
-    const told = JSON.stringify(report);
+    const document = JSON.stringify(report);
     for (const secret of output.secrets) {
-      expect(told).not.toContain(secret);
+      expect(document).not.toContain(secret);
     }
     const secrets = { Plain: 1, Login: 2, Cram_MD5: 1, None: 0 }[session.authentication ?? 'None'];
     expect(output.secrets, output.text).toHaveLength(secrets);
@@ -97,8 +97,8 @@ interface SwaksResult {
 }
 
 async function swaks({ server, port, connection, authentication, password, from, to }: SwaksSession): Promise<SwaksResult> {
-  const who = ['--auth', authentication ? METHOD[authentication] : '', '--auth-user', OWNER];
-  const signIn = authentication ? [...who, '--auth-password', password ?? SECRET] : [];
+  const credentials = ['--auth', authentication ? METHOD[authentication] : '', '--auth-user', OWNER];
+  const signIn = authentication ? [...credentials, '--auth-password', password ?? SECRET] : [];
   const program = new Daemon('/usr/bin/swaks', [
     ...['--server', server(), '--port', String(port), '--ehlo', NAME, '--quit-after', 'RCPT'],
     ...['--from', from ?? OWNED, '--to', to ?? MAILBOX, ...CONNECTION[connection], ...signIn],
@@ -149,12 +149,12 @@ function redacted(lines: Line[]): { lines: Line[]; secrets: string[] } {
 
 /** The lines of one side, without QUIT and its reply. */
 function linesFrom(lines: Line[], side: Line['from']): string[] {
-  const said = lines.filter((line) => line.from === side).map((line) => line.text);
-  return said.filter((text) => text !== 'QUIT' && !text.startsWith('221 '));
+  const texts = lines.filter((line) => line.from === side).map((line) => line.text);
+  return texts.filter((text) => text !== 'QUIT' && !text.startsWith('221 '));
 }
 
 async function diagnose({ server, port, connection, authentication, password, from, to }: SwaksSession): Promise<DiagnosisReport> {
-  const who = { smtp_username: OWNER, smtp_password: await postern.sealed(password ?? SECRET) };
+  const credentials = { smtp_username: OWNER, smtp_password: await postern.sealed(password ?? SECRET) };
   const data = fields(
     { port },
     {
@@ -162,7 +162,7 @@ async function diagnose({ server, port, connection, authentication, password, fr
       smtp_connection_type: connection,
       smtp_ehlo_name: NAME,
       from_address: from ?? OWNED,
-      ...(authentication ? { smtp_authentication_type: authentication, ...who } : {}),
+      ...(authentication ? { smtp_authentication_type: authentication, ...credentials } : {}),
     },
   );
   return postern.diagnose({ data, to: to ?? MAILBOX });

@@ -39,7 +39,7 @@ function expectFailure(response: ApiResponse, status: number, ...text: RegExp[])
   expect(response.status, response.text).toBe(status);
   expect(Object.keys(response.json)).toEqual(['status', 'errors']);
   expect(Object.keys(response.json.errors)).toEqual(['email_send']);
-  text.forEach((word) => expect(response.json.errors.email_send).toMatch(word));
+  text.forEach((text) => expect(response.json.errors.email_send).toMatch(text));
 }
 
 /** Diagnoses the saved settings and expects this cause. */
@@ -181,8 +181,8 @@ for (const [title, certificate, pattern, cause] of [
 }
 
 test('a client that disconnects cancels the test', async () => {
-  const left = new Queue<string>();
-  const relay = await tcpRelay((socket) => socket.once('close', () => left.push('left')));
+  const closed = new Queue<string>();
+  const relay = await tcpRelay((socket) => socket.once('close', () => closed.push('left')));
   expect((await postern.save(fields(relay, { ...DEFAULTS, smtp_command_timeout: '120' }))).status).toBe(200);
   const abort = new AbortController();
   const path = '/api/setup/email_test/me@example.net';
@@ -190,7 +190,7 @@ test('a client that disconnects cancels the test', async () => {
   await relay.connections.next();
   abort.abort();
   await expect(pending).rejects.toThrow(/abort/);
-  await left.next();
+  await closed.next();
   await relay.stop();
 });
 

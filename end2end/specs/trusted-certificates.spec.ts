@@ -150,9 +150,9 @@ test('a trusted CA still requires a matching name', async () => {
     expect(trusted.status, trusted.text).toBe(200);
   });
   await withRelay(otherAuthority.issue('mail.example.net'), async (relay) => {
-    const other = await sendTest(relay, trustedFields(otherAuthority.cert));
-    expect(other.status).toBe(502);
-    expect(other.text).toContain('mail.example.net');
+    const leaf = await sendTest(relay, trustedFields(otherAuthority.cert));
+    expect(leaf.status).toBe(502);
+    expect(leaf.text).toContain('mail.example.net');
   });
   await withRelay(authority.issue('127.0.0.1'), async (relay) => {
     const known = await sendTest(relay, trustedFields(otherAuthority.cert));
@@ -162,15 +162,15 @@ test('a trusted CA still requires a matching name', async () => {
 });
 
 test('trusting more requires the password, trusting less keeps it', async () => {
-  const [one, other] = [otherAuthority.cert, otherAuthority.issue('relay.test').cert];
+  const [ca, leaf] = [otherAuthority.cert, otherAuthority.issue('relay.test').cert];
   const form = fields({ port: 587 }, { smtp_certificate_check: 'Verify', [FIELD]: null });
   const sealed = await postern.sealed('a password worth having');
   expect((await postern.save({ ...form, smtp_password: sealed })).status).toBe(200);
   for (const [certificates, stays] of [
-    [one, false],
-    [one + other, false],
-    [one, true],
-    [other, false],
+    [ca, false],
+    [ca + leaf, false],
+    [ca, true],
+    [leaf, false],
   ] as const) {
     const next = { ...form, ...trustedFields(certificates) };
     const kept = await postern.save(next);
@@ -180,7 +180,7 @@ test('trusting more requires the password, trusting less keeps it', async () => 
       expect((await postern.save({ ...next, smtp_password: sealed })).status).toBe(200);
     }
   }
-  expect((await postern.save({ ...form, ...trustedFields(other), smtp_certificate_check: 'Off' })).status).toBe(422);
+  expect((await postern.save({ ...form, ...trustedFields(leaf), smtp_certificate_check: 'Off' })).status).toBe(422);
   expect((await postern.save(form)).status).toBe(200);
   expect((await postern.read()).json.password).toBe('saved');
 });

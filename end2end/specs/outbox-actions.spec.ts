@@ -48,7 +48,7 @@ test('a bulk action requires the confirmed number and changes no more', async ()
     body: JSON.stringify({ act: 'cancel', matching, number: 3 }),
   });
   expect(response.status).toBe(409);
-  expect(parseResponse(response).json.errors).toEqual({ number: expect.stringContaining('By now it is 4') });
+  expect(parseResponse(response).json.errors).toEqual({ number: expect.stringContaining('The number is 4 by now') });
   expect(await counts(postern), 'nothing has changed').toMatchObject({ queued: 5, cancelled: 0 });
   expect((await act({ act: 'cancel', matching, number: 4 })).data).toEqual({ number: 4, done: true });
   await postern.save(fields(relay));

@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_told_at_once_by_its_field() {
+    fn all_faults_are_reported_together_by_field() {
         let refusal = Form::default()
             .with(Label::ConnectionType, "StartTLS")
             .with(Label::CommandTimeout, "0")
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn each_field_has_its_rule() {
+    fn each_field_is_validated() {
         for (label, text, accepted) in [
             (Label::Port, "1", true),
             (Label::Port, "65535", true),

@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_is_told_from_an_address() {
+    fn a_port_is_distinguished_from_an_address() {
         for (typed, expected) in [
             ("smtp.example.org", "smtp.example.org:25"),
             ("192.0.2.1", "192.0.2.1:25"),

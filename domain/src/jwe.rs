@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_opens_with_its_key_only() {
+    fn a_sealed_value_opens_with_its_key_only() {
         let open = |key: ContentKey| sealed().parse::<Token>().expect("parses").open(&key);
         assert_eq!(open(key()).expect("opens").as_slice(), b"hunter2");
         assert_eq!(open(Zeroizing::new([8; 32])).err(), Some(JweError::Sealed));
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_none_seals_nothing() {
+    fn an_invalid_key_seals_nothing() {
         let jwk: Jwk = serde_json::from_str(
             r#"{"kty":"RSA","use":"enc","alg":"RSA-OAEP-256","kid":"k","n":"AQ","e":"AQAB"}"#,
         )

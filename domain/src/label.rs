@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_what_may_be_absent() {
+    fn options_are_the_optional_labels() {
         let options = Label::SHOWN.into_iter().filter(|label| label.is_option());
         assert_eq!(options.collect::<Vec<_>>(), Label::SHOWN[6..]);
         for (label, value) in [

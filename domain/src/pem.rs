@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_are_found_whatever_their_lines_look_like() {
+    fn blocks_are_found_with_any_line_breaks() {
         let text = "Subject: a\nfor -----BEGIN X-----\n  -----BEGIN A-----\r\n AB\r\nE=\r\n-----END A-----\n\
                     Subject: b\n\n-----BEGIN B C-----\n!\n-----END B C-----\nthe rest";
         let found = blocks(text).expect("blocks");
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_whole_or_there_is_none() {
+    fn an_incomplete_block_is_not_a_block() {
         let block = "-----BEGIN A-----\nAA==\n-----END A-----\n";
         for (text, count) in [
             (block.to_owned(), Some(1)),
@@ -170,7 +170,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_cut_into_slices_that_leave_nothing_out(
+        fn slices_of_any_text_add_up_to_it(
             lines in prop::collection::vec((line(), "\r\n|\r|\n"), 0..12),
         ) {
             let text: String = lines.iter().flat_map(|(line, end)| [line.as_str(), end]).collect();
@@ -186,7 +186,7 @@ mod tests {
         }
 
         #[test]
-        fn what_was_written_is_read(
+        fn written_blocks_are_parsed_back(
             written in prop::collection::vec(("[a-z :]{0,9}", "[A-Z ]{0,9}", "[A-Za-z0-9+/\n]{0,90}"), 1..5),
         ) {
             let text: String = written

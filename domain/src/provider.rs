@@ -242,7 +242,7 @@ mod tests {
     use crate::warnings::settings_warnings;
 
     #[test]
-    fn every_preset_is_a_valid_form_with_nothing_odd_in_it() {
+    fn every_preset_is_valid_and_without_warnings() {
         for provider in PROVIDERS {
             assert!(!provider.note.is_empty() && !provider.relays.is_empty());
             let several = provider.relays.len() > 1;
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_is_known_by_the_servers_that_take_its_mail() {
+    fn a_provider_is_recognised_by_its_mail_exchangers() {
         for (exchange, host) in [
             ("aspmx.l.google.com.", Some("smtp.gmail.com")),
             ("smtp.google.com", Some("smtp.gmail.com")),

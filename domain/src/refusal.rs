@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_faults_of_both_are_told_unless_one_is_no_fault_of_fields() {
+    fn both_sets_of_field_faults_are_reported() {
         let fault = |field| Refusal::of(Kind::Invalid, field, "wrong");
         let down = || Refusal::new(Kind::Unavailable, "later");
         for (a, b, kind, fields) in [
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_says_when_to_come_back() {
+    fn too_many_has_retry_after() {
         let refusal = Refusal::too_many(30, "Wait.");
         assert_eq!(
             (refusal.kind, refusal.retry_after),

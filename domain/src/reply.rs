@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn enhanced_status_is_read_only_where_it_is_one() {
+    fn enhanced_status_codes_are_parsed_only_if_valid() {
         for (code, text, expected) in [
             (550, "5.1.1 no such user", Some([5, 1, 1])),
             (535, "5.7.8", Some([5, 7, 8])),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_has_no_control_characters() {
+    fn shown_text_has_no_control_characters() {
         let reply = Reply::new(
             220,
             [b"caf\xe9 \x1b[31mred\x07".as_slice(), b"second"].into_iter(),

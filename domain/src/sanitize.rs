@@ -29,7 +29,7 @@ mod tests {
     use super::printable;
 
     #[test]
-    fn only_what_is_read_is_left() {
+    fn invisible_characters_are_removed() {
         for (text, most, expected) in [
             ("plain ünï 🚪", 99, "plain ünï 🚪"),
             ("\u{1b}[31mred\u{7}\u{0}", 99, "[31mred"),

@@ -214,7 +214,7 @@ mod tests {
     use crate::{Form, Label};
 
     #[test]
-    fn a_password_stays_only_with_the_relay_it_was_given_for() {
+    fn a_password_is_kept_only_for_its_relay() {
         let saved = Form::default()
             .with(Label::FromAddress, "alerts@example.org")
             .with(Label::Host, "smtp.example.org")
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_was_never_shown_is_not_shown_unasked() {
+    fn cram_md5_to_unencrypted_plain_requires_the_password() {
         let hidden = Form::default()
             .with(Label::FromAddress, "alerts@example.org")
             .with(Label::Host, "smtp.example.org")
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn each_weakening_alone_loses_the_password() {
+    fn each_weakening_requires_the_password() {
         let base = Form::default()
             .with(Label::FromAddress, "alerts@example.org")
             .with(Label::Host, "smtp.example.org")
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn ehlo_names_the_from_domain_unless_told_otherwise() {
+    fn the_ehlo_name_defaults_to_the_from_domain() {
         let form = Form::default()
             .with(Label::FromAddress, "alerts@example.org")
             .with(Label::Host, "smtp.example.net")

@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_goes_before_the_detail() {
+    fn a_reply_is_preferred_to_the_detail() {
         let reply = Reply::new(550, [b"5.1.1 no such user".as_slice()].into_iter());
         let rejected = Failure::rejected(Stage::Rcpt, reply);
         assert_eq!(rejected.reply_or_detail(), "550 5.1.1 no such user");

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_passed_over_is_not_ahead_any_more() {
+    fn skipped_stages_are_not_pending() {
         use Stage::{Auth, Ehlo, Mail, Quit, StartTls, Tls};
         let plan = [Ehlo, StartTls, Tls, Ehlo, Auth, Mail, Quit];
         for (stages, ahead) in [
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_belongs_to_the_stage_under_way() {
+    fn events_belong_to_the_running_stage() {
         let mut trace = trace(&[], &[Stage::Greeting, Stage::Ehlo]);
         let line = DialogueLine {
             from: Side::Postern,
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_describe_what_a_stage_found() {
+    fn facts_describe_a_stage() {
         let mut trace = trace(&[], &[Stage::Dns]);
         trace.apply(Event::Resolved(Resolution {
             name: "smtp.example.org".to_owned(),

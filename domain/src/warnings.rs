@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_odd_pair_is_told_and_its_repair_mends_it() {
+    fn each_combination_has_a_warning_and_a_repair() {
         // port, connection, authentication, user, password -> repairs offered
         for (port, connection, authentication, user, password, repairs) in [
             ("587", "TLS", "Plain", "u", true, &[][..]),

@@ -1,4 +1,4 @@
-//! Postfix's smtp-sink, which can be told to fail at a command.
+//! Postfix's smtp-sink, which can be configured to fail at a command.
 
 import { once } from 'node:events';
 import { connect } from 'node:net';

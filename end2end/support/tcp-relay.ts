@@ -1,4 +1,4 @@
-//! TCP hosts that are silent, unreachable, closed or scripted.
+//! TCP servers that are silent, unreachable, closed or scripted.
 
 import { once } from 'node:events';
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';

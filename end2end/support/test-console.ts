@@ -1,4 +1,4 @@
-//! A Postern for browser tests: signed-in contexts and the settings page.
+//! The web console of a test server: signed-in browser contexts and the settings page.
 
 import type { BrowserContext, Page } from '@playwright/test';
 import { CertificateAuthority } from './certificate.ts';

@@ -1,4 +1,4 @@
-//! A Postern with an administrator, and a client of its REST API.
+//! A Postern process with an administrator, and a client of its REST API.
 
 import { type HttpResponse, type RequestOptions, sendRequest } from './http.ts';
 import { Postern, type PosternOptions } from './postern.ts';

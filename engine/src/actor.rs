@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_does_what_its_scopes_and_its_account_allow() {
+    fn a_token_is_limited_by_its_scopes_and_account() {
         for (role, scopes, administers, sends) in [
             (Role::Admin, "admin send", true, true),
             (Role::Admin, "admin", true, false),

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_action_request_is_parsed_as_it_is_written() {
+    fn an_action_request_round_trips() {
         let one = Selection::One(Cursor {
             id: "01J00000000000000000000000".to_owned(),
             position: 2,

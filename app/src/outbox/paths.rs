@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_parsed_as_it_is_written() {
+    fn a_page_of_the_list_round_trips() {
         let text = "/outbox?address=d%C3%A9sk%2B1%40&before=01J00000000000000000000000.3";
         let page = OutboxPage::parse(text).expect("a page");
         assert_eq!(page.url(), text);

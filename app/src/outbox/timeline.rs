@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_follows_is_shown_only_where_something_does() {
+    fn the_next_step_is_shown_only_if_there_is_one() {
         let now = Timestamp(1_795_151_610_000);
         let soon = Some(Timestamp(now.0 + 240_000));
         for (state, leased, due, expected) in [

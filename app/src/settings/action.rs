@@ -57,7 +57,7 @@ mod tests {
     use crate::live::from_attribute;
 
     #[test]
-    fn an_action_is_read_as_it_is_written() {
+    fn an_action_round_trips() {
         for action in [
             SettingsAction::RemoveCertificate(3),
             SettingsAction::ChoosePassword(PasswordChoice::Earlier(7)),

@@ -37,7 +37,7 @@ mod tests {
     use domain::{Form, Label, Timestamp};
 
     #[test]
-    fn the_state_is_read_as_it_is_written() {
+    fn the_initial_state_round_trips() {
         let stamp = Stamp {
             at: Timestamp(1_795_151_610_000),
             by: "mara@example.org".to_owned(),

@@ -76,7 +76,7 @@ mod tests {
     use crate::stage::{Fault, Stage};
 
     #[test]
-    fn every_cause_is_told_in_full_and_only_once() {
+    fn every_cause_is_complete_and_unique() {
         let mut titles = BTreeSet::new();
         for row in TABLE.into_iter().flatten() {
             let known = &row.cause;
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_recognised_has_no_cause() {
+    fn unknown_failures_have_no_cause() {
         let unknown: [Case; 18] = [
             rejected(Stage::Auth, "501 5.5.2 Cannot decode that"),
             rejected(Stage::Auth, "550 5.0.0 No"),

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn providers_are_known_by_their_words() {
+    fn providers_are_recognised_by_their_replies() {
         assert_causes(
             super::RULES,
             &[

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_fails_and_what_broke_off_is_deferred() {
+    fn unsupported_messages_fail_and_interrupted_ones_are_deferred() {
         for stage in [Stage::Mail, Stage::Rcpt, Stage::Data] {
             for (fault, expected) in [
                 (Fault::SmtpUtf8NotOffered, Disposition::Fail),

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_search_reads_as_it_is_written() {
+    fn a_search_round_trips() {
         let asked = [
             ("address", "desk@"),
             ("subject", "Alarm & fire"),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_told_by_its_name() {
+    fn invalid_parameters_are_reported_by_name() {
         let asked = [
             ("since", "yesterday"),
             ("until", "2026-13-01"),
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_reads_as_it_is_written() {
+    fn a_cursor_round_trips() {
         let cursor = Cursor {
             id: "01JD0000000000000000000000".to_owned(),
             position: 3,

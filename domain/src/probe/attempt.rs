@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_ports_are_tried_once_and_a_named_one_both_ways() {
+    fn usual_ports_are_tried_once_and_a_given_one_with_both_types() {
         let ways = |named| {
             attempts(&Host::Name("h".to_owned()), Source::Given, named)
                 .iter()
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn one_connection_shows_what_is_offered_before_start_tls_and_after_it() {
+    fn one_connection_reports_capabilities_before_and_after_start_tls() {
         use Stage::{Ehlo, StartTls, Tcp, Tls};
         let trace = trace(
             &[

@@ -95,7 +95,7 @@ mod tests {
     use crate::stage::CertificateFault;
 
     #[test]
-    fn a_table_has_a_line_for_each_way() {
+    fn a_table_has_a_line_for_each_attempt() {
         let candidate = Candidate {
             host: "a.example".to_owned(),
             port: 465,

@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_takes_the_place_of_its_candidate() {
+    fn a_result_replaces_its_candidate() {
         let mut probed = ProbeReport::default();
         probed.apply(ProbeEvent::Started {
             asked: "smtp.example.org".to_owned(),

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_domain_names_comes_first_and_once() {
+    fn srv_records_come_first_and_once() {
         let answers = Answers {
             submissions: at(&[("a.example", 465)]),
             submission: at(&[("a.example", 1587)]),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_domain_declines_is_not_tried() {
+    fn services_that_the_domain_declines_are_not_tried() {
         for (submissions, submission, implicit, others) in [
             (SrvRecords::Absent, SrvRecords::Absent, true, true),
             (SrvRecords::Declined, SrvRecords::Absent, false, true),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_takes_the_place_of_the_servers_that_take_its_mail() {
+    fn a_provider_replaces_its_mail_exchangers() {
         let answers = Answers {
             exchange: Some(host("aspmx.l.google.com")),
             ..Answers::default()

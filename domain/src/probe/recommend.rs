@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn the_safest_way_that_works_is_chosen() {
+    fn the_safest_working_connection_is_recommended() {
         for (texts, host_port_type) in [
             (&["a 465 SSL -", "a 587 TLS -"][..], "a 465 SSL"),
             (&["a 25 TLS -", "a 2525 TLS -", "a 587 TLS -"], "a 587 TLS"),
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_says_what_has_to_be_known() {
+    fn the_reason_states_the_limitations() {
         for (text, words) in [
             (
                 "a 465 SSL -",
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_says_nothing_that_does_not_hold() {
+    fn the_reason_contains_only_true_statements() {
         for (text, words) in [
             ("a 465 SSL - fault", "certificate passes"),
             ("a 25 None -", "certificate passes"),
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn that_nothing_works_is_explained() {
+    fn a_missing_recommendation_is_explained() {
         for (texts, words) in [
             (&[][..], "no submission server"),
             (
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_that_does_not_work_is_told_in_a_sentence() {
+    fn every_failed_attempt_has_a_sentence() {
         let found = rows(&["a 465 SSL -", "a 587 TLS - filtered", "a 25 TLS - silent"]);
         assert_eq!(
             recommend(&found, None).others,

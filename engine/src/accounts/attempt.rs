@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_attempt_that_is_given_up_half_way_counts() {
+    async fn a_cancelled_attempt_counts() {
         let folder = tempfile::tempdir().expect("a folder");
         let config = crate::Config {
             data: folder.path().to_owned(),

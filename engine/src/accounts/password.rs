@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_computation_keeps_its_place_though_nobody_waits_for_it() {
+    async fn a_cancelled_hash_keeps_its_permit() {
         let hasher = Hasher::default();
         let cores = hasher.permits.available_permits();
         let (end, ended) = mpsc::channel::<()>();

@@ -244,7 +244,7 @@ mod tests {
     use domain::CertificateCheck;
 
     #[test]
-    fn what_is_looked_for_is_checked_field_by_field() {
+    fn a_request_is_validated_by_field() {
         let request = |host: &str, address: &str, port: &str| ProbeRequest {
             host: host.to_owned(),
             address: address.to_owned(),
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_an_address_or_a_host() {
+    fn an_argument_is_an_address_or_a_host() {
         for (word, host, address) in [
             ("smtp.example.org", "smtp.example.org", ""),
             ("me@example.org", "", "me@example.org"),
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_trusted_for_a_host_counts_for_that_host_only() {
+    fn trusted_certificates_apply_to_their_host_only() {
         let trusting = Form::default()
             .with(Label::Host, "smtp.example.org")
             .with(Label::CertificateCheck, "Trusted")

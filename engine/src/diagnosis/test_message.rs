@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_who_sent_it_and_through_what() {
+    fn it_names_its_sender_and_relay() {
         let settings = settings(Label::FromName, "Grüße, \"Ops\"");
         let to = "me@example.net".parse().expect("valid");
         let message = TestMessage::new(&settings, &to, "http://gate.example").expect("addresses");
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_without_a_domain_is_written_as_it_is() {
+    fn an_address_without_a_domain_is_unchanged() {
         for address in ["ops@[192.0.2.1]", "ops@[IPv6:2001:db8::1]"] {
             let settings = settings(Label::FromAddress, address);
             let mail = composed(&settings, &settings.from_address);

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_written_with_what_it_says_of_itself() {
+    fn a_certificate_is_written_with_its_description() {
         let (one, other) = (made("one"), made("other\n-----BEGIN X-----"));
         let pasted = format!("SHA-256: made up\n{one}\nSubject: CN=me\r\n{other}{one}");
         let text = normalised(&pasted).expect("certificates");
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate_is_refused_for_its_own_reason() {
+    fn an_invalid_certificate_is_refused_with_its_own_reason() {
         let certificate = made("one");
         let many: String = (0..17).map(|n| made(&n.to_string())).collect();
         let as_a = |kind: &str| certificate.replace("CERTIFICATE-", &format!("{kind}-"));

@@ -48,7 +48,7 @@ mod tests {
     use domain::Form;
 
     #[test]
-    fn every_name_that_has_no_form_is_told_by_its_field() {
+    fn every_invalid_domain_is_reported_by_field() {
         let form = Form::default()
             .with(Label::FromAddress, "alerts@bücher.example")
             .with(Label::Host, "smtp.bücher.example")

@@ -178,7 +178,7 @@ mod tests {
 
     /// Takes [`ANSWER_TIMEOUT`] of wall clock: a database on another machine may never answer.
     #[tokio::test]
-    async fn a_database_that_does_not_answer_is_given_up() {
+    async fn a_database_that_does_not_respond_times_out() {
         let silent = std::future::pending::<Result<(), StoreError>>();
         let limit = ANSWER_TIMEOUT + Duration::from_secs(30);
         let given_up = tokio::time::timeout(limit, in_time(silent)).await;

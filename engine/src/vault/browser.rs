@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_pair_is_made_once_whoever_hangs_up_and_whether_or_not_it_can_be_stored() {
+    async fn a_key_pair_is_generated_once_despite_cancellation_and_failed_storage() {
         let folder = tempfile::tempdir().expect("a folder");
         let now = Clock::default().now();
         let store = Store::open(folder.path(), None).await.expect("a database");

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_has_its_text_or_points_to_the_fields() {
+    fn a_refusal_shows_its_text_or_refers_to_the_fields() {
         for (refusal, expected) in [
             (Refusal::too_many(9, "Wait 9 s."), "Wait 9 s."),
             (

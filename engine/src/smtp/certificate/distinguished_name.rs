@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_reads_as_nothing_else() {
+    fn values_are_escaped_unambiguously() {
         for (value, shown) in [
             ("relay", "relay"),
             ("relay, O=A Bank", r"relay\, O=A Bank"),

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_read_with_all_that_counts() {
+    fn a_certificate_is_parsed_completely() {
         let key = KeyPair::generate_for(&PKCS_ED25519).expect("a key");
         let mut params = params(&["relay.test", "192.0.2.1", "2001:db8::1"]);
         params.distinguished_name.push(DnType::CommonName, "Relay");

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_are_decoded_whatever_their_lines_look_like() {
+    fn bodies_are_decoded_with_any_line_breaks() {
         let text = "-----BEGIN A-----\r\n AB\r\nE=\r\n-----END A-----\n-----BEGIN B-----\n!\n-----END B-----";
         let found = decode(text).expect("blocks");
         assert_eq!(found.len(), 2);
@@ -53,7 +53,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_is_decoded(der in prop::collection::vec(any::<u8>(), 0..1_000)) {
+        fn encoded_certificates_are_decoded(der in prop::collection::vec(any::<u8>(), 0..1_000)) {
             let pem = encode(&der);
             prop_assert!(pem.lines().all(|line| line.len() <= 64));
             let found = decode(&pem).expect("a block");

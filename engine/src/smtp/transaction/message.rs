@@ -229,7 +229,7 @@ mod tests {
         }
 
         #[test]
-        fn long_lines_are_cut_into_pieces_that_lose_nothing(
+        fn pieces_of_long_lines_add_up_to_them(
             lengths in prop::collection::vec(0usize..3 * PIECE_SIZE / 2, 1..4),
         ) {
             let message: Vec<u8> = lengths

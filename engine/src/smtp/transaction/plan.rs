@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_relay_does_not_offer_is_refused() {
+    fn messages_that_need_missing_extensions_are_refused() {
         let small = Capabilities {
             size: Some(Some(2)),
             ..Capabilities::default()

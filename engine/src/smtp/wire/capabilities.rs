@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn capabilities_are_read_in_every_spelling() {
+    fn capabilities_are_parsed_in_every_spelling() {
         let everything = Capabilities {
             starttls: true,
             pipelining: true,

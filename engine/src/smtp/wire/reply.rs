@@ -301,7 +301,7 @@ mod tests {
         }
 
         #[test]
-        fn what_a_relay_sends_is_what_is_read(
+        fn replies_are_parsed_from_any_chunks(
             sent in prop::collection::vec(
                 (200u16..560, prop::collection::vec("[ -~]{0,30}", 1..5), "\r?\n"),
                 1..6,

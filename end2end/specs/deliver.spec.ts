@@ -1,5 +1,6 @@
 //! `postern deliver` beside `serve`: shutdown, SIGKILL, and paused delivery with `--hold-mail`.
 
+import { hostname } from 'node:os';
 import { expect, test } from '@playwright/test';
 import { expectCommandFailure } from '../support/command-failure.ts';
 import { DeliverProcess } from '../support/deliver-process.ts';
@@ -144,7 +145,7 @@ test('POSTERN_HOLD_MAIL holds mail, and delivery cannot be resumed while it is s
   await server.save(fields(relay));
   const [id = ''] = await submit(server, mail());
   await expectState(server, id, 'held');
-  const expectedOverview = { pause: { since: null, by: '' }, counts: { server: { number: 1 } } };
+  const expectedOverview = { pause: { since: null, by: hostname() }, counts: { held: { number: 1 } } };
   expect(await overview(server)).toMatchObject(expectedOverview);
   await requestOk(server, '/api/outbox/pause', { on: false });
   expect(await overview(server)).toMatchObject(expectedOverview);
@@ -156,4 +157,36 @@ test('POSTERN_HOLD_MAIL holds mail, and delivery cannot be resumed while it is s
   await requestOk(restarted, `/api/messages/${id}/release`);
   await expectState(restarted, id, 'delivered');
   await Promise.all([relay.stop(), restarted.stop()]);
+});
+
+test('--hold-mail of a server pauses a deliver process beside it until the server stops', async () => {
+  const relay = await Relay.start();
+  const server = await TestServer.start({ arguments: ['--no-delivery', '--hold-mail'] });
+  await server.save(fields(relay));
+  const deliverer = await DeliverProcess.start(server.postern.data);
+  const [id = ''] = await submit(server, mail({ subject: 'held' }));
+  await expectState(server, id, 'held');
+  await requestOk(server, `/api/messages/${id}/release`);
+  const paused = { pause: { since: null, by: hostname() }, counts: { queued: { number: 1 } } };
+  expect(await overview(server)).toMatchObject(paused);
+  expect(await server.postern.stop({ keepData: true })).toBe(0);
+  const restarted = await server.restart(NO_DELIVERY);
+  expect((await relay.mails.next()).mail.subject).toBe('held');
+  await expectState(restarted, id, 'delivered');
+  expect(await overview(restarted)).toMatchObject({ pause: null });
+  expect(await deliverer.stop()).toBe(0);
+  await Promise.all([relay.stop(), restarted.stop()]);
+});
+
+test('--hold-mail of a deliver process pauses the server beside it', async () => {
+  const [server, relay] = await Promise.all([TestServer.start(NO_DELIVERY), Relay.start()]);
+  await server.save(fields(relay));
+  const deliverer = await DeliverProcess.start(server.postern.data, ['--hold-mail']);
+  const paused = { pause: { since: null, by: hostname() }, workers: [{ host: hostname() }] };
+  await expect.poll(() => overview(server)).toMatchObject(paused);
+  const [id = ''] = await submit(server, mail());
+  await expectState(server, id, 'held');
+  expect(await deliverer.stop()).toBe(0);
+  expect(await overview(server)).toMatchObject({ pause: null, workers: [] });
+  await Promise.all([relay.stop(), server.stop()]);
 });

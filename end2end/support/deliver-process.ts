@@ -11,8 +11,8 @@ export class DeliverProcess {
   ) {}
 
   /** Resolves when delivery is running. */
-  static async start(data: string): Promise<DeliverProcess> {
-    const child = spawn(binary(), ['deliver', '--data', data], {
+  static async start(data: string, args: string[] = []): Promise<DeliverProcess> {
+    const child = spawn(binary(), ['deliver', '--data', data, ...args], {
       env: environment({}),
       stdio: ['ignore', 'ignore', 'pipe'],
     });

@@ -11,7 +11,7 @@ use crate::accounts::Accounts;
 use crate::audit::Audit;
 use crate::delivery::{Delivery, DeliveryServices};
 use crate::diagnosis::Diagnosis;
-use crate::outbox::{LiveFeed, Outbox};
+use crate::outbox::{Hold, LiveFeed, Outbox};
 use crate::settings::Settings;
 use crate::smtp::{AddressPolicy, Dialer, DialerError};
 use crate::store::{Store, StoreError};
@@ -30,7 +30,9 @@ pub struct Config {
     pub relays: AddressPolicy,
     /// Where people reach the console, as a test mail names it.
     pub public_url: String,
-    /// Holds all mail until it is released, whether or not delivery is paused in the console.
+    /// The name of this machine.
+    pub host: String,
+    /// Pauses delivery in all processes on the database from the start until [`Postern::close`].
     pub hold_mail: bool,
     /// The clock of all services; tests set it.
     pub clock: Clock,
@@ -105,12 +107,16 @@ impl Postern {
             &config.public_url,
         );
         let accounts = Accounts::new(store.clone(), clock.clone(), audit.clone());
+        let hold = match config.hold_mail {
+            true => Some(Hold::begin(store.clone(), clock.clone(), config.host.clone()).await?),
+            false => None,
+        };
         let outbox = Outbox::start(
             store.clone(),
             clock.clone(),
             audit.clone(),
             settings.clone(),
-            config.hold_mail,
+            hold,
         );
         let feed = LiveFeed::new(outbox.clone(), clock.clone());
         let delivery = Delivery::new(DeliveryServices {
@@ -119,6 +125,7 @@ impl Postern {
             settings: settings.clone(),
             dialer,
             outbox: outbox.clone(),
+            host: config.host.into(),
         });
         Ok(Self(Arc::new(Services {
             store,
@@ -173,8 +180,9 @@ impl Postern {
         &self.0.delivery
     }
 
-    /// Waits for running statements, and closes the database.
+    /// Ends the hold of [`Config::hold_mail`], waits for running statements, and closes the database.
     pub async fn close(&self) {
+        self.0.outbox.end_hold().await;
         self.0.store.close().await;
     }
 }

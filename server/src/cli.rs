@@ -87,9 +87,8 @@ pub struct DeliveryArgs {
         value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
     pub relay_connections: u16,
-    /// Pause delivery by this process: accepted mail is kept and none is sent until a restart without
-    /// this flag. Other processes on the same database deliver unless they have it too; the console
-    /// pauses all of them
+    /// Pause delivery from the start, by all processes on the same database: accepted mail is held and
+    /// none is sent until this process is restarted without this flag
     #[arg(long, env = "POSTERN_HOLD_MAIL", value_parser = BoolishValueParser::new())]
     pub hold_mail: bool,
     /// Days the bytes of a mail are kept after its delivery to all recipients

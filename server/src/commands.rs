@@ -47,6 +47,7 @@ impl Bootstrap {
             accept_lost_keys: self.accept_lost_keys,
             relays: self.relays,
             public_url,
+            host: host(),
             hold_mail: self.hold_mail,
             clock: Clock::default(),
             browser_key: None,

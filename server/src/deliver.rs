@@ -71,7 +71,6 @@ impl Deliverer {
     pub fn start(self, postern: &Postern, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
         let days = |days: u16| Duration::from_secs(u64::from(days) * 86_400);
         let config = DeliveryConfig {
-            host: host(),
             connections: usize::from(self.how.relay_connections),
             lease: Duration::from_secs(self.how.lease_seconds.into()),
             retention: Retention {

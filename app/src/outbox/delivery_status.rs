@@ -142,13 +142,17 @@ fn paused(pause: Pause, admin: bool) -> AnyView {
             view! { <p>"Since " <Time at /> {by} ". Messages are accepted and not sent."</p> }
                 .into_any()
         }
-        None if admin => view! {
-            <p>
-                "This Postern was started with " <code>"--hold-mail"</code> " or "
-                <code>"POSTERN_HOLD_MAIL"</code> ". Messages are accepted and not sent; start it without them to deliver."
-            </p>
+        None if admin => {
+            let host = (!pause.by.is_empty()).then(|| format!(" on {}", pause.by));
+            view! {
+                <p>
+                    "A Postern process" {host} " was started with " <code>"--hold-mail"</code> " or "
+                    <code>"POSTERN_HOLD_MAIL"</code>
+                    ". Messages are accepted and not sent; start it without them to deliver."
+                </p>
+            }
+            .into_any()
         }
-        .into_any(),
         None => view! { <p>"Messages are accepted and not sent."</p> }.into_any(),
     }
 }

@@ -159,10 +159,10 @@ pub struct Overview {
 /// Delivery is paused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
-    /// When it was paused; none when the configuration (`POSTERN_HOLD_MAIL`) pauses it, which cannot
-    /// be ended at run time.
+    /// When it was paused; none when a process was started with `POSTERN_HOLD_MAIL`, which cannot be
+    /// ended at run time.
     pub since: Option<Timestamp>,
-    /// The account or local user that paused it.
+    /// The account or local user that paused it; the host of the process with `POSTERN_HOLD_MAIL`.
     pub by: String,
 }
 

@@ -70,7 +70,8 @@ impl Worker {
         let (control, next_due) = {
             let mut connection = self.services.store.read().await?;
             let hold_mail = self.services.outbox.hold_mail();
-            let control = ControlState::read(&mut connection, hold_mail).await?;
+            let now = self.services.clock.now();
+            let control = ControlState::read(&mut connection, hold_mail, now).await?;
             (control, recipients::next_due(&mut connection).await?)
         };
         self.apply(control).await?;

@@ -12,8 +12,6 @@ use crate::store::Store;
 /// How a worker delivers.
 #[derive(Clone, Debug)]
 pub struct DeliveryConfig {
-    /// The name of this machine.
-    pub host: String,
     /// The maximum number of connections to a relay.
     pub connections: usize,
     /// How long a message stays leased to a worker that no longer renews it.
@@ -39,4 +37,6 @@ pub(crate) struct DeliveryServices {
     pub settings: Settings,
     pub dialer: Dialer,
     pub outbox: Arc<Outbox>,
+    /// The name of this machine.
+    pub host: Arc<str>,
 }

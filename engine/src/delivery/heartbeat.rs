@@ -99,7 +99,7 @@ impl Worker {
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let monotonic = self.services.clock.monotonic();
         let status = WorkerStatus {
-            host: self.config.host.clone(),
+            host: self.services.host.to_string(),
             connections: number(reading.connections),
             per_minute: number(reading.per_minute),
             latency: reading.latency.map(number),

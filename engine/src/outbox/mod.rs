@@ -1,13 +1,15 @@
 //! The outbox service: accepts messages, answers queries on them, and carries out acts of people.
 //!
 //! `accept` validates and composes messages (with `crate::mail`) and has `group_commit` write them.
-//! `reservation` leases them to the worker of this process in the same commit. `queries` and
+//! `reservation` leases them to the worker of this process in the same commit. `hold` pauses delivery
+//! for `--hold-mail`. `queries` and
 //! `actions` are for people, `meter` counts. Delivery is a service of its own: `crate::delivery`.
 
 mod accept;
 mod actions;
 mod feed;
 mod group_commit;
+mod hold;
 mod meter;
 mod queries;
 mod reservation;
@@ -19,8 +21,8 @@ pub(crate) use group_commit::request::{
     ControlState, Lease, NewMessage, WriteRequest, WriteResult,
 };
 pub(crate) use group_commit::transaction::KEY_LIFETIME;
+pub(crate) use hold::{HEARTBEAT_TIMEOUT, Hold};
 pub use meter::{LATENCY_BOUNDS, Meter, MeterReading};
 pub use queries::MetricsSnapshot;
 pub(crate) use reservation::LocalWorker;
-pub(crate) use service::HEARTBEAT_TIMEOUT;
 pub use service::Outbox;

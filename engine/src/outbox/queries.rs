@@ -50,23 +50,26 @@ impl Outbox {
         let mut connection = self.store.reporting().await?;
         let counts = search::counts(&mut connection, only_of(actor), now - COUNTED).await?;
         let paused = pause::read(&mut connection).await?;
-        let pause = match paused {
-            _ if self.hold_mail => Some(Pause {
+        let processes = workers::all(&mut connection, now - HEARTBEAT_TIMEOUT).await?;
+        let held_by = processes.holding.into_iter().next();
+        let own = self.hold.as_ref().map(|hold| hold.host().to_owned());
+        let pause = match (own.or(held_by), paused) {
+            (Some(host), _) => Some(Pause {
                 since: None,
-                by: String::new(),
+                by: host,
             }),
-            Some(stamp) => Some(Pause {
+            (None, Some(stamp)) => Some(Pause {
                 since: Some(stamp.at),
                 by: stamp.by,
             }),
-            None => None,
+            (None, None) => None,
         };
         let saved = information::read(&mut connection, Scope::Global).await?;
         let overview = Overview {
             counts,
             pause,
             configured: saved.is_some(),
-            workers: workers::all(&mut connection, now - HEARTBEAT_TIMEOUT).await?,
+            workers: processes.workers,
         };
         Ok(match actor.administers() {
             Ok(()) => with_causes(overview, saved.map(|saved| saved.form)),

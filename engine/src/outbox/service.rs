@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::group_commit::GroupCommit;
+use super::hold::Hold;
 use super::meter::Meter;
 use super::reservation::LocalWorker;
 use crate::Clock;
@@ -16,9 +17,6 @@ use crate::audit::Audit;
 use crate::mail::DefaultSender;
 use crate::settings::Settings;
 use crate::store::Store;
-
-/// A worker whose last heartbeat is older is gone.
-pub(crate) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The minimum time between two notifications of other nodes.
 const NOTIFY_INTERVAL: Duration = Duration::from_millis(100);
@@ -49,7 +47,7 @@ pub struct Outbox {
     pub(super) group_commit: GroupCommit,
     pub(super) meter: Meter,
     /// Delivery is paused from the start, whatever the database says.
-    pub(super) hold_mail: bool,
+    pub(super) hold: Option<Hold>,
     /// Wakes delivery in this process.
     wake: Notify,
     /// Wakes delivery on other nodes.
@@ -66,21 +64,25 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Starts the service. With `hold_mail` delivery is paused from the start.
+    /// Starts the service. With a hold delivery is paused from the start.
     pub(crate) fn start(
         store: Store,
         clock: Clock,
         audit: Audit,
         settings: Settings,
-        hold_mail: bool,
+        hold: Option<Hold>,
     ) -> Arc<Self> {
         let changes = watch::Sender::new(0);
         let notify = Arc::new(Notify::new());
         if !store.is_local() {
             tokio::spawn(notify_other_nodes(store.clone(), notify.clone()));
         }
-        let group_commit =
-            GroupCommit::start(store.clone(), clock.clone(), hold_mail, changes.clone());
+        let group_commit = GroupCommit::start(
+            store.clone(),
+            clock.clone(),
+            hold.is_some(),
+            changes.clone(),
+        );
         let outbox = Arc::new(Self {
             saved: settings.changes(),
             store,
@@ -89,7 +91,7 @@ impl Outbox {
             settings,
             group_commit,
             meter: Meter::default(),
-            hold_mail,
+            hold,
             wake: Notify::new(),
             notify,
             changes,
@@ -120,7 +122,14 @@ impl Outbox {
 
     /// Whether delivery is paused from the start.
     pub(crate) fn hold_mail(&self) -> bool {
-        self.hold_mail
+        self.hold.is_some()
+    }
+
+    /// Ends the hold of this process, at its end.
+    pub(crate) async fn end_hold(&self) {
+        if let Some(hold) = &self.hold {
+            hold.end().await;
+        }
     }
 
     /// Waits until there may be messages to deliver, or other settings to deliver them with.

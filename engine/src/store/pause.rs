@@ -10,7 +10,7 @@ use super::{Connection, Scope, StoreError};
 pub struct Control {
     /// The newest revision of the settings; 0 before the first.
     pub revision: i64,
-    /// Whether delivery is paused.
+    /// Whether delivery is paused, here or by a process that holds mail.
     pub paused: bool,
 }
 
@@ -56,16 +56,20 @@ pub async fn write(connection: &mut Connection, by: Option<&Stamp>) -> Result<bo
     Ok(done.rows_affected() > 0)
 }
 
-/// Reads what delivery has to check before each message.
+/// Reads what delivery has to check before each message. A process that holds mail counts where its
+/// last heartbeat was at `since` or later.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn control(connection: &mut Connection) -> Result<Control, StoreError> {
+pub async fn control(connection: &mut Connection, since: Timestamp) -> Result<Control, StoreError> {
     let (revision, paused): (i64, i64) = sqlx::query_as(
-        "SELECT COALESCE(MAX(number), 0), (SELECT COUNT(*) FROM delivery_pause WHERE scope = $1) \
-         FROM revision WHERE scope = $1",
+        "SELECT COALESCE(MAX(number), 0), \
+         CASE WHEN EXISTS (SELECT 1 FROM delivery_pause WHERE scope = $1) \
+         OR EXISTS (SELECT 1 FROM worker WHERE hold_mail = 1 AND seen_at >= $2) \
+         THEN CAST(1 AS BIGINT) ELSE 0 END FROM revision WHERE scope = $1",
     )
     .bind(Scope::Global.as_str())
+    .bind(since.0)
     .fetch_one(connection)
     .await?;
     Ok(Control {

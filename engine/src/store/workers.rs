@@ -1,4 +1,4 @@
-//! The table `worker`: the heartbeats of the processes that deliver.
+//! The table `worker`: heartbeats of workers, and of processes with `--hold-mail`.
 
 use domain::Timestamp;
 use domain::outbox::Worker;
@@ -39,7 +39,29 @@ pub async fn heartbeat(
     Ok(())
 }
 
-/// Deletes a worker, and all whose last heartbeat was before `before`.
+/// Writes the heartbeat of a process that holds mail.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn hold(
+    connection: &mut Connection,
+    id: &str,
+    host: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO worker (id, host, seen_at, connections, per_minute, hold_mail) \
+         VALUES ($1, $2, $3, 0, 0, 1) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at",
+    )
+    .bind(id)
+    .bind(host)
+    .bind(now.0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Deletes a row, and all whose last heartbeat was before `before`.
 ///
 /// # Errors
 /// Where the database fails.
@@ -56,33 +78,56 @@ pub async fn forget(
     Ok(())
 }
 
-struct WorkerRow(Worker);
+/// The processes that are live.
+#[derive(Debug, Default)]
+pub struct Processes {
+    pub workers: Vec<Worker>,
+    /// The hosts of those that hold mail.
+    pub holding: Vec<String>,
+}
+
+struct WorkerRow {
+    worker: Worker,
+    hold_mail: bool,
+}
 
 impl FromRow<'_, AnyRow> for WorkerRow {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
         let trouble: Option<&str> = row.try_get(4)?;
         let trouble = trouble.map(serde_json::from_str).transpose();
-        Ok(Self(Worker {
+        let hold_mail: i64 = row.try_get(5)?;
+        let worker = Worker {
             host: row.try_get(0)?,
             connections: row.try_get(1)?,
             per_minute: row.try_get(2)?,
             latency: row.try_get(3)?,
             trouble: trouble.map_err(|error| sqlx::Error::Decode(error.into()))?,
-        }))
+        };
+        Ok(Self {
+            worker,
+            hold_mail: hold_mail != 0,
+        })
     }
 }
 
-/// The workers whose last heartbeat was at `since` or later.
+/// The processes whose last heartbeat was at `since` or later.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn all(connection: &mut Connection, since: Timestamp) -> Result<Vec<Worker>, StoreError> {
+pub async fn all(connection: &mut Connection, since: Timestamp) -> Result<Processes, StoreError> {
     let rows: Vec<WorkerRow> = sqlx::query_as(
-        "SELECT host, connections, per_minute, latency, trouble FROM worker \
+        "SELECT host, connections, per_minute, latency, trouble, hold_mail FROM worker \
          WHERE seen_at >= $1 ORDER BY host, id",
     )
     .bind(since.0)
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|WorkerRow(worker)| worker).collect())
+    let mut processes = Processes::default();
+    for row in rows {
+        match row.hold_mail {
+            true => processes.holding.push(row.worker.host),
+            false => processes.workers.push(row.worker),
+        }
+    }
+    Ok(processes)
 }

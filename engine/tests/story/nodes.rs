@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use domain::Timestamp;
 use domain::outbox::{MessageAction, RecipientState, Selection};
+
+use engine::{Actor, Config, Postern};
 
 use crate::environment::{TestEnv, execute};
 use crate::outbox::{TestWorker, is};
+use crate::wait::wait_for;
 use testkit::{Relay, RelayScript};
 
 impl TestEnv {
-    async fn hand_over_many(&self, actor: &engine::Actor, number: usize) -> Vec<String> {
+    async fn hand_over_many(&self, actor: &Actor, number: usize) -> Vec<String> {
         let mut ids = Vec::new();
         for number in 0..number {
             let subject = format!("Mail {number}");
@@ -136,8 +140,94 @@ async fn an_action_that_waited_for_a_worker_skips_leased_mail(env: TestEnv) {
     assert_eq!(message.recipients[0].state, RecipientState::Queued);
 }
 
+impl TestEnv {
+    /// Another process on this database, with `--hold-mail`.
+    async fn process_that_holds(&self) -> Postern {
+        let config = Config {
+            host: "staging".to_owned(),
+            hold_mail: true,
+            browser_key: None,
+            ..self.config.clone()
+        };
+        Postern::open(config).await.expect("opens")
+    }
+
+    /// Waits for a heartbeat of a process with `--hold-mail`.
+    async fn until_the_hold_is_renewed(&self) {
+        let mut connection = self.connection().await;
+        let now = self.clock.now().0;
+        wait_for("a heartbeat of the hold", async || {
+            let sql = "SELECT MAX(seen_at) FROM worker WHERE hold_mail = 1";
+            let found = sqlx::query_as(sql).fetch_one(&mut connection).await;
+            let (seen_at,): (i64,) = found.expect("an answer");
+            (seen_at >= now).then_some(()).ok_or(seen_at)
+        })
+        .await;
+    }
+
+    /// When delivery was paused, and by whom; `None` while it runs.
+    async fn paused(&self, actor: &Actor) -> Option<(Option<Timestamp>, String)> {
+        let overview = self.postern.outbox().overview(actor).await.expect("there");
+        overview.pause.map(|pause| (pause.since, pause.by))
+    }
+}
+
+async fn a_process_with_hold_mail_holds_for_all_until_it_stops(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let works = TestWorker::begin(&env, 4);
+    let holds = env.process_that_holds().await;
+    let on_staging = Some((None, "staging".to_owned()));
+    assert_eq!(env.paused(&admin).await, on_staging);
+    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let message = env.until(&admin, &id, |_| true).await;
+    assert_eq!(message.recipients[0].state, RecipientState::Held);
+    let message = Selection::Message(id.clone());
+    let release = env
+        .postern
+        .outbox()
+        .act(&admin, MessageAction::Release, &message, None);
+    assert_eq!(release.await, Ok(1));
+    // The console cannot end it.
+    let outbox = env.postern.outbox();
+    outbox.pause_delivery(&admin, false).await.expect("resumed");
+    assert_eq!(env.paused(&admin).await, on_staging);
+    // Heartbeats keep the hold for longer than the row of a process that is gone counts.
+    env.pass(Duration::from_secs(15));
+    env.until_the_hold_is_renewed().await;
+    env.pass(Duration::from_secs(15));
+    assert_eq!(env.paused(&admin).await, on_staging);
+    env.until(&admin, &id, is(RecipientState::Queued)).await;
+    assert_eq!(relay.accepted().len(), 0, "none was sent");
+
+    holds.close().await;
+    assert_eq!(env.paused(&admin).await, None, "at once");
+    env.until(&admin, &id, is(RecipientState::Delivered)).await;
+    works.end().await;
+}
+
+async fn the_hold_of_a_killed_process_ends_with_its_row(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    drop(env.process_that_holds().await);
+    let works = TestWorker::begin(&env, 4);
+    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.until(&admin, &id, is(RecipientState::Held)).await;
+    env.pass(Duration::from_secs(10));
+    assert!(env.paused(&admin).await.is_some());
+    env.pass(Duration::from_secs(10));
+    assert_eq!(env.paused(&admin).await, None);
+    let next = env.hand_over(&admin, &["desk@example.net"], "Next").await;
+    env.until(&admin, &next, is(RecipientState::Delivered))
+        .await;
+    assert_eq!(relay.accepted().len(), 1, "what was held stays so");
+    works.end().await;
+}
+
 stories! {
     both {
+        a_process_with_hold_mail_holds_for_all_until_it_stops;
+        the_hold_of_a_killed_process_ends_with_its_row;
         settings_changed_under_load_apply_to_the_next_message;
         a_stopping_worker_releases_unsent_mail;
     }

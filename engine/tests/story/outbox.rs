@@ -40,7 +40,6 @@ impl TestWorker {
         let postern = env.postern.clone();
         let (stop, stopped) = oneshot::channel();
         let config = DeliveryConfig {
-            host: "test".to_owned(),
             connections,
             lease,
             retention: Retention {

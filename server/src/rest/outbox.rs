@@ -39,9 +39,11 @@ struct StateCount {
 /// Delivery is paused.
 #[derive(Serialize, ToSchema)]
 struct Pause {
-    /// Null where it is paused by `--hold-mail`; then only a restart without it ends the pause.
+    /// Null where a process was started with `--hold-mail`; then only a restart of that process without
+    /// it ends the pause, 20 s later where the process was killed.
     #[schema(format = DateTime)]
     since: Option<String>,
+    /// Who paused it; where `since` is null, the host of the process with `--hold-mail`.
     by: String,
 }
 
@@ -157,7 +159,7 @@ pub struct PauseRequest {
 
 /// Pause or resume delivery
 ///
-/// Mail is accepted and kept meanwhile. A pause by `--hold-mail` stays.
+/// Mail is accepted and kept meanwhile. A pause by `--hold-mail` of any process stays.
 #[utoipa::path(
     post,
     path = "/api/outbox/pause",

@@ -6,6 +6,7 @@ use domain::Timestamp;
 use domain::outbox::Suppression;
 use tokio::time::Instant;
 
+use super::super::hold::HEARTBEAT_TIMEOUT;
 use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
 use crate::store::messages::MessageRow;
 use crate::store::recipients::{ClaimedRecipient, RecipientKey, SettledRecipient};
@@ -98,13 +99,17 @@ pub struct ControlState {
 }
 
 impl ControlState {
-    /// Reads it. With `hold_mail` delivery is paused whatever the database says.
+    /// Reads it, as of `now`. With `hold_mail` delivery is paused whatever the database says.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn read(connection: &mut Connection, hold_mail: bool) -> Result<Self, StoreError> {
+    pub async fn read(
+        connection: &mut Connection,
+        hold_mail: bool,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
         let read_at = Instant::now();
-        let control = pause::control(connection).await?;
+        let control = pause::control(connection, now - HEARTBEAT_TIMEOUT).await?;
         Ok(Self {
             read_at,
             revision: control.revision,

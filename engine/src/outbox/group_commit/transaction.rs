@@ -26,7 +26,7 @@ pub(super) async fn write(
     now: Timestamp,
 ) -> Result<Vec<WriteResult>, StoreError> {
     let mut work = store.begin_by_key().await?;
-    let control = ControlState::read(&mut work, hold_mail).await?;
+    let control = ControlState::read(&mut work, hold_mail, now).await?;
     let mut results: Vec<WriteResult> =
         requests.iter().map(|_| WriteResult::new(control)).collect();
     for (request, result) in requests.iter().zip(&mut results) {

@@ -92,7 +92,7 @@ impl Committer {
                 return;
             };
             let requests: Vec<&WriteRequest> = jobs.iter().map(|job| &job.request).collect();
-            match in_time(self.commit(&requests)).await {
+            match self.commit(&requests).await {
                 Ok(results) => answer(jobs, results.into_iter().map(Ok)),
                 Err(error) if jobs.len() > 1 && !error.is_down() => self.commit_each(jobs).await,
                 Err(error) => refuse(jobs, error),
@@ -104,7 +104,7 @@ impl Committer {
     async fn commit_each(&self, jobs: Vec<Job>) {
         let mut jobs = jobs.into_iter();
         while let Some(job) = jobs.next() {
-            match in_time(self.commit(&[&job.request])).await {
+            match self.commit(&[&job.request]).await {
                 Ok(results) => answer(vec![job], results.into_iter().map(Ok)),
                 Err(error) if error.is_down() => {
                     let rest = std::iter::once(job).chain(jobs).collect();
@@ -115,9 +115,11 @@ impl Committer {
         }
     }
 
+    /// Writes the requests in one transaction, within the time limit of [`in_time`].
     async fn commit(&self, requests: &[&WriteRequest]) -> Result<Vec<WriteResult>, StoreError> {
         let now = self.clock.now();
-        let results = transaction::write(&self.store, self.hold_mail, requests, now).await?;
+        let written = transaction::write(&self.store, self.hold_mail, requests, now);
+        let results = in_time(written).await?;
         self.store.wrote();
         self.changes.send_modify(|count| *count += 1);
         Ok(results)

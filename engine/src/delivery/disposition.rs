@@ -186,3 +186,135 @@ impl Attempt<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{Fault, Stage};
+
+    use super::*;
+    use crate::store::recipients::RecipientKey;
+
+    const NOW: Timestamp = Timestamp(1_000_000_000_000);
+
+    fn recipient(position: i64, attempts: i64) -> ClaimedRecipient {
+        ClaimedRecipient {
+            key: RecipientKey {
+                message_id: "message".to_owned(),
+                position,
+            },
+            address: format!("{position}@example.org"),
+            attempts,
+            trying_since: NOW - Duration::from_secs(60),
+            suppressed: None,
+        }
+    }
+
+    fn attempt() -> Attempt<'static> {
+        Attempt {
+            relay: "relay:25",
+            now: NOW,
+            took: Duration::from_millis(7),
+            jitter: 0,
+        }
+    }
+
+    fn rejected(stage: Stage, code: u16, text: &str) -> Failure {
+        Failure::rejected(stage, Reply::new(code, [text.as_bytes()].into_iter()))
+    }
+
+    fn states(result: &AttemptResult) -> Vec<(RecipientState, i64)> {
+        let settled = result.settled.iter();
+        settled.map(|row| (row.state, row.attempts)).collect()
+    }
+
+    #[test]
+    fn each_recipient_has_the_result_of_its_own_reply() {
+        let message = QueuedMessage::of(vec![recipient(0, 0), recipient(1, 2), recipient(2, 0)]);
+        let accepted = Reply::new(250, [&b"2.0.0 queued"[..]].into_iter());
+        let replies = [
+            Ok(accepted),
+            Err(rejected(Stage::Rcpt, 450, "4.2.0 greylisted")),
+            Err(rejected(Stage::Rcpt, 550, "5.1.1 no such user")),
+        ];
+        let result = by_replies(&message, &replies, &attempt());
+        assert!(result.accepted && result.deferred && result.relay_failure.is_none());
+        let expected = [
+            (RecipientState::Delivered, 1),
+            (RecipientState::Deferred, 3),
+            (RecipientState::Failed, 1),
+        ];
+        assert_eq!(states(&result), expected);
+
+        let [delivered, deferred, failed] = result.settled.as_slice() else {
+            panic!("three recipients");
+        };
+        assert_eq!((delivered.due, delivered.settled), (None, Some(NOW)));
+        assert_eq!(delivered.trying_since, NOW, "the first attempt");
+        assert_eq!(deferred.due, Some(NOW + message_backoff(3, 0)));
+        assert_eq!(deferred.settled, None);
+        assert_eq!(deferred.trying_since, NOW - Duration::from_secs(60));
+        assert_eq!((failed.due, failed.settled), (None, Some(NOW)));
+
+        let kinds: Vec<_> = result.events.iter().map(|event| event.event.kind).collect();
+        assert_eq!(kinds, [EventKind::Deferred, EventKind::Failed]);
+        let event = &result.events[0].event;
+        assert_eq!((event.at, event.by.as_str()), (NOW, "relay:25"));
+        assert_eq!(event.took, Some(7));
+        assert!(!event.may_have_arrived);
+        let suppressed: Vec<_> = result.suppressions.iter().map(|row| &row.address).collect();
+        assert_eq!(suppressed, ["2@example.org"]);
+    }
+
+    #[test]
+    fn a_deferred_recipient_fails_after_the_queue_lifetime() {
+        let greylisted = || Err(rejected(Stage::Rcpt, 450, "4.2.0 greylisted"));
+        for (attempts, trying, state) in [
+            (1, MAXIMAL_QUEUE_LIFETIME, RecipientState::Failed),
+            (0, MAXIMAL_QUEUE_LIFETIME, RecipientState::Deferred),
+            (
+                1,
+                MAXIMAL_QUEUE_LIFETIME - Duration::from_millis(1),
+                RecipientState::Deferred,
+            ),
+        ] {
+            let expiring = ClaimedRecipient {
+                trying_since: NOW - trying,
+                ..recipient(0, attempts)
+            };
+            let message = QueuedMessage::of(vec![expiring]);
+            let result = by_replies(&message, &[greylisted()], &attempt());
+            assert_eq!(states(&result), [(state, attempts + 1)], "{trying:?}");
+            assert_eq!(result.deferred, state == RecipientState::Deferred);
+            assert!(!result.accepted);
+        }
+    }
+
+    #[test]
+    fn a_failure_of_the_relay_counts_against_no_message() {
+        for (attempts, state) in [(0, RecipientState::Queued), (2, RecipientState::Deferred)] {
+            let message = QueuedMessage::of(vec![recipient(0, attempts)]);
+            let failure = rejected(Stage::Mail, 421, "4.3.2 shutting down");
+            let result = by_replies(&message, &[Err(failure.clone())], &attempt());
+            assert_eq!(result.relay_failure, Some(failure));
+            assert_eq!(states(&result), [(state, attempts)]);
+            let row = &result.settled[0];
+            assert_eq!((row.due, row.settled), (Some(NOW), None));
+            assert_eq!(row.trying_since, NOW - Duration::from_secs(60));
+            assert!(result.events.is_empty() && !result.deferred && !result.accepted);
+        }
+    }
+
+    #[test]
+    fn a_broken_session_is_an_attempt_where_the_message_may_have_arrived() {
+        let failure = Failure::new(Stage::Data, Fault::TimedOut, "no answer");
+        for (may_have_arrived, attempts) in [(false, 1), (true, 2)] {
+            let message = QueuedMessage::of(vec![recipient(0, 1)]);
+            let result = of_broken_session(&message, &failure, may_have_arrived, &attempt());
+            assert_eq!(states(&result), [(RecipientState::Deferred, attempts)]);
+            let events = result.events.iter();
+            let flags: Vec<_> = events.map(|event| event.event.may_have_arrived).collect();
+            assert_eq!(flags, vec![true; usize::from(may_have_arrived)]);
+            assert_eq!(result.settled[0].reply, "no answer");
+        }
+    }
+}

@@ -108,6 +108,21 @@ pub(super) fn group_by_message(
 }
 
 impl QueuedMessage {
+    /// A message for these recipients, without bytes or leases.
+    #[cfg(test)]
+    pub fn of(recipients: Vec<ClaimedRecipient>) -> Self {
+        Self {
+            id: "message".to_owned(),
+            recipients,
+            sender: "alerts@example.org".parse().expect("an address"),
+            to: Vec::new(),
+            size: 0,
+            outgoing: None,
+            guards: Vec::new(),
+            permit: None,
+        }
+    }
+
     /// The keys of its recipients.
     pub fn keys(&self) -> impl Iterator<Item = RecipientKey> + '_ {
         self.recipients
@@ -208,14 +223,8 @@ mod tests {
 
     fn large(size: i64) -> QueuedMessage {
         QueuedMessage {
-            id: "a".to_owned(),
-            recipients: Vec::new(),
-            sender: "alerts@example.org".parse().expect("an address"),
-            to: Vec::new(),
             size,
-            outgoing: None,
-            guards: Vec::new(),
-            permit: None,
+            ..QueuedMessage::of(Vec::new())
         }
     }
 }

@@ -114,3 +114,52 @@ pub fn create(folder: &Path) -> Result<(String, ContentKey), VaultError> {
         .map_err(failed)?;
     Ok((kid, key))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions");
+    }
+
+    #[test]
+    fn a_key_is_read_back_from_a_private_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().join("keys");
+        assert!(read(&folder).expect("no folder, no keys").is_empty());
+
+        let (kid, key) = create(&folder).expect("a key");
+        let path = folder.join(format!("{kid}{SUFFIX}"));
+        let mode = |path: &Path| fs::metadata(path).expect("exists").permissions().mode() & 0o777;
+        assert_eq!((mode(&folder), mode(&path)), (0o700, 0o600));
+        assert!(key.iter().any(|byte| *byte != 0));
+        fs::write(folder.join("readme.txt"), "no key").expect("written");
+        let keys = read(&folder).expect("keys");
+        assert_eq!(keys.len(), 1);
+        assert_eq!(keys[&kid].as_ref(), key.as_ref());
+
+        for mode in [0o640, 0o604, 0o610, 0o601, 0o620] {
+            set_mode(&path, mode);
+            let refused = read(&folder).err();
+            assert!(
+                matches!(refused, Some(VaultError::Exposed(_))),
+                "{mode:o}: {refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_without_256_bits_is_no_key() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("01JD.key");
+        for text in [String::new(), "no!".to_owned(), BASE64URL.encode([7; 31])] {
+            fs::write(&path, &text).expect("written");
+            set_mode(&path, 0o600);
+            let refused = read(folder.path()).err();
+            assert!(matches!(refused, Some(VaultError::NotAKey(_))), "{text:?}");
+        }
+        fs::write(&path, BASE64URL.encode([7; 32]) + "\n").expect("written");
+        assert_eq!(read(folder.path()).expect("a key").len(), 1);
+    }
+}

@@ -198,6 +198,21 @@ async fn responses_match_the_document() {
     let (status, document) = api.call("get", "/api/openapi.json", Call::default()).await;
     assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
     assert_eq!(api.seen, operations, "every operation succeeds once");
+    headers_have_a_pattern(&document);
+}
+
+/// Headers have a grammar: without a pattern, most generated values are refused.
+fn headers_have_a_pattern(document: &Value) {
+    let paths = document["paths"].as_object().expect("paths").values();
+    let operations = paths.flat_map(|methods| methods.as_object().expect("methods").values());
+    let parameters = operations.flat_map(|operation| operation["parameters"].as_array());
+    let mut headers = 0;
+    for parameter in parameters.flatten().filter(|one| one["in"] == "header") {
+        let pattern = &parameter["schema"]["pattern"];
+        assert!(pattern.is_string(), "{} has no pattern", parameter["name"]);
+        headers += 1;
+    }
+    assert_eq!(headers, 2);
 }
 
 async fn configuration(api: &mut Api) {

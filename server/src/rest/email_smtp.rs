@@ -155,7 +155,8 @@ pub struct SaveSettings {
     params((
         "If-Match" = Option<String>,
         Header,
-        description = "The ETag of a GET, in the place of `revision`"
+        description = "The ETag of a GET, in the place of `revision`",
+        pattern = "^\"[0-9]{1,18}\"$"
     )),
     request_body = SaveSettings,
     responses(

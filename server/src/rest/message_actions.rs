@@ -207,5 +207,7 @@ mod tests {
             let refusal = read(body).expect_err("refused");
             assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), fields);
         }
+        let refusal = read(json!({ "act": "hold", "matching": 1 })).expect_err("refused");
+        assert_eq!(refusal.fields["matching"], "This is an object.");
     }
 }

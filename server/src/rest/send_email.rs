@@ -49,7 +49,8 @@ enum AcceptedIds {
     params((
         "Idempotency-Key" = Option<String>,
         Header,
-        description = "1 to 255 visible ASCII characters"
+        description = "1 to 255 visible ASCII characters",
+        pattern = "^[!-~]{1,255}$"
     )),
     request_body = SendEmailBody,
     responses(

@@ -134,6 +134,8 @@ impl Mismatch {
             "a sequence" => "an array",
             "a map" => "an object",
             "i64" | "u64" | "u16" => "a whole number",
+            // What serde derives for a struct.
+            other if other.starts_with("struct ") => "an object",
             other => other,
         };
         Self(format!("This is {expected}."))

@@ -1,7 +1,7 @@
-//! `cargo xtask soak`: the long runs of crashes and power cuts.
+//! `cargo xtask soak`: the long runs of crashes, power cuts and fuzzing.
 
 use crate::{
-    build, console, crash, powercut,
+    build, console, crash, fuzz, powercut,
     rig::{environment::Database, random::Random},
 };
 use anyhow::{Context, Result, bail};
@@ -9,22 +9,28 @@ use std::path::PathBuf;
 
 const HELP: &str = "\
 Kills Postern and cuts the power of its disk under load, and verifies that no acknowledged mail is
-lost. `cargo xtask test` runs a small share of this.
+lost. `cargo xtask test` runs a small share of this. Then fuzzes the REST API.
 
 Usage: cargo xtask soak [OPTION]...
 
 Options:
   --crashes N     kill Postern N times, half of them on SQLite, half on PostgreSQL with two nodes
                   (default: 100)
-  --sqlite        crashes on SQLite only
-  --postgres      crashes on PostgreSQL only
   --power-cuts N  cut the power N times, on SQLite (default: 20)
-  --seed SEED     repeat the random delays of the run that printed this seed
+  --fuzz N        send about N random requests to each operation of the REST API, with the tokens of
+                  administrators and of a user and without one, on each database (default: 50)
+  --sqlite        crashes and fuzzing on SQLite only
+  --postgres      crashes and fuzzing on PostgreSQL only
+  --seed SEED     repeat the random delays and requests of the run that printed this seed
   --program PATH  use this executable instead of building the release
 
 The disk of the power cuts is a FUSE file system in memory. A cut discards what was not synced; every
 second cut keeps a random part of it. A control run on a disk that ignores syncs must lose mail, which
 proves that losses are detected.
+
+Fuzzing generates requests from the OpenAPI document with schemathesis, which is installed from PyPI
+into target/xtask, and checks that status, media type and body of each response are as documented.
+Postern connects to relays on loopback only.
 ";
 
 /// What to run.
@@ -32,11 +38,12 @@ struct Options {
     crashes: usize,
     databases: Vec<Database>,
     power_cuts: usize,
+    fuzz: usize,
     seed: u64,
     program: Option<PathBuf>,
 }
 
-/// Runs what the arguments ask for; a failure does not prevent the second part.
+/// Runs what the arguments ask for; a failure does not prevent the other parts.
 pub fn soak(arguments: &[String]) -> Result<()> {
     let Some(options) = Options::parse(arguments)? else {
         print!("{HELP}");
@@ -70,6 +77,10 @@ pub fn soak(arguments: &[String]) -> Result<()> {
             options.seed,
         ));
     }
+    if options.fuzz > 0 {
+        let (databases, seed) = (&options.databases, options.seed);
+        check(fuzz::fuzz(program, options.fuzz, databases, seed));
+    }
     if failed {
         bail!("the soak test failed");
     }
@@ -83,6 +94,7 @@ impl Options {
             crashes: 100,
             databases: vec![Database::Sqlite, Database::Postgres],
             power_cuts: 20,
+            fuzz: 50,
             seed: Random::seed(),
             program: None,
         };
@@ -96,6 +108,7 @@ impl Options {
             match word.as_str() {
                 "--crashes" => options.crashes = value()?.parse().context("--crashes")?,
                 "--power-cuts" => options.power_cuts = value()?.parse().context("--power-cuts")?,
+                "--fuzz" => options.fuzz = value()?.parse().context("--fuzz")?,
                 "--seed" => options.seed = value()?.parse().context("--seed")?,
                 "--program" => options.program = Some(value()?.into()),
                 "--sqlite" => options.databases = vec![Database::Sqlite],
@@ -111,11 +124,16 @@ impl Options {
 #[test]
 fn options_are_parsed() {
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let options = Options::parse(&words("--crashes 7 --postgres --seed 3"));
+    let options = Options::parse(&words("--crashes 7 --postgres --fuzz 9 --seed 3"));
     let options = options.expect("valid").expect("options");
     assert_eq!(
-        (options.crashes, options.power_cuts, options.seed),
-        (7, 20, 3)
+        (
+            options.crashes,
+            options.power_cuts,
+            options.fuzz,
+            options.seed
+        ),
+        (7, 20, 9, 3)
     );
     assert_eq!(options.databases, [Database::Postgres]);
     assert!(Options::parse(&words("--help")).expect("valid").is_none());

@@ -1,4 +1,4 @@
-//! The test rig of `bench`, `crash` and `powercut`: Postern over HTTP, PostgreSQL and a relay.
+//! The rig of `bench`, `crash`, `powercut` and `fuzz`: Postern over HTTP, PostgreSQL and a relay.
 
 pub mod environment;
 pub mod http;

@@ -127,7 +127,12 @@ impl Plan {
 
     /// Creates the administrator and returns an API token of that account.
     pub fn token(&self) -> Result<String> {
-        let mut create = self.command(&["account", "create", ADMINISTRATOR, "--role", "admin"]);
+        self.account(ADMINISTRATOR, "admin")
+    }
+
+    /// Creates an account with a role, `admin` or `user`, and returns an API token of it.
+    pub fn account(&self, email: &str, role: &str) -> Result<String> {
+        let mut create = self.command(&["account", "create", email, "--role", role]);
         let mut child = create
             .stdin(Stdio::piped())
             .stderr(Stdio::null())
@@ -139,14 +144,7 @@ impl Plan {
         if !child.wait()?.success() {
             bail!("{} failed", command_line(&create));
         }
-        let create = [
-            "token",
-            "create",
-            "--account",
-            ADMINISTRATOR,
-            "--name",
-            "xtask",
-        ];
+        let create = ["token", "create", "--account", email, "--name", "xtask"];
         output_of(&mut self.command(&create)).context("postern token create failed")
     }
 
@@ -184,6 +182,13 @@ impl Postern {
         let mut client = Client::with_token(self.address, token)?;
         let answer = client.post("/api/setup/email_smtp", "", &settings)?;
         expect(answer, 200, "saving the settings").map(|_| ())
+    }
+
+    /// The lines of the log that report a panic.
+    pub fn panics(&self) -> Result<Vec<String>> {
+        let text = fs::read_to_string(&self.log)?;
+        let panics = text.lines().filter(|line| line.contains("panicked"));
+        Ok(panics.map(str::to_owned).collect())
     }
 
     pub fn id(&mut self) -> u32 {

@@ -5,5 +5,6 @@ mod debian_wasm;
 pub mod mail_servers;
 pub mod npm;
 pub mod programs;
+pub mod schemathesis;
 pub mod sysroot;
 pub mod wasm;

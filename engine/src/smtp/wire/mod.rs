@@ -275,3 +275,32 @@ impl Wire {
         self.stream.shutdown().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::Fault;
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_command_that_the_relay_does_not_read_ends_at_the_deadline() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (near, relay) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let near = near.expect("connects");
+        let mut wire = Wire::new(near, SessionObserver::none()).expect("a peer");
+        // More than the buffers of both sockets hold.
+        let command = "x".repeat(32 * 1024 * 1024);
+        let within = Duration::from_millis(200);
+        let exchange = wire.exchange(Stage::Mail, &command, "", within);
+        let ended = timeout(Duration::from_secs(60), exchange).await;
+        let failure = ended.expect("it ends").expect_err("no reply");
+        assert_eq!(
+            (failure.stage, failure.fault),
+            (Stage::Mail, Fault::TimedOut)
+        );
+        drop(relay);
+    }
+}

@@ -10,6 +10,8 @@ mod accounts;
 mod certificates;
 #[path = "story/environment.rs"]
 mod environment;
+#[path = "story/feed.rs"]
+mod feed;
 #[path = "story/handing.rs"]
 mod handing;
 #[path = "story/handover.rs"]

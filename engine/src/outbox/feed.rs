@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::outbox::{Cursor, MessageView, OutboxRows, Overview, Search};
 use domain::{Refusal, Timestamp};
@@ -11,6 +11,7 @@ use futures::Stream;
 use futures::lock::Mutex as AsyncMutex;
 use futures::stream::unfold;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::Outbox;
 use crate::{Actor, Clock};
@@ -109,8 +110,8 @@ struct LastRead {
 impl LastRead {
     /// A view that takes long to read is read less often, so that watching does not slow down
     /// delivery.
-    fn is_fresh(&self) -> bool {
-        self.at.elapsed() < FRESH.max(self.took * 10)
+    fn is_fresh(&self, now: Instant) -> bool {
+        now - self.at < FRESH.max(self.took * 10)
     }
 }
 
@@ -170,7 +171,7 @@ impl LiveFeed {
             actor,
             query,
             shared,
-            opened: Instant::now(),
+            opened: self.0.clock.monotonic(),
             next: Some(first),
             sent: None,
         };
@@ -192,14 +193,15 @@ impl LiveFeed {
         query: &OutboxQuery,
     ) -> Result<Arc<TimedView>, Refusal> {
         let mut last = shared.lock().await;
-        if let Some(last) = last.as_ref().filter(|last| last.is_fresh()) {
+        let begun = self.0.clock.monotonic();
+        if let Some(last) = last.as_ref().filter(|last| last.is_fresh(begun)) {
             return Ok(Arc::clone(&last.view));
         }
-        let begun = Instant::now();
         let read = self.view(actor, query).await?;
-        let (at, took) = (Instant::now(), begun.elapsed());
+        let at = self.0.clock.monotonic();
+        let took = at - begun;
         let (view, changed) = match last.take() {
-            Some(last) if last.view.view == read.view && last.changed.elapsed() < STALE => {
+            Some(last) if last.view.view == read.view && at - last.changed < STALE => {
                 (last.view, last.changed)
             }
             _ => (Arc::new(read), at),
@@ -243,7 +245,7 @@ impl Feed {
     /// where the feed breaks off.
     async fn changed(&self) -> Option<Option<Arc<TimedView>>> {
         loop {
-            if self.opened.elapsed() >= FEED_MAX {
+            if self.feeds.0.clock.monotonic() - self.opened >= FEED_MAX {
                 return Some(None);
             }
             tokio::time::sleep(INTERVAL).await;

@@ -1,0 +1,129 @@
+//! Feeds of the outbox: shared reads, changes, ends, and what each account sees.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Kind;
+use domain::outbox::Search;
+use domain::view::Role;
+use engine::{Actor, FeedItem, OutboxQuery, OutboxView, TimedView};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use tokio::time::timeout;
+
+use crate::environment::TestEnv;
+use testkit::{Relay, RelayScript};
+
+/// How long an item may take: far longer than the second between two reads.
+const LIMIT: Duration = Duration::from_secs(60);
+
+struct TestFeed(BoxStream<'static, FeedItem>);
+
+impl TestEnv {
+    /// A feed of the first page of the list.
+    async fn watch(&self, actor: &Actor) -> TestFeed {
+        let query = OutboxQuery::List {
+            search: Search::default(),
+            before: None,
+        };
+        let feed = self.postern.feed().watch(actor.clone(), query).await;
+        TestFeed(feed.expect("opens").boxed())
+    }
+}
+
+impl TestFeed {
+    async fn next(&mut self) -> Option<FeedItem> {
+        timeout(LIMIT, self.0.next())
+            .await
+            .expect("an item or the end")
+    }
+
+    async fn view(&mut self) -> Arc<TimedView> {
+        match self.next().await {
+            Some(FeedItem::View(view)) => view,
+            other => panic!("no view: {other:?}"),
+        }
+    }
+}
+
+fn subjects(view: &TimedView) -> Vec<&str> {
+    match &view.view {
+        OutboxView::List { rows, .. } => {
+            let rows = rows.lines.iter();
+            rows.map(|row| row.subject.as_str()).collect()
+        }
+        OutboxView::Message(message) => vec![&message.subject],
+    }
+}
+
+async fn feeds_of_one_query_share_the_view_before_and_after_a_change(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let (mut one, mut other) = (env.watch(&admin).await, env.watch(&admin).await);
+    let first = one.view().await;
+    assert!(Arc::ptr_eq(&first, &other.view().await));
+    assert!(subjects(&first).is_empty());
+    env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    let changed = one.view().await;
+    assert_eq!(subjects(&changed), ["Fire"]);
+    assert!(Arc::ptr_eq(&changed, &other.view().await));
+    // Rendered once for both.
+    assert_eq!(&*changed.rendered(|_| "once".to_owned()), "once");
+    assert_eq!(&*changed.rendered(|_| "twice".to_owned()), "once");
+}
+
+async fn a_view_is_sent_again_when_its_ages_are_stale(env: TestEnv) {
+    let admin = env.admin().await;
+    let mut feed = env.watch(&admin).await;
+    let first = feed.view().await;
+    env.pass(Duration::from_secs(16));
+    let again = feed.view().await;
+    assert!(!Arc::ptr_eq(&first, &again));
+    assert_eq!(first.view, again.view);
+    assert!(again.at > first.at);
+}
+
+async fn a_feed_expires_and_one_of_a_process_that_stops_breaks_off(env: TestEnv) {
+    let admin = env.admin().await;
+    let mut feed = env.watch(&admin).await;
+    feed.view().await;
+    env.pass(Duration::from_secs(46));
+    assert!(matches!(feed.next().await, Some(FeedItem::Expired)));
+    assert!(feed.next().await.is_none());
+
+    let mut feed = env.watch(&admin).await;
+    feed.view().await;
+    env.postern.feed().close();
+    assert!(feed.next().await.is_none());
+}
+
+async fn accounts_see_their_own_messages_in_feeds(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let user = env.sign_in("user@example.org", Role::User).await;
+    let other = env.sign_in("other@example.org", Role::User).await;
+    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.hand_over(&user, &["desk@example.net"], "Water").await;
+    for (actor, expected) in [
+        (&admin, &["Water", "Fire"][..]),
+        (&user, &["Water"]),
+        (&other, &[]),
+    ] {
+        let view = env.watch(actor).await.view().await;
+        assert_eq!(subjects(&view), expected);
+    }
+    let feed = env.postern.feed();
+    let message = || OutboxQuery::Message(id.clone());
+    let refused = feed.watch(user, message()).await.err().expect("refused");
+    assert_eq!(refused.kind, Kind::NotFound);
+    assert!(feed.watch(admin, message()).await.is_ok());
+}
+
+stories! {
+    both {
+        feeds_of_one_query_share_the_view_before_and_after_a_change;
+        a_view_is_sent_again_when_its_ages_are_stale;
+        a_feed_expires_and_one_of_a_process_that_stops_breaks_off;
+        accounts_see_their_own_messages_in_feeds;
+    }
+}

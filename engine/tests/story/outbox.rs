@@ -1,6 +1,6 @@
 //! Acceptance and delivery, and the helpers of all outbox stories.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::outbox::{BackoffView, EventKind, MessageView, RecipientState};
 use domain::view::PasswordChange;
@@ -204,6 +204,34 @@ async fn submitted_mail_is_delivered_with_events_and_counts(env: TestEnv) {
     works.end().await;
 }
 
+async fn the_rate_counts_deliveries_of_the_last_seconds(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let works = TestWorker::begin(&env, 4);
+    let rate = async || {
+        let overview = env.postern.outbox().overview(&admin).await.expect("there");
+        overview.workers.first().map(|worker| worker.per_minute)
+    };
+    let shows = async |expected: i64| {
+        wait_for("a rate", async || match rate().await {
+            Some(shown) if shown == expected => Ok(()),
+            other => Err(other),
+        })
+        .await;
+    };
+    shows(0).await;
+    for expected in 1..=2 {
+        let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        env.until(&admin, &id, is(RecipientState::Delivered)).await;
+        let delivered = Instant::now();
+        shows(expected).await;
+        // A worker without deliveries sends its heartbeat every 5 s.
+        let age = delivered.elapsed();
+        assert!(age < Duration::from_secs(4), "shown after {age:?}");
+    }
+    works.end().await;
+}
+
 async fn one_refused_recipient_does_not_affect_others(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
@@ -288,6 +316,7 @@ async fn a_failing_relay_fails_no_mail_and_delivery_resumes(env: TestEnv) {
 stories! {
     both {
         submitted_mail_is_delivered_with_events_and_counts;
+        the_rate_counts_deliveries_of_the_last_seconds;
         one_refused_recipient_does_not_affect_others;
         a_failing_relay_fails_no_mail_and_delivery_resumes;
     }

@@ -211,6 +211,38 @@ mod server_function {
             }
         }
     }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn errors_of_server_functions_are_refusals() {
+            for (error, kind) in [
+                (ServerFnErrorErr::Request("down".into()), Kind::Unavailable),
+                (ServerFnErrorErr::Response("cut".into()), Kind::Unavailable),
+                (ServerFnErrorErr::Args("wrong".into()), Kind::BadRequest),
+                (
+                    ServerFnErrorErr::MissingArg("none".into()),
+                    Kind::BadRequest,
+                ),
+                (
+                    ServerFnErrorErr::ServerError("fault".into()),
+                    Kind::Internal,
+                ),
+                (
+                    ServerFnErrorErr::Deserialization("x".into()),
+                    Kind::Internal,
+                ),
+            ] {
+                let detail = error.to_string();
+                let refusal = Refusal::from_server_fn_error(error);
+                assert_eq!(refusal.kind, kind, "{detail}");
+                assert!(!refusal.text().is_empty());
+                assert_ne!(refusal.text(), detail);
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ pub enum Tone {
     Faint,
 }
 
+/// The width of the column of stages: that of the longest title.
+const STAGE_WIDTH: usize = 28;
+
 /// A line of a transcript with its emphasis.
 pub type TranscriptLine = (Tone, String);
 
@@ -31,10 +34,8 @@ impl Step {
         };
         let took = self.milliseconds.map(|took| took.to_string());
         let took = took.unwrap_or_default();
-        let mut lines = vec![(
-            tone,
-            format!("{:<8} {took:>8}  {state}", self.stage.as_str()),
-        )];
+        let stage = self.stage.title();
+        let mut lines = vec![(tone, format!("{stage:<STAGE_WIDTH$} {took:>8}  {state}"))];
         let facts = self.facts().into_iter();
         lines.extend(facts.map(|fact| (Tone::Plain, format!("    {fact}"))));
         lines.extend(self.lines.iter().map(DialogueLine::transcript_line));
@@ -61,11 +62,7 @@ impl Trace {
             return vec![(Tone::Bad, text.to_owned())];
         };
         let mut lines = Vec::new();
-        let ahead: Vec<&str> = self
-            .not_reached
-            .iter()
-            .map(|stage| stage.as_str())
-            .collect();
+        let ahead: Vec<String> = self.not_reached.iter().map(|stage| stage.title()).collect();
         if !ahead.is_empty() {
             lines.push((Tone::Faint, format!("not reached: {}", ahead.join(", "))));
         }
@@ -82,8 +79,8 @@ impl Trace {
                 lines.push((Tone::Good, text));
             }
             Outcome::Failed { failure, cause } => {
-                let stage = failure.stage.as_str();
-                lines.push((Tone::Bad, format!("failed at {stage} after {took}")));
+                let stage = failure.stage.title();
+                lines.push((Tone::Bad, format!("failed after {took} at “{stage}”")));
                 lines.push((Tone::Plain, failure.to_string()));
                 if let Some(cause) = cause {
                     lines.push((Tone::Plain, String::new()));
@@ -160,9 +157,9 @@ mod tests {
         assert_eq!(
             trace.transcript(),
             "smtp.example.org:25\n\n\
-             rcpt       1.5 ms  failed\n    > RCPT TO:<a@example.net>\n    < 550 5.1.1 nobody\n\
-             not reached: quit\n\n\
-             failed at rcpt after 2.0 ms\nThe relay replied: 550 5.1.1 nobody\n"
+             RCPT TO names the recipient    1.5 ms  failed\n    > RCPT TO:<a@example.net>\n    < 550 5.1.1 nobody\n\
+             not reached: QUIT ends the session\n\n\
+             failed after 2.0 ms at “RCPT TO names the recipient”\nThe relay replied: 550 5.1.1 nobody\n"
         );
     }
 

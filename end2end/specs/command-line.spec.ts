@@ -130,8 +130,8 @@ test('send-test reports the result in its output and exit code', async () => {
 
   const sent = await postern.command(['send-test', 'me@example.net']);
   expect(sent.code, sent.stderr).toBe(0);
-  const stages = ['tcp', 'greeting', 'ehlo', 'mail', 'rcpt', 'data', 'quit'];
-  const expectedStages = stages.map((stage) => `${stage} +[\\d.]+ m?s  passed\n(    .*\n)+`).join('');
+  const stages = ['TCP', 'Greeting', 'EHLO', 'MAIL FROM', 'RCPT TO', 'DATA', 'QUIT'];
+  const expectedStages = stages.map((stage) => `${stage} [a-zA-Z ]+ +[\\d.]+ m?s  passed\n(    .*\n)+`).join('');
   const end = 'sent in [\\d.]+ m?s, no encryption: 250 2\\.0\\.0 Taken\n';
   expect(sent.stdout).toMatch(new RegExp(`^127\\.0\\.0\\.1:${relay.port}\n\n${expectedStages}\n${end}$`));
   expect((await relay.mails.next()).to).toEqual(['me@example.net']);

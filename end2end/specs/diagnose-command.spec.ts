@@ -34,8 +34,8 @@ test('every stage of the saved settings passes, and no mail is sent', async () =
     const passed = await postern.command(args);
     expect(passed.code, passed.stderr).toBe(0);
     expect(passed.stdout).toMatch(new RegExp(`^127\\.0\\.0\\.1:${open.port}\n\n`));
-    for (const stage of ['tcp', 'greeting', 'ehlo', 'mail', 'rcpt', 'quit']) {
-      expect(passed.stdout).toMatch(new RegExp(`^${stage} +[\\d.]+ m?s  passed$`, 'm'));
+    for (const stage of ['TCP', 'Greeting', 'EHLO', 'MAIL FROM', 'RCPT TO', 'QUIT']) {
+      expect(passed.stdout).toMatch(new RegExp(`^${stage} [a-zA-Z ]+ +[\\d.]+ m?s  passed$`, 'm'));
     }
     expect(passed.stdout).toContain('    > RCPT TO:<me@example.net>\n    < 250');
     expect(passed.stdout).toMatch(/\nevery stage passed in [\d.]+ m?s, no encryption; nothing was sent\n$/);
@@ -49,8 +49,8 @@ test('another relay with the password from standard input', async () => {
   const at = ['diagnose', '--host', '127.0.0.1', '--port', String(relay.port), '--user', 'me'];
   const withoutTls = await postern.command(at, { input: 'hunter22\n' });
   expect(withoutTls.code).toBe(1);
-  expect(withoutTls.stdout).toMatch(/^auth +[\d.]+ m?s  failed$/m);
-  expect(withoutTls.stdout).toMatch(/\nnot reached: mail, quit\n/);
+  expect(withoutTls.stdout).toMatch(/^AUTH sign-in +[\d.]+ m?s  failed$/m);
+  expect(withoutTls.stdout).toMatch(/\nnot reached: MAIL FROM names the sender, QUIT ends the session\n/);
   expect(withoutTls.stdout).toContain('the connection is not encrypted; the password was not sent');
   expect(withoutTls.stdout).toMatch(/\n1\. .*\n2\. /);
   expect(withoutTls.stdout + withoutTls.stderr).not.toContain('hunter22');

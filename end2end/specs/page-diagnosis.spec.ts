@@ -60,7 +60,7 @@ test('the transcript is copied as text and downloaded as JSON', async ({ page })
   await settings.diagnose.click();
   await settings.testSection.getByText('Transcript', { exact: true }).click();
   const transcript = settings.testSection.getByLabel('Transcript');
-  await expect(transcript).toContainText(/tcp .*passed[^]*> EHLO example\.org/);
+  await expect(transcript).toContainText(/TCP connection .*passed[^]*> EHLO example\.org/);
 
   await settings.testSection.getByRole('button', { name: 'Copy' }).click();
   await expect(settings.testSection.getByRole('button', { name: 'Copied' })).toBeVisible();

@@ -142,7 +142,7 @@ async fn tell(events: impl Stream<Item = Event>) -> Result<ExitCode, Box<dyn Err
             }
             Event::Began { stage, .. } if live => {
                 let mut out = io::stdout().lock();
-                write!(out, "{} …", stage.as_str())?;
+                write!(out, "{} …", stage.title())?;
                 out.flush()?;
             }
             // QUIT, after the result of its stage was printed.

@@ -1,8 +1,10 @@
 //! The engine: settings, accounts, diagnosis, outbox and delivery. No HTTP, no HTML.
 //!
 //! [`Postern`] is a struct of services: `settings`, `accounts`, `diagnosis`, `outbox`,
-//! `delivery`, `audit` and `keys`. The services use `smtp`, `mail` and `vault`, and these use `store` and `clock`; never
-//! the other way round.
+//! `delivery`, `audit` and `keys`. The services use `smtp`, `mail` and `vault`, and these use `store`
+//! and `clock`; never the other way round.
+
+#![warn(missing_docs)]
 
 mod accounts;
 mod actor;

@@ -9,25 +9,45 @@ use crate::{Actor, Clock, Origin};
 /// An act that is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
+    /// An account signed in.
     Login,
+    /// An account signed out.
     Logout,
+    /// An account was created.
     CreateAccount,
+    /// The password of an account was changed.
     ChangePassword,
+    /// A session was ended.
     EndSession,
+    /// An API token was created.
     CreateToken,
+    /// An API token was revoked.
     RevokeToken,
+    /// The settings were read.
     ReadSettings,
+    /// The certificates of a relay were read.
     ReadCertificates,
+    /// The settings were saved.
     SaveSettings,
+    /// A test mail was sent.
     SendTest,
+    /// A relay was diagnosed.
     Diagnose,
+    /// A relay was probed.
     Probe,
+    /// The content of a message was read.
     ReadMail,
+    /// Messages were retried.
     RetryMail,
+    /// Messages were cancelled.
     CancelMail,
+    /// Messages were held.
     HoldMail,
+    /// Held messages were released.
     ReleaseMail,
+    /// Delivery was paused or resumed.
     PauseDelivery,
+    /// An address was removed from the suppression list.
     RemoveSuppression,
 }
 

@@ -16,6 +16,7 @@ pub struct DeliveryConfig {
     pub connections: usize,
     /// How long a message stays leased to a worker that no longer renews it.
     pub lease: Duration,
+    /// How long messages are kept after their delivery.
     pub retention: Retention,
 }
 

@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use domain::{Event, Refusal, Trace};
-use engine::DiagnosisRequest;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -19,7 +18,7 @@ use crate::http::{AppState, Caller};
 /// What to diagnose, and up to which stage. By default the saved configuration up to MAIL.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(example = json!({ "to": "desk@example.org" }))]
-pub struct DiagnoseRequest {
+pub struct DiagnosisRequest {
     /// Fields that override the saved ones.
     #[serde(default, deserialize_with = "lenient")]
     data: SettingsFields,
@@ -40,7 +39,7 @@ pub struct DiagnoseRequest {
     post,
     path = "/api/diagnosis",
     tag = "Configuration",
-    request_body = DiagnoseRequest,
+    request_body = DiagnosisRequest,
     responses(
         (
             status = 200,
@@ -57,7 +56,7 @@ pub async fn diagnose(
     State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
-    body: Result<JsonBody<DiagnoseRequest>, Refused>,
+    body: Result<JsonBody<DiagnosisRequest>, Refused>,
 ) -> Result<Response, Refused> {
     let actor = caller.signed_in()?;
     let JsonBody { request, faults } = body?;
@@ -66,11 +65,11 @@ pub async fn diagnose(
     Ok(respond(&headers, events, Trace::apply).await)
 }
 
-impl DiagnoseRequest {
-    fn validate(self, faults: Faults) -> Result<DiagnosisRequest, Refusal> {
+impl DiagnosisRequest {
+    fn validate(self, faults: Faults) -> Result<engine::DiagnosisRequest, Refusal> {
         let (edit, password) = self.data.read(Absent::AsSaved, &faults);
         faults.into_result()?;
-        Ok(DiagnosisRequest {
+        Ok(engine::DiagnosisRequest {
             edit,
             password,
             typed: None,
@@ -87,8 +86,8 @@ mod tests {
     use domain::form::Edit;
     use serde_json::{Value, json};
 
-    fn read(body: Value) -> Result<DiagnosisRequest, Vec<String>> {
-        JsonBody::<DiagnoseRequest>::decode(body.to_string().as_bytes())
+    fn read(body: Value) -> Result<engine::DiagnosisRequest, Vec<String>> {
+        JsonBody::<DiagnosisRequest>::decode(body.to_string().as_bytes())
             .and_then(|JsonBody { request, faults }| request.validate(faults))
             .map_err(|refusal| refusal.fields.into_keys().collect())
     }

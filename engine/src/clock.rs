@@ -11,9 +11,9 @@ use tokio::time::Instant;
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     /// Milliseconds added to both times by [`Clock::advance`].
-    passed: Arc<AtomicU64>,
+    advanced_by: Arc<AtomicU64>,
     /// Further offset of the time of day, in milliseconds, set by [`Clock::put_back`].
-    put: Arc<AtomicI64>,
+    day_offset: Arc<AtomicI64>,
 }
 
 impl Clock {
@@ -23,30 +23,31 @@ impl Clock {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let now = Timestamp(milliseconds(now)) + self.passed();
-        Timestamp(now.0 + self.put.load(Ordering::Relaxed))
+        let now = Timestamp(milliseconds(now)) + self.advanced();
+        Timestamp(now.0 + self.day_offset.load(Ordering::Relaxed))
     }
 
     /// Monotonic time, unaffected by changes of the time of day. Timeouts, backoffs and rate limits
     /// use it.
     pub fn monotonic(&self) -> Instant {
-        Instant::now() + self.passed()
+        Instant::now() + self.advanced()
     }
 
     /// Advances both times by `by`, for this clock and its clones.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-        self.passed.fetch_add(by, Ordering::Relaxed);
+        self.advanced_by.fetch_add(by, Ordering::Relaxed);
     }
 
     /// Sets the time of day back by `by`, for this clock and its clones. Monotonic time is
     /// unaffected.
     pub fn put_back(&self, by: Duration) {
-        self.put.fetch_sub(milliseconds(by), Ordering::Relaxed);
+        self.day_offset
+            .fetch_sub(milliseconds(by), Ordering::Relaxed);
     }
 
-    fn passed(&self) -> Duration {
-        Duration::from_millis(self.passed.load(Ordering::Relaxed))
+    fn advanced(&self) -> Duration {
+        Duration::from_millis(self.advanced_by.load(Ordering::Relaxed))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::form::Edit;
 use domain::view::PasswordChange;
-use domain::{Form, Label};
+use domain::{AuthenticationType, CertificateCheck, ConnectionType, Form, Label};
 use indexmap::IndexMap;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -89,30 +89,15 @@ fn fields(writing: Writing) -> ObjectBuilder {
         if request && label.is_option() {
             types.push(Type::Null);
         }
-        let allowed: Option<Vec<&str>> = match label {
-            Label::ConnectionType => Some(
-                domain::ConnectionType::ALL
-                    .iter()
-                    .map(|each| each.as_str())
-                    .collect(),
-            ),
-            Label::AuthenticationType => Some(
-                domain::AuthenticationType::ALL
-                    .iter()
-                    .map(|each| each.as_str())
-                    .collect(),
-            ),
-            Label::CertificateCheck => Some(
-                domain::CertificateCheck::ALL
-                    .iter()
-                    .map(|each| each.as_str())
-                    .collect(),
-            ),
+        let allowed = match label {
+            Label::ConnectionType => Some(names(ConnectionType::ALL)),
+            Label::AuthenticationType => Some(names(AuthenticationType::ALL)),
+            Label::CertificateCheck => Some(names(CertificateCheck::ALL)),
             _ => None,
         };
         let mut description = label.title().to_owned();
         if let Some(allowed) = &allowed {
-            description.push_str(&format!(": {}", allowed.join(", ")));
+            description.push_str(&format!(": {allowed}"));
         }
         description.push('.');
         if label.is_option() {
@@ -127,6 +112,12 @@ fn fields(writing: Writing) -> ObjectBuilder {
             .description(Some(description));
         object.property(label.as_str(), field)
     })
+}
+
+/// The names of values, in their order.
+fn names<T: Copy + Into<&'static str>>(all: &[T]) -> String {
+    let names: Vec<&str> = all.iter().map(|each| (*each).into()).collect();
+    names.join(", ")
 }
 
 impl SettingsFields {

@@ -17,7 +17,7 @@ const MAX_AGE: Duration = Duration::from_secs(300);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection to the relay.
-pub(super) struct Connection {
+pub(super) struct RelayConnection {
     pub session: Session,
     _counted: Counted,
     opened: Instant,
@@ -27,7 +27,7 @@ pub(super) struct Connection {
     pipelined_next: bool,
 }
 
-impl Connection {
+impl RelayConnection {
     pub fn new(session: Session, outbox: Arc<Outbox>) -> Self {
         outbox.meter().connected();
         Self {
@@ -81,7 +81,7 @@ impl Drop for Counted {
 }
 
 /// Sends QUIT on connections, in tasks of their own.
-pub(super) fn quit(connections: Vec<Connection>) {
+pub(super) fn quit(connections: Vec<RelayConnection>) {
     for connection in connections {
         tokio::spawn(async move { connection.session.quit().await });
     }

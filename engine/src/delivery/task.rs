@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{Failure, Fault, Stage};
 use tokio::time::{Instant, sleep};
 
-use super::connection::{Connection, quit};
+use super::connection::{RelayConnection, quit};
 use super::disposition::{Attempt, AttemptResult, by_replies, of_broken_session};
 use super::pool::{Pool, TaskStart};
 use super::queued_message::{QueuedMessage, failed};
@@ -76,7 +76,7 @@ impl DeliveryTask {
     }
 
     /// The idle connection, if the relay did not close it; else a new one.
-    async fn connect(&self, idle: Option<Connection>) -> Result<Connection, Failure> {
+    async fn connect(&self, idle: Option<RelayConnection>) -> Result<RelayConnection, Failure> {
         if let Some(mut idle) = idle
             && idle.session.is_alive().await
         {
@@ -85,11 +85,15 @@ impl DeliveryTask {
         let services = &self.worker.services;
         let observer = SessionObserver::none();
         let session = Session::open(&services.dialer, &self.route.relay, &observer).await?;
-        Ok(Connection::new(session, services.outbox.clone()))
+        Ok(RelayConnection::new(session, services.outbox.clone()))
     }
 
     /// Delivers a message and records the result.
-    async fn deliver(&self, connection: &mut Connection, mut message: QueuedMessage) -> NextStep {
+    async fn deliver(
+        &self,
+        connection: &mut RelayConnection,
+        mut message: QueuedMessage,
+    ) -> NextStep {
         let Some(outgoing) = self.load(&mut message).await else {
             self.record_missing(message).await;
             return self.next_step();
@@ -170,7 +174,7 @@ impl DeliveryTask {
     /// One transaction, until it ends or the worker abandons it at shutdown.
     async fn transact(
         &self,
-        connection: &mut Connection,
+        connection: &mut RelayConnection,
         outgoing: &Arc<OutgoingMessage>,
         pipelined_next: Option<&Arc<OutgoingMessage>>,
     ) -> Result<RecipientResults, BrokenSession> {
@@ -201,7 +205,7 @@ impl DeliveryTask {
     /// The session broke during the transaction.
     async fn session_broke(
         &self,
-        connection: &Connection,
+        connection: &RelayConnection,
         message: QueuedMessage,
         broken: &BrokenSession,
         attempt: &Attempt<'_>,

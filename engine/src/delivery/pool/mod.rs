@@ -10,7 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::connection::{Connection, quit};
+use super::connection::{RelayConnection, quit};
 use super::leases::Leases;
 use super::queued_message::QueuedMessage;
 use super::route::Route;
@@ -46,7 +46,7 @@ pub(super) enum Demand {
 pub(super) struct TaskStart {
     pub message: QueuedMessage,
     pub route: Arc<Route>,
-    pub connection: Option<Connection>,
+    pub connection: Option<RelayConnection>,
     /// Whether the next message may be pipelined.
     pub pipeline_next: bool,
     /// It makes the half-open attempt of the relay's backoff.
@@ -184,7 +184,7 @@ impl Pool {
     }
 
     /// Keeps a connection for the next task.
-    pub fn keep_idle(&self, route: &Route, mut connection: Connection) {
+    pub fn keep_idle(&self, route: &Route, mut connection: RelayConnection) {
         let mut state = self.state();
         if state.is_on(route) && state.may_begin() && connection.may_continue() {
             connection.set_idle();
@@ -197,9 +197,9 @@ impl Pool {
 
     /// Closes connections that were idle for too long.
     pub fn close_idle_connections(&self) {
-        let expired: Vec<Connection> = {
+        let expired: Vec<RelayConnection> = {
             let mut state = self.state();
-            let expired = |connection: &mut Connection| connection.is_expired();
+            let expired = |connection: &mut RelayConnection| connection.is_expired();
             state.idle_connections.extract_if(.., expired).collect()
         };
         quit(expired);

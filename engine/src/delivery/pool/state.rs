@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::delivery::concurrency_limit::ConcurrencyLimit;
-use crate::delivery::connection::Connection;
+use crate::delivery::connection::RelayConnection;
 use crate::delivery::queued_message::QueuedMessage;
 use crate::delivery::relay_backoff::RelayBackoff;
 use crate::delivery::route::Route;
@@ -22,7 +22,7 @@ pub(super) struct State {
     pub active: usize,
     /// Tasks on any route.
     pub tasks: usize,
-    pub idle_connections: Vec<Connection>,
+    pub idle_connections: Vec<RelayConnection>,
     pub limit: ConcurrencyLimit,
     pub route: Option<Arc<Route>>,
     /// `None` while the relay is healthy.

@@ -1,40 +1,29 @@
 //! The page of the list: delivery status, counts by state, search, messages.
 
 use domain::Kind;
-use engine::Postern;
 use leptos::prelude::*;
 
 use super::form_result::form_result;
-use super::paths::OutboxPage;
-use super::public_url::PublicUrl;
+use super::page_request::PageRequest;
 use super::search::SearchForm;
-use super::viewer::Viewer;
-use super::watch::PageView;
 use crate::Live;
 use crate::components::{ErrorNotice, refused};
 use crate::layout::console_page;
 use crate::live;
-use crate::request::{page_url, refuse};
+use crate::request::refuse;
 use crate::suppressions::SUPPRESSIONS;
 
 #[component]
 pub fn ListPage() -> impl IntoView {
     console_page("Outbox", |actor| {
-        let postern = expect_context::<Postern>();
-        let viewer = Viewer::new(&actor, &expect_context::<PublicUrl>());
-        let page = OutboxPage::parse(&page_url());
-        let result = form_result();
+        let (request, result) = (PageRequest::new(actor), form_result());
         Suspend::new(async move {
-            let view = match &page {
-                Ok(page) => PageView::read(&postern, &actor, page).await,
-                Err(refusal) => Err(refusal.clone()),
-            };
-            let source = page.map(|page| page.url()).unwrap_or_default();
-            let admin = viewer.admin;
-            match view {
+            let admin = request.viewer.admin;
+            match request.view().await {
                 Ok(view) => {
                     let search = view.search();
-                    let (overview, messages) = view.parts(viewer);
+                    let source = request.source();
+                    let (overview, messages) = view.parts(request.viewer);
                     view! {
                         <div class="page page-wide" id=live::ID data-source=source>
                             <PageHead admin>

@@ -6,41 +6,31 @@ use leptos::prelude::*;
 use super::content::Content;
 use super::form_result::form_result;
 use super::message::title;
-use super::paths::{OUTBOX, OutboxPage, source_path};
-use super::public_url::PublicUrl;
-use super::viewer::Viewer;
-use super::watch::PageView;
+use super::page_request::PageRequest;
+use super::paths::{OUTBOX, source_path};
 use crate::Live;
 use crate::components::{ErrorNotice, refused};
 use crate::layout::console_page;
 use crate::live;
-use crate::request::page_url;
 
 #[component]
 pub fn MessagePage() -> impl IntoView {
     console_page("Message", |actor| {
-        let postern = expect_context::<Postern>();
-        let viewer = Viewer::new(&actor, &expect_context::<PublicUrl>());
-        let page = OutboxPage::parse(&page_url());
-        let result = form_result();
+        let (request, result) = (PageRequest::new(actor), form_result());
         Suspend::new(async move {
-            let view = match &page {
-                Ok(page) => PageView::read(&postern, &actor, page).await,
-                Err(refusal) => Err(refusal.clone()),
-            };
-            let view = match view {
+            let view = match request.view().await {
                 Ok(view) => view,
                 Err(refusal) => return refused(&refusal),
             };
             let content = match view.message() {
-                Some(message) if viewer.admin && message.kept => {
-                    Some(content(&postern, &actor, &message.id).await)
+                Some(message) if request.viewer.admin && message.kept => {
+                    Some(content(&request.postern, &request.actor, &message.id).await)
                 }
                 _ => None,
             };
             let heading = view.message().map(title);
-            let source = page.map(|page| page.url()).unwrap_or_default();
-            let (message, _) = view.parts(viewer);
+            let source = request.source();
+            let (message, _) = view.parts(request.viewer);
             view! {
                 <div class="page" id=live::ID data-source=source>
                     <header class="page-head outbox-head">

@@ -15,6 +15,7 @@ mod list_page;
 mod message;
 mod message_page;
 mod overview;
+mod page_request;
 mod paths;
 mod pause;
 mod public_url;

@@ -1,0 +1,45 @@
+//! What the list page and the message page begin with: the viewer and the first view.
+
+use domain::Refusal;
+use engine::{Actor, Postern};
+use leptos::prelude::*;
+
+use super::paths::OutboxPage;
+use super::public_url::PublicUrl;
+use super::viewer::Viewer;
+use super::watch::PageView;
+use crate::request::page_url;
+
+/// A request for a page of the outbox that is kept up to date.
+pub struct PageRequest {
+    pub postern: Postern,
+    pub actor: Actor,
+    pub viewer: Viewer,
+    page: Result<OutboxPage, Refusal>,
+}
+
+impl PageRequest {
+    /// Reads the context of the request, which is gone in the futures of its page.
+    pub fn new(actor: Actor) -> Self {
+        Self {
+            postern: expect_context::<Postern>(),
+            viewer: Viewer::new(&actor, &expect_context::<PublicUrl>()),
+            page: OutboxPage::parse(&page_url()),
+            actor,
+        }
+    }
+
+    /// The path and query that snapshots are requested for.
+    pub fn source(&self) -> String {
+        self.page.as_ref().map(OutboxPage::url).unwrap_or_default()
+    }
+
+    /// Reads the view.
+    ///
+    /// # Errors
+    /// Where the address is no page of the outbox, and those of [`PageView::read`].
+    pub async fn view(&self) -> Result<PageView, Refusal> {
+        let page = self.page.as_ref().map_err(Clone::clone)?;
+        PageView::read(&self.postern, &self.actor, page).await
+    }
+}

@@ -1,5 +1,7 @@
 //! Numbers, durations and descriptions of the outbox as texts.
 
+use std::time::Duration;
+
 use domain::Timestamp;
 use domain::event::Elapsed;
 use domain::outbox::{MessageAction, RecipientState, Search};
@@ -57,12 +59,11 @@ pub fn ahead(at: Timestamp, now: Timestamp) -> String {
 }
 
 /// As in `37 ms`, or `< 1 ms`.
-pub fn took(milliseconds: i64) -> String {
-    let milliseconds = u64::try_from(milliseconds).unwrap_or_default();
-    match milliseconds {
+pub fn took(duration: Duration) -> String {
+    match duration.as_millis() {
         0 => "< 1 ms".to_owned(),
-        1..10 => format!("{milliseconds} ms"),
-        _ => Elapsed(milliseconds * 1000).to_string(),
+        milliseconds @ 1..10 => format!("{milliseconds} ms"),
+        _ => Elapsed::from(duration).to_string(),
     }
 }
 
@@ -182,7 +183,7 @@ mod tests {
             assert_eq!(ahead(Timestamp(now.0 + milliseconds), now), future);
         }
         assert_eq!(
-            [took(0), took(4), took(37), took(5_200)],
+            [0, 4, 37, 5_200].map(|milliseconds| took(Duration::from_millis(milliseconds))),
             ["< 1 ms", "4 ms", "37 ms", "5.2 s"]
         );
         assert_eq!(

@@ -1,5 +1,7 @@
 //! The queue and the throughput of delivery as facts: name and value.
 
+use std::time::Duration;
+
 use domain::Timestamp;
 use domain::outbox::{Overview, RecipientState};
 
@@ -47,7 +49,8 @@ pub fn throughput(overview: &Overview) -> Vec<Fact> {
         (number, hosts) => format!("{number} workers on {}", hosts.join(", ")),
     };
     let rate = [("Rate", format!("{} in the last minute", grouped(rate)))];
-    let latency = (weight > 0).then(|| ("Latency", took(sum / weight)));
+    let mean = u64::try_from(sum / weight.max(1)).unwrap_or_default();
+    let latency = (weight > 0).then(|| ("Latency", took(Duration::from_millis(mean))));
     let by = [(
         "Delivered by",
         format!("{by}, {}", counted(connections, "connection")),

@@ -1,5 +1,7 @@
 //! Views of the outbox: rows, messages, delivery events, counts and workers.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
@@ -125,8 +127,8 @@ pub struct DeliveryEvent {
     pub by: String,
     /// The relay's reply, or what was observed.
     pub reply: String,
-    /// The duration of the attempt in milliseconds.
-    pub took: Option<i64>,
+    /// The duration of the attempt.
+    pub took: Option<Duration>,
     /// Whether the whole message was sent and no reply arrived: it may have been delivered.
     pub may_have_arrived: bool,
 }

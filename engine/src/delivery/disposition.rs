@@ -10,7 +10,6 @@ use domain::{Failure, Reply, Timestamp};
 
 use super::queued_message::QueuedMessage;
 use crate::store::delivery_events::NewEvent;
-use crate::store::milliseconds;
 use crate::store::recipients::{ClaimedRecipient, SettledRecipient};
 
 /// The result of an attempt, for all recipients of the message.
@@ -140,7 +139,7 @@ impl Attempt<'_> {
                 },
                 by: self.relay.to_owned(),
                 reply: reply.clone(),
-                took: Some(milliseconds(self.took)),
+                took: Some(self.took),
                 may_have_arrived: failed.may_have_arrived,
             },
         });
@@ -259,7 +258,7 @@ mod tests {
         assert_eq!(kinds, [EventKind::Deferred, EventKind::Failed]);
         let event = &result.events[0].event;
         assert_eq!((event.at, event.by.as_str()), (NOW, "relay:25"));
-        assert_eq!(event.took, Some(7));
+        assert_eq!(event.took, Some(Duration::from_millis(7)));
         assert!(!event.may_have_arrived);
         let suppressed: Vec<_> = result.suppressions.iter().map(|row| &row.address).collect();
         assert_eq!(suppressed, ["2@example.org"]);

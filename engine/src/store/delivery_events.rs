@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
 use super::recipients::RecipientKey;
-use super::rows::{blocks, in_order, insert};
+use super::rows::{blocks, duration, in_order, insert, milliseconds};
 use super::{Connection, StoreError};
 
 /// An event of a recipient.
@@ -35,7 +35,7 @@ pub async fn add(connection: &mut Connection, entries: &[NewEvent]) -> Result<()
                 .bind(event.map(|event| event.kind.as_str()))
                 .bind(event.map(|event| &event.by))
                 .bind(event.map(|event| &event.reply))
-                .bind(event.and_then(|event| event.took))
+                .bind(event.and_then(|event| event.took).map(milliseconds))
                 .bind(event.map(|event| i64::from(event.may_have_arrived)));
         }
         query.execute(&mut *connection).await?;
@@ -63,7 +63,7 @@ impl FromRow<'_, AnyRow> for PositionedEvent {
                 kind,
                 by: row.try_get(3)?,
                 reply: row.try_get(4)?,
-                took: row.try_get(5)?,
+                took: row.try_get::<Option<i64>, _>(5)?.map(duration),
                 may_have_arrived: row.try_get::<i64, _>(6)? != 0,
             },
         })

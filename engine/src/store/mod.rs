@@ -33,7 +33,6 @@ use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 use tokio::sync::Notify;
 
 pub use error::StoreError;
-pub use rows::milliseconds;
 pub use scope::Scope;
 
 use dialect::Dialect;

@@ -14,6 +14,11 @@ pub fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// The duration of so many milliseconds, as stored; zero where the number is negative.
+pub fn duration(milliseconds: i64) -> Duration {
+    Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default())
+}
+
 /// Rows of one statement, which costs more than a row. It has places for a power of two of them, so
 /// that there are few statements to prepare; in unused places the first value is NULL.
 pub struct RowBlock<'a, T> {

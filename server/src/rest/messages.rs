@@ -248,7 +248,7 @@ impl From<outbox::DeliveryEvent> for DeliveryEvent {
             kind: event.kind,
             by: event.by,
             reply: event.reply,
-            milliseconds: event.took,
+            milliseconds: event.took.map(|took| took.as_millis() as i64),
             may_have_arrived: event.may_have_arrived,
         }
     }

@@ -4,6 +4,8 @@ mod claim;
 mod lease;
 mod settle;
 
+use std::time::Duration;
+
 use domain::Timestamp;
 use domain::outbox::RecipientState;
 use sqlx::any::AnyRow;
@@ -14,7 +16,7 @@ pub use lease::{LeaseChange, change_leases, expire_all_leases, release_all};
 pub use settle::{OwnedResult, SettledRecipient, settle};
 
 use super::fold::folded;
-use super::rows::{blocks, in_order, insert};
+use super::rows::{blocks, duration, in_order, insert};
 use super::{Connection, StoreError};
 
 /// Identifies a recipient: the message, and the position in its envelope from 0.
@@ -88,8 +90,8 @@ pub struct Recipient {
     pub settled: Option<Timestamp>,
     pub relay: Option<String>,
     pub reply: Option<String>,
-    /// Duration of the last attempt, in milliseconds.
-    pub took: Option<i64>,
+    /// Duration of the last attempt.
+    pub took: Option<Duration>,
 }
 
 impl FromRow<'_, AnyRow> for Recipient {
@@ -104,7 +106,7 @@ impl FromRow<'_, AnyRow> for Recipient {
             settled: row.try_get::<Option<i64>, _>(6)?.map(Timestamp),
             relay: row.try_get(7)?,
             reply: row.try_get(8)?,
-            took: row.try_get(9)?,
+            took: row.try_get::<Option<i64>, _>(9)?.map(duration),
         })
     }
 }

@@ -1,80 +1,78 @@
 //! The audit log: acts on settings, accounts, sessions and held mail, and refusals of them.
 
 use domain::Refusal;
+use strum::IntoStaticStr;
 
 use crate::store::audit::{self, Entry};
 use crate::store::{Connection, Store, StoreError, commit};
 use crate::{Actor, Clock, Origin};
 
 /// An act that is recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Action {
     /// An account signed in.
     Login,
     /// An account signed out.
     Logout,
     /// An account was created.
+    #[strum(serialize = "create account")]
     CreateAccount,
     /// The password of an account was changed.
+    #[strum(serialize = "change password")]
     ChangePassword,
     /// A session was ended.
+    #[strum(serialize = "end session")]
     EndSession,
     /// An API token was created.
+    #[strum(serialize = "create token")]
     CreateToken,
     /// An API token was revoked.
+    #[strum(serialize = "revoke token")]
     RevokeToken,
     /// The settings were read.
+    #[strum(serialize = "read settings")]
     ReadSettings,
     /// The certificates of a relay were read.
+    #[strum(serialize = "read certificates")]
     ReadCertificates,
     /// The settings were saved.
+    #[strum(serialize = "save settings")]
     SaveSettings,
     /// A test mail was sent.
+    #[strum(serialize = "send test")]
     SendTest,
     /// A relay was diagnosed.
     Diagnose,
     /// A relay was probed.
     Probe,
     /// The content of a message was read.
+    #[strum(serialize = "read mail")]
     ReadMail,
     /// Messages were retried.
+    #[strum(serialize = "retry mail")]
     RetryMail,
     /// Messages were cancelled.
+    #[strum(serialize = "cancel mail")]
     CancelMail,
     /// Messages were held.
+    #[strum(serialize = "hold mail")]
     HoldMail,
     /// Held messages were released.
+    #[strum(serialize = "release mail")]
     ReleaseMail,
     /// Delivery was paused or resumed.
+    #[strum(serialize = "pause delivery")]
     PauseDelivery,
     /// An address was removed from the suppression list.
+    #[strum(serialize = "remove suppression")]
     RemoveSuppression,
 }
 
 impl Action {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Login => "login",
-            Self::Logout => "logout",
-            Self::CreateAccount => "create account",
-            Self::ChangePassword => "change password",
-            Self::EndSession => "end session",
-            Self::CreateToken => "create token",
-            Self::RevokeToken => "revoke token",
-            Self::ReadSettings => "read settings",
-            Self::ReadCertificates => "read certificates",
-            Self::SaveSettings => "save settings",
-            Self::SendTest => "send test",
-            Self::Diagnose => "diagnose",
-            Self::Probe => "probe",
-            Self::ReadMail => "read mail",
-            Self::RetryMail => "retry mail",
-            Self::CancelMail => "cancel mail",
-            Self::HoldMail => "hold mail",
-            Self::ReleaseMail => "release mail",
-            Self::PauseDelivery => "pause delivery",
-            Self::RemoveSuppression => "remove suppression",
-        }
+    /// The name in the audit log.
+    fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -216,5 +214,26 @@ impl Audit {
             detail,
         };
         audit::add(work, &entry).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_have_their_names_in_the_log() {
+        for (action, name) in [
+            (Action::Login, "login"),
+            (Action::CreateAccount, "create account"),
+            (Action::ReadCertificates, "read certificates"),
+            (Action::SendTest, "send test"),
+            (Action::Diagnose, "diagnose"),
+            (Action::HoldMail, "hold mail"),
+            (Action::PauseDelivery, "pause delivery"),
+            (Action::RemoveSuppression, "remove suppression"),
+        ] {
+            assert_eq!(action.as_str(), name);
+        }
     }
 }

@@ -8,7 +8,7 @@ use domain::{Kind, Refusal};
 
 use crate::store::accounts::Account;
 use crate::store::sessions::SessionRow;
-use crate::store::tokens::Token;
+use crate::store::tokens::{Token, TokenScope};
 
 /// Where a request came from, as recorded in the audit log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl Actor {
     /// [`Kind::Forbidden`] for a token without that scope.
     pub(crate) fn sends(&self) -> Result<(), Refusal> {
         match &self.identity {
-            Identity::Token(token) if !token.scopes.split(' ').any(|scope| scope == "send") => {
+            Identity::Token(token) if !token.scopes.contains(&TokenScope::Send) => {
                 let text = "This token is not for sending mail. Use one with that scope.";
                 Err(Refusal::new(Kind::Forbidden, text))
             }
@@ -140,7 +140,7 @@ impl Actor {
         let may = match &self.identity {
             Identity::Session(session) => session.account.role == Role::Admin,
             Identity::Token(token) => {
-                token.account.role == Role::Admin && token.scopes.split(' ').any(|s| s == "admin")
+                token.account.role == Role::Admin && token.scopes.contains(&TokenScope::Admin)
             }
             Identity::Local { .. } => true,
         };
@@ -169,7 +169,7 @@ mod tests {
         let token = Token {
             id: "2".to_owned(),
             name: "app".to_owned(),
-            scopes: scopes.to_owned(),
+            scopes: TokenScope::parse_all(scopes),
             created_at: Timestamp(0),
             revoked_at: None,
             account,

@@ -35,5 +35,5 @@ pub use outbox::{
 pub use postern::{Config, OpenError, Postern};
 pub use settings::Settings;
 pub use store::accounts::Account;
-pub use store::tokens::Token;
+pub use store::tokens::{Token, TokenScope};
 pub use vault::{BROWSER_KEY_BITS, BrowserKeys};

@@ -6,7 +6,7 @@ use domain::{Kind, Refusal};
 use super::{Accounts, digest, random_secret};
 use crate::audit::Action;
 use crate::store::commit;
-use crate::store::tokens::{self, Token};
+use crate::store::tokens::{self, Token, TokenScope};
 use crate::{Actor, Origin};
 
 /// The prefix of a token's secret, before 256 random bits in base64url.
@@ -38,13 +38,13 @@ impl Accounts {
                 }
                 let account = self.account(email).await?;
                 let scopes = match account.role {
-                    Role::Admin => "admin send",
-                    Role::User => "send",
+                    Role::Admin => vec![TokenScope::Admin, TokenScope::Send],
+                    Role::User => vec![TokenScope::Send],
                 };
                 let token = Token {
                     id: ulid::Ulid::new().to_string(),
                     name: name.to_owned(),
-                    scopes: scopes.to_owned(),
+                    scopes,
                     created_at: self.clock.now(),
                     revoked_at: None,
                     account,

@@ -3,9 +3,28 @@
 use domain::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
+use strum::{EnumString, IntoStaticStr};
 
 use super::accounts::Account;
 use super::{Connection, StoreError};
+
+/// What a token is for. An administrator's act also needs an account with that role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+pub enum TokenScope {
+    /// Acts of administrators.
+    Admin,
+    /// Submitting messages.
+    Send,
+}
+
+impl TokenScope {
+    /// The scopes of a stored text, which separates them by spaces. Unknown ones permit nothing.
+    pub(crate) fn parse_all(text: &str) -> Vec<Self> {
+        let names = text.split(' ');
+        names.filter_map(|name| name.parse().ok()).collect()
+    }
+}
 
 /// A token and its account. The secret itself is not stored.
 #[derive(Clone, Debug)]
@@ -16,8 +35,8 @@ pub struct Token {
     pub account: Account,
     /// As its owner named it.
     pub name: String,
-    /// Separated by spaces.
-    pub scopes: String,
+    /// What it is for.
+    pub scopes: Vec<TokenScope>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was revoked; `None` while it is valid.
@@ -30,7 +49,7 @@ impl FromRow<'_, AnyRow> for Token {
             id: row.try_get(0)?,
             account: Account::from_columns(row, 1)?,
             name: row.try_get(4)?,
-            scopes: row.try_get(5)?,
+            scopes: TokenScope::parse_all(row.try_get(5)?),
             created_at: Timestamp(row.try_get(6)?),
             revoked_at: row.try_get::<Option<i64>, _>(7)?.map(Timestamp),
         })
@@ -74,6 +93,7 @@ pub async fn add(
     token: &Token,
     secret: &str,
 ) -> Result<(), StoreError> {
+    let scopes: Vec<&str> = token.scopes.iter().map(Into::into).collect();
     sqlx::query(
         "INSERT INTO token (id, account_id, name, secret, scopes, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6)",
@@ -82,7 +102,7 @@ pub async fn add(
     .bind(&token.account.id)
     .bind(&token.name)
     .bind(secret)
-    .bind(&token.scopes)
+    .bind(scopes.join(" "))
     .bind(token.created_at.0)
     .execute(connection)
     .await?;

@@ -1,4 +1,4 @@
-//! Heartbeats of a worker, the renewal of its leases, and notifications from other nodes.
+//! Heartbeats of a worker, and notifications from other nodes.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use domain::outbox::Worker as WorkerStatus;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::worker::Worker;
-use crate::outbox::{HEARTBEAT_TIMEOUT, MeterReading, WriteRequest};
+use crate::outbox::{HEARTBEAT_TIMEOUT, MeterReading};
 use crate::store::{StoreError, commit, in_time, workers};
 
 /// The time between two heartbeats. A change of the relay's state sends one at once.
@@ -41,10 +41,8 @@ fn interval(sent: Option<Counts>, now: Counts) -> Duration {
 }
 
 impl Worker {
-    /// Sends heartbeats and renews leases for as long as it is polled.
+    /// Sends heartbeats for as long as it is polled.
     pub async fn send_heartbeats(&self) {
-        let renewal = self.config.lease / 3;
-        let mut renew = Instant::now() + renewal;
         loop {
             let sent = in_time(self.heartbeat()).await;
             if let Err(error) = &sent {
@@ -62,10 +60,6 @@ impl Worker {
                 }
                 tokio::select! {
                     () = sleep_until(next.min(Instant::now() + HEARTBEAT_DELIVERING)) => {}
-                    () = sleep_until(renew) => {
-                        self.renew_leases().await;
-                        renew = Instant::now() + renewal;
-                    }
                     () = self.pool.status_changed.notified() => break,
                 }
             }
@@ -110,21 +104,6 @@ impl Worker {
         workers::forget(&mut work, None, now - HEARTBEAT_TIMEOUT).await?;
         commit(work).await?;
         Ok(Counts::of(&reading))
-    }
-
-    async fn renew_leases(&self) {
-        let keys = self.pool.leases.keys();
-        if keys.is_empty() {
-            return;
-        }
-        let request = WriteRequest::Renew {
-            lease: self.new_lease(),
-            keys,
-        };
-        let since = Instant::now();
-        if let Ok(written) = self.write(request).await {
-            self.pool.leases.renewed(&written.renewed, since);
-        }
     }
 
     /// Deletes the row of this worker.

@@ -3,7 +3,8 @@
 //! `claim` leases messages that are due, `local_worker` admits those that are just being accepted,
 //! `pool` holds the local queue, the connections and the state of the relay, `task` delivers over
 //! one `connection`, `disposition` turns replies into results, `concurrency_limit` and
-//! `relay_backoff` adapt to the relay, `heartbeat` renews leases, `retention` deletes old rows.
+//! `relay_backoff` adapt to the relay, `leases` holds what is leased and `lease_renewal` renews it,
+//! `heartbeat` reports the worker, `retention` deletes old rows.
 
 mod claim;
 mod concurrency_limit;
@@ -11,6 +12,7 @@ mod config;
 mod connection;
 mod disposition;
 mod heartbeat;
+mod lease_renewal;
 mod leases;
 mod local_worker;
 mod pool;

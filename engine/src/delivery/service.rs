@@ -34,6 +34,7 @@ impl Delivery {
         tokio::select! {
             () = worker.clone().claim_messages() => {}
             () = worker.send_heartbeats() => {}
+            () = worker.renew_leases() => {}
             () = worker.listen_for_notifications() => {}
             () = retention::run(kept, &services.store, &services.clock) => {}
             () = stop => {}

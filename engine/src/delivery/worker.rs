@@ -93,6 +93,7 @@ impl Worker {
         tokio::select! {
             _ = timeout(grace, self.idle()) => {}
             () = self.send_heartbeats() => {}
+            () = self.renew_leases() => {}
         }
         self.abandoned.send_replace(true);
         let _ = timeout(LAST_WRITES, self.idle()).await;

@@ -267,14 +267,11 @@ mod tests {
     #[test]
     fn a_deferred_recipient_fails_after_the_queue_lifetime() {
         let greylisted = || Err(rejected(Stage::Rcpt, 450, "4.2.0 greylisted"));
+        let shorter = MAXIMAL_QUEUE_LIFETIME.saturating_sub(Duration::from_millis(1));
         for (attempts, trying, state) in [
             (1, MAXIMAL_QUEUE_LIFETIME, RecipientState::Failed),
             (0, MAXIMAL_QUEUE_LIFETIME, RecipientState::Deferred),
-            (
-                1,
-                MAXIMAL_QUEUE_LIFETIME - Duration::from_millis(1),
-                RecipientState::Deferred,
-            ),
+            (1, shorter, RecipientState::Deferred),
         ] {
             let expiring = ClaimedRecipient {
                 trying_since: NOW - trying,

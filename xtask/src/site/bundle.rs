@@ -28,13 +28,27 @@ pub fn make(compiled: &[u8]) -> Result<Bundle> {
         output.snippets().values().all(Vec::is_empty) && output.local_modules().is_empty(),
         "a dependency contains JavaScript files, which the bundle does not support"
     );
-    let js = without_comments(output.js());
-    let wasm = output.wasm_mut().emit_wasm();
+    let mut js = without_comments(output.js());
+    let module = output.wasm_mut();
+    for (index, import) in module.imports.iter_mut().enumerate() {
+        js = rename(&js, &import.name, &format!("i{index}"))?;
+        import.name = format!("i{index}");
+    }
+    let wasm = module.emit_wasm();
     step.done("done");
     Ok(Bundle {
         js,
         wasm: optimise(wasm)?,
     })
+}
+
+/// Renames an import in the JavaScript, where it is a key of the object of imports. The names that
+/// wasm-bindgen makes end in a hash, which does not compress and is in both files.
+fn rename(js: &str, from: &str, to: &str) -> Result<String> {
+    let (from, to) = (format!("\n{from}: "), format!("\n{to}: "));
+    let found = js.matches(&from).count();
+    ensure!(found == 1, "{found} imports are named{from}");
+    Ok(js.replacen(&from, &to, 1))
 }
 
 /// `wasm-opt` of the npm package binaryen.

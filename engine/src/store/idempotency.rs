@@ -1,6 +1,8 @@
 //! The table `idempotency`: the answer that each idempotency key was given.
 
 use domain::Timestamp;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 
 use super::{Connection, StoreError};
 
@@ -14,12 +16,21 @@ pub struct IdempotencyKey {
 }
 
 /// An answer as stored.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug)]
 pub struct StoredAnswer {
     /// Of the request that was answered.
     pub digest: String,
     /// The ids of the messages, separated by spaces.
     pub ids: String,
+}
+
+impl FromRow<'_, AnyRow> for StoredAnswer {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            digest: row.try_get(0)?,
+            ids: row.try_get(1)?,
+        })
+    }
 }
 
 /// Stores the answer to a key. Returns `false` where it has one.

@@ -11,6 +11,7 @@ pub mod idempotency;
 pub mod information;
 pub mod keys;
 pub mod messages;
+mod migrations;
 mod notify;
 mod open;
 pub mod pause;

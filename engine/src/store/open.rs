@@ -5,14 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::Migrator;
 use sqlx::{AnyConnection, ConnectOptions as _, Connection as _, Executor as _};
 use tracing::log::LevelFilter;
 
-use super::{Store, StoreError, checkpoint, dialect};
-
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
-static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
+use super::{Store, StoreError, checkpoint, dialect, migrations};
 
 /// How long to wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,7 +65,7 @@ async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
         })
         .connect_with(options.clone())
         .await?;
-    SQLITE_MIGRATIONS
+    migrations::sqlite()
         .run(&write)
         .await
         .map_err(StoreError::Migration)?;
@@ -95,7 +91,7 @@ async fn open_postgres(address: &str) -> Result<Store, StoreError> {
     let reporting = pool(REPORTING_CONNECTIONS, &[LOCK_TIMEOUT, STATEMENT_TIMEOUT])
         .connect_lazy_with(options.clone());
     let pool = pool(12, &[LOCK_TIMEOUT]).connect_with(options).await?;
-    POSTGRES_MIGRATIONS
+    migrations::postgres()
         .run(&pool)
         .await
         .map_err(StoreError::Migration)?;

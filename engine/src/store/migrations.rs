@@ -1,0 +1,81 @@
+//! The migrations of both databases, embedded in the program.
+
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+/// A migration file: its name without `.sql`, and its statements.
+type MigrationFile = (&'static str, &'static str);
+
+/// The files of a database, which has one of each name.
+macro_rules! files {
+    ($database:literal) => {
+        files!(
+            $database,
+            "0001_console",
+            "0002_outbox",
+            "0003_names",
+            "0004_case_folding",
+            "0005_hold_mail"
+        )
+    };
+    ($database:literal, $($name:literal),+) => {
+        &[$((
+            $name,
+            include_str!(concat!("../../../migrations/", $database, "/", $name, ".sql")),
+        )),+]
+    };
+}
+
+const SQLITE: &[MigrationFile] = files!("sqlite");
+const POSTGRES: &[MigrationFile] = files!("postgres");
+
+/// The migrations of SQLite.
+pub fn sqlite() -> Migrator {
+    migrator(SQLITE)
+}
+
+/// The migrations of PostgreSQL.
+pub fn postgres() -> Migrator {
+    migrator(POSTGRES)
+}
+
+/// The macro `sqlx::migrate!` would do the same, but compiles sqlx, its drivers and rustls a second
+/// time for the compiler.
+fn migrator(files: &[MigrationFile]) -> Migrator {
+    let migrations = files.iter().zip(1..).map(|((name, statements), version)| {
+        let description = name.trim_start_matches(|c: char| c.is_ascii_digit() || c == '_');
+        Migration::new(
+            version,
+            description.replace('_', " ").into(),
+            MigrationType::Simple,
+            statements.into_sql_str(),
+            false,
+        )
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn every_file_is_embedded_in_its_order() {
+        for (folder, files) in [("sqlite", SQLITE), ("postgres", POSTGRES)] {
+            let path = format!("{}/../migrations/{folder}", env!("CARGO_MANIFEST_DIR"));
+            let entries = fs::read_dir(path).expect("the folder of migrations");
+            let mut found: Vec<_> = entries
+                .map(|entry| entry.expect("an entry").file_name())
+                .map(|name| name.to_string_lossy().replace(".sql", ""))
+                .collect();
+            found.sort();
+            let embedded: Vec<_> = files.iter().map(|(name, _)| *name).collect();
+            assert_eq!(found, embedded);
+            for (name, version) in embedded.iter().zip(1..) {
+                assert!(name.starts_with(&format!("{version:04}_")), "{name}");
+            }
+        }
+    }
+}

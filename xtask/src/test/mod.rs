@@ -32,7 +32,7 @@ const STEPS: [Step; 7] = [
     },
     Step {
         name: "tidy",
-        about: "rules of the repository",
+        about: "rules of the repository, tests of xtask",
         run: steps::tidy,
     },
     Step {

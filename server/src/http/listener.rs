@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    const NO_HURRY: Duration = Duration::from_secs(3600);
+    const LONG: Duration = Duration::from_secs(3600);
     const SHORT: Duration = Duration::from_millis(50);
 
     /// A listener that is not served yet: what clients send first is there from the start.
@@ -104,8 +104,8 @@ mod tests {
             Self { listener, address }
         }
 
-        async fn comes(&self, says: &str) -> TcpStream {
-            said(self.address, says).await
+        async fn client(&self, request: &str) -> TcpStream {
+            client(self.address, request).await
         }
 
         /// Serves until the returned sender is dropped.
@@ -125,30 +125,33 @@ mod tests {
         }
     }
 
-    async fn said(address: SocketAddr, says: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(address).await.expect("is let in");
-        say(&mut stream, says).await;
+    async fn client(address: SocketAddr, request: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        send(&mut stream, request).await;
         stream
     }
 
-    async fn say(stream: &mut TcpStream, says: &str) {
-        stream.write_all(says.as_bytes()).await.expect("is heard");
+    async fn send(stream: &mut TcpStream, bytes: &str) {
+        stream
+            .write_all(bytes.as_bytes())
+            .await
+            .expect("the request is sent");
     }
 
     /// Reads until the data ends with `end`.
-    async fn hears(stream: &mut TcpStream, end: &str) {
-        let mut heard = Vec::new();
-        while !heard.ends_with(end.as_bytes()) {
+    async fn read_until(stream: &mut TcpStream, end: &str) {
+        let mut data = Vec::new();
+        while !data.ends_with(end.as_bytes()) {
             let octet = stream.read_u8().await;
-            heard.push(octet.unwrap_or_else(|_| panic!("{:?}", String::from_utf8_lossy(&heard))));
+            data.push(octet.unwrap_or_else(|_| panic!("{:?}", String::from_utf8_lossy(&data))));
         }
     }
 
     /// Reads until the connection is closed.
-    async fn to_the_end(mut stream: TcpStream) -> String {
-        let mut heard = String::new();
-        stream.read_to_string(&mut heard).await.expect("text");
-        heard
+    async fn read_to_end(mut stream: TcpStream) -> String {
+        let mut data = String::new();
+        stream.read_to_string(&mut data).await.expect("text");
+        data
     }
 
     const HALF: &str = "GET /peer HTTP/1.1\r\nHost: gate.example\r\nX-Slow: ";
@@ -158,71 +161,71 @@ mod tests {
     async fn a_small_write_is_sent_at_once() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let _client = TcpStream::connect(address).await.expect("is let in");
+        let _client = TcpStream::connect(address).await.expect("a connection");
         let (stream, _) = accept(&listener).await;
         assert!(stream.nodelay().expect("a socket option"));
     }
 
     #[tokio::test]
     async fn incomplete_heads_and_silent_connections_are_closed() {
-        let door = TestListener::new().await;
-        let says = ["", HALF, WHOLE, &format!("{WHOLE}{HALF}")];
+        let listener = TestListener::new().await;
+        let requests = ["", HALF, WHOLE, &format!("{WHOLE}{HALF}")];
         let mut clients = Vec::new();
-        for says in says {
-            clients.push((says, door.comes(says).await));
+        for request in requests {
+            clients.push((request, listener.client(request).await));
         }
-        let _served = door.serve(SHORT);
-        for (says, client) in clients {
-            let answers = to_the_end(client).await.matches("HTTP/1.1 200 OK").count();
-            assert_eq!(answers, says.matches(WHOLE).count(), "{says:?}");
+        let _served = listener.serve(SHORT);
+        for (request, client) in clients {
+            let answers = read_to_end(client).await.matches("HTTP/1.1 200 OK").count();
+            assert_eq!(answers, request.matches(WHOLE).count(), "{request:?}");
         }
     }
 
     #[tokio::test]
     async fn other_clients_are_served_meanwhile_with_their_address() {
-        let door = TestListener::new().await;
-        let (address, mut slow) = (door.address, door.comes(HALF).await);
-        let _served = door.serve(NO_HURRY);
-        let mut other = said(address, WHOLE).await;
+        let listener = TestListener::new().await;
+        let (address, mut slow) = (listener.address, listener.client(HALF).await);
+        let _served = listener.serve(LONG);
+        let mut other = client(address, WHOLE).await;
         let peer = other.local_addr().expect("an address").to_string();
-        hears(&mut other, &peer).await;
-        say(&mut other, WHOLE).await;
-        hears(&mut other, &peer).await;
-        say(&mut slow, "no more\r\n\r\n").await;
+        read_until(&mut other, &peer).await;
+        send(&mut other, WHOLE).await;
+        read_until(&mut other, &peer).await;
+        send(&mut slow, "no more\r\n\r\n").await;
         let peer = slow.local_addr().expect("an address").to_string();
-        hears(&mut slow, &peer).await;
+        read_until(&mut slow, &peer).await;
     }
 
     #[tokio::test]
     async fn a_body_has_no_head_time_limit() {
-        let door = TestListener::new().await;
+        let listener = TestListener::new().await;
         let head = "POST /body HTTP/1.1\r\nHost: gate.example\r\nContent-Length: 12\r\n\r\n";
-        let mut slow = door.comes(&format!("{head}slow ")).await;
-        let silent = door.comes("").await;
-        let _served = door.serve(SHORT);
+        let mut slow = listener.client(&format!("{head}slow ")).await;
+        let silent = listener.client("").await;
+        let _served = listener.serve(SHORT);
         // The time for a head is over.
-        to_the_end(silent).await;
-        say(&mut slow, "but all").await;
-        hears(&mut slow, "slow but all").await;
+        read_to_end(silent).await;
+        send(&mut slow, "but all").await;
+        read_until(&mut slow, "slow but all").await;
     }
 
     #[tokio::test]
     async fn a_stop_waits_for_requests_and_not_for_idle_clients() {
-        let door = TestListener::new().await;
-        let (address, silent) = (door.address, door.comes("").await);
+        let listener = TestListener::new().await;
+        let (address, silent) = (listener.address, listener.client("").await);
         let head = "POST /body HTTP/1.1\r\nHost: gate.example\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
-        let mut asks = door.comes(head).await;
-        let (stop, served) = door.serve(NO_HURRY);
-        hears(&mut asks, "100 Continue\r\n\r\n").await;
+        let mut waiting = listener.client(head).await;
+        let (stop, served) = listener.serve(LONG);
+        read_until(&mut waiting, "100 Continue\r\n\r\n").await;
         drop(stop);
-        to_the_end(silent).await;
+        read_to_end(silent).await;
         assert!(!served.is_finished());
         assert!(
             TcpStream::connect(address).await.is_err(),
-            "nobody else is let in"
+            "no connection is accepted"
         );
-        say(&mut asks, "done").await;
-        assert!(to_the_end(asks).await.ends_with("done"));
+        send(&mut waiting, "done").await;
+        assert!(read_to_end(waiting).await.ends_with("done"));
         served.await.expect("it ends");
     }
 }

@@ -56,7 +56,9 @@ pub(crate) fn run(
             return Ok(());
         }
     }
-    session.start_tls()
+    #[cfg(feature = "tls")]
+    session.start_tls()?;
+    Ok(())
 }
 
 struct Session<'a> {
@@ -157,11 +159,6 @@ impl Session<'_> {
             self.answer("GREETING", "GREETING", GREETING)?;
         }
         self.serve().map(drop)
-    }
-
-    #[cfg(not(feature = "tls"))]
-    fn start_tls(self) -> io::Result<()> {
-        Ok(())
     }
 
     fn data(&mut self, line: &str) -> io::Result<()> {

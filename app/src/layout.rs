@@ -31,7 +31,7 @@ pub fn console_page<V: IntoView + 'static>(
 }
 
 #[component]
-fn Layout(actor: Actor, children: Children) -> impl IntoView {
+fn Layout(actor: Actor, children: Children) -> AnyView {
     let admin = actor.role() == Some(Role::Admin);
     view! {
         <a class="skip" href="#content">"Skip to the page"</a>
@@ -63,10 +63,11 @@ fn Layout(actor: Actor, children: Children) -> impl IntoView {
             </main>
         </div>
     }
+    .into_any()
 }
 
 #[component]
-fn Destination(path: &'static str, text: &'static str, icon: IconKind) -> impl IntoView {
+fn Destination(path: &'static str, text: &'static str, icon: IconKind) -> AnyView {
     let here = use_location().pathname.get_untracked();
     let current = match here.strip_prefix(path) {
         Some("") => Some("page"),
@@ -79,4 +80,5 @@ fn Destination(path: &'static str, text: &'static str, icon: IconKind) -> impl I
             {text}
         </a>
     }
+    .into_any()
 }

@@ -32,7 +32,7 @@ pub fn AccountPage() -> impl IntoView {
 }
 
 #[component]
-fn Password(name: String) -> impl IntoView {
+fn Password(name: String) -> AnyView {
     view! {
         <section class="card" aria-labelledby="password-title">
             <header class="card-head">
@@ -67,10 +67,11 @@ fn Password(name: String) -> impl IntoView {
             </form>
         </section>
     }
+    .into_any()
 }
 
 #[component]
-fn Sessions(actor: Actor) -> impl IntoView {
+fn Sessions(actor: Actor) -> AnyView {
     let postern = expect_context::<Postern>();
     let list = Suspend::new(async move {
         match postern.accounts().sessions(&actor).await {
@@ -93,10 +94,11 @@ fn Sessions(actor: Actor) -> impl IntoView {
         </section>
     }
     .into_any()
+    .into_any()
 }
 
 #[component]
-fn Session(session: SessionView) -> impl IntoView {
+fn Session(session: SessionView) -> AnyView {
     let named = match user_agent::name(&session.browser) {
         name if name.is_empty() => "A program without a User-Agent".to_owned(),
         name => name,
@@ -132,4 +134,5 @@ fn Session(session: SessionView) -> impl IntoView {
             {end}
         </li>
     }
+    .into_any()
 }

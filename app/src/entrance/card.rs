@@ -5,7 +5,7 @@ use leptos_meta::Title;
 
 /// A page for visitors without a session.
 #[component]
-pub fn EntranceCard(title: &'static str, intro: &'static str, children: Children) -> impl IntoView {
+pub fn EntranceCard(title: &'static str, intro: &'static str, children: Children) -> AnyView {
     view! {
         <Title text=title />
         <main class="entrance">
@@ -20,4 +20,5 @@ pub fn EntranceCard(title: &'static str, intro: &'static str, children: Children
             <p class="entrance-foot">"The outgoing mail gateway of your organisation."</p>
         </main>
     }
+    .into_any()
 }

@@ -34,7 +34,7 @@ pub fn SetupPage() -> impl IntoView {
 }
 
 /// The content of the page for a link that is no longer valid.
-fn used() -> impl IntoView {
+fn used() -> AnyView {
     set_status(Kind::Forbidden);
     view! {
         <EntranceCard title="This link no longer works" intro="It has been used or is not the newest. Restart Postern for a new one, or sign in.">
@@ -43,9 +43,10 @@ fn used() -> impl IntoView {
             </a>
         </EntranceCard>
     }
+    .into_any()
 }
 
-fn form(token: String) -> impl IntoView {
+fn form(token: String) -> AnyView {
     view! {
         <EntranceCard title="Welcome to Postern" intro="Create the first administrator, who creates the other accounts.">
             {other_fault(&FIELDS).map(|text| view! { <ErrorNotice text /> })}
@@ -72,4 +73,5 @@ fn form(token: String) -> impl IntoView {
             </form>
         </EntranceCard>
     }
+    .into_any()
 }

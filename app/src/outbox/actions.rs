@@ -100,7 +100,7 @@ fn request(action: MessageAction, selection: &Selection) -> ActionRequest {
 }
 
 #[component]
-fn ConfirmLink(request: ActionRequest, label: String, text: &'static str) -> impl IntoView {
+fn ConfirmLink(request: ActionRequest, label: String, text: &'static str) -> AnyView {
     let class = match request.action {
         MessageAction::Cancel => "button button-danger button-small",
         _ => "button button-secondary button-small",
@@ -111,6 +111,7 @@ fn ConfirmLink(request: ActionRequest, label: String, text: &'static str) -> imp
             "…"
         </a>
     }
+    .into_any()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::format::size;
 
 #[component]
-pub fn Content(letter: ParsedMessage, source: String) -> impl IntoView {
+pub fn Content(letter: ParsedMessage, source: String) -> AnyView {
     let headers = letter.headers.into_iter().map(|(name, value)| {
         view! {
             <dt>{name}</dt>
@@ -58,4 +58,5 @@ pub fn Content(letter: ParsedMessage, source: String) -> impl IntoView {
             {attachments}
         </section>
     }
+    .into_any()
 }

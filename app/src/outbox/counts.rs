@@ -8,7 +8,7 @@ use super::paths::list_url;
 use super::viewer::Viewer;
 
 #[component]
-pub fn Counts(counts: Vec<Count>, shown: Option<RecipientState>, viewer: Viewer) -> impl IntoView {
+pub fn Counts(counts: Vec<Count>, shown: Option<RecipientState>, viewer: Viewer) -> AnyView {
     let counts = counts.into_iter().map(|count| {
         let here = shown == Some(count.state);
         let more = match (count.state, count.oldest) {
@@ -44,6 +44,7 @@ pub fn Counts(counts: Vec<Count>, shown: Option<RecipientState>, viewer: Viewer)
             <ul class="counts">{counts.collect_view()}</ul>
         </nav>
     }
+    .into_any()
 }
 
 /// The badge class of a state.
@@ -59,10 +60,10 @@ pub const fn tone(state: RecipientState) -> &'static str {
 
 /// A state as a badge.
 #[component]
-pub fn StateBadge(state: RecipientState, leased: bool) -> impl IntoView {
+pub fn StateBadge(state: RecipientState, leased: bool) -> AnyView {
     let (class, title) = match leased {
         true => ("badge-now", "Being sent"),
         false => (tone(state), state.title()),
     };
-    view! { <span class=format!("badge {class}")>{title}</span> }
+    view! { <span class=format!("badge {class}")>{title}</span> }.into_any()
 }

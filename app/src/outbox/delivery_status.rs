@@ -48,7 +48,7 @@ fn status(overview: &Overview) -> DeliveryStatus {
 }
 
 #[component]
-pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> impl IntoView {
+pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> AnyView {
     let now = viewer.now;
     let queue = queue(&overview, now);
     let status = status(&overview);
@@ -124,15 +124,17 @@ pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> impl IntoView {
             {viewer.admin.then(|| view! { <PauseControl overview /> })}
         </section>
     }
+    .into_any()
 }
 
-fn fact((name, value): Fact) -> impl IntoView {
+fn fact((name, value): Fact) -> AnyView {
     view! {
         <div>
             <dt>{name}</dt>
             <dd>{value}</dd>
         </div>
     }
+    .into_any()
 }
 
 fn paused(pause: Pause, admin: bool) -> AnyView {
@@ -158,7 +160,7 @@ fn paused(pause: Pause, admin: bool) -> AnyView {
 }
 
 #[component]
-fn Backoff(backoff: BackoffView, now: Timestamp) -> impl IntoView {
+fn Backoff(backoff: BackoffView, now: Timestamp) -> AnyView {
     let failure = backoff.failure;
     let why = match backoff.cause {
         Some(cause) => (format!("{}.", cause.title), cause.cause.to_owned()),
@@ -187,6 +189,7 @@ fn Backoff(backoff: BackoffView, now: Timestamp) -> impl IntoView {
             {ahead(backoff.next, now)} ". " <a href=format!("{SETTINGS}#diagnose")>"Diagnose"</a>
         </p>
     }
+    .into_any()
 }
 
 #[cfg(test)]

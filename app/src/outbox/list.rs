@@ -20,7 +20,7 @@ pub fn Messages(
     before: Option<Cursor>,
     counts: Vec<Count>,
     viewer: Viewer,
-) -> impl IntoView {
+) -> AnyView {
     let description = description(&search);
     let of = match &description {
         Some(_) => "All that match",
@@ -88,10 +88,11 @@ pub fn Messages(
             {head} {table} {nothing} {pager}
         </section>
     }
+    .into_any()
 }
 
 #[component]
-fn Row(line: OutboxRow, now: domain::Timestamp) -> impl IntoView {
+fn Row(line: OutboxRow, now: domain::Timestamp) -> AnyView {
     let subject = match line.subject.as_str() {
         "" => "(no subject)".to_owned(),
         subject => subject.to_owned(),
@@ -133,4 +134,5 @@ fn Row(line: OutboxRow, now: domain::Timestamp) -> impl IntoView {
             <td class="mail-reply">{line.reply.map(|reply| view! { <span>{reply}</span> })}</td>
         </tr>
     }
+    .into_any()
 }

@@ -55,7 +55,7 @@ pub fn ListPage() -> impl IntoView {
 }
 
 #[component]
-fn PageHead(admin: bool, children: Children) -> impl IntoView {
+fn PageHead(admin: bool, children: Children) -> AnyView {
     let intro = match admin {
         true => "Accepted messages and their delivery.",
         false => "The messages you submitted and their delivery.",
@@ -71,4 +71,5 @@ fn PageHead(admin: bool, children: Children) -> impl IntoView {
             </p>
         </header>
     }
+    .into_any()
 }

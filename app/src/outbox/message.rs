@@ -23,7 +23,7 @@ pub fn title(message: &MessageView) -> String {
 }
 
 #[component]
-pub fn Message(message: MessageView, viewer: Viewer) -> impl IntoView {
+pub fn Message(message: MessageView, viewer: Viewer) -> AnyView {
     let accepted = message.accepted;
     let id = message.id.clone();
     let many = message.recipients.len() > 1;
@@ -46,6 +46,7 @@ pub fn Message(message: MessageView, viewer: Viewer) -> impl IntoView {
             {recipients.collect_view()}
         </div>
     }
+    .into_any()
 }
 
 fn count(recipients: &[RecipientView]) -> i64 {
@@ -53,7 +54,7 @@ fn count(recipients: &[RecipientView]) -> i64 {
 }
 
 #[component]
-fn Envelope(message: MessageView) -> impl IntoView {
+fn Envelope(message: MessageView) -> AnyView {
     let by = match message.by.as_str() {
         "" => "this machine".to_owned(),
         by => by.to_owned(),
@@ -85,15 +86,11 @@ fn Envelope(message: MessageView) -> impl IntoView {
             </dl>
         </section>
     }
+    .into_any()
 }
 
 #[component]
-fn Recipient(
-    id: String,
-    recipient: RecipientView,
-    accepted: Timestamp,
-    viewer: Viewer,
-) -> impl IntoView {
+fn Recipient(id: String, recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -> AnyView {
     let (position, state, leased) = (recipient.position, recipient.state, recipient.leased);
     let address = recipient.address.clone();
     let anchor = format!("recipient-{position}");
@@ -114,4 +111,5 @@ fn Recipient(
             {acts}
         </section>
     }
+    .into_any()
 }

@@ -8,11 +8,7 @@ use super::delivery_status::DeliveryStatusCard;
 use super::viewer::Viewer;
 
 #[component]
-pub fn OverviewPanel(
-    overview: Overview,
-    shown: Option<RecipientState>,
-    viewer: Viewer,
-) -> impl IntoView {
+pub fn OverviewPanel(overview: Overview, shown: Option<RecipientState>, viewer: Viewer) -> AnyView {
     let counts = overview.counts.clone();
     view! {
         <div id="overview" class="overview">
@@ -20,4 +16,5 @@ pub fn OverviewPanel(
             <Counts counts shown viewer />
         </div>
     }
+    .into_any()
 }

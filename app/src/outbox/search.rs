@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::paths::OUTBOX;
 
 #[component]
-pub fn SearchForm(search: Search) -> impl IntoView {
+pub fn SearchForm(search: Search) -> AnyView {
     let states = RecipientState::ALL.iter().copied().map(|state| {
         let chosen = search.state == Some(state);
         view! {
@@ -47,10 +47,11 @@ pub fn SearchForm(search: Search) -> impl IntoView {
             </details>
         </form>
     }
+    .into_any()
 }
 
 #[component]
-fn SearchField(name: &'static str, label: &'static str, value: String) -> impl IntoView {
+fn SearchField(name: &'static str, label: &'static str, value: String) -> AnyView {
     let id = format!("search-{name}");
     view! {
         <div class="field">
@@ -67,10 +68,11 @@ fn SearchField(name: &'static str, label: &'static str, value: String) -> impl I
             />
         </div>
     }
+    .into_any()
 }
 
 #[component]
-fn TimeField(name: &'static str, label: &'static str, value: Option<Timestamp>) -> impl IntoView {
+fn TimeField(name: &'static str, label: &'static str, value: Option<Timestamp>) -> AnyView {
     let id = format!("search-{name}");
     // The format of datetime-local: to the second, without a zone.
     let value = value.map(|at| at.rfc3339().trim_end_matches('Z').to_owned());
@@ -80,4 +82,5 @@ fn TimeField(name: &'static str, label: &'static str, value: Option<Timestamp>) 
             <input class="control" id=id name=name type="datetime-local" step="1" value=value />
         </div>
     }
+    .into_any()
 }

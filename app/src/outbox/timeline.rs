@@ -9,7 +9,7 @@ use super::viewer::Viewer;
 use crate::components::exact;
 
 #[component]
-pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -> impl IntoView {
+pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -> AnyView {
     let admin = viewer.admin;
     let next = next(&recipient, viewer.now);
     let events = recipient
@@ -40,6 +40,7 @@ pub fn Timeline(recipient: RecipientView, accepted: Timestamp, viewer: Viewer) -
                 })}
         </ol>
     }
+    .into_any()
 }
 
 /// What follows and when; `None` where nothing does.
@@ -61,7 +62,7 @@ fn next(recipient: &RecipientView, now: Timestamp) -> Option<(Option<Timestamp>,
 }
 
 #[component]
-fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> impl IntoView {
+fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> AnyView {
     let DeliveryEvent {
         at,
         kind,
@@ -106,16 +107,18 @@ fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> impl IntoView {
             </div>
         </li>
     }
+    .into_any()
 }
 
 /// To the second, because attempts may follow each other that closely.
 #[component]
-fn Exact(at: Timestamp) -> impl IntoView {
+fn Exact(at: Timestamp) -> AnyView {
     view! {
         <time class="event-at" datetime=at.rfc3339()>
             {exact(at)}
         </time>
     }
+    .into_any()
 }
 
 #[cfg(test)]

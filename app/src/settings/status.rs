@@ -9,7 +9,7 @@ use crate::components::Time;
 use crate::reactive;
 
 #[component]
-pub fn Header(editor: Editor) -> impl IntoView {
+pub fn Header(editor: Editor) -> AnyView {
     let badge = move || {
         let VerificationBadge {
             tone,
@@ -40,6 +40,7 @@ pub fn Header(editor: Editor) -> impl IntoView {
             </div>
         </header>
     }
+    .into_any()
 }
 
 /// The badge, with the time and account of the verification or of the save.

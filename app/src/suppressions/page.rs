@@ -54,7 +54,7 @@ pub fn SuppressionsPage() -> impl IntoView {
 }
 
 #[component]
-fn Find(prefix: String) -> impl IntoView {
+fn Find(prefix: String) -> AnyView {
     let any = !prefix.is_empty();
     view! {
         <form class="card search-form" method="get" role="search" aria-label="Addresses">
@@ -84,6 +84,7 @@ fn Find(prefix: String) -> impl IntoView {
             </div>
         </form>
     }
+    .into_any()
 }
 
 #[component]
@@ -109,7 +110,7 @@ fn Listed(listed: Vec<Suppression>, prefix: String) -> impl IntoView {
 }
 
 #[component]
-fn Row(listed: Suppression, prefix: String) -> impl IntoView {
+fn Row(listed: Suppression, prefix: String) -> AnyView {
     let Suppression {
         address,
         reply,
@@ -139,4 +140,5 @@ fn Row(listed: Suppression, prefix: String) -> impl IntoView {
             </form>
         </li>
     }
+    .into_any()
 }

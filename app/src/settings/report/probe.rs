@@ -110,16 +110,17 @@ fn Table(probed: ProbeReport) -> impl IntoView {
 }
 
 #[component]
-fn CandidateCells(candidate: Candidate) -> impl IntoView {
+fn CandidateCells(candidate: Candidate) -> AnyView {
     view! {
         <td>{candidate.host}</td>
         <td class="candidate-port">{candidate.port}</td>
         <td class="candidate-type">{candidate.connection_type.as_str()}</td>
     }
+    .into_any()
 }
 
 #[component]
-fn PendingRow(candidate: Candidate) -> impl IntoView {
+fn PendingRow(candidate: Candidate) -> AnyView {
     view! {
         <tr class="candidate candidate-pending">
             <CandidateCells candidate />
@@ -128,6 +129,7 @@ fn PendingRow(candidate: Candidate) -> impl IntoView {
             <td></td>
         </tr>
     }
+    .into_any()
 }
 
 /// Whether it is encrypted, with a valid certificate.
@@ -136,7 +138,7 @@ fn is_sound(found: &ProbeResult) -> bool {
 }
 
 #[component]
-fn FinishedRow(found: ProbeResult, best: bool) -> impl IntoView {
+fn FinishedRow(found: ProbeResult, best: bool) -> AnyView {
     let class = match found.failure {
         Some(_) => "candidate candidate-bad",
         None if is_sound(&found) => "candidate candidate-good",
@@ -165,10 +167,11 @@ fn FinishedRow(found: ProbeResult, best: bool) -> impl IntoView {
             <td class="candidate-time">{found.milliseconds.to_string()}</td>
         </tr>
     }
+    .into_any()
 }
 
 #[component]
-fn Recommended(recommendation: Recommendation, sound: bool) -> impl IntoView {
+fn Recommended(recommendation: Recommendation, sound: bool) -> AnyView {
     let found = !recommendation.settings.is_empty();
     let (class, title) = match (found, sound) {
         (true, true) => ("notice notice-good", "Settings were found."),
@@ -205,6 +208,7 @@ fn Recommended(recommendation: Recommendation, sound: bool) -> impl IntoView {
                 })}
         </div>
     }
+    .into_any()
 }
 
 /// The recommended settings. A user name on the form is kept.

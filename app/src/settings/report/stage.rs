@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use crate::components::Time;
 
 #[component]
-pub fn StageMore(step: Step) -> impl IntoView {
+pub fn StageMore(step: Step) -> AnyView {
     let lines = (!step.lines.is_empty()).then(|| view! { <Lines lines=step.lines /> });
     view! {
         <div class="stage-detail">
@@ -20,10 +20,11 @@ pub fn StageMore(step: Step) -> impl IntoView {
                 .then(|| view! { <Capabilities capabilities=step.capabilities /> })}
         </div>
     }
+    .into_any()
 }
 
 #[component]
-fn Lookup(resolution: Resolution) -> impl IntoView {
+fn Lookup(resolution: Resolution) -> AnyView {
     let aliases = (!resolution.aliases.is_empty()).then(|| {
         view! {
             <dt>"Alias of"</dt>
@@ -50,10 +51,11 @@ fn Lookup(resolution: Resolution) -> impl IntoView {
             <dd>{addresses}</dd>
         </dl>
     }
+    .into_any()
 }
 
 #[component]
-fn Tries(tries: Vec<ConnectAttempt>) -> impl IntoView {
+fn Tries(tries: Vec<ConnectAttempt>) -> AnyView {
     let tries = tries.into_iter().map(|tried| {
         let outcome = format!("{}, {}", tried.outcome.description(), tried.milliseconds);
         view! {
@@ -61,11 +63,11 @@ fn Tries(tries: Vec<ConnectAttempt>) -> impl IntoView {
             <dd>{outcome}</dd>
         }
     });
-    view! { <dl class="facts">{tries.collect_view()}</dl> }
+    view! { <dl class="facts">{tries.collect_view()}</dl> }.into_any()
 }
 
 #[component]
-fn Encryption(handshake: Handshake) -> impl IntoView {
+fn Encryption(handshake: Handshake) -> AnyView {
     let chain = handshake.chain.into_iter().zip(1..);
     let chain = chain.map(|(certificate, place)| view! { <CertificateFacts certificate place /> });
     view! {
@@ -91,10 +93,11 @@ fn Encryption(handshake: Handshake) -> impl IntoView {
         </dl>
         {chain.collect_view()}
     }
+    .into_any()
 }
 
 #[component]
-fn CertificateFacts(certificate: Certificate, place: usize) -> impl IntoView {
+fn CertificateFacts(certificate: Certificate, place: usize) -> AnyView {
     let names = match certificate.names.as_slice() {
         [] => "no host".to_owned(),
         names => names.join(", "),
@@ -130,10 +133,11 @@ fn CertificateFacts(certificate: Certificate, place: usize) -> impl IntoView {
             <dd class="fingerprint">{certificate.sha256}</dd>
         </dl>
     }
+    .into_any()
 }
 
 #[component]
-fn Capabilities(capabilities: Vec<Capability>) -> impl IntoView {
+fn Capabilities(capabilities: Vec<Capability>) -> AnyView {
     let capabilities = capabilities.into_iter().map(|offered| {
         let parameters =
             (!offered.parameters.is_empty()).then(|| format!(" {}", offered.parameters));
@@ -144,11 +148,11 @@ fn Capabilities(capabilities: Vec<Capability>) -> impl IntoView {
             <dd>{offered.meaning.unwrap_or_else(|| "Unknown to Postern.".to_owned())}</dd>
         }
     });
-    view! { <dl class="facts facts-offered">{capabilities.collect_view()}</dl> }
+    view! { <dl class="facts facts-offered">{capabilities.collect_view()}</dl> }.into_any()
 }
 
 #[component]
-fn Lines(lines: Vec<DialogueLine>) -> impl IntoView {
+fn Lines(lines: Vec<DialogueLine>) -> AnyView {
     let lines = lines.into_iter().map(|line| {
         let (class, who) = match line.from {
             Side::Postern => ("line line-client", "Postern: "),
@@ -161,5 +165,5 @@ fn Lines(lines: Vec<DialogueLine>) -> impl IntoView {
             </li>
         }
     });
-    view! { <ol class="lines">{lines.collect_view()}</ol> }
+    view! { <ol class="lines">{lines.collect_view()}</ol> }.into_any()
 }

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use crate::settings::action::SettingsAction;
 
 #[component]
-pub fn Transcript(trace: Trace) -> impl IntoView {
+pub fn Transcript(trace: Trace) -> AnyView {
     let json = serde_json::to_string_pretty(&trace).unwrap_or_default();
     // A data URL needs no second request, and no state on the server.
     let href = format!("data:application/json;base64,{}", STANDARD.encode(json));
@@ -30,4 +30,5 @@ pub fn Transcript(trace: Trace) -> impl IntoView {
             </div>
         </details>
     }
+    .into_any()
 }

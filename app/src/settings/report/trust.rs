@@ -42,11 +42,12 @@ pub fn Trust(trace: Trace) -> impl IntoView {
 }
 
 #[component]
-fn TrustButton(text: String, certificate: Certificate) -> impl IntoView {
+fn TrustButton(text: String, certificate: Certificate) -> AnyView {
     let action = SettingsAction::Trust(certificate.pem);
     view! {
         <button class="button button-secondary" type="button" data-action=action.attribute()>
             {text}
         </button>
     }
+    .into_any()
 }

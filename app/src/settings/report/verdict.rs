@@ -58,7 +58,7 @@ fn Success(
     text: &'static str,
     more: String,
     #[prop(optional)] reply: Option<Reply>,
-) -> impl IntoView {
+) -> AnyView {
     view! {
         <div class="notice notice-good">
             <p>
@@ -70,6 +70,7 @@ fn Success(
             <p class="verdict-detail">{more}</p>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -78,7 +79,7 @@ fn FailureNotice(
     failure: Failure,
     cause: Option<&'static Cause>,
     more: String,
-) -> impl IntoView {
+) -> AnyView {
     let unknown = cause.is_none() && failure.reply.is_some();
     view! {
         <div class="notice notice-bad">
@@ -96,10 +97,11 @@ fn FailureNotice(
             <p class="verdict-detail">{more}</p>
         </div>
     }
+    .into_any()
 }
 
 #[component]
-fn Repair(cause: &'static Cause) -> impl IntoView {
+fn Repair(cause: &'static Cause) -> AnyView {
     let steps = cause.steps.iter().map(|step| view! { <li>{*step}</li> });
     view! {
         <div class="repair">
@@ -109,15 +111,17 @@ fn Repair(cause: &'static Cause) -> impl IntoView {
             <ol>{steps.collect_view()}</ol>
         </div>
     }
+    .into_any()
 }
 
 /// The relay's reply, line by line.
 #[component]
-fn RelayReply(reply: Reply) -> impl IntoView {
+fn RelayReply(reply: Reply) -> AnyView {
     view! {
         <figure class="relay-reply">
             <figcaption>"The relay replied"</figcaption>
             <pre>{format!("{} {}", reply.code, reply.text)}</pre>
         </figure>
     }
+    .into_any()
 }

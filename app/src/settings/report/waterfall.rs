@@ -14,7 +14,7 @@ const WIDTH: u64 = 1000;
 const WIDTH_MIN: u64 = 6;
 
 #[component]
-pub fn Waterfall(trace: Trace) -> impl IntoView {
+pub fn Waterfall(trace: Trace) -> AnyView {
     let whole = trace.elapsed();
     let over = trace.summary.is_some();
     let reached = trace.steps.into_iter().map(|step| {
@@ -40,6 +40,7 @@ pub fn Waterfall(trace: Trace) -> impl IntoView {
             <ol>{reached.collect_view()} {ahead.collect_view()}</ol>
         </section>
     }
+    .into_any()
 }
 
 /// A stage that was reached. After the run it can be opened for its details.
@@ -90,7 +91,7 @@ fn Reached(step: Step, whole: Elapsed, over: bool) -> impl IntoView {
 
 /// The term of a stage and its gloss.
 #[component]
-fn StageName(stage: Stage) -> impl IntoView {
+fn StageName(stage: Stage) -> AnyView {
     view! {
         <span>
             <strong>{stage.term()}</strong>
@@ -98,6 +99,7 @@ fn StageName(stage: Stage) -> impl IntoView {
             {stage.gloss()}
         </span>
     }
+    .into_any()
 }
 
 /// Start and width of a bar.

@@ -58,8 +58,9 @@ pub enum Command {
         #[command(flatten)]
         data_args: DataArgs,
     },
-    /// Try every way to reach a relay at once and recommend settings, without sending a password; exits
-    /// with 0 when settings are recommended, 1 when nothing works, 2 when an argument is invalid
+    /// Try every connection type and usual port of a relay at once and recommend settings, without
+    /// sending a password; exits with 0 when settings are recommended, 1 when nothing works, 2 when an
+    /// argument is invalid
     Probe {
         #[command(flatten)]
         args: ProbeArgs,
@@ -278,6 +279,16 @@ pub struct DataArgs {
         hide_default_value = true
     )]
     pub relay_deny: String,
+    /// NAT64 prefixes of this network, as in 2001:db8:64::/96: an address inside is allowed where the
+    /// IPv4 address it stands for is
+    #[arg(
+        long,
+        env = "POSTERN_RELAY_NAT64",
+        value_name = "PREFIXES",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub relay_nat64: String,
     /// The format of the log
     #[arg(long, env = "POSTERN_LOG", value_enum, default_value = "text")]
     pub log: LogFormat,

@@ -28,7 +28,8 @@ impl Bootstrap {
         let data_args = command.data_args();
         Ok(Self {
             database: database(data_args)?,
-            relays: AddressPolicy::parse(&data_args.relay_allow, &data_args.relay_deny)?,
+            relays: AddressPolicy::parse(&data_args.relay_allow, &data_args.relay_deny)?
+                .with_nat64(&data_args.relay_nat64)?,
             accept_lost_keys: data_args.accept_lost_keys,
             hold_mail: command.holds_mail(),
             data: data_folder::prepare(&data_args.data, command.creates_data())?,

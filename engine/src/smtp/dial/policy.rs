@@ -2,17 +2,19 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use thiserror::Error;
 
 /// Denied unless the operator allows them by name: "this host", link-local, and the metadata
 /// addresses at which clouds give a machine its credentials.
-const BUILT_IN: [&str; 9] = [
+const BUILT_IN: [&str; 11] = [
     "0.0.0.0/8",
     "::/128",
     "169.254.0.0/16",
     "fe80::/10",
     "169.254.169.254/32",
+    "192.0.0.192/32",
+    "fd00:ec2::23/128",
     "fd00:ec2::254/128",
     "fd20:ce::254/128",
     "100.100.100.200/32",
@@ -33,6 +35,8 @@ const BUILT_IN: [&str; 9] = [
 #[derive(Clone, Debug)]
 pub struct AddressPolicy {
     rules: Vec<Rule>,
+    /// The operator's prefixes of NAT64, beside the well-known one and those of RFC 8215.
+    nat64: Vec<Ipv6Net>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,10 +47,18 @@ struct Rule {
     allows: bool,
 }
 
-/// An entry of the operator's lists that is no network.
+/// An entry of the operator's lists that is invalid.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("`{0}` is neither an IP address nor a network such as 192.0.2.0/24")]
-pub struct PolicyError(pub String);
+pub enum PolicyError {
+    /// Of the networks that are allowed or denied.
+    #[error("`{0}` is neither an IP address nor a network such as 192.0.2.0/24")]
+    Network(String),
+    /// Of the prefixes of NAT64.
+    #[error(
+        "`{0}` is not a NAT64 prefix, which is an IPv6 network of 32, 40, 48, 56, 64 or 96 bits"
+    )]
+    Nat64(String),
+}
 
 impl Default for AddressPolicy {
     fn default() -> Self {
@@ -59,7 +71,10 @@ impl Default for AddressPolicy {
                 allows: false,
             })
             .collect();
-        Self { rules }
+        Self {
+            rules,
+            nat64: Vec::new(),
+        }
     }
 }
 
@@ -74,7 +89,8 @@ impl AddressPolicy {
         for (list, rank, allows) in [(allow, 1, true), (deny, 2, false)] {
             for entry in list.split(',').map(str::trim).filter(|e| !e.is_empty()) {
                 policy.rules.push(Rule {
-                    network: network(entry).ok_or_else(|| PolicyError(entry.to_owned()))?,
+                    network: network(entry)
+                        .ok_or_else(|| PolicyError::Network(entry.to_owned()))?,
                     rank,
                     allows,
                 });
@@ -83,10 +99,45 @@ impl AddressPolicy {
         Ok(policy)
     }
 
+    /// Adds the prefixes of the operator's own NAT64 (RFC 6052 section 2.2), separated by commas.
+    ///
+    /// # Errors
+    /// The first entry that is not an IPv6 network with one of the prefix lengths of RFC 6052.
+    pub fn with_nat64(mut self, prefixes: &str) -> Result<Self, PolicyError> {
+        for entry in prefixes.split(',').map(str::trim).filter(|e| !e.is_empty()) {
+            let prefix = entry
+                .parse()
+                .ok()
+                .filter(|prefix: &Ipv6Net| PREFIX_LENGTHS.contains(&prefix.prefix_len()));
+            let prefix = prefix.ok_or_else(|| PolicyError::Nat64(entry.to_owned()))?;
+            self.nat64.push(prefix.trunc());
+        }
+        Ok(self)
+    }
+
     /// Whether Postern may connect to this very address.
     pub fn permits(&self, address: IpAddr) -> bool {
         let canonical = address.to_canonical();
-        self.decide(canonical) && embedded_v4(canonical).is_none_or(|v4| self.decide(v4.into()))
+        let mut embedded = self.embedded_v4(canonical).into_iter();
+        self.decide(canonical) && embedded.all(|v4| self.decide(v4.into()))
+    }
+
+    /// The IPv4 addresses that an IPv6 address may stand for.
+    fn embedded_v4(&self, address: IpAddr) -> Vec<Ipv4Addr> {
+        let IpAddr::V6(v6) = address else {
+            return Vec::new();
+        };
+        let mut found: Vec<Ipv4Addr> = embedded_v4(v6).into_iter().collect();
+        if LOCAL_NAT64.contains(&v6) {
+            // A translator's prefix inside this network may have any length. What begins with 0 is
+            // no address of a host, but zeros of a longer prefix.
+            let lengths = PREFIX_LENGTHS.iter().filter(|length| **length >= 48);
+            let possible = lengths.map(|length| translated(v6, *length));
+            found.extend(possible.filter(|v4| v4.octets()[0] != 0));
+        }
+        let own = self.nat64.iter().filter(|prefix| prefix.contains(&v6));
+        found.extend(own.map(|prefix| translated(v6, prefix.prefix_len())));
+        found
     }
 
     fn decide(&self, address: IpAddr) -> bool {
@@ -106,10 +157,25 @@ fn network(text: &str) -> Option<IpNet> {
     text.parse::<IpNet>().ok().map(|network| network.trunc())
 }
 
-/// The IPv4 address inside an IPv6 address of NAT64 (RFC 6052) or 6to4 (RFC 3056), or of the
-/// deprecated IPv4-compatible form.
-fn embedded_v4(address: IpAddr) -> Option<Ipv4Addr> {
-    let IpAddr::V6(v6) = address else { return None };
+/// The prefixes for local use by NAT64 (RFC 8215).
+const LOCAL_NAT64: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, 0, 0), 48);
+
+/// The prefix lengths of RFC 6052 section 2.2.
+const PREFIX_LENGTHS: [u8; 6] = [32, 40, 48, 56, 64, 96];
+
+/// The IPv4 address after a NAT64 prefix of this length (RFC 6052 section 2.2), which octet 8
+/// interrupts.
+fn translated(v6: Ipv6Addr, prefix_length: u8) -> Ipv4Addr {
+    let octets = v6.octets();
+    let first = usize::from(prefix_length / 8);
+    let mut after = (first..16).filter(|index| *index != 8);
+    let mut next = || after.next().map_or(0, |index| octets[index]);
+    Ipv4Addr::new(next(), next(), next(), next())
+}
+
+/// The IPv4 address inside an IPv6 address of NAT64's well-known prefix (RFC 6052), of 6to4
+/// (RFC 3056), or of the deprecated IPv4-compatible form.
+fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     let v4 = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
         Some(Ipv4Addr::new(a, b, c, d))
@@ -161,8 +227,38 @@ mod tests {
             ("100.100.100.200", false),
             ("::ffff:100.100.100.200", false),
             ("100.100.100.201", true),
+            ("192.0.0.192", false),
+            ("fd00:ec2::23", false),
+            ("64:ff9b:1::a9fe:a9fe", false),
+            ("64:ff9b:1:a9fe:a9:fe00::", false),
+            ("64:ff9b:1:0:a9:fea9:fe00:0", false),
+            ("64:ff9b:1:a9:fe:a9fe::", false),
+            ("64:ff9b:1::c000:201", true),
         ] {
             assert_eq!(permits("", "", address), allowed, "{address}");
+        }
+    }
+
+    #[test]
+    fn addresses_behind_the_operators_nat64_are_decoded() {
+        for (prefix, address, allowed) in [
+            ("2001:db8::/32", "2001:db8:a9fe:a9fe::", false),
+            ("2001:db8::/32", "2001:db8:c000:201::", true),
+            ("2001:db8:7::/48", "2001:db8:7:a9fe:a9:fe00::", false),
+            ("2001:db8:7::/96", "2001:db8:7::a9fe:a9fe", false),
+            (
+                "2001:db8:7::/96, 2001:db8:8::/96",
+                "2001:db8:8::a9fe:a9fe",
+                false,
+            ),
+            ("2001:db8:7::/96", "2001:db8:9::a9fe:a9fe", true),
+        ] {
+            let policy = AddressPolicy::default().with_nat64(prefix).unwrap();
+            let address = address.parse().unwrap();
+            assert_eq!(policy.permits(address), allowed, "{prefix}: {address}");
+        }
+        for bad in ["10.0.0.0/8", "2001:db8::/33", "nat64"] {
+            assert!(AddressPolicy::default().with_nat64(bad).is_err(), "{bad}");
         }
     }
 
@@ -198,7 +294,7 @@ mod tests {
         for bad in ["example.org", "10.0.0.0/33", "10.0.0", "fe80::1%eth0"] {
             assert_eq!(
                 AddressPolicy::parse(&format!("192.0.2.1, {bad}"), "").unwrap_err(),
-                PolicyError(bad.to_owned())
+                PolicyError::Network(bad.to_owned())
             );
         }
     }

@@ -260,6 +260,8 @@ test('every response has the security headers', async () => {
     expect(headers['x-content-type-options'], path).toBe('nosniff');
     expect(headers['referrer-policy'], path).toBe('same-origin');
     expect(headers['cross-origin-opener-policy'], path).toBe('same-origin');
+    expect(headers['cross-origin-resource-policy'], path).toBe('same-origin');
+    expect(headers['permissions-policy'], path).toContain('geolocation=()');
     expect(headers['cache-control'], path).toBe('no-store');
     expect(headers['content-security-policy'], path).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
     expect(headers['access-control-allow-origin'], path).toBeUndefined();

@@ -3,18 +3,24 @@
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::HeaderValue;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
 use super::state::AppState;
 use crate::rest::INTAKE;
 
-/// Adds headers against framing, content sniffing and caching. Pages set their own
+const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-opener-policy");
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+
+/// Adds headers against framing, use by other sites, content sniffing and caching. Pages set their own
 /// Content-Security-Policy.
 pub async fn secure(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
@@ -27,9 +33,11 @@ pub async fn secure(State(state): State<AppState>, request: Request, next: Next)
     default(X_CONTENT_TYPE_OPTIONS, "nosniff");
     // no-referrer would make form posts say `Origin: null`.
     default(REFERRER_POLICY, "same-origin");
+    default(CROSS_ORIGIN_OPENER_POLICY, "same-origin");
+    default(CROSS_ORIGIN_RESOURCE_POLICY, "same-origin");
     default(
-        "cross-origin-opener-policy".parse().expect("a header name"),
-        "same-origin",
+        PERMISSIONS_POLICY,
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
     );
     default(CACHE_CONTROL, "no-store");
     default(

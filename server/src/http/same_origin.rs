@@ -25,7 +25,9 @@ pub async fn require(State(state): State<AppState>, request: Request, next: Next
 }
 
 /// `Sec-Fetch-Site: same-origin`, or where a browser does not send it, an `Origin` that is the
-/// public URL or the request's own. Bearer tokens are never sent by a browser on its own.
+/// public URL or the request's own. Where the public URL is https, the request's own is https too: a
+/// page of the same name over plain HTTP may be an attacker's. Bearer tokens are never sent by a
+/// browser on its own.
 fn is_ours(headers: &HeaderMap, url: &PublicUrl) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     if bearer(headers).is_some() {
@@ -36,8 +38,10 @@ fn is_ours(headers: &HeaderMap, url: &PublicUrl) -> bool {
     }
     match text(ORIGIN) {
         Some(origin) => {
-            let own = origin.split_once("://").map(|(_, authority)| authority);
-            origin == url.to_string() || (own.is_some() && own == text(HOST))
+            let own = origin.split_once("://").filter(|(scheme, authority)| {
+                Some(*authority) == text(HOST) && (*scheme == "https" || !url.is_https())
+            });
+            origin == url.to_string() || own.is_some()
         }
         // No browser of these years sends neither. Without a cookie there is nothing to forge.
         None => text(COOKIE).is_none(),
@@ -75,10 +79,18 @@ mod tests {
             (
                 &[
                     ("cookie", "postern=1"),
-                    ("origin", "http://gate:3000"),
+                    ("origin", "https://gate:3000"),
                     ("host", "gate:3000"),
                 ],
                 true,
+            ),
+            (
+                &[
+                    ("cookie", "postern=1"),
+                    ("origin", "http://gate:3000"),
+                    ("host", "gate:3000"),
+                ],
+                false,
             ),
             (
                 &[
@@ -122,6 +134,24 @@ mod tests {
                 })
                 .collect();
             assert_eq!(is_ours(&map, &url), ours, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn without_https_the_scheme_does_not_count() {
+        // A proxy may encrypt although the public URL is not configured.
+        let url = PublicUrl::parse("http://gate:3000").expect("a URL");
+        for origin in ["http://gate:3000", "https://gate:3000"] {
+            let headers = [
+                ("cookie", "postern=1"),
+                ("origin", origin),
+                ("host", "gate:3000"),
+            ];
+            let map = headers.map(|(name, value)| {
+                let name = axum::http::HeaderName::from_static(name);
+                (name, axum::http::HeaderValue::from_static(value))
+            });
+            assert!(is_ours(&HeaderMap::from_iter(map), &url), "{origin}");
         }
     }
 }

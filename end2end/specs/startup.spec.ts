@@ -163,6 +163,7 @@ test('contradictory and invalid flags', async () => {
     ['--trusted-proxies', '10.0.0.0/33', /10\.0\.0\.0\/33 is not a network/],
     ['--relay-allow', 'example.org', /example\.org/],
     ['--relay-deny', '10.0.0', /10\.0\.0/],
+    ['--database', 'postgres://postern@192.0.2.7/postern?sslmode=require', /sslmode=verify-full.*--database-insecure/],
     ['--relay-nat64', '2001:db8::/33', /2001:db8::\/33/],
   ] as const) {
     expectCommandFailure(await serve(temporaryFolder('data'), [flag, value]), 1, pattern);

@@ -14,7 +14,7 @@ use crate::diagnosis::Diagnosis;
 use crate::outbox::{Hold, LiveFeed, Outbox};
 use crate::settings::Settings;
 use crate::smtp::{AddressPolicy, Dialer, DialerError};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, transport};
 use crate::vault::{BrowserKeys, Vault, VaultError};
 
 /// What Postern is opened with.
@@ -24,6 +24,8 @@ pub struct Config {
     pub data: PathBuf,
     /// `postgres://…`; `None` for SQLite in the data folder.
     pub database: Option<String>,
+    /// Allows a database on another machine without verified TLS.
+    pub database_insecure: bool,
     /// Starts although a key is lost that values are sealed with.
     pub accept_lost_keys: bool,
     /// Which addresses relays may have.
@@ -80,7 +82,13 @@ impl Postern {
     /// [`OpenError`] where the database, the keys or the resolver cannot be used.
     pub async fn open(config: Config) -> Result<Self, OpenError> {
         let clock = config.clock;
-        let store = Store::open(&config.data, config.database.as_deref()).await?;
+        let address = config.database.as_deref();
+        if let Some(address) = address
+            && !config.database_insecure
+        {
+            transport::check(address)?;
+        }
+        let store = Store::open(&config.data, address).await?;
         let folder = config.data.join("keys");
         let vault = Vault::open(&folder, &store, clock.now(), config.accept_lost_keys).await?;
         let vault = Arc::new(vault);

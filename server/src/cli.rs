@@ -258,6 +258,10 @@ pub struct DataArgs {
         value_name = "URL"
     )]
     pub database: Option<String>,
+    /// Allow PostgreSQL on another machine without sslmode=verify-full: who controls the network between
+    /// can read and change everything
+    #[arg(long, env = "POSTERN_DATABASE_INSECURE", value_parser = BoolishValueParser::new())]
+    pub database_insecure: bool,
     /// Start although a key is lost; passwords sealed with it have to be entered again
     #[arg(long, env = "POSTERN_ACCEPT_LOST_KEYS", value_parser = BoolishValueParser::new())]
     pub accept_lost_keys: bool,

@@ -18,6 +18,7 @@ use crate::stderr;
 pub struct Bootstrap {
     pub data: PathBuf,
     database: Option<String>,
+    database_insecure: bool,
     accept_lost_keys: bool,
     relays: AddressPolicy,
     hold_mail: bool,
@@ -28,6 +29,7 @@ impl Bootstrap {
         let data_args = command.data_args();
         Ok(Self {
             database: database(data_args)?,
+            database_insecure: data_args.database_insecure,
             relays: AddressPolicy::parse(&data_args.relay_allow, &data_args.relay_deny)?
                 .with_nat64(&data_args.relay_nat64)?,
             accept_lost_keys: data_args.accept_lost_keys,
@@ -45,6 +47,7 @@ impl Bootstrap {
         let config = Config {
             data: self.data,
             database: self.database,
+            database_insecure: self.database_insecure,
             accept_lost_keys: self.accept_lost_keys,
             relays: self.relays,
             public_url,

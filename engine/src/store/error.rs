@@ -8,6 +8,12 @@ pub enum StoreError {
     /// The address of the database cannot be parsed.
     #[error("the database URL is invalid; it looks like postgres://user@host/name")]
     Address,
+    /// PostgreSQL is on another machine, and the connection would not be verified.
+    #[error(
+        "PostgreSQL on another machine needs sslmode=verify-full in its URL; --database-insecure \
+         allows a connection that others may read and change"
+    )]
+    Unprotected,
     /// No answer within the time limit.
     #[error("it does not answer in time")]
     Timeout,

@@ -24,6 +24,7 @@ pub mod search;
 pub mod sessions;
 pub mod suppressions;
 pub mod tokens;
+pub mod transport;
 pub mod workers;
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, ConnectOptions as _, Connection as _, Executor as _};
 use tracing::log::LevelFilter;
 
-use super::{Store, StoreError, checkpoint, dialect, migrations};
+use super::{Store, StoreError, checkpoint, dialect, migrations, transport};
 
 /// How long to wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -82,9 +82,7 @@ async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
 }
 
 async fn open_postgres(address: &str) -> Result<Store, StoreError> {
-    if !address.starts_with("postgres://") && !address.starts_with("postgresql://") {
-        return Err(StoreError::Address);
-    }
+    transport::parse(address)?;
     let options: AnyConnectOptions = address.parse().map_err(|_| StoreError::Address)?;
     let options = options.log_statements(LevelFilter::Trace);
     try_connection(&options, "SELECT 1").await?;

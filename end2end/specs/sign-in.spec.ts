@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { expect, test } from '@playwright/test';
 import { loopback } from '../support/chroot.ts';
+import { expectCommandFailure } from '../support/command-failure.ts';
 import { type Headers, cookie, postForm, signIn } from '../support/forms.ts';
 import { type HttpResponse, sendRequest } from '../support/http.ts';
 import { Postern } from '../support/postern.ts';
@@ -43,6 +44,22 @@ async function createAccount(data: string, email: string, role = 'admin'): Promi
   const created = await run(['account', 'create', email, '--role', role, '--data', data], { input: PASSWORD });
   expect(created.code, created.stderr).toBe(0);
 }
+
+test('a new link is printed while Postern runs, and ends the one before', async () => {
+  const fresh = await Postern.start();
+  const printed = await run(['setup-link', '--data', fresh.data, '--public-url', fresh.url]);
+  expect(printed.code, printed.stderr).toBe(0);
+  const link = new URL(printed.stdout.trim());
+  expect(link.origin).toBe(fresh.url);
+  const statuses = [];
+  for (const { pathname, search } of [new URL(fresh.link), link]) {
+    statuses.push((await sendRequest(fresh.url, pathname + search)).status);
+  }
+  expect(statuses).toEqual([403, 200]);
+  await createAccount(fresh.data, EMAIL);
+  expectCommandFailure(await run(['setup-link', '--data', fresh.data]), 1, /an account exists already/);
+  expect(await fresh.stop()).toBe(0);
+});
 
 test('the printed link creates one administrator, once', async () => {
   const fresh = await Postern.start();

@@ -44,6 +44,19 @@ pub enum Command {
         #[command(flatten)]
         delivery: DeliveryArgs,
     },
+    /// Print a new link to create the first administrator, valid for an hour; the one before ends
+    SetupLink {
+        #[command(flatten)]
+        data_args: DataArgs,
+        /// The URL of the console for its users, as `postern serve` has it
+        #[arg(
+            long,
+            env = "POSTERN_PUBLIC_URL",
+            value_name = "URL",
+            default_value = "http://127.0.0.1:3000"
+        )]
+        public_url: String,
+    },
     /// Create accounts and set their passwords
     #[command(subcommand, subcommand_value_name = "ACTION")]
     Account(AccountCommand),
@@ -357,6 +370,7 @@ impl Command {
         match self {
             Self::Serve { data_args, .. }
             | Self::Deliver { data_args, .. }
+            | Self::SetupLink { data_args, .. }
             | Self::Diagnose { data_args, .. }
             | Self::Probe { data_args, .. }
             | Self::SendTest { data_args, .. }

@@ -1,10 +1,11 @@
-//! Opening Postern for a command, and the commands `account` and `token`.
+//! Opening Postern for a command, and the commands `setup-link`, `account` and `token`.
 
 use std::error::Error;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use app::entrance::setup_path;
 use domain::SecretString;
 use domain::view::Role;
 use engine::smtp::AddressPolicy;
@@ -12,6 +13,7 @@ use engine::{Actor, Clock, Config, Postern};
 
 use crate::cli::{AccountCommand, Command, DataArgs, RoleArg, TokenCommand};
 use crate::data_folder;
+use crate::http::PublicUrl;
 use crate::stderr;
 
 /// What a command needs to open Postern, determined before the first thread starts.
@@ -100,6 +102,26 @@ pub fn host() -> String {
 
 pub fn operator() -> Actor {
     Actor::local(nix::unistd::getuid().as_raw())
+}
+
+/// Prints a link to create the first administrator.
+pub async fn setup_link(
+    bootstrap: Bootstrap,
+    public_url: &str,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let url = PublicUrl::parse(public_url)?;
+    let postern = bootstrap.open(url.to_string()).await?;
+    let token = postern.accounts().setup_token().await?;
+    postern.close().await;
+    let Some(token) = token else {
+        return Err(
+            "an account exists already; `postern account create` creates more, and \
+                    `postern account passwd` sets a password"
+                .into(),
+        );
+    };
+    writeln!(io::stdout(), "{url}{}", setup_path(&token))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 pub async fn account(

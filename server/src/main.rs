@@ -74,6 +74,9 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
                 ..
             } => serve::serve(bootstrap, listen, (!no_delivery).then_some(delivery)).await,
             Command::Deliver { delivery, .. } => deliver::deliver(bootstrap, delivery).await,
+            Command::SetupLink { public_url, .. } => {
+                commands::setup_link(bootstrap, &public_url).await
+            }
             Command::Account(account) => commands::account(bootstrap, account).await,
             Command::Token(token) => commands::token(bootstrap, token).await,
             Command::Diagnose { relay, .. } => diagnose::diagnose(bootstrap, relay).await,

@@ -37,7 +37,7 @@ pub fn SetupPage() -> impl IntoView {
 fn used() -> AnyView {
     set_status(Kind::Forbidden);
     view! {
-        <EntranceCard title="This link no longer works" intro="It has been used or is not the newest. Restart Postern for a new one, or sign in.">
+        <EntranceCard title="This link no longer works" intro="It has been used, has expired or is not the newest. The command postern setup-link prints a new one while there is no account.">
             <a class="button button-secondary" href=LOGIN>
                 "Sign in"
             </a>

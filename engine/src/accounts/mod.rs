@@ -15,7 +15,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use domain::view::Role;
 use domain::{EmailAddress, Kind, Refusal, SecretString};
-use parking_lot::Mutex;
 use rand::RngCore;
 use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
@@ -66,8 +65,6 @@ pub struct Accounts {
     hasher: Hasher,
     throttle: Arc<LoginThrottle>,
     token_cache: Arc<TokenCache>,
-    /// The digest of the setup token; `None` once the first administrator is created.
-    setup: Arc<Mutex<Option<String>>>,
 }
 
 impl Accounts {
@@ -79,7 +76,6 @@ impl Accounts {
             hasher: Hasher::default(),
             throttle: Arc::default(),
             token_cache: Arc::default(),
-            setup: Arc::default(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Creation of the first administrator with the token of a one-time setup link.
 
+use std::time::Duration;
+
 use domain::view::Role;
 use domain::{Kind, Refusal, SecretString};
 
@@ -7,11 +9,14 @@ use super::{Accounts, digest, random_secret};
 use crate::Origin;
 use crate::audit::{Action, Signature};
 use crate::store::accounts::{self, Account};
-use crate::store::commit;
+use crate::store::{commit, setup_link};
+
+/// How long a setup link can be used.
+const SETUP_LINK_LIFETIME: Duration = Duration::from_secs(3600);
 
 impl Accounts {
     /// Generates the token of a setup link; `None` if an account exists. A new token invalidates
-    /// the previous one.
+    /// the previous one, and expires after an hour.
     ///
     /// # Errors
     /// If the database fails.
@@ -20,7 +25,10 @@ impl Accounts {
             return Ok(None);
         }
         let token = random_secret();
-        *self.setup.lock() = Some(digest(&token));
+        let expires_at = self.clock.now() + SETUP_LINK_LIFETIME;
+        let mut work = self.store.begin().await?;
+        setup_link::write(&mut work, &digest(&token), expires_at).await?;
+        commit(work).await?;
         Ok(Some(token))
     }
 
@@ -29,8 +37,9 @@ impl Accounts {
     /// # Errors
     /// If the database fails.
     pub async fn is_setup_token(&self, token: &str) -> Result<bool, Refusal> {
-        let known = self.setup.lock().as_deref() == Some(digest(token).as_str());
-        Ok(known && !accounts::exist(&mut *self.store.read().await?).await?)
+        let mut connection = self.store.read().await?;
+        let known = setup_link::digest(&mut connection, self.clock.now()).await?;
+        Ok(known == Some(digest(token)) && !accounts::exist(&mut connection).await?)
     }
 
     /// Creates the first administrator with the token of a setup link.
@@ -65,7 +74,7 @@ impl Accounts {
         if !self.is_setup_token(token).await? {
             return Err(Refusal::new(
                 Kind::Forbidden,
-                "This link has been used or is not the newest. Restart Postern for a new one, or sign in.",
+                "This link has been used, has expired or is not the newest. The command postern setup-link prints a new one.",
             ));
         }
         let (account, hash) = self.new_account(email, Role::Admin, password).await?;
@@ -81,8 +90,8 @@ impl Accounts {
         self.audit
             .record(&mut work, by, Action::CreateAccount, "first administrator")
             .await?;
+        setup_link::remove(&mut work).await?;
         commit(work).await?;
-        *self.setup.lock() = None;
         Ok(account)
     }
 }

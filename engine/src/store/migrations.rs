@@ -15,7 +15,8 @@ macro_rules! files {
             "0002_outbox",
             "0003_names",
             "0004_case_folding",
-            "0005_hold_mail"
+            "0005_hold_mail",
+            "0006_setup_link"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -22,6 +22,7 @@ mod rows;
 mod scope;
 pub mod search;
 pub mod sessions;
+pub mod setup_link;
 pub mod suppressions;
 pub mod tokens;
 pub mod transport;

@@ -56,6 +56,31 @@ async fn the_setup_link_creates_one_administrator(env: TestEnv) {
     assert_eq!(postern.accounts().setup_token().await.expect("asks"), None);
 }
 
+async fn a_setup_link_expires_and_is_replaced_by_a_newer_one(env: TestEnv) {
+    let accounts = env.postern.accounts();
+    let newest = async || {
+        let token = accounts.setup_token().await.expect("asks");
+        token.expect("no account exists")
+    };
+    let first = newest().await;
+    assert!(accounts.is_setup_token(&first).await.expect("asks"));
+    let second = newest().await;
+    assert!(!accounts.is_setup_token(&first).await.expect("asks"));
+    env.clock.advance(Duration::from_secs(3599));
+    assert!(accounts.is_setup_token(&second).await.expect("asks"));
+    env.clock.advance(Duration::from_secs(1));
+    assert!(!accounts.is_setup_token(&second).await.expect("asks"));
+    let late = accounts
+        .create_first(
+            &second,
+            "a@example.org",
+            secret(PASSWORD),
+            &Origin::default(),
+        )
+        .await;
+    assert_eq!(late.expect_err("expired").kind, Kind::Forbidden);
+}
+
 async fn failed_logins_are_throttled_and_do_not_reveal_accounts(env: TestEnv) {
     let _ = env.admin().await;
     let origin = Origin {
@@ -370,6 +395,7 @@ async fn a_token_has_the_rights_of_its_account_until_revoked(env: TestEnv) {
 stories! {
     both {
         the_setup_link_creates_one_administrator;
+        a_setup_link_expires_and_is_replaced_by_a_newer_one;
         failed_logins_are_throttled_and_do_not_reveal_accounts;
         a_clock_set_back_does_not_lock_accounts;
         an_invalid_address_fails_like_an_unknown_one;

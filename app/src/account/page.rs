@@ -94,7 +94,6 @@ fn Sessions(actor: Actor) -> AnyView {
         </section>
     }
     .into_any()
-    .into_any()
 }
 
 #[component]

@@ -118,6 +118,21 @@ impl Actor {
         }
     }
 
+    /// The account of a session. What belongs to a person, such as the password and the sessions, is
+    /// for sessions only: an application's token is no proof of the person.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for a token or a local user.
+    pub(crate) fn person(&self) -> Result<&Account, Refusal> {
+        match &self.identity {
+            Identity::Session(session) => Ok(&session.account),
+            _ => Err(Refusal::new(
+                Kind::Forbidden,
+                "Only a signed-in person may do this. Sign in with the password of the account.",
+            )),
+        }
+    }
+
     /// Checks that the actor may submit messages. Tokens need the scope `send`.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Kind::Invalid`] under `current` or `new`; [`Kind::TooMany`] while the account is
-    /// throttled; [`Kind::Forbidden`] for a local user, who has no account.
+    /// throttled; [`Kind::Forbidden`] unless the actor is a session.
     pub async fn change_password(
         &self,
         actor: &Actor,
@@ -64,9 +64,7 @@ impl Accounts {
         current: SecretString,
         new: SecretString,
     ) -> Result<(), Refusal> {
-        let account = actor.account().ok_or_else(|| {
-            Refusal::new(Kind::Forbidden, "Only an account has a password to change.")
-        })?;
+        let account = actor.person()?;
         let keys = vec![ThrottleKey::account(&account.email)];
         let attempt = self.attempt(&account.email, keys).await?;
         if attempt.compare(current).await?.is_none() {

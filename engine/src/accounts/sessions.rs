@@ -168,11 +168,9 @@ impl Accounts {
     /// The sessions of the actor's account, most recently used first.
     ///
     /// # Errors
-    /// If the database fails.
+    /// [`Kind::Forbidden`] unless the actor is a session.
     pub async fn sessions(&self, actor: &Actor) -> Result<Vec<SessionView>, Refusal> {
-        let Some(account) = actor.account() else {
-            return Ok(Vec::new());
-        };
+        let account = actor.person()?;
         let found = sessions::of_account(&mut *self.store.read().await?, &account.id).await?;
         Ok(found
             .into_iter()
@@ -190,12 +188,13 @@ impl Accounts {
     /// Ends one of the sessions of the actor's account, by its id in [`Accounts::sessions`].
     ///
     /// # Errors
-    /// [`Kind::NotFound`] if the account has no such session.
+    /// [`Kind::NotFound`] if the account has no such session; [`Kind::Forbidden`] unless the actor is
+    /// a session.
     pub async fn end_session(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
         self.audit
             .audited(actor, Action::EndSession, async {
                 let gone = || Refusal::new(Kind::NotFound, "This session has ended already.");
-                let account = actor.account().ok_or_else(gone)?;
+                let account = actor.person()?;
                 // PostgreSQL accepts no NUL in a text.
                 if id.contains(char::is_control) {
                     return Err(gone());

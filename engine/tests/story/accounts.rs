@@ -315,7 +315,25 @@ async fn a_session_is_ended_by_its_own_account_only(env: TestEnv) {
         .remove(0);
     let refused = env.postern.accounts().end_session(&eve, &of_ann.id).await;
     assert_eq!(refused.expect_err("not hers").kind, Kind::NotFound);
-    let refused = env.postern.accounts().end_session(&ann, "a\0b").await;
+    // An application's token does not reach what belongs to the person.
+    let accounts = env.postern.accounts();
+    let token = accounts
+        .create_token(&Actor::local(0), "ann@example.org", "app")
+        .await
+        .expect("created");
+    let app = accounts.token_actor(&token, Origin::default()).await;
+    let app = app.expect("asks").expect("a valid token");
+    let forbidden = [
+        accounts.sessions(&app).await.map(drop),
+        accounts.end_session(&app, &of_ann.id).await,
+        accounts
+            .change_password(&app, secret(PASSWORD), secret("another long password"))
+            .await,
+    ];
+    for refused in forbidden {
+        assert_eq!(refused.expect_err("a token").kind, Kind::Forbidden);
+    }
+    let refused = accounts.end_session(&ann, "a\0b").await;
     assert_eq!(refused.expect_err("no such id").kind, Kind::NotFound);
     env.postern
         .accounts()

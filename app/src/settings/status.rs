@@ -9,7 +9,7 @@ use crate::components::Time;
 use crate::reactive;
 
 #[component]
-pub fn Header(editor: Editor) -> AnyView {
+pub fn Header(editor: Editor) -> impl IntoView {
     let badge = move || {
         let VerificationBadge {
             tone,
@@ -40,7 +40,6 @@ pub fn Header(editor: Editor) -> AnyView {
             </div>
         </header>
     }
-    .into_any()
 }
 
 /// The badge, with the time and account of the verification or of the save.

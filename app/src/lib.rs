@@ -37,6 +37,8 @@ pub use request::{FormReply, local_path, with_query};
 #[cfg(feature = "ssr")]
 pub use routes::App;
 #[cfg(feature = "ssr")]
+pub use server_fns::WATCH;
+#[cfg(feature = "ssr")]
 pub use settings::SETTINGS;
 #[cfg(feature = "ssr")]
 pub use shell::{Site, shell};

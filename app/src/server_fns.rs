@@ -56,6 +56,10 @@ pub async fn browser_key() -> Result<Jwk, Refusal> {
     with_engine(|postern| async move { postern.keys().browser_key().await }).await
 }
 
+/// The path of [`watch`].
+#[cfg(feature = "ssr")]
+pub const WATCH: &str = "/fn/watch";
+
 /// A stream of snapshots ([`crate::live`]). The run or the polling ends when the response is
 /// dropped.
 #[server(prefix = "/fn", endpoint = "watch", input = Json, output = Streaming)]
@@ -67,6 +71,7 @@ pub async fn watch(watched: Watched) -> Result<ByteStream<Refusal>, Refusal> {
                 crate::outbox::snapshots(postern, actor, public_url, &url).await?
             }
             Watched::Run(request) => {
+                postern.accounts().touch(&actor).await?;
                 crate::settings::report::snapshots(postern, actor, request).await?
             }
         };

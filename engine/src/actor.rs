@@ -110,12 +110,17 @@ impl Actor {
         }
     }
 
-    /// The id of the actor's session, which is the digest of its secret; `None` for other actors.
-    pub(crate) fn session_id(&self) -> Option<&str> {
+    /// The actor's session; `None` for other actors.
+    pub(crate) fn as_session(&self) -> Option<&SessionRow> {
         match &self.identity {
-            Identity::Session(session) => Some(&session.id),
+            Identity::Session(session) => Some(session),
             _ => None,
         }
+    }
+
+    /// The id of the actor's session, which is the digest of its secret; `None` for other actors.
+    pub(crate) fn session_id(&self) -> Option<&str> {
+        self.as_session().map(|session| session.id.as_str())
     }
 
     /// The account of a session. What belongs to a person, such as the password and the sessions, is

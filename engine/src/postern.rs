@@ -126,7 +126,7 @@ impl Postern {
             settings.clone(),
             hold,
         );
-        let feed = LiveFeed::new(outbox.clone(), clock.clone());
+        let feed = LiveFeed::new(accounts.clone(), outbox.clone(), clock.clone());
         let delivery = Delivery::new(DeliveryServices {
             store: store.clone(),
             clock,

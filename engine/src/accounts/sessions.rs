@@ -9,6 +9,7 @@ use super::throttle::ThrottleKey;
 use super::{Accounts, detached, digest};
 use crate::audit::{Action, Signature};
 use crate::store::accounts::Account;
+use crate::store::sessions::SessionRow;
 use crate::store::{commit, sessions};
 use crate::{Actor, Origin};
 
@@ -110,7 +111,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// The actor of a session; `None` if it has ended or expired. Updates its last use.
+    /// The actor of a session; `None` if it has ended or expired.
     ///
     /// # Errors
     /// If the database fails.
@@ -119,22 +120,46 @@ impl Accounts {
         secret: &str,
         origin: Origin,
     ) -> Result<Option<Actor>, Refusal> {
-        let id = digest(secret);
-        let found = sessions::by_id(&mut *self.store.read().await?, &id).await?;
+        let session = self.live_session(&digest(secret)).await?;
+        Ok(session.map(|session| Actor::session(session, origin)))
+    }
+
+    /// Updates the last use of the actor's session. Does nothing for actors without a session.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn touch(&self, actor: &Actor) -> Result<(), Refusal> {
         let now = self.clock.now();
-        let alive = |session: &sessions::SessionRow| {
-            now.saturating_since(session.begun_at) < ABSOLUTE
-                && now.saturating_since(session.last_used_at) < IDLE
-        };
-        let Some(session) = found.filter(alive) else {
-            return Ok(None);
+        let Some(session) = actor.as_session() else {
+            return Ok(());
         };
         if now.saturating_since(session.last_used_at) >= TOUCH {
             let mut work = self.store.begin().await?;
-            sessions::touch(&mut work, &id, now).await?;
+            sessions::touch(&mut work, &session.id, now).await?;
             commit(work).await?;
         }
-        Ok(Some(Actor::session(session, origin)))
+        Ok(())
+    }
+
+    /// Whether the actor's session has neither ended nor expired; `true` for actors without one.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn is_current(&self, actor: &Actor) -> Result<bool, Refusal> {
+        match actor.session_id() {
+            Some(id) => Ok(self.live_session(id).await?.is_some()),
+            None => Ok(true),
+        }
+    }
+
+    /// The session with this id, unless it has expired.
+    async fn live_session(&self, id: &str) -> Result<Option<SessionRow>, Refusal> {
+        let found = sessions::by_id(&mut *self.store.read().await?, id).await?;
+        let now = self.clock.now();
+        Ok(found.filter(|session| {
+            now.saturating_since(session.begun_at) < ABSOLUTE
+                && now.saturating_since(session.last_used_at) < IDLE
+        }))
     }
 
     /// Ends the actor's session. Does nothing for actors without a session.

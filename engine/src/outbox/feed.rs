@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::Outbox;
+use crate::accounts::Accounts;
 use crate::{Actor, Clock};
 
 /// The time between two reads of a view.
@@ -78,7 +79,8 @@ impl TimedView {
 pub enum FeedItem {
     /// The view, at first and after each change.
     View(Arc<TimedView>),
-    /// The end after 45 s; the reader may open another feed.
+    /// The end after 45 s, or when the session of the reader has ended. The reader may open another
+    /// feed, which checks the session again.
     Expired,
 }
 
@@ -87,6 +89,7 @@ pub enum FeedItem {
 pub struct LiveFeed(Arc<Feeds>);
 
 struct Feeds {
+    accounts: Accounts,
     outbox: Arc<Outbox>,
     clock: Clock,
     shared: Mutex<HashMap<FeedKey, SharedView>>,
@@ -116,8 +119,9 @@ impl LastRead {
 }
 
 impl LiveFeed {
-    pub(crate) fn new(outbox: Arc<Outbox>, clock: Clock) -> Self {
+    pub(crate) fn new(accounts: Accounts, outbox: Arc<Outbox>, clock: Clock) -> Self {
         Self(Arc::new(Feeds {
+            accounts,
             outbox,
             clock,
             shared: Mutex::default(),
@@ -241,8 +245,8 @@ impl Feed {
         Some((FeedItem::View(view), Some(feed)))
     }
 
-    /// The next view that differs; `None` in the inner option after [`FEED_MAX`], in the outer one
-    /// where the feed breaks off.
+    /// The next view that differs; `None` in the inner option after [`FEED_MAX`] or the end of the
+    /// session, in the outer one where the feed breaks off.
     async fn changed(&self) -> Option<Option<Arc<TimedView>>> {
         loop {
             if self.feeds.0.clock.monotonic() - self.opened >= FEED_MAX {
@@ -251,6 +255,10 @@ impl Feed {
             tokio::time::sleep(INTERVAL).await;
             if self.feeds.0.closed.load(Ordering::Relaxed) {
                 return None;
+            }
+            let accounts = &self.feeds.0.accounts;
+            if !accounts.is_current(&self.actor).await.ok()? {
+                return Some(None);
             }
             let read = self.feeds.latest(&self.shared, &self.actor, &self.query);
             let view = read.await.ok()?;

@@ -97,6 +97,16 @@ async fn a_feed_expires_and_one_of_a_process_that_stops_breaks_off(env: TestEnv)
     assert!(feed.next().await.is_none());
 }
 
+async fn a_feed_ends_with_the_session(env: TestEnv) {
+    let admin = env.admin().await;
+    let mut feed = env.watch(&admin).await;
+    feed.view().await;
+    let ended = env.postern.accounts().logout(&admin).await;
+    ended.expect("signs out");
+    assert!(matches!(feed.next().await, Some(FeedItem::Expired)));
+    assert!(feed.next().await.is_none());
+}
+
 async fn accounts_see_their_own_messages_in_feeds(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
@@ -124,6 +134,7 @@ stories! {
         feeds_of_one_query_share_the_view_before_and_after_a_change;
         a_view_is_sent_again_when_its_ages_are_stale;
         a_feed_expires_and_one_of_a_process_that_stops_breaks_off;
+        a_feed_ends_with_the_session;
         accounts_see_their_own_messages_in_feeds;
     }
 }

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use domain::{Kind, Refusal};
-use engine::{Actor, Origin};
+use engine::{Accounts, Actor, Origin};
 use tower_sessions::Session;
 
 use super::refuse::refuse;
@@ -68,20 +68,13 @@ pub async fn authenticate(
         address: Some(state.proxies.client(peer.ip(), headers)),
         browser: browser.to_owned(),
     };
+    let accounts = state.postern.accounts();
     let actor = match (bearer(headers), session.id()) {
-        (Some(token), _) => {
-            state
-                .postern
-                .accounts()
-                .token_actor(token, origin.clone())
-                .await
-        }
+        (Some(token), _) => accounts.token_actor(token, origin.clone()).await,
         (None, Some(id)) => {
-            state
-                .postern
-                .accounts()
-                .session_actor(&id.to_string(), origin.clone())
-                .await
+            // An open page of the outbox asks again and again, which is no use by a person.
+            let is_use = request.uri().path() != app::WATCH;
+            session_actor(accounts, &id.to_string(), &origin, is_use).await
         }
         (None, None) => Ok(None),
     };
@@ -92,6 +85,20 @@ pub async fn authenticate(
         }
         Err(refusal) => refuse(request.uri(), refusal),
     }
+}
+
+/// The actor of a session. `is_use`: the request postpones the end of an idle session.
+async fn session_actor(
+    accounts: &Accounts,
+    id: &str,
+    origin: &Origin,
+    is_use: bool,
+) -> Result<Option<Actor>, Refusal> {
+    let actor = accounts.session_actor(id, origin.clone()).await?;
+    if let Some(actor) = actor.as_ref().filter(|_| is_use) {
+        accounts.touch(actor).await?;
+    }
+    Ok(actor)
 }
 
 /// The bearer token (RFC 6750 section 2.1). The scheme is case-insensitive (RFC 9110 section 11.1).

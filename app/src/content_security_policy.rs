@@ -1,4 +1,4 @@
-//! The Content-Security-Policy of every page (CSP level 3), with a nonce for its scripts.
+//! The Content-Security-Policy of the console (CSP level 3), with a nonce for its scripts.
 
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_axum::ResponseOptions;

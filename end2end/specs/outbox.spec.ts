@@ -41,13 +41,13 @@ test('a failing relay backs off with its cause, and delivery resumes after the r
   const authRelay = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'new secret' } });
   await postern.save(fields({ port: await closedPort() }));
   await submit(postern, mails('Alarm', 5));
-  const workerTrouble = async () => ((await overview(postern)).workers as { workerTrouble?: unknown }[])[0]?.workerTrouble;
-  await expect.poll(workerTrouble).toMatchObject({ relay: expect.stringMatching(/^127\.0\.0\.1:\d+$/), failure: { stage: 'tcp' } });
+  const trouble = async () => ((await overview(postern)).workers as { trouble?: unknown }[])[0]?.trouble;
+  await expect.poll(trouble).toMatchObject({ relay: expect.stringMatching(/^127\.0\.0\.1:\d+$/), failure: { stage: 'tcp' } });
   expect(await counts(postern)).toMatchObject({ queued: 5, deferred: 0, failed: 0 });
 
   const login = { smtp_username: 'alerts', smtp_authentication_type: 'Plain', smtp_plaintext_auth: '1' };
   await postern.save(fields(authRelay, { ...login, smtp_password: await postern.sealed('old secret') }));
-  await expect.poll(workerTrouble).toMatchObject({ failure: { stage: 'auth', reply: { code: 535 } } });
+  await expect.poll(trouble).toMatchObject({ failure: { stage: 'auth', reply: { code: 535 } } });
   expect(await counts(postern)).toMatchObject({ queued: 5, deferred: 0, failed: 0 });
   await postern.save(fields(authRelay, { ...login, smtp_password: await postern.sealed('new secret') }));
   await expectCounts(postern, { queued: 0, delivered: 5 });
@@ -59,8 +59,8 @@ test('a failing relay backs off with its cause, and delivery resumes after the r
 
 test('each recipient has a state, attempts, the last reply, and a timeline', async () => {
   const { postern, relay, stop } = await startWithRelay({
-    deferred: { code: 450, text: '4.2.0 Greylisted, come back' },
-    failed: { code: 554, text: '5.7.1 Not from you' },
+    later: { code: 450, text: '4.2.0 Greylisted, come back' },
+    never: { code: 554, text: '5.7.1 Not from you' },
   });
   await postern.save(fields(relay));
   const to = ['desk@example.org', 'later@example.org', 'never@example.org'];

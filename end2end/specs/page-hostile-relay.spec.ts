@@ -46,7 +46,7 @@ test('a relay that requires a client certificate', async ({ page }) => {
   await settings.fill({ 'Connection Type': 'SSL' });
   await settings.diagnose.click();
   await expect(settings.testSection).toContainText('The relay asks for a client certificate');
-  await settings.testSection.getByText('TLS handshake').click();
+  await settings.testSection.getByText('TLS handshake', { exact: true }).click();
   await expect(settings.testSection.getByText('The relay asked for one; Postern has none.')).toBeVisible();
   await relay.stop();
 });

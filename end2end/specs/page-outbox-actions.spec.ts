@@ -214,7 +214,7 @@ test('accounts without administrator role see their own mail and no actions', as
 async function liveUpdates(page: Page, address: string): Promise<number> {
   return page.evaluate(async (id) => {
     const headers = { 'content-type': 'application/json' };
-    const response = await fetch('/fn/watch', { method: 'POST', headers, body: JSON.stringify({ liveUpdates: { outbox: { url: id } } }) });
+    const response = await fetch('/fn/watch', { method: 'POST', headers, body: JSON.stringify({ watched: { outbox: { url: id } } }) });
     return response.status;
   }, address);
 }

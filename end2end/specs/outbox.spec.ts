@@ -99,7 +99,7 @@ test('a connection lost after the final dot is marked as possibly delivered', as
 test('accounts see their own mail, administrators all mail', async () => {
   const { postern, stop } = await startWithRelay();
   const [owner, otherUser] = [await postern.createAccount('mara@example.org', 'user'), await postern.createAccount('ben@example.org', 'user')];
-  const [ownerToken = ''] = await submit(postern, mail({ subject: 'Hers' }), bearer(owner));
+  const [ownersMessage = ''] = await submit(postern, mail({ subject: 'Hers' }), bearer(owner));
   const [otherToken = ''] = await submit(postern, mail({ subject: 'His' }), bearer(otherUser));
   const getWithToken = async (path: string, token: string) => parseResponse(await postern.request(path, { headers: bearer(token) }));
   const subjectsFor = async (token: string) =>
@@ -107,7 +107,7 @@ test('accounts see their own mail, administrators all mail', async () => {
   expect(await subjectsFor(owner)).toEqual(['Hers']);
   expect(await subjectsFor(otherUser)).toEqual(['His']);
   expect(await subjectsFor(postern.token)).toEqual(['His', 'Hers']);
-  expect((await getWithToken(`/api/messages/${ownerToken}`, owner)).json.data).toMatchObject({ id: ownerToken, by: 'mara@example.org' });
+  expect((await getWithToken(`/api/messages/${ownersMessage}`, owner)).json.data).toMatchObject({ id: ownersMessage, by: 'mara@example.org' });
   const foreign = await getWithToken(`/api/messages/${otherToken}`, owner);
   const absent = await getWithToken('/api/messages/01ARZ3NDEKTSV4RRFFQ69G5FAV', owner);
   expect(foreign.status).toBe(404);
@@ -115,8 +115,8 @@ test('accounts see their own mail, administrators all mail', async () => {
   expect((await getWithToken('/api/outbox', owner)).json.data).toMatchObject({ counts: { queued: { number: 1 } } });
 
   for (const [method, path, body] of [
-    ['GET', `/api/messages/${ownerToken}/source`, undefined],
-    ['POST', `/api/messages/${ownerToken}/cancel`, undefined],
+    ['GET', `/api/messages/${ownersMessage}/source`, undefined],
+    ['POST', `/api/messages/${ownersMessage}/cancel`, undefined],
     ['POST', '/api/messages/act', '{"act":"cancel","matching":{}}'],
     ['POST', '/api/messages/act', '{"act":"cancel","matching":{},"number":9}'],
     ['POST', '/api/outbox/pause', '{"on":true}'],

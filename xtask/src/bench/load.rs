@@ -163,7 +163,7 @@ impl Request {
         let length = body.len();
         let bytes = format!(
             "POST /api/messages/send-email HTTP/1.1\r\nHost: {address}\r\n\
-             Authorization: Bearer {token}\r\nContent-Type: connection/json\r\n\
+             Authorization: Bearer {token}\r\nContent-Type: application/json\r\n\
              Content-Length: {length}\r\n\r\n{body}"
         )
         .into_bytes();

@@ -7,6 +7,8 @@ use domain::jwe::Jwk;
 use domain::view::{PasswordChange, SettingsView};
 use domain::{Form, Refusal};
 use leptos::prelude::*;
+#[cfg(feature = "ssr")]
+use leptos::server_fn::ServerFn;
 use leptos::server_fn::codec::{ByteStream, Json, Postcard, Streaming};
 
 use crate::live::Watched;
@@ -58,7 +60,7 @@ pub async fn browser_key() -> Result<Jwk, Refusal> {
 
 /// The path of [`watch`].
 #[cfg(feature = "ssr")]
-pub const WATCH: &str = "/fn/watch";
+pub const WATCH: &str = Watch::PATH;
 
 /// A stream of snapshots ([`crate::live`]). The run or the polling ends when the response is
 /// dropped.
@@ -78,4 +80,14 @@ pub async fn watch(watched: Watched) -> Result<ByteStream<Refusal>, Refusal> {
         Ok(ByteStream::from(crate::live::encoded(snapshots)))
     })
     .await
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_the_stream_is_that_of_pages_from_before_an_upgrade() {
+        assert_eq!(WATCH, "/fn/watch");
+    }
 }

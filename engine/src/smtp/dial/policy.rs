@@ -87,7 +87,7 @@ impl AddressPolicy {
     pub fn parse(allow: &str, deny: &str) -> Result<Self, PolicyError> {
         let mut policy = Self::default();
         for (list, rank, allows) in [(allow, 1, true), (deny, 2, false)] {
-            for entry in list.split(',').map(str::trim).filter(|e| !e.is_empty()) {
+            for entry in entries(list) {
                 policy.rules.push(Rule {
                     network: network(entry)
                         .ok_or_else(|| PolicyError::Network(entry.to_owned()))?,
@@ -104,7 +104,7 @@ impl AddressPolicy {
     /// # Errors
     /// The first entry that is not an IPv6 network with one of the prefix lengths of RFC 6052.
     pub fn with_nat64(mut self, prefixes: &str) -> Result<Self, PolicyError> {
-        for entry in prefixes.split(',').map(str::trim).filter(|e| !e.is_empty()) {
+        for entry in entries(prefixes) {
             let prefix = entry
                 .parse()
                 .ok()
@@ -147,6 +147,12 @@ impl AddressPolicy {
             .max_by_key(|rule| (rule.network.prefix_len(), rule.rank))
             .is_none_or(|rule| rule.allows)
     }
+}
+
+/// The entries of a list separated by commas.
+fn entries(list: &str) -> impl Iterator<Item = &str> {
+    let entries = list.split(',').map(str::trim);
+    entries.filter(|entry| !entry.is_empty())
 }
 
 /// A network, or a single address as one. IPv4-mapped addresses count as IPv4.

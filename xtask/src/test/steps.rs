@@ -16,6 +16,10 @@ use crate::{
 use anyhow::Result;
 use std::{env, path::PathBuf, process::Command};
 
+/// The packages that are compiled together. xtask is compiled alone, with the dependencies that
+/// `cargo xtask` itself was built with; cargo chooses features for the packages of a call.
+const ALL_BUT_XTASK: [&str; 3] = ["--workspace", "--exclude", "xtask"];
+
 pub fn format() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))
 }
@@ -30,13 +34,9 @@ pub fn site() -> Result<()> {
 pub fn lint() -> Result<()> {
     let strict = ["--", "--deny", "warnings"];
     run(with_site()?
-        .args([
-            "clippy",
-            "--workspace",
-            "--exclude",
-            "xtask",
-            "--all-targets",
-        ])
+        .arg("clippy")
+        .args(ALL_BUT_XTASK)
+        .arg("--all-targets")
         .args(strict))?;
     run(with_site()?
         .args(["clippy", "--package", "xtask", "--all-targets"])
@@ -46,8 +46,7 @@ pub fn lint() -> Result<()> {
         .args(strict))
 }
 
-/// The tests of xtask, which include the rules of the repository. Alone, they share the dependencies
-/// that `cargo xtask` itself was built with.
+/// The tests of xtask, which include the rules of the repository.
 pub fn tidy() -> Result<()> {
     run(with_site()?.args(["test", "--package", "xtask"]))?;
     check_advisories()
@@ -69,7 +68,8 @@ fn check_advisories() -> Result<()> {
 pub fn unit() -> Result<()> {
     let postgres = Postgres::start(&env::temp_dir(), Durability::Unsynced)?;
     run(with_site()?
-        .args(["test", "--workspace", "--exclude", "xtask"])
+        .arg("test")
+        .args(ALL_BUT_XTASK)
         .env("POSTERN_TEST_POSTGRES", postgres.url()))
 }
 
@@ -102,13 +102,10 @@ pub fn crash() -> Result<()> {
 /// Builds the development profile and returns the path of the executable. It is built beside the
 /// tests: without their dependencies cargo would compile most crates again, with fewer features.
 fn program() -> Result<PathBuf> {
-    run(with_site()?.args([
-        "build",
-        "--workspace",
-        "--exclude",
-        "xtask",
-        "--all-targets",
-    ]))?;
+    run(with_site()?
+        .arg("build")
+        .args(ALL_BUT_XTASK)
+        .arg("--all-targets"))?;
     Ok(workspace::target().join("debug/postern"))
 }
 

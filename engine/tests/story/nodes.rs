@@ -165,7 +165,7 @@ impl TestEnv {
         .await;
     }
 
-    /// When delivery was paused, and by whom; `None` while it runs.
+    /// The time of the pause of delivery and who set it; `None` while delivery runs.
     async fn paused(&self, actor: &Actor) -> Option<(Option<Timestamp>, String)> {
         let overview = self.postern.outbox().overview(actor).await.expect("there");
         overview.pause.map(|pause| (pause.since, pause.by))

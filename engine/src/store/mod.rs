@@ -164,11 +164,10 @@ impl Store {
     /// Waits up to 5 s for running statements, and closes the connections.
     pub async fn close(&self) {
         let closed = async {
-            tokio::join!(
-                self.read.close(),
-                self.reporting.close(),
-                self.write.close()
-            )
+            tokio::join!(self.read.close(), self.reporting.close());
+            // The last connection to close removes SQLite's log. Two that close at once may each
+            // leave that to the other.
+            self.write.close().await;
         };
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
     }

@@ -1,19 +1,40 @@
 //! Password attempts: throttled, and counted even if the caller disconnects.
 
+use std::fmt;
+
 use domain::{Refusal, SecretString};
+use serde::{Deserialize, Serialize};
 
 use super::Accounts;
 use super::password::{self, HashPermit};
 use super::throttle::ThrottleKey;
 use crate::store::accounts::{self, Account};
 
+/// A verified password. It begins a session as long as the account has this password.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Login {
+    /// The account.
+    pub account: Account,
+    /// The hash that was verified.
+    pub(super) password_hash: String,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut login = f.debug_struct("Login");
+        login
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}
+
 /// An attempt that passed the throttle and holds a permit to hash. The account may not exist.
 pub(super) struct PasswordAttempt {
     accounts: Accounts,
     /// The keys that a failure is counted under; the key of the account is first.
     keys: Vec<ThrottleKey>,
-    /// The account and the hash of its password, if it exists.
-    found: Option<(Account, String)>,
+    /// The account with the hash of its password, if it exists.
+    found: Option<Login>,
     permit: HashPermit,
 }
 
@@ -24,7 +45,7 @@ impl PasswordAttempt {
     /// # Errors
     /// [`Kind::TooMany`](domain::Kind::TooMany) if other attempts failed in the meantime and the
     /// account or network is throttled now.
-    pub(super) async fn compare(self, password: SecretString) -> Result<Option<Account>, Refusal> {
+    pub(super) async fn compare(self, password: SecretString) -> Result<Option<Login>, Refusal> {
         let Self {
             accounts,
             keys,
@@ -34,10 +55,10 @@ impl PasswordAttempt {
         let comparing = permit.compute(move |argon2| {
             // Other attempts may have failed while this one waited for its permit.
             accounts.throttle.check(&keys, accounts.clock.monotonic())?;
-            let (account, hash) = found.unzip();
-            if password::verify(argon2, &password, hash.as_deref()) {
+            let hash = found.as_ref().map(|login| login.password_hash.as_str());
+            if password::verify(argon2, &password, hash) {
                 accounts.throttle.succeeded(keys[0]);
-                return Ok(account);
+                return Ok(found);
             }
             accounts.throttle.failed(&keys, accounts.clock.monotonic());
             Ok(None)
@@ -65,7 +86,10 @@ impl Accounts {
         Ok(PasswordAttempt {
             accounts: self.clone(),
             keys,
-            found,
+            found: found.map(|(account, password_hash)| Login {
+                account,
+                password_hash,
+            }),
             permit: self.hasher.permit().await?,
         })
     }

@@ -67,19 +67,21 @@ impl Accounts {
         let account = actor.person()?;
         let keys = vec![ThrottleKey::account(&account.email)];
         let attempt = self.attempt(&account.email, keys).await?;
-        if attempt.compare(current).await?.is_none() {
-            return Err(Refusal::of(
-                Kind::Invalid,
-                "current",
-                "This is not your current password.",
-            ));
-        }
+        let wrong = || {
+            let text = "This is not your current password.";
+            Refusal::of(Kind::Invalid, "current", text)
+        };
+        let verified = attempt.compare(current).await?.ok_or_else(wrong)?;
         let hash = self
             .hasher
             .hash(new)
             .await
             .map_err(|refusal| renamed(refusal, "new"))?;
         let mut work = self.store.begin().await?;
+        // It may have been reset since it was verified.
+        if !accounts::lock_password(&mut work, &account.id, &verified.password_hash).await? {
+            return Err(wrong());
+        }
         accounts::set_password(&mut work, &account.id, &hash).await?;
         sessions::end_all(&mut work, &account.id, actor.session_id()).await?;
         self.audit

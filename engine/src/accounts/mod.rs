@@ -11,6 +11,8 @@ mod tokens;
 
 use std::sync::Arc;
 
+pub use attempt::Login;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use domain::view::Role;

@@ -6,11 +6,10 @@ use domain::view::SessionView;
 use domain::{Kind, Refusal, SecretString};
 
 use super::throttle::ThrottleKey;
-use super::{Accounts, detached, digest};
+use super::{Accounts, Login, detached, digest};
 use crate::audit::{Action, Signature};
-use crate::store::accounts::Account;
 use crate::store::sessions::SessionRow;
-use crate::store::{commit, sessions};
+use crate::store::{accounts, commit, sessions};
 use crate::{Actor, Origin};
 
 /// The time without use after which a session expires.
@@ -35,7 +34,7 @@ fn wrong() -> Refusal {
 }
 
 impl Accounts {
-    /// Authenticates an account by address and password. Neither the refusal nor its timing reveals
+    /// Authenticates an account by address and password, to begin a session with. Neither the refusal nor its timing reveals
     /// whether the account exists.
     ///
     /// # Errors
@@ -46,7 +45,7 @@ impl Accounts {
         email: &str,
         password: SecretString,
         origin: &Origin,
-    ) -> Result<Account, Refusal> {
+    ) -> Result<Login, Refusal> {
         let email = email.trim().to_lowercase();
         let mut keys = vec![ThrottleKey::account(&email)];
         keys.extend(origin.address.map(ThrottleKey::network));
@@ -57,10 +56,10 @@ impl Accounts {
         };
         // A caller that disconnects while it waits for the permit is not counted. From here on, the
         // attempt is completed and counted.
-        let (accounts, origin) = (self.clone(), origin.clone());
+        let accounts = self.clone();
         detached(async move {
             match attempt.compare(password).await {
-                Ok(Some(account)) => accounts.logged_in(account, &origin).await,
+                Ok(Some(login)) => Ok(login),
                 Ok(None) => accounts.not_logged_in(by, wrong()).await,
                 Err(refusal) => accounts.not_logged_in(by, refusal).await,
             }
@@ -68,45 +67,41 @@ impl Accounts {
         .await
     }
 
-    /// Records a successful login and removes expired sessions.
-    async fn logged_in(&self, account: Account, origin: &Origin) -> Result<Account, Refusal> {
-        let now = self.clock.now();
-        let mut work = self.store.begin().await?;
-        let by = Signature::new(&account.email, origin);
-        self.audit.record(&mut work, by, Action::Login, "").await?;
-        sessions::remove_expired(&mut work, now - ABSOLUTE, now - IDLE).await?;
-        commit(work).await?;
-        Ok(account)
-    }
-
     /// Records a refused login.
-    async fn not_logged_in(&self, by: Signature, refusal: Refusal) -> Result<Account, Refusal> {
+    async fn not_logged_in<T>(&self, by: Signature, refusal: Refusal) -> Result<T, Refusal> {
         self.audit.record_refusal(by, Action::Login, &refusal).await;
         Err(refusal)
     }
 
-    /// Begins a session of the account with id `account`. The caller chooses `secret`, which has at
-    /// least 128 random bits; only its digest is stored.
+    /// Begins a session, and removes expired ones. The caller chooses `secret`, which has at least
+    /// 128 random bits; only its digest is stored.
     ///
     /// # Errors
-    /// If the database fails.
+    /// [`Kind::Unauthenticated`] if the password was changed since it was verified.
     pub async fn begin_session(
         &self,
         secret: &str,
-        account: &str,
+        login: &Login,
         origin: &Origin,
     ) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        let by = Signature::new(&login.account.email, origin);
         let mut work = self.store.begin().await?;
-        let id = digest(secret);
+        if !accounts::lock_password(&mut work, &login.account.id, &login.password_hash).await? {
+            drop(work);
+            return self.not_logged_in(by, wrong()).await;
+        }
         sessions::add(
             &mut work,
-            &id,
-            account,
-            self.clock.now(),
+            &digest(secret),
+            &login.account.id,
+            now,
             &origin.to_string(),
             &recorded(&origin.browser, 255),
         )
         .await?;
+        self.audit.record(&mut work, by, Action::Login, "").await?;
+        sessions::remove_expired(&mut work, now - ABSOLUTE, now - IDLE).await?;
         commit(work).await?;
         Ok(())
     }

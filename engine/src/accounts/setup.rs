@@ -5,11 +5,10 @@ use std::time::Duration;
 use domain::view::Role;
 use domain::{Kind, Refusal, SecretString};
 
-use super::{Accounts, digest, random_secret};
+use super::{Accounts, Login, digest, random_secret};
 use crate::Origin;
 use crate::audit::{Action, Signature};
-use crate::store::accounts::{self, Account};
-use crate::store::{commit, setup_link};
+use crate::store::{accounts, commit, setup_link};
 
 /// How long a setup link can be used.
 const SETUP_LINK_LIFETIME: Duration = Duration::from_secs(3600);
@@ -53,7 +52,7 @@ impl Accounts {
         email: &str,
         password: SecretString,
         origin: &Origin,
-    ) -> Result<Account, Refusal> {
+    ) -> Result<Login, Refusal> {
         let result = self.try_first_account(token, email, password, origin).await;
         if let Err(refusal) = &result {
             let by = Signature::new("setup link", origin);
@@ -70,14 +69,14 @@ impl Accounts {
         email: &str,
         password: SecretString,
         origin: &Origin,
-    ) -> Result<Account, Refusal> {
+    ) -> Result<Login, Refusal> {
         if !self.is_setup_token(token).await? {
             return Err(Refusal::new(
                 Kind::Forbidden,
                 "This link has been used, has expired or is not the newest. The command postern setup-link prints a new one.",
             ));
         }
-        let (account, hash) = self.new_account(email, Role::Admin, password).await?;
+        let (account, password_hash) = self.new_account(email, Role::Admin, password).await?;
         let mut work = self.store.begin().await?;
         if accounts::exist(&mut work).await? {
             return Err(Refusal::new(
@@ -85,13 +84,16 @@ impl Accounts {
                 "There is an administrator already. Sign in.",
             ));
         }
-        accounts::add(&mut work, &account, &hash, self.clock.now()).await?;
+        accounts::add(&mut work, &account, &password_hash, self.clock.now()).await?;
         let by = Signature::new(&account.email, origin);
         self.audit
             .record(&mut work, by, Action::CreateAccount, "first administrator")
             .await?;
         setup_link::remove(&mut work).await?;
         commit(work).await?;
-        Ok(account)
+        Ok(Login {
+            account,
+            password_hash,
+        })
     }
 }

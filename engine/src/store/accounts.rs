@@ -2,13 +2,14 @@
 
 use domain::Timestamp;
 use domain::view::Role;
+use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
 use super::{Connection, StoreError};
 
 /// An account, without its password.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Account {
     /// A ULID.
     pub id: String,
@@ -123,6 +124,26 @@ pub async fn add(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Whether the password of an account has this hash. If so, it keeps it until the transaction ends.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn lock_password(
+    connection: &mut Connection,
+    id: &str,
+    password_hash: &str,
+) -> Result<bool, StoreError> {
+    // PostgreSQL locks a row that is updated, and waits for other transactions that changed it.
+    let locked = sqlx::query(
+        "UPDATE account SET password_hash = password_hash WHERE id = $1 AND password_hash = $2",
+    )
+    .bind(id)
+    .bind(password_hash)
+    .execute(connection)
+    .await?;
+    Ok(locked.rows_affected() > 0)
 }
 
 /// Replaces the password of an account.

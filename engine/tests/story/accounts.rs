@@ -7,7 +7,7 @@ use domain::{Kind, SecretString};
 use engine::{Actor, Origin};
 use futures::FutureExt;
 
-use crate::environment::{PASSWORD, TestEnv, form};
+use crate::environment::{PASSWORD, TestEnv, execute, form};
 use crate::wait::wait_for;
 
 fn secret(text: &str) -> SecretString {
@@ -47,7 +47,7 @@ async fn the_setup_link_creates_one_administrator(env: TestEnv) {
         .accounts()
         .create_first(&token, "A@Example.org", secret(PASSWORD), &origin)
         .await;
-    assert_eq!(account.expect("created").email, "a@example.org");
+    assert_eq!(account.expect("created").account.email, "a@example.org");
     let again = postern
         .accounts()
         .create_first(&token, "b@example.org", secret(PASSWORD), &origin)
@@ -200,16 +200,14 @@ async fn invalid_input_does_not_throttle_the_network(env: TestEnv) {
 
 async fn a_session_ends_after_two_idle_hours_or_twelve_in_all(env: TestEnv) {
     let postern = &env.postern;
-    let account = postern
-        .accounts()
-        .create(
-            &Actor::local(0),
-            "a@example.org",
-            Role::User,
-            secret(PASSWORD),
-        )
-        .await
-        .expect("created");
+    let _ = env.sign_in("a@example.org", Role::User).await;
+    let login = async || {
+        let origin = Origin::default();
+        let login = postern
+            .accounts()
+            .login("a@example.org", secret(PASSWORD), &origin);
+        login.await.expect("signs in")
+    };
     let seen = async |name: &str| {
         let actor = postern
             .accounts()
@@ -226,7 +224,7 @@ async fn a_session_ends_after_two_idle_hours_or_twelve_in_all(env: TestEnv) {
     };
     postern
         .accounts()
-        .begin_session("idle", &account.id, &Origin::default())
+        .begin_session("idle", &login().await, &Origin::default())
         .await
         .expect("begins");
     env.pass(Duration::from_hours(2) - Duration::from_secs(5));
@@ -237,7 +235,7 @@ async fn a_session_ends_after_two_idle_hours_or_twelve_in_all(env: TestEnv) {
     assert!(!alive("idle").await);
     postern
         .accounts()
-        .begin_session("busy", &account.id, &Origin::default())
+        .begin_session("busy", &login().await, &Origin::default())
         .await
         .expect("begins");
     for _ in 0..11 {
@@ -286,6 +284,61 @@ async fn changing_the_password_ends_the_other_sessions(env: TestEnv) {
         .login("a@example.org", secret(PASSWORD), &Origin::default())
         .await;
     assert!(old.is_err());
+}
+
+async fn a_login_verified_before_a_password_reset_begins_no_session(env: TestEnv) {
+    let (admin, accounts) = (env.admin().await, env.postern.accounts());
+    let origin = Origin::default();
+    let login = accounts
+        .login("admin@example.org", secret(PASSWORD), &origin)
+        .await
+        .expect("verified");
+    accounts
+        .reset_password(&admin, "admin@example.org", secret("a new long password"))
+        .await
+        .expect("resets");
+    let begun = accounts.begin_session("late", &login, &origin).await;
+    assert_eq!(
+        begun.expect_err("an old password").kind,
+        Kind::Unauthenticated
+    );
+    let actor = accounts.session_actor("late", origin).await.expect("asks");
+    assert!(actor.is_none());
+}
+
+/// What was verified before another transaction changes the password, and acts after its commit.
+async fn a_verified_password_is_compared_with_one_that_is_being_changed(env: TestEnv) {
+    let ann = env.sign_in("ann@example.org", Role::User).await;
+    let accounts = env.postern.accounts();
+    let origin = Origin::default();
+    let login = accounts
+        .login("ann@example.org", secret(PASSWORD), &origin)
+        .await
+        .expect("verified");
+    let mut reset = env.connection().await;
+    let statements = "BEGIN; UPDATE account SET password_hash = 'reset'";
+    execute(&mut reset, statements).await;
+    let acts = async {
+        let begin = accounts.begin_session("late", &login, &origin);
+        let change =
+            accounts.change_password(&ann, secret(PASSWORD), secret("a new long password"));
+        tokio::join!(begin, change)
+    };
+    let commit = async {
+        env.until_waiting(2).await;
+        execute(&mut reset, "COMMIT").await;
+    };
+    let ((begun, changed), ()) = tokio::join!(acts, commit);
+    assert_eq!(
+        begun.expect_err("an old password").kind,
+        Kind::Unauthenticated
+    );
+    assert!(
+        changed
+            .expect_err("an old password")
+            .fields
+            .contains_key("current")
+    );
 }
 
 async fn a_login_that_is_cancelled_is_counted_and_audited(env: TestEnv) {
@@ -428,8 +481,12 @@ stories! {
         invalid_input_does_not_throttle_the_network;
         a_session_ends_after_two_idle_hours_or_twelve_in_all;
         changing_the_password_ends_the_other_sessions;
+        a_login_verified_before_a_password_reset_begins_no_session;
         a_login_that_is_cancelled_is_counted_and_audited;
         a_session_is_ended_by_its_own_account_only;
         a_token_has_the_rights_of_its_account_until_revoked;
+    }
+    postgres {
+        a_verified_password_is_compared_with_one_that_is_being_changed;
     }
 }

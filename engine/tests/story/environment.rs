@@ -124,7 +124,7 @@ impl TestEnv {
             .create(&local, email, role, password())
             .await;
         let origin = Origin::default();
-        let account = self
+        let login = self
             .postern
             .accounts()
             .login(email, password(), &origin)
@@ -133,7 +133,7 @@ impl TestEnv {
         let secret = ulid::Ulid::new().to_string();
         self.postern
             .accounts()
-            .begin_session(&secret, &account.id, &origin)
+            .begin_session(&secret, &login, &origin)
             .await
             .expect("begins");
         self.postern

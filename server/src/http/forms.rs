@@ -98,12 +98,12 @@ async fn login(
         arrived?;
         let password = SecretString::new(typed.password);
         let origin = &caller.origin;
-        let account = state
+        let login = state
             .postern
             .accounts()
             .login(&typed.email, password, origin)
             .await?;
-        sessions::begin(&session, &account, origin).await
+        sessions::begin(&session, &login, origin).await
     };
     match signed_in.await {
         Ok(()) => Redirect::to(query.next()).into_response(),
@@ -132,11 +132,11 @@ async fn create_first_account(
         arrived?;
         let (postern, origin) = (&state.postern, &caller.origin);
         let password = SecretString::new(typed.password);
-        let account = postern
+        let login = postern
             .accounts()
             .create_first(&typed.token, &typed.email, password, origin)
             .await?;
-        sessions::begin(&session, &account, origin).await
+        sessions::begin(&session, &login, origin).await
     };
     match created.await {
         Ok(()) => Redirect::to("/").into_response(),

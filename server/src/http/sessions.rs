@@ -5,7 +5,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use domain::Refusal;
-use engine::{Account, Origin, Postern};
+use engine::{Login, Origin, Postern};
 use tower_sessions::cookie::SameSite;
 use tower_sessions::cookie::time::{Duration, OffsetDateTime};
 use tower_sessions::session::{Id, Record};
@@ -14,7 +14,7 @@ use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
 
 use super::public_url::PublicUrl;
 
-const ACCOUNT: &str = "account";
+const LOGIN: &str = "login";
 const ADDRESS: &str = "address";
 const BROWSER: &str = "browser";
 
@@ -33,7 +33,7 @@ pub fn layer(postern: Postern, url: &PublicUrl) -> SessionManagerLayer<Store> {
 /// Begins a session under a new id, and ends the one the browser had.
 pub async fn begin(
     session: &Session,
-    account: &Account,
+    login: &Login,
     origin: &Origin,
 ) -> std::result::Result<(), Refusal> {
     let begun = async {
@@ -41,7 +41,7 @@ pub async fn begin(
         if session.id().is_some() {
             session.flush().await?;
         }
-        session.insert(ACCOUNT, &account.id).await?;
+        session.insert(LOGIN, login).await?;
         session.insert(ADDRESS, origin.address).await?;
         session.insert(BROWSER, &origin.browser).await?;
         session.save().await
@@ -105,12 +105,15 @@ impl SessionStore for Store {
             address: text(ADDRESS).parse().ok(),
             browser: text(BROWSER).to_owned(),
         };
+        let login = record.data.get(LOGIN).cloned().unwrap_or_default();
+        let login: Login =
+            serde_json::from_value(login).map_err(|error| Error::Decode(error.to_string()))?;
         // The record may still have the id that the browser sent; keeping it would allow session
         // fixation. 128 random bits do not collide.
         record.id = Id::default();
         self.0
             .accounts()
-            .begin_session(&record.id.to_string(), text(ACCOUNT), &origin)
+            .begin_session(&record.id.to_string(), &login, &origin)
             .await
             .map_err(failed)
     }

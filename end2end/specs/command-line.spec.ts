@@ -124,6 +124,42 @@ test('a token is printed once, listed without its secret, and revoked', async ()
   }
 });
 
+test('a token is limited by scope, sender and expiry', async () => {
+  const { url } = postern.postern;
+  await postern.createAccount('limited@example.org', 'admin');
+  const create = (...limits: string[]) => postern.command(['token', 'create', '--account', 'limited@example.org', '--name', 'limited', ...limits]);
+  const created = await create('--scope', 'send', '--expires', '30', '--sender', 'a@example.org', '--sender', 'b@example.org');
+  expect(created).toMatchObject({ code: 0, stderr: '' });
+  const headers = { 'authorization': `Bearer ${created.stdout.trim()}`, 'content-type': 'application/json' };
+  const send = (from: string) =>
+    sendRequest(url, '/api/messages/send-email', { method: 'POST', headers, body: JSON.stringify({ from, to: 'me@example.net', text: 'x' }) });
+  expect((await send('b@example.org')).status).toBe(202);
+  const refused = await send('c@example.org');
+  expect(refused.status).toBe(422);
+  expect(refused.text).toContain('This token sends only from a@example.org, b@example.org.');
+  expect((await sendRequest(url, '/api/messages', { headers })).status).toBe(403);
+  expect((await sendRequest(url, SETTINGS_PATH, { headers })).status).toBe(403);
+  await expect
+    .poll(async () => (await postern.command(['token', 'list'])).stdout)
+    .toMatch(/limited {2}made .*  send {2}from a@example\.org,b@example\.org {2}used \d{4}-.* {2}expires \d{4}-.* {2}in use\n/);
+
+  expectCommandFailure(await create('--scope', 'write'), 1, /send, read and admin/);
+  expectCommandFailure(await create('--expires', '0'), 1, /1 to 3650 days/);
+  expectCommandFailure(await create('--expires', 'soon'), 2, /--expires/);
+  expectCommandFailure(await create('--sender', 'nobody'), 1, /nobody.*@/);
+});
+
+test('a password set on the command line revokes tokens unless they are kept', async () => {
+  const { url } = postern.postern;
+  const token = await postern.createAccount('keeper@example.org', 'admin');
+  const headers = { authorization: `Bearer ${token}` };
+  const passwd = (...flags: string[]) => postern.command(['account', 'passwd', 'keeper@example.org', ...flags], { input: PASSWORD });
+  expect(await passwd('--keep-tokens')).toMatchObject({ code: 0, stderr: expect.stringContaining('its tokens are kept') });
+  expect((await sendRequest(url, SETTINGS_PATH, { headers })).status).toBe(200);
+  expect(await passwd()).toMatchObject({ code: 0, stderr: expect.stringContaining('its tokens are revoked') });
+  await expect.poll(async () => (await sendRequest(url, SETTINGS_PATH, { headers })).status).toBe(401);
+});
+
 test('send-test reports the result in its output and exit code', async () => {
   expectCommandFailure(await postern.command(['send-test', 'me@example.net']), 1, /No configuration is saved yet/);
   expect((await postern.save(fields(relay))).status).toBe(200);

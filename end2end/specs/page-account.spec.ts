@@ -65,6 +65,45 @@ test('a typed password can be shown', async ({ page }) => {
   await expect(password).toHaveAttribute('type', 'password');
 });
 
+test('a token is created, shown once, used and revoked', async ({ page }) => {
+  const email = 'tove@example.org';
+  await console.server.createAccount(email, 'user');
+  await console.signInBrowser(page.context(), email);
+  await page.goto(`${console.url}/account`);
+  const tokens = page.getByRole('region', { name: 'API tokens' });
+  await expect(tokens.getByLabel('Do what administrators do')).toHaveCount(0);
+  await tokens.getByLabel('Name of the token').fill('billing');
+  await tokens.getByLabel('Senders').fill('billing@example.org, nobody');
+  await tokens.getByLabel('Days until it expires').fill('30');
+  await tokens.getByRole('button', { name: 'Create token' }).click();
+  await expect(tokens.getByLabel('Senders')).toHaveAccessibleDescription(/“nobody” is not an address/);
+  await expect(tokens.getByLabel('Name of the token'), 'what was typed is kept').toHaveValue('billing');
+
+  await tokens.getByLabel('Senders').fill('billing@example.org');
+  await tokens.getByRole('button', { name: 'Create token' }).click();
+  const secret = (await tokens.getByRole('status').locator('code').innerText()).trim();
+  expect(secret).toMatch(/^postern_[\w-]{43}$/);
+  const row = tokens.getByRole('listitem').filter({ hasText: 'billing' });
+  await expect(row).toContainText(/send; from billing@example\.org/);
+  await expect(row).toContainText(/not used yet, expires \d{4}/);
+
+  const headers = { 'authorization': `Bearer ${secret}`, 'content-type': 'application/json' };
+  const send = (from: string) =>
+    console.server.request('/api/messages/send-email', { method: 'POST', headers, body: JSON.stringify({ from, to: 'me@example.net', text: 'x' }) });
+  expect((await send('billing@example.org')).status).toBe(202);
+  expect((await send('ceo@example.org')).status).toBe(422);
+  await expect(async () => {
+    await page.goto(`${console.url}/account`);
+    await expect(row).toContainText(/last used \d{4}/, { timeout: 100 });
+  }).toPass();
+  await expect(page.getByText(secret)).toHaveCount(0);
+
+  await row.getByRole('button', { name: 'Revoke billing' }).click();
+  await expect(page.getByRole('status')).toHaveText('The token is revoked.');
+  await expect(row).toHaveCount(0);
+  await expect.poll(async () => (await send('billing@example.org')).status).toBe(401);
+});
+
 test('the own password can be changed', async ({ page }) => {
   const email = 'jonas@example.org';
   await console.server.createAccount(email, 'user');

@@ -144,11 +144,69 @@ impl Actor {
     /// [`Kind::Forbidden`] for a token without that scope.
     pub(crate) fn sends(&self) -> Result<(), Refusal> {
         match &self.identity {
-            Identity::Token(token) if !token.scopes.contains(&TokenScope::Send) => {
+            Identity::Token(token) if !token.has(TokenScope::Send) => {
                 let text = "This token is not for sending mail. Use one with that scope.";
                 Err(Refusal::new(Kind::Forbidden, text))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Checks that the actor may read messages. Tokens need the scope `read` or `admin`.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for a token with neither.
+    pub(crate) fn reads(&self) -> Result<(), Refusal> {
+        match &self.identity {
+            Identity::Token(token)
+                if !token.has(TokenScope::Read) && !token.has(TokenScope::Admin) =>
+            {
+                let text = "This token is not for reading. Use one with that scope.";
+                Err(Refusal::new(Kind::Forbidden, text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the actor sees what administrators see of the outbox: every message, and the relays.
+    /// Unlike [`Actor::administers`] the scope `read` is enough.
+    pub(crate) fn oversees(&self) -> bool {
+        self.reads().is_ok() && self.role().is_none_or(|role| role == Role::Admin)
+    }
+
+    /// Checks that the actor is an administrator who may at least read.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for any other actor.
+    pub(crate) fn must_oversee(&self) -> Result<(), Refusal> {
+        self.reads()?;
+        match self.oversees() {
+            true => Ok(()),
+            false => Err(not_an_administrator()),
+        }
+    }
+
+    /// Checks that the actor may create API tokens. A token does so only if it is unlimited itself:
+    /// otherwise it would outlive or exceed its limits with another one.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for a token that expires or has senders.
+    pub(crate) fn creates_tokens(&self) -> Result<(), Refusal> {
+        match &self.identity {
+            Identity::Token(token) if token.expires_at.is_some() || !token.senders.is_empty() => {
+                let text = "A token that expires or has senders creates no tokens. Sign in to \
+                            create one.";
+                Err(Refusal::new(Kind::Forbidden, text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The addresses that the actor may send from; empty if it may send from every address.
+    pub(crate) fn senders(&self) -> &[String] {
+        match &self.identity {
+            Identity::Token(token) => &token.senders,
+            _ => &[],
         }
     }
 
@@ -160,18 +218,20 @@ impl Actor {
         let may = match &self.identity {
             Identity::Session(session) => session.account.role == Role::Admin,
             Identity::Token(token) => {
-                token.account.role == Role::Admin && token.scopes.contains(&TokenScope::Admin)
+                token.account.role == Role::Admin && token.has(TokenScope::Admin)
             }
             Identity::Local { .. } => true,
         };
-        if may {
-            return Ok(());
+        match may {
+            true => Ok(()),
+            false => Err(not_an_administrator()),
         }
-        Err(Refusal::new(
-            Kind::Forbidden,
-            "Only administrators may do this. Ask an administrator.",
-        ))
     }
+}
+
+fn not_an_administrator() -> Refusal {
+    let text = "Only administrators may do this. Ask an administrator.";
+    Refusal::new(Kind::Forbidden, text)
 }
 
 #[cfg(test)]
@@ -192,6 +252,9 @@ mod tests {
             scopes: TokenScope::parse_all(scopes),
             created_at: Timestamp(0),
             revoked_at: None,
+            expires_at: None,
+            last_used_at: None,
+            senders: Vec::new(),
             account,
         };
         Actor::token(token, Origin::default())
@@ -218,5 +281,22 @@ mod tests {
             assert_eq!(actor.sends().is_ok(), sends, "{role:?} {scopes}");
         }
         assert!(Actor::local(0).administers().is_ok() && Actor::local(0).sends().is_ok());
+    }
+
+    #[test]
+    fn reading_needs_its_scope_and_overseeing_the_role() {
+        for (role, scopes, reads, oversees) in [
+            (Role::Admin, "admin", true, true),
+            (Role::Admin, "send read", true, true),
+            (Role::Admin, "send", false, false),
+            (Role::User, "read", true, false),
+            (Role::User, "send", false, false),
+        ] {
+            let actor = holder(role, scopes);
+            assert_eq!(actor.reads().is_ok(), reads, "{role:?} {scopes}");
+            assert_eq!(actor.oversees(), oversees, "{role:?} {scopes}");
+            assert_eq!(actor.must_oversee().is_ok(), oversees, "{role:?} {scopes}");
+        }
+        assert!(Actor::local(0).oversees());
     }
 }

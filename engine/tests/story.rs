@@ -30,6 +30,8 @@ mod outage;
 mod outbox;
 #[path = "story/settings.rs"]
 mod settings;
+#[path = "story/tokens.rs"]
+mod tokens;
 #[path = "story/troubles.rs"]
 mod troubles;
 #[path = "story/wait.rs"]

@@ -208,9 +208,13 @@ pub enum AccountCommand {
         #[command(flatten)]
         data_args: DataArgs,
     },
-    /// Set the password of an account and end its sessions; asked for, or read from standard input
+    /// Set the password of an account, end its sessions and revoke its tokens; the password is asked
+    /// for, or read from standard input
     Passwd {
         email: String,
+        /// Keep the tokens of the account
+        #[arg(long, env = "POSTERN_KEEP_TOKENS", value_parser = BoolishValueParser::new())]
+        keep_tokens: bool,
         #[command(flatten)]
         data_args: DataArgs,
     },
@@ -218,7 +222,7 @@ pub enum AccountCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
-    /// Create a token with the rights of an account, and print it; it is not shown again
+    /// Create a token of an account, and print it; it is not shown again
     Create {
         /// The email address of the account
         #[arg(long, env = "POSTERN_ACCOUNT", value_name = "EMAIL")]
@@ -226,6 +230,26 @@ pub enum TokenCommand {
         /// What the token is for
         #[arg(long, env = "POSTERN_TOKEN_NAME")]
         name: String,
+        /// What it may do, separated by commas: send (submit mail), read (messages and metrics), admin
+        /// (what administrators do) [default: all that the role of the account allows]
+        #[arg(
+            long,
+            env = "POSTERN_TOKEN_SCOPE",
+            value_name = "SCOPES",
+            value_delimiter = ','
+        )]
+        scope: Vec<String>,
+        /// Days after which it expires, 1 to 3650 [default: never]
+        #[arg(long, env = "POSTERN_TOKEN_EXPIRES", value_name = "DAYS")]
+        expires: Option<u32>,
+        /// An address it may send from; given several times, each of them [default: every address]
+        #[arg(
+            long,
+            env = "POSTERN_TOKEN_SENDER",
+            value_name = "ADDRESS",
+            value_delimiter = ','
+        )]
+        sender: Vec<String>,
         #[command(flatten)]
         data_args: DataArgs,
     },

@@ -9,7 +9,7 @@ use app::entrance::setup_path;
 use domain::SecretString;
 use domain::view::Role;
 use engine::smtp::AddressPolicy;
-use engine::{Actor, Clock, Config, Postern};
+use engine::{Actor, Clock, Config, NewToken, Postern, Token};
 
 use crate::cli::{AccountCommand, Command, DataArgs, RoleArg, TokenCommand};
 use crate::data_folder;
@@ -141,13 +141,19 @@ pub async fn account(
                 .await?;
             stderr::line(&format!("{email} can sign in now"));
         }
-        AccountCommand::Passwd { email, .. } => {
+        AccountCommand::Passwd {
+            email, keep_tokens, ..
+        } => {
             postern
                 .accounts()
-                .reset_password(&operator(), &email, password()?)
+                .reset_password(&operator(), &email, password()?, keep_tokens)
                 .await?;
+            let tokens = match keep_tokens {
+                true => "its tokens are kept",
+                false => "its tokens are revoked",
+            };
             stderr::line(&format!(
-                "the password of {email} is changed, its sessions are ended"
+                "the password of {email} is changed, its sessions are ended, {tokens}"
             ));
         }
     }
@@ -161,25 +167,26 @@ pub async fn token(
 ) -> Result<ExitCode, Box<dyn Error>> {
     let postern = bootstrap.open(String::new()).await?;
     match command {
-        TokenCommand::Create { account, name, .. } => {
-            let secret = postern
-                .accounts()
-                .create_token(&operator(), &account, &name)
-                .await?;
+        TokenCommand::Create {
+            account,
+            name,
+            scope,
+            expires,
+            sender,
+            ..
+        } => {
+            let new = NewToken {
+                scopes: scope,
+                expires_days: expires,
+                senders: sender,
+                ..NewToken::new(&account, &name)
+            };
+            let secret = postern.accounts().create_token(&operator(), new).await?;
             writeln!(io::stdout(), "{secret}")?;
         }
         TokenCommand::List { .. } => {
             for token in postern.accounts().tokens(&operator()).await? {
-                let state = match token.revoked_at {
-                    Some(at) => format!("revoked {at}"),
-                    None => "in use".to_owned(),
-                };
-                let (id, account, made) = (token.id, token.account.email, token.created_at);
-                let name = token.name;
-                writeln!(
-                    io::stdout(),
-                    "{id}  {account}  {name}  made {made}  {state}"
-                )?;
+                writeln!(io::stdout(), "{}", token_line(&token))?;
             }
         }
         TokenCommand::Revoke { id, .. } => {
@@ -189,6 +196,35 @@ pub async fn token(
     }
     postern.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line of `token list`.
+fn token_line(token: &Token) -> String {
+    let scopes: Vec<&str> = token.scopes.iter().map(Into::into).collect();
+    let mut parts = vec![
+        token.id.clone(),
+        token.account.email.clone(),
+        token.name.clone(),
+        format!("made {}", token.created_at),
+        scopes.join(","),
+    ];
+    if !token.senders.is_empty() {
+        parts.push(format!("from {}", token.senders.join(",")));
+    }
+    parts.push(match token.last_used_at {
+        Some(at) => format!("used {at}"),
+        None => "never used".to_owned(),
+    });
+    let is_expired = token.is_expired(Clock::default().now());
+    if let Some(at) = token.expires_at {
+        parts.push(format!("expires {at}"));
+    }
+    parts.push(match token.revoked_at {
+        Some(at) => format!("revoked {at}"),
+        None if is_expired => "expired".to_owned(),
+        None => "in use".to_owned(),
+    });
+    parts.join("  ")
 }
 
 /// Prompts for a password without echo, or reads a line where standard input is not a terminal.

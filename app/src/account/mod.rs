@@ -1,9 +1,12 @@
-//! The account page: change one's own password, list and end one's own sessions.
+//! The account page: change one's own password, list and end one's own sessions and API tokens.
 
 mod page;
+mod token_form;
+mod tokens;
 mod user_agent;
 
 pub use page::AccountPage;
+pub use token_form::{CreatedToken, TokenForm};
 
 /// The page.
 pub const ACCOUNT: &str = "/account";
@@ -13,6 +16,12 @@ pub const CHANGE_PASSWORD: &str = "/account/password";
 
 /// The form that ends a session.
 pub const END_SESSION: &str = "/account/sessions/end";
+
+/// The form that creates an API token.
+pub const CREATE_TOKEN: &str = "/account/tokens";
+
+/// The form that revokes an API token.
+pub const REVOKE_TOKEN: &str = "/account/tokens/revoke";
 
 /// The form that changes the password.
 #[derive(serde::Deserialize)]
@@ -31,20 +40,33 @@ pub struct EndSessionForm {
     pub id: String,
 }
 
+/// The form that revokes an API token.
+#[derive(serde::Deserialize)]
+pub struct RevokeTokenForm {
+    #[serde(default)]
+    pub id: String,
+}
+
 /// What the page confirms after a form was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountChange {
     PasswordChanged,
     SessionEnded,
+    TokenRevoked,
 }
 
 impl AccountChange {
-    const ALL: [Self; 2] = [Self::PasswordChanged, Self::SessionEnded];
+    const ALL: [Self; 3] = [
+        Self::PasswordChanged,
+        Self::SessionEnded,
+        Self::TokenRevoked,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::PasswordChanged => "password",
             Self::SessionEnded => "session",
+            Self::TokenRevoked => "token",
         }
     }
 
@@ -52,6 +74,7 @@ impl AccountChange {
         match self {
             Self::PasswordChanged => "Your password is changed.",
             Self::SessionEnded => "The session is ended.",
+            Self::TokenRevoked => "The token is revoked.",
         }
     }
 

@@ -4,6 +4,7 @@ use domain::view::SessionView;
 use engine::{Actor, Postern};
 use leptos::prelude::*;
 
+use super::tokens::{self, Tokens};
 use super::{AccountChange, CHANGE_PASSWORD, END_SESSION, user_agent};
 use crate::components::{ErrorNotice, FormField, SuccessNotice, Time, refused};
 use crate::layout::console_page;
@@ -15,6 +16,7 @@ const FIELDS: [&str; 2] = ["current", "new"];
 pub fn AccountPage() -> impl IntoView {
     console_page("Account", |actor| {
         let name = actor.name().to_owned();
+        let fields = [&FIELDS[..], &tokens::FIELDS].concat();
         let done = query("done").and_then(|name| AccountChange::from_name(&name));
         view! {
             <div class="page">
@@ -23,9 +25,10 @@ pub fn AccountPage() -> impl IntoView {
                     <p>"You are signed in as " {name.clone()} "."</p>
                 </header>
                 {done.map(|done| view! { <SuccessNotice text=done.text() /> })}
-                {other_fault(&FIELDS).map(|text| view! { <ErrorNotice text /> })}
+                {other_fault(&fields).map(|text| view! { <ErrorNotice text /> })}
                 <Password name />
-                <Sessions actor />
+                <Sessions actor=actor.clone() />
+                <Tokens actor />
             </div>
         }
     })

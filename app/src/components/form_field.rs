@@ -14,6 +14,10 @@ pub fn FormField(
     autocomplete: &'static str,
     #[prop(optional)] value: String,
     #[prop(optional)] hint: &'static str,
+    /// The kind of keyboard; of no use for a password.
+    #[prop(default = "email")]
+    inputmode: &'static str,
+    #[prop(default = true)] required: bool,
     fault: Option<String>,
     /// Whether it has the focus when the page loads.
     #[prop(optional)]
@@ -34,11 +38,11 @@ pub fn FormField(
                     id=name
                     name=name
                     type=if secret { "password" } else { "text" }
-                    inputmode=(!secret).then_some("email")
+                    inputmode=(!secret).then_some(inputmode)
                     autocomplete=autocomplete
                     autocapitalize="none"
                     spellcheck="false"
-                    required
+                    required=required
                     autofocus=first
                     value=value
                     aria-describedby=(!described.is_empty()).then_some(described)

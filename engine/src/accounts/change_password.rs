@@ -3,13 +3,14 @@
 use domain::{Kind, Refusal, SecretString};
 
 use super::throttle::ThrottleKey;
-use super::{Accounts, detached};
+use super::{Accounts, detached, renamed};
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::{accounts, commit, sessions};
+use crate::store::{accounts, commit, sessions, tokens};
 
 impl Accounts {
-    /// Sets the password of any account and ends its sessions. Only administrators may.
+    /// Sets the password of any account, ends its sessions and, unless `keep_tokens`, revokes its API
+    /// tokens. Only administrators may.
     ///
     /// # Errors
     /// [`Kind::NotFound`] or [`Kind::Invalid`] under `email`; [`Kind::Invalid`] under `password`;
@@ -19,6 +20,7 @@ impl Accounts {
         actor: &Actor,
         email: &str,
         password: SecretString,
+        keep_tokens: bool,
     ) -> Result<(), Refusal> {
         self.audit
             .administer(actor, Action::ChangePassword, async {
@@ -27,10 +29,14 @@ impl Accounts {
                 let mut work = self.store.begin().await?;
                 accounts::set_password(&mut work, &account.id, &hash).await?;
                 sessions::end_all(&mut work, &account.id, None).await?;
+                if !keep_tokens {
+                    tokens::revoke_all(&mut work, &account.id, self.clock.now()).await?;
+                }
                 self.audit
                     .record(&mut work, actor, Action::ChangePassword, &account.email)
                     .await?;
                 commit(work).await?;
+                self.token_cache.forget();
                 Ok(())
             })
             .await
@@ -76,7 +82,7 @@ impl Accounts {
             .hasher
             .hash(new)
             .await
-            .map_err(|refusal| renamed(refusal, "new"))?;
+            .map_err(|refusal| renamed(refusal, "password", "new"))?;
         let mut work = self.store.begin().await?;
         // It may have been reset since it was verified.
         if !accounts::lock_password(&mut work, &account.id, &verified.password_hash).await? {
@@ -90,12 +96,4 @@ impl Accounts {
         commit(work).await?;
         Ok(())
     }
-}
-
-/// Moves the fault of `password` to `field`, the name of the field in the form.
-fn renamed(mut refusal: Refusal, field: &str) -> Refusal {
-    if let Some(text) = refusal.fields.remove("password") {
-        refusal.add(field, text);
-    }
-    refusal
 }

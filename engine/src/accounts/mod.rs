@@ -2,6 +2,7 @@
 
 mod attempt;
 mod change_password;
+mod new_token;
 mod password;
 mod sessions;
 mod setup;
@@ -12,6 +13,7 @@ mod tokens;
 use std::sync::Arc;
 
 pub use attempt::Login;
+pub use new_token::NewToken;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -48,6 +50,14 @@ async fn detached<T: Send + 'static>(
     act: impl Future<Output = Result<T, Refusal>> + Send + 'static,
 ) -> Result<T, Refusal> {
     tokio::spawn(act).await.map_err(|_| Refusal::internal())?
+}
+
+/// Moves the fault of the field `from` to `to`, its name in a form.
+fn renamed(mut refusal: Refusal, from: &str, to: &str) -> Refusal {
+    if let Some(text) = refusal.fields.remove(from) {
+        refusal.add(to, text);
+    }
+    refusal
 }
 
 /// Parses an account's address and converts it to lower case.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use domain::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::store::tokens::Token;
@@ -14,13 +15,18 @@ const LIFETIME: Duration = Duration::from_secs(1);
 /// The maximum number of tokens in the cache. A full cache is emptied.
 const MOST: usize = 10_000;
 
-/// Cached tokens with the time of their lookup, by digest.
+/// Cached tokens, and when their last use was written.
 #[derive(Default)]
-pub struct TokenCache(Mutex<HashMap<String, (Instant, Token)>>);
+pub struct TokenCache {
+    /// With the time of the lookup, by digest.
+    known: Mutex<HashMap<String, (Instant, Token)>>,
+    /// The last use that this process wrote, by the id of the token.
+    touched: Mutex<HashMap<String, Timestamp>>,
+}
 
 impl TokenCache {
     fn known(&self) -> MutexGuard<'_, HashMap<String, (Instant, Token)>> {
-        self.0.lock()
+        self.known.lock()
     }
 
     /// The token with this digest, if it was looked up within [`LIFETIME`].
@@ -37,6 +43,17 @@ impl TokenCache {
             known.clear();
         }
         known.insert(digest, (Instant::now(), token));
+    }
+
+    /// Whether to write the last use of a token: this process did not write one after `before`.
+    pub fn touch(&self, id: &str, now: Timestamp, before: Timestamp) -> bool {
+        let mut touched = self.touched.lock();
+        if touched.get(id).is_some_and(|last| *last > before) {
+            return false;
+        }
+        touched.retain(|_, last| *last > before);
+        touched.insert(id.to_owned(), now);
+        true
     }
 
     /// Empties the cache.

@@ -1,54 +1,37 @@
 //! API tokens: creation, listing, revocation and authentication.
 
-use domain::view::Role;
-use domain::{Kind, Refusal};
+use std::time::Duration;
 
-use super::{Accounts, digest, random_secret};
+use domain::{Kind, Refusal, Timestamp};
+
+use super::new_token::NewToken;
+use super::{Accounts, digest, random_secret, renamed};
 use crate::audit::Action;
+use crate::store::accounts::Account;
 use crate::store::commit;
-use crate::store::tokens::{self, Token, TokenScope};
+use crate::store::tokens::{self, Token};
 use crate::{Actor, Origin};
 
 /// The prefix of a token's secret, before 256 random bits in base64url.
 const PREFIX: &str = "postern_";
 
+/// The minimum interval between writes of the last use.
+const TOUCH: Duration = Duration::from_secs(60);
+
 impl Accounts {
-    /// Creates a token for the account with address `email` and returns its secret, of which only
-    /// the digest is stored. Tokens of administrators get the scopes `admin` and `send`, others
-    /// `send`.
+    /// Creates a token and returns its secret, of which only the digest is stored. Everybody who is
+    /// signed in may create tokens of the own account, administrators those of any account.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under `name` or `email`; [`Kind::NotFound`] under `email` if there is no
-    /// such account; [`Kind::Forbidden`] unless the actor is an administrator.
-    pub async fn create_token(
-        &self,
-        actor: &Actor,
-        email: &str,
-        name: &str,
-    ) -> Result<String, Refusal> {
+    /// [`Kind::Invalid`] under `account`, `name`, `scopes`, `expires_days` and `senders`;
+    /// [`Kind::NotFound`] under `account` if there is no such account; [`Kind::Forbidden`] for other
+    /// actors, and for tokens that are limited themselves.
+    pub async fn create_token(&self, actor: &Actor, new: NewToken) -> Result<String, Refusal> {
         self.audit
-            .administer(actor, Action::CreateToken, async {
-                let name = name.trim();
-                if name.is_empty()
-                    || name.chars().count() > 64
-                    || name.chars().any(char::is_control)
-                {
-                    let text = "A token has a name of 1 to 64 characters.";
-                    return Err(Refusal::of(Kind::Invalid, "name", text));
-                }
-                let account = self.account(email).await?;
-                let scopes = match account.role {
-                    Role::Admin => vec![TokenScope::Admin, TokenScope::Send],
-                    Role::User => vec![TokenScope::Send],
-                };
-                let token = Token {
-                    id: ulid::Ulid::new().to_string(),
-                    name: name.to_owned(),
-                    scopes,
-                    created_at: self.clock.now(),
-                    revoked_at: None,
-                    account,
-                };
+            .audited(actor, Action::CreateToken, async {
+                actor.creates_tokens()?;
+                let account = self.token_account(actor, new.account.as_deref()).await?;
+                let token = new.validate(account, self.clock.now())?;
                 let secret = format!("{PREFIX}{}", random_secret());
                 let mut work = self.store.begin().await?;
                 tokens::add(&mut work, &token, &digest(&secret)).await?;
@@ -62,26 +45,58 @@ impl Accounts {
             .await
     }
 
-    /// All tokens, without their secrets. Only administrators may list them.
-    ///
-    /// # Errors
-    /// [`Kind::Forbidden`] for any other actor.
-    pub async fn tokens(&self, actor: &Actor) -> Result<Vec<Token>, Refusal> {
+    /// The account of a new token, by its address; without one, the account of the actor.
+    async fn token_account(&self, actor: &Actor, email: Option<&str>) -> Result<Account, Refusal> {
+        let email = email.map_or("", str::trim);
+        let own = actor.account();
+        if let Some(own) = own.filter(|own| email.is_empty() || own.email == email.to_lowercase()) {
+            if actor.person().is_err() {
+                actor.administers()?;
+            }
+            return Ok(own.clone());
+        }
         actor.administers()?;
-        Ok(tokens::all(&mut *self.store.read().await?).await?)
+        let found = self.account(email).await;
+        found.map_err(|refusal| renamed(refusal, "email", "account"))
     }
 
-    /// Revokes a token by its id. Only administrators may.
+    /// All tokens for administrators, for others those in use of their own account. Secrets are not
+    /// included.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] under `id` if no valid token has this id; [`Kind::Forbidden`] unless the
-    /// actor is an administrator.
+    /// [`Kind::Forbidden`] for a token without the scope `admin`.
+    pub async fn tokens(&self, actor: &Actor) -> Result<Vec<Token>, Refusal> {
+        match actor.administers() {
+            Ok(()) => Ok(tokens::all(&mut *self.store.read().await?).await?),
+            Err(_) => self.own_tokens(actor).await,
+        }
+    }
+
+    /// The tokens in use of the actor's own account.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] unless the actor is a session.
+    pub async fn own_tokens(&self, actor: &Actor) -> Result<Vec<Token>, Refusal> {
+        let account = actor.person()?;
+        let mut connection = self.store.read().await?;
+        Ok(tokens::of_account(&mut connection, &account.id).await?)
+    }
+
+    /// Revokes a token by its id: administrators every token, others those of their own account.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] under `id` if no valid token has this id; [`Kind::Forbidden`] for a token
+    /// without the scope `admin`.
     pub async fn revoke_token(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
         self.audit
-            .administer(actor, Action::RevokeToken, async {
+            .audited(actor, Action::RevokeToken, async {
+                let account = match actor.administers() {
+                    Ok(()) => None,
+                    Err(_) => Some(actor.person()?.id.as_str()),
+                };
                 let mut work = self.store.begin().await?;
                 let known = !id.contains(char::is_control);
-                if !known || !tokens::revoke(&mut work, id, self.clock.now()).await? {
+                if !known || !tokens::revoke(&mut work, id, account, self.clock.now()).await? {
                     return Err(Refusal::of(
                         Kind::NotFound,
                         "id",
@@ -98,7 +113,8 @@ impl Accounts {
             .await
     }
 
-    /// The actor of a token; `None` if it is unknown or revoked. Tokens are cached for a second.
+    /// The actor of a token; `None` if it is unknown, revoked or expired. Tokens are cached for a
+    /// second.
     ///
     /// # Errors
     /// If the database fails.
@@ -111,13 +127,47 @@ impl Accounts {
             return Ok(None);
         }
         let digest = digest(secret);
-        if let Some(token) = self.token_cache.find(&digest) {
-            return Ok(Some(Actor::token(token, origin)));
+        let now = self.clock.now();
+        let token = match self.token_cache.find(&digest) {
+            Some(token) => token,
+            None => {
+                let found = tokens::by_secret(&mut *self.store.read().await?, &digest).await?;
+                let Some(token) = found else {
+                    return Ok(None);
+                };
+                self.token_cache.remember(digest, token.clone());
+                token
+            }
+        };
+        if token.is_expired(now) {
+            return Ok(None);
         }
-        let found = tokens::by_secret(&mut *self.store.read().await?, &digest).await?;
-        if let Some(token) = &found {
-            self.token_cache.remember(digest, token.clone());
+        self.touch_token(&token, now);
+        Ok(Some(Actor::token(token, origin)))
+    }
+
+    /// Writes the last use of a token in the background, at most once a minute: a database that
+    /// cannot be written must not keep a token from reading.
+    fn touch_token(&self, token: &Token, now: Timestamp) {
+        let before = now - TOUCH;
+        if token.last_used_at.is_some_and(|last| last > before)
+            || !self.token_cache.touch(&token.id, now, before)
+        {
+            return;
         }
-        Ok(found.map(|token| Actor::token(token, origin)))
+        let (store, id) = (self.store.clone(), token.id.clone());
+        tokio::spawn(async move {
+            let written = async {
+                let mut work = store.begin().await?;
+                tokens::touch(&mut work, &id, now, before).await?;
+                commit(work).await
+            };
+            if let Err(error) = written.await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the last use of a token was not recorded"
+                );
+            }
+        });
     }
 }

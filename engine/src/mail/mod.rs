@@ -17,6 +17,7 @@ mod raw_header;
 #[cfg(test)]
 mod raw_tests;
 mod recipients;
+mod senders;
 mod submission;
 
 pub use mailbox::check_address;

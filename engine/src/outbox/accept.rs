@@ -71,7 +71,7 @@ impl Outbox {
         });
         let _in_flight = key.as_ref().map(|key| self.in_flight(key)).transpose()?;
 
-        let messages = self.compose(account, submissions).await?;
+        let messages = self.compose(actor, submissions).await?;
         let ids: Vec<String> = messages.iter().map(|new| new.message.id.clone()).collect();
         let digest = key.as_ref().map(|key| key.digest.clone());
         let written = self.write(messages, key).await?;
@@ -96,7 +96,7 @@ impl Outbox {
     /// Validates and composes messages, and gives them ids.
     async fn compose(
         &self,
-        account: &str,
+        actor: &Actor,
         submissions: Submissions,
     ) -> Result<Vec<NewMessage>, Refusal> {
         let sender = self.default_sender().await?;
@@ -115,7 +115,8 @@ impl Outbox {
             submissions,
             many,
             sender,
-            account: account.to_owned(),
+            account: actor.account().map_or("", |account| &account.id).to_owned(),
+            allowed: actor.senders().to_vec(),
             now,
         };
         if octets > LARGE {
@@ -207,6 +208,8 @@ struct Batch {
     many: bool,
     sender: Option<Arc<DefaultSender>>,
     account: String,
+    /// The addresses that the actor may send from; empty if it may send from every address.
+    allowed: Vec<String>,
     now: Timestamp,
 }
 
@@ -217,7 +220,8 @@ impl Batch {
         let mut messages = Vec::with_capacity(self.ids.len());
         let sender = self.sender.as_deref();
         for (index, (submission, id)) in self.submissions.into_iter().zip(self.ids).enumerate() {
-            match submission.compose(sender, &id, self.now) {
+            let composed = submission.compose(sender, &id, self.now);
+            match composed.and_then(|composed| composed.check_senders(&self.allowed)) {
                 Ok(finished) => messages.push(new_message(finished, id, &self.account)),
                 Err(refusal) if self.many => {
                     for (field, text) in refusal.fields {

@@ -164,9 +164,10 @@ impl LiveFeed {
         actor: Actor,
         query: OutboxQuery,
     ) -> Result<impl Stream<Item = FeedItem> + Send + use<>, Refusal> {
-        let account = match actor.administers() {
-            Ok(()) => None,
-            Err(_) => Some(actor.name().to_owned()),
+        actor.reads()?;
+        let account = match actor.oversees() {
+            true => None,
+            false => Some(actor.name().to_owned()),
         };
         let shared = self.shared((account, query.clone()));
         let first = self.latest(&shared, &actor, &query).await?;

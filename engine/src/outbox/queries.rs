@@ -44,8 +44,10 @@ impl Outbox {
     /// Message counts, the pause, and the workers.
     ///
     /// # Errors
-    /// [`Kind::Unavailable`] where the database fails.
+    /// [`Kind::Unavailable`] where the database fails; [`Kind::Forbidden`] for a token that does not
+    /// read.
     pub async fn overview(&self, actor: &Actor) -> Result<Overview, Refusal> {
+        actor.reads()?;
         let now = self.clock.now();
         let mut connection = self.store.reporting().await?;
         let counts = search::counts(&mut connection, only_of(actor), now - COUNTED).await?;
@@ -71,9 +73,9 @@ impl Outbox {
             configured: saved.is_some(),
             workers: processes.workers,
         };
-        Ok(match actor.administers() {
-            Ok(()) => with_causes(overview, saved.map(|saved| saved.form)),
-            Err(_) => without_names(overview),
+        Ok(match actor.oversees() {
+            true => with_causes(overview, saved.map(|saved| saved.form)),
+            false => without_names(overview),
         })
     }
 
@@ -93,7 +95,7 @@ impl Outbox {
                             or send the request from this machine.";
                 Refusal::new(Kind::Unauthenticated, text)
             };
-            actor.ok_or_else(nobody)?.administers()?;
+            actor.ok_or_else(nobody)?.must_oversee()?;
         }
         let mut connection = self.store.reporting().await?;
         let day = self.clock.now() - COUNTED;
@@ -107,13 +109,15 @@ impl Outbox {
     /// A page of the rows that match a search, newest first, behind a row.
     ///
     /// # Errors
-    /// [`Kind::Unavailable`] where the database fails.
+    /// [`Kind::Unavailable`] where the database fails; [`Kind::Forbidden`] for a token that does not
+    /// read.
     pub async fn page(
         &self,
         actor: &Actor,
         search: &Search,
         behind: Option<&Cursor>,
     ) -> Result<OutboxRows, Refusal> {
+        actor.reads()?;
         let mut connection = self.store.reporting().await?;
         let page = ListPage {
             account: only_of(actor),
@@ -135,8 +139,10 @@ impl Outbox {
     /// A message, its recipients and their events.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] where there is none with this id that the actor may see.
+    /// [`Kind::NotFound`] where there is none with this id that the actor may see;
+    /// [`Kind::Forbidden`] for a token that does not read.
     pub async fn message(&self, actor: &Actor, id: &str) -> Result<MessageView, Refusal> {
+        actor.reads()?;
         let mut connection = self.store.reporting().await?;
         let message = visible(&mut connection, actor, id).await?;
         let now = self.clock.now();
@@ -202,7 +208,7 @@ impl Outbox {
         actor: &Actor,
         prefix: &str,
     ) -> Result<Vec<Suppression>, Refusal> {
-        actor.administers()?;
+        actor.must_oversee()?;
         if prefix.chars().any(char::is_control) {
             return Ok(Vec::new());
         }
@@ -249,9 +255,9 @@ fn without_names(mut overview: Overview) -> Overview {
 
 /// The account whose messages an actor sees; `None` for administrators, who see all.
 fn only_of(actor: &Actor) -> Option<&str> {
-    match actor.administers() {
-        Ok(()) => None,
-        Err(_) => Some(actor.account().map_or("", |account| &account.id)),
+    match actor.oversees() {
+        true => None,
+        false => Some(actor.account().map_or("", |account| &account.id)),
     }
 }
 

@@ -16,7 +16,8 @@ macro_rules! files {
             "0003_names",
             "0004_case_folding",
             "0005_hold_mail",
-            "0006_setup_link"
+            "0006_setup_link",
+            "0007_token_limits"
         )
     };
     ($database:literal, $($name:literal),+) => {

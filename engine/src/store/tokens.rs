@@ -2,11 +2,15 @@
 
 use domain::Timestamp;
 use sqlx::any::AnyRow;
-use sqlx::{FromRow, Row as _};
+use sqlx::{AssertSqlSafe, FromRow, Row as _};
 use strum::{EnumString, IntoStaticStr};
 
 use super::accounts::Account;
 use super::{Connection, StoreError};
+
+/// The columns of a [`Token`].
+const COLUMNS: &str = "t.id, a.id, a.email, a.role, t.name, t.scopes, t.created_at, t.revoked_at, \
+                       t.expires_at, t.last_used_at, t.senders";
 
 /// What a token is for. An administrator's act also needs an account with that role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
@@ -16,6 +20,9 @@ pub enum TokenScope {
     Admin,
     /// Submitting messages.
     Send,
+    /// Reading messages, the overview of the outbox and metrics, as far as the role of the account
+    /// allows.
+    Read,
 }
 
 impl TokenScope {
@@ -41,17 +48,42 @@ pub struct Token {
     pub created_at: Timestamp,
     /// When it was revoked; `None` while it is valid.
     pub revoked_at: Option<Timestamp>,
+    /// When it expires; `None` if it does not.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute; `None` if it was not used yet.
+    pub last_used_at: Option<Timestamp>,
+    /// The addresses that it may send from; empty if it may send from every address.
+    pub senders: Vec<String>,
+}
+
+impl Token {
+    /// Whether it has a scope.
+    pub(crate) fn has(&self, scope: TokenScope) -> bool {
+        self.scopes.contains(&scope)
+    }
+
+    /// Whether it has expired.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
 }
 
 impl FromRow<'_, AnyRow> for Token {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let time = |index: usize| -> Result<_, sqlx::Error> {
+            Ok(row.try_get::<Option<i64>, _>(index)?.map(Timestamp))
+        };
+        let senders: &str = row.try_get(10)?;
         Ok(Self {
             id: row.try_get(0)?,
             account: Account::from_columns(row, 1)?,
             name: row.try_get(4)?,
             scopes: TokenScope::parse_all(row.try_get(5)?),
             created_at: Timestamp(row.try_get(6)?),
-            revoked_at: row.try_get::<Option<i64>, _>(7)?.map(Timestamp),
+            revoked_at: time(7)?,
+            expires_at: time(8)?,
+            last_used_at: time(9)?,
+            senders: senders.lines().map(str::to_owned).collect(),
         })
     }
 }
@@ -64,11 +96,11 @@ pub async fn by_secret(
     connection: &mut Connection,
     secret: &str,
 ) -> Result<Option<Token>, StoreError> {
-    let query = sqlx::query_as(
-        "SELECT t.id, a.id, a.email, a.role, t.name, t.scopes, t.created_at, t.revoked_at \
-         FROM token t JOIN account a ON a.id = t.account_id \
-         WHERE t.secret = $1 AND t.revoked_at IS NULL",
+    let sql = format!(
+        "SELECT {COLUMNS} FROM token t JOIN account a ON a.id = t.account_id \
+         WHERE t.secret = $1 AND t.revoked_at IS NULL"
     );
+    let query = sqlx::query_as(AssertSqlSafe(sql));
     Ok(query.bind(secret).fetch_optional(connection).await?)
 }
 
@@ -77,11 +109,27 @@ pub async fn by_secret(
 /// # Errors
 /// Where the database fails.
 pub async fn all(connection: &mut Connection) -> Result<Vec<Token>, StoreError> {
-    let query = sqlx::query_as(
-        "SELECT t.id, a.id, a.email, a.role, t.name, t.scopes, t.created_at, t.revoked_at \
-         FROM token t JOIN account a ON a.id = t.account_id ORDER BY t.id",
+    let sql = format!(
+        "SELECT {COLUMNS} FROM token t JOIN account a ON a.id = t.account_id ORDER BY t.id"
     );
+    let query = sqlx::query_as(AssertSqlSafe(sql));
     Ok(query.fetch_all(connection).await?)
+}
+
+/// The tokens of an account that are not revoked, oldest first.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn of_account(
+    connection: &mut Connection,
+    account: &str,
+) -> Result<Vec<Token>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM token t JOIN account a ON a.id = t.account_id \
+         WHERE t.account_id = $1 AND t.revoked_at IS NULL ORDER BY t.id"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(sql));
+    Ok(query.bind(account).fetch_all(connection).await?)
 }
 
 /// Inserts a token with the hash of its secret.
@@ -95,8 +143,8 @@ pub async fn add(
 ) -> Result<(), StoreError> {
     let scopes: Vec<&str> = token.scopes.iter().map(Into::into).collect();
     sqlx::query(
-        "INSERT INTO token (id, account_id, name, secret, scopes, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO token (id, account_id, name, secret, scopes, created_at, expires_at, senders) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(&token.id)
     .bind(&token.account.id)
@@ -104,24 +152,70 @@ pub async fn add(
     .bind(secret)
     .bind(scopes.join(" "))
     .bind(token.created_at.0)
+    .bind(token.expires_at.map(|at| at.0))
+    .bind(token.senders.join("\n"))
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Revokes a token. Returns whether there was one to revoke.
+/// Sets the last use of a token, unless another node did since `before`.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn touch(
+    connection: &mut Connection,
+    id: &str,
+    now: Timestamp,
+    before: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE token SET last_used_at = $2 \
+         WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)",
+    )
+    .bind(id)
+    .bind(now.0)
+    .bind(before.0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Revokes a token, of this account if one is given. Returns whether there was one to revoke.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn revoke(
     connection: &mut Connection,
     id: &str,
+    account: Option<&str>,
     at: Timestamp,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query("UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
-        .bind(id)
+    let done = sqlx::query(
+        "UPDATE token SET revoked_at = $3 \
+         WHERE id = $1 AND ($2 = '' OR account_id = $2) AND revoked_at IS NULL",
+    )
+    .bind(id)
+    .bind(account.unwrap_or_default())
+    .bind(at.0)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Revokes the tokens of an account.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn revoke_all(
+    connection: &mut Connection,
+    account: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE token SET revoked_at = $2 WHERE account_id = $1 AND revoked_at IS NULL")
+        .bind(account)
         .bind(at.0)
         .execute(connection)
         .await?;
-    Ok(done.rows_affected() > 0)
+    Ok(())
 }

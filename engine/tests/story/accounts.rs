@@ -1,10 +1,10 @@
-//! The first administrator, signing in, sessions, tokens.
+//! The first administrator, signing in, passwords, sessions.
 
 use std::time::Duration;
 
 use domain::view::{PasswordChange, Role};
 use domain::{Kind, SecretString};
-use engine::{Actor, Origin};
+use engine::{Actor, NewToken, Origin};
 use futures::FutureExt;
 
 use crate::environment::{PASSWORD, TestEnv, execute, form};
@@ -294,7 +294,12 @@ async fn a_login_verified_before_a_password_reset_begins_no_session(env: TestEnv
         .await
         .expect("verified");
     accounts
-        .reset_password(&admin, "admin@example.org", secret("a new long password"))
+        .reset_password(
+            &admin,
+            "admin@example.org",
+            secret("a new long password"),
+            false,
+        )
         .await
         .expect("resets");
     let begun = accounts.begin_session("late", &login, &origin).await;
@@ -379,7 +384,7 @@ async fn a_session_is_ended_by_its_own_account_only(env: TestEnv) {
     // An application's token does not reach what belongs to the person.
     let accounts = env.postern.accounts();
     let token = accounts
-        .create_token(&Actor::local(0), "ann@example.org", "app")
+        .create_token(&Actor::local(0), NewToken::new("ann@example.org", "app"))
         .await
         .expect("created");
     let app = accounts.token_actor(&token, Origin::default()).await;
@@ -411,66 +416,6 @@ async fn a_session_is_ended_by_its_own_account_only(env: TestEnv) {
     );
 }
 
-async fn a_token_has_the_rights_of_its_account_until_revoked(env: TestEnv) {
-    let (postern, local) = (&env.postern, Actor::local(0));
-    let _ = env.admin().await;
-    let _ = env.sign_in("user@example.org", Role::User).await;
-    let admin = postern
-        .accounts()
-        .create_token(&local, "admin@example.org", "ci")
-        .await
-        .expect("made");
-    let user = postern
-        .accounts()
-        .create_token(&local, "user@example.org", "app")
-        .await
-        .expect("made");
-    assert!(admin.starts_with("postern_") && admin.len() > 50);
-    let actor = async |token: &str| {
-        postern
-            .accounts()
-            .token_actor(token, Origin::default())
-            .await
-            .expect("asks")
-    };
-    assert!(
-        postern
-            .settings()
-            .view(&actor(&admin).await.expect("known"))
-            .await
-            .is_ok()
-    );
-    let refused = postern
-        .settings()
-        .view(&actor(&user).await.expect("known"))
-        .await;
-    assert_eq!(refused.expect_err("a user's").kind, Kind::Forbidden);
-    assert!(actor("postern_guess").await.is_none());
-
-    let listed = postern.accounts().tokens(&local).await.expect("lists");
-    assert_eq!(listed.len(), 2);
-    assert!(!format!("{listed:?}").contains(&admin));
-    let ci = listed.iter().find(|token| token.name == "ci");
-    let id = &ci.expect("listed").id;
-    postern
-        .accounts()
-        .revoke_token(&local, id)
-        .await
-        .expect("revokes");
-    assert!(actor(&admin).await.is_none());
-    for unknown in [id, "a\0b"] {
-        let again = postern.accounts().revoke_token(&local, unknown).await;
-        assert_eq!(again.expect_err("unknown").kind, Kind::NotFound);
-    }
-    for name in ["", " ", "a\nb", &"x".repeat(65)] {
-        let unnamed = postern
-            .accounts()
-            .create_token(&local, "user@example.org", name)
-            .await;
-        assert!(unnamed.expect_err("no name").fields.contains_key("name"));
-    }
-}
-
 stories! {
     both {
         the_setup_link_creates_one_administrator;
@@ -484,7 +429,6 @@ stories! {
         a_login_verified_before_a_password_reset_begins_no_session;
         a_login_that_is_cancelled_is_counted_and_audited;
         a_session_is_ended_by_its_own_account_only;
-        a_token_has_the_rights_of_its_account_until_revoked;
     }
     postgres {
         a_verified_password_is_compared_with_one_that_is_being_changed;

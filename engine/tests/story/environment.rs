@@ -40,8 +40,10 @@ async fn fresh_database(server: &str) -> String {
 }
 
 /// Executes statements as another program would.
-pub async fn execute(connection: &mut AnyConnection, statements: &'static str) {
-    let done = sqlx::raw_sql(statements).execute(connection).await;
+pub async fn execute(connection: &mut AnyConnection, statements: &str) {
+    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
+        .execute(connection)
+        .await;
     done.expect("executes");
 }
 

@@ -3,13 +3,16 @@
 use std::path::Path;
 
 use domain::outbox::{EventKind, RecipientState};
-use engine::{Actor, Postern};
+use engine::{Actor, Origin, Postern, TokenScope};
 use sqlx::migrate::Migrator;
 
 use crate::environment::{TestEnv, connect, execute};
 
 /// The last migration in which a failed message was `parked`.
 const PARKED: i64 = 2;
+
+/// The last migration in which a token had no limits of its own.
+const UNLIMITED: i64 = 6;
 
 const ID: &str = "01JD0000000000000000000000";
 
@@ -29,7 +32,17 @@ VALUES ('gone@example.org', '550 5.1.1 no such user', 1000, '01JD000000000000000
 INSERT INTO hold (scope, since, by_whom) VALUES ('global', 500, 'admin@example.org');
 ";
 
-async fn parked_mail_is_failed_mail_afterwards(env: TestEnv) {
+/// A token whose secret is `postern_old`, in the columns of migration 6.
+const TOKEN: &str = "
+INSERT INTO account (id, email, role, password_hash, created_at)
+VALUES ('01JD0000000000000000000001', 'ann@example.org', 'user', '', 0);
+INSERT INTO token (id, account_id, name, secret, scopes, created_at)
+VALUES ('01JD0000000000000000000002', '01JD0000000000000000000001', 'app',
+        'kjF0IzGYq9lbSLzwDlVh66FyKsQ3HwWm_Or3iMmP30E', 'send', 0);
+";
+
+/// Opens a database with these rows in the tables of an earlier version.
+async fn opened(env: &TestEnv, version: i64, rows: &str) -> Postern {
     let config = env.empty().await;
     let folder = match config.database {
         Some(_) => "postgres",
@@ -40,11 +53,27 @@ async fn parked_mail_is_failed_mail_afterwards(env: TestEnv) {
         .join(folder);
     let migrator = Migrator::new(folder).await.expect("the migrations");
     let mut connection = connect(&config).await;
-    let migrated = migrator.run_to(PARKED, &mut connection).await;
+    let migrated = migrator.run_to(version, &mut connection).await;
     migrated.expect("the tables of an earlier version");
-    execute(&mut connection, ROWS).await;
+    execute(&mut connection, rows).await;
+    Postern::open(config).await.expect("Postern opens")
+}
 
-    let postern = Postern::open(config).await.expect("Postern opens");
+async fn a_token_without_limits_keeps_what_it_could_do(env: TestEnv) {
+    let postern = opened(&env, UNLIMITED, TOKEN).await;
+    let actor = postern
+        .accounts()
+        .token_actor("postern_old", Origin::default());
+    let actor = actor.await.expect("asks").expect("a valid token");
+    postern.outbox().overview(&actor).await.expect("reads");
+    let listed = postern.accounts().tokens(&Actor::local(0)).await;
+    let token = listed.expect("lists").remove(0);
+    assert_eq!(token.scopes, [TokenScope::Send, TokenScope::Read]);
+    assert!(token.expires_at.is_none() && token.senders.is_empty());
+}
+
+async fn parked_mail_is_failed_mail_afterwards(env: TestEnv) {
+    let postern = opened(&env, PARKED, ROWS).await;
     let admin = Actor::local(0);
     let message = postern
         .outbox()
@@ -68,5 +97,6 @@ async fn parked_mail_is_failed_mail_afterwards(env: TestEnv) {
 stories! {
     both {
         parked_mail_is_failed_mail_afterwards;
+        a_token_without_limits_keeps_what_it_could_do;
     }
 }

@@ -1,10 +1,11 @@
-//! Form posts about accounts: first administrator, login, logout, own password and sessions.
+//! Form posts about accounts: first administrator, login, logout, own password, sessions, tokens.
 //!
 //! They work without WebAssembly. A refused form is rendered again with its values, except passwords.
 
 use app::FormReply;
 use app::account::{
-    ACCOUNT, AccountChange, CHANGE_PASSWORD, END_SESSION, EndSessionForm, PasswordForm,
+    ACCOUNT, AccountChange, CHANGE_PASSWORD, CREATE_TOKEN, CreatedToken, END_SESSION,
+    EndSessionForm, PasswordForm, REVOKE_TOKEN, RevokeTokenForm, TokenForm,
 };
 use app::entrance::{LOGIN, LOGOUT, LoginForm, LoginQuery, SETUP, SetupForm, setup_path};
 use axum::extract::{Form, Query, Request, State};
@@ -30,6 +31,8 @@ pub fn router() -> Router<AppState> {
         .route(SETUP, post(create_first_account))
         .route(CHANGE_PASSWORD, post(change_password))
         .route(END_SESSION, post(end_session))
+        .route(CREATE_TOKEN, post(create_token))
+        .route(REVOKE_TOKEN, post(revoke_token))
 }
 
 /// The fields, and whether the form could be decoded.
@@ -67,21 +70,31 @@ pub async fn again(
     email: String,
     refusal: Refusal,
 ) -> Response {
-    let mut request = Request::default();
-    *request.method_mut() = Method::GET;
-    match path.parse() {
-        Ok(uri) => *request.uri_mut() = uri,
-        Err(_) => return with_status(().into_response(), &refusal),
-    }
     let reply = FormReply {
         refusal: refusal.clone(),
         email,
     };
-    let page = pages::render(state, caller, request, move || {
+    let page = page(state, caller, path, move || {
         provide_context(reply.clone());
     })
     .await;
     with_status(page, &refusal)
+}
+
+/// Renders the page at `path` in answer to a form, with `more` in its context.
+async fn page(
+    state: AppState,
+    caller: Caller,
+    path: &str,
+    more: impl Fn() + Clone + Send + Sync + 'static,
+) -> Response {
+    let mut request = Request::default();
+    *request.method_mut() = Method::GET;
+    match path.parse() {
+        Ok(uri) => *request.uri_mut() = uri,
+        Err(_) => return ().into_response(),
+    }
+    pages::render(state, caller, request, more).await
 }
 
 async fn login(
@@ -178,6 +191,49 @@ async fn end_session(State(state): State<AppState>, caller: Caller, request: Req
     };
     match ended.await {
         Ok(()) => Redirect::to(&AccountChange::SessionEnded.url()).into_response(),
+        Err(refusal) => again(state, caller, ACCOUNT, String::new(), refusal).await,
+    }
+}
+
+/// Creates a token of the own account. The page that answers is the only one that shows it.
+async fn create_token(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
+    let (form, arrived) = typed::<TokenForm>(request).await;
+    let created = async {
+        arrived?;
+        let actor = caller.signed_in()?;
+        let accounts = state.postern.accounts();
+        accounts.create_token(actor, form.parse()?).await
+    };
+    match created.await {
+        Ok(secret) => {
+            let created = CreatedToken(secret);
+            page(state, caller, ACCOUNT, move || {
+                provide_context(created.clone());
+            })
+            .await
+        }
+        Err(refusal) => {
+            let reply = FormReply {
+                refusal: refusal.clone(),
+                email: String::new(),
+            };
+            let more = move || {
+                provide_context(reply.clone());
+                provide_context(form.clone());
+            };
+            with_status(page(state, caller, ACCOUNT, more).await, &refusal)
+        }
+    }
+}
+
+async fn revoke_token(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
+    let revoked = async {
+        let form: RevokeTokenForm = filled_in(request).await?;
+        let accounts = state.postern.accounts();
+        accounts.revoke_token(caller.signed_in()?, &form.id).await
+    };
+    match revoked.await {
+        Ok(()) => Redirect::to(&AccountChange::TokenRevoked.url()).into_response(),
         Err(refusal) => again(state, caller, ACCOUNT, String::new(), refusal).await,
     }
 }

@@ -10,7 +10,7 @@ use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Request, Response};
 use domain::SecretString;
 use domain::view::Role;
-use engine::{Actor, Config, Postern};
+use engine::{Actor, Config, NewToken, Postern};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -60,7 +60,7 @@ impl Api {
                 .expect("an account");
             tokens.push(
                 accounts
-                    .create_token(&operator, email, "test")
+                    .create_token(&operator, NewToken::new(email, "test"))
                     .await
                     .expect("a token"),
             );
@@ -195,6 +195,7 @@ async fn responses_match_the_document() {
     configuration(&mut api).await;
     messages(&mut api).await;
     outbox(&mut api).await;
+    tokens(&mut api).await;
     let (status, document) = api.call("get", "/api/openapi.json", Call::default()).await;
     assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
     assert_eq!(api.seen, operations, "every operation succeeds once");
@@ -375,6 +376,62 @@ async fn outbox(api: &mut Api) {
     assert_eq!(api.call("delete", remove, path(nobody)).await.0, 404);
     // None is on the list without a relay that refused it; the specs have one.
     api.seen.insert(format!("delete {remove}"));
+}
+
+async fn tokens(api: &mut Api) {
+    let tokens = "/api/tokens";
+    let limited = json!({
+        "name": "billing", "account": "user@example.org", "scopes": ["send"],
+        "senders": ["billing@example.org"], "expires_days": 30,
+    });
+    let (status, created) = api.call("post", tokens, body(limited)).await;
+    assert_eq!(status, 200);
+    let secret = created["data"]["token"]
+        .as_str()
+        .expect("a secret")
+        .to_owned();
+    let wrong = json!({ "name": "", "scopes": ["write"], "senders": ["x"], "expires_days": 0 });
+    let (status, refused) = api.call("post", tokens, body(wrong)).await;
+    let fields = refused["errors"].as_object().map(serde_json::Map::len);
+    assert_eq!((status, fields), (422, Some(4)), "{refused}");
+    let nobody = json!({ "name": "x", "account": "nobody@example.org" });
+    assert_eq!(api.call("post", tokens, body(nobody)).await.0, 404);
+    let another = body(json!({ "name": "unlimited" }));
+    assert_eq!(api.call_as(&secret, "post", tokens, another).await.0, 403);
+
+    let send = "/api/messages/send-email";
+    let mail =
+        |from: &str| body(json!({ "from": from, "to": "desk@example.org", "text": "Hello" }));
+    let sent = api.call_as(&secret, "post", send, mail("billing@EXAMPLE.org"));
+    assert_eq!(sent.await.0, 202);
+    let (status, refused) = api
+        .call_as(&secret, "post", send, mail("ceo@example.org"))
+        .await;
+    assert_eq!((status, refused["errors"]["from"].is_string()), (422, true));
+    let read = api.call_as(&secret, "get", "/api/messages", Call::default());
+    assert_eq!(read.await.0, 403);
+
+    let (status, listed) = api.call("get", tokens, Call::default()).await;
+    let listed = listed["data"].as_array().expect("a list").clone();
+    assert_eq!((status, listed.len()), (200, 3));
+    let token = &listed[2];
+    assert_eq!(token["scopes"], json!(["send"]));
+    assert_eq!(token["senders"], json!(["billing@example.org"]));
+    assert!(token["expires"].is_string() && token["revoked"].is_null());
+    let id = token["id"].as_str().expect("an id");
+    let revoke = "/api/tokens/{id}";
+    for status in [200, 404] {
+        assert_eq!(
+            api.call("delete", revoke, path(&[("id", id)])).await.0,
+            status
+        );
+    }
+    assert_eq!(
+        api.call_as(&secret, "get", "/api/tokens", Call::default())
+            .await
+            .0,
+        401
+    );
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ mod submission;
 #[cfg(test)]
 mod submission_tests;
 mod suppressions;
+mod tokens;
 
 use axum::Router;
 use axum::routing::{any, get};
@@ -61,6 +62,8 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(email_test::send))
         .routes(routes!(diagnosis::diagnose))
         .routes(routes!(probe::probe))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
         .routes(routes!(keys::browser))
         .routes(routes!(openapi::document))
 }

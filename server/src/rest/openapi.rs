@@ -21,6 +21,7 @@ use super::envelope::ErrorEnvelope;
         (name = "Messages", description = "Mail: submission, search, content and actions."),
         (name = "Outbox", description = "Delivery in total, and the suppression list."),
         (name = "Configuration", description = "The relay: settings, test, diagnosis and probe."),
+        (name = "Tokens", description = "API tokens of applications."),
         (name = "About", description = "This document."),
     ),
     components(schemas(ErrorEnvelope)),
@@ -37,7 +38,8 @@ impl Modify for SecuritySchemes {
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("postern_…")
             .description(Some(
-                "A token, made with `postern token create` or in the console.",
+                "A token, made with `postern token create`, on the account page or at `/api/tokens`. \
+                 Its scopes limit what the account may do.",
             ))
             .build();
         let session = ApiKeyValue::with_description(

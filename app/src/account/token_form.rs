@@ -1,0 +1,100 @@
+//! The form that creates an API token, and what the page shows of the created one.
+
+use domain::Refusal;
+use engine::{NewToken, TokenScope};
+
+/// The form, as posted. The server crate provides it as context if it was refused.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub struct TokenForm {
+    pub name: String,
+    /// Addresses separated by commas or spaces.
+    pub senders: String,
+    /// Empty if the token does not expire.
+    pub expires_days: String,
+    /// Absent unless checked, as the other scopes.
+    pub send: Option<String>,
+    pub read: Option<String>,
+    pub admin: Option<String>,
+}
+
+/// The secret of a token that was just created, as context of the page.
+#[derive(Clone)]
+pub struct CreatedToken(pub String);
+
+impl TokenForm {
+    /// Whether a scope is checked.
+    pub fn has(&self, scope: TokenScope) -> bool {
+        let checked = match scope {
+            TokenScope::Send => &self.send,
+            TokenScope::Read => &self.read,
+            TokenScope::Admin => &self.admin,
+        };
+        checked.is_some()
+    }
+
+    /// The token to create.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](domain::Kind::Invalid) under `scopes` if none is checked, and under `expires_days`.
+    pub fn parse(&self) -> Result<NewToken, Refusal> {
+        let mut faults = Refusal::invalid();
+        let scopes = [TokenScope::Send, TokenScope::Read, TokenScope::Admin];
+        let scopes = scopes.into_iter().filter(|scope| self.has(*scope));
+        let scopes: Vec<String> = scopes.map(|scope| <&str>::from(scope).to_owned()).collect();
+        if scopes.is_empty() {
+            faults.add("scopes", "Choose what the token may do.");
+        }
+        let days = self.expires_days.trim();
+        let expires_days = match days.parse() {
+            Ok(days) => Some(days),
+            Err(_) if days.is_empty() => None,
+            Err(_) => {
+                faults.add("expires_days", "Enter a number of days, or nothing.");
+                None
+            }
+        };
+        faults.or_ok()?;
+        let senders = self.senders.split([',', ' ', '\r', '\n']);
+        Ok(NewToken {
+            account: None,
+            name: self.name.clone(),
+            scopes,
+            expires_days,
+            senders: senders
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Kind;
+
+    use super::*;
+
+    #[test]
+    fn a_form_becomes_the_token_to_create() {
+        let form = TokenForm {
+            name: "billing".to_owned(),
+            senders: "a@example.org, b@example.org\r\n".to_owned(),
+            expires_days: " 30 ".to_owned(),
+            send: Some("on".to_owned()),
+            ..TokenForm::default()
+        };
+        let new = form.parse().expect("valid");
+        assert_eq!(new.scopes, ["send"]);
+        assert_eq!(new.senders, ["a@example.org", "b@example.org"]);
+        assert_eq!(new.expires_days, Some(30));
+        let form = TokenForm {
+            expires_days: "soon".to_owned(),
+            ..TokenForm::default()
+        };
+        let refusal = form.parse().expect_err("no scope, no number");
+        assert_eq!(refusal.kind, Kind::Invalid);
+        assert!(refusal.fields.contains_key("scopes"));
+        assert!(refusal.fields.contains_key("expires_days"));
+    }
+}

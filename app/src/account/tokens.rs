@@ -1,0 +1,167 @@
+//! The API tokens on the account page: the list, and the form that creates one.
+
+use domain::view::Role;
+use engine::{Actor, Clock, Postern, Token, TokenScope};
+use leptos::prelude::*;
+
+use super::{CREATE_TOKEN, CreatedToken, REVOKE_TOKEN, TokenForm};
+use crate::components::{FormField, Time, refused};
+use crate::request::fault;
+
+/// The fields of the form, as refusals name them.
+pub const FIELDS: [&str; 4] = ["name", "scopes", "expires_days", "senders"];
+
+#[component]
+pub fn Tokens(actor: Actor) -> AnyView {
+    let postern = expect_context::<Postern>();
+    let admin = actor.role() == Some(Role::Admin);
+    let list = Suspend::new(async move {
+        match postern.accounts().own_tokens(&actor).await {
+            Ok(tokens) if tokens.is_empty() => ().into_any(),
+            Ok(tokens) => view! {
+                <ul class="card-body sessions">
+                    {tokens.into_iter().map(|token| view! { <Row token /> }).collect_view()}
+                </ul>
+            }
+            .into_any(),
+            Err(refusal) => refused(&refusal),
+        }
+    });
+    let created = use_context::<CreatedToken>().map(|CreatedToken(secret)| {
+        view! {
+            <div class="notice notice-good" role="status">
+                "The token is created. Copy it now; it is not shown again."
+                <code class="token-secret">{secret}</code>
+            </div>
+        }
+    });
+    view! {
+        <section class="card" aria-labelledby="tokens-title">
+            <header class="card-head">
+                <h2 id="tokens-title">"API tokens"</h2>
+                <p>"What applications send and read mail with, as you."</p>
+            </header>
+            {created}
+            <Suspense>{list}</Suspense>
+            <Create admin />
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Create(admin: bool) -> AnyView {
+    let typed = use_context::<TokenForm>();
+    let checked = |scope: TokenScope| match &typed {
+        Some(typed) => typed.has(scope),
+        None => scope == TokenScope::Send,
+    };
+    let scopes = [
+        (TokenScope::Send, "Send mail"),
+        (TokenScope::Read, "Read messages and metrics"),
+        (TokenScope::Admin, "Do what administrators do"),
+    ];
+    let scopes = scopes
+        .into_iter()
+        .filter(|(scope, _)| admin || *scope != TokenScope::Admin)
+        .map(|(scope, label)| {
+            let name: &str = scope.into();
+            view! {
+                <label class="check">
+                    <input type="checkbox" name=name checked=checked(scope) />
+                    {label}
+                </label>
+            }
+        })
+        .collect_view();
+    let typed = typed.unwrap_or_default();
+    view! {
+        <form class="card-body" method="post" action=CREATE_TOKEN>
+            <div class="narrow">
+                <FormField
+                    name="name"
+                    label="Name of the token"
+                    autocomplete="off"
+                    inputmode="text"
+                    hint="The application that it is for."
+                    value=typed.name
+                    fault=fault("name")
+                />
+            </div>
+            <fieldset class="field token-scopes">
+                <legend>"The token may"</legend>
+                {scopes}
+                {fault("scopes").map(|text| view! { <p class="field-fault">{text}</p> })}
+            </fieldset>
+            <div class="narrow">
+                <FormField
+                    name="senders"
+                    label="Senders"
+                    autocomplete="off"
+                    hint="The addresses that it may send from, separated by commas. Empty: every address."
+                    required=false
+                    value=typed.senders
+                    fault=fault("senders")
+                />
+            </div>
+            <div class="narrow">
+                <FormField
+                    name="expires_days"
+                    label="Days until it expires"
+                    autocomplete="off"
+                    inputmode="numeric"
+                    hint="Empty: it does not expire."
+                    required=false
+                    value=typed.expires_days
+                    fault=fault("expires_days")
+                />
+            </div>
+            <div class="buttons">
+                <button class="button button-primary" type="submit">
+                    "Create token"
+                </button>
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+#[component]
+fn Row(token: Token) -> AnyView {
+    let scopes: Vec<&str> = token.scopes.iter().map(Into::into).collect();
+    let is_expired = token.is_expired(Clock::default().now());
+    let from = match token.senders.is_empty() {
+        true => "any address".to_owned(),
+        false => token.senders.join(", "),
+    };
+    let last_used = match token.last_used_at {
+        Some(at) => view! { ", last used " <Time at /> }.into_any(),
+        None => ", not used yet".into_any(),
+    };
+    view! {
+        <li class="session">
+            <div class="session-info">
+                <strong>
+                    {token.name.clone()}
+                    {is_expired.then(|| view! { <span class="badge badge-bad">"Expired"</span> })}
+                </strong>
+                <span>{scopes.join(", ")} "; from " {from}</span>
+                <span>
+                    "Created " <Time at=token.created_at /> {last_used}
+                    {token.expires_at.map(|at| view! { ", expires " <Time at /> })}
+                </span>
+            </div>
+            <form method="post" action=REVOKE_TOKEN>
+                <input type="hidden" name="id" value=token.id />
+                <button
+                    class="button button-danger button-small"
+                    type="submit"
+                    aria-label=format!("Revoke {}", token.name)
+                >
+                    "Revoke"
+                </button>
+            </form>
+        </li>
+    }
+    .into_any()
+}

@@ -1,0 +1,286 @@
+//! API tokens: their rights, limits and last use.
+
+use std::time::Duration;
+
+use domain::view::Role;
+use domain::{Kind, SecretString};
+use engine::{Actor, NewToken, Origin, Submission, Submissions};
+
+use crate::environment::{PASSWORD, TestEnv};
+use crate::wait::wait_for;
+
+async fn a_token_has_the_rights_of_its_account_until_revoked(env: TestEnv) {
+    let (postern, local) = (&env.postern, Actor::local(0));
+    let _ = env.admin().await;
+    let _ = env.sign_in("user@example.org", Role::User).await;
+    let admin = postern
+        .accounts()
+        .create_token(&local, NewToken::new("admin@example.org", "ci"))
+        .await
+        .expect("made");
+    let user = postern
+        .accounts()
+        .create_token(&local, NewToken::new("user@example.org", "app"))
+        .await
+        .expect("made");
+    assert!(admin.starts_with("postern_") && admin.len() > 50);
+    let actor = async |token: &str| {
+        postern
+            .accounts()
+            .token_actor(token, Origin::default())
+            .await
+            .expect("asks")
+    };
+    assert!(
+        postern
+            .settings()
+            .view(&actor(&admin).await.expect("known"))
+            .await
+            .is_ok()
+    );
+    let refused = postern
+        .settings()
+        .view(&actor(&user).await.expect("known"))
+        .await;
+    assert_eq!(refused.expect_err("a user's").kind, Kind::Forbidden);
+    assert!(actor("postern_guess").await.is_none());
+
+    let listed = postern.accounts().tokens(&local).await.expect("lists");
+    assert_eq!(listed.len(), 2);
+    assert!(!format!("{listed:?}").contains(&admin));
+    let ci = listed.iter().find(|token| token.name == "ci");
+    let id = &ci.expect("listed").id;
+    postern
+        .accounts()
+        .revoke_token(&local, id)
+        .await
+        .expect("revokes");
+    assert!(actor(&admin).await.is_none());
+    for unknown in [id, "a\0b"] {
+        let again = postern.accounts().revoke_token(&local, unknown).await;
+        assert_eq!(again.expect_err("unknown").kind, Kind::NotFound);
+    }
+    for name in ["", " ", "a\nb", &"x".repeat(65)] {
+        let unnamed = postern
+            .accounts()
+            .create_token(&local, NewToken::new("user@example.org", name))
+            .await;
+        assert!(unnamed.expect_err("no name").fields.contains_key("name"));
+    }
+}
+
+impl TestEnv {
+    /// The actor of a token, if it is valid.
+    async fn holder(&self, token: &str) -> Option<Actor> {
+        let accounts = self.postern.accounts();
+        let actor = accounts.token_actor(token, Origin::default()).await;
+        actor.expect("asks")
+    }
+
+    /// A token of this account, limited by `limits`.
+    async fn limited(&self, email: &str, limits: NewToken) -> String {
+        let new = NewToken {
+            account: Some(email.to_owned()),
+            name: "app".to_owned(),
+            ..limits
+        };
+        let (accounts, local) = (self.postern.accounts(), Actor::local(0));
+        let token = accounts.create_token(&local, new).await;
+        token.expect("made")
+    }
+}
+
+fn mail(from: &str) -> Submission {
+    Submission {
+        from: Some(from.to_owned()),
+        to: vec!["desk@example.net".to_owned()],
+        text: Some("Leave the building.".to_owned()),
+        ..Submission::default()
+    }
+}
+
+async fn a_scope_limits_what_a_token_of_an_administrator_may_do(env: TestEnv) {
+    let _ = env.admin().await;
+    let outbox = env.postern.outbox();
+    for (scope, sends, reads, administers) in [
+        ("send", true, false, false),
+        ("read", false, true, false),
+        ("admin", false, true, true),
+    ] {
+        let limits = NewToken {
+            scopes: vec![scope.to_owned()],
+            ..NewToken::default()
+        };
+        let token = env.limited("admin@example.org", limits).await;
+        let actor = env.holder(&token).await.expect("valid");
+        let submission = Submissions::One(Box::new(mail("app@example.org")));
+        let may = |result: Result<(), Kind>| match result {
+            Ok(()) => true,
+            Err(Kind::Forbidden) => false,
+            Err(other) => panic!("{scope}: {other:?}"),
+        };
+        let sent = outbox.accept(&actor, submission, None).await;
+        assert_eq!(may(sent.map(drop).map_err(|r| r.kind)), sends, "{scope}");
+        let read = outbox.overview(&actor).await;
+        assert_eq!(may(read.map(drop).map_err(|r| r.kind)), reads, "{scope}");
+        let metrics = outbox.metrics(Some(&actor), false).await;
+        assert_eq!(may(metrics.map(drop).map_err(|r| r.kind)), reads, "{scope}");
+        let view = env.postern.settings().view(&actor).await;
+        assert_eq!(
+            may(view.map(drop).map_err(|r| r.kind)),
+            administers,
+            "{scope}"
+        );
+    }
+}
+
+async fn a_token_sends_only_from_its_senders(env: TestEnv) {
+    let _ = env.sign_in("user@example.org", Role::User).await;
+    let limits = NewToken {
+        senders: vec!["app@example.org".to_owned()],
+        ..NewToken::default()
+    };
+    let token = env.limited("user@example.org", limits).await;
+    let actor = env.holder(&token).await.expect("valid");
+    let outbox = env.postern.outbox();
+    let one = |from: &str| Submissions::One(Box::new(mail(from)));
+    let sent = outbox
+        .accept(&actor, one("App <app@EXAMPLE.ORG>"), None)
+        .await;
+    assert_eq!(sent.expect("accepted").len(), 1);
+    let refused = outbox.accept(&actor, one("ceo@example.org"), None).await;
+    let refusal = refused.expect_err("another sender");
+    assert_eq!(refusal.kind, Kind::Invalid);
+    assert!(refusal.fields["from"].contains("app@example.org"));
+    let many = vec![mail("app@example.org"), mail("ceo@example.org")];
+    let refused = outbox.accept(&actor, Submissions::Many(many), None).await;
+    assert!(
+        refused
+            .expect_err("another sender")
+            .fields
+            .contains_key("[1].from")
+    );
+    let forged = Submission {
+        text: None,
+        raw: Some(b"From: ceo@example.org\r\n\r\nPay.\r\n".to_vec()),
+        ..mail("app@example.org")
+    };
+    let refused = outbox
+        .accept(&actor, Submissions::One(Box::new(forged)), None)
+        .await;
+    assert!(
+        refused
+            .expect_err("another author")
+            .fields
+            .contains_key("from")
+    );
+}
+
+async fn a_token_expires(env: TestEnv) {
+    let _ = env.admin().await;
+    let limits = NewToken {
+        expires_days: Some(2),
+        ..NewToken::default()
+    };
+    let token = env.limited("admin@example.org", limits).await;
+    env.pass(Duration::from_hours(48) - Duration::from_secs(10));
+    let actor = env.holder(&token).await.expect("still valid");
+    let unlimited = NewToken::new("admin@example.org", "escape");
+    let refused = env.postern.accounts().create_token(&actor, unlimited).await;
+    assert_eq!(refused.expect_err("it would outlive").kind, Kind::Forbidden);
+    env.pass(Duration::from_secs(10));
+    assert!(env.holder(&token).await.is_none());
+}
+
+async fn the_last_use_of_a_token_is_listed_to_the_minute(env: TestEnv) {
+    let admin = env.admin().await;
+    let token = env.limited("admin@example.org", NewToken::default()).await;
+    let last_used = async || {
+        let listed = env.postern.accounts().tokens(&admin).await;
+        listed.expect("lists")[0].last_used_at
+    };
+    assert_eq!(last_used().await, None);
+    let used = async || {
+        env.holder(&token).await.expect("valid");
+        last_used().await
+    };
+    wait_for("a last use", async || used().await.map(drop).ok_or(())).await;
+    let first = last_used().await;
+    env.pass(Duration::from_secs(50));
+    assert_eq!(used().await, first, "within a minute");
+    env.pass(Duration::from_secs(10));
+    wait_for("a later use", async || match used().await {
+        later if later > first => Ok(()),
+        same => Err(same),
+    })
+    .await;
+}
+
+async fn a_password_reset_revokes_tokens_unless_they_are_kept(env: TestEnv) {
+    let _ = env.sign_in("user@example.org", Role::User).await;
+    let other = env.sign_in("other@example.org", Role::Admin).await;
+    let token = env.limited("user@example.org", NewToken::default()).await;
+    let others = env.limited("other@example.org", NewToken::default()).await;
+    for keep in [true, false] {
+        assert!(env.holder(&token).await.is_some());
+        let password = SecretString::new(PASSWORD);
+        let accounts = env.postern.accounts();
+        let reset = accounts.reset_password(&other, "user@example.org", password, keep);
+        reset.await.expect("resets");
+        assert_eq!(env.holder(&token).await.is_some(), keep);
+    }
+    assert!(env.holder(&others).await.is_some());
+}
+
+async fn a_person_manages_the_own_tokens_only(env: TestEnv) {
+    let ann = env.sign_in("ann@example.org", Role::User).await;
+    let _ = env.admin().await;
+    let accounts = env.postern.accounts();
+    let own = |scopes: &[&str]| NewToken {
+        name: "app".to_owned(),
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        ..NewToken::default()
+    };
+    let token = accounts.create_token(&ann, own(&[])).await.expect("made");
+    let refused = accounts.create_token(&ann, own(&["admin"])).await;
+    assert!(refused.expect_err("a user").fields.contains_key("scopes"));
+    let others = NewToken::new("admin@example.org", "app");
+    let refused = accounts.create_token(&ann, others).await;
+    assert_eq!(refused.expect_err("a user").kind, Kind::Forbidden);
+    let holder = env.holder(&token).await.expect("valid");
+    let refused = accounts.create_token(&holder, own(&[])).await;
+    assert_eq!(refused.expect_err("a user's").kind, Kind::Forbidden);
+    assert_eq!(
+        accounts.tokens(&holder).await.expect_err("a user's").kind,
+        Kind::Forbidden
+    );
+
+    let admins = env.limited("admin@example.org", NewToken::default()).await;
+    let listed = accounts.tokens(&ann).await.expect("lists");
+    assert_eq!(listed.len(), 1);
+    let all = accounts.tokens(&Actor::local(0)).await.expect("lists");
+    let other = all
+        .iter()
+        .find(|token| token.account.email == "admin@example.org");
+    let refused = accounts
+        .revoke_token(&ann, &other.expect("listed").id)
+        .await;
+    assert_eq!(refused.expect_err("another's").kind, Kind::NotFound);
+    let revoked = accounts.revoke_token(&ann, &listed[0].id).await;
+    revoked.expect("revokes");
+    assert!(env.holder(&token).await.is_none());
+    assert!(env.holder(&admins).await.is_some());
+    assert!(accounts.own_tokens(&ann).await.expect("lists").is_empty());
+}
+
+stories! {
+    both {
+        a_token_has_the_rights_of_its_account_until_revoked;
+        a_scope_limits_what_a_token_of_an_administrator_may_do;
+        a_token_sends_only_from_its_senders;
+        a_token_expires;
+        the_last_use_of_a_token_is_listed_to_the_minute;
+        a_password_reset_revokes_tokens_unless_they_are_kept;
+        a_person_manages_the_own_tokens_only;
+    }
+}

@@ -1,0 +1,193 @@
+//! `/api/tokens`: API tokens, created, listed and revoked.
+
+use axum::extract::State;
+use domain::Timestamp;
+use engine::{NewToken, Token, TokenScope};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::envelope::{Nothing, Refused, Success};
+use super::errors::{Always, JsonRefused, Missing, ParametersRefused, Restricted};
+use super::extract::{JsonBody, PathParams};
+use super::json::lenient;
+use crate::http::{AppState, Caller};
+
+/// What a token may do: submit mail, read messages and metrics, or what administrators do.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Scope {
+    Send,
+    Read,
+    Admin,
+}
+
+impl From<TokenScope> for Scope {
+    fn from(scope: TokenScope) -> Self {
+        match scope {
+            TokenScope::Send => Self::Send,
+            TokenScope::Read => Self::Read,
+            TokenScope::Admin => Self::Admin,
+        }
+    }
+}
+
+/// A token, without its secret.
+#[derive(Serialize, ToSchema)]
+pub struct ApiToken {
+    id: String,
+    /// The address of its account.
+    account: String,
+    name: String,
+    scopes: Vec<Scope>,
+    /// The addresses it may send from; empty, every address.
+    senders: Vec<String>,
+    #[schema(format = DateTime)]
+    created: String,
+    /// To the minute; null where it was not used yet.
+    #[schema(format = DateTime)]
+    last_used: Option<String>,
+    /// Null where it does not expire.
+    #[schema(format = DateTime)]
+    expires: Option<String>,
+    /// Null while it is in use.
+    #[schema(format = DateTime)]
+    revoked: Option<String>,
+}
+
+impl From<Token> for ApiToken {
+    fn from(token: Token) -> Self {
+        let time = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
+        Self {
+            id: token.id,
+            account: token.account.email,
+            name: token.name,
+            scopes: token.scopes.into_iter().map(Into::into).collect(),
+            senders: token.senders,
+            created: token.created_at.rfc3339(),
+            last_used: time(token.last_used_at),
+            expires: time(token.expires_at),
+            revoked: time(token.revoked_at),
+        }
+    }
+}
+
+/// A token to create.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "name": "billing",
+    "scopes": ["send"],
+    "senders": ["billing@example.org"],
+    "expires_days": 90,
+}))]
+pub struct TokenRequest {
+    /// What it is for, in 1 to 64 characters.
+    #[serde(default, deserialize_with = "lenient")]
+    #[schema(required, nullable = false)]
+    name: Option<String>,
+    /// The address of its account; absent, your own.
+    #[serde(default, deserialize_with = "lenient")]
+    account: Option<String>,
+    /// Absent or empty, all that the role of the account allows.
+    #[serde(default, deserialize_with = "lenient")]
+    #[schema(value_type = Option<Vec<Scope>>)]
+    scopes: Option<Vec<String>>,
+    /// The addresses it may send from; absent or empty, every address.
+    #[serde(default, deserialize_with = "lenient")]
+    senders: Option<Vec<String>>,
+    /// Days until it expires, 1 to 3650; absent, it does not.
+    #[serde(default, deserialize_with = "lenient")]
+    #[schema(minimum = 1, maximum = 3650)]
+    expires_days: Option<u32>,
+}
+
+/// A token that was created.
+#[derive(Serialize, ToSchema)]
+pub struct CreatedToken {
+    /// Shown once.
+    token: String,
+}
+
+/// List tokens
+///
+/// Administrators see every token, also those that were revoked; a signed-in user the own ones in
+/// use. Secrets are never shown.
+#[utoipa::path(
+    get,
+    path = "/api/tokens",
+    tag = "Tokens",
+    responses(
+        (status = 200, description = "The tokens, oldest first", body = Success<Vec<ApiToken>>),
+        Restricted,
+        Always,
+    )
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+) -> Result<Success<Vec<ApiToken>>, Refused> {
+    let listed = state.postern.accounts().tokens(caller.signed_in()?).await?;
+    Ok(Success::new(listed.into_iter().map(Into::into).collect()))
+}
+
+/// Create a token
+///
+/// Administrators create tokens of any account, signed-in users of their own. A token that expires or
+/// has senders creates none.
+#[utoipa::path(
+    post,
+    path = "/api/tokens",
+    tag = "Tokens",
+    request_body = TokenRequest,
+    responses(
+        (status = 200, description = "Created", body = Success<CreatedToken>),
+        Restricted,
+        Missing,
+        JsonRefused,
+        Always,
+    )
+)]
+pub async fn create(
+    State(state): State<AppState>,
+    caller: Caller,
+    body: Result<JsonBody<TokenRequest>, Refused>,
+) -> Result<Success<CreatedToken>, Refused> {
+    let actor = caller.signed_in()?;
+    let JsonBody { request, faults } = body?;
+    faults.into_result()?;
+    let new = NewToken {
+        account: request.account,
+        name: request.name.unwrap_or_default(),
+        scopes: request.scopes.unwrap_or_default(),
+        expires_days: request.expires_days,
+        senders: request.senders.unwrap_or_default(),
+    };
+    let token = state.postern.accounts().create_token(actor, new).await?;
+    Ok(Success::new(CreatedToken { token }))
+}
+
+/// Revoke a token
+///
+/// It is refused within a second, everywhere.
+#[utoipa::path(
+    delete,
+    path = "/api/tokens/{id}",
+    tag = "Tokens",
+    params(("id" = String, Path, description = "The id in the list")),
+    responses(
+        (status = 200, description = "Revoked", body = Success<Nothing>),
+        Restricted,
+        Missing,
+        ParametersRefused,
+        Always,
+    )
+)]
+pub async fn revoke(
+    State(state): State<AppState>,
+    caller: Caller,
+    id: Result<PathParams<String>, Refused>,
+) -> Result<Success<Nothing>, Refused> {
+    let actor = caller.signed_in()?;
+    let PathParams(id) = id?;
+    state.postern.accounts().revoke_token(actor, &id).await?;
+    Ok(Success::new(Nothing {}))
+}

@@ -22,6 +22,9 @@ pub struct Search {
     pub until: Option<Timestamp>,
 }
 
+/// The longest value of a criterion, in bytes: a line of a header (RFC 5322 section 2.1.1).
+const VALUE_MAX: usize = 998;
+
 impl Search {
     /// Parses the parameters of a query string. Blank values and unknown names are ignored.
     ///
@@ -37,6 +40,10 @@ impl Search {
             }
             if value.chars().any(char::is_control) {
                 faults.add(name, "Remove the control character.");
+                continue;
+            }
+            if value.len() > VALUE_MAX {
+                faults.add(name, format!("Shorten this to at most {VALUE_MAX} bytes."));
                 continue;
             }
             match name {
@@ -170,6 +177,15 @@ mod tests {
         );
         let day = Search::read([("since", "2026-11-20"), ("state", " ")].into_iter());
         assert_eq!(day.expect("understood").since, search.since);
+    }
+
+    #[test]
+    fn a_value_has_a_limited_length() {
+        for (length, fits) in [(VALUE_MAX, true), (VALUE_MAX + 1, false)] {
+            let subject = "x".repeat(length);
+            let search = Search::read([("subject", subject.as_str())].into_iter());
+            assert_eq!(search.is_ok(), fits, "{length}");
+        }
     }
 
     #[test]

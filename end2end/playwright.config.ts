@@ -11,14 +11,17 @@ export default defineConfig({
   fullyParallel: true,
   workers: 2,
   forbidOnly: process.env.CI !== undefined,
+  // A failed test is repeated for its trace. It counts as failed whatever the second run says.
+  retries: 1,
+  failOnFlakyTests: true,
   reporter: 'list',
   timeout: 60_000,
   // The machine may be busy. Assertions return as soon as they hold.
   expect: { timeout: 15_000 },
   use: {
     actionTimeout: 15_000,
-    // No video: it would take longer than most tests.
-    trace: { mode: 'retain-on-failure', screenshots: false },
+    // A trace takes an eighth of a test's time, so only a repeated test has one.
+    trace: { mode: 'on-first-retry', screenshots: false },
     launchOptions: {
       executablePath: process.env.POSTERN_CHROMIUM ?? '/usr/bin/chromium',
       // Chromium refuses its sandbox to root.

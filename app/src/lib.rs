@@ -37,7 +37,7 @@ pub use request::{FormReply, local_path, with_query};
 #[cfg(feature = "ssr")]
 pub use routes::App;
 #[cfg(feature = "ssr")]
-pub use server_fns::WATCH;
+pub use server_fns::{BROWSER_KEY, WATCH};
 #[cfg(feature = "ssr")]
 pub use settings::SETTINGS;
 #[cfg(feature = "ssr")]

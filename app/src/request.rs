@@ -110,12 +110,12 @@ pub fn set_status(kind: Kind) {
     }
 }
 
-/// Runs a server function against the engine, and sets the status of its result.
+/// Runs a server function against the engine.
 pub async fn with_engine<T, F>(call: impl FnOnce(Postern) -> F) -> Result<T, Refusal>
 where
     F: Future<Output = Result<T, Refusal>>,
 {
-    call(expect_context()).await.inspect_err(refuse)
+    call(expect_context()).await
 }
 
 /// [`with_engine`], for a signed-in account only.

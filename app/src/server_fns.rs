@@ -58,6 +58,10 @@ pub async fn browser_key() -> Result<Jwk, Refusal> {
     with_engine(|postern| async move { postern.keys().browser_key().await }).await
 }
 
+/// The path of [`browser_key`], which needs no session.
+#[cfg(feature = "ssr")]
+pub const BROWSER_KEY: &str = BrowserKey::PATH;
+
 /// The path of [`watch`].
 #[cfg(feature = "ssr")]
 pub const WATCH: &str = Watch::PATH;

@@ -21,12 +21,16 @@ pub enum Kind {
     NotFound,
     /// The resource does not support the method.
     MethodNotAllowed,
+    /// The request did not arrive in time.
+    RequestTimedOut,
     /// The resource was changed since it was read.
     Conflict,
     /// The body exceeds its limit.
     TooLarge,
     /// The content type is not supported.
     UnsupportedMediaType,
+    /// The request names a host that is not served here.
+    Misdirected,
     /// A field is not valid.
     Invalid,
     /// A rate limit is exceeded.
@@ -50,9 +54,11 @@ impl Kind {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::RequestTimedOut => 408,
             Self::Conflict => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
+            Self::Misdirected => 421,
             Self::Invalid => 422,
             Self::TooMany => 429,
             Self::Internal => 500,
@@ -203,7 +209,10 @@ mod server_function {
                     Kind::Unavailable,
                     "Postern does not answer. Check your connection and try again; what you typed is still here.",
                 ),
-                ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => Self::new(
+                // Of the arguments on the server, and of the result in a page from before an upgrade.
+                ServerFnErrorErr::Args(_)
+                | ServerFnErrorErr::MissingArg(_)
+                | ServerFnErrorErr::Deserialization(_) => Self::new(
                     Kind::BadRequest,
                     "Postern did not understand the request of this page. Reload the page.",
                 ),
@@ -232,7 +241,7 @@ mod server_function {
                 ),
                 (
                     ServerFnErrorErr::Deserialization("x".into()),
-                    Kind::Internal,
+                    Kind::BadRequest,
                 ),
             ] {
                 let detail = error.to_string();
@@ -282,7 +291,9 @@ mod tests {
             (Kind::NotFound, 404),
             (Kind::MethodNotAllowed, 405),
             (Kind::Conflict, 409),
+            (Kind::RequestTimedOut, 408),
             (Kind::TooLarge, 413),
+            (Kind::Misdirected, 421),
             (Kind::UnsupportedMediaType, 415),
             (Kind::Invalid, 422),
             (Kind::TooMany, 429),

@@ -1,8 +1,10 @@
 //! HTTP access control: authentication, roles, origin checks, rate limits, malformed requests.
 
+import { hostname } from 'node:os';
 import { expect, test } from '@playwright/test';
 import { type Headers, signIn } from '../support/forms.ts';
 import { sendRaw, sendRequest } from '../support/http.ts';
+import { Postern } from '../support/postern.ts';
 import { Relay } from '../support/relay.ts';
 import { PASSWORD, SETTINGS_PATH, TestServer, fields, parseResponse } from '../support/test-server.ts';
 
@@ -209,31 +211,97 @@ test('a recipient that is not UTF-8 or has line breaks is refused', async () => 
 
 test('malformed HTTP gets a response and does no harm', async () => {
   const authorization = `Authorization: Bearer ${postern.token}`;
+  const host = 'Host: localhost';
   for (const [bytes, status] of [
-    ['GET /api/setup/email_smtp HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 401],
+    [`GET /api/setup/email_smtp HTTP/1.1\r\n${host}\r\nConnection: close\r\n\r\n`, 401],
     [`GET ${SETTINGS_PATH} HTTP/1.0\r\n${authorization}\r\n\r\n`, 200],
-    [`GET ${SETTINGS_PATH}?${'q'.repeat(60_000)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${authorization}\r\n\r\n`, 200],
-    [`GET ${SETTINGS_PATH}?${'q'.repeat(70_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 414],
-    [`GET ${SETTINGS_PATH} HTTP/1.1\r\nHost: x\r\n${'X: x\r\n'.repeat(200)}\r\n`, 431],
-    [`GET ${SETTINGS_PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${authorization}\xff\r\n\r\n`, 401],
-    [`GET ${SETTINGS_PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: postern=\xff\xfe\r\n\r\n`, 401],
-    [`GET ${SETTINGS_PATH} HTTP/1.1\r\nHost: \xff\r\nConnection: close\r\nUser-Agent: \xff\r\n${authorization}\r\n\r\n`, 200],
-    ['GET /api/\xff HTTP/1.1\r\nHost: x\r\n\r\n', 400],
-    ['GET http://other.example/api/keys/browser HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 200],
-    ['CONNECT other.example:25 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
-    ['OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404],
-    [`POST ${SETTINGS_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx`, 400],
-    [`POST ${SETTINGS_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n`, 400],
+    [`GET ${SETTINGS_PATH}?${'q'.repeat(15_000)} HTTP/1.1\r\n${host}\r\nConnection: close\r\n${authorization}\r\n\r\n`, 200],
+    [`GET ${SETTINGS_PATH}?${'q'.repeat(17_000)} HTTP/1.1\r\n${host}\r\n\r\n`, 431],
+    [`GET ${SETTINGS_PATH} HTTP/1.1\r\n${host}\r\n${'X: x\r\n'.repeat(200)}\r\n`, 431],
+    [`GET ${SETTINGS_PATH} HTTP/1.1\r\n${host}\r\nConnection: close\r\n${authorization}\xff\r\n\r\n`, 401],
+    [`GET ${SETTINGS_PATH} HTTP/1.1\r\n${host}\r\nConnection: close\r\nCookie: postern=\xff\xfe\r\n\r\n`, 401],
+    [`GET ${SETTINGS_PATH} HTTP/1.1\r\n${host}\r\nConnection: close\r\nUser-Agent: \xff\r\n${authorization}\r\n\r\n`, 200],
+    [`GET ${SETTINGS_PATH} HTTP/1.1\r\nHost: \xff\r\nConnection: close\r\n${authorization}\r\n\r\n`, 400],
+    [`GET ${SETTINGS_PATH} HTTP/1.1\r\nConnection: close\r\n${authorization}\r\n\r\n`, 400],
+    [`GET ${SETTINGS_PATH} HTTP/1.1\r\n${host}\r\n${host}\r\nConnection: close\r\n${authorization}\r\n\r\n`, 400],
+    [`GET /api/\xff HTTP/1.1\r\n${host}\r\n\r\n`, 400],
+    [`GET http://localhost/api/keys/browser HTTP/1.1\r\n${host}\r\nConnection: close\r\n\r\n`, 200],
+    [`GET http://other.example/api/keys/browser HTTP/1.1\r\n${host}\r\nConnection: close\r\n\r\n`, 421],
+    [`CONNECT localhost:25 HTTP/1.1\r\n${host}\r\nConnection: close\r\n\r\n`, 400],
+    [`OPTIONS * HTTP/1.1\r\n${host}\r\nConnection: close\r\n\r\n`, 404],
+    [`POST ${SETTINGS_PATH} HTTP/1.1\r\n${host}\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx`, 400],
+    [`POST ${SETTINGS_PATH} HTTP/1.1\r\n${host}\r\nContent-Length: -1\r\n\r\n`, 400],
     ['\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
     ['EHLO example.org\r\n', 400],
   ] as const) {
     const response = await sendRaw(url, bytes);
     expect(response.slice(0, 12), bytes.slice(0, 90)).toBe(`HTTP/1.${bytes.includes('HTTP/1.0') ? 0 : 1} ${status}`);
   }
-  // The status depends on how the bytes are split into packets.
-  const large = `GET ${SETTINGS_PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ${'x'.repeat(400_000)}\r\n\r\n`;
-  expect(await sendRaw(url, large)).toMatch(/^HTTP\/1\.1 4(01|31) /);
+  const large = `GET ${SETTINGS_PATH} HTTP/1.1\r\n${host}\r\nConnection: close\r\nX: ${'x'.repeat(400_000)}\r\n\r\n`;
+  expect(await sendRaw(url, large)).toMatch(/^HTTP\/1\.1 431 /);
   expect((await postern.read()).status, 'later requests are answered').toBe(200);
+});
+
+test('a request without a token names a host of this console', async () => {
+  const named = await Postern.start({ env: { POSTERN_ALLOWED_HOST: 'mail.example.org,relay.example.org' } });
+  const status = async (host: string, more = {}) => (await sendRequest(named.url, '/login', { headers: { host, ...more } })).status;
+  for (const host of [new URL(named.url).host, 'localhost:3000', '[::1]', '192.0.2.7', hostname(), 'mail.example.org', 'Relay.Example.Org.:8080']) {
+    expect(await status(host), host).toBe(200);
+  }
+  // A page of another site whose name was pointed here.
+  for (const host of ['attacker.example', 'mail.example.org.attacker.example', '127.0.0.1.attacker.example']) {
+    expect(await status(host), host).toBe(421);
+    expect(await status(host, { cookie: 'postern=AAAAAAAAAAAAAAAAAAAAAA' }), host).toBe(421);
+  }
+  const api = await sendRequest(url, '/api/keys/browser', { headers: { host: 'attacker.example' } });
+  expect([api.status, api.text]).toEqual([421, expect.stringContaining('--allowed-host')]);
+  const behindProxy = { host: 'upstream', authorization: `Bearer ${postern.token}` };
+  expect((await sendRequest(url, SETTINGS_PATH, { headers: behindProxy })).status, 'with a token').toBe(200);
+  await named.stop();
+});
+
+test('a wrong call of a server function is the fault of the client', async () => {
+  const cookie = await signIn(url, 'admin@example.org', PASSWORD);
+  const call = async (path: string, body: string, headers: Headers = { cookie }) =>
+    sendRequest(url, path, { method: 'POST', headers: { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin', ...headers }, body });
+  for (const [path, body, status] of [
+    ['/fn/save_settings', '{', 400],
+    ['/fn/save_settings', '{}', 400],
+    ['/fn/watch', '{', 400],
+    ['/fn/watch', '{"watched":"none"}', 400],
+    ['/fn/add_certificates', JSON.stringify({ listed: 'x'.repeat(70_000), added: '', authorities: false }), 413],
+    ['/fn/none', '{}', 404],
+    ['/fn/', '{}', 404],
+  ] as const) {
+    const response = await call(path, body);
+    expect(response.status, `${path} ${body.slice(0, 40)}`).toBe(status);
+    expect(response.text).not.toMatch(/server function|expected|deserializ/i);
+  }
+  for (const path of ['/fn/load_settings', '/fn/save_settings', '/fn/watch']) {
+    expect((await call(path, '{', {})).status, 'before the body is read').toBe(401);
+  }
+  expect((await call('/fn/browser_key', '{}', {})).status).toBe(200);
+  expect((await sendRequest(url, '/pkg/../api/outbox', { headers: { cookie } })).status).toBe(404);
+});
+
+test('a body that does not arrive is given up, and its sender is told', async () => {
+  const head = 'Host: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 30\r\n';
+  const begun = Date.now();
+  const response = await sendRaw(url, `POST /login HTTP/1.1\r\n${head}\r\nemail=`);
+  expect(response).toMatch(/^HTTP\/1\.1 408 /);
+  expect(Date.now() - begun).toBeGreaterThanOrEqual(9_900);
+  const json = 'Host: localhost\r\nContent-Type: application/json\r\nContent-Length: 30\r\n';
+  const nobody = await sendRaw(url, `POST ${SETTINGS_PATH} HTTP/1.1\r\n${json}Connection: close\r\n\r\n{`);
+  expect(nobody, 'nobody is signed in: the body is not waited for').toMatch(/^HTTP\/1\.1 401 /);
+});
+
+test('refusals before a handler are in the request log with the client', async () => {
+  await sendRequest(url, '/logout', { method: 'POST', headers: { 'sec-fetch-site': 'cross-site' } });
+  const user = await postern.createAccount('log@example.org', 'user');
+  const headers = { authorization: `Bearer ${user}` };
+  expect((await sendRequest(url, SETTINGS_PATH, { headers })).status).toBe(403);
+  await postern.postern.waitForOutput(/route="\/logout" status=403 .*client=127\.\d+\.\d+\.\d+/);
+  await postern.postern.waitForOutput(/status=403 .*client=127\.\d+\.\d+\.\d+ account="log@example\.org"/);
 });
 
 test('cookies of other applications are ignored', async () => {

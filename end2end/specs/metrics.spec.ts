@@ -1,8 +1,11 @@
 //! `GET /metrics`: authorisation, and counters that follow the mail.
 
+import { hostname } from 'node:os';
 import { expect, test } from '@playwright/test';
+import { loopback } from '../support/chroot.ts';
 import { sendRequest } from '../support/http.ts';
 import { type RecipientReplies, bearer, expectCounts, mail, mails, requestOk, startWithRelay, submit } from '../support/messages.ts';
+import { Postern } from '../support/postern.ts';
 import { fields } from '../support/test-server.ts';
 
 /** Samples by name and labels. */
@@ -30,7 +33,22 @@ test('metrics are for this machine and for administrators', async () => {
     expect(await status({ ...passedOn, ...bearer(user) }), name).toBe(403);
     expect(await status({ ...passedOn, ...bearer(postern.token) }), name).toBe(200);
   }
+  const renamed = await sendRequest(postern.postern.url, '/metrics', { headers: { host: hostname() } });
+  expect(renamed.status, 'under another name than that of loopback').toBe(401);
   await stop();
+});
+
+test('with a public URL or a proxy, metrics need a token or a port of their own', async () => {
+  for (const env of [{ POSTERN_PUBLIC_URL: 'http://mail.example.org' }, { POSTERN_TRUSTED_PROXIES: '192.0.2.1' }]) {
+    const listen = `${loopback()}:3000`;
+    const own = `${loopback()}:3001`;
+    const server = await Postern.start({ listen, env: { ...env, POSTERN_METRICS_LISTEN: own } });
+    expect((await sendRequest(`http://${listen}`, '/metrics')).status).toBe(401);
+    const response = await sendRequest(`http://${own}`, '/metrics');
+    expect([response.status, response.text]).toEqual([200, expect.stringContaining('postern_accepted_total 0')]);
+    expect((await sendRequest(`http://${own}`, '/login')).status, 'nothing else').toBe(404);
+    expect(await server.stop()).toBe(0);
+  }
 });
 
 test('the counters follow the mail', async () => {

@@ -64,8 +64,9 @@ export class Postern {
   }
 
   /** Resolves when the output contains `text`. */
-  async waitForOutput(text: string): Promise<void> {
-    while (!this.log.text.includes(text)) {
+  async waitForOutput(text: string | RegExp): Promise<void> {
+    const isThere = () => (typeof text === 'string' ? this.log.text.includes(text) : text.test(this.log.text));
+    while (!isThere()) {
       await once(this.child.stderr as Readable, 'data');
     }
   }

@@ -365,6 +365,37 @@ pub struct ListenArgs {
         hide_default_value = true
     )]
     pub trusted_proxies: String,
+    /// A further host name under which the console is opened, beside that of the public URL, addresses,
+    /// localhost and the name of this machine; may be repeated
+    #[arg(
+        long = "allowed-host",
+        env = "POSTERN_ALLOWED_HOST",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub allowed_hosts: Vec<String>,
+    /// Client connections at once [default: half of the file descriptors, at most 10000]
+    #[arg(
+        long,
+        env = "POSTERN_MAX_CONNECTIONS",
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub max_connections: Option<u32>,
+    /// Connections of one client address, or of one IPv6 network of 64 bits; trusted proxies have no
+    /// limit of their own
+    #[arg(
+        long,
+        env = "POSTERN_MAX_CONNECTIONS_PER_ADDRESS",
+        value_name = "N",
+        default_value = "512",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub max_connections_per_address: u32,
+    /// A port of its own for /metrics, open to all who can reach it [default: /metrics needs a token,
+    /// or is read on this machine where there is no public URL and no proxy]
+    #[arg(long, env = "POSTERN_METRICS_LISTEN", value_name = "ADDR")]
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 impl Command {

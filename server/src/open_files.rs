@@ -13,6 +13,12 @@ pub fn raise_limit() {
     }
 }
 
+/// Half of the descriptors that the process may have, for client connections.
+pub fn half() -> usize {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
+    usize::try_from(limit / 2).unwrap_or(usize::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

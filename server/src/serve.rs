@@ -2,16 +2,19 @@
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use app::entrance::setup_path;
 use tokio::net::TcpListener;
 
 use crate::cli::{DeliveryArgs, ListenArgs};
-use crate::commands::Bootstrap;
+use crate::commands::{Bootstrap, host};
 use crate::data_folder;
 use crate::deliver::{self, Deliverer};
-use crate::http::{self, PublicUrl, TrustedProxies};
+use crate::http::listener::Limits;
+use crate::http::{self, AllowedHosts, AppState, PublicUrl, TrustedProxies};
+use crate::open_files;
 use crate::signals::{GRACE, Signals};
 
 /// Serves HTTP, and delivers where there are arguments for it.
@@ -31,14 +34,32 @@ pub async fn serve(
     let deliverer = delivery
         .map(|how| Deliverer::new(&bootstrap, how))
         .transpose()?;
-    let listener = TcpListener::bind(listen.listen)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", listen.listen))?;
+    let listener = bind(listen.listen).await?;
+    let metrics_listener = match listen.metrics_listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
     let address = listener.local_addr()?;
+    let local_metrics = configured.is_none() && proxies.is_empty();
     let url = configured.unwrap_or_else(|| PublicUrl::of(address));
     let postern = bootstrap.open(url.to_string()).await?;
 
-    let router = http::router(postern.clone(), url.clone(), proxies);
+    let limits = Limits::new(
+        listen
+            .max_connections
+            .map_or_else(default_connections, |number| number as usize),
+        listen.max_connections_per_address as usize,
+        proxies.clone(),
+    );
+    let machine = host();
+    let names = listen.allowed_hosts.iter().map(String::as_str);
+    let state = AppState {
+        hosts: AllowedHosts::new(names.chain([url.host(), &machine])),
+        postern: postern.clone(),
+        url: url.clone(),
+        proxies,
+        local_metrics,
+    };
     // The key pair is generated while the first page is being read.
     let first = postern.clone();
     tokio::spawn(async move { first.keys().browser_key().await });
@@ -61,7 +82,21 @@ pub async fn serve(
         let _ = stopping.wait_for(|stop| *stop).await;
         feed.close();
     };
-    let serving = http::listener::serve(listener, router, http::listener::HEAD, stop_serving);
+    if let Some(listener) = metrics_listener {
+        let router = http::metrics_router(state.clone());
+        let mut stopping = stopped.clone();
+        let stop = async move {
+            let _ = stopping.wait_for(|stop| *stop).await;
+        };
+        tokio::spawn(http::listener::serve(
+            listener,
+            router,
+            limits.clone(),
+            stop,
+        ));
+    }
+    let router = http::router(state);
+    let serving = http::listener::serve(listener, router, limits, stop_serving);
     let mut server = tokio::spawn(serving);
     tokio::select! {
         ended = &mut server => ended?,
@@ -91,4 +126,15 @@ pub async fn serve(
     }
     postern.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The other descriptors are for relays, the database and the listeners.
+fn default_connections() -> usize {
+    open_files::half().min(10_000)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}"))
 }

@@ -29,7 +29,12 @@ impl TrustedProxies {
             .map(Self)
     }
 
-    fn contain(&self, address: IpAddr) -> bool {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the address is one of a trusted proxy.
+    pub fn contain(&self, address: IpAddr) -> bool {
         self.0
             .iter()
             .any(|network| network.contains(&address.to_canonical()))

@@ -12,6 +12,7 @@ use domain::{Kind, Refusal};
 use engine::{Accounts, Actor, Origin};
 use tower_sessions::Session;
 
+use super::headers::RefusedAccount;
 use super::refuse::refuse;
 use super::state::AppState;
 
@@ -56,9 +57,6 @@ pub async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
-    if request.uri().path().starts_with("/pkg/") {
-        return next.run(request).await;
-    }
     let headers = request.headers();
     let browser = headers
         .get(USER_AGENT)
@@ -80,8 +78,15 @@ pub async fn authenticate(
     };
     match actor {
         Ok(actor) => {
+            let account = actor.as_ref().map(|actor| actor.name().to_owned());
             request.extensions_mut().insert(Caller { actor, origin });
-            next.run(request).await
+            let mut response = next.run(request).await;
+            if let Some(name) = account
+                && response.status().is_client_error()
+            {
+                response.extensions_mut().insert(RefusedAccount(name));
+            }
+            response
         }
         Err(refusal) => refuse(request.uri(), refusal),
     }

@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use tower_sessions::Session;
 
 use super::authentication::Caller;
+use super::body;
 use super::refuse::with_status;
 use super::state::AppState;
 use super::{pages, sessions};
@@ -48,11 +49,13 @@ where
 
 /// Decodes a form.
 pub async fn filled_in<T: DeserializeOwned + 'static>(request: Request) -> Result<T, Refusal> {
+    let (parts, body) = request.into_parts();
+    let body = body::read(body).await?;
+    let request = Request::from_parts(parts, body.into());
     match request.extract::<Form<T>, _>().await {
         Ok(Form(typed)) => Ok(typed),
         Err(rejection) => {
             let kind = match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
                 StatusCode::UNSUPPORTED_MEDIA_TYPE => Kind::UnsupportedMediaType,
                 _ => Kind::BadRequest,
             };
@@ -166,13 +169,11 @@ async fn change_password(
     request: Request,
 ) -> Response {
     let changed = async {
+        let actor = caller.signed_in()?;
         let form: PasswordForm = filled_in(request).await?;
         let (current, new) = (SecretString::new(form.current), SecretString::new(form.new));
-        state
-            .postern
-            .accounts()
-            .change_password(caller.signed_in()?, current, new)
-            .await
+        let accounts = state.postern.accounts();
+        accounts.change_password(actor, current, new).await
     };
     match changed.await {
         Ok(()) => Redirect::to(&AccountChange::PasswordChanged.url()).into_response(),
@@ -182,12 +183,9 @@ async fn change_password(
 
 async fn end_session(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let ended = async {
+        let actor = caller.signed_in()?;
         let form: EndSessionForm = filled_in(request).await?;
-        state
-            .postern
-            .accounts()
-            .end_session(caller.signed_in()?, &form.id)
-            .await
+        state.postern.accounts().end_session(actor, &form.id).await
     };
     match ended.await {
         Ok(()) => Redirect::to(&AccountChange::SessionEnded.url()).into_response(),

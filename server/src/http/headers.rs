@@ -1,8 +1,9 @@
 //! Security headers of every response, and the request log.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS,
@@ -50,18 +51,31 @@ pub async fn secure(State(state): State<AppState>, request: Request, next: Next)
     response
 }
 
-/// Logs each request with the pattern of its route; the path itself may contain an e-mail address.
-pub async fn log_request(route: MatchedPath, request: Request, next: Next) -> Response {
+/// The account of a refused request, for the request log.
+#[derive(Clone)]
+pub struct RefusedAccount(pub String);
+
+/// Logs each request, also one that middleware refuses, with the client's address and the pattern of
+/// its route; the path itself may contain an e-mail address. A refused account is named.
+pub async fn log_request(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    route: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
     let method = request.method().clone();
+    let client = state.proxies.client(peer.ip(), request.headers());
     let begun = Instant::now();
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
     let status = response.status().as_u16();
     let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let route = route.as_str();
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let account = response.extensions_mut().remove();
+    let account = account.map(|RefusedAccount(name)| name);
     // Submissions come thousands of times a second, and the outbox records them.
-    let quiet = route == "/pkg/{file}" || (route == INTAKE && status == 202);
-    if !quiet {
-        tracing::info!(%method, route, status, milliseconds, "request");
+    if route != INTAKE || status != 202 {
+        tracing::info!(%method, route, status, milliseconds, %client, account, "request");
     }
     response
 }

@@ -2,34 +2,44 @@
 
 use std::fmt::Write as _;
 
-use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use domain::Refusal;
 use domain::outbox::RecipientState;
 use engine::{LATENCY_BOUNDS, MetricsSnapshot};
 
 use super::authentication::Caller;
+use super::host;
 use super::state::AppState;
 use crate::rest::refuse;
 
-/// For administrators, and for clients on this machine that are not behind a proxy.
-pub async fn metrics(
-    State(state): State<AppState>,
-    caller: Caller,
-    headers: HeaderMap,
-) -> Response {
+/// For administrators, and for clients on this machine where nothing stands before Postern.
+pub async fn metrics(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
+    let here = state.local_metrics && is_local(&caller, &request);
+    let outbox = state.postern.outbox();
+    respond(outbox.metrics(caller.actor.as_ref(), here).await)
+}
+
+/// For everybody who can reach the port of `--metrics-listen`.
+pub async fn open(State(state): State<AppState>) -> Response {
+    respond(state.postern.outbox().metrics(None, true).await)
+}
+
+/// Whether the request was made on this machine, for this machine, and not passed on by a proxy.
+fn is_local(caller: &Caller, request: &Request) -> bool {
     let passed_on = ["x-forwarded-for", "forwarded", "via"]
         .iter()
-        .any(|name| headers.contains_key(*name));
+        .any(|name| request.headers().contains_key(*name));
+    let host = host::named(request).ok().flatten();
     let address = caller.origin.address;
-    let here = !passed_on && address.is_some_and(|address| address.to_canonical().is_loopback());
-    match state
-        .postern
-        .outbox()
-        .metrics(caller.actor.as_ref(), here)
-        .await
-    {
+    !passed_on
+        && host.is_some_and(|host| host::is_loopback(&host))
+        && address.is_some_and(|address| address.to_canonical().is_loopback())
+}
+
+fn respond(figures: Result<MetricsSnapshot, Refusal>) -> Response {
+    match figures {
         Ok(figures) => {
             let kind = "text/plain; version=0.0.4; charset=utf-8";
             ([(CONTENT_TYPE, kind)], text(&figures)).into_response()

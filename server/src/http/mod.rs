@@ -2,8 +2,10 @@
 
 mod address;
 mod authentication;
+pub mod body;
 mod forms;
 mod headers;
+mod host;
 pub mod listener;
 mod metrics;
 mod outbox;
@@ -15,44 +17,46 @@ mod sessions;
 mod state;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
-use engine::Postern;
 
 pub use address::TrustedProxies;
 pub use authentication::Caller;
+pub use host::AllowedHosts;
 pub use public_url::PublicUrl;
 pub use refuse::with_status;
-pub use state::{AppState, BODY_MAX};
+pub use state::AppState;
 
+use crate::assets;
 use crate::compression::compress_pages;
 use crate::rest;
 
-/// The router of the whole HTTP interface. Requests are checked for their origin, and then
-/// authenticated once.
-pub fn router(postern: Postern, url: PublicUrl, proxies: TrustedProxies) -> Router {
-    let sessions = sessions::layer(postern.clone(), &url);
-    let state = AppState {
-        postern,
-        url,
-        proxies,
-    };
+/// The router of the whole HTTP interface. Requests are checked for their host and their origin, and
+/// then authenticated once.
+pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(pages::router())
         .merge(forms::router())
         .merge(outbox::router())
         .merge(rest::router())
         .route("/metrics", get(metrics::metrics))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(from_fn(compress_pages))
-        .route_layer(from_fn(headers::log_request))
         .layer(from_fn_with_state(
             state.clone(),
             authentication::authenticate,
         ))
-        .layer(sessions)
+        .layer(sessions::layer(state.postern.clone(), &state.url))
         .layer(from_fn_with_state(state.clone(), same_origin::require))
+        .route("/pkg/{file}", get(assets::serve))
+        .layer(from_fn_with_state(state.clone(), host::require))
         .layer(from_fn_with_state(state.clone(), headers::secure))
+        .layer(from_fn_with_state(state.clone(), headers::log_request))
+        .with_state(state)
+}
+
+/// The router of a port for `/metrics` alone, without a token.
+pub fn metrics_router(state: AppState) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics::open))
         .with_state(state)
 }

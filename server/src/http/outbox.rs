@@ -27,10 +27,10 @@ pub fn router() -> Router<AppState> {
 async fn act(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let mut page = OUTBOX.to_owned();
     let acted = async {
+        let actor = caller.signed_in()?;
         let pairs: Vec<(String, String)> = filled_in(request).await?;
         let request = ActionRequest::parse(&pairs)?;
         page = request.page_url();
-        let actor = caller.signed_in()?;
         let ActionRequest {
             action,
             selection,
@@ -55,13 +55,10 @@ async fn act(State(state): State<AppState>, caller: Caller, request: Request) ->
 
 async fn pause(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let switched = async {
+        let actor = caller.signed_in()?;
         let form: PauseForm = filled_in(request).await?;
         let on = form.pauses();
-        state
-            .postern
-            .outbox()
-            .pause_delivery(caller.signed_in()?, on)
-            .await?;
+        state.postern.outbox().pause_delivery(actor, on).await?;
         Ok::<_, Refusal>(pause_done_url(on))
     };
     match switched.await {
@@ -72,12 +69,10 @@ async fn pause(State(state): State<AppState>, caller: Caller, request: Request) 
 
 async fn remove(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let removed = async {
+        let actor = caller.signed_in()?;
         let removal: RemovalForm = filled_in(request).await?;
-        state
-            .postern
-            .outbox()
-            .remove_suppression(caller.signed_in()?, &removal.address)
-            .await?;
+        let outbox = state.postern.outbox();
+        outbox.remove_suppression(actor, &removal.address).await?;
         Ok::<_, Refusal>(removal)
     };
     match removed.await {

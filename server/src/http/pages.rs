@@ -4,19 +4,21 @@ use app::account::ACCOUNT;
 use app::entrance::LOGIN;
 use app::outbox::PublicUrl;
 use app::{App, SETTINGS, Site, shell};
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{RequestExt, Router};
 use domain::view::Role;
 use domain::{Kind, Refusal};
 use leptos::prelude::{LeptosOptions, provide_context};
+use leptos::server_fn::axum::server_fn_paths;
+use leptos::server_fn::error::{FromServerFnError, SERVER_FN_ERROR_HEADER};
 use leptos_axum::generate_route_list;
 
 use super::authentication::Caller;
 use super::state::AppState;
+use super::{body, refuse};
 use crate::assets;
-use crate::rest::refuse;
 
 pub fn router() -> Router<AppState> {
     generate_route_list(App)
@@ -26,7 +28,6 @@ pub fn router() -> Router<AppState> {
         })
         .route("/", get(home))
         .route("/fn/{*name}", post(function))
-        .route("/pkg/{file}", get(assets::serve))
         .fallback(page)
 }
 
@@ -55,7 +56,7 @@ async fn page(State(state): State<AppState>, caller: Caller, request: Request) -
     // CONNECT has no path, and leptos expects one.
     if request.uri().path_and_query().is_none() {
         let text = "This is not a proxy. Request a path.";
-        return refuse(Refusal::new(Kind::BadRequest, text));
+        return refuse::refuse(request.uri(), Refusal::new(Kind::BadRequest, text));
     }
     render(state, caller, request, || ()).await
 }
@@ -78,11 +79,34 @@ pub async fn render(
 }
 
 async fn function(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
-    // Leptos itself has no limit.
-    let request = request.with_limited_body();
-    leptos_axum::handle_server_fns_with_context(context(state, caller), request)
-        .await
-        .into_response()
+    let uri = request.uri().clone();
+    match call(state, caller, request).await {
+        Ok(response) => response,
+        Err(refusal) => refuse::refuse(&uri, refusal),
+    }
+}
+
+/// Calls a server function. Leptos itself limits no body, and answers every error with 500: the body
+/// of such a response is the refusal, which has a status of its own.
+async fn call(state: AppState, caller: Caller, request: Request) -> Result<Response, Refusal> {
+    let path = request.uri().path();
+    if !server_fn_paths().any(|(known, _)| known == path) {
+        let text = "There is no such function. Reload the page.";
+        return Err(Refusal::new(Kind::NotFound, text));
+    }
+    if path != app::BROWSER_KEY {
+        caller.signed_in()?;
+    }
+    let (parts, body) = request.into_parts();
+    let body = body::read(body).await?;
+    let request = Request::from_parts(parts, body.into());
+    let context = context(state, caller);
+    let response = leptos_axum::handle_server_fns_with_context(context, request).await;
+    let (mut parts, body) = response.into_response().into_parts();
+    if parts.headers.remove(SERVER_FN_ERROR_HEADER).is_none() {
+        return Ok(Response::from_parts(parts, body));
+    }
+    Err(Refusal::de(body::read(body).await?))
 }
 
 fn site() -> Site {

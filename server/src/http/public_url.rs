@@ -45,6 +45,14 @@ impl PublicUrl {
         }
     }
 
+    /// The host, without the port.
+    pub fn host(&self) -> &str {
+        match self.authority.rfind(':') {
+            Some(colon) if !self.authority.ends_with(']') => &self.authority[..colon],
+            _ => &self.authority,
+        }
+    }
+
     pub fn is_https(&self) -> bool {
         &*self.scheme == "https"
     }
@@ -76,6 +84,18 @@ mod tests {
         ] {
             let parsed = PublicUrl::parse(text).map(|url| url.to_string()).ok();
             assert_eq!(parsed.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_host_has_no_port() {
+        for (text, host) in [
+            ("https://mail.example.org", "mail.example.org"),
+            ("http://gate:3000", "gate"),
+            ("http://[::1]", "[::1]"),
+            ("http://[::1]:3000", "[::1]"),
+        ] {
+            assert_eq!(PublicUrl::parse(text).expect("a URL").host(), host);
         }
     }
 }

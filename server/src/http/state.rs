@@ -1,12 +1,10 @@
-//! The state that handlers share, and limits of requests.
+//! The state that handlers share.
 
 use engine::Postern;
 
 use super::address::TrustedProxies;
+use super::host::AllowedHosts;
 use super::public_url::PublicUrl;
-
-/// The largest body outside of submissions, in bytes.
-pub const BODY_MAX: usize = 64 * 1024;
 
 /// The state that handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -14,4 +12,8 @@ pub struct AppState {
     pub postern: Postern,
     pub url: PublicUrl,
     pub proxies: TrustedProxies,
+    pub hosts: AllowedHosts,
+    /// Whether `/metrics` needs no token on this machine: without a proxy and a public URL nobody
+    /// else's request comes from loopback.
+    pub local_metrics: bool,
 }

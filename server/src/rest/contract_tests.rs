@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
-use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::{Request, Response};
 use domain::SecretString;
 use domain::view::Role;
@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 use super::openapi;
 use super::schema::check;
-use crate::http::{self, PublicUrl, TrustedProxies};
+use crate::http::{self, AllowedHosts, AppState, PublicUrl, TrustedProxies};
 
 /// A Postern on SQLite behind its router, and the tokens of an administrator and of a user.
 struct Api {
@@ -66,9 +66,14 @@ impl Api {
             );
         }
         let url = PublicUrl::parse("http://127.0.0.1:3000").expect("a URL");
-        let proxies = TrustedProxies::default();
         let user = tokens.pop().expect("two tokens");
-        let router = http::router(postern, url, proxies);
+        let router = http::router(AppState {
+            hosts: AllowedHosts::new([url.host()]),
+            postern,
+            url,
+            proxies: TrustedProxies::default(),
+            local_metrics: true,
+        });
         Self {
             _folder: folder,
             router,
@@ -114,6 +119,7 @@ impl Api {
         let mut request = Request::builder()
             .method(method.to_uppercase().as_str())
             .uri(format!("{uri}{}", call.query))
+            .header(HOST, "127.0.0.1:3000")
             .header(ACCEPT, "application/json");
         if !token.is_empty() {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));

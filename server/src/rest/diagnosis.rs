@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 use super::envelope::{Refused, Success};
 use super::errors::{Always, JsonRefused, Restricted, Throttled};
 use super::event_stream::respond;
-use super::extract::JsonBody;
+use super::extract::{JsonBody, SignedIn};
 use super::json::{Faults, lenient};
 use super::settings_fields::{Absent, SettingsFields};
-use crate::http::{AppState, Caller};
+use crate::http::AppState;
 
 /// What to diagnose, and up to which stage. By default the saved configuration up to MAIL.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -54,14 +54,12 @@ pub struct DiagnosisRequest {
 )]
 pub async fn diagnose(
     State(state): State<AppState>,
-    caller: Caller,
+    SignedIn(actor): SignedIn,
     headers: HeaderMap,
-    body: Result<JsonBody<DiagnosisRequest>, Refused>,
+    JsonBody { request, faults }: JsonBody<DiagnosisRequest>,
 ) -> Result<Response, Refused> {
-    let actor = caller.signed_in()?;
-    let JsonBody { request, faults } = body?;
     let question = request.validate(faults)?;
-    let events = state.postern.diagnosis().diagnose(actor, question).await?;
+    let events = state.postern.diagnosis().diagnose(&actor, question).await?;
     Ok(respond(&headers, events, Trace::apply).await)
 }
 

@@ -14,10 +14,10 @@ use utoipa::ToSchema;
 
 use super::envelope::{Nothing, Refused, SUCCESS, Success};
 use super::errors::{Always, Conflicting, JsonRefused, Restricted};
-use super::extract::JsonBody;
+use super::extract::{JsonBody, SignedIn};
 use super::json::{Faults, lenient};
 use super::settings_fields::{Absent, SavedFields, SettingsFields};
-use crate::http::{AppState, Caller};
+use crate::http::AppState;
 
 /// The saved configuration.
 #[derive(Serialize, ToSchema)]
@@ -104,8 +104,11 @@ impl From<SettingsView> for SavedSettings {
         Always,
     )
 )]
-pub async fn read(State(state): State<AppState>, caller: Caller) -> Result<Response, Refused> {
-    let view = state.postern.settings().view(caller.signed_in()?).await?;
+pub async fn read(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+) -> Result<Response, Refused> {
+    let view = state.postern.settings().view(&actor).await?;
     let etag =
         HeaderValue::try_from(format!("\"{}\"", view.revision)).map_err(|_| Refusal::internal())?;
     Ok(([(ETAG, etag)], Json(SavedSettings::from(view))).into_response())
@@ -169,17 +172,20 @@ pub struct SaveSettings {
 )]
 pub async fn save(
     State(state): State<AppState>,
-    caller: Caller,
+    SignedIn(actor): SignedIn,
     headers: HeaderMap,
-    body: Result<JsonBody<SaveSettings>, Refused>,
+    JsonBody { request, faults }: JsonBody<SaveSettings>,
 ) -> Result<Success<Nothing>, Refused> {
-    let actor = caller.signed_in()?;
-    let JsonBody { request, faults } = body?;
     let changes = request.validate(headers.get(IF_MATCH), faults)?;
     state
         .postern
         .settings()
-        .save(actor, changes.edit, changes.password, changes.from_revision)
+        .save(
+            &actor,
+            changes.edit,
+            changes.password,
+            changes.from_revision,
+        )
         .await?;
     Ok(Success::new(Nothing {}))
 }

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 
 use super::envelope::{Refused, Success};
 use super::errors::{Always, ParametersRefused, RelayRefusals, Restricted, Throttled};
-use super::extract::PathParams;
-use crate::http::{AppState, Caller};
+use super::extract::{PathParams, SignedIn};
+use crate::http::AppState;
 
 /// The relay accepted the test mail.
 #[derive(Serialize, ToSchema)]
@@ -48,10 +48,9 @@ pub struct TestSent {
 )]
 pub async fn send(
     State(state): State<AppState>,
-    caller: Caller,
+    SignedIn(actor): SignedIn,
     address: Result<PathParams<String>, Refused>,
 ) -> Result<Success<TestSent>, Refused> {
-    let actor = caller.signed_in()?;
     let PathParams(address) = address.map_err(|_| {
         let text = "This is not an address: it is not UTF-8.";
         Refusal::of(Kind::Invalid, RECIPIENT, text)
@@ -59,7 +58,7 @@ pub async fn send(
     let events = state
         .postern
         .diagnosis()
-        .test(actor, None, PasswordChange::Keep, address)
+        .test(&actor, None, PasswordChange::Keep, address)
         .await?;
     pin_mut!(events);
     while let Some(event) = events.next().await {

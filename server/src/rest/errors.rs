@@ -26,6 +26,8 @@ macro_rules! refusals {
 refusals! {
     /// Responses of every operation.
     Always {
+        "400": "The request is malformed: its Host, or its body, which is not JSON, has a name twice in one object, or is incomplete.",
+        "421": "The host name in the request is not one of this console's. A request with a token may have any.",
         "500": "A fault of Postern itself. Its log has the cause.",
         "503": "The database does not answer, or its disk is full. Nothing was changed; try again after Retry-After.",
     }
@@ -36,7 +38,7 @@ refusals! {
     }
     /// Operations that take a JSON body.
     JsonRefused {
-        "400": "The body is not JSON, has a name twice in one object, or is incomplete.",
+        "408": "The body did not arrive in time: 10 seconds, and more for a large mail at 32 KiB a second.",
         "413": "The body is too large.",
         "415": "The Content-Type is not `application/json`.",
         "422": "Fields are missing, unknown or invalid; all of them are reported.",

@@ -1,21 +1,16 @@
 //! Extractors whose rejections are refusals in the envelope.
 
-use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use domain::{Kind, Refusal};
-use futures::StreamExt;
+use engine::Actor;
 use serde::de::DeserializeOwned;
 
 use super::envelope::Refused;
 use super::json::{self, Faults, Json};
-use crate::http::BODY_MAX;
-
-/// How many bytes of a refused body are read: a client that still sends when the connection closes
-/// never reads the response.
-pub const DISCARDED: usize = 16 * 1024 * 1024;
+use crate::http::{Caller, body};
 
 /// A body that is a JSON object, decoded, with the faults of its types. Validation adds its own, so
 /// that all are reported at once.
@@ -28,9 +23,8 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for JsonBody<
     type Rejection = Refused;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refused> {
-        let media_type = require_json(request.headers());
-        let bytes = read(request.into_body()).await?;
-        media_type?;
+        require_json(request.headers())?;
+        let bytes = body::read(request.into_body()).await?;
         Ok(Self::decode(&bytes)?)
     }
 }
@@ -70,29 +64,18 @@ pub fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
     Err(Refusal::new(Kind::UnsupportedMediaType, text))
 }
 
-/// The refusal of a body that ends early.
-pub fn incomplete() -> Refusal {
-    let text = "The body is incomplete. Send it again.";
-    Refusal::new(Kind::BadRequest, text)
-}
+/// The actor of a request. Extractors that stand behind it, such as that of the body, are not run for
+/// anybody else.
+pub struct SignedIn(pub Actor);
 
-async fn read(body: Body) -> Result<Vec<u8>, Refusal> {
-    let mut chunks = body.into_data_stream();
-    let (mut bytes, mut length) = (Vec::new(), 0);
-    while let Some(chunk) = chunks.next().await {
-        let chunk: Bytes = chunk.map_err(|_| incomplete())?;
-        length += chunk.len();
-        if length <= BODY_MAX {
-            bytes.extend_from_slice(&chunk);
-        } else if length > DISCARDED {
-            break;
-        }
+impl<S: Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        let caller: Option<&Caller> = parts.extensions.get();
+        let actor = caller.ok_or_else(Refusal::internal)?.signed_in()?;
+        Ok(Self(actor.clone()))
     }
-    if length > BODY_MAX {
-        let text = format!("A body has at most {} KiB here.", BODY_MAX / 1024);
-        return Err(Refusal::new(Kind::TooLarge, text));
-    }
-    Ok(bytes)
 }
 
 /// The parameters in the path.

@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 
 use super::envelope::{Refused, Success};
 use super::errors::{Always, Conflicting, JsonRefused, Missing, ParametersRefused, Restricted};
-use super::extract::{JsonBody, PathParams};
+use super::extract::{JsonBody, PathParams, SignedIn};
 use super::json::{Faults, lenient};
 use super::messages::MessageQuery;
-use crate::http::{AppState, Caller};
+use crate::http::AppState;
 
 /// The number of recipients that an action changed.
 #[derive(Serialize, ToSchema)]
@@ -41,11 +41,9 @@ pub struct Acted {
 )]
 pub async fn act_on_one(
     State(state): State<AppState>,
-    caller: Caller,
-    path: Result<PathParams<(String, String)>, Refused>,
+    SignedIn(actor): SignedIn,
+    PathParams((id, act)): PathParams<(String, String)>,
 ) -> Result<Success<Acted>, Refused> {
-    let actor = caller.signed_in()?;
-    let PathParams((id, act)) = path?;
     let act: MessageAction = act
         .parse()
         .map_err(|fault| Refusal::of(Kind::NotFound, "act", fault))?;
@@ -53,7 +51,7 @@ pub async fn act_on_one(
     let number = state
         .postern
         .outbox()
-        .act(actor, act, &selection, None)
+        .act(&actor, act, &selection, None)
         .await?;
     Ok(Success::new(Acted { number }))
 }
@@ -103,11 +101,9 @@ pub struct ActedOnMany {
 )]
 pub async fn act_on_many(
     State(state): State<AppState>,
-    caller: Caller,
-    body: Result<JsonBody<ActRequest>, Refused>,
+    SignedIn(actor): SignedIn,
+    JsonBody { request, faults }: JsonBody<ActRequest>,
 ) -> Result<Success<ActedOnMany>, Refused> {
-    let actor = caller.signed_in()?;
-    let JsonBody { request, faults } = body?;
     let agreed = request.number;
     let (act, selection) = request.validate(faults)?;
     let number = match agreed {
@@ -115,14 +111,14 @@ pub async fn act_on_many(
             state
                 .postern
                 .outbox()
-                .count_act(actor, act, &selection)
+                .count_act(&actor, act, &selection)
                 .await?
         }
         agreed => {
             state
                 .postern
                 .outbox()
-                .act(actor, act, &selection, agreed)
+                .act(&actor, act, &selection, agreed)
                 .await?
         }
     };

@@ -12,9 +12,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::envelope::{Refused, SUCCESS, Success};
 use super::errors::{Always, Missing, ParametersRefused, Restricted};
-use super::extract::{PathParams, QueryParams};
+use super::extract::{PathParams, QueryParams, SignedIn};
 use super::json::lenient;
-use crate::http::{AppState, Caller};
+use crate::http::AppState;
 
 /// Search conditions; an absent or empty value matches everything.
 #[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
@@ -134,18 +134,16 @@ impl From<OutboxRow> for MessageLine {
 )]
 pub async fn list(
     State(state): State<AppState>,
-    caller: Caller,
-    query: Result<QueryParams<MessageQuery>, Refused>,
-    page: Result<QueryParams<PageQuery>, Refused>,
+    SignedIn(actor): SignedIn,
+    QueryParams(query): QueryParams<MessageQuery>,
+    QueryParams(page): QueryParams<PageQuery>,
 ) -> Result<axum::Json<MessagePage>, Refused> {
-    let actor = caller.signed_in()?;
-    let (QueryParams(query), QueryParams(page)) = (query?, page?);
     let before = Some(("before", page.before.as_str())).filter(|(_, before)| !before.is_empty());
     let (search, before) = Search::read_from(query.pairs().chain(before))?;
     let OutboxRows { lines, next } = state
         .postern
         .outbox()
-        .page(actor, &search, before.as_ref())
+        .page(&actor, &search, before.as_ref())
         .await?;
     Ok(axum::Json(MessagePage {
         status: SUCCESS,
@@ -272,12 +270,10 @@ impl From<outbox::DeliveryEvent> for DeliveryEvent {
 )]
 pub async fn read(
     State(state): State<AppState>,
-    caller: Caller,
-    id: Result<PathParams<String>, Refused>,
+    SignedIn(actor): SignedIn,
+    PathParams(id): PathParams<String>,
 ) -> Result<Success<Message>, Refused> {
-    let actor = caller.signed_in()?;
-    let PathParams(id) = id?;
-    let message = state.postern.outbox().message(actor, &id).await?;
+    let message = state.postern.outbox().message(&actor, &id).await?;
     Ok(Success::new(message.into()))
 }
 
@@ -304,12 +300,10 @@ pub async fn read(
 )]
 pub async fn source(
     State(state): State<AppState>,
-    caller: Caller,
-    id: Result<PathParams<String>, Refused>,
+    SignedIn(actor): SignedIn,
+    PathParams(id): PathParams<String>,
 ) -> Result<Response, Refused> {
-    let actor = caller.signed_in()?;
-    let PathParams(id) = id?;
-    let bytes = state.postern.outbox().message_bytes(actor, &id).await?;
+    let bytes = state.postern.outbox().message_bytes(&actor, &id).await?;
     let head = [
         (CONTENT_TYPE, "message/rfc822"),
         (CONTENT_DISPOSITION, "attachment; filename=\"mail.eml\""),

@@ -10,9 +10,9 @@ use utoipa::ToSchema;
 
 use super::envelope::{Nothing, Refused, Success};
 use super::errors::{Always, JsonRefused, Restricted};
-use super::extract::JsonBody;
+use super::extract::{JsonBody, SignedIn};
 use super::json::lenient;
-use crate::http::{AppState, Caller};
+use crate::http::AppState;
 
 /// A summary of the outbox.
 #[derive(Serialize, ToSchema)]
@@ -143,9 +143,9 @@ impl From<BackoffView> for RelayTrouble {
 )]
 pub async fn read(
     State(state): State<AppState>,
-    caller: Caller,
+    SignedIn(actor): SignedIn,
 ) -> Result<Success<OutboxOverview>, Refused> {
-    let overview = state.postern.outbox().overview(caller.signed_in()?).await?;
+    let overview = state.postern.outbox().overview(&actor).await?;
     Ok(Success::new(overview.into()))
 }
 
@@ -174,16 +174,14 @@ pub struct PauseRequest {
 )]
 pub async fn pause(
     State(state): State<AppState>,
-    caller: Caller,
-    body: Result<JsonBody<PauseRequest>, Refused>,
+    SignedIn(actor): SignedIn,
+    JsonBody { request, faults }: JsonBody<PauseRequest>,
 ) -> Result<Success<Nothing>, Refused> {
-    let actor = caller.signed_in()?;
-    let JsonBody { request, faults } = body?;
     if request.on.is_none() {
         faults.add_missing("on");
     }
     faults.into_result()?;
     let on = request.on.unwrap_or_default();
-    state.postern.outbox().pause_delivery(actor, on).await?;
+    state.postern.outbox().pause_delivery(&actor, on).await?;
     Ok(Success::new(Nothing {}))
 }

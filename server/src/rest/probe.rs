@@ -10,9 +10,9 @@ use utoipa::ToSchema;
 use super::envelope::{Refused, Success};
 use super::errors::{Always, JsonRefused, Restricted, Throttled};
 use super::event_stream::respond;
-use super::extract::JsonBody;
+use super::extract::{JsonBody, SignedIn};
 use super::json::{Faults, lenient};
-use crate::http::{AppState, Caller};
+use crate::http::AppState;
 
 /// What to probe: a host, or the hosts that DNS names for the domain of an address. With both, the
 /// host is probed, and the address becomes the recommended user name.
@@ -62,16 +62,14 @@ enum Port {
 )]
 pub async fn probe(
     State(state): State<AppState>,
-    caller: Caller,
+    SignedIn(actor): SignedIn,
     headers: HeaderMap,
-    body: Result<JsonBody<ProbeRequest>, Refused>,
+    JsonBody { request, faults }: JsonBody<ProbeRequest>,
 ) -> Result<Response, Refused> {
-    let actor = caller.signed_in()?;
-    let JsonBody { request, faults } = body?;
     let events = state
         .postern
         .diagnosis()
-        .probe(actor, request.validate(faults)?)
+        .probe(&actor, request.validate(faults)?)
         .await?;
     Ok(respond(&headers, events, ProbeReport::apply).await)
 }

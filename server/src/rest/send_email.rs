@@ -1,7 +1,8 @@
 //! `POST /api/messages/send-email`: accepts mail for delivery.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::{Kind, Refusal};
@@ -13,9 +14,9 @@ use utoipa::ToSchema;
 use super::body_budget;
 use super::envelope::Refused;
 use super::errors::{Always, JsonRefused, Restricted, StillRunning};
-use super::extract::require_json;
+use super::extract::{SignedIn, require_json};
 use super::submission::{self, SendEmailBody};
-use crate::http::{AppState, Caller};
+use crate::http::AppState;
 
 /// The path of submissions.
 pub const INTAKE: &str = "/api/messages/send-email";
@@ -63,20 +64,19 @@ enum AcceptedIds {
 )]
 pub async fn send(
     State(state): State<AppState>,
-    caller: Caller,
-    request: Request,
+    SignedIn(actor): SignedIn,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<Response, Refused> {
-    let actor = caller.signed_in()?;
-    let (parts, body) = request.into_parts();
-    let (body, _permit) = body_budget::read(&parts.headers, body).await?;
-    require_json(&parts.headers)?;
-    let key = idempotency_key(&parts.headers)?;
+    require_json(&headers)?;
+    let key = idempotency_key(&headers)?;
+    let (body, _permit) = body_budget::read(&actor, &headers, body).await?;
     let (submissions, key) = decode(body, key).await?;
     let many = matches!(submissions, Submissions::Many(_));
     let mut ids = state
         .postern
         .outbox()
-        .accept(actor, submissions, key)
+        .accept(&actor, submissions, key)
         .await?;
     let answer = match ids.len() {
         1 if !many => AcceptedIds::One { id: ids.remove(0) },

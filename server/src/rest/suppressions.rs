@@ -7,8 +7,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::envelope::{Nothing, Refused, Success};
 use super::errors::{Always, Missing, ParametersRefused, Restricted};
-use super::extract::{PathParams, QueryParams};
-use crate::http::{AppState, Caller};
+use super::extract::{PathParams, QueryParams, SignedIn};
+use crate::http::AppState;
 
 /// An address that a relay refused permanently: mail to it fails without an attempt.
 #[derive(Serialize, ToSchema)]
@@ -58,12 +58,14 @@ pub struct SuppressionQuery {
 )]
 pub async fn list(
     State(state): State<AppState>,
-    caller: Caller,
-    query: Result<QueryParams<SuppressionQuery>, Refused>,
+    SignedIn(actor): SignedIn,
+    QueryParams(SuppressionQuery { address }): QueryParams<SuppressionQuery>,
 ) -> Result<Success<Vec<Suppression>>, Refused> {
-    let actor = caller.signed_in()?;
-    let QueryParams(SuppressionQuery { address }) = query?;
-    let listed = state.postern.outbox().suppressions(actor, &address).await?;
+    let listed = state
+        .postern
+        .outbox()
+        .suppressions(&actor, &address)
+        .await?;
     Ok(Success::new(listed.into_iter().map(Into::into).collect()))
 }
 
@@ -85,15 +87,13 @@ pub async fn list(
 )]
 pub async fn remove(
     State(state): State<AppState>,
-    caller: Caller,
-    address: Result<PathParams<String>, Refused>,
+    SignedIn(actor): SignedIn,
+    PathParams(address): PathParams<String>,
 ) -> Result<Success<Nothing>, Refused> {
-    let actor = caller.signed_in()?;
-    let PathParams(address) = address?;
     state
         .postern
         .outbox()
-        .remove_suppression(actor, &address)
+        .remove_suppression(&actor, &address)
         .await?;
     Ok(Success::new(Nothing {}))
 }

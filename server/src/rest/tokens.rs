@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 
 use super::envelope::{Nothing, Refused, Success};
 use super::errors::{Always, JsonRefused, Missing, ParametersRefused, Restricted};
-use super::extract::{JsonBody, PathParams};
+use super::extract::{JsonBody, PathParams, SignedIn};
 use super::json::lenient;
-use crate::http::{AppState, Caller};
+use crate::http::AppState;
 
 /// What a token may do: submit mail, read messages and metrics, or what administrators do.
 #[derive(Serialize, ToSchema)]
@@ -123,9 +123,9 @@ pub struct CreatedToken {
 )]
 pub async fn list(
     State(state): State<AppState>,
-    caller: Caller,
+    SignedIn(actor): SignedIn,
 ) -> Result<Success<Vec<ApiToken>>, Refused> {
-    let listed = state.postern.accounts().tokens(caller.signed_in()?).await?;
+    let listed = state.postern.accounts().tokens(&actor).await?;
     Ok(Success::new(listed.into_iter().map(Into::into).collect()))
 }
 
@@ -148,11 +148,9 @@ pub async fn list(
 )]
 pub async fn create(
     State(state): State<AppState>,
-    caller: Caller,
-    body: Result<JsonBody<TokenRequest>, Refused>,
+    SignedIn(actor): SignedIn,
+    JsonBody { request, faults }: JsonBody<TokenRequest>,
 ) -> Result<Success<CreatedToken>, Refused> {
-    let actor = caller.signed_in()?;
-    let JsonBody { request, faults } = body?;
     faults.into_result()?;
     let new = NewToken {
         account: request.account,
@@ -161,7 +159,7 @@ pub async fn create(
         expires_days: request.expires_days,
         senders: request.senders.unwrap_or_default(),
     };
-    let token = state.postern.accounts().create_token(actor, new).await?;
+    let token = state.postern.accounts().create_token(&actor, new).await?;
     Ok(Success::new(CreatedToken { token }))
 }
 
@@ -183,11 +181,9 @@ pub async fn create(
 )]
 pub async fn revoke(
     State(state): State<AppState>,
-    caller: Caller,
-    id: Result<PathParams<String>, Refused>,
+    SignedIn(actor): SignedIn,
+    PathParams(id): PathParams<String>,
 ) -> Result<Success<Nothing>, Refused> {
-    let actor = caller.signed_in()?;
-    let PathParams(id) = id?;
-    state.postern.accounts().revoke_token(actor, &id).await?;
+    state.postern.accounts().revoke_token(&actor, &id).await?;
     Ok(Success::new(Nothing {}))
 }

@@ -247,6 +247,21 @@ test('logins are delayed from the fifth failure on, per account and per network'
     .toBe(303);
 });
 
+test('guesses of a setup link are throttled', async () => {
+  const fresh = await Postern.start();
+  const statuses: number[] = [];
+  for (let guess = 0; guess < 20; guess += 1) {
+    const response = await postForm(fresh.url, '/setup', { token: 'guess', email: EMAIL, password: PASSWORD });
+    statuses.push(response.status);
+    if (response.status === 429) {
+      expect(Number(response.headers['retry-after'])).toBeGreaterThan(0);
+    }
+  }
+  expect(statuses.slice(0, 5)).toEqual([403, 403, 403, 403, 403]);
+  expect(statuses).toContain(429);
+  await fresh.stop();
+});
+
 test('concurrent logins are each counted', async () => {
   await createAccount(postern.data, 'flooded@example.org');
   const logins = Array.from({ length: 40 }, () =>

@@ -98,7 +98,7 @@ impl Postern {
             keys.add(key).await?;
         }
         let dialer = Dialer::new(config.relays)?;
-        let audit = Audit::new(store.clone(), clock.clone());
+        let (audit, refusals) = Audit::start(store.clone(), clock.clone());
         let settings = Settings::new(
             store.clone(),
             clock.clone(),
@@ -122,7 +122,7 @@ impl Postern {
         let outbox = Outbox::start(
             store.clone(),
             clock.clone(),
-            audit.clone(),
+            (audit.clone(), refusals),
             settings.clone(),
             hold,
         );
@@ -188,9 +188,10 @@ impl Postern {
         &self.0.delivery
     }
 
-    /// Ends the hold of [`Config::hold_mail`], waits for running statements, and closes the database.
+    /// Ends the hold of [`Config::hold_mail`], records counted refusals, waits for running statements, and closes the database.
     pub async fn close(&self) {
         self.0.outbox.end_hold().await;
+        self.0.audit.flush().await;
         self.0.store.close().await;
     }
 }

@@ -6,6 +6,8 @@ mod stories;
 
 #[path = "story/accounts.rs"]
 mod accounts;
+#[path = "story/audit.rs"]
+mod audit;
 #[path = "story/certificates.rs"]
 mod certificates;
 #[path = "story/environment.rs"]

@@ -121,6 +121,15 @@ pub struct DeliveryArgs {
         value_name = "DAYS"
     )]
     pub keep_rows: u16,
+    /// Days the rows of the audit log are kept, at least 30
+    #[arg(
+        long,
+        env = "POSTERN_KEEP_AUDIT",
+        default_value = "400",
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u16).range(30..)
+    )]
+    pub keep_audit: u16,
     /// Seconds after which mail leased by a process that died is delivered by another, 1 to 3600
     #[arg(
         long,

@@ -76,6 +76,7 @@ impl Deliverer {
             retention: Retention {
                 bodies: days(self.how.keep_bodies),
                 rows: days(self.how.keep_rows),
+                audit: days(self.how.keep_audit),
             },
         };
         let postern = postern.clone();

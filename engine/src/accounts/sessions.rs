@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::view::SessionView;
 use domain::{Kind, Refusal, SecretString};
 
-use super::throttle::ThrottleKey;
+use super::throttle::{ThrottleKey, networks};
 use super::{Accounts, Login, detached, digest};
 use crate::audit::{Action, Signature};
 use crate::store::sessions::SessionRow;
@@ -48,29 +48,56 @@ impl Accounts {
     ) -> Result<Login, Refusal> {
         let email = email.trim().to_lowercase();
         let mut keys = vec![ThrottleKey::account(&email)];
-        keys.extend(origin.address.map(ThrottleKey::network));
-        let by = Signature::new(recorded(&email, 254), origin);
+        keys.extend(networks(origin));
         let attempt = match self.attempt(&email, keys).await {
             Ok(attempt) => attempt,
-            Err(refusal) => return self.not_logged_in(by, refusal).await,
+            Err(refusal) => return self.not_logged_in(&email, origin, refusal).await,
         };
         // A caller that disconnects while it waits for the permit is not counted. From here on, the
         // attempt is completed and counted.
-        let accounts = self.clone();
+        let (accounts, origin) = (self.clone(), origin.clone());
         detached(async move {
             match attempt.compare(password).await {
                 Ok(Some(login)) => Ok(login),
-                Ok(None) => accounts.not_logged_in(by, wrong()).await,
-                Err(refusal) => accounts.not_logged_in(by, refusal).await,
+                Ok(None) => accounts.not_logged_in(&email, &origin, wrong()).await,
+                Err(refusal) => accounts.not_logged_in(&email, &origin, refusal).await,
             }
         })
         .await
     }
 
     /// Records a refused login.
-    async fn not_logged_in<T>(&self, by: Signature, refusal: Refusal) -> Result<T, Refusal> {
+    async fn not_logged_in<T>(
+        &self,
+        email: &str,
+        origin: &Origin,
+        refusal: Refusal,
+    ) -> Result<T, Refusal> {
+        let name = recorded(email, 254);
+        let by = match refusal.kind {
+            Kind::TooMany | Kind::Unavailable => self.overload_signature(name, origin, &refusal),
+            _ => Signature::new(name, origin),
+        };
         self.audit.record_refusal(by, Action::Login, &refusal).await;
         Err(refusal)
+    }
+
+    /// The signature that a login refused for overload is counted under: the network, which may try
+    /// any number of names, or else the name, which any number of networks may try.
+    pub(super) fn overload_signature(
+        &self,
+        name: String,
+        origin: &Origin,
+        refusal: &Refusal,
+    ) -> Signature {
+        let now = self.clock.monotonic();
+        let is_cause = |network: &ThrottleKey| {
+            refusal.kind != Kind::TooMany || self.throttle.check(&[*network], now).is_err()
+        };
+        match networks(origin).find(is_cause) {
+            Some(ThrottleKey::Network(network)) => Signature::of_network(network),
+            _ => Signature::of_name(name),
+        }
     }
 
     /// Begins a session, and removes expired ones. The caller chooses `secret`, which has at least
@@ -85,11 +112,12 @@ impl Accounts {
         origin: &Origin,
     ) -> Result<(), Refusal> {
         let now = self.clock.now();
-        let by = Signature::new(&login.account.email, origin);
         let mut work = self.store.begin().await?;
         if !accounts::lock_password(&mut work, &login.account.id, &login.password_hash).await? {
             drop(work);
-            return self.not_logged_in(by, wrong()).await;
+            return self
+                .not_logged_in(&login.account.email, origin, wrong())
+                .await;
         }
         sessions::add(
             &mut work,
@@ -100,6 +128,7 @@ impl Accounts {
             &recorded(&origin.browser, 255),
         )
         .await?;
+        let by = Signature::new(&login.account.email, origin);
         self.audit.record(&mut work, by, Action::Login, "").await?;
         sessions::remove_expired(&mut work, now - ABSOLUTE, now - IDLE).await?;
         commit(work).await?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::view::Role;
 use domain::{Kind, Refusal, SecretString};
 
+use super::throttle::networks;
 use super::{Accounts, Login, digest, random_secret};
 use crate::Origin;
 use crate::audit::{Action, Signature};
@@ -44,8 +45,9 @@ impl Accounts {
     /// Creates the first administrator with the token of a setup link.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] if the token is not valid; [`Kind::Invalid`] under `email` and
-    /// `password`; [`Kind::Conflict`] if another request created an account in the meantime.
+    /// [`Kind::Forbidden`] if the token is not valid; [`Kind::TooMany`] after the fifth such failure
+    /// from a network, as for logins; [`Kind::Invalid`] under `email` and `password`;
+    /// [`Kind::Conflict`] if another request created an account in the meantime.
     pub async fn create_first(
         &self,
         token: &str,
@@ -55,7 +57,11 @@ impl Accounts {
     ) -> Result<Login, Refusal> {
         let result = self.try_first_account(token, email, password, origin).await;
         if let Err(refusal) = &result {
-            let by = Signature::new("setup link", origin);
+            let name = "setup link".to_owned();
+            let by = match refusal.kind {
+                Kind::TooMany | Kind::Unavailable => self.overload_signature(name, origin, refusal),
+                _ => Signature::new(name, origin),
+            };
             self.audit
                 .record_refusal(by, Action::CreateAccount, refusal)
                 .await;
@@ -70,7 +76,10 @@ impl Accounts {
         password: SecretString,
         origin: &Origin,
     ) -> Result<Login, Refusal> {
+        let keys: Vec<_> = networks(origin).collect();
+        self.throttle.check(&keys, self.clock.monotonic())?;
         if !self.is_setup_token(token).await? {
+            self.throttle.failed(&keys, self.clock.monotonic());
             return Err(Refusal::new(
                 Kind::Forbidden,
                 "This link has been used, has expired or is not the newest. The command postern setup-link prints a new one.",

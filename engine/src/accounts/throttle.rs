@@ -3,14 +3,16 @@
 //! Waits are measured in monotonic time, so that a clock that is set back does not prolong them.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use domain::Refusal;
+use ipnet::IpNet;
 use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
+use crate::Origin;
 use crate::rate_limit::whole_seconds;
 
 /// The number of failures from which on the next attempt has to wait.
@@ -52,8 +54,8 @@ pub struct LoginThrottle {
 pub enum ThrottleKey {
     /// The SHA-256 of an account's address, whether or not there is such an account.
     Account([u8; 32]),
-    /// A network, by its first address.
-    Network(IpAddr),
+    /// A network.
+    Network(IpNet),
 }
 
 impl ThrottleKey {
@@ -63,12 +65,17 @@ impl ThrottleKey {
     }
 
     /// The key of the network of an address: /24 for IPv4, /64 for IPv6.
-    pub fn network(address: IpAddr) -> Self {
-        Self::Network(match address.to_canonical() {
-            IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & (!0 << 8)).into(),
-            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (!0 << 64)).into(),
-        })
+    fn network(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let length = if address.is_ipv4() { 24 } else { 64 };
+        let network = IpNet::new(address, length).expect("a length within the address");
+        Self::Network(network.trunc())
     }
+}
+
+/// The keys of the networks that a request came from.
+pub fn networks(origin: &Origin) -> impl Iterator<Item = ThrottleKey> + use<> {
+    origin.address.map(ThrottleKey::network).into_iter()
 }
 
 impl LoginThrottle {

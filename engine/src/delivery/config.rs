@@ -16,7 +16,7 @@ pub struct DeliveryConfig {
     pub connections: usize,
     /// How long a message stays leased to a worker that no longer renews it.
     pub lease: Duration,
-    /// How long messages are kept after their delivery.
+    /// How long messages and the audit log are kept.
     pub retention: Retention,
 }
 
@@ -28,6 +28,8 @@ pub struct Retention {
     pub bodies: Duration,
     /// Their rows and events.
     pub rows: Duration,
+    /// Rows of the audit log, whatever is in the outbox; at least 30 days.
+    pub audit: Duration,
 }
 
 /// What delivery uses.

@@ -1,4 +1,4 @@
-//! Deletion of old messages: their bytes some days after the last delivery, later their rows.
+//! Deletion of old messages, first their bytes and later their rows, and of old audit rows.
 
 use std::time::Duration;
 
@@ -7,7 +7,13 @@ use tokio::time::sleep;
 use super::config::Retention;
 use crate::Clock;
 use crate::outbox::KEY_LIFETIME;
-use crate::store::{Store, StoreError, commit, idempotency, retention};
+use crate::store::{Store, StoreError, audit, commit, idempotency, retention};
+
+/// The minimum time that rows of the audit log are kept.
+const AUDIT_MINIMUM: Duration = Duration::from_hours(30 * 24);
+
+/// The maximum number of audit rows that a transaction deletes.
+const AUDIT_BATCH: i64 = 500;
 
 /// How often old messages are deleted.
 const INTERVAL: Duration = Duration::from_secs(3600);
@@ -44,6 +50,15 @@ async fn delete_old(kept: Retention, store: &Store, clock: &Clock) -> Result<(),
                 commit(work).await?;
             }
             from = batch.next;
+        }
+    }
+    let before = now - kept.audit.max(AUDIT_MINIMUM);
+    loop {
+        let mut work = store.begin().await?;
+        let deleted = audit::delete_before(&mut work, before, AUDIT_BATCH).await?;
+        commit(work).await?;
+        if deleted == 0 {
+            break;
         }
     }
     let mut work = store.begin().await?;

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use domain::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
-use super::group_commit::GroupCommit;
+use super::group_commit::{GroupCommit, write_audit};
 use super::hold::Hold;
 use super::meter::Meter;
 use super::reservation::LocalWorker;
 use crate::Clock;
-use crate::audit::Audit;
+use crate::audit::{Audit, QueuedEntry};
 use crate::mail::DefaultSender;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -64,11 +64,12 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Starts the service. With a hold delivery is paused from the start.
+    /// Starts the service. With a hold delivery is paused from the start. `refusals` are rows of the
+    /// audit log to write.
     pub(crate) fn start(
         store: Store,
         clock: Clock,
-        audit: Audit,
+        (audit, refusals): (Audit, mpsc::Receiver<QueuedEntry>),
         settings: Settings,
         hold: Option<Hold>,
     ) -> Arc<Self> {
@@ -83,6 +84,7 @@ impl Outbox {
             hold.is_some(),
             changes.clone(),
         );
+        tokio::spawn(write_audit(group_commit.clone(), refusals));
         let outbox = Arc::new(Self {
             saved: settings.changes(),
             store,

@@ -1,4 +1,4 @@
-//! The table `audit`: acts with their actor, time, origin and outcome. Rows are only added.
+//! The table `audit`: acts with their actor, time, origin and outcome. Rows are not changed.
 
 use domain::Timestamp;
 use sqlx::any::AnyRow;
@@ -30,25 +30,46 @@ impl FromRow<'_, AnyRow> for Entry {
     }
 }
 
-/// Inserts a row.
+/// Inserts rows.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn add(connection: &mut Connection, entry: &Entry) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO audit (id, at, actor, origin, action, outcome, detail) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+pub async fn add(connection: &mut Connection, entries: &[Entry]) -> Result<(), StoreError> {
+    for entry in entries {
+        sqlx::query(
+            "INSERT INTO audit (id, at, actor, origin, action, outcome, detail) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(ulid::Ulid::new().to_string())
+        .bind(entry.at.0)
+        .bind(&entry.actor)
+        .bind(&entry.origin)
+        .bind(&entry.action)
+        .bind(&entry.outcome)
+        .bind(&entry.detail)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Deletes up to `limit` rows from before `before`. Returns how many were deleted.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn delete_before(
+    connection: &mut Connection,
+    before: Timestamp,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    let deleted = sqlx::query(
+        "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2)",
     )
-    .bind(ulid::Ulid::new().to_string())
-    .bind(entry.at.0)
-    .bind(&entry.actor)
-    .bind(&entry.origin)
-    .bind(&entry.action)
-    .bind(&entry.outcome)
-    .bind(&entry.detail)
+    .bind(before.0)
+    .bind(limit)
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(deleted.rows_affected())
 }
 
 /// The newest `limit` rows, newest first.

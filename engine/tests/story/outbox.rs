@@ -45,6 +45,7 @@ impl TestWorker {
             retention: Retention {
                 bodies: Duration::from_secs(7 * 86_400),
                 rows: Duration::from_secs(90 * 86_400),
+                audit: Duration::from_secs(400 * 86_400),
             },
         };
         let task = tokio::spawn(async move {

@@ -9,6 +9,7 @@ use domain::Refusal;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use crate::Clock;
+use crate::audit::QueuedEntry;
 use crate::store::{Store, StoreError, in_time};
 
 use request::{WriteRequest, WriteResult};
@@ -59,6 +60,26 @@ impl GroupCommit {
         let job = Job { request, done };
         self.jobs.send(job).await.map_err(|_| Refusal::internal())?;
         result.await.map_err(|_| Refusal::internal())?
+    }
+}
+
+/// Writes the rows of the audit log that are queued, those that arrive meanwhile together in the next
+/// request, for as long as there is a sender.
+pub(super) async fn write_audit(group_commit: GroupCommit, mut queue: mpsc::Receiver<QueuedEntry>) {
+    let mut queued = Vec::new();
+    while queue.recv_many(&mut queued, MAX_REQUESTS).await > 0 {
+        let (entries, waiting): (Vec<_>, Vec<_>) = queued
+            .drain(..)
+            .map(|QueuedEntry { entry, done }| (entry, done))
+            .unzip();
+        if let Err(refusal) = group_commit.write(WriteRequest::Audit(entries)).await {
+            tracing::error!(%refusal, "refusals were not recorded");
+            continue;
+        }
+        for done in waiting {
+            // Its caller may be gone.
+            let _ = done.send(());
+        }
     }
 }
 
@@ -121,7 +142,9 @@ impl Committer {
         let written = transaction::write(&self.store, self.hold_mail, requests, now);
         let results = in_time(written).await?;
         self.store.wrote();
-        self.changes.send_modify(|count| *count += 1);
+        if requests.iter().any(|request| request.is_change()) {
+            self.changes.send_modify(|count| *count += 1);
+        }
         Ok(results)
     }
 }

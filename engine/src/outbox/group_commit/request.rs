@@ -7,6 +7,7 @@ use domain::outbox::Suppression;
 use tokio::time::Instant;
 
 use super::super::hold::HEARTBEAT_TIMEOUT;
+use crate::store::audit::Entry;
 use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
 use crate::store::messages::MessageRow;
 use crate::store::recipients::{ClaimedRecipient, RecipientKey, SettledRecipient};
@@ -59,6 +60,8 @@ pub enum WriteRequest {
         lease: Lease,
         keys: Vec<RecipientKey>,
     },
+    /// Inserts rows of the audit log.
+    Audit(Vec<Entry>),
     /// Releases leases of `owner`: the recipients are due at `due`, without an attempt.
     Release {
         owner: Arc<str>,
@@ -74,6 +77,11 @@ impl WriteRequest {
             Self::Accept { caller, .. } => caller.strong_count() > 0,
             _ => true,
         }
+    }
+
+    /// Whether it changes the outbox.
+    pub(super) fn is_change(&self) -> bool {
+        !matches!(self, Self::Audit(_))
     }
 
     /// The octets of messages in it.

@@ -13,7 +13,7 @@ use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{
     self, Claim, ClaimedRecipient, LeaseChange, NewRecipient, OwnedResult, RecipientKey,
 };
-use crate::store::{Connection, Store, StoreError, commit, delivery_events, suppressions};
+use crate::store::{Connection, Store, StoreError, audit, commit, delivery_events, suppressions};
 
 /// How long an idempotency key is answered with its first answer.
 pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -46,6 +46,11 @@ pub(super) async fn write(
     let claimed = results.iter_mut().flat_map(|result| &mut result.claimed);
     suppressions::mark(&mut work, claimed).await?;
     settle(&mut work, requests).await?;
+    for request in requests {
+        if let WriteRequest::Audit(entries) = request {
+            audit::add(&mut work, entries).await?;
+        }
+    }
     commit(work).await?;
     Ok(results)
 }

@@ -1,0 +1,140 @@
+//! The audit log: refusals for overload are counted, no refusal has a commit of its own, retention.
+
+use std::time::Duration;
+
+use domain::view::Role;
+use domain::{Kind, SecretString};
+use engine::{Actor, Origin};
+use futures::future::join_all;
+
+use crate::environment::{PASSWORD, TestEnv, execute};
+use crate::outbox::TestWorker;
+use crate::wait::wait_for;
+
+fn origin(address: &str) -> Origin {
+    Origin {
+        address: address.parse().ok(),
+        ..Origin::default()
+    }
+}
+
+impl TestEnv {
+    /// The rows of the audit log with this outcome: actor, origin, detail.
+    async fn refused(&self, outcome: &str) -> Vec<[String; 3]> {
+        let trail = self.postern.audit().trail(&Actor::local(0), 1000).await;
+        let rows = trail.expect("readable").into_iter();
+        rows.filter(|row| row.outcome == outcome)
+            .map(|row| [row.actor, row.origin, row.detail])
+            .collect()
+    }
+}
+
+async fn throttled_logins_are_one_row_a_minute(env: TestEnv) {
+    let login = async |number: usize| {
+        let email = format!("a{number}@example.org");
+        let wrong = SecretString::new("wrong");
+        let accounts = env.postern.accounts();
+        let refused = accounts.login(&email, wrong, &origin("192.0.2.7")).await;
+        refused.expect_err("wrong").kind
+    };
+    let mut throttled = 0;
+    for number in 0..100 {
+        throttled += usize::from(login(number).await == Kind::TooMany);
+    }
+    assert!(throttled > 50, "{throttled}");
+    let compared = env.refused("refused (401)").await;
+    assert_eq!(compared.len(), 100 - throttled);
+    assert_eq!(compared[0][1], "192.0.2.7");
+    env.pass(Duration::from_secs(60));
+    let row = wait_for("the row of the minute", async || {
+        let rows = env.refused("refused (429)").await;
+        rows.first().cloned().ok_or(rows)
+    })
+    .await;
+    let detail = format!("{throttled} times in a minute");
+    assert_eq!(row, ["", "192.0.2.0/24", &detail]);
+    assert_eq!(env.refused("refused (429)").await.len(), 1);
+}
+
+async fn guesses_of_a_setup_link_are_throttled(env: TestEnv) {
+    let accounts = env.postern.accounts();
+    let token = accounts.setup_token().await.expect("asks");
+    let token = token.expect("no account exists");
+    let create = async |token: &str, address: &str| {
+        let password = SecretString::new(PASSWORD);
+        let origin = origin(address);
+        let created = accounts.create_first(token, "a@example.org", password, &origin);
+        created.await.map(drop).map_err(|refusal| refusal.kind)
+    };
+    let mut refused = Vec::new();
+    for _ in 0..20 {
+        refused.push(create("guess", "192.0.2.7").await.expect_err("a guess"));
+    }
+    assert_eq!(refused[..5], [Kind::Forbidden; 5]);
+    assert!(refused.contains(&Kind::TooMany), "{refused:?}");
+    let rows = env.refused("refused (403)").await;
+    assert!(rows.len() < 20, "{rows:?}");
+    assert_eq!(create(&token, "198.51.100.7").await, Ok(()));
+    // What is counted is written when Postern closes.
+    env.postern.close().await;
+    let mut connection = env.connection().await;
+    let counted = "SELECT detail FROM audit WHERE outcome = 'refused (429)'";
+    let rows: Vec<(String,)> = sqlx::query_as(counted)
+        .fetch_all(&mut connection)
+        .await
+        .expect("rows");
+    assert_eq!(rows.len(), 1);
+    assert!(rows[0].0.ends_with(" times in a minute"), "{rows:?}");
+}
+
+/// The rows of refusals that arrive together are in one transaction, or in two if one of them began
+/// alone.
+async fn refusals_have_no_commit_of_their_own(env: TestEnv) {
+    let user = env.sign_in("user@example.org", Role::User).await;
+    let mut lock = env.connection().await;
+    execute(&mut lock, "BEGIN; LOCK TABLE audit IN EXCLUSIVE MODE").await;
+    let settings = env.postern.settings();
+    let refusals = join_all((0..40).map(|_| settings.view(&user)));
+    let unlock = async {
+        env.until_locked().await;
+        execute(&mut lock, "COMMIT").await;
+    };
+    let (refused, ()) = tokio::join!(refusals, unlock);
+    assert!(refused.iter().all(Result::is_err));
+    assert_eq!(env.refused("refused (403)").await.len(), 40);
+    let commits = "SELECT COUNT(DISTINCT xmin::text) FROM audit WHERE outcome = 'refused (403)'";
+    let (commits,): (i64,) = sqlx::query_as(commits)
+        .fetch_one(&mut lock)
+        .await
+        .expect("a number");
+    assert!(commits <= 2, "{commits}");
+}
+
+async fn audit_rows_are_deleted_after_their_retention(env: TestEnv) {
+    let user = env.sign_in("user@example.org", Role::User).await;
+    let refuse = async || {
+        let refused = env.postern.settings().view(&user).await;
+        assert_eq!(refused.expect_err("a user").kind, Kind::Forbidden);
+    };
+    refuse().await;
+    env.pass(Duration::from_secs(400 * 86_400));
+    refuse().await;
+    let worker = TestWorker::begin(&env, 1);
+    wait_for("the old row to be deleted", async || {
+        let rows = env.refused("refused (403)").await;
+        (rows.len() == 1).then_some(()).ok_or(rows)
+    })
+    .await;
+    worker.end().await;
+}
+
+stories! {
+    both {
+        throttled_logins_are_one_row_a_minute;
+        guesses_of_a_setup_link_are_throttled;
+        audit_rows_are_deleted_after_their_retention;
+    }
+    postgres {
+        refusals_have_no_commit_of_their_own;
+    }
+}

@@ -150,6 +150,29 @@ test('a raw message loses Bcc, gets CRLF line ends and missing headers', async (
   );
 });
 
+test('a raw message without From gets the configured one', async () => {
+  const raw = Buffer.from('To: desk@example.org\r\nSubject: Fire\r\n\r\nFire').toString('base64');
+  const got = await submitAndReceive({ raw });
+  expect(got.from).toBe('alerts@example.org');
+  expect(got.head.match(/^From: .*$/gm)).toEqual(['From: Alerts <alerts@example.org>']);
+});
+
+test('a resent raw message goes to the recipients of its Resent- fields', async () => {
+  const raw = [
+    'Resent-From: desk@example.org',
+    'Resent-To: Chief <chief@example.net>',
+    'Resent-Bcc: spy@example.net',
+    'From: a@example.org',
+    'To: list@example.org',
+    '',
+    'Fire',
+  ].join('\r\n');
+  const got = await submitAndReceive({ raw: Buffer.from(raw).toString('base64') });
+  expect(got.to).toEqual(['chief@example.net', 'spy@example.net']);
+  expect(got.head).toContain('\r\nTo: list@example.org');
+  expect(got.head).not.toContain('spy');
+});
+
 test('the envelope of a raw message can be given in fields', async () => {
   const raw = Buffer.from('From: a@example.org\r\nTo: list@example.org\r\n\r\nFire').toString('base64');
   const got = await submitAndReceive({ raw, from: 'bounces@example.org', to: 'one@example.org', bcc: 'two@example.org' });

@@ -12,8 +12,12 @@ use super::submission::{
     self, ComposedMessage, DefaultSender, LARGEST, NO_SENDER, Submission, TOO_LARGE,
 };
 
-/// Validates a raw message and writes the message to be sent: line ends become CRLF, missing Date
-/// and Message-ID fields are added, and Bcc fields removed. `submission` has the other fields.
+/// The fields that name the recipients, and those of a message that was resent.
+const RECIPIENTS: [&str; 3] = ["To", "Cc", "Bcc"];
+const RESENT_RECIPIENTS: [&str; 3] = ["Resent-To", "Resent-Cc", "Resent-Bcc"];
+
+/// Validates a raw message and writes the message to be sent: line ends become CRLF, missing Date,
+/// Message-ID and From fields are added, and Bcc fields removed. `submission` has the other fields.
 ///
 /// # Errors
 /// As [`Submission::compose`].
@@ -64,6 +68,7 @@ pub(super) fn compose(
     if recipients.is_empty() {
         in_header(&header, &mut recipients, &mut faults);
     }
+    let has_author = !header.addresses("From").is_empty();
     let from = match given {
         None if submission.from.is_none() => author(&header, sender, &mut faults),
         given => given,
@@ -72,6 +77,9 @@ pub(super) fn compose(
     let from = from.expect("without it there was a fault");
 
     let mut added = String::new();
+    if !has_author {
+        header::mailboxes(&mut added, "From", [&from]);
+    }
     if !header.has("Date") {
         header::unstructured(&mut added, "Date", &header::date(now));
     }
@@ -85,7 +93,10 @@ pub(super) fn compose(
     let mut kept = 0;
     for field in &header.fields {
         let name = &raw[field.name.clone()];
-        if name.eq_ignore_ascii_case(b"Bcc") || name.eq_ignore_ascii_case(b"Resent-Bcc") {
+        // A second From field would make the message invalid (RFC 5322 section 3.6).
+        let is_replaced = !has_author && name.eq_ignore_ascii_case(b"From");
+        let is_bcc = name.eq_ignore_ascii_case(b"Bcc") || name.eq_ignore_ascii_case(b"Resent-Bcc");
+        if is_replaced || is_bcc {
             bytes.extend_from_slice(&raw[kept..field.all.start]);
             kept = field.all.end;
         }
@@ -174,9 +185,15 @@ fn checked(raw: Vec<u8>) -> Result<Vec<u8>, String> {
     Ok(lines)
 }
 
-/// Adds the recipients in the header fields To, Cc and Bcc.
+/// Adds the recipients in the header: those in Resent-To, Resent-Cc and Resent-Bcc (RFC 5322 section
+/// 3.6.6) where there are any, otherwise those in To, Cc and Bcc. Postfix and Exim do the same.
 fn in_header(header: &RawHeader<'_>, recipients: &mut RecipientList, faults: &mut Refusal) {
-    for name in ["To", "Cc", "Bcc"] {
+    let is_named = |name: &&str| !header.addresses(name).is_empty();
+    let names = match RESENT_RECIPIENTS.iter().any(is_named) {
+        true => RESENT_RECIPIENTS,
+        false => RECIPIENTS,
+    };
+    for name in names {
         for text in header.addresses(name) {
             match text.parse().and_then(|address| Mailbox::new("", address)) {
                 Ok(mailbox) => {
@@ -213,7 +230,7 @@ fn author(
         faults.add("from", NO_SENDER);
         return None;
     };
-    Mailbox::new("", sender.address.clone())
+    Mailbox::new(&sender.name, sender.address.clone())
         .map_err(|fault| faults.add("from", fault))
         .ok()
 }

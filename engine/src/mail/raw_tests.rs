@@ -65,11 +65,31 @@ fn missing_headers_are_added_on_top() {
 }
 
 #[test]
+fn recipients_of_a_resent_message_are_those_of_its_resent_fields() {
+    let resent = |fields: &str| compose(format!("{fields}{MAIL}").as_bytes()).expect("a mail");
+    let composed = resent(
+        "Resent-From: ops@example.org\r\nResent-To: b@example.net\r\n\
+         resent-cc: C <c@example.net>\r\nResent-Bcc: d@example.net\r\n",
+    );
+    assert_eq!(
+        names(&composed.recipients),
+        ["b@example.net", "c@example.net", "d@example.net"]
+    );
+    let text = String::from_utf8(composed.bytes).expect("UTF-8");
+    assert!(text.contains("Resent-To: b@example.net\r\n"), "{text}");
+    assert!(!text.contains("d@example.net"), "{text}");
+    let composed = resent("Resent-From: ops@example.org\r\nResent-To: \r\n");
+    assert_eq!(names(&composed.recipients), ["a@example.net"]);
+    let refusal = compose(format!("Resent-To: a b\r\n{MAIL}").as_bytes()).expect_err("refused");
+    assert!(refusal.fields["raw"].contains("Resent-To"), "{refusal}");
+}
+
+#[test]
 fn bcc_is_removed_with_its_continuation_lines() {
     let raw = MAIL.replace(
         "To: a@example.net\r\n",
         "bCC: b@example.net,\r\n\tc@example.net,\r\n d@example.net\r\nTo: a@example.net\r\n\
-         Resent-Bcc:\r\n e@example.net\r\nBcc: \r\nX-Bcc: kept\r\n",
+         Resent-Bcc:\r\n \r\nBcc: \r\nX-Bcc: kept\r\n",
     );
     let composed = compose(raw.as_bytes()).expect("a mail");
     let expected = MAIL.replace("a@example.net\r\n", "a@example.net\r\nX-Bcc: kept\r\n");
@@ -145,7 +165,29 @@ fn a_missing_from_is_the_saved_sender() {
             .compose(Some(&sender), "01JD", NOW)
             .expect("a mail");
         assert_eq!(composed.from.as_str(), expected, "{from}");
+        let text = String::from_utf8(composed.bytes).expect("UTF-8");
+        let authors: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("From:"))
+            .collect();
+        let author = match expected {
+            "saved@example.org" => "From: Saved <saved@example.org>",
+            other => &format!("From: {other}"),
+        };
+        assert_eq!(authors, [author]);
     }
+    let raw = Some(b"To: a@example.net\r\n\r\n".to_vec());
+    let given = Submission {
+        from: Some("Ops <ops@example.org>".to_owned()),
+        raw,
+        ..Submission::default()
+    };
+    let composed = given.compose(Some(&sender), "01JD", NOW).expect("a mail");
+    assert!(
+        composed
+            .bytes
+            .starts_with(b"From: Ops <ops@example.org>\r\n")
+    );
     let refusal = compose(b"To: a@example.net\r\n\r\n").expect_err("refused");
     assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), ["from"]);
 }

@@ -66,7 +66,7 @@ pub struct DefaultSender {
 pub struct ComposedMessage {
     /// The sender of the envelope.
     pub from: EmailAddress,
-    /// The recipients of the envelope: To, Cc and Bcc in this order, each once.
+    /// The recipients of the envelope, each once.
     pub recipients: Vec<EmailAddress>,
     /// For display: decoded, without control characters, at most 200 characters.
     pub subject: String,

@@ -6,6 +6,9 @@ use std::time::Duration;
 /// to five days; Postfix' `maximal_queue_lifetime`).
 pub const MAXIMAL_QUEUE_LIFETIME: Duration = Duration::from_secs(5 * 24 * 3600);
 
+/// The longest backoff of a message, with its jitter (Postfix' `maximal_backoff_time`).
+pub const MAXIMAL_BACKOFF: Duration = Duration::from_secs(75 * 60);
+
 /// A random fraction of the jitter added to a backoff, 0 to 255, so that what failed together is
 /// not retried together.
 pub type Jitter = u8;
@@ -59,6 +62,7 @@ mod tests {
                 "{attempts}"
             );
         }
+        assert_eq!(message_backoff(i64::MAX, 255), MAXIMAL_BACKOFF);
         assert_eq!(relay_backoff(1, 0).as_secs(), 5);
         assert_eq!(relay_backoff(3, 0).as_secs(), 20);
         assert_eq!(relay_backoff(40, 0).as_secs(), 300);

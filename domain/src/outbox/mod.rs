@@ -10,7 +10,9 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::refusal::TextFault;
 
-pub use backoff::{Jitter, MAXIMAL_QUEUE_LIFETIME, message_backoff, relay_backoff};
+pub use backoff::{
+    Jitter, MAXIMAL_BACKOFF, MAXIMAL_QUEUE_LIFETIME, message_backoff, relay_backoff,
+};
 pub use disposition::{Disposition, disposition, is_suppressible};
 pub use search::{Cursor, Search, Selection, is_id};
 pub use view::{

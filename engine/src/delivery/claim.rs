@@ -72,7 +72,7 @@ impl Worker {
             let hold_mail = self.services.outbox.hold_mail();
             let now = self.services.clock.now();
             let control = ControlState::read(&mut connection, hold_mail, now).await?;
-            (control, recipients::next_due(&mut connection).await?)
+            (control, recipients::next_due(&mut connection, now).await?)
         };
         self.apply(control).await?;
         let now = self.services.clock.now();

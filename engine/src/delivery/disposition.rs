@@ -176,7 +176,8 @@ impl Attempt<'_> {
             attempts: recipient.attempts + 1,
             trying_since: match recipient.attempts {
                 0 => self.now,
-                _ => recipient.trying_since,
+                // A clock that was ahead would extend the queue lifetime.
+                _ => recipient.trying_since.min(self.now),
             },
             settled: due.is_none().then_some(self.now),
             relay: self.relay.to_owned(),

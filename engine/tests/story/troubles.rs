@@ -118,6 +118,29 @@ async fn a_clock_set_back_does_not_extend_the_backoff(env: TestEnv) {
     works.end().await;
 }
 
+async fn mail_that_is_due_years_later_is_due_now(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    relay.reply_to("RCPT", "450 4.2.0 greylisted");
+    let years = Duration::from_hours(3 * 365 * 24);
+    env.pass(years);
+    let works = TestWorker::begin(&env, 4);
+    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.until(&admin, &id, is(RecipientState::Deferred)).await;
+    relay.reset();
+    env.put_back(years);
+    env.until(&admin, &id, is(RecipientState::Delivered)).await;
+    works.end().await;
+
+    // The state after a node was killed whose clock was ahead.
+    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    env.tamper("UPDATE recipient SET owner = 'dead', due_at = due_at + 94608000000 WHERE due_at > 0")
+        .await;
+    let works = TestWorker::begin(&env, 4);
+    env.until(&admin, &id, is(RecipientState::Delivered)).await;
+    works.end().await;
+}
+
 async fn a_relay_with_few_connections_gets_all_mail(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
@@ -314,6 +337,7 @@ stories! {
         a_refused_message_does_not_delay_the_next;
         a_421_backs_off_without_counting_an_attempt;
         a_clock_set_back_does_not_extend_the_backoff;
+        mail_that_is_due_years_later_is_due_now;
         a_relay_with_few_connections_gets_all_mail;
         a_relay_that_breaks_on_pipelining_gets_no_pipelining;
         a_password_changed_during_delivery_fails_no_mail;

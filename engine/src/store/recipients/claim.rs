@@ -1,11 +1,22 @@
 //! Claiming recipients that are due, and leasing them to a worker.
 
+use std::time::Duration;
+
 use domain::Timestamp;
+use domain::outbox::MAXIMAL_BACKOFF;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 use super::{NewRecipient, RecipientKey};
 use crate::store::{Connection, StoreError};
+
+/// The clocks of the nodes may differ by so much.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+/// Rows that are due after this were written by a clock that was ahead. They are due now.
+fn horizon(now: Timestamp) -> Timestamp {
+    now + MAXIMAL_BACKOFF + CLOCK_SKEW
+}
 
 /// A recipient that a worker leased.
 #[derive(Clone, Debug)]
@@ -59,7 +70,8 @@ pub struct Claim<'a> {
     pub expired_leases: bool,
 }
 
-/// Leases rows that are due, the longest due first.
+/// Leases rows that are due, the longest due first. Rows that are due later than the longest backoff
+/// follow: a clock that was ahead wrote them.
 ///
 /// # Errors
 /// Where the database fails.
@@ -72,34 +84,55 @@ pub async fn claim(
         true => "",
         false => " AND owner IS NULL",
     };
-    let sql = format!(
-        "WITH due AS MATERIALIZED \
-         (SELECT message_id AS id, position AS place FROM recipient WHERE due_at <= $3{free} \
-          ORDER BY due_at, message_id, position LIMIT $4{skip_locked}) \
-         UPDATE recipient SET owner = $1, due_at = $2 FROM due \
-         WHERE message_id = due.id AND position = due.place \
-         RETURNING message_id, position, address, attempts, trying_since"
-    );
-    let mut claimed: Vec<ClaimedRecipient> = sqlx::query_as(AssertSqlSafe(sql))
-        .bind(claim.owner)
-        .bind(claim.lease_end.0)
-        .bind(claim.now.0)
-        .bind(claim.limit)
-        .fetch_all(connection)
-        .await?;
+    let mut claimed: Vec<ClaimedRecipient> = Vec::new();
+    // Two statements: with both ranges in one the databases would sort every row that is due.
+    for (range, bound) in [("<=", claim.now), (">", horizon(claim.now))] {
+        let limit = claim.limit - claimed.len() as i64;
+        if limit <= 0 {
+            break;
+        }
+        let sql = format!(
+            "WITH due AS MATERIALIZED \
+             (SELECT message_id AS id, position AS place FROM recipient \
+              WHERE due_at {range} $3{free} \
+              ORDER BY due_at, message_id, position LIMIT $4{skip_locked}) \
+             UPDATE recipient SET owner = $1, due_at = $2 FROM due \
+             WHERE message_id = due.id AND position = due.place \
+             RETURNING message_id, position, address, attempts, trying_since"
+        );
+        let rows: Vec<ClaimedRecipient> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(claim.owner)
+            .bind(claim.lease_end.0)
+            .bind(bound.0)
+            .bind(limit)
+            .fetch_all(&mut *connection)
+            .await?;
+        claimed.extend(rows);
+    }
     // RETURNING has no order of its own.
     claimed.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(claimed)
 }
 
-/// When the next row is due or the next lease ends; `None` while no row ever is.
+/// When the next row is due or the next lease ends; `None` while no row ever is. Rows that are due
+/// later than the longest backoff are due now.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn next_due(connection: &mut Connection) -> Result<Option<Timestamp>, StoreError> {
-    let (next,): (Option<i64>,) =
-        sqlx::query_as("SELECT MIN(due_at) FROM recipient WHERE due_at IS NOT NULL")
-            .fetch_one(connection)
-            .await?;
-    Ok(next.map(Timestamp))
+pub async fn next_due(
+    connection: &mut Connection,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    // Each is one step in the index; MIN and MAX in one query would read all of it.
+    let (first, last): (Option<i64>, Option<i64>) = sqlx::query_as(
+        "SELECT (SELECT MIN(due_at) FROM recipient WHERE due_at IS NOT NULL), \
+         (SELECT MAX(due_at) FROM recipient WHERE due_at IS NOT NULL)",
+    )
+    .fetch_one(connection)
+    .await?;
+    let is_ahead = last.is_some_and(|last| last > horizon(now).0);
+    Ok(first.map(|first| match is_ahead {
+        true => Timestamp(first.min(now.0)),
+        false => Timestamp(first),
+    }))
 }

@@ -23,6 +23,8 @@ pub(super) struct RelayConnection {
     opened: Instant,
     idle_since: Instant,
     messages: usize,
+    /// The relay accepted a message on it.
+    has_delivered: bool,
     /// Commands of the next message were sent behind the body of this one.
     pipelined_next: bool,
 }
@@ -36,6 +38,7 @@ impl RelayConnection {
             opened: Instant::now(),
             idle_since: Instant::now(),
             messages: 0,
+            has_delivered: false,
             pipelined_next: false,
         }
     }
@@ -43,6 +46,16 @@ impl RelayConnection {
     /// Whether the message on it is its first.
     pub fn is_new(&self) -> bool {
         self.messages <= 1
+    }
+
+    /// Whether the relay accepted a message on it.
+    pub fn has_delivered(&self) -> bool {
+        self.has_delivered
+    }
+
+    /// Records that the relay accepted a message.
+    pub fn set_delivered(&mut self) {
+        self.has_delivered = true;
     }
 
     /// Records whether the next message is pipelined. Returns whether this one was.

@@ -124,6 +124,9 @@ impl DeliveryTask {
             }
         };
         let accepted = result.accepted || !result.deferred;
+        if result.accepted {
+            connection.set_delivered();
+        }
         let relay_failure = result.relay_failure.clone();
         if relay_failure.is_none() {
             self.pool().replied(&self.route, accepted);
@@ -211,6 +214,14 @@ impl DeliveryTask {
         attempt: &Attempt<'_>,
     ) {
         let failure = &broken.failure;
+        // A relay that limits the messages of a connection (RFC 5321 section 3.8).
+        let is_limit = failure.stage == Stage::Mail
+            && failure.fault == Fault::Rejected
+            && connection.has_delivered();
+        if is_limit {
+            self.pool().requeue(message);
+            return;
+        }
         if broken.pipelined {
             self.pool().broke_on_pipelining();
         }

@@ -7,7 +7,7 @@ use domain::outbox::{EventKind, RecipientState, Search};
 use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, is};
 use crate::wait::wait_for;
-use testkit::{Relay, RelayScript};
+use testkit::{Action, Relay, RelayScript};
 
 async fn deferred_mail_is_retried_and_fails_after_five_days(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
@@ -155,6 +155,37 @@ async fn a_relay_with_few_connections_gets_all_mail(env: TestEnv) {
         assert_eq!(message.recipients[0].attempts, 1);
     }
     assert_eq!(relay.accepted().len(), 200, "each once");
+    works.end().await;
+}
+
+async fn a_relay_with_few_messages_per_connection_gets_all_mail(env: TestEnv) {
+    let too_many = "421 4.7.0 too many messages in this connection\r\n";
+    let script = RelayScript::pipelining()
+        .reply("MAIL", "250 2.1.0 Ok")
+        .reply("MAIL", "250 2.1.0 Ok")
+        .at("MAIL", Action::ReplyAndClose(too_many.into()));
+    let (admin, relay) = (env.admin().await, Relay::start(script));
+    env.save(&admin, &relay).await;
+    let works = TestWorker::begin(&env, 4);
+    let mut ids = Vec::new();
+    for _ in 0..40 {
+        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+    }
+    for message in env.until_delivered(&admin, &ids).await {
+        assert_eq!(message.recipients[0].attempts, 1);
+        assert_eq!(message.recipients[0].timeline.len(), 1);
+    }
+    // The relay is used with as many connections as before.
+    relay.stall();
+    let before = relay.count("END");
+    let mut ids = Vec::new();
+    for _ in 0..8 {
+        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+    }
+    relay.wait_for("END", before + 4).await;
+    relay.reset();
+    env.until_delivered(&admin, &ids).await;
+    assert_eq!(relay.accepted().len(), 48, "each once");
     works.end().await;
 }
 
@@ -339,6 +370,7 @@ stories! {
         a_clock_set_back_does_not_extend_the_backoff;
         mail_that_is_due_years_later_is_due_now;
         a_relay_with_few_connections_gets_all_mail;
+        a_relay_with_few_messages_per_connection_gets_all_mail;
         a_relay_that_breaks_on_pipelining_gets_no_pipelining;
         a_password_changed_during_delivery_fails_no_mail;
         a_partly_sent_message_is_not_sent_twice;

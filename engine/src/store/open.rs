@@ -22,8 +22,17 @@ const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
 /// checkpoints only when `checkpoint` left 64 MiB of log.
 const WRITE_PRAGMAS: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 16384";
 
-/// As `busy_timeout` on SQLite.
-const LOCK_TIMEOUT: &str = "SET lock_timeout = '5s'";
+/// An acknowledged commit survives a crash of the server, whatever its configuration says. Stronger
+/// settings are kept.
+const DURABLE_COMMIT: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+                              WHERE current_setting('synchronous_commit') <> 'remote_apply'";
+
+/// As `busy_timeout` on SQLite; and the server ends the session of a node that is gone without a
+/// goodbye, so that its locks are free within a minute.
+const TIMEOUTS: &str = "SET lock_timeout = '5s'; \
+                        SET idle_in_transaction_session_timeout = '20s'; \
+                        SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 5; \
+                        SET tcp_keepalives_count = 4; SET tcp_user_timeout = '40s'";
 
 /// Ends the searches of callers that are gone.
 const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '30s'";
@@ -86,9 +95,11 @@ async fn open_postgres(address: &str) -> Result<Store, StoreError> {
     let options: AnyConnectOptions = address.parse().map_err(|_| StoreError::Address)?;
     let options = options.log_statements(LevelFilter::Trace);
     try_connection(&options, "SELECT 1").await?;
-    let reporting = pool(REPORTING_CONNECTIONS, &[LOCK_TIMEOUT, STATEMENT_TIMEOUT])
+    let reporting = pool(REPORTING_CONNECTIONS, &[TIMEOUTS, STATEMENT_TIMEOUT])
         .connect_lazy_with(options.clone());
-    let pool = pool(12, &[LOCK_TIMEOUT]).connect_with(options).await?;
+    let pool = pool(12, &[DURABLE_COMMIT, TIMEOUTS])
+        .connect_with(options)
+        .await?;
     migrations::postgres()
         .run(&pool)
         .await

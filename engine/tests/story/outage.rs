@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use domain::Kind;
 use domain::outbox::{MessageView, RecipientState};
+use engine::{Config, Postern};
 use tokio::time::timeout;
 
-use crate::environment::TestEnv;
+use crate::environment::{TestEnv, execute};
 use crate::outbox::{TestWorker, is};
 use crate::wait::wait_for;
 use testkit::{Relay, RelayScript};
@@ -44,6 +45,42 @@ async fn delivery_recovers_from_a_database_outage(env: TestEnv) {
     env.until_delivered(&admin, &ids).await;
     works.end().await;
     assert_eq!(relay.subjects(), ["Fire"]);
+}
+
+async fn connections_commit_durably_and_end_when_the_node_is_gone(env: TestEnv) {
+    let mut connection = env.connection().await;
+    let server = env.config.database.as_deref().expect("PostgreSQL");
+    let (_, name) = server.rsplit_once('/').expect("an address with a database");
+    let weaker = format!("ALTER DATABASE {name} SET synchronous_commit = off");
+    let weaken = sqlx::raw_sql(sqlx::AssertSqlSafe(weaker));
+    weaken.execute(&mut connection).await.expect("executes");
+    // Notes the settings of the session that writes a message.
+    let watch = "CREATE TABLE noted (name TEXT, value TEXT); \
+        CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+        INSERT INTO noted SELECT name, setting FROM pg_settings; RETURN NEW; END $$; \
+        CREATE TRIGGER note BEFORE INSERT ON message FOR EACH ROW EXECUTE FUNCTION note()";
+    execute(&mut connection, watch).await;
+    let config = Config {
+        browser_key: None,
+        ..env.config.clone()
+    };
+    let postern = Postern::open(config).await.expect("opens");
+    let env = TestEnv { postern, ..env };
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+    for (name, expected) in [
+        ("synchronous_commit", "on"),
+        ("idle_in_transaction_session_timeout", "20000"),
+        ("tcp_keepalives_idle", "20"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "4"),
+        ("tcp_user_timeout", "40000"),
+    ] {
+        let query = sqlx::query_as("SELECT value FROM noted WHERE name = $1").bind(name);
+        let (value,): (String,) = query.fetch_one(&mut connection).await.expect("noted");
+        assert_eq!(value, expected, "{name}");
+    }
 }
 
 async fn an_unreachable_database_has_stored_nothing(env: TestEnv) {
@@ -109,6 +146,7 @@ async fn mail_sent_during_an_outage_is_not_sent_by_another_node(env: TestEnv) {
 stories! {
     postgres {
         delivery_recovers_from_a_database_outage;
+        connections_commit_durably_and_end_when_the_node_is_gone;
         an_unreachable_database_has_stored_nothing;
         mail_sent_during_an_outage_is_not_sent_by_another_node;
     }

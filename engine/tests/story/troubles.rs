@@ -134,8 +134,10 @@ async fn mail_that_is_due_years_later_is_due_now(env: TestEnv) {
 
     // The state after a node was killed whose clock was ahead.
     let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
-    env.tamper("UPDATE recipient SET owner = 'dead', due_at = due_at + 94608000000 WHERE due_at > 0")
-        .await;
+    env.tamper(
+        "UPDATE recipient SET owner = 'dead', due_at = due_at + 94608000000 WHERE due_at > 0",
+    )
+    .await;
     let works = TestWorker::begin(&env, 4);
     env.until(&admin, &id, is(RecipientState::Delivered)).await;
     works.end().await;

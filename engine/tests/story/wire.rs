@@ -64,7 +64,7 @@ impl Wire {
                     continue;
                 }
                 tokio::spawn(async move {
-                    if let Some(_open) = carry(near, &there, &mut condition).await {
+                    if let Some(_open) = carry(near, there, &mut condition).await {
                         std::future::pending::<()>().await;
                     }
                 });
@@ -96,20 +96,20 @@ impl Wire {
     }
 }
 
-/// Forwards a connection until the proxy is cut or silenced. Returns the client's side if it stays
-/// open.
+/// Forwards a connection until the proxy is cut or silenced. Returns both sides if they stay open.
 async fn carry(
     mut near: TcpStream,
-    there: &str,
+    there: String,
     condition: &mut watch::Receiver<Condition>,
-) -> Option<TcpStream> {
+) -> Option<(TcpStream, Option<TcpStream>)> {
+    let mut far = None;
     if *condition.borrow() == Condition::Whole {
-        let mut far = TcpStream::connect(there).await.expect("PostgreSQL");
+        let far = far.insert(TcpStream::connect(there).await.expect("PostgreSQL"));
         tokio::select! {
-            _ = copy_bidirectional(&mut near, &mut far) => return None,
+            _ = copy_bidirectional(&mut near, far) => return None,
             _ = condition.wait_for(|condition| *condition != Condition::Whole) => {}
         }
     }
     let silent = *condition.borrow() == Condition::Silent;
-    silent.then_some(near)
+    silent.then_some((near, far))
 }

@@ -30,6 +30,8 @@ mod nodes;
 mod outage;
 #[path = "story/outbox.rs"]
 mod outbox;
+#[path = "story/searching.rs"]
+mod searching;
 #[path = "story/settings.rs"]
 mod settings;
 #[path = "story/tokens.rs"]

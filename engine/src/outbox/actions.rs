@@ -23,8 +23,13 @@ impl Outbox {
         selection: &Selection,
     ) -> Result<i64, Refusal> {
         actor.administers()?;
-        let mut connection = self.store.reporting().await?;
-        Ok(search::count(&mut connection, act, selection, self.clock.now()).await?)
+        let (store, now) = (self.store.clone(), self.clock.now());
+        let selection = selection.clone();
+        self.searches
+            .run(actor, async move {
+                search::count(&mut store.search().await?, act, &selection, now).await
+            })
+            .await
     }
 
     /// Carries out an act, and returns the number of recipients that it changed. Recipients in other
@@ -48,11 +53,12 @@ impl Outbox {
         };
         let done = async {
             let now = self.clock.now();
+            let access = search::access(&mut self.store.search().await?, selection).await?;
             let mut work = self.store.begin().await?;
             if let Selection::Message(id) | Selection::One(Cursor { id, .. }) = selection {
                 visible(&mut work, actor, id).await?;
             }
-            let changed = search::act(&mut work, act, selection, now).await?;
+            let changed = search::act(&mut work, act, selection, access, now).await?;
             let number = i64::try_from(changed.len()).unwrap_or(i64::MAX);
             if at_most.is_some_and(|agreed| number > agreed) {
                 let text = format!(

@@ -14,6 +14,7 @@ mod meter;
 mod queries;
 mod reservation;
 mod service;
+mod turns;
 
 pub use accept::Submissions;
 pub use feed::{FeedItem, LiveFeed, OutboxQuery, OutboxView, TimedView};

@@ -97,7 +97,7 @@ impl Outbox {
             };
             actor.ok_or_else(nobody)?.must_oversee()?;
         }
-        let mut connection = self.store.reporting().await?;
+        let mut connection = self.store.metrics().await?;
         let day = self.clock.now() - COUNTED;
         Ok(MetricsSnapshot {
             reading: self.meter.read(),
@@ -109,8 +109,9 @@ impl Outbox {
     /// A page of the rows that match a search, newest first, behind a row.
     ///
     /// # Errors
-    /// [`Kind::Unavailable`] where the database fails; [`Kind::Forbidden`] for a token that does not
-    /// read.
+    /// [`Kind::Unavailable`] where the search takes longer than 2 s, or the database fails;
+    /// [`Kind::TooMany`] while other searches of the account are running; [`Kind::Forbidden`] for a
+    /// token that does not read.
     pub async fn page(
         &self,
         actor: &Actor,
@@ -118,15 +119,20 @@ impl Outbox {
         behind: Option<&Cursor>,
     ) -> Result<OutboxRows, Refusal> {
         actor.reads()?;
-        let mut connection = self.store.reporting().await?;
         let page = ListPage {
-            account: only_of(actor),
-            search,
-            behind,
+            account: only_of(actor).map(str::to_owned),
+            search: search.clone(),
+            behind: behind.cloned(),
             // One more shows whether there is another page.
             limit: PAGE_ROWS + 1,
         };
-        let mut lines = search::rows(&mut connection, page, self.clock.now()).await?;
+        let (store, now) = (self.store.clone(), self.clock.now());
+        let mut lines = if page.is_scan() {
+            let found = async move { search::rows(&mut store.search().await?, &page, now).await };
+            self.searches.run(actor, found).await?
+        } else {
+            search::rows(&mut store.reporting().await?.into(), &page, now).await?
+        };
         let more = lines.len() as i64 > PAGE_ROWS;
         lines.truncate(PAGE_ROWS as usize);
         let next = lines.last().filter(|_| more).map(|last| Cursor {

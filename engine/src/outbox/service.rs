@@ -12,6 +12,7 @@ use super::group_commit::{GroupCommit, write_audit};
 use super::hold::Hold;
 use super::meter::Meter;
 use super::reservation::LocalWorker;
+use super::turns::Searches;
 use crate::Clock;
 use crate::audit::{Audit, QueuedEntry};
 use crate::mail::DefaultSender;
@@ -46,6 +47,7 @@ pub struct Outbox {
     pub(super) settings: Settings,
     pub(super) group_commit: GroupCommit,
     pub(super) meter: Meter,
+    pub(super) searches: Searches,
     /// Delivery is paused from the start, whatever the database says.
     pub(super) hold: Option<Hold>,
     /// Wakes delivery in this process.
@@ -93,6 +95,7 @@ impl Outbox {
             settings,
             group_commit,
             meter: Meter::default(),
+            searches: Searches::default(),
             hold,
             wake: Notify::new(),
             notify,

@@ -17,6 +17,9 @@ pub enum StoreError {
     /// No answer within the time limit.
     #[error("it does not answer in time")]
     Timeout,
+    /// A search was ended by its time limit.
+    #[error("the search took too long")]
+    TooSlow,
     /// The tables are of another version.
     #[error("the database was made by a newer Postern, or its migrations were changed")]
     Migration(#[source] sqlx::migrate::MigrateError),
@@ -116,6 +119,17 @@ impl StoreError {
         }
     }
 
+    /// The error of a search: its time limit interrupts it.
+    pub(super) fn of_search(self) -> Self {
+        // SQLITE_INTERRUPT, and `query_canceled` of PostgreSQL.
+        let is_interrupted = matches!(&self, Self::Database(sqlx::Error::Database(error))
+            if matches!(error.code().as_deref(), Some("9" | "57014")));
+        match is_interrupted {
+            true => Self::TooSlow,
+            false => self,
+        }
+    }
+
     /// Whether a unique constraint was violated.
     pub fn is_taken(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
@@ -143,6 +157,14 @@ impl StoreError {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::TooSlow) {
+            let text = "The search took longer than 2 s and was ended. Narrow it by the state, the \
+                        time or the beginning of the address.";
+            return Self {
+                retry_after: Some(5),
+                ..Self::new(Kind::Unavailable, text)
+            };
+        }
         tracing::error!(
             error = &error as &dyn std::error::Error,
             "the database failed"

@@ -17,7 +17,8 @@ macro_rules! files {
             "0004_case_folding",
             "0005_hold_mail",
             "0006_setup_link",
-            "0007_token_limits"
+            "0007_token_limits",
+            "0008_message_account"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -39,6 +39,7 @@ pub use error::StoreError;
 pub use scope::Scope;
 
 use dialect::Dialect;
+use search::{SearchConnection, SearchPool};
 
 /// How long to wait for the answer to a unit of work that no caller gives up.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -80,6 +81,10 @@ pub struct Store {
     read: AnyPool,
     /// For queries of people: they can take long, and go on though the caller is gone.
     reporting: AnyPool,
+    /// One connection, so that monitoring does not wait for people.
+    metrics: AnyPool,
+    /// For searches of people: none takes longer than its time limit.
+    search: SearchPool,
     /// On SQLite one connection, so that writers queue here and not at the file.
     write: AnyPool,
     dialect: Dialect,
@@ -104,6 +109,22 @@ impl Store {
     /// Where none is free within 5 s.
     pub async fn reporting(&self) -> Result<PoolConnection<Any>, StoreError> {
         Ok(self.reporting.acquire().await?)
+    }
+
+    /// The connection for metrics.
+    ///
+    /// # Errors
+    /// Where it is not free within 5 s.
+    pub async fn metrics(&self) -> Result<PoolConnection<Any>, StoreError> {
+        Ok(self.metrics.acquire().await?)
+    }
+
+    /// A connection for a search that begins now.
+    ///
+    /// # Errors
+    /// Where none is free within 5 s.
+    pub async fn search(&self) -> Result<SearchConnection, StoreError> {
+        self.search.acquire().await
     }
 
     /// Begins a unit of work. Dropped before its commit, it is rolled back.
@@ -164,7 +185,12 @@ impl Store {
     /// Waits up to 5 s for running statements, and closes the connections.
     pub async fn close(&self) {
         let closed = async {
-            tokio::join!(self.read.close(), self.reporting.close());
+            tokio::join!(
+                self.read.close(),
+                self.reporting.close(),
+                self.metrics.close(),
+                self.search.close()
+            );
             // The last connection to close removes SQLite's log. Two that close at once may each
             // leave that to the other.
             self.write.close().await;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyConnection, ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{AnyConnection, ConnectOptions as _, Connection as _, Executor as _, SqlitePool};
 use tracing::log::LevelFilter;
 
+use super::search::SearchPool;
 use super::{Store, StoreError, checkpoint, dialect, migrations, transport};
 
 /// How long to wait for a connection.
@@ -34,11 +36,17 @@ const TIMEOUTS: &str = "SET lock_timeout = '5s'; \
                         SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 5; \
                         SET tcp_keepalives_count = 4; SET tcp_user_timeout = '40s'";
 
-/// Ends the searches of callers that are gone.
+/// Ends the queries of callers that are gone.
 const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '30s'";
+
+/// As the time limit of searches on SQLite.
+const SEARCH_TIMEOUT: &str = "SET statement_timeout = '2s'";
 
 /// The connections of the reporting pool.
 const REPORTING_CONNECTIONS: u32 = 4;
+
+/// The connections for searches: so many processors at most.
+const SEARCH_CONNECTIONS: u32 = 2;
 
 impl Store {
     /// Opens the SQLite file in `data`, or the PostgreSQL database at `address`, and brings its
@@ -58,10 +66,8 @@ impl Store {
 async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
     let mut address = url::Url::from_file_path(file).map_err(|()| StoreError::Address)?;
     address.set_query(Some("mode=rwc"));
-    let options: AnyConnectOptions = address
-        .as_str()
-        .replacen("file://", "sqlite://", 1)
-        .parse()?;
+    let address = address.as_str().replacen("file://", "sqlite://", 1);
+    let options: AnyConnectOptions = address.parse()?;
     let options = options.log_statements(LevelFilter::Trace);
     try_connection(&options, PRAGMAS).await?;
     // A file does not close connections.
@@ -80,7 +86,9 @@ async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
         .map_err(StoreError::Migration)?;
     let store = Store {
         read: pool(3, &[PRAGMAS]).connect_lazy_with(options.clone()),
-        reporting: pool(REPORTING_CONNECTIONS, &[PRAGMAS]).connect_lazy_with(options),
+        reporting: pool(REPORTING_CONNECTIONS, &[PRAGMAS]).connect_lazy_with(options.clone()),
+        metrics: pool(1, &[PRAGMAS]).connect_lazy_with(options),
+        search: SearchPool::Sqlite(search_pool(&address)?),
         write,
         dialect: dialect::SQLITE,
         address: None,
@@ -90,6 +98,19 @@ async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
     Ok(store)
 }
 
+/// The pool of searches on SQLite.
+fn search_pool(address: &str) -> Result<SqlitePool, StoreError> {
+    let options: SqliteConnectOptions = address.parse()?;
+    let pool = SqlitePoolOptions::new()
+        .max_connections(SEARCH_CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) })
+        });
+    Ok(pool.connect_lazy_with(options.log_statements(LevelFilter::Trace)))
+}
+
 async fn open_postgres(address: &str) -> Result<Store, StoreError> {
     transport::parse(address)?;
     let options: AnyConnectOptions = address.parse().map_err(|_| StoreError::Address)?;
@@ -97,6 +118,9 @@ async fn open_postgres(address: &str) -> Result<Store, StoreError> {
     try_connection(&options, "SELECT 1").await?;
     let reporting = pool(REPORTING_CONNECTIONS, &[TIMEOUTS, STATEMENT_TIMEOUT])
         .connect_lazy_with(options.clone());
+    let metrics = pool(1, &[TIMEOUTS, STATEMENT_TIMEOUT]).connect_lazy_with(options.clone());
+    let search =
+        pool(SEARCH_CONNECTIONS, &[TIMEOUTS, SEARCH_TIMEOUT]).connect_lazy_with(options.clone());
     let pool = pool(12, &[DURABLE_COMMIT, TIMEOUTS])
         .connect_with(options)
         .await?;
@@ -107,6 +131,8 @@ async fn open_postgres(address: &str) -> Result<Store, StoreError> {
     Ok(Store {
         read: pool.clone(),
         reporting,
+        metrics,
+        search: SearchPool::Postgres(search),
         write: pool,
         dialect: dialect::POSTGRES,
         address: Some(address.into()),

@@ -29,7 +29,7 @@ refusals! {
         "400": "The request is malformed: its Host, or its body, which is not JSON, has a name twice in one object, or is incomplete.",
         "421": "The host name in the request is not one of this console's. A request with a token may have any.",
         "500": "A fault of Postern itself. Its log has the cause.",
-        "503": "The database does not answer, or its disk is full. Nothing was changed; try again after Retry-After.",
+        "503": "The database does not answer, its disk is full, or a search took longer than 2 s. Nothing was changed; try again after Retry-After.",
     }
     /// Operations for accounts and tokens.
     Restricted {

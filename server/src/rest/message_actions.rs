@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::envelope::{Refused, Success};
-use super::errors::{Always, Conflicting, JsonRefused, Missing, ParametersRefused, Restricted};
+use super::errors::{
+    Always, Conflicting, JsonRefused, Missing, ParametersRefused, Restricted, Throttled,
+};
 use super::extract::{JsonBody, PathParams, SignedIn};
 use super::json::{Faults, lenient};
 use super::messages::MessageQuery;
@@ -96,6 +98,7 @@ pub struct ActedOnMany {
         Restricted,
         Conflicting,
         JsonRefused,
+        Throttled,
         Always,
     )
 )]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::envelope::{Refused, SUCCESS, Success};
-use super::errors::{Always, Missing, ParametersRefused, Restricted};
+use super::errors::{Always, Missing, ParametersRefused, Restricted, Throttled};
 use super::extract::{PathParams, QueryParams, SignedIn};
 use super::json::lenient;
 use crate::http::AppState;
@@ -119,7 +119,8 @@ impl From<OutboxRow> for MessageLine {
 /// Find messages
 ///
 /// Lines that match all of the query, newest first, fifty at a time. Administrators see every
-/// message, other accounts their own.
+/// message, other accounts their own. A search that takes longer than 2 s is ended: narrow it. An
+/// account runs one at a time.
 #[utoipa::path(
     get,
     path = "/api/messages",
@@ -129,6 +130,7 @@ impl From<OutboxRow> for MessageLine {
         (status = 200, description = "The lines", body = MessagePage),
         Restricted,
         ParametersRefused,
+        Throttled,
         Always,
     )
 )]

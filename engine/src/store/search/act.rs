@@ -5,6 +5,7 @@ use domain::outbox::{MessageAction, RecipientState, Selection};
 use sqlx::AssertSqlSafe;
 
 use super::condition::{Access, Condition, NOT_LEASED, Parameter, bind_all, in_states};
+use super::connection::SearchConnection;
 use crate::store::recipients::RecipientKey;
 use crate::store::{Connection, StoreError};
 
@@ -13,18 +14,30 @@ use crate::store::{Connection, StoreError};
 /// # Errors
 /// Where the database fails.
 pub async fn count(
-    connection: &mut Connection,
+    connection: &mut SearchConnection,
     act: MessageAction,
     selection: &Selection,
     now: Timestamp,
 ) -> Result<i64, StoreError> {
-    let condition = matching(connection, act, selection, now).await?;
+    let access = access(connection, selection).await?;
+    let condition = matching(access, act, selection, now);
     let sql = format!("SELECT COUNT(*) FROM {}", condition.rows());
-    let query = sqlx::query_as(AssertSqlSafe(sql));
-    let (number,): (i64,) = bind_all!(query, condition.parameters)
-        .fetch_one(connection)
-        .await?;
-    Ok(number)
+    let found: Vec<(i64,)> = connection.fetch(sql, condition.parameters).await?;
+    Ok(found.first().map_or(0, |(number,)| *number))
+}
+
+/// The access for a selection.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn access(
+    connection: &mut SearchConnection,
+    selection: &Selection,
+) -> Result<Access, StoreError> {
+    match selection {
+        Selection::Matching(search) => Access::choose(connection, &search.address).await,
+        _ => Ok(Access::Newest),
+    }
 }
 
 /// Changes the state of the recipients that an act is for. Returns their keys.
@@ -35,9 +48,10 @@ pub async fn act(
     connection: &mut Connection,
     act: MessageAction,
     selection: &Selection,
+    access: Access,
     now: Timestamp,
 ) -> Result<Vec<RecipientKey>, StoreError> {
-    let mut condition = matching(connection, act, selection, now).await?;
+    let mut condition = matching(access, act, selection, now);
     let at = condition.parameter(Parameter::Number(now.0));
     let at = format!("${at}");
     let is_due = act.leads_to() == RecipientState::Queued;
@@ -69,20 +83,15 @@ pub async fn act(
 }
 
 /// Matches the selected recipients that the act is for.
-async fn matching(
-    connection: &mut Connection,
+fn matching(
+    access: Access,
     act: MessageAction,
     selection: &Selection,
     now: Timestamp,
-) -> Result<Condition, StoreError> {
-    let address = match selection {
-        Selection::Matching(search) => search.address.as_str(),
-        _ => "",
-    };
-    let access = Access::choose(connection, address).await?;
+) -> Condition {
     let mut condition = Condition::new(None, access);
     condition.selection(selection);
     condition.states(act.applies_to());
     condition.not_leased(now);
-    Ok(condition)
+    condition
 }

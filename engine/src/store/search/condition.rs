@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use domain::Timestamp;
-use domain::outbox::{RecipientState, Search, Selection};
+use domain::outbox::{Cursor, RecipientState, Search, Selection};
 
+use super::connection::SearchConnection;
 use super::first_id;
 use crate::store::fold::fold;
-use crate::store::{Connection, StoreError, after};
+use crate::store::{StoreError, after};
 
 /// A recipient that no worker has leased, or whose lease has ended. The parameter is the time.
 pub(super) const NOT_LEASED: &str = "(r.owner IS NULL OR r.due_at <= ";
@@ -35,7 +36,7 @@ pub(super) enum Parameter {
 
 /// How rows are found. The databases would guess, without knowing how many match.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Access {
+pub enum Access {
     /// By the index of addresses.
     Addresses,
     /// Newest first, or by the index of states, until enough are found.
@@ -47,7 +48,10 @@ impl Access {
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn choose(connection: &mut Connection, address: &str) -> Result<Self, StoreError> {
+    pub async fn choose(
+        connection: &mut SearchConnection,
+        address: &str,
+    ) -> Result<Self, StoreError> {
         if address.is_empty() {
             return Ok(Self::Newest);
         }
@@ -56,14 +60,14 @@ impl Access {
             "SELECT COUNT(*) FROM (SELECT 1 FROM recipient r \
              WHERE {ADDRESS} >= $1 AND {ADDRESS} < $2 LIMIT $3) AS found"
         );
-        let (found,): (i64,) = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(&prefix)
-            .bind(after(&prefix))
-            .bind(FEW + 1)
-            .fetch_one(connection)
-            .await?;
-        Ok(match found {
-            0..=FEW => Self::Addresses,
+        let parameters = vec![
+            Parameter::Text(prefix.clone()),
+            Parameter::Text(after(&prefix)),
+            Parameter::Number(FEW + 1),
+        ];
+        let found: Vec<(i64,)> = connection.fetch(sql, parameters).await?;
+        Ok(match found.as_slice() {
+            [(0..=FEW,)] => Self::Addresses,
             _ => Self::Newest,
         })
     }
@@ -116,9 +120,31 @@ impl Condition {
         self.sql.push(')');
     }
 
+    /// The column of the message's id that the rows are found by.
+    pub fn id(&self) -> &'static str {
+        match (self.of_message, self.access) {
+            (true, Access::Newest) => "m.id",
+            _ => "r.message_id",
+        }
+    }
+
+    /// Matches the rows behind this one in the list, which is newest first.
+    pub fn behind(&mut self, row: &Cursor) {
+        let id = self.id();
+        let at = self.parameter(Parameter::Text(row.id.clone()));
+        let position = self.parameter(Parameter::Number(row.position));
+        // Databases compare pairs by an index only where both columns are of one table.
+        let _ = write!(
+            self.sql,
+            " AND {id} <= ${at} AND ({id} < ${at} OR r.position < ${position})"
+        );
+    }
+
     pub fn search(&mut self, search: &Search) {
+        self.of_message |= !search.subject.is_empty();
+        let id = self.id();
         if !search.id.is_empty() {
-            self.and("r.message_id = ", Parameter::Text(search.id.clone()));
+            self.and(&format!("{id} = "), Parameter::Text(search.id.clone()));
         }
         if let Some(state) = search.state {
             self.states(&[state]);
@@ -140,13 +166,12 @@ impl Condition {
                 Parameter::Text(format!("%{escaped}%")),
             );
             self.sql.push_str(" ESCAPE '\\'");
-            self.of_message = true;
         }
         if let Some(since) = search.since {
-            self.and("r.message_id >= ", Parameter::Text(first_id(since)));
+            self.and(&format!("{id} >= "), Parameter::Text(first_id(since)));
         }
         if let Some(until) = search.until {
-            self.and("r.message_id < ", Parameter::Text(first_id(until)));
+            self.and(&format!("{id} < "), Parameter::Text(first_id(until)));
         }
     }
 
@@ -212,17 +237,15 @@ mod tests {
     use super::*;
     use crate::store::Store;
 
-    #[tokio::test]
-    async fn addresses_are_found_by_their_index() {
+    /// The plan of SQLite for a page of the list.
+    async fn plan(condition: Condition) -> String {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path(), None).await.expect("opens");
-        let mut condition = Condition::new(None, Access::Addresses);
-        condition.search(&Search {
-            address: "desk@".to_owned(),
-            state: Some(RecipientState::Failed),
-            ..Search::default()
-        });
-        let sql = format!("EXPLAIN QUERY PLAN SELECT 1 FROM {}", condition.rows());
+        let sql = format!(
+            "EXPLAIN QUERY PLAN SELECT 1 FROM {} ORDER BY {} DESC, r.position DESC",
+            condition.rows(),
+            condition.id()
+        );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql));
         let mut connection = store.read().await.expect("a connection");
         let plan = bind_all!(query, condition.parameters)
@@ -230,6 +253,38 @@ mod tests {
             .await
             .expect("a plan");
         let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
-        assert!(plan.concat().contains("recipient_address"), "{plan:?}");
+        plan.join("; ")
+    }
+
+    #[tokio::test]
+    async fn addresses_are_found_by_their_index() {
+        let mut condition = Condition::new(None, Access::Addresses);
+        condition.search(&Search {
+            address: "desk@".to_owned(),
+            state: Some(RecipientState::Failed),
+            ..Search::default()
+        });
+        let plan = plan(condition).await;
+        assert!(plan.contains("recipient_address"), "{plan}");
+    }
+
+    #[tokio::test]
+    async fn a_page_of_an_account_is_a_range_of_its_own_mail() {
+        let mut condition = Condition::new(Some("account"), Access::Newest);
+        condition.search(&Search {
+            subject: "fire".to_owned(),
+            since: Some(Timestamp(0)),
+            ..Search::default()
+        });
+        condition.behind(&Cursor {
+            id: first_id(Timestamp(1)),
+            position: 0,
+        });
+        let plan = plan(condition).await;
+        let range = "message_account (account_id=? AND id>? AND id<?)";
+        assert!(
+            plan.contains(range) && !plan.contains("TEMP B-TREE FOR ORDER BY"),
+            "{plan}"
+        );
     }
 }

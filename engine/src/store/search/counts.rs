@@ -31,10 +31,17 @@ pub async fn counts(
     account: Option<&str>,
     since: Timestamp,
 ) -> Result<Vec<Count>, StoreError> {
-    // The message is joined only for its account.
+    // The message is joined only for its account, and first, by the index of its account: the mail
+    // of others costs nothing.
     let from = match account {
         None => "recipient r WHERE ",
-        Some(_) => "recipient r, message m WHERE m.id = r.message_id AND m.account_id = $2 AND ",
+        Some(_) => {
+            "message m CROSS JOIN recipient r WHERE m.account_id = $2 AND r.message_id = m.id AND "
+        }
+    };
+    let id = match account {
+        None => "r.message_id",
+        Some(_) => "m.id",
     };
     let select = "SELECT r.state, COUNT(*), MIN(r.message_id) FROM ";
     let open = format!(
@@ -42,7 +49,7 @@ pub async fn counts(
          GROUP BY r.state"
     );
     let closed = format!(
-        "{select}{from}r.message_id >= $1 AND r.state IN ('delivered', 'cancelled') GROUP BY r.state"
+        "{select}{from}{id} >= $1 AND r.state IN ('delivered', 'cancelled') GROUP BY r.state"
     );
     let mut found: Vec<CountRow> = Vec::new();
     for sql in [open, closed] {

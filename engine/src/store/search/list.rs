@@ -3,23 +3,33 @@
 use domain::Timestamp;
 use domain::outbox::{Cursor, OutboxRow, Search};
 use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, FromRow, Row as _};
+use sqlx::{FromRow, Row as _};
 
 use super::accepted;
-use super::condition::{Access, Condition, Parameter, bind_all};
+use super::condition::{Access, Condition, Parameter};
+use super::connection::SearchConnection;
+use crate::store::StoreError;
 use crate::store::recipients::{is_leased, state};
-use crate::store::{Connection, StoreError};
 
 /// A part of the list.
-#[derive(Clone, Copy, Debug)]
-pub struct ListPage<'a> {
+#[derive(Debug)]
+pub struct ListPage {
     /// Only mail that this account submitted.
-    pub account: Option<&'a str>,
-    pub search: &'a Search,
+    pub account: Option<String>,
+    pub search: Search,
     /// Begins behind this row.
-    pub behind: Option<&'a Cursor>,
+    pub behind: Option<Cursor>,
     /// The maximum number of rows.
     pub limit: i64,
+}
+
+impl ListPage {
+    /// Whether it can take long: it may read many rows that do not match.
+    pub fn is_scan(&self) -> bool {
+        let search = &self.search;
+        let has_text = !search.address.is_empty() || !search.subject.is_empty();
+        has_text || (self.account.is_some() && search.state.is_some())
+    }
 }
 
 /// A row as stored.
@@ -70,26 +80,18 @@ impl StoredRow {
 /// # Errors
 /// Where the database fails.
 pub async fn rows(
-    connection: &mut Connection,
-    page: ListPage<'_>,
+    connection: &mut SearchConnection,
+    page: &ListPage,
     now: Timestamp,
 ) -> Result<Vec<OutboxRow>, StoreError> {
     let access = Access::choose(connection, &page.search.address).await?;
-    let mut condition = Condition::new(page.account, access);
-    condition.search(page.search);
-    if let Some(cursor) = page.behind {
-        condition.and(
-            "(r.message_id, r.position) < (",
-            Parameter::Text(cursor.id.clone()),
-        );
-        let position = condition.parameter(Parameter::Number(cursor.position));
-        condition.sql.push_str(&format!(", ${position})"));
+    let mut condition = Condition::new(page.account.as_deref(), access);
+    condition.search(&page.search);
+    if let Some(row) = &page.behind {
+        condition.behind(row);
     }
     let limit = condition.parameter(Parameter::Number(page.limit));
-    let id = match (condition.of_message, access) {
-        (true, Access::Newest) => "m.id",
-        _ => "r.message_id",
-    };
+    let id = condition.id();
     // The keys first: only rows of this part are read whole.
     let sql = format!(
         "SELECT r.message_id, r.position, m.sender, r.address, m.subject, r.state, r.owner, \
@@ -100,9 +102,6 @@ pub async fn rows(
          ORDER BY found.id DESC, found.place DESC",
         condition.rows(),
     );
-    let query = sqlx::query_as(AssertSqlSafe(sql));
-    let rows: Vec<StoredRow> = bind_all!(query, condition.parameters)
-        .fetch_all(connection)
-        .await?;
+    let rows: Vec<StoredRow> = connection.fetch(sql, condition.parameters).await?;
     Ok(rows.into_iter().map(|row| row.at(now)).collect())
 }

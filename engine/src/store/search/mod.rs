@@ -2,13 +2,15 @@
 
 mod act;
 mod condition;
+mod connection;
 mod counts;
 mod list;
 
 use domain::Timestamp;
 use ulid::Ulid;
 
-pub use act::{act, count};
+pub use act::{access, act, count};
+pub use connection::{SearchConnection, SearchPool};
 pub use counts::counts;
 pub use list::{ListPage, rows};
 

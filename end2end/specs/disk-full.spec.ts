@@ -1,6 +1,6 @@
 //! A full disk: submissions are refused with 503, accepted mail is delivered later.
 
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { expectCommandFailure } from '../support/command-failure.ts';
@@ -19,6 +19,11 @@ test.skip(reason !== undefined, reason);
 let disk: Disk;
 
 test.afterEach(() => disk.unmount());
+
+/** Lets mail fill the disk. */
+const NO_RESERVE = { POSTERN_QUEUE_MINFREE: '0' };
+
+const MIB = 1024 * 1024;
 
 /** Message sizes in octets. */
 const SIZES = [200_000, 20_000, 1_000];
@@ -48,7 +53,7 @@ for (const killed of [false, true]) {
   test(`mail accepted before the disk was full is delivered when there is space${killed ? ', after SIGKILL' : ''}`, async () => {
     disk = new Disk(6);
     const relay = await Relay.start();
-    let postern = await TestServer.start({ data: disk.data });
+    let postern = await TestServer.start({ data: disk.data, env: NO_RESERVE });
     const accepted = await fillDisk(postern);
     expect(accepted.size).toBeGreaterThan(5);
     const many = await postMessage(postern, Array.from({ length: 500 }, () => mail({ text: 'x'.repeat(10_000) })));
@@ -64,7 +69,7 @@ for (const killed of [false, true]) {
     }
     disk.grow(64);
     if (killed) {
-      postern = await postern.restart();
+      postern = await postern.restart({ env: NO_RESERVE });
     }
     expect((await postern.save(fields(relay))).status).toBe(200);
     await expectCounts(postern, { queued: 0, delivered: accepted.size });
@@ -76,10 +81,32 @@ for (const killed of [false, true]) {
   });
 }
 
+test('mail is refused before the disk is full, and delivery goes on', async () => {
+  disk = new Disk(80);
+  const postern = await TestServer.start({ data: disk.data });
+  const accepted = await fillDisk(postern);
+  expect(accepted.size).toBeGreaterThan(20);
+  const free = () => statfsSync(disk.data).bavail * statfsSync(disk.data).bsize;
+  expect(free(), 'the reserve is free').toBeGreaterThan(63 * MIB);
+  const relay = await Relay.start();
+  expect((await postern.save(fields(relay))).status, 'settings are saved').toBe(200);
+  await expectCounts(postern, { queued: 0, delivered: accepted.size });
+  const more = await fillDisk(postern);
+  const delivered = accepted.size + more.size;
+  await expectCounts(postern, { queued: 0, delivered });
+  expect(free(), 'results use the reserve').toBeGreaterThan(60 * MIB);
+  disk.grow(200);
+  await expect(async () => {
+    expect((await postMessage(postern, mail({ subject: 'room again' }))).status).toBe(202);
+  }).toPass();
+  await expectCounts(postern, { delivered: delivered + 1 });
+  await Promise.all([relay.stop(), postern.stop()]);
+});
+
 test('mail that the relay accepts while the disk is full is delivered once', async () => {
   disk = new Disk(6);
   const relay = await Relay.start();
-  const postern = await TestServer.start({ data: disk.data });
+  const postern = await TestServer.start({ data: disk.data, env: NO_RESERVE });
   await postern.save(fields(relay));
   const accepted = await fillDisk(postern);
   disk.grow(64);
@@ -92,7 +119,7 @@ test('mail that the relay accepts while the disk is full is delivered once', asy
 test('a full disk refuses with a reason, and clients that disconnect do no harm', async () => {
   disk = new Disk(6);
   const relay = await Relay.start();
-  const postern = await TestServer.start({ data: disk.data });
+  const postern = await TestServer.start({ data: disk.data, env: NO_RESERVE });
   const accepted = await fillDisk(postern);
   const attempts = Array.from({ length: 40 }, (_, number) =>
     number % 2 ? postern.save(fields(relay)) : postMessage(postern, mail({ text: 'x'.repeat(200_000) })),
@@ -117,7 +144,7 @@ test('a full disk refuses with a reason, and clients that disconnect do no harm'
 
 test('Postern stops at once while the disk is full', async () => {
   disk = new Disk(6);
-  const postern = await TestServer.start({ data: disk.data });
+  const postern = await TestServer.start({ data: disk.data, env: NO_RESERVE });
   await fillDisk(postern);
   await postern.stop();
 });

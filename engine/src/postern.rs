@@ -11,7 +11,7 @@ use crate::accounts::Accounts;
 use crate::audit::Audit;
 use crate::delivery::{Delivery, DeliveryServices};
 use crate::diagnosis::Diagnosis;
-use crate::outbox::{Hold, LiveFeed, Outbox};
+use crate::outbox::{DiskSpace, Hold, LiveFeed, Outbox};
 use crate::settings::Settings;
 use crate::smtp::{AddressPolicy, Dialer, DialerError};
 use crate::store::{Store, StoreError, transport};
@@ -36,6 +36,8 @@ pub struct Config {
     pub host: String,
     /// Pauses delivery in all processes on the database from the start until [`Postern::close`].
     pub hold_mail: bool,
+    /// The octets that stay free on the disk of an SQLite database: with less, no mail is accepted.
+    pub queue_minfree: u64,
     /// The clock of all services; tests set it.
     pub clock: Clock,
     /// A key pair for browsers to begin with, instead of a generated one: tests share one.
@@ -119,12 +121,16 @@ impl Postern {
             true => Some(Hold::begin(store.clone(), clock.clone(), config.host.clone()).await?),
             false => None,
         };
+        let disk_space = store
+            .is_local()
+            .then(|| DiskSpace::new(config.data, config.queue_minfree));
         let outbox = Outbox::start(
             store.clone(),
             clock.clone(),
             (audit.clone(), refusals),
             settings.clone(),
             hold,
+            disk_space,
         );
         let feed = LiveFeed::new(accounts.clone(), outbox.clone(), clock.clone());
         let delivery = Delivery::new(DeliveryServices {

@@ -32,6 +32,15 @@ pub enum Command {
         listen: ListenArgs,
         #[command(flatten)]
         delivery: DeliveryArgs,
+        /// MiB that stay free on the disk of the SQLite database: with less, mail is refused with 503,
+        /// and delivery goes on; 0 for no reserve
+        #[arg(
+            long,
+            env = "POSTERN_QUEUE_MINFREE",
+            default_value = "64",
+            value_name = "MIB"
+        )]
+        queue_minfree: u32,
         /// Accept mail without delivering it; another process, such as `postern deliver`, does
         #[arg(long, env = "POSTERN_NO_DELIVERY", value_parser = BoolishValueParser::new())]
         no_delivery: bool,
@@ -422,6 +431,14 @@ impl Command {
         match self {
             Self::Serve { delivery, .. } | Self::Deliver { delivery, .. } => delivery.hold_mail,
             _ => false,
+        }
+    }
+
+    /// The octets that stay free on the disk of the SQLite database.
+    pub fn queue_minfree(&self) -> u64 {
+        match self {
+            Self::Serve { queue_minfree, .. } => u64::from(*queue_minfree) << 20,
+            _ => 0,
         }
     }
 

@@ -24,6 +24,7 @@ pub struct Bootstrap {
     accept_lost_keys: bool,
     relays: AddressPolicy,
     hold_mail: bool,
+    queue_minfree: u64,
 }
 
 impl Bootstrap {
@@ -36,6 +37,7 @@ impl Bootstrap {
                 .with_nat64(&data_args.relay_nat64)?,
             accept_lost_keys: data_args.accept_lost_keys,
             hold_mail: command.holds_mail(),
+            queue_minfree: command.queue_minfree(),
             data: data_folder::prepare(&data_args.data, command.creates_data())?,
         })
     }
@@ -55,6 +57,7 @@ impl Bootstrap {
             public_url,
             host: host(),
             hold_mail: self.hold_mail,
+            queue_minfree: self.queue_minfree,
             clock: Clock::default(),
             browser_key: None,
         };

@@ -52,7 +52,8 @@ impl Outbox {
     ///
     /// # Errors
     /// [`Kind::Invalid`] with every fault by field, of many messages as `[3].to`; [`Kind::Conflict`]
-    /// while a request with this key is under way; [`Kind::Unavailable`] where the database fails.
+    /// while a request with this key is under way; [`Kind::Unavailable`] where the database fails or
+    /// its disk has no more free space than its reserve.
     pub async fn accept(
         &self,
         actor: &Actor,
@@ -110,6 +111,9 @@ impl Outbox {
             return Err(Refusal::new(Kind::Invalid, text));
         }
         let octets: usize = submissions.iter().map(Submission::weight).sum();
+        if let Some(disk) = &self.disk_space {
+            disk.take(submissions.len(), octets)?;
+        }
         let batch = Batch {
             ids: submissions.iter().map(|_| self.new_id(now)).collect(),
             submissions,

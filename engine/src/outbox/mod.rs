@@ -7,6 +7,7 @@
 
 mod accept;
 mod actions;
+mod disk_space;
 mod feed;
 mod group_commit;
 mod hold;
@@ -17,6 +18,7 @@ mod service;
 mod turns;
 
 pub use accept::Submissions;
+pub(crate) use disk_space::DiskSpace;
 pub use feed::{FeedItem, LiveFeed, OutboxQuery, OutboxView, TimedView};
 pub(crate) use group_commit::request::{
     ControlState, Lease, NewMessage, WriteRequest, WriteResult,

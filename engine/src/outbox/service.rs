@@ -8,6 +8,7 @@ use domain::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::disk_space::DiskSpace;
 use super::group_commit::{GroupCommit, write_audit};
 use super::hold::Hold;
 use super::meter::Meter;
@@ -46,6 +47,8 @@ pub struct Outbox {
     pub(super) audit: Audit,
     pub(super) settings: Settings,
     pub(super) group_commit: GroupCommit,
+    /// Of an SQLite database.
+    pub(super) disk_space: Option<DiskSpace>,
     pub(super) meter: Meter,
     pub(super) searches: Searches,
     /// Delivery is paused from the start, whatever the database says.
@@ -74,6 +77,7 @@ impl Outbox {
         (audit, refusals): (Audit, mpsc::Receiver<QueuedEntry>),
         settings: Settings,
         hold: Option<Hold>,
+        disk_space: Option<DiskSpace>,
     ) -> Arc<Self> {
         let changes = watch::Sender::new(0);
         let notify = Arc::new(Notify::new());
@@ -94,6 +98,7 @@ impl Outbox {
             audit,
             settings,
             group_commit,
+            disk_space,
             meter: Meter::default(),
             searches: Searches::default(),
             hold,

@@ -195,7 +195,10 @@ async fn end_session(State(state): State<AppState>, caller: Caller, request: Req
 
 /// Creates a token of the own account. The page that answers is the only one that shows it.
 async fn create_token(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
-    let (form, arrived) = typed::<TokenForm>(request).await;
+    let (form, arrived) = match caller.signed_in() {
+        Ok(_) => typed::<TokenForm>(request).await,
+        Err(refusal) => (TokenForm::default(), Err(refusal)),
+    };
     let created = async {
         arrived?;
         let actor = caller.signed_in()?;
@@ -226,9 +229,10 @@ async fn create_token(State(state): State<AppState>, caller: Caller, request: Re
 
 async fn revoke_token(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let revoked = async {
+        let actor = caller.signed_in()?;
         let form: RevokeTokenForm = filled_in(request).await?;
         let accounts = state.postern.accounts();
-        accounts.revoke_token(caller.signed_in()?, &form.id).await
+        accounts.revoke_token(actor, &form.id).await
     };
     match revoked.await {
         Ok(()) => Redirect::to(&AccountChange::TokenRevoked.url()).into_response(),

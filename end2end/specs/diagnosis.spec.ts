@@ -181,14 +181,17 @@ test('a client that disconnects ends the diagnosis', async () => {
   await place.stop();
 });
 
-test('four diagnoses run at a time, and the fifth gets Retry-After', async () => {
+test('two diagnoses of a person and four in all run at a time, further ones get Retry-After', async () => {
   const place = await following({ connected: sendNothing });
   const body = { data: fields(place, { smtp_command_timeout: '120' }) };
   const abort = new AbortController();
-  const running = [1, 2, 3, 4].map(() => postern.request(PATH, { ...requestDiagnosis(body), signal: abort.signal }).catch(() => {}));
+  const people = [await anotherAdmin(), await anotherAdmin()];
+  const running = [...people, ...people].map((person) => postern.request(PATH, { ...requestDiagnosis(body, person), signal: abort.signal }).catch(() => {}));
   for (const _ of running) {
     await place.connections.next();
   }
+  const third = parseResponse(await postern.request(PATH, requestDiagnosis(body, people[0])));
+  expect([third.status, third.json.errors.request]).toEqual([429, expect.stringContaining('At most two of your diagnoses')]);
   const fifth = parseResponse(await postern.request(PATH, requestDiagnosis(body, await anotherAdmin())));
   expect(fifth.status).toBe(429);
   expect(Number(fifth.headers['retry-after'])).toBeGreaterThan(0);

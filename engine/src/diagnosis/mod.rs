@@ -1,5 +1,6 @@
 //! The diagnosis service: test mails, diagnoses of a configuration, and probes of a relay.
 
+mod permits;
 mod probe;
 mod progress;
 mod request;
@@ -8,8 +9,6 @@ mod test_message;
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 use crate::Clock;
 use crate::audit::Audit;
 use crate::rate_limit::RateLimit;
@@ -17,6 +16,7 @@ use crate::settings::Settings;
 use crate::smtp::Dialer;
 use crate::store::Store;
 
+use permits::Permits;
 pub use probe::ProbeRequest;
 pub use request::{DiagnosisRequest, TO};
 
@@ -38,8 +38,8 @@ pub struct Diagnosis {
     tests: Arc<RateLimit>,
     /// Limits the diagnoses and probes of each actor to 12 a minute.
     diagnoses: Arc<RateLimit>,
-    /// Limits the diagnoses and probes that run at the same time to 4.
-    permits: Arc<Semaphore>,
+    /// Limits the diagnoses and probes that run at the same time.
+    permits: Permits,
 }
 
 impl Diagnosis {
@@ -60,7 +60,7 @@ impl Diagnosis {
             public_url: public_url.into(),
             tests: Arc::new(RateLimit::a_minute(6)),
             diagnoses: Arc::new(RateLimit::a_minute(12)),
-            permits: Arc::new(Semaphore::new(4)),
+            permits: Permits::default(),
         }
     }
 }

@@ -9,9 +9,9 @@ use domain::probe::{Attempt, ProbeSummary, Recommendation, Source, attempts, rec
 use domain::{EmailAddress, Form, Host, Label, ProbeEvent, ProbeReport, Refusal, SmtpSettings};
 use futures::Stream;
 use futures::channel::mpsc::UnboundedSender;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::Diagnosis;
+use super::permits::Permit;
 use super::progress::{stream_of, with_ticks};
 use crate::Actor;
 use crate::audit::Action;
@@ -62,8 +62,8 @@ impl Diagnosis {
     /// # Errors
     /// Before anything is sent: [`Kind::Forbidden`](domain::Kind::Forbidden) unless the actor is an
     /// administrator; [`Kind::Invalid`](domain::Kind::Invalid) under `host`, `address` or `port`;
-    /// [`Kind::TooMany`](domain::Kind::TooMany) beyond 12 a minute or 4 at a time, diagnoses
-    /// included.
+    /// [`Kind::TooMany`](domain::Kind::TooMany) beyond 12 a minute, or 4 at a time of which
+    /// two are of one person, diagnoses included.
     pub async fn probe(
         &self,
         actor: &Actor,
@@ -190,7 +190,7 @@ struct ProbeRun {
     wanted: ProbeTarget,
     port: Option<u16>,
     settings: SmtpSettings,
-    permit: OwnedSemaphorePermit,
+    permit: Permit,
 }
 
 impl ProbeRun {

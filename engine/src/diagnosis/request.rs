@@ -1,13 +1,12 @@
 //! Requests for a diagnosis or a test mail: validated, rate-limited and audited before they run.
 
-use std::sync::Arc;
-
 use domain::form::Edit;
 use domain::refusal::REQUEST;
 use domain::view::PasswordChange;
 use domain::{EmailAddress, Event, Form, Kind, Refusal, SecretString};
 use futures::Stream;
 
+use super::permits::Permit;
 use super::run::DiagnosisRun;
 use super::test_message::TestMessage;
 use super::{Diagnosis, RECIPIENT};
@@ -67,8 +66,8 @@ impl Diagnosis {
     /// # Errors
     /// Before anything is sent: [`Kind::Forbidden`] unless the actor is an administrator;
     /// [`Kind::Invalid`] by field, with the recipient's faults under [`TO`]; [`Kind::TooMany`]
-    /// beyond 12 diagnoses a minute or 4 at a time, probes included, and beyond 6 test mails a
-    /// minute.
+    /// beyond 12 diagnoses a minute, or 4 at a time of which two are of one person, probes
+    /// included, and beyond 6 test mails a minute.
     pub async fn diagnose(
         &self,
         actor: &Actor,
@@ -158,15 +157,8 @@ impl Diagnosis {
     ///
     /// # Errors
     /// [`Kind::TooMany`] with the seconds to wait.
-    pub(super) fn permit(
-        &self,
-        actor: &Actor,
-    ) -> Result<tokio::sync::OwnedSemaphorePermit, Refusal> {
-        let permit = Arc::clone(&self.permits).try_acquire_owned();
-        let permit = permit.map_err(|_| {
-            let text = "At most four diagnoses run at a time. Wait until one has ended.";
-            Refusal::too_many(5, text)
-        })?;
+    pub(super) fn permit(&self, actor: &Actor) -> Result<Permit, Refusal> {
+        let permit = self.permits.take(actor.name())?;
         self.diagnoses.take(
             actor.name(),
             self.clock.monotonic(),

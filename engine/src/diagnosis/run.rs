@@ -9,10 +9,10 @@ use domain::event::{Outcome, RunSummary};
 use domain::view::Stamp;
 use domain::{EmailAddress, Event, Failure, Fault, Refusal, Stage, Timestamp};
 use futures::Stream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::Diagnosis;
+use super::permits::Permit;
 use super::progress::{stream_of, with_ticks};
 use super::test_message::TestMessage;
 use crate::Actor;
@@ -37,7 +37,7 @@ pub(super) struct DiagnosisRun {
     /// The message to send. Without one, the run ends before DATA.
     pub message: Option<TestMessage>,
     /// The permit of a diagnosis, released at its end. A test mail needs none.
-    pub permit: Option<OwnedSemaphorePermit>,
+    pub permit: Option<Permit>,
 }
 
 /// A test mail that the relay accepted.

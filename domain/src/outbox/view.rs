@@ -110,6 +110,14 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Whether a person did it, and not an attempt.
+    pub fn is_act(self) -> bool {
+        matches!(
+            self,
+            Self::Retried | Self::Cancelled | Self::Held | Self::Released
+        )
+    }
+
     /// The name in the database and in JSON.
     pub fn as_str(self) -> &'static str {
         self.into()

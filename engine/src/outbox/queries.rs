@@ -17,7 +17,8 @@ use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, Recipient};
 use crate::store::search::ListPage;
 use crate::store::{
-    Connection, Scope, accounts, delivery_events, information, pause, search, suppressions, workers,
+    Connection, Scope, accounts, commit, delivery_events, information, pause, search, suppressions,
+    workers,
 };
 
 /// The rows of a page.
@@ -162,7 +163,11 @@ impl Outbox {
                 let own = events
                     .iter()
                     .filter(move |event| event.position == position);
-                recipient_view(row, own.map(|event| event.event.clone()), now)
+                let own = own.map(|event| match actor.oversees() {
+                    true => event.event.clone(),
+                    false => without_person(event.event.clone()),
+                });
+                recipient_view(row, own, now)
             })
             .collect();
         let by = accounts::by_id(&mut connection, &message.account).await?;
@@ -179,7 +184,8 @@ impl Outbox {
         })
     }
 
-    /// The bytes of a message as they are sent, for administrators.
+    /// The bytes of a message as they are sent, for administrators. Reading the mail of another account
+    /// is recorded in the audit log.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] for other actors; [`Kind::NotFound`] where they are not kept.
@@ -188,10 +194,19 @@ impl Outbox {
             let mut connection = self.store.reporting().await?;
             let message = visible(&mut connection, actor, id).await?;
             let bytes = messages::body(&mut connection, &message.id).await?;
-            bytes.ok_or_else(|| {
+            let bytes = bytes.ok_or_else(|| {
                 let text = "The message itself is no longer stored; its delivery events still are.";
                 Refusal::new(Kind::NotFound, text)
-            })
+            })?;
+            if actor.account().is_none_or(|own| own.id != message.account) {
+                let mut work = self.store.begin().await?;
+                let audit = &self.audit;
+                audit
+                    .record(&mut work, actor, Action::ReadMail, message.id)
+                    .await?;
+                commit(work).await?;
+            }
+            Ok(bytes)
         };
         self.audit.administer(actor, Action::ReadMail, read).await
     }
@@ -257,6 +272,14 @@ fn without_names(mut overview: Overview) -> Overview {
         }
     }
     overview
+}
+
+/// An event for other accounts than administrators: acts name nobody.
+fn without_person(mut event: DeliveryEvent) -> DeliveryEvent {
+    if event.kind.is_act() {
+        "an administrator".clone_into(&mut event.by);
+    }
+    event
 }
 
 /// The account whose messages an actor sees; `None` for administrators, who see all.

@@ -227,6 +227,30 @@ async fn users_see_only_their_own_mail(env: TestEnv) {
         .await
         .expect("readable");
     assert_eq!(letter.text.as_deref().map(str::trim), Some("Hello."));
+    let bytes = postern.outbox().message_bytes(&admin, &others).await;
+    assert!(bytes.is_ok(), "the administrator's own");
+    let trail = postern.audit().trail(&admin, 20).await.expect("a trail");
+    let read: Vec<_> = trail
+        .iter()
+        .filter(|row| row.action == "read mail" && row.outcome == "done")
+        .map(|row| (row.actor.as_str(), row.detail.as_str()))
+        .collect();
+    assert_eq!(read, [("admin@example.org", theirs.as_str())]);
+
+    let one = Selection::Message(theirs.clone());
+    let held = postern
+        .outbox()
+        .act(&admin, MessageAction::Hold, &one, None)
+        .await;
+    assert_eq!(held, Ok(1));
+    for (actor, by) in [(&user, "an administrator"), (&admin, "admin@example.org")] {
+        let message = postern.outbox().message(actor, &theirs).await;
+        let timeline = &message.expect("there").recipients[0].timeline;
+        assert_eq!(
+            (timeline[0].kind, timeline[0].by.as_str()),
+            (EventKind::Held, by)
+        );
+    }
 }
 
 async fn the_list_is_paged_without_a_gap(env: TestEnv) {

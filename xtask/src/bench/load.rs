@@ -3,6 +3,7 @@
 //! It shares the machine with the program it measures, so one thread serves all connections and
 //! the requests are the same bytes except for a number.
 
+use super::table::quantile;
 use crate::rig::{postern::SENDER, process};
 use anyhow::{Context, Result, bail};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -45,9 +46,7 @@ impl LoadResult {
 
     /// The latency quantile for `share`, as in 0.99.
     pub fn quantile(&self, share: f64) -> Duration {
-        let at = (self.latencies.len() as f64 * share) as usize;
-        let at = at.min(self.latencies.len().saturating_sub(1));
-        self.latencies.get(at).copied().unwrap_or_default()
+        quantile(&self.latencies, share)
     }
 }
 

@@ -1,14 +1,16 @@
 //! Memory benchmark: a long queue, a relay that does not respond and an open Outbox page.
 
-use super::{system::SystemUnderTest, table::Row};
+use super::{
+    system::{SystemUnderTest, sign_in},
+    table::Row,
+};
 use crate::rig::{
     environment::{Database, Environment},
     http::{Client, expect},
-    postern::{ADMINISTRATOR, PASSWORD},
     process,
 };
-use anyhow::{Context, Result};
-use std::{net::SocketAddr, time::Duration};
+use anyhow::Result;
+use std::time::Duration;
 use testkit::{Action, Relay, RelayScript};
 
 const MAILS: u64 = 100_000;
@@ -52,20 +54,4 @@ pub fn row(environment: &mut Environment) -> Result<Vec<Row>> {
             megabytes(filled.peak)
         ),
     }])
-}
-
-/// Signs the administrator in and returns the `Cookie` header.
-fn sign_in(host: SocketAddr) -> Result<String> {
-    let form = format!(
-        "email={}&password={}",
-        ADMINISTRATOR.replace('@', "%40"),
-        PASSWORD.replace(' ', "+")
-    );
-    let headers =
-        "Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: same-origin\r\n";
-    let answer = Client::connect(host, "")?.ask("POST", "/login", headers, form.as_bytes())?;
-    let answer = expect(answer, 303, "signing in")?;
-    let cookie = answer.header("set-cookie").context("no cookie")?;
-    let pair = cookie.split(';').next().unwrap_or_default();
-    Ok(format!("Cookie: {pair}\r\n"))
 }

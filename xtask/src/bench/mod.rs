@@ -18,6 +18,7 @@
 //!   batched less per commit than two. Lease renewal skips locked rows, because it blocked
 //!   recording results.
 
+mod attack;
 mod delivery;
 mod intake;
 mod load;
@@ -42,7 +43,7 @@ struct Benchmark {
     run: fn(&mut Environment) -> Result<Vec<Row>>,
 }
 
-const BENCHMARKS: [Benchmark; 7] = [
+const BENCHMARKS: [Benchmark; 8] = [
     Benchmark {
         name: "intake",
         about: "mails accepted over HTTP by 64 clients, SQLite",
@@ -72,6 +73,11 @@ const BENCHMARKS: [Benchmark; 7] = [
         name: "memory",
         about: "memory with 100,000 mails queued",
         run: memory::row,
+    },
+    Benchmark {
+        name: "attack",
+        about: "intake and a page while others ask for too much, SQLite",
+        run: attack::rows,
     },
     Benchmark {
         name: "nodemailer",

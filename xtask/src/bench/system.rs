@@ -6,10 +6,10 @@ use crate::rig::{
     environment::{Database, Environment},
     http::{Client, expect},
     metrics::Metrics,
-    postern::{Plan, Postern},
+    postern::{ADMINISTRATOR, PASSWORD, Plan, Postern},
     process,
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::{
     net::SocketAddr,
     sync::{
@@ -63,28 +63,35 @@ impl SystemUnderTest {
         engine: Database,
         relay: Option<(SocketAddr, usize)>,
     ) -> Result<Self> {
-        let mut plan = environment.plan(engine)?;
-        let token = plan.token()?;
-        plan = match relay {
-            Some((_, connections)) => {
-                plan.argument(&["--relay-connections", &connections.to_string()])
-            }
-            None => plan.argument(&["--no-delivery"]),
+        let Some((relay, connections)) = relay else {
+            return Self::start_with(environment, engine, &["--no-delivery"]);
         };
+        let connections = connections.to_string();
+        let arguments = ["--relay-connections", &connections];
+        let system = Self::start_with(environment, engine, &arguments)?;
+        system.postern.deliver_to(&system.token, relay)?;
+        Ok(system)
+    }
+
+    /// Starts a Postern with these arguments of `serve`.
+    pub fn start_with(
+        environment: &mut Environment,
+        engine: Database,
+        arguments: &[&str],
+    ) -> Result<Self> {
+        let plan = environment.plan(engine)?;
+        let token = plan.token()?;
+        let plan = plan.argument(arguments);
         let postern = plan.start()?;
         // Generates the browser key now: it takes a second of CPU time, once a day.
         let mut client = Client::connect(postern.address, "")?;
         expect(client.get("/api/keys/browser")?, 200, "the browser key")?;
-        let system = Self {
+        Ok(Self {
             plan,
             postern,
             token,
             delivered: 0,
-        };
-        if let Some((relay, _)) = relay {
-            system.postern.deliver_to(&system.token, relay)?;
-        }
-        Ok(system)
+        })
     }
 
     pub fn warm_up(&mut self, delivers: bool) -> Result<()> {
@@ -151,4 +158,20 @@ pub fn measure_throughput(
         per_second: mails as f64 / time.as_secs_f64(),
         processor_time,
     })
+}
+
+/// Signs the administrator in and returns the `Cookie` header.
+pub fn sign_in(host: SocketAddr) -> Result<String> {
+    let form = format!(
+        "email={}&password={}",
+        ADMINISTRATOR.replace('@', "%40"),
+        PASSWORD.replace(' ', "+")
+    );
+    let headers =
+        "Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: same-origin\r\n";
+    let answer = Client::connect(host, "")?.ask("POST", "/login", headers, form.as_bytes())?;
+    let answer = expect(answer, 303, "signing in")?;
+    let cookie = answer.header("set-cookie").context("no cookie")?;
+    let pair = cookie.split(';').next().unwrap_or_default();
+    Ok(format!("Cookie: {pair}\r\n"))
 }

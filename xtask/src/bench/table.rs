@@ -1,5 +1,7 @@
 //! Formats benchmark results as a Markdown table for the README.
 
+use std::time::Duration;
+
 /// One row of the table.
 pub struct Row {
     pub what: String,
@@ -50,6 +52,13 @@ pub fn thousands(number: f64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// The quantile of ascending times for `share`, as in 0.99.
+pub fn quantile(ascending: &[Duration], share: f64) -> Duration {
+    let at = (ascending.len() as f64 * share) as usize;
+    let at = at.min(ascending.len().saturating_sub(1));
+    ascending.get(at).copied().unwrap_or_default()
 }
 
 /// Runs of each short benchmark; the median is reported.

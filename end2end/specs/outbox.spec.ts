@@ -41,13 +41,13 @@ test('a failing relay backs off with its cause, and delivery resumes after the r
   const authRelay = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'new secret' } });
   await postern.save(fields({ port: await closedPort() }));
   await submit(postern, mails('Alarm', 5));
-  const trouble = async () => ((await overview(postern)).workers as { trouble?: unknown }[])[0]?.trouble;
-  await expect.poll(trouble).toMatchObject({ relay: expect.stringMatching(/^127\.0\.0\.1:\d+$/), failure: { stage: 'tcp' } });
+  const backoff = async () => ((await overview(postern)).workers as { backoff?: unknown }[])[0]?.backoff;
+  await expect.poll(backoff).toMatchObject({ relay: expect.stringMatching(/^127\.0\.0\.1:\d+$/), failure: { stage: 'tcp' } });
   expect(await counts(postern)).toMatchObject({ queued: 5, deferred: 0, failed: 0 });
 
   const login = { smtp_username: 'alerts', smtp_authentication_type: 'Plain', smtp_plaintext_auth: '1' };
   await postern.save(fields(authRelay, { ...login, smtp_password: await postern.sealed('old secret') }));
-  await expect.poll(trouble).toMatchObject({ failure: { stage: 'auth', reply: { code: 535 } } });
+  await expect.poll(backoff).toMatchObject({ failure: { stage: 'auth', reply: { code: 535 } } });
   expect(await counts(postern)).toMatchObject({ queued: 5, deferred: 0, failed: 0 });
   await postern.save(fields(authRelay, { ...login, smtp_password: await postern.sealed('new secret') }));
   await expectCounts(postern, { queued: 0, delivered: 5 });

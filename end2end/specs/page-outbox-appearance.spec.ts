@@ -45,7 +45,7 @@ test('the outbox, empty and filled', async ({ page }, info) => {
   await submitMail(console, { to: 'mara@example.org' });
   await outbox.go();
   await expect(outbox.status).toContainText('is backing off');
-  await expectAccessible(page, info, 'outbox-trouble');
+  await expectAccessible(page, info, 'outbox-backoff');
   await outbox.status.getByRole('button', { name: 'Pause delivery' }).click();
   await expect(outbox.status).toContainText('Delivery is paused.');
   await outbox.expectLive();

@@ -75,8 +75,8 @@ for (const [behaviour, flags] of [
   test(`a relay that ${behaviour} backs off: every message stays queued, and is delivered once`, async () => {
     const sink = await SmtpSink.start(...flags);
     const ids = await submitMails(sink, behaviour);
-    const trouble = async () => ((await overview(postern)).workers as { trouble?: unknown }[])[0]?.trouble;
-    await expect.poll(trouble).toMatchObject({ relay: `${sink.host}:${sink.port}` });
+    const backoff = async () => ((await overview(postern)).workers as { backoff?: unknown }[])[0]?.backoff;
+    await expect.poll(backoff).toMatchObject({ relay: `${sink.host}:${sink.port}` });
     expect(await counts(postern)).toMatchObject({ queued: MESSAGE_COUNT, deferred: 0, failed: 0 });
     await expectAllArrive(behaviour, ids, 0);
     await sink.stop();

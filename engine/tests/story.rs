@@ -30,14 +30,14 @@ mod nodes;
 mod outage;
 #[path = "story/outbox.rs"]
 mod outbox;
+#[path = "story/relay_failures.rs"]
+mod relay_failures;
 #[path = "story/searching.rs"]
 mod searching;
 #[path = "story/settings.rs"]
 mod settings;
 #[path = "story/tokens.rs"]
 mod tokens;
-#[path = "story/troubles.rs"]
-mod troubles;
 #[path = "story/wait.rs"]
 mod wait;
 #[path = "story/wire.rs"]

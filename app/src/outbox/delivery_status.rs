@@ -35,12 +35,12 @@ fn status(overview: &Overview) -> DeliveryStatus {
     if overview.workers.is_empty() {
         return DeliveryStatus::NoWorker;
     }
-    let troubled = overview.workers.iter().filter_map(|w| w.trouble.clone());
-    let whole = overview.workers.iter().all(|w| w.trouble.is_some());
-    match troubled.min_by_key(|trouble| trouble.since) {
+    let backing_off = overview.workers.iter().filter_map(|w| w.backoff.clone());
+    let whole = overview.workers.iter().all(|w| w.backoff.is_some());
+    match backing_off.min_by_key(|backoff| backoff.since) {
         // The backoff that began first is shown.
-        Some(trouble) => DeliveryStatus::BackingOff {
-            backoff: Box::new(trouble),
+        Some(backoff) => DeliveryStatus::BackingOff {
+            backoff: Box::new(backoff),
             whole,
         },
         None => DeliveryStatus::Running,
@@ -198,13 +198,13 @@ mod tests {
     use domain::outbox::Worker;
     use domain::{Failure, Fault, Stage};
 
-    fn worker(trouble: Option<i64>) -> Worker {
+    fn worker(backoff: Option<i64>) -> Worker {
         Worker {
             host: "gate".to_owned(),
             connections: 3,
             per_minute: 100,
             latency: Some(40),
-            trouble: trouble.map(|since| BackoffView {
+            backoff: backoff.map(|since| BackoffView {
                 relay: "smtp.example.org:587".to_owned(),
                 failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
                 cause: None,

@@ -69,7 +69,7 @@ mod tests {
             connections: 3,
             per_minute,
             latency: Some(latency),
-            trouble: None,
+            backoff: None,
         }
     }
 

@@ -188,7 +188,7 @@ pub struct Worker {
     /// The median time from acceptance to delivery in the last minute, in milliseconds.
     pub latency: Option<i64>,
     /// The backoff of a relay, if one is backing off.
-    pub trouble: Option<BackoffView>,
+    pub backoff: Option<BackoffView>,
 }
 
 /// The backoff of a relay after failures.

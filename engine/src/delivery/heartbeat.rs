@@ -97,7 +97,7 @@ impl Worker {
             connections: number(reading.connections),
             per_minute: number(reading.per_minute),
             latency: reading.latency.map(number),
-            trouble: self.pool.backoff_view(now, monotonic),
+            backoff: self.pool.backoff_view(now, monotonic),
         };
         let mut work = self.services.store.begin().await?;
         workers::heartbeat(&mut work, &self.id, &status, now).await?;

@@ -247,7 +247,7 @@ fn with_causes(mut overview: Overview, saved: Option<Form>) -> Overview {
     let backoffs = overview
         .workers
         .iter_mut()
-        .filter_map(|worker| worker.trouble.as_mut());
+        .filter_map(|worker| worker.backoff.as_mut());
     for backoff in backoffs.filter(|backoff| backoff.relay == relay) {
         backoff.cause = cause(&Observation {
             failure: &backoff.failure,
@@ -266,9 +266,9 @@ fn without_names(mut overview: Overview) -> Overview {
     }
     for worker in &mut overview.workers {
         worker.host.clear();
-        if let Some(trouble) = &mut worker.trouble {
-            trouble.relay.clear();
-            trouble.failure = Failure::new(trouble.failure.stage, Fault::Rejected, "");
+        if let Some(backoff) = &mut worker.backoff {
+            backoff.relay.clear();
+            backoff.failure = Failure::new(backoff.failure.stage, Fault::Rejected, "");
         }
     }
     overview
@@ -374,12 +374,12 @@ mod tests {
                     connections: 0,
                     per_minute: 0,
                     latency: None,
-                    trouble: Some(backoff),
+                    backoff: Some(backoff),
                 }],
                 ..Overview::default()
             };
             let overview = with_causes(overview, Some(form.clone()));
-            let backoff = overview.workers[0].trouble.as_ref().expect("a backoff");
+            let backoff = overview.workers[0].backoff.as_ref().expect("a backoff");
             assert_eq!(backoff.cause.is_some(), known, "{relay}");
         }
     }

@@ -18,7 +18,8 @@ macro_rules! files {
             "0005_hold_mail",
             "0006_setup_link",
             "0007_token_limits",
-            "0008_message_account"
+            "0008_message_account",
+            "0009_worker_backoff"
         )
     };
     ($database:literal, $($name:literal),+) => {

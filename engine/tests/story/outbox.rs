@@ -150,7 +150,7 @@ impl TestEnv {
         wait_for("a backoff of the relay", async || {
             let overview = self.postern.outbox().overview(actor).await.expect("there");
             let mut shown = overview.workers.iter();
-            let shown = shown.find_map(|worker| worker.trouble.clone());
+            let shown = shown.find_map(|worker| worker.backoff.clone());
             let found = shown.filter(|shown| Some(shown.next) > next);
             found.ok_or(overview.workers)
         })
@@ -299,8 +299,8 @@ async fn a_failing_relay_fails_no_mail_and_delivery_resumes(env: TestEnv) {
         );
     }
     relay.wait_for("MAIL", 1).await;
-    let trouble = env.until_backoff(&admin, None).await;
-    assert_eq!(trouble.failure.reply.expect("its words").code, 535);
+    let backoff = env.until_backoff(&admin, None).await;
+    assert_eq!(backoff.failure.reply.expect("its words").code, 535);
     let other = Relay::start(RelayScript::pipelining());
     env.save(&admin, &other).await;
     other.wait_for_mails(20).await;

@@ -57,12 +57,12 @@ struct DeliveryProcess {
     delivered_per_minute: i64,
     /// From acceptance to delivery, of the last minute.
     median_milliseconds: Option<i64>,
-    trouble: Option<RelayTrouble>,
+    backoff: Option<BackingOffRelay>,
 }
 
 /// Why the process backs off from a relay.
 #[derive(Serialize, ToSchema)]
-struct RelayTrouble {
+struct BackingOffRelay {
     /// Host and port.
     relay: String,
     failure: Failure,
@@ -111,18 +111,18 @@ impl From<Worker> for DeliveryProcess {
             connections: worker.connections,
             delivered_per_minute: worker.per_minute,
             median_milliseconds: worker.latency,
-            trouble: worker.trouble.map(Into::into),
+            backoff: worker.backoff.map(Into::into),
         }
     }
 }
 
-impl From<BackoffView> for RelayTrouble {
-    fn from(trouble: BackoffView) -> Self {
+impl From<BackoffView> for BackingOffRelay {
+    fn from(backoff: BackoffView) -> Self {
         Self {
-            relay: trouble.relay,
-            failure: trouble.failure,
-            since: trouble.since.rfc3339(),
-            next_attempt: trouble.next.rfc3339(),
+            relay: backoff.relay,
+            failure: backoff.failure,
+            since: backoff.since.rfc3339(),
+            next_attempt: backoff.next.rfc3339(),
         }
     }
 }

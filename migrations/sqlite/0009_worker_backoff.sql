@@ -1,0 +1,3 @@
+-- The name that the code and the REST API have.
+
+ALTER TABLE worker RENAME COLUMN trouble TO backoff;

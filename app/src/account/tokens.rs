@@ -88,8 +88,8 @@ fn Create(admin: bool) -> AnyView {
                     fault=fault("name")
                 />
             </div>
-            <fieldset class="field token-scopes">
-                <legend>"The token may"</legend>
+            <fieldset class="field">
+                <legend class="label">"The token may"</legend>
                 {scopes}
                 {fault("scopes").map(|text| view! { <p class="field-fault">{text}</p> })}
             </fieldset>

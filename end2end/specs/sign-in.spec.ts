@@ -206,7 +206,7 @@ test('a failed sign-in does not reveal whether the account exists', async () => 
   expect(known.text, 'the address is filled in again').toContain(EMAIL);
   expect(known.text).not.toContain('wrong password');
   expect(known.headers['set-cookie']).toBeUndefined();
-  for (const odd of ['', ' ', "' OR 1=1 --", '<script>alert(1)</script>', 'x'.repeat(10_000), '\u0000', EMAIL + '\n']) {
+  for (const odd of ['', ' ', "' OR 1=1 --", '<script>alert(1)</script>', 'x'.repeat(3_000), '\u0000', EMAIL + '\n']) {
     const response = await postForm(url, '/login', { email: odd, password: odd }, newNetwork());
     expect([401, 422], odd.slice(0, 20)).toContain(response.status);
     expect(response.text).not.toContain('<script>alert');
@@ -337,7 +337,7 @@ test('a malformed form is refused', async () => {
     ['text/plain', 'email=a', 415],
     ['application/x-www-form-urlencoded', 'email=%ff%fe&password=%zz', 401],
     ['application/x-www-form-urlencoded', 'email=a&email=b', 400],
-    ['application/x-www-form-urlencoded', `password=${'x'.repeat(100_000)}`, 413],
+    ['application/x-www-form-urlencoded', `password=${'x'.repeat(10_000)}`, 413],
   ] as const) {
     const headers = { 'content-type': type, 'sec-fetch-site': 'same-origin', ...newNetwork() };
     const response = await sendRequest(url, '/login', { method: 'POST', headers, body });

@@ -8,23 +8,26 @@ use futures::{Stream, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 /// The largest body outside of submissions, in bytes.
-const BODY_MAX: usize = 64 * 1024;
+pub const BODY_MAX: usize = 64 * 1024;
+
+/// The largest form of a person who need not be signed in, in bytes. Any number of them may come.
+pub const FORM_MAX: usize = 8 * 1024;
 
 /// The time for such a body, and for the first bytes of a larger one.
 pub const BODY_TIME: Duration = Duration::from_secs(10);
 
-/// Reads a body of up to 64 KiB.
+/// Reads a body of up to `max` bytes.
 ///
 /// # Errors
 /// [`Kind::TooLarge`]; [`Kind::RequestTimedOut`] after ten seconds; [`Kind::BadRequest`] where it ends
 /// early.
-pub async fn read(body: Body) -> Result<Bytes, Refusal> {
+pub async fn read(body: Body, max: usize) -> Result<Bytes, Refusal> {
     let deadline = Instant::now() + BODY_TIME;
     let mut chunks = body.into_data_stream();
     let mut bytes = Vec::new();
     while let Some(chunk) = next(&mut chunks, deadline).await? {
-        if bytes.len() + chunk.len() > BODY_MAX {
-            let text = format!("A body has at most {} KiB here.", BODY_MAX / 1024);
+        if bytes.len() + chunk.len() > max {
+            let text = format!("A body has at most {} KiB here.", max / 1024);
             return Err(Refusal::new(Kind::TooLarge, text));
         }
         bytes.extend_from_slice(&chunk);
@@ -66,14 +69,14 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_read_up_to_its_limit() {
         for (length, fits) in [(0, true), (BODY_MAX, true), (BODY_MAX + 1, false)] {
-            let read = read(Body::from(vec![b'x'; length])).await;
+            let read = read(Body::from(vec![b'x'; length]), BODY_MAX).await;
             match read {
                 Ok(bytes) => assert!(fits && bytes.len() == length),
                 Err(refusal) => assert!(!fits && refusal.kind == Kind::TooLarge),
             }
         }
         let torn = stream::iter([Ok(Bytes::from_static(b"{")), Err(Error::other("torn"))]);
-        let refusal = read(body(torn)).await.expect_err("incomplete");
+        let refusal = read(body(torn), BODY_MAX).await.expect_err("incomplete");
         assert_eq!(refusal.kind, Kind::BadRequest);
     }
 
@@ -84,7 +87,7 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(1)).await;
             Some((Ok(Bytes::from_static(b"x")), ()))
         });
-        let refusal = read(body(drips)).await.expect_err("too slow");
+        let refusal = read(body(drips), BODY_MAX).await.expect_err("too slow");
         assert_eq!(refusal.kind, Kind::RequestTimedOut);
         assert_eq!(begun.elapsed(), BODY_TIME);
     }

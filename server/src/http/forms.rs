@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use tower_sessions::Session;
 
 use super::authentication::Caller;
-use super::body;
+use super::body::{self, BODY_MAX, FORM_MAX};
 use super::refuse::with_status;
 use super::state::AppState;
 use super::{pages, sessions};
@@ -36,12 +36,12 @@ pub fn router() -> Router<AppState> {
         .route(REVOKE_TOKEN, post(revoke_token))
 }
 
-/// The fields, and whether the form could be decoded.
+/// The fields of a small form, and whether it could be decoded.
 async fn typed<T>(request: Request) -> (T, Result<(), Refusal>)
 where
     T: DeserializeOwned + Default + 'static,
 {
-    match filled_in(request).await {
+    match decode(request, FORM_MAX).await {
         Ok(typed) => (typed, Ok(())),
         Err(refusal) => (T::default(), Err(refusal)),
     }
@@ -49,8 +49,12 @@ where
 
 /// Decodes a form.
 pub async fn filled_in<T: DeserializeOwned + 'static>(request: Request) -> Result<T, Refusal> {
+    decode(request, BODY_MAX).await
+}
+
+async fn decode<T: DeserializeOwned + 'static>(request: Request, max: usize) -> Result<T, Refusal> {
     let (parts, body) = request.into_parts();
-    let body = body::read(body).await?;
+    let body = body::read(body, max).await?;
     let request = Request::from_parts(parts, body.into());
     match request.extract::<Form<T>, _>().await {
         Ok(Form(typed)) => Ok(typed),

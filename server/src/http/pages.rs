@@ -16,8 +16,9 @@ use leptos::server_fn::error::{FromServerFnError, SERVER_FN_ERROR_HEADER};
 use leptos_axum::generate_route_list;
 
 use super::authentication::Caller;
+use super::body::{self, BODY_MAX};
+use super::refuse;
 use super::state::AppState;
-use super::{body, refuse};
 use crate::assets;
 
 pub fn router() -> Router<AppState> {
@@ -98,7 +99,7 @@ async fn call(state: AppState, caller: Caller, request: Request) -> Result<Respo
         caller.signed_in()?;
     }
     let (parts, body) = request.into_parts();
-    let body = body::read(body).await?;
+    let body = body::read(body, BODY_MAX).await?;
     let request = Request::from_parts(parts, body.into());
     let context = context(state, caller);
     let response = leptos_axum::handle_server_fns_with_context(context, request).await;
@@ -106,7 +107,7 @@ async fn call(state: AppState, caller: Caller, request: Request) -> Result<Respo
     if parts.headers.remove(SERVER_FN_ERROR_HEADER).is_none() {
         return Ok(Response::from_parts(parts, body));
     }
-    Err(Refusal::de(body::read(body).await?))
+    Err(Refusal::de(body::read(body, BODY_MAX).await?))
 }
 
 fn site() -> Site {

@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::envelope::Refused;
 use super::json::{self, Faults, Json};
-use crate::http::{Caller, body};
+use crate::http::Caller;
+use crate::http::body::{self, BODY_MAX};
 
 /// A body that is a JSON object, decoded, with the faults of its types. Validation adds its own, so
 /// that all are reported at once.
@@ -24,7 +25,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for JsonBody<
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refused> {
         require_json(request.headers())?;
-        let bytes = body::read(request.into_body()).await?;
+        let bytes = body::read(request.into_body(), BODY_MAX).await?;
         Ok(Self::decode(&bytes)?)
     }
 }

@@ -1,19 +1,23 @@
 //! The audit log: acts on settings, accounts, sessions and held mail, and refusals of them.
 
+mod action;
 mod refusals;
+mod signature;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use domain::{Kind, Refusal, Timestamp};
-use strum::IntoStaticStr;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::audit::{self, Entry};
 use crate::store::{Connection, Store, StoreError, commit};
-use crate::{Actor, Clock, Origin};
+use crate::{Actor, Clock};
 
+pub use action::Action;
 pub(crate) use refusals::QueuedEntry;
+pub(crate) use signature::Signature;
+
 use refusals::{RefusalCount, RefusalCounter, RefusalKey};
 
 /// The maximum number of refusals that wait to be written.
@@ -21,116 +25,6 @@ const QUEUE: usize = 256;
 
 /// How often counted refusals are looked through.
 const INTERVAL: Duration = Duration::from_secs(1);
-
-/// An act that is recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr)]
-#[strum(serialize_all = "lowercase")]
-pub enum Action {
-    /// An account signed in.
-    Login,
-    /// An account signed out.
-    Logout,
-    /// An account was created.
-    #[strum(serialize = "create account")]
-    CreateAccount,
-    /// The password of an account was changed.
-    #[strum(serialize = "change password")]
-    ChangePassword,
-    /// A session was ended.
-    #[strum(serialize = "end session")]
-    EndSession,
-    /// An API token was created.
-    #[strum(serialize = "create token")]
-    CreateToken,
-    /// An API token was revoked.
-    #[strum(serialize = "revoke token")]
-    RevokeToken,
-    /// The settings were read.
-    #[strum(serialize = "read settings")]
-    ReadSettings,
-    /// The certificates of a relay were read.
-    #[strum(serialize = "read certificates")]
-    ReadCertificates,
-    /// The settings were saved.
-    #[strum(serialize = "save settings")]
-    SaveSettings,
-    /// A test mail was sent.
-    #[strum(serialize = "send test")]
-    SendTest,
-    /// A relay was diagnosed.
-    Diagnose,
-    /// A relay was probed.
-    Probe,
-    /// The content of a message was read.
-    #[strum(serialize = "read mail")]
-    ReadMail,
-    /// Messages were retried.
-    #[strum(serialize = "retry mail")]
-    RetryMail,
-    /// Messages were cancelled.
-    #[strum(serialize = "cancel mail")]
-    CancelMail,
-    /// Messages were held.
-    #[strum(serialize = "hold mail")]
-    HoldMail,
-    /// Held messages were released.
-    #[strum(serialize = "release mail")]
-    ReleaseMail,
-    /// Delivery was paused or resumed.
-    #[strum(serialize = "pause delivery")]
-    PauseDelivery,
-    /// An address was removed from the suppression list.
-    #[strum(serialize = "remove suppression")]
-    RemoveSuppression,
-}
-
-impl Action {
-    /// The name in the audit log.
-    fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
-/// The actor and the origin of a row.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Signature {
-    actor: String,
-    origin: String,
-}
-
-impl Signature {
-    /// For a request whose actor is not known yet, by the name it gives.
-    pub(crate) fn new(actor: impl Into<String>, origin: &Origin) -> Self {
-        Self {
-            actor: actor.into(),
-            origin: origin.to_string(),
-        }
-    }
-}
-
-impl Signature {
-    /// For requests of anybody in a network.
-    pub(crate) fn of_network(network: impl ToString) -> Self {
-        Self {
-            actor: String::new(),
-            origin: network.to_string(),
-        }
-    }
-
-    /// For requests from several networks that give the same name.
-    pub(crate) fn of_name(name: impl Into<String>) -> Self {
-        Self {
-            actor: name.into(),
-            origin: String::new(),
-        }
-    }
-}
-
-impl From<&Actor> for Signature {
-    fn from(actor: &Actor) -> Self {
-        Self::new(actor.signature(), &actor.origin)
-    }
-}
 
 /// The audit service. It authorises the acts of administrators, and writes the row of an act in
 /// the transaction of the act itself. Cheap to clone.
@@ -329,27 +223,6 @@ async fn write_counts(
             let entry = counted_entry(counted);
             // It fails only while the process ends.
             let _ = refusals.send(QueuedEntry { entry, done }).await;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn actions_have_their_names_in_the_log() {
-        for (action, name) in [
-            (Action::Login, "login"),
-            (Action::CreateAccount, "create account"),
-            (Action::ReadCertificates, "read certificates"),
-            (Action::SendTest, "send test"),
-            (Action::Diagnose, "diagnose"),
-            (Action::HoldMail, "hold mail"),
-            (Action::PauseDelivery, "pause delivery"),
-            (Action::RemoveSuppression, "remove suppression"),
-        ] {
-            assert_eq!(action.as_str(), name);
         }
     }
 }

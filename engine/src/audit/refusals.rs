@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Action, Signature};
+use super::action::Action;
+use super::signature::Signature;
 use crate::store::audit::Entry;
 
 /// How long refusals are counted before their row is written.

@@ -1,0 +1,93 @@
+//! The acts that the audit log records.
+
+use strum::IntoStaticStr;
+
+/// An act that is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+pub enum Action {
+    /// An account signed in.
+    Login,
+    /// An account signed out.
+    Logout,
+    /// An account was created.
+    #[strum(serialize = "create account")]
+    CreateAccount,
+    /// The password of an account was changed.
+    #[strum(serialize = "change password")]
+    ChangePassword,
+    /// A session was ended.
+    #[strum(serialize = "end session")]
+    EndSession,
+    /// An API token was created.
+    #[strum(serialize = "create token")]
+    CreateToken,
+    /// An API token was revoked.
+    #[strum(serialize = "revoke token")]
+    RevokeToken,
+    /// The settings were read.
+    #[strum(serialize = "read settings")]
+    ReadSettings,
+    /// The certificates of a relay were read.
+    #[strum(serialize = "read certificates")]
+    ReadCertificates,
+    /// The settings were saved.
+    #[strum(serialize = "save settings")]
+    SaveSettings,
+    /// A test mail was sent.
+    #[strum(serialize = "send test")]
+    SendTest,
+    /// A relay was diagnosed.
+    Diagnose,
+    /// A relay was probed.
+    Probe,
+    /// The content of a message was read.
+    #[strum(serialize = "read mail")]
+    ReadMail,
+    /// Messages were retried.
+    #[strum(serialize = "retry mail")]
+    RetryMail,
+    /// Messages were cancelled.
+    #[strum(serialize = "cancel mail")]
+    CancelMail,
+    /// Messages were held.
+    #[strum(serialize = "hold mail")]
+    HoldMail,
+    /// Held messages were released.
+    #[strum(serialize = "release mail")]
+    ReleaseMail,
+    /// Delivery was paused or resumed.
+    #[strum(serialize = "pause delivery")]
+    PauseDelivery,
+    /// An address was removed from the suppression list.
+    #[strum(serialize = "remove suppression")]
+    RemoveSuppression,
+}
+
+impl Action {
+    /// The name in the audit log.
+    pub(super) fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_have_their_names_in_the_log() {
+        for (action, name) in [
+            (Action::Login, "login"),
+            (Action::CreateAccount, "create account"),
+            (Action::ReadCertificates, "read certificates"),
+            (Action::SendTest, "send test"),
+            (Action::Diagnose, "diagnose"),
+            (Action::HoldMail, "hold mail"),
+            (Action::PauseDelivery, "pause delivery"),
+            (Action::RemoveSuppression, "remove suppression"),
+        ] {
+            assert_eq!(action.as_str(), name);
+        }
+    }
+}

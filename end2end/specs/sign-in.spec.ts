@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { expect, test } from '@playwright/test';
 import { loopback } from '../support/chroot.ts';
 import { expectCommandFailure } from '../support/command-failure.ts';
-import { type Headers, cookie, postForm, signIn } from '../support/forms.ts';
+import { type Headers, cookie, deviceCookie, postForm, signIn } from '../support/forms.ts';
 import { type HttpResponse, sendRequest } from '../support/http.ts';
 import { Postern } from '../support/postern.ts';
 import { runPostern as run } from '../support/program.ts';
@@ -245,6 +245,27 @@ test('logins are delayed from the fifth failure on, per account and per network'
   await expect
     .poll(async () => (await postForm(url, '/login', { email: 'guessed@example.org', password: PASSWORD }, newNetwork())).status)
     .toBe(303);
+});
+
+test('guesses elsewhere do not keep out a browser that signed in before', async () => {
+  await createAccount(postern.data, 'known@example.org');
+  const signInForm = (password: string, headers: Headers) => postForm(url, '/login', { email: 'known@example.org', password }, headers);
+  const home = newNetwork();
+  const first = deviceCookie(await signInForm(PASSWORD, home));
+  expect(first.pair).toMatch(/^postern-device=[\w.-]+$/);
+  expect(first.attributes).toEqual(['httponly', 'max-age=34560000', 'path=/', 'samesite=strict']);
+  await expect(async () => {
+    expect((await signInForm('wrong password', newNetwork())).status).toBe(429);
+  }).toPass();
+  expect((await signInForm(PASSWORD, home)).status, 'without the cookie').toBe(429);
+  const again = await signInForm(PASSWORD, { ...home, cookie: `a=b; ${first.pair}` });
+  expect(again.status).toBe(303);
+  expect(deviceCookie(again).pair).toMatch(/^postern-device=/);
+  const session = cookie(again).pair;
+  await signInForm('wrong password', newNetwork());
+  const change = { current: PASSWORD, new: 'another password' };
+  const changed = await postForm(url, '/account/password', change, { ...home, cookie: session });
+  expect(changed.headers.location, 'nor out of its own session').toBe('/account?done=password');
 });
 
 test('guesses of a setup link are throttled', async () => {

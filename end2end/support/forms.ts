@@ -22,9 +22,27 @@ export async function postForm(
   });
 }
 
-/** The only cookie that a response sets: `name=value`, and its attributes sorted in lower case. */
-export function cookie(response: HttpResponse): { pair: string; value: string; attributes: string[] } {
-  const [header, ...more] = response.headers['set-cookie'] ?? [];
+export interface Cookie {
+  /** `name=value` */
+  pair: string;
+  value: string;
+  /** Sorted, in lower case. */
+  attributes: string[];
+}
+
+/** The session cookie that a response sets. */
+export function cookie(response: HttpResponse): Cookie {
+  return theCookie(response, /^(__Host-)?postern=/);
+}
+
+/** The device cookie that a response sets. */
+export function deviceCookie(response: HttpResponse): Cookie {
+  return theCookie(response, /^(__Host-)?postern-device=/);
+}
+
+/** The only cookie of this name that a response sets. */
+function theCookie(response: HttpResponse, name: RegExp): Cookie {
+  const [header, ...more] = (response.headers['set-cookie'] ?? []).filter((header) => name.test(header));
   if (!header || more.length > 0) {
     throw new Error(`${response.status} sets ${more.length + (header ? 1 : 0)} cookies`);
   }

@@ -17,6 +17,9 @@ pub struct Origin {
     pub address: Option<IpAddr>,
     /// The User-Agent of the request; empty if it has none.
     pub browser: String,
+    /// The device cookie of a browser that signs in
+    /// ([`Accounts::device_cookie`](crate::Accounts::device_cookie)).
+    pub device: Option<String>,
 }
 
 impl fmt::Display for Origin {

@@ -104,7 +104,7 @@ impl Postern {
         let settings = Settings::new(
             store.clone(),
             clock.clone(),
-            vault,
+            vault.clone(),
             keys.clone(),
             audit.clone(),
         );
@@ -116,7 +116,7 @@ impl Postern {
             dialer.clone(),
             &config.public_url,
         );
-        let accounts = Accounts::new(store.clone(), clock.clone(), audit.clone());
+        let accounts = Accounts::new(store.clone(), clock.clone(), audit.clone(), vault);
         let hold = match config.hold_mail {
             true => Some(Hold::begin(store.clone(), clock.clone(), config.host.clone()).await?),
             false => None,

@@ -22,6 +22,8 @@ mod handover;
 mod holding;
 #[path = "story/keys.rs"]
 mod keys;
+#[path = "story/lockout.rs"]
+mod lockout;
 #[path = "story/migrations.rs"]
 mod migrations;
 #[path = "story/nodes.rs"]

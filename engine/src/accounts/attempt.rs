@@ -6,7 +6,7 @@ use domain::{Refusal, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::Accounts;
-use super::password::{self, HashPermit};
+use super::password::{self, HashPermit, HashQueue};
 use super::throttle::ThrottleKey;
 use crate::store::accounts::{self, Account};
 
@@ -31,7 +31,7 @@ impl fmt::Debug for Login {
 /// An attempt that passed the throttle and holds a permit to hash. The account may not exist.
 pub(super) struct PasswordAttempt {
     accounts: Accounts,
-    /// The keys that a failure is counted under; the key of the account is first.
+    /// The keys that a failure is counted under; the key of the account or browser is first.
     keys: Vec<ThrottleKey>,
     /// The account with the hash of its password, if it exists.
     found: Option<Login>,
@@ -71,13 +71,18 @@ impl Accounts {
     /// Finds the account and waits for a permit to compare its password.
     ///
     /// # Errors
-    /// [`Kind::TooMany`](domain::Kind::TooMany) while one of `keys` is throttled.
+    /// [`Kind::TooMany`](domain::Kind::TooMany) while one of `keys` is throttled;
+    /// [`Kind::Unavailable`](domain::Kind::Unavailable) while too many passwords wait to be hashed.
     pub(super) async fn attempt(
         &self,
         email: &str,
         keys: Vec<ThrottleKey>,
     ) -> Result<PasswordAttempt, Refusal> {
         self.throttle.check(&keys, self.clock.monotonic())?;
+        let place = self.hasher.queue(match keys[0] {
+            ThrottleKey::Browser(_) => HashQueue::Known,
+            _ => HashQueue::Unknown,
+        })?;
         // PostgreSQL accepts no NUL in a text. No account has the empty address, and looking it up
         // takes as long as any other.
         let possible = Some(email).filter(|email| !email.contains(char::is_control));
@@ -90,7 +95,7 @@ impl Accounts {
                 account,
                 password_hash,
             }),
-            permit: self.hasher.permit().await?,
+            permit: place.permit().await?,
         })
     }
 }

@@ -45,7 +45,7 @@ impl Accounts {
     /// Changes the actor's own password and ends its other sessions.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under `current` or `new`; [`Kind::TooMany`] while the account is
+    /// [`Kind::Invalid`] under `current` or `new`; [`Kind::TooMany`] while the session is
     /// throttled; [`Kind::Forbidden`] unless the actor is a session.
     pub async fn change_password(
         &self,
@@ -71,7 +71,7 @@ impl Accounts {
         new: SecretString,
     ) -> Result<(), Refusal> {
         let account = actor.person()?;
-        let keys = vec![ThrottleKey::account(&account.email)];
+        let keys = vec![ThrottleKey::browser(actor.session_id().unwrap_or_default())];
         let attempt = self.attempt(&account.email, keys).await?;
         let wrong = || {
             let text = "This is not your current password.";

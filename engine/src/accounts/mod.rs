@@ -2,6 +2,7 @@
 
 mod attempt;
 mod change_password;
+mod device;
 mod new_token;
 mod password;
 mod sessions;
@@ -30,6 +31,7 @@ use token_cache::TokenCache;
 use crate::audit::{Action, Audit};
 use crate::store::accounts::{self, Account};
 use crate::store::{Store, commit};
+use crate::vault::Vault;
 use crate::{Actor, Clock};
 
 /// 256 random bits in base64url.
@@ -74,17 +76,19 @@ pub struct Accounts {
     store: Store,
     clock: Clock,
     audit: Audit,
+    vault: Arc<Vault>,
     hasher: Hasher,
     throttle: Arc<LoginThrottle>,
     token_cache: Arc<TokenCache>,
 }
 
 impl Accounts {
-    pub(crate) fn new(store: Store, clock: Clock, audit: Audit) -> Self {
+    pub(crate) fn new(store: Store, clock: Clock, audit: Audit, vault: Arc<Vault>) -> Self {
         Self {
             store,
             clock,
             audit,
+            vault,
             hasher: Hasher::default(),
             throttle: Arc::default(),
             token_cache: Arc::default(),

@@ -12,12 +12,37 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// The permitted length of a password, in characters.
 const LENGTH: std::ops::RangeInclusive<usize> = 12..=128;
 
+/// How many passwords wait to be hashed. With two cores the last one waits for 2 s.
+const QUEUE: usize = 64;
+/// How many more wait from people who are known.
+const KNOWN_QUEUE: usize = 16;
+/// When to try again after a refusal, in seconds.
+const RETRY_AFTER: u64 = 2;
+
 /// Hashes passwords, as many at a time as there are cores but one: each hash uses 46 MiB of memory and
 /// one core.
 #[derive(Clone)]
 pub struct Hasher {
     argon2: Argon2<'static>,
     permits: Arc<Semaphore>,
+    unknown: Arc<Semaphore>,
+    known: Arc<Semaphore>,
+}
+
+/// Where a password waits to be hashed.
+#[derive(Clone, Copy, Debug)]
+pub enum HashQueue {
+    /// From anybody. It may be full of guesses.
+    Unknown,
+    /// From browsers that signed in before, and new passwords.
+    Known,
+}
+
+/// A place in a queue.
+pub struct HashPlace {
+    argon2: Argon2<'static>,
+    permits: Arc<Semaphore>,
+    place: OwnedSemaphorePermit,
 }
 
 /// A permit for one computation. Permits are granted in the order of requests.
@@ -33,6 +58,8 @@ impl Default for Hasher {
         Self {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             permits: Arc::new(Semaphore::new(most_at_once())),
+            unknown: Arc::new(Semaphore::new(QUEUE)),
+            known: Arc::new(Semaphore::new(KNOWN_QUEUE)),
         }
     }
 }
@@ -59,25 +86,37 @@ impl Hasher {
     /// Hashes a new password and returns the hash as PHC string.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under `password` if it is too short or too long.
+    /// [`Kind::Invalid`] under `password` if it is too short or too long; [`Kind::Unavailable`] while
+    /// too many wait.
     pub async fn hash(&self, password: SecretString) -> Result<String, Refusal> {
         check(&password)?;
-        let permit = self.permit().await?;
+        let permit = self.queue(HashQueue::Known)?.permit().await?;
         permit
             .compute(move |argon2| hash(argon2, &password))
             .await?
             .ok_or_else(Refusal::internal)
     }
 
-    /// Waits for a permit.
+    /// Takes a place in a queue.
     ///
     /// # Errors
-    /// Never in practice, because the semaphore is not closed.
-    pub async fn permit(&self) -> Result<HashPermit, Refusal> {
-        let permit = self.permits.clone().acquire_owned().await;
-        Ok(HashPermit {
+    /// [`Kind::Unavailable`] if it is full, with the seconds to wait.
+    pub fn queue(&self, queue: HashQueue) -> Result<HashPlace, Refusal> {
+        let places = match queue {
+            HashQueue::Unknown => &self.unknown,
+            HashQueue::Known => &self.known,
+        };
+        let place = Arc::clone(places).try_acquire_owned().map_err(|_| {
+            let text = format!("Too many sign-ins at once. Try again in {RETRY_AFTER} s.");
+            Refusal {
+                retry_after: Some(RETRY_AFTER),
+                ..Refusal::new(Kind::Unavailable, text)
+            }
+        })?;
+        Ok(HashPlace {
             argon2: self.argon2.clone(),
-            permit: permit.map_err(|_| Refusal::internal())?,
+            permits: Arc::clone(&self.permits),
+            place,
         })
     }
 
@@ -86,6 +125,21 @@ impl Hasher {
     pub async fn until_idle(&self) {
         let all = u32::try_from(most_at_once()).expect("a number of cores");
         let _ = self.permits.acquire_many(all).await.expect("never closed");
+    }
+}
+
+impl HashPlace {
+    /// Waits for a permit.
+    ///
+    /// # Errors
+    /// Never in practice, because the semaphore is not closed.
+    pub async fn permit(self) -> Result<HashPermit, Refusal> {
+        let permit = self.permits.acquire_owned().await;
+        drop(self.place);
+        Ok(HashPermit {
+            argon2: self.argon2,
+            permit: permit.map_err(|_| Refusal::internal())?,
+        })
     }
 }
 
@@ -180,11 +234,29 @@ mod tests {
         let most = hasher.permits.available_permits();
         assert_eq!(most, most_at_once());
         let (end, ended) = mpsc::channel::<()>();
-        let permit = hasher.permit().await.expect("room");
+        let place = hasher.queue(HashQueue::Unknown).expect("room");
+        let permit = place.permit().await.expect("free");
         let begun = permit.compute(move |_| ended.recv()).now_or_never();
         assert!(begun.is_none(), "it runs, and its caller has gone");
         assert_eq!(hasher.permits.available_permits(), most - 1);
         drop(end);
         hasher.until_idle().await;
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_others_than_known_people() {
+        let hasher = Hasher::default();
+        let place = |queue| hasher.queue(queue);
+        let waiting: Vec<_> = (0..QUEUE).map(|_| place(HashQueue::Unknown)).collect();
+        assert!(waiting.iter().all(Result::is_ok));
+        let refusal = place(HashQueue::Unknown).err().expect("refused");
+        assert_eq!(
+            (refusal.kind, refusal.retry_after),
+            (Kind::Unavailable, Some(2))
+        );
+        let known = place(HashQueue::Known).expect("room");
+        known.permit().await.expect("free");
+        drop(waiting);
+        place(HashQueue::Unknown).expect("room again");
     }
 }

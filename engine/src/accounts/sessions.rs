@@ -47,7 +47,10 @@ impl Accounts {
         origin: &Origin,
     ) -> Result<Login, Refusal> {
         let email = email.trim().to_lowercase();
-        let mut keys = vec![ThrottleKey::account(&email)];
+        let mut keys = vec![match &origin.device {
+            Some(device) if self.is_known_device(origin, &email) => ThrottleKey::browser(device),
+            _ => ThrottleKey::account(&email),
+        }];
         keys.extend(networks(origin));
         let attempt = match self.attempt(&email, keys).await {
             Ok(attempt) => attempt,

@@ -1,4 +1,4 @@
-//! Login throttling by account and by network, in memory.
+//! Login throttling by account, by browser and by network, in memory.
 //!
 //! Waits are measured in monotonic time, so that a clock that is set back does not prolong them.
 
@@ -42,7 +42,7 @@ impl Failures {
     }
 }
 
-/// Counts failed logins by account and by network. The longest wait is [`LONGEST`], so that no
+/// Counts failed logins by account or browser, and by network. The longest wait is [`LONGEST`], so that no
 /// account is locked out permanently.
 #[derive(Default)]
 pub struct LoginThrottle {
@@ -54,6 +54,8 @@ pub struct LoginThrottle {
 pub enum ThrottleKey {
     /// The SHA-256 of an account's address, whether or not there is such an account.
     Account([u8; 32]),
+    /// The SHA-256 of the secret of a browser that the account signed in with before.
+    Browser([u8; 32]),
     /// A network.
     Network(IpNet),
 }
@@ -64,18 +66,30 @@ impl ThrottleKey {
         Self::Account(Sha256::digest(email).into())
     }
 
-    /// The key of the network of an address: /24 for IPv4, /64 for IPv6.
-    fn network(address: IpAddr) -> Self {
-        let address = address.to_canonical();
-        let length = if address.is_ipv4() { 24 } else { 64 };
+    /// The key of a browser, by its device cookie or the id of its session. Guesses of other browsers
+    /// are not counted under it, so that nobody can keep a person out from elsewhere.
+    pub fn browser(secret: &str) -> Self {
+        Self::Browser(Sha256::digest(secret).into())
+    }
+
+    /// The key of the network of an address with this length of its prefix.
+    fn network(address: IpAddr, length: u8) -> Self {
         let network = IpNet::new(address, length).expect("a length within the address");
         Self::Network(network.trunc())
     }
 }
 
-/// The keys of the networks that a request came from.
+/// The keys of the networks that a request came from, the widest first: /24 for IPv4; /48 and /64 for
+/// IPv6, where a customer has up to 65,536 networks.
 pub fn networks(origin: &Origin) -> impl Iterator<Item = ThrottleKey> + use<> {
-    origin.address.map(ThrottleKey::network).into_iter()
+    let address = origin.address.map(|address| address.to_canonical());
+    let lengths: &[u8] = match address {
+        Some(IpAddr::V4(_)) => &[24],
+        Some(IpAddr::V6(_)) => &[48, 64],
+        None => &[],
+    };
+    let keys = lengths.iter().zip(address.into_iter().cycle());
+    keys.map(|(length, address)| ThrottleKey::network(address, *length))
 }
 
 impl LoginThrottle {
@@ -214,16 +228,26 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_24_or_64_bits() {
+    fn a_network_is_24_or_64_and_48_bits() {
         for (a, b, same) in [
-            ("192.0.2.1", "192.0.2.200", true),
-            ("192.0.2.1", "192.0.3.1", false),
-            ("::ffff:192.0.2.1", "192.0.2.9", true),
-            ("2001:db8::1", "2001:db8::ffff:1", true),
-            ("2001:db8::1", "2001:db8:0:1::1", false),
+            ("192.0.2.1", "192.0.2.200", &[true][..]),
+            ("192.0.2.1", "192.0.3.1", &[false]),
+            ("::ffff:192.0.2.1", "192.0.2.9", &[true]),
+            ("2001:db8::1", "2001:db8::ffff:1", &[true, true]),
+            ("2001:db8::1", "2001:db8:0:1::1", &[true, false]),
+            ("2001:db8::1", "2001:db8:1::1", &[false, false]),
         ] {
-            let of = |text: &str| ThrottleKey::network(text.parse().expect("an address"));
-            assert_eq!(of(a) == of(b), same, "{a} {b}");
+            let of = |text: &str| {
+                let address = Some(text.parse().expect("an address"));
+                let origin = Origin {
+                    address,
+                    ..Origin::default()
+                };
+                networks(&origin)
+            };
+            let found: Vec<bool> = of(a).zip(of(b)).map(|(a, b)| a == b).collect();
+            assert_eq!(found, same, "{a} {b}");
         }
+        assert_eq!(networks(&Origin::default()).count(), 0);
     }
 }

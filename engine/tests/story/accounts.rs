@@ -85,7 +85,7 @@ async fn failed_logins_are_throttled_and_do_not_reveal_accounts(env: TestEnv) {
     let _ = env.admin().await;
     let origin = Origin {
         address: "192.0.2.1".parse().ok(),
-        browser: String::new(),
+        ..Origin::default()
     };
     let login = |email: &'static str, origin: Origin| {
         let postern = env.postern.clone();

@@ -65,6 +65,7 @@ pub async fn authenticate(
     let origin = Origin {
         address: Some(state.proxies.client(peer.ip(), headers)),
         browser: browser.to_owned(),
+        device: None,
     };
     let accounts = state.postern.accounts();
     let actor = match (bearer(headers), session.id()) {

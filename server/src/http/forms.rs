@@ -11,16 +11,18 @@ use app::entrance::{LOGIN, LOGOUT, LoginForm, LoginQuery, SETUP, SetupForm, setu
 use axum::extract::{Form, Query, Request, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{Method, StatusCode};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use axum::routing::post;
 use axum::{RequestExt, Router};
 use domain::{Kind, Refusal, SecretString};
+use engine::Origin;
 use leptos::prelude::provide_context;
 use serde::de::DeserializeOwned;
 use tower_sessions::Session;
 
 use super::authentication::Caller;
 use super::body::{self, BODY_MAX, FORM_MAX};
+use super::public_url::PublicUrl;
 use super::refuse::with_status;
 use super::state::AppState;
 use super::{pages, sessions};
@@ -113,22 +115,29 @@ async fn login(
     let Query(query) = Query::<LoginQuery>::try_from_uri(request.uri()).unwrap_or_default();
     let here = request.uri().path_and_query();
     let here = here.map_or_else(|| LOGIN.to_owned(), ToString::to_string);
+    let origin = Origin {
+        device: sessions::device(request.headers(), &state.url),
+        ..caller.origin.clone()
+    };
     let (typed, arrived) = typed::<LoginForm>(request).await;
     let signed_in = async {
         arrived?;
         let password = SecretString::new(typed.password);
-        let origin = &caller.origin;
-        let login = state
-            .postern
-            .accounts()
-            .login(&typed.email, password, origin)
-            .await?;
-        sessions::begin(&session, &login, origin).await
+        let accounts = state.postern.accounts();
+        let login = accounts.login(&typed.email, password, &origin).await?;
+        sessions::begin(&session, &login, &origin).await?;
+        Ok(accounts.device_cookie(&login, &origin))
     };
     match signed_in.await {
-        Ok(()) => Redirect::to(query.next()).into_response(),
+        Ok(device) => signed_in_at(query.next(), &device, &state.url),
         Err(refusal) => again(state, caller, &here, typed.email, refusal).await,
     }
+}
+
+/// The response to a sign-in, which continues at `next`.
+fn signed_in_at(next: &str, device: &str, url: &PublicUrl) -> Response {
+    let device = sessions::device_cookie(device, url);
+    (AppendHeaders([(SET_COOKIE, device)]), Redirect::to(next)).into_response()
 }
 
 async fn logout(State(state): State<AppState>, caller: Caller) -> Response {
@@ -150,16 +159,16 @@ async fn create_first_account(
     let (typed, arrived) = typed::<SetupForm>(request).await;
     let created = async {
         arrived?;
-        let (postern, origin) = (&state.postern, &caller.origin);
+        let (accounts, origin) = (state.postern.accounts(), &caller.origin);
         let password = SecretString::new(typed.password);
-        let login = postern
-            .accounts()
+        let login = accounts
             .create_first(&typed.token, &typed.email, password, origin)
             .await?;
-        sessions::begin(&session, &login, origin).await
+        sessions::begin(&session, &login, origin).await?;
+        Ok(accounts.device_cookie(&login, origin))
     };
     match created.await {
-        Ok(()) => Redirect::to("/").into_response(),
+        Ok(device) => signed_in_at("/", &device, &state.url),
         Err(refusal) => {
             let path = setup_path(&typed.token);
             again(state, caller, &path, typed.email, refusal).await

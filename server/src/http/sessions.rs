@@ -1,13 +1,15 @@
-//! The session cookie, and a store for tower-sessions on the engine.
+//! The session cookie and the device cookie, and a store for tower-sessions on the engine.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use async_trait::async_trait;
+use axum::http::HeaderMap;
+use axum::http::header::COOKIE;
 use domain::Refusal;
 use engine::{Login, Origin, Postern};
-use tower_sessions::cookie::SameSite;
 use tower_sessions::cookie::time::{Duration, OffsetDateTime};
+use tower_sessions::cookie::{Cookie, SameSite};
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
 use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
@@ -17,6 +19,9 @@ use super::public_url::PublicUrl;
 const LOGIN: &str = "login";
 const ADDRESS: &str = "address";
 const BROWSER: &str = "browser";
+
+/// The longest lifetime that browsers allow.
+const DEVICE_LIFETIME: Duration = Duration::days(400);
 
 /// The layer that reads and sets the cookie. The engine limits the lifetime of a session; the cookie
 /// lasts until the browser is closed.
@@ -47,6 +52,34 @@ pub async fn begin(
         session.save().await
     };
     begun.await.map_err(refusal)
+}
+
+/// The device cookie that the browser sent, of the right name.
+pub fn device(headers: &HeaderMap, url: &PublicUrl) -> Option<String> {
+    let texts = headers.get_all(COOKIE).iter();
+    let texts = texts.filter_map(|value| value.to_str().ok());
+    let mut cookies = texts.flat_map(Cookie::split_parse).flatten();
+    let found = cookies.find(|cookie| cookie.name() == device_cookie_name(url))?;
+    Some(found.value().to_owned())
+}
+
+/// The `Set-Cookie` of a device cookie. It is sent with the sign-in form of this site only.
+pub fn device_cookie(value: &str, url: &PublicUrl) -> String {
+    let cookie = Cookie::build((device_cookie_name(url), value))
+        .path("/")
+        .max_age(DEVICE_LIFETIME)
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .secure(url.is_https());
+    cookie.to_string()
+}
+
+fn device_cookie_name(url: &PublicUrl) -> &'static str {
+    if url.is_https() {
+        "__Host-postern-device"
+    } else {
+        "postern-device"
+    }
 }
 
 /// The `Set-Cookie` that removes the cookie of a session that has ended.
@@ -104,6 +137,7 @@ impl SessionStore for Store {
         let origin = Origin {
             address: text(ADDRESS).parse().ok(),
             browser: text(BROWSER).to_owned(),
+            device: None,
         };
         let login = record.data.get(LOGIN).cloned().unwrap_or_default();
         let login: Login =

@@ -1,0 +1,147 @@
+//! Guesses from elsewhere: they keep no person out, and do not fill the queue of hashing.
+
+use domain::view::Role;
+use domain::{Kind, SecretString};
+use engine::Origin;
+use futures::future::join_all;
+
+use crate::environment::{PASSWORD, TestEnv};
+
+const ADMIN: &str = "admin@example.org";
+
+fn from(address: String) -> Origin {
+    Origin {
+        address: address.parse().ok(),
+        ..Origin::default()
+    }
+}
+
+impl TestEnv {
+    async fn log_in(&self, email: &str, password: &str, origin: &Origin) -> Result<String, Kind> {
+        let accounts = self.postern.accounts();
+        let login = accounts.login(email, SecretString::new(password), origin);
+        let login = login.await.map_err(|refusal| refusal.kind)?;
+        Ok(accounts.device_cookie(&login, origin))
+    }
+
+    /// Guesses the administrator's password from a new network each time, until it is throttled.
+    async fn guess_until_throttled(&self) {
+        for network in 0..50 {
+            let origin = from(format!("198.51.{network}.7"));
+            if self.log_in(ADMIN, "wrong", &origin).await == Err(Kind::TooMany) {
+                return;
+            }
+        }
+        panic!("never throttled");
+    }
+}
+
+async fn guesses_elsewhere_do_not_keep_out_a_browser_that_signed_in_before(env: TestEnv) {
+    let admin = env.admin().await;
+    let _ = env.sign_in("other@example.org", Role::User).await;
+    let home = from("192.0.2.7".to_owned());
+    let device = env.log_in(ADMIN, PASSWORD, &home).await.expect("signs in");
+    let device = Origin {
+        device: Some(device),
+        ..home.clone()
+    };
+    // A cookie names every account that signed in with the browser.
+    let both = env.log_in("other@example.org", PASSWORD, &device).await;
+    let both = Origin {
+        device: Some(both.expect("signs in")),
+        ..home.clone()
+    };
+    let other = env.log_in("other@example.org", PASSWORD, &home).await;
+    let other = Origin {
+        device: Some(other.expect("signs in")),
+        ..home.clone()
+    };
+    env.guess_until_throttled().await;
+    assert_eq!(env.log_in(ADMIN, PASSWORD, &home).await, Err(Kind::TooMany));
+    assert_eq!(
+        env.log_in(ADMIN, PASSWORD, &other).await,
+        Err(Kind::TooMany)
+    );
+    for device in [&device, &both] {
+        env.log_in(ADMIN, PASSWORD, device)
+            .await
+            .expect("is not kept out");
+    }
+    let new = "a new long password";
+    let changed = env.postern.accounts().change_password(
+        &admin,
+        SecretString::new(PASSWORD),
+        SecretString::new(new),
+    );
+    changed.await.expect("is not kept out");
+    // Its own guesses count.
+    let mut refused = Vec::new();
+    for _ in 0..10 {
+        refused.push(
+            env.log_in(ADMIN, "wrong", &device)
+                .await
+                .expect_err("wrong"),
+        );
+    }
+    assert!(refused.contains(&Kind::TooMany), "{refused:?}");
+}
+
+async fn networks_of_one_site_are_counted_together(env: TestEnv) {
+    let mut refused = Vec::new();
+    for number in 0..20 {
+        let origin = from(format!("2001:db8:7:{number}::1"));
+        let email = format!("a{number}@example.org");
+        refused.push(
+            env.log_in(&email, "wrong", &origin)
+                .await
+                .expect_err("wrong"),
+        );
+    }
+    assert_eq!(refused[..5], [Kind::Unauthenticated; 5]);
+    assert!(refused.contains(&Kind::TooMany), "{refused:?}");
+}
+
+async fn a_full_queue_of_hashing_refuses_unknown_browsers(env: TestEnv) {
+    let _ = env.admin().await;
+    let home = from("192.0.2.7".to_owned());
+    let device = env.log_in(ADMIN, PASSWORD, &home).await.expect("signs in");
+    let device = Origin {
+        device: Some(device),
+        ..home
+    };
+    let guess = async |number: usize| {
+        let origin = from(format!("198.51.{number}.7"));
+        let email = format!("a{number}@example.org");
+        let accounts = env.postern.accounts();
+        let wrong = SecretString::new("wrong");
+        accounts
+            .login(&email, wrong, &origin)
+            .await
+            .expect_err("wrong")
+    };
+    let guesses = join_all((0..200).map(guess));
+    let known = env.log_in(ADMIN, PASSWORD, &device);
+    let (refused, known) = tokio::join!(guesses, known);
+    known.expect("is not kept out");
+    let busy = |refusal: &&domain::Refusal| refusal.kind == Kind::Unavailable;
+    let busy: Vec<_> = refused.iter().filter(busy).collect();
+    assert!(busy.len() > 50, "{}", busy.len());
+    assert!(busy.iter().all(|refusal| refusal.retry_after == Some(2)));
+    let others = refused
+        .iter()
+        .filter(|refusal| refusal.kind != Kind::Unavailable);
+    assert!(
+        others
+            .clone()
+            .all(|refusal| refusal.kind == Kind::Unauthenticated)
+    );
+    assert!(others.count() >= 64);
+}
+
+stories! {
+    both {
+        guesses_elsewhere_do_not_keep_out_a_browser_that_signed_in_before;
+        networks_of_one_site_are_counted_together;
+        a_full_queue_of_hashing_refuses_unknown_browsers;
+    }
+}

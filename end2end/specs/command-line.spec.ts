@@ -81,6 +81,7 @@ test('an account created on the command line can sign in', async () => {
   expectCommandFailure(await create('other@example.org', 'short'), 1, /12 to 128 characters/);
   expectCommandFailure(await create('other@example.org', ''), 1, /12 to 128 characters/);
   expectCommandFailure(await create('other@example.org', 'x'.repeat(129)), 1, /12 to 128 characters/);
+  expectCommandFailure(await create('other@example.org', 'other@example.org'), 1, /too easy to guess/);
   expectCommandFailure(await create('nobody', PASSWORD), 1, /@/);
 });
 

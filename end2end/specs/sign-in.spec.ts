@@ -77,6 +77,7 @@ test('the printed link creates one administrator, once', async () => {
     [{ ...account, token: `${token.slice(0, -1)}_` }, 403, /is not the newest/],
     [{ ...account, token: '' }, 403, /is not the newest/],
     [{ ...account, password: 'too short' }, 422, /12 to 128 characters/],
+    [{ ...account, password: 'password12345' }, 422, /too easy to guess\. .*commonly used password/],
     [{ ...account, email: 'nobody' }, 422, /needs an @/],
     [{ ...account, email: '' }, 422, /address/],
   ] as const) {

@@ -25,7 +25,7 @@ impl Accounts {
         self.audit
             .administer(actor, Action::ChangePassword, async {
                 let account = self.account(email).await?;
-                let hash = self.hasher.hash(password).await?;
+                let hash = self.hasher.hash(password, &account.email).await?;
                 let mut work = self.store.begin().await?;
                 accounts::set_password(&mut work, &account.id, &hash).await?;
                 sessions::end_all(&mut work, &account.id, None).await?;
@@ -80,7 +80,7 @@ impl Accounts {
         let verified = attempt.compare(current).await?.ok_or_else(wrong)?;
         let hash = self
             .hasher
-            .hash(new)
+            .hash(new, &account.email)
             .await
             .map_err(|refusal| renamed(refusal, "password", "new"))?;
         let mut work = self.store.begin().await?;

@@ -107,7 +107,7 @@ impl Accounts {
     ) -> Result<(Account, String), Refusal> {
         let (email, ()) = Refusal::both(parse_email(email), password::check(&password))?;
         let id = ulid::Ulid::new().to_string();
-        let hash = self.hasher.hash(password).await?;
+        let hash = self.hasher.hash(password, &email).await?;
         Ok((Account { id, email, role }, hash))
     }
 

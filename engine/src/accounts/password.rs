@@ -1,4 +1,4 @@
-//! Account passwords: length check, and argon2id (RFC 9106) hashing with bounded concurrency.
+//! Account passwords: strength, and argon2id (RFC 9106) hashing with bounded concurrency.
 
 use std::sync::Arc;
 
@@ -8,6 +8,8 @@ use domain::{Kind, Refusal, SecretString};
 use rand::RngCore;
 use rand::rngs::OsRng;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use zeroize::Zeroizing;
+use zxcvbn::{Score, zxcvbn};
 
 /// The permitted length of a password, in characters.
 const LENGTH: std::ops::RangeInclusive<usize> = 12..=128;
@@ -70,6 +72,35 @@ fn most_at_once() -> usize {
     cores.saturating_sub(1).max(1)
 }
 
+/// How many characters of a password are estimated: the estimate of a long one takes seconds.
+const ESTIMATED: usize = 40;
+
+/// Estimates how easily a password of the account with address `email` is guessed.
+///
+/// # Errors
+/// [`Kind::Invalid`] under `password` with the reason, below the score 3 of 4 of zxcvbn: fewer than
+/// 10^8 guesses.
+fn check_strength(password: &SecretString, email: &str) -> Result<(), Refusal> {
+    let start: String = password.expose().chars().take(ESTIMATED).collect();
+    let start = Zeroizing::new(start);
+    let mut known = vec!["postern", email];
+    known.extend(email.split(|c: char| !c.is_alphanumeric()));
+    let estimate = zxcvbn(&start, &known);
+    if estimate.score() >= Score::Three {
+        return Ok(());
+    }
+    let mut text = "This password is too easy to guess.".to_owned();
+    if let Some(feedback) = estimate.feedback() {
+        let warning = feedback.warning().map(|warning| warning.to_string());
+        let suggestions = feedback.suggestions().iter().map(ToString::to_string);
+        for sentence in warning.into_iter().chain(suggestions) {
+            text.push(' ');
+            text.push_str(&sentence);
+        }
+    }
+    Err(Refusal::of(Kind::Invalid, "password", text))
+}
+
 /// Checks the length of a password.
 ///
 /// # Errors
@@ -83,18 +114,20 @@ pub fn check(password: &SecretString) -> Result<(), Refusal> {
 }
 
 impl Hasher {
-    /// Hashes a new password and returns the hash as PHC string.
+    /// Hashes a new password of the account with address `email`, and returns the hash as PHC string.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under `password` if it is too short or too long; [`Kind::Unavailable`] while
-    /// too many wait.
-    pub async fn hash(&self, password: SecretString) -> Result<String, Refusal> {
+    /// [`Kind::Invalid`] under `password` if it is too short, too long or too easy to guess;
+    /// [`Kind::Unavailable`] while too many wait.
+    pub async fn hash(&self, password: SecretString, email: &str) -> Result<String, Refusal> {
         check(&password)?;
         let permit = self.queue(HashQueue::Known)?.permit().await?;
-        permit
-            .compute(move |argon2| hash(argon2, &password))
-            .await?
-            .ok_or_else(Refusal::internal)
+        let email = email.to_owned();
+        let computing = permit.compute(move |argon2| {
+            check_strength(&password, &email)?;
+            hash(argon2, &password).ok_or_else(Refusal::internal)
+        });
+        computing.await?
     }
 
     /// Takes a place in a queue.
@@ -209,6 +242,34 @@ mod tests {
         ] {
             let password = SecretString::new("ü".repeat(length));
             assert_eq!(check(&password).is_ok(), accepted, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_is_easy_to_guess_is_refused_with_the_reason() {
+        for (password, reason) in [
+            ("correct horse battery", None),
+            ("another password", None),
+            ("aaaaaaaaaaaaaaaa", Some("Repeats")),
+            ("Password1234!", Some("commonly used password")),
+            ("mara.lindgren", Some("Add another word")),
+            ("example.org1", Some("Add another word")),
+            ("postern123456", Some("Add another word")),
+            (&"4@8({[<369&#!1/|".repeat(8), None),
+        ] {
+            let checked = check_strength(&SecretString::new(password), "mara.lindgren@example.org");
+            match (&checked, reason) {
+                (Ok(()), None) => {}
+                (Err(refusal), Some(reason)) => {
+                    let text = &refusal.fields["password"];
+                    assert!(
+                        text.starts_with("This password is too easy to guess. "),
+                        "{text}"
+                    );
+                    assert!(text.contains(reason), "{password}: {text}");
+                }
+                _ => panic!("{password}: {checked:?}"),
+            }
         }
     }
 

@@ -37,6 +37,12 @@ async fn the_setup_link_creates_one_administrator(env: TestEnv) {
             .fields
             .contains_key("password")
     );
+    let easy = postern
+        .accounts()
+        .create_first(&token, "a@example.org", secret("postern12345"), &origin)
+        .await
+        .expect_err("too easy to guess");
+    assert!(easy.fields["password"].contains("easy to guess"));
     let both = postern
         .accounts()
         .create_first(&token, "nobody", secret("short"), &origin)
@@ -262,6 +268,12 @@ async fn changing_the_password_ends_the_other_sessions(env: TestEnv) {
         .change_password(&one, secret(PASSWORD), secret("short"))
         .await;
     assert!(short.expect_err("short").fields.contains_key("new"));
+    let easy = env
+        .postern
+        .accounts()
+        .change_password(&one, secret(PASSWORD), secret("a@example.org"))
+        .await;
+    assert!(easy.expect_err("easy to guess").fields["new"].contains("easy to guess"));
     assert_eq!(
         env.postern
             .accounts()

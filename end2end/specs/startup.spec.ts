@@ -1,7 +1,7 @@
 //! Start and shutdown of `postern serve`: errors in one line, file modes, signals.
 
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
@@ -180,6 +180,40 @@ test('a data folder may have any name, and only its owner can read its files', a
   for (const file of files) {
     expect(statSync(join(data, file)).mode & 0o077, file).toBe(0);
   }
+  expect(await server.stop()).toBe(0);
+});
+
+test('a data folder that others may write is refused', async () => {
+  for (const mode of [0o777, 0o1777, 0o770, 0o720, 0o702]) {
+    const data = temporaryFolder('data');
+    chmodSync(data, mode);
+    expectCommandFailure(await serve(data), 1, /others may write.*chmod go-w/, data);
+    expect(readdirSync(data), 'nothing was created').toEqual([]);
+  }
+});
+
+test('links in the data folder are not followed', async () => {
+  for (const name of ['lock', 'delivery.lock', 'keys', 'postern.db', 'postern.db-wal']) {
+    const { data } = await usedFolder();
+    const other = join(temporaryFolder('data'), 'other');
+    if (name === 'keys') {
+      renameSync(join(data, name), other);
+    } else {
+      writeFileSync(other, 'of somebody else');
+      rmSync(join(data, name), { force: true });
+    }
+    symlinkSync(other, join(data, name));
+    expectCommandFailure(await serve(data), 1, /is a link/, name);
+    if (name !== 'keys') {
+      expect(readFileSync(other, 'utf8'), name).toBe('of somebody else');
+    }
+  }
+});
+
+test('no core dump is written', async () => {
+  const server = await Postern.start();
+  const limits = readFileSync(`/proc/${server.pid}/limits`, 'utf8');
+  expect(limits).toMatch(/^Max core file size +0 +0 /m);
   expect(await server.stop()).toBe(0);
 });
 

@@ -23,9 +23,11 @@ export function diskUnavailable(): string | undefined {
 }
 
 export class Disk {
-  private readonly folder = mkdtempSync(join(tmpdir(), 'postern-disk-'));
-
-  constructor(mebibytes: number) {
+  /** Mounted at an empty folder, which is removed with it. */
+  constructor(
+    mebibytes: number,
+    private readonly folder = mkdtempSync(join(tmpdir(), 'postern-disk-')),
+  ) {
     try {
       mount('-t', 'tmpfs', '-o', `size=${mebibytes}m,mode=0700`, 'tmpfs', this.folder);
     } catch (error) {

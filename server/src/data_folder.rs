@@ -1,9 +1,11 @@
 //! The data folder: private to its owner, locked by the process that serves it.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, User, getuid, initgroups, setgid, setgroups, setuid};
 
@@ -14,6 +16,10 @@ pub enum DataFolderError {
     Unusable(PathBuf, std::io::Error),
     #[error("the data folder {0} does not exist; --data names it")]
     Missing(PathBuf),
+    #[error("others may write to the data folder {0}; make it private with: chmod go-w {0}")]
+    Writable(PathBuf),
+    #[error("{0} is a link, which postern does not follow; remove it")]
+    Link(PathBuf),
     #[error("the data folder {0} belongs to {1}; run postern as that user")]
     NotOurs(PathBuf, String),
     #[error("cannot become {1}, the owner of the data folder {0}: {2}")]
@@ -44,19 +50,38 @@ pub fn prepare(folder: &Path, may_be_made: bool) -> Result<PathBuf, DataFolderEr
     }
     let folder = folder.canonicalize().map_err(unusable)?;
     let metadata = fs::metadata(&folder).map_err(unusable)?;
+    if metadata.is_dir() && metadata.mode() & 0o022 != 0 {
+        return Err(DataFolderError::Writable(folder));
+    }
     let owner = Uid::from_raw(metadata.uid());
     if owner != getuid() {
         become_owner(&folder, owner, Gid::from_raw(metadata.gid()))?;
     }
-    check_writable(&folder).map_err(unusable)?;
+    check_writable(&folder)?;
     Ok(folder)
 }
 
 /// Fails early where the folder is not writable.
-fn check_writable(folder: &Path) -> std::io::Result<()> {
-    let probe = folder.join(format!(".write-{}", std::process::id()));
-    File::create(&probe)?;
-    fs::remove_file(probe)
+fn check_writable(folder: &Path) -> Result<(), DataFolderError> {
+    let name = format!(".write-{}", std::process::id());
+    create_file(folder, &name)?;
+    let removed = fs::remove_file(folder.join(name));
+    removed.map_err(|error| DataFolderError::Unusable(folder.to_owned(), error))
+}
+
+/// Creates a file in the folder, or empties the one that is there. Links are not followed: they may
+/// lead to any file of the user that postern runs as.
+fn create_file(folder: &Path, name: &str) -> Result<File, DataFolderError> {
+    let path = folder.join(name);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    options.custom_flags(OFlag::O_NOFOLLOW.bits());
+    options
+        .open(&path)
+        .map_err(|error| match error.raw_os_error() {
+            Some(code) if code == Errno::ELOOP as i32 => DataFolderError::Link(path),
+            _ => DataFolderError::Unusable(folder.to_owned(), error),
+        })
 }
 
 fn become_owner(folder: &Path, owner: Uid, group: Gid) -> Result<(), DataFolderError> {
@@ -95,11 +120,10 @@ fn lock_file(
     name: &str,
     taken: fn(PathBuf) -> DataFolderError,
 ) -> Result<File, DataFolderError> {
-    let unusable = |error| DataFolderError::Unusable(folder.to_owned(), error);
-    let file = File::create(folder.join(name)).map_err(unusable)?;
+    let file = create_file(folder, name)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(taken(folder.to_owned())),
-        Err(TryLockError::Error(error)) => Err(unusable(error)),
+        Err(TryLockError::Error(error)) => Err(DataFolderError::Unusable(folder.to_owned(), error)),
     }
 }

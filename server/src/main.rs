@@ -4,6 +4,7 @@ mod assets;
 mod cli;
 mod commands;
 mod compression;
+mod core_dumps;
 mod data_folder;
 mod deliver;
 mod diagnose;
@@ -59,6 +60,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     // Before any thread is started: switching the user affects the whole process.
     let bootstrap = commands::Bootstrap::new(&command)?;
     log::start(command.data_args().log, command.is_service());
+    core_dumps::disable();
     if command.is_service() {
         open_files::raise_limit();
     }

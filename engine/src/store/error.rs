@@ -8,6 +8,9 @@ pub enum StoreError {
     /// The address of the database cannot be parsed.
     #[error("the database URL is invalid; it looks like postgres://user@host/name")]
     Address,
+    /// A file of SQLite is a link.
+    #[error("{0} in the data folder is a link, which postern does not follow")]
+    Link(String),
     /// PostgreSQL is on another machine, and the connection would not be verified.
     #[error(
         "PostgreSQL on another machine needs sslmode=verify-full in its URL; --database-insecure \

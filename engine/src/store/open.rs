@@ -48,6 +48,20 @@ const REPORTING_CONNECTIONS: u32 = 4;
 /// The connections for searches: so many processors at most.
 const SEARCH_CONNECTIONS: u32 = 2;
 
+/// The SQLite file in the data folder.
+const SQLITE_FILE: &str = "postern.db";
+
+/// SQLite follows links, which may lead to any file of the user that postern runs as.
+fn refuse_links(data: &Path) -> Result<(), StoreError> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let name = format!("{SQLITE_FILE}{suffix}");
+        if data.join(&name).is_symlink() {
+            return Err(StoreError::Link(name));
+        }
+    }
+    Ok(())
+}
+
 impl Store {
     /// Opens the SQLite file in `data`, or the PostgreSQL database at `address`, and brings its
     /// tables up to date.
@@ -58,7 +72,10 @@ impl Store {
         sqlx::any::install_default_drivers();
         match address {
             Some(address) => open_postgres(address).await,
-            None => open_sqlite(&data.join("postern.db")).await,
+            None => {
+                refuse_links(data)?;
+                open_sqlite(&data.join(SQLITE_FILE)).await
+            }
         }
     }
 }

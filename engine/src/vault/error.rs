@@ -13,6 +13,9 @@ pub enum VaultError {
     /// Other users can read a key file.
     #[error("{0} can be read by others; make it private with: chmod 600 {0}")]
     Exposed(PathBuf),
+    /// The folder or a key file is a link.
+    #[error("{0} is a link, which postern does not follow; replace it with what it leads to")]
+    Link(PathBuf),
     /// A key file does not hold 256 bits in base64url.
     #[error("{0} is not a key file")]
     NotAKey(PathBuf),

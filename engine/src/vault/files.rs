@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use domain::jwe::ContentKey;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use rand::RngCore;
 use rand::rngs::OsRng;
 use zeroize::Zeroizing;
@@ -37,8 +39,11 @@ pub fn remove_unfinished(folder: &Path) -> Result<(), VaultError> {
 /// The files in the folder; none if the folder does not exist.
 fn paths(folder: &Path) -> Result<Vec<PathBuf>, VaultError> {
     let failed = |error| VaultError::File(folder.to_owned(), error);
-    if !folder.try_exists().map_err(failed)? {
-        return Ok(Vec::new());
+    match fs::symlink_metadata(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+        Ok(metadata) if metadata.is_symlink() => return Err(VaultError::Link(folder.to_owned())),
+        Ok(_) => {}
     }
     let entries = fs::read_dir(folder).map_err(failed)?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path()).map_err(failed));
@@ -53,8 +58,8 @@ fn stem<'a>(path: &'a Path, suffix: &str) -> Option<&'a str> {
 /// Reads all keys in the folder, by their ids. A folder that does not exist has none.
 ///
 /// # Errors
-/// [`VaultError::File`] if a file cannot be read, [`VaultError::Exposed`] if group or others have
-/// any access to it, and [`VaultError::NotAKey`] if it does not hold a key.
+/// [`VaultError::File`] if a file cannot be read, [`VaultError::Link`] if it or the folder is a link,
+/// [`VaultError::Exposed`] if group or others have any access to it, and [`VaultError::NotAKey`] if it does not hold a key.
 pub fn read(folder: &Path) -> Result<HashMap<String, ContentKey>, VaultError> {
     let mut keys = HashMap::new();
     for path in paths(folder)? {
@@ -68,11 +73,20 @@ pub fn read(folder: &Path) -> Result<HashMap<String, ContentKey>, VaultError> {
 /// Reads a key file after checking its permissions.
 fn read_key(path: &Path) -> Result<ContentKey, VaultError> {
     let failed = |error| VaultError::File(path.to_owned(), error);
-    let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(OFlag::O_NOFOLLOW.bits());
+    let mut file = options
+        .open(path)
+        .map_err(|error| match error.raw_os_error() {
+            Some(code) if code == Errno::ELOOP as i32 => VaultError::Link(path.to_owned()),
+            _ => failed(error),
+        })?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode();
     if mode & 0o077 != 0 {
         return Err(VaultError::Exposed(path.to_owned()));
     }
-    let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
+    let mut text = Zeroizing::new(String::new());
+    file.read_to_string(&mut text).map_err(failed)?;
     let bytes = BASE64URL.decode(text.trim()).map(Zeroizing::new);
     let mut key = ContentKey::default();
     match bytes {
@@ -117,6 +131,8 @@ pub fn create(folder: &Path) -> Result<(String, ContentKey), VaultError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     fn set_mode(path: &Path, mode: u32) {
@@ -147,6 +163,23 @@ mod tests {
                 "{mode:o}: {refused:?}"
             );
         }
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [keys, other] = ["keys", "other"].map(|name| folder.path().join(name));
+        let (kid, _) = create(&other).expect("a key");
+        let file = format!("{kid}{SUFFIX}");
+        fs::create_dir(&keys).expect("a folder");
+        symlink(other.join(&file), keys.join(&file)).expect("a link");
+        let refused = read(&keys).err();
+        assert!(matches!(refused, Some(VaultError::Link(_))), "{refused:?}");
+        fs::remove_file(keys.join(&file)).expect("removed");
+        fs::remove_dir(&keys).expect("removed");
+        symlink(&other, &keys).expect("a link");
+        let refused = read(&keys).err();
+        assert!(matches!(refused, Some(VaultError::Link(_))), "{refused:?}");
     }
 
     #[test]

@@ -34,6 +34,8 @@ mod outage;
 mod outbox;
 #[path = "story/relay_failures.rs"]
 mod relay_failures;
+#[path = "story/sealing.rs"]
+mod sealing;
 #[path = "story/searching.rs"]
 mod searching;
 #[path = "story/settings.rs"]

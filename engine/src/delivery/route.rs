@@ -1,6 +1,5 @@
 //! The route of messages: the relay of one revision of the settings, with its password.
 
-use domain::view::PasswordChange;
 use domain::{Kind, Refusal};
 
 use crate::settings::{Settings, validate};
@@ -26,13 +25,14 @@ impl Route {
             return Ok(None);
         };
         // Without a password that can be opened, the relay's refusal becomes the reported failure.
-        let password = settings
-            .password_for(&saved, &smtp, &PasswordChange::Keep)
-            .await
-            .or_else(|refusal| match refusal.kind {
-                Kind::Invalid => Ok(None),
-                _ => Err(refusal),
-            })?;
+        let password =
+            settings
+                .saved_password(&saved, &smtp)
+                .await
+                .or_else(|refusal| match refusal.kind {
+                    Kind::Invalid => Ok(None),
+                    _ => Err(refusal),
+                })?;
         Ok(Some(Self {
             revision,
             name: smtp.host.with_port(smtp.port),

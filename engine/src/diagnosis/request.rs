@@ -127,15 +127,21 @@ impl Diagnosis {
                 "At most six tests a minute are allowed.",
             )?;
         }
+        let change = &request.password;
+        // Also without authentication: a password that is not sealed is refused everywhere.
+        let unsealed = match request.typed {
+            Some(_) => None,
+            None => self.settings.unseal(change).await?,
+        };
+        let mut work = self.store.begin().await?;
         let password = match request.typed {
             Some(typed) => Some(typed),
             None => {
                 self.settings
-                    .password_for(&saved, &settings, &request.password)
+                    .password_for(&mut work, &saved, &settings, change, unsealed)
                     .await?
             }
         };
-        let mut work = self.store.begin().await?;
         let detail = match &recipient {
             Some(recipient) => format!("{} to {}", relay_name(&form), recipient.redacted()),
             None => relay_name(&form),

@@ -12,6 +12,7 @@ use domain::{Form, Host, Label, Refusal, SmtpSettings};
 use tokio::sync::watch;
 
 use crate::audit::{Action, Audit};
+use crate::rate_limit::RateLimit;
 use crate::store::information::{self, Information};
 use crate::store::revisions::{self, EARLIER_PASSWORDS, Revision};
 use crate::store::{Connection, Scope, Store, StoreError};
@@ -80,6 +81,8 @@ pub struct Settings {
     audit: Audit,
     /// The number of the revision that this process saved last.
     changes: watch::Sender<i64>,
+    /// Limits the sealed passwords that each actor saves to 60 a minute: opening one takes milliseconds.
+    openings: Arc<RateLimit>,
 }
 
 impl Settings {
@@ -97,6 +100,7 @@ impl Settings {
             keys,
             audit,
             changes: watch::Sender::new(0),
+            openings: Arc::new(RateLimit::a_minute(60)),
         }
     }
 

@@ -5,10 +5,13 @@ use domain::view::PasswordChange;
 use domain::{AuthenticationType, Label, Refusal, SecretString, SmtpSettings};
 
 use super::{SavedSettings, Settings, relay_name};
+use crate::store::sealed_values::{self, SealedValue};
 use crate::store::{Connection, Scope, revisions};
 
 const RE_ENTER: &str =
     "The saved password can no longer be opened, because its key is lost. Enter it again.";
+
+const SEAL_ANEW: &str = "This sealed password was used for another host, port, user or connection type before. Type it again, or seal it anew.";
 
 /// The password selected for a save or a test, and its source.
 #[derive(Debug)]
@@ -28,6 +31,13 @@ pub(super) fn revision_label(number: i64) -> String {
     format!("{}@{number}", Label::Password.as_str())
 }
 
+/// A password that a browser sealed, decrypted, and the sealed value.
+#[derive(Debug)]
+pub(crate) struct Unsealed {
+    password: SecretString,
+    value: SealedValue,
+}
+
 impl Settings {
     /// Decrypts a password that a browser sealed; `None` if none is given or it is empty.
     ///
@@ -38,21 +48,42 @@ impl Settings {
     pub(crate) async fn unseal(
         &self,
         change: &PasswordChange,
-    ) -> Result<Option<SecretString>, Refusal> {
+    ) -> Result<Option<Unsealed>, Refusal> {
         let PasswordChange::Sealed(token) = change else {
             return Ok(None);
         };
-        let password = self.keys.unseal(token).await?;
+        let (password, value) = self.keys.unseal(token).await?;
         match password_fault(password.expose()) {
             Some(fault) => Err(Refusal::field(Label::Password, fault)),
-            None => Ok(Some(password).filter(|password| !password.is_empty())),
+            None if password.is_empty() => Ok(None),
+            None => Ok(Some(Unsealed { password, value })),
         }
     }
 
-    /// Selects the password for `next`.
+    /// Binds a sealed password to its first use. A test and the save after it are one use; a value that
+    /// was overheard on an unencrypted line opens for no other relay.
     ///
     /// # Errors
-    /// A fault under `smtp_password` if a saved password was entered for another relay or user, or
+    /// A fault under `smtp_password` if it was used for other settings before.
+    async fn bind(
+        &self,
+        connection: &mut Connection,
+        next: &SmtpSettings,
+        value: &SealedValue,
+    ) -> Result<(), Refusal> {
+        let host = next.host.to_string();
+        let connection_type = next.connection.to_string();
+        let used_for = serde_json::json!([host, next.port, next.username, connection_type]);
+        match sealed_values::bind(connection, value, &used_for.to_string()).await? {
+            true => Ok(()),
+            false => Err(Refusal::field(Label::Password, SEAL_ANEW)),
+        }
+    }
+
+    /// Selects the password for `next`, and binds a sealed one to it.
+    ///
+    /// # Errors
+    /// A fault under `smtp_password` if a sealed password was used for other settings before. A fault under `smtp_password` if a saved password was entered for another relay or user, or
     /// for a more secure connection ([`SmtpSettings::password_stays`]), or if it is no longer kept
     /// or its key is lost.
     pub(crate) async fn choose_password(
@@ -61,10 +92,13 @@ impl Settings {
         saved: &SavedSettings,
         next: &SmtpSettings,
         change: &PasswordChange,
-        unsealed: Option<SecretString>,
+        unsealed: Option<Unsealed>,
     ) -> Result<PasswordChoice, Refusal> {
         match (change, unsealed) {
-            (_, Some(password)) => Ok(PasswordChoice::New(password)),
+            (_, Some(Unsealed { password, value })) => {
+                self.bind(connection, next, &value).await?;
+                Ok(PasswordChoice::New(password))
+            }
             (PasswordChange::Clear, None) => Ok(PasswordChoice::None),
             (PasswordChange::Earlier(number), None) => {
                 self.earlier(connection, *number, next).await
@@ -116,25 +150,46 @@ impl Settings {
         }
     }
 
+    /// The saved password for AUTH in a session with the saved settings; `None` if the session does not
+    /// authenticate.
+    ///
+    /// # Errors
+    /// As [`Settings::password_for`].
+    pub(crate) async fn saved_password(
+        &self,
+        saved: &SavedSettings,
+        settings: &SmtpSettings,
+    ) -> Result<Option<SecretString>, Refusal> {
+        let mut connection = self.store.read().await?;
+        self.password_for(
+            &mut connection,
+            saved,
+            settings,
+            &PasswordChange::Keep,
+            None,
+        )
+        .await
+    }
+
     /// The password for AUTH in a session with `next`; `None` if the session does not authenticate.
+    /// `unsealed` is the result of [`Settings::unseal`].
     ///
     /// # Errors
     /// As [`Settings::choose_password`], and if the saved password's key is lost or the database
     /// fails.
     pub(crate) async fn password_for(
         &self,
+        connection: &mut Connection,
         saved: &SavedSettings,
         next: &SmtpSettings,
         change: &PasswordChange,
+        unsealed: Option<Unsealed>,
     ) -> Result<Option<SecretString>, Refusal> {
-        // Checked even without authentication: an unsealed password is refused everywhere.
-        let unsealed = self.unseal(change).await?;
         if next.authentication == AuthenticationType::None {
             return Ok(None);
         }
-        let mut connection = self.store.read().await?;
         match self
-            .choose_password(&mut connection, saved, next, change, unsealed)
+            .choose_password(connection, saved, next, change, unsealed)
             .await?
         {
             PasswordChoice::None => Ok(None),

@@ -21,7 +21,8 @@ impl Settings {
     /// # Errors
     /// [`Kind::Conflict`] if `from_revision` is not the newest revision, with the differences by
     /// field; [`Kind::Invalid`] with all faults by field; [`Kind::Forbidden`] unless the actor
-    /// is an administrator. Nothing is stored in any of these cases.
+    /// is an administrator; [`Kind::TooMany`] beyond 60 sealed passwords a minute. Nothing is stored
+    /// in any of these cases.
     pub async fn save(
         &self,
         actor: &Actor,
@@ -32,6 +33,13 @@ impl Settings {
         let edit = edit.into();
         self.audit
             .administer(actor, Action::SaveSettings, async {
+                if matches!(password, PasswordChange::Sealed(_)) {
+                    self.openings.take(
+                        actor.name(),
+                        self.clock.monotonic(),
+                        "At most sixty saves with a new password a minute are allowed.",
+                    )?;
+                }
                 let unsealed = self.unseal(&password).await;
                 let mut work = self.store.begin().await?;
                 let saved = SavedSettings::read(&mut work).await?;

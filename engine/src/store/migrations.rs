@@ -19,7 +19,8 @@ macro_rules! files {
             "0006_setup_link",
             "0007_token_limits",
             "0008_message_account",
-            "0009_worker_backoff"
+            "0009_worker_backoff",
+            "0010_sealed_value"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -20,6 +20,7 @@ pub mod retention;
 pub mod revisions;
 mod rows;
 mod scope;
+pub mod sealed_values;
 pub mod search;
 pub mod sessions;
 pub mod setup_link;

@@ -8,18 +8,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use domain::jwe::{Algorithm, ContentKey, Jwk, Token};
 use domain::{Label, Refusal, SecretString, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 use rand::rngs::OsRng;
 use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use rsa::{Oaep, RsaPrivateKey};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use tokio::sync::OwnedMutexGuard;
 use zeroize::Zeroizing;
 
 use super::Vault;
 use crate::Clock;
+use crate::store::sealed_values::{self, SealedValue};
 use crate::store::{Store, commit, keys};
 
 /// The size of the RSA keys, in bits. NIST SP 800-57 accepts 3072 bits beyond 2030.
@@ -126,15 +129,19 @@ impl BrowserKeys {
         };
         let mut work = self.store.begin().await?;
         keys::add_browser(&mut work, &row, now - ACCEPTED).await?;
+        sealed_values::forget(&mut work).await?;
         commit(work).await?;
         self.reload(now).await
     }
 
-    /// Decrypts a password that was sealed in a browser.
+    /// Decrypts a password that was sealed in a browser, and identifies the sealed value.
     ///
     /// # Errors
     /// A fault under `smtp_password` if it is not a JWE for one of the keys in use, or was altered.
-    pub(crate) async fn unseal(&self, sealed: &str) -> Result<SecretString, Refusal> {
+    pub(crate) async fn unseal(
+        &self,
+        sealed: &str,
+    ) -> Result<(SecretString, SealedValue), Refusal> {
         let now = self.clock.now();
         let refused = |text| Refusal::field(Label::Password, text);
         let token: Token = sealed.parse().map_err(|_| refused(SEAL_IT))?;
@@ -150,14 +157,17 @@ impl BrowserKeys {
                     .ok_or_else(|| refused(SEAL_AGAIN))?
             }
         };
+        let kid = token.header.kid.clone();
         let opened = tokio::task::spawn_blocking(move || {
             let unwrapped = private
                 .decrypt_blinded(&mut OsRng, Oaep::new::<Sha256>(), &token.encrypted_key)
                 .map(Zeroizing::new)
                 .ok()?;
             let content_key: [u8; 32] = unwrapped.as_slice().try_into().ok()?;
+            let digest = BASE64URL.encode(Sha256::digest(content_key));
             let bytes = token.open(&ContentKey::new(content_key)).ok()?;
-            Some(SecretString::new(std::str::from_utf8(&bytes).ok()?))
+            let password = SecretString::new(std::str::from_utf8(&bytes).ok()?);
+            Some((password, SealedValue { digest, kid }))
         });
         opened
             .await

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::envelope::{Nothing, Refused, SUCCESS, Success};
-use super::errors::{Always, Conflicting, JsonRefused, Restricted};
+use super::errors::{Always, Conflicting, JsonRefused, Restricted, Throttled};
 use super::extract::{JsonBody, SignedIn};
 use super::json::{Faults, lenient};
 use super::settings_fields::{Absent, SavedFields, SettingsFields};
@@ -167,6 +167,7 @@ pub struct SaveSettings {
         Restricted,
         Conflicting,
         JsonRefused,
+        Throttled,
         Always,
     )
 )]

@@ -83,9 +83,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_drips_is_given_up_after_ten_seconds() {
         let begun = Instant::now();
-        let drips = stream::unfold((), |()| async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            Some((Ok(Bytes::from_static(b"x")), ()))
+        let seconds = tokio::time::interval(Duration::from_secs(1));
+        let drips = stream::unfold(seconds, |mut seconds| async {
+            seconds.tick().await;
+            Some((Ok(Bytes::from_static(b"x")), seconds))
         });
         let refusal = read(body(drips), BODY_MAX).await.expect_err("too slow");
         assert_eq!(refusal.kind, Kind::RequestTimedOut);

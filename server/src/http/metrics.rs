@@ -9,6 +9,7 @@ use domain::Refusal;
 use domain::outbox::RecipientState;
 use engine::{LATENCY_BOUNDS, MetricsSnapshot};
 
+use super::allowed_hosts::is_loopback;
 use super::authentication::Caller;
 use super::host;
 use super::state::AppState;
@@ -34,7 +35,7 @@ fn is_local(caller: &Caller, request: &Request) -> bool {
     let host = host::named(request).ok().flatten();
     let address = caller.origin.address;
     !passed_on
-        && host.is_some_and(|host| host::is_loopback(&host))
+        && host.is_some_and(|host| is_loopback(&host))
         && address.is_some_and(|address| address.to_canonical().is_loopback())
 }
 

@@ -1,6 +1,7 @@
 //! HTTP: the router of pages, forms, REST and assets, and its middleware.
 
 mod address;
+mod allowed_hosts;
 mod authentication;
 pub mod body;
 mod forms;
@@ -21,8 +22,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 
 pub use address::TrustedProxies;
+pub use allowed_hosts::AllowedHosts;
 pub use authentication::Caller;
-pub use host::AllowedHosts;
 pub use public_url::PublicUrl;
 pub use refuse::with_status;
 pub use state::AppState;

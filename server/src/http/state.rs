@@ -3,7 +3,7 @@
 use engine::Postern;
 
 use super::address::TrustedProxies;
-use super::host::AllowedHosts;
+use super::allowed_hosts::AllowedHosts;
 use super::public_url::PublicUrl;
 
 /// The state that handlers share. Cheap to clone.

@@ -308,11 +308,15 @@ mod tests {
         let budgets = budgets(3, 3);
         for (octets, arrives) in [(LOWEST_RATE, true), (LOWEST_RATE / 2, false)] {
             let begun = Instant::now();
-            let dripping = stream::iter(0..60).then(move |_| async move {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                Ok::<_, Infallible>(Bytes::from(vec![b'x'; octets]))
+            let seconds = tokio::time::interval(Duration::from_secs(1));
+            let dripping = stream::unfold(seconds, move |mut seconds| async move {
+                seconds.tick().await;
+                Some((
+                    Ok::<_, Infallible>(Bytes::from(vec![b'x'; octets])),
+                    seconds,
+                ))
             });
-            let read = read_into(budgets, "a", 0, dripping).await;
+            let read = read_into(budgets, "a", 0, dripping.take(60)).await;
             assert_eq!(read.is_ok(), arrives, "{octets} octets a second");
             if let Err(refusal) = read {
                 assert_eq!(refusal.kind, Kind::RequestTimedOut);

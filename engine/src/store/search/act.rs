@@ -4,8 +4,9 @@ use domain::Timestamp;
 use domain::outbox::{MessageAction, RecipientState, Selection};
 use sqlx::AssertSqlSafe;
 
-use super::condition::{Access, Condition, NOT_LEASED, Parameter, bind_all, in_states};
+use super::condition::{Access, Condition, NOT_LEASED, in_states};
 use super::connection::SearchConnection;
+use super::parameter::{Parameter, bind_all};
 use crate::store::recipients::RecipientKey;
 use crate::store::{Connection, StoreError};
 

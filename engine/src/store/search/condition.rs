@@ -7,6 +7,7 @@ use domain::outbox::{Cursor, RecipientState, Search, Selection};
 
 use super::connection::SearchConnection;
 use super::first_id;
+use super::parameter::Parameter;
 use crate::store::fold::fold;
 use crate::store::{StoreError, after};
 
@@ -26,12 +27,6 @@ pub(super) struct Condition {
     /// It names columns of the message.
     pub of_message: bool,
     pub access: Access,
-}
-
-/// The value of a placeholder.
-pub(super) enum Parameter {
-    Text(String),
-    Number(i64),
 }
 
 /// How rows are found. The databases would guess, without knowing how many match.
@@ -214,28 +209,13 @@ pub(super) fn in_states(column: &str, states: &[RecipientState]) -> String {
     format!("{column} IN ({})", list.join(", "))
 }
 
-/// Binds parameters to a query of any row type.
-macro_rules! bind_all {
-    ($query:expr, $parameters:expr) => {{
-        let mut query = $query;
-        for parameter in $parameters {
-            query = match parameter {
-                $crate::store::search::condition::Parameter::Text(text) => query.bind(text),
-                $crate::store::search::condition::Parameter::Number(number) => query.bind(number),
-            };
-        }
-        query
-    }};
-}
-
-pub(super) use bind_all;
-
 #[cfg(test)]
 mod tests {
     use sqlx::Row as _;
 
     use super::*;
     use crate::store::Store;
+    use crate::store::search::parameter::bind_all;
 
     /// The plan of SQLite for a page of the list.
     async fn plan(condition: Condition) -> String {

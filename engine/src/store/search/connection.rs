@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, AssertSqlSafe, FromRow, Sqlite, SqlitePool};
 
-use super::condition::{Parameter, bind_all};
+use super::parameter::{Parameter, bind_all};
 use crate::store::StoreError;
 
 /// How long a search may take. On PostgreSQL it is `statement_timeout`.

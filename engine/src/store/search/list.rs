@@ -6,8 +6,9 @@ use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
 use super::accepted;
-use super::condition::{Access, Condition, Parameter};
+use super::condition::{Access, Condition};
 use super::connection::SearchConnection;
+use super::parameter::Parameter;
 use crate::store::StoreError;
 use crate::store::recipients::{is_leased, state};
 

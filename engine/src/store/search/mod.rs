@@ -5,6 +5,7 @@ mod condition;
 mod connection;
 mod counts;
 mod list;
+mod parameter;
 
 use domain::Timestamp;
 use ulid::Ulid;

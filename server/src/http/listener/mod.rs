@@ -5,8 +5,6 @@
 
 mod addresses;
 mod connection;
-#[cfg(test)]
-mod tests;
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -127,3 +125,6 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

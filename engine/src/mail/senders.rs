@@ -105,7 +105,10 @@ mod tests {
                 false,
             ),
             ("app@example.org", Some("From: The boss\n\nText"), false),
-            ("app@example.org", Some("From: <>\n\nText"), false),
+            // Without an author the sender of the envelope becomes it.
+            ("app@example.org", Some("From: <>\n\nText"), true),
+            ("app@example.org", Some("Subject: Hello\n\nText"), true),
+            ("ceo@example.org", Some("Subject: Hello\n\nText"), false),
         ] {
             assert_eq!(is_allowed(from, raw), allowed, "{from} {raw:?}");
         }

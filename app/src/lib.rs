@@ -33,7 +33,7 @@ mod shell;
 pub mod suppressions;
 
 #[cfg(feature = "ssr")]
-pub use request::{FormReply, local_path, with_query};
+pub use request::{FormReply, local_path, signed_out, with_query};
 #[cfg(feature = "ssr")]
 pub use routes::App;
 #[cfg(feature = "ssr")]

@@ -118,6 +118,14 @@ where
     call(expect_context()).await
 }
 
+/// The refusal of a server function without a session.
+pub fn signed_out() -> Refusal {
+    Refusal::new(
+        Kind::Unauthenticated,
+        "You are no longer signed in. Sign in again; what you typed is still here.",
+    )
+}
+
 /// [`with_engine`], for a signed-in account only.
 pub async fn with_actor<T, F>(call: impl FnOnce(Postern, Actor) -> F) -> Result<T, Refusal>
 where
@@ -128,10 +136,7 @@ where
         async {
             match result {
                 Some(result) => result.await,
-                None => Err(Refusal::new(
-                    Kind::Unauthenticated,
-                    "You are no longer signed in. Sign in again; what you typed is still here.",
-                )),
+                None => Err(signed_out()),
             }
         }
     })

@@ -27,12 +27,10 @@ test.describe.configure({ mode: 'default' });
 
 let authority: CertificateAuthority;
 let postern: TestServer;
-let secret: string;
 
 test.beforeAll(async () => {
   authority = new CertificateAuthority();
   postern = await TestServer.start({ env: { SSL_CERT_FILE: authority.file } });
-  secret = await postern.sealed('secret');
 });
 
 test.afterAll(() => postern?.stop());
@@ -141,7 +139,7 @@ const CASES: Case[] = [
 for (const [title, stage, observation, startRelay, settings, diagnosis] of CASES) {
   test(`${title}: ${observation}`, async () => {
     const relay = await startRelay();
-    const password = settings && 'smtp_username' in settings ? { smtp_password: secret } : {};
+    const password = settings && 'smtp_username' in settings ? { smtp_password: await postern.sealed('secret') } : {};
     const report = await postern.diagnose({ data: fields(relay, { ...password, ...settings }), ...diagnosis });
     expect(report).toMatchObject({ outcome: 'failed', failure: { stage } });
     expect(report.cause?.title).toBe(title);

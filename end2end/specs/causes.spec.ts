@@ -118,11 +118,9 @@ const REPLIES: [title: string | null, stage: Stage, reply: string, settings?: Fi
 test.describe.configure({ mode: 'default' });
 
 let postern: TestServer;
-let secret: string;
 
 test.beforeAll(async () => {
   postern = await TestServer.start();
-  secret = await postern.sealed('secret');
 });
 
 test.afterAll(() => postern?.stop());
@@ -137,7 +135,7 @@ for (const [title, stage, reply, settings] of REPLIES) {
     const signsIn = stage === 'auth' && {
       smtp_authentication_type: 'Plain',
       smtp_username: 'me',
-      smtp_password: secret,
+      smtp_password: await postern.sealed('secret'),
       smtp_plaintext_auth: '1',
     };
     const report = await postern.diagnose({

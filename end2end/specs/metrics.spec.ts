@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { expect, test } from '@playwright/test';
 import { loopback } from '../support/chroot.ts';
 import { sendRequest } from '../support/http.ts';
-import { type RecipientReplies, bearer, expectCounts, mail, mails, requestOk, startWithRelay, submit } from '../support/messages.ts';
+import { actOnAll, type RecipientReplies, bearer, expectCounts, mail, mails, startWithRelay, submit } from '../support/messages.ts';
 import { Postern } from '../support/postern.ts';
 import { fields } from '../support/test-server.ts';
 
@@ -88,7 +88,7 @@ test('the counters follow the mail', async () => {
   });
   expect(figures.postern_delivery_seconds_sum).toBeGreaterThan(0);
   expect(figures.postern_connections, 'connections are kept open').toBeGreaterThan(0);
-  await requestOk(postern, '/api/messages/act', { act: 'cancel', matching: {}, number: 2 });
+  await actOnAll(postern, 'cancel', {}, 2);
   expect(await samples(url)).toMatchObject({
     'postern_queue{state="deferred"}': 0,
     'postern_queue{state="failed"}': 0,

@@ -1,7 +1,7 @@
 //! Actions on messages over REST: single, bulk with a confirmed count, pause, suppressions.
 
 import { expect, test } from '@playwright/test';
-import { type RecipientReplies, counts, expectCounts, expectState, mail, mails, message, overview, requestOk, startWithRelay, submit } from '../support/messages.ts';
+import { type RecipientReplies, actOnAll, counts, expectCounts, expectState, mail, mails, message, overview, requestOk, startWithRelay, submit } from '../support/messages.ts';
 import { fields, parseResponse } from '../support/test-server.ts';
 
 test('one message is held, released, retried and cancelled', async () => {
@@ -33,38 +33,58 @@ test('one message is held, released, retried and cancelled', async () => {
   await stop();
 });
 
-test('a bulk action requires the confirmed number and changes no more', async () => {
+test('a bulk action requires the confirmed number and leaves later messages alone', async () => {
   const { postern, relay, stop } = await startWithRelay();
   const act = (body: Record<string, unknown>) => requestOk(postern, '/api/messages/act', body);
-  await submit(postern, mails('Alarm', 3));
+  const refusedFields = async (body: Record<string, unknown>) => {
+    const headers = { 'content-type': 'application/json' };
+    const refused = parseResponse(await postern.request('/api/messages/act', { method: 'POST', headers, body: JSON.stringify(body) }));
+    return [refused.status, refused.json.errors];
+  };
   await submit(postern, mail({ to: 'mara@example.org', subject: 'Other' }));
+  const [, , newest = ''] = await submit(postern, mails('Alarm', 3));
   const matching = { subject: 'alarm' };
-  expect((await act({ act: 'cancel', matching })).data).toEqual({ number: 3, done: false });
+  expect((await act({ act: 'cancel', matching })).data).toEqual({ number: 3, up_to: newest, done: false });
   expect(await counts(postern)).toMatchObject({ queued: 4 });
-  await submit(postern, mails('Alarm again', 1));
-  const response = await postern.request('/api/messages/act', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ act: 'cancel', matching, number: 3 }),
-  });
-  expect(response.status).toBe(409);
-  expect(parseResponse(response).json.errors).toEqual({ number: expect.stringContaining('The number is 4 by now') });
-  expect(await counts(postern), 'nothing has changed').toMatchObject({ queued: 5, cancelled: 0 });
-  expect((await act({ act: 'cancel', matching, number: 4 })).data).toEqual({ number: 4, done: true });
+  const fewer = { act: 'cancel', matching, number: 2, up_to: newest };
+  expect(await refusedFields(fewer)).toEqual([409, { number: expect.stringContaining('The number is 3 by now') }]);
+  expect(await counts(postern), 'nothing has changed').toMatchObject({ queued: 4, cancelled: 0 });
+  const [later = ''] = await submit(postern, mails('Alarm again', 1));
+  expect((await act({ act: 'cancel', matching, number: 3, up_to: newest })).data).toEqual({ number: 3, up_to: null, done: true });
   await postern.save(fields(relay));
-  expect((await relay.mails.next()).mail.subject).toBe('Other');
-  await expectCounts(postern, { delivered: 1, cancelled: 4, queued: 0 });
+  await expectState(postern, later, 'delivered');
+  await expectCounts(postern, { delivered: 2, cancelled: 3, queued: 0 });
   for (const [body, field] of [
     [{ matching }, 'act'],
     [{ act: 'lose', matching }, 'act'],
     [{ act: 'cancel' }, 'matching'],
     [{ act: 'cancel', matching: { adress: 'a' } }, 'adress'],
-    [{ act: 'cancel', matching, number: 'all' }, 'number'],
+    [{ act: 'cancel', matching, number: 'all', up_to: newest }, 'number'],
+    [{ act: 'cancel', matching, number: 1 }, 'up_to'],
+    [{ act: 'cancel', matching, up_to: newest }, 'number'],
   ] as const) {
-    const headers = { 'content-type': 'application/json' };
-    const refused = parseResponse(await postern.request('/api/messages/act', { method: 'POST', headers, body: JSON.stringify(body) }));
-    expect([refused.status, Object.keys(refused.json.errors)]).toEqual([422, [field]]);
+    expect(await refusedFields(body)).toEqual([422, { [field]: expect.any(String) }]);
   }
+  await stop();
+});
+
+test('an action on many recipients is seen, and stopped', async () => {
+  const { postern, stop } = await startWithRelay();
+  const to = Array.from({ length: 100 }, (_, desk) => `desk${desk}@example.org`);
+  await submit(postern, mails('Alarm', 200, { to }));
+  const counted = (await requestOk(postern, '/api/messages/act', { act: 'hold', matching: {} })).data;
+  expect(counted).toMatchObject({ number: 20_000 });
+  const acted = requestOk(postern, '/api/messages/act', { act: 'hold', matching: {}, ...counted, done: undefined });
+  await expect(async () => {
+    await requestOk(postern, '/api/messages/act', undefined, 'DELETE');
+  }).toPass({ intervals: [5] });
+  const { number: done } = (await acted).data as unknown as { number: number };
+  expect(done).toBeLessThan(20_000);
+  expect((await overview(postern)).act).toMatchObject({ act: 'hold', by: 'admin@example.org', number: 20_000, done, state: 'stopped' });
+  expect(await counts(postern)).toMatchObject({ held: done, queued: 20_000 - done });
+  await actOnAll(postern, 'hold', {}, 20_000 - done);
+  await actOnAll(postern, 'release', {}, 20_000);
+  expect((await overview(postern)).act).toMatchObject({ act: 'release', done: 20_000, state: 'done' });
   await stop();
 });
 
@@ -79,7 +99,7 @@ test('while delivery is paused mail is accepted and not sent', async () => {
   const [later = ''] = await submit(postern, mail({ subject: 'later' }));
   await expectState(postern, later, 'delivered');
   expect(relay.mails.all.map(({ mail }) => mail.subject), 'held messages stay held').toEqual(['later']);
-  await requestOk(postern, '/api/messages/act', { act: 'release', matching: {}, number: 3 });
+  await actOnAll(postern, 'release', {}, 3);
   for (const id of ids) {
     await expectState(postern, id, 'delivered');
   }
@@ -108,10 +128,36 @@ test('a suppressed address is skipped until it is removed', async () => {
   expect((await message(postern, second)).recipients[0]).toMatchObject({ attempts: 0, reply: expect.stringContaining('5.1.1') });
   expect((await relay.mails.next()).to).toEqual(['desk@example.org']);
 
+  for (const [query, number] of [['reply=NO+SUCH', 1], ['reply=5.1.2', 0], ['since=2001-01-01', 1], ['since=2101-01-01', 0]] as const) {
+    expect(await list(`?${query}`), query).toHaveLength(number);
+  }
+  expect((await requestOk(postern, '/api/suppressions/remove', { matching: { reply: '5.1.1' } })).data).toEqual({ number: 1, done: false });
   await requestOk(postern, `/api/suppressions/${encodeURIComponent('Gone@example.org')}`, undefined, 'DELETE');
   expect(await list()).toHaveLength(0);
   await requestOk(postern, `/api/messages/${second}/retry`);
   await expectState(postern, second, 'delivered', 'delivered');
   expect((await relay.mails.next()).to).toEqual(['Gone@example.org']);
+  await stop();
+});
+
+test('a relay that reports every address as unknown suppresses 20, which are removed at once', async () => {
+  const unknown = Array.from({ length: 25 }, (_, desk) => `desk${desk}`);
+  const moods: RecipientReplies = Object.fromEntries(unknown.map((name) => [name, { code: 550, text: '5.1.2 No such domain' }]));
+  const { postern, relay, stop } = await startWithRelay(moods);
+  await postern.save(fields(relay));
+  const [id = ''] = await submit(postern, mail({ to: unknown.map((name) => `${name}@example.org`) }));
+  await expectState(postern, id, ...unknown.map(() => 'failed'));
+  const reached = { suppression_limit: { listed: 20, limit: 20 } };
+  expect(await overview(postern)).toMatchObject(reached);
+  const matching = { reply: '5.1.2' };
+  const remove = (body: Record<string, unknown>) => requestOk(postern, '/api/suppressions/remove', body);
+  expect((await remove({ matching })).data).toEqual({ number: 20, done: false });
+  expect((await remove({ matching, number: 20 })).data).toEqual({ number: 20, done: true });
+  expect(await overview(postern)).toMatchObject({ suppression_limit: null });
+  for (const name of unknown) {
+    delete moods[name];
+  }
+  await actOnAll(postern, 'retry', { state: 'failed' }, 25);
+  await expectState(postern, id, ...unknown.map(() => 'delivered'));
   await stop();
 });

@@ -118,10 +118,13 @@ test('accounts see their own mail, administrators all mail', async () => {
     ['GET', `/api/messages/${ownersMessage}/source`, undefined],
     ['POST', `/api/messages/${ownersMessage}/cancel`, undefined],
     ['POST', '/api/messages/act', '{"act":"cancel","matching":{}}'],
-    ['POST', '/api/messages/act', '{"act":"cancel","matching":{},"number":9}'],
+    ['POST', '/api/messages/act', '{"act":"cancel","matching":{},"number":9,"up_to":"01ARZ3NDEKTSV4RRFFQ69G5FAV"}'],
+    ['DELETE', '/api/messages/act', undefined],
     ['POST', '/api/outbox/pause', '{"on":true}'],
     ['GET', '/api/suppressions', undefined],
     ['DELETE', '/api/suppressions/a@example.org', undefined],
+    ['POST', '/api/suppressions/remove', '{"matching":{}}'],
+    ['POST', '/api/suppressions/remove', '{"matching":{},"number":1}'],
   ] as const) {
     const options = { method, body };
     const json = { 'content-type': 'application/json' };

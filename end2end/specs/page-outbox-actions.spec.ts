@@ -2,6 +2,7 @@
 
 import type { Page } from '@playwright/test';
 import { postForm, signIn } from '../support/forms.ts';
+import { requestOk } from '../support/messages.ts';
 import { OutboxPage, submitMail, submitMails } from '../support/outbox-page.ts';
 import { Relay } from '../support/relay.ts';
 import { TestConsole } from '../support/test-console.ts';
@@ -75,9 +76,11 @@ test('a message page shows its delivery events and content', async ({ page }) =>
   await console.stop();
 });
 
-test('a bulk action asks for confirmation, again when the number has changed', async ({ page }) => {
+test('a bulk action asks for confirmation, again when more match', async ({ page }) => {
   const console = await TestConsole.start();
   const { relay, takes } = await relayWithReply(554, '5.7.1 Not today');
+  const held = await submitMail(console, { to: 'desk0@example.org' });
+  await requestOk(console.server, `/api/messages/${held}/hold`);
   await console.server.save(fields(relay));
   const outbox = await OutboxPage.open(console, page, '?state=failed');
   await submitMails(console, [1, 2, 3].map((desk) => ({ to: `desk${desk}@example.org` })));
@@ -91,26 +94,46 @@ test('a bulk action asks for confirmation, again when the number has changed', a
   await expect(page.getByText('All that match: failed, to desk….')).toBeVisible();
 
   await submitMail(console, { to: 'desk4@example.org' });
-  await expect(async () => {
-    const listed = await console.server.request('/api/messages?state=failed&address=desk4');
-    expect(listed.text).toContain('desk4@example.org');
-  }).toPass();
+  await requestOk(console.server, `/api/messages/${held}/release`);
+  for (const desk of ['desk0@example.org', 'desk4@example.org']) {
+    await expect(async () => {
+      const listed = await console.server.request(`/api/messages?state=failed&address=${desk}`);
+      expect(listed.text).toContain(desk);
+    }).toPass();
+  }
   takes();
   await page.getByRole('button', { name: 'Retry 3 mails' }).click();
-  await expect(page.getByRole('alert')).toHaveText('The number was 3 before and is 4 now.');
-  await page.getByRole('button', { name: 'Retry 4 mails' }).click();
-  await expect(page.getByText('4 mails are tried again.')).toBeVisible();
+  await expect(page.getByRole('alert')).toHaveText('The number was 3 before and is 5 now.');
+  await page.getByRole('button', { name: 'Retry 5 mails' }).click();
+  await expect(page.getByText('5 mails are tried again.')).toBeVisible();
   await expect(outbox.rows).toHaveCount(0);
-  await outbox.expectCounts({ Delivered: 4, Failed: 1 });
+  await outbox.expectCounts({ Delivered: 5, Failed: 1 });
   await page.goBack();
   await page.reload();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('There is nothing to retry');
   await page.getByRole('link', { name: 'Back' }).click();
   await expect(page).toHaveURL(`${outbox.url}?address=desk&state=failed`);
   await outbox.go('?state=delivered');
-  await expect(outbox.rows).toHaveCount(4);
+  await expect(outbox.rows).toHaveCount(5);
   await expect(acts, 'a delivered message has no actions').toHaveCount(0);
   await relay.stop();
+  await console.stop();
+});
+
+test('an action on many recipients is shown with its result', async ({ page }) => {
+  const console = await TestConsole.start();
+  const to = Array.from({ length: 100 }, (_, desk) => `desk${desk}@example.org`);
+  await submitMails(console, Array.from({ length: 30 }, () => ({ to })));
+  const outbox = await OutboxPage.open(console, page);
+  await outbox.mails.getByRole('link', { name: 'Hold all mail' }).click();
+  await page.getByRole('button', { name: 'Hold 3,000 mails' }).click();
+  const act = page.getByRole('region', { name: 'Action on many messages' });
+  await expect(act).toContainText(/3,000 mails are held\.\s*Ended .* UTC by admin@example\.org\./);
+  await expect(act.getByRole('button', { name: 'Stop' })).toHaveCount(0);
+  await outbox.expectCounts({ Held: 3_000, Queued: 0 });
+  const cookie = await signIn(console.url, 'admin@example.org', 'correct horse battery');
+  const stopped = await postForm(console.url, '/outbox/act/stop', {}, { cookie });
+  expect([stopped.status, stopped.headers.location], 'it has ended').toEqual([303, '/outbox']);
   await console.stop();
 });
 
@@ -154,10 +177,12 @@ test('a suppressed address is skipped until it is removed from the list', async 
 
   await page.getByRole('link', { name: 'Suppression list' }).click();
   const listed = page.getByRole('main').getByRole('listitem');
-  await expect(listed).toHaveText(/gone@example\.org.*550 5\.1\.1 No such user here.*Since .* UTC, reply to this message/);
+  await expect(listed).toHaveText(
+    /gone@example\.org.*550 5\.1\.1 No such user here.*Since .* UTC by 127\.0\.0\.1:\d+, reply to this message\. Expires .* UTC\./,
+  );
   await page.getByLabel('Address begins with').fill('else');
   await page.getByRole('button', { name: 'Search' }).click();
-  await expect(page.getByText('No listed address begins with this.')).toBeVisible();
+  await expect(page.getByText('No listed address matches.')).toBeVisible();
   await page.getByLabel('Address begins with').fill('GONE');
   await page.getByRole('button', { name: 'Search' }).click();
   await page.getByRole('button', { name: 'Remove gone@example.org' }).click();
@@ -165,6 +190,31 @@ test('a suppressed address is skipped until it is removed from the list', async 
   await expect(listed).toHaveCount(0);
   await submitMail(console, { to: 'gone@example.org' });
   expect((await relay.mails.next()).to).toEqual(['gone@example.org']);
+  await relay.stop();
+  await console.stop();
+});
+
+test('all suppressions that match are removed at once', async ({ page }) => {
+  const console = await TestConsole.start();
+  const { relay, takes } = await relayWithReply(550, '5.1.2 No such domain');
+  await console.server.save(fields(relay));
+  const to = Array.from({ length: 25 }, (_, desk) => `desk${desk}@example.org`);
+  await submitMail(console, { to });
+  const outbox = await OutboxPage.open(console, page);
+  await outbox.expectCounts({ Failed: 25 });
+  await expect(page.getByText('No more addresses are suppressed. The relay reported 20 addresses as unknown within 24 hours')).toBeVisible();
+  takes();
+
+  await page.getByRole('link', { name: 'Suppression list', exact: true }).click();
+  const listed = page.getByRole('main').getByRole('listitem');
+  await expect(listed).toHaveCount(20);
+  await page.getByLabel('Reply contains').fill('5.1.2');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await requestOk(console.server, '/api/suppressions/desk0@example.org', undefined, 'DELETE');
+  await page.getByRole('button', { name: 'Remove all that match: 20 addresses' }).click();
+  await expect(page.getByText('19 addresses are no longer suppressed. Retry the failed messages to send them.')).toBeVisible();
+  await expect(page.getByText('No listed address matches.')).toBeVisible();
+  await expect(page.getByLabel('Reply contains'), 'the search is kept').toHaveValue('5.1.2');
   await relay.stop();
   await console.stop();
 });
@@ -199,7 +249,9 @@ test('accounts without administrator role see their own mail and no actions', as
   for (const [path, sent] of [
     ['/outbox/act', { act: 'cancel', message: own }],
     ['/outbox/pause', { pause: '1' }],
-    ['/suppressions/remove', { address: 'a@example.org' }],
+    ['/outbox/act/stop', {}],
+    ['/suppressions/remove', { remove: 'a@example.org' }],
+    ['/suppressions/remove', { number: '1' }],
   ] as const) {
     expect((await postForm(console.url, path, { ...sent }, { cookie })).status, path).toBe(403);
     expect((await postForm(console.url, path, { ...sent }, { cookie, 'sec-fetch-site': 'cross-site' })).status, path).toBe(403);

@@ -93,7 +93,7 @@ function authenticatedSettings(port: number, more: Fields = {}): Fields {
 /** Seals the password, runs a diagnosis and checks that the result contains no secret. */
 async function diagnose(request: DiagnosisRequest): Promise<DiagnosisReport> {
   const { smtp_password: password } = request.data ?? {};
-  const sealed = password === undefined ? {} : { smtp_password: await postern.sealed(password) };
+  const sealed = password === undefined ? {} : { smtp_password: await postern.sealed(String(password)) };
   const report = await postern.diagnose({ ...request, data: { ...request.data, ...sealed } });
   const document = JSON.stringify(report);
   for (const encoding of [SECRET, btoa(SECRET), btoa(`\0${OWNER}\0${SECRET}`), btoa(`\0${OWNER}\0${SECRET}!`)]) {

@@ -2,7 +2,7 @@
 
 import { expect, test } from '@playwright/test';
 import { serversUnavailable } from '../support/chroot.ts';
-import { counts, expectCounts, mails, message, overview, requestOk, submit } from '../support/messages.ts';
+import { actOnAll, counts, expectCounts, mails, message, overview, submit } from '../support/messages.ts';
 import { Relay } from '../support/relay.ts';
 import { SmtpSink } from '../support/smtp-sink.ts';
 import { TestServer, fields } from '../support/test-server.ts';
@@ -34,8 +34,7 @@ async function expectAllArrive(name: string, ids: string[], retried: number): Pr
   const before = healthy.mails.all.length;
   await postern.save(fields(healthy));
   if (retried) {
-    const act = { act: 'retry', matching: { subject: name }, number: retried };
-    expect((await requestOk(postern, '/api/messages/act', act)).data).toEqual({ number: retried, done: true });
+    await actOnAll(postern, 'retry', { subject: name }, retried);
   }
   await expectCounts(postern, { queued: 0, deferred: 0, failed: 0 });
   const messages = await Promise.all(ids.map((id) => message(postern, id)));

@@ -97,6 +97,14 @@ export async function requestOk(server: TestServer, path: string, body?: unknown
   return response.json;
 }
 
+/** Acts on all messages that match, of which there must be `number`. */
+export async function actOnAll(server: TestServer, act: string, matching: Mail, number: number): Promise<void> {
+  const counted = (await requestOk(server, '/api/messages/act', { act, matching })).data as unknown as { number: number; up_to: string };
+  expect(counted.number).toBe(number);
+  const confirmed = { act, matching, number, up_to: counted.up_to };
+  expect((await requestOk(server, '/api/messages/act', confirmed)).data).toEqual({ number, up_to: null, done: true });
+}
+
 /** The reply of the relay by local part; other recipients are accepted. */
 export type RecipientReplies = Record<string, { code: number; text: string }>;
 

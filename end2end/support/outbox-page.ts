@@ -64,7 +64,7 @@ export class OutboxPage {
 
   async expectCounts(counts: Record<string, number>): Promise<void> {
     for (const [state, number] of Object.entries(counts)) {
-      await expect(this.count(state)).toHaveAccessibleName(new RegExp(`^${state} ?${number}\\b`));
+      await expect(this.count(state)).toHaveAccessibleName(new RegExp(`^${state} ?${number.toLocaleString('en')}\\b`));
     }
   }
 

@@ -180,7 +180,7 @@ impl Postern {
     }
 
     /// Acceptance of messages, queries on them, and acts of administrators.
-    pub fn outbox(&self) -> &Outbox {
+    pub fn outbox(&self) -> &Arc<Outbox> {
         &self.0.outbox
     }
 

@@ -6,6 +6,8 @@ mod stories;
 
 #[path = "story/accounts.rs"]
 mod accounts;
+#[path = "story/acting.rs"]
+mod acting;
 #[path = "story/audit.rs"]
 mod audit;
 #[path = "story/certificates.rs"]
@@ -40,6 +42,8 @@ mod sealing;
 mod searching;
 #[path = "story/settings.rs"]
 mod settings;
+#[path = "story/suppressing.rs"]
+mod suppressing;
 #[path = "story/tokens.rs"]
 mod tokens;
 #[path = "story/wait.rs"]

@@ -130,6 +130,15 @@ pub struct DeliveryArgs {
         value_name = "DAYS"
     )]
     pub keep_rows: u16,
+    /// Days an address stays on the suppression list
+    #[arg(
+        long,
+        env = "POSTERN_KEEP_SUPPRESSIONS",
+        default_value = "180",
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub keep_suppressions: u16,
     /// Days the rows of the audit log are kept, at least 30
     #[arg(
         long,

@@ -76,6 +76,7 @@ impl Deliverer {
             retention: Retention {
                 bodies: days(self.how.keep_bodies),
                 rows: days(self.how.keep_rows),
+                suppressions: days(self.how.keep_suppressions),
                 audit: days(self.how.keep_audit),
             },
         };

@@ -11,6 +11,8 @@ mod icons;
 mod notice;
 #[cfg(feature = "ssr")]
 mod refused;
+#[cfg(feature = "ssr")]
+mod search_field;
 
 #[cfg(feature = "ssr")]
 pub use form_field::FormField;
@@ -21,4 +23,6 @@ pub use notice::{ErrorNotice, SuccessNotice};
 #[cfg(feature = "ssr")]
 pub use refused::{NotFound, refused};
 pub use reveal_password::RevealPassword;
+#[cfg(feature = "ssr")]
+pub use search_field::{SearchField, TimeField};
 pub use time::{Time, exact};

@@ -1,6 +1,6 @@
 //! The request for an action on messages: a form's fields, and the query of the confirm page.
 
-use domain::outbox::{Cursor, MessageAction, Search, Selection};
+use domain::outbox::{ActCount, Cursor, MessageAction, Search, Selection, is_id};
 use domain::{Kind, Refusal};
 
 use super::paths::{CONFIRM, list_url, message_path};
@@ -11,8 +11,8 @@ use crate::request::with_query;
 pub struct ActionRequest {
     pub action: MessageAction,
     pub selection: Selection,
-    /// The number of messages that the person was shown, to notice a change.
-    pub number: Option<i64>,
+    /// The count that the person was shown and confirms, of a search.
+    pub confirmed: Option<ActCount>,
 }
 
 impl ActionRequest {
@@ -43,14 +43,19 @@ impl ActionRequest {
                 pairs.iter().map(|(name, value)| (&**name, &**value)),
             )?),
         };
+        let up_to = value("up_to").map(str::to_owned);
+        if up_to.as_deref().is_some_and(|id| !is_id(id)) {
+            return Err(invalid("up_to", "This must be the id of a message."));
+        }
+        let confirmed = number("number")?.map(|number| ActCount { number, up_to });
         Ok(Self {
             action,
             selection,
-            number: number("number")?,
+            confirmed,
         })
     }
 
-    /// The names and values of a form, without the number.
+    /// The names and values of a form, without the confirmed count.
     pub fn fields(&self) -> Vec<(&'static str, String)> {
         let mut pairs = vec![("act", self.action.as_str().to_owned())];
         match &self.selection {
@@ -66,7 +71,8 @@ impl ActionRequest {
 
     /// The page that asks for confirmation, and points out that the number has changed.
     pub fn confirm_url(&self) -> String {
-        let number = self.number.map(|number| ("number", number.to_string()));
+        let number = self.confirmed.as_ref().map(|count| count.number);
+        let number = number.map(|number| ("number", number.to_string()));
         with_query(CONFIRM, self.fields().into_iter().chain(number))
     }
 
@@ -131,7 +137,10 @@ mod tests {
             let request = ActionRequest {
                 action: MessageAction::Cancel,
                 selection,
-                number: Some(7),
+                confirmed: Some(ActCount {
+                    number: 7,
+                    up_to: None,
+                }),
             };
             assert_eq!(request.confirm_url(), confirm);
             assert_eq!(request.done_url(7), done);
@@ -139,7 +148,12 @@ mod tests {
             let pairs: Vec<_> = parse(query.as_bytes()).into_owned().collect();
             assert_eq!(ActionRequest::parse(&pairs), Ok(request));
         }
-        let unknown = [("act".to_owned(), "burn".to_owned())];
-        assert!(ActionRequest::parse(&unknown).is_err());
+        for (name, value) in [("act", "burn"), ("up_to", "newest"), ("number", "all")] {
+            let fields = [("act", "hold"), (name, value)];
+            let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let given = if name == "act" { &fields[1..] } else { &fields };
+            let refusal = ActionRequest::parse(given).expect_err("refused");
+            assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), [name]);
+        }
     }
 }

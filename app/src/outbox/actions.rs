@@ -95,7 +95,7 @@ fn request(action: MessageAction, selection: &Selection) -> ActionRequest {
     ActionRequest {
         action,
         selection: selection.clone(),
-        number: None,
+        confirmed: None,
     }
 }
 

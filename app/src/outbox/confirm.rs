@@ -1,6 +1,6 @@
 //! The question before an action on many messages, or one that cannot be undone.
 
-use domain::outbox::{MessageAction, Selection};
+use domain::outbox::{ActCount, MessageAction, Selection};
 use leptos::prelude::*;
 
 use super::action_request::ActionRequest;
@@ -8,7 +8,8 @@ use super::format::{counted, description, effect, grouped, states, verb};
 use super::paths::ACT;
 
 #[component]
-pub fn Confirm(request: ActionRequest, number: i64) -> impl IntoView {
+pub fn Confirm(request: ActionRequest, count: ActCount) -> impl IntoView {
+    let ActCount { number, up_to } = count;
     let action = request.action;
     let mails = counted(number, "mail");
     let of = match &request.selection {
@@ -24,7 +25,9 @@ pub fn Confirm(request: ActionRequest, number: i64) -> impl IntoView {
         states(action)
     );
     let changed = request
-        .number
+        .confirmed
+        .as_ref()
+        .map(|shown| shown.number)
         .filter(|shown| *shown != number)
         .map(|shown| {
             let now = grouped(number);
@@ -68,6 +71,7 @@ pub fn Confirm(request: ActionRequest, number: i64) -> impl IntoView {
             <form class="card-body" method="post" action=ACT>
                 {fields.collect_view()}
                 <input type="hidden" name="number" value=number />
+                {up_to.map(|id| view! { <input type="hidden" name="up_to" value=id /> })}
                 <p>
                     <strong>{effect(action, number)}</strong>
                     " "

@@ -24,9 +24,9 @@ pub fn ConfirmPage() -> impl IntoView {
                 .count_act(&actor, request.action, &request.selection)
                 .await
             {
-                Ok(number) => view! {
+                Ok(count) => view! {
                     <div class="page">
-                        <Confirm request number />
+                        <Confirm request count />
                     </div>
                 }
                 .into_any(),

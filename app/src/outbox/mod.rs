@@ -2,6 +2,7 @@
 
 mod action_request;
 mod actions;
+mod bulk_act;
 mod confirm;
 mod confirm_page;
 mod content;
@@ -20,6 +21,7 @@ mod paths;
 mod pause;
 mod public_url;
 mod search;
+mod suppression_notice;
 mod throughput;
 mod timeline;
 mod viewer;
@@ -28,9 +30,10 @@ mod watch;
 pub use action_request::ActionRequest;
 pub use confirm_page::ConfirmPage;
 pub use form_result::pause_done_url;
+pub(crate) use format::grouped;
 pub use list_page::ListPage;
 pub use message_page::MessagePage;
-pub use paths::{ACT, CONFIRM, OUTBOX, PAUSE, message_path, source_path};
+pub use paths::{ACT, CONFIRM, OUTBOX, PAUSE, STOP_ACT, message_path, source_path};
 pub use pause::PauseForm;
 pub use public_url::PublicUrl;
 pub use watch::snapshots;

@@ -3,15 +3,20 @@
 use domain::outbox::{Overview, RecipientState};
 use leptos::prelude::*;
 
+use super::bulk_act::BulkActProgress;
 use super::counts::Counts;
 use super::delivery_status::DeliveryStatusCard;
+use super::suppression_notice::SuppressionNotice;
 use super::viewer::Viewer;
 
 #[component]
 pub fn OverviewPanel(overview: Overview, shown: Option<RecipientState>, viewer: Viewer) -> AnyView {
     let counts = overview.counts.clone();
+    let (act, limit) = (overview.act.clone(), overview.suppression_limit);
     view! {
         <div id="overview" class="overview">
+            {limit.map(|reached| view! { <SuppressionNotice reached /> })}
+            {act.map(|act| view! { <BulkActProgress act /> })}
             <DeliveryStatusCard overview viewer=viewer.clone() />
             <Counts counts shown viewer />
         </div>

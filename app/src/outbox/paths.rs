@@ -15,6 +15,9 @@ pub const CONFIRM: &str = "/outbox/confirm";
 /// The form that acts on messages.
 pub const ACT: &str = "/outbox/act";
 
+/// The form that stops the action on many messages.
+pub const STOP_ACT: &str = "/outbox/act/stop";
+
 /// The form that pauses and resumes delivery.
 pub const PAUSE: &str = "/outbox/pause";
 

@@ -37,7 +37,7 @@ pub fn PauseControl(overview: Overview) -> impl IntoView {
         let request = ActionRequest {
             action: MessageAction::Release,
             selection: Selection::Matching(held_mail),
-            number: None,
+            confirmed: None,
         };
         view! {
             <a class="button button-secondary button-small" href=request.confirm_url()>

@@ -1,10 +1,10 @@
 //! The search form, a GET form whose result can be bookmarked.
 
-use domain::Timestamp;
 use domain::outbox::{RecipientState, Search};
 use leptos::prelude::*;
 
 use super::paths::OUTBOX;
+use crate::components::{SearchField, TimeField};
 
 #[component]
 pub fn SearchForm(search: Search) -> AnyView {
@@ -46,41 +46,6 @@ pub fn SearchForm(search: Search) -> AnyView {
                 </div>
             </details>
         </form>
-    }
-    .into_any()
-}
-
-#[component]
-fn SearchField(name: &'static str, label: &'static str, value: String) -> AnyView {
-    let id = format!("search-{name}");
-    view! {
-        <div class="field">
-            <label for=id.clone()>{label}</label>
-            <input
-                class="control"
-                id=id
-                name=name
-                type="search"
-                autocomplete="off"
-                autocapitalize="none"
-                spellcheck="false"
-                value=value
-            />
-        </div>
-    }
-    .into_any()
-}
-
-#[component]
-fn TimeField(name: &'static str, label: &'static str, value: Option<Timestamp>) -> AnyView {
-    let id = format!("search-{name}");
-    // The format of datetime-local: to the second, without a zone.
-    let value = value.map(|at| at.rfc3339().trim_end_matches('Z').to_owned());
-    view! {
-        <div class="field">
-            <label for=id.clone()>{label}</label>
-            <input class="control" id=id name=name type="datetime-local" step="1" value=value />
-        </div>
     }
     .into_any()
 }

@@ -1,14 +1,16 @@
 //! The page of the suppression list.
 
-use domain::outbox::Suppression;
+use domain::outbox::{Suppression, SuppressionSearch};
 use engine::Postern;
 use leptos::prelude::*;
 
-use super::{REMOVE, SUPPRESSIONS};
+use super::REMOVE;
+use super::removal::{Removal, RemovalRequest};
+use super::search_form::SearchForm;
 use crate::components::{ErrorNotice, SuccessNotice, Time, refused};
 use crate::layout::console_page;
-use crate::outbox::{OUTBOX, message_path};
-use crate::request::{other_fault, query};
+use crate::outbox::{OUTBOX, grouped, message_path};
+use crate::request::{other_fault, queries, query};
 
 /// The length of the list that the engine returns at most.
 const LISTED_MAX: usize = 200;
@@ -17,20 +19,21 @@ const LISTED_MAX: usize = 200;
 pub fn SuppressionsPage() -> impl IntoView {
     console_page("Suppression list", |actor| {
         let postern = expect_context::<Postern>();
-        let prefix = query("prefix").unwrap_or_default();
-        let removed = query("removed").filter(|removed| !removed.is_empty());
+        let search = search();
+        let removed = removed();
         let refusal = other_fault(&[]);
         Suspend::new(async move {
-            let listed = match postern.outbox().suppressions(&actor, &prefix).await {
-                Ok(listed) => listed,
+            let search = match search {
+                Ok(search) => search,
                 Err(refusal) => return refused(&refusal),
             };
-            let removed = removed.map(|address| {
-                let text = format!(
-                    "{address} is no longer suppressed. Retry its failed messages to send them."
-                );
-                view! { <SuccessNotice text /> }
-            });
+            let outbox = postern.outbox();
+            let listed = outbox.suppressions(&actor, &search).await;
+            let (listed, number) = match (listed, outbox.count_suppressions(&actor, &search).await)
+            {
+                (Ok(listed), Ok(number)) => (listed, number),
+                (Err(refusal), _) | (_, Err(refusal)) => return refused(&refusal),
+            };
             view! {
                 <div class="page">
                     <header class="page-head">
@@ -39,13 +42,14 @@ pub fn SuppressionsPage() -> impl IntoView {
                         </a>
                         <h1>"Suppression list"</h1>
                         <p>
-                            "Addresses that a relay rejected as unknown. A message to one of them fails without an attempt until you remove the address here."
+                            "Addresses that a relay rejected as unknown. A message to one of them fails without an attempt until the entry expires or you remove it here. A relay adds at most 5 % of its recipients in 24 hours, or 20 where that is more."
                         </p>
                     </header>
                     {refusal.map(|text| view! { <ErrorNotice text /> })}
-                    {removed}
-                    <Find prefix=prefix.clone() />
-                    <Listed listed prefix />
+                    {removed.map(|text| view! { <SuccessNotice text /> })}
+                    <SearchForm search=search.clone() />
+                    <RemoveAll number search=search.clone() />
+                    <Listed listed search />
                 </div>
             }
             .into_any()
@@ -53,46 +57,79 @@ pub fn SuppressionsPage() -> impl IntoView {
     })
 }
 
-#[component]
-fn Find(prefix: String) -> AnyView {
-    let any = !prefix.is_empty();
-    view! {
-        <form class="card search-form" method="get" role="search" aria-label="Addresses">
-            <div class="search-line">
-                <div class="field">
-                    <label for="prefix">"Address begins with"</label>
-                    <input
-                        class="control"
-                        id="prefix"
-                        name="prefix"
-                        type="search"
-                        autocomplete="off"
-                        autocapitalize="none"
-                        spellcheck="false"
-                        value=prefix
-                    />
-                </div>
-                <div class="buttons">
-                    <button class="button button-primary" type="submit">
-                        "Search"
-                    </button>
-                    {any
-                        .then(|| {
-                            view! { <a class="button button-quiet" href=SUPPRESSIONS>"Clear"</a> }
-                        })}
-                </div>
-            </div>
-        </form>
+/// The search in the query of the page.
+fn search() -> Result<SuppressionSearch, domain::Refusal> {
+    let queries = queries();
+    let pairs = queries.iter().map(|(name, value)| (&**name, &**value));
+    SuppressionSearch::read(pairs)
+}
+
+/// What the last form removed, if the page follows one.
+fn removed() -> Option<String> {
+    let retry = "Retry the failed messages to send them.";
+    if let Some(address) = query("removed").filter(|address| !address.is_empty()) {
+        return Some(format!("{address} is no longer suppressed. {retry}"));
     }
-    .into_any()
+    let number: i64 = query("number")?.parse().ok()?;
+    let are = if number == 1 { "is" } else { "are" };
+    Some(format!(
+        "{} {are} no longer suppressed. {retry}",
+        addresses(number)
+    ))
+}
+
+/// As in `1 address` and `1,204 addresses`.
+fn addresses(number: i64) -> String {
+    match number {
+        1 => "1 address".to_owned(),
+        _ => format!("{} addresses", grouped(number)),
+    }
+}
+
+/// The button that removes all that match. There is none for a single address, which has its own.
+#[component]
+fn RemoveAll(number: i64, search: SuppressionSearch) -> Option<AnyView> {
+    if number < 2 {
+        return None;
+    }
+    let of = match search.pairs().is_empty() {
+        true => "Remove all",
+        false => "Remove all that match:",
+    };
+    let request = RemovalRequest {
+        removal: Removal::All(number),
+        search,
+    };
+    let label = format!("{of} {}", addresses(number));
+    Some(
+        view! {
+            <form method="post" action=REMOVE>
+                <Fields request />
+                <button class="button button-danger button-small" type="submit">
+                    {label}
+                </button>
+            </form>
+        }
+        .into_any(),
+    )
+}
+
+/// The hidden inputs of a form that removes addresses.
+#[component]
+fn Fields(request: RemovalRequest) -> AnyView {
+    let fields = request.fields().into_iter();
+    fields
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
+        .collect_view()
+        .into_any()
 }
 
 #[component]
-fn Listed(listed: Vec<Suppression>, prefix: String) -> impl IntoView {
+fn Listed(listed: Vec<Suppression>, search: SuppressionSearch) -> impl IntoView {
     if listed.is_empty() {
-        let text = match prefix.as_str() {
-            "" => "No address is listed.",
-            _ => "No listed address begins with this.",
+        let text = match search.pairs().is_empty() {
+            true => "No address is listed.",
+            false => "No listed address matches.",
         };
         return view! { <p class="card mail-empty">{text}</p> }.into_any();
     }
@@ -101,7 +138,7 @@ fn Listed(listed: Vec<Suppression>, prefix: String) -> impl IntoView {
     });
     let rows = listed
         .into_iter()
-        .map(|listed| view! { <Row listed prefix=prefix.clone() /> });
+        .map(|listed| view! { <Row listed search=search.clone() /> });
     view! {
         <ul class="card suppressions">{rows.collect_view()}</ul>
         {more}
@@ -110,26 +147,32 @@ fn Listed(listed: Vec<Suppression>, prefix: String) -> impl IntoView {
 }
 
 #[component]
-fn Row(listed: Suppression, prefix: String) -> AnyView {
+fn Row(listed: Suppression, search: SuppressionSearch) -> AnyView {
     let Suppression {
         address,
+        relay,
         reply,
         listed,
+        expires,
         id,
     } = listed;
+    let by = (!relay.is_empty()).then(|| format!(" by {relay}"));
+    let request = RemovalRequest {
+        removal: Removal::One(address.clone()),
+        search,
+    };
     view! {
         <li>
             <div class="suppression-info">
                 <strong>{address.clone()}</strong>
                 <span class="event-reply">{reply}</span>
                 <span class="mail-detail">
-                    "Since " <Time at=listed /> ", reply to "
-                    <a href=message_path(&id)>"this message"</a>
+                    "Since " <Time at=listed /> {by} ", reply to "
+                    <a href=message_path(&id)>"this message"</a> ". Expires " <Time at=expires /> "."
                 </span>
             </div>
             <form method="post" action=REMOVE>
-                <input type="hidden" name="address" value=address.clone() />
-                <input type="hidden" name="prefix" value=prefix />
+                <Fields request />
                 <button
                     class="button button-secondary button-small"
                     type="submit"

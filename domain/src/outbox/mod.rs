@@ -3,6 +3,7 @@
 mod backoff;
 mod disposition;
 mod search;
+mod suppression;
 mod view;
 
 use serde::{Deserialize, Serialize};
@@ -15,9 +16,10 @@ pub use backoff::{
 };
 pub use disposition::{Disposition, disposition, is_suppressible};
 pub use search::{Cursor, Search, Selection, is_id};
+pub use suppression::{Suppression, SuppressionLimit, SuppressionSearch};
 pub use view::{
-    BackoffView, Count, DeliveryEvent, EventKind, MessageView, OutboxRow, OutboxRows, Overview,
-    Pause, RecipientView, Suppression, Worker,
+    ActCount, BackoffView, BulkAct, BulkActState, Count, DeliveryEvent, EventKind, MessageView,
+    OutboxRow, OutboxRows, Overview, Pause, RecipientView, Worker,
 };
 
 /// The delivery state of a message for one recipient.

@@ -25,6 +25,32 @@ pub struct Search {
 /// The longest value of a criterion, in bytes: a line of a header (RFC 5322 section 2.1.1).
 const VALUE_MAX: usize = 998;
 
+/// The trimmed value of a criterion; `None` where it is blank, or has a fault, which is added.
+pub(super) fn criterion<'a>(name: &str, value: &'a str, faults: &mut Refusal) -> Option<&'a str> {
+    let value = value.trim();
+    if value.chars().any(char::is_control) {
+        faults.add(name, "Remove the control character.");
+        return None;
+    }
+    if value.len() > VALUE_MAX {
+        faults.add(name, format!("Shorten this to at most {VALUE_MAX} bytes."));
+        return None;
+    }
+    Some(value).filter(|value| !value.is_empty())
+}
+
+/// The time of a criterion; `None` where it has a fault, which is added.
+pub(super) fn time(name: &str, value: &str, faults: &mut Refusal) -> Option<Timestamp> {
+    let time = Timestamp::parse(value);
+    if time.is_none() {
+        faults.add(
+            name,
+            "Enter a date or a date and time in UTC, as in 2026-11-20 or 2026-11-20T05:13.",
+        );
+    }
+    time
+}
+
 impl Search {
     /// Parses the parameters of a query string. Blank values and unknown names are ignored.
     ///
@@ -34,18 +60,9 @@ impl Search {
         let mut search = Self::default();
         let mut faults = Refusal::invalid();
         for (name, value) in pairs {
-            let value = value.trim();
-            if value.is_empty() {
+            let Some(value) = criterion(name, value, &mut faults) else {
                 continue;
-            }
-            if value.chars().any(char::is_control) {
-                faults.add(name, "Remove the control character.");
-                continue;
-            }
-            if value.len() > VALUE_MAX {
-                faults.add(name, format!("Shorten this to at most {VALUE_MAX} bytes."));
-                continue;
-            }
+            };
             match name {
                 "address" => value.clone_into(&mut search.address),
                 "subject" => value.clone_into(&mut search.subject),
@@ -54,14 +71,8 @@ impl Search {
                     Ok(state) => search.state = Some(state),
                     Err(fault) => faults.add(name, fault),
                 },
-                "since" | "until" => match Timestamp::parse(value) {
-                    Some(at) if name == "since" => search.since = Some(at),
-                    Some(at) => search.until = Some(at),
-                    None => faults.add(
-                        name,
-                        "Enter a date or a date and time in UTC, as in 2026-11-20 or 2026-11-20T05:13.",
-                    ),
-                },
+                "since" => search.since = time(name, value, &mut faults),
+                "until" => search.until = time(name, value, &mut faults),
                 _ => {}
             }
         }

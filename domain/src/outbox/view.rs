@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
-use super::{Cursor, RecipientState};
+use super::{Cursor, MessageAction, RecipientState, SuppressionLimit};
 use crate::cause::Cause;
 use crate::{Failure, Timestamp};
 
@@ -152,6 +152,47 @@ pub struct Count {
     pub oldest: Option<Timestamp>,
 }
 
+/// The recipients that an action on all that match would change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActCount {
+    /// The number of recipients.
+    pub number: i64,
+    /// The newest message counted; none where nothing matches. Later messages are not acted on.
+    pub up_to: Option<String>,
+}
+
+/// An action on all that match, of the process that carries it out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BulkAct {
+    /// The action.
+    pub action: MessageAction,
+    /// The account that requested it.
+    pub by: String,
+    /// The number of recipients that was confirmed.
+    pub number: i64,
+    /// The number of recipients changed so far.
+    pub done: i64,
+    /// Whether it goes on.
+    pub state: BulkActState,
+    /// When it began; once it has ended, when it ended.
+    pub at: Timestamp,
+}
+
+/// The state of an action on all that match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum BulkActState {
+    /// It goes on.
+    Running,
+    /// All that matched are changed.
+    Done,
+    /// An administrator stopped it.
+    Stopped,
+    /// The database failed.
+    Failed,
+}
+
 /// A summary of the outbox and its workers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overview {
@@ -164,6 +205,10 @@ pub struct Overview {
     pub configured: bool,
     /// The running delivery workers. Without one, mail stays queued.
     pub workers: Vec<Worker>,
+    /// The action on many messages that this process carries out, or ended within the last minutes.
+    pub act: Option<BulkAct>,
+    /// The limit of suppressions of the saved relay, once it is reached.
+    pub suppression_limit: Option<SuppressionLimit>,
 }
 
 /// Delivery is paused.
@@ -205,17 +250,4 @@ pub struct BackoffView {
     pub since: Timestamp,
     /// The time of the next connection attempt.
     pub next: Timestamp,
-}
-
-/// An entry of the suppression list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Suppression {
-    /// The suppressed address.
-    pub address: String,
-    /// The relay's reply that suppressed it.
-    pub reply: String,
-    /// When it was listed.
-    pub listed: Timestamp,
-    /// The id of the message that was refused.
-    pub id: String,
 }

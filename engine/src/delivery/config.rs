@@ -28,6 +28,8 @@ pub struct Retention {
     pub bodies: Duration,
     /// Their rows and events.
     pub rows: Duration,
+    /// Entries of the suppression list, whatever is in the outbox.
+    pub suppressions: Duration,
     /// Rows of the audit log, whatever is in the outbox; at least 30 days.
     pub audit: Duration,
 }

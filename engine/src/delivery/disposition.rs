@@ -32,6 +32,8 @@ pub(super) struct Attempt<'a> {
     pub now: Timestamp,
     pub took: Duration,
     pub jitter: Jitter,
+    /// How long an address is suppressed.
+    pub suppression_lifetime: Duration,
 }
 
 /// A failed attempt for one recipient.
@@ -121,8 +123,10 @@ impl Attempt<'_> {
         if is_suppressible(failure) {
             result.suppressions.push(Suppression {
                 address: recipient.address.clone(),
+                relay: self.relay.to_owned(),
                 reply: reply.clone(),
                 listed: self.now,
+                expires: self.now + self.suppression_lifetime,
                 id: recipient.key.message_id.clone(),
             });
         }
@@ -215,6 +219,7 @@ mod tests {
             now: NOW,
             took: Duration::from_millis(7),
             jitter: 0,
+            suppression_lifetime: Duration::from_secs(86_400),
         }
     }
 
@@ -263,6 +268,8 @@ mod tests {
         assert!(!event.may_have_arrived);
         let suppressed: Vec<_> = result.suppressions.iter().map(|row| &row.address).collect();
         assert_eq!(suppressed, ["2@example.org"]);
+        let expires = NOW + Duration::from_secs(86_400);
+        assert_eq!(result.suppressions[0].expires, expires);
     }
 
     #[test]

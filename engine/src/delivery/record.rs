@@ -1,6 +1,6 @@
 //! Recording the results of attempts: in the metrics, and in the database until it is written.
 
-use domain::outbox::{EventKind, RecipientState};
+use domain::outbox::{EventKind, RecipientState, SuppressionLimit};
 use tokio::time::sleep;
 
 use super::disposition::AttemptResult;
@@ -26,12 +26,17 @@ impl Worker {
         }
         let deferred = |entry: &&NewEvent| entry.event.kind == EventKind::Deferred;
         meter.deferred(result.events.iter().filter(deferred).count());
+        let suppression_limit = match result.suppressions.first() {
+            Some(listed) => self.services.outbox.suppression_limit(&listed.relay).await,
+            None => SuppressionLimit::MINIMUM,
+        };
         loop {
             let request = WriteRequest::Settle {
                 owner: self.id.clone(),
                 settled: result.settled.clone(),
                 events: result.events.clone(),
                 suppressions: result.suppressions.clone(),
+                suppression_limit,
             };
             match self.write(request).await {
                 Ok(written) => return written.control,

@@ -1,4 +1,4 @@
-//! Deletion of old messages, first their bytes and later their rows, and of old audit rows.
+//! Deletion of old messages and audit rows, and of expired suppressions.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use tokio::time::sleep;
 use super::config::Retention;
 use crate::Clock;
 use crate::outbox::KEY_LIFETIME;
-use crate::store::{Store, StoreError, audit, commit, idempotency, retention};
+use crate::store::{Store, StoreError, audit, commit, idempotency, retention, suppressions};
 
 /// The minimum time that rows of the audit log are kept.
 const AUDIT_MINIMUM: Duration = Duration::from_hours(30 * 24);
 
-/// The maximum number of audit rows that a transaction deletes.
-const AUDIT_BATCH: i64 = 500;
+/// The maximum number of audit rows, and of suppressions, that a transaction deletes.
+const BATCH: i64 = 500;
 
 /// How often old messages are deleted.
 const INTERVAL: Duration = Duration::from_secs(3600);
@@ -55,9 +55,10 @@ async fn delete_old(kept: Retention, store: &Store, clock: &Clock) -> Result<(),
     let before = now - kept.audit.max(AUDIT_MINIMUM);
     loop {
         let mut work = store.begin().await?;
-        let deleted = audit::delete_before(&mut work, before, AUDIT_BATCH).await?;
+        let rows = audit::delete_before(&mut work, before, BATCH).await?;
+        let expired = suppressions::remove_expired(&mut work, BATCH, now).await?;
         commit(work).await?;
-        if deleted == 0 {
+        if rows == 0 && expired == 0 {
             break;
         }
     }

@@ -113,6 +113,7 @@ impl DeliveryTask {
             now: self.worker.services.clock.now(),
             took: started.elapsed(),
             jitter: rand::random(),
+            suppression_lifetime: self.worker.config.retention.suppressions,
         };
         let result = match outcome {
             Ok(replies) => by_replies(&message, &replies, &attempt),

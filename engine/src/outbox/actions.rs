@@ -1,95 +1,223 @@
-//! Acts of administrators on messages. Each is one transaction with its audit row and its events.
+//! Acts of administrators on messages, with their audit rows and delivery events.
 
-use domain::outbox::{Cursor, DeliveryEvent, EventKind, MessageAction, Selection};
+use std::sync::Arc;
+
+use domain::outbox::{
+    ActCount, BulkAct, BulkActState, Cursor, DeliveryEvent, EventKind, MessageAction, Selection,
+};
 use domain::view::Stamp;
-use domain::{Kind, Refusal};
+use domain::{Kind, Refusal, Timestamp};
 
 use super::Outbox;
 use super::queries::visible;
 use crate::Actor;
 use crate::audit::Action;
 use crate::store::delivery_events::NewEvent;
-use crate::store::{commit, delivery_events, pause, search, suppressions};
+use crate::store::recipients::{self, RecipientKey};
+use crate::store::search::{self, ActScan};
+use crate::store::{Connection, StoreError, commit, delivery_events, pause};
+
+/// The recipients that one unit of work changes: it holds SQLite's only writer for about 30 ms.
+const CHUNK: i64 = 1000;
 
 impl Outbox {
-    /// The number of recipients that an act would change. Changes nothing.
+    /// The number of recipients that an act would change, and the newest message among them. Changes
+    /// nothing.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] for other actors than administrators.
+    /// [`Kind::Forbidden`] for other actors than administrators; [`Kind::Unavailable`] where counting
+    /// takes longer than 2 s.
     pub async fn count_act(
         &self,
         actor: &Actor,
         act: MessageAction,
         selection: &Selection,
-    ) -> Result<i64, Refusal> {
+    ) -> Result<ActCount, Refusal> {
         actor.administers()?;
+        self.count_up_to(actor, act, selection, None).await
+    }
+
+    async fn count_up_to(
+        &self,
+        actor: &Actor,
+        act: MessageAction,
+        selection: &Selection,
+        up_to: Option<String>,
+    ) -> Result<ActCount, Refusal> {
         let (store, now) = (self.store.clone(), self.clock.now());
         let selection = selection.clone();
         self.searches
             .run(actor, async move {
-                search::count(&mut store.search().await?, act, &selection, now).await
+                let mut connection = store.search().await?;
+                search::count(&mut connection, act, &selection, up_to.as_deref(), now).await
             })
             .await
     }
 
     /// Carries out an act, and returns the number of recipients that it changed. Recipients in other
-    /// states than the act is for, and leased ones, are left alone.
+    /// states than the act is for, and leased ones, are left alone. It goes on where the caller is
+    /// gone.
+    ///
+    /// An act on all that match changes the `confirmed` number at most, and no message that is newer
+    /// than those counted. More than [`CHUNK`] recipients are changed in chunks beside intake, by one
+    /// such act of this process at a time: [`Overview::act`](domain::outbox::Overview::act) is its
+    /// progress.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] for other actors than administrators; [`Kind::NotFound`] for an unknown
-    /// message; [`Kind::Conflict`] where it would change more than `at_most`: then it changed none.
+    /// message; [`Kind::Conflict`] under `number` where more match by now than were confirmed, and
+    /// under `act` while another act on many messages is running: then it changed nothing.
     pub async fn act(
+        self: &Arc<Self>,
+        actor: &Actor,
+        act: MessageAction,
+        selection: &Selection,
+        confirmed: Option<&ActCount>,
+    ) -> Result<i64, Refusal> {
+        let outbox = Arc::clone(self);
+        let (actor, selection, confirmed) = (actor.clone(), selection.clone(), confirmed.cloned());
+        let task = tokio::spawn(async move {
+            let done = async {
+                match (&selection, &confirmed) {
+                    (Selection::Message(id) | Selection::One(Cursor { id, .. }), _) => {
+                        visible(&mut *outbox.store.read().await?, &actor, id).await?;
+                        outbox.act_at_once(&actor, act, &selection, None).await
+                    }
+                    (Selection::Matching(_), Some(confirmed)) => {
+                        outbox.act_on_all(&actor, act, &selection, confirmed).await
+                    }
+                    (Selection::Matching(_), None) => {
+                        let text = "Count first, and confirm the number.";
+                        Err(Refusal::of(Kind::Invalid, "number", text))
+                    }
+                }
+            };
+            outbox.audit.administer(&actor, recorded(act), done).await
+        });
+        task.await.map_err(|_| Refusal::internal())?
+    }
+
+    /// Stops the act on many messages that this process carries out, after its current chunk.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for other actors than administrators; [`Kind::NotFound`] where none is
+    /// running.
+    pub fn stop_act(&self, actor: &Actor) -> Result<(), Refusal> {
+        actor.administers()?;
+        match self.bulk_acts.stop() {
+            true => Ok(()),
+            false => Err(Refusal::new(Kind::NotFound, "No action is running.")),
+        }
+    }
+
+    async fn act_on_all(
         &self,
         actor: &Actor,
         act: MessageAction,
         selection: &Selection,
-        at_most: Option<i64>,
+        confirmed: &ActCount,
     ) -> Result<i64, Refusal> {
-        let (action, kind) = match act {
-            MessageAction::Retry => (Action::RetryMail, EventKind::Retried),
-            MessageAction::Cancel => (Action::CancelMail, EventKind::Cancelled),
-            MessageAction::Hold => (Action::HoldMail, EventKind::Held),
-            MessageAction::Release => (Action::ReleaseMail, EventKind::Released),
+        let up_to = confirmed.up_to.clone();
+        let counted = self.count_up_to(actor, act, selection, up_to).await?;
+        if counted.number > confirmed.number {
+            let text = format!(
+                "The number is {} by now. Nothing was changed; check the selection and confirm the \
+                 new number.",
+                counted.number
+            );
+            return Err(Refusal::of(Kind::Conflict, "number", text));
+        }
+        if confirmed.number <= CHUNK {
+            return self
+                .act_at_once(actor, act, selection, Some(confirmed))
+                .await;
+        }
+        self.act_in_chunks(actor, act, selection, confirmed).await
+    }
+
+    /// Carries out an act in one unit of work, with its row in the audit log.
+    async fn act_at_once(
+        &self,
+        actor: &Actor,
+        act: MessageAction,
+        selection: &Selection,
+        confirmed: Option<&ActCount>,
+    ) -> Result<i64, Refusal> {
+        let (limit, up_to) = match confirmed {
+            Some(ActCount { number, up_to }) => (*number, up_to.as_deref()),
+            None => (CHUNK, None),
         };
-        let done = async {
+        let now = self.clock.now();
+        let mut connection = self.store.search().await?;
+        let mut scan = ActScan::new(&mut connection, act, selection, up_to).await?;
+        let keys = scan.next(&mut connection, limit, now).await?;
+        drop(connection);
+        let mut work = self.store.begin_by_key().await?;
+        let number = change(&mut work, actor, act, &keys, now).await?;
+        let detail = format!("{number} of {}", describe(selection));
+        self.audit
+            .record(&mut work, actor, recorded(act), detail)
+            .await?;
+        commit(work).await?;
+        self.changed();
+        Ok(number)
+    }
+
+    /// Carries out an act in chunks, each a unit of work, with a row in the audit log at its beginning
+    /// and at its end.
+    async fn act_in_chunks(
+        &self,
+        actor: &Actor,
+        act: MessageAction,
+        selection: &Selection,
+        confirmed: &ActCount,
+    ) -> Result<i64, Refusal> {
+        let selected = describe(selection);
+        let begun = BulkAct {
+            action: act,
+            by: actor.name().to_owned(),
+            number: confirmed.number,
+            done: 0,
+            state: BulkActState::Running,
+            at: self.clock.now(),
+        };
+        let progress = self.bulk_acts.begin(begun, self.clock.clone())?;
+        let up_to = confirmed.up_to.as_deref();
+        let mut scan = ActScan::new(&mut self.store.search().await?, act, selection, up_to).await?;
+        let mut done = 0;
+        while progress.goes_on(done) && done < confirmed.number {
             let now = self.clock.now();
-            let access = search::access(&mut self.store.search().await?, selection).await?;
-            let mut work = self.store.begin().await?;
-            if let Selection::Message(id) | Selection::One(Cursor { id, .. }) = selection {
-                visible(&mut work, actor, id).await?;
+            let limit = CHUNK.min(confirmed.number - done);
+            let keys = scan
+                .next(&mut self.store.search().await?, limit, now)
+                .await?;
+            if keys.is_empty() {
+                break;
             }
-            let changed = search::act(&mut work, act, selection, access, now).await?;
-            let number = i64::try_from(changed.len()).unwrap_or(i64::MAX);
-            if at_most.is_some_and(|agreed| number > agreed) {
-                let text = format!(
-                    "The number is {number} by now. Nothing was changed; check the selection and \
-                     confirm the new number."
-                );
-                return Err(Refusal::of(Kind::Conflict, "number", text));
+            let mut work = self.store.begin_by_key().await?;
+            if done == 0 {
+                let detail = format!("begun: {} of {selected}", confirmed.number);
+                self.audit
+                    .record(&mut work, actor, recorded(act), detail)
+                    .await?;
             }
-            let event = DeliveryEvent {
-                at: now,
-                kind,
-                by: actor.name().to_owned(),
-                reply: String::new(),
-                took: None,
-                may_have_arrived: false,
-            };
-            let entries: Vec<NewEvent> = changed
-                .into_iter()
-                .map(|key| NewEvent {
-                    key,
-                    event: event.clone(),
-                })
-                .collect();
-            delivery_events::add(&mut work, &entries).await?;
-            let detail = format!("{number} of {}", describe(selection));
-            self.audit.record(&mut work, actor, action, detail).await?;
+            done += change(&mut work, actor, act, &keys, now).await?;
             commit(work).await?;
+            self.store.wrote();
             self.changed();
-            Ok(number)
+        }
+        let state = progress.end();
+        let ended = match state {
+            BulkActState::Stopped => "stopped after ",
+            _ => "",
         };
-        self.audit.administer(actor, action, done).await
+        let detail = format!("{ended}{done} of {selected}");
+        let mut work = self.store.begin().await?;
+        self.audit
+            .record(&mut work, actor, recorded(act), detail)
+            .await?;
+        commit(work).await?;
+        Ok(done)
     }
 
     /// Pauses delivery, or resumes it. Attempts under way end; queued messages stay where they are,
@@ -118,30 +246,50 @@ impl Outbox {
             .administer(actor, Action::PauseDelivery, done)
             .await
     }
+}
 
-    /// Removes an address from the suppression list.
-    ///
-    /// # Errors
-    /// [`Kind::Forbidden`] for other actors than administrators; [`Kind::NotFound`] where it is not
-    /// on the list.
-    pub async fn remove_suppression(&self, actor: &Actor, address: &str) -> Result<(), Refusal> {
-        let done = async {
-            let mut work = self.store.begin().await?;
-            let known = !address.chars().any(char::is_control);
-            if !known || !suppressions::remove(&mut work, address).await? {
-                let text = "This address is not listed.";
-                return Err(Refusal::of(Kind::NotFound, "address", text));
-            }
-            self.audit
-                .record(&mut work, actor, Action::RemoveSuppression, address)
-                .await?;
-            commit(work).await?;
-            Ok(())
-        };
-        self.audit
-            .administer(actor, Action::RemoveSuppression, done)
-            .await
+/// The act in the audit log.
+fn recorded(act: MessageAction) -> Action {
+    match act {
+        MessageAction::Retry => Action::RetryMail,
+        MessageAction::Cancel => Action::CancelMail,
+        MessageAction::Hold => Action::HoldMail,
+        MessageAction::Release => Action::ReleaseMail,
     }
+}
+
+/// Changes recipients, and adds an event to each. Returns how many were still as the act requires.
+async fn change(
+    work: &mut Connection,
+    actor: &Actor,
+    act: MessageAction,
+    keys: &[RecipientKey],
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    let kind = match act {
+        MessageAction::Retry => EventKind::Retried,
+        MessageAction::Cancel => EventKind::Cancelled,
+        MessageAction::Hold => EventKind::Held,
+        MessageAction::Release => EventKind::Released,
+    };
+    let event = DeliveryEvent {
+        at: now,
+        kind,
+        by: actor.name().to_owned(),
+        reply: String::new(),
+        took: None,
+        may_have_arrived: false,
+    };
+    let changed = recipients::change(work, act, keys, now).await?;
+    let entries: Vec<NewEvent> = changed
+        .into_iter()
+        .map(|key| NewEvent {
+            key,
+            event: event.clone(),
+        })
+        .collect();
+    delivery_events::add(work, &entries).await?;
+    Ok(i64::try_from(entries.len()).unwrap_or(i64::MAX))
 }
 
 /// The selection for the audit log, without addresses and subjects.
@@ -151,6 +299,9 @@ fn describe(selection: &Selection) -> String {
         Selection::Message(id) => format!("message {id}"),
         Selection::Matching(search) => {
             let pairs = search.pairs();
+            if pairs.is_empty() {
+                return "all messages".to_owned();
+            }
             let asked: Vec<String> = pairs
                 .into_iter()
                 .map(|(name, value)| match name {

@@ -2,19 +2,22 @@
 //!
 //! `accept` validates and composes messages (with `crate::mail`) and has `group_commit` write them.
 //! `reservation` leases them to the worker of this process in the same commit. `hold` pauses delivery
-//! for `--hold-mail`. `queries` and
-//! `actions` are for people, `meter` counts. Delivery is a service of its own: `crate::delivery`.
+//! for `--hold-mail`. `queries`, `actions` and `suppressions` are for people; `bulk_act` is the progress
+//! of an act on many messages. `meter` counts. Delivery is a service of its own: `crate::delivery`.
 
 mod accept;
 mod actions;
+mod bulk_act;
 mod disk_space;
 mod feed;
 mod group_commit;
 mod hold;
+mod last_limit;
 mod meter;
 mod queries;
 mod reservation;
 mod service;
+mod suppressions;
 mod turns;
 
 pub use accept::Submissions;

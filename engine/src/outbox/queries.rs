@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::cause::{Observation, cause};
 use domain::outbox::{
     Count, Cursor, DeliveryEvent, EventKind, MessageView, OutboxRows, Overview, Pause,
-    RecipientState, RecipientView, Search, Suppression, is_id,
+    RecipientState, RecipientView, Search, is_id,
 };
 use domain::{ConnectionType, Failure, Fault, Form, Kind, Refusal, Timestamp};
 
@@ -17,15 +17,11 @@ use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, Recipient};
 use crate::store::search::ListPage;
 use crate::store::{
-    Connection, Scope, accounts, commit, delivery_events, information, pause, search, suppressions,
-    workers,
+    Connection, Scope, accounts, commit, delivery_events, information, pause, search, workers,
 };
 
 /// The rows of a page.
 const PAGE_ROWS: i64 = 50;
-
-/// The maximum number of suppressions that are listed at once.
-const MAX_SUPPRESSIONS: i64 = 200;
 
 /// How long delivered and cancelled messages are counted in the overview.
 const COUNTED: Duration = Duration::from_secs(24 * 3600);
@@ -68,11 +64,19 @@ impl Outbox {
             (None, None) => None,
         };
         let saved = information::read(&mut connection, Scope::Global).await?;
+        drop(connection);
+        let relay = saved.as_ref().and_then(|saved| relay_name(&saved.form));
+        let suppression_limit = match relay {
+            Some(relay) => Some(self.suppressions_of(&relay).await?),
+            None => None,
+        };
         let overview = Overview {
             counts,
             pause,
             configured: saved.is_some(),
             workers: processes.workers,
+            act: self.bulk_acts.current(now),
+            suppression_limit: suppression_limit.filter(|limit| limit.is_reached()),
         };
         Ok(match actor.oversees() {
             true => with_causes(overview, saved.map(|saved| saved.form)),
@@ -219,23 +223,12 @@ impl Outbox {
         let bytes = self.message_bytes(actor, id).await?;
         Ok(mail::parse(&bytes))
     }
+}
 
-    /// The first 200 suppressions whose address has this prefix, for administrators.
-    ///
-    /// # Errors
-    /// [`Kind::Forbidden`] for other actors.
-    pub async fn suppressions(
-        &self,
-        actor: &Actor,
-        prefix: &str,
-    ) -> Result<Vec<Suppression>, Refusal> {
-        actor.must_oversee()?;
-        if prefix.chars().any(char::is_control) {
-            return Ok(Vec::new());
-        }
-        let mut connection = self.store.reporting().await?;
-        Ok(suppressions::with_prefix(&mut connection, prefix.trim(), MAX_SUPPRESSIONS).await?)
-    }
+/// The relay of saved settings, as host and port.
+fn relay_name(saved: &Form) -> Option<String> {
+    let settings = saved.parse().ok()?;
+    Some(format!("{}:{}", settings.host, settings.port))
 }
 
 /// Adds the cause of each backoff whose relay is the one in the saved settings.
@@ -261,6 +254,8 @@ fn with_causes(mut overview: Overview, saved: Option<Form>) -> Overview {
 
 /// The overview for other accounts than administrators: without hosts, relays, people and replies.
 fn without_names(mut overview: Overview) -> Overview {
+    overview.act = None;
+    overview.suppression_limit = None;
     if let Some(pause) = &mut overview.pause {
         pause.by.clear();
     }

@@ -8,9 +8,11 @@ use domain::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::bulk_act::BulkActs;
 use super::disk_space::DiskSpace;
 use super::group_commit::{GroupCommit, write_audit};
 use super::hold::Hold;
+use super::last_limit::LastLimit;
 use super::meter::Meter;
 use super::reservation::LocalWorker;
 use super::turns::Searches;
@@ -51,6 +53,8 @@ pub struct Outbox {
     pub(super) disk_space: Option<DiskSpace>,
     pub(super) meter: Meter,
     pub(super) searches: Searches,
+    pub(super) bulk_acts: BulkActs,
+    pub(super) last_limit: LastLimit,
     /// Delivery is paused from the start, whatever the database says.
     pub(super) hold: Option<Hold>,
     /// Wakes delivery in this process.
@@ -101,6 +105,8 @@ impl Outbox {
             disk_space,
             meter: Meter::default(),
             searches: Searches::default(),
+            bulk_acts: BulkActs::default(),
+            last_limit: LastLimit::default(),
             hold,
             wake: Notify::new(),
             notify,

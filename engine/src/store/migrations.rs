@@ -20,7 +20,8 @@ macro_rules! files {
             "0007_token_limits",
             "0008_message_account",
             "0009_worker_backoff",
-            "0010_sealed_value"
+            "0010_sealed_value",
+            "0011_suppression_expiry"
         )
     };
     ($database:literal, $($name:literal),+) => {

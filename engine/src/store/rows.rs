@@ -101,6 +101,13 @@ pub fn list(before: usize, length: usize) -> String {
     row[1..row.len() - 1].to_owned()
 }
 
+/// The pattern of LIKE with ESCAPE '\\' that matches texts which contain `text`.
+pub fn contains(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\");
+    let escaped = escaped.replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +128,7 @@ mod tests {
             "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         );
         assert_eq!(without_numbers("a"), "a");
+        assert_eq!(contains(r"5% of a_b\c"), r"%5\% of a\_b\\c%");
         assert_eq!(
             insert("t", "a, b", 1),
             "INSERT INTO t (a, b) SELECT * FROM (VALUES ($1, $2)) AS v WHERE v.column1 IS NOT NULL"

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use domain::Kind;
-use domain::outbox::{EventKind, MessageAction, RecipientState, Search, Selection};
+use domain::outbox::{
+    ActCount, EventKind, MessageAction, RecipientState, Search, Selection, SuppressionSearch,
+};
 use domain::view::Role;
 use futures::poll;
 use tokio::task::yield_now;
@@ -44,21 +46,12 @@ async fn mail_accepted_while_paused_is_held_until_released(env: TestEnv) {
         .await;
     assert_eq!(relay.accepted().len(), 1, "what was held stays so");
 
-    let all = matching(&[("state", "held")]);
-    assert_eq!(
-        env.postern
-            .outbox()
-            .count_act(&admin, MessageAction::Release, &all)
-            .await,
-        Ok(1)
-    );
-    assert_eq!(
-        env.postern
-            .outbox()
-            .act(&admin, MessageAction::Release, &all, Some(1))
-            .await,
-        Ok(1)
-    );
+    let (outbox, all) = (env.postern.outbox(), matching(&[("state", "held")]));
+    let counted = outbox.count_act(&admin, MessageAction::Release, &all);
+    let counted = counted.await.expect("counted");
+    assert_eq!(counted.number, 1);
+    let released = outbox.act(&admin, MessageAction::Release, &all, Some(&counted));
+    assert_eq!(released.await, Ok(1));
     let message = env.until(&admin, &id, is(RecipientState::Delivered)).await;
     let timeline = &message.recipients[0].timeline;
     assert_eq!(
@@ -93,36 +86,37 @@ async fn an_action_changes_only_its_states_and_the_confirmed_number(env: TestEnv
         ("subject", "0% _F"),
         ("state", "failed"),
     ]);
-    let postern = &env.postern;
+    let (postern, outbox) = (&env.postern, env.postern.outbox());
+    let count = async |act, selection: &Selection| {
+        let counted = outbox.count_act(&admin, act, selection).await;
+        counted.expect("counted")
+    };
+    let counted = count(MessageAction::Retry, &failed).await;
     assert_eq!(
-        postern
-            .outbox()
-            .count_act(&admin, MessageAction::Retry, &failed)
-            .await,
-        Ok(3)
+        counted,
+        ActCount {
+            number: 3,
+            up_to: Some(ids[2].clone()),
+        }
     );
-    let refusal = postern
-        .outbox()
-        .act(&admin, MessageAction::Retry, &failed, Some(2))
-        .await;
-    assert_eq!(refusal.expect_err("more than agreed").kind, Kind::Conflict);
-    assert_eq!(
-        postern
-            .outbox()
-            .count_act(&admin, MessageAction::Retry, &failed)
-            .await,
-        Ok(3)
-    );
+    let fewer = ActCount {
+        number: 2,
+        ..counted
+    };
+    let refusal = outbox.act(&admin, MessageAction::Retry, &failed, Some(&fewer));
+    let refusal = refusal.await.expect_err("more than confirmed");
+    assert_eq!(refusal.kind, Kind::Conflict);
+    let refusal = outbox.act(&admin, MessageAction::Retry, &failed, None);
+    let refusal = refusal.await.expect_err("not confirmed");
+    assert_eq!(refusal.kind, Kind::Invalid);
     for (act, number) in [
+        (MessageAction::Retry, 3),
         (MessageAction::Release, 0),
         (MessageAction::Hold, 0),
         (MessageAction::Cancel, 3),
     ] {
-        let counted = postern
-            .outbox()
-            .count_act(&admin, act, &matching(&[]))
-            .await;
-        assert_eq!(counted, Ok(number), "{act:?}");
+        let counted = count(act, &matching(&[])).await;
+        assert_eq!(counted.number, number, "{act:?}");
     }
 
     let one = Selection::Message(ids[0].clone());
@@ -138,7 +132,7 @@ async fn an_action_changes_only_its_states_and_the_confirmed_number(env: TestEnv
     assert_eq!(
         postern
             .outbox()
-            .act(&admin, MessageAction::Retry, &failed, Some(2))
+            .act(&admin, MessageAction::Retry, &failed, Some(&fewer))
             .await,
         Ok(2)
     );
@@ -212,7 +206,16 @@ async fn users_see_only_their_own_mail(env: TestEnv) {
             .await
             .map(drop),
         postern.outbox().pause_delivery(&user, true).await,
-        postern.outbox().suppressions(&user, "").await.map(drop),
+        postern
+            .outbox()
+            .suppressions(&user, &SuppressionSearch::default())
+            .await
+            .map(drop),
+        postern
+            .outbox()
+            .remove_suppressions(&user, &SuppressionSearch::default(), 1)
+            .await
+            .map(drop),
         postern
             .outbox()
             .remove_suppression(&user, "a@b.example")

@@ -1,8 +1,9 @@
 //! Databases of earlier versions: migrations carry their rows over.
 
 use std::path::Path;
+use std::time::Duration;
 
-use domain::outbox::{EventKind, RecipientState};
+use domain::outbox::{EventKind, RecipientState, SuppressionSearch};
 use engine::{Actor, Origin, Postern, TokenScope};
 use sqlx::migrate::Migrator;
 
@@ -28,7 +29,7 @@ INSERT INTO timeline (message_id, position, at, what, by_whom, said, took, may_h
 VALUES ('01JD0000000000000000000000', 0, 1000, 'parked', 'smtp.example.org:25',
         '550 5.1.1 no such user', 12, 0);
 INSERT INTO undeliverable (address, said, listed_at, message_id)
-VALUES ('gone@example.org', '550 5.1.1 no such user', 1000, '01JD0000000000000000000000');
+VALUES ('gone@example.org', '550 5.1.1 no such user', 4102444800000, '01JD0000000000000000000000');
 INSERT INTO hold (scope, since, by_whom) VALUES ('global', 500, 'admin@example.org');
 ";
 
@@ -87,8 +88,17 @@ async fn parked_mail_is_failed_mail_afterwards(env: TestEnv) {
     assert_eq!(events[0].kind, EventKind::Failed);
     assert_eq!(events[0].by, "smtp.example.org:25");
     assert_eq!(events[0].reply, "550 5.1.1 no such user");
-    let listed = postern.outbox().suppressions(&admin, "gone").await;
-    assert_eq!(listed.expect("the list")[0].reply, "550 5.1.1 no such user");
+    let gone = SuppressionSearch {
+        address: "gone".to_owned(),
+        ..SuppressionSearch::default()
+    };
+    let listed = postern.outbox().suppressions(&admin, &gone).await;
+    let listed = &listed.expect("the list")[0];
+    assert_eq!(listed.reply, "550 5.1.1 no such user");
+    assert_eq!(
+        listed.expires,
+        listed.listed + Duration::from_secs(180 * 86_400)
+    );
     let overview = postern.outbox().overview(&admin).await.expect("overview");
     let pause = overview.pause.expect("delivery is paused");
     assert_eq!(pause.by, "admin@example.org");

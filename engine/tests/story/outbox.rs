@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use domain::outbox::{BackoffView, EventKind, MessageView, RecipientState};
+use domain::outbox::{BackoffView, EventKind, MessageView, RecipientState, SuppressionSearch};
 use domain::view::PasswordChange;
 use domain::{Form, Label};
 use engine::{Actor, DeliveryConfig, Retention, Submission, Submissions};
@@ -45,6 +45,7 @@ impl TestWorker {
             retention: Retention {
                 bodies: Duration::from_secs(7 * 86_400),
                 rows: Duration::from_secs(90 * 86_400),
+                suppressions: Duration::from_secs(180 * 86_400),
                 audit: Duration::from_secs(400 * 86_400),
             },
         };
@@ -259,13 +260,12 @@ async fn one_refused_recipient_does_not_affect_others(env: TestEnv) {
     assert!((60_000..90_000).contains(&wait), "{wait}");
 
     // The address is listed, in whatever case; the next mail does not ask the relay.
-    let listed = env
-        .postern
-        .outbox()
-        .suppressions(&admin, "nobody")
-        .await
-        .expect("listed");
-    assert_eq!(listed.len(), 1);
+    let nobody = SuppressionSearch {
+        address: "nobody".to_owned(),
+        ..SuppressionSearch::default()
+    };
+    let listed = env.postern.outbox().suppressions(&admin, &nobody).await;
+    assert_eq!(listed.expect("listed").len(), 1);
     let asked = relay.count("RCPT TO:<nobody@");
     let again = env
         .hand_over(&admin, &["nobody@example.net"], "Again")

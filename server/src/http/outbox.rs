@@ -1,13 +1,18 @@
 //! Form posts of the outbox and the suppression list, and the download of a message.
 
-use app::outbox::{ACT, ActionRequest, OUTBOX, PAUSE, PauseForm, pause_done_url, source_path};
-use app::suppressions::{REMOVE, RemovalForm, SUPPRESSIONS};
+use std::time::Duration;
+
+use app::outbox::{
+    ACT, ActionRequest, OUTBOX, PAUSE, PauseForm, STOP_ACT, pause_done_url, source_path,
+};
+use app::suppressions::{REMOVE, Removal, RemovalRequest, SUPPRESSIONS};
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use domain::{Kind, Refusal};
+use tokio::time::timeout;
 
 use super::authentication::Caller;
 use super::forms::{again, filled_in};
@@ -17,10 +22,15 @@ use super::state::AppState;
 pub fn router() -> Router<AppState> {
     Router::new()
         .route(ACT, post(act))
+        .route(STOP_ACT, post(stop_act))
         .route(PAUSE, post(pause))
         .route(REMOVE, post(remove))
         .route(&source_path("{id}"), get(source))
 }
+
+/// How long a form post waits for the end of an act. One that takes longer goes on, and the page shows
+/// its progress.
+const WAIT: Duration = Duration::from_secs(1);
 
 /// Does the confirmed act. If it would now change more messages than were confirmed, nothing is done
 /// and the confirmation is shown again.
@@ -34,22 +44,35 @@ async fn act(State(state): State<AppState>, caller: Caller, request: Request) ->
         let ActionRequest {
             action,
             selection,
-            number,
+            confirmed,
         } = &request;
-        match state
-            .postern
-            .outbox()
-            .act(actor, *action, selection, *number)
-            .await
-        {
-            Ok(number) => Ok(request.done_url(number)),
-            Err(refusal) if refusal.kind == Kind::Conflict => Ok(request.confirm_url()),
-            Err(refusal) => Err(refusal),
+        let outbox = state.postern.outbox();
+        let act = outbox.act(actor, *action, selection, confirmed.as_ref());
+        match timeout(WAIT, act).await {
+            Err(_) => Ok(page.clone()),
+            Ok(Ok(number)) => Ok(request.done_url(number)),
+            Ok(Err(refusal)) if refusal.fields.contains_key("number") => Ok(request.confirm_url()),
+            Ok(Err(refusal)) => Err(refusal),
         }
     };
     match acted.await {
         Ok(next) => Redirect::to(&next).into_response(),
         Err(refusal) => again(state, caller, &page, String::new(), refusal).await,
+    }
+}
+
+async fn stop_act(State(state): State<AppState>, caller: Caller) -> Response {
+    let stopped = async {
+        let actor = caller.signed_in()?;
+        match state.postern.outbox().stop_act(actor) {
+            // It has ended meanwhile: the page shows how.
+            Err(refusal) if refusal.kind == Kind::NotFound => Ok(()),
+            stopped => stopped,
+        }
+    };
+    match stopped.await {
+        Ok(()) => Redirect::to(OUTBOX).into_response(),
+        Err(refusal) => again(state, caller, OUTBOX, String::new(), refusal).await,
     }
 }
 
@@ -68,16 +91,28 @@ async fn pause(State(state): State<AppState>, caller: Caller, request: Request) 
 }
 
 async fn remove(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
+    let mut page = SUPPRESSIONS.to_owned();
     let removed = async {
         let actor = caller.signed_in()?;
-        let removal: RemovalForm = filled_in(request).await?;
+        let pairs: Vec<(String, String)> = filled_in(request).await?;
+        let request = RemovalRequest::parse(&pairs)?;
+        page = request.page_url();
         let outbox = state.postern.outbox();
-        outbox.remove_suppression(actor, &removal.address).await?;
-        Ok::<_, Refusal>(removal)
+        let number = match &request.removal {
+            Removal::One(address) => outbox
+                .remove_suppression(actor, address)
+                .await
+                .map(|()| 1)?,
+            Removal::All(number) => {
+                let search = &request.search;
+                outbox.remove_suppressions(actor, search, *number).await?
+            }
+        };
+        Ok::<_, Refusal>(request.done_url(number))
     };
     match removed.await {
-        Ok(removal) => Redirect::to(&removal.done_url()).into_response(),
-        Err(refusal) => again(state, caller, SUPPRESSIONS, String::new(), refusal).await,
+        Ok(done) => Redirect::to(&done).into_response(),
+        Err(refusal) => again(state, caller, &page, String::new(), refusal).await,
     }
 }
 

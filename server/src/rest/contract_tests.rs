@@ -356,8 +356,12 @@ async fn messages(api: &mut Api) {
     let all = json!({ "act": "cancel", "matching": {} });
     let (status, counted) = api.call("post", many, body(all)).await;
     assert_eq!((status, &counted["data"]["done"]), (200, &json!(false)));
-    let fewer = json!({ "act": "cancel", "matching": {}, "number": 1 });
+    let up_to = &counted["data"]["up_to"];
+    let fewer = json!({ "act": "cancel", "matching": {}, "number": 1, "up_to": up_to });
     assert_eq!(api.call("post", many, body(fewer)).await.0, 409);
+    assert_eq!(api.call("delete", many, Call::default()).await.0, 404);
+    // None runs for long enough to be stopped here; the specs stop one.
+    api.seen.insert(format!("delete {many}"));
     let wrong = json!({ "act": "lose", "matching": { "state": null }, "number": "1" });
     let (status, refused) = api.call("post", many, body(wrong)).await;
     let fields = refused["errors"].as_object().map(serde_json::Map::len);
@@ -380,6 +384,21 @@ async fn outbox(api: &mut Api) {
     let remove = "/api/suppressions/{address}";
     let nobody = &[("address", "nobody@example.org")];
     assert_eq!(api.call("delete", remove, path(nobody)).await.0, 404);
+    let many = "/api/suppressions/remove";
+    for (number, done) in [(json!(null), false), (json!(0), true)] {
+        let all = json!({ "matching": {}, "number": number });
+        let (status, removed) = api.call("post", many, body(all)).await;
+        assert_eq!((status, &removed["data"]["done"]), (200, &json!(done)));
+    }
+    for (wrong, field) in [
+        (json!({}), "matching"),
+        (json!({ "matching": { "adress": "a" } }), "adress"),
+        (json!({ "matching": { "since": "soon" } }), "since"),
+        (json!({ "matching": {}, "number": -1 }), "number"),
+    ] {
+        let (status, refused) = api.call("post", many, body(wrong)).await;
+        assert_eq!((status, refused["errors"][field].is_string()), (422, true));
+    }
     // None is on the list without a relay that refused it; the specs have one.
     api.seen.insert(format!("delete {remove}"));
 }

@@ -1,12 +1,12 @@
 //! `/api/messages/…/{act}`: retries, cancels, holds and releases messages.
 
 use axum::extract::State;
-use domain::outbox::{MessageAction, Search, Selection};
+use domain::outbox::{ActCount, MessageAction, Search, Selection, is_id};
 use domain::{Kind, Refusal};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::envelope::{Refused, Success};
+use super::envelope::{Nothing, Refused, Success};
 use super::errors::{
     Always, Conflicting, JsonRefused, Missing, ParametersRefused, Restricted, Throttled,
 };
@@ -69,16 +69,22 @@ pub struct ActRequest {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = MessageQuery, required)]
     matching: Option<MessageQuery>,
-    /// At most this number of recipients is changed. Absent, nothing is changed, and the response
-    /// has the number that would be.
+    /// At most this number of recipients is changed, as a response counted them. Absent, nothing is
+    /// changed, and the response has the number that would be.
     #[serde(default, deserialize_with = "lenient")]
+    #[schema(minimum = 0)]
     number: Option<i64>,
+    /// The newest message that is changed, as the same response named it.
+    #[serde(default, deserialize_with = "lenient")]
+    up_to: Option<String>,
 }
 
 /// The number of recipients that an action changed, or would change.
 #[derive(Serialize, ToSchema)]
 pub struct ActedOnMany {
     number: i64,
+    /// The newest message that was counted; null where nothing matches, and where it is done.
+    up_to: Option<String>,
     /// Whether the action was performed.
     done: bool,
 }
@@ -86,8 +92,10 @@ pub struct ActedOnMany {
 /// Act on every message that matches
 ///
 /// Without `number` nothing is changed, and the response has the number of recipients that would
-/// be. With it, the action is performed unless more match by now, which is refused with 409. For
-/// administrators.
+/// be, and the newest message among them. With both, the action is performed, and the response
+/// comes at its end; newer messages are left alone. Where more match by now, and while another action
+/// on more than 1,000 recipients is running, it is refused with 409. It goes on where the client is
+/// gone: `act` of `/api/outbox` is its progress. For administrators.
 #[utoipa::path(
     post,
     path = "/api/messages/act",
@@ -107,30 +115,54 @@ pub async fn act_on_many(
     SignedIn(actor): SignedIn,
     JsonBody { request, faults }: JsonBody<ActRequest>,
 ) -> Result<Success<ActedOnMany>, Refused> {
-    let agreed = request.number;
-    let (act, selection) = request.validate(faults)?;
-    let number = match agreed {
+    let (act, selection, confirmed) = request.validate(faults)?;
+    let outbox = state.postern.outbox();
+    let acted = match confirmed {
         None => {
-            state
-                .postern
-                .outbox()
-                .count_act(&actor, act, &selection)
-                .await?
+            let ActCount { number, up_to } = outbox.count_act(&actor, act, &selection).await?;
+            ActedOnMany {
+                number,
+                up_to,
+                done: false,
+            }
         }
-        agreed => {
-            state
-                .postern
-                .outbox()
-                .act(&actor, act, &selection, agreed)
-                .await?
-        }
+        Some(confirmed) => ActedOnMany {
+            number: outbox
+                .act(&actor, act, &selection, Some(&confirmed))
+                .await?,
+            up_to: None,
+            done: true,
+        },
     };
-    let done = agreed.is_some();
-    Ok(Success::new(ActedOnMany { number, done }))
+    Ok(Success::new(acted))
 }
 
+/// Stop the action on many messages
+///
+/// It ends within about 1,000 recipients; what is changed stays so. For administrators.
+#[utoipa::path(
+    delete,
+    path = "/api/messages/act",
+    tag = "Messages",
+    responses(
+        (status = 200, description = "It ends", body = Success<Nothing>),
+        Restricted,
+        Missing,
+        Always,
+    )
+)]
+pub async fn stop_act(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+) -> Result<Success<Nothing>, Refused> {
+    state.postern.outbox().stop_act(&actor)?;
+    Ok(Success::new(Nothing {}))
+}
+
+type ValidAct = (MessageAction, Selection, Option<ActCount>);
+
 impl ActRequest {
-    fn validate(self, faults: Faults) -> Result<(MessageAction, Selection), Refusal> {
+    fn validate(self, faults: Faults) -> Result<ValidAct, Refusal> {
         let act = self.act.as_deref().unwrap_or_default().parse();
         if let Err(fault) = act
             && !faults.has("act")
@@ -141,12 +173,33 @@ impl ActRequest {
             let text = "This is an object of search conditions; an empty one matches everything.";
             faults.add("matching", text);
         }
+        match (self.number, &self.up_to) {
+            (Some(i64::MIN..=-1), _) => faults.add("number", "This is 0 at least."),
+            (Some(1..=i64::MAX), None) if !faults.has("up_to") => {
+                faults.add(
+                    "up_to",
+                    "Send the up_to of the response that has the number.",
+                );
+            }
+            (None, Some(_)) if !faults.has("number") => {
+                faults.add(
+                    "number",
+                    "Send the number of the response that has the up_to.",
+                );
+            }
+            (_, Some(id)) if !is_id(id) => faults.add("up_to", "This is the id of a message."),
+            _ => {}
+        }
+        let confirmed = self.number.map(|number| ActCount {
+            number,
+            up_to: self.up_to.as_deref().map(str::to_ascii_uppercase),
+        });
         let matching = self.matching.unwrap_or_default();
         let search = Search::read(matching.pairs());
         match (act, search) {
             (Ok(act), Ok(search)) => {
                 faults.into_result()?;
-                Ok((act, Selection::Matching(search)))
+                Ok((act, Selection::Matching(search), confirmed))
             }
             (_, search) => {
                 if let Err(refusal) = search {
@@ -164,7 +217,9 @@ mod tests {
     use domain::outbox::RecipientState;
     use serde_json::{Value, json};
 
-    fn read(body: Value) -> Result<(MessageAction, Selection), Refusal> {
+    const ID: &str = "01JD0000000000000000000000";
+
+    fn read(body: Value) -> Result<ValidAct, Refusal> {
         let JsonBody { request, faults } =
             JsonBody::<ActRequest>::decode(body.to_string().as_bytes())?;
         request.validate(faults)
@@ -172,8 +227,9 @@ mod tests {
 
     #[test]
     fn an_action_requires_a_selection() {
-        let body = json!({ "act": "retry", "matching": { "state": "failed" }, "number": 3 });
-        let (act, selection) = read(body).expect("understood");
+        let matching = json!({ "state": "failed" });
+        let body = json!({ "act": "retry", "matching": matching, "number": 3, "up_to": ID });
+        let (act, selection, confirmed) = read(body).expect("understood");
         let failed = Search {
             state: Some(RecipientState::Failed),
             ..Search::default()
@@ -182,6 +238,13 @@ mod tests {
             (act, selection),
             (MessageAction::Retry, Selection::Matching(failed))
         );
+        let count = ActCount {
+            number: 3,
+            up_to: Some(ID.to_owned()),
+        };
+        assert_eq!(confirmed, Some(count));
+        let none = json!({ "act": "retry", "matching": {}, "number": 0, "up_to": null });
+        assert!(read(none).is_ok(), "a response that counted none");
         for (body, fields) in [
             (json!({}), &["act", "matching"][..]),
             (json!({ "act": "lose", "matching": {} }), &["act"]),
@@ -195,8 +258,24 @@ mod tests {
                 &["state"],
             ),
             (
-                json!({ "act": "hold", "matching": {}, "number": "all" }),
+                json!({ "act": "hold", "matching": {}, "number": "all", "up_to": ID }),
                 &["number"],
+            ),
+            (
+                json!({ "act": "hold", "matching": {}, "number": -1, "up_to": ID }),
+                &["number"],
+            ),
+            (
+                json!({ "act": "hold", "matching": {}, "number": 1 }),
+                &["up_to"],
+            ),
+            (
+                json!({ "act": "hold", "matching": {}, "up_to": ID }),
+                &["number"],
+            ),
+            (
+                json!({ "act": "hold", "matching": {}, "number": 1, "up_to": "newest" }),
+                &["up_to"],
             ),
             (
                 json!({ "act": "hold", "matching": {}, "all": true }),

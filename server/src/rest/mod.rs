@@ -53,11 +53,15 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(messages::read))
         .routes(routes!(messages::source))
         .routes(routes!(message_actions::act_on_one))
-        .routes(routes!(message_actions::act_on_many))
+        .routes(routes!(
+            message_actions::act_on_many,
+            message_actions::stop_act
+        ))
         .routes(routes!(outbox::read))
         .routes(routes!(outbox::pause))
         .routes(routes!(suppressions::list))
         .routes(routes!(suppressions::remove))
+        .routes(routes!(suppressions::remove_matching))
         .routes(routes!(email_smtp::read, email_smtp::save))
         .routes(routes!(email_test::send))
         .routes(routes!(diagnosis::diagnose))

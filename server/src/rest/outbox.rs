@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use domain::outbox::{self, BackoffView, Count, Overview, Worker};
+use domain::outbox::{self, BackoffView, BulkActState, Count, MessageAction, Overview, Worker};
 use domain::{Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -25,6 +25,37 @@ pub struct OutboxOverview {
     configured: bool,
     /// The processes that deliver. Without one, mail stays queued.
     workers: Vec<DeliveryProcess>,
+    /// The action on more than 1,000 recipients that the process which answers is carrying out, or
+    /// ended within 5 minutes. Null for other accounts than administrators.
+    act: Option<BulkAct>,
+    /// Null unless the relay of the saved configuration has reported so many addresses as unknown
+    /// that no more are suppressed. Null for other accounts than administrators.
+    suppression_limit: Option<SuppressionLimit>,
+}
+
+/// How many addresses a relay may add to the suppression list within 24 hours.
+#[derive(Serialize, ToSchema)]
+struct SuppressionLimit {
+    /// The addresses it has added.
+    listed: i64,
+    /// 5 % of its recipients, 20 at least.
+    limit: i64,
+}
+
+/// An action on many messages.
+#[derive(Serialize, ToSchema)]
+struct BulkAct {
+    act: MessageAction,
+    /// Who requested it.
+    by: String,
+    /// The number of recipients that was confirmed.
+    number: i64,
+    /// The number of recipients changed so far.
+    done: i64,
+    state: BulkActState,
+    /// When it began; once it has ended, when it ended.
+    #[schema(format = DateTime)]
+    at: String,
 }
 
 /// How many recipients are in a state.
@@ -82,6 +113,30 @@ impl From<Overview> for OutboxOverview {
             pause: overview.pause.map(Into::into),
             configured: overview.configured,
             workers: overview.workers.into_iter().map(Into::into).collect(),
+            act: overview.act.map(Into::into),
+            suppression_limit: overview.suppression_limit.map(Into::into),
+        }
+    }
+}
+
+impl From<outbox::BulkAct> for BulkAct {
+    fn from(bulk: outbox::BulkAct) -> Self {
+        Self {
+            act: bulk.action,
+            by: bulk.by,
+            number: bulk.number,
+            done: bulk.done,
+            state: bulk.state,
+            at: bulk.at.rfc3339(),
+        }
+    }
+}
+
+impl From<outbox::SuppressionLimit> for SuppressionLimit {
+    fn from(reached: outbox::SuppressionLimit) -> Self {
+        Self {
+            listed: reached.listed,
+            limit: reached.limit,
         }
     }
 }

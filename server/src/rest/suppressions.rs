@@ -1,23 +1,30 @@
 //! `/api/suppressions`: addresses mail is not sent to, listed and removed.
 
 use axum::extract::State;
-use domain::outbox;
+use domain::Refusal;
+use domain::outbox::{self, SuppressionSearch};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::envelope::{Nothing, Refused, Success};
-use super::errors::{Always, Missing, ParametersRefused, Restricted};
-use super::extract::{PathParams, QueryParams, SignedIn};
+use super::errors::{Always, Conflicting, JsonRefused, Missing, ParametersRefused, Restricted};
+use super::extract::{JsonBody, PathParams, QueryParams, SignedIn};
+use super::json::{Faults, lenient};
 use crate::http::AppState;
 
 /// An address that a relay refused permanently: mail to it fails without an attempt.
 #[derive(Serialize, ToSchema)]
 pub struct Suppression {
     address: String,
+    /// Host and port of the relay; empty in entries from earlier versions.
+    relay: String,
     /// The reply of the relay.
     reply: String,
     #[schema(format = DateTime)]
     listed: String,
+    /// When mail to the address is sent again.
+    #[schema(format = DateTime)]
+    expires: String,
     /// The id of the message that was refused.
     id: String,
 }
@@ -26,19 +33,43 @@ impl From<outbox::Suppression> for Suppression {
     fn from(listed: outbox::Suppression) -> Self {
         Self {
             address: listed.address,
+            relay: listed.relay,
             reply: listed.reply,
             listed: listed.listed.rfc3339(),
+            expires: listed.expires.rfc3339(),
             id: listed.id,
         }
     }
 }
 
-#[derive(Deserialize, IntoParams)]
+/// Which suppressions to list or to remove.
+#[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 pub struct SuppressionQuery {
-    /// A prefix of the address.
-    #[serde(default)]
+    /// A prefix of the address, in any case.
+    #[serde(default, deserialize_with = "lenient")]
     address: String,
+    /// A part of the relay's reply, in any case.
+    #[serde(default, deserialize_with = "lenient")]
+    reply: String,
+    /// Listed then or later: a date or a date and time in UTC, as in `2026-11-20T05:13`.
+    #[serde(default, deserialize_with = "lenient")]
+    since: String,
+}
+
+impl SuppressionQuery {
+    fn search(&self) -> Result<SuppressionSearch, Refusal> {
+        let pairs = [
+            ("address", &self.address),
+            ("reply", &self.reply),
+            ("since", &self.since),
+        ];
+        SuppressionSearch::read(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name, value.as_str())),
+        )
+    }
 }
 
 /// List suppressions
@@ -59,13 +90,10 @@ pub struct SuppressionQuery {
 pub async fn list(
     State(state): State<AppState>,
     SignedIn(actor): SignedIn,
-    QueryParams(SuppressionQuery { address }): QueryParams<SuppressionQuery>,
+    QueryParams(query): QueryParams<SuppressionQuery>,
 ) -> Result<Success<Vec<Suppression>>, Refused> {
-    let listed = state
-        .postern
-        .outbox()
-        .suppressions(&actor, &address)
-        .await?;
+    let search = query.search()?;
+    let listed = state.postern.outbox().suppressions(&actor, &search).await?;
     Ok(Success::new(listed.into_iter().map(Into::into).collect()))
 }
 
@@ -96,4 +124,83 @@ pub async fn remove(
         .remove_suppression(&actor, &address)
         .await?;
     Ok(Success::new(Nothing {}))
+}
+
+/// The removal of every suppression that matches.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({ "matching": { "reply": "5.1.2" } }))]
+pub struct RemovalRequest {
+    /// An empty object matches everything.
+    #[serde(default, deserialize_with = "lenient")]
+    #[schema(value_type = SuppressionQuery, required)]
+    matching: Option<SuppressionQuery>,
+    /// At most this number is removed. Absent, nothing is removed, and the response has the number
+    /// that would be.
+    #[serde(default, deserialize_with = "lenient")]
+    #[schema(minimum = 0)]
+    number: Option<i64>,
+}
+
+/// The number of suppressions that were removed, or would be.
+#[derive(Serialize, ToSchema)]
+pub struct RemovedMany {
+    number: i64,
+    /// Whether they were removed.
+    done: bool,
+}
+
+/// Remove every suppression that matches
+///
+/// Without `number` nothing is removed, and the response has the number of those that match. With
+/// it they are removed unless more match by now, which is refused with 409. For administrators.
+#[utoipa::path(
+    post,
+    path = "/api/suppressions/remove",
+    tag = "Outbox",
+    request_body = RemovalRequest,
+    responses(
+        (status = 200, description = "Removed, or counted", body = Success<RemovedMany>),
+        Restricted,
+        Conflicting,
+        JsonRefused,
+        Always,
+    )
+)]
+pub async fn remove_matching(
+    State(state): State<AppState>,
+    SignedIn(actor): SignedIn,
+    JsonBody { request, faults }: JsonBody<RemovalRequest>,
+) -> Result<Success<RemovedMany>, Refused> {
+    let confirmed = request.number;
+    let search = request.validate(faults)?;
+    let outbox = state.postern.outbox();
+    let number = match confirmed {
+        None => outbox.count_suppressions(&actor, &search).await?,
+        Some(confirmed) => {
+            outbox
+                .remove_suppressions(&actor, &search, confirmed)
+                .await?
+        }
+    };
+    let done = confirmed.is_some();
+    Ok(Success::new(RemovedMany { number, done }))
+}
+
+impl RemovalRequest {
+    fn validate(self, faults: Faults) -> Result<SuppressionSearch, Refusal> {
+        if self.matching.is_none() && !faults.has("matching") {
+            let text = "This is an object of search conditions; an empty one matches everything.";
+            faults.add("matching", text);
+        }
+        if self.number.is_some_and(|number| number < 0) {
+            faults.add("number", "This is 0 at least.");
+        }
+        match self.matching.unwrap_or_default().search() {
+            Ok(search) => faults.into_result().map(|()| search),
+            Err(refusal) => {
+                faults.extend(refusal);
+                Err(faults.into_refusal())
+            }
+        }
+    }
 }

@@ -241,7 +241,7 @@ fn acts(target: &Target, _: usize) -> Result<()> {
         if !target.goes_on() {
             break;
         }
-        let all = json!({ "act": act, "search": {} });
+        let all = json!({ "act": act, "matching": {} });
         let counted = client.post("/api/messages/act", "", &all)?.json()?;
         let mut confirmed = all;
         for name in ["number", "up_to"] {

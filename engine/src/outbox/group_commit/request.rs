@@ -47,6 +47,8 @@ pub enum WriteRequest {
         settled: Vec<SettledRecipient>,
         events: Vec<delivery_events::NewEvent>,
         suppressions: Vec<Suppression>,
+        /// How many addresses the relay may list within a day.
+        suppression_limit: i64,
     },
     /// Leases up to `limit` recipients that are due; none while delivery is paused.
     Claim {

@@ -44,7 +44,7 @@ pub(super) async fn write(
         lease(&mut work, store.skip_locked(), request, result, now).await?;
     }
     let claimed = results.iter_mut().flat_map(|result| &mut result.claimed);
-    suppressions::mark(&mut work, claimed).await?;
+    suppressions::mark(&mut work, claimed, now).await?;
     settle(&mut work, requests).await?;
     for request in requests {
         if let WriteRequest::Audit(entries) = request {
@@ -199,6 +199,7 @@ async fn settle(work: &mut Connection, requests: &[&WriteRequest]) -> Result<(),
         let WriteRequest::Settle {
             events,
             suppressions,
+            suppression_limit,
             ..
         } = request
         else {
@@ -215,7 +216,7 @@ async fn settle(work: &mut Connection, requests: &[&WriteRequest]) -> Result<(),
                 .iter()
                 .any(|entry| entry.key.message_id == address.id)
             {
-                suppressions::add(work, address).await?;
+                suppressions::add(work, address, *suppression_limit).await?;
             }
         }
     }

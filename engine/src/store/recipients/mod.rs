@@ -1,5 +1,6 @@
 //! The table `recipient`: a message for one recipient with its lease, state and last reply.
 
+mod change;
 mod claim;
 mod lease;
 mod settle;
@@ -11,6 +12,7 @@ use domain::outbox::RecipientState;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
+pub use change::change;
 pub use claim::{Claim, ClaimedRecipient, claim, next_due};
 pub use lease::{LeaseChange, change_leases, expire_all_leases, release_all};
 pub use settle::{OwnedResult, SettledRecipient, settle};
@@ -136,4 +138,13 @@ pub(super) fn state(row: &AnyRow, column: usize) -> Result<RecipientState, sqlx:
     let text: &str = row.try_get(column)?;
     text.parse()
         .map_err(|_| sqlx::Error::Decode(format!("unknown state {text}").into()))
+}
+
+/// The condition that a column is one of these states.
+pub fn in_states(column: &str, states: &[RecipientState]) -> String {
+    let list: Vec<String> = states
+        .iter()
+        .map(|state| format!("'{}'", state.as_str()))
+        .collect();
+    format!("{column} IN ({})", list.join(", "))
 }

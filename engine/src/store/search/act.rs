@@ -1,16 +1,15 @@
-//! Acts of administrators on the recipients that a selection matches.
+//! Counts and finds the recipients that an act of an administrator would change.
 
 use domain::Timestamp;
-use domain::outbox::{MessageAction, RecipientState, Selection};
-use sqlx::AssertSqlSafe;
+use domain::outbox::{ActCount, Cursor, MessageAction, RecipientState, Selection};
 
-use super::condition::{Access, Condition, NOT_LEASED, in_states};
+use super::condition::{Access, Condition};
 use super::connection::SearchConnection;
-use super::parameter::{Parameter, bind_all};
+use super::parameter::Parameter;
+use crate::store::StoreError;
 use crate::store::recipients::RecipientKey;
-use crate::store::{Connection, StoreError};
 
-/// The number of recipients that an act would change.
+/// The number of recipients that an act would change, among messages up to the id `up_to`.
 ///
 /// # Errors
 /// Where the database fails.
@@ -18,20 +17,104 @@ pub async fn count(
     connection: &mut SearchConnection,
     act: MessageAction,
     selection: &Selection,
+    up_to: Option<&str>,
     now: Timestamp,
-) -> Result<i64, StoreError> {
+) -> Result<ActCount, StoreError> {
     let access = access(connection, selection).await?;
-    let condition = matching(access, act, selection, now);
-    let sql = format!("SELECT COUNT(*) FROM {}", condition.rows());
-    let found: Vec<(i64,)> = connection.fetch(sql, condition.parameters).await?;
-    Ok(found.first().map_or(0, |(number,)| *number))
+    let condition = matching(access, act.applies_to(), selection, up_to, now);
+    let sql = format!(
+        "SELECT COUNT(*), MAX(r.message_id) FROM {}",
+        condition.rows()
+    );
+    let found: Vec<(i64, Option<String>)> = connection.fetch(sql, condition.parameters).await?;
+    let (number, up_to) = found.into_iter().next().unwrap_or_default();
+    Ok(ActCount { number, up_to })
+}
+
+/// Finds the recipients that an act would change, in chunks: state by state, newest first.
+pub struct ActScan {
+    selection: Selection,
+    access: Access,
+    up_to: Option<String>,
+    /// The states to scan; the last one first.
+    states: Vec<RecipientState>,
+    /// The last row found in the state that is scanned.
+    behind: Option<Cursor>,
+}
+
+impl ActScan {
+    /// A scan of messages up to the id `up_to`.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn new(
+        connection: &mut SearchConnection,
+        act: MessageAction,
+        selection: &Selection,
+        up_to: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        let only = match selection {
+            Selection::Matching(search) => search.state,
+            _ => None,
+        };
+        let states = act.applies_to().iter().copied();
+        Ok(Self {
+            access: access(connection, selection).await?,
+            selection: selection.clone(),
+            up_to: up_to.map(str::to_owned),
+            states: states
+                .filter(|state| only.is_none_or(|only| only == *state))
+                .collect(),
+            behind: None,
+        })
+    }
+
+    /// The next `limit` recipients; fewer at the end.
+    ///
+    /// # Errors
+    /// [`StoreError::TooSlow`] after the time limit of searches; where the database fails.
+    pub async fn next(
+        &mut self,
+        connection: &mut SearchConnection,
+        limit: i64,
+        now: Timestamp,
+    ) -> Result<Vec<RecipientKey>, StoreError> {
+        let mut found: Vec<RecipientKey> = Vec::new();
+        while let Some(state) = self.states.last() {
+            let wanted = limit - found.len() as i64;
+            if wanted <= 0 {
+                break;
+            }
+            let up_to = self.up_to.as_deref();
+            let mut condition = matching(self.access, &[*state], &self.selection, up_to, now);
+            if let Some(row) = &self.behind {
+                condition.behind(row);
+            }
+            let limit = condition.parameter(Parameter::Number(wanted));
+            let id = condition.id();
+            let sql = format!(
+                "SELECT r.message_id, r.position FROM {} ORDER BY {id} DESC, r.position DESC \
+                 LIMIT ${limit}",
+                condition.rows()
+            );
+            let rows: Vec<RecipientKey> = connection.fetch(sql, condition.parameters).await?;
+            if (rows.len() as i64) < wanted {
+                self.states.pop();
+                self.behind = None;
+            } else {
+                self.behind = rows.last().map(|last| Cursor {
+                    id: last.message_id.clone(),
+                    position: last.position,
+                });
+            }
+            found.extend(rows);
+        }
+        Ok(found)
+    }
 }
 
 /// The access for a selection.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn access(
+async fn access(
     connection: &mut SearchConnection,
     selection: &Selection,
 ) -> Result<Access, StoreError> {
@@ -41,58 +124,21 @@ pub async fn access(
     }
 }
 
-/// Changes the state of the recipients that an act is for. Returns their keys.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn act(
-    connection: &mut Connection,
-    act: MessageAction,
-    selection: &Selection,
-    access: Access,
-    now: Timestamp,
-) -> Result<Vec<RecipientKey>, StoreError> {
-    let mut condition = matching(access, act, selection, now);
-    let at = condition.parameter(Parameter::Number(now.0));
-    let at = format!("${at}");
-    let is_due = act.leads_to() == RecipientState::Queued;
-    // The states and leases are checked outside too: a worker may claim a row while this statement
-    // waits for its lock, and PostgreSQL then evaluates only the outer condition again.
-    let sql = format!(
-        "UPDATE recipient AS r SET state = '{}', owner = NULL, due_at = {}, settled_at = {}{} \
-         WHERE (r.message_id, r.position) IN (SELECT r.message_id, r.position FROM {}) \
-         AND {} AND {NOT_LEASED}{at}) RETURNING message_id, position",
-        act.leads_to().as_str(),
-        if is_due { &at } else { "NULL" },
-        if act == MessageAction::Cancel {
-            &at
-        } else {
-            "NULL"
-        },
-        if is_due {
-            format!(", attempts = 0, trying_since = {at}")
-        } else {
-            String::new()
-        },
-        condition.rows(),
-        in_states("r.state", act.applies_to()),
-    );
-    let query = sqlx::query_as(AssertSqlSafe(sql));
-    Ok(bind_all!(query, condition.parameters)
-        .fetch_all(connection)
-        .await?)
-}
-
-/// Matches the selected recipients that the act is for.
+/// Matches the selected recipients in these states that no worker has leased.
 fn matching(
     access: Access,
-    act: MessageAction,
+    states: &[RecipientState],
     selection: &Selection,
+    up_to: Option<&str>,
     now: Timestamp,
 ) -> Condition {
     let mut condition = Condition::new(None, access);
     condition.selection(selection);
-    condition.states(act.applies_to());
+    condition.states(states);
     condition.not_leased(now);
+    if let Some(up_to) = up_to {
+        let before = format!("{} <= ", condition.id());
+        condition.and(&before, Parameter::Text(up_to.to_owned()));
+    }
     condition
 }

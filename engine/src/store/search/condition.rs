@@ -9,10 +9,9 @@ use super::connection::SearchConnection;
 use super::first_id;
 use super::parameter::Parameter;
 use crate::store::fold::fold;
+use crate::store::recipients::in_states;
+use crate::store::rows::contains;
 use crate::store::{StoreError, after};
-
-/// A recipient that no worker has leased, or whose lease has ended. The parameter is the time.
-pub(super) const NOT_LEASED: &str = "(r.owner IS NULL OR r.due_at <= ";
 
 /// The indexed form of an address.
 const ADDRESS: &str = "COALESCE(r.address_folded, lower(r.address))";
@@ -109,9 +108,10 @@ impl Condition {
         let _ = write!(self.sql, " AND {}", in_states(&column, states));
     }
 
-    /// Not leased at this time.
+    /// Leased by no worker, or by a lease that has ended at this time.
     pub fn not_leased(&mut self, now: Timestamp) {
-        self.and(NOT_LEASED, Parameter::Number(now.0));
+        let before = "(r.owner IS NULL OR r.due_at <= ";
+        self.and(before, Parameter::Number(now.0));
         self.sql.push(')');
     }
 
@@ -154,11 +154,9 @@ impl Condition {
             self.and(&format!("{column} >= "), Parameter::Text(prefix));
         }
         if !search.subject.is_empty() {
-            let escaped = fold(&search.subject).replace('\\', "\\\\");
-            let escaped = escaped.replace('%', "\\%").replace('_', "\\_");
             self.and(
                 "COALESCE(m.subject_folded, lower(m.subject)) LIKE ",
-                Parameter::Text(format!("%{escaped}%")),
+                Parameter::Text(contains(&fold(&search.subject))),
             );
             self.sql.push_str(" ESCAPE '\\'");
         }
@@ -199,14 +197,6 @@ impl Condition {
             }
         }
     }
-}
-
-pub(super) fn in_states(column: &str, states: &[RecipientState]) -> String {
-    let list: Vec<String> = states
-        .iter()
-        .map(|state| format!("'{}'", state.as_str()))
-        .collect();
-    format!("{column} IN ({})", list.join(", "))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Searches over recipients and their messages: the list, the counts, and acts on what is found.
+//! Searches over recipients and their messages: the list, the counts, and what acts change.
 
 mod act;
 mod condition;
@@ -10,7 +10,7 @@ mod parameter;
 use domain::Timestamp;
 use ulid::Ulid;
 
-pub use act::{access, act, count};
+pub use act::{ActScan, count};
 pub use connection::{SearchConnection, SearchPool};
 pub use counts::counts;
 pub use list::{ListPage, rows};

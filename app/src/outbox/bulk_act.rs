@@ -1,0 +1,61 @@
+//! The progress of an action on many messages, with a button that stops it.
+
+use domain::outbox::{BulkAct, BulkActState};
+use leptos::prelude::*;
+
+use super::format::{counted, done, grouped, verb};
+use super::paths::STOP_ACT;
+use crate::components::Time;
+
+/// For administrators.
+#[component]
+pub fn BulkActProgress(act: BulkAct) -> AnyView {
+    let changed = match act.number {
+        number if number == act.done => counted(number, "mail"),
+        number => format!("{} of {}", grouped(act.done), counted(number, "mail")),
+    };
+    let (class, text) = match act.state {
+        BulkActState::Running => (
+            "notice notice-info",
+            format!("{}: {changed} so far.", verb(act.action)),
+        ),
+        BulkActState::Done => ("notice notice-good", done(act.action, act.done)),
+        BulkActState::Stopped => (
+            "notice notice-warn",
+            format!("{}: stopped after {changed}.", verb(act.action)),
+        ),
+        BulkActState::Failed => (
+            "notice notice-bad",
+            format!(
+                "{}: failed after {changed}. The log of Postern names the fault. Repeat the action for \
+                 the rest.",
+                verb(act.action)
+            ),
+        ),
+    };
+    let runs = act.state == BulkActState::Running;
+    let bar = runs.then(|| {
+        let label = format!("{} mails", verb(act.action));
+        view! { <progress max=act.number value=act.done aria-label=label></progress> }
+    });
+    let stop = runs.then(|| {
+        view! {
+            <form method="post" action=STOP_ACT>
+                <button class="button button-secondary button-small" type="submit">
+                    "Stop"
+                </button>
+            </form>
+        }
+    });
+    view! {
+        <section class=format!("{class} bulk-act") aria-label="Action on many messages">
+            <p role="status">{text}</p>
+            {bar}
+            <p class="field-hint">
+                {if runs { "Begun " } else { "Ended " }} <Time at=act.at /> " by " {act.by} "."
+            </p>
+            {stop}
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,137 @@
+//! The suppression list: its entries, searches in it, and how many a relay adds in a day.
+
+use serde::{Deserialize, Serialize};
+
+use super::search::{criterion, time};
+use crate::{Refusal, Timestamp};
+
+/// An entry of the suppression list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppression {
+    /// The suppressed address.
+    pub address: String,
+    /// The relay that reported it, as host and port; empty for entries from before it was stored.
+    pub relay: String,
+    /// The relay's reply that suppressed it.
+    pub reply: String,
+    /// When it was listed.
+    pub listed: Timestamp,
+    /// When mail to it is sent again.
+    pub expires: Timestamp,
+    /// The id of the message that was refused.
+    pub id: String,
+}
+
+/// Which entries of the suppression list to show or to remove. A blank criterion matches all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SuppressionSearch {
+    /// A prefix of the address, case-insensitive.
+    pub address: String,
+    /// A substring of the relay's reply, case-insensitive for ASCII letters.
+    pub reply: String,
+    /// Listed at this time or later.
+    pub since: Option<Timestamp>,
+}
+
+impl SuppressionSearch {
+    /// Parses the parameters of a query string. Blank values and unknown names are ignored.
+    ///
+    /// # Errors
+    /// The fault of each invalid value, under its name.
+    pub fn read<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, Refusal> {
+        let mut search = Self::default();
+        let mut faults = Refusal::invalid();
+        for (name, value) in pairs {
+            let Some(value) = criterion(name, value, &mut faults) else {
+                continue;
+            };
+            match name {
+                "address" => value.clone_into(&mut search.address),
+                "reply" => value.clone_into(&mut search.reply),
+                "since" => search.since = time(name, value, &mut faults),
+                _ => {}
+            }
+        }
+        faults.or_ok()?;
+        Ok(search)
+    }
+
+    /// The parameters of the query string; the inverse of [`SuppressionSearch::read`].
+    pub fn pairs(&self) -> Vec<(&'static str, String)> {
+        [
+            ("address", self.address.clone()),
+            ("reply", self.reply.clone()),
+            (
+                "since",
+                self.since.map(Timestamp::rfc3339).unwrap_or_default(),
+            ),
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+    }
+}
+
+/// How many addresses a relay may add to the suppression list within 24 hours, and how many it has
+/// added. A relay whose DNS is broken reports every address as unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuppressionLimit {
+    /// The addresses that were listed.
+    pub listed: i64,
+    /// The addresses that may be listed.
+    pub limit: i64,
+}
+
+impl SuppressionLimit {
+    /// The addresses that may always be listed.
+    pub const MINIMUM: i64 = 20;
+
+    /// The limit of a relay that was tried for this number of recipients within 24 hours: 5 % of them.
+    pub fn of(recipients: i64) -> i64 {
+        (recipients / 20).max(Self::MINIMUM)
+    }
+
+    /// Whether no further address is listed.
+    pub fn is_reached(self) -> bool {
+        self.listed >= self.limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_of_suppressions_round_trips() {
+        let asked = [
+            ("address", "desk@"),
+            ("reply", "5.1.2"),
+            ("since", "2026-11-20T00:00:00Z"),
+        ];
+        let search = SuppressionSearch::read(asked.into_iter()).expect("understood");
+        let pairs = search.pairs();
+        let pairs: Vec<(&str, &str)> = pairs
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        assert_eq!(pairs, asked);
+        let blank = [("reply", " "), ("removed", "1")];
+        let search = SuppressionSearch::read(blank.into_iter()).expect("understood");
+        assert_eq!(search, SuppressionSearch::default());
+        let wrong = [("address", "a\u{7}"), ("since", "soon")];
+        let refusal = SuppressionSearch::read(wrong.into_iter()).expect_err("refused");
+        let fields: Vec<&String> = refusal.fields.keys().collect();
+        assert_eq!(fields, ["address", "since"]);
+    }
+
+    #[test]
+    fn a_relay_lists_5_percent_of_its_recipients_or_20() {
+        for (recipients, limit) in [(0, 20), (399, 20), (420, 21), (1_000_000, 50_000)] {
+            assert_eq!(SuppressionLimit::of(recipients), limit, "{recipients}");
+        }
+        for (listed, reached) in [(19, false), (20, true), (21, true)] {
+            let limit = SuppressionLimit { listed, limit: 20 };
+            assert_eq!(limit.is_reached(), reached, "{listed}");
+        }
+    }
+}

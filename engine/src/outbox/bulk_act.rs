@@ -1,0 +1,154 @@
+//! The progress of an act on many messages: one at a time in a process, which can be stopped.
+
+use std::time::Duration;
+
+use domain::outbox::{BulkAct, BulkActState};
+use domain::{Kind, Refusal, Timestamp};
+use parking_lot::Mutex;
+
+use crate::Clock;
+
+/// How long an act is shown after its end.
+const SHOWN: Duration = Duration::from_secs(300);
+
+/// The act that is running, or the last one.
+#[derive(Default)]
+pub(super) struct BulkActs(Mutex<Option<Slot>>);
+
+struct Slot {
+    act: BulkAct,
+    stop: bool,
+}
+
+/// Reports the progress of the running act. Dropped before [`ActProgress::end`], the act has failed.
+pub(super) struct ActProgress<'a> {
+    acts: &'a BulkActs,
+    clock: Clock,
+}
+
+impl BulkActs {
+    /// Begins an act.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] under `act` while another one is running.
+    pub fn begin(&self, act: BulkAct, clock: Clock) -> Result<ActProgress<'_>, Refusal> {
+        let mut slot = self.0.lock();
+        if let Some(Slot { act, .. }) = &*slot
+            && act.state == BulkActState::Running
+        {
+            let text = format!(
+                "Another action is running, {} of {} messages done. Wait for its end, or stop it.",
+                act.done, act.number
+            );
+            return Err(Refusal::of(Kind::Conflict, "act", text));
+        }
+        *slot = Some(Slot { act, stop: false });
+        Ok(ActProgress { acts: self, clock })
+    }
+
+    /// The act that is running, or one that ended within the last 5 minutes.
+    pub fn current(&self, now: Timestamp) -> Option<BulkAct> {
+        let slot = self.0.lock();
+        let act = &slot.as_ref()?.act;
+        let is_shown = act.state == BulkActState::Running || now < act.at + SHOWN;
+        is_shown.then(|| act.clone())
+    }
+
+    /// Stops the running act after its current chunk. Returns whether one is running.
+    pub fn stop(&self) -> bool {
+        match &mut *self.0.lock() {
+            Some(slot) if slot.act.state == BulkActState::Running => {
+                slot.stop = true;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl ActProgress<'_> {
+    /// Reports how many recipients are changed. Returns whether to change more.
+    pub fn goes_on(&self, done: i64) -> bool {
+        let mut slot = self.acts.0.lock();
+        slot.as_mut().is_some_and(|slot| {
+            slot.act.done = done;
+            !slot.stop
+        })
+    }
+
+    /// Ends the act. Returns whether it is done or was stopped.
+    pub fn end(&self) -> BulkActState {
+        self.set(|slot| match slot.stop && slot.act.done < slot.act.number {
+            true => BulkActState::Stopped,
+            false => BulkActState::Done,
+        })
+    }
+
+    fn set(&self, state: impl FnOnce(&Slot) -> BulkActState) -> BulkActState {
+        let now = self.clock.now();
+        let mut slot = self.acts.0.lock();
+        let Some(slot) = &mut *slot else {
+            return BulkActState::Failed;
+        };
+        if slot.act.state == BulkActState::Running {
+            slot.act.state = state(slot);
+            slot.act.at = now;
+        }
+        slot.act.state
+    }
+}
+
+impl Drop for ActProgress<'_> {
+    fn drop(&mut self) {
+        self.set(|_| BulkActState::Failed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::outbox::MessageAction;
+
+    use super::*;
+
+    fn act(number: i64) -> BulkAct {
+        BulkAct {
+            action: MessageAction::Hold,
+            by: "admin@example.org".to_owned(),
+            number,
+            done: 0,
+            state: BulkActState::Running,
+            at: Timestamp(0),
+        }
+    }
+
+    #[test]
+    fn an_act_ends_as_done_stopped_or_failed() {
+        let clock = Clock::default();
+        for (stops, ends, done, expected) in [
+            (false, true, 2, BulkActState::Done),
+            (true, true, 2, BulkActState::Stopped),
+            (true, true, 3, BulkActState::Done),
+            (false, false, 2, BulkActState::Failed),
+        ] {
+            let acts = BulkActs::default();
+            assert!(!acts.stop(), "none is running");
+            let progress = acts.begin(act(3), clock.clone()).expect("begun");
+            assert!(progress.goes_on(1));
+            let refused = acts.begin(act(1), clock.clone()).err().expect("one is");
+            assert_eq!(refused.kind, Kind::Conflict);
+            if stops {
+                assert!(acts.stop());
+            }
+            assert_eq!(progress.goes_on(done), !stops);
+            if ends {
+                assert_eq!(progress.end(), expected);
+            }
+            drop(progress);
+            let now = clock.now();
+            let shown = acts.current(now).expect("shown");
+            assert_eq!((shown.state, shown.done), (expected, done));
+            assert_eq!(acts.current(now + SHOWN), None);
+            assert!(acts.begin(act(1), clock.clone()).is_ok());
+        }
+    }
+}

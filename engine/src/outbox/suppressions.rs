@@ -1,0 +1,170 @@
+//! The suppression list: queries, removal by administrators, and its limit for a relay.
+
+use domain::outbox::{Suppression, SuppressionLimit, SuppressionSearch};
+use domain::{Kind, Refusal};
+
+use super::Outbox;
+use crate::Actor;
+use crate::audit::Action;
+use crate::store::suppressions::{self, LIMIT_PERIOD};
+use crate::store::{StoreError, commit};
+
+/// The maximum number of suppressions that are listed at once.
+const MAX_LISTED: i64 = 200;
+
+/// The entries that one unit of work removes.
+const CHUNK: i64 = 1000;
+
+impl Outbox {
+    /// The first 200 suppressions that match, for administrators.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for other actors.
+    pub async fn suppressions(
+        &self,
+        actor: &Actor,
+        search: &SuppressionSearch,
+    ) -> Result<Vec<Suppression>, Refusal> {
+        actor.must_oversee()?;
+        let (now, mut connection) = (self.clock.now(), self.store.reporting().await?);
+        Ok(suppressions::matching(&mut connection, search, MAX_LISTED, now).await?)
+    }
+
+    /// The number of suppressions that match, for administrators.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for other actors.
+    pub async fn count_suppressions(
+        &self,
+        actor: &Actor,
+        search: &SuppressionSearch,
+    ) -> Result<i64, Refusal> {
+        actor.must_oversee()?;
+        let (now, mut connection) = (self.clock.now(), self.store.reporting().await?);
+        Ok(suppressions::count(&mut connection, search, now).await?)
+    }
+
+    /// Removes an address from the suppression list.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for other actors than administrators; [`Kind::NotFound`] where it is not
+    /// on the list.
+    pub async fn remove_suppression(&self, actor: &Actor, address: &str) -> Result<(), Refusal> {
+        let done = async {
+            let mut work = self.store.begin().await?;
+            let known = !address.chars().any(char::is_control);
+            if !known || !suppressions::remove(&mut work, address).await? {
+                let text = "This address is not listed.";
+                return Err(Refusal::of(Kind::NotFound, "address", text));
+            }
+            self.audit
+                .record(&mut work, actor, Action::RemoveSuppression, address)
+                .await?;
+            commit(work).await?;
+            Ok(())
+        };
+        self.audit
+            .administer(actor, Action::RemoveSuppression, done)
+            .await
+    }
+
+    /// Removes all suppressions that match, the `confirmed` number at most, and returns how many were
+    /// removed.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for other actors than administrators; [`Kind::Conflict`] under `number`
+    /// where more match by now than were confirmed: then none was removed.
+    pub async fn remove_suppressions(
+        &self,
+        actor: &Actor,
+        search: &SuppressionSearch,
+        confirmed: i64,
+    ) -> Result<i64, Refusal> {
+        let done = async {
+            let number = self.count_suppressions(actor, search).await?;
+            if number > confirmed {
+                let text = format!(
+                    "The number is {number} by now. Nothing was removed; check the list and confirm \
+                     the new number."
+                );
+                return Err(Refusal::of(Kind::Conflict, "number", text));
+            }
+            let mut removed = 0;
+            loop {
+                let limit = CHUNK.min(confirmed - removed);
+                let now = self.clock.now();
+                let mut work = self.store.begin().await?;
+                let chunk = suppressions::remove_matching(&mut work, search, limit, now).await?;
+                let chunk = i64::try_from(chunk).unwrap_or(i64::MAX);
+                removed += chunk;
+                let is_last = chunk < limit || removed == confirmed;
+                if is_last {
+                    let detail = format!("{removed} of {}", describe(search));
+                    self.audit
+                        .record(&mut work, actor, Action::RemoveSuppression, detail)
+                        .await?;
+                }
+                commit(work).await?;
+                if is_last {
+                    return Ok(removed);
+                }
+            }
+        };
+        self.audit
+            .administer(actor, Action::RemoveSuppression, done)
+            .await
+    }
+
+    /// How many addresses a relay may list within a day. Where the database fails it is the minimum:
+    /// nothing is listed then.
+    pub(crate) async fn suppression_limit(&self, relay: &str) -> i64 {
+        let found = self.suppressions_of(relay).await;
+        found.map_or(SuppressionLimit::MINIMUM, |found| found.limit)
+    }
+
+    /// The addresses that a relay has listed within a day, and its limit. Recipients are counted once
+    /// the relay has listed the minimum, and once a minute.
+    pub(super) async fn suppressions_of(
+        &self,
+        relay: &str,
+    ) -> Result<SuppressionLimit, StoreError> {
+        let since = self.clock.now() - LIMIT_PERIOD;
+        let mut connection = self.store.reporting().await?;
+        let listed = suppressions::listed_since(&mut connection, relay, since).await?;
+        let now = self.clock.monotonic();
+        let limit = match self.last_limit.of(relay, now) {
+            _ if listed < SuppressionLimit::MINIMUM => SuppressionLimit::MINIMUM,
+            Some(limit) => limit,
+            None => {
+                let tried = suppressions::recipients_since(&mut connection, relay, since).await?;
+                let limit = SuppressionLimit::of(tried);
+                if listed >= limit {
+                    tracing::warn!(
+                        relay,
+                        listed,
+                        "the relay reports so many addresses as unknown that no more are suppressed"
+                    );
+                }
+                self.last_limit.set(relay, limit, now);
+                limit
+            }
+        };
+        Ok(SuppressionLimit { listed, limit })
+    }
+}
+
+/// The search for the audit log, without addresses.
+fn describe(search: &SuppressionSearch) -> String {
+    let asked: Vec<String> = search
+        .pairs()
+        .into_iter()
+        .map(|(name, value)| match name {
+            "address" => name.to_owned(),
+            _ => format!("{name} {value}"),
+        })
+        .collect();
+    match asked.as_slice() {
+        [] => "all suppressions".to_owned(),
+        asked => format!("all that match: {}", asked.join(", ")),
+    }
+}

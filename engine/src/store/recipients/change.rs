@@ -1,0 +1,52 @@
+//! Changing the state of recipients by their keys, for acts of administrators.
+
+use domain::Timestamp;
+use domain::outbox::{MessageAction, RecipientState};
+
+use super::{RecipientKey, in_states};
+use crate::store::rows::{blocks, in_order, values};
+use crate::store::{Connection, StoreError};
+
+/// Changes the state of those recipients that the action still applies to and that no worker has
+/// leased. Returns their keys.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn change(
+    connection: &mut Connection,
+    action: MessageAction,
+    keys: &[RecipientKey],
+    now: Timestamp,
+) -> Result<Vec<RecipientKey>, StoreError> {
+    let due = (action.leads_to() == RecipientState::Queued).then_some(now.0);
+    let settled = (action == MessageAction::Cancel).then_some(now.0);
+    let (restart, parameters) = match due {
+        Some(_) => (", attempts = 0, trying_since = $3", 3),
+        None => ("", 2),
+    };
+    let mut changed = Vec::new();
+    for block in blocks(keys) {
+        let sql = format!(
+            "UPDATE recipient SET state = '{}', owner = NULL, due_at = $1, settled_at = $2{restart} \
+             FROM (VALUES {}) AS v WHERE message_id = v.column1 AND position = v.column2 \
+             AND {} AND (owner IS NULL OR due_at <= ${}) RETURNING message_id, position",
+            action.leads_to().as_str(),
+            values(parameters, block.places, 2),
+            in_states("state", action.applies_to()),
+            parameters + 2 * block.places + 1,
+        );
+        let mut query = sqlx::query_as(in_order(connection, sql))
+            .bind(due)
+            .bind(settled);
+        if due.is_some() {
+            query = query.bind(due);
+        }
+        for key in block.iter() {
+            query = query
+                .bind(key.map(|key| &key.message_id))
+                .bind(key.map(|key| key.position));
+        }
+        changed.extend(query.bind(now.0).fetch_all(&mut *connection).await?);
+    }
+    Ok(changed)
+}

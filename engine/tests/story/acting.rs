@@ -1,0 +1,135 @@
+//! Acts of administrators on all that match, beside later mail and on many recipients.
+
+use domain::Kind;
+use domain::outbox::{ActCount, BulkActState, MessageAction, RecipientState, Search, Selection};
+use engine::Actor;
+use tokio::task::yield_now;
+
+use crate::environment::TestEnv;
+use testkit::{Relay, RelayScript};
+
+/// The recipients of a message: the most that one has.
+const RECIPIENTS: usize = 100;
+
+fn everything() -> Selection {
+    Selection::Matching(Search::default())
+}
+
+async fn count(env: &TestEnv, admin: &Actor, act: MessageAction) -> ActCount {
+    let all = everything();
+    let counted = env.postern.outbox().count_act(admin, act, &all);
+    counted.await.expect("counted")
+}
+
+/// The states of a message's recipients.
+async fn states(env: &TestEnv, admin: &Actor, id: &str) -> Vec<RecipientState> {
+    let message = env.postern.outbox().message(admin, id).await;
+    let recipients = message.expect("there").recipients.into_iter();
+    recipients.map(|recipient| recipient.state).collect()
+}
+
+async fn later_mail_neither_disturbs_an_action_nor_is_changed(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let outbox = env.postern.outbox();
+    let mut ids = Vec::new();
+    for subject in ["First", "Second", "Third"] {
+        ids.push(env.hand_over(&admin, &["desk@example.net"], subject).await);
+    }
+    let counted = count(&env, &admin, MessageAction::Cancel).await;
+    assert_eq!((counted.number, counted.up_to.as_ref()), (3, ids.last()));
+    let later = env.hand_over(&admin, &["desk@example.net"], "Later").await;
+    let first = Selection::Message(ids[0].clone());
+    let cancelled = outbox.act(&admin, MessageAction::Cancel, &first, None);
+    assert_eq!(cancelled.await, Ok(1));
+    let all = everything();
+    let cancelled = outbox.act(&admin, MessageAction::Cancel, &all, Some(&counted));
+    assert_eq!(cancelled.await, Ok(2), "one was cancelled meanwhile");
+    for id in &ids {
+        assert_eq!(states(&env, &admin, id).await, [RecipientState::Cancelled]);
+    }
+    assert_eq!(states(&env, &admin, &later).await, [RecipientState::Queued]);
+}
+
+async fn an_action_on_many_recipients_is_seen_and_stopped(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let addresses: Vec<String> = (0..RECIPIENTS)
+        .map(|n| format!("desk{n}@example.net"))
+        .collect();
+    let to: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    for number in 0..45 {
+        env.hand_over(&admin, &to, &format!("Mail {number}")).await;
+    }
+    let outbox = env.postern.outbox().clone();
+    let counted = count(&env, &admin, MessageAction::Hold).await;
+    assert_eq!(counted.number, 4_500);
+    let refusal = outbox.stop_act(&admin).expect_err("none is running");
+    assert_eq!(refusal.kind, Kind::NotFound);
+
+    let act = {
+        let (outbox, admin, counted) = (outbox.clone(), admin.clone(), counted.clone());
+        async move {
+            let all = everything();
+            outbox
+                .act(&admin, MessageAction::Hold, &all, Some(&counted))
+                .await
+        }
+    };
+    let act = tokio::spawn(act);
+    while outbox.stop_act(&admin).is_err() {
+        assert!(!act.is_finished(), "it is stopped before its end");
+        yield_now().await;
+    }
+    let done = act.await.expect("no panic").expect("stopped");
+    assert!(done < 4_500, "{done}");
+    let shown = outbox.overview(&admin).await.expect("a look").act;
+    let shown = shown.expect("shown");
+    assert_eq!(
+        (shown.state, shown.done, shown.number),
+        (BulkActState::Stopped, done, 4_500)
+    );
+
+    let rest = count(&env, &admin, MessageAction::Hold).await;
+    assert_eq!(rest.number, 4_500 - done, "every chunk is whole");
+    let all = everything();
+    let held = outbox.act(&admin, MessageAction::Hold, &all, Some(&rest));
+    assert_eq!(held.await, Ok(rest.number));
+    assert_eq!(count(&env, &admin, MessageAction::Hold).await.number, 0);
+    assert_eq!(
+        count(&env, &admin, MessageAction::Release).await.number,
+        4_500
+    );
+    let trail = env
+        .postern
+        .audit()
+        .trail(&admin, 10)
+        .await
+        .expect("a trail");
+    let details: Vec<&str> = trail
+        .iter()
+        .filter(|row| row.action == "hold mail")
+        .map(|row| row.detail.as_str())
+        .collect();
+    let rest = rest.number;
+    assert_eq!(details[0], format!("{rest} of all messages"));
+    assert_eq!(details[1], format!("begun: {rest} of all messages"));
+    assert_eq!(
+        details.get(2).copied(),
+        Some(&*format!("stopped after {done} of all messages"))
+    );
+
+    let user = env
+        .sign_in("user@example.org", domain::view::Role::User)
+        .await;
+    assert_eq!(outbox.overview(&user).await.expect("a look").act, None);
+    let refusal = outbox.stop_act(&user).expect_err("for administrators");
+    assert_eq!(refusal.kind, Kind::Forbidden);
+}
+
+stories! {
+    both {
+        later_mail_neither_disturbs_an_action_nor_is_changed;
+        an_action_on_many_recipients_is_seen_and_stopped;
+    }
+}

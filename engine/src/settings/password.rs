@@ -11,7 +11,7 @@ use crate::store::{Connection, Scope, revisions};
 const RE_ENTER: &str =
     "The saved password can no longer be opened, because its key is lost. Enter it again.";
 
-const SEAL_ANEW: &str = "This sealed password was used for another host, port, user or connection type before. Type it again, or seal it anew.";
+const SEAL_ANEW: &str = "This sealed password was used for another relay, user, encryption or certificate check before. Type it again, or seal it anew.";
 
 /// The password selected for a save or a test, and its source.
 #[derive(Debug)]
@@ -60,8 +60,9 @@ impl Settings {
         }
     }
 
-    /// Binds a sealed password to its first use. A test and the save after it are one use; a value that
-    /// was overheard on an unencrypted line opens for no other relay.
+    /// Binds a sealed password to its first use: the relay, and everything that protects the password
+    /// on the way to it. A test and the save after it are one use; a value that was overheard on an
+    /// unencrypted line opens for nothing else.
     ///
     /// # Errors
     /// A fault under `smtp_password` if it was used for other settings before.
@@ -71,9 +72,16 @@ impl Settings {
         next: &SmtpSettings,
         value: &SealedValue,
     ) -> Result<(), Refusal> {
-        let host = next.host.to_string();
-        let connection_type = next.connection.to_string();
-        let used_for = serde_json::json!([host, next.port, next.username, connection_type]);
+        let used_for = serde_json::json!([
+            next.host.to_string(),
+            next.port,
+            next.username,
+            next.connection.to_string(),
+            next.authentication.to_string(),
+            next.certificate_check.to_string(),
+            next.trusted_certificates,
+            next.plaintext_auth,
+        ]);
         match sealed_values::bind(connection, value, &used_for.to_string()).await? {
             true => Ok(()),
             false => Err(Refusal::field(Label::Password, SEAL_ANEW)),
@@ -83,9 +91,9 @@ impl Settings {
     /// Selects the password for `next`, and binds a sealed one to it.
     ///
     /// # Errors
-    /// A fault under `smtp_password` if a sealed password was used for other settings before. A fault under `smtp_password` if a saved password was entered for another relay or user, or
-    /// for a more secure connection ([`SmtpSettings::password_stays`]), or if it is no longer kept
-    /// or its key is lost.
+    /// A fault under `smtp_password` if a sealed password was used for other settings before, if a
+    /// saved one was entered for another relay or user or for a more secure connection
+    /// ([`SmtpSettings::password_stays`]), or if it is no longer kept or its key is lost.
     pub(crate) async fn choose_password(
         &self,
         connection: &mut Connection,

@@ -56,6 +56,9 @@ pub enum Action {
     /// Held messages were released.
     #[strum(serialize = "release mail")]
     ReleaseMail,
+    /// An act on many messages was stopped.
+    #[strum(serialize = "stop action")]
+    StopAct,
     /// Delivery was paused or resumed.
     #[strum(serialize = "pause delivery")]
     PauseDelivery,

@@ -102,12 +102,18 @@ impl Outbox {
     /// # Errors
     /// [`Kind::Forbidden`] for other actors than administrators; [`Kind::NotFound`] where none is
     /// running.
-    pub fn stop_act(&self, actor: &Actor) -> Result<(), Refusal> {
-        actor.administers()?;
-        match self.bulk_acts.stop() {
-            true => Ok(()),
-            false => Err(Refusal::new(Kind::NotFound, "No action is running.")),
-        }
+    pub async fn stop_act(&self, actor: &Actor) -> Result<(), Refusal> {
+        let done = async {
+            if !self.bulk_acts.stop() {
+                return Err(Refusal::new(Kind::NotFound, "No action is running."));
+            }
+            let mut work = self.store.begin().await?;
+            self.audit
+                .record(&mut work, actor, Action::StopAct, "")
+                .await?;
+            Ok(commit(work).await?)
+        };
+        self.audit.administer(actor, Action::StopAct, done).await
     }
 
     async fn act_on_all(

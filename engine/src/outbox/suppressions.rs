@@ -1,5 +1,7 @@
 //! The suppression list: queries, removal by administrators, and its limit for a relay.
 
+use std::sync::Arc;
+
 use domain::outbox::{Suppression, SuppressionLimit, SuppressionSearch};
 use domain::{Kind, Refusal};
 
@@ -19,29 +21,41 @@ impl Outbox {
     /// The first 200 suppressions that match, for administrators.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] for other actors.
+    /// [`Kind::Forbidden`] for other actors; [`Kind::TooMany`] while other searches of the account are
+    /// running.
     pub async fn suppressions(
         &self,
         actor: &Actor,
         search: &SuppressionSearch,
     ) -> Result<Vec<Suppression>, Refusal> {
         actor.must_oversee()?;
-        let (now, mut connection) = (self.clock.now(), self.store.reporting().await?);
-        Ok(suppressions::matching(&mut connection, search, MAX_LISTED, now).await?)
+        let (store, now, search) = (self.store.clone(), self.clock.now(), search.clone());
+        self.searches
+            .run(actor, async move {
+                let mut connection = store.reporting().await?;
+                suppressions::matching(&mut connection, &search, MAX_LISTED, now).await
+            })
+            .await
     }
 
     /// The number of suppressions that match, for administrators.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] for other actors.
+    /// [`Kind::Forbidden`] for other actors; [`Kind::TooMany`] while other searches of the account are
+    /// running.
     pub async fn count_suppressions(
         &self,
         actor: &Actor,
         search: &SuppressionSearch,
     ) -> Result<i64, Refusal> {
         actor.must_oversee()?;
-        let (now, mut connection) = (self.clock.now(), self.store.reporting().await?);
-        Ok(suppressions::count(&mut connection, search, now).await?)
+        let (store, now, search) = (self.store.clone(), self.clock.now(), search.clone());
+        self.searches
+            .run(actor, async move {
+                let mut connection = store.reporting().await?;
+                suppressions::count(&mut connection, &search, now).await
+            })
+            .await
     }
 
     /// Removes an address from the suppression list.
@@ -69,50 +83,61 @@ impl Outbox {
     }
 
     /// Removes all suppressions that match, the `confirmed` number at most, and returns how many were
-    /// removed.
+    /// removed. It goes on where the caller is gone.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] for other actors than administrators; [`Kind::Conflict`] under `number`
     /// where more match by now than were confirmed: then none was removed.
     pub async fn remove_suppressions(
+        self: &Arc<Self>,
+        actor: &Actor,
+        search: &SuppressionSearch,
+        confirmed: i64,
+    ) -> Result<i64, Refusal> {
+        let outbox = Arc::clone(self);
+        let (actor, search) = (actor.clone(), search.clone());
+        let task = tokio::spawn(async move {
+            let done = outbox.remove_in_chunks(&actor, &search, confirmed);
+            outbox
+                .audit
+                .administer(&actor, Action::RemoveSuppression, done)
+                .await
+        });
+        task.await.map_err(|_| Refusal::internal())?
+    }
+
+    /// Each chunk is a unit of work with a row in the audit log.
+    async fn remove_in_chunks(
         &self,
         actor: &Actor,
         search: &SuppressionSearch,
         confirmed: i64,
     ) -> Result<i64, Refusal> {
-        let done = async {
-            let number = self.count_suppressions(actor, search).await?;
-            if number > confirmed {
-                let text = format!(
-                    "The number is {number} by now. Nothing was removed; check the list and confirm \
-                     the new number."
-                );
-                return Err(Refusal::of(Kind::Conflict, "number", text));
+        let number = self.count_suppressions(actor, search).await?;
+        if number > confirmed {
+            let text = format!(
+                "The number is {number} by now. Nothing was removed; check the list and confirm the \
+                 new number."
+            );
+            return Err(Refusal::of(Kind::Conflict, "number", text));
+        }
+        let mut removed = 0;
+        loop {
+            let limit = CHUNK.min(confirmed - removed);
+            let now = self.clock.now();
+            let mut work = self.store.begin().await?;
+            let chunk = suppressions::remove_matching(&mut work, search, limit, now).await?;
+            let chunk = i64::try_from(chunk).unwrap_or(i64::MAX);
+            let detail = format!("{chunk} of {}", describe(search));
+            self.audit
+                .record(&mut work, actor, Action::RemoveSuppression, detail)
+                .await?;
+            commit(work).await?;
+            removed += chunk;
+            if chunk < limit || removed == confirmed {
+                return Ok(removed);
             }
-            let mut removed = 0;
-            loop {
-                let limit = CHUNK.min(confirmed - removed);
-                let now = self.clock.now();
-                let mut work = self.store.begin().await?;
-                let chunk = suppressions::remove_matching(&mut work, search, limit, now).await?;
-                let chunk = i64::try_from(chunk).unwrap_or(i64::MAX);
-                removed += chunk;
-                let is_last = chunk < limit || removed == confirmed;
-                if is_last {
-                    let detail = format!("{removed} of {}", describe(search));
-                    self.audit
-                        .record(&mut work, actor, Action::RemoveSuppression, detail)
-                        .await?;
-                }
-                commit(work).await?;
-                if is_last {
-                    return Ok(removed);
-                }
-            }
-        };
-        self.audit
-            .administer(actor, Action::RemoveSuppression, done)
-            .await
+        }
     }
 
     /// How many addresses a relay may list within a day. Where the database fails it is the minimum:
@@ -153,14 +178,14 @@ impl Outbox {
     }
 }
 
-/// The search for the audit log, without addresses.
+/// The search for the audit log, without addresses: a reply may have one too.
 fn describe(search: &SuppressionSearch) -> String {
     let asked: Vec<String> = search
         .pairs()
         .into_iter()
         .map(|(name, value)| match name {
-            "address" => name.to_owned(),
-            _ => format!("{name} {value}"),
+            "since" => format!("{name} {value}"),
+            _ => name.to_owned(),
         })
         .collect();
     match asked.as_slice() {

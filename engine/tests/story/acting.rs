@@ -58,13 +58,13 @@ async fn an_action_on_many_recipients_is_seen_and_stopped(env: TestEnv) {
         .map(|n| format!("desk{n}@example.net"))
         .collect();
     let to: Vec<&str> = addresses.iter().map(String::as_str).collect();
-    for number in 0..45 {
+    for number in 0..100 {
         env.hand_over(&admin, &to, &format!("Mail {number}")).await;
     }
     let outbox = env.postern.outbox().clone();
     let counted = count(&env, &admin, MessageAction::Hold).await;
-    assert_eq!(counted.number, 4_500);
-    let refusal = outbox.stop_act(&admin).expect_err("none is running");
+    assert_eq!(counted.number, 10_000);
+    let refusal = outbox.stop_act(&admin).await.expect_err("none is running");
     assert_eq!(refusal.kind, Kind::NotFound);
 
     let act = {
@@ -77,33 +77,33 @@ async fn an_action_on_many_recipients_is_seen_and_stopped(env: TestEnv) {
         }
     };
     let act = tokio::spawn(act);
-    while outbox.stop_act(&admin).is_err() {
+    while outbox.stop_act(&admin).await.is_err() {
         assert!(!act.is_finished(), "it is stopped before its end");
         yield_now().await;
     }
     let done = act.await.expect("no panic").expect("stopped");
-    assert!(done < 4_500, "{done}");
+    assert!(done < 10_000, "{done}");
     let shown = outbox.overview(&admin).await.expect("a look").act;
     let shown = shown.expect("shown");
     assert_eq!(
         (shown.state, shown.done, shown.number),
-        (BulkActState::Stopped, done, 4_500)
+        (BulkActState::Stopped, done, 10_000)
     );
 
     let rest = count(&env, &admin, MessageAction::Hold).await;
-    assert_eq!(rest.number, 4_500 - done, "every chunk is whole");
+    assert_eq!(rest.number, 10_000 - done, "every chunk is whole");
     let all = everything();
     let held = outbox.act(&admin, MessageAction::Hold, &all, Some(&rest));
     assert_eq!(held.await, Ok(rest.number));
     assert_eq!(count(&env, &admin, MessageAction::Hold).await.number, 0);
     assert_eq!(
         count(&env, &admin, MessageAction::Release).await.number,
-        4_500
+        10_000
     );
     let trail = env
         .postern
         .audit()
-        .trail(&admin, 10)
+        .trail(&admin, 1000)
         .await
         .expect("a trail");
     let details: Vec<&str> = trail
@@ -123,7 +123,8 @@ async fn an_action_on_many_recipients_is_seen_and_stopped(env: TestEnv) {
         .sign_in("user@example.org", domain::view::Role::User)
         .await;
     assert_eq!(outbox.overview(&user).await.expect("a look").act, None);
-    let refusal = outbox.stop_act(&user).expect_err("for administrators");
+    let refusal = outbox.stop_act(&user).await;
+    let refusal = refusal.expect_err("for administrators");
     assert_eq!(refusal.kind, Kind::Forbidden);
 }
 

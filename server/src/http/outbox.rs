@@ -64,7 +64,7 @@ async fn act(State(state): State<AppState>, caller: Caller, request: Request) ->
 async fn stop_act(State(state): State<AppState>, caller: Caller) -> Response {
     let stopped = async {
         let actor = caller.signed_in()?;
-        match state.postern.outbox().stop_act(actor) {
+        match state.postern.outbox().stop_act(actor).await {
             // It has ended meanwhile: the page shows how.
             Err(refusal) if refusal.kind == Kind::NotFound => Ok(()),
             stopped => stopped,

@@ -155,7 +155,7 @@ pub async fn stop_act(
     State(state): State<AppState>,
     SignedIn(actor): SignedIn,
 ) -> Result<Success<Nothing>, Refused> {
-    state.postern.outbox().stop_act(&actor)?;
+    state.postern.outbox().stop_act(&actor).await?;
     Ok(Success::new(Nothing {}))
 }
 

@@ -10,6 +10,7 @@ mod deliver;
 mod diagnose;
 mod http;
 mod log;
+mod memory;
 mod open_files;
 mod probe;
 mod rest;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
+    memory::return_large_blocks();
     // Before any thread is started: switching the user affects the whole process.
     let bootstrap = commands::Bootstrap::new(&command)?;
     log::start(command.data_args().log, command.is_service());

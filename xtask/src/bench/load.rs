@@ -5,12 +5,13 @@
 
 use super::table::quantile;
 use crate::rig::{postern::SENDER, process};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use serde_json::json;
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -19,6 +20,11 @@ pub const MAIL_BYTES: usize = 4096;
 
 /// Approximate size of the header that Postern adds.
 const HEADER_BYTES: usize = 350;
+
+/// The result of a client's thread.
+pub fn joined<T>(result: thread::Result<Result<T>>) -> Result<T> {
+    result.map_err(|_| anyhow!("a thread panicked"))?
+}
 
 pub struct Load<'a> {
     pub address: SocketAddr,

@@ -171,7 +171,9 @@ pub fn sign_in(host: SocketAddr) -> Result<String> {
         "Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: same-origin\r\n";
     let answer = Client::connect(host, "")?.ask("POST", "/login", headers, form.as_bytes())?;
     let answer = expect(answer, 303, "signing in")?;
-    let cookie = answer.header("set-cookie").context("no cookie")?;
-    let pair = cookie.split(';').next().unwrap_or_default();
+    let mut cookies = answer.headers("set-cookie");
+    let session = cookies.find(|cookie| cookie.starts_with("postern="));
+    let session = session.context("no session cookie")?;
+    let pair = session.split(';').next().unwrap_or_default();
     Ok(format!("Cookie: {pair}\r\n"))
 }

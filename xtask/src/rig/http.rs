@@ -35,9 +35,14 @@ impl HttpResponse {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The value of a header, by its name in lower case.
+    /// The value of the first header field with this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find_map(|line| {
+        self.headers(name).next()
+    }
+
+    /// The values of the header fields with this name, in any case.
+    pub fn headers<'r>(&'r self, name: &str) -> impl Iterator<Item = &'r str> {
+        self.headers.iter().filter_map(move |line| {
             let (known, value) = line.split_once(':')?;
             (known.eq_ignore_ascii_case(name)).then(|| value.trim())
         })

@@ -10,6 +10,9 @@ use parking_lot::Mutex;
 /// The minimum time between two looks at the disk.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// After this time the log of SQLite has been copied to the database.
+const COPIED: Duration = Duration::from_secs(3);
+
 /// The rows and index entries of a message, in octets.
 const ROWS: usize = 1024;
 
@@ -30,6 +33,8 @@ struct Reading {
     at: Instant,
     /// In octets, less what was accepted since.
     left: u64,
+    /// The octets that were accepted since, as they are written.
+    taken: u64,
 }
 
 impl DiskSpace {
@@ -51,25 +56,29 @@ impl DiskSpace {
         }
         let octets = WRITES * (octets + messages * ROWS) as u64;
         let mut last = self.last.lock();
-        let known = last
-            .take()
-            .filter(|reading| reading.at.elapsed() < INTERVAL);
-        let mut reading = match known {
-            Some(reading) => reading,
+        let previous = last.take();
+        let mut reading = match previous {
+            Some(reading) if reading.at.elapsed() < INTERVAL => reading,
             // A disk that cannot be asked is not known to be full.
-            None => match statvfs(&self.folder) {
+            previous => match statvfs(&self.folder) {
                 Ok(disk) => {
                     let free = disk.blocks_available() * disk.fragment_size();
+                    let recent = previous.filter(|reading| reading.at.elapsed() < COPIED);
+                    let not_copied = recent.map_or(0, |reading| reading.taken / WRITES);
                     Reading {
                         at: Instant::now(),
-                        left: free.saturating_sub(self.reserve),
+                        left: free.saturating_sub(self.reserve.saturating_add(not_copied)),
+                        taken: 0,
                     }
                 }
                 Err(_) => return Ok(()),
             },
         };
         let left = reading.left.checked_sub(octets).filter(|left| *left > 0);
-        reading.left = left.unwrap_or(reading.left);
+        if let Some(left) = left {
+            reading.left = left;
+            reading.taken += octets;
+        }
         *last = Some(reading);
         match left {
             Some(_) => Ok(()),
@@ -106,6 +115,7 @@ mod tests {
         let refusal = space.take(1, 1000).expect_err("the reserve");
         assert_eq!(refusal.kind, Kind::Unavailable);
         space.take(1, 100).expect("there is room for a smaller one");
+        assert_eq!(space.last.lock().as_ref().expect("a reading").taken, 12_344);
         let unlimited = DiskSpace::new(folder.path().to_owned(), 0);
         unlimited
             .take(1, usize::MAX / 4)

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use domain::outbox::{
     ActCount, BulkAct, BulkActState, Cursor, DeliveryEvent, EventKind, MessageAction, Selection,
 };
-use domain::view::Stamp;
 use domain::{Kind, Refusal, Timestamp};
 
 use super::Outbox;
@@ -15,7 +14,7 @@ use crate::audit::Action;
 use crate::store::delivery_events::NewEvent;
 use crate::store::recipients::{self, RecipientKey};
 use crate::store::search::{self, ActScan};
-use crate::store::{Connection, StoreError, commit, delivery_events, pause};
+use crate::store::{Connection, StoreError, commit, delivery_events};
 
 /// The recipients that one unit of work changes: it holds SQLite's only writer for about 30 ms.
 const CHUNK: i64 = 1000;
@@ -224,33 +223,6 @@ impl Outbox {
             .await?;
         commit(work).await?;
         Ok(done)
-    }
-
-    /// Pauses delivery, or resumes it. Attempts under way end; queued messages stay where they are,
-    /// and messages accepted meanwhile are held until they are released.
-    ///
-    /// # Errors
-    /// [`Kind::Forbidden`] for other actors than administrators.
-    pub async fn pause_delivery(&self, actor: &Actor, on: bool) -> Result<(), Refusal> {
-        let done = async {
-            let stamp = on.then(|| Stamp {
-                at: self.clock.now(),
-                by: actor.name().to_owned(),
-            });
-            let mut work = self.store.begin().await?;
-            if pause::write(&mut work, stamp.as_ref()).await? {
-                let detail = if on { "begun" } else { "ended" };
-                self.audit
-                    .record(&mut work, actor, Action::PauseDelivery, detail)
-                    .await?;
-            }
-            commit(work).await?;
-            self.changed();
-            Ok(())
-        };
-        self.audit
-            .administer(actor, Action::PauseDelivery, done)
-            .await
     }
 }
 

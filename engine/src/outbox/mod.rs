@@ -2,8 +2,9 @@
 //!
 //! `accept` validates and composes messages (with `crate::mail`) and has `group_commit` write them.
 //! `reservation` leases them to the worker of this process in the same commit. `hold` pauses delivery
-//! for `--hold-mail`. `queries`, `actions` and `suppressions` are for people; `bulk_act` is the progress
-//! of an act on many messages. `meter` counts. Delivery is a service of its own: `crate::delivery`.
+//! for `--hold-mail`. `queries`, `actions`, `pause` and `suppressions` are for people; `bulk_act` is the
+//! progress of an act on many messages. `meter` counts. Delivery is a service of its own:
+//! `crate::delivery`.
 
 mod accept;
 mod actions;
@@ -14,6 +15,7 @@ mod group_commit;
 mod hold;
 mod last_limit;
 mod meter;
+mod pause;
 mod queries;
 mod reservation;
 mod service;

@@ -20,7 +20,6 @@ pub fn SearchForm(search: SuppressionSearch) -> AnyView {
             <div class="search-line">
                 <SearchField name="address" label="Address begins with" value=search.address />
                 <SearchField name="reply" label="Reply contains" value=search.reply />
-                <TimeField name="since" label="Listed from (UTC)" value=search.since />
                 <div class="buttons">
                     <button class="button button-primary" type="submit">
                         "Search"
@@ -31,6 +30,12 @@ pub fn SearchForm(search: SuppressionSearch) -> AnyView {
                         })}
                 </div>
             </div>
+            <details class="search-filters" open=search.since.is_some()>
+                <summary>"By time"</summary>
+                <div class="search-line">
+                    <TimeField name="since" label="Listed from (UTC)" value=search.since />
+                </div>
+            </details>
         </form>
     }
     .into_any()

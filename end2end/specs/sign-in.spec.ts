@@ -142,7 +142,7 @@ test('the cookie is HttpOnly and SameSite, and new with each sign-in', async () 
   expect((await sendRequest(url, SETTINGS_PATH, { headers: { cookie: first.pair } })).status, 'signing in again ends the previous session').toBe(401);
 });
 
-test('behind HTTPS the cookie is Secure and has the prefix __Host-', async () => {
+test('behind HTTPS the cookies are Secure and have the prefix __Host-', async () => {
   const publicUrl = 'https://mail.example.org';
   // With a public URL the port is not printed, so it must be chosen here.
   const listen = `${loopback()}:3000`;
@@ -155,6 +155,9 @@ test('behind HTTPS the cookie is Secure and has the prefix __Host-', async () =>
   const set = cookie(response);
   expect(set.pair).toMatch(/^__Host-postern=/);
   expect(set.attributes).toEqual(['httponly', 'path=/', 'samesite=lax', 'secure']);
+  const device = deviceCookie(response);
+  expect(device.pair).toMatch(/^__Host-postern-device=/);
+  expect(device.attributes).toEqual(expect.arrayContaining(['httponly', 'path=/', 'secure']));
   expect(response.headers['strict-transport-security']).toBe('max-age=31536000');
   expect((await sendRequest(inside, SETTINGS_PATH, { headers: { cookie: set.pair } })).status).toBe(200);
   expect((await sendRequest(inside, SETTINGS_PATH, { headers: { cookie: `postern=${set.value}` } })).status).toBe(401);

@@ -22,6 +22,7 @@ use tokio::net::TcpStream;
 use tokio::sync::futures::OwnedNotified;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
+use tokio_io_timeout::TimeoutStream;
 
 /// How long, and how many bytes, a client may still send after the last response. A client that sends
 /// when its connection is reset may lose a response that it has not read.
@@ -30,7 +31,7 @@ const LINGER_MAX: u64 = 64 * 1024 * 1024;
 
 /// A connection that was accepted.
 pub struct Connection {
-    http: http1::Connection<TokioIo<TcpStream>, Requests>,
+    http: http1::Connection<TokioIo<Pin<Box<TimeoutStream<TcpStream>>>>, Requests>,
     has_body: Arc<AtomicBool>,
 }
 
@@ -57,7 +58,17 @@ impl Leave {
 }
 
 impl Connection {
-    pub fn new(http: &http1::Builder, stream: TcpStream, peer: SocketAddr, router: Router) -> Self {
+    /// A client that takes nothing of a response for the time `write` is gone.
+    pub fn new(
+        http: &http1::Builder,
+        stream: TcpStream,
+        peer: SocketAddr,
+        router: Router,
+        write: Duration,
+    ) -> Self {
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(write));
+        let stream = Box::pin(stream);
         let has_body = Arc::new(AtomicBool::new(false));
         let requests = Requests {
             router: TowerToHyperService::new(router),

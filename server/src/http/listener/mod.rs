@@ -27,6 +27,10 @@ use connection::{Connection, Leave};
 /// Proxies keep idle connections open for a minute.
 const HEAD: Duration = Duration::from_secs(75);
 
+/// How long a client may take nothing of a response. One that does not read would keep its connection
+/// for ever, and be busy where others wait for room.
+const WRITE: Duration = Duration::from_secs(10);
+
 /// The largest request head, in bytes. A larger one is answered 431.
 const HEAD_MAX: usize = 16 * 1024;
 
@@ -44,6 +48,8 @@ pub struct Limits {
     pub proxies: TrustedProxies,
     /// The time for a request head.
     pub head: Duration,
+    /// The time in which a client takes a part of a response.
+    pub write: Duration,
 }
 
 impl Limits {
@@ -53,6 +59,7 @@ impl Limits {
             per_address,
             proxies,
             head: HEAD,
+            write: WRITE,
         }
     }
 }
@@ -69,7 +76,7 @@ pub async fn serve(
         .header_read_timeout(limits.head)
         .max_buf_size(HEAD_MAX);
     let slots = Arc::new(Semaphore::new(limits.connections));
-    let addresses = Addresses::new(limits.per_address, limits.proxies);
+    let addresses = Addresses::new(limits.per_address, limits.proxies.clone());
     let full = Arc::new(Notify::new());
     let (stopping, stopped) = watch::channel(false);
     let accepting = async {
@@ -85,7 +92,7 @@ pub async fn serve(
             let Ok(slot) = slots.clone().acquire_owned().await else {
                 return;
             };
-            let connection = Connection::new(&http, stream, peer, router.clone());
+            let connection = Connection::new(&http, stream, peer, router.clone(), limits.write);
             let leave = Leave::new(&full, stopped.clone());
             tokio::spawn(async move {
                 connection.run(leave).await;

@@ -11,6 +11,8 @@ use tokio::sync::oneshot;
 use super::*;
 
 const LONG: Duration = Duration::from_secs(3600);
+/// More than the system keeps for a client that does not read.
+const LARGE: usize = 64 * 1024 * 1024;
 const SHORT: Duration = Duration::from_millis(50);
 
 /// A listener that is not served yet: what clients send first is there from the start.
@@ -46,6 +48,7 @@ impl TestListener {
             )
             .route("/body", post(async |body: String| body))
             .route("/refused", post(async || StatusCode::FORBIDDEN))
+            .route("/large", get(async || vec![b'x'; LARGE]))
             .route("/endless", get(async || Body::from_stream(endless())));
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
@@ -186,6 +189,23 @@ async fn idle_connections_make_room_and_busy_ones_do_not() {
     drop(busy);
     let peer = waiting.local_addr().expect("an address").to_string();
     read_until(&mut waiting, &peer).await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_responses_is_closed() {
+    let listener = TestListener::new().await;
+    let address = listener.address;
+    let (_stop, _) = listener.serve_within(Limits {
+        write: SHORT,
+        ..Limits::new(1, 100, TrustedProxies::default())
+    });
+    let _deaf = client(address, "GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let other = client(
+        address,
+        "GET /peer HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    );
+    let answer = read_to_end(other.await).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 #[tokio::test]

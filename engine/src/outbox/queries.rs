@@ -42,12 +42,26 @@ impl Outbox {
     ///
     /// # Errors
     /// [`Kind::Unavailable`] where the database fails; [`Kind::Forbidden`] for a token that does not
-    /// read.
+    /// read; [`Kind::TooMany`] while other searches of a user are running: all mail of the account is
+    /// counted.
     pub async fn overview(&self, actor: &Actor) -> Result<Overview, Refusal> {
         actor.reads()?;
         let now = self.clock.now();
         let mut connection = self.store.reporting().await?;
-        let counts = search::counts(&mut connection, only_of(actor), now - COUNTED).await?;
+        let counts = match only_of(actor) {
+            None => search::counts(&mut connection, None, now - COUNTED).await?,
+            Some(account) => {
+                let (store, account) = (self.store.clone(), account.to_owned());
+                let counts = async move {
+                    let mut connection = store.reporting().await?;
+                    search::counts(&mut connection, Some(&account), now - COUNTED).await
+                };
+                drop(connection);
+                let counts = self.searches.run(actor, counts).await?;
+                connection = self.store.reporting().await?;
+                counts
+            }
+        };
         let paused = pause::read(&mut connection).await?;
         let processes = workers::all(&mut connection, now - HEARTBEAT_TIMEOUT).await?;
         let held_by = processes.holding.into_iter().next();

@@ -196,6 +196,7 @@ impl Postern {
 
     /// Ends the hold of [`Config::hold_mail`], records counted refusals, waits for running statements, and closes the database.
     pub async fn close(&self) {
+        self.0.outbox.end_act().await;
         self.0.outbox.end_hold().await;
         self.0.audit.flush().await;
         self.0.store.close().await;

@@ -115,6 +115,13 @@ impl Outbox {
         self.audit.administer(actor, Action::StopAct, done).await
     }
 
+    /// Stops the act on many messages, and waits until its current chunk and its row in the audit log
+    /// are written, before the database is closed.
+    pub(crate) async fn end_act(&self) {
+        self.bulk_acts.stop();
+        self.bulk_acts.ended().await;
+    }
+
     async fn act_on_all(
         &self,
         actor: &Actor,
@@ -158,7 +165,7 @@ impl Outbox {
         let keys = scan.next(&mut connection, limit, now).await?;
         drop(connection);
         let mut work = self.store.begin_by_key().await?;
-        let number = change(&mut work, actor, act, &keys, now).await?;
+        let number = change(&mut work, actor, (act, selection), &keys, now).await?;
         let detail = format!("{number} of {}", describe(selection));
         self.audit
             .record(&mut work, actor, recorded(act), detail)
@@ -206,7 +213,7 @@ impl Outbox {
                     .record(&mut work, actor, recorded(act), detail)
                     .await?;
             }
-            done += change(&mut work, actor, act, &keys, now).await?;
+            done += change(&mut work, actor, (act, selection), &keys, now).await?;
             commit(work).await?;
             self.store.wrote();
             self.changed();
@@ -236,11 +243,12 @@ fn recorded(act: MessageAction) -> Action {
     }
 }
 
-/// Changes recipients, and adds an event to each. Returns how many were still as the act requires.
+/// Changes recipients, and adds an event to each. Returns how many were still as the act and the
+/// selection require.
 async fn change(
     work: &mut Connection,
     actor: &Actor,
-    act: MessageAction,
+    (act, selection): (MessageAction, &Selection),
     keys: &[RecipientKey],
     now: Timestamp,
 ) -> Result<i64, StoreError> {
@@ -258,7 +266,8 @@ async fn change(
         took: None,
         may_have_arrived: false,
     };
-    let changed = recipients::change(work, act, keys, now).await?;
+    let states = search::states(act, selection);
+    let changed = recipients::change(work, act, &states, keys, now).await?;
     let entries: Vec<NewEvent> = changed
         .into_iter()
         .map(|key| NewEvent {

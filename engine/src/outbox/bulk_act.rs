@@ -1,10 +1,12 @@
 //! The progress of an act on many messages: one at a time in a process, which can be stopped.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::outbox::{BulkAct, BulkActState};
 use domain::{Kind, Refusal, Timestamp};
 use parking_lot::Mutex;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::Clock;
 
@@ -13,7 +15,11 @@ const SHOWN: Duration = Duration::from_secs(300);
 
 /// The act that is running, or the last one.
 #[derive(Default)]
-pub(super) struct BulkActs(Mutex<Option<Slot>>);
+pub(super) struct BulkActs {
+    slot: Mutex<Option<Slot>>,
+    /// Locked from the beginning of an act until its last row is written.
+    running: Arc<AsyncMutex<()>>,
+}
 
 struct Slot {
     act: BulkAct,
@@ -24,6 +30,7 @@ struct Slot {
 pub(super) struct ActProgress<'a> {
     acts: &'a BulkActs,
     clock: Clock,
+    _running: OwnedMutexGuard<()>,
 }
 
 impl BulkActs {
@@ -32,23 +39,21 @@ impl BulkActs {
     /// # Errors
     /// [`Kind::Conflict`] under `act` while another one is running.
     pub fn begin(&self, act: BulkAct, clock: Clock) -> Result<ActProgress<'_>, Refusal> {
-        let mut slot = self.0.lock();
-        if let Some(Slot { act, .. }) = &*slot
-            && act.state == BulkActState::Running
-        {
-            let text = format!(
-                "Another action is running, {} of {} messages done. Wait for its end, or stop it.",
-                act.done, act.number
-            );
+        let Ok(running) = self.running.clone().try_lock_owned() else {
+            let text = "Another action on many messages is running. Wait for its end, or stop it.";
             return Err(Refusal::of(Kind::Conflict, "act", text));
-        }
-        *slot = Some(Slot { act, stop: false });
-        Ok(ActProgress { acts: self, clock })
+        };
+        *self.slot.lock() = Some(Slot { act, stop: false });
+        Ok(ActProgress {
+            acts: self,
+            clock,
+            _running: running,
+        })
     }
 
     /// The act that is running, or one that ended within the last 5 minutes.
     pub fn current(&self, now: Timestamp) -> Option<BulkAct> {
-        let slot = self.0.lock();
+        let slot = self.slot.lock();
         let act = &slot.as_ref()?.act;
         let is_shown = act.state == BulkActState::Running || now < act.at + SHOWN;
         is_shown.then(|| act.clone())
@@ -56,7 +61,7 @@ impl BulkActs {
 
     /// Stops the running act after its current chunk. Returns whether one is running.
     pub fn stop(&self) -> bool {
-        match &mut *self.0.lock() {
+        match &mut *self.slot.lock() {
             Some(slot) if slot.act.state == BulkActState::Running => {
                 slot.stop = true;
                 true
@@ -64,12 +69,17 @@ impl BulkActs {
             _ => false,
         }
     }
+
+    /// Waits until no act is running.
+    pub async fn ended(&self) {
+        drop(self.running.lock().await);
+    }
 }
 
 impl ActProgress<'_> {
     /// Reports how many recipients are changed. Returns whether to change more.
     pub fn goes_on(&self, done: i64) -> bool {
-        let mut slot = self.acts.0.lock();
+        let mut slot = self.acts.slot.lock();
         slot.as_mut().is_some_and(|slot| {
             slot.act.done = done;
             !slot.stop
@@ -86,7 +96,7 @@ impl ActProgress<'_> {
 
     fn set(&self, state: impl FnOnce(&Slot) -> BulkActState) -> BulkActState {
         let now = self.clock.now();
-        let mut slot = self.acts.0.lock();
+        let mut slot = self.acts.slot.lock();
         let Some(slot) = &mut *slot else {
             return BulkActState::Failed;
         };

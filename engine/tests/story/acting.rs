@@ -128,8 +128,51 @@ async fn an_action_on_many_recipients_is_seen_and_stopped(env: TestEnv) {
     assert_eq!(refusal.kind, Kind::Forbidden);
 }
 
+async fn an_action_ends_with_a_row_when_the_process_stops(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let addresses: Vec<String> = (0..RECIPIENTS)
+        .map(|n| format!("desk{n}@example.net"))
+        .collect();
+    let to: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    for number in 0..100 {
+        env.hand_over(&admin, &to, &format!("Mail {number}")).await;
+    }
+    let outbox = env.postern.outbox().clone();
+    let counted = count(&env, &admin, MessageAction::Hold).await;
+    let act = {
+        let (outbox, admin) = (outbox.clone(), admin.clone());
+        async move {
+            let all = everything();
+            outbox
+                .act(&admin, MessageAction::Hold, &all, Some(&counted))
+                .await
+        }
+    };
+    let act = tokio::spawn(act);
+    let runs = async {
+        while outbox.overview(&admin).await.expect("a look").act.is_none() {
+            yield_now().await;
+        }
+    };
+    let begun = tokio::time::timeout(std::time::Duration::from_secs(30), runs);
+    begun.await.expect("it begins within 30 s");
+    env.postern.close().await;
+    let done = act.await.expect("no panic").expect("stopped");
+    let mut connection = env.connection().await;
+    let query =
+        sqlx::query_as("SELECT detail FROM audit WHERE action = 'hold mail' ORDER BY id DESC");
+    let rows: Vec<(String,)> = query.fetch_all(&mut connection).await.expect("rows");
+    let ends = [
+        format!("stopped after {done} of all messages"),
+        format!("{done} of all messages"),
+    ];
+    assert!(ends.contains(&rows[0].0), "{rows:?}");
+}
+
 stories! {
     both {
+        an_action_ends_with_a_row_when_the_process_stops;
         later_mail_neither_disturbs_an_action_nor_is_changed;
         an_action_on_many_recipients_is_seen_and_stopped;
     }

@@ -7,7 +7,7 @@ use super::{RecipientKey, in_states};
 use crate::store::rows::{blocks, in_order, values};
 use crate::store::{Connection, StoreError};
 
-/// Changes the state of those recipients that the action still applies to and that no worker has
+/// Changes the state of those recipients that are still in one of `states` and that no worker has
 /// leased. Returns their keys.
 ///
 /// # Errors
@@ -15,6 +15,7 @@ use crate::store::{Connection, StoreError};
 pub async fn change(
     connection: &mut Connection,
     action: MessageAction,
+    states: &[RecipientState],
     keys: &[RecipientKey],
     now: Timestamp,
 ) -> Result<Vec<RecipientKey>, StoreError> {
@@ -32,7 +33,7 @@ pub async fn change(
              AND {} AND (owner IS NULL OR due_at <= ${}) RETURNING message_id, position",
             action.leads_to().as_str(),
             values(parameters, block.places, 2),
-            in_states("state", action.applies_to()),
+            in_states("state", states),
             parameters + 2 * block.places + 1,
         );
         let mut query = sqlx::query_as(in_order(connection, sql))

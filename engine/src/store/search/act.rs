@@ -53,18 +53,11 @@ impl ActScan {
         selection: &Selection,
         up_to: Option<&str>,
     ) -> Result<Self, StoreError> {
-        let only = match selection {
-            Selection::Matching(search) => search.state,
-            _ => None,
-        };
-        let states = act.applies_to().iter().copied();
         Ok(Self {
             access: access(connection, selection).await?,
             selection: selection.clone(),
             up_to: up_to.map(str::to_owned),
-            states: states
-                .filter(|state| only.is_none_or(|only| only == *state))
-                .collect(),
+            states: states(act, selection),
             behind: None,
         })
     }
@@ -111,6 +104,18 @@ impl ActScan {
         }
         Ok(found)
     }
+}
+
+/// The states of selected recipients that an act applies to.
+pub fn states(act: MessageAction, selection: &Selection) -> Vec<RecipientState> {
+    let only = match selection {
+        Selection::Matching(search) => search.state,
+        _ => None,
+    };
+    let states = act.applies_to().iter().copied();
+    states
+        .filter(|state| only.is_none_or(|only| only == *state))
+        .collect()
 }
 
 /// The access for a selection.

@@ -10,7 +10,7 @@ mod parameter;
 use domain::Timestamp;
 use ulid::Ulid;
 
-pub use act::{ActScan, count};
+pub use act::{ActScan, count, states};
 pub use connection::{SearchConnection, SearchPool};
 pub use counts::counts;
 pub use list::{ListPage, rows};

@@ -97,6 +97,18 @@ impl Audit {
         audit::add(work, &[entry]).await
     }
 
+    /// Records in a transaction of its own that an act was done.
+    pub(crate) async fn record_alone(
+        &self,
+        by: impl Into<Signature>,
+        action: Action,
+        detail: impl Into<String>,
+    ) -> Result<(), StoreError> {
+        let mut work = self.store.begin().await?;
+        self.record(&mut work, by, action, detail).await?;
+        commit(work).await
+    }
+
     /// Records in its own transaction, `work`, that a test mail proved a revision of the settings.
     pub(crate) async fn record_verified(
         &self,

@@ -106,11 +106,7 @@ impl Outbox {
             if !self.bulk_acts.stop() {
                 return Err(Refusal::new(Kind::NotFound, "No action is running."));
             }
-            let mut work = self.store.begin().await?;
-            self.audit
-                .record(&mut work, actor, Action::StopAct, "")
-                .await?;
-            Ok(commit(work).await?)
+            Ok(self.audit.record_alone(actor, Action::StopAct, "").await?)
         };
         self.audit.administer(actor, Action::StopAct, done).await
     }
@@ -224,11 +220,9 @@ impl Outbox {
             _ => "",
         };
         let detail = format!("{ended}{done} of {selected}");
-        let mut work = self.store.begin().await?;
         self.audit
-            .record(&mut work, actor, recorded(act), detail)
+            .record_alone(actor, recorded(act), detail)
             .await?;
-        commit(work).await?;
         Ok(done)
     }
 }

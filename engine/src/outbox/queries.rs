@@ -7,7 +7,7 @@ use domain::outbox::{
     Count, Cursor, DeliveryEvent, EventKind, MessageView, OutboxRows, Overview, Pause,
     RecipientState, RecipientView, Search, is_id,
 };
-use domain::{ConnectionType, Failure, Fault, Form, Kind, Refusal, Timestamp};
+use domain::{ConnectionType, Failure, Fault, Kind, Refusal, SmtpSettings, Timestamp};
 
 use super::{HEARTBEAT_TIMEOUT, MeterReading, Outbox};
 use crate::Actor;
@@ -17,7 +17,7 @@ use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, Recipient};
 use crate::store::search::ListPage;
 use crate::store::{
-    Connection, Scope, accounts, commit, delivery_events, information, pause, search, workers,
+    Connection, Scope, accounts, delivery_events, information, pause, search, workers,
 };
 
 /// The rows of a page.
@@ -47,21 +47,8 @@ impl Outbox {
     pub async fn overview(&self, actor: &Actor) -> Result<Overview, Refusal> {
         actor.reads()?;
         let now = self.clock.now();
+        let counts = self.counts(actor, now).await?;
         let mut connection = self.store.reporting().await?;
-        let counts = match only_of(actor) {
-            None => search::counts(&mut connection, None, now - COUNTED).await?,
-            Some(account) => {
-                let (store, account) = (self.store.clone(), account.to_owned());
-                let counts = async move {
-                    let mut connection = store.reporting().await?;
-                    search::counts(&mut connection, Some(&account), now - COUNTED).await
-                };
-                drop(connection);
-                let counts = self.searches.run(actor, counts).await?;
-                connection = self.store.reporting().await?;
-                counts
-            }
-        };
         let paused = pause::read(&mut connection).await?;
         let processes = workers::all(&mut connection, now - HEARTBEAT_TIMEOUT).await?;
         let held_by = processes.holding.into_iter().next();
@@ -79,23 +66,43 @@ impl Outbox {
         };
         let saved = information::read(&mut connection, Scope::Global).await?;
         drop(connection);
-        let relay = saved.as_ref().and_then(|saved| relay_name(&saved.form));
-        let suppression_limit = match relay {
-            Some(relay) => Some(self.suppressions_of(&relay).await?),
-            None => None,
+        let configured = saved.is_some();
+        let settings = saved.and_then(|saved| saved.form.parse().ok());
+        let suppression_limit = match &settings {
+            Some(settings) if actor.oversees() => Some(
+                self.suppressions_of(&settings.host.with_port(settings.port))
+                    .await?,
+            ),
+            _ => None,
         };
         let overview = Overview {
             counts,
             pause,
-            configured: saved.is_some(),
+            configured,
             workers: processes.workers,
             act: self.bulk_acts.current(now),
             suppression_limit: suppression_limit.filter(|limit| limit.is_reached()),
         };
         Ok(match actor.oversees() {
-            true => with_causes(overview, saved.map(|saved| saved.form)),
+            true => with_causes(overview, settings.as_ref()),
             false => without_names(overview),
         })
+    }
+
+    /// The counts of all messages, or of those that the actor sees: these are counted one by one, in turn
+    /// with its searches.
+    async fn counts(&self, actor: &Actor, now: Timestamp) -> Result<Vec<Count>, Refusal> {
+        let Some(account) = only_of(actor) else {
+            let mut connection = self.store.reporting().await?;
+            return Ok(search::counts(&mut connection, None, now - COUNTED).await?);
+        };
+        let (store, account) = (self.store.clone(), account.to_owned());
+        self.searches
+            .run(actor, async move {
+                let mut connection = store.reporting().await?;
+                search::counts(&mut connection, Some(&account), now - COUNTED).await
+            })
+            .await
     }
 
     /// The metrics, for administrators and for requests from this machine.
@@ -217,12 +224,9 @@ impl Outbox {
                 Refusal::new(Kind::NotFound, text)
             })?;
             if actor.account().is_none_or(|own| own.id != message.account) {
-                let mut work = self.store.begin().await?;
-                let audit = &self.audit;
-                audit
-                    .record(&mut work, actor, Action::ReadMail, message.id)
+                self.audit
+                    .record_alone(actor, Action::ReadMail, message.id)
                     .await?;
-                commit(work).await?;
             }
             Ok(bytes)
         };
@@ -239,18 +243,12 @@ impl Outbox {
     }
 }
 
-/// The relay of saved settings, as host and port.
-fn relay_name(saved: &Form) -> Option<String> {
-    let settings = saved.parse().ok()?;
-    Some(format!("{}:{}", settings.host, settings.port))
-}
-
 /// Adds the cause of each backoff whose relay is the one in the saved settings.
-fn with_causes(mut overview: Overview, saved: Option<Form>) -> Overview {
-    let Some(settings) = saved.and_then(|form| form.parse().ok()) else {
+fn with_causes(mut overview: Overview, settings: Option<&SmtpSettings>) -> Overview {
+    let Some(settings) = settings else {
         return overview;
     };
-    let relay = format!("{}:{}", settings.host, settings.port);
+    let relay = settings.host.with_port(settings.port);
     let backoffs = overview
         .workers
         .iter_mut()
@@ -258,7 +256,7 @@ fn with_causes(mut overview: Overview, saved: Option<Form>) -> Overview {
     for backoff in backoffs.filter(|backoff| backoff.relay == relay) {
         backoff.cause = cause(&Observation {
             failure: &backoff.failure,
-            settings: &settings,
+            settings,
             encrypted: settings.connection != ConnectionType::None,
             capabilities: &[],
         });
@@ -355,7 +353,7 @@ fn recipient_view(
 #[cfg(test)]
 mod tests {
     use domain::outbox::{BackoffView, Worker};
-    use domain::{Label, Reply, Stage};
+    use domain::{Form, Label, Reply, Stage};
 
     use super::*;
 
@@ -387,7 +385,7 @@ mod tests {
                 }],
                 ..Overview::default()
             };
-            let overview = with_causes(overview, Some(form.clone()));
+            let overview = with_causes(overview, form.parse().ok().as_ref());
             let backoff = overview.workers[0].backoff.as_ref().expect("a backoff");
             assert_eq!(backoff.cause.is_some(), known, "{relay}");
         }

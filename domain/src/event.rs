@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::capability::Capability;
-use crate::cause::Cause;
+use crate::cause::Finding;
 use crate::certificate::Handshake;
 use crate::stage::{Failure, Stage};
 use crate::{Reply, Timestamp};
@@ -183,8 +183,8 @@ pub enum Outcome {
         /// The failure.
         failure: Failure,
         /// Its cause; none when it is not known.
-        #[cfg_attr(feature = "openapi", schema(value_type = Option<Cause>))]
-        cause: Option<&'static Cause>,
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<Finding>))]
+        cause: Option<Finding>,
     },
 }
 

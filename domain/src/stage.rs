@@ -161,6 +161,8 @@ pub enum Fault {
     Reset,
     /// The TLS handshake failed for a reason other than the certificate.
     Handshake,
+    /// The relay ended the handshake with the alert `internal_error` (RFC 8446 section 6.2).
+    TlsInternalError,
     /// The relay supports neither TLS 1.2 nor 1.3.
     TlsTooOld,
     /// The relay sent an SMTP reply instead of TLS, usually on a StartTLS port.

@@ -1,5 +1,6 @@
 //! A test or diagnosis as lines of text, for the terminal and the clipboard.
 
+use crate::cause::Cause;
 use crate::event::{DialogueLine, Outcome, Side};
 use crate::trace::{Step, StepState, Trace};
 
@@ -82,14 +83,17 @@ impl Trace {
                 let stage = failure.stage.title();
                 lines.push((Tone::Bad, format!("failed after {took} at “{stage}”")));
                 lines.push((Tone::Plain, failure.to_string()));
-                if let Some(cause) = cause {
-                    lines.push((Tone::Plain, String::new()));
-                    lines.push((Tone::Strong, cause.title.to_owned()));
-                    lines.push((Tone::Plain, cause.cause.to_owned()));
-                    let steps = (1..).zip(cause.steps);
-                    lines.extend(
-                        steps.map(|(number, step)| (Tone::Plain, format!("{number}. {step}"))),
-                    );
+                if let Some(found) = cause {
+                    push_cause(&mut lines, found.cause);
+                    if let Some(note) = found.by.note() {
+                        lines.push((Tone::Plain, note.to_owned()));
+                    }
+                    if let Some(other) = found.alternative {
+                        lines.push((Tone::Plain, String::new()));
+                        let text = format!("Another cause fits the reply. {}", other.distinguish);
+                        lines.push((Tone::Plain, text));
+                        push_cause(&mut lines, other.cause);
+                    }
                 }
             }
         }
@@ -106,6 +110,15 @@ impl Trace {
         }
         text
     }
+}
+
+/// A cause with its steps.
+fn push_cause(lines: &mut Vec<(Tone, String)>, cause: &Cause) {
+    lines.push((Tone::Plain, String::new()));
+    lines.push((Tone::Strong, cause.title.to_owned()));
+    lines.push((Tone::Plain, cause.cause.to_owned()));
+    let steps = (1..).zip(cause.steps);
+    lines.extend(steps.map(|(number, step)| (Tone::Plain, format!("{number}. {step}"))));
 }
 
 #[cfg(test)]

@@ -103,6 +103,7 @@ const CASES: Case[] = [
   ['The TLS handshake hangs', 'tls', 'a firewall that drops the handshake', duringHandshake(() => {}), { ...TLS, ...LONG_TIMEOUT }],
   ['The TLS handshake hangs', 'tls', 'no reply to the handshake', scripted({ connected: sendNothing }), { ...SSL, ...SHORT_TIMEOUT }],
   ['The TLS handshake hangs', 'starttls', 'no reply to STARTTLS', afterStartTls(sendNothing), { ...TLS, ...LONG_TIMEOUT }],
+  ["The relay's TLS fails", 'tls', 'an internal error of the relay', duringHandshake((socket) => socket.end(Buffer.from([0x15, 3, 3, 0, 2, 2, 80]))), TLS],
   ["The relay's TLS is too old", 'tls', 'TLS 1.1', withTls({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }), SSL],
   ['The TLS handshake fails', 'tls', 'an outdated cipher', withTls({ maxVersion: 'TLSv1.2', ciphers: 'AES128-SHA' }), SSL],
 
@@ -125,7 +126,7 @@ const CASES: Case[] = [
 
   ['The password would be sent unencrypted', 'auth', 'a relay without TLS', scripted({}), { ...PLAIN, smtp_plaintext_auth: '0' }],
   ['A firewall may be removing StartTLS', 'auth', 'an overwritten capability', offers('XXXXXXXA'), { ...PLAIN, smtp_plaintext_auth: '0' }],
-  ['Signing in requires encryption', 'auth', 'no AUTH without TLS', offers(), PLAIN],
+  ['The relay offers no sign-in', 'auth', 'neither AUTH nor TLS', offers(), PLAIN],
   ['The relay offers no sign-in', 'auth', 'no AUTH inside TLS', presents(() => authority.issue('127.0.0.1')), { ...PLAIN, ...SSL }],
   ['The authentication type is not offered', 'auth', 'LOGIN', offers('AUTH LOGIN XOAUTH2'), PLAIN],
   ['The relay supports only OAuth', 'auth', 'OAuth', offers('AUTH XOAUTH2 OAUTHBEARER'), PLAIN],

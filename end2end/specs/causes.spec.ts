@@ -17,8 +17,8 @@ const SCRIPT_STAGE = {
   data: 'sent',
 } as const;
 
-/** Title of the cause, stage, the relay's reply, and settings that differ. */
-const REPLIES: [title: string | null, stage: Stage, reply: string, settings?: Fields][] = [
+/** Title of the cause, stage, the relay's reply, settings that differ, and what it is found by. */
+const REPLIES: [title: string, stage: Stage, reply: string, settings?: Fields, by?: 'words' | 'code'][] = [
   ['The port does not speak SMTP', 'greeting', '+OK POP3 ready'],
   ['The port does not speak SMTP', 'greeting', 'SSH-2.0-OpenSSH_9.2p1 Debian-2'],
   ['The port does not speak SMTP', 'greeting', '* OK [CAPABILITY IMAP4rev1] ready'],
@@ -36,7 +36,7 @@ const REPLIES: [title: string | null, stage: Stage, reply: string, settings?: Fi
   ['The relay rejects this machine', 'greeting', '554 No SMTP service here'],
   ['The relay rejects this machine', 'rcpt', '554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied'],
   ['The relay is temporarily unavailable', 'greeting', '421 4.3.2 Service shutting down and closing channel'],
-  ['The relay is temporarily unavailable', 'rcpt', '421 4.4.2 Bad connection'],
+  ['The relay does not reach the next server', 'rcpt', '421 4.4.2 Bad connection'],
   ['Too many connections at once', 'greeting', '421 4.7.0 relay.example.org Error: too many connections from 192.0.2.1'],
   ['Too many connections at once', 'data', '432 4.3.2 STOREDRV.ClientSubmit; Concurrent connections limit exceeded'],
 
@@ -106,13 +106,36 @@ const REPLIES: [title: string | null, stage: Stage, reply: string, settings?: Fi
   ['The relay is out of storage', 'mail', '452 4.3.1 Insufficient system storage'],
   ['The relay classifies the mail as spam', 'data', '550-5.7.1 Our system has detected that this message is likely\n550 5.7.1 unsolicited mail. a1b2 - gsmtp'],
 
-  // The reply is too general for a cause.
-  [null, 'ehlo', '554 5.0.0 Not today'],
-  [null, 'auth', '501 5.5.2 Cannot decode that'],
-  [null, 'mail', '451 4.3.0 Queue file write error'],
-  [null, 'rcpt', '550 5.7.1 Message refused by policy'],
-  [null, 'rcpt', '451 Temporary local problem - please try later'],
-  [null, 'data', '554 5.6.0 Malformed header'],
+  ['The relay finds a virus in the mail', 'data', '554 5.7.1 Infected: Eicar-Test-Signature FOUND'],
+  ['The relay does not take this kind of attachment', 'data', '552 5.7.0 Our system detected an illegal attachment on your message.'],
+  ['The relay objects to the form of the mail', 'data', '550 5.7.1 Messages missing a valid Message-ID: header are not accepted.'],
+  ['The relay does not accept the command', 'rcpt', '503 5.5.1 Bad sequence of commands'],
+  ['A policy of the relay refuses the mail', 'rcpt', '550 Administrative prohibition'],
+  ['The mail has too many recipients', 'rcpt', '452 4.5.3 Error: too many recipients'],
+  ["The recipient's mailbox receives mail too fast", 'rcpt', '450 4.2.1 The user you are trying to contact is receiving mail too quickly.'],
+  ["The relay cannot read the recipient's address", 'rcpt', '501 5.1.3 Bad recipient address syntax'],
+  ['The recipient has another address now', 'rcpt', '551 5.1.6 The recipient has moved'],
+  ['The recipient does not take mail from this sender', 'rcpt', '550 You are not allowed to post to this mailing list'],
+  ['The relay denies relaying', 'rcpt', '550 5.1.2 Relay not allowed.'],
+  ['The relay denies relaying', 'rcpt', '550 Invalid recipient: <me@example.net>'],
+  ['The mail goes round in a loop', 'data', '554 5.4.6 Too many hops 26 (25 max)'],
+  ['The relay has a fault of its own', 'rcpt', '451 Temporary local problem - please try later'],
+  ['The relay does not reach the next server', 'rcpt', '451 4.4.1 Connection timed out'],
+  ['The sending account is barred', 'data', '554 Message rejected: Sending paused for this account.'],
+  ['The sending account has no credit left', 'auth', '451 Authentication failed: Maximum credits exceeded'],
+  ['Microsoft 365 bars this sender', 'data', '550 5.1.8 Access denied, bad outbound sender AS(42004)'],
+  ["The relay finds the sender's reputation poor", 'data', '550 5.7.1 Our system has detected that this message is likely suspicious due to the very low reputation of the sending IP address.'],
+  ['The relay takes no mail from such an address', 'mail', '550 5.7.0 <a@example.org>... Please use the smtp server of your ISP.'],
+  ["The sender's address cannot be verified", 'rcpt', '550-Verification failed for <alerts@example.org>\n550-Unrouteable address\n550 Sender verify failed'],
+  ["The relay cannot read the sender's address", 'mail', '501 5.1.7 Bad sender address syntax'],
+  ['The relay is not satisfied with the encryption', 'rcpt', "550 5.7.322 certificate-expired: Destination mail server's certificate is expired."],
+
+  // The words are unknown, and the code and the stage give the cause.
+  ['The relay refuses the EHLO name', 'ehlo', '554 5.0.0 Not today', {}, 'code'],
+  ['The relay has a fault of its own', 'mail', '451 4.3.0 Ouch', {}, 'code'],
+  ['A policy of the relay refuses the mail', 'rcpt', '550 5.7.1 Not you', {}, 'code'],
+  ['The recipient is unknown', 'rcpt', '550 5.1.1 Nope', {}, 'code'],
+  ['The relay objects to the form of the mail', 'data', '554 5.6.0 Hm', {}, 'code'],
 ];
 
 test.describe.configure({ mode: 'default' });
@@ -125,8 +148,8 @@ test.beforeAll(async () => {
 
 test.afterAll(() => postern?.stop());
 
-for (const [title, stage, reply, settings] of REPLIES) {
-  test(`${title ?? 'No cause'}, from ${stage}: ${reply.split('\n')[0]}`, async () => {
+for (const [title, stage, reply, settings, by] of REPLIES) {
+  test(`${title}, from ${stage}: ${reply.split('\n')[0]}`, async () => {
     const script: ReplyScript = { [SCRIPT_STAGE[stage]]: reply, HELO: reply };
     if (stage === 'starttls') {
       script.EHLO = '250-relay of a test\n250 STARTTLS';
@@ -145,7 +168,10 @@ for (const [title, stage, reply, settings] of REPLIES) {
     });
     expect(report.outcome).toBe('failed');
     expect(report.failure?.stage).toBe(stage);
-    expect(report.cause?.title ?? null).toBe(title);
+    expect(report.cause?.title).toBe(title);
+    if (by) {
+      expect(report.cause?.by).toBe(by);
+    }
     await stop();
   });
 }

@@ -220,7 +220,7 @@ const MISCONFIGURATIONS: Record<string, Misconfiguration> = {
     stage: 'auth',
     fault: { mechanism_not_offered: [] },
     pattern: /offers no authentication/,
-    cause: 'Signing in requires encryption',
+    cause: 'The relay offers no sign-in',
   },
   'no sign-in': {
     data: () => settings(587, { smtp_host: submission }),

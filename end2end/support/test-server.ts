@@ -18,11 +18,21 @@ const DIAGNOSES_A_MINUTE = 12;
 export type Fields = Record<string, unknown>;
 
 /** The JSON document of a diagnosis. */
+/** The cause of a failure, with what it was found by. */
+export interface Cause {
+  title: string;
+  class: string;
+  cause: string;
+  steps: string[];
+  by: 'words' | 'code' | 'fault';
+  alternative: { cause: Omit<Cause, 'by' | 'alternative'>; distinguish: string } | null;
+}
+
 export interface DiagnosisReport {
   outcome: 'passed' | 'sent' | 'failed';
   steps: Step[];
   failure?: { stage: string; fault: unknown; reply: { code: number; text: string } | null; detail: string };
-  cause?: { title: string; cause: string; steps: string[] } | null;
+  cause?: Cause | null;
   [key: string]: unknown;
 }
 

@@ -163,7 +163,10 @@ fn paused(pause: Pause, admin: bool) -> AnyView {
 fn Backoff(backoff: BackoffView, now: Timestamp) -> AnyView {
     let failure = backoff.failure;
     let why = match backoff.cause {
-        Some(cause) => (format!("{}.", cause.title), cause.cause.to_owned()),
+        Some(found) => (
+            format!("{}.", found.cause.title),
+            found.cause.cause.to_owned(),
+        ),
         None => (
             format!("It failed at “{}”.", failure.stage.title()),
             failure.detail.clone(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
 use super::{Cursor, MessageAction, RecipientState, SuppressionLimit};
-use crate::cause::Cause;
+use crate::cause::Finding;
 use crate::{Failure, Timestamp};
 
 /// A row of the list: a message for one recipient.
@@ -245,7 +245,7 @@ pub struct BackoffView {
     pub failure: Failure,
     /// The cause of the failure, where it is known. It is not stored: every read finds it again.
     #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<&'static Cause>,
+    pub cause: Option<Finding>,
     /// The time of the first failure in a row.
     pub since: Timestamp,
     /// The time of the next connection attempt.

@@ -1,6 +1,6 @@
 //! A probe as lines of text, for the terminal.
 
-use super::{ProbeReport, ProbeResult};
+use super::{ProbeReport, ProbeResult, ProbeRow};
 use crate::ConnectionType;
 use crate::transcript::{Tone, TranscriptLine};
 
@@ -69,7 +69,16 @@ impl ProbeReport {
                 (Tone::Good, text)
             }));
         } else {
-            lines.push((Tone::Bad, "nothing works:".to_owned()));
+            // Some may pass and still not be worth recommending, as a port without sign-in.
+            let passed = |row: &ProbeRow| match row {
+                ProbeRow::Pending(_) => false,
+                ProbeRow::Finished(found) => found.failure.is_none(),
+            };
+            let text = match self.rows.iter().any(passed) {
+                true => "no settings are recommended:",
+                false => "nothing works:",
+            };
+            lines.push((Tone::Bad, text.to_owned()));
         }
         let sentences = recommendation.reason.iter();
         lines.extend(sentences.map(|sentence| (Tone::Plain, format!("    {sentence}"))));

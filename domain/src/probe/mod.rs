@@ -14,7 +14,7 @@ pub use recommend::{Recommendation, recommend};
 
 use serde::Serialize;
 
-use crate::cause::Cause;
+use crate::cause::Finding;
 use crate::event::{ConnectOutcome, Elapsed};
 use crate::stage::{CertificateFault, Failure, Fault, Stage};
 use crate::{AuthenticationType, ConnectionType};
@@ -45,8 +45,8 @@ pub struct ProbeResult {
     /// The failure; none when the relay replied to EHLO.
     pub failure: Option<Failure>,
     /// The cause of the failure; none when it is not known.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Cause>))]
-    pub cause: Option<&'static Cause>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Finding>))]
+    pub cause: Option<Finding>,
     /// The TLS version, as in `TLS 1.3`; none without encryption.
     pub encryption: Option<String>,
     /// The cipher suite, as in `TLS_AES_256_GCM_SHA384`.
@@ -212,7 +212,7 @@ impl ProbeResult {
     pub fn description(&self) -> String {
         match &self.failure {
             Some(failure) => match self.cause {
-                Some(cause) => within_a_sentence(cause.title),
+                Some(found) => within_a_sentence(found.cause.title),
                 None => failure_description(failure),
             },
             None if self.candidate.connection_type == ConnectionType::None && self.start_tls => {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use domain::cause::{Observation, cause};
+use domain::cause::{self, Observation};
 use domain::event::{Outcome, RunSummary};
 use domain::view::Stamp;
 use domain::{EmailAddress, Event, Failure, Fault, Refusal, Stage, Timestamp};
@@ -84,9 +84,11 @@ impl DiagnosisRun {
                     settings,
                     encrypted: witness.encryption().is_some(),
                     capabilities: &witness.capabilities(),
+                    sender: settings.from_address.as_str(),
+                    recipient: self.recipient.as_ref().map(EmailAddress::as_str),
                 };
                 Outcome::Failed {
-                    cause: cause(&observed),
+                    cause: cause::find(&observed),
                     failure,
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::cause::{Observation, cause};
+use domain::cause::{self, Observation};
 use domain::outbox::{
     Count, Cursor, DeliveryEvent, EventKind, MessageView, OutboxRows, Overview, Pause,
     RecipientState, RecipientView, Search, is_id,
@@ -254,11 +254,13 @@ fn with_causes(mut overview: Overview, settings: Option<&SmtpSettings>) -> Overv
         .iter_mut()
         .filter_map(|worker| worker.backoff.as_mut());
     for backoff in backoffs.filter(|backoff| backoff.relay == relay) {
-        backoff.cause = cause(&Observation {
+        backoff.cause = cause::find(&Observation {
             failure: &backoff.failure,
             settings,
             encrypted: settings.connection != ConnectionType::None,
             capabilities: &[],
+            sender: settings.from_address.as_str(),
+            recipient: None,
         });
     }
     overview

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use domain::cause::{Observation, cause};
+use domain::cause::{self, Observation};
 use domain::{Event, Failure, Fault, Form, Label, Reply, SecretString, Stage};
 use engine::smtp::{
     AddressPolicy, Dialer, Envelope, OutgoingMessage, Relay, Resolver, Session, SessionObserver,
@@ -137,13 +137,15 @@ impl Client {
 
     /// The title of a failure's cause, on an unencrypted connection.
     pub fn cause(&self, failure: &Failure) -> Option<&'static str> {
-        let known = cause(&Observation {
+        let found = cause::find(&Observation {
             failure,
             settings: &self.relay().settings,
             encrypted: false,
             capabilities: &[],
+            sender: "alerts@example.org",
+            recipient: None,
         });
-        known.map(|cause| cause.title)
+        found.map(|found| found.cause.title)
     }
 
     /// Opens, sends and quits.

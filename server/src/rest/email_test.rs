@@ -81,9 +81,9 @@ pub async fn send(
                     Kind::RelayFailed
                 };
                 let mut text = sentence(&failure.to_string());
-                for more in cause.into_iter().flat_map(|cause| {
-                    let steps = cause.steps.iter().copied();
-                    std::iter::once(cause.cause).chain(steps)
+                for more in cause.into_iter().flat_map(|found| {
+                    let steps = found.cause.steps.iter().copied();
+                    std::iter::once(found.cause.cause).chain(steps)
                 }) {
                     text.push(' ');
                     text.push_str(more);

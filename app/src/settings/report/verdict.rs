@@ -1,6 +1,6 @@
 //! The result of a run: its outcome, the cause of a failure, the relay's reply, what to do.
 
-use domain::cause::Cause;
+use domain::cause::{Cause, Finding};
 use domain::event::{Outcome, RunSummary};
 use domain::{Failure, Reply, Stage, Trace};
 use leptos::prelude::*;
@@ -74,13 +74,7 @@ fn Success(
 }
 
 #[component]
-fn FailureNotice(
-    title: String,
-    failure: Failure,
-    cause: Option<&'static Cause>,
-    more: String,
-) -> AnyView {
-    let unknown = cause.is_none() && failure.reply.is_some();
+fn FailureNotice(title: String, failure: Failure, cause: Option<Finding>, more: String) -> AnyView {
     view! {
         <div class="notice notice-bad">
             <p>
@@ -89,13 +83,30 @@ fn FailureNotice(
                 {failure.detail}
             </p>
             {failure.reply.map(|reply| view! { <RelayReply reply /> })}
-            {cause.map(|cause| view! { <Repair cause /> })}
-            {unknown
-                .then_some(
-                    view! { <p>"Postern does not know this reply. Ask the operator of the relay."</p> },
-                )}
+            {cause.map(|found| view! { <Causes found /> })}
             <p class="verdict-detail">{more}</p>
         </div>
+    }
+    .into_any()
+}
+
+/// The cause, what it was found by, and the second cause where two fit.
+#[component]
+fn Causes(found: Finding) -> AnyView {
+    let note = found.by.note();
+    let other = found.alternative.map(|other| {
+        view! {
+            <p class="repair-alternative">
+                <strong>"Another cause fits the reply. "</strong>
+                {other.distinguish}
+            </p>
+            <Repair cause=other.cause />
+        }
+    });
+    view! {
+        <Repair cause=found.cause />
+        {note.map(|note| view! { <p class="repair-basis">{note}</p> })}
+        {other}
     }
     .into_any()
 }

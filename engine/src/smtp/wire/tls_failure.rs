@@ -104,6 +104,10 @@ fn explain_tls(error: &Error) -> (Fault, String) {
             Fault::TlsTooOld,
             "the relay supports neither TLS 1.2 nor 1.3".to_owned(),
         ),
+        Error::AlertReceived(AlertDescription::InternalError) => (
+            Fault::TlsInternalError,
+            "the relay ended the handshake with an internal error of its own".to_owned(),
+        ),
         _ => (Fault::Handshake, error.to_string()),
     }
 }
@@ -129,6 +133,17 @@ mod tests {
         ] {
             let found = find(Error::AlertReceived(alert), asked, Some(b""));
             assert_eq!(found, expected, "{alert:?} {asked}");
+        }
+    }
+
+    #[test]
+    fn an_internal_error_is_the_relays_own() {
+        for (alert, expected) in [
+            (AlertDescription::InternalError, Fault::TlsInternalError),
+            (AlertDescription::HandshakeFailure, Fault::Handshake),
+        ] {
+            let error = io::Error::new(io::ErrorKind::InvalidData, Error::AlertReceived(alert));
+            assert_eq!(explain(&error).0, expected);
         }
     }
 

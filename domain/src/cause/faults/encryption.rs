@@ -1,21 +1,76 @@
 //! Causes: the connection cannot be encrypted with implicit TLS or StartTLS.
 
-use super::{Cause, Rule};
+use crate::cause::class::CauseClass;
+use crate::cause::rule::{Cause, Rule};
 use crate::stage::{Fault, Stage};
 
 /// The usual ports without implicit TLS.
 const PLAIN_PORTS: &[u16] = &[25, 587, 2525];
 
-pub(super) const RULES: &[Rule] = &[
+pub const START_TLS_LATER: Cause = Cause {
+    title: "StartTLS is temporarily unavailable",
+    class: CauseClass::Tls,
+    cause: "The relay offers StartTLS and cannot start it at the moment, for example \
+            because it cannot read its certificate or key.",
+    steps: &[
+        "Try again in some minutes.",
+        "Try Port 465 with Connection Type SSL.",
+        "Tell the relay's operator what it said; its log has the reason.",
+    ],
+};
+
+pub const START_TLS_REFUSED: Cause = Cause {
+    title: "The relay refuses StartTLS",
+    class: CauseClass::Tls,
+    cause: "The relay offered StartTLS and refused the command.",
+    steps: &[
+        "Try Port 465 with Connection Type SSL.",
+        "Send the relay's operator the reply: StartTLS is misconfigured, or something on \
+         the path refuses it.",
+    ],
+};
+
+pub const REMOVED: Cause = Cause {
+    title: "A firewall may be removing StartTLS",
+    class: CauseClass::Tls,
+    cause: "StartTLS is missing on a port where nearly every relay offers it, or the \
+            offered extensions are overwritten with X. Firewalls that inspect mail do \
+            that; a relay without StartTLS looks the same.",
+    steps: &[
+        "Choose Connection Type SSL with Port 465: a firewall cannot remove its \
+         encryption.",
+        "Have the inspection of SMTP switched off in the firewall (ESMTP inspection or \
+         fixup in Cisco's) or in the virus scanner of this machine.",
+        "Run the diagnosis from another network: if StartTLS is offered there, the relay \
+         is not the cause.",
+    ],
+};
+
+pub const NOT_OFFERED: Cause = Cause {
+    title: "StartTLS is not offered",
+    class: CauseClass::Tls,
+    cause: "Connection Type TLS requires StartTLS, and the relay does not offer it at this \
+            port.",
+    steps: &[
+        "Try Port 587 with TLS, or 465 with SSL; Find settings tries all of them.",
+        "Ask the relay's operator to switch StartTLS on.",
+        "Only inside a network that you trust: Connection Type None sends the mail \
+         unencrypted where StartTLS is not offered.",
+    ],
+};
+
+pub const FAULTS: &[Rule] = &[
     Rule {
+        words: &[],
         when: |observed| {
             let cut = observed.hung_up() || observed.timed_out();
             observed.implicit_tls()
                 && (observed.fault(&Fault::NotTls)
                     || (observed.at(&[Stage::Tls]) && cut && observed.port(PLAIN_PORTS)))
         },
-        cause: Cause {
+        cause: &Cause {
             title: "SSL is used on a StartTLS port",
+            class: CauseClass::Tls,
             cause: "With Connection Type SSL the connection is encrypted from the first byte, but \
                     this port begins in plain text.",
             steps: &[
@@ -25,13 +80,15 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| {
             observed.at(&[Stage::Greeting])
                 && !observed.implicit_tls()
                 && (observed.timed_out() || (observed.hung_up() && observed.port(&[465])))
         },
-        cause: Cause {
+        cause: &Cause {
             title: "No greeting: the port may expect SSL",
+            class: CauseClass::Tls,
             cause: "The connection is established and no greeting arrives; a port that expects TLS \
                     from the first byte, such as 465, behaves like this.",
             steps: &[
@@ -43,44 +100,25 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| {
             let missing = observed.fault(&Fault::StartTlsNotOffered)
                 || observed.fault(&Fault::EncryptionRequired);
-            missing && (observed.is_garbled() || observed.port(&[587]))
+            missing && observed.is_garbled()
         },
-        cause: Cause {
-            title: "A firewall may be removing StartTLS",
-            cause: "StartTLS is missing on a port where nearly every relay offers it, or the \
-                    offered extensions are overwritten with X. Firewalls that inspect mail do \
-                    that; a relay without StartTLS looks the same.",
-            steps: &[
-                "Choose Connection Type SSL with Port 465: a firewall cannot remove its \
-                 encryption.",
-                "Have the inspection of SMTP switched off in the firewall (ESMTP inspection or \
-                 fixup in Cisco's) or in the virus scanner of this machine.",
-                "Run the diagnosis from another network: if StartTLS is offered there, the relay \
-                 is not the cause.",
-            ],
-        },
+        cause: &REMOVED,
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::StartTlsNotOffered),
-        cause: Cause {
-            title: "StartTLS is not offered",
-            cause: "Connection Type TLS requires StartTLS, and the relay does not offer it at this \
-                    port.",
-            steps: &[
-                "Try Port 587 with TLS, or 465 with SSL; Find settings tries all of them.",
-                "Ask the relay's operator to switch StartTLS on.",
-                "Only inside a network that you trust: Connection Type None sends the mail \
-                 unencrypted where StartTLS is not offered.",
-            ],
-        },
+        cause: &NOT_OFFERED,
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::ResponseInjection),
-        cause: Cause {
+        cause: &Cause {
             title: "Plain text was injected after StartTLS",
+            class: CauseClass::Tls,
             cause: "Unencrypted bytes followed the relay's reply to StartTLS; treating them as \
                     encrypted would let an attacker forge replies, so Postern ended the session.",
             steps: &[
@@ -92,13 +130,15 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| {
             observed.at(&[Stage::StartTls, Stage::Tls])
                 && observed.hung_up()
                 && !observed.implicit_tls()
         },
-        cause: Cause {
+        cause: &Cause {
             title: "The connection is cut after StartTLS",
+            class: CauseClass::Tls,
             cause: "The relay offers StartTLS, and the connection was cut as soon as it was used, \
                     most often by a firewall that inspects mail.",
             steps: &[
@@ -109,11 +149,13 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| {
             observed.at(&[Stage::Tls]) && observed.hung_up() && observed.implicit_tls()
         },
-        cause: Cause {
+        cause: &Cause {
             title: "The relay closes the connection on SSL",
+            class: CauseClass::Tls,
             cause: "The connection was cut as soon as the TLS handshake began: the port does not \
                     expect TLS from the first byte, or a firewall blocks it.",
             steps: &[
@@ -124,9 +166,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.at(&[Stage::StartTls, Stage::Tls]) && observed.timed_out(),
-        cause: Cause {
+        cause: &Cause {
             title: "The TLS handshake hangs",
+            class: CauseClass::Tls,
             cause: "The handshake began and the relay stopped answering: something on the path \
                     drops the handshake, or the relay is stuck.",
             steps: &[
@@ -138,9 +182,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::TlsTooOld),
-        cause: Cause {
+        cause: &Cause {
             title: "The relay's TLS is too old",
+            class: CauseClass::Tls,
             cause: "The relay supports neither TLS 1.2 nor 1.3; older versions are not secure.",
             steps: &[
                 "Ask the relay's operator to switch TLS 1.2 on, or to update the mail server.",
@@ -151,9 +197,27 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
+        when: |observed| observed.fault(&Fault::TlsInternalError),
+        cause: &Cause {
+            title: "The relay's TLS fails",
+            class: CauseClass::Tls,
+            cause: "The relay ended the handshake with the alert internal_error: its own TLS does not \
+                    work, most often because it cannot read its certificate or key.",
+            steps: &[
+                "Tell the relay's operator: the log of the mail server has the reason.",
+                "Press Find settings: another port may work.",
+                "If the relay is your own, compare its certificate with its key, and check that the \
+                 mail server may read both files.",
+            ],
+        },
+    },
+    Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::ClientCertificateRequired),
-        cause: Cause {
+        cause: &Cause {
             title: "The relay asks for a client certificate",
+            class: CauseClass::Tls,
             cause: "The relay accepts mail only from clients with a certificate (mutual TLS), and \
                     Postern has none.",
             steps: &[
@@ -167,40 +231,17 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::Handshake),
-        cause: Cause {
+        cause: &Cause {
             title: "The TLS handshake fails",
+            class: CauseClass::Tls,
             cause: "The handshake failed before any certificate was checked: both sides have no \
                     cipher in common, or the relay requires a client certificate.",
             steps: &[
                 "Ask the relay's operator which ciphers its TLS allows; Postern supports the usual \
                  ones of TLS 1.2 and 1.3 with forward secrecy (ECDHE).",
                 "Try another port: 465 with SSL, or 587 with TLS.",
-            ],
-        },
-    },
-    Rule {
-        when: |observed| observed.at(&[Stage::StartTls]) && observed.deferred(),
-        cause: Cause {
-            title: "StartTLS is temporarily unavailable",
-            cause: "The relay offers StartTLS and cannot start it at the moment, for example \
-                    because it cannot read its certificate or key.",
-            steps: &[
-                "Try again in some minutes.",
-                "Try Port 465 with Connection Type SSL.",
-                "Tell the relay's operator what it said; its log has the reason.",
-            ],
-        },
-    },
-    Rule {
-        when: |observed| observed.at(&[Stage::StartTls]) && observed.refused(),
-        cause: Cause {
-            title: "The relay refuses StartTLS",
-            cause: "The relay offered StartTLS and refused the command.",
-            steps: &[
-                "Try Port 465 with Connection Type SSL.",
-                "Send the relay's operator the reply: StartTLS is misconfigured, or something on \
-                 the path refuses it.",
             ],
         },
     },
@@ -223,7 +264,7 @@ mod tests {
     fn a_connection_that_cannot_be_encrypted() {
         let ssl = |case: crate::cause::testing::Case| case.with(Label::ConnectionType, "SSL");
         assert_causes(
-            super::RULES,
+            &[super::FAULTS],
             &[
                 (IN_TLS, ssl(failed(Stage::Tls, Fault::NotTls))),
                 (IN_TLS, ssl(failed(Stage::Tls, Fault::Closed))),
@@ -236,7 +277,14 @@ mod tests {
                     SILENT,
                     failed(Stage::Greeting, Fault::Closed).with(Label::Port, "465"),
                 ),
-                (REMOVED, failed(Stage::StartTls, Fault::StartTlsNotOffered)),
+                (
+                    "StartTLS is not offered",
+                    failed(Stage::StartTls, Fault::StartTlsNotOffered),
+                ),
+                (
+                    "The relay's TLS fails",
+                    failed(Stage::Tls, Fault::TlsInternalError),
+                ),
                 (
                     REMOVED,
                     failed(Stage::StartTls, Fault::StartTlsNotOffered)

@@ -1,16 +1,19 @@
 //! Causes: time-outs, closed connections and malformed replies, by stage.
 
-use super::{Cause, Rule};
+use crate::cause::class::CauseClass;
+use crate::cause::rule::{Cause, Rule};
 use crate::stage::{Fault, Stage};
 
-pub(super) const RULES: &[Rule] = &[
+pub const FAULTS: &[Rule] = &[
     Rule {
+        words: &[],
         when: |observed| {
             let late = observed.fault(&Fault::TimedOut) || observed.fault(&Fault::Deadline);
             observed.at(&[Stage::Data]) && (late || observed.hung_up())
         },
-        cause: Cause {
+        cause: &Cause {
             title: "It is unknown whether the mail was accepted",
+            class: CauseClass::Network,
             cause: "The relay accepted the sender and the recipient and did not reply to the mail \
                     itself: it may arrive or not.",
             steps: &[
@@ -23,9 +26,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::Deadline),
-        cause: Cause {
+        cause: &Cause {
             title: "The run took too long",
+            class: CauseClass::Network,
             cause: "Each reply arrived within its time-out, but the run as a whole exceeded its \
                     limit.",
             steps: &[
@@ -37,9 +42,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.broke_off(),
-        cause: Cause {
+        cause: &Cause {
             title: "The relay's reply does not end",
+            class: CauseClass::Network,
             cause: "The relay began a reply and did not complete it in time: it delays this \
                     machine on purpose, or the rest is lost on the path.",
             steps: &[
@@ -52,9 +59,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.at(&[Stage::Greeting]) && observed.timed_out(),
-        cause: Cause {
+        cause: &Cause {
             title: "The relay does not greet",
+            class: CauseClass::Network,
             cause: "The connection is encrypted, and the relay sends no greeting.",
             steps: &[
                 "Check Port: something else than SMTP may answer inside TLS, such as a web server.",
@@ -64,9 +73,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.at(&[Stage::Ehlo]) && observed.timed_out(),
-        cause: Cause {
+        cause: &Cause {
             title: "The relay does not answer EHLO",
+            class: CauseClass::Network,
             cause: "The relay sends a greeting and does not reply to EHLO; some relays look up the \
                     client in DNS first.",
             steps: &[
@@ -78,9 +89,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.at(&[Stage::Auth]) && observed.timed_out(),
-        cause: Cause {
+        cause: &Cause {
             title: "The relay does not answer the sign-in",
+            class: CauseClass::Network,
             cause: "The relay received the user name and password and did not reply in time: its \
                     account directory is slow or down.",
             steps: &[
@@ -92,9 +105,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.at(&[Stage::Mail, Stage::Rcpt]) && observed.timed_out(),
-        cause: Cause {
+        cause: &Cause {
             title: "The relay does not answer MAIL or RCPT",
+            class: CauseClass::Network,
             cause: "The relay does not reply to the sender or the recipient in time; it may be \
                     querying DNS or the recipient's own server.",
             steps: &[
@@ -105,11 +120,13 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| {
             observed.at(&[Stage::Tcp, Stage::Greeting, Stage::Ehlo]) && observed.hung_up()
         },
-        cause: Cause {
+        cause: &Cause {
             title: "The relay closes the connection at once",
+            class: CauseClass::Network,
             cause: "The connection was established and ended before the relay replied to EHLO: it \
                     rejects this machine, is overloaded, or a firewall cuts it.",
             steps: &[
@@ -122,9 +139,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.at(&[Stage::Auth]) && observed.hung_up(),
-        cause: Cause {
+        cause: &Cause {
             title: "The relay closes the connection at sign-in",
+            class: CauseClass::Network,
             cause: "The relay offers a sign-in and closes the connection during it without a \
                     reply.",
             steps: &[
@@ -136,9 +155,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.at(&[Stage::Mail, Stage::Rcpt]) && observed.hung_up(),
-        cause: Cause {
+        cause: &Cause {
             title: "The relay closes the connection at MAIL or RCPT",
+            class: CauseClass::Network,
             cause: "The relay closed the connection without a reply to the sender or the \
                     recipient.",
             steps: &[
@@ -150,29 +171,16 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::Malformed),
-        cause: Cause {
+        cause: &Cause {
             title: "The relay violates the SMTP protocol",
+            class: CauseClass::Protocol,
             cause: "The relay sent a malformed reply, or a reply that does not fit the command.",
             steps: &[
                 "Send the relay's operator the dialogue above; its software, or a filter in front \
                  of it, is at fault.",
                 "Try another port of the relay (Find settings).",
-            ],
-        },
-    },
-    Rule {
-        when: |observed| {
-            let early = observed.at(&[Stage::Greeting, Stage::Ehlo]) && observed.deferred();
-            observed.code(&[421]) || early
-        },
-        cause: Cause {
-            title: "The relay is temporarily unavailable",
-            cause: "The relay ended the session: it is shutting down, is overloaded, or limits \
-                    this machine for the moment.",
-            steps: &[
-                "Try again in some minutes.",
-                "If it persists, ask the relay's operator what its log says about this machine.",
             ],
         },
     },
@@ -199,7 +207,7 @@ mod tests {
     #[test]
     fn a_relay_that_falls_silent_or_hangs_up() {
         assert_causes(
-            super::RULES,
+            &[super::FAULTS],
             &[
                 (UNKNOWN, silent(Stage::Data)),
                 (UNKNOWN, failed(Stage::Data, Fault::Reset)),

@@ -1,13 +1,16 @@
 //! Causes: the relay's certificate does not pass.
 
-use super::{Cause, Rule};
+use crate::cause::class::CauseClass;
+use crate::cause::rule::{Cause, Rule};
 use crate::stage::{CertificateFault, Fault};
 
-pub(super) const RULES: &[Rule] = &[
+pub const FAULTS: &[Rule] = &[
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::Expired)),
-        cause: Cause {
+        cause: &Cause {
             title: "The certificate has expired",
+            class: CauseClass::Tls,
             cause: "The relay's certificate, or one of its issuers' certificates, has expired.",
             steps: &[
                 "Ask the relay's operator to renew it; every client that uses TLS is affected.",
@@ -18,9 +21,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::NotYetValid)),
-        cause: Cause {
+        cause: &Cause {
             title: "The certificate is not valid yet",
+            class: CauseClass::Tls,
             cause: "According to the clock of this machine, the validity of the relay's \
                     certificate has not begun.",
             steps: &[
@@ -30,9 +35,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::OtherName)),
-        cause: Cause {
+        cause: &Cause {
             title: "The certificate is for another name",
+            class: CauseClass::Tls,
             cause: "Host Name is not among the names in the relay's certificate, so another server \
                     may be answering.",
             steps: &[
@@ -46,9 +53,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::SelfSigned)),
-        cause: Cause {
+        cause: &Cause {
             title: "The certificate is self-signed",
+            class: CauseClass::Tls,
             cause: "No authority confirms the owner of the relay's certificate; newly installed \
                     mail servers have such certificates, and so do proxies that intercept mail.",
             steps: &[
@@ -62,9 +71,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::UnknownIssuer)),
-        cause: Cause {
+        cause: &Cause {
             title: "The certificate's issuer is unknown",
+            class: CauseClass::Tls,
             cause: "The relay's certificate is issued by an authority that this machine does not \
                     trust, such as an organisation's own authority.",
             steps: &[
@@ -80,9 +91,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::ChainIncomplete)),
-        cause: Cause {
+        cause: &Cause {
             title: "The certificate chain is incomplete",
+            class: CauseClass::Tls,
             cause: "The relay sends its own certificate without the intermediate certificates of a \
                     trusted authority; browsers fetch missing ones, mail programs do not.",
             steps: &[
@@ -94,9 +107,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::Version1)),
-        cause: Cause {
+        cause: &Cause {
             title: "The certificate is of version 1",
+            class: CauseClass::Tls,
             cause: "The relay's certificate has the format used before 1996, which cannot name a \
                     host, so it cannot be checked; old devices create such certificates.",
             steps: &[
@@ -107,9 +122,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::NotTrusted)),
-        cause: Cause {
+        cause: &Cause {
             title: "The certificate is not the trusted one",
+            class: CauseClass::Tls,
             cause: "The relay's certificate is not among those trusted for it: it was renewed, or \
                     another server answers.",
             steps: &[
@@ -125,9 +142,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::Certificate(CertificateFault::Invalid)),
-        cause: Cause {
+        cause: &Cause {
             title: "The certificate cannot be checked",
+            class: CauseClass::Tls,
             cause: "The relay's certificate is damaged, is not meant for servers, or has an \
                     insecure signature.",
             steps: &[
@@ -181,7 +200,7 @@ mod tests {
             ),
         ];
         assert_causes(
-            super::RULES,
+            &[super::FAULTS],
             &cases.map(|(title, fault)| (title, failed(Stage::Tls, Fault::Certificate(fault)))),
         );
     }

@@ -1,13 +1,16 @@
 //! Causes: the relay cannot be reached by DNS or TCP.
 
-use super::{Cause, Rule};
+use crate::cause::class::CauseClass;
+use crate::cause::rule::{Cause, Rule};
 use crate::stage::Fault;
 
-pub(super) const RULES: &[Rule] = &[
+pub const FAULTS: &[Rule] = &[
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::NameNotFound),
-        cause: Cause {
+        cause: &Cause {
             title: "The host name is unknown",
+            class: CauseClass::Network,
             cause: "DNS has no address for this name.",
             steps: &[
                 "Check the spelling of Host Name, or ask the relay's operator for it.",
@@ -17,9 +20,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::ResolverFailed),
-        cause: Cause {
+        cause: &Cause {
             title: "The name servers do not answer",
+            class: CauseClass::Network,
             cause: "The name servers of this machine gave no usable answer for the host; the relay \
                     itself was not contacted.",
             steps: &[
@@ -32,9 +37,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::AddressNotAllowed),
-        cause: Cause {
+        cause: &Cause {
             title: "The address is not allowed",
+            class: CauseClass::Network,
             cause: "The operator of this Postern forbids the relay's IP address, or it is in a \
                     reserved range; nothing was sent to it.",
             steps: &[
@@ -45,9 +52,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::NoAnswer),
-        cause: Cause {
+        cause: &Cause {
             title: "The port is filtered",
+            class: CauseClass::Network,
             cause: "There was no answer within the connect time-out: most likely a firewall drops \
                     the packets to this port, or the host is down.",
             steps: &[
@@ -61,9 +70,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::ConnectionRefused),
-        cause: Cause {
+        cause: &Cause {
             title: "Nothing listens on the port",
+            class: CauseClass::Network,
             cause: "The host refused the connection: no mail service runs at this port, or a \
                     firewall rejects this machine.",
             steps: &[
@@ -75,9 +86,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::Unreachable),
-        cause: Cause {
+        cause: &Cause {
             title: "The host is unreachable",
+            class: CauseClass::Network,
             cause: "This machine has no route to the relay's IP address.",
             steps: &[
                 "Check Host Name: an address of another network has this effect, or an IPv6 \
@@ -97,7 +110,7 @@ mod tests {
     #[test]
     fn a_relay_that_cannot_be_reached() {
         assert_causes(
-            super::RULES,
+            &[super::FAULTS],
             &[
                 (
                     "The host name is unknown",

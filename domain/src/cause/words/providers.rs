@@ -1,35 +1,76 @@
 //! Causes: replies of well-known providers.
 
-use super::{Cause, Observation, Rule};
+use crate::cause::class::CauseClass;
+use crate::cause::reading::Evidence;
+use crate::cause::rule::{Cause, Rule};
 use crate::stage::Stage;
 
-pub(super) const RULES: &[Rule] = &[
+pub const APP_PASSWORD: Cause = Cause {
+    title: "Gmail requires an app password",
+    class: CauseClass::SignIn,
+    cause: "Google rejects the account's ordinary password over SMTP: it requires an app \
+           password of sixteen letters, which needs 2-Step Verification.",
+    steps: &[
+        "Sign in to the Google account and turn 2-Step Verification on.",
+        "Create an app password at myaccount.google.com/apppasswords.",
+        "Enter the whole address as User Name and the app password, without spaces, as \
+         Password.",
+        "If it is an app password already, create a new one: a change of the account's \
+         password revokes them.",
+    ],
+};
+
+pub const API_USER: Cause = Cause {
+    title: "SendGrid's user name is the word apikey",
+    class: CauseClass::SignIn,
+    cause: "SendGrid uses the user name apikey for every account, with an API key as the \
+           password.",
+    steps: &[
+        "Enter apikey as User Name.",
+        "Enter an API key as Password; it begins with SG and a dot.",
+    ],
+};
+
+pub const API_KEY: Cause = Cause {
+    title: "SendGrid does not know this API key",
+    class: CauseClass::SignIn,
+    cause: "The user name is correct, and the API key was deleted, is incomplete, or lacks \
+           the permission to send mail.",
+    steps: &[
+        "In SendGrid, under Settings, API Keys, create a key with the permission Mail \
+         Send.",
+        "Enter the whole of it as Password; it begins with SG and a dot, and is shown only \
+         once.",
+    ],
+};
+
+pub const SES_CREDENTIALS: Cause = Cause {
+    title: "Amazon SES requires its own SMTP credentials",
+    class: CauseClass::SignIn,
+    cause: "Amazon SES has SMTP credentials for each region; AWS access keys and \
+           credentials of another region are rejected.",
+    steps: &[
+        "In the SES console of the region in Host Name, under SMTP settings, create SMTP \
+         credentials.",
+        "Enter them as User Name and Password.",
+    ],
+};
+
+pub const WORDS: &[Rule] = &[
     Rule {
+        words: &["gsmtp", "support.google.com"],
         when: |observed| {
             let refused = observed.code(&[535]) || observed.status(&[[7, 9]]);
-            observed.at(&[Stage::Auth]) && is_google(observed) && refused
+            observed.at(&[Stage::Auth]) && refused
         },
-        cause: Cause {
-            title: "Gmail requires an app password",
-            cause: "Google rejects the account's ordinary password over SMTP: it requires an app \
-                    password of sixteen letters, which needs 2-Step Verification.",
-            steps: &[
-                "Sign in to the Google account and turn 2-Step Verification on.",
-                "Create an app password at myaccount.google.com/apppasswords.",
-                "Enter the whole address as User Name and the app password, without spaces, as \
-                 Password.",
-                "If it is an app password already, create a new one: a change of the account's \
-                 password revokes them.",
-            ],
-        },
+        cause: &APP_PASSWORD,
     },
     Rule {
-        when: |observed| {
-            observed.at(&[Stage::Auth])
-                && observed.says(&["in via your web browser", "with your web browser"])
-        },
-        cause: Cause {
+        words: &["in via your web browser", "with your web browser"],
+        when: |observed| observed.at(&[Stage::Auth]),
+        cause: &Cause {
             title: "Google requires a login in the browser",
+            class: CauseClass::SignIn,
             cause: "Google considers this sign-in unusual and requires the owner of the account to \
                     confirm it.",
             steps: &[
@@ -41,9 +82,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        when: |observed| observed.says(&["invalid credentials for relay", "mail relay denied"]),
-        cause: Cause {
+        words: &["invalid credentials for relay", "mail relay denied"],
+        when: |_| true,
+        cause: &Cause {
             title: "Google's relay does not know this machine",
+            class: CauseClass::Relaying,
             cause: "The SMTP relay service of Google Workspace accepts mail only from the \
                     addresses and domains in its Admin console, and this machine is not among \
                     them.",
@@ -56,16 +99,15 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        when: |observed| {
-            observed.at(&[Stage::Auth])
-                && observed.says(&[
-                    "application-specific password",
-                    "app-specific password",
-                    "app password",
-                ])
-        },
-        cause: Cause {
+        words: &[
+            "application-specific password",
+            "app-specific password",
+            "app password",
+        ],
+        when: |observed| observed.at(&[Stage::Auth]),
+        cause: &Cause {
             title: "The provider requires an app password",
+            class: CauseClass::SignIn,
             cause: "The provider rejects the account's ordinary password over SMTP and requires an \
                     app password.",
             steps: &[
@@ -75,11 +117,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        when: |observed| {
-            observed.at(&[Stage::Auth]) && observed.says(&["smtpclientauthentication is disabled"])
-        },
-        cause: Cause {
+        words: &["smtpclientauthentication is disabled"],
+        when: |_| true,
+        cause: &Cause {
             title: "Microsoft 365 has SMTP AUTH switched off",
+            class: CauseClass::SignIn,
             cause: "SMTP AUTH is disabled for this mailbox or for the whole organisation, which is \
                     Microsoft's default.",
             steps: &[
@@ -92,14 +134,14 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        when: |observed| {
-            observed.says(&[
-                "basic authentication is disabled",
-                "basic authentication is not supported",
-            ])
-        },
-        cause: Cause {
+        words: &[
+            "basic authentication is disabled",
+            "basic authentication is not supported",
+        ],
+        when: |_| true,
+        cause: &Cause {
             title: "Microsoft no longer accepts passwords here",
+            class: CauseClass::SignIn,
             cause: "The mailbox, or Outlook.com as a whole, supports only OAuth; a correct user \
                     name and password are rejected too.",
             steps: &[
@@ -111,16 +153,15 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        when: |observed| {
-            observed.at(&[Stage::Auth])
-                && observed.says(&[
-                    "security defaults policy",
-                    "conditional access",
-                    "did not meet the criteria to be authenticated",
-                ])
-        },
-        cause: Cause {
+        words: &[
+            "security defaults policy",
+            "conditional access",
+            "did not meet the criteria to be authenticated",
+        ],
+        when: |observed| observed.at(&[Stage::Auth]),
+        cause: &Cause {
             title: "A Microsoft 365 policy blocks the sign-in",
+            class: CauseClass::SignIn,
             cause: "Security defaults or a Conditional Access policy block SMTP sign-ins of this \
                     account, whatever the password.",
             steps: &[
@@ -133,53 +174,26 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        when: |observed| is_sendgrid(observed) && observed.settings.username != "apikey",
-        cause: Cause {
-            title: "SendGrid's user name is the word apikey",
-            cause: "SendGrid uses the user name apikey for every account, with an API key as the \
-                    password.",
-            steps: &[
-                "Enter apikey as User Name.",
-                "Enter an API key as Password; it begins with SG and a dot.",
-            ],
-        },
+        words: &["bad username / password", "authorization grant is invalid"],
+        when: |observed| observed.at(&[Stage::Auth]) && !has_api_key(observed),
+        cause: &API_USER,
     },
     Rule {
-        when: is_sendgrid,
-        cause: Cause {
-            title: "SendGrid does not know this API key",
-            cause: "The user name is correct, and the API key was deleted, is incomplete, or lacks \
-                    the permission to send mail.",
-            steps: &[
-                "In SendGrid, under Settings, API Keys, create a key with the permission Mail \
-                 Send.",
-                "Enter the whole of it as Password; it begins with SG and a dot, and is shown only \
-                 once.",
-            ],
-        },
+        words: &["bad username / password", "authorization grant is invalid"],
+        when: |observed| observed.at(&[Stage::Auth]),
+        cause: &API_KEY,
     },
     Rule {
-        when: |observed| {
-            observed.at(&[Stage::Auth])
-                && observed.code(&[535])
-                && (observed.says_only("Authentication Credentials Invalid")
-                    || observed.host_in("amazonaws.com"))
-        },
-        cause: Cause {
-            title: "Amazon SES requires its own SMTP credentials",
-            cause: "Amazon SES has SMTP credentials for each region; AWS access keys and \
-                    credentials of another region are rejected.",
-            steps: &[
-                "In the SES console of the region in Host Name, under SMTP settings, create SMTP \
-                 credentials.",
-                "Enter them as User Name and Password.",
-            ],
-        },
+        words: &["authentication credentials invalid"],
+        when: |observed| observed.says_only("Authentication Credentials Invalid"),
+        cause: &SES_CREDENTIALS,
     },
     Rule {
-        when: |observed| observed.says(&["email address is not verified"]),
-        cause: Cause {
+        words: &["email address is not verified"],
+        when: |_| true,
+        cause: &Cause {
             title: "An address is not verified at Amazon SES",
+            class: CauseClass::Sender,
             cause: "Amazon SES sends only from verified addresses and domains, and in its sandbox \
                     also only to verified ones; the reply names the unverified one.",
             steps: &[
@@ -191,9 +205,15 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        when: |observed| observed.says(&["not authorized to perform `ses:", "to perform: ses:"]),
-        cause: Cause {
+        words: &[
+            "not authorized to perform `ses:",
+            "not authorized to perform 'ses:",
+            "to perform: ses:",
+        ],
+        when: |_| true,
+        cause: &Cause {
             title: "This Amazon SES user may not send",
+            class: CauseClass::Sender,
             cause: "The credentials are correct, and the policy of their user does not allow \
                     sending from this address.",
             steps: &[
@@ -203,9 +223,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        when: |observed| observed.says(&["mailgun is not loving your login"]),
-        cause: Cause {
+        words: &["mailgun is not loving your login"],
+        when: |_| true,
+        cause: &Cause {
             title: "Mailgun does not know these credentials",
+            class: CauseClass::SignIn,
             cause: "Mailgun has SMTP users for each domain; the account's password and API key are \
                     rejected.",
             steps: &[
@@ -217,9 +239,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        when: |observed| observed.says(&["sandbox subdomains are for test"]),
-        cause: Cause {
+        words: &["sandbox subdomains are for test"],
+        when: |_| true,
+        cause: &Cause {
             title: "Mailgun's sandbox sends to authorised recipients only",
+            class: CauseClass::SenderAccount,
             cause: "The sending domain is a Mailgun sandbox, which sends only to its authorised \
                     recipients.",
             steps: &[
@@ -230,9 +254,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        when: |observed| observed.says(&["unauthorized ip address"]),
-        cause: Cause {
+        words: &["unauthorized ip address"],
+        when: |_| true,
+        cause: &Cause {
             title: "The provider does not allow this machine's address",
+            class: CauseClass::SignIn,
             cause: "The account is limited to certain IP addresses, as Brevo does by default, and \
                     the public address of this machine is not among them.",
             steps: &[
@@ -244,14 +270,9 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-fn is_google(observed: &Observation<'_>) -> bool {
-    observed.says(&["gsmtp", "support.google.com"]) || observed.host_in("smtp.gmail.com")
-}
-
-fn is_sendgrid(observed: &Observation<'_>) -> bool {
-    let words = &["bad username / password", "authorization grant is invalid"];
-    observed.at(&[Stage::Auth])
-        && (observed.says(words) || (observed.code(&[535]) && observed.host_in("sendgrid.net")))
+/// Whether the user name is the one that `SendGrid` uses for API keys.
+pub fn has_api_key(observed: &Evidence<'_>) -> bool {
+    observed.observation.settings.username == "apikey"
 }
 
 #[cfg(test)]
@@ -275,7 +296,7 @@ mod tests {
     #[test]
     fn providers_are_recognised_by_their_replies() {
         assert_causes(
-            super::RULES,
+            &[super::WORDS],
             &[
                 (
                     APP_PASSWORD,

@@ -1,0 +1,6 @@
+//! Causes of failures without a reply: what Postern observed itself.
+
+pub mod certificate;
+pub mod encryption;
+pub mod hanging;
+pub mod reach;

@@ -1,0 +1,6 @@
+//! Causes on the side that receives: relaying, the recipient, the mailbox and its rules.
+
+pub mod mailbox;
+pub mod recipient;
+pub mod recipient_policy;
+pub mod relaying;

@@ -1,0 +1,7 @@
+//! Causes on the side that sends: the client, its account, the sender and the sender's domain.
+
+pub mod account;
+pub mod domain_authentication;
+pub mod identity;
+pub mod reputation;
+pub mod sender;

@@ -1,11 +1,13 @@
 //! What a failed attempt means for a message: defer it, fail it, or back off the relay.
 
+use crate::cause::{Basis, CauseClass, Finding};
 use crate::{Failure, Fault, Stage};
 
 /// What to do with a message that was not delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// Retry later: 4xx (RFC 5321 section 4.2.1), or the session ended in mid-transaction.
+    /// Retry later: 4xx (RFC 5321 section 4.2.1), a 5xx that ends with time, or the session ended in
+    /// mid-transaction.
     Defer,
     /// Do not retry: 5xx, or the relay does not accept such a message.
     Fail,
@@ -13,20 +15,25 @@ pub enum Disposition {
     BackOffRelay,
 }
 
-/// The disposition of a message after `failure`. Only replies to MAIL, RCPT and DATA count against
-/// the message.
-pub fn disposition(failure: &Failure) -> Disposition {
+/// The disposition of a message after `failure`, whose cause is `found`. Only replies to MAIL, RCPT
+/// and DATA count against the message.
+pub fn disposition(failure: &Failure, found: Option<&Finding>) -> Disposition {
     if !matches!(failure.stage, Stage::Mail | Stage::Rcpt | Stage::Data) {
         return Disposition::BackOffRelay;
     }
     match &failure.fault {
-        Fault::Rejected => match failure.reply.as_ref().map(|reply| reply.code) {
-            // 421 closes the session, 530 and 535 ask for a sign-in (RFC 4954 section 6): any
-            // message would get the same reply.
-            Some(421 | 530 | 535) => Disposition::BackOffRelay,
-            Some(500..) => Disposition::Fail,
-            _ => Disposition::Defer,
-        },
+        Fault::Rejected => {
+            let code = failure.reply.as_ref().map_or(0, |reply| reply.code);
+            let by_words = found.filter(|found| found.by == Basis::Words);
+            let by_class = by_words.and_then(|found| of_class(found.cause.class));
+            match code {
+                // 421 closes the session, 530 and 535 ask for a sign-in (RFC 4954 section 6): any
+                // message would get the same reply.
+                421 | 530 | 535 => Disposition::BackOffRelay,
+                500.. => by_class.unwrap_or(Disposition::Fail),
+                _ => by_class.unwrap_or(Disposition::Defer),
+            }
+        }
         Fault::SmtpUtf8NotOffered
         | Fault::EightBitNotOffered
         | Fault::LineBreak
@@ -35,23 +42,84 @@ pub fn disposition(failure: &Failure) -> Disposition {
     }
 }
 
-/// Whether the reply to RCPT says that the address does not exist: 5.1.1, 5.1.2, 5.1.3, 5.1.6 or
-/// 5.1.10 (RFC 3463 section 3.2, RFC 7505 section 4.2). A bare 550 is ambiguous, and 5.7.x is about
-/// the sender.
-pub fn is_suppressible(failure: &Failure) -> bool {
+/// What a class does whatever the reply code; `None` for those where 4xx defers and 5xx fails.
+const fn of_class(class: CauseClass) -> Option<Disposition> {
+    match class {
+        // No message passes before the sign-in is repaired.
+        CauseClass::SignIn => Some(Disposition::BackOffRelay),
+        // They end with time, or when the bill is paid. Relays use 5xx for them as well.
+        CauseClass::Rate
+        | CauseClass::Greylisting
+        | CauseClass::SenderAccount
+        // RFC 5321 section 4.5.3.1.10: 552 to RCPT means the same as 452.
+        | CauseClass::RecipientsLimit => Some(Disposition::Defer),
+        CauseClass::Relaying
+        | CauseClass::Sender
+        | CauseClass::DomainAuthentication
+        | CauseClass::Recipient
+        | CauseClass::Mailbox
+        | CauseClass::RecipientPolicy
+        | CauseClass::Reputation
+        | CauseClass::Identity
+        | CauseClass::Content
+        | CauseClass::Size
+        | CauseClass::RelayFault
+        | CauseClass::Policy
+        | CauseClass::Protocol
+        | CauseClass::Network
+        | CauseClass::Tls => None,
+    }
+}
+
+/// Whether the reply to RCPT says, by its code and by its words, that the address does not exist:
+/// 5.1.1, 5.1.2, 5.1.3, 5.1.6 or 5.1.10 (RFC 3463 section 3.2, RFC 7505 section 4.2), and words that
+/// speak of the recipient. Relays send these codes with other words too, such as `550 5.1.2 Relay not
+/// allowed`, and a reply that two causes fit is no proof.
+pub fn is_suppressible(failure: &Failure, found: Option<&Finding>) -> bool {
     let enhanced = failure.reply.as_ref().and_then(|reply| reply.enhanced);
     failure.stage == Stage::Rcpt
         && failure.fault == Fault::Rejected
         && matches!(enhanced, Some([5, 1, 1 | 2 | 3 | 6 | 10]))
+        && found.is_some_and(|found| {
+            found.by == Basis::Words
+                && found.cause.class == CauseClass::Recipient
+                && found.alternative.is_none()
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Reply;
+    use crate::cause::{self, Observation};
+    use crate::{Form, Label, Reply};
 
     fn rejected(stage: Stage, code: u16, text: &str) -> Failure {
         Failure::rejected(stage, Reply::new(code, [text.as_bytes()].into_iter()))
+    }
+
+    fn found(failure: &Failure) -> Option<Finding> {
+        let settings = Form::default()
+            .with(Label::FromAddress, "alerts@example.org")
+            .with(Label::Host, "relay.example.org")
+            .with(Label::Port, "587")
+            .parse()
+            .expect("valid");
+        cause::find(&Observation {
+            failure,
+            settings: &settings,
+            encrypted: true,
+            capabilities: &[],
+            sender: "alerts@example.org",
+            recipient: Some("a@example.net"),
+        })
+    }
+
+    fn disposed(failure: &Failure) -> Disposition {
+        disposition(failure, found(failure).as_ref())
+    }
+
+    fn suppresses(failure: &Failure) -> bool {
+        is_suppressible(failure, found(failure).as_ref())
     }
 
     #[test]
@@ -89,7 +157,7 @@ mod tests {
             ),
             (Failure::new(Stage::Mail, Fault::LineBreak, ""), Fail),
         ] {
-            assert_eq!(disposition(&failure), expected, "{failure:?}");
+            assert_eq!(disposed(&failure), expected, "{failure:?}");
         }
     }
 
@@ -98,9 +166,41 @@ mod tests {
         for (stage, code, text, listed) in [
             (Stage::Rcpt, 550, "5.1.1 no such user", true),
             (Stage::Rcpt, 550, "5.1.2 no such domain", true),
-            (Stage::Rcpt, 553, "5.1.3 bad syntax", true),
-            (Stage::Rcpt, 551, "5.1.6 moved", true),
+            (Stage::Rcpt, 553, "5.1.3 bad address syntax", true),
+            (Stage::Rcpt, 551, "5.1.6 mailbox has moved", true),
             (Stage::Rcpt, 556, "5.1.10 null MX", true),
+            (Stage::Rcpt, 550, "5.1.1 no", false),
+            (Stage::Rcpt, 550, "5.1.2 Relay not allowed.", false),
+            (
+                Stage::Rcpt,
+                550,
+                "5.1.1 <noreply@example.org>: Sender address rejected",
+                false,
+            ),
+            (
+                Stage::Rcpt,
+                550,
+                "5.1.1 <alerts@example.org>: user unknown",
+                false,
+            ),
+            (
+                Stage::Rcpt,
+                552,
+                "5.1.1 Boite du destinataire pleine",
+                false,
+            ),
+            (
+                Stage::Rcpt,
+                550,
+                "5.1.1 192.0.2.1 IP has sent to too many recipients",
+                false,
+            ),
+            (
+                Stage::Rcpt,
+                550,
+                "5.1.1 Invalid recipient: <a@example.net>",
+                false,
+            ),
             (Stage::Rcpt, 550, "5.1.8 bad sender", false),
             (Stage::Rcpt, 550, "5.7.1 not from you", false),
             (Stage::Rcpt, 550, "no such user", false),
@@ -109,7 +209,7 @@ mod tests {
             (Stage::Mail, 550, "5.1.1 no such user", false),
         ] {
             let failure = rejected(stage, code, text);
-            assert_eq!(is_suppressible(&failure), listed, "{stage:?} {code} {text}");
+            assert_eq!(suppresses(&failure), listed, "{stage:?} {code} {text}");
         }
     }
 
@@ -126,7 +226,7 @@ mod tests {
                 (Fault::Deadline, Disposition::Defer),
             ] {
                 let failure = Failure::new(stage, fault, "");
-                assert_eq!(disposition(&failure), expected, "{failure:?}");
+                assert_eq!(disposed(&failure), expected, "{failure:?}");
             }
             for (code, expected) in [
                 (400, Disposition::Defer),
@@ -139,7 +239,7 @@ mod tests {
                 (535, Disposition::BackOffRelay),
                 (599, Disposition::Fail),
             ] {
-                assert_eq!(disposition(&rejected(stage, code, "")), expected, "{code}");
+                assert_eq!(disposed(&rejected(stage, code, "")), expected, "{code}");
             }
         }
         for stage in [
@@ -150,7 +250,7 @@ mod tests {
             Stage::Quit,
         ] {
             let failure = Failure::new(stage, Fault::TooBig(1), "");
-            assert_eq!(disposition(&failure), Disposition::BackOffRelay);
+            assert_eq!(disposed(&failure), Disposition::BackOffRelay);
         }
     }
 
@@ -158,7 +258,7 @@ mod tests {
     fn a_failure_without_a_reply_suppresses_nothing() {
         let mut failure = rejected(Stage::Rcpt, 550, "5.1.1 no such user");
         failure.fault = Fault::Closed;
-        assert!(!is_suppressible(&failure));
+        assert!(!suppresses(&failure));
         for text in [
             "5.1.4 ambiguous",
             "5.1.9 null",
@@ -166,10 +266,40 @@ mod tests {
             "5.2.1 disabled",
             "5.4.1 denied",
         ] {
-            assert!(
-                !is_suppressible(&rejected(Stage::Rcpt, 550, text)),
-                "{text}"
-            );
+            assert!(!suppresses(&rejected(Stage::Rcpt, 550, text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn replies_that_end_with_time_are_not_final() {
+        use Disposition::{BackOffRelay, Defer, Fail};
+        for (stage, code, text, expected) in [
+            (
+                Stage::Data,
+                550,
+                "5.4.5 Daily user sending limit exceeded",
+                Defer,
+            ),
+            (Stage::Rcpt, 450, "4.7.1 Greylisted", Defer),
+            (Stage::Rcpt, 550, "5.7.1 Greylisted, try again later", Defer),
+            (Stage::Rcpt, 552, "too many recipients", Defer),
+            (
+                Stage::Data,
+                554,
+                "5.7.1 Your account has been suspended",
+                Defer,
+            ),
+            (
+                Stage::Mail,
+                550,
+                "5.7.30 Basic authentication is not supported",
+                BackOffRelay,
+            ),
+            (Stage::Rcpt, 554, "5.7.1 Relay access denied", Fail),
+            (Stage::Data, 554, "5.4.6 too many hops", Fail),
+        ] {
+            let failure = rejected(stage, code, text);
+            assert_eq!(disposed(&failure), expected, "{stage:?} {code} {text}");
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use domain::cause::{self, Finding, Observation};
 use domain::outbox::{
     DeliveryEvent, Disposition, EventKind, Jitter, MAXIMAL_QUEUE_LIFETIME, RecipientState,
     Suppression, disposition, is_suppressible, message_backoff,
 };
-use domain::{Failure, Reply, Timestamp};
+use domain::{Failure, Reply, SmtpSettings, Timestamp};
 
 use super::queued_message::QueuedMessage;
 use crate::store::delivery_events::NewEvent;
@@ -29,6 +30,8 @@ pub(super) struct AttemptResult {
 /// When an attempt was made, and with which relay.
 pub(super) struct Attempt<'a> {
     pub relay: &'a str,
+    /// The relay's settings; the cause of a failure may depend on them.
+    pub settings: &'a SmtpSettings,
     pub now: Timestamp,
     pub took: Duration,
     pub jitter: Jitter,
@@ -38,6 +41,7 @@ pub(super) struct Attempt<'a> {
 
 /// A failed attempt for one recipient.
 struct FailedAttempt<'a> {
+    message: &'a QueuedMessage,
     recipient: &'a ClaimedRecipient,
     failure: &'a Failure,
     may_have_arrived: bool,
@@ -64,6 +68,7 @@ pub(super) fn by_replies(
             Err(failure) => attempt.failed(
                 &mut result,
                 FailedAttempt {
+                    message,
                     recipient,
                     failure,
                     may_have_arrived: false,
@@ -88,6 +93,7 @@ pub(super) fn of_broken_session(
             attempt.failed(
                 &mut result,
                 FailedAttempt {
+                    message,
                     recipient,
                     failure,
                     may_have_arrived,
@@ -107,7 +113,8 @@ impl Attempt<'_> {
         let reply = failure.reply_or_detail();
         let expired =
             recipient.attempts > 0 && recipient.trying_since <= self.now - MAXIMAL_QUEUE_LIFETIME;
-        let (state, reply) = match disposition(failure) {
+        let found = self.cause(&failed);
+        let (state, reply) = match disposition(failure, found.as_ref()) {
             Disposition::BackOffRelay => {
                 result.relay_failure = Some(failure.clone());
                 result.settled.push(self.requeued(recipient, reply));
@@ -120,7 +127,7 @@ impl Attempt<'_> {
             ),
             Disposition::Defer => (RecipientState::Deferred, reply),
         };
-        if is_suppressible(failure) {
+        if is_suppressible(failure, found.as_ref()) {
             result.suppressions.push(Suppression {
                 address: recipient.address.clone(),
                 relay: self.relay.to_owned(),
@@ -149,6 +156,19 @@ impl Attempt<'_> {
         });
         let settled = self.settled(recipient, state, due, reply);
         result.settled.push(settled);
+    }
+
+    /// The cause of a failure. Only the reply and the addresses count: the encryption and the
+    /// capabilities of the session explain failures before a transaction.
+    fn cause(&self, failed: &FailedAttempt<'_>) -> Option<Finding> {
+        cause::find(&Observation {
+            failure: failed.failure,
+            settings: self.settings,
+            encrypted: true,
+            capabilities: &[],
+            sender: failed.message.sender(),
+            recipient: Some(&failed.recipient.address),
+        })
     }
 
     /// The recipient without an attempt counted, queued behind what is due. Only the reply is new.
@@ -193,7 +213,7 @@ impl Attempt<'_> {
 
 #[cfg(test)]
 mod tests {
-    use domain::{Fault, Stage};
+    use domain::{Fault, Form, Label, Stage};
 
     use super::*;
     use crate::store::recipients::RecipientKey;
@@ -213,9 +233,19 @@ mod tests {
         }
     }
 
-    fn attempt() -> Attempt<'static> {
+    fn settings() -> SmtpSettings {
+        Form::default()
+            .with(Label::FromAddress, "alerts@example.com")
+            .with(Label::Host, "relay")
+            .with(Label::Port, "25")
+            .parse()
+            .expect("valid")
+    }
+
+    fn attempt(settings: &SmtpSettings) -> Attempt<'_> {
         Attempt {
             relay: "relay:25",
+            settings,
             now: NOW,
             took: Duration::from_millis(7),
             jitter: 0,
@@ -241,7 +271,7 @@ mod tests {
             Err(rejected(Stage::Rcpt, 450, "4.2.0 greylisted")),
             Err(rejected(Stage::Rcpt, 550, "5.1.1 no such user")),
         ];
-        let result = by_replies(&message, &replies, &attempt());
+        let result = by_replies(&message, &replies, &attempt(&settings()));
         assert!(result.accepted && result.deferred && result.relay_failure.is_none());
         let expected = [
             (RecipientState::Delivered, 1),
@@ -286,7 +316,7 @@ mod tests {
                 ..recipient(0, attempts)
             };
             let message = QueuedMessage::of(vec![expiring]);
-            let result = by_replies(&message, &[greylisted()], &attempt());
+            let result = by_replies(&message, &[greylisted()], &attempt(&settings()));
             assert_eq!(states(&result), [(state, attempts + 1)], "{trying:?}");
             assert_eq!(result.deferred, state == RecipientState::Deferred);
             assert!(!result.accepted);
@@ -298,7 +328,7 @@ mod tests {
         for (attempts, state) in [(0, RecipientState::Queued), (2, RecipientState::Deferred)] {
             let message = QueuedMessage::of(vec![recipient(0, attempts)]);
             let failure = rejected(Stage::Mail, 421, "4.3.2 shutting down");
-            let result = by_replies(&message, &[Err(failure.clone())], &attempt());
+            let result = by_replies(&message, &[Err(failure.clone())], &attempt(&settings()));
             assert_eq!(result.relay_failure, Some(failure));
             assert_eq!(states(&result), [(state, attempts)]);
             let row = &result.settled[0];
@@ -313,7 +343,8 @@ mod tests {
         let failure = Failure::new(Stage::Data, Fault::TimedOut, "no answer");
         for (may_have_arrived, attempts) in [(false, 1), (true, 2)] {
             let message = QueuedMessage::of(vec![recipient(0, 1)]);
-            let result = of_broken_session(&message, &failure, may_have_arrived, &attempt());
+            let result =
+                of_broken_session(&message, &failure, may_have_arrived, &attempt(&settings()));
             assert_eq!(states(&result), [(RecipientState::Deferred, attempts)]);
             let events = result.events.iter();
             let flags: Vec<_> = events.map(|event| event.event.may_have_arrived).collect();

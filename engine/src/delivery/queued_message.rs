@@ -123,6 +123,11 @@ impl QueuedMessage {
         }
     }
 
+    /// The sender of the envelope.
+    pub fn sender(&self) -> &str {
+        self.sender.as_str()
+    }
+
     /// The keys of its recipients.
     pub fn keys(&self) -> impl Iterator<Item = RecipientKey> + '_ {
         self.recipients

@@ -110,6 +110,7 @@ impl DeliveryTask {
         drop(outgoing);
         let attempt = Attempt {
             relay: &self.route.name,
+            settings: &self.route.relay.settings,
             now: self.worker.services.clock.now(),
             took: started.elapsed(),
             jitter: rand::random(),

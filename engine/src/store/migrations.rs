@@ -21,7 +21,8 @@ macro_rules! files {
             "0008_message_account",
             "0009_worker_backoff",
             "0010_sealed_value",
-            "0011_suppression_expiry"
+            "0011_suppression_expiry",
+            "0012_suppressions_by_words"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -33,6 +33,24 @@ VALUES ('gone@example.org', '550 5.1.1 no such user', 4102444800000, '01JD000000
 INSERT INTO hold (scope, since, by_whom) VALUES ('global', 500, 'admin@example.org');
 ";
 
+/// The last migration in which the code of a reply alone suppressed an address.
+const BY_CODE: i64 = 11;
+
+/// Suppressions whose replies speak of the address, of relaying, and of the sender, in the columns of
+/// migration 11.
+const SUPPRESSIONS: &str = "
+INSERT INTO message (id, account_id, sender, subject, message_id, size)
+VALUES ('01JD0000000000000000000000', '', 'alerts@example.org', 'Fire', '<1@example.org>', 3);
+INSERT INTO suppression (address, reply, listed_at, message_id, relay, expires_at)
+VALUES
+    ('gone@example.org', '550 5.1.1 no such user', 4102444800000, '01JD0000000000000000000000',
+     'smtp.example.org:25', 4112444800000),
+    ('a@example.net', '550 5.1.2 Relay not allowed.', 4102444800000, '01JD0000000000000000000000',
+     'smtp.example.org:25', 4112444800000),
+    ('b@example.net', '550 5.1.1 <Alerts@example.org>: no such user', 4102444800000,
+     '01JD0000000000000000000000', 'smtp.example.org:25', 4112444800000);
+";
+
 /// A token whose secret is `postern_old`, in the columns of migration 6.
 const TOKEN: &str = "
 INSERT INTO account (id, email, role, password_hash, created_at)
@@ -104,8 +122,18 @@ async fn parked_mail_is_failed_mail_afterwards(env: TestEnv) {
     assert_eq!(pause.by, "admin@example.org");
 }
 
+async fn suppressions_by_words_of_something_else_are_taken_off(env: TestEnv) {
+    let postern = opened(&env, BY_CODE, SUPPRESSIONS).await;
+    let all = SuppressionSearch::default();
+    let listed = postern.outbox().suppressions(&Actor::local(0), &all).await;
+    let listed = listed.expect("the list");
+    let addresses: Vec<&str> = listed.iter().map(|row| row.address.as_str()).collect();
+    assert_eq!(addresses, ["gone@example.org"]);
+}
+
 stories! {
     both {
+        suppressions_by_words_of_something_else_are_taken_off;
         parked_mail_is_failed_mail_afterwards;
         a_token_without_limits_keeps_what_it_could_do;
     }

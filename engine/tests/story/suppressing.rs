@@ -71,6 +71,27 @@ async fn a_relay_that_reports_every_address_as_unknown_lists_20_in_a_day(env: Te
     works.end().await;
 }
 
+async fn a_reply_about_relaying_or_the_sender_suppresses_no_address(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    relay.reply_to("RCPT TO:<a@", "550 5.1.2 Relay not allowed.");
+    relay.reply_to(
+        "RCPT TO:<b@",
+        "550 5.1.1 <alerts@example.org>: Sender address rejected",
+    );
+    relay.reply_to(
+        "RCPT TO:<c@",
+        "550 5.1.1 <alerts@example.org>: user unknown",
+    );
+    relay.reply_to("RCPT TO:<d@", "550 5.1.1 Boite du destinataire pleine");
+    let works = TestWorker::begin(&env, 4);
+    let to = ["a", "b", "c", "d"].map(|local| format!("{local}@example.net"));
+    fail(&env, &admin, &to).await;
+    let all = SuppressionSearch::default();
+    assert_eq!(listed(&env, &admin, &all).await, []);
+    works.end().await;
+}
+
 async fn an_address_is_tried_again_when_its_suppression_has_expired(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
@@ -145,6 +166,7 @@ async fn all_that_match_are_removed_up_to_the_confirmed_number(env: TestEnv) {
 
 stories! {
     both {
+        a_reply_about_relaying_or_the_sender_suppresses_no_address;
         a_relay_that_reports_every_address_as_unknown_lists_20_in_a_day;
         an_address_is_tried_again_when_its_suppression_has_expired;
         all_that_match_are_removed_up_to_the_confirmed_number;

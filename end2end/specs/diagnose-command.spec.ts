@@ -75,6 +75,35 @@ test('--json prints one event per line', async () => {
   await relay.stop();
 });
 
+test('--send sends a test mail, and the cause of a reply to it has a class', async () => {
+  const open = await Relay.start();
+  const at = ['diagnose', '--host', '127.0.0.1', '--port', String(open.port), '--to', 'me@example.net', '--send'];
+  const sent = await postern.command(at);
+  expect(sent.code, sent.stderr).toBe(0);
+  expect(open.mails.all).toHaveLength(1);
+  await open.stop();
+
+  const refusing = await following({ sent: '554 5.7.1 Infected: Eicar-Test-Signature FOUND' });
+  const to = ['--host', '127.0.0.1', '--port', String(refusing.port), '--to', 'me@example.net'];
+  const refused = await postern.command(['diagnose', ...to, '--send', '--json']);
+  expect(refused.code, refused.stderr).toBe(1);
+  expect(JSON.parse(refused.stdout.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({
+    failure: { stage: 'data' },
+    cause: { class: 'content', by: 'words', alternative: null },
+  });
+  await refusing.stop();
+});
+
+test('without saved settings a named relay is diagnosed with a sender of this machine', async () => {
+  const fresh = await TestServer.start();
+  const open = await Relay.start();
+  const passed = await fresh.command(['diagnose', '--host', '127.0.0.1', '--port', String(open.port)]);
+  expect(passed.code, passed.stderr).toBe(0);
+  expect(passed.stdout).toMatch(/> MAIL FROM:<postern@[^>]+>/);
+  await open.stop();
+  await fresh.stop();
+});
+
 for (const [args, pattern] of [
   [['--host', 'smtp.example.org'], /--port/],
   [['--port', '25'], /--host/],

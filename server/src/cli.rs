@@ -81,7 +81,7 @@ pub enum Command {
         data_args: DataArgs,
     },
     /// Try every connection type and usual port of a relay at once and recommend settings, without
-    /// sending a password; exits with 0 when settings are recommended, 1 when nothing works, 2 when an
+    /// sending a password; exits with 0 when settings are recommended, 1 when none are, 2 when an
     /// argument is invalid
     Probe {
         #[command(flatten)]
@@ -195,7 +195,7 @@ pub struct DiagnoseArgs {
         default_value = "Plain"
     )]
     pub authentication_type: String,
-    /// The sender in MAIL FROM [default: the saved one]
+    /// The sender in MAIL FROM [default: the saved one; without one, postern@ and this machine's name]
     #[arg(
         long,
         env = "POSTERN_DIAGNOSE_FROM",
@@ -206,6 +206,9 @@ pub struct DiagnoseArgs {
     /// The recipient in RCPT TO; without one, RCPT is not sent
     #[arg(long, env = "POSTERN_DIAGNOSE_TO", value_name = "ADDRESS")]
     pub to: Option<String>,
+    /// Send a test mail to the recipient; without this, the session ends before DATA
+    #[arg(long, env = "POSTERN_DIAGNOSE_SEND", requires = "to", value_parser = BoolishValueParser::new())]
+    pub send: bool,
     /// Print a JSON object for each event as it happens
     #[arg(long, env = "POSTERN_DIAGNOSE_JSON", value_parser = BoolishValueParser::new())]
     pub json: bool,

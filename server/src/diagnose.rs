@@ -10,7 +10,7 @@ use domain::refusal::REQUEST;
 use domain::trace::Step;
 use domain::transcript::Tone;
 use domain::view::PasswordChange;
-use domain::{Event, Form, Kind, Label, Refusal, Trace};
+use domain::{EmailAddress, Event, Form, Kind, Label, Refusal, Trace};
 use engine::DiagnosisRequest;
 use futures::{Stream, StreamExt, pin_mut};
 
@@ -48,6 +48,7 @@ pub async fn send_test(bootstrap: Bootstrap, address: String) -> Result<ExitCode
 fn question(asked: DiagnoseArgs) -> Result<DiagnosisRequest, Box<dyn Error>> {
     let mut question = DiagnosisRequest {
         recipient: asked.to,
+        mail: asked.send,
         ..DiagnosisRequest::default()
     };
     let (Some(host), Some(port)) = (asked.host, asked.port) else {
@@ -75,8 +76,18 @@ fn question(asked: DiagnoseArgs) -> Result<DiagnosisRequest, Box<dyn Error>> {
         Some(from) => fields.insert(Label::FromAddress, Some(from)),
         None => fields.remove(&Label::FromAddress),
     };
+    question.default_sender = Some(default_sender());
     question.edit = Edit(fields);
     Ok(question)
+}
+
+/// The sender of a diagnosis before any settings are saved: `postern@` and this machine's name.
+fn default_sender() -> String {
+    let named = format!("postern@{}", host());
+    match named.parse::<EmailAddress>() {
+        Ok(_) => named,
+        Err(_) => "postern@localhost".to_owned(),
+    }
 }
 
 /// Prints the faults of the arguments; any other refusal is an error.

@@ -3,7 +3,7 @@
 use domain::form::Edit;
 use domain::refusal::REQUEST;
 use domain::view::PasswordChange;
-use domain::{EmailAddress, Event, Form, Kind, Refusal, SecretString};
+use domain::{EmailAddress, Event, Form, Kind, Label, Refusal, SecretString};
 use futures::Stream;
 
 use super::permits::Permit;
@@ -33,6 +33,8 @@ pub struct DiagnosisRequest {
     /// Whether to send a test mail, which needs a recipient. Otherwise the session ends before
     /// DATA.
     pub mail: bool,
+    /// The sender where neither the edit nor the saved settings have one.
+    pub default_sender: Option<String>,
 }
 
 impl Diagnosis {
@@ -105,6 +107,11 @@ impl Diagnosis {
         }
         let mut form = saved.form();
         form.apply(&request.edit);
+        if let Some(sender) = &request.default_sender
+            && form.get(Label::FromAddress).is_empty()
+        {
+            form.set(Label::FromAddress, sender.as_str());
+        }
         let is_saved = request.password == PasswordChange::Keep
             && request.typed.is_none()
             && saved.revision() > 0

@@ -73,6 +73,7 @@ impl DiagnosisRequest {
             typed: None,
             recipient: self.to,
             mail: self.send,
+            default_sender: None,
         })
     }
 }

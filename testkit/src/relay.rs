@@ -101,6 +101,12 @@ impl Relay {
         self.shared.state.lock().discards_pipelined = true;
     }
 
+    /// Takes a mail with input that is pipelined behind it, and closes the connection without a
+    /// reply, as Dovecot's submission service 2.3 does.
+    pub fn end_on_pipelined(&self) {
+        self.shared.state.lock().ends_on_pipelined = true;
+    }
+
     /// Withholds the reply to every end of a mail until [`Relay::reset`].
     pub fn stall(&self) {
         self.shared.state.lock().stalled = true;

@@ -204,6 +204,9 @@ impl Session<'_> {
             self.shared.notify();
         }
         self.recipients.clear();
+        if more && self.shared.ends_on_pipelined() {
+            return self.perform(Action::Close);
+        }
         self.perform(action)
     }
 

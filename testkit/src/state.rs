@@ -29,6 +29,7 @@ pub(crate) struct State {
     pub(crate) rules: Vec<(String, String)>,
     pub(crate) max_connections: Option<usize>,
     pub(crate) discards_pipelined: bool,
+    pub(crate) ends_on_pipelined: bool,
     pub(crate) stalled: bool,
     pub(crate) ended_sessions: usize,
 }
@@ -69,6 +70,10 @@ impl Shared {
         if self.callback.is_none() {
             change(&mut self.state.lock().record);
         }
+    }
+
+    pub(crate) fn ends_on_pipelined(&self) -> bool {
+        self.callback.is_none() && self.state.lock().ends_on_pipelined
     }
 
     pub(crate) fn discards_pipelined(&self) -> bool {

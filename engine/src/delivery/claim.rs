@@ -169,7 +169,7 @@ impl Worker {
         if known == Some(control.revision) || (known.is_none() && control.revision == 0) {
             return Ok(());
         }
-        let route = Route::read(&self.services.settings).await?;
+        let route = Route::read(&self.services.settings, &self.services.store).await?;
         self.pool.set_route(route.map(Arc::new));
         Ok(())
     }

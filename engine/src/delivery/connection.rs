@@ -27,6 +27,8 @@ pub(super) struct RelayConnection {
     has_delivered: bool,
     /// Commands of the next message were sent behind the body of this one.
     pipelined_next: bool,
+    /// It tries whether the relay bears that.
+    is_trial: bool,
 }
 
 impl RelayConnection {
@@ -40,6 +42,7 @@ impl RelayConnection {
             messages: 0,
             has_delivered: false,
             pipelined_next: false,
+            is_trial: false,
         }
     }
 
@@ -61,6 +64,16 @@ impl RelayConnection {
     /// Records whether the next message is pipelined. Returns whether this one was.
     pub fn set_pipelined_next(&mut self, next: bool) -> bool {
         std::mem::replace(&mut self.pipelined_next, next)
+    }
+
+    /// Whether it tries a pipelined next transaction, without an outcome yet.
+    pub fn is_trial(&self) -> bool {
+        self.is_trial
+    }
+
+    /// Begins or ends the trial.
+    pub fn set_trial(&mut self, is_trial: bool) {
+        self.is_trial = is_trial;
     }
 
     /// Counts a message.

@@ -15,6 +15,7 @@ mod heartbeat;
 mod lease_renewal;
 mod leases;
 mod local_worker;
+mod pipelining;
 mod pool;
 mod queued_message;
 mod record;

@@ -1,13 +1,16 @@
-//! Deletion of old messages and audit rows, and of expired suppressions.
+//! Deletion of old messages and audit rows, and of expired suppressions and pipelining trials.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::config::Retention;
+use super::pipelining;
 use crate::Clock;
 use crate::outbox::KEY_LIFETIME;
-use crate::store::{Store, StoreError, audit, commit, idempotency, retention, suppressions};
+use crate::store::{
+    Store, StoreError, audit, commit, idempotency, pipelining_trials, retention, suppressions,
+};
 
 /// The minimum time that rows of the audit log are kept.
 const AUDIT_MINIMUM: Duration = Duration::from_hours(30 * 24);
@@ -64,5 +67,6 @@ async fn delete_old(kept: Retention, store: &Store, clock: &Clock) -> Result<(),
     }
     let mut work = store.begin().await?;
     idempotency::forget_all_old(&mut work, now - KEY_LIFETIME).await?;
+    pipelining_trials::delete_before(&mut work, now - pipelining::VALID).await?;
     commit(work).await
 }

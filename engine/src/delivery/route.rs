@@ -4,6 +4,8 @@ use domain::{Kind, Refusal};
 
 use crate::settings::{Settings, validate};
 use crate::smtp::Relay;
+use crate::store::Store;
+use crate::store::pipelining_trials::{self, PipeliningTrial};
 
 /// A relay, and the revision of the settings that names it.
 pub(super) struct Route {
@@ -11,6 +13,8 @@ pub(super) struct Route {
     /// Host and port.
     pub name: String,
     pub relay: Relay,
+    /// Whether the relay bears pipelined next transactions, as it was tried.
+    pub pipelining: Vec<PipeliningTrial>,
 }
 
 impl Route {
@@ -18,7 +22,7 @@ impl Route {
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn read(settings: &Settings) -> Result<Option<Self>, Refusal> {
+    pub async fn read(settings: &Settings, store: &Store) -> Result<Option<Self>, Refusal> {
         let saved = settings.saved().await?;
         let revision = saved.revision();
         let Some(smtp) = saved.settings().and_then(|smtp| validate(smtp).ok()) else {
@@ -33,9 +37,15 @@ impl Route {
                     Kind::Invalid => Ok(None),
                     _ => Err(refusal),
                 })?;
+        let name = smtp.host.with_port(smtp.port);
+        let pipelining = {
+            let mut connection = store.read().await?;
+            pipelining_trials::of_relay(&mut connection, &name).await?
+        };
         Ok(Some(Self {
             revision,
-            name: smtp.host.with_port(smtp.port),
+            name,
+            pipelining,
             relay: Relay {
                 settings: smtp,
                 password,

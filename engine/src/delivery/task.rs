@@ -7,12 +7,15 @@ use tokio::time::{Instant, sleep};
 
 use super::connection::{RelayConnection, quit};
 use super::disposition::{Attempt, AttemptResult, by_replies, of_broken_session};
+use super::pipelining::PipeliningPermit;
 use super::pool::{Pool, TaskStart};
 use super::queued_message::{QueuedMessage, failed};
 use super::route::Route;
 use super::worker::{RETRY_WRITE, Worker};
 use crate::outbox::ControlState;
 use crate::smtp::{BrokenSession, OutgoingMessage, RecipientResults, Session, SessionObserver};
+use crate::store::pipelining_trials::{self, PipeliningTrial};
+use crate::store::{StoreError, commit, in_time};
 
 /// A task under way; the pool counts it until it is dropped.
 struct DeliveryTask {
@@ -63,14 +66,17 @@ impl DeliveryTask {
                 return;
             }
         };
-        if !start.pipeline_next {
-            connection.session.without_pipelined_next();
-        }
         loop {
             match self.deliver(&mut connection, message).await {
                 NextStep::Deliver(next) => message = next,
                 NextStep::Idle => return self.pool().keep_idle(&self.route, connection),
-                NextStep::Quit => return quit(vec![connection]),
+                NextStep::Quit => {
+                    if connection.is_trial() {
+                        let greeting = connection.session.greeting();
+                        self.pool().pipelining_abandoned(greeting);
+                    }
+                    return quit(vec![connection]);
+                }
             }
         }
     }
@@ -104,7 +110,8 @@ impl DeliveryTask {
         };
         connection.count_message();
         let started = Instant::now();
-        let pipelined_next = next.as_ref().and_then(QueuedMessage::loaded);
+        let loaded = next.as_ref().and_then(QueuedMessage::loaded);
+        let pipelined_next = loaded.filter(|_| self.may_pipeline(connection));
         let pipelined = connection.set_pipelined_next(pipelined_next.is_some());
         let outcome = self.transact(connection, &outgoing, pipelined_next).await;
         drop(outgoing);
@@ -134,7 +141,11 @@ impl DeliveryTask {
             self.pool().replied(&self.route, accepted);
         }
         if pipelined {
-            self.pool().pipelining_worked();
+            let now = self.worker.services.clock.now();
+            let greeting = connection.session.greeting();
+            let tried = self.pool().pipelining_worked(greeting, now);
+            connection.set_trial(false);
+            self.store_trial(tried).await;
         }
         let control = self.record(message, result).await;
         if let Some(failure) = relay_failure {
@@ -196,6 +207,46 @@ impl DeliveryTask {
         })
     }
 
+    /// Whether the commands of the next message may go behind a body. The first connection tries it.
+    fn may_pipeline(&self, connection: &mut RelayConnection) -> bool {
+        if !connection.session.offers_pipelining() {
+            return false;
+        }
+        let now = self.worker.services.clock.now();
+        let greeting = connection.session.greeting();
+        let permit = self.pool().pipelining_permit(greeting, now);
+        if permit == PipeliningPermit::Trial {
+            connection.set_trial(true);
+        }
+        permit != PipeliningPermit::Denied
+    }
+
+    /// Stores the outcome of a trial, for other nodes and the next start.
+    async fn store_trial(&self, tried: Option<PipeliningTrial>) {
+        let Some(trial) = tried else {
+            return;
+        };
+        if !trial.works {
+            tracing::info!(
+                relay = self.route.name,
+                "the relay breaks on a pipelined next transaction; none is pipelined for a week"
+            );
+        }
+        let store = &self.worker.services.store;
+        let write = async {
+            let mut work = store.begin().await?;
+            pipelining_trials::write(&mut work, &self.route.name, &trial).await?;
+            commit(work).await
+        };
+        if let Err(error) = in_time(write).await {
+            let error: StoreError = error;
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a pipelining trial cannot be stored; it is made again after a restart"
+            );
+        }
+    }
+
     fn next_step(&self) -> NextStep {
         let next = self.pool().next(&self.route);
         next.map_or(NextStep::Idle, NextStep::Deliver)
@@ -225,7 +276,10 @@ impl DeliveryTask {
             return;
         }
         if broken.pipelined {
-            self.pool().broke_on_pipelining();
+            let now = self.worker.services.clock.now();
+            let greeting = connection.session.greeting();
+            let tried = self.pool().broke_on_pipelining(greeting, now);
+            self.store_trial(tried).await;
         }
         // A relay that broke on pipelined commands, or that closes after some messages, replied
         // nothing about this one and is healthy.

@@ -22,7 +22,8 @@ macro_rules! files {
             "0009_worker_backoff",
             "0010_sealed_value",
             "0011_suppression_expiry",
-            "0012_suppressions_by_words"
+            "0012_suppressions_by_words",
+            "0013_pipelining_trial"
         )
     };
     ($database:literal, $($name:literal),+) => {

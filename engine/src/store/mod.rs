@@ -15,6 +15,7 @@ mod migrations;
 mod notify;
 mod open;
 pub mod pause;
+pub mod pipelining_trials;
 pub mod recipients;
 pub mod retention;
 pub mod revisions;

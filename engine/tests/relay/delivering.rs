@@ -42,14 +42,13 @@ async fn messages_share_one_authenticated_tls_connection() {
 }
 
 #[tokio::test]
-async fn pipelining_the_next_message_can_be_turned_off() {
+async fn nothing_follows_a_body_without_a_next_message() {
     let relay = Relay::start(RelayScript::offering(PIPELINING));
     let client = Client::of(&relay);
     let mails = messages(&client, 2);
     let mut session = client.session().await;
-    session.without_pipelined_next();
-    for (mail, next) in [(&mails[0], Some(&mails[1])), (&mails[1], None)] {
-        session.deliver(mail, next).await.expect("results");
+    for mail in &mails {
+        session.deliver(mail, None).await.expect("results");
     }
     let record = relay.record();
     assert_eq!((record.mails.len(), record.grouped), (2, 0));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{EventKind, RecipientState, Search};
+use domain::outbox::{EventKind, MessageView, RecipientState, Search};
 
 use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, is};
@@ -207,6 +207,36 @@ async fn a_relay_that_breaks_on_pipelining_gets_no_pipelining(env: TestEnv) {
     works.end().await;
 }
 
+async fn a_relay_that_ends_on_pipelining_is_tried_with_one_message_a_week(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    relay.end_on_pipelined();
+    let week = Duration::from_secs(7 * 86_400);
+    let mut accepted = 0;
+    // The second worker knows what the first one tried.
+    for (wait, trials) in [(Duration::ZERO, 1), (Duration::ZERO, 0), (week, 1)] {
+        env.pass(wait);
+        let mut ids = Vec::new();
+        for _ in 0..40 {
+            ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+        }
+        let works = TestWorker::begin(&env, 4);
+        for id in &ids {
+            let tried = |message: &MessageView| {
+                let state = message.recipients[0].state;
+                matches!(state, RecipientState::Delivered | RecipientState::Deferred)
+            };
+            env.until(&admin, id, tried).await;
+        }
+        // The relay has the message of the trial, and has not said so.
+        env.pass(Duration::from_secs(3600));
+        env.until_delivered(&admin, &ids).await;
+        works.end().await;
+        accepted += 40 + trials;
+        assert_eq!(relay.accepted().len(), accepted, "after {wait:?}");
+    }
+}
+
 async fn a_password_changed_during_delivery_fails_no_mail(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save_signing_in(&admin, &relay, "first").await;
@@ -380,6 +410,7 @@ stories! {
         a_relay_with_few_connections_gets_all_mail;
         a_relay_with_few_messages_per_connection_gets_all_mail;
         a_relay_that_breaks_on_pipelining_gets_no_pipelining;
+        a_relay_that_ends_on_pipelining_is_tried_with_one_message_a_week;
         a_password_changed_during_delivery_fails_no_mail;
         a_partly_sent_message_is_not_sent_twice;
         a_hanging_relay_does_not_delay_the_next_saved_one;

@@ -47,8 +47,6 @@ pub(super) struct TaskStart {
     pub message: QueuedMessage,
     pub route: Arc<Route>,
     pub connection: Option<RelayConnection>,
-    /// Whether the next message may be pipelined.
-    pub pipeline_next: bool,
     /// It makes the half-open attempt of the relay's backoff.
     pub half_open: bool,
 }
@@ -154,14 +152,10 @@ impl Pool {
         state.tasks += 1;
         let half_open = state.backoff.is_some();
         state.half_open |= half_open;
-        let pipeline_next = state
-            .no_pipelining_until
-            .is_none_or(|until| until <= Instant::now());
         Some(TaskStart {
             message,
             route,
             connection: state.idle_connections.pop(),
-            pipeline_next,
             half_open,
         })
     }

@@ -11,18 +11,14 @@ use super::Pool;
 use super::state::SILENCE;
 use crate::delivery::concurrency_limit::ConcurrencyLimit;
 use crate::delivery::connection::quit;
+use crate::delivery::pipelining::{PipeliningPermit, PipeliningTrials};
 use crate::delivery::relay_backoff::RelayBackoff;
 use crate::delivery::route::Route;
 use crate::outbox::ControlState;
+use crate::store::pipelining_trials::PipeliningTrial;
 
 /// A relay that replied to a transaction so short a time ago is healthy.
 const HEALTHY: Duration = Duration::from_secs(10);
-
-/// After so many consecutive breaks a relay does not support pipelined next transactions.
-const MAX_PIPELINING_BREAKS: usize = 2;
-
-/// How long no next message is pipelined to such a relay.
-const NO_PIPELINING: Duration = Duration::from_secs(3600);
 
 impl Pool {
     /// The revision of the route; `None` where there are no settings to deliver with.
@@ -34,6 +30,8 @@ impl Pool {
     pub fn set_route(&self, route: Option<Arc<Route>>) {
         let idle = {
             let mut state = self.state();
+            let tried = route.as_ref().map(|route| route.pipelining.clone());
+            state.pipelining = PipeliningTrials::of(tried.unwrap_or_default());
             state.route = route;
             state.backoff = None;
             state.half_open = false;
@@ -41,7 +39,6 @@ impl Pool {
             state.failures = 0;
             // Tasks on the earlier route are no load on this relay.
             state.active = 0;
-            state.no_pipelining_until = None;
             state.limit = ConcurrencyLimit::new(self.max_connections);
             std::mem::take(&mut state.idle_connections)
         };
@@ -143,22 +140,24 @@ impl Pool {
         }
     }
 
-    /// A session broke on pipelined commands, or was closed there for another reason. A relay that
-    /// never supports them gets none for an hour.
-    pub fn broke_on_pipelining(&self) {
-        let mut state = self.state();
-        state.pipelining_breaks += 1;
-        if state.pipelining_breaks >= MAX_PIPELINING_BREAKS {
-            state.pipelining_breaks = 0;
-            state.no_pipelining_until = Some(Instant::now() + NO_PIPELINING);
-            tracing::info!(
-                "the relay breaks on a pipelined next transaction; none is pipelined for an hour"
-            );
-        }
+    /// Whether a connection to a relay with this greeting may pipeline the next message.
+    pub fn pipelining_permit(&self, greeting: &str, now: Timestamp) -> PipeliningPermit {
+        self.state().pipelining.permit(greeting, now)
     }
 
-    /// A pipelined transaction succeeded.
-    pub fn pipelining_worked(&self) {
-        self.state().pipelining_breaks = 0;
+    /// A pipelined transaction succeeded. Returns the outcome of a trial, to store it.
+    pub fn pipelining_worked(&self, greeting: &str, now: Timestamp) -> Option<PipeliningTrial> {
+        self.state().pipelining.succeeded(greeting, now)
+    }
+
+    /// A session broke on pipelined commands, or was closed there for another reason. Returns what
+    /// is to be stored.
+    pub fn broke_on_pipelining(&self, greeting: &str, now: Timestamp) -> Option<PipeliningTrial> {
+        self.state().pipelining.broke(greeting, now)
+    }
+
+    /// A connection ended, which may have been the one of a trial.
+    pub fn pipelining_abandoned(&self, greeting: &str) {
+        self.state().pipelining.abandoned(greeting);
     }
 }

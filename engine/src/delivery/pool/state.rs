@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::delivery::concurrency_limit::ConcurrencyLimit;
 use crate::delivery::connection::RelayConnection;
+use crate::delivery::pipelining::PipeliningTrials;
 use crate::delivery::queued_message::QueuedMessage;
 use crate::delivery::relay_backoff::RelayBackoff;
 use crate::delivery::route::Route;
@@ -40,10 +41,8 @@ pub(super) struct State {
     pub paused: bool,
     /// When `paused` was read.
     pub read_at: Instant,
-    /// Until when no next message is pipelined.
-    pub no_pipelining_until: Option<Instant>,
-    /// Consecutive sessions that broke on pipelined commands.
-    pub pipelining_breaks: usize,
+    /// Whether the relay bears pipelined next transactions.
+    pub pipelining: PipeliningTrials,
     pub stopping: bool,
 }
 
@@ -64,8 +63,7 @@ impl State {
             newest: 0,
             paused: false,
             read_at: Instant::now(),
-            no_pipelining_until: None,
-            pipelining_breaks: 0,
+            pipelining: PipeliningTrials::default(),
             stopping: false,
         }
     }

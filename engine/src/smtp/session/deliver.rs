@@ -44,7 +44,7 @@ impl Session {
         };
         // What the relay cannot take becomes a result when it is that message's turn.
         let next = next
-            .filter(|_| self.pipelines_next && self.capabilities.pipelining)
+            .filter(|_| self.capabilities.pipelining)
             .and_then(|next| PreparedMessage::new(next, &self.capabilities, false).ok());
         let results = self.transact(&prepared, pipelined, next).await;
         results.map_err(|broken| BrokenSession {

@@ -39,8 +39,8 @@ pub struct Session {
     /// The time for each reply to a command.
     command_timeout: Duration,
     condition: Condition,
-    /// Whether the commands of the next transaction may go out behind a body.
-    pipelines_next: bool,
+    /// What the greeting says of the relay's software.
+    greeting: String,
     /// The message whose commands did.
     pipelined_next: Option<PreparedMessage>,
     /// Whether a transaction is open: MAIL was accepted, and no end of data followed.
@@ -82,10 +82,15 @@ impl Session {
         self.is_ready() && matches!(self.wire.has_unread().await, Ok(false))
     }
 
-    /// From now on sends no commands behind a body. Within a transaction PIPELINING is used as the
-    /// relay offers it.
-    pub fn without_pipelined_next(&mut self) {
-        self.pipelines_next = false;
+    /// What the greeting says of the relay's software, the same at every connection. Empty where it
+    /// says nothing.
+    pub fn greeting(&self) -> &str {
+        &self.greeting
+    }
+
+    /// Whether the relay offers PIPELINING (RFC 2920).
+    pub fn offers_pipelining(&self) -> bool {
+        self.capabilities.pipelining
     }
 
     /// Ends the session by QUIT (RFC 5321 section 4.1.1.10) where the relay can still understand

@@ -9,7 +9,7 @@ use super::{Condition, Relay, Session};
 use crate::smtp::dial::Dialer;
 use crate::smtp::names;
 use crate::smtp::observer::SessionObserver;
-use crate::smtp::wire::{Capabilities, Deadline, RawReply, Wire};
+use crate::smtp::wire::{Capabilities, Deadline, RawReply, Wire, greeting};
 
 impl Session {
     /// Connects, encrypts as the settings say and signs in. `observer` receives the events of this
@@ -39,7 +39,7 @@ impl Session {
             capabilities: Capabilities::default(),
             command_timeout: settings.command_timeout,
             condition: Condition::Ready,
-            pipelines_next: true,
+            greeting: String::new(),
             pipelined_next: None,
             transaction_open: false,
             in_doubt: false,
@@ -88,7 +88,7 @@ impl Session {
     ) -> Result<bool, Failure> {
         let observer = self.wire.observer().clone();
         observer.begin(Stage::Greeting);
-        self.greeting().await?;
+        self.read_greeting().await?;
         observer.begin(Stage::Ehlo);
         self.introduce(ehlo_name).await?;
         if !self.needs_start_tls(connection)? {
@@ -99,14 +99,16 @@ impl Session {
         Ok(true)
     }
 
-    async fn greeting(&mut self) -> Result<(), Failure> {
+    async fn read_greeting(&mut self) -> Result<(), Failure> {
         let deadline = Deadline::after(self.command_timeout);
         let reply = self
             .wire
             .reply(deadline)
             .await
             .map_err(|error| self.wire.failure(Stage::Greeting, error))?;
-        expect_code(Stage::Greeting, &reply, 220)
+        expect_code(Stage::Greeting, &reply, 220)?;
+        self.greeting = greeting::software(&reply.shown().text);
+        Ok(())
     }
 
     /// EHLO, or HELO for a relay that does not know EHLO (RFC 5321 section 3.2).

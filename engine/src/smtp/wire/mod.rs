@@ -5,6 +5,7 @@ mod deadline;
 mod duplex;
 mod error;
 mod first_bytes;
+pub mod greeting;
 mod line;
 mod redaction;
 mod reply;

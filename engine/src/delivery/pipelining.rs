@@ -1,0 +1,216 @@
+//! Whether a next transaction is pipelined behind a body: tried once per greeting of a relay.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use domain::Timestamp;
+
+use crate::store::pipelining_trials::PipeliningTrial;
+
+/// How long the outcome of a trial is valid. A relay may be updated.
+pub(super) const VALID: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// After so many consecutive breaks a relay for which a trial succeeded is taken for one that breaks.
+const MAX_BREAKS: u32 = 2;
+
+/// The greetings that are told apart. A relay with more is not pipelined to.
+const MAX_GREETINGS: usize = 16;
+
+/// What is known about a greeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Knowledge {
+    /// One connection pipelines one message, and no other does.
+    Trying,
+    /// It works; so many consecutive sessions broke since.
+    Works { tried: Timestamp, breaks: u32 },
+    /// The session breaks: Dovecot's submission service 2.3 ends in a panic, after it has taken the
+    /// message.
+    Breaks { tried: Timestamp },
+}
+
+impl Knowledge {
+    fn is_valid(self, now: Timestamp) -> bool {
+        match self {
+            Self::Trying => true,
+            Self::Works { tried, .. } | Self::Breaks { tried } => now - VALID < tried,
+        }
+    }
+}
+
+/// Whether a connection may pipeline the next message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PipeliningPermit {
+    Granted,
+    /// Once: the outcome is reported by [`PipeliningTrials::succeeded`],
+    /// [`PipeliningTrials::broke`] or [`PipeliningTrials::abandoned`].
+    Trial,
+    Denied,
+}
+
+/// What is known about pipelined next transactions to a relay, by its greeting.
+#[derive(Debug, Default)]
+pub(super) struct PipeliningTrials(HashMap<String, Knowledge>);
+
+impl PipeliningTrials {
+    /// Begins with stored outcomes.
+    pub fn of(stored: impl IntoIterator<Item = PipeliningTrial>) -> Self {
+        let known = stored.into_iter().take(MAX_GREETINGS).map(|trial| {
+            let tried = trial.tried;
+            let knowledge = match trial.works {
+                true => Knowledge::Works { tried, breaks: 0 },
+                false => Knowledge::Breaks { tried },
+            };
+            (trial.greeting, knowledge)
+        });
+        Self(known.collect())
+    }
+
+    /// Whether a connection to a relay with this greeting may pipeline the next message. The first
+    /// one that asks makes the trial.
+    pub fn permit(&mut self, greeting: &str, now: Timestamp) -> PipeliningPermit {
+        let known = self.0.get(greeting).filter(|known| known.is_valid(now));
+        match known {
+            Some(Knowledge::Works { .. }) => PipeliningPermit::Granted,
+            Some(Knowledge::Trying | Knowledge::Breaks { .. }) => PipeliningPermit::Denied,
+            None if self.0.len() >= MAX_GREETINGS && !self.0.contains_key(greeting) => {
+                PipeliningPermit::Denied
+            }
+            None => {
+                self.0.insert(greeting.to_owned(), Knowledge::Trying);
+                PipeliningPermit::Trial
+            }
+        }
+    }
+
+    /// A pipelined transaction succeeded. Returns the outcome of a trial.
+    pub fn succeeded(&mut self, greeting: &str, now: Timestamp) -> Option<PipeliningTrial> {
+        let known = self.0.get_mut(greeting)?;
+        match known {
+            Knowledge::Trying => {
+                *known = Knowledge::Works {
+                    tried: now,
+                    breaks: 0,
+                };
+                Some(PipeliningTrial {
+                    greeting: greeting.to_owned(),
+                    works: true,
+                    tried: now,
+                })
+            }
+            Knowledge::Works { breaks, .. } => {
+                *breaks = 0;
+                None
+            }
+            Knowledge::Breaks { .. } => None,
+        }
+    }
+
+    /// A session broke on pipelined commands, or was closed there for another reason. Returns the
+    /// outcome where the relay is not pipelined to from now on.
+    pub fn broke(&mut self, greeting: &str, now: Timestamp) -> Option<PipeliningTrial> {
+        let known = self.0.get_mut(greeting)?;
+        if let Knowledge::Works { breaks, .. } = known {
+            *breaks += 1;
+            if *breaks < MAX_BREAKS {
+                return None;
+            }
+        }
+        *known = Knowledge::Breaks { tried: now };
+        Some(PipeliningTrial {
+            greeting: greeting.to_owned(),
+            works: false,
+            tried: now,
+        })
+    }
+
+    /// The connection of a trial ended before its outcome.
+    pub fn abandoned(&mut self, greeting: &str) {
+        if self.0.get(greeting) == Some(&Knowledge::Trying) {
+            self.0.remove(greeting);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PipeliningPermit::{Denied, Granted, Trial};
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_000_000_000_000);
+    const LATER: Timestamp = Timestamp(1_000_000_000_000 + 7 * 24 * 3_600_000);
+
+    fn trial(works: bool) -> PipeliningTrial {
+        PipeliningTrial {
+            greeting: "esmtp".to_owned(),
+            works,
+            tried: NOW,
+        }
+    }
+
+    #[test]
+    fn one_connection_tries_before_others_pipeline() {
+        let mut trials = PipeliningTrials::default();
+        assert_eq!(trials.permit("esmtp", NOW), Trial);
+        assert_eq!(trials.permit("esmtp", NOW), Denied, "another connection");
+        assert_eq!(trials.permit("other", NOW), Trial, "another relay");
+        assert_eq!(trials.succeeded("esmtp", NOW), Some(trial(true)));
+        assert_eq!(trials.permit("esmtp", NOW), Granted);
+        assert_eq!(trials.succeeded("esmtp", NOW), None, "it is known");
+    }
+
+    #[test]
+    fn a_trial_that_breaks_ends_pipelining_for_a_week() {
+        let mut trials = PipeliningTrials::default();
+        assert_eq!(trials.permit("esmtp", NOW), Trial);
+        assert_eq!(trials.broke("esmtp", NOW), Some(trial(false)));
+        let before = LATER - Duration::from_millis(1);
+        assert_eq!(trials.permit("esmtp", before), Denied);
+        assert_eq!(trials.permit("esmtp", LATER), Trial);
+        assert_eq!(trials.permit("esmtp", LATER), Denied);
+    }
+
+    #[test]
+    fn a_relay_that_works_may_break_once() {
+        let mut trials = PipeliningTrials::of([trial(true)]);
+        assert_eq!(trials.permit("esmtp", NOW), Granted);
+        assert_eq!(trials.broke("esmtp", NOW), None);
+        assert_eq!(trials.permit("esmtp", NOW), Granted);
+        assert_eq!(trials.succeeded("esmtp", NOW), None);
+        assert_eq!(trials.broke("esmtp", NOW), None, "not in a row");
+        assert_eq!(trials.broke("esmtp", NOW), Some(trial(false)));
+        assert_eq!(trials.permit("esmtp", NOW), Denied);
+    }
+
+    #[test]
+    fn stored_trials_are_valid_for_a_week() {
+        for (works, now, expected) in [
+            (true, NOW, Granted),
+            (false, NOW, Denied),
+            (true, LATER, Trial),
+            (false, LATER, Trial),
+        ] {
+            let mut trials = PipeliningTrials::of([trial(works)]);
+            assert_eq!(trials.permit("esmtp", now), expected, "{works} {now:?}");
+        }
+    }
+
+    #[test]
+    fn an_abandoned_trial_is_made_again() {
+        let mut trials = PipeliningTrials::default();
+        assert_eq!(trials.permit("esmtp", NOW), Trial);
+        trials.abandoned("esmtp");
+        assert_eq!(trials.permit("esmtp", NOW), Trial);
+        trials.succeeded("esmtp", NOW);
+        trials.abandoned("esmtp");
+        assert_eq!(trials.permit("esmtp", NOW), Granted);
+    }
+
+    #[test]
+    fn a_relay_with_ever_new_greetings_is_not_pipelined_to() {
+        let mut trials = PipeliningTrials::default();
+        for number in 0..MAX_GREETINGS {
+            assert_eq!(trials.permit(&number.to_string(), NOW), Trial);
+        }
+        assert_eq!(trials.permit("one more", NOW), Denied);
+    }
+}

@@ -1,6 +1,7 @@
 //! Errors of the database: which are outages, and the refusals they become.
 
 use domain::{Kind, Refusal};
+use sqlx::migrate::MigrateError;
 
 /// The database failed. The source is for the log, not for the caller.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +26,7 @@ pub enum StoreError {
     TooSlow,
     /// The tables are of another version.
     #[error("the database was made by a newer Postern, or its migrations were changed")]
-    Migration(#[source] sqlx::migrate::MigrateError),
+    Migration(#[source] MigrateError),
     /// It failed during a commit, which may be on disk nevertheless.
     #[error("it failed during a commit, which may have been written")]
     Unsure(#[source] Box<Self>),
@@ -107,11 +108,25 @@ impl Outage {
     }
 }
 
+impl From<MigrateError> for StoreError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            error => Self::Migration(error),
+        }
+    }
+}
+
 impl StoreError {
     /// Whether the database is unavailable, so that the failure says nothing about the statement.
     pub fn is_down(&self) -> bool {
         self.outage()
             .is_some_and(|outage| outage != Outage::Conflict)
+    }
+
+    /// Whether another program holds a lock on the database.
+    pub(super) fn is_locked(&self) -> bool {
+        self.outage() == Some(Outage::Locked)
     }
 
     /// The error of a commit: where the connection or the disk failed, it may have been written.

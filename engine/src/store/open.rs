@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{AnyConnection, ConnectOptions as _, Connection as _, Executor as _, SqlitePool};
+use sqlx::{
+    AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Executor as _, SqlitePool,
+};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::log::LevelFilter;
 
 use super::search::SearchPool;
@@ -14,6 +17,9 @@ use super::{Store, StoreError, checkpoint, dialect, migrations, transport};
 
 /// How long to wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long to wait before a locked file is tried again.
+const RETRY: Duration = Duration::from_millis(20);
 
 /// FULL: an acknowledged commit survives a power cut.
 const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
@@ -97,10 +103,7 @@ async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
         })
         .connect_with(options.clone())
         .await?;
-    migrations::sqlite()
-        .run(&write)
-        .await
-        .map_err(StoreError::Migration)?;
+    migrate_sqlite(&write).await?;
     let store = Store {
         read: pool(3, &[PRAGMAS]).connect_lazy_with(options.clone()),
         reporting: pool(REPORTING_CONNECTIONS, &[PRAGMAS]).connect_lazy_with(options.clone()),
@@ -113,6 +116,17 @@ async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
     };
     tokio::spawn(checkpoint::run(store.read.clone(), store.written.clone()));
     Ok(store)
+}
+
+/// Migrates in one transaction, which begins with the write lock: sqlx locks PostgreSQL only. Of several
+/// processes that open a new file at the same time, one creates the tables, and the others find them.
+async fn migrate_sqlite(pool: &AnyPool) -> Result<(), StoreError> {
+    let mut work = pool.begin_with(dialect::SQLITE.begin).await?;
+    // `run` of a connection is no `Send` future to the compiler.
+    let (target, skip) = (None, false);
+    let migrator = migrations::sqlite();
+    migrator.run_direct(target, &mut *work, skip).await?;
+    Ok(work.commit().await?)
 }
 
 /// The pool of searches on SQLite.
@@ -141,10 +155,7 @@ async fn open_postgres(address: &str) -> Result<Store, StoreError> {
     let pool = pool(12, &[DURABLE_COMMIT, TIMEOUTS])
         .connect_with(options)
         .await?;
-    migrations::postgres()
-        .run(&pool)
-        .await
-        .map_err(StoreError::Migration)?;
+    migrations::postgres().run(&pool).await?;
     Ok(Store {
         read: pool.clone(),
         reporting,
@@ -158,20 +169,30 @@ async fn open_postgres(address: &str) -> Result<Store, StoreError> {
 }
 
 /// Connects once, to report the cause of a failure. A pool retries until its time limit, and then
-/// reports only that.
+/// reports only that. A lock is waited for: SQLite itself does not where a file begins its log, while
+/// other processes that open it do the same.
 async fn try_connection(
     options: &AnyConnectOptions,
     statement: &'static str,
 ) -> Result<(), StoreError> {
-    let trial = async {
-        let mut connection = AnyConnection::connect_with(options).await?;
-        connection.execute(statement).await?;
-        connection.close().await
-    };
-    tokio::time::timeout(ACQUIRE_TIMEOUT, trial)
-        .await
-        .map_err(|_| StoreError::Timeout)?
-        .map_err(StoreError::from)
+    let deadline = Instant::now() + ACQUIRE_TIMEOUT;
+    loop {
+        let trial = async {
+            let mut connection = AnyConnection::connect_with(options).await?;
+            connection.execute(statement).await?;
+            connection.close().await
+        };
+        let tried = timeout_at(deadline, trial)
+            .await
+            .map_err(|_| StoreError::Timeout)?
+            .map_err(StoreError::from);
+        match tried {
+            Err(error) if error.is_locked() && Instant::now() + RETRY < deadline => {
+                sleep(RETRY).await;
+            }
+            tried => return tried,
+        }
+    }
 }
 
 /// A pool of at most `size` connections, each of which begins with `statements`.
@@ -192,8 +213,27 @@ fn pool(size: u32, statements: &'static [&'static str]) -> AnyPoolOptions {
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
+    use tokio::time::timeout;
 
     use super::*;
+
+    /// As another process does that opens a new file. SQLite does not wait for its lock.
+    #[tokio::test]
+    async fn a_new_file_that_another_process_locks_is_opened_once_that_ends() {
+        sqlx::any::install_default_drivers();
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().to_owned();
+        let address = format!("sqlite://{}?mode=rwc", data.join(SQLITE_FILE).display());
+        let other = AnyConnection::connect(&address).await;
+        let mut other = other.expect("connects");
+        let locks = "CREATE TABLE other (id BIGINT); BEGIN IMMEDIATE";
+        other.execute(locks).await.expect("locks");
+        let mut opening = tokio::spawn(async move { Store::open(&data, None).await.map(drop) });
+        let early = timeout(Duration::from_millis(200), &mut opening).await;
+        assert!(early.is_err(), "it waits: {early:?}");
+        other.execute("COMMIT").await.expect("ends");
+        opening.await.expect("no panic").expect("opens");
+    }
 
     #[tokio::test]
     async fn an_exhausted_reporting_pool_does_not_block_work() {

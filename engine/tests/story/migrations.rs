@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::outbox::{EventKind, RecipientState, SuppressionSearch};
 use engine::{Actor, Origin, Postern, TokenScope};
+use futures::future::join_all;
 use sqlx::migrate::Migrator;
 
 use crate::environment::{TestEnv, connect, execute};
@@ -131,10 +132,22 @@ async fn suppressions_by_words_of_something_else_are_taken_off(env: TestEnv) {
     assert_eq!(addresses, ["gone@example.org"]);
 }
 
+/// Each opens connections of its own, as a process does.
+async fn processes_that_open_a_new_database_together_all_open_it(env: TestEnv) {
+    let config = env.empty().await;
+    let opening = (0..12).map(|_| tokio::spawn(Postern::open(config.clone())));
+    for opened in join_all(opening).await {
+        let postern = opened.expect("no panic").expect("Postern opens");
+        let overview = postern.outbox().overview(&Actor::local(0)).await;
+        overview.expect("the tables are there");
+    }
+}
+
 stories! {
     both {
         suppressions_by_words_of_something_else_are_taken_off;
         parked_mail_is_failed_mail_afterwards;
         a_token_without_limits_keeps_what_it_could_do;
+        processes_that_open_a_new_database_together_all_open_it;
     }
 }

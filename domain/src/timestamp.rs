@@ -27,7 +27,10 @@ impl Timestamp {
         let numbers = |text: &str, separator| -> Option<Vec<i64>> {
             let parts = text.split(separator);
             parts
-                .map(|part| part.parse().ok().filter(|_| part.len() <= 4))
+                .map(|part| {
+                    let is_number = part.bytes().all(|byte| byte.is_ascii_digit());
+                    part.parse().ok().filter(|_| is_number && part.len() <= 4)
+                })
                 .collect()
         };
         let (date, mut time) = (numbers(date, '-')?, numbers(time, ':')?);
@@ -36,7 +39,7 @@ impl Timestamp {
             (date[..].try_into().ok()?, time[..].try_into().ok()?);
         let fits = |value: i64, range: std::ops::RangeInclusive<i64>| range.contains(&value);
         if !(fits(month, 1..=12)
-            && fits(day, 1..=31)
+            && fits(day, 1..=days_in(month, year))
             && fits(hour, 0..=23)
             && fits(minute, 0..=59)
             && fits(second, 0..=60))
@@ -85,6 +88,16 @@ impl Timestamp {
                 second % 60
             ),
         )
+    }
+}
+
+/// The number of days in a month, 1 to 12.
+fn days_in(month: i64, year: i64) -> i64 {
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        2 => 28 + i64::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
     }
 }
 
@@ -142,6 +155,14 @@ mod tests {
             ("1970-01-01 00:01", Some(60_000)),
             ("1970-01-01T00:00:01", Some(1_000)),
             ("1970-13-01", None),
+            ("2026-02-28", Some(1_772_236_800_000)),
+            ("2026-02-29", None),
+            ("2026-02-30", None),
+            ("2024-02-29", Some(1_709_164_800_000)),
+            ("2100-02-29", None),
+            ("2026-04-31", None),
+            ("2026-11-00", None),
+            ("2026-+1-01", None),
             ("1970-01-01T24:00", None),
             ("1970-01", None),
             ("1970-01-01T", None),

@@ -148,7 +148,13 @@ mod tests {
             let pairs: Vec<_> = parse(query.as_bytes()).into_owned().collect();
             assert_eq!(ActionRequest::parse(&pairs), Ok(request));
         }
-        for (name, value) in [("act", "burn"), ("up_to", "newest"), ("number", "all")] {
+        for (name, value) in [
+            ("act", "burn"),
+            ("up_to", "newest"),
+            // Longer than 128 bits.
+            ("up_to", "80000000000000000000000000"),
+            ("number", "all"),
+        ] {
             let fields = [("act", "hold"), (name, value)];
             let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
             let given = if name == "act" { &fields[1..] } else { &fields };

@@ -146,9 +146,12 @@ impl std::str::FromStr for Cursor {
     }
 }
 
-/// Whether `text` has the syntax of a message id, a ULID.
+/// Whether `text` has the syntax of a message id, a ULID. Its 26 characters have 130 bits, two more than
+/// a ULID, so that the first is 7 at most.
 pub fn is_id(text: &str) -> bool {
-    text.len() == 26 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    text.len() == 26
+        && text.starts_with(|first: char| matches!(first, '0'..='7'))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// The recipients an action applies to.
@@ -227,6 +230,7 @@ mod tests {
             "01JD0000000000000000000000",
             "01JD.3",
             "01JD000000000000000000000-.3",
+            "8ZZZZZZZZZZZZZZZZZZZZZZZZZ.3",
             "01JD0000000000000000000000.x",
         ] {
             assert!(text.parse::<Cursor>().is_err(), "{text}");

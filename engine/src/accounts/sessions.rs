@@ -7,7 +7,7 @@ use domain::{Kind, Refusal, SecretString};
 
 use super::throttle::{ThrottleKey, networks};
 use super::{Accounts, Login, detached, digest};
-use crate::audit::{Action, Signature};
+use crate::audit::{Action, RefusedBy, Signature};
 use crate::store::sessions::SessionRow;
 use crate::store::{accounts, commit, sessions};
 use crate::{Actor, Origin};
@@ -76,31 +76,27 @@ impl Accounts {
         origin: &Origin,
         refusal: Refusal,
     ) -> Result<T, Refusal> {
-        let name = recorded(email, 254);
-        let by = match refusal.kind {
-            Kind::TooMany | Kind::Unavailable => self.overload_signature(name, origin, &refusal),
-            _ => Signature::new(name, origin),
-        };
+        let by = self.refused_by(recorded(email, 254), origin, &refusal);
         self.audit.record_refusal(by, Action::Login, &refusal).await;
         Err(refusal)
     }
 
-    /// The signature that a login refused for overload is counted under: the network, which may try
-    /// any number of names, or else the name, which any number of networks may try.
-    pub(super) fn overload_signature(
-        &self,
-        name: String,
-        origin: &Origin,
-        refusal: &Refusal,
-    ) -> Signature {
+    /// The signatures of a refused request that gives this name. Its repeats are counted under the name
+    /// and the network. Where it is refused for overload, they are counted under the network alone, which
+    /// may try any number of names, or else the name alone, which any number of networks may try.
+    pub(super) fn refused_by(&self, name: String, origin: &Origin, refusal: &Refusal) -> RefusedBy {
+        let by = Signature::new(&*name, origin);
         let now = self.clock.monotonic();
-        let is_cause = |network: &ThrottleKey| {
+        let network = networks(origin).find(|network| {
             refusal.kind != Kind::TooMany || self.throttle.check(&[*network], now).is_err()
-        };
-        match networks(origin).find(is_cause) {
-            Some(ThrottleKey::Network(network)) => Signature::of_network(network),
+        });
+        let is_overload = matches!(refusal.kind, Kind::TooMany | Kind::Unavailable);
+        let counted = match network {
+            Some(ThrottleKey::Network(network)) if is_overload => Signature::of_network(network),
+            Some(ThrottleKey::Network(network)) => Signature::new(name, network),
             _ => Signature::of_name(name),
-        }
+        };
+        RefusedBy::stranger(by, counted)
     }
 
     /// Begins a session, and removes expired ones. The caller chooses `secret`, which has at least

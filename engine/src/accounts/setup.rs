@@ -57,11 +57,7 @@ impl Accounts {
     ) -> Result<Login, Refusal> {
         let result = self.try_first_account(token, email, password, origin).await;
         if let Err(refusal) = &result {
-            let name = "setup link".to_owned();
-            let by = match refusal.kind {
-                Kind::TooMany | Kind::Unavailable => self.overload_signature(name, origin, refusal),
-                _ => Signature::new(name, origin),
-            };
+            let by = self.refused_by("setup link".to_owned(), origin, refusal);
             self.audit
                 .record_refusal(by, Action::CreateAccount, refusal)
                 .await;

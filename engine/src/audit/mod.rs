@@ -7,7 +7,7 @@ mod signature;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use domain::{Kind, Refusal, Timestamp};
+use domain::{Refusal, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::audit::{self, Entry};
@@ -16,7 +16,7 @@ use crate::{Actor, Clock};
 
 pub use action::Action;
 pub(crate) use refusals::QueuedEntry;
-pub(crate) use signature::Signature;
+pub(crate) use signature::{RefusedBy, Signature};
 
 use refusals::{RefusalCount, RefusalCounter, RefusalKey};
 
@@ -52,7 +52,7 @@ impl Audit {
         (audit, queue)
     }
 
-    /// Writes the refusals that are still counted, before the process ends.
+    /// Writes the refusals that are counted so far, before the process ends.
     pub(crate) async fn flush(&self) {
         let counted = self.counter.take(None);
         if counted.is_empty() {
@@ -158,18 +158,30 @@ impl Audit {
     }
 
     /// Records a refusal: its kind and the names of the fields, never the texts. Returns when the row
-    /// is on disk. Refusals for overload are counted instead, and become one row a minute.
+    /// is on disk. Refusals that repeat one of the same minute are counted instead, and become one row at
+    /// its end.
     pub(crate) async fn record_refusal(
         &self,
-        by: impl Into<Signature>,
+        by: impl Into<RefusedBy>,
         action: Action,
         refusal: &Refusal,
     ) {
-        let (by, at) = (by.into(), self.clock.now());
-        let status = refusal.kind.status();
-        if is_overload(refusal) {
-            let key = RefusalKey { by, action, status };
-            return self.counter.count(key, at, self.clock.monotonic());
+        let RefusedBy {
+            source,
+            by,
+            counted,
+        } = by.into();
+        let (at, status) = (self.clock.now(), refusal.kind.status());
+        let key = RefusalKey {
+            by: counted,
+            action,
+            status,
+        };
+        if !self
+            .counter
+            .is_first(source, key, at, self.clock.monotonic())
+        {
+            return;
         }
         let fields: Vec<&str> = refusal.fields.keys().map(String::as_str).collect();
         let (done, written) = oneshot::channel();
@@ -184,11 +196,6 @@ impl Audit {
             let _ = written.await;
         }
     }
-}
-
-/// Whether a refusal says that there is too much to do. A client causes any number of them.
-fn is_overload(refusal: &Refusal) -> bool {
-    matches!(refusal.kind, Kind::TooMany | Kind::Unavailable)
 }
 
 fn outcome(status: u16) -> String {
@@ -206,9 +213,9 @@ fn entry(at: Timestamp, by: Signature, action: Action, outcome: String, detail: 
     }
 }
 
-/// The row of counted refusals.
+/// The row of refusals that repeat one.
 fn counted_entry((key, count): (RefusalKey, RefusalCount)) -> Entry {
-    let detail = format!("{} times in a minute", count.number);
+    let detail = format!("repeated {} times in a minute", count.repeated);
     entry(count.at, key.by, key.action, outcome(key.status), detail)
 }
 

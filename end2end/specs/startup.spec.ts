@@ -1,5 +1,6 @@
 //! Start and shutdown of `postern serve`: errors in one line, file modes, signals.
 
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -208,6 +209,33 @@ test('links in the data folder are not followed', async () => {
       expect(readFileSync(other, 'utf8'), name).toBe('of somebody else');
     }
   }
+});
+
+test('what others may write in the data folder is refused', async () => {
+  for (const [name, mode] of [['keys', 0o777], ['postern.db', 0o666], ['lock', 0o660]] as const) {
+    const { data } = await usedFolder();
+    if (!existsSync(join(data, name))) {
+      writeFileSync(join(data, name), '');
+    }
+    chmodSync(join(data, name), mode);
+    expectCommandFailure(await serve(data), 1, /others may write.*chmod go-w/, name);
+  }
+});
+
+test('a FIFO in place of a lock is refused at once', async () => {
+  for (const name of ['lock', 'delivery.lock']) {
+    const { data } = await usedFolder();
+    rmSync(join(data, name), { force: true });
+    execFileSync('mkfifo', [join(data, name)]);
+    expectCommandFailure(await serve(data), 1, /is not a regular file/, name);
+  }
+});
+
+test('started by root, it refuses what does not belong to the owner of its data folder', async () => {
+  test.skip(process.getuid?.() !== 0, 'only root can change its user');
+  const { data } = await usedFolder();
+  chownSync(data, 65534, 65534);
+  expectCommandFailure(await serve(data), 1, /does not belong to 65534.*chown -R 65534/);
 });
 
 test('no core dump is written', async () => {

@@ -1,6 +1,7 @@
 //! The data folder: private to its owner, locked by the process that serves it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,20 @@ pub enum DataFolderError {
     Writable(PathBuf),
     #[error("{0} is a link, which postern does not follow; remove it")]
     Link(PathBuf),
+    #[error("others may write to {0}; make it private with: chmod go-w {0}")]
+    WritableFile(PathBuf),
+    #[error("{0} is not a regular file; remove it")]
+    NotAFile(PathBuf),
+    #[error("{0} is not a folder; remove it")]
+    NotAFolder(PathBuf),
+    #[error(
+        "{path} does not belong to {owner}, the owner of the data folder; change that with: chown -R {owner} {folder}"
+    )]
+    NotOfOwner {
+        path: PathBuf,
+        owner: Uid,
+        folder: PathBuf,
+    },
     #[error("the data folder {0} belongs to {1}; run postern as that user")]
     NotOurs(PathBuf, String),
     #[error("cannot become {1}, the owner of the data folder {0}: {2}")]
@@ -31,6 +46,15 @@ pub enum DataFolderError {
     )]
     Delivers(PathBuf),
 }
+
+/// The bits of a mode that let group or others write.
+const OTHERS_WRITE: u32 = 0o022;
+
+/// The file that is locked by the process that serves.
+const LOCK: &str = "lock";
+
+/// The file that is locked by the process that delivers.
+const DELIVERY_LOCK: &str = "delivery.lock";
 
 /// Creates the folder if it `may_be_made`, and switches to its owner when run by root, so that no file
 /// in it belongs to root. To be called before any thread is started.
@@ -50,7 +74,7 @@ pub fn prepare(folder: &Path, may_be_made: bool) -> Result<PathBuf, DataFolderEr
     }
     let folder = folder.canonicalize().map_err(unusable)?;
     let metadata = fs::metadata(&folder).map_err(unusable)?;
-    if metadata.is_dir() && metadata.mode() & 0o022 != 0 {
+    if metadata.is_dir() && metadata.mode() & OTHERS_WRITE != 0 {
         return Err(DataFolderError::Writable(folder));
     }
     let owner = Uid::from_raw(metadata.uid());
@@ -58,7 +82,49 @@ pub fn prepare(folder: &Path, may_be_made: bool) -> Result<PathBuf, DataFolderEr
         become_owner(&folder, owner, Gid::from_raw(metadata.gid()))?;
     }
     check_writable(&folder)?;
+    check_content(&folder, owner)?;
     Ok(folder)
+}
+
+/// The files of postern in the folder.
+const FILES: &[&str] = &[
+    LOCK,
+    DELIVERY_LOCK,
+    "postern.db",
+    "postern.db-wal",
+    "postern.db-shm",
+    "postern.db-journal",
+];
+
+/// Checks that the files and the folder of keys belong to `owner` alone. Whoever opens links refuses them.
+fn check_content(folder: &Path, owner: Uid) -> Result<(), DataFolderError> {
+    for name in FILES.iter().chain(&["keys"]) {
+        let path = folder.join(name);
+        let metadata = match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(DataFolderError::Unusable(folder.to_owned(), error)),
+            Ok(metadata) if metadata.is_symlink() => continue,
+            Ok(metadata) => metadata,
+        };
+        if *name == "keys" && !metadata.is_dir() {
+            return Err(DataFolderError::NotAFolder(path));
+        }
+        if *name != "keys" && !metadata.is_file() {
+            return Err(DataFolderError::NotAFile(path));
+        }
+        if metadata.uid() != owner.as_raw() {
+            let folder = folder.to_owned();
+            return Err(DataFolderError::NotOfOwner {
+                path,
+                owner,
+                folder,
+            });
+        }
+        if metadata.mode() & OTHERS_WRITE != 0 {
+            return Err(DataFolderError::WritableFile(path));
+        }
+    }
+    Ok(())
 }
 
 /// Fails early where the folder is not writable.
@@ -70,18 +136,27 @@ fn check_writable(folder: &Path) -> Result<(), DataFolderError> {
 }
 
 /// Creates a file in the folder, or empties the one that is there. Links are not followed: they may
-/// lead to any file of the user that postern runs as.
+/// lead to any file of the user that postern runs as. Opening a FIFO does not wait for its other end.
 fn create_file(folder: &Path, name: &str) -> Result<File, DataFolderError> {
     let path = folder.join(name);
+    let unusable = |error| DataFolderError::Unusable(folder.to_owned(), error);
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
-    options.custom_flags(OFlag::O_NOFOLLOW.bits());
-    options
-        .open(&path)
-        .map_err(|error| match error.raw_os_error() {
-            Some(code) if code == Errno::ELOOP as i32 => DataFolderError::Link(path),
-            _ => DataFolderError::Unusable(folder.to_owned(), error),
-        })
+    options.custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
+    let file = match options.open(&path) {
+        Ok(file) => file,
+        Err(error) => {
+            return Err(match error.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::ELOOP) => DataFolderError::Link(path),
+                Some(Errno::ENXIO | Errno::EISDIR) => DataFolderError::NotAFile(path),
+                _ => unusable(error),
+            });
+        }
+    };
+    match file.metadata().map_err(unusable)?.is_file() {
+        true => Ok(file),
+        false => Err(DataFolderError::NotAFile(path)),
+    }
 }
 
 fn become_owner(folder: &Path, owner: Uid, group: Gid) -> Result<(), DataFolderError> {
@@ -107,12 +182,12 @@ fn become_owner(folder: &Path, owner: Uid, group: Gid) -> Result<(), DataFolderE
 
 /// Locks the folder against another `postern serve` until the file is dropped.
 pub fn lock(folder: &Path) -> Result<File, DataFolderError> {
-    lock_file(folder, "lock", DataFolderError::InUse)
+    lock_file(folder, LOCK, DataFolderError::InUse)
 }
 
 /// Locks the folder against delivery by another process until the file is dropped.
 pub fn lock_delivery(folder: &Path) -> Result<File, DataFolderError> {
-    lock_file(folder, "delivery.lock", DataFolderError::Delivers)
+    lock_file(folder, DELIVERY_LOCK, DataFolderError::Delivers)
 }
 
 fn lock_file(
@@ -125,5 +200,80 @@ fn lock_file(
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(taken(folder.to_owned())),
         Err(TryLockError::Error(error)) => Err(DataFolderError::Unusable(folder.to_owned(), error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use nix::unistd::mkfifo;
+
+    use super::*;
+
+    fn data() -> (tempfile::TempDir, Uid) {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("postern.db"), "").expect("written");
+        fs::create_dir(folder.path().join("keys")).expect("a folder");
+        (folder, getuid())
+    }
+
+    #[test]
+    fn what_others_may_write_is_refused_with_the_repair() {
+        for (name, mode, refused) in [
+            ("postern.db", 0o666, true),
+            ("postern.db-wal", 0o660, true),
+            ("postern.db-shm", 0o602, true),
+            ("lock", 0o620, true),
+            ("postern.db", 0o600, false),
+            ("postern.db", 0o644, false),
+            ("keys", 0o777, true),
+            ("keys", 0o700, false),
+        ] {
+            let (folder, owner) = data();
+            let path = folder.path().join(name);
+            if !path.exists() {
+                fs::write(&path, "").expect("written");
+            }
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("permissions");
+            let checked = check_content(folder.path(), owner).map_err(|error| error.to_string());
+            let repair = format!("chmod go-w {}", path.display());
+            match checked {
+                Ok(()) => assert!(!refused, "{name} {mode:o}"),
+                Err(text) => assert!(refused && text.ends_with(&repair), "{text}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_another_user_is_refused_with_the_repair() {
+        let (folder, owner) = data();
+        let other = Uid::from_raw(owner.as_raw() + 1);
+        let refused = check_content(folder.path(), other).expect_err("of another user");
+        let repair = format!("chown -R {other} {}", folder.path().display());
+        assert!(refused.to_string().ends_with(&repair), "{refused}");
+    }
+
+    /// Opening a FIFO without `O_NONBLOCK` waits for its other end.
+    #[test]
+    fn a_file_that_is_not_regular_is_refused_at_once() {
+        for name in FILES {
+            let (folder, owner) = data();
+            let path = folder.path().join(name);
+            let _ = fs::remove_file(&path);
+            mkfifo(&path, Mode::S_IRWXU).expect("a FIFO");
+            let refused = check_content(folder.path(), owner);
+            let is_fifo = |error| matches!(error, Some(DataFolderError::NotAFile(_)));
+            assert!(is_fifo(refused.err()), "{name}");
+            assert!(is_fifo(create_file(folder.path(), name).err()), "{name}");
+            let _reader = OpenOptions::new().read(true).write(true).open(&path);
+            assert!(is_fifo(create_file(folder.path(), name).err()), "{name}");
+        }
+        let (folder, owner) = data();
+        let keys = folder.path().join("keys");
+        fs::remove_dir(&keys).expect("removed");
+        fs::write(&keys, "").expect("written");
+        let refused = check_content(folder.path(), owner);
+        assert!(matches!(refused, Err(DataFolderError::NotAFolder(_))));
     }
 }

@@ -74,14 +74,20 @@ pub fn read(folder: &Path) -> Result<HashMap<String, ContentKey>, VaultError> {
 fn read_key(path: &Path) -> Result<ContentKey, VaultError> {
     let failed = |error| VaultError::File(path.to_owned(), error);
     let mut options = OpenOptions::new();
-    options.read(true).custom_flags(OFlag::O_NOFOLLOW.bits());
+    // Opening a FIFO does not wait for its other end.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    options.read(true).custom_flags(flags.bits());
     let mut file = options
         .open(path)
         .map_err(|error| match error.raw_os_error() {
             Some(code) if code == Errno::ELOOP as i32 => VaultError::Link(path.to_owned()),
             _ => failed(error),
         })?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode();
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(VaultError::NotAKey(path.to_owned()));
+    }
+    let mode = metadata.permissions().mode();
     if mode & 0o077 != 0 {
         return Err(VaultError::Exposed(path.to_owned()));
     }
@@ -132,6 +138,9 @@ pub fn create(folder: &Path) -> Result<(String, ContentKey), VaultError> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
 
     use super::*;
 
@@ -192,7 +201,13 @@ mod tests {
             let refused = read(folder.path()).err();
             assert!(matches!(refused, Some(VaultError::NotAKey(_))), "{text:?}");
         }
+        fs::remove_file(&path).expect("removed");
+        mkfifo(&path, Mode::S_IRWXU).expect("a FIFO");
+        let refused = read(folder.path()).err();
+        assert!(matches!(refused, Some(VaultError::NotAKey(_))), "a FIFO");
+        fs::remove_file(&path).expect("removed");
         fs::write(&path, BASE64URL.encode([7; 32]) + "\n").expect("written");
+        set_mode(&path, 0o600);
         assert_eq!(read(folder.path()).expect("a key").len(), 1);
     }
 }

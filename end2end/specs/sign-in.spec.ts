@@ -257,7 +257,7 @@ test('guesses elsewhere do not keep out a browser that signed in before', async 
   const home = newNetwork();
   const first = deviceCookie(await signInForm(PASSWORD, home));
   expect(first.pair).toMatch(/^postern-device=[\w.-]+$/);
-  expect(first.attributes).toEqual(['httponly', 'max-age=34560000', 'path=/', 'samesite=strict']);
+  expect(first.attributes).toEqual(['httponly', 'max-age=7776000', 'path=/', 'samesite=strict']);
   await expect(async () => {
     expect((await signInForm('wrong password', newNetwork())).status).toBe(429);
   }).toPass();

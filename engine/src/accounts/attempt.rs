@@ -83,20 +83,29 @@ impl Accounts {
             ThrottleKey::Browser(_) => HashQueue::Known,
             _ => HashQueue::Unknown,
         })?;
+        let found = self.credentials(email).await?;
+        Ok(PasswordAttempt {
+            accounts: self.clone(),
+            keys,
+            found,
+            permit: place.permit().await?,
+        })
+    }
+
+    /// The account with this address, with the hash of its password.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(super) async fn credentials(&self, email: &str) -> Result<Option<Login>, Refusal> {
         // PostgreSQL accepts no NUL in a text. No account has the empty address, and looking it up
         // takes as long as any other.
         let possible = Some(email).filter(|email| !email.contains(char::is_control));
         let email = possible.unwrap_or_default();
         let found = accounts::by_email(&mut *self.store.read().await?, email).await?;
-        Ok(PasswordAttempt {
-            accounts: self.clone(),
-            keys,
-            found: found.map(|(account, password_hash)| Login {
-                account,
-                password_hash,
-            }),
-            permit: place.permit().await?,
-        })
+        Ok(found.map(|(account, password_hash)| Login {
+            account,
+            password_hash,
+        }))
     }
 }
 

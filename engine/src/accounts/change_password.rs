@@ -3,7 +3,7 @@
 use domain::{Kind, Refusal, SecretString};
 
 use super::throttle::ThrottleKey;
-use super::{Accounts, detached, renamed};
+use super::{Accounts, Login, detached, renamed};
 use crate::Actor;
 use crate::audit::Action;
 use crate::store::{accounts, commit, sessions, tokens};
@@ -42,7 +42,8 @@ impl Accounts {
             .await
     }
 
-    /// Changes the actor's own password and ends its other sessions.
+    /// Changes the actor's own password and ends its other sessions. Returns the login, for a new
+    /// device cookie.
     ///
     /// # Errors
     /// [`Kind::Invalid`] under `current` or `new`; [`Kind::TooMany`] while the session is
@@ -52,7 +53,7 @@ impl Accounts {
         actor: &Actor,
         current: SecretString,
         new: SecretString,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Login, Refusal> {
         let (accounts, actor) = (self.clone(), actor.clone());
         detached(async move {
             let change = accounts.try_change_password(&actor, current, new);
@@ -69,7 +70,7 @@ impl Accounts {
         actor: &Actor,
         current: SecretString,
         new: SecretString,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Login, Refusal> {
         let account = actor.person()?;
         let keys = vec![ThrottleKey::browser(actor.session_id().unwrap_or_default())];
         let attempt = self.attempt(&account.email, keys).await?;
@@ -94,6 +95,9 @@ impl Accounts {
             .record(&mut work, actor, Action::ChangePassword, "own")
             .await?;
         commit(work).await?;
-        Ok(())
+        Ok(Login {
+            account: verified.account,
+            password_hash: hash,
+        })
     }
 }

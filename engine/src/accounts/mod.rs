@@ -14,6 +14,7 @@ mod tokens;
 use std::sync::Arc;
 
 pub use attempt::Login;
+pub use device::DEVICE_LIFETIME;
 pub use new_token::NewToken;
 
 use base64::Engine as _;

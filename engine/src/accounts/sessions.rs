@@ -47,12 +47,17 @@ impl Accounts {
         origin: &Origin,
     ) -> Result<Login, Refusal> {
         let email = email.trim().to_lowercase();
-        let mut keys = vec![match &origin.device {
-            Some(device) if self.is_known_device(origin, &email) => ThrottleKey::browser(device),
-            _ => ThrottleKey::account(&email),
-        }];
-        keys.extend(networks(origin));
-        let attempt = match self.attempt(&email, keys).await {
+        let attempt = async {
+            let mut keys = vec![match &origin.device {
+                Some(device) if self.is_known_device(origin, &email).await? => {
+                    ThrottleKey::browser(device)
+                }
+                _ => ThrottleKey::account(&email),
+            }];
+            keys.extend(networks(origin));
+            self.attempt(&email, keys).await
+        };
+        let attempt = match attempt.await {
             Ok(attempt) => attempt,
             Err(refusal) => return self.not_logged_in(&email, origin, refusal).await,
         };

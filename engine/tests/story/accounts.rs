@@ -406,7 +406,8 @@ async fn a_session_is_ended_by_its_own_account_only(env: TestEnv) {
         accounts.end_session(&app, &of_ann.id).await,
         accounts
             .change_password(&app, secret(PASSWORD), secret("another long password"))
-            .await,
+            .await
+            .map(drop),
     ];
     for refused in forbidden {
         assert_eq!(refused.expect_err("a token").kind, Kind::Forbidden);

@@ -1,8 +1,10 @@
 //! Guesses from elsewhere: they keep no person out, and do not fill the queue of hashing.
 
+use std::time::Duration;
+
 use domain::view::Role;
 use domain::{Kind, SecretString};
-use engine::Origin;
+use engine::{Actor, Origin};
 use futures::future::join_all;
 
 use crate::environment::{PASSWORD, TestEnv};
@@ -73,7 +75,14 @@ async fn guesses_elsewhere_do_not_keep_out_a_browser_that_signed_in_before(env: 
         SecretString::new(PASSWORD),
         SecretString::new(new),
     );
-    changed.await.expect("is not kept out");
+    let changed = changed.await.expect("is not kept out");
+    let device = Origin {
+        device: Some(env.postern.accounts().device_cookie(&changed, &device)),
+        ..home
+    };
+    env.log_in(ADMIN, new, &device)
+        .await
+        .expect("knows the new password");
     // Its own guesses count.
     let mut refused = Vec::new();
     for _ in 0..10 {
@@ -84,6 +93,53 @@ async fn guesses_elsewhere_do_not_keep_out_a_browser_that_signed_in_before(env: 
         );
     }
     assert!(refused.contains(&Kind::TooMany), "{refused:?}");
+}
+
+/// A browser signs in, and guesses elsewhere keep out whoever is new to the account. Returns its origin.
+async fn known_browser(env: &TestEnv) -> Origin {
+    let home = from("192.0.2.7".to_owned());
+    let device = env.log_in(ADMIN, PASSWORD, &home).await.expect("signs in");
+    env.guess_until_throttled().await;
+    let refused = env.log_in(ADMIN, PASSWORD, &home).await;
+    assert_eq!(refused, Err(Kind::TooMany));
+    Origin {
+        device: Some(device),
+        ..home
+    }
+}
+
+async fn a_browser_is_known_until_the_password_is_set(env: TestEnv) {
+    let _ = env.admin().await;
+    let device = known_browser(&env).await;
+    env.log_in(ADMIN, PASSWORD, &device)
+        .await
+        .expect("is known");
+    let accounts = env.postern.accounts();
+    // The same password again is a new one.
+    let (operator, again) = (Actor::local(0), SecretString::new(PASSWORD));
+    let set = accounts.reset_password(&operator, ADMIN, again, true);
+    set.await.expect("is set");
+    let refused = env.log_in(ADMIN, PASSWORD, &device).await;
+    assert_eq!(refused, Err(Kind::TooMany));
+}
+
+async fn a_browser_is_known_for_90_days(env: TestEnv) {
+    let _ = env.admin().await;
+    let begun = known_browser(&env).await;
+    env.pass(Duration::from_secs(60 * 86_400));
+    env.guess_until_throttled().await;
+    let renewed = env.log_in(ADMIN, PASSWORD, &begun).await;
+    let renewed = Origin {
+        device: Some(renewed.expect("is known")),
+        ..begun.clone()
+    };
+    env.pass(Duration::from_secs(30 * 86_400));
+    env.guess_until_throttled().await;
+    let refused = env.log_in(ADMIN, PASSWORD, &begun).await;
+    assert_eq!(refused, Err(Kind::TooMany));
+    env.log_in(ADMIN, PASSWORD, &renewed)
+        .await
+        .expect("is known since its last sign-in");
 }
 
 async fn networks_of_one_site_are_counted_together(env: TestEnv) {
@@ -141,6 +197,8 @@ async fn a_full_queue_of_hashing_refuses_unknown_browsers(env: TestEnv) {
 stories! {
     both {
         guesses_elsewhere_do_not_keep_out_a_browser_that_signed_in_before;
+        a_browser_is_known_until_the_password_is_set;
+        a_browser_is_known_for_90_days;
         networks_of_one_site_are_counted_together;
         a_full_queue_of_hashing_refuses_unknown_browsers;
     }

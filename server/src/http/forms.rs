@@ -115,10 +115,7 @@ async fn login(
     let Query(query) = Query::<LoginQuery>::try_from_uri(request.uri()).unwrap_or_default();
     let here = request.uri().path_and_query();
     let here = here.map_or_else(|| LOGIN.to_owned(), ToString::to_string);
-    let origin = Origin {
-        device: sessions::device(request.headers(), &state.url),
-        ..caller.origin.clone()
-    };
+    let origin = with_device(&state, &caller, &request);
     let (typed, arrived) = typed::<LoginForm>(request).await;
     let signed_in = async {
         arrived?;
@@ -131,6 +128,14 @@ async fn login(
     match signed_in.await {
         Ok(device) => signed_in_at(query.next(), &device, &state.url),
         Err(refusal) => again(state, caller, &here, typed.email, refusal).await,
+    }
+}
+
+/// The origin of a request with its device cookie.
+fn with_device(state: &AppState, caller: &Caller, request: &Request) -> Origin {
+    Origin {
+        device: sessions::device(request.headers(), &state.url),
+        ..caller.origin.clone()
     }
 }
 
@@ -181,15 +186,17 @@ async fn change_password(
     caller: Caller,
     request: Request,
 ) -> Response {
+    let origin = with_device(&state, &caller, &request);
     let changed = async {
         let actor = caller.signed_in()?;
         let form: PasswordForm = filled_in(request).await?;
         let (current, new) = (SecretString::new(form.current), SecretString::new(form.new));
         let accounts = state.postern.accounts();
-        accounts.change_password(actor, current, new).await
+        let login = accounts.change_password(actor, current, new).await?;
+        Ok(accounts.device_cookie(&login, &origin))
     };
     match changed.await {
-        Ok(()) => Redirect::to(&AccountChange::PasswordChanged.url()).into_response(),
+        Ok(device) => signed_in_at(&AccountChange::PasswordChanged.url(), &device, &state.url),
         Err(refusal) => again(state, caller, ACCOUNT, String::new(), refusal).await,
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 use domain::Refusal;
-use engine::{Login, Origin, Postern};
+use engine::{DEVICE_LIFETIME, Login, Origin, Postern};
 use tower_sessions::cookie::time::{Duration, OffsetDateTime};
 use tower_sessions::cookie::{Cookie, SameSite};
 use tower_sessions::session::{Id, Record};
@@ -19,9 +19,6 @@ use super::public_url::PublicUrl;
 const LOGIN: &str = "login";
 const ADDRESS: &str = "address";
 const BROWSER: &str = "browser";
-
-/// The longest lifetime that browsers allow.
-const DEVICE_LIFETIME: Duration = Duration::days(400);
 
 /// The layer that reads and sets the cookie. The engine limits the lifetime of a session; the cookie
 /// lasts until the browser is closed.
@@ -67,7 +64,7 @@ pub fn device(headers: &HeaderMap, url: &PublicUrl) -> Option<String> {
 pub fn device_cookie(value: &str, url: &PublicUrl) -> String {
     let cookie = Cookie::build((device_cookie_name(url), value))
         .path("/")
-        .max_age(DEVICE_LIFETIME)
+        .max_age(Duration::seconds(DEVICE_LIFETIME.as_secs() as i64))
         .http_only(true)
         .same_site(SameSite::Strict)
         .secure(url.is_https());

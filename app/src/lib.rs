@@ -20,6 +20,8 @@ pub mod account;
 #[cfg(feature = "ssr")]
 mod content_security_policy;
 #[cfg(feature = "ssr")]
+mod flash;
+#[cfg(feature = "ssr")]
 mod layout;
 #[cfg(feature = "ssr")]
 pub mod outbox;
@@ -32,6 +34,8 @@ mod shell;
 #[cfg(feature = "ssr")]
 pub mod suppressions;
 
+#[cfg(feature = "ssr")]
+pub use flash::Flash;
 #[cfg(feature = "ssr")]
 pub use request::{FormReply, local_path, signed_out, with_query};
 #[cfg(feature = "ssr")]

@@ -162,6 +162,26 @@ test('pausing, releasing and resuming', async ({ page }) => {
   await console.stop();
 });
 
+test('a notice is shown once, and by no link', async ({ page }) => {
+  const console = await TestConsole.start();
+  const relay = await Relay.start();
+  await console.server.save(fields(relay));
+  const outbox = await OutboxPage.open(console, page);
+  await outbox.status.getByRole('button', { name: 'Pause delivery' }).click();
+  const notices = page.getByRole('main').locator('.notice-good');
+  await expect(notices).toHaveText('Delivery is paused.');
+  await page.reload();
+  await expect(outbox.status).toContainText('Delivery is paused.');
+  await expect(notices).toHaveCount(0);
+  for (const path of ['/outbox?done=cancel&number=7', '/suppressions?removed=a@example.org', '/account?done=password']) {
+    await page.goto(new URL(path, console.url).href);
+    await expect(page.getByRole('main')).toBeVisible();
+    await expect(notices, path).toHaveCount(0);
+  }
+  await relay.stop();
+  await console.stop();
+});
+
 test('a suppressed address is skipped until it is removed from the list', async ({ page }) => {
   const console = await TestConsole.start();
   const { relay, takes } = await relayWithReply(550, '5.1.1 No such user here');

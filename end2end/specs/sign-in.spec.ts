@@ -269,7 +269,7 @@ test('guesses elsewhere do not keep out a browser that signed in before', async 
   await signInForm('wrong password', newNetwork());
   const change = { current: PASSWORD, new: 'another password' };
   const changed = await postForm(url, '/account/password', change, { ...home, cookie: session });
-  expect(changed.headers.location, 'nor out of its own session').toBe('/account?done=password');
+  expect(changed.headers.location, 'nor out of its own session').toBe('/account');
 });
 
 test('guesses of a setup link are throttled', async () => {
@@ -321,7 +321,7 @@ test('own sessions are listed, and each can be ended', async () => {
     postForm(url, '/account/sessions/end', { id }, { cookie: session ?? '' });
   expect((await end(ids[0] ?? '', otherSession)).status, 'other accounts cannot end it').toBe(404);
   expect((await page(phone)).status).toBe(200);
-  expect((await end(ids[0] ?? '', desk)).headers.location).toBe('/account?done=session');
+  expect((await end(ids[0] ?? '', desk)).headers.location).toBe('/account');
   expect((await page(phone)).status).toBe(303);
   expect((await page(desk)).status).toBe(200);
   expect((await end(ids[0] ?? '', desk)).status).toBe(404);
@@ -338,7 +338,7 @@ test('changing the password requires the old one and ends the other sessions', a
   const short = await change({ current: PASSWORD, new: 'short' });
   expect(short.status).toBe(422);
   expect(pageText(short)).toContain('12 to 128 characters');
-  expect((await change({ current: PASSWORD, new: 'another password' })).headers.location).toBe('/account?done=password');
+  expect((await change({ current: PASSWORD, new: 'another password' })).headers.location).toBe('/account');
   expect((await sendRequest(url, SETTINGS_PATH, { headers: { cookie: here } })).status).toBe(200);
   expect((await sendRequest(url, SETTINGS_PATH, { headers: { cookie: there } })).status).toBe(401);
   await signIn(url, 'careful@example.org', 'another password', newNetwork());

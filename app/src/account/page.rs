@@ -5,10 +5,11 @@ use engine::{Actor, Postern};
 use leptos::prelude::*;
 
 use super::tokens::{self, Tokens};
-use super::{AccountChange, CHANGE_PASSWORD, END_SESSION, user_agent};
+use super::{CHANGE_PASSWORD, END_SESSION, user_agent};
 use crate::components::{ErrorNotice, FormField, SuccessNotice, Time, refused};
+use crate::flash::{Flash, flash};
 use crate::layout::console_page;
-use crate::request::{fault, other_fault, query};
+use crate::request::{fault, other_fault};
 
 const FIELDS: [&str; 2] = ["current", "new"];
 
@@ -17,14 +18,14 @@ pub fn AccountPage() -> impl IntoView {
     console_page("Account", |actor| {
         let name = actor.name().to_owned();
         let fields = [&FIELDS[..], &tokens::FIELDS].concat();
-        let done = query("done").and_then(|name| AccountChange::from_name(&name));
+        let done = flash().and_then(done);
         view! {
             <div class="page">
                 <header class="page-head">
                     <h1>"Account"</h1>
                     <p>"You are signed in as " {name.clone()} "."</p>
                 </header>
-                {done.map(|done| view! { <SuccessNotice text=done.text() /> })}
+                {done.map(|text| view! { <SuccessNotice text /> })}
                 {other_fault(&fields).map(|text| view! { <ErrorNotice text /> })}
                 <Password name />
                 <Sessions actor=actor.clone() />
@@ -32,6 +33,16 @@ pub fn AccountPage() -> impl IntoView {
             </div>
         }
     })
+}
+
+/// What the form before this page did, if it is one of this page.
+fn done(flash: Flash) -> Option<&'static str> {
+    match flash {
+        Flash::PasswordChanged => Some("Your password is changed."),
+        Flash::SessionEnded => Some("The session is ended."),
+        Flash::TokenRevoked => Some("The token is revoked."),
+        _ => None,
+    }
 }
 
 #[component]

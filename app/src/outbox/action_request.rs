@@ -84,21 +84,6 @@ impl ActionRequest {
             Selection::Matching(search) => list_url(search, None),
         }
     }
-
-    /// The same page with a confirmation of how many messages were changed.
-    pub fn done_url(&self, number: i64) -> String {
-        let pairs = match &self.selection {
-            Selection::Matching(search) => search.pairs(),
-            _ => Vec::new(),
-        };
-        let done = [
-            ("done", self.action.as_str().to_owned()),
-            ("number", number.to_string()),
-        ];
-        let url = self.page_url();
-        let path = url.split('?').next().unwrap_or_default();
-        with_query(path, pairs.into_iter().chain(done))
-    }
 }
 
 #[cfg(test)]
@@ -117,21 +102,21 @@ mod tests {
             address: "desk@".to_owned(),
             ..Search::default()
         };
-        for (selection, confirm, done) in [
+        for (selection, confirm, page) in [
             (
                 one,
                 "/outbox/confirm?act=cancel&message=01J00000000000000000000000&position=2&number=7",
-                "/outbox/01J00000000000000000000000?done=cancel&number=7",
+                "/outbox/01J00000000000000000000000",
             ),
             (
                 Selection::Message("01J00000000000000000000000".to_owned()),
                 "/outbox/confirm?act=cancel&message=01J00000000000000000000000&number=7",
-                "/outbox/01J00000000000000000000000?done=cancel&number=7",
+                "/outbox/01J00000000000000000000000",
             ),
             (
                 Selection::Matching(search),
                 "/outbox/confirm?act=cancel&address=desk%40&number=7",
-                "/outbox?address=desk%40&done=cancel&number=7",
+                "/outbox?address=desk%40",
             ),
         ] {
             let request = ActionRequest {
@@ -143,7 +128,7 @@ mod tests {
                 }),
             };
             assert_eq!(request.confirm_url(), confirm);
-            assert_eq!(request.done_url(7), done);
+            assert_eq!(request.page_url(), page);
             let (_, query) = confirm.split_once('?').expect("a query");
             let pairs: Vec<_> = parse(query.as_bytes()).into_owned().collect();
             assert_eq!(ActionRequest::parse(&pairs), Ok(request));

@@ -29,7 +29,6 @@ mod watch;
 
 pub use action_request::ActionRequest;
 pub use confirm_page::ConfirmPage;
-pub use form_result::pause_done_url;
 pub(crate) use format::grouped;
 pub use list_page::ListPage;
 pub use message_page::MessagePage;

@@ -8,9 +8,10 @@ use super::REMOVE;
 use super::removal::{Removal, RemovalRequest};
 use super::search_form::SearchForm;
 use crate::components::{ErrorNotice, SuccessNotice, Time, refused};
+use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::outbox::{OUTBOX, grouped, message_path};
-use crate::request::{other_fault, queries, query};
+use crate::request::{other_fault, queries};
 
 /// The length of the list that the engine returns at most.
 const LISTED_MAX: usize = 200;
@@ -67,15 +68,17 @@ fn search() -> Result<SuppressionSearch, domain::Refusal> {
 /// What the last form removed, if the page follows one.
 fn removed() -> Option<String> {
     let retry = "Retry the failed messages to send them.";
-    if let Some(address) = query("removed").filter(|address| !address.is_empty()) {
-        return Some(format!("{address} is no longer suppressed. {retry}"));
+    match flash()? {
+        Flash::SuppressionRemoved(address) => {
+            Some(format!("{address} is no longer suppressed. {retry}"))
+        }
+        Flash::SuppressionsRemoved(number) => {
+            let are = if number == 1 { "is" } else { "are" };
+            let addresses = addresses(number);
+            Some(format!("{addresses} {are} no longer suppressed. {retry}"))
+        }
+        _ => None,
     }
-    let number: i64 = query("number")?.parse().ok()?;
-    let are = if number == 1 { "is" } else { "are" };
-    Some(format!(
-        "{} {are} no longer suppressed. {retry}",
-        addresses(number)
-    ))
 }
 
 /// As in `1 address` and `1,204 addresses`.

@@ -61,15 +61,6 @@ impl RemovalRequest {
     pub fn page_url(&self) -> String {
         with_query(SUPPRESSIONS, self.search.pairs())
     }
-
-    /// The list of the search with a confirmation: of the address, or of the number that was removed.
-    pub fn done_url(&self, number: i64) -> String {
-        let done = match &self.removal {
-            Removal::One(address) => ("removed", address.clone()),
-            Removal::All(_) => ("number", number.to_string()),
-        };
-        with_query(SUPPRESSIONS, self.search.pairs().into_iter().chain([done]))
-    }
 }
 
 #[cfg(test)]
@@ -82,18 +73,11 @@ mod tests {
             reply: "5.1.2".to_owned(),
             ..SuppressionSearch::default()
         };
-        for (removal, done) in [
-            (
-                Removal::One("desk@example.net".to_owned()),
-                "/suppressions?reply=5.1.2&removed=desk%40example.net",
-            ),
-            (Removal::All(7), "/suppressions?reply=5.1.2&number=6"),
-        ] {
+        for removal in [Removal::One("desk@example.net".to_owned()), Removal::All(7)] {
             let request = RemovalRequest {
                 removal,
                 search: search.clone(),
             };
-            assert_eq!(request.done_url(6), done);
             assert_eq!(request.page_url(), "/suppressions?reply=5.1.2");
             let fields = request.fields().into_iter();
             let fields: Vec<_> = fields

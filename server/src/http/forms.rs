@@ -2,12 +2,12 @@
 //!
 //! They work without WebAssembly. A refused form is rendered again with its values, except passwords.
 
-use app::FormReply;
 use app::account::{
-    ACCOUNT, AccountChange, CHANGE_PASSWORD, CREATE_TOKEN, CreatedToken, END_SESSION,
-    EndSessionForm, PasswordForm, REVOKE_TOKEN, RevokeTokenForm, TokenForm,
+    ACCOUNT, CHANGE_PASSWORD, CREATE_TOKEN, CreatedToken, END_SESSION, EndSessionForm,
+    PasswordForm, REVOKE_TOKEN, RevokeTokenForm, TokenForm,
 };
 use app::entrance::{LOGIN, LOGOUT, LoginForm, LoginQuery, SETUP, SetupForm, setup_path};
+use app::{Flash, FormReply};
 use axum::extract::{Form, Query, Request, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{Method, StatusCode};
@@ -25,7 +25,7 @@ use super::body::{self, BODY_MAX, FORM_MAX};
 use super::public_url::PublicUrl;
 use super::refuse::with_status;
 use super::state::AppState;
-use super::{pages, sessions};
+use super::{flash, pages, sessions};
 
 pub fn router() -> Router<AppState> {
     Router::new()
@@ -196,7 +196,11 @@ async fn change_password(
         Ok(accounts.device_cookie(&login, &origin))
     };
     match changed.await {
-        Ok(device) => signed_in_at(&AccountChange::PasswordChanged.url(), &device, &state.url),
+        Ok(device) => {
+            let done = flash::redirect(ACCOUNT, &Flash::PasswordChanged, &state.url);
+            let device = sessions::device_cookie(&device, &state.url);
+            (AppendHeaders([(SET_COOKIE, device)]), done).into_response()
+        }
         Err(refusal) => again(state, caller, ACCOUNT, String::new(), refusal).await,
     }
 }
@@ -208,7 +212,7 @@ async fn end_session(State(state): State<AppState>, caller: Caller, request: Req
         state.postern.accounts().end_session(actor, &form.id).await
     };
     match ended.await {
-        Ok(()) => Redirect::to(&AccountChange::SessionEnded.url()).into_response(),
+        Ok(()) => flash::redirect(ACCOUNT, &Flash::SessionEnded, &state.url),
         Err(refusal) => again(state, caller, ACCOUNT, String::new(), refusal).await,
     }
 }
@@ -255,7 +259,7 @@ async fn revoke_token(State(state): State<AppState>, caller: Caller, request: Re
         accounts.revoke_token(actor, &form.id).await
     };
     match revoked.await {
-        Ok(()) => Redirect::to(&AccountChange::TokenRevoked.url()).into_response(),
+        Ok(()) => flash::redirect(ACCOUNT, &Flash::TokenRevoked, &state.url),
         Err(refusal) => again(state, caller, ACCOUNT, String::new(), refusal).await,
     }
 }

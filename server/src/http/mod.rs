@@ -4,6 +4,8 @@ mod address;
 mod allowed_hosts;
 mod authentication;
 pub mod body;
+mod cookies;
+mod flash;
 mod forms;
 mod headers;
 mod host;

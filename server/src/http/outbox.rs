@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use app::outbox::{
-    ACT, ActionRequest, OUTBOX, PAUSE, PauseForm, STOP_ACT, pause_done_url, source_path,
-};
+use app::Flash;
+use app::outbox::{ACT, ActionRequest, OUTBOX, PAUSE, PauseForm, STOP_ACT, source_path};
 use app::suppressions::{REMOVE, Removal, RemovalRequest, SUPPRESSIONS};
 use axum::Router;
 use axum::extract::{Path, Request, State};
@@ -15,6 +14,7 @@ use domain::{Kind, Refusal};
 use tokio::time::timeout;
 
 use super::authentication::Caller;
+use super::flash;
 use super::forms::{again, filled_in};
 use super::refuse::with_status;
 use super::state::AppState;
@@ -49,14 +49,19 @@ async fn act(State(state): State<AppState>, caller: Caller, request: Request) ->
         let outbox = state.postern.outbox();
         let act = outbox.act(actor, *action, selection, confirmed.as_ref());
         match timeout(WAIT, act).await {
-            Err(_) => Ok(page.clone()),
-            Ok(Ok(number)) => Ok(request.done_url(number)),
-            Ok(Err(refusal)) if refusal.fields.contains_key("number") => Ok(request.confirm_url()),
+            Err(_) => Ok(Redirect::to(&page).into_response()),
+            Ok(Ok(number)) => {
+                let done = Flash::Acted(*action, number);
+                Ok(flash::redirect(&page, &done, &state.url))
+            }
+            Ok(Err(refusal)) if refusal.fields.contains_key("number") => {
+                Ok(Redirect::to(&request.confirm_url()).into_response())
+            }
             Ok(Err(refusal)) => Err(refusal),
         }
     };
     match acted.await {
-        Ok(next) => Redirect::to(&next).into_response(),
+        Ok(next) => next,
         Err(refusal) => again(state, caller, &page, String::new(), refusal).await,
     }
 }
@@ -82,10 +87,10 @@ async fn pause(State(state): State<AppState>, caller: Caller, request: Request) 
         let form: PauseForm = filled_in(request).await?;
         let on = form.pauses();
         state.postern.outbox().pause_delivery(actor, on).await?;
-        Ok::<_, Refusal>(pause_done_url(on))
+        Ok::<_, Refusal>(if on { Flash::Paused } else { Flash::Resumed })
     };
     match switched.await {
-        Ok(done) => Redirect::to(&done).into_response(),
+        Ok(done) => flash::redirect(OUTBOX, &done, &state.url),
         Err(refusal) => again(state, caller, OUTBOX, String::new(), refusal).await,
     }
 }
@@ -98,20 +103,20 @@ async fn remove(State(state): State<AppState>, caller: Caller, request: Request)
         let request = RemovalRequest::parse(&pairs)?;
         page = request.page_url();
         let outbox = state.postern.outbox();
-        let number = match &request.removal {
-            Removal::One(address) => outbox
-                .remove_suppression(actor, address)
-                .await
-                .map(|()| 1)?,
+        Ok(match request.removal {
+            Removal::One(address) => {
+                outbox.remove_suppression(actor, &address).await?;
+                Flash::SuppressionRemoved(address)
+            }
             Removal::All(number) => {
                 let search = &request.search;
-                outbox.remove_suppressions(actor, search, *number).await?
+                let removed = outbox.remove_suppressions(actor, search, number).await?;
+                Flash::SuppressionsRemoved(removed)
             }
-        };
-        Ok::<_, Refusal>(request.done_url(number))
+        })
     };
     match removed.await {
-        Ok(done) => Redirect::to(&done).into_response(),
+        Ok(done) => flash::redirect(&page, &done, &state.url),
         Err(refusal) => again(state, caller, &page, String::new(), refusal).await,
     }
 }

@@ -17,8 +17,8 @@ use leptos_axum::generate_route_list;
 
 use super::authentication::Caller;
 use super::body::{self, BODY_MAX};
-use super::refuse;
 use super::state::AppState;
+use super::{flash, refuse};
 use crate::assets;
 
 pub fn router() -> Router<AppState> {
@@ -59,7 +59,14 @@ async fn page(State(state): State<AppState>, caller: Caller, request: Request) -
         let text = "This is not a proxy. Request a path.";
         return refuse::refuse(request.uri(), Refusal::new(Kind::BadRequest, text));
     }
-    render(state, caller, request, || ()).await
+    let Some(flash) = flash::read(request.headers(), &state.url) else {
+        return render(state, caller, request, || ()).await;
+    };
+    let url = state.url.clone();
+    let page = render(state, caller, request, move || {
+        provide_context(flash.clone());
+    });
+    flash::removed(page.await, &url)
 }
 
 /// Renders the page at the request's path, with `more` in its context.

@@ -5,7 +5,6 @@ use std::fmt;
 
 use async_trait::async_trait;
 use axum::http::HeaderMap;
-use axum::http::header::COOKIE;
 use domain::Refusal;
 use engine::{DEVICE_LIFETIME, Login, Origin, Postern};
 use tower_sessions::cookie::time::{Duration, OffsetDateTime};
@@ -14,7 +13,13 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
 use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
 
+use super::cookies;
 use super::public_url::PublicUrl;
+
+/// The cookie of the session.
+const SESSION: &str = "postern";
+/// The device cookie.
+const DEVICE: &str = "postern-device";
 
 const LOGIN: &str = "login";
 const ADDRESS: &str = "address";
@@ -24,7 +29,7 @@ const BROWSER: &str = "browser";
 /// lasts until the browser is closed.
 pub fn layer(postern: Postern, url: &PublicUrl) -> SessionManagerLayer<Store> {
     SessionManagerLayer::new(Store(postern))
-        .with_name(cookie_name(url))
+        .with_name(cookies::name(SESSION, url))
         .with_secure(url.is_https())
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
@@ -51,18 +56,14 @@ pub async fn begin(
     begun.await.map_err(refusal)
 }
 
-/// The device cookie that the browser sent, of the right name.
+/// The device cookie that the browser sent.
 pub fn device(headers: &HeaderMap, url: &PublicUrl) -> Option<String> {
-    let texts = headers.get_all(COOKIE).iter();
-    let texts = texts.filter_map(|value| value.to_str().ok());
-    let mut cookies = texts.flat_map(Cookie::split_parse).flatten();
-    let found = cookies.find(|cookie| cookie.name() == device_cookie_name(url))?;
-    Some(found.value().to_owned())
+    cookies::read(headers, &cookies::name(DEVICE, url))
 }
 
 /// The `Set-Cookie` of a device cookie. It is sent with the sign-in form of this site only.
 pub fn device_cookie(value: &str, url: &PublicUrl) -> String {
-    let cookie = Cookie::build((device_cookie_name(url), value))
+    let cookie = Cookie::build((cookies::name(DEVICE, url), value))
         .path("/")
         .max_age(Duration::seconds(DEVICE_LIFETIME.as_secs() as i64))
         .http_only(true)
@@ -71,28 +72,11 @@ pub fn device_cookie(value: &str, url: &PublicUrl) -> String {
     cookie.to_string()
 }
 
-fn device_cookie_name(url: &PublicUrl) -> &'static str {
-    if url.is_https() {
-        "__Host-postern-device"
-    } else {
-        "postern-device"
-    }
-}
-
 /// The `Set-Cookie` that removes the cookie of a session that has ended.
 pub fn removal_cookie(url: &PublicUrl) -> String {
     let secure = if url.is_https() { "; Secure" } else { "" };
-    let name = cookie_name(url);
+    let name = cookies::name(SESSION, url);
     format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}")
-}
-
-/// Chromium drops `__Host-` cookies over plain HTTP.
-fn cookie_name(url: &PublicUrl) -> &'static str {
-    if url.is_https() {
-        "__Host-postern"
-    } else {
-        "postern"
-    }
 }
 
 /// The sessions of the engine. It stores only a hash of the id.

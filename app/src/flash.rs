@@ -1,0 +1,32 @@
+//! What the last form did, which the next page shows once.
+
+use domain::outbox::MessageAction;
+use leptos::prelude::use_context;
+use serde::{Deserialize, Serialize};
+
+/// What a form did. The server crate keeps it in a cookie until the next page, and provides it as context
+/// of that page: a link to the page shows nothing that did not happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Flash {
+    /// An action changed this number of messages.
+    Acted(MessageAction, i64),
+    /// Delivery was paused.
+    Paused,
+    /// Delivery was resumed.
+    Resumed,
+    /// This address was removed from the suppression list.
+    SuppressionRemoved(String),
+    /// This number of addresses was removed from the suppression list.
+    SuppressionsRemoved(i64),
+    /// The own password was changed.
+    PasswordChanged,
+    /// A session was ended.
+    SessionEnded,
+    /// A token was revoked.
+    TokenRevoked,
+}
+
+/// What the form before this page did.
+pub fn flash() -> Option<Flash> {
+    use_context()
+}

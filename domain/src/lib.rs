@@ -10,6 +10,7 @@ pub mod capability;
 pub mod cause;
 pub mod certificate;
 pub mod event;
+pub mod fields;
 pub mod form;
 pub mod host;
 pub mod jwe;
@@ -32,6 +33,7 @@ pub mod warnings;
 
 pub use address::EmailAddress;
 pub use event::Event;
+pub use fields::Fields;
 pub use form::Form;
 pub use host::Host;
 pub use label::Label;

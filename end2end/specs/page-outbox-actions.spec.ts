@@ -182,6 +182,34 @@ test('a notice is shown once, and by no link', async ({ page }) => {
   await console.stop();
 });
 
+test('a mistyped form or search matches nothing', async ({ page }) => {
+  const console = await TestConsole.start();
+  const relay = await Relay.start();
+  await console.server.save(fields(relay));
+  const outbox = await OutboxPage.open(console, page);
+  await outbox.status.getByRole('button', { name: 'Pause delivery' }).click();
+  await submitMail(console, { to: 'desk@example.org' });
+  const up_to = '7ZZZZZZZZZZZZZZZZZZZZZZZZZ';
+  const cookie = await signIn(console.url, 'admin@example.org', 'correct horse battery');
+  for (const [path, sent] of [
+    ['/outbox/act', { act: 'cancel', number: '1', up_to, adress: 'x' }],
+    ['/outbox/act', { act: 'cancel', number: '1' }],
+    ['/outbox/act', { act: 'cancel', number: '1', up_to: '8ZZZZZZZZZZZZZZZZZZZZZZZZZ' }],
+    ['/outbox/act', { act: 'cancel', number: '1', up_to, since: '2026-02-30' }],
+    ['/suppressions/remove', { number: '1', adress: 'x' }],
+    ['/outbox/pause', { pause: 'false' }],
+  ] as const) {
+    expect((await postForm(console.url, path, { ...sent }, { cookie })).status, JSON.stringify(sent)).toBe(422);
+  }
+  for (const path of ['/outbox?adress=x', '/outbox/confirm?act=cancel&adress=x', '/suppressions?adress=x', '/outbox?address=a&address=b']) {
+    expect((await console.server.request(path, { headers: { cookie } })).status, path).toBe(422);
+  }
+  await outbox.go();
+  await outbox.expectCounts({ Held: 1 });
+  await relay.stop();
+  await console.stop();
+});
+
 test('a suppressed address is skipped until it is removed from the list', async ({ page }) => {
   const console = await TestConsole.start();
   const { relay, takes } = await relayWithReply(550, '5.1.1 No such user here');

@@ -25,15 +25,20 @@ pub const REVOKE_TOKEN: &str = "/account/tokens/revoke";
 
 /// The form that changes the password.
 #[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PasswordForm {
     #[serde(default)]
     pub current: String,
     #[serde(default)]
     pub new: String,
+    /// For password managers; the session says whose password changes.
+    #[serde(default)]
+    pub username: String,
 }
 
 /// The form that ends a session.
 #[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EndSessionForm {
     /// The session, as [`domain::view::SessionView`] names it.
     #[serde(default)]
@@ -42,6 +47,7 @@ pub struct EndSessionForm {
 
 /// The form that revokes an API token.
 #[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RevokeTokenForm {
     #[serde(default)]
     pub id: String,

@@ -5,7 +5,7 @@ use engine::{NewToken, TokenScope};
 
 /// The form, as posted. The server crate provides it as context if it was refused.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct TokenForm {
     pub name: String,
     /// Addresses separated by commas or spaces.

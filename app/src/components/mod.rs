@@ -6,6 +6,8 @@ mod time;
 #[cfg(feature = "ssr")]
 mod form_field;
 #[cfg(feature = "ssr")]
+mod hidden_fields;
+#[cfg(feature = "ssr")]
 mod icons;
 #[cfg(feature = "ssr")]
 mod notice;
@@ -16,6 +18,8 @@ mod search_field;
 
 #[cfg(feature = "ssr")]
 pub use form_field::FormField;
+#[cfg(feature = "ssr")]
+pub use hidden_fields::HiddenFields;
 #[cfg(feature = "ssr")]
 pub use icons::{Brand, Icon, IconKind};
 #[cfg(feature = "ssr")]

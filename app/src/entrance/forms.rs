@@ -8,7 +8,7 @@ use crate::request::local_path;
 
 /// The sign-in form.
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct LoginForm {
     pub email: String,
     pub password: String,
@@ -16,7 +16,7 @@ pub struct LoginForm {
 
 /// The form that creates the first administrator.
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct SetupForm {
     pub email: String,
     pub password: String,

@@ -1,7 +1,8 @@
 //! The request for an action on messages: a form's fields, and the query of the confirm page.
 
 use domain::outbox::{ActCount, Cursor, MessageAction, Search, Selection, is_id};
-use domain::{Kind, Refusal};
+use domain::refusal::TextFault;
+use domain::{Fields, Refusal};
 
 use super::paths::{CONFIRM, list_url, message_path};
 use crate::request::with_query;
@@ -17,45 +18,33 @@ pub struct ActionRequest {
 
 impl ActionRequest {
     /// Parses names and values: `message` and `position` select one recipient, `message` alone a whole
-    /// message, and a search all that match.
+    /// message, and a search all that match. `number` and `up_to` are the confirmed count.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] with the fault of a value.
+    /// [`Kind::Invalid`](domain::Kind::Invalid) with the fault of each value, and of names that are
+    /// repeated or unknown.
     pub fn parse(pairs: &[(String, String)]) -> Result<Self, Refusal> {
-        let value = |wanted: &str| {
-            let found = pairs.iter().find(|(name, _)| name == wanted);
-            found.map(|(_, value)| value.as_str())
-        };
-        let invalid = |name: &str, fault: &str| Refusal::of(Kind::Invalid, name, fault);
-        let number = |name: &str| {
-            let number = value(name).map(str::parse::<i64>).transpose();
-            number.map_err(|_| invalid(name, "This must be a number."))
-        };
-        let action = value("act").unwrap_or_default();
-        let action: MessageAction = action.parse().map_err(|fault| invalid("act", fault))?;
-        let selection = match (value("message"), number("position")?) {
-            (Some(id), Some(position)) => Selection::One(Cursor {
-                id: id.to_owned(),
-                position,
-            }),
-            (Some(id), None) => Selection::Message(id.to_owned()),
-            (None, _) => Selection::Matching(Search::read(
-                pairs.iter().map(|(name, value)| (&**name, &**value)),
-            )?),
-        };
-        let up_to = value("up_to").map(str::to_owned);
-        if up_to.as_deref().is_some_and(|id| !is_id(id)) {
-            return Err(invalid("up_to", "This must be the id of a message."));
-        }
-        let confirmed = number("number")?.map(|number| ActCount { number, up_to });
-        Ok(Self {
-            action,
-            selection,
-            confirmed,
-        })
+        let request = Fields::of(pairs).read(|fields| {
+            let action = fields.take("act").unwrap_or_default().parse();
+            let action = action.map_err(|fault: TextFault| fields.add("act", fault));
+            let selection = match fields.take("message").map(str::to_owned) {
+                Some(id) => match fields.take_number("position") {
+                    Some(position) => Selection::One(Cursor { id, position }),
+                    None => Selection::Message(id),
+                },
+                None => Selection::Matching(Search::take(fields)),
+            };
+            let confirmed = confirmed(fields);
+            action.ok().map(|action| Self {
+                action,
+                selection,
+                confirmed,
+            })
+        })?;
+        request.ok_or_else(Refusal::internal)
     }
 
-    /// The names and values of a form, without the confirmed count.
+    /// The names and values of a form.
     pub fn fields(&self) -> Vec<(&'static str, String)> {
         let mut pairs = vec![("act", self.action.as_str().to_owned())];
         match &self.selection {
@@ -66,14 +55,16 @@ impl ActionRequest {
             Selection::Message(id) => pairs.push(("message", id.clone())),
             Selection::Matching(search) => pairs.extend(search.pairs()),
         }
+        if let Some(ActCount { number, up_to }) = &self.confirmed {
+            pairs.push(("number", number.to_string()));
+            pairs.extend(up_to.clone().map(|id| ("up_to", id)));
+        }
         pairs
     }
 
     /// The page that asks for confirmation, and points out that the number has changed.
     pub fn confirm_url(&self) -> String {
-        let number = self.confirmed.as_ref().map(|count| count.number);
-        let number = number.map(|number| ("number", number.to_string()));
-        with_query(CONFIRM, self.fields().into_iter().chain(number))
+        with_query(CONFIRM, self.fields())
     }
 
     /// The page of the selection.
@@ -86,36 +77,70 @@ impl ActionRequest {
     }
 }
 
+/// Takes the confirmed count: a number and the newest message that was counted, of which there is none
+/// behind 0.
+fn confirmed(fields: &mut Fields<'_>) -> Option<ActCount> {
+    let number = fields.take_number("number");
+    let up_to = fields.take("up_to").map(str::to_ascii_uppercase);
+    match (number, &up_to) {
+        (Some(1..), None) => fields.add("up_to", "This belongs to the number."),
+        (None, Some(_)) => fields.add("number", "This belongs to up_to."),
+        (_, Some(id)) if !is_id(id) => fields.add("up_to", "This must be the id of a message."),
+        _ => {}
+    }
+    Some(ActCount {
+        number: number?,
+        up_to,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use url::form_urlencoded::parse;
 
     use super::*;
 
+    const ID: &str = "01J00000000000000000000000";
+
+    /// The page of [`ID`].
+    const MESSAGE: &str = "/outbox/01J00000000000000000000000";
+
+    /// Longer than 128 bits.
+    const PAST: &str = "80000000000000000000000000";
+
+    fn parsed(pairs: &[(&str, &str)]) -> Result<ActionRequest, Vec<String>> {
+        let pairs = pairs.iter();
+        let pairs: Vec<_> = pairs
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let parsed = ActionRequest::parse(&pairs);
+        parsed.map_err(|refusal| refusal.fields.into_keys().collect())
+    }
+
     #[test]
     fn an_action_request_round_trips() {
         let one = Selection::One(Cursor {
-            id: "01J00000000000000000000000".to_owned(),
+            id: ID.to_owned(),
             position: 2,
         });
         let search = Search {
             address: "desk@".to_owned(),
             ..Search::default()
         };
-        for (selection, confirm, page) in [
+        for (selection, query, page) in [
             (
                 one,
-                "/outbox/confirm?act=cancel&message=01J00000000000000000000000&position=2&number=7",
-                "/outbox/01J00000000000000000000000",
+                "message=01J00000000000000000000000&position=2",
+                MESSAGE,
             ),
             (
-                Selection::Message("01J00000000000000000000000".to_owned()),
-                "/outbox/confirm?act=cancel&message=01J00000000000000000000000&number=7",
-                "/outbox/01J00000000000000000000000",
+                Selection::Message(ID.to_owned()),
+                "message=01J00000000000000000000000",
+                MESSAGE,
             ),
             (
                 Selection::Matching(search),
-                "/outbox/confirm?act=cancel&address=desk%40&number=7",
+                "address=desk%40",
                 "/outbox?address=desk%40",
             ),
         ] {
@@ -124,27 +149,53 @@ mod tests {
                 selection,
                 confirmed: Some(ActCount {
                     number: 7,
-                    up_to: None,
+                    up_to: Some(ID.to_owned()),
                 }),
             };
+            let confirm = format!("/outbox/confirm?act=cancel&{query}&number=7&up_to={ID}");
             assert_eq!(request.confirm_url(), confirm);
             assert_eq!(request.page_url(), page);
             let (_, query) = confirm.split_once('?').expect("a query");
             let pairs: Vec<_> = parse(query.as_bytes()).into_owned().collect();
             assert_eq!(ActionRequest::parse(&pairs), Ok(request));
         }
-        for (name, value) in [
-            ("act", "burn"),
-            ("up_to", "newest"),
-            // Longer than 128 bits.
-            ("up_to", "80000000000000000000000000"),
-            ("number", "all"),
+    }
+
+    #[test]
+    fn a_mistyped_request_selects_nothing() {
+        for (fields, faults) in [
+            (&[("act", "burn")][..], &["act"][..]),
+            (&[("address", "a")], &["act"]),
+            (&[("act", "hold"), ("adress", "a")], &["adress"]),
+            (&[("act", "hold"), ("act", "cancel")], &["act"]),
+            (&[("act", "hold"), ("position", "2")], &["position"]),
+            (
+                &[("act", "hold"), ("message", ID), ("address", "a")],
+                &["address"],
+            ),
+            (
+                &[("act", "hold"), ("message", ID), ("position", "x")],
+                &["position"],
+            ),
+            (&[("act", "hold"), ("number", "7")], &["up_to"]),
+            (&[("act", "hold"), ("up_to", ID)], &["number"]),
+            (
+                &[("act", "hold"), ("number", "7"), ("up_to", "newest")],
+                &["up_to"],
+            ),
+            (
+                &[("act", "hold"), ("number", "7"), ("up_to", PAST)],
+                &["up_to"],
+            ),
+            (
+                &[("act", "hold"), ("number", "-7"), ("up_to", ID)],
+                &["number"],
+            ),
+            (&[("act", "hold"), ("since", "2026-02-30")], &["since"]),
         ] {
-            let fields = [("act", "hold"), (name, value)];
-            let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            let given = if name == "act" { &fields[1..] } else { &fields };
-            let refusal = ActionRequest::parse(given).expect_err("refused");
-            assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), [name]);
+            let refused = parsed(fields).expect_err("refused");
+            assert_eq!(refused, faults, "{fields:?}");
         }
+        assert!(parsed(&[("act", "hold"), ("number", "0")]).is_ok());
     }
 }

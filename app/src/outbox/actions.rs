@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::action_request::ActionRequest;
 use super::format::verb;
 use super::paths::ACT;
+use crate::components::HiddenFields;
 
 /// The actions for messages in these states; the one that cannot be undone comes last.
 fn offered(states: &[RecipientState]) -> impl Iterator<Item = MessageAction> {
@@ -71,12 +72,9 @@ pub fn RecipientActions(
         if action == MessageAction::Cancel {
             return view! { <ConfirmLink request label text=verb(action) /> }.into_any();
         }
-        let fields = request.fields().into_iter().map(|(name, value)| {
-            view! { <input type="hidden" name=name value=value /> }
-        });
         view! {
             <form method="post" action=ACT>
-                {fields.collect_view()}
+                <HiddenFields fields=request.fields() />
                 <button
                     class="button button-secondary button-small"
                     type="submit"

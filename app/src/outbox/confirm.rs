@@ -6,10 +6,11 @@ use leptos::prelude::*;
 use super::action_request::ActionRequest;
 use super::format::{counted, description, effect, grouped, states, verb};
 use super::paths::ACT;
+use crate::components::HiddenFields;
 
 #[component]
 pub fn Confirm(request: ActionRequest, count: ActCount) -> impl IntoView {
-    let ActCount { number, up_to } = count;
+    let number = count.number;
     let action = request.action;
     let mails = counted(number, "mail");
     let of = match &request.selection {
@@ -58,9 +59,11 @@ pub fn Confirm(request: ActionRequest, count: ActCount) -> impl IntoView {
         MessageAction::Cancel => "button button-danger",
         _ => "button button-primary",
     };
-    let fields = request.fields().into_iter().map(|(name, value)| {
-        view! { <input type="hidden" name=name value=value /> }
-    });
+    let back = request.page_url();
+    let confirmed = ActionRequest {
+        confirmed: Some(count),
+        ..request
+    };
     view! {
         <header class="page-head">
             <h1>{confirm.clone()} "?"</h1>
@@ -69,9 +72,7 @@ pub fn Confirm(request: ActionRequest, count: ActCount) -> impl IntoView {
         {changed}
         <section class="card">
             <form class="card-body" method="post" action=ACT>
-                {fields.collect_view()}
-                <input type="hidden" name="number" value=number />
-                {up_to.map(|id| view! { <input type="hidden" name="up_to" value=id /> })}
+                <HiddenFields fields=confirmed.fields() />
                 <p>
                     <strong>{effect(action, number)}</strong>
                     " "
@@ -81,7 +82,7 @@ pub fn Confirm(request: ActionRequest, count: ActCount) -> impl IntoView {
                     <button class=class type="submit">
                         {confirm}
                     </button>
-                    <a class="button button-secondary" href=request.page_url()>
+                    <a class="button button-secondary" href=back>
                         "Back"
                     </a>
                 </div>

@@ -205,7 +205,7 @@ mod tests {
         );
         assert_eq!(states(MessageAction::Release), "held");
         let pairs = [("state", "failed"), ("address", "desk@")];
-        let search = Search::read(pairs.into_iter()).expect("understood");
+        let search = Search::read(pairs).expect("understood");
         assert_eq!(description(&search).as_deref(), Some("failed, to desk@…"));
         assert_eq!(description(&Search::default()), None);
     }

@@ -33,6 +33,6 @@ pub(crate) use format::grouped;
 pub use list_page::ListPage;
 pub use message_page::MessagePage;
 pub use paths::{ACT, CONFIRM, OUTBOX, PAUSE, STOP_ACT, message_path, source_path};
-pub use pause::PauseForm;
+pub use pause::pauses;
 pub use public_url::PublicUrl;
 pub use watch::snapshots;

@@ -74,7 +74,7 @@ impl OutboxPage {
 /// # Errors
 /// [`Kind::Invalid`] with the fault of each parameter.
 pub fn list_query(query: &[(String, String)]) -> Result<(Search, Option<Cursor>), Refusal> {
-    Search::read_from(query.iter().map(|(name, value)| (&**name, &**value)))
+    Search::read_from(query)
 }
 
 /// The list of a search, from a cursor on.

@@ -1,24 +1,30 @@
 //! The button that pauses and resumes delivery.
 
 use domain::outbox::{MessageAction, Overview, RecipientState, Search, Selection};
+use domain::{Fields, Refusal};
 use leptos::prelude::*;
 
 use super::action_request::ActionRequest;
 use super::format::counted;
 use super::paths::PAUSE;
 
-/// The form of the button.
-#[derive(serde::Deserialize)]
-pub struct PauseForm {
-    /// `1` pauses delivery, anything else resumes it.
-    pause: String,
-}
+/// The values of the form's field.
+const PAUSE_ON: &str = "1";
+const PAUSE_OFF: &str = "0";
 
-impl PauseForm {
-    /// Whether to pause delivery.
-    pub fn pauses(&self) -> bool {
-        self.pause == "1"
-    }
+/// Parses the form of the button: whether to pause delivery.
+///
+/// # Errors
+/// [`Kind::Invalid`](domain::Kind::Invalid) under `pause` unless it is `1` or `0`, and for other names.
+pub fn pauses(pairs: &[(String, String)]) -> Result<bool, Refusal> {
+    Fields::of(pairs).read(|fields| match fields.take("pause") {
+        Some(PAUSE_ON) => true,
+        Some(PAUSE_OFF) => false,
+        _ => {
+            fields.add("pause", "This must be 1 or 0.");
+            false
+        }
+    })
 }
 
 /// For administrators. There is no button where `--hold-mail` pauses delivery.
@@ -47,12 +53,12 @@ pub fn PauseControl(overview: Overview) -> impl IntoView {
     });
     let switch = match overview.pause {
         None => Some((
-            "1",
+            PAUSE_ON,
             "Pause delivery",
             "Messages are accepted, and none is sent.",
         )),
         Some(pause) if pause.since.is_some() => Some((
-            "0",
+            PAUSE_OFF,
             "Resume delivery",
             "Queued messages are sent again; held ones stay held until they are released.",
         )),

@@ -1,5 +1,6 @@
 //! The page of the suppression list.
 
+use domain::Fields;
 use domain::outbox::{Suppression, SuppressionSearch};
 use engine::Postern;
 use leptos::prelude::*;
@@ -7,7 +8,7 @@ use leptos::prelude::*;
 use super::REMOVE;
 use super::removal::{Removal, RemovalRequest};
 use super::search_form::SearchForm;
-use crate::components::{ErrorNotice, SuccessNotice, Time, refused};
+use crate::components::{ErrorNotice, HiddenFields, SuccessNotice, Time, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::outbox::{OUTBOX, grouped, message_path};
@@ -20,7 +21,7 @@ const LISTED_MAX: usize = 200;
 pub fn SuppressionsPage() -> impl IntoView {
     console_page("Suppression list", |actor| {
         let postern = expect_context::<Postern>();
-        let search = search();
+        let search = Fields::of(&queries()).read(SuppressionSearch::take);
         let removed = removed();
         let refusal = other_fault(&[]);
         Suspend::new(async move {
@@ -56,13 +57,6 @@ pub fn SuppressionsPage() -> impl IntoView {
             .into_any()
         })
     })
-}
-
-/// The search in the query of the page.
-fn search() -> Result<SuppressionSearch, domain::Refusal> {
-    let queries = queries();
-    let pairs = queries.iter().map(|(name, value)| (&**name, &**value));
-    SuppressionSearch::read(pairs)
 }
 
 /// What the last form removed, if the page follows one.
@@ -107,7 +101,7 @@ fn RemoveAll(number: i64, search: SuppressionSearch) -> Option<AnyView> {
     Some(
         view! {
             <form method="post" action=REMOVE>
-                <Fields request />
+                <HiddenFields fields=request.fields() />
                 <button class="button button-danger button-small" type="submit">
                     {label}
                 </button>
@@ -115,16 +109,6 @@ fn RemoveAll(number: i64, search: SuppressionSearch) -> Option<AnyView> {
         }
         .into_any(),
     )
-}
-
-/// The hidden inputs of a form that removes addresses.
-#[component]
-fn Fields(request: RemovalRequest) -> AnyView {
-    let fields = request.fields().into_iter();
-    fields
-        .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
-        .collect_view()
-        .into_any()
 }
 
 #[component]
@@ -175,7 +159,7 @@ fn Row(listed: Suppression, search: SuppressionSearch) -> AnyView {
                 </span>
             </div>
             <form method="post" action=REMOVE>
-                <Fields request />
+                <HiddenFields fields=request.fields() />
                 <button
                     class="button button-secondary button-small"
                     type="submit"

@@ -1,7 +1,7 @@
 //! The request to remove addresses from the suppression list, as its forms have it.
 
 use domain::outbox::SuppressionSearch;
-use domain::{Kind, Refusal};
+use domain::{Fields, Refusal};
 
 use super::SUPPRESSIONS;
 use crate::request::with_query;
@@ -26,24 +26,17 @@ impl RemovalRequest {
     /// Parses names and values: `remove` is one address, `number` all that match the search.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] with the fault of a value.
+    /// [`Kind::Invalid`](domain::Kind::Invalid) with the fault of each value, and of names that are
+    /// repeated or unknown.
     pub fn parse(pairs: &[(String, String)]) -> Result<Self, Refusal> {
-        let value = |wanted: &str| {
-            let found = pairs.iter().find(|(name, _)| name == wanted);
-            found.map(|(_, value)| value.as_str())
-        };
-        let invalid = |name: &str, fault: &str| Refusal::of(Kind::Invalid, name, fault);
-        let removal = match (value("remove"), value("number")) {
-            (Some(address), _) => Removal::One(address.to_owned()),
-            (None, Some(number)) => {
-                let number = number.parse();
-                Removal::All(number.map_err(|_| invalid("number", "This must be a number."))?)
-            }
-            (None, None) => return Err(invalid("remove", "Choose an address to remove.")),
-        };
-        let pairs = pairs.iter().map(|(name, value)| (&**name, &**value));
-        let search = SuppressionSearch::read(pairs)?;
-        Ok(Self { removal, search })
+        Fields::of(pairs).read(|fields| {
+            let removal = match fields.take("remove") {
+                Some(address) => Removal::One(address.to_owned()),
+                None => Removal::All(number(fields)),
+            };
+            let search = SuppressionSearch::take(fields);
+            Self { removal, search }
+        })
     }
 
     /// The names and values of a form.
@@ -63,9 +56,30 @@ impl RemovalRequest {
     }
 }
 
+/// Takes the number of addresses to remove.
+fn number(fields: &mut Fields<'_>) -> i64 {
+    let number = fields.take_number("number");
+    if number.is_none() {
+        fields.add(
+            "remove",
+            "Choose an address to remove, or the number of all.",
+        );
+    }
+    number.unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parsed(pairs: &[(&str, &str)]) -> Result<RemovalRequest, Vec<String>> {
+        let pairs = pairs.iter();
+        let pairs: Vec<_> = pairs
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let parsed = RemovalRequest::parse(&pairs);
+        parsed.map_err(|refusal| refusal.fields.into_keys().collect())
+    }
 
     #[test]
     fn a_removal_request_round_trips() {
@@ -79,18 +93,29 @@ mod tests {
                 search: search.clone(),
             };
             assert_eq!(request.page_url(), "/suppressions?reply=5.1.2");
-            let fields = request.fields().into_iter();
+            let fields = request.fields();
             let fields: Vec<_> = fields
-                .map(|(name, value)| (name.to_owned(), value))
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
                 .collect();
-            assert_eq!(RemovalRequest::parse(&fields), Ok(request));
+            assert_eq!(parsed(&fields), Ok(request));
         }
-        for fields in [&[("reply", "x")][..], &[("number", "all")]] {
-            let fields = fields.iter();
-            let fields: Vec<_> = fields
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect();
-            assert!(RemovalRequest::parse(&fields).is_err());
+    }
+
+    #[test]
+    fn a_mistyped_request_removes_nothing() {
+        for (fields, faults) in [
+            (&[("reply", "x")][..], &["remove"][..]),
+            (&[("number", "all")], &["number", "remove"]),
+            (&[("number", "-1")], &["number", "remove"]),
+            (&[("number", "7"), ("adress", "a")], &["adress"]),
+            (&[("remove", "a@example.org"), ("number", "7")], &["number"]),
+            (
+                &[("remove", "a@example.org"), ("remove", "b@example.org")],
+                &["remove"],
+            ),
+        ] {
+            assert_eq!(parsed(fields).expect_err("refused"), faults);
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Search criteria, cursors and selections of outbox rows.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::RecipientState;
-use crate::{Kind, Refusal, Timestamp};
+use crate::refusal::TextFault;
+use crate::{Fields, Refusal, Timestamp};
 
 /// Search criteria, all of which must match. An empty search matches every row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,25 +28,32 @@ pub struct Search {
 /// The longest value of a criterion, in bytes: a line of a header (RFC 5322 section 2.1.1).
 const VALUE_MAX: usize = 998;
 
-/// The trimmed value of a criterion; `None` where it is blank, or has a fault, which is added.
-pub(super) fn criterion<'a>(name: &str, value: &'a str, faults: &mut Refusal) -> Option<&'a str> {
-    let value = value.trim();
+/// Takes a criterion, trimmed; `None` where it is blank or, with a fault, not valid.
+pub(super) fn criterion<'a>(name: &str, fields: &mut Fields<'a>) -> Option<&'a str> {
+    let value = fields.take(name)?.trim();
     if value.chars().any(char::is_control) {
-        faults.add(name, "Remove the control character.");
+        fields.add(name, "Remove the control character.");
         return None;
     }
     if value.len() > VALUE_MAX {
-        faults.add(name, format!("Shorten this to at most {VALUE_MAX} bytes."));
+        fields.add(name, format!("Shorten this to at most {VALUE_MAX} bytes."));
         return None;
     }
     Some(value).filter(|value| !value.is_empty())
 }
 
-/// The time of a criterion; `None` where it has a fault, which is added.
-pub(super) fn time(name: &str, value: &str, faults: &mut Refusal) -> Option<Timestamp> {
+/// Takes a criterion, and parses it.
+fn parsed<T: FromStr<Err = TextFault>>(name: &str, fields: &mut Fields<'_>) -> Option<T> {
+    let value = criterion(name, fields)?;
+    value.parse().map_err(|fault| fields.add(name, fault)).ok()
+}
+
+/// Takes the time of a criterion.
+pub(super) fn time(name: &str, fields: &mut Fields<'_>) -> Option<Timestamp> {
+    let value = criterion(name, fields)?;
     let time = Timestamp::parse(value);
     if time.is_none() {
-        faults.add(
+        fields.add(
             name,
             "Enter a date or a date and time in UTC, as in 2026-11-20 or 2026-11-20T05:13.",
         );
@@ -52,45 +62,33 @@ pub(super) fn time(name: &str, value: &str, faults: &mut Refusal) -> Option<Time
 }
 
 impl Search {
-    /// Parses the parameters of a query string. Blank values and unknown names are ignored.
+    /// Takes the criteria of a form or a query. Blank values match everything.
+    pub fn take(fields: &mut Fields<'_>) -> Self {
+        let mut text = |name| criterion(name, fields).unwrap_or_default().to_owned();
+        Self {
+            address: text("address"),
+            subject: text("subject"),
+            id: text("id").to_ascii_uppercase(),
+            state: parsed("state", fields),
+            since: time("since", fields),
+            until: time("until", fields),
+        }
+    }
+
+    /// Parses the parameters of a query string.
     ///
     /// # Errors
-    /// The fault of each invalid value, under its name.
-    pub fn read<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, Refusal> {
-        let mut search = Self::default();
-        let mut faults = Refusal::invalid();
-        for (name, value) in pairs {
-            let Some(value) = criterion(name, value, &mut faults) else {
-                continue;
-            };
-            match name {
-                "address" => value.clone_into(&mut search.address),
-                "subject" => value.clone_into(&mut search.subject),
-                "id" => search.id = value.to_ascii_uppercase(),
-                "state" => match value.parse() {
-                    Ok(state) => search.state = Some(state),
-                    Err(fault) => faults.add(name, fault),
-                },
-                "since" => search.since = time(name, value, &mut faults),
-                "until" => search.until = time(name, value, &mut faults),
-                _ => {}
-            }
-        }
-        faults.or_ok()?;
-        Ok(search)
+    /// The fault of each parameter that is invalid, repeated or unknown, under its name.
+    pub fn read<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Refusal> {
+        Fields::new(pairs).read(Self::take)
     }
 
     /// Like [`Search::read`], with the cursor in the parameter `before`.
     ///
     /// # Errors
     /// The faults of both at once.
-    pub fn read_from<'a>(
-        pairs: impl Iterator<Item = (&'a str, &'a str)> + Clone,
-    ) -> Result<(Self, Option<Cursor>), Refusal> {
-        let before = pairs.clone().find(|(name, _)| *name == "before");
-        let before = before.map(|(_, text)| text.parse()).transpose();
-        let before = before.map_err(|fault: &str| Refusal::of(Kind::Invalid, "before", fault));
-        Refusal::both(Self::read(pairs), before)
+    pub fn read_from(pairs: &[(String, String)]) -> Result<(Self, Option<Cursor>), Refusal> {
+        Fields::of(pairs).read(|fields| (Self::take(fields), parsed("before", fields)))
     }
 
     /// The parameters of the query string; the inverse of [`Search::read`].
@@ -130,11 +128,11 @@ impl std::fmt::Display for Cursor {
     }
 }
 
-impl std::str::FromStr for Cursor {
-    type Err = &'static str;
+impl FromStr for Cursor {
+    type Err = TextFault;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FAULT: &str = "This is not a position in the list; start at its top.";
+        const FAULT: TextFault = "This is not a position in the list; start at its top.";
         let (id, position) = text.split_once('.').ok_or(FAULT)?;
         if !is_id(id) {
             return Err(FAULT);
@@ -169,6 +167,11 @@ pub enum Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Kind;
+
+    fn owned<const N: usize>(pairs: [(&str, &str); N]) -> [(String, String); N] {
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))
+    }
 
     #[test]
     fn a_search_round_trips() {
@@ -180,7 +183,7 @@ mod tests {
             ("since", "2026-11-20T00:00:00Z"),
             ("until", "2026-11-20T05:13:30Z"),
         ];
-        let search = Search::read(asked.into_iter()).expect("understood");
+        let search = Search::read(asked).expect("understood");
         let written = search.pairs();
         assert_eq!(
             written
@@ -189,7 +192,7 @@ mod tests {
                 .collect::<Vec<_>>(),
             asked
         );
-        let day = Search::read([("since", "2026-11-20"), ("state", " ")].into_iter());
+        let day = Search::read([("since", "2026-11-20"), ("state", " ")]);
         assert_eq!(day.expect("understood").since, search.since);
     }
 
@@ -197,7 +200,7 @@ mod tests {
     fn a_value_has_a_limited_length() {
         for (length, fits) in [(VALUE_MAX, true), (VALUE_MAX + 1, false)] {
             let subject = "x".repeat(length);
-            let search = Search::read([("subject", subject.as_str())].into_iter());
+            let search = Search::read([("subject", subject.as_str())]);
             assert_eq!(search.is_ok(), fits, "{length}");
         }
     }
@@ -209,11 +212,14 @@ mod tests {
             ("until", "2026-13-01"),
             ("state", "lost"),
             ("before", "x"),
+            ("adress", "desk@"),
+            ("id", "a"),
+            ("id", ""),
         ];
-        let refusal = Search::read(asked.into_iter()).expect_err("refused");
+        let refusal = Search::read(asked).expect_err("refused");
         assert_eq!(
             refusal.fields.keys().collect::<Vec<_>>(),
-            ["since", "state", "until"]
+            ["adress", "before", "id", "since", "state", "until"]
         );
     }
 
@@ -239,7 +245,7 @@ mod tests {
             ("before", "01JD0000000000000000000000.3"),
             ("state", "held"),
         ];
-        let (search, before) = Search::read_from(pairs.into_iter()).expect("valid");
+        let (search, before) = Search::read_from(&owned(pairs)).expect("valid");
         assert_eq!(
             (search.state, before),
             (Some(RecipientState::Held), Some(cursor))
@@ -249,7 +255,7 @@ mod tests {
     #[test]
     fn the_faults_of_search_and_cursor_are_reported_together() {
         let pairs = [("before", "x"), ("subject", "a\u{7}b")];
-        let refusal = Search::read_from(pairs.into_iter()).expect_err("refused");
+        let refusal = Search::read_from(&owned(pairs)).expect_err("refused");
         assert_eq!(refusal.kind, Kind::Invalid);
         assert_eq!(
             refusal.fields.keys().collect::<Vec<_>>(),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::search::{criterion, time};
-use crate::{Refusal, Timestamp};
+use crate::{Fields, Refusal, Timestamp};
 
 /// An entry of the suppression list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,26 +34,22 @@ pub struct SuppressionSearch {
 }
 
 impl SuppressionSearch {
-    /// Parses the parameters of a query string. Blank values and unknown names are ignored.
+    /// Takes the criteria of a form or a query. Blank values match everything.
+    pub fn take(fields: &mut Fields<'_>) -> Self {
+        let mut text = |name| criterion(name, fields).unwrap_or_default().to_owned();
+        Self {
+            address: text("address"),
+            reply: text("reply"),
+            since: time("since", fields),
+        }
+    }
+
+    /// Parses the parameters of a query string.
     ///
     /// # Errors
-    /// The fault of each invalid value, under its name.
-    pub fn read<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, Refusal> {
-        let mut search = Self::default();
-        let mut faults = Refusal::invalid();
-        for (name, value) in pairs {
-            let Some(value) = criterion(name, value, &mut faults) else {
-                continue;
-            };
-            match name {
-                "address" => value.clone_into(&mut search.address),
-                "reply" => value.clone_into(&mut search.reply),
-                "since" => search.since = time(name, value, &mut faults),
-                _ => {}
-            }
-        }
-        faults.or_ok()?;
-        Ok(search)
+    /// The fault of each parameter that is invalid, repeated or unknown, under its name.
+    pub fn read<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Refusal> {
+        Fields::new(pairs).read(Self::take)
     }
 
     /// The parameters of the query string; the inverse of [`SuppressionSearch::read`].
@@ -108,20 +104,20 @@ mod tests {
             ("reply", "5.1.2"),
             ("since", "2026-11-20T00:00:00Z"),
         ];
-        let search = SuppressionSearch::read(asked.into_iter()).expect("understood");
+        let search = SuppressionSearch::read(asked).expect("understood");
         let pairs = search.pairs();
         let pairs: Vec<(&str, &str)> = pairs
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
         assert_eq!(pairs, asked);
-        let blank = [("reply", " "), ("removed", "1")];
-        let search = SuppressionSearch::read(blank.into_iter()).expect("understood");
+        let blank = [("reply", " ")];
+        let search = SuppressionSearch::read(blank).expect("understood");
         assert_eq!(search, SuppressionSearch::default());
-        let wrong = [("address", "a\u{7}"), ("since", "soon")];
-        let refusal = SuppressionSearch::read(wrong.into_iter()).expect_err("refused");
+        let wrong = [("address", "a\u{7}"), ("since", "soon"), ("adress", "a")];
+        let refusal = SuppressionSearch::read(wrong).expect_err("refused");
         let fields: Vec<&String> = refusal.fields.keys().collect();
-        assert_eq!(fields, ["address", "since"]);
+        assert_eq!(fields, ["address", "adress", "since"]);
     }
 
     #[test]

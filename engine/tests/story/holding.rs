@@ -297,7 +297,7 @@ async fn a_search_folds_the_case_of_all_letters(env: TestEnv) {
         ("address", "storung@", 0),
         ("address", "dESK@", 1),
     ] {
-        let search = Search::read([(name, text)].into_iter()).expect("understood");
+        let search = Search::read([(name, text)]).expect("understood");
         let page = env.postern.outbox().page(&admin, &search, None).await;
         let found = page.expect("a page").lines;
         assert_eq!(found.len(), expected, "{name} {text}");
@@ -305,7 +305,7 @@ async fn a_search_folds_the_case_of_all_letters(env: TestEnv) {
     }
     // A row from before the folded columns is found as SQL folds it.
     env.tamper("UPDATE message SET subject_folded = NULL").await;
-    let search = Search::read([("subject", "im WERK")].into_iter()).expect("understood");
+    let search = Search::read([("subject", "im WERK")]).expect("understood");
     let page = env.postern.outbox().page(&admin, &search, None).await;
     assert_eq!(page.expect("a page").lines.len(), 1);
 }

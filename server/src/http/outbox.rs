@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use app::Flash;
-use app::outbox::{ACT, ActionRequest, OUTBOX, PAUSE, PauseForm, STOP_ACT, source_path};
+use app::outbox::{ACT, ActionRequest, OUTBOX, PAUSE, STOP_ACT, pauses, source_path};
 use app::suppressions::{REMOVE, Removal, RemovalRequest, SUPPRESSIONS};
 use axum::Router;
 use axum::extract::{Path, Request, State};
@@ -84,8 +84,8 @@ async fn stop_act(State(state): State<AppState>, caller: Caller) -> Response {
 async fn pause(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
     let switched = async {
         let actor = caller.signed_in()?;
-        let form: PauseForm = filled_in(request).await?;
-        let on = form.pauses();
+        let pairs: Vec<(String, String)> = filled_in(request).await?;
+        let on = pauses(&pairs)?;
         state.postern.outbox().pause_delivery(actor, on).await?;
         Ok::<_, Refusal>(if on { Flash::Paused } else { Flash::Resumed })
     };

@@ -13,9 +13,8 @@ use crate::assets;
 /// `GET /api`
 pub async fn page() -> Response {
     static PAGE: LazyLock<String> = LazyLock::new(|| {
-        let document = serde_json::to_value(openapi::published()).unwrap_or_default();
         let owner = Owner::new();
-        owner.with(|| render(&document))
+        owner.with(|| render(openapi::published()))
     });
     let policy = "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; \
                   base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

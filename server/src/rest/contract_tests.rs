@@ -1,179 +1,10 @@
 //! Calls every documented operation over the router and checks responses against the document.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::ConnectInfo;
-use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
-use axum::http::{Request, Response};
-use domain::SecretString;
-use domain::view::Role;
-use engine::{Actor, Config, NewToken, Postern};
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
-use super::openapi;
-use super::schema::check;
-use crate::http::{self, AllowedHosts, AppState, PublicUrl, TrustedProxies};
-
-/// A Postern on SQLite behind its router, and the tokens of an administrator and of a user.
-struct Api {
-    _folder: tempfile::TempDir,
-    router: Router,
-    admin: String,
-    user: String,
-    document: Value,
-    /// Operations that succeeded.
-    seen: BTreeSet<String>,
-}
-
-/// A request of an operation.
-#[derive(Default)]
-struct Call<'c> {
-    /// Values of the parameters in the path.
-    path: &'c [(&'c str, &'c str)],
-    query: &'c str,
-    headers: &'c [(&'c str, &'c str)],
-    body: Option<Value>,
-}
-
-impl Api {
-    async fn open() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let config = Config {
-            data: folder.path().to_owned(),
-            ..Config::default()
-        };
-        let postern = Postern::open(config).await.expect("opens");
-        let (operator, accounts) = (Actor::local(0), postern.accounts());
-        let mut tokens = Vec::new();
-        for (email, role) in [
-            ("admin@example.org", Role::Admin),
-            ("user@example.org", Role::User),
-        ] {
-            let password = SecretString::new("correct horse battery staple");
-            accounts
-                .create(&operator, email, role, password)
-                .await
-                .expect("an account");
-            tokens.push(
-                accounts
-                    .create_token(&operator, NewToken::new(email, "test"))
-                    .await
-                    .expect("a token"),
-            );
-        }
-        let url = PublicUrl::parse("http://127.0.0.1:3000").expect("a URL");
-        let user = tokens.pop().expect("two tokens");
-        let router = http::router(AppState {
-            hosts: AllowedHosts::new([url.host()]),
-            postern,
-            url,
-            proxies: TrustedProxies::default(),
-            local_metrics: true,
-        });
-        Self {
-            _folder: folder,
-            router,
-            admin: tokens.pop().expect("two tokens"),
-            user,
-            document: serde_json::to_value(openapi::published()).expect("JSON"),
-            seen: BTreeSet::new(),
-        }
-    }
-
-    async fn send(&self, request: Request<Body>) -> Response<Body> {
-        let mut request = request;
-        let peer: SocketAddr = ([127, 0, 0, 1], 40_000).into();
-        request.extensions_mut().insert(ConnectInfo(peer));
-        self.router
-            .clone()
-            .oneshot(request)
-            .await
-            .expect("an answer")
-    }
-
-    /// Calls a documented operation as the administrator, and checks status, media type and body of
-    /// the response against the document.
-    async fn call(&mut self, method: &str, path: &str, call: Call<'_>) -> (u16, Value) {
-        let token = self.admin.clone();
-        self.call_as(&token, method, path, call).await
-    }
-
-    async fn call_as(
-        &mut self,
-        token: &str,
-        method: &str,
-        path: &str,
-        call: Call<'_>,
-    ) -> (u16, Value) {
-        let named = format!("{method} {path}");
-        let operation = &self.document["paths"][path][method];
-        assert!(operation.is_object(), "{named} is not documented");
-        let mut uri = path.to_owned();
-        for (name, value) in call.path {
-            uri = uri.replace(&format!("{{{name}}}"), value);
-        }
-        let mut request = Request::builder()
-            .method(method.to_uppercase().as_str())
-            .uri(format!("{uri}{}", call.query))
-            .header(HOST, "127.0.0.1:3000")
-            .header(ACCEPT, "application/json");
-        if !token.is_empty() {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-        }
-        for (name, value) in call.headers {
-            request = request.header(*name, *value);
-        }
-        let body = match call.body {
-            Some(body) => {
-                request = request.header(CONTENT_TYPE, "application/json");
-                Body::from(body.to_string())
-            }
-            None => Body::empty(),
-        };
-        let answer = self.send(request.body(body).expect("a request")).await;
-        let status = answer.status().as_u16();
-        let media_type = answer.headers()[CONTENT_TYPE]
-            .to_str()
-            .expect("text")
-            .to_owned();
-        let bytes = to_bytes(answer.into_body(), usize::MAX)
-            .await
-            .expect("a body");
-        let documented = &operation["responses"][status.to_string()];
-        let text = String::from_utf8_lossy(&bytes);
-        assert!(documented.is_object(), "{named} answered {status}: {text}");
-        let content = &documented["content"][&media_type];
-        assert!(content.is_object(), "{named} answered {media_type}");
-        let value = serde_json::from_slice(&bytes).unwrap_or_default();
-        if media_type == "application/json"
-            && let Err(fault) = check(&self.document, &content["schema"], &value)
-        {
-            panic!("{named} answered {status}: {fault} in {text}");
-        }
-        if status < 300 {
-            self.seen.insert(named);
-        }
-        (status, value)
-    }
-}
-
-fn body(body: Value) -> Call<'static> {
-    Call {
-        body: Some(body),
-        ..Call::default()
-    }
-}
-
-fn path<'c>(path: &'c [(&'c str, &'c str)]) -> Call<'c> {
-    Call {
-        path,
-        ..Call::default()
-    }
-}
+use super::test_api::{Api, Call, body, path};
 
 const SETTINGS: &str = "/api/setup/email_smtp";
 
@@ -457,6 +288,60 @@ async fn tokens(api: &mut Api) {
             .0,
         401
     );
+}
+
+/// A mistyped condition must not match everything.
+#[tokio::test]
+async fn unknown_parameters_and_members_are_refused_by_name() {
+    let mut api = Api::open().await;
+    let paths = api.document["paths"].as_object().cloned().expect("paths");
+    for (path, methods) in &paths {
+        for (method, operation) in methods.as_object().expect("methods") {
+            if path == "/api/openapi.json" {
+                continue;
+            }
+            let call = Call {
+                query: "?adress=a",
+                ..Call::default()
+            };
+            let (status, refused) = api.call(method, path, call).await;
+            let named = refused["errors"]["adress"].is_string();
+            assert_eq!((status, named), (422, true), "{method} {path}: {refused}");
+            if !operation["requestBody"].is_object() || path == "/api/messages/send-email" {
+                continue;
+            }
+            let (status, refused) = api.call(method, path, body(json!({ "x": 1 }))).await;
+            let named = refused["errors"]["x"].is_string();
+            assert_eq!((status, named), (422, true), "{method} {path}: {refused}");
+        }
+    }
+    for query in [
+        "?limit=-1",
+        "?limit=0",
+        "?address=a&address=b",
+        "?since=2026-02-30",
+    ] {
+        for path in ["/api/messages", "/api/suppressions"] {
+            let call = Call {
+                query,
+                ..Call::default()
+            };
+            assert_eq!(api.call("get", path, call).await.0, 422, "{path}{query}");
+        }
+    }
+    let pause = json!({ "on": true, "x": 1 });
+    let (status, _) = api.call("post", "/api/outbox/pause", body(pause)).await;
+    let (_, overview) = api.call("get", "/api/outbox", Call::default()).await;
+    assert_eq!((status, &overview["data"]["pause"]), (422, &Value::Null));
+    let schemas = &api.document["components"]["schemas"];
+    for name in ["ActRequest", "MessageQuery", "PauseRequest", "TokenRequest"] {
+        assert_eq!(
+            schemas[name]["additionalProperties"],
+            json!(false),
+            "{name}"
+        );
+    }
+    assert!(schemas["OutboxOverview"]["additionalProperties"].is_null());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::envelope::{Refused, Success};
-use super::errors::{Always, ParametersRefused, RelayRefusals, Restricted, Throttled};
+use super::errors::{Always, RelayRefusals, Restricted, Throttled};
 use super::extract::{PathParams, SignedIn};
 use crate::http::AppState;
 
@@ -40,7 +40,6 @@ pub struct TestSent {
     responses(
         (status = 200, description = "The relay accepted the mail", body = Success<TestSent>),
         Restricted,
-        ParametersRefused,
         Throttled,
         RelayRefusals,
         Always,

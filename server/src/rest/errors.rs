@@ -27,6 +27,7 @@ refusals! {
     /// Responses of every operation.
     Always {
         "400": "The request is malformed: its Host, or its body, which is not JSON, has a name twice in one object, or is incomplete.",
+        "422": "Fields or parameters are missing, unknown or invalid; all of them are reported.",
         "421": "The host name in the request is not one of this console's. A request with a token may have any.",
         "500": "A fault of Postern itself. Its log has the cause.",
         "503": "The database does not answer, its disk is full, or a search took longer than 2 s. Nothing was changed; try again after Retry-After.",
@@ -41,11 +42,6 @@ refusals! {
         "408": "The body did not arrive in time: 10 seconds, and more for a large mail at 32 KiB a second.",
         "413": "The body is too large.",
         "415": "The Content-Type is not `application/json`.",
-        "422": "Fields are missing, unknown or invalid; all of them are reported.",
-    }
-    /// Operations with parameters in the path or query.
-    ParametersRefused {
-        "422": "A parameter has an invalid value.",
     }
     Missing {
         "404": "It does not exist, or it belongs to another account.",

@@ -4,7 +4,9 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use domain::{Kind, Refusal};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use domain::{Fields, Kind, Refusal};
 use engine::Actor;
 use serde::de::DeserializeOwned;
 
@@ -94,17 +96,33 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathPar
     }
 }
 
-/// The parameters in the query. Unknown ones are ignored.
-pub struct QueryParams<T>(pub T);
+/// The parameters in the query, in their order. Which names are known is for the operation to say.
+pub struct QueryPairs(pub Vec<(String, String)>);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryParams<T> {
+impl<S: Send + Sync> FromRequestParts<S> for QueryPairs {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        let Query(params) = Query::from_request_parts(parts, state).await.map_err(|_| {
-            let text = "The query has a name twice or is malformed.";
+        let Query(pairs) = Query::from_request_parts(parts, state).await.map_err(|_| {
+            let text = "The query is malformed.";
             Refusal::new(Kind::Invalid, text)
         })?;
-        Ok(Self(params))
+        Ok(Self(pairs))
+    }
+}
+
+/// Refuses a query, for operations without parameters in it: a client that sends one means something.
+pub async fn refuse_query(request: Request, next: Next) -> Response {
+    if request.uri().query().is_none_or(str::is_empty) {
+        return next.run(request).await;
+    }
+    let (mut parts, body) = request.into_parts();
+    let refused = async {
+        let QueryPairs(pairs) = QueryPairs::from_request_parts(&mut parts, &()).await?;
+        Ok::<_, Refused>(Fields::of(&pairs).read(|_| ())?)
+    };
+    match refused.await {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(refused) => refused.into_response(),
     }
 }

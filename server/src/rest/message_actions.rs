@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::envelope::{Nothing, Refused, Success};
-use super::errors::{
-    Always, Conflicting, JsonRefused, Missing, ParametersRefused, Restricted, Throttled,
-};
+use super::errors::{Always, Conflicting, JsonRefused, Missing, Restricted, Throttled};
 use super::extract::{JsonBody, PathParams, SignedIn};
 use super::json::{Faults, lenient};
 use super::messages::MessageQuery;
@@ -37,7 +35,6 @@ pub struct Acted {
         (status = 200, description = "Done", body = Success<Acted>),
         Restricted,
         Missing,
-        ParametersRefused,
         Always,
     )
 )]

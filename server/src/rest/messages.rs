@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::envelope::{Refused, SUCCESS, Success};
-use super::errors::{Always, Missing, ParametersRefused, Restricted, Throttled};
-use super::extract::{PathParams, QueryParams, SignedIn};
+use super::errors::{Always, Missing, Restricted, Throttled};
+use super::extract::{PathParams, QueryPairs, SignedIn};
 use super::json::lenient;
 use crate::http::AppState;
 
@@ -43,7 +43,7 @@ pub struct MessageQuery {
 
 impl MessageQuery {
     /// The values by name, as [`Search`] reads them.
-    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         [
             ("address", &self.address),
             ("subject", &self.subject),
@@ -57,12 +57,13 @@ impl MessageQuery {
     }
 }
 
-#[derive(Debug, Default, Deserialize, IntoParams)]
+/// The position in the list, for the document: [`Search::read_from`] reads it.
+#[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "it is read by its name")]
 pub struct PageQuery {
     /// The `next` of the previous response, for the lines after it.
-    #[serde(default)]
-    before: String,
+    before: Option<String>,
 }
 
 /// Lines that match, newest first.
@@ -129,7 +130,6 @@ impl From<OutboxRow> for MessageLine {
     responses(
         (status = 200, description = "The lines", body = MessagePage),
         Restricted,
-        ParametersRefused,
         Throttled,
         Always,
     )
@@ -137,11 +137,9 @@ impl From<OutboxRow> for MessageLine {
 pub async fn list(
     State(state): State<AppState>,
     SignedIn(actor): SignedIn,
-    QueryParams(query): QueryParams<MessageQuery>,
-    QueryParams(page): QueryParams<PageQuery>,
+    QueryPairs(query): QueryPairs,
 ) -> Result<axum::Json<MessagePage>, Refused> {
-    let before = Some(("before", page.before.as_str())).filter(|(_, before)| !before.is_empty());
-    let (search, before) = Search::read_from(query.pairs().chain(before))?;
+    let (search, before) = Search::read_from(&query)?;
     let OutboxRows { lines, next } = state
         .postern
         .outbox()
@@ -266,7 +264,6 @@ impl From<outbox::DeliveryEvent> for DeliveryEvent {
         (status = 200, description = "The message", body = Success<Message>),
         Restricted,
         Missing,
-        ParametersRefused,
         Always,
     )
 )]
@@ -296,7 +293,6 @@ pub async fn read(
         ),
         Restricted,
         Missing,
-        ParametersRefused,
         Always,
     )
 )]

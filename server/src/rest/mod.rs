@@ -31,9 +31,12 @@ mod submission;
 #[cfg(test)]
 mod submission_tests;
 mod suppressions;
+#[cfg(test)]
+mod test_api;
 mod tokens;
 
 use axum::Router;
+use axum::middleware::from_fn;
 use axum::routing::{any, get};
 use domain::{Kind, Refusal};
 use utoipa_axum::router::OpenApiRouter;
@@ -49,7 +52,6 @@ use crate::http::AppState;
 fn operations() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::frame())
         .routes(routes!(send_email::send))
-        .routes(routes!(messages::list))
         .routes(routes!(messages::read))
         .routes(routes!(messages::source))
         .routes(routes!(message_actions::act_on_one))
@@ -59,7 +61,6 @@ fn operations() -> OpenApiRouter<AppState> {
         ))
         .routes(routes!(outbox::read))
         .routes(routes!(outbox::pause))
-        .routes(routes!(suppressions::list))
         .routes(routes!(suppressions::remove))
         .routes(routes!(suppressions::remove_matching))
         .routes(routes!(email_smtp::read, email_smtp::save))
@@ -69,12 +70,15 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(keys::browser))
+        .route_layer(from_fn(extract::refuse_query))
+        .routes(routes!(messages::list))
+        .routes(routes!(suppressions::list))
         .routes(routes!(openapi::document))
 }
 
 pub fn router() -> Router<AppState> {
     let (router, document) = operations().split_for_parts();
-    openapi::publish(document);
+    openapi::publish(&document);
     router
         .route("/api", get(api_page::page))
         .method_not_allowed_fallback(method_not_allowed)

@@ -1,8 +1,10 @@
 //! The `OpenAPI` 3.1 document of the operations, at `GET /api/openapi.json`.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use axum::Json;
+use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi as _};
@@ -58,16 +60,56 @@ pub fn frame() -> OpenApi {
     Frame::openapi()
 }
 
-static DOCUMENT: OnceLock<OpenApi> = OnceLock::new();
+static DOCUMENT: OnceLock<Value> = OnceLock::new();
 
 /// Publishes the document with its operations, which are the same for every router.
-pub fn publish(document: OpenApi) {
-    DOCUMENT.get_or_init(|| document);
+pub fn publish(document: &OpenApi) {
+    DOCUMENT.get_or_init(|| closed(serde_json::to_value(document).unwrap_or_default()));
 }
 
 /// The published document.
-pub fn published() -> &'static OpenApi {
-    DOCUMENT.get_or_init(frame)
+pub fn published() -> &'static Value {
+    DOCUMENT.get_or_init(|| closed(serde_json::to_value(frame()).unwrap_or_default()))
+}
+
+/// The document with the objects of request bodies closed: a member that it does not name is refused.
+/// `deny_unknown_fields` would have utoipa say so, and serde report the first such member only.
+fn closed(mut document: Value) -> Value {
+    let mut names = Vec::new();
+    for path in members(&mut document["paths"]) {
+        for operation in members(path) {
+            close(&mut operation["requestBody"], &mut names);
+        }
+    }
+    let mut seen = BTreeSet::new();
+    while let Some(name) = names.pop() {
+        if seen.insert(name.clone()) {
+            close(&mut document["components"]["schemas"][name], &mut names);
+        }
+    }
+    document
+}
+
+fn members(value: &mut Value) -> impl Iterator<Item = &mut Value> {
+    value.as_object_mut().into_iter().flat_map(Map::values_mut)
+}
+
+/// Closes the objects in a part of the document, and adds the names of the schemas that it refers to.
+fn close(part: &mut Value, names: &mut Vec<String>) {
+    if let Some(path) = part["$ref"].as_str() {
+        names.extend(path.rsplit('/').next().map(str::to_owned));
+        return;
+    }
+    match part {
+        Value::Object(map) => {
+            if map.contains_key("properties") {
+                map.entry("additionalProperties").or_insert(json!(false));
+            }
+            map.values_mut().for_each(|part| close(part, names));
+        }
+        Value::Array(parts) => parts.iter_mut().for_each(|part| close(part, names)),
+        _ => {}
+    }
 }
 
 /// Read this document
@@ -80,6 +122,6 @@ pub fn published() -> &'static OpenApi {
     security(()),
     responses((status = 200, description = "The document", body = Object))
 )]
-pub async fn document() -> Json<&'static OpenApi> {
+pub async fn document() -> Json<&'static Value> {
     Json(published())
 }

@@ -1,14 +1,14 @@
 //! `/api/suppressions`: addresses mail is not sent to, listed and removed.
 
 use axum::extract::State;
-use domain::Refusal;
 use domain::outbox::{self, SuppressionSearch};
+use domain::{Fields, Refusal};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::envelope::{Nothing, Refused, Success};
-use super::errors::{Always, Conflicting, JsonRefused, Missing, ParametersRefused, Restricted};
-use super::extract::{JsonBody, PathParams, QueryParams, SignedIn};
+use super::errors::{Always, Conflicting, JsonRefused, Missing, Restricted};
+use super::extract::{JsonBody, PathParams, QueryPairs, SignedIn};
 use super::json::{Faults, lenient};
 use crate::http::AppState;
 
@@ -83,16 +83,15 @@ impl SuppressionQuery {
     responses(
         (status = 200, description = "The suppressions", body = Success<Vec<Suppression>>),
         Restricted,
-        ParametersRefused,
         Always,
     )
 )]
 pub async fn list(
     State(state): State<AppState>,
     SignedIn(actor): SignedIn,
-    QueryParams(query): QueryParams<SuppressionQuery>,
+    QueryPairs(query): QueryPairs,
 ) -> Result<Success<Vec<Suppression>>, Refused> {
-    let search = query.search()?;
+    let search = Fields::of(&query).read(SuppressionSearch::take)?;
     let listed = state.postern.outbox().suppressions(&actor, &search).await?;
     Ok(Success::new(listed.into_iter().map(Into::into).collect()))
 }
@@ -109,7 +108,6 @@ pub async fn list(
         (status = 200, description = "Removed", body = Success<Nothing>),
         Restricted,
         Missing,
-        ParametersRefused,
         Always,
     )
 )]

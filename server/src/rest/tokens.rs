@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::envelope::{Nothing, Refused, Success};
-use super::errors::{Always, JsonRefused, Missing, ParametersRefused, Restricted};
+use super::errors::{Always, JsonRefused, Missing, Restricted};
 use super::extract::{JsonBody, PathParams, SignedIn};
 use super::json::lenient;
 use crate::http::AppState;
@@ -175,7 +175,6 @@ pub async fn create(
         (status = 200, description = "Revoked", body = Success<Nothing>),
         Restricted,
         Missing,
-        ParametersRefused,
         Always,
     )
 )]

@@ -1,0 +1,12 @@
+//! Hidden inputs of a form.
+
+use leptos::prelude::*;
+
+#[component]
+pub fn HiddenFields(fields: Vec<(&'static str, String)>) -> AnyView {
+    fields
+        .into_iter()
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
+        .collect_view()
+        .into_any()
+}

@@ -1,0 +1,125 @@
+//! Names and values of a form or a query, each of which has to be known.
+
+use std::collections::BTreeMap;
+
+use crate::sanitize::printable;
+use crate::{Refusal, refusal};
+
+/// The maximum number of faults in names.
+const FAULTS_MAX: usize = 20;
+
+/// The longest name in a fault, in characters.
+const NAME_MAX: usize = 80;
+
+/// The fields of a form or a query. They are taken by name; a name that is repeated or not taken is a
+/// fault, so that a mistyped condition does not match everything.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    values: BTreeMap<&'a str, &'a str>,
+    faults: Refusal,
+}
+
+impl<'a> Fields<'a> {
+    /// Fields to take.
+    pub fn new(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut fields = Self {
+            values: BTreeMap::new(),
+            faults: Refusal::invalid(),
+        };
+        for (name, value) in pairs {
+            if fields.values.insert(name, value).is_some() {
+                fields.refuse_name(name, "is here twice");
+            }
+        }
+        fields
+    }
+
+    /// As [`Fields::new`], of owned names and values.
+    pub fn of(pairs: &'a [(String, String)]) -> Self {
+        Self::new(pairs.iter().map(|(name, value)| (&**name, &**value)))
+    }
+
+    /// Takes all fields by `take`.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::Kind::Invalid) with the faults of values, and of names that are repeated
+    /// or unknown.
+    pub fn read<T>(mut self, take: impl FnOnce(&mut Self) -> T) -> Result<T, Refusal> {
+        let taken = take(&mut self);
+        while let Some((name, _)) = self.values.pop_first() {
+            self.refuse_name(name, "is unknown here");
+        }
+        self.faults.or_ok()?;
+        Ok(taken)
+    }
+
+    /// Takes the value of a field; `None` if it is absent.
+    pub fn take(&mut self, name: &str) -> Option<&'a str> {
+        self.values.remove(name)
+    }
+
+    /// Takes a number; `None` if it is absent or, with a fault, no number from 0 on.
+    pub fn take_number(&mut self, name: &str) -> Option<i64> {
+        let number = self.take(name)?.parse().ok().filter(|number| *number >= 0);
+        if number.is_none() {
+            self.add(name, "This must be a number.");
+        }
+        number
+    }
+
+    /// Adds the fault of a field.
+    pub fn add(&mut self, name: &str, text: impl Into<String>) {
+        self.faults.add(name, text);
+    }
+
+    fn refuse_name(&mut self, name: &str, fault: &str) {
+        if self.faults.fields.len() < FAULTS_MAX {
+            let name = printable(name, NAME_MAX);
+            let text = format!("The field “{name}” {fault}.");
+            match name.as_str() {
+                "" => self.add(refusal::REQUEST, text),
+                name => self.add(name, text),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<(Option<String>, Option<i64>), Vec<String>> {
+        let fields = Fields::new(pairs.iter().copied());
+        let read = fields.read(|fields| {
+            let address = fields.take("address").map(str::to_owned);
+            (address, fields.take_number("number"))
+        });
+        read.map_err(|refusal| refusal.fields.into_keys().collect())
+    }
+
+    #[test]
+    fn each_field_is_known_and_there_once() {
+        let both = [("address", "a@example.org"), ("number", "3")];
+        assert_eq!(read(&both), Ok((Some("a@example.org".to_owned()), Some(3))));
+        assert_eq!(read(&[]), Ok((None, None)));
+        for (pairs, faults) in [
+            (&[("adress", "a")][..], &["adress"][..]),
+            (&[("address", "a"), ("address", "a")], &["address"]),
+            (&[("number", "-1"), ("x", "")], &["number", "x"]),
+            (&[("number", "")], &["number"]),
+            (&[("", "")], &["request"]),
+        ] {
+            assert_eq!(
+                read(pairs),
+                Err(faults.iter().map(ToString::to_string).collect())
+            );
+        }
+    }
+
+    #[test]
+    fn a_flood_of_names_has_few_faults() {
+        let names: Vec<String> = (0..1000).map(|number| format!("x{number}")).collect();
+        let pairs: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+        assert_eq!(read(&pairs).expect_err("refused").len(), FAULTS_MAX);
+    }
+}

@@ -143,7 +143,7 @@ test('pausing, releasing and resuming', async ({ page }) => {
   await console.server.save(fields(relay));
   const outbox = await OutboxPage.open(console, page);
   const hold = outbox.status.getByRole('button', { name: 'Pause delivery' });
-  await expect(hold).toHaveAccessibleDescription('Messages are accepted, and none is sent.');
+  await expect(hold).toHaveAccessibleDescription('Messages are accepted and held until they are released; none is sent.');
   await hold.click();
   await expect(page.getByText('Delivery is paused.'), 'one in the notice and one in the status').toHaveCount(2);
   await expect(outbox.status).toContainText(/Delivery is paused\.\s*Since .* UTC by admin@example\.org\./);

@@ -55,7 +55,7 @@ pub fn PauseControl(overview: Overview) -> impl IntoView {
         None => Some((
             PAUSE_ON,
             "Pause delivery",
-            "Messages are accepted, and none is sent.",
+            "Messages are accepted and held until they are released; none is sent.",
         )),
         Some(pause) if pause.since.is_some() => Some((
             PAUSE_OFF,

@@ -136,7 +136,8 @@ pub async fn act_on_many(
 
 /// Stop the action on many messages
 ///
-/// It ends within about 1,000 recipients; what is changed stays so. For administrators.
+/// It ends within about 1,000 recipients; what is changed stays so. Send this to the process that carries
+/// it out: others do not know of it, and answer 404. For administrators.
 #[utoipa::path(
     delete,
     path = "/api/messages/act",

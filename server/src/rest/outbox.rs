@@ -214,7 +214,9 @@ pub struct PauseRequest {
 
 /// Pause or resume delivery
 ///
-/// Mail is accepted and kept meanwhile. A pause by `--hold-mail` of any process stays.
+/// Mail that is accepted during a pause is `held`, and stays so when delivery resumes: release it with
+/// `POST /api/messages/act`. Mail that was queued before is sent then. A pause by `--hold-mail` of any
+/// process stays.
 #[utoipa::path(
     post,
     path = "/api/outbox/pause",

@@ -9,7 +9,7 @@ use axum::response::Response;
 use domain::{Kind, Refusal};
 
 use super::authentication::bearer;
-use super::refuse::refuse;
+use super::refuse::refuse_unread;
 use super::state::AppState;
 
 /// Requires a host of this console, except with a bearer token: no browser sends one by itself.
@@ -27,7 +27,7 @@ pub async fn require(State(state): State<AppState>, request: Request, next: Next
     });
     match allowed {
         Ok(()) => next.run(request).await,
-        Err(refusal) => refuse(request.uri(), refusal),
+        Err(refusal) => refuse_unread(&request, refusal),
     }
 }
 

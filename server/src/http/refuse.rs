@@ -1,17 +1,23 @@
 //! Refusals by middleware, in the format of the interface that was requested.
 
-use axum::http::header::RETRY_AFTER;
-use axum::http::{StatusCode, Uri};
+use axum::body::HttpBody as _;
+use axum::extract::Request;
+use axum::http::header::{CONNECTION, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use domain::Refusal;
+use domain::{Kind, Refusal};
 use leptos::server_fn::error::FromServerFnError;
 
 use crate::rest;
 
-/// Sets status and Retry-After of a refusal.
+/// Sets status and Retry-After of a refusal, and announces the end of the connection where the rest of
+/// the body is not read.
 pub fn with_status(mut response: Response, refusal: &Refusal) -> Response {
     *response.status_mut() =
         StatusCode::from_u16(refusal.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if matches!(refusal.kind, Kind::TooLarge | Kind::RequestTimedOut) {
+        close_after(&mut response);
+    }
     if let Some(seconds) = refusal.retry_after {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
@@ -32,10 +38,50 @@ pub fn refuse(uri: &Uri, refusal: Refusal) -> Response {
     with_status(words, &refusal)
 }
 
+/// As [`refuse`], before anything of the body is read. The connection ends where there is one: a client
+/// that kept it would send its next request in vain.
+pub fn refuse_unread(request: &Request, refusal: Refusal) -> Response {
+    let mut response = refuse(request.uri(), refusal);
+    if !request.body().is_end_stream() {
+        close_after(&mut response);
+    }
+    response
+}
+
+/// Announces that the connection ends after this response (RFC 9112 section 9.6).
+fn close_after(response: &mut Response) {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
+}
+
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+
     use super::*;
-    use domain::Kind;
+
+    #[test]
+    fn a_body_that_is_not_read_ends_the_connection() {
+        for (body, closes) in [(Body::empty(), false), (Body::from("a=b"), true)] {
+            let request = Request::new(body);
+            let answer = refuse_unread(&request, Refusal::new(Kind::Forbidden, "Elsewhere."));
+            let close = answer.headers().get(CONNECTION);
+            assert_eq!(close.is_some_and(|value| value == "close"), closes);
+        }
+        for (kind, closes) in [
+            (Kind::TooLarge, true),
+            (Kind::RequestTimedOut, true),
+            (Kind::Invalid, false),
+        ] {
+            let refusal = Refusal::new(kind, "No.");
+            let answer = refuse(&Uri::from_static("/api/tokens"), refusal);
+            assert_eq!(
+                answer.headers().contains_key(CONNECTION),
+                closes,
+                "{kind:?}"
+            );
+        }
+    }
 
     #[test]
     fn every_interface_has_retry_after() {

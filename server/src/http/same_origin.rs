@@ -9,7 +9,7 @@ use domain::{Kind, Refusal};
 
 use super::authentication::bearer;
 use super::public_url::PublicUrl;
-use super::refuse::refuse;
+use super::refuse::refuse_unread;
 use super::state::AppState;
 
 pub async fn require(State(state): State<AppState>, request: Request, next: Next) -> Response {
@@ -21,7 +21,7 @@ pub async fn require(State(state): State<AppState>, request: Request, next: Next
         Kind::Forbidden,
         "This request did not come from a page of this console. Load the page again; behind a proxy, set POSTERN_PUBLIC_URL to the address people use.",
     );
-    refuse(request.uri(), refusal)
+    refuse_unread(&request, refusal)
 }
 
 /// `Sec-Fetch-Site: same-origin`, or where a browser does not send it, an `Origin` that is the

@@ -187,7 +187,7 @@ test('HEAD returns the headers of GET without the body', async () => {
 
 test('a recipient that is not UTF-8 or has line breaks is refused', async () => {
   const before = { connections: relay.connections.all.length, mails: relay.mails.all.length };
-  for (const [address, status] of [
+  for (const [address, status, field] of [
     ['%ff%fe@example.net', 422],
     ['me@example.net%00', 422],
     ['me%0d%0aRCPT%20TO:%3Cb@example.net%3E@example.net', 422],
@@ -195,18 +195,14 @@ test('a recipient that is not UTF-8 or has line breaks is refused', async () => 
     ['%22me%0d%0a%22@example.net', 422],
     ['me@example.net%2fx', 422],
     ['%', 422],
-    ['me@example.net?x=%0d%0a', 200],
+    ['me@example.net?x=%0d%0a', 422, 'x'],
   ] as const) {
     const response = parseResponse(await postern.request(`/api/setup/email_test/${address}`, { method: 'POST' }));
     expect(response.status, address).toBe(status);
-    if (status === 422) {
-      expect(response.json).toEqual({ status: 'error', errors: { email_send: expect.any(String) } });
-    }
+    expect(response.json).toEqual({ status: 'error', errors: { [field ?? 'email_send']: expect.any(String) } });
   }
-  expect(relay.connections.all).toHaveLength(before.connections + 1);
-  const sent = relay.mails.all.slice(before.mails);
-  expect(sent.map(({ to }) => to)).toEqual([['me@example.net']]);
-  expect(sent[0]?.raw.toString()).not.toMatch(/Bcc/i);
+  expect(relay.connections.all).toHaveLength(before.connections);
+  expect(relay.mails.all).toHaveLength(before.mails);
 });
 
 test('malformed HTTP gets a response and does no harm', async () => {
@@ -215,7 +211,7 @@ test('malformed HTTP gets a response and does no harm', async () => {
   for (const [bytes, status] of [
     [`GET /api/setup/email_smtp HTTP/1.1\r\n${host}\r\nConnection: close\r\n\r\n`, 401],
     [`GET ${SETTINGS_PATH} HTTP/1.0\r\n${authorization}\r\n\r\n`, 200],
-    [`GET ${SETTINGS_PATH}?${'q'.repeat(15_000)} HTTP/1.1\r\n${host}\r\nConnection: close\r\n${authorization}\r\n\r\n`, 200],
+    [`GET ${SETTINGS_PATH}?${'q'.repeat(15_000)} HTTP/1.1\r\n${host}\r\nConnection: close\r\n${authorization}\r\n\r\n`, 422],
     [`GET ${SETTINGS_PATH}?${'q'.repeat(17_000)} HTTP/1.1\r\n${host}\r\n\r\n`, 431],
     [`GET ${SETTINGS_PATH} HTTP/1.1\r\n${host}\r\n${'X: x\r\n'.repeat(200)}\r\n`, 431],
     [`GET ${SETTINGS_PATH} HTTP/1.1\r\n${host}\r\nConnection: close\r\n${authorization}\xff\r\n\r\n`, 401],

@@ -54,6 +54,9 @@ test('the help lists commands and flags and shows no secret of the environment',
   for (const command of ['serve', 'account', 'token', 'probe', 'send-test']) {
     expect(help.stdout).toMatch(new RegExp(`^ +${command} +[A-Z].*[^.]$`, 'm'));
   }
+  const named = await run(['help', 'token', 'create']);
+  expect(named).toMatchObject({ code: 0, stderr: '' });
+  expect(named.stdout).toContain('--scope');
   const env = { POSTERN_DATABASE: 'postgres://postern:secret@localhost/postern' };
   const serve = await run(['serve', '--help'], { env });
   expect(serve).toMatchObject({ code: 0, stderr: '' });
@@ -78,11 +81,11 @@ test('an account created on the command line can sign in', async () => {
   const create = (email: string, input: string) =>
     postern.command(['account', 'create', email, '--role', 'user'], { input });
   expectCommandFailure(await create('new@example.org', PASSWORD), 1, /has an account already/);
-  expectCommandFailure(await create('other@example.org', 'short'), 1, /12 to 128 characters/);
-  expectCommandFailure(await create('other@example.org', ''), 1, /12 to 128 characters/);
-  expectCommandFailure(await create('other@example.org', 'x'.repeat(129)), 1, /12 to 128 characters/);
-  expectCommandFailure(await create('other@example.org', 'other@example.org'), 1, /too easy to guess/);
-  expectCommandFailure(await create('nobody', PASSWORD), 1, /@/);
+  expectCommandFailure(await create('other@example.org', 'short'), 2, /12 to 128 characters/);
+  expectCommandFailure(await create('other@example.org', ''), 2, /12 to 128 characters/);
+  expectCommandFailure(await create('other@example.org', 'x'.repeat(129)), 2, /12 to 128 characters/);
+  expectCommandFailure(await create('other@example.org', 'other@example.org'), 2, /too easy to guess/);
+  expectCommandFailure(await create('nobody', PASSWORD), 2, /@/);
 });
 
 test('a password changed on the command line ends every session', async () => {
@@ -121,7 +124,7 @@ test('a token is printed once, listed without its secret, and revoked', async ()
   expectCommandFailure(await postern.command(['token', 'revoke', id]), 1, /No token in use/);
   for (const name of ['', ' ', 'x'.repeat(65), 'a\nb']) {
     const args = ['token', 'create', '--account', 'program@example.org', '--name', name];
-    expectCommandFailure(await postern.command(args), 1, /1 to 64 characters/);
+    expectCommandFailure(await postern.command(args), 2, /1 to 64 characters/);
   }
 });
 
@@ -144,10 +147,10 @@ test('a token is limited by scope, sender and expiry', async () => {
     .poll(async () => (await postern.command(['token', 'list'])).stdout)
     .toMatch(/limited {2}made .*  send {2}from a@example\.org,b@example\.org {2}used \d{4}-.* {2}expires \d{4}-.* {2}in use\n/);
 
-  expectCommandFailure(await create('--scope', 'write'), 1, /send, read and admin/);
-  expectCommandFailure(await create('--expires', '0'), 1, /1 to 3650 days/);
+  expectCommandFailure(await create('--scope', 'write'), 2, /send, read and admin/);
+  expectCommandFailure(await create('--expires', '0'), 2, /1 to 3650 days/);
   expectCommandFailure(await create('--expires', 'soon'), 2, /--expires/);
-  expectCommandFailure(await create('--sender', 'nobody'), 1, /nobody.*@/);
+  expectCommandFailure(await create('--sender', 'nobody'), 2, /nobody.*@/);
 });
 
 test('a password set on the command line revokes tokens unless they are kept', async () => {
@@ -162,7 +165,7 @@ test('a password set on the command line revokes tokens unless they are kept', a
 });
 
 test('send-test reports the result in its output and exit code', async () => {
-  expectCommandFailure(await postern.command(['send-test', 'me@example.net']), 1, /No configuration is saved yet/);
+  expectCommandFailure(await postern.command(['send-test', 'me@example.net']), 2, /No configuration is saved yet/);
   expect((await postern.save(fields(relay))).status).toBe(200);
 
   const sent = await postern.command(['send-test', 'me@example.net']);
@@ -177,8 +180,8 @@ test('send-test reports the result in its output and exit code', async () => {
   const refused = await postern.command(['send-test', 'nobody@example.net']);
   expect(refused.code).toBe(1);
   expect(refused.stdout).toMatch(/\nThe relay replied: 550 5\.1\.1 No such user\n\n.*\n.*\n1\. Check the spelling/);
-  expectCommandFailure(await postern.command(['send-test', 'nobody']), 1, /@/);
-  expectCommandFailure(await postern.command(['send-test', 'a@example.net\r\nRCPT TO:<b@example.net>']), 1);
+  expectCommandFailure(await postern.command(['send-test', 'nobody']), 2, /@/);
+  expectCommandFailure(await postern.command(['send-test', 'a@example.net\r\nRCPT TO:<b@example.net>']), 2);
 });
 
 test('a closed output and arguments that are not UTF-8 do not cause a panic', async () => {

@@ -106,7 +106,7 @@ test('a port in use', async () => {
 test('a database that is down, silent or not PostgreSQL', async () => {
   const port = await closedPort();
   const down = await serve(temporaryFolder('data'), ['--database', `postgres://postern@127.0.0.1:${port}/postern`]);
-  expectCommandFailure(down, 1, /database cannot be opened.*refused/);
+  expectCommandFailure(down, 1, new RegExp(`database cannot be opened: PostgreSQL at 127.0.0.1:${port}: .*refused`));
 
   const mute = await silentRelay();
   const env = { POSTERN_DATABASE: `postgres://postern:secret@127.0.0.1:${mute.port}/postern` };
@@ -120,6 +120,13 @@ test('a database that is down, silent or not PostgreSQL', async () => {
   }
   const missing = { env: { POSTERN_DATABASE_FILE: '/nowhere' } };
   expectCommandFailure(await serve(temporaryFolder('data'), [], missing), 1, /POSTERN_DATABASE_FILE cannot be read/);
+  const file = join(temporaryFolder('url'), 'database');
+  writeFileSync(file, `postgres://postern:secret@127.0.0.1:${port}/postern`, { mode: 0o644 });
+  const open = await serve(temporaryFolder('data'), [], { env: { POSTERN_DATABASE_FILE: file } });
+  expectCommandFailure(open, 1, /POSTERN_DATABASE_FILE can be read by others.*chmod 600/);
+  chmodSync(file, 0o600);
+  const closed = await serve(temporaryFolder('data'), [], { env: { POSTERN_DATABASE_FILE: file } });
+  expectCommandFailure(closed, 1, /database cannot be opened: PostgreSQL at .*refused/);
 });
 
 test('a file that is not a database', async () => {

@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// shows in a browser whether the relay works and why not.
 #[derive(Debug, Parser)]
 #[command(name = "postern", version, max_term_width = 100, styles = Styles::plain())]
-#[command(disable_help_subcommand = true, propagate_version = true)]
+#[command(propagate_version = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -168,6 +168,7 @@ pub struct DiagnoseArgs {
     /// The relay to diagnose in the place of the saved one
     #[arg(long, env = "POSTERN_DIAGNOSE_HOST", requires = "port")]
     pub host: Option<String>,
+    /// The port of that relay
     #[arg(long, env = "POSTERN_DIAGNOSE_PORT", requires = "host")]
     pub port: Option<String>,
     /// None, SSL or TLS [default: SSL at port 465, TLS at port 587, else None]
@@ -232,7 +233,9 @@ pub struct ProbeArgs {
 pub enum AccountCommand {
     /// Create an account; the password is asked for, or read from standard input
     Create {
+        /// The email address, with which the person signs in
         email: String,
+        /// What the account may do
         #[arg(long, env = "POSTERN_ROLE", value_enum)]
         role: RoleArg,
         #[command(flatten)]
@@ -241,6 +244,7 @@ pub enum AccountCommand {
     /// Set the password of an account, end its sessions and revoke its tokens; the password is asked
     /// for, or read from standard input
     Passwd {
+        /// The email address of the account
         email: String,
         /// Keep the tokens of the account
         #[arg(long, env = "POSTERN_KEEP_TOKENS", value_parser = BoolishValueParser::new())]
@@ -476,5 +480,32 @@ impl Command {
                 | TokenCommand::Revoke { data_args, .. },
             ) => data_args,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    fn undocumented(command: &clap::Command, found: &mut Vec<String>) {
+        let path = command.get_name().to_owned();
+        if command.get_about().is_none() {
+            found.push(path.clone());
+        }
+        let arguments = command.get_arguments();
+        let silent = arguments.filter(|argument| argument.get_help().is_none());
+        found.extend(silent.map(|argument| format!("{path} {}", argument.get_id())));
+        for sub in command.get_subcommands() {
+            undocumented(sub, found);
+        }
+    }
+
+    #[test]
+    fn every_command_and_every_argument_has_its_help() {
+        let mut found = Vec::new();
+        undocumented(&Cli::command(), &mut found);
+        assert!(found.is_empty(), "without help: {found:?}");
     }
 }

@@ -1,8 +1,10 @@
 //! Opening Postern for a command, and the commands `setup-link`, `account` and `token`.
 
 use std::error::Error;
-use std::io::{self, BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use app::entrance::setup_path;
@@ -80,9 +82,27 @@ fn database(data_args: &DataArgs) -> Result<Option<String>, Box<dyn Error>> {
     let Some(file) = std::env::var_os("POSTERN_DATABASE_FILE") else {
         return Ok(None);
     };
-    let address = std::fs::read_to_string(&file)
-        .map_err(|error| format!("POSTERN_DATABASE_FILE cannot be read: {error}"))?;
-    Ok(Some(address.trim().to_owned()))
+    Ok(Some(secret_file(
+        "POSTERN_DATABASE_FILE",
+        Path::new(&file),
+    )?))
+}
+
+/// The text of a file with a secret, which only its owner may read, as a key file.
+fn secret_file(variable: &str, path: &Path) -> Result<String, Box<dyn Error>> {
+    let failed = |error: io::Error| format!("{variable} cannot be read: {error}");
+    let mut file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let path = path.display();
+        let text = format!(
+            "the file of {variable} can be read by others; make it private with: chmod 600 {path}"
+        );
+        return Err(text.into());
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(failed)?;
+    Ok(text.trim().to_owned())
 }
 
 /// Whether there is a password in `postgres://user:HERE@host/name`, or in `?password=HERE`.

@@ -6,11 +6,10 @@ use std::process::ExitCode;
 
 use domain::event::{Outcome, RunSummary};
 use domain::form::Edit;
-use domain::refusal::REQUEST;
 use domain::trace::Step;
 use domain::transcript::Tone;
 use domain::view::PasswordChange;
-use domain::{EmailAddress, Event, Form, Kind, Label, Refusal, Trace};
+use domain::{EmailAddress, Event, Form, Label, Trace};
 use engine::DiagnosisRequest;
 use futures::{Stream, StreamExt, pin_mut};
 
@@ -25,10 +24,10 @@ pub async fn diagnose(
     let postern = bootstrap.open(String::new()).await?;
     let json = asked.json;
     let question = question(asked)?;
-    let code = match postern.diagnosis().diagnose(&operator(), question).await {
-        Ok(events) if json => tell_json(events).await?,
-        Ok(events) => tell(events).await?,
-        Err(refusal) => refused(&refusal)?,
+    let events = postern.diagnosis().diagnose(&operator(), question).await?;
+    let code = match json {
+        true => tell_json(events).await?,
+        false => tell(events).await?,
     };
     postern.close().await;
     Ok(code)
@@ -87,36 +86,6 @@ fn default_sender() -> String {
     match named.parse::<EmailAddress>() {
         Ok(_) => named,
         Err(_) => "postern@localhost".to_owned(),
-    }
-}
-
-/// Prints the faults of the arguments; any other refusal is an error.
-pub fn refused(refusal: &Refusal) -> Result<ExitCode, Box<dyn Error>> {
-    if refusal.kind != Kind::Invalid {
-        return Err(refusal.clone().into());
-    }
-    for (field, text) in &refusal.fields {
-        match flag(field) {
-            "" => writeln!(io::stderr(), "error: {text}")?,
-            flag => writeln!(io::stderr(), "error: {flag}: {text}")?,
-        }
-    }
-    Ok(ExitCode::from(2))
-}
-
-/// The flag that a field is given by.
-fn flag(field: &str) -> &str {
-    match field {
-        REQUEST => "",
-        "to" => "--to",
-        "port" => "--port",
-        "from_address" => "--from",
-        "smtp_host" => "--host",
-        "smtp_port" => "--port",
-        "smtp_connection_type" => "--connection-type",
-        "smtp_authentication_type" => "--authentication-type",
-        "smtp_username" => "--user",
-        other => other,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod assets;
 mod cli;
+mod command_error;
 mod commands;
 mod compression;
 mod core_dumps;
@@ -50,10 +51,7 @@ fn main() -> ExitCode {
     };
     match run(cli.command) {
         Ok(code) => code,
-        Err(error) => {
-            stderr::line(&format!("error: {}", error.to_string().replace('\n', "; ")));
-            ExitCode::FAILURE
-        }
+        Err(error) => command_error::report(&*error),
     }
 }
 

@@ -10,16 +10,13 @@ use futures::{Stream, StreamExt, pin_mut};
 
 use crate::cli::ProbeArgs;
 use crate::commands::{Bootstrap, operator};
-use crate::diagnose::refused;
 use crate::terminal::Terminal;
 
 pub async fn probe(bootstrap: Bootstrap, args: ProbeArgs) -> Result<ExitCode, Box<dyn Error>> {
     let postern = bootstrap.open(String::new()).await?;
     let search = ProbeRequest::word(args.relay, args.port.unwrap_or_default());
-    let code = match postern.diagnosis().probe(&operator(), search).await {
-        Ok(events) => tell(events, args.json).await?,
-        Err(refusal) => refused(&refusal)?,
-    };
+    let events = postern.diagnosis().probe(&operator(), search).await?;
+    let code = tell(events, args.json).await?;
     postern.close().await;
     Ok(code)
 }

@@ -18,6 +18,13 @@ pub enum StoreError {
          allows a connection that others may read and change"
     )]
     Unprotected,
+    /// The server at this host and port does not take the connection.
+    #[error("PostgreSQL at {at}: {source}")]
+    Refused {
+        /// Host and port, or the folder of the socket.
+        at: String,
+        source: Box<Self>,
+    },
     /// No answer within the time limit.
     #[error("it does not answer in time")]
     Timeout,

@@ -6,16 +6,43 @@ use sqlx::{FromRow, Row as _};
 
 use super::{Connection, StoreError};
 
-/// The ids of the sealing keys in use, newest first.
+/// A sealing key in use.
+#[derive(Clone, Debug)]
+pub struct SealingKey {
+    pub kid: String,
+    /// `None` where no process has opened the database since keys have fingerprints.
+    pub fingerprint: Option<String>,
+}
+
+/// The sealing keys in use, newest first.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn sealing(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
-    let rows: Vec<(String,)> =
-        sqlx::query_as("SELECT kid FROM sealing_key ORDER BY created_at DESC, kid DESC")
-            .fetch_all(connection)
-            .await?;
-    Ok(rows.into_iter().map(|(kid,)| kid).collect())
+pub async fn sealing(connection: &mut Connection) -> Result<Vec<SealingKey>, StoreError> {
+    let rows: Vec<(String, Option<String>)> = sqlx::query_as(
+        "SELECT kid, fingerprint FROM sealing_key ORDER BY created_at DESC, kid DESC",
+    )
+    .fetch_all(connection)
+    .await?;
+    let key = |(kid, fingerprint)| SealingKey { kid, fingerprint };
+    Ok(rows.into_iter().map(key).collect())
+}
+
+/// Records the fingerprint of a sealing key.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn set_fingerprint(
+    connection: &mut Connection,
+    kid: &str,
+    fingerprint: &str,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sealing_key SET fingerprint = $1 WHERE kid = $2")
+        .bind(fingerprint)
+        .bind(kid)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Inserts a sealing key, unless it is there.

@@ -23,7 +23,8 @@ macro_rules! files {
             "0010_sealed_value",
             "0011_suppression_expiry",
             "0012_suppressions_by_words",
-            "0013_pipelining_trial"
+            "0013_pipelining_trial",
+            "0014_key_fingerprint"
         )
     };
     ($database:literal, $($name:literal),+) => {

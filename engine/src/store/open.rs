@@ -143,10 +143,15 @@ fn search_pool(address: &str) -> Result<SqlitePool, StoreError> {
 }
 
 async fn open_postgres(address: &str) -> Result<Store, StoreError> {
-    transport::parse(address)?;
+    let parsed = transport::parse(address)?;
     let options: AnyConnectOptions = address.parse().map_err(|_| StoreError::Address)?;
     let options = options.log_statements(LevelFilter::Trace);
-    try_connection(&options, "SELECT 1").await?;
+    try_connection(&options, "SELECT 1")
+        .await
+        .map_err(|source| StoreError::Refused {
+            at: transport::server(&parsed),
+            source: source.into(),
+        })?;
     let reporting = pool(REPORTING_CONNECTIONS, &[TIMEOUTS, STATEMENT_TIMEOUT])
         .connect_lazy_with(options.clone());
     let metrics = pool(1, &[TIMEOUTS, STATEMENT_TIMEOUT]).connect_lazy_with(options.clone());

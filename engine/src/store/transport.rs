@@ -28,6 +28,15 @@ pub fn parse(address: &str) -> Result<PgConnectOptions, StoreError> {
     address.parse().map_err(|_| StoreError::Address)
 }
 
+/// The host and port of the server, or the folder of its socket.
+pub fn server(options: &PgConnectOptions) -> String {
+    match options.get_socket() {
+        Some(folder) => folder.display().to_string(),
+        None if options.get_host().starts_with('/') => options.get_host().to_owned(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    }
+}
+
 /// Whether the server is on this machine, or TLS verifies its certificate and name. A name other than
 /// `localhost` is not resolved: an answer of DNS would prove nothing.
 fn is_protected(options: &PgConnectOptions) -> bool {

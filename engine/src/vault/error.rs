@@ -19,6 +19,12 @@ pub enum VaultError {
     /// A key file does not hold 256 bits in base64url.
     #[error("{0} is not a key file")]
     NotAKey(PathBuf),
+    /// A key file holds another key than the one that the database is sealed with.
+    #[error(
+        "{0} is damaged: it does not hold the key that the database is sealed with; restore it from \
+         a backup, or start with --accept-lost-keys and enter the passwords again"
+    )]
+    Damaged(PathBuf),
     /// The database has values sealed with a key that is not in the folder.
     #[error(
         "the database is sealed with a key that is not in {folder} ({kid}.key); copy it there, or \

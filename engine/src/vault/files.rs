@@ -50,6 +50,11 @@ fn paths(folder: &Path) -> Result<Vec<PathBuf>, VaultError> {
     paths.collect()
 }
 
+/// The file of a key.
+pub fn path(folder: &Path, kid: &str) -> PathBuf {
+    folder.join(format!("{kid}{SUFFIX}"))
+}
+
 /// The name of a file without this suffix; `None` if it does not have it.
 fn stem<'a>(path: &'a Path, suffix: &str) -> Option<&'a str> {
     path.file_name()?.to_str()?.strip_suffix(suffix)
@@ -108,7 +113,7 @@ fn read_key(path: &Path) -> Result<ContentKey, VaultError> {
 /// [`VaultError::File`] if the folder or the file cannot be written.
 pub fn create(folder: &Path) -> Result<(String, ContentKey), VaultError> {
     let kid = ulid::Ulid::new().to_string();
-    let path = folder.join(format!("{kid}{SUFFIX}"));
+    let path = path(folder, &kid);
     let unfinished = folder.join(format!("{kid}{UNFINISHED}"));
     let failed = |error| VaultError::File(path.clone(), error);
     DirBuilder::new()

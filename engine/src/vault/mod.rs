@@ -7,9 +7,13 @@ mod files;
 use std::collections::HashMap;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+
 use domain::jwe::{self, Algorithm, ContentKey, Header, Token};
 use domain::{SecretString, Timestamp};
 use rand::rngs::OsRng;
+use sha2::{Digest as _, Sha256};
 
 pub use browser::{BROWSER_KEY_BITS, BrowserKeys};
 pub use error::VaultError;
@@ -36,7 +40,8 @@ impl Vault {
     /// them have to be entered again.
     ///
     /// # Errors
-    /// [`VaultError::Lost`] if a key is missing; [`VaultError::File`], [`VaultError::Exposed`] and
+    /// [`VaultError::Lost`] if a key is missing, [`VaultError::Damaged`] if its file holds another;
+    /// [`VaultError::File`], [`VaultError::Exposed`] and
     /// [`VaultError::NotAKey`] as for reading key files; [`VaultError::Store`] if the database
     /// fails.
     pub async fn open(
@@ -51,26 +56,43 @@ impl Vault {
         files::remove_unfinished(folder)?;
         let mut keys = files::read(folder)?;
         let mut in_use = keys::sealing(&mut work).await?;
-        if let Some(kid) = in_use.iter().find(|kid| !keys.contains_key(*kid)) {
-            if !accept_lost_keys {
-                return Err(VaultError::Lost {
+        let mut abandoned = Vec::new();
+        for known in &in_use {
+            let fault = match keys.get(&known.kid).map(fingerprint) {
+                None => VaultError::Lost {
                     folder: folder.to_owned(),
-                    kid: kid.clone(),
-                });
+                    kid: known.kid.clone(),
+                },
+                Some(found) if known.fingerprint.as_ref().is_some_and(|it| *it != found) => {
+                    VaultError::Damaged(files::path(folder, &known.kid))
+                }
+                Some(found) => {
+                    if known.fingerprint.is_none() {
+                        keys::set_fingerprint(&mut work, &known.kid, &found).await?;
+                    }
+                    continue;
+                }
+            };
+            if !accept_lost_keys {
+                return Err(fault);
             }
-            for kid in in_use.extract_if(.., |kid| !keys.contains_key(kid)) {
-                tracing::warn!(
-                    kid,
-                    "a lost key is abandoned; the values it sealed must be entered again"
-                );
-                keys::remove_sealing(&mut work, &kid).await?;
-            }
+            abandoned.push(known.kid.clone());
         }
+        for kid in &abandoned {
+            tracing::warn!(
+                kid,
+                "a lost or damaged key is abandoned; the values it sealed must be entered again"
+            );
+            keys::remove_sealing(&mut work, kid).await?;
+            keys.remove(kid);
+        }
+        in_use.retain(|known| !abandoned.contains(&known.kid));
         let sealing = match in_use.into_iter().next() {
-            Some(kid) => kid,
+            Some(known) => known.kid,
             None => {
                 let (kid, key) = files::create(folder)?;
                 keys::add_sealing(&mut work, &kid, now).await?;
+                keys::set_fingerprint(&mut work, &kid, &fingerprint(&key)).await?;
                 keys.insert(kid.clone(), key);
                 kid
             }
@@ -120,6 +142,11 @@ impl Vault {
             .ok_or(UnsealError)?;
         token.open(key).map_err(|_| UnsealError)
     }
+}
+
+/// A part of the SHA-256 of a key. Of 256 random bits it tells nothing.
+fn fingerprint(key: &ContentKey) -> String {
+    BASE64URL.encode(&Sha256::digest(key.as_ref())[..12])
 }
 
 #[cfg(test)]

@@ -88,6 +88,28 @@ async fn a_key_that_others_can_read_is_refused() {
     assert!(error.contains("can be read by others"), "{error}");
 }
 
+async fn a_key_file_with_a_changed_character_is_damaged_and_not_lost(env: TestEnv) {
+    let sealed = env.sealed("hunter2").await;
+    assert_eq!(save(&env, sealed).await, Ok(PasswordState::Saved));
+    for key in env.key_files() {
+        let text = fs::read_to_string(&key).expect("readable");
+        let other = if text.starts_with('A') { "B" } else { "A" };
+        fs::write(&key, format!("{other}{}", &text[1..])).expect("written");
+    }
+    let refused = Postern::open(env.config.clone()).await.err();
+    let error = refused.expect("refused").to_string();
+    assert!(error.contains(".key is damaged"), "{error}");
+
+    let accepting = engine::Config {
+        accept_lost_keys: true,
+        ..env.config.clone()
+    };
+    let postern = Postern::open(accepting).await.expect("opens");
+    let admin = env.admin().await;
+    let view = postern.settings().view(&admin).await.expect("readable");
+    assert_eq!(view.password, PasswordState::ReEnter, "never an empty one");
+}
+
 async fn a_lost_key_stops_the_start_unless_accepted(env: TestEnv) {
     let sealed = env.sealed("hunter2").await;
     assert_eq!(save(&env, sealed).await, Ok(PasswordState::Saved));
@@ -162,6 +184,7 @@ stories! {
         a_captured_token_expires_with_its_key;
         a_value_moved_to_another_row_does_not_open;
         a_lost_key_stops_the_start_unless_accepted;
+        a_key_file_with_a_changed_character_is_damaged_and_not_lost;
     }
     postgres {
         of_nodes_that_start_together_one_creates_the_key;

@@ -1,0 +1,82 @@
+//! How a command ends that failed: its exit code, and its error as one line for each fault.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use domain::refusal::REQUEST;
+use domain::{Kind, Refusal};
+
+use crate::stderr;
+
+/// Prints an error and returns the exit code: 2 where an argument is invalid, as for those that clap
+/// refuses, else 1.
+pub fn report(error: &(dyn Error + 'static)) -> ExitCode {
+    match error.downcast_ref::<Refusal>() {
+        Some(refusal) => {
+            for line in lines(refusal) {
+                stderr::line(&line);
+            }
+            match refusal.kind {
+                Kind::Invalid => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
+        }
+        None => {
+            stderr::line(&format!("error: {}", error.to_string().replace('\n', "; ")));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A line for each fault, with the argument that it is about.
+fn lines(refusal: &Refusal) -> Vec<String> {
+    let line = |(field, text): (&String, &String)| match argument(field) {
+        "" => format!("error: {text}"),
+        argument => format!("error: {argument}: {text}"),
+    };
+    refusal.fields.iter().map(|(f, t)| line((f, t))).collect()
+}
+
+/// The argument that a field is given by; empty for faults of the command as a whole, and for fields
+/// that the command has no argument for.
+fn argument(field: &str) -> &'static str {
+    match field {
+        REQUEST => "",
+        "to" => "--to",
+        "port" | "smtp_port" => "--port",
+        "from_address" => "--from",
+        "smtp_host" => "--host",
+        "smtp_connection_type" => "--connection-type",
+        "smtp_authentication_type" => "--authentication-type",
+        "smtp_username" => "--user",
+        "smtp_password" | "password" => "password",
+        "email" => "EMAIL",
+        "account" => "--account",
+        "name" => "--name",
+        "scopes" | "scope" => "--scope",
+        "expires" | "expires_days" => "--expires",
+        "senders" | "sender" => "--sender",
+        "id" => "ID",
+        "relay" => "HOST",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_names_the_argument_and_no_internal_field() {
+        for (field, expected) in [
+            ("to", "error: --to: No."),
+            ("smtp_host", "error: --host: No."),
+            ("email_send", "error: No."),
+            (REQUEST, "error: No."),
+            ("something_internal", "error: No."),
+        ] {
+            let refusal = Refusal::of(Kind::Invalid, field, "No.");
+            assert_eq!(lines(&refusal), [expected]);
+        }
+    }
+}

@@ -143,6 +143,16 @@ impl Audit {
         .await
     }
 
+    /// Refuses every actor but administrators before the rest of a request is read, and records the
+    /// refusal.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`](domain::Kind::Forbidden)
+    pub async fn admit(&self, actor: &Actor, action: Action) -> Result<(), Refusal> {
+        self.administer(actor, action, std::future::ready(Ok(())))
+            .await
+    }
+
     /// Awaits an act, and records its refusal.
     pub(crate) async fn audited<T>(
         &self,

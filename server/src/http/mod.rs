@@ -42,7 +42,10 @@ pub fn router(state: AppState) -> Router {
         .merge(forms::router())
         .merge(outbox::router())
         .merge(rest::router())
-        .route("/metrics", get(metrics::metrics))
+        .route(
+            "/metrics",
+            get(metrics::metrics).fallback(rest::method_not_allowed),
+        )
         .layer(from_fn(compress_pages))
         .layer(from_fn_with_state(
             state.clone(),
@@ -60,6 +63,9 @@ pub fn router(state: AppState) -> Router {
 /// The router of a port for `/metrics` alone, without a token.
 pub fn metrics_router(state: AppState) -> Router {
     Router::new()
-        .route("/metrics", get(metrics::open))
+        .route(
+            "/metrics",
+            get(metrics::open).fallback(rest::method_not_allowed),
+        )
         .with_state(state)
 }

@@ -361,3 +361,23 @@ async fn operations_require_the_documented_role() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_user_is_refused_before_the_body_is_read() {
+    let mut api = Api::open().await;
+    let user = api.user.clone();
+    for operation in [
+        "/api/setup/email_smtp",
+        "/api/diagnosis",
+        "/api/probe",
+        "/api/outbox/pause",
+        "/api/messages/act",
+        "/api/suppressions/remove",
+    ] {
+        let malformed = || body(Value::String("no object".to_owned()));
+        let refused = api.call_as(&user, "post", operation, malformed()).await.0;
+        assert_eq!(refused, 403, "{operation}");
+        let malformed = api.call("post", operation, malformed()).await.0;
+        assert_eq!(malformed, 400, "{operation}");
+    }
+}

@@ -4,13 +4,14 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use domain::{Event, Refusal, Trace};
+use engine::Action;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::envelope::{Refused, Success};
 use super::errors::{Always, JsonRefused, Restricted, Throttled};
 use super::event_stream::respond;
-use super::extract::{JsonBody, SignedIn};
+use super::extract::{AdminBody, Administrative};
 use super::json::{Faults, lenient};
 use super::settings_fields::{Absent, SettingsFields};
 use crate::http::AppState;
@@ -28,6 +29,10 @@ pub struct DiagnosisRequest {
     /// Sends a test mail to `to`. Absent, no mail is sent.
     #[serde(default, deserialize_with = "lenient")]
     send: bool,
+}
+
+impl Administrative for DiagnosisRequest {
+    const ACTION: Action = Action::Diagnose;
 }
 
 /// Diagnose a relay
@@ -54,9 +59,12 @@ pub struct DiagnosisRequest {
 )]
 pub async fn diagnose(
     State(state): State<AppState>,
-    SignedIn(actor): SignedIn,
     headers: HeaderMap,
-    JsonBody { request, faults }: JsonBody<DiagnosisRequest>,
+    AdminBody {
+        actor,
+        request,
+        faults,
+    }: AdminBody<DiagnosisRequest>,
 ) -> Result<Response, Refused> {
     let question = request.validate(faults)?;
     let events = state.postern.diagnosis().diagnose(&actor, question).await?;
@@ -81,6 +89,7 @@ impl DiagnosisRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rest::extract::JsonBody;
     use domain::Label;
     use domain::form::Edit;
     use serde_json::{Value, json};

@@ -8,13 +8,14 @@ use axum::response::{IntoResponse, Response};
 use domain::Refusal;
 use domain::form::Edit;
 use domain::view::{PasswordChange, PasswordState, SettingsView, Stamp, Verification};
+use engine::Action;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::envelope::{Nothing, Refused, SUCCESS, Success};
 use super::errors::{Always, Conflicting, JsonRefused, Restricted, Throttled};
-use super::extract::{JsonBody, SignedIn};
+use super::extract::{AdminBody, Administrative, SignedIn};
 use super::json::{Faults, lenient};
 use super::settings_fields::{Absent, SavedFields, SettingsFields};
 use crate::http::AppState;
@@ -148,6 +149,10 @@ pub struct SaveSettings {
     verified: Option<IndexMap<String, serde_json::Value>>,
 }
 
+impl Administrative for SaveSettings {
+    const ACTION: Action = Action::SaveSettings;
+}
+
 /// Save the configuration
 ///
 /// All fields are validated, and all faults are reported together.
@@ -173,9 +178,12 @@ pub struct SaveSettings {
 )]
 pub async fn save(
     State(state): State<AppState>,
-    SignedIn(actor): SignedIn,
     headers: HeaderMap,
-    JsonBody { request, faults }: JsonBody<SaveSettings>,
+    AdminBody {
+        actor,
+        request,
+        faults,
+    }: AdminBody<SaveSettings>,
 ) -> Result<Success<Nothing>, Refused> {
     let changes = request.validate(headers.get(IF_MATCH), faults)?;
     state
@@ -253,6 +261,7 @@ fn revision_of(etag: &HeaderValue, faults: &Faults) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rest::extract::JsonBody;
     use domain::Label;
     use serde_json::{Value, json};
 

@@ -7,13 +7,13 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::{Fields, Kind, Refusal};
-use engine::Actor;
+use engine::{Action, Actor};
 use serde::de::DeserializeOwned;
 
 use super::envelope::Refused;
 use super::json::{self, Faults, Json};
-use crate::http::Caller;
 use crate::http::body::{self, BODY_MAX};
+use crate::http::{AppState, Caller};
 
 /// A body that is a JSON object, decoded, with the faults of its types. Validation adds its own, so
 /// that all are reported at once.
@@ -46,6 +46,37 @@ impl<T: DeserializeOwned + Default> JsonBody<T> {
         let faults = Faults::default();
         let request = json::decode(value, json::Path::Body, &faults).unwrap_or_default();
         Ok(Self { request, faults })
+    }
+}
+
+/// A request with a body that only administrators may make.
+pub trait Administrative: DeserializeOwned + Default {
+    /// The action of the audit log that its refusal is recorded as.
+    const ACTION: Action;
+}
+
+/// The actor and the body of an administrative request. Anybody else is refused before the body is
+/// read.
+pub struct AdminBody<T> {
+    pub actor: Actor,
+    pub request: T,
+    pub faults: Faults,
+}
+
+impl<T: Administrative> FromRequest<AppState> for AdminBody<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Refused> {
+        let (mut parts, body) = request.into_parts();
+        let SignedIn(actor) = SignedIn::from_request_parts(&mut parts, state).await?;
+        state.postern.audit().admit(&actor, T::ACTION).await?;
+        let request = Request::from_parts(parts, body);
+        let JsonBody { request, faults } = JsonBody::from_request(request, state).await?;
+        Ok(Self {
+            actor,
+            request,
+            faults,
+        })
     }
 }
 

@@ -3,12 +3,13 @@
 use axum::extract::State;
 use domain::outbox::{ActCount, MessageAction, Search, Selection, is_id};
 use domain::{Kind, Refusal};
+use engine::Action;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::envelope::{Nothing, Refused, Success};
 use super::errors::{Always, Conflicting, JsonRefused, Missing, Restricted, Throttled};
-use super::extract::{JsonBody, PathParams, SignedIn};
+use super::extract::{AdminBody, Administrative, PathParams, SignedIn};
 use super::json::{Faults, lenient};
 use super::messages::MessageQuery;
 use crate::http::AppState;
@@ -76,6 +77,11 @@ pub struct ActRequest {
     up_to: Option<String>,
 }
 
+impl Administrative for ActRequest {
+    // Which action it is stands in the body.
+    const ACTION: Action = Action::CancelMail;
+}
+
 /// The number of recipients that an action changed, or would change.
 #[derive(Serialize, ToSchema)]
 pub struct ActedOnMany {
@@ -109,8 +115,11 @@ pub struct ActedOnMany {
 )]
 pub async fn act_on_many(
     State(state): State<AppState>,
-    SignedIn(actor): SignedIn,
-    JsonBody { request, faults }: JsonBody<ActRequest>,
+    AdminBody {
+        actor,
+        request,
+        faults,
+    }: AdminBody<ActRequest>,
 ) -> Result<Success<ActedOnMany>, Refused> {
     let (act, selection, confirmed) = request.validate(faults)?;
     let outbox = state.postern.outbox();
@@ -212,6 +221,7 @@ impl ActRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rest::extract::JsonBody;
     use domain::outbox::RecipientState;
     use serde_json::{Value, json};
 

@@ -94,7 +94,7 @@ async fn not_found() -> Refused {
     .into()
 }
 
-async fn method_not_allowed() -> Refused {
+pub async fn method_not_allowed() -> Refused {
     let text = "This path does not support this method; the header Allow lists those it supports.";
     Refusal::new(Kind::MethodNotAllowed, text).into()
 }

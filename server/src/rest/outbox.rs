@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use domain::outbox::{self, BackoffView, BulkActState, Count, MessageAction, Overview, Worker};
 use domain::{Failure, Timestamp};
+use engine::Action;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::envelope::{Nothing, Refused, Success};
 use super::errors::{Always, JsonRefused, Restricted};
-use super::extract::{JsonBody, SignedIn};
+use super::extract::{AdminBody, Administrative, SignedIn};
 use super::json::lenient;
 use crate::http::AppState;
 
@@ -212,6 +213,10 @@ pub struct PauseRequest {
     on: Option<bool>,
 }
 
+impl Administrative for PauseRequest {
+    const ACTION: Action = Action::PauseDelivery;
+}
+
 /// Pause or resume delivery
 ///
 /// Mail that is accepted during a pause is `held`, and stays so when delivery resumes: release it with
@@ -231,8 +236,11 @@ pub struct PauseRequest {
 )]
 pub async fn pause(
     State(state): State<AppState>,
-    SignedIn(actor): SignedIn,
-    JsonBody { request, faults }: JsonBody<PauseRequest>,
+    AdminBody {
+        actor,
+        request,
+        faults,
+    }: AdminBody<PauseRequest>,
 ) -> Result<Success<Nothing>, Refused> {
     if request.on.is_none() {
         faults.add_missing("on");

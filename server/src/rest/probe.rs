@@ -4,13 +4,14 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use domain::{ProbeEvent, ProbeReport, Refusal};
+use engine::Action;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::envelope::{Refused, Success};
 use super::errors::{Always, JsonRefused, Restricted, Throttled};
 use super::event_stream::respond;
-use super::extract::{JsonBody, SignedIn};
+use super::extract::{AdminBody, Administrative};
 use super::json::{Faults, lenient};
 use crate::http::AppState;
 
@@ -28,6 +29,10 @@ pub struct ProbeRequest {
     /// A port to try in addition to 465, 587, 2525 and 25.
     #[serde(default, deserialize_with = "lenient")]
     port: Option<Port>,
+}
+
+impl Administrative for ProbeRequest {
+    const ACTION: Action = Action::Probe;
 }
 
 /// As a number, or as the text of one.
@@ -62,9 +67,12 @@ enum Port {
 )]
 pub async fn probe(
     State(state): State<AppState>,
-    SignedIn(actor): SignedIn,
     headers: HeaderMap,
-    JsonBody { request, faults }: JsonBody<ProbeRequest>,
+    AdminBody {
+        actor,
+        request,
+        faults,
+    }: AdminBody<ProbeRequest>,
 ) -> Result<Response, Refused> {
     let events = state
         .postern
@@ -93,6 +101,7 @@ impl ProbeRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rest::extract::JsonBody;
     use serde_json::{Value, json};
 
     #[test]

@@ -3,12 +3,13 @@
 use axum::extract::State;
 use domain::outbox::{self, SuppressionSearch};
 use domain::{Fields, Refusal};
+use engine::Action;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::envelope::{Nothing, Refused, Success};
 use super::errors::{Always, Conflicting, JsonRefused, Missing, Restricted};
-use super::extract::{JsonBody, PathParams, QueryPairs, SignedIn};
+use super::extract::{AdminBody, Administrative, PathParams, QueryPairs, SignedIn};
 use super::json::{Faults, lenient};
 use crate::http::AppState;
 
@@ -139,6 +140,10 @@ pub struct RemovalRequest {
     number: Option<i64>,
 }
 
+impl Administrative for RemovalRequest {
+    const ACTION: Action = Action::RemoveSuppression;
+}
+
 /// The number of suppressions that were removed, or would be.
 #[derive(Serialize, ToSchema)]
 pub struct RemovedMany {
@@ -166,8 +171,11 @@ pub struct RemovedMany {
 )]
 pub async fn remove_matching(
     State(state): State<AppState>,
-    SignedIn(actor): SignedIn,
-    JsonBody { request, faults }: JsonBody<RemovalRequest>,
+    AdminBody {
+        actor,
+        request,
+        faults,
+    }: AdminBody<RemovalRequest>,
 ) -> Result<Success<RemovedMany>, Refused> {
     let confirmed = request.number;
     let search = request.validate(faults)?;

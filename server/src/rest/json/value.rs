@@ -54,6 +54,10 @@ fn unreadable(error: &serde_json::Error, expected: &str) -> Refusal {
     let text = error.to_string();
     let fault = match text.split(" at line ").next() {
         Some(fault) if error.is_data() => fault,
+        Some("recursion limit exceeded") => {
+            "The body has more than 127 levels of arrays and objects"
+        }
+        Some("invalid unicode code point") => "The body is not UTF-8",
         _ => expected,
     };
     let text = format!("{fault}: line {line}, column {column}.");
@@ -218,6 +222,20 @@ mod tests {
             );
         }
         assert!(parse(format!("{{{many}\"40\":1}}").as_bytes(), "").is_ok());
+    }
+
+    #[test]
+    fn depth_and_encoding_are_named() {
+        let deep = fault(&format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200)));
+        assert!(
+            deep.starts_with("The body has more than 127 levels"),
+            "{deep}"
+        );
+        let refusal = parse(b"{\"a\":\"\xff\"}", "This is not JSON").expect_err("not UTF-8");
+        assert!(
+            refusal.text().starts_with("The body is not UTF-8: line 1"),
+            "{refusal}"
+        );
     }
 
     #[test]

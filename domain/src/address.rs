@@ -1,5 +1,6 @@
 //! E-mail addresses: parsing and validation (RFC 5321 section 4.1.2, RFC 6531).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,6 +9,11 @@ use crate::host;
 /// A mailbox: local part, `@`, domain or address literal (RFC 5321 section 4.1.2), in any script
 /// (RFC 6531). At most 64 octets before the `@` and 254 in total. It contains no control characters,
 /// so it is safe in an SMTP command.
+///
+/// Every interface parses addresses by these rules:
+/// - White space at either end, line breaks included, is removed.
+/// - A local part may be a quoted string, which is not empty. Quotes and backslashes that are not
+///   needed are removed, so that `"alerts"@example.org` is `alerts@example.org`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EmailAddress {
     text: String,
@@ -46,6 +52,7 @@ impl FromStr for EmailAddress {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
         if text.is_empty() {
             return Err("Enter an e-mail address.");
         }
@@ -61,7 +68,7 @@ impl FromStr for EmailAddress {
         let at = text
             .rfind('@')
             .ok_or("An e-mail address needs an @, as in alerts@example.org.")?;
-        check_local_part(&text[..at])?;
+        let local = local_part(&text[..at])?;
         let domain = &text[at + 1..];
         if domain.is_empty() {
             return Err("The domain after the @ is missing, as in alerts@example.org.");
@@ -76,13 +83,14 @@ impl FromStr for EmailAddress {
                 .map_err(|_| "The part after the @ is not a domain, as in example.org.")?;
         }
         Ok(Self {
-            text: text.to_owned(),
-            at,
+            at: local.len(),
+            text: format!("{local}@{domain}"),
         })
     }
 }
 
-fn check_local_part(local: &str) -> Result<(), &'static str> {
+/// Validates a local part, and removes quotes and backslashes that are not needed.
+fn local_part(local: &str) -> Result<Cow<'_, str>, &'static str> {
     if local.is_empty() {
         return Err("The name before the @ is missing, as in alerts@example.org.");
     }
@@ -93,30 +101,22 @@ fn check_local_part(local: &str) -> Result<(), &'static str> {
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'))
     {
-        let mut chars = inner.chars();
-        while let Some(c) = chars.next() {
-            if c == '"'
-                || (c == '\\'
-                    && !chars
-                        .next()
-                        .is_some_and(|c| c == ' ' || c.is_ascii_graphic()))
-            {
-                return Err("The quoted part before the @ is not valid.");
-            }
+        let inner = unquoted(inner).ok_or("The quoted part before the @ is not valid.")?;
+        if inner.is_empty() {
+            return Err("The quoted part before the @ is empty.");
         }
-        return Ok(());
+        if is_dot_atom(&inner) {
+            return Ok(Cow::Owned(inner));
+        }
+        let escaped = inner.replace('\\', "\\\\").replace('"', "\\\"");
+        return Ok(Cow::Owned(format!("\"{escaped}\"")));
     }
     if local.split('.').any(str::is_empty) {
         return Err(
             "The part before the @ cannot begin or end with a dot or contain two in a row.",
         );
     }
-    let atext = |c: char| {
-        c.is_ascii_alphanumeric()
-            || "!#$%&'*+-/=?^_`{|}~.".contains(c)
-            || (!c.is_ascii() && !c.is_whitespace())
-    };
-    if let Some(bad) = local.chars().find(|c| !atext(*c)) {
+    if let Some(bad) = local.chars().find(|c| !is_atext_or_dot(*c)) {
         return Err(match bad {
             '@' => "An e-mail address has only one @.",
             c if c.is_whitespace() => "An e-mail address cannot contain spaces.",
@@ -124,7 +124,34 @@ fn check_local_part(local: &str) -> Result<(), &'static str> {
             _ => "The part before the @ contains a character that is not allowed.",
         });
     }
-    Ok(())
+    Ok(Cow::Borrowed(local))
+}
+
+/// Resolves the quoted pairs of a quoted string (RFC 5321 section 4.1.2); `None` if it contains a
+/// bare quote or an invalid quoted pair.
+fn unquoted(inner: &str) -> Option<String> {
+    let mut text = String::with_capacity(inner.len());
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        text.push(match c {
+            '"' => return None,
+            '\\' => chars.next().filter(|c| matches!(c, ' '..='~'))?,
+            c => c,
+        });
+    }
+    Some(text)
+}
+
+/// Whether a local part needs no quotes.
+fn is_dot_atom(local: &str) -> bool {
+    local.chars().all(is_atext_or_dot) && !local.split('.').any(str::is_empty)
+}
+
+/// Whether a character is a dot or `atext` (RFC 5322 section 3.2.3, RFC 6531 section 3.3).
+fn is_atext_or_dot(c: char) -> bool {
+    c.is_ascii_alphanumeric()
+        || "!#$%&'*+-/=?^_`{|}~.".contains(c)
+        || (!c.is_ascii() && !c.is_whitespace())
 }
 
 impl fmt::Display for EmailAddress {
@@ -178,11 +205,43 @@ mod tests {
             "a@example.org, b@example.org",
             "a@example.org\r\nRCPT TO:<b@example.org>",
             "\"a\"b\"@example.org",
+            "\"\"@example.org",
+            "\"@example.org",
+            "\"a\\\"@example.org",
+            "\"a\"b@example.org",
+            "a\u{a0}b@example.org",
+            "a@example.org b",
+            " ",
             "a\0@example.org",
             &format!("{}@example.org", "a".repeat(65)),
             &format!("a@{}.org", "b.".repeat(130)),
         ] {
             assert!(typed.parse::<EmailAddress>().is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn white_space_at_either_end_and_needless_quotes_are_removed() {
+        for (typed, expected) in [
+            (" alerts@example.org ", "alerts@example.org"),
+            ("\talerts@example.org\r\n", "alerts@example.org"),
+            ("\u{a0}alerts@example.org\u{2003}", "alerts@example.org"),
+            ("\"alerts\"@example.org", "alerts@example.org"),
+            ("\"a.b\"@example.org", "a.b@example.org"),
+            (
+                "\"gr\u{fc}\u{df}e\"@example.org",
+                "gr\u{fc}\u{df}e@example.org",
+            ),
+            ("\"a\\.b\"@example.org", "a.b@example.org"),
+            ("\"a\\ b\"@example.org", "\"a b\"@example.org"),
+            ("\"a\\\"b\\\\\"@example.org", "\"a\\\"b\\\\\"@example.org"),
+            ("\"a..b\"@example.org", "\"a..b\"@example.org"),
+            ("\" \"@example.org", "\" \"@example.org"),
+            ("\"a@b\"@example.org", "\"a@b\"@example.org"),
+        ] {
+            let parsed: EmailAddress = typed.parse().unwrap_or_else(|e| panic!("{typed}: {e}"));
+            assert_eq!(parsed.as_str(), expected, "{typed:?}");
+            assert_eq!(expected.parse(), Ok(parsed), "{typed:?}");
         }
     }
 
@@ -228,6 +287,7 @@ mod tests {
             ("<a@example.org", "Enter only the address"),
             ("\"a\\\u{7f}\"@example.org", "control"),
             ("\"a\\é\"@example.org", "quoted"),
+            ("\"\"@example.org", "empty"),
         ] {
             let fault = text.parse::<EmailAddress>().expect_err("not valid");
             assert!(fault.contains(word), "{text}: {fault}");
@@ -239,10 +299,12 @@ mod tests {
         #[test]
         fn a_parsed_address_is_safe_in_a_command(text in address_like()) {
             if let Ok(address) = text.parse::<EmailAddress>() {
-                prop_assert!(!text.chars().any(char::is_control));
-                prop_assert!(text.len() <= 254 && address.local_part().len() <= 64);
+                prop_assert!(!address.as_str().chars().any(char::is_control));
+                prop_assert!(address.as_str().len() <= 254 && address.local_part().len() <= 64);
                 prop_assert!(!address.domain().contains(['<', '>', ' ']));
-                prop_assert_eq!(format!("{}@{}", address.local_part(), address.domain()), text);
+                let written = format!("{}@{}", address.local_part(), address.domain());
+                prop_assert_eq!(&written, address.as_str());
+                prop_assert_eq!(written.parse(), Ok(address));
             }
         }
 

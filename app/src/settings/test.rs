@@ -26,7 +26,7 @@ pub fn Test(editor: Editor, not_hydrated: RwSignal<bool>) -> impl IntoView {
     };
     let recipient = RwSignal::new(me);
     let left = RwSignal::new(false);
-    let parsed = move || recipient.read().trim().parse::<EmailAddress>();
+    let parsed = move || recipient.read().parse::<EmailAddress>();
     let fault = move || (left.get() && !recipient.read().is_empty()).then(|| parsed().err())?;
     let running = move || run.is_running();
     let start = move |kind, button| {

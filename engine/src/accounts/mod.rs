@@ -65,7 +65,7 @@ fn renamed(mut refusal: Refusal, from: &str, to: &str) -> Refusal {
 
 /// Parses an account's address and converts it to lower case.
 fn parse_email(email: &str) -> Result<String, Refusal> {
-    let parsed = email.trim().parse::<EmailAddress>();
+    let parsed = email.parse::<EmailAddress>();
     parsed
         .map(|address| address.as_str().to_lowercase())
         .map_err(|fault| Refusal::of(Kind::Invalid, "email", fault))

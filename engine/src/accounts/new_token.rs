@@ -116,13 +116,14 @@ fn senders(addresses: &[String]) -> Result<Vec<String>, Refusal> {
     }
     let mut senders = Vec::new();
     for text in addresses {
-        let text = text.trim();
         let parsed = text.parse::<EmailAddress>();
-        if let Err(fault) = parsed.and_then(|address| check_address(&address)) {
-            let shown = domain::sanitize::printable(text, 80);
-            return refused(format!("“{shown}” is not an address to send from. {fault}"));
+        match parsed.and_then(|address| check_address(&address).map(|()| address)) {
+            Ok(address) => senders.push(address.to_string()),
+            Err(fault) => {
+                let shown = domain::sanitize::printable(text.trim(), 80);
+                return refused(format!("“{shown}” is not an address to send from. {fault}"));
+            }
         }
-        senders.push(text.to_owned());
     }
     Ok(senders)
 }

@@ -45,12 +45,13 @@ impl Mailbox {
         })
     }
 
-    /// Parses `a@b` or `Name <a@b>`. The name may be a quoted string.
+    /// Parses `a@b` or `Name <a@b>`. The name may be a quoted string. White space at either end is
+    /// removed, as from an [`EmailAddress`].
     ///
     /// # Errors
     /// The fault, as a sentence.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let text = text.trim_matches(' ');
+        let text = text.trim();
         let Some((name, address)) = text
             .strip_suffix('>')
             .and_then(|rest| rest.rsplit_once('<'))
@@ -64,7 +65,7 @@ impl Mailbox {
             })?;
             return Self::new("", address);
         };
-        let name = name.trim_matches(' ');
+        let name = name.trim();
         let quoted = name
             .strip_prefix('"')
             .and_then(|rest| rest.strip_suffix('"'));
@@ -125,6 +126,10 @@ mod tests {
         for (text, name, address) in [
             ("a@example.org", None, "a@example.org"),
             (" a@example.org ", None, "a@example.org"),
+            ("\ta@example.org\r\n", None, "a@example.org"),
+            ("Ops\t< a@example.org >", Some("Ops"), "a@example.org"),
+            ("\"a\"@example.org", None, "a@example.org"),
+            ("Ops <\"a\"@example.org>", Some("Ops"), "a@example.org"),
             ("<a@example.org>", None, "a@example.org"),
             ("  <a@example.org>", None, "a@example.org"),
             ("\"\" <a@example.org>", None, "a@example.org"),
@@ -186,9 +191,10 @@ mod tests {
             "\"O\"ps\" <a@example.org>",
             "\"Ops\\\" <a@example.org>",
             "Ops\r\nBcc: x@example.org <a@example.org>",
-            "Ops\n <a@example.org>",
-            "Ops\t<a@example.org>",
-            "a@example.org\r\n",
+            "O\nps <a@example.org>",
+            "O\tps <a@example.org>",
+            "\"\"@example.org",
+            "Ops <\"\"@example.org>",
             "a@example.org\r\nRCPT TO:<b@example.org>",
             "a@example.org\0",
             "a@１２７.０.０.１",

@@ -3,6 +3,7 @@
 //! `compose` writes the message of a [`Submission`], from its `parts` or from a whole `raw`
 //! message; `parse` decodes a stored message for display. Nothing here does I/O.
 
+mod address_list;
 mod compose;
 mod extra_headers;
 mod header;

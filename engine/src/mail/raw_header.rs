@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use mail_parser::parsers::MessageStream;
 
+use super::address_list::{self, AddressList};
 use super::extra_headers::is_ftext;
 
 /// A header field with its continuation lines, as ranges of bytes in the message.
@@ -75,34 +76,38 @@ impl<'a> RawHeader<'a> {
 
     /// The value of the first field with this name, with encoded words decoded (RFC 2047).
     pub fn text(&self, name: &str) -> Option<String> {
-        let value = self.value(self.named(name).next()?);
-        let parsed = MessageStream::new(&value).parse_unstructured();
-        Some(parsed.as_text().unwrap_or_default().to_owned())
+        Some(decoded(&self.value(self.named(name).next()?)))
     }
 
     /// The addresses in all fields with this name, in their order and not validated.
     pub fn addresses(&self, name: &str) -> Vec<String> {
-        let mut addresses = Vec::new();
-        for field in self.named(name) {
-            let value = self.value(field);
-            let parsed = MessageStream::new(&value).parse_address();
-            let found = parsed.as_address().into_iter().flat_map(|list| list.iter());
-            addresses.extend(found.map(|one| {
-                let text = one.address.as_deref().or(one.name.as_deref());
-                text.unwrap_or_default().to_owned()
-            }));
-        }
-        addresses
+        let lists = self.named(name).map(|field| self.address_list(field));
+        let mailboxes = lists.flat_map(|list| list.mailboxes);
+        mailboxes.map(|mailbox| mailbox.address).collect()
     }
 
-    /// The value of a field. It always ends with a line end, which the parser needs.
-    fn value(&self, field: &HeaderField) -> Vec<u8> {
-        let mut value = self.bytes[field.value.clone()].to_vec();
-        if !value.ends_with(b"\n") {
-            value.extend_from_slice(b"\r\n");
-        }
-        value
+    /// The mailboxes in an address field.
+    pub fn address_list(&self, field: &HeaderField) -> AddressList {
+        address_list::parse(&self.value(field))
     }
+
+    /// The value of a field without its line ends. Where it is not UTF-8, it is read as ISO 8859-1.
+    pub fn value(&self, field: &HeaderField) -> String {
+        let bytes = &self.bytes[field.value.clone()];
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+        };
+        text.replace("\r\n", "").trim().to_owned()
+    }
+}
+
+/// Decodes the encoded words of an unstructured value without line ends (RFC 2047).
+pub(super) fn decoded(value: &str) -> String {
+    // The parser needs a line end.
+    let line = format!("{value}\r\n");
+    let parsed = MessageStream::new(line.as_bytes()).parse_unstructured();
+    parsed.as_text().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

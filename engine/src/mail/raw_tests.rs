@@ -105,7 +105,7 @@ fn bcc_is_removed_with_its_continuation_lines() {
     );
     let body = format!("{MAIL}Bcc: kept@example.org\r\n");
     assert_eq!(bytes(&body), body);
-    let first = format!("Bcc: b@example.net\r\n x\r\n{MAIL}");
+    let first = format!("Bcc: b@example.net\r\n (x)\r\n{MAIL}");
     assert!(!bytes(&first).contains("Bcc"));
 }
 
@@ -142,6 +142,25 @@ fn the_envelope_defaults_to_the_header() {
         ]
     );
     assert_eq!(composed.subject, "Grüße!");
+}
+
+#[test]
+fn addresses_in_a_header_follow_the_rules_of_all_addresses() {
+    let raw = "From: Ops < \"ops\"@example.org >\r\n\
+        To: \"two words\"@example.net, B <\"b\\\"\"@example.net>,\r\n \"a\"@example.net\r\n\r\n";
+    let composed = compose(raw.as_bytes()).expect("a mail");
+    assert_eq!(composed.from.as_str(), "ops@example.org");
+    assert_eq!(
+        names(&composed.recipients),
+        [
+            "\"two words\"@example.net",
+            "\"b\\\"\"@example.net",
+            "a@example.net"
+        ]
+    );
+    assert!(composed.bytes.ends_with(raw.as_bytes()), "not rewritten");
+    let refusal = compose(b"From: a@b.example\r\nTo: \"\"@b.example\r\n\r\n").expect_err("refused");
+    assert!(refusal.fields["raw"].contains("is empty"), "{refusal}");
 }
 
 #[test]

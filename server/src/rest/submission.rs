@@ -93,7 +93,8 @@ impl ToSchema for SendEmailBody {
     "text": "Leave the building.",
 }))]
 pub struct SendEmail {
-    /// `a@example.org` or `Name <a@example.org>`; absent, the address of the configuration.
+    /// `a@example.org` or `Name <a@example.org>`; absent, the address of the configuration. White
+    /// space at either end of an address is removed, here and in every other field.
     #[serde(default, deserialize_with = "lenient")]
     from: Option<String>,
     /// 100 recipients at most in `to`, `cc` and `bcc` together.

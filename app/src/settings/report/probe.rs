@@ -13,7 +13,7 @@ use crate::settings::action::{Preset, SettingsAction, Username};
 pub fn request(form: &Form) -> ProbeRequest {
     let text = |label| form.get(label).to_owned();
     let (host, address) = (text(Label::Host), text(Label::FromAddress));
-    let unfinished = address.trim().parse::<EmailAddress>().is_err();
+    let unfinished = address.parse::<EmailAddress>().is_err();
     ProbeRequest {
         address: match unfinished && !host.trim().is_empty() {
             true => String::new(),

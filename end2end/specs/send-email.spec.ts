@@ -127,11 +127,19 @@ for (const [description, raw, text] of [
   ['without a header', '\r\nFire', 'has none'],
   ['with an invalid header', 'Fire!\r\n\r\n', 'Line 1'],
   ['without content', '', 'empty'],
+  ['with a lone CR where lines end with LF', 'From: a@example.org\nTo: b@example.org\n\nFire\r!\n', 'Line 4 has a CR alone'],
+  ['with an empty From', 'To: b@example.org\r\nFrom: \r\n\r\nFire', 'From in line 2 names no address'],
+  ['with a second From', `${HEAD}From: c@example.org\r\n\r\nFire`, 'From is in lines 1 and 3'],
 ] as const) {
   test(`a raw message ${description} is refused`, async () => {
     await expectRefused({ raw: base64(raw) }, { raw: expect.stringContaining(text) });
   });
 }
+
+test('a Bcc header that names another recipient than the fields is refused', async () => {
+  const raw = base64(`${HEAD}Bcc: spy@example.org\r\n\r\nFire`);
+  await expectRefused({ raw, to: 'b@example.org' }, { raw: expect.stringContaining('spy@example.org') });
+});
 
 test('a raw message is base64 and excludes the other content fields', async () => {
   await expectRefused({ raw: 'From: a@example.org' }, { raw: expect.stringContaining('base64') });

@@ -3,6 +3,7 @@
 use domain::{Refusal, Timestamp, sanitize};
 use memchr::{memchr, memchr_iter};
 
+use super::address_list::AddressList;
 use super::header;
 use super::mailbox::Mailbox;
 use super::mime::LINE;
@@ -16,8 +17,14 @@ use super::submission::{
 const RECIPIENTS: [&str; 3] = ["To", "Cc", "Bcc"];
 const RESENT_RECIPIENTS: [&str; 3] = ["Resent-To", "Resent-Cc", "Resent-Bcc"];
 
+/// The fields for blind copies, which are removed.
+const BLIND: [&str; 2] = ["Bcc", "Resent-Bcc"];
+
 /// Validates a raw message and writes the message to be sent: line ends become CRLF, missing Date,
 /// Message-ID and From fields are added, and Bcc fields removed. `submission` has the other fields.
+///
+/// The recipients are those of the submission, and a Bcc field that names another one is refused;
+/// without any, they are those that the header names.
 ///
 /// # Errors
 /// As [`Submission::compose`].
@@ -67,9 +74,16 @@ pub(super) fn compose(
     };
     if recipients.is_empty() {
         in_header(&header, &mut recipients, &mut faults);
+    } else if let Some(fault) = unlisted_bcc(&header, &recipients) {
+        faults.add("raw", fault);
     }
-    let has_author = !header.addresses("From").is_empty();
+    if let Some(fault) = authors_fault(&header) {
+        faults.add("raw", fault);
+    }
+    let has_author = header.has("From");
     let from = match given {
+        // Its fault was added.
+        None if faults.fields.contains_key("raw") => None,
         None if submission.from.is_none() => author(&header, sender, &mut faults),
         given => given,
     };
@@ -92,11 +106,8 @@ pub(super) fn compose(
     bytes.extend_from_slice(added.as_bytes());
     let mut kept = 0;
     for field in &header.fields {
-        let name = &raw[field.name.clone()];
-        // A second From field would make the message invalid (RFC 5322 section 3.6).
-        let is_replaced = !has_author && name.eq_ignore_ascii_case(b"From");
-        let is_bcc = name.eq_ignore_ascii_case(b"Bcc") || name.eq_ignore_ascii_case(b"Resent-Bcc");
-        if is_replaced || is_bcc {
+        let is_blind = |blind: &&str| header.name(field).eq_ignore_ascii_case(blind);
+        if BLIND.iter().any(is_blind) {
             bytes.extend_from_slice(&raw[kept..field.all.start]);
             kept = field.all.end;
         }
@@ -146,18 +157,12 @@ fn checked(raw: Vec<u8>) -> Result<Vec<u8>, String> {
         ));
     }
     let ends_with_lf = memchr(b'\r', &raw).is_none();
-    if !ends_with_lf {
-        let paired_cr = |at: &usize| raw.get(at + 1) == Some(&b'\n');
-        let paired_lf = |at: &usize| *at > 0 && raw[at - 1] == b'\r';
-        let stray_cr = memchr_iter(b'\r', &raw).find(|at| !paired_cr(at));
-        let stray_lf = memchr_iter(b'\n', &raw).find(|at| !paired_lf(at));
-        if let Some(at) = [stray_cr, stray_lf].into_iter().flatten().min() {
-            let what = if raw[at] == b'\r' { "CR" } else { "LF" };
-            return Err(format!(
-                "Line {} has a {what} alone; end all lines with CRLF, or all with LF.",
-                line(at)
-            ));
-        }
+    if let Some(at) = stray(&raw) {
+        let what = if raw[at] == b'\r' { "CR" } else { "LF" };
+        return Err(format!(
+            "Line {} has a {what} alone; end all lines with CRLF, or all with LF.",
+            line(at)
+        ));
     }
     let mut start = 0;
     let ends = memchr_iter(b'\n', &raw).chain([raw.len()]);
@@ -183,6 +188,65 @@ fn checked(raw: Vec<u8>) -> Result<Vec<u8>, String> {
     }
     lines.extend_from_slice(&raw[start..]);
     Ok(lines)
+}
+
+/// The index of the first CR or LF that is not part of a line end. Line ends are CRLF if there is one,
+/// otherwise LF.
+fn stray(raw: &[u8]) -> Option<usize> {
+    let first_cr = memchr(b'\r', raw)?;
+    let is_paired = |at: &usize| raw.get(at + 1) == Some(&b'\n');
+    if !memchr_iter(b'\r', raw).any(|at| is_paired(&at)) {
+        return Some(first_cr);
+    }
+    let stray_cr = memchr_iter(b'\r', raw).find(|at| !is_paired(at));
+    let stray_lf = memchr_iter(b'\n', raw).find(|at| *at == 0 || raw[at - 1] != b'\r');
+    [stray_cr, stray_lf].into_iter().flatten().min()
+}
+
+/// The fault of a From field that names no address, or of a second one (RFC 5322 section 3.6).
+fn authors_fault(header: &RawHeader<'_>) -> Option<String> {
+    let fields: Vec<_> = header.named("From").collect();
+    match fields[..] {
+        [first, second, ..] => Some(format!(
+            "From is in lines {} and {}; a mail has this header only once.",
+            header.line(first),
+            header.line(second)
+        )),
+        [only] if is_blank(&header.address_list(only)) => Some(format!(
+            "From in line {} names no address. Write one, or omit the header: then it is the field \
+             from, or the address of the configuration.",
+            header.line(only)
+        )),
+        _ => None,
+    }
+}
+
+/// Whether an address field has no address, as `From:` and `From: <>`.
+fn is_blank(list: &AddressList) -> bool {
+    let mut mailboxes = list.mailboxes.iter();
+    mailboxes.all(|mailbox| mailbox.address.is_empty())
+}
+
+/// The fault of a Bcc field that names an address which is not a recipient. Bcc fields are removed,
+/// so it would get no copy.
+fn unlisted_bcc(header: &RawHeader<'_>, recipients: &RecipientList) -> Option<String> {
+    for name in BLIND {
+        for text in header.addresses(name) {
+            let mailbox = text.parse().and_then(|address| Mailbox::new("", address));
+            match mailbox {
+                Ok(mailbox) if recipients.contains(&mailbox) => {}
+                Ok(_) => {
+                    let text = sanitize::printable(&text, 80);
+                    return Some(format!(
+                        "{name} names “{text}”, which is not in to, cc or bcc, and only those get \
+                         this mail. Add it to bcc, or remove it from the header {name}."
+                    ));
+                }
+                Err(fault) => return Some(unreadable(name, &text, fault)),
+            }
+        }
+    }
+    None
 }
 
 /// Adds the recipients in the header: those in Resent-To, Resent-Cc and Resent-Bcc (RFC 5322 section

@@ -66,11 +66,19 @@ impl<'a> RawHeader<'a> {
         self.named(name).next().is_some()
     }
 
+    /// The name of a field, as it is written.
+    pub fn name(&self, field: &HeaderField) -> &'a str {
+        std::str::from_utf8(&self.bytes[field.name.clone()]).unwrap_or_default()
+    }
+
+    /// The number of the line that a field begins in, counted from 1.
+    pub fn line(&self, field: &HeaderField) -> usize {
+        memchr::memchr_iter(b'\n', &self.bytes[..field.all.start]).count() + 1
+    }
+
     /// The fields with this name, in any case.
     pub fn named(&self, name: &str) -> impl Iterator<Item = &HeaderField> {
-        let is = move |field: &&HeaderField| {
-            self.bytes[field.name.clone()].eq_ignore_ascii_case(name.as_bytes())
-        };
+        let is = move |field: &&HeaderField| self.name(field).eq_ignore_ascii_case(name);
         self.fields.iter().filter(is)
     }
 

@@ -172,7 +172,6 @@ fn a_missing_from_is_the_saved_sender() {
     };
     for (from, expected) in [
         ("", "saved@example.org"),
-        ("From: \r\n", "saved@example.org"),
         ("From: a@example.net\r\n", "a@example.net"),
     ] {
         let raw = Some(format!("{from}To: a@example.net\r\n\r\n").into_bytes());
@@ -212,6 +211,60 @@ fn a_missing_from_is_the_saved_sender() {
 }
 
 #[test]
+fn an_empty_or_second_from_is_refused() {
+    for (fields, told) in [
+        ("From: \r\n", "From in line 2 names no address"),
+        ("From:\r\n \r\n", "From in line 2 names no address"),
+        ("From: <>\r\n", "From in line 2 names no address"),
+        ("From: (nobody)\r\n", "From in line 2 names no address"),
+        (
+            "From: a@b.example\r\nX-A: b\r\nfrom: a@b.example\r\n",
+            "From is in lines 2 and 4",
+        ),
+    ] {
+        let raw = format!("Subject: x\r\n{fields}To: a@example.net\r\n\r\n");
+        for from in [None, Some("ops@example.org".to_owned())] {
+            let rest = Submission {
+                from,
+                ..Submission::default()
+            };
+            let refusal = compose_with(raw.as_bytes(), rest).expect_err("refused");
+            assert_eq!(refusal.fields.keys().collect::<Vec<_>>(), ["raw"]);
+            assert!(
+                refusal.fields["raw"].starts_with(told),
+                "{fields}: {refusal}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_bcc_beside_given_recipients_names_only_those() {
+    let given = |bcc: &[&str]| Submission {
+        to: vec!["A <a@example.net>".to_owned()],
+        bcc: bcc.iter().map(|text| (*text).to_owned()).collect(),
+        ..Submission::default()
+    };
+    for name in ["Bcc", "Resent-Bcc"] {
+        let raw = format!("{name}: B <b@EXAMPLE.net>\r\n{MAIL}");
+        let composed = compose_with(raw.as_bytes(), given(&["b@example.net"])).expect("a mail");
+        assert_eq!(
+            names(&composed.recipients),
+            ["a@example.net", "b@example.net"]
+        );
+        assert_eq!(composed.bytes, MAIL.as_bytes());
+        let refusal = compose_with(raw.as_bytes(), given(&[])).expect_err("refused");
+        let text = &refusal.fields["raw"];
+        assert!(
+            text.starts_with(&format!("{name} names “b@EXAMPLE.net”")) && text.contains("to bcc"),
+            "{refusal}"
+        );
+    }
+    let empty = format!("Bcc: \r\n{MAIL}");
+    assert!(compose_with(empty.as_bytes(), given(&[])).is_ok());
+}
+
+#[test]
 fn malformed_raw_messages_are_refused() {
     let long = format!("{MAIL}{}\r\n", "x".repeat(999));
     for (raw, told) in [
@@ -234,7 +287,13 @@ fn malformed_raw_messages_are_refused() {
             b"From: a@b.example\r\nTo: a@b.example\n\r\n",
             "Line 2 has a LF",
         ),
-        (b"From: a@b.example\n\nx\ry", "Line 1 has a LF"),
+        (b"From: a@b.example\n\nx\ry", "Line 3 has a CR"),
+        (b"From: a@b.example\n\nx\n\r", "Line 4 has a CR"),
+        (b"From: a@b.example\r\n\r\nx\ny", "Line 3 has a LF"),
+        (b"From: a@b.example\r\n\r\nx\ny\rz", "Line 3 has a LF"),
+        (b"From: a@b.example\r\n\r\nx\ry\nz", "Line 3 has a CR"),
+        (b"From: a@b.example\r\rx", "Line 1 has a CR"),
+        (b"\nFrom: a@b.example\r\n", "Line 1 has a LF"),
         (b"From: a@b.example\r\n\r\nx\ry", "Line 3 has a CR"),
         (b"From: a@b.example\r\n\r\nx\r", "Line 3 has a CR"),
         (b"From: a@b.example\r\nTo: a b\r\n\r\n", "To contains"),

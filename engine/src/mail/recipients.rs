@@ -62,6 +62,11 @@ impl RecipientList {
         }
     }
 
+    /// Whether a mailbox is one of the recipients.
+    pub fn contains(&self, mailbox: &Mailbox) -> bool {
+        self.seen.contains_key(&mailbox.key())
+    }
+
     /// Whether there are more than the maximum.
     pub fn too_many(&self) -> bool {
         self.addresses.len() + self.faulty > MOST

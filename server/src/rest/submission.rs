@@ -127,7 +127,8 @@ pub struct SendEmail {
     /// A raw message (RFC 5322) in base64, in place of `subject`, `text`, `html`, `headers` and
     /// `attachments`. Only its line ends and Bcc are changed; a missing Date, Message-ID or From is
     /// added. Without `to`, `cc` and `bcc` its recipients are those of Resent-To, Resent-Cc and
-    /// Resent-Bcc, or where it has none, those of To, Cc and Bcc.
+    /// Resent-Bcc, or where it has none, those of To, Cc and Bcc. With one of them, only the
+    /// addresses in these fields get the mail, and a Bcc header that names another is refused.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<String>, content_encoding = "base64")]
     raw: Option<Base64>,

@@ -50,8 +50,9 @@ test('text, HTML, an inline image and attachments arrive unchanged', async () =>
     headers: { 'X-Job': 'Nächtlich', 'List-Unsubscribe': '<https://example.org/u?x=1>', 'X-Tag': ['a', 'b'] },
     attachments: [
       { filename: 'Bericht für März.pdf', content_type: 'application/pdf', content: report.toString('base64') },
-      { filename: 'logo.png', content_type: 'image/png', content: PNG.toString('base64'), content_id: 'logo@example.org' },
+      { filename: 'logo.png', content: PNG.toString('base64'), content_id: 'logo@example.org' },
       { filename: 'empty.bin', content: '' },
+      { filename: '=?utf-8?q?a?= (as it stands).bin', content: '' },
     ],
   });
   expect(from).toBe('wacht@example.org');
@@ -67,6 +68,7 @@ test('text, HTML, an inline image and attachments arrive unchanged', async () =>
   expect(got.html).toContain('Grüße aus <b>Köln</b>');
   expect(got.html).toContain('x'.repeat(2000));
   expect(got.attachments.map(({ filename, contentType, size }) => [filename, contentType, size]).sort()).toEqual([
+    ['=?utf-8?q?a?= (as it stands).bin', 'application/octet-stream', 0],
     ['Bericht für März.pdf', 'application/pdf', 5000],
     ['empty.bin', 'application/octet-stream', 0],
     ['logo.png', 'image/png', PNG.length],

@@ -97,6 +97,9 @@ for (const [description, wrong, field, text] of [
   ['an invalid media type', attached({ content_type: 'text' }), 'attachments[0].content_type', ''],
   ['a header in a media type', attached({ content_type: 'text/plain\r\nX: y' }), 'attachments[0].content_type', ''],
   ['an invalid content id', attached({ content_id: 'a b>' }), 'attachments[0].content_id', 'ASCII'],
+  ['two Senders', { headers: { Sender: 'a@example.org, b@example.org' } }, 'headers', 'one Sender'],
+  ['References without brackets', { headers: { References: '1@example.org' } }, 'headers', '“References”'],
+  ['an overlong line in a header', { headers: { 'X-Job': 'x'.repeat(992) } }, 'headers', '999 octets'],
   ['an unknown field', { subjekt: 'x' }, 'subjekt', 'no such field'],
   ['a field of another type', { text: 1 }, 'text', 'a string'],
 ] as const) {

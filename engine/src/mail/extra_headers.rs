@@ -3,7 +3,9 @@
 use domain::{Refusal, sanitize};
 use mail_parser::DateTime;
 
-use super::header::breaks;
+use super::header::{self, longest_line};
+use super::mailbox::Mailbox;
+use super::mime::LINE;
 
 /// The maximum number of extra header fields of a message.
 const MOST: usize = 100;
@@ -21,8 +23,10 @@ pub(super) struct ExtraHeaders<'a> {
     pub date: Option<&'a str>,
     /// The value of Message-ID, with its angle brackets.
     pub message_id: Option<&'a str>,
-    /// All other fields, in their order. A name may occur more than once.
-    pub others: Vec<(&'a str, &'a str)>,
+    /// All other fields as they are written, in their order.
+    pub others: String,
+    /// The names of the others that occur at most once.
+    once: Vec<&'a str>,
 }
 
 impl<'a> ExtraHeaders<'a> {
@@ -49,40 +53,65 @@ impl<'a> ExtraHeaders<'a> {
     }
 
     /// Validates a field and adds it.
-    fn take(&mut self, name: &'a str, value: &'a str) -> Result<(), &'static str> {
+    fn take(&mut self, name: &'a str, value: &'a str) -> Result<(), String> {
         may_be_given(name)?;
         if value.chars().any(char::is_control) {
-            return Err("A value has no line breaks and no other control characters.");
+            return Err("A value has no line breaks and no other control characters.".into());
         }
-        if !breaks(value) {
-            return Err(
-                "Part of this value is longer than a line of a mail may be; insert spaces.",
-            );
-        }
-        let slot = if name.eq_ignore_ascii_case("Date") {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        let slot = if is("Date") {
             if !is_date(value) {
-                return Err("Write this as in Fri, 20 Nov 2026 11:45:00 +0000, or omit it.");
+                return Err("Write this as in Fri, 20 Nov 2026 11:45:00 +0000, or omit it.".into());
             }
             &mut self.date
-        } else if name.eq_ignore_ascii_case("Message-ID") {
+        } else if is("Message-ID") {
             if !is_message_id(value) {
-                return Err("Write this as in <something.of.its.own@example.org>, or omit it.");
+                return Err(
+                    "Write this as in <something.of.its.own@example.org>, or omit it.".into(),
+                );
             }
             &mut self.message_id
         } else {
-            let given = |other: &(&str, &str)| other.0.eq_ignore_ascii_case(name);
-            if ONCE.iter().any(|once| once.eq_ignore_ascii_case(name))
-                && self.others.iter().any(given)
-            {
-                return Err(TWICE);
-            }
-            self.others.push((name, value));
-            return Ok(());
+            return self.take_other(name, value);
         };
         if slot.is_some() {
-            return Err(TWICE);
+            return Err(TWICE.into());
         }
         *slot = Some(value);
+        Ok(())
+    }
+
+    /// Validates a field other than Date and Message-ID, and writes it.
+    fn take_other(&mut self, name: &'a str, value: &str) -> Result<(), String> {
+        let is = |other: &&str| name.eq_ignore_ascii_case(other);
+        if ONCE.iter().any(is) {
+            if self.once.iter().any(is) {
+                return Err(TWICE.into());
+            }
+            self.once.push(name);
+        }
+        let start = self.others.len();
+        if is(&"Sender") {
+            let fault = |fault| format!("{fault} A mail has one Sender.");
+            let sender = Mailbox::parse(value).map_err(fault)?;
+            header::mailboxes(&mut self.others, name, [&sender]);
+        } else if is(&"In-Reply-To") || is(&"References") {
+            if !are_message_ids(value) {
+                let text = "Write this as in <one@example.org> <two@example.org>, or omit it.";
+                return Err(text.into());
+            }
+            header::unstructured(&mut self.others, name, value);
+        } else {
+            header::unstructured(&mut self.others, name, value);
+        }
+        let longest = longest_line(&self.others[start..]);
+        if longest > LINE {
+            self.others.truncate(start);
+            return Err(format!(
+                "A line would have {longest} octets, and a line of a mail has at most {LINE}; lines \
+                 end only at spaces, so insert some."
+            ));
+        }
         Ok(())
     }
 }
@@ -140,6 +169,13 @@ fn is_message_id(value: &str) -> bool {
     value.len() <= ID && inner.is_some_and(|(left, right)| part(left) && part(right))
 }
 
+/// Whether a value is one or more Message-IDs (`msg-id`, RFC 5322 section 3.6.4), with or without
+/// spaces between them.
+fn are_message_ids(value: &str) -> bool {
+    let mut ids = value.split_inclusive('>').map(str::trim_start).peekable();
+    ids.peek().is_some() && ids.all(is_message_id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +198,13 @@ mod tests {
             ("X-Grüße".trim_end_matches("Grüße"), "Grüße 🚪"),
             ("Auto-Submitted", "auto-generated"),
             ("Sender", "Ops <ops@example.org>"),
+            ("sender", "Müller, Hans <ops@bücher.example>"),
+            ("In-Reply-To", "<1@example.org>"),
+            (
+                "References",
+                "<1@example.org> <2@example.org>  <3@example.org>",
+            ),
+            ("References", "<1@example.org><2@example.org>"),
             ("Date", "Fri, 20 Nov 2026 11:45:00 +0000"),
             ("date", "20 Nov 2026 11:45:00 +0100"),
             ("Message-ID", "<1.2@example.org>"),
@@ -174,8 +217,6 @@ mod tests {
     #[test]
     fn reserved_header_names_are_refused() {
         let long = "x".repeat(77);
-        let word = "x".repeat(901);
-        let spaces = format!("a{}b", " ".repeat(51));
         for (name, value) in [
             ("", "x"),
             ("X Job", "x"),
@@ -203,8 +244,15 @@ mod tests {
             ("X-Job", "a\rb"),
             ("X-Job", "a\0b"),
             ("X-Job", "a\tb"),
-            ("X-Job", &word),
-            ("X-Job", &spaces),
+            ("Sender", ""),
+            ("Sender", "nobody"),
+            ("Sender", "a@example.org, b@example.org"),
+            ("In-Reply-To", ""),
+            ("In-Reply-To", "1@example.org"),
+            ("In-Reply-To", "the mail of <1@example.org>"),
+            ("References", "<1@example.org>, <2@example.org>"),
+            ("References", "<1@example.org> 2"),
+            ("References", "<1@example.org> <2>"),
             ("Date", ""),
             ("Date", "yesterday"),
             ("Date", "Fri, 32 Nov 2026 11:45:00 +0000"),
@@ -216,6 +264,44 @@ mod tests {
         ] {
             assert!(read(name, value).is_err(), "{name:?}: {value:?}");
         }
+    }
+
+    #[test]
+    fn a_field_is_refused_only_where_a_line_would_exceed_998_octets() {
+        let first = "x".repeat(998 - "X-Job: ".len());
+        // A word that is not the first is in a line of its own, behind the space.
+        let second = "x".repeat(997);
+        let spaces = " ".repeat(996);
+        for (value, line) in [
+            (first.clone(), None),
+            (format!("{first}x"), Some(999)),
+            (format!("a {second} b"), None),
+            (format!("a {second}x b"), Some(999)),
+            (format!("ü {second}"), None),
+            (format!("ü {second}x"), Some(999)),
+            (format!("a{spaces}bc"), None),
+            (format!("a{spaces}bcd"), Some(999)),
+            ("ü".repeat(3000), None),
+            ("word ".repeat(3000), None),
+        ] {
+            let refused = read("X-Job", &value).err();
+            let told = line.map(|line| format!("would have {line} octets"));
+            match (&refused, &told) {
+                (Some(text), Some(told)) => assert!(text.contains(told.as_str()), "{text}"),
+                (None, None) => {}
+                _ => panic!("{told:?}: {refused:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_sender_is_written_as_a_mailbox() {
+        let mut faults = Refusal::invalid();
+        let value = "Ops, the first <ops@bücher.example>";
+        let headers = [("Sender".to_owned(), value.to_owned())];
+        let extra = ExtraHeaders::read(&headers, &mut faults);
+        let written = "Sender: =?utf-8?b?T3BzLCB0aGUgZmlyc3Q=?= <ops@xn--bcher-kva.example>\r\n";
+        assert_eq!(extra.others, written);
     }
 
     #[test]

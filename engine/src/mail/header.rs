@@ -10,32 +10,34 @@ use email_encoding::headers::{quoted_string, rfc2047, writer::EmailWriter};
 use mail_parser::DateTime;
 
 use super::mailbox::Mailbox;
+use super::mime::LINE;
 
 /// The line length at which header fields are folded, in octets (RFC 5322 section 2.1.1).
 const FOLD: usize = 76;
-
-/// The longest word that is written unencoded, in octets. The rest of the 998 octets of a line is
-/// for the field name and the text before the word.
-pub(super) const WORD: usize = 900;
-
-/// The longest run of spaces that is written unencoded. A line cannot be folded within it.
-pub(super) const SPACES: usize = 50;
 
 /// Writes `name: value`, an unstructured field. Neither may contain a control character.
 pub(super) fn unstructured(out: &mut String, name: &str, value: &str) {
     line(out, name, |writer| words(writer, value));
 }
 
-/// Writes the field Subject. Values that look like an encoded word, or cannot be folded, are
-/// encoded whole, so that they decode to the same text.
-pub(super) fn subject(out: &mut String, value: &str) {
-    line(out, "Subject", |writer| {
-        if value.contains("=?") || !breaks(value) {
-            rfc2047::encode(value, writer)
-        } else {
-            words(writer, value)
+/// Writes `name: value`, an unstructured field that decodes to the same text: values that look like an
+/// encoded word, have a control character or cannot be folded are encoded whole.
+pub(super) fn text(out: &mut String, name: &str, value: &str) {
+    let start = out.len();
+    if !value.contains("=?") && !value.contains(char::is_control) {
+        unstructured(out, name, value);
+        if longest_line(&out[start..]) <= LINE {
+            return;
         }
-    });
+        out.truncate(start);
+    }
+    line(out, name, |writer| rfc2047::encode(value, writer));
+}
+
+/// The length of the longest line of a written field, in octets without the line end.
+pub(super) fn longest_line(written: &str) -> usize {
+    let lines = written.split("\r\n").map(str::len);
+    lines.max().unwrap_or_default()
 }
 
 /// Writes a field of mailboxes, as many to a line as fit.
@@ -74,7 +76,11 @@ fn one(writer: &mut EmailWriter<'_>, mailbox: &Mailbox) -> fmt::Result {
         writer.write_char('@')?;
         return writer.write_str(&mailbox.domain);
     };
-    quoted_string::encode(name, writer)?;
+    // Readers decode encoded words in a quoted string, although RFC 2047 section 5 forbids it.
+    match name.contains("=?") {
+        true => rfc2047::encode(name, writer)?,
+        false => quoted_string::encode(name, writer)?,
+    }
     if writer.line_len() + local.len() + mailbox.domain.len() + "<@> ".len() > FOLD {
         writer.new_line()?;
     }
@@ -109,18 +115,6 @@ fn words(writer: &mut EmailWriter<'_>, value: &str) -> fmt::Result {
 /// The total length of `words`, in octets.
 fn length<'a>(words: impl Iterator<Item = &'a str>) -> usize {
     words.map(str::len).sum()
-}
-
-/// Whether folding keeps every line of a value within the limit.
-pub(super) fn breaks(value: &str) -> bool {
-    let words = |word: &str| word.len() <= WORD || !word.is_ascii();
-    value.split(' ').all(words) && {
-        let mut spaces = 0;
-        value.bytes().all(|byte| {
-            spaces = if byte == b' ' { spaces + 1 } else { 0 };
-            spaces <= SPACES
-        })
-    }
 }
 
 /// Writes a header field with the value that `write` produces.

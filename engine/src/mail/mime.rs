@@ -1,7 +1,10 @@
 //! Writes MIME bodies (RFC 2045): text, HTML, inline files and attachments, all in 7-bit.
 
+use std::error::Error;
+
 use lettre::message::header::{
-    ContentDisposition, ContentId, ContentTransferEncoding, ContentType,
+    ContentDisposition, ContentId, ContentTransferEncoding, ContentType, Header, HeaderName,
+    HeaderValue,
 };
 use lettre::message::{Body, MultiPart, SinglePart};
 use memchr::{memchr, memchr_iter, memchr2_iter};
@@ -77,18 +80,78 @@ fn related(html: SinglePart, inline: Vec<MimeFile>) -> Part {
 
 /// A file as a part in base64.
 fn file_part(file: MimeFile, inline: bool) -> SinglePart {
-    let disposition = if inline {
-        ContentDisposition::inline_with_name(&file.name)
-    } else {
-        ContentDisposition::attachment(&file.name)
-    };
     let mut part = SinglePart::builder()
         .header(file.content_type)
-        .header(disposition);
+        .header(FileDisposition::new(inline, &file.name));
     if let Some(id) = file.content_id {
         part = part.header(ContentId::from(id));
     }
     part.body(base64(file.content))
+}
+
+/// The field Content-Disposition of a file (RFC 2183).
+#[derive(Clone)]
+struct FileDisposition(HeaderValue);
+
+impl FileDisposition {
+    fn new(inline: bool, name: &str) -> Self {
+        if name.contains("=?") {
+            return Self::extended(if inline { "inline" } else { "attachment" }, name);
+        }
+        let disposition = if inline {
+            ContentDisposition::inline_with_name(name)
+        } else {
+            ContentDisposition::attachment(name)
+        };
+        Self(disposition.display())
+    }
+
+    /// Writes the name percent-encoded (RFC 2231 section 4.1). Readers decode encoded words in a
+    /// quoted file name, although RFC 2047 section 5 forbids it.
+    fn extended(kind: &str, name: &str) -> Self {
+        let mut value = kind.to_owned();
+        let mut sections = 0;
+        let mut line = PARAMETER;
+        for byte in name.bytes() {
+            if line + 3 > PARAMETER {
+                let charset = if sections == 0 { "utf-8''" } else { "" };
+                value.push_str(&format!(";\r\n filename*{sections}*={charset}"));
+                sections += 1;
+                line = 0;
+            }
+            let length = value.len();
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                    value.push(char::from(byte));
+                }
+                byte => value.push_str(&format!("%{byte:02X}")),
+            }
+            line += value.len() - length;
+        }
+        let plain = format!("{kind}; filename=\"{name}\"");
+        Self(HeaderValue::dangerous_new_pre_encoded(
+            Self::name(),
+            plain,
+            value,
+        ))
+    }
+}
+
+/// The maximum length of a section of a percent-encoded file name, in octets.
+const PARAMETER: usize = 50;
+
+impl Header for FileDisposition {
+    fn name() -> HeaderName {
+        ContentDisposition::name()
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        ContentDisposition::parse(text).map(|parsed| Self(parsed.display()))
+    }
+
+    fn display(&self) -> HeaderValue {
+        self.0.clone()
+    }
 }
 
 /// A text part in the transfer encoding that changes least: 7bit, else quoted-printable, or base64

@@ -4,6 +4,8 @@
 //! message; `parse` decodes a stored message for display. Nothing here does I/O.
 
 mod address_list;
+#[cfg(test)]
+mod attachment_tests;
 mod compose;
 mod extra_headers;
 mod header;

@@ -67,12 +67,10 @@ pub(super) fn compose(
         }
     }
     if let Some(subject) = subject {
-        header::subject(&mut lines, subject);
+        header::text(&mut lines, "Subject", subject);
     }
     header::unstructured(&mut lines, "Message-ID", &message_id);
-    for (name, value) in extra.others {
-        header::unstructured(&mut lines, name, value);
-    }
+    lines.push_str(&extra.others);
     lines.push_str("MIME-Version: 1.0\r\n");
     let mut bytes = mime::body(submission.text, submission.html, files);
     bytes.splice(0..0, lines.into_bytes());
@@ -176,7 +174,7 @@ fn files(attachments: Vec<Attachment>, faults: &mut Refusal) -> Vec<mime::MimeFi
         faults.add("attachments", text);
         return Vec::new();
     }
-    let mut files = Vec::with_capacity(attachments.len());
+    let mut files: Vec<mime::MimeFile> = Vec::with_capacity(attachments.len());
     for (index, attachment) in attachments.into_iter().enumerate() {
         let mut blame = |field: &str, text: &str| {
             faults.add(&format!("attachments[{index}].{field}"), text);
@@ -189,7 +187,7 @@ fn files(attachments: Vec<Attachment>, faults: &mut Refusal) -> Vec<mime::MimeFi
             blame("filename", text);
         }
         let media_type = attachment.content_type.as_deref();
-        let content_type = media_type.map_or_else(|| media(OCTETS), media);
+        let content_type = media_type.map_or_else(|| by_extension(name), media);
         if let Err(fault) = &content_type {
             blame("content_type", fault);
         }
@@ -198,11 +196,16 @@ fn files(attachments: Vec<Attachment>, faults: &mut Refusal) -> Vec<mime::MimeFi
             let text = "Write this as in logo.1@example.org: ASCII without spaces.";
             blame("content_id", text);
         }
+        let content_id = content_id.flatten();
+        if content_id.is_some() && files.iter().any(|file| file.content_id == content_id) {
+            let text = "Another attachment has this Content-ID; each has its own.";
+            blame("content_id", text);
+        }
         if let Ok(content_type) = content_type {
             files.push(mime::MimeFile {
                 name: attachment.filename,
                 content_type,
-                content_id: content_id.flatten(),
+                content_id,
                 content: attachment.content,
             });
         }
@@ -210,8 +213,16 @@ fn files(attachments: Vec<Attachment>, faults: &mut Refusal) -> Vec<mime::MimeFi
     files
 }
 
-/// The media type of attachments without one.
+/// The media type of attachments whose extension is unknown.
 const OCTETS: &str = "application/octet-stream";
+
+/// The media type that the extension of a file name stands for.
+fn by_extension(name: &str) -> Result<ContentType, &'static str> {
+    let known = mime_guess::from_path(name).first_raw();
+    known
+        .and_then(|known| media(known).ok())
+        .map_or_else(|| media(OCTETS), Ok)
+}
 
 /// Parses a media type; `multipart/*` and `message/*` are refused.
 fn media(text: &str) -> Result<ContentType, &'static str> {

@@ -8,7 +8,7 @@ use super::submission::{Attachment, ComposedMessage, DefaultSender, LARGEST, Sub
 /// 20 November 2026, 11:45:00.
 const NOW: Timestamp = Timestamp(1_795_175_100_000);
 
-fn mail() -> Submission {
+pub fn mail() -> Submission {
     Submission {
         from: Some("Ops <ops@example.org>".to_owned()),
         to: vec!["a@example.net".to_owned()],
@@ -21,7 +21,7 @@ fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn compose(submission: Submission) -> Result<ComposedMessage, Refusal> {
+pub fn compose(submission: Submission) -> Result<ComposedMessage, Refusal> {
     let composed = submission.compose(None, "01JD", NOW);
     if let Ok(composed) = &composed {
         whole(&composed.bytes);
@@ -39,7 +39,7 @@ fn whole(bytes: &[u8]) {
     }
 }
 
-fn text(composed: &ComposedMessage) -> &str {
+pub fn text(composed: &ComposedMessage) -> &str {
     assert!(composed.bytes.is_ascii());
     std::str::from_utf8(&composed.bytes).expect("ASCII")
 }
@@ -153,8 +153,7 @@ fn texts_of_any_script_round_trip() {
         &format!("a{}b", " ".repeat(1200)),
         "\"quoted\", \\ (c)",
     ] {
-        // Readers decode encoded words in a quoted string, although RFC 2047 section 5 forbids it.
-        let short: String = given.replace("=?", "").chars().take(240).collect();
+        let short: String = given.chars().take(240).collect();
         let composed = compose(Submission {
             subject: Some(given.to_owned()),
             from: Some(format!("{} <ops@example.org>", quoted(&short))),
@@ -166,7 +165,8 @@ fn texts_of_any_script_round_trip() {
                 content: given.as_bytes().to_vec(),
                 ..Attachment::default()
             }],
-            headers: vec![("X-Short".to_owned(), words(&short))],
+            // A value that is an encoded word already is sent as it is.
+            headers: vec![("X-Short".to_owned(), words(&short.replace("=?", "")))],
             ..mail()
         })
         .expect("a mail");
@@ -183,60 +183,13 @@ fn texts_of_any_script_round_trip() {
         assert_eq!(file.contents(), given.as_bytes());
         let headers = crate::mail::parse(&composed.bytes).headers;
         let extra = headers.iter().find(|header| header.0 == "X-Short");
-        assert_eq!(extra.map(|header| words(&header.1)), Some(words(&short)));
+        let expected = words(&short.replace("=?", ""));
+        assert_eq!(extra.map(|header| words(&header.1)), Some(expected));
     }
 }
 
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-#[test]
-fn parts_are_nested_as_mail_clients_expect() {
-    let attachment = |content_id: Option<&str>| Attachment {
-        filename: "a.png".to_owned(),
-        content_type: Some("image/png".to_owned()),
-        content_id: content_id.map(str::to_owned),
-        content: b"\x89PNG\n\0".to_vec(),
-    };
-    let some = |text: &str| Some(text.to_owned());
-    for (text, html, attachments, expected) in [
-        (some("t"), some("h"), vec![], &["alternative"][..]),
-        (some("t"), None, vec![attachment(None)], &["mixed"]),
-        (None, some("h"), vec![attachment(Some("x"))], &["related"]),
-        (None, None, vec![attachment(None)], &["mixed"]),
-        // Without HTML, a file with a Content-ID is an attachment.
-        (some("t"), None, vec![attachment(Some("x"))], &["mixed"]),
-        (
-            some("t"),
-            some("h"),
-            vec![attachment(Some("x")), attachment(None)],
-            &["mixed", "alternative", "related"],
-        ),
-    ] {
-        let composed = compose(Submission {
-            text,
-            html,
-            attachments,
-            ..mail()
-        })
-        .expect("a mail");
-        let found = self::text(&composed)
-            .split("multipart/")
-            .skip(1)
-            .map(|rest| rest.split(';').next().unwrap_or_default())
-            .collect::<Vec<_>>();
-        assert_eq!(found, expected);
-        let parsed = MessageParser::default()
-            .parse(&composed.bytes)
-            .expect("a mail");
-        for file in parsed
-            .attachments()
-            .filter(|part| part.attachment_name().is_some())
-        {
-            assert_eq!(file.contents(), b"\x89PNG\n\0");
-        }
-    }
 }
 
 #[test]
@@ -335,6 +288,9 @@ fn every_fault_is_reported_by_field() {
             attachment("a\r\nb", Some("image/png\r\nX: y"), Some("a b")),
             attachment("a", Some("multipart/mixed; boundary=x"), Some("")),
             attachment("a", Some(""), Some("<a@b>")),
+            attachment("a", None, Some("logo")),
+            attachment("b", None, Some("other")),
+            attachment("c", None, Some("<logo>")),
         ],
         ..Submission::default()
     });
@@ -348,6 +304,7 @@ fn every_fault_is_reported_by_field() {
             "attachments[2].content_id",
             "attachments[2].content_type",
             "attachments[3].content_type",
+            "attachments[6].content_id",
             "bcc",
             "cc",
             "from",

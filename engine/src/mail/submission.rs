@@ -42,7 +42,8 @@ pub struct Submission {
 pub struct Attachment {
     /// The name that recipients see.
     pub filename: String,
-    /// A media type; `application/octet-stream` if absent.
+    /// A media type; if absent, that of the extension of `filename`, or
+    /// `application/octet-stream`.
     pub content_type: Option<String>,
     /// The name by which the HTML refers to it, as `cid:` URL (RFC 2392).
     pub content_id: Option<String>,

@@ -116,7 +116,8 @@ pub struct SendEmail {
     #[serde(default, deserialize_with = "lenient")]
     html: Option<String>,
     /// Further header fields by name: a value, or an array of values. Not Bcc, Received or
-    /// Content-….
+    /// Content-…. Sender is one address, In-Reply-To and References are Message-IDs. A value is
+    /// folded at its spaces; no line may exceed 998 octets.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<std::collections::HashMap<String, AddressList>>)]
     headers: Option<IndexMap<String, HeaderValues>>,
@@ -214,10 +215,11 @@ pub struct AttachedFile {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = String, required)]
     filename: Option<String>,
-    /// Absent, `application/octet-stream`.
+    /// Absent, by the extension of `filename`; where that is unknown, `application/octet-stream`.
     #[serde(default, deserialize_with = "lenient")]
     content_type: Option<String>,
-    /// The Content-ID by which the HTML refers to an image: `cid:` and this (RFC 2392).
+    /// The Content-ID by which the HTML refers to an image: `cid:` and this (RFC 2392). No two
+    /// attachments have the same.
     #[serde(default, deserialize_with = "lenient")]
     content_id: Option<String>,
     /// In base64.

@@ -152,6 +152,18 @@ test('a raw message loses Bcc, gets CRLF line ends and missing headers', async (
   );
 });
 
+test('a raw header with octets above 127 arrives as encoded words', async () => {
+  const lines = ['From: Wächter <alerts@example.org>', 'To: Büro <desk@bücher.example>', 'Subject: Übung', '', 'Fire'];
+  for (const encoding of ['utf8', 'latin1'] as const) {
+    const got = await submitAndReceive({ raw: Buffer.from(lines.join('\r\n'), encoding).toString('base64') });
+    expect(got.raw.every((byte) => byte < 0x80)).toBe(true);
+    expect(got.mail.subject).toBe('Übung');
+    expect(got.mail.from?.value).toMatchObject([{ name: 'Wächter', address: 'alerts@example.org' }]);
+    expect([got.mail.to].flat()[0]?.value).toMatchObject([{ name: 'Büro' }]);
+    expect(got.to).toEqual(['desk@xn--bcher-kva.example']);
+  }
+});
+
 test('a raw message without From gets the configured one', async () => {
   const raw = Buffer.from('To: desk@example.org\r\nSubject: Fire\r\n\r\nFire').toString('base64');
   const got = await submitAndReceive({ raw });

@@ -131,6 +131,7 @@ for (const [description, raw, text] of [
   ['with an invalid header', 'Fire!\r\n\r\n', 'Line 1'],
   ['without content', '', 'empty'],
   ['with a lone CR where lines end with LF', 'From: a@example.org\nTo: b@example.org\n\nFire\r!\n', 'Line 4 has a CR alone'],
+  ['with octets above 127 in its Date', `${HEAD}Date: fr\xfch\r\n\r\nFire`, 'Date in line 3 has octets above 127'],
   ['with an empty From', 'To: b@example.org\r\nFrom: \r\n\r\nFire', 'From in line 2 names no address'],
   ['with a second From', `${HEAD}From: c@example.org\r\n\r\nFire`, 'From is in lines 1 and 3'],
 ] as const) {

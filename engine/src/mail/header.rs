@@ -31,6 +31,11 @@ pub(super) fn text(out: &mut String, name: &str, value: &str) {
         }
         out.truncate(start);
     }
+    encoded(out, name, value);
+}
+
+/// Writes `name: value` with the value as encoded words (RFC 2047), whatever it is.
+pub(super) fn encoded(out: &mut String, name: &str, value: &str) {
     line(out, name, |writer| rfc2047::encode(value, writer));
 }
 

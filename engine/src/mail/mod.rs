@@ -7,6 +7,7 @@ mod address_list;
 #[cfg(test)]
 mod attachment_tests;
 mod compose;
+mod encode_header;
 mod extra_headers;
 mod header;
 mod mailbox;

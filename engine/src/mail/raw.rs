@@ -1,9 +1,10 @@
 //! Composes a message from a raw one (RFC 5322): validated, and changed as little as possible.
 
-use domain::{Refusal, Timestamp, sanitize};
+use domain::{Kind, Refusal, Timestamp, sanitize};
 use memchr::{memchr, memchr_iter};
 
 use super::address_list::AddressList;
+use super::encode_header;
 use super::header;
 use super::mailbox::Mailbox;
 use super::mime::LINE;
@@ -21,7 +22,8 @@ const RESENT_RECIPIENTS: [&str; 3] = ["Resent-To", "Resent-Cc", "Resent-Bcc"];
 const BLIND: [&str; 2] = ["Bcc", "Resent-Bcc"];
 
 /// Validates a raw message and writes the message to be sent: line ends become CRLF, missing Date,
-/// Message-ID and From fields are added, and Bcc fields removed. `submission` has the other fields.
+/// Message-ID and From fields are added, Bcc fields removed, and octets above 127 in the header
+/// encoded. `submission` has the other fields.
 ///
 /// The recipients are those of the submission, and a Bcc field that names another one is refused;
 /// without any, they are those that the header names.
@@ -104,15 +106,7 @@ pub(super) fn compose(
     });
     let mut bytes = Vec::with_capacity(added.len() + raw.len());
     bytes.extend_from_slice(added.as_bytes());
-    let mut kept = 0;
-    for field in &header.fields {
-        let is_blind = |blind: &&str| header.name(field).eq_ignore_ascii_case(blind);
-        if BLIND.iter().any(is_blind) {
-            bytes.extend_from_slice(&raw[kept..field.all.start]);
-            kept = field.all.end;
-        }
-    }
-    bytes.extend_from_slice(&raw[kept..]);
+    write(&header, &raw, &mut bytes).map_err(|fault| Refusal::of(Kind::Invalid, "raw", fault))?;
     Ok(ComposedMessage {
         from: from.address,
         recipients: recipients.addresses,
@@ -120,6 +114,30 @@ pub(super) fn compose(
         message_id: sanitize::printable(&message_id, LINE),
         bytes,
     })
+}
+
+/// Writes the message without its Bcc fields, and with encoded words instead of octets above 127 in
+/// its header, which would need SMTPUTF8.
+///
+/// # Errors
+/// The fault of a field that cannot be encoded, as a sentence.
+fn write(header: &RawHeader<'_>, raw: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+    let mut kept = 0;
+    for field in &header.fields {
+        let is_blind = |blind: &&str| header.name(field).eq_ignore_ascii_case(blind);
+        let replacement = if BLIND.iter().any(is_blind) {
+            String::new()
+        } else if raw[field.all.clone()].is_ascii() {
+            continue;
+        } else {
+            encode_header::encode(header, field)?
+        };
+        out.extend_from_slice(&raw[kept..field.all.start]);
+        out.extend_from_slice(replacement.as_bytes());
+        kept = field.all.end;
+    }
+    out.extend_from_slice(&raw[kept..]);
+    Ok(())
 }
 
 /// Adds a fault for each field of the submission that a raw message replaces.

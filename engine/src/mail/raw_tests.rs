@@ -56,9 +56,9 @@ fn lf_becomes_crlf_if_all_line_ends_are_lf() {
 
 #[test]
 fn missing_headers_are_added_on_top() {
-    let raw = "From: ops@bücher.example\r\nTo: a@example.net\r\n\r\nbody";
     let added =
         "Date: Fri, 20 Nov 2026 11:45:00 +0000\r\nMessage-ID: <01JD@xn--bcher-kva.example>\r\n";
+    let raw = "From: ops@xn--bcher-kva.example\r\nTo: a@example.net\r\n\r\nbody";
     assert_eq!(bytes(raw), format!("{added}{raw}"));
     let raw = "DATE: x\r\nmessage-id: <y>\r\nTo: a@b.example\r\nFrom: a@b.example\r\n\r\n";
     assert_eq!(bytes(raw), raw);
@@ -262,6 +262,114 @@ fn a_bcc_beside_given_recipients_names_only_those() {
     }
     let empty = format!("Bcc: \r\n{MAIL}");
     assert!(compose_with(empty.as_bytes(), given(&[])).is_ok());
+}
+
+/// The header of a mail whose first line is `field`, as it is composed, without the other lines.
+fn encoded(field: &[u8]) -> Result<String, Refusal> {
+    let raw = [field, b"\r\n", MAIL.as_bytes()].concat();
+    let composed = compose_with(
+        &raw,
+        Submission {
+            to: vec!["a@example.net".to_owned()],
+            ..Submission::default()
+        },
+    )?;
+    let text = String::from_utf8(composed.bytes).expect("UTF-8");
+    let written = text.strip_suffix(MAIL).expect("the rest is unchanged");
+    let lines = written.split("\r\n");
+    assert!(lines.map(str::len).all(|length| length <= 78), "{text}");
+    Ok(written.to_owned())
+}
+
+#[test]
+fn octets_above_127_in_a_header_become_encoded_words() {
+    for (field, written, read) in [
+        (
+            "X-Job: Übersicht of März\r\n und mehr".as_bytes(),
+            "X-Job: =?utf-8?b?w5xiZXJzaWNodA==?= of =?utf-8?b?TcOkcno=?= und mehr\r\n",
+            "Übersicht of März und mehr",
+        ),
+        // What is not UTF-8 is ISO 8859-1.
+        (
+            b"X-Job: Gr\xfc\xdfe",
+            "X-Job: =?utf-8?b?R3LDvMOfZQ==?=\r\n",
+            "Grüße",
+        ),
+        (
+            "X-Job: =?iso-8859-1?q?Gr=FC=DFe?= für =?utf-8?q?a=0D=0ABcc:?=".as_bytes(),
+            "X-Job: =?utf-8?b?R3LDvMOfZSBmw7xyIGENCkJjYzo=?=\r\n",
+            "Grüße für aBcc:",
+        ),
+        (
+            "Content-Description: ü".as_bytes(),
+            "Content-Description: =?utf-8?b?w7w=?=\r\n",
+            "ü",
+        ),
+        (
+            "Cc: Müller <a@example.net>, \"Süd, \\\"B\\\"\" <b@bücher.example>,\r\n c@example.net (Zoë)"
+                .as_bytes(),
+            "Cc: =?utf-8?b?TcO8bGxlcg==?= <a@example.net>, =?utf-8?b?U8O8ZCwgIkIi?=\r\n \
+             <b@xn--bcher-kva.example>, =?utf-8?b?Wm/Dqw==?= <c@example.net>\r\n",
+            "Müller <a@example.net>, Süd, \"B\" <b@xn--bcher-kva.example>, Zoë <c@example.net>",
+        ),
+        (
+            b"Reply-To: J\xfcrgen =?utf-8?q?S=C3=BCd?= <a@example.net>",
+            "Reply-To: =?utf-8?b?SsO8cmdlbiBTw7xk?= <a@example.net>\r\n",
+            "Jürgen Süd <a@example.net>",
+        ),
+    ] {
+        let text = encoded(field).unwrap_or_else(|fault| panic!("{written}: {fault}"));
+        assert_eq!(text, written);
+        let shown = &crate::mail::parse(format!("{text}\r\n").as_bytes()).headers[0].1;
+        assert_eq!(shown, read);
+    }
+}
+
+#[test]
+fn only_a_local_part_is_left_in_utf_8() {
+    let to = "To: Jürgen <jürgen@bücher.example>, Zoë <z@example.net>";
+    assert_eq!(
+        encoded(to.as_bytes()).expect("a mail"),
+        "To: =?utf-8?b?SsO8cmdlbg==?= <jürgen@xn--bcher-kva.example>,\r\n \
+         =?utf-8?b?Wm/Dqw==?= <z@example.net>\r\n"
+    );
+    let latin = b"To: j\xfcrgen@example.net";
+    assert_eq!(
+        encoded(latin).expect("a mail"),
+        "To: jürgen@example.net\r\n"
+    );
+}
+
+#[test]
+fn octets_above_127_where_no_encoded_word_may_be_are_refused() {
+    for (field, told) in [
+        ("Date: heute früh", "Date in line 1 has octets above 127"),
+        ("References: <ü@example.org>", "References in line 1"),
+        (
+            "content-type: text/plain; name=\"ü.txt\"",
+            "content-type in line 1",
+        ),
+        (
+            "List-Unsubscribe: <https://example.org/ü>",
+            "List-Unsubscribe in line 1",
+        ),
+        ("To: Büro: a@example.net;", "a group of addresses"),
+        ("To: Büro", "cannot be encoded, because of “Büro”"),
+        ("Cc: (für alle)", "no address"),
+        ("Cc: Büro <a@example.net", "because of “Büro <a@example.net"),
+    ] {
+        let refusal = encoded(field.as_bytes()).expect_err(field);
+        let text = &refusal.fields["raw"];
+        assert!(text.contains(told), "{field}: {text}");
+    }
+    let raw = MAIL
+        .replace("Subject: x", "X-A: b\r\nDate: früh")
+        .replace("Thu, 19", "Thü, 19");
+    let refusal = compose(raw.as_bytes()).expect_err("refused");
+    assert!(
+        refusal.fields["raw"].starts_with("Date in line 4 "),
+        "{refusal}"
+    );
 }
 
 #[test]

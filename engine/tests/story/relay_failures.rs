@@ -42,6 +42,26 @@ async fn deferred_mail_is_retried_and_fails_after_five_days(env: TestEnv) {
     works.end().await;
 }
 
+async fn recipients_learn_which_address_of_their_mail_needs_smtputf8(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let works = TestWorker::begin(&env, 1);
+    let to = ["desk@example.net", "grüße@example.net"];
+    let id = env.hand_over(&admin, &to, "Fire").await;
+    let message = env.until(&admin, &id, is(RecipientState::Failed)).await;
+    assert_eq!(message.recipients.len(), 2);
+    for recipient in message.recipients {
+        assert_eq!(recipient.state, RecipientState::Failed);
+        let reply = &recipient.timeline.last().expect("an end").reply;
+        assert!(
+            reply.contains("To has the address grüße@example.net")
+                && reply.contains("submit the mail to that address separately"),
+            "{reply}"
+        );
+    }
+    works.end().await;
+}
+
 async fn a_cut_after_the_final_dot_is_retried_and_marked(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
@@ -402,6 +422,7 @@ async fn a_message_that_always_gets_421_does_not_stop_others(env: TestEnv) {
 stories! {
     both {
         deferred_mail_is_retried_and_fails_after_five_days;
+        recipients_learn_which_address_of_their_mail_needs_smtputf8;
         a_cut_after_the_final_dot_is_retried_and_marked;
         a_refused_message_does_not_delay_the_next;
         a_421_backs_off_without_counting_an_attempt;

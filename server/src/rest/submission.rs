@@ -97,7 +97,9 @@ pub struct SendEmail {
     /// space at either end of an address is removed, here and in every other field.
     #[serde(default, deserialize_with = "lenient")]
     from: Option<String>,
-    /// 100 recipients at most in `to`, `cc` and `bcc` together.
+    /// 100 recipients at most in `to`, `cc` and `bcc` together. An address in `from`, `to` or `cc`
+    /// with other characters than ASCII before the @ makes the mail need a relay with SMTPUTF8 for
+    /// every recipient; submit it separately where the relay may have none.
     #[serde(default, deserialize_with = "lenient")]
     to: Option<AddressList>,
     #[serde(default, deserialize_with = "lenient")]

@@ -58,6 +58,8 @@ pub const FAULTS: &[Rule] = &[
                     SMTPUTF8, and the relay does not offer it.",
             steps: &[
                 "Use an address with only ASCII characters before the @.",
+                "Or submit the mail to that address separately, so that the other recipients of \
+                 the mail get it.",
                 "Or ask the relay's operator to switch SMTPUTF8 on.",
             ],
         },

@@ -1,5 +1,6 @@
 //! The body of DATA: line ends are checked, dots stuffed (RFC 5321 section 4.5.2).
 
+use domain::sanitize::printable;
 use memchr::{memchr_iter, memmem};
 
 /// About how much is written at once, in bytes. A smaller message goes out in one write.
@@ -17,6 +18,22 @@ pub(crate) struct CheckedMessage<'a> {
     pub eight_bit: bool,
     /// Whether its header has octets above 127 (RFC 6532).
     pub eight_bit_header: bool,
+}
+
+/// A text in a header with octets above 127, for display.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct EightBitText {
+    /// The name of its header field.
+    pub field: String,
+    /// The text up to the next space or delimiter on both sides.
+    pub word: String,
+}
+
+/// The maximum length of a name or word that is shown, in characters.
+const SHOWN: usize = 80;
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }
 
 impl<'a> CheckedMessage<'a> {
@@ -37,6 +54,30 @@ impl<'a> CheckedMessage<'a> {
             bytes,
             eight_bit,
             eight_bit_header: eight_bit && !bytes[..header_end.unwrap_or(bytes.len())].is_ascii(),
+        })
+    }
+
+    /// Where the header has its first octet above 127.
+    pub fn eight_bit_text(&self) -> Option<EightBitText> {
+        if !self.eight_bit_header {
+            return None;
+        }
+        let at = self.bytes.iter().position(|byte| !byte.is_ascii())?;
+        // A line that begins with white space continues the field before it.
+        let mut start = at;
+        while start > 0 && (self.bytes[start - 1] != b'\n' || is_blank(self.bytes[start])) {
+            start -= 1;
+        }
+        let is_edge = |byte: &u8| is_blank(*byte) || b"\r\n<>(),;:\"".contains(byte);
+        let before = self.bytes[..at].iter().rev();
+        let word = at - before.take_while(|byte| !is_edge(byte)).count();
+        let rest = self.bytes[at..].iter();
+        let end = at + rest.take_while(|byte| !is_edge(byte)).count();
+        let field = self.bytes[start..].split(|byte| *byte == b':').next()?;
+        let shown = |bytes| printable(&String::from_utf8_lossy(bytes), SHOWN);
+        Some(EightBitText {
+            field: shown(field),
+            word: shown(&self.bytes[word..end]),
         })
     }
 
@@ -201,6 +242,27 @@ mod tests {
                 (header, anywhere, size),
                 "{message:?}"
             );
+        }
+    }
+
+    #[test]
+    fn the_field_and_word_of_eight_bit_octets_are_found() {
+        for (message, expected) in [
+            ("To: A <ü@d.example>\r\n\r\n", Some(("To", "ü@d.example"))),
+            (
+                "X: y\r\nTo: a@b.example,\r\n\tgrüße@d.example, c@d.example\r\n\r\n",
+                Some(("To", "grüße@d.example")),
+            ),
+            ("Subject: an übung\r\n\r\n", Some(("Subject", "übung"))),
+            ("Subject: x\r\n\r\nü", None),
+            ("ü", Some(("ü", "ü"))),
+        ] {
+            let found = CheckedMessage::new(message.as_bytes()).expect("a message");
+            let expected = expected.map(|(field, word)| EightBitText {
+                field: field.to_owned(),
+                word: word.to_owned(),
+            });
+            assert_eq!(found.eight_bit_text(), expected, "{message}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use domain::{EmailAddress, Failure, Fault, Stage};
 
 use super::envelope::{Envelope, RecipientResults};
-use super::message::CheckedMessage;
+use super::message::{CheckedMessage, EightBitText};
 use crate::smtp::names;
 use crate::smtp::wire::{Capabilities, push_line};
 
@@ -92,10 +92,13 @@ impl Parameters {
             let detail = format!("the mail has {size} bytes, the relay accepts {limit}");
             return refused(Fault::TooBig(limit), detail);
         }
-        let needs_smtputf8 = message.is_some_and(|message| message.eight_bit_header)
-            || envelope.from.needs_smtputf8();
+        let in_header = message.and_then(|message| message.eight_bit_text());
+        let needs_smtputf8 = in_header.is_some() || envelope.from.needs_smtputf8();
         if needs_smtputf8 && !relay.smtputf8 {
-            return Err(without_smtputf8());
+            return Err(match in_header {
+                Some(text) if !envelope.from.needs_smtputf8() => header_without_smtputf8(&text),
+                _ => sender_without_smtputf8(&envelope.from),
+            });
         }
         let eight_bit = message.is_some_and(|message| message.eight_bit);
         if eight_bit && !relay.eight_bit_mime {
@@ -140,7 +143,7 @@ impl CommandPlan {
         plan.push_mail(&envelope.from, &parameters)?;
         for (index, recipient) in envelope.to.iter().enumerate() {
             let path = match recipient.needs_smtputf8() && !parameters.smtputf8 {
-                true => Err(without_smtputf8()),
+                true => Err(recipient_without_smtputf8(recipient)),
                 false => path(recipient, parameters.smtputf8, Stage::Rcpt),
             };
             match path {
@@ -219,8 +222,38 @@ impl CommandPlan {
     }
 }
 
-fn without_smtputf8() -> Failure {
-    let detail = "an address or the mail's header needs SMTPUTF8, which the relay does not offer";
+fn sender_without_smtputf8(address: &EmailAddress) -> Failure {
+    without_smtputf8(format!(
+        "the sender {address} needs SMTPUTF8, which the relay does not offer; send from an address \
+         with only ASCII characters before the @, or use a relay with SMTPUTF8"
+    ))
+}
+
+/// The failure of all recipients because of one address in the header.
+fn header_without_smtputf8(text: &EightBitText) -> Failure {
+    let EightBitText { field, word } = text;
+    without_smtputf8(if word.contains('@') {
+        format!(
+            "{field} has the address {word}, so the mail needs SMTPUTF8 for every recipient, and the \
+             relay does not offer it; submit the mail to that address separately, or use a relay \
+             with SMTPUTF8"
+        )
+    } else {
+        format!(
+            "{field} has the text “{word}” in 8-bit characters, so the mail needs SMTPUTF8, and the \
+             relay does not offer it; write {field} in ASCII, or use a relay with SMTPUTF8"
+        )
+    })
+}
+
+fn recipient_without_smtputf8(address: &EmailAddress) -> Failure {
+    without_smtputf8(format!(
+        "the recipient {address} needs SMTPUTF8, which the relay does not offer; use an address with \
+         only ASCII characters before the @, or a relay with SMTPUTF8"
+    ))
+}
+
+fn without_smtputf8(detail: String) -> Failure {
     Failure::new(Stage::Mail, Fault::SmtpUtf8NotOffered, detail)
 }
 
@@ -356,6 +389,38 @@ mod tests {
         ] {
             let failure = plan(from, &[to], message, relay).err().unwrap();
             assert_eq!((failure.stage, failure.fault), (Stage::Mail, fault));
+        }
+    }
+
+    #[test]
+    fn the_address_that_needs_smtputf8_is_named() {
+        let to_header = "To: Ann <a@d.example>, B <ü@d.example>\r\n\r\n";
+        for (from, to, message, told) in [
+            ("ü@b.example", "c@d.example", "x", "the sender ü@b.example "),
+            (
+                "a@b.example",
+                "ü@d.example",
+                "x",
+                "the recipient ü@d.example ",
+            ),
+            (
+                "a@b.example",
+                "a@d.example",
+                to_header,
+                "To has the address ü@d.example,",
+            ),
+            (
+                "a@b.example",
+                "a@d.example",
+                "Subject: gü\r\n",
+                "Subject has the text “gü”",
+            ),
+        ] {
+            let failure = plan(from, &[to], message, &Capabilities::default())
+                .err()
+                .unwrap();
+            assert!(failure.detail.starts_with(told), "{}", failure.detail);
+            assert!(failure.detail.contains("relay with SMTPUTF8"));
         }
     }
 

@@ -75,6 +75,12 @@ impl AuthenticationType {
             Self::CramMd5 => Some("CRAM-MD5"),
         }
     }
+
+    /// Whether settings with this type have a password. Without a sign-in none is saved, so that
+    /// there is none that other settings could send elsewhere.
+    pub const fn keeps_password(self) -> bool {
+        self.mechanism().is_some()
+    }
 }
 
 /// How the relay's certificate is checked.
@@ -180,7 +186,8 @@ impl SmtpSettings {
 
     /// Whether the password saved for `self` may be used with `next` without being typed again. Host,
     /// port, connection type and user must be unchanged, and `next` must not weaken the certificate
-    /// check or expose the password.
+    /// check or expose the password. Where `next` keeps no password, there is nothing to type
+    /// ([`AuthenticationType::keeps_password`]).
     pub fn password_stays(&self, next: &Self) -> bool {
         let same_relay = self.host == next.host
             && self.port == next.port

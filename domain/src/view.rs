@@ -71,7 +71,8 @@ pub struct SettingsView {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PasswordChange {
-    /// Keep the saved password, if [`crate::SmtpSettings::password_stays`] permits it.
+    /// Keep the saved password, if [`crate::SmtpSettings::password_stays`] permits it. With the
+    /// authentication type None it is forgotten, as any password is.
     #[default]
     Keep,
     /// Remove the saved password.

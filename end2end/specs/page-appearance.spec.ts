@@ -105,7 +105,7 @@ test('a running test and a sent one', async ({ page }, info) => {
 test('a conflict and the earlier passwords', async ({ page }, info) => {
   const sealed = async (password: string) => ({ smtp_password: await console.server.sealed(password) });
   const save = async (more: object) =>
-    expect((await console.server.save(fields({ port: 587 }, { smtp_username: 'alerts', ...more }))).status).toBe(200);
+    expect((await console.server.save(fields({ port: 587 }, { smtp_username: 'alerts', smtp_authentication_type: 'Plain', ...more }))).status).toBe(200);
   for (const password of ['one', 'two', 'three', 'four']) {
     await save(await sealed(password));
   }
@@ -122,7 +122,7 @@ test('a conflict and the earlier passwords', async ({ page }, info) => {
 test('the form is filled in, saved and tested by keyboard alone', async ({ page }) => {
   const relay = await Relay.start();
   const smtp_password = await console.server.sealed('of another relay');
-  expect((await console.server.save(fields({ port: 587 }, { smtp_password }))).status).toBe(200);
+  expect((await console.server.save(fields({ port: 587 }, { smtp_authentication_type: 'Plain', smtp_password }))).status).toBe(200);
   const settings = await console.settings(page);
   await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
   await tabTo(settings, page.getByRole('link', { name: 'Skip to the page' }));
@@ -155,6 +155,8 @@ test('the form is filled in, saved and tested by keyboard alone', async ({ page 
   await expect(settings.field('Password')).toBeFocused();
   await tabTo(settings, settings.form.getByRole('button', { name: 'Clear the saved password' }));
   await page.keyboard.press('Enter');
+  await tabTo(settings, settings.field('Authentication Type'));
+  await page.keyboard.type('None');
   await tabTo(settings, settings.submit);
   await page.keyboard.press('Enter');
   await expect(settings.form).toContainText('Saved.');

@@ -14,7 +14,10 @@ test.beforeAll(async () => {
   await console.server.createAccount('mara@example.org', 'admin');
   const password = await console.server.sealed('from the beginning');
   const savedSettings = await console.server.save(
-    fields({ port: 587 }, { smtp_username: 'alerts', smtp_host: 'smtp.example.org', smtp_password: password }),
+    fields(
+      { port: 587 },
+      { smtp_username: 'alerts', smtp_host: 'smtp.example.org', smtp_authentication_type: 'Plain', smtp_password: password },
+    ),
   );
   expect(savedSettings.status, savedSettings.text).toBe(200);
 });

@@ -60,7 +60,6 @@ function destinationChanges(): Array<[string, Fields]> {
     ['no certificate check, with a stronger type', { smtp_certificate_check: 'Off', smtp_authentication_type: 'Cram_MD5' }],
     ['everything at once', { smtp_port: otherRelay.port, smtp_connection_type: 'None', smtp_plaintext_auth: '1', smtp_certificate_check: 'Off' }],
     ['a relay with a certificate of its own', { smtp_port: otherTlsRelay.port, smtp_connection_type: 'SSL', smtp_certificate_check: 'Off' }],
-    ['first without a sign-in', { smtp_port: otherRelay.port, smtp_connection_type: 'None', smtp_authentication_type: 'None' }],
   ];
 }
 
@@ -117,6 +116,16 @@ test('strengthening keeps the password; weakening again requires it', async () =
   expect((await postern.save({ ...weak, smtp_certificate_check: null })).status).toBe(200);
   expect((await postern.save({ ...weak, smtp_certificate_check: null, smtp_plaintext_auth: null })).status).toBe(200);
   expect((await postern.save(weak)).status).toBe(422);
+});
+
+test('a save without a sign-in forgets the password', async () => {
+  const other = { smtp_port: otherRelay.port, smtp_connection_type: 'None', smtp_plaintext_auth: '1' };
+  expect((await postern.save({ ...original, smtp_password: await postern.sealed(SECRET) })).status).toBe(200);
+  expect((await postern.save({ ...original, ...other, smtp_authentication_type: 'None' })).status).toBe(200);
+  expect((await postern.read()).json.password).toBe('none');
+  expect((await postern.save({ ...original, ...other })).status).toBe(200);
+  expect((await postern.test('me@example.net')).json.errors.email_send).toContain('Enter User Name and Password');
+  expect((await postern.save({ ...original, smtp_password: await postern.sealed(SECRET) })).status).toBe(200);
 });
 
 test('a cleared password is not restored for another relay', async () => {

@@ -13,7 +13,10 @@ test.beforeAll(async () => {
 
 test.afterAll(() => postern?.stop());
 
-const BASE_FIELDS = fields({ port: 587 }, { smtp_host: 'smtp.example.org', smtp_connection_type: 'TLS' });
+const BASE_FIELDS = fields(
+  { port: 587 },
+  { smtp_host: 'smtp.example.org', smtp_connection_type: 'TLS', smtp_authentication_type: 'Plain' },
+);
 
 const DEFAULTS = {
   smtp_from_name: '',
@@ -98,6 +101,21 @@ test('an absent or empty password keeps the saved one, null clears it', async ()
   ] as const) {
     expect((await postern.save({ ...BASE_FIELDS, ...change })).status).toBe(200);
     expect((await postern.read()).json.password).toBe(state);
+  }
+});
+
+test('the authentication type None keeps no password', async () => {
+  for (const [change, omission] of [
+    [{}, {}],
+    [{ smtp_host: 'smtp.example.net' }, { smtp_password: '' }],
+    [{}, { smtp_password: await postern.sealed('another secret') }],
+  ] as const) {
+    await saveBaseFields({ smtp_password: await postern.sealed('secret') });
+    const none = await postern.save({ ...BASE_FIELDS, ...change, smtp_authentication_type: 'None', ...omission });
+    expect(none.status, none.text).toBe(200);
+    expect((await postern.read()).json.password).toBe('none');
+    expect((await postern.save({ ...BASE_FIELDS, ...change })).status).toBe(200);
+    expect((await postern.read()).json.password).toBe('none');
   }
 });
 

@@ -151,7 +151,7 @@ test('a key that others can read, a damaged key and a lost key', async () => {
 
 test('--accept-lost-keys starts without a lost key, and only sealed values are lost', async () => {
   const before = await TestServer.start();
-  const form = fields({ port: 25 }, { smtp_username: 'me' });
+  const form = fields({ port: 25 }, { smtp_username: 'me', smtp_authentication_type: 'Plain' });
   expect((await before.save({ ...form, smtp_password: await before.sealed('secret') })).status).toBe(200);
   const { data } = before.postern;
   await before.postern.stop({ keepData: true });

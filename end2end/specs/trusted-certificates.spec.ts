@@ -163,7 +163,7 @@ test('a trusted CA still requires a matching name', async () => {
 
 test('trusting more requires the password, trusting less keeps it', async () => {
   const [ca, leaf] = [otherAuthority.cert, otherAuthority.issue('relay.test').cert];
-  const form = fields({ port: 587 }, { smtp_certificate_check: 'Verify', [FIELD]: null });
+  const form = fields({ port: 587 }, { smtp_authentication_type: 'Plain', smtp_certificate_check: 'Verify', [FIELD]: null });
   const sealed = () => postern.sealed('a password worth having');
   expect((await postern.save({ ...form, smtp_password: await sealed() })).status).toBe(200);
   for (const [certificates, stays] of [

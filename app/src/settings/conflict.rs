@@ -83,7 +83,7 @@ fn rows(theirs: &Form, yours: &Form, password_plan: PasswordPlan) -> Vec<[String
     });
     let password = match password_plan {
         PasswordPlan::Typed => Some("the one you typed"),
-        PasswordPlan::Cleared => Some("cleared"),
+        PasswordPlan::Cleared | PasswordPlan::NotSaved => Some("cleared"),
         PasswordPlan::Earlier(_) => Some("the earlier one you chose"),
         _ => None,
     };

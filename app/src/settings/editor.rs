@@ -89,8 +89,8 @@ impl Editor {
 
     /// Shows the faults that `reveal` reveals and focuses the first field at fault. Returns whether
     /// there is one.
-    pub fn stop_at_faults(self, reveal: fn(&mut FormState) -> Option<Label>) -> bool {
-        self.go_to(self.change(reveal))
+    pub fn stop_at_faults(self) -> bool {
+        self.go_to(self.change(FormState::reveal_all))
     }
 
     /// Focuses a field, if `Some`.

@@ -151,27 +151,11 @@ impl FormState {
         }
     }
 
-    /// Shows every fault that prevents a save. Returns the first field at fault.
-    pub fn reveal_for_save(&mut self) -> Option<Label> {
-        self.reveal_fields(ORDER.to_vec())
-    }
-
-    /// Shows every fault that prevents a run; without authentication a run needs no password.
-    /// Returns the first field at fault.
-    pub fn reveal_for_run(&mut self) -> Option<Label> {
-        let signs_in = self.signs_in();
-        let mut fields = ORDER.to_vec();
-        fields.retain(|label| signs_in || *label != Label::Password);
-        self.reveal_fields(fields)
-    }
-
-    fn reveal_fields(&mut self, fields: Vec<Label>) -> Option<Label> {
+    /// Shows every fault that prevents a save or a run. Returns the first field at fault.
+    pub fn reveal_all(&mut self) -> Option<Label> {
         self.refused = FieldFaults::default();
-        let faults = self.faults();
-        let mut at_fault = fields.iter().copied();
-        let first = at_fault.find(|label| faults.get(*label).is_some());
-        self.shown = fields;
-        first
+        self.shown = ORDER.to_vec();
+        self.faults().first()
     }
 
     /// Shows the faults of a refusal beside their fields. Returns the first field at fault.

@@ -13,7 +13,8 @@ fn saved(host: &str, revision: i64) -> SettingsView {
         form: Form::default()
             .with(Label::FromAddress, "alerts@example.org")
             .with(Label::Host, host)
-            .with(Label::Port, "587"),
+            .with(Label::Port, "587")
+            .with(Label::AuthenticationType, "Plain"),
         password: PasswordState::Saved,
         revision,
         saved: None,
@@ -67,7 +68,7 @@ fn faults_are_shown_after_a_pause_or_a_save() {
     state.edit(Label::Port, "587".to_owned());
     assert_eq!(state.fault(Label::Port), None, "mended");
     state.edit(Label::Host, "a b".to_owned());
-    assert_eq!(state.reveal_for_save(), Some(Label::Host));
+    assert_eq!(state.reveal_all(), Some(Label::Host));
     assert!(state.fault(Label::Host).is_some());
 }
 
@@ -172,12 +173,13 @@ fn a_missing_password_is_a_warning_only_once_its_field_was_left() {
 }
 
 #[test]
-fn a_run_without_authentication_needs_no_password() {
+fn a_form_without_authentication_needs_no_password() {
     let mut state = state();
     state.edit(Label::Host, "smtp.example.net".to_owned());
     assert_eq!(state.password_plan(), PasswordPlan::OtherRelay);
-    assert_eq!(state.reveal_for_run(), None);
-    assert_eq!(state.reveal_for_save(), Some(Label::Password));
-    state.edit(Label::AuthenticationType, "Plain".to_owned());
-    assert_eq!(state.reveal_for_run(), Some(Label::Password));
+    assert_eq!(state.reveal_all(), Some(Label::Password));
+    state.edit(Label::AuthenticationType, "None".to_owned());
+    assert_eq!(state.password_plan(), PasswordPlan::NotSaved);
+    assert_eq!(state.reveal_all(), None);
+    assert!(state.is_dirty());
 }

@@ -66,7 +66,10 @@ fn PlanNote(editor: Editor) -> impl IntoView {
 
 /// The alternative, and the text of its button.
 fn alternative(state: &FormState) -> Option<(&'static str, PasswordChoice)> {
-    if state.password_plan().is_change() {
+    let plan = state.password_plan();
+    if plan == PasswordPlan::NotSaved {
+        None
+    } else if plan.is_change() {
         Some(("Leave it as it was", PasswordChoice::Keep))
     } else if state.saved.password != PasswordState::None {
         Some(("Clear the saved password", PasswordChoice::Clear))
@@ -88,5 +91,8 @@ fn description(plan: PasswordPlan) -> &'static str {
             "A password is saved, but its key is lost. Re-enter the password."
         }
         PasswordPlan::None => "No password is saved.",
+        PasswordPlan::NotSaved => {
+            "Submit leaves no password saved: the authentication type None uses none."
+        }
     }
 }

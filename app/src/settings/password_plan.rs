@@ -1,7 +1,7 @@
 //! The password plan: which password a save of the form would leave.
 
 use domain::view::{PasswordState, SettingsView};
-use domain::{Form, Label};
+use domain::{AuthenticationType, Form, Label};
 use serde::{Deserialize, Serialize};
 
 /// A choice of the password; a typed one overrides it.
@@ -30,20 +30,25 @@ pub enum PasswordPlan {
     Unreadable,
     /// None, as before.
     None,
+    /// None: without a sign-in no password is saved.
+    NotSaved,
 }
 
 impl PasswordPlan {
     /// Whether a save would change the password.
     pub fn is_change(self) -> bool {
-        matches!(self, Self::Typed | Self::Cleared | Self::Earlier(_))
+        matches!(
+            self,
+            Self::Typed | Self::Cleared | Self::Earlier(_) | Self::NotSaved
+        )
     }
 
-    /// Whether there will be a password. One that must be typed again counts, because a save
-    /// requires it.
+    /// Whether there is a password for the form. One that must be typed again counts, because a save
+    /// requires it, and one that is not saved, because it is not used.
     pub fn is_there(self) -> bool {
         matches!(
             self,
-            Self::Typed | Self::Earlier(_) | Self::Kept | Self::OtherRelay
+            Self::Typed | Self::Earlier(_) | Self::Kept | Self::OtherRelay | Self::NotSaved
         )
     }
 }
@@ -55,6 +60,14 @@ pub fn password_plan(
     typed: bool,
     choice: PasswordChoice,
 ) -> PasswordPlan {
+    let authentication = form.get(Label::AuthenticationType).parse();
+    if authentication.is_ok_and(|kind: AuthenticationType| !kind.keeps_password()) {
+        let is_there = typed || saved.password != PasswordState::None;
+        return match choice {
+            PasswordChoice::Keep | PasswordChoice::Clear if !is_there => PasswordPlan::None,
+            _ => PasswordPlan::NotSaved,
+        };
+    }
     match (choice, saved.password) {
         _ if typed => PasswordPlan::Typed,
         (PasswordChoice::Clear, _) => PasswordPlan::Cleared,
@@ -94,7 +107,8 @@ mod tests {
                 .with(Label::FromAddress, "alerts@example.org")
                 .with(Label::Username, "alerts")
                 .with(Label::Host, "smtp.example.org")
-                .with(Label::Port, "587"),
+                .with(Label::Port, "587")
+                .with(Label::AuthenticationType, "Plain"),
             password,
             revision: 3,
             saved: None,
@@ -134,6 +148,32 @@ mod tests {
         ] {
             let saved = saved(state);
             let found = password_plan(&saved, &saved.form, typed, choice);
+            assert_eq!(found, expected, "{state:?} {typed} {choice:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_sign_in_no_password_is_saved() {
+        use PasswordState::{None, ReEnter, Saved};
+        for (state, typed, choice, expected) in [
+            (Saved, false, PasswordChoice::Keep, PasswordPlan::NotSaved),
+            (Saved, false, PasswordChoice::Clear, PasswordPlan::NotSaved),
+            (ReEnter, false, PasswordChoice::Keep, PasswordPlan::NotSaved),
+            (None, true, PasswordChoice::Keep, PasswordPlan::NotSaved),
+            (
+                None,
+                false,
+                PasswordChoice::Earlier(2),
+                PasswordPlan::NotSaved,
+            ),
+            (None, false, PasswordChoice::Keep, PasswordPlan::None),
+        ] {
+            let saved = saved(state);
+            let form = saved.form.clone();
+            let form = form
+                .with(Label::AuthenticationType, "None")
+                .with(Label::Host, "smtp.example.net");
+            let found = password_plan(&saved, &form, typed, choice);
             assert_eq!(found, expected, "{state:?} {typed} {choice:?}");
         }
     }

@@ -6,7 +6,6 @@ use leptos::task::spawn_local;
 
 use super::certificates::stop_at_unadded;
 use super::editor::Editor;
-use super::form_state::FormState;
 use super::outcome::FormOutcome;
 use super::seal::password_change;
 use crate::element;
@@ -33,9 +32,7 @@ pub fn perform(editor: Editor, action: FormAction) {
     }
     // No fault of the form before may appear after the action.
     editor.end_typing();
-    if action == FormAction::Save
-        && (editor.stop_at_faults(FormState::reveal_for_save) || stop_at_unadded(editor))
-    {
+    if action == FormAction::Save && (editor.stop_at_faults() || stop_at_unadded(editor)) {
         editor.change(|state| state.outcome = Some(FormOutcome::Faulty));
         return;
     }

@@ -19,7 +19,8 @@ pub async fn password_change(editor: Editor) -> Result<PasswordChange, Refusal> 
         }
         PasswordPlan::Cleared => PasswordChange::Clear,
         PasswordPlan::Earlier(revision) => PasswordChange::Earlier(revision),
-        PasswordPlan::Kept
+        PasswordPlan::NotSaved
+        | PasswordPlan::Kept
         | PasswordPlan::OtherRelay
         | PasswordPlan::Unreadable
         | PasswordPlan::None => PasswordChange::Keep,

@@ -33,7 +33,7 @@ pub fn Test(editor: Editor, not_hydrated: RwSignal<bool>) -> impl IntoView {
         if untrack(running) {
             return;
         }
-        if editor.stop_at_faults(FormState::reveal_for_run) || stop_at_unadded(editor) {
+        if editor.stop_at_faults() || stop_at_unadded(editor) {
             run.stop_at_faults();
         } else {
             run.start(recipient.get_untracked(), kind, button);

@@ -2,7 +2,7 @@
 
 use domain::form::password_fault;
 use domain::view::PasswordChange;
-use domain::{AuthenticationType, Label, Refusal, SecretString, SmtpSettings};
+use domain::{AuthenticationType, CertificateCheck, Label, Refusal, SecretString, SmtpSettings};
 
 use super::{SavedSettings, Settings, relay_name};
 use crate::store::sealed_values::{self, SealedValue};
@@ -88,7 +88,7 @@ impl Settings {
         }
     }
 
-    /// Selects the password for `next`, and binds a sealed one to it.
+    /// Selects the password for `next`, and binds a sealed one to it. Without a sign-in there is none.
     ///
     /// # Errors
     /// A fault under `smtp_password` if a sealed password was used for other settings before, if a
@@ -102,11 +102,14 @@ impl Settings {
         change: &PasswordChange,
         unsealed: Option<Unsealed>,
     ) -> Result<PasswordChoice, Refusal> {
+        if let Some(Unsealed { value, .. }) = &unsealed {
+            self.bind(connection, next, value).await?;
+        }
+        if !next.authentication.keeps_password() {
+            return Ok(PasswordChoice::None);
+        }
         match (change, unsealed) {
-            (_, Some(Unsealed { password, value })) => {
-                self.bind(connection, next, &value).await?;
-                Ok(PasswordChoice::New(password))
-            }
+            (_, Some(Unsealed { password, .. })) => Ok(PasswordChoice::New(password)),
             (PasswordChange::Clear, None) => Ok(PasswordChoice::None),
             (PasswordChange::Earlier(number), None) => {
                 self.earlier(connection, *number, next).await
@@ -120,7 +123,7 @@ impl Settings {
                 if stays {
                     Ok(PasswordChoice::Kept)
                 } else {
-                    Err(stays_with(&saved.form()))
+                    Err(stays_with(&saved.form(), next))
                 }
             }
         }
@@ -147,7 +150,7 @@ impl Settings {
             .parse()
             .is_ok_and(|before| before.password_stays(next))
         {
-            return Err(stays_with(&revision.form));
+            return Err(stays_with(&revision.form, next));
         }
         match self
             .vault
@@ -216,14 +219,17 @@ impl Settings {
     }
 }
 
-/// The refusal of a password saved with `form` for other settings.
-fn stays_with(form: &domain::Form) -> Refusal {
+/// The refusal of a password saved with `form` for the settings `next`.
+fn stays_with(form: &domain::Form, next: &SmtpSettings) -> Refusal {
+    let trusting = match next.certificate_check {
+        CertificateCheck::Trusted => " (to trust one more certificate is weaker)",
+        _ => "",
+    };
     Refusal::field(
         Label::Password,
         format!(
-            "The saved password was given for {}, and for a connection no weaker than this; \
-             trusting one more certificate makes it weaker. \
-             Type it again to use it here, or clear it.",
+            "The saved password was given for {}, and for a connection no weaker than \
+             this{trusting}. Type it again to use it here, or clear it.",
             relay_name(form)
         ),
     )

@@ -122,6 +122,39 @@ async fn a_saved_password_stays_with_the_relay_it_was_given_for(env: TestEnv) {
     assert_eq!(cleared.expect("saved").password, PasswordState::None);
 }
 
+async fn authentication_none_keeps_no_password(env: TestEnv) {
+    let admin = env.admin().await;
+    let save = |form: Form, password| env.postern.settings().save(&admin, form, password, None);
+    let none = form().with(Label::AuthenticationType, "None");
+    let moved = none.clone().with(Label::Host, "other.example");
+    let trusting_all = none.clone().with(Label::CertificateCheck, "Off");
+    for without in [none, moved, trusting_all] {
+        let sealed = env.sealed("hunter2").await;
+        let saved = save(form(), sealed).await.expect("saved");
+        assert_eq!(saved.password, PasswordState::Saved);
+        let saved = save(without.clone(), PasswordChange::Keep).await;
+        assert_eq!(saved.expect("forgotten").password, PasswordState::None);
+        // Nothing is left that a sign-in at this relay could send.
+        let signing_in = without.with(Label::AuthenticationType, "Plain");
+        let saved = save(signing_in, PasswordChange::Keep).await;
+        assert_eq!(saved.expect("saved").password, PasswordState::None);
+    }
+    let none = form().with(Label::AuthenticationType, "None");
+    let typed = env.sealed("hunter2").await;
+    let saved = save(none.clone(), typed.clone()).await.expect("saved");
+    assert_eq!(saved.password, PasswordState::None);
+    let elsewhere = form().with(Label::Host, "other.example");
+    let refusal = save(elsewhere, typed)
+        .await
+        .expect_err("bound to its first use");
+    assert!(refusal.fields.contains_key("smtp_password"), "{refusal}");
+    let earlier = saved.earlier[0].revision;
+    let saved = save(none, PasswordChange::Earlier(earlier)).await;
+    assert_eq!(saved.expect("saved").password, PasswordState::None);
+    let saved = save(form(), PasswordChange::Earlier(earlier)).await;
+    assert_eq!(saved.expect("restored").password, PasswordState::Saved);
+}
+
 async fn a_password_without_readable_relay_is_not_sent(env: TestEnv) {
     let admin = env.admin().await;
     let sealed = env.sealed("hunter2").await;
@@ -302,6 +335,7 @@ stories! {
         a_refused_save_stores_nothing_and_names_every_fault;
         a_save_without_changes_creates_no_revision;
         a_saved_password_stays_with_the_relay_it_was_given_for;
+        authentication_none_keeps_no_password;
         a_password_without_readable_relay_is_not_sent;
         the_last_three_passwords_can_be_restored_for_their_relay;
         a_conflicting_save_is_refused_with_the_differences;

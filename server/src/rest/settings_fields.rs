@@ -42,7 +42,7 @@ impl PartialSchema for SettingsFields {
         let password = ObjectBuilder::new()
             .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
             .description(Some(
-                "A new password, sealed for the key of `/api/keys/browser`: a JWE in compact serialisation with `RSA-OAEP-256` and `A256GCM`. Absent or empty keeps the saved one, null clears it.",
+                "A new password, sealed for the key of `/api/keys/browser`: a JWE in compact serialisation with `RSA-OAEP-256` and `A256GCM`. Absent or empty keeps the saved one, null clears it. With the authentication type None no password is kept.",
             ));
         fields(Writing::Request)
             .property(Label::Password.as_str(), password)

@@ -121,8 +121,6 @@ impl RunControl {
         let plan = self.editor.peek(FormState::password_plan);
         let password = match (kind, plan) {
             (RunKind::Probe, _) => PasswordChange::Keep,
-            // Only without authentication, which needs no password of another relay.
-            (_, PasswordPlan::OtherRelay) => PasswordChange::Clear,
             _ => password_change(self.editor).await?,
         };
         Ok(Watched::Run(RunRequest {

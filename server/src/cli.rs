@@ -5,12 +5,17 @@
     reason = "the doc comments are the texts of --help"
 )]
 
+mod data;
+mod relay;
+
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
 use clap::builder::styling::Styles;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use data::{DataArgs, LogFormat};
+pub use relay::{DiagnoseArgs, ProbeArgs};
 
 /// Outgoing mail for an organisation: accepts mail over HTTP, delivers it through an SMTP relay, and
 /// shows in a browser whether the relay works and why not.
@@ -159,76 +164,6 @@ pub struct DeliveryArgs {
     pub lease_seconds: u16,
 }
 
-/// Which relay to diagnose, and how far.
-#[derive(Debug, Args)]
-pub struct DiagnoseArgs {
-    /// Diagnose the saved configuration; the default unless --host is given
-    #[arg(value_parser = ["saved"], conflicts_with = "host", value_name = "saved")]
-    pub saved: Option<String>,
-    /// The relay to diagnose in the place of the saved one
-    #[arg(long, env = "POSTERN_DIAGNOSE_HOST", requires = "port")]
-    pub host: Option<String>,
-    /// The port of that relay
-    #[arg(long, env = "POSTERN_DIAGNOSE_PORT", requires = "host")]
-    pub port: Option<String>,
-    /// None, SSL or TLS [default: SSL at port 465, TLS at port 587, else None]
-    #[arg(
-        long,
-        env = "POSTERN_DIAGNOSE_CONNECTION_TYPE",
-        requires = "host",
-        value_name = "TYPE"
-    )]
-    pub connection_type: Option<String>,
-    /// Sign in as this user; the password is asked for, or read from standard input
-    #[arg(
-        long,
-        env = "POSTERN_DIAGNOSE_USER",
-        requires = "host",
-        value_name = "NAME"
-    )]
-    pub user: Option<String>,
-    /// Plain, Login or Cram_MD5
-    #[arg(
-        long,
-        env = "POSTERN_DIAGNOSE_AUTHENTICATION_TYPE",
-        requires = "user",
-        value_name = "TYPE",
-        default_value = "Plain"
-    )]
-    pub authentication_type: String,
-    /// The sender in MAIL FROM [default: the saved one; without one, postern@ and this machine's name]
-    #[arg(
-        long,
-        env = "POSTERN_DIAGNOSE_FROM",
-        requires = "host",
-        value_name = "ADDRESS"
-    )]
-    pub from: Option<String>,
-    /// The recipient in RCPT TO; without one, RCPT is not sent
-    #[arg(long, env = "POSTERN_DIAGNOSE_TO", value_name = "ADDRESS")]
-    pub to: Option<String>,
-    /// Send a test mail to the recipient; without this, the session ends before DATA
-    #[arg(long, env = "POSTERN_DIAGNOSE_SEND", requires = "to", value_parser = BoolishValueParser::new())]
-    pub send: bool,
-    /// Print a JSON object for each event as it happens
-    #[arg(long, env = "POSTERN_DIAGNOSE_JSON", value_parser = BoolishValueParser::new())]
-    pub json: bool,
-}
-
-/// What to probe.
-#[derive(Debug, Args)]
-pub struct ProbeArgs {
-    /// A host name or IP address; or an email address, whose domain is looked up in DNS
-    #[arg(value_name = "HOST|ADDRESS")]
-    pub relay: String,
-    /// A port to try in addition to 465, 587, 2525 and 25
-    #[arg(long, env = "POSTERN_PROBE_PORT")]
-    pub port: Option<String>,
-    /// Print a JSON object for each event as it happens
-    #[arg(long, env = "POSTERN_PROBE_JSON", value_parser = BoolishValueParser::new())]
-    pub json: bool,
-}
-
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
     /// Create an account; the password is asked for, or read from standard input
@@ -307,74 +242,6 @@ pub enum RoleArg {
     Admin,
     /// Sends mail and reads its own
     User,
-}
-
-/// Data folder, database and logging: the same for every command.
-#[derive(Debug, Args)]
-pub struct DataArgs {
-    /// The data folder with the SQLite database and the keys
-    #[arg(
-        long,
-        env = "POSTERN_DATA",
-        default_value = "data",
-        value_name = "FOLDER"
-    )]
-    pub data: PathBuf,
-    /// PostgreSQL in the place of SQLite, as in postgres://user@host/name; a URL with a password goes
-    /// into POSTERN_DATABASE or into the file that POSTERN_DATABASE_FILE names
-    #[arg(
-        long,
-        env = "POSTERN_DATABASE",
-        hide_env_values = true,
-        value_name = "URL"
-    )]
-    pub database: Option<String>,
-    /// Allow PostgreSQL on another machine without sslmode=verify-full: who controls the network between
-    /// can read and change everything
-    #[arg(long, env = "POSTERN_DATABASE_INSECURE", value_parser = BoolishValueParser::new())]
-    pub database_insecure: bool,
-    /// Start although a key is lost; passwords sealed with it have to be entered again
-    #[arg(long, env = "POSTERN_ACCEPT_LOST_KEYS", value_parser = BoolishValueParser::new())]
-    pub accept_lost_keys: bool,
-    /// Networks in which relays are allowed although denied by default, as in 169.254.7.0/24
-    #[arg(
-        long,
-        env = "POSTERN_RELAY_ALLOW",
-        value_name = "NETWORKS",
-        default_value = "",
-        hide_default_value = true
-    )]
-    pub relay_allow: String,
-    /// Networks in which relays are denied
-    #[arg(
-        long,
-        env = "POSTERN_RELAY_DENY",
-        value_name = "NETWORKS",
-        default_value = "",
-        hide_default_value = true
-    )]
-    pub relay_deny: String,
-    /// NAT64 prefixes of this network, as in 2001:db8:64::/96: an address inside is allowed where the
-    /// IPv4 address it stands for is
-    #[arg(
-        long,
-        env = "POSTERN_RELAY_NAT64",
-        value_name = "PREFIXES",
-        default_value = "",
-        hide_default_value = true
-    )]
-    pub relay_nat64: String,
-    /// The format of the log
-    #[arg(long, env = "POSTERN_LOG", value_enum, default_value = "text")]
-    pub log: LogFormat,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Human-readable lines
-    Text,
-    /// One JSON object per line
-    Json,
 }
 
 #[derive(Debug, Args)]

@@ -47,7 +47,7 @@ test('a bulk action requires the confirmed number and leaves later messages alon
   expect((await act({ act: 'cancel', matching })).data).toEqual({ number: 3, up_to: newest, done: false });
   expect(await counts(postern)).toMatchObject({ queued: 4 });
   const fewer = { act: 'cancel', matching, number: 2, up_to: newest };
-  expect(await refusedFields(fewer)).toEqual([409, { number: expect.stringContaining('The number is 3 by now') }]);
+  expect(await refusedFields(fewer)).toEqual([409, { number: expect.stringContaining('The number of recipients is 3 by now') }]);
   expect(await counts(postern), 'nothing has changed').toMatchObject({ queued: 4, cancelled: 0 });
   const [later = ''] = await submit(postern, mails('Alarm again', 1));
   expect((await act({ act: 'cancel', matching, number: 3, up_to: newest })).data).toEqual({ number: 3, up_to: null, done: true });

@@ -15,6 +15,7 @@ const EDITS = {
   Password: 'typed with care',
   'Host Name': '127.0.0.1',
   Port: '2525',
+  'Authentication Type': 'Plain',
   'From Name': 'Nothing of this is lost',
 };
 
@@ -53,7 +54,7 @@ test('a server that restarts during a test', async ({ page, consoleErrors }) => 
   const console = await TestConsole.start();
   const relay = await tcpRelay(() => {});
   const settings = await console.settings(page);
-  await settings.fill({ ...EDITS, Port: String(relay.port), Password: '', 'User Name': '' });
+  await settings.fill({ ...EDITS, Port: String(relay.port), Password: '', 'User Name': '', 'Authentication Type': 'None' });
   await settings.test();
   await relay.connections.next();
   console.server.postern.signal('SIGKILL');

@@ -55,7 +55,7 @@ test('a message page shows its delivery events and content', async ({ page }) =>
 
   takes();
   await desk.getByRole('button', { name: 'Retry the mail to desk@example.org' }).click();
-  await expect(page.getByText('1 mail is tried again.')).toBeVisible();
+  await expect(page.getByText('The mail to 1 recipient is tried again.')).toBeVisible();
   await expect(steps).toHaveText([/Accepted/, /Attempt failed/, /Retried by admin@example\.org/, /Delivered through 127\.0\.0\.1:\d+ in .*250/]);
   await expect(desk.getByRole('button')).toHaveCount(0);
 
@@ -63,13 +63,13 @@ test('a message page shows its delivery events and content', async ({ page }) =>
   await mara.getByRole('button', { name: 'Hold the mail to mara@example.org' }).click();
   await expect(mara).toContainText('Held until it is released.');
   await mara.getByRole('link', { name: 'Cancel the mail to mara@example.org' }).click();
-  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Cancel 1 mail?');
-  await expect(page.getByText('It is never sent. This cannot be undone.')).toBeVisible();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Cancel for 1 recipient?');
+  await expect(page.getByText('The mail is never sent. This cannot be undone.')).toBeVisible();
   await page.getByRole('link', { name: 'Back' }).click();
   await expect(mara).toContainText('Held until it is released.');
   await mara.getByRole('link', { name: 'Cancel the mail to mara@example.org' }).click();
-  await page.getByRole('button', { name: 'Cancel 1 mail' }).click();
-  await expect(page.getByText('1 mail is cancelled.')).toBeVisible();
+  await page.getByRole('button', { name: 'Cancel for 1 recipient' }).click();
+  await expect(page.getByText('The mail to 1 recipient is cancelled.')).toBeVisible();
   await expect(mara.getByRole('listitem')).toHaveText([/Accepted/, /Attempt failed/, /Held by admin/, /Cancelled by admin/]);
   expect(relay.mails.all.map((mail) => mail.to)).toEqual([['desk@example.org']]);
   await relay.stop();
@@ -90,7 +90,7 @@ test('a bulk action asks for confirmation, again when more match', async ({ page
   const acts = outbox.mails.getByRole('link', { name: 'all that match' });
   await expect(acts).toHaveText(['Retry…', 'Cancel…']);
   await acts.first().click();
-  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Retry 3 mails?');
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Retry for 3 recipients?');
   await expect(page.getByText('All that match: failed, to desk….')).toBeVisible();
 
   await submitMail(console, { to: 'desk4@example.org' });
@@ -102,10 +102,10 @@ test('a bulk action asks for confirmation, again when more match', async ({ page
     }).toPass();
   }
   takes();
-  await page.getByRole('button', { name: 'Retry 3 mails' }).click();
-  await expect(page.getByRole('alert')).toHaveText('The number was 3 before and is 5 now.');
-  await page.getByRole('button', { name: 'Retry 5 mails' }).click();
-  await expect(page.getByText('5 mails are tried again.')).toBeVisible();
+  await page.getByRole('button', { name: 'Retry for 3 recipients' }).click();
+  await expect(page.getByRole('alert')).toHaveText('The number of recipients was 3 before and is 5 now.');
+  await page.getByRole('button', { name: 'Retry for 5 recipients' }).click();
+  await expect(page.getByText('The mail to 5 recipients is tried again.')).toBeVisible();
   await expect(outbox.rows).toHaveCount(0);
   await outbox.expectCounts({ Delivered: 5, Failed: 1 });
   await page.goBack();
@@ -126,9 +126,9 @@ test('an action on many recipients is shown with its result', async ({ page }) =
   await submitMails(console, Array.from({ length: 30 }, () => ({ to })));
   const outbox = await OutboxPage.open(console, page);
   await outbox.mails.getByRole('link', { name: 'Hold all mail' }).click();
-  await page.getByRole('button', { name: 'Hold 3,000 mails' }).click();
+  await page.getByRole('button', { name: 'Hold for 3,000 recipients' }).click();
   const act = page.getByRole('region', { name: 'Action on many messages' });
-  await expect(act).toContainText(/3,000 mails are held\.\s*Ended .* UTC by admin@example\.org\./);
+  await expect(act).toContainText(/The mail to 3,000 recipients is held\.\s*Ended .* UTC by admin@example\.org\./);
   await expect(act.getByRole('button', { name: 'Stop' })).toHaveCount(0);
   await outbox.expectCounts({ Held: 3_000, Queued: 0 });
   const cookie = await signIn(console.url, 'admin@example.org', 'correct horse battery');
@@ -153,9 +153,9 @@ test('pausing, releasing and resuming', async ({ page }) => {
   await expect(outbox.status).toContainText('Delivery is running.');
   await submitMail(console, { to: 'new@example.org' });
   expect((await relay.mails.next()).to).toEqual(['new@example.org']);
-  await outbox.status.getByRole('link', { name: 'Release 2 held mails' }).click();
-  await page.getByRole('button', { name: 'Release 2 mails' }).click();
-  await expect(page.getByText('2 mails are released.')).toBeVisible();
+  await outbox.status.getByRole('link', { name: 'Release for 2 recipients' }).click();
+  await page.getByRole('button', { name: 'Release for 2 recipients' }).click();
+  await expect(page.getByText('The mail to 2 recipients is released.')).toBeVisible();
   await outbox.go();
   await outbox.expectCounts({ Held: 0, Delivered: 3 });
   await relay.stop();
@@ -339,8 +339,8 @@ test.describe('without JavaScript', () => {
     await page.getByRole('button', { name: 'Search' }).click();
     takes();
     await page.getByRole('link', { name: 'Retry all that match' }).click();
-    await page.getByRole('button', { name: 'Retry 1 mail' }).click();
-    await expect(page.getByText('1 mail is tried again.')).toBeVisible();
+    await page.getByRole('button', { name: 'Retry for 1 recipient' }).click();
+    await expect(page.getByText('The mail to 1 recipient is tried again.')).toBeVisible();
     await relay.mails.next();
     await relay.stop();
     await console.stop();

@@ -3,7 +3,7 @@
 use domain::outbox::{BulkAct, BulkActState};
 use leptos::prelude::*;
 
-use super::format::{counted, done, grouped, verb};
+use super::format::{counted, done, for_recipients, grouped, verb};
 use super::paths::STOP_ACT;
 use crate::components::Time;
 
@@ -11,8 +11,8 @@ use crate::components::Time;
 #[component]
 pub fn BulkActProgress(act: BulkAct) -> AnyView {
     let changed = match act.number {
-        number if number == act.done => counted(number, "mail"),
-        number => format!("{} of {}", grouped(act.done), counted(number, "mail")),
+        number if number == act.done => counted(number, "recipient"),
+        number => format!("{} of {}", grouped(act.done), counted(number, "recipient")),
     };
     let (class, text) = match act.state {
         BulkActState::Running => (
@@ -35,7 +35,7 @@ pub fn BulkActProgress(act: BulkAct) -> AnyView {
     };
     let runs = act.state == BulkActState::Running;
     let bar = runs.then(|| {
-        let label = format!("{} mails", verb(act.action));
+        let label = for_recipients(act.action, act.number);
         view! { <progress max=act.number value=act.done aria-label=label></progress> }
     });
     let stop = runs.then(|| {

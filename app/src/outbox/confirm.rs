@@ -4,7 +4,7 @@ use domain::outbox::{ActCount, MessageAction, Selection};
 use leptos::prelude::*;
 
 use super::action_request::ActionRequest;
-use super::format::{counted, description, effect, grouped, states, verb};
+use super::format::{description, effect, for_recipients, grouped, states, verb};
 use super::paths::ACT;
 use crate::components::HiddenFields;
 
@@ -12,7 +12,6 @@ use crate::components::HiddenFields;
 pub fn Confirm(request: ActionRequest, count: ActCount) -> impl IntoView {
     let number = count.number;
     let action = request.action;
-    let mails = counted(number, "mail");
     let of = match &request.selection {
         Selection::One(_) => "One message, for one recipient.".to_owned(),
         Selection::Message(_) => "One message, for all its recipients.".to_owned(),
@@ -22,7 +21,7 @@ pub fn Confirm(request: ActionRequest, count: ActCount) -> impl IntoView {
         },
     };
     let scope = format!(
-        "Counts messages that are {} and not being sent.",
+        "Counts recipients whose mail is {} and not being sent.",
         states(action)
     );
     let changed = request
@@ -32,7 +31,10 @@ pub fn Confirm(request: ActionRequest, count: ActCount) -> impl IntoView {
         .filter(|shown| *shown != number)
         .map(|shown| {
             let now = grouped(number);
-            let text = format!("The number was {} before and is {now} now.", grouped(shown));
+            let text = format!(
+                "The number of recipients was {} before and is {now} now.",
+                grouped(shown)
+            );
             view! { <div class="notice notice-warn" role="alert">{text}</div> }
         });
     if number == 0 {
@@ -54,7 +56,7 @@ pub fn Confirm(request: ActionRequest, count: ActCount) -> impl IntoView {
         }
         .into_any();
     }
-    let confirm = format!("{} {mails}", verb(action));
+    let confirm = for_recipients(action, number);
     let class = match action {
         MessageAction::Cancel => "button button-danger",
         _ => "button button-primary",
@@ -74,7 +76,7 @@ pub fn Confirm(request: ActionRequest, count: ActCount) -> impl IntoView {
             <form class="card-body" method="post" action=ACT>
                 <HiddenFields fields=confirmed.fields() />
                 <p>
-                    <strong>{effect(action, number)}</strong>
+                    <strong>{effect(action)}</strong>
                     " "
                     {scope}
                 </p>

@@ -1,4 +1,4 @@
-//! The page that asks for confirmation of an action, with the number of messages.
+//! The page that asks for confirmation of an action, with the number of recipients.
 
 use engine::Postern;
 use leptos::prelude::*;

@@ -87,29 +87,29 @@ pub const fn verb(action: MessageAction) -> &'static str {
 }
 
 /// What the action does, for its confirmation.
-pub const fn effect(action: MessageAction, number: i64) -> &'static str {
-    match (action, number) {
-        (MessageAction::Retry, 1) => "It is tried now, and for up to five days.",
-        (MessageAction::Retry, _) => "They are tried now, and for up to five days.",
-        (MessageAction::Cancel, 1) => "It is never sent. This cannot be undone.",
-        (MessageAction::Cancel, _) => "They are never sent. This cannot be undone.",
-        (MessageAction::Hold, 1) => "It is not sent until it is released.",
-        (MessageAction::Hold, _) => "They are not sent until they are released.",
-        (MessageAction::Release, 1) => "It is sent as soon as the relay accepts it.",
-        (MessageAction::Release, _) => "They are sent as soon as the relay accepts them.",
+pub const fn effect(action: MessageAction) -> &'static str {
+    match action {
+        MessageAction::Retry => "The mail is tried now, and for up to five days.",
+        MessageAction::Cancel => "The mail is never sent. This cannot be undone.",
+        MessageAction::Hold => "The mail is not sent until it is released.",
+        MessageAction::Release => "The mail is sent as soon as the relay accepts it.",
     }
 }
 
-/// A confirmation, as in `213 mails are tried again.`
+/// An action with the number of recipients, as in `Retry for 213 recipients`.
+pub fn for_recipients(action: MessageAction, number: i64) -> String {
+    format!("{} for {}", verb(action), counted(number, "recipient"))
+}
+
+/// A confirmation, as in `The mail to 213 recipients is tried again.`
 pub fn done(action: MessageAction, number: i64) -> String {
-    let are = if number == 1 { "is" } else { "are" };
     let what = match action {
         MessageAction::Retry => "tried again",
         MessageAction::Cancel => "cancelled",
         MessageAction::Hold => "held",
         MessageAction::Release => "released",
     };
-    format!("{} {are} {what}.", counted(number, "mail"))
+    format!("The mail to {} is {what}.", counted(number, "recipient"))
 }
 
 /// The states an action applies to, as in `deferred or failed`.
@@ -196,9 +196,16 @@ mod tests {
     fn an_action_is_described() {
         assert_eq!(
             done(MessageAction::Retry, 213),
-            "213 mails are tried again."
+            "The mail to 213 recipients is tried again."
         );
-        assert_eq!(done(MessageAction::Cancel, 1), "1 mail is cancelled.");
+        assert_eq!(
+            done(MessageAction::Cancel, 1),
+            "The mail to 1 recipient is cancelled."
+        );
+        assert_eq!(
+            for_recipients(MessageAction::Hold, 3_000),
+            "Hold for 3,000 recipients"
+        );
         assert_eq!(
             states(MessageAction::Cancel),
             "queued, deferred, held or failed"

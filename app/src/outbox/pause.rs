@@ -5,7 +5,7 @@ use domain::{Fields, Refusal};
 use leptos::prelude::*;
 
 use super::action_request::ActionRequest;
-use super::format::counted;
+use super::format::for_recipients;
 use super::paths::PAUSE;
 
 /// The values of the form's field.
@@ -47,7 +47,7 @@ pub fn PauseControl(overview: Overview) -> impl IntoView {
         };
         view! {
             <a class="button button-secondary button-small" href=request.confirm_url()>
-                {format!("Release {}", counted(held, "held mail"))}
+                {for_recipients(MessageAction::Release, held)}
             </a>
         }
     });

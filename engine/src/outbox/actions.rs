@@ -129,8 +129,8 @@ impl Outbox {
         let counted = self.count_up_to(actor, act, selection, up_to).await?;
         if counted.number > confirmed.number {
             let text = format!(
-                "The number is {} by now. Nothing was changed; check the selection and confirm the \
-                 new number.",
+                "The number of recipients is {} by now. Nothing was changed; check the selection and \
+                 confirm the new number.",
                 counted.number
             );
             return Err(Refusal::of(Kind::Conflict, "number", text));

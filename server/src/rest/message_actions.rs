@@ -96,7 +96,7 @@ pub struct ActedOnMany {
 ///
 /// Without `number` nothing is changed, and the response has the number of recipients that would
 /// be, and the newest message among them. With both, the action is performed, and the response
-/// comes at its end; newer messages are left alone. Where more match by now, and while another action
+/// comes at its end; newer messages are left alone. Where more recipients match by now, and while another action
 /// on more than 1,000 recipients is running, it is refused with 409. It goes on where the client is
 /// gone: `act` of `/api/outbox` is its progress. For administrators.
 #[utoipa::path(

@@ -4,6 +4,7 @@ import { expect, test } from '@playwright/test';
 import { CertificateAuthority } from '../support/certificate.ts';
 import { loopback, serversUnavailable } from '../support/chroot.ts';
 import { Dovecot } from '../support/dovecot.ts';
+import { type Misconfiguration, diagnose as diagnoseSealed, expectReport } from '../support/misconfiguration.ts';
 import { MAILBOX, OWNED, OWNER, Postfix } from '../support/postfix.ts';
 import { type DiagnosisReport, type DiagnosisRequest, type Fields, TestServer, fields } from '../support/test-server.ts';
 
@@ -90,11 +91,9 @@ function authenticatedSettings(port: number, more: Fields = {}): Fields {
   return settings(port, { ...credentials, ...more });
 }
 
-/** Seals the password, runs a diagnosis and checks that the result contains no secret. */
+/** Runs a diagnosis and checks that the result contains no secret. */
 async function diagnose(request: DiagnosisRequest): Promise<DiagnosisReport> {
-  const { smtp_password: password } = request.data ?? {};
-  const sealed = password === undefined ? {} : { smtp_password: await postern.sealed(String(password)) };
-  const report = await postern.diagnose({ ...request, data: { ...request.data, ...sealed } });
+  const report = await diagnoseSealed(postern, request);
   const document = JSON.stringify(report);
   for (const encoding of [SECRET, btoa(SECRET), btoa(`\0${OWNER}\0${SECRET}`), btoa(`\0${OWNER}\0${SECRET}!`)]) {
     expect(document).not.toContain(encoding);
@@ -127,16 +126,6 @@ for (const type of ['Plain', 'Login', 'Cram_MD5'] as const) {
       });
     }
   }
-}
-
-interface Misconfiguration {
-  data: () => Fields;
-  request?: Omit<DiagnosisRequest, 'data'>;
-  stage: string;
-  fault?: unknown;
-  /** Matches the server's reply, or the observation where there is none. */
-  pattern: RegExp;
-  cause: string;
 }
 
 const MISCONFIGURATIONS: Record<string, Misconfiguration> = {
@@ -294,22 +283,6 @@ const MISCONFIGURATIONS: Record<string, Misconfiguration> = {
 
 for (const [title, misconfiguration] of Object.entries(MISCONFIGURATIONS)) {
   test(title, async () => expectReport(await diagnose({ data: misconfiguration.data(), ...misconfiguration.request }), misconfiguration));
-}
-
-function expectReport(report: DiagnosisReport, { stage, fault = 'rejected', pattern, cause }: Omit<Misconfiguration, 'data' | 'request'>): void {
-  expect(report.failure, JSON.stringify(report)).toMatchObject({ stage, fault });
-  const states = report.steps.map((step) => `${step.stage} ${step.state}`);
-  expect(states.slice(0, -1).filter((state) => !state.endsWith(' passed'))).toEqual([]);
-  expect(states.at(-1)).toBe(`${stage} failed`);
-  expect(report.not_reached).toContain('quit');
-  const { reply, detail } = report.failure!;
-  const text = reply ? `${reply.code} ${reply.text}` : detail;
-  expect(text).toMatch(pattern);
-  if (reply) {
-    expect(report.steps.at(-1)?.lines).toContainEqual({ from: 'relay', text });
-  }
-  expect(report.cause?.title).toBe(cause);
-  expect(report.cause?.steps.length).toBeGreaterThan(0);
 }
 
 test('a CA outside the trust store of this machine', async () => {

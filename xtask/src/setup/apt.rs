@@ -31,8 +31,11 @@ pub fn install(purpose: &str, packages: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Unpacks packages and all their dependencies into a folder.
-pub fn unpack(purpose: &str, packages: &[&str], folder: &Path) -> Result<()> {
+/// Unpacks sets of packages with all their dependencies into a folder.
+///
+/// Packages of one set must be installable together; packages of two sets may conflict. A package
+/// of several sets is downloaded and unpacked once.
+pub fn unpack(purpose: &str, sets: &[&[&str]], folder: &Path) -> Result<()> {
     if !Path::new("/usr/bin/apt-get").exists() {
         bail!("{purpose} is missing, and there is no apt-get to download it");
     }
@@ -40,23 +43,25 @@ pub fn unpack(purpose: &str, packages: &[&str], folder: &Path) -> Result<()> {
     let cache = TempDir::create(folder, "cache")?;
     let archives = cache.0.join("archives");
     fs::create_dir_all(archives.join("partial"))?;
-    run(apt()
-        .args([
-            "install",
-            "--yes",
-            "--no-install-recommends",
-            "--download-only",
-            "-qq",
-        ])
-        .args([
-            "-o",
-            "Dir::State::status=/dev/null",
-            "-o",
-            "APT::Sandbox::User=root",
-        ])
-        .arg("-o")
-        .arg(format!("Dir::Cache={}", cache.0.display()))
-        .args(packages))?;
+    for packages in sets {
+        run(apt()
+            .args([
+                "install",
+                "--yes",
+                "--no-install-recommends",
+                "--download-only",
+                "-qq",
+            ])
+            .args([
+                "-o",
+                "Dir::State::status=/dev/null",
+                "-o",
+                "APT::Sandbox::User=root",
+            ])
+            .arg("-o")
+            .arg(format!("Dir::Cache={}", cache.0.display()))
+            .args(*packages))?;
+    }
     for entry in fs::read_dir(archives)? {
         let package = entry?.path();
         if package.extension().is_some_and(|ending| ending == "deb") {

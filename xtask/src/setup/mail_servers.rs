@@ -1,7 +1,8 @@
-//! Debian's Postfix, Dovecot and swaks, unpacked into a folder and run by chroot.
+//! Debian's mail servers and swaks, unpacked into a folder and run by chroot.
 //!
 //! Installing the packages would start the servers and remove the machine's own mail server. They
-//! are therefore only unpacked, with all dependencies down to the C library.
+//! are therefore only unpacked, with all dependencies down to the C library. Debian's mail servers
+//! conflict with each other for `/usr/sbin/sendmail`, which nothing runs here.
 
 use super::apt;
 use crate::{console, workspace};
@@ -12,19 +13,32 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const PACKAGES: [&str; 7] = [
-    "postfix",
-    "dovecot-core",
-    "dovecot-submissiond",
-    "swaks",
-    // swaks needs these for TLS and CRAM-MD5.
-    "libnet-ssleay-perl",
-    "libauthen-sasl-perl",
-    "libdigest-hmac-perl",
+/// Sets of packages that can be installed together.
+const PACKAGES: &[&[&str]] = &[
+    &[
+        "postfix",
+        "dovecot-core",
+        "dovecot-submissiond",
+        "swaks",
+        // swaks needs these for TLS and CRAM-MD5.
+        "libnet-ssleay-perl",
+        "libauthen-sasl-perl",
+        "libdigest-hmac-perl",
+    ],
+    &["exim4-daemon-light"],
+    // OpenSMTPD delivers through /bin/sh.
+    &["opensmtpd", "dash"],
+    // Sendmail uses Cyrus SASL, whose passwords saslpasswd2 writes.
+    &[
+        "sendmail-bin",
+        "sendmail-cf",
+        "libsasl2-modules",
+        "sasl2-bin",
+    ],
 ];
 
 /// Users of the servers, with ids that are not in use on the machine.
-const USERS: [(&str, u32); 7] = [
+const USERS: [(&str, u32); 12] = [
     ("root", 0),
     ("nobody", 65534),
     ("postfix", 61001),
@@ -32,6 +46,11 @@ const USERS: [(&str, u32); 7] = [
     ("dovecot", 61003),
     ("dovenull", 61004),
     ("mail", 61005),
+    ("Debian-exim", 61006),
+    ("opensmtpd", 61007),
+    ("opensmtpq", 61008),
+    ("smmta", 61009),
+    ("smmsp", 61010),
 ];
 
 /// The folder, unpacked on first use. Running programs in it needs root.
@@ -44,9 +63,9 @@ pub fn folder() -> Result<PathBuf> {
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
-    let step = console::step(&format!("Unpack {}", PACKAGES.join(" ")));
+    let step = console::step(&format!("Unpack {}", PACKAGES.concat().join(" ")));
     fs::create_dir_all(&folder).with_context(|| format!("cannot write to {}", folder.display()))?;
-    apt::unpack("Postfix", &PACKAGES, &folder)?;
+    apt::unpack("Postfix", PACKAGES, &folder)?;
     add_missing_files(&folder)?;
     fs::write(done, recipe())?;
     step.done("unpacked");

@@ -1,8 +1,8 @@
 //! Programs of Debian's mail servers, run by chroot in the folder `POSTERN_DEBIAN`.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, utimesSync, watch, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, utimesSync, watch, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { environment } from './program.ts';
 import { temporaryFolder } from './temporary.ts';
 
@@ -26,6 +26,24 @@ export class ServerFolder {
     this.folder = temporaryFolder(purpose, folders);
     // The servers run as users of their own.
     chmodSync(this.folder, 0o755);
+  }
+
+  /**
+   * Makes the folder a root of its own, for a server whose paths are fixed. `inside` then does not
+   * apply: the paths are those below the folder.
+   */
+  becomeRoot(): void {
+    for (const name of ['bin', 'lib', 'lib64', 'usr/lib', 'usr/libexec', 'usr/sbin']) {
+      mkdirSync(join(this.folder, dirname(name)), { recursive: true });
+      // Hard links take neither time nor space.
+      execFileSync('cp', ['--archive', '--link', join(chrootPath(), name), join(this.folder, name)]);
+    }
+    for (const name of ['dev', 'etc']) {
+      mkdirSync(join(this.folder, name));
+    }
+    for (const name of ['dev/null', 'dev/urandom', 'etc/group', 'etc/passwd']) {
+      copyFileSync(join(chrootPath(), name), join(this.folder, name));
+    }
   }
 
   /** The path outside the chroot. */
@@ -66,9 +84,9 @@ export class Daemon {
   private waiting: Array<() => void> = [];
   private readonly child: ChildProcess;
 
-  /** `file`: the log file, if the log is not printed. */
-  constructor(program: string, args: string[], file?: string) {
-    const child = spawn('chroot', [chrootPath(), program, ...args], {
+  /** `file`: the log file, if the log is not printed. `root`: the folder to run in. */
+  constructor(program: string, args: string[], file?: string, root = chrootPath()) {
+    const child = spawn('chroot', [root, program, ...args], {
       env: environment({ PATH: '/usr/sbin:/usr/bin', LANG: 'C' }),
       // A process group, so that its children can be ended with it.
       detached: true,

@@ -1,10 +1,10 @@
 //! Postfix with ports 25, 587 and 465, and further ports with parameters of a test.
 
-import { chmodSync, chownSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { expect } from '@playwright/test';
 import type { Certificate } from './certificate.ts';
 import { Daemon, ServerFolder } from './chroot.ts';
+import { Maildir } from './maildir.ts';
 
 /** Parameters of main.cf. */
 export type Parameters = Record<string, string>;
@@ -65,14 +65,14 @@ export class Postfix {
     return this.daemon.log;
   }
 
+  get mailbox(): Maildir {
+    return new Maildir(this.folder.outside('mail', 'me'));
+  }
+
   /** Waits until the message is in the mailbox, and returns it. */
   async delivered(id: string): Promise<string> {
     await this.daemon.waitForLog(new RegExp(`message-id=${id}[^]*status=sent \\(delivered to maildir\\)[^]*: removed`));
-    const folder = this.folder.outside('mail', 'me', 'new');
-    const mails = readdirSync(folder).map((name) => readFileSync(`${folder}/${name}`, 'utf8'));
-    const mail = mails.find((text) => text.includes(id));
-    expect(mail, `${id} in ${folder}`).toBeDefined();
-    return mail ?? '';
+    return this.mailbox.message(id);
   }
 
   async stop(): Promise<void> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// of that page: a link to the page shows nothing that did not happen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Flash {
-    /// An action changed this number of messages.
+    /// An action changed this number of recipients.
     Acted(MessageAction, i64),
     /// Delivery was paused.
     Paused,

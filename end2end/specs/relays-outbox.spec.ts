@@ -9,6 +9,7 @@ import type { Maildir } from '../support/maildir.ts';
 import { expectCounts, mails, requestOk, submit } from '../support/messages.ts';
 import { OpenSmtpd } from '../support/opensmtpd.ts';
 import { Postfix } from '../support/postfix.ts';
+import { Sendmail } from '../support/sendmail.ts';
 import { type Fields, TestServer, fields } from '../support/test-server.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
@@ -41,6 +42,12 @@ const RELAYS: Record<string, (authority: CertificateAuthority) => Promise<Runnin
     const host = loopback();
     const exim = await Exim.start({ host, certificate: authority.issue(host), users: USERS, mailboxes: ['me'] });
     return { host, mailbox: exim.mailbox('me'), stop: () => exim.stop() };
+  },
+  'Sendmail': async (authority) => {
+    const host = loopback();
+    const options = { host, certificate: authority.issue(host), users: USERS, mailboxes: ['me'], access: { 'From:example.org': 'OK' } };
+    const sendmail = await Sendmail.start(options);
+    return { host, mailbox: sendmail.mailbox('me'), stop: () => sendmail.stop() };
   },
   'OpenSMTPD': async (authority) => {
     const host = loopback();

@@ -32,8 +32,8 @@ export class ServerFolder {
    * Makes the folder a root of its own, for a server whose paths are fixed. `inside` then does not
    * apply: the paths are those below the folder.
    */
-  becomeRoot(): void {
-    for (const name of ['bin', 'lib', 'lib64', 'usr/lib', 'usr/libexec', 'usr/sbin']) {
+  becomeRoot(...further: string[]): void {
+    for (const name of ['bin', 'lib', 'lib64', 'usr/lib', 'usr/libexec', 'usr/sbin', ...further]) {
       mkdirSync(join(this.folder, dirname(name)), { recursive: true });
       // Hard links take neither time nor space.
       execFileSync('cp', ['--archive', '--link', join(chrootPath(), name), join(this.folder, name)]);

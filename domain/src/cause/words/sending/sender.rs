@@ -360,6 +360,12 @@ pub const WORDS: &[Rule] = &[
         },
         cause: &NOT_ACCEPTED,
     },
+    // Sendmail's access map; without the address it is about the client.
+    Rule {
+        words: &["@ access denied"],
+        when: |observed| observed.in_transaction() && observed.names_sender(),
+        cause: &NOT_ACCEPTED,
+    },
     Rule {
         words: UNKNOWN,
         when: |observed| {
@@ -397,6 +403,13 @@ mod tests {
                 (
                     FROM,
                     rejected(Stage::Rcpt, "550 5.1.1 <alerts@example.org>: user unknown"),
+                ),
+                (
+                    FROM,
+                    rejected(
+                        Stage::Mail,
+                        "550 5.7.1 <alerts@example.org>... Access denied",
+                    ),
                 ),
                 (
                     "The relay cannot read the sender's address",

@@ -6,7 +6,7 @@ import { loopback, serversUnavailable } from '../support/chroot.ts';
 import { Dovecot } from '../support/dovecot.ts';
 import { Exim } from '../support/exim.ts';
 import type { Maildir } from '../support/maildir.ts';
-import { expectCounts, mails, requestOk, submit } from '../support/messages.ts';
+import { counts, expectCounts, mails, requestOk, submit } from '../support/messages.ts';
 import { OpenSmtpd } from '../support/opensmtpd.ts';
 import { Postfix } from '../support/postfix.ts';
 import { Sendmail } from '../support/sendmail.ts';
@@ -53,7 +53,7 @@ const RELAYS: Record<string, (authority: CertificateAuthority) => Promise<Runnin
     const host = loopback();
     const opensmtpd = await OpenSmtpd.start({ host, certificate: authority.issue(host), users: USERS, mailboxes: ['me'] });
     const withoutTls = { smtp_port: '25', smtp_connection_type: 'None', smtp_authentication_type: 'None', smtp_username: '' };
-    // Its backlog of connections is short: some get no greeting.
+    // Its backlog of connections is short (5): some get no greeting.
     const settings = { smtp_command_timeout: '5', ...(opensmtpd.hasTls ? {} : withoutTls) };
     return { host, mailbox: opensmtpd.mailbox('me'), settings, stop: () => opensmtpd.stop() };
   },
@@ -94,7 +94,7 @@ for (const [name, start] of Object.entries(RELAYS)) {
 /** Submits messages and expects that each arrives, at most `twice` of them twice. */
 async function expectOnce(server: TestServer, mailbox: Maildir, messages: Record<string, unknown>[], twice = 0): Promise<void> {
   await submit(server, messages);
-  await expectCounts(server, { queued: 0, failed: 0 });
+  await expect.poll(() => counts(server), { timeout: 40_000 }).toMatchObject({ queued: 0, failed: 0 });
   // A message that may have arrived is tried again after a minute.
   const deferred = JSON.parse((await server.request('/api/messages?state=deferred')).text).data as { id: string }[];
   expect(deferred.length, 'deferred messages').toBeLessThanOrEqual(twice);

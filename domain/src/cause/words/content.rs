@@ -131,6 +131,9 @@ pub const WORDS: &[Rule] = &[
             "potential security",
             "presents a potential",
             "banned: ",
+            "anhang",
+            "piece jointe",
+            "archivo adjunto",
         ],
         when: |observed| observed.at(&[Stage::Data]),
         cause: &ATTACHMENT,
@@ -220,6 +223,7 @@ pub const WORDS: &[Rule] = &[
             "sensitive words",
             "too much spam",
             "high risk",
+            "спам",
         ],
         when: |observed| {
             observed.in_transaction()

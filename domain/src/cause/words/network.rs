@@ -66,6 +66,10 @@ pub const WORDS: &[Rule] = &[Rule {
         "connection was dropped",
         "network i/o",
         "connect to ",
+        "zeitueberschreitung",
+        "zeituberschreitung",
+        "tiempo de espera",
+        "lost input connection",
     ],
     when: |observed| {
         !observed.at(&[Stage::Auth])

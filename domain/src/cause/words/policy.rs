@@ -92,6 +92,7 @@ pub const WORDS: &[Rule] = &[
             "command is disabled",
             "size syntax",
             "size parameter",
+            "unsupported body",
         ],
         when: |observed| {
             let not_smtp = observed.at(&[Stage::Ehlo]) && observed.code(&[500, 502]);

@@ -359,6 +359,11 @@ pub const WORDS: &[Rule] = &[
             "sign-in required",
             "send auth",
             "not authorized to send messages through",
+            "authentifizierung erforderlich",
+            "authentification requise",
+            "autenticacion requerida",
+            "authenticate before relaying",
+            "auth first",
         ],
         when: |observed| {
             let here = observed.in_transaction() || observed.at(&[Stage::Greeting]);

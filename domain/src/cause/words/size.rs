@@ -59,6 +59,10 @@ pub const WORDS: &[Rule] = &[Rule {
         "num-attachments",
         "individual header size",
         "taille limite du message",
+        "tamanho maximo",
+        "taille maximale",
+        "maximale nachrichtengrosse",
+        "tamano maximo",
     ],
     when: |observed| {
         observed.in_transaction()

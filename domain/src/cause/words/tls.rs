@@ -28,6 +28,7 @@ pub const ENCRYPTION: Cause = Cause {
 
 /// Words of a relay that takes nothing before the connection is encrypted.
 pub const ENCRYPTION_FIRST: &[&str] = &[
+    "tls obligatoire",
     "encryption required",
     "must use tls",
     "requires encryption",

@@ -161,6 +161,7 @@ pub const WORDS: &[Rule] = &[
             "ist erschopft",
             "over quote",
             "spazio esaurito",
+            "空间已满",
         ],
         when: |observed| {
             observed.in_transaction()
@@ -303,6 +304,7 @@ pub const WORDS: &[Rule] = &[
             "no recipient activity",
             "enable receiving",
             "pop3 first",
+            "mailbox for @ is disabled",
         ],
         when: |observed| {
             observed.at(LATE)

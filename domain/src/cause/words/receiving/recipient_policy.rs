@@ -141,6 +141,15 @@ pub const WORDS: &[Rule] = &[Rule {
         "sender is on domain's",
         "list_access",
         "not allowed to this address",
+        "empfaenger akzeptiert",
+        "empfanger akzeptiert",
+        "empfaenger hat ihre",
+        "empfanger hat ihre",
+        "destinataire a bloque",
+        "destinatario no acepta",
+        "odbiorca nie chce",
+        "user blacklisted",
+        "digitally signed by",
     ],
     when: |observed| {
         observed.at(LATE) && !observed.says(&["spam score", "virus", "spam filter", "ptr record"])

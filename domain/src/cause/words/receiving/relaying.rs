@@ -96,6 +96,11 @@ pub const WORDS: &[Rule] = &[
             "relaying temporarily",
             "if relaying",
             "allowed for local users",
+            "relais refuse",
+            "weiterleitung nicht",
+            "reenvio denegado",
+            "relay negado",
+            "required for relay",
         ],
         when: |observed| {
             let other = [

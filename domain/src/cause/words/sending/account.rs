@@ -135,6 +135,14 @@ pub const WORDS: &[Rule] = &[
             "outgoing mail from",
             "account suspended due to",
             "account is suspended or inactive",
+            "conta bloqueada",
+            "cuenta suspendida",
+            "ihr konto",
+            "est bloque pour envoi",
+            "account is blocked",
+            "project suspended",
+            "tenant disabled",
+            "account @ is not permitted",
         ],
         when: |observed| {
             let other_causes = [

@@ -147,6 +147,7 @@ pub const WORDS: &[Rule] = &[
             "no matches to nameserver",
             "no dns a-data",
             "dns:nr",
+            "resolucion inversa",
         ],
         when: |observed| {
             !observed.at(&[Stage::Auth])

@@ -29,6 +29,8 @@ pub struct Hasher {
     permits: Arc<Semaphore>,
     unknown: Arc<Semaphore>,
     known: Arc<Semaphore>,
+    /// Of the unknown, one at a time waits for a permit, so that the known wait behind one of them.
+    turn: Arc<Semaphore>,
 }
 
 /// Where a password waits to be hashed.
@@ -45,9 +47,11 @@ pub struct HashPlace {
     argon2: Argon2<'static>,
     permits: Arc<Semaphore>,
     place: OwnedSemaphorePermit,
+    turn: Option<Arc<Semaphore>>,
 }
 
-/// A permit for one computation. Permits are granted in the order of requests.
+/// A permit for one computation. Permits are granted in the order of requests; those of
+/// [`HashQueue::Known`] pass all but one of the others.
 pub struct HashPermit {
     argon2: Argon2<'static>,
     permit: OwnedSemaphorePermit,
@@ -62,6 +66,7 @@ impl Default for Hasher {
             permits: Arc::new(Semaphore::new(most_at_once())),
             unknown: Arc::new(Semaphore::new(QUEUE)),
             known: Arc::new(Semaphore::new(KNOWN_QUEUE)),
+            turn: Arc::new(Semaphore::new(1)),
         }
     }
 }
@@ -135,9 +140,9 @@ impl Hasher {
     /// # Errors
     /// [`Kind::Unavailable`] if it is full, with the seconds to wait.
     pub fn queue(&self, queue: HashQueue) -> Result<HashPlace, Refusal> {
-        let places = match queue {
-            HashQueue::Unknown => &self.unknown,
-            HashQueue::Known => &self.known,
+        let (places, turn) = match queue {
+            HashQueue::Unknown => (&self.unknown, Some(Arc::clone(&self.turn))),
+            HashQueue::Known => (&self.known, None),
         };
         let place = Arc::clone(places).try_acquire_owned().map_err(|_| {
             let text = format!("Too many sign-ins at once. Try again in {RETRY_AFTER} s.");
@@ -150,6 +155,7 @@ impl Hasher {
             argon2: self.argon2.clone(),
             permits: Arc::clone(&self.permits),
             place,
+            turn,
         })
     }
 
@@ -167,8 +173,16 @@ impl HashPlace {
     /// # Errors
     /// Never in practice, because the semaphore is not closed.
     pub async fn permit(self) -> Result<HashPermit, Refusal> {
+        let turn = match self.turn {
+            Some(turn) => Some(
+                turn.acquire_owned()
+                    .await
+                    .map_err(|_| Refusal::internal())?,
+            ),
+            None => None,
+        };
         let permit = self.permits.acquire_owned().await;
-        drop(self.place);
+        drop((turn, self.place));
         Ok(HashPermit {
             argon2: self.argon2,
             permit: permit.map_err(|_| Refusal::internal())?,
@@ -302,6 +316,44 @@ mod tests {
         assert_eq!(hasher.permits.available_permits(), most - 1);
         drop(end);
         hasher.until_idle().await;
+    }
+
+    #[tokio::test]
+    async fn known_people_pass_those_who_guess() {
+        let hasher = Hasher::default();
+        let all = u32::try_from(most_at_once()).expect("a number of cores");
+        let busy = hasher
+            .permits
+            .acquire_many(all)
+            .await
+            .expect("never closed");
+        let (sender, mut order) = tokio::sync::mpsc::unbounded_channel();
+        let wait = |queue, name| {
+            let (place, sender) = (hasher.queue(queue).expect("room"), sender.clone());
+            async move {
+                let permit = place.permit().await.expect("a permit");
+                sender.send(name).expect("a receiver");
+                drop(permit);
+            }
+        };
+        let unknown = (0..20).map(|_| wait(HashQueue::Unknown, "unknown"));
+        let waiting: Vec<_> = unknown.map(tokio::spawn).collect();
+        tokio::task::yield_now().await;
+        let known = tokio::spawn(wait(HashQueue::Known, "known"));
+        tokio::task::yield_now().await;
+        drop(busy);
+        known.await.expect("no panic");
+        for one in waiting {
+            one.await.expect("no panic");
+        }
+        drop(sender);
+        let mut names = Vec::new();
+        while let Some(name) = order.recv().await {
+            names.push(name);
+        }
+        let position = names.iter().position(|name| *name == "known");
+        assert!(position.is_some_and(|before| before <= 1), "{names:?}");
+        assert_eq!(names.len(), 21);
     }
 
     #[tokio::test]

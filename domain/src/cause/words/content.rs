@@ -219,7 +219,6 @@ pub const WORDS: &[Rule] = &[
             "known spammer",
             "listed at dbl",
             "spam or virus",
-            "dt:spm",
             "sensitive words",
             "too much spam",
             "high risk",

@@ -95,7 +95,7 @@ pub const WORDS: &[Rule] = &[
             "unsupported body",
         ],
         when: |observed| {
-            let not_smtp = observed.at(&[Stage::Ehlo]) && observed.code(&[500, 502]);
+            let not_smtp = observed.at(&[Stage::Ehlo]) && observed.code(&[500, 501, 502]);
             !not_smtp
                 && !observed.at(&[Stage::StartTls])
                 && !observed.says(&["header", "remote protocol error", "data command rejected"])

@@ -213,7 +213,7 @@ pub const WORDS: &[Rule] = &[
         when: |_| true,
         cause: &Cause {
             title: "This Amazon SES user may not send",
-            class: CauseClass::Sender,
+            class: CauseClass::SenderAccount,
             cause: "The credentials are correct, and the policy of their user does not allow \
                     sending from this address.",
             steps: &[

@@ -258,7 +258,6 @@ pub const WORDS: &[Rule] = &[
             "dynt1",
             "dyn:t1",
             "hl:icc",
-            "too many unrecognized",
         ],
         when: |observed| {
             let of_other_causes = [
@@ -273,6 +272,7 @@ pub const WORDS: &[Rule] = &[
                 "line length",
                 "hop",
                 "likely unsolicited",
+                "attachment",
             ];
             !observed.says(&of_other_causes)
         },

@@ -125,7 +125,10 @@ pub const WORDS: &[Rule] = &[
             "too much load",
         ],
         when: |observed| {
-            !observed.at(&[Stage::Auth, Stage::StartTls]) && !observed.says(&["mailbox"])
+            let refuses_client = observed.at(&[Stage::Greeting]) && observed.refused();
+            !refuses_client
+                && !observed.at(&[Stage::Auth, Stage::StartTls])
+                && !observed.says(&["mailbox"])
         },
         cause: &UNAVAILABLE,
     },

@@ -162,6 +162,7 @@ pub const WORDS: &[Rule] = &[
             "over quote",
             "spazio esaurito",
             "空间已满",
+            "mailbox would exceed",
         ],
         when: |observed| {
             observed.in_transaction()
@@ -169,7 +170,8 @@ pub const WORDS: &[Rule] = &[
                     "daily",
                     "queue quota",
                     "submission",
-                    "sending",
+                    "sending limit",
+                    "sending quota",
                     "relay quota",
                     "organization",
                     "useddiskspace",

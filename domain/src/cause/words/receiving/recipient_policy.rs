@@ -96,7 +96,6 @@ pub const WORDS: &[Rule] = &[Rule {
         "user filter",
         "user's filter",
         "personal filter",
-        "by organization",
         "public folder",
         "sender was not authenticated",
         "not authenticated for mailbox",
@@ -150,9 +149,17 @@ pub const WORDS: &[Rule] = &[Rule {
         "odbiorca nie chce",
         "user blacklisted",
         "digitally signed by",
+        "authenticated by organization",
     ],
     when: |observed| {
-        observed.at(LATE) && !observed.says(&["spam score", "virus", "spam filter", "ptr record"])
+        observed.at(LATE)
+            && !observed.says(&[
+                "spam score",
+                "virus",
+                "spam filter",
+                "ptr record",
+                "ip address",
+            ])
     },
     cause: &RECIPIENT_POLICY,
 }];

@@ -286,7 +286,7 @@ pub const WORDS: &[Rule] = &[
             ];
             !observed.at(&[Stage::Auth])
                 && !observed.says(&limits)
-                && !observed.says(&["spam or virus", "by the recipient", "mismatches client ip"])
+                && !observed.says(&["virus", "by the recipient", "mismatches client ip"])
         },
         cause: &REJECTED,
     },

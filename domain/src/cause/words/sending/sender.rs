@@ -319,7 +319,6 @@ pub const WORDS: &[Rule] = &[
             "mail from domain '",
             "local user only,",
             "blacklisted sender",
-            "spoofed",
         ],
         when: |observed| {
             observed.in_transaction()

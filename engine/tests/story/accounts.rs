@@ -376,6 +376,11 @@ async fn a_login_that_is_cancelled_is_counted_and_audited(env: TestEnv) {
             (refused.count() == guesses).then_some(()).ok_or(trail)
         })
         .await;
+        // Refusals that repeat one within a minute have no row of their own. The fifth is followed
+        // by the delay of the throttle.
+        if guesses < 5 {
+            env.pass(Duration::from_secs(61));
+        }
     }
     let refusal = guess().await.expect_err("slowed down");
     assert_eq!(refusal.kind, Kind::TooMany);

@@ -25,9 +25,7 @@ pub(super) struct RelayConnection {
     messages: usize,
     /// The relay accepted a message on it.
     has_delivered: bool,
-    /// Commands of the next message were sent behind the body of this one.
-    pipelined_next: bool,
-    /// It tries whether the relay bears that.
+    /// It tries whether the relay bears a pipelined next transaction.
     is_trial: bool,
 }
 
@@ -41,7 +39,6 @@ impl RelayConnection {
             idle_since: Instant::now(),
             messages: 0,
             has_delivered: false,
-            pipelined_next: false,
             is_trial: false,
         }
     }
@@ -59,11 +56,6 @@ impl RelayConnection {
     /// Records that the relay accepted a message.
     pub fn set_delivered(&mut self) {
         self.has_delivered = true;
-    }
-
-    /// Records whether the next message is pipelined. Returns whether this one was.
-    pub fn set_pipelined_next(&mut self, next: bool) -> bool {
-        std::mem::replace(&mut self.pipelined_next, next)
     }
 
     /// Whether it tries a pipelined next transaction, without an outcome yet.

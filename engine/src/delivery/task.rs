@@ -71,10 +71,7 @@ impl DeliveryTask {
                 NextStep::Deliver(next) => message = next,
                 NextStep::Idle => return self.pool().keep_idle(&self.route, connection),
                 NextStep::Quit => {
-                    if connection.is_trial() {
-                        let greeting = connection.session.greeting();
-                        self.pool().pipelining_abandoned(greeting);
-                    }
+                    self.abandon_trial(&mut connection);
                     return quit(vec![connection]);
                 }
             }
@@ -112,7 +109,7 @@ impl DeliveryTask {
         let started = Instant::now();
         let loaded = next.as_ref().and_then(QueuedMessage::loaded);
         let pipelined_next = loaded.filter(|_| self.may_pipeline(connection));
-        let pipelined = connection.set_pipelined_next(pipelined_next.is_some());
+        let pipelined = connection.session.has_pipelined_next();
         let outcome = self.transact(connection, &outgoing, pipelined_next).await;
         drop(outgoing);
         let attempt = Attempt {
@@ -146,6 +143,9 @@ impl DeliveryTask {
             let tried = self.pool().pipelining_worked(greeting, now);
             connection.set_trial(false);
             self.store_trial(tried).await;
+        } else if !connection.session.has_pipelined_next() {
+            // Nothing goes behind a message that is refused before its body.
+            self.abandon_trial(connection);
         }
         let control = self.record(message, result).await;
         if let Some(failure) = relay_failure {
@@ -219,6 +219,15 @@ impl DeliveryTask {
             connection.set_trial(true);
         }
         permit != PipeliningPermit::Denied
+    }
+
+    /// Ends a trial without an outcome, so that another connection makes it.
+    fn abandon_trial(&self, connection: &mut RelayConnection) {
+        if connection.is_trial() {
+            self.pool()
+                .pipelining_abandoned(connection.session.greeting());
+            connection.set_trial(false);
+        }
     }
 
     /// Stores the outcome of a trial, for other nodes and the next start.

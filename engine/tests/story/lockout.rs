@@ -95,7 +95,8 @@ async fn guesses_elsewhere_do_not_keep_out_a_browser_that_signed_in_before(env: 
     assert!(refused.contains(&Kind::TooMany), "{refused:?}");
 }
 
-/// A browser signs in, and guesses elsewhere keep out whoever is new to the account. Returns its origin.
+/// Signs in with a browser, then throttles the account by guesses from elsewhere. Returns the origin of
+/// the browser.
 async fn known_browser(env: &TestEnv) -> Origin {
     let home = from("192.0.2.7".to_owned());
     let device = env.log_in(ADMIN, PASSWORD, &home).await.expect("signs in");

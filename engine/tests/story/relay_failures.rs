@@ -257,6 +257,27 @@ async fn a_relay_that_ends_on_pipelining_is_tried_with_one_message_a_week(env: T
     }
 }
 
+async fn a_message_refused_before_its_body_is_no_trial_of_pipelining(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    relay.end_on_pipelined();
+    relay.reply_to("RCPT TO:<gone", "550 5.7.1 not for you");
+    let mut ids = vec![env.hand_over(&admin, &["gone@example.net"], "Gone").await];
+    for _ in 0..20 {
+        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+    }
+    let works = TestWorker::begin(&env, 1);
+    for id in &ids {
+        let tried =
+            |message: &MessageView| !matches!(message.recipients[0].state, RecipientState::Queued);
+        env.until(&admin, id, tried).await;
+    }
+    env.pass(Duration::from_secs(3600));
+    env.until_delivered(&admin, &ids[1..]).await;
+    works.end().await;
+    assert_eq!(relay.accepted().len(), 21, "one of 20 twice");
+}
+
 async fn a_password_changed_during_delivery_fails_no_mail(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save_signing_in(&admin, &relay, "first").await;
@@ -432,6 +453,7 @@ stories! {
         a_relay_with_few_messages_per_connection_gets_all_mail;
         a_relay_that_breaks_on_pipelining_gets_no_pipelining;
         a_relay_that_ends_on_pipelining_is_tried_with_one_message_a_week;
+        a_message_refused_before_its_body_is_no_trial_of_pipelining;
         a_password_changed_during_delivery_fails_no_mail;
         a_partly_sent_message_is_not_sent_twice;
         a_hanging_relay_does_not_delay_the_next_saved_one;

@@ -41,7 +41,7 @@ pub struct Session {
     condition: Condition,
     /// What the greeting says of the relay's software.
     greeting: String,
-    /// The message whose commands did.
+    /// The message whose commands went out behind a body.
     pipelined_next: Option<PreparedMessage>,
     /// Whether a transaction is open: MAIL was accepted, and no end of data followed.
     transaction_open: bool,
@@ -86,6 +86,11 @@ impl Session {
     /// says nothing.
     pub fn greeting(&self) -> &str {
         &self.greeting
+    }
+
+    /// Whether the commands of the next message went out behind the body of the one before.
+    pub fn has_pipelined_next(&self) -> bool {
+        self.pipelined_next.is_some()
     }
 
     /// Whether the relay offers PIPELINING (RFC 2920).

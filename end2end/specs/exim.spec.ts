@@ -5,8 +5,8 @@ import { CertificateAuthority, selfSigned } from '../support/certificate.ts';
 import { loopback, serversUnavailable } from '../support/chroot.ts';
 import { Exim } from '../support/exim.ts';
 import { expectState, mail, message, requestOk, submit } from '../support/messages.ts';
-import { type Misconfiguration, diagnose, expectCause } from '../support/misconfiguration.ts';
-import { type Fields, TestServer, fields } from '../support/test-server.ts';
+import { type Misconfiguration, diagnose, expectCause, settingsOf } from '../support/misconfiguration.ts';
+import { TestServer } from '../support/test-server.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });
@@ -17,6 +17,7 @@ const MAILBOX = 'me@example.net';
 const MAILBOXES = ['me', 'desk', 'night', 'audit', 'archive', 'phone', 'backup'];
 
 const host = loopback();
+const { settings, authenticatedSettings } = settingsOf(host, { user: USER, password: SECRET });
 let authority: CertificateAuthority;
 let exim: Exim;
 let postern: TestServer;
@@ -97,17 +98,6 @@ test.beforeAll(async () => {
 test.afterAll(async () => {
   await Promise.all([exim?.stop(), postern?.stop()]);
 });
-
-/** Correct settings for a port, changed by `more`. */
-function settings(port: number, more: Fields = {}): Fields {
-  const types: Record<number, string> = { 465: 'SSL', 587: 'TLS' };
-  return fields({ port }, { smtp_host: host, smtp_connection_type: types[port] ?? 'None', ...more });
-}
-
-function authenticatedSettings(port: number, more: Fields = {}): Fields {
-  const credentials = { smtp_username: USER, smtp_password: SECRET, smtp_authentication_type: 'Plain' };
-  return settings(port, { ...credentials, ...more });
-}
 
 for (const [type, port] of [['Plain', 25], ['Login', 465], ['Cram_MD5', 587]] as const) {
   test(`a test mail arrives through Exim at ${port} with ${type}`, async () => {

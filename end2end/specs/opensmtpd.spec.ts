@@ -4,9 +4,9 @@ import { expect, test } from '@playwright/test';
 import { CertificateAuthority } from '../support/certificate.ts';
 import { loopback, serversUnavailable } from '../support/chroot.ts';
 import { expectState, mail, message, requestOk, submit } from '../support/messages.ts';
-import { type Misconfiguration, diagnose, expectCause } from '../support/misconfiguration.ts';
+import { type Misconfiguration, diagnose, expectCause, settingsOf } from '../support/misconfiguration.ts';
 import { OpenSmtpd, refuseData } from '../support/opensmtpd.ts';
-import { type Fields, TestServer, fields } from '../support/test-server.ts';
+import { TestServer } from '../support/test-server.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });
@@ -17,6 +17,7 @@ const MAILBOX = 'me@example.net';
 const MAILBOXES = ['me', 'desk', 'night', 'audit', 'archive'];
 
 const host = loopback();
+const { settings, authenticatedSettings } = settingsOf(host, { user: USER, password: SECRET });
 let opensmtpd: OpenSmtpd;
 let postern: TestServer;
 
@@ -55,17 +56,6 @@ test.beforeAll(async () => {
 test.afterAll(async () => {
   await Promise.all([opensmtpd?.stop(), postern?.stop()]);
 });
-
-/** Correct settings for a port, changed by `more`. */
-function settings(port: number, more: Fields = {}): Fields {
-  const types: Record<number, string> = { 465: 'SSL', 587: 'TLS' };
-  return fields({ port }, { smtp_host: host, smtp_connection_type: types[port] ?? 'None', ...more });
-}
-
-function authenticatedSettings(port: number, more: Fields = {}): Fields {
-  const credentials = { smtp_username: USER, smtp_password: SECRET, smtp_authentication_type: 'Plain' };
-  return settings(port, { ...credentials, ...more });
-}
 
 test('a test mail arrives through OpenSMTPD without encryption', async () => {
   expect(await diagnose(postern, { data: settings(25), to: MAILBOX })).toMatchObject({ outcome: 'passed', not_reached: [] });

@@ -4,9 +4,9 @@ import { expect, test } from '@playwright/test';
 import { CertificateAuthority } from '../support/certificate.ts';
 import { loopback, serversUnavailable } from '../support/chroot.ts';
 import { expectState, mail, message, requestOk, submit } from '../support/messages.ts';
-import { type Misconfiguration, diagnose, expectCause } from '../support/misconfiguration.ts';
+import { type Misconfiguration, diagnose, expectCause, settingsOf } from '../support/misconfiguration.ts';
 import { Sendmail, WITHOUT_TLS } from '../support/sendmail.ts';
-import { type Fields, TestServer, fields } from '../support/test-server.ts';
+import { TestServer } from '../support/test-server.ts';
 
 test.skip(serversUnavailable() !== undefined, serversUnavailable());
 test.describe.configure({ mode: 'default' });
@@ -17,6 +17,7 @@ const MAILBOX = 'me@example.net';
 const MAILBOXES = ['me', 'desk', 'night', 'audit', 'archive'];
 
 const host = loopback();
+const { settings, authenticatedSettings } = settingsOf(host, { user: USER, password: SECRET });
 let sendmail: Sendmail;
 let postern: TestServer;
 
@@ -45,17 +46,6 @@ test.beforeAll(async () => {
 test.afterAll(async () => {
   await Promise.all([sendmail?.stop(), postern?.stop()]);
 });
-
-/** Correct settings for a port, changed by `more`. */
-function settings(port: number, more: Fields = {}): Fields {
-  const types: Record<number, string> = { 465: 'SSL', 587: 'TLS' };
-  return fields({ port }, { smtp_host: host, smtp_connection_type: types[port] ?? 'None', ...more });
-}
-
-function authenticatedSettings(port: number, more: Fields = {}): Fields {
-  const credentials = { smtp_username: USER, smtp_password: SECRET, smtp_authentication_type: 'Plain' };
-  return settings(port, { ...credentials, ...more });
-}
 
 for (const [type, port] of [['Plain', 25], ['Login', 465], ['Cram_MD5', 587]] as const) {
   test(`a test mail arrives through Sendmail at ${port} with ${type}`, async () => {

@@ -1,7 +1,7 @@
 //! A mistake in settings or a refusal of a relay, and what the diagnosis must report.
 
 import { expect } from '@playwright/test';
-import type { DiagnosisReport, DiagnosisRequest, Fields, TestServer } from './test-server.ts';
+import { type DiagnosisReport, type DiagnosisRequest, type Fields, type TestServer, fields } from './test-server.ts';
 
 export interface Misconfiguration {
   data: () => Fields;
@@ -16,6 +16,17 @@ export interface Misconfiguration {
   class?: string;
   /** The title of the second cause. */
   alternative?: string;
+}
+
+/** Correct settings for the ports of a mail server, without and with its sign-in, changed by `more`. */
+export function settingsOf(host: string, credentials: { user: string; password: string }) {
+  const settings = (port: number, more: Fields = {}): Fields => {
+    const types: Record<number, string> = { 465: 'SSL', 587: 'TLS' };
+    return fields({ port }, { smtp_host: host, smtp_connection_type: types[port] ?? 'None', ...more });
+  };
+  const { user, password } = credentials;
+  const signIn = { smtp_username: user, smtp_password: password, smtp_authentication_type: 'Plain' };
+  return { settings, authenticatedSettings: (port: number, more: Fields = {}) => settings(port, { ...signIn, ...more }) };
 }
 
 /** Runs a diagnosis with the password sealed. */

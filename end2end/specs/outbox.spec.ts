@@ -41,7 +41,7 @@ test('a failing relay backs off with its cause, and delivery resumes after the r
   const authRelay = await Relay.start({ auth: ['PLAIN'], users: { alerts: 'new secret' } });
   await postern.save(fields({ port: await closedPort() }));
   await submit(postern, mails('Alarm', 5));
-  const backoff = async () => ((await overview(postern)).workers as { backoff?: unknown }[])[0]?.backoff;
+  const backoff = async () => ((await overview(postern)).workers as { backoffs?: unknown[] }[])[0]?.backoffs?.[0];
   await expect.poll(backoff).toMatchObject({ relay: expect.stringMatching(/^127\.0\.0\.1:\d+$/), failure: { stage: 'tcp' } });
   expect(await counts(postern)).toMatchObject({ queued: 5, deferred: 0, failed: 0 });
 

@@ -74,7 +74,7 @@ for (const [behaviour, flags] of [
   test(`a relay that ${behaviour} backs off: every message stays queued, and is delivered once`, async () => {
     const sink = await SmtpSink.start(...flags);
     const ids = await submitMails(sink, behaviour);
-    const backoff = async () => ((await overview(postern)).workers as { backoff?: unknown }[])[0]?.backoff;
+    const backoff = async () => ((await overview(postern)).workers as { backoffs?: unknown[] }[])[0]?.backoffs?.[0];
     await expect.poll(backoff).toMatchObject({ relay: `${sink.host}:${sink.port}` });
     expect(await counts(postern)).toMatchObject({ queued: MESSAGE_COUNT, deferred: 0, failed: 0 });
     await expectAllArrive(behaviour, ids, 0);

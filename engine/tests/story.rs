@@ -14,6 +14,8 @@ mod audit;
 mod certificates;
 #[path = "story/environment.rs"]
 mod environment;
+#[path = "story/fairness.rs"]
+mod fairness;
 #[path = "story/feed.rs"]
 mod feed;
 #[path = "story/handing.rs"]

@@ -1,7 +1,7 @@
 //! The delivery status: whether delivery is running, and what stops it if not.
 
 use domain::Timestamp;
-use domain::outbox::{BackoffView, Overview, Pause};
+use domain::outbox::{BackoffView, Overview, Pause, Worker};
 use leptos::prelude::*;
 
 use super::format::ahead;
@@ -17,9 +17,10 @@ enum DeliveryStatus {
     Paused(Pause),
     NoSettings,
     NoWorker,
-    /// The relay is in backoff, for all workers (`whole`) or for some.
+    /// Relays are in backoff: all of every worker (`whole`), or some.
     BackingOff {
-        backoff: Box<BackoffView>,
+        /// By relay, the one that began first.
+        backoffs: Vec<BackoffView>,
         whole: bool,
     },
     Running,
@@ -35,15 +36,17 @@ fn status(overview: &Overview) -> DeliveryStatus {
     if overview.workers.is_empty() {
         return DeliveryStatus::NoWorker;
     }
-    let backing_off = overview.workers.iter().filter_map(|w| w.backoff.clone());
-    let whole = overview.workers.iter().all(|w| w.backoff.is_some());
-    match backing_off.min_by_key(|backoff| backoff.since) {
-        // The backoff that began first is shown.
-        Some(backoff) => DeliveryStatus::BackingOff {
-            backoff: Box::new(backoff),
-            whole,
-        },
-        None => DeliveryStatus::Running,
+    let workers = overview.workers.iter();
+    let mut backoffs: Vec<BackoffView> = workers.flat_map(|w| w.backoffs.clone()).collect();
+    if backoffs.is_empty() {
+        return DeliveryStatus::Running;
+    }
+    backoffs.sort_by(|a, b| (&a.relay, a.since).cmp(&(&b.relay, b.since)));
+    backoffs.dedup_by(|later, first| later.relay == first.relay);
+    let is_whole = |worker: &Worker| worker.backoffs.len() as i64 >= worker.relays;
+    DeliveryStatus::BackingOff {
+        backoffs,
+        whole: overview.workers.iter().all(is_whole),
     }
 }
 
@@ -62,17 +65,15 @@ pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> AnyView {
             "bad",
             "Messages are queued: no worker is running.".to_owned(),
         ),
-        DeliveryStatus::BackingOff { backoff, whole } => {
-            let relay = if viewer.admin {
-                &backoff.relay
-            } else {
-                "the relay"
+        DeliveryStatus::BackingOff { backoffs, whole } => {
+            let relay = match backoffs.as_slice() {
+                [backoff] if viewer.admin => format!("{} is", backoff.relay),
+                [_] => "the relay is".to_owned(),
+                several => format!("{} relays are", several.len()),
             };
             let title = match whole {
-                true => format!("Messages are queued: {relay} is backing off."),
-                false => {
-                    format!("Delivery is running in part: {relay} is backing off on some workers.")
-                }
+                true => format!("Messages are queued: {relay} backing off."),
+                false => format!("Delivery is running in part: {relay} backing off."),
             };
             ("bad", title)
         }
@@ -103,8 +104,13 @@ pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> AnyView {
             </p>
         }
         .into_any(),
-        DeliveryStatus::BackingOff { backoff, .. } if viewer.admin => {
-            view! { <Backoff backoff=*backoff now /> }.into_any()
+        DeliveryStatus::BackingOff { backoffs, .. } if viewer.admin => {
+            let named = backoffs.len() > 1;
+            let backoffs = backoffs.into_iter();
+            backoffs
+                .map(|backoff| view! { <Backoff backoff named now /> })
+                .collect_view()
+                .into_any()
         }
         DeliveryStatus::NoSettings
         | DeliveryStatus::NoWorker
@@ -160,7 +166,13 @@ fn paused(pause: Pause, admin: bool) -> AnyView {
 }
 
 #[component]
-fn Backoff(backoff: BackoffView, now: Timestamp) -> AnyView {
+fn Backoff(
+    backoff: BackoffView,
+    /// Whether its relay is named.
+    named: bool,
+    now: Timestamp,
+) -> AnyView {
+    let relay = named.then(|| view! { <h3>{backoff.relay.clone()}</h3> });
     let failure = backoff.failure;
     let why = match backoff.cause {
         Some(found) => (
@@ -181,6 +193,7 @@ fn Backoff(backoff: BackoffView, now: Timestamp) -> AnyView {
         }
     });
     view! {
+        {relay}
         <p>
             <strong>{why.0}</strong>
             " "
@@ -198,7 +211,6 @@ fn Backoff(backoff: BackoffView, now: Timestamp) -> AnyView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::outbox::Worker;
     use domain::{Failure, Fault, Stage};
 
     fn worker(backoff: Option<i64>) -> Worker {
@@ -207,13 +219,14 @@ mod tests {
             connections: 3,
             per_minute: 100,
             latency: Some(40),
-            backoff: backoff.map(|since| BackoffView {
+            relays: 1,
+            backoffs: Vec::from_iter(backoff.map(|since| BackoffView {
                 relay: "smtp.example.org:587".to_owned(),
                 failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
                 cause: None,
                 since: Timestamp(since),
                 next: Timestamp(since + 1),
-            }),
+            })),
         }
     }
 
@@ -226,10 +239,16 @@ mod tests {
         overview.workers = vec![worker(None)];
         assert_eq!(status(&overview), DeliveryStatus::Running);
         overview.workers.extend([worker(Some(9)), worker(Some(5))]);
-        let DeliveryStatus::BackingOff { backoff, whole } = status(&overview) else {
+        let DeliveryStatus::BackingOff { backoffs, whole } = status(&overview) else {
             panic!("{overview:?}");
         };
-        assert_eq!((backoff.since, whole), (Timestamp(5), false));
+        let shown: Vec<_> = backoffs.iter().map(|backoff| backoff.since).collect();
+        assert_eq!((shown, whole), (vec![Timestamp(5)], false));
+        overview.workers[0].backoffs = vec![overview.workers[1].backoffs[0].clone()];
+        assert!(matches!(
+            status(&overview),
+            DeliveryStatus::BackingOff { whole: true, .. }
+        ));
         let pause = Pause {
             since: None,
             by: String::new(),

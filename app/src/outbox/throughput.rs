@@ -69,7 +69,8 @@ mod tests {
             connections: 3,
             per_minute,
             latency: Some(latency),
-            backoff: None,
+            relays: 1,
+            backoffs: Vec::new(),
         }
     }
 

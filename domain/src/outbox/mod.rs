@@ -2,6 +2,7 @@
 
 mod backoff;
 mod disposition;
+mod priority;
 mod search;
 mod suppression;
 mod view;
@@ -15,6 +16,7 @@ pub use backoff::{
     Jitter, MAXIMAL_BACKOFF, MAXIMAL_QUEUE_LIFETIME, message_backoff, relay_backoff,
 };
 pub use disposition::{Disposition, disposition, is_suppressible};
+pub use priority::Priority;
 pub use search::{Cursor, Search, Selection, is_id};
 pub use suppression::{Suppression, SuppressionLimit, SuppressionSearch};
 pub use view::{

@@ -232,8 +232,10 @@ pub struct Worker {
     pub per_minute: i64,
     /// The median time from acceptance to delivery in the last minute, in milliseconds.
     pub latency: Option<i64>,
-    /// The backoff of a relay, if one is backing off.
-    pub backoff: Option<BackoffView>,
+    /// The number of relays that it delivers to.
+    pub relays: i64,
+    /// The relays that are backing off.
+    pub backoffs: Vec<BackoffView>,
 }
 
 /// The backoff of a relay after failures.

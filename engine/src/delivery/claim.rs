@@ -1,20 +1,22 @@
 //! Claiming messages that are due, as many as the local queue has room for.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::{Refusal, Timestamp};
+use futures::future::join_all;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::claim_shares::{ClaimShare, claim_shares, in_turn};
 use super::disposition::AttemptResult;
-use super::leases::LeasedRecipient;
 use super::pool::Demand;
 use super::queued_message::{GroupedMessages, QueuedMessage, SMALL, group_by_message};
-use super::route::Route;
+use super::route::Routes;
 use super::worker::{RETRY_WRITE, Worker};
-use crate::outbox::{ControlState, WriteRequest};
-use crate::store::messages::{self, StoredMessage};
-use crate::store::{commit, in_time, recipients};
+use crate::outbox::{ControlState, WriteRequest, WriteResult};
+use crate::store::flows::{self, QueueClass, WaitingFlow};
+use crate::store::{commit, in_time, messages, recipients};
 
 /// How often to poll for messages without a notification.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -67,91 +69,120 @@ impl Worker {
     /// there is more to claim.
     async fn poll(self: &Arc<Self>, expired_leases: bool) -> Result<Option<Instant>, Refusal> {
         self.pool.close_idle_connections();
-        let (control, next_due) = {
+        let (control, waiting) = {
             let mut connection = self.services.store.read().await?;
             let hold_mail = self.services.outbox.hold_mail();
             let now = self.services.clock.now();
             let control = ControlState::read(&mut connection, hold_mail, now).await?;
-            (control, recipients::next_due(&mut connection, now).await?)
+            (control, flows::waiting(&mut connection, now).await?)
         };
         self.apply(control).await?;
         let now = self.services.clock.now();
         let monotonic = self.services.clock.monotonic();
-        self.reservations
-            .set_backlog(next_due.is_some_and(|due| due <= now));
-        if next_due.is_none() {
-            self.pool.clear_expired_backoff(monotonic);
-        }
-        if self.pool.is_stuck(monotonic) {
-            self.release_queue().await;
-        }
+        let due: Vec<&WaitingFlow> = waiting.iter().filter(|flow| flow.due <= now).collect();
+        self.reservations.set_backlog(due.iter().copied());
+        let queues = waiting.iter().map(|flow| &*flow.class.queue);
+        self.pool.clear_expired_backoffs(queues, monotonic);
+        self.release(self.pool.drain_stuck_queues(monotonic)).await;
         self.start_tasks();
-        let limit = match self.pool.demand(monotonic) {
-            Demand::Messages(limit) => limit,
-            Demand::After(wait) => return Ok(Some(Instant::now() + wait)),
-            Demand::None => return Ok(Some(Instant::now() + POLL_INTERVAL)),
-        };
-        match next_due {
-            Some(due) if due <= now => {}
-            Some(due) => return Ok(Some(poll_at(due, now))),
-            None => return Ok(Some(Instant::now() + POLL_INTERVAL)),
+        let next_due = waiting.iter().map(|flow| flow.due);
+        let next_due = next_due.filter(|due| *due > now).min();
+        let mut until = next_due.map_or(POLL_INTERVAL, |due| due.saturating_since(now));
+        let mut shares = Vec::new();
+        for class in classes(&due) {
+            match self.pool.demand(&class[0].class, monotonic) {
+                Demand::Messages(room) => {
+                    let after = self.last_claimed.load(Ordering::Relaxed);
+                    shares.extend(claim_shares(&class, room, after));
+                }
+                Demand::After(wait) => until = until.min(wait),
+                Demand::None => {}
+            }
         }
-        let claimed = self.claim_and_enqueue(limit, expired_leases, now).await?;
-        self.reservations.set_backlog(claimed == limit);
+        let claimed = self.claim_and_enqueue(shares, expired_leases, now).await?;
         self.start_tasks();
-        Ok((claimed == 0).then(|| Instant::now() + POLL_INTERVAL))
+        Ok((claimed == 0).then(|| Instant::now() + until.min(POLL_INTERVAL)))
     }
 
-    /// Claims up to `limit` recipients. Returns how many it got.
+    /// Claims the recipients of several flows in one commit. Returns how many it got.
     async fn claim_and_enqueue(
         self: &Arc<Self>,
-        limit: usize,
+        shares: Vec<ClaimShare>,
         expired_leases: bool,
         now: Timestamp,
     ) -> Result<usize, Refusal> {
-        let request = WriteRequest::Claim {
-            lease: self.new_lease(),
-            limit: i64::try_from(limit).unwrap_or(i64::MAX),
-            expired_leases,
-        };
-        let since = Instant::now();
-        let written = self.claim(request).await?;
-        let claimed = written.claimed.len();
-        if claimed == 0 {
+        let Some(last) = shares.iter().map(|share| share.flow).max() else {
             return Ok(0);
-        }
-        let leased = self.pool.leases.acquire_all(written.claimed, since);
-        let keys = leased
-            .iter()
-            .map(|leased| leased.recipient.key.clone())
-            .collect();
-        match self.load(&leased, written.control).await {
-            Ok(stored) => self.enqueue_grouped(group_by_message(leased, stored, now)),
-            Err(refusal) => {
-                self.release_leases(keys).await;
-                return Err(refusal);
+        };
+        self.last_claimed.store(last, Ordering::Relaxed);
+        let since = Instant::now();
+        let claims = shares.iter().map(|share| {
+            self.claim(WriteRequest::Claim {
+                lease: self.new_lease(),
+                flow: share.flow,
+                limit: i64::try_from(share.limit).unwrap_or(i64::MAX),
+                expired_leases,
+            })
+        });
+        let mut claimed = 0;
+        let mut failure = None;
+        let mut flows: Vec<Vec<QueuedMessage>> = Vec::new();
+        for (share, written) in shares.iter().zip(join_all(claims).await) {
+            let loaded = match written {
+                Ok(written) => {
+                    claimed += written.claimed.len();
+                    if written.claimed.len() < share.limit {
+                        self.reservations.clear_backlog(&share.class);
+                    }
+                    self.load(&share.class, written, since, now).await
+                }
+                Err(refusal) => Err(refusal),
+            };
+            match loaded {
+                Ok(messages) => flows.push(messages),
+                Err(refusal) => failure = Some(refusal),
             }
         }
-        Ok(claimed)
+        self.pool.enqueue(in_turn(flows));
+        failure.map_or(Ok(claimed), Err)
     }
 
-    /// The messages of leased recipients; before, the settings to send them with.
+    /// The messages of claimed recipients; before, the settings to send them with. Where they cannot
+    /// be read, the leases are released.
     async fn load(
-        &self,
-        leased: &[LeasedRecipient],
-        control: ControlState,
-    ) -> Result<Vec<StoredMessage>, Refusal> {
-        self.apply(control).await?;
-        let ids = leased.iter().map(|leased| &leased.recipient.key.message_id);
-        let mut ids: Vec<String> = ids.cloned().collect();
-        ids.dedup();
-        let mut connection = self.services.store.read().await?;
-        Ok(messages::load(&mut connection, &ids, SMALL).await?)
+        self: &Arc<Self>,
+        class: &QueueClass,
+        written: WriteResult,
+        since: Instant,
+        now: Timestamp,
+    ) -> Result<Vec<QueuedMessage>, Refusal> {
+        if written.claimed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let leased = self.pool.leases.acquire_all(written.claimed, since);
+        let stored = async {
+            self.apply(written.control).await?;
+            let ids = leased.iter().map(|leased| &leased.recipient.key.message_id);
+            let mut ids: Vec<String> = ids.cloned().collect();
+            ids.dedup();
+            let mut connection = self.services.store.read().await?;
+            Ok::<_, Refusal>(messages::load(&mut connection, &ids, SMALL).await?)
+        };
+        match stored.await {
+            Ok(stored) => {
+                let grouped = group_by_message(class, leased, stored, now);
+                Ok(self.record_unsendable(grouped))
+            }
+            Err(refusal) => {
+                let keys = leased.iter().map(|leased| leased.recipient.key.clone());
+                self.release_leases(keys.collect()).await;
+                Err(refusal)
+            }
+        }
     }
 
-    /// Puts messages into the local queue, and records those that cannot be sent.
-    pub fn enqueue_grouped(self: &Arc<Self>, grouped: GroupedMessages) {
-        self.pool.enqueue(grouped.messages);
+    /// Records the recipients that cannot be sent to, and returns the messages of the others.
+    pub fn record_unsendable(self: &Arc<Self>, grouped: GroupedMessages) -> Vec<QueuedMessage> {
         if !grouped.unsendable.is_empty() {
             let result = AttemptResult {
                 settled: grouped.unsendable,
@@ -160,28 +191,39 @@ impl Worker {
             let worker = self.clone();
             tokio::spawn(async move { worker.record(result).await });
         }
+        grouped.messages
     }
 
-    /// Reads the route again where the control state names other settings.
+    /// Reads the routes again where the control state names a newer version.
     async fn apply(&self, control: ControlState) -> Result<(), Refusal> {
         self.pool.observe(control);
-        let known = self.pool.revision();
-        if known == Some(control.revision) || (known.is_none() && control.revision == 0) {
+        let known = self.pool.version();
+        if known == Some(control.revision) {
             return Ok(());
         }
-        let route = Route::read(&self.services.settings, &self.services.store).await?;
-        self.pool.set_route(route.map(Arc::new));
+        let services = &self.services;
+        let before = self.pool.routes();
+        let routes = Routes::read(&services.settings, &services.store, &before).await?;
+        self.pool.set_routes(routes);
         Ok(())
     }
 
-    /// Releases the local queue, so that other workers and people can act on it.
-    async fn release_queue(&self) {
-        let messages: Vec<QueuedMessage> = self.pool.drain_queue();
+    /// Releases messages that cannot be sent soon, so that other workers and people can act on them.
+    async fn release(&self, messages: Vec<QueuedMessage>) {
         let keys = messages.iter().flat_map(QueuedMessage::keys).collect();
         self.release_leases(keys).await;
     }
 }
 
-fn poll_at(due: Timestamp, now: Timestamp) -> Instant {
-    Instant::now() + due.saturating_since(now).min(POLL_INTERVAL)
+/// The flows of each class of a queue.
+fn classes<'a>(flows: &[&'a WaitingFlow]) -> Vec<Vec<&'a WaitingFlow>> {
+    let mut classes: Vec<Vec<&WaitingFlow>> = Vec::new();
+    for flow in flows {
+        let same = |class: &&mut Vec<&WaitingFlow>| class[0].class == flow.class;
+        match classes.iter_mut().find(same) {
+            Some(class) => class.push(flow),
+            None => classes.push(vec![flow]),
+        }
+    }
+    classes
 }

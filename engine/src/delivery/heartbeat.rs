@@ -97,7 +97,8 @@ impl Worker {
             connections: number(reading.connections),
             per_minute: number(reading.per_minute),
             latency: reading.latency.map(number),
-            backoff: self.pool.backoff_view(now, monotonic),
+            relays: i64::try_from(self.pool.routes().len()).unwrap_or(i64::MAX),
+            backoffs: self.pool.backoff_views(now, monotonic),
         };
         let mut work = self.services.store.begin().await?;
         workers::heartbeat(&mut work, &self.id, &status, now).await?;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::queued_message::{SMALL, group_by_message};
 use super::worker::Worker;
 use crate::outbox::{Lease, LocalWorker, NewMessage, WriteRequest, WriteResult};
+use crate::store::flows::QueueClass;
 use crate::store::messages::StoredMessage;
 
 /// A claim under way, until it is dropped: a worker that stops waits for it.
@@ -15,7 +16,8 @@ struct ClaimReservation(Arc<Worker>);
 
 impl Drop for ClaimReservation {
     fn drop(&mut self) {
-        self.0.release_reservation(1);
+        self.0.reservations.end_claim();
+        self.0.pool.idle.notify_one();
     }
 }
 
@@ -26,7 +28,7 @@ impl Worker {
     /// # Errors
     /// Those of [`Worker::write`].
     pub async fn claim(self: &Arc<Self>, claim: WriteRequest) -> Result<WriteResult, Refusal> {
-        self.reservations.reserve_claim();
+        self.reservations.begin_claim();
         let reservation = ClaimReservation(self.clone());
         let written = tokio::spawn(async move { reservation.0.write(claim).await });
         written.await.map_err(|_| Refusal::internal())?
@@ -34,17 +36,20 @@ impl Worker {
 }
 
 impl LocalWorker for Worker {
-    fn try_reserve(&self, messages: &[NewMessage]) -> bool {
+    fn try_reserve(&self, class: &QueueClass, messages: &[NewMessage]) -> bool {
         // Large messages are read from the database when their turn comes.
         let small = messages.iter().all(|new| new.message.size <= SMALL);
-        small
-            && self
-                .reservations
-                .try_reserve(messages.len(), self.pool.spare_capacity())
+        if !small {
+            return false;
+        }
+        let now = self.services.clock.monotonic();
+        let capacity = self.pool.spare_capacity(class, now);
+        self.reservations
+            .try_reserve(class, messages.len(), capacity)
     }
 
-    fn release_reservation(&self, messages: usize) {
-        self.reservations.release(messages);
+    fn release_reservation(&self, class: &QueueClass, messages: usize) {
+        self.reservations.release(class, messages);
         self.pool.idle.notify_one();
     }
 
@@ -52,7 +57,13 @@ impl LocalWorker for Worker {
         self.new_lease()
     }
 
-    fn enqueue(self: Arc<Self>, messages: &[NewMessage], written: &WriteResult, since: Instant) {
+    fn enqueue(
+        self: Arc<Self>,
+        class: &QueueClass,
+        messages: &[NewMessage],
+        written: &WriteResult,
+        since: Instant,
+    ) {
         self.pool.observe(written.control);
         if !self.pool.may_begin() {
             self.wake();
@@ -66,8 +77,9 @@ impl LocalWorker for Worker {
             bytes: Some(new.bytes.as_slice().into()),
         });
         let now = self.services.clock.now();
-        let grouped = group_by_message(leased, stored.collect(), now);
-        self.enqueue_grouped(grouped);
+        let grouped = group_by_message(class, leased, stored.collect(), now);
+        let messages = self.record_unsendable(grouped);
+        self.pool.enqueue(messages);
         self.start_tasks();
     }
 }

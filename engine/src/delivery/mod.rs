@@ -1,12 +1,13 @@
 //! The delivery service: takes messages from the outbox to the relay. Several nodes may run it.
 //!
-//! `claim` leases messages that are due, `local_worker` admits those that are just being accepted,
-//! `pool` holds the local queue, the connections and the state of the relay, `task` delivers over
-//! one `connection`, `disposition` turns replies into results, `concurrency_limit` and
-//! `relay_backoff` adapt to the relay, `leases` holds what is leased and `lease_renewal` renews it,
+//! `claim` leases messages that are due, in the shares of `claim_shares`; `local_worker` admits those
+//! that are just being accepted. `pool` holds the local queues and connections, and chooses the relay
+//! of a message by `route` and `relay_health`, which `concurrency_limit` and `relay_backoff` belong
+//! to. `task` delivers over one `connection`, `disposition` turns replies into results, `leases` holds what is leased and `lease_renewal` renews it,
 //! `heartbeat` reports the worker, `retention` deletes old rows.
 
 mod claim;
+mod claim_shares;
 mod concurrency_limit;
 mod config;
 mod connection;
@@ -20,6 +21,7 @@ mod pool;
 mod queued_message;
 mod record;
 mod relay_backoff;
+mod relay_health;
 mod reservations;
 mod retention;
 mod route;

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::leases::{LeaseGuard, LeasedRecipient};
 use crate::smtp::{Envelope, OutgoingMessage};
+use crate::store::flows::QueueClass;
 use crate::store::messages::{self, StoredMessage};
 use crate::store::recipients::{ClaimedRecipient, RecipientKey, SettledRecipient};
 use crate::store::{Store, StoreError};
@@ -23,6 +24,8 @@ const LARGE_MESSAGE_BUDGET: u32 = 128 * 1024 * 1024;
 /// A message for the recipients that were leased together.
 pub(super) struct QueuedMessage {
     pub id: String,
+    /// Where it waits.
+    pub class: QueueClass,
     /// In the envelope's order.
     pub recipients: Vec<ClaimedRecipient>,
     sender: EmailAddress,
@@ -47,9 +50,10 @@ pub(super) fn large_message_budget() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(LARGE_MESSAGE_BUDGET as usize))
 }
 
-/// Groups leased recipients by message. Recipients fail here whose address is suppressed, and those
+/// Groups leased recipients of a class by message. Recipients fail here whose address is suppressed, and those
 /// whose row or message somebody changed in the database.
 pub(super) fn group_by_message(
+    class: &QueueClass,
     leased: Vec<LeasedRecipient>,
     stored: Vec<StoredMessage>,
     now: Timestamp,
@@ -87,6 +91,7 @@ pub(super) fn group_by_message(
         };
         queued.push(QueuedMessage {
             id: id.clone(),
+            class: class.clone(),
             recipients: vec![recipient],
             sender,
             to: vec![address],
@@ -113,6 +118,10 @@ impl QueuedMessage {
     pub fn of(recipients: Vec<ClaimedRecipient>) -> Self {
         Self {
             id: "message".to_owned(),
+            class: QueueClass {
+                queue: "global".into(),
+                priority: domain::outbox::Priority::Normal,
+            },
             recipients,
             sender: "alerts@example.org".parse().expect("an address"),
             to: Vec::new(),

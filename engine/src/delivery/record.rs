@@ -5,14 +5,13 @@ use tokio::time::sleep;
 
 use super::disposition::AttemptResult;
 use super::worker::{RETRY_WRITE, Worker};
-use crate::outbox::{ControlState, WriteRequest};
+use crate::outbox::WriteRequest;
 use crate::store::delivery_events::NewEvent;
 use crate::store::search;
 
 impl Worker {
-    /// Writes a result, and tries again until it is on disk: the leases are held until then. Returns
-    /// the control state that the commit read.
-    pub async fn record(&self, result: AttemptResult) -> ControlState {
+    /// Writes a result, and tries again until it is on disk: the leases are held until then.
+    pub async fn record(&self, result: AttemptResult) {
         let meter = self.services.outbox.meter();
         for row in &result.settled {
             match (row.state, row.settled) {
@@ -39,7 +38,7 @@ impl Worker {
                 suppression_limit,
             };
             match self.write(request).await {
-                Ok(written) => return written.control,
+                Ok(_) => return,
                 Err(_) => sleep(RETRY_WRITE).await,
             }
         }

@@ -45,6 +45,11 @@ impl RelayBackoff {
         (!left.is_zero()).then_some(left)
     }
 
+    /// The first failure in a row.
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
     /// The backoff by the time of day.
     pub fn view(&self, now: Timestamp, monotonic: Instant) -> BackoffView {
         let since = now - monotonic.saturating_duration_since(self.since);

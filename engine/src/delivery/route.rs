@@ -1,4 +1,6 @@
-//! The route of messages: the relay of one revision of the settings, with its password.
+//! The routes of messages: the relays, and which of them takes the messages of which queue.
+
+use std::sync::Arc;
 
 use domain::{Kind, Refusal};
 
@@ -7,49 +9,131 @@ use crate::smtp::Relay;
 use crate::store::Store;
 use crate::store::pipelining_trials::{self, PipeliningTrial};
 
-/// A relay, and the revision of the settings that names it.
+/// The queue of mail from a domain that a rule sends through relays of its own has this prefix.
+const DOMAIN_QUEUE: &str = "domain:";
+
+/// A relay as of a revision of its settings.
 pub(super) struct Route {
     pub revision: i64,
     /// Host and port.
     pub name: String,
     pub relay: Relay,
+    /// The domain of From whose mail it takes; `None` for all that no rule sends elsewhere.
+    pub from_domain: Option<String>,
+    /// Whether it may be used.
+    pub enabled: bool,
+    /// The maximum number of connections to it.
+    pub max_connections: Option<usize>,
     /// Whether the relay bears pipelined next transactions, as it was tried.
     pub pipelining: Vec<PipeliningTrial>,
 }
 
+/// All relays, in the order in which they take over from each other.
+pub(super) struct Routes {
+    /// Grows with each change of a relay or its settings.
+    pub version: i64,
+    pub relays: Vec<Arc<Route>>,
+}
+
 impl Route {
-    /// Reads the saved settings; `None` before the first save, and where they are no longer valid.
+    /// The positions of the relays that take the messages of a queue, in their order. Where the rule
+    /// of a queue is gone, its messages are those of no rule.
+    pub fn of_queue<'a>(
+        routes: impl Iterator<Item = &'a Self> + Clone + 'a,
+        queue: &str,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let domain = queue.strip_prefix(DOMAIN_QUEUE);
+        let has_rule =
+            move |route: &Self| domain.is_some() && route.from_domain.as_deref() == domain;
+        let rule = match routes.clone().any(has_rule) {
+            true => domain.map(str::to_owned),
+            false => None,
+        };
+        let takes = move |(index, route): (usize, &Self)| {
+            (route.enabled && route.from_domain == rule).then_some(index)
+        };
+        routes.enumerate().filter_map(takes)
+    }
+
+    /// A route without a rule to a relay of this name.
+    #[cfg(test)]
+    pub fn of_name(name: &str) -> Self {
+        use domain::{Form, Label};
+
+        let form = Form::default()
+            .with(Label::FromAddress, "alerts@example.com")
+            .with(Label::Host, name)
+            .with(Label::Port, "25");
+        Self {
+            revision: 1,
+            name: name.to_owned(),
+            from_domain: None,
+            enabled: true,
+            max_connections: None,
+            pipelining: Vec::new(),
+            relay: Relay {
+                settings: form.parse().expect("valid"),
+                password: None,
+            },
+        }
+    }
+
+    /// The settings of a relay that delivery needs are the same.
+    fn is_same(&self, other: &Self) -> bool {
+        self.revision == other.revision
+            && self.name == other.name
+            && self.from_domain == other.from_domain
+            && self.enabled == other.enabled
+            && self.max_connections == other.max_connections
+    }
+}
+
+impl Routes {
+    /// Reads the saved settings of the relays. Those that are not valid are left out. Of `before`,
+    /// routes that are the same are kept.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn read(settings: &Settings, store: &Store) -> Result<Option<Self>, Refusal> {
+    pub async fn read(
+        settings: &Settings,
+        store: &Store,
+        before: &[Arc<Route>],
+    ) -> Result<Self, Refusal> {
         let saved = settings.saved().await?;
-        let revision = saved.revision();
-        let Some(smtp) = saved.settings().and_then(|smtp| validate(smtp).ok()) else {
-            return Ok(None);
+        let version = saved.revision();
+        let mut relays = Vec::new();
+        if let Some(smtp) = saved.settings().and_then(|smtp| validate(smtp).ok()) {
+            // Without a password that can be opened, the relay's refusal becomes the reported failure.
+            let password = settings.saved_password(&saved, &smtp).await;
+            let password = password.or_else(|refusal| match refusal.kind {
+                Kind::Invalid => Ok(None),
+                _ => Err(refusal),
+            })?;
+            let name = smtp.host.with_port(smtp.port);
+            let pipelining = {
+                let mut connection = store.read().await?;
+                pipelining_trials::of_relay(&mut connection, &name).await?
+            };
+            relays.push(Route {
+                revision: version,
+                name,
+                pipelining,
+                from_domain: None,
+                enabled: true,
+                max_connections: None,
+                relay: Relay {
+                    settings: smtp,
+                    password,
+                },
+            });
+        }
+        let keep = |route: Route| {
+            let same = before.iter().find(|known| known.is_same(&route));
+            same.cloned().unwrap_or_else(|| Arc::new(route))
         };
-        // Without a password that can be opened, the relay's refusal becomes the reported failure.
-        let password =
-            settings
-                .saved_password(&saved, &smtp)
-                .await
-                .or_else(|refusal| match refusal.kind {
-                    Kind::Invalid => Ok(None),
-                    _ => Err(refusal),
-                })?;
-        let name = smtp.host.with_port(smtp.port);
-        let pipelining = {
-            let mut connection = store.read().await?;
-            pipelining_trials::of_relay(&mut connection, &name).await?
-        };
-        Ok(Some(Self {
-            revision,
-            name,
-            pipelining,
-            relay: Relay {
-                settings: smtp,
-                password,
-            },
-        }))
+        Ok(Self {
+            version,
+            relays: relays.into_iter().map(keep).collect(),
+        })
     }
 }

@@ -12,7 +12,6 @@ use super::pool::{Pool, TaskStart};
 use super::queued_message::{QueuedMessage, failed};
 use super::route::Route;
 use super::worker::{RETRY_WRITE, Worker};
-use crate::outbox::ControlState;
 use crate::smtp::{BrokenSession, OutgoingMessage, RecipientResults, Session, SessionObserver};
 use crate::store::pipelining_trials::{self, PipeliningTrial};
 use crate::store::{StoreError, commit, in_time};
@@ -102,7 +101,7 @@ impl DeliveryTask {
             return self.next_step();
         };
         let next = match connection.may_continue() {
-            true => self.pool().next(&self.route),
+            true => self.next_message(),
             false => None,
         };
         connection.count_message();
@@ -135,27 +134,28 @@ impl DeliveryTask {
         }
         let relay_failure = result.relay_failure.clone();
         if relay_failure.is_none() {
-            self.pool().replied(&self.route, accepted);
+            self.replied(accepted);
         }
         if pipelined {
             let now = self.worker.services.clock.now();
             let greeting = connection.session.greeting();
-            let tried = self.pool().pipelining_worked(greeting, now);
+            let tried = self.pool().pipelining_worked(&self.route, greeting, now);
             connection.set_trial(false);
             self.store_trial(tried).await;
         } else if !connection.session.has_pipelined_next() {
             // Nothing goes behind a message that is refused before its body.
             self.abandon_trial(connection);
         }
-        let control = self.record(message, result).await;
+        self.record(message, result).await;
         if let Some(failure) = relay_failure {
             self.relay_failed(failure);
         }
-        let changed = control.paused || control.revision != self.route.revision;
+        let changed = !self.pool().may_begin();
         if changed {
             self.worker.wake();
         }
-        let goes_on = !changed && connection.session.is_ready() && !self.pool().is_backing_off();
+        let goes_on =
+            !changed && connection.session.is_ready() && !self.pool().is_backing_off(&self.route);
         match next {
             Some(next) if goes_on => NextStep::Deliver(next),
             None if goes_on => self.next_step(),
@@ -214,7 +214,7 @@ impl DeliveryTask {
         }
         let now = self.worker.services.clock.now();
         let greeting = connection.session.greeting();
-        let permit = self.pool().pipelining_permit(greeting, now);
+        let permit = self.pool().pipelining_permit(&self.route, greeting, now);
         if permit == PipeliningPermit::Trial {
             connection.set_trial(true);
         }
@@ -225,7 +225,7 @@ impl DeliveryTask {
     fn abandon_trial(&self, connection: &mut RelayConnection) {
         if connection.is_trial() {
             self.pool()
-                .pipelining_abandoned(connection.session.greeting());
+                .pipelining_abandoned(&self.route, connection.session.greeting());
             connection.set_trial(false);
         }
     }
@@ -257,8 +257,18 @@ impl DeliveryTask {
     }
 
     fn next_step(&self) -> NextStep {
-        let next = self.pool().next(&self.route);
-        next.map_or(NextStep::Idle, NextStep::Deliver)
+        self.next_message()
+            .map_or(NextStep::Idle, NextStep::Deliver)
+    }
+
+    fn next_message(&self) -> Option<QueuedMessage> {
+        let now = self.worker.services.clock.monotonic();
+        self.pool().next(&self.route, now)
+    }
+
+    fn replied(&self, accepted: bool) {
+        let now = self.worker.services.clock.monotonic();
+        self.pool().replied(&self.route, accepted, now);
     }
 
     fn requeue(&self, next: Option<QueuedMessage>) {
@@ -287,7 +297,7 @@ impl DeliveryTask {
         if broken.pipelined {
             let now = self.worker.services.clock.now();
             let greeting = connection.session.greeting();
-            let tried = self.pool().broke_on_pipelining(greeting, now);
+            let tried = self.pool().broke_on_pipelining(&self.route, greeting, now);
             self.store_trial(tried).await;
         }
         // A relay that broke on pipelined commands, or that closes after some messages, replied
@@ -300,7 +310,7 @@ impl DeliveryTask {
             return;
         }
         if broken.may_have_arrived {
-            self.pool().replied(&self.route, false);
+            self.replied(false);
         } else {
             self.relay_failed(failure.clone());
         }
@@ -320,10 +330,9 @@ impl DeliveryTask {
     }
 
     /// Records a result. The leases of the message are renewed until it is on disk.
-    async fn record(&self, message: QueuedMessage, result: AttemptResult) -> ControlState {
-        let control = self.worker.record(result).await;
+    async fn record(&self, message: QueuedMessage, result: AttemptResult) {
+        self.worker.record(result).await;
         drop(message);
-        control
     }
 
     fn pool(&self) -> &Pool {
@@ -345,6 +354,6 @@ impl DeliveryTask {
 
 impl Drop for DeliveryTask {
     fn drop(&mut self) {
-        self.worker.pool.ended(self.route.revision, self.half_open);
+        self.worker.pool.ended(&self.route, self.half_open);
     }
 }

@@ -1,6 +1,7 @@
 //! A worker: its parts, its writes through the group commit, and its shutdown.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use domain::Refusal;
@@ -29,6 +30,8 @@ pub(super) struct Worker {
     pub config: DeliveryConfig,
     pub pool: Pool,
     pub reservations: Reservations,
+    /// The greatest flow that the last claim took from.
+    pub last_claimed: AtomicI64,
     /// The octets of large messages that may be in memory.
     pub large_messages: Arc<Semaphore>,
     /// Wakes the claiming task.
@@ -44,6 +47,7 @@ impl Worker {
             id: ulid::Ulid::new().to_string().into(),
             pool: Pool::new(config.connections, config.lease),
             reservations: Reservations::default(),
+            last_claimed: AtomicI64::new(0),
             large_messages: large_message_budget(),
             wake: Notify::new(),
             abandoned: watch::Sender::new(false),

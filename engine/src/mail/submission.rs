@@ -1,5 +1,6 @@
 //! Submissions as applications send them, and composed messages as they are stored.
 
+use domain::outbox::Priority;
 use domain::{EmailAddress, Refusal};
 
 use super::mailbox::Mailbox;
@@ -35,6 +36,8 @@ pub struct Submission {
     pub attachments: Vec<Attachment>,
     /// A whole message (RFC 5322) instead of subject, text, html, headers and attachments.
     pub raw: Option<Vec<u8>>,
+    /// The class in its queue.
+    pub priority: Priority,
 }
 
 /// A file of a submission.

@@ -11,6 +11,7 @@ use super::reservation::Reservation;
 use super::service::{AccountKey, CachedSender, Outbox};
 use crate::Actor;
 use crate::mail::{ComposedMessage, DefaultSender, Submission};
+use crate::store::flows::{Flow, GLOBAL_QUEUE, QueueClass};
 use crate::store::idempotency::IdempotencyKey;
 use crate::store::messages::MessageRow;
 
@@ -72,7 +73,15 @@ impl Outbox {
         });
         let _in_flight = key.as_ref().map(|key| self.in_flight(key)).transpose()?;
 
-        let messages = self.compose(actor, submissions).await?;
+        let mut messages = self.compose(actor, submissions).await?;
+        let account: Arc<str> = account.into();
+        for new in &mut messages {
+            let flow = Flow {
+                class: new.class.clone(),
+                account: account.clone(),
+            };
+            new.flow = self.flow_ids.of(&self.store, flow).await?;
+        }
         let ids: Vec<String> = messages.iter().map(|new| new.message.id.clone()).collect();
         let digest = key.as_ref().map(|key| key.digest.clone());
         let written = self.write(messages, key).await?;
@@ -121,6 +130,7 @@ impl Outbox {
             sender,
             account: actor.account().map_or("", |account| &account.id).to_owned(),
             allowed: actor.senders().to_vec(),
+            queue: GLOBAL_QUEUE.into(),
             now,
         };
         if octets > LARGE {
@@ -214,6 +224,7 @@ struct Batch {
     account: String,
     /// The addresses that the actor may send from; empty if it may send from every address.
     allowed: Vec<String>,
+    queue: Arc<str>,
     now: Timestamp,
 }
 
@@ -224,9 +235,13 @@ impl Batch {
         let mut messages = Vec::with_capacity(self.ids.len());
         let sender = self.sender.as_deref();
         for (index, (submission, id)) in self.submissions.into_iter().zip(self.ids).enumerate() {
+            let class = QueueClass {
+                queue: self.queue.clone(),
+                priority: submission.priority,
+            };
             let composed = submission.compose(sender, &id, self.now);
             match composed.and_then(|composed| composed.check_senders(&self.allowed)) {
-                Ok(finished) => messages.push(new_message(finished, id, &self.account)),
+                Ok(finished) => messages.push(new_message(finished, id, &self.account, class)),
                 Err(refusal) if self.many => {
                     for (field, text) in refusal.fields {
                         faults.add(&format!("[{index}].{field}"), text);
@@ -240,8 +255,16 @@ impl Batch {
     }
 }
 
-fn new_message(finished: ComposedMessage, id: String, account: &str) -> NewMessage {
+/// The message to store. Its flow is not known yet.
+fn new_message(
+    finished: ComposedMessage,
+    id: String,
+    account: &str,
+    class: QueueClass,
+) -> NewMessage {
     NewMessage {
+        class,
+        flow: 0,
         message: MessageRow {
             id,
             account: account.to_owned(),

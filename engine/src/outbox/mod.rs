@@ -11,6 +11,7 @@ mod actions;
 mod bulk_act;
 mod disk_space;
 mod feed;
+mod flow_ids;
 mod group_commit;
 mod hold;
 mod last_limit;

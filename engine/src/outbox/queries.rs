@@ -252,7 +252,7 @@ fn with_causes(mut overview: Overview, settings: Option<&SmtpSettings>) -> Overv
     let backoffs = overview
         .workers
         .iter_mut()
-        .filter_map(|worker| worker.backoff.as_mut());
+        .flat_map(|worker| &mut worker.backoffs);
     for backoff in backoffs.filter(|backoff| backoff.relay == relay) {
         backoff.cause = cause::find(&Observation {
             failure: &backoff.failure,
@@ -275,7 +275,7 @@ fn without_names(mut overview: Overview) -> Overview {
     }
     for worker in &mut overview.workers {
         worker.host.clear();
-        if let Some(backoff) = &mut worker.backoff {
+        for backoff in &mut worker.backoffs {
             backoff.relay.clear();
             backoff.failure = Failure::new(backoff.failure.stage, Fault::Rejected, "");
         }
@@ -383,12 +383,13 @@ mod tests {
                     connections: 0,
                     per_minute: 0,
                     latency: None,
-                    backoff: Some(backoff),
+                    relays: 1,
+                    backoffs: vec![backoff],
                 }],
                 ..Overview::default()
             };
             let overview = with_causes(overview, form.parse().ok().as_ref());
-            let backoff = overview.workers[0].backoff.as_ref().expect("a backoff");
+            let backoff = &overview.workers[0].backoffs[0];
             assert_eq!(backoff.cause.is_some(), known, "{relay}");
         }
     }

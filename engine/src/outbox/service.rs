@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::bulk_act::BulkActs;
 use super::disk_space::DiskSpace;
+use super::flow_ids::FlowIds;
 use super::group_commit::{GroupCommit, write_audit};
 use super::hold::Hold;
 use super::last_limit::LastLimit;
@@ -66,6 +67,7 @@ pub struct Outbox {
     /// Idempotency keys of requests under way.
     pub(super) keys_in_flight: Mutex<HashSet<AccountKey>>,
     ids: Mutex<ulid::Generator>,
+    pub(super) flow_ids: FlowIds,
     pub(super) sender: Mutex<Option<CachedSender>>,
     /// The revision of the settings that this process saved last.
     pub(super) saved: watch::Receiver<i64>,
@@ -113,6 +115,7 @@ impl Outbox {
             changes,
             keys_in_flight: Mutex::default(),
             ids: Mutex::new(ulid::Generator::new()),
+            flow_ids: FlowIds::default(),
             sender: Mutex::default(),
             worker: Mutex::default(),
         });

@@ -24,7 +24,8 @@ macro_rules! files {
             "0011_suppression_expiry",
             "0012_suppressions_by_words",
             "0013_pipelining_trial",
-            "0014_key_fingerprint"
+            "0014_key_fingerprint",
+            "0015_flow"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -6,6 +6,7 @@ mod checkpoint;
 pub mod delivery_events;
 mod dialect;
 mod error;
+pub mod flows;
 mod fold;
 pub mod idempotency;
 pub mod information;

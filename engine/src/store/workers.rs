@@ -17,15 +17,14 @@ pub async fn heartbeat(
     worker: &Worker,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let backoff = worker.backoff.as_ref().map(serde_json::to_string);
-    let backoff = backoff
-        .transpose()
+    let backoffs = serde_json::to_string(&worker.backoffs)
         .map_err(|error| sqlx::Error::Encode(error.into()))?;
     sqlx::query(
-        "INSERT INTO worker (id, host, seen_at, connections, per_minute, latency, backoff) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET \
+        "INSERT INTO worker (id, host, seen_at, connections, per_minute, latency, relays, backoffs) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET \
          seen_at = excluded.seen_at, connections = excluded.connections, \
-         per_minute = excluded.per_minute, latency = excluded.latency, backoff = excluded.backoff",
+         per_minute = excluded.per_minute, latency = excluded.latency, relays = excluded.relays, \
+         backoffs = excluded.backoffs",
     )
     .bind(id)
     .bind(&worker.host)
@@ -33,7 +32,8 @@ pub async fn heartbeat(
     .bind(worker.connections)
     .bind(worker.per_minute)
     .bind(worker.latency)
-    .bind(backoff)
+    .bind(worker.relays)
+    .bind(backoffs)
     .execute(connection)
     .await?;
     Ok(())
@@ -93,15 +93,17 @@ struct WorkerRow {
 
 impl FromRow<'_, AnyRow> for WorkerRow {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
-        let backoff: Option<&str> = row.try_get(4)?;
-        let backoff = backoff.map(serde_json::from_str).transpose();
-        let hold_mail: i64 = row.try_get(5)?;
+        let backoffs: Option<&str> = row.try_get(5)?;
+        let backoffs = backoffs.map(serde_json::from_str).transpose();
+        let backoffs = backoffs.map_err(|error| sqlx::Error::Decode(error.into()))?;
+        let hold_mail: i64 = row.try_get(6)?;
         let worker = Worker {
             host: row.try_get(0)?,
             connections: row.try_get(1)?,
             per_minute: row.try_get(2)?,
             latency: row.try_get(3)?,
-            backoff: backoff.map_err(|error| sqlx::Error::Decode(error.into()))?,
+            relays: row.try_get(4)?,
+            backoffs: backoffs.unwrap_or_default(),
         };
         Ok(Self {
             worker,
@@ -116,7 +118,7 @@ impl FromRow<'_, AnyRow> for WorkerRow {
 /// Where the database fails.
 pub async fn all(connection: &mut Connection, since: Timestamp) -> Result<Processes, StoreError> {
     let rows: Vec<WorkerRow> = sqlx::query_as(
-        "SELECT host, connections, per_minute, latency, backoff, hold_mail FROM worker \
+        "SELECT host, connections, per_minute, latency, relays, backoffs, hold_mail FROM worker \
          WHERE seen_at >= $1 ORDER BY host, id",
     )
     .bind(since.0)

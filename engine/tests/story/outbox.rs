@@ -151,7 +151,7 @@ impl TestEnv {
         wait_for("a backoff of the relay", async || {
             let overview = self.postern.outbox().overview(actor).await.expect("there");
             let mut shown = overview.workers.iter();
-            let shown = shown.find_map(|worker| worker.backoff.clone());
+            let shown = shown.find_map(|worker| worker.backoffs.first().cloned());
             let found = shown.filter(|shown| Some(shown.next) > next);
             found.ok_or(overview.workers)
         })

@@ -89,7 +89,10 @@ struct DeliveryProcess {
     delivered_per_minute: i64,
     /// From acceptance to delivery, of the last minute.
     median_milliseconds: Option<i64>,
-    backoff: Option<BackingOffRelay>,
+    /// The number of relays that it delivers to.
+    relays: i64,
+    /// Those that it backs off from.
+    backoffs: Vec<BackingOffRelay>,
 }
 
 /// Why the process backs off from a relay.
@@ -167,7 +170,8 @@ impl From<Worker> for DeliveryProcess {
             connections: worker.connections,
             delivered_per_minute: worker.per_minute,
             median_milliseconds: worker.latency,
-            backoff: worker.backoff.map(Into::into),
+            relays: worker.relays,
+            backoffs: worker.backoffs.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -185,8 +189,8 @@ impl From<BackoffView> for BackingOffRelay {
 
 /// Read the state of the outbox
 ///
-/// Message counts by state with the age of the oldest, the processes that deliver, and the backoff
-/// of their relay.
+/// Message counts by state with the age of the oldest, the processes that deliver, and the
+/// relays that they back off from.
 #[utoipa::path(
     get,
     path = "/api/outbox",

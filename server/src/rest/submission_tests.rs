@@ -1,5 +1,6 @@
 //! Tests of decoding `send-email` bodies.
 
+use domain::outbox::Priority;
 use domain::{Kind, Refusal};
 use engine::{Submission, Submissions};
 use serde_json::json;
@@ -75,10 +76,12 @@ fn every_field_is_parsed() {
 #[test]
 fn null_is_the_same_as_absent() {
     let mail = one(
-        r#"{"from":null,"to":null,"subject":null,"text":null,"headers":null,"attachments":null,"raw":null}"#,
+        r#"{"from":null,"to":null,"subject":null,"text":null,"headers":null,"attachments":null,"raw":null,"priority":null}"#,
     );
     assert!(mail.from.is_none() && mail.to.is_empty() && mail.subject.is_none());
     assert!(mail.headers.is_empty() && mail.attachments.is_empty() && mail.raw.is_none());
+    assert_eq!(mail.priority, Priority::Normal);
+    assert_eq!(one(r#"{"priority":"bulk"}"#).priority, Priority::Bulk);
 }
 
 #[test]
@@ -100,6 +103,7 @@ fn every_wrong_type_is_reported_by_field() {
             {"filename": "a", "content": null},
         ],
         "raw": "not base64!",
+        "priority": "urgent",
         "body": "x",
     }));
     let fields: Vec<_> = found.iter().map(|(field, _)| field.as_str()).collect();
@@ -121,6 +125,7 @@ fn every_wrong_type_is_reported_by_field() {
             "from",
             "headers",
             "html",
+            "priority",
             "raw",
             "reply_to",
             "subject",
@@ -138,6 +143,7 @@ fn every_wrong_type_is_reported_by_field() {
     };
     assert_eq!(text("body"), Some("There is no such field."));
     assert_eq!(text("from"), Some("This is a string."));
+    assert_eq!(text("priority"), Some("Choose high, normal or bulk."));
     assert_eq!(text("attachments[1].filename"), Some("This is a string."));
     assert_eq!(
         text("attachments[3].content"),

@@ -1,5 +1,6 @@
-//! The local queue, the connections and the tasks of a worker, and the state of its relay.
+//! The local queues, connections and tasks of a worker, and the relays they go to.
 
+mod local_queue;
 mod relay;
 mod state;
 
@@ -13,25 +14,28 @@ use tokio::time::Instant;
 use super::connection::{RelayConnection, quit};
 use super::leases::Leases;
 use super::queued_message::QueuedMessage;
+use super::relay_health::Availability;
 use super::route::Route;
-use state::State;
+use crate::store::flows::QueueClass;
+use state::{Choice, State};
 
 /// The pool of a worker.
 pub(super) struct Pool {
     state: Mutex<State>,
-    /// The local queue has room.
+    /// A local queue has room.
     pub room: Notify,
     /// The status in the heartbeat changed.
     pub status_changed: Notify,
     /// No task is left.
     pub idle: Notify,
     pub leases: Leases,
+    /// The maximum number of connections to a relay.
     max_connections: usize,
     /// How long a lease runs.
     lease: Duration,
 }
 
-/// What a worker may claim.
+/// What a worker may claim of a class of a queue.
 #[derive(Debug, PartialEq)]
 pub(super) enum Demand {
     /// So many recipients.
@@ -54,7 +58,7 @@ pub(super) struct TaskStart {
 impl Pool {
     pub fn new(max_connections: usize, lease: Duration) -> Self {
         Self {
-            state: Mutex::new(State::new(max_connections)),
+            state: Mutex::new(State::new()),
             room: Notify::new(),
             status_changed: Notify::new(),
             idle: Notify::new(),
@@ -68,40 +72,46 @@ impl Pool {
         self.state.lock()
     }
 
-    /// The capacity of the local queue: a commit brings many messages, and each connection looks
-    /// ahead by one.
-    fn queue_capacity(&self) -> usize {
-        (self.max_connections * 8).clamp(64, 512)
-    }
-
     /// What to claim now.
-    pub fn demand(&self, now: Instant) -> Demand {
+    pub fn demand(&self, class: &QueueClass, now: Instant) -> Demand {
         let state = self.state();
-        if !state.may_begin() || state.is_silent() {
+        if !state.may_begin() {
             return Demand::None;
         }
-        if let Some(remaining) = state.backoff_remaining(now) {
-            return Demand::After(remaining);
-        }
-        match &state.backoff {
-            // One message for the half-open attempt.
-            Some(_) if !state.half_open && state.queue.is_empty() => Demand::Messages(1),
-            Some(_) => Demand::None,
-            None if state.queue.len() * 2 <= self.queue_capacity() => {
-                Demand::Messages(self.queue_capacity() - state.queue.len())
+        match state.choose(&class.queue, now) {
+            Choice::Relay(index) => {
+                let health = &state.relays[index].health;
+                let waiting = state.waiting(class);
+                match health.availability(now) {
+                    // One message for the half-open attempt.
+                    Availability::HalfOpen if state.is_queue_empty(&class.queue) => {
+                        Demand::Messages(1)
+                    }
+                    Availability::HalfOpen => Demand::None,
+                    _ if waiting * 2 <= health.queue_capacity() => {
+                        Demand::Messages(health.queue_capacity() - waiting)
+                    }
+                    _ => Demand::None,
+                }
             }
-            None => Demand::None,
+            Choice::After(remaining) => Demand::After(remaining),
+            Choice::None => Demand::None,
         }
     }
 
-    /// How many messages that are being accepted the local queue admits: half of its capacity, and
-    /// none while they could not be sent soon. The other half is for claimed messages.
-    pub fn spare_capacity(&self) -> usize {
+    /// How many messages of a class that are being accepted the local queue admits: half of its
+    /// capacity, and none while they could not be sent soon. The other half is for claimed messages.
+    pub fn spare_capacity(&self, class: &QueueClass, now: Instant) -> usize {
         let state = self.state();
-        let soon = state.may_begin() && state.backoff.is_none() && !state.is_silent();
-        match soon {
-            true => (self.queue_capacity() / 2).saturating_sub(state.queue.len()),
-            false => 0,
+        match state.choose(&class.queue, now) {
+            Choice::Relay(index) if state.may_begin() => {
+                let health = &state.relays[index].health;
+                match health.availability(now) {
+                    Availability::HalfOpen => 0,
+                    _ => (health.queue_capacity() / 2).saturating_sub(state.waiting(class)),
+                }
+            }
+            _ => 0,
         }
     }
 
@@ -110,82 +120,74 @@ impl Pool {
         self.state().may_begin()
     }
 
-    /// Whether the local queue should be released, so that other workers and people can act on it.
-    pub fn is_stuck(&self, now: Instant) -> bool {
-        let state = self.state();
-        let waits =
-            state.backoff_remaining(now).is_some() || state.half_open && state.backoff.is_some();
-        state.paused || state.route.is_none() || waits || state.is_silent()
-    }
-
-    /// Appends messages to the local queue.
+    /// Appends messages to their local queues.
     pub fn enqueue(&self, messages: Vec<QueuedMessage>) {
-        self.state().queue.extend(messages);
+        let mut state = self.state();
+        for message in messages {
+            state.queue(&message.class.queue.clone()).push_back(message);
+        }
     }
 
-    /// Puts a message that was not tried in front of the local queue.
+    /// Puts a message that was not tried in front of its local queue.
     pub fn requeue(&self, message: QueuedMessage) {
-        self.state().queue.push_front(message);
+        let mut state = self.state();
+        state
+            .queue(&message.class.queue.clone())
+            .push_front(message);
     }
 
-    /// Empties the local queue.
-    pub fn drain_queue(&self) -> Vec<QueuedMessage> {
-        self.state().queue.drain(..).collect()
+    /// Empties the local queues whose messages cannot be sent soon, so that other workers and people
+    /// can act on them.
+    pub fn drain_stuck_queues(&self, now: Instant) -> Vec<QueuedMessage> {
+        self.state().drain_stuck_queues(now)
     }
 
-    /// Starts another task; `None` where there is no message, or at the concurrency limit.
+    /// Starts another task; `None` where there is no message that a relay takes now.
     pub fn start(&self, now: Instant) -> Option<TaskStart> {
         let mut state = self.state();
-        let may = match &state.backoff {
-            Some(backoff) => backoff.remaining(now).is_none() && !state.half_open,
-            None => state.active < state.limit.current(),
-        };
-        if !may || !state.may_begin() {
+        if !state.may_begin() {
             return None;
         }
-        let route = state.route.clone()?;
-        let message = state.pop(self.lease)?;
-        if state.active == 0 {
-            state.awaiting_since = Some(Instant::now());
-        }
-        state.active += 1;
+        let (message, index) = state.pop_for_new_task(self.lease, now)?;
         state.tasks += 1;
-        let half_open = state.backoff.is_some();
-        state.half_open |= half_open;
+        let relay = &mut state.relays[index];
         Some(TaskStart {
             message,
-            route,
-            connection: state.idle_connections.pop(),
-            half_open,
+            half_open: relay.health.begin(now),
+            route: relay.route.clone(),
+            connection: relay.idle_connections.pop(),
         })
     }
 
-    /// The next message for a task.
-    pub fn next(&self, route: &Route) -> Option<QueuedMessage> {
+    /// The next message for a task on a route.
+    pub fn next(&self, route: &Arc<Route>, now: Instant) -> Option<QueuedMessage> {
         let mut state = self.state();
-        if !state.may_begin()
-            || !state.is_on(route)
-            || state.active > state.limit.current()
-            || state.backoff.is_some()
-        {
+        if !state.may_begin() || !state.relay(route)?.health.may_continue() {
             return None;
         }
-        let message = state.pop(self.lease);
-        if state.queue.len() * 2 <= self.queue_capacity() {
+        let message = state.pop_for(route, self.lease, now);
+        if message
+            .as_ref()
+            .is_none_or(|message| state.has_room(&message.class, now))
+        {
             self.room.notify_one();
         }
         message
     }
 
     /// Keeps a connection for the next task.
-    pub fn keep_idle(&self, route: &Route, mut connection: RelayConnection) {
+    pub fn keep_idle(&self, route: &Arc<Route>, mut connection: RelayConnection) {
         let mut state = self.state();
-        if state.is_on(route) && state.may_begin() && connection.may_continue() {
-            connection.set_idle();
-            state.idle_connections.push(connection);
-        } else {
-            drop(state);
-            quit(vec![connection]);
+        let may_begin = state.may_begin();
+        match state.relay_mut(route) {
+            Some(relay) if may_begin && connection.may_continue() => {
+                connection.set_idle();
+                relay.idle_connections.push(connection);
+            }
+            _ => {
+                drop(state);
+                quit(vec![connection]);
+            }
         }
     }
 
@@ -194,18 +196,20 @@ impl Pool {
         let expired: Vec<RelayConnection> = {
             let mut state = self.state();
             let expired = |connection: &mut RelayConnection| connection.is_expired();
-            state.idle_connections.extract_if(.., expired).collect()
+            let relays = state.relays.iter_mut();
+            relays
+                .flat_map(|relay| relay.idle_connections.extract_if(.., expired))
+                .collect()
         };
         quit(expired);
     }
 
-    /// A task on the route of this revision ended.
-    pub fn ended(&self, revision: i64, half_open: bool) {
+    /// A task on a route ended.
+    pub fn ended(&self, route: &Arc<Route>, half_open: bool) {
         let mut state = self.state();
         state.tasks -= 1;
-        if state.revision() == Some(revision) {
-            state.active = state.active.saturating_sub(1);
-            state.half_open &= !half_open;
+        if let Some(relay) = state.relay_mut(route) {
+            relay.health.end(half_open);
         }
         if state.tasks == 0 {
             self.idle.notify_one();
@@ -223,7 +227,10 @@ impl Pool {
         let idle = {
             let mut state = self.state();
             state.stopping = true;
-            std::mem::take(&mut state.idle_connections)
+            let relays = state.relays.iter_mut();
+            relays
+                .flat_map(|relay| relay.idle_connections.drain(..))
+                .collect()
         };
         quit(idle);
     }

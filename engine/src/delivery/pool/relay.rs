@@ -1,48 +1,52 @@
-//! The state of the relay: its replies, its failures and what they change.
+//! The relays of a pool: their settings, and what their replies and failures change.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::outbox::BackoffView;
-use domain::{Failure, Fault, Stage, Timestamp};
+use domain::{Failure, Timestamp};
 use tokio::time::Instant;
 
 use super::Pool;
-use super::state::SILENCE;
-use crate::delivery::concurrency_limit::ConcurrencyLimit;
+use super::state::PooledRelay;
 use crate::delivery::connection::quit;
-use crate::delivery::pipelining::{PipeliningPermit, PipeliningTrials};
-use crate::delivery::relay_backoff::RelayBackoff;
-use crate::delivery::route::Route;
+use crate::delivery::pipelining::PipeliningPermit;
+use crate::delivery::route::{Route, Routes};
 use crate::outbox::ControlState;
 use crate::store::pipelining_trials::PipeliningTrial;
 
-/// A relay that replied to a transaction so short a time ago is healthy.
-const HEALTHY: Duration = Duration::from_secs(10);
-
 impl Pool {
-    /// The revision of the route; `None` where there are no settings to deliver with.
-    pub fn revision(&self) -> Option<i64> {
-        self.state().revision()
+    /// The version of the routes; `None` before they are read.
+    pub fn version(&self) -> Option<i64> {
+        self.state().version
     }
 
-    /// Replaces the route. All that is known about the relay is forgotten.
-    pub fn set_route(&self, route: Option<Arc<Route>>) {
-        let idle = {
+    /// The routes in use.
+    pub fn routes(&self) -> Vec<Arc<Route>> {
+        let state = self.state();
+        let relays = state.relays.iter();
+        relays.map(|relay| relay.route.clone()).collect()
+    }
+
+    /// Replaces the routes. Of a relay whose route is not the same, all that is known is forgotten.
+    pub fn set_routes(&self, routes: Routes) {
+        let replaced = {
             let mut state = self.state();
-            let tried = route.as_ref().map(|route| route.pipelining.clone());
-            state.pipelining = PipeliningTrials::of(tried.unwrap_or_default());
-            state.route = route;
-            state.backoff = None;
-            state.half_open = false;
-            state.last_reply = None;
-            state.failures = 0;
-            // Tasks on the earlier route are no load on this relay.
-            state.active = 0;
-            state.limit = ConcurrencyLimit::new(self.max_connections);
-            std::mem::take(&mut state.idle_connections)
+            state.version = Some(routes.version);
+            let mut before = std::mem::take(&mut state.relays);
+            for route in routes.relays {
+                let same = |relay: &PooledRelay| Arc::ptr_eq(&relay.route, &route);
+                let kept = before.iter().position(same);
+                let relay = match kept {
+                    Some(index) => before.swap_remove(index),
+                    None => PooledRelay::new(route, self.max_connections),
+                };
+                state.relays.push(relay);
+            }
+            before
         };
-        quit(idle);
+        for relay in replaced {
+            quit(relay.idle_connections);
+        }
         self.status_changed.notify_one();
     }
 
@@ -56,108 +60,95 @@ impl Pool {
         }
     }
 
-    pub fn is_backing_off(&self) -> bool {
-        self.state().backoff.is_some()
+    /// Whether a relay is backing off, or its settings were replaced.
+    pub fn is_backing_off(&self, route: &Arc<Route>) -> bool {
+        let state = self.state();
+        let relay = state.relay(route);
+        relay.is_none_or(|relay| relay.health.backing_off_since().is_some())
     }
 
-    /// Ends a backoff that is over while there is no message for the half-open attempt.
-    pub fn clear_expired_backoff(&self, now: Instant) {
-        let mut state = self.state();
-        let over = state.backoff.is_some() && state.backoff_remaining(now).is_none();
-        if over && !state.half_open && state.queue.is_empty() {
-            state.backoff = None;
+    /// Ends backoffs that are over, of relays that get no message for the half-open attempt: messages
+    /// wait only in the queues `waiting`.
+    pub fn clear_expired_backoffs<'a>(&self, waiting: impl Iterator<Item = &'a str>, now: Instant) {
+        if self.state().clear_expired_backoffs(waiting, now) {
             self.status_changed.notify_one();
         }
     }
 
-    /// Why the relay is not delivered to, by the time of day; `None` while it is healthy.
-    pub fn backoff_view(&self, now: Timestamp, monotonic: Instant) -> Option<BackoffView> {
+    /// The relays that get no messages, and why, by the time of day.
+    pub fn backoff_views(&self, now: Timestamp, monotonic: Instant) -> Vec<BackoffView> {
         let state = self.state();
-        if let Some(backoff) = &state.backoff {
-            return Some(backoff.view(now, monotonic));
-        }
-        let route = state.route.as_ref().filter(|_| state.is_silent())?;
-        let silent = state
-            .awaiting_since
-            .map_or(SILENCE, |since| since.elapsed());
-        let detail = format!(
-            "{} has not replied to a message; RFC 5321 allows it ten minutes",
-            route.name
-        );
-        Some(BackoffView {
-            relay: route.name.clone(),
-            failure: Failure::new(Stage::Data, Fault::TimedOut, detail),
-            cause: None,
-            since: now - silent,
-            next: now,
-        })
+        let relays = state.relays.iter();
+        relays
+            .filter_map(|relay| relay.health.view(now, monotonic))
+            .collect()
     }
 
-    /// The relay failed, whatever the message. While it replies to others it may just refuse one
-    /// connection too many; otherwise it backs off. `half_open`: this was the half-open attempt.
-    pub fn failed(&self, route: &Route, failure: Failure, half_open: bool, now: Instant) {
+    /// A relay failed, whatever the message. `half_open`: this was its half-open attempt.
+    pub fn failed(&self, route: &Arc<Route>, failure: Failure, half_open: bool, now: Instant) {
         let mut state = self.state();
-        if !state.is_on(route) {
+        let Some(relay) = state.relay_mut(route) else {
             return;
+        };
+        let jitter = rand::random();
+        if relay.health.on_failure(failure, half_open, now, jitter) {
+            self.status_changed.notify_one();
         }
-        state.failures += 1;
-        let healthy = state
-            .last_reply
-            .is_some_and(|reply| reply.elapsed() < HEALTHY);
-        if healthy && state.backoff.is_none() && (state.active > 1 || state.failures == 1) {
-            let fewer = state.active.saturating_sub(1);
-            state.limit.cap(fewer);
-            return;
-        }
-        if state.backoff.is_some() && !half_open {
-            // This attempt began before the backoff.
-            return;
-        }
-        let earlier = state.backoff.as_ref();
-        let backoff = RelayBackoff::after(earlier, &route.name, failure, now, rand::random());
-        state.backoff = Some(backoff);
-        state.limit.restart();
-        self.status_changed.notify_one();
     }
 
     /// Records a reply to a transaction and ends the relay's backoff. `accepted`: the message was.
-    pub fn replied(&self, route: &Route, accepted: bool) {
+    pub fn replied(&self, route: &Arc<Route>, accepted: bool, now: Instant) {
         let mut state = self.state();
-        if !state.is_on(route) {
+        let Some(relay) = state.relay_mut(route) else {
             return;
-        }
-        state.last_reply = Some(Instant::now());
-        state.awaiting_since = state.last_reply;
-        state.failures = 0;
-        if accepted {
-            state.limit.increase();
-        } else {
-            state.limit.decrease();
-        }
-        if state.backoff.take().is_some() {
+        };
+        if relay.health.on_reply(accepted, now) {
             self.status_changed.notify_one();
             self.room.notify_one();
         }
     }
 
     /// Whether a connection to a relay with this greeting may pipeline the next message.
-    pub fn pipelining_permit(&self, greeting: &str, now: Timestamp) -> PipeliningPermit {
-        self.state().pipelining.permit(greeting, now)
+    pub fn pipelining_permit(
+        &self,
+        route: &Arc<Route>,
+        greeting: &str,
+        now: Timestamp,
+    ) -> PipeliningPermit {
+        let mut state = self.state();
+        match state.relay_mut(route) {
+            Some(relay) => relay.pipelining.permit(greeting, now),
+            None => PipeliningPermit::Denied,
+        }
     }
 
     /// A pipelined transaction succeeded. Returns the outcome of a trial, to store it.
-    pub fn pipelining_worked(&self, greeting: &str, now: Timestamp) -> Option<PipeliningTrial> {
-        self.state().pipelining.succeeded(greeting, now)
+    pub fn pipelining_worked(
+        &self,
+        route: &Arc<Route>,
+        greeting: &str,
+        now: Timestamp,
+    ) -> Option<PipeliningTrial> {
+        let mut state = self.state();
+        state.relay_mut(route)?.pipelining.succeeded(greeting, now)
     }
 
     /// A session broke on pipelined commands, or was closed there for another reason. Returns what
     /// is to be stored.
-    pub fn broke_on_pipelining(&self, greeting: &str, now: Timestamp) -> Option<PipeliningTrial> {
-        self.state().pipelining.broke(greeting, now)
+    pub fn broke_on_pipelining(
+        &self,
+        route: &Arc<Route>,
+        greeting: &str,
+        now: Timestamp,
+    ) -> Option<PipeliningTrial> {
+        let mut state = self.state();
+        state.relay_mut(route)?.pipelining.broke(greeting, now)
     }
 
     /// A connection ended, which may have been the one of a trial.
-    pub fn pipelining_abandoned(&self, greeting: &str) {
-        self.state().pipelining.abandoned(greeting);
+    pub fn pipelining_abandoned(&self, route: &Arc<Route>, greeting: &str) {
+        if let Some(relay) = self.state().relay_mut(route) {
+            relay.pipelining.abandoned(greeting);
+        }
     }
 }

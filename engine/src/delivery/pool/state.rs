@@ -1,104 +1,361 @@
-//! The state of a pool, behind its lock.
+//! The state of a pool, behind its lock: which relay takes the messages of which queue.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::delivery::concurrency_limit::ConcurrencyLimit;
+use super::local_queue::LocalQueue;
 use crate::delivery::connection::RelayConnection;
 use crate::delivery::pipelining::PipeliningTrials;
 use crate::delivery::queued_message::QueuedMessage;
-use crate::delivery::relay_backoff::RelayBackoff;
+use crate::delivery::relay_health::{Availability, RelayHealth};
 use crate::delivery::route::Route;
+use crate::store::flows::QueueClass;
 
-/// A relay that has messages and has replied to none for so long is silent.
-pub(super) const SILENCE: Duration = Duration::from_secs(30);
+/// A relay of the pool. Nothing of it outlives its settings.
+pub(super) struct PooledRelay {
+    pub route: Arc<Route>,
+    pub health: RelayHealth,
+    pub idle_connections: Vec<RelayConnection>,
+    /// Whether the relay bears pipelined next transactions.
+    pub pipelining: PipeliningTrials,
+}
+
+impl PooledRelay {
+    pub fn new(route: Arc<Route>, max_connections: usize) -> Self {
+        let limit = route.max_connections.unwrap_or(max_connections);
+        Self {
+            health: RelayHealth::new(&route.name, limit.min(max_connections)),
+            idle_connections: Vec::new(),
+            pipelining: PipeliningTrials::of(route.pipelining.clone()),
+            route,
+        }
+    }
+}
+
+/// The relay for the messages of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// The first that is healthy or makes its half-open attempt, by its position in the list.
+    Relay(usize),
+    /// All back off; the first attempt follows after this time.
+    After(Duration),
+    /// None until a task ends or the settings change.
+    None,
+}
 
 pub(super) struct State {
-    /// The local queue: leased, and waiting for a connection.
-    pub queue: VecDeque<QueuedMessage>,
-    /// Tasks on the current route.
-    pub active: usize,
-    /// Tasks on any route.
-    pub tasks: usize,
-    pub idle_connections: Vec<RelayConnection>,
-    pub limit: ConcurrencyLimit,
-    pub route: Option<Arc<Route>>,
-    /// `None` while the relay is healthy.
-    pub backoff: Option<RelayBackoff>,
-    /// A task makes the half-open attempt.
-    pub half_open: bool,
-    /// The last reply to a transaction.
-    pub last_reply: Option<Instant>,
-    /// Since when the relay has messages without a reply to any.
-    pub awaiting_since: Option<Instant>,
-    /// Consecutive failures of the relay.
-    pub failures: usize,
-    /// The newest revision of the settings.
+    /// By name.
+    queues: BTreeMap<Arc<str>, LocalQueue>,
+    /// The queue that was served last.
+    served: Arc<str>,
+    /// In the order in which they take over from each other.
+    pub relays: Vec<PooledRelay>,
+    /// The version of the routes; `None` before they are read.
+    pub version: Option<i64>,
+    /// The newest version of the routes.
     pub newest: i64,
+    /// Tasks, also on routes that were replaced.
+    pub tasks: usize,
     pub paused: bool,
     /// When `paused` was read.
     pub read_at: Instant,
-    /// Whether the relay bears pipelined next transactions.
-    pub pipelining: PipeliningTrials,
     pub stopping: bool,
 }
 
 impl State {
-    pub fn new(max_connections: usize) -> Self {
+    pub fn new() -> Self {
         Self {
-            queue: VecDeque::new(),
-            active: 0,
-            tasks: 0,
-            idle_connections: Vec::new(),
-            limit: ConcurrencyLimit::new(max_connections),
-            route: None,
-            backoff: None,
-            half_open: false,
-            last_reply: None,
-            awaiting_since: None,
-            failures: 0,
+            queues: BTreeMap::new(),
+            served: "".into(),
+            relays: Vec::new(),
+            version: None,
             newest: 0,
+            tasks: 0,
             paused: false,
             read_at: Instant::now(),
-            pipelining: PipeliningTrials::default(),
             stopping: false,
         }
     }
 
-    pub fn revision(&self) -> Option<i64> {
-        self.route.as_ref().map(|route| route.revision)
-    }
-
     /// Whether a transaction may begin: on the newest settings, and not while delivery is paused.
     pub fn may_begin(&self) -> bool {
-        self.revision() == Some(self.newest) && !self.paused && !self.stopping
+        self.version == Some(self.newest) && !self.paused && !self.stopping
     }
 
-    /// The time until the relay's half-open attempt.
-    pub fn backoff_remaining(&self, now: Instant) -> Option<Duration> {
-        self.backoff.as_ref()?.remaining(now)
+    /// The local queue of a name.
+    pub fn queue(&mut self, name: &Arc<str>) -> &mut LocalQueue {
+        self.queues.entry(name.clone()).or_default()
     }
 
-    pub fn is_on(&self, route: &Route) -> bool {
-        self.revision() == Some(route.revision)
+    pub fn is_queue_empty(&self, name: &str) -> bool {
+        self.queues.get(name).is_none_or(LocalQueue::is_empty)
     }
 
-    /// Whether the relay has messages and does not reply.
-    pub fn is_silent(&self) -> bool {
-        let since = self.awaiting_since.filter(|_| self.active > 0);
-        since.is_some_and(|since| since.elapsed() >= SILENCE)
+    /// The messages of a class that wait here.
+    pub fn waiting(&self, class: &QueueClass) -> usize {
+        let queue = self.queues.get(&class.queue);
+        queue.map_or(0, |queue| queue.len(class.priority))
     }
 
-    /// The next message whose leases still run: they may have ended while the process was suspended.
-    pub fn pop(&mut self, lease: Duration) -> Option<QueuedMessage> {
-        while let Some(message) = self.queue.pop_front() {
-            if message.is_leased(lease) {
+    /// Whether more messages of a class should be claimed.
+    pub fn has_room(&self, class: &QueueClass, now: Instant) -> bool {
+        match self.choose(&class.queue, now) {
+            Choice::Relay(index) => {
+                let capacity = self.relays[index].health.queue_capacity();
+                self.waiting(class) * 2 <= capacity
+            }
+            Choice::After(_) | Choice::None => false,
+        }
+    }
+
+    /// The relay of a route that is still current.
+    pub fn relay(&self, route: &Arc<Route>) -> Option<&PooledRelay> {
+        let mut relays = self.relays.iter();
+        relays.find(|relay| Arc::ptr_eq(&relay.route, route))
+    }
+
+    /// As [`State::relay`].
+    pub fn relay_mut(&mut self, route: &Arc<Route>) -> Option<&mut PooledRelay> {
+        let mut relays = self.relays.iter_mut();
+        relays.find(|relay| Arc::ptr_eq(&relay.route, route))
+    }
+
+    /// The relay that takes the messages of a queue: the first of its relays that is usable.
+    pub fn choose(&self, queue: &str, now: Instant) -> Choice {
+        let mut next: Option<Duration> = None;
+        let routes = self.relays.iter().map(|relay| &*relay.route);
+        for index in Route::of_queue(routes, queue) {
+            match self.relays[index].health.availability(now) {
+                usable if usable.is_usable() => return Choice::Relay(index),
+                Availability::BackingOff(remaining) => {
+                    next = Some(next.map_or(remaining, |next| next.min(remaining)));
+                }
+                _ => {}
+            }
+        }
+        next.map_or(Choice::None, Choice::After)
+    }
+
+    /// Ends backoffs that are over, of relays that are the choice of no queue with messages. Those in
+    /// the database wait in the queues `waiting`. Returns whether there were any.
+    pub fn clear_expired_backoffs<'a>(
+        &mut self,
+        waiting: impl Iterator<Item = &'a str>,
+        now: Instant,
+    ) -> bool {
+        let chosen = |name: &str| match self.choose(name, now) {
+            Choice::Relay(index) => Some(index),
+            Choice::After(_) | Choice::None => None,
+        };
+        let local = self.queues.iter().filter(|(_, queue)| !queue.is_empty());
+        let mut in_use: HashSet<usize> = local.filter_map(|(name, _)| chosen(name)).collect();
+        in_use.extend(waiting.filter_map(chosen));
+        let mut cleared = false;
+        for (index, relay) in self.relays.iter_mut().enumerate() {
+            cleared |= !in_use.contains(&index) && relay.health.clear_expired_backoff(now);
+        }
+        cleared
+    }
+
+    /// The names of the queues with messages, the one after the last served first.
+    fn turns(&self) -> Vec<Arc<str>> {
+        let waiting =
+            |(name, queue): (&Arc<str>, &LocalQueue)| (!queue.is_empty()).then(|| name.clone());
+        let mut names: Vec<Arc<str>> = self.queues.iter().filter_map(waiting).collect();
+        let after = names.partition_point(|name| *name <= self.served);
+        names.rotate_left(after);
+        names
+    }
+
+    /// A message that a relay takes on another connection, and the position of the relay.
+    pub fn pop_for_new_task(
+        &mut self,
+        lease: Duration,
+        now: Instant,
+    ) -> Option<(QueuedMessage, usize)> {
+        for name in self.turns() {
+            let Choice::Relay(index) = self.choose(&name, now) else {
+                continue;
+            };
+            let availability = self.relays[index].health.availability(now);
+            if availability == Availability::AtLimit {
+                continue;
+            }
+            if let Some(message) = self.queue(&name).pop(lease) {
+                self.served = name;
+                return Some((message, index));
+            }
+        }
+        None
+    }
+
+    /// A message for a connection to a relay.
+    pub fn pop_for(
+        &mut self,
+        route: &Arc<Route>,
+        lease: Duration,
+        now: Instant,
+    ) -> Option<QueuedMessage> {
+        for name in self.turns() {
+            let Choice::Relay(index) = self.choose(&name, now) else {
+                continue;
+            };
+            if !Arc::ptr_eq(&self.relays[index].route, route) {
+                continue;
+            }
+            if let Some(message) = self.queue(&name).pop(lease) {
+                self.served = name;
                 return Some(message);
             }
         }
         None
+    }
+
+    /// Empties the queues that no relay takes messages of, or all while delivery is paused.
+    pub fn drain_stuck_queues(&mut self, now: Instant) -> Vec<QueuedMessage> {
+        let is_stuck =
+            |name: &Arc<str>| self.paused || !matches!(self.choose(name, now), Choice::Relay(_));
+        let stuck: Vec<Arc<str>> = self
+            .queues
+            .keys()
+            .filter(|name| is_stuck(name))
+            .cloned()
+            .collect();
+        let drain = |name: Arc<str>| self.queues.remove(&name);
+        let drained = stuck.into_iter().filter_map(drain);
+        drained.flat_map(|mut queue| queue.drain()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::outbox::Priority;
+    use domain::{Failure, Fault, Stage};
+
+    use super::*;
+
+    const RULE: Option<&str> = Some("example.org");
+
+    /// The relays `smtp-0`, `smtp-1` … with these rules.
+    fn state(rules: &[Option<&str>]) -> State {
+        let mut state = State::new();
+        for (number, rule) in rules.iter().enumerate() {
+            let route = Route {
+                from_domain: rule.map(str::to_owned),
+                ..Route::of_name(&format!("smtp-{number}"))
+            };
+            state.relays.push(PooledRelay::new(Arc::new(route), 4));
+        }
+        state
+    }
+
+    fn fail(state: &mut State, index: usize, now: Instant) {
+        let failure = Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused");
+        let half_open = state.relays[index].health.begin(now);
+        let health = &mut state.relays[index].health;
+        health.on_failure(failure, half_open, now, 0);
+        health.end(half_open);
+    }
+
+    fn enqueue(state: &mut State, queue: &str, many: usize) {
+        for _ in 0..many {
+            let mut message = QueuedMessage::of(Vec::new());
+            message.class = QueueClass {
+                queue: queue.into(),
+                priority: Priority::Normal,
+            };
+            state.queue(&queue.into()).push_back(message);
+        }
+    }
+
+    #[test]
+    fn the_first_healthy_relay_takes_the_mail() {
+        let (mut state, begun) = (state(&[None, None]), Instant::now());
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        assert_eq!(state.choose("global", at(0)), Choice::Relay(0));
+        fail(&mut state, 0, at(0));
+        assert_eq!(state.choose("global", at(0)), Choice::Relay(1), "failover");
+        fail(&mut state, 1, at(2));
+        let wait = Choice::After(Duration::from_secs(3));
+        assert_eq!(state.choose("global", at(2)), wait);
+        assert_eq!(state.choose("global", at(5)), Choice::Relay(0), "half-open");
+        state.relays[0].health.begin(at(5));
+        let wait = Choice::After(Duration::from_secs(2));
+        assert_eq!(state.choose("global", at(5)), wait, "it is tried once");
+        state.relays[0].health.on_reply(true, at(6));
+        assert_eq!(state.choose("global", at(6)), Choice::Relay(0), "again");
+    }
+
+    #[test]
+    fn mail_of_a_rule_goes_only_through_its_relays() {
+        let (mut state, now) = (state(&[None, RULE, RULE]), Instant::now());
+        let queue = "domain:example.org";
+        assert_eq!(state.choose(queue, now), Choice::Relay(1));
+        assert_eq!(state.choose("global", now), Choice::Relay(0));
+        fail(&mut state, 1, now);
+        assert_eq!(state.choose(queue, now), Choice::Relay(2));
+        fail(&mut state, 2, now);
+        assert!(matches!(state.choose(queue, now), Choice::After(_)));
+        let other = "domain:example.com";
+        assert_eq!(
+            state.choose(other, now),
+            Choice::Relay(0),
+            "its rule is gone"
+        );
+    }
+
+    #[test]
+    fn a_relay_at_its_limit_keeps_its_mail() {
+        let (mut state, now) = (state(&[None, None]), Instant::now());
+        enqueue(&mut state, "global", 9);
+        for _ in 0..4 {
+            let (_, index) = state.pop_for_new_task(Duration::MAX, now).expect("one");
+            assert_eq!(index, 0);
+            state.relays[0].health.begin(now);
+        }
+        assert!(state.pop_for_new_task(Duration::MAX, now).is_none());
+        let route = state.relays[1].route.clone();
+        assert!(state.pop_for(&route, Duration::MAX, now).is_none());
+        let route = state.relays[0].route.clone();
+        assert!(state.pop_for(&route, Duration::MAX, now).is_some());
+    }
+
+    #[test]
+    fn queues_are_served_in_turn_and_those_without_a_relay_released() {
+        let (mut state, now) = (state(&[None, RULE]), Instant::now());
+        enqueue(&mut state, "global", 3);
+        enqueue(&mut state, "domain:example.com", 3);
+        enqueue(&mut state, "domain:example.org", 3);
+        fail(&mut state, 1, now);
+        let mut served = Vec::new();
+        while let Some((message, index)) = state.pop_for_new_task(Duration::MAX, now) {
+            assert_eq!(index, 0);
+            served.push(message.class.queue.trim_start_matches("domain:").to_owned());
+        }
+        let turn = ["example.com", "global"];
+        assert_eq!(served, [turn, turn, turn].concat());
+        let stuck = state.drain_stuck_queues(now);
+        assert_eq!(stuck.len(), 3);
+        assert!(
+            stuck
+                .iter()
+                .all(|message| &*message.class.queue == "domain:example.org")
+        );
+    }
+
+    #[test]
+    fn a_backoff_ends_only_where_no_mail_waits_for_the_relay() {
+        let (mut state, begun) = (state(&[None, RULE]), Instant::now());
+        for index in 0..2 {
+            fail(&mut state, index, begun);
+        }
+        let over = begun + Duration::from_secs(5);
+        let queue = "domain:example.org";
+        assert!(state.clear_expired_backoffs([queue].into_iter(), over));
+        let since = |index: usize| state.relays[index].health.backing_off_since();
+        assert_eq!((since(0), since(1)), (None, Some(begun)));
     }
 }

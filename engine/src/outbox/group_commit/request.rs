@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::super::hold::HEARTBEAT_TIMEOUT;
 use crate::store::audit::Entry;
+use crate::store::flows::QueueClass;
 use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
 use crate::store::messages::MessageRow;
 use crate::store::recipients::{ClaimedRecipient, RecipientKey, SettledRecipient};
@@ -19,6 +20,10 @@ pub struct NewMessage {
     pub message: MessageRow,
     pub bytes: Vec<u8>,
     pub recipients: Vec<String>,
+    /// Where it waits.
+    pub class: QueueClass,
+    /// The id of the flow of its account in that class.
+    pub flow: i64,
 }
 
 /// A worker, and when the leases that it is given end.
@@ -50,9 +55,11 @@ pub enum WriteRequest {
         /// How many addresses the relay may list within a day.
         suppression_limit: i64,
     },
-    /// Leases up to `limit` recipients that are due; none while delivery is paused.
+    /// Leases up to `limit` recipients of a flow that are due; none while delivery is paused.
     Claim {
         lease: Lease,
+        /// The id of the flow.
+        flow: i64,
         limit: i64,
         /// Whether to take over leases of other workers that have ended.
         expired_leases: bool,

@@ -82,11 +82,13 @@ async fn lease(
     match request {
         WriteRequest::Claim {
             lease,
+            flow,
             limit,
             expired_leases,
         } if !result.control.paused => {
             let claim = Claim {
                 owner: &lease.owner,
+                flow: *flow,
                 now,
                 lease_end: lease.end,
                 limit: *limit,
@@ -152,6 +154,7 @@ async fn insert(
                         message_id: &message.message.id,
                         position,
                         address,
+                        flow: message.flow,
                         state,
                         due,
                         owner,

@@ -14,7 +14,7 @@ use crate::store::{Connection, StoreError};
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// Rows that are due after this were written by a clock that was ahead. They are due now.
-fn horizon(now: Timestamp) -> Timestamp {
+pub fn horizon(now: Timestamp) -> Timestamp {
     now + MAXIMAL_BACKOFF + CLOCK_SKEW
 }
 
@@ -62,6 +62,8 @@ impl ClaimedRecipient {
 #[derive(Clone, Copy, Debug)]
 pub struct Claim<'a> {
     pub owner: &'a str,
+    /// The id of the flow.
+    pub flow: i64,
     pub now: Timestamp,
     pub lease_end: Timestamp,
     /// The maximum number of rows.
@@ -70,7 +72,7 @@ pub struct Claim<'a> {
     pub expired_leases: bool,
 }
 
-/// Leases rows that are due, the longest due first. Rows that are due later than the longest backoff
+/// Leases rows of a flow that are due, the longest due first. Rows that are due later than the longest backoff
 /// follow: a clock that was ahead wrote them.
 ///
 /// # Errors
@@ -94,7 +96,7 @@ pub async fn claim(
         let sql = format!(
             "WITH due AS MATERIALIZED \
              (SELECT message_id AS id, position AS place FROM recipient \
-              WHERE due_at {range} $3{free} \
+              WHERE flow = $5 AND due_at {range} $3{free} \
               ORDER BY due_at, message_id, position LIMIT $4{skip_locked}) \
              UPDATE recipient SET owner = $1, due_at = $2 FROM due \
              WHERE message_id = due.id AND position = due.place \
@@ -105,6 +107,7 @@ pub async fn claim(
             .bind(claim.lease_end.0)
             .bind(bound.0)
             .bind(limit)
+            .bind(claim.flow)
             .fetch_all(&mut *connection)
             .await?;
         claimed.extend(rows);
@@ -112,27 +115,4 @@ pub async fn claim(
     // RETURNING has no order of its own.
     claimed.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(claimed)
-}
-
-/// When the next row is due or the next lease ends; `None` while no row ever is. Rows that are due
-/// later than the longest backoff are due now.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn next_due(
-    connection: &mut Connection,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, StoreError> {
-    // Each is one step in the index; MIN and MAX in one query would read all of it.
-    let (first, last): (Option<i64>, Option<i64>) = sqlx::query_as(
-        "SELECT (SELECT MIN(due_at) FROM recipient WHERE due_at IS NOT NULL), \
-         (SELECT MAX(due_at) FROM recipient WHERE due_at IS NOT NULL)",
-    )
-    .fetch_one(connection)
-    .await?;
-    let is_ahead = last.is_some_and(|last| last > horizon(now).0);
-    Ok(first.map(|first| match is_ahead {
-        true => Timestamp(first.min(now.0)),
-        false => Timestamp(first),
-    }))
 }

@@ -13,7 +13,7 @@ use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
 pub use change::change;
-pub use claim::{Claim, ClaimedRecipient, claim, next_due};
+pub use claim::{Claim, ClaimedRecipient, claim, horizon};
 pub use lease::{LeaseChange, change_leases, expire_all_leases, release_all};
 pub use settle::{OwnedResult, SettledRecipient, settle};
 
@@ -43,6 +43,8 @@ pub struct NewRecipient<'a> {
     pub message_id: &'a str,
     pub position: i64,
     pub address: &'a str,
+    /// The id of its flow.
+    pub flow: i64,
     pub state: RecipientState,
     /// Without an owner, when it may be claimed; with one, when the lease ends. `None`: never.
     pub due: Option<Timestamp>,
@@ -60,7 +62,7 @@ pub async fn add(
 ) -> Result<(), StoreError> {
     for block in blocks(recipients) {
         let columns = "message_id, position, address, address_folded, state, due_at, owner, \
-                       attempts, trying_since";
+                       attempts, trying_since, flow";
         let sql = insert("recipient", columns, block.places);
         let mut query = sqlx::query(in_order(connection, sql));
         for row in block.iter() {
@@ -73,7 +75,8 @@ pub async fn add(
                 .bind(row.and_then(|row| row.due).map(|due| due.0))
                 .bind(row.and_then(|row| row.owner))
                 .bind(0_i64)
-                .bind(now.0);
+                .bind(now.0)
+                .bind(row.map(|row| row.flow));
         }
         query.execute(&mut *connection).await?;
     }

@@ -1,0 +1,318 @@
+//! The state of a relay: healthy, backing off, half-open or silent, and what changes it.
+//!
+//! The transitions are pure: they take the time and do no I/O.
+
+use std::time::Duration;
+
+use domain::outbox::{BackoffView, Jitter};
+use domain::{Failure, Fault, Stage, Timestamp};
+use tokio::time::Instant;
+
+use super::concurrency_limit::ConcurrencyLimit;
+use super::relay_backoff::RelayBackoff;
+
+/// A relay that replied to a transaction so short a time ago is healthy.
+const HEALTHY: Duration = Duration::from_secs(10);
+
+/// A relay that has messages and has replied to none for so long is silent.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Whether a relay takes messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Availability {
+    /// It is healthy, and another connection may be opened.
+    Open,
+    /// It is healthy, at its concurrency limit.
+    AtLimit,
+    /// Its backoff is over: one connection makes the half-open attempt.
+    HalfOpen,
+    /// It is backing off for so long.
+    BackingOff(Duration),
+    /// The half-open attempt is under way.
+    Attempting,
+    /// It has messages and does not reply.
+    Silent,
+}
+
+impl Availability {
+    /// Whether messages may wait for it.
+    pub fn is_usable(self) -> bool {
+        matches!(self, Self::Open | Self::AtLimit | Self::HalfOpen)
+    }
+}
+
+/// The state of a relay.
+pub(super) struct RelayHealth {
+    /// Host and port.
+    relay: String,
+    /// `None` while it is healthy.
+    backoff: Option<RelayBackoff>,
+    /// A connection makes the half-open attempt.
+    attempting: bool,
+    limit: ConcurrencyLimit,
+    /// Connections with a message.
+    active: usize,
+    /// The last reply to a transaction.
+    last_reply: Option<Instant>,
+    /// Since when it has messages without a reply to any.
+    awaiting_since: Option<Instant>,
+    /// Consecutive failures.
+    failures: usize,
+}
+
+impl RelayHealth {
+    /// A relay that nothing is known of.
+    pub fn new(relay: &str, max_connections: usize) -> Self {
+        Self {
+            relay: relay.to_owned(),
+            backoff: None,
+            attempting: false,
+            limit: ConcurrencyLimit::new(max_connections),
+            active: 0,
+            last_reply: None,
+            awaiting_since: None,
+            failures: 0,
+        }
+    }
+
+    /// Whether it takes messages at `now`.
+    pub fn availability(&self, now: Instant) -> Availability {
+        match &self.backoff {
+            Some(_) if self.attempting => Availability::Attempting,
+            Some(backoff) => match backoff.remaining(now) {
+                Some(remaining) => Availability::BackingOff(remaining),
+                None => Availability::HalfOpen,
+            },
+            None if self.is_silent(now) => Availability::Silent,
+            None if self.active < self.limit.current() => Availability::Open,
+            None => Availability::AtLimit,
+        }
+    }
+
+    /// Whether it has messages and does not reply.
+    fn is_silent(&self, now: Instant) -> bool {
+        let since = self.awaiting_since.filter(|_| self.active > 0);
+        since.is_some_and(|since| now.saturating_duration_since(since) >= SILENCE)
+    }
+
+    /// Whether a connection that ended a message may take another.
+    pub fn may_continue(&self) -> bool {
+        self.backoff.is_none() && self.active <= self.limit.current()
+    }
+
+    /// Since when it is backing off; `None` while it is not.
+    pub fn backing_off_since(&self) -> Option<Instant> {
+        self.backoff.as_ref().map(RelayBackoff::since)
+    }
+
+    /// How many messages may wait in this process: a commit brings many, and each connection looks
+    /// ahead. No more than a relay takes within a moment, so that other accounts and classes follow soon.
+    pub fn queue_capacity(&self) -> usize {
+        (self.limit.current() * 8).clamp(32, 512)
+    }
+
+    /// A connection begins with a message. Returns whether it makes the half-open attempt.
+    pub fn begin(&mut self, now: Instant) -> bool {
+        if self.active == 0 {
+            self.awaiting_since = Some(now);
+        }
+        self.active += 1;
+        let half_open = self.backoff.is_some();
+        self.attempting |= half_open;
+        half_open
+    }
+
+    /// A connection has no more messages.
+    pub fn end(&mut self, half_open: bool) {
+        self.active -= 1;
+        self.attempting &= !half_open;
+    }
+
+    /// It replied to a transaction, which ends its backoff. `accepted`: it took the message. Returns
+    /// whether a backoff ended.
+    pub fn on_reply(&mut self, accepted: bool, now: Instant) -> bool {
+        self.last_reply = Some(now);
+        self.awaiting_since = self.last_reply;
+        self.failures = 0;
+        if accepted {
+            self.limit.increase();
+        } else {
+            self.limit.decrease();
+        }
+        self.backoff.take().is_some()
+    }
+
+    /// It failed, whatever the message. While it replies to others it may just refuse one connection
+    /// too many; otherwise it backs off. `half_open`: this was the half-open attempt. Returns whether
+    /// a backoff began.
+    pub fn on_failure(
+        &mut self,
+        failure: Failure,
+        half_open: bool,
+        now: Instant,
+        jitter: Jitter,
+    ) -> bool {
+        self.failures += 1;
+        let healthy = self
+            .last_reply
+            .is_some_and(|reply| now.saturating_duration_since(reply) < HEALTHY);
+        if healthy && self.backoff.is_none() && (self.active > 1 || self.failures == 1) {
+            self.limit.cap(self.active.saturating_sub(1));
+            return false;
+        }
+        if self.backoff.is_some() && !half_open {
+            // This attempt began before the backoff.
+            return false;
+        }
+        let earlier = self.backoff.as_ref();
+        let backoff = RelayBackoff::after(earlier, &self.relay, failure, now, jitter);
+        self.backoff = Some(backoff);
+        self.limit.restart();
+        true
+    }
+
+    /// Ends a backoff that is over, while there is no message for the half-open attempt. Returns
+    /// whether there was one.
+    pub fn clear_expired_backoff(&mut self, now: Instant) -> bool {
+        let over = self.availability(now) == Availability::HalfOpen;
+        if over {
+            self.backoff = None;
+        }
+        over
+    }
+
+    /// Why it gets no messages, by the time of day; `None` while it is healthy.
+    pub fn view(&self, now: Timestamp, monotonic: Instant) -> Option<BackoffView> {
+        if let Some(backoff) = &self.backoff {
+            return Some(backoff.view(now, monotonic));
+        }
+        let since = self.awaiting_since.filter(|_| self.is_silent(monotonic))?;
+        let detail = format!(
+            "{} has not replied to a message; RFC 5321 allows it ten minutes",
+            self.relay
+        );
+        Some(BackoffView {
+            relay: self.relay.clone(),
+            failure: Failure::new(Stage::Data, Fault::TimedOut, detail),
+            cause: None,
+            since: now - monotonic.saturating_duration_since(since),
+            next: now,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Availability::{AtLimit, Attempting, BackingOff, HalfOpen, Open, Silent};
+    use super::*;
+
+    fn failure() -> Failure {
+        Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused")
+    }
+
+    struct Relay {
+        health: RelayHealth,
+        begun: Instant,
+    }
+
+    impl Relay {
+        fn new() -> Self {
+            Self {
+                health: RelayHealth::new("relay:25", 2),
+                begun: Instant::now(),
+            }
+        }
+
+        fn at(&self, seconds: u64) -> Instant {
+            self.begun + Duration::from_secs(seconds)
+        }
+
+        fn availability(&self, seconds: u64) -> Availability {
+            self.health.availability(self.at(seconds))
+        }
+
+        fn begin(&mut self, seconds: u64) -> bool {
+            self.health.begin(self.at(seconds))
+        }
+
+        fn fail(&mut self, seconds: u64, half_open: bool) -> bool {
+            let now = self.at(seconds);
+            self.health.on_failure(failure(), half_open, now, 0)
+        }
+
+        fn reply(&mut self, seconds: u64) -> bool {
+            self.health.on_reply(true, self.at(seconds))
+        }
+    }
+
+    #[test]
+    fn a_relay_is_tried_by_one_connection_after_its_backoff() {
+        let mut relay = Relay::new();
+        assert_eq!(relay.availability(0), Open);
+        assert!(!relay.begin(0) && !relay.begin(0));
+        assert_eq!(relay.availability(0), AtLimit);
+        assert!(relay.fail(0, false));
+        assert!(!relay.fail(0, false), "this attempt began before");
+        relay.health.end(false);
+        relay.health.end(false);
+        assert_eq!(relay.availability(0), BackingOff(Duration::from_secs(5)));
+        assert_eq!(relay.availability(5), HalfOpen);
+        assert!(relay.begin(5));
+        assert_eq!(relay.availability(5), Attempting);
+        assert!(relay.fail(6, true));
+        relay.health.end(true);
+        assert_eq!(relay.availability(6), BackingOff(Duration::from_secs(10)));
+        assert!(relay.begin(16));
+        assert!(relay.reply(17));
+        assert!(relay.health.may_continue());
+        relay.health.end(true);
+        assert_eq!(relay.availability(17), Open);
+    }
+
+    #[test]
+    fn a_connection_refused_beside_others_is_a_limit_and_no_backoff() {
+        let mut relay = Relay::new();
+        relay.begin(0);
+        relay.reply(1);
+        relay.begin(1);
+        assert!(!relay.fail(2, false), "the other has just delivered");
+        assert_eq!(relay.health.limit.current(), 1);
+        relay.health.end(false);
+        assert_eq!(relay.availability(2), AtLimit);
+        relay.health.end(false);
+        relay.begin(12);
+        assert!(relay.fail(12, false), "the last reply was 11 s ago");
+    }
+
+    #[test]
+    fn a_relay_without_a_reply_for_half_a_minute_is_silent() {
+        let mut relay = Relay::new();
+        relay.begin(0);
+        assert_eq!(relay.availability(29), Open);
+        assert_eq!(relay.availability(30), Silent);
+        let view = relay.health.view(Timestamp(100_000), relay.at(30));
+        assert_eq!(view.map(|view| view.since), Some(Timestamp(70_000)));
+        relay.reply(31);
+        assert_eq!(relay.availability(31), Open);
+        relay.health.end(false);
+        assert_eq!(relay.availability(99), Open, "it has no messages");
+    }
+
+    #[test]
+    fn a_backoff_without_messages_ends_when_it_is_over() {
+        let mut relay = Relay::new();
+        relay.begin(0);
+        relay.fail(0, false);
+        relay.health.end(false);
+        let at = |seconds| relay.begun + Duration::from_secs(seconds);
+        let (before, after) = (at(4), at(5));
+        assert!(!relay.health.clear_expired_backoff(before));
+        assert!(relay.health.clear_expired_backoff(after));
+        assert_eq!(relay.availability(5), Open);
+        relay.begin(5);
+        relay.fail(5, false);
+        relay.begin(10);
+        let attempting = relay.begun + Duration::from_secs(10);
+        assert!(!relay.health.clear_expired_backoff(attempting));
+    }
+}

@@ -1,0 +1,123 @@
+//! The table `flow`: the mail of an account in a priority class of a queue.
+
+use std::sync::Arc;
+
+use domain::Timestamp;
+use domain::outbox::Priority;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
+
+use super::recipients::horizon;
+use super::{Connection, StoreError};
+
+/// The queue of mail that no rule sends elsewhere.
+pub const GLOBAL_QUEUE: &str = "global";
+
+/// A priority class of a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct QueueClass {
+    /// The name of the queue.
+    pub queue: Arc<str>,
+    pub priority: Priority,
+}
+
+/// The mail of an account in a priority class of a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Flow {
+    pub class: QueueClass,
+    /// Empty for this machine.
+    pub account: Arc<str>,
+}
+
+/// A flow with recipients that are due now or later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingFlow {
+    pub id: i64,
+    pub class: QueueClass,
+    /// When the next of its recipients is due or the next lease ends.
+    pub due: Timestamp,
+}
+
+/// The columns of a [`WaitingFlow`]; the last is when the last of its recipients is due.
+struct WaitingRow {
+    flow: WaitingFlow,
+    last: Timestamp,
+}
+
+impl FromRow<'_, AnyRow> for WaitingRow {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let priority: &str = row.try_get(2)?;
+        let priority = priority
+            .parse()
+            .map_err(|_| sqlx::Error::Decode(format!("unknown priority {priority}").into()))?;
+        Ok(Self {
+            flow: WaitingFlow {
+                id: row.try_get(0)?,
+                class: QueueClass {
+                    queue: row.try_get::<&str, _>(1)?.into(),
+                    priority,
+                },
+                due: Timestamp(row.try_get(3)?),
+            },
+            last: Timestamp(row.try_get(4)?),
+        })
+    }
+}
+
+/// The id of a flow, which is inserted where it is new.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn id(connection: &mut Connection, flow: &Flow) -> Result<i64, StoreError> {
+    sqlx::query(
+        "INSERT INTO flow (queue, priority, account_id) VALUES ($1, $2, $3) \
+         ON CONFLICT (queue, priority, account_id) DO NOTHING",
+    )
+    .bind(&*flow.class.queue)
+    .bind(flow.class.priority.as_str())
+    .bind(&*flow.account)
+    .execute(&mut *connection)
+    .await?;
+    let (id,): (i64,) = sqlx::query_as(
+        "SELECT id FROM flow WHERE queue = $1 AND priority = $2 AND account_id = $3",
+    )
+    .bind(&*flow.class.queue)
+    .bind(flow.class.priority.as_str())
+    .bind(&*flow.account)
+    .fetch_one(connection)
+    .await?;
+    Ok(id)
+}
+
+/// The flows with recipients that are due now or later. Recipients that are due later than the longest
+/// backoff are due now.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn waiting(
+    connection: &mut Connection,
+    now: Timestamp,
+) -> Result<Vec<WaitingFlow>, StoreError> {
+    // Steps from flow to flow in the index of recipients that are due: neither their number nor that of
+    // idle flows matters.
+    let rows: Vec<WaitingRow> = sqlx::query_as(
+        "WITH RECURSIVE waiting (id) AS ( \
+         SELECT (SELECT flow FROM recipient WHERE due_at IS NOT NULL ORDER BY flow LIMIT 1) \
+         UNION ALL \
+         SELECT (SELECT flow FROM recipient WHERE due_at IS NOT NULL AND flow > waiting.id \
+         ORDER BY flow LIMIT 1) FROM waiting WHERE waiting.id IS NOT NULL) \
+         SELECT flow.id, queue, priority, \
+         (SELECT MIN(due_at) FROM recipient WHERE due_at IS NOT NULL AND flow = waiting.id), \
+         (SELECT MAX(due_at) FROM recipient WHERE due_at IS NOT NULL AND flow = waiting.id) \
+         FROM waiting JOIN flow ON flow.id = waiting.id",
+    )
+    .fetch_all(connection)
+    .await?;
+    let due = |WaitingRow { mut flow, last }| {
+        if last > horizon(now) {
+            flow.due = flow.due.min(now);
+        }
+        flow
+    };
+    Ok(rows.into_iter().map(due).collect())
+}

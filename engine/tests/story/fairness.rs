@@ -1,0 +1,77 @@
+//! Priority classes and accounts share the connections to a relay.
+
+use domain::outbox::Priority;
+use domain::view::Role;
+use engine::{Actor, Submission, Submissions};
+
+use crate::environment::TestEnv;
+use crate::outbox::{TestWorker, mail};
+use testkit::{Relay, RelayScript};
+
+impl TestEnv {
+    /// Submits so many mails with the same subject in one request.
+    async fn submit(&self, actor: &Actor, subject: &str, priority: Priority, many: usize) {
+        let one = || Submission {
+            priority,
+            ..mail(&["desk@example.net"], subject)
+        };
+        let submissions = Submissions::Many((0..many).map(|_| one()).collect());
+        let accepted = self.postern.outbox().accept(actor, submissions, None).await;
+        assert_eq!(accepted.expect("accepted").len(), many);
+    }
+}
+
+/// The position of the first mail with a subject at the relay, from 1.
+fn position(relay: &Relay, subject: &str) -> usize {
+    let subjects = relay.subjects();
+    let first = subjects.iter().position(|other| other == subject);
+    first.expect("accepted") + 1
+}
+
+async fn bulk_mail_delays_no_other(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let other = env.sign_in("other@example.org", Role::User).await;
+    let newsletter = "newsletter";
+    for _ in 0..2 {
+        env.submit(&admin, newsletter, Priority::Bulk, 200).await;
+        env.submit(&admin, "report", Priority::Normal, 50).await;
+    }
+    env.submit(&other, "colleague", Priority::Normal, 1).await;
+    env.submit(&admin, "reset", Priority::High, 1).await;
+    let works = TestWorker::begin(&env, 1);
+    relay.wait_for_mails(502).await;
+    // One connection. Of three normal mails in turn one is of the other account's flow.
+    let reset = position(&relay, "reset");
+    assert!(reset <= 3, "{reset}");
+    let colleague = position(&relay, "colleague");
+    assert!(colleague <= 8, "{colleague}");
+    // Bulk mail is not starved either.
+    assert!(position(&relay, newsletter) <= 12);
+    works.end().await;
+}
+
+async fn mail_of_a_class_without_backlog_overtakes_one_with(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let works = TestWorker::begin(&env, 1);
+    env.submit(&admin, "first", Priority::Normal, 1).await;
+    relay.wait_for_mails(1).await;
+    relay.stall();
+    env.submit(&admin, "newsletter", Priority::Bulk, 200).await;
+    relay.wait_for("END", 2).await;
+    env.submit(&admin, "reset", Priority::High, 1).await;
+    relay.reset();
+    relay.wait_for_mails(202).await;
+    // Behind the mail that was under way and the one that was pipelined behind it.
+    let reset = position(&relay, "reset");
+    assert!(reset <= 5, "{reset}");
+    works.end().await;
+}
+
+stories! {
+    both {
+        bulk_mail_delays_no_other;
+        mail_of_a_class_without_backlog_overtakes_one_with;
+    }
+}

@@ -12,6 +12,8 @@ mod acting;
 mod audit;
 #[path = "story/certificates.rs"]
 mod certificates;
+#[path = "story/counting.rs"]
+mod counting;
 #[path = "story/environment.rs"]
 mod environment;
 #[path = "story/fairness.rs"]

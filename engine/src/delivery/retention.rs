@@ -7,9 +7,10 @@ use tokio::time::sleep;
 use super::config::Retention;
 use super::pipelining;
 use crate::Clock;
-use crate::outbox::KEY_LIFETIME;
+use crate::outbox::{COUNTED, KEY_LIFETIME};
 use crate::store::{
-    Store, StoreError, audit, commit, idempotency, pipelining_trials, retention, suppressions,
+    Store, StoreError, audit, commit, idempotency, pipelining_trials, recipient_counts, retention,
+    suppressions,
 };
 
 /// The minimum time that rows of the audit log are kept.
@@ -68,5 +69,11 @@ async fn delete_old(kept: Retention, store: &Store, clock: &Clock) -> Result<(),
     let mut work = store.begin().await?;
     idempotency::forget_all_old(&mut work, now - KEY_LIFETIME).await?;
     pipelining_trials::delete_before(&mut work, now - pipelining::VALID).await?;
+    commit(work).await?;
+    let mut work = store.begin().await?;
+    if !store.is_local() {
+        recipient_counts::merge_shards(&mut work).await?;
+    }
+    recipient_counts::delete_before(&mut work, now - 2 * COUNTED).await?;
     commit(work).await
 }

@@ -32,6 +32,7 @@ pub(crate) use group_commit::request::{
 pub(crate) use group_commit::transaction::KEY_LIFETIME;
 pub(crate) use hold::{HEARTBEAT_TIMEOUT, Hold};
 pub use meter::{LATENCY_BOUNDS, Meter, MeterReading};
+pub(crate) use queries::COUNTED;
 pub use queries::MetricsSnapshot;
 pub(crate) use reservation::LocalWorker;
 pub use service::Outbox;

@@ -17,14 +17,15 @@ use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, Recipient};
 use crate::store::search::ListPage;
 use crate::store::{
-    Connection, Scope, accounts, delivery_events, information, pause, search, workers,
+    Connection, Scope, accounts, delivery_events, information, pause, recipient_counts, search,
+    workers,
 };
 
 /// The rows of a page.
 const PAGE_ROWS: i64 = 50;
 
 /// How long delivered and cancelled messages are counted in the overview.
-const COUNTED: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const COUNTED: Duration = Duration::from_secs(24 * 3600);
 
 /// The metrics of a process and of its database.
 #[derive(Clone, Debug)]
@@ -42,13 +43,13 @@ impl Outbox {
     ///
     /// # Errors
     /// [`Kind::Unavailable`] where the database fails; [`Kind::Forbidden`] for a token that does not
-    /// read; [`Kind::TooMany`] while other searches of a user are running: all mail of the account is
-    /// counted.
+    /// read.
     pub async fn overview(&self, actor: &Actor) -> Result<Overview, Refusal> {
         actor.reads()?;
         let now = self.clock.now();
-        let counts = self.counts(actor, now).await?;
         let mut connection = self.store.reporting().await?;
+        let since = now - COUNTED;
+        let counts = recipient_counts::counts(&mut connection, only_of(actor), since).await?;
         let paused = pause::read(&mut connection).await?;
         let processes = workers::all(&mut connection, now - HEARTBEAT_TIMEOUT).await?;
         let held_by = processes.holding.into_iter().next();
@@ -89,22 +90,6 @@ impl Outbox {
         })
     }
 
-    /// The counts of all messages, or of those that the actor sees: these are counted one by one, in turn
-    /// with its searches.
-    async fn counts(&self, actor: &Actor, now: Timestamp) -> Result<Vec<Count>, Refusal> {
-        let Some(account) = only_of(actor) else {
-            let mut connection = self.store.reporting().await?;
-            return Ok(search::counts(&mut connection, None, now - COUNTED).await?);
-        };
-        let (store, account) = (self.store.clone(), account.to_owned());
-        self.searches
-            .run(actor, async move {
-                let mut connection = store.reporting().await?;
-                search::counts(&mut connection, Some(&account), now - COUNTED).await
-            })
-            .await
-    }
-
     /// The metrics, for administrators and for requests from this machine.
     ///
     /// # Errors
@@ -127,7 +112,7 @@ impl Outbox {
         let day = self.clock.now() - COUNTED;
         Ok(MetricsSnapshot {
             reading: self.meter.read(),
-            counts: search::counts(&mut connection, None, day).await?,
+            counts: recipient_counts::counts(&mut connection, None, day).await?,
             now: self.clock.now(),
         })
     }

@@ -17,6 +17,7 @@ mod notify;
 mod open;
 pub mod pause;
 pub mod pipelining_trials;
+pub mod recipient_counts;
 pub mod recipients;
 pub mod retention;
 pub mod revisions;

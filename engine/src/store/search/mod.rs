@@ -1,9 +1,8 @@
-//! Searches over recipients and their messages: the list, the counts, and what acts change.
+//! Searches over recipients and their messages: the list, and what acts change.
 
 mod act;
 mod condition;
 mod connection;
-mod counts;
 mod list;
 mod parameter;
 
@@ -12,7 +11,6 @@ use ulid::Ulid;
 
 pub use act::{ActScan, count, states};
 pub use connection::{SearchConnection, SearchPool};
-pub use counts::counts;
 pub use list::{ListPage, rows};
 
 /// The first id that a message accepted at this time can have.

@@ -20,6 +20,7 @@ pub mod pem;
 pub mod probe;
 pub mod provider;
 pub mod refusal;
+pub mod relay;
 pub mod reply;
 pub mod sanitize;
 pub mod secret;

@@ -33,7 +33,8 @@ pub use outbox::{
     OutboxView, Submissions, TimedView,
 };
 pub use postern::{Config, OpenError, Postern};
-pub use settings::Settings;
+pub use settings::{Relays, RoutedRelay, RoutingTable, Settings};
+pub use store::Scope;
 pub use store::accounts::Account;
 pub use store::tokens::{Token, TokenScope};
 pub use vault::{BROWSER_KEY_BITS, BrowserKeys};

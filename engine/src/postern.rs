@@ -12,7 +12,7 @@ use crate::audit::Audit;
 use crate::delivery::{Delivery, DeliveryServices};
 use crate::diagnosis::Diagnosis;
 use crate::outbox::{DiskSpace, Hold, LiveFeed, Outbox};
-use crate::settings::Settings;
+use crate::settings::{Relays, Settings};
 use crate::smtp::{AddressPolicy, Dialer, DialerError};
 use crate::store::{Store, StoreError, transport};
 use crate::vault::{BrowserKeys, Vault, VaultError};
@@ -70,6 +70,7 @@ struct Services {
     audit: Audit,
     keys: Arc<BrowserKeys>,
     settings: Settings,
+    relays: Relays,
     accounts: Accounts,
     diagnosis: Diagnosis,
     outbox: Arc<Outbox>,
@@ -108,6 +109,7 @@ impl Postern {
             keys.clone(),
             audit.clone(),
         );
+        let relays = Relays::new(store.clone(), audit.clone(), settings.clone());
         let diagnosis = Diagnosis::new(
             store.clone(),
             clock.clone(),
@@ -146,6 +148,7 @@ impl Postern {
             audit,
             keys,
             settings,
+            relays,
             accounts,
             diagnosis,
             outbox,
@@ -154,9 +157,14 @@ impl Postern {
         })))
     }
 
-    /// Settings of the relay, their revisions, trusted certificates.
+    /// Settings of the first relay, and by their ids those of others; revisions, trusted certificates.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// The list of relays: their order, From domains and limits.
+    pub fn relays(&self) -> &Relays {
+        &self.0.relays
     }
 
     /// Sign-in, passwords, sessions and API tokens.

@@ -40,6 +40,8 @@ mod outage;
 mod outbox;
 #[path = "story/relay_failures.rs"]
 mod relay_failures;
+#[path = "story/relays.rs"]
+mod relays;
 #[path = "story/sealing.rs"]
 mod sealing;
 #[path = "story/searching.rs"]

@@ -34,6 +34,15 @@ pub enum Action {
     /// The settings were saved.
     #[strum(serialize = "save settings")]
     SaveSettings,
+    /// A relay was added.
+    #[strum(serialize = "create relay")]
+    CreateRelay,
+    /// The name, order, rule or limits of a relay were changed, or it was switched on or off.
+    #[strum(serialize = "change relay")]
+    ChangeRelay,
+    /// A relay was removed.
+    #[strum(serialize = "remove relay")]
+    RemoveRelay,
     /// A test mail was sent.
     #[strum(serialize = "send test")]
     SendTest,
@@ -84,6 +93,7 @@ mod tests {
             (Action::Login, "login"),
             (Action::CreateAccount, "create account"),
             (Action::ReadCertificates, "read certificates"),
+            (Action::ChangeRelay, "change relay"),
             (Action::SendTest, "send test"),
             (Action::Diagnose, "diagnose"),
             (Action::HoldMail, "hold mail"),

@@ -109,14 +109,13 @@ impl Audit {
         commit(work).await
     }
 
-    /// Records in its own transaction, `work`, that a test mail proved a revision of the settings.
+    /// Records in its own transaction, `work`, that a test mail proved a revision of settings, which `detail` names.
     pub(crate) async fn record_verified(
         &self,
         work: &mut Connection,
         actor: &Actor,
-        revision: i64,
+        detail: String,
     ) -> Result<(), StoreError> {
-        let detail = format!("revision {revision}");
         let verified = "verified".to_owned();
         let entry = entry(
             self.clock.now(),

@@ -9,6 +9,8 @@ mod test_message;
 
 use std::sync::Arc;
 
+use domain::Refusal;
+
 use crate::Clock;
 use crate::audit::Audit;
 use crate::rate_limit::RateLimit;
@@ -62,5 +64,16 @@ impl Diagnosis {
             diagnoses: Arc::new(RateLimit::a_minute(12)),
             permits: Permits::default(),
         }
+    }
+
+    /// The tests and diagnoses of the relay with this id: `global` or a ULID. Their limits are shared.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`](domain::Kind::NotFound) under `id` if no relay can have it.
+    pub fn of_relay(&self, id: &str) -> Result<Self, Refusal> {
+        Ok(Self {
+            settings: self.settings.of_relay(id)?,
+            ..self.clone()
+        })
     }
 }

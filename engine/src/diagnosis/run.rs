@@ -17,7 +17,7 @@ use super::progress::{stream_of, with_ticks};
 use super::test_message::TestMessage;
 use crate::Actor;
 use crate::smtp::{Envelope, Relay, Session, SessionObserver};
-use crate::store::{Scope, StoreError, commit, revisions};
+use crate::store::{StoreError, commit, revisions};
 
 /// The maximum duration of a run.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -165,10 +165,12 @@ impl DiagnosisRun {
             by: self.actor.name().to_owned(),
         };
         let mut work = diagnosis.store.begin().await?;
-        revisions::prove(&mut work, Scope::Global, revision, &stamp).await?;
+        let settings = &diagnosis.settings;
+        revisions::prove(&mut work, settings.scope(), revision, &stamp).await?;
+        let detail = settings.detail(format!("revision {revision}"));
         diagnosis
             .audit
-            .record_verified(&mut work, &self.actor, revision)
+            .record_verified(&mut work, &self.actor, detail)
             .await?;
         commit(work).await?;
         Ok(stamp)

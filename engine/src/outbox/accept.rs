@@ -189,9 +189,9 @@ impl Outbox {
     /// The sender of messages that name none.
     async fn default_sender(&self) -> Result<Option<Arc<DefaultSender>>, Refusal> {
         let cached = self.sender.lock().clone();
-        let revision = *self.saved.borrow();
+        let version = *self.saved.borrow();
         if let Some(cached) = cached
-            && cached.revision == revision
+            && cached.version == version
             && cached.read_at.elapsed() < SENDER_LIFETIME
         {
             return Ok(cached.sender);
@@ -207,7 +207,7 @@ impl Outbox {
         });
         *self.sender.lock() = Some(CachedSender {
             read_at,
-            revision,
+            version,
             sender: sender.clone(),
         });
         Ok(sender)

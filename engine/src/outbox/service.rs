@@ -30,8 +30,8 @@ const NOTIFY_INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub(super) struct CachedSender {
     pub read_at: Instant,
-    /// The revision that this process had saved by then.
-    pub revision: i64,
+    /// The version of the routing that this process had written by then.
+    pub version: i64,
     /// `None` before the first save.
     pub sender: Option<Arc<DefaultSender>>,
 }
@@ -69,7 +69,7 @@ pub struct Outbox {
     ids: Mutex<ulid::Generator>,
     pub(super) flow_ids: FlowIds,
     pub(super) sender: Mutex<Option<CachedSender>>,
-    /// The revision of the settings that this process saved last.
+    /// The version of the routing that this process wrote last.
     pub(super) saved: watch::Receiver<i64>,
     worker: Mutex<Option<Weak<dyn LocalWorker>>>,
 }

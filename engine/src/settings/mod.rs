@@ -1,25 +1,30 @@
-//! The settings service: reads and saves the relay's settings and keeps their revisions.
+//! The settings of relays: read and saved with their revisions, and the list of relays.
 
 mod certificates;
 mod password;
+mod relay_change;
+mod relay_list;
+mod routing_table;
 mod save;
 mod validation;
 
 use std::sync::Arc;
 
 use domain::view::{EarlierPassword, PasswordState, SettingsView, Verification};
-use domain::{Form, Host, Label, Refusal, SmtpSettings};
+use domain::{Form, Host, Kind, Label, Refusal, SmtpSettings};
 use tokio::sync::watch;
 
 use crate::audit::{Action, Audit};
 use crate::rate_limit::RateLimit;
 use crate::store::information::{self, Information};
 use crate::store::revisions::{self, EARLIER_PASSWORDS, Revision};
-use crate::store::{Connection, Scope, Store, StoreError};
+use crate::store::{Connection, Scope, Store, StoreError, relays};
 use crate::vault::{BrowserKeys, Vault};
 use crate::{Actor, Clock};
 
 pub(crate) use password::PasswordChoice;
+pub use relay_list::Relays;
+pub use routing_table::{RoutedRelay, RoutingTable};
 pub(crate) use validation::validate;
 
 /// The saved settings and their newest revision, read on one connection.
@@ -30,14 +35,14 @@ pub(crate) struct SavedSettings {
 }
 
 impl SavedSettings {
-    /// Reads settings and newest revision on `connection`.
+    /// Reads settings and newest revision of a relay on `connection`.
     ///
     /// # Errors
     /// If the database fails.
-    pub(crate) async fn read(connection: &mut Connection) -> Result<Self, StoreError> {
+    async fn read(connection: &mut Connection, scope: Scope) -> Result<Self, StoreError> {
         Ok(Self {
-            information: information::read(connection, Scope::Global).await?,
-            newest: revisions::newest(connection, Scope::Global).await?,
+            information: information::read(connection, scope).await?,
+            newest: revisions::newest(connection, scope).await?,
         })
     }
 
@@ -68,18 +73,35 @@ impl SavedSettings {
     fn password_from(&self) -> Option<i64> {
         self.newest.as_ref()?.password_from
     }
+
+    /// Whether a test mail has verified these settings of a relay.
+    async fn verification(
+        &self,
+        connection: &mut Connection,
+        scope: Scope,
+    ) -> Result<Verification, StoreError> {
+        Ok(match revisions::newest_proof(connection, scope).await? {
+            None => Verification::Never,
+            Some(proof) if proof.number == self.revision() => {
+                Verification::Verified(proof.verified)
+            }
+            Some(proof) => Verification::Changed(proof.verified),
+        })
+    }
 }
 
-/// The settings service: the relay's settings, their revisions and the password that goes with
+/// The settings service: the settings of one relay, their revisions and the password that goes with
 /// them. Cheap to clone.
 #[derive(Clone)]
 pub struct Settings {
+    /// The relay.
+    scope: Scope,
     store: Store,
     clock: Clock,
     vault: Arc<Vault>,
     keys: Arc<BrowserKeys>,
     audit: Audit,
-    /// The number of the revision that this process saved last.
+    /// The version of the routing that this process wrote last.
     changes: watch::Sender<i64>,
     /// Limits the sealed passwords that each actor saves to 60 a minute: opening one takes milliseconds.
     openings: Arc<RateLimit>,
@@ -94,6 +116,7 @@ impl Settings {
         audit: Audit,
     ) -> Self {
         Self {
+            scope: Scope::Global,
             store,
             clock,
             vault,
@@ -104,8 +127,43 @@ impl Settings {
         }
     }
 
-    /// A channel with the number of the revision that this process saved last; 0 before its first
-    /// save. Saves by other nodes are not announced.
+    /// The settings of the relay with this id: `global` or a ULID.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] under `id` if no relay can have it.
+    pub fn of_relay(&self, id: &str) -> Result<Self, Refusal> {
+        let scope = Scope::of_relay(id).ok_or_else(no_such_relay)?;
+        Ok(self.of(scope))
+    }
+
+    /// The settings of another relay.
+    fn of(&self, scope: Scope) -> Self {
+        Self {
+            scope,
+            ..self.clone()
+        }
+    }
+
+    /// The relay.
+    pub(crate) fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// The detail of an audit row, with the relay unless it is the first.
+    pub(crate) fn detail(&self, detail: String) -> String {
+        match self.scope {
+            Scope::Global => detail,
+            Scope::Relay(id) => format!("{detail} of relay {id}"),
+        }
+    }
+
+    /// Announces that this process wrote a version of the routing.
+    fn announce(&self, version: i64) {
+        self.changes.send_replace(version);
+    }
+
+    /// A channel with the version of the routing that this process wrote last; 0 before its first
+    /// write. Writes by other nodes are not announced.
     pub(crate) fn changes(&self) -> watch::Receiver<i64> {
         self.changes.subscribe()
     }
@@ -113,20 +171,28 @@ impl Settings {
     /// Reads the saved settings.
     ///
     /// # Errors
-    /// If the database fails.
-    pub(crate) async fn saved(&self) -> Result<SavedSettings, StoreError> {
-        SavedSettings::read(&mut *self.store.read().await?).await
+    /// [`Kind::NotFound`] if the relay was removed; if the database fails.
+    pub(crate) async fn saved(&self) -> Result<SavedSettings, Refusal> {
+        self.read(&mut *self.store.read().await?).await
+    }
+
+    /// Reads the saved settings on `connection`.
+    async fn read(&self, connection: &mut Connection) -> Result<SavedSettings, Refusal> {
+        if !relays::contains(connection, self.scope).await? {
+            return Err(no_such_relay());
+        }
+        Ok(SavedSettings::read(connection, self.scope).await?)
     }
 
     /// The saved configuration, for administrators.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`](domain::Kind::Forbidden) for any other actor.
+    /// [`Kind::Forbidden`] for any other actor; [`Kind::NotFound`] if the relay was removed.
     pub async fn view(&self, actor: &Actor) -> Result<SettingsView, Refusal> {
         self.audit
             .administer(actor, Action::ReadSettings, async {
                 let mut connection = self.store.read().await?;
-                let saved = SavedSettings::read(&mut connection).await?;
+                let saved = self.read(&mut connection).await?;
                 self.view_of(&mut connection, saved).await
             })
             .await
@@ -140,25 +206,14 @@ impl Settings {
     ) -> Result<SettingsView, Refusal> {
         let password = match saved.password() {
             None => PasswordState::None,
-            Some(sealed) => {
-                match self
-                    .vault
-                    .unseal(Scope::Global.as_str(), Label::Password.as_str(), sealed)
-                {
-                    Ok(_) => PasswordState::Saved,
-                    Err(_) => PasswordState::ReEnter,
-                }
-            }
+            Some(sealed) => match self.unseal_saved(sealed) {
+                Ok(_) => PasswordState::Saved,
+                Err(_) => PasswordState::ReEnter,
+            },
         };
-        let verified = match revisions::newest_proof(connection, Scope::Global).await? {
-            None => Verification::Never,
-            Some(proof) if proof.number == saved.revision() => {
-                Verification::Verified(proof.verified)
-            }
-            Some(proof) => Verification::Changed(proof.verified),
-        };
+        let verified = saved.verification(connection, self.scope).await?;
         let in_use = saved.password_from();
-        let earlier = revisions::with_password(connection, Scope::Global)
+        let earlier = revisions::with_password(connection, self.scope)
             .await?
             .into_iter()
             .filter(|revision| Some(revision.number) != in_use)
@@ -178,6 +233,11 @@ impl Settings {
             earlier,
         })
     }
+}
+
+fn no_such_relay() -> Refusal {
+    let text = "There is no such relay; it may have been removed. Look at the list of relays.";
+    Refusal::of(Kind::NotFound, "id", text)
 }
 
 /// A relay's display name, as in `alerts at smtp.example.org:587`; without a user name, host and

@@ -6,7 +6,8 @@ use domain::{AuthenticationType, CertificateCheck, Label, Refusal, SecretString,
 
 use super::{SavedSettings, Settings, relay_name};
 use crate::store::sealed_values::{self, SealedValue};
-use crate::store::{Connection, Scope, revisions};
+use crate::store::{Connection, revisions};
+use crate::vault::UnsealError;
 
 const RE_ENTER: &str =
     "The saved password can no longer be opened, because its key is lost. Enter it again.";
@@ -39,6 +40,15 @@ pub(crate) struct Unsealed {
 }
 
 impl Settings {
+    /// Decrypts the saved password.
+    ///
+    /// # Errors
+    /// [`UnsealError`] if its key is lost.
+    pub(super) fn unseal_saved(&self, sealed: &str) -> Result<SecretString, UnsealError> {
+        self.vault
+            .unseal(&self.scope.to_string(), Label::Password.as_str(), sealed)
+    }
+
     /// Decrypts a password that a browser sealed; `None` if none is given or it is empty.
     ///
     /// Called before a transaction begins, because the RSA operation takes milliseconds of CPU.
@@ -136,7 +146,7 @@ impl Settings {
         number: i64,
         next: &SmtpSettings,
     ) -> Result<PasswordChoice, Refusal> {
-        let known = revisions::with_password(connection, Scope::Global).await?;
+        let known = revisions::with_password(connection, self.scope).await?;
         let revision = known.into_iter().find(|revision| revision.number == number);
         let Some((revision, sealed)) = revision.and_then(|mut revision| {
             let sealed = revision.password.take()?;
@@ -152,10 +162,8 @@ impl Settings {
         {
             return Err(stays_with(&revision.form, next));
         }
-        match self
-            .vault
-            .unseal(Scope::Global.as_str(), &revision_label(number), &sealed)
-        {
+        let scope = self.scope.to_string();
+        match self.vault.unseal(&scope, &revision_label(number), &sealed) {
             Ok(password) => Ok(PasswordChoice::Earlier(number, password)),
             Err(_) => Err(Refusal::field(Label::Password, RE_ENTER)),
         }
@@ -209,10 +217,7 @@ impl Settings {
             }
             PasswordChoice::Kept => saved
                 .password()
-                .map(|sealed| {
-                    self.vault
-                        .unseal(Scope::Global.as_str(), Label::Password.as_str(), sealed)
-                })
+                .map(|sealed| self.unseal_saved(sealed))
                 .transpose()
                 .map_err(|_| Refusal::field(Label::Password, RE_ENTER)),
         }

@@ -10,7 +10,7 @@ use crate::Actor;
 use crate::audit::Action;
 use crate::store::information;
 use crate::store::revisions::{self, Revision};
-use crate::store::{Connection, Scope, StoreError, commit};
+use crate::store::{Connection, StoreError, commit, routing};
 
 impl Settings {
     /// Saves the settings and returns what is saved now. A save that changes nothing makes no
@@ -21,8 +21,8 @@ impl Settings {
     /// # Errors
     /// [`Kind::Conflict`] if `from_revision` is not the newest revision, with the differences by
     /// field; [`Kind::Invalid`] with all faults by field; [`Kind::Forbidden`] unless the actor
-    /// is an administrator; [`Kind::TooMany`] beyond 60 sealed passwords a minute. Nothing is stored
-    /// in any of these cases.
+    /// is an administrator; [`Kind::NotFound`] if the relay was removed; [`Kind::TooMany`] beyond 60
+    /// sealed passwords a minute. Nothing is stored in any of these cases.
     pub async fn save(
         &self,
         actor: &Actor,
@@ -42,7 +42,8 @@ impl Settings {
                 }
                 let unsealed = self.unseal(&password).await;
                 let mut work = self.store.begin().await?;
-                let saved = SavedSettings::read(&mut work).await?;
+                let version = routing::raise(&mut work).await?;
+                let saved = self.read(&mut work).await?;
                 let mut form = saved.form();
                 form.apply(&edit);
                 if from_revision.is_some_and(|from| from != saved.revision()) {
@@ -56,27 +57,16 @@ impl Settings {
                 let form = Form::from(&settings);
                 let changed = changes(&saved, &form, &chosen);
                 if !changed.is_empty() {
-                    self.write(&mut work, actor, saved, form, chosen)
-                        .await
-                        .map_err(|error| {
-                            if error.is_taken() {
-                                Refusal::new(
-                                    Kind::Conflict,
-                                    "Another save happened at the same time. \
-                                     Check the saved settings and try again.",
-                                )
-                            } else {
-                                error.into()
-                            }
-                        })?;
+                    self.write(&mut work, actor, saved, form, chosen).await?;
+                    let detail = self.detail(changed.join(", "));
                     self.audit
-                        .record(&mut work, actor, Action::SaveSettings, changed.join(", "))
+                        .record(&mut work, actor, Action::SaveSettings, detail)
                         .await?;
                 }
-                let now_saved = SavedSettings::read(&mut work).await?;
+                let now_saved = self.read(&mut work).await?;
                 let view = self.view_of(&mut work, now_saved).await?;
                 commit(work).await?;
-                self.changes.send_replace(view.revision);
+                self.announce(version);
                 Ok(view)
             })
             .await
@@ -92,9 +82,9 @@ impl Settings {
         chosen: PasswordChoice,
     ) -> Result<(), StoreError> {
         let number = saved.revision() + 1;
+        let scope = self.scope.to_string();
         let sealed = |password: &SecretString, label: &str| {
-            self.vault
-                .seal(Scope::Global.as_str(), label, password.expose().as_bytes())
+            self.vault.seal(&scope, label, password.expose().as_bytes())
         };
         let current = |password: &SecretString| sealed(password, Label::Password.as_str());
         let (in_use, brought, password_from) = match &chosen {
@@ -111,7 +101,7 @@ impl Settings {
             ),
             PasswordChoice::Earlier(from, password) => (Some(current(password)), None, Some(*from)),
         };
-        information::write(work, Scope::Global, &form, in_use.as_deref()).await?;
+        information::write(work, self.scope, &form, in_use.as_deref()).await?;
         let stamp = Stamp {
             at: self.clock.now(),
             by: actor.name().to_owned(),
@@ -123,8 +113,8 @@ impl Settings {
             password: brought,
             password_from,
         };
-        revisions::add(work, Scope::Global, &revision).await?;
-        revisions::forget_passwords(work, Scope::Global, password_from).await
+        revisions::add(work, self.scope, &revision).await?;
+        revisions::forget_passwords(work, self.scope, password_from).await
     }
 }
 

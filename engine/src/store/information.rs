@@ -24,7 +24,7 @@ pub async fn read(
 ) -> Result<Option<Information>, StoreError> {
     let rows: Vec<(String, String)> =
         sqlx::query_as("SELECT label, value FROM information WHERE scope = $1")
-            .bind(scope.as_str())
+            .bind(scope.to_string())
             .fetch_all(connection)
             .await?;
     if rows.is_empty() {
@@ -61,7 +61,7 @@ pub async fn write(
             "INSERT INTO information (scope, label, value) VALUES ($1, $2, $3) \
              ON CONFLICT (scope, label) DO UPDATE SET value = excluded.value",
         )
-        .bind(scope.as_str())
+        .bind(scope.to_string())
         .bind(label.as_str())
         .bind(value)
         .execute(&mut *connection)
@@ -69,10 +69,22 @@ pub async fn write(
     }
     if password.is_none() {
         sqlx::query("DELETE FROM information WHERE scope = $1 AND label = $2")
-            .bind(scope.as_str())
+            .bind(scope.to_string())
             .bind(Label::Password.as_str())
             .execute(connection)
             .await?;
     }
+    Ok(())
+}
+
+/// Deletes a scope.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn remove(connection: &mut Connection, scope: Scope) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM information WHERE scope = $1")
+        .bind(scope.to_string())
+        .execute(connection)
+        .await?;
     Ok(())
 }

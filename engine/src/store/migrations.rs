@@ -25,6 +25,7 @@ macro_rules! files {
             "0012_suppressions_by_words",
             "0013_pipelining_trial",
             "0014_key_fingerprint",
+            "0015_relays",
             "0016_flow",
             "0017_recipient_count"
         )

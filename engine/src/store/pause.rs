@@ -21,7 +21,7 @@ pub struct Control {
 pub async fn read(connection: &mut Connection) -> Result<Option<Stamp>, StoreError> {
     let row: Option<(i64, String)> =
         sqlx::query_as("SELECT since, actor FROM delivery_pause WHERE scope = $1")
-            .bind(Scope::Global.as_str())
+            .bind(Scope::Global.to_string())
             .fetch_optional(connection)
             .await?;
     Ok(row.map(|(since, by)| Stamp {
@@ -42,14 +42,14 @@ pub async fn write(connection: &mut Connection, by: Option<&Stamp>) -> Result<bo
                  ON CONFLICT (scope) DO NOTHING",
             );
             let insert = insert
-                .bind(Scope::Global.as_str())
+                .bind(Scope::Global.to_string())
                 .bind(stamp.at.0)
                 .bind(&stamp.by);
             insert.execute(connection).await?
         }
         None => {
             let delete = sqlx::query("DELETE FROM delivery_pause WHERE scope = $1")
-                .bind(Scope::Global.as_str());
+                .bind(Scope::Global.to_string());
             delete.execute(connection).await?
         }
     };
@@ -68,7 +68,7 @@ pub async fn control(connection: &mut Connection, since: Timestamp) -> Result<Co
          OR EXISTS (SELECT 1 FROM worker WHERE hold_mail = 1 AND seen_at >= $2) \
          THEN CAST(1 AS BIGINT) ELSE 0 END FROM revision WHERE scope = $1",
     )
-    .bind(Scope::Global.as_str())
+    .bind(Scope::Global.to_string())
     .bind(since.0)
     .fetch_one(connection)
     .await?;

@@ -70,7 +70,7 @@ pub async fn newest(
          WHERE scope = $1 ORDER BY number DESC LIMIT 1",
     );
     Ok(query
-        .bind(scope.as_str())
+        .bind(scope.to_string())
         .fetch_optional(connection)
         .await?)
 }
@@ -87,7 +87,7 @@ pub async fn with_password(
         "SELECT number, saved_at, saved_by, form, password, password_from FROM revision \
          WHERE scope = $1 AND password IS NOT NULL ORDER BY number DESC",
     );
-    Ok(query.bind(scope.as_str()).fetch_all(connection).await?)
+    Ok(query.bind(scope.to_string()).fetch_all(connection).await?)
 }
 
 /// The newest revision that a test mail verified.
@@ -103,7 +103,7 @@ pub async fn newest_proof(
          WHERE scope = $1 AND verified_at IS NOT NULL ORDER BY number DESC LIMIT 1",
     );
     Ok(query
-        .bind(scope.as_str())
+        .bind(scope.to_string())
         .fetch_optional(connection)
         .await?)
 }
@@ -111,7 +111,7 @@ pub async fn newest_proof(
 /// Inserts a revision.
 ///
 /// # Errors
-/// [`StoreError::is_taken`] where another save has the number; otherwise where the database fails.
+/// Where the database fails.
 pub async fn add(
     connection: &mut Connection,
     scope: Scope,
@@ -123,7 +123,7 @@ pub async fn add(
         "INSERT INTO revision (scope, number, saved_at, saved_by, form, password, password_from) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
-    .bind(scope.as_str())
+    .bind(scope.to_string())
     .bind(revision.number)
     .bind(revision.saved.at.0)
     .bind(&revision.saved.by)
@@ -149,11 +149,26 @@ pub async fn forget_passwords(
          AND number <> $2 AND number NOT IN (SELECT number FROM revision \
          WHERE scope = $1 AND password IS NOT NULL AND number <> $2 ORDER BY number DESC LIMIT $3)",
     )
-    .bind(scope.as_str())
+    .bind(scope.to_string())
     .bind(in_use.unwrap_or(0))
     .bind(EARLIER_PASSWORDS)
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Deletes all passwords of a scope; its revisions stay.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn forget_all_passwords(
+    connection: &mut Connection,
+    scope: Scope,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE revision SET password = NULL WHERE scope = $1 AND password IS NOT NULL")
+        .bind(scope.to_string())
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -170,7 +185,7 @@ pub async fn prove(
     sqlx::query(
         "UPDATE revision SET verified_at = $3, verified_by = $4 WHERE scope = $1 AND number = $2",
     )
-    .bind(scope.as_str())
+    .bind(scope.to_string())
     .bind(number)
     .bind(stamp.at.0)
     .bind(&stamp.by)

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use domain::Label;
 use domain::outbox::{EventKind, RecipientState, SuppressionSearch};
-use engine::{Actor, Origin, Postern, TokenScope};
+use domain::view::Verification;
+use engine::{Actor, Origin, Postern, Scope, TokenScope};
 use futures::future::join_all;
 use sqlx::migrate::Migrator;
 
@@ -59,6 +61,20 @@ VALUES ('01JD0000000000000000000001', 'ann@example.org', 'user', '', 0);
 INSERT INTO token (id, account_id, name, secret, scopes, created_at)
 VALUES ('01JD0000000000000000000002', '01JD0000000000000000000001', 'app',
         'kjF0IzGYq9lbSLzwDlVh66FyKsQ3HwWm_Or3iMmP30E', 'send', 0);
+";
+
+/// The last migration with one relay.
+const ONE_RELAY: i64 = 14;
+
+/// Settings that were saved twice and verified once, in the columns of migration 14.
+const SETTINGS: &str = "
+INSERT INTO information (scope, label, value)
+VALUES ('global', 'from_address', 'alerts@example.org'), ('global', 'smtp_username', ''),
+       ('global', 'smtp_host', 'smtp.example.org'), ('global', 'smtp_port', '587'),
+       ('global', 'smtp_connection_type', 'TLS'), ('global', 'smtp_authentication_type', 'None');
+INSERT INTO revision (scope, number, saved_at, saved_by, form, verified_at, verified_by)
+VALUES ('global', 1, 500, 'admin@example.org', '[]', 600, 'admin@example.org'),
+       ('global', 2, 700, 'admin@example.org', '[]', NULL, NULL);
 ";
 
 /// Opens a database with these rows in the tables of an earlier version.
@@ -132,6 +148,24 @@ async fn suppressions_by_words_of_something_else_are_taken_off(env: TestEnv) {
     assert_eq!(addresses, ["gone@example.org"]);
 }
 
+async fn saved_settings_become_those_of_the_first_relay(env: TestEnv) {
+    let postern = opened(&env, ONE_RELAY, SETTINGS).await;
+    let admin = Actor::local(0);
+    let saved = postern.settings().view(&admin).await.expect("readable");
+    assert_eq!((saved.revision, saved.form.get(Label::Port)), (2, "587"));
+    let table = postern.relays().configured().await.expect("a table");
+    let [first] = &table.relays[..] else {
+        panic!("{table:?}");
+    };
+    assert_eq!((first.id, first.revision), (Scope::Global, 2));
+    assert!(first.config.enabled && first.config.from_domain.is_none());
+    assert!(first.settings.is_some());
+    let listed = postern.relays().list(&admin).await.expect("a list");
+    assert_eq!(listed[0].address.as_deref(), Some("smtp.example.org:587"));
+    assert_eq!(listed[0].config.name, "Main relay");
+    assert!(matches!(listed[0].verified, Verification::Changed(_)));
+}
+
 /// Each opens connections of its own, as a process does.
 async fn processes_that_open_a_new_database_together_all_open_it(env: TestEnv) {
     let config = env.empty().await;
@@ -145,6 +179,7 @@ async fn processes_that_open_a_new_database_together_all_open_it(env: TestEnv) {
 
 stories! {
     both {
+        saved_settings_become_those_of_the_first_relay;
         suppressions_by_words_of_something_else_are_taken_off;
         parked_mail_is_failed_mail_afterwards;
         a_token_without_limits_keeps_what_it_could_do;

@@ -74,7 +74,7 @@ pub fn mail(to: &[&str], subject: &str) -> Submission {
     }
 }
 
-fn through(relay: &Relay) -> Form {
+pub fn through(relay: &Relay) -> Form {
     Form::default()
         .with(Label::FromAddress, "alerts@example.org")
         .with(Label::Host, "127.0.0.1")

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use domain::{Event, Refusal, Trace};
-use engine::Action;
+use engine::{Action, Actor, Diagnosis};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -67,12 +67,24 @@ pub async fn diagnose(
     }: AdminBody<DiagnosisRequest>,
 ) -> Result<Response, Refused> {
     let question = request.validate(faults)?;
-    let events = state.postern.diagnosis().diagnose(&actor, question).await?;
-    Ok(respond(&headers, events, Trace::apply).await)
+    run(state.postern.diagnosis(), &actor, question, &headers).await
+}
+
+/// Diagnoses a relay, and answers in the media type that the headers accept.
+pub async fn run(
+    diagnosis: &Diagnosis,
+    actor: &Actor,
+    question: engine::DiagnosisRequest,
+    headers: &HeaderMap,
+) -> Result<Response, Refused> {
+    let events = diagnosis.diagnose(actor, question).await?;
+    Ok(respond(headers, events, Trace::apply).await)
 }
 
 impl DiagnosisRequest {
-    fn validate(self, faults: Faults) -> Result<engine::DiagnosisRequest, Refusal> {
+    /// # Errors
+    /// [`domain::Kind::Invalid`] with all faults of the body.
+    pub fn validate(self, faults: Faults) -> Result<engine::DiagnosisRequest, Refusal> {
         let (edit, password) = self.data.read(Absent::AsSaved, &faults);
         faults.into_result()?;
         Ok(engine::DiagnosisRequest {

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use domain::Refusal;
 use domain::form::Edit;
 use domain::view::{PasswordChange, PasswordState, SettingsView, Stamp, Verification};
-use engine::Action;
+use engine::{Action, Actor, Settings};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -37,7 +37,7 @@ pub struct SavedSettings {
 /// Whether a test mail has verified the configuration.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
-enum VerifiedState {
+pub enum VerifiedState {
     /// No revision was verified.
     Never,
     /// This revision was verified.
@@ -109,7 +109,12 @@ pub async fn read(
     State(state): State<AppState>,
     SignedIn(actor): SignedIn,
 ) -> Result<Response, Refused> {
-    let view = state.postern.settings().view(&actor).await?;
+    answer(state.postern.settings(), &actor).await
+}
+
+/// The saved configuration of a relay as a response.
+pub async fn answer(settings: &Settings, actor: &Actor) -> Result<Response, Refused> {
+    let view = settings.view(actor).await?;
     let etag =
         HeaderValue::try_from(format!("\"{}\"", view.revision)).map_err(|_| Refusal::internal())?;
     Ok(([(ETAG, etag)], Json(SavedSettings::from(view))).into_response())
@@ -185,34 +190,36 @@ pub async fn save(
         faults,
     }: AdminBody<SaveSettings>,
 ) -> Result<Success<Nothing>, Refused> {
-    let changes = request.validate(headers.get(IF_MATCH), faults)?;
-    state
-        .postern
-        .settings()
-        .save(
-            &actor,
-            changes.edit,
-            changes.password,
-            changes.from_revision,
-        )
-        .await?;
-    Ok(Success::new(Nothing {}))
+    let changes = request.validate(&headers, faults)?;
+    changes.save(state.postern.settings(), &actor).await
 }
 
 /// What a save changes.
 #[derive(Debug, PartialEq)]
-struct SettingsChanges {
+pub struct SettingsChanges {
     edit: Edit,
     password: PasswordChange,
     from_revision: Option<i64>,
 }
 
-impl SaveSettings {
-    fn validate(
+impl SettingsChanges {
+    /// Saves them as the configuration of a relay.
+    pub async fn save(
         self,
-        if_match: Option<&HeaderValue>,
-        faults: Faults,
-    ) -> Result<SettingsChanges, Refusal> {
+        settings: &Settings,
+        actor: &Actor,
+    ) -> Result<Success<Nothing>, Refused> {
+        settings
+            .save(actor, self.edit, self.password, self.from_revision)
+            .await?;
+        Ok(Success::new(Nothing {}))
+    }
+}
+
+impl SaveSettings {
+    /// # Errors
+    /// [`domain::Kind::Invalid`] with all faults of the body and of the header If-Match.
+    pub fn validate(self, headers: &HeaderMap, faults: Faults) -> Result<SettingsChanges, Refusal> {
         let Some(fields) = self.data else {
             if !faults.has("data") {
                 let text = "The body has one object “data”, which holds the fields.";
@@ -229,7 +236,7 @@ impl SaveSettings {
         if !echoed(self.password, &["saved", "none", "re-enter"]) {
             faults.add("password", NOT_ANSWERED);
         }
-        let from_revision = match if_match {
+        let from_revision = match headers.get(IF_MATCH) {
             Some(header) => revision_of(header, &faults),
             None => self.revision,
         };
@@ -267,7 +274,7 @@ mod tests {
 
     fn read(body: Value) -> Result<SettingsChanges, Vec<String>> {
         JsonBody::<SaveSettings>::decode(body.to_string().as_bytes())
-            .and_then(|JsonBody { request, faults }| request.validate(None, faults))
+            .and_then(|JsonBody { request, faults }| request.validate(&HeaderMap::new(), faults))
             .map_err(|refusal| refusal.fields.into_keys().collect())
     }
 

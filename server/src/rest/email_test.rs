@@ -4,7 +4,7 @@ use axum::extract::State;
 use domain::event::{Elapsed, Outcome};
 use domain::view::PasswordChange;
 use domain::{Event, Kind, Refusal};
-use engine::RECIPIENT;
+use engine::{Actor, Diagnosis, RECIPIENT};
 use futures::{StreamExt, pin_mut};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -50,14 +50,24 @@ pub async fn send(
     SignedIn(actor): SignedIn,
     address: Result<PathParams<String>, Refused>,
 ) -> Result<Success<TestSent>, Refused> {
-    let PathParams(address) = address.map_err(|_| {
-        let text = "This is not an address: it is not UTF-8.";
-        Refusal::of(Kind::Invalid, RECIPIENT, text)
-    })?;
-    let events = state
-        .postern
-        .diagnosis()
-        .test(&actor, None, PasswordChange::Keep, address)
+    let PathParams(address) = address.map_err(|_| not_utf8())?;
+    run(state.postern.diagnosis(), &actor, address).await
+}
+
+/// The refusal of a recipient in the path.
+pub fn not_utf8() -> Refusal {
+    let text = "This is not an address: it is not UTF-8.";
+    Refusal::of(Kind::Invalid, RECIPIENT, text)
+}
+
+/// Sends a test mail with the saved configuration of a relay.
+pub async fn run(
+    diagnosis: &Diagnosis,
+    actor: &Actor,
+    address: String,
+) -> Result<Success<TestSent>, Refused> {
+    let events = diagnosis
+        .test(actor, None, PasswordChange::Keep, address)
         .await?;
     pin_mut!(events);
     while let Some(event) = events.next().await {

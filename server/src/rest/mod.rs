@@ -23,6 +23,8 @@ mod messages;
 pub mod openapi;
 mod outbox;
 mod probe;
+mod relay_settings;
+mod relays;
 #[cfg(test)]
 mod schema;
 mod send_email;
@@ -67,6 +69,11 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(email_test::send))
         .routes(routes!(diagnosis::diagnose))
         .routes(routes!(probe::probe))
+        .routes(routes!(relays::list, relays::create))
+        .routes(routes!(relays::read, relays::change_one, relays::remove))
+        .routes(routes!(relay_settings::read, relay_settings::save))
+        .routes(routes!(relay_settings::test))
+        .routes(routes!(relay_settings::diagnose))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(keys::browser))

@@ -23,6 +23,7 @@ use super::envelope::ErrorEnvelope;
         (name = "Messages", description = "Mail: submission, search, content and actions."),
         (name = "Outbox", description = "Delivery in total, and the suppression list."),
         (name = "Configuration", description = "The relay: settings, test, diagnosis and probe."),
+        (name = "Relays", description = "Several relays: their order, From domains, limits and settings."),
         (name = "Tokens", description = "API tokens of applications."),
         (name = "About", description = "This document."),
     ),

@@ -138,7 +138,7 @@ impl Postern {
         let delivery = Delivery::new(DeliveryServices {
             store: store.clone(),
             clock,
-            settings: settings.clone(),
+            relays: relays.clone(),
             dialer,
             outbox: outbox.clone(),
             host: config.host.into(),

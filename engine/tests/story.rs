@@ -16,6 +16,8 @@ mod certificates;
 mod counting;
 #[path = "story/environment.rs"]
 mod environment;
+#[path = "story/failover.rs"]
+mod failover;
 #[path = "story/fairness.rs"]
 mod fairness;
 #[path = "story/feed.rs"]

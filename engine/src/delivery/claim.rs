@@ -198,12 +198,12 @@ impl Worker {
     async fn apply(&self, control: ControlState) -> Result<(), Refusal> {
         self.pool.observe(control);
         let known = self.pool.version();
-        if known == Some(control.revision) {
+        if known == Some(control.version) {
             return Ok(());
         }
         let services = &self.services;
         let before = self.pool.routes();
-        let routes = Routes::read(&services.settings, &services.store, &before).await?;
+        let routes = Routes::read(&services.relays, &services.store, &before).await?;
         self.pool.set_routes(routes);
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::Clock;
 use crate::outbox::Outbox;
-use crate::settings::Settings;
+use crate::settings::Relays;
 use crate::smtp::Dialer;
 use crate::store::Store;
 
@@ -39,7 +39,7 @@ pub struct Retention {
 pub(crate) struct DeliveryServices {
     pub store: Store,
     pub clock: Clock,
-    pub settings: Settings,
+    pub relays: Relays,
     pub dialer: Dialer,
     pub outbox: Arc<Outbox>,
     /// The name of this machine.

@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use domain::{Kind, Refusal};
-
-use crate::settings::{Settings, validate};
+use crate::settings::{Relays, RoutingTable};
 use crate::smtp::Relay;
-use crate::store::Store;
+use crate::store::flows::DOMAIN_QUEUE;
 use crate::store::pipelining_trials::{self, PipeliningTrial};
-
-/// The queue of mail from a domain that a rule sends through relays of its own has this prefix.
-const DOMAIN_QUEUE: &str = "domain:";
+use crate::store::{Scope, Store, StoreError};
 
 /// A relay as of a revision of its settings.
 pub(super) struct Route {
+    pub scope: Scope,
     pub revision: i64,
     /// Host and port.
     pub name: String,
@@ -65,6 +62,7 @@ impl Route {
             .with(Label::Host, name)
             .with(Label::Port, "25");
         Self {
+            scope: Scope::Global,
             revision: 1,
             name: name.to_owned(),
             from_domain: None,
@@ -80,7 +78,8 @@ impl Route {
 
     /// The settings of a relay that delivery needs are the same.
     fn is_same(&self, other: &Self) -> bool {
-        self.revision == other.revision
+        self.scope == other.scope
+            && self.revision == other.revision
             && self.name == other.name
             && self.from_domain == other.from_domain
             && self.enabled == other.enabled
@@ -95,35 +94,34 @@ impl Routes {
     /// # Errors
     /// Where the database fails.
     pub async fn read(
-        settings: &Settings,
+        relays: &Relays,
         store: &Store,
         before: &[Arc<Route>],
-    ) -> Result<Self, Refusal> {
-        let saved = settings.saved().await?;
-        let version = saved.revision();
-        let mut relays = Vec::new();
-        if let Some(smtp) = saved.settings().and_then(|smtp| validate(smtp).ok()) {
-            // Without a password that can be opened, the relay's refusal becomes the reported failure.
-            let password = settings.saved_password(&saved, &smtp).await;
-            let password = password.or_else(|refusal| match refusal.kind {
-                Kind::Invalid => Ok(None),
-                _ => Err(refusal),
-            })?;
-            let name = smtp.host.with_port(smtp.port);
-            let pipelining = {
-                let mut connection = store.read().await?;
-                pipelining_trials::of_relay(&mut connection, &name).await?
+    ) -> Result<Self, StoreError> {
+        let RoutingTable {
+            version,
+            relays: routed,
+        } = relays.configured().await?;
+        let mut connection = store.read().await?;
+        let mut routes = Vec::new();
+        for relay in routed {
+            let Some(settings) = relay.settings else {
+                continue;
             };
-            relays.push(Route {
-                revision: version,
+            let name = settings.host.with_port(settings.port);
+            let max_connections = relay.config.limits.max_connections;
+            routes.push(Route {
+                scope: relay.id,
+                revision: relay.revision,
+                pipelining: pipelining_trials::of_relay(&mut connection, &name).await?,
                 name,
-                pipelining,
-                from_domain: None,
-                enabled: true,
-                max_connections: None,
+                from_domain: relay.config.from_domain,
+                enabled: relay.config.enabled,
+                max_connections: max_connections.and_then(|limit| usize::try_from(limit).ok()),
                 relay: Relay {
-                    settings: smtp,
-                    password,
+                    settings,
+                    // Without one that can be opened, the relay's refusal becomes the failure.
+                    password: relay.password,
                 },
             });
         }
@@ -133,7 +131,7 @@ impl Routes {
         };
         Ok(Self {
             version,
-            relays: relays.into_iter().map(keep).collect(),
+            relays: routes.into_iter().map(keep).collect(),
         })
     }
 }

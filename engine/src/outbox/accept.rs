@@ -4,23 +4,25 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::{Kind, Refusal, Timestamp};
+use domain::{EmailAddress, Kind, Refusal, Timestamp};
 
 use super::group_commit::request::{NewMessage, WriteRequest, WriteResult};
 use super::reservation::Reservation;
-use super::service::{AccountKey, CachedSender, Outbox};
+use super::service::{AcceptanceSettings, AccountKey, CachedSettings, Outbox};
 use crate::Actor;
 use crate::mail::{ComposedMessage, DefaultSender, Submission};
-use crate::store::flows::{Flow, GLOBAL_QUEUE, QueueClass};
+use crate::smtp::to_ascii;
+use crate::store::flows::{DOMAIN_QUEUE, Flow, GLOBAL_QUEUE, QueueClass};
 use crate::store::idempotency::IdempotencyKey;
 use crate::store::messages::MessageRow;
+use crate::store::relays;
 
 /// The maximum number of messages of one request.
 const MAX_MESSAGES: usize = 500;
 
-/// How long the default sender is cached. A save in this process invalidates it at once; other nodes
-/// follow within this time.
-const SENDER_LIFETIME: Duration = Duration::from_secs(1);
+/// How long settings are cached. A save in this process invalidates them at once; other nodes follow
+/// within this time.
+const SETTINGS_LIFETIME: Duration = Duration::from_secs(1);
 
 /// Submissions of more octets are composed on a blocking thread.
 const LARGE: usize = 128 * 1024;
@@ -109,7 +111,7 @@ impl Outbox {
         actor: &Actor,
         submissions: Submissions,
     ) -> Result<Vec<NewMessage>, Refusal> {
-        let sender = self.default_sender().await?;
+        let settings = self.acceptance_settings().await?;
         let now = self.clock.now();
         let (submissions, many) = match submissions {
             Submissions::One(submission) => (vec![*submission], false),
@@ -127,10 +129,9 @@ impl Outbox {
             ids: submissions.iter().map(|_| self.new_id(now)).collect(),
             submissions,
             many,
-            sender,
+            settings,
             account: actor.account().map_or("", |account| &account.id).to_owned(),
             allowed: actor.senders().to_vec(),
-            queue: GLOBAL_QUEUE.into(),
             now,
         };
         if octets > LARGE {
@@ -186,15 +187,15 @@ impl Outbox {
         })
     }
 
-    /// The sender of messages that name none.
-    async fn default_sender(&self) -> Result<Option<Arc<DefaultSender>>, Refusal> {
-        let cached = self.sender.lock().clone();
+    /// The settings for messages that are accepted now.
+    async fn acceptance_settings(&self) -> Result<AcceptanceSettings, Refusal> {
+        let cached = self.cached_settings.lock().clone();
         let version = *self.saved.borrow();
         if let Some(cached) = cached
             && cached.version == version
-            && cached.read_at.elapsed() < SENDER_LIFETIME
+            && cached.read_at.elapsed() < SETTINGS_LIFETIME
         {
-            return Ok(cached.sender);
+            return Ok(cached.accepting);
         }
         let read_at = Instant::now();
         let saved = self.settings.saved().await?;
@@ -205,12 +206,29 @@ impl Outbox {
                 reply_to: settings.reply_to,
             })
         });
-        *self.sender.lock() = Some(CachedSender {
+        let from_domains = relays::from_domains(&mut *self.store.read().await?).await?;
+        let accepting = AcceptanceSettings {
+            sender,
+            from_domains: Arc::new(from_domains.into_iter().collect()),
+        };
+        *self.cached_settings.lock() = Some(CachedSettings {
             read_at,
             version,
-            sender: sender.clone(),
+            accepting: accepting.clone(),
         });
-        Ok(sender)
+        Ok(accepting)
+    }
+}
+
+impl AcceptanceSettings {
+    /// The queue of mail with this From address; `None` where no rule is for its domain.
+    fn queue(&self, from: &EmailAddress) -> Option<Arc<str>> {
+        if self.from_domains.is_empty() {
+            return None;
+        }
+        let domain = to_ascii(from.domain())?.to_ascii_lowercase();
+        let has_rule = self.from_domains.contains(&domain);
+        has_rule.then(|| format!("{DOMAIN_QUEUE}{domain}").into())
     }
 }
 
@@ -220,11 +238,10 @@ struct Batch {
     ids: Vec<String>,
     /// Faults are reported with the index of their message.
     many: bool,
-    sender: Option<Arc<DefaultSender>>,
+    settings: AcceptanceSettings,
     account: String,
     /// The addresses that the actor may send from; empty if it may send from every address.
     allowed: Vec<String>,
-    queue: Arc<str>,
     now: Timestamp,
 }
 
@@ -233,15 +250,18 @@ impl Batch {
     fn compose(self) -> Result<Vec<NewMessage>, Refusal> {
         let mut faults = Refusal::invalid();
         let mut messages = Vec::with_capacity(self.ids.len());
-        let sender = self.sender.as_deref();
+        let sender = self.settings.sender.as_deref();
+        let global: Arc<str> = GLOBAL_QUEUE.into();
         for (index, (submission, id)) in self.submissions.into_iter().zip(self.ids).enumerate() {
-            let class = QueueClass {
-                queue: self.queue.clone(),
-                priority: submission.priority,
-            };
+            let priority = submission.priority;
             let composed = submission.compose(sender, &id, self.now);
             match composed.and_then(|composed| composed.check_senders(&self.allowed)) {
-                Ok(finished) => messages.push(new_message(finished, id, &self.account, class)),
+                Ok(finished) => {
+                    let queue = self.settings.queue(&finished.from);
+                    let queue = queue.unwrap_or_else(|| global.clone());
+                    let class = QueueClass { queue, priority };
+                    messages.push(new_message(finished, id, &self.account, class));
+                }
                 Err(refusal) if self.many => {
                     for (field, text) in refusal.fields {
                         faults.add(&format!("[{index}].{field}"), text);

@@ -26,14 +26,22 @@ use crate::store::Store;
 /// The minimum time between two notifications of other nodes.
 const NOTIFY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The default sender of the settings.
+/// What acceptance needs of the settings.
 #[derive(Clone)]
-pub(super) struct CachedSender {
+pub(super) struct CachedSettings {
     pub read_at: Instant,
     /// The version of the routing that this process had written by then.
     pub version: i64,
-    /// `None` before the first save.
+    pub accepting: AcceptanceSettings,
+}
+
+/// The settings that acceptance follows.
+#[derive(Clone)]
+pub(super) struct AcceptanceSettings {
+    /// The default sender; `None` before the first save.
     pub sender: Option<Arc<DefaultSender>>,
+    /// The From domains of rules, whose mail waits in queues of its own.
+    pub from_domains: Arc<HashSet<String>>,
 }
 
 /// An idempotency key within its account.
@@ -68,7 +76,7 @@ pub struct Outbox {
     pub(super) keys_in_flight: Mutex<HashSet<AccountKey>>,
     ids: Mutex<ulid::Generator>,
     pub(super) flow_ids: FlowIds,
-    pub(super) sender: Mutex<Option<CachedSender>>,
+    pub(super) cached_settings: Mutex<Option<CachedSettings>>,
     /// The version of the routing that this process wrote last.
     pub(super) saved: watch::Receiver<i64>,
     worker: Mutex<Option<Weak<dyn LocalWorker>>>,
@@ -116,7 +124,7 @@ impl Outbox {
             keys_in_flight: Mutex::default(),
             ids: Mutex::new(ulid::Generator::new()),
             flow_ids: FlowIds::default(),
-            sender: Mutex::default(),
+            cached_settings: Mutex::default(),
             worker: Mutex::default(),
         });
         let saves = outbox.settings.changes();

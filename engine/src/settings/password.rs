@@ -169,27 +169,6 @@ impl Settings {
         }
     }
 
-    /// The saved password for AUTH in a session with the saved settings; `None` if the session does not
-    /// authenticate.
-    ///
-    /// # Errors
-    /// As [`Settings::password_for`].
-    pub(crate) async fn saved_password(
-        &self,
-        saved: &SavedSettings,
-        settings: &SmtpSettings,
-    ) -> Result<Option<SecretString>, Refusal> {
-        let mut connection = self.store.read().await?;
-        self.password_for(
-            &mut connection,
-            saved,
-            settings,
-            &PasswordChange::Keep,
-            None,
-        )
-        .await
-    }
-
     /// The password for AUTH in a session with `next`; `None` if the session does not authenticate.
     /// `unsealed` is the result of [`Settings::unseal`].
     ///

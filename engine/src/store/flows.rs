@@ -13,6 +13,10 @@ use super::{Connection, StoreError};
 /// The queue of mail that no rule sends elsewhere.
 pub const GLOBAL_QUEUE: &str = "global";
 
+/// The queue of mail from a domain that a rule sends through relays of its own has this prefix, and
+/// then the domain as A-labels in lower case.
+pub const DOMAIN_QUEUE: &str = "domain:";
+
 /// A priority class of a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct QueueClass {

@@ -8,8 +8,8 @@ use super::{Connection, Scope, StoreError};
 /// The rows that stop delivery or change its settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Control {
-    /// The newest revision of the settings; 0 before the first.
-    pub revision: i64,
+    /// The version of the relays and their settings.
+    pub version: i64,
     /// Whether delivery is paused, here or by a process that holds mail.
     pub paused: bool,
 }
@@ -62,18 +62,18 @@ pub async fn write(connection: &mut Connection, by: Option<&Stamp>) -> Result<bo
 /// # Errors
 /// Where the database fails.
 pub async fn control(connection: &mut Connection, since: Timestamp) -> Result<Control, StoreError> {
-    let (revision, paused): (i64, i64) = sqlx::query_as(
-        "SELECT COALESCE(MAX(number), 0), \
+    let (version, paused): (i64, i64) = sqlx::query_as(
+        "SELECT version, \
          CASE WHEN EXISTS (SELECT 1 FROM delivery_pause WHERE scope = $1) \
          OR EXISTS (SELECT 1 FROM worker WHERE hold_mail = 1 AND seen_at >= $2) \
-         THEN CAST(1 AS BIGINT) ELSE 0 END FROM revision WHERE scope = $1",
+         THEN CAST(1 AS BIGINT) ELSE 0 END FROM routing",
     )
     .bind(Scope::Global.to_string())
     .bind(since.0)
     .fetch_one(connection)
     .await?;
     Ok(Control {
-        revision,
+        version,
         paused: paused > 0,
     })
 }

@@ -58,6 +58,16 @@ pub async fn all(connection: &mut Connection) -> Result<Vec<RelayRow>, StoreErro
     Ok(query.fetch_all(connection).await?)
 }
 
+/// The From domains of all rules.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn from_domains(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
+    let query =
+        sqlx::query_scalar("SELECT DISTINCT from_domain FROM relay WHERE from_domain IS NOT NULL");
+    Ok(query.fetch_all(connection).await?)
+}
+
 /// Whether there is such a relay.
 ///
 /// # Errors

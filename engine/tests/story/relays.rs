@@ -19,7 +19,7 @@ fn named(name: &str) -> RelayChange {
     }
 }
 
-fn switched(enabled: bool) -> RelayChange {
+pub fn switched(enabled: bool) -> RelayChange {
     RelayChange {
         enabled: Some(enabled),
         ..RelayChange::default()
@@ -34,12 +34,12 @@ fn moved(position: i64) -> RelayChange {
 }
 
 impl TestEnv {
-    async fn add(&self, actor: &Actor, name: &str) -> RelayView {
+    pub async fn add(&self, actor: &Actor, name: &str) -> RelayView {
         let added = self.postern.relays().create(actor, named(name)).await;
         added.expect("added")
     }
 
-    async fn save_at(
+    pub async fn save_at(
         &self,
         actor: &Actor,
         id: &str,

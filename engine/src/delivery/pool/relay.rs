@@ -53,7 +53,7 @@ impl Pool {
     /// Applies a control state. They can arrive out of order.
     pub fn observe(&self, control: ControlState) {
         let mut state = self.state();
-        state.newest = state.newest.max(control.revision);
+        state.newest = state.newest.max(control.version);
         if state.read_at <= control.read_at {
             state.read_at = control.read_at;
             state.paused = control.paused;

@@ -109,8 +109,8 @@ impl WriteRequest {
 pub struct ControlState {
     /// It was read at this time or later.
     pub read_at: Instant,
-    /// The newest revision of the settings; 0 before the first.
-    pub revision: i64,
+    /// The version of the relays and their settings.
+    pub version: i64,
     /// Whether delivery is paused.
     pub paused: bool,
 }
@@ -129,7 +129,7 @@ impl ControlState {
         let control = pause::control(connection, now - HEARTBEAT_TIMEOUT).await?;
         Ok(Self {
             read_at,
-            revision: control.revision,
+            version: control.version,
             paused: hold_mail || control.paused,
         })
     }

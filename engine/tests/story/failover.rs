@@ -1,0 +1,223 @@
+//! Several relays: failover and return, From-domain rules, and changes under load.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use domain::outbox::RecipientState;
+use domain::relay::{Change, RelayChange};
+use domain::view::PasswordChange;
+use engine::{Actor, Submission, Submissions};
+
+use crate::environment::TestEnv;
+use crate::outbox::{TestWorker, mail, through};
+use crate::relays::switched;
+use testkit::{Relay, RelayScript};
+
+const DOWN: &str = "421 4.3.2 shutting down\r\n";
+
+impl TestEnv {
+    /// Adds a relay with these settings, and with a rule for a From domain. Returns its id.
+    async fn add_relay(&self, admin: &Actor, relay: &Relay, rule: Option<&str>) -> String {
+        let name = format!("Relay {}", relay.address.port());
+        let id = self.add(admin, &name).await.id;
+        if let Some(domain) = rule {
+            let change = RelayChange {
+                from_domain: Change::Set(domain.to_owned()),
+                ..RelayChange::default()
+            };
+            let changed = self.postern.relays().change(admin, &id, change, None);
+            changed.await.expect("a rule");
+        }
+        let saved = self.save_at(admin, &id, through(relay), PasswordChange::Keep);
+        saved.await.expect("saved");
+        id
+    }
+
+    /// Submits mails with the subjects `first`, `first + 1` … and returns their ids.
+    async fn submit_numbered(&self, actor: &Actor, first: usize, many: usize) -> Vec<String> {
+        self.submit_from(actor, None, first, many).await
+    }
+
+    async fn submit_from(
+        &self,
+        actor: &Actor,
+        from: Option<&str>,
+        first: usize,
+        many: usize,
+    ) -> Vec<String> {
+        let one = |number: usize| Submission {
+            from: from.map(str::to_owned),
+            ..mail(&["desk@example.net"], &number.to_string())
+        };
+        let mails = Submissions::Many((first..first + many).map(one).collect());
+        let accepted = self.postern.outbox().accept(actor, mails, None).await;
+        accepted.expect("accepted")
+    }
+}
+
+fn relay() -> Relay {
+    Relay::start(RelayScript::pipelining())
+}
+
+/// The subjects that relays accepted, each once.
+fn subjects(relays: &[&Relay]) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    for subject in relays.iter().flat_map(|relay| relay.subjects()) {
+        let number = subject.parse().expect("a number");
+        assert!(found.insert(number), "{number} twice");
+    }
+    found
+}
+
+async fn mail_fails_over_to_the_next_relay_and_returns(env: TestEnv) {
+    let (admin, first, second) = (env.admin().await, relay(), relay());
+    env.save(&admin, &first).await;
+    env.add_relay(&admin, &second, None).await;
+    let works = TestWorker::begin(&env, 4);
+    let ids = env.submit_numbered(&admin, 0, 20).await;
+    env.until_delivered(&admin, &ids).await;
+    assert_eq!((first.accepted().len(), second.accepted().len()), (20, 0));
+
+    first.reply_to("GREETING", DOWN);
+    first.reply_to("MAIL", DOWN);
+    let ids = env.submit_numbered(&admin, 20, 20).await;
+    for message in env.until_delivered(&admin, &ids).await {
+        let row = &message.recipients[0];
+        assert_eq!(row.attempts, 1, "no attempt is counted for the first");
+        assert_eq!(row.timeline[0].by, second.address.to_string());
+    }
+    assert_eq!((first.accepted().len(), second.accepted().len()), (20, 20));
+    let shown = env.until_backoff(&admin, None).await;
+    assert_eq!(shown.relay, first.address.to_string());
+
+    first.reset();
+    env.pass(Duration::from_secs(3600));
+    let ids = env.submit_numbered(&admin, 40, 20).await;
+    env.until_delivered(&admin, &ids).await;
+    assert!(first.accepted().len() > 20, "one mail tries it again");
+    let ids = env.submit_numbered(&admin, 60, 20).await;
+    env.until_delivered(&admin, &ids).await;
+    let before = second.accepted().len();
+    let ids = env.submit_numbered(&admin, 80, 20).await;
+    env.until_delivered(&admin, &ids).await;
+    assert_eq!(second.accepted().len(), before, "the first is healthy");
+    assert_eq!(subjects(&[&first, &second]).len(), 100);
+    works.end().await;
+}
+
+async fn mail_of_a_from_domain_goes_only_through_its_relays(env: TestEnv) {
+    let (admin, general, own) = (env.admin().await, relay(), relay());
+    env.save(&admin, &general).await;
+    let id = env.add_relay(&admin, &own, Some("News.example")).await;
+    own.reply_to("GREETING", DOWN);
+    let works = TestWorker::begin(&env, 4);
+    let news = env
+        .submit_from(&admin, Some("Editor <a@news.EXAMPLE>"), 0, 10)
+        .await;
+    env.until_backoff(&admin, None).await;
+    // The other queue flows meanwhile.
+    let others = env.submit_numbered(&admin, 10, 50).await;
+    env.until_delivered(&admin, &others).await;
+    assert_eq!(general.accepted().len(), 50);
+    let waiting = env.postern.outbox().message(&admin, &news[0]).await;
+    let row = &waiting.expect("there").recipients[0];
+    assert_eq!((row.state, row.attempts), (RecipientState::Queued, 0));
+
+    own.reset();
+    env.pass(Duration::from_secs(60));
+    env.until_delivered(&admin, &news).await;
+    assert_eq!((general.accepted().len(), own.accepted().len()), (50, 10));
+
+    // Without its rule the domain is like any other.
+    env.postern
+        .relays()
+        .remove(&admin, &id, None)
+        .await
+        .expect("removed");
+    let news = env.submit_from(&admin, Some("a@news.example"), 60, 1).await;
+    env.until_delivered(&admin, &news).await;
+    assert_eq!(general.accepted().len(), 51);
+    works.end().await;
+}
+
+async fn a_silent_relay_does_not_delay_other_queues(env: TestEnv) {
+    let (admin, general, silent) = (env.admin().await, relay(), relay());
+    env.save(&admin, &general).await;
+    env.add_relay(&admin, &silent, Some("news.example")).await;
+    silent.stall();
+    let works = TestWorker::begin(&env, 4);
+    let news = env
+        .submit_from(&admin, Some("a@news.example"), 0, 400)
+        .await;
+    silent.wait_for("END", 4).await;
+    let others = env.submit_numbered(&admin, 400, 100).await;
+    env.until_delivered(&admin, &others).await;
+    silent.reset();
+    env.until_delivered(&admin, &news).await;
+    assert_eq!(subjects(&[&general, &silent]).len(), 500);
+    works.end().await;
+}
+
+async fn one_of_three_relays_fails_under_load_and_no_mail_is_lost(env: TestEnv) {
+    let (admin, relays) = (env.admin().await, [relay(), relay(), relay()]);
+    env.save(&admin, &relays[0]).await;
+    for relay in &relays[1..] {
+        env.add_relay(&admin, relay, None).await;
+    }
+    let works = TestWorker::begin(&env, 8);
+    let mut ids = env.submit_numbered(&admin, 0, 300).await;
+    relays[0].wait_for_mails(50).await;
+    relays[0].reply_to("MAIL", DOWN);
+    relays[0].reply_to("GREETING", DOWN);
+    ids.extend(env.submit_numbered(&admin, 300, 300).await);
+    for message in env.until_delivered(&admin, &ids).await {
+        assert_eq!(message.recipients[0].attempts, 1);
+    }
+    let all: BTreeSet<usize> = (0..600).collect();
+    assert_eq!(subjects(&[&relays[0], &relays[1], &relays[2]]), all);
+    assert!(!relays[1].accepted().is_empty());
+    assert!(relays[2].accepted().is_empty(), "the second is healthy");
+    works.end().await;
+}
+
+async fn relays_change_under_load(env: TestEnv) {
+    let (admin, relays) = (env.admin().await, [relay(), relay(), relay()]);
+    env.save(&admin, &relays[0]).await;
+    let second = env.add_relay(&admin, &relays[1], None).await;
+    let works = TestWorker::begin(&env, 4);
+    let mut ids = env.submit_numbered(&admin, 0, 200).await;
+    relays[0].wait_for_mails(20).await;
+    let list = env.postern.relays();
+    let off = list.change(&admin, "global", switched(false), None).await;
+    off.expect("switched off");
+    relays[1].wait_for_mails(20).await;
+    let before = relays[0].accepted().len();
+    let moved = env.save_at(&admin, &second, through(&relays[2]), PasswordChange::Keep);
+    moved.await.expect("saved");
+    relays[2].wait_for_mails(20).await;
+    ids.extend(env.submit_numbered(&admin, 200, 20).await);
+    env.until_delivered(&admin, &ids).await;
+    assert!(
+        relays[0].accepted().len() <= before + 4,
+        "what was under way"
+    );
+    let all: BTreeSet<usize> = (0..220).collect();
+    assert_eq!(subjects(&[&relays[0], &relays[1], &relays[2]]), all);
+    let off = list.change(&admin, &second, switched(false), None).await;
+    off.expect("switched off");
+    let waits = env.submit_numbered(&admin, 220, 1).await;
+    let on = list.change(&admin, "global", switched(true), None).await;
+    on.expect("switched on");
+    env.until_delivered(&admin, &waits).await;
+    works.end().await;
+}
+
+stories! {
+    both {
+        mail_fails_over_to_the_next_relay_and_returns;
+        mail_of_a_from_domain_goes_only_through_its_relays;
+        a_silent_relay_does_not_delay_other_queues;
+        one_of_three_relays_fails_under_load_and_no_mail_is_lost;
+        relays_change_under_load;
+    }
+}

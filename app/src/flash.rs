@@ -18,6 +18,12 @@ pub enum Flash {
     SuppressionRemoved(String),
     /// This number of addresses was removed from the suppression list.
     SuppressionsRemoved(i64),
+    /// A relay of this name was added.
+    RelayAdded(String),
+    /// The relay of this name was changed.
+    RelayChanged(String),
+    /// The relay of this name was removed.
+    RelayRemoved(String),
     /// The own password was changed.
     PasswordChanged,
     /// A session was ended.

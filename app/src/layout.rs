@@ -10,6 +10,7 @@ use crate::account::ACCOUNT;
 use crate::components::{Brand, Icon, IconKind};
 use crate::entrance::{LOGOUT, login_path};
 use crate::outbox::OUTBOX;
+use crate::relays::RELAYS;
 use crate::request::{actor, page_url, redirect};
 use crate::settings::SETTINGS;
 
@@ -41,7 +42,10 @@ fn Layout(actor: Actor, children: Children) -> AnyView {
                 <nav class="rail-links" aria-label="Console">
                     {admin
                         .then(|| {
-                            view! { <Destination path=SETTINGS text="Email setup" icon=IconKind::Letter /> }
+                            view! {
+                                <Destination path=SETTINGS text="Email setup" icon=IconKind::Letter />
+                                <Destination path=RELAYS text="Relays" icon=IconKind::Signpost />
+                            }
                         })}
                     <Destination path=OUTBOX text="Outbox" icon=IconKind::Tray />
                     <Destination path=ACCOUNT text="Account" icon=IconKind::Person />

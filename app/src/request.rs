@@ -4,7 +4,7 @@ use domain::{Kind, Refusal};
 use engine::{Actor, Postern};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
-use leptos_router::hooks::{use_location, use_query_map};
+use leptos_router::hooks::{use_location, use_params_map, use_query_map};
 use url::form_urlencoded;
 
 /// Why a posted form was refused. The server crate provides it as context and renders the form's
@@ -41,6 +41,11 @@ pub fn actor() -> Option<Actor> {
 /// A query parameter of the page.
 pub fn query(name: &str) -> Option<String> {
     use_query_map().read_untracked().get(name)
+}
+
+/// A parameter in the path of the page.
+pub fn param(name: &str) -> Option<String> {
+    use_params_map().read_untracked().get(name)
 }
 
 /// All query parameters of the page.

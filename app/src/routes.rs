@@ -11,6 +11,7 @@ use crate::account::{ACCOUNT, AccountPage};
 use crate::components::NotFound;
 use crate::entrance::{LOGIN, LoginPage, SETUP, SetupPage};
 use crate::outbox::{CONFIRM, ConfirmPage, ListPage, MessagePage, OUTBOX};
+use crate::relays::{RELAYS, REMOVE_RELAY, RelayPage, RelaysPage, RemovalPage};
 use crate::settings::{SETTINGS, SettingsPage};
 use crate::suppressions::{SUPPRESSIONS, SuppressionsPage};
 
@@ -48,6 +49,13 @@ pub fn App() -> impl IntoView {
                 <Route path=FixedPath(LOGIN) view=LoginPage ssr=SsrMode::Async />
                 <Route path=FixedPath(SETUP) view=SetupPage ssr=SsrMode::Async />
                 <Route path=FixedPath(SETTINGS) view=SettingsPage ssr=SsrMode::Async />
+                <Route path=FixedPath(RELAYS) view=RelaysPage ssr=SsrMode::Async />
+                <Route path=FixedPath(REMOVE_RELAY) view=RemovalPage ssr=SsrMode::Async />
+                <Route
+                    path=(FixedPath(RELAYS), ParamSegment("id"))
+                    view=RelayPage
+                    ssr=SsrMode::Async
+                />
                 <Route path=FixedPath(OUTBOX) view=ListPage ssr=SsrMode::Async />
                 <Route path=FixedPath(CONFIRM) view=ConfirmPage ssr=SsrMode::Async />
                 <Route path=FixedPath(SUPPRESSIONS) view=SuppressionsPage ssr=SsrMode::Async />

@@ -4,6 +4,8 @@
 //! because a JSON reader costs the browser some 25 kB more.
 
 use domain::jwe::Jwk;
+#[cfg(feature = "ssr")]
+use domain::relay::id_or_main;
 use domain::view::{PasswordChange, SettingsView};
 use domain::{Form, Refusal};
 use leptos::prelude::*;
@@ -15,22 +17,28 @@ use crate::live::Watched;
 #[cfg(feature = "ssr")]
 use crate::request::{with_actor, with_engine};
 
-/// The saved settings.
+/// The saved settings of a relay; of the first, if none is named.
 #[server(prefix = "/fn", endpoint = "load_settings", input = Json, output = Postcard)]
-pub async fn load_settings() -> Result<SettingsView, Refusal> {
-    with_actor(|postern, actor| async move { postern.settings().view(&actor).await }).await
+pub async fn load_settings(relay: Option<String>) -> Result<SettingsView, Refusal> {
+    with_actor(|postern, actor| async move {
+        let settings = postern.settings().of_relay(id_or_main(relay.as_deref()))?;
+        settings.view(&actor).await
+    })
+    .await
 }
 
-/// Saves the settings, unless they were saved since `from_revision`.
+/// Saves the settings of a relay, unless they were saved since `from_revision`.
 #[server(prefix = "/fn", endpoint = "save_settings", input = Json, output = Postcard)]
 pub async fn save_settings(
     form: Form,
     password: PasswordChange,
     from_revision: i64,
+    relay: Option<String>,
 ) -> Result<SettingsView, Refusal> {
     with_actor(|postern, actor| async move {
+        let settings = postern.settings().of_relay(id_or_main(relay.as_deref()))?;
         let from = Some(from_revision);
-        postern.settings().save(&actor, form, password, from).await
+        settings.save(&actor, form, password, from).await
     })
     .await
 }

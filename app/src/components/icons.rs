@@ -27,6 +27,7 @@ pub fn Brand() -> impl IntoView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IconKind {
     Letter,
+    Signpost,
     Tray,
     Person,
     Leave,
@@ -37,6 +38,9 @@ impl IconKind {
         match self {
             Self::Letter => {
                 "M2.75 5.25a1 1 0 0 1 1-1h12.5a1 1 0 0 1 1 1v9.5a1 1 0 0 1-1 1H3.75a1 1 0 0 1-1-1zM3 5.5l7 5.25 7-5.25"
+            }
+            Self::Signpost => {
+                "M10 2.5v15M4 4.25h8.5l2.75 2.25-2.75 2.25H4zM16 10.25H8.5L5.75 12.5l2.75 2.25H16z"
             }
             Self::Tray => {
                 "M2.75 12.25v3.5a1 1 0 0 0 1 1h12.5a1 1 0 0 0 1-1v-3.5h-4.25l-1 2h-4l-1-2zM10 9.75V2.75M7 5.5l3-3 3 3"

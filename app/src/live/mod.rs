@@ -46,6 +46,10 @@ pub struct RunRequest {
     /// An email address; may be empty for runs that send no mail.
     pub recipient: String,
     pub kind: RunKind,
+    /// The id of the relay whose saved settings and password belong to the form; `None` for the
+    /// first.
+    #[serde(default)]
+    pub relay: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,6 +13,10 @@ use super::password_plan::{PasswordChoice, PasswordPlan, password_plan};
 pub struct FormState {
     /// The address of the signed-in account.
     pub me: String,
+    /// The id of the relay; `None` for the first.
+    pub relay: Option<String>,
+    /// The heading.
+    pub title: String,
     /// The saved settings that the form started from.
     pub saved: SettingsView,
     /// The password as typed; may be empty.
@@ -31,9 +35,17 @@ pub struct FormState {
 }
 
 impl FormState {
-    pub fn new(InitialState { saved, me }: InitialState) -> Self {
+    pub fn new(initial: InitialState) -> Self {
+        let InitialState {
+            saved,
+            me,
+            relay,
+            title,
+        } = initial;
         Self {
             me,
+            relay,
+            title,
             texts: texts(&saved.form),
             saved,
             typed: SecretString::new(""),

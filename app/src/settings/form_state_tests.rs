@@ -27,6 +27,8 @@ pub fn state() -> FormState {
     FormState::new(InitialState {
         saved: saved("smtp.example.org", 1),
         me: "mara@example.org".to_owned(),
+        relay: None,
+        title: String::new(),
     })
 }
 
@@ -153,6 +155,8 @@ fn a_missing_password_is_a_warning_only_once_its_field_was_left() {
             ..saved("smtp.example.org", 1)
         },
         me: "mara@example.org".to_owned(),
+        relay: None,
+        title: String::new(),
     });
     state.edit(Label::AuthenticationType, "None".to_owned());
     state.edit(Label::Username, String::new());

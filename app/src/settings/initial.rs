@@ -16,6 +16,10 @@ pub struct InitialState {
     pub saved: SettingsView,
     /// The address of the signed-in account.
     pub me: String,
+    /// The id of the relay; `None` for the first.
+    pub relay: Option<String>,
+    /// The heading.
+    pub title: String,
 }
 
 impl InitialState {
@@ -56,6 +60,8 @@ mod tests {
                 }],
             },
             me: "jonas@example.org".to_owned(),
+            relay: Some("01JD0000000000000000000000".to_owned()),
+            title: "SMTP settings".to_owned(),
         };
         assert_eq!(from_attribute(&initial.to_source()), Some(initial));
         assert_eq!(from_attribute::<InitialState>("not one"), None);

@@ -48,7 +48,7 @@ use editor::Editor;
 use form_state::FormState;
 pub use initial::InitialState;
 #[cfg(feature = "ssr")]
-pub use page::SettingsPage;
+pub use page::{SettingsPage, settings_editor};
 
 /// The page.
 #[cfg(feature = "ssr")]

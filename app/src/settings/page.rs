@@ -1,4 +1,4 @@
-//! The page of the SMTP settings.
+//! The page of the SMTP settings, and its island for the page of a relay.
 
 use engine::Postern;
 use leptos::prelude::*;
@@ -16,24 +16,31 @@ pub fn SettingsPage() -> impl IntoView {
         let postern = expect_context::<Postern>();
         Suspend::new(async move {
             match postern.settings().view(&actor).await {
-                Ok(saved) => {
-                    let me = actor.name().to_owned();
-                    provide_context(InitialState { saved, me });
-                    view! {
-                        <SettingsEditor />
-                        <template id=TEMPLATE>
-                            <div id=PROVIDERS>
-                                <Providers />
-                            </div>
-                            <div id=CERTIFICATE_BOX>
-                                <CertificateBox />
-                            </div>
-                        </template>
-                    }
-                    .into_any()
-                }
+                Ok(saved) => settings_editor(InitialState {
+                    saved,
+                    me: actor.name().to_owned(),
+                    relay: None,
+                    title: "SMTP settings".to_owned(),
+                }),
                 Err(refusal) => refused(&refusal),
             }
         })
     })
+}
+
+/// The island, with the parts of it that only the server draws.
+pub fn settings_editor(initial: InitialState) -> AnyView {
+    provide_context(initial);
+    view! {
+        <SettingsEditor />
+        <template id=TEMPLATE>
+            <div id=PROVIDERS>
+                <Providers />
+            </div>
+            <div id=CERTIFICATE_BOX>
+                <CertificateBox />
+            </div>
+        </template>
+    }
+    .into_any()
 }

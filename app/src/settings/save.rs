@@ -43,9 +43,7 @@ pub fn perform(editor: Editor, action: FormAction) {
     spawn_local(async move {
         let done = match action {
             FormAction::Save => save(editor).await.map(|saved| (saved, FormOutcome::Saved)),
-            FormAction::Undo => load_settings()
-                .await
-                .map(|saved| (saved, FormOutcome::Undone)),
+            FormAction::Undo => load(editor).await.map(|saved| (saved, FormOutcome::Undone)),
         };
         let outcome = match done {
             Ok((saved, outcome)) => {
@@ -61,16 +59,21 @@ pub fn perform(editor: Editor, action: FormAction) {
     });
 }
 
+async fn load(editor: Editor) -> Result<SettingsView, Refusal> {
+    load_settings(editor.peek(|state| state.relay.clone())).await
+}
+
 async fn save(editor: Editor) -> Result<SettingsView, Refusal> {
     let (form, revision) = editor.peek(|state| (state.form(), state.saved.revision));
     let password = password_change(editor).await?;
-    save_settings(form, password, revision).await
+    let relay = editor.peek(|state| state.relay.clone());
+    save_settings(form, password, revision, relay).await
 }
 
 /// Keeps the edits. After a conflict the page shows both versions.
 async fn refused(editor: Editor, refusal: Refusal) -> FormOutcome {
     let refusal = if refusal.kind == Kind::Conflict {
-        match load_settings().await {
+        match load(editor).await {
             Ok(theirs) => {
                 element::focus(CONFLICT);
                 return FormOutcome::Conflict(Box::new(theirs));

@@ -31,7 +31,7 @@ pub fn Header(editor: Editor) -> impl IntoView {
     };
     view! {
         <header class="page-head email-head">
-            <h1>"SMTP settings"</h1>
+            <h1>{editor.peek(|state| state.title.clone())}</h1>
             <div class="status" role="status">
                 {badge}
                 <span class="badge badge-warn" hidden=reactive::flag(move || !editor.get(FormState::is_dirty))>

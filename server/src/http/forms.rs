@@ -91,7 +91,7 @@ pub async fn again(
 }
 
 /// Renders the page at `path` in answer to a form, with `more` in its context.
-async fn page(
+pub async fn page(
     state: AppState,
     caller: Caller,
     path: &str,

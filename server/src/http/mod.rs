@@ -15,6 +15,7 @@ mod outbox;
 mod pages;
 mod public_url;
 mod refuse;
+mod relays;
 mod same_origin;
 mod sessions;
 mod state;
@@ -41,6 +42,7 @@ pub fn router(state: AppState) -> Router {
         .merge(pages::router())
         .merge(forms::router())
         .merge(outbox::router())
+        .merge(relays::router())
         .merge(rest::router())
         .route(
             "/metrics",

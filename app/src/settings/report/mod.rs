@@ -8,6 +8,7 @@ mod verdict;
 mod waterfall;
 
 use domain::event::Outcome;
+use domain::relay::id_or_main;
 use domain::{Refusal, Stage, Trace};
 use engine::{Actor, Postern};
 use futures::stream::BoxStream;
@@ -36,12 +37,12 @@ pub async fn snapshots(
         password,
         recipient,
         kind,
+        relay,
     } = request;
+    let service = postern.diagnosis().of_relay(id_or_main(relay.as_deref()))?;
     Ok(match kind {
         RunKind::Test => {
-            let test = postern
-                .diagnosis()
-                .test(&actor, Some(form), password, recipient);
+            let test = service.test(&actor, Some(form), password, recipient);
             fold(test.await?, Trace::apply, trace_snapshot).boxed()
         }
         RunKind::Diagnosis => {
@@ -51,14 +52,11 @@ pub async fn snapshots(
                 recipient: Some(recipient),
                 ..Default::default()
             };
-            let diagnosis = postern.diagnosis().diagnose(&actor, question).await?;
+            let diagnosis = service.diagnose(&actor, question).await?;
             fold(diagnosis, Trace::apply, trace_snapshot).boxed()
         }
         RunKind::Probe => {
-            let probe = postern
-                .diagnosis()
-                .probe(&actor, probe::request(&form))
-                .await;
+            let probe = service.probe(&actor, probe::request(&form)).await;
             let probe = probe.map_err(probe::by_form_field)?;
             fold(probe, domain::ProbeReport::apply, probe::snapshot).boxed()
         }

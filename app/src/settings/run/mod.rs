@@ -128,6 +128,7 @@ impl RunControl {
             password,
             recipient,
             kind,
+            relay: self.editor.peek(|state| state.relay.clone()),
         }))
     }
 

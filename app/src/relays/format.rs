@@ -1,0 +1,108 @@
+//! Texts about a relay: its state, its From domain, its limits, its verification.
+
+use domain::outbox::{BackoffView, Worker};
+use domain::relay::{RelayLimits, RelayView};
+
+use crate::outbox::grouped;
+
+/// The state of a relay as a badge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RelayBadge {
+    pub class: &'static str,
+    pub name: &'static str,
+}
+
+/// The state of a relay. `backoff` is that of a worker that has failed with it.
+pub fn badge(relay: &RelayView, backoff: Option<&BackoffView>) -> RelayBadge {
+    let (class, name) = match (relay.config.enabled, &relay.address, backoff) {
+        (false, ..) => ("badge badge-plain", "Off"),
+        (true, None, _) => ("badge badge-plain", "Not set up yet"),
+        (true, Some(_), Some(_)) => ("badge badge-bad", "Backing off"),
+        (true, Some(_), None) => ("badge badge-good", "On"),
+    };
+    RelayBadge { class, name }
+}
+
+/// The backoff of a relay, if a worker has one.
+pub fn backoff<'a>(relay: &RelayView, workers: &'a [Worker]) -> Option<&'a BackoffView> {
+    let address = relay.address.as_ref()?;
+    let mut backoffs = workers.iter().filter_map(|worker| worker.backoff.as_ref());
+    backoffs.find(|backoff| backoff.relay == *address)
+}
+
+/// Which mail a relay is for.
+pub fn rule(relay: &RelayView) -> String {
+    match &relay.config.from_domain {
+        None => "For mail from every domain".to_owned(),
+        Some(domain) => format!("For mail from {domain}"),
+    }
+}
+
+/// The limits, as in `At most 4 connections, 1,000 messages an hour`; `None` without any.
+pub fn limits(limits: &RelayLimits) -> Option<String> {
+    let connections = |number| match number {
+        1 => "1 connection".to_owned(),
+        _ => format!("{} connections", grouped(number)),
+    };
+    let messages = |period: &'static str| {
+        move |number| match number {
+            1 => format!("1 message {period}"),
+            _ => format!("{} messages {period}", grouped(number)),
+        }
+    };
+    let each = [
+        limits.max_connections.map(i64::from).map(connections),
+        limits.per_minute.map(i64::from).map(messages("a minute")),
+        limits.per_hour.map(i64::from).map(messages("an hour")),
+        limits.per_day.map(i64::from).map(messages("a day")),
+    ];
+    let each: Vec<String> = each.into_iter().flatten().collect();
+    (!each.is_empty()).then(|| format!("At most {}", each.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::relay::RelayConfig;
+    use domain::view::Verification;
+
+    use super::*;
+
+    fn relay() -> RelayView {
+        RelayView {
+            id: "global".to_owned(),
+            position: 1,
+            revision: 1,
+            config: RelayConfig {
+                name: "Main relay".to_owned(),
+                from_domain: None,
+                enabled: true,
+                limits: RelayLimits::default(),
+            },
+            address: Some("smtp.example.org:587".to_owned()),
+            verified: Verification::Never,
+        }
+    }
+
+    #[test]
+    fn the_state_is_that_of_the_switch_before_that_of_delivery() {
+        let mut relay = relay();
+        assert_eq!(badge(&relay, None).name, "On");
+        relay.address = None;
+        assert_eq!(badge(&relay, None).name, "Not set up yet");
+        relay.config.enabled = false;
+        assert_eq!(badge(&relay, None).name, "Off");
+    }
+
+    #[test]
+    fn limits_are_listed_in_words() {
+        assert_eq!(limits(&RelayLimits::default()), None);
+        let some = RelayLimits {
+            max_connections: Some(1),
+            per_hour: Some(1_000),
+            per_day: Some(1),
+            ..RelayLimits::default()
+        };
+        let expected = "At most 1 connection, 1,000 messages an hour, 1 message a day";
+        assert_eq!(limits(&some).as_deref(), Some(expected));
+    }
+}

@@ -1,0 +1,149 @@
+//! The page that lists the relays in their order.
+
+use domain::outbox::Worker;
+use domain::relay::RelayView;
+use domain::view::Verification;
+use engine::Postern;
+use leptos::prelude::*;
+
+use super::config_form::{ADDED, AddRelay};
+use super::format::{backoff, badge, limits, rule};
+use super::{CHANGE_RELAY, REMOVE_RELAY, relay_path};
+use crate::components::{ErrorNotice, HiddenFields, SuccessNotice, Time, refused};
+use crate::flash::{Flash, flash};
+use crate::layout::console_page;
+use crate::request::{other_fault, with_query};
+
+#[component]
+pub fn RelaysPage() -> impl IntoView {
+    console_page("Relays", |actor| {
+        let postern = expect_context::<Postern>();
+        let fault = other_fault(&ADDED);
+        let done = flash().and_then(done);
+        Suspend::new(async move {
+            let listed = postern.relays().list(&actor).await;
+            let (relays, workers) = match (listed, postern.outbox().overview(&actor).await) {
+                (Ok(relays), Ok(overview)) => (relays, overview.workers),
+                (Err(refusal), _) | (_, Err(refusal)) => return refused(&refusal),
+            };
+            let last = relays.len() as i64;
+            let rows = relays
+                .into_iter()
+                .map(|relay| view! { <Row workers=workers.clone() relay last /> });
+            view! {
+                <div class="page">
+                    <header class="page-head">
+                        <h1>"Relays"</h1>
+                        <p>
+                            "The servers that mail leaves through, in the order in which they are tried. A relay with a From domain is for mail from addresses of that domain."
+                        </p>
+                    </header>
+                    {fault.map(|text| view! { <ErrorNotice text /> })}
+                    {done.map(|text| view! { <SuccessNotice text /> })}
+                    <ol class="card suppressions">{rows.collect_view()}</ol>
+                    <AddRelay />
+                </div>
+            }
+            .into_any()
+        })
+    })
+}
+
+/// What the form before this page did, if it is one of this page.
+fn done(flash: Flash) -> Option<String> {
+    match flash {
+        Flash::RelayChanged(name) => Some(format!("{name} is changed.")),
+        Flash::RelayRemoved(name) => Some(format!("{name} is removed.")),
+        _ => None,
+    }
+}
+
+/// A relay with its buttons. `last` is the position of the last one.
+#[component]
+fn Row(relay: RelayView, last: i64, workers: Vec<Worker>) -> AnyView {
+    let backoff = backoff(&relay, &workers);
+    let badge = badge(&relay, backoff);
+    let since = backoff.filter(|_| relay.config.enabled).map(|backoff| {
+        view! {
+            <span class="mail-detail">
+                "Backing off since " <Time at=backoff.since /> ": " {backoff.failure.to_string()}
+            </span>
+        }
+    });
+    let limits = limits(&relay.config.limits).map(|text| format!(". {text}"));
+    let name = relay.config.name.clone();
+    let (switch, on) = match relay.config.enabled {
+        true => ("Switch off", "0"),
+        false => ("Switch on", "1"),
+    };
+    let (up, down) = (relay.position - 1, relay.position + 1);
+    let remove = (!relay.is_main()).then(|| {
+        let href = with_query(REMOVE_RELAY, [("id", relay.id.as_str())]);
+        view! {
+            <a
+                class="button button-danger button-small"
+                href=href
+                aria-label=format!("Remove {name}")
+            >
+                "Remove"
+            </a>
+        }
+    });
+    view! {
+        <li>
+            <div class="suppression-info">
+                <strong class="relay-name">
+                    <a href=relay_path(&relay.id)>{name.clone()}</a>
+                    <span class=badge.class>{badge.name}</span>
+                </strong>
+                <span>{relay.address.clone().unwrap_or_default()}</span>
+                <span class="mail-detail">{rule(&relay)} {limits}</span>
+                <span class="mail-detail">{verified(&relay)}</span>
+                {since}
+            </div>
+            <div class="actions">
+                {(up >= 1)
+                    .then(|| {
+                        view! { <Button relay=relay.clone() text="Move up" field=("position", up.to_string()) /> }
+                    })}
+                {(down <= last)
+                    .then(|| {
+                        view! { <Button relay=relay.clone() text="Move down" field=("position", down.to_string()) /> }
+                    })} <Button relay=relay.clone() text=switch field=("enabled", on.to_owned()) />
+                {remove}
+            </div>
+        </li>
+    }
+    .into_any()
+}
+
+/// Whether a test mail has verified the settings.
+fn verified(relay: &RelayView) -> AnyView {
+    match &relay.verified {
+        Verification::Never => "Never tested".into_any(),
+        Verification::Verified(stamp) => view! { "Verified " <Time at=stamp.at /> }.into_any(),
+        Verification::Changed(stamp) => {
+            view! { "Changed since it was verified " <Time at=stamp.at /> }.into_any()
+        }
+    }
+}
+
+/// A form with one button that changes one field of a relay.
+#[component]
+fn Button(relay: RelayView, text: &'static str, field: (&'static str, String)) -> AnyView {
+    let label = format!("{text}: {}", relay.config.name);
+    let fields = vec![
+        ("id", relay.id),
+        ("revision", relay.revision.to_string()),
+        field,
+    ];
+    view! {
+        <form method="post" action=CHANGE_RELAY>
+            <HiddenFields fields />
+            <button class="button button-secondary button-small" type="submit" aria-label=label>
+                {text}
+            </button>
+        </form>
+    }
+    .into_any()
+}

@@ -1,0 +1,27 @@
+//! The relays: the list, the page of one, and the forms that add, change and remove them.
+
+mod config_form;
+mod format;
+mod list_page;
+mod relay_page;
+mod removal_page;
+mod requests;
+
+pub use list_page::RelaysPage;
+pub use relay_page::RelayPage;
+pub use removal_page::RemovalPage;
+pub use requests::{ChangeRequest, RemoveRequest, TypedRelay, new_relay};
+
+/// The list, and the form that adds a relay.
+pub const RELAYS: &str = "/settings/relays";
+
+/// The forms that change a relay.
+pub const CHANGE_RELAY: &str = "/settings/relays/change";
+
+/// The page that asks whether to remove a relay, and its form.
+pub const REMOVE_RELAY: &str = "/settings/relays/remove";
+
+/// The page of a relay.
+pub fn relay_path(id: &str) -> String {
+    format!("{RELAYS}/{id}")
+}

@@ -1,0 +1,85 @@
+//! The page that asks whether to remove a relay.
+
+use domain::{Fields, Refusal};
+use engine::{Actor, Postern};
+use leptos::prelude::*;
+
+use super::{RELAYS, REMOVE_RELAY};
+use crate::components::{ErrorNotice, HiddenFields, refused};
+use crate::layout::console_page;
+use crate::request::{other_fault, queries};
+
+#[component]
+pub fn RemovalPage() -> impl IntoView {
+    console_page("Remove a relay", |actor| {
+        let postern = expect_context::<Postern>();
+        let id = id(&queries());
+        let fault = other_fault(&[]);
+        Suspend::new(async move {
+            match question(&postern, &actor, id, fault).await {
+                Ok(page) => page,
+                Err(refusal) => refused(&refusal),
+            }
+        })
+    })
+}
+
+/// The id in the query.
+fn id(query: &[(String, String)]) -> Result<String, Refusal> {
+    Fields::of(query).read(|fields| fields.take("id").unwrap_or_default().to_owned())
+}
+
+async fn question(
+    postern: &Postern,
+    actor: &Actor,
+    id: Result<String, Refusal>,
+    fault: Option<String>,
+) -> Result<AnyView, Refusal> {
+    let relay = postern.relays().read(actor, &id?).await?;
+    let name = relay.config.name.clone();
+    let fields = vec![
+        ("id", relay.id.clone()),
+        ("revision", relay.revision.to_string()),
+    ];
+    let content = match relay.is_main() {
+        true => {
+            view! { <p>"The first relay cannot be removed. It can be switched off."</p> }.into_any()
+        }
+        false => view! {
+            <p>
+                <strong>
+                    "Its settings, its password and its earlier passwords are deleted."
+                </strong> " This cannot be undone."
+            </p>
+        }
+        .into_any(),
+    };
+    let button = (!relay.is_main()).then(|| {
+        view! {
+            <button class="button button-danger" type="submit">
+                "Remove relay"
+            </button>
+        }
+    });
+    Ok(view! {
+        <div class="page">
+            <header class="page-head">
+                <h1>{format!("Remove {name}?")}</h1>
+                <p>{relay.address}</p>
+            </header>
+            {fault.map(|text| view! { <ErrorNotice text /> })}
+            <section class="card">
+                <form class="card-body" method="post" action=REMOVE_RELAY>
+                    <HiddenFields fields />
+                    {content}
+                    <div class="buttons">
+                        {button} <a class="button button-secondary" href=RELAYS>
+                            "Back"
+                        </a>
+                    </div>
+                </form>
+            </section>
+        </div>
+    }
+    .into_any())
+}

@@ -18,16 +18,23 @@ async function connectFrom(base: string, localAddress: string): Promise<Socket> 
   return socket;
 }
 
-test('idle connections do not keep a page away', async () => {
-  const server = await Postern.start({ env: { POSTERN_MAX_CONNECTIONS: '20' } });
-  const idle = [];
-  for (let client = 0; client < 40; client += 1) {
-    idle.push(await connectFrom(server.url, `127.9.0.${client + 1}`));
-  }
-  expect((await sendRequest(server.url, '/login')).status).toBe(200);
-  idle.forEach((socket) => socket.destroy());
-  expect(await server.stop()).toBe(0);
-});
+for (const [name, sent] of [['idle connections', ''], ['incomplete request heads', 'G']] as const) {
+  test(`${name} do not keep a page away`, async () => {
+    const server = await Postern.start({ env: { POSTERN_MAX_CONNECTIONS: '20' } });
+    const idle = [];
+    for (let client = 0; client < 40; client += 1) {
+      const socket = await connectFrom(server.url, `127.9.0.${client + 1}`);
+      socket.write(sent);
+      idle.push(socket);
+    }
+    const begun = performance.now();
+    expect((await sendRequest(server.url, '/login')).status).toBe(200);
+    // A head that is not complete is closed after 10 s by itself.
+    expect(performance.now() - begun).toBeLessThan(8_000);
+    idle.forEach((socket) => socket.destroy());
+    expect(await server.stop()).toBe(0);
+  });
+}
 
 test('an address has a share of the connections, and a proxy none', async () => {
   const proxy = '127.9.1.1';

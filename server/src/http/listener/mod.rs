@@ -5,6 +5,9 @@
 
 mod addresses;
 mod connection;
+mod head_timeout;
+mod limits;
+mod waiting;
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -17,52 +20,22 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 
-use super::address::TrustedProxies;
 use addresses::Addresses;
-use connection::{Connection, Leave};
-
-/// How long a client may take to send a request head: the first, or the next after a response.
-/// Proxies keep idle connections open for a minute.
-const HEAD: Duration = Duration::from_secs(75);
-
-/// How long a client may take nothing of a response. One that does not read would keep its connection
-/// for ever, and be busy where others wait for room.
-const WRITE: Duration = Duration::from_secs(10);
+use connection::Connection;
+pub use limits::Limits;
+use waiting::Waiting;
 
 /// The largest request head, in bytes. A larger one is answered 431.
 const HEAD_MAX: usize = 16 * 1024;
 
+/// How long one connection may take to close before another one is closed to make room.
+const CLOSE: Duration = Duration::from_millis(100);
+
 /// The pause after an accept failed.
 const RETRY_ACCEPT: Duration = Duration::from_secs(1);
-
-/// How many connections are served at once, and for how long one may be silent.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Connections in all. Where they are used up, idle ones are closed, and new ones wait.
-    pub connections: usize,
-    /// Connections of one address, or of one IPv6 network of 64 bits. Further ones are closed.
-    pub per_address: usize,
-    /// Proxies, whose connections are those of many clients.
-    pub proxies: TrustedProxies,
-    /// The time for a request head.
-    pub head: Duration,
-    /// The time in which a client takes a part of a response.
-    pub write: Duration,
-}
-
-impl Limits {
-    pub fn new(connections: usize, per_address: usize, proxies: TrustedProxies) -> Self {
-        Self {
-            connections,
-            per_address,
-            proxies,
-            head: HEAD,
-            write: WRITE,
-        }
-    }
-}
 
 /// Serves connections until `stop` completes, and then until the requests in progress have ended.
 pub async fn serve(
@@ -73,11 +46,11 @@ pub async fn serve(
 ) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
+        .header_read_timeout(limits.idle)
         .max_buf_size(HEAD_MAX);
     let slots = Arc::new(Semaphore::new(limits.connections));
     let addresses = Addresses::new(limits.per_address, limits.proxies.clone());
-    let full = Arc::new(Notify::new());
+    let waiting = Arc::<Waiting>::default();
     let (stopping, stopped) = watch::channel(false);
     let accepting = async {
         loop {
@@ -86,16 +59,14 @@ pub async fn serve(
             let Some(place) = addresses.enter(peer.ip()) else {
                 continue;
             };
-            if slots.available_permits() == 0 {
-                full.notify_waiters();
-            }
-            let Ok(slot) = slots.clone().acquire_owned().await else {
+            let Some(slot) = slot(&slots, &waiting).await else {
                 return;
             };
-            let connection = Connection::new(&http, stream, peer, router.clone(), limits.write);
-            let leave = Leave::new(&full, stopped.clone());
+            let router = router.clone();
+            let connection = Connection::new(&http, stream, peer, router, &limits, waiting.clone());
+            let stopped = stopped.clone();
             tokio::spawn(async move {
-                connection.run(leave).await;
+                connection.run(stopped).await;
                 drop((slot, place));
             });
         }
@@ -108,6 +79,22 @@ pub async fn serve(
     stopping.send_replace(true);
     let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
     let _ = slots.acquire_many(all).await;
+}
+
+/// A slot for a connection. Where all are in use, connections that wait for a request are closed, one
+/// after the other until a slot is free.
+async fn slot(slots: &Arc<Semaphore>, waiting: &Waiting) -> Option<OwnedSemaphorePermit> {
+    let mut slot = pin!(slots.clone().acquire_owned());
+    loop {
+        tokio::select! {
+            biased;
+            slot = &mut slot => return slot.ok(),
+            () = waiting.close_oldest() => {}
+        }
+        if let Ok(slot) = timeout(CLOSE, &mut slot).await {
+            return slot.ok();
+        }
+    }
 }
 
 /// The next connection. Where accept fails, as when every descriptor is in use, it tries again after

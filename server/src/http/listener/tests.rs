@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::http::TrustedProxies;
 
 const LONG: Duration = Duration::from_secs(3600);
 /// More than the system keeps for a client that does not read.
@@ -33,9 +34,10 @@ impl TestListener {
     }
 
     /// Serves until the returned sender is dropped.
-    fn serve(self, head: Duration) -> (oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+    fn serve(self, idle: Duration) -> (oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
         self.serve_within(Limits {
-            head,
+            idle,
+            head: LONG,
             ..Limits::new(100, 100, TrustedProxies::default())
         })
     }
@@ -75,6 +77,12 @@ async fn send(stream: &mut TcpStream, bytes: &str) {
         .write_all(bytes.as_bytes())
         .await
         .expect("the request is sent");
+}
+
+/// Waits less long than any time limit of a connection that is not the subject of a test.
+async fn within<T>(what: &str, wait: impl Future<Output = T>) -> T {
+    let found = timeout(Duration::from_secs(5), wait).await;
+    found.unwrap_or_else(|_| panic!("{what}: not within 5 s"))
 }
 
 /// Reads until the data ends with `end`.
@@ -173,7 +181,7 @@ async fn idle_connections_make_room_and_busy_ones_do_not() {
     let listener = TestListener::new().await;
     let address = listener.address;
     let _served = listener.serve_within(Limits {
-        head: LONG,
+        idle: LONG,
         ..Limits::new(2, 100, TrustedProxies::default())
     });
     let endless = WHOLE.replace("/peer", "/endless");
@@ -189,6 +197,74 @@ async fn idle_connections_make_room_and_busy_ones_do_not() {
     drop(busy);
     let peer = waiting.local_addr().expect("an address").to_string();
     read_until(&mut waiting, &peer).await;
+}
+
+#[tokio::test]
+async fn incomplete_heads_make_room_the_oldest_first() {
+    let listener = TestListener::new().await;
+    let address = listener.address;
+    let _served = listener.serve_within(Limits {
+        idle: LONG,
+        head: LONG,
+        ..Limits::new(2, 100, TrustedProxies::default())
+    });
+    let mut oldest = client(address, "G").await;
+    let mut younger = client(address, HALF).await;
+    let mut other = client(address, WHOLE).await;
+    let peer = other.local_addr().expect("an address").to_string();
+    within("a slot", read_until(&mut other, &peer)).await;
+    let closed = within("the oldest to be closed", oldest.read(&mut [0])).await;
+    assert_eq!(closed.unwrap_or(0), 0);
+    send(&mut younger, "no more\r\n\r\n").await;
+    let peer = younger.local_addr().expect("an address").to_string();
+    within("the younger one", read_until(&mut younger, &peer)).await;
+}
+
+#[tokio::test]
+async fn a_head_has_a_time_limit_from_its_first_octet() {
+    let listener = TestListener::new().await;
+    let clients = [HALF, WHOLE, ""].map(|request| listener.client(request));
+    let [half, mut next, mut silent] = futures::future::join_all(clients)
+        .await
+        .try_into()
+        .expect("three clients");
+    let address = listener.address;
+    let _served = listener.serve_within(Limits {
+        idle: LONG,
+        head: SHORT,
+        ..Limits::new(100, 100, TrustedProxies::default())
+    });
+    assert_eq!(within("the first head", read_to_end(half)).await, "");
+    let peer = next.local_addr().expect("an address").to_string();
+    read_until(&mut next, &peer).await;
+    send(&mut next, HALF).await;
+    assert_eq!(within("the second head", read_to_end(next)).await, "");
+    // The silent connection outlived both, and a body takes longer.
+    send(&mut silent, WHOLE).await;
+    let peer = silent.local_addr().expect("an address").to_string();
+    read_until(&mut silent, &peer).await;
+    let head = "POST /body HTTP/1.1\r\nHost: gate.example\r\nContent-Length: 4\r\n\r\n";
+    let mut body = client(address, head).await;
+    send(&mut silent, HALF).await;
+    within("the third head", read_to_end(silent)).await;
+    send(&mut body, "late").await;
+    within("the body", read_until(&mut body, "late")).await;
+}
+
+#[tokio::test]
+async fn a_client_that_still_sends_makes_room_after_its_response() {
+    let listener = TestListener::new().await;
+    let address = listener.address;
+    let _served = listener.serve_within(Limits {
+        idle: LONG,
+        ..Limits::new(1, 100, TrustedProxies::default())
+    });
+    let head = "POST /refused HTTP/1.1\r\nHost: gate.example\r\nConnection: close\r\nContent-Length: 8\r\n\r\nx";
+    let mut sender = client(address, head).await;
+    read_until(&mut sender, "\r\n\r\n").await;
+    let mut other = client(address, WHOLE).await;
+    let peer = other.local_addr().expect("an address").to_string();
+    within("a slot", read_until(&mut other, &peer)).await;
 }
 
 #[tokio::test]

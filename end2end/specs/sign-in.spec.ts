@@ -294,7 +294,8 @@ test('concurrent logins are each counted', async () => {
   );
   const statuses = (await Promise.all(logins)).map((response) => response.status);
   const attempted = statuses.filter((status) => status === 401).length;
-  expect(attempted).toBeGreaterThanOrEqual(5);
+  // Two of an account wait to be hashed; others are refused at once.
+  expect(attempted).toBeGreaterThanOrEqual(2);
   // On a slow machine delays of 1, 2 and 4 s may end meanwhile.
   const limit = 5 + availableParallelism() + 3;
   expect(attempted, 'at most the concurrent attempts').toBeLessThanOrEqual(limit);

@@ -17,6 +17,7 @@ mod outbox;
 mod postern;
 mod rate_limit;
 mod settings;
+mod shares;
 pub mod smtp;
 mod store;
 mod vault;

@@ -24,30 +24,54 @@ impl RateLimit {
         }
     }
 
+    /// Checks that a use is permitted now, and counts none. `what` is the sentence that a refusal begins
+    /// with.
+    ///
+    /// # Errors
+    /// As [`RateLimit::take`].
+    pub fn check(&self, key: &str, now: Instant, what: &str) -> Result<(), Refusal> {
+        let all = self.uses.lock();
+        let uses = all.get(key).into_iter().flatten();
+        let uses: Vec<Instant> = uses.filter(|at| counts(**at, now)).copied().collect();
+        self.permit(uses.len(), uses.first(), now, what)
+    }
+
     /// Counts a use. `what` is the sentence that a refusal begins with.
     ///
     /// # Errors
     /// [`Kind::TooMany`](domain::Kind::TooMany) with the wait until the next use, in seconds.
     pub fn take(&self, key: &str, now: Instant, what: &str) -> Result<(), Refusal> {
         let mut all = self.uses.lock();
-        let counts = |at: &Instant| now.saturating_duration_since(*at) < MINUTE;
-        all.retain(|_, uses| uses.back().is_some_and(counts));
+        all.retain(|_, uses| uses.back().is_some_and(|at| counts(*at, now)));
         let uses = all.entry(key.to_owned()).or_default();
-        uses.retain(counts);
-        match uses.front() {
-            Some(first) if uses.len() >= self.most => {
+        uses.retain(|at| counts(*at, now));
+        self.permit(uses.len(), uses.front(), now, what)?;
+        uses.push_back(now);
+        Ok(())
+    }
+
+    /// Whether there may be another use after `number`, of which `first` is the first.
+    fn permit(
+        &self,
+        number: usize,
+        first: Option<&Instant>,
+        now: Instant,
+        what: &str,
+    ) -> Result<(), Refusal> {
+        match first {
+            Some(first) if number >= self.most => {
                 let seconds = whole_seconds((*first + MINUTE).saturating_duration_since(now));
-                Err(Refusal::too_many(
-                    seconds,
-                    format!("{what} Try again in {seconds} s."),
-                ))
+                let text = format!("{what} Try again in {seconds} s.");
+                Err(Refusal::too_many(seconds, text))
             }
-            _ => {
-                uses.push_back(now);
-                Ok(())
-            }
+            _ => Ok(()),
         }
     }
+}
+
+/// Whether a use counts now.
+fn counts(at: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(at) < MINUTE
 }
 
 /// A wait in seconds, rounded up so that it is over when it is said to be.
@@ -66,8 +90,14 @@ mod tests {
         assert!(window.take("a", at(0), "No.").is_ok());
         assert!(window.take("a", at(30), "No.").is_ok());
         assert!(window.take("b", at(30), "No.").is_ok());
+        assert!(window.check("b", at(40), "No.").is_ok());
+        assert!(window.check("c", at(40), "No.").is_ok());
+        let refusal = window.check("a", at(40), "No.").expect_err("the third");
+        assert_eq!(refusal.retry_after, Some(20));
         let refusal = window.take("a", at(40), "No.").expect_err("the third");
         assert_eq!(refusal.retry_after, Some(20));
+        assert!(window.check("a", at(60), "No.").is_ok());
         assert!(window.take("a", at(60), "No.").is_ok());
+        assert!(window.check("a", at(60), "No.").is_err());
     }
 }

@@ -36,7 +36,12 @@ pub(super) struct PasswordAttempt {
     /// The account with the hash of its password, if it exists.
     found: Option<Login>,
     permit: HashPermit,
+    /// The key that a success is counted under.
+    uses: String,
 }
+
+/// The sentence that a refusal of further uses of a right password begins with.
+const TOO_MANY_USES: &str = "This password was used too often within a minute.";
 
 impl PasswordAttempt {
     /// Verifies the password; `None` if it is wrong or there is no such account. A failure is
@@ -44,13 +49,14 @@ impl PasswordAttempt {
     ///
     /// # Errors
     /// [`Kind::TooMany`](domain::Kind::TooMany) if other attempts failed in the meantime and the
-    /// account or network is throttled now.
+    /// account or network is throttled now, or if the password was used too often within a minute.
     pub(super) async fn compare(self, password: SecretString) -> Result<Option<Login>, Refusal> {
         let Self {
             accounts,
             keys,
             found,
             permit,
+            uses,
         } = self;
         let comparing = permit.compute(move |argon2| {
             // Other attempts may have failed while this one waited for its permit.
@@ -58,6 +64,8 @@ impl PasswordAttempt {
             let hash = found.as_ref().map(|login| login.password_hash.as_str());
             if password::verify(argon2, &password, hash) {
                 accounts.throttle.succeeded(keys[0]);
+                let now = accounts.clock.monotonic();
+                accounts.password_uses.take(&uses, now, TOO_MANY_USES)?;
                 return Ok(found);
             }
             accounts.throttle.failed(&keys, accounts.clock.monotonic());
@@ -71,24 +79,35 @@ impl Accounts {
     /// Finds the account and waits for a permit to compare its password.
     ///
     /// # Errors
-    /// [`Kind::TooMany`](domain::Kind::TooMany) while one of `keys` is throttled;
-    /// [`Kind::Unavailable`](domain::Kind::Unavailable) while too many passwords wait to be hashed.
+    /// [`Kind::TooMany`](domain::Kind::TooMany) while one of `keys` is throttled, the password was used
+    /// too often within a minute, or too many passwords of the account wait to be hashed;
+    /// [`Kind::Unavailable`](domain::Kind::Unavailable) while too many of all accounts wait.
     pub(super) async fn attempt(
         &self,
         email: &str,
         keys: Vec<ThrottleKey>,
     ) -> Result<PasswordAttempt, Refusal> {
-        self.throttle.check(&keys, self.clock.monotonic())?;
-        let place = self.hasher.queue(match keys[0] {
+        let now = self.clock.monotonic();
+        self.throttle.check(&keys, now)?;
+        // A device cookie is another one after each sign-in, so that it cannot be counted by.
+        let network = keys.iter().find_map(|key| match key {
+            ThrottleKey::Network(network) => Some(network.to_string()),
+            _ => None,
+        });
+        let uses = format!("{email} {}", network.unwrap_or_default());
+        self.password_uses.check(&uses, now, TOO_MANY_USES)?;
+        let queue = match keys[0] {
             ThrottleKey::Browser(_) => HashQueue::Known,
             _ => HashQueue::Unknown,
-        })?;
+        };
+        let place = self.hasher.queue(queue, email)?;
         let found = self.credentials(email).await?;
         Ok(PasswordAttempt {
             accounts: self.clone(),
             keys,
             found,
             permit: place.permit().await?,
+            uses,
         })
     }
 

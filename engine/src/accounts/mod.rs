@@ -30,6 +30,7 @@ use throttle::LoginThrottle;
 use token_cache::TokenCache;
 
 use crate::audit::{Action, Audit};
+use crate::rate_limit::RateLimit;
 use crate::store::accounts::{self, Account};
 use crate::store::{Store, commit};
 use crate::vault::Vault;
@@ -80,6 +81,8 @@ pub struct Accounts {
     vault: Arc<Vault>,
     hasher: Hasher,
     throttle: Arc<LoginThrottle>,
+    /// Limits the sign-ins and password changes of an account from a network to 20 a minute.
+    password_uses: Arc<RateLimit>,
     token_cache: Arc<TokenCache>,
 }
 
@@ -92,6 +95,7 @@ impl Accounts {
             vault,
             hasher: Hasher::default(),
             throttle: Arc::default(),
+            password_uses: Arc::new(RateLimit::a_minute(20)),
             token_cache: Arc::default(),
         }
     }

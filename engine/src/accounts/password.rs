@@ -7,17 +7,25 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use domain::{Kind, Refusal, SecretString};
 use rand::RngCore;
 use rand::rngs::OsRng;
+use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 use zxcvbn::{Score, zxcvbn};
 
+use crate::shares::{FullShare, Share, ShareLimit, Shares};
+
 /// The permitted length of a password, in characters.
 const LENGTH: std::ops::RangeInclusive<usize> = 12..=128;
 
-/// How many passwords wait to be hashed. With two cores the last one waits for 2 s.
-const QUEUE: usize = 64;
-/// How many more wait from people who are known.
-const KNOWN_QUEUE: usize = 16;
+/// How many passwords wait to be hashed, of one account and in all. With two cores the last one waits
+/// for 2 s.
+const UNKNOWN: ShareLimit = ShareLimit { own: 2, all: 64 };
+/// How many more wait from people who are known. There are no more of them than accounts: a limit in
+/// all would let some accounts keep out the others.
+const KNOWN: ShareLimit = ShareLimit {
+    own: 2,
+    all: usize::MAX,
+};
 /// When to try again after a refusal, in seconds.
 const RETRY_AFTER: u64 = 2;
 
@@ -27,11 +35,14 @@ const RETRY_AFTER: u64 = 2;
 pub struct Hasher {
     argon2: Argon2<'static>,
     permits: Arc<Semaphore>,
-    unknown: Arc<Semaphore>,
-    known: Arc<Semaphore>,
+    unknown: Shares<AccountKey>,
+    known: Shares<AccountKey>,
     /// Of the unknown, one at a time waits for a permit, so that the known wait behind one of them.
     turn: Arc<Semaphore>,
 }
+
+/// The SHA-256 of an account's address, whether or not there is such an account.
+type AccountKey = [u8; 32];
 
 /// Where a password waits to be hashed.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +57,7 @@ pub enum HashQueue {
 pub struct HashPlace {
     argon2: Argon2<'static>,
     permits: Arc<Semaphore>,
-    place: OwnedSemaphorePermit,
+    place: Share<AccountKey>,
     turn: Option<Arc<Semaphore>>,
 }
 
@@ -64,8 +75,8 @@ impl Default for Hasher {
         Self {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             permits: Arc::new(Semaphore::new(most_at_once())),
-            unknown: Arc::new(Semaphore::new(QUEUE)),
-            known: Arc::new(Semaphore::new(KNOWN_QUEUE)),
+            unknown: Shares::default(),
+            known: Shares::default(),
             turn: Arc::new(Semaphore::new(1)),
         }
     }
@@ -123,10 +134,10 @@ impl Hasher {
     ///
     /// # Errors
     /// [`Kind::Invalid`] under `password` if it is too short, too long or too easy to guess;
-    /// [`Kind::Unavailable`] while too many wait.
+    /// [`Kind::TooMany`] while too many of the account wait.
     pub async fn hash(&self, password: SecretString, email: &str) -> Result<String, Refusal> {
         check(&password)?;
-        let permit = self.queue(HashQueue::Known)?.permit().await?;
+        let permit = self.queue(HashQueue::Known, email)?.permit().await?;
         let email = email.to_owned();
         let computing = permit.compute(move |argon2| {
             check_strength(&password, &email)?;
@@ -135,20 +146,28 @@ impl Hasher {
         computing.await?
     }
 
-    /// Takes a place in a queue.
+    /// Takes a place in a queue for a password of the account with address `email`.
     ///
     /// # Errors
-    /// [`Kind::Unavailable`] if it is full, with the seconds to wait.
-    pub fn queue(&self, queue: HashQueue) -> Result<HashPlace, Refusal> {
-        let (places, turn) = match queue {
-            HashQueue::Unknown => (&self.unknown, Some(Arc::clone(&self.turn))),
-            HashQueue::Known => (&self.known, None),
+    /// With the seconds to wait: [`Kind::TooMany`] if the account has its places, and
+    /// [`Kind::Unavailable`] if the queue is full.
+    pub fn queue(&self, queue: HashQueue, email: &str) -> Result<HashPlace, Refusal> {
+        let key = Sha256::digest(email).into();
+        let (place, turn) = match queue {
+            HashQueue::Unknown => (
+                self.unknown.take(key, UNKNOWN),
+                Some(Arc::clone(&self.turn)),
+            ),
+            HashQueue::Known => (self.known.take(key, KNOWN), None),
         };
-        let place = Arc::clone(places).try_acquire_owned().map_err(|_| {
-            let text = format!("Too many sign-ins at once. Try again in {RETRY_AFTER} s.");
+        let place = place.map_err(|full| {
+            let (kind, text) = match full {
+                FullShare::Own => (Kind::TooMany, "Too many passwords of this account at once."),
+                FullShare::All => (Kind::Unavailable, "Too many sign-ins at once."),
+            };
             Refusal {
                 retry_after: Some(RETRY_AFTER),
-                ..Refusal::new(Kind::Unavailable, text)
+                ..Refusal::new(kind, format!("{text} Try again in {RETRY_AFTER} s."))
             }
         })?;
         Ok(HashPlace {
@@ -309,7 +328,7 @@ mod tests {
         let most = hasher.permits.available_permits();
         assert_eq!(most, most_at_once());
         let (end, ended) = mpsc::channel::<()>();
-        let place = hasher.queue(HashQueue::Unknown).expect("room");
+        let place = hasher.queue(HashQueue::Unknown, "a").expect("room");
         let permit = place.permit().await.expect("free");
         let begun = permit.compute(move |_| ended.recv()).now_or_never();
         assert!(begun.is_none(), "it runs, and its caller has gone");
@@ -328,18 +347,19 @@ mod tests {
             .await
             .expect("never closed");
         let (sender, mut order) = tokio::sync::mpsc::unbounded_channel();
-        let wait = |queue, name| {
-            let (place, sender) = (hasher.queue(queue).expect("room"), sender.clone());
+        let wait = |queue, name, email: &str| {
+            let (place, sender) = (hasher.queue(queue, email).expect("room"), sender.clone());
             async move {
                 let permit = place.permit().await.expect("a permit");
                 sender.send(name).expect("a receiver");
                 drop(permit);
             }
         };
-        let unknown = (0..20).map(|_| wait(HashQueue::Unknown, "unknown"));
+        let unknown =
+            (0..20).map(|number: u32| wait(HashQueue::Unknown, "unknown", &number.to_string()));
         let waiting: Vec<_> = unknown.map(tokio::spawn).collect();
         tokio::task::yield_now().await;
-        let known = tokio::spawn(wait(HashQueue::Known, "known"));
+        let known = tokio::spawn(wait(HashQueue::Known, "known", "0"));
         tokio::task::yield_now().await;
         drop(busy);
         known.await.expect("no panic");
@@ -359,17 +379,27 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_refuses_others_than_known_people() {
         let hasher = Hasher::default();
-        let place = |queue| hasher.queue(queue);
-        let waiting: Vec<_> = (0..QUEUE).map(|_| place(HashQueue::Unknown)).collect();
+        let place = |queue, email: usize| hasher.queue(queue, &email.to_string());
+        let refused = |queue, email| {
+            let refusal = place(queue, email).err().expect("refused");
+            (refusal.kind, refusal.retry_after)
+        };
+        let waiting: Vec<_> = (0..UNKNOWN.all)
+            .map(|number| place(HashQueue::Unknown, number / UNKNOWN.own))
+            .collect();
         assert!(waiting.iter().all(Result::is_ok));
-        let refusal = place(HashQueue::Unknown).err().expect("refused");
-        assert_eq!(
-            (refusal.kind, refusal.retry_after),
-            (Kind::Unavailable, Some(2))
-        );
-        let known = place(HashQueue::Known).expect("room");
+        let full = (Kind::Unavailable, Some(2));
+        assert_eq!(refused(HashQueue::Unknown, UNKNOWN.all), full);
+        let known = place(HashQueue::Known, 0).expect("room");
         known.permit().await.expect("free");
         drop(waiting);
-        place(HashQueue::Unknown).expect("room again");
+        place(HashQueue::Unknown, 0).expect("room again");
+        // Known people have places of their own, however many others wait.
+        let waiting: Vec<_> = (0..200)
+            .map(|number| place(HashQueue::Known, number / KNOWN.own))
+            .collect();
+        assert!(waiting.iter().all(Result::is_ok));
+        let own = (Kind::TooMany, Some(2));
+        assert_eq!(refused(HashQueue::Known, 0), own);
     }
 }

@@ -16,6 +16,8 @@ use crate::{Actor, Origin};
 const IDLE: Duration = Duration::from_hours(2);
 /// The maximum age of a session.
 const ABSOLUTE: Duration = Duration::from_hours(12);
+/// How many sessions an account has besides the one that begins: it ends the oldest.
+const OTHERS: u32 = 49;
 /// The minimum interval between writes of the last use.
 const TOUCH: Duration = Duration::from_secs(60);
 
@@ -132,6 +134,7 @@ impl Accounts {
             &recorded(&origin.browser, 255),
         )
         .await?;
+        sessions::end_oldest(&mut work, &login.account.id, &digest(secret), OTHERS).await?;
         let by = Signature::new(&login.account.email, origin);
         self.audit.record(&mut work, by, Action::Login, "").await?;
         sessions::remove_expired(&mut work, now - ABSOLUTE, now - IDLE).await?;

@@ -148,6 +148,30 @@ pub async fn end_all(
     Ok(())
 }
 
+/// Ends the sessions of an account except `newest`, which has just begun, and the `others` that began
+/// last. A clock that was set back does not end the newest.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn end_oldest(
+    connection: &mut Connection,
+    account: &str,
+    newest: &str,
+    others: u32,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM session WHERE account_id = $1 AND id <> $2 AND id NOT IN (\
+           SELECT id FROM session WHERE account_id = $1 AND id <> $2 \
+           ORDER BY begun_at DESC, id LIMIT $3)",
+    )
+    .bind(account)
+    .bind(newest)
+    .bind(i64::from(others))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Deletes the sessions that began before `begun_before` or were last used before `used_before`.
 ///
 /// # Errors

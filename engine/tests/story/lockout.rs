@@ -195,8 +195,90 @@ async fn a_full_queue_of_hashing_refuses_unknown_browsers(env: TestEnv) {
     assert!(others.count() >= 64);
 }
 
+async fn one_account_keeps_no_known_browser_of_another_out(env: TestEnv) {
+    let _ = env.admin().await;
+    let user = env.sign_in("user@example.org", Role::User).await;
+    let home = from("192.0.2.7".to_owned());
+    let known = async |email: &str| {
+        let device = env.log_in(email, PASSWORD, &home).await.expect("signs in");
+        Origin {
+            device: Some(device),
+            ..home.clone()
+        }
+    };
+    let (admins, users) = (known(ADMIN).await, known("user@example.org").await);
+    let accounts = env.postern.accounts();
+    let flood = join_all((0..24).map(async |_| {
+        let login = accounts.login("user@example.org", SecretString::new(PASSWORD), &users);
+        login.await.err()
+    }));
+    let change = join_all((0..24).map(async |_| {
+        let (current, weak) = (
+            SecretString::new(PASSWORD),
+            SecretString::new("aaaaaaaaaaaa"),
+        );
+        accounts.change_password(&user, current, weak).await.err()
+    }));
+    let known = env.log_in(ADMIN, PASSWORD, &admins);
+    let (refused, changed, known) = tokio::join!(flood, change, known);
+    known.expect("is not kept out");
+    for (refused, what) in [(refused, "sign-ins"), (changed, "changes of the password")] {
+        let busy = refused.iter().flatten().filter(|refusal| {
+            refusal.kind == Kind::TooMany && refusal.retry_after.is_some_and(|wait| wait > 0)
+        });
+        assert!(busy.count() >= 10, "{what}: {refused:?}");
+    }
+}
+
+async fn an_account_signs_in_20_times_a_minute_from_a_network(env: TestEnv) {
+    let _ = env.admin().await;
+    env.pass(Duration::from_secs(61));
+    let [home, away] = ["192.0.2.7", "198.51.100.7"].map(|address| from(address.to_owned()));
+    let mut device = home.clone();
+    for _ in 0..20 {
+        let cookie = env.log_in(ADMIN, PASSWORD, &device).await.expect("in");
+        device.device = Some(cookie);
+    }
+    for origin in [&home, &device] {
+        let refused = env.log_in(ADMIN, PASSWORD, origin).await;
+        assert_eq!(refused.err(), Some(Kind::TooMany));
+    }
+    env.log_in(ADMIN, PASSWORD, &away).await.expect("elsewhere");
+    env.pass(Duration::from_secs(60));
+    env.log_in(ADMIN, PASSWORD, &home).await.expect("later");
+}
+
+async fn an_account_has_at_most_50_sessions(env: TestEnv) {
+    let _ = env.admin().await;
+    let other = env.sign_in("other@example.org", Role::User).await;
+    let (accounts, origin) = (env.postern.accounts(), Origin::default());
+    let login = accounts.login(ADMIN, SecretString::new(PASSWORD), &origin);
+    let login = login.await.expect("signs in");
+    for number in 0..50 {
+        env.pass(Duration::from_secs(1));
+        let secret = format!("secret {number}");
+        let begun = accounts.begin_session(&secret, &login, &origin).await;
+        begun.expect("begins");
+        let current = accounts.session_actor(&secret, origin.clone()).await;
+        assert!(current.expect("asks").is_some(), "the newest, {number}");
+    }
+    let last = accounts.session_actor("secret 49", origin.clone()).await;
+    let last = last.expect("asks").expect("is signed in");
+    assert_eq!(accounts.sessions(&last).await.expect("lists").len(), 50);
+    let first = accounts.session_actor("secret 0", origin.clone()).await;
+    assert!(first.expect("asks").is_some(), "the second of 51");
+    let listed = accounts.sessions(&last).await.expect("lists");
+    let oldest = listed.iter().map(|session| session.begun).min();
+    let own = accounts.sessions(&other).await.expect("lists");
+    assert_eq!(own.len(), 1, "of another account");
+    assert!(oldest > own.first().map(|session| session.begun));
+}
+
 stories! {
     both {
+        one_account_keeps_no_known_browser_of_another_out;
+        an_account_signs_in_20_times_a_minute_from_a_network;
+        an_account_has_at_most_50_sessions;
         guesses_elsewhere_do_not_keep_out_a_browser_that_signed_in_before;
         a_browser_is_known_until_the_password_is_set;
         a_browser_is_known_for_90_days;

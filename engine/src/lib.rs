@@ -22,7 +22,7 @@ pub mod smtp;
 mod store;
 mod vault;
 
-pub use accounts::{Accounts, DEVICE_LIFETIME, Login, NewToken};
+pub use accounts::{Accounts, DEVICE_LIFETIME, Login, NewToken, NewestTokens};
 pub use actor::{Actor, Origin};
 pub use audit::{Action, Audit};
 pub use clock::Clock;

@@ -90,6 +90,7 @@ fn Sessions(actor: Actor) -> AnyView {
     let list = Suspend::new(async move {
         match postern.accounts().sessions(&actor).await {
             Ok(sessions) => view! {
+                <p class="card-body">{count(sessions.len())}</p>
                 <ul class="card-body sessions">
                     {sessions.into_iter().map(|session| view! { <Session session /> }).collect_view()}
                 </ul>
@@ -108,6 +109,14 @@ fn Sessions(actor: Actor) -> AnyView {
         </section>
     }
     .into_any()
+}
+
+/// The number of sessions, which the engine limits.
+fn count(sessions: usize) -> String {
+    match sessions {
+        1 => "1 session".to_owned(),
+        number => format!("{number} sessions"),
+    }
 }
 
 #[component]

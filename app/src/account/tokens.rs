@@ -1,7 +1,7 @@
 //! The API tokens on the account page: the list, and the form that creates one.
 
 use domain::view::Role;
-use engine::{Actor, Clock, Postern, Token, TokenScope};
+use engine::{Actor, Clock, NewestTokens, Postern, Token, TokenScope};
 use leptos::prelude::*;
 
 use super::{CREATE_TOKEN, CreatedToken, REVOKE_TOKEN, TokenForm};
@@ -16,11 +16,12 @@ pub fn Tokens(actor: Actor) -> AnyView {
     let postern = expect_context::<Postern>();
     let admin = actor.role() == Some(Role::Admin);
     let list = Suspend::new(async move {
-        match postern.accounts().own_tokens(&actor).await {
-            Ok(tokens) if tokens.is_empty() => ().into_any(),
-            Ok(tokens) => view! {
+        match postern.accounts().newest_tokens(&actor).await {
+            Ok(newest) if newest.tokens.is_empty() => ().into_any(),
+            Ok(newest) => view! {
+                <p class="card-body">{count(&newest)}</p>
                 <ul class="card-body sessions">
-                    {tokens.into_iter().map(|token| view! { <Row token /> }).collect_view()}
+                    {newest.tokens.into_iter().map(|token| view! { <Row token /> }).collect_view()}
                 </ul>
             }
             .into_any(),
@@ -47,6 +48,16 @@ pub fn Tokens(actor: Actor) -> AnyView {
         </section>
     }
     .into_any()
+}
+
+/// The number of tokens, and of those that are shown where they are not all.
+fn count(newest: &NewestTokens) -> String {
+    let shown = newest.tokens.len();
+    match newest.number {
+        1 => "1 token".to_owned(),
+        number if i64::try_from(shown) == Ok(number) => format!("{number} tokens"),
+        number => format!("{number} tokens, of which the newest {shown} are shown"),
+    }
 }
 
 #[component]

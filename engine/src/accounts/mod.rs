@@ -16,6 +16,7 @@ use std::sync::Arc;
 pub use attempt::Login;
 pub use device::DEVICE_LIFETIME;
 pub use new_token::NewToken;
+pub use tokens::NewestTokens;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -84,6 +85,8 @@ pub struct Accounts {
     /// Limits the sign-ins and password changes of an account from a network to 20 a minute.
     password_uses: Arc<RateLimit>,
     token_cache: Arc<TokenCache>,
+    /// Limits the new tokens of an account to 10 a minute.
+    new_tokens: Arc<RateLimit>,
 }
 
 impl Accounts {
@@ -97,6 +100,7 @@ impl Accounts {
             throttle: Arc::default(),
             password_uses: Arc::new(RateLimit::a_minute(20)),
             token_cache: Arc::default(),
+            new_tokens: Arc::new(RateLimit::a_minute(10)),
         }
     }
 

@@ -7,7 +7,7 @@ use domain::{Kind, Refusal, Timestamp};
 use super::new_token::NewToken;
 use super::{Accounts, digest, random_secret, renamed};
 use crate::audit::Action;
-use crate::store::accounts::Account;
+use crate::store::accounts::{self, Account};
 use crate::store::commit;
 use crate::store::tokens::{self, Token};
 use crate::{Actor, Origin};
@@ -18,31 +18,63 @@ const PREFIX: &str = "postern_";
 /// The minimum interval between writes of the last use.
 const TOUCH: Duration = Duration::from_secs(60);
 
+/// The most tokens of an account that are neither revoked nor expired.
+const MOST: i64 = 100;
+
+/// How many tokens a page shows.
+const SHOWN: u32 = 100;
+
+/// The newest tokens of an account.
+#[derive(Clone, Debug)]
+pub struct NewestTokens {
+    /// The newest ones, newest first, without their secrets. There are at most 100.
+    pub tokens: Vec<Token>,
+    /// The number of all that are not revoked.
+    pub number: i64,
+}
+
 impl Accounts {
     /// Creates a token and returns its secret, of which only the digest is stored. Everybody who is
     /// signed in may create tokens of the own account, administrators those of any account.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under `account`, `name`, `scopes`, `expires_days` and `senders`;
-    /// [`Kind::NotFound`] under `account` if there is no such account; [`Kind::Forbidden`] for other
-    /// actors, and for tokens that are limited themselves.
+    /// [`Kind::Invalid`] under `account`, `name`, `scopes`, `expires_days` and `senders`, and under
+    /// `name` if the account has 100 tokens in use; [`Kind::TooMany`] beyond 10 new ones of an account a
+    /// minute; [`Kind::NotFound`] under `account` if there is no such account; [`Kind::Forbidden`] for
+    /// other actors, and for tokens that are limited themselves.
     pub async fn create_token(&self, actor: &Actor, new: NewToken) -> Result<String, Refusal> {
+        let creating = self.try_create_token(actor, new);
         self.audit
-            .audited(actor, Action::CreateToken, async {
-                actor.creates_tokens()?;
-                let account = self.token_account(actor, new.account.as_deref()).await?;
-                let token = new.validate(account, self.clock.now())?;
-                let secret = format!("{PREFIX}{}", random_secret());
-                let mut work = self.store.begin().await?;
-                tokens::add(&mut work, &token, &digest(&secret)).await?;
-                let detail = format!("{} for {}", token.name, token.account.email);
-                self.audit
-                    .record(&mut work, actor, Action::CreateToken, detail)
-                    .await?;
-                commit(work).await?;
-                Ok(secret)
-            })
+            .audited(actor, Action::CreateToken, creating)
             .await
+    }
+
+    async fn try_create_token(&self, actor: &Actor, new: NewToken) -> Result<String, Refusal> {
+        actor.creates_tokens()?;
+        let account = self.token_account(actor, new.account.as_deref()).await?;
+        let now = self.clock.now();
+        let token = new.validate(account, now)?;
+        self.new_tokens.take(
+            &token.account.id,
+            self.clock.monotonic(),
+            "At most 10 new tokens of an account a minute are allowed.",
+        )?;
+        let secret = format!("{PREFIX}{}", random_secret());
+        let mut work = self.store.begin().await?;
+        accounts::lock(&mut work, &token.account.id).await?;
+        if tokens::number(&mut work, &token.account.id, now).await? >= MOST {
+            let text = format!(
+                "An account has at most {MOST} tokens in use. Revoke one that is not needed."
+            );
+            return Err(Refusal::of(Kind::Invalid, "name", text));
+        }
+        tokens::add(&mut work, &token, &digest(&secret)).await?;
+        let detail = format!("{} for {}", token.name, token.account.email);
+        self.audit
+            .record(&mut work, actor, Action::CreateToken, detail)
+            .await?;
+        commit(work).await?;
+        Ok(secret)
     }
 
     /// The account of a new token, by its address; without one, the account of the actor.
@@ -82,6 +114,19 @@ impl Accounts {
         Ok(tokens::of_account(&mut connection, &account.id).await?)
     }
 
+    /// The newest tokens of the actor's own account that are not revoked, and how many there are.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] unless the actor is a session.
+    pub async fn newest_tokens(&self, actor: &Actor) -> Result<NewestTokens, Refusal> {
+        let account = actor.person()?;
+        let mut connection = self.store.read().await?;
+        Ok(NewestTokens {
+            tokens: tokens::newest(&mut connection, &account.id, SHOWN).await?,
+            number: tokens::number(&mut connection, &account.id, Timestamp(i64::MIN)).await?,
+        })
+    }
+
     /// Revokes a token by its id: administrators every token, others those of their own account.
     ///
     /// # Errors
@@ -94,23 +139,32 @@ impl Accounts {
                     Ok(()) => None,
                     Err(_) => Some(actor.person()?.id.as_str()),
                 };
-                let mut work = self.store.begin().await?;
-                let known = !id.contains(char::is_control);
-                if !known || !tokens::revoke(&mut work, id, account, self.clock.now()).await? {
-                    return Err(Refusal::of(
-                        Kind::NotFound,
-                        "id",
-                        "No token in use has this id.",
-                    ));
-                }
-                self.audit
-                    .record(&mut work, actor, Action::RevokeToken, id)
-                    .await?;
-                commit(work).await?;
-                self.token_cache.forget();
-                Ok(())
+                self.try_revoke_token(actor, id, account).await
             })
             .await
+    }
+
+    async fn try_revoke_token(
+        &self,
+        actor: &Actor,
+        id: &str,
+        account: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let mut work = self.store.begin().await?;
+        let known = !id.contains(char::is_control);
+        if !known || !tokens::revoke(&mut work, id, account, self.clock.now()).await? {
+            return Err(Refusal::of(
+                Kind::NotFound,
+                "id",
+                "No token in use has this id.",
+            ));
+        }
+        self.audit
+            .record(&mut work, actor, Action::RevokeToken, id)
+            .await?;
+        commit(work).await?;
+        self.token_cache.forget();
+        Ok(())
     }
 
     /// The actor of a token; `None` if it is unknown, revoked or expired. Tokens are cached for a

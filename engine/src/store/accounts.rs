@@ -146,6 +146,18 @@ pub async fn lock_password(
     Ok(locked.rows_affected() > 0)
 }
 
+/// Locks an account until the transaction ends, against others that lock it.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn lock(connection: &mut Connection, id: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE account SET role = role WHERE id = $1")
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Replaces the password of an account.
 ///
 /// # Errors

@@ -132,6 +132,44 @@ pub async fn of_account(
     Ok(query.bind(account).fetch_all(connection).await?)
 }
 
+/// The newest tokens of an account that are not revoked, newest first, and at most `most`.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn newest(
+    connection: &mut Connection,
+    account: &str,
+    most: u32,
+) -> Result<Vec<Token>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM token t JOIN account a ON a.id = t.account_id \
+         WHERE t.account_id = $1 AND t.revoked_at IS NULL ORDER BY t.id DESC LIMIT $2"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(sql)).bind(account);
+    Ok(query.bind(i64::from(most)).fetch_all(connection).await?)
+}
+
+/// The number of tokens of an account that are not revoked and expire after `expire_after`, if at all.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn number(
+    connection: &mut Connection,
+    account: &str,
+    expire_after: Timestamp,
+) -> Result<i64, StoreError> {
+    let query = sqlx::query_as(
+        "SELECT COUNT(*) FROM token WHERE account_id = $1 AND revoked_at IS NULL \
+         AND (expires_at IS NULL OR expires_at > $2)",
+    );
+    let (number,): (i64,) = query
+        .bind(account)
+        .bind(expire_after.0)
+        .fetch_one(connection)
+        .await?;
+    Ok(number)
+}
+
 /// Inserts a token with the hash of its secret.
 ///
 /// # Errors

@@ -273,8 +273,57 @@ async fn a_person_manages_the_own_tokens_only(env: TestEnv) {
     assert!(accounts.own_tokens(&ann).await.expect("lists").is_empty());
 }
 
+async fn an_account_has_100_tokens_in_use_and_10_new_ones_a_minute(env: TestEnv) {
+    let ann = env.sign_in("ann@example.org", Role::User).await;
+    let _ = env.admin().await;
+    let accounts = env.postern.accounts();
+    let create = async |number: usize| {
+        let new = NewToken {
+            name: format!("app {number}"),
+            expires_days: (number == 0).then_some(1),
+            ..NewToken::default()
+        };
+        accounts.create_token(&ann, new).await
+    };
+    let mut made = 0;
+    while made < 100 {
+        match create(made).await {
+            Ok(_) => made += 1,
+            Err(refusal) => {
+                assert_eq!((refusal.kind, made % 10), (Kind::TooMany, 0), "{refusal}");
+                assert!(refusal.retry_after.is_some_and(|wait| wait > 0));
+                let others = NewToken::new("admin@example.org", "app");
+                let other = accounts.create_token(&Actor::local(0), others).await;
+                other.expect("another account");
+                env.pass(Duration::from_secs(60));
+            }
+        }
+    }
+    env.pass(Duration::from_secs(60));
+    let refusal = create(100).await.expect_err("the 101st");
+    assert_eq!(refusal.kind, Kind::Invalid);
+    assert!(refusal.fields["name"].contains("Revoke"), "{refusal}");
+    let listed = accounts.tokens(&ann).await.expect("lists");
+    assert_eq!(listed.len(), 100);
+    // Only those in use count: neither revoked nor expired.
+    let last = listed.iter().find(|token| token.name == "app 99");
+    let revoked = accounts.revoke_token(&ann, &last.expect("listed").id).await;
+    revoked.expect("revokes");
+    create(101).await.expect("room again");
+    create(102).await.expect_err("full again");
+    env.pass(Duration::from_hours(24));
+    let ann = env.sign_in("ann@example.org", Role::User).await;
+    let new = NewToken {
+        name: "app 103".to_owned(),
+        ..NewToken::default()
+    };
+    let created = accounts.create_token(&ann, new).await;
+    created.expect("one has expired");
+}
+
 stories! {
     both {
+        an_account_has_100_tokens_in_use_and_10_new_ones_a_minute;
         a_token_has_the_rights_of_its_account_until_revoked;
         a_scope_limits_what_a_token_of_an_administrator_may_do;
         a_token_sends_only_from_its_senders;

@@ -35,7 +35,11 @@ impl fmt::Display for Origin {
 #[derive(Clone, Debug)]
 enum Identity {
     Session(SessionRow),
-    Token(Token),
+    Token {
+        token: Token,
+        /// The digest of its secret.
+        digest: String,
+    },
     /// The command line or a local socket, identified by the user id of the calling process.
     Local {
         name: String,
@@ -63,10 +67,10 @@ impl Actor {
         }
     }
 
-    /// The actor of a token that is not revoked.
-    pub(crate) fn token(token: Token, origin: Origin) -> Self {
+    /// The actor of a token that is not revoked, with the digest of its secret.
+    pub(crate) fn token(token: Token, digest: String, origin: Origin) -> Self {
         Self {
-            identity: Identity::Token(token),
+            identity: Identity::Token { token, digest },
             origin,
         }
     }
@@ -86,7 +90,7 @@ impl Actor {
     pub fn name(&self) -> &str {
         match &self.identity {
             Identity::Session(session) => &session.account.email,
-            Identity::Token(token) => &token.account.email,
+            Identity::Token { token, .. } => &token.account.email,
             Identity::Local { name } => name,
         }
     }
@@ -94,7 +98,9 @@ impl Actor {
     /// The name for the audit log, with the token's name if the actor is a token.
     pub(crate) fn signature(&self) -> String {
         match &self.identity {
-            Identity::Token(token) => format!("{} (token {})", token.account.email, token.name),
+            Identity::Token { token, .. } => {
+                format!("{} (token {})", token.account.email, token.name)
+            }
             _ => self.name().to_owned(),
         }
     }
@@ -108,7 +114,7 @@ impl Actor {
     pub(crate) fn account(&self) -> Option<&Account> {
         match &self.identity {
             Identity::Session(session) => Some(&session.account),
-            Identity::Token(token) => Some(&token.account),
+            Identity::Token { token, .. } => Some(&token.account),
             Identity::Local { .. } => None,
         }
     }
@@ -124,6 +130,14 @@ impl Actor {
     /// The id of the actor's session, which is the digest of its secret; `None` for other actors.
     pub(crate) fn session_id(&self) -> Option<&str> {
         self.as_session().map(|session| session.id.as_str())
+    }
+
+    /// The digest of the secret of the actor's token; `None` for other actors.
+    pub(crate) fn token_digest(&self) -> Option<&str> {
+        match &self.identity {
+            Identity::Token { digest, .. } => Some(digest),
+            _ => None,
+        }
     }
 
     /// The account of a session. What belongs to a person, such as the password and the sessions, is
@@ -147,7 +161,7 @@ impl Actor {
     /// [`Kind::Forbidden`] for a token without that scope.
     pub(crate) fn sends(&self) -> Result<(), Refusal> {
         match &self.identity {
-            Identity::Token(token) if !token.has(TokenScope::Send) => {
+            Identity::Token { token, .. } if !token.has(TokenScope::Send) => {
                 let text = "This token is not for sending mail. Use one with that scope.";
                 Err(Refusal::new(Kind::Forbidden, text))
             }
@@ -161,7 +175,7 @@ impl Actor {
     /// [`Kind::Forbidden`] for a token with neither.
     pub(crate) fn reads(&self) -> Result<(), Refusal> {
         match &self.identity {
-            Identity::Token(token)
+            Identity::Token { token, .. }
                 if !token.has(TokenScope::Read) && !token.has(TokenScope::Admin) =>
             {
                 let text = "This token is not for reading. Use one with that scope.";
@@ -196,7 +210,9 @@ impl Actor {
     /// [`Kind::Forbidden`] for a token that expires or has senders.
     pub(crate) fn creates_tokens(&self) -> Result<(), Refusal> {
         match &self.identity {
-            Identity::Token(token) if token.expires_at.is_some() || !token.senders.is_empty() => {
+            Identity::Token { token, .. }
+                if token.expires_at.is_some() || !token.senders.is_empty() =>
+            {
                 let text = "A token that expires or has senders creates no tokens. Sign in to \
                             create one.";
                 Err(Refusal::new(Kind::Forbidden, text))
@@ -208,7 +224,7 @@ impl Actor {
     /// The addresses that the actor may send from; empty if it may send from every address.
     pub(crate) fn senders(&self) -> &[String] {
         match &self.identity {
-            Identity::Token(token) => &token.senders,
+            Identity::Token { token, .. } => &token.senders,
             _ => &[],
         }
     }
@@ -220,7 +236,7 @@ impl Actor {
     pub fn administers(&self) -> Result<(), Refusal> {
         let may = match &self.identity {
             Identity::Session(session) => session.account.role == Role::Admin,
-            Identity::Token(token) => {
+            Identity::Token { token, .. } => {
                 token.account.role == Role::Admin && token.has(TokenScope::Admin)
             }
             Identity::Local { .. } => true,
@@ -260,7 +276,7 @@ mod tests {
             senders: Vec::new(),
             account,
         };
-        Actor::token(token, Origin::default())
+        Actor::token(token, "3".to_owned(), Origin::default())
     }
 
     #[test]

@@ -102,10 +102,11 @@ impl Postern {
         }
         let dialer = Dialer::new(config.relays)?;
         let (audit, refusals) = Audit::start(store.clone(), clock.clone());
+        let accounts = Accounts::new(store.clone(), clock.clone(), audit.clone(), vault.clone());
         let settings = Settings::new(
             store.clone(),
             clock.clone(),
-            vault.clone(),
+            vault,
             keys.clone(),
             audit.clone(),
         );
@@ -113,12 +114,12 @@ impl Postern {
         let diagnosis = Diagnosis::new(
             store.clone(),
             clock.clone(),
+            accounts.clone(),
             audit.clone(),
             settings.clone(),
             dialer.clone(),
             &config.public_url,
         );
-        let accounts = Accounts::new(store.clone(), clock.clone(), audit.clone(), vault);
         let hold = match config.hold_mail {
             true => Some(Hold::begin(store.clone(), clock.clone(), config.host.clone()).await?),
             false => None,

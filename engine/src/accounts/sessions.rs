@@ -172,14 +172,16 @@ impl Accounts {
         Ok(())
     }
 
-    /// Whether the actor's session has neither ended nor expired; `true` for actors without one.
+    /// Whether the actor's session or token has neither ended nor expired; `true` for local users, who
+    /// have neither. Tokens are cached for a second.
     ///
     /// # Errors
     /// If the database fails.
     pub(crate) async fn is_current(&self, actor: &Actor) -> Result<bool, Refusal> {
-        match actor.session_id() {
-            Some(id) => Ok(self.live_session(id).await?.is_some()),
-            None => Ok(true),
+        match (actor.session_id(), actor.token_digest()) {
+            (Some(id), _) => Ok(self.live_session(id).await?.is_some()),
+            (None, Some(digest)) => Ok(self.valid_token(digest).await?.is_some()),
+            (None, None) => Ok(true),
         }
     }
 

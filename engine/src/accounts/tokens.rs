@@ -181,23 +181,30 @@ impl Accounts {
             return Ok(None);
         }
         let digest = digest(secret);
-        let now = self.clock.now();
-        let token = match self.token_cache.find(&digest) {
+        let Some(token) = self.valid_token(&digest).await? else {
+            return Ok(None);
+        };
+        self.touch_token(&token, self.clock.now());
+        Ok(Some(Actor::token(token, digest, origin)))
+    }
+
+    /// The token with a digest; `None` if it is unknown, revoked or expired.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(super) async fn valid_token(&self, digest: &str) -> Result<Option<Token>, Refusal> {
+        let token = match self.token_cache.find(digest) {
             Some(token) => token,
             None => {
-                let found = tokens::by_secret(&mut *self.store.read().await?, &digest).await?;
+                let found = tokens::by_secret(&mut *self.store.read().await?, digest).await?;
                 let Some(token) = found else {
                     return Ok(None);
                 };
-                self.token_cache.remember(digest, token.clone());
+                self.token_cache.remember(digest.to_owned(), token.clone());
                 token
             }
         };
-        if token.is_expired(now) {
-            return Ok(None);
-        }
-        self.touch_token(&token, now);
-        Ok(Some(Actor::token(token, origin)))
+        Ok(Some(token).filter(|token| !token.is_expired(self.clock.now())))
     }
 
     /// Writes the last use of a token in the background, at most once a minute: a database that

@@ -10,13 +10,15 @@ mod test_message;
 use std::sync::Arc;
 
 use domain::Refusal;
+use futures::{Stream, StreamExt};
 
-use crate::Clock;
+use crate::accounts::Accounts;
 use crate::audit::Audit;
 use crate::rate_limit::RateLimit;
 use crate::settings::Settings;
 use crate::smtp::Dialer;
 use crate::store::Store;
+use crate::{Actor, Clock};
 
 use permits::Permits;
 pub use probe::ProbeRequest;
@@ -32,6 +34,7 @@ pub struct Diagnosis {
     store: Store,
     clock: Clock,
     audit: Audit,
+    accounts: Accounts,
     settings: Settings,
     dialer: Dialer,
     /// The URL of the console, which a test mail contains.
@@ -48,6 +51,7 @@ impl Diagnosis {
     pub(crate) fn new(
         store: Store,
         clock: Clock,
+        accounts: Accounts,
         audit: Audit,
         settings: Settings,
         dialer: Dialer,
@@ -57,6 +61,7 @@ impl Diagnosis {
             store,
             clock,
             audit,
+            accounts,
             settings,
             dialer,
             public_url: public_url.into(),
@@ -74,6 +79,23 @@ impl Diagnosis {
         Ok(Self {
             settings: self.settings.of_relay(id)?,
             ..self.clone()
+        })
+    }
+
+    /// The events of a run until the actor's session or token has ended: it is checked before each
+    /// event. The run ends with the stream.
+    fn while_current<S>(
+        &self,
+        actor: &Actor,
+        events: S,
+    ) -> impl Stream<Item = S::Item> + Send + use<S>
+    where
+        S: Stream<Item: Send> + Send,
+    {
+        let (accounts, actor) = (self.accounts.clone(), actor.clone());
+        events.take_while(move |_| {
+            let (accounts, actor) = (accounts.clone(), actor.clone());
+            async move { accounts.is_current(&actor).await.unwrap_or(false) }
         })
     }
 }

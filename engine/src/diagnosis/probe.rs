@@ -71,7 +71,7 @@ impl Diagnosis {
     ) -> Result<impl Stream<Item = ProbeEvent> + Send + use<>, Refusal> {
         let asking = self.prepare_probe(actor, &request);
         let run = self.audit.administer(actor, Action::Probe, asking).await?;
-        Ok(stream_of(|events| run.run(events)))
+        Ok(self.while_current(actor, stream_of(|events| run.run(events))))
     }
 
     /// Validates the request, takes a permit and records the probe in the audit log.

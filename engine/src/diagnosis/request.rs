@@ -85,7 +85,8 @@ impl Diagnosis {
         request: DiagnosisRequest,
     ) -> Result<impl Stream<Item = Event> + Send + use<>, Refusal> {
         let asking = self.ask(actor, action, request);
-        Ok(self.audit.administer(actor, action, asking).await?.begin())
+        let run = self.audit.administer(actor, action, asking).await?;
+        Ok(self.while_current(actor, run.begin()))
     }
 
     /// Validates the request, takes its permits and records it in the audit log.

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::Kind;
 use domain::outbox::Search;
 use domain::view::Role;
-use engine::{Actor, FeedItem, OutboxQuery, OutboxView, TimedView};
+use domain::{Event, Kind};
+use engine::{
+    Actor, DiagnosisRequest, FeedItem, NewToken, Origin, OutboxQuery, OutboxView, TimedView,
+};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::time::timeout;
 
 use crate::environment::TestEnv;
-use testkit::{Relay, RelayScript};
+use testkit::{Action, Relay, RelayScript};
 
 /// How long an item may take: far longer than the second between two reads.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -107,6 +109,59 @@ async fn a_feed_ends_with_the_session(env: TestEnv) {
     assert!(feed.next().await.is_none());
 }
 
+impl TestEnv {
+    /// The actor of a new token of the administrator, and the id of the token.
+    async fn token(&self) -> (Actor, String) {
+        let (accounts, local) = (self.postern.accounts(), Actor::local(0));
+        let new = NewToken::new("admin@example.org", "watch");
+        let secret = accounts.create_token(&local, new).await.expect("made");
+        let actor = accounts.token_actor(&secret, Origin::default()).await;
+        let listed = accounts.tokens(&local).await.expect("lists");
+        let id = listed.last().expect("listed").id.clone();
+        (actor.expect("asks").expect("valid"), id)
+    }
+
+    async fn revoke(&self, id: &str) {
+        let (accounts, local) = (self.postern.accounts(), Actor::local(0));
+        let revoked = accounts.revoke_token(&local, id).await;
+        revoked.expect("revokes");
+    }
+}
+
+async fn a_feed_ends_with_the_token(env: TestEnv) {
+    let _ = env.admin().await;
+    let (actor, id) = env.token().await;
+    let mut feed = env.watch(&actor).await;
+    feed.view().await;
+    env.revoke(&id).await;
+    // It would send its view again as well.
+    env.pass(Duration::from_secs(16));
+    assert!(matches!(feed.next().await, Some(FeedItem::Expired)));
+    assert!(feed.next().await.is_none());
+}
+
+async fn a_run_ends_with_the_session_or_token(env: TestEnv) {
+    let (admin, (token, id)) = (env.admin().await, env.token().await);
+    let relay = Relay::start(RelayScript::pipelining().at("GREETING", Action::Silence));
+    env.save(&admin, &relay).await;
+    for actor in [&admin, &token] {
+        let run = env.postern.diagnosis();
+        let run = run.diagnose(actor, DiagnosisRequest::default()).await;
+        let mut events = run.expect("begins").boxed();
+        let first = timeout(LIMIT, events.next()).await.expect("an event");
+        assert!(matches!(first, Some(Event::Started { .. })), "{first:?}");
+        env.postern.accounts().logout(actor).await.expect("ends");
+        if std::ptr::eq(actor, &raw const token) {
+            env.revoke(&id).await;
+        }
+        let mut rest = timeout(LIMIT, events.collect::<Vec<_>>())
+            .await
+            .expect("the end");
+        rest.retain(|event| matches!(event, Event::Tick { .. } | Event::Over(_)));
+        assert!(rest.is_empty(), "{rest:?}");
+    }
+}
+
 async fn accounts_see_their_own_messages_in_feeds(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
@@ -135,6 +190,8 @@ stories! {
         a_view_is_sent_again_when_its_ages_are_stale;
         a_feed_expires_and_one_of_a_process_that_stops_breaks_off;
         a_feed_ends_with_the_session;
+        a_feed_ends_with_the_token;
+        a_run_ends_with_the_session_or_token;
         accounts_see_their_own_messages_in_feeds;
     }
 }

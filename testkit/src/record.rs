@@ -6,7 +6,7 @@ pub struct Transaction<'a> {
     pub connection: u64,
     /// The accepted recipients, without brackets.
     pub recipients: &'a [String],
-    /// Header and body as sent, with stuffed dots and without the final dot.
+    /// Header and body as sent: after DATA with stuffed dots and without the final dot.
     pub content: &'a [u8],
 }
 
@@ -36,7 +36,7 @@ pub struct Record {
     pub lines: Vec<String>,
     /// All bytes received without TLS, up to a handshake.
     pub clear: Vec<u8>,
-    /// The content of every mail, accepted or not: dots stuffed, without the final dot.
+    /// The content of every mail, accepted or not: after DATA with stuffed dots, without the final dot.
     pub mails: Vec<Vec<u8>>,
     /// The mails with a positive reply.
     pub accepted: Vec<AcceptedMail>,
@@ -47,6 +47,9 @@ pub struct Record {
     pub pipelined: bool,
     /// Number of mails after whose end more input had arrived.
     pub grouped: usize,
+    /// Number of mails in chunks that had arrived as a whole before the reply to an earlier mail was
+    /// sent.
+    pub ahead: usize,
     /// Whether more input had arrived when RSET was read.
     pub reset_with_more: bool,
 }
@@ -60,7 +63,8 @@ impl Record {
     /// The commands of mail transactions, without their arguments.
     pub fn commands(&self) -> Vec<&str> {
         let commands = self.lines.iter().filter_map(|line| line.split(' ').next());
-        let of_mails = |command: &&str| matches!(*command, "MAIL" | "RCPT" | "DATA" | "RSET");
+        let of_mails =
+            |command: &&str| matches!(*command, "MAIL" | "RCPT" | "DATA" | "BDAT" | "RSET");
         commands.filter(of_mails).collect()
     }
 }

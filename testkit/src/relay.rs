@@ -96,6 +96,11 @@ impl Relay {
         self.shared.state.lock().max_connections = Some(connections);
     }
 
+    /// Refuses more recipients of one mail with 452.
+    pub fn limit_recipients(&self, recipients: usize) {
+        self.shared.state.lock().max_recipients = Some(recipients);
+    }
+
     /// Discards input that is pipelined behind the end of a mail, as broken servers do.
     pub fn discard_pipelined(&self) {
         self.shared.state.lock().discards_pipelined = true;
@@ -105,6 +110,12 @@ impl Relay {
     /// reply, as Dovecot's submission service 2.3 does.
     pub fn end_on_pipelined(&self) {
         self.shared.state.lock().ends_on_pipelined = true;
+    }
+
+    /// At the next end of a mail that begins with `event`: takes the mail and those that have arrived
+    /// behind it, and closes the connection without a reply to them.
+    pub fn lose_replies_at(&self, event: &str) {
+        self.shared.state.lock().lost_replies = Some(event.to_owned());
     }
 
     /// Withholds the reply to every end of a mail until [`Relay::reset`].

@@ -33,7 +33,7 @@ pub struct RelayScript {
     pub extensions: Vec<String>,
     /// Actions by the point of the session: `GREETING`, `TLS` (before the handshake), a command,
     /// `EHLO-TLS` (the EHLO after STARTTLS), `RESPONSE` (a response to an AUTH challenge) or `END`
-    /// (the end of a mail).
+    /// (the end of a mail). After an action at `BDAT` the octets of the chunk are read as commands.
     pub actions: Vec<(&'static str, Action)>,
     #[cfg(feature = "tls")]
     pub tls: Option<ServerTls>,
@@ -54,6 +54,11 @@ impl RelayScript {
     /// A relay with PIPELINING, AUTH PLAIN and a SIZE of 50 MB.
     pub fn pipelining() -> Self {
         Self::offering(&["PIPELINING", "AUTH PLAIN", "SIZE 50000000"])
+    }
+
+    /// As [`RelayScript::pipelining`], and with CHUNKING.
+    pub fn chunking() -> Self {
+        Self::offering(&["PIPELINING", "CHUNKING", "AUTH PLAIN", "SIZE 50000000"])
     }
 
     /// Adds an action. Of several for one point, each applies once per connection, in order, and

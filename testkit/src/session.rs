@@ -45,6 +45,8 @@ pub(crate) fn run(
         recipients: Vec::new(),
         line: Vec::new(),
         content: Vec::new(),
+        end_unsent: false,
+        is_mute: false,
     };
     if is_full {
         session.shared.event("GREETING");
@@ -75,7 +77,12 @@ struct Session<'a> {
     from: String,
     recipients: Vec<String>,
     line: Vec<u8>,
+    /// Of the current mail; with chunks, those received so far.
     content: Vec<u8>,
+    /// Whether `replies` has one to the end of a mail.
+    end_unsent: bool,
+    /// Replies are lost, and the connection is closed once all input is read.
+    is_mute: bool,
 }
 
 impl Session<'_> {
@@ -111,23 +118,19 @@ impl Session<'_> {
                     self.shared.record(|record| record.pipelined = more);
                     address(&line).clone_into(&mut self.from);
                     self.recipients.clear();
+                    self.content.clear();
                     self.answer(command, &line, "250 2.1.0 Ok")?;
                 }
                 "RSET" => {
                     let more = self.has_more();
                     self.shared.record(|record| record.reset_with_more = more);
                     self.recipients.clear();
+                    self.content.clear();
                     self.answer(command, &line, "250 2.0.0 Ok")?;
                 }
-                "RCPT" => {
-                    if self
-                        .answer(command, &line, "250 2.1.5 Ok")?
-                        .starts_with('2')
-                    {
-                        self.recipients.push(address(&line).to_owned());
-                    }
-                }
+                "RCPT" => self.recipient(&line)?,
                 "DATA" => self.data(&line)?,
+                "BDAT" => self.chunk(&line)?,
                 "QUIT" => {
                     self.answer(command, &line, "221 2.0.0 Bye")?;
                     self.flush()?;
@@ -161,6 +164,17 @@ impl Session<'_> {
         self.serve().map(drop)
     }
 
+    fn recipient(&mut self, line: &str) -> io::Result<()> {
+        let expected = match self.shared.allows_recipient(self.recipients.len()) {
+            true => "250 2.1.5 Ok",
+            false => "452 4.5.3 Error: too many recipients",
+        };
+        if self.answer("RCPT", line, expected)?.starts_with('2') {
+            self.recipients.push(address(line).to_owned());
+        }
+        Ok(())
+    }
+
     fn data(&mut self, line: &str) -> io::Result<()> {
         let expected = match self.recipients.is_empty() {
             true => "503 5.5.1 No recipients",
@@ -170,6 +184,39 @@ impl Session<'_> {
             return Ok(());
         }
         self.read_content()?;
+        self.end_of_mail()
+    }
+
+    /// Receives a chunk (RFC 3030 section 2). One that is refused by its reply is not discarded: a
+    /// relay that does not know the command takes its octets for commands.
+    fn chunk(&mut self, line: &str) -> io::Result<()> {
+        let mut words = line.split(' ').skip(1);
+        let size: Option<usize> = words.next().and_then(|size| size.parse().ok());
+        let Some(size) = size.filter(|_| self.offers_chunking()) else {
+            return self
+                .answer("BDAT", line, "500 5.5.2 Unknown command")
+                .map(drop);
+        };
+        let is_last = words.next() == Some("LAST");
+        if let Some(action) = self.scripted("BDAT", line) {
+            return self.perform(action);
+        }
+        self.read_octets(size)?;
+        if self.recipients.is_empty() {
+            self.content.clear();
+            let refusal = b"503 5.5.1 No recipients\r\n".to_vec();
+            return self.perform(Action::Reply(refusal));
+        }
+        if !is_last {
+            return self.perform(Action::Reply(b"250 2.0.0 Continue\r\n".to_vec()));
+        }
+        let ahead = usize::from(self.end_unsent);
+        self.shared.record(|record| record.ahead += ahead);
+        self.end_of_mail()
+    }
+
+    /// Takes the mail that was received, or does what the script says.
+    fn end_of_mail(&mut self) -> io::Result<()> {
         if let Some(accept) = &self.shared.callback {
             accept(&Transaction {
                 connection: self.connection,
@@ -177,10 +224,11 @@ impl Session<'_> {
                 content: &self.content,
             });
             self.recipients.clear();
+            self.content.clear();
             self.replies.extend_from_slice(b"250 2.0.0 Ok\r\n");
             return Ok(());
         }
-        let (more, content) = (self.has_more(), self.content.clone());
+        let (more, content) = (self.has_more(), std::mem::take(&mut self.content));
         let data = String::from_utf8_lossy(&content).into_owned();
         self.shared.record(|record| {
             record.grouped += usize::from(more);
@@ -191,9 +239,15 @@ impl Session<'_> {
         }
         let subject = data.lines().find(|line| line.starts_with("Subject: "));
         let event = format!("END {}", subject.unwrap_or_default());
+        if self.shared.loses_replies_at(&event) {
+            self.flush()?;
+            self.is_mute = true;
+        }
         let action = self.action("END", &event, "250 2.0.0 queued");
-        self.flush()?;
-        self.shared.wait_while_stalled();
+        if self.shared.is_stalled() {
+            self.flush()?;
+            self.shared.wait_while_stalled();
+        }
         if code(&action).starts_with('2') {
             let mail = AcceptedMail {
                 from: self.from.clone(),
@@ -207,7 +261,12 @@ impl Session<'_> {
         if more && self.shared.ends_on_pipelined() {
             return self.perform(Action::Close);
         }
+        self.end_unsent = true;
         self.perform(action)
+    }
+
+    fn offers_chunking(&self) -> bool {
+        self.script.extensions.iter().any(|name| name == "CHUNKING")
     }
 
     fn extensions(&self) -> String {
@@ -237,13 +296,25 @@ impl Session<'_> {
         Ok(code)
     }
 
-    /// The reply of a rule, else the action of the script, else the expected reply.
+    /// The action of a rule or of the script, else the expected reply.
     fn action(&mut self, point: &str, event: &str, expected: &str) -> Action {
-        let reply = |text: &str| Action::Reply(format!("{text}\r\n").into_bytes());
+        let scripted = self.scripted(point, event);
+        scripted.unwrap_or_else(|| Action::Reply(format!("{expected}\r\n").into_bytes()))
+    }
+
+    /// The reply of a rule, else the action of the script. A rule with 421 also closes the connection
+    /// (RFC 5321 section 3.8).
+    fn scripted(&mut self, point: &str, event: &str) -> Option<Action> {
         match self.shared.event(event) {
-            Some(rule) if rule.is_empty() => Action::Close,
-            Some(rule) => reply(&rule),
-            None => self.script.next(point).unwrap_or_else(|| reply(expected)),
+            Some(rule) if rule.is_empty() => Some(Action::Close),
+            Some(rule) => {
+                let reply = format!("{rule}\r\n").into_bytes();
+                Some(match rule.starts_with("421") {
+                    true => Action::ReplyAndClose(reply),
+                    false => Action::Reply(reply),
+                })
+            }
+            None => self.script.next(point),
         }
     }
 
@@ -309,10 +380,14 @@ impl Session<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        if self.is_mute {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
         if !self.replies.is_empty() {
             self.stream.get_mut().write_all(&self.replies)?;
             self.stream.get_mut().flush()?;
             self.replies.clear();
+            self.end_unsent = false;
         }
         Ok(())
     }
@@ -347,6 +422,25 @@ impl Session<'_> {
             let line = &self.line;
             self.shared
                 .record(|record| record.clear.extend_from_slice(line));
+        }
+        Ok(())
+    }
+
+    /// Appends so many octets to `content`.
+    fn read_octets(&mut self, size: usize) -> io::Result<()> {
+        let mut left = size;
+        while left > 0 {
+            if !self.has_more() {
+                self.flush()?;
+            }
+            let input = self.stream.fill_buf()?;
+            if input.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let taken = input.len().min(left);
+            self.content.extend_from_slice(&input[..taken]);
+            self.stream.consume(taken);
+            left -= taken;
         }
         Ok(())
     }

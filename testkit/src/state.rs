@@ -28,8 +28,12 @@ pub(crate) struct State {
     /// Replies by the beginning of an event; the first one that matches counts.
     pub(crate) rules: Vec<(String, String)>,
     pub(crate) max_connections: Option<usize>,
+    /// Of one mail.
+    pub(crate) max_recipients: Option<usize>,
     pub(crate) discards_pipelined: bool,
     pub(crate) ends_on_pipelined: bool,
+    /// The replies to an event that begins so and to all behind it are lost, once.
+    pub(crate) lost_replies: Option<String>,
     pub(crate) stalled: bool,
     pub(crate) ended_sessions: usize,
 }
@@ -72,12 +76,28 @@ impl Shared {
         }
     }
 
+    /// Whether a mail with so many recipients may have another one.
+    pub(crate) fn allows_recipient(&self, recipients: usize) -> bool {
+        let limit = || self.state.lock().max_recipients;
+        self.callback.is_some() || limit().is_none_or(|most| recipients < most)
+    }
+
     pub(crate) fn ends_on_pipelined(&self) -> bool {
         self.callback.is_none() && self.state.lock().ends_on_pipelined
     }
 
     pub(crate) fn discards_pipelined(&self) -> bool {
         self.callback.is_none() && self.state.lock().discards_pipelined
+    }
+
+    /// Whether the replies to this event and to all behind it on its connection are lost.
+    pub(crate) fn loses_replies_at(&self, event: &str) -> bool {
+        let lost = |begin: &mut String| event.starts_with(begin.as_str());
+        self.callback.is_none() && self.state.lock().lost_replies.take_if(lost).is_some()
+    }
+
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.callback.is_none() && self.state.lock().stalled
     }
 
     /// Blocks while the relay is stalled.

@@ -230,19 +230,17 @@ async fn a_pipelined_message_is_sent_next_or_never() {
     }
 }
 
-/// The relay's side of a connection, up to 100,000 octets of a mail.
-async fn part_of_a_mail(listener: &TcpListener) -> BufReader<TcpStream> {
+/// The relay's side of a connection, up to 100,000 octets of a mail, by DATA or by BDAT.
+pub async fn part_of_a_mail(listener: &TcpListener, by_chunks: bool) -> BufReader<TcpStream> {
     let (tcp, _) = listener.accept().await.expect("a client");
     let mut tcp = BufReader::new(tcp);
-    for reply in [
-        "220 hello\r\n",
-        "250 ok\r\n",
-        "250 ok\r\n",
-        "250 ok\r\n",
-        "354 go on\r\n",
-    ] {
+    let (ehlo, last) = match by_chunks {
+        true => ("250-hello\r\n250-CHUNKING\r\n250 PIPELINING\r\n", ""),
+        false => ("250 hello\r\n", "354 go on\r\n"),
+    };
+    for reply in ["220 hello\r\n", ehlo, "250 ok\r\n", "250 ok\r\n", last] {
         tcp.write_all(reply.as_bytes()).await.expect("said");
-        if !reply.starts_with("354") {
+        if reply != last {
             tcp.read_line(&mut String::new()).await.expect("heard");
         }
     }
@@ -252,7 +250,7 @@ async fn part_of_a_mail(listener: &TcpListener) -> BufReader<TcpStream> {
 }
 
 /// A relay with a small buffer, and a client with a message that exceeds all buffers.
-fn narrow() -> (TcpListener, Client) {
+pub fn narrow() -> (TcpListener, Client) {
     let socket = TcpSocket::new_v4().expect("a socket");
     let small = socket.set_recv_buffer_size(1 << 16);
     small.expect("a small buffer");
@@ -267,7 +265,7 @@ fn narrow() -> (TcpListener, Client) {
 async fn a_refusal_during_the_body_is_read() {
     let (listener, client) = narrow();
     tokio::spawn(async move {
-        let mut tcp = part_of_a_mail(&listener).await;
+        let mut tcp = part_of_a_mail(&listener, false).await;
         let words = b"552 5.3.4 too big\r\n";
         tcp.write_all(words).await.expect("said");
         // Reads no more, and keeps the connection.
@@ -283,7 +281,7 @@ async fn a_refusal_during_the_body_is_read() {
 #[tokio::test]
 async fn a_partly_sent_message_has_not_arrived() {
     let (listener, client) = narrow();
-    tokio::spawn(async move { drop(part_of_a_mail(&listener).await) });
+    tokio::spawn(async move { drop(part_of_a_mail(&listener, false).await) });
     let mut session = client.session().await;
     let broken = session
         .deliver(&client.outgoing(), None)

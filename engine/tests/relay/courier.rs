@@ -75,6 +75,28 @@ pub async fn deliver(
     (results, None)
 }
 
+/// Sends all behind each other in chunks, and waits for the results until the session breaks.
+pub async fn send_ahead(
+    session: &mut Session,
+    mails: &[Arc<OutgoingMessage>],
+) -> (Vec<Vec<ShortResult>>, Option<BrokenSession>) {
+    let (mut results, mut sent) = (Vec::new(), 0);
+    for mail in mails {
+        match session.send_ahead(mail).await {
+            Ok(None) => sent += 1,
+            Ok(Some(result)) => results.push(in_short(result)),
+            Err(broken) => return (results, Some(broken)),
+        }
+    }
+    for _ in 0..sent {
+        match session.next_result().await {
+            Ok(result) => results.push(in_short(result)),
+            Err(broken) => return (results, Some(broken)),
+        }
+    }
+    (results, None)
+}
+
 /// Delivers all over one connection, which ends with QUIT.
 pub async fn delivered(
     relay: &Relay,

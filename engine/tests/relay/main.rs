@@ -4,6 +4,7 @@ mod client;
 mod courier;
 
 mod breaking;
+mod chunking;
 mod connecting;
 mod cutting;
 mod delivering;

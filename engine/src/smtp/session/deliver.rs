@@ -10,7 +10,7 @@ use crate::smtp::transaction::{OutgoingMessage, PreparedMessage, RecipientResult
 impl Session {
     /// Delivers a message, and pipelines the commands of `next` behind its body where the relay
     /// offers PIPELINING (RFC 2920 section 3.1). That message must be delivered next. The replies
-    /// to its commands are read then, so that at most one message of a session is in doubt.
+    /// to its commands are read then, so that at most one message of this session is in doubt.
     ///
     /// A refusal by the relay, and what it does not offer and the message needs, are results; the
     /// session goes on. The relay has its command time-out for each reply, 3 min for each 64 KiB of

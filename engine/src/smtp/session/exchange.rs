@@ -1,10 +1,9 @@
 //! One transaction on the wire: its commands, the body, the replies (RFC 5321 section 3.3).
 
-use std::time::Duration;
-
 use domain::event::Side;
 use domain::{Failure, Fault, Reply, Stage};
 
+use super::in_flight::{DATA_BLOCK_TIMEOUT, DATA_END_TIMEOUT};
 use super::{BrokenSession, Condition, Session};
 use crate::smtp::transaction::{
     BodyPieces, Command, CommandPlan, END_OF_DATA, PreparedMessage, RecipientResults,
@@ -12,16 +11,11 @@ use crate::smtp::transaction::{
 };
 use crate::smtp::wire::{Deadline, WireError};
 
-/// How long writing a piece of the message may take (RFC 5321 section 4.5.3.2.5).
-const DATA_BLOCK_TIMEOUT: Duration = Duration::from_secs(180);
-
-/// How long the reply to the end of data may take (RFC 5321 section 4.5.3.2.6).
-const DATA_END_TIMEOUT: Duration = Duration::from_secs(600);
-
 impl Session {
     /// Refuses a message after one that failed, and one whose turn it is not.
     pub(super) fn begin_message(&self) -> Result<(), Failure> {
-        if self.condition != Condition::Ready || self.pipelined_next.is_some() {
+        let busy = self.pipelined_next.is_some() || !self.in_flight.is_empty();
+        if self.condition != Condition::Ready || busy {
             let detail = "no mail can follow on this connection";
             return Err(Failure::new(Stage::Mail, Fault::Closed, detail));
         }
@@ -101,7 +95,7 @@ impl Session {
         Ok(state)
     }
 
-    fn observe_lines(&self, lines: &[u8]) {
+    pub(super) fn observe_lines(&self, lines: &[u8]) {
         let observer = self.wire.observer();
         if !observer.is_active() {
             return;
@@ -206,7 +200,7 @@ impl Session {
 
     /// The condition after a message. A relay may close the connection; any other reply that
     /// follows makes the result ambiguous.
-    async fn after_message(&mut self) -> Result<Condition, Failure> {
+    pub(super) async fn after_message(&mut self) -> Result<Condition, Failure> {
         let deadline = Deadline::after(self.command_timeout);
         match self.wire.unsolicited(deadline).await {
             Ok(None) => Ok(Condition::Ready),

@@ -1,12 +1,15 @@
 //! A session with a relay: open and authenticated, it delivers one message after another.
 //!
 //! `open` connects, encrypts and signs in; `exchange` runs transactions; `deliver` and `send` are
-//! what delivery and a test call.
+//! what delivery and a test call; `chunking` has several messages on
+//! their way at once, with their state in `in_flight`.
 
 mod auth;
 mod broken;
+mod chunking;
 mod deliver;
 mod exchange;
+mod in_flight;
 mod open;
 mod send;
 
@@ -17,6 +20,8 @@ use tokio::time::timeout;
 
 use crate::smtp::transaction::PreparedMessage;
 use crate::smtp::wire::{Capabilities, RawReply, Wire};
+
+use in_flight::InFlight;
 
 pub use broken::BrokenSession;
 
@@ -47,6 +52,8 @@ pub struct Session {
     transaction_open: bool,
     /// Whether the end of data is being written, or was written and not answered.
     in_doubt: bool,
+    /// The messages that were sent ahead.
+    in_flight: InFlight,
 }
 
 /// What a session can still be used for.
@@ -103,7 +110,7 @@ impl Session {
     pub async fn quit(mut self) {
         match self.condition {
             // The relay would take it for the first line of that message.
-            _ if self.pipelined_next.is_some() => return,
+            _ if self.pipelined_next.is_some() || !self.in_flight.is_empty() => return,
             Condition::Ready => self.wire.observer().begin(Stage::Quit),
             // The outcome of the session was reported already.
             Condition::Refused => {}

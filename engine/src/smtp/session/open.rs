@@ -5,6 +5,7 @@ use domain::host::address_literal;
 use domain::{AuthenticationType, ConnectionType, Failure, Fault, SmtpSettings, Stage};
 
 use super::auth::Authentication;
+use super::in_flight::InFlight;
 use super::{Condition, Relay, Session};
 use crate::smtp::dial::Dialer;
 use crate::smtp::names;
@@ -43,6 +44,7 @@ impl Session {
             pipelined_next: None,
             transaction_open: false,
             in_doubt: false,
+            in_flight: InFlight::default(),
         };
         let greeted = session.greet(&ehlo_name, settings.connection).await;
         if session.or_quit(greeted).await? {

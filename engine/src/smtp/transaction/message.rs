@@ -84,8 +84,15 @@ impl<'a> CheckedMessage<'a> {
     /// The size in octets as RFC 1870 section 3 counts it: with every line end, without stuffed
     /// dots.
     pub fn size(&self) -> usize {
-        let ended = self.bytes.is_empty() || self.bytes.ends_with(b"\n");
-        self.bytes.len() + if ended { 0 } else { 2 }
+        self.bytes.len() + missing_end(self.bytes).len()
+    }
+}
+
+/// The line end that a message lacks, if any.
+pub(crate) fn missing_end(message: &[u8]) -> &'static [u8] {
+    match message {
+        [] | [.., b'\n'] => b"",
+        _ => b"\r\n",
     }
 }
 

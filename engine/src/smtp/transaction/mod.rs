@@ -7,7 +7,7 @@ mod prepared;
 mod state;
 
 pub use envelope::{Envelope, OutgoingMessage, RecipientResults};
-pub(super) use message::{BodyPieces, END_OF_DATA};
+pub(super) use message::{BodyPieces, END_OF_DATA, missing_end};
 pub(super) use plan::{Command, CommandPlan};
 pub(super) use prepared::PreparedMessage;
 pub(super) use state::{TransactionState, out_of_order};

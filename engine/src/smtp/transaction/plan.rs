@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Mail,
     Rcpt,
     Data,
+    /// BDAT with the whole message and LAST (RFC 3030 section 2).
+    Bdat,
 }
 
 impl Command {
@@ -28,12 +30,12 @@ impl Command {
         match self {
             Self::Rset | Self::Mail => Stage::Mail,
             Self::Rcpt => Stage::Rcpt,
-            Self::Data => Stage::Data,
+            Self::Data | Self::Bdat => Stage::Data,
         }
     }
 }
 
-/// The commands of one transaction: MAIL, RCPT for each recipient, and DATA where there is a
+/// The commands of one transaction: MAIL, RCPT for each recipient, and DATA or BDAT where there is a
 /// message.
 pub(crate) struct CommandPlan {
     lines: Vec<u8>,
@@ -117,11 +119,42 @@ impl Parameters {
 }
 
 impl CommandPlan {
-    /// Builds the commands. `reset`: with RSET before them.
+    /// Builds the commands, with DATA last. `reset`: with RSET before them.
     ///
     /// # Errors
     /// What the mail needs and the relay does not offer, where it concerns all recipients.
     pub fn new(
+        envelope: &Envelope,
+        message: Option<CheckedMessage<'_>>,
+        relay: &Capabilities,
+        reset: bool,
+    ) -> Result<Self, Failure> {
+        let mut plan = Self::before_message(envelope, message, relay, reset)?;
+        if message.is_some() {
+            plan.push(Command::Data, &["DATA"])?;
+        }
+        Ok(plan)
+    }
+
+    /// Builds the commands, with BDAT for the whole message last. `reset` as for [`Self::new`].
+    ///
+    /// # Errors
+    /// Those of [`Self::new`].
+    pub fn chunked(
+        envelope: &Envelope,
+        message: CheckedMessage<'_>,
+        relay: &Capabilities,
+        reset: bool,
+    ) -> Result<Self, Failure> {
+        let mut plan = Self::before_message(envelope, Some(message), relay, reset)?;
+        plan.push(
+            Command::Bdat,
+            &["BDAT ", &message.size().to_string(), " LAST"],
+        )?;
+        Ok(plan)
+    }
+
+    fn before_message(
         envelope: &Envelope,
         message: Option<CheckedMessage<'_>>,
         relay: &Capabilities,
@@ -154,10 +187,17 @@ impl CommandPlan {
         if !envelope.to.is_empty() && plan.left_out.len() == envelope.to.len() {
             return Err(plan.left_out.swap_remove(0).failure);
         }
-        if message.is_some() {
-            plan.push(Command::Data, &["DATA"])?;
-        }
         Ok(plan)
+    }
+
+    /// The lines of all commands.
+    pub fn lines(&self) -> &[u8] {
+        &self.lines
+    }
+
+    /// The command at this position.
+    pub fn command(&self, at: usize) -> Option<Command> {
+        self.commands.get(at).map(|planned| planned.command)
     }
 
     /// The number of RCPT commands.

@@ -25,13 +25,33 @@ impl PreparedMessage {
         relay: &Capabilities,
         reset: bool,
     ) -> Result<Self, Failure> {
-        let message = CheckedMessage::new(&outgoing.message).ok_or_else(|| {
-            let detail = "the mail contains a lone CR or LF; it was not sent";
-            Failure::new(Stage::Mail, Fault::LineBreak, detail)
-        })?;
+        let message = checked(outgoing)?;
         Ok(Self {
             plan: CommandPlan::new(&outgoing.envelope, Some(message), relay, reset)?,
             outgoing: outgoing.clone(),
         })
     }
+
+    /// With BDAT instead of DATA. `reset` as for [`Self::new`].
+    ///
+    /// # Errors
+    /// Those of [`Self::new`].
+    pub fn chunked(
+        outgoing: &Arc<OutgoingMessage>,
+        relay: &Capabilities,
+        reset: bool,
+    ) -> Result<Self, Failure> {
+        let message = checked(outgoing)?;
+        Ok(Self {
+            plan: CommandPlan::chunked(&outgoing.envelope, message, relay, reset)?,
+            outgoing: outgoing.clone(),
+        })
+    }
+}
+
+fn checked(outgoing: &OutgoingMessage) -> Result<CheckedMessage<'_>, Failure> {
+    CheckedMessage::new(&outgoing.message).ok_or_else(|| {
+        let detail = "the mail contains a lone CR or LF; it was not sent";
+        Failure::new(Stage::Mail, Fault::LineBreak, detail)
+    })
 }

@@ -38,14 +38,14 @@ impl TransactionState {
         let refusal = match (command, reply.code) {
             (_, 421) => return Err(Failure::rejected(command.stage(), reply.shown())),
             (Command::Rset, 400..) => return Err(out_of_order(command.stage(), reply)),
-            (Command::Data, 354) | (Command::Rset | Command::Mail | Command::Rcpt, 200..300) => {
-                None
-            }
+            (Command::Data, 354)
+            | (Command::Rset | Command::Mail | Command::Rcpt | Command::Bdat, 200..300) => None,
             (_, 400..) => Some(reply.shown()),
             _ => return Err(out_of_order(command.stage(), reply)),
         };
         match command {
-            Command::Rset => {}
+            // The reply to BDAT is that to the message.
+            Command::Rset | Command::Bdat => {}
             Command::Mail => self.mail_refusal = refusal,
             Command::Rcpt => self.recipients.push(refusal),
             Command::Data => self.data = Some(refusal.map_or(Ok(()), Err)),

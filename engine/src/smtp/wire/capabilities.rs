@@ -2,7 +2,8 @@
 
 use smtp_proto::response::generate::BitToString;
 use smtp_proto::{
-    EXT_8BIT_MIME, EXT_PIPELINING, EXT_SIZE, EXT_SMTP_UTF8, EXT_START_TLS, EhloResponse,
+    EXT_8BIT_MIME, EXT_CHUNKING, EXT_PIPELINING, EXT_SIZE, EXT_SMTP_UTF8, EXT_START_TLS,
+    EhloResponse,
 };
 
 use super::reply::RawReply;
@@ -19,6 +20,8 @@ pub(crate) struct Capabilities {
     pub starttls: bool,
     /// RFC 2920.
     pub pipelining: bool,
+    /// RFC 3030.
+    pub chunking: bool,
     /// RFC 6152.
     pub eight_bit_mime: bool,
     /// RFC 6531.
@@ -49,6 +52,7 @@ impl Capabilities {
         Self {
             starttls: found.has_capability(EXT_START_TLS),
             pipelining: found.has_capability(EXT_PIPELINING),
+            chunking: found.has_capability(EXT_CHUNKING),
             eight_bit_mime: found.has_capability(EXT_8BIT_MIME),
             smtputf8: found.has_capability(EXT_SMTP_UTF8),
             size: found.has_capability(EXT_SIZE).then_some(limit),
@@ -77,16 +81,17 @@ mod tests {
         let everything = Capabilities {
             starttls: true,
             pipelining: true,
+            chunking: true,
             eight_bit_mime: true,
             smtputf8: true,
             size: Some(Some(1000)),
             auth: vec!["XOAUTH2", "PLAIN"],
         };
         for text in [
-            "250-relay\n250-STARTTLS\n250-PIPELINING\n250-8BITMIME\n250-SMTPUTF8\n250-SIZE 1000\n250 AUTH PLAIN XOAUTH2\n",
-            "250-relay\n250-starttls\n250-Pipelining\n250-8bitmime\n250-smtputf8\n250-size 1000\n250 auth plain xoauth2\n",
-            "250-r\n250-AUTH=PLAIN XOAUTH2\n250-SIZE  1000 \n250-SMTPUTF8 \n250-PIPELINING\n250-8BITMIME\n250-X-CAF\u{e9}\n250 STARTTLS\n",
-            "250-r\n250-AUTH PLAIN\n250-AUTH=PLAIN XOAUTH2\n250-SIZE 1000\n250-SMTPUTF8\n250-PIPELINING\n250-8BITMIME\n250 STARTTLS now\n",
+            "250-relay\n250-STARTTLS\n250-PIPELINING\n250-CHUNKING\n250-8BITMIME\n250-SMTPUTF8\n250-SIZE 1000\n250 AUTH PLAIN XOAUTH2\n",
+            "250-relay\n250-starttls\n250-Pipelining\n250-Chunking\n250-8bitmime\n250-smtputf8\n250-size 1000\n250 auth plain xoauth2\n",
+            "250-r\n250-AUTH=PLAIN XOAUTH2\n250-SIZE  1000 \n250-SMTPUTF8 \n250-PIPELINING\n250-CHUNKING\n250-8BITMIME\n250-X-CAF\u{e9}\n250 STARTTLS\n",
+            "250-r\n250-AUTH PLAIN\n250-AUTH=PLAIN XOAUTH2\n250-SIZE 1000\n250-SMTPUTF8\n250-PIPELINING\n250-CHUNKING\n250-8BITMIME\n250 STARTTLS now\n",
         ] {
             assert_eq!(read(text), everything, "{text}");
         }

@@ -15,8 +15,13 @@ pub(crate) struct Deadline {
 impl Deadline {
     /// A deadline `within` from now.
     pub fn after(within: Duration) -> Self {
+        Self::since(Instant::now(), within)
+    }
+
+    /// A deadline `within` from `start`.
+    pub fn since(start: Instant, within: Duration) -> Self {
         Self {
-            at: Instant::now() + within,
+            at: start + within,
             within,
         }
     }

@@ -1,14 +1,15 @@
-//! Writing to a relay while listening to it: a reply that comes early ends the write.
+//! Writing to a relay while listening to it.
 
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::reply::Framer;
 use super::stream::Stream;
+use super::unwritten::Unwritten;
 
 /// How a write ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,64 @@ pub(super) async fn write(
         }
     })
     .await
+}
+
+/// What happened first on a connection that is written to and read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// A piece was written, or the last one flushed.
+    Written,
+    /// Bytes from the relay are in the framer.
+    Read,
+    /// The relay ended its stream.
+    Closed,
+}
+
+/// Writes what there is to write and reads what the relay sends, whichever is possible: a relay that
+/// stops reading until its replies are read must not wait for ever. After an error of writing it only
+/// reads: the reply that explains the error may be there.
+pub(super) async fn advance(
+    stream: &mut Stream,
+    framer: &mut Framer,
+    unwritten: &mut Unwritten,
+) -> io::Result<Progress> {
+    poll_fn(|context| {
+        loop {
+            match poll_read(stream, framer, context) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Progress::Closed)),
+                Poll::Ready(Ok(_)) => return Poll::Ready(Ok(Progress::Read)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if unwritten.is_done() => return Poll::Pending,
+                Poll::Pending => {}
+            }
+            match poll_write(stream, unwritten, context) {
+                Poll::Ready(Ok(())) => return Poll::Ready(Ok(Progress::Written)),
+                Poll::Ready(Err(error)) => unwritten.fail(error),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
+    .await
+}
+
+/// Writes a piece, or flushes where all are written.
+fn poll_write(
+    stream: &mut Stream,
+    unwritten: &mut Unwritten,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    while !unwritten.piece().is_empty() {
+        let count = ready!(Pin::new(&mut *stream).poll_write(context, unwritten.piece()))?;
+        if count == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        if unwritten.wrote(count) {
+            return Poll::Ready(Ok(()));
+        }
+    }
+    ready!(Pin::new(stream).poll_flush(context))?;
+    unwritten.set_flushed();
+    Poll::Ready(Ok(()))
 }
 
 /// Reads what is there into the framer. Returns the number of bytes, 0 at the end of the stream.

@@ -14,6 +14,7 @@ mod tls;
 mod tls_failure;
 #[cfg(test)]
 mod tls_tests;
+mod unwritten;
 
 use std::future::poll_fn;
 use std::io;
@@ -30,7 +31,7 @@ use zeroize::Zeroizing;
 
 use crate::smtp::observer::SessionObserver;
 
-use duplex::{Written, poll_read};
+use duplex::{Progress, Written, poll_read};
 use redaction::Secrets;
 use reply::{Framer, Malformed};
 use stream::Stream;
@@ -42,6 +43,7 @@ pub(super) use line::push_line;
 pub(super) use redaction::REDACTED;
 pub(super) use reply::RawReply;
 pub(super) use tls::Tls;
+pub(super) use unwritten::Unwritten;
 
 /// A connection to a relay, encrypted or not. It notices every reply that no command asked for.
 pub(super) struct Wire {
@@ -213,24 +215,61 @@ impl Wire {
         let read = timeout_at(deadline.at, reading)
             .await
             .unwrap_or(Err(WireError::TimedOut(deadline.within)));
-        match read {
-            Ok(mut reply) => {
-                self.secrets.redact(&mut reply.bytes);
-                self.observe(&reply);
-                Ok(reply)
-            }
-            Err(WireError::Malformed(Malformed::Tls)) => Err(Malformed::Tls.into()),
-            Err(error) => {
-                let mut unfinished = self.framer.unfinished();
-                self.secrets.redact(&mut unfinished.bytes);
-                self.observe(&unfinished);
-                match error {
-                    WireError::TimedOut(within) if !unfinished.bytes.is_empty() => {
-                        Err(WireError::Unfinished(within))
+        read.map(|reply| self.received(reply))
+            .map_err(|error| self.unreceived(error))
+    }
+
+    /// Writes what there is to write until a whole reply came or a piece is written; then it returns
+    /// `None`. Nothing is lost where the future is dropped.
+    pub async fn advance(
+        &mut self,
+        unwritten: &mut Unwritten,
+        deadline: Deadline,
+    ) -> Result<Option<RawReply>, WireError> {
+        let advancing = async {
+            loop {
+                if let Some(reply) = self.framer.next()? {
+                    return Ok(Some(reply));
+                }
+                match duplex::advance(&mut self.stream, &mut self.framer, unwritten).await? {
+                    Progress::Written => return Ok(None),
+                    Progress::Read => {}
+                    Progress::Closed => {
+                        let error = unwritten.take_error().map(WireError::Io);
+                        return Err(error.unwrap_or(WireError::Closed));
                     }
-                    other => Err(other),
                 }
             }
+        };
+        let advanced = timeout_at(deadline.at, advancing)
+            .await
+            .unwrap_or(Err(WireError::TimedOut(deadline.within)));
+        match advanced {
+            Ok(reply) => Ok(reply.map(|reply| self.received(reply))),
+            Err(error) => Err(self.unreceived(error)),
+        }
+    }
+
+    /// A reply without secrets, which the observer gets too.
+    fn received(&mut self, mut reply: RawReply) -> RawReply {
+        self.secrets.redact(&mut reply.bytes);
+        self.observe(&reply);
+        reply
+    }
+
+    /// Why there is no reply. The observer gets what came of it.
+    fn unreceived(&mut self, error: WireError) -> WireError {
+        if let WireError::Malformed(Malformed::Tls) = error {
+            return error;
+        }
+        let mut unfinished = self.framer.unfinished();
+        self.secrets.redact(&mut unfinished.bytes);
+        self.observe(&unfinished);
+        match error {
+            WireError::TimedOut(within) if !unfinished.bytes.is_empty() => {
+                WireError::Unfinished(within)
+            }
+            other => other,
         }
     }
 

@@ -1,0 +1,143 @@
+//! Several messages on their way at once by CHUNKING (RFC 3030) and PIPELINING (RFC 2920).
+
+use std::sync::Arc;
+
+use domain::event::Side;
+use domain::{Failure, Fault, Stage};
+use tokio::time::Instant;
+
+use super::in_flight::is_unknown;
+use super::{BrokenSession, Condition, Session};
+use crate::smtp::transaction::{OutgoingMessage, PreparedMessage, RecipientResults};
+use crate::smtp::wire::Deadline;
+
+impl Session {
+    /// Whether the relay offers CHUNKING and PIPELINING, and has not refused BDAT as unknown.
+    pub fn offers_chunking(&self) -> bool {
+        self.capabilities.chunking && self.capabilities.pipelining
+    }
+
+    /// Whether the relay knows BDAT, by its answer to one without a transaction, which it has to
+    /// refuse with 503 (RFC 3030 section 2). A relay that offers it and does not know it would read
+    /// the octets of a message as commands.
+    ///
+    /// # Errors
+    /// Where the session ended.
+    pub async fn try_chunking(&mut self) -> Result<bool, Failure> {
+        self.begin_message()?;
+        self.condition = Condition::Broken;
+        let reply = self.command(Stage::Data, "BDAT 0 LAST").await?;
+        if reply.code == 421 {
+            return Err(Failure::rejected(Stage::Data, reply.shown()));
+        }
+        self.condition = Condition::Ready;
+        self.capabilities.chunking = matches!(reply.code, 503 | 554);
+        Ok(self.capabilities.chunking)
+    }
+
+    /// Sends a message behind those that are on their way, without waiting for a reply. Its octets
+    /// are written by [`Session::next_result`], which returns the results in this order.
+    ///
+    /// Returns results where the message is not sent, because it needs what the relay does not offer.
+    ///
+    /// # Errors
+    /// Where the session ended before.
+    pub async fn send_ahead(
+        &mut self,
+        message: &Arc<OutgoingMessage>,
+    ) -> Result<Option<RecipientResults>, BrokenSession> {
+        let first = self.in_flight.is_empty();
+        if first || self.condition != Condition::Ready {
+            self.begin_message()?;
+        }
+        let reset = !first || self.transaction_open;
+        let prepared = match PreparedMessage::chunked(message, &self.capabilities, reset) {
+            Ok(prepared) => prepared,
+            Err(failure) => return Ok(Some(vec![Err(failure); message.envelope.to.len()])),
+        };
+        if first {
+            // Nothing may have come since the last reply.
+            let deadline = Deadline::after(self.command_timeout);
+            if let Err(error) = self.wire.send_commands(&[], deadline).await {
+                self.condition = Condition::Broken;
+                return Err(self.wire.failure(Stage::Mail, error).into());
+            }
+        }
+        self.observe_lines(prepared.plan.lines());
+        let size = message.message.len();
+        let observer = self.wire.observer();
+        observer.line(Side::Postern, || format!("[{size} bytes of mail]"));
+        self.in_flight.push(prepared);
+        Ok(None)
+    }
+
+    /// Waits for the result of the oldest message on its way, and writes meanwhile. Nothing is lost
+    /// where the future is dropped. The relay has 3 min to take each 64 KiB, its command time-out for
+    /// each reply to a command and 10 min for that to a message.
+    ///
+    /// # Errors
+    /// Where the session ended before that message had a result: as for [`Session::deliver`]. The
+    /// messages behind it have none either; [`Session::unanswered`] has what is known of them.
+    pub async fn next_result(&mut self) -> Result<RecipientResults, BrokenSession> {
+        loop {
+            if let Some(results) = self.conclude_first().await? {
+                return Ok(results);
+            }
+            let Some(awaited) = self.in_flight.awaited() else {
+                let failure = Failure::new(Stage::Mail, Fault::Closed, "no mail is on its way");
+                return Err(self.broken(failure));
+            };
+            let deadline = self.in_flight.deadline(awaited, self.command_timeout);
+            let advanced = self.wire.advance(&mut self.in_flight.unwritten, deadline);
+            let advanced = advanced.await;
+            self.in_flight.progress = Instant::now();
+            match advanced {
+                Ok(None) => {}
+                Ok(Some(reply)) => {
+                    self.capabilities.chunking &= !is_unknown(awaited, &reply);
+                    let taken = self.in_flight.on_reply(awaited, &reply);
+                    taken.map_err(|failure| self.broken(failure))?;
+                }
+                Err(error) => {
+                    let failure = self.wire.failure(awaited.stage(), error);
+                    return Err(self.broken(failure));
+                }
+            }
+        }
+    }
+
+    /// For each message on its way, oldest first: whether it may have arrived, because its final
+    /// octet was written. Not behind a 421: the relay has taken nothing that it did not answer.
+    pub fn unanswered(&self) -> Vec<bool> {
+        self.in_flight.may_have_arrived()
+    }
+
+    /// The results of the oldest message, where the relay has replied to it.
+    async fn conclude_first(&mut self) -> Result<Option<RecipientResults>, BrokenSession> {
+        let Some(left_open) = self.in_flight.first_left_open() else {
+            return Ok(None);
+        };
+        self.transaction_open = left_open;
+        if self.in_flight.len() == 1 {
+            // Otherwise the next reply is to the commands of the next message.
+            let condition = self.after_message().await;
+            let condition = condition.map_err(|failure| self.broken(failure))?;
+            self.condition = match self.in_flight.unwritten.is_written() {
+                true => condition,
+                // The relay takes the rest of the message for commands.
+                false => Condition::Broken,
+            };
+        }
+        Ok(self.in_flight.pop())
+    }
+
+    /// The session ended while messages were on their way.
+    fn broken(&mut self, failure: Failure) -> BrokenSession {
+        self.condition = Condition::Broken;
+        BrokenSession {
+            failure,
+            may_have_arrived: self.unanswered().first().copied().unwrap_or(false),
+            pipelined: self.in_flight.is_pipelined(),
+        }
+    }
+}

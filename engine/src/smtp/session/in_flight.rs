@@ -1,0 +1,158 @@
+//! The messages of a session that are on their way at once, and their replies so far.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use domain::{Failure, Reply, Stage};
+use tokio::time::Instant;
+
+use crate::smtp::transaction::{
+    Command, PreparedMessage, RecipientResults, TransactionState, missing_end, out_of_order,
+};
+use crate::smtp::wire::{Deadline, RawReply, Unwritten};
+
+/// How long writing a piece of the message may take (RFC 5321 section 4.5.3.2.5).
+pub(super) const DATA_BLOCK_TIMEOUT: Duration = Duration::from_secs(180);
+
+/// How long the reply to the end of data may take (RFC 5321 section 4.5.3.2.6).
+pub(super) const DATA_END_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The messages of a session that are on their way, oldest first.
+pub(super) struct InFlight {
+    messages: VecDeque<SentMessage>,
+    pub unwritten: Unwritten,
+    /// When the relay last took or sent something.
+    pub progress: Instant,
+    /// The relay answered with 421, or does not know BDAT: it has taken nothing that is unanswered.
+    refused: bool,
+}
+
+/// A message on its way.
+struct SentMessage {
+    prepared: PreparedMessage,
+    state: TransactionState,
+    /// How many of its commands are answered.
+    answered: usize,
+    /// The reply to the message, once it is there.
+    end: Option<Result<Reply, Failure>>,
+    /// Where its final octet is in everything that was ever to be written.
+    final_octet: u64,
+    /// It went out behind another one.
+    behind: bool,
+}
+
+impl Default for InFlight {
+    fn default() -> Self {
+        Self {
+            messages: VecDeque::new(),
+            unwritten: Unwritten::default(),
+            progress: Instant::now(),
+            refused: false,
+        }
+    }
+}
+
+impl InFlight {
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Appends a message, with everything that is to be written for it.
+    pub fn push(&mut self, prepared: PreparedMessage) {
+        let behind = !self.messages.is_empty();
+        if !behind {
+            self.progress = Instant::now();
+        }
+        let message = &prepared.outgoing.message;
+        self.unwritten.push_lines(prepared.plan.lines().to_vec());
+        self.unwritten.push_message(message.clone());
+        self.unwritten.push_lines(missing_end(message).to_vec());
+        self.messages.push_back(SentMessage {
+            state: TransactionState::new(prepared.plan.recipients()),
+            answered: 0,
+            end: None,
+            final_octet: self.unwritten.queued(),
+            behind,
+            prepared,
+        });
+    }
+
+    /// The command that is answered next.
+    pub fn awaited(&self) -> Option<Command> {
+        let first = self.messages.front()?;
+        first.prepared.plan.command(first.answered)
+    }
+
+    /// When the relay must have taken or sent something.
+    pub fn deadline(&self, awaited: Command, command_timeout: Duration) -> Deadline {
+        let within = match awaited {
+            _ if !self.unwritten.is_done() => DATA_BLOCK_TIMEOUT,
+            Command::Bdat => DATA_END_TIMEOUT,
+            _ => command_timeout,
+        };
+        Deadline::since(self.progress, within)
+    }
+
+    /// Whether the oldest message went out behind another one, or others behind it.
+    pub fn is_pipelined(&self) -> bool {
+        self.messages.len() > 1 || self.messages.front().is_some_and(|sent| sent.behind)
+    }
+
+    /// For each message, oldest first: whether it may have arrived.
+    pub fn may_have_arrived(&self) -> Vec<bool> {
+        let written = self.unwritten.written();
+        let arrived = |sent: &SentMessage| !self.refused && sent.final_octet <= written;
+        self.messages.iter().map(arrived).collect()
+    }
+
+    /// Takes the reply to a command of the oldest message.
+    ///
+    /// # Errors
+    /// Where it ends the session.
+    pub fn on_reply(&mut self, command: Command, reply: &RawReply) -> Result<(), Failure> {
+        let Some(first) = self.messages.front_mut() else {
+            return Ok(());
+        };
+        let lost = command == Command::Mail && matches!(reply.code, 500 | 502 | 503);
+        if lost && first.behind {
+            // The relay lost the pipelined MAIL, or a part of it.
+            return Err(out_of_order(Stage::Mail, reply));
+        }
+        if reply.code == 421 || is_unknown(command, reply) {
+            self.refused = true;
+            return Err(Failure::rejected(command.stage(), reply.shown()));
+        }
+        first.state.on_reply(command, reply)?;
+        first.answered += 1;
+        if command == Command::Bdat {
+            first.end = Some(match reply.code {
+                200..300 => Ok(reply.shown()),
+                _ => Err(Failure::rejected(Stage::Data, reply.shown())),
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether the oldest message left its transaction open; `None` until it is answered.
+    pub fn first_left_open(&self) -> Option<bool> {
+        let first = self.messages.front()?;
+        let end = first.end.as_ref()?;
+        Some(end.is_err() && first.state.sender_accepted())
+    }
+
+    /// Removes the oldest message where it is answered.
+    pub fn pop(&mut self) -> Option<RecipientResults> {
+        let sent = self.messages.pop_front_if(|sent| sent.end.is_some())?;
+        let results = sent.state.results(sent.end?);
+        Some(sent.prepared.plan.complete(results))
+    }
+}
+
+/// Whether the relay does not know BDAT: it reads the octets of the message as commands.
+pub(super) fn is_unknown(command: Command, reply: &RawReply) -> bool {
+    command == Command::Bdat && matches!(reply.code, 500 | 502)
+}

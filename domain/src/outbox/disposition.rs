@@ -30,6 +30,7 @@ pub fn disposition(failure: &Failure, found: Option<&Finding>) -> Disposition {
                 // 421 closes the session, 530 and 535 ask for a sign-in (RFC 4954 section 6): any
                 // message would get the same reply.
                 421 | 530 | 535 => Disposition::BackOffRelay,
+                552 if is_temporary(failure.stage, by_words) => Disposition::Defer,
                 500.. => by_class.unwrap_or(Disposition::Fail),
                 _ => by_class.unwrap_or(Disposition::Defer),
             }
@@ -42,6 +43,34 @@ pub fn disposition(failure: &Failure, found: Option<&Finding>) -> Disposition {
     }
 }
 
+/// Whether 552 means the same as 452: at RCPT (RFC 5321 section 4.5.3.1.10), unless its words speak of
+/// the message, which stays as it is, or of an address that does not exist.
+fn is_temporary(stage: Stage, by_words: Option<&Finding>) -> bool {
+    let lasting = |found: &Finding| {
+        matches!(
+            found.cause.class,
+            CauseClass::Size | CauseClass::Content | CauseClass::Recipient
+        )
+    };
+    stage == Stage::Rcpt && !by_words.is_some_and(lasting)
+}
+
+/// Whether the reply to RCPT says that a recipient was one too many for the transaction, so that the
+/// next one takes it (RFC 5321 section 4.5.3.1.10): by its words or its enhanced status code, or a
+/// plain 452 or 552 without either.
+pub fn exceeds_recipients_limit(failure: &Failure, found: Option<&Finding>) -> bool {
+    if failure.stage != Stage::Rcpt || failure.fault != Fault::Rejected {
+        return false;
+    }
+    let Some(reply) = &failure.reply else {
+        return false;
+    };
+    let is_limit = |found: &Finding| found.cause.class == CauseClass::RecipientsLimit;
+    let unexplained =
+        reply.enhanced.is_none() && !found.is_some_and(|found| found.by == Basis::Words);
+    found.is_some_and(is_limit) || matches!(reply.code, 452 | 552) && unexplained
+}
+
 /// What a class does whatever the reply code; `None` for those where 4xx defers and 5xx fails.
 const fn of_class(class: CauseClass) -> Option<Disposition> {
     match class {
@@ -51,7 +80,6 @@ const fn of_class(class: CauseClass) -> Option<Disposition> {
         CauseClass::Rate
         | CauseClass::Greylisting
         | CauseClass::SenderAccount
-        // RFC 5321 section 4.5.3.1.10: 552 to RCPT means the same as 452.
         | CauseClass::RecipientsLimit => Some(Disposition::Defer),
         CauseClass::Relaying
         | CauseClass::Sender
@@ -283,6 +311,11 @@ mod tests {
             (Stage::Rcpt, 450, "4.7.1 Greylisted", Defer),
             (Stage::Rcpt, 550, "5.7.1 Greylisted, try again later", Defer),
             (Stage::Rcpt, 552, "too many recipients", Defer),
+            (Stage::Rcpt, 552, "5.2.2 mailbox full", Defer),
+            (Stage::Rcpt, 552, "no", Defer),
+            (Stage::Rcpt, 452, "no", Defer),
+            (Stage::Rcpt, 552, "5.3.4 message too big", Fail),
+            (Stage::Data, 552, "5.2.2 mailbox full", Fail),
             (
                 Stage::Data,
                 554,
@@ -300,6 +333,29 @@ mod tests {
         ] {
             let failure = rejected(stage, code, text);
             assert_eq!(disposed(&failure), expected, "{stage:?} {code} {text}");
+        }
+    }
+
+    #[test]
+    fn one_recipient_too_many_is_known_by_words_or_codes() {
+        for (stage, code, text, expected) in [
+            (Stage::Rcpt, 452, "4.5.3 Error: too many recipients", true),
+            (Stage::Rcpt, 452, "too many recipients", true),
+            (Stage::Rcpt, 451, "4.5.3 Too many recipients", true),
+            (Stage::Rcpt, 552, "5.5.3 too many recipients", true),
+            (Stage::Rcpt, 452, "4.5.3 no", true),
+            (Stage::Rcpt, 452, "no", true),
+            (Stage::Rcpt, 552, "no", true),
+            (Stage::Rcpt, 452, "4.2.2 mailbox full", false),
+            (Stage::Rcpt, 452, "4.3.1 no", false),
+            (Stage::Rcpt, 450, "no", false),
+            (Stage::Rcpt, 550, "no", false),
+            (Stage::Mail, 452, "no", false),
+            (Stage::Data, 452, "4.5.3 too many recipients", false),
+        ] {
+            let failure = rejected(stage, code, text);
+            let found = exceeds_recipients_limit(&failure, found(&failure).as_ref());
+            assert_eq!(found, expected, "{stage:?} {code} {text}");
         }
     }
 }

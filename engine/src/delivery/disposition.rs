@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::cause::{self, Finding, Observation};
 use domain::outbox::{
     DeliveryEvent, Disposition, EventKind, Jitter, MAXIMAL_QUEUE_LIFETIME, RecipientState,
-    Suppression, disposition, is_suppressible, message_backoff,
+    Suppression, disposition, exceeds_recipients_limit, is_suppressible, message_backoff,
 };
 use domain::{Failure, Reply, SmtpSettings, Timestamp};
 
@@ -19,6 +19,8 @@ pub(super) struct AttemptResult {
     pub settled: Vec<SettledRecipient>,
     pub events: Vec<NewEvent>,
     pub suppressions: Vec<Suppression>,
+    /// The positions of the recipients that were too many for the transaction. They have no result.
+    pub over_limit: Vec<usize>,
     /// The relay accepted the message for at least one recipient.
     pub accepted: bool,
     /// At least one recipient is deferred.
@@ -53,11 +55,13 @@ pub(super) fn by_replies(
     replies: &[Result<Reply, Failure>],
     attempt: &Attempt<'_>,
 ) -> AttemptResult {
-    let mut result = AttemptResult::default();
-    for (recipient, reply) in message.recipients.iter().zip(replies) {
+    let mut result = AttemptResult {
+        accepted: replies.iter().any(Result::is_ok),
+        ..AttemptResult::default()
+    };
+    for (position, (recipient, reply)) in message.recipients.iter().zip(replies).enumerate() {
         match reply {
             Ok(reply) => {
-                result.accepted = true;
                 result.settled.push(attempt.settled(
                     recipient,
                     RecipientState::Delivered,
@@ -65,15 +69,18 @@ pub(super) fn by_replies(
                     reply.to_line(),
                 ));
             }
-            Err(failure) => attempt.failed(
-                &mut result,
-                FailedAttempt {
+            Err(failure) => {
+                let failed = FailedAttempt {
                     message,
                     recipient,
                     failure,
                     may_have_arrived: false,
-                },
-            ),
+                };
+                match result.accepted && attempt.is_over_limit(&failed) {
+                    true => result.over_limit.push(position),
+                    false => attempt.failed(&mut result, failed),
+                }
+            }
         }
     }
     result
@@ -156,6 +163,11 @@ impl Attempt<'_> {
         });
         let settled = self.settled(recipient, state, due, reply);
         result.settled.push(settled);
+    }
+
+    /// Whether the recipient was one too many for the transaction.
+    fn is_over_limit(&self, failed: &FailedAttempt<'_>) -> bool {
+        exceeds_recipients_limit(failed.failure, self.cause(failed).as_ref())
     }
 
     /// The cause of a failure. Only the reply and the addresses count: the encryption and the
@@ -335,6 +347,32 @@ mod tests {
             assert_eq!((row.due, row.settled), (Some(NOW), None));
             assert_eq!(row.trying_since, NOW - Duration::from_secs(60));
             assert!(result.events.is_empty() && !result.deferred && !result.accepted);
+        }
+    }
+
+    #[test]
+    fn recipients_that_are_too_many_come_in_the_next_transaction() {
+        let message = QueuedMessage::of((0..3).map(|position| recipient(position, 0)).collect());
+        let accepted = || Ok(Reply::new(250, [&b"2.0.0 queued"[..]].into_iter()));
+        let refused = |code, text| Err(rejected(Stage::Rcpt, code, text));
+        let too_many = || refused(452, "4.5.3 Error: too many recipients");
+        for (replies, over_limit, deferred) in [
+            ([accepted(), accepted(), too_many()], &[2][..], 0),
+            ([accepted(), too_many(), too_many()], &[1, 2], 0),
+            ([accepted(), too_many(), refused(452, "no")], &[1, 2], 0),
+            ([accepted(), accepted(), refused(552, "no")], &[2], 0),
+            (
+                [accepted(), refused(452, "4.2.2 mailbox full"), too_many()],
+                &[2],
+                1,
+            ),
+            // Without progress it would go on for ever.
+            ([too_many(), too_many(), too_many()], &[], 3),
+        ] {
+            let result = by_replies(&message, &replies, &attempt(&settings()));
+            assert_eq!(result.over_limit, over_limit, "{replies:?}");
+            assert_eq!(result.settled.len(), 3 - over_limit.len());
+            assert_eq!(result.events.len(), deferred, "{replies:?}");
         }
     }
 

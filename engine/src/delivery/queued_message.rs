@@ -144,6 +144,26 @@ impl QueuedMessage {
             .map(|recipient| recipient.key.clone())
     }
 
+    /// Splits off the recipients at these ascending positions, with their leases.
+    pub fn take_recipients(&mut self, positions: &[usize]) -> Option<Self> {
+        if positions.is_empty() {
+            return None;
+        }
+        let mut rest = Self {
+            id: self.id.clone(),
+            recipients: take(&mut self.recipients, positions),
+            sender: self.sender.clone(),
+            to: take(&mut self.to, positions),
+            size: self.size,
+            outgoing: None,
+            guards: take(&mut self.guards, positions),
+            permit: self.permit.take(),
+        };
+        let outgoing = self.outgoing.take();
+        rest.outgoing = outgoing.map(|outgoing| rest.outgoing(outgoing.message.clone()));
+        Some(rest)
+    }
+
     /// Whether all its leases began less than `lease` ago.
     pub fn is_leased(&self, lease: Duration) -> bool {
         self.guards
@@ -189,6 +209,16 @@ impl QueuedMessage {
             message,
         })
     }
+}
+
+/// Removes the items at these ascending positions.
+fn take<T>(items: &mut Vec<T>, positions: &[usize]) -> Vec<T> {
+    let mut at = 0..;
+    let is_taken = |_: &mut T| {
+        at.next()
+            .is_some_and(|at| positions.binary_search(&at).is_ok())
+    };
+    items.extract_if(.., is_taken).collect()
 }
 
 /// A recipient that failed without an attempt.

@@ -146,7 +146,10 @@ impl DeliveryTask {
             // Nothing goes behind a message that is refused before its body.
             self.abandon_trial(connection);
         }
+        // Recipients that were too many for one transaction come in one of the next.
+        let rest = message.take_recipients(&result.over_limit);
         self.record(message, result).await;
+        self.requeue(rest);
         if let Some(failure) = relay_failure {
             self.relay_failed(failure);
         }

@@ -440,6 +440,30 @@ async fn a_message_that_always_gets_421_does_not_stop_others(env: TestEnv) {
     works.end().await;
 }
 
+async fn recipients_beyond_the_limit_come_in_the_next_transaction(env: TestEnv) {
+    for script in [RelayScript::pipelining(), RelayScript::chunking()] {
+        let (admin, relay) = (env.admin().await, Relay::start(script));
+        env.save(&admin, &relay).await;
+        relay.limit_recipients(3);
+        let works = TestWorker::begin(&env, 2);
+        let to: Vec<String> = (0..10).map(|n| format!("r{n}@example.net")).collect();
+        let to: Vec<&str> = to.iter().map(String::as_str).collect();
+        let mut ids = Vec::new();
+        for _ in 0..5 {
+            ids.push(env.hand_over(&admin, &to, "Fire").await);
+        }
+        for message in env.until_delivered(&admin, &ids).await {
+            for row in &message.recipients {
+                assert_eq!((row.attempts, row.timeline.len()), (1, 1), "{row:?}");
+            }
+        }
+        works.end().await;
+        let mut sizes: Vec<_> = relay.accepted().iter().map(|mail| mail.to.len()).collect();
+        sizes.sort_unstable();
+        assert_eq!(sizes, [vec![1; 5], vec![3; 15]].concat());
+    }
+}
+
 stories! {
     both {
         deferred_mail_is_retried_and_fails_after_five_days;
@@ -459,5 +483,6 @@ stories! {
         a_hanging_relay_does_not_delay_the_next_saved_one;
         no_transaction_begins_while_delivery_is_paused;
         a_message_that_always_gets_421_does_not_stop_others;
+        recipients_beyond_the_limit_come_in_the_next_transaction;
     }
 }

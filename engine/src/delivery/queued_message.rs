@@ -150,6 +150,7 @@ impl QueuedMessage {
             return None;
         }
         let mut rest = Self {
+            class: self.class.clone(),
             id: self.id.clone(),
             recipients: take(&mut self.recipients, positions),
             sender: self.sender.clone(),

@@ -12,6 +12,7 @@ use crate::components::HiddenFields;
 fn offered(states: &[RecipientState]) -> impl Iterator<Item = MessageAction> {
     [
         MessageAction::Retry,
+        MessageAction::Resend,
         MessageAction::Release,
         MessageAction::Hold,
         MessageAction::Cancel,
@@ -32,7 +33,8 @@ pub fn BulkActions(
     states: Vec<RecipientState>,
     #[prop(into)] of: String,
 ) -> impl IntoView {
-    let actions: Vec<MessageAction> = offered(&states).collect();
+    let actions = offered(&states).filter(|action| *action != MessageAction::Resend);
+    let actions: Vec<MessageAction> = actions.collect();
     if actions.is_empty() {
         return None;
     }
@@ -69,7 +71,7 @@ pub fn RecipientActions(
     let actions = actions.into_iter().map(|action| {
         let request = request(action, &selection);
         let label = format!("{} {of}", verb(action));
-        if action == MessageAction::Cancel {
+        if matches!(action, MessageAction::Cancel | MessageAction::Resend) {
             return view! { <ConfirmLink request label text=verb(action) /> }.into_any();
         }
         view! {
@@ -131,11 +133,13 @@ mod tests {
                 &[RecipientState::Queued],
                 &[MessageAction::Hold, MessageAction::Cancel],
             ),
-            (&[RecipientState::Delivered, RecipientState::Cancelled], &[]),
+            (&[RecipientState::Cancelled], &[]),
+            (&[RecipientState::Delivered], &[MessageAction::Resend]),
             (
                 RecipientState::ALL,
                 &[
                     MessageAction::Retry,
+                    MessageAction::Resend,
                     MessageAction::Release,
                     MessageAction::Hold,
                     MessageAction::Cancel,

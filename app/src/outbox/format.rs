@@ -80,6 +80,7 @@ pub fn size(octets: i64) -> String {
 pub const fn verb(action: MessageAction) -> &'static str {
     match action {
         MessageAction::Retry => "Retry",
+        MessageAction::Resend => "Send again",
         MessageAction::Cancel => "Cancel",
         MessageAction::Hold => "Hold",
         MessageAction::Release => "Release",
@@ -90,6 +91,7 @@ pub const fn verb(action: MessageAction) -> &'static str {
 pub const fn effect(action: MessageAction) -> &'static str {
     match action {
         MessageAction::Retry => "The mail is tried now, and for up to five days.",
+        MessageAction::Resend => "The mail was delivered. The same mail is sent once more.",
         MessageAction::Cancel => "The mail is never sent. This cannot be undone.",
         MessageAction::Hold => "The mail is not sent until it is released.",
         MessageAction::Release => "The mail is sent as soon as the relay accepts it.",
@@ -105,6 +107,7 @@ pub fn for_recipients(action: MessageAction, number: i64) -> String {
 pub fn done(action: MessageAction, number: i64) -> String {
     let what = match action {
         MessageAction::Retry => "tried again",
+        MessageAction::Resend => "sent again",
         MessageAction::Cancel => "cancelled",
         MessageAction::Hold => "held",
         MessageAction::Release => "released",

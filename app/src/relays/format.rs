@@ -26,7 +26,7 @@ pub fn badge(relay: &RelayView, backoff: Option<&BackoffView>) -> RelayBadge {
 /// The backoff of a relay, if a worker has one.
 pub fn backoff<'a>(relay: &RelayView, workers: &'a [Worker]) -> Option<&'a BackoffView> {
     let address = relay.address.as_ref()?;
-    let mut backoffs = workers.iter().filter_map(|worker| worker.backoff.as_ref());
+    let mut backoffs = workers.iter().flat_map(|worker| &worker.backoffs);
     backoffs.find(|backoff| backoff.relay == *address)
 }
 

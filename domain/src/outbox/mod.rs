@@ -112,6 +112,8 @@ fn unknown_recipient_state(_: &str) -> TextFault {
 pub enum MessageAction {
     /// Attempt delivery now and restart the backoff.
     Retry,
+    /// Send a delivered message again, the same bytes. It is for single messages.
+    Resend,
     /// Do not send it.
     Cancel,
     /// Keep it back.
@@ -133,6 +135,7 @@ impl MessageAction {
     pub const fn applies_to(self) -> &'static [RecipientState] {
         match self {
             Self::Retry => &[RecipientState::Deferred, RecipientState::Failed],
+            Self::Resend => &[RecipientState::Delivered],
             Self::Cancel => &[
                 RecipientState::Queued,
                 RecipientState::Deferred,
@@ -147,7 +150,7 @@ impl MessageAction {
     /// The resulting state.
     pub const fn leads_to(self) -> RecipientState {
         match self {
-            Self::Retry | Self::Release => RecipientState::Queued,
+            Self::Retry | Self::Resend | Self::Release => RecipientState::Queued,
             Self::Cancel => RecipientState::Cancelled,
             Self::Hold => RecipientState::Held,
         }
@@ -155,7 +158,7 @@ impl MessageAction {
 }
 
 fn unknown_message_action(_: &str) -> TextFault {
-    "Choose retry, cancel, hold or release."
+    "Choose retry, resend, cancel, hold or release."
 }
 
 #[cfg(test)]
@@ -180,6 +183,7 @@ mod tests {
             "deferred",
             "failed",
             "retried",
+            "resent",
             "cancelled",
             "held",
             "released",
@@ -191,15 +195,16 @@ mod tests {
         let fault = "parked".parse::<RecipientState>().expect_err("unknown");
         assert!(fault.contains("queued, deferred"));
         let fault = "drop".parse::<MessageAction>().expect_err("unknown");
-        assert!(fault.contains("retry, cancel"));
+        assert!(fault.contains("retry, resend"));
     }
 
     #[test]
     fn an_action_applies_to_the_states_it_can_change() {
-        use MessageAction::{Cancel, Hold, Release, Retry};
-        use RecipientState::{Cancelled, Deferred, Failed, Held, Queued};
+        use MessageAction::{Cancel, Hold, Release, Resend, Retry};
+        use RecipientState::{Cancelled, Deferred, Delivered, Failed, Held, Queued};
         for (action, states, result) in [
             (Retry, &[Deferred, Failed][..], Queued),
+            (Resend, &[Delivered], Queued),
             (Cancel, &[Queued, Deferred, Held, Failed], Cancelled),
             (Hold, &[Queued, Deferred], Held),
             (Release, &[Held], Queued),

@@ -101,6 +101,8 @@ pub enum EventKind {
     Failed,
     /// A person requested another attempt.
     Retried,
+    /// A person had a delivered message sent again.
+    Resent,
     /// A person cancelled it.
     Cancelled,
     /// A person held it.
@@ -114,7 +116,7 @@ impl EventKind {
     pub fn is_act(self) -> bool {
         matches!(
             self,
-            Self::Retried | Self::Cancelled | Self::Held | Self::Released
+            Self::Retried | Self::Resent | Self::Cancelled | Self::Held | Self::Released
         )
     }
 

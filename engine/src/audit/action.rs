@@ -56,6 +56,9 @@ pub enum Action {
     /// Messages were retried.
     #[strum(serialize = "retry mail")]
     RetryMail,
+    /// Delivered mail is sent again.
+    #[strum(serialize = "resend mail")]
+    ResendMail,
     /// Messages were cancelled.
     #[strum(serialize = "cancel mail")]
     CancelMail,

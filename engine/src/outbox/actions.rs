@@ -14,10 +14,15 @@ use crate::audit::Action;
 use crate::store::delivery_events::NewEvent;
 use crate::store::recipients::{self, RecipientKey};
 use crate::store::search::{self, ActScan};
-use crate::store::{Connection, StoreError, commit, delivery_events};
+use crate::store::{Connection, StoreError, commit, delivery_events, messages};
 
 /// The recipients that one unit of work changes: it holds SQLite's only writer for about 30 ms.
 const CHUNK: i64 = 1000;
+
+const NO_BODY: &str =
+    "The content of this message is no longer stored, so it cannot be sent again.";
+
+const ONE_BY_ONE: &str = "Delivered messages are sent again one by one. Choose a message.";
 
 impl Outbox {
     /// The number of recipients that an act would change, and the newest message among them. Changes
@@ -64,7 +69,8 @@ impl Outbox {
     ///
     /// # Errors
     /// [`Kind::Forbidden`] for other actors than administrators; [`Kind::NotFound`] for an unknown
-    /// message; [`Kind::Conflict`] under `number` where more match by now than were confirmed, and
+    /// message; [`Kind::Invalid`] under `act` for sending many again; [`Kind::Conflict`] under `act`
+    /// for sending a message again whose content is no longer stored; under `number` where more match by now than were confirmed, and
     /// under `act` while another act on many messages is running: then it changed nothing.
     pub async fn act(
         self: &Arc<Self>,
@@ -79,8 +85,18 @@ impl Outbox {
             let done = async {
                 match (&selection, &confirmed) {
                     (Selection::Message(id) | Selection::One(Cursor { id, .. }), _) => {
-                        visible(&mut *outbox.store.read().await?, &actor, id).await?;
+                        let mut connection = outbox.store.read().await?;
+                        let message = visible(&mut connection, &actor, id).await?;
+                        if act == MessageAction::Resend
+                            && !messages::has_body(&mut connection, &message.id).await?
+                        {
+                            return Err(Refusal::of(Kind::Conflict, "act", NO_BODY));
+                        }
+                        drop(connection);
                         outbox.act_at_once(&actor, act, &selection, None).await
+                    }
+                    (Selection::Matching(_), _) if act == MessageAction::Resend => {
+                        Err(Refusal::of(Kind::Invalid, "act", ONE_BY_ONE))
                     }
                     (Selection::Matching(_), Some(confirmed)) => {
                         outbox.act_on_all(&actor, act, &selection, confirmed).await
@@ -231,6 +247,7 @@ impl Outbox {
 fn recorded(act: MessageAction) -> Action {
     match act {
         MessageAction::Retry => Action::RetryMail,
+        MessageAction::Resend => Action::ResendMail,
         MessageAction::Cancel => Action::CancelMail,
         MessageAction::Hold => Action::HoldMail,
         MessageAction::Release => Action::ReleaseMail,
@@ -248,6 +265,7 @@ async fn change(
 ) -> Result<i64, StoreError> {
     let kind = match act {
         MessageAction::Retry => EventKind::Retried,
+        MessageAction::Resend => EventKind::Resent,
         MessageAction::Cancel => EventKind::Cancelled,
         MessageAction::Hold => EventKind::Held,
         MessageAction::Release => EventKind::Released,
@@ -261,16 +279,49 @@ async fn change(
         may_have_arrived: false,
     };
     let states = search::states(act, selection);
+    let delivered = match act {
+        MessageAction::Resend => deliveries(work, keys).await?,
+        _ => Vec::new(),
+    };
     let changed = recipients::change(work, act, &states, keys, now).await?;
-    let entries: Vec<NewEvent> = changed
+    let number = i64::try_from(changed.len()).unwrap_or(i64::MAX);
+    let kept = delivered
         .into_iter()
-        .map(|key| NewEvent {
-            key,
-            event: event.clone(),
-        })
-        .collect();
+        .filter(|entry| changed.contains(&entry.key));
+    let mut entries: Vec<NewEvent> = kept.collect();
+    entries.extend(changed.iter().map(|key| NewEvent {
+        key: key.clone(),
+        event: event.clone(),
+    }));
     delivery_events::add(work, &entries).await?;
-    Ok(i64::try_from(entries.len()).unwrap_or(i64::MAX))
+    Ok(number)
+}
+
+/// The deliveries to recipients, as events: the row of a recipient holds only the last.
+async fn deliveries(
+    work: &mut Connection,
+    keys: &[RecipientKey],
+) -> Result<Vec<NewEvent>, StoreError> {
+    let Some(first) = keys.first() else {
+        return Ok(Vec::new());
+    };
+    let rows = recipients::of_message(work, &first.message_id).await?;
+    let delivered = rows.into_iter().filter_map(|row| {
+        let key = RecipientKey {
+            message_id: first.message_id.clone(),
+            position: row.position,
+        };
+        let event = DeliveryEvent {
+            at: row.settled?,
+            kind: EventKind::Delivered,
+            by: row.relay.unwrap_or_default(),
+            reply: row.reply.unwrap_or_default(),
+            took: row.took,
+            may_have_arrived: false,
+        };
+        Some(NewEvent { key, event })
+    });
+    Ok(delivered.collect())
 }
 
 /// The selection for the audit log, without addresses and subjects.

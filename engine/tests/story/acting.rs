@@ -1,11 +1,14 @@
 //! Acts of administrators on all that match, beside later mail and on many recipients.
 
 use domain::Kind;
-use domain::outbox::{ActCount, BulkActState, MessageAction, RecipientState, Search, Selection};
+use domain::outbox::{
+    ActCount, BulkActState, Cursor, EventKind, MessageAction, RecipientState, Search, Selection,
+};
 use engine::Actor;
 use tokio::task::yield_now;
 
 use crate::environment::TestEnv;
+use crate::outbox::TestWorker;
 use testkit::{Relay, RelayScript};
 
 /// The recipients of a message: the most that one has.
@@ -170,8 +173,54 @@ async fn an_action_ends_with_a_row_when_the_process_stops(env: TestEnv) {
     assert!(ends.contains(&rows[0].0), "{rows:?}");
 }
 
+async fn a_delivered_message_is_sent_again(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let to = ["desk@example.net", "night@example.net"];
+    let id = env.hand_over(&admin, &to, "Fire").await;
+    let works = TestWorker::begin(&env, 1);
+    env.until_delivered(&admin, [&id]).await;
+    let outbox = env.postern.outbox();
+    let one = Selection::One(Cursor {
+        id: id.clone(),
+        position: 1,
+    });
+    let resent = outbox.act(&admin, MessageAction::Resend, &one, None).await;
+    assert_eq!(resent, Ok(1));
+    relay.wait_for_mails(2).await;
+    let message = env.until_delivered(&admin, [&id]).await.remove(0);
+    let kinds = |position: usize| {
+        let events = message.recipients[position].timeline.iter();
+        events.map(|event| event.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(0), [EventKind::Delivered]);
+    let again = [
+        EventKind::Delivered,
+        EventKind::Resent,
+        EventKind::Delivered,
+    ];
+    assert_eq!(kinds(1), again);
+    assert_eq!(message.recipients[1].timeline[1].by, "admin@example.org");
+    let [first, second] = &relay.accepted()[..] else {
+        panic!("two mails");
+    };
+    assert_eq!(second.to, ["night@example.net"]);
+    assert_eq!(first.data, second.data, "the same bytes");
+
+    let all = Selection::Matching(Search::default());
+    let refused = outbox.act(&admin, MessageAction::Resend, &all, None).await;
+    assert_eq!(refused.expect_err("one by one").kind, Kind::Invalid);
+    env.tamper("DELETE FROM message_body").await;
+    let gone = outbox.act(&admin, MessageAction::Resend, &one, None).await;
+    let refusal = gone.expect_err("nothing to send");
+    assert_eq!(refusal.kind, Kind::Conflict);
+    assert!(refusal.fields["act"].contains("no longer stored"));
+    works.end().await;
+}
+
 stories! {
     both {
+        a_delivered_message_is_sent_again;
         an_action_ends_with_a_row_when_the_process_stops;
         later_mail_neither_disturbs_an_action_nor_is_changed;
         an_action_on_many_recipients_is_seen_and_stopped;

@@ -49,6 +49,19 @@ impl Accounts {
             .await
     }
 
+    /// As [`Accounts::create_token`], for a signed-in person.
+    ///
+    /// # Errors
+    /// As [`Accounts::create_token`], and [`Kind::Forbidden`] unless the actor is a session.
+    pub async fn create_own_token(&self, actor: &Actor, new: NewToken) -> Result<String, Refusal> {
+        self.audit
+            .audited(actor, Action::CreateToken, async {
+                actor.person()?;
+                self.try_create_token(actor, new).await
+            })
+            .await
+    }
+
     async fn try_create_token(&self, actor: &Actor, new: NewToken) -> Result<String, Refusal> {
         actor.creates_tokens()?;
         let account = self.token_account(actor, new.account.as_deref()).await?;
@@ -140,6 +153,20 @@ impl Accounts {
                     Err(_) => Some(actor.person()?.id.as_str()),
                 };
                 self.try_revoke_token(actor, id, account).await
+            })
+            .await
+    }
+
+    /// Revokes a token of the actor's own account, for a signed-in person.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] under `id` if the account has no valid token with this id;
+    /// [`Kind::Forbidden`] unless the actor is a session.
+    pub async fn revoke_own_token(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
+        self.audit
+            .audited(actor, Action::RevokeToken, async {
+                let account = actor.person()?.id.as_str();
+                self.try_revoke_token(actor, id, Some(account)).await
             })
             .await
     }

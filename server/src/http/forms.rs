@@ -227,7 +227,7 @@ async fn create_token(State(state): State<AppState>, caller: Caller, request: Re
         arrived?;
         let actor = caller.signed_in()?;
         let accounts = state.postern.accounts();
-        accounts.create_token(actor, form.parse()?).await
+        accounts.create_own_token(actor, form.parse()?).await
     };
     match created.await {
         Ok(secret) => {
@@ -256,7 +256,7 @@ async fn revoke_token(State(state): State<AppState>, caller: Caller, request: Re
         let actor = caller.signed_in()?;
         let form: RevokeTokenForm = filled_in(request).await?;
         let accounts = state.postern.accounts();
-        accounts.revoke_token(actor, &form.id).await
+        accounts.revoke_own_token(actor, &form.id).await
     };
     match revoked.await {
         Ok(()) => flash::redirect(ACCOUNT, &Flash::TokenRevoked, &state.url),

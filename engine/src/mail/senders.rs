@@ -1,6 +1,6 @@
 //! The senders of a message, compared with those that an API token may send from.
 
-use domain::{EmailAddress, Kind, Refusal};
+use domain::{EmailAddress, Refusal};
 
 use super::mailbox::Mailbox;
 use super::raw_header::RawHeader;
@@ -11,13 +11,18 @@ fn key(address: EmailAddress) -> Option<String> {
     Mailbox::new("", address).ok().map(|mailbox| mailbox.key())
 }
 
+/// The header fields that name who sends a message for its authors, or sends it again (RFC 5322
+/// sections 3.6.2 and 3.6.6).
+const ON_BEHALF: [&str; 3] = ["Sender", "Resent-From", "Resent-Sender"];
+
 impl ComposedMessage {
-    /// Returns the message if its envelope and every address in its header field From is one of
-    /// `allowed`; without any, every address is.
+    /// Returns the message if its envelope and every address in its header fields From and
+    /// [`ON_BEHALF`] is one of `allowed`; without any, every address is. `headers` is the field of the
+    /// submission that has the latter.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under `from`.
-    pub fn check_senders(self, allowed: &[String]) -> Result<Self, Refusal> {
+    /// [`Kind::Invalid`](domain::Kind::Invalid) under `from` and `headers`.
+    pub fn check_senders(self, allowed: &[String], headers: &str) -> Result<Self, Refusal> {
         if allowed.is_empty() {
             return Ok(self);
         }
@@ -28,19 +33,26 @@ impl ComposedMessage {
         let is_allowed =
             |address: EmailAddress| key(address).is_some_and(|key| keys.contains(&key));
         // The From of a raw message may differ from the sender of its envelope.
-        let authors = match RawHeader::read(&self.bytes) {
-            Ok(header) => header.addresses("From"),
-            Err(_) => Vec::new(),
+        let header = RawHeader::read(&self.bytes).map_err(|_| Refusal::internal())?;
+        let names_allowed = |name: &str| {
+            let addresses = header.addresses(name);
+            let mut parsed = addresses.iter().map(|text| text.parse());
+            !addresses.is_empty() && parsed.all(|address| address.is_ok_and(is_allowed))
         };
-        let mut parsed = authors.iter().map(|text| text.parse());
-        if is_allowed(self.from.clone())
-            && !authors.is_empty()
-            && parsed.all(|author| author.is_ok_and(is_allowed))
-        {
-            return Ok(self);
+        let only = format!("This token sends only from {}", allowed.join(", "));
+        let mut faults = Refusal::invalid();
+        if !is_allowed(self.from.clone()) || !names_allowed("From") {
+            faults.add("from", format!("{only}."));
         }
-        let text = format!("This token sends only from {}.", allowed.join(", "));
-        Err(Refusal::of(Kind::Invalid, "from", text))
+        let mut others = ON_BEHALF.into_iter();
+        if let Some(name) = others.find(|name| header.has(name) && !names_allowed(name)) {
+            faults.add(
+                headers,
+                format!("{only}, and {name} names another address."),
+            );
+        }
+        faults.or_ok()?;
+        Ok(self)
     }
 }
 
@@ -61,10 +73,11 @@ mod tests {
         let composed = submission.compose(None, "01JD", Timestamp(0));
         let composed = composed.expect("composes");
         let allowed = ["app@example.org", "app@b\u{fc}cher.example"].map(str::to_owned);
-        match composed.check_senders(&allowed) {
+        match composed.check_senders(&allowed, "raw") {
             Ok(_) => true,
             Err(refusal) => {
-                assert!(refusal.fields["from"].contains("app@example.org"));
+                let mut texts = refusal.fields.values();
+                assert!(texts.all(|text| text.contains("app@example.org")));
                 false
             }
         }
@@ -100,6 +113,30 @@ mod tests {
                 false,
             ),
             ("app@example.org", Some("From: The boss\n\nText"), false),
+            (
+                "app@example.org",
+                Some("From: app@example.org\nSender: app@example.org\n\nText"),
+                true,
+            ),
+            (
+                "app@example.org",
+                Some("From: app@example.org\nSender: ceo@example.org\n\nText"),
+                false,
+            ),
+            (
+                "app@example.org",
+                Some(
+                    "From: app@example.org\nResent-From: ceo@example.org\nResent-To: desk@example.net\n\nText",
+                ),
+                false,
+            ),
+            (
+                "app@example.org",
+                Some(
+                    "From: app@example.org\nResent-From: app@example.org\nResent-Sender: nobody\nResent-To: desk@example.net\n\nText",
+                ),
+                false,
+            ),
             // Without an author the sender of the envelope becomes it.
             ("app@example.org", Some("Subject: Hello\n\nText"), true),
             ("ceo@example.org", Some("Subject: Hello\n\nText"), false),

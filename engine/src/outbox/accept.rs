@@ -254,8 +254,14 @@ impl Batch {
         let global: Arc<str> = GLOBAL_QUEUE.into();
         for (index, (submission, id)) in self.submissions.into_iter().zip(self.ids).enumerate() {
             let priority = submission.priority;
+            let headers = match submission.raw {
+                Some(_) => "raw",
+                None => "headers",
+            };
             let composed = submission.compose(sender, &id, self.now);
-            match composed.and_then(|composed| composed.check_senders(&self.allowed)) {
+            let checked =
+                composed.and_then(|composed| composed.check_senders(&self.allowed, headers));
+            match checked {
                 Ok(finished) => {
                     let queue = self.settings.queue(&finished.from);
                     let queue = queue.unwrap_or_else(|| global.clone());

@@ -174,6 +174,15 @@ async fn a_token_sends_only_from_its_senders(env: TestEnv) {
             .fields
             .contains_key("from")
     );
+    let on_behalf = Submission {
+        headers: vec![("Sender".to_owned(), "ceo@example.org".to_owned())],
+        ..mail("app@example.org")
+    };
+    let refused = outbox
+        .accept(&actor, Submissions::One(Box::new(on_behalf)), None)
+        .await;
+    let refusal = refused.expect_err("another sender");
+    assert!(refusal.fields.contains_key("headers"), "{refusal}");
 }
 
 async fn a_token_expires(env: TestEnv) {

@@ -2,7 +2,7 @@
 
 import { hostname } from 'node:os';
 import { expect, test } from '@playwright/test';
-import { type Headers, signIn } from '../support/forms.ts';
+import { type Headers, postForm, signIn } from '../support/forms.ts';
 import { sendRaw, sendRequest } from '../support/http.ts';
 import { Postern } from '../support/postern.ts';
 import { Relay } from '../support/relay.ts';
@@ -297,6 +297,11 @@ test('refusals before a handler are in the request log with the client', async (
   const headers = { authorization: `Bearer ${user}` };
   expect((await sendRequest(url, SETTINGS_PATH, { headers })).status).toBe(403);
   await postern.postern.waitForOutput(/route="\/logout" status=403 .*client=127\.\d+\.\d+\.\d+/);
+  await postern.createAccount('lured@example.org', 'user');
+  const cookie = await signIn(url, 'lured@example.org', PASSWORD);
+  await sendRequest(url, '/logout', { method: 'POST', headers: { 'sec-fetch-site': 'same-site', cookie } });
+  await postern.postern.waitForOutput(/route="\/logout" status=403 .* account="lured@example\.org"/);
+  expect((await sendRequest(url, '/account', { headers: { cookie } })).status, 'it is still signed in').toBe(200);
   await postern.postern.waitForOutput(/status=403 .*client=127\.\d+\.\d+\.\d+ account="log@example\.org"/);
 });
 
@@ -316,6 +321,20 @@ test('cookies of other applications are ignored', async () => {
   const real = await signIn(url, 'admin@example.org', PASSWORD);
   const among = { cookie: `a=b; ${real}; c=d` };
   expect((await sendRequest(url, SETTINGS_PATH, { headers: among })).status).toBe(200);
+});
+
+test('the forms of the account page are for people', async () => {
+  const headers = { authorization: `Bearer ${postern.token}` };
+  const [, id = ''] = /^(\S+)/.exec((await postern.command(['token', 'list'])).stdout) ?? [];
+  for (const [path, fields] of [
+    ['/account/tokens', { name: 'another', send: 'on' }],
+    ['/account/tokens/revoke', { id }],
+    ['/account/sessions/end', { id: 'any' }],
+    ['/account/password', { current: PASSWORD, new: 'a new long password' }],
+  ] as [string, Record<string, string>][]) {
+    expect((await postForm(url, path, fields, headers)).status, path).toBe(403);
+  }
+  expect((await sendRequest(url, '/api/tokens', { headers })).status, 'the token is in use').toBe(200);
 });
 
 test('every response has the security headers', async () => {

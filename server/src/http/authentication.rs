@@ -1,10 +1,9 @@
-//! Authentication of requests by bearer token or session, once per request.
+//! Authentication of requests by bearer token or session, once per request, and their origin.
 
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
-use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, USER_AGENT};
+use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -12,8 +11,10 @@ use domain::{Kind, Refusal};
 use engine::{Accounts, Actor, Origin};
 use tower_sessions::Session;
 
+use super::bearer::bearer;
 use super::headers::RefusedAccount;
-use super::refuse::refuse;
+use super::refuse::{refuse, refuse_unread};
+use super::same_origin;
 use super::state::AppState;
 
 /// The authenticated actor and the origin of a request. An extractor.
@@ -50,6 +51,8 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// Resolves the actor of a request, and refuses a request of another site: then the request log names
+/// whose session it carried.
 pub async fn authenticate(
     State(state): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -68,29 +71,33 @@ pub async fn authenticate(
         device: None,
     };
     let accounts = state.postern.accounts();
+    let same_origin = same_origin::check(&request, &state.url);
     let actor = match (bearer(headers), session.id()) {
         (Some(token), _) => accounts.token_actor(token, origin.clone()).await,
         (None, Some(id)) => {
-            // An open page of the outbox asks again and again, which is no use by a person.
-            let is_use = request.uri().path() != app::WATCH;
+            // An open page of the outbox asks again and again, which is no use by a person. Nor is a
+            // request of another site.
+            let is_use = same_origin.is_ok() && request.uri().path() != app::WATCH;
             session_actor(accounts, &id.to_string(), &origin, is_use).await
         }
         (None, None) => Ok(None),
     };
-    match actor {
-        Ok(actor) => {
-            let account = actor.as_ref().map(|actor| actor.name().to_owned());
+    let account = actor.as_ref().ok().and_then(Option::as_ref);
+    let account = account.map(|actor| actor.name().to_owned());
+    let mut response = match (same_origin, actor) {
+        (Err(refusal), _) => refuse_unread(&request, refusal),
+        (Ok(()), Err(refusal)) => refuse(request.uri(), refusal),
+        (Ok(()), Ok(actor)) => {
             request.extensions_mut().insert(Caller { actor, origin });
-            let mut response = next.run(request).await;
-            if let Some(name) = account
-                && response.status().is_client_error()
-            {
-                response.extensions_mut().insert(RefusedAccount(name));
-            }
-            response
+            next.run(request).await
         }
-        Err(refusal) => refuse(request.uri(), refusal),
+    };
+    if let Some(name) = account
+        && response.status().is_client_error()
+    {
+        response.extensions_mut().insert(RefusedAccount(name));
     }
+    response
 }
 
 /// The actor of a session. `is_use`: the request postpones the end of an idle session.
@@ -105,10 +112,4 @@ async fn session_actor(
         accounts.touch(actor).await?;
     }
     Ok(actor)
-}
-
-/// The bearer token (RFC 6750 section 2.1). The scheme is case-insensitive (RFC 9110 section 11.1).
-pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }

@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use domain::{Kind, Refusal};
 
-use super::authentication::bearer;
+use super::bearer::bearer;
 use super::refuse::refuse_unread;
 use super::state::AppState;
 

@@ -3,6 +3,7 @@
 mod address;
 mod allowed_hosts;
 mod authentication;
+mod bearer;
 pub mod body;
 mod cookies;
 mod flash;
@@ -35,8 +36,8 @@ use crate::assets;
 use crate::compression::compress_pages;
 use crate::rest;
 
-/// The router of the whole HTTP interface. Requests are checked for their host and their origin, and
-/// then authenticated once.
+/// The router of the whole HTTP interface. Requests are checked for their host, authenticated once, and
+/// checked for their origin.
 pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(pages::router())
@@ -54,7 +55,6 @@ pub fn router(state: AppState) -> Router {
             authentication::authenticate,
         ))
         .layer(sessions::layer(state.postern.clone(), &state.url))
-        .layer(from_fn_with_state(state.clone(), same_origin::require))
         .route("/pkg/{file}", get(assets::serve))
         .layer(from_fn_with_state(state.clone(), host::require))
         .layer(from_fn_with_state(state.clone(), headers::secure))

@@ -1,27 +1,26 @@
 //! Protection against cross-site request forgery for requests other than GET and HEAD.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{COOKIE, HOST, ORIGIN};
 use axum::http::{HeaderMap, Method};
-use axum::middleware::Next;
-use axum::response::Response;
 use domain::{Kind, Refusal};
 
-use super::authentication::bearer;
+use super::bearer::bearer;
 use super::public_url::PublicUrl;
-use super::refuse::refuse_unread;
-use super::state::AppState;
 
-pub async fn require(State(state): State<AppState>, request: Request, next: Next) -> Response {
+/// Checks that a request only reads, carries a bearer token or comes from a page of this console.
+///
+/// # Errors
+/// [`Kind::Forbidden`] for any other request.
+pub fn check(request: &Request, url: &PublicUrl) -> Result<(), Refusal> {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if reads || is_ours(request.headers(), &state.url) {
-        return next.run(request).await;
+    if reads || is_ours(request.headers(), url) {
+        return Ok(());
     }
-    let refusal = Refusal::new(
+    Err(Refusal::new(
         Kind::Forbidden,
         "This request did not come from a page of this console. Load the page again; behind a proxy, set POSTERN_PUBLIC_URL to the address people use.",
-    );
-    refuse_unread(&request, refusal)
+    ))
 }
 
 /// `Sec-Fetch-Site: same-origin`, or where a browser does not send it, an `Origin` that is the

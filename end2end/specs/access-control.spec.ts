@@ -318,6 +318,7 @@ test('cookies of other applications are ignored', async () => {
     expect((await sendRequest(url, SETTINGS_PATH, { headers: { cookie } })).status, cookie).toBe(401);
     expect((await sendRequest(url, '/login', { headers: { cookie } })).status, cookie).toBe(200);
   }
+  expect(postern.postern.output, 'any client can send them').not.toContain('suspicious');
   const real = await signIn(url, 'admin@example.org', PASSWORD);
   const among = { cookie: `a=b; ${real}; c=d` };
   expect((await sendRequest(url, SETTINGS_PATH, { headers: among })).status).toBe(200);

@@ -15,8 +15,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 const MEMBERS: usize = 1000;
 
 /// The most values of one body. A batch of 500 mails with 100 recipients and 100 headers each has
-/// a fifth of it; the tree of so many values takes about 30 MB.
-const VALUES: u32 = 500_000;
+/// 105,000; the tree of so many values takes about 7 MB.
+const VALUES: u32 = 120_000;
 
 /// Objects with more members look a name up in a set instead of comparing it with each.
 const COMPARED: usize = 16;
@@ -38,18 +38,24 @@ pub enum Json<'a> {
 ///
 /// # Errors
 /// [`Kind::BadRequest`] with line and column: not JSON, a name twice in one object, an object of
-/// more than [`MEMBERS`] members, more than [`VALUES`] values.
+/// more than [`MEMBERS`] members; [`Kind::TooLarge`] for more than [`VALUES`] values.
 pub fn parse<'a>(body: &'a [u8], expected: &str) -> Result<Json<'a>, Refusal> {
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let left = Cell::new(VALUES);
+    let left = Cell::new(Some(VALUES));
     Tree { left: &left }
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value))
-        .map_err(|error| unreadable(&error, expected))
+        .map_err(|error| {
+            let kind = match left.get() {
+                Some(_) => Kind::BadRequest,
+                None => Kind::TooLarge,
+            };
+            unreadable(kind, &error, expected)
+        })
 }
 
 /// A data error is one of ours and names its fault itself.
-fn unreadable(error: &serde_json::Error, expected: &str) -> Refusal {
+fn unreadable(kind: Kind, error: &serde_json::Error, expected: &str) -> Refusal {
     let (line, column) = (error.line(), error.column());
     let text = error.to_string();
     let fault = match text.split(" at line ").next() {
@@ -61,22 +67,23 @@ fn unreadable(error: &serde_json::Error, expected: &str) -> Refusal {
         _ => expected,
     };
     let text = format!("{fault}: line {line}, column {column}.");
-    Refusal::new(Kind::BadRequest, text)
+    Refusal::new(kind, text)
 }
 
 #[derive(Clone, Copy)]
 struct Tree<'c> {
-    /// How many values may still come.
-    left: &'c Cell<u32>,
+    /// How many values may still come; `None` after one too many.
+    left: &'c Cell<Option<u32>>,
 }
 
 impl<'de> DeserializeSeed<'de> for Tree<'_> {
     type Value = Json<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
-        match self.left.get().checked_sub(1) {
-            Some(left) => self.left.set(left),
-            None => return Err(D::Error::custom("A body has at most 500,000 values here")),
+        let left = self.left.get().and_then(|left| left.checked_sub(1));
+        self.left.set(left);
+        if left.is_none() {
+            return Err(D::Error::custom("A body has at most 120,000 values here"));
         }
         deserializer.deserialize_any(self)
     }
@@ -248,8 +255,12 @@ mod tests {
         let names: String = (0..MEMBERS).map(|n| format!("\"{n}\":1,")).collect();
         assert!(fault(&format!("{{{names}\"x\":1}}")).starts_with("An object has at most 1000"));
         let values = |count: usize| format!("[{}]", vec!["1"; count].join(","));
-        assert!(fault(&values(500_000)).starts_with("A body has at most 500,000"));
-        assert!(parse(values(499_999).as_bytes(), "").is_ok());
+        // The array is a value as well.
+        let refusal = parse(values(120_000).as_bytes(), "").expect_err("one too many");
+        assert_eq!(refusal.kind, Kind::TooLarge);
+        let text = refusal.text();
+        assert!(text.starts_with("A body has at most 120,000"), "{text}");
+        assert!(parse(values(119_999).as_bytes(), "").is_ok());
     }
 
     #[test]

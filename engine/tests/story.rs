@@ -28,6 +28,8 @@ mod handing;
 mod handover;
 #[path = "story/holding.rs"]
 mod holding;
+#[path = "story/in_doubt.rs"]
+mod in_doubt;
 #[path = "story/keys.rs"]
 mod keys;
 #[path = "story/lockout.rs"]

@@ -115,6 +115,16 @@ pub struct DeliveryArgs {
         value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
     pub relay_connections: u16,
+    /// The maximum number of mails in doubt, from their final octet until their result is on disk, 1
+    /// to 1000: so many can arrive twice after a crash
+    #[arg(
+        long,
+        env = "POSTERN_IN_DOUBT",
+        default_value = "64",
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=1000)
+    )]
+    pub in_doubt: u16,
     /// Pause delivery from the start, by all processes on the same database: accepted mail is held and
     /// none is sent until this process is restarted without this flag
     #[arg(long, env = "POSTERN_HOLD_MAIL", value_parser = BoolishValueParser::new())]

@@ -72,6 +72,7 @@ impl Deliverer {
         let days = |days: u16| Duration::from_secs(u64::from(days) * 86_400);
         let config = DeliveryConfig {
             connections: usize::from(self.how.relay_connections),
+            in_doubt: usize::from(self.how.in_doubt),
             lease: Duration::from_secs(self.how.lease_seconds.into()),
             retention: Retention {
                 bodies: days(self.how.keep_bodies),

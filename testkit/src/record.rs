@@ -2,8 +2,6 @@
 
 /// A mail at the moment the relay takes responsibility for it.
 pub struct Transaction<'a> {
-    /// The number of the connection, from 0.
-    pub connection: u64,
     /// The accepted recipients, without brackets.
     pub recipients: &'a [String],
     /// Header and body as sent: after DATA with stuffed dots and without the final dot.

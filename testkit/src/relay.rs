@@ -56,11 +56,11 @@ impl Relay {
             shared: Arc::clone(&shared),
         };
         thread::spawn(move || {
-            for (number, tcp) in listener.incoming().map_while(Result::ok).enumerate() {
+            for tcp in listener.incoming().map_while(Result::ok) {
                 if shared.stopped.load(Ordering::Acquire) {
                     break;
                 }
-                serve(&shared, number as u64, tcp, script.clone());
+                serve(&shared, tcp, script.clone());
             }
         });
         Ok(relay)
@@ -206,7 +206,7 @@ impl Drop for Relay {
 }
 
 /// Serves a connection in a thread of its own.
-fn serve(shared: &Arc<Shared>, number: u64, tcp: TcpStream, script: RelayScript) {
+fn serve(shared: &Arc<Shared>, tcp: TcpStream, script: RelayScript) {
     let shared = Arc::clone(shared);
     let open = shared.open.fetch_add(1, Ordering::AcqRel) + 1;
     let is_full = {
@@ -216,7 +216,7 @@ fn serve(shared: &Arc<Shared>, number: u64, tcp: TcpStream, script: RelayScript)
     };
     thread::spawn(move || {
         // Clients may end a session in any way: what matters is recorded.
-        let _ = session::run(tcp, number, script, is_full, &shared);
+        let _ = session::run(tcp, script, is_full, &shared);
         shared.open.fetch_sub(1, Ordering::AcqRel);
         shared.state.lock().ended_sessions += 1;
         shared.notify();

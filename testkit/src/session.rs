@@ -27,7 +27,6 @@ const CHALLENGE: &str = "334 PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5
 /// Serves a connection until the client leaves.
 pub(crate) fn run(
     tcp: TcpStream,
-    connection: u64,
     script: RelayScript,
     is_full: bool,
     shared: &Shared,
@@ -36,7 +35,6 @@ pub(crate) fn run(
     let mut session = Session {
         stream: BufReader::with_capacity(BUFFER, Transport::Tcp(tcp)),
         replies: Vec::new(),
-        connection,
         script,
         shared,
         challenges: 0,
@@ -67,7 +65,6 @@ struct Session<'a> {
     stream: BufReader<Transport>,
     /// Not sent yet: replies to pipelined commands go out together.
     replies: Vec<u8>,
-    connection: u64,
     script: RelayScript,
     shared: &'a Shared,
     /// Challenges that the current AUTH still sends.
@@ -219,7 +216,6 @@ impl Session<'_> {
     fn end_of_mail(&mut self) -> io::Result<()> {
         if let Some(accept) = &self.shared.callback {
             accept(&Transaction {
-                connection: self.connection,
                 recipients: &self.recipients,
                 content: &self.content,
             });

@@ -14,6 +14,9 @@ use crate::store::Store;
 pub struct DeliveryConfig {
     /// The maximum number of connections to a relay.
     pub connections: usize,
+    /// The maximum number of messages in doubt, from their final octet until their result is on disk;
+    /// at least 1. So many can arrive twice after a crash.
+    pub in_doubt: usize,
     /// How long a message stays leased to a worker that no longer renews it.
     pub lease: Duration,
     /// How long messages and the audit log are kept.

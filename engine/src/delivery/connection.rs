@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::outbox::Outbox;
@@ -30,7 +31,9 @@ pub(super) struct RelayConnection {
 }
 
 impl RelayConnection {
-    pub fn new(session: Session, outbox: Arc<Outbox>) -> Self {
+    /// `in_doubt` has a permit for each message of the worker that may be in doubt.
+    pub fn new(mut session: Session, outbox: Arc<Outbox>, in_doubt: Arc<Semaphore>) -> Self {
+        session.limit_in_doubt(in_doubt);
         outbox.meter().connected();
         Self {
             session,

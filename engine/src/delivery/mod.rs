@@ -3,8 +3,9 @@
 //! `claim` leases messages that are due, in the shares of `claim_shares`; `local_worker` admits those
 //! that are just being accepted. `pool` holds the local queues and connections, and chooses the relay
 //! of a message by `route` and `relay_health`, which `concurrency_limit` and `relay_backoff` belong
-//! to. `task` delivers over one `connection`, `disposition` turns replies into results, `leases` holds what is leased and `lease_renewal` renews it,
-//! `heartbeat` reports the worker, `retention` deletes old rows.
+//! to. `task` delivers over one `connection`, `disposition` turns replies into results, which `record`
+//! writes while `in_doubt` limits how many are not on disk. `leases` holds what is leased and
+//! `lease_renewal` renews it, `heartbeat` reports the worker, `retention` deletes old rows.
 
 mod claim;
 mod claim_shares;
@@ -13,6 +14,7 @@ mod config;
 mod connection;
 mod disposition;
 mod heartbeat;
+mod in_doubt;
 mod lease_renewal;
 mod leases;
 mod local_worker;

@@ -1,16 +1,59 @@
 //! Recording the results of attempts: in the metrics, and in the database until it is written.
 
+use std::sync::Arc;
+
 use domain::outbox::{EventKind, RecipientState, SuppressionLimit};
 use tokio::time::sleep;
 
 use super::disposition::AttemptResult;
+use super::in_doubt::InDoubtPermit;
+use super::queued_message::QueuedMessage;
 use super::worker::{RETRY_WRITE, Worker};
 use crate::outbox::WriteRequest;
 use crate::store::delivery_events::NewEvent;
 use crate::store::search;
 
+/// A result that is being recorded: a worker that stops waits for it.
+struct RecordingGuard(Arc<Worker>);
+
+impl RecordingGuard {
+    fn new(worker: Arc<Worker>) -> Self {
+        worker.in_doubt.begin_recording();
+        Self(worker)
+    }
+}
+
+impl Drop for RecordingGuard {
+    fn drop(&mut self) {
+        self.0.in_doubt.end_recording();
+        self.0.pool.idle.notify_one();
+    }
+}
+
 impl Worker {
-    /// Writes a result, and tries again until it is on disk: the leases are held until then.
+    /// Records the result of a message while its connection goes on, as long as there is room among
+    /// those in doubt; otherwise it returns when the result is on disk. The leases of the message are
+    /// renewed until then. `permit`: the message has room already.
+    pub async fn settle(
+        self: &Arc<Self>,
+        message: QueuedMessage,
+        result: AttemptResult,
+        permit: Option<InDoubtPermit>,
+    ) {
+        let recording = RecordingGuard::new(self.clone());
+        match permit.or_else(|| self.in_doubt.try_enter()) {
+            Some(permit) => drop(tokio::spawn(async move {
+                recording.0.record(result).await;
+                drop((message, permit));
+            })),
+            None => {
+                self.record(result).await;
+                drop(message);
+            }
+        }
+    }
+
+    /// Writes a result, and tries again until it is on disk.
     pub async fn record(&self, result: AttemptResult) {
         let meter = self.services.outbox.meter();
         for row in &result.settled {
@@ -38,9 +81,13 @@ impl Worker {
                 suppression_limit,
             };
             match self.write(request).await {
-                Ok(_) => return,
+                Ok(_) => break,
                 Err(_) => sleep(RETRY_WRITE).await,
             }
+        }
+        if !self.pool.may_begin() {
+            // Delivery is paused, or there are newer settings.
+            self.wake();
         }
     }
 }

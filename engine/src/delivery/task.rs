@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::connection::{RelayConnection, quit};
 use super::disposition::{Attempt, AttemptResult, by_replies, of_broken_session};
+use super::in_doubt::InDoubtPermit;
 use super::pipelining::PipeliningPermit;
 use super::pool::{Pool, TaskStart};
 use super::queued_message::{QueuedMessage, failed};
@@ -87,7 +88,12 @@ impl DeliveryTask {
         let services = &self.worker.services;
         let observer = SessionObserver::none();
         let session = Session::open(&services.dialer, &self.route.relay, &observer).await?;
-        Ok(RelayConnection::new(session, services.outbox.clone()))
+        let in_doubt = self.worker.in_doubt.window();
+        Ok(RelayConnection::new(
+            session,
+            services.outbox.clone(),
+            in_doubt,
+        ))
     }
 
     /// Delivers a message and records the result.
@@ -96,46 +102,40 @@ impl DeliveryTask {
         connection: &mut RelayConnection,
         mut message: QueuedMessage,
     ) -> NextStep {
+        let pipelined = connection.session.has_pipelined_next();
         let Some(outgoing) = self.load(&mut message).await else {
             self.record_missing(message).await;
-            return self.next_step();
+            return self.without(pipelined);
         };
+        if !message.is_leased(self.worker.config.lease) {
+            // It is another worker's.
+            return self.without(pipelined);
+        }
+        if !self.may_begin() {
+            self.pool().requeue(message);
+            return NextStep::Quit;
+        }
         let next = match connection.may_continue() {
-            true => self.next_message(),
+            true => self.pool().next(&self.route, self.now()),
             false => None,
         };
         connection.count_message();
         let started = Instant::now();
         let loaded = next.as_ref().and_then(QueuedMessage::loaded);
         let pipelined_next = loaded.filter(|_| self.may_pipeline(connection));
-        let pipelined = connection.session.has_pipelined_next();
         let outcome = self.transact(connection, &outgoing, pipelined_next).await;
         drop(outgoing);
-        let attempt = Attempt {
-            relay: &self.route.name,
-            settings: &self.route.relay.settings,
-            now: self.worker.services.clock.now(),
-            took: started.elapsed(),
-            jitter: rand::random(),
-            suppression_lifetime: self.worker.config.retention.suppressions,
-        };
-        let result = match outcome {
-            Ok(replies) => by_replies(&message, &replies, &attempt),
+        let permit = connection.session.take_in_doubt_permit();
+        let permit = permit.map(InDoubtPermit::from);
+        let replies = match outcome {
+            Ok(replies) => replies,
             Err(broken) => {
-                self.session_broke(connection, message, &broken, &attempt)
-                    .await;
                 self.requeue(next);
+                self.session_broke(connection, message, &broken, started, permit)
+                    .await;
                 return NextStep::Quit;
             }
         };
-        let accepted = result.accepted || !result.deferred;
-        if result.accepted {
-            connection.set_delivered();
-        }
-        let relay_failure = result.relay_failure.clone();
-        if relay_failure.is_none() {
-            self.replied(accepted);
-        }
         if pipelined {
             let now = self.worker.services.clock.now();
             let greeting = connection.session.greeting();
@@ -146,27 +146,68 @@ impl DeliveryTask {
             // Nothing goes behind a message that is refused before its body.
             self.abandon_trial(connection);
         }
-        // Recipients that were too many for one transaction come in one of the next.
-        let rest = message.take_recipients(&result.over_limit);
-        self.record(message, result).await;
-        self.requeue(rest);
-        if let Some(failure) = relay_failure {
-            self.relay_failed(failure);
-        }
-        let changed = !self.pool().may_begin();
-        if changed {
-            self.worker.wake();
-        }
+        self.replied(connection, message, &replies, started, permit)
+            .await;
         let goes_on =
-            !changed && connection.session.is_ready() && !self.pool().is_backing_off(&self.route);
+            self.may_begin() && connection.session.is_ready() && !self.pool().is_backing_off(&self.route);
         match next {
             Some(next) if goes_on => NextStep::Deliver(next),
-            None if goes_on => self.next_step(),
+            None if goes_on && connection.may_continue() => self.next_step(),
             // Behind a pipelined message the relay would take another one's commands for its own.
             next => {
                 self.requeue(next);
                 NextStep::Quit
             }
+        }
+    }
+
+    /// Goes on without a message whose turn it was. `pipelined`: the relay has its commands.
+    fn without(&self, pipelined: bool) -> NextStep {
+        match pipelined {
+            true => NextStep::Quit,
+            false => self.next_step(),
+        }
+    }
+
+    /// Whether a transaction may begin, by the newest control state that the worker knows.
+    fn may_begin(&self) -> bool {
+        self.pool().may_begin() && self.pool().is_current(&self.route)
+    }
+
+    fn attempt(&self, started: Instant) -> Attempt<'_> {
+        Attempt {
+            relay: &self.route.name,
+            settings: &self.route.relay.settings,
+            now: self.worker.services.clock.now(),
+            took: started.elapsed(),
+            jitter: rand::random(),
+            suppression_lifetime: self.worker.config.retention.suppressions,
+        }
+    }
+
+    /// Records the replies to a message. Recipients that were too many for one transaction come next.
+    async fn replied(
+        &self,
+        connection: &mut RelayConnection,
+        mut message: QueuedMessage,
+        replies: &RecipientResults,
+        started: Instant,
+        permit: Option<InDoubtPermit>,
+    ) {
+        let result = by_replies(&message, replies, &self.attempt(started));
+        if result.accepted {
+            connection.set_delivered();
+        }
+        let relay_failure = result.relay_failure.clone();
+        if relay_failure.is_none() {
+            let accepted = result.accepted || !result.deferred;
+            self.pool().replied(&self.route, accepted, self.now());
+        }
+        let rest = message.take_recipients(&result.over_limit);
+        self.worker.settle(message, result, permit).await;
+        self.requeue(rest);
+        if let Some(failure) = relay_failure {
+            self.relay_failed(failure);
         }
     }
 
@@ -260,18 +301,8 @@ impl DeliveryTask {
     }
 
     fn next_step(&self) -> NextStep {
-        self.next_message()
-            .map_or(NextStep::Idle, NextStep::Deliver)
-    }
-
-    fn next_message(&self) -> Option<QueuedMessage> {
-        let now = self.worker.services.clock.monotonic();
-        self.pool().next(&self.route, now)
-    }
-
-    fn replied(&self, accepted: bool) {
-        let now = self.worker.services.clock.monotonic();
-        self.pool().replied(&self.route, accepted, now);
+        let next = self.pool().next(&self.route, self.now());
+        next.map_or(NextStep::Idle, NextStep::Deliver)
     }
 
     fn requeue(&self, next: Option<QueuedMessage>) {
@@ -280,13 +311,14 @@ impl DeliveryTask {
         }
     }
 
-    /// The session broke during the transaction.
+    /// The session ended during the transaction of a message.
     async fn session_broke(
         &self,
         connection: &RelayConnection,
         message: QueuedMessage,
         broken: &BrokenSession,
-        attempt: &Attempt<'_>,
+        started: Instant,
+        permit: Option<InDoubtPermit>,
     ) {
         let failure = &broken.failure;
         // A relay that limits the messages of a connection (RFC 5321 section 3.8).
@@ -313,12 +345,14 @@ impl DeliveryTask {
             return;
         }
         if broken.may_have_arrived {
-            self.replied(false);
+            self.pool().replied(&self.route, false, self.now());
         } else {
             self.relay_failed(failure.clone());
         }
-        let result = of_broken_session(&message, failure, broken.may_have_arrived, attempt);
-        self.record(message, result).await;
+        let attempt = self.attempt(started);
+        let result = of_broken_session(&message, failure, broken.may_have_arrived, &attempt);
+        self.worker.record(result).await;
+        drop((message, permit));
     }
 
     async fn record_missing(&self, message: QueuedMessage) {
@@ -329,13 +363,11 @@ impl DeliveryTask {
             settled: recipients.map(|row| failed(row, text, now)).collect(),
             ..AttemptResult::default()
         };
-        self.record(message, missing).await;
+        self.worker.settle(message, missing, None).await;
     }
 
-    /// Records a result. The leases of the message are renewed until it is on disk.
-    async fn record(&self, message: QueuedMessage, result: AttemptResult) {
-        self.worker.record(result).await;
-        drop(message);
+    fn now(&self) -> Instant {
+        self.worker.services.clock.monotonic()
     }
 
     fn pool(&self) -> &Pool {
@@ -349,9 +381,8 @@ impl DeliveryTask {
             fault = ?failure.fault,
             "the relay accepts no messages"
         );
-        let now = self.worker.services.clock.monotonic();
         self.pool()
-            .failed(&self.route, failure, self.half_open, now);
+            .failed(&self.route, failure, self.half_open, self.now());
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 
 use super::config::{DeliveryConfig, DeliveryServices};
+use super::in_doubt::InDoubt;
 use super::pool::Pool;
 use super::queued_message::large_message_budget;
 use super::reservations::Reservations;
@@ -32,6 +33,8 @@ pub(super) struct Worker {
     pub reservations: Reservations,
     /// The greatest flow that the last claim took from.
     pub last_claimed: AtomicI64,
+    /// The messages whose result is not on disk.
+    pub in_doubt: InDoubt,
     /// The octets of large messages that may be in memory.
     pub large_messages: Arc<Semaphore>,
     /// Wakes the claiming task.
@@ -48,6 +51,7 @@ impl Worker {
             pool: Pool::new(config.connections, config.lease),
             reservations: Reservations::default(),
             last_claimed: AtomicI64::new(0),
+            in_doubt: InDoubt::new(config.in_doubt),
             large_messages: large_message_budget(),
             wake: Notify::new(),
             abandoned: watch::Sender::new(false),
@@ -110,9 +114,11 @@ impl Worker {
         self.deregister().await;
     }
 
-    /// Waits until no attempt and no reservation is left.
+    /// Waits until no attempt, no reservation and no result is left.
     async fn idle(&self) {
-        while !(self.pool.is_idle() && self.reservations.is_empty()) {
+        let is_idle =
+            || self.pool.is_idle() && self.reservations.is_empty() && self.in_doubt.is_recorded();
+        while !is_idle() {
             self.pool.idle.notified().await;
         }
     }

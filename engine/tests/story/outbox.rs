@@ -13,6 +13,28 @@ use crate::environment::TestEnv;
 use crate::wait::wait_for;
 use testkit::{Relay, RelayScript};
 
+/// How the worker of a story delivers.
+#[derive(Clone, Copy)]
+pub struct WorkerLimits {
+    pub connections: usize,
+    pub in_doubt: usize,
+    /// How soon a lease ends after its last renewal.
+    pub lease: Duration,
+    /// How long the worker waits for attempts under way when it stops.
+    pub grace: Duration,
+}
+
+impl WorkerLimits {
+    pub fn connections(connections: usize) -> Self {
+        Self {
+            connections,
+            in_doubt: 64,
+            lease: Duration::from_secs(60),
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
 /// A worker of the story.
 pub struct TestWorker {
     stop: Option<oneshot::Sender<()>>,
@@ -21,27 +43,28 @@ pub struct TestWorker {
 
 impl TestWorker {
     pub fn begin(env: &TestEnv, connections: usize) -> Self {
-        Self::with_grace(env, connections, Duration::from_secs(10))
+        Self::with(env, WorkerLimits::connections(connections))
     }
 
     /// A worker that waits so long for attempts under way when it stops.
     pub fn with_grace(env: &TestEnv, connections: usize, grace: Duration) -> Self {
-        let minute = Duration::from_secs(60);
-        Self::with(env, connections, (minute, grace))
+        let limits = WorkerLimits::connections(connections);
+        Self::with(env, WorkerLimits { grace, ..limits })
     }
 
     /// A worker whose leases end so soon after their last renewal.
     pub fn with_lease(env: &TestEnv, connections: usize, lease: Duration) -> Self {
-        let grace = Duration::from_secs(10);
-        Self::with(env, connections, (lease, grace))
+        let limits = WorkerLimits::connections(connections);
+        Self::with(env, WorkerLimits { lease, ..limits })
     }
 
-    fn with(env: &TestEnv, connections: usize, (lease, grace): (Duration, Duration)) -> Self {
+    pub fn with(env: &TestEnv, limits: WorkerLimits) -> Self {
         let postern = env.postern.clone();
         let (stop, stopped) = oneshot::channel();
         let config = DeliveryConfig {
-            connections,
-            lease,
+            connections: limits.connections,
+            in_doubt: limits.in_doubt,
+            lease: limits.lease,
             retention: Retention {
                 bodies: Duration::from_secs(7 * 86_400),
                 rows: Duration::from_secs(90 * 86_400),
@@ -51,7 +74,7 @@ impl TestWorker {
         };
         let task = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
-            postern.delivery().run(config, grace, stopped).await;
+            postern.delivery().run(config, limits.grace, stopped).await;
         });
         Self {
             stop: Some(stop),

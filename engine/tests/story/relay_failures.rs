@@ -396,8 +396,9 @@ async fn no_transaction_begins_while_delivery_is_paused(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
     relay.stall();
+    let mut ids = Vec::new();
     for _ in 0..50 {
-        env.hand_over(&admin, &["desk@example.net"], "Fire").await;
+        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
     }
     let works = TestWorker::begin(&env, 4);
     relay.wait_for("END", 4).await;
@@ -406,6 +407,11 @@ async fn no_transaction_begins_while_delivery_is_paused(env: TestEnv) {
         .pause_delivery(&admin, true)
         .await
         .expect("held");
+    // The worker knows of the pause once it has released its local queue.
+    for id in &ids[40..] {
+        let released = |message: &MessageView| !message.recipients[0].leased;
+        env.until(&admin, id, released).await;
+    }
     relay.reset();
     relay.wait_for_mails(4).await;
     works.end().await;

@@ -51,7 +51,7 @@ pub fn report(faults: &[String], seed: u64) -> Result<()> {
 }
 
 const HEAD: &str = "\
-| database | crashes | acknowledged | lost | never answered | refused | duplicates | most at one crash | connections |
+| database | crashes | acknowledged | lost | never answered | refused | duplicates | most at one crash | in doubt |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ";
 
@@ -68,6 +68,6 @@ fn line(engine: Database, crashes: usize, comparison: &Comparison) -> String {
         comparison.refused,
         comparison.duplicates,
         comparison.most,
-        run::CONNECTIONS
+        run::IN_DOUBT
     )
 }

@@ -73,7 +73,6 @@ fn receipts_of(mail: &Transaction<'_>, crashes: usize) -> Vec<Receipt> {
         number,
         recipients,
         message: message_id(mail.content),
-        connection: mail.connection,
         crashes,
     });
     receipts.collect()

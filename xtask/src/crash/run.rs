@@ -18,6 +18,9 @@ use std::{fs, sync::Arc, thread::sleep, time::Duration};
 /// Relay connections of each node.
 pub const CONNECTIONS: usize = 8;
 
+/// The mails of each node that may be in doubt.
+pub const IN_DOUBT: usize = 32;
+
 /// Range of the delay between a start and the next crash, in milliseconds.
 pub const CRASH_DELAY_MS: (u64, u64) = (100, 1500);
 
@@ -71,7 +74,7 @@ pub fn run(
         Metrics::read(&mut client).is_ok_and(|metrics| metrics.undelivered() == 0)
     })?;
     let submissions = shared.submissions();
-    let mut comparison = compare(&submissions, &relay.receipts(), CONNECTIONS);
+    let mut comparison = compare(&submissions, &relay.receipts(), IN_DOUBT);
     let mut client = Client::with_token(node.address, &token)?;
     comparison
         .faults
@@ -88,6 +91,7 @@ fn plans(environment: &mut Environment, engine: Database) -> Result<(Vec<Plan>, 
     let first = environment
         .plan(engine)?
         .argument(&["--relay-connections", &CONNECTIONS.to_string()])
+        .argument(&["--in-doubt", &IN_DOUBT.to_string()])
         .variable("POSTERN_LEASE_SECONDS", LEASE_SECONDS);
     let token = first.token()?;
     let mut plans = vec![first];

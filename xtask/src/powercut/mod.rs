@@ -30,14 +30,14 @@ pub fn powercut(program: &Path, cuts: usize, seed: u64) -> Result<()> {
     let found = run::run(program, cuts, run::SyncBehaviour::Honoured, &mut random)?;
     step.done(&format!("{} mails acknowledged", found.acknowledged));
     print!(
-        "| power cuts | acknowledged | lost | duplicates | most at one cut | connections |\n\
+        "| power cuts | acknowledged | lost | duplicates | most at one cut | in doubt |\n\
          | --- | --- | --- | --- | --- | --- |\n\
          | {cuts} | {} | {} | {} | {} | {} |\n",
         found.acknowledged,
         found.lost,
         found.duplicates,
         found.most,
-        crate::crash::run::CONNECTIONS
+        crate::crash::run::IN_DOUBT
     );
     crate::crash::report(&found.faults, seed)
 }

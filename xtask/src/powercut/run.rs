@@ -9,7 +9,10 @@ use crate::{
         ledger::{Comparison, Submission, compare},
         producers::{Producers, SubmissionLog},
         relay::CrashRelay,
-        run::{CONNECTIONS, CRASH_DELAY_MS, DRAIN_TIMEOUT, LEASE_SECONDS, MAX_BACKLOG, unrecorded},
+        run::{
+            CONNECTIONS, CRASH_DELAY_MS, DRAIN_TIMEOUT, IN_DOUBT, LEASE_SECONDS, MAX_BACKLOG,
+            unrecorded,
+        },
     },
     guard::TempDir,
     rig::{
@@ -54,6 +57,7 @@ pub fn run(
     let relay = CrashRelay::start(&shared)?;
     let plan = Plan::new(program, &folder.0, "postern", None)?
         .argument(&["--relay-connections", &CONNECTIONS.to_string()])
+        .argument(&["--in-doubt", &IN_DOUBT.to_string()])
         .variable("POSTERN_LEASE_SECONDS", LEASE_SECONDS);
     let token = plan.token()?;
     let mut postern = plan.start()?;
@@ -105,7 +109,7 @@ pub fn run(
         Metrics::read(&mut client).is_ok_and(|metrics| metrics.undelivered() == 0)
     })?;
     let submissions = shared.submissions();
-    let mut comparison = compare(&submissions, &relay.receipts(), CONNECTIONS);
+    let mut comparison = compare(&submissions, &relay.receipts(), IN_DOUBT);
     comparison.faults.extend(lost);
     let mut client = Client::with_token(plan.address, &token)?;
     comparison

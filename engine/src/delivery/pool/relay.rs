@@ -60,6 +60,11 @@ impl Pool {
         }
     }
 
+    /// Whether a route is one of those in use.
+    pub fn is_current(&self, route: &Arc<Route>) -> bool {
+        self.state().relay(route).is_some()
+    }
+
     /// Whether a relay is backing off, or its settings were replaced.
     pub fn is_backing_off(&self, route: &Arc<Route>) -> bool {
         let state = self.state();

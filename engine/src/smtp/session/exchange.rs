@@ -130,6 +130,11 @@ impl Session {
                 }
                 self.pipelined_next = Some(next);
             }
+            if pieces.ended()
+                && let Some(window) = self.in_doubt_window.clone()
+            {
+                self.in_doubt_permit = window.acquire_owned().await.ok();
+            }
             self.in_doubt = pieces.ended();
             let commands = piece.len() - body;
             let mut rest = &piece[..];

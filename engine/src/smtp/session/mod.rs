@@ -13,9 +13,11 @@ mod in_flight;
 mod open;
 mod send;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Failure, SecretString, SmtpSettings, Stage};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::smtp::transaction::PreparedMessage;
@@ -52,6 +54,10 @@ pub struct Session {
     transaction_open: bool,
     /// Whether the end of data is being written, or was written and not answered.
     in_doubt: bool,
+    /// Has a permit for each message that may be in doubt; `None` without a limit.
+    in_doubt_window: Option<Arc<Semaphore>>,
+    /// The permit of the last message.
+    in_doubt_permit: Option<OwnedSemaphorePermit>,
     /// The messages that were sent ahead.
     in_flight: InFlight,
 }
@@ -71,6 +77,17 @@ impl Session {
     /// The TLS version, as in `TLS 1.3`; `None` where the connection is not encrypted.
     pub fn encryption(&self) -> Option<&str> {
         self.wire.encryption()
+    }
+
+    /// Takes a permit of `window` before the end of data of each message, and waits for one.
+    pub fn limit_in_doubt(&mut self, window: Arc<Semaphore>) {
+        self.in_doubt_window = Some(window);
+    }
+
+    /// The permit of the last message, where its end of data was written. To be kept until its result
+    /// is on disk.
+    pub fn take_in_doubt_permit(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.in_doubt_permit.take()
     }
 
     /// Whether a message may have arrived whose delivery was ended by dropping the future.

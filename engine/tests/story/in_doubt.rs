@@ -1,0 +1,110 @@
+//! The limit of messages in doubt: sent as a whole, and without a result on disk.
+
+use std::time::Duration;
+
+use domain::outbox::{MessageView, RecipientState};
+
+use crate::environment::TestEnv;
+use crate::outbox::{TestWorker, WorkerLimits, is};
+use testkit::{Relay, RelayScript};
+
+async fn a_connection_goes_on_before_a_result_is_on_disk(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let in_doubt = 5;
+    let works = TestWorker::with(
+        &env,
+        WorkerLimits {
+            in_doubt,
+            ..WorkerLimits::connections(1)
+        },
+    );
+    // The first message keeps the connection until the database is locked.
+    relay.stall();
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+    }
+    relay.wait_for("END", 1).await;
+    let mut lock = env.connection().await;
+    let statement = match env.config.database {
+        Some(_) => "BEGIN; LOCK TABLE recipient IN SHARE MODE",
+        None => "BEGIN EXCLUSIVE",
+    };
+    crate::environment::execute(&mut lock, statement).await;
+    relay.reset();
+    // The next message has all but its end of data.
+    relay.wait_for("END", in_doubt).await;
+    relay.wait_for("DATA", in_doubt + 1).await;
+    assert_eq!(relay.accepted().len(), in_doubt);
+    drop(lock);
+    env.until_delivered(&admin, &ids).await;
+    works.end().await;
+    assert_eq!(relay.accepted().len(), 20, "each once");
+}
+
+async fn all_connections_share_the_limit(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let works = TestWorker::with(
+        &env,
+        WorkerLimits {
+            in_doubt: 2,
+            ..WorkerLimits::connections(4)
+        },
+    );
+    relay.stall();
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+    }
+    relay.wait_for("DATA", 4).await;
+    relay.wait_for("END", 2).await;
+    // What a connection without a permit would have sent is there by now.
+    let overview = env.postern.outbox().overview(&admin).await;
+    assert_eq!(overview.expect("there").workers.len(), 1);
+    assert_eq!(relay.count("END"), 2);
+    relay.reset();
+    for message in env.until_delivered(&admin, &ids).await {
+        assert_eq!(message.recipients[0].attempts, 1);
+    }
+    works.end().await;
+    assert_eq!(relay.accepted().len(), 20, "each once");
+}
+
+async fn a_stopping_worker_writes_the_results_it_has(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::chunking()));
+    env.save(&admin, &relay).await;
+    let works = TestWorker::begin(&env, 4);
+    let mut ids = Vec::new();
+    for _ in 0..100 {
+        ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
+    }
+    relay.wait_for_mails(50).await;
+    works.end().await;
+    let accepted = relay.accepted().len();
+    let mut delivered = 0;
+    for id in &ids {
+        let free = |message: &MessageView| !message.recipients[0].leased;
+        let message = env.until(&admin, id, free).await;
+        delivered += usize::from(is(RecipientState::Delivered)(&message));
+    }
+    assert_eq!(delivered, accepted);
+    env.pass(Duration::from_secs(1));
+    let works = TestWorker::begin(&env, 4);
+    env.until_delivered(&admin, &ids).await;
+    works.end().await;
+    assert_eq!(relay.accepted().len(), 100, "each once");
+}
+
+stories! {
+    both {
+        all_connections_share_the_limit;
+    }
+    both_multi_thread {
+        a_stopping_worker_writes_the_results_it_has;
+    }
+    postgres {
+        a_connection_goes_on_before_a_result_is_on_disk;
+    }
+}

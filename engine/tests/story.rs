@@ -30,6 +30,8 @@ mod handover;
 mod holding;
 #[path = "story/in_doubt.rs"]
 mod in_doubt;
+#[path = "story/interruptions.rs"]
+mod interruptions;
 #[path = "story/keys.rs"]
 mod keys;
 #[path = "story/lockout.rs"]

@@ -41,12 +41,24 @@ pub(super) struct Attempt<'a> {
     pub suppression_lifetime: Duration,
 }
 
+/// What the end of a session means for a message that was not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// Nothing was replied about it: it is queued behind what is due, without an attempt.
+    Untouched,
+    /// It ended sessions again and again while others went through: an attempt.
+    EndedSession,
+    /// It may have arrived: an attempt.
+    MayHaveArrived,
+}
+
 /// A failed attempt for one recipient.
 struct FailedAttempt<'a> {
     message: &'a QueuedMessage,
     recipient: &'a ClaimedRecipient,
     failure: &'a Failure,
-    may_have_arrived: bool,
+    /// `None` where the failure is a reply about the recipient.
+    unanswered: Option<Unanswered>,
 }
 
 /// The result of a transaction by the reply for each recipient.
@@ -74,7 +86,7 @@ pub(super) fn by_replies(
                     message,
                     recipient,
                     failure,
-                    may_have_arrived: false,
+                    unanswered: None,
                 };
                 match result.accepted && attempt.is_over_limit(&failed) {
                     true => result.over_limit.push(position),
@@ -86,29 +98,28 @@ pub(super) fn by_replies(
     result
 }
 
-/// The result of a session that broke during the transaction. Where the message may have arrived, it
-/// is a failed attempt. Otherwise nothing was replied about it, and it is queued behind what is due.
+/// The result of a session that broke during the transaction.
 pub(super) fn of_broken_session(
     message: &QueuedMessage,
     failure: &Failure,
-    may_have_arrived: bool,
+    unanswered: Unanswered,
     attempt: &Attempt<'_>,
 ) -> AttemptResult {
     let mut result = AttemptResult::default();
     for recipient in &message.recipients {
-        if may_have_arrived {
+        if unanswered == Unanswered::Untouched {
+            let reply = failure.reply_or_detail();
+            result.settled.push(attempt.requeued(recipient, reply));
+        } else {
             attempt.failed(
                 &mut result,
                 FailedAttempt {
                     message,
                     recipient,
                     failure,
-                    may_have_arrived,
+                    unanswered: Some(unanswered),
                 },
             );
-        } else {
-            let reply = failure.reply_or_detail();
-            result.settled.push(attempt.requeued(recipient, reply));
         }
     }
     result
@@ -121,7 +132,11 @@ impl Attempt<'_> {
         let expired =
             recipient.attempts > 0 && recipient.trying_since <= self.now - MAXIMAL_QUEUE_LIFETIME;
         let found = self.cause(&failed);
-        let (state, reply) = match disposition(failure, found.as_ref()) {
+        let disposition = match failed.unanswered {
+            None => disposition(failure, found.as_ref()),
+            Some(_) => Disposition::Defer,
+        };
+        let (state, reply) = match disposition {
             Disposition::BackOffRelay => {
                 result.relay_failure = Some(failure.clone());
                 result.settled.push(self.requeued(recipient, reply));
@@ -158,7 +173,7 @@ impl Attempt<'_> {
                 by: self.relay.to_owned(),
                 reply: reply.clone(),
                 took: Some(self.took),
-                may_have_arrived: failed.may_have_arrived,
+                may_have_arrived: failed.unanswered == Some(Unanswered::MayHaveArrived),
             },
         });
         let settled = self.settled(recipient, state, due, reply);
@@ -377,17 +392,49 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_session_is_an_attempt_where_the_message_may_have_arrived() {
-        let failure = Failure::new(Stage::Data, Fault::TimedOut, "no answer");
-        for (may_have_arrived, attempts) in [(false, 1), (true, 2)] {
-            let message = QueuedMessage::of(vec![recipient(0, 1)]);
-            let result =
-                of_broken_session(&message, &failure, may_have_arrived, &attempt(&settings()));
-            assert_eq!(states(&result), [(RecipientState::Deferred, attempts)]);
+    fn a_broken_session_is_an_attempt_of_the_message_that_it_ended_with() {
+        let failure = rejected(Stage::Rcpt, 421, "4.7.0 go away");
+        for (unanswered, before, state, attempts, event) in [
+            (Unanswered::Untouched, 0, RecipientState::Queued, 0, None),
+            (Unanswered::Untouched, 1, RecipientState::Deferred, 1, None),
+            (
+                Unanswered::EndedSession,
+                1,
+                RecipientState::Deferred,
+                2,
+                Some(false),
+            ),
+            (
+                Unanswered::MayHaveArrived,
+                1,
+                RecipientState::Deferred,
+                2,
+                Some(true),
+            ),
+        ] {
+            let message = QueuedMessage::of(vec![recipient(0, before)]);
+            let result = of_broken_session(&message, &failure, unanswered, &attempt(&settings()));
+            assert_eq!(states(&result), [(state, attempts)], "{unanswered:?}");
             let events = result.events.iter();
             let flags: Vec<_> = events.map(|event| event.event.may_have_arrived).collect();
-            assert_eq!(flags, vec![true; usize::from(may_have_arrived)]);
-            assert_eq!(result.settled[0].reply, "no answer");
+            assert_eq!(flags, Vec::from_iter(event), "{unanswered:?}");
+            assert_eq!(result.settled[0].reply, "421 4.7.0 go away");
+            let delay = event.map_or(Duration::ZERO, |_| message_backoff(before + 1, 0));
+            assert_eq!(result.settled[0].due, Some(NOW + delay));
+            assert!(result.relay_failure.is_none());
         }
+    }
+
+    #[test]
+    fn a_message_that_ends_every_session_fails_after_the_queue_lifetime() {
+        let expiring = ClaimedRecipient {
+            trying_since: NOW - MAXIMAL_QUEUE_LIFETIME,
+            ..recipient(0, 9)
+        };
+        let message = QueuedMessage::of(vec![expiring]);
+        let failure = Failure::new(Stage::Data, Fault::Reset, "reset");
+        let unanswered = Unanswered::EndedSession;
+        let result = of_broken_session(&message, &failure, unanswered, &attempt(&settings()));
+        assert_eq!(states(&result), [(RecipientState::Failed, 10)]);
     }
 }

@@ -3,9 +3,10 @@
 //! `claim` leases messages that are due, in the shares of `claim_shares`; `local_worker` admits those
 //! that are just being accepted. `pool` holds the local queues and connections, and chooses the relay
 //! of a message by `route` and `relay_health`, which `concurrency_limit` and `relay_backoff` belong
-//! to. `task` delivers over one `connection`, `disposition` turns replies into results, which `record`
-//! writes while `in_doubt` limits how many are not on disk. `leases` holds what is leased and
-//! `lease_renewal` renews it, `heartbeat` reports the worker, `retention` deletes old rows.
+//! to. `task` delivers over one `connection`, `disposition` turns replies into results, which
+//! `record` writes while `in_doubt` limits how many are not on disk; `interruptions` knows the messages
+//! that end sessions. `leases` holds what is leased and `lease_renewal` renews it, `heartbeat` reports
+//! the worker, `retention` deletes old rows.
 
 mod claim;
 mod claim_shares;
@@ -15,6 +16,7 @@ mod connection;
 mod disposition;
 mod heartbeat;
 mod in_doubt;
+mod interruptions;
 mod lease_renewal;
 mod leases;
 mod local_worker;

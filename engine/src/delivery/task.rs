@@ -6,7 +6,7 @@ use domain::{Failure, Fault, Stage};
 use tokio::time::{Instant, sleep};
 
 use super::connection::{RelayConnection, quit};
-use super::disposition::{Attempt, AttemptResult, by_replies, of_broken_session};
+use super::disposition::{Attempt, AttemptResult, Unanswered, by_replies, of_broken_session};
 use super::in_doubt::InDoubtPermit;
 use super::pipelining::PipeliningPermit;
 use super::pool::{Pool, TaskStart};
@@ -121,7 +121,8 @@ impl DeliveryTask {
         };
         connection.count_message();
         let started = Instant::now();
-        let loaded = next.as_ref().and_then(QueuedMessage::loaded);
+        let loaded = next.as_ref().filter(|next| self.may_follow(&message, next));
+        let loaded = loaded.and_then(QueuedMessage::loaded);
         let pipelined_next = loaded.filter(|_| self.may_pipeline(connection));
         let outcome = self.transact(connection, &outgoing, pipelined_next).await;
         drop(outgoing);
@@ -174,6 +175,13 @@ impl DeliveryTask {
         self.pool().may_begin() && self.pool().is_current(&self.route)
     }
 
+    /// Whether the commands of `next` may go behind the body of `message`: one that ended a session
+    /// goes alone.
+    fn may_follow(&self, message: &QueuedMessage, next: &QueuedMessage) -> bool {
+        let interruptions = &self.worker.interruptions;
+        !interruptions.is_suspect(&message.id) && !interruptions.is_suspect(&next.id)
+    }
+
     fn attempt(&self, started: Instant) -> Attempt<'_> {
         Attempt {
             relay: &self.route.name,
@@ -197,6 +205,7 @@ impl DeliveryTask {
         let result = by_replies(&message, replies, &self.attempt(started));
         if result.accepted {
             connection.set_delivered();
+            self.worker.interruptions.accepted(&message.id);
         }
         let relay_failure = result.relay_failure.clone();
         if relay_failure.is_none() {
@@ -321,11 +330,9 @@ impl DeliveryTask {
         permit: Option<InDoubtPermit>,
     ) {
         let failure = &broken.failure;
+        let refused = failure.fault == Fault::Rejected;
         // A relay that limits the messages of a connection (RFC 5321 section 3.8).
-        let is_limit = failure.stage == Stage::Mail
-            && failure.fault == Fault::Rejected
-            && connection.has_delivered();
-        if is_limit {
+        if failure.stage == Stage::Mail && refused && connection.has_delivered() {
             self.pool().requeue(message);
             return;
         }
@@ -335,22 +342,35 @@ impl DeliveryTask {
             let tried = self.pool().broke_on_pipelining(&self.route, greeting, now);
             self.store_trial(tried).await;
         }
-        // A relay that broke on pipelined commands, or that closes after some messages, replied
-        // nothing about this one and is healthy.
+        // A relay that closes after some messages replied nothing about this one and is healthy.
         let closed = failure.stage == Stage::Mail
             && matches!(failure.fault, Fault::Closed | Fault::Reset)
             && !connection.is_new();
-        if !broken.may_have_arrived && (broken.pipelined && failure.reply.is_none() || closed) {
+        if closed && !broken.may_have_arrived {
             self.pool().requeue(message);
             return;
         }
-        if broken.may_have_arrived {
+        let stopped = failure.fault == Fault::Deadline;
+        let own = !stopped && self.worker.interruptions.interrupted(&message.id);
+        // A relay that broke on pipelined commands, or that ends a session which has delivered, may
+        // be healthy.
+        let may_be_healthy =
+            broken.pipelined && failure.reply.is_none() || refused && connection.has_delivered();
+        let unanswered = if broken.may_have_arrived {
             self.pool().replied(&self.route, false, self.now());
+            Unanswered::MayHaveArrived
+        } else if own {
+            Unanswered::EndedSession
+        } else if may_be_healthy {
+            // Behind the others, which show it.
+            self.pool().enqueue(vec![message]);
+            return;
         } else {
             self.relay_failed(failure.clone());
-        }
+            Unanswered::Untouched
+        };
         let attempt = self.attempt(started);
-        let result = of_broken_session(&message, failure, broken.may_have_arrived, &attempt);
+        let result = of_broken_session(&message, failure, unanswered, &attempt);
         self.worker.record(result).await;
         drop((message, permit));
     }

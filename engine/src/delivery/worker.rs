@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::config::{DeliveryConfig, DeliveryServices};
 use super::in_doubt::InDoubt;
+use super::interruptions::Interruptions;
 use super::pool::Pool;
 use super::queued_message::large_message_budget;
 use super::reservations::Reservations;
@@ -35,6 +36,8 @@ pub(super) struct Worker {
     pub last_claimed: AtomicI64,
     /// The messages whose result is not on disk.
     pub in_doubt: InDoubt,
+    /// The messages that end sessions.
+    pub interruptions: Interruptions,
     /// The octets of large messages that may be in memory.
     pub large_messages: Arc<Semaphore>,
     /// Wakes the claiming task.
@@ -52,6 +55,7 @@ impl Worker {
             reservations: Reservations::default(),
             last_claimed: AtomicI64::new(0),
             in_doubt: InDoubt::new(config.in_doubt),
+            interruptions: Interruptions::default(),
             large_messages: large_message_budget(),
             wake: Notify::new(),
             abandoned: watch::Sender::new(false),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{EventKind, MessageView, RecipientState, Search};
+use domain::outbox::{EventKind, MessageView, RecipientState};
 
 use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, is};
@@ -425,24 +425,24 @@ async fn a_message_that_always_gets_421_does_not_stop_others(env: TestEnv) {
     relay.reply_to("RCPT TO:<poison", "421 4.7.0 go away");
     let works = TestWorker::begin(&env, 1);
     let poison = env.hand_over(&admin, &["poison@example.net"], "Bad").await;
+    // While no other goes through it is the relay's condition.
+    let backoff = env.until_backoff(&admin, None).await;
     let mut ids = Vec::new();
     for _ in 0..50 {
         ids.push(env.hand_over(&admin, &["desk@example.net"], "Fire").await);
     }
-    // It is retried first, and then after the others.
-    let backoff = env.until_backoff(&admin, None).await;
     env.pass(Duration::from_secs(10));
     relay.wait_for("RCPT TO:<poison", 2).await;
     env.until_backoff(&admin, Some(&backoff)).await;
+    // It is tried after the others, and is an attempt then.
     env.pass(Duration::from_secs(30));
     env.until_delivered(&admin, &ids).await;
-    let search = Search {
-        id: poison,
-        ..Search::default()
-    };
-    let page = env.postern.outbox().page(&admin, &search, None).await;
-    let line = &page.expect("a page").lines[0];
-    assert_eq!(line.reply.as_deref(), Some("421 4.7.0 go away"));
+    let message = env
+        .until(&admin, &poison, is(RecipientState::Deferred))
+        .await;
+    let row = &message.recipients[0];
+    assert_eq!((row.attempts, row.timeline.len()), (1, 1));
+    assert_eq!(row.timeline[0].reply, "421 4.7.0 go away");
     works.end().await;
 }
 

@@ -12,6 +12,8 @@ mod acting;
 mod audit;
 #[path = "story/certificates.rs"]
 mod certificates;
+#[path = "story/chunking.rs"]
+mod chunking;
 #[path = "story/counting.rs"]
 mod counting;
 #[path = "story/environment.rs"]

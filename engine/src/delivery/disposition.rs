@@ -48,8 +48,10 @@ pub(super) enum Unanswered {
     Untouched,
     /// It ended sessions again and again while others went through: an attempt.
     EndedSession,
-    /// It may have arrived: an attempt.
+    /// It may have arrived, and is the first that was not answered: an attempt.
     MayHaveArrived,
+    /// It may have arrived, and is behind the first: it is deferred, and no attempt is counted.
+    MayHaveArrivedBehind,
 }
 
 /// A failed attempt for one recipient.
@@ -173,10 +175,17 @@ impl Attempt<'_> {
                 by: self.relay.to_owned(),
                 reply: reply.clone(),
                 took: Some(self.took),
-                may_have_arrived: failed.unanswered == Some(Unanswered::MayHaveArrived),
+                may_have_arrived: matches!(
+                    failed.unanswered,
+                    Some(Unanswered::MayHaveArrived | Unanswered::MayHaveArrivedBehind)
+                ),
             },
         });
-        let settled = self.settled(recipient, state, due, reply);
+        let mut settled = self.settled(recipient, state, due, reply);
+        if failed.unanswered == Some(Unanswered::MayHaveArrivedBehind) {
+            settled.attempts = recipient.attempts;
+            settled.trying_since = recipient.trying_since;
+        }
         result.settled.push(settled);
     }
 
@@ -409,6 +418,13 @@ mod tests {
                 1,
                 RecipientState::Deferred,
                 2,
+                Some(true),
+            ),
+            (
+                Unanswered::MayHaveArrivedBehind,
+                1,
+                RecipientState::Deferred,
+                1,
                 Some(true),
             ),
         ] {

@@ -3,11 +3,12 @@
 //! `claim` leases messages that are due, in the shares of `claim_shares`; `local_worker` admits those
 //! that are just being accepted. `pool` holds the local queues and connections, and chooses the relay
 //! of a message by `route` and `relay_health`, which `concurrency_limit` and `relay_backoff` belong
-//! to. `task` delivers over one `connection`, `disposition` turns replies into results, which
+//! to. `task` delivers over one `connection` and `ahead` several messages at once, `disposition` turns replies into results, which
 //! `record` writes while `in_doubt` limits how many are not on disk; `interruptions` knows the messages
 //! that end sessions. `leases` holds what is leased and `lease_renewal` renews it, `heartbeat` reports
 //! the worker, `retention` deletes old rows.
 
+mod ahead;
 mod claim;
 mod claim_shares;
 mod concurrency_limit;

@@ -1,4 +1,4 @@
-//! Whether a next transaction is pipelined behind a body: tried once per greeting of a relay.
+//! Whether a next transaction is pipelined behind a body, by DATA or whole: tried per greeting.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Knowledge {
     }
 }
 
-/// Whether a connection may pipeline the next message.
+/// Whether a connection may pipeline the next message, or send it in a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PipeliningPermit {
     Granted,
@@ -49,7 +49,13 @@ pub(super) enum PipeliningPermit {
 
 /// What is known about pipelined next transactions to a relay, by its greeting.
 #[derive(Debug, Default)]
-pub(super) struct PipeliningTrials(HashMap<String, Knowledge>);
+pub(super) struct PipeliningTrials {
+    known: HashMap<String, Knowledge>,
+    /// Whether the relay knows BDAT, for those that bear pipelining.
+    chunking: HashMap<String, bool>,
+    /// A session ended with several messages in doubt, and no message was accepted since.
+    interrupted: bool,
+}
 
 impl PipeliningTrials {
     /// Begins with stored outcomes.
@@ -62,21 +68,55 @@ impl PipeliningTrials {
             };
             (trial.greeting, knowledge)
         });
-        Self(known.collect())
+        Self {
+            known: known.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether messages may go in chunks to a relay with this greeting: where it bears pipelining,
+    /// and knows BDAT or has not been asked.
+    pub fn chunking(&self, greeting: &str, now: Timestamp) -> PipeliningPermit {
+        let known = self.known.get(greeting).filter(|known| known.is_valid(now));
+        match self.chunking.get(greeting) {
+            _ if self.interrupted => PipeliningPermit::Denied,
+            _ if !matches!(known, Some(Knowledge::Works { .. })) => PipeliningPermit::Denied,
+            None => PipeliningPermit::Trial,
+            Some(true) => PipeliningPermit::Granted,
+            Some(false) => PipeliningPermit::Denied,
+        }
+    }
+
+    /// Notes whether a relay with this greeting knows BDAT.
+    pub fn chunking_tried(&mut self, greeting: &str, works: bool) {
+        if self.known.contains_key(greeting) {
+            self.chunking.insert(greeting.to_owned(), works);
+        }
+    }
+
+    /// A session ended with several messages in doubt: they go one by one until one is accepted.
+    pub fn interrupted(&mut self) {
+        self.interrupted = true;
+    }
+
+    /// A message was accepted.
+    pub fn accepted(&mut self) {
+        self.interrupted = false;
     }
 
     /// Whether a connection to a relay with this greeting may pipeline the next message. The first
     /// one that asks makes the trial.
     pub fn permit(&mut self, greeting: &str, now: Timestamp) -> PipeliningPermit {
-        let known = self.0.get(greeting).filter(|known| known.is_valid(now));
+        let known = self.known.get(greeting).filter(|known| known.is_valid(now));
         match known {
+            _ if self.interrupted => PipeliningPermit::Denied,
             Some(Knowledge::Works { .. }) => PipeliningPermit::Granted,
             Some(Knowledge::Trying | Knowledge::Breaks { .. }) => PipeliningPermit::Denied,
-            None if self.0.len() >= MAX_GREETINGS && !self.0.contains_key(greeting) => {
+            None if self.known.len() >= MAX_GREETINGS && !self.known.contains_key(greeting) => {
                 PipeliningPermit::Denied
             }
             None => {
-                self.0.insert(greeting.to_owned(), Knowledge::Trying);
+                self.known.insert(greeting.to_owned(), Knowledge::Trying);
                 PipeliningPermit::Trial
             }
         }
@@ -84,13 +124,15 @@ impl PipeliningTrials {
 
     /// A pipelined transaction succeeded. Returns the outcome of a trial.
     pub fn succeeded(&mut self, greeting: &str, now: Timestamp) -> Option<PipeliningTrial> {
-        let known = self.0.get_mut(greeting)?;
+        let known = self.known.get_mut(greeting)?;
         match known {
             Knowledge::Trying => {
                 *known = Knowledge::Works {
                     tried: now,
                     breaks: 0,
                 };
+                // It may have been updated.
+                self.chunking.remove(greeting);
                 Some(PipeliningTrial {
                     greeting: greeting.to_owned(),
                     works: true,
@@ -108,7 +150,7 @@ impl PipeliningTrials {
     /// A session broke on pipelined commands, or was closed there for another reason. Returns the
     /// outcome where the relay is not pipelined to from now on.
     pub fn broke(&mut self, greeting: &str, now: Timestamp) -> Option<PipeliningTrial> {
-        let known = self.0.get_mut(greeting)?;
+        let known = self.known.get_mut(greeting)?;
         if let Knowledge::Works { breaks, .. } = known {
             *breaks += 1;
             if *breaks < MAX_BREAKS {
@@ -125,8 +167,8 @@ impl PipeliningTrials {
 
     /// The connection of a trial ended before its outcome.
     pub fn abandoned(&mut self, greeting: &str) {
-        if self.0.get(greeting) == Some(&Knowledge::Trying) {
-            self.0.remove(greeting);
+        if self.known.get(greeting) == Some(&Knowledge::Trying) {
+            self.known.remove(greeting);
         }
     }
 }
@@ -203,6 +245,38 @@ mod tests {
         trials.succeeded("esmtp", NOW);
         trials.abandoned("esmtp");
         assert_eq!(trials.permit("esmtp", NOW), Granted);
+    }
+
+    #[test]
+    fn chunks_are_tried_once_pipelining_works() {
+        let mut trials = PipeliningTrials::default();
+        assert_eq!(trials.chunking("esmtp", NOW), Denied);
+        trials.permit("esmtp", NOW);
+        assert_eq!(trials.chunking("esmtp", NOW), Denied, "pipelining is tried");
+        trials.succeeded("esmtp", NOW);
+        assert_eq!(trials.chunking("esmtp", NOW), Trial);
+        for (works, permit) in [(true, Granted), (false, Denied)] {
+            trials.chunking_tried("esmtp", works);
+            assert_eq!(trials.chunking("esmtp", NOW), permit);
+        }
+        assert_eq!(trials.permit("esmtp", NOW), Granted, "by DATA");
+        assert_eq!(trials.chunking("esmtp", LATER), Denied);
+        trials.permit("esmtp", LATER);
+        trials.succeeded("esmtp", LATER);
+        assert_eq!(trials.chunking("esmtp", LATER), Trial, "after a week");
+    }
+
+    #[test]
+    fn after_an_interruption_messages_go_one_by_one_until_one_is_accepted() {
+        let mut trials = PipeliningTrials::of([trial(true)]);
+        trials.chunking_tried("esmtp", true);
+        trials.interrupted();
+        assert_eq!(trials.permit("esmtp", NOW), Denied);
+        assert_eq!(trials.permit("other", NOW), Denied);
+        assert_eq!(trials.chunking("esmtp", NOW), Denied);
+        trials.accepted();
+        assert_eq!(trials.permit("esmtp", NOW), Granted);
+        assert_eq!(trials.chunking("esmtp", NOW), Granted);
     }
 
     #[test]

@@ -171,6 +171,11 @@ impl RelayHealth {
         true
     }
 
+    /// Starts again with one connection.
+    pub fn restart_limit(&mut self) {
+        self.limit.restart();
+    }
+
     /// Ends a backoff that is over, while there is no message for the half-open attempt. Returns
     /// whether there was one.
     pub fn clear_expired_backoff(&mut self, now: Instant) -> bool {

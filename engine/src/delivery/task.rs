@@ -18,15 +18,15 @@ use crate::store::pipelining_trials::{self, PipeliningTrial};
 use crate::store::{StoreError, commit, in_time};
 
 /// A task under way; the pool counts it until it is dropped.
-struct DeliveryTask {
-    worker: Arc<Worker>,
-    route: Arc<Route>,
+pub(super) struct DeliveryTask {
+    pub worker: Arc<Worker>,
+    pub route: Arc<Route>,
     /// It makes the half-open attempt of the relay's backoff.
-    half_open: bool,
+    pub half_open: bool,
 }
 
 /// What a connection does after a message.
-enum NextStep {
+pub(super) enum NextStep {
     /// Delivers the next message, which may be pipelined.
     Deliver(QueuedMessage),
     /// Waits for messages.
@@ -67,7 +67,16 @@ impl DeliveryTask {
             }
         };
         loop {
-            match self.deliver(&mut connection, message).await {
+            let ahead = self.sends_ahead(&mut connection, &message).await;
+            if !connection.session.is_ready() {
+                self.pool().requeue(message);
+                return quit(vec![connection]);
+            }
+            let step = match ahead {
+                true => self.deliver_ahead(&mut connection, message).await,
+                false => self.deliver(&mut connection, message).await,
+            };
+            match step {
                 NextStep::Deliver(next) => message = next,
                 NextStep::Idle => return self.pool().keep_idle(&self.route, connection),
                 NextStep::Quit => {
@@ -116,7 +125,7 @@ impl DeliveryTask {
             return NextStep::Quit;
         }
         let next = match connection.may_continue() {
-            true => self.pool().next(&self.route, self.now()),
+            true => self.next_message(),
             false => None,
         };
         connection.count_message();
@@ -171,7 +180,7 @@ impl DeliveryTask {
     }
 
     /// Whether a transaction may begin, by the newest control state that the worker knows.
-    fn may_begin(&self) -> bool {
+    pub fn may_begin(&self) -> bool {
         self.pool().may_begin() && self.pool().is_current(&self.route)
     }
 
@@ -182,7 +191,7 @@ impl DeliveryTask {
         !interruptions.is_suspect(&message.id) && !interruptions.is_suspect(&next.id)
     }
 
-    fn attempt(&self, started: Instant) -> Attempt<'_> {
+    pub fn attempt(&self, started: Instant) -> Attempt<'_> {
         Attempt {
             relay: &self.route.name,
             settings: &self.route.relay.settings,
@@ -194,7 +203,7 @@ impl DeliveryTask {
     }
 
     /// Records the replies to a message. Recipients that were too many for one transaction come next.
-    async fn replied(
+    pub async fn replied(
         &self,
         connection: &mut RelayConnection,
         mut message: QueuedMessage,
@@ -261,8 +270,10 @@ impl DeliveryTask {
     }
 
     /// Whether the commands of the next message may go behind a body. The first connection tries it.
+    /// Not where whole messages can go behind each other.
     fn may_pipeline(&self, connection: &mut RelayConnection) -> bool {
-        if !connection.session.offers_pipelining() {
+        let ahead = self.chunking_permit(connection) != PipeliningPermit::Denied;
+        if ahead || !connection.session.offers_pipelining() {
             return false;
         }
         let now = self.worker.services.clock.now();
@@ -310,18 +321,23 @@ impl DeliveryTask {
     }
 
     fn next_step(&self) -> NextStep {
-        let next = self.pool().next(&self.route, self.now());
-        next.map_or(NextStep::Idle, NextStep::Deliver)
+        self.next_message()
+            .map_or(NextStep::Idle, NextStep::Deliver)
     }
 
-    fn requeue(&self, next: Option<QueuedMessage>) {
+    /// The next message that the relay takes.
+    pub fn next_message(&self) -> Option<QueuedMessage> {
+        self.pool().next(&self.route, self.now())
+    }
+
+    pub fn requeue(&self, next: Option<QueuedMessage>) {
         if let Some(message) = next {
             self.pool().requeue(message);
         }
     }
 
     /// The session ended during the transaction of a message.
-    async fn session_broke(
+    pub async fn session_broke(
         &self,
         connection: &RelayConnection,
         message: QueuedMessage,
@@ -390,7 +406,7 @@ impl DeliveryTask {
         self.worker.services.clock.monotonic()
     }
 
-    fn pool(&self) -> &Pool {
+    pub fn pool(&self) -> &Pool {
         &self.worker.pool
     }
 

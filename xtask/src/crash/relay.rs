@@ -4,7 +4,7 @@ use super::{
     ledger::{Receipt, numbers},
     producers::SubmissionLog,
 };
-use crate::rig::{accepting_relay, until};
+use crate::rig::{chunking_relay, until};
 use anyhow::{Result, bail};
 use std::{
     collections::BTreeMap,
@@ -30,7 +30,7 @@ impl CrashRelay {
         let receipts: Arc<Mutex<Vec<Receipt>>> = Arc::default();
         let crashes: Arc<AtomicUsize> = Arc::default();
         let (list, count, shared) = (receipts.clone(), crashes.clone(), Arc::clone(shared));
-        let relay = Relay::with_callback(accepting_relay(), move |mail| {
+        let relay = Relay::with_callback(chunking_relay(), move |mail| {
             let now = count.load(Ordering::Acquire);
             let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
             for one in receipts_of(mail, now) {

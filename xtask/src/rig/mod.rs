@@ -33,3 +33,10 @@ pub fn accepting_relay() -> RelayScript {
         "ENHANCEDSTATUSCODES",
     ])
 }
+
+/// As [`accepting_relay`], and with CHUNKING: several mails on a connection are in doubt at once.
+pub fn chunking_relay() -> RelayScript {
+    let mut script = accepting_relay();
+    script.extensions.push("CHUNKING".to_owned());
+    script
+}

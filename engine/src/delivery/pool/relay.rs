@@ -107,6 +107,9 @@ impl Pool {
         let Some(relay) = state.relay_mut(route) else {
             return;
         };
+        if accepted {
+            relay.pipelining.accepted();
+        }
         if relay.health.on_reply(accepted, now) {
             self.status_changed.notify_one();
             self.room.notify_one();
@@ -148,6 +151,36 @@ impl Pool {
     ) -> Option<PipeliningTrial> {
         let mut state = self.state();
         state.relay_mut(route)?.pipelining.broke(greeting, now)
+    }
+
+    /// A session ended with several messages in doubt: the relay gets one at a time until one is
+    /// accepted.
+    pub fn pipelining_interrupted(&self, route: &Arc<Route>) {
+        if let Some(relay) = self.state().relay_mut(route) {
+            relay.pipelining.interrupted();
+            relay.health.restart_limit();
+        }
+    }
+
+    /// Whether messages may go in chunks to a relay with this greeting.
+    pub fn chunking_permit(
+        &self,
+        route: &Arc<Route>,
+        greeting: &str,
+        now: Timestamp,
+    ) -> PipeliningPermit {
+        let mut state = self.state();
+        match state.relay_mut(route) {
+            Some(relay) => relay.pipelining.chunking(greeting, now),
+            None => PipeliningPermit::Denied,
+        }
+    }
+
+    /// Notes whether a relay with this greeting knows BDAT.
+    pub fn chunking_tried(&self, route: &Arc<Route>, greeting: &str, works: bool) {
+        if let Some(relay) = self.state().relay_mut(route) {
+            relay.pipelining.chunking_tried(greeting, works);
+        }
     }
 
     /// A connection ended, which may have been the one of a trial.

@@ -1,0 +1,279 @@
+//! Delivering several messages at once over one connection, to a relay with CHUNKING.
+
+use std::collections::VecDeque;
+
+use domain::{Failure, Fault, Stage};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::connection::RelayConnection;
+use super::disposition::{Unanswered, of_broken_session};
+use super::in_doubt::InDoubtPermit;
+use super::pipelining::PipeliningPermit;
+use super::queued_message::QueuedMessage;
+use super::task::{DeliveryTask, NextStep};
+use crate::smtp::{BrokenSession, RecipientResults};
+
+/// A message that was sent and is not answered.
+struct Sent {
+    message: QueuedMessage,
+    started: Instant,
+    permit: InDoubtPermit,
+}
+
+/// The messages on a connection, several at once.
+struct Ahead<'a> {
+    task: &'a DeliveryTask,
+    connection: &'a mut RelayConnection,
+    /// Oldest first, as the session has them.
+    sent: VecDeque<Sent>,
+    /// The message that is sent next.
+    next: Option<QueuedMessage>,
+    /// Room for it, where it had to be waited for.
+    room: Option<InDoubtPermit>,
+}
+
+/// What ended the wait for a reply.
+enum Event {
+    Answered(RecipientResults),
+    Broke(BrokenSession),
+    Room(InDoubtPermit),
+    Abandoned,
+}
+
+impl DeliveryTask {
+    /// Whether this message can be sent behind others that are not answered. The first connection
+    /// tries whether the relay knows BDAT.
+    pub(super) async fn sends_ahead(
+        &self,
+        connection: &mut RelayConnection,
+        message: &QueuedMessage,
+    ) -> bool {
+        if connection.session.has_pipelined_next() || !self.may_go_ahead(message) {
+            return false;
+        }
+        match self.chunking_permit(connection) {
+            PipeliningPermit::Granted => true,
+            PipeliningPermit::Denied => false,
+            PipeliningPermit::Trial => {
+                let works = connection.session.try_chunking().await.unwrap_or(false);
+                let greeting = connection.session.greeting();
+                self.pool().chunking_tried(&self.route, greeting, works);
+                works
+            }
+        }
+    }
+
+    /// Whether messages may be sent in chunks on this connection.
+    pub(super) fn chunking_permit(&self, connection: &RelayConnection) -> PipeliningPermit {
+        if !connection.session.offers_chunking() {
+            return PipeliningPermit::Denied;
+        }
+        let now = self.worker.services.clock.now();
+        let greeting = connection.session.greeting();
+        self.pool().chunking_permit(&self.route, greeting, now)
+    }
+
+    /// A large message waits for the replies to its recipients before its body, and one that ended a
+    /// session goes alone.
+    fn may_go_ahead(&self, message: &QueuedMessage) -> bool {
+        message.loaded().is_some() && !self.worker.interruptions.is_suspect(&message.id)
+    }
+
+    /// Delivers a message and those after it, each sent without waiting for the replies before, for
+    /// as long as there are messages that may be sent so.
+    pub(super) async fn deliver_ahead(
+        &self,
+        connection: &mut RelayConnection,
+        first: QueuedMessage,
+    ) -> NextStep {
+        let ahead = Ahead {
+            task: self,
+            connection,
+            sent: VecDeque::new(),
+            next: Some(first),
+            room: None,
+        };
+        ahead.run().await
+    }
+}
+
+impl Ahead<'_> {
+    async fn run(mut self) -> NextStep {
+        let mut abandoned = self.task.worker.abandoned.subscribe();
+        loop {
+            let is_full = match self.fill().await {
+                Ok(is_full) => is_full,
+                Err(broken) => return self.broke(broken).await,
+            };
+            if self.sent.is_empty() {
+                return self.end();
+            }
+            let event = tokio::select! {
+                biased;
+                outcome = self.connection.session.next_result() => match outcome {
+                    Ok(results) => Event::Answered(results),
+                    Err(broken) => Event::Broke(broken),
+                },
+                room = self.task.worker.in_doubt.enter_ahead(), if is_full => Event::Room(room),
+                () = is_set(&mut abandoned) => Event::Abandoned,
+            };
+            match event {
+                Event::Answered(results) => self.answered(&results).await,
+                Event::Broke(broken) => return self.broke(broken).await,
+                Event::Room(room) => self.room = Some(room),
+                Event::Abandoned => {
+                    let arrived = self.connection.session.unanswered();
+                    let detail = "Postern was stopped before the relay answered";
+                    let broken = BrokenSession {
+                        failure: Failure::new(Stage::Data, Fault::Deadline, detail),
+                        may_have_arrived: arrived.first().copied().unwrap_or(false),
+                        pipelined: false,
+                    };
+                    return self.broke(broken).await;
+                }
+            }
+        }
+    }
+
+    /// Whether another message may begin.
+    fn goes_on(&self) -> bool {
+        let healthy = self.task.half_open || !self.task.pool().is_backing_off(&self.task.route);
+        let usable = self.connection.session.is_ready() && self.connection.may_continue();
+        healthy && usable && self.task.may_begin()
+    }
+
+    /// Sends messages while there are some and room for them. Returns whether only room is missing.
+    async fn fill(&mut self) -> Result<bool, BrokenSession> {
+        while self.goes_on() {
+            let in_doubt = &self.task.worker.in_doubt;
+            let room = match self.room.take() {
+                None if self.sent.is_empty() => Some(in_doubt.enter().await),
+                None => in_doubt.try_enter_ahead(),
+                room => room,
+            };
+            let Some(room) = room else { return Ok(true) };
+            let next = self.next.take();
+            let Some(message) = next.or_else(|| self.task.next_message()) else {
+                return Ok(false);
+            };
+            if !self.task.may_go_ahead(&message) || !self.goes_on() {
+                self.next = Some(message);
+                return Ok(false);
+            }
+            self.send(message, room).await?;
+        }
+        Ok(false)
+    }
+
+    /// Sends a message. One whose lease has ended is another worker's.
+    async fn send(
+        &mut self,
+        message: QueuedMessage,
+        permit: InDoubtPermit,
+    ) -> Result<(), BrokenSession> {
+        let Some(outgoing) = message.loaded() else {
+            return Ok(());
+        };
+        if !message.is_leased(self.task.worker.config.lease) {
+            return Ok(());
+        }
+        self.connection.count_message();
+        let started = Instant::now();
+        let refused = self.connection.session.send_ahead(outgoing).await;
+        self.sent.push_back(Sent {
+            message,
+            started,
+            permit,
+        });
+        if let Some(results) = refused?
+            && let Some(sent) = self.sent.pop_back()
+        {
+            self.conclude(sent, &results).await;
+        }
+        Ok(())
+    }
+
+    /// The relay answered the oldest message.
+    async fn answered(&mut self, results: &RecipientResults) {
+        let Some(sent) = self.sent.pop_front() else {
+            return;
+        };
+        if !self.sent.is_empty() {
+            let now = self.task.worker.services.clock.now();
+            let greeting = self.connection.session.greeting();
+            self.task.pool().pipelining_worked(&self.task.route, greeting, now);
+        }
+        self.conclude(sent, results).await;
+    }
+
+    async fn conclude(&mut self, sent: Sent, results: &RecipientResults) {
+        let permit = Some(sent.permit);
+        self.task
+            .replied(self.connection, sent.message, results, sent.started, permit)
+            .await;
+    }
+
+    /// The session ended with messages that are not answered. The first of them ended it; only for
+    /// this one it is an attempt.
+    async fn broke(mut self, broken: BrokenSession) -> NextStep {
+        let task = self.task;
+        let session = &self.connection.session;
+        let arrived = session.unanswered();
+        if !session.offers_chunking() {
+            task.pool().chunking_tried(&task.route, session.greeting(), false);
+        }
+        if arrived.iter().filter(|arrived| **arrived).count() > 1 {
+            task.pool().pipelining_interrupted(&task.route);
+        }
+        let first = self.sent.pop_front();
+        if let Some(next) = self.next.take() {
+            task.pool().requeue(next);
+        }
+        // The newest first, so that the oldest is in front of the local queue.
+        let behind = self.sent.drain(..).zip(arrived.into_iter().skip(1));
+        let behind: Vec<(Sent, bool)> = behind.collect();
+        for (sent, arrived) in behind.into_iter().rev() {
+            if !arrived {
+                task.pool().requeue(sent.message);
+                continue;
+            }
+            let attempt = task.attempt(sent.started);
+            let unanswered = Unanswered::MayHaveArrivedBehind;
+            let result = of_broken_session(&sent.message, &broken.failure, unanswered, &attempt);
+            let permit = Some(sent.permit);
+            task.worker.settle(sent.message, result, permit).await;
+        }
+        if let Some(Sent {
+            message,
+            started,
+            permit,
+        }) = first
+        {
+            if self.connection.session.offers_chunking() {
+                task.session_broke(self.connection, message, &broken, started, Some(permit))
+                    .await;
+            } else {
+                task.pool().requeue(message);
+            }
+        }
+        NextStep::Quit
+    }
+
+    /// What the connection does when everything on it is answered.
+    fn end(mut self) -> NextStep {
+        let goes_on = self.goes_on() && !self.task.pool().is_backing_off(&self.task.route);
+        match self.next.take() {
+            Some(next) if goes_on => NextStep::Deliver(next),
+            None if goes_on => NextStep::Idle,
+            next => {
+                self.task.requeue(next);
+                NextStep::Quit
+            }
+        }
+    }
+}
+
+async fn is_set(flag: &mut watch::Receiver<bool>) {
+    drop(flag.wait_for(|set| *set).await);
+}

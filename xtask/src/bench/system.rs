@@ -2,7 +2,7 @@
 
 use super::load::{Load, LoadResult};
 use crate::rig::{
-    accepting_relay,
+    accepting_relay, chunking_relay,
     environment::{Database, Environment},
     http::{Client, expect},
     metrics::Metrics,
@@ -18,7 +18,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use testkit::Relay;
+use testkit::{Relay, RelayScript};
 
 /// Mails before the measurement, to fill connection pools and caches.
 const WARM_UP: u64 = 1_000;
@@ -34,9 +34,18 @@ pub struct CountingRelay {
 
 impl CountingRelay {
     pub fn start() -> Result<Self> {
+        Self::with(accepting_relay())
+    }
+
+    /// A relay that also offers CHUNKING.
+    pub fn chunking() -> Result<Self> {
+        Self::with(chunking_relay())
+    }
+
+    fn with(script: RelayScript) -> Result<Self> {
         let received = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&received);
-        let relay = Relay::with_callback(accepting_relay(), move |_| {
+        let relay = Relay::with_callback(script, move |_| {
             counter.fetch_add(1, Ordering::Relaxed);
         })?;
         Ok(Self { relay, received })

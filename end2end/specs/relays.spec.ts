@@ -45,6 +45,13 @@ async function addRelay(page: Page, name: string, domain = ''): Promise<void> {
   await form.getByRole('button', { name: 'Add relay' }).click();
 }
 
+/** Expects that a page of 320 px is not scrolled sideways, not even for a long word. */
+async function expectFits(page: Page, description: string): Promise<void> {
+  await page.setViewportSize({ width: 320, height: 700 });
+  const width = await page.evaluate(() => document.documentElement.scrollWidth);
+  expect(width, `${description} at 320 px`).toBeLessThanOrEqual(320);
+}
+
 async function api(method: string, path: string, body?: unknown) {
   const headers = { 'authorization': `Bearer ${console.server.token}`, 'content-type': 'application/json' };
   return parseResponse(await console.server.request(path, { method, headers, body: body === undefined ? body : JSON.stringify(body) }));
@@ -239,16 +246,13 @@ test('the pages in light and dark, wide and narrow', async ({ page }, info) => {
   await page.getByLabel('Messages a minute').fill('100000000');
   await page.getByRole('button', { name: 'Save relay' }).click();
   await new EmailPage(page).waitForHydration();
+  await expectFits(page, 'a relay and its notice');
   await expectAccessible(page, info, 'relay');
   await page.goto(`${console.url}/settings/relays`);
   await row(page, 'Main relay').getByRole('button', { name: 'Switch off' }).click();
+  await expectFits(page, 'the list');
   await expectAccessible(page, info, 'relays');
   await page.goto(`${console.url}/settings/relays/remove?id=${relay.split('/').pop()}`);
+  await expectFits(page, 'the question');
   await expectAccessible(page, info, 'relay-removal');
-  for (const path of [relay, `${console.url}/settings/relays`]) {
-    await page.setViewportSize({ width: 320, height: 700 });
-    await page.goto(path);
-    const width = await page.evaluate(() => document.documentElement.scrollWidth);
-    expect(width, `${path} at 320 px`).toBeLessThanOrEqual(320);
-  }
 });

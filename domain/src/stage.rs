@@ -198,6 +198,8 @@ pub enum Fault {
     Rejected,
     /// The run exceeded its overall time limit.
     Deadline,
+    /// Postern's own limit of messages through the relay is reached; nothing was sent.
+    OwnLimit,
 }
 
 /// The failure of a session: the stage, the fault and the relay's reply.

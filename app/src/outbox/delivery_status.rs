@@ -1,7 +1,7 @@
 //! The delivery status: whether delivery is running, and what stops it if not.
 
-use domain::Timestamp;
 use domain::outbox::{BackoffView, Overview, Pause, Worker};
+use domain::{Fault, Timestamp};
 use leptos::prelude::*;
 
 use super::format::ahead;
@@ -175,6 +175,10 @@ fn Backoff(
     let relay = named.then(|| view! { <h3>{backoff.relay.clone()}</h3> });
     let failure = backoff.failure;
     let why = match backoff.cause {
+        None if failure.fault == Fault::OwnLimit => (
+            "The limit of this relay is reached.".to_owned(),
+            failure.detail.clone(),
+        ),
         Some(found) => (
             format!("{}.", found.cause.title),
             found.cause.cause.to_owned(),
@@ -211,7 +215,7 @@ fn Backoff(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{Failure, Fault, Stage};
+    use domain::{Failure, Stage};
 
     fn worker(backoff: Option<i64>) -> Worker {
         Worker {

@@ -202,7 +202,9 @@ impl Ahead<'_> {
         if !self.sent.is_empty() {
             let now = self.task.worker.services.clock.now();
             let greeting = self.connection.session.greeting();
-            self.task.pool().pipelining_worked(&self.task.route, greeting, now);
+            self.task
+                .pool()
+                .pipelining_worked(&self.task.route, greeting, now);
         }
         self.conclude(sent, results).await;
     }
@@ -221,7 +223,8 @@ impl Ahead<'_> {
         let session = &self.connection.session;
         let arrived = session.unanswered();
         if !session.offers_chunking() {
-            task.pool().chunking_tried(&task.route, session.greeting(), false);
+            task.pool()
+                .chunking_tried(&task.route, session.greeting(), false);
         }
         if arrived.iter().filter(|arrived| **arrived).count() > 1 {
             task.pool().pipelining_interrupted(&task.route);

@@ -202,8 +202,8 @@ impl Worker {
             return Ok(());
         }
         let services = &self.services;
-        let before = self.pool.routes();
-        let routes = Routes::read(&services.relays, &services.store, &before).await?;
+        let (before, now) = (self.pool.routes(), services.clock.now());
+        let routes = Routes::read(&services.relays, &services.store, &before, now).await?;
         self.pool.set_routes(routes);
         Ok(())
     }

@@ -27,6 +27,8 @@ mod queued_message;
 mod record;
 mod relay_backoff;
 mod relay_health;
+mod relay_quota;
+mod relay_usage;
 mod reservations;
 mod retention;
 mod route;

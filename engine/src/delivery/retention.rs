@@ -9,8 +9,8 @@ use super::pipelining;
 use crate::Clock;
 use crate::outbox::{COUNTED, KEY_LIFETIME};
 use crate::store::{
-    Store, StoreError, audit, commit, idempotency, pipelining_trials, recipient_counts, retention,
-    suppressions,
+    Store, StoreError, audit, commit, idempotency, pipelining_trials, recipient_counts,
+    relay_usage, retention, suppressions,
 };
 
 /// The minimum time that rows of the audit log are kept.
@@ -75,5 +75,6 @@ async fn delete_old(kept: Retention, store: &Store, clock: &Clock) -> Result<(),
         recipient_counts::merge_shards(&mut work).await?;
     }
     recipient_counts::delete_before(&mut work, now - 2 * COUNTED).await?;
+    relay_usage::delete_old(&mut work, now).await?;
     commit(work).await
 }

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
+use domain::Timestamp;
+use domain::relay::RelayLimits;
+
+use super::relay_quota::limits_messages;
 use crate::settings::{Relays, RoutingTable};
 use crate::smtp::Relay;
 use crate::store::flows::DOMAIN_QUEUE;
 use crate::store::pipelining_trials::{self, PipeliningTrial};
+use crate::store::relay_usage::{self, Usage};
 use crate::store::{Scope, Store, StoreError};
 
 /// A relay as of a revision of its settings.
@@ -19,8 +24,7 @@ pub(super) struct Route {
     pub from_domain: Option<String>,
     /// Whether it may be used.
     pub enabled: bool,
-    /// The maximum number of connections to it.
-    pub max_connections: Option<usize>,
+    pub limits: RelayLimits,
     /// Whether the relay bears pipelined next transactions, as it was tried.
     pub pipelining: Vec<PipeliningTrial>,
 }
@@ -30,6 +34,8 @@ pub(super) struct Routes {
     /// Grows with each change of a relay or its settings.
     pub version: i64,
     pub relays: Vec<Arc<Route>>,
+    /// The messages that relays with limits got.
+    pub usage: Vec<Usage>,
 }
 
 impl Route {
@@ -67,7 +73,7 @@ impl Route {
             name: name.to_owned(),
             from_domain: None,
             enabled: true,
-            max_connections: None,
+            limits: RelayLimits::default(),
             pipelining: Vec::new(),
             relay: Relay {
                 settings: form.parse().expect("valid"),
@@ -83,7 +89,7 @@ impl Route {
             && self.name == other.name
             && self.from_domain == other.from_domain
             && self.enabled == other.enabled
-            && self.max_connections == other.max_connections
+            && self.limits == other.limits
     }
 }
 
@@ -97,6 +103,7 @@ impl Routes {
         relays: &Relays,
         store: &Store,
         before: &[Arc<Route>],
+        now: Timestamp,
     ) -> Result<Self, StoreError> {
         let RoutingTable {
             version,
@@ -109,7 +116,6 @@ impl Routes {
                 continue;
             };
             let name = settings.host.with_port(settings.port);
-            let max_connections = relay.config.limits.max_connections;
             routes.push(Route {
                 scope: relay.id,
                 revision: relay.revision,
@@ -117,7 +123,7 @@ impl Routes {
                 name,
                 from_domain: relay.config.from_domain,
                 enabled: relay.config.enabled,
-                max_connections: max_connections.and_then(|limit| usize::try_from(limit).ok()),
+                limits: relay.config.limits,
                 relay: Relay {
                     settings,
                     // Without one that can be opened, the relay's refusal becomes the failure.
@@ -125,6 +131,11 @@ impl Routes {
                 },
             });
         }
+        let limited = |route: &Route| limits_messages(&route.limits);
+        let usage = match routes.iter().any(limited) {
+            true => relay_usage::current(&mut connection, now).await?,
+            false => Vec::new(),
+        };
         let keep = |route: Route| {
             let same = before.iter().find(|known| known.is_same(&route));
             same.cloned().unwrap_or_else(|| Arc::new(route))
@@ -132,6 +143,7 @@ impl Routes {
         Ok(Self {
             version,
             relays: routes.into_iter().map(keep).collect(),
+            usage,
         })
     }
 }

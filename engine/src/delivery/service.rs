@@ -36,6 +36,7 @@ impl Delivery {
             () = worker.send_heartbeats() => {}
             () = worker.renew_leases() => {}
             () = worker.listen_for_notifications() => {}
+            () = worker.sync_relay_usage() => {}
             () = retention::run(kept, &services.store, &services.clock) => {}
             () = stop => {}
         }

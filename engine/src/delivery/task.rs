@@ -158,8 +158,9 @@ impl DeliveryTask {
         }
         self.replied(connection, message, &replies, started, permit)
             .await;
-        let goes_on =
-            self.may_begin() && connection.session.is_ready() && !self.pool().is_backing_off(&self.route);
+        let goes_on = self.may_begin()
+            && connection.session.is_ready()
+            && !self.pool().is_backing_off(&self.route);
         match next {
             Some(next) if goes_on => NextStep::Deliver(next),
             None if goes_on && connection.may_continue() => self.next_step(),

@@ -49,9 +49,8 @@ pub(super) struct Worker {
 impl Worker {
     pub fn new(services: DeliveryServices, config: DeliveryConfig) -> Self {
         Self {
-            services,
             id: ulid::Ulid::new().to_string().into(),
-            pool: Pool::new(config.connections, config.lease),
+            pool: Pool::new(config.connections, config.lease, services.clock.clone()),
             reservations: Reservations::default(),
             last_claimed: AtomicI64::new(0),
             in_doubt: InDoubt::new(config.in_doubt),
@@ -60,6 +59,7 @@ impl Worker {
             wake: Notify::new(),
             abandoned: watch::Sender::new(false),
             config,
+            services,
         }
     }
 
@@ -115,6 +115,7 @@ impl Worker {
                 "leases could not be released; delivery goes on when they end"
             );
         }
+        self.sync_relay_usage_once().await;
         self.deregister().await;
     }
 

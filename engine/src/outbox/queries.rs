@@ -17,7 +17,7 @@ use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, Recipient};
 use crate::store::search::ListPage;
 use crate::store::{
-    Connection, Scope, accounts, delivery_events, information, pause, recipient_counts, search,
+    Connection, accounts, delivery_events, information, pause, recipient_counts, relays, search,
     workers,
 };
 
@@ -65,27 +65,32 @@ impl Outbox {
             }),
             (None, None) => None,
         };
-        let saved = information::read(&mut connection, Scope::Global).await?;
+        let mut relays_settings: Vec<SmtpSettings> = Vec::new();
+        let mut configured = false;
+        for relay in relays::all(&mut connection).await? {
+            if let Some(saved) = information::read(&mut connection, relay.scope).await? {
+                configured = true;
+                relays_settings.extend(saved.form.parse().ok());
+            }
+        }
         drop(connection);
-        let configured = saved.is_some();
-        let settings = saved.and_then(|saved| saved.form.parse().ok());
-        let suppression_limit = match &settings {
-            Some(settings) if actor.oversees() => Some(
-                self.suppressions_of(&settings.host.with_port(settings.port))
-                    .await?,
-            ),
-            _ => None,
-        };
+        let mut suppression_limit = None;
+        for settings in relays_settings.iter().filter(|_| actor.oversees()) {
+            let relay = settings.host.with_port(settings.port);
+            let limit = self.suppressions_of(&relay).await?;
+            suppression_limit =
+                suppression_limit.or(Some(limit).filter(|limit| limit.is_reached()));
+        }
         let overview = Overview {
             counts,
             pause,
             configured,
             workers: processes.workers,
             act: self.bulk_acts.current(now),
-            suppression_limit: suppression_limit.filter(|limit| limit.is_reached()),
+            suppression_limit,
         };
         Ok(match actor.oversees() {
-            true => with_causes(overview, settings.as_ref()),
+            true => with_causes(overview, &relays_settings),
             false => without_names(overview),
         })
     }
@@ -228,24 +233,21 @@ impl Outbox {
     }
 }
 
-/// Adds the cause of each backoff whose relay is the one in the saved settings.
-fn with_causes(mut overview: Overview, settings: Option<&SmtpSettings>) -> Overview {
-    let Some(settings) = settings else {
-        return overview;
-    };
-    let relay = settings.host.with_port(settings.port);
-    let backoffs = overview
-        .workers
-        .iter_mut()
-        .flat_map(|worker| &mut worker.backoffs);
-    for backoff in backoffs.filter(|backoff| backoff.relay == relay) {
-        backoff.cause = cause::find(&Observation {
-            failure: &backoff.failure,
-            settings,
-            encrypted: settings.connection != ConnectionType::None,
-            capabilities: &[],
-            sender: settings.from_address.as_str(),
-            recipient: None,
+/// Adds the cause of each backoff whose relay is one in the saved settings.
+fn with_causes(mut overview: Overview, relays: &[SmtpSettings]) -> Overview {
+    let workers = overview.workers.iter_mut();
+    for backoff in workers.flat_map(|worker| &mut worker.backoffs) {
+        let mut relays = relays.iter();
+        let settings = relays.find(|relay| relay.host.with_port(relay.port) == backoff.relay);
+        backoff.cause = settings.and_then(|settings| {
+            cause::find(&Observation {
+                failure: &backoff.failure,
+                settings,
+                encrypted: settings.connection != ConnectionType::None,
+                capabilities: &[],
+                sender: settings.from_address.as_str(),
+                recipient: None,
+            })
         });
     }
     overview
@@ -373,7 +375,8 @@ mod tests {
                 }],
                 ..Overview::default()
             };
-            let overview = with_causes(overview, form.parse().ok().as_ref());
+            let settings: SmtpSettings = form.parse().expect("valid");
+            let overview = with_causes(overview, &[settings]);
             let backoff = &overview.workers[0].backoffs[0];
             assert_eq!(backoff.cause.is_some(), known, "{relay}");
         }

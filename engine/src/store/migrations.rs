@@ -27,7 +27,8 @@ macro_rules! files {
             "0014_key_fingerprint",
             "0015_relays",
             "0016_flow",
-            "0017_recipient_count"
+            "0017_recipient_count",
+            "0018_relay_usage"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -19,6 +19,7 @@ pub mod pause;
 pub mod pipelining_trials;
 pub mod recipient_counts;
 pub mod recipients;
+pub mod relay_usage;
 pub mod relays;
 pub mod retention;
 pub mod revisions;

@@ -135,7 +135,7 @@ async fn a_cut_with_several_in_doubt_loses_nothing(env: TestEnv) {
     let overview = env.postern.outbox().overview(&admin).await.expect("there");
     let mut workers = overview.workers.iter();
     assert!(
-        workers.all(|worker| worker.backoff.is_none()),
+        workers.all(|worker| worker.backoffs.is_empty()),
         "{overview:?}"
     );
 

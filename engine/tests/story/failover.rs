@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use domain::Fault;
 use domain::outbox::RecipientState;
 use domain::relay::{Change, RelayChange};
 use domain::view::PasswordChange;
@@ -212,6 +213,41 @@ async fn relays_change_under_load(env: TestEnv) {
     works.end().await;
 }
 
+async fn a_relay_at_its_limit_of_messages_is_followed_by_the_next(env: TestEnv) {
+    let (admin, first, second) = (env.admin().await, relay(), relay());
+    env.save(&admin, &first).await;
+    let limited = RelayChange {
+        per_hour: Change::Set(10),
+        max_connections: Change::Set(1),
+        ..RelayChange::default()
+    };
+    let list = env.postern.relays();
+    let limited = list.change(&admin, "global", limited, None).await;
+    limited.expect("limits");
+    let works = TestWorker::begin(&env, 4);
+    let ids = env.submit_numbered(&admin, 0, 15).await;
+    let shown = env.until_backoff(&admin, None).await;
+    assert_eq!(shown.failure.fault, Fault::OwnLimit, "{shown:?}");
+    assert!(shown.failure.detail.contains("at most 10 messages an hour"));
+    assert_eq!(first.accepted().len(), 10);
+    assert_eq!(first.record().connections, 1);
+    env.add_relay(&admin, &second, None).await;
+    env.until_delivered(&admin, &ids).await;
+    assert_eq!((first.accepted().len(), second.accepted().len()), (10, 5));
+    works.end().await;
+
+    // The count outlives the process, and the hour ends.
+    let works = TestWorker::begin(&env, 4);
+    let ids = env.submit_numbered(&admin, 15, 5).await;
+    env.until_delivered(&admin, &ids).await;
+    assert_eq!((first.accepted().len(), second.accepted().len()), (10, 10));
+    env.pass(Duration::from_secs(2 * 3600));
+    let ids = env.submit_numbered(&admin, 20, 5).await;
+    env.until_delivered(&admin, &ids).await;
+    assert_eq!((first.accepted().len(), second.accepted().len()), (15, 10));
+    works.end().await;
+}
+
 stories! {
     both {
         mail_fails_over_to_the_next_relay_and_returns;
@@ -219,5 +255,6 @@ stories! {
         a_silent_relay_does_not_delay_other_queues;
         one_of_three_relays_fails_under_load_and_no_mail_is_lost;
         relays_change_under_load;
+        a_relay_at_its_limit_of_messages_is_followed_by_the_next;
     }
 }

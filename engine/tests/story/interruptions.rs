@@ -41,7 +41,7 @@ async fn beside_one_that_ends_sessions(
     let overview = env.postern.outbox().overview(admin).await.expect("there");
     let mut workers = overview.workers.iter();
     assert!(
-        workers.all(|worker| worker.backoff.is_none()),
+        workers.all(|worker| worker.backoffs.is_empty()),
         "{overview:?}"
     );
 

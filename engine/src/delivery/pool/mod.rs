@@ -16,6 +16,7 @@ use super::leases::Leases;
 use super::queued_message::QueuedMessage;
 use super::relay_health::Availability;
 use super::route::Route;
+use crate::Clock;
 use crate::store::flows::QueueClass;
 use state::{Choice, State};
 
@@ -56,9 +57,9 @@ pub(super) struct TaskStart {
 }
 
 impl Pool {
-    pub fn new(max_connections: usize, lease: Duration) -> Self {
+    pub fn new(max_connections: usize, lease: Duration, clock: Clock) -> Self {
         Self {
-            state: Mutex::new(State::new()),
+            state: Mutex::new(State::new(clock)),
             room: Notify::new(),
             status_changed: Notify::new(),
             idle: Notify::new(),

@@ -1,18 +1,22 @@
 //! The relays of a pool: their settings, and what their replies and failures change.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::outbox::BackoffView;
-use domain::{Failure, Timestamp};
+use domain::{Failure, Fault, Stage, Timestamp};
 use tokio::time::Instant;
 
 use super::Pool;
 use super::state::PooledRelay;
 use crate::delivery::connection::quit;
 use crate::delivery::pipelining::PipeliningPermit;
+use crate::delivery::relay_quota::{RelayQuota, described, limits_messages};
 use crate::delivery::route::{Route, Routes};
 use crate::outbox::ControlState;
+use crate::store::Scope;
 use crate::store::pipelining_trials::PipeliningTrial;
+use crate::store::relay_usage::Usage;
 
 impl Pool {
     /// The version of the routes; `None` before they are read.
@@ -32,7 +36,19 @@ impl Pool {
         let replaced = {
             let mut state = self.state();
             state.version = Some(routes.version);
+            let now = state.now();
             let mut before = std::mem::take(&mut state.relays);
+            let limited = routes
+                .relays
+                .iter()
+                .filter(|route| limits_messages(&route.limits));
+            let limited: Vec<Scope> = limited.map(|route| route.scope).collect();
+            state.quotas.retain(|scope, _| limited.contains(scope));
+            for scope in limited {
+                let quota = state.quotas.entry(scope);
+                let quota = quota.or_insert_with(|| RelayQuota::new(scope));
+                quota.load(&routes.usage, now);
+            }
             for route in routes.relays {
                 let same = |relay: &PooledRelay| Arc::ptr_eq(&relay.route, &route);
                 let kept = before.iter().position(same);
@@ -83,10 +99,45 @@ impl Pool {
     /// The relays that get no messages, and why, by the time of day.
     pub fn backoff_views(&self, now: Timestamp, monotonic: Instant) -> Vec<BackoffView> {
         let state = self.state();
-        let relays = state.relays.iter();
+        let relays = state.relays.iter().enumerate();
         relays
-            .filter_map(|relay| relay.health.view(now, monotonic))
+            .filter_map(|(index, relay)| {
+                let health = relay.health.view(now, monotonic);
+                health.or_else(|| {
+                    let wait = state.quota_wait(index)?;
+                    Some(limit_view(&relay.route, now, wait))
+                })
+            })
             .collect()
+    }
+
+    /// Whether messages through a relay are limited.
+    pub fn has_quotas(&self) -> bool {
+        !self.state().quotas.is_empty()
+    }
+
+    /// The messages through limited relays that are not in the database yet.
+    pub fn take_unsaved_usage(&self) -> Vec<Usage> {
+        let mut state = self.state();
+        let quotas = state.quotas.values_mut();
+        quotas.flat_map(RelayQuota::take_unsaved).collect()
+    }
+
+    /// Takes back usage that could not be written.
+    pub fn restore_usage(&self, usage: Vec<Usage>) {
+        let mut state = self.state();
+        for used in usage {
+            if let Some(quota) = state.quotas.get_mut(&used.scope) {
+                quota.restore(used);
+            }
+        }
+    }
+
+    /// Applies what the database says of the usage of relays, also by other nodes.
+    pub fn load_usage(&self, usage: &[Usage], now: Timestamp) {
+        for quota in self.state().quotas.values_mut() {
+            quota.load(usage, now);
+        }
     }
 
     /// A relay failed, whatever the message. `half_open`: this was its half-open attempt.
@@ -188,5 +239,21 @@ impl Pool {
         if let Some(relay) = self.state().relay_mut(route) {
             relay.pipelining.abandoned(greeting);
         }
+    }
+}
+
+/// A relay that is at its limit of messages for so long.
+fn limit_view(route: &Route, now: Timestamp, wait: Duration) -> BackoffView {
+    let detail = format!(
+        "{} gets at most {}; it takes mail again when its limit allows",
+        route.name,
+        described(&route.limits)
+    );
+    BackoffView {
+        relay: route.name.clone(),
+        failure: Failure::new(Stage::Mail, Fault::OwnLimit, detail),
+        cause: None,
+        since: now,
+        next: now + wait,
     }
 }

@@ -1,17 +1,21 @@
 //! The state of a pool, behind its lock: which relay takes the messages of which queue.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::Timestamp;
 use tokio::time::Instant;
 
 use super::local_queue::LocalQueue;
+use crate::Clock;
 use crate::delivery::connection::RelayConnection;
 use crate::delivery::pipelining::PipeliningTrials;
 use crate::delivery::queued_message::QueuedMessage;
 use crate::delivery::relay_health::{Availability, RelayHealth};
+use crate::delivery::relay_quota::RelayQuota;
 use crate::delivery::route::Route;
+use crate::store::Scope;
 use crate::store::flows::QueueClass;
 
 /// A relay of the pool. Nothing of it outlives its settings.
@@ -25,7 +29,12 @@ pub(super) struct PooledRelay {
 
 impl PooledRelay {
     pub fn new(route: Arc<Route>, max_connections: usize) -> Self {
-        let limit = route.max_connections.unwrap_or(max_connections);
+        let limit = route
+            .limits
+            .max_connections
+            .map_or(max_connections, |limit| {
+                usize::try_from(limit).unwrap_or(usize::MAX)
+            });
         Self {
             health: RelayHealth::new(&route.name, limit.min(max_connections)),
             idle_connections: Vec::new(),
@@ -53,6 +62,9 @@ pub(super) struct State {
     served: Arc<str>,
     /// In the order in which they take over from each other.
     pub relays: Vec<PooledRelay>,
+    /// Of relays whose messages are limited, also after a change of their settings.
+    pub quotas: HashMap<Scope, RelayQuota>,
+    clock: Clock,
     /// The version of the routes; `None` before they are read.
     pub version: Option<i64>,
     /// The newest version of the routes.
@@ -66,11 +78,13 @@ pub(super) struct State {
 }
 
 impl State {
-    pub fn new() -> Self {
+    pub fn new(clock: Clock) -> Self {
         Self {
             queues: BTreeMap::new(),
             served: "".into(),
             relays: Vec::new(),
+            quotas: HashMap::new(),
+            clock,
             version: None,
             newest: 0,
             tasks: 0,
@@ -78,6 +92,11 @@ impl State {
             read_at: Instant::now(),
             stopping: false,
         }
+    }
+
+    /// The time of day.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Whether a transaction may begin: on the newest settings, and not while delivery is paused.
@@ -129,14 +148,30 @@ impl State {
         let routes = self.relays.iter().map(|relay| &*relay.route);
         for index in Route::of_queue(routes, queue) {
             match self.relays[index].health.availability(now) {
-                usable if usable.is_usable() => return Choice::Relay(index),
-                Availability::BackingOff(remaining) => {
-                    next = Some(next.map_or(remaining, |next| next.min(remaining)));
-                }
+                usable if usable.is_usable() => match self.quota_wait(index) {
+                    None => return Choice::Relay(index),
+                    Some(wait) => next = Some(earlier(next, wait)),
+                },
+                Availability::BackingOff(remaining) => next = Some(earlier(next, remaining)),
                 _ => {}
             }
         }
         next.map_or(Choice::None, Choice::After)
+    }
+
+    /// How long a relay takes no messages because of its limits; `None` where it takes some.
+    pub fn quota_wait(&self, index: usize) -> Option<Duration> {
+        let route = &self.relays[index].route;
+        let quota = self.quotas.get(&route.scope)?;
+        quota.wait(&route.limits, self.clock.now())
+    }
+
+    /// Counts a message that begins at a relay.
+    fn count(&mut self, index: usize) {
+        let route = &self.relays[index].route;
+        if let Some(quota) = self.quotas.get_mut(&route.scope) {
+            quota.count(self.clock.now());
+        }
     }
 
     /// Ends backoffs that are over, of relays that are the choice of no queue with messages. Those in
@@ -186,6 +221,7 @@ impl State {
             }
             if let Some(message) = self.queue(&name).pop(lease) {
                 self.served = name;
+                self.count(index);
                 return Some((message, index));
             }
         }
@@ -208,6 +244,7 @@ impl State {
             }
             if let Some(message) = self.queue(&name).pop(lease) {
                 self.served = name;
+                self.count(index);
                 return Some(message);
             }
         }
@@ -230,9 +267,15 @@ impl State {
     }
 }
 
+/// The earlier of two times to wait.
+fn earlier(next: Option<Duration>, wait: Duration) -> Duration {
+    next.map_or(wait, |next| next.min(wait))
+}
+
 #[cfg(test)]
 mod tests {
     use domain::outbox::Priority;
+    use domain::relay::RelayLimits;
     use domain::{Failure, Fault, Stage};
 
     use super::*;
@@ -241,7 +284,7 @@ mod tests {
 
     /// The relays `smtp-0`, `smtp-1` … with these rules.
     fn state(rules: &[Option<&str>]) -> State {
-        let mut state = State::new();
+        let mut state = State::new(Clock::default());
         for (number, rule) in rules.iter().enumerate() {
             let route = Route {
                 from_domain: rule.map(str::to_owned),
@@ -344,6 +387,37 @@ mod tests {
                 .iter()
                 .all(|message| &*message.class.queue == "domain:example.org")
         );
+    }
+
+    #[test]
+    fn a_relay_at_its_limit_of_messages_is_followed_by_the_next() {
+        let (mut state, now) = (state(&[None, None]), Instant::now());
+        let route = Route {
+            limits: RelayLimits {
+                per_day: Some(2),
+                ..RelayLimits::default()
+            },
+            ..Route::of_name("smtp-0")
+        };
+        state.relays[0] = PooledRelay::new(Arc::new(route), 4);
+        state
+            .quotas
+            .insert(Scope::Global, RelayQuota::new(Scope::Global));
+        state.relays[1] = PooledRelay::new(
+            Arc::new(Route {
+                scope: Scope::Relay(ulid::Ulid::new()),
+                ..Route::of_name("smtp-1")
+            }),
+            4,
+        );
+        enqueue(&mut state, "global", 4);
+        let mut taken = Vec::new();
+        while let Some((_, index)) = state.pop_for_new_task(Duration::MAX, now) {
+            taken.push(index);
+        }
+        assert_eq!(taken, [0, 0, 1, 1]);
+        state.relays.truncate(1);
+        assert!(matches!(state.choose("global", now), Choice::After(_)));
     }
 
     #[test]

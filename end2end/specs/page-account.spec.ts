@@ -83,6 +83,7 @@ test('a token is created, shown once, used and revoked', async ({ page }) => {
   await tokens.getByRole('button', { name: 'Create token' }).click();
   const secret = (await tokens.getByRole('status').locator('code').innerText()).trim();
   expect(secret).toMatch(/^postern_[\w-]{43}$/);
+  await expect(tokens).toContainText('2 tokens');
   const row = tokens.getByRole('listitem').filter({ hasText: 'billing' });
   await expect(row).toContainText(/send; from billing@example\.org/);
   await expect(row).toContainText(/not used yet, expires \d{4}/);

@@ -330,8 +330,58 @@ async fn an_account_has_100_tokens_in_use_and_10_new_ones_a_minute(env: TestEnv)
     created.expect("one has expired");
 }
 
+async fn a_page_shows_the_newest_100_tokens_and_their_number(env: TestEnv) {
+    let ann = env.sign_in("ann@example.org", Role::User).await;
+    // As of a time without a limit.
+    env.tamper(
+        "WITH digits (d) AS (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) \
+         INSERT INTO token (id, account_id, name, secret, scopes, created_at, expires_at, senders) \
+         SELECT '000' || a.d || b.d || c.d, account.id, 'old ' || a.d || b.d || c.d, \
+         's' || a.d || b.d || c.d, 'send', 0, 1, '' \
+         FROM digits a, digits b, digits c, account WHERE account.email = 'ann@example.org'",
+    )
+    .await;
+    let accounts = env.postern.accounts();
+    let new = NewToken {
+        name: "new".to_owned(),
+        ..NewToken::default()
+    };
+    accounts.create_token(&ann, new).await.expect("made");
+    let newest = accounts.newest_tokens(&ann).await.expect("lists");
+    let names: Vec<_> = newest.tokens.iter().map(|token| &token.name).collect();
+    assert_eq!((newest.number, names.len()), (1001, 100));
+    assert_eq!(names[..2], ["new", "old 999"]);
+}
+
+async fn the_forms_of_tokens_are_for_people(env: TestEnv) {
+    let admin = env.admin().await;
+    let token = env.limited("admin@example.org", NewToken::default()).await;
+    let holder = env.holder(&token).await.expect("valid");
+    let accounts = env.postern.accounts();
+    let new = || NewToken {
+        name: "app".to_owned(),
+        ..NewToken::default()
+    };
+    let refused = accounts.create_own_token(&holder, new()).await;
+    assert_eq!(refused.expect_err("a program").kind, Kind::Forbidden);
+    let listed = accounts.tokens(&admin).await.expect("lists");
+    let id = &listed.first().expect("listed").id;
+    let refused = accounts.revoke_own_token(&holder, id).await;
+    assert_eq!(refused.expect_err("a program").kind, Kind::Forbidden);
+    let other = env.sign_in("other@example.org", Role::Admin).await;
+    let refused = accounts.revoke_own_token(&other, id).await;
+    assert_eq!(refused.expect_err("another's").kind, Kind::NotFound);
+    let own = accounts.create_own_token(&admin, new()).await;
+    own.expect("a person");
+    let revoked = accounts.revoke_own_token(&admin, id).await;
+    revoked.expect("a person");
+    assert!(env.holder(&token).await.is_none());
+}
+
 stories! {
     both {
+        a_page_shows_the_newest_100_tokens_and_their_number;
+        the_forms_of_tokens_are_for_people;
         an_account_has_100_tokens_in_use_and_10_new_ones_a_minute;
         a_token_has_the_rights_of_its_account_until_revoked;
         a_scope_limits_what_a_token_of_an_administrator_may_do;

@@ -289,6 +289,12 @@ async fn tokens(api: &mut Api) {
             .0,
         401
     );
+    let mut statuses = Vec::new();
+    for _ in 0..12 {
+        let another = body(json!({ "name": "another" }));
+        statuses.push(api.call("post", tokens, another).await.0);
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
 }
 
 async fn relays(api: &mut Api) {

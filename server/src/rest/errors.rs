@@ -40,7 +40,7 @@ refusals! {
     /// Operations that take a JSON body.
     JsonRefused {
         "408": "The body did not arrive in time: 10 seconds, and more for a large mail at 32 KiB a second.",
-        "413": "The body is too large.",
+        "413": "The body is too large, or has more than 120,000 values.",
         "415": "The Content-Type is not `application/json`.",
     }
     Missing {

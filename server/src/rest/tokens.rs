@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::envelope::{Nothing, Refused, Success};
-use super::errors::{Always, JsonRefused, Missing, Restricted};
+use super::errors::{Always, JsonRefused, Missing, Restricted, Throttled};
 use super::extract::{JsonBody, PathParams, SignedIn};
 use super::json::lenient;
 use crate::http::AppState;
@@ -132,7 +132,7 @@ pub async fn list(
 /// Create a token
 ///
 /// Administrators create tokens of any account, signed-in users of their own. A token that expires or
-/// has senders creates none.
+/// has senders creates none. An account has at most 100 tokens in use, and 10 new ones a minute.
 #[utoipa::path(
     post,
     path = "/api/tokens",
@@ -143,6 +143,7 @@ pub async fn list(
         Restricted,
         Missing,
         JsonRefused,
+        Throttled,
         Always,
     )
 )]

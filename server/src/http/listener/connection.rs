@@ -101,8 +101,8 @@ impl Connection {
                 let _ = poll_fn(|context| http.poll_without_shutdown(context)).await;
             }
         }
-        activity.finish();
         let mut stream = http.into_parts().io.into_inner();
+        activity.finish();
         if stream.shutdown().await.is_err() || !requests.body.load(Ordering::Relaxed) {
             return;
         }

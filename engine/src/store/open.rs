@@ -36,11 +36,13 @@ const DURABLE_COMMIT: &str = "SELECT set_config('synchronous_commit', 'on', fals
                               WHERE current_setting('synchronous_commit') <> 'remote_apply'";
 
 /// As `busy_timeout` on SQLite; and the server ends the session of a node that is gone without a
-/// goodbye, so that its locks are free within a minute.
-const TIMEOUTS: &str = "SET lock_timeout = '5s'; \
+/// goodbye, so that its locks are free within a minute. No query is compiled: that takes 60 ms, and a
+/// wrong estimate is enough for it.
+const SESSION: &str = "SET lock_timeout = '5s'; \
                         SET idle_in_transaction_session_timeout = '20s'; \
                         SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 5; \
-                        SET tcp_keepalives_count = 4; SET tcp_user_timeout = '40s'";
+                        SET tcp_keepalives_count = 4; SET tcp_user_timeout = '40s'; \
+                        SET jit = off";
 
 /// Ends the queries of callers that are gone.
 const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '30s'";
@@ -152,12 +154,12 @@ async fn open_postgres(address: &str) -> Result<Store, StoreError> {
             at: transport::server(&parsed),
             source: source.into(),
         })?;
-    let reporting = pool(REPORTING_CONNECTIONS, &[TIMEOUTS, STATEMENT_TIMEOUT])
+    let reporting = pool(REPORTING_CONNECTIONS, &[SESSION, STATEMENT_TIMEOUT])
         .connect_lazy_with(options.clone());
-    let metrics = pool(1, &[TIMEOUTS, STATEMENT_TIMEOUT]).connect_lazy_with(options.clone());
+    let metrics = pool(1, &[SESSION, STATEMENT_TIMEOUT]).connect_lazy_with(options.clone());
     let search =
-        pool(SEARCH_CONNECTIONS, &[TIMEOUTS, SEARCH_TIMEOUT]).connect_lazy_with(options.clone());
-    let pool = pool(12, &[DURABLE_COMMIT, TIMEOUTS])
+        pool(SEARCH_CONNECTIONS, &[SESSION, SEARCH_TIMEOUT]).connect_lazy_with(options.clone());
+    let pool = pool(12, &[DURABLE_COMMIT, SESSION])
         .connect_with(options)
         .await?;
     migrations::postgres().run(&pool).await?;

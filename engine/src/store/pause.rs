@@ -63,10 +63,10 @@ pub async fn write(connection: &mut Connection, by: Option<&Stamp>) -> Result<bo
 /// Where the database fails.
 pub async fn control(connection: &mut Connection, since: Timestamp) -> Result<Control, StoreError> {
     let (version, paused): (i64, i64) = sqlx::query_as(
-        "SELECT version, \
+        "SELECT (SELECT version FROM routing), \
          CASE WHEN EXISTS (SELECT 1 FROM delivery_pause WHERE scope = $1) \
          OR EXISTS (SELECT 1 FROM worker WHERE hold_mail = 1 AND seen_at >= $2) \
-         THEN CAST(1 AS BIGINT) ELSE 0 END FROM routing",
+         THEN CAST(1 AS BIGINT) ELSE 0 END",
     )
     .bind(Scope::Global.to_string())
     .bind(since.0)

@@ -9,15 +9,23 @@ use crate::outbox::{TestWorker, mail};
 use testkit::{Relay, RelayScript};
 
 impl TestEnv {
-    /// Submits so many mails with the same subject in one request.
-    async fn submit(&self, actor: &Actor, subject: &str, priority: Priority, many: usize) {
+    /// Submits so many mails with the same subject in one request. Returns the id of the first.
+    async fn submit(
+        &self,
+        actor: &Actor,
+        subject: &str,
+        priority: Priority,
+        many: usize,
+    ) -> String {
         let one = || Submission {
             priority,
             ..mail(&["desk@example.net"], subject)
         };
         let submissions = Submissions::Many((0..many).map(|_| one()).collect());
         let accepted = self.postern.outbox().accept(actor, submissions, None).await;
-        assert_eq!(accepted.expect("accepted").len(), many);
+        let mut ids = accepted.expect("accepted");
+        assert_eq!(ids.len(), many);
+        ids.remove(0)
     }
 }
 
@@ -60,7 +68,9 @@ async fn mail_of_a_class_without_backlog_overtakes_one_with(env: TestEnv) {
     relay.stall();
     env.submit(&admin, "newsletter", Priority::Bulk, 200).await;
     relay.wait_for("END", 2).await;
-    env.submit(&admin, "reset", Priority::High, 1).await;
+    let reset = env.submit(&admin, "reset", Priority::High, 1).await;
+    env.until(&admin, &reset, |message| message.recipients[0].leased)
+        .await;
     relay.reset();
     relay.wait_for_mails(202).await;
     // Behind the mail that was under way and the one that was pipelined behind it.

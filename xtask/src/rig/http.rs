@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Limit for one response: longer than a busy machine takes, shorter than a hang.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
 
 pub struct Client {
     stream: BufReader<TcpStream>,

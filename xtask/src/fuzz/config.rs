@@ -18,6 +18,10 @@ json_lines_conformance.enabled = true
 [[operations]]
 include-path = "/api/setup/email_test/{address}"
 checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 502, 504]
+
+[[operations]]
+include-path = "/api/relays/{id}/email_test/{address}"
+checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 502, 504]
 "#;
 
 /// Parameters and the dictionary that most of their values are from: few random settings and mails

@@ -124,6 +124,7 @@ impl Worker {
                 expired_leases,
             })
         });
+        let (mut emptied, mut backlog) = (Vec::new(), Vec::new());
         let mut claimed = 0;
         let mut failure = None;
         let mut flows: Vec<Vec<QueuedMessage>> = Vec::new();
@@ -131,17 +132,25 @@ impl Worker {
             let loaded = match written {
                 Ok(written) => {
                     claimed += written.claimed.len();
-                    if written.claimed.len() < share.limit {
-                        self.reservations.clear_backlog(&share.class);
+                    match written.claimed.len() < share.limit {
+                        true => emptied.push(&share.class),
+                        false => backlog.push(&share.class),
                     }
                     self.load(&share.class, written, since, now).await
                 }
-                Err(refusal) => Err(refusal),
+                Err(refusal) => {
+                    backlog.push(&share.class);
+                    Err(refusal)
+                }
             };
             match loaded {
                 Ok(messages) => flows.push(messages),
                 Err(refusal) => failure = Some(refusal),
             }
+        }
+        // Another account of the class may have more.
+        for class in emptied.iter().filter(|class| !backlog.contains(class)) {
+            self.reservations.clear_backlog(class);
         }
         self.pool.enqueue(in_turn(flows));
         failure.map_or(Ok(claimed), Err)

@@ -25,6 +25,14 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// their ended leases are taken over.
 const OUTAGE_GRACE: Duration = Duration::from_secs(10);
 
+/// When to poll again.
+struct NextPoll {
+    at: Instant,
+    /// Messages are due that the local queues have no room for: poll as soon as one has. Without them
+    /// a poll on every free place would cost more than the messages themselves.
+    backlog: bool,
+}
+
 impl Worker {
     /// Claims messages for as long as it is polled.
     pub async fn claim_messages(self: Arc<Self>) {
@@ -38,21 +46,24 @@ impl Worker {
         loop {
             // Leases that ended during an outage could not be renewed: their owners may live.
             let expired_leases = outage.is_none_or(|outage| outage.elapsed() >= OUTAGE_GRACE);
-            let until = match in_time(self.poll(expired_leases)).await {
-                Ok(Some(until)) => until,
+            let next = match in_time(self.poll(expired_leases)).await {
+                Ok(Some(next)) => next,
                 Ok(None) => continue,
                 Err(_) => {
                     let now = Instant::now();
                     outage = Some(now);
-                    now + RETRY_WRITE
+                    NextPoll {
+                        at: now + RETRY_WRITE,
+                        backlog: false,
+                    }
                 }
             };
-            let until = until.min(Instant::now() + POLL_INTERVAL);
+            let until = next.at.min(Instant::now() + POLL_INTERVAL);
             tokio::select! {
                 () = sleep_until(until) => {}
                 () = self.services.outbox.woken() => {}
                 () = self.wake.notified() => {}
-                () = self.pool.room.notified() => {}
+                () = self.pool.room.notified(), if next.backlog => {}
             }
         }
     }
@@ -67,7 +78,7 @@ impl Worker {
 
     /// Claims once. Returns when to poll again without a notification; `None` for at once, because
     /// there is more to claim.
-    async fn poll(self: &Arc<Self>, expired_leases: bool) -> Result<Option<Instant>, Refusal> {
+    async fn poll(self: &Arc<Self>, expired_leases: bool) -> Result<Option<NextPoll>, Refusal> {
         self.pool.close_idle_connections();
         let (control, waiting) = {
             let mut connection = self.services.store.read().await?;
@@ -101,7 +112,10 @@ impl Worker {
         }
         let claimed = self.claim_and_enqueue(shares, expired_leases, now).await?;
         self.start_tasks();
-        Ok((claimed == 0).then(|| Instant::now() + until.min(POLL_INTERVAL)))
+        Ok((claimed == 0).then(|| NextPoll {
+            at: Instant::now() + until.min(POLL_INTERVAL),
+            backlog: !due.is_empty(),
+        }))
     }
 
     /// Claims the recipients of several flows in one commit. Returns how many it got.

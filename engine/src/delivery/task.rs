@@ -420,6 +420,8 @@ impl DeliveryTask {
         );
         self.pool()
             .failed(&self.route, failure, self.half_open, self.now());
+        // What waits for this relay alone is released.
+        self.worker.wake();
     }
 }
 

@@ -28,7 +28,8 @@ macro_rules! files {
             "0015_relays",
             "0016_flow",
             "0017_recipient_count",
-            "0018_relay_usage"
+            "0018_relay_usage",
+            "0021_message_body"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -166,6 +166,17 @@ async fn saved_settings_become_those_of_the_first_relay(env: TestEnv) {
     assert!(matches!(listed[0].verified, Verification::Changed(_)));
 }
 
+async fn bodies_of_earlier_versions_are_kept(env: TestEnv) {
+    let octets = match env.config.database {
+        Some(_) => r"'\x466972650d0a'",
+        None => "x'466972650d0a'",
+    };
+    let body = format!("{ROWS} INSERT INTO message_body (id, bytes) VALUES ('{ID}', {octets});");
+    let postern = opened(&env, PARKED, &body).await;
+    let source = postern.outbox().message_bytes(&Actor::local(0), ID).await;
+    assert_eq!(source.as_deref(), Ok(&b"Fire\r\n"[..]));
+}
+
 /// Each opens connections of its own, as a process does.
 async fn processes_that_open_a_new_database_together_all_open_it(env: TestEnv) {
     let config = env.empty().await;
@@ -182,6 +193,7 @@ stories! {
         saved_settings_become_those_of_the_first_relay;
         suppressions_by_words_of_something_else_are_taken_off;
         parked_mail_is_failed_mail_afterwards;
+        bodies_of_earlier_versions_are_kept;
         a_token_without_limits_keeps_what_it_could_do;
         processes_that_open_a_new_database_together_all_open_it;
     }

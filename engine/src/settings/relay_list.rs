@@ -12,7 +12,7 @@ use crate::store::relays::{self, RelayRow};
 use crate::store::{Connection, Scope, Store, StoreError, commit, information, revisions, routing};
 
 /// The most relays.
-const RELAYS_MAX: usize = 50;
+const RELAYS_MAX: usize = 200;
 
 const POSITION: &str = "position";
 

@@ -407,12 +407,12 @@ async fn relays_require_an_administrator_and_are_audited(env: TestEnv) {
     );
 }
 
-async fn there_are_at_most_fifty_relays(env: TestEnv) {
+async fn there_are_at_most_200_relays(env: TestEnv) {
     let admin = env.admin().await;
     let relays = env.postern.relays();
-    let rows: Vec<String> = (1..50)
+    let rows: Vec<String> = (1..200)
         .map(|number| {
-            format!("('01JD00000000000000000000{number:02}', 'R{number}', {number}, 1, 1)")
+            format!("('01JD0000000000000000000{number:03}', 'R{number}', {number}, 1, 1)")
         })
         .collect();
     let insert = format!(
@@ -424,7 +424,7 @@ async fn there_are_at_most_fifty_relays(env: TestEnv) {
     assert_eq!(refused.expect_err("too many").kind, Kind::Invalid);
     let removed = relays.remove(&admin, "01JD0000000000000000000007", None);
     removed.await.expect("removed");
-    assert_eq!(env.add(&admin, "One more").await.position, 50);
+    assert_eq!(env.add(&admin, "One more").await.position, 200);
 }
 
 async fn acts_at_the_same_time_wait_for_each_other(env: TestEnv) {
@@ -473,7 +473,7 @@ stories! {
         a_change_of_an_older_relay_is_refused;
         a_removed_relay_leaves_no_password;
         relays_require_an_administrator_and_are_audited;
-        there_are_at_most_fifty_relays;
+        there_are_at_most_200_relays;
         acts_at_the_same_time_wait_for_each_other;
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: the long runs of crashes, power cuts and fuzzing.
+//! `cargo xtask soak`: the long runs of crashes, outages, power cuts and fuzzing.
 
 use crate::{
     build, console, crash, fuzz, powercut,
@@ -8,19 +8,24 @@ use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 
 const HELP: &str = "\
-Kills Postern and cuts the power of its disk under load, and verifies that no acknowledged mail is
-lost. `cargo xtask test` runs a small share of this. Then fuzzes the REST API.
+Kills Postern, PostgreSQL and relays, cuts their network and the power of the disk, all under load, and
+verifies that no acknowledged mail is lost. `cargo xtask test` runs a small share of this. Then fuzzes
+the REST API.
 
 Usage: cargo xtask soak [OPTION]...
 
 Options:
   --crashes N     kill Postern N times, half of them on SQLite, half on PostgreSQL with two nodes
                   (default: 100)
+  --outages N     on PostgreSQL N times each: kill the database, cut the network between it and one of
+                  two nodes, and stop one of two nodes with SIGSTOP, both for longer than a lease; with
+                  three nodes behind a proxy, kill a node, and stop and start the database. On each
+                  database once, kill one of three relays and start it again (default: 5)
   --power-cuts N  cut the power N times, on SQLite (default: 20)
   --fuzz N        send about N random requests to each operation of the REST API, with the tokens of
                   administrators and of a user and without one, on each database (default: 50)
-  --sqlite        crashes and fuzzing on SQLite only
-  --postgres      crashes and fuzzing on PostgreSQL only
+  --sqlite        crashes, outages and fuzzing on SQLite only
+  --postgres      crashes, outages and fuzzing on PostgreSQL only
   --seed SEED     repeat the random delays and requests of the run that printed this seed
   --program PATH  use this executable instead of building the release
 
@@ -36,6 +41,7 @@ Postern connects to relays on loopback only.
 /// What to run.
 struct Options {
     crashes: usize,
+    outages: usize,
     databases: Vec<Database>,
     power_cuts: usize,
     fuzz: usize,
@@ -70,6 +76,10 @@ pub fn soak(arguments: &[String]) -> Result<()> {
             seed,
         ));
     }
+    if options.outages > 0 {
+        let (databases, seed) = (&options.databases, options.seed);
+        check(crash::outages(&program, options.outages, databases, seed));
+    }
     if cuts_power {
         check(powercut::powercut(
             &program,
@@ -92,6 +102,7 @@ impl Options {
     fn parse(arguments: &[String]) -> Result<Option<Self>> {
         let mut options = Self {
             crashes: 100,
+            outages: 5,
             databases: vec![Database::Sqlite, Database::Postgres],
             power_cuts: 20,
             fuzz: 50,
@@ -107,6 +118,7 @@ impl Options {
             };
             match word.as_str() {
                 "--crashes" => options.crashes = value()?.parse().context("--crashes")?,
+                "--outages" => options.outages = value()?.parse().context("--outages")?,
                 "--power-cuts" => options.power_cuts = value()?.parse().context("--power-cuts")?,
                 "--fuzz" => options.fuzz = value()?.parse().context("--fuzz")?,
                 "--seed" => options.seed = value()?.parse().context("--seed")?,
@@ -124,16 +136,19 @@ impl Options {
 #[test]
 fn options_are_parsed() {
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let options = Options::parse(&words("--crashes 7 --postgres --fuzz 9 --seed 3"));
+    let options = Options::parse(&words(
+        "--crashes 7 --outages 2 --postgres --fuzz 9 --seed 3",
+    ));
     let options = options.expect("valid").expect("options");
     assert_eq!(
         (
             options.crashes,
+            options.outages,
             options.power_cuts,
             options.fuzz,
             options.seed
         ),
-        (7, 20, 9, 3)
+        (7, 2, 20, 9, 3)
     );
     assert_eq!(options.databases, [Database::Postgres]);
     assert!(Options::parse(&words("--help")).expect("valid").is_none());

@@ -173,6 +173,20 @@ fn missing(mail: &Submission, served: &HashMap<(u64, u64), (usize, usize)>) -> u
         .count()
 }
 
+/// Number of recipients of acknowledged mails that received nothing.
+pub fn missing_recipients(submissions: &[Submission], receipts: &[Receipt]) -> usize {
+    let served: HashSet<(u64, u64)> = receipts
+        .iter()
+        .flat_map(|mail| mail.recipients.iter().map(|one| (mail.number, *one)))
+        .collect();
+    let acknowledged = submissions.iter().filter(|mail| mail.id().is_some());
+    let missing = acknowledged.flat_map(|mail| {
+        let recipients = (1..=mail.recipients).map(|one| (mail.number, one));
+        recipients.filter(|recipient| !served.contains(recipient))
+    });
+    missing.count()
+}
+
 /// The ids in the response to one mail or to an array.
 pub fn ids(answer: &Value) -> Vec<String> {
     let many = answer["ids"].as_array().cloned();
@@ -223,6 +237,14 @@ mod tests {
         let mut mail = acknowledged(1);
         mail.recipients = 2;
         assert_eq!(compare(&[mail], &[receipt(1, 0)], 8).lost, 1);
+    }
+
+    #[test]
+    fn recipients_are_missing_until_they_have_received_an_acknowledged_mail() {
+        let mut mails = [acknowledged(1), submission(2, Outcome::Unknown)];
+        mails[0].recipients = 2;
+        assert_eq!(missing_recipients(&mails, &[]), 2);
+        assert_eq!(missing_recipients(&mails, &[receipt(1, 0)]), 1);
     }
 
     #[test]

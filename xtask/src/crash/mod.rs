@@ -1,9 +1,13 @@
-//! Crash tests: kills Postern under load and verifies that no mail is lost.
+//! Crash tests: nodes, PostgreSQL and relays killed under load; verifies that no mail is lost.
 
+pub mod cluster;
+mod events;
 pub mod ledger;
 pub mod producers;
 pub mod relay;
+mod relays;
 pub mod run;
+mod scenario;
 
 use crate::{
     console,
@@ -14,29 +18,89 @@ use crate::{
     },
 };
 use anyhow::{Result, bail};
-use ledger::Comparison;
-use std::path::PathBuf;
+use run::RunResult;
+use std::path::{Path, PathBuf};
 
 /// Number of faults that are printed.
 const MAX_PRINTED_FAULTS: usize = 20;
 
 /// Divides the crashes among the databases and prints a table for the README.
 pub fn crash(program: PathBuf, crashes: usize, engines: &[Database], seed: u64) -> Result<()> {
-    console::note(&format!("seed {seed}"));
+    let mut runs = Runs::new(seed);
     let mut environment = Environment::new(program, "crash", Durability::Unsynced)?;
-    let mut random = Random::new(seed);
-    let (mut lines, mut faults) = (String::new(), Vec::new());
     for (at, engine) in engines.iter().enumerate() {
         // The first database takes the remainder.
         let share = crashes / engines.len() + usize::from(at < crashes % engines.len());
-        let step = console::step(&format!("Kill Postern {share} times, {engine}"));
-        let comparison = run::run(&mut environment, *engine, share, &mut random)?;
-        step.done(&format!("{} mails acknowledged", comparison.acknowledged));
-        lines.push_str(&line(*engine, share, &comparison));
-        faults.extend(comparison.faults);
+        let scenario = scenario::killed(*engine);
+        runs.run(scenario.what, share, |random| {
+            run::run(&mut environment, &scenario, share, random)
+        })?;
     }
-    print!("{HEAD}{lines}");
-    report(&faults, seed)
+    runs.report()
+}
+
+/// Stops PostgreSQL, its network, nodes and relays, each so many times, and prints a table for the
+/// README. A relay is killed once on each database. PostgreSQL syncs its commits.
+pub fn outages(program: &Path, times: usize, engines: &[Database], seed: u64) -> Result<()> {
+    let mut runs = Runs::new(seed);
+    if engines.contains(&Database::Postgres) {
+        for scenario in &scenario::ON_POSTGRES {
+            let mut environment = Environment::new(program.into(), "outage", Durability::Synced)?;
+            runs.run(scenario.what, times, |random| {
+                run::run(&mut environment, scenario, times, random)
+            })?;
+        }
+    }
+    for engine in engines {
+        let mut environment = Environment::new(program.into(), "outage", Durability::Synced)?;
+        let what = format!("one of three relays killed, {engine}");
+        runs.run(&what, 1, |random| {
+            relays::run(&mut environment, *engine, random)
+        })?;
+    }
+    runs.report()
+}
+
+/// Runs with one seed, and the table of their results.
+struct Runs {
+    seed: u64,
+    random: Random,
+    lines: String,
+    faults: Vec<String>,
+}
+
+impl Runs {
+    fn new(seed: u64) -> Self {
+        console::note(&format!("seed {seed}"));
+        Self {
+            seed,
+            random: Random::new(seed),
+            lines: String::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    fn run(
+        &mut self,
+        what: &str,
+        times: usize,
+        run: impl FnOnce(&mut Random) -> Result<RunResult>,
+    ) -> Result<()> {
+        let step = console::step(&format!("{times} times: {what}"));
+        let outcome = run(&mut self.random)?;
+        let acknowledged = outcome.comparison.acknowledged;
+        step.done(&format!("{acknowledged} mails acknowledged"));
+        self.lines.push_str(&line(what, times, &outcome));
+        let faults = outcome.comparison.faults.into_iter();
+        self.faults
+            .extend(faults.map(|fault| format!("{what}: {fault}")));
+        Ok(())
+    }
+
+    fn report(&self) -> Result<()> {
+        print!("{HEAD}{}", self.lines);
+        report(&self.faults, self.seed)
+    }
 }
 
 /// Prints the faults and returns an error if there are any.
@@ -51,23 +115,24 @@ pub fn report(faults: &[String], seed: u64) -> Result<()> {
 }
 
 const HEAD: &str = "\
-| database | crashes | acknowledged | lost | never answered | refused | duplicates | most at one crash | in doubt |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| | times | acknowledged | lost | never answered | refused | duplicates | most at once | in doubt | taken over within |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ";
 
-fn line(engine: Database, crashes: usize, comparison: &Comparison) -> String {
-    let nodes = match engine {
-        Database::Sqlite => "",
-        Database::Postgres => ", two nodes",
-    };
+fn line(what: &str, times: usize, outcome: &RunResult) -> String {
+    let comparison = &outcome.comparison;
+    let takeover = outcome
+        .takeover
+        .map(|time| format!("{:.1} s", time.as_secs_f64()));
     format!(
-        "| {engine}{nodes} | {crashes} | {} | {} | {} | {} | {} | {} | {} |\n",
+        "| {what} | {times} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
         comparison.acknowledged,
         comparison.lost,
         comparison.unknown,
         comparison.refused,
         comparison.duplicates,
         comparison.most,
-        run::IN_DOUBT
+        outcome.in_doubt,
+        takeover.as_deref().unwrap_or("–"),
     )
 }

@@ -32,7 +32,7 @@ pub struct SubmissionLog {
     ended: AtomicBool,
     paused: AtomicBool,
     /// Producers pause while more acknowledged mails than this have not arrived.
-    backlog: u64,
+    max_backlog: u64,
 }
 
 pub struct Producers {
@@ -63,7 +63,7 @@ const SUBMISSION_KINDS: [SubmissionKind; 6] = [
 ];
 
 impl SubmissionLog {
-    pub fn new(backlog: u64) -> Arc<Self> {
+    pub fn new(max_backlog: u64) -> Arc<Self> {
         Arc::new(Self {
             submissions: Mutex::default(),
             acknowledged: AtomicU64::new(0),
@@ -71,7 +71,7 @@ impl SubmissionLog {
             next: AtomicU64::new(1),
             ended: AtomicBool::new(false),
             paused: AtomicBool::new(false),
-            backlog,
+            max_backlog,
         })
     }
 
@@ -88,14 +88,18 @@ impl SubmissionLog {
         self.paused.store(paused, Ordering::Relaxed);
     }
 
+    /// Number of acknowledged mails that have not arrived.
+    pub fn backlog(&self) -> u64 {
+        let acknowledged = self.acknowledged.load(Ordering::Relaxed);
+        acknowledged.saturating_sub(self.receipts.load(Ordering::Relaxed))
+    }
+
     fn ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
     }
 
     fn is_paused(&self) -> bool {
-        let acknowledged = self.acknowledged.load(Ordering::Relaxed);
-        let is_full = acknowledged > self.receipts.load(Ordering::Relaxed) + self.backlog;
-        is_full || self.paused.load(Ordering::Relaxed)
+        self.backlog() > self.max_backlog || self.paused.load(Ordering::Relaxed)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The relay of the crash runs: records each mail with the number of crashes before it.
 
 use super::{
-    ledger::{Receipt, numbers},
+    ledger::{Receipt, Submission, missing_recipients, numbers},
     producers::SubmissionLog,
 };
 use crate::rig::{chunking_relay, until};
@@ -10,8 +10,9 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    thread::sleep,
     time::Duration,
 };
 use testkit::{Relay, Transaction};
@@ -19,30 +20,74 @@ use testkit::{Relay, Transaction};
 /// Limit for reading what a killed Postern had sent.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The time for each mail of a connection while the relay is slow.
+const SLOW: Duration = Duration::from_millis(500);
+
 pub struct CrashRelay {
     pub relay: Relay,
+    /// Number of mails that this relay received.
+    received: Arc<AtomicUsize>,
     receipts: Arc<Mutex<Vec<Receipt>>>,
     crashes: Arc<AtomicUsize>,
+    /// Whether each mail takes [`SLOW`].
+    is_slow: Arc<AtomicBool>,
 }
 
 impl CrashRelay {
     pub fn start(shared: &Arc<SubmissionLog>) -> Result<Self> {
-        let receipts: Arc<Mutex<Vec<Receipt>>> = Arc::default();
-        let crashes: Arc<AtomicUsize> = Arc::default();
+        Self::recording(shared, Arc::default(), Arc::default())
+    }
+
+    /// Starts another relay with the same record.
+    pub fn beside(&self, shared: &Arc<SubmissionLog>) -> Result<Self> {
+        Self::recording(shared, self.receipts.clone(), self.crashes.clone())
+    }
+
+    fn recording(
+        shared: &Arc<SubmissionLog>,
+        receipts: Arc<Mutex<Vec<Receipt>>>,
+        crashes: Arc<AtomicUsize>,
+    ) -> Result<Self> {
+        let received: Arc<AtomicUsize> = Arc::default();
+        let is_slow: Arc<AtomicBool> = Arc::default();
         let (list, count, shared) = (receipts.clone(), crashes.clone(), Arc::clone(shared));
+        let (own, slow) = (received.clone(), is_slow.clone());
         let relay = Relay::with_callback(chunking_relay(), move |mail| {
-            let now = count.load(Ordering::Acquire);
-            let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
-            for one in receipts_of(mail, now) {
-                shared.receipts.fetch_add(1, Ordering::Relaxed);
-                list.push(one);
+            {
+                let now = count.load(Ordering::Acquire);
+                let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
+                own.fetch_add(1, Ordering::Relaxed);
+                for one in receipts_of(mail, now) {
+                    shared.receipts.fetch_add(1, Ordering::Relaxed);
+                    list.push(one);
+                }
+            }
+            if slow.load(Ordering::Relaxed) {
+                sleep(SLOW);
             }
         })?;
         Ok(Self {
             relay,
+            received,
             receipts,
             crashes,
+            is_slow,
         })
+    }
+
+    /// Makes mail wait in front of this relay, or ends that.
+    pub fn slow_down(&self, is_slow: bool) {
+        self.is_slow.store(is_slow, Ordering::Relaxed);
+    }
+
+    /// Number of mails that this relay received.
+    pub fn received(&self) -> usize {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// Number of recipients of acknowledged mails that have received nothing yet.
+    pub fn missing(&self, submissions: &[Submission]) -> usize {
+        missing_recipients(submissions, &self.receipts())
     }
 
     pub fn receipts(&self) -> Vec<Receipt> {
@@ -56,8 +101,13 @@ impl CrashRelay {
         if !until(DRAIN_TIMEOUT, pause, || self.relay.has_read_everything()) {
             bail!("connections of the killed Postern are still open");
         }
-        self.crashes.fetch_add(1, Ordering::AcqRel);
+        self.count_crash();
         Ok(())
+    }
+
+    /// Counts one more crash: what arrives a second time from now on is its duplicate.
+    pub fn count_crash(&self) {
+        self.crashes.fetch_add(1, Ordering::AcqRel);
     }
 }
 

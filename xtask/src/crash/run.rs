@@ -1,115 +1,85 @@
-//! One crash run on one database: nodes, producers, relay and the random delays.
+//! One run of a scenario: its nodes, the producers, and the comparison in the end.
 
 use super::{
+    cluster::{Cluster, IN_DOUBT},
     ledger::{Comparison, Submission, compare},
     producers::{Producers, SubmissionLog},
-    relay::CrashRelay,
+    scenario::Scenario,
 };
 use crate::rig::{
-    environment::{Database, Environment},
-    http::Client,
-    metrics::Metrics,
-    postern::{Plan, Postern},
-    random::Random,
+    environment::Environment, http::Client, metrics::Metrics, postern::Postern, random::Random,
 };
-use anyhow::{Context, Result};
-use std::{fs, sync::Arc, thread::sleep, time::Duration};
+use anyhow::Result;
+use std::{sync::Arc, thread::sleep, time::Duration};
 
-/// Relay connections of each node.
-pub const CONNECTIONS: usize = 8;
-
-/// The mails of each node that may be in doubt.
-pub const IN_DOUBT: usize = 32;
-
-/// Range of the delay between a start and the next crash, in milliseconds.
-pub const CRASH_DELAY_MS: (u64, u64) = (100, 1500);
+/// Range of the delay between a start and the next event, in milliseconds.
+pub const DELAY_MS: (u64, u64) = (100, 1500);
 
 /// Number of undelivered mails above which producers pause: enough to keep every connection busy.
 pub const MAX_BACKLOG: u64 = 400;
 
-/// Limit for delivering the rest after the last crash. Leased mail waits for its lease to expire.
-pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
+/// Limit for delivering the rest after the last event. Leased mail waits for its lease to expire.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Longer than a healthy node on a busy machine waits between renewals: otherwise the other node
-/// would send its mail again.
-pub const LEASE_SECONDS: &str = "10";
+/// The result of a run.
+pub struct RunResult {
+    pub comparison: Comparison,
+    /// The mails that can be in doubt at one event.
+    pub in_doubt: usize,
+    /// The longest time until other nodes had delivered the mail of one that was gone.
+    pub takeover: Option<Duration>,
+}
 
 pub fn run(
     environment: &mut Environment,
-    engine: Database,
-    crashes: usize,
+    scenario: &Scenario,
+    times: usize,
     random: &mut Random,
-) -> Result<Comparison> {
-    let shared = SubmissionLog::new(MAX_BACKLOG);
-    let relay = CrashRelay::start(&shared)?;
-    let (plans, token) = plans(environment, engine)?;
-    let mut nodes = Vec::new();
-    for plan in &plans {
-        nodes.push(Some(plan.start()?));
-    }
-    let address = relay.relay.address;
-    alive(&nodes)?.deliver_to(&token, address)?;
-
-    let addresses: Vec<_> = plans.iter().map(|plan| plan.address).collect();
-    let producers = Producers::start(Arc::clone(&shared), &addresses, &token, random);
+) -> Result<RunResult> {
+    let deadlocks = environment.deadlocks();
+    let log = SubmissionLog::new(MAX_BACKLOG);
+    let mut cluster = Cluster::start(environment, &scenario.layout, Arc::clone(&log))?;
+    let entrances = cluster.entrances();
+    let producers = Producers::start(log, &entrances, &cluster.token, random);
     producers.wait_for_first()?;
-    for crash in 1..=crashes {
+    for left in (0..times).rev() {
         sleep(Duration::from_millis(
-            random.between(CRASH_DELAY_MS.0, CRASH_DELAY_MS.1),
+            random.between(DELAY_MS.0, DELAY_MS.1),
         ));
-        let victim = random.between(0, nodes.len() as u64 - 1) as usize;
-        let node = nodes[victim].take().context("a node is missing")?;
-        node.kill()?;
-        relay.crashed()?;
-        // With two nodes, the survivor takes over after the last crash.
-        if crash < crashes || nodes.len() == 1 {
-            nodes[victim] = Some(plans[victim].start()?);
-        }
+        cluster.is_last = left == 0;
+        (scenario.event)(&mut cluster, random)?;
     }
-    sleep(Duration::from_millis(CRASH_DELAY_MS.0));
+    sleep(Duration::from_millis(DELAY_MS.0));
     producers.stop()?;
-    let node = alive(&nodes)?;
-    let mut client = Client::connect(node.address, "")?;
-    node.wait("an empty queue after the last crash", DRAIN_TIMEOUT, || {
-        Metrics::read(&mut client).is_ok_and(|metrics| metrics.undelivered() == 0)
-    })?;
-    let submissions = shared.submissions();
-    let mut comparison = compare(&submissions, &relay.receipts(), IN_DOUBT);
-    let mut client = Client::with_token(node.address, &token)?;
-    comparison
-        .faults
-        .extend(unrecorded(&mut client, &submissions)?);
-    if environment.deadlocks() > 0 {
-        let fault = format!("{} deadlocks in PostgreSQL", environment.deadlocks());
+    let node = cluster.alive()?;
+    drain(node)?;
+    let submissions = cluster.log.submissions();
+    let in_doubt = IN_DOUBT * scenario.victims;
+    let mut comparison = compare(&submissions, &cluster.relay.receipts(), in_doubt);
+    let mut client = Client::with_token(node.address, &cluster.token)?;
+    let unrecorded = unrecorded(&mut client, &submissions)?;
+    comparison.faults.extend(unrecorded);
+    let deadlocks = cluster.environment.deadlocks() - deadlocks;
+    if deadlocks > 0 {
+        let fault = format!("{deadlocks} deadlocks in PostgreSQL");
         comparison.faults.push(fault);
     }
-    Ok(comparison)
+    Ok(RunResult {
+        comparison,
+        in_doubt,
+        takeover: (!cluster.takeover.is_zero()).then_some(cluster.takeover),
+    })
 }
 
-/// One node on SQLite; two on PostgreSQL, which share the keys.
-fn plans(environment: &mut Environment, engine: Database) -> Result<(Vec<Plan>, String)> {
-    let first = environment
-        .plan(engine)?
-        .argument(&["--relay-connections", &CONNECTIONS.to_string()])
-        .argument(&["--in-doubt", &IN_DOUBT.to_string()])
-        .variable("POSTERN_LEASE_SECONDS", LEASE_SECONDS);
-    let token = first.token()?;
-    let mut plans = vec![first];
-    if engine == Database::Postgres {
-        let second = plans[0].sibling(environment.folder(), "second")?;
-        fs::create_dir_all(second.data.join("keys"))?;
-        for key in fs::read_dir(plans[0].data.join("keys"))? {
-            let key = key?;
-            fs::copy(key.path(), second.data.join("keys").join(key.file_name()))?;
-        }
-        plans.push(second);
-    }
-    Ok((plans, token))
-}
-
-fn alive(nodes: &[Option<Postern>]) -> Result<&Postern> {
-    let mut alive = nodes.iter().flatten();
-    alive.next().context("no node is left")
+/// Waits until a node reports that nothing is undelivered.
+pub fn drain(node: &Postern) -> Result<()> {
+    let undelivered = || {
+        let mut client = Client::connect(node.address, "")?;
+        anyhow::Ok(Metrics::read(&mut client)?.undelivered())
+    };
+    node.wait("an empty queue in the end", DRAIN_TIMEOUT, || {
+        undelivered().is_ok_and(|undelivered| undelivered == 0)
+    })
 }
 
 /// Faults for mails that arrived but are not recorded as delivered, in a sample of up to 300.

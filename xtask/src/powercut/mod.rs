@@ -37,7 +37,7 @@ pub fn powercut(program: &Path, cuts: usize, seed: u64) -> Result<()> {
         found.lost,
         found.duplicates,
         found.most,
-        crate::crash::run::IN_DOUBT
+        crate::crash::cluster::IN_DOUBT
     );
     crate::crash::report(&found.faults, seed)
 }

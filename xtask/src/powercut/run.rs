@@ -6,18 +6,15 @@ use super::{
 };
 use crate::{
     crash::{
+        cluster::{IN_DOUBT, with_limits},
         ledger::{Comparison, Submission, compare},
         producers::{Producers, SubmissionLog},
         relay::CrashRelay,
-        run::{
-            CONNECTIONS, CRASH_DELAY_MS, DRAIN_TIMEOUT, IN_DOUBT, LEASE_SECONDS, MAX_BACKLOG,
-            unrecorded,
-        },
+        run::{DELAY_MS, MAX_BACKLOG, drain, unrecorded},
     },
     guard::TempDir,
     rig::{
         http::Client,
-        metrics::Metrics,
         postern::{Plan, free_address},
         random::Random,
     },
@@ -55,10 +52,7 @@ pub fn run(
 
     let shared = SubmissionLog::new(MAX_BACKLOG);
     let relay = CrashRelay::start(&shared)?;
-    let plan = Plan::new(program, &folder.0, "postern", None)?
-        .argument(&["--relay-connections", &CONNECTIONS.to_string()])
-        .argument(&["--in-doubt", &IN_DOUBT.to_string()])
-        .variable("POSTERN_LEASE_SECONDS", LEASE_SECONDS);
+    let plan = with_limits(Plan::new(program, &folder.0, "postern", None)?);
     let token = plan.token()?;
     let mut postern = plan.start()?;
     match syncs {
@@ -75,7 +69,7 @@ pub fn run(
     producers.wait_for_first()?;
     for cut in 0..cuts {
         sleep(Duration::from_millis(
-            random.between(CRASH_DELAY_MS.0, CRASH_DELAY_MS.1),
+            random.between(DELAY_MS.0, DELAY_MS.1),
         ));
         lock(&disk).cut();
         shared.pause(true);
@@ -104,10 +98,7 @@ pub fn run(
         });
     }
 
-    let mut client = Client::connect(plan.address, "")?;
-    postern.wait("an empty queue after the last cut", DRAIN_TIMEOUT, || {
-        Metrics::read(&mut client).is_ok_and(|metrics| metrics.undelivered() == 0)
-    })?;
+    drain(&postern)?;
     let submissions = shared.submissions();
     let mut comparison = compare(&submissions, &relay.receipts(), IN_DOUBT);
     comparison.faults.extend(lost);

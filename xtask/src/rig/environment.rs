@@ -66,12 +66,13 @@ impl Environment {
         self.postgres.as_ref().map_or(0, Postgres::deadlocks)
     }
 
-    fn postgres(&mut self) -> Result<&Postgres> {
+    /// The PostgreSQL server, started on first use.
+    pub fn postgres(&mut self) -> Result<&mut Postgres> {
         if self.postgres.is_none() {
             // The user `postgres` cannot enter root's folders, and /var/tmp is not a tmpfs.
             let parent = Path::new("/var/tmp");
             self.postgres = Some(Postgres::start(parent, self.durability)?);
         }
-        self.postgres.as_ref().context("no PostgreSQL")
+        self.postgres.as_mut().context("no PostgreSQL")
     }
 }

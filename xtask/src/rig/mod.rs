@@ -1,4 +1,4 @@
-//! The rig of `bench`, `crash`, `powercut` and `fuzz`: Postern over HTTP, PostgreSQL and a relay.
+//! The rig of `bench`, `crash`, `powercut` and `fuzz`: Postern, PostgreSQL, a relay and a proxy.
 
 pub mod environment;
 pub mod http;
@@ -6,6 +6,7 @@ pub mod metrics;
 pub mod postern;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod random;
 
 use std::{thread::sleep, time::Duration};

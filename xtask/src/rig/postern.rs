@@ -10,7 +10,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     env,
     fs::{self, File},
@@ -71,6 +71,12 @@ impl Plan {
         })
     }
 
+    /// The name of its data folder.
+    pub fn name(&self) -> String {
+        let name = self.data.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
     pub fn argument(mut self, words: &[&str]) -> Self {
         self.arguments
             .extend(words.iter().map(|word| (*word).to_owned()));
@@ -91,6 +97,17 @@ impl Plan {
             variables: self.variables.clone(),
             ..other
         })
+    }
+
+    /// Reaches PostgreSQL through a proxy.
+    pub fn database_through(mut self, proxy: SocketAddr) -> Self {
+        self.database = self.database.map(|database| {
+            let server = database.split_once('@').map(|(_, server)| server);
+            let name = server.and_then(|server| server.split_once('/'));
+            let name = name.map(|(_, name)| name).unwrap_or_default();
+            format!("postgres://postgres@{proxy}/{name}")
+        });
+        self
     }
 
     pub fn variable(mut self, name: &str, value: &str) -> Self {
@@ -171,17 +188,20 @@ impl Plan {
 impl Postern {
     /// Saves settings for a relay on this machine, without encryption or password.
     pub fn deliver_to(&self, token: &str, relay: SocketAddr) -> Result<()> {
-        let settings = json!({ "data": {
-            "from_address": SENDER,
-            "smtp_username": "",
-            "smtp_host": relay.ip().to_string(),
-            "smtp_port": relay.port().to_string(),
-            "smtp_connection_type": "None",
-            "smtp_authentication_type": "None",
-        }});
         let mut client = Client::with_token(self.address, token)?;
-        let answer = client.post("/api/setup/email_smtp", "", &settings)?;
+        let answer = client.post("/api/setup/email_smtp", "", &settings(relay))?;
         expect(answer, 200, "saving the settings").map(|_| ())
+    }
+
+    /// Adds a relay with these fields and with settings as [`Postern::deliver_to`] saves them.
+    pub fn add_relay(&self, token: &str, fields: &Value, relay: SocketAddr) -> Result<()> {
+        let mut client = Client::with_token(self.address, token)?;
+        let added = client.post("/api/relays", "", &json!({ "data": fields }))?;
+        let added = expect(added, 200, "adding a relay")?.json()?;
+        let id = added["data"]["id"].as_str().context("a relay without id")?;
+        let path = format!("/api/relays/{id}/email_smtp");
+        let answer = client.post(&path, "", &settings(relay))?;
+        expect(answer, 200, "saving the settings of a relay").map(|_| ())
     }
 
     /// The lines of the log that report a panic.
@@ -202,6 +222,16 @@ impl Postern {
         Ok(())
     }
 
+    /// Sends SIGSTOP: the process does nothing until [`Postern::resume`], and does not learn of it.
+    pub fn suspend(&mut self) -> Result<()> {
+        Ok(kill(Pid::from_raw(self.id().try_into()?), Signal::SIGSTOP)?)
+    }
+
+    /// Sends SIGCONT.
+    pub fn resume(&mut self) -> Result<()> {
+        Ok(kill(Pid::from_raw(self.id().try_into()?), Signal::SIGCONT)?)
+    }
+
     /// Sends SIGTERM, as an init system does, and waits for the process to end.
     pub fn stop(mut self) -> Result<()> {
         kill(Pid::from_raw(self.id().try_into()?), Signal::SIGTERM)?;
@@ -220,6 +250,18 @@ impl Postern {
         }
         Ok(())
     }
+}
+
+/// Settings for a relay on this machine, without encryption or password.
+fn settings(relay: SocketAddr) -> Value {
+    json!({ "data": {
+        "from_address": SENDER,
+        "smtp_username": "",
+        "smtp_host": relay.ip().to_string(),
+        "smtp_port": relay.port().to_string(),
+        "smtp_connection_type": "None",
+        "smtp_authentication_type": "None",
+    }})
 }
 
 /// The last 20 lines of a log, for an error message.

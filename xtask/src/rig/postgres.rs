@@ -1,6 +1,6 @@
-//! A temporary PostgreSQL server on loopback with a free port.
+//! A temporary PostgreSQL server on loopback with a free port, which can be stopped and killed.
 
-use super::postern::free_address;
+use super::{postern::free_address, process};
 use crate::{
     console,
     guard::{ManagedProcess, TempDir},
@@ -8,8 +8,13 @@ use crate::{
     setup::{apt, programs},
 };
 use anyhow::{Context, Result, bail};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use std::{
     io::{BufRead, BufReader, Write},
+    net::{Ipv4Addr, SocketAddr},
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::{ChildStderr, Command, Stdio},
@@ -17,16 +22,23 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
+    thread::{self, sleep},
+    time::{Duration, Instant},
 };
+
+/// Limit for a start after a crash: recovery, and the end of the processes before it.
+const RESTART_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub struct Postgres {
     port: u16,
     programs: PathBuf,
+    durability: Durability,
+    /// It refuses to run as root.
+    user: Option<User>,
     deadlocks: Arc<AtomicU64>,
     // Drop order: the server before its data.
-    _server: ManagedProcess,
-    _data: TempDir,
+    server: Option<ManagedProcess>,
+    data: TempDir,
 }
 
 /// Whether commits survive a power cut.
@@ -34,7 +46,7 @@ pub struct Postgres {
 pub enum Durability {
     /// Every commit is synced to disk, as in production.
     Synced,
-    /// Commits are not synced (`-F`). Killing Postern does not affect the server.
+    /// Commits are not synced (`-F`), and survive a kill of Postern.
     Unsynced,
 }
 
@@ -43,7 +55,7 @@ impl Postgres {
     pub fn start(parent: &Path, durability: Durability) -> Result<Self> {
         let programs = programs::postgresql()?;
         let step = console::step("Start PostgreSQL");
-        // It refuses to run as root, and its user cannot enter root's folders.
+        // Its user cannot enter root's folders.
         let user = if apt::is_root() {
             Some(postgres_user()?)
         } else {
@@ -53,15 +65,17 @@ impl Postgres {
         if let Some(user) = user {
             chown(&data.0, Some(user.id), Some(user.group))?;
         }
-        let program = |name: &str| {
-            let mut command = Command::new(programs.join(name));
-            command.current_dir(&data.0).env("LC_ALL", "C");
-            if let Some(user) = user {
-                command.uid(user.id).gid(user.group);
-            }
-            command
+        let mut postgres = Self {
+            port: free_address()?.port(),
+            programs,
+            durability,
+            user,
+            deadlocks: Arc::default(),
+            server: None,
+            data,
         };
-        run(program("initdb")
+        run(postgres
+            .command("initdb")
             .args([
                 "--no-sync",
                 "--auth=trust",
@@ -71,14 +85,30 @@ impl Postgres {
             ])
             .arg("--pgdata=data")
             .stdout(Stdio::null()))?;
+        postgres.server = Some(postgres.serve()?);
+        step.done(&format!("port {}", postgres.port));
+        Ok(postgres)
+    }
 
-        let port = free_address()?.port();
+    /// A command of PostgreSQL, run by its user in the folder of the data.
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.join(name));
+        command.current_dir(&self.data.0).env("LC_ALL", "C");
+        if let Some(user) = self.user {
+            command.uid(user.id).gid(user.group);
+        }
+        command
+    }
+
+    /// Starts the server and waits until it accepts connections.
+    fn serve(&self) -> Result<ManagedProcess> {
+        let is_unsynced = self.durability == Durability::Unsynced;
         let mut server = ManagedProcess::start(
-            program("postgres")
+            self.command("postgres")
                 .args(["-D", "data", "-h", "127.0.0.1", "-k"])
-                .arg(&data.0)
-                .args(["-p", &port.to_string(), "-c", "max_connections=300"])
-                .args((durability == Durability::Unsynced).then_some("-F"))
+                .arg(&self.data.0)
+                .args(["-p", &self.port.to_string(), "-c", "max_connections=300"])
+                .args(is_unsynced.then_some("-F"))
                 .stderr(Stdio::piped()),
         )?;
         let log = server
@@ -86,21 +116,57 @@ impl Postgres {
             .stderr
             .take()
             .context("postgres has no standard error")?;
-        let deadlocks = Arc::default();
-        wait_until_ready(log, Arc::clone(&deadlocks))?;
-        step.done(&format!("port {port}"));
-        Ok(Self {
-            port,
-            programs,
-            deadlocks,
-            _server: server,
-            _data: data,
-        })
+        wait_until_ready(log, Arc::clone(&self.deadlocks))?;
+        Ok(server)
+    }
+
+    /// Sends SIGKILL to the server and to the processes of its connections.
+    pub fn kill(&mut self) -> Result<()> {
+        let mut server = self.server.take().context("PostgreSQL does not run")?;
+        // Each is the leader of a process group of its own.
+        let backends = process::children(server.child().id())?;
+        server.child().kill()?;
+        for backend in backends {
+            let _ = kill(Pid::from_raw(backend), Signal::SIGKILL);
+        }
+        server.wait().map(drop)
+    }
+
+    /// Ends all connections and stops the server, as its service manager does.
+    pub fn stop(&mut self) -> Result<()> {
+        let mut server = self.server.take().context("PostgreSQL does not run")?;
+        let id = server.child().id().try_into()?;
+        kill(Pid::from_raw(id), Signal::SIGINT)?;
+        let ended = server.wait_at_most(RESTART_TIMEOUT)?;
+        ended.map(drop).context("PostgreSQL does not stop")
+    }
+
+    /// Starts the server again, with its data and its port.
+    pub fn start_again(&mut self) -> Result<()> {
+        const RETRY_PAUSE: Duration = Duration::from_millis(100);
+        let start = Instant::now();
+        loop {
+            match self.serve() {
+                Ok(server) => self.server = Some(server),
+                // Killed processes hold their shared memory for a moment.
+                Err(_) if start.elapsed() < RESTART_TIMEOUT => {
+                    sleep(RETRY_PAUSE);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            return Ok(());
+        }
     }
 
     /// Number of deadlocks in the server's log.
     pub fn deadlocks(&self) -> u64 {
         self.deadlocks.load(Ordering::Relaxed)
+    }
+
+    /// Where it listens.
+    pub fn socket(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
     pub fn url(&self) -> String {

@@ -1,4 +1,4 @@
-//! CPU time and memory of a process from /proc (proc(5)).
+//! CPU time, memory and children of a process from /proc (proc(5)).
 
 use anyhow::{Context, Result};
 use std::{fs, time::Duration};
@@ -18,6 +18,27 @@ pub fn processor_time(process: u32) -> Result<Duration> {
     // utime and stime are fields 14 and 15; the first one after the name is field 3.
     let ticks = ticks(11)? + ticks(12)?;
     Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+}
+
+/// The ids of the processes that a process started.
+pub fn children(process: u32) -> Result<Vec<i32>> {
+    let mut children = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(id) = name.and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        // A process that has ended meanwhile is no child.
+        let stat = fs::read_to_string(path.join("stat")).unwrap_or_default();
+        let parent = stat
+            .rsplit_once(')')
+            .and_then(|(_, fields)| fields.split_whitespace().nth(1));
+        if parent == Some(&process.to_string()) {
+            children.push(id);
+        }
+    }
+    Ok(children)
 }
 
 /// Resident memory in bytes.

@@ -1,77 +1,96 @@
-//! Delivery benchmarks, with Postfix on the same relay in the same run for comparison.
+//! Delivery benchmarks, with Postfix and others on the same relay in the same run for comparison.
 
 use super::{
+    others::{self, Exim, OpenSmtpd},
     postfix::Postfix,
-    proxy,
+    smtp_tools,
     system::{CountingRelay, SystemUnderTest, Throughput, measure_throughput},
-    table::{RUNS, Row, median, thousands},
+    table::{RUNS, Row, median, spread, thousands},
 };
 use crate::{
     console,
-    rig::environment::{Database, Environment},
+    rig::{
+        environment::{Database, Environment},
+        proxy::Proxy,
+        until,
+    },
     setup::apt,
 };
 use anyhow::{Context, Result};
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 const CONNECTIONS: usize = 32;
 const MAILS: u64 = 30_000;
 
+/// Runs beside Postfix, which differ more than those of Postern.
+const RUNS_BESIDE: usize = 5;
+
 /// Fewer than [`MAILS`]: Postfix takes at least as long for these.
 const POSTFIX_MAILS: u64 = 5_000;
 
-/// Limit for Postfix.
-const POSTFIX_TIMEOUT: Duration = Duration::from_secs(300);
+/// Mails for a server that starts a process for each.
+const OTHER_MAILS: u64 = 1_000;
+
+/// Limit for another server.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 pub fn sqlite(environment: &mut Environment) -> Result<Vec<Row>> {
     let with_postfix = apt::is_root();
     if !with_postfix {
         console::note("No comparison with Postfix: it needs root.");
     }
-    let (mut runs, mut postfix_rates) = (Vec::new(), Vec::new());
-    for _ in 0..RUNS {
+    let (mut runs, mut shipped, mut tuned) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..RUNS_BESIDE {
         if with_postfix {
-            postfix_rates.push(postfix()?);
+            shipped.push(postfix(Postfix::shipped)?);
         }
-        let relay = CountingRelay::start()?;
-        runs.push(measure_throughput(
-            environment,
-            Database::Sqlite,
-            &relay,
-            CONNECTIONS,
-            MAILS,
-        )?);
+        runs.push(throughput(environment, Database::Sqlite)?);
+        if with_postfix {
+            tuned.push(postfix(Postfix::tuned)?);
+        }
     }
+    let rates: Vec<f64> = runs.iter().map(|run| run.per_second).collect();
     let run = median(runs, |run| run.per_second).context("no run")?;
-    let postfix_rate = median(postfix_rates, |rate| *rate);
     let mut row = row(&run, Database::Sqlite, "6 times Postfix", "10 times");
-    row.beside = match postfix_rate {
-        Some(rate) => format!(
-            "{:.1} times Postfix, which delivered {}/s; {}",
-            run.per_second / rate,
-            thousands(rate),
-            row.beside
-        ),
-        None => format!("no Postfix, which needs root; {}", row.beside),
-    };
-    Ok(vec![row])
+    row.measured = format!("{}, {}", row.measured, spread(&rates));
+    let mut rows = vec![row];
+    for (what, rates) in [("as shipped", shipped), ("tuned", tuned)] {
+        let spread = spread(&rates);
+        let Some(rate) = median(rates, |rate| *rate) else {
+            continue;
+        };
+        let times = run.per_second / rate;
+        rows[0].beside = format!("{times:.1} times Postfix {what}; {}", rows[0].beside);
+        rows.push(Row {
+            what: format!("Postfix {what}, {CONNECTIONS} connections, the same relay"),
+            measured: format!("{}/s, {spread}", thousands(rate)),
+            minimum: String::new(),
+            goal: String::new(),
+            beside: format!("{RUNS_BESIDE} runs, in turn with those of Postern"),
+        });
+    }
+    if with_postfix {
+        rows.extend(others(&run)?);
+    }
+    Ok(rows)
 }
 
 pub fn postgres(environment: &mut Environment) -> Result<Vec<Row>> {
     let mut runs = Vec::new();
     for _ in 0..RUNS {
-        let relay = CountingRelay::start()?;
-        let engine = Database::Postgres;
-        runs.push(measure_throughput(
-            environment,
-            engine,
-            &relay,
-            CONNECTIONS,
-            MAILS,
-        )?);
+        runs.push(throughput(environment, Database::Postgres)?);
     }
     let run = median(runs, |run| run.per_second).context("no run")?;
     Ok(vec![row(&run, Database::Postgres, "4,000/s", "10,000/s")])
+}
+
+fn throughput(environment: &mut Environment, engine: Database) -> Result<Throughput> {
+    let relay = CountingRelay::start()?;
+    let address = relay.relay.address;
+    measure_throughput(environment, engine, address, CONNECTIONS, MAILS)
 }
 
 fn row(run: &Throughput, engine: Database, minimum: &str, goal: &str) -> Row {
@@ -88,31 +107,63 @@ fn row(run: &Throughput, engine: Database, minimum: &str, goal: &str) -> Row {
     }
 }
 
-/// Mails per second, from the first session to the last mail at the relay.
-fn postfix() -> Result<f64> {
+/// Mails per second that Postfix delivers.
+fn postfix(start: fn(SocketAddr, usize) -> Result<Postfix>) -> Result<f64> {
     let relay = CountingRelay::start()?;
-    let postfix = Postfix::start(relay.relay.address, CONNECTIONS)?;
-    let warm_up = 200;
-    postfix.load(CONNECTIONS, warm_up)?;
-    wait(&relay, warm_up)?;
+    let postfix = start(relay.relay.address, CONNECTIONS)?;
+    rate(&relay, postfix.address, POSTFIX_MAILS)
+}
+
+/// Exim and `OpenSMTPD`, once each.
+fn others(run: &Throughput) -> Result<Vec<Row>> {
+    let relay = CountingRelay::start()?;
+    let exim = Exim::start(relay.relay.address)?;
+    let exim = rate(&relay, exim.address, OTHER_MAILS)?;
+    let relay = CountingRelay::start()?;
+    let opensmtpd = OpenSmtpd::start(relay.relay.address)?;
+    let opensmtpd = rate(&relay, opensmtpd.address, OTHER_MAILS)?;
+    let row = |what: &str, rate: f64| Row {
+        what: format!("{what}, the same relay"),
+        measured: format!("{}/s", thousands(rate)),
+        minimum: String::new(),
+        goal: String::new(),
+        beside: format!(
+            "Postern delivers {:.1} times as many",
+            run.per_second / rate
+        ),
+    };
+    Ok(vec![
+        row(others::EXIM, exim),
+        row(others::OPENSMTPD, opensmtpd),
+    ])
+}
+
+/// Mails per second, from the first session with a server to the last mail at the relay.
+fn rate(relay: &CountingRelay, server: SocketAddr, mails: u64) -> Result<f64> {
+    const WARM_UP: u64 = 200;
+    let wait = |mails| {
+        let arrived = until(TIMEOUT, Duration::from_millis(5), || {
+            relay.received() >= mails
+        });
+        arrived
+            .then_some(())
+            .with_context(|| format!("{} of {mails} mails arrived", relay.received()))
+    };
+    smtp_tools::load(server, CONNECTIONS, WARM_UP)?;
+    wait(WARM_UP)?;
     let start = Instant::now();
-    postfix.load(CONNECTIONS, POSTFIX_MAILS)?;
-    wait(&relay, warm_up + POSTFIX_MAILS)?;
-    Ok(POSTFIX_MAILS as f64 / start.elapsed().as_secs_f64())
+    smtp_tools::load(server, CONNECTIONS, mails)?;
+    wait(WARM_UP + mails)?;
+    Ok(mails as f64 / start.elapsed().as_secs_f64())
 }
 
-fn wait(relay: &CountingRelay, mails: u64) -> Result<()> {
-    let pause = Duration::from_millis(5);
-    let arrived = crate::rig::until(POSTFIX_TIMEOUT, pause, || relay.received() >= mails);
-    arrived
-        .then_some(())
-        .context("Postfix has stopped delivering")
-}
-
-/// One connection to a distant relay, where pipelining matters: without CHUNKING and with it.
+/// One connection to a distant relay, where pipelining matters: without CHUNKING, with it, and to
+/// Postfix, which offers it.
 pub fn far_away(environment: &mut Environment) -> Result<Vec<Row>> {
-    let rate = far_away_rate(environment, CountingRelay::start()?, 800)?;
-    let chunked = far_away_rate(environment, CountingRelay::chunking()?, 8_000)?;
+    let relay = CountingRelay::start()?;
+    let rate = far_away_rate(environment, relay.relay.address, 800)?;
+    let relay = CountingRelay::chunking()?;
+    let chunked = far_away_rate(environment, relay.relay.address, 8_000)?;
     let row = |what: &str, rate: f64, minimum: &str, goal: &str| Row {
         what: format!("one connection, 20 ms round trip{what}"),
         measured: format!("{rate:.1}/s"),
@@ -120,20 +171,29 @@ pub fn far_away(environment: &mut Environment) -> Result<Vec<Row>> {
         goal: goal.to_owned(),
         beside: format!("{:.2} mails a round trip", rate * 0.02),
     };
-    Ok(vec![
+    let mut rows = vec![
         row("", rate, "47/s", "more than one mail a round trip (50/s)"),
         row(", CHUNKING", chunked, "150/s", "400/s"),
-    ])
+    ];
+    if apt::is_root() {
+        let postfix = Postfix::discarding()?;
+        let rate = far_away_rate(environment, postfix.address, 4_000)?;
+        rows.push(row(", to Postfix (CHUNKING)", rate, "150/s", "400/s"));
+    } else {
+        console::note("No distant Postfix: it needs root.");
+    }
+    Ok(rows)
 }
 
 /// Mails per second over one connection, from the first request to the last result.
-fn far_away_rate(environment: &mut Environment, relay: CountingRelay, mails: u64) -> Result<f64> {
+fn far_away_rate(environment: &mut Environment, relay: SocketAddr, mails: u64) -> Result<f64> {
     /// Half of the round trip.
     const ONE_WAY: Duration = Duration::from_millis(10);
     /// These open the session and try what the relay bears, before the measurement.
     const WARM_UP: u64 = 20;
-    let address = proxy::start(relay.relay.address, ONE_WAY)?;
-    let mut system = SystemUnderTest::start(environment, Database::Sqlite, Some((address, 1)))?;
+    let proxy = Proxy::with_delay(&[relay], ONE_WAY)?;
+    let address = Some((proxy.address, 1));
+    let mut system = SystemUnderTest::start(environment, Database::Sqlite, address)?;
     system.load(CONNECTIONS, WARM_UP)?;
     system.wait_for_delivery(WARM_UP)?;
     let start = Instant::now();

@@ -25,8 +25,9 @@ mod load;
 mod machine;
 mod memory;
 mod nodemailer;
+mod others;
 mod postfix;
-mod proxy;
+mod smtp_tools;
 mod system;
 mod table;
 
@@ -51,12 +52,12 @@ const BENCHMARKS: [Benchmark; 8] = [
     },
     Benchmark {
         name: "delivery",
-        about: "mails accepted, delivered and recorded, SQLite, beside Postfix",
+        about: "mails accepted, delivered and recorded, SQLite, beside Postfix, Exim and OpenSMTPD",
         run: delivery::sqlite,
     },
     Benchmark {
         name: "far-away",
-        about: "one connection to a relay with a round trip of 20 ms",
+        about: "one connection to a relay with a round trip of 20 ms, also to Postfix",
         run: delivery::far_away,
     },
     Benchmark {
@@ -81,8 +82,8 @@ const BENCHMARKS: [Benchmark; 8] = [
     },
     Benchmark {
         name: "nodemailer",
-        about: "nodemailer's pool with the same relay",
-        run: nodemailer::row,
+        about: "nodemailer's pool and Postern at the same smtp-sink",
+        run: nodemailer::rows,
     },
 ];
 
@@ -120,7 +121,7 @@ pub fn bench(names: &[String]) -> Result<()> {
     }
     print!("{machine}\n\n{}", table::table(&rows));
     if rows.iter().any(|row| row.beside.contains("times Postfix")) {
-        print!("\n{}\n", postfix::SETTINGS_NOTE);
+        print!("\n{}\n", postfix::settings_note());
     }
     Ok(())
 }

@@ -1,88 +1,103 @@
 //! Postfix as a comparison: accepts mail, syncs its queue files and delivers to the same relay.
 //!
-//! Debian's default configuration except for paths and the connection limit, which is Postern's.
+//! Debian's default configuration except for paths, the relay and the connection limit, which is
+//! Postern's; and tuned. Also as a relay that accepts mail and discards it.
 
-use super::load::MAIL_BYTES;
+use super::smtp_tools;
 use crate::{
-    console::command_line,
     guard::{ManagedProcess, TempDir},
-    rig::{postern::free_address, until},
+    rig::postern::free_address,
     setup::mail_servers,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::{
     fs::{self, File, FileTimes, Permissions},
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     os::unix::fs::{PermissionsExt, chown},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::{Duration, SystemTime},
+    path::Path,
+    time::SystemTime,
 };
 
+/// What is tuned.
+const TUNED: [(&str, &str); 7] = [
+    ("in_flow_delay", "0"),
+    ("default_process_limit", "200"),
+    ("qmgr_message_active_limit", "100000"),
+    ("initial_destination_concurrency", "32"),
+    // No rename of a queue file to the number of its inode.
+    ("enable_long_queue_ids", "yes"),
+    // No rewriting of addresses, and no checks of the header and the body.
+    (
+        "receive_override_options",
+        "no_address_mappings, no_unknown_recipient_checks, no_header_body_checks, no_milters",
+    ),
+    ("smtp_connection_reuse_count_limit", "1000"),
+];
+
 /// Note on the configuration for readers of the figures.
-pub const SETTINGS_NOTE: &str = "Postfix: Debian's settings except for default_destination_concurrency_limit, \
-    raised from 20 to Postern's; queue files synced, log discarded, \
-    fed by smtp-source with persistent sessions.";
+pub fn settings_note() -> String {
+    let tuned: Vec<String> = TUNED
+        .iter()
+        .map(|(name, value)| format!("{name} = {value}"))
+        .collect();
+    format!(
+        "Postfix: Debian's settings except for default_destination_concurrency_limit, raised from 20 to \
+         Postern's; queue files synced on the same disk, log discarded, fed by smtp-source with \
+         persistent sessions. Tuned: {}, and a connection cache for the relay \
+         (smtp_connection_cache_destinations).",
+        tuned.join("; ")
+    )
+}
 
 /// User and group id of `postfix` in that folder.
 const POSTFIX_ID: u32 = 61001;
 
-const START_TIMEOUT: Duration = Duration::from_secs(30);
-
 pub struct Postfix {
-    root: PathBuf,
-    address: SocketAddr,
+    pub address: SocketAddr,
     // Drop order: the server before its queue.
     _master: ManagedProcess,
     _folder: TempDir,
 }
 
 impl Postfix {
-    pub fn start(relay: SocketAddr, connections: usize) -> Result<Self> {
+    /// Starts one that delivers to a relay with Debian's settings.
+    pub fn shipped(relay: SocketAddr, connections: usize) -> Result<Self> {
+        Self::start(&main(&[], relay, connections))
+    }
+
+    /// Starts one that delivers to a relay, with settings for throughput.
+    pub fn tuned(relay: SocketAddr, connections: usize) -> Result<Self> {
+        // Without brackets and port (postconf(5)).
+        let next_hop = relay.ip().to_string();
+        let mut settings = TUNED.to_vec();
+        settings.push(("smtp_connection_cache_destinations", &next_hop));
+        Self::start(&main(&settings, relay, connections))
+    }
+
+    /// Starts one that discards what it has accepted and synced.
+    pub fn discarding() -> Result<Self> {
+        Self::start("default_transport = discard:\n")
+    }
+
+    fn start(settings: &str) -> Result<Self> {
         let root = mail_servers::folder()?;
         let folder = TempDir::create(&root.join("srv"), "bench")?;
         let inside = Path::new("/").join(folder.0.strip_prefix(&root)?);
         let address = free_address()?;
         create_folders(&folder.0)?;
         let config = folder.0.join("config");
-        write(&config.join("main.cf"), &main(&inside, relay, connections))?;
+        write(&config.join("main.cf"), &(base(&inside) + settings))?;
         write(&config.join("master.cf"), &master(address.port()))?;
         // With -d it stays in its process group and ends with it.
-        let mut master = in_folder(&root, "/usr/lib/postfix/sbin/master");
+        let mut master = mail_servers::program(&root, "/usr/lib/postfix/sbin/master");
         master.args(["-d", "-c"]).arg(inside.join("config"));
-        let running = ManagedProcess::start(master.stdout(Stdio::null()).stderr(Stdio::null()))?;
-        let listening = || TcpStream::connect(address).is_ok();
-        if !until(START_TIMEOUT, Duration::from_millis(20), listening) {
-            bail!("{} does not listen", command_line(&master));
-        }
+        let master = smtp_tools::start(&mut master, address)?;
         Ok(Self {
-            root,
             address,
-            _master: running,
+            _master: master,
             _folder: folder,
         })
     }
-
-    /// Submits mails with `smtp-source` and waits until Postfix has accepted all of them.
-    pub fn load(&self, sessions: usize, mails: u64) -> Result<()> {
-        let mut source = in_folder(&self.root, "/usr/sbin/smtp-source");
-        source
-            .args(["-d", "-s", &sessions.to_string(), "-m", &mails.to_string()])
-            .args(["-l", &MAIL_BYTES.to_string()])
-            .args(["-f", "alerts@example.org", "-t", "someone@example.net"])
-            .arg(format!("inet:{}", self.address));
-        crate::run::run(&mut source)
-    }
-}
-
-fn in_folder(root: &Path, program: &str) -> Command {
-    let mut command = Command::new("chroot");
-    command.arg(root).arg(program);
-    command
-        .env_clear()
-        .env("PATH", "/usr/sbin:/usr/bin")
-        .env("LANG", "C");
-    command
 }
 
 fn create_folders(folder: &Path) -> Result<()> {
@@ -117,8 +132,8 @@ fn write(path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// `main.cf`. Only the concurrency limit differs from the defaults, where it is 20.
-fn main(inside: &Path, relay: SocketAddr, connections: usize) -> String {
+/// The part of `main.cf` for the folders and names.
+fn base(inside: &Path) -> String {
     let inside = inside.display();
     format!(
         "compatibility_level = 3.6\n\
@@ -135,12 +150,21 @@ fn main(inside: &Path, relay: SocketAddr, connections: usize) -> String {
          mynetworks = 127.0.0.0/8\n\
          alias_maps =\n\
          smtpd_peername_lookup = no\n\
-         smtp_host_lookup = native\n\
-         relayhost = [{}]:{}\n\
-         default_destination_concurrency_limit = {connections}\n",
+         smtp_host_lookup = native\n"
+    )
+}
+
+/// The part of `main.cf` for delivery. Of the defaults only the concurrency limit differs, which is 20.
+fn main(settings: &[(&str, &str)], relay: SocketAddr, connections: usize) -> String {
+    let mut text = format!(
+        "relayhost = [{}]:{}\ndefault_destination_concurrency_limit = {connections}\n",
         relay.ip(),
         relay.port()
-    )
+    );
+    for (name, value) in settings {
+        text.push_str(&format!("{name} = {value}\n"));
+    }
+    text
 }
 
 /// Debian's `master.cf` without unused services, and with another port.

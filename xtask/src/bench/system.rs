@@ -149,12 +149,11 @@ pub struct Throughput {
 pub fn measure_throughput(
     environment: &mut Environment,
     engine: Database,
-    relay: &CountingRelay,
+    relay: SocketAddr,
     connections: usize,
     mails: u64,
 ) -> Result<Throughput> {
-    let address = relay.relay.address;
-    let mut system = SystemUnderTest::start(environment, engine, Some((address, connections)))?;
+    let mut system = SystemUnderTest::start(environment, engine, Some((relay, connections)))?;
     system.warm_up(true)?;
     let before = system.processor_time()?;
     let start = Instant::now();

@@ -71,6 +71,13 @@ pub fn median<T>(mut runs: Vec<T>, by: impl Fn(&T) -> f64) -> Option<T> {
     Some(runs.swap_remove(middle))
 }
 
+/// The lowest and the highest figure, as `1,180–1,320`.
+pub fn spread(runs: &[f64]) -> String {
+    let lowest = runs.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = runs.iter().copied().fold(0.0, f64::max);
+    format!("{}–{}", thousands(lowest), thousands(highest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +88,11 @@ mod tests {
         assert_eq!(thousands(123.0), "123");
         assert_eq!(thousands(13258.3), "13,258");
         assert_eq!(thousands(1e6), "1,000,000");
+    }
+
+    #[test]
+    fn the_spread_is_from_the_lowest_to_the_highest() {
+        assert_eq!(spread(&[1250.0, 1180.2, 1320.0]), "1,180–1,320");
     }
 
     #[test]

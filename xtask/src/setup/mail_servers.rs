@@ -11,6 +11,7 @@ use std::{
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// Sets of packages that can be installed together.
@@ -70,6 +71,17 @@ pub fn folder() -> Result<PathBuf> {
     fs::write(done, recipe())?;
     step.done("unpacked");
     Ok(folder)
+}
+
+/// A command that runs a program in the folder, or in another that holds it.
+pub fn program(root: &Path, name: &str) -> Command {
+    let mut command = Command::new("chroot");
+    command.arg(root).arg(name);
+    command
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin")
+        .env("LANG", "C");
+    command
 }
 
 /// Identifies the content of the folder.

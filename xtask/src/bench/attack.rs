@@ -1,6 +1,7 @@
 //! Attack benchmarks: the latency of intake and of a page while others ask for too much.
 
 use super::{
+    fill::fill,
     load::{LoadResult, joined},
     system::{SystemUnderTest, sign_in},
     table::{Row, quantile},
@@ -11,7 +12,7 @@ use crate::rig::{
     postern::SENDER,
 };
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{
     io::Write,
     net::{SocketAddr, TcpStream},
@@ -26,9 +27,6 @@ const MAILS: u64 = 20_000;
 
 /// Mails in the outbox for searches and acts.
 const STORED: usize = 1_000_000;
-
-/// Mails of one request that fills the outbox.
-const BATCH: usize = 500;
 
 /// Between two octets of a client that drips.
 const DRIP: Duration = Duration::from_secs(1);
@@ -105,7 +103,14 @@ pub fn rows(environment: &mut Environment) -> Result<Vec<Row>> {
     for attack in &ON_A_SMALL_OUTBOX {
         rows.push(row(&system, attack, &sender, &cookie)?);
     }
-    fill(&system)?;
+    fill(system.postern.address, &system.token, STORED, |number| {
+        json!({
+            "from": SENDER,
+            "to": format!("n{number}@example.net"),
+            "subject": "Stored",
+            "text": "Short.",
+        })
+    })?;
     for attack in &ON_A_LARGE_OUTBOX {
         rows.push(row(&system, attack, &sender, &cookie)?);
     }
@@ -250,26 +255,6 @@ fn acts(target: &Target, _: usize) -> Result<()> {
         }
         let acted = client.post("/api/messages/act", "", &confirmed)?;
         expect(acted, 200, "the act")?;
-    }
-    Ok(())
-}
-
-/// Submits mails in large batches.
-fn fill(system: &SystemUnderTest) -> Result<()> {
-    let mut client = Client::with_token(system.postern.address, &system.token)?;
-    for batch in 0..STORED / BATCH {
-        let mails: Vec<Value> = (0..BATCH)
-            .map(|mail| {
-                json!({
-                    "from": SENDER,
-                    "to": format!("b{batch}m{mail}@example.net"),
-                    "subject": "Stored",
-                    "text": "Short.",
-                })
-            })
-            .collect();
-        let answer = client.post("/api/messages/send-email", "", &Value::Array(mails))?;
-        expect(answer, 202, "filling the outbox")?;
     }
     Ok(())
 }

@@ -18,8 +18,11 @@
 //!   batched less per commit than two. Lease renewal skips locked rows, because it blocked
 //!   recording results.
 
+mod arrivals;
 mod attack;
 mod delivery;
+mod fairness;
+mod fill;
 mod intake;
 mod load;
 mod machine;
@@ -27,6 +30,8 @@ mod memory;
 mod nodemailer;
 mod others;
 mod postfix;
+mod queues;
+mod rows;
 mod smtp_tools;
 mod system;
 mod table;
@@ -44,7 +49,7 @@ struct Benchmark {
     run: fn(&mut Environment) -> Result<Vec<Row>>,
 }
 
-const BENCHMARKS: [Benchmark; 8] = [
+const BENCHMARKS: [Benchmark; 11] = [
     Benchmark {
         name: "intake",
         about: "mails accepted over HTTP by 64 clients, SQLite",
@@ -74,6 +79,21 @@ const BENCHMARKS: [Benchmark; 8] = [
         name: "memory",
         about: "memory with 100,000 mails queued",
         run: memory::row,
+    },
+    Benchmark {
+        name: "queues",
+        about: "50 queues, 5 of them with a dead relay, SQLite",
+        run: queues::row,
+    },
+    Benchmark {
+        name: "fairness",
+        about: "mails behind 500,000 bulk mails of another account, SQLite",
+        run: fairness::rows,
+    },
+    Benchmark {
+        name: "rows",
+        about: "pages, claims and searches with 2,000,000 rows, and their disk space, SQLite",
+        run: rows::rows,
     },
     Benchmark {
         name: "attack",

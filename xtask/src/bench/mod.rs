@@ -77,8 +77,8 @@ const BENCHMARKS: [Benchmark; 11] = [
     },
     Benchmark {
         name: "memory",
-        about: "memory with 100,000 mails queued",
-        run: memory::row,
+        about: "memory with 100,000 and 1,000,000 mails queued, and with mails of 25 MB",
+        run: memory::rows,
     },
     Benchmark {
         name: "queues",

@@ -28,7 +28,7 @@ const STORED: usize = ROWS / 2;
 
 /// Octets of a mail, and of the header that Postern adds.
 const MAIL_BYTES: usize = 1600;
-const HEADER_BYTES: usize = 330;
+const HEADER_BYTES: usize = 250;
 
 const SAMPLES: usize = 20;
 

@@ -24,6 +24,7 @@ test('a message page shows its delivery events and content', async ({ page }) =>
     to: ['desk@example.org', 'mara@example.org'],
     subject: 'Alarm 1432',
     text: 'Fire in <hall> 3 & 4.',
+    priority: 'high',
     attachments: [{ filename: 'hall-3.txt', content_type: 'text/plain', content: 'aGFsbA==' }],
   });
   const outbox = await OutboxPage.open(console, page);
@@ -31,6 +32,7 @@ test('a message page shows its delivery events and content', async ({ page }) =>
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Alarm 1432');
   const envelope = page.getByRole('region', { name: 'Envelope' });
   await expect(envelope).toContainText(/From\s*alerts@example\.org\s*Accepted\s*By admin@example\.org/);
+  await expect(envelope).toContainText(/Priority\s*High/);
   await expect(envelope).toContainText(id);
   const desk = outbox.recipient('desk@example.org');
   const steps = desk.getByRole('listitem');

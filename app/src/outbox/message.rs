@@ -76,6 +76,8 @@ fn Envelope(message: MessageView) -> AnyView {
                 <dd>{from}</dd>
                 <dt>"Accepted"</dt>
                 <dd>"By " {by} ", " <Time at=message.accepted /></dd>
+                <dt>"Priority"</dt>
+                <dd>{message.priority.title()}</dd>
                 <dt>"Size"</dt>
                 <dd>{size(message.size)}</dd>
                 <dt>"Message-ID"</dt>

@@ -49,6 +49,15 @@ impl Priority {
         self.into()
     }
 
+    /// The name for people.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::High => "High",
+            Self::Normal => "Normal",
+            Self::Bulk => "Bulk",
+        }
+    }
+
     /// The share of the class among those with messages: of twelve, eight are of high priority, three
     /// of normal and one of bulk.
     pub const fn weight(self) -> u32 {

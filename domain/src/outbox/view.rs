@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
-use super::{Cursor, MessageAction, RecipientState, SuppressionLimit};
+use super::{Cursor, MessageAction, Priority, RecipientState, SuppressionLimit};
 use crate::cause::Finding;
 use crate::{Failure, Timestamp};
 
@@ -24,6 +24,8 @@ pub struct OutboxRow {
     pub to: String,
     /// The decoded subject.
     pub subject: String,
+    /// The class in its queue.
+    pub priority: Priority,
     /// The delivery state.
     pub state: RecipientState,
     /// Whether a worker holds a lease on it.
@@ -58,6 +60,8 @@ pub struct MessageView {
     pub from: String,
     /// The decoded subject.
     pub subject: String,
+    /// The class in its queue.
+    pub priority: Priority,
     /// The Message-ID header field with its angle brackets.
     pub message_id: String,
     /// The size in octets.

@@ -17,8 +17,8 @@ use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, Recipient};
 use crate::store::search::ListPage;
 use crate::store::{
-    Connection, accounts, delivery_events, information, pause, recipient_counts, relays, search,
-    workers,
+    Connection, accounts, delivery_events, flows, information, pause, recipient_counts, relays,
+    search, workers,
 };
 
 /// The rows of a page.
@@ -186,6 +186,7 @@ impl Outbox {
             })
             .collect();
         let by = accounts::by_id(&mut connection, &message.account).await?;
+        let priority = flows::priority_of_message(&mut connection, &message.id).await?;
         Ok(MessageView {
             accepted: search::accepted(&message.id),
             kept: messages::has_body(&mut connection, &message.id).await?,
@@ -193,6 +194,7 @@ impl Outbox {
             id: message.id,
             from: message.sender,
             subject: message.subject,
+            priority: priority.unwrap_or_default(),
             message_id: message.message_id,
             size: message.size,
             recipients,

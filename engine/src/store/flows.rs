@@ -50,16 +50,12 @@ struct WaitingRow {
 
 impl FromRow<'_, AnyRow> for WaitingRow {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
-        let priority: &str = row.try_get(2)?;
-        let priority = priority
-            .parse()
-            .map_err(|_| sqlx::Error::Decode(format!("unknown priority {priority}").into()))?;
         Ok(Self {
             flow: WaitingFlow {
                 id: row.try_get(0)?,
                 class: QueueClass {
                     queue: row.try_get::<&str, _>(1)?.into(),
-                    priority,
+                    priority: priority(row, 2)?,
                 },
                 due: Timestamp(row.try_get(3)?),
             },
@@ -91,6 +87,32 @@ pub async fn id(connection: &mut Connection, flow: &Flow) -> Result<i64, StoreEr
     .fetch_one(connection)
     .await?;
     Ok(id)
+}
+
+/// The priority of a message; `None` where it is not stored.
+///
+/// # Errors
+/// Where the database fails, or holds an unknown priority.
+pub async fn priority_of_message(
+    connection: &mut Connection,
+    message_id: &str,
+) -> Result<Option<Priority>, StoreError> {
+    // The recipients of a message are in one flow.
+    let row = sqlx::query(
+        "SELECT flow.priority FROM recipient JOIN flow ON flow.id = recipient.flow \
+         WHERE recipient.message_id = $1 ORDER BY recipient.position LIMIT 1",
+    )
+    .bind(message_id)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| priority(&row, 0)).transpose()?)
+}
+
+/// The priority in a column.
+pub(super) fn priority(row: &AnyRow, column: usize) -> Result<Priority, sqlx::Error> {
+    let name: &str = row.try_get(column)?;
+    name.parse()
+        .map_err(|_| sqlx::Error::Decode(format!("unknown priority {name}").into()))
 }
 
 /// The flows with recipients that are due now or later. Recipients that are due later than the longest

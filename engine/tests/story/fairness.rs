@@ -1,6 +1,6 @@
 //! Priority classes and accounts share the connections to a relay.
 
-use domain::outbox::Priority;
+use domain::outbox::{Priority, Search};
 use domain::view::Role;
 use engine::{Actor, Submission, Submissions};
 
@@ -79,8 +79,22 @@ async fn mail_of_a_class_without_backlog_overtakes_one_with(env: TestEnv) {
     works.end().await;
 }
 
+async fn a_message_shows_its_priority(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    for priority in Priority::ALL {
+        let id = env.submit(&admin, "report", *priority, 1).await;
+        let outbox = env.postern.outbox();
+        let message = outbox.message(&admin, &id).await.expect("reads");
+        assert_eq!(message.priority, *priority);
+        let page = outbox.page(&admin, &Search::default(), None).await;
+        assert_eq!(page.expect("lists").lines[0].priority, *priority);
+    }
+}
+
 stories! {
     both {
+        a_message_shows_its_priority;
         bulk_mail_delays_no_other;
         mail_of_a_class_without_backlog_overtakes_one_with;
     }

@@ -120,7 +120,7 @@ async fn configuration(api: &mut Api) {
 
 async fn messages(api: &mut Api) {
     let send = "/api/messages/send-email";
-    let mail = json!({ "to": "desk@example.org", "subject": "Fire", "text": "Leave." });
+    let mail = json!({ "to": "desk@example.org", "subject": "Fire", "priority": "high" });
     let (status, accepted) = api.call("post", send, body(mail.clone())).await;
     assert_eq!(status, 202);
     let id = accepted["id"].as_str().expect("an id").to_owned();
@@ -160,6 +160,8 @@ async fn messages(api: &mut Api) {
     let one = "/api/messages/{id}";
     let (status, read) = api.call("get", one, path(&[("id", &id)])).await;
     assert_eq!((status, &read["data"]["id"]), (200, &json!(id)));
+    assert_eq!(read["data"]["priority"], "high");
+    assert_eq!(listed["data"][0]["priority"], "high");
     for (id, refused) in [
         ("01JD0000000000000000000000", 404),
         ("x", 404),

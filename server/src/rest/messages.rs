@@ -5,7 +5,8 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use domain::Timestamp;
 use domain::outbox::{
-    self, EventKind, MessageView, OutboxRow, OutboxRows, RecipientState, RecipientView, Search,
+    self, EventKind, MessageView, OutboxRow, OutboxRows, Priority, RecipientState, RecipientView,
+    Search,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -88,6 +89,7 @@ struct MessageLine {
     from: String,
     to: String,
     subject: String,
+    priority: Priority,
     state: RecipientState,
     /// Whether a process is delivering it at this moment.
     leased: bool,
@@ -108,6 +110,7 @@ impl From<OutboxRow> for MessageLine {
             from: row.from,
             to: row.to,
             subject: row.subject,
+            priority: row.priority,
             state: row.state,
             leased: row.leased,
             attempts: row.attempts,
@@ -163,6 +166,7 @@ pub struct Message {
     /// The sender of the envelope.
     from: String,
     subject: String,
+    priority: Priority,
     /// The header field, with its angle brackets.
     message_id: String,
     /// In bytes.
@@ -214,6 +218,7 @@ impl From<MessageView> for Message {
             by: message.by,
             from: message.from,
             subject: message.subject,
+            priority: message.priority,
             message_id: message.message_id,
             size: message.size,
             kept: message.kept,

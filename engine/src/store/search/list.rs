@@ -10,6 +10,7 @@ use super::condition::{Access, Condition};
 use super::connection::SearchConnection;
 use super::parameter::Parameter;
 use crate::store::StoreError;
+use crate::store::flows::priority;
 use crate::store::recipients::{is_leased, state};
 
 /// A part of the list.
@@ -60,6 +61,7 @@ impl FromRow<'_, AnyRow> for StoredRow {
                 attempts: row.try_get(7)?,
                 due: None,
                 reply: reply.filter(|reply| !reply.is_empty()),
+                priority: priority(row, 10)?,
             },
         })
     }
@@ -96,10 +98,10 @@ pub async fn rows(
     // The keys first: only rows of this part are read whole.
     let sql = format!(
         "SELECT r.message_id, r.position, m.sender, r.address, m.subject, r.state, r.owner, \
-         r.attempts, r.due_at, r.reply FROM (SELECT r.message_id AS id, r.position AS place FROM {} \
+         r.attempts, r.due_at, r.reply, f.priority FROM (SELECT r.message_id AS id, r.position AS place FROM {} \
          ORDER BY {id} DESC, r.position DESC LIMIT ${limit}) AS found \
-         CROSS JOIN recipient r CROSS JOIN message m \
-         WHERE r.message_id = found.id AND r.position = found.place AND m.id = found.id \
+         CROSS JOIN recipient r CROSS JOIN message m CROSS JOIN flow f \
+         WHERE r.message_id = found.id AND r.position = found.place AND m.id = found.id AND f.id = r.flow \
          ORDER BY found.id DESC, found.place DESC",
         condition.rows(),
     );

@@ -128,16 +128,17 @@ test('a token is printed once, listed without its secret, and revoked', async ()
   }
 });
 
-test('a token is limited by scope, sender and expiry', async () => {
+test('a token is limited by scope, sender, expiry and priority', async () => {
   const { url } = postern.postern;
   await postern.createAccount('limited@example.org', 'admin');
   const create = (...limits: string[]) => postern.command(['token', 'create', '--account', 'limited@example.org', '--name', 'limited', ...limits]);
-  const created = await create('--scope', 'send', '--expires', '30', '--sender', 'a@example.org', '--sender', 'b@example.org');
+  const created = await create('--scope', 'send', '--expires', '30', '--sender', 'a@example.org', '--sender', 'b@example.org', '--default-priority', 'bulk', '--highest-priority', 'normal');
   expect(created).toMatchObject({ code: 0, stderr: '' });
   const headers = { 'authorization': `Bearer ${created.stdout.trim()}`, 'content-type': 'application/json' };
-  const send = (from: string) =>
-    sendRequest(url, '/api/messages/send-email', { method: 'POST', headers, body: JSON.stringify({ from, to: 'me@example.net', text: 'x' }) });
+  const send = (from: string, priority?: string) =>
+    sendRequest(url, '/api/messages/send-email', { method: 'POST', headers, body: JSON.stringify({ from, to: 'me@example.net', text: 'x', priority }) });
   expect((await send('b@example.org')).status).toBe(202);
+  expect((await send('b@example.org', 'high')).text).toContain('This token sends with a priority up to normal. Choose normal or bulk.');
   const refused = await send('c@example.org');
   expect(refused.status).toBe(422);
   expect(refused.text).toContain('This token sends only from a@example.org, b@example.org.');
@@ -145,12 +146,14 @@ test('a token is limited by scope, sender and expiry', async () => {
   expect((await sendRequest(url, SETTINGS_PATH, { headers })).status).toBe(403);
   await expect
     .poll(async () => (await postern.command(['token', 'list'])).stdout)
-    .toMatch(/limited {2}made .*  send {2}from a@example\.org,b@example\.org {2}used \d{4}-.* {2}expires \d{4}-.* {2}in use\n/);
+    .toMatch(/limited {2}made .*  send {2}from a@example\.org,b@example\.org {2}priority bulk up to normal {2}used \d{4}-.* {2}expires \d{4}-.* {2}in use\n/);
 
   expectCommandFailure(await create('--scope', 'write'), 2, /send, read and admin/);
   expectCommandFailure(await create('--expires', '0'), 2, /1 to 3650 days/);
   expectCommandFailure(await create('--expires', 'soon'), 2, /--expires/);
   expectCommandFailure(await create('--sender', 'nobody'), 2, /nobody.*@/);
+  expectCommandFailure(await create('--default-priority', 'urgent'), 2, /Choose high, normal or bulk/);
+  expectCommandFailure(await create('--default-priority', 'high', '--highest-priority', 'normal'), 2, /--default-priority: The default is not above/);
 });
 
 test('a password set on the command line revokes tokens unless they are kept', async () => {

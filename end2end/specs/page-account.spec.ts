@@ -75,17 +75,22 @@ test('a token is created, shown once, used and revoked', async ({ page }) => {
   await tokens.getByLabel('Name of the token').fill('billing');
   await tokens.getByLabel('Senders').fill('billing@example.org, nobody');
   await tokens.getByLabel('Days until it expires').fill('30');
+  await tokens.getByLabel('Default priority').selectOption('High');
+  await tokens.getByLabel('Highest priority').selectOption('Normal');
   await tokens.getByRole('button', { name: 'Create token' }).click();
   await expect(tokens.getByLabel('Senders')).toHaveAccessibleDescription(/“nobody” is not an address/);
+  await expect(tokens.getByLabel('Default priority')).toHaveAccessibleDescription(/not above the highest priority, normal/);
   await expect(tokens.getByLabel('Name of the token'), 'what was typed is kept').toHaveValue('billing');
+  await expect(tokens.getByLabel('Highest priority')).toHaveValue('normal');
 
   await tokens.getByLabel('Senders').fill('billing@example.org');
+  await tokens.getByLabel('Default priority').selectOption('Bulk');
   await tokens.getByRole('button', { name: 'Create token' }).click();
   const secret = (await tokens.getByRole('status').locator('code').innerText()).trim();
   expect(secret).toMatch(/^postern_[\w-]{43}$/);
   await expect(tokens).toContainText('2 tokens');
   const row = tokens.getByRole('listitem').filter({ hasText: 'billing' });
-  await expect(row).toContainText(/send; from billing@example\.org/);
+  await expect(row).toContainText(/send; from billing@example\.org; priority bulk up to normal/);
   await expect(row).toContainText(/not used yet, expires \d{4}/);
 
   const headers = { 'authorization': `Bearer ${secret}`, 'content-type': 'application/json' };

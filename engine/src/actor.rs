@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use domain::outbox::PriorityLimits;
 use domain::view::Role;
 use domain::{Kind, Refusal};
 
@@ -207,14 +208,16 @@ impl Actor {
     /// otherwise it would outlive or exceed its limits with another one.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] for a token that expires or has senders.
+    /// [`Kind::Forbidden`] for a token that expires, or has senders or a highest priority.
     pub(crate) fn creates_tokens(&self) -> Result<(), Refusal> {
         match &self.identity {
             Identity::Token { token, .. }
-                if token.expires_at.is_some() || !token.senders.is_empty() =>
+                if token.expires_at.is_some()
+                    || !token.senders.is_empty()
+                    || token.priorities.is_limited() =>
             {
-                let text = "A token that expires or has senders creates no tokens. Sign in to \
-                            create one.";
+                let text = "A token that expires, or has senders or a highest priority, creates no \
+                            tokens. Sign in to create one.";
                 Err(Refusal::new(Kind::Forbidden, text))
             }
             _ => Ok(()),
@@ -226,6 +229,14 @@ impl Actor {
         match &self.identity {
             Identity::Token { token, .. } => &token.senders,
             _ => &[],
+        }
+    }
+
+    /// The priorities of the messages that the actor submits.
+    pub(crate) fn priorities(&self) -> PriorityLimits {
+        match &self.identity {
+            Identity::Token { token, .. } => token.priorities,
+            _ => PriorityLimits::default(),
         }
     }
 
@@ -274,6 +285,7 @@ mod tests {
             expires_at: None,
             last_used_at: None,
             senders: Vec::new(),
+            priorities: PriorityLimits::default(),
             account,
         };
         Actor::token(token, "3".to_owned(), Origin::default())

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use clap::builder::BoolishValueParser;
 use clap::builder::styling::Styles;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use domain::outbox::Priority;
 
 pub use data::{DataArgs, LogFormat};
 pub use relay::{DiagnoseArgs, ProbeArgs};
@@ -229,6 +230,12 @@ pub enum TokenCommand {
             value_delimiter = ','
         )]
         sender: Vec<String>,
+        /// The priority of its mail that names none: high, normal or bulk [default: normal, or the highest]
+        #[arg(long, env = "POSTERN_TOKEN_DEFAULT_PRIORITY", value_name = "PRIORITY")]
+        default_priority: Option<Priority>,
+        /// The highest priority its mail may name [default: high]
+        #[arg(long, env = "POSTERN_TOKEN_HIGHEST_PRIORITY", value_name = "PRIORITY")]
+        highest_priority: Option<Priority>,
         #[command(flatten)]
         data_args: DataArgs,
     },

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use app::entrance::setup_path;
 use domain::SecretString;
+use domain::outbox::PriorityLimits;
 use domain::view::Role;
 use engine::smtp::AddressPolicy;
 use engine::{Actor, Clock, Config, NewToken, Postern, Token};
@@ -196,12 +197,16 @@ pub async fn token(
             scope,
             expires,
             sender,
+            default_priority,
+            highest_priority,
             ..
         } => {
             let new = NewToken {
                 scopes: scope,
                 expires_days: expires,
                 senders: sender,
+                default_priority,
+                highest_priority,
                 ..NewToken::new(&account, &name)
             };
             let secret = postern.accounts().create_token(&operator(), new).await?;
@@ -233,6 +238,14 @@ fn token_line(token: &Token) -> String {
     ];
     if !token.senders.is_empty() {
         parts.push(format!("from {}", token.senders.join(",")));
+    }
+    if token.priorities != PriorityLimits::default() {
+        let PriorityLimits { default, highest } = token.priorities;
+        parts.push(format!(
+            "priority {} up to {}",
+            default.as_str(),
+            highest.as_str()
+        ));
     }
     parts.push(match token.last_used_at {
         Some(at) => format!("used {at}"),

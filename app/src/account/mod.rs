@@ -1,6 +1,7 @@
 //! The account page: change one's own password, list and end one's own sessions and API tokens.
 
 mod page;
+mod priority_field;
 mod token_form;
 mod tokens;
 mod user_agent;

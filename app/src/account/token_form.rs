@@ -1,6 +1,7 @@
 //! The form that creates an API token, and what the page shows of the created one.
 
 use domain::Refusal;
+use domain::outbox::Priority;
 use engine::{NewToken, TokenScope};
 
 /// The form, as posted. The server crate provides it as context if it was refused.
@@ -12,6 +13,10 @@ pub struct TokenForm {
     pub senders: String,
     /// Empty if the token does not expire.
     pub expires_days: String,
+    /// The name of one, or empty.
+    pub default_priority: String,
+    /// The name of one, or empty.
+    pub highest_priority: String,
     /// Absent unless checked, as the other scopes.
     pub send: Option<String>,
     pub read: Option<String>,
@@ -36,7 +41,8 @@ impl TokenForm {
     /// The token to create.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](domain::Kind::Invalid) under `scopes` if none is checked, and under `expires_days`.
+    /// [`Kind::Invalid`](domain::Kind::Invalid) under `scopes` if none is checked, and under
+    /// `expires_days`, `default_priority` and `highest_priority`.
     pub fn parse(&self) -> Result<NewToken, Refusal> {
         let mut faults = Refusal::invalid();
         let scopes = [TokenScope::Send, TokenScope::Read, TokenScope::Admin];
@@ -54,6 +60,16 @@ impl TokenForm {
                 None
             }
         };
+        let mut priority = |name: &'static str, text: &str| match text.parse::<Priority>() {
+            Ok(priority) => Some(priority),
+            Err(_) if text.is_empty() => None,
+            Err(fault) => {
+                faults.add(name, fault);
+                None
+            }
+        };
+        let default_priority = priority("default_priority", &self.default_priority);
+        let highest_priority = priority("highest_priority", &self.highest_priority);
         faults.or_ok()?;
         let senders = self.senders.split([',', ' ', '\r', '\n']);
         Ok(NewToken {
@@ -61,6 +77,8 @@ impl TokenForm {
             name: self.name.clone(),
             scopes,
             expires_days,
+            default_priority,
+            highest_priority,
             senders: senders
                 .filter(|text| !text.is_empty())
                 .map(str::to_owned)
@@ -81,6 +99,7 @@ mod tests {
             name: "billing".to_owned(),
             senders: "a@example.org, b@example.org\r\n".to_owned(),
             expires_days: " 30 ".to_owned(),
+            default_priority: "bulk".to_owned(),
             send: Some("on".to_owned()),
             ..TokenForm::default()
         };
@@ -88,13 +107,17 @@ mod tests {
         assert_eq!(new.scopes, ["send"]);
         assert_eq!(new.senders, ["a@example.org", "b@example.org"]);
         assert_eq!(new.expires_days, Some(30));
+        assert_eq!(new.default_priority, Some(Priority::Bulk));
+        assert_eq!(new.highest_priority, None);
         let form = TokenForm {
             expires_days: "soon".to_owned(),
+            highest_priority: "urgent".to_owned(),
             ..TokenForm::default()
         };
         let refusal = form.parse().expect_err("no scope, no number");
         assert_eq!(refusal.kind, Kind::Invalid);
         assert!(refusal.fields.contains_key("scopes"));
         assert!(refusal.fields.contains_key("expires_days"));
+        assert!(refusal.fields.contains_key("highest_priority"));
     }
 }

@@ -4,12 +4,20 @@ use domain::view::Role;
 use engine::{Actor, Clock, NewestTokens, Postern, Token, TokenScope};
 use leptos::prelude::*;
 
+use super::priority_field::PriorityField;
 use super::{CREATE_TOKEN, CreatedToken, REVOKE_TOKEN, TokenForm};
 use crate::components::{FormField, Time, refused};
 use crate::request::fault;
 
 /// The fields of the form, as refusals name them.
-pub const FIELDS: [&str; 4] = ["name", "scopes", "expires_days", "senders"];
+pub const FIELDS: [&str; 6] = [
+    "name",
+    "scopes",
+    "expires_days",
+    "senders",
+    "default_priority",
+    "highest_priority",
+];
 
 #[component]
 pub fn Tokens(actor: Actor) -> AnyView {
@@ -116,6 +124,24 @@ fn Create(admin: bool) -> AnyView {
                 />
             </div>
             <div class="narrow">
+                <PriorityField
+                    name="default_priority"
+                    label="Default priority"
+                    none="Normal, or the highest"
+                    hint="The priority of mail that names none."
+                    value=typed.default_priority
+                />
+            </div>
+            <div class="narrow">
+                <PriorityField
+                    name="highest_priority"
+                    label="Highest priority"
+                    none="No limit"
+                    hint="Mail of a higher priority is refused."
+                    value=typed.highest_priority
+                />
+            </div>
+            <div class="narrow">
                 <FormField
                     name="expires_days"
                     label="Days until it expires"
@@ -145,6 +171,11 @@ fn Row(token: Token) -> AnyView {
         true => "any address".to_owned(),
         false => token.senders.join(", "),
     };
+    let priority = token.priorities.default.as_str();
+    let highest = match token.priorities.is_limited() {
+        true => format!(" up to {}", token.priorities.highest.as_str()),
+        false => String::new(),
+    };
     let last_used = match token.last_used_at {
         Some(at) => view! { ", last used " <Time at /> }.into_any(),
         None => ", not used yet".into_any(),
@@ -156,7 +187,7 @@ fn Row(token: Token) -> AnyView {
                     {token.name.clone()}
                     {is_expired.then(|| view! { <span class="badge badge-bad">"Expired"</span> })}
                 </strong>
-                <span>{scopes.join(", ")} "; from " {from}</span>
+                <span>{scopes.join(", ")} "; from " {from} "; priority " {priority} {highest}</span>
                 <span>
                     "Created " <Time at=token.created_at /> {last_used}
                     {token.expires_at.map(|at| view! { ", expires " <Time at /> })}

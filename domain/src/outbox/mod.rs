@@ -16,7 +16,7 @@ pub use backoff::{
     Jitter, MAXIMAL_BACKOFF, MAXIMAL_QUEUE_LIFETIME, message_backoff, relay_backoff,
 };
 pub use disposition::{Disposition, disposition, exceeds_recipients_limit, is_suppressible};
-pub use priority::Priority;
+pub use priority::{Priority, PriorityLimits};
 pub use search::{Cursor, Search, Selection, is_id};
 pub use suppression::{Suppression, SuppressionLimit, SuppressionSearch};
 pub use view::{

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::outbox::{Priority, PriorityLimits};
 use domain::view::Role;
 use domain::{EmailAddress, Kind, Refusal, Timestamp};
 
@@ -31,6 +32,10 @@ pub struct NewToken {
     pub expires_days: Option<u32>,
     /// The addresses it may send from; without any, every address.
     pub senders: Vec<String>,
+    /// The priority of messages that name none; without it, normal or the highest.
+    pub default_priority: Option<Priority>,
+    /// The highest priority of its messages; without it, every one.
+    pub highest_priority: Option<Priority>,
 }
 
 impl NewToken {
@@ -64,6 +69,11 @@ impl NewToken {
                 "A token expires after 1 to 3650 days, or never.",
             );
         }
+        let priorities = PriorityLimits::new(self.default_priority, self.highest_priority);
+        let priorities = priorities.unwrap_or_else(|text| {
+            faults.add("default_priority", text);
+            PriorityLimits::default()
+        });
         let (scopes, senders) = Refusal::both(scopes, senders).unwrap_or_else(|refusal| {
             faults.fields.extend(refusal.fields);
             Default::default()
@@ -78,6 +88,7 @@ impl NewToken {
             expires_at: self.expires_days.map(|days| now + DAY * days),
             last_used_at: None,
             senders,
+            priorities,
             account,
         })
     }
@@ -179,10 +190,21 @@ mod tests {
             scopes: texts(&["write"]),
             expires_days: Some(0),
             senders: texts(&["app@example.org", "nobody"]),
+            default_priority: Some(Priority::High),
+            highest_priority: Some(Priority::Normal),
             ..NewToken::new("", " ")
         };
         let fields = validated(wrong, Role::User).expect_err("refused");
-        assert_eq!(fields, ["expires_days", "name", "scopes", "senders"]);
+        assert_eq!(
+            fields,
+            [
+                "default_priority",
+                "expires_days",
+                "name",
+                "scopes",
+                "senders"
+            ]
+        );
         let limited = NewToken {
             expires_days: Some(2),
             senders: texts(&[" app@example.org "]),

@@ -38,8 +38,8 @@ impl Accounts {
     /// signed in may create tokens of the own account, administrators those of any account.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under `account`, `name`, `scopes`, `expires_days` and `senders`, and under
-    /// `name` if the account has 100 tokens in use; [`Kind::TooMany`] beyond 10 new ones of an account a
+    /// [`Kind::Invalid`] under `account`, `name`, `scopes`, `expires_days`, `senders` and
+    /// `default_priority`, and under `name` if the account has 100 tokens in use; [`Kind::TooMany`] beyond 10 new ones of an account a
     /// minute; [`Kind::NotFound`] under `account` if there is no such account; [`Kind::Forbidden`] for
     /// other actors, and for tokens that are limited themselves.
     pub async fn create_token(&self, actor: &Actor, new: NewToken) -> Result<String, Refusal> {

@@ -36,8 +36,8 @@ pub struct Submission {
     pub attachments: Vec<Attachment>,
     /// A whole message (RFC 5322) instead of subject, text, html, headers and attachments.
     pub raw: Option<Vec<u8>>,
-    /// The class in its queue.
-    pub priority: Priority,
+    /// The class in its queue; without it, the default of the token.
+    pub priority: Option<Priority>,
 }
 
 /// A file of a submission.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use domain::outbox::PriorityLimits;
 use domain::{EmailAddress, Kind, Refusal, Timestamp};
 
 use super::group_commit::request::{NewMessage, WriteRequest, WriteResult};
@@ -132,6 +133,7 @@ impl Outbox {
             settings,
             account: actor.account().map_or("", |account| &account.id).to_owned(),
             allowed: actor.senders().to_vec(),
+            priorities: actor.priorities(),
             now,
         };
         if octets > LARGE {
@@ -242,6 +244,7 @@ struct Batch {
     account: String,
     /// The addresses that the actor may send from; empty if it may send from every address.
     allowed: Vec<String>,
+    priorities: PriorityLimits,
     now: Timestamp,
 }
 
@@ -253,7 +256,8 @@ impl Batch {
         let sender = self.settings.sender.as_deref();
         let global: Arc<str> = GLOBAL_QUEUE.into();
         for (index, (submission, id)) in self.submissions.into_iter().zip(self.ids).enumerate() {
-            let priority = submission.priority;
+            let priority = self.priorities.choose(submission.priority);
+            let priority = priority.map_err(|text| Refusal::of(Kind::Invalid, "priority", text));
             let headers = match submission.raw {
                 Some(_) => "raw",
                 None => "headers",
@@ -261,8 +265,8 @@ impl Batch {
             let composed = submission.compose(sender, &id, self.now);
             let checked =
                 composed.and_then(|composed| composed.check_senders(&self.allowed, headers));
-            match checked {
-                Ok(finished) => {
+            match Refusal::both(checked, priority) {
+                Ok((finished, priority)) => {
                     let queue = self.settings.queue(&finished.from);
                     let queue = queue.unwrap_or_else(|| global.clone());
                     let class = QueueClass { queue, priority };

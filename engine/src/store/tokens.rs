@@ -1,16 +1,18 @@
 //! The table `token`: API tokens of programs, by the hash of their secret.
 
 use domain::Timestamp;
+use domain::outbox::PriorityLimits;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 use strum::{EnumString, IntoStaticStr};
 
 use super::accounts::Account;
+use super::flows::priority;
 use super::{Connection, StoreError};
 
 /// The columns of a [`Token`].
 const COLUMNS: &str = "t.id, a.id, a.email, a.role, t.name, t.scopes, t.created_at, t.revoked_at, \
-                       t.expires_at, t.last_used_at, t.senders";
+                       t.expires_at, t.last_used_at, t.senders, t.default_priority, t.highest_priority";
 
 /// What a token is for. An administrator's act also needs an account with that role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
@@ -54,6 +56,8 @@ pub struct Token {
     pub last_used_at: Option<Timestamp>,
     /// The addresses that it may send from; empty if it may send from every address.
     pub senders: Vec<String>,
+    /// The priorities of the messages that it submits.
+    pub priorities: PriorityLimits,
 }
 
 impl Token {
@@ -84,6 +88,10 @@ impl FromRow<'_, AnyRow> for Token {
             expires_at: time(8)?,
             last_used_at: time(9)?,
             senders: senders.lines().map(str::to_owned).collect(),
+            priorities: PriorityLimits {
+                default: priority(row, 11)?,
+                highest: priority(row, 12)?,
+            },
         })
     }
 }
@@ -181,8 +189,9 @@ pub async fn add(
 ) -> Result<(), StoreError> {
     let scopes: Vec<&str> = token.scopes.iter().map(Into::into).collect();
     sqlx::query(
-        "INSERT INTO token (id, account_id, name, secret, scopes, created_at, expires_at, senders) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO token (id, account_id, name, secret, scopes, created_at, expires_at, senders, \
+         default_priority, highest_priority) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(&token.id)
     .bind(&token.account.id)
@@ -192,6 +201,8 @@ pub async fn add(
     .bind(token.created_at.0)
     .bind(token.expires_at.map(|at| at.0))
     .bind(token.senders.join("\n"))
+    .bind(token.priorities.default.as_str())
+    .bind(token.priorities.highest.as_str())
     .execute(connection)
     .await?;
     Ok(())

@@ -18,7 +18,7 @@ impl TestEnv {
         many: usize,
     ) -> String {
         let one = || Submission {
-            priority,
+            priority: Some(priority),
             ..mail(&["desk@example.net"], subject)
         };
         let submissions = Submissions::Many((0..many).map(|_| one()).collect());

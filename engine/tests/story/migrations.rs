@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::Label;
-use domain::outbox::{EventKind, RecipientState, SuppressionSearch};
+use domain::outbox::{EventKind, PriorityLimits, RecipientState, SuppressionSearch};
 use domain::view::Verification;
 use engine::{Actor, Origin, Postern, Scope, TokenScope};
 use futures::future::join_all;
@@ -106,6 +106,7 @@ async fn a_token_without_limits_keeps_what_it_could_do(env: TestEnv) {
     let token = listed.expect("lists").remove(0);
     assert_eq!(token.scopes, [TokenScope::Send, TokenScope::Read]);
     assert!(token.expires_at.is_none() && token.senders.is_empty());
+    assert_eq!(token.priorities, PriorityLimits::default());
 }
 
 async fn parked_mail_is_failed_mail_afterwards(env: TestEnv) {

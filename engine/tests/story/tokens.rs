@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::outbox::{Priority, PriorityLimits};
 use domain::view::Role;
 use domain::{Kind, SecretString};
 use engine::{Actor, NewToken, Origin, Submission, Submissions};
@@ -183,6 +184,66 @@ async fn a_token_sends_only_from_its_senders(env: TestEnv) {
         .await;
     let refusal = refused.expect_err("another sender");
     assert!(refusal.fields.contains_key("headers"), "{refusal}");
+}
+
+async fn a_token_gives_its_mail_a_priority_and_limits_it(env: TestEnv) {
+    use Priority::{Bulk, High, Normal};
+    let admin = env.admin().await;
+    let limits = |default_priority, highest_priority| NewToken {
+        default_priority,
+        highest_priority,
+        ..NewToken::default()
+    };
+    let outbox = env.postern.outbox();
+    let with = |priority: Option<Priority>| Submission {
+        priority,
+        ..mail("app@example.org")
+    };
+    for (default, highest, given, expected) in [
+        (None, None, None, Normal),
+        (None, None, Some(High), High),
+        (Some(Bulk), None, None, Bulk),
+        (Some(Bulk), None, Some(High), High),
+        (Some(Bulk), Some(Normal), None, Bulk),
+        (Some(Bulk), Some(Normal), Some(Normal), Normal),
+        (None, Some(Bulk), None, Bulk),
+    ] {
+        let token = env
+            .limited("admin@example.org", limits(default, highest))
+            .await;
+        let actor = env.holder(&token).await.expect("valid");
+        let one = Submissions::One(Box::new(with(given)));
+        let ids = outbox.accept(&actor, one, None).await.expect("accepted");
+        let message = outbox.message(&actor, &ids[0]).await.expect("reads");
+        assert_eq!(message.priority, expected, "{default:?} {highest:?}");
+    }
+
+    let limited = limits(Some(Bulk), Some(Normal));
+    let token = env.limited("admin@example.org", limited).await;
+    let actor = env.holder(&token).await.expect("valid");
+    let many = vec![with(None), with(Some(High))];
+    let refused = outbox.accept(&actor, Submissions::Many(many), None).await;
+    let refusal = refused.expect_err("above the highest");
+    assert_eq!(refusal.kind, Kind::Invalid);
+    let text = &refusal.fields["[1].priority"];
+    assert!(text.contains("normal or bulk"), "{text}");
+    let accounts = env.postern.accounts();
+    let listed = accounts.tokens(&admin).await.expect("lists");
+    let expected = PriorityLimits {
+        default: Bulk,
+        highest: Normal,
+    };
+    assert_eq!(listed.last().expect("listed").priorities, expected);
+    let unlimited = NewToken::new("admin@example.org", "escape");
+    let refused = accounts.create_token(&actor, unlimited).await;
+    assert_eq!(refused.expect_err("it would exceed").kind, Kind::Forbidden);
+    let above = NewToken {
+        name: "app".to_owned(),
+        ..limits(Some(High), Some(Normal))
+    };
+    let refused = accounts.create_token(&admin, above).await;
+    let refusal = refused.expect_err("a default above the highest");
+    assert!(refusal.fields.contains_key("default_priority"), "{refusal}");
 }
 
 async fn a_token_expires(env: TestEnv) {
@@ -386,6 +447,7 @@ stories! {
         a_token_has_the_rights_of_its_account_until_revoked;
         a_scope_limits_what_a_token_of_an_administrator_may_do;
         a_token_sends_only_from_its_senders;
+        a_token_gives_its_mail_a_priority_and_limits_it;
         a_token_expires;
         the_last_use_of_a_token_is_listed_to_the_minute;
         a_password_reset_revokes_tokens_unless_they_are_kept;

@@ -241,7 +241,8 @@ async fn tokens(api: &mut Api) {
     let tokens = "/api/tokens";
     let limited = json!({
         "name": "billing", "account": "user@example.org", "scopes": ["send"],
-        "senders": ["billing@example.org"], "expires_days": 30,
+        "senders": ["billing@example.org"], "expires_days": 30, "default_priority": "bulk",
+        "highest_priority": "normal",
     });
     let (status, created) = api.call("post", tokens, body(limited)).await;
     assert_eq!(status, 200);
@@ -249,10 +250,13 @@ async fn tokens(api: &mut Api) {
         .as_str()
         .expect("a secret")
         .to_owned();
-    let wrong = json!({ "name": "", "scopes": ["write"], "senders": ["x"], "expires_days": 0 });
+    let wrong = json!({
+        "name": "", "scopes": ["write"], "senders": ["x"], "expires_days": 0,
+        "default_priority": "normal", "highest_priority": "bulk",
+    });
     let (status, refused) = api.call("post", tokens, body(wrong)).await;
     let fields = refused["errors"].as_object().map(serde_json::Map::len);
-    assert_eq!((status, fields), (422, Some(4)), "{refused}");
+    assert_eq!((status, fields), (422, Some(5)), "{refused}");
     let nobody = json!({ "name": "x", "account": "nobody@example.org" });
     assert_eq!(api.call("post", tokens, body(nobody)).await.0, 404);
     let another = body(json!({ "name": "unlimited" }));
@@ -267,6 +271,11 @@ async fn tokens(api: &mut Api) {
         .call_as(&secret, "post", send, mail("ceo@example.org"))
         .await;
     assert_eq!((status, refused["errors"]["from"].is_string()), (422, true));
+    let urgent =
+        json!({ "from": "billing@example.org", "to": "desk@example.org", "priority": "high" });
+    let (status, refused) = api.call_as(&secret, "post", send, body(urgent)).await;
+    let text = refused["errors"]["priority"].as_str().unwrap_or_default();
+    assert_eq!((status, text.contains("normal or bulk")), (422, true));
     let read = api.call_as(&secret, "get", "/api/messages", Call::default());
     assert_eq!(read.await.0, 403);
 
@@ -276,6 +285,8 @@ async fn tokens(api: &mut Api) {
     let token = &listed[2];
     assert_eq!(token["scopes"], json!(["send"]));
     assert_eq!(token["senders"], json!(["billing@example.org"]));
+    assert_eq!(token["default_priority"], "bulk");
+    assert_eq!(token["highest_priority"], "normal");
     assert!(token["expires"].is_string() && token["revoked"].is_null());
     let id = token["id"].as_str().expect("an id");
     let revoke = "/api/tokens/{id}";

@@ -138,8 +138,9 @@ pub struct SendEmail {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<String>, content_encoding = "base64")]
     raw: Option<Base64>,
-    /// `high` for mail that somebody waits for, `bulk` for mail to many; absent, `normal`. Of twelve
-    /// mails that are sent while all classes wait, eight are high, three normal and one bulk; within a
+    /// `high` for mail that somebody waits for, `bulk` for mail to many; absent, the default of the
+    /// token, which is `normal` unless it has another. One above the highest of the token is refused. Of
+    /// twelve mails that are sent while all classes wait, eight are high, three normal and one bulk; within a
     /// class the accounts are served in turn.
     #[serde(default, deserialize_with = "lenient")]
     priority: Option<Priority>,
@@ -160,7 +161,7 @@ impl SendEmail {
             headers: headers(self.headers.unwrap_or_default(), path, faults),
             attachments: attachments(self.attachments.unwrap_or_default(), path, faults),
             raw: self.raw.map(|Base64(octets)| octets),
-            priority: self.priority.unwrap_or_default(),
+            priority: self.priority,
         }
     }
 }

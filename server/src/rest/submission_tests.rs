@@ -80,8 +80,8 @@ fn null_is_the_same_as_absent() {
     );
     assert!(mail.from.is_none() && mail.to.is_empty() && mail.subject.is_none());
     assert!(mail.headers.is_empty() && mail.attachments.is_empty() && mail.raw.is_none());
-    assert_eq!(mail.priority, Priority::Normal);
-    assert_eq!(one(r#"{"priority":"bulk"}"#).priority, Priority::Bulk);
+    assert_eq!(mail.priority, None);
+    assert_eq!(one(r#"{"priority":"bulk"}"#).priority, Some(Priority::Bulk));
 }
 
 #[test]

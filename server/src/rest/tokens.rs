@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use domain::Timestamp;
+use domain::outbox::Priority;
 use engine::{NewToken, Token, TokenScope};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -41,6 +42,10 @@ pub struct ApiToken {
     scopes: Vec<Scope>,
     /// The addresses it may send from; empty, every address.
     senders: Vec<String>,
+    /// The priority of its mail that names none.
+    default_priority: Priority,
+    /// The highest priority that its mail may name.
+    highest_priority: Priority,
     #[schema(format = DateTime)]
     created: String,
     /// To the minute; null where it was not used yet.
@@ -63,6 +68,8 @@ impl From<Token> for ApiToken {
             name: token.name,
             scopes: token.scopes.into_iter().map(Into::into).collect(),
             senders: token.senders,
+            default_priority: token.priorities.default,
+            highest_priority: token.priorities.highest,
             created: token.created_at.rfc3339(),
             last_used: time(token.last_used_at),
             expires: time(token.expires_at),
@@ -77,6 +84,8 @@ impl From<Token> for ApiToken {
     "name": "billing",
     "scopes": ["send"],
     "senders": ["billing@example.org"],
+    "default_priority": "bulk",
+    "highest_priority": "normal",
     "expires_days": 90,
 }))]
 pub struct TokenRequest {
@@ -94,6 +103,13 @@ pub struct TokenRequest {
     /// The addresses it may send from; absent or empty, every address.
     #[serde(default, deserialize_with = "lenient")]
     senders: Option<Vec<String>>,
+    /// The priority of its mail that names none, not above `highest_priority`; absent, `normal`, or
+    /// `bulk` where that is the highest.
+    #[serde(default, deserialize_with = "lenient")]
+    default_priority: Option<Priority>,
+    /// The highest priority that its mail may name; absent, every one.
+    #[serde(default, deserialize_with = "lenient")]
+    highest_priority: Option<Priority>,
     /// Days until it expires, 1 to 3650; absent, it does not.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(minimum = 1, maximum = 3650)]
@@ -131,8 +147,8 @@ pub async fn list(
 
 /// Create a token
 ///
-/// Administrators create tokens of any account, signed-in users of their own. A token that expires or
-/// has senders creates none. An account has at most 100 tokens in use, and 10 new ones a minute.
+/// Administrators create tokens of any account, signed-in users of their own. A token that expires,
+/// or has senders or a highest priority, creates none. An account has at most 100 tokens in use, and 10 new ones a minute.
 #[utoipa::path(
     post,
     path = "/api/tokens",
@@ -159,6 +175,8 @@ pub async fn create(
         scopes: request.scopes.unwrap_or_default(),
         expires_days: request.expires_days,
         senders: request.senders.unwrap_or_default(),
+        default_priority: request.default_priority,
+        highest_priority: request.highest_priority,
     };
     let token = state.postern.accounts().create_token(&actor, new).await?;
     Ok(Success::new(CreatedToken { token }))

@@ -1,6 +1,6 @@
 //! The delivery status: whether delivery is running, and what stops it if not.
 
-use domain::outbox::{BackoffView, Overview, Pause, Worker};
+use domain::outbox::{BackoffView, Overview, Pause, RelayState, Worker};
 use domain::{Fault, Timestamp};
 use leptos::prelude::*;
 
@@ -23,6 +23,8 @@ enum DeliveryStatus {
         backoffs: Vec<BackoffView>,
         whole: bool,
     },
+    /// No relay is in backoff; the last attempts at these failed, and the next message tries them again.
+    HalfOpen(Vec<BackoffView>),
     Running,
 }
 
@@ -41,13 +43,22 @@ fn status(overview: &Overview) -> DeliveryStatus {
     if backoffs.is_empty() {
         return DeliveryStatus::Running;
     }
-    backoffs.sort_by(|a, b| (&a.relay, a.since).cmp(&(&b.relay, b.since)));
+    backoffs.sort_by(|a, b| (&a.relay, a.state, a.since).cmp(&(&b.relay, b.state, b.since)));
     backoffs.dedup_by(|later, first| later.relay == first.relay);
-    let is_whole = |worker: &Worker| worker.backoffs.len() as i64 >= worker.relays;
+    if stopped(&backoffs) == 0 {
+        return DeliveryStatus::HalfOpen(backoffs);
+    }
+    let is_whole = |worker: &Worker| stopped(&worker.backoffs) as i64 >= worker.relays;
     DeliveryStatus::BackingOff {
         backoffs,
         whole: overview.workers.iter().all(is_whole),
     }
+}
+
+/// How many relays take no messages.
+fn stopped(backoffs: &[BackoffView]) -> usize {
+    let stopped = |backoff: &&BackoffView| backoff.state != RelayState::HalfOpen;
+    backoffs.iter().filter(stopped).count()
 }
 
 #[component]
@@ -66,10 +77,11 @@ pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> AnyView {
             "Messages are queued: no worker is running.".to_owned(),
         ),
         DeliveryStatus::BackingOff { backoffs, whole } => {
-            let relay = match backoffs.as_slice() {
-                [backoff] if viewer.admin => format!("{} is", backoff.relay),
-                [_] => "the relay is".to_owned(),
-                several => format!("{} relays are", several.len()),
+            let relay = match (backoffs.as_slice(), stopped(backoffs)) {
+                ([backoff], _) if viewer.admin => format!("{} is", backoff.relay),
+                ([_], _) => "the relay is".to_owned(),
+                (_, 1) => "1 relay is".to_owned(),
+                (_, several) => format!("{several} relays are"),
             };
             let title = match whole {
                 true => format!("Messages are queued: {relay} backing off."),
@@ -77,11 +89,22 @@ pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> AnyView {
             };
             ("bad", title)
         }
+        DeliveryStatus::HalfOpen(backoffs) => {
+            let relay = match backoffs.as_slice() {
+                [backoff] if viewer.admin => backoff.relay.clone(),
+                [_] => "the relay".to_owned(),
+                several => format!("{} relays", several.len()),
+            };
+            let title = format!("Delivery is running: the last attempt at {relay} failed.");
+            ("warn", title)
+        }
         DeliveryStatus::Running => ("good", "Delivery is running.".to_owned()),
     };
     let runs = matches!(
         status,
-        DeliveryStatus::Running | DeliveryStatus::BackingOff { whole: false, .. }
+        DeliveryStatus::Running
+            | DeliveryStatus::HalfOpen(_)
+            | DeliveryStatus::BackingOff { whole: false, .. }
     );
     let throughput = if runs && viewer.admin {
         throughput(&overview)
@@ -104,7 +127,9 @@ pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> AnyView {
             </p>
         }
         .into_any(),
-        DeliveryStatus::BackingOff { backoffs, .. } if viewer.admin => {
+        DeliveryStatus::BackingOff { backoffs, .. } | DeliveryStatus::HalfOpen(backoffs)
+            if viewer.admin =>
+        {
             let named = backoffs.len() > 1;
             let backoffs = backoffs.into_iter();
             backoffs
@@ -117,7 +142,7 @@ pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> AnyView {
         | DeliveryStatus::BackingOff { .. } => {
             view! { <p>"An administrator has to repair this."</p> }.into_any()
         }
-        DeliveryStatus::Running => ().into_any(),
+        DeliveryStatus::Running | DeliveryStatus::HalfOpen(_) => ().into_any(),
     };
     view! {
         <section class="card delivery-status" aria-label="Delivery status">
@@ -172,6 +197,10 @@ fn Backoff(
     named: bool,
     now: Timestamp,
 ) -> AnyView {
+    let next = match backoff.state {
+        RelayState::HalfOpen => ". The next mail tries it again".to_owned(),
+        _ => format!(". Next attempt {}", ahead(backoff.next, now)),
+    };
     let relay = named.then(|| view! { <h3>{backoff.relay.clone()}</h3> });
     let failure = backoff.failure;
     let why = match backoff.cause {
@@ -205,8 +234,7 @@ fn Backoff(
         </p>
         {reply}
         <p class="delivery-status-detail">
-            "Since " <Time at=backoff.since /> ". Next attempt "
-            {ahead(backoff.next, now)} ". " <a href=format!("{SETTINGS}#diagnose")>"Diagnose"</a>
+            "Since " <Time at=backoff.since /> {next} ". " <a href=format!("{SETTINGS}#diagnose")>"Diagnose"</a>
         </p>
     }
     .into_any()
@@ -226,6 +254,7 @@ mod tests {
             relays: 1,
             backoffs: Vec::from_iter(backoff.map(|since| BackoffView {
                 relay: "smtp.example.org:587".to_owned(),
+                state: RelayState::BackingOff,
                 failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
                 cause: None,
                 since: Timestamp(since),
@@ -253,6 +282,11 @@ mod tests {
             status(&overview),
             DeliveryStatus::BackingOff { whole: true, .. }
         ));
+        let workers = overview.workers.iter_mut();
+        for backoff in workers.flat_map(|worker| &mut worker.backoffs) {
+            backoff.state = RelayState::HalfOpen;
+        }
+        assert!(matches!(status(&overview), DeliveryStatus::HalfOpen(_)));
         let pause = Pause {
             since: None,
             by: String::new(),

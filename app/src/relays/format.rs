@@ -1,6 +1,6 @@
 //! Texts about a relay: its state, its From domain, its limits, its verification.
 
-use domain::outbox::{BackoffView, Worker};
+use domain::outbox::{BackoffView, RelayState, Worker};
 use domain::relay::{RelayLimits, RelayView};
 
 use crate::outbox::grouped;
@@ -14,20 +14,23 @@ pub struct RelayBadge {
 
 /// The state of a relay. `backoff` is that of a worker that has failed with it.
 pub fn badge(relay: &RelayView, backoff: Option<&BackoffView>) -> RelayBadge {
-    let (class, name) = match (relay.config.enabled, &relay.address, backoff) {
+    let state = backoff.map(|backoff| backoff.state);
+    let (class, name) = match (relay.config.enabled, &relay.address, state) {
         (false, ..) => ("badge badge-plain", "Off"),
         (true, None, _) => ("badge badge-plain", "Not set up yet"),
+        (true, Some(_), Some(RelayState::HalfOpen)) => ("badge badge-warn", "Last attempt failed"),
         (true, Some(_), Some(_)) => ("badge badge-bad", "Backing off"),
         (true, Some(_), None) => ("badge badge-good", "On"),
     };
     RelayBadge { class, name }
 }
 
-/// The backoff of a relay, if a worker has one.
+/// The backoff of a relay, if a worker has one; of several, one that stops delivery.
 pub fn backoff<'a>(relay: &RelayView, workers: &'a [Worker]) -> Option<&'a BackoffView> {
     let address = relay.address.as_ref()?;
-    let mut backoffs = workers.iter().flat_map(|worker| &worker.backoffs);
-    backoffs.find(|backoff| backoff.relay == *address)
+    let backoffs = workers.iter().flat_map(|worker| &worker.backoffs);
+    let own = backoffs.filter(|backoff| backoff.relay == *address);
+    own.min_by_key(|backoff| backoff.state)
 }
 
 /// Which mail a relay is for.
@@ -64,6 +67,7 @@ pub fn limits(limits: &RelayLimits) -> Option<String> {
 mod tests {
     use domain::relay::RelayConfig;
     use domain::view::Verification;
+    use domain::{Failure, Fault, Stage, Timestamp};
 
     use super::*;
 
@@ -87,6 +91,27 @@ mod tests {
     fn the_state_is_that_of_the_switch_before_that_of_delivery() {
         let mut relay = relay();
         assert_eq!(badge(&relay, None).name, "On");
+        let worker = |state| Worker {
+            host: "gate".to_owned(),
+            connections: 0,
+            per_minute: 0,
+            latency: None,
+            relays: 1,
+            backoffs: vec![BackoffView {
+                relay: "smtp.example.org:587".to_owned(),
+                state,
+                failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
+                cause: None,
+                since: Timestamp(1),
+                next: Timestamp(2),
+            }],
+        };
+        let mut workers = vec![worker(RelayState::HalfOpen)];
+        let shown = badge(&relay, backoff(&relay, &workers)).name;
+        assert_eq!(shown, "Last attempt failed");
+        workers.push(worker(RelayState::BackingOff));
+        let shown = badge(&relay, backoff(&relay, &workers)).name;
+        assert_eq!(shown, "Backing off");
         relay.address = None;
         assert_eq!(badge(&relay, None).name, "Not set up yet");
         relay.config.enabled = false;

@@ -1,6 +1,6 @@
 //! The page that lists the relays in their order.
 
-use domain::outbox::Worker;
+use domain::outbox::{RelayState, Worker};
 use domain::relay::RelayView;
 use domain::view::Verification;
 use engine::Postern;
@@ -64,10 +64,21 @@ fn Row(relay: RelayView, last: i64, workers: Vec<Worker>) -> AnyView {
     let backoff = backoff(&relay, &workers);
     let badge = badge(&relay, backoff);
     let since = backoff.filter(|_| relay.config.enabled).map(|backoff| {
-        view! {
-            <span class="mail-detail">
-                "Backing off since " <Time at=backoff.since /> ": " {backoff.failure.to_string()}
-            </span>
+        let failure = backoff.failure.to_string();
+        match backoff.state {
+            RelayState::HalfOpen => view! {
+                <span class="mail-detail">
+                    "The last attempt failed, since " <Time at=backoff.since />
+                    "; the next mail tries it again: " {failure}
+                </span>
+            }
+            .into_any(),
+            _ => view! {
+                <span class="mail-detail">
+                    "Backing off since " <Time at=backoff.since /> ": " {failure}
+                </span>
+            }
+            .into_any(),
         }
     });
     let limits = limits(&relay.config.limits).map(|text| format!(". {text}"));

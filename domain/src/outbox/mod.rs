@@ -21,7 +21,7 @@ pub use search::{Cursor, Search, Selection, is_id};
 pub use suppression::{Suppression, SuppressionLimit, SuppressionSearch};
 pub use view::{
     ActCount, BackoffView, BulkAct, BulkActState, Count, DeliveryEvent, EventKind, MessageView,
-    OutboxRow, OutboxRows, Overview, Pause, RecipientView, Worker,
+    OutboxRow, OutboxRows, Overview, Pause, RecipientView, RelayState, Worker,
 };
 
 /// The delivery state of a message for one recipient.

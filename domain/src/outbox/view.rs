@@ -240,8 +240,24 @@ pub struct Worker {
     pub latency: Option<i64>,
     /// The number of relays that it delivers to.
     pub relays: i64,
-    /// The relays that are backing off.
+    /// The relays whose last attempt failed, and those that take no messages.
     pub backoffs: Vec<BackoffView>,
+}
+
+/// Whether a relay that is not healthy takes messages; the states that stop delivery come first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RelayState {
+    /// It takes none until the next attempt.
+    #[default]
+    BackingOff,
+    /// It has messages and does not reply.
+    Silent,
+    /// It is at its limit of messages.
+    AtLimit,
+    /// Its backoff is over: the next message tries it again.
+    HalfOpen,
 }
 
 /// The backoff of a relay after failures.
@@ -249,6 +265,9 @@ pub struct Worker {
 pub struct BackoffView {
     /// Host and port.
     pub relay: String,
+    /// Whether it takes messages.
+    #[serde(default)]
+    pub state: RelayState,
     /// The last failure.
     pub failure: Failure,
     /// The cause of the failure, where it is known. It is not stored: every read finds it again.

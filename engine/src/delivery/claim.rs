@@ -92,8 +92,6 @@ impl Worker {
         let monotonic = self.services.clock.monotonic();
         let due: Vec<&WaitingFlow> = waiting.iter().filter(|flow| flow.due <= now).collect();
         self.reservations.set_backlog(due.iter().copied());
-        let queues = waiting.iter().map(|flow| &*flow.class.queue);
-        self.pool.clear_expired_backoffs(queues, monotonic);
         self.release(self.pool.drain_stuck_queues(monotonic)).await;
         self.start_tasks();
         let next_due = waiting.iter().map(|flow| flow.due);

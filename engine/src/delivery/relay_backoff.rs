@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{BackoffView, Jitter, relay_backoff};
+use domain::outbox::{BackoffView, Jitter, RelayState, relay_backoff};
 use domain::{Failure, Timestamp};
 use tokio::time::Instant;
 
@@ -51,10 +51,11 @@ impl RelayBackoff {
     }
 
     /// The backoff by the time of day.
-    pub fn view(&self, now: Timestamp, monotonic: Instant) -> BackoffView {
+    pub fn view(&self, state: RelayState, now: Timestamp, monotonic: Instant) -> BackoffView {
         let since = now - monotonic.saturating_duration_since(self.since);
         BackoffView {
             relay: self.relay.clone(),
+            state,
             failure: self.failure.clone(),
             cause: None,
             since,
@@ -87,7 +88,8 @@ mod tests {
             let left = left.map(Duration::from_secs);
             assert_eq!(backoff.remaining(at(passed)), left, "after {passed} s");
             // The time of day is always the hundredth second: the clock was set to it.
-            let view = backoff.view(Timestamp(100_000), at(passed));
+            let state = RelayState::BackingOff;
+            let view = backoff.view(state, Timestamp(100_000), at(passed));
             let shown = (view.since.0 / 1000, view.next.0 / 1000);
             assert_eq!(shown, (since, next), "after {passed} s");
         }

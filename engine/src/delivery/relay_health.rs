@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{BackoffView, Jitter};
+use domain::outbox::{BackoffView, Jitter, RelayState};
 use domain::{Failure, Fault, Stage, Timestamp};
 use tokio::time::Instant;
 
@@ -176,20 +176,15 @@ impl RelayHealth {
         self.limit.restart();
     }
 
-    /// Ends a backoff that is over, while there is no message for the half-open attempt. Returns
-    /// whether there was one.
-    pub fn clear_expired_backoff(&mut self, now: Instant) -> bool {
-        let over = self.availability(now) == Availability::HalfOpen;
-        if over {
-            self.backoff = None;
-        }
-        over
-    }
-
-    /// Why it gets no messages, by the time of day; `None` while it is healthy.
+    /// What failed, and whether it gets messages, by the time of day; `None` while it is healthy. A
+    /// backoff that is over stays until an attempt succeeds.
     pub fn view(&self, now: Timestamp, monotonic: Instant) -> Option<BackoffView> {
         if let Some(backoff) = &self.backoff {
-            return Some(backoff.view(now, monotonic));
+            let state = match self.availability(monotonic) {
+                Availability::BackingOff(_) => RelayState::BackingOff,
+                _ => RelayState::HalfOpen,
+            };
+            return Some(backoff.view(state, now, monotonic));
         }
         let since = self.awaiting_since.filter(|_| self.is_silent(monotonic))?;
         let detail = format!(
@@ -198,6 +193,7 @@ impl RelayHealth {
         );
         Some(BackoffView {
             relay: self.relay.clone(),
+            state: RelayState::Silent,
             failure: Failure::new(Stage::Data, Fault::TimedOut, detail),
             cause: None,
             since: now - monotonic.saturating_duration_since(since),
@@ -304,20 +300,27 @@ mod tests {
     }
 
     #[test]
-    fn a_backoff_without_messages_ends_when_it_is_over() {
+    fn a_failure_is_shown_until_an_attempt_succeeds() {
         let mut relay = Relay::new();
+        let shown = |relay: &Relay, seconds: u64| {
+            let now = Timestamp(i64::try_from(seconds).expect("small") * 1000);
+            let view = relay.health.view(now, relay.at(seconds));
+            view.map(|view| (view.state, view.since.0 / 1000))
+        };
+        assert_eq!(shown(&relay, 0), None);
         relay.begin(0);
         relay.fail(0, false);
         relay.health.end(false);
-        let at = |seconds| relay.begun + Duration::from_secs(seconds);
-        let (before, after) = (at(4), at(5));
-        assert!(!relay.health.clear_expired_backoff(before));
-        assert!(relay.health.clear_expired_backoff(after));
-        assert_eq!(relay.availability(5), Open);
-        relay.begin(5);
-        relay.fail(5, false);
-        relay.begin(10);
-        let attempting = relay.begun + Duration::from_secs(10);
-        assert!(!relay.health.clear_expired_backoff(attempting));
+        assert_eq!(shown(&relay, 4), Some((RelayState::BackingOff, 0)));
+        assert_eq!(shown(&relay, 5), Some((RelayState::HalfOpen, 0)));
+        assert_eq!(shown(&relay, 86_400), Some((RelayState::HalfOpen, 0)));
+        assert!(relay.begin(86_400), "the next message tries it again");
+        assert_eq!(shown(&relay, 86_401), Some((RelayState::HalfOpen, 0)));
+        relay.fail(86_401, true);
+        relay.health.end(true);
+        assert_eq!(shown(&relay, 86_402), Some((RelayState::BackingOff, 0)));
+        relay.begin(86_500);
+        relay.reply(86_500);
+        assert_eq!(shown(&relay, 86_500), None);
     }
 }

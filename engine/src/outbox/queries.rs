@@ -343,7 +343,7 @@ fn recipient_view(
 
 #[cfg(test)]
 mod tests {
-    use domain::outbox::{BackoffView, Worker};
+    use domain::outbox::{BackoffView, RelayState, Worker};
     use domain::{Form, Label, Reply, Stage};
 
     use super::*;
@@ -361,6 +361,7 @@ mod tests {
         ] {
             let backoff = BackoffView {
                 relay: relay.to_owned(),
+                state: RelayState::BackingOff,
                 failure: Failure::rejected(Stage::Auth, reply.clone()),
                 cause: None,
                 since: Timestamp(1),

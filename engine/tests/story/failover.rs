@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::Fault;
-use domain::outbox::RecipientState;
+use domain::outbox::{BackoffView, RecipientState, RelayState};
 use domain::relay::{Change, RelayChange};
 use domain::view::PasswordChange;
 use engine::{Actor, Submission, Submissions};
@@ -12,6 +12,7 @@ use engine::{Actor, Submission, Submissions};
 use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, mail, through};
 use crate::relays::switched;
+use crate::wait::wait_for;
 use testkit::{Relay, RelayScript};
 
 const DOWN: &str = "421 4.3.2 shutting down\r\n";
@@ -53,6 +54,27 @@ impl TestEnv {
         let mails = Submissions::Many((first..first + many).map(one).collect());
         let accepted = self.postern.outbox().accept(actor, mails, None).await;
         accepted.expect("accepted")
+    }
+}
+
+impl TestEnv {
+    /// Waits until the backoffs of the only worker are as expected.
+    async fn until_backoffs(
+        &self,
+        admin: &Actor,
+        expected: impl Fn(&[BackoffView]) -> bool,
+    ) -> Vec<BackoffView> {
+        wait_for("the backoffs", async || {
+            let overview = self.postern.outbox().overview(admin).await.expect("there");
+            let shown = overview.workers.into_iter().next();
+            let shown = shown.map_or_else(Vec::new, |worker| worker.backoffs);
+            if expected(&shown) {
+                Ok(shown)
+            } else {
+                Err(shown)
+            }
+        })
+        .await
     }
 }
 
@@ -103,6 +125,55 @@ async fn mail_fails_over_to_the_next_relay_and_returns(env: TestEnv) {
     env.until_delivered(&admin, &ids).await;
     assert_eq!(second.accepted().len(), before, "the first is healthy");
     assert_eq!(subjects(&[&first, &second]).len(), 100);
+    works.end().await;
+}
+
+async fn a_failure_is_shown_between_mails_until_an_attempt_succeeds(env: TestEnv) {
+    let (admin, first, second, own) = (env.admin().await, relay(), relay(), relay());
+    env.save(&admin, &first).await;
+    env.add_relay(&admin, &second, None).await;
+    env.add_relay(&admin, &own, Some("news.example")).await;
+    let works = TestWorker::begin(&env, 4);
+    first.reply_to("GREETING", DOWN);
+    let ids = env.submit_numbered(&admin, 0, 5).await;
+    env.until_delivered(&admin, &ids).await;
+    assert_eq!(second.accepted().len(), 5);
+    let begun = env.until_backoff(&admin, None).await;
+    assert_eq!(begun.state, RelayState::BackingOff);
+
+    env.pass(Duration::from_secs(3600));
+    let is_half_open = |backoffs: &[BackoffView]| {
+        let mut states = backoffs.iter().map(|backoff| backoff.state);
+        states.next() == Some(RelayState::HalfOpen) && backoffs.len() == 1
+    };
+    let shown = env.until_backoffs(&admin, is_half_open).await;
+    assert_eq!(shown[0].relay, first.address.to_string());
+    assert!(shown[0].since <= begun.since + Duration::from_secs(1));
+
+    // Mail of another queue neither waits for it nor tries it.
+    let tried = first.record().connections;
+    let news = env.submit_from(&admin, Some("a@news.example"), 5, 5).await;
+    env.until_delivered(&admin, &news).await;
+    assert_eq!(
+        (own.accepted().len(), first.record().connections),
+        (5, tried)
+    );
+    let shown = env.until_backoffs(&admin, is_half_open).await;
+    assert_eq!(shown[0].relay, first.address.to_string());
+
+    // Of several mails one tries it.
+    let ids = env.submit_numbered(&admin, 10, 20).await;
+    for message in env.until_delivered(&admin, &ids).await {
+        assert_eq!(message.recipients[0].attempts, 1);
+    }
+    assert_eq!(first.record().connections, tried + 1);
+
+    first.reset();
+    env.pass(Duration::from_secs(3600));
+    let ids = env.submit_numbered(&admin, 30, 1).await;
+    env.until_delivered(&admin, &ids).await;
+    assert_eq!(first.accepted().len(), 1, "the next mail tries it again");
+    env.until_backoffs(&admin, <[BackoffView]>::is_empty).await;
     works.end().await;
 }
 
@@ -251,6 +322,7 @@ async fn a_relay_at_its_limit_of_messages_is_followed_by_the_next(env: TestEnv) 
 stories! {
     both {
         mail_fails_over_to_the_next_relay_and_returns;
+        a_failure_is_shown_between_mails_until_an_attempt_succeeds;
         mail_of_a_from_domain_goes_only_through_its_relays;
         a_silent_relay_does_not_delay_other_queues;
         one_of_three_relays_fails_under_load_and_no_mail_is_lost;

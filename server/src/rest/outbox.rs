@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use domain::outbox::{self, BackoffView, BulkActState, Count, MessageAction, Overview, Worker};
+use domain::outbox::{
+    self, BackoffView, BulkActState, Count, MessageAction, Overview, RelayState, Worker,
+};
 use domain::{Failure, Timestamp};
 use engine::Action;
 use serde::{Deserialize, Serialize};
@@ -91,18 +93,23 @@ struct DeliveryProcess {
     median_milliseconds: Option<i64>,
     /// The number of relays that it delivers to.
     relays: i64,
-    /// Those that it backs off from.
+    /// Those that it backs off from, and those whose last attempt failed.
     backoffs: Vec<BackingOffRelay>,
 }
 
-/// Why the process backs off from a relay.
+/// A relay that is not healthy, and why.
 #[derive(Serialize, ToSchema)]
 struct BackingOffRelay {
     /// Host and port.
     relay: String,
+    /// `half_open`: the backoff is over, and the next mail tries the relay again.
+    state: RelayState,
+    /// The last one.
     failure: Failure,
+    /// The first failure since an attempt succeeded.
     #[schema(format = DateTime)]
     since: String,
+    /// The end of the backoff, which is in the past where it is over.
     #[schema(format = DateTime)]
     next_attempt: String,
 }
@@ -180,6 +187,7 @@ impl From<BackoffView> for BackingOffRelay {
     fn from(backoff: BackoffView) -> Self {
         Self {
             relay: backoff.relay,
+            state: backoff.state,
             failure: backoff.failure,
             since: backoff.since.rfc3339(),
             next_attempt: backoff.next.rfc3339(),
@@ -190,7 +198,7 @@ impl From<BackoffView> for BackingOffRelay {
 /// Read the state of the outbox
 ///
 /// Message counts by state with the age of the oldest, the processes that deliver, and the
-/// relays that they back off from.
+/// relays that they back off from or whose last attempt failed.
 #[utoipa::path(
     get,
     path = "/api/outbox",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::outbox::BackoffView;
+use domain::outbox::{BackoffView, RelayState};
 use domain::{Failure, Fault, Stage, Timestamp};
 use tokio::time::Instant;
 
@@ -88,15 +88,7 @@ impl Pool {
         relay.is_none_or(|relay| relay.health.backing_off_since().is_some())
     }
 
-    /// Ends backoffs that are over, of relays that get no message for the half-open attempt: messages
-    /// wait only in the queues `waiting`.
-    pub fn clear_expired_backoffs<'a>(&self, waiting: impl Iterator<Item = &'a str>, now: Instant) {
-        if self.state().clear_expired_backoffs(waiting, now) {
-            self.status_changed.notify_one();
-        }
-    }
-
-    /// The relays that get no messages, and why, by the time of day.
+    /// The relays that get no messages, and those whose last attempt failed, by the time of day.
     pub fn backoff_views(&self, now: Timestamp, monotonic: Instant) -> Vec<BackoffView> {
         let state = self.state();
         let relays = state.relays.iter().enumerate();
@@ -251,6 +243,7 @@ fn limit_view(route: &Route, now: Timestamp, wait: Duration) -> BackoffView {
     );
     BackoffView {
         relay: route.name.clone(),
+        state: RelayState::AtLimit,
         failure: Failure::new(Stage::Mail, Fault::OwnLimit, detail),
         cause: None,
         since: now,

@@ -1,6 +1,6 @@
 //! The state of a pool, behind its lock: which relay takes the messages of which queue.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,27 +172,6 @@ impl State {
         if let Some(quota) = self.quotas.get_mut(&route.scope) {
             quota.count(self.clock.now());
         }
-    }
-
-    /// Ends backoffs that are over, of relays that are the choice of no queue with messages. Those in
-    /// the database wait in the queues `waiting`. Returns whether there were any.
-    pub fn clear_expired_backoffs<'a>(
-        &mut self,
-        waiting: impl Iterator<Item = &'a str>,
-        now: Instant,
-    ) -> bool {
-        let chosen = |name: &str| match self.choose(name, now) {
-            Choice::Relay(index) => Some(index),
-            Choice::After(_) | Choice::None => None,
-        };
-        let local = self.queues.iter().filter(|(_, queue)| !queue.is_empty());
-        let mut in_use: HashSet<usize> = local.filter_map(|(name, _)| chosen(name)).collect();
-        in_use.extend(waiting.filter_map(chosen));
-        let mut cleared = false;
-        for (index, relay) in self.relays.iter_mut().enumerate() {
-            cleared |= !in_use.contains(&index) && relay.health.clear_expired_backoff(now);
-        }
-        cleared
     }
 
     /// The names of the queues with messages, the one after the last served first.
@@ -418,18 +397,5 @@ mod tests {
         assert_eq!(taken, [0, 0, 1, 1]);
         state.relays.truncate(1);
         assert!(matches!(state.choose("global", now), Choice::After(_)));
-    }
-
-    #[test]
-    fn a_backoff_ends_only_where_no_mail_waits_for_the_relay() {
-        let (mut state, begun) = (state(&[None, RULE]), Instant::now());
-        for index in 0..2 {
-            fail(&mut state, index, begun);
-        }
-        let over = begun + Duration::from_secs(5);
-        let queue = "domain:example.org";
-        assert!(state.clear_expired_backoffs([queue].into_iter(), over));
-        let since = |index: usize| state.relays[index].health.backing_off_since();
-        assert_eq!((since(0), since(1)), (None, Some(begun)));
     }
 }

@@ -17,8 +17,7 @@ use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, Recipient};
 use crate::store::search::ListPage;
 use crate::store::{
-    Connection, accounts, delivery_events, flows, information, pause, recipient_counts, relays,
-    search, workers,
+    Connection, accounts, delivery_events, flows, pause, recipient_counts, search, workers,
 };
 
 /// The rows of a page.
@@ -65,32 +64,26 @@ impl Outbox {
             }),
             (None, None) => None,
         };
-        let mut relays_settings: Vec<SmtpSettings> = Vec::new();
-        let mut configured = false;
-        for relay in relays::all(&mut connection).await? {
-            if let Some(saved) = information::read(&mut connection, relay.scope).await? {
-                configured = true;
-                relays_settings.extend(saved.form.parse().ok());
-            }
-        }
+        let relays = self.relay_settings.read(&mut connection).await?;
         drop(connection);
-        let mut suppression_limit = None;
-        for settings in relays_settings.iter().filter(|_| actor.oversees()) {
-            let relay = settings.host.with_port(settings.port);
-            let limit = self.suppressions_of(&relay).await?;
-            suppression_limit =
-                suppression_limit.or(Some(limit).filter(|limit| limit.is_reached()));
-        }
+        let suppression_limit = match actor.oversees() {
+            true => {
+                let relays = relays.valid.iter();
+                let names = relays.map(|relay| relay.host.with_port(relay.port));
+                self.reached_limit(&names.collect::<Vec<_>>()).await?
+            }
+            false => None,
+        };
         let overview = Overview {
             counts,
             pause,
-            configured,
+            configured: relays.configured,
             workers: processes.workers,
             act: self.bulk_acts.current(now),
             suppression_limit,
         };
         Ok(match actor.oversees() {
-            true => with_causes(overview, &relays_settings),
+            true => with_causes(overview, &relays.valid),
             false => without_names(overview),
         })
     }

@@ -13,8 +13,9 @@ use super::disk_space::DiskSpace;
 use super::flow_ids::FlowIds;
 use super::group_commit::{GroupCommit, write_audit};
 use super::hold::Hold;
-use super::last_limit::LastLimit;
+use super::last_limits::LastLimits;
 use super::meter::Meter;
+use super::relay_settings::LastRelaySettings;
 use super::reservation::LocalWorker;
 use super::turns::Searches;
 use crate::Clock;
@@ -63,7 +64,8 @@ pub struct Outbox {
     pub(super) meter: Meter,
     pub(super) searches: Searches,
     pub(super) bulk_acts: BulkActs,
-    pub(super) last_limit: LastLimit,
+    pub(super) last_limits: LastLimits,
+    pub(super) relay_settings: LastRelaySettings,
     /// Delivery is paused from the start, whatever the database says.
     pub(super) hold: Option<Hold>,
     /// Wakes delivery in this process.
@@ -116,7 +118,8 @@ impl Outbox {
             meter: Meter::default(),
             searches: Searches::default(),
             bulk_acts: BulkActs::default(),
-            last_limit: LastLimit::default(),
+            last_limits: LastLimits::default(),
+            relay_settings: LastRelaySettings::default(),
             hold,
             wake: Notify::new(),
             notify,

@@ -9,7 +9,7 @@ use super::Outbox;
 use crate::Actor;
 use crate::audit::Action;
 use crate::store::suppressions::{self, LIMIT_PERIOD};
-use crate::store::{StoreError, commit};
+use crate::store::{Connection, StoreError, commit};
 
 /// The maximum number of suppressions that are listed at once.
 const MAX_LISTED: i64 = 200;
@@ -149,19 +149,46 @@ impl Outbox {
 
     /// The addresses that a relay has listed within a day, and its limit. Recipients are counted once
     /// the relay has listed the minimum, and once a minute.
-    pub(super) async fn suppressions_of(
-        &self,
-        relay: &str,
-    ) -> Result<SuppressionLimit, StoreError> {
+    async fn suppressions_of(&self, relay: &str) -> Result<SuppressionLimit, StoreError> {
         let since = self.clock.now() - LIMIT_PERIOD;
         let mut connection = self.store.reporting().await?;
         let listed = suppressions::listed_since(&mut connection, relay, since).await?;
+        self.limit_of(&mut connection, relay, listed).await
+    }
+
+    /// The limit of the first of these relays that has reached its own.
+    pub(super) async fn reached_limit(
+        &self,
+        relays: &[String],
+    ) -> Result<Option<SuppressionLimit>, StoreError> {
+        let since = self.clock.now() - LIMIT_PERIOD;
+        let mut connection = self.store.reporting().await?;
+        let listed = suppressions::listed_by_relay(&mut connection, relays, since).await?;
+        for relay in relays {
+            if let Some(listed) = listed.get(relay) {
+                let limit = self.limit_of(&mut connection, relay, *listed).await?;
+                if limit.is_reached() {
+                    return Ok(Some(limit));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The limit of a relay that has listed so many addresses within a day.
+    async fn limit_of(
+        &self,
+        connection: &mut Connection,
+        relay: &str,
+        listed: i64,
+    ) -> Result<SuppressionLimit, StoreError> {
+        let since = self.clock.now() - LIMIT_PERIOD;
         let now = self.clock.monotonic();
-        let limit = match self.last_limit.of(relay, now) {
+        let limit = match self.last_limits.of(relay, now) {
             _ if listed < SuppressionLimit::MINIMUM => SuppressionLimit::MINIMUM,
             Some(limit) => limit,
             None => {
-                let tried = suppressions::recipients_since(&mut connection, relay, since).await?;
+                let tried = suppressions::recipients_since(connection, relay, since).await?;
                 let limit = SuppressionLimit::of(tried);
                 if listed >= limit {
                     tracing::warn!(
@@ -170,7 +197,7 @@ impl Outbox {
                         "the relay reports so many addresses as unknown that no more are suppressed"
                     );
                 }
-                self.last_limit.set(relay, limit, now);
+                self.last_limits.set(relay, limit, now);
                 limit
             }
         };

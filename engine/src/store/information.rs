@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{Form, Label};
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 
 use super::{Connection, Scope, StoreError};
 
@@ -30,19 +32,61 @@ pub async fn read(
     if rows.is_empty() {
         return Ok(None);
     }
-    let mut password = None;
-    let mut values = BTreeMap::new();
-    for (label, value) in rows {
-        if label == Label::Password.as_str() {
-            password = Some(value);
-        } else if let Some(label) = Label::shown(&label) {
-            values.insert(label, value);
-        }
-    }
+    let sealed = rows
+        .iter()
+        .find(|(label, _)| label == Label::Password.as_str());
+    let password = sealed.map(|(_, value)| value.clone());
     Ok(Some(Information {
-        form: Form::from(values),
+        form: form(rows),
         password,
     }))
+}
+
+/// Reads the settings of all relays that have some, in their order and without passwords.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn of_relays(connection: &mut Connection) -> Result<Vec<Form>, StoreError> {
+    let rows: Vec<RelayValue> = sqlx::query_as(
+        "SELECT relay.id, label, value FROM relay JOIN information ON information.scope = \
+         CASE WHEN relay.id = $1 THEN relay.id ELSE 'relay:' || relay.id END \
+         WHERE label <> $2 ORDER BY relay.position, relay.id",
+    )
+    .bind(Scope::Global.relay_id())
+    .bind(Label::Password.as_str())
+    .fetch_all(connection)
+    .await?;
+    let of_one = rows.chunk_by(|one, other| one.relay == other.relay);
+    let values = |rows: &[RelayValue]| {
+        let values = rows.iter();
+        form(values.map(|row| (row.label.clone(), row.value.clone())))
+    };
+    Ok(of_one.map(values).collect())
+}
+
+/// A value of a relay.
+struct RelayValue {
+    /// The id of the relay.
+    relay: String,
+    label: String,
+    value: String,
+}
+
+impl FromRow<'_, AnyRow> for RelayValue {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            relay: row.try_get(0)?,
+            label: row.try_get(1)?,
+            value: row.try_get(2)?,
+        })
+    }
+}
+
+/// The values that people see.
+fn form(rows: impl IntoIterator<Item = (String, String)>) -> Form {
+    let shown = |(label, value): (String, String)| Some((Label::shown(&label)?, value));
+    let values: BTreeMap<Label, String> = rows.into_iter().filter_map(shown).collect();
+    Form::from(values)
 }
 
 /// Writes a scope: every label of the form, and the sealed password or its absence.

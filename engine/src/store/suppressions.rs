@@ -65,6 +65,33 @@ pub async fn listed_since(
     Ok(number)
 }
 
+/// The numbers of addresses that relays have listed since a time, by relay. Those that listed none are
+/// absent.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn listed_by_relay(
+    connection: &mut Connection,
+    relays: &[String],
+    since: Timestamp,
+) -> Result<HashMap<String, i64>, StoreError> {
+    let mut listed = HashMap::new();
+    for block in blocks(relays) {
+        let sql = format!(
+            "SELECT relay, COUNT(*) FROM suppression WHERE listed_at > $1 AND relay IN ({}) \
+             GROUP BY relay",
+            list(1, block.places)
+        );
+        let mut query = sqlx::query_as(in_order(connection, sql)).bind(since.0);
+        for relay in block.iter() {
+            query = query.bind(relay);
+        }
+        let rows: Vec<(String, i64)> = query.fetch_all(&mut *connection).await?;
+        listed.extend(rows);
+    }
+    Ok(listed)
+}
+
 /// The number of recipients of messages accepted since a time whose last attempt was made with a
 /// relay. It reads all recipients since then.
 ///

@@ -337,8 +337,27 @@ async fn a_failing_relay_fails_no_mail_and_delivery_resumes(env: TestEnv) {
     works.end().await;
 }
 
+async fn the_overview_reads_the_settings_of_relays_again_after_a_change(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    let configured = async || {
+        let overview = env.postern.outbox().overview(&admin).await;
+        overview.expect("there").configured
+    };
+    assert!(!configured().await);
+    env.save(&admin, &relay).await;
+    assert!(configured().await);
+    // Only a change of the version has them read again.
+    env.tamper("DELETE FROM information").await;
+    assert!(configured().await);
+    env.tamper("UPDATE routing SET version = version + 1").await;
+    assert!(!configured().await);
+    env.save(&admin, &relay).await;
+    assert!(configured().await);
+}
+
 stories! {
     both {
+        the_overview_reads_the_settings_of_relays_again_after_a_change;
         submitted_mail_is_delivered_with_events_and_counts;
         the_rate_counts_deliveries_of_the_last_seconds;
         one_refused_recipient_does_not_affect_others;

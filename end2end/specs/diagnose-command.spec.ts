@@ -116,6 +116,37 @@ for (const [args, pattern] of [
   });
 }
 
+test('--relay names another relay for diagnose, send-test and probe', async () => {
+  const server = await TestServer.start();
+  const [first, second] = [await Relay.start(), await Relay.start()];
+  expect((await server.save(fields(first))).status).toBe(200);
+  const headers = { 'authorization': `Bearer ${server.token}`, 'content-type': 'application/json' };
+  const post = (path: string, body: unknown) => server.request(path, { method: 'POST', headers, body: JSON.stringify(body) });
+  const created = await post('/api/relays', { name: 'Newsletter' });
+  const { data } = JSON.parse(created.text) as { data: { id: string } };
+  expectCommandFailure(await server.command(['probe', '--relay', 'Newsletter']), 2, /--relay: No configuration is saved/);
+  const settings = `/api/relays/${data.id}/email_smtp`;
+  expect((await post(settings, { data: fields(second) })).status).toBe(200);
+
+  for (const name of ['Newsletter', 'newsletter', data.id]) {
+    const passed = await server.command(['diagnose', '--relay', name]);
+    expect(passed.code, passed.stderr).toBe(0);
+    expect(passed.stdout).toMatch(new RegExp(`^127\\.0\\.0\\.1:${second.port}\n\n`));
+  }
+  const sent = await server.command(['send-test', 'me@example.net', '--relay', 'Newsletter']);
+  expect(sent.code, sent.stderr).toBe(0);
+  expect([first.mails.all.length, second.mails.all.length]).toEqual([0, 1]);
+  const probed = await server.command(['probe', '--relay', 'Newsletter']);
+  expect(probed.stdout, probed.stderr).toMatch(new RegExp(`^127\\.0\\.0\\.1 +${second.port} `, 'm'));
+  expect(probed.stdout).not.toMatch(new RegExp(`^127\\.0\\.0\\.1 +${first.port} `, 'm'));
+
+  for (const command of [['diagnose'], ['send-test', 'me@example.net'], ['probe']]) {
+    const refused = await server.command([...command, '--relay', 'Alarms']);
+    expectCommandFailure(refused, 1, /--relay: No relay has the name or id “Alarms”\. The relays are: Main relay, Newsletter\./);
+  }
+  await Promise.all([first.stop(), second.stop(), server.stop()]);
+});
+
 test('invalid values are usage errors', async () => {
   for (const [args, pattern] of [
     [['--host', 'a b', '--port', '25'], /--host: /],

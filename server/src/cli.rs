@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::outbox::Priority;
 
 pub use data::{DataArgs, LogFormat};
-pub use relay::{DiagnoseArgs, ProbeArgs};
+pub use relay::{DiagnoseArgs, ProbeArgs, RelayArg};
 
 /// Outgoing mail for an organisation: accepts mail over HTTP, delivers it through an SMTP relay, and
 /// shows in a browser whether the relay works and why not.
@@ -99,6 +99,8 @@ pub enum Command {
     SendTest {
         /// The recipient
         address: String,
+        #[command(flatten)]
+        relay: RelayArg,
         #[command(flatten)]
         data_args: DataArgs,
     },

@@ -58,7 +58,8 @@ fn argument(field: &str) -> &'static str {
         "senders" | "sender" => "--sender",
         "default_priority" => "--default-priority",
         "id" => "ID",
-        "relay" => "HOST",
+        "host" | "address" => "HOST|ADDRESS",
+        "relay" => "--relay",
         _ => "",
     }
 }

@@ -6,14 +6,15 @@ use std::process::ExitCode;
 
 use domain::event::{Outcome, RunSummary};
 use domain::form::Edit;
+use domain::relay::MAIN;
 use domain::trace::Step;
 use domain::transcript::Tone;
 use domain::view::PasswordChange;
-use domain::{EmailAddress, Event, Form, Label, Trace};
-use engine::DiagnosisRequest;
+use domain::{EmailAddress, Event, Form, Label, Refusal, Trace};
+use engine::{DiagnosisRequest, Postern};
 use futures::{Stream, StreamExt, pin_mut};
 
-use crate::cli::DiagnoseArgs;
+use crate::cli::{DiagnoseArgs, RelayArg};
 use crate::commands::{Bootstrap, host, one_password, operator};
 use crate::terminal::Terminal;
 
@@ -23,8 +24,10 @@ pub async fn diagnose(
 ) -> Result<ExitCode, Box<dyn Error>> {
     let postern = bootstrap.open(String::new()).await?;
     let json = asked.json;
+    let relay = find(&postern, &asked.relay).await?;
+    let diagnosis = postern.diagnosis().of_relay(&relay)?;
     let question = question(asked)?;
-    let events = postern.diagnosis().diagnose(&operator(), question).await?;
+    let events = diagnosis.diagnose(&operator(), question).await?;
     let code = match json {
         true => tell_json(events).await?,
         false => tell(events).await?,
@@ -33,10 +36,24 @@ pub async fn diagnose(
     Ok(code)
 }
 
-pub async fn send_test(bootstrap: Bootstrap, address: String) -> Result<ExitCode, Box<dyn Error>> {
+/// The id of the relay that the arguments name; without a name, of the first.
+pub async fn find(postern: &Postern, named: &RelayArg) -> Result<String, Refusal> {
+    let Some(name) = &named.relay else {
+        return Ok(MAIN.to_owned());
+    };
+    Ok(postern.relays().find(&operator(), name).await?.id)
+}
+
+pub async fn send_test(
+    bootstrap: Bootstrap,
+    address: String,
+    relay: RelayArg,
+) -> Result<ExitCode, Box<dyn Error>> {
     let postern = bootstrap.open(host()).await?;
+    let relay = find(&postern, &relay).await?;
     let events = postern
         .diagnosis()
+        .of_relay(&relay)?
         .test(&operator(), None, PasswordChange::Keep, address)
         .await?;
     let code = tell(events).await?;

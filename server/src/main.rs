@@ -83,7 +83,9 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             Command::Token(token) => commands::token(bootstrap, token).await,
             Command::Diagnose { relay, .. } => diagnose::diagnose(bootstrap, relay).await,
             Command::Probe { args, .. } => probe::probe(bootstrap, args).await,
-            Command::SendTest { address, .. } => diagnose::send_test(bootstrap, address).await,
+            Command::SendTest { address, relay, .. } => {
+                diagnose::send_test(bootstrap, address, relay).await
+            }
         }
     });
     // Threads that still block (a resolver, a hash) are not waited for.

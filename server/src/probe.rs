@@ -4,21 +4,44 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use domain::{ProbeEvent, ProbeReport};
-use engine::ProbeRequest;
+use domain::{Kind, Label, ProbeEvent, ProbeReport, Refusal};
+use engine::{Postern, ProbeRequest};
 use futures::{Stream, StreamExt, pin_mut};
 
 use crate::cli::ProbeArgs;
 use crate::commands::{Bootstrap, operator};
+use crate::diagnose::find;
 use crate::terminal::Terminal;
 
 pub async fn probe(bootstrap: Bootstrap, args: ProbeArgs) -> Result<ExitCode, Box<dyn Error>> {
     let postern = bootstrap.open(String::new()).await?;
-    let search = ProbeRequest::word(args.relay, args.port.unwrap_or_default());
-    let events = postern.diagnosis().probe(&operator(), search).await?;
+    let relay = find(&postern, &args.relay).await?;
+    let search = match args.target {
+        Some(target) => ProbeRequest::word(target, args.port.unwrap_or_default()),
+        None => saved(&postern, &relay, args.port).await?,
+    };
+    let diagnosis = postern.diagnosis().of_relay(&relay)?;
+    let events = diagnosis.probe(&operator(), search).await?;
     let code = tell(events, args.json).await?;
     postern.close().await;
     Ok(code)
+}
+
+/// A probe of the saved host of a relay, also at its saved port unless another is given.
+async fn saved(
+    postern: &Postern,
+    relay: &str,
+    port: Option<String>,
+) -> Result<ProbeRequest, Refusal> {
+    let settings = postern.settings().of_relay(relay)?;
+    let form = settings.view(&operator()).await?.form;
+    let host = form.get(Label::Host);
+    if host.is_empty() {
+        let text = "No configuration is saved for this relay. Save one, or name a host.";
+        return Err(Refusal::of(Kind::Invalid, "relay", text));
+    }
+    let port = port.unwrap_or_else(|| form.get(Label::Port).to_owned());
+    Ok(ProbeRequest::word(host.to_owned(), port))
 }
 
 /// Prints each result as it comes, as a row or as JSON.

@@ -57,6 +57,33 @@ impl Relays {
             .await
     }
 
+    /// The relay with this id, or with this name in any case, for administrators.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for any other actor; [`Kind::NotFound`] under `relay` with the names of all
+    /// relays.
+    pub async fn find(&self, actor: &Actor, id_or_name: &str) -> Result<RelayView, Refusal> {
+        let mut relays = self.list(actor).await?;
+        let wanted = id_or_name.trim();
+        let lower = wanted.to_lowercase();
+        let by_id = relays.iter().position(|relay| relay.id == wanted);
+        let by_name = || {
+            let mut relays = relays.iter();
+            relays.position(|relay| relay.config.name.to_lowercase() == lower)
+        };
+        let Some(found) = by_id.or_else(by_name) else {
+            let names = relays.iter().map(|relay| relay.config.name.as_str());
+            let names: Vec<&str> = names.collect();
+            let shown = domain::sanitize::printable(wanted, 80);
+            let text = format!(
+                "No relay has the name or id “{shown}”. The relays are: {}.",
+                names.join(", ")
+            );
+            return Err(Refusal::of(Kind::NotFound, "relay", text));
+        };
+        Ok(relays.swap_remove(found))
+    }
+
     /// Adds a relay, by default as the last one and switched on. Its settings are saved afterwards.
     ///
     /// # Errors

@@ -464,8 +464,24 @@ async fn acts_at_the_same_time_wait_for_each_other(env: TestEnv) {
     assert_eq!(saved.count(), 3);
 }
 
+async fn a_relay_is_found_by_its_id_and_by_its_name(env: TestEnv) {
+    let (admin, relays) = (env.admin().await, env.postern.relays());
+    let news = env.add(&admin, "Newsletter").await;
+    for (word, id) in [
+        (&*news.id, &*news.id),
+        ("newsLETTER", &news.id),
+        ("Main relay", "global"),
+    ] {
+        assert_eq!(relays.find(&admin, word).await.expect(word).id, id);
+    }
+    let refusal = relays.find(&admin, "Alarms").await.expect_err("none");
+    assert_eq!(refusal.kind, Kind::NotFound);
+    assert!(refusal.fields["relay"].contains("Main relay, Newsletter"));
+}
+
 stories! {
     both {
+        a_relay_is_found_by_its_id_and_by_its_name;
         each_relay_has_settings_and_a_password_of_its_own;
         a_password_opens_for_its_relay_only;
         a_test_mail_verifies_the_relay_that_took_it;

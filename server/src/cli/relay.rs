@@ -1,4 +1,4 @@
-//! The arguments of `diagnose` and `probe`.
+//! The arguments of `diagnose`, `probe` and `send-test`.
 
 #![allow(
     clippy::doc_markdown,
@@ -8,9 +8,19 @@
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
+/// Whose saved configuration a command uses.
+#[derive(Debug, Args)]
+pub struct RelayArg {
+    /// The relay whose saved configuration is used, by its name or id [default: the first]
+    #[arg(long, env = "POSTERN_RELAY", value_name = "NAME")]
+    pub relay: Option<String>,
+}
+
 /// Which relay to diagnose, and how far.
 #[derive(Debug, Args)]
 pub struct DiagnoseArgs {
+    #[command(flatten)]
+    pub relay: RelayArg,
     /// Diagnose the saved configuration; the default unless --host is given
     #[arg(value_parser = ["saved"], conflicts_with = "host", value_name = "saved")]
     pub saved: Option<String>,
@@ -67,9 +77,12 @@ pub struct DiagnoseArgs {
 /// What to probe.
 #[derive(Debug, Args)]
 pub struct ProbeArgs {
-    /// A host name or IP address; or an email address, whose domain is looked up in DNS
-    #[arg(value_name = "HOST|ADDRESS")]
-    pub relay: String,
+    /// A host name or IP address; or an email address, whose domain is looked up in DNS [default with
+    /// --relay: the host and the port of that relay]
+    #[arg(value_name = "HOST|ADDRESS", required_unless_present = "relay")]
+    pub target: Option<String>,
+    #[command(flatten)]
+    pub relay: RelayArg,
     /// A port to try in addition to 465, 587, 2525 and 25
     #[arg(long, env = "POSTERN_PROBE_PORT")]
     pub port: Option<String>,

@@ -206,7 +206,7 @@ impl TestEnv {
     }
 
     /// Waits until enough connections to this PostgreSQL database match the condition.
-    async fn until_activity(&self, condition: &str, enough: impl Fn(i64) -> bool) {
+    pub async fn until_activity(&self, condition: &str, enough: impl Fn(i64) -> bool) {
         let mut connection = self.connection().await;
         let sql = format!(
             "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND {condition}"

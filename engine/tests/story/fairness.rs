@@ -4,7 +4,7 @@ use domain::outbox::{Priority, Search};
 use domain::view::Role;
 use engine::{Actor, Submission, Submissions};
 
-use crate::environment::TestEnv;
+use crate::environment::{TestEnv, execute};
 use crate::outbox::{TestWorker, mail};
 use testkit::{Relay, RelayScript};
 
@@ -79,6 +79,46 @@ async fn mail_of_a_class_without_backlog_overtakes_one_with(env: TestEnv) {
     works.end().await;
 }
 
+async fn new_mail_does_not_overtake_the_backlog_of_other_accounts(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
+    env.save(&admin, &relay).await;
+    let mut others = Vec::new();
+    for name in ["ann", "ben", "cat"] {
+        let email = format!("{name}@example.org");
+        others.push(env.sign_in(&email, Role::User).await);
+    }
+    env.submit(&admin, "backlog", Priority::Normal, 100).await;
+    for other in &others {
+        env.submit(other, "first", Priority::Normal, 1).await;
+    }
+    // The first claim takes eight mails of the backlog and all of the others. Before the next one the
+    // worker cannot read what waits.
+    relay.stall();
+    let mut claim = env.connection().await;
+    execute(&mut claim, "BEGIN; LOCK TABLE recipient IN SHARE MODE").await;
+    let works = TestWorker::begin(&env, 1);
+    let claims = "wait_event_type = 'Lock' AND query LIKE '%UPDATE recipient SET owner%'";
+    env.until_activity(claims, |number| number > 0).await;
+    let mut reading = env.connection().await;
+    execute(
+        &mut reading,
+        "BEGIN; LOCK TABLE flow IN ACCESS EXCLUSIVE MODE",
+    )
+    .await;
+    drop(claim);
+    relay.wait_for("END", 1).await;
+    env.submit(&others[0], "new", Priority::Normal, 5).await;
+    drop(reading);
+    relay.reset();
+    relay.wait_for_mails(108).await;
+    works.end().await;
+    let subjects = relay.subjects();
+    let last = subjects.iter().rposition(|subject| subject == "new");
+    let before = &subjects[..last.expect("accepted")];
+    let backlog = before.iter().filter(|subject| *subject == "backlog");
+    assert!(backlog.count() >= 12, "{before:?}");
+}
+
 async fn a_message_shows_its_priority(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
     env.save(&admin, &relay).await;
@@ -97,5 +137,8 @@ stories! {
         a_message_shows_its_priority;
         bulk_mail_delays_no_other;
         mail_of_a_class_without_backlog_overtakes_one_with;
+    }
+    postgres {
+        new_mail_does_not_overtake_the_backlog_of_other_accounts;
     }
 }

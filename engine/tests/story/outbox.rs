@@ -181,6 +181,19 @@ impl TestEnv {
         .await
     }
 
+    /// Waits for the next heartbeat of a worker: what it would have sent by then is sent.
+    pub async fn until_heartbeat(&self) {
+        let mut connection = self.connection().await;
+        let now = self.clock.now();
+        wait_for("a heartbeat", async || {
+            let query = sqlx::query_scalar("SELECT COUNT(*) FROM worker WHERE seen_at > $1");
+            let found = query.bind(now.0).fetch_one(&mut connection).await;
+            let number: i64 = found.expect("a number");
+            (number > 0).then_some(()).ok_or(number)
+        })
+        .await;
+    }
+
     /// As [`TestEnv::until`], also for messages that are deleted.
     pub async fn until_found(
         &self,

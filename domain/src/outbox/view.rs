@@ -249,7 +249,7 @@ pub struct Worker {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RelayState {
-    /// It takes none until the next attempt.
+    /// It takes none until an attempt succeeds; the next one follows or is under way.
     #[default]
     BackingOff,
     /// It has messages and does not reply.

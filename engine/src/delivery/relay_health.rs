@@ -181,8 +181,8 @@ impl RelayHealth {
     pub fn view(&self, now: Timestamp, monotonic: Instant) -> Option<BackoffView> {
         if let Some(backoff) = &self.backoff {
             let state = match self.availability(monotonic) {
-                Availability::BackingOff(_) => RelayState::BackingOff,
-                _ => RelayState::HalfOpen,
+                Availability::HalfOpen => RelayState::HalfOpen,
+                _ => RelayState::BackingOff,
             };
             return Some(backoff.view(state, now, monotonic));
         }
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(shown(&relay, 5), Some((RelayState::HalfOpen, 0)));
         assert_eq!(shown(&relay, 86_400), Some((RelayState::HalfOpen, 0)));
         assert!(relay.begin(86_400), "the next message tries it again");
-        assert_eq!(shown(&relay, 86_401), Some((RelayState::HalfOpen, 0)));
+        assert_eq!(shown(&relay, 86_401), Some((RelayState::BackingOff, 0)));
         relay.fail(86_401, true);
         relay.health.end(true);
         assert_eq!(shown(&relay, 86_402), Some((RelayState::BackingOff, 0)));

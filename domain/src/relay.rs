@@ -29,6 +29,33 @@ pub struct RelayConfig {
     pub limits: RelayLimits,
 }
 
+/// What decides which mail a relay is for.
+#[derive(Clone, Copy, Debug)]
+pub struct RelayRule<'a> {
+    /// The domain of the From addresses that it is for; `None` means all.
+    pub from_domain: Option<&'a str>,
+    /// Whether mail is sent through it.
+    pub enabled: bool,
+}
+
+/// The positions of the relays that take the mail of a From domain, in their order: those with a rule
+/// for it, or where none has, those without a rule. `None` is mail of no rule.
+pub fn positions<'a>(
+    relays: impl Iterator<Item = RelayRule<'a>> + Clone + 'a,
+    domain: Option<&'a str>,
+) -> impl Iterator<Item = usize> + 'a {
+    let has_rule = |domain: &&str| {
+        relays
+            .clone()
+            .any(|relay| relay.from_domain == Some(*domain))
+    };
+    let rule = domain.filter(has_rule);
+    let takes = move |(index, relay): (usize, RelayRule<'a>)| {
+        (relay.enabled && relay.from_domain == rule).then_some(index)
+    };
+    relays.enumerate().filter_map(takes)
+}
+
 /// A relay as administrators see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayView {

@@ -71,7 +71,7 @@ test('each recipient has a state, attempts, the last reply, and a timeline', asy
   const [delivered, deferred, failed] = details.recipients;
   const relayAddress = expect.stringMatching(/^127\.0\.0\.1:\d+$/);
   expect(delivered).toMatchObject({ attempts: 1, next_attempt: null, reply: expect.stringContaining('250 2.0.0 Taken') });
-  expect(delivered?.timeline).toMatchObject([{ kind: 'delivered', by: relayAddress, may_have_arrived: false }]);
+  expect(delivered?.timeline).toMatchObject([{ kind: 'delivered', by: relayAddress, relay: 'Main relay', reason: 'first', may_have_arrived: false }]);
   expect(deferred).toMatchObject({ attempts: 1, leased: false, reply: expect.stringContaining('450 4.2.0 Greylisted') });
   expect(deferred?.timeline).toMatchObject([{ kind: 'deferred', by: relayAddress }]);
   const wait = Date.parse(deferred?.next_attempt ?? '') - Date.parse(deferred?.timeline[0]?.at ?? '');

@@ -28,7 +28,18 @@ export interface Recipient {
   attempts: number;
   next_attempt: string | null;
   reply: string | null;
-  timeline: { at: string; kind: string; by: string; reply: string; may_have_arrived: boolean }[];
+  timeline: DeliveryEvent[];
+}
+
+/** An attempt or an action. */
+export interface DeliveryEvent {
+  at: string;
+  kind: string;
+  by: string;
+  relay: string | null;
+  reason: string | null;
+  reply: string;
+  may_have_arrived: boolean;
 }
 
 /** A valid message, changed by `more`. */

@@ -133,7 +133,10 @@ pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> AnyView {
             let named = backoffs.len() > 1;
             let backoffs = backoffs.into_iter();
             backoffs
-                .map(|backoff| view! { <Backoff backoff named now /> })
+                .map(|backoff| {
+                    let name = named.then(|| backoff.relay.clone());
+                    view! { <Backoff backoff name now /> }
+                })
                 .collect_view()
                 .into_any()
         }
@@ -190,18 +193,19 @@ fn paused(pause: Pause, admin: bool) -> AnyView {
     }
 }
 
+/// Why a relay takes no messages, since when, and when the next attempt follows.
 #[component]
-fn Backoff(
+pub fn Backoff(
     backoff: BackoffView,
-    /// Whether its relay is named.
-    named: bool,
+    /// The name of its relay, where it is shown.
+    name: Option<String>,
     now: Timestamp,
 ) -> AnyView {
     let next = match backoff.state {
         RelayState::HalfOpen => ". The next mail tries it again".to_owned(),
         _ => format!(". Next attempt {}", ahead(backoff.next, now)),
     };
-    let relay = named.then(|| view! { <h3>{backoff.relay.clone()}</h3> });
+    let relay = name.map(|name| view! { <h3>{name}</h3> });
     let failure = backoff.failure;
     let why = match backoff.cause {
         None if failure.fault == Fault::OwnLimit => (

@@ -9,6 +9,7 @@ use super::counts::StateBadge;
 use super::format::{counted, size};
 use super::timeline::Timeline;
 use super::viewer::Viewer;
+use super::waiting::Waiting;
 use crate::components::Time;
 
 /// The id of the view, which snapshots replace.
@@ -35,6 +36,8 @@ pub fn Message(message: MessageView, viewer: Viewer) -> AnyView {
         let selection = Selection::Message(id.clone());
         view! { <BulkActions selection states of=format!("For all {of_all}") /> }
     });
+    let relays = message.waits_for.clone();
+    let waiting = view! { <Waiting relays viewer=viewer.clone() /> };
     let recipients = message.recipients.clone().into_iter().map(|recipient| {
         let viewer = viewer.clone();
         view! { <Recipient id=id.clone() recipient accepted viewer /> }
@@ -42,7 +45,7 @@ pub fn Message(message: MessageView, viewer: Viewer) -> AnyView {
     view! {
         <div id=ID class="message">
             <Envelope message />
-            {acts}
+            {waiting} {acts}
             {recipients.collect_view()}
         </div>
     }

@@ -25,6 +25,7 @@ mod suppression_notice;
 mod throughput;
 mod timeline;
 mod viewer;
+mod waiting;
 mod watch;
 
 pub use action_request::ActionRequest;

@@ -67,6 +67,7 @@ fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> AnyView {
         at,
         kind,
         by,
+        choice,
         reply,
         took: lasted,
         may_have_arrived,
@@ -87,6 +88,10 @@ fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> AnyView {
         true => format!(" through {by}"),
         false => format!(" by {by}"),
     });
+    let choice = choice.filter(|_| admin).map(|choice| {
+        let text = format!("{} was chosen: {}.", choice.relay, choice.reason(exact));
+        view! { <p class="event-detail">{text}</p> }
+    });
     let lasted = lasted.map(|lasted| format!(" in {}", took(lasted)));
     let reply = (!reply.is_empty()).then(|| view! { <p class="event-reply">{reply}</p> });
     let arrived = may_have_arrived.then(|| {
@@ -104,7 +109,7 @@ fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> AnyView {
                     <strong>{title}</strong>
                     <span class="event-detail">{by} {lasted}</span>
                 </p>
-                {reply} {arrived}
+                {choice} {reply} {arrived}
             </div>
         </li>
     }

@@ -3,6 +3,7 @@
 mod backoff;
 mod disposition;
 mod priority;
+mod route;
 mod search;
 mod suppression;
 mod view;
@@ -17,11 +18,12 @@ pub use backoff::{
 };
 pub use disposition::{Disposition, disposition, exceeds_recipients_limit, is_suppressible};
 pub use priority::{Priority, PriorityLimits};
+pub use route::{RelayChoice, RelayCondition, SkippedRelay};
 pub use search::{Cursor, Search, Selection, is_id};
 pub use suppression::{Suppression, SuppressionLimit, SuppressionSearch};
 pub use view::{
     ActCount, BackoffView, BulkAct, BulkActState, Count, DeliveryEvent, EventKind, MessageView,
-    OutboxRow, OutboxRows, Overview, Pause, RecipientView, RelayState, Worker,
+    OutboxRow, OutboxRows, Overview, Pause, RecipientView, RelayState, UnavailableRelay, Worker,
 };
 
 /// The delivery state of a message for one recipient.

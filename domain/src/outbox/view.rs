@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
-use super::{Cursor, MessageAction, Priority, RecipientState, SuppressionLimit};
+use super::{Cursor, MessageAction, Priority, RecipientState, RelayChoice, SuppressionLimit};
 use crate::cause::Finding;
 use crate::{Failure, Timestamp};
 
@@ -70,6 +70,17 @@ pub struct MessageView {
     pub kept: bool,
     /// Its recipients, by index.
     pub recipients: Vec<RecipientView>,
+    /// Its relays, where it is due and none of them takes messages; otherwise empty.
+    pub waits_for: Vec<UnavailableRelay>,
+}
+
+/// A relay that takes no messages at present.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnavailableRelay {
+    /// The name that an administrator gave the relay.
+    pub name: String,
+    /// Why it takes none: it backs off, does not reply, or is at its limit of messages.
+    pub backoff: BackoffView,
 }
 
 /// A recipient of a message.
@@ -139,6 +150,8 @@ pub struct DeliveryEvent {
     pub kind: EventKind,
     /// Host and port of the relay for an attempt, the actor for an action.
     pub by: String,
+    /// The relay of an attempt and why it was chosen, where that is known.
+    pub choice: Option<RelayChoice>,
     /// The relay's reply, or what was observed.
     pub reply: String,
     /// The duration of the attempt.

@@ -241,7 +241,7 @@ impl Ahead<'_> {
                 task.pool().requeue(sent.message);
                 continue;
             }
-            let attempt = task.attempt(sent.started);
+            let attempt = task.attempt(&sent.message, sent.started);
             let unanswered = Unanswered::MayHaveArrivedBehind;
             let result = of_broken_session(&sent.message, &broken.failure, unanswered, &attempt);
             let permit = Some(sent.permit);

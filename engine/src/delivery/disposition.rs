@@ -1,11 +1,13 @@
 //! From the replies of the relay to the result of an attempt, per recipient.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::cause::{self, Finding, Observation};
 use domain::outbox::{
     DeliveryEvent, Disposition, EventKind, Jitter, MAXIMAL_QUEUE_LIFETIME, RecipientState,
-    Suppression, disposition, exceeds_recipients_limit, is_suppressible, message_backoff,
+    RelayChoice, Suppression, disposition, exceeds_recipients_limit, is_suppressible,
+    message_backoff,
 };
 use domain::{Failure, Reply, SmtpSettings, Timestamp};
 
@@ -32,6 +34,8 @@ pub(super) struct AttemptResult {
 /// When an attempt was made, and with which relay.
 pub(super) struct Attempt<'a> {
     pub relay: &'a str,
+    /// Why that relay.
+    pub choice: Option<Arc<RelayChoice>>,
     /// The relay's settings; the cause of a failure may depend on them.
     pub settings: &'a SmtpSettings,
     pub now: Timestamp,
@@ -173,6 +177,7 @@ impl Attempt<'_> {
                     _ => EventKind::Deferred,
                 },
                 by: self.relay.to_owned(),
+                choice: self.choice.as_deref().cloned(),
                 reply: reply.clone(),
                 took: Some(self.took),
                 may_have_arrived: matches!(
@@ -241,6 +246,7 @@ impl Attempt<'_> {
             },
             settled: due.is_none().then_some(self.now),
             relay: self.relay.to_owned(),
+            choice: self.choice.clone(),
             reply,
             took: self.took,
         }
@@ -281,6 +287,7 @@ mod tests {
     fn attempt(settings: &SmtpSettings) -> Attempt<'_> {
         Attempt {
             relay: "relay:25",
+            choice: None,
             settings,
             now: NOW,
             took: Duration::from_millis(7),

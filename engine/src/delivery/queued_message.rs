@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::outbox::RecipientState;
+use domain::outbox::{RecipientState, RelayChoice};
 use domain::{EmailAddress, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -28,6 +28,8 @@ pub(super) struct QueuedMessage {
     pub class: QueueClass,
     /// In the envelope's order.
     pub recipients: Vec<ClaimedRecipient>,
+    /// The relay that takes it, once it was chosen.
+    pub choice: Option<Arc<RelayChoice>>,
     sender: EmailAddress,
     to: Vec<EmailAddress>,
     /// In octets.
@@ -93,6 +95,7 @@ pub(super) fn group_by_message(
             id: id.clone(),
             class: class.clone(),
             recipients: vec![recipient],
+            choice: None,
             sender,
             to: vec![address],
             size: message.size,
@@ -123,6 +126,7 @@ impl QueuedMessage {
                 priority: domain::outbox::Priority::Normal,
             },
             recipients,
+            choice: None,
             sender: "alerts@example.org".parse().expect("an address"),
             to: Vec::new(),
             size: 0,
@@ -153,6 +157,7 @@ impl QueuedMessage {
             class: self.class.clone(),
             id: self.id.clone(),
             recipients: take(&mut self.recipients, positions),
+            choice: None,
             sender: self.sender.clone(),
             to: take(&mut self.to, positions),
             size: self.size,
@@ -236,6 +241,7 @@ pub(super) fn failed(
         trying_since: recipient.trying_since,
         settled: Some(now),
         relay: String::new(),
+        choice: None,
         reply: reply.into(),
         took: Duration::ZERO,
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use domain::outbox::{BackoffView, Jitter, RelayState};
+use domain::outbox::{BackoffView, Jitter, RelayCondition, RelayState};
 use domain::{Failure, Fault, Stage, Timestamp};
 use tokio::time::Instant;
 
@@ -83,16 +83,26 @@ impl RelayHealth {
                 Some(remaining) => Availability::BackingOff(remaining),
                 None => Availability::HalfOpen,
             },
-            None if self.is_silent(now) => Availability::Silent,
+            None if self.silent_since(now).is_some() => Availability::Silent,
             None if self.active < self.limit.current() => Availability::Open,
             None => Availability::AtLimit,
         }
     }
 
-    /// Whether it has messages and does not reply.
-    fn is_silent(&self, now: Instant) -> bool {
+    /// Since when it has messages and does not reply; `None` while it replies.
+    fn silent_since(&self, now: Instant) -> Option<Instant> {
         let since = self.awaiting_since.filter(|_| self.active > 0);
-        since.is_some_and(|since| now.saturating_duration_since(since) >= SILENCE)
+        since.filter(|since| now.saturating_duration_since(*since) >= SILENCE)
+    }
+
+    /// Why it takes no messages, by the time of day; `None` while it is healthy.
+    pub fn condition(&self, now: Timestamp, monotonic: Instant) -> Option<RelayCondition> {
+        let time = |since: Instant| now - monotonic.saturating_duration_since(since);
+        if let Some(since) = self.backing_off_since() {
+            return Some(RelayCondition::BackingOff { since: time(since) });
+        }
+        let since = self.silent_since(monotonic).map(time)?;
+        Some(RelayCondition::Silent { since })
     }
 
     /// Whether a connection that ended a message may take another.
@@ -186,7 +196,7 @@ impl RelayHealth {
             };
             return Some(backoff.view(state, now, monotonic));
         }
-        let since = self.awaiting_since.filter(|_| self.is_silent(monotonic))?;
+        let since = self.silent_since(monotonic)?;
         let detail = format!(
             "{} has not replied to a message; RFC 5321 allows it ten minutes",
             self.relay
@@ -293,6 +303,11 @@ mod tests {
         assert_eq!(relay.availability(30), Silent);
         let view = relay.health.view(Timestamp(100_000), relay.at(30));
         assert_eq!(view.map(|view| view.since), Some(Timestamp(70_000)));
+        let condition = relay.health.condition(Timestamp(100_000), relay.at(30));
+        let silent = RelayCondition::Silent {
+            since: Timestamp(70_000),
+        };
+        assert_eq!(condition, Some(silent));
         relay.reply(31);
         assert_eq!(relay.availability(31), Open);
         relay.health.end(false);

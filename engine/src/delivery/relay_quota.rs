@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::outbox::RelayCondition;
 use domain::relay::RelayLimits;
 
 use crate::store::Scope;
@@ -83,11 +84,26 @@ impl RelayQuota {
 
     /// How long another message has to wait; `None` where it need not.
     pub fn wait(&self, limits: &RelayLimits, now: Timestamp) -> Option<Duration> {
+        self.reached(limits, now).map(|(wait, _)| wait)
+    }
+
+    /// The limit that is reached, as in `500 messages a day`, and when another message may follow;
+    /// of several the one with the longest wait.
+    pub fn condition(&self, limits: &RelayLimits, now: Timestamp) -> Option<RelayCondition> {
+        let (wait, period) = self.reached(limits, now)?;
+        Some(RelayCondition::AtLimit {
+            limit: described_limit(limits, period)?,
+            until: now + wait,
+        })
+    }
+
+    fn reached(&self, limits: &RelayLimits, now: Timestamp) -> Option<(Duration, Period)> {
         let waits = self.windows.iter().filter_map(|window| {
             let limit = limit(limits, window.period)?;
-            window.at(now).wait(limit, now)
+            let wait = window.at(now).wait(limit, now)?;
+            Some((wait, window.period))
         });
-        waits.max()
+        waits.max_by_key(|(wait, _)| *wait)
     }
 
     /// Counts a message that begins.
@@ -158,15 +174,18 @@ pub(super) fn limits_messages(limits: &RelayLimits) -> bool {
 
 /// The limits of messages, as in `10 messages a minute, 500 messages a day`.
 pub(super) fn described(limits: &RelayLimits) -> String {
-    let each = Period::ALL.iter().filter_map(|period| {
-        let name = match period {
-            Period::Minute => "a minute",
-            Period::Hour => "an hour",
-            Period::Day => "a day",
-        };
-        limit(limits, *period).map(|number| format!("{number} messages {name}"))
-    });
+    let each = Period::ALL.iter();
+    let each = each.filter_map(|period| described_limit(limits, *period));
     each.collect::<Vec<_>>().join(", ")
+}
+
+fn described_limit(limits: &RelayLimits, period: Period) -> Option<String> {
+    let name = match period {
+        Period::Minute => "a minute",
+        Period::Hour => "an hour",
+        Period::Day => "a day",
+    };
+    limit(limits, period).map(|number| format!("{number} messages {name}"))
 }
 
 #[cfg(test)]
@@ -224,6 +243,11 @@ mod tests {
             max_connections: None,
         };
         assert_eq!(quota.wait(&limits, at(0)), Some(Period::Day.length()));
+        let reached = RelayCondition::AtLimit {
+            limit: "10 messages a day".to_owned(),
+            until: at(0) + Period::Day.length(),
+        };
+        assert_eq!(quota.condition(&limits, at(0)), Some(reached));
         assert_eq!(
             described(&limits),
             "10 messages a minute, 11 messages an hour, 10 messages a day"

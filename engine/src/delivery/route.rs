@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use domain::Timestamp;
-use domain::relay::RelayLimits;
+use domain::relay::{RelayLimits, RelayRule, positions};
 
 use super::relay_quota::limits_messages;
 use crate::settings::{Relays, RoutingTable};
 use crate::smtp::Relay;
-use crate::store::flows::DOMAIN_QUEUE;
+use crate::store::flows::rule_of_queue;
 use crate::store::pipelining_trials::{self, PipeliningTrial};
 use crate::store::relay_usage::{self, Usage};
 use crate::store::{Scope, Store, StoreError};
@@ -19,6 +19,8 @@ pub(super) struct Route {
     pub revision: i64,
     /// Host and port.
     pub name: String,
+    /// The name that an administrator gave it.
+    pub title: String,
     pub relay: Relay,
     /// The domain of From whose mail it takes; `None` for all that no rule sends elsewhere.
     pub from_domain: Option<String>,
@@ -43,19 +45,13 @@ impl Route {
     /// of a queue is gone, its messages are those of no rule.
     pub fn of_queue<'a>(
         routes: impl Iterator<Item = &'a Self> + Clone + 'a,
-        queue: &str,
+        queue: &'a str,
     ) -> impl Iterator<Item = usize> + 'a {
-        let domain = queue.strip_prefix(DOMAIN_QUEUE);
-        let has_rule =
-            move |route: &Self| domain.is_some() && route.from_domain.as_deref() == domain;
-        let rule = match routes.clone().any(has_rule) {
-            true => domain.map(str::to_owned),
-            false => None,
-        };
-        let takes = move |(index, route): (usize, &Self)| {
-            (route.enabled && route.from_domain == rule).then_some(index)
-        };
-        routes.enumerate().filter_map(takes)
+        let rules = routes.map(|route| RelayRule {
+            from_domain: route.from_domain.as_deref(),
+            enabled: route.enabled,
+        });
+        positions(rules, rule_of_queue(queue))
     }
 
     /// A route without a rule to a relay of this name.
@@ -71,6 +67,7 @@ impl Route {
             scope: Scope::Global,
             revision: 1,
             name: name.to_owned(),
+            title: name.to_owned(),
             from_domain: None,
             enabled: true,
             limits: RelayLimits::default(),
@@ -87,6 +84,7 @@ impl Route {
         self.scope == other.scope
             && self.revision == other.revision
             && self.name == other.name
+            && self.title == other.title
             && self.from_domain == other.from_domain
             && self.enabled == other.enabled
             && self.limits == other.limits
@@ -121,6 +119,7 @@ impl Routes {
                 revision: relay.revision,
                 pipelining: pipelining_trials::of_relay(&mut connection, &name).await?,
                 name,
+                title: relay.config.name,
                 from_domain: relay.config.from_domain,
                 enabled: relay.config.enabled,
                 limits: relay.config.limits,

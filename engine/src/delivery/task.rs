@@ -192,9 +192,10 @@ impl DeliveryTask {
         !interruptions.is_suspect(&message.id) && !interruptions.is_suspect(&next.id)
     }
 
-    pub fn attempt(&self, started: Instant) -> Attempt<'_> {
+    pub fn attempt(&self, message: &QueuedMessage, started: Instant) -> Attempt<'_> {
         Attempt {
             relay: &self.route.name,
+            choice: message.choice.clone(),
             settings: &self.route.relay.settings,
             now: self.worker.services.clock.now(),
             took: started.elapsed(),
@@ -212,7 +213,7 @@ impl DeliveryTask {
         started: Instant,
         permit: Option<InDoubtPermit>,
     ) {
-        let result = by_replies(&message, replies, &self.attempt(started));
+        let result = by_replies(&message, replies, &self.attempt(&message, started));
         if result.accepted {
             connection.set_delivered();
             self.worker.interruptions.accepted(&message.id);
@@ -386,7 +387,7 @@ impl DeliveryTask {
             self.relay_failed(failure.clone());
             Unanswered::Untouched
         };
-        let attempt = self.attempt(started);
+        let attempt = self.attempt(&message, started);
         let result = of_broken_session(&message, failure, unanswered, &attempt);
         self.worker.record(result).await;
         drop((message, permit));

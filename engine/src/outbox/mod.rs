@@ -2,7 +2,7 @@
 //!
 //! `accept` validates and composes messages (with `crate::mail`) and has `group_commit` write them.
 //! `reservation` leases them to the worker of this process in the same commit. `hold` pauses delivery
-//! for `--hold-mail`. `queries`, `actions`, `pause` and `suppressions` are for people; `bulk_act` is the
+//! for `--hold-mail`. `queries` (with `waiting`), `actions`, `pause` and `suppressions` are for people; `bulk_act` is the
 //! progress of an act on many messages. `meter` counts. Delivery is a service of its own:
 //! `crate::delivery`.
 
@@ -23,6 +23,7 @@ mod reservation;
 mod service;
 mod suppressions;
 mod turns;
+mod waiting;
 
 pub use accept::Submissions;
 pub(crate) use disk_space::DiskSpace;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use domain::cause::{self, Observation};
 use domain::outbox::{
-    Count, Cursor, DeliveryEvent, EventKind, MessageView, OutboxRows, Overview, Pause,
+    BackoffView, Count, Cursor, DeliveryEvent, EventKind, MessageView, OutboxRows, Overview, Pause,
     RecipientState, RecipientView, Search, is_id,
 };
-use domain::{ConnectionType, Failure, Fault, Kind, Refusal, SmtpSettings, Timestamp};
+use domain::{Failure, Fault, Kind, Refusal, SmtpSettings, Timestamp};
 
+use super::waiting::{add_cause, waits_for};
 use super::{HEARTBEAT_TIMEOUT, MeterReading, Outbox};
 use crate::Actor;
 use crate::audit::Action;
@@ -164,7 +164,7 @@ impl Outbox {
         // In this order no recipient is in a state whose event is missing.
         let recipients = recipients::of_message(&mut connection, &message.id).await?;
         let events = delivery_events::of_message(&mut connection, &message.id).await?;
-        let recipients = recipients
+        let recipients: Vec<RecipientView> = recipients
             .into_iter()
             .map(|row| {
                 let position = row.position;
@@ -175,9 +175,18 @@ impl Outbox {
                     true => event.event.clone(),
                     false => without_person(event.event.clone()),
                 });
-                recipient_view(row, own, now)
+                recipient_view(row, own, actor.oversees(), now)
             })
             .collect();
+        let is_due = |row: &RecipientView| !row.leased && row.due.is_some_and(|due| due <= now);
+        let mut waits_for = match recipients.iter().any(is_due) {
+            true => waits_for(&mut connection, &message.id, now).await?,
+            false => Vec::new(),
+        };
+        for relay in waits_for.iter_mut().filter(|_| !actor.oversees()) {
+            relay.name.clear();
+            remove_names(&mut relay.backoff);
+        }
         let by = accounts::by_id(&mut connection, &message.account).await?;
         let priority = flows::priority_of_message(&mut connection, &message.id).await?;
         Ok(MessageView {
@@ -191,6 +200,7 @@ impl Outbox {
             message_id: message.message_id,
             size: message.size,
             recipients,
+            waits_for,
         })
     }
 
@@ -234,16 +244,9 @@ fn with_causes(mut overview: Overview, relays: &[SmtpSettings]) -> Overview {
     for backoff in workers.flat_map(|worker| &mut worker.backoffs) {
         let mut relays = relays.iter();
         let settings = relays.find(|relay| relay.host.with_port(relay.port) == backoff.relay);
-        backoff.cause = settings.and_then(|settings| {
-            cause::find(&Observation {
-                failure: &backoff.failure,
-                settings,
-                encrypted: settings.connection != ConnectionType::None,
-                capabilities: &[],
-                sender: settings.from_address.as_str(),
-                recipient: None,
-            })
-        });
+        if let Some(settings) = settings {
+            add_cause(backoff, settings);
+        }
     }
     overview
 }
@@ -257,16 +260,22 @@ fn without_names(mut overview: Overview) -> Overview {
     }
     for worker in &mut overview.workers {
         worker.host.clear();
-        for backoff in &mut worker.backoffs {
-            backoff.relay.clear();
-            backoff.failure = Failure::new(backoff.failure.stage, Fault::Rejected, "");
-        }
+        worker.backoffs.iter_mut().for_each(remove_names);
     }
     overview
 }
 
-/// An event for other accounts than administrators: acts name nobody.
+/// A backoff for other accounts than administrators: without the relay and its reply.
+fn remove_names(backoff: &mut BackoffView) {
+    backoff.relay.clear();
+    backoff.cause = None;
+    backoff.failure = Failure::new(backoff.failure.stage, Fault::Rejected, "");
+}
+
+/// An event for other accounts than administrators: acts name nobody, and attempts not why their
+/// relay was chosen.
 fn without_person(mut event: DeliveryEvent) -> DeliveryEvent {
+    event.choice = None;
     if event.kind.is_act() {
         "an administrator".clone_into(&mut event.by);
     }
@@ -302,6 +311,7 @@ pub(super) async fn visible(
 fn recipient_view(
     row: Recipient,
     events: impl Iterator<Item = DeliveryEvent>,
+    oversees: bool,
     now: Timestamp,
 ) -> RecipientView {
     let leased = recipients::is_leased(row.owner.as_deref(), row.due, now);
@@ -318,6 +328,7 @@ fn recipient_view(
             at,
             kind,
             by: row.relay.unwrap_or_default(),
+            choice: row.choice.filter(|_| oversees),
             reply: row.reply.unwrap_or_default(),
             took: row.took.filter(|_| kind == EventKind::Delivered),
             may_have_arrived: false,
@@ -336,7 +347,7 @@ fn recipient_view(
 
 #[cfg(test)]
 mod tests {
-    use domain::outbox::{BackoffView, RelayState, Worker};
+    use domain::outbox::{RelayState, Worker};
     use domain::{Form, Label, Reply, Stage};
 
     use super::*;

@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
 use super::recipients::RecipientKey;
-use super::rows::{blocks, duration, in_order, insert, milliseconds};
+use super::rows::{blocks, duration, in_order, insert, json, milliseconds, of_json};
 use super::{Connection, StoreError};
 
 /// An event of a recipient.
@@ -22,12 +22,14 @@ pub struct NewEvent {
 /// Where the database fails.
 pub async fn add(connection: &mut Connection, entries: &[NewEvent]) -> Result<(), StoreError> {
     for block in blocks(entries) {
-        let columns = "message_id, position, at, kind, actor, reply, duration_ms, may_have_arrived";
+        let columns = "message_id, position, at, kind, actor, reply, duration_ms, may_have_arrived, \
+                       route";
         let sql = insert("delivery_event", columns, block.places);
         let mut query = sqlx::query(in_order(connection, sql));
         for entry in block.iter() {
             let key = entry.map(|entry| &entry.key);
             let event = entry.map(|entry| &entry.event);
+            let choice = event.and_then(|event| event.choice.as_ref());
             query = query
                 .bind(key.map(|key| &key.message_id))
                 .bind(key.map(|key| key.position))
@@ -36,7 +38,8 @@ pub async fn add(connection: &mut Connection, entries: &[NewEvent]) -> Result<()
                 .bind(event.map(|event| &event.by))
                 .bind(event.map(|event| &event.reply))
                 .bind(event.and_then(|event| event.took).map(milliseconds))
-                .bind(event.map(|event| i64::from(event.may_have_arrived)));
+                .bind(event.map(|event| i64::from(event.may_have_arrived)))
+                .bind(choice.map(json).transpose()?);
         }
         query.execute(&mut *connection).await?;
     }
@@ -65,6 +68,10 @@ impl FromRow<'_, AnyRow> for PositionedEvent {
                 reply: row.try_get(4)?,
                 took: row.try_get::<Option<i64>, _>(5)?.map(duration),
                 may_have_arrived: row.try_get::<i64, _>(6)? != 0,
+                choice: row
+                    .try_get::<Option<&str>, _>(7)?
+                    .map(of_json)
+                    .transpose()?,
             },
         })
     }
@@ -79,8 +86,8 @@ pub async fn of_message(
     message_id: &str,
 ) -> Result<Vec<PositionedEvent>, StoreError> {
     let query = sqlx::query_as(
-        "SELECT position, at, kind, actor, reply, duration_ms, may_have_arrived FROM delivery_event \
-         WHERE message_id = $1 ORDER BY position, at",
+        "SELECT position, at, kind, actor, reply, duration_ms, may_have_arrived, route \
+         FROM delivery_event WHERE message_id = $1 ORDER BY position, at",
     );
     Ok(query.bind(message_id).fetch_all(connection).await?)
 }

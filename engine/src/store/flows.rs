@@ -17,6 +17,11 @@ pub const GLOBAL_QUEUE: &str = "global";
 /// then the domain as A-labels in lower case.
 pub const DOMAIN_QUEUE: &str = "domain:";
 
+/// The domain of the rule that a queue is for; `None` for mail of no rule.
+pub fn rule_of_queue(queue: &str) -> Option<&str> {
+    queue.strip_prefix(DOMAIN_QUEUE)
+}
+
 /// A priority class of a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct QueueClass {
@@ -113,6 +118,22 @@ pub(super) fn priority(row: &AnyRow, column: usize) -> Result<Priority, sqlx::Er
     let name: &str = row.try_get(column)?;
     name.parse()
         .map_err(|_| sqlx::Error::Decode(format!("unknown priority {name}").into()))
+}
+
+/// The queue in which a message waits; `None` where there is no such message.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn queue_of(
+    connection: &mut Connection,
+    message_id: &str,
+) -> Result<Option<String>, StoreError> {
+    // All recipients of a message are in the same flow.
+    let query = sqlx::query_scalar(
+        "SELECT queue FROM recipient JOIN flow ON flow.id = recipient.flow \
+         WHERE message_id = $1 AND position = 0",
+    );
+    Ok(query.bind(message_id).fetch_optional(connection).await?)
 }
 
 /// The flows with recipients that are due now or later. Recipients that are due later than the longest

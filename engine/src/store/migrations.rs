@@ -29,6 +29,7 @@ macro_rules! files {
             "0016_flow",
             "0017_recipient_count",
             "0018_relay_usage",
+            "0019_route_reason",
             "0020_token_priority",
             "0021_message_body"
         )

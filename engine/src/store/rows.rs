@@ -1,7 +1,9 @@
-//! Multi-row statements: blocks of rows, placeholders, and durations as stored.
+//! Multi-row statements: blocks of rows, placeholders, and values as stored.
 
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sqlx::AssertSqlSafe;
 
 use super::Connection;
@@ -17,6 +19,22 @@ pub fn milliseconds(duration: Duration) -> i64 {
 /// The duration of so many milliseconds, as stored; zero where the number is negative.
 pub fn duration(milliseconds: i64) -> Duration {
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default())
+}
+
+/// A value as stored, in JSON.
+///
+/// # Errors
+/// Where it has no form in JSON.
+pub fn json(value: &impl Serialize) -> Result<String, sqlx::Error> {
+    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+/// The value of a column with JSON.
+///
+/// # Errors
+/// Where the text is no such value.
+pub fn of_json<T: DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
+    serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
 /// Rows of one statement, which costs more than a row. It has places for a power of two of them, so

@@ -5,6 +5,7 @@ use domain::outbox::Worker;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
+use super::rows::{json, of_json};
 use super::{Connection, StoreError};
 
 /// Writes the heartbeat of a worker.
@@ -17,8 +18,7 @@ pub async fn heartbeat(
     worker: &Worker,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let backoffs = serde_json::to_string(&worker.backoffs)
-        .map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let backoffs = json(&worker.backoffs)?;
     sqlx::query(
         "INSERT INTO worker (id, host, seen_at, connections, per_minute, latency, relays, backoffs) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET \
@@ -94,8 +94,7 @@ struct WorkerRow {
 impl FromRow<'_, AnyRow> for WorkerRow {
     fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
         let backoffs: Option<&str> = row.try_get(5)?;
-        let backoffs = backoffs.map(serde_json::from_str).transpose();
-        let backoffs = backoffs.map_err(|error| sqlx::Error::Decode(error.into()))?;
+        let backoffs = backoffs.map(of_json).transpose()?;
         let hold_mail: i64 = row.try_get(6)?;
         let worker = Worker {
             host: row.try_get(0)?,

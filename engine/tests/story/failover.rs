@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use domain::Fault;
-use domain::outbox::{BackoffView, RecipientState, RelayState};
+use domain::outbox::{BackoffView, MessageView, RecipientState, RelayState};
 use domain::relay::{Change, RelayChange};
-use domain::view::PasswordChange;
+use domain::view::{PasswordChange, Role};
+use domain::{Fault, Stage};
 use engine::{Actor, Submission, Submissions};
 
 use crate::environment::TestEnv;
-use crate::outbox::{TestWorker, mail, through};
+use crate::outbox::{TestWorker, is, mail, through};
 use crate::relays::switched;
 use crate::wait::wait_for;
 use testkit::{Relay, RelayScript};
@@ -38,6 +38,18 @@ impl TestEnv {
     /// Submits mails with the subjects `first`, `first + 1` … and returns their ids.
     async fn submit_numbered(&self, actor: &Actor, first: usize, many: usize) -> Vec<String> {
         self.submit_from(actor, None, first, many).await
+    }
+
+    /// Waits until these are delivered, and checks by which relay and for which reason.
+    async fn until_delivered_by(&self, admin: &Actor, ids: &[String], relay: &str, reason: &str) {
+        for message in self.until_delivered(admin, ids).await {
+            let events = message.recipients[0].timeline.iter();
+            for choice in events.map(|event| event.choice.as_ref().expect("a choice")) {
+                let found = choice.to_string();
+                assert_eq!(choice.relay, relay, "{found}");
+                assert!(found.starts_with(reason), "{found}");
+            }
+        }
     }
 
     async fn submit_from(
@@ -98,7 +110,8 @@ async fn mail_fails_over_to_the_next_relay_and_returns(env: TestEnv) {
     env.add_relay(&admin, &second, None).await;
     let works = TestWorker::begin(&env, 4);
     let ids = env.submit_numbered(&admin, 0, 20).await;
-    env.until_delivered(&admin, &ids).await;
+    env.until_delivered_by(&admin, &ids, "Main relay", "first")
+        .await;
     assert_eq!((first.accepted().len(), second.accepted().len()), (20, 0));
 
     first.reply_to("GREETING", DOWN);
@@ -109,6 +122,9 @@ async fn mail_fails_over_to_the_next_relay_and_returns(env: TestEnv) {
         assert_eq!(row.attempts, 1, "no attempt is counted for the first");
         assert_eq!(row.timeline[0].by, second.address.to_string());
     }
+    let name = format!("Relay {}", second.address.port());
+    let reason = "failover: Main relay backs off since 2";
+    env.until_delivered_by(&admin, &ids, &name, reason).await;
     assert_eq!((first.accepted().len(), second.accepted().len()), (20, 20));
     let shown = env.until_backoff(&admin, None).await;
     assert_eq!(shown.relay, first.address.to_string());
@@ -177,6 +193,26 @@ async fn a_failure_is_shown_between_mails_until_an_attempt_succeeds(env: TestEnv
     works.end().await;
 }
 
+async fn each_attempt_names_its_relay_and_only_administrators_see_it(env: TestEnv) {
+    let (admin, relay) = (env.admin().await, relay());
+    let user = env.sign_in("user@example.org", Role::User).await;
+    env.save(&admin, &relay).await;
+    relay.reply_to("RCPT", "450 4.2.0 greylisted");
+    let works = TestWorker::begin(&env, 1);
+    let ids = env.submit_numbered(&user, 0, 1).await;
+    env.until(&user, &ids[0], is(RecipientState::Deferred))
+        .await;
+    relay.reset();
+    env.pass(Duration::from_secs(80));
+    env.until_delivered_by(&admin, &ids, "Main relay", "first")
+        .await;
+    let shown = env.postern.outbox().message(&user, &ids[0]).await;
+    let timeline = &shown.expect("there").recipients[0].timeline;
+    assert_eq!(timeline.len(), 2);
+    assert!(timeline.iter().all(|event| event.choice.is_none()));
+    works.end().await;
+}
+
 async fn mail_of_a_from_domain_goes_only_through_its_relays(env: TestEnv) {
     let (admin, general, own) = (env.admin().await, relay(), relay());
     env.save(&admin, &general).await;
@@ -194,10 +230,22 @@ async fn mail_of_a_from_domain_goes_only_through_its_relays(env: TestEnv) {
     let waiting = env.postern.outbox().message(&admin, &news[0]).await;
     let row = &waiting.expect("there").recipients[0];
     assert_eq!((row.state, row.attempts), (RecipientState::Queued, 0));
+    let waits = |message: &MessageView| !message.waits_for.is_empty();
+    let waiting = env.until(&admin, &news[0], waits).await;
+    let [relay] = waiting.waits_for.as_slice() else {
+        panic!("{waiting:?}");
+    };
+    assert_eq!(relay.name, format!("Relay {}", own.address.port()));
+    assert_eq!(relay.backoff.failure.stage, Stage::Greeting);
+    assert!(relay.backoff.cause.is_some(), "{relay:?}");
 
     own.reset();
     env.pass(Duration::from_secs(60));
-    env.until_delivered(&admin, &news).await;
+    let name = format!("Relay {}", own.address.port());
+    env.until_delivered_by(&admin, &news, &name, "rule news.example")
+        .await;
+    let delivered = env.postern.outbox().message(&admin, &news[0]).await;
+    assert!(delivered.expect("there").waits_for.is_empty());
     assert_eq!((general.accepted().len(), own.accepted().len()), (50, 10));
 
     // Without its rule the domain is like any other.
@@ -304,6 +352,13 @@ async fn a_relay_at_its_limit_of_messages_is_followed_by_the_next(env: TestEnv) 
     assert_eq!(first.record().connections, 1);
     env.add_relay(&admin, &second, None).await;
     env.until_delivered(&admin, &ids).await;
+    let name = format!("Relay {}", second.address.port());
+    let (first_ten, last_five) = ids.split_at(10);
+    env.until_delivered_by(&admin, first_ten, "Main relay", "first")
+        .await;
+    let reason = "limit: Main relay at its limit of 10 messages an hour until 2";
+    env.until_delivered_by(&admin, last_five, &name, reason)
+        .await;
     assert_eq!((first.accepted().len(), second.accepted().len()), (10, 5));
     works.end().await;
 
@@ -323,6 +378,7 @@ stories! {
     both {
         mail_fails_over_to_the_next_relay_and_returns;
         a_failure_is_shown_between_mails_until_an_attempt_succeeds;
+        each_attempt_names_its_relay_and_only_administrators_see_it;
         mail_of_a_from_domain_goes_only_through_its_relays;
         a_silent_relay_does_not_delay_other_queues;
         one_of_three_relays_fails_under_load_and_no_mail_is_lost;

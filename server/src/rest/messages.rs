@@ -3,11 +3,11 @@
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use domain::Timestamp;
 use domain::outbox::{
     self, EventKind, MessageView, OutboxRow, OutboxRows, Priority, RecipientState, RecipientView,
     Search,
 };
+use domain::{Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -174,6 +174,21 @@ pub struct Message {
     /// Whether its bytes are still kept.
     kept: bool,
     recipients: Vec<MessageRecipient>,
+    /// The relays of the message, where it is due and none of them takes mail; otherwise empty.
+    waits_for: Vec<UnavailableRelay>,
+}
+
+/// A relay that takes no mail at present.
+#[derive(Serialize, ToSchema)]
+struct UnavailableRelay {
+    /// Its name. Empty for other accounts than administrators.
+    relay: String,
+    /// Why it takes none. Other accounts than administrators see only the stage.
+    failure: Failure,
+    #[schema(format = DateTime)]
+    since: String,
+    #[schema(format = DateTime)]
+    next_attempt: String,
 }
 
 /// A message for one recipient, with its history.
@@ -202,6 +217,13 @@ struct DeliveryEvent {
     kind: EventKind,
     /// The relay of an attempt, as host and port; the account of an action.
     by: String,
+    /// The name of the relay of an attempt. Null for actions, for attempts that are older than this field,
+    /// and for other accounts than administrators.
+    relay: Option<String>,
+    /// Why this relay was chosen: `first`, `rule` with the From domain, `failover` or `limit` with the
+    /// relays before it and why they took no mail. Null where `relay` is.
+    #[schema(example = "failover: smtp-a backs off since 2026-11-20T05:13:30Z")]
+    reason: Option<String>,
     /// The relay's reply, or what was observed.
     reply: String,
     /// The duration of the attempt in milliseconds.
@@ -223,6 +245,18 @@ impl From<MessageView> for Message {
             size: message.size,
             kept: message.kept,
             recipients: message.recipients.into_iter().map(Into::into).collect(),
+            waits_for: message.waits_for.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<outbox::UnavailableRelay> for UnavailableRelay {
+    fn from(relay: outbox::UnavailableRelay) -> Self {
+        Self {
+            relay: relay.name,
+            failure: relay.backoff.failure,
+            since: relay.backoff.since.rfc3339(),
+            next_attempt: relay.backoff.next.rfc3339(),
         }
     }
 }
@@ -250,6 +284,8 @@ impl From<outbox::DeliveryEvent> for DeliveryEvent {
             at: event.at.rfc3339(),
             kind: event.kind,
             by: event.by,
+            reason: event.choice.as_ref().map(ToString::to_string),
+            relay: event.choice.map(|choice| choice.relay),
             reply: event.reply,
             milliseconds: event.took.map(|took| took.as_millis() as i64),
             may_have_arrived: event.may_have_arrived,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::outbox::{RelayChoice, SkippedRelay};
 use tokio::time::Instant;
 
 use super::local_queue::LocalQueue;
@@ -159,6 +160,45 @@ impl State {
         next.map_or(Choice::None, Choice::After)
     }
 
+    /// The relay at a position, and why it takes the messages of a queue at this moment.
+    fn choice(&self, queue: &str, chosen: usize, now: Instant) -> RelayChoice {
+        let routes = self.relays.iter().map(|relay| &*relay.route);
+        let before = Route::of_queue(routes, queue).take_while(|index| *index != chosen);
+        let skipped = before.filter_map(|index| {
+            let relay = &self.relays[index];
+            let day = self.clock.now();
+            let condition = relay.health.condition(day, now).or_else(|| {
+                let quota = self.quotas.get(&relay.route.scope)?;
+                quota.condition(&relay.route.limits, day)
+            })?;
+            Some(SkippedRelay {
+                relay: relay.route.title.clone(),
+                condition,
+            })
+        });
+        let route = &self.relays[chosen].route;
+        RelayChoice {
+            relay: route.title.clone(),
+            rule: route.from_domain.clone(),
+            skipped: skipped.collect(),
+        }
+    }
+
+    /// The next message of a queue for the relay at a position.
+    fn pop(
+        &mut self,
+        name: Arc<str>,
+        index: usize,
+        lease: Duration,
+        now: Instant,
+    ) -> Option<QueuedMessage> {
+        let mut message = self.queue(&name).pop(lease)?;
+        message.choice = Some(Arc::new(self.choice(&name, index, now)));
+        self.served = name;
+        self.count(index);
+        Some(message)
+    }
+
     /// How long a relay takes no messages because of its limits; `None` where it takes some.
     pub fn quota_wait(&self, index: usize) -> Option<Duration> {
         let route = &self.relays[index].route;
@@ -198,9 +238,7 @@ impl State {
             if availability == Availability::AtLimit {
                 continue;
             }
-            if let Some(message) = self.queue(&name).pop(lease) {
-                self.served = name;
-                self.count(index);
+            if let Some(message) = self.pop(name, index, lease, now) {
                 return Some((message, index));
             }
         }
@@ -221,9 +259,7 @@ impl State {
             if !Arc::ptr_eq(&self.relays[index].route, route) {
                 continue;
             }
-            if let Some(message) = self.queue(&name).pop(lease) {
-                self.served = name;
-                self.count(index);
+            if let Some(message) = self.pop(name, index, lease, now) {
                 return Some(message);
             }
         }
@@ -397,5 +433,29 @@ mod tests {
         assert_eq!(taken, [0, 0, 1, 1]);
         state.relays.truncate(1);
         assert!(matches!(state.choose("global", now), Choice::After(_)));
+    }
+
+    #[test]
+    fn a_choice_names_the_rule_and_the_relays_before() {
+        let (mut state, now) = (state(&[None, RULE, None, RULE]), Instant::now());
+        let reason = |state: &State, queue: &str, chosen: usize| {
+            let choice = state.choice(queue, chosen, now);
+            (choice.relay.clone(), choice.reason(|_| "10:42".to_owned()))
+        };
+        let named = |relay: &str, reason: &str| (relay.to_owned(), reason.to_owned());
+        let rule = "domain:example.org";
+        assert_eq!(reason(&state, "global", 0), named("smtp-0", "first"));
+        let expected = named("smtp-1", "rule example.org");
+        assert_eq!(reason(&state, rule, 1), expected);
+        fail(&mut state, 0, now);
+        fail(&mut state, 1, now);
+        let expected = named("smtp-2", "failover: smtp-0 backs off since 10:42");
+        assert_eq!(reason(&state, "global", 2), expected);
+        let failover = "rule example.org; failover: smtp-1 backs off since 10:42";
+        assert_eq!(reason(&state, rule, 3), named("smtp-3", failover));
+        enqueue(&mut state, "global", 1);
+        let (message, _) = state.pop_for_new_task(Duration::MAX, now).expect("one");
+        let choice = message.choice.expect("a choice");
+        assert_eq!(*choice, state.choice("global", 2, now));
     }
 }

@@ -8,7 +8,7 @@ mod settle;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::outbox::RecipientState;
+use domain::outbox::{RecipientState, RelayChoice};
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
@@ -18,7 +18,7 @@ pub use lease::{LeaseChange, change_leases, expire_all_leases, release_all};
 pub use settle::{OwnedResult, SettledRecipient, settle};
 
 use super::fold::folded;
-use super::rows::{blocks, duration, in_order, insert};
+use super::rows::{blocks, duration, in_order, insert, of_json};
 use super::{Connection, StoreError};
 
 /// Identifies a recipient: the message, and the position in its envelope from 0.
@@ -97,6 +97,8 @@ pub struct Recipient {
     pub reply: Option<String>,
     /// Duration of the last attempt.
     pub took: Option<Duration>,
+    /// The relay of the last attempt, and why it was chosen.
+    pub choice: Option<RelayChoice>,
 }
 
 impl FromRow<'_, AnyRow> for Recipient {
@@ -112,6 +114,10 @@ impl FromRow<'_, AnyRow> for Recipient {
             relay: row.try_get(7)?,
             reply: row.try_get(8)?,
             took: row.try_get::<Option<i64>, _>(9)?.map(duration),
+            choice: row
+                .try_get::<Option<&str>, _>(10)?
+                .map(of_json)
+                .transpose()?,
         })
     }
 }
@@ -130,8 +136,8 @@ pub async fn of_message(
     message_id: &str,
 ) -> Result<Vec<Recipient>, StoreError> {
     let query = sqlx::query_as(
-        "SELECT position, address, state, due_at, owner, attempts, settled_at, relay, reply, duration_ms \
-         FROM recipient WHERE message_id = $1 ORDER BY position",
+        "SELECT position, address, state, due_at, owner, attempts, settled_at, relay, reply, duration_ms, \
+         route FROM recipient WHERE message_id = $1 ORDER BY position",
     );
     Ok(query.bind(message_id).fetch_all(connection).await?)
 }

@@ -1,12 +1,13 @@
 //! Writing the result of an attempt to the recipients that a worker leased.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::outbox::RecipientState;
+use domain::outbox::{RecipientState, RelayChoice};
 
 use super::RecipientKey;
-use crate::store::rows::{blocks, in_order, milliseconds, values};
+use crate::store::rows::{blocks, in_order, json, milliseconds, values};
 use crate::store::{Connection, StoreError};
 
 /// The result of an attempt for one recipient.
@@ -21,7 +22,10 @@ pub struct SettledRecipient {
     pub trying_since: Timestamp,
     /// When it reached a final state.
     pub settled: Option<Timestamp>,
+    /// Host and port.
     pub relay: String,
+    /// The relay, and why it was chosen.
+    pub choice: Option<Arc<RelayChoice>>,
     pub reply: String,
     pub took: Duration,
 }
@@ -51,14 +55,15 @@ pub async fn settle(
         let sql = format!(
             "UPDATE recipient SET owner = NULL, state = v.column3, due_at = v.column4, \
              attempts = v.column5, trying_since = v.column6, settled_at = v.column7, \
-             relay = v.column8, reply = v.column9, duration_ms = v.column10 FROM (VALUES {}) AS v \
-             WHERE message_id = v.column1 AND position = v.column2 AND owner = v.column11 \
-             {returning}",
-            values(0, block.places, 11)
+             relay = v.column8, reply = v.column9, duration_ms = v.column10, \
+             route = v.column12 FROM (VALUES {}) AS v WHERE message_id = v.column1 AND position = v.column2 \
+             AND owner = v.column11 {returning}",
+            values(0, block.places, 12)
         );
         let mut query = sqlx::query_as(in_order(connection, sql));
         for owned in block.iter() {
             let row = owned.map(|owned| owned.result);
+            let choice = row.and_then(|row| row.choice.as_deref());
             query = query
                 .bind(row.map(|row| &row.key.message_id))
                 .bind(row.map(|row| row.key.position))
@@ -70,7 +75,8 @@ pub async fn settle(
                 .bind(row.map(|row| &row.relay))
                 .bind(row.map(|row| &row.reply))
                 .bind(row.map(|row| milliseconds(row.took)))
-                .bind(owned.map(|owned| owned.owner));
+                .bind(owned.map(|owned| owned.owner))
+                .bind(choice.map(json).transpose()?);
         }
         keys.extend(query.fetch_all(&mut *connection).await?);
     }

@@ -1,0 +1,173 @@
+//! The relay that was chosen for a message, and why.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+/// The relay of an attempt, and why it was chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayChoice {
+    /// The name that an administrator gave the relay.
+    pub relay: String,
+    /// The From domain of the rule that sends the message through relays of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The relays before it in the order, which took no messages at that time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedRelay>,
+}
+
+/// A relay that took no messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedRelay {
+    /// The name that an administrator gave the relay.
+    pub relay: String,
+    /// Why it took none.
+    pub condition: RelayCondition,
+}
+
+/// Why a relay takes no messages. A relay at its limit of connections is not in any of these
+/// conditions: its messages wait for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RelayCondition {
+    /// It fails every message since then, and one connection tries again at times.
+    BackingOff {
+        /// The first failure in a row.
+        since: Timestamp,
+    },
+    /// It has messages and replies to none.
+    Silent {
+        /// The last reply.
+        since: Timestamp,
+    },
+    /// It got as many messages as an administrator allows.
+    AtLimit {
+        /// The limit, as in `100 messages an hour`.
+        limit: String,
+        /// When it takes the next message.
+        until: Timestamp,
+    },
+}
+
+impl RelayChoice {
+    /// The reason, with times as `time` writes them: `first`, `rule example.org`, `failover: smtp-a
+    /// backs off since …`, or `limit: smtp-a at its limit of 100 messages an hour until …`.
+    pub fn reason(&self, time: fn(Timestamp) -> String) -> String {
+        let rule = self.rule.iter().map(|domain| format!("rule {domain}"));
+        let conditions = self.skipped.iter().map(|skipped| skipped.text(time));
+        let conditions = conditions.collect::<Vec<_>>().join(", ");
+        let skipped = match self.skipped.as_slice() {
+            [] => None,
+            skipped if skipped.iter().all(SkippedRelay::is_at_limit) => {
+                Some(format!("limit: {conditions}"))
+            }
+            _ => Some(format!("failover: {conditions}")),
+        };
+        let reasons: Vec<String> = rule.chain(skipped).collect();
+        match reasons.as_slice() {
+            [] => "first".to_owned(),
+            reasons => reasons.join("; "),
+        }
+    }
+}
+
+/// The reason, with times in RFC 3339.
+impl fmt::Display for RelayChoice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.reason(Timestamp::rfc3339))
+    }
+}
+
+impl SkippedRelay {
+    fn is_at_limit(&self) -> bool {
+        matches!(self.condition, RelayCondition::AtLimit { .. })
+    }
+
+    fn text(&self, time: fn(Timestamp) -> String) -> String {
+        let relay = &self.relay;
+        match &self.condition {
+            RelayCondition::BackingOff { since } => {
+                format!("{relay} backs off since {}", time(*since))
+            }
+            RelayCondition::Silent { since } => {
+                format!("{relay} does not reply since {}", time(*since))
+            }
+            RelayCondition::AtLimit { limit, until } => {
+                format!("{relay} at its limit of {limit} until {}", time(*until))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SINCE: Timestamp = Timestamp(1_795_151_610_000);
+
+    fn skipped(relay: &str, condition: RelayCondition) -> SkippedRelay {
+        SkippedRelay {
+            relay: relay.to_owned(),
+            condition,
+        }
+    }
+
+    #[test]
+    fn a_reason_is_read_back_and_names_the_rule_and_each_relay_before() {
+        let backs_off = || skipped("smtp-a", RelayCondition::BackingOff { since: SINCE });
+        let silent = || skipped("smtp-b", RelayCondition::Silent { since: SINCE });
+        let limited = || {
+            let (limit, until) = ("100 messages an hour".to_owned(), SINCE);
+            skipped("smtp-c", RelayCondition::AtLimit { limit, until })
+        };
+        for (rule, skipped, expected) in [
+            (None, vec![], "first"),
+            (Some("example.org"), vec![], "rule example.org"),
+            (
+                None,
+                vec![backs_off()],
+                "failover: smtp-a backs off since 2026-11-20T05:13:30Z",
+            ),
+            (
+                None,
+                vec![limited()],
+                "limit: smtp-c at its limit of 100 messages an hour until 2026-11-20T05:13:30Z",
+            ),
+            (
+                None,
+                vec![limited(), backs_off()],
+                "failover: smtp-c at its limit of 100 messages an hour until \
+                 2026-11-20T05:13:30Z, smtp-a backs off since 2026-11-20T05:13:30Z",
+            ),
+            (
+                Some("example.org"),
+                vec![silent()],
+                "rule example.org; failover: smtp-b does not reply since 2026-11-20T05:13:30Z",
+            ),
+        ] {
+            let choice = RelayChoice {
+                relay: "smtp-d".to_owned(),
+                rule: rule.map(str::to_owned),
+                skipped,
+            };
+            assert_eq!(choice.to_string(), expected);
+            let stored = serde_json::to_string(&choice).expect("text");
+            let read: RelayChoice = serde_json::from_str(&stored).expect(&stored);
+            assert_eq!(read, choice);
+        }
+    }
+
+    #[test]
+    fn a_reason_is_stored_briefly() {
+        let first = RelayChoice {
+            relay: "Main relay".to_owned(),
+            rule: None,
+            skipped: Vec::new(),
+        };
+        let stored = serde_json::to_string(&first).expect("text");
+        assert_eq!(stored, r#"{"relay":"Main relay"}"#);
+    }
+}

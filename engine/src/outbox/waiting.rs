@@ -1,0 +1,168 @@
+//! Why a message that is due waits: the relays of its queue, where none of them takes messages.
+
+use domain::cause::{self, Observation};
+use domain::outbox::{BackoffView, RelayState, UnavailableRelay, Worker};
+use domain::relay::{RelayConfig, RelayRule, positions};
+use domain::{ConnectionType, SmtpSettings, Timestamp};
+
+use super::HEARTBEAT_TIMEOUT;
+use crate::store::{Connection, StoreError, flows, information, relays, workers};
+
+/// A relay with valid settings.
+struct ConfiguredRelay {
+    config: RelayConfig,
+    settings: SmtpSettings,
+}
+
+impl ConfiguredRelay {
+    /// Host and port, as in the heartbeats of workers.
+    fn address(&self) -> String {
+        self.settings.host.with_port(self.settings.port)
+    }
+}
+
+/// The relays of a message, where no worker has one that takes messages; otherwise none.
+///
+/// # Errors
+/// Where the database fails.
+pub(super) async fn waits_for(
+    connection: &mut Connection,
+    message_id: &str,
+    now: Timestamp,
+) -> Result<Vec<UnavailableRelay>, StoreError> {
+    let Some(queue) = flows::queue_of(connection, message_id).await? else {
+        return Ok(Vec::new());
+    };
+    let processes = workers::all(connection, now - HEARTBEAT_TIMEOUT).await?;
+    let mut configured = Vec::new();
+    for relay in relays::all(connection).await? {
+        let saved = information::read(connection, relay.scope).await?;
+        if let Some(settings) = saved.and_then(|saved| saved.form.parse().ok()) {
+            let config = relay.config;
+            configured.push(ConfiguredRelay { config, settings });
+        }
+    }
+    let rule = flows::rule_of_queue(&queue);
+    Ok(unavailable(&configured, rule, &processes.workers))
+}
+
+/// The relays for the mail of a rule, where each worker backs off from all of them.
+fn unavailable(
+    relays: &[ConfiguredRelay],
+    rule: Option<&str>,
+    workers: &[Worker],
+) -> Vec<UnavailableRelay> {
+    let rules = relays.iter().map(|relay| RelayRule {
+        from_domain: relay.config.from_domain.as_deref(),
+        enabled: relay.config.enabled,
+    });
+    let found = positions(rules, rule).map(|index| {
+        let relay = &relays[index];
+        let mut backoff = backoff_of_all(workers, &relay.address())?;
+        add_cause(&mut backoff, &relay.settings);
+        Some(UnavailableRelay {
+            name: relay.config.name.clone(),
+            backoff,
+        })
+    });
+    found.collect::<Option<Vec<_>>>().unwrap_or_default()
+}
+
+/// The backoff from a relay that began first; `None` where a worker does not back off from it.
+fn backoff_of_all(workers: &[Worker], relay: &str) -> Option<BackoffView> {
+    let of_worker = |worker: &Worker| {
+        let takes_none = |backoff: &&BackoffView| {
+            backoff.relay == relay && backoff.state != RelayState::HalfOpen
+        };
+        worker.backoffs.iter().find(takes_none).cloned()
+    };
+    let backoffs: Option<Vec<BackoffView>> = workers.iter().map(of_worker).collect();
+    backoffs?.into_iter().min_by_key(|backoff| backoff.since)
+}
+
+/// Adds the cause of a backoff from the relay with these settings.
+pub(super) fn add_cause(backoff: &mut BackoffView, settings: &SmtpSettings) {
+    backoff.cause = cause::find(&Observation {
+        failure: &backoff.failure,
+        settings,
+        encrypted: settings.connection != ConnectionType::None,
+        capabilities: &[],
+        sender: settings.from_address.as_str(),
+        recipient: None,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::relay::RelayLimits;
+    use domain::{Failure, Fault, Form, Label, Stage};
+
+    use super::*;
+
+    fn relay(name: &str, rule: Option<&str>, enabled: bool) -> ConfiguredRelay {
+        let form = Form::default()
+            .with(Label::FromAddress, "alerts@example.org")
+            .with(Label::Host, name)
+            .with(Label::Port, "25");
+        ConfiguredRelay {
+            config: RelayConfig {
+                name: name.to_uppercase(),
+                from_domain: rule.map(str::to_owned),
+                enabled,
+                limits: RelayLimits::default(),
+            },
+            settings: form.parse().expect("valid"),
+        }
+    }
+
+    fn worker(relays: &[&str], since: i64) -> Worker {
+        let backoff = |relay: &&str| BackoffView {
+            relay: format!("{relay}:25"),
+            state: RelayState::BackingOff,
+            failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
+            cause: None,
+            since: Timestamp(since),
+            next: Timestamp(9),
+        };
+        Worker {
+            host: "gate".to_owned(),
+            connections: 0,
+            per_minute: 0,
+            latency: None,
+            relays: 4,
+            backoffs: relays.iter().map(backoff).collect(),
+        }
+    }
+
+    #[test]
+    fn a_message_waits_where_no_worker_has_a_relay_for_it() {
+        const RULE: Option<&str> = Some("example.org");
+        let relays = [
+            relay("a", None, true),
+            relay("b", None, true),
+            relay("c", RULE, true),
+            relay("d", None, false),
+        ];
+        for (rule, workers, expected) in [
+            (None, vec![], ""),
+            (None, vec![worker(&["a"], 1)], ""),
+            (None, vec![worker(&["a", "b"], 1)], "A since 1, B since 1"),
+            (RULE, vec![worker(&["a", "b"], 1)], ""),
+            (RULE, vec![worker(&["c"], 1)], "C since 1"),
+            (None, vec![worker(&["a", "b"], 1), worker(&["a"], 2)], ""),
+            (
+                None,
+                vec![worker(&["a", "b"], 2), worker(&["b", "a"], 1)],
+                "A since 1, B since 1",
+            ),
+        ] {
+            let found = unavailable(&relays, rule, &workers);
+            let text = |relay: &UnavailableRelay| {
+                assert!(relay.backoff.cause.is_some(), "{relay:?}");
+                format!("{} since {}", relay.name, relay.backoff.since.0)
+            };
+            let found: Vec<String> = found.iter().map(text).collect();
+            assert_eq!(found.join(", "), expected, "{rule:?} {workers:?}");
+        }
+    }
+}

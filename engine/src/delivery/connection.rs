@@ -33,6 +33,7 @@ pub(super) struct RelayConnection {
 impl RelayConnection {
     /// `in_doubt` has a permit for each message of the worker that may be in doubt.
     pub fn new(mut session: Session, outbox: Arc<Outbox>, in_doubt: Arc<Semaphore>) -> Self {
+        session.use_delivery_timeouts();
         session.limit_in_doubt(in_doubt);
         outbox.meter().connected();
         Self {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::in_flight::is_unknown;
 use super::{BrokenSession, Condition, Session};
-use crate::smtp::transaction::{OutgoingMessage, PreparedMessage, RecipientResults};
+use crate::smtp::transaction::{Command, OutgoingMessage, PreparedMessage, RecipientResults};
 use crate::smtp::wire::Deadline;
 
 impl Session {
@@ -26,7 +26,8 @@ impl Session {
     pub async fn try_chunking(&mut self) -> Result<bool, Failure> {
         self.begin_message()?;
         self.condition = Condition::Broken;
-        let reply = self.command(Stage::Data, "BDAT 0 LAST").await?;
+        let (line, within) = ("BDAT 0 LAST", self.timeouts.of(Command::Data));
+        let reply = self.wire.exchange(Stage::Data, line, line, within).await?;
         if reply.code == 421 {
             return Err(Failure::rejected(Stage::Data, reply.shown()));
         }
@@ -57,7 +58,7 @@ impl Session {
         };
         if first {
             // Nothing may have come since the last reply.
-            let deadline = Deadline::after(self.command_timeout);
+            let deadline = Deadline::after(self.timeouts.of(Command::Mail));
             if let Err(error) = self.wire.send_commands(&[], deadline).await {
                 self.condition = Condition::Broken;
                 return Err(self.wire.failure(Stage::Mail, error).into());
@@ -72,8 +73,8 @@ impl Session {
     }
 
     /// Waits for the result of the oldest message on its way, and writes meanwhile. Nothing is lost
-    /// where the future is dropped. The relay has 3 min to take each 64 KiB, its command time-out for
-    /// each reply to a command and 10 min for that to a message.
+    /// where the future is dropped. The relay has 3 min to take each 64 KiB, the time of
+    /// [`Session::use_delivery_timeouts`] for each reply to a command and 10 min for that to a message.
     ///
     /// # Errors
     /// Where the session ended before that message had a result: as for [`Session::deliver`]. The
@@ -87,7 +88,7 @@ impl Session {
                 let failure = Failure::new(Stage::Mail, Fault::Closed, "no mail is on its way");
                 return Err(self.broken(failure));
             };
-            let deadline = self.in_flight.deadline(awaited, self.command_timeout);
+            let deadline = self.in_flight.deadline(awaited, self.timeouts);
             let advanced = self.wire.advance(&mut self.in_flight.unwritten, deadline);
             let advanced = advanced.await;
             self.in_flight.progress = Instant::now();

@@ -3,7 +3,7 @@
 use domain::event::Side;
 use domain::{Failure, Fault, Reply, Stage};
 
-use super::in_flight::{DATA_BLOCK_TIMEOUT, DATA_END_TIMEOUT};
+use super::timeouts::{DATA_BLOCK_TIMEOUT, DATA_END_TIMEOUT};
 use super::{BrokenSession, Condition, Session};
 use crate::smtp::transaction::{
     BodyPieces, Command, CommandPlan, END_OF_DATA, PreparedMessage, RecipientResults,
@@ -56,19 +56,20 @@ impl Session {
     ) -> Result<TransactionState, Failure> {
         let mut state = TransactionState::new(plan.recipients());
         for group in plan.groups(pipelining) {
-            let first = group.commands().next().map_or(Stage::Mail, Command::stage);
+            let command = group.commands().next().unwrap_or(Command::Mail);
+            let first = command.stage();
             self.wire.observer().begin(first);
             self.observe_lines(group.lines);
             let sent = std::mem::take(&mut pipelined);
             if !sent {
-                let deadline = Deadline::after(self.command_timeout);
+                let deadline = Deadline::after(self.timeouts.of(command));
                 let written = self.wire.send_commands(group.lines, deadline).await;
                 written.map_err(|error| self.wire.failure(first, error))?;
             }
             for command in group.commands() {
                 let stage = command.stage();
                 self.wire.observer().begin(stage);
-                let deadline = Deadline::after(self.command_timeout);
+                let deadline = Deadline::after(self.timeouts.of(command));
                 let reply = match self.wire.reply(deadline).await {
                     Ok(reply) => reply,
                     // The relay closed the connection after its refusal. Where commands were
@@ -164,7 +165,8 @@ impl Session {
             may_have_arrived: true,
             ..failure.into()
         };
-        let reply = self.wire.reply(Deadline::after(DATA_END_TIMEOUT)).await;
+        let deadline = Deadline::after(DATA_END_TIMEOUT);
+        let reply = self.wire.reply(deadline).await;
         let reply = reply.map_err(|error| in_doubt(self.wire.failure(Stage::Data, error)))?;
         let end = match reply.code {
             200..300 => Ok(reply.shown()),
@@ -193,7 +195,7 @@ impl Session {
             self.condition = Condition::Ready;
             return;
         }
-        let deadline = Deadline::after(self.command_timeout);
+        let deadline = Deadline::after(self.timeouts.of(Command::Data));
         if self.wire.send_commands(END_OF_DATA, deadline).await.is_ok()
             && let Ok(reply) = self.wire.reply(deadline).await
             && !matches!(reply.code, 300..400 | 421)

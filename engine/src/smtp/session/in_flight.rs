@@ -1,21 +1,15 @@
 //! The messages of a session that are on their way at once, and their replies so far.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use domain::{Failure, Reply, Stage};
 use tokio::time::Instant;
 
+use super::timeouts::{DATA_BLOCK_TIMEOUT, TransactionTimeouts};
 use crate::smtp::transaction::{
     Command, PreparedMessage, RecipientResults, TransactionState, missing_end, out_of_order,
 };
 use crate::smtp::wire::{Deadline, RawReply, Unwritten};
-
-/// How long writing a piece of the message may take (RFC 5321 section 4.5.3.2.5).
-pub(super) const DATA_BLOCK_TIMEOUT: Duration = Duration::from_secs(180);
-
-/// How long the reply to the end of data may take (RFC 5321 section 4.5.3.2.6).
-pub(super) const DATA_END_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The messages of a session that are on their way, oldest first.
 pub(super) struct InFlight {
@@ -88,11 +82,10 @@ impl InFlight {
     }
 
     /// When the relay must have taken or sent something.
-    pub fn deadline(&self, awaited: Command, command_timeout: Duration) -> Deadline {
-        let within = match awaited {
-            _ if !self.unwritten.is_done() => DATA_BLOCK_TIMEOUT,
-            Command::Bdat => DATA_END_TIMEOUT,
-            _ => command_timeout,
+    pub fn deadline(&self, awaited: Command, timeouts: TransactionTimeouts) -> Deadline {
+        let within = match self.unwritten.is_done() {
+            true => timeouts.of(awaited),
+            false => DATA_BLOCK_TIMEOUT,
         };
         Deadline::since(self.progress, within)
     }

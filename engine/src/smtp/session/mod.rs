@@ -2,7 +2,8 @@
 //!
 //! `open` connects, encrypts and signs in; `exchange` runs transactions; `deliver` and `send` are
 //! what delivery and a test call; `chunking` has several messages on
-//! their way at once, with their state in `in_flight`.
+//! their way at once, with their state in `in_flight`. `timeouts` has the
+//! times of a transaction.
 
 mod auth;
 mod broken;
@@ -12,6 +13,7 @@ mod exchange;
 mod in_flight;
 mod open;
 mod send;
+mod timeouts;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +26,7 @@ use crate::smtp::transaction::PreparedMessage;
 use crate::smtp::wire::{Capabilities, RawReply, Wire};
 
 use in_flight::InFlight;
+use timeouts::TransactionTimeouts;
 
 pub use broken::BrokenSession;
 
@@ -43,8 +46,9 @@ pub struct Relay {
 pub struct Session {
     wire: Wire,
     capabilities: Capabilities,
-    /// The time for each reply to a command.
+    /// The time for each reply to a command outside a transaction.
     command_timeout: Duration,
+    timeouts: TransactionTimeouts,
     condition: Condition,
     /// What the greeting says of the relay's software.
     greeting: String,
@@ -77,6 +81,12 @@ impl Session {
     /// The TLS version, as in `TLS 1.3`; `None` where the connection is not encrypted.
     pub fn encryption(&self) -> Option<&str> {
         self.wire.encryption()
+    }
+
+    /// Gives the relay the times of RFC 5321 section 4.5.3.2 in each transaction: 5 min for the reply
+    /// to MAIL and to RCPT, and 2 min for that to DATA. Otherwise these are the command time-out.
+    pub fn use_delivery_timeouts(&mut self) {
+        self.timeouts = TransactionTimeouts::DELIVERY;
     }
 
     /// Takes a permit of `window` before the end of data of each message, and waits for one.

@@ -6,6 +6,7 @@ use domain::{AuthenticationType, ConnectionType, Failure, Fault, SmtpSettings, S
 
 use super::auth::Authentication;
 use super::in_flight::InFlight;
+use super::timeouts::TransactionTimeouts;
 use super::{Condition, Relay, Session};
 use crate::smtp::dial::Dialer;
 use crate::smtp::names;
@@ -39,6 +40,7 @@ impl Session {
             wire,
             capabilities: Capabilities::default(),
             command_timeout: settings.command_timeout,
+            timeouts: TransactionTimeouts::of_settings(settings.command_timeout),
             condition: Condition::Ready,
             greeting: String::new(),
             pipelined_next: None,

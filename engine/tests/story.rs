@@ -60,6 +60,8 @@ mod settings;
 mod suppressing;
 #[path = "story/tokens.rs"]
 mod tokens;
+#[path = "story/unanswered.rs"]
+mod unanswered;
 #[path = "story/wait.rs"]
 mod wait;
 #[path = "story/wire.rs"]

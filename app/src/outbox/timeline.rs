@@ -76,6 +76,7 @@ fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> AnyView {
         EventKind::Delivered => ("event-good", "Delivered", true),
         EventKind::Deferred => ("event-warn", "Attempt failed", true),
         EventKind::Failed => ("event-bad", "Failed", true),
+        EventKind::Unanswered => ("event-held", "Attempt failed, held", true),
         EventKind::Retried => ("event-plain", "Retried", false),
         EventKind::Resent => ("event-plain", "Sent again", false),
         EventKind::Cancelled => ("event-plain", "Cancelled", false),

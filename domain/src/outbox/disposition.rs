@@ -3,6 +3,10 @@
 use crate::cause::{Basis, CauseClass, Finding};
 use crate::{Failure, Fault, Stage};
 
+/// A message that may have arrived so often, without a reply of the relay, waits for a person: another
+/// attempt may deliver it once more.
+pub const MAXIMAL_UNANSWERED: i64 = 3;
+
 /// What to do with a message that was not delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {

@@ -16,7 +16,9 @@ use crate::refusal::TextFault;
 pub use backoff::{
     Jitter, MAXIMAL_BACKOFF, MAXIMAL_QUEUE_LIFETIME, message_backoff, relay_backoff,
 };
-pub use disposition::{Disposition, disposition, exceeds_recipients_limit, is_suppressible};
+pub use disposition::{
+    Disposition, MAXIMAL_UNANSWERED, disposition, exceeds_recipients_limit, is_suppressible,
+};
 pub use priority::{Priority, PriorityLimits};
 pub use route::{RelayChoice, RelayCondition, SkippedRelay};
 pub use search::{Cursor, Search, Selection, is_id};
@@ -54,7 +56,8 @@ pub enum RecipientState {
     Queued,
     /// Attempted with a transient failure; another attempt follows.
     Deferred,
-    /// Kept back until it is released.
+    /// Kept back until a person releases it: it was accepted during a pause, a person held it, or it
+    /// may have arrived [`MAXIMAL_UNANSWERED`] times.
     Held,
     /// Accepted by the relay.
     Delivered,

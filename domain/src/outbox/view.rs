@@ -114,6 +114,8 @@ pub enum EventKind {
     Deferred,
     /// The message failed permanently.
     Failed,
+    /// It may have arrived [`MAXIMAL_UNANSWERED`](super::MAXIMAL_UNANSWERED) times: it is held.
+    Unanswered,
     /// A person requested another attempt.
     Retried,
     /// A person had a delivered message sent again.

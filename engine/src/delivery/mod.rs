@@ -15,6 +15,8 @@ mod concurrency_limit;
 mod config;
 mod connection;
 mod disposition;
+#[cfg(test)]
+mod disposition_tests;
 mod heartbeat;
 mod in_doubt;
 mod interruptions;

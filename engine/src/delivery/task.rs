@@ -1,5 +1,6 @@
 //! A delivery task: one connection that delivers messages until the local queue is empty.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::{Failure, Fault, Stage};
@@ -15,7 +16,7 @@ use super::route::Route;
 use super::worker::{RETRY_WRITE, Worker};
 use crate::smtp::{BrokenSession, OutgoingMessage, RecipientResults, Session, SessionObserver};
 use crate::store::pipelining_trials::{self, PipeliningTrial};
-use crate::store::{StoreError, commit, in_time};
+use crate::store::{StoreError, commit, delivery_events, in_time};
 
 /// A task under way; the pool counts it until it is dropped.
 pub(super) struct DeliveryTask {
@@ -201,6 +202,7 @@ impl DeliveryTask {
             took: started.elapsed(),
             jitter: rand::random(),
             suppression_lifetime: self.worker.config.retention.suppressions,
+            unanswered_before: HashMap::new(),
         }
     }
 
@@ -387,10 +389,29 @@ impl DeliveryTask {
             self.relay_failed(failure.clone());
             Unanswered::Untouched
         };
-        let attempt = self.attempt(&message, started);
+        let mut attempt = self.attempt(&message, started);
+        if unanswered == Unanswered::MayHaveArrived {
+            attempt.unanswered_before = self.times_unanswered(&message.id).await;
+        }
         let result = of_broken_session(&message, failure, unanswered, &attempt);
         self.worker.record(result).await;
         drop((message, permit));
+    }
+
+    /// How often a message was the first without a reply before, by the position of its recipient.
+    async fn times_unanswered(&self, id: &str) -> HashMap<i64, i64> {
+        let store = &self.worker.services.store;
+        loop {
+            let read = async {
+                let mut connection = store.read().await?;
+                delivery_events::times_unanswered(&mut connection, id).await
+            };
+            let read: Result<_, StoreError> = in_time(read).await;
+            match read {
+                Ok(times) => return times,
+                Err(_) => sleep(RETRY_WRITE).await,
+            }
+        }
     }
 
     async fn record_missing(&self, message: QueuedMessage) {

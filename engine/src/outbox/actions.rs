@@ -293,6 +293,7 @@ async fn change(
     entries.extend(changed.iter().map(|key| NewEvent {
         key: key.clone(),
         event: event.clone(),
+        first_unanswered: false,
     }));
     delivery_events::add(work, &entries).await?;
     Ok(number)
@@ -321,7 +322,11 @@ async fn deliveries(
             took: row.took,
             may_have_arrived: false,
         };
-        Some(NewEvent { key, event })
+        Some(NewEvent {
+            key,
+            event,
+            first_unanswered: false,
+        })
     });
     Ok(delivered.collect())
 }

@@ -1,5 +1,7 @@
 //! The table `delivery_event`: failed attempts and acts of people, append-only.
 
+use std::collections::HashMap;
+
 use domain::Timestamp;
 use domain::outbox::{DeliveryEvent, EventKind};
 use sqlx::any::AnyRow;
@@ -14,6 +16,8 @@ use super::{Connection, StoreError};
 pub struct NewEvent {
     pub key: RecipientKey,
     pub event: DeliveryEvent,
+    /// Whether the message may have arrived, and was the first of its session without a reply.
+    pub first_unanswered: bool,
 }
 
 /// Inserts rows.
@@ -23,7 +27,7 @@ pub struct NewEvent {
 pub async fn add(connection: &mut Connection, entries: &[NewEvent]) -> Result<(), StoreError> {
     for block in blocks(entries) {
         let columns = "message_id, position, at, kind, actor, reply, duration_ms, may_have_arrived, \
-                       route";
+                       route, first_unanswered";
         let sql = insert("delivery_event", columns, block.places);
         let mut query = sqlx::query(in_order(connection, sql));
         for entry in block.iter() {
@@ -39,7 +43,8 @@ pub async fn add(connection: &mut Connection, entries: &[NewEvent]) -> Result<()
                 .bind(event.map(|event| &event.reply))
                 .bind(event.and_then(|event| event.took).map(milliseconds))
                 .bind(event.map(|event| i64::from(event.may_have_arrived)))
-                .bind(choice.map(json).transpose()?);
+                .bind(choice.map(json).transpose()?)
+                .bind(entry.map(|entry| i64::from(entry.first_unanswered)));
         }
         query.execute(&mut *connection).await?;
     }
@@ -90,4 +95,52 @@ pub async fn of_message(
          FROM delivery_event WHERE message_id = $1 ORDER BY position, at",
     );
     Ok(query.bind(message_id).fetch_all(connection).await?)
+}
+
+/// How often a message was the first of its session without a reply, by the position of its recipient.
+/// It counts from the last time that a person had the message sent.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn times_unanswered(
+    connection: &mut Connection,
+    message_id: &str,
+) -> Result<HashMap<i64, i64>, StoreError> {
+    let rows: Vec<UnansweredRow> = sqlx::query_as(
+        "SELECT position, kind, first_unanswered FROM delivery_event WHERE message_id = $1 \
+         ORDER BY position, at",
+    )
+    .bind(message_id)
+    .fetch_all(connection)
+    .await?;
+    let mut times = HashMap::new();
+    for row in rows {
+        if row.restarts {
+            times.remove(&row.position);
+        }
+        if row.first_unanswered {
+            *times.entry(row.position).or_default() += 1;
+        }
+    }
+    Ok(times)
+}
+
+/// The part of an event that [`times_unanswered`] needs.
+struct UnansweredRow {
+    position: i64,
+    /// A person had the message sent.
+    restarts: bool,
+    first_unanswered: bool,
+}
+
+impl FromRow<'_, AnyRow> for UnansweredRow {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let acts = [EventKind::Retried, EventKind::Resent, EventKind::Released];
+        let kind: &str = row.try_get(1)?;
+        Ok(Self {
+            position: row.try_get(0)?,
+            restarts: acts.iter().any(|act| act.as_str() == kind),
+            first_unanswered: row.try_get::<Option<i64>, _>(2)? == Some(1),
+        })
+    }
 }

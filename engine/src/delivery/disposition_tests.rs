@@ -1,0 +1,256 @@
+//! Tests of the results of attempts, in tables.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use domain::outbox::{EventKind, MAXIMAL_QUEUE_LIFETIME, RecipientState, message_backoff};
+use domain::{Failure, Fault, Form, Label, Reply, SmtpSettings, Stage, Timestamp};
+
+use super::disposition::{Attempt, AttemptResult, Unanswered, by_replies, of_broken_session};
+use super::queued_message::QueuedMessage;
+use crate::store::recipients::{ClaimedRecipient, RecipientKey};
+
+const NOW: Timestamp = Timestamp(1_000_000_000_000);
+
+fn recipient(position: i64, attempts: i64) -> ClaimedRecipient {
+    ClaimedRecipient {
+        key: RecipientKey {
+            message_id: "message".to_owned(),
+            position,
+        },
+        address: format!("{position}@example.org"),
+        attempts,
+        trying_since: NOW - Duration::from_secs(60),
+        suppressed: None,
+    }
+}
+
+fn settings() -> SmtpSettings {
+    Form::default()
+        .with(Label::FromAddress, "alerts@example.com")
+        .with(Label::Host, "relay")
+        .with(Label::Port, "25")
+        .parse()
+        .expect("valid")
+}
+
+fn attempt(settings: &SmtpSettings) -> Attempt<'_> {
+    Attempt {
+        relay: "relay:25",
+        choice: None,
+        settings,
+        now: NOW,
+        took: Duration::from_millis(7),
+        jitter: 0,
+        suppression_lifetime: Duration::from_secs(86_400),
+        unanswered_before: HashMap::new(),
+    }
+}
+
+fn rejected(stage: Stage, code: u16, text: &str) -> Failure {
+    Failure::rejected(stage, Reply::new(code, [text.as_bytes()].into_iter()))
+}
+
+fn states(result: &AttemptResult) -> Vec<(RecipientState, i64)> {
+    let settled = result.settled.iter();
+    settled.map(|row| (row.state, row.attempts)).collect()
+}
+
+#[test]
+fn each_recipient_has_the_result_of_its_own_reply() {
+    let message = QueuedMessage::of(vec![recipient(0, 0), recipient(1, 2), recipient(2, 0)]);
+    let accepted = Reply::new(250, [&b"2.0.0 queued"[..]].into_iter());
+    let replies = [
+        Ok(accepted),
+        Err(rejected(Stage::Rcpt, 450, "4.2.0 greylisted")),
+        Err(rejected(Stage::Rcpt, 550, "5.1.1 no such user")),
+    ];
+    let result = by_replies(&message, &replies, &attempt(&settings()));
+    assert!(result.accepted && result.deferred && result.relay_failure.is_none());
+    let expected = [
+        (RecipientState::Delivered, 1),
+        (RecipientState::Deferred, 3),
+        (RecipientState::Failed, 1),
+    ];
+    assert_eq!(states(&result), expected);
+
+    let [delivered, deferred, failed] = result.settled.as_slice() else {
+        panic!("three recipients");
+    };
+    assert_eq!((delivered.due, delivered.settled), (None, Some(NOW)));
+    assert_eq!(delivered.trying_since, NOW, "the first attempt");
+    assert_eq!(deferred.due, Some(NOW + message_backoff(3, 0)));
+    assert_eq!(deferred.settled, None);
+    assert_eq!(deferred.trying_since, NOW - Duration::from_secs(60));
+    assert_eq!((failed.due, failed.settled), (None, Some(NOW)));
+
+    let kinds: Vec<_> = result.events.iter().map(|event| event.event.kind).collect();
+    assert_eq!(kinds, [EventKind::Deferred, EventKind::Failed]);
+    let event = &result.events[0].event;
+    assert_eq!((event.at, event.by.as_str()), (NOW, "relay:25"));
+    assert_eq!(event.took, Some(Duration::from_millis(7)));
+    assert!(!event.may_have_arrived);
+    let suppressed: Vec<_> = result.suppressions.iter().map(|row| &row.address).collect();
+    assert_eq!(suppressed, ["2@example.org"]);
+    let expires = NOW + Duration::from_secs(86_400);
+    assert_eq!(result.suppressions[0].expires, expires);
+}
+
+#[test]
+fn a_deferred_recipient_fails_after_the_queue_lifetime() {
+    let greylisted = || Err(rejected(Stage::Rcpt, 450, "4.2.0 greylisted"));
+    let shorter = MAXIMAL_QUEUE_LIFETIME.saturating_sub(Duration::from_millis(1));
+    for (attempts, trying, state) in [
+        (1, MAXIMAL_QUEUE_LIFETIME, RecipientState::Failed),
+        (0, MAXIMAL_QUEUE_LIFETIME, RecipientState::Deferred),
+        (1, shorter, RecipientState::Deferred),
+    ] {
+        let expiring = ClaimedRecipient {
+            trying_since: NOW - trying,
+            ..recipient(0, attempts)
+        };
+        let message = QueuedMessage::of(vec![expiring]);
+        let result = by_replies(&message, &[greylisted()], &attempt(&settings()));
+        assert_eq!(states(&result), [(state, attempts + 1)], "{trying:?}");
+        assert_eq!(result.deferred, state == RecipientState::Deferred);
+        assert!(!result.accepted);
+    }
+}
+
+#[test]
+fn a_failure_of_the_relay_counts_against_no_message() {
+    for (attempts, state) in [(0, RecipientState::Queued), (2, RecipientState::Deferred)] {
+        let message = QueuedMessage::of(vec![recipient(0, attempts)]);
+        let failure = rejected(Stage::Mail, 421, "4.3.2 shutting down");
+        let result = by_replies(&message, &[Err(failure.clone())], &attempt(&settings()));
+        assert_eq!(result.relay_failure, Some(failure));
+        assert_eq!(states(&result), [(state, attempts)]);
+        let row = &result.settled[0];
+        assert_eq!((row.due, row.settled), (Some(NOW), None));
+        assert_eq!(row.trying_since, NOW - Duration::from_secs(60));
+        assert!(result.events.is_empty() && !result.deferred && !result.accepted);
+    }
+}
+
+#[test]
+fn recipients_that_are_too_many_come_in_the_next_transaction() {
+    let message = QueuedMessage::of((0..3).map(|position| recipient(position, 0)).collect());
+    let accepted = || Ok(Reply::new(250, [&b"2.0.0 queued"[..]].into_iter()));
+    let refused = |code, text| Err(rejected(Stage::Rcpt, code, text));
+    let too_many = || refused(452, "4.5.3 Error: too many recipients");
+    for (replies, over_limit, deferred) in [
+        ([accepted(), accepted(), too_many()], &[2][..], 0),
+        ([accepted(), too_many(), too_many()], &[1, 2], 0),
+        ([accepted(), too_many(), refused(452, "no")], &[1, 2], 0),
+        ([accepted(), accepted(), refused(552, "no")], &[2], 0),
+        (
+            [accepted(), refused(452, "4.2.2 mailbox full"), too_many()],
+            &[2],
+            1,
+        ),
+        // Without progress it would go on for ever.
+        ([too_many(), too_many(), too_many()], &[], 3),
+    ] {
+        let result = by_replies(&message, &replies, &attempt(&settings()));
+        assert_eq!(result.over_limit, over_limit, "{replies:?}");
+        assert_eq!(result.settled.len(), 3 - over_limit.len());
+        assert_eq!(result.events.len(), deferred, "{replies:?}");
+    }
+}
+
+#[test]
+fn a_broken_session_is_an_attempt_of_the_message_that_it_ended_with() {
+    let failure = rejected(Stage::Rcpt, 421, "4.7.0 go away");
+    for (unanswered, before, state, attempts, event) in [
+        (Unanswered::Untouched, 0, RecipientState::Queued, 0, None),
+        (Unanswered::Untouched, 1, RecipientState::Deferred, 1, None),
+        (
+            Unanswered::EndedSession,
+            1,
+            RecipientState::Deferred,
+            2,
+            Some(false),
+        ),
+        (
+            Unanswered::MayHaveArrived,
+            1,
+            RecipientState::Deferred,
+            2,
+            Some(true),
+        ),
+        (
+            Unanswered::MayHaveArrivedBehind,
+            1,
+            RecipientState::Deferred,
+            1,
+            Some(true),
+        ),
+    ] {
+        let message = QueuedMessage::of(vec![recipient(0, before)]);
+        let result = of_broken_session(&message, &failure, unanswered, &attempt(&settings()));
+        assert_eq!(states(&result), [(state, attempts)], "{unanswered:?}");
+        let events = result.events.iter();
+        let flags: Vec<_> = events.map(|event| event.event.may_have_arrived).collect();
+        assert_eq!(flags, Vec::from_iter(event), "{unanswered:?}");
+        assert_eq!(result.settled[0].reply, "421 4.7.0 go away");
+        let delay = event.map_or(Duration::ZERO, |_| message_backoff(before + 1, 0));
+        assert_eq!(result.settled[0].due, Some(NOW + delay));
+        assert!(result.relay_failure.is_none());
+    }
+}
+
+#[test]
+fn a_message_that_may_have_arrived_three_times_is_held() {
+    let failure = Failure::new(Stage::Data, Fault::Closed, "closed");
+    let settings = settings();
+    for (unanswered, before, state, counts) in [
+        (
+            Unanswered::MayHaveArrived,
+            0,
+            RecipientState::Deferred,
+            true,
+        ),
+        (
+            Unanswered::MayHaveArrived,
+            1,
+            RecipientState::Deferred,
+            true,
+        ),
+        (Unanswered::MayHaveArrived, 2, RecipientState::Held, true),
+        (
+            Unanswered::MayHaveArrivedBehind,
+            2,
+            RecipientState::Deferred,
+            false,
+        ),
+        (Unanswered::EndedSession, 2, RecipientState::Deferred, false),
+    ] {
+        let message = QueuedMessage::of(vec![recipient(0, 1)]);
+        let attempt = Attempt {
+            unanswered_before: HashMap::from([(0, before), (1, 9)]),
+            ..attempt(&settings)
+        };
+        let result = of_broken_session(&message, &failure, unanswered, &attempt);
+        let row = &result.settled[0];
+        assert_eq!(
+            (row.state, row.settled),
+            (state, None),
+            "{unanswered:?} {before}"
+        );
+        assert_eq!(row.due.is_none(), state == RecipientState::Held);
+        assert_eq!(result.events[0].first_unanswered, counts, "{unanswered:?}");
+    }
+}
+
+#[test]
+fn a_message_that_ends_every_session_fails_after_the_queue_lifetime() {
+    let expiring = ClaimedRecipient {
+        trying_since: NOW - MAXIMAL_QUEUE_LIFETIME,
+        ..recipient(0, 9)
+    };
+    let message = QueuedMessage::of(vec![expiring]);
+    let failure = Failure::new(Stage::Data, Fault::Reset, "reset");
+    let unanswered = Unanswered::EndedSession;
+    let result = of_broken_session(&message, &failure, unanswered, &attempt(&settings()));
+    assert_eq!(states(&result), [(RecipientState::Failed, 10)]);
+}

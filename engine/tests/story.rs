@@ -46,6 +46,8 @@ mod nodes;
 mod outage;
 #[path = "story/outbox.rs"]
 mod outbox;
+#[path = "story/refusals.rs"]
+mod refusals;
 #[path = "story/relay_failures.rs"]
 mod relay_failures;
 #[path = "story/relays.rs"]

@@ -103,6 +103,26 @@ const fn of_class(class: CauseClass) -> Option<Disposition> {
     }
 }
 
+/// The class of a 5xx that a relay may give any message: it does not relay for this client, wants
+/// another sign-in, bars the account that sends, or refuses this machine by its reputation, its names
+/// or a policy. `None` for other failures, and for the last three at the end of data, where they may
+/// be about the content.
+pub fn relay_wide_refusal(failure: &Failure, found: Option<&Finding>) -> Option<CauseClass> {
+    let code = failure.reply.as_ref().map_or(0, |reply| reply.code);
+    if failure.fault != Fault::Rejected || code < 500 {
+        return None;
+    }
+    let class = found?.cause.class;
+    let before_data = matches!(failure.stage, Stage::Mail | Stage::Rcpt);
+    match class {
+        CauseClass::Relaying | CauseClass::SignIn | CauseClass::SenderAccount => Some(class),
+        CauseClass::Policy | CauseClass::Reputation | CauseClass::Identity if before_data => {
+            Some(class)
+        }
+        _ => None,
+    }
+}
+
 /// Whether the reply to RCPT says, by its code and by its words, that the address does not exist:
 /// 5.1.1, 5.1.2, 5.1.3, 5.1.6 or 5.1.10 (RFC 3463 section 3.2, RFC 7505 section 4.2), and words that
 /// speak of the recipient. Relays send these codes with other words too, such as `550 5.1.2 Relay not
@@ -338,6 +358,51 @@ mod tests {
             let failure = rejected(stage, code, text);
             assert_eq!(disposed(&failure), expected, "{stage:?} {code} {text}");
         }
+    }
+
+    #[test]
+    fn only_refusals_of_any_message_are_relay_wide() {
+        use CauseClass::{Identity, Policy, Relaying, Reputation, SenderAccount};
+        for (stage, code, text, expected) in [
+            (
+                Stage::Rcpt,
+                554,
+                "5.7.1 Relay access denied",
+                Some(Relaying),
+            ),
+            (Stage::Rcpt, 550, "relaying denied", Some(Relaying)),
+            (Stage::Rcpt, 454, "4.7.1 Relay access denied", None),
+            (
+                Stage::Data,
+                554,
+                "5.7.1 Your account has been suspended",
+                Some(SenderAccount),
+            ),
+            (Stage::Rcpt, 550, "5.7.1 no", Some(Policy)),
+            (Stage::Data, 550, "5.7.1 no", None),
+            (
+                Stage::Rcpt,
+                554,
+                "5.7.1 Client host [192.0.2.1] blocked using bl.example.org",
+                Some(Reputation),
+            ),
+            (
+                Stage::Data,
+                554,
+                "5.7.1 Client host [192.0.2.1] blocked using bl.example.org",
+                None,
+            ),
+            (Stage::Rcpt, 550, "5.7.25 no PTR record", Some(Identity)),
+            (Stage::Rcpt, 550, "5.1.1 no such user", None),
+            (Stage::Data, 554, "5.7.1 spam", None),
+            (Stage::Mail, 552, "5.3.4 message too big", None),
+        ] {
+            let failure = rejected(stage, code, text);
+            let class = relay_wide_refusal(&failure, found(&failure).as_ref());
+            assert_eq!(class, expected, "{stage:?} {code} {text}");
+        }
+        let closed = Failure::new(Stage::Rcpt, Fault::Closed, "");
+        assert_eq!(relay_wide_refusal(&closed, found(&closed).as_ref()), None);
     }
 
     #[test]

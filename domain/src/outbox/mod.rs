@@ -18,6 +18,7 @@ pub use backoff::{
 };
 pub use disposition::{
     Disposition, MAXIMAL_UNANSWERED, disposition, exceeds_recipients_limit, is_suppressible,
+    relay_wide_refusal,
 };
 pub use priority::{Priority, PriorityLimits};
 pub use route::{RelayChoice, RelayCondition, SkippedRelay};

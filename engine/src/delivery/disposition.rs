@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::cause::{self, Finding, Observation};
+use domain::cause::{self, CauseClass, Finding, Observation};
 use domain::outbox::{
     DeliveryEvent, Disposition, EventKind, Jitter, MAXIMAL_QUEUE_LIFETIME, MAXIMAL_UNANSWERED,
     RecipientState, RelayChoice, Suppression, disposition, exceeds_recipients_limit,
-    is_suppressible, message_backoff,
+    is_suppressible, message_backoff, relay_wide_refusal,
 };
 use domain::{Failure, Reply, SmtpSettings, Timestamp};
 
@@ -30,6 +30,17 @@ pub(super) struct AttemptResult {
     pub deferred: bool,
     /// A failure of the relay, which it would report for any message.
     pub relay_failure: Option<Failure>,
+    /// The relay accepted the message for no recipient, and refused it for one by a reply that it may
+    /// give any message.
+    pub relay_wide: Option<RelayWideRefusal>,
+}
+
+/// A refusal that a relay may give any message.
+#[derive(Clone, Debug)]
+pub(super) struct RelayWideRefusal {
+    /// What it is about.
+    pub class: CauseClass,
+    pub failure: Failure,
 }
 
 /// When an attempt was made, and with which relay.
@@ -108,6 +119,19 @@ pub(super) fn by_replies(
     result
 }
 
+/// The result of a transaction that the relay refused as it refuses any: no attempt is counted.
+pub(super) fn of_refusing_relay(
+    message: &QueuedMessage,
+    failure: &Failure,
+    attempt: &Attempt<'_>,
+) -> AttemptResult {
+    let untouched = of_broken_session(message, failure, Unanswered::Untouched, attempt);
+    AttemptResult {
+        relay_failure: Some(failure.clone()),
+        ..untouched
+    }
+}
+
 /// The result of a session that broke during the transaction.
 pub(super) fn of_broken_session(
     message: &QueuedMessage,
@@ -142,6 +166,14 @@ impl Attempt<'_> {
         let expired =
             recipient.attempts > 0 && recipient.trying_since <= self.now - MAXIMAL_QUEUE_LIFETIME;
         let found = self.cause(&failed);
+        if !result.accepted && failed.unanswered.is_none() {
+            let class = relay_wide_refusal(failure, found.as_ref());
+            let refusal = class.map(|class| RelayWideRefusal {
+                class,
+                failure: failure.clone(),
+            });
+            result.relay_wide = result.relay_wide.take().or(refusal);
+        }
         let disposition = match failed.unanswered {
             None => disposition(failure, found.as_ref()),
             Some(_) => Disposition::Defer,

@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use domain::cause::CauseClass;
 use domain::outbox::{EventKind, MAXIMAL_QUEUE_LIFETIME, RecipientState, message_backoff};
 use domain::{Failure, Fault, Form, Label, Reply, SmtpSettings, Stage, Timestamp};
 
-use super::disposition::{Attempt, AttemptResult, Unanswered, by_replies, of_broken_session};
+use super::disposition::{
+    Attempt, AttemptResult, Unanswered, by_replies, of_broken_session, of_refusing_relay,
+};
 use super::queued_message::QueuedMessage;
 use crate::store::recipients::{ClaimedRecipient, RecipientKey};
 
@@ -129,6 +132,34 @@ fn a_failure_of_the_relay_counts_against_no_message() {
         assert_eq!((row.due, row.settled), (Some(NOW), None));
         assert_eq!(row.trying_since, NOW - Duration::from_secs(60));
         assert!(result.events.is_empty() && !result.deferred && !result.accepted);
+    }
+}
+
+#[test]
+fn a_relay_wide_refusal_is_reported_where_no_recipient_was_accepted() {
+    let message = QueuedMessage::of(vec![recipient(0, 0), recipient(1, 0)]);
+    let denied = || Err(rejected(Stage::Rcpt, 554, "5.7.1 Relay access denied"));
+    let unknown = || Err(rejected(Stage::Rcpt, 550, "5.1.1 no such user"));
+    let accepted = || Ok(Reply::new(250, [&b"2.0.0 queued"[..]].into_iter()));
+    for (replies, relay_wide) in [
+        ([denied(), denied()], true),
+        ([unknown(), denied()], true),
+        ([denied(), unknown()], true),
+        ([unknown(), unknown()], false),
+        ([accepted(), denied()], false),
+    ] {
+        let settings = settings();
+        let attempt = attempt(&settings);
+        let result = by_replies(&message, &replies, &attempt);
+        assert_eq!(result.relay_wide.is_some(), relay_wide, "{replies:?}");
+        let Some(refusal) = result.relay_wide else {
+            continue;
+        };
+        assert_eq!(refusal.class, CauseClass::Relaying);
+        let result = of_refusing_relay(&message, &refusal.failure, &attempt);
+        assert_eq!(states(&result), [(RecipientState::Queued, 0); 2]);
+        assert!(result.events.is_empty() && result.suppressions.is_empty());
+        assert_eq!(result.relay_failure, Some(refusal.failure));
     }
 }
 

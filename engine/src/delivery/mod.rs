@@ -2,8 +2,8 @@
 //!
 //! `claim` leases messages that are due, in the shares of `claim_shares`; `local_worker` admits those
 //! that are just being accepted. `pool` holds the local queues and connections, and chooses the relay
-//! of a message by `route` and `relay_health`, which `concurrency_limit` and `relay_backoff` belong
-//! to. `task` delivers over one `connection` and `ahead` several messages at once, `disposition` turns replies into results, which
+//! of a message by `route` and `relay_health`, which `concurrency_limit`, `relay_backoff` and
+//! `refusal_streak` belong to. `task` delivers over one `connection` and `ahead` several messages at once, `disposition` turns replies into results, which
 //! `record` writes while `in_doubt` limits how many are not on disk; `interruptions` knows the messages
 //! that end sessions. `leases` holds what is leased and `lease_renewal` renews it, `heartbeat` reports
 //! the worker, `retention` deletes old rows.
@@ -27,6 +27,7 @@ mod pipelining;
 mod pool;
 mod queued_message;
 mod record;
+mod refusal_streak;
 mod relay_backoff;
 mod relay_health;
 mod relay_quota;

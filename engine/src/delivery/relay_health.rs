@@ -170,6 +170,17 @@ impl RelayHealth {
             self.limit.cap(self.active.saturating_sub(1));
             return false;
         }
+        self.back_off(failure, half_open, now, jitter)
+    }
+
+    /// It refuses any message, although it replies: it backs off. Returns whether a backoff began.
+    pub fn back_off(
+        &mut self,
+        failure: Failure,
+        half_open: bool,
+        now: Instant,
+        jitter: Jitter,
+    ) -> bool {
         if self.backoff.is_some() && !half_open {
             // This attempt began before the backoff.
             return false;
@@ -293,6 +304,27 @@ mod tests {
         relay.health.end(false);
         relay.begin(12);
         assert!(relay.fail(12, false), "the last reply was 11 s ago");
+    }
+
+    #[test]
+    fn a_relay_that_refuses_any_message_backs_off_although_it_replies() {
+        let mut relay = Relay::new();
+        relay.begin(0);
+        relay.reply(1);
+        let refused = |relay: &mut Relay, seconds, half_open| {
+            let now = relay.at(seconds);
+            relay.health.back_off(failure(), half_open, now, 0)
+        };
+        assert!(refused(&mut relay, 1, false));
+        assert!(
+            !refused(&mut relay, 1, false),
+            "it began before the backoff"
+        );
+        relay.health.end(false);
+        assert_eq!(relay.availability(1), BackingOff(Duration::from_secs(5)));
+        assert!(relay.begin(6) && refused(&mut relay, 6, true));
+        relay.health.end(true);
+        assert_eq!(relay.availability(6), BackingOff(Duration::from_secs(10)));
     }
 
     #[test]

@@ -7,7 +7,9 @@ use domain::{Failure, Fault, Stage};
 use tokio::time::{Instant, sleep};
 
 use super::connection::{RelayConnection, quit};
-use super::disposition::{Attempt, AttemptResult, Unanswered, by_replies, of_broken_session};
+use super::disposition::{
+    Attempt, AttemptResult, Unanswered, by_replies, of_broken_session, of_refusing_relay,
+};
 use super::in_doubt::InDoubtPermit;
 use super::pipelining::PipeliningPermit;
 use super::pool::{Pool, TaskStart};
@@ -215,8 +217,15 @@ impl DeliveryTask {
         started: Instant,
         permit: Option<InDoubtPermit>,
     ) {
-        let result = by_replies(&message, replies, &self.attempt(&message, started));
+        let attempt = self.attempt(&message, started);
+        let mut result = by_replies(&message, replies, &attempt);
+        if let Some(refusal) = result.relay_wide.take()
+            && self.pool().refused(&self.route, refusal.class, &message.id)
+        {
+            result = of_refusing_relay(&message, &refusal.failure, &attempt);
+        }
         if result.accepted {
+            self.pool().accepted(&self.route);
             connection.set_delivered();
             self.worker.interruptions.accepted(&message.id);
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::cause::CauseClass;
 use domain::outbox::{BackoffView, RelayState};
 use domain::{Failure, Fault, Stage, Timestamp};
 use tokio::time::Instant;
@@ -132,6 +133,21 @@ impl Pool {
         }
     }
 
+    /// A relay refused a message for a relay-wide cause of this class. Returns whether it refuses any
+    /// message: then it is to back off, and the refusal says nothing about this one.
+    pub fn refused(&self, route: &Arc<Route>, class: CauseClass, id: &str) -> bool {
+        let mut state = self.state();
+        let relay = state.relay_mut(route);
+        relay.is_some_and(|relay| relay.refusals.refused(class, id))
+    }
+
+    /// A relay accepted a message.
+    pub fn accepted(&self, route: &Arc<Route>) {
+        if let Some(relay) = self.state().relay_mut(route) {
+            relay.refusals.accepted();
+        }
+    }
+
     /// A relay failed, whatever the message. `half_open`: this was its half-open attempt.
     pub fn failed(&self, route: &Arc<Route>, failure: Failure, half_open: bool, now: Instant) {
         let mut state = self.state();
@@ -139,7 +155,12 @@ impl Pool {
             return;
         };
         let jitter = rand::random();
-        if relay.health.on_failure(failure, half_open, now, jitter) {
+        let health = &mut relay.health;
+        let began = match relay.refusals.is_condition() {
+            true => health.back_off(failure, half_open, now, jitter),
+            false => health.on_failure(failure, half_open, now, jitter),
+        };
+        if began {
             self.status_changed.notify_one();
         }
     }

@@ -13,6 +13,7 @@ use crate::Clock;
 use crate::delivery::connection::RelayConnection;
 use crate::delivery::pipelining::PipeliningTrials;
 use crate::delivery::queued_message::QueuedMessage;
+use crate::delivery::refusal_streak::RefusalStreak;
 use crate::delivery::relay_health::{Availability, RelayHealth};
 use crate::delivery::relay_quota::RelayQuota;
 use crate::delivery::route::Route;
@@ -26,6 +27,8 @@ pub(super) struct PooledRelay {
     pub idle_connections: Vec<RelayConnection>,
     /// Whether the relay bears pipelined next transactions.
     pub pipelining: PipeliningTrials,
+    /// Whether the relay refuses any message.
+    pub refusals: RefusalStreak,
 }
 
 impl PooledRelay {
@@ -40,6 +43,7 @@ impl PooledRelay {
             health: RelayHealth::new(&route.name, limit.min(max_connections)),
             idle_connections: Vec::new(),
             pipelining: PipeliningTrials::of(route.pipelining.clone()),
+            refusals: RefusalStreak::default(),
             route,
         }
     }

@@ -36,6 +36,8 @@ mod in_doubt;
 mod interruptions;
 #[path = "story/keys.rs"]
 mod keys;
+#[path = "story/lifetime.rs"]
+mod lifetime;
 #[path = "story/lockout.rs"]
 mod lockout;
 #[path = "story/migrations.rs"]

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-/// A message that is deferred for longer than this fails (RFC 5321 section 4.5.4.1 asks for four
-/// to five days; Postfix' `maximal_queue_lifetime`).
+/// A message that was tried for longer than this fails (RFC 5321 section 4.5.4.1 asks for four to
+/// five days; Postfix' `maximal_queue_lifetime`). Only time in which it could be tried counts, by
+/// [`is_expired`].
 pub const MAXIMAL_QUEUE_LIFETIME: Duration = Duration::from_secs(5 * 24 * 3600);
 
 /// The longest backoff of a message, with its jitter (Postfix' `maximal_backoff_time`).
@@ -22,6 +23,21 @@ pub fn message_backoff(attempts: i64, jitter: Jitter) -> Duration {
         Duration::from_secs(3600),
         jitter,
     )
+}
+
+/// Whether a message that is deferred once more after so many failed attempts fails: without their
+/// jitter, the backoffs after these attempts add up to [`MAXIMAL_QUEUE_LIFETIME`].
+///
+/// An attempt is counted only where a relay was reachable and its reply, or its end of the session,
+/// was about this message. So each backoff is time that passed before a relay could be asked again,
+/// and time in which none could be asked does not count: an outage, a limit of messages, a pause of
+/// delivery, or a stopped process. The clock need not be right, and nothing else has to be stored.
+pub fn is_expired(attempts: i64) -> bool {
+    let mut tried = Duration::ZERO;
+    (1..=attempts).any(|attempt| {
+        tried += message_backoff(attempt, 0);
+        tried >= MAXIMAL_QUEUE_LIFETIME
+    })
 }
 
 /// The backoff of a relay after its `failures`-th failure in a row: 5 s, doubling to 5 min, plus up
@@ -66,6 +82,23 @@ mod tests {
         assert_eq!(relay_backoff(1, 0).as_secs(), 5);
         assert_eq!(relay_backoff(3, 0).as_secs(), 20);
         assert_eq!(relay_backoff(40, 0).as_secs(), 300);
+    }
+
+    #[test]
+    fn a_message_expires_after_five_days_of_its_backoffs() {
+        // 63 min, then an hour after each attempt.
+        for (attempts, expired) in [
+            (i64::MIN, false),
+            (0, false),
+            (1, false),
+            (100, false),
+            (124, false),
+            (125, true),
+            (126, true),
+            (i64::MAX, true),
+        ] {
+            assert_eq!(is_expired(attempts), expired, "{attempts}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 use crate::refusal::TextFault;
 
 pub use backoff::{
-    Jitter, MAXIMAL_BACKOFF, MAXIMAL_QUEUE_LIFETIME, message_backoff, relay_backoff,
+    Jitter, MAXIMAL_BACKOFF, MAXIMAL_QUEUE_LIFETIME, is_expired, message_backoff, relay_backoff,
 };
 pub use disposition::{
     Disposition, MAXIMAL_UNANSWERED, disposition, exceeds_recipients_limit, is_suppressible,

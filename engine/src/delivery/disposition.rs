@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use domain::cause::{self, CauseClass, Finding, Observation};
 use domain::outbox::{
-    DeliveryEvent, Disposition, EventKind, Jitter, MAXIMAL_QUEUE_LIFETIME, MAXIMAL_UNANSWERED,
-    RecipientState, RelayChoice, Suppression, disposition, exceeds_recipients_limit,
-    is_suppressible, message_backoff, relay_wide_refusal,
+    DeliveryEvent, Disposition, EventKind, Jitter, MAXIMAL_UNANSWERED, RecipientState, RelayChoice,
+    Suppression, disposition, exceeds_recipients_limit, is_expired, is_suppressible,
+    message_backoff, relay_wide_refusal,
 };
 use domain::{Failure, Reply, SmtpSettings, Timestamp};
 
@@ -163,8 +163,6 @@ impl Attempt<'_> {
     fn failed(&self, result: &mut AttemptResult, failed: FailedAttempt<'_>) {
         let (recipient, failure) = (failed.recipient, failed.failure);
         let reply = failure.reply_or_detail();
-        let expired =
-            recipient.attempts > 0 && recipient.trying_since <= self.now - MAXIMAL_QUEUE_LIFETIME;
         let found = self.cause(&failed);
         if !result.accepted && failed.unanswered.is_none() {
             let class = relay_wide_refusal(failure, found.as_ref());
@@ -193,7 +191,7 @@ impl Attempt<'_> {
                      failure: {reply}"
                 ),
             ),
-            Disposition::Defer if expired => (
+            Disposition::Defer if is_expired(recipient.attempts) => (
                 RecipientState::Failed,
                 format!("Not delivered within five days. The last reply: {reply}"),
             ),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::cause::CauseClass;
-use domain::outbox::{EventKind, MAXIMAL_QUEUE_LIFETIME, RecipientState, message_backoff};
+use domain::outbox::{EventKind, RecipientState, message_backoff};
 use domain::{Failure, Fault, Form, Label, Reply, SmtpSettings, Stage, Timestamp};
 
 use super::disposition::{
@@ -100,21 +100,16 @@ fn each_recipient_has_the_result_of_its_own_reply() {
 }
 
 #[test]
-fn a_deferred_recipient_fails_after_the_queue_lifetime() {
+fn a_deferred_recipient_fails_after_five_days_of_attempts() {
     let greylisted = || Err(rejected(Stage::Rcpt, 450, "4.2.0 greylisted"));
-    let shorter = MAXIMAL_QUEUE_LIFETIME.saturating_sub(Duration::from_millis(1));
-    for (attempts, trying, state) in [
-        (1, MAXIMAL_QUEUE_LIFETIME, RecipientState::Failed),
-        (0, MAXIMAL_QUEUE_LIFETIME, RecipientState::Deferred),
-        (1, shorter, RecipientState::Deferred),
+    for (attempts, state) in [
+        (0, RecipientState::Deferred),
+        (124, RecipientState::Deferred),
+        (125, RecipientState::Failed),
     ] {
-        let expiring = ClaimedRecipient {
-            trying_since: NOW - trying,
-            ..recipient(0, attempts)
-        };
-        let message = QueuedMessage::of(vec![expiring]);
+        let message = QueuedMessage::of(vec![recipient(0, attempts)]);
         let result = by_replies(&message, &[greylisted()], &attempt(&settings()));
-        assert_eq!(states(&result), [(state, attempts + 1)], "{trying:?}");
+        assert_eq!(states(&result), [(state, attempts + 1)]);
         assert_eq!(result.deferred, state == RecipientState::Deferred);
         assert!(!result.accepted);
     }
@@ -275,13 +270,9 @@ fn a_message_that_may_have_arrived_three_times_is_held() {
 
 #[test]
 fn a_message_that_ends_every_session_fails_after_the_queue_lifetime() {
-    let expiring = ClaimedRecipient {
-        trying_since: NOW - MAXIMAL_QUEUE_LIFETIME,
-        ..recipient(0, 9)
-    };
-    let message = QueuedMessage::of(vec![expiring]);
+    let message = QueuedMessage::of(vec![recipient(0, 125)]);
     let failure = Failure::new(Stage::Data, Fault::Reset, "reset");
     let unanswered = Unanswered::EndedSession;
     let result = of_broken_session(&message, &failure, unanswered, &attempt(&settings()));
-    assert_eq!(states(&result), [(RecipientState::Failed, 10)]);
+    assert_eq!(states(&result), [(RecipientState::Failed, 126)]);
 }

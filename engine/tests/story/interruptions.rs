@@ -46,10 +46,13 @@ async fn beside_one_that_ends_sessions(
     );
 
     // It is tried again beside others, and fails in the end.
-    for hours in [2, 5 * 24] {
-        env.pass(Duration::from_hours(hours));
+    for attempts in [2, 126] {
+        env.set_attempts(attempts - 1).await;
+        env.pass(Duration::from_hours(2));
         let id = env.hand_over(admin, &["desk@example.net"], "Fire").await;
         env.until_delivered(admin, [&id]).await;
+        let tried = |message: &MessageView| message.recipients[0].attempts == attempts;
+        env.until(admin, &poison, tried).await;
     }
     let failed = env.until(admin, &poison, is(RecipientState::Failed)).await;
     let last = failed.recipients[0].timeline.last().expect("an end");

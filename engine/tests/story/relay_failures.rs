@@ -2,45 +2,12 @@
 
 use std::time::Duration;
 
-use domain::outbox::{EventKind, MessageView, RecipientState};
+use domain::outbox::{MessageView, RecipientState};
 
 use crate::environment::TestEnv;
 use crate::outbox::{TestWorker, is};
 use crate::wait::wait_for;
 use testkit::{Action, Relay, RelayScript};
-
-async fn deferred_mail_is_retried_and_fails_after_five_days(env: TestEnv) {
-    let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
-    env.save(&admin, &relay).await;
-    relay.reply_to("RCPT", "450 4.2.0 greylisted");
-    let works = TestWorker::begin(&env, 4);
-    let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
-    let lost = env.hand_over(&admin, &["full@example.net"], "Lost").await;
-    for message in [&id, &lost] {
-        env.until(&admin, message, is(RecipientState::Deferred))
-            .await;
-    }
-    relay.reset();
-    relay.reply_to("RCPT TO:<full", "452 4.2.2 mailbox full");
-    env.pass(Duration::from_secs(80));
-    let message = env.until(&admin, &id, is(RecipientState::Delivered)).await;
-    let told: Vec<EventKind> = message.recipients[0]
-        .timeline
-        .iter()
-        .map(|row| row.kind)
-        .collect();
-    assert_eq!(told, [EventKind::Deferred, EventKind::Delivered]);
-    assert_eq!(message.recipients[0].attempts, 2);
-
-    env.pass(Duration::from_secs(5 * 86_400));
-    let message = env.until(&admin, &lost, is(RecipientState::Failed)).await;
-    let last = message.recipients[0].timeline.last().expect("an end");
-    assert_eq!(
-        last.reply,
-        "Not delivered within five days. The last reply: 452 4.2.2 mailbox full"
-    );
-    works.end().await;
-}
 
 async fn recipients_learn_which_address_of_their_mail_needs_smtputf8(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::pipelining()));
@@ -478,7 +445,6 @@ async fn recipients_beyond_the_limit_come_in_the_next_transaction(env: TestEnv) 
 
 stories! {
     both {
-        deferred_mail_is_retried_and_fails_after_five_days;
         recipients_learn_which_address_of_their_mail_needs_smtputf8;
         a_cut_after_the_final_dot_is_retried_and_marked;
         a_refused_message_does_not_delay_the_next;

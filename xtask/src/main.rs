@@ -34,7 +34,7 @@ Commands:
          further arguments are passed on
   test   run every check a change must pass; `cargo xtask test --help` lists the steps
   bench  measure the release build; `cargo xtask bench --help` lists the benchmarks
-  soak   many crashes and power cuts under load, and fuzzing; `cargo xtask soak --help`
+  soak   many crashes, outages and power cuts under load, and fuzzing; `cargo xtask soak --help`
   help   print this help
 ";
 

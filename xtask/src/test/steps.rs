@@ -64,6 +64,8 @@ pub fn unit() -> Result<()> {
     run(linted()?
         .arg("test")
         .args(ALL_BUT_XTASK)
+        // There are no doc tests, and rustdoc would read every crate to find none.
+        .args(["--lib", "--bins", "--tests"])
         .env("POSTERN_TEST_POSTGRES", postgres.url()))
 }
 

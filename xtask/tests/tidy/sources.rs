@@ -88,3 +88,22 @@ fn no_leftover_markers() {
     }
     expect_none("Unfinished work is an issue, not a comment", found);
 }
+
+#[test]
+fn there_are_no_doc_tests() {
+    let is_fence = |line: &str| {
+        let text = line.trim_start();
+        let text = text.strip_prefix("///").or(text.strip_prefix("//!"));
+        text.is_some_and(|text| text.trim_start().starts_with("```"))
+    };
+    let mut found = Vec::new();
+    for file in files::all() {
+        if file.path.ends_with(".rs") && file.text.lines().any(is_fence) {
+            found.push(file.path);
+        }
+    }
+    expect_none(
+        "`cargo xtask test` runs no doc tests: an example is a test beside the code",
+        found,
+    );
+}

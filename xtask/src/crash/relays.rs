@@ -36,8 +36,11 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(300);
 /// Limit for failover, and for the first relay to be used again.
 const SWITCH_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// The mails that wait for the first relay when it is killed.
+const BACKLOG: u64 = 200;
+
 /// Within this time the relay has read what the proxy had let through.
-const QUIET: Duration = Duration::from_millis(500);
+const QUIET: Duration = Duration::from_secs(2);
 
 /// The relay that is killed, and the ones that follow it.
 struct Relays {
@@ -66,7 +69,13 @@ pub fn run(
     };
     acknowledged(BEFORE_KILL)?;
     let (first, second) = (&relays.relays[0], &relays.relays[1]);
+    // Slow, it has taken mails that it has not replied to.
+    first.slow_down(true);
+    postern.wait("mail in front of the first relay", SWITCH_TIMEOUT, || {
+        log.backlog() >= BACKLOG
+    })?;
     relays.ways[0].cut();
+    first.slow_down(false);
     sleep(QUIET);
     first.count_crash();
     let killed = Instant::now();

@@ -71,6 +71,8 @@ async fn an_outage_of_the_relay_does_not_count_against_mail(env: TestEnv) {
     let id = env.hand_over(&admin, &["desk@example.net"], "Fire").await;
     env.until(&admin, &id, tried(1)).await;
 
+    // Also on the connection that is open.
+    relay.reply_to("MAIL", "421 4.3.2 shutting down");
     relay.reply_to("GREETING", "421 4.3.2 shutting down");
     env.pass(BACKOFF);
     let mut shown = env.until_backoff(&admin, None).await;

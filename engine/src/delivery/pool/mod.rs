@@ -1,5 +1,7 @@
 //! The local queues, connections and tasks of a worker, and the relays they go to.
 
+#[cfg(test)]
+mod four_weeks;
 mod local_queue;
 mod relay;
 mod state;

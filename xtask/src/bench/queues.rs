@@ -17,16 +17,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The most relays there are. The first has a queue of its own, too.
-const QUEUES: usize = 50;
+/// The first is that of mail without a rule.
+const QUEUES: usize = 100;
 
 /// Those whose relay does not listen.
-const DEAD: usize = 5;
+const DEAD: usize = 10;
 
 const LIVE: usize = QUEUES - DEAD;
 
 /// Mails in each queue.
-const MAILS: usize = 800;
+const MAILS: usize = 400;
 
 /// Connections to each relay.
 const CONNECTIONS: &str = "4";

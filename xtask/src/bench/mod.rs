@@ -11,6 +11,15 @@
 //! - SQLite writes each page to its WAL in two writes, about three pages per mail. A checkpoint
 //!   inside a commit delayed one mail in five, so checkpoints run beside the commits, twice a
 //!   second: a WAL that reaches its limit earlier is checkpointed by a commit (p99 28 ms, then 12).
+//! - Of the time of SQLite's thread nearly half is the kernel's: two writes for each page of the WAL,
+//!   one read and one write for its checkpoint (5.5 and 1.4 for a mail of 4 KB). Pages of 8 and 16 KiB
+//!   cost a fifth and four fifths more. Rows inserted one by one with a prepared statement cost the
+//!   same as 64 in one statement.
+//! - A table without rowids keeps 489 octets of a body in its tree and the rest in pages of its own:
+//!   1.9 pages written for a mail of 1.6 KB, 1.3 with rowids, and half of the disk space.
+//! - The claiming task polled at every free place of the local queue, for every two or three mails,
+//!   although none waited in the database: 64,228 futex calls for 11,000 mails, 36,782 now.
+//! - Other allocators (mimalloc, jemalloc) made no difference beyond the spread.
 //! - SQLite treats a numbered placeholder as a name, which cost a seventh of its thread's time.
 //! - lettre's quoted-printable encoder cost more than reading the request and was replaced.
 //! - PostgreSQL's statistics lag behind thousands of rows per second, and commits scanned whole

@@ -122,7 +122,7 @@ test('--relay names another relay for diagnose, send-test and probe', async () =
   expect((await server.save(fields(first))).status).toBe(200);
   const headers = { 'authorization': `Bearer ${server.token}`, 'content-type': 'application/json' };
   const post = (path: string, body: unknown) => server.request(path, { method: 'POST', headers, body: JSON.stringify(body) });
-  const created = await post('/api/relays', { name: 'Newsletter' });
+  const created = await post('/api/relays', { data: { name: 'Newsletter' } });
   const { data } = JSON.parse(created.text) as { data: { id: string } };
   expectCommandFailure(await server.command(['probe', '--relay', 'Newsletter']), 2, /--relay: No configuration is saved/);
   const settings = `/api/relays/${data.id}/email_smtp`;

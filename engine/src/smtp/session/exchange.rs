@@ -69,7 +69,12 @@ impl Session {
             for command in group.commands() {
                 let stage = command.stage();
                 self.wire.observer().begin(stage);
-                let deadline = Deadline::after(self.timeouts.of(command));
+                let within = match sent && command == Command::Mail {
+                    // A relay that lost what went behind the last body would keep both waiting.
+                    true => self.command_timeout,
+                    false => self.timeouts.of(command),
+                };
+                let deadline = Deadline::after(within);
                 let reply = match self.wire.reply(deadline).await {
                     Ok(reply) => reply,
                     // The relay closed the connection after its refusal. Where commands were

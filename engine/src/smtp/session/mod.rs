@@ -84,7 +84,8 @@ impl Session {
     }
 
     /// Gives the relay the times of RFC 5321 section 4.5.3.2 in each transaction: 5 min for the reply
-    /// to MAIL and to RCPT, and 2 min for that to DATA. Otherwise these are the command time-out.
+    /// to MAIL and to RCPT, and 2 min for that to DATA. Otherwise these are the command time-out, and so
+    /// is that of a MAIL which went out behind a body: a relay may have lost it.
     pub fn use_delivery_timeouts(&mut self) {
         self.timeouts = TransactionTimeouts::DELIVERY;
     }

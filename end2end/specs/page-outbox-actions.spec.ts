@@ -80,7 +80,7 @@ test('a message page shows its delivery events and content', async ({ page }) =>
 
 test('a bulk action asks for confirmation, again when more match', async ({ page }) => {
   const console = await TestConsole.start();
-  const { relay, takes } = await relayWithReply(554, '5.7.1 Not today');
+  const { relay, takes } = await relayWithReply(554, '5.6.0 Not today');
   const held = await submitMail(console, { to: 'desk0@example.org' });
   await requestOk(console.server, `/api/messages/${held}/hold`);
   await console.server.save(fields(relay));

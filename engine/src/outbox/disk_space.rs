@@ -19,6 +19,10 @@ const ROWS: usize = 1024;
 /// A message is written to the log of SQLite, and from there to the database.
 const WRITES: u64 = 2;
 
+/// Stays free beside the reserve, in octets: every commit also writes the pages of tables and indexes
+/// again that the one before wrote.
+const MARGIN: u64 = 2 * 1024 * 1024;
+
 /// The free space of the disk of the SQLite database, and how much of it stays free. It is for the
 /// results of deliveries, retention and sign-in.
 pub(crate) struct DiskSpace {
@@ -65,9 +69,10 @@ impl DiskSpace {
                     let free = disk.blocks_available() * disk.fragment_size();
                     let recent = previous.filter(|reading| reading.at.elapsed() < COPIED);
                     let not_copied = recent.map_or(0, |reading| reading.taken / WRITES);
+                    let kept = self.reserve.saturating_add(not_copied + MARGIN);
                     Reading {
                         at: Instant::now(),
-                        left: free.saturating_sub(self.reserve.saturating_add(not_copied)),
+                        left: free.saturating_sub(kept),
                         taken: 0,
                     }
                 }

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use domain::Timestamp;
 use domain::outbox::{MessageView, RecipientState};
+use engine::Submissions;
+use tokio::time::Instant;
 
 use crate::environment::{TestEnv, execute};
-use crate::outbox::{TestWorker, WorkerLimits, is};
+use crate::outbox::{TestWorker, WorkerLimits, is, mail};
+use crate::wait::wait_for;
 use testkit::{Relay, RelayScript};
 
 async fn a_connection_goes_on_before_a_result_is_on_disk(env: TestEnv) {
@@ -67,6 +71,74 @@ async fn all_connections_share_the_limit(env: TestEnv) {
     assert_eq!(relay.accepted().len(), 20, "each once");
 }
 
+/// What another worker would write.
+async fn lease_to(env: &TestEnv, id: &str, owner: &str, due: Timestamp) {
+    let statement = format!(
+        "UPDATE recipient SET owner = {owner}, due_at = {} WHERE message_id = '{id}'",
+        due.0
+    );
+    execute(&mut env.connection().await, &statement).await;
+}
+
+async fn a_message_whose_lease_ended_while_it_waited_is_not_sent(env: TestEnv) {
+    let admin = env.admin().await;
+    let lease = Duration::from_secs(2);
+    // The second message waits behind the first on its connection, or for room on another one.
+    for (script, connections, in_doubt) in [
+        (RelayScript::pipelining(), 1, 64),
+        (RelayScript::chunking(), 2, 1),
+    ] {
+        let relay = Relay::start(script);
+        env.save(&admin, &relay).await;
+        let limits = WorkerLimits {
+            in_doubt,
+            lease,
+            ..WorkerLimits::connections(connections)
+        };
+        let works = TestWorker::with(&env, limits);
+        let submit = async |subjects: Vec<&str>| {
+            let mails = subjects
+                .into_iter()
+                .map(|subject| mail(&["desk@example.net"], subject));
+            let mails = Submissions::Many(mails.collect());
+            let accepted = env.postern.outbox().accept(&admin, mails, None).await;
+            accepted.expect("accepted")
+        };
+        // What the relay bears is known by then.
+        let before = submit(vec!["Before"; 20]).await;
+        env.until_delivered(&admin, &before).await;
+        relay.stall();
+        let mut ids = Vec::new();
+        // One connection looks ahead to what is there when it begins.
+        let requests = match connections {
+            1 => vec![vec!["First", "Second"]],
+            _ => vec![vec!["First"], vec!["Second"]],
+        };
+        for subjects in requests {
+            ids.extend(submit(subjects).await);
+            relay.wait_for("END Subject: First", 1).await;
+        }
+        env.until_heartbeat().await;
+        let soon = env.clock.now() + Duration::from_secs(50);
+        lease_to(&env, &ids[1], "'another'", soon).await;
+        let begun = Instant::now();
+        wait_for("the end of the lease", async || match begun.elapsed() {
+            passed if passed > lease => Ok(()),
+            passed => Err(passed),
+        })
+        .await;
+        relay.reset();
+        env.until_delivered(&admin, [&ids[0]]).await;
+        env.until_heartbeat().await;
+        assert_eq!(relay.count("END Subject: Second"), 0);
+        lease_to(&env, &ids[1], "NULL", env.clock.now()).await;
+        env.until_delivered(&admin, [&ids[1]]).await;
+        works.end().await;
+        assert_eq!(relay.count("END Subject: Second"), 1);
+        assert_eq!(relay.accepted().len(), 22, "each once");
+    }
+}
+
 async fn a_stopping_worker_writes_the_results_it_has(env: TestEnv) {
     let (admin, relay) = (env.admin().await, Relay::start(RelayScript::chunking()));
     env.save(&admin, &relay).await;
@@ -95,6 +167,7 @@ async fn a_stopping_worker_writes_the_results_it_has(env: TestEnv) {
 stories! {
     both {
         all_connections_share_the_limit;
+        a_message_whose_lease_ended_while_it_waited_is_not_sent;
     }
     both_multi_thread {
         a_stopping_worker_writes_the_results_it_has;

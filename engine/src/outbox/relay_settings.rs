@@ -40,7 +40,10 @@ impl LastRelaySettings {
         let read = Arc::new(RelaySettings {
             version,
             configured: !saved.is_empty(),
-            valid: saved.iter().filter_map(|form| form.parse().ok()).collect(),
+            valid: saved
+                .iter()
+                .filter_map(|saved| saved.form.parse().ok())
+                .collect(),
         });
         *self.0.lock() = Some(read.clone());
         Ok(read)

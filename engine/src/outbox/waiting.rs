@@ -34,14 +34,17 @@ pub(super) async fn waits_for(
         return Ok(Vec::new());
     };
     let processes = workers::all(connection, now - HEARTBEAT_TIMEOUT).await?;
-    let mut configured = Vec::new();
-    for relay in relays::all(connection).await? {
-        let saved = information::read(connection, relay.scope).await?;
-        if let Some(settings) = saved.and_then(|saved| saved.form.parse().ok()) {
-            let config = relay.config;
-            configured.push(ConfiguredRelay { config, settings });
-        }
-    }
+    let saved = information::of_relays(connection).await?;
+    let relays = relays::all(connection).await?.into_iter();
+    let configured = relays.filter_map(|relay| {
+        let id = relay.scope.relay_id();
+        let saved = saved.iter().find(|saved| saved.relay == id)?;
+        Some(ConfiguredRelay {
+            config: relay.config,
+            settings: saved.form.parse().ok()?,
+        })
+    });
+    let configured: Vec<ConfiguredRelay> = configured.collect();
     let rule = flows::rule_of_queue(&queue);
     Ok(unavailable(&configured, rule, &processes.workers))
 }

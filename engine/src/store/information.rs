@@ -42,11 +42,19 @@ pub async fn read(
     }))
 }
 
+/// The settings of a relay.
+pub struct RelayForm {
+    /// The id of the relay.
+    pub relay: String,
+    /// Without the password.
+    pub form: Form,
+}
+
 /// Reads the settings of all relays that have some, in their order and without passwords.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn of_relays(connection: &mut Connection) -> Result<Vec<Form>, StoreError> {
+pub async fn of_relays(connection: &mut Connection) -> Result<Vec<RelayForm>, StoreError> {
     let rows: Vec<RelayValue> = sqlx::query_as(
         "SELECT relay.id, label, value FROM relay JOIN information ON information.scope = \
          CASE WHEN relay.id = $1 THEN relay.id ELSE 'relay:' || relay.id END \
@@ -57,11 +65,14 @@ pub async fn of_relays(connection: &mut Connection) -> Result<Vec<Form>, StoreEr
     .fetch_all(connection)
     .await?;
     let of_one = rows.chunk_by(|one, other| one.relay == other.relay);
-    let values = |rows: &[RelayValue]| {
+    let of_relay = |rows: &[RelayValue]| {
         let values = rows.iter();
-        form(values.map(|row| (row.label.clone(), row.value.clone())))
+        RelayForm {
+            relay: rows[0].relay.clone(),
+            form: form(values.map(|row| (row.label.clone(), row.value.clone()))),
+        }
     };
-    Ok(of_one.map(values).collect())
+    Ok(of_one.map(of_relay).collect())
 }
 
 /// A value of a relay.

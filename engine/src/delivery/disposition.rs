@@ -233,7 +233,6 @@ impl Attempt<'_> {
         let mut settled = self.settled(recipient, state, due, reply);
         if failed.unanswered == Some(Unanswered::MayHaveArrivedBehind) {
             settled.attempts = recipient.attempts;
-            settled.trying_since = recipient.trying_since;
         }
         result.settled.push(settled);
     }
@@ -273,7 +272,6 @@ impl Attempt<'_> {
         SettledRecipient {
             due: Some(self.now),
             attempts: recipient.attempts,
-            trying_since: recipient.trying_since,
             settled: None,
             ..self.settled(recipient, state, None, reply)
         }
@@ -291,11 +289,6 @@ impl Attempt<'_> {
             state,
             due,
             attempts: recipient.attempts + 1,
-            trying_since: match recipient.attempts {
-                0 => self.now,
-                // A clock that was ahead would extend the queue lifetime.
-                _ => recipient.trying_since.min(self.now),
-            },
             settled: (due.is_none() && state != RecipientState::Held).then_some(self.now),
             relay: self.relay.to_owned(),
             choice: self.choice.clone(),

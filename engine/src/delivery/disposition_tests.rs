@@ -23,7 +23,6 @@ fn recipient(position: i64, attempts: i64) -> ClaimedRecipient {
         },
         address: format!("{position}@example.org"),
         attempts,
-        trying_since: NOW - Duration::from_secs(60),
         suppressed: None,
     }
 }
@@ -81,10 +80,8 @@ fn each_recipient_has_the_result_of_its_own_reply() {
         panic!("three recipients");
     };
     assert_eq!((delivered.due, delivered.settled), (None, Some(NOW)));
-    assert_eq!(delivered.trying_since, NOW, "the first attempt");
     assert_eq!(deferred.due, Some(NOW + message_backoff(3, 0)));
     assert_eq!(deferred.settled, None);
-    assert_eq!(deferred.trying_since, NOW - Duration::from_secs(60));
     assert_eq!((failed.due, failed.settled), (None, Some(NOW)));
 
     let kinds: Vec<_> = result.events.iter().map(|event| event.event.kind).collect();
@@ -125,7 +122,6 @@ fn a_failure_of_the_relay_counts_against_no_message() {
         assert_eq!(states(&result), [(state, attempts)]);
         let row = &result.settled[0];
         assert_eq!((row.due, row.settled), (Some(NOW), None));
-        assert_eq!(row.trying_since, NOW - Duration::from_secs(60));
         assert!(result.events.is_empty() && !result.deferred && !result.accepted);
     }
 }

@@ -238,7 +238,6 @@ pub(super) fn failed(
         state: RecipientState::Failed,
         due: None,
         attempts: recipient.attempts,
-        trying_since: recipient.trying_since,
         settled: Some(now),
         relay: String::new(),
         choice: None,

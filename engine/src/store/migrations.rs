@@ -31,7 +31,8 @@ macro_rules! files {
             "0018_relay_usage",
             "0019_route_reason",
             "0020_token_priority",
-            "0021_message_body"
+            "0021_message_body",
+            "0025_trying_since"
         )
     };
     ($database:literal, $($name:literal),+) => {

@@ -301,7 +301,6 @@ fn queued(index: usize, mail: &Mail) -> QueuedMessage {
         },
         address: "desk@example.net".to_owned(),
         attempts: mail.attempts,
-        trying_since: Timestamp(0),
         suppressed: None,
     };
     let mut message = QueuedMessage::of(vec![recipient]);

@@ -166,12 +166,9 @@ async fn insert(
         }
     }
     messages::add(work, &new).await?;
-    recipients::add(work, &rows, now).await?;
+    recipients::add(work, &rows).await?;
     for (index, range) in leased {
-        results[index].claimed = rows[range]
-            .iter()
-            .map(|row| ClaimedRecipient::inserted(row, now))
-            .collect();
+        results[index].claimed = rows[range].iter().map(ClaimedRecipient::inserted).collect();
     }
     Ok(())
 }

@@ -21,9 +21,9 @@ pub async fn change(
 ) -> Result<Vec<RecipientKey>, StoreError> {
     let due = (action.leads_to() == RecipientState::Queued).then_some(now.0);
     let settled = (action == MessageAction::Cancel).then_some(now.0);
-    let (restart, parameters) = match due {
-        Some(_) => (", attempts = 0, trying_since = $3", 3),
-        None => ("", 2),
+    let restart = match due {
+        Some(_) => ", attempts = 0",
+        None => "",
     };
     let mut changed = Vec::new();
     for block in blocks(keys) {
@@ -32,16 +32,13 @@ pub async fn change(
              FROM (VALUES {}) AS v WHERE message_id = v.column1 AND position = v.column2 \
              AND {} AND (owner IS NULL OR due_at <= ${}) RETURNING message_id, position",
             action.leads_to().as_str(),
-            values(parameters, block.places, 2),
+            values(2, block.places, 2),
             in_states("state", states),
-            parameters + 2 * block.places + 1,
+            2 * block.places + 3,
         );
         let mut query = sqlx::query_as(in_order(connection, sql))
             .bind(due)
             .bind(settled);
-        if due.is_some() {
-            query = query.bind(due);
-        }
         for key in block.iter() {
             query = query
                 .bind(key.map(|key| &key.message_id))

@@ -24,8 +24,6 @@ pub struct ClaimedRecipient {
     pub key: RecipientKey,
     pub address: String,
     pub attempts: i64,
-    /// The first attempt; before it, when the message was accepted or retried.
-    pub trying_since: Timestamp,
     /// The reply on the suppression list, where the address is listed.
     pub suppressed: Option<String>,
 }
@@ -36,7 +34,6 @@ impl FromRow<'_, AnyRow> for ClaimedRecipient {
             key: RecipientKey::from_row(row)?,
             address: row.try_get(2)?,
             attempts: row.try_get(3)?,
-            trying_since: Timestamp(row.try_get(4)?),
             suppressed: None,
         })
     }
@@ -44,7 +41,7 @@ impl FromRow<'_, AnyRow> for ClaimedRecipient {
 
 impl ClaimedRecipient {
     /// A row that was inserted with a lease.
-    pub fn inserted(row: &NewRecipient<'_>, now: Timestamp) -> Self {
+    pub fn inserted(row: &NewRecipient<'_>) -> Self {
         Self {
             key: RecipientKey {
                 message_id: row.message_id.to_owned(),
@@ -52,7 +49,6 @@ impl ClaimedRecipient {
             },
             address: row.address.to_owned(),
             attempts: 0,
-            trying_since: now,
             suppressed: None,
         }
     }
@@ -100,7 +96,7 @@ pub async fn claim(
               ORDER BY due_at, message_id, position LIMIT $4{skip_locked}) \
              UPDATE recipient SET owner = $1, due_at = $2 FROM due \
              WHERE message_id = due.id AND position = due.place \
-             RETURNING message_id, position, address, attempts, trying_since"
+             RETURNING message_id, position, address, attempts"
         );
         let rows: Vec<ClaimedRecipient> = sqlx::query_as(AssertSqlSafe(sql))
             .bind(claim.owner)

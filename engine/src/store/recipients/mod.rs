@@ -58,11 +58,10 @@ pub struct NewRecipient<'a> {
 pub async fn add(
     connection: &mut Connection,
     recipients: &[NewRecipient<'_>],
-    now: Timestamp,
 ) -> Result<(), StoreError> {
     for block in blocks(recipients) {
         let columns = "message_id, position, address, address_folded, state, due_at, owner, \
-                       attempts, trying_since, flow";
+                       attempts, flow";
         let sql = insert("recipient", columns, block.places);
         let mut query = sqlx::query(in_order(connection, sql));
         for row in block.iter() {
@@ -75,7 +74,6 @@ pub async fn add(
                 .bind(row.and_then(|row| row.due).map(|due| due.0))
                 .bind(row.and_then(|row| row.owner))
                 .bind(0_i64)
-                .bind(now.0)
                 .bind(row.map(|row| row.flow));
         }
         query.execute(&mut *connection).await?;

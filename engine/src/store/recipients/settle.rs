@@ -18,8 +18,6 @@ pub struct SettledRecipient {
     /// When it may be claimed again; `None` in a final state.
     pub due: Option<Timestamp>,
     pub attempts: i64,
-    /// The first attempt: the maximal queue lifetime counts from it.
-    pub trying_since: Timestamp,
     /// When it reached a final state.
     pub settled: Option<Timestamp>,
     /// Host and port.
@@ -54,11 +52,11 @@ pub async fn settle(
     for block in blocks(results) {
         let sql = format!(
             "UPDATE recipient SET owner = NULL, state = v.column3, due_at = v.column4, \
-             attempts = v.column5, trying_since = v.column6, settled_at = v.column7, \
-             relay = v.column8, reply = v.column9, duration_ms = v.column10, \
-             route = v.column12 FROM (VALUES {}) AS v WHERE message_id = v.column1 AND position = v.column2 \
-             AND owner = v.column11 {returning}",
-            values(0, block.places, 12)
+             attempts = v.column5, settled_at = v.column6, relay = v.column7, reply = v.column8, \
+             duration_ms = v.column9, route = v.column11 FROM (VALUES {}) AS v \
+             WHERE message_id = v.column1 AND position = v.column2 AND owner = v.column10 \
+             {returning}",
+            values(0, block.places, 11)
         );
         let mut query = sqlx::query_as(in_order(connection, sql));
         for owned in block.iter() {
@@ -70,7 +68,6 @@ pub async fn settle(
                 .bind(row.map(|row| row.state.as_str()))
                 .bind(row.and_then(|row| row.due).map(|due| due.0))
                 .bind(row.map(|row| row.attempts))
-                .bind(row.map(|row| row.trying_since.0))
                 .bind(row.and_then(|row| row.settled).map(|at| at.0))
                 .bind(row.map(|row| &row.relay))
                 .bind(row.map(|row| &row.reply))

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use domain::Timestamp;
 use domain::outbox::{DeliveryEvent, EventKind};
+use rusqlite::params;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
+use super::direct::DirectTransaction;
 use super::recipients::RecipientKey;
 use super::rows::{blocks, duration, in_order, insert, json, milliseconds, of_json};
 use super::{Connection, StoreError};
@@ -48,6 +50,31 @@ pub async fn add(connection: &mut Connection, entries: &[NewEvent]) -> Result<()
         }
         query.execute(&mut *connection).await?;
     }
+    Ok(())
+}
+
+/// As [`add`], one row in a direct transaction.
+///
+/// # Errors
+/// Where the database fails.
+pub fn add_directly(work: &DirectTransaction<'_>, entry: &NewEvent) -> Result<(), StoreError> {
+    let event = &entry.event;
+    work.execute(
+        "INSERT INTO delivery_event (message_id, position, at, kind, actor, reply, duration_ms, \
+         may_have_arrived, route, first_unanswered) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        params![
+            entry.key.message_id,
+            entry.key.position,
+            event.at.0,
+            event.kind.as_str(),
+            event.by,
+            event.reply,
+            event.took.map(milliseconds),
+            event.may_have_arrived,
+            event.choice.as_ref().map(json).transpose()?,
+            entry.first_unanswered,
+        ],
+    )?;
     Ok(())
 }
 

@@ -37,6 +37,9 @@ pub enum StoreError {
     /// It failed during a commit, which may be on disk nevertheless.
     #[error("it failed during a commit, which may have been written")]
     Unsure(#[source] Box<Self>),
+    /// Any other failure of a direct transaction.
+    #[error(transparent)]
+    Direct(#[from] rusqlite::Error),
     /// Any other failure.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
@@ -173,6 +176,10 @@ impl StoreError {
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed,
             ) => return Some(Outage::Unreachable),
+            Self::Direct(error) => {
+                let code = error.sqlite_error()?.extended_code;
+                return Outage::from_code(&code.to_string());
+            }
             Self::Database(sqlx::Error::Database(error)) => error,
             _ => return None,
         };

@@ -1,9 +1,11 @@
 //! The table `idempotency`: the answer that each idempotency key was given.
 
 use domain::Timestamp;
+use rusqlite::params;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
+use super::direct::DirectTransaction;
 use super::{Connection, StoreError};
 
 /// A key, and the digest of the request that came with it.
@@ -33,6 +35,14 @@ impl FromRow<'_, AnyRow> for StoredAnswer {
     }
 }
 
+const ADD: &str = "INSERT INTO idempotency (account_id, key, digest, ids, at) \
+                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id, key) DO NOTHING";
+
+const ANSWER: &str = "SELECT digest, ids FROM idempotency \
+                      WHERE account_id = $1 AND key = $2 AND at > $3";
+
+const FORGET_OLD: &str = "DELETE FROM idempotency WHERE account_id = $1 AND key = $2 AND at <= $3";
+
 /// Stores the answer to a key. Returns `false` where it has one.
 ///
 /// # Errors
@@ -43,17 +53,14 @@ pub async fn add(
     ids: &str,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "INSERT INTO idempotency (account_id, key, digest, ids, at) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (account_id, key) DO NOTHING",
-    )
-    .bind(&key.account)
-    .bind(&key.key)
-    .bind(&key.digest)
-    .bind(ids)
-    .bind(now.0)
-    .execute(connection)
-    .await?;
+    let done = sqlx::query(ADD)
+        .bind(&key.account)
+        .bind(&key.key)
+        .bind(&key.digest)
+        .bind(ids)
+        .bind(now.0)
+        .execute(connection)
+        .await?;
     Ok(done.rows_affected() > 0)
 }
 
@@ -66,14 +73,12 @@ pub async fn answer(
     key: &IdempotencyKey,
     since: Timestamp,
 ) -> Result<Option<StoredAnswer>, StoreError> {
-    Ok(sqlx::query_as(
-        "SELECT digest, ids FROM idempotency WHERE account_id = $1 AND key = $2 AND at > $3",
-    )
-    .bind(&key.account)
-    .bind(&key.key)
-    .bind(since.0)
-    .fetch_optional(connection)
-    .await?)
+    Ok(sqlx::query_as(ANSWER)
+        .bind(&key.account)
+        .bind(&key.key)
+        .bind(since.0)
+        .fetch_optional(connection)
+        .await?)
 }
 
 /// Deletes the answer to a key that was stored at `until` or before.
@@ -85,13 +90,39 @@ pub async fn forget_old(
     key: &IdempotencyKey,
     until: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM idempotency WHERE account_id = $1 AND key = $2 AND at <= $3")
+    sqlx::query(FORGET_OLD)
         .bind(&key.account)
         .bind(&key.key)
         .bind(until.0)
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// The answer to a key that was stored after `until`, in a direct transaction. Where there is none,
+/// `ids` is stored as the answer.
+///
+/// # Errors
+/// Where the database fails.
+pub fn answer_or_add_directly(
+    work: &DirectTransaction<'_>,
+    key: &IdempotencyKey,
+    ids: &str,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<Option<StoredAnswer>, StoreError> {
+    work.execute(FORGET_OLD, params![key.account, key.key, until.0])?;
+    let values = params![key.account, key.key, key.digest, ids, now.0];
+    if work.execute(ADD, values)? > 0 {
+        return Ok(None);
+    }
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(StoredAnswer {
+            digest: row.get(0)?,
+            ids: row.get(1)?,
+        })
+    };
+    work.query_row(ANSWER, params![key.account, key.key, until.0], read)
 }
 
 /// Deletes every answer that was stored at `until` or before.

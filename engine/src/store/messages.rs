@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use rusqlite::params;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
+use super::direct::DirectTransaction;
 use super::fold::folded;
 use super::rows::{blocks, in_order, insert, list};
 use super::{Connection, StoreError};
@@ -71,6 +73,36 @@ pub async fn add<'a>(
         }
         query.execute(&mut *connection).await?;
     }
+    Ok(())
+}
+
+/// As [`add`], one message in a direct transaction.
+///
+/// # Errors
+/// Where the database fails.
+pub fn add_directly(
+    work: &DirectTransaction<'_>,
+    message: &MessageRow,
+    bytes: &[u8],
+) -> Result<(), StoreError> {
+    work.execute(
+        "INSERT INTO message \
+         (id, account_id, sender, subject, subject_folded, message_id, size) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        params![
+            message.id,
+            message.account,
+            message.sender,
+            message.subject,
+            folded(&message.subject),
+            message.message_id,
+            message.size,
+        ],
+    )?;
+    work.execute(
+        "INSERT INTO message_body (id, bytes) VALUES (?, ?)",
+        params![message.id, bytes],
+    )?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ pub mod audit;
 mod checkpoint;
 pub mod delivery_events;
 mod dialect;
+pub mod direct;
 mod error;
 pub mod flows;
 mod fold;
@@ -46,6 +47,7 @@ pub use error::StoreError;
 pub use scope::Scope;
 
 use dialect::Dialect;
+use direct::{DirectConnection, DirectTransaction};
 use search::{SearchConnection, SearchPool};
 
 /// How long to wait for the answer to a unit of work that no caller gives up.
@@ -94,6 +96,8 @@ pub struct Store {
     search: SearchPool,
     /// On SQLite one connection, so that writers queue here and not at the file.
     write: AnyPool,
+    /// Of SQLite, for the hot path. It is used in turn with that of `write`.
+    direct: Option<DirectConnection>,
     dialect: Dialect,
     /// Of PostgreSQL.
     address: Option<Arc<str>>,
@@ -169,6 +173,31 @@ impl Store {
         Ok(begun.await.map_err(|_| sqlx::Error::PoolClosed)??)
     }
 
+    /// The connection of direct transactions; `None` on PostgreSQL.
+    pub fn direct(&self) -> Option<&DirectConnection> {
+        self.direct.as_ref()
+    }
+
+    /// Runs `work` in a direct transaction, in its turn with other writers. Once begun it goes on
+    /// though its caller is gone.
+    ///
+    /// # Errors
+    /// Where no connection is free within 5 s, and those of [`DirectConnection::write`].
+    pub async fn write_directly<T: Send + 'static>(
+        &self,
+        connection: &DirectConnection,
+        work: impl FnOnce(&DirectTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let turn = self.write.acquire().await?;
+        let connection = connection.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            let written = connection.write(work);
+            drop(turn);
+            written
+        });
+        written.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+    }
+
     /// Reports a commit of the hot path.
     pub fn wrote(&self) {
         self.written.notify_one();
@@ -198,6 +227,10 @@ impl Store {
                 self.metrics.close(),
                 self.search.close()
             );
+            if let Some(direct) = self.direct.clone() {
+                // A panic in it has been reported.
+                let _ = tokio::task::spawn_blocking(move || direct.close()).await;
+            }
             // The last connection to close removes SQLite's log. Two that close at once may each
             // leave that to the other.
             self.write.close().await;

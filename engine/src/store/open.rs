@@ -12,6 +12,7 @@ use sqlx::{
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::log::LevelFilter;
 
+use super::direct::DirectConnection;
 use super::search::SearchPool;
 use super::{Store, StoreError, checkpoint, dialect, migrations, transport};
 
@@ -26,7 +27,7 @@ const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                        PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; \
                        PRAGMA cache_size = -4096";
 
-/// For the connection that writes: the pages that every commit changes stay cached, and a commit
+/// For the connections that write: the pages that every commit changes stay cached, and a commit
 /// checkpoints only when `checkpoint` left 64 MiB of log.
 const WRITE_PRAGMAS: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 16384";
 
@@ -106,12 +107,14 @@ async fn open_sqlite(file: &Path) -> Result<Store, StoreError> {
         .connect_with(options.clone())
         .await?;
     migrate_sqlite(&write).await?;
+    let direct = DirectConnection::open(file, &[PRAGMAS, WRITE_PRAGMAS])?;
     let store = Store {
         read: pool(3, &[PRAGMAS]).connect_lazy_with(options.clone()),
         reporting: pool(REPORTING_CONNECTIONS, &[PRAGMAS]).connect_lazy_with(options.clone()),
         metrics: pool(1, &[PRAGMAS]).connect_lazy_with(options),
         search: SearchPool::Sqlite(search_pool(&address)?),
         write,
+        direct: Some(direct),
         dialect: dialect::SQLITE,
         address: None,
         written: Arc::default(),
@@ -169,6 +172,7 @@ async fn open_postgres(address: &str) -> Result<Store, StoreError> {
         metrics,
         search: SearchPool::Postgres(search),
         write: pool,
+        direct: None,
         dialect: dialect::POSTGRES,
         address: Some(address.into()),
         written: Arc::default(),

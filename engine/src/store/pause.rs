@@ -3,6 +3,7 @@
 use domain::Timestamp;
 use domain::view::Stamp;
 
+use super::direct::DirectTransaction;
 use super::{Connection, Scope, StoreError};
 
 /// The rows that stop delivery or change its settings.
@@ -56,24 +57,42 @@ pub async fn write(connection: &mut Connection, by: Option<&Stamp>) -> Result<bo
     Ok(done.rows_affected() > 0)
 }
 
+const CONTROL: &str = "SELECT (SELECT version FROM routing), \
+                       CASE WHEN EXISTS (SELECT 1 FROM delivery_pause WHERE scope = $1) \
+                       OR EXISTS (SELECT 1 FROM worker WHERE hold_mail = 1 AND seen_at >= $2) \
+                       THEN CAST(1 AS BIGINT) ELSE 0 END";
+
 /// Reads what delivery has to check before each message. A process that holds mail counts where its
 /// last heartbeat was at `since` or later.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn control(connection: &mut Connection, since: Timestamp) -> Result<Control, StoreError> {
-    let (version, paused): (i64, i64) = sqlx::query_as(
-        "SELECT (SELECT version FROM routing), \
-         CASE WHEN EXISTS (SELECT 1 FROM delivery_pause WHERE scope = $1) \
-         OR EXISTS (SELECT 1 FROM worker WHERE hold_mail = 1 AND seen_at >= $2) \
-         THEN CAST(1 AS BIGINT) ELSE 0 END",
-    )
-    .bind(Scope::Global.to_string())
-    .bind(since.0)
-    .fetch_one(connection)
-    .await?;
+    let (version, paused): (i64, i64) = sqlx::query_as(CONTROL)
+        .bind(Scope::Global.to_string())
+        .bind(since.0)
+        .fetch_one(connection)
+        .await?;
     Ok(Control {
         version,
         paused: paused > 0,
     })
+}
+
+/// As [`control`], in a direct transaction.
+///
+/// # Errors
+/// Where the database fails.
+pub fn control_directly(
+    work: &DirectTransaction<'_>,
+    since: Timestamp,
+) -> Result<Control, StoreError> {
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(Control {
+            version: row.get(0)?,
+            paused: row.get::<_, i64>(1)? > 0,
+        })
+    };
+    let found = work.query_row(CONTROL, (Scope::Global.to_string(), since.0), read)?;
+    Ok(found.ok_or(sqlx::Error::RowNotFound)?)
 }

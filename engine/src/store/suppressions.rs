@@ -8,6 +8,7 @@ use domain::outbox::{Suppression, SuppressionSearch};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
+use super::direct::DirectTransaction;
 use super::recipients::ClaimedRecipient;
 use super::rows::{blocks, contains, in_order, list};
 use super::search::first_id;
@@ -139,6 +140,22 @@ pub async fn mark<'a>(
         recipient.suppressed = listed.get(address).cloned();
     }
     Ok(())
+}
+
+/// The reply for which an address is on the list at `now`, in a direct transaction.
+///
+/// # Errors
+/// Where the database fails.
+pub fn reply_directly(
+    work: &DirectTransaction<'_>,
+    address: &str,
+    now: Timestamp,
+) -> Result<Option<String>, StoreError> {
+    work.query_row(
+        "SELECT reply FROM suppression WHERE address = ? AND expires_at > ?",
+        (address.to_ascii_lowercase(), now.0),
+        |row| row.get(0),
+    )
 }
 
 /// Removes an address. Returns whether it was on the list.

@@ -1,15 +1,18 @@
 //! Group commit: requests that arrive while a commit is running are written together in the next.
 
+mod direct;
+mod placement;
 pub(crate) mod request;
 pub(crate) mod transaction;
 
 use std::sync::Arc;
 
-use domain::Refusal;
+use domain::{Refusal, Timestamp};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use crate::Clock;
 use crate::audit::QueuedEntry;
+use crate::store::direct::DirectTransaction;
 use crate::store::{Store, StoreError, in_time};
 
 use request::{WriteRequest, WriteResult};
@@ -22,7 +25,7 @@ const MAX_OCTETS: usize = 8 * 1024 * 1024;
 
 /// A request, and where its result goes.
 struct Job {
-    request: WriteRequest,
+    request: Arc<WriteRequest>,
     done: oneshot::Sender<Result<WriteResult, Refusal>>,
 }
 
@@ -57,6 +60,7 @@ impl GroupCommit {
     /// [`Kind::Unavailable`](domain::Kind::Unavailable) where the database fails.
     pub async fn write(&self, request: WriteRequest) -> Result<WriteResult, Refusal> {
         let (done, result) = oneshot::channel();
+        let request = Arc::new(request);
         let job = Job { request, done };
         self.jobs.send(job).await.map_err(|_| Refusal::internal())?;
         result.await.map_err(|_| Refusal::internal())?
@@ -112,8 +116,8 @@ impl Committer {
             let Some(jobs) = gather(&mut *queue.lock().await).await else {
                 return;
             };
-            let requests: Vec<&WriteRequest> = jobs.iter().map(|job| &job.request).collect();
-            match self.commit(&requests).await {
+            let requests = jobs.iter().map(|job| job.request.clone()).collect();
+            match self.commit(requests).await {
                 Ok(results) => answer(jobs, results.into_iter().map(Ok)),
                 Err(error) if jobs.len() > 1 && !error.is_down() => self.commit_each(jobs).await,
                 Err(error) => refuse(jobs, error),
@@ -125,7 +129,7 @@ impl Committer {
     async fn commit_each(&self, jobs: Vec<Job>) {
         let mut jobs = jobs.into_iter();
         while let Some(job) = jobs.next() {
-            match self.commit(&[&job.request]).await {
+            match self.commit(vec![job.request.clone()]).await {
                 Ok(results) => answer(vec![job], results.into_iter().map(Ok)),
                 Err(error) if error.is_down() => {
                     let rest = std::iter::once(job).chain(jobs).collect();
@@ -137,15 +141,35 @@ impl Committer {
     }
 
     /// Writes the requests in one transaction, within the time limit of [`in_time`].
-    async fn commit(&self, requests: &[&WriteRequest]) -> Result<Vec<WriteResult>, StoreError> {
+    async fn commit(
+        &self,
+        requests: Vec<Arc<WriteRequest>>,
+    ) -> Result<Vec<WriteResult>, StoreError> {
         let now = self.clock.now();
-        let written = transaction::write(&self.store, self.hold_mail, requests, now);
-        let results = in_time(written).await?;
+        let is_change = requests.iter().any(|request| request.is_change());
+        let results = in_time(self.write(requests, now)).await?;
         self.store.wrote();
-        if requests.iter().any(|request| request.is_change()) {
+        if is_change {
             self.changes.send_modify(|count| *count += 1);
         }
         Ok(results)
+    }
+
+    async fn write(
+        &self,
+        requests: Vec<Arc<WriteRequest>>,
+        now: Timestamp,
+    ) -> Result<Vec<WriteResult>, StoreError> {
+        let hold_mail = self.hold_mail;
+        match self.store.direct() {
+            Some(connection) if requests.iter().all(|request| direct::can_write(request)) => {
+                let write = move |work: &DirectTransaction<'_>| {
+                    direct::write(work, hold_mail, &requests, now)
+                };
+                self.store.write_directly(connection, write).await
+            }
+            _ => transaction::write(&self.store, hold_mail, &requests, now).await,
+        }
     }
 }
 

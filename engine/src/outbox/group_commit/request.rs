@@ -8,10 +8,14 @@ use tokio::time::Instant;
 
 use super::super::hold::HEARTBEAT_TIMEOUT;
 use crate::store::audit::Entry;
+use crate::store::direct::DirectTransaction;
 use crate::store::flows::QueueClass;
 use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
 use crate::store::messages::MessageRow;
-use crate::store::recipients::{ClaimedRecipient, RecipientKey, SettledRecipient};
+use crate::store::pause::Control;
+use crate::store::recipients::{
+    Claim, ClaimedRecipient, LeaseChange, RecipientKey, SettledRecipient,
+};
 use crate::store::{Connection, StoreError, delivery_events, pause};
 
 /// A message to insert.
@@ -93,6 +97,45 @@ impl WriteRequest {
         !matches!(self, Self::Audit(_))
     }
 
+    /// The claim that it asks for.
+    pub(super) fn as_claim(&self, now: Timestamp) -> Option<Claim<'_>> {
+        match self {
+            Self::Claim {
+                lease,
+                flow,
+                limit,
+                expired_leases,
+            } => Some(Claim {
+                owner: &lease.owner,
+                flow: *flow,
+                now,
+                lease_end: lease.end,
+                limit: *limit,
+                expired_leases: *expired_leases,
+            }),
+            _ => None,
+        }
+    }
+
+    /// The change of leases that it asks for.
+    pub(super) fn as_lease_change(&self) -> Option<LeaseChange<'_>> {
+        match self {
+            Self::Renew { lease, keys } => Some(LeaseChange {
+                owner: &lease.owner,
+                keys,
+                due: lease.end,
+                renew: true,
+            }),
+            Self::Release { owner, due, keys } => Some(LeaseChange {
+                owner,
+                keys,
+                due: *due,
+                renew: false,
+            }),
+            _ => None,
+        }
+    }
+
     /// The octets of messages in it.
     pub(super) fn octets(&self) -> usize {
         match self {
@@ -127,11 +170,29 @@ impl ControlState {
     ) -> Result<Self, StoreError> {
         let read_at = Instant::now();
         let control = pause::control(connection, now - HEARTBEAT_TIMEOUT).await?;
-        Ok(Self {
+        Ok(Self::of(control, hold_mail, read_at))
+    }
+
+    /// As [`ControlState::read`], in a direct transaction.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub fn read_directly(
+        work: &DirectTransaction<'_>,
+        hold_mail: bool,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let read_at = Instant::now();
+        let control = pause::control_directly(work, now - HEARTBEAT_TIMEOUT)?;
+        Ok(Self::of(control, hold_mail, read_at))
+    }
+
+    fn of(control: Control, hold_mail: bool, read_at: Instant) -> Self {
+        Self {
             read_at,
             version: control.version,
             paused: hold_mail || control.paused,
-        })
+        }
     }
 }
 

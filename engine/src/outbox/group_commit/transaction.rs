@@ -2,17 +2,16 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::outbox::RecipientState;
 
+use super::placement::Placement;
 use super::request::{ControlState, NewMessage, WriteRequest, WriteResult};
 use crate::store::idempotency::{self, IdempotencyKey, StoredAnswer};
 use crate::store::messages::{self, MessageRow};
-use crate::store::recipients::{
-    self, Claim, ClaimedRecipient, LeaseChange, NewRecipient, OwnedResult, RecipientKey,
-};
+use crate::store::recipients::{self, ClaimedRecipient, NewRecipient, OwnedResult, RecipientKey};
 use crate::store::{Connection, Store, StoreError, audit, commit, delivery_events, suppressions};
 
 /// How long an idempotency key is answered with its first answer.
@@ -22,7 +21,7 @@ pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 pub(super) async fn write(
     store: &Store,
     hold_mail: bool,
-    requests: &[&WriteRequest],
+    requests: &[Arc<WriteRequest>],
     now: Timestamp,
 ) -> Result<Vec<WriteResult>, StoreError> {
     let mut work = store.begin_by_key().await?;
@@ -34,7 +33,7 @@ pub(super) async fn write(
             messages,
             key: Some(key),
             ..
-        } = request
+        } = &**request
         {
             result.earlier = earlier_answer(&mut work, key, messages, now).await?;
         }
@@ -47,7 +46,7 @@ pub(super) async fn write(
     suppressions::mark(&mut work, claimed, now).await?;
     settle(&mut work, requests).await?;
     for request in requests {
-        if let WriteRequest::Audit(entries) = request {
+        if let WriteRequest::Audit(entries) = &**request {
             audit::add(&mut work, entries).await?;
         }
     }
@@ -64,11 +63,16 @@ async fn earlier_answer(
 ) -> Result<Option<StoredAnswer>, StoreError> {
     let expired = now - KEY_LIFETIME;
     idempotency::forget_old(work, key, expired).await?;
-    let ids: Vec<&str> = messages.iter().map(|new| new.message.id.as_str()).collect();
-    if idempotency::add(work, key, &ids.join(" "), now).await? {
+    if idempotency::add(work, key, &ids_of(messages), now).await? {
         return Ok(None);
     }
     idempotency::answer(work, key, expired).await
+}
+
+/// The ids of messages, as an answer is stored.
+pub(super) fn ids_of(messages: &[NewMessage]) -> String {
+    let ids: Vec<&str> = messages.iter().map(|new| new.message.id.as_str()).collect();
+    ids.join(" ")
 }
 
 /// Claims, renews or releases leases.
@@ -79,42 +83,14 @@ async fn lease(
     result: &mut WriteResult,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    match request {
-        WriteRequest::Claim {
-            lease,
-            flow,
-            limit,
-            expired_leases,
-        } if !result.control.paused => {
-            let claim = Claim {
-                owner: &lease.owner,
-                flow: *flow,
-                now,
-                lease_end: lease.end,
-                limit: *limit,
-                expired_leases: *expired_leases,
-            };
-            result.claimed = recipients::claim(work, skip_locked, claim).await?;
+    if let Some(claim) = request.as_claim(now).filter(|_| !result.control.paused) {
+        result.claimed = recipients::claim(work, skip_locked, claim).await?;
+    }
+    if let Some(change) = request.as_lease_change() {
+        let keys = recipients::change_leases(work, skip_locked, change).await?;
+        if change.renew {
+            result.renewed = keys;
         }
-        WriteRequest::Renew { lease, keys } => {
-            let change = LeaseChange {
-                owner: &lease.owner,
-                keys,
-                due: lease.end,
-                renew: true,
-            };
-            result.renewed = recipients::change_leases(work, skip_locked, change).await?;
-        }
-        WriteRequest::Release { owner, due, keys } => {
-            let change = LeaseChange {
-                owner,
-                keys,
-                due: *due,
-                renew: false,
-            };
-            recipients::change_leases(work, skip_locked, change).await?;
-        }
-        _ => {}
     }
     Ok(())
 }
@@ -122,7 +98,7 @@ async fn lease(
 /// Inserts messages, but for those whose key was answered before.
 async fn insert(
     work: &mut Connection,
-    requests: &[&WriteRequest],
+    requests: &[Arc<WriteRequest>],
     results: &mut [WriteResult],
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -132,36 +108,20 @@ async fn insert(
     for (index, (request, result)) in requests.iter().zip(&*results).enumerate() {
         let WriteRequest::Accept {
             messages, lease, ..
-        } = request
+        } = &**request
         else {
             continue;
         };
         if result.earlier.is_some() {
             continue;
         }
-        let (state, due, owner) = match lease {
-            _ if result.control.paused => (RecipientState::Held, None, None),
-            Some(lease) => (RecipientState::Queued, Some(lease.end), Some(&*lease.owner)),
-            None => (RecipientState::Queued, Some(now), None),
-        };
+        let placement = Placement::new(lease.as_ref(), result.control.paused, now);
         let first = rows.len();
         for message in messages.iter() {
             new.push((&message.message, &message.bytes));
-            rows.extend(
-                (0..)
-                    .zip(&message.recipients)
-                    .map(|(position, address)| NewRecipient {
-                        message_id: &message.message.id,
-                        position,
-                        address,
-                        flow: message.flow,
-                        state,
-                        due,
-                        owner,
-                    }),
-            );
+            rows.extend(placement.rows(message));
         }
-        if owner.is_some() {
+        if rows[first..].iter().any(|row| row.owner.is_some()) {
             leased.push((index, first..rows.len()));
         }
     }
@@ -175,7 +135,7 @@ async fn insert(
 
 /// Writes the results of attempts. Events of recipients whose lease was lost meanwhile are dropped:
 /// the worker that has it writes its own.
-async fn settle(work: &mut Connection, requests: &[&WriteRequest]) -> Result<(), StoreError> {
+async fn settle(work: &mut Connection, requests: &[Arc<WriteRequest>]) -> Result<(), StoreError> {
     let (mut without_events, mut with_events) = (Vec::new(), Vec::new());
     for request in requests {
         if let WriteRequest::Settle {
@@ -183,7 +143,7 @@ async fn settle(work: &mut Connection, requests: &[&WriteRequest]) -> Result<(),
             settled,
             events,
             ..
-        } = request
+        } = &**request
         {
             let rows = match events.is_empty() {
                 true => &mut without_events,
@@ -201,7 +161,7 @@ async fn settle(work: &mut Connection, requests: &[&WriteRequest]) -> Result<(),
             suppressions,
             suppression_limit,
             ..
-        } = request
+        } = &**request
         else {
             continue;
         };

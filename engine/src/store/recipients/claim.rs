@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::outbox::MAXIMAL_BACKOFF;
+use rusqlite::params;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 use super::{NewRecipient, RecipientKey};
+use crate::store::direct::DirectTransaction;
 use crate::store::{Connection, StoreError};
 
 /// The clocks of the nodes may differ by so much.
@@ -78,26 +80,13 @@ pub async fn claim(
     skip_locked: &str,
     claim: Claim<'_>,
 ) -> Result<Vec<ClaimedRecipient>, StoreError> {
-    let free = match claim.expired_leases {
-        true => "",
-        false => " AND owner IS NULL",
-    };
     let mut claimed: Vec<ClaimedRecipient> = Vec::new();
-    // Two statements: with both ranges in one the databases would sort every row that is due.
-    for (range, bound) in [("<=", claim.now), (">", horizon(claim.now))] {
+    for (range, bound) in ranges(claim.now) {
         let limit = claim.limit - claimed.len() as i64;
         if limit <= 0 {
             break;
         }
-        let sql = format!(
-            "WITH due AS MATERIALIZED \
-             (SELECT message_id AS id, position AS place FROM recipient \
-              WHERE flow = $5 AND due_at {range} $3{free} \
-              ORDER BY due_at, message_id, position LIMIT $4{skip_locked}) \
-             UPDATE recipient SET owner = $1, due_at = $2 FROM due \
-             WHERE message_id = due.id AND position = due.place \
-             RETURNING message_id, position, address, attempts"
-        );
+        let sql = claim_sql(range, claim.expired_leases, skip_locked);
         let rows: Vec<ClaimedRecipient> = sqlx::query_as(AssertSqlSafe(sql))
             .bind(claim.owner)
             .bind(claim.lease_end.0)
@@ -111,4 +100,60 @@ pub async fn claim(
     // RETURNING has no order of its own.
     claimed.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(claimed)
+}
+
+/// As [`claim`], in a direct transaction.
+///
+/// # Errors
+/// Where the database fails.
+pub fn claim_directly(
+    work: &DirectTransaction<'_>,
+    claim: Claim<'_>,
+) -> Result<Vec<ClaimedRecipient>, StoreError> {
+    let mut claimed: Vec<ClaimedRecipient> = Vec::new();
+    for (range, bound) in ranges(claim.now) {
+        let limit = claim.limit - claimed.len() as i64;
+        if limit <= 0 {
+            break;
+        }
+        // SQLite takes `$5` for a name, and `?5` for a number.
+        let sql = claim_sql(range, claim.expired_leases, "").replace('$', "?");
+        let (owner, end) = (claim.owner, claim.lease_end.0);
+        let parameters = params![owner, end, bound.0, limit, claim.flow];
+        claimed.extend(work.query_rows(&sql, parameters, |row| {
+            Ok(ClaimedRecipient {
+                key: RecipientKey {
+                    message_id: row.get(0)?,
+                    position: row.get(1)?,
+                },
+                address: row.get(2)?,
+                attempts: row.get(3)?,
+                suppressed: None,
+            })
+        })?);
+    }
+    claimed.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(claimed)
+}
+
+/// The times at which rows are due that can be claimed. Each is for a statement of its own: with both
+/// in one the databases would sort every row that is due.
+fn ranges(now: Timestamp) -> [(&'static str, Timestamp); 2] {
+    [("<=", now), (">", horizon(now))]
+}
+
+fn claim_sql(range: &str, expired_leases: bool, skip_locked: &str) -> String {
+    let free = match expired_leases {
+        true => "",
+        false => " AND owner IS NULL",
+    };
+    format!(
+        "WITH due AS MATERIALIZED \
+         (SELECT message_id AS id, position AS place FROM recipient \
+          WHERE flow = $5 AND due_at {range} $3{free} \
+          ORDER BY due_at, message_id, position LIMIT $4{skip_locked}) \
+         UPDATE recipient SET owner = $1, due_at = $2 FROM due \
+         WHERE message_id = due.id AND position = due.place \
+         RETURNING message_id, position, address, attempts"
+    )
 }

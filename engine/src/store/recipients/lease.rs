@@ -1,9 +1,11 @@
 //! Renewing and releasing leases on recipients.
 
 use domain::Timestamp;
+use rusqlite::params;
 use sqlx::AssertSqlSafe;
 
 use super::RecipientKey;
+use crate::store::direct::DirectTransaction;
 use crate::store::rows::{blocks, values};
 use crate::store::{Connection, StoreError};
 
@@ -48,6 +50,35 @@ pub async fn change_leases(
                 .bind(key.map(|key| key.position));
         }
         changed.extend(query.fetch_all(&mut *connection).await?);
+    }
+    Ok(changed)
+}
+
+/// As [`change_leases`], in a direct transaction.
+///
+/// # Errors
+/// Where the database fails.
+pub fn change_leases_directly(
+    work: &DirectTransaction<'_>,
+    change: LeaseChange<'_>,
+) -> Result<Vec<RecipientKey>, StoreError> {
+    let owner = change.renew.then_some(change.owner);
+    let mut changed = Vec::with_capacity(change.keys.len());
+    for key in change.keys {
+        let rows = work.execute(
+            "UPDATE recipient SET due_at = ?, owner = ? \
+             WHERE message_id = ? AND position = ? AND owner = ?",
+            params![
+                change.due.0,
+                owner,
+                key.message_id,
+                key.position,
+                change.owner
+            ],
+        )?;
+        if rows > 0 {
+            changed.push(key.clone());
+        }
     }
     Ok(changed)
 }

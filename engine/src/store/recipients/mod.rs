@@ -9,14 +9,18 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::outbox::{RecipientState, RelayChoice};
+use rusqlite::params;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
 pub use change::change;
-pub use claim::{Claim, ClaimedRecipient, claim, horizon};
-pub use lease::{LeaseChange, change_leases, expire_all_leases, release_all};
-pub use settle::{OwnedResult, SettledRecipient, settle};
+pub use claim::{Claim, ClaimedRecipient, claim, claim_directly, horizon};
+pub use lease::{
+    LeaseChange, change_leases, change_leases_directly, expire_all_leases, release_all,
+};
+pub use settle::{OwnedResult, SettledRecipient, settle, settle_directly};
 
+use super::direct::DirectTransaction;
 use super::fold::folded;
 use super::rows::{blocks, duration, in_order, insert, of_json};
 use super::{Connection, StoreError};
@@ -78,6 +82,32 @@ pub async fn add(
         }
         query.execute(&mut *connection).await?;
     }
+    Ok(())
+}
+
+/// As [`add`], one row in a direct transaction.
+///
+/// # Errors
+/// Where the database fails.
+pub fn add_directly(
+    work: &DirectTransaction<'_>,
+    row: &NewRecipient<'_>,
+) -> Result<(), StoreError> {
+    work.execute(
+        "INSERT INTO recipient \
+         (message_id, position, address, address_folded, state, due_at, owner, attempts, flow) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
+        params![
+            row.message_id,
+            row.position,
+            row.address,
+            folded(row.address),
+            row.state.as_str(),
+            row.due.map(|due| due.0),
+            row.owner,
+            row.flow,
+        ],
+    )?;
     Ok(())
 }
 

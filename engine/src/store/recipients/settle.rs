@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::outbox::{RecipientState, RelayChoice};
+use rusqlite::params;
 
 use super::RecipientKey;
+use crate::store::direct::DirectTransaction;
 use crate::store::rows::{blocks, in_order, json, milliseconds, values};
 use crate::store::{Connection, StoreError};
 
@@ -78,4 +80,34 @@ pub async fn settle(
         keys.extend(query.fetch_all(&mut *connection).await?);
     }
     Ok(keys)
+}
+
+/// As [`settle`], one result in a direct transaction. Returns whether its owner still held the lease.
+///
+/// # Errors
+/// Where the database fails.
+pub fn settle_directly(
+    work: &DirectTransaction<'_>,
+    owner: &str,
+    row: &SettledRecipient,
+) -> Result<bool, StoreError> {
+    let changed = work.execute(
+        "UPDATE recipient SET owner = NULL, state = ?, due_at = ?, attempts = ?, settled_at = ?, \
+         relay = ?, reply = ?, duration_ms = ?, route = ? \
+         WHERE message_id = ? AND position = ? AND owner = ?",
+        params![
+            row.state.as_str(),
+            row.due.map(|due| due.0),
+            row.attempts,
+            row.settled.map(|at| at.0),
+            row.relay,
+            row.reply,
+            milliseconds(row.took),
+            row.choice.as_deref().map(json).transpose()?,
+            row.key.message_id,
+            row.key.position,
+            owner,
+        ],
+    )?;
+    Ok(changed > 0)
 }

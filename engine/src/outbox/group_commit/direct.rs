@@ -1,0 +1,321 @@
+//! The transaction of a group commit on SQLite, row by row with statements that stay prepared.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use domain::Timestamp;
+
+use super::placement::Placement;
+use super::request::{ControlState, WriteRequest, WriteResult};
+use super::transaction::{KEY_LIFETIME, ids_of};
+use crate::store::direct::DirectTransaction;
+use crate::store::recipients::{self, ClaimedRecipient, RecipientKey};
+use crate::store::{StoreError, delivery_events, idempotency, messages, suppressions};
+
+/// Whether [`write`] can write a request. Others are rare.
+pub(super) fn can_write(request: &WriteRequest) -> bool {
+    match request {
+        WriteRequest::Settle { suppressions, .. } => suppressions.is_empty(),
+        WriteRequest::Audit(_) => false,
+        _ => true,
+    }
+}
+
+/// Writes the requests, each of which it can write.
+pub(super) fn write(
+    work: &DirectTransaction<'_>,
+    hold_mail: bool,
+    requests: &[Arc<WriteRequest>],
+    now: Timestamp,
+) -> Result<Vec<WriteResult>, StoreError> {
+    let control = ControlState::read_directly(work, hold_mail, now)?;
+    let mut results = Vec::with_capacity(requests.len());
+    for request in requests {
+        let mut result = WriteResult::new(control);
+        insert(work, request, &mut result, now)?;
+        lease(work, request, &mut result, now)?;
+        for claimed in &mut result.claimed {
+            claimed.suppressed = suppressions::reply_directly(work, &claimed.address, now)?;
+        }
+        settle(work, request)?;
+        results.push(result);
+    }
+    Ok(results)
+}
+
+/// Inserts messages, unless their key was answered before.
+fn insert(
+    work: &DirectTransaction<'_>,
+    request: &WriteRequest,
+    result: &mut WriteResult,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let WriteRequest::Accept {
+        messages,
+        key,
+        lease,
+        ..
+    } = request
+    else {
+        return Ok(());
+    };
+    if let Some(key) = key {
+        let (ids, expired) = (ids_of(messages), now - KEY_LIFETIME);
+        result.earlier = idempotency::answer_or_add_directly(work, key, &ids, expired, now)?;
+        if result.earlier.is_some() {
+            return Ok(());
+        }
+    }
+    let placement = Placement::new(lease.as_ref(), result.control.paused, now);
+    for new in messages.iter() {
+        messages::add_directly(work, &new.message, &new.bytes)?;
+        for row in placement.rows(new) {
+            recipients::add_directly(work, &row)?;
+            if row.owner.is_some() {
+                result.claimed.push(ClaimedRecipient::inserted(&row));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Claims, renews or releases leases.
+fn lease(
+    work: &DirectTransaction<'_>,
+    request: &WriteRequest,
+    result: &mut WriteResult,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if let Some(claim) = request.as_claim(now).filter(|_| !result.control.paused) {
+        result.claimed = recipients::claim_directly(work, claim)?;
+    }
+    if let Some(change) = request.as_lease_change() {
+        let keys = recipients::change_leases_directly(work, change)?;
+        if change.renew {
+            result.renewed = keys;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the results of attempts, and the events of those recipients whose lease is still held.
+fn settle(work: &DirectTransaction<'_>, request: &WriteRequest) -> Result<(), StoreError> {
+    let WriteRequest::Settle {
+        owner,
+        settled,
+        events,
+        ..
+    } = request
+    else {
+        return Ok(());
+    };
+    let mut written: HashSet<&RecipientKey> = HashSet::new();
+    for row in settled {
+        if recipients::settle_directly(work, owner, row)? && !events.is_empty() {
+            written.insert(&row.key);
+        }
+    }
+    for event in events.iter().filter(|event| written.contains(&event.key)) {
+        delivery_events::add_directly(work, event)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use domain::outbox::{DeliveryEvent, EventKind, RecipientState, RelayChoice};
+    use rusqlite::types::Value;
+
+    use super::super::request::{Lease, NewMessage};
+    use super::super::transaction;
+    use super::*;
+    use crate::store::Store;
+    use crate::store::delivery_events::NewEvent;
+    use crate::store::flows::QueueClass;
+    use crate::store::idempotency::IdempotencyKey;
+    use crate::store::messages::MessageRow;
+    use crate::store::recipients::SettledRecipient;
+
+    const NOW: Timestamp = Timestamp(1_795_151_610_000);
+    const OWNER: &str = "worker";
+
+    fn lease() -> Lease {
+        Lease {
+            owner: OWNER.into(),
+            end: NOW + Duration::from_secs(60),
+        }
+    }
+
+    fn keys(id: &str) -> Vec<RecipientKey> {
+        let key = |position| RecipientKey {
+            message_id: id.to_owned(),
+            position,
+        };
+        vec![key(0), key(1)]
+    }
+
+    /// A request with the idempotency key `k`.
+    fn accept_with_key(id: &str) -> Arc<WriteRequest> {
+        let mut request = Arc::into_inner(accept(id, true)).expect("one owner");
+        if let WriteRequest::Accept { key, .. } = &mut request {
+            *key = Some(IdempotencyKey {
+                account: "account".to_owned(),
+                key: "k".to_owned(),
+                digest: "0".to_owned(),
+            });
+        }
+        Arc::new(request)
+    }
+
+    fn accept(id: &str, is_leased: bool) -> Arc<WriteRequest> {
+        let message = NewMessage {
+            message: MessageRow {
+                id: id.to_owned(),
+                account: "account".to_owned(),
+                sender: "alerts@example.org".to_owned(),
+                subject: "Störung".to_owned(),
+                message_id: format!("<{id}@example.org>"),
+                size: 5,
+            },
+            bytes: b"Hello".to_vec(),
+            recipients: vec!["a@example.net".to_owned(), "Ü@example.net".to_owned()],
+            class: QueueClass {
+                queue: "global".into(),
+                priority: domain::outbox::Priority::Normal,
+            },
+            flow: 1,
+        };
+        Arc::new(WriteRequest::Accept {
+            messages: Arc::new([message]),
+            key: None,
+            lease: is_leased.then(lease),
+            caller: std::sync::Weak::new(),
+        })
+    }
+
+    /// The result of an attempt for both recipients of a message: delivered, and deferred.
+    fn settle(id: &str) -> Arc<WriteRequest> {
+        let choice = RelayChoice {
+            relay: "Main".to_owned(),
+            rule: None,
+            skipped: Vec::new(),
+        };
+        let row = |position| SettledRecipient {
+            key: RecipientKey {
+                message_id: id.to_owned(),
+                position,
+            },
+            state: RecipientState::Delivered,
+            due: None,
+            attempts: 1,
+            settled: Some(NOW),
+            relay: "smtp.example.org:25".to_owned(),
+            choice: Some(Arc::new(choice.clone())),
+            reply: "250 2.0.0 Ok".to_owned(),
+            took: Duration::from_millis(7),
+        };
+        let deferred = SettledRecipient {
+            state: RecipientState::Deferred,
+            due: Some(NOW + Duration::from_secs(60)),
+            settled: None,
+            reply: "450 4.2.0 Greylisted".to_owned(),
+            ..row(1)
+        };
+        let event = NewEvent {
+            key: deferred.key.clone(),
+            event: DeliveryEvent {
+                at: NOW,
+                kind: EventKind::Deferred,
+                by: "smtp.example.org:25".to_owned(),
+                reply: deferred.reply.clone(),
+                took: Some(Duration::from_millis(7)),
+                may_have_arrived: false,
+                choice: Some(choice),
+            },
+            first_unanswered: false,
+        };
+        Arc::new(WriteRequest::Settle {
+            owner: OWNER.into(),
+            settled: vec![row(0), deferred],
+            events: vec![event],
+            suppressions: Vec::new(),
+            suppression_limit: 0,
+        })
+    }
+
+    /// All rows of the tables of the hot path.
+    fn rows(folder: &std::path::Path) -> Vec<Vec<Value>> {
+        let connection = rusqlite::Connection::open(folder.join("postern.db")).expect("opens");
+        let tables = [
+            "idempotency",
+            "message",
+            "message_body",
+            "recipient",
+            "delivery_event",
+            "recipient_count",
+        ];
+        let mut all = Vec::new();
+        for table in tables {
+            let sql = format!("SELECT '{table}', * FROM {table} ORDER BY 2, 3");
+            let mut statement = connection.prepare(&sql).expect("a query");
+            let columns = statement.column_count();
+            let read = |row: &rusqlite::Row<'_>| (0..columns).map(|at| row.get(at)).collect();
+            let found = statement.query_map([], read).expect("rows");
+            all.extend(found.map(|row| row.expect("a row")));
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn it_writes_the_same_rows_as_the_transaction_of_both_databases() {
+        let claim = Arc::new(WriteRequest::Claim {
+            lease: lease(),
+            flow: 1,
+            limit: 3,
+            expired_leases: false,
+        });
+        let renew = Arc::new(WriteRequest::Renew {
+            lease: lease(),
+            keys: [keys("01JD2"), keys("01JD9")].concat(),
+        });
+        let release = Arc::new(WriteRequest::Release {
+            owner: OWNER.into(),
+            due: NOW,
+            keys: keys("01JD3"),
+        });
+        let commits = [
+            vec![accept("01JD1", true), accept("01JD2", false)],
+            // Nobody has leased the second one: its result is written to no row.
+            vec![settle("01JD1"), settle("01JD2"), accept("01JD3", true)],
+            vec![release, accept_with_key("01JD4"), accept_with_key("01JD5")],
+            vec![claim],
+            vec![renew, settle("01JD2")],
+        ];
+        let (one, other) = (tempfile::tempdir(), tempfile::tempdir());
+        let (one, other) = (one.expect("a folder"), other.expect("a folder"));
+        let directly = Store::open(one.path(), None).await.expect("opens");
+        let shared = Store::open(other.path(), None).await.expect("opens");
+        let connection = directly.direct().expect("SQLite").clone();
+        let paused = vec![accept("01JD6", true)];
+        let running = commits.into_iter().map(|requests| (false, requests));
+        for (hold_mail, requests) in running.chain([(true, paused)]) {
+            assert!(requests.iter().all(|request| can_write(request)));
+            let written = connection.write(|work| write(work, hold_mail, &requests, NOW));
+            let expected = transaction::write(&shared, hold_mail, &requests, NOW).await;
+            let (written, expected) = (written.expect("writes"), expected.expect("writes"));
+            let results = |results: &[WriteResult]| -> Vec<String> {
+                let of = |result: &WriteResult| {
+                    let (claimed, renewed) = (&result.claimed, &result.renewed);
+                    format!("{claimed:?} {renewed:?} {:?}", result.earlier)
+                };
+                results.iter().map(of).collect()
+            };
+            assert_eq!(results(&written), results(&expected));
+        }
+        let written = rows(one.path());
+        assert!(written.len() > 20, "{} rows", written.len());
+        assert_eq!(written, rows(other.path()));
+    }
+}

@@ -2,7 +2,8 @@
 //!
 //! Pages are rendered on the server only; the browser gets the islands and what they need. A
 //! feature has one folder with its page, its paths, the parsing of its forms and its views:
-//! `account`, `entrance` (sign-in and first account), `outbox`, `relays`, `settings`, `suppressions`.
+//! `account`, `entrance` (sign-in and first account), `outbox`, `policy`, `relays`, `settings`,
+//! `suppressions`.
 
 // The view of a page is one nested type, deeper than the default limit.
 #![recursion_limit = "512"]
@@ -25,6 +26,8 @@ mod flash;
 mod layout;
 #[cfg(feature = "ssr")]
 pub mod outbox;
+#[cfg(feature = "ssr")]
+pub mod policy;
 #[cfg(feature = "ssr")]
 pub mod relays;
 #[cfg(feature = "ssr")]

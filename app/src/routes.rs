@@ -11,6 +11,7 @@ use crate::account::{ACCOUNT, AccountPage};
 use crate::components::NotFound;
 use crate::entrance::{LOGIN, LoginPage, SETUP, SetupPage};
 use crate::outbox::{CONFIRM, ConfirmPage, ListPage, MessagePage, OUTBOX};
+use crate::policy::{POLICY, PolicyPage};
 use crate::relays::{RELAYS, REMOVE_RELAY, RelayPage, RelaysPage, RemovalPage};
 use crate::settings::{SETTINGS, SettingsPage};
 use crate::suppressions::{SUPPRESSIONS, SuppressionsPage};
@@ -56,6 +57,7 @@ pub fn App() -> impl IntoView {
                     view=RelayPage
                     ssr=SsrMode::Async
                 />
+                <Route path=FixedPath(POLICY) view=PolicyPage ssr=SsrMode::Async />
                 <Route path=FixedPath(OUTBOX) view=ListPage ssr=SsrMode::Async />
                 <Route path=FixedPath(CONFIRM) view=ConfirmPage ssr=SsrMode::Async />
                 <Route path=FixedPath(SUPPRESSIONS) view=SuppressionsPage ssr=SsrMode::Async />

@@ -14,6 +14,7 @@ mod delivery;
 mod diagnosis;
 mod mail;
 mod outbox;
+mod policy;
 mod postern;
 mod rate_limit;
 mod settings;
@@ -33,6 +34,7 @@ pub use outbox::{
     FeedItem, LATENCY_BOUNDS, LiveFeed, Meter, MeterReading, MetricsSnapshot, Outbox, OutboxQuery,
     OutboxView, Submissions, TimedView,
 };
+pub use policy::Policy;
 pub use postern::{Config, OpenError, Postern};
 pub use settings::{Relays, RoutedRelay, RoutingTable, Settings};
 pub use store::Scope;

@@ -12,6 +12,7 @@ use crate::audit::Audit;
 use crate::delivery::{Delivery, DeliveryServices};
 use crate::diagnosis::Diagnosis;
 use crate::outbox::{DiskSpace, Hold, LiveFeed, Outbox};
+use crate::policy::Policy;
 use crate::settings::{Relays, Settings};
 use crate::smtp::{AddressPolicy, Dialer, DialerError};
 use crate::store::{Store, StoreError, transport};
@@ -71,6 +72,7 @@ struct Services {
     keys: Arc<BrowserKeys>,
     settings: Settings,
     relays: Relays,
+    policy: Policy,
     accounts: Accounts,
     diagnosis: Diagnosis,
     outbox: Arc<Outbox>,
@@ -111,6 +113,7 @@ impl Postern {
             audit.clone(),
         );
         let relays = Relays::new(store.clone(), audit.clone(), settings.clone());
+        let policy = Policy::new(store.clone(), audit.clone(), settings.clone());
         let diagnosis = Diagnosis::new(
             store.clone(),
             clock.clone(),
@@ -150,6 +153,7 @@ impl Postern {
             keys,
             settings,
             relays,
+            policy,
             accounts,
             diagnosis,
             outbox,
@@ -166,6 +170,11 @@ impl Postern {
     /// The list of relays: their order, From domains and limits.
     pub fn relays(&self) -> &Relays {
         &self.0.relays
+    }
+
+    /// What accounts may do, and what is required of them.
+    pub fn policy(&self) -> &Policy {
+        &self.0.policy
     }
 
     /// Sign-in, passwords, sessions and API tokens.

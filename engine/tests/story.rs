@@ -48,6 +48,8 @@ mod nodes;
 mod outage;
 #[path = "story/outbox.rs"]
 mod outbox;
+#[path = "story/policy.rs"]
+mod policy;
 #[path = "story/refusals.rs"]
 mod refusals;
 #[path = "story/relay_failures.rs"]

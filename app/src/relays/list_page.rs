@@ -12,6 +12,7 @@ use super::{CHANGE_RELAY, REMOVE_RELAY, relay_path};
 use crate::components::{ErrorNotice, HiddenFields, SuccessNotice, Time, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
+use crate::policy::POLICY;
 use crate::request::{other_fault, with_query};
 
 #[component]
@@ -35,7 +36,8 @@ pub fn RelaysPage() -> impl IntoView {
                     <header class="page-head">
                         <h1>"Relays"</h1>
                         <p>
-                            "The servers that mail leaves through, in the order in which they are tried. A relay with a From domain is for mail from addresses of that domain."
+                            "The servers that mail leaves through, in the order in which they are tried. A relay with a From domain is for mail from addresses of that domain. Whether accounts may have relays of their own is for the "
+                            <a href=POLICY>"policy"</a> "."
                         </p>
                     </header>
                     {fault.map(|text| view! { <ErrorNotice text /> })}

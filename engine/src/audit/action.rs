@@ -43,6 +43,12 @@ pub enum Action {
     /// A relay was removed.
     #[strum(serialize = "remove relay")]
     RemoveRelay,
+    /// The organisation's policy was read.
+    #[strum(serialize = "read policy")]
+    ReadPolicy,
+    /// The organisation's policy was changed.
+    #[strum(serialize = "change policy")]
+    ChangePolicy,
     /// A test mail was sent.
     #[strum(serialize = "send test")]
     SendTest,

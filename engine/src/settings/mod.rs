@@ -158,7 +158,7 @@ impl Settings {
     }
 
     /// Announces that this process wrote a version of the routing.
-    fn announce(&self, version: i64) {
+    pub(crate) fn announce(&self, version: i64) {
         self.changes.send_replace(version);
     }
 

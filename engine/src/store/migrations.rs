@@ -32,6 +32,7 @@ macro_rules! files {
             "0019_route_reason",
             "0020_token_priority",
             "0021_message_body",
+            "0022_policy",
             "0025_trying_since"
         )
     };

@@ -18,6 +18,7 @@ mod notify;
 mod open;
 pub mod pause;
 pub mod pipelining_trials;
+pub mod policy;
 pub mod recipient_counts;
 pub mod recipients;
 pub mod relay_usage;

@@ -14,6 +14,7 @@ pub mod listener;
 mod metrics;
 mod outbox;
 mod pages;
+mod policy;
 mod public_url;
 mod refuse;
 mod relays;
@@ -43,6 +44,7 @@ pub fn router(state: AppState) -> Router {
         .merge(pages::router())
         .merge(forms::router())
         .merge(outbox::router())
+        .merge(policy::router())
         .merge(relays::router())
         .merge(rest::router())
         .route(

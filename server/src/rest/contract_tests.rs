@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::relay_contract_tests::{policy, relays};
 use super::test_api::{Api, Call, body, path};
 
-const SETTINGS: &str = "/api/setup/email_smtp";
+pub(super) const SETTINGS: &str = "/api/setup/email_smtp";
 
 /// Settings of a relay that does not exist: nothing listens at port 1.
-fn settings() -> Value {
+pub(super) fn settings() -> Value {
     json!({
         "from_address": "alerts@example.org", "smtp_username": "", "smtp_host": "127.0.0.1",
         "smtp_port": 1, "smtp_connection_type": "None", "smtp_authentication_type": "None",
@@ -34,6 +35,7 @@ async fn responses_match_the_document() {
     outbox(&mut api).await;
     tokens(&mut api).await;
     relays(&mut api).await;
+    policy(&mut api).await;
     let (status, document) = api.call("get", "/api/openapi.json", Call::default()).await;
     assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
     assert_eq!(api.seen, operations, "every operation succeeds once");
@@ -308,92 +310,6 @@ async fn tokens(api: &mut Api) {
         statuses.push(api.call("post", tokens, another).await.0);
     }
     assert!(statuses.contains(&429), "{statuses:?}");
-}
-
-async fn relays(api: &mut Api) {
-    let (all, one) = ("/api/relays", "/api/relays/{id}");
-    let new = json!({ "name": "News", "from_domain": "News.example.org", "per_hour": 100 });
-    let (status, created) = api.call("post", all, body(json!({ "data": new }))).await;
-    assert_eq!(status, 200);
-    assert_eq!(created["data"]["from_domain"], "news.example.org");
-    let id = created["data"]["id"].as_str().expect("an id").to_owned();
-    let id: &[(&str, &str)] = &[("id", &id)];
-    let with = |body: Value| Call {
-        path: id,
-        ..self::body(body)
-    };
-    let same = json!({ "data": { "name": "NEWS", "max_connections": 0, "position": 9 } });
-    let (status, refused) = api.call("post", all, body(same)).await;
-    let fields = refused["errors"].as_object().map(serde_json::Map::len);
-    assert_eq!((status, fields), (422, Some(3)), "{refused}");
-
-    let first = json!({ "data": { "position": 1, "per_hour": null }, "revision": 1 });
-    let (status, changed) = api.call("post", one, with(first.clone())).await;
-    assert_eq!((status, &changed["data"]["position"]), (200, &json!(1)));
-    assert_eq!(changed["data"]["per_hour"], Value::Null);
-    assert_eq!(api.call("post", one, with(first)).await.0, 409);
-    let (_, listed) = api.call("get", all, Call::default()).await;
-    let order: Vec<_> = (0..2).map(|at| listed["data"][at]["id"].clone()).collect();
-    assert_eq!(order, [json!(id[0].1), json!("global")]);
-    assert_eq!(listed["data"][1]["address"], "127.0.0.1:1");
-
-    let smtp = "/api/relays/{id}/email_smtp";
-    let mut fields = settings();
-    fields["smtp_port"] = 2.into();
-    let saved = api
-        .call("post", smtp, with(json!({ "data": fields })))
-        .await;
-    assert_eq!(saved.0, 200);
-    let (status, read) = api.call("get", smtp, path(id)).await;
-    assert_eq!((status, &read["data"]["smtp_port"]), (200, &json!("2")));
-    let stale = Call {
-        headers: &[("if-match", "\"0\"")],
-        ..with(json!({ "data": settings() }))
-    };
-    assert_eq!(api.call("post", smtp, stale).await.0, 409);
-    let (_, global) = api.call("get", SETTINGS, Call::default()).await;
-    assert_eq!(global["data"]["smtp_port"], "1", "another relay");
-    let (status, read) = api.call("get", one, path(id)).await;
-    assert_eq!(
-        (status, &read["data"]["address"]),
-        (200, &json!("127.0.0.1:2"))
-    );
-    let diagnosis = "/api/relays/{id}/diagnosis";
-    let (status, diagnosed) = api.call("post", diagnosis, with(json!({}))).await;
-    assert_eq!(
-        (status, &diagnosed["data"]["relay"]),
-        (200, &json!("127.0.0.1:2"))
-    );
-    let test = "/api/relays/{id}/email_test/{address}";
-    let address = [id[0], ("address", "desk@example.org")];
-    assert_eq!(api.call("post", test, path(&address)).await.0, 502);
-    // It cannot succeed without a relay; the specs have one.
-    api.seen.insert(format!("post {test}"));
-
-    assert_eq!(
-        api.call("delete", one, path(&[("id", "global")])).await.0,
-        422
-    );
-    for status in [200, 404] {
-        assert_eq!(api.call("delete", one, path(id)).await.0, status);
-    }
-    for gone in [id, &[("id", "x")]] {
-        assert_eq!(api.call("get", one, path(gone)).await.0, 404);
-        assert_eq!(api.call("get", smtp, path(gone)).await.0, 404);
-        for (path, change) in [
-            (one, json!({ "data": {} })),
-            (smtp, json!({ "data": settings() })),
-            (diagnosis, json!({ "data": settings() })),
-        ] {
-            let call = Call {
-                path: gone,
-                ..body(change)
-            };
-            assert_eq!(api.call("post", path, call).await.0, 404, "{path}");
-        }
-        let address = [gone[0], ("address", "desk@example.org")];
-        assert_eq!(api.call("post", test, path(&address)).await.0, 404);
-    }
 }
 
 /// A mistyped condition must not match everything.

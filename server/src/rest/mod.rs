@@ -22,7 +22,10 @@ mod message_actions;
 mod messages;
 pub mod openapi;
 mod outbox;
+mod policy;
 mod probe;
+#[cfg(test)]
+mod relay_contract_tests;
 mod relay_settings;
 mod relays;
 #[cfg(test)]
@@ -74,6 +77,7 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(relay_settings::read, relay_settings::save))
         .routes(routes!(relay_settings::test))
         .routes(routes!(relay_settings::diagnose))
+        .routes(routes!(policy::read, policy::save))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(keys::browser))

@@ -27,6 +27,7 @@ const LAYERS: [&[&str]; 5] = [
         "health",
         "keys",
         "outbox",
+        "policy",
         "settings",
     ],
     &["actor", "mail", "smtp", "vault"],

@@ -1,0 +1,88 @@
+//! The page of the organisation's policy, a plain form.
+
+use domain::OrganisationPolicy;
+use engine::Postern;
+use leptos::prelude::*;
+
+use super::POLICY;
+use super::request::{FALLBACK, OWN_RELAYS};
+use crate::components::{ErrorNotice, SuccessNotice, refused};
+use crate::flash::{Flash, flash};
+use crate::layout::console_page;
+use crate::request::other_fault;
+
+#[component]
+pub fn PolicyPage() -> impl IntoView {
+    console_page("Policy", |actor| {
+        let postern = expect_context::<Postern>();
+        let fault = other_fault(&[]);
+        let saved = flash() == Some(Flash::PolicySaved);
+        Suspend::new(async move {
+            match postern.policy().get(&actor).await {
+                Ok(policy) => view! {
+                    <div class="page">
+                        <header class="page-head">
+                            <h1>"Policy"</h1>
+                            <p>"What accounts may do."</p>
+                        </header>
+                        {fault.map(|text| view! { <ErrorNotice text /> })}
+                        {saved.then(|| view! { <SuccessNotice text="The policy is saved." /> })}
+                        <PolicyForm policy />
+                    </div>
+                }
+                .into_any(),
+                Err(refusal) => refused(&refusal),
+            }
+        })
+    })
+}
+
+#[component]
+fn PolicyForm(policy: OrganisationPolicy) -> AnyView {
+    view! {
+        <section class="card" aria-labelledby="relays-title">
+            <header class="card-head">
+                <h2 id="relays-title">"Relays of accounts"</h2>
+                <p>"An account can send its mail through a relay of its own."</p>
+            </header>
+            <form class="card-body" method="post" action=POLICY>
+                <Flag
+                    name=OWN_RELAYS
+                    label="Accounts may have a relay of their own"
+                    hint="Switched off, relays that accounts have set up are kept but not used."
+                    on=policy.own_relays
+                />
+                <Flag
+                    name=FALLBACK
+                    label="The organisation's relays take over"
+                    hint="When an account's own relay takes no mail, the organisation's relays send it. Switched off, it waits for its own relay."
+                    on=policy.fallback
+                />
+                <div class="buttons">
+                    <button class="button button-primary" type="submit">
+                        "Save policy"
+                    </button>
+                </div>
+            </form>
+        </section>
+    }
+    .into_any()
+}
+
+/// A box with what it does.
+#[component]
+fn Flag(name: &'static str, label: &'static str, hint: &'static str, on: bool) -> AnyView {
+    let id = format!("{name}-hint");
+    view! {
+        <div class="field">
+            <label class="check">
+                <input type="checkbox" name=name checked=on aria-describedby=id.clone() />
+                {label}
+            </label>
+            <p class="field-hint" id=id>
+                {hint}
+            </p>
+        </div>
+    }
+    .into_any()
+}

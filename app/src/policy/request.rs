@@ -1,0 +1,36 @@
+//! The form of the policy page: a box that is not checked is not in it.
+
+use domain::policy::PolicyChange;
+use domain::{Fields, Refusal};
+
+/// The names of the boxes.
+pub const OWN_RELAYS: &str = "own_relays";
+pub const FALLBACK: &str = "fallback";
+
+/// The change that a form asks for: every box of the page is on or off.
+///
+/// # Errors
+/// [`Kind::Invalid`](domain::Kind::Invalid) for names that are repeated or unknown.
+pub fn policy_change(pairs: &[(String, String)]) -> Result<PolicyChange, Refusal> {
+    Fields::of(pairs).read(|fields| PolicyChange {
+        own_relays: Some(fields.take(OWN_RELAYS).is_some()),
+        fallback: Some(fields.take(FALLBACK).is_some()),
+        ..PolicyChange::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_that_is_absent_is_off_and_what_has_no_box_stays() {
+        let pair = |name: &str| (name.to_owned(), "on".to_owned());
+        let change = policy_change(&[pair(FALLBACK)]).expect("valid");
+        assert_eq!(change.own_relays, Some(false));
+        assert_eq!(change.fallback, Some(true));
+        assert_eq!(change.second_factor_for_administrators, None);
+        let refusal = policy_change(&[pair("own_relay")]).expect_err("unknown");
+        assert!(refusal.fields.contains_key("own_relay"));
+    }
+}

@@ -1,0 +1,67 @@
+//! The organisation's policy: what its accounts may do, and what it requires of them.
+
+use serde::{Deserialize, Serialize};
+
+/// The policy, with the values that apply before an administrator saves others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganisationPolicy {
+    /// Whether accounts may have a relay of their own. Where they may not, those that exist are not
+    /// used.
+    pub own_relays: bool,
+    /// Whether the organisation's relays take the mail of an account whose own relay takes none.
+    pub fallback: bool,
+    /// Whether administrators sign in with a second factor.
+    pub second_factor_for_administrators: bool,
+}
+
+impl Default for OrganisationPolicy {
+    fn default() -> Self {
+        Self {
+            own_relays: true,
+            fallback: true,
+            second_factor_for_administrators: false,
+        }
+    }
+}
+
+/// A change of the policy. What is absent stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PolicyChange {
+    /// Of [`OrganisationPolicy::own_relays`].
+    pub own_relays: Option<bool>,
+    /// Of [`OrganisationPolicy::fallback`].
+    pub fallback: Option<bool>,
+    /// Of [`OrganisationPolicy::second_factor_for_administrators`].
+    pub second_factor_for_administrators: Option<bool>,
+}
+
+impl OrganisationPolicy {
+    /// The policy after a change.
+    pub fn changed(self, change: &PolicyChange) -> Self {
+        Self {
+            own_relays: change.own_relays.unwrap_or(self.own_relays),
+            fallback: change.fallback.unwrap_or(self.fallback),
+            second_factor_for_administrators: change
+                .second_factor_for_administrators
+                .unwrap_or(self.second_factor_for_administrators),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_keeps_what_it_does_not_name() {
+        let before = OrganisationPolicy::default();
+        assert_eq!(before.changed(&PolicyChange::default()), before);
+        let change = PolicyChange {
+            fallback: Some(false),
+            ..PolicyChange::default()
+        };
+        let after = before.changed(&change);
+        assert!(after.own_relays && !after.fallback);
+        assert_eq!(after.changed(&PolicyChange::default()), after);
+    }
+}

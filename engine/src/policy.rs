@@ -1,0 +1,97 @@
+//! The policy service: what accounts may do, and what is required of them.
+
+use domain::policy::PolicyChange;
+use domain::{OrganisationPolicy, Refusal};
+
+use crate::Actor;
+use crate::audit::{Action, Audit};
+use crate::settings::Settings;
+use crate::store::{Store, StoreError, commit, policy, routing};
+
+/// The organisation's policy. Cheap to clone.
+#[derive(Clone)]
+pub struct Policy {
+    store: Store,
+    audit: Audit,
+    settings: Settings,
+}
+
+impl Policy {
+    pub(crate) fn new(store: Store, audit: Audit, settings: Settings) -> Self {
+        Self {
+            store,
+            audit,
+            settings,
+        }
+    }
+
+    /// The policy, for administrators.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`](domain::Kind::Forbidden) for any other actor.
+    pub async fn get(&self, actor: &Actor) -> Result<OrganisationPolicy, Refusal> {
+        self.audit
+            .administer(actor, Action::ReadPolicy, async {
+                Ok(self.current().await?)
+            })
+            .await
+    }
+
+    /// The policy, for whoever has to follow it.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub(crate) async fn current(&self) -> Result<OrganisationPolicy, StoreError> {
+        policy::read(&mut *self.store.read().await?).await
+    }
+
+    /// Changes the policy and returns it as it is now. Acceptance and delivery follow with the next
+    /// message, on other nodes within a second.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`](domain::Kind::Forbidden) unless the actor is an administrator.
+    pub async fn save(
+        &self,
+        actor: &Actor,
+        change: PolicyChange,
+    ) -> Result<OrganisationPolicy, Refusal> {
+        self.audit
+            .administer(actor, Action::ChangePolicy, async {
+                let mut work = self.store.begin().await?;
+                let version = routing::raise(&mut work).await?;
+                let before = policy::read(&mut work).await?;
+                let after = before.changed(&change);
+                let changes = changes(before, after);
+                if changes.is_empty() {
+                    return Ok(after);
+                }
+                policy::write(&mut work, &after).await?;
+                self.audit
+                    .record(&mut work, actor, Action::ChangePolicy, changes.join(", "))
+                    .await?;
+                commit(work).await?;
+                self.settings.announce(version);
+                Ok(after)
+            })
+            .await
+    }
+}
+
+/// What a change switched, for the audit log.
+fn changes(before: OrganisationPolicy, after: OrganisationPolicy) -> Vec<String> {
+    let flags = [
+        ("own relays", before.own_relays, after.own_relays),
+        ("fallback", before.fallback, after.fallback),
+        (
+            "second factor for administrators",
+            before.second_factor_for_administrators,
+            after.second_factor_for_administrators,
+        ),
+    ];
+    let changed = flags.into_iter().filter(|(_, was, is)| was != is);
+    let named = changed.map(|(name, _, on)| match on {
+        true => format!("{name} on"),
+        false => format!("{name} off"),
+    });
+    named.collect()
+}

@@ -1,0 +1,55 @@
+//! The table `policy`: the organisation's policy, a flag for each name.
+
+use domain::OrganisationPolicy;
+
+use super::{Connection, StoreError};
+
+const OWN_RELAYS: &str = "own_relays";
+const FALLBACK: &str = "fallback";
+const SECOND_FACTOR: &str = "second_factor_for_administrators";
+
+/// The policy, with the defaults of what was never saved.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn read(connection: &mut Connection) -> Result<OrganisationPolicy, StoreError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as("SELECT name, value FROM policy")
+        .fetch_all(connection)
+        .await?;
+    let mut policy = OrganisationPolicy::default();
+    for (name, value) in rows {
+        let on = value != 0;
+        match name.as_str() {
+            OWN_RELAYS => policy.own_relays = on,
+            FALLBACK => policy.fallback = on,
+            SECOND_FACTOR => policy.second_factor_for_administrators = on,
+            _ => {}
+        }
+    }
+    Ok(policy)
+}
+
+/// Replaces the policy.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn write(
+    connection: &mut Connection,
+    policy: &OrganisationPolicy,
+) -> Result<(), StoreError> {
+    for (name, on) in [
+        (OWN_RELAYS, policy.own_relays),
+        (FALLBACK, policy.fallback),
+        (SECOND_FACTOR, policy.second_factor_for_administrators),
+    ] {
+        sqlx::query(
+            "INSERT INTO policy (name, value) VALUES ($1, $2) \
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(name)
+        .bind(i64::from(on))
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}

@@ -153,6 +153,8 @@ pub enum Fault {
     NoAnswer,
     /// The operator's allow and deny lists forbid the address.
     AddressNotAllowed,
+    /// The address is not public, which that of an account's own relay has to be.
+    AddressNotPublic,
     /// No complete reply within the command time-out.
     TimedOut,
     /// The relay closed the connection (FIN or `close_notify`).

@@ -244,7 +244,9 @@ fn failure_description(failure: &Failure) -> String {
         (Stage::Tcp, Fault::ConnectionRefused) => ConnectOutcome::Refused,
         (Stage::Tcp, Fault::Unreachable) => ConnectOutcome::Unreachable,
         (Stage::Tcp, Fault::NoAnswer | Fault::Deadline) => ConnectOutcome::NoAnswer,
-        (Stage::Tcp, Fault::AddressNotAllowed) => ConnectOutcome::NotAllowed,
+        (Stage::Tcp, Fault::AddressNotAllowed | Fault::AddressNotPublic) => {
+            ConnectOutcome::NotAllowed
+        }
         (Stage::Tcp, Fault::Reset) => ConnectOutcome::Reset,
         _ => return failure.to_string().trim_end_matches('.').to_owned(),
     };

@@ -221,6 +221,8 @@ fn nothing(found: &[ProbeResult]) -> String {
         "The name servers do not answer, so nothing could be tried. Check the name servers of this machine, or enter the relay's IP address."
     } else if all(|fault| *fault == Fault::AddressNotAllowed) {
         "The operator of this Postern does not allow this address. Ask the operator, or choose another relay."
+    } else if all(|fault| *fault == Fault::AddressNotPublic) {
+        "The relay of an account has a public address, and this host has none. Choose another relay, or ask the operator to add its network to POSTERN_USER_RELAY_ALLOW."
     } else if all(|fault| *fault == Fault::ConnectionRefused) {
         "The host refuses every port: no mail service runs on it, or it uses other ports. Check the host name and that the service runs."
     } else if all(|fault| matches!(fault, Fault::NoAnswer | Fault::Deadline)) {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use domain::{Fault, Label, Stage};
-use engine::smtp::AddressPolicy;
+use engine::smtp::{AddressPolicy, PublicAddresses};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
@@ -164,5 +164,35 @@ async fn no_connection_is_opened_to_denied_addresses() {
     let some = AddressPolicy::parse("127.0.0.1", "127.0.0.0/8").expect("a policy");
     let mut client = Client::at("relay.test", port);
     client.dialer = dialer(some, resolver("127.0.0.2 relay.test\n127.0.0.1 relay.test"));
+    client.send().await.delivery();
+}
+
+#[tokio::test]
+async fn the_relay_of_an_account_has_a_public_address() {
+    let relay = Relay::start(RelayScript::default());
+    let port = relay.address.port();
+    let with = |hosts: &str, allowed: &str| {
+        let public = PublicAddresses::parse(allowed).expect("addresses");
+        let mut client = Client::at("relay.test", port);
+        let operator = AddressPolicy::parse("", "127.0.0.3").expect("a policy");
+        client.dialer = dialer(operator, resolver(hosts)).limited_to(public);
+        client
+    };
+    let client = with("127.0.0.1 relay.test", "");
+    let failure = client
+        .send()
+        .await
+        .fails(Stage::Tcp, Fault::AddressNotPublic);
+    assert_eq!(client.cause(&failure), Some("The address is not public"));
+    assert!(failure.detail.contains("127.0.0.1"), "{}", failure.detail);
+    // What the operator denies stays denied.
+    let client = with("127.0.0.3 relay.test", "127.0.0.0/8");
+    client
+        .send()
+        .await
+        .fails(Stage::Tcp, Fault::AddressNotAllowed);
+    assert_eq!(relay.record().connections, 0);
+
+    let client = with("127.0.0.2 relay.test\n127.0.0.1 relay.test", "127.0.0.1");
     client.send().await.delivery();
 }

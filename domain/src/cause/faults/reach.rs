@@ -53,6 +53,21 @@ pub const FAULTS: &[Rule] = &[
     },
     Rule {
         words: &[],
+        when: |observed| observed.fault(&Fault::AddressNotPublic),
+        cause: &Cause {
+            title: "The address is not public",
+            class: CauseClass::Network,
+            cause: "The relay of an account has a public address, so that it cannot reach into the \
+                    network of this Postern; nothing was sent to it.",
+            steps: &[
+                "Check that Host Name is that of your provider's mail server.",
+                "If the relay is inside this network, ask the operator of this Postern to add its \
+                 network to POSTERN_USER_RELAY_ALLOW.",
+            ],
+        },
+    },
+    Rule {
+        words: &[],
         when: |observed| observed.fault(&Fault::NoAnswer),
         cause: &Cause {
             title: "The port is filtered",
@@ -123,6 +138,10 @@ mod tests {
                 (
                     "The address is not allowed",
                     failed(Stage::Tcp, Fault::AddressNotAllowed),
+                ),
+                (
+                    "The address is not public",
+                    failed(Stage::Tcp, Fault::AddressNotPublic),
                 ),
                 ("The port is filtered", failed(Stage::Tcp, Fault::NoAnswer)),
                 (

@@ -3,6 +3,7 @@
 mod discover;
 mod happy_eyeballs;
 mod policy;
+mod public;
 mod resolve;
 
 use std::net::{IpAddr, SocketAddr};
@@ -23,6 +24,7 @@ use happy_eyeballs::{interleave, race, report_denied};
 use resolve::{LookedUp, ResolveError};
 
 pub use policy::{AddressPolicy, PolicyError};
+pub use public::PublicAddresses;
 pub use resolve::Resolver;
 
 /// What every connection is made with: name servers, permitted addresses, trusted roots. Made once
@@ -30,6 +32,8 @@ pub use resolve::Resolver;
 #[derive(Clone)]
 pub struct Dialer {
     shared: Arc<Shared>,
+    /// Where only public addresses are permitted: those that count as such.
+    public: Option<Arc<PublicAddresses>>,
 }
 
 struct Shared {
@@ -83,7 +87,28 @@ impl Dialer {
                 policy,
                 tls: Tls::new(roots)?,
             }),
+            public: None,
         })
+    }
+
+    /// A dialer for relays of accounts: it connects to these addresses only, of those that this one
+    /// connects to.
+    pub fn limited_to(&self, public: PublicAddresses) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            public: Some(Arc::new(public)),
+        }
+    }
+
+    /// Why it may not connect to an address; `None` where it may.
+    fn denial(&self, address: IpAddr) -> Option<Fault> {
+        if !self.shared.policy.permits(address) {
+            return Some(Fault::AddressNotAllowed);
+        }
+        let public = self.public.as_ref();
+        public
+            .is_some_and(|public| !public.contain(address))
+            .then_some(Fault::AddressNotPublic)
     }
 
     fn resolver(&self) -> &Resolver {
@@ -113,21 +138,36 @@ impl Dialer {
         let (permitted, denied): (Vec<_>, Vec<_>) = interleave(addresses)
             .into_iter()
             .map(|address| SocketAddr::new(address, settings.port))
-            .partition(|target| self.shared.policy.permits(target.ip()));
+            .partition(|target| self.denial(target.ip()).is_none());
         report_denied(&denied, observer);
         if permitted.is_empty() {
-            let denied: Vec<String> = denied.iter().map(|to| to.ip().to_string()).collect();
-            return Err(Failure::new(
-                Stage::Tcp,
-                Fault::AddressNotAllowed,
-                format!("this Postern may not connect to {}", denied.join(", ")),
-            ));
+            return Err(self.denied(&denied));
         }
         let tcp = race(permitted, settings.connect_timeout, observer).await?;
         // With Nagle's algorithm a delayed acknowledgement holds each small write back for 40 ms.
         tcp.set_nodelay(true)
             .map_err(|error| Failure::new(Stage::Tcp, Fault::Reset, error.to_string()))?;
         Ok(tcp)
+    }
+
+    /// The failure where all addresses are denied.
+    fn denied(&self, targets: &[SocketAddr]) -> Failure {
+        let denials = targets.iter().filter_map(|to| self.denial(to.ip()));
+        let not_public = { denials }.any(|fault| fault == Fault::AddressNotPublic);
+        let addresses: Vec<String> = targets.iter().map(|to| to.ip().to_string()).collect();
+        let addresses = addresses.join(", ");
+        match not_public {
+            true => Failure::new(
+                Stage::Tcp,
+                Fault::AddressNotPublic,
+                format!("{addresses} is not a public address, as the relay of an account has"),
+            ),
+            false => Failure::new(
+                Stage::Tcp,
+                Fault::AddressNotAllowed,
+                format!("this Postern may not connect to {addresses}"),
+            ),
+        }
     }
 
     async fn look_up(

@@ -62,7 +62,14 @@ pub enum PolicyError {
 
 impl Default for AddressPolicy {
     fn default() -> Self {
-        let rules = BUILT_IN
+        Self::denying(&BUILT_IN)
+    }
+}
+
+impl AddressPolicy {
+    /// Denies these networks, and no others.
+    pub(super) fn denying(networks: &[&str]) -> Self {
+        let rules = networks
             .iter()
             .filter_map(|text| text.parse().ok())
             .map(|network| Rule {
@@ -76,19 +83,21 @@ impl Default for AddressPolicy {
             nat64: Vec::new(),
         }
     }
-}
 
-impl AddressPolicy {
     /// Parses the operator's two lists: addresses or networks in CIDR notation, separated by
     /// commas. Either may be empty.
     ///
     /// # Errors
     /// The first entry that cannot be read.
     pub fn parse(allow: &str, deny: &str) -> Result<Self, PolicyError> {
-        let mut policy = Self::default();
+        Self::default().with_lists(allow, deny)
+    }
+
+    /// Adds the entries of two lists, which decide over the built-in networks of the same length.
+    pub(super) fn with_lists(mut self, allow: &str, deny: &str) -> Result<Self, PolicyError> {
         for (list, rank, allows) in [(allow, 1, true), (deny, 2, false)] {
             for entry in entries(list) {
-                policy.rules.push(Rule {
+                self.rules.push(Rule {
                     network: network(entry)
                         .ok_or_else(|| PolicyError::Network(entry.to_owned()))?,
                     rank,
@@ -96,7 +105,7 @@ impl AddressPolicy {
                 });
             }
         }
-        Ok(policy)
+        Ok(self)
     }
 
     /// Adds the prefixes of the operator's own NAT64 (RFC 6052 section 2.2), separated by commas.

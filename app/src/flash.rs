@@ -24,6 +24,8 @@ pub enum Flash {
     RelayChanged(String),
     /// The relay of this name was removed.
     RelayRemoved(String),
+    /// The own relay was removed.
+    OwnRelayRemoved,
     /// The organisation's policy was saved.
     PolicySaved,
     /// The own password was changed.

@@ -9,6 +9,7 @@ use leptos_router::hooks::use_location;
 use crate::account::ACCOUNT;
 use crate::components::{Brand, Icon, IconKind};
 use crate::entrance::{LOGOUT, login_path};
+use crate::my_relay::MY_RELAY;
 use crate::outbox::OUTBOX;
 use crate::relays::RELAYS;
 use crate::request::{actor, page_url, redirect};
@@ -48,6 +49,7 @@ fn Layout(actor: Actor, children: Children) -> AnyView {
                             }
                         })}
                     <Destination path=OUTBOX text="Outbox" icon=IconKind::Tray />
+                    <Destination path=MY_RELAY text="My relay" icon=IconKind::Plane />
                     <Destination path=ACCOUNT text="Account" icon=IconKind::Person />
                 </nav>
                 <div class="rail-account">

@@ -2,7 +2,7 @@
 //!
 //! Pages are rendered on the server only; the browser gets the islands and what they need. A
 //! feature has one folder with its page, its paths, the parsing of its forms and its views:
-//! `account`, `entrance` (sign-in and first account), `outbox`, `policy`, `relays`, `settings`,
+//! `account`, `entrance` (sign-in and first account), `my_relay`, `outbox`, `policy`, `relays`, `settings`,
 //! `suppressions`.
 
 // The view of a page is one nested type, deeper than the default limit.
@@ -24,6 +24,8 @@ mod content_security_policy;
 mod flash;
 #[cfg(feature = "ssr")]
 mod layout;
+#[cfg(feature = "ssr")]
+pub mod my_relay;
 #[cfg(feature = "ssr")]
 pub mod outbox;
 #[cfg(feature = "ssr")]

@@ -10,6 +10,7 @@ use leptos_router::{
 use crate::account::{ACCOUNT, AccountPage};
 use crate::components::NotFound;
 use crate::entrance::{LOGIN, LoginPage, SETUP, SetupPage};
+use crate::my_relay::{MY_RELAY, MyRelayPage, MyRelayRemovalPage, REMOVE_MY_RELAY};
 use crate::outbox::{CONFIRM, ConfirmPage, ListPage, MessagePage, OUTBOX};
 use crate::policy::{POLICY, PolicyPage};
 use crate::relays::{RELAYS, REMOVE_RELAY, RelayPage, RelaysPage, RemovalPage};
@@ -57,6 +58,8 @@ pub fn App() -> impl IntoView {
                     view=RelayPage
                     ssr=SsrMode::Async
                 />
+                <Route path=FixedPath(REMOVE_MY_RELAY) view=MyRelayRemovalPage ssr=SsrMode::Async />
+                <Route path=FixedPath(MY_RELAY) view=MyRelayPage ssr=SsrMode::Async />
                 <Route path=FixedPath(POLICY) view=PolicyPage ssr=SsrMode::Async />
                 <Route path=FixedPath(OUTBOX) view=ListPage ssr=SsrMode::Async />
                 <Route path=FixedPath(CONFIRM) view=ConfirmPage ssr=SsrMode::Async />

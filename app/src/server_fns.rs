@@ -5,9 +5,11 @@
 
 use domain::jwe::Jwk;
 #[cfg(feature = "ssr")]
-use domain::relay::id_or_main;
+use domain::relay::{OWN, id_or_main};
 use domain::view::{PasswordChange, SettingsView};
 use domain::{Form, Refusal};
+#[cfg(feature = "ssr")]
+use engine::{Actor, Postern, Settings};
 use leptos::prelude::*;
 #[cfg(feature = "ssr")]
 use leptos::server_fn::ServerFn;
@@ -17,11 +19,20 @@ use crate::live::Watched;
 #[cfg(feature = "ssr")]
 use crate::request::{with_actor, with_engine};
 
+/// The settings of a relay of the organisation, of the first if none is named, or of the account's own.
+#[cfg(feature = "ssr")]
+fn settings_of(postern: &Postern, actor: &Actor, relay: Option<&str>) -> Result<Settings, Refusal> {
+    match id_or_main(relay) {
+        OWN => postern.settings().of_account(actor),
+        id => postern.settings().of_relay(id),
+    }
+}
+
 /// The saved settings of a relay; of the first, if none is named.
 #[server(prefix = "/fn", endpoint = "load_settings", input = Json, output = Postcard)]
 pub async fn load_settings(relay: Option<String>) -> Result<SettingsView, Refusal> {
     with_actor(|postern, actor| async move {
-        let settings = postern.settings().of_relay(id_or_main(relay.as_deref()))?;
+        let settings = settings_of(&postern, &actor, relay.as_deref())?;
         settings.view(&actor).await
     })
     .await
@@ -36,7 +47,7 @@ pub async fn save_settings(
     relay: Option<String>,
 ) -> Result<SettingsView, Refusal> {
     with_actor(|postern, actor| async move {
-        let settings = postern.settings().of_relay(id_or_main(relay.as_deref()))?;
+        let settings = settings_of(&postern, &actor, relay.as_deref())?;
         let from = Some(from_revision);
         settings.save(&actor, form, password, from).await
     })

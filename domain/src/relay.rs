@@ -83,6 +83,9 @@ impl RelayView {
 /// The id of the first relay.
 pub const MAIN: &str = "global";
 
+/// What stands for the account's own relay in the place of an id.
+pub const OWN: &str = "own";
+
 /// The id of a relay, where `None` is the first.
 pub fn id_or_main(id: Option<&str>) -> &str {
     id.unwrap_or(MAIN)

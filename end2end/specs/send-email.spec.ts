@@ -39,15 +39,15 @@ async function listMessages(): Promise<unknown> {
 test('the response has the id of a message, or the ids of an array in order', async () => {
   const single = await postMessage(postern, mail());
   expect(single.status, single.text).toBe(202);
-  expect(single.json).toEqual({ id: expect.stringMatching(ID) });
+  expect(single.json).toEqual({ id: expect.stringMatching(ID), queue: 'organisation' });
   const many = await postMessage(postern, [mail({ subject: 'first' }), mail({ subject: 'second' })]);
   expect(many.status, many.text).toBe(202);
-  expect(many.json).toEqual({ ids: [expect.stringMatching(ID), expect.stringMatching(ID)] });
+  expect(many.json).toEqual({ ids: [expect.stringMatching(ID), expect.stringMatching(ID)], queue: 'organisation' });
   const [first, second] = many.json.ids as [string, string];
   expect((await requestOk(postern, `/api/messages/${first}`, undefined, 'GET')).data).toMatchObject({ subject: 'first' });
   expect((await requestOk(postern, `/api/messages/${second}`, undefined, 'GET')).data).toMatchObject({ subject: 'second' });
   const alone = await postMessage(postern, [mail()]);
-  expect(alone.json, 'an array of one is answered with an array').toEqual({ ids: [expect.stringMatching(ID)] });
+  expect(alone.json, 'an array of one is answered with an array').toEqual({ ids: [expect.stringMatching(ID)], queue: 'organisation' });
 });
 
 test('an array is accepted as a whole or refused with the fault of each message', async () => {

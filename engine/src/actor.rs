@@ -240,6 +240,21 @@ impl Actor {
         }
     }
 
+    /// Checks that the actor may change settings, if they are its own to change. Tokens need the scope
+    /// `admin`.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for a token without that scope.
+    pub(crate) fn changes_settings(&self) -> Result<(), Refusal> {
+        match &self.identity {
+            Identity::Token { token, .. } if !token.has(TokenScope::Admin) => {
+                let text = "This token is not for changing settings. Use one with the scope admin.";
+                Err(Refusal::new(Kind::Forbidden, text))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks that the actor is an administrator. Tokens need the scope `admin` as well.
     ///
     /// # Errors

@@ -31,12 +31,12 @@ pub use delivery::{Delivery, DeliveryConfig, Retention};
 pub use diagnosis::{Diagnosis, DiagnosisRequest, ProbeRequest, RECIPIENT, TO};
 pub use mail::{Attachment, ParsedAttachment, ParsedMessage, Submission};
 pub use outbox::{
-    FeedItem, LATENCY_BOUNDS, LiveFeed, Meter, MeterReading, MetricsSnapshot, Outbox, OutboxQuery,
-    OutboxView, Submissions, TimedView,
+    Accepted, FeedItem, LATENCY_BOUNDS, LiveFeed, Meter, MeterReading, MetricsSnapshot, Outbox,
+    OutboxQuery, OutboxView, RelayStatus, Submissions, TimedView,
 };
 pub use policy::Policy;
 pub use postern::{Config, OpenError, Postern};
-pub use settings::{Relays, RoutedRelay, RoutingTable, Settings};
+pub use settings::{AccountRelay, OrganisationRelay, Relays, RoutedRelay, RoutingTable, Settings};
 pub use store::Scope;
 pub use store::accounts::Account;
 pub use store::tokens::{Token, TokenScope};

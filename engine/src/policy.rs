@@ -79,19 +79,19 @@ impl Policy {
 
 /// What a change switched, for the audit log.
 fn changes(before: OrganisationPolicy, after: OrganisationPolicy) -> Vec<String> {
-    let flags = [
-        ("own relays", before.own_relays, after.own_relays),
-        ("fallback", before.fallback, after.fallback),
-        (
-            "second factor for administrators",
-            before.second_factor_for_administrators,
-            after.second_factor_for_administrators,
-        ),
-    ];
-    let changed = flags.into_iter().filter(|(_, was, is)| was != is);
-    let named = changed.map(|(name, _, on)| match on {
-        true => format!("{name} on"),
-        false => format!("{name} off"),
-    });
-    named.collect()
+    let mut changes = Vec::new();
+    let mut compare = |name: &str, was: bool, is: bool| {
+        if was != is {
+            let state = if is { "on" } else { "off" };
+            changes.push(format!("{name} {state}"));
+        }
+    };
+    compare("own relays", before.own_relays, after.own_relays);
+    compare("fallback", before.fallback, after.fallback);
+    compare(
+        "second factor for administrators",
+        before.second_factor_for_administrators,
+        after.second_factor_for_administrators,
+    );
+    changes
 }

@@ -14,7 +14,7 @@ use crate::diagnosis::Diagnosis;
 use crate::outbox::{DiskSpace, Hold, LiveFeed, Outbox};
 use crate::policy::Policy;
 use crate::settings::{Relays, Settings};
-use crate::smtp::{AddressPolicy, Dialer, DialerError};
+use crate::smtp::{AddressPolicy, Dialer, DialerError, PublicAddresses};
 use crate::store::{Store, StoreError, transport};
 use crate::vault::{BrowserKeys, Vault, VaultError};
 
@@ -31,6 +31,8 @@ pub struct Config {
     pub accept_lost_keys: bool,
     /// Which addresses relays may have.
     pub relays: AddressPolicy,
+    /// Which addresses the relays of accounts may have, beside that.
+    pub account_relays: PublicAddresses,
     /// Where people reach the console, as a test mail names it.
     pub public_url: String,
     /// The name of this machine.
@@ -103,6 +105,7 @@ impl Postern {
             keys.add(key).await?;
         }
         let dialer = Dialer::new(config.relays)?;
+        let account_dialer = dialer.limited_to(config.account_relays);
         let (audit, refusals) = Audit::start(store.clone(), clock.clone());
         let accounts = Accounts::new(store.clone(), clock.clone(), audit.clone(), vault.clone());
         let settings = Settings::new(
@@ -120,7 +123,7 @@ impl Postern {
             accounts.clone(),
             audit.clone(),
             settings.clone(),
-            dialer.clone(),
+            (dialer.clone(), account_dialer.clone()),
             &config.public_url,
         );
         let hold = match config.hold_mail {
@@ -144,6 +147,7 @@ impl Postern {
             clock,
             relays: relays.clone(),
             dialer,
+            account_dialer,
             outbox: outbox.clone(),
             host: config.host.into(),
         });

@@ -48,6 +48,10 @@ mod nodes;
 mod outage;
 #[path = "story/outbox.rs"]
 mod outbox;
+#[path = "story/own_relay.rs"]
+mod own_relay;
+#[path = "story/own_relay_limits.rs"]
+mod own_relay_limits;
 #[path = "story/policy.rs"]
 mod policy;
 #[path = "story/refusals.rs"]

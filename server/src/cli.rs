@@ -118,6 +118,16 @@ pub struct DeliveryArgs {
         value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
     pub relay_connections: u16,
+    /// Networks in which relays of accounts are allowed although their addresses are not public, as in
+    /// 10.1.0.0/16; the networks of --relay-deny stay denied
+    #[arg(
+        long,
+        env = "POSTERN_USER_RELAY_ALLOW",
+        value_name = "NETWORKS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub user_relay_allow: String,
     /// The maximum number of mails in doubt, from their final octet until their result is on disk, 1
     /// to 1000: so many can arrive twice after a crash
     #[arg(
@@ -333,6 +343,16 @@ impl Command {
         match self {
             Self::Serve { delivery, .. } | Self::Deliver { delivery, .. } => delivery.hold_mail,
             _ => false,
+        }
+    }
+
+    /// The networks in which relays of accounts are allowed although their addresses are not public.
+    pub fn user_relay_allow(&self) -> &str {
+        match self {
+            Self::Serve { delivery, .. } | Self::Deliver { delivery, .. } => {
+                &delivery.user_relay_allow
+            }
+            _ => "",
         }
     }
 

@@ -11,7 +11,7 @@ use app::entrance::setup_path;
 use domain::SecretString;
 use domain::outbox::PriorityLimits;
 use domain::view::Role;
-use engine::smtp::AddressPolicy;
+use engine::smtp::{AddressPolicy, PublicAddresses};
 use engine::{Actor, Clock, Config, NewToken, Postern, Token};
 
 use crate::cli::{AccountCommand, Command, DataArgs, RoleArg, TokenCommand};
@@ -26,6 +26,7 @@ pub struct Bootstrap {
     database_insecure: bool,
     accept_lost_keys: bool,
     relays: AddressPolicy,
+    account_relays: PublicAddresses,
     hold_mail: bool,
     queue_minfree: u64,
 }
@@ -37,6 +38,8 @@ impl Bootstrap {
             database: database(data_args)?,
             database_insecure: data_args.database_insecure,
             relays: AddressPolicy::parse(&data_args.relay_allow, &data_args.relay_deny)?
+                .with_nat64(&data_args.relay_nat64)?,
+            account_relays: PublicAddresses::parse(command.user_relay_allow())?
                 .with_nat64(&data_args.relay_nat64)?,
             accept_lost_keys: data_args.accept_lost_keys,
             hold_mail: command.holds_mail(),
@@ -57,6 +60,7 @@ impl Bootstrap {
             database_insecure: self.database_insecure,
             accept_lost_keys: self.accept_lost_keys,
             relays: self.relays,
+            account_relays: self.account_relays,
             public_url,
             host: host(),
             hold_mail: self.hold_mail,

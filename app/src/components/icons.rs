@@ -29,6 +29,7 @@ pub enum IconKind {
     Letter,
     Signpost,
     Tray,
+    Plane,
     Person,
     Leave,
 }
@@ -45,6 +46,7 @@ impl IconKind {
             Self::Tray => {
                 "M2.75 12.25v3.5a1 1 0 0 0 1 1h12.5a1 1 0 0 0 1-1v-3.5h-4.25l-1 2h-4l-1-2zM10 9.75V2.75M7 5.5l3-3 3 3"
             }
+            Self::Plane => "M17.25 2.75L2.75 8l5.75 3.5L12 17.25zM17.25 2.75L8.5 11.5",
             Self::Person => {
                 "M10 9.75a3.25 3.25 0 1 0 0-6.5 3.25 3.25 0 0 0 0 6.5zM3.75 17a6.25 6.25 0 0 1 12.5 0"
             }

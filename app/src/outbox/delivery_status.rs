@@ -135,7 +135,7 @@ pub fn DeliveryStatusCard(overview: Overview, viewer: Viewer) -> AnyView {
             backoffs
                 .map(|backoff| {
                     let name = named.then(|| backoff.relay.clone());
-                    view! { <Backoff backoff name now /> }
+                    view! { <Backoff backoff name diagnose=Some(SETTINGS) now /> }
                 })
                 .collect_view()
                 .into_any()
@@ -199,6 +199,8 @@ pub fn Backoff(
     backoff: BackoffView,
     /// The name of its relay, where it is shown.
     name: Option<String>,
+    /// The page that diagnoses it, where the viewer may.
+    diagnose: Option<&'static str>,
     now: Timestamp,
 ) -> AnyView {
     let next = match backoff.state {
@@ -238,7 +240,8 @@ pub fn Backoff(
         </p>
         {reply}
         <p class="delivery-status-detail">
-            "Since " <Time at=backoff.since /> {next} ". " <a href=format!("{SETTINGS}#diagnose")>"Diagnose"</a>
+            "Since " <Time at=backoff.since /> {next} ". "
+            {diagnose.map(|page| view! { <a href=format!("{page}#diagnose")>"Diagnose"</a> })}
         </p>
     }
     .into_any()
@@ -258,6 +261,7 @@ mod tests {
             relays: 1,
             backoffs: Vec::from_iter(backoff.map(|since| BackoffView {
                 relay: "smtp.example.org:587".to_owned(),
+                account: None,
                 state: RelayState::BackingOff,
                 failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
                 cause: None,

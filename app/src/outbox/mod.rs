@@ -30,6 +30,7 @@ mod watch;
 
 pub use action_request::ActionRequest;
 pub use confirm_page::ConfirmPage;
+pub(crate) use delivery_status::Backoff;
 pub(crate) use format::grouped;
 pub use list_page::ListPage;
 pub use message_page::MessagePage;

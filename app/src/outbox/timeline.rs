@@ -89,7 +89,8 @@ fn DeliveryEventRow(event: DeliveryEvent, admin: bool) -> AnyView {
         true => format!(" through {by}"),
         false => format!(" by {by}"),
     });
-    let choice = choice.filter(|_| admin).map(|choice| {
+    // Of other accounts' events the engine leaves only what concerns their own relay.
+    let choice = choice.map(|choice| {
         let text = format!("{} was chosen: {}.", choice.relay, choice.reason(exact));
         view! { <p class="event-detail">{text}</p> }
     });

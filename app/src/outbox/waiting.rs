@@ -5,6 +5,8 @@ use leptos::prelude::*;
 
 use super::delivery_status::Backoff;
 use super::viewer::Viewer;
+use crate::my_relay::MY_RELAY;
+use crate::settings::SETTINGS;
 
 /// The relays that a message waits for; nothing where it waits for none.
 #[component]
@@ -13,16 +15,27 @@ pub fn Waiting(relays: Vec<UnavailableRelay>, viewer: Viewer) -> AnyView {
         return ().into_any();
     }
     let now = viewer.now;
-    let details = match viewer.admin {
-        true => relays
-            .into_iter()
-            .map(|UnavailableRelay { name, backoff }| {
-                view! { <Backoff backoff name=Some(name) now /> }
-            })
-            .collect_view()
-            .into_any(),
-        false => view! { <p>"An administrator has to repair this."</p> }.into_any(),
-    };
+    let (own, others): (Vec<_>, Vec<_>) = relays.into_iter().partition(|relay| relay.own);
+    let is_hidden = !viewer.admin && !others.is_empty();
+    let hidden = is_hidden.then(|| match own.is_empty() {
+        true => "An administrator has to repair this.",
+        false => "The organisation's relay takes none either; an administrator has to repair that.",
+    });
+    let shown = own
+        .into_iter()
+        .chain(others.into_iter().filter(|_| viewer.admin));
+    let details = shown
+        .map(|UnavailableRelay { name, own, backoff }| {
+            let diagnose = match (own, viewer.admin) {
+                (false, _) => Some(SETTINGS),
+                (true, false) => Some(MY_RELAY),
+                // It may be that of another account.
+                (true, true) => None,
+            };
+            view! { <Backoff backoff name=Some(name) diagnose now /> }
+        })
+        .collect_view();
+    let hidden = hidden.map(|text| view! { <p>{text}</p> });
     view! {
         <section class="card delivery-status" aria-label="Waiting">
             <p class="delivery-status-title">
@@ -31,6 +44,7 @@ pub fn Waiting(relays: Vec<UnavailableRelay>, viewer: Viewer) -> AnyView {
                 </span>
             </p>
             {details}
+            {hidden}
         </section>
     }
     .into_any()

@@ -99,6 +99,7 @@ mod tests {
             relays: 1,
             backoffs: vec![BackoffView {
                 relay: "smtp.example.org:587".to_owned(),
+                account: None,
                 state,
                 failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
                 cause: None,

@@ -3,6 +3,7 @@
 mod backoff;
 mod disposition;
 mod priority;
+mod queue;
 mod route;
 mod search;
 mod suppression;
@@ -21,6 +22,7 @@ pub use disposition::{
     relay_wide_refusal,
 };
 pub use priority::{Priority, PriorityLimits};
+pub use queue::QueueKind;
 pub use route::{RelayChoice, RelayCondition, SkippedRelay};
 pub use search::{Cursor, Search, Selection, is_id};
 pub use suppression::{Suppression, SuppressionLimit, SuppressionSearch};

@@ -11,6 +11,9 @@ use crate::Timestamp;
 pub struct RelayChoice {
     /// The name that an administrator gave the relay.
     pub relay: String,
+    /// Whether it is the own relay of the account that submitted the message.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub own: bool,
     /// The From domain of the rule that sends the message through relays of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
@@ -24,8 +27,19 @@ pub struct RelayChoice {
 pub struct SkippedRelay {
     /// The name that an administrator gave the relay.
     pub relay: String,
+    /// Whether it is the own relay of the account that submitted the message.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub own: bool,
     /// Why it took none.
     pub condition: RelayCondition,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// Why a relay takes no messages. A relay at its limit of connections is not in any of these
@@ -53,8 +67,8 @@ pub enum RelayCondition {
 }
 
 impl RelayChoice {
-    /// The reason, with times as `time` writes them: `first`, `rule example.org`, `failover: smtp-a
-    /// backs off since …`, or `limit: smtp-a at its limit of 100 messages an hour until …`.
+    /// The reason, with times as `time` writes them: `first`, `own relay`, `rule example.org`,
+    /// `failover: smtp-a backs off since …`, or `limit: smtp-a at its limit of 100 messages an hour until …`.
     pub fn reason(&self, time: fn(Timestamp) -> String) -> String {
         let rule = self.rule.iter().map(|domain| format!("rule {domain}"));
         let conditions = self.skipped.iter().map(|skipped| skipped.text(time));
@@ -68,9 +82,28 @@ impl RelayChoice {
         };
         let reasons: Vec<String> = rule.chain(skipped).collect();
         match reasons.as_slice() {
+            [] if self.own => "own relay".to_owned(),
             [] => "first".to_owned(),
             reasons => reasons.join("; "),
         }
+    }
+}
+
+impl RelayChoice {
+    /// The choice as the account that submitted the message sees it: its own relay, and that the
+    /// organisation's took over from it. `None` where its own relay had no part in it.
+    pub fn for_account(self) -> Option<Self> {
+        if self.own {
+            return Some(self);
+        }
+        let own = self.skipped.into_iter().filter(|skipped| skipped.own);
+        let own: Vec<SkippedRelay> = own.collect();
+        (!own.is_empty()).then(|| Self {
+            relay: "The organisation's relay".to_owned(),
+            own: false,
+            rule: None,
+            skipped: own,
+        })
     }
 }
 
@@ -111,6 +144,7 @@ mod tests {
     fn skipped(relay: &str, condition: RelayCondition) -> SkippedRelay {
         SkippedRelay {
             relay: relay.to_owned(),
+            own: false,
             condition,
         }
     }
@@ -150,6 +184,7 @@ mod tests {
         ] {
             let choice = RelayChoice {
                 relay: "smtp-d".to_owned(),
+                own: false,
                 rule: rule.map(str::to_owned),
                 skipped,
             };
@@ -164,10 +199,42 @@ mod tests {
     fn a_reason_is_stored_briefly() {
         let first = RelayChoice {
             relay: "Main relay".to_owned(),
+            own: false,
             rule: None,
             skipped: Vec::new(),
         };
         let stored = serde_json::to_string(&first).expect("text");
         assert_eq!(stored, r#"{"relay":"Main relay"}"#);
+    }
+
+    #[test]
+    fn an_account_sees_its_own_relay_and_that_it_was_skipped() {
+        let backs_off = || RelayCondition::BackingOff { since: SINCE };
+        let own = RelayChoice {
+            relay: "Own relay".to_owned(),
+            own: true,
+            rule: None,
+            skipped: Vec::new(),
+        };
+        assert_eq!(own.to_string(), "own relay");
+        assert_eq!(own.clone().for_account(), Some(own));
+        let mut failover = RelayChoice {
+            relay: "smtp-b".to_owned(),
+            own: false,
+            rule: Some("example.org".to_owned()),
+            skipped: vec![skipped("smtp-a", backs_off())],
+        };
+        assert_eq!(failover.clone().for_account(), None);
+        failover.skipped.insert(
+            0,
+            SkippedRelay {
+                own: true,
+                ..skipped("Own relay", backs_off())
+            },
+        );
+        let seen = failover.for_account().expect("its own relay was skipped");
+        assert_eq!(seen.relay, "The organisation's relay");
+        let reason = "failover: Own relay backs off since 2026-11-20T05:13:30Z";
+        assert_eq!(seen.to_string(), reason);
     }
 }

@@ -79,6 +79,8 @@ pub struct MessageView {
 pub struct UnavailableRelay {
     /// The name that an administrator gave the relay.
     pub name: String,
+    /// Whether it is the own relay of the account.
+    pub own: bool,
     /// Why it takes none: it backs off, does not reply, or is at its limit of messages.
     pub backoff: BackoffView,
 }
@@ -280,6 +282,9 @@ pub enum RelayState {
 pub struct BackoffView {
     /// Host and port.
     pub relay: String,
+    /// The id of the account whose own relay it is; none for a relay of the organisation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// Whether it takes messages.
     #[serde(default)]
     pub state: RelayState,

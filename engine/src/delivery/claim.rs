@@ -1,5 +1,6 @@
 //! Claiming messages that are due, as many as the local queue has room for.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -239,9 +240,10 @@ impl Worker {
 /// The flows of each class of a queue.
 fn classes<'a>(flows: &[&'a WaitingFlow]) -> Vec<Vec<&'a WaitingFlow>> {
     let mut classes: Vec<Vec<&WaitingFlow>> = Vec::new();
+    let mut known: HashMap<&QueueClass, usize> = HashMap::new();
     for flow in flows {
-        let same = |class: &&mut Vec<&WaitingFlow>| class[0].class == flow.class;
-        match classes.iter_mut().find(same) {
+        let at = *known.entry(&flow.class).or_insert(classes.len());
+        match classes.get_mut(at) {
             Some(class) => class.push(flow),
             None => classes.push(vec![flow]),
         }

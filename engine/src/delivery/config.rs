@@ -44,6 +44,8 @@ pub(crate) struct DeliveryServices {
     pub clock: Clock,
     pub relays: Relays,
     pub dialer: Dialer,
+    /// For the relays of accounts.
+    pub account_dialer: Dialer,
     pub outbox: Arc<Outbox>,
     /// The name of this machine.
     pub host: Arc<str>,

@@ -97,7 +97,7 @@ impl Worker {
             connections: number(reading.connections),
             per_minute: number(reading.per_minute),
             latency: reading.latency.map(number),
-            relays: i64::try_from(self.pool.routes().len()).unwrap_or(i64::MAX),
+            relays: i64::try_from(self.pool.of_organisation()).unwrap_or(i64::MAX),
             backoffs: self.pool.backoff_views(now, monotonic),
         };
         let mut work = self.services.store.begin().await?;

@@ -1,5 +1,6 @@
 //! The routes of messages: the relays, and which of them takes the messages of which queue.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::Timestamp;
@@ -8,7 +9,6 @@ use domain::relay::{RelayLimits, RelayRule, positions};
 use super::relay_quota::limits_messages;
 use crate::settings::{Relays, RoutingTable};
 use crate::smtp::Relay;
-use crate::store::flows::rule_of_queue;
 use crate::store::pipelining_trials::{self, PipeliningTrial};
 use crate::store::relay_usage::{self, Usage};
 use crate::store::{Scope, Store, StoreError};
@@ -31,27 +31,31 @@ pub(super) struct Route {
     pub pipelining: Vec<PipeliningTrial>,
 }
 
-/// All relays, in the order in which they take over from each other.
+/// All relays.
 pub(super) struct Routes {
     /// Grows with each change of a relay or its settings.
     pub version: i64,
+    /// The relays of the organisation in the order in which they take over from each other, and after
+    /// them those of accounts.
     pub relays: Vec<Arc<Route>>,
+    /// Whether the relays of the organisation take over from those of accounts.
+    pub fallback: bool,
     /// The messages that relays with limits got.
     pub usage: Vec<Usage>,
 }
 
 impl Route {
-    /// The positions of the relays that take the messages of a queue, in their order. Where the rule
-    /// of a queue is gone, its messages are those of no rule.
-    pub fn of_queue<'a>(
+    /// The positions of the relays of the organisation that take the mail of a rule, in their order.
+    /// Where the rule is gone, its mail is that of no rule.
+    pub fn of_rule<'a>(
         routes: impl Iterator<Item = &'a Self> + Clone + 'a,
-        queue: &'a str,
+        rule: Option<&'a str>,
     ) -> impl Iterator<Item = usize> + 'a {
         let rules = routes.map(|route| RelayRule {
             from_domain: route.from_domain.as_deref(),
             enabled: route.enabled,
         });
-        positions(rules, rule_of_queue(queue))
+        positions(rules, rule)
     }
 
     /// A route without a rule to a relay of this name.
@@ -92,7 +96,7 @@ impl Route {
 }
 
 impl Routes {
-    /// Reads the saved settings of the relays. Those that are not valid are left out. Of `before`,
+    /// Reads the saved settings of all relays. Those that are not valid are left out. Of `before`,
     /// routes that are the same are kept.
     ///
     /// # Errors
@@ -105,19 +109,19 @@ impl Routes {
     ) -> Result<Self, StoreError> {
         let RoutingTable {
             version,
-            relays: routed,
+            relays: of_organisation,
+            own,
+            fallback,
         } = relays.configured().await?;
         let mut connection = store.read().await?;
-        let mut routes = Vec::new();
-        for relay in routed {
-            let Some(settings) = relay.settings else {
-                continue;
-            };
+        let trials = pipelining_trials::all(&mut connection).await?;
+        let routes = of_organisation.into_iter().chain(own).filter_map(|relay| {
+            let settings = relay.settings?;
             let name = settings.host.with_port(settings.port);
-            routes.push(Route {
+            Some(Route {
                 scope: relay.id,
                 revision: relay.revision,
-                pipelining: pipelining_trials::of_relay(&mut connection, &name).await?,
+                pipelining: trials.get(&name).cloned().unwrap_or_default(),
                 name,
                 title: relay.config.name,
                 from_domain: relay.config.from_domain,
@@ -128,20 +132,26 @@ impl Routes {
                     // Without one that can be opened, the relay's refusal becomes the failure.
                     password: relay.password,
                 },
-            });
-        }
+            })
+        });
+        let routes: Vec<Route> = routes.collect();
         let limited = |route: &Route| limits_messages(&route.limits);
         let usage = match routes.iter().any(limited) {
             true => relay_usage::current(&mut connection, now).await?,
             false => Vec::new(),
         };
+        let before: HashMap<Scope, &Arc<Route>> =
+            before.iter().map(|route| (route.scope, route)).collect();
         let keep = |route: Route| {
-            let same = before.iter().find(|known| known.is_same(&route));
-            same.cloned().unwrap_or_else(|| Arc::new(route))
+            let same = before
+                .get(&route.scope)
+                .filter(|known| known.is_same(&route));
+            same.map_or_else(|| Arc::new(route), |known| Arc::clone(known))
         };
         Ok(Self {
             version,
             relays: routes.into_iter().map(keep).collect(),
+            fallback,
             usage,
         })
     }

@@ -99,7 +99,11 @@ impl DeliveryTask {
         }
         let services = &self.worker.services;
         let observer = SessionObserver::none();
-        let session = Session::open(&services.dialer, &self.route.relay, &observer).await?;
+        let dialer = match self.route.scope.is_own() {
+            true => &services.account_dialer,
+            false => &services.dialer,
+        };
+        let session = Session::open(dialer, &self.route.relay, &observer).await?;
         let in_doubt = self.worker.in_doubt.window();
         Ok(RelayConnection::new(
             session,
@@ -219,6 +223,10 @@ impl DeliveryTask {
     ) {
         let attempt = self.attempt(&message, started);
         let mut result = by_replies(&message, replies, &attempt);
+        if self.route.scope.is_own() {
+            // What the relay of one account says of an address is not held against those of others.
+            result.suppressions.clear();
+        }
         if let Some(refusal) = result.relay_wide.take()
             && self.pool().refused(&self.route, refusal.class, &message.id)
         {

@@ -37,6 +37,8 @@ pub struct Diagnosis {
     accounts: Accounts,
     settings: Settings,
     dialer: Dialer,
+    /// For the relays of accounts.
+    account_dialer: Dialer,
     /// The URL of the console, which a test mail contains.
     public_url: Arc<str>,
     /// Limits the test mails of each actor to 6 a minute.
@@ -45,6 +47,8 @@ pub struct Diagnosis {
     diagnoses: Arc<RateLimit>,
     /// Limits the diagnoses and probes that run at the same time.
     permits: Permits,
+    /// As `permits`, for the relays of accounts: they leave room for administrators.
+    account_permits: Permits,
 }
 
 impl Diagnosis {
@@ -54,7 +58,7 @@ impl Diagnosis {
         accounts: Accounts,
         audit: Audit,
         settings: Settings,
-        dialer: Dialer,
+        (dialer, account_dialer): (Dialer, Dialer),
         public_url: &str,
     ) -> Self {
         Self {
@@ -64,10 +68,12 @@ impl Diagnosis {
             accounts,
             settings,
             dialer,
+            account_dialer,
             public_url: public_url.into(),
             tests: Arc::new(RateLimit::a_minute(6)),
             diagnoses: Arc::new(RateLimit::a_minute(12)),
             permits: Permits::default(),
+            account_permits: Permits::default(),
         }
     }
 
@@ -78,6 +84,19 @@ impl Diagnosis {
     pub fn of_relay(&self, id: &str) -> Result<Self, Refusal> {
         Ok(Self {
             settings: self.settings.of_relay(id)?,
+            ..self.clone()
+        })
+    }
+
+    /// The tests and diagnoses of the own relay of the actor's account, which has a public address.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`](domain::Kind::Forbidden) for a local user, who has no account.
+    pub fn of_account(&self, actor: &Actor) -> Result<Self, Refusal> {
+        Ok(Self {
+            settings: self.settings.of_account(actor)?,
+            dialer: self.account_dialer.clone(),
+            permits: self.account_permits.clone(),
             ..self.clone()
         })
     }

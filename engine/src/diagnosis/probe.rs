@@ -60,8 +60,8 @@ impl Diagnosis {
     /// No password is sent. Dropping the returned stream ends the probe.
     ///
     /// # Errors
-    /// Before anything is sent: [`Kind::Forbidden`](domain::Kind::Forbidden) unless the actor is an
-    /// administrator; [`Kind::Invalid`](domain::Kind::Invalid) under `host`, `address` or `port`;
+    /// Before anything is sent: [`Kind::Forbidden`](domain::Kind::Forbidden) unless the actor may
+    /// change the settings of the relay; [`Kind::Invalid`](domain::Kind::Invalid) under `host`, `address` or `port`;
     /// [`Kind::TooMany`](domain::Kind::TooMany) beyond 12 a minute, or 4 at a time of which
     /// two are of one person, diagnoses included.
     pub async fn probe(
@@ -70,7 +70,7 @@ impl Diagnosis {
         request: ProbeRequest,
     ) -> Result<impl Stream<Item = ProbeEvent> + Send + use<>, Refusal> {
         let asking = self.prepare_probe(actor, &request);
-        let run = self.audit.administer(actor, Action::Probe, asking).await?;
+        let run = self.settings.manage(actor, Action::Probe, asking).await?;
         Ok(self.while_current(actor, stream_of(|events| run.run(events))))
     }
 
@@ -86,6 +86,7 @@ impl Diagnosis {
         let settings = settings(&form, &wanted)?;
         let permit = self.permit(actor)?;
         let mut work = self.store.begin().await?;
+        self.settings.require_policy(&mut work).await?;
         let detail = match (&wanted.host, &wanted.address) {
             (None, Some(address)) => address.redacted(),
             _ => wanted.shown(),

@@ -42,7 +42,7 @@ impl Diagnosis {
     /// returned stream cancels the test.
     ///
     /// # Errors
-    /// Before anything is sent: [`Kind::Forbidden`] unless the actor is an administrator;
+    /// Before anything is sent: [`Kind::Forbidden`] unless the actor may change the settings;
     /// [`Kind::Invalid`] by field, with the recipient's faults under [`RECIPIENT`];
     /// [`Kind::TooMany`] beyond 6 tests a minute.
     pub async fn test(
@@ -66,7 +66,7 @@ impl Diagnosis {
     /// diagnosis.
     ///
     /// # Errors
-    /// Before anything is sent: [`Kind::Forbidden`] unless the actor is an administrator;
+    /// Before anything is sent: [`Kind::Forbidden`] unless the actor may change the settings;
     /// [`Kind::Invalid`] by field, with the recipient's faults under [`TO`]; [`Kind::TooMany`]
     /// beyond 12 diagnoses a minute, or 4 at a time of which two are of one person, probes
     /// included, and beyond 6 test mails a minute.
@@ -85,7 +85,7 @@ impl Diagnosis {
         request: DiagnosisRequest,
     ) -> Result<impl Stream<Item = Event> + Send + use<>, Refusal> {
         let asking = self.ask(actor, action, request);
-        let run = self.audit.administer(actor, action, asking).await?;
+        let run = self.settings.manage(actor, action, asking).await?;
         Ok(self.while_current(actor, run.begin()))
     }
 
@@ -102,7 +102,7 @@ impl Diagnosis {
             _ => (TO, REQUEST),
         };
         let saved = self.settings.saved().await?;
-        if request.edit == Edit::default() && saved.revision() == 0 {
+        if request.edit == Edit::default() && !saved.exist() {
             let text = "No configuration is saved yet. Save one first.";
             return Err(Refusal::of(Kind::Invalid, whole, text));
         }
@@ -115,7 +115,7 @@ impl Diagnosis {
         }
         let is_saved = request.password == PasswordChange::Keep
             && request.typed.is_none()
-            && saved.revision() > 0
+            && saved.exist()
             && form.differing(&saved.form()).is_empty();
         let recipient = recipient(request.recipient.as_deref(), request.mail)
             .map_err(|fault| Refusal::of(Kind::Invalid, field, fault));
@@ -142,6 +142,7 @@ impl Diagnosis {
             None => self.settings.unseal(change).await?,
         };
         let mut work = self.store.begin().await?;
+        self.settings.require_policy(&mut work).await?;
         let password = match request.typed {
             Some(typed) => Some(typed),
             None => {

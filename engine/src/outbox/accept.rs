@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::outbox::PriorityLimits;
-use domain::{EmailAddress, Kind, Refusal, Timestamp};
+use domain::outbox::{PriorityLimits, QueueKind};
+use domain::{EmailAddress, Kind, Refusal, SmtpSettings, Timestamp};
 
 use super::group_commit::request::{NewMessage, WriteRequest, WriteResult};
 use super::reservation::Reservation;
@@ -13,10 +13,10 @@ use super::service::{AcceptanceSettings, AccountKey, CachedSettings, Outbox};
 use crate::Actor;
 use crate::mail::{ComposedMessage, DefaultSender, Submission};
 use crate::smtp::to_ascii;
-use crate::store::flows::{DOMAIN_QUEUE, Flow, GLOBAL_QUEUE, QueueClass};
+use crate::store::flows::{self, Flow, GLOBAL_QUEUE, QueueClass, QueueTarget};
 use crate::store::idempotency::IdempotencyKey;
 use crate::store::messages::MessageRow;
-use crate::store::relays;
+use crate::store::{Connection, Scope, information, policy, relays, routing};
 
 /// The maximum number of messages of one request.
 const MAX_MESSAGES: usize = 500;
@@ -49,6 +49,15 @@ pub enum Submissions {
     Many(Vec<Submission>),
 }
 
+/// Messages that are on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Their ids, in the order of the request.
+    pub ids: Vec<String>,
+    /// Whose relays their queue is for.
+    pub queue: QueueKind,
+}
+
 impl Outbox {
     /// Accepts messages for delivery, and returns their ids once they are on disk. `key` is the
     /// request's Idempotency-Key and the SHA-256 of its body: for 24 hours the same request of the
@@ -63,7 +72,7 @@ impl Outbox {
         actor: &Actor,
         submissions: Submissions,
         key: Option<(String, [u8; 32])>,
-    ) -> Result<Vec<String>, Refusal> {
+    ) -> Result<Accepted, Refusal> {
         actor.sends()?;
         let account = actor.account().map_or("", |account| &account.id);
         let key = key.map(|(key, digest)| IdempotencyKey {
@@ -86,6 +95,9 @@ impl Outbox {
             new.flow = self.flow_ids.of(&self.store, flow).await?;
         }
         let ids: Vec<String> = messages.iter().map(|new| new.message.id.clone()).collect();
+        let queue = messages
+            .first()
+            .map_or(QueueKind::Organisation, |new| kind(&new.class.queue));
         let digest = key.as_ref().map(|key| key.digest.clone());
         let written = self.write(messages, key).await?;
         match written.earlier {
@@ -94,16 +106,26 @@ impl Outbox {
                 if written.claimed.is_empty() {
                     self.wake_delivery();
                 }
-                Ok(ids)
+                Ok(Accepted { ids, queue })
             }
             Some(earlier) if Some(&earlier.digest) == digest.as_ref() => {
-                Ok(earlier.ids.split(' ').map(str::to_owned).collect())
+                self.accepted_earlier(&earlier.ids, queue).await
             }
             Some(_) => {
                 let text = "This key came with another body within the last 24 hours. Use a new key for new messages.";
                 Err(Refusal::of(Kind::Invalid, "Idempotency-Key", text))
             }
         }
+    }
+
+    /// What was answered before with these ids. `queue` is where the messages would wait now.
+    async fn accepted_earlier(&self, ids: &str, queue: QueueKind) -> Result<Accepted, Refusal> {
+        let ids: Vec<String> = ids.split(' ').map(str::to_owned).collect();
+        let mut connection = self.store.read().await?;
+        let first = ids.first().map_or("", String::as_str);
+        let waited = flows::queue_of(&mut connection, first).await?;
+        let queue = waited.map_or(queue, |waited| kind(&waited));
+        Ok(Accepted { ids, queue })
     }
 
     /// Validates and composes messages, and gives them ids.
@@ -192,45 +214,88 @@ impl Outbox {
     /// The settings for messages that are accepted now.
     async fn acceptance_settings(&self) -> Result<AcceptanceSettings, Refusal> {
         let cached = self.cached_settings.lock().clone();
-        let version = *self.saved.borrow();
-        if let Some(cached) = cached
-            && cached.version == version
+        let written = *self.saved.borrow();
+        if let Some(cached) = &cached
+            && cached.written == written
             && cached.read_at.elapsed() < SETTINGS_LIFETIME
         {
-            return Ok(cached.accepting);
+            return Ok(cached.accepting.clone());
         }
         let read_at = Instant::now();
-        let saved = self.settings.saved().await?;
-        let sender = saved.settings().map(|settings| {
-            Arc::new(DefaultSender {
-                address: settings.from_address,
-                name: settings.from_name,
-                reply_to: settings.reply_to,
-            })
-        });
-        let from_domains = relays::from_domains(&mut *self.store.read().await?).await?;
-        let accepting = AcceptanceSettings {
-            sender,
-            from_domains: Arc::new(from_domains.into_iter().collect()),
+        let mut connection = self.store.read().await?;
+        // Before the settings: they may change meanwhile.
+        let version = routing::version(&mut connection).await?;
+        let accepting = match cached.filter(|cached| cached.version == version) {
+            Some(cached) => cached.accepting,
+            None => self.read_acceptance_settings(&mut connection).await?,
         };
         *self.cached_settings.lock() = Some(CachedSettings {
             read_at,
+            written,
             version,
             accepting: accepting.clone(),
         });
         Ok(accepting)
     }
+
+    /// Reads the settings. Every change of them raises the version of the routing.
+    async fn read_acceptance_settings(
+        &self,
+        connection: &mut Connection,
+    ) -> Result<AcceptanceSettings, Refusal> {
+        let saved = information::read(connection, self.settings.scope()).await?;
+        let settings = saved.and_then(|saved| saved.form.parse().ok());
+        let from_domains = relays::from_domains(connection).await?;
+        let own = match policy::read(connection).await?.own_relays {
+            true => information::of_accounts(connection).await?,
+            false => Vec::new(),
+        };
+        let own = own.into_iter().filter_map(|saved| {
+            let settings = saved.form.parse().ok()?;
+            Some((saved.scope.account()?, default_sender(settings)))
+        });
+        Ok(AcceptanceSettings {
+            sender: settings.map(default_sender),
+            from_domains: Arc::new(from_domains.into_iter().collect()),
+            own: Arc::new(own.collect()),
+        })
+    }
+}
+
+fn default_sender(settings: SmtpSettings) -> Arc<DefaultSender> {
+    Arc::new(DefaultSender {
+        address: settings.from_address,
+        name: settings.from_name,
+        reply_to: settings.reply_to,
+    })
+}
+
+fn kind(queue: &str) -> QueueKind {
+    match QueueTarget::of(queue).own {
+        Some(_) => QueueKind::OwnRelay,
+        None => QueueKind::Organisation,
+    }
 }
 
 impl AcceptanceSettings {
-    /// The queue of mail with this From address; `None` where no rule is for its domain.
-    fn queue(&self, from: &EmailAddress) -> Option<Arc<str>> {
-        if self.from_domains.is_empty() {
-            return None;
-        }
-        let domain = to_ascii(from.domain())?.to_ascii_lowercase();
-        let has_rule = self.from_domains.contains(&domain);
-        has_rule.then(|| format!("{DOMAIN_QUEUE}{domain}").into())
+    /// The default sender of the mail of an account.
+    fn sender(&self, account: &str) -> Option<&DefaultSender> {
+        self.own
+            .get(account)
+            .or(self.sender.as_ref())
+            .map(|sender| &**sender)
+    }
+
+    /// The relays for the mail of an account with this From address: its own where it has one, and
+    /// those of a rule for the domain.
+    fn queue(&self, own: Option<Scope>, from: &EmailAddress) -> Option<Arc<str>> {
+        let rule = match self.from_domains.is_empty() {
+            true => None,
+            false => to_ascii(from.domain()).map(|domain| domain.to_ascii_lowercase()),
+        };
+        let rule = rule.filter(|domain| self.from_domains.contains(domain));
+        let rule = rule.as_deref();
+        (own.is_some() || rule.is_some()).then(|| QueueTarget { own, rule }.queue().into())
     }
 }
 
@@ -253,7 +318,9 @@ impl Batch {
     fn compose(self) -> Result<Vec<NewMessage>, Refusal> {
         let mut faults = Refusal::invalid();
         let mut messages = Vec::with_capacity(self.ids.len());
-        let sender = self.settings.sender.as_deref();
+        let sender = self.settings.sender(&self.account);
+        let has_own = self.settings.own.contains_key(&self.account);
+        let own = Scope::of_account(&self.account).filter(|_| has_own);
         let global: Arc<str> = GLOBAL_QUEUE.into();
         for (index, (submission, id)) in self.submissions.into_iter().zip(self.ids).enumerate() {
             let priority = self.priorities.choose(submission.priority);
@@ -267,7 +334,7 @@ impl Batch {
                 composed.and_then(|composed| composed.check_senders(&self.allowed, headers));
             match Refusal::both(checked, priority) {
                 Ok((finished, priority)) => {
-                    let queue = self.settings.queue(&finished.from);
+                    let queue = self.settings.queue(own, &finished.from);
                     let queue = queue.unwrap_or_else(|| global.clone());
                     let class = QueueClass { queue, priority };
                     messages.push(new_message(finished, id, &self.account, class));

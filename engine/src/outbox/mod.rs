@@ -19,13 +19,14 @@ mod meter;
 mod pause;
 mod queries;
 mod relay_settings;
+mod relay_status;
 mod reservation;
 mod service;
 mod suppressions;
 mod turns;
 mod waiting;
 
-pub use accept::Submissions;
+pub use accept::{Accepted, Submissions};
 pub(crate) use disk_space::DiskSpace;
 pub use feed::{FeedItem, LiveFeed, OutboxQuery, OutboxView, TimedView};
 pub(crate) use group_commit::request::{
@@ -36,5 +37,6 @@ pub(crate) use hold::{HEARTBEAT_TIMEOUT, Hold};
 pub use meter::{LATENCY_BOUNDS, Meter, MeterReading};
 pub(crate) use queries::COUNTED;
 pub use queries::MetricsSnapshot;
+pub use relay_status::RelayStatus;
 pub(crate) use reservation::LocalWorker;
 pub use service::Outbox;

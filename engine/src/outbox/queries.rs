@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::outbox::{
     BackoffView, Count, Cursor, DeliveryEvent, EventKind, MessageView, OutboxRows, Overview, Pause,
-    RecipientState, RecipientView, Search, is_id,
+    RecipientState, RecipientView, RelayChoice, Search, UnavailableRelay, is_id,
 };
 use domain::{Failure, Fault, Kind, Refusal, SmtpSettings, Timestamp};
 
@@ -50,7 +50,11 @@ impl Outbox {
         let since = now - COUNTED;
         let counts = recipient_counts::counts(&mut connection, only_of(actor), since).await?;
         let paused = pause::read(&mut connection).await?;
-        let processes = workers::all(&mut connection, now - HEARTBEAT_TIMEOUT).await?;
+        let mut processes = workers::all(&mut connection, now - HEARTBEAT_TIMEOUT).await?;
+        for worker in &mut processes.workers {
+            // The relays of accounts are for the accounts.
+            worker.backoffs.retain(|backoff| backoff.account.is_none());
+        }
         let held_by = processes.holding.into_iter().next();
         let own = self.hold.as_ref().map(|hold| hold.host().to_owned());
         let pause = match (own.or(held_by), paused) {
@@ -183,7 +187,10 @@ impl Outbox {
             true => waits_for(&mut connection, &message.id, now).await?,
             false => Vec::new(),
         };
-        for relay in waits_for.iter_mut().filter(|_| !actor.oversees()) {
+        let submitted = actor.account().is_some_and(|own| own.id == message.account);
+        let is_hidden = |relay: &&mut UnavailableRelay| !(relay.own && submitted);
+        let hidden = waits_for.iter_mut().filter(is_hidden);
+        for relay in hidden.filter(|_| !actor.oversees()) {
             relay.name.clear();
             remove_names(&mut relay.backoff);
         }
@@ -272,10 +279,10 @@ fn remove_names(backoff: &mut BackoffView) {
     backoff.failure = Failure::new(backoff.failure.stage, Fault::Rejected, "");
 }
 
-/// An event for other accounts than administrators: acts name nobody, and attempts not why their
-/// relay was chosen.
+/// An event for other accounts than administrators: acts name nobody, and attempts no relay but the own
+/// one.
 fn without_person(mut event: DeliveryEvent) -> DeliveryEvent {
-    event.choice = None;
+    event.choice = event.choice.and_then(RelayChoice::for_account);
     if event.kind.is_act() {
         "an administrator".clone_into(&mut event.by);
     }
@@ -328,7 +335,10 @@ fn recipient_view(
             at,
             kind,
             by: row.relay.unwrap_or_default(),
-            choice: row.choice.filter(|_| oversees),
+            choice: match oversees {
+                true => row.choice,
+                false => row.choice.and_then(RelayChoice::for_account),
+            },
             reply: row.reply.unwrap_or_default(),
             took: row.took.filter(|_| kind == EventKind::Delivered),
             may_have_arrived: false,
@@ -365,6 +375,7 @@ mod tests {
         ] {
             let backoff = BackoffView {
                 relay: relay.to_owned(),
+                account: None,
                 state: RelayState::BackingOff,
                 failure: Failure::rejected(Stage::Auth, reply.clone()),
                 cause: None,

@@ -1,6 +1,6 @@
 //! The outbox service itself: its parts, its notifications and its ids.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -32,6 +32,8 @@ const NOTIFY_INTERVAL: Duration = Duration::from_millis(100);
 pub(super) struct CachedSettings {
     pub read_at: Instant,
     /// The version of the routing that this process had written by then.
+    pub written: i64,
+    /// The version of the routing before they were read.
     pub version: i64,
     pub accepting: AcceptanceSettings,
 }
@@ -43,6 +45,8 @@ pub(super) struct AcceptanceSettings {
     pub sender: Option<Arc<DefaultSender>>,
     /// The From domains of rules, whose mail waits in queues of its own.
     pub from_domains: Arc<HashSet<String>>,
+    /// The accounts with a relay of their own, by id, and their default senders.
+    pub own: Arc<HashMap<String, Arc<DefaultSender>>>,
 }
 
 /// An idempotency key within its account.

@@ -6,10 +6,12 @@ use domain::relay::{RelayConfig, RelayRule, positions};
 use domain::{ConnectionType, SmtpSettings, Timestamp};
 
 use super::HEARTBEAT_TIMEOUT;
-use crate::store::{Connection, StoreError, flows, information, relays, workers};
+use crate::settings::OWN_RELAY;
+use crate::store::flows::{self, QueueTarget};
+use crate::store::{Connection, Scope, StoreError, information, policy, relays, workers};
 
-/// A relay with valid settings.
-struct ConfiguredRelay {
+/// A relay of the organisation with valid settings.
+pub(super) struct ConfiguredRelay {
     config: RelayConfig,
     settings: SmtpSettings,
 }
@@ -34,6 +36,35 @@ pub(super) async fn waits_for(
         return Ok(Vec::new());
     };
     let processes = workers::all(connection, now - HEARTBEAT_TIMEOUT).await?;
+    let workers = processes.workers;
+    let target = QueueTarget::of(&queue);
+    let policy = policy::read(connection).await?;
+    let own = match target.own.filter(|_| policy.own_relays) {
+        Some(scope) => of_account(connection, scope).await?,
+        None => None,
+    };
+    let takes_over = own.is_none() || policy.fallback;
+    let own = own.map(|settings| {
+        let account = target.own.and_then(Scope::account);
+        unavailable_own(&settings, account.as_deref(), &workers)
+    });
+    let of_organisation = match takes_over {
+        true => unavailable(&of_organisation(connection).await?, target.rule, &workers),
+        false => Vec::new(),
+    };
+    Ok(match own {
+        None => of_organisation,
+        // One of them takes the message.
+        Some(None) => Vec::new(),
+        Some(Some(_)) if takes_over && of_organisation.is_empty() => Vec::new(),
+        Some(Some(own)) => std::iter::once(own).chain(of_organisation).collect(),
+    })
+}
+
+/// The relays of the organisation with valid settings, in their order.
+pub(super) async fn of_organisation(
+    connection: &mut Connection,
+) -> Result<Vec<ConfiguredRelay>, StoreError> {
     let saved = information::of_relays(connection).await?;
     let relays = relays::all(connection).await?.into_iter();
     let configured = relays.filter_map(|relay| {
@@ -44,13 +75,36 @@ pub(super) async fn waits_for(
             settings: saved.form.parse().ok()?,
         })
     });
-    let configured: Vec<ConfiguredRelay> = configured.collect();
-    let rule = flows::rule_of_queue(&queue);
-    Ok(unavailable(&configured, rule, &processes.workers))
+    Ok(configured.collect())
+}
+
+/// The settings of an account's own relay, where they are valid.
+async fn of_account(
+    connection: &mut Connection,
+    scope: Scope,
+) -> Result<Option<SmtpSettings>, StoreError> {
+    let saved = information::read(connection, scope).await?;
+    Ok(saved.and_then(|saved| saved.form.parse().ok()))
+}
+
+/// The own relay of an account, where each worker backs off from it.
+pub(super) fn unavailable_own(
+    settings: &SmtpSettings,
+    account: Option<&str>,
+    workers: &[Worker],
+) -> Option<UnavailableRelay> {
+    let address = settings.host.with_port(settings.port);
+    let mut backoff = backoff_of_all(workers, &address, account)?;
+    add_cause(&mut backoff, settings);
+    Some(UnavailableRelay {
+        name: OWN_RELAY.to_owned(),
+        own: true,
+        backoff,
+    })
 }
 
 /// The relays for the mail of a rule, where each worker backs off from all of them.
-fn unavailable(
+pub(super) fn unavailable(
     relays: &[ConfiguredRelay],
     rule: Option<&str>,
     workers: &[Worker],
@@ -61,21 +115,25 @@ fn unavailable(
     });
     let found = positions(rules, rule).map(|index| {
         let relay = &relays[index];
-        let mut backoff = backoff_of_all(workers, &relay.address())?;
+        let mut backoff = backoff_of_all(workers, &relay.address(), None)?;
         add_cause(&mut backoff, &relay.settings);
         Some(UnavailableRelay {
             name: relay.config.name.clone(),
+            own: false,
             backoff,
         })
     });
     found.collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
-/// The backoff from a relay that began first; `None` where a worker does not back off from it.
-fn backoff_of_all(workers: &[Worker], relay: &str) -> Option<BackoffView> {
+/// The backoff from a relay, of an account or of the organisation, that began first; `None` where a
+/// worker does not back off from it.
+fn backoff_of_all(workers: &[Worker], relay: &str, account: Option<&str>) -> Option<BackoffView> {
     let of_worker = |worker: &Worker| {
         let takes_none = |backoff: &&BackoffView| {
-            backoff.relay == relay && backoff.state != RelayState::HalfOpen
+            backoff.relay == relay
+                && backoff.account.as_deref() == account
+                && backoff.state != RelayState::HalfOpen
         };
         worker.backoffs.iter().find(takes_none).cloned()
     };
@@ -121,6 +179,7 @@ mod tests {
     fn worker(relays: &[&str], since: i64) -> Worker {
         let backoff = |relay: &&str| BackoffView {
             relay: format!("{relay}:25"),
+            account: None,
             state: RelayState::BackingOff,
             failure: Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused"),
             cause: None,

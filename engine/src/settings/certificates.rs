@@ -23,7 +23,8 @@ impl Settings {
     /// # Errors
     /// [`Kind::Invalid`](domain::Kind::Invalid) under `smtp_trusted_certificates`. The text repeats
     /// nothing of the input but the subject of a certificate, so that a pasted private key is not
-    /// echoed. [`Kind::Forbidden`](domain::Kind::Forbidden) unless the actor is an administrator.
+    /// echoed. [`Kind::Forbidden`](domain::Kind::Forbidden) for a token or a
+    /// local user that may not change the settings of any relay.
     pub async fn add_certificates(
         &self,
         actor: &Actor,
@@ -32,7 +33,8 @@ impl Settings {
         authorities: bool,
     ) -> Result<String, Refusal> {
         self.audit
-            .administer(actor, Action::ReadCertificates, async {
+            .audited(actor, Action::ReadCertificates, async {
+                actor.changes_settings()?;
                 let mut all = match listed.trim() {
                     "" => Vec::new(),
                     listed => read(listed)?,

@@ -1,6 +1,8 @@
 //! The settings of relays: read and saved with their revisions, and the list of relays.
 
+mod account_relay;
 mod certificates;
+mod own_relay;
 mod password;
 mod relay_change;
 mod relay_list;
@@ -14,7 +16,7 @@ use domain::view::{EarlierPassword, PasswordState, SettingsView, Verification};
 use domain::{Form, Host, Kind, Label, Refusal, SmtpSettings};
 use tokio::sync::watch;
 
-use crate::audit::{Action, Audit};
+use crate::audit::Audit;
 use crate::rate_limit::RateLimit;
 use crate::store::information::{self, Information};
 use crate::store::revisions::{self, EARLIER_PASSWORDS, Revision};
@@ -22,6 +24,8 @@ use crate::store::{Connection, Scope, Store, StoreError, relays};
 use crate::vault::{BrowserKeys, Vault};
 use crate::{Actor, Clock};
 
+pub use account_relay::{AccountRelay, OrganisationRelay};
+pub(crate) use own_relay::OWN_RELAY;
 pub(crate) use password::PasswordChoice;
 pub use relay_list::Relays;
 pub use routing_table::{RoutedRelay, RoutingTable};
@@ -44,6 +48,11 @@ impl SavedSettings {
             information: information::read(connection, scope).await?,
             newest: revisions::newest(connection, scope).await?,
         })
+    }
+
+    /// Whether settings are saved.
+    pub(crate) fn exist(&self) -> bool {
+        self.information.is_some()
     }
 
     /// The saved form; empty before the first save.
@@ -80,6 +89,9 @@ impl SavedSettings {
         connection: &mut Connection,
         scope: Scope,
     ) -> Result<Verification, StoreError> {
+        if !self.exist() {
+            return Ok(Verification::Never);
+        }
         Ok(match revisions::newest_proof(connection, scope).await? {
             None => Verification::Never,
             Some(proof) if proof.number == self.revision() => {
@@ -154,6 +166,7 @@ impl Settings {
         match self.scope {
             Scope::Global => detail,
             Scope::Relay(id) => format!("{detail} of relay {id}"),
+            Scope::Account(_) => format!("{detail} of the own relay"),
         }
     }
 
@@ -178,30 +191,30 @@ impl Settings {
 
     /// Reads the saved settings on `connection`.
     async fn read(&self, connection: &mut Connection) -> Result<SavedSettings, Refusal> {
-        if !relays::contains(connection, self.scope).await? {
+        if !self.scope.is_own() && !relays::contains(connection, self.scope).await? {
             return Err(no_such_relay());
         }
         Ok(SavedSettings::read(connection, self.scope).await?)
     }
 
-    /// The saved configuration, for administrators.
+    /// The saved configuration, for administrators; that of an account's own relay for the account.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] for any other actor; [`Kind::NotFound`] if the relay was removed.
     pub async fn view(&self, actor: &Actor) -> Result<SettingsView, Refusal> {
-        self.audit
-            .administer(actor, Action::ReadSettings, async {
-                let mut connection = self.store.read().await?;
-                let saved = self.read(&mut connection).await?;
-                self.view_of(&mut connection, saved).await
-            })
-            .await
+        self.consult(actor, async {
+            let mut connection = self.store.read().await?;
+            let saved = self.read(&mut connection).await?;
+            self.view_of(&mut connection, actor, saved).await
+        })
+        .await
     }
 
     /// The view of `saved`, with its verification and the earlier passwords that can be used again.
     async fn view_of(
         &self,
         connection: &mut Connection,
+        actor: &Actor,
         saved: SavedSettings,
     ) -> Result<SettingsView, Refusal> {
         let password = match saved.password() {
@@ -224,11 +237,16 @@ impl Settings {
                 saved: revision.saved,
             })
             .collect();
+        let is_saved = saved.exist();
+        let mut form = saved.form();
+        if !is_saved && self.scope.is_own() {
+            form.set(Label::FromAddress, actor.name());
+        }
         Ok(SettingsView {
-            form: saved.form(),
+            form,
             password,
             revision: saved.revision(),
-            saved: saved.newest.map(|newest| newest.saved),
+            saved: saved.newest.filter(|_| is_saved).map(|newest| newest.saved),
             verified,
             earlier,
         })

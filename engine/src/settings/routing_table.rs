@@ -1,10 +1,10 @@
 //! The routing table: every relay with its settings and its password, for delivery.
 
-use domain::relay::RelayConfig;
+use domain::relay::{RelayConfig, RelayLimits};
 use domain::{SecretString, SmtpSettings};
 
-use super::{Relays, SavedSettings, validate};
-use crate::store::{Scope, StoreError, relays, routing};
+use super::{OWN_RELAY, Relays, SavedSettings, validate};
+use crate::store::{Scope, StoreError, information, policy, relays, routing};
 
 /// All relays, as of a version.
 #[derive(Debug)]
@@ -12,8 +12,12 @@ pub struct RoutingTable {
     /// Raised by every change of a relay and of the settings of one. What is read here may be newer,
     /// never older.
     pub version: i64,
-    /// The relays in their order, also those that are switched off.
+    /// The relays of the organisation in their order, also those that are switched off.
     pub relays: Vec<RoutedRelay>,
+    /// The relays of accounts; none where the policy does not allow them.
+    pub own: Vec<RoutedRelay>,
+    /// Whether the organisation's relays take over from those of accounts.
+    pub fallback: bool,
 }
 
 /// A relay with its settings.
@@ -51,24 +55,61 @@ impl Relays {
         let mut routed = Vec::with_capacity(rows.len());
         for row in rows {
             let saved = SavedSettings::read(&mut connection, row.scope).await?;
-            let parsed = saved.settings();
-            let settings = parsed.and_then(|settings| validate(settings).ok());
-            let signs_in = settings
-                .as_ref()
-                .is_some_and(|settings| settings.authentication.keeps_password());
-            let sealed = saved.password().filter(|_| signs_in);
-            let of_relay = self.settings.of(row.scope);
             routed.push(RoutedRelay {
-                id: row.scope,
-                config: row.config,
                 revision: saved.revision(),
-                settings,
-                password: sealed.and_then(|sealed| of_relay.unseal_saved(sealed).ok()),
+                ..self.routed(row.scope, row.config, saved.settings(), saved.password())
             });
         }
+        let policy = policy::read(&mut connection).await?;
+        let own = match policy.own_relays {
+            true => information::of_accounts(&mut connection).await?,
+            false => Vec::new(),
+        };
+        let own = own.into_iter().map(|saved| {
+            let (parsed, sealed) = (saved.form.parse().ok(), saved.password.as_deref());
+            RoutedRelay {
+                revision: saved.revision,
+                ..self.routed(saved.scope, own_config(), parsed, sealed)
+            }
+        });
         Ok(RoutingTable {
             version,
             relays: routed,
+            own: own.collect(),
+            fallback: policy.fallback,
         })
+    }
+
+    /// A relay with its saved settings and its sealed password.
+    fn routed(
+        &self,
+        scope: Scope,
+        config: RelayConfig,
+        parsed: Option<SmtpSettings>,
+        sealed: Option<&str>,
+    ) -> RoutedRelay {
+        let settings = parsed.and_then(|settings| validate(settings).ok());
+        let signs_in = settings
+            .as_ref()
+            .is_some_and(|settings| settings.authentication.keeps_password());
+        let sealed = sealed.filter(|_| signs_in);
+        let of_relay = self.settings.of(scope);
+        RoutedRelay {
+            id: scope,
+            config,
+            revision: 0,
+            settings,
+            password: sealed.and_then(|sealed| of_relay.unseal_saved(sealed).ok()),
+        }
+    }
+}
+
+/// The configuration of the relay of an account.
+fn own_config() -> RelayConfig {
+    RelayConfig {
+        name: OWN_RELAY.to_owned(),
+        from_domain: None,
+        enabled: true,
+        limits: RelayLimits::default(),
     }
 }

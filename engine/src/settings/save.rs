@@ -21,8 +21,9 @@ impl Settings {
     /// # Errors
     /// [`Kind::Conflict`] if `from_revision` is not the newest revision, with the differences by
     /// field; [`Kind::Invalid`] with all faults by field; [`Kind::Forbidden`] unless the actor
-    /// is an administrator; [`Kind::NotFound`] if the relay was removed; [`Kind::TooMany`] beyond 60
-    /// sealed passwords a minute. Nothing is stored in any of these cases.
+    /// is an administrator, or for its own relay the account, where the policy allows one;
+    /// [`Kind::NotFound`] if the relay was removed; [`Kind::TooMany`] beyond 60 sealed passwords a
+    /// minute. Nothing is stored in any of these cases.
     pub async fn save(
         &self,
         actor: &Actor,
@@ -31,45 +32,44 @@ impl Settings {
         from_revision: Option<i64>,
     ) -> Result<SettingsView, Refusal> {
         let edit = edit.into();
-        self.audit
-            .administer(actor, Action::SaveSettings, async {
-                if matches!(password, PasswordChange::Sealed(_)) {
-                    self.openings.take(
-                        actor.name(),
-                        self.clock.monotonic(),
-                        "At most sixty saves with a new password a minute are allowed.",
-                    )?;
-                }
-                let unsealed = self.unseal(&password).await;
-                let mut work = self.store.begin().await?;
-                let version = routing::raise(&mut work).await?;
-                let saved = self.read(&mut work).await?;
-                let mut form = saved.form();
-                form.apply(&edit);
-                if from_revision.is_some_and(|from| from != saved.revision()) {
-                    return Err(conflict(&saved, &form));
-                }
-                let (settings, unsealed) =
-                    Refusal::both(form.parse().and_then(validate), unsealed)?;
-                let chosen = self
-                    .choose_password(&mut work, &saved, &settings, &password, unsealed)
+        self.manage(actor, Action::SaveSettings, async {
+            if matches!(password, PasswordChange::Sealed(_)) {
+                self.openings.take(
+                    actor.name(),
+                    self.clock.monotonic(),
+                    "At most sixty saves with a new password a minute are allowed.",
+                )?;
+            }
+            let unsealed = self.unseal(&password).await;
+            let mut work = self.store.begin().await?;
+            let version = routing::raise(&mut work).await?;
+            self.require_policy(&mut work).await?;
+            let saved = self.read(&mut work).await?;
+            let mut form = saved.form();
+            form.apply(&edit);
+            if from_revision.is_some_and(|from| from != saved.revision()) {
+                return Err(conflict(&saved, &form));
+            }
+            let (settings, unsealed) = Refusal::both(form.parse().and_then(validate), unsealed)?;
+            let chosen = self
+                .choose_password(&mut work, &saved, &settings, &password, unsealed)
+                .await?;
+            let form = Form::from(&settings);
+            let changed = changes(&saved, &form, &chosen);
+            if !changed.is_empty() {
+                self.write(&mut work, actor, saved, form, chosen).await?;
+                let detail = self.detail(changed.join(", "));
+                self.audit
+                    .record(&mut work, actor, Action::SaveSettings, detail)
                     .await?;
-                let form = Form::from(&settings);
-                let changed = changes(&saved, &form, &chosen);
-                if !changed.is_empty() {
-                    self.write(&mut work, actor, saved, form, chosen).await?;
-                    let detail = self.detail(changed.join(", "));
-                    self.audit
-                        .record(&mut work, actor, Action::SaveSettings, detail)
-                        .await?;
-                }
-                let now_saved = self.read(&mut work).await?;
-                let view = self.view_of(&mut work, now_saved).await?;
-                commit(work).await?;
-                self.announce(version);
-                Ok(view)
-            })
-            .await
+            }
+            let now_saved = self.read(&mut work).await?;
+            let view = self.view_of(&mut work, actor, now_saved).await?;
+            commit(work).await?;
+            self.announce(version);
+            Ok(view)
+        })
+        .await
     }
 
     /// Writes the settings, their password and a new revision.

@@ -8,18 +8,57 @@ use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
 use super::recipients::horizon;
-use super::{Connection, StoreError};
+use super::{Connection, Scope, StoreError};
 
 /// The queue of mail that no rule sends elsewhere.
 pub const GLOBAL_QUEUE: &str = "global";
 
 /// The queue of mail from a domain that a rule sends through relays of its own has this prefix, and
 /// then the domain as A-labels in lower case.
-pub const DOMAIN_QUEUE: &str = "domain:";
+const DOMAIN_QUEUE: &str = "domain:";
 
-/// The domain of the rule that a queue is for; `None` for mail of no rule.
-pub fn rule_of_queue(queue: &str) -> Option<&str> {
-    queue.strip_prefix(DOMAIN_QUEUE)
+/// The queue of the mail of an account with a relay of its own has this prefix, then the id of the
+/// account, and for mail of a rule a slash and the domain of the rule.
+const ACCOUNT_QUEUE: &str = "account:";
+
+/// The relays that the mail of a queue is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueTarget<'a> {
+    /// The relay of the account; `None` for mail of an account without one.
+    pub own: Option<Scope>,
+    /// The domain of the rule, among the relays of the organisation; `None` for mail of no rule.
+    pub rule: Option<&'a str>,
+}
+
+impl<'a> QueueTarget<'a> {
+    /// The target of a queue.
+    pub fn of(queue: &'a str) -> Self {
+        let Some(account) = queue.strip_prefix(ACCOUNT_QUEUE) else {
+            return Self {
+                own: None,
+                rule: queue.strip_prefix(DOMAIN_QUEUE),
+            };
+        };
+        let (account, rule) = match account.split_once('/') {
+            Some((account, rule)) => (account, Some(rule)),
+            None => (account, None),
+        };
+        Self {
+            own: Scope::of_account(account),
+            rule,
+        }
+    }
+
+    /// The name of the queue.
+    pub fn queue(self) -> String {
+        match (self.own, self.rule) {
+            (None, None) => GLOBAL_QUEUE.to_owned(),
+            (None, Some(rule)) => format!("{DOMAIN_QUEUE}{rule}"),
+            // The scope has the text that the queue begins with.
+            (Some(own), None) => own.to_string(),
+            (Some(own), Some(rule)) => format!("{own}/{rule}"),
+        }
+    }
 }
 
 /// A priority class of a queue.
@@ -167,4 +206,29 @@ pub async fn waiting(
         flow
     };
     Ok(rows.into_iter().map(due).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_names_the_account_with_its_own_relay_and_the_rule() {
+        let account = "01JD0000000000000000000000";
+        let own = Scope::of_account(account);
+        for (queue, own, rule) in [
+            ("global", None, None),
+            ("domain:example.org", None, Some("example.org")),
+            ("account:01JD0000000000000000000000", own, None),
+            (
+                "account:01JD0000000000000000000000/example.org",
+                own,
+                Some("example.org"),
+            ),
+        ] {
+            let target = QueueTarget { own, rule };
+            assert_eq!(QueueTarget::of(queue), target);
+            assert_eq!(target.queue(), queue);
+        }
+    }
 }

@@ -1,11 +1,12 @@
 //! The table `information`: the current settings, a value for each label of a scope.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use domain::{Form, Label};
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
+use super::scope::ACCOUNT;
 use super::{Connection, Scope, StoreError};
 
 /// The settings of a scope.
@@ -75,9 +76,55 @@ pub async fn of_relays(connection: &mut Connection) -> Result<Vec<RelayForm>, St
     Ok(of_one.map(of_relay).collect())
 }
 
+/// The settings of the relay of an account.
+#[derive(Debug)]
+pub struct AccountForm {
+    pub scope: Scope,
+    pub form: Form,
+    /// Sealed.
+    pub password: Option<String>,
+    /// The number of the newest revision.
+    pub revision: i64,
+}
+
+/// Reads the settings of the relays of all accounts that have one, in two queries.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn of_accounts(connection: &mut Connection) -> Result<Vec<AccountForm>, StoreError> {
+    let rows: Vec<RelayValue> = sqlx::query_as(
+        "SELECT scope, label, value FROM information WHERE scope LIKE $1 ORDER BY scope",
+    )
+    .bind(format!("{ACCOUNT}%"))
+    .fetch_all(&mut *connection)
+    .await?;
+    let revisions: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT scope, MAX(number) FROM revision WHERE scope LIKE $1 GROUP BY scope",
+    )
+    .bind(format!("{ACCOUNT}%"))
+    .fetch_all(connection)
+    .await?;
+    let revisions: HashMap<String, i64> = revisions.into_iter().collect();
+    let of_one = rows.chunk_by(|one, other| one.relay == other.relay);
+    let of_account = |rows: &[RelayValue]| {
+        let stored = &rows[0].relay;
+        let password = rows
+            .iter()
+            .find(|row| row.label == Label::Password.as_str());
+        let values = rows.iter();
+        Some(AccountForm {
+            scope: Scope::of_stored_account(stored)?,
+            form: form(values.map(|row| (row.label.clone(), row.value.clone()))),
+            password: password.map(|row| row.value.clone()),
+            revision: revisions.get(stored).copied().unwrap_or(0),
+        })
+    };
+    Ok(of_one.filter_map(of_account).collect())
+}
+
 /// A value of a relay.
 struct RelayValue {
-    /// The id of the relay.
+    /// The id or the scope of the relay.
     relay: String,
     label: String,
     value: String,

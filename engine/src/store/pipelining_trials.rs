@@ -1,6 +1,10 @@
 //! The table `pipelining_trial`: whether a relay bears a pipelined next transaction.
 
+use std::collections::HashMap;
+
 use domain::Timestamp;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 
 use super::{Connection, StoreError};
 
@@ -14,27 +18,49 @@ pub struct PipeliningTrial {
     pub tried: Timestamp,
 }
 
-/// The trials of a relay, given as its host and port, the newest first.
+/// How many trials of a relay are read.
+const TRIALS: usize = 16;
+
+/// The newest trials of all relays by host and port, the newest first.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn of_relay(
+pub async fn all(
     connection: &mut Connection,
-    relay: &str,
-) -> Result<Vec<PipeliningTrial>, StoreError> {
-    let rows: Vec<(String, i64, i64)> = sqlx::query_as(
-        "SELECT greeting, works, tried_at FROM pipelining_trial WHERE relay = $1 \
-         ORDER BY tried_at DESC LIMIT 16",
+) -> Result<HashMap<String, Vec<PipeliningTrial>>, StoreError> {
+    let rows: Vec<TrialRow> = sqlx::query_as(
+        "SELECT relay, greeting, works, tried_at FROM pipelining_trial ORDER BY tried_at DESC",
     )
-    .bind(relay)
     .fetch_all(connection)
     .await?;
-    let trial = |(greeting, works, tried)| PipeliningTrial {
-        greeting,
-        works: works != 0,
-        tried: Timestamp(tried),
-    };
-    Ok(rows.into_iter().map(trial).collect())
+    let mut trials: HashMap<String, Vec<PipeliningTrial>> = HashMap::new();
+    for TrialRow { relay, trial } in rows {
+        let of_relay = trials.entry(relay).or_default();
+        if of_relay.len() < TRIALS {
+            of_relay.push(trial);
+        }
+    }
+    Ok(trials)
+}
+
+struct TrialRow {
+    /// Host and port.
+    relay: String,
+    trial: PipeliningTrial,
+}
+
+impl FromRow<'_, AnyRow> for TrialRow {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let works: i64 = row.try_get(2)?;
+        Ok(Self {
+            relay: row.try_get(0)?,
+            trial: PipeliningTrial {
+                greeting: row.try_get(1)?,
+                works: works != 0,
+                tried: Timestamp(row.try_get(3)?),
+            },
+        })
+    }
 }
 
 /// Records a trial in the place of an earlier one.

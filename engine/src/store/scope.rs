@@ -14,7 +14,12 @@ pub enum Scope {
     Global,
     /// Another relay of the organisation.
     Relay(Ulid),
+    /// The relay of an account.
+    Account(Ulid),
 }
+
+/// What the scope of the relay of an account is stored with, before the id of the account.
+pub(super) const ACCOUNT: &str = "account:";
 
 impl Scope {
     /// The scope of the relay with this id: `global` or a ULID as it was answered. `None` for other
@@ -28,12 +33,37 @@ impl Scope {
         (ulid.to_string() == id).then_some(Self::Relay(ulid))
     }
 
-    /// The id of the relay.
+    /// The scope of the relay of the account with this id, a ULID.
+    pub fn of_account(id: &str) -> Option<Self> {
+        Ulid::from_string(id).ok().map(Self::Account)
+    }
+
+    /// The scope as it is stored, if it is that of the relay of an account.
+    pub(super) fn of_stored_account(scope: &str) -> Option<Self> {
+        Self::of_account(scope.strip_prefix(ACCOUNT)?)
+    }
+
+    /// The id of the relay. That of an account is not one of the organisation's, and has the text of
+    /// the scope.
     pub fn relay_id(self) -> String {
         match self {
             Self::Global => MAIN.to_owned(),
             Self::Relay(id) => id.to_string(),
+            Self::Account(_) => self.to_string(),
         }
+    }
+
+    /// The id of the account whose relay it is.
+    pub fn account(self) -> Option<String> {
+        match self {
+            Self::Account(id) => Some(id.to_string()),
+            Self::Global | Self::Relay(_) => None,
+        }
+    }
+
+    /// Whether it is the relay of an account.
+    pub fn is_own(self) -> bool {
+        matches!(self, Self::Account(_))
     }
 }
 
@@ -42,6 +72,7 @@ impl fmt::Display for Scope {
         match self {
             Self::Global => f.write_str("global"),
             Self::Relay(id) => write!(f, "relay:{id}"),
+            Self::Account(id) => write!(f, "{ACCOUNT}{id}"),
         }
     }
 }
@@ -60,6 +91,7 @@ mod tests {
             ("O1JD0000000000000000000000", None),
             ("8ZZZZZZZZZZZZZZZZZZZZZZZZZ", None),
             ("relay:01JD0000000000000000000000", None),
+            ("account:01JD0000000000000000000000", None),
             ("Global", None),
             ("", None),
         ] {
@@ -69,5 +101,16 @@ mod tests {
                 assert_eq!(scope.relay_id(), id);
             }
         }
+    }
+
+    #[test]
+    fn the_relay_of_an_account_is_stored_with_the_id_of_the_account() {
+        let scope = Scope::of_account("01JD0000000000000000000000").expect("an id");
+        let stored = "account:01JD0000000000000000000000";
+        assert_eq!(scope.to_string(), stored);
+        assert_eq!(Scope::of_stored_account(stored), Some(scope));
+        assert_eq!(Scope::of_stored_account("relay:01JD"), None);
+        assert_eq!(Scope::of_account(""), None);
+        assert!(scope.is_own() && !Scope::Global.is_own());
     }
 }

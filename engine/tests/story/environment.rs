@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::jwe::{Jwk, seal_for};
 use domain::view::{PasswordChange, Role};
 use domain::{Form, Label, SecretString};
+use engine::smtp::PublicAddresses;
 use engine::{Actor, Clock, Config, Origin, Postern};
 use rand::rngs::OsRng;
 use rsa::RsaPrivateKey;
@@ -85,6 +86,8 @@ impl TestEnv {
             data: folder.path().to_owned(),
             database,
             clock: clock.clone(),
+            // Of this machine one address counts as public, so that others are refused.
+            account_relays: PublicAddresses::parse("127.0.0.1").expect("an address"),
             public_url: "http://gate.example".to_owned(),
             browser_key: Some(browser_key()),
             ..Config::default()

@@ -65,7 +65,7 @@ impl TestEnv {
         };
         let mails = Submissions::Many((first..first + many).map(one).collect());
         let accepted = self.postern.outbox().accept(actor, mails, None).await;
-        accepted.expect("accepted")
+        accepted.expect("accepted").ids
     }
 }
 

@@ -23,7 +23,7 @@ impl TestEnv {
         };
         let submissions = Submissions::Many((0..many).map(|_| one()).collect());
         let accepted = self.postern.outbox().accept(actor, submissions, None).await;
-        let mut ids = accepted.expect("accepted");
+        let mut ids = accepted.expect("accepted").ids;
         assert_eq!(ids.len(), many);
         ids.remove(0)
     }

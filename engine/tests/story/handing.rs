@@ -20,7 +20,12 @@ impl TestEnv {
     ) -> Result<Vec<String>, Refusal> {
         let submissions = Submissions::One(Box::new(mail(&["desk@example.net"], subject)));
         let key = Some((key.to_owned(), [body; 32]));
-        self.postern.outbox().accept(actor, submissions, key).await
+        let accepted = self
+            .postern
+            .outbox()
+            .accept(actor, submissions, key)
+            .await?;
+        Ok(accepted.ids)
     }
 
     pub async fn kept(&self, actor: &Actor) -> usize {
@@ -98,7 +103,8 @@ async fn a_batch_is_stored_as_a_whole_or_not_at_all(env: TestEnv) {
         .outbox()
         .accept(&admin, submissions, None)
         .await
-        .expect("accepted");
+        .expect("accepted")
+        .ids;
     assert!(ids.len() == 2 && ids[0] < ids[1]);
     for submissions in [Vec::new(), (0..501).map(|_| good()).collect()] {
         let refusal = env
@@ -131,7 +137,8 @@ async fn without_settings_mail_needs_a_sender_and_is_queued(env: TestEnv) {
         .outbox()
         .accept(&admin, Submissions::One(Box::new(from)), None)
         .await
-        .expect("accepted");
+        .expect("accepted")
+        .ids;
     assert!(
         !env.postern
             .outbox()

@@ -210,7 +210,7 @@ async fn a_stopping_worker_releases_mail_being_claimed(env: TestEnv) {
     };
     let submissions = Submissions::One(Box::new(large));
     let ids = env.postern.outbox().accept(&admin, submissions, None).await;
-    let large = ids.expect("accepted").remove(0);
+    let large = ids.expect("accepted").ids.remove(0);
     env.until_locked().await;
     let goes_on = async {
         relay.wait_for("QUIT", 1).await;
@@ -316,7 +316,7 @@ async fn concurrent_submissions_are_each_delivered_once(env: TestEnv) {
             .postern
             .outbox()
             .accept(&admin, Submissions::Many(submissions), None);
-        let ids = ids.await.expect("accepted");
+        let ids = ids.await.expect("accepted").ids;
         assert_eq!(ids.len(), number);
         env.until_delivered(&admin, &ids).await;
         expected.extend(to);

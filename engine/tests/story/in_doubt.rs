@@ -102,7 +102,7 @@ async fn a_message_whose_lease_ended_while_it_waited_is_not_sent(env: TestEnv) {
                 .map(|subject| mail(&["desk@example.net"], subject));
             let mails = Submissions::Many(mails.collect());
             let accepted = env.postern.outbox().accept(&admin, mails, None).await;
-            accepted.expect("accepted")
+            accepted.expect("accepted").ids
         };
         // What the relay bears is known by then.
         let before = submit(vec!["Before"; 20]).await;

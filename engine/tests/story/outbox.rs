@@ -132,7 +132,7 @@ impl TestEnv {
     pub async fn hand_over(&self, actor: &Actor, to: &[&str], subject: &str) -> String {
         let submissions = Submissions::One(Box::new(mail(to, subject)));
         let ids = self.postern.outbox().accept(actor, submissions, None).await;
-        ids.expect("accepted").remove(0)
+        ids.expect("accepted").ids.remove(0)
     }
 
     /// Waits until a message is as expected.

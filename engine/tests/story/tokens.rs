@@ -148,7 +148,7 @@ async fn a_token_sends_only_from_its_senders(env: TestEnv) {
     let sent = outbox
         .accept(&actor, one("App <app@EXAMPLE.ORG>"), None)
         .await;
-    assert_eq!(sent.expect("accepted").len(), 1);
+    assert_eq!(sent.expect("accepted").ids.len(), 1);
     let refused = outbox.accept(&actor, one("ceo@example.org"), None).await;
     let refusal = refused.expect_err("another sender");
     assert_eq!(refusal.kind, Kind::Invalid);
@@ -213,8 +213,11 @@ async fn a_token_gives_its_mail_a_priority_and_limits_it(env: TestEnv) {
             .await;
         let actor = env.holder(&token).await.expect("valid");
         let one = Submissions::One(Box::new(with(given)));
-        let ids = outbox.accept(&actor, one, None).await.expect("accepted");
-        let message = outbox.message(&actor, &ids[0]).await.expect("reads");
+        let accepted = outbox.accept(&actor, one, None).await.expect("accepted");
+        let message = outbox
+            .message(&actor, &accepted.ids[0])
+            .await
+            .expect("reads");
         assert_eq!(message.priority, expected, "{default:?} {highest:?}");
     }
 

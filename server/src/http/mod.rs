@@ -12,6 +12,7 @@ mod headers;
 mod host;
 pub mod listener;
 mod metrics;
+mod my_relay;
 mod outbox;
 mod pages;
 mod policy;
@@ -43,6 +44,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(pages::router())
         .merge(forms::router())
+        .merge(my_relay::router())
         .merge(outbox::router())
         .merge(policy::router())
         .merge(relays::router())

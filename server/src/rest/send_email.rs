@@ -5,8 +5,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
+use domain::outbox::QueueKind;
 use domain::{Kind, Refusal};
-use engine::Submissions;
+use engine::{Accepted, Submissions};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -32,16 +33,25 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 #[serde(untagged)]
 enum AcceptedIds {
     /// The response to one mail.
-    One { id: String },
+    One {
+        id: String,
+        /// Whose relays take it: those of the organisation, or the account's own.
+        queue: QueueKind,
+    },
     /// The response to an array, in its order.
-    Many { ids: Vec<String> },
+    Many {
+        ids: Vec<String>,
+        /// Whose relays take them.
+        queue: QueueKind,
+    },
 }
 
 /// Send mail
 ///
 /// Accepts one mail, or an array of up to 500, of which all are accepted or none. The response is
 /// sent once they are on disk. A mail has at most 25 MiB. Date and Message-ID are added where they
-/// are missing. If the response was lost, repeat the request with the same `Idempotency-Key`: for
+/// are missing. `queue` is `own_relay` where the account has a relay of its own, and otherwise
+/// `organisation`. If the response was lost, repeat the request with the same `Idempotency-Key`: for
 /// 24 hours the same key with the same body returns the first response, and nothing is sent twice.
 #[utoipa::path(
     post,
@@ -73,14 +83,17 @@ pub async fn send(
     let (body, _permit) = body_budget::read(&actor, &headers, body).await?;
     let (submissions, key) = decode(body, key).await?;
     let many = matches!(submissions, Submissions::Many(_));
-    let mut ids = state
+    let Accepted { mut ids, queue } = state
         .postern
         .outbox()
         .accept(&actor, submissions, key)
         .await?;
     let answer = match ids.len() {
-        1 if !many => AcceptedIds::One { id: ids.remove(0) },
-        _ => AcceptedIds::Many { ids },
+        1 if !many => AcceptedIds::One {
+            id: ids.remove(0),
+            queue,
+        },
+        _ => AcceptedIds::Many { ids, queue },
     };
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }

@@ -94,7 +94,8 @@ impl ToSchema for SendEmailBody {
     "text": "Leave the building.",
 }))]
 pub struct SendEmail {
-    /// `a@example.org` or `Name <a@example.org>`; absent, the address of the configuration. White
+    /// `a@example.org` or `Name <a@example.org>`; absent, the address of the configuration, or
+    /// of the account's own relay. White
     /// space at either end of an address is removed, here and in every other field.
     #[serde(default, deserialize_with = "lenient")]
     from: Option<String>,

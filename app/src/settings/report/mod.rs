@@ -8,7 +8,7 @@ mod verdict;
 mod waterfall;
 
 use domain::event::Outcome;
-use domain::relay::id_or_main;
+use domain::relay::{OWN, id_or_main};
 use domain::{Refusal, Stage, Trace};
 use engine::{Actor, Postern};
 use futures::stream::BoxStream;
@@ -39,7 +39,10 @@ pub async fn snapshots(
         kind,
         relay,
     } = request;
-    let service = postern.diagnosis().of_relay(id_or_main(relay.as_deref()))?;
+    let service = match id_or_main(relay.as_deref()) {
+        OWN => postern.diagnosis().of_account(&actor)?,
+        id => postern.diagnosis().of_relay(id)?,
+    };
     Ok(match kind {
         RunKind::Test => {
             let test = service.test(&actor, Some(form), password, recipient);

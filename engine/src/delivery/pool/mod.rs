@@ -83,17 +83,15 @@ impl Pool {
         }
         match state.choose(&class.queue, now) {
             Choice::Relay(index) => {
-                let health = &state.relays[index].health;
-                let waiting = state.waiting(class);
-                match health.availability(now) {
+                let relay = &state.relays[index];
+                let (capacity, waiting) = (relay.queue_capacity(), state.waiting(class));
+                match relay.health.availability(now) {
                     // One message for the half-open attempt.
                     Availability::HalfOpen if state.is_queue_empty(&class.queue) => {
                         Demand::Messages(1)
                     }
                     Availability::HalfOpen => Demand::None,
-                    _ if waiting * 2 <= health.queue_capacity() => {
-                        Demand::Messages(health.queue_capacity() - waiting)
-                    }
+                    _ if waiting * 2 <= capacity => Demand::Messages(capacity - waiting),
                     _ => Demand::None,
                 }
             }
@@ -108,10 +106,10 @@ impl Pool {
         let state = self.state();
         match state.choose(&class.queue, now) {
             Choice::Relay(index) if state.may_begin() => {
-                let health = &state.relays[index].health;
-                match health.availability(now) {
+                let relay = &state.relays[index];
+                match relay.health.availability(now) {
                     Availability::HalfOpen => 0,
-                    _ => (health.queue_capacity() / 2).saturating_sub(state.waiting(class)),
+                    _ => (relay.queue_capacity() / 2).saturating_sub(state.waiting(class)),
                 }
             }
             _ => 0,
@@ -154,12 +152,21 @@ impl Pool {
         let (message, index) = state.pop_for_new_task(self.lease, now)?;
         state.tasks += 1;
         let relay = &mut state.relays[index];
-        Some(TaskStart {
+        let is_own = relay.route.scope.is_own();
+        let start = TaskStart {
             message,
             half_open: relay.health.begin(now),
             route: relay.route.clone(),
             connection: relay.idle_connections.pop(),
-        })
+        };
+        let closed = match &start.connection {
+            None if is_own => state.make_room(),
+            _ => None,
+        };
+        state.own_tasks += usize::from(is_own);
+        drop(state);
+        quit(closed.into_iter().collect());
+        Some(start)
     }
 
     /// The next message for a task on a route.
@@ -211,6 +218,7 @@ impl Pool {
     pub fn ended(&self, route: &Arc<Route>, half_open: bool) {
         let mut state = self.state();
         state.tasks -= 1;
+        state.own_tasks -= usize::from(route.scope.is_own());
         if let Some(relay) = state.relay_mut(route) {
             relay.health.end(half_open);
         }

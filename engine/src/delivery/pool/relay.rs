@@ -1,5 +1,6 @@
 //! The relays of a pool: their settings, and what their replies and failures change.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,13 +33,23 @@ impl Pool {
         relays.map(|relay| relay.route.clone()).collect()
     }
 
+    /// The number of the relays of the organisation.
+    pub fn of_organisation(&self) -> usize {
+        self.state().of_organisation().len()
+    }
+
     /// Replaces the routes. Of a relay whose route is not the same, all that is known is forgotten.
     pub fn set_routes(&self, routes: Routes) {
         let replaced = {
             let mut state = self.state();
             state.version = Some(routes.version);
             let now = state.now();
-            let mut before = std::mem::take(&mut state.relays);
+            state.fallback = routes.fallback;
+            let before = std::mem::take(&mut state.relays);
+            let mut before: HashMap<*const Route, PooledRelay> = before
+                .into_iter()
+                .map(|relay| (Arc::as_ptr(&relay.route), relay))
+                .collect();
             let limited = routes
                 .relays
                 .iter()
@@ -50,16 +61,17 @@ impl Pool {
                 let quota = quota.or_insert_with(|| RelayQuota::new(scope));
                 quota.load(&routes.usage, now);
             }
+            state.own.clear();
             for route in routes.relays {
-                let same = |relay: &PooledRelay| Arc::ptr_eq(&relay.route, &route);
-                let kept = before.iter().position(same);
-                let relay = match kept {
-                    Some(index) => before.swap_remove(index),
-                    None => PooledRelay::new(route, self.max_connections),
-                };
+                if route.scope.is_own() {
+                    let position = state.relays.len();
+                    state.own.insert(route.scope, position);
+                }
+                let kept = before.remove(&Arc::as_ptr(&route));
+                let relay = kept.unwrap_or_else(|| PooledRelay::new(route, self.max_connections));
                 state.relays.push(relay);
             }
-            before
+            before.into_values()
         };
         for relay in replaced {
             quit(relay.idle_connections);
@@ -96,9 +108,13 @@ impl Pool {
         relays
             .filter_map(|(index, relay)| {
                 let health = relay.health.view(now, monotonic);
-                health.or_else(|| {
+                let view = health.or_else(|| {
                     let wait = state.quota_wait(index)?;
                     Some(limit_view(&relay.route, now, wait))
+                })?;
+                Some(BackoffView {
+                    account: relay.route.scope.account(),
+                    ..view
                 })
             })
             .collect()
@@ -264,6 +280,7 @@ fn limit_view(route: &Route, now: Timestamp, wait: Duration) -> BackoffView {
     );
     BackoffView {
         relay: route.name.clone(),
+        account: None,
         state: RelayState::AtLimit,
         failure: Failure::new(Stage::Mail, Fault::OwnLimit, detail),
         cause: None,

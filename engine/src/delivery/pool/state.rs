@@ -1,6 +1,7 @@
 //! The state of a pool, behind its lock: which relay takes the messages of which queue.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::delivery::relay_health::{Availability, RelayHealth};
 use crate::delivery::relay_quota::RelayQuota;
 use crate::delivery::route::Route;
 use crate::store::Scope;
-use crate::store::flows::QueueClass;
+use crate::store::flows::{QueueClass, QueueTarget};
 
 /// A relay of the pool. Nothing of it outlives its settings.
 pub(super) struct PooledRelay {
@@ -31,20 +32,40 @@ pub(super) struct PooledRelay {
     pub refusals: RefusalStreak,
 }
 
+/// The maximum number of connections to the own relay of an account, and to all of them together. One
+/// that is idle is closed where another account needs it.
+const OWN_RELAY_CONNECTIONS: usize = 4;
+pub(super) const OWN_CONNECTIONS: usize = 200;
+
+/// How many messages of an account may wait in this process for its own relay: there can be as many of
+/// these queues as accounts.
+const OWN_QUEUE_CAPACITY: usize = 8;
+
 impl PooledRelay {
     pub fn new(route: Arc<Route>, max_connections: usize) -> Self {
-        let limit = route
-            .limits
-            .max_connections
-            .map_or(max_connections, |limit| {
-                usize::try_from(limit).unwrap_or(usize::MAX)
-            });
+        let limit = match route.scope.is_own() {
+            true => OWN_RELAY_CONNECTIONS,
+            false => route
+                .limits
+                .max_connections
+                .map_or(max_connections, |limit| {
+                    usize::try_from(limit).unwrap_or(usize::MAX)
+                }),
+        };
         Self {
             health: RelayHealth::new(&route.name, limit.min(max_connections)),
             idle_connections: Vec::new(),
             pipelining: PipeliningTrials::of(route.pipelining.clone()),
             refusals: RefusalStreak::default(),
             route,
+        }
+    }
+
+    /// How many messages of a class may wait in this process for the relay.
+    pub fn queue_capacity(&self) -> usize {
+        match self.route.scope.is_own() {
+            true => OWN_QUEUE_CAPACITY,
+            false => self.health.queue_capacity(),
         }
     }
 }
@@ -65,8 +86,15 @@ pub(super) struct State {
     queues: BTreeMap<Arc<str>, LocalQueue>,
     /// The queue that was served last.
     served: Arc<str>,
-    /// In the order in which they take over from each other.
+    /// Those of the organisation in the order in which they take over from each other, and after them
+    /// those of accounts.
     pub relays: Vec<PooledRelay>,
+    /// The positions of the relays of accounts.
+    pub own: HashMap<Scope, usize>,
+    /// Whether the relays of the organisation take over from those of accounts.
+    pub fallback: bool,
+    /// Tasks on relays of accounts, also on routes that were replaced.
+    pub own_tasks: usize,
     /// Of relays whose messages are limited, also after a change of their settings.
     pub quotas: HashMap<Scope, RelayQuota>,
     clock: Clock,
@@ -88,6 +116,9 @@ impl State {
             queues: BTreeMap::new(),
             served: "".into(),
             relays: Vec::new(),
+            own: HashMap::new(),
+            fallback: true,
+            own_tasks: 0,
             quotas: HashMap::new(),
             clock,
             version: None,
@@ -128,30 +159,60 @@ impl State {
     pub fn has_room(&self, class: &QueueClass, now: Instant) -> bool {
         match self.choose(&class.queue, now) {
             Choice::Relay(index) => {
-                let capacity = self.relays[index].health.queue_capacity();
+                let capacity = self.relays[index].queue_capacity();
                 self.waiting(class) * 2 <= capacity
             }
             Choice::After(_) | Choice::None => false,
         }
     }
 
+    /// The relays of the organisation.
+    pub fn of_organisation(&self) -> &[PooledRelay] {
+        &self.relays[..self.relays.len() - self.own.len()]
+    }
+
+    /// The relays of accounts.
+    pub fn of_accounts(&mut self) -> &mut [PooledRelay] {
+        let first = self.relays.len() - self.own.len();
+        &mut self.relays[first..]
+    }
+
+    /// The position of the relay of a route that is still current.
+    fn position(&self, route: &Arc<Route>) -> Option<usize> {
+        let is_of = |relay: &PooledRelay| Arc::ptr_eq(&relay.route, route);
+        match route.scope.is_own() {
+            true => {
+                let found = self.own.get(&route.scope).copied();
+                found.filter(|index| is_of(&self.relays[*index]))
+            }
+            false => self.of_organisation().iter().position(is_of),
+        }
+    }
+
     /// The relay of a route that is still current.
     pub fn relay(&self, route: &Arc<Route>) -> Option<&PooledRelay> {
-        let mut relays = self.relays.iter();
-        relays.find(|relay| Arc::ptr_eq(&relay.route, route))
+        self.position(route).map(|index| &self.relays[index])
     }
 
     /// As [`State::relay`].
     pub fn relay_mut(&mut self, route: &Arc<Route>) -> Option<&mut PooledRelay> {
-        let mut relays = self.relays.iter_mut();
-        relays.find(|relay| Arc::ptr_eq(&relay.route, route))
+        self.position(route).map(|index| &mut self.relays[index])
+    }
+
+    /// The positions of the relays for the messages of a queue, in the order in which they are tried.
+    fn candidates<'a>(&'a self, queue: &'a str) -> impl Iterator<Item = usize> + 'a {
+        let target = QueueTarget::of(queue);
+        let own = target.own.and_then(|scope| self.own.get(&scope)).copied();
+        let takes_over = own.is_none() || self.fallback;
+        let routes = self.of_organisation().iter().map(|relay| &*relay.route);
+        let of_organisation = takes_over.then(|| Route::of_rule(routes, target.rule));
+        own.into_iter().chain(of_organisation.into_iter().flatten())
     }
 
     /// The relay that takes the messages of a queue: the first of its relays that is usable.
     pub fn choose(&self, queue: &str, now: Instant) -> Choice {
         let mut next: Option<Duration> = None;
-        let routes = self.relays.iter().map(|relay| &*relay.route);
-        for index in Route::of_queue(routes, queue) {
+        for index in self.candidates(queue) {
             match self.relays[index].health.availability(now) {
                 usable if usable.is_usable() => match self.quota_wait(index) {
                     None => return Choice::Relay(index),
@@ -166,8 +227,7 @@ impl State {
 
     /// The relay at a position, and why it takes the messages of a queue at this moment.
     fn choice(&self, queue: &str, chosen: usize, now: Instant) -> RelayChoice {
-        let routes = self.relays.iter().map(|relay| &*relay.route);
-        let before = Route::of_queue(routes, queue).take_while(|index| *index != chosen);
+        let before = self.candidates(queue).take_while(|index| *index != chosen);
         let skipped = before.filter_map(|index| {
             let relay = &self.relays[index];
             let day = self.clock.now();
@@ -177,12 +237,14 @@ impl State {
             })?;
             Some(SkippedRelay {
                 relay: relay.route.title.clone(),
+                own: relay.route.scope.is_own(),
                 condition,
             })
         });
         let route = &self.relays[chosen].route;
         RelayChoice {
             relay: route.title.clone(),
+            own: route.scope.is_own(),
             rule: route.from_domain.clone(),
             skipped: skipped.collect(),
         }
@@ -198,6 +260,10 @@ impl State {
     ) -> Option<QueuedMessage> {
         let mut message = self.queue(&name).pop(lease)?;
         message.choice = Some(Arc::new(self.choice(&name, index, now)));
+        // There can be as many as accounts.
+        if self.is_queue_empty(&name) && QueueTarget::of(&name).own.is_some() {
+            self.queues.remove(&name);
+        }
         self.served = name;
         self.count(index);
         Some(message)
@@ -219,13 +285,13 @@ impl State {
     }
 
     /// The names of the queues with messages, the one after the last served first.
-    fn turns(&self) -> Vec<Arc<str>> {
-        let waiting =
-            |(name, queue): (&Arc<str>, &LocalQueue)| (!queue.is_empty()).then(|| name.clone());
-        let mut names: Vec<Arc<str>> = self.queues.iter().filter_map(waiting).collect();
-        let after = names.partition_point(|name| *name <= self.served);
-        names.rotate_left(after);
-        names
+    fn turns(&self) -> impl Iterator<Item = &Arc<str>> {
+        let served = &*self.served;
+        let after = (Bound::Excluded(served), Bound::Unbounded);
+        let before = (Bound::Unbounded, Bound::Included(served));
+        let queues = self.queues.range::<str, _>(after);
+        let queues = queues.chain(self.queues.range::<str, _>(before));
+        queues.filter_map(|(name, queue)| (!queue.is_empty()).then_some(name))
     }
 
     /// A message that a relay takes on another connection, and the position of the relay.
@@ -234,19 +300,25 @@ impl State {
         lease: Duration,
         now: Instant,
     ) -> Option<(QueuedMessage, usize)> {
-        for name in self.turns() {
-            let Choice::Relay(index) = self.choose(&name, now) else {
-                continue;
-            };
-            let availability = self.relays[index].health.availability(now);
-            if availability == Availability::AtLimit {
-                continue;
-            }
+        loop {
+            let mut turns = self.turns();
+            let (name, index) = turns.find_map(|name| match self.choose(name, now) {
+                Choice::Relay(index) if self.may_connect(index, now) => Some((name.clone(), index)),
+                _ => None,
+            })?;
+            drop(turns);
+            // One whose leases have all ended is empty now.
             if let Some(message) = self.pop(name, index, lease, now) {
                 return Some((message, index));
             }
         }
-        None
+    }
+
+    /// Whether another connection to a usable relay may get a message.
+    fn may_connect(&self, index: usize, now: Instant) -> bool {
+        let relay = &self.relays[index];
+        let all_taken = relay.route.scope.is_own() && self.own_tasks >= OWN_CONNECTIONS;
+        !all_taken && relay.health.availability(now) != Availability::AtLimit
     }
 
     /// A message for a connection to a relay.
@@ -256,18 +328,39 @@ impl State {
         lease: Duration,
         now: Instant,
     ) -> Option<QueuedMessage> {
-        for name in self.turns() {
-            let Choice::Relay(index) = self.choose(&name, now) else {
-                continue;
+        loop {
+            let is_for = |name: &&Arc<str>| {
+                let own = QueueTarget::of(name).own;
+                // Its own relay is tried first: looking at the others of accounts costs more.
+                let is_of_another = route.scope.is_own() && own != Some(route.scope);
+                let chosen = || self.choose(name, now);
+                !is_of_another
+                    && matches!(chosen(), Choice::Relay(index)
+                        if Arc::ptr_eq(&self.relays[index].route, route))
             };
-            if !Arc::ptr_eq(&self.relays[index].route, route) {
-                continue;
-            }
+            let name = self.turns().find(is_for)?.clone();
+            let index = self.position(route)?;
             if let Some(message) = self.pop(name, index, lease, now) {
                 return Some(message);
             }
         }
-        None
+    }
+
+    /// Closes an idle connection to the relay of an account, where so many are open that another one
+    /// would be too many.
+    pub fn make_room(&mut self) -> Option<RelayConnection> {
+        let tasks = self.own_tasks;
+        let relays = self.of_accounts();
+        let idle: usize = relays
+            .iter()
+            .map(|relay| relay.idle_connections.len())
+            .sum();
+        if tasks + idle < OWN_CONNECTIONS {
+            return None;
+        }
+        relays
+            .iter_mut()
+            .find_map(|relay| relay.idle_connections.pop())
     }
 
     /// Empties the queues that no relay takes messages of, or all while delivery is paused.
@@ -292,174 +385,5 @@ fn earlier(next: Option<Duration>, wait: Duration) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use domain::outbox::Priority;
-    use domain::relay::RelayLimits;
-    use domain::{Failure, Fault, Stage};
-
-    use super::*;
-
-    const RULE: Option<&str> = Some("example.org");
-
-    /// The relays `smtp-0`, `smtp-1` … with these rules.
-    fn state(rules: &[Option<&str>]) -> State {
-        let mut state = State::new(Clock::default());
-        for (number, rule) in rules.iter().enumerate() {
-            let route = Route {
-                from_domain: rule.map(str::to_owned),
-                ..Route::of_name(&format!("smtp-{number}"))
-            };
-            state.relays.push(PooledRelay::new(Arc::new(route), 4));
-        }
-        state
-    }
-
-    fn fail(state: &mut State, index: usize, now: Instant) {
-        let failure = Failure::new(Stage::Tcp, Fault::ConnectionRefused, "refused");
-        let half_open = state.relays[index].health.begin(now);
-        let health = &mut state.relays[index].health;
-        health.on_failure(failure, half_open, now, 0);
-        health.end(half_open);
-    }
-
-    fn enqueue(state: &mut State, queue: &str, many: usize) {
-        for _ in 0..many {
-            let mut message = QueuedMessage::of(Vec::new());
-            message.class = QueueClass {
-                queue: queue.into(),
-                priority: Priority::Normal,
-            };
-            state.queue(&queue.into()).push_back(message);
-        }
-    }
-
-    #[test]
-    fn the_first_healthy_relay_takes_the_mail() {
-        let (mut state, begun) = (state(&[None, None]), Instant::now());
-        let at = |seconds| begun + Duration::from_secs(seconds);
-        assert_eq!(state.choose("global", at(0)), Choice::Relay(0));
-        fail(&mut state, 0, at(0));
-        assert_eq!(state.choose("global", at(0)), Choice::Relay(1), "failover");
-        fail(&mut state, 1, at(2));
-        let wait = Choice::After(Duration::from_secs(3));
-        assert_eq!(state.choose("global", at(2)), wait);
-        assert_eq!(state.choose("global", at(5)), Choice::Relay(0), "half-open");
-        state.relays[0].health.begin(at(5));
-        let wait = Choice::After(Duration::from_secs(2));
-        assert_eq!(state.choose("global", at(5)), wait, "it is tried once");
-        state.relays[0].health.on_reply(true, at(6));
-        assert_eq!(state.choose("global", at(6)), Choice::Relay(0), "again");
-    }
-
-    #[test]
-    fn mail_of_a_rule_goes_only_through_its_relays() {
-        let (mut state, now) = (state(&[None, RULE, RULE]), Instant::now());
-        let queue = "domain:example.org";
-        assert_eq!(state.choose(queue, now), Choice::Relay(1));
-        assert_eq!(state.choose("global", now), Choice::Relay(0));
-        fail(&mut state, 1, now);
-        assert_eq!(state.choose(queue, now), Choice::Relay(2));
-        fail(&mut state, 2, now);
-        assert!(matches!(state.choose(queue, now), Choice::After(_)));
-        let other = "domain:example.com";
-        assert_eq!(
-            state.choose(other, now),
-            Choice::Relay(0),
-            "its rule is gone"
-        );
-    }
-
-    #[test]
-    fn a_relay_at_its_limit_keeps_its_mail() {
-        let (mut state, now) = (state(&[None, None]), Instant::now());
-        enqueue(&mut state, "global", 9);
-        for _ in 0..4 {
-            let (_, index) = state.pop_for_new_task(Duration::MAX, now).expect("one");
-            assert_eq!(index, 0);
-            state.relays[0].health.begin(now);
-        }
-        assert!(state.pop_for_new_task(Duration::MAX, now).is_none());
-        let route = state.relays[1].route.clone();
-        assert!(state.pop_for(&route, Duration::MAX, now).is_none());
-        let route = state.relays[0].route.clone();
-        assert!(state.pop_for(&route, Duration::MAX, now).is_some());
-    }
-
-    #[test]
-    fn queues_are_served_in_turn_and_those_without_a_relay_released() {
-        let (mut state, now) = (state(&[None, RULE]), Instant::now());
-        enqueue(&mut state, "global", 3);
-        enqueue(&mut state, "domain:example.com", 3);
-        enqueue(&mut state, "domain:example.org", 3);
-        fail(&mut state, 1, now);
-        let mut served = Vec::new();
-        while let Some((message, index)) = state.pop_for_new_task(Duration::MAX, now) {
-            assert_eq!(index, 0);
-            served.push(message.class.queue.trim_start_matches("domain:").to_owned());
-        }
-        let turn = ["example.com", "global"];
-        assert_eq!(served, [turn, turn, turn].concat());
-        let stuck = state.drain_stuck_queues(now);
-        assert_eq!(stuck.len(), 3);
-        assert!(
-            stuck
-                .iter()
-                .all(|message| &*message.class.queue == "domain:example.org")
-        );
-    }
-
-    #[test]
-    fn a_relay_at_its_limit_of_messages_is_followed_by_the_next() {
-        let (mut state, now) = (state(&[None, None]), Instant::now());
-        let route = Route {
-            limits: RelayLimits {
-                per_day: Some(2),
-                ..RelayLimits::default()
-            },
-            ..Route::of_name("smtp-0")
-        };
-        state.relays[0] = PooledRelay::new(Arc::new(route), 4);
-        state
-            .quotas
-            .insert(Scope::Global, RelayQuota::new(Scope::Global));
-        state.relays[1] = PooledRelay::new(
-            Arc::new(Route {
-                scope: Scope::Relay(ulid::Ulid::new()),
-                ..Route::of_name("smtp-1")
-            }),
-            4,
-        );
-        enqueue(&mut state, "global", 4);
-        let mut taken = Vec::new();
-        while let Some((_, index)) = state.pop_for_new_task(Duration::MAX, now) {
-            taken.push(index);
-        }
-        assert_eq!(taken, [0, 0, 1, 1]);
-        state.relays.truncate(1);
-        assert!(matches!(state.choose("global", now), Choice::After(_)));
-    }
-
-    #[test]
-    fn a_choice_names_the_rule_and_the_relays_before() {
-        let (mut state, now) = (state(&[None, RULE, None, RULE]), Instant::now());
-        let reason = |state: &State, queue: &str, chosen: usize| {
-            let choice = state.choice(queue, chosen, now);
-            (choice.relay.clone(), choice.reason(|_| "10:42".to_owned()))
-        };
-        let named = |relay: &str, reason: &str| (relay.to_owned(), reason.to_owned());
-        let rule = "domain:example.org";
-        assert_eq!(reason(&state, "global", 0), named("smtp-0", "first"));
-        let expected = named("smtp-1", "rule example.org");
-        assert_eq!(reason(&state, rule, 1), expected);
-        fail(&mut state, 0, now);
-        fail(&mut state, 1, now);
-        let expected = named("smtp-2", "failover: smtp-0 backs off since 10:42");
-        assert_eq!(reason(&state, "global", 2), expected);
-        let failover = "rule example.org; failover: smtp-1 backs off since 10:42";
-        assert_eq!(reason(&state, rule, 3), named("smtp-3", failover));
-        enqueue(&mut state, "global", 1);
-        let (message, _) = state.pop_for_new_task(Duration::MAX, now).expect("one");
-        let choice = message.choice.expect("a choice");
-        assert_eq!(*choice, state.choice("global", 2, now));
-    }
-}
+#[path = "state_tests.rs"]
+mod tests;

@@ -1,0 +1,14 @@
+//! An account's own relay: its page, and the form that goes back to the organisation's.
+
+mod page;
+mod removal_page;
+mod state;
+
+pub use page::MyRelayPage;
+pub use removal_page::MyRelayRemovalPage;
+
+/// The page.
+pub const MY_RELAY: &str = "/my-relay";
+
+/// The page that asks whether to use the organisation's relay again, and its form.
+pub const REMOVE_MY_RELAY: &str = "/my-relay/remove";

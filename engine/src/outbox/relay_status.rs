@@ -1,0 +1,58 @@
+//! The state of the relays that the mail of an account leaves through.
+
+use domain::Refusal;
+use domain::outbox::{BackoffView, RelayState};
+
+use super::waiting::{ConfiguredRelay, of_organisation, unavailable, unavailable_own};
+use super::{HEARTBEAT_TIMEOUT, Outbox};
+use crate::Actor;
+use crate::store::{Connection, Scope, StoreError, information, pause, workers};
+
+/// The state of an account's own relay and of the organisation's, as the account sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RelayStatus {
+    /// Whether delivery is paused, or no process delivers.
+    pub paused: bool,
+    /// Where the own relay takes no mail: why, with the relay's reply.
+    pub own: Option<BackoffView>,
+    /// Where no relay of the organisation takes mail: the state of the first.
+    pub organisation: Option<RelayState>,
+}
+
+impl Outbox {
+    /// The state of the own relay of the actor's account, and of the organisation's relays that are
+    /// for all mail.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`](domain::Kind::Forbidden) for a token that does not read.
+    pub async fn relay_status(&self, actor: &Actor) -> Result<RelayStatus, Refusal> {
+        actor.reads()?;
+        let account = actor.account().map(|account| account.id.as_str());
+        let mut connection = self.store.reporting().await?;
+        Ok(self.status(&mut connection, account).await?)
+    }
+
+    async fn status(
+        &self,
+        connection: &mut Connection,
+        account: Option<&str>,
+    ) -> Result<RelayStatus, StoreError> {
+        let now = self.clock.now();
+        let paused = pause::read(connection).await?.is_some();
+        let processes = workers::all(connection, now - HEARTBEAT_TIMEOUT).await?;
+        let workers = processes.workers;
+        let own = match account.and_then(Scope::of_account) {
+            Some(scope) => information::read(connection, scope).await?,
+            None => None,
+        };
+        let own = own.and_then(|saved| saved.form.parse().ok());
+        let own = own.and_then(|settings| unavailable_own(&settings, account, &workers));
+        let relays: Vec<ConfiguredRelay> = of_organisation(connection).await?;
+        let first = unavailable(&relays, None, &workers).into_iter().next();
+        Ok(RelayStatus {
+            paused: paused || !processes.holding.is_empty() || self.hold.is_some(),
+            own: own.map(|relay| relay.backoff),
+            organisation: first.map(|relay| relay.backoff.state),
+        })
+    }
+}

@@ -1,0 +1,140 @@
+//! The relay of an account: who may see and change its settings, and its removal.
+
+use domain::view::Stamp;
+use domain::{Form, Kind, Refusal};
+
+use super::{SavedSettings, Settings};
+use crate::Actor;
+use crate::audit::Action;
+use crate::store::revisions::{self, Revision};
+use crate::store::{Connection, Scope, commit, information, policy, routing};
+
+/// The name of an account's own relay, where relays are listed by name.
+pub(crate) const OWN_RELAY: &str = "Own relay";
+
+impl Settings {
+    /// The settings of the relay of the actor's account.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for a local user, who has no account.
+    pub fn of_account(&self, actor: &Actor) -> Result<Self, Refusal> {
+        let account = actor.account();
+        let scope = account.and_then(|account| Scope::of_account(&account.id));
+        let scope = scope.ok_or_else(|| {
+            let text = "Only an account has a relay of its own. Sign in, or use a token.";
+            Refusal::new(Kind::Forbidden, text)
+        })?;
+        Ok(self.of(scope))
+    }
+
+    /// Awaits an act on these settings: on those of the organisation by an administrator, on those of
+    /// an account by that account. Refuses every other actor, and records refusals.
+    pub(crate) async fn manage<T>(
+        &self,
+        actor: &Actor,
+        action: Action,
+        act: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        let permitted = async {
+            match self.scope {
+                Scope::Account(_) => {
+                    self.require_owner(actor)?;
+                    actor.changes_settings()?;
+                }
+                Scope::Global | Scope::Relay(_) => actor.administers()?,
+            }
+            act.await
+        };
+        self.audit.audited(actor, action, permitted).await
+    }
+
+    /// As [`Settings::manage`], for an act that only reads: also by a token of the account that reads.
+    pub(super) async fn consult<T>(
+        &self,
+        actor: &Actor,
+        act: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        let permitted = async {
+            match self.scope {
+                Scope::Account(_) => {
+                    self.require_owner(actor)?;
+                    actor.reads()?;
+                }
+                Scope::Global | Scope::Relay(_) => actor.administers()?,
+            }
+            act.await
+        };
+        self.audit
+            .audited(actor, Action::ReadSettings, permitted)
+            .await
+    }
+
+    /// # Errors
+    /// [`Kind::Forbidden`] for an actor of another account, and for a local user.
+    fn require_owner(&self, actor: &Actor) -> Result<(), Refusal> {
+        let account = actor.account();
+        let own = account.and_then(|account| Scope::of_account(&account.id));
+        match own == Some(self.scope) {
+            true => Ok(()),
+            false => {
+                let text = "These are the settings of another account.";
+                Err(Refusal::new(Kind::Forbidden, text))
+            }
+        }
+    }
+
+    /// Refuses the settings of an account's own relay where the policy does not allow one.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] where it does not.
+    pub(crate) async fn require_policy(&self, connection: &mut Connection) -> Result<(), Refusal> {
+        if self.scope.is_own() && !policy::read(connection).await?.own_relays {
+            return Err(Refusal::new(Kind::Forbidden, NOT_ALLOWED));
+        }
+        Ok(())
+    }
+
+    /// Removes the settings of an account's own relay, and all its passwords: its mail leaves through
+    /// the relays of the organisation. Returns whether there were any.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for an actor of another account, and for the settings of the organisation.
+    pub async fn remove(&self, actor: &Actor) -> Result<bool, Refusal> {
+        let act = async {
+            if !self.scope.is_own() {
+                let text = "The organisation's settings stay. Remove the relay instead.";
+                return Err(Refusal::new(Kind::Forbidden, text));
+            }
+            let mut work = self.store.begin().await?;
+            let version = routing::raise(&mut work).await?;
+            let saved = SavedSettings::read(&mut work, self.scope).await?;
+            if !saved.exist() {
+                return Ok(false);
+            }
+            information::remove(&mut work, self.scope).await?;
+            revisions::forget_all_passwords(&mut work, self.scope).await?;
+            // A page that began from the settings before is in conflict.
+            let removal = Revision {
+                number: saved.revision() + 1,
+                saved: Stamp {
+                    at: self.clock.now(),
+                    by: actor.name().to_owned(),
+                },
+                form: Form::default(),
+                password: None,
+                password_from: None,
+            };
+            revisions::add(&mut work, self.scope, &removal).await?;
+            self.audit
+                .record(&mut work, actor, Action::RemoveRelay, "own relay")
+                .await?;
+            commit(work).await?;
+            self.announce(version);
+            Ok(true)
+        };
+        self.manage(actor, Action::RemoveRelay, act).await
+    }
+}
+
+const NOT_ALLOWED: &str = "Your organisation does not allow relays of one's own: mail leaves through \
+                           the organisation's. Ask an administrator.";

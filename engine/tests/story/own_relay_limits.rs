@@ -1,0 +1,184 @@
+//! The limits of the own relay of an account: it is the account's alone, and has a public address.
+
+use std::time::Duration;
+
+use domain::event::Outcome;
+use domain::outbox::MessageView;
+use domain::view::{PasswordChange, Role, Verification};
+use domain::{Event, Fault, Kind, Label};
+use engine::{Actor, DiagnosisRequest, ProbeRequest};
+use futures::StreamExt;
+
+use crate::environment::TestEnv;
+use crate::outbox::{TestWorker, mail, through};
+use crate::own_relay::{TO, own_form, relay};
+
+async fn the_settings_of_an_account_are_its_own(env: TestEnv) {
+    let (admin, user) = (env.admin().await, env.user().await);
+    let other = env.sign_in("bob@example.org", Role::User).await;
+    let own = relay();
+    let saved = env.save_own(&user, own_form(&own), PasswordChange::Keep);
+    assert_eq!(saved.await, Ok(1));
+    let theirs = env
+        .postern
+        .settings()
+        .of_account(&user)
+        .expect("an account");
+    for stranger in [&admin, &other, &Actor::local(0)] {
+        let refusals = [
+            theirs.view(stranger).await.err(),
+            theirs
+                .save(stranger, own_form(&own), PasswordChange::Keep, None)
+                .await
+                .err(),
+            theirs.remove(stranger).await.err(),
+        ];
+        for refusal in refusals {
+            let refusal = refusal.expect("refused");
+            assert_eq!(refusal.kind, Kind::Forbidden, "{}", stranger.name());
+        }
+        let diagnosis = env.postern.diagnosis().of_account(&user).expect("theirs");
+        let tested = diagnosis.test(stranger, None, PasswordChange::Keep, TO.to_owned());
+        assert_eq!(tested.await.err().expect("refused").kind, Kind::Forbidden);
+        let asked = diagnosis.diagnose(stranger, DiagnosisRequest::default());
+        assert_eq!(asked.await.err().expect("refused").kind, Kind::Forbidden);
+        let asked = ProbeRequest::word("127.0.0.1".to_owned(), String::new());
+        let asked = diagnosis.probe(stranger, asked);
+        assert_eq!(asked.await.err().expect("refused").kind, Kind::Forbidden);
+    }
+    let seen = env.postern.settings().account_relay(&other).await;
+    let seen = seen.expect("their own");
+    assert_eq!((seen.address, seen.own.revision), (None, 0));
+    assert!(env.postern.settings().of_account(&Actor::local(0)).is_err());
+    let global = env.postern.settings().view(&user).await;
+    assert_eq!(
+        global.expect_err("for administrators").kind,
+        Kind::Forbidden
+    );
+    let diagnosis = env.postern.diagnosis();
+    let tested = diagnosis.test(&user, None, PasswordChange::Keep, TO.to_owned());
+    assert_eq!(tested.await.err().expect("refused").kind, Kind::Forbidden);
+
+    // An administrator has one too, and its test verifies it.
+    let form = own_form(&own).with(Label::FromAddress, "admin@example.org");
+    let saved = env.save_own(&admin, form, PasswordChange::Keep).await;
+    assert_eq!(saved, Ok(1));
+    let diagnosis = env
+        .postern
+        .diagnosis()
+        .of_account(&admin)
+        .expect("an account");
+    let events = diagnosis.test(&admin, None, PasswordChange::Keep, TO.to_owned());
+    let events: Vec<Event> = events.await.expect("begins").collect().await;
+    let Some(Event::Over(over)) = events.last() else {
+        panic!("{events:?}");
+    };
+    assert!(matches!(
+        over.outcome,
+        Outcome::Sent {
+            verified: Some(_),
+            ..
+        }
+    ));
+    let state = env.postern.settings().account_relay(&admin).await;
+    let verified = state.expect("readable").own.verified;
+    assert!(
+        matches!(verified, Verification::Verified(_)),
+        "{verified:?}"
+    );
+    let state = env.postern.settings().account_relay(&user).await;
+    let verified = state.expect("readable").own.verified;
+    assert_eq!(verified, Verification::Never, "that of another account");
+}
+
+async fn an_own_relay_has_a_public_address(env: TestEnv) {
+    let (admin, user) = (env.admin().await, env.user().await);
+    let (organisation, own) = (relay(), relay());
+    env.save(&admin, &organisation).await;
+    // Postern allows 127.0.0.1 here, and no other address of this machine.
+    for host in [
+        "127.0.0.2",
+        "::1",
+        "10.0.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+    ] {
+        let form = own_form(&own).with(Label::Host, host);
+        let diagnosis = env
+            .postern
+            .diagnosis()
+            .of_account(&user)
+            .expect("an account");
+        let request = DiagnosisRequest {
+            edit: form.into(),
+            ..DiagnosisRequest::default()
+        };
+        let events = diagnosis.diagnose(&user, request).await;
+        let events: Vec<Event> = events.expect("begins").collect().await;
+        let Some(Event::Over(over)) = events.last() else {
+            panic!("{events:?}");
+        };
+        let Outcome::Failed { failure, cause } = &over.outcome else {
+            panic!("{host}: {over:?}");
+        };
+        let expected = match host {
+            "169.254.169.254" => Fault::AddressNotAllowed,
+            _ => Fault::AddressNotPublic,
+        };
+        assert_eq!(failure.fault, expected, "{host}");
+        assert!(cause.is_some(), "{host}: what to do is said");
+    }
+    env.pass(Duration::from_secs(61));
+    let form = own_form(&own).with(Label::Host, "127.0.0.2");
+    let diagnosis = env
+        .postern
+        .diagnosis()
+        .of_account(&user)
+        .expect("an account");
+    let tested = diagnosis.test(
+        &user,
+        Some(form.clone()),
+        PasswordChange::Keep,
+        TO.to_owned(),
+    );
+    let events: Vec<Event> = tested.await.expect("begins").collect().await;
+    assert!(
+        format!("{events:?}").contains("AddressNotPublic"),
+        "{events:?}"
+    );
+    let asked = ProbeRequest::word("127.0.0.2".to_owned(), String::new());
+    let probed = diagnosis.probe(&user, asked).await.expect("begins");
+    let events: Vec<_> = probed.collect().await;
+    assert!(
+        format!("{events:?}").contains("AddressNotPublic"),
+        "{events:?}"
+    );
+
+    env.set_policy(&admin, true, false).await;
+    let saved = env.save_own(&user, form, PasswordChange::Keep).await;
+    assert_eq!(saved, Ok(1));
+    let works = TestWorker::begin(&env, 4);
+    let sent = env.send(&user, mail(&[TO], "Inward")).await;
+    let refused = |message: &MessageView| {
+        let own = message.waits_for.first();
+        own.is_some_and(|relay| relay.backoff.failure.fault == Fault::AddressNotPublic)
+    };
+    env.until(&user, &sent.ids[0], refused).await;
+    assert!(own.accepted().is_empty(), "nothing was sent");
+    // The organisation's relays may have internal addresses.
+    let elsewhere = through(&organisation).with(Label::Host, "127.0.0.2");
+    let saved = env.save_at(&admin, "global", elsewhere, PasswordChange::Keep);
+    saved.await.expect("saved");
+    let diagnosis = env.postern.diagnosis();
+    let asked = diagnosis.diagnose(&admin, DiagnosisRequest::default());
+    let events: Vec<Event> = asked.await.expect("begins").collect().await;
+    assert!(!format!("{events:?}").contains("AddressNotPublic"));
+    works.end().await;
+}
+
+stories! {
+    both {
+        the_settings_of_an_account_are_its_own;
+        an_own_relay_has_a_public_address;
+    }
+}

@@ -1,0 +1,31 @@
+//! The form post that goes back from an account's own relay to the organisation's.
+
+use app::Flash;
+use app::my_relay::{MY_RELAY, REMOVE_MY_RELAY};
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::post;
+use domain::Refusal;
+
+use super::authentication::Caller;
+use super::flash;
+use super::forms::again;
+use super::state::AppState;
+
+pub fn router() -> Router<AppState> {
+    Router::new().route(REMOVE_MY_RELAY, post(remove))
+}
+
+async fn remove(State(state): State<AppState>, caller: Caller) -> Response {
+    let removed = async {
+        let actor = caller.signed_in()?;
+        let own = state.postern.settings().of_account(actor)?;
+        own.remove(actor).await?;
+        Ok::<_, Refusal>(())
+    };
+    match removed.await {
+        Ok(()) => flash::redirect(MY_RELAY, &Flash::OwnRelayRemoved, &state.url),
+        Err(refusal) => again(state, caller, REMOVE_MY_RELAY, String::new(), refusal).await,
+    }
+}

@@ -78,11 +78,16 @@ fn Create(admin: bool) -> AnyView {
     let scopes = [
         (TokenScope::Send, "Send mail"),
         (TokenScope::Read, "Read messages and metrics"),
-        (TokenScope::Admin, "Do what administrators do"),
+        (
+            TokenScope::Admin,
+            match admin {
+                true => "Do what administrators do",
+                false => "Change my relay",
+            },
+        ),
     ];
     let scopes = scopes
         .into_iter()
-        .filter(|(scope, _)| admin || *scope != TokenScope::Admin)
         .map(|(scope, label)| {
             let name: &str = scope.into();
             view! {

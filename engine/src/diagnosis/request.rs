@@ -33,6 +33,8 @@ pub struct DiagnosisRequest {
     /// Whether to send a test mail, which needs a recipient. Otherwise the session ends before
     /// DATA.
     pub mail: bool,
+    /// Whether the session ends after the sign-in, before MAIL. It then has no recipient.
+    pub until_sign_in: bool,
     /// The sender where neither the edit nor the saved settings have one.
     pub default_sender: Option<String>,
 }
@@ -164,6 +166,7 @@ impl Diagnosis {
             relay: Relay { settings, password },
             recipient,
             message,
+            until_sign_in: request.until_sign_in,
             permit,
         })
     }

@@ -36,6 +36,8 @@ pub(super) struct DiagnosisRun {
     pub recipient: Option<EmailAddress>,
     /// The message to send. Without one, the run ends before DATA.
     pub message: Option<TestMessage>,
+    /// The run ends before MAIL.
+    pub until_sign_in: bool,
     /// The permit of a diagnosis, released at its end. A test mail needs none.
     pub permit: Option<Permit>,
 }
@@ -58,10 +60,14 @@ impl DiagnosisRun {
 
     async fn run(self, witness: SessionObserver) {
         let settings = &self.relay.settings;
-        witness.emit(|| Event::Started {
-            relay: settings.host.with_port(settings.port),
-            revision: self.revision,
-            plan: Stage::plan(settings, self.recipient.is_some(), self.message.is_some()),
+        witness.emit(|| {
+            let mut plan = Stage::plan(settings, self.recipient.is_some(), self.message.is_some());
+            plan.retain(|stage| !self.until_sign_in || *stage != Stage::Mail);
+            Event::Started {
+                relay: settings.host.with_port(settings.port),
+                revision: self.revision,
+                plan,
+            }
         });
         let outcome = match self.in_time(&witness).await {
             Ok(None) => {
@@ -126,6 +132,7 @@ impl DiagnosisRun {
             to: self.recipient.iter().cloned().collect(),
         };
         let sent = match &self.message {
+            None if self.until_sign_in => Ok(None),
             None => session.dry_run(&envelope).await.map(|()| None),
             Some(message) => self.send(&mut session, message, &envelope).await.map(Some),
         };

@@ -3,14 +3,14 @@
 //! A pair decrypts for one hour more after its rotation, so that a captured token expires.
 //!
 //! RUSTSEC-2023-0071 (timing of RSA private operations) is mitigated: only OAEP is used, every
-//! operation is blinded, and only signed-in administrators can cause one.
+//! operation is blinded, and only signed-in accounts can cause one, a few a minute.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use domain::jwe::{Algorithm, ContentKey, Jwk, Token};
+use domain::jwe::{Algorithm, ContentKey, Jwk, Token, seal_for};
 use domain::{Label, Refusal, SecretString, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 use rand::rngs::OsRng;
@@ -132,6 +132,17 @@ impl BrowserKeys {
         sealed_values::forget(&mut work).await?;
         commit(work).await?;
         self.reload(now).await
+    }
+
+    /// Seals a password that arrived in the clear over a line that nobody reads, so that it goes the
+    /// way of all others.
+    ///
+    /// # Errors
+    /// If the key cannot be generated or the database fails.
+    pub async fn seal(&self, password: &SecretString) -> Result<String, Refusal> {
+        let jwk = self.browser_key().await?;
+        let sealed = seal_for(&jwk, password.expose().as_bytes(), &mut OsRng);
+        sealed.map_err(|_| Refusal::internal())
     }
 
     /// Decrypts a password that was sealed in a browser, and identifies the sealed value.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::relay_contract_tests::{policy, relays};
+use super::smtp_settings_contract_tests::smtp_settings;
 use super::test_api::{Api, Call, body, path};
 
 pub(super) const SETTINGS: &str = "/api/setup/email_smtp";
@@ -36,6 +37,7 @@ async fn responses_match_the_document() {
     tokens(&mut api).await;
     relays(&mut api).await;
     policy(&mut api).await;
+    smtp_settings(&mut api).await;
     let (status, document) = api.call("get", "/api/openapi.json", Call::default()).await;
     assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
     assert_eq!(api.seen, operations, "every operation succeeds once");

@@ -93,6 +93,7 @@ impl DiagnosisRequest {
             typed: None,
             recipient: self.to,
             mail: self.send,
+            until_sign_in: false,
             default_sender: None,
         })
     }

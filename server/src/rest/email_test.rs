@@ -1,9 +1,10 @@
 //! `POST /api/setup/email_test/{address}`: a test mail with the saved configuration.
 
 use axum::extract::State;
+use domain::cause::Finding;
 use domain::event::{Elapsed, Outcome};
 use domain::view::PasswordChange;
-use domain::{Event, Kind, Refusal};
+use domain::{Event, Failure, Kind, Refusal};
 use engine::{Actor, Diagnosis, RECIPIENT};
 use futures::{StreamExt, pin_mut};
 use serde::Serialize;
@@ -89,20 +90,26 @@ pub async fn run(
                 } else {
                     Kind::RelayFailed
                 };
-                let mut text = sentence(&failure.to_string());
-                for more in cause.into_iter().flat_map(|found| {
-                    let steps = found.cause.steps.iter().copied();
-                    std::iter::once(found.cause.cause).chain(steps)
-                }) {
-                    text.push(' ');
-                    text.push_str(more);
-                }
+                let text = explained(&failure, cause);
                 return Err(Refusal::of(kind, RECIPIENT, text).into());
             }
             Outcome::Passed => {}
         }
     }
     Err(Refusal::internal().into())
+}
+
+/// A failure with its cause and the steps of its repair, as sentences.
+pub fn explained(failure: &Failure, cause: Option<Finding>) -> String {
+    let mut text = sentence(&failure.to_string());
+    for more in cause.into_iter().flat_map(|found| {
+        let steps = found.cause.steps.iter().copied();
+        std::iter::once(found.cause.cause).chain(steps)
+    }) {
+        text.push(' ');
+        text.push_str(more);
+    }
+    text
 }
 
 /// An observation as a sentence. A host name in front keeps its case.

@@ -66,6 +66,12 @@ impl From<Refusal> for Refused {
     }
 }
 
+impl From<Refused> for Refusal {
+    fn from(Refused(refusal): Refused) -> Self {
+        refusal
+    }
+}
+
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let Self(refusal) = self;

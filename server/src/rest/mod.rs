@@ -32,6 +32,9 @@ mod relays;
 mod schema;
 mod send_email;
 mod settings_fields;
+mod smtp_settings;
+#[cfg(test)]
+mod smtp_settings_contract_tests;
 mod submission;
 #[cfg(test)]
 mod submission_tests;
@@ -84,6 +87,12 @@ fn operations() -> OpenApiRouter<AppState> {
         .route_layer(from_fn(extract::refuse_query))
         .routes(routes!(messages::list))
         .routes(routes!(suppressions::list))
+        .routes(routes!(
+            smtp_settings::read,
+            smtp_settings::save,
+            smtp_settings::remove
+        ))
+        .routes(routes!(smtp_settings::test))
         .routes(routes!(openapi::document))
 }
 

@@ -10,6 +10,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi as _};
 
 use super::envelope::ErrorEnvelope;
+use super::smtp_settings::SmtpError;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -24,10 +25,11 @@ use super::envelope::ErrorEnvelope;
         (name = "Outbox", description = "Delivery in total, and the suppression list."),
         (name = "Configuration", description = "The relay: settings, test, diagnosis and probe."),
         (name = "Relays", description = "Several relays: their order, From domains, limits and settings."),
+        (name = "My relay", description = "The relay of your own account. Its errors are `{\"error\":text,\"errors\":{field: text}}`."),
         (name = "Tokens", description = "API tokens of applications."),
         (name = "About", description = "This document."),
     ),
-    components(schemas(ErrorEnvelope)),
+    components(schemas(ErrorEnvelope, SmtpError)),
     security(("token" = []), ("session" = [])),
     modifiers(&SecuritySchemes),
 )]

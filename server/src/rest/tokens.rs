@@ -13,7 +13,8 @@ use super::extract::{JsonBody, PathParams, SignedIn};
 use super::json::lenient;
 use crate::http::AppState;
 
-/// What a token may do: submit mail, read messages and metrics, or what administrators do.
+/// What a token may do: submit mail, read messages and metrics, or what administrators do. For other
+/// accounts `admin` is to change the settings of their own relay.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Scope {
@@ -96,7 +97,7 @@ pub struct TokenRequest {
     /// The address of its account; absent, your own.
     #[serde(default, deserialize_with = "lenient")]
     account: Option<String>,
-    /// Absent or empty, all that the role of the account allows.
+    /// Absent or empty, all for an administrator, and `send` and `read` for other accounts.
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<Vec<Scope>>)]
     scopes: Option<Vec<String>>,

@@ -22,9 +22,9 @@ export class TestConsole {
     readonly authority: CertificateAuthority,
   ) {}
 
-  static async start(): Promise<TestConsole> {
+  static async start(env: Record<string, string> = {}): Promise<TestConsole> {
     const authority = new CertificateAuthority();
-    return new TestConsole(await TestServer.start({ env: { SSL_CERT_FILE: authority.file } }), authority);
+    return new TestConsole(await TestServer.start({ env: { ...env, SSL_CERT_FILE: authority.file } }), authority);
   }
 
   get url(): string {

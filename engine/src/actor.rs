@@ -133,6 +133,12 @@ impl Actor {
         self.as_session().map(|session| session.id.as_str())
     }
 
+    /// Whether the actor is a session of an account that has a second factor.
+    pub fn has_second_factor(&self) -> bool {
+        self.as_session()
+            .is_some_and(|session| session.has_second_factor)
+    }
+
     /// The digest of the secret of the actor's token; `None` for other actors.
     pub(crate) fn token_digest(&self) -> Option<&str> {
         match &self.identity {

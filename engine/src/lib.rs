@@ -23,7 +23,10 @@ pub mod smtp;
 mod store;
 mod vault;
 
-pub use accounts::{Accounts, DEVICE_LIFETIME, Login, NewToken, NewestTokens};
+pub use accounts::{
+    Accounts, DEVICE_LIFETIME, Login, NewToken, NewestTokens, SECOND_STEP_LIFETIME,
+    SecondFactorView, TotpSetup, VerifiedFactor,
+};
 pub use actor::{Actor, Origin};
 pub use audit::{Action, Audit};
 pub use clock::Clock;

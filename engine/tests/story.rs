@@ -64,6 +64,8 @@ mod relays;
 mod sealing;
 #[path = "story/searching.rs"]
 mod searching;
+#[path = "story/second_factor.rs"]
+mod second_factor;
 #[path = "story/settings.rs"]
 mod settings;
 #[path = "story/suppressing.rs"]

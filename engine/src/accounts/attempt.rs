@@ -5,18 +5,21 @@ use std::fmt;
 use domain::{Refusal, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::Accounts;
 use super::password::{self, HashPermit, HashQueue};
 use super::throttle::ThrottleKey;
+use super::{Accounts, VerifiedFactor};
 use crate::store::accounts::{self, Account};
 
-/// A verified password. It begins a session as long as the account has this password.
+/// A verified password. It begins a session as long as the account has this password, and no second factor
+/// that was not verified as well.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Login {
     /// The account.
     pub account: Account,
     /// The hash that was verified.
     pub(super) password_hash: String,
+    /// The second factor that was verified as well.
+    pub(super) second_factor: Option<VerifiedFactor>,
 }
 
 impl fmt::Debug for Login {
@@ -124,6 +127,7 @@ impl Accounts {
         Ok(found.map(|(account, password_hash)| Login {
             account,
             password_hash,
+            second_factor: None,
         }))
     }
 }

@@ -98,6 +98,7 @@ impl Accounts {
         Ok(Login {
             account: verified.account,
             password_hash: hash,
+            second_factor: verified.second_factor,
         })
     }
 }

@@ -1,10 +1,11 @@
-//! The accounts service: sign-in, passwords, sessions, API tokens, the first administrator.
+//! The accounts service: sign-in, second factors, sessions, API tokens, the first administrator.
 
 mod attempt;
 mod change_password;
 mod device;
 mod new_token;
 mod password;
+mod second_factor;
 mod sessions;
 mod setup;
 mod throttle;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 pub use attempt::Login;
 pub use device::DEVICE_LIFETIME;
 pub use new_token::NewToken;
+pub use second_factor::{SECOND_STEP_LIFETIME, SecondFactorView, TotpSetup, VerifiedFactor};
 pub use tokens::NewestTokens;
 
 use base64::Engine as _;
@@ -25,6 +27,7 @@ use domain::{EmailAddress, Kind, Refusal, SecretString};
 use rand::RngCore;
 use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 
 use password::Hasher;
 use throttle::LoginThrottle;
@@ -84,6 +87,8 @@ pub struct Accounts {
     throttle: Arc<LoginThrottle>,
     /// Limits the sign-ins and password changes of an account from a network to 20 a minute.
     password_uses: Arc<RateLimit>,
+    /// Held while a second factor is verified, so that answers sent at once are counted one by one.
+    factor_turn: Arc<Mutex<()>>,
     token_cache: Arc<TokenCache>,
     /// Limits the new tokens of an account to 10 a minute.
     new_tokens: Arc<RateLimit>,
@@ -99,6 +104,7 @@ impl Accounts {
             hasher: Hasher::default(),
             throttle: Arc::default(),
             password_uses: Arc::new(RateLimit::a_minute(20)),
+            factor_turn: Arc::default(),
             token_cache: Arc::default(),
             new_tokens: Arc::new(RateLimit::a_minute(10)),
         }

@@ -9,7 +9,7 @@ use super::throttle::{ThrottleKey, networks};
 use super::{Accounts, Login, detached, digest};
 use crate::audit::{Action, RefusedBy, Signature};
 use crate::store::sessions::SessionRow;
-use crate::store::{accounts, commit, sessions};
+use crate::store::{accounts, commit, second_factors, sessions};
 use crate::{Actor, Origin};
 
 /// The time without use after which a session expires.
@@ -77,7 +77,7 @@ impl Accounts {
     }
 
     /// Records a refused login.
-    async fn not_logged_in<T>(
+    pub(super) async fn not_logged_in<T>(
         &self,
         email: &str,
         origin: &Origin,
@@ -110,7 +110,8 @@ impl Accounts {
     /// 128 random bits; only its digest is stored.
     ///
     /// # Errors
-    /// [`Kind::Unauthenticated`] if the password was changed since it was verified.
+    /// [`Kind::Unauthenticated`] if the password was changed since it was verified; [`Kind::Forbidden`] if
+    /// the account has a second factor that was not verified.
     pub async fn begin_session(
         &self,
         secret: &str,
@@ -125,6 +126,16 @@ impl Accounts {
                 .not_logged_in(&login.account.email, origin, wrong())
                 .await;
         }
+        if login.second_factor.is_none()
+            && second_factors::exists(&mut work, &login.account.id).await?
+        {
+            drop(work);
+            let text = "This account signs in with a second factor. Sign in again.";
+            let refusal = Refusal::new(Kind::Forbidden, text);
+            return self
+                .not_logged_in(&login.account.email, origin, refusal)
+                .await;
+        }
         sessions::add(
             &mut work,
             &digest(secret),
@@ -136,7 +147,10 @@ impl Accounts {
         .await?;
         sessions::end_oldest(&mut work, &login.account.id, &digest(secret), OTHERS).await?;
         let by = Signature::new(&login.account.email, origin);
-        self.audit.record(&mut work, by, Action::Login, "").await?;
+        let factor: &str = login.second_factor.map_or("", Into::into);
+        self.audit
+            .record(&mut work, by, Action::Login, factor)
+            .await?;
         sessions::remove_expired(&mut work, now - ABSOLUTE, now - IDLE).await?;
         commit(work).await?;
         Ok(())

@@ -99,6 +99,7 @@ impl Accounts {
         Ok(Login {
             account,
             password_hash,
+            second_factor: None,
         })
     }
 }

@@ -56,6 +56,8 @@ pub enum ThrottleKey {
     Account([u8; 32]),
     /// The SHA-256 of the secret of a browser that the account signed in with before.
     Browser([u8; 32]),
+    /// The SHA-256 of the id of an account whose second factor is asked for.
+    SecondFactor([u8; 32]),
     /// A network.
     Network(IpNet),
 }
@@ -70,6 +72,11 @@ impl ThrottleKey {
     /// are not counted under it, so that nobody can keep a person out from elsewhere.
     pub fn browser(secret: &str) -> Self {
         Self::Browser(Sha256::digest(secret).into())
+    }
+
+    /// The key of the second factor of an account, by the id of the account.
+    pub fn second_factor(account: &str) -> Self {
+        Self::SecondFactor(Sha256::digest(account).into())
     }
 
     /// The key of the network of an address with this length of its prefix.

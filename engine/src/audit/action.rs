@@ -16,6 +16,18 @@ pub enum Action {
     /// The password of an account was changed.
     #[strum(serialize = "change password")]
     ChangePassword,
+    /// A second factor was set up.
+    #[strum(serialize = "set up second factor")]
+    SetUpSecondFactor,
+    /// A second factor was removed.
+    #[strum(serialize = "remove second factor")]
+    RemoveSecondFactor,
+    /// The recovery codes of an account were replaced.
+    #[strum(serialize = "create recovery codes")]
+    CreateRecoveryCodes,
+    /// The person of a session proved to be there.
+    #[strum(serialize = "confirm session")]
+    ConfirmSession,
     /// A session was ended.
     #[strum(serialize = "end session")]
     EndSession,
@@ -101,6 +113,8 @@ mod tests {
         for (action, name) in [
             (Action::Login, "login"),
             (Action::CreateAccount, "create account"),
+            (Action::SetUpSecondFactor, "set up second factor"),
+            (Action::ConfirmSession, "confirm session"),
             (Action::ReadCertificates, "read certificates"),
             (Action::ChangeRelay, "change relay"),
             (Action::SendTest, "send test"),

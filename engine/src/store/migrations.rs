@@ -33,6 +33,7 @@ macro_rules! files {
             "0020_token_priority",
             "0021_message_body",
             "0022_policy",
+            "0024_second_factor",
             "0025_trying_since"
         )
     };

@@ -2,10 +2,10 @@
 
 use domain::Timestamp;
 use sqlx::any::AnyRow;
-use sqlx::{FromRow, Row as _};
+use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 use super::accounts::Account;
-use super::{Connection, StoreError};
+use super::{Connection, StoreError, second_factors};
 
 /// A session and its account.
 #[derive(Clone, Debug)]
@@ -17,6 +17,10 @@ pub struct SessionRow {
     pub last_used_at: Timestamp,
     pub origin: String,
     pub browser: String,
+    /// When the person last proved to be there.
+    pub confirmed_at: Timestamp,
+    /// Whether the account has a second factor.
+    pub has_second_factor: bool,
 }
 
 impl FromRow<'_, AnyRow> for SessionRow {
@@ -28,8 +32,18 @@ impl FromRow<'_, AnyRow> for SessionRow {
             last_used_at: Timestamp(row.try_get(5)?),
             origin: row.try_get(6)?,
             browser: row.try_get(7)?,
+            confirmed_at: Timestamp(row.try_get(8)?),
+            has_second_factor: row.try_get::<i64, _>(9)? > 0,
         })
     }
+}
+
+fn select() -> String {
+    format!(
+        "SELECT s.id, a.id, a.email, a.role, s.begun_at, s.last_used_at, s.origin, s.browser, \
+         s.confirmed_at, {} FROM session s JOIN account a ON a.id = s.account_id",
+        second_factors::NUMBER
+    )
 }
 
 /// The session with an id, of any age.
@@ -40,10 +54,8 @@ pub async fn by_id(
     connection: &mut Connection,
     id: &str,
 ) -> Result<Option<SessionRow>, StoreError> {
-    let query = sqlx::query_as(
-        "SELECT s.id, a.id, a.email, a.role, s.begun_at, s.last_used_at, s.origin, s.browser \
-         FROM session s JOIN account a ON a.id = s.account_id WHERE s.id = $1",
-    );
+    let sql = AssertSqlSafe(format!("{} WHERE s.id = $1", select()));
+    let query = sqlx::query_as(sql);
     Ok(query.bind(id).fetch_optional(connection).await?)
 }
 
@@ -55,15 +67,12 @@ pub async fn of_account(
     connection: &mut Connection,
     account: &str,
 ) -> Result<Vec<SessionRow>, StoreError> {
-    let query = sqlx::query_as(
-        "SELECT s.id, a.id, a.email, a.role, s.begun_at, s.last_used_at, s.origin, s.browser \
-         FROM session s JOIN account a ON a.id = s.account_id WHERE a.id = $1 \
-         ORDER BY s.last_used_at DESC",
-    );
+    let sql = format!("{} WHERE a.id = $1 ORDER BY s.last_used_at DESC", select());
+    let query = sqlx::query_as(AssertSqlSafe(sql));
     Ok(query.bind(account).fetch_all(connection).await?)
 }
 
-/// Inserts a session that begins now.
+/// Inserts a session that begins now, and is confirmed by that.
 ///
 /// # Errors
 /// Where the database fails.
@@ -76,8 +85,8 @@ pub async fn add(
     browser: &str,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO session (id, account_id, begun_at, last_used_at, origin, browser) \
-         VALUES ($1, $2, $3, $3, $4, $5)",
+        "INSERT INTO session (id, account_id, begun_at, last_used_at, confirmed_at, origin, browser) \
+         VALUES ($1, $2, $3, $3, $3, $4, $5)",
     )
     .bind(id)
     .bind(account)
@@ -99,6 +108,23 @@ pub async fn touch(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query("UPDATE session SET last_used_at = $2 WHERE id = $1")
+        .bind(id)
+        .bind(now.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Records that the person of a session proved to be there.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn confirm(
+    connection: &mut Connection,
+    id: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE session SET confirmed_at = $2 WHERE id = $1")
         .bind(id)
         .bind(now.0)
         .execute(connection)

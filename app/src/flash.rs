@@ -30,6 +30,8 @@ pub enum Flash {
     PolicySaved,
     /// The own password was changed.
     PasswordChanged,
+    /// The second factor of the own account was removed.
+    SecondFactorRemoved,
     /// A session was ended.
     SessionEnded,
     /// A token was revoked.

@@ -7,9 +7,10 @@ use leptos_router::{
     components::{Route, Router, Routes},
 };
 
-use crate::account::{ACCOUNT, AccountPage};
+use crate::account::second_factor::{SECOND_FACTOR, SecondFactorPage};
+use crate::account::{ACCOUNT, AccountPage, CONFIRM_IDENTITY, ConfirmIdentityPage};
 use crate::components::NotFound;
-use crate::entrance::{LOGIN, LoginPage, SETUP, SetupPage};
+use crate::entrance::{LOGIN, LoginPage, SECOND_STEP, SETUP, SecondStepPage, SetupPage};
 use crate::my_relay::{MY_RELAY, MyRelayPage, MyRelayRemovalPage, REMOVE_MY_RELAY};
 use crate::outbox::{CONFIRM, ConfirmPage, ListPage, MessagePage, OUTBOX};
 use crate::policy::{POLICY, PolicyPage};
@@ -49,6 +50,7 @@ pub fn App() -> impl IntoView {
         <Router>
             <Routes fallback=NotFound>
                 <Route path=FixedPath(LOGIN) view=LoginPage ssr=SsrMode::Async />
+                <Route path=FixedPath(SECOND_STEP) view=SecondStepPage ssr=SsrMode::Async />
                 <Route path=FixedPath(SETUP) view=SetupPage ssr=SsrMode::Async />
                 <Route path=FixedPath(SETTINGS) view=SettingsPage ssr=SsrMode::Async />
                 <Route path=FixedPath(RELAYS) view=RelaysPage ssr=SsrMode::Async />
@@ -70,6 +72,12 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route path=FixedPath(ACCOUNT) view=AccountPage ssr=SsrMode::Async />
+                <Route path=FixedPath(SECOND_FACTOR) view=SecondFactorPage ssr=SsrMode::Async />
+                <Route
+                    path=FixedPath(CONFIRM_IDENTITY)
+                    view=ConfirmIdentityPage
+                    ssr=SsrMode::Async
+                />
             </Routes>
         </Router>
     }

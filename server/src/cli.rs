@@ -72,7 +72,7 @@ pub enum Command {
         )]
         public_url: String,
     },
-    /// Create accounts and set their passwords
+    /// Create accounts, set their passwords and remove their second factors
     #[command(subcommand, subcommand_value_name = "ACTION")]
     Account(AccountCommand),
     /// Create, list and revoke API tokens
@@ -207,6 +207,21 @@ pub enum AccountCommand {
         /// Keep the tokens of the account
         #[arg(long, env = "POSTERN_KEEP_TOKENS", value_parser = BoolishValueParser::new())]
         keep_tokens: bool,
+        #[command(flatten)]
+        data_args: DataArgs,
+    },
+    /// Remove the second factor of an account whose device is lost
+    #[command(subcommand, subcommand_value_name = "ACTION")]
+    SecondFactor(SecondFactorCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SecondFactorCommand {
+    /// Remove the second factor and the recovery codes of an account, which then signs in with its
+    /// password alone
+    Remove {
+        /// The email address of the account
+        email: String,
         #[command(flatten)]
         data_args: DataArgs,
     },
@@ -378,7 +393,9 @@ impl Command {
             | Self::Probe { data_args, .. }
             | Self::SendTest { data_args, .. }
             | Self::Account(
-                AccountCommand::Create { data_args, .. } | AccountCommand::Passwd { data_args, .. },
+                AccountCommand::Create { data_args, .. }
+                | AccountCommand::Passwd { data_args, .. }
+                | AccountCommand::SecondFactor(SecondFactorCommand::Remove { data_args, .. }),
             )
             | Self::Token(
                 TokenCommand::Create { data_args, .. }

@@ -14,7 +14,7 @@ use domain::view::Role;
 use engine::smtp::{AddressPolicy, PublicAddresses};
 use engine::{Actor, Clock, Config, NewToken, Postern, Token};
 
-use crate::cli::{AccountCommand, Command, DataArgs, RoleArg, TokenCommand};
+use crate::cli::{AccountCommand, Command, DataArgs, RoleArg, SecondFactorCommand, TokenCommand};
 use crate::data_folder;
 use crate::http::PublicUrl;
 use crate::stderr;
@@ -182,6 +182,15 @@ pub async fn account(
             };
             stderr::line(&format!(
                 "the password of {email} is changed, its sessions are ended, {tokens}"
+            ));
+        }
+        AccountCommand::SecondFactor(SecondFactorCommand::Remove { email, .. }) => {
+            postern
+                .accounts()
+                .remove_second_factor(&operator(), &email)
+                .await?;
+            stderr::line(&format!(
+                "{email} signs in with its password alone from now on"
             ));
         }
     }

@@ -1,16 +1,22 @@
-//! The account page: change one's own password, list and end one's own sessions and API tokens.
+//! The account page: one's own password, second factor, sessions and API tokens.
 
+mod confirm_identity;
 mod page;
 mod priority_field;
+pub mod second_factor;
 mod token_form;
 mod tokens;
 mod user_agent;
 
+pub use confirm_identity::{CONFIRMATION, ConfirmIdentityForm, ConfirmIdentityPage, WaitingForm};
 pub use page::AccountPage;
 pub use token_form::{CreatedToken, TokenForm};
 
 /// The page.
 pub const ACCOUNT: &str = "/account";
+
+/// The page that asks for the second factor or the password again, and its form.
+pub const CONFIRM_IDENTITY: &str = "/confirm";
 
 /// The form that changes the password.
 pub const CHANGE_PASSWORD: &str = "/account/password";

@@ -4,6 +4,7 @@ use domain::view::SessionView;
 use engine::{Actor, Postern};
 use leptos::prelude::*;
 
+use super::second_factor::SecondFactorSection;
 use super::tokens::{self, Tokens};
 use super::{CHANGE_PASSWORD, END_SESSION, user_agent};
 use crate::components::{ErrorNotice, FormField, SuccessNotice, Time, refused};
@@ -28,6 +29,7 @@ pub fn AccountPage() -> impl IntoView {
                 {done.map(|text| view! { <SuccessNotice text /> })}
                 {other_fault(&fields).map(|text| view! { <ErrorNotice text /> })}
                 <Password name />
+                <SecondFactorSection actor=actor.clone() />
                 <Sessions actor=actor.clone() />
                 <Tokens actor />
             </div>
@@ -39,6 +41,7 @@ pub fn AccountPage() -> impl IntoView {
 fn done(flash: Flash) -> Option<&'static str> {
     match flash {
         Flash::PasswordChanged => Some("Your password is changed."),
+        Flash::SecondFactorRemoved => Some("The second factor is removed."),
         Flash::SessionEnded => Some("The session is ended."),
         Flash::TokenRevoked => Some("The token is revoked."),
         _ => None,

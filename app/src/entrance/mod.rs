@@ -7,6 +7,8 @@ mod forms;
 #[cfg(feature = "ssr")]
 mod login;
 #[cfg(feature = "ssr")]
+mod second_step;
+#[cfg(feature = "ssr")]
 mod setup;
 
 #[cfg(feature = "ssr")]
@@ -16,10 +18,16 @@ pub use forms::{LoginForm, LoginQuery, SetupForm, login_path, setup_path};
 #[cfg(feature = "ssr")]
 pub use login::LoginPage;
 #[cfg(feature = "ssr")]
+pub use second_step::{SecondStepForm, SecondStepPage, second_step_path};
+#[cfg(feature = "ssr")]
 pub use setup::SetupPage;
 
 /// The sign-in page and its form.
 pub const LOGIN: &str = "/login";
+
+/// The page of the second step of a sign-in, and its form.
+#[cfg(feature = "ssr")]
+pub const SECOND_STEP: &str = "/login/second-step";
 
 /// The form that signs out.
 #[cfg(feature = "ssr")]

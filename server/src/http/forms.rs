@@ -25,7 +25,7 @@ use super::body::{self, BODY_MAX, FORM_MAX};
 use super::public_url::PublicUrl;
 use super::refuse::with_status;
 use super::state::AppState;
-use super::{flash, pages, sessions};
+use super::{flash, pages, second_step, sessions};
 
 pub fn router() -> Router<AppState> {
     Router::new()
@@ -39,7 +39,7 @@ pub fn router() -> Router<AppState> {
 }
 
 /// The fields of a small form, and whether it could be decoded.
-async fn typed<T>(request: Request) -> (T, Result<(), Refusal>)
+pub async fn typed<T>(request: Request) -> (T, Result<(), Refusal>)
 where
     T: DeserializeOwned + Default + 'static,
 {
@@ -122,17 +122,21 @@ async fn login(
         let password = SecretString::new(typed.password);
         let accounts = state.postern.accounts();
         let login = accounts.login(&typed.email, password, &origin).await?;
+        if let Some(secret) = accounts.begin_second_step(&login).await? {
+            return Ok(second_step::redirect(query.next(), &secret, &state.url));
+        }
         sessions::begin(&session, &login, &origin).await?;
-        Ok(accounts.device_cookie(&login, &origin))
+        let device = accounts.device_cookie(&login, &origin);
+        Ok(signed_in_at(query.next(), &device, &state.url))
     };
     match signed_in.await {
-        Ok(device) => signed_in_at(query.next(), &device, &state.url),
+        Ok(response) => response,
         Err(refusal) => again(state, caller, &here, typed.email, refusal).await,
     }
 }
 
 /// The origin of a request with its device cookie.
-fn with_device(state: &AppState, caller: &Caller, request: &Request) -> Origin {
+pub fn with_device(state: &AppState, caller: &Caller, request: &Request) -> Origin {
     Origin {
         device: sessions::device(request.headers(), &state.url),
         ..caller.origin.clone()
@@ -140,7 +144,7 @@ fn with_device(state: &AppState, caller: &Caller, request: &Request) -> Origin {
 }
 
 /// The response to a sign-in, which continues at `next`.
-fn signed_in_at(next: &str, device: &str, url: &PublicUrl) -> Response {
+pub fn signed_in_at(next: &str, device: &str, url: &PublicUrl) -> Response {
     let device = sessions::device_cookie(device, url);
     (AppendHeaders([(SET_COOKIE, device)]), Redirect::to(next)).into_response()
 }

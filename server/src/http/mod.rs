@@ -5,6 +5,9 @@ mod allowed_hosts;
 mod authentication;
 mod bearer;
 pub mod body;
+mod confirmation;
+#[cfg(test)]
+mod confirmation_tests;
 mod cookies;
 mod flash;
 mod forms;
@@ -20,6 +23,8 @@ mod public_url;
 mod refuse;
 mod relays;
 mod same_origin;
+mod second_factor;
+mod second_step;
 mod sessions;
 mod state;
 
@@ -45,6 +50,9 @@ pub fn router(state: AppState) -> Router {
         .merge(pages::router())
         .merge(forms::router())
         .merge(my_relay::router())
+        .merge(second_step::router())
+        .merge(second_factor::router())
+        .merge(confirmation::router())
         .merge(outbox::router())
         .merge(policy::router())
         .merge(relays::router())
@@ -53,6 +61,7 @@ pub fn router(state: AppState) -> Router {
             "/metrics",
             get(metrics::metrics).fallback(rest::method_not_allowed),
         )
+        .layer(from_fn_with_state(state.clone(), confirmation::guard))
         .layer(from_fn(compress_pages))
         .layer(from_fn_with_state(
             state.clone(),

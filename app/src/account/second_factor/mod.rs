@@ -1,0 +1,38 @@
+//! The second factor of one's own account: its page, its forms and its section on the account page.
+
+mod page;
+mod qr_code;
+mod recovery_codes;
+mod section;
+mod set_up;
+
+pub use page::SecondFactorPage;
+pub use recovery_codes::NewRecoveryCodes;
+pub use section::SecondFactorSection;
+
+/// The page.
+pub const SECOND_FACTOR: &str = "/account/second-factor";
+
+/// The form that generates the secret of an authenticator app.
+pub const SET_UP: &str = "/account/second-factor/set-up";
+
+/// The form that turns the second factor on, with a code of the app.
+pub const TURN_ON: &str = "/account/second-factor/turn-on";
+
+/// The form that replaces the recovery codes.
+pub const RECOVERY_CODES: &str = "/account/second-factor/recovery-codes";
+
+/// The form that removes the second factor.
+pub const REMOVE_SECOND_FACTOR: &str = "/account/second-factor/remove";
+
+/// The form that turns the second factor on.
+#[derive(Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TurnOnForm {
+    pub code: String,
+}
+
+/// A form without fields.
+#[derive(Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EmptyForm {}

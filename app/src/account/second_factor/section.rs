@@ -1,0 +1,39 @@
+//! The section of the account page about the second factor.
+
+use engine::Actor;
+use leptos::prelude::*;
+
+use super::SECOND_FACTOR;
+
+#[component]
+pub fn SecondFactorSection(actor: Actor) -> AnyView {
+    let (badge, text, link) = match actor.has_second_factor() {
+        true => (
+            view! { <span class="badge badge-good">"On"</span> }.into_any(),
+            "After your password you are asked for a code of your authenticator app.",
+            "Manage",
+        ),
+        false => (
+            view! { <span class="badge">"Off"</span> }.into_any(),
+            "With one, nobody signs in with your password alone.",
+            "Set up",
+        ),
+    };
+    view! {
+        <section class="card" aria-labelledby="second-factor-title">
+            <header class="card-head">
+                <h2 id="second-factor-title">"Second factor " {badge}</h2>
+                <p>{text}</p>
+            </header>
+            <div class="card-body">
+                <div class="buttons">
+                    <a class="button button-secondary" href=SECOND_FACTOR>
+                        {link}
+                        <span class="sr-only">" the second factor"</span>
+                    </a>
+                </div>
+            </div>
+        </section>
+    }
+    .into_any()
+}

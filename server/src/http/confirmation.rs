@@ -1,0 +1,159 @@
+//! Asks the person of a session again before certain acts, unless it was confirmed within 10 minutes.
+
+use app::FormReply;
+use app::account::second_factor::{RECOVERY_CODES, REMOVE_SECOND_FACTOR, SET_UP, TURN_ON};
+use app::account::{
+    CONFIRM_IDENTITY, CONFIRMATION, CREATE_TOKEN, ConfirmIdentityForm, WaitingForm,
+};
+use app::entrance::LoginQuery;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Query, Request, State};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::post;
+use domain::{Kind, Refusal, SecretString};
+use engine::Actor;
+use leptos::prelude::provide_context;
+use url::form_urlencoded;
+
+use super::authentication::Caller;
+use super::body::{self, BODY_MAX};
+use super::forms::{again, filled_in, page};
+use super::refuse::{refuse, with_status};
+use super::state::AppState;
+
+/// The acts that need a recent confirmation, by method and route.
+pub(super) const GUARDED: &[(&str, &str)] = &[
+    ("POST", CREATE_TOKEN),
+    ("POST", SET_UP),
+    ("POST", TURN_ON),
+    ("POST", RECOVERY_CODES),
+    ("POST", REMOVE_SECOND_FACTOR),
+    ("POST", "/api/tokens"),
+];
+
+/// The fields of their forms that are secrets. The page that asks does not contain them, so that the person
+/// types them again.
+const SECRETS: &[&str] = &["password", "current", "new", "code"];
+
+pub fn router() -> Router<AppState> {
+    Router::new().route(CONFIRM_IDENTITY, post(confirm))
+}
+
+/// Confirms the session, and continues at the page that the query names.
+async fn confirm(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
+    let Query(query) = Query::<LoginQuery>::try_from_uri(request.uri()).unwrap_or_default();
+    let here = request.uri().path_and_query();
+    let here = here.map_or_else(|| CONFIRM_IDENTITY.to_owned(), ToString::to_string);
+    let confirmed = async {
+        let actor = caller.signed_in()?;
+        let form: ConfirmIdentityForm = filled_in(request).await?;
+        let answer = SecretString::new(form.confirmation);
+        state.postern.accounts().confirm(actor, answer).await
+    };
+    match confirmed.await {
+        Ok(()) => Redirect::to(query.next()).into_response(),
+        Err(refusal) => again(state, caller, &here, String::new(), refusal).await,
+    }
+}
+
+/// Refuses the acts of [`GUARDED`] to a session that was not confirmed recently. A form is answered with the
+/// page that asks, which posts the form again with the answer: it is carried out once that is right.
+pub async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let caller = request.extensions().get::<Caller>().cloned();
+    let actor = caller.as_ref().and_then(|caller| caller.actor.clone());
+    let (Some(caller), Some(actor)) = (caller, actor) else {
+        return next.run(request).await;
+    };
+    if !is_guarded(&request) {
+        return next.run(request).await;
+    }
+    if request.uri().path().starts_with("/api/") {
+        return match state.postern.accounts().recently_confirmed(&actor) {
+            Ok(()) => next.run(request).await,
+            Err(refusal) => refuse(request.uri(), refusal),
+        };
+    }
+    let (parts, body) = request.into_parts();
+    let form = match body::read(body, BODY_MAX).await {
+        Ok(bytes) => PostedForm::parse(&bytes),
+        Err(refusal) => return refuse(&parts.uri, refusal),
+    };
+    match confirmed(&state, &actor, form.answer).await {
+        Ok(()) => next.run(with_fields(parts, &form.fields)).await,
+        Err(refusal) => {
+            let action = parts.uri.path().to_owned();
+            ask(state, caller, action, form.fields, &refusal).await
+        }
+    }
+}
+
+fn is_guarded(request: &Request) -> bool {
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or("", MatchedPath::as_str);
+    GUARDED.contains(&(request.method().as_str(), route))
+}
+
+/// Checks the answer, or without one that the session was confirmed recently.
+async fn confirmed(state: &AppState, actor: &Actor, answer: Option<String>) -> Result<(), Refusal> {
+    let accounts = state.postern.accounts();
+    match answer {
+        Some(answer) => accounts.confirm(actor, SecretString::new(answer)).await,
+        None => accounts.recently_confirmed(actor),
+    }
+}
+
+/// The fields of a form, and the answer of the page that asks.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct PostedForm {
+    pub fields: Vec<(String, String)>,
+    pub answer: Option<String>,
+}
+
+impl PostedForm {
+    pub fn parse(body: &[u8]) -> Self {
+        let mut form = Self::default();
+        for (name, value) in form_urlencoded::parse(body).into_owned() {
+            match name == CONFIRMATION {
+                true => form.answer = Some(value),
+                false => form.fields.push((name, value)),
+            }
+        }
+        form
+    }
+}
+
+/// The request with these fields as its form.
+fn with_fields(mut parts: Parts, fields: &[(String, String)]) -> Request {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    let body = form.extend_pairs(fields).finish();
+    parts.headers.insert(CONTENT_LENGTH, body.len().into());
+    Request::from_parts(parts, Body::from(body))
+}
+
+/// The page that asks. It has the fields of the form, but for the secrets.
+async fn ask(
+    state: AppState,
+    caller: Caller,
+    action: String,
+    mut fields: Vec<(String, String)>,
+    refusal: &Refusal,
+) -> Response {
+    fields.retain(|(name, _)| !SECRETS.contains(&name.as_str()));
+    let waiting = WaitingForm { action, fields };
+    // The first time there is no fault to show: nothing was answered yet.
+    let reply = (refusal.kind != Kind::Forbidden).then(|| FormReply {
+        refusal: refusal.clone(),
+        email: String::new(),
+    });
+    let more = move || {
+        provide_context(waiting.clone());
+        if let Some(reply) = &reply {
+            provide_context(reply.clone());
+        }
+    };
+    with_status(page(state, caller, CONFIRM_IDENTITY, more).await, refusal)
+}

@@ -1,0 +1,221 @@
+//! Tests of the confirmation of sessions, over the router and with a clock that passes.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use app::account::{CREATE_TOKEN, END_SESSION};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
+use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, Request, StatusCode};
+use domain::SecretString;
+use domain::view::Role;
+use engine::{Actor, Clock, Config, Postern};
+use tower::ServiceExt;
+
+use super::confirmation::{GUARDED, PostedForm};
+use super::{AllowedHosts, AppState, PublicUrl, TrustedProxies, router};
+
+const PASSWORD: &str = "correct horse battery staple";
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A Postern behind its router, with a browser that an administrator signed in with.
+struct Browser {
+    _folder: tempfile::TempDir,
+    clock: Clock,
+    router: Router,
+    cookie: String,
+}
+
+/// What a browser gets.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Browser {
+    async fn signed_in() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Clock::default();
+        let config = Config {
+            data: folder.path().to_owned(),
+            clock: clock.clone(),
+            ..Config::default()
+        };
+        let postern = Postern::open(config).await.expect("opens");
+        let (operator, password) = (Actor::local(0), SecretString::new(PASSWORD));
+        let accounts = postern.accounts();
+        let created = accounts.create(&operator, "admin@example.org", Role::Admin, password);
+        created.await.expect("an account");
+        let url = PublicUrl::parse("http://127.0.0.1:3000").expect("a URL");
+        let router = router(AppState {
+            hosts: AllowedHosts::new([url.host()]),
+            postern,
+            url,
+            proxies: TrustedProxies::default(),
+            local_metrics: true,
+        });
+        let mut browser = Self {
+            _folder: folder,
+            clock,
+            router,
+            cookie: String::new(),
+        };
+        let fields = [("email", "admin@example.org"), ("password", PASSWORD)];
+        let answer = browser.post("/login", &fields).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+        let cookies = answer.headers.get_all(SET_COOKIE).iter();
+        let mut cookies = cookies.map(|value| value.to_str().expect("text"));
+        let cookie = cookies.find(|cookie| cookie.starts_with("postern="));
+        let cookie = cookie.expect("a session").split(';').next();
+        browser.cookie = cookie.unwrap_or_default().to_owned();
+        browser
+    }
+
+    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        let body = form.extend_pairs(fields).finish();
+        self.send("POST", path, FORM, body).await
+    }
+
+    async fn send(&self, method: &str, path: &str, media_type: &str, body: String) -> Answer {
+        let peer: SocketAddr = ([127, 0, 0, 1], 40_000).into();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "127.0.0.1:3000")
+            .header("sec-fetch-site", "same-origin")
+            .header(COOKIE, &self.cookie)
+            .header(CONTENT_TYPE, media_type)
+            .extension(ConnectInfo(peer))
+            .body(Body::from(body))
+            .expect("a request");
+        let answer = self.router.clone().oneshot(request).await.expect("answers");
+        let (parts, body) = answer.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.expect("a body");
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_guarded_act_asks_after_ten_minutes() {
+    let browser = Browser::signed_in().await;
+    browser.clock.advance(Duration::from_secs(600));
+    for (method, path) in GUARDED {
+        let is_rest = path.starts_with("/api/");
+        let (media_type, body) = match is_rest {
+            true => ("application/json", "{\"name\":\"x\"}"),
+            false => (FORM, ""),
+        };
+        let answer = browser
+            .send(method, path, media_type, body.to_owned())
+            .await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method} {path}");
+        let asks = match is_rest {
+            true => "open /confirm in the browser",
+            false => "name=\"confirmation\"",
+        };
+        assert!(answer.text.contains(asks), "{path}: {}", answer.text);
+    }
+    let answer = browser.post(END_SESSION, &[("id", "none")]).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND, "others do not ask");
+}
+
+#[tokio::test]
+async fn a_form_is_carried_out_with_the_answer() {
+    let browser = Browser::signed_in().await;
+    browser.clock.advance(Duration::from_secs(600));
+    let fields = [("name", "billing & <more>"), ("send", "on")];
+    let answer = browser.post(CREATE_TOKEN, &fields).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    for kept in [
+        "action=\"/account/tokens\"",
+        "name=\"name\" value=\"billing &amp; &lt;more&gt;\"",
+        "name=\"send\" value=\"on\"",
+    ] {
+        assert!(answer.text.contains(kept), "{kept}: {}", answer.text);
+    }
+    assert!(!answer.text.contains("role=\"alert\""), "nothing is wrong");
+
+    let with = |answer| [fields[0], fields[1], ("confirmation", answer)];
+    let answer = browser.post(CREATE_TOKEN, &with("wrong")).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.text.contains("This is not your password."));
+    assert!(answer.text.contains("name=\"send\" value=\"on\""));
+    assert!(!answer.text.contains("wrong"), "the answer is not shown");
+
+    let answer = browser.post(CREATE_TOKEN, &with(PASSWORD)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    assert!(answer.text.contains("postern_"), "the token is created");
+    assert!(answer.text.contains("billing &amp; &lt;more&gt;"));
+    let answer = browser.post(CREATE_TOKEN, &fields).await;
+    assert_eq!(answer.status, StatusCode::OK, "confirmed for ten minutes");
+}
+
+#[tokio::test]
+async fn the_page_that_asks_has_no_secret_of_the_form() {
+    let browser = Browser::signed_in().await;
+    browser.clock.advance(Duration::from_secs(600));
+    let fields = [
+        ("name", "kept"),
+        ("password", "a new secret"),
+        ("new", "another"),
+    ];
+    let answer = browser.post(CREATE_TOKEN, &fields).await;
+    assert!(answer.text.contains("value=\"kept\""), "{}", answer.text);
+    for secret in ["a new secret", "another"] {
+        assert!(!answer.text.contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_itself_confirms_and_continues() {
+    let browser = Browser::signed_in().await;
+    browser.clock.advance(Duration::from_secs(600));
+    let fields = [("confirmation", PASSWORD)];
+    for (path, next) in [
+        (
+            "/confirm?next=%2Faccount%2Fsecond-factor",
+            "/account/second-factor",
+        ),
+        ("/confirm?next=%2F%2Fevil.example", "/"),
+        ("/confirm", "/"),
+    ] {
+        let answer = browser.post(path, &fields).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
+        assert_eq!(answer.headers[LOCATION], next);
+    }
+    let answer = browser
+        .post(CREATE_TOKEN, &[("name", "a"), ("send", "on")])
+        .await;
+    assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[test]
+fn the_answer_is_taken_out_of_the_form() {
+    for (body, fields, answer) in [
+        ("a=1&b=%26", vec![("a", "1"), ("b", "&")], None),
+        (
+            "a=1&confirmation=x+y&a=2",
+            vec![("a", "1"), ("a", "2")],
+            Some("x y"),
+        ),
+        ("", vec![], None),
+    ] {
+        let expected = PostedForm {
+            fields: fields
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            answer: answer.map(str::to_owned),
+        };
+        assert_eq!(PostedForm::parse(body.as_bytes()), expected, "{body}");
+    }
+}

@@ -185,3 +185,36 @@ test('every page of the second factor is accessible', async ({ page }, info) => 
   await answer(page, 'Code', '1', 'Sign in');
   await expectAccessible(page, info, 'second-step-with-a-fault');
 });
+
+test('an administrator without the second factor that is required sets it up first', async ({ page, browser, consoleErrors }, info) => {
+  const [first, second] = [await console.createAdmin(), await console.createAdmin()];
+  await console.signInBrowser(page.context(), first);
+  const policy = async () => {
+    await page.goto(`${console.url}/settings/policy`);
+    await page.getByLabel('Administrators sign in with a second factor').click();
+    await page.getByRole('button', { name: 'Save policy' }).click();
+  };
+  await policy();
+  await expect(page.getByText('Set up a second factor for your own account first.')).toBeVisible();
+  await expectAccessible(page, info, 'policy-with-a-fault');
+  await setUp(page);
+  await policy();
+  await expect(page.getByText('The policy is saved.')).toBeVisible();
+
+  const other = await browser.newContext();
+  consoleErrors.watch(other);
+  const theirs = await other.newPage();
+  await theirs.goto(`${console.url}/login?next=/outbox`);
+  await typePassword(theirs, second);
+  await expect(theirs).toHaveURL(`${console.url}/account/second-factor`);
+  await expect(theirs.getByText('Your organisation requires a second factor of administrators.')).toBeVisible();
+  await expectAccessible(theirs, info, 'second-factor-required');
+  await theirs.goto(`${console.url}/settings/email`);
+  await expect(theirs).toHaveURL(`${console.url}/account/second-factor`);
+  await setUp(theirs);
+  await theirs.goto(`${console.url}/outbox`);
+  await expect(theirs).toHaveURL(`${console.url}/outbox`);
+  await other.close();
+  await policy();
+  await expect(page.getByText('The policy is saved.')).toBeVisible();
+});

@@ -1,12 +1,15 @@
 //! The policy service: what accounts may do, and what is required of them.
 
 use domain::policy::PolicyChange;
-use domain::{OrganisationPolicy, Refusal};
+use domain::{Kind, OrganisationPolicy, Refusal};
 
 use crate::Actor;
 use crate::audit::{Action, Audit};
 use crate::settings::Settings;
-use crate::store::{Store, StoreError, commit, policy, routing};
+use crate::store::{Store, StoreError, commit, policy, routing, second_factors};
+
+/// The field of a refusal to require second factors.
+const SECOND_FACTOR: &str = "second_factor_for_administrators";
 
 /// The organisation's policy. Cheap to clone.
 #[derive(Clone)]
@@ -28,7 +31,7 @@ impl Policy {
     /// The policy, for administrators.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`](domain::Kind::Forbidden) for any other actor.
+    /// [`Kind::Forbidden`] for any other actor.
     pub async fn get(&self, actor: &Actor) -> Result<OrganisationPolicy, Refusal> {
         self.audit
             .administer(actor, Action::ReadPolicy, async {
@@ -49,7 +52,9 @@ impl Policy {
     /// message, on other nodes within a second.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`](domain::Kind::Forbidden) unless the actor is an administrator.
+    /// [`Kind::Forbidden`] unless the actor is an administrator; [`Kind::Invalid`] under
+    /// `second_factor_for_administrators` if the actor would require a second factor of administrators
+    /// without having one.
     pub async fn save(
         &self,
         actor: &Actor,
@@ -61,6 +66,16 @@ impl Policy {
                 let version = routing::raise(&mut work).await?;
                 let before = policy::read(&mut work).await?;
                 let after = before.changed(&change);
+                let requires =
+                    |policy: &OrganisationPolicy| policy.second_factor_for_administrators;
+                if requires(&after)
+                    && !requires(&before)
+                    && let Some(account) = actor.account()
+                    && !second_factors::exists(&mut work, &account.id).await?
+                {
+                    let text = "Set up a second factor for your own account first.";
+                    return Err(Refusal::of(Kind::Invalid, SECOND_FACTOR, text));
+                }
                 let changes = changes(before, after);
                 if changes.is_empty() {
                     return Ok(after);

@@ -5,17 +5,17 @@ use engine::Postern;
 use leptos::prelude::*;
 
 use super::POLICY;
-use super::request::{FALLBACK, OWN_RELAYS};
+use super::request::{FALLBACK, OWN_RELAYS, SECOND_FACTOR};
 use crate::components::{ErrorNotice, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
-use crate::request::other_fault;
+use crate::request::{fault, other_fault};
 
 #[component]
 pub fn PolicyPage() -> impl IntoView {
     console_page("Policy", |actor| {
         let postern = expect_context::<Postern>();
-        let fault = other_fault(&[]);
+        let fault = other_fault(&[SECOND_FACTOR]);
         let saved = flash() == Some(Flash::PolicySaved);
         Suspend::new(async move {
             match postern.policy().get(&actor).await {
@@ -23,7 +23,7 @@ pub fn PolicyPage() -> impl IntoView {
                     <div class="page">
                         <header class="page-head">
                             <h1>"Policy"</h1>
-                            <p>"What accounts may do."</p>
+                            <p>"What accounts may do, and what is required of them."</p>
                         </header>
                         {fault.map(|text| view! { <ErrorNotice text /> })}
                         {saved.then(|| view! { <SuccessNotice text="The policy is saved." /> })}
@@ -58,6 +58,13 @@ fn PolicyForm(policy: OrganisationPolicy) -> AnyView {
                     hint="When an account's own relay takes no mail, the organisation's relays send it. Switched off, it waits for its own relay."
                     on=policy.fallback
                 />
+                <Flag
+                    name=SECOND_FACTOR
+                    label="Administrators sign in with a second factor"
+                    hint="An administrator without one sets it up at the next sign-in and can do nothing else before. API tokens are not affected."
+                    on=policy.second_factor_for_administrators
+                    fault=fault(SECOND_FACTOR)
+                />
                 <div class="buttons">
                     <button class="button button-primary" type="submit">
                         "Save policy"
@@ -71,7 +78,13 @@ fn PolicyForm(policy: OrganisationPolicy) -> AnyView {
 
 /// A box with what it does.
 #[component]
-fn Flag(name: &'static str, label: &'static str, hint: &'static str, on: bool) -> AnyView {
+fn Flag(
+    name: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    on: bool,
+    #[prop(optional_no_strip)] fault: Option<String>,
+) -> AnyView {
     let id = format!("{name}-hint");
     view! {
         <div class="field">
@@ -82,6 +95,7 @@ fn Flag(name: &'static str, label: &'static str, hint: &'static str, on: bool) -
             <p class="field-hint" id=id>
                 {hint}
             </p>
+            {fault.map(|text| view! { <p class="field-fault">{text}</p> })}
         </div>
     }
     .into_any()

@@ -6,6 +6,7 @@ use domain::{Fields, Refusal};
 /// The names of the boxes.
 pub const OWN_RELAYS: &str = "own_relays";
 pub const FALLBACK: &str = "fallback";
+pub const SECOND_FACTOR: &str = "second_factor_for_administrators";
 
 /// The change that a form asks for: every box of the page is on or off.
 ///
@@ -15,7 +16,7 @@ pub fn policy_change(pairs: &[(String, String)]) -> Result<PolicyChange, Refusal
     Fields::of(pairs).read(|fields| PolicyChange {
         own_relays: Some(fields.take(OWN_RELAYS).is_some()),
         fallback: Some(fields.take(FALLBACK).is_some()),
-        ..PolicyChange::default()
+        second_factor_for_administrators: Some(fields.take(SECOND_FACTOR).is_some()),
     })
 }
 
@@ -24,12 +25,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_box_that_is_absent_is_off_and_what_has_no_box_stays() {
+    fn a_box_that_is_absent_is_off() {
         let pair = |name: &str| (name.to_owned(), "on".to_owned());
         let change = policy_change(&[pair(FALLBACK)]).expect("valid");
         assert_eq!(change.own_relays, Some(false));
         assert_eq!(change.fallback, Some(true));
-        assert_eq!(change.second_factor_for_administrators, None);
+        assert_eq!(change.second_factor_for_administrators, Some(false));
         let refusal = policy_change(&[pair("own_relay")]).expect_err("unknown");
         assert!(refusal.fields.contains_key("own_relay"));
     }

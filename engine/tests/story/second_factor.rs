@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use data_encoding::BASE32_NOPAD;
+use domain::policy::PolicyChange;
 use domain::view::Role;
 use domain::{Kind, Refusal, SecretString};
-use engine::{Actor, Login, Origin, Postern, SecondFactorView};
+use engine::{Actor, Login, NewToken, Origin, Postern, SecondFactorView};
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
 
@@ -504,6 +505,67 @@ async fn a_secret_is_sealed_for_its_account(env: TestEnv) {
     assert_eq!(refused.expect_err("sealed").kind, Kind::Unavailable);
 }
 
+async fn administrators_need_one_where_the_policy_says_so(env: TestEnv) {
+    let (admin, user) = (
+        env.admin().await,
+        env.sign_in("user@example.org", Role::User).await,
+    );
+    let (accounts, policy) = (env.postern.accounts(), env.postern.policy());
+    let require = |on| PolicyChange {
+        second_factor_for_administrators: Some(on),
+        ..PolicyChange::default()
+    };
+    let refused = policy.save(&admin, require(true)).await;
+    let refused = refused.expect_err("has none");
+    assert_eq!(refused.kind, Kind::Invalid);
+    assert!(
+        refused
+            .fields
+            .contains_key("second_factor_for_administrators")
+    );
+    assert!(!accounts.lacks_required_factor(&admin).await.expect("asks"));
+
+    let local = Actor::local(0);
+    policy.save(&local, require(true)).await.expect("saves");
+    let token = NewToken::new("admin@example.org", "app");
+    let token = accounts.create_token(&local, token).await.expect("created");
+    let token = accounts.token_actor(&token, Origin::default()).await;
+    let token = token.expect("asks").expect("a valid token");
+    for (actor, lacks) in [
+        (&admin, true),
+        (&user, false),
+        (&token, false),
+        (&local, false),
+    ] {
+        let found = accounts.lacks_required_factor(actor).await;
+        assert_eq!(found.expect("asks"), lacks, "{}", actor.name());
+    }
+    accounts.propose_totp(&admin).await.expect("proposes");
+    let setup = accounts.proposed_totp(&admin).await.expect("asks");
+    let secret = setup.expect("a secret").secret;
+    let app = App(BASE32_NOPAD.decode(secret.as_bytes()).expect("Base32"));
+    let confirmed = accounts.confirm_totp(&admin, app.code(&env, 0)).await;
+    confirmed.expect("is right");
+    let login = accounts.login(
+        "admin@example.org",
+        SecretString::new(PASSWORD),
+        &Origin::default(),
+    );
+    let login = login.await.expect("the password is right");
+    let pending = accounts.begin_second_step(&login).await.expect("asks");
+    env.pass(STEP);
+    let pending = pending.expect("a second factor");
+    let login = second_step(&env, &pending, app.code(&env, 0)).await;
+    let (login, origin) = (login.expect("in"), Origin::default());
+    let begun = accounts.begin_session("admin", &login, &origin).await;
+    begun.expect("begins");
+    let admin = accounts.session_actor("admin", origin).await;
+    let admin = admin.expect("asks").expect("is signed in");
+    assert!(!accounts.lacks_required_factor(&admin).await.expect("asks"));
+    policy.save(&admin, require(false)).await.expect("saves");
+    policy.save(&admin, require(true)).await.expect("has one");
+}
+
 stories! {
     both {
         a_second_factor_counts_once_a_code_confirmed_it;
@@ -519,5 +581,6 @@ stories! {
         a_session_is_confirmed_with_the_second_factor_where_there_is_one;
         a_second_factor_is_removed_by_its_account_or_an_administrator;
         a_secret_is_sealed_for_its_account;
+        administrators_need_one_where_the_policy_says_so;
     }
 }

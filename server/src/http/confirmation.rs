@@ -6,6 +6,7 @@ use app::account::{
     CONFIRM_IDENTITY, CONFIRMATION, CREATE_TOKEN, ConfirmIdentityForm, WaitingForm,
 };
 use app::entrance::LoginQuery;
+use app::policy::POLICY;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Query, Request, State};
@@ -32,7 +33,9 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("POST", TURN_ON),
     ("POST", RECOVERY_CODES),
     ("POST", REMOVE_SECOND_FACTOR),
+    ("POST", POLICY),
     ("POST", "/api/tokens"),
+    ("PUT", "/api/policy"),
 ];
 
 /// The fields of their forms that are secrets. The page that asks does not contain them, so that the person

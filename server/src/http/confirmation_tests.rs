@@ -10,6 +10,7 @@ use axum::extract::ConnectInfo;
 use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode};
 use domain::SecretString;
+use domain::policy::PolicyChange;
 use domain::view::Role;
 use engine::{Actor, Clock, Config, Postern};
 use tower::ServiceExt;
@@ -25,6 +26,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 struct Browser {
     _folder: tempfile::TempDir,
     clock: Clock,
+    postern: Postern,
     router: Router,
     cookie: String,
 }
@@ -53,7 +55,7 @@ impl Browser {
         let url = PublicUrl::parse("http://127.0.0.1:3000").expect("a URL");
         let router = router(AppState {
             hosts: AllowedHosts::new([url.host()]),
-            postern,
+            postern: postern.clone(),
             url,
             proxies: TrustedProxies::default(),
             local_metrics: true,
@@ -61,6 +63,7 @@ impl Browser {
         let mut browser = Self {
             _folder: folder,
             clock,
+            postern,
             router,
             cookie: String::new(),
         };
@@ -196,6 +199,63 @@ async fn the_page_itself_confirms_and_continues() {
         .post(CREATE_TOKEN, &[("name", "a"), ("send", "on")])
         .await;
     assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_administrator_without_the_required_factor_sets_it_up_first() {
+    let browser = Browser::signed_in().await;
+    let require = PolicyChange {
+        second_factor_for_administrators: Some(true),
+        ..PolicyChange::default()
+    };
+    let policy = browser.postern.policy();
+    let saved = policy.save(&Actor::local(0), require).await;
+    saved.expect("saves");
+    let get = async |path: &str| browser.send("GET", path, FORM, String::new()).await;
+    for path in [
+        "/",
+        "/account",
+        "/settings/email",
+        "/outbox",
+        "/confirm?next=/outbox",
+    ] {
+        let answer = get(path).await;
+        let leads = path.starts_with("/confirm") == answer.status.is_success();
+        assert!(leads, "{path} {}", answer.status);
+        if answer.status.is_redirection() {
+            assert_eq!(answer.headers[LOCATION], "/account/second-factor", "{path}");
+        }
+    }
+    let answer = browser
+        .post(CREATE_TOKEN, &[("name", "a"), ("send", "on")])
+        .await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    for path in ["/api/setup/email_smtp", "/api/outbox", "/api/messages"] {
+        let answer = get(path).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+        assert!(
+            answer.text.contains("requires a second factor"),
+            "{}",
+            answer.text
+        );
+    }
+    let call = browser.send(
+        "POST",
+        "/fn/load_settings",
+        "application/json",
+        "{}".to_owned(),
+    );
+    assert_eq!(call.await.status, StatusCode::FORBIDDEN);
+    let page = get("/account/second-factor").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(
+        page.text
+            .contains("requires a second factor of administrators")
+    );
+    let answer = browser.post("/account/second-factor/set-up", &[]).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    let answer = browser.post("/logout", &[]).await;
+    assert_eq!(answer.headers[LOCATION], "/login");
 }
 
 #[test]

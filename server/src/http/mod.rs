@@ -9,6 +9,7 @@ mod confirmation;
 #[cfg(test)]
 mod confirmation_tests;
 mod cookies;
+mod enrolment;
 mod flash;
 mod forms;
 mod headers;
@@ -62,6 +63,7 @@ pub fn router(state: AppState) -> Router {
             get(metrics::metrics).fallback(rest::method_not_allowed),
         )
         .layer(from_fn_with_state(state.clone(), confirmation::guard))
+        .layer(from_fn_with_state(state.clone(), enrolment::require))
         .layer(from_fn(compress_pages))
         .layer(from_fn_with_state(
             state.clone(),

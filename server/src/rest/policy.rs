@@ -21,6 +21,8 @@ pub struct PolicyFields {
     own_relays: bool,
     /// Whether the organisation's relays take the mail of an account whose own relay takes none.
     fallback: bool,
+    /// Whether administrators sign in with a second factor.
+    second_factor_for_administrators: bool,
 }
 
 impl From<OrganisationPolicy> for PolicyFields {
@@ -28,6 +30,7 @@ impl From<OrganisationPolicy> for PolicyFields {
         Self {
             own_relays: policy.own_relays,
             fallback: policy.fallback,
+            second_factor_for_administrators: policy.second_factor_for_administrators,
         }
     }
 }
@@ -61,6 +64,9 @@ pub struct PolicyRequest {
     own_relays: Option<bool>,
     #[serde(default, deserialize_with = "lenient")]
     fallback: Option<bool>,
+    /// An account that requires it of others has a second factor itself.
+    #[serde(default, deserialize_with = "lenient")]
+    second_factor_for_administrators: Option<bool>,
 }
 
 impl Administrative for PolicyRequest {
@@ -95,7 +101,7 @@ pub async fn save(
     let change = PolicyChange {
         own_relays: request.own_relays,
         fallback: request.fallback,
-        ..PolicyChange::default()
+        second_factor_for_administrators: request.second_factor_for_administrators,
     };
     let policy = state.postern.policy().save(&actor, change).await?;
     Ok(Success::new(policy.into()))

@@ -43,6 +43,7 @@ async fn content(
 ) -> Result<AnyView, Refusal> {
     let accounts = postern.accounts();
     let state = accounts.second_factor(actor).await?;
+    let required = accounts.lacks_required_factor(actor).await?;
     if let Some(codes) = created {
         return Ok(view! {
             <SuccessNotice text="The second factor is on." />
@@ -58,7 +59,21 @@ async fn content(
         Ok(()) => accounts.proposed_totp(actor).await?,
         Err(_) => None,
     };
-    Ok(proposed.map_or_else(introduction, set_up))
+    let set_up = proposed.map_or_else(introduction, set_up);
+    Ok(view! {
+        {required.then(required_notice)}
+        {set_up}
+    }
+    .into_any())
+}
+
+fn required_notice() -> AnyView {
+    view! {
+        <div class="notice" role="status">
+            "Your organisation requires a second factor of administrators. Set one up to go on."
+        </div>
+    }
+    .into_any()
 }
 
 fn manage(state: SecondFactorView) -> AnyView {

@@ -9,13 +9,14 @@ mod verification;
 pub use sign_in::SECOND_STEP_LIFETIME;
 pub use verification::VerifiedFactor;
 
+use domain::view::Role;
 use domain::{Kind, Refusal, SecretString};
 
 use super::{Accounts, digest};
 use crate::Actor;
 use crate::audit::Action;
 use crate::store::accounts::Account;
-use crate::store::{Connection, accounts, commit, second_factors, sessions};
+use crate::store::{Connection, accounts, commit, policy, second_factors, sessions};
 
 /// The scope that secrets are sealed for; the label is the id of the account.
 const SCOPE: &str = "totp";
@@ -50,6 +51,22 @@ impl Accounts {
             is_on: second_factors::exists(&mut connection, &account.id).await?,
             recovery_codes: second_factors::recovery_codes(&mut connection, &account.id).await?,
         })
+    }
+
+    /// Whether the actor is the session of an administrator who has no second factor although the
+    /// organisation's policy requires one. Until it is set up, the session is for nothing else.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn lacks_required_factor(&self, actor: &Actor) -> Result<bool, Refusal> {
+        let is_asked = actor.as_session().is_some_and(|session| {
+            session.account.role == Role::Admin && !session.has_second_factor
+        });
+        if !is_asked {
+            return Ok(false);
+        }
+        let policy = policy::read(&mut *self.store.read().await?).await?;
+        Ok(policy.second_factor_for_administrators)
     }
 
     /// Generates the secret of an authenticator app for the actor's own account, in place of one that no

@@ -1,0 +1,39 @@
+//! Leads administrators without the second factor that the policy requires to its set-up.
+
+use app::account::CONFIRM_IDENTITY;
+use app::account::second_factor::{SECOND_FACTOR, SET_UP, TURN_ON};
+use app::entrance::LOGOUT;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use domain::{Kind, Refusal};
+
+use super::authentication::Caller;
+use super::refuse::{refuse, refuse_unread};
+use super::state::AppState;
+
+/// What such an administrator can do: set one up, and sign out.
+const OPEN: &[&str] = &[SECOND_FACTOR, SET_UP, TURN_ON, CONFIRM_IDENTITY, LOGOUT];
+
+/// Redirects pages and forms to the set-up, and refuses REST and server functions with the reason. Tokens are
+/// not asked.
+pub async fn require(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let caller = request.extensions().get::<Caller>();
+    let path = request.uri().path();
+    let Some(actor) = caller.and_then(|caller| caller.actor.as_ref()) else {
+        return next.run(request).await;
+    };
+    if OPEN.contains(&path) {
+        return next.run(request).await;
+    }
+    match state.postern.accounts().lacks_required_factor(actor).await {
+        Ok(false) => next.run(request).await,
+        Ok(true) if path.starts_with("/api") || path.starts_with("/fn/") => {
+            let text = "Your organisation requires a second factor of administrators. Set it up in \
+                        the browser: open /account/second-factor.";
+            refuse_unread(&request, Refusal::new(Kind::Forbidden, text))
+        }
+        Ok(true) => Redirect::to(SECOND_FACTOR).into_response(),
+        Err(refusal) => refuse(request.uri(), refusal),
+    }
+}

@@ -1,4 +1,4 @@
-//! Views of the saved configuration and of sessions, and the password change of a save.
+//! Views of the saved configuration, of accounts and sessions, and the password change of a save.
 
 use serde::{Deserialize, Serialize};
 
@@ -108,4 +108,34 @@ pub struct SessionView {
     pub browser: String,
     /// Whether this is the session of the request.
     pub current: bool,
+}
+
+/// Whether the person of an account can sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum AccountState {
+    /// It has a password.
+    Active,
+    /// It was invited and has no password yet.
+    Invited,
+    /// An administrator disabled it.
+    Disabled,
+}
+
+/// An account as administrators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountView {
+    /// A ULID.
+    pub id: String,
+    /// The address that the person signs in with.
+    pub email: String,
+    /// The rights of the account.
+    pub role: Role,
+    /// Whether the person can sign in.
+    pub state: AccountState,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When its invitation expires or expired; `None` without one.
+    pub invitation_expires: Option<Timestamp>,
 }

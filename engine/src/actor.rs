@@ -45,7 +45,15 @@ enum Identity {
     Local {
         name: String,
     },
+    /// Postern itself, which submits mail about accounts.
+    Postern,
 }
+
+/// What messages of Postern itself name as their account, whose ids are ULIDs.
+pub(crate) const OWN_MAIL: &str = "postern";
+
+/// The name of Postern as the submitter of messages.
+const POSTERN: &str = "Postern";
 
 /// The authenticated caller of the engine, and where its request came from.
 ///
@@ -87,9 +95,18 @@ impl Actor {
         }
     }
 
-    /// The display name: the account's address, or `uid N` for a local user.
+    /// Postern itself, which may submit mail and nothing else.
+    pub(crate) fn postern() -> Self {
+        Self {
+            identity: Identity::Postern,
+            origin: Origin::default(),
+        }
+    }
+
+    /// The display name: the account's address, `uid N` for a local user, or Postern.
     pub fn name(&self) -> &str {
         match &self.identity {
+            Identity::Postern => POSTERN,
             Identity::Session(session) => &session.account.email,
             Identity::Token { token, .. } => &token.account.email,
             Identity::Local { name } => name,
@@ -116,7 +133,16 @@ impl Actor {
         match &self.identity {
             Identity::Session(session) => Some(&session.account),
             Identity::Token { token, .. } => Some(&token.account),
-            Identity::Local { .. } => None,
+            Identity::Local { .. } | Identity::Postern => None,
+        }
+    }
+
+    /// What the messages that the actor submits name as their account: its id, [`OWN_MAIL`], or
+    /// nothing for a local user.
+    pub(crate) fn submitter(&self) -> &str {
+        match &self.identity {
+            Identity::Postern => OWN_MAIL,
+            _ => self.account().map_or("", |account| &account.id),
         }
     }
 
@@ -188,6 +214,7 @@ impl Actor {
                 let text = "This token is not for reading. Use one with that scope.";
                 Err(Refusal::new(Kind::Forbidden, text))
             }
+            Identity::Postern => Err(not_an_administrator()),
             _ => Ok(()),
         }
     }
@@ -216,17 +243,58 @@ impl Actor {
     /// # Errors
     /// [`Kind::Forbidden`] for a token that expires, or has senders or a highest priority.
     pub(crate) fn creates_tokens(&self) -> Result<(), Refusal> {
-        match &self.identity {
-            Identity::Token { token, .. }
-                if token.expires_at.is_some()
-                    || !token.senders.is_empty()
-                    || token.priorities.is_limited() =>
-            {
+        match self.is_limited() {
+            true => {
                 let text = "A token that expires, or has senders or a highest priority, creates no \
                             tokens. Sign in to create one.";
                 Err(Refusal::new(Kind::Forbidden, text))
             }
+            false => Ok(()),
+        }
+    }
+
+    /// Checks that the actor may create, change and delete accounts: administrators, but no token that
+    /// is limited itself, which an account would outlive or exceed.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for any other actor.
+    pub(crate) fn manages_accounts(&self) -> Result<(), Refusal> {
+        self.administers()?;
+        match self.is_limited() {
+            true => {
+                let text = "A token that expires, or has senders or a highest priority, changes no \
+                            accounts. Sign in to do it.";
+                Err(Refusal::new(Kind::Forbidden, text))
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// Checks that the actor is an administrator who is signed in, or a local user. What belongs to a
+    /// person is not for tokens, also where the person is another one.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for any other actor.
+    pub(crate) fn manages_people(&self) -> Result<(), Refusal> {
+        self.administers()?;
+        match &self.identity {
+            Identity::Token { .. } => {
+                let text = "Passwords and sessions are not for tokens. Sign in to do this.";
+                Err(Refusal::new(Kind::Forbidden, text))
+            }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether the actor is a token that expires, or has senders or a highest priority.
+    fn is_limited(&self) -> bool {
+        match &self.identity {
+            Identity::Token { token, .. } => {
+                token.expires_at.is_some()
+                    || !token.senders.is_empty()
+                    || token.priorities.is_limited()
+            }
+            _ => false,
         }
     }
 
@@ -272,6 +340,7 @@ impl Actor {
                 token.account.role == Role::Admin && token.has(TokenScope::Admin)
             }
             Identity::Local { .. } => true,
+            Identity::Postern => false,
         };
         match may {
             true => Ok(()),
@@ -333,6 +402,36 @@ mod tests {
             assert_eq!(actor.sends().is_ok(), sends, "{role:?} {scopes}");
         }
         assert!(Actor::local(0).administers().is_ok() && Actor::local(0).sends().is_ok());
+    }
+
+    #[test]
+    fn accounts_are_for_unlimited_tokens_and_people_for_sessions() {
+        let token = |limit: Option<Timestamp>| {
+            let mut actor = holder(Role::Admin, "admin");
+            if let Identity::Token { token, .. } = &mut actor.identity {
+                token.expires_at = limit;
+            }
+            actor
+        };
+        for (actor, accounts, people) in [
+            (Actor::local(0), true, true),
+            (token(None), true, false),
+            (token(Some(Timestamp(9))), false, false),
+            (holder(Role::Admin, "read"), false, false),
+            (holder(Role::User, "admin"), false, false),
+        ] {
+            assert_eq!(actor.manages_accounts().is_ok(), accounts, "{actor:?}");
+            assert_eq!(actor.manages_people().is_ok(), people, "{actor:?}");
+        }
+    }
+
+    #[test]
+    fn postern_itself_submits_mail_and_does_nothing_else() {
+        let postern = Actor::postern();
+        assert!(postern.sends().is_ok() && postern.submitter() == OWN_MAIL);
+        assert!(postern.reads().is_err() && !postern.oversees());
+        assert!(postern.administers().is_err() && postern.person().is_err());
+        assert_eq!(Actor::local(0).submitter(), "");
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The engine: settings, accounts, diagnosis, outbox and delivery. No HTTP, no HTML.
 //!
-//! [`Postern`] is a struct of services: `settings`, `accounts`, `diagnosis`, `outbox`,
-//! `delivery`, `audit` and `keys`. The services use `smtp`, `mail` and `vault`, and these use `store`
+//! [`Postern`] is a struct of services: `settings`, `accounts`, `account_mail`, `diagnosis`,
+//! `outbox`, `delivery`, `audit` and `keys`. The services use `smtp`, `mail` and `vault`, and these use `store`
 //! and `clock`; never the other way round.
 
 #![warn(missing_docs)]
 
+mod account_mail;
 mod accounts;
 mod actor;
 mod audit;
@@ -23,9 +24,10 @@ pub mod smtp;
 mod store;
 mod vault;
 
+pub use account_mail::{AccountMail, INVITATION_PATH, Invited, LinkDelivery, RESET_PATH};
 pub use accounts::{
-    Accounts, DEVICE_LIFETIME, Login, NewToken, NewestTokens, SECOND_STEP_LIFETIME,
-    SecondFactorView, TotpSetup, VerifiedFactor,
+    AccountChange, AccountList, Accounts, DEVICE_LIFETIME, Login, NewToken, NewestTokens,
+    SECOND_STEP_LIFETIME, SecondFactorView, TotpSetup, VerifiedFactor,
 };
 pub use actor::{Actor, Origin};
 pub use audit::{Action, Audit};
@@ -34,8 +36,8 @@ pub use delivery::{Delivery, DeliveryConfig, Retention};
 pub use diagnosis::{Diagnosis, DiagnosisRequest, ProbeRequest, RECIPIENT, TO};
 pub use mail::{Attachment, ParsedAttachment, ParsedMessage, Submission};
 pub use outbox::{
-    Accepted, FeedItem, LATENCY_BOUNDS, LiveFeed, Meter, MeterReading, MetricsSnapshot, Outbox,
-    OutboxQuery, OutboxView, RelayStatus, Submissions, TimedView,
+    Accepted, FeedItem, LATENCY_BOUNDS, LiveFeed, MailOutage, Meter, MeterReading, MetricsSnapshot,
+    Outbox, OutboxQuery, OutboxView, RelayStatus, Submissions, TimedView,
 };
 pub use policy::Policy;
 pub use postern::{Config, OpenError, Postern};

@@ -7,6 +7,7 @@ use domain::Refusal;
 use rsa::RsaPrivateKey;
 
 use crate::Clock;
+use crate::account_mail::AccountMail;
 use crate::accounts::Accounts;
 use crate::audit::Audit;
 use crate::delivery::{Delivery, DeliveryServices};
@@ -76,6 +77,7 @@ struct Services {
     relays: Relays,
     policy: Policy,
     accounts: Accounts,
+    account_mail: AccountMail,
     diagnosis: Diagnosis,
     outbox: Arc<Outbox>,
     feed: LiveFeed,
@@ -141,6 +143,7 @@ impl Postern {
             hold,
             disk_space,
         );
+        let account_mail = AccountMail::new(accounts.clone(), outbox.clone(), &config.public_url);
         let feed = LiveFeed::new(accounts.clone(), outbox.clone(), clock.clone());
         let delivery = Delivery::new(DeliveryServices {
             store: store.clone(),
@@ -159,6 +162,7 @@ impl Postern {
             relays,
             policy,
             accounts,
+            account_mail,
             diagnosis,
             outbox,
             feed,
@@ -181,9 +185,14 @@ impl Postern {
         &self.0.policy
     }
 
-    /// Sign-in, passwords, sessions and API tokens.
+    /// Sign-in, passwords, sessions and API tokens, and their administration.
     pub fn accounts(&self) -> &Accounts {
         &self.0.accounts
+    }
+
+    /// Invitations and password resets.
+    pub fn account_mail(&self) -> &AccountMail {
+        &self.0.account_mail
     }
 
     /// Test mails, diagnoses and probes.

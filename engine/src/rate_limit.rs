@@ -1,4 +1,4 @@
-//! Limits of uses a minute by key, in memory of this process and by monotonic time.
+//! Limits of uses a minute or an hour by key, in memory of this process and by monotonic time.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -7,19 +7,28 @@ use domain::Refusal;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// The most uses a minute, for each key.
+/// The most uses within a period, for each key.
 pub struct RateLimit {
     most: usize,
+    period: Duration,
     uses: Mutex<HashMap<String, VecDeque<Instant>>>,
 }
 
 impl RateLimit {
     /// At most `most` uses a minute.
     pub fn a_minute(most: usize) -> Self {
+        Self::within(Duration::from_secs(60), most)
+    }
+
+    /// At most `most` uses an hour.
+    pub fn an_hour(most: usize) -> Self {
+        Self::within(Duration::from_secs(3600), most)
+    }
+
+    fn within(period: Duration, most: usize) -> Self {
         Self {
             most,
+            period,
             uses: Mutex::default(),
         }
     }
@@ -32,7 +41,7 @@ impl RateLimit {
     pub fn check(&self, key: &str, now: Instant, what: &str) -> Result<(), Refusal> {
         let all = self.uses.lock();
         let uses = all.get(key).into_iter().flatten();
-        let uses: Vec<Instant> = uses.filter(|at| counts(**at, now)).copied().collect();
+        let uses: Vec<Instant> = uses.filter(|at| self.counts(**at, now)).copied().collect();
         self.permit(uses.len(), uses.first(), now, what)
     }
 
@@ -42,9 +51,9 @@ impl RateLimit {
     /// [`Kind::TooMany`](domain::Kind::TooMany) with the wait until the next use, in seconds.
     pub fn take(&self, key: &str, now: Instant, what: &str) -> Result<(), Refusal> {
         let mut all = self.uses.lock();
-        all.retain(|_, uses| uses.back().is_some_and(|at| counts(*at, now)));
+        all.retain(|_, uses| uses.back().is_some_and(|at| self.counts(*at, now)));
         let uses = all.entry(key.to_owned()).or_default();
-        uses.retain(|at| counts(*at, now));
+        uses.retain(|at| self.counts(*at, now));
         self.permit(uses.len(), uses.front(), now, what)?;
         uses.push_back(now);
         Ok(())
@@ -60,18 +69,18 @@ impl RateLimit {
     ) -> Result<(), Refusal> {
         match first {
             Some(first) if number >= self.most => {
-                let seconds = whole_seconds((*first + MINUTE).saturating_duration_since(now));
+                let seconds = whole_seconds((*first + self.period).saturating_duration_since(now));
                 let text = format!("{what} Try again in {seconds} s.");
                 Err(Refusal::too_many(seconds, text))
             }
             _ => Ok(()),
         }
     }
-}
 
-/// Whether a use counts now.
-fn counts(at: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(at) < MINUTE
+    /// Whether a use counts now.
+    fn counts(&self, at: Instant, now: Instant) -> bool {
+        now.saturating_duration_since(at) < self.period
+    }
 }
 
 /// A wait in seconds, rounded up so that it is over when it is said to be.
@@ -99,5 +108,15 @@ mod tests {
         assert!(window.check("a", at(60), "No.").is_ok());
         assert!(window.take("a", at(60), "No.").is_ok());
         assert!(window.check("a", at(60), "No.").is_err());
+    }
+
+    #[test]
+    fn the_window_of_an_hour_is_sixty_of_a_minute() {
+        let (window, begun) = (RateLimit::an_hour(1), Instant::now());
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        assert!(window.take("a", at(0), "No.").is_ok());
+        let refusal = window.take("a", at(3000), "No.").expect_err("the second");
+        assert_eq!(refusal.retry_after, Some(600));
+        assert!(window.take("a", at(3600), "No.").is_ok());
     }
 }

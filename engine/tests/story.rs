@@ -4,6 +4,8 @@
 #[path = "story/stories.rs"]
 mod stories;
 
+#[path = "story/account_mail.rs"]
+mod account_mail;
 #[path = "story/accounts.rs"]
 mod accounts;
 #[path = "story/acting.rs"]
@@ -52,6 +54,8 @@ mod outbox;
 mod own_relay;
 #[path = "story/own_relay_limits.rs"]
 mod own_relay_limits;
+#[path = "story/people.rs"]
+mod people;
 #[path = "story/policy.rs"]
 mod policy;
 #[path = "story/refusals.rs"]

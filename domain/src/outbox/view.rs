@@ -68,6 +68,8 @@ pub struct MessageView {
     pub size: i64,
     /// Whether its content is still stored.
     pub kept: bool,
+    /// Whether its content is shown to nobody: it may have a link that sets a password.
+    pub confidential: bool,
     /// Its recipients, by index.
     pub recipients: Vec<RecipientView>,
     /// Its relays, where it is due and none of them takes messages; otherwise empty.

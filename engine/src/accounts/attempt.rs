@@ -114,7 +114,8 @@ impl Accounts {
         })
     }
 
-    /// The account with this address, with the hash of its password.
+    /// The account with this address, with the hash of its password; `None` where it is disabled or has
+    /// no password, which takes as long as where there is no such account.
     ///
     /// # Errors
     /// If the database fails.
@@ -124,6 +125,7 @@ impl Accounts {
         let possible = Some(email).filter(|email| !email.contains(char::is_control));
         let email = possible.unwrap_or_default();
         let found = accounts::by_email(&mut *self.store.read().await?, email).await?;
+        let found = found.filter(|(_, password_hash)| !password_hash.is_empty());
         Ok(found.map(|(account, password_hash)| Login {
             account,
             password_hash,

@@ -6,15 +6,15 @@ use super::throttle::ThrottleKey;
 use super::{Accounts, Login, detached, renamed};
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::{accounts, commit, sessions, tokens};
+use crate::store::{account_links, accounts, commit, sessions, tokens};
 
 impl Accounts {
-    /// Sets the password of any account, ends its sessions and, unless `keep_tokens`, revokes its API
-    /// tokens. Only administrators may.
+    /// Sets the password of any account, ends its sessions and links and, unless `keep_tokens`, revokes
+    /// its API tokens. A disabled account stays disabled. Only administrators may.
     ///
     /// # Errors
     /// [`Kind::NotFound`] or [`Kind::Invalid`] under `email`; [`Kind::Invalid`] under `password`;
-    /// [`Kind::Forbidden`] unless the actor is an administrator.
+    /// [`Kind::Forbidden`] unless the actor is an administrator who is signed in, or a local user.
     pub async fn reset_password(
         &self,
         actor: &Actor,
@@ -24,11 +24,13 @@ impl Accounts {
     ) -> Result<(), Refusal> {
         self.audit
             .administer(actor, Action::ChangePassword, async {
+                actor.manages_people()?;
                 let account = self.account(email).await?;
                 let hash = self.hasher.hash(password, &account.email).await?;
                 let mut work = self.store.begin().await?;
                 accounts::set_password(&mut work, &account.id, &hash).await?;
                 sessions::end_all(&mut work, &account.id, None).await?;
+                account_links::remove_all(&mut work, &account.id).await?;
                 if !keep_tokens {
                     tokens::revoke_all(&mut work, &account.id, self.clock.now()).await?;
                 }
@@ -42,7 +44,7 @@ impl Accounts {
             .await
     }
 
-    /// Changes the actor's own password and ends its other sessions. Returns the login, for a new
+    /// Changes the actor's own password and ends its other sessions and its links. Returns the login, for a new
     /// device cookie.
     ///
     /// # Errors
@@ -91,6 +93,7 @@ impl Accounts {
         }
         accounts::set_password(&mut work, &account.id, &hash).await?;
         sessions::end_all(&mut work, &account.id, actor.session_id()).await?;
+        account_links::remove_all(&mut work, &account.id).await?;
         self.audit
             .record(&mut work, actor, Action::ChangePassword, "own")
             .await?;

@@ -1,10 +1,13 @@
-//! The accounts service: sign-in, second factors, sessions, API tokens, the first administrator.
+//! The accounts service: sign-in, second factors, sessions, API tokens, and administration.
 
+mod administration;
 mod attempt;
 mod change_password;
 mod device;
+mod links;
 mod new_token;
 mod password;
+mod reset_limits;
 mod second_factor;
 mod sessions;
 mod setup;
@@ -14,8 +17,10 @@ mod tokens;
 
 use std::sync::Arc;
 
+pub use administration::{AccountChange, AccountList};
 pub use attempt::Login;
 pub use device::DEVICE_LIFETIME;
+pub(crate) use links::NewLink;
 pub use new_token::NewToken;
 pub use second_factor::{SECOND_STEP_LIFETIME, SecondFactorView, TotpSetup, VerifiedFactor};
 pub use tokens::NewestTokens;
@@ -30,13 +35,14 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use password::Hasher;
+use reset_limits::ResetLimits;
 use throttle::LoginThrottle;
 use token_cache::TokenCache;
 
 use crate::audit::{Action, Audit};
 use crate::rate_limit::RateLimit;
 use crate::store::accounts::{self, Account};
-use crate::store::{Store, commit};
+use crate::store::{Connection, Store, commit};
 use crate::vault::Vault;
 use crate::{Actor, Clock};
 
@@ -92,6 +98,7 @@ pub struct Accounts {
     token_cache: Arc<TokenCache>,
     /// Limits the new tokens of an account to 10 a minute.
     new_tokens: Arc<RateLimit>,
+    reset_limits: Arc<ResetLimits>,
 }
 
 impl Accounts {
@@ -107,6 +114,7 @@ impl Accounts {
             factor_turn: Arc::default(),
             token_cache: Arc::default(),
             new_tokens: Arc::new(RateLimit::a_minute(10)),
+            reset_limits: Arc::default(),
         }
     }
 
@@ -126,11 +134,12 @@ impl Accounts {
         Ok((Account { id, email, role }, hash))
     }
 
-    /// Creates an account. Only administrators may.
+    /// Creates an account with a password. Only administrators may.
     ///
     /// # Errors
     /// [`Kind::Invalid`] under `email` and `password`; [`Kind::Conflict`] if the address has an
-    /// account already; [`Kind::Forbidden`] unless the actor is an administrator.
+    /// account already; [`Kind::Forbidden`] unless the actor is an administrator who is signed in, or a
+    /// local user.
     pub async fn create(
         &self,
         actor: &Actor,
@@ -140,21 +149,10 @@ impl Accounts {
     ) -> Result<Account, Refusal> {
         self.audit
             .administer(actor, Action::CreateAccount, async {
+                actor.manages_people()?;
                 let (account, hash) = self.new_account(email, role, password).await?;
                 let mut work = self.store.begin().await?;
-                accounts::add(&mut work, &account, &hash, self.clock.now())
-                    .await
-                    .map_err(|error| {
-                        if error.is_taken() {
-                            Refusal::of(
-                                Kind::Conflict,
-                                "email",
-                                "This address has an account already.",
-                            )
-                        } else {
-                            error.into()
-                        }
-                    })?;
+                self.insert(&mut work, &account, &hash).await?;
                 self.audit
                     .record(&mut work, actor, Action::CreateAccount, &account.email)
                     .await?;
@@ -162,6 +160,26 @@ impl Accounts {
                 Ok(account)
             })
             .await
+    }
+
+    /// Inserts an account.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] under `email` if the address has an account already.
+    async fn insert(
+        &self,
+        work: &mut Connection,
+        account: &Account,
+        password_hash: &str,
+    ) -> Result<(), Refusal> {
+        let added = accounts::add(work, account, password_hash, self.clock.now()).await;
+        added.map_err(|error| match error.is_taken() {
+            true => {
+                let text = "This address has an account already.";
+                Refusal::of(Kind::Conflict, "email", text)
+            }
+            false => error.into(),
+        })
     }
 
     /// The account with this address.

@@ -8,6 +8,7 @@ use domain::{Kind, Refusal, SecretString};
 use super::throttle::{ThrottleKey, networks};
 use super::{Accounts, Login, detached, digest};
 use crate::audit::{Action, RefusedBy, Signature};
+use crate::store::accounts::Account;
 use crate::store::sessions::SessionRow;
 use crate::store::{accounts, commit, second_factors, sessions};
 use crate::{Actor, Origin};
@@ -186,15 +187,22 @@ impl Accounts {
         Ok(())
     }
 
-    /// Whether the actor's session or token has neither ended nor expired; `true` for local users, who
-    /// have neither. Tokens are cached for a second.
+    /// Whether the actor's session or token has neither ended nor expired, and its account has the same
+    /// role; `true` for local users, who have neither. Tokens are cached for a second.
     ///
     /// # Errors
     /// If the database fails.
     pub(crate) async fn is_current(&self, actor: &Actor) -> Result<bool, Refusal> {
+        let has_role = |account: &Account| actor.role() == Some(account.role);
         match (actor.session_id(), actor.token_digest()) {
-            (Some(id), _) => Ok(self.live_session(id).await?.is_some()),
-            (None, Some(digest)) => Ok(self.valid_token(digest).await?.is_some()),
+            (Some(id), _) => {
+                let session = self.live_session(id).await?;
+                Ok(session.is_some_and(|session| has_role(&session.account)))
+            }
+            (None, Some(digest)) => {
+                let token = self.valid_token(digest).await?;
+                Ok(token.is_some_and(|token| has_role(&token.account)))
+            }
             (None, None) => Ok(true),
         }
     }
@@ -243,7 +251,19 @@ impl Accounts {
     /// [`Kind::Forbidden`] unless the actor is a session.
     pub async fn sessions(&self, actor: &Actor) -> Result<Vec<SessionView>, Refusal> {
         let account = actor.person()?;
-        let found = sessions::of_account(&mut *self.store.read().await?, &account.id).await?;
+        self.session_views(actor, &account.id).await
+    }
+
+    /// The sessions of an account, most recently used first.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(super) async fn session_views(
+        &self,
+        actor: &Actor,
+        account: &str,
+    ) -> Result<Vec<SessionView>, Refusal> {
+        let found = sessions::of_account(&mut *self.store.read().await?, account).await?;
         Ok(found
             .into_iter()
             .map(|session| SessionView {
@@ -265,22 +285,36 @@ impl Accounts {
     pub async fn end_session(&self, actor: &Actor, id: &str) -> Result<(), Refusal> {
         self.audit
             .audited(actor, Action::EndSession, async {
-                let gone = || Refusal::new(Kind::NotFound, "This session has ended already.");
                 let account = actor.person()?;
-                // PostgreSQL accepts no NUL in a text.
-                if id.contains(char::is_control) {
-                    return Err(gone());
-                }
-                let mut work = self.store.begin().await?;
-                if !sessions::end(&mut work, id, &account.id).await? {
-                    return Err(gone());
-                }
-                self.audit
-                    .record(&mut work, actor, Action::EndSession, "")
-                    .await?;
-                commit(work).await?;
-                Ok(())
+                self.try_end_session(actor, &account.id, id, "").await
             })
             .await
+    }
+
+    /// Ends a session of an account, with `detail` in the audit log.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] if the account has no such session.
+    pub(super) async fn try_end_session(
+        &self,
+        actor: &Actor,
+        account: &str,
+        id: &str,
+        detail: &str,
+    ) -> Result<(), Refusal> {
+        let gone = || Refusal::new(Kind::NotFound, "This session has ended already.");
+        // PostgreSQL accepts no NUL in a text.
+        if id.contains(char::is_control) {
+            return Err(gone());
+        }
+        let mut work = self.store.begin().await?;
+        if !sessions::end(&mut work, id, account).await? {
+            return Err(gone());
+        }
+        self.audit
+            .record(&mut work, actor, Action::EndSession, detail)
+            .await?;
+        commit(work).await?;
+        Ok(())
     }
 }

@@ -74,7 +74,10 @@ impl Accounts {
         )?;
         let secret = format!("{PREFIX}{}", random_secret());
         let mut work = self.store.begin().await?;
-        accounts::lock(&mut work, &token.account.id).await?;
+        if !accounts::lock(&mut work, &token.account.id).await? {
+            let text = "This account is disabled or deleted. Enable it first.";
+            return Err(Refusal::of(Kind::Invalid, "account", text));
+        }
         if tokens::number(&mut work, &token.account.id, now).await? >= MOST {
             let text = format!(
                 "An account has at most {MOST} tokens in use. Revoke one that is not needed."
@@ -133,10 +136,18 @@ impl Accounts {
     /// [`Kind::Forbidden`] unless the actor is a session.
     pub async fn newest_tokens(&self, actor: &Actor) -> Result<NewestTokens, Refusal> {
         let account = actor.person()?;
+        self.newest_of(&account.id).await
+    }
+
+    /// The newest tokens of an account that are not revoked, and how many there are.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(super) async fn newest_of(&self, account: &str) -> Result<NewestTokens, Refusal> {
         let mut connection = self.store.read().await?;
         Ok(NewestTokens {
-            tokens: tokens::newest(&mut connection, &account.id, SHOWN).await?,
-            number: tokens::number(&mut connection, &account.id, Timestamp(i64::MIN)).await?,
+            tokens: tokens::newest(&mut connection, account, SHOWN).await?,
+            number: tokens::number(&mut connection, account, Timestamp(i64::MIN)).await?,
         })
     }
 

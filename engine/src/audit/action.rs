@@ -13,6 +13,21 @@ pub enum Action {
     /// An account was created.
     #[strum(serialize = "create account")]
     CreateAccount,
+    /// An account was created, and its person invited to set a password.
+    #[strum(serialize = "invite account")]
+    InviteAccount,
+    /// The person of an account set its first password.
+    #[strum(serialize = "accept invitation")]
+    AcceptInvitation,
+    /// The role of an account was changed, or it was disabled or enabled.
+    #[strum(serialize = "change account")]
+    ChangeAccount,
+    /// An account was deleted.
+    #[strum(serialize = "delete account")]
+    DeleteAccount,
+    /// A link to reset a forgotten password was requested.
+    #[strum(serialize = "request reset")]
+    RequestReset,
     /// The password of an account was changed.
     #[strum(serialize = "change password")]
     ChangePassword,
@@ -115,6 +130,7 @@ mod tests {
             (Action::CreateAccount, "create account"),
             (Action::SetUpSecondFactor, "set up second factor"),
             (Action::ConfirmSession, "confirm session"),
+            (Action::AcceptInvitation, "accept invitation"),
             (Action::ReadCertificates, "read certificates"),
             (Action::ChangeRelay, "change relay"),
             (Action::SendTest, "send test"),

@@ -74,7 +74,7 @@ impl Outbox {
         key: Option<(String, [u8; 32])>,
     ) -> Result<Accepted, Refusal> {
         actor.sends()?;
-        let account = actor.account().map_or("", |account| &account.id);
+        let account = actor.submitter();
         let key = key.map(|(key, digest)| IdempotencyKey {
             account: account.to_owned(),
             key,
@@ -153,7 +153,7 @@ impl Outbox {
             submissions,
             many,
             settings,
-            account: actor.account().map_or("", |account| &account.id).to_owned(),
+            account: actor.submitter().to_owned(),
             allowed: actor.senders().to_vec(),
             priorities: actor.priorities(),
             now,
@@ -212,7 +212,7 @@ impl Outbox {
     }
 
     /// The settings for messages that are accepted now.
-    async fn acceptance_settings(&self) -> Result<AcceptanceSettings, Refusal> {
+    pub(super) async fn acceptance_settings(&self) -> Result<AcceptanceSettings, Refusal> {
         let cached = self.cached_settings.lock().clone();
         let written = *self.saved.borrow();
         if let Some(cached) = &cached
@@ -288,7 +288,7 @@ impl AcceptanceSettings {
 
     /// The relays for the mail of an account with this From address: its own where it has one, and
     /// those of a rule for the domain.
-    fn queue(&self, own: Option<Scope>, from: &EmailAddress) -> Option<Arc<str>> {
+    pub(super) fn queue(&self, own: Option<Scope>, from: &EmailAddress) -> Option<Arc<str>> {
         let rule = match self.from_domains.is_empty() {
             true => None,
             false => to_ascii(from.domain()).map(|domain| domain.to_ascii_lowercase()),

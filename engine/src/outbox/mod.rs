@@ -2,9 +2,9 @@
 //!
 //! `accept` validates and composes messages (with `crate::mail`) and has `group_commit` write them.
 //! `reservation` leases them to the worker of this process in the same commit. `hold` pauses delivery
-//! for `--hold-mail`. `queries` (with `waiting`), `actions`, `pause` and `suppressions` are for people; `bulk_act` is the
-//! progress of an act on many messages. `meter` counts. Delivery is a service of its own:
-//! `crate::delivery`.
+//! for `--hold-mail`. `queries` (with `waiting`), `actions`, `pause` and `suppressions` are for people;
+//! `bulk_act` is the progress of an act on many messages. `own_mail` is for mail of Postern itself.
+//! `meter` counts. Delivery is a service of its own: `crate::delivery`.
 
 mod accept;
 mod actions;
@@ -15,7 +15,9 @@ mod flow_ids;
 mod group_commit;
 mod hold;
 mod last_limits;
+mod mail_outage;
 mod meter;
+mod own_mail;
 mod pause;
 mod queries;
 mod relay_settings;
@@ -34,6 +36,7 @@ pub(crate) use group_commit::request::{
 };
 pub(crate) use group_commit::transaction::KEY_LIFETIME;
 pub(crate) use hold::{HEARTBEAT_TIMEOUT, Hold};
+pub use mail_outage::MailOutage;
 pub use meter::{LATENCY_BOUNDS, Meter, MeterReading};
 pub(crate) use queries::COUNTED;
 pub use queries::MetricsSnapshot;

@@ -11,6 +11,7 @@ use domain::{Failure, Fault, Kind, Refusal, SmtpSettings, Timestamp};
 use super::waiting::{add_cause, waits_for};
 use super::{HEARTBEAT_TIMEOUT, MeterReading, Outbox};
 use crate::Actor;
+use crate::actor::OWN_MAIL;
 use crate::audit::Action;
 use crate::mail::{self, ParsedMessage};
 use crate::store::messages::{self, MessageRow};
@@ -194,12 +195,19 @@ impl Outbox {
             relay.name.clear();
             remove_names(&mut relay.backoff);
         }
-        let by = accounts::by_id(&mut connection, &message.account).await?;
+        let confidential = message.account == OWN_MAIL;
+        let by = match confidential {
+            true => Some(Actor::postern().name().to_owned()),
+            false => accounts::by_id(&mut connection, &message.account)
+                .await?
+                .map(|account| account.email),
+        };
         let priority = flows::priority_of_message(&mut connection, &message.id).await?;
         Ok(MessageView {
             accepted: search::accepted(&message.id),
             kept: messages::has_body(&mut connection, &message.id).await?,
-            by: by.map(|account| account.email).unwrap_or_default(),
+            confidential,
+            by: by.unwrap_or_default(),
             id: message.id,
             from: message.sender,
             subject: message.subject,
@@ -215,11 +223,17 @@ impl Outbox {
     /// is recorded in the audit log.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] for other actors; [`Kind::NotFound`] where they are not kept.
+    /// [`Kind::Forbidden`] for other actors, and for mail of Postern itself, whose links would let
+    /// administrators set the passwords of others; [`Kind::NotFound`] where they are not kept.
     pub async fn message_bytes(&self, actor: &Actor, id: &str) -> Result<Vec<u8>, Refusal> {
         let read = async {
             let mut connection = self.store.reporting().await?;
             let message = visible(&mut connection, actor, id).await?;
+            if message.account == OWN_MAIL {
+                let text = "The content of mail about accounts is shown to nobody: it may have a \
+                            link that sets a password.";
+                return Err(Refusal::new(Kind::Forbidden, text));
+            }
             let bytes = messages::body(&mut connection, &message.id).await?;
             let bytes = bytes.ok_or_else(|| {
                 let text = "The message itself is no longer stored; its delivery events still are.";

@@ -6,9 +6,10 @@ use domain::relay::{RelayConfig, RelayRule, positions};
 use domain::{ConnectionType, SmtpSettings, Timestamp};
 
 use super::HEARTBEAT_TIMEOUT;
+use super::mail_outage::MailOutage;
 use crate::settings::OWN_RELAY;
 use crate::store::flows::{self, QueueTarget};
-use crate::store::{Connection, Scope, StoreError, information, policy, relays, workers};
+use crate::store::{Connection, Scope, StoreError, information, pause, policy, relays, workers};
 
 /// A relay of the organisation with valid settings.
 pub(super) struct ConfiguredRelay {
@@ -101,6 +102,36 @@ pub(super) fn unavailable_own(
         own: true,
         backoff,
     })
+}
+
+/// Why mail of a queue that is accepted now would not leave soon; `None` where it would.
+///
+/// # Errors
+/// Where the database fails.
+pub(super) async fn outage(
+    connection: &mut Connection,
+    queue: &str,
+    now: Timestamp,
+) -> Result<Option<MailOutage>, StoreError> {
+    let rule = QueueTarget::of(queue).rule;
+    let configured = of_organisation(connection).await?;
+    let rules = configured.iter().map(|relay| RelayRule {
+        from_domain: relay.config.from_domain.as_deref(),
+        enabled: relay.config.enabled,
+    });
+    if positions(rules, rule).next().is_none() {
+        return Ok(Some(MailOutage::NotConfigured));
+    }
+    let processes = workers::all(connection, now - HEARTBEAT_TIMEOUT).await?;
+    if !processes.holding.is_empty() || pause::read(connection).await?.is_some() {
+        return Ok(Some(MailOutage::Paused));
+    }
+    if processes.workers.is_empty() {
+        return Ok(Some(MailOutage::NoDelivery));
+    }
+    let failing = unavailable(&configured, rule, &processes.workers);
+    let names: Vec<String> = failing.into_iter().map(|relay| relay.name).collect();
+    Ok((!names.is_empty()).then_some(MailOutage::RelaysFail(names)))
 }
 
 /// The relays for the mail of a rule, where each worker backs off from all of them.

@@ -6,6 +6,8 @@ pub(super) struct Dialect {
     pub begin: &'static str,
     /// For transactions whose statements find their rows by their keys.
     pub begin_by_key: &'static str,
+    /// For transactions that decide by several accounts: no other one changes any meanwhile.
+    pub begin_on_accounts: &'static str,
     /// For transactions that change which sealing keys are in use: they exclude each other.
     pub begin_on_sealing_keys: &'static str,
     /// Appended to the query that selects rows to claim, where several claim at once.
@@ -18,6 +20,7 @@ pub(super) struct Dialect {
 pub(super) const SQLITE: Dialect = Dialect {
     begin: "BEGIN IMMEDIATE",
     begin_by_key: "BEGIN IMMEDIATE",
+    begin_on_accounts: "BEGIN IMMEDIATE",
     begin_on_sealing_keys: "BEGIN IMMEDIATE",
     skip_locked: "",
     writers: 1,
@@ -28,6 +31,7 @@ pub(super) const POSTGRES: Dialect = Dialect {
     // The statistics of a table that grows by thousands of rows a second say that it is small: the
     // planner would scan it.
     begin_by_key: "BEGIN; SET LOCAL enable_seqscan = off",
+    begin_on_accounts: "BEGIN; LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE",
     begin_on_sealing_keys: "BEGIN; LOCK TABLE sealing_key IN EXCLUSIVE MODE",
     skip_locked: " FOR UPDATE SKIP LOCKED",
     // With more of them each commit would hold fewer requests.

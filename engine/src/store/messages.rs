@@ -120,6 +120,15 @@ pub async fn by_id(
     Ok(query.bind(id).fetch_optional(connection).await?)
 }
 
+/// Whether an account submitted any message that is stored.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn has_account(connection: &mut Connection, account: &str) -> Result<bool, StoreError> {
+    let query = sqlx::query("SELECT id FROM message WHERE account_id = $1 LIMIT 1").bind(account);
+    Ok(query.fetch_optional(connection).await?.is_some())
+}
+
 /// The bytes of a message, while they are kept.
 ///
 /// # Errors

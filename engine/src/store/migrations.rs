@@ -33,6 +33,7 @@ macro_rules! files {
             "0020_token_priority",
             "0021_message_body",
             "0022_policy",
+            "0023_account_access",
             "0024_second_factor",
             "0025_trying_since"
         )

@@ -1,5 +1,6 @@
 //! The database, SQLite or PostgreSQL: connections and units of work, and one module per table.
 
+pub mod account_links;
 pub mod accounts;
 pub mod audit;
 mod checkpoint;
@@ -155,6 +156,14 @@ impl Store {
     /// As [`Store::begin`].
     pub async fn begin_by_key(&self) -> Result<Transaction<'static, Any>, StoreError> {
         self.begin_with(self.dialect.begin_by_key).await
+    }
+
+    /// As [`Store::begin`], while no other unit of work changes accounts.
+    ///
+    /// # Errors
+    /// As [`Store::begin`].
+    pub async fn begin_on_accounts(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        self.begin_with(self.dialect.begin_on_accounts).await
     }
 
     /// As [`Store::begin`], while no other unit of work changes which sealing keys are in use.

@@ -54,8 +54,8 @@ pub async fn by_id(
     connection: &mut Connection,
     id: &str,
 ) -> Result<Option<SessionRow>, StoreError> {
-    let sql = AssertSqlSafe(format!("{} WHERE s.id = $1", select()));
-    let query = sqlx::query_as(sql);
+    let sql = format!("{} WHERE s.id = $1 AND a.disabled_at IS NULL", select());
+    let query = sqlx::query_as(AssertSqlSafe(sql));
     Ok(query.bind(id).fetch_optional(connection).await?)
 }
 

@@ -158,6 +158,24 @@ pub fn reply_directly(
     )
 }
 
+/// Whether an address is on the list at `now`.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn contains_address(
+    connection: &mut Connection,
+    address: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let found =
+        sqlx::query("SELECT address FROM suppression WHERE address = $1 AND expires_at > $2")
+            .bind(address.to_ascii_lowercase())
+            .bind(now.0)
+            .fetch_optional(connection)
+            .await?;
+    Ok(found.is_some())
+}
+
 /// Removes an address. Returns whether it was on the list.
 ///
 /// # Errors

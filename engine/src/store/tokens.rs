@@ -96,7 +96,7 @@ impl FromRow<'_, AnyRow> for Token {
     }
 }
 
-/// The token with the hash of a secret, unless it is revoked.
+/// The token with the hash of a secret, unless it is revoked or its account is disabled.
 ///
 /// # Errors
 /// Where the database fails.
@@ -106,7 +106,7 @@ pub async fn by_secret(
 ) -> Result<Option<Token>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM token t JOIN account a ON a.id = t.account_id \
-         WHERE t.secret = $1 AND t.revoked_at IS NULL"
+         WHERE t.secret = $1 AND t.revoked_at IS NULL AND a.disabled_at IS NULL"
     );
     let query = sqlx::query_as(AssertSqlSafe(sql));
     Ok(query.bind(secret).fetch_optional(connection).await?)

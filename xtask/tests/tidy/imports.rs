@@ -20,6 +20,7 @@ const CIRCULAR: &[&str] = &[];
 const LAYERS: [&[&str]; 5] = [
     &["postern"],
     &[
+        "account_mail",
         "accounts",
         "audit",
         "delivery",

@@ -1,0 +1,63 @@
+//! The texts of mail about accounts.
+
+use domain::Timestamp;
+
+use crate::Origin;
+
+pub const INVITATION_SUBJECT: &str = "Your invitation to Postern";
+
+pub const RESET_SUBJECT: &str = "Reset your password for Postern";
+
+pub const WAS_RESET_SUBJECT: &str = "Your password for Postern was reset";
+
+/// The text of an invitation.
+pub fn invitation(by: &str, link: &str, expires_at: Timestamp) -> String {
+    format!(
+        "{by} invites you to Postern, the outgoing mail gateway of your organisation.\n\
+         \n\
+         Set your password here, and sign in with it:\n\
+         \n\
+         {link}\n\
+         \n\
+         The link can be used once, until {expires_at}. If you do not expect this mail, ignore it.\n"
+    )
+}
+
+/// The text with a link that resets a password.
+pub fn reset(link: &str, expires_at: Timestamp) -> String {
+    format!(
+        "Somebody asked for a new password of your account at Postern. Set one here:\n\
+         \n\
+         {link}\n\
+         \n\
+         The link can be used once, until {expires_at}. If it was not you, ignore this mail: your \
+         password stays as it is.\n"
+    )
+}
+
+/// The text that tells that a password was reset.
+pub fn was_reset(origin: &Origin, public_url: &str) -> String {
+    format!(
+        "The password of your account at {public_url} was set with a mailed link, from {origin}, and \
+         your sessions were ended.\n\
+         \n\
+         If it was not you, ask an administrator to disable the account.\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_has_a_line_of_its_own_and_its_end() {
+        let link = "https://mail.example.org/invitation?token=x";
+        for text in [
+            invitation("admin@example.org", link, Timestamp(0)),
+            reset(link, Timestamp(0)),
+        ] {
+            assert!(text.lines().any(|line| line == link), "{text}");
+            assert!(text.contains("until 1970-01-01 00:00 UTC"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Invitations and password resets: links with which a person sets the password of an account.
+
+use domain::view::Role;
+use domain::{Kind, Refusal, SecretString, Timestamp};
+
+use super::throttle::{ThrottleKey, networks};
+use super::{Accounts, digest, parse_email, random_secret};
+use crate::audit::{Action, Signature};
+use crate::store::account_links::{self, LinkPurpose};
+use crate::store::accounts::Account;
+use crate::store::{Connection, accounts, commit, sessions};
+use crate::{Actor, Origin};
+
+/// A link that was just made. Only the digest of its token is stored.
+pub(crate) struct NewLink {
+    pub account: Account,
+    pub token: String,
+    pub expires_at: Timestamp,
+}
+
+/// The refusal of a link that does not work, or no longer.
+fn not_valid(purpose: LinkPurpose) -> Refusal {
+    let text = match purpose {
+        LinkPurpose::Invitation => {
+            "This link has been used, has expired or is not the newest. Ask an administrator for a \
+             new invitation."
+        }
+        LinkPurpose::Reset => {
+            "This link has been used, has expired or is not the newest. Request a new one."
+        }
+    };
+    Refusal::new(Kind::Forbidden, text)
+}
+
+impl Accounts {
+    /// Creates an account without a password, and the link that sets one.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] or [`Kind::Conflict`] under `email`; [`Kind::Forbidden`] for other actors than
+    /// administrators, and for tokens that are limited.
+    pub(crate) async fn invite(
+        &self,
+        actor: &Actor,
+        email: &str,
+        role: Role,
+    ) -> Result<NewLink, Refusal> {
+        self.audit
+            .audited(actor, Action::InviteAccount, async {
+                actor.manages_accounts()?;
+                let email = parse_email(email)?;
+                let id = ulid::Ulid::new().to_string();
+                let account = Account { id, email, role };
+                let mut work = self.store.begin().await?;
+                self.insert(&mut work, &account, "").await?;
+                let link = self.new_link(&mut work, account, LinkPurpose::Invitation);
+                let link = link.await?;
+                self.audit
+                    .record(&mut work, actor, Action::InviteAccount, &link.account.email)
+                    .await?;
+                commit(work).await?;
+                Ok(link)
+            })
+            .await
+    }
+
+    /// Makes a new invitation for an account without a password. The one before ends.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] under `id`; [`Kind::Conflict`] if it has a password or is disabled;
+    /// [`Kind::Forbidden`] as for [`Accounts::invite`].
+    pub(crate) async fn invite_again(&self, actor: &Actor, id: &str) -> Result<NewLink, Refusal> {
+        self.audit
+            .audited(actor, Action::InviteAccount, async {
+                actor.manages_accounts()?;
+                let known = self.read(actor, id).await?;
+                let mut work = self.store.begin().await?;
+                let refused = || {
+                    let text = "This account has a password already, or is disabled.";
+                    Refusal::new(Kind::Conflict, text)
+                };
+                if !accounts::lock_password(&mut work, id, "").await? {
+                    return Err(refused());
+                }
+                let account = Account {
+                    id: known.id,
+                    email: known.email,
+                    role: known.role,
+                };
+                let link = self.new_link(&mut work, account, LinkPurpose::Invitation);
+                let link = link.await?;
+                self.audit
+                    .record(&mut work, actor, Action::InviteAccount, &link.account.email)
+                    .await?;
+                commit(work).await?;
+                Ok(link)
+            })
+            .await
+    }
+
+    /// Counts a request for a link to reset a password, for an address that may have no account.
+    ///
+    /// # Errors
+    /// [`Kind::TooMany`] from the fifth request for an address or from a network on, with the seconds to
+    /// wait.
+    pub(crate) async fn count_reset(&self, email: &str, origin: &Origin) -> Result<(), Refusal> {
+        let email = email.trim().to_lowercase();
+        let mut keys = vec![ThrottleKey::account(&email)];
+        keys.extend(networks(origin));
+        let (requests, now) = (&self.reset_limits.requests, self.clock.monotonic());
+        if let Err(refusal) = requests.check(&keys, now) {
+            let by = self.refused_by("password reset".to_owned(), origin, &refusal);
+            self.audit
+                .record_refusal(by, Action::RequestReset, &refusal)
+                .await;
+            return Err(refusal);
+        }
+        requests.failed(&keys, now);
+        Ok(())
+    }
+
+    /// Makes a link that resets the password of the account with this address. The one before ends.
+    /// `None` where there is no such account, it is disabled or has no password, or it got three within
+    /// the hour.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn new_reset(
+        &self,
+        email: &str,
+        origin: &Origin,
+    ) -> Result<Option<NewLink>, Refusal> {
+        let email = email.trim().to_lowercase();
+        let Some(known) = self.credentials(&email).await? else {
+            return Ok(None);
+        };
+        let (mails, now) = (&self.reset_limits.mails, self.clock.monotonic());
+        if mails.take(&known.account.id, now, "").is_err() {
+            return Ok(None);
+        }
+        let mut work = self.store.begin().await?;
+        if !accounts::lock_password(&mut work, &known.account.id, &known.password_hash).await? {
+            return Ok(None);
+        }
+        let link = self
+            .new_link(&mut work, known.account, LinkPurpose::Reset)
+            .await?;
+        let by = Signature::new(&link.account.email, origin);
+        self.audit
+            .record(&mut work, by, Action::RequestReset, "")
+            .await?;
+        commit(work).await?;
+        Ok(Some(link))
+    }
+
+    async fn new_link(
+        &self,
+        work: &mut Connection,
+        account: Account,
+        purpose: LinkPurpose,
+    ) -> Result<NewLink, Refusal> {
+        let token = random_secret();
+        let expires_at = self.clock.now() + purpose.lifetime();
+        account_links::write(work, &account.id, purpose, &digest(&token), expires_at).await?;
+        Ok(NewLink {
+            account,
+            token,
+            expires_at,
+        })
+    }
+
+    /// The address of the account that was invited with this token; `None` if it is not valid.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn invited(&self, token: &str) -> Result<Option<String>, Refusal> {
+        let found = self.linked(LinkPurpose::Invitation, token).await?;
+        Ok(found.map(|account| account.email))
+    }
+
+    /// The address of the account whose password this token resets; `None` if it is not valid.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn resettable(&self, token: &str) -> Result<Option<String>, Refusal> {
+        let found = self.linked(LinkPurpose::Reset, token).await?;
+        Ok(found.map(|account| account.email))
+    }
+
+    async fn linked(&self, purpose: LinkPurpose, token: &str) -> Result<Option<Account>, Refusal> {
+        let (mut connection, now) = (self.store.read().await?, self.clock.now());
+        Ok(account_links::account(&mut connection, purpose, &digest(token), now).await?)
+    }
+
+    /// Sets the first password of an account that was invited, and returns its address.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] if the token is not valid; [`Kind::TooMany`] after the fifth such failure
+    /// from a network; [`Kind::Invalid`] under `password`.
+    pub async fn accept_invitation(
+        &self,
+        token: &str,
+        password: SecretString,
+        origin: &Origin,
+    ) -> Result<String, Refusal> {
+        let (purpose, action) = (LinkPurpose::Invitation, Action::AcceptInvitation);
+        self.set_by_link(purpose, action, token, password, origin)
+            .await
+    }
+
+    /// Sets a new password in the place of one that was forgotten, ends the sessions of the account, and
+    /// returns its address. Its tokens stay.
+    ///
+    /// # Errors
+    /// As [`Accounts::accept_invitation`].
+    pub(crate) async fn reset_by_link(
+        &self,
+        token: &str,
+        password: SecretString,
+        origin: &Origin,
+    ) -> Result<String, Refusal> {
+        let (purpose, action) = (LinkPurpose::Reset, Action::ChangePassword);
+        self.set_by_link(purpose, action, token, password, origin)
+            .await
+    }
+
+    async fn set_by_link(
+        &self,
+        purpose: LinkPurpose,
+        action: Action,
+        token: &str,
+        password: SecretString,
+        origin: &Origin,
+    ) -> Result<String, Refusal> {
+        let result = self
+            .try_set_by_link(purpose, action, token, password, origin)
+            .await;
+        if let Err(refusal) = &result {
+            let by = self.refused_by("mailed link".to_owned(), origin, refusal);
+            self.audit.record_refusal(by, action, refusal).await;
+        }
+        result
+    }
+
+    async fn try_set_by_link(
+        &self,
+        purpose: LinkPurpose,
+        action: Action,
+        token: &str,
+        password: SecretString,
+        origin: &Origin,
+    ) -> Result<String, Refusal> {
+        let keys: Vec<_> = networks(origin).collect();
+        self.throttle.check(&keys, self.clock.monotonic())?;
+        let Some(account) = self.linked(purpose, token).await? else {
+            self.throttle.failed(&keys, self.clock.monotonic());
+            return Err(not_valid(purpose));
+        };
+        let hash = self.hasher.hash(password, &account.email).await?;
+        let mut work = self.store.begin().await?;
+        // The account first, as all that change it do: another order could be a deadlock.
+        let enabled = accounts::lock(&mut work, &account.id).await?;
+        let now = self.clock.now();
+        if !enabled || !account_links::take(&mut work, purpose, &digest(token), now).await? {
+            return Err(not_valid(purpose));
+        }
+        accounts::set_password(&mut work, &account.id, &hash).await?;
+        sessions::end_all(&mut work, &account.id, None).await?;
+        let by = Signature::new(&account.email, origin);
+        let detail = match purpose {
+            LinkPurpose::Invitation => "",
+            LinkPurpose::Reset => "mailed link",
+        };
+        self.audit.record(&mut work, by, action, detail).await?;
+        commit(work).await?;
+        Ok(account.email)
+    }
+}

@@ -1,0 +1,75 @@
+//! Mail of Postern itself, about accounts: whether it would leave now, and its acceptance.
+
+use domain::outbox::Priority;
+use domain::{EmailAddress, Kind, Refusal};
+
+use super::accept::Submissions;
+use super::mail_outage::MailOutage;
+use super::service::Outbox;
+use super::waiting;
+use crate::Actor;
+use crate::mail::Submission;
+use crate::store::flows::GLOBAL_QUEUE;
+use crate::store::suppressions;
+
+impl Outbox {
+    /// Why mail of Postern itself would not leave now; `None` where it would.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub(crate) async fn mail_outage(&self) -> Result<Option<MailOutage>, Refusal> {
+        if self.hold_mail() {
+            return Ok(Some(MailOutage::Paused));
+        }
+        let Some(queue) = self.own_queue().await? else {
+            return Ok(Some(MailOutage::NotConfigured));
+        };
+        let mut connection = self.store.read().await?;
+        Ok(waiting::outage(&mut connection, &queue, self.clock.now()).await?)
+    }
+
+    /// Accepts a plain-text mail of Postern itself, from the address of the settings. Its content is
+    /// shown to nobody.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] under `to` where the address is on the suppression list; what
+    /// [`Outbox::accept`] refuses.
+    pub(crate) async fn accept_own(
+        &self,
+        to: &str,
+        subject: &str,
+        text: String,
+    ) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        if suppressions::contains_address(&mut *self.store.read().await?, to, now).await? {
+            let text = "This address is on the suppression list.";
+            return Err(Refusal::of(Kind::Invalid, "to", text));
+        }
+        let submission = Submission {
+            to: vec![to.to_owned()],
+            subject: Some(subject.to_owned()),
+            text: Some(text),
+            // RFC 3834: no vacation notice answers it.
+            headers: vec![("Auto-Submitted".to_owned(), "auto-generated".to_owned())],
+            priority: Some(Priority::High),
+            ..Submission::default()
+        };
+        let submissions = Submissions::One(Box::new(submission));
+        self.accept(&Actor::postern(), submissions, None).await?;
+        Ok(())
+    }
+
+    /// The queue of mail from the address of the settings; `None` before the first save.
+    async fn own_queue(&self) -> Result<Option<String>, Refusal> {
+        let settings = self.acceptance_settings().await?;
+        let Some(sender) = &settings.sender else {
+            return Ok(None);
+        };
+        let from: &EmailAddress = &sender.address;
+        let queue = settings.queue(None, from);
+        Ok(Some(queue.map_or_else(
+            || GLOBAL_QUEUE.to_owned(),
+            |queue| queue.to_string(),
+        )))
+    }
+}

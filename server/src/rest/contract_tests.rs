@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::relay_contract_tests::{policy, relays};
 use super::smtp_settings_contract_tests::smtp_settings;
+use super::contract_accounts::accounts;
 use super::test_api::{Api, Call, body, path};
 
 pub(super) const SETTINGS: &str = "/api/setup/email_smtp";
@@ -35,6 +36,7 @@ async fn responses_match_the_document() {
     messages(&mut api).await;
     outbox(&mut api).await;
     tokens(&mut api).await;
+    accounts(&mut api).await;
     relays(&mut api).await;
     policy(&mut api).await;
     smtp_settings(&mut api).await;
@@ -391,6 +393,7 @@ async fn a_user_is_refused_before_the_body_is_read() {
     let mut api = Api::open().await;
     let user = api.user.clone();
     for operation in [
+        "/api/accounts",
         "/api/relays",
         "/api/setup/email_smtp",
         "/api/diagnosis",

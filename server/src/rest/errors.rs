@@ -49,6 +49,10 @@ refusals! {
     Conflicting {
         "409": "It was changed by another request since; the text says what differs.",
     }
+    /// Changes of accounts.
+    Protected {
+        "409": "The address has an account; or mail of the account is stored; or no other administrator could sign in.",
+    }
     StillRunning {
         "409": "Another request with this Idempotency-Key is still running.",
     }

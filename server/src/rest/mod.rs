@@ -5,8 +5,11 @@
     reason = "the code that utoipa generates qualifies its paths"
 )]
 
+mod accounts;
 mod api_page;
 mod body_budget;
+#[cfg(test)]
+mod contract_accounts;
 #[cfg(test)]
 mod contract_tests;
 mod diagnosis;
@@ -81,6 +84,12 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(relay_settings::test))
         .routes(routes!(relay_settings::diagnose))
         .routes(routes!(policy::read, policy::save))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(
+            accounts::read,
+            accounts::change_account,
+            accounts::delete
+        ))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(keys::browser))

@@ -26,6 +26,7 @@ use super::smtp_settings::SmtpError;
         (name = "Configuration", description = "The relay: settings, test, diagnosis and probe."),
         (name = "Relays", description = "Several relays: their order, From domains, limits and settings."),
         (name = "My relay", description = "The relay of your own account. Its errors are `{\"error\":text,\"errors\":{field: text}}`."),
+        (name = "Accounts", description = "The people who may sign in."),
         (name = "Tokens", description = "API tokens of applications."),
         (name = "About", description = "This document."),
     ),

@@ -5,6 +5,7 @@
     reason = "the doc comments are the texts of --help"
 )]
 
+mod account;
 mod data;
 mod relay;
 
@@ -12,9 +13,10 @@ use std::net::SocketAddr;
 
 use clap::builder::BoolishValueParser;
 use clap::builder::styling::Styles;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use domain::outbox::Priority;
 
+pub use account::{AccountArgs, AccountCommand, RoleArg, SecondFactorCommand};
 pub use data::{DataArgs, LogFormat};
 pub use relay::{DiagnoseArgs, ProbeArgs, RelayArg};
 
@@ -72,7 +74,8 @@ pub enum Command {
         )]
         public_url: String,
     },
-    /// Create accounts, set their passwords and remove their second factors
+    /// List, create, invite, change and delete accounts, set their passwords and remove their second
+    /// factors
     #[command(subcommand, subcommand_value_name = "ACTION")]
     Account(AccountCommand),
     /// Create, list and revoke API tokens
@@ -188,46 +191,6 @@ pub struct DeliveryArgs {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum AccountCommand {
-    /// Create an account; the password is asked for, or read from standard input
-    Create {
-        /// The email address, with which the person signs in
-        email: String,
-        /// What the account may do
-        #[arg(long, env = "POSTERN_ROLE", value_enum)]
-        role: RoleArg,
-        #[command(flatten)]
-        data_args: DataArgs,
-    },
-    /// Set the password of an account, end its sessions and revoke its tokens; the password is asked
-    /// for, or read from standard input
-    Passwd {
-        /// The email address of the account
-        email: String,
-        /// Keep the tokens of the account
-        #[arg(long, env = "POSTERN_KEEP_TOKENS", value_parser = BoolishValueParser::new())]
-        keep_tokens: bool,
-        #[command(flatten)]
-        data_args: DataArgs,
-    },
-    /// Remove the second factor of an account whose device is lost
-    #[command(subcommand, subcommand_value_name = "ACTION")]
-    SecondFactor(SecondFactorCommand),
-}
-
-#[derive(Debug, Subcommand)]
-pub enum SecondFactorCommand {
-    /// Remove the second factor and the recovery codes of an account, which then signs in with its
-    /// password alone
-    Remove {
-        /// The email address of the account
-        email: String,
-        #[command(flatten)]
-        data_args: DataArgs,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub enum TokenCommand {
     /// Create a token of an account, and print it; it is not shown again
     Create {
@@ -278,14 +241,6 @@ pub enum TokenCommand {
         #[command(flatten)]
         data_args: DataArgs,
     },
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum RoleArg {
-    /// Configures the relay and manages mail
-    Admin,
-    /// Sends mail and reads its own
-    User,
 }
 
 #[derive(Debug, Args)]
@@ -349,7 +304,8 @@ impl Command {
     pub fn creates_data(&self) -> bool {
         matches!(
             self,
-            Self::Serve { .. } | Self::Account(AccountCommand::Create { .. })
+            Self::Serve { .. }
+                | Self::Account(AccountCommand::Create { .. } | AccountCommand::Invite { .. })
         )
     }
 
@@ -392,16 +348,12 @@ impl Command {
             | Self::Diagnose { data_args, .. }
             | Self::Probe { data_args, .. }
             | Self::SendTest { data_args, .. }
-            | Self::Account(
-                AccountCommand::Create { data_args, .. }
-                | AccountCommand::Passwd { data_args, .. }
-                | AccountCommand::SecondFactor(SecondFactorCommand::Remove { data_args, .. }),
-            )
             | Self::Token(
                 TokenCommand::Create { data_args, .. }
                 | TokenCommand::List { data_args }
                 | TokenCommand::Revoke { data_args, .. },
             ) => data_args,
+            Self::Account(account) => account.data_args(),
         }
     }
 }

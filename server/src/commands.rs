@@ -1,4 +1,4 @@
-//! Opening Postern for a command, and the commands `setup-link`, `account` and `token`.
+//! Opening Postern for a command, and the commands `setup-link` and `token`.
 
 use std::error::Error;
 use std::fs::File;
@@ -10,11 +10,10 @@ use std::process::ExitCode;
 use app::entrance::setup_path;
 use domain::SecretString;
 use domain::outbox::PriorityLimits;
-use domain::view::Role;
 use engine::smtp::{AddressPolicy, PublicAddresses};
 use engine::{Actor, Clock, Config, NewToken, Postern, Token};
 
-use crate::cli::{AccountCommand, Command, DataArgs, RoleArg, SecondFactorCommand, TokenCommand};
+use crate::cli::{Command, DataArgs, TokenCommand};
 use crate::data_folder;
 use crate::http::PublicUrl;
 use crate::stderr;
@@ -152,52 +151,6 @@ pub async fn setup_link(
     Ok(ExitCode::SUCCESS)
 }
 
-pub async fn account(
-    bootstrap: Bootstrap,
-    command: AccountCommand,
-) -> Result<ExitCode, Box<dyn Error>> {
-    let postern = bootstrap.open(String::new()).await?;
-    match command {
-        AccountCommand::Create { email, role, .. } => {
-            let role = match role {
-                RoleArg::Admin => Role::Admin,
-                RoleArg::User => Role::User,
-            };
-            postern
-                .accounts()
-                .create(&operator(), &email, role, password()?)
-                .await?;
-            stderr::line(&format!("{email} can sign in now"));
-        }
-        AccountCommand::Passwd {
-            email, keep_tokens, ..
-        } => {
-            postern
-                .accounts()
-                .reset_password(&operator(), &email, password()?, keep_tokens)
-                .await?;
-            let tokens = match keep_tokens {
-                true => "its tokens are kept",
-                false => "its tokens are revoked",
-            };
-            stderr::line(&format!(
-                "the password of {email} is changed, its sessions are ended, {tokens}"
-            ));
-        }
-        AccountCommand::SecondFactor(SecondFactorCommand::Remove { email, .. }) => {
-            postern
-                .accounts()
-                .remove_second_factor(&operator(), &email)
-                .await?;
-            stderr::line(&format!(
-                "{email} signs in with its password alone from now on"
-            ));
-        }
-    }
-    postern.close().await;
-    Ok(ExitCode::SUCCESS)
-}
-
 pub async fn token(
     bootstrap: Bootstrap,
     command: TokenCommand,
@@ -287,7 +240,7 @@ pub fn one_password() -> Result<SecretString, Box<dyn Error>> {
 }
 
 /// [`one_password`], confirmed by a second prompt.
-fn password() -> Result<SecretString, Box<dyn Error>> {
+pub fn password() -> Result<SecretString, Box<dyn Error>> {
     let first = one_password()?;
     if !io::stdin().is_terminal() {
         return Ok(first);

@@ -1,5 +1,6 @@
 //! The binary `postern`: HTTP, REST and the command line on top of the engine.
 
+mod account;
 mod assets;
 mod cli;
 mod command_error;
@@ -79,7 +80,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             Command::SetupLink { public_url, .. } => {
                 commands::setup_link(bootstrap, &public_url).await
             }
-            Command::Account(account) => commands::account(bootstrap, account).await,
+            Command::Account(account) => account::account(bootstrap, account).await,
             Command::Token(token) => commands::token(bootstrap, token).await,
             Command::Diagnose { relay, .. } => diagnose::diagnose(bootstrap, relay).await,
             Command::Probe { args, .. } => probe::probe(bootstrap, args).await,

@@ -1,5 +1,7 @@
 //! HTTP: the router of pages, forms, REST and assets, and its middleware.
 
+mod account_links;
+mod accounts;
 mod address;
 mod allowed_hosts;
 mod authentication;
@@ -54,6 +56,8 @@ pub fn router(state: AppState) -> Router {
         .merge(second_step::router())
         .merge(second_factor::router())
         .merge(confirmation::router())
+        .merge(accounts::router())
+        .merge(account_links::router())
         .merge(outbox::router())
         .merge(policy::router())
         .merge(relays::router())

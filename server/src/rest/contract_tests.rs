@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::contract_accounts::accounts;
 use super::relay_contract_tests::{policy, relays};
 use super::smtp_settings_contract_tests::smtp_settings;
-use super::contract_accounts::accounts;
 use super::test_api::{Api, Call, body, path};
 
 pub(super) const SETTINGS: &str = "/api/setup/email_smtp";

@@ -1,0 +1,206 @@
+//! The command `account`: lists, creates, invites, changes and deletes accounts.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use domain::view::{AccountState, AccountView, Role};
+use domain::{Kind, Refusal};
+use engine::{AccountChange, Invited, LinkDelivery, Postern};
+
+use crate::cli::{AccountArgs, AccountCommand, RoleArg, SecondFactorCommand};
+use crate::commands::{Bootstrap, operator, password};
+use crate::http::PublicUrl;
+use crate::stderr;
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Admin => Self::Admin,
+            RoleArg::User => Self::User,
+        }
+    }
+}
+
+pub async fn account(
+    bootstrap: Bootstrap,
+    command: AccountCommand,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let public_url = match &command {
+        AccountCommand::Invite { public_url, .. } => PublicUrl::parse(public_url)?.to_string(),
+        _ => String::new(),
+    };
+    let postern = bootstrap.open(public_url).await?;
+    let done = run(&postern, command).await;
+    postern.close().await;
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+async fn run(postern: &Postern, command: AccountCommand) -> Result<(), Box<dyn Error>> {
+    let (accounts, operator) = (postern.accounts(), operator());
+    match command {
+        AccountCommand::List { text, .. } => {
+            let list = accounts.list(&operator, &text).await?;
+            for account in &list.accounts {
+                writeln!(io::stdout(), "{}", line(account))?;
+            }
+            if list.more {
+                stderr::line("these are the first 200; give a part of the address to see others");
+            }
+        }
+        AccountCommand::Create { email, role, .. } => {
+            let password = password()?;
+            accounts
+                .create(&operator, &email, role.into(), password)
+                .await?;
+            stderr::line(&format!("{email} can sign in now"));
+        }
+        AccountCommand::Invite { email, role, .. } => {
+            let invited = invite(postern, &email, role.into()).await?;
+            match invited.delivery {
+                LinkDelivery::Mailed => {
+                    stderr::line(&format!("an invitation is mailed to {}", invited.email));
+                }
+                LinkDelivery::HandOver { link, reason } => {
+                    stderr::line(&format!(
+                        "no invitation was mailed: {reason}; hand this link over:"
+                    ));
+                    writeln!(io::stdout(), "{link}")?;
+                }
+            }
+        }
+        AccountCommand::Disable(AccountArgs { email, .. }) => {
+            change(postern, &email, disabled(true)).await?;
+            stderr::line(&format!(
+                "{email} is disabled, its sessions are ended, its tokens are revoked"
+            ));
+        }
+        AccountCommand::Enable(AccountArgs { email, .. }) => {
+            change(postern, &email, disabled(false)).await?;
+            stderr::line(&format!("{email} is enabled"));
+        }
+        AccountCommand::Role { email, role, .. } => {
+            let role = AccountChange {
+                role: Some(role.into()),
+                ..AccountChange::default()
+            };
+            let account = change(postern, &email, role).await?;
+            let role = role_name(account.role);
+            stderr::line(&format!("the role of {email} is {role}"));
+        }
+        AccountCommand::Delete(AccountArgs { email, .. }) => {
+            let account = accounts.read_by_email(&operator, &email).await?;
+            accounts.delete(&operator, &account.id).await?;
+            stderr::line(&format!("{email} is deleted"));
+        }
+        AccountCommand::Passwd {
+            email, keep_tokens, ..
+        } => {
+            accounts
+                .reset_password(&operator, &email, password()?, keep_tokens)
+                .await?;
+            let tokens = match keep_tokens {
+                true => "its tokens are kept",
+                false => "its tokens are revoked",
+            };
+            stderr::line(&format!(
+                "the password of {email} is changed, its sessions are ended, {tokens}"
+            ));
+        }
+        AccountCommand::SecondFactor(SecondFactorCommand::Remove(AccountArgs {
+            email, ..
+        })) => {
+            accounts.remove_second_factor(&operator, &email).await?;
+            stderr::line(&format!(
+                "{email} signs in with its password alone from now on"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn disabled(disabled: bool) -> AccountChange {
+    AccountChange {
+        disabled: Some(disabled),
+        ..AccountChange::default()
+    }
+}
+
+async fn change(
+    postern: &Postern,
+    email: &str,
+    change: AccountChange,
+) -> Result<AccountView, Refusal> {
+    let (accounts, operator) = (postern.accounts(), operator());
+    let account = accounts.read_by_email(&operator, email).await?;
+    accounts.change(&operator, &account.id, change).await
+}
+
+/// Invites the person of a new account, or again of one without a password.
+async fn invite(postern: &Postern, email: &str, role: Role) -> Result<Invited, Refusal> {
+    let (accounts, mail, operator) = (postern.accounts(), postern.account_mail(), operator());
+    match accounts.read_by_email(&operator, email).await {
+        Ok(account) if account.state == AccountState::Invited => {
+            mail.invite_again(&operator, &account.id).await
+        }
+        Err(refusal) if refusal.kind != Kind::NotFound => Err(refusal),
+        // An account with a password is refused as any address that has one.
+        _ => mail.invite(&operator, email, role).await,
+    }
+}
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Admin => "admin",
+        Role::User => "user",
+    }
+}
+
+/// A line of `account list`.
+fn line(account: &AccountView) -> String {
+    let state = match (account.state, account.invitation_expires) {
+        (AccountState::Active, _) => "active".to_owned(),
+        (AccountState::Disabled, _) => "disabled".to_owned(),
+        (AccountState::Invited, Some(at)) => format!("invited until {at}"),
+        (AccountState::Invited, None) => "invited".to_owned(),
+    };
+    let (role, made) = (role_name(account.role), account.created);
+    [
+        account.email.as_str(),
+        role,
+        &state,
+        &format!("made {made}"),
+    ]
+    .join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_list_has_role_and_state() {
+        let account = |state, invitation_expires| AccountView {
+            id: "1".to_owned(),
+            email: "a@example.org".to_owned(),
+            role: Role::User,
+            state,
+            created: Timestamp(0),
+            invitation_expires,
+        };
+        for (state, invitation, expected) in [
+            (AccountState::Active, None, "active"),
+            (AccountState::Disabled, Some(Timestamp(0)), "disabled"),
+            (
+                AccountState::Invited,
+                Some(Timestamp(60_000)),
+                "invited until 1970-01-01 00:01 UTC",
+            ),
+        ] {
+            let expected = format!("a@example.org  user  {expected}  made 1970-01-01 00:00 UTC");
+            assert_eq!(line(&account(state, invitation)), expected);
+        }
+    }
+}

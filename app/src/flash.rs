@@ -32,6 +32,22 @@ pub enum Flash {
     PasswordChanged,
     /// The second factor of the own account was removed.
     SecondFactorRemoved,
+    /// An account with this address was created.
+    AccountCreated(String),
+    /// The person with this address was invited by a mail.
+    AccountInvited(String),
+    /// The account with this address was changed.
+    AccountChanged(String),
+    /// The account with this address was disabled.
+    AccountDisabled(String),
+    /// The account with this address was enabled.
+    AccountEnabled(String),
+    /// The account with this address was deleted.
+    AccountDeleted(String),
+    /// A link to reset a password was requested.
+    ResetRequested,
+    /// The password of the account with this address was set by a link.
+    PasswordSet(String),
     /// A session was ended.
     SessionEnded,
     /// A token was revoked.

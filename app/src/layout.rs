@@ -7,6 +7,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 
 use crate::account::ACCOUNT;
+use crate::accounts::ACCOUNTS;
 use crate::components::{Brand, Icon, IconKind};
 use crate::entrance::{LOGOUT, login_path};
 use crate::my_relay::MY_RELAY;
@@ -50,6 +51,12 @@ fn Layout(actor: Actor, children: Children) -> AnyView {
                         })}
                     <Destination path=OUTBOX text="Outbox" icon=IconKind::Tray />
                     <Destination path=MY_RELAY text="My relay" icon=IconKind::Plane />
+                    {admin
+                        .then(|| {
+                            view! {
+                                <Destination path=ACCOUNTS text="Accounts" icon=IconKind::People />
+                            }
+                        })}
                     <Destination path=ACCOUNT text="Account" icon=IconKind::Person />
                 </nav>
                 <div class="rail-account">

@@ -2,8 +2,8 @@
 //!
 //! Pages are rendered on the server only; the browser gets the islands and what they need. A
 //! feature has one folder with its page, its paths, the parsing of its forms and its views:
-//! `account`, `entrance` (sign-in and first account), `my_relay`, `outbox`, `policy`, `relays`, `settings`,
-//! `suppressions`.
+//! `account`, `accounts`, `entrance` (without a session), `my_relay`, `outbox`, `policy`, `relays`,
+//! `settings`, `suppressions`.
 
 // The view of a page is one nested type, deeper than the default limit.
 #![recursion_limit = "512"]
@@ -18,6 +18,8 @@ mod settings;
 
 #[cfg(feature = "ssr")]
 pub mod account;
+#[cfg(feature = "ssr")]
+pub mod accounts;
 #[cfg(feature = "ssr")]
 mod content_security_policy;
 #[cfg(feature = "ssr")]

@@ -9,8 +9,14 @@ use leptos_router::{
 
 use crate::account::second_factor::{SECOND_FACTOR, SecondFactorPage};
 use crate::account::{ACCOUNT, AccountPage, CONFIRM_IDENTITY, ConfirmIdentityPage};
+use crate::accounts::{
+    ACCOUNTS, AccountDetailsPage, AccountRemovalPage, AccountsPage, DELETE_ACCOUNT,
+};
 use crate::components::NotFound;
-use crate::entrance::{LOGIN, LoginPage, SECOND_STEP, SETUP, SecondStepPage, SetupPage};
+use crate::entrance::{
+    INVITATION, InvitationPage, LOGIN, LoginPage, RESET, ResetPage, SECOND_STEP, SETUP,
+    SecondStepPage, SetupPage,
+};
 use crate::my_relay::{MY_RELAY, MyRelayPage, MyRelayRemovalPage, REMOVE_MY_RELAY};
 use crate::outbox::{CONFIRM, ConfirmPage, ListPage, MessagePage, OUTBOX};
 use crate::policy::{POLICY, PolicyPage};
@@ -52,6 +58,8 @@ pub fn App() -> impl IntoView {
                 <Route path=FixedPath(LOGIN) view=LoginPage ssr=SsrMode::Async />
                 <Route path=FixedPath(SECOND_STEP) view=SecondStepPage ssr=SsrMode::Async />
                 <Route path=FixedPath(SETUP) view=SetupPage ssr=SsrMode::Async />
+                <Route path=FixedPath(INVITATION) view=InvitationPage ssr=SsrMode::Async />
+                <Route path=FixedPath(RESET) view=ResetPage ssr=SsrMode::Async />
                 <Route path=FixedPath(SETTINGS) view=SettingsPage ssr=SsrMode::Async />
                 <Route path=FixedPath(RELAYS) view=RelaysPage ssr=SsrMode::Async />
                 <Route path=FixedPath(REMOVE_RELAY) view=RemovalPage ssr=SsrMode::Async />
@@ -69,6 +77,17 @@ pub fn App() -> impl IntoView {
                 <Route
                     path=(FixedPath(OUTBOX), ParamSegment("id"))
                     view=MessagePage
+                    ssr=SsrMode::Async
+                />
+                <Route path=FixedPath(ACCOUNTS) view=AccountsPage ssr=SsrMode::Async />
+                <Route
+                    path=FixedPath(DELETE_ACCOUNT)
+                    view=AccountRemovalPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(FixedPath(ACCOUNTS), ParamSegment("id"))
+                    view=AccountDetailsPage
                     ssr=SsrMode::Async
                 />
                 <Route path=FixedPath(ACCOUNT) view=AccountPage ssr=SsrMode::Async />

@@ -4,13 +4,17 @@ mod confirm_identity;
 mod page;
 mod priority_field;
 pub mod second_factor;
+mod session_list;
 mod token_form;
+mod token_list;
 mod tokens;
 mod user_agent;
 
 pub use confirm_identity::{CONFIRMATION, ConfirmIdentityForm, ConfirmIdentityPage, WaitingForm};
 pub use page::AccountPage;
+pub use session_list::SessionList;
 pub use token_form::{CreatedToken, TokenForm};
+pub use token_list::TokenList;
 
 /// The page.
 pub const ACCOUNT: &str = "/account";

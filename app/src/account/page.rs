@@ -1,13 +1,13 @@
 //! The account page.
 
-use domain::view::SessionView;
 use engine::{Actor, Postern};
 use leptos::prelude::*;
 
 use super::second_factor::SecondFactorSection;
+use super::session_list::SessionList;
 use super::tokens::{self, Tokens};
-use super::{CHANGE_PASSWORD, END_SESSION, user_agent};
-use crate::components::{ErrorNotice, FormField, SuccessNotice, Time, refused};
+use super::{CHANGE_PASSWORD, END_SESSION};
+use crate::components::{ErrorNotice, FormField, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::request::{fault, other_fault};
@@ -92,13 +92,7 @@ fn Sessions(actor: Actor) -> AnyView {
     let postern = expect_context::<Postern>();
     let list = Suspend::new(async move {
         match postern.accounts().sessions(&actor).await {
-            Ok(sessions) => view! {
-                <p class="card-body">{count(sessions.len())}</p>
-                <ul class="card-body sessions">
-                    {sessions.into_iter().map(|session| view! { <Session session /> }).collect_view()}
-                </ul>
-            }
-            .into_any(),
+            Ok(sessions) => view! { <SessionList sessions action=END_SESSION /> }.into_any(),
             Err(refusal) => refused(&refusal),
         }
     });
@@ -110,54 +104,6 @@ fn Sessions(actor: Actor) -> AnyView {
             </header>
             <Suspense>{list}</Suspense>
         </section>
-    }
-    .into_any()
-}
-
-/// The number of sessions, which the engine limits.
-fn count(sessions: usize) -> String {
-    match sessions {
-        1 => "1 session".to_owned(),
-        number => format!("{number} sessions"),
-    }
-}
-
-#[component]
-fn Session(session: SessionView) -> AnyView {
-    let named = match user_agent::name(&session.browser) {
-        name if name.is_empty() => "A program without a User-Agent".to_owned(),
-        name => name,
-    };
-    let end = (!session.current).then(|| {
-        view! {
-            <form method="post" action=END_SESSION>
-                <input type="hidden" name="id" value=session.id.clone() />
-                <button
-                    class="button button-danger button-small"
-                    type="submit"
-                    aria-label=format!("End the session in {} from {}", named, session.from)
-                >
-                    "End"
-                </button>
-            </form>
-        }
-    });
-    view! {
-        <li class="session">
-            <div class="session-info">
-                <strong>
-                    {named}
-                    {session
-                        .current
-                        .then(|| view! { <span class="badge badge-good">"This session"</span> })}
-                </strong>
-                <span>
-                    "From " {session.from.clone()} ", since " <Time at=session.begun />
-                    ", last used " <Time at=session.last_used />
-                </span>
-            </div>
-            {end}
-        </li>
     }
     .into_any()
 }

@@ -1,12 +1,13 @@
 //! The API tokens on the account page: the list, and the form that creates one.
 
 use domain::view::Role;
-use engine::{Actor, Clock, NewestTokens, Postern, Token, TokenScope};
+use engine::{Actor, Postern, TokenScope};
 use leptos::prelude::*;
 
 use super::priority_field::PriorityField;
+use super::token_list::TokenList;
 use super::{CREATE_TOKEN, CreatedToken, REVOKE_TOKEN, TokenForm};
-use crate::components::{FormField, Time, refused};
+use crate::components::{FormField, refused};
 use crate::request::fault;
 
 /// The fields of the form, as refusals name them.
@@ -25,14 +26,7 @@ pub fn Tokens(actor: Actor) -> AnyView {
     let admin = actor.role() == Some(Role::Admin);
     let list = Suspend::new(async move {
         match postern.accounts().newest_tokens(&actor).await {
-            Ok(newest) if newest.tokens.is_empty() => ().into_any(),
-            Ok(newest) => view! {
-                <p class="card-body">{count(&newest)}</p>
-                <ul class="card-body sessions">
-                    {newest.tokens.into_iter().map(|token| view! { <Row token /> }).collect_view()}
-                </ul>
-            }
-            .into_any(),
+            Ok(newest) => view! { <TokenList newest action=REVOKE_TOKEN /> }.into_any(),
             Err(refusal) => refused(&refusal),
         }
     });
@@ -56,16 +50,6 @@ pub fn Tokens(actor: Actor) -> AnyView {
         </section>
     }
     .into_any()
-}
-
-/// The number of tokens, and of those that are shown where they are not all.
-fn count(newest: &NewestTokens) -> String {
-    let shown = newest.tokens.len();
-    match newest.number {
-        1 => "1 token".to_owned(),
-        number if i64::try_from(shown) == Ok(number) => format!("{number} tokens"),
-        number => format!("{number} tokens, of which the newest {shown} are shown"),
-    }
 }
 
 #[component]
@@ -164,51 +148,6 @@ fn Create(admin: bool) -> AnyView {
                 </button>
             </div>
         </form>
-    }
-    .into_any()
-}
-
-#[component]
-fn Row(token: Token) -> AnyView {
-    let scopes: Vec<&str> = token.scopes.iter().map(Into::into).collect();
-    let is_expired = token.is_expired(Clock::default().now());
-    let from = match token.senders.is_empty() {
-        true => "any address".to_owned(),
-        false => token.senders.join(", "),
-    };
-    let priority = token.priorities.default.as_str();
-    let highest = match token.priorities.is_limited() {
-        true => format!(" up to {}", token.priorities.highest.as_str()),
-        false => String::new(),
-    };
-    let last_used = match token.last_used_at {
-        Some(at) => view! { ", last used " <Time at /> }.into_any(),
-        None => ", not used yet".into_any(),
-    };
-    view! {
-        <li class="session">
-            <div class="session-info">
-                <strong>
-                    {token.name.clone()}
-                    {is_expired.then(|| view! { <span class="badge badge-bad">"Expired"</span> })}
-                </strong>
-                <span>{scopes.join(", ")} "; from " {from} "; priority " {priority} {highest}</span>
-                <span>
-                    "Created " <Time at=token.created_at /> {last_used}
-                    {token.expires_at.map(|at| view! { ", expires " <Time at /> })}
-                </span>
-            </div>
-            <form method="post" action=REVOKE_TOKEN>
-                <input type="hidden" name="id" value=token.id />
-                <button
-                    class="button button-danger button-small"
-                    type="submit"
-                    aria-label=format!("Revoke {}", token.name)
-                >
-                    "Revoke"
-                </button>
-            </form>
-        </li>
     }
     .into_any()
 }

@@ -44,9 +44,31 @@ impl LoginQuery {
     }
 }
 
-/// The page of the one-time link with this token. Characters that no token has are left out.
+/// The form that requests a link to reset a password.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResetForm {
+    pub email: String,
+}
+
+/// The form that sets a password by the token of a link.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LinkForm {
+    pub token: String,
+    pub password: String,
+    /// For password managers; the link says whose password it is.
+    pub username: String,
+}
+
+/// The page of the one-time link with this token.
 pub fn setup_path(token: &str) -> String {
+    link_path(SETUP, token)
+}
+
+/// The page at `path` of a link with this token. Characters that no token has are left out.
+pub fn link_path(path: &str, token: &str) -> String {
     let base64url = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let token: String = token.chars().filter(base64url).collect();
-    format!("{SETUP}?token={token}")
+    format!("{path}?token={token}")
 }

@@ -2,8 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::{EntranceCard, LOGIN, login_path};
-use crate::components::{ErrorNotice, FormField};
+use super::{EntranceCard, LOGIN, RESET, login_path};
+use crate::components::{ErrorNotice, FormField, SuccessNotice};
+use crate::flash::{Flash, flash};
 use crate::request::{actor, fault, local_path, other_fault, query, redirect, typed_email};
 
 const FIELDS: [&str; 2] = ["email", "password"];
@@ -19,11 +20,19 @@ pub fn LoginPage() -> impl IntoView {
         Some(next) => login_path(&next),
         None => LOGIN.to_owned(),
     };
-    let email = typed_email();
+    let set = match flash() {
+        Some(Flash::PasswordSet(email)) => Some(email),
+        _ => None,
+    };
+    let done = set
+        .is_some()
+        .then_some("Your password is set. Sign in with it.");
+    let email = typed_email().or(set);
     let known = email.is_some();
     view! {
         <EntranceCard title="Sign in" intro="With the account an administrator created for you.">
             {other_fault(&FIELDS).map(|text| view! { <ErrorNotice text /> })}
+            {done.map(|text| view! { <SuccessNotice text /> })}
             <form method="post" action=action>
                 <FormField
                     name="email"
@@ -44,6 +53,9 @@ pub fn LoginPage() -> impl IntoView {
                     "Sign in"
                 </button>
             </form>
+            <p class="entrance-more">
+                <a href=RESET>"Forgotten your password?"</a>
+            </p>
         </EntranceCard>
     }
     .into_any()

@@ -1,22 +1,34 @@
-//! The pages without a session: sign-in, and the first administrator.
+//! The pages without a session: sign-in, first administrator, invitation, forgotten password.
 
 #[cfg(feature = "ssr")]
 mod card;
 #[cfg(feature = "ssr")]
 mod forms;
 #[cfg(feature = "ssr")]
+mod invitation;
+#[cfg(feature = "ssr")]
 mod login;
 #[cfg(feature = "ssr")]
+mod reset;
+#[cfg(feature = "ssr")]
 mod second_step;
+#[cfg(feature = "ssr")]
+mod set_password;
 #[cfg(feature = "ssr")]
 mod setup;
 
 #[cfg(feature = "ssr")]
 pub use card::EntranceCard;
 #[cfg(feature = "ssr")]
-pub use forms::{LoginForm, LoginQuery, SetupForm, login_path, setup_path};
+pub use forms::{
+    LinkForm, LoginForm, LoginQuery, ResetForm, SetupForm, link_path, login_path, setup_path,
+};
+#[cfg(feature = "ssr")]
+pub use invitation::InvitationPage;
 #[cfg(feature = "ssr")]
 pub use login::LoginPage;
+#[cfg(feature = "ssr")]
+pub use reset::ResetPage;
 #[cfg(feature = "ssr")]
 pub use second_step::{SecondStepForm, SecondStepPage, second_step_path};
 #[cfg(feature = "ssr")]
@@ -36,3 +48,15 @@ pub const LOGOUT: &str = "/logout";
 /// The page that creates the first administrator, and its form.
 #[cfg(feature = "ssr")]
 pub const SETUP: &str = "/setup";
+
+/// The page of an invitation, and its form.
+#[cfg(feature = "ssr")]
+pub const INVITATION: &str = engine::INVITATION_PATH;
+
+/// The page of a forgotten password, and the form that requests a link.
+#[cfg(feature = "ssr")]
+pub const RESET: &str = engine::RESET_PATH;
+
+/// The form that sets a password by a mailed link.
+#[cfg(feature = "ssr")]
+pub const SET_BY_RESET: &str = "/reset/password";

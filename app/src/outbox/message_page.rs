@@ -23,6 +23,9 @@ pub fn MessagePage() -> impl IntoView {
                 Err(refusal) => return refused(&refusal),
             };
             let content = match view.message() {
+                Some(message) if request.viewer.admin && message.confidential => {
+                    Some(view! { <Confidential /> }.into_any())
+                }
                 Some(message) if request.viewer.admin && message.kept => {
                     Some(content(&request.postern, &request.actor, &message.id).await)
                 }
@@ -48,6 +51,22 @@ pub fn MessagePage() -> impl IntoView {
             .into_any()
         })
     })
+}
+
+/// In the place of the content of mail about accounts.
+#[component]
+fn Confidential() -> AnyView {
+    view! {
+        <section class="card" aria-labelledby="content-title">
+            <header class="card-head">
+                <h2 id="content-title">"Content"</h2>
+                <p>
+                    "The content of mail about accounts is shown to nobody: it may have a link that sets a password."
+                </p>
+            </header>
+        </section>
+    }
+    .into_any()
 }
 
 /// The content of the message. A failure leaves the rest of the page.

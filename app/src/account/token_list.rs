@@ -1,0 +1,85 @@
+//! A list of API tokens with a button that revokes each, of the own account or of another.
+
+use engine::{Clock, NewestTokens, Token};
+use leptos::prelude::*;
+
+use crate::components::{HiddenFields, Time};
+
+/// `action` is the form that revokes one; `fields` are sent with its id.
+#[component]
+pub fn TokenList(
+    newest: NewestTokens,
+    action: &'static str,
+    #[prop(optional)] fields: Vec<(&'static str, String)>,
+) -> AnyView {
+    let number = count(&newest);
+    if newest.tokens.is_empty() {
+        return view! { <p class="card-body">{number}</p> }.into_any();
+    }
+    let rows = newest
+        .tokens
+        .into_iter()
+        .map(|token| view! { <Row token action fields=fields.clone() /> });
+    view! {
+        <p class="card-body">{number}</p>
+        <ul class="card-body sessions">{rows.collect_view()}</ul>
+    }
+    .into_any()
+}
+
+/// The number of tokens, and of those that are shown where they are not all.
+fn count(newest: &NewestTokens) -> String {
+    let shown = newest.tokens.len();
+    match newest.number {
+        1 => "1 token".to_owned(),
+        number if i64::try_from(shown) == Ok(number) => format!("{number} tokens"),
+        number => format!("{number} tokens, of which the newest {shown} are shown"),
+    }
+}
+
+#[component]
+fn Row(token: Token, action: &'static str, fields: Vec<(&'static str, String)>) -> AnyView {
+    let mut fields = fields;
+    fields.push(("id", token.id.clone()));
+    let scopes: Vec<&str> = token.scopes.iter().map(Into::into).collect();
+    let is_expired = token.is_expired(Clock::default().now());
+    let from = match token.senders.is_empty() {
+        true => "any address".to_owned(),
+        false => token.senders.join(", "),
+    };
+    let priority = token.priorities.default.as_str();
+    let highest = match token.priorities.is_limited() {
+        true => format!(" up to {}", token.priorities.highest.as_str()),
+        false => String::new(),
+    };
+    let last_used = match token.last_used_at {
+        Some(at) => view! { ", last used " <Time at /> }.into_any(),
+        None => ", not used yet".into_any(),
+    };
+    view! {
+        <li class="session">
+            <div class="session-info">
+                <strong>
+                    {token.name.clone()}
+                    {is_expired.then(|| view! { <span class="badge badge-bad">"Expired"</span> })}
+                </strong>
+                <span>{scopes.join(", ")} "; from " {from} "; priority " {priority} {highest}</span>
+                <span>
+                    "Created " <Time at=token.created_at /> {last_used}
+                    {token.expires_at.map(|at| view! { ", expires " <Time at /> })}
+                </span>
+            </div>
+            <form method="post" action=action>
+                <HiddenFields fields />
+                <button
+                    class="button button-danger button-small"
+                    type="submit"
+                    aria-label=format!("Revoke {}", token.name)
+                >
+                    "Revoke"
+                </button>
+            </form>
+        </li>
+    }
+    .into_any()
+}

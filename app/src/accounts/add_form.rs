@@ -1,0 +1,79 @@
+//! The form that adds an account: with a password, or by an invitation.
+
+use engine::MailOutage;
+use leptos::prelude::*;
+
+use super::ACCOUNTS;
+use super::requests::TypedAccount;
+use crate::components::FormField;
+use crate::request::fault;
+
+/// The fields whose faults are shown beside them.
+pub const ADDED: [&str; 3] = ["email", "role", "password"];
+
+/// `outage` is why no invitation can be mailed now.
+#[component]
+pub fn AddAccount(outage: Option<MailOutage>) -> AnyView {
+    let typed = use_context::<TypedAccount>().unwrap_or_default();
+    let way = match &outage {
+        None => {
+            "An invitation is mailed to the address: a link that sets the password, once, within \
+                 7 days."
+                .to_owned()
+        }
+        Some(outage) => format!(
+            "Mail cannot leave now: {outage}. You get the link of the invitation to hand over; it works \
+             once, within 7 days."
+        ),
+    };
+    let is_admin = typed.role == "admin";
+    view! {
+        <section class="card" aria-labelledby="add-title">
+            <header class="card-head">
+                <h2 id="add-title">"Add an account"</h2>
+                <p>{way}</p>
+            </header>
+            <form class="card-body" method="post" action=ACCOUNTS autocomplete="off">
+                <div class="narrow">
+                    <FormField
+                        name="email"
+                        label="Email address"
+                        autocomplete="off"
+                        value=typed.email
+                        fault=fault("email")
+                    />
+                </div>
+                <div class="narrow field">
+                    <label for="role">"Role"</label>
+                    <select class="control" id="role" name="role" aria-describedby="role-hint">
+                        <option value="user" selected=!is_admin>
+                            "User"
+                        </option>
+                        <option value="admin" selected=is_admin>
+                            "Administrator"
+                        </option>
+                    </select>
+                    <p class="field-hint" id="role-hint">
+                        "Users send mail and read their own. Administrators do everything."
+                    </p>
+                </div>
+                <div class="narrow">
+                    <FormField
+                        name="password"
+                        label="Password, in the place of an invitation"
+                        autocomplete="new-password"
+                        required=false
+                        hint="12 to 128 characters. Empty: the person is invited to set one."
+                        fault=fault("password")
+                    />
+                </div>
+                <div class="buttons">
+                    <button class="button button-primary" type="submit">
+                        "Add account"
+                    </button>
+                </div>
+            </form>
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,166 @@
+//! The requests to add, change and delete an account, as the forms have them.
+
+use domain::view::Role;
+use domain::{Fields, Refusal, SecretString};
+use engine::AccountChange;
+
+/// The form that adds an account, as typed but for its password. The server crate provides it as context
+/// of the page where it was refused.
+#[derive(Clone, Debug, Default)]
+pub struct TypedAccount {
+    pub email: String,
+    pub role: String,
+}
+
+/// A link that an administrator hands over, as context of the page that shows it once.
+#[derive(Clone)]
+pub struct HandedLink {
+    pub link: String,
+    /// Why it was not mailed.
+    pub reason: String,
+}
+
+/// The role with this name.
+fn role(fields: &mut Fields<'_>) -> Option<Role> {
+    match fields.take("role") {
+        None => None,
+        Some("admin") => Some(Role::Admin),
+        Some("user") => Some(Role::User),
+        Some(_) => {
+            fields.add("role", "Choose administrator or user.");
+            None
+        }
+    }
+}
+
+/// A form that adds an account.
+#[derive(Debug)]
+pub struct AddRequest {
+    pub email: String,
+    pub role: Role,
+    /// Without one the person is invited.
+    pub password: Option<SecretString>,
+}
+
+impl AddRequest {
+    /// Parses names and values.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](domain::Kind::Invalid) with the fault of each value, and of names that are
+    /// repeated or unknown.
+    pub fn parse(pairs: &[(String, String)]) -> Result<Self, Refusal> {
+        Fields::of(pairs).read(|fields| {
+            let password = fields.take("password").unwrap_or_default();
+            Self {
+                email: fields.take("email").unwrap_or_default().to_owned(),
+                role: role(fields).unwrap_or(Role::User),
+                password: (!password.is_empty()).then(|| SecretString::new(password)),
+            }
+        })
+    }
+}
+
+/// A form that changes an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountChangeRequest {
+    pub id: String,
+    pub change: AccountChange,
+}
+
+impl AccountChangeRequest {
+    /// Parses names and values.
+    ///
+    /// # Errors
+    /// As [`AddRequest::parse`].
+    pub fn parse(pairs: &[(String, String)]) -> Result<Self, Refusal> {
+        Fields::of(pairs).read(|fields| Self {
+            id: fields.take("id").unwrap_or_default().to_owned(),
+            change: AccountChange {
+                role: role(fields),
+                disabled: fields.take_number("disabled").map(|disabled| disabled != 0),
+            },
+        })
+    }
+}
+
+/// A form that ends a session of an account or revokes a token of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndOfAccount {
+    pub account: String,
+    /// The session or the token.
+    pub id: String,
+}
+
+impl EndOfAccount {
+    /// Parses names and values.
+    ///
+    /// # Errors
+    /// As [`AddRequest::parse`].
+    pub fn parse(pairs: &[(String, String)]) -> Result<Self, Refusal> {
+        Fields::of(pairs).read(|fields| Self {
+            account: fields.take("account").unwrap_or_default().to_owned(),
+            id: fields.take("id").unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+/// The id in the fields of a form or a query that has nothing else.
+///
+/// # Errors
+/// As [`AddRequest::parse`].
+pub fn account_id(pairs: &[(String, String)]) -> Result<String, Refusal> {
+    Fields::of(pairs).read(|fields| fields.take("id").unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        let pairs = pairs.iter();
+        let owned = pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        owned.collect()
+    }
+
+    #[test]
+    fn an_account_without_a_password_is_invited() {
+        for (pairs, role, has_password) in [
+            (&[("email", "a@example.org")][..], Role::User, false),
+            (&[("role", "admin"), ("password", "")], Role::Admin, false),
+            (&[("role", "user"), ("password", " x")], Role::User, true),
+        ] {
+            let request = AddRequest::parse(&owned(pairs)).expect("valid");
+            assert_eq!(
+                (request.role, request.password.is_some()),
+                (role, has_password)
+            );
+        }
+        for wrong in [
+            &[("role", "owner")][..],
+            &[("role", "")],
+            &[("rol", "user")],
+        ] {
+            assert!(AddRequest::parse(&owned(wrong)).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_button_changes_one_thing() {
+        let parse = |pairs| AccountChangeRequest::parse(&owned(pairs));
+        let request = parse(&[("id", "1"), ("disabled", "1")]).expect("valid");
+        let change = AccountChange {
+            disabled: Some(true),
+            ..AccountChange::default()
+        };
+        assert_eq!((request.id.as_str(), request.change), ("1", change));
+        let request = parse(&[("id", "1"), ("role", "admin")]).expect("valid");
+        let change = AccountChange {
+            role: Some(Role::Admin),
+            ..AccountChange::default()
+        };
+        assert_eq!(request.change, change);
+        for wrong in [&[("id", "1"), ("disabled", "yes")][..], &[("disable", "1")]] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 import { expect, test } from '@playwright/test';
 import { expectCommandFailure } from '../support/command-failure.ts';
-import { signIn } from '../support/forms.ts';
+import { postForm, signIn } from '../support/forms.ts';
 import { sendRequest } from '../support/http.ts';
 import { runPostern as run, runShell } from '../support/program.ts';
 import { Relay } from '../support/relay.ts';
@@ -37,6 +37,8 @@ for (const [args, pattern] of [
   [['account', 'create', 'a@example.org'], /--role/],
   [['account', 'create', 'a@example.org', '--role', 'root'], /root.*admin, user/],
   [['account', 'create', 'a@example.org', '--role', 'user', '--password', 'x'], /--password/],
+  [['account', 'invite', 'a@example.org'], /--role/],
+  [['account', 'role', 'a@example.org', 'owner'], /owner.*admin, user/],
   [['token', 'create', '--account', 'a@example.org'], /--name/],
   [['send-test'], /ADDRESS/],
 ] as const) {
@@ -99,6 +101,48 @@ test('a password changed on the command line ends every session', async () => {
   await expect(signIn(url, 'forgot@example.org', PASSWORD)).rejects.toThrow('401');
   await signIn(url, 'forgot@example.org', 'another password');
   expectCommandFailure(await postern.command(['account', 'passwd', 'who@example.org'], { input: PASSWORD }), 1, /No account/);
+});
+
+test('a person is invited on the command line by a link that is handed over', async () => {
+  const { url } = postern.postern;
+  const invite = (email: string) => postern.command(['account', 'invite', email, '--role', 'user', '--public-url', url]);
+  const invited = await invite('Guest@example.org');
+  expect(invited).toMatchObject({ code: 0, stderr: expect.stringContaining('no invitation was mailed: no relay is set up') });
+  expect(invited.stdout).toMatch(new RegExp(`^${url}/invitation\\?token=[\\w-]{43}\n$`));
+  const again = await invite('guest@example.org');
+  expect(again.code).toBe(0);
+  const accept = (link: string) => {
+    const token = new URL(link.trim()).searchParams.get('token') ?? '';
+    return postForm(url, '/invitation', { token, password: 'a gate within the gate' });
+  };
+  expect((await accept(invited.stdout)).status, 'the newer one ends it').toBe(403);
+  expect((await accept(again.stdout)).headers.location).toBe('/login');
+  await signIn(url, 'guest@example.org', 'a gate within the gate');
+  expectCommandFailure(await invite('guest@example.org'), 1, /has an account already/);
+  expectCommandFailure(await invite('nobody'), 2, /EMAIL.*@/);
+});
+
+test('an account is disabled, enabled, given another role and deleted beside the server', async () => {
+  const { url } = postern.postern;
+  const email = 'temp@example.org';
+  await postern.createAccount(email, 'user');
+  const account = (...args: string[]) => postern.command(['account', ...args]);
+  const listed = async () => (await account('list', 'TEMP@')).stdout;
+  expect(await listed()).toMatch(/^temp@example\.org  user  active  made .*\n$/);
+  const cookie = await signIn(url, email, PASSWORD);
+  const status = async () => (await sendRequest(url, '/account', { headers: { cookie } })).status;
+  expect(await status()).toBe(200);
+  expect(await account('disable', email)).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('is disabled') });
+  expect(await status(), 'it leads to the login').toBe(303);
+  await expect(signIn(url, email, PASSWORD)).rejects.toThrow('401');
+  expect(await listed()).toContain('  disabled  ');
+  expect((await account('enable', email)).code).toBe(0);
+  await signIn(url, email, PASSWORD);
+  expect((await account('role', email, 'admin')).stderr).toContain('is admin');
+  expect(await listed()).toContain('  admin  active  ');
+  expect((await account('delete', email)).code).toBe(0);
+  expect(await listed()).toBe('');
+  expectCommandFailure(await account('enable', email), 1, /EMAIL: No account has this address/);
 });
 
 test('a token is printed once, listed without its secret, and revoked', async () => {

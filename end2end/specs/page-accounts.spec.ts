@@ -36,7 +36,8 @@ async function addAccount(page: Page, email: string, role = 'User', password = '
   await form.getByLabel('Email address').fill(email);
   await form.getByLabel('Role').selectOption(role);
   await form.getByLabel('Password, in the place').fill(password);
-  await form.getByRole('button', { name: 'Add account' }).click();
+  const button = password === '' ? 'Invite' : 'Create with this password';
+  await form.getByRole('button', { name: button }).click();
 }
 
 /** A page of another person, without a session. */

@@ -4,7 +4,7 @@ use engine::MailOutage;
 use leptos::prelude::*;
 
 use super::ACCOUNTS;
-use super::requests::TypedAccount;
+use super::requests::{TypedAccount, WITH, WITH_INVITATION, WITH_PASSWORD};
 use crate::components::FormField;
 use crate::request::fault;
 
@@ -63,13 +63,26 @@ pub fn AddAccount(outage: Option<MailOutage>) -> AnyView {
                         label="Password, in the place of an invitation"
                         autocomplete="new-password"
                         required=false
-                        hint="12 to 128 characters. Empty: the person is invited to set one."
+                        hint="12 to 128 characters. An invited person sets it."
                         fault=fault("password")
                     />
                 </div>
                 <div class="buttons">
-                    <button class="button button-primary" type="submit">
-                        "Add account"
+                    <button
+                        class="button button-primary"
+                        type="submit"
+                        name=WITH
+                        value=WITH_INVITATION
+                    >
+                        "Invite"
+                    </button>
+                    <button
+                        class="button button-secondary"
+                        type="submit"
+                        name=WITH
+                        value=WITH_PASSWORD
+                    >
+                        "Create with this password"
                     </button>
                 </div>
             </form>

@@ -42,6 +42,31 @@ pub struct AddRequest {
     pub password: Option<SecretString>,
 }
 
+/// The name of the buttons of the form that adds an account, and their values. A form that was posted
+/// again without its password still says that it was for one.
+pub const WITH: &str = "with";
+pub const WITH_INVITATION: &str = "invitation";
+pub const WITH_PASSWORD: &str = "password";
+
+/// The password of a new account; `None` where its person is invited.
+fn new_password(fields: &mut Fields<'_>) -> Option<SecretString> {
+    let password = fields.take("password").unwrap_or_default();
+    match (fields.take(WITH), password) {
+        (Some(WITH_INVITATION), "") => None,
+        (Some(WITH_PASSWORD), "") => {
+            fields.add("password", "Type the password of the account.");
+            None
+        }
+        (Some(WITH_PASSWORD), password) => Some(SecretString::new(password)),
+        _ => {
+            let text = "An invited person sets the password. Leave it empty, or create the account \
+                        with this password.";
+            fields.add("password", text);
+            None
+        }
+    }
+}
+
 impl AddRequest {
     /// Parses names and values.
     ///
@@ -49,13 +74,10 @@ impl AddRequest {
     /// [`Kind::Invalid`](domain::Kind::Invalid) with the fault of each value, and of names that are
     /// repeated or unknown.
     pub fn parse(pairs: &[(String, String)]) -> Result<Self, Refusal> {
-        Fields::of(pairs).read(|fields| {
-            let password = fields.take("password").unwrap_or_default();
-            Self {
-                email: fields.take("email").unwrap_or_default().to_owned(),
-                role: role(fields).unwrap_or(Role::User),
-                password: (!password.is_empty()).then(|| SecretString::new(password)),
-            }
+        Fields::of(pairs).read(|fields| Self {
+            email: fields.take("email").unwrap_or_default().to_owned(),
+            role: role(fields).unwrap_or(Role::User),
+            password: new_password(fields),
         })
     }
 }
@@ -124,10 +146,23 @@ mod tests {
 
     #[test]
     fn an_account_without_a_password_is_invited() {
+        let (invited, created) = ((WITH, WITH_INVITATION), (WITH, WITH_PASSWORD));
         for (pairs, role, has_password) in [
-            (&[("email", "a@example.org")][..], Role::User, false),
-            (&[("role", "admin"), ("password", "")], Role::Admin, false),
-            (&[("role", "user"), ("password", " x")], Role::User, true),
+            (
+                &[("email", "a@example.org"), invited][..],
+                Role::User,
+                false,
+            ),
+            (
+                &[("role", "admin"), ("password", ""), invited],
+                Role::Admin,
+                false,
+            ),
+            (
+                &[("role", "user"), ("password", " x"), created],
+                Role::User,
+                true,
+            ),
         ] {
             let request = AddRequest::parse(&owned(pairs)).expect("valid");
             assert_eq!(
@@ -136,9 +171,13 @@ mod tests {
             );
         }
         for wrong in [
-            &[("role", "owner")][..],
-            &[("role", "")],
-            &[("rol", "user")],
+            &[("role", "owner"), invited][..],
+            &[("role", ""), invited],
+            &[("rol", "user"), invited],
+            &[("role", "user")],
+            &[("password", "x"), invited],
+            &[("password", ""), created],
+            &[created],
         ] {
             assert!(AddRequest::parse(&owned(wrong)).is_err(), "{wrong:?}");
         }

@@ -199,6 +199,7 @@ mod tests {
     fn settle(id: &str) -> Arc<WriteRequest> {
         let choice = RelayChoice {
             relay: "Main".to_owned(),
+            own: false,
             rule: None,
             skipped: Vec::new(),
         };

@@ -17,7 +17,7 @@ pub fn Waiting(relays: Vec<UnavailableRelay>, viewer: Viewer) -> AnyView {
     let now = viewer.now;
     let (own, others): (Vec<_>, Vec<_>) = relays.into_iter().partition(|relay| relay.own);
     let is_hidden = !viewer.admin && !others.is_empty();
-    let hidden = is_hidden.then(|| match own.is_empty() {
+    let hidden = is_hidden.then_some(match own.is_empty() {
         true => "An administrator has to repair this.",
         false => "The organisation's relay takes none either; an administrator has to repair that.",
     });

@@ -1,4 +1,4 @@
-//! Console: second factor of one's own account, the second step of a sign-in, confirmation, removal.
+//! Console: second factor of one's own account, second step of a sign-in, confirmation, removal.
 
 import type { Page } from '@playwright/test';
 import { expectAccessible } from '../support/accessibility.ts';

@@ -16,6 +16,8 @@ mod audit;
 mod certificates;
 #[path = "story/chunking.rs"]
 mod chunking;
+#[path = "story/confirmation.rs"]
+mod confirmation;
 #[path = "story/counting.rs"]
 mod counting;
 #[path = "story/environment.rs"]

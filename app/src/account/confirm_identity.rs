@@ -1,4 +1,4 @@
-//! The page that asks a person for the second factor or the password again, before an act that needs it.
+//! The page that asks a person for the second factor or the password again, before certain acts.
 
 use leptos::prelude::*;
 

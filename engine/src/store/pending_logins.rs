@@ -1,4 +1,4 @@
-//! The table `pending_login`: sign-ins whose password was right, and which wait for a second factor.
+//! The table `pending_login`: sign-ins with a right password that wait for a second factor.
 
 use domain::Timestamp;
 use sqlx::any::AnyRow;

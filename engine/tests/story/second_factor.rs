@@ -1,27 +1,26 @@
-//! Second factors: set-up, the second step of a sign-in, recovery codes, confirmation, removal.
+//! Second factors: set-up, the second step of a sign-in, recovery codes, removal.
 
 use std::time::Duration;
 
 use data_encoding::BASE32_NOPAD;
-use domain::policy::PolicyChange;
 use domain::view::Role;
 use domain::{Kind, Refusal, SecretString};
-use engine::{Actor, Login, NewToken, Origin, Postern, SecondFactorView};
+use engine::{Actor, Login, Origin, Postern, SecondFactorView};
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
 
 use crate::environment::{PASSWORD, TestEnv};
 
-const ANN: &str = "ann@example.org";
+pub const ANN: &str = "ann@example.org";
 
-const STEP: Duration = Duration::from_secs(30);
+pub const STEP: Duration = Duration::from_secs(30);
 
 /// An authenticator app.
-struct App(Vec<u8>);
+pub struct App(pub Vec<u8>);
 
 impl App {
     /// The code that the app shows, with its clock ahead by so many steps.
-    fn code(&self, env: &TestEnv, ahead: i64) -> SecretString {
+    pub fn code(&self, env: &TestEnv, ahead: i64) -> SecretString {
         let step = env.clock.now().0 / 30_000 + ahead;
         let mut mac = Hmac::<Sha1>::new_from_slice(&self.0).expect("a key");
         mac.update(&step.to_be_bytes());
@@ -33,7 +32,7 @@ impl App {
     }
 
     /// A code that is wrong now and in the steps around.
-    fn wrong_code(&self, env: &TestEnv) -> SecretString {
+    pub fn wrong_code(&self, env: &TestEnv) -> SecretString {
         let right: Vec<SecretString> = (-2..=2).map(|ahead| self.code(env, ahead)).collect();
         let candidates = (0..6).map(|number| format!("{number:06}"));
         let mut wrong = candidates.filter(|code| right.iter().all(|right| right.expose() != code));
@@ -42,14 +41,14 @@ impl App {
 }
 
 /// Ann, with a second factor.
-struct Ann {
-    actor: Actor,
-    app: App,
-    recovery_codes: Vec<String>,
+pub struct Ann {
+    pub actor: Actor,
+    pub app: App,
+    pub recovery_codes: Vec<String>,
 }
 
 impl Ann {
-    async fn with_second_factor(env: &TestEnv) -> Self {
+    pub async fn with_second_factor(env: &TestEnv) -> Self {
         let actor = env.sign_in(ANN, Role::User).await;
         let accounts = env.postern.accounts();
         accounts.propose_totp(&actor).await.expect("proposes");
@@ -67,7 +66,7 @@ impl Ann {
     }
 }
 
-async fn password(postern: &Postern) -> Login {
+pub async fn password(postern: &Postern) -> Login {
     let (password, origin) = (SecretString::new(PASSWORD), Origin::default());
     let login = postern.accounts().login(ANN, password, &origin).await;
     login.expect("the password is right")
@@ -80,7 +79,11 @@ async fn first_step(env: &TestEnv) -> String {
     begun.expect("begins").expect("a second factor")
 }
 
-async fn second_step(env: &TestEnv, secret: &str, answer: SecretString) -> Result<Login, Refusal> {
+pub async fn second_step(
+    env: &TestEnv,
+    secret: &str,
+    answer: SecretString,
+) -> Result<Login, Refusal> {
     let (accounts, origin) = (env.postern.accounts(), Origin::default());
     accounts.second_step(secret, answer, &origin).await
 }
@@ -96,7 +99,7 @@ async fn sign_in(env: &TestEnv, answer: SecretString) -> Result<Actor, Refusal> 
 }
 
 /// The newest rows of the audit log: who, what, outcome and detail.
-async fn audited(env: &TestEnv, rows: usize) -> Vec<String> {
+pub async fn audited(env: &TestEnv, rows: usize) -> Vec<String> {
     let trail = env.postern.audit().trail(&Actor::local(0), 100).await;
     let trail = trail.expect("lists").into_iter().take(rows);
     trail
@@ -353,79 +356,6 @@ async fn of_two_nodes_one_takes_a_code(env: TestEnv) {
     other.close().await;
 }
 
-async fn a_session_is_confirmed_for_ten_minutes(env: TestEnv) {
-    let ann = env.sign_in(ANN, Role::User).await;
-    let accounts = env.postern.accounts();
-    // The actor of a later request of the same session.
-    let again = async |actor: &Actor, secret: &str| {
-        assert!(actor.has_second_factor() || !secret.is_empty());
-        let found = accounts.session_actor(secret, Origin::default()).await;
-        found.expect("asks").expect("is signed in")
-    };
-    let login = password(&env.postern).await;
-    let origin = Origin::default();
-    let begun = accounts.begin_session("session", &login, &origin);
-    begun.await.expect("begins");
-    let actor = again(&ann, "session").await;
-    env.pass(Duration::from_secs(9 * 60));
-    assert!(accounts.recently_confirmed(&actor).is_ok());
-    env.pass(Duration::from_secs(60));
-    let refused = accounts.recently_confirmed(&actor);
-    assert_eq!(refused.expect_err("too old").kind, Kind::Forbidden);
-    let refused = accounts.propose_totp(&actor).await;
-    assert_eq!(refused.expect_err("too old").kind, Kind::Forbidden);
-
-    let wrong = accounts.confirm(&actor, SecretString::new("wrong")).await;
-    assert!(
-        wrong
-            .expect_err("wrong")
-            .fields
-            .contains_key("confirmation")
-    );
-    let right = accounts.confirm(&actor, SecretString::new(PASSWORD)).await;
-    right.expect("the password");
-    let actor = again(&ann, "session").await;
-    assert!(accounts.recently_confirmed(&actor).is_ok());
-    assert_eq!(
-        audited(&env, 2).await,
-        [
-            "ann@example.org confirm session done password",
-            "ann@example.org confirm session refused (422) confirmation"
-        ]
-    );
-    let local = Actor::local(0);
-    assert!(accounts.recently_confirmed(&local).is_ok());
-    let refused = accounts.confirm(&local, SecretString::new(PASSWORD)).await;
-    assert_eq!(refused.expect_err("no session").kind, Kind::Forbidden);
-}
-
-async fn a_session_is_confirmed_with_the_second_factor_where_there_is_one(env: TestEnv) {
-    let ann = Ann::with_second_factor(&env).await;
-    let accounts = env.postern.accounts();
-    env.pass(Duration::from_secs(10 * 60));
-    let refused = accounts.remove_own_second_factor(&ann.actor).await;
-    assert_eq!(refused.expect_err("too old").kind, Kind::Forbidden);
-    let refused = accounts.new_recovery_codes(&ann.actor).await;
-    assert_eq!(refused.expect_err("too old").kind, Kind::Forbidden);
-    for wrong in [SecretString::new(PASSWORD), ann.app.wrong_code(&env)] {
-        let refused = accounts.confirm(&ann.actor, wrong).await;
-        let refused = refused.expect_err("no proof");
-        assert!(refused.fields.contains_key("confirmation"), "{refused}");
-    }
-    let code = ann.app.code(&env, 0);
-    let confirmed = accounts.confirm(&ann.actor, code.clone()).await;
-    confirmed.expect("a code");
-    let refused = accounts.confirm(&ann.actor, code).await;
-    assert!(refused.is_err(), "used");
-    for _ in 0..3 {
-        let _ = accounts.confirm(&ann.actor, ann.app.wrong_code(&env)).await;
-    }
-    let refused = accounts.confirm(&ann.actor, ann.app.wrong_code(&env)).await;
-    assert_eq!(refused.expect_err("the fifth").kind, Kind::Invalid);
-    let refused = accounts.confirm(&ann.actor, ann.app.code(&env, 1)).await;
-    assert_eq!(refused.expect_err("throttled").kind, Kind::TooMany);
-}
-
 async fn a_second_factor_is_removed_by_its_account_or_an_administrator(env: TestEnv) {
     let ann = Ann::with_second_factor(&env).await;
     let accounts = env.postern.accounts();
@@ -505,67 +435,6 @@ async fn a_secret_is_sealed_for_its_account(env: TestEnv) {
     assert_eq!(refused.expect_err("sealed").kind, Kind::Unavailable);
 }
 
-async fn administrators_need_one_where_the_policy_says_so(env: TestEnv) {
-    let (admin, user) = (
-        env.admin().await,
-        env.sign_in("user@example.org", Role::User).await,
-    );
-    let (accounts, policy) = (env.postern.accounts(), env.postern.policy());
-    let require = |on| PolicyChange {
-        second_factor_for_administrators: Some(on),
-        ..PolicyChange::default()
-    };
-    let refused = policy.save(&admin, require(true)).await;
-    let refused = refused.expect_err("has none");
-    assert_eq!(refused.kind, Kind::Invalid);
-    assert!(
-        refused
-            .fields
-            .contains_key("second_factor_for_administrators")
-    );
-    assert!(!accounts.lacks_required_factor(&admin).await.expect("asks"));
-
-    let local = Actor::local(0);
-    policy.save(&local, require(true)).await.expect("saves");
-    let token = NewToken::new("admin@example.org", "app");
-    let token = accounts.create_token(&local, token).await.expect("created");
-    let token = accounts.token_actor(&token, Origin::default()).await;
-    let token = token.expect("asks").expect("a valid token");
-    for (actor, lacks) in [
-        (&admin, true),
-        (&user, false),
-        (&token, false),
-        (&local, false),
-    ] {
-        let found = accounts.lacks_required_factor(actor).await;
-        assert_eq!(found.expect("asks"), lacks, "{}", actor.name());
-    }
-    accounts.propose_totp(&admin).await.expect("proposes");
-    let setup = accounts.proposed_totp(&admin).await.expect("asks");
-    let secret = setup.expect("a secret").secret;
-    let app = App(BASE32_NOPAD.decode(secret.as_bytes()).expect("Base32"));
-    let confirmed = accounts.confirm_totp(&admin, app.code(&env, 0)).await;
-    confirmed.expect("is right");
-    let login = accounts.login(
-        "admin@example.org",
-        SecretString::new(PASSWORD),
-        &Origin::default(),
-    );
-    let login = login.await.expect("the password is right");
-    let pending = accounts.begin_second_step(&login).await.expect("asks");
-    env.pass(STEP);
-    let pending = pending.expect("a second factor");
-    let login = second_step(&env, &pending, app.code(&env, 0)).await;
-    let (login, origin) = (login.expect("in"), Origin::default());
-    let begun = accounts.begin_session("admin", &login, &origin).await;
-    begun.expect("begins");
-    let admin = accounts.session_actor("admin", origin).await;
-    let admin = admin.expect("asks").expect("is signed in");
-    assert!(!accounts.lacks_required_factor(&admin).await.expect("asks"));
-    policy.save(&admin, require(false)).await.expect("saves");
-    policy.save(&admin, require(true)).await.expect("has one");
-}
-
 stories! {
     both {
         a_second_factor_counts_once_a_code_confirmed_it;
@@ -577,10 +446,7 @@ stories! {
         the_second_step_ends_after_five_minutes_and_with_the_password;
         a_pending_sign_in_is_no_session;
         of_two_nodes_one_takes_a_code;
-        a_session_is_confirmed_for_ten_minutes;
-        a_session_is_confirmed_with_the_second_factor_where_there_is_one;
         a_second_factor_is_removed_by_its_account_or_an_administrator;
         a_secret_is_sealed_for_its_account;
-        administrators_need_one_where_the_policy_says_so;
     }
 }

@@ -1,4 +1,4 @@
-//! Asks the person of a session again before certain acts, unless it was confirmed within 10 minutes.
+//! Asks the person of a session again before certain acts, unless confirmed within 10 minutes.
 
 use app::FormReply;
 use app::account::second_factor::{RECOVERY_CODES, REMOVE_SECOND_FACTOR, SET_UP, TURN_ON};

@@ -25,7 +25,7 @@ use super::body::{self, BODY_MAX, FORM_MAX};
 use super::public_url::PublicUrl;
 use super::refuse::with_status;
 use super::state::AppState;
-use super::{flash, pages, second_step, sessions};
+use super::{flash, pages, second_step_cookie, sessions};
 
 pub fn router() -> Router<AppState> {
     Router::new()
@@ -123,7 +123,11 @@ async fn login(
         let accounts = state.postern.accounts();
         let login = accounts.login(&typed.email, password, &origin).await?;
         if let Some(secret) = accounts.begin_second_step(&login).await? {
-            return Ok(second_step::redirect(query.next(), &secret, &state.url));
+            return Ok(second_step_cookie::redirect(
+                query.next(),
+                &secret,
+                &state.url,
+            ));
         }
         sessions::begin(&session, &login, &origin).await?;
         let device = accounts.device_cookie(&login, &origin);

@@ -28,6 +28,7 @@ mod relays;
 mod same_origin;
 mod second_factor;
 mod second_step;
+mod second_step_cookie;
 mod sessions;
 mod state;
 

@@ -7,18 +7,16 @@ use super::SECOND_FACTOR;
 
 #[component]
 pub fn SecondFactorSection(actor: Actor) -> AnyView {
-    let (badge, text, link) = match actor.has_second_factor() {
-        true => (
-            view! { <span class="badge badge-good">"On"</span> }.into_any(),
-            "After your password you are asked for a code of your authenticator app.",
-            "Manage",
-        ),
-        false => (
-            view! { <span class="badge">"Off"</span> }.into_any(),
-            "With one, nobody signs in with your password alone.",
-            "Set up",
-        ),
+    let is_on = actor.has_second_factor();
+    let badge = match is_on {
+        true => view! { <span class="badge badge-good">"On"</span> },
+        false => view! { <span class="badge badge-plain">"Off"</span> },
     };
+    let text = match is_on {
+        true => "After your password you are asked for a code of your authenticator app.",
+        false => "With one, nobody signs in with your password alone.",
+    };
+    let link = if is_on { "Manage" } else { "Set up" };
     view! {
         <section class="card" aria-labelledby="second-factor-title">
             <header class="card-head">

@@ -1,4 +1,4 @@
-//! The set-up of an authenticator app: its secret as QR code and text, and the code that confirms it.
+//! The set-up of an authenticator app: its secret as QR code and text, and the confirming code.
 
 use engine::TotpSetup;
 use leptos::prelude::*;

@@ -1,4 +1,4 @@
-//! Verification of a second factor: a code of an authenticator app or a recovery code, each used once.
+//! Verification of a second factor: a code of an app or a recovery code, each used once.
 
 use domain::{Kind, Refusal, SecretString};
 use serde::{Deserialize, Serialize};

@@ -125,17 +125,14 @@ async fn administrators_need_one_where_the_policy_says_so(env: TestEnv) {
     let app = App(BASE32_NOPAD.decode(secret.as_bytes()).expect("Base32"));
     let confirmed = accounts.confirm_totp(&admin, app.code(&env, 0)).await;
     confirmed.expect("is right");
-    let login = accounts.login(
-        "admin@example.org",
-        SecretString::new(PASSWORD),
-        &Origin::default(),
-    );
-    let login = login.await.expect("the password is right");
+    let (password, origin) = (SecretString::new(PASSWORD), Origin::default());
+    let login = accounts.login("admin@example.org", password, &origin).await;
+    let login = login.expect("the password is right");
     let pending = accounts.begin_second_step(&login).await.expect("asks");
     env.pass(STEP);
     let pending = pending.expect("a second factor");
     let login = second_step(&env, &pending, app.code(&env, 0)).await;
-    let (login, origin) = (login.expect("in"), Origin::default());
+    let login = login.expect("in");
     let begun = accounts.begin_session("admin", &login, &origin).await;
     begun.expect("begins");
     let admin = accounts.session_actor("admin", origin).await;

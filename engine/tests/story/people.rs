@@ -94,8 +94,9 @@ async fn a_disabled_account_is_ended_at_once_and_enabled_again(env: TestEnv) {
     let unknown = env.signs_in("nobody@example.org").await;
     assert_eq!(env.signs_in("ann@example.org").await, unknown, "the same");
     let accounts = env.postern.accounts();
-    let sessions = accounts.sessions_of(&admin, &env.account("ann@example.org").await.id);
-    assert!(sessions.await.expect("lists").is_empty());
+    let account = env.account("ann@example.org").await;
+    let sessions = accounts.sessions_of(&admin, &account.id).await;
+    assert!(sessions.expect("lists").is_empty());
     let new = accounts.create_token(&admin, NewToken::new("ann@example.org", "late"));
     assert!(
         new.await

@@ -107,7 +107,7 @@ async fn show_invited(state: AppState, caller: Caller, invited: Invited) -> Resp
         LinkDelivery::HandOver { link, reason } => {
             let handed = HandedLink { link, reason };
             page(state, caller, &path, move || {
-                provide_context(handed.clone())
+                provide_context(handed.clone());
             })
             .await
         }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use domain::view::{AccountState, AccountView, Role};
-use domain::{Refusal, SecretString, Timestamp};
+use domain::{SecretString, Timestamp};
 use engine::{AccountChange, Action, Invited, LinkDelivery};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -30,6 +30,11 @@ pub struct QueueTarget<'a> {
     pub rule: Option<&'a str>,
 }
 
+/// Whether a queue is that of an account with a relay of its own.
+pub fn is_of_account(queue: &str) -> bool {
+    queue.starts_with(ACCOUNT_QUEUE)
+}
+
 impl<'a> QueueTarget<'a> {
     /// The target of a queue.
     pub fn of(queue: &'a str) -> Self {

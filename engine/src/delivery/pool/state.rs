@@ -19,7 +19,7 @@ use crate::delivery::relay_health::{Availability, RelayHealth};
 use crate::delivery::relay_quota::RelayQuota;
 use crate::delivery::route::Route;
 use crate::store::Scope;
-use crate::store::flows::{QueueClass, QueueTarget};
+use crate::store::flows::{QueueClass, QueueTarget, is_of_account};
 
 /// A relay of the pool. Nothing of it outlives its settings.
 pub(super) struct PooledRelay {
@@ -81,11 +81,31 @@ pub(super) enum Choice {
     None,
 }
 
+/// The queues that were served last.
+#[derive(Default)]
+struct LastServed {
+    /// Among those of the organisation.
+    organisation: Arc<str>,
+    /// Among those of accounts with relays of their own.
+    own: Arc<str>,
+    /// Whether the last of all was one of an account.
+    is_own: bool,
+}
+
+impl LastServed {
+    fn record(&mut self, queue: Arc<str>) {
+        self.is_own = is_of_account(&queue);
+        match self.is_own {
+            true => self.own = queue,
+            false => self.organisation = queue,
+        }
+    }
+}
+
 pub(super) struct State {
     /// By name.
     queues: BTreeMap<Arc<str>, LocalQueue>,
-    /// The queue that was served last.
-    served: Arc<str>,
+    served: LastServed,
     /// Those of the organisation in the order in which they take over from each other, and after them
     /// those of accounts.
     pub relays: Vec<PooledRelay>,
@@ -114,7 +134,7 @@ impl State {
     pub fn new(clock: Clock) -> Self {
         Self {
             queues: BTreeMap::new(),
-            served: "".into(),
+            served: LastServed::default(),
             relays: Vec::new(),
             own: HashMap::new(),
             fallback: true,
@@ -261,10 +281,10 @@ impl State {
         let mut message = self.queue(&name).pop(lease)?;
         message.choice = Some(Arc::new(self.choice(&name, index, now)));
         // There can be as many as accounts.
-        if self.is_queue_empty(&name) && QueueTarget::of(&name).own.is_some() {
+        if self.is_queue_empty(&name) && is_of_account(&name) {
             self.queues.remove(&name);
         }
-        self.served = name;
+        self.served.record(name);
         self.count(index);
         Some(message)
     }
@@ -284,14 +304,28 @@ impl State {
         }
     }
 
-    /// The names of the queues with messages, the one after the last served first.
+    /// The names of the queues with messages, in turn: those of accounts and of the organisation after
+    /// each other. All accounts get their turn, although their relays share connections and the queues
+    /// of the organisation are served meanwhile.
     fn turns(&self) -> impl Iterator<Item = &Arc<str>> {
-        let served = &*self.served;
+        let own_first = !self.served.is_own;
+        self.turns_of(own_first).chain(self.turns_of(!own_first))
+    }
+
+    /// The names of the queues of accounts, or of the organisation, with messages, the one after the
+    /// last served first.
+    fn turns_of(&self, own: bool) -> impl Iterator<Item = &Arc<str>> {
+        let served: &str = match own {
+            true => &self.served.own,
+            false => &self.served.organisation,
+        };
         let after = (Bound::Excluded(served), Bound::Unbounded);
         let before = (Bound::Unbounded, Bound::Included(served));
         let queues = self.queues.range::<str, _>(after);
         let queues = queues.chain(self.queues.range::<str, _>(before));
-        queues.filter_map(|(name, queue)| (!queue.is_empty()).then_some(name))
+        queues
+            .filter(move |(name, queue)| is_of_account(name) == own && !queue.is_empty())
+            .map(|(name, _)| name)
     }
 
     /// A message that a relay takes on another connection, and the position of the relay.

@@ -167,7 +167,8 @@ fn a_choice_names_the_rule_and_the_relays_before() {
     enqueue(&mut state, "global", 1);
     let (message, _) = state.pop_for_new_task(Duration::MAX, now).expect("one");
     let choice = message.choice.expect("a choice");
-    assert_eq!(*choice, state.choice("global", 2, now));
+    let chosen = (choice.relay.clone(), choice.reason(|_| "10:42".to_owned()));
+    assert_eq!(chosen, reason(&state, "global", 2));
 }
 
 /// Adds the own relays of accounts with these numbers.

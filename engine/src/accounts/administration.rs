@@ -109,6 +109,10 @@ impl Accounts {
                 let mut done = Vec::new();
                 if role != before.role {
                     accounts::set_role(&mut work, id, role).await?;
+                    if role == Role::Admin {
+                        // They would read and change what they were not made for.
+                        tokens::revoke_beyond_sending(&mut work, id, self.clock.now()).await?;
+                    }
                     done.push(match role {
                         Role::Admin => "administrator",
                         Role::User => "user",

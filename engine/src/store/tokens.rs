@@ -252,6 +252,27 @@ pub async fn revoke(
     Ok(done.rows_affected() > 0)
 }
 
+/// Revokes the tokens of an account that can do more than send mail.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn revoke_beyond_sending(
+    connection: &mut Connection,
+    account: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE token SET revoked_at = $2 \
+         WHERE account_id = $1 AND revoked_at IS NULL AND scopes <> $3",
+    )
+    .bind(account)
+    .bind(at.0)
+    .bind(<&str>::from(TokenScope::Send))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Revokes the tokens of an account.
 ///
 /// # Errors

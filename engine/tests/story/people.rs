@@ -157,6 +157,32 @@ async fn a_changed_role_counts_at_once(env: TestEnv) {
     assert!(matches!(ended.expect("ends"), Some(FeedItem::Expired)));
 }
 
+async fn a_new_administrator_keeps_tokens_that_only_send(env: TestEnv) {
+    let admin = env.admin().await;
+    let _ = env.sign_in("ann@example.org", Role::User).await;
+    let accounts = env.postern.accounts();
+    let token = async |scopes: &[&str]| {
+        let new = NewToken {
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            ..NewToken::new("ann@example.org", "app")
+        };
+        let secret = accounts.create_token(&admin, new).await;
+        secret.expect("made")
+    };
+    let sends = token(&["send"]).await;
+    let others = [token(&["read"]).await, token(&["send", "admin"]).await];
+    let promoted = AccountChange {
+        role: Some(Role::Admin),
+        ..AccountChange::default()
+    };
+    let changed = env.change(&admin, "ann@example.org", promoted).await;
+    assert_eq!(changed.expect("changes").role, Role::Admin);
+    assert!(env.token_actor(&sends).await.is_some());
+    for token in others {
+        assert!(env.token_actor(&token).await.is_none(), "it would read all");
+    }
+}
+
 async fn the_last_administrator_stays_one(env: TestEnv) {
     let admin = env.admin().await;
     let (accounts, mail) = (env.postern.accounts(), env.postern.account_mail());
@@ -338,6 +364,7 @@ stories! {
         a_disabled_account_is_ended_at_once_and_enabled_again;
         a_login_verified_before_the_account_is_disabled_begins_no_session;
         a_changed_role_counts_at_once;
+        a_new_administrator_keeps_tokens_that_only_send;
         the_last_administrator_stays_one;
         an_account_is_deleted_unless_mail_refers_to_it;
         only_administrators_manage_accounts_and_no_limited_token_does;

@@ -40,6 +40,8 @@ async function send(subject: string): Promise<{ id: string; queue: string }> {
 }
 
 test('an account sets up its own relay, which the organisation takes over from', async ({ page }, info) => {
+  // Looks at several pages in each width and scheme.
+  test.slow();
   const organisation = await Relay.start();
   const own = await Relay.start({ auth: ['PLAIN'], users: { ann: 'correct horse' } });
   expect((await console.server.save(fields(organisation))).status).toBe(200);
@@ -102,8 +104,9 @@ test('an account sets up its own relay, which the organisation takes over from',
 });
 
 test('an administrator forbids own relays', async ({ page, browser }, info) => {
-  const admin = await browser.newPage();
-  await console.signInBrowser(admin.context());
+  const context = await browser.newContext();
+  const admin = await context.newPage();
+  await console.signInBrowser(context);
   await admin.goto(`${console.url}/settings/relays`);
   await admin.getByRole('link', { name: 'policy' }).click();
   await expect(admin).toHaveURL(`${console.url}/settings/policy`);
@@ -122,7 +125,7 @@ test('an administrator forbids own relays', async ({ page, browser }, info) => {
   await expectAccessible(page, info, 'forbidden');
   await page.goto(`${console.url}/settings/policy`);
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('This page is for administrators');
-  await admin.close();
+  await context.close();
 });
 
 test('the calls of the per-user SMTP service work as its clients make them', async () => {

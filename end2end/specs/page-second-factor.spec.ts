@@ -34,6 +34,11 @@ async function answer(page: Page, label: string, code: string, button: string): 
 async function setUp(page: Page): Promise<{ app: AuthenticatorApp; recoveryCodes: string[] }> {
   await page.goto(`${console.url}/account/second-factor`);
   await page.getByRole('button', { name: 'Set up an authenticator app' }).click();
+  return turnOn(page);
+}
+
+/** Turns on the second factor whose key the page shows. */
+async function turnOn(page: Page): Promise<{ app: AuthenticatorApp; recoveryCodes: string[] }> {
   const key = page.getByRole('region', { name: '1. Add Postern to your app' });
   const app = new AuthenticatorApp(await key.locator('code').first().innerText());
   await answer(page, 'Code', app.code(-1), 'Turn on');
@@ -159,6 +164,8 @@ test('the cookie of the second step ends with it, and a lost device is removed a
 });
 
 test('every page of the second factor is accessible', async ({ page }, info) => {
+  // Looks at several pages in each width and scheme.
+  test.slow();
   const email = await console.createAdmin();
   await console.signInBrowser(page.context(), email);
   await page.goto(`${console.url}/account/second-factor`);
@@ -168,7 +175,7 @@ test('every page of the second factor is accessible', async ({ page }, info) => 
   await answer(page, 'Code', '1', 'Turn on');
   await page.getByText('Address of the key').click();
   await expectAccessible(page, info, 'second-factor-set-up');
-  await setUp(page);
+  await turnOn(page);
   await expectAccessible(page, info, 'recovery-codes');
   await page.goto(`${console.url}/account/second-factor`);
   await expectAccessible(page, info, 'second-factor-on');
@@ -187,6 +194,8 @@ test('every page of the second factor is accessible', async ({ page }, info) => 
 });
 
 test('an administrator without the second factor that is required sets it up first', async ({ page, browser, consoleErrors }, info) => {
+  // Looks at several pages in each width and scheme.
+  test.slow();
   const [first, second] = [await console.createAdmin(), await console.createAdmin()];
   await console.signInBrowser(page.context(), first);
   const policy = async () => {

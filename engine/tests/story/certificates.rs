@@ -2,6 +2,7 @@
 
 use domain::view::{PasswordChange, PasswordState, Role};
 use domain::{Form, Kind, Label, pem};
+use engine::NewToken;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 
 use crate::environment::{TestEnv, form};
@@ -70,11 +71,17 @@ async fn only_a_ca_is_pasted_and_any_certificate_trusted_from_a_test(env: TestEn
     let view = env.postern.settings().view(&admin).await.expect("readable");
     assert_eq!(view.revision, 0, "nothing is saved");
     let user = env.sign_in("user@example.org", Role::User).await;
-    let refusal = env
-        .postern
-        .settings()
-        .add_certificates(&user, "", &both, false);
-    assert_eq!(refusal.await.expect_err("refused").kind, Kind::Forbidden);
+    let settings = env.postern.settings();
+    let added = settings.add_certificates(&user, "", &both, false).await;
+    added.expect("for a relay of one's own");
+    let sends = NewToken {
+        scopes: vec!["send".to_owned()],
+        ..NewToken::new("user@example.org", "app")
+    };
+    let token = env.postern.accounts().create_token(&user, sends).await;
+    let sender = env.holder(&token.expect("made")).await.expect("valid");
+    let refusal = settings.add_certificates(&sender, "", &both, false).await;
+    assert_eq!(refusal.expect_err("refused").kind, Kind::Forbidden);
 }
 
 async fn certificates_are_saved_with_their_description(env: TestEnv) {

@@ -233,7 +233,7 @@ mod tests {
                 reply: deferred.reply.clone(),
                 took: Some(Duration::from_millis(7)),
                 may_have_arrived: false,
-                choice: Some(choice),
+                choice: Some(choice.clone()),
             },
             first_unanswered: false,
         };

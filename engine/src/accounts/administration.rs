@@ -6,7 +6,10 @@ use domain::{Kind, Refusal};
 use super::{Accounts, NewestTokens};
 use crate::Actor;
 use crate::audit::Action;
-use crate::store::{Connection, account_links, accounts, commit, messages, sessions, tokens};
+use crate::store::{
+    Connection, Scope, account_links, accounts, commit, information, messages, revisions, routing,
+    sessions, tokens,
+};
 
 /// How many accounts are listed at once.
 const LISTED: i64 = 200;
@@ -142,7 +145,8 @@ impl Accounts {
             .await
     }
 
-    /// Deletes an account that no stored mail was submitted by, with its sessions and tokens.
+    /// Deletes an account that no stored mail was submitted by, with its sessions, its tokens and the
+    /// settings and passwords of its own relay.
     ///
     /// # Errors
     /// [`Kind::NotFound`] under `id`; [`Kind::Conflict`] while there is mail of it, or if no other
@@ -160,6 +164,11 @@ impl Accounts {
                     return Err(Refusal::new(Kind::Conflict, text));
                 }
                 accounts::remove(&mut work, id).await?;
+                if let Some(scope) = Scope::of_account(id) {
+                    routing::raise(&mut work).await?;
+                    information::remove(&mut work, scope).await?;
+                    revisions::forget_all_passwords(&mut work, scope).await?;
+                }
                 self.audit
                     .record(&mut work, actor, Action::DeleteAccount, account.email)
                     .await?;

@@ -249,6 +249,9 @@ async fn an_account_is_deleted_unless_mail_refers_to_it(env: TestEnv) {
     let ann = env.sign_in("ann@example.org", Role::User).await;
     let bob = env.sign_in("bob@example.org", Role::User).await;
     let token = env.unlimited_token("bob@example.org").await;
+    let password = env.sealed("relay secret").await;
+    let form = crate::environment::form();
+    env.save_own(&bob, form, password).await.expect("saves");
     let submission = engine::Submission {
         from: Some("ann@example.org".to_owned()),
         to: vec!["desk@example.net".to_owned()],
@@ -275,6 +278,14 @@ async fn an_account_is_deleted_unless_mail_refers_to_it(env: TestEnv) {
     assert!(env.token_actor(&token).await.is_none());
     let gone = accounts.sessions(&bob).await.expect("asks");
     assert!(gone.is_empty());
+    let of_relay: (i64, i64) = sqlx::query_as(
+        "SELECT (SELECT COUNT(*) FROM information WHERE scope <> 'global'), \
+         (SELECT COUNT(*) FROM revision WHERE scope <> 'global' AND password IS NOT NULL)",
+    )
+    .fetch_one(&mut env.connection().await)
+    .await
+    .expect("counts");
+    assert_eq!(of_relay, (0, 0), "the settings and passwords of its relay");
     for id in [of_bob.as_str(), "a\0b", ""] {
         let missing = accounts.read(&admin, id).await.expect_err("no account");
         assert_eq!(missing.kind, Kind::NotFound);

@@ -19,6 +19,10 @@
 //!   1.9 pages written for a mail of 1.6 KB, 1.3 with rowids, and half of the disk space.
 //! - The claiming task polled at every free place of the local queue, for every two or three mails,
 //!   although none waited in the database: 64,228 futex calls for 11,000 mails, 36,782 now.
+//! - Through sqlx a mail of 4 KB took 84 µs of processor time in the engine, 54 of them on SQLite's
+//!   thread; a program that writes the same rows with prepared statements takes 32. The hot path has
+//!   direct transactions since. Over HTTP it is about twice as much: allocation, hyper and the layers
+//!   of axum, none of which stands out.
 //! - Other allocators (mimalloc, jemalloc) made no difference beyond the spread.
 //! - SQLite treats a numbered placeholder as a name, which cost a seventh of its thread's time.
 //! - lettre's quoted-printable encoder cost more than reading the request and was replaced.

@@ -40,10 +40,10 @@ pub fn PolicyPage() -> impl IntoView {
 #[component]
 fn PolicyForm(policy: OrganisationPolicy) -> AnyView {
     view! {
-        <section class="card" aria-labelledby="relays-title">
+        <section class="card" aria-labelledby="accounts-title">
             <header class="card-head">
-                <h2 id="relays-title">"Relays of accounts"</h2>
-                <p>"An account can send its mail through a relay of its own."</p>
+                <h2 id="accounts-title">"Accounts"</h2>
+                <p>"Which relays send their mail, and how administrators sign in."</p>
             </header>
             <form class="card-body" method="post" action=POLICY>
                 <Flag

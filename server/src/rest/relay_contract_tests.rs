@@ -94,11 +94,15 @@ pub(super) async fn relays(api: &mut Api) {
 pub(super) async fn policy(api: &mut Api) {
     let policy = "/api/policy";
     let (status, before) = api.call("get", policy, Call::default()).await;
-    let defaults = json!({ "own_relays": true, "fallback": true });
-    assert_eq!((status, &before["data"]), (200, &defaults));
+    let policy_with = |fallback: bool| {
+        json!({
+            "own_relays": true, "fallback": fallback, "second_factor_for_administrators": false,
+        })
+    };
+    assert_eq!((status, &before["data"]), (200, &policy_with(true)));
     let change = body(json!({ "fallback": false }));
     let (status, after) = api.call("put", policy, change).await;
-    let expected = json!({ "own_relays": true, "fallback": false });
+    let expected = policy_with(false);
     assert_eq!((status, &after["data"]), (200, &expected), "absent stays");
     let wrong = body(json!({ "own_relays": "no" }));
     let (status, refused) = api.call("put", policy, wrong).await;

@@ -53,7 +53,7 @@ test('leaving with unsaved edits asks for confirmation', async ({ page }) => {
     dialogs.push(dialog.type());
     return stay ? dialog.dismiss() : dialog.accept();
   });
-  const leave = () => page.getByRole('link', { name: 'Account' }).click({ noWaitAfter: true });
+  const leave = () => page.getByRole('link', { name: 'Account', exact: true }).click({ noWaitAfter: true });
   await settings.fill({ Port: '2525', 'Connection Type': 'SSL', 'Password Without Encryption': '1' });
   await leave();
   await expect.poll(() => dialogs).toEqual(['beforeunload']);

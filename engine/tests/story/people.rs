@@ -9,7 +9,7 @@ use futures::StreamExt;
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use crate::environment::{PASSWORD, TestEnv};
+use crate::environment::{PASSWORD, TestEnv, form};
 
 const DISABLE: AccountChange = AccountChange {
     role: None,
@@ -249,9 +249,9 @@ async fn an_account_is_deleted_unless_mail_refers_to_it(env: TestEnv) {
     let ann = env.sign_in("ann@example.org", Role::User).await;
     let bob = env.sign_in("bob@example.org", Role::User).await;
     let token = env.unlimited_token("bob@example.org").await;
-    let password = env.sealed("relay secret").await;
-    let form = crate::environment::form();
-    env.save_own(&bob, form, password).await.expect("saves");
+    let sealed = env.sealed("relay secret").await;
+    let saved = env.save_own(&bob, form(), sealed).await;
+    saved.expect("saves");
     let submission = engine::Submission {
         from: Some("ann@example.org".to_owned()),
         to: vec!["desk@example.net".to_owned()],

@@ -1,8 +1,8 @@
 //! The engine: settings, accounts, diagnosis, outbox and delivery. No HTTP, no HTML.
 //!
-//! [`Postern`] is a struct of services: `settings`, `accounts`, `account_mail`, `diagnosis`,
-//! `outbox`, `delivery`, `audit` and `keys`. The services use `smtp`, `mail` and `vault`, and these use `store`
-//! and `clock`; never the other way round.
+//! [`Postern`] is a struct of services: `settings`, `policy`, `accounts`, `account_mail`, `diagnosis`,
+//! `outbox`, `delivery`, `audit` and `keys`. The services use `smtp`, `mail` and `vault`, and these use
+//! `store` and `clock`; never the other way round.
 
 #![warn(missing_docs)]
 

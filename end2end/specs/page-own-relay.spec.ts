@@ -85,8 +85,11 @@ test('an account sets up its own relay, which the organisation takes over from',
   await expect(page.getByText(/^The organisation's relay was chosen: failover: Own relay backs off since/)).toBeVisible();
   await expectAccessible(page, info, 'failover');
 
-  await page.goto(`${console.url}/my-relay`);
-  await expect(state).toContainText("the organisation's relay has taken over");
+  // The page does not update itself, and delivery reports the backoff within seconds.
+  await expect(async () => {
+    await page.goto(`${console.url}/my-relay`);
+    await expect(state).toContainText("the organisation's relay has taken over", { timeout: 100 });
+  }).toPass();
   await expect(state).toContainText('Nothing listens on the port.');
   await settings.waitForHydration();
   await expectAccessible(page, info, 'own-relay-down');

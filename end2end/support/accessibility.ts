@@ -8,6 +8,7 @@ export const WIDTHS = [1280, 360] as const;
 
 /** Takes screenshots in every scheme and width; expects no overflow and no violation. */
 export async function expectAccessible(page: Page, info: TestInfo, name: string): Promise<void> {
+  await endTransition(page);
   for (const width of WIDTHS) {
     await page.setViewportSize({ width, height: width < 600 ? 740 : 800 });
     for (const colorScheme of SCHEMES) {
@@ -20,6 +21,14 @@ export async function expectAccessible(page: Page, info: TestInfo, name: string)
   await expectNoViolation(page, `${name}, dark`, ['color-contrast']);
   await page.emulateMedia({ colorScheme: 'light' });
   await expectNoViolation(page, name);
+}
+
+/** Waits until the transition from the page before has ended: turning motion off would abort it. */
+async function endTransition(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const transition = (document as { activeViewTransition?: ViewTransition | null }).activeViewTransition;
+    await transition?.finished;
+  });
 }
 
 async function takeScreenshot(page: Page, path: string): Promise<void> {

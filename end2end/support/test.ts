@@ -26,12 +26,9 @@ export const test = base.extend<Fixtures>({
 /** Chromium logs each 4xx response, which many tests expect. */
 const CLIENT_ERROR = /^Failed to load resource: the server responded with a status of 4\d\d/;
 
-/** A screenshot turns motion off, which ends the transition between two pages that is under way. */
-const ENDED_TRANSITION = /^Transition was aborted because of invalid state\. ViewTransition opt-in disabled/;
-
 export class ConsoleErrors {
   readonly messages: string[] = [];
-  private expected: RegExp[] = [CLIENT_ERROR, ENDED_TRANSITION];
+  private expected: RegExp[] = [CLIENT_ERROR];
 
   /** Watches every page of a context. A test calls it for contexts that it creates. */
   watch(context: BrowserContext): void {
@@ -43,18 +40,13 @@ export class ConsoleErrors {
     this.expected.push(pattern);
   }
 
-  private add(message: string): void {
-    if (!this.expected.some((pattern) => pattern.test(message))) {
-      this.messages.push(message);
-    }
-  }
-
   private listen(page: Page): void {
-    page.on('pageerror', (error) => this.add(error.message));
+    page.on('pageerror', (error) => this.messages.push(error.message));
     // Includes violations of the Content-Security-Policy.
     page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') {
-        this.add(message.text());
+      const loud = message.type() === 'error' || message.type() === 'warning';
+      if (loud && !this.expected.some((pattern) => pattern.test(message.text()))) {
+        this.messages.push(message.text());
       }
     });
   }

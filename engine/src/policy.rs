@@ -40,7 +40,7 @@ impl Policy {
             .await
     }
 
-    /// The policy, for whoever has to follow it.
+    /// The policy, without a check of the actor, for the services that apply it.
     ///
     /// # Errors
     /// Where the database fails.

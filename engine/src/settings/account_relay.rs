@@ -41,9 +41,9 @@ pub struct OrganisationRelay {
     pub connection: ConnectionType,
     /// Whether a password is saved.
     pub has_password: bool,
-    /// The user of the sign-in; `None` for other accounts than administrators.
+    /// The user of the sign-in; `None` unless an administrator asks.
     pub user: Option<String>,
-    /// When it was saved and by whom; `None` for other accounts than administrators.
+    /// When it was saved and by whom; `None` unless an administrator asks.
     pub saved: Option<Stamp>,
 }
 

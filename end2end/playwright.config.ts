@@ -22,6 +22,8 @@ export default defineConfig({
     actionTimeout: 15_000,
     // A trace takes an eighth of a test's time, so only a repeated test has one.
     trace: { mode: 'on-first-retry', screenshots: false },
+    // A cross-fade between pages delays every navigation.
+    contextOptions: { reducedMotion: 'reduce' },
     launchOptions: {
       executablePath: process.env.POSTERN_CHROMIUM ?? '/usr/bin/chromium',
       // Chromium refuses its sandbox to root.

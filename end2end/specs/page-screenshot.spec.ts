@@ -18,7 +18,7 @@ test('the settings, with a test email that arrived', async ({ page }) => {
     // A privileged port: requires root.
     port: 587,
   });
-  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+  await page.emulateMedia({ colorScheme: 'light' });
   await page.setViewportSize({ width: 1280, height: 800 });
   const settings = await console.settings(page, 'mara@example.org');
   await settings.save({

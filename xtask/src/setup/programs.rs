@@ -7,15 +7,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The path of a Chromium.
+/// The path of a Chromium. Its headless shell is preferred: a test of a page takes two thirds of the
+/// time with it.
 pub fn chromium() -> Result<PathBuf> {
-    const NAMES: [&str; 4] = [
+    const SHELL: &str = "chromium-headless-shell";
+    const NAMES: [&str; 5] = [
+        SHELL,
         "chromium",
         "chromium-browser",
         "google-chrome",
         "google-chrome-stable",
     ];
     let find = || NAMES.iter().find_map(|name| on_path(name));
+    if on_path(SHELL).is_none() && apt::is_root() {
+        // Not every distribution has it.
+        let _ = apt::install("Chromium", &[SHELL]);
+    }
     if find().is_none() {
         apt::install("Chromium", &["chromium"])?;
     }

@@ -1,5 +1,7 @@
 //! The actor of a call: a session, an API token, or a local user, with its permissions.
 
+mod senders;
+
 use std::fmt;
 use std::net::IpAddr;
 
@@ -375,6 +377,7 @@ mod tests {
             expires_at: None,
             last_used_at: None,
             senders: Vec::new(),
+            any_sender: false,
             priorities: PriorityLimits::default(),
             account,
         };

@@ -1,7 +1,7 @@
 //! The engine: settings, accounts, diagnosis, outbox and delivery. No HTTP, no HTML.
 //!
-//! [`Postern`] is a struct of services: `settings`, `policy`, `accounts`, `account_mail`, `diagnosis`,
-//! `outbox`, `delivery`, `audit` and `keys`. The services use `smtp`, `mail` and `vault`, and these use
+//! [`Postern`] is a struct of services: `settings`, `policy`, `accounts`, `account_mail`, `senders`,
+//! `diagnosis`, `outbox`, `delivery`, `audit` and `keys`. The services use `smtp`, `mail` and `vault`, and these use
 //! `store` and `clock`; never the other way round.
 
 #![warn(missing_docs)]
@@ -18,6 +18,7 @@ mod outbox;
 mod policy;
 mod postern;
 mod rate_limit;
+mod senders;
 mod settings;
 mod shares;
 pub mod smtp;
@@ -41,6 +42,7 @@ pub use outbox::{
 };
 pub use policy::Policy;
 pub use postern::{Config, OpenError, Postern};
+pub use senders::{AskedSender, SENDER_CONFIRMATION_PATH, SenderState, SenderView, Senders};
 pub use settings::{AccountRelay, OrganisationRelay, Relays, RoutedRelay, RoutingTable, Settings};
 pub use store::Scope;
 pub use store::accounts::Account;

@@ -14,6 +14,7 @@ use crate::delivery::{Delivery, DeliveryServices};
 use crate::diagnosis::Diagnosis;
 use crate::outbox::{DiskSpace, Hold, LiveFeed, Outbox};
 use crate::policy::Policy;
+use crate::senders::Senders;
 use crate::settings::{Relays, Settings};
 use crate::smtp::{AddressPolicy, Dialer, DialerError, PublicAddresses};
 use crate::store::{Store, StoreError, transport};
@@ -78,6 +79,7 @@ struct Services {
     policy: Policy,
     accounts: Accounts,
     account_mail: AccountMail,
+    senders: Senders,
     diagnosis: Diagnosis,
     outbox: Arc<Outbox>,
     feed: LiveFeed,
@@ -144,6 +146,15 @@ impl Postern {
             disk_space,
         );
         let account_mail = AccountMail::new(accounts.clone(), outbox.clone(), &config.public_url);
+        let senders = Senders::new(
+            store.clone(),
+            clock.clone(),
+            audit.clone(),
+            settings.clone(),
+            accounts.clone(),
+            outbox.clone(),
+            &config.public_url,
+        );
         let feed = LiveFeed::new(accounts.clone(), outbox.clone(), clock.clone());
         let delivery = Delivery::new(DeliveryServices {
             store: store.clone(),
@@ -163,6 +174,7 @@ impl Postern {
             policy,
             accounts,
             account_mail,
+            senders,
             diagnosis,
             outbox,
             feed,
@@ -193,6 +205,11 @@ impl Postern {
     /// Invitations and password resets.
     pub fn account_mail(&self) -> &AccountMail {
         &self.0.account_mail
+    }
+
+    /// The addresses and domains that accounts may send from.
+    pub fn senders(&self) -> &Senders {
+        &self.0.senders
     }
 
     /// Test mails, diagnoses and probes.

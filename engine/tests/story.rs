@@ -72,6 +72,8 @@ mod sealing;
 mod searching;
 #[path = "story/second_factor.rs"]
 mod second_factor;
+#[path = "story/senders.rs"]
+mod senders;
 #[path = "story/settings.rs"]
 mod settings;
 #[path = "story/suppressing.rs"]

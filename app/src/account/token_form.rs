@@ -11,6 +11,8 @@ pub struct TokenForm {
     pub name: String,
     /// Addresses separated by commas or spaces.
     pub senders: String,
+    /// Absent unless checked, which is for tokens of administrators.
+    pub any_sender: Option<String>,
     /// Empty if the token does not expire.
     pub expires_days: String,
     /// The name of one, or empty.
@@ -79,6 +81,7 @@ impl TokenForm {
             expires_days,
             default_priority,
             highest_priority,
+            any_sender: self.any_sender.is_some(),
             senders: senders
                 .filter(|text| !text.is_empty())
                 .map(str::to_owned)
@@ -107,6 +110,12 @@ mod tests {
         assert_eq!(new.scopes, ["send"]);
         assert_eq!(new.senders, ["a@example.org", "b@example.org"]);
         assert_eq!(new.expires_days, Some(30));
+        assert!(!new.any_sender);
+        let form = TokenForm {
+            any_sender: Some("on".to_owned()),
+            ..form
+        };
+        assert!(form.parse().expect("valid").any_sender);
         assert_eq!(new.default_priority, Some(Priority::Bulk));
         assert_eq!(new.highest_priority, None);
         let form = TokenForm {

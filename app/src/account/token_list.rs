@@ -43,9 +43,10 @@ fn Row(token: Token, action: &'static str, fields: Vec<(&'static str, String)>) 
     fields.push(("id", token.id.clone()));
     let scopes: Vec<&str> = token.scopes.iter().map(Into::into).collect();
     let is_expired = token.is_expired(Clock::default().now());
-    let from = match token.senders.is_empty() {
+    let from = match token.any_sender {
+        _ if !token.senders.is_empty() => token.senders.join(", "),
         true => "any address".to_owned(),
-        false => token.senders.join(", "),
+        false => "the sender addresses of the account".to_owned(),
     };
     let priority = token.priorities.default.as_str();
     let highest = match token.priorities.is_limited() {

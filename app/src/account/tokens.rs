@@ -11,11 +11,12 @@ use crate::components::{FormField, refused};
 use crate::request::fault;
 
 /// The fields of the form, as refusals name them.
-pub const FIELDS: [&str; 6] = [
+pub const FIELDS: [&str; 7] = [
     "name",
     "scopes",
     "expires_days",
     "senders",
+    "any_sender",
     "default_priority",
     "highest_priority",
 ];
@@ -83,6 +84,26 @@ fn Create(admin: bool) -> AnyView {
         })
         .collect_view();
     let typed = typed.unwrap_or_default();
+    let any_checked = typed.any_sender.is_some();
+    let any_sender = admin.then(|| {
+        view! {
+            <div class="field">
+                <label class="check">
+                    <input
+                        type="checkbox"
+                        name="any_sender"
+                        checked=any_checked
+                        aria-describedby="any_sender-hint"
+                    />
+                    "Send from any address"
+                </label>
+                <p class="field-hint" id="any_sender-hint">
+                    "Unchecked, its mail comes from your sender addresses. It ends when you are no administrator any more."
+                </p>
+                {fault("any_sender").map(|text| view! { <p class="field-fault">{text}</p> })}
+            </div>
+        }
+    });
     view! {
         <form class="card-body" method="post" action=CREATE_TOKEN>
             <div class="narrow">
@@ -106,12 +127,13 @@ fn Create(admin: bool) -> AnyView {
                     name="senders"
                     label="Senders"
                     autocomplete="off"
-                    hint="The addresses that it may send from, separated by commas. Empty: every address."
+                    hint="The addresses that it may send from, separated by commas. Empty: all your sender addresses."
                     required=false
                     value=typed.senders
                     fault=fault("senders")
                 />
             </div>
+            {any_sender}
             <div class="narrow">
                 <PriorityField
                     name="default_priority"

@@ -85,7 +85,8 @@ impl Accounts {
         Ok(!messages::has_account(&mut connection, &account.id).await?)
     }
 
-    /// Changes the role of an account, disables or enables it. Disabling ends its sessions and links and
+    /// Changes the role of an account, disables or enables it. A user's tokens no longer send from any
+    /// address. Disabling ends its sessions and links and
     /// revokes its tokens; enabling brings none of them back.
     ///
     /// # Errors
@@ -112,9 +113,13 @@ impl Accounts {
                 let mut done = Vec::new();
                 if role != before.role {
                     accounts::set_role(&mut work, id, role).await?;
-                    if role == Role::Admin {
+                    match role {
                         // They would read and change what they were not made for.
-                        tokens::revoke_beyond_sending(&mut work, id, self.clock.now()).await?;
+                        Role::Admin => {
+                            tokens::revoke_beyond_sending(&mut work, id, self.clock.now()).await?;
+                        }
+                        // An administrator once more, it would be for a token to be asked again.
+                        Role::User => tokens::forbid_any_sender(&mut work, id).await?,
                     }
                     done.push(match role {
                         Role::Admin => "administrator",
@@ -145,8 +150,8 @@ impl Accounts {
             .await
     }
 
-    /// Deletes an account that no stored mail was submitted by, with its sessions, its tokens and the
-    /// settings and passwords of its own relay.
+    /// Deletes an account that no stored mail was submitted by, with its sessions, its tokens, its
+    /// sender addresses, and the settings and passwords of its own relay.
     ///
     /// # Errors
     /// [`Kind::NotFound`] under `id`; [`Kind::Conflict`] while there is mail of it, or if no other

@@ -235,10 +235,35 @@ impl Accounts {
             .try_set_by_link(purpose, action, token, password, origin)
             .await;
         if let Err(refusal) = &result {
-            let by = self.refused_by("mailed link".to_owned(), origin, refusal);
-            self.audit.record_refusal(by, action, refusal).await;
+            self.record_refused_link(action, origin, refusal).await;
         }
         result
+    }
+
+    /// Checks that the network of a request with a mailed link does not have to wait.
+    ///
+    /// # Errors
+    /// [`Kind::TooMany`] after the fifth link from there that was not valid.
+    pub(crate) fn check_link_network(&self, origin: &Origin) -> Result<(), Refusal> {
+        let keys: Vec<_> = networks(origin).collect();
+        self.throttle.check(&keys, self.clock.monotonic())
+    }
+
+    /// Counts a mailed link that was not valid, as a failed sign-in.
+    pub(crate) fn count_wrong_link(&self, origin: &Origin) {
+        let keys: Vec<_> = networks(origin).collect();
+        self.throttle.failed(&keys, self.clock.monotonic());
+    }
+
+    /// Records the refusal of a request with a mailed link.
+    pub(crate) async fn record_refused_link(
+        &self,
+        action: Action,
+        origin: &Origin,
+        refusal: &Refusal,
+    ) {
+        let by = self.refused_by("mailed link".to_owned(), origin, refusal);
+        self.audit.record_refusal(by, action, refusal).await;
     }
 
     async fn try_set_by_link(
@@ -249,10 +274,9 @@ impl Accounts {
         password: SecretString,
         origin: &Origin,
     ) -> Result<String, Refusal> {
-        let keys: Vec<_> = networks(origin).collect();
-        self.throttle.check(&keys, self.clock.monotonic())?;
+        self.check_link_network(origin)?;
         let Some(account) = self.linked(purpose, token).await? else {
-            self.throttle.failed(&keys, self.clock.monotonic());
+            self.count_wrong_link(origin);
             return Err(not_valid(purpose));
         };
         let hash = self.hasher.hash(password, &account.email).await?;

@@ -47,7 +47,7 @@ use crate::vault::Vault;
 use crate::{Actor, Clock};
 
 /// 256 random bits in base64url.
-fn random_secret() -> String {
+pub(crate) fn random_secret() -> String {
     let mut bytes = [0; 32];
     OsRng.fill_bytes(&mut bytes);
     BASE64URL.encode(bytes)
@@ -55,7 +55,7 @@ fn random_secret() -> String {
 
 /// The SHA-256 of a secret, in base64url: what is stored of it. The secrets are random, so that an
 /// unsalted hash is enough.
-fn digest(secret: &str) -> String {
+pub(crate) fn digest(secret: &str) -> String {
     BASE64URL.encode(Sha256::digest(secret.as_bytes()))
 }
 

@@ -19,6 +19,10 @@ const MAX_SENDERS: usize = 100;
 
 const DAY: Duration = Duration::from_hours(24);
 
+/// The fault of a user's token that is to send from any address.
+const ANY_SENDER: &str = "Only a token of an administrator may send from any address. Add sender \
+                          addresses to the account instead.";
+
 /// An API token to create.
 #[derive(Clone, Debug, Default)]
 pub struct NewToken {
@@ -33,6 +37,8 @@ pub struct NewToken {
     pub expires_days: Option<u32>,
     /// The addresses it may send from; without any, every address.
     pub senders: Vec<String>,
+    /// Whether it may send from addresses that its account may not: only a token of an administrator.
+    pub any_sender: bool,
     /// The priority of messages that name none; without it, normal or the highest.
     pub default_priority: Option<Priority>,
     /// The highest priority of its messages; without it, every one.
@@ -70,6 +76,9 @@ impl NewToken {
                 "A token expires after 1 to 3650 days, or never.",
             );
         }
+        if self.any_sender && account.role != Role::Admin {
+            faults.add("any_sender", ANY_SENDER);
+        }
         let priorities = PriorityLimits::new(self.default_priority, self.highest_priority);
         let priorities = priorities.unwrap_or_else(|text| {
             faults.add("default_priority", text);
@@ -89,6 +98,7 @@ impl NewToken {
             expires_at: self.expires_days.map(|days| now + DAY * days),
             last_used_at: None,
             senders,
+            any_sender: self.any_sender,
             priorities,
             account,
         })
@@ -174,6 +184,7 @@ mod tests {
                 (Ok(token), Some(scopes)) => {
                     assert_eq!(token.scopes, scopes);
                     assert!(token.expires_at.is_none() && token.senders.is_empty());
+                    assert!(!token.any_sender, "it is to be asked for");
                 }
                 (Err(fields), None) => assert_eq!(fields, ["scopes"]),
                 (other, _) => panic!("{role:?} {names:?}: {other:?}"),
@@ -212,5 +223,17 @@ mod tests {
         assert_eq!(token.expires_at, Some(Timestamp(5 + 2 * 86_400_000)));
         assert!(!token.is_expired(Timestamp(4 + 2 * 86_400_000)));
         assert!(token.is_expired(Timestamp(5 + 2 * 86_400_000)));
+    }
+
+    #[test]
+    fn only_a_token_of_an_administrator_sends_from_any_address() {
+        let new = || NewToken {
+            any_sender: true,
+            ..NewToken::new("", "app")
+        };
+        let token = validated(new(), Role::Admin).expect("valid");
+        assert!(token.any_sender);
+        let fields = validated(new(), Role::User).expect_err("a user's");
+        assert_eq!(fields, ["any_sender"]);
     }
 }

@@ -38,7 +38,7 @@ impl Accounts {
     /// signed in may create tokens of the own account, administrators those of any account.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under `account`, `name`, `scopes`, `expires_days`, `senders` and
+    /// [`Kind::Invalid`] under `account`, `name`, `scopes`, `expires_days`, `senders`, `any_sender` and
     /// `default_priority`, and under `name` if the account has 100 tokens in use; [`Kind::TooMany`] beyond 10 new ones of an account a
     /// minute; [`Kind::NotFound`] under `account` if there is no such account; [`Kind::Forbidden`] for
     /// other actors, and for tokens that are limited themselves.

@@ -52,6 +52,15 @@ pub enum Action {
     /// An API token was revoked.
     #[strum(serialize = "revoke token")]
     RevokeToken,
+    /// An address or a domain that an account may send from was added, or its confirmation requested.
+    #[strum(serialize = "add sender")]
+    AddSender,
+    /// The holder of an address let an account send from it.
+    #[strum(serialize = "confirm sender")]
+    ConfirmSender,
+    /// An address or a domain of an account was removed.
+    #[strum(serialize = "remove sender")]
+    RemoveSender,
     /// The settings were read.
     #[strum(serialize = "read settings")]
     ReadSettings,
@@ -133,6 +142,7 @@ mod tests {
             (Action::AcceptInvitation, "accept invitation"),
             (Action::ReadCertificates, "read certificates"),
             (Action::ChangeRelay, "change relay"),
+            (Action::ConfirmSender, "confirm sender"),
             (Action::SendTest, "send test"),
             (Action::Diagnose, "diagnose"),
             (Action::HoldMail, "hold mail"),

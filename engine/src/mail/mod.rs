@@ -21,9 +21,12 @@ mod raw_header;
 #[cfg(test)]
 mod raw_tests;
 mod recipients;
+mod sender_identity;
 mod senders;
 mod submission;
 
 pub use mailbox::check_address;
 pub use parse::{ParsedAttachment, ParsedMessage, parse};
+pub use sender_identity::{AccountSenders, SenderIdentity, SenderSet, is_domain_key};
+pub use senders::SenderLimits;
 pub use submission::{Attachment, ComposedMessage, DefaultSender, Submission};

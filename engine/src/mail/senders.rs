@@ -1,58 +1,82 @@
-//! The senders of a message, compared with those that an API token may send from.
+//! The senders of a message, compared with those that its account and its API token may send from.
 
 use domain::{EmailAddress, Refusal};
 
 use super::mailbox::Mailbox;
 use super::raw_header::RawHeader;
+use super::sender_identity::AccountSenders;
 use super::submission::ComposedMessage;
 
-/// The key of an address, by which addresses are compared.
-fn key(address: EmailAddress) -> Option<String> {
-    Mailbox::new("", address).ok().map(|mailbox| mailbox.key())
+/// The key of an address, by which the addresses of tokens are compared.
+fn key(address: &EmailAddress) -> Option<String> {
+    let mailbox = Mailbox::new("", address.clone()).ok();
+    mailbox.map(|mailbox| mailbox.key())
 }
 
 /// The header fields that name who sends a message for its authors, or sends it again (RFC 5322
 /// sections 3.6.2 and 3.6.6).
 const ON_BEHALF: [&str; 3] = ["Sender", "Resent-From", "Resent-Sender"];
 
+/// The senders that messages may name. What limits the token and what limits the account both hold.
+#[derive(Clone, Debug, Default)]
+pub struct SenderLimits {
+    /// The addresses of the token; empty if it may send from every address.
+    pub token: Vec<String>,
+    /// Those of the account; `None` if the actor may send from every address.
+    pub account: Option<AccountSenders>,
+}
+
 impl ComposedMessage {
-    /// Returns the message if its envelope and every address in its header fields From and
-    /// [`ON_BEHALF`] is one of `allowed`; without any, every address is. `headers` is the field of the
-    /// submission that has the latter.
+    /// Returns the message if the sender of its envelope and every address in its header fields From and
+    /// [`ON_BEHALF`] is allowed. `headers` is the field of the submission that has the latter.
     ///
     /// # Errors
     /// [`Kind::Invalid`](domain::Kind::Invalid) under `from` and `headers`.
-    pub fn check_senders(self, allowed: &[String], headers: &str) -> Result<Self, Refusal> {
-        if allowed.is_empty() {
-            return Ok(self);
+    pub fn check_senders(self, limits: &SenderLimits, headers: &str) -> Result<Self, Refusal> {
+        if !limits.token.is_empty() {
+            let allowed = limits.token.iter();
+            let keys: Vec<String> = allowed
+                .filter_map(|text| key(&text.parse::<EmailAddress>().ok()?))
+                .collect();
+            let only = format!("This token sends only from {}", limits.token.join(", "));
+            let is_allowed =
+                |address: &EmailAddress| key(address).is_some_and(|key| keys.contains(&key));
+            self.check(headers, &only, "", is_allowed)?;
         }
-        let keys: Vec<String> = allowed
-            .iter()
-            .filter_map(|text| key(text.parse().ok()?))
-            .collect();
-        let is_allowed =
-            |address: EmailAddress| key(address).is_some_and(|key| keys.contains(&key));
+        if let Some(account) = &limits.account {
+            const ADD: &str = " Add the address on the page Sender addresses (/senders) or have an \
+                               administrator add it.";
+            let only = format!("This account sends only from {account}");
+            self.check(headers, &only, ADD, |address| account.allows(address))?;
+        }
+        Ok(self)
+    }
+
+    /// `only` is the sentence that a refusal begins with, and `repair` the one that it ends with.
+    fn check(
+        &self,
+        headers: &str,
+        only: &str,
+        repair: &str,
+        is_allowed: impl Fn(&EmailAddress) -> bool,
+    ) -> Result<(), Refusal> {
         // The From of a raw message may differ from the sender of its envelope.
         let header = RawHeader::read(&self.bytes).map_err(|_| Refusal::internal())?;
         let names_allowed = |name: &str| {
             let addresses = header.addresses(name);
-            let mut parsed = addresses.iter().map(|text| text.parse());
-            !addresses.is_empty() && parsed.all(|address| address.is_ok_and(is_allowed))
+            let mut parsed = addresses.iter().map(|text| text.parse::<EmailAddress>());
+            !addresses.is_empty() && parsed.all(|address| address.is_ok_and(|a| is_allowed(&a)))
         };
-        let only = format!("This token sends only from {}", allowed.join(", "));
         let mut faults = Refusal::invalid();
-        if !is_allowed(self.from.clone()) || !names_allowed("From") {
-            faults.add("from", format!("{only}."));
+        if !is_allowed(&self.from) || !names_allowed("From") {
+            faults.add("from", format!("{only}.{repair}"));
         }
         let mut others = ON_BEHALF.into_iter();
         if let Some(name) = others.find(|name| header.has(name) && !names_allowed(name)) {
-            faults.add(
-                headers,
-                format!("{only}, and {name} names another address."),
-            );
+            let text = format!("{only}, and {name} names another address.{repair}");
+            faults.add(headers, text);
         }
-        faults.or_ok()?;
-        Ok(self)
+        faults.or_ok()
     }
 }
 
@@ -60,9 +84,10 @@ impl ComposedMessage {
 mod tests {
     use domain::Timestamp;
 
+    use super::*;
     use crate::mail::Submission;
 
-    fn is_allowed(from: &str, raw: Option<&str>) -> bool {
+    fn checked(from: &str, raw: Option<&str>, limits: &SenderLimits) -> Result<(), Refusal> {
         let submission = Submission {
             from: Some(from.to_owned()),
             to: vec!["desk@example.net".to_owned()],
@@ -72,9 +97,18 @@ mod tests {
         };
         let composed = submission.compose(None, "01JD", Timestamp(0));
         let composed = composed.expect("composes");
-        let allowed = ["app@example.org", "app@b\u{fc}cher.example"].map(str::to_owned);
-        match composed.check_senders(&allowed, "raw") {
-            Ok(_) => true,
+        composed.check_senders(limits, "raw").map(drop)
+    }
+
+    fn is_allowed(from: &str, raw: Option<&str>) -> bool {
+        let limits = SenderLimits {
+            token: ["app@example.org", "app@b\u{fc}cher.example"]
+                .map(str::to_owned)
+                .into(),
+            account: None,
+        };
+        match checked(from, raw, &limits) {
+            Ok(()) => true,
             Err(refusal) => {
                 let mut texts = refusal.fields.values();
                 assert!(texts.all(|text| text.contains("app@example.org")));
@@ -142,6 +176,54 @@ mod tests {
             ("ceo@example.org", Some("Subject: Hello\n\nText"), false),
         ] {
             assert_eq!(is_allowed(from, raw), allowed, "{from} {raw:?}");
+        }
+    }
+
+    #[test]
+    fn the_account_limits_the_token_as_well() {
+        let limits = |token: &[&str]| SenderLimits {
+            token: token.iter().map(|text| (*text).to_owned()).collect(),
+            account: Some(AccountSenders::new("ann@example.org", None, None)),
+        };
+        for (from, raw, token, fault) in [
+            ("ann@example.org", None, &[][..], None),
+            ("ANN@Example.org", None, &[], None),
+            ("ceo@example.org", None, &[], Some("from")),
+            ("ceo@example.org", None, &["ceo@example.org"], Some("from")),
+            ("ann@example.org", None, &["ceo@example.org"], Some("from")),
+            ("ann@example.org", None, &["ann@example.org"], None),
+            (
+                "ann@example.org",
+                Some("From: ceo@example.org\n\nPay"),
+                &[],
+                Some("from"),
+            ),
+            (
+                "ceo@example.org",
+                Some("From: ann@example.org\n\nPay"),
+                &[],
+                Some("from"),
+            ),
+            (
+                "ann@example.org",
+                Some("From: Ann <ann@example.org>, ceo@example.org\n\nPay"),
+                &[],
+                Some("from"),
+            ),
+            (
+                "ann@example.org",
+                Some("From: ann@example.org\nSender: ceo@example.org\n\nPay"),
+                &[],
+                Some("raw"),
+            ),
+        ] {
+            let checked = checked(from, raw, &limits(token));
+            let field = checked.err().map(|refusal| {
+                let (field, text) = refusal.fields.into_iter().next().expect("a fault");
+                assert!(text.contains(" sends only from "), "{text}");
+                field
+            });
+            assert_eq!(field.as_deref(), fault, "{from} {raw:?} {token:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Acceptance: submissions are validated and composed, and on disk before their ids are returned.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,12 +12,14 @@ use super::group_commit::request::{NewMessage, WriteRequest, WriteResult};
 use super::reservation::Reservation;
 use super::service::{AcceptanceSettings, AccountKey, CachedSettings, Outbox};
 use crate::Actor;
-use crate::mail::{ComposedMessage, DefaultSender, Submission};
+use crate::mail::{
+    AccountSenders, ComposedMessage, DefaultSender, SenderLimits, SenderSet, Submission,
+};
 use crate::smtp::to_ascii;
 use crate::store::flows::{self, Flow, GLOBAL_QUEUE, QueueClass, QueueTarget};
 use crate::store::idempotency::IdempotencyKey;
 use crate::store::messages::MessageRow;
-use crate::store::{Connection, Scope, information, policy, relays, routing};
+use crate::store::{Connection, Scope, information, policy, relays, routing, sender_identities};
 
 /// The maximum number of messages of one request.
 const MAX_MESSAGES: usize = 500;
@@ -64,7 +67,8 @@ impl Outbox {
     /// same account gets the first answer.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] with every fault by field, of many messages as `[3].to`; [`Kind::Conflict`]
+    /// [`Kind::Invalid`] with every fault by field, of many messages as `[3].to`, also under `from` where
+    /// the account or the token may not send from an address; [`Kind::Conflict`]
     /// while a request with this key is under way; [`Kind::Unavailable`] where the database fails or
     /// its disk has no more free space than its reserve.
     pub async fn accept(
@@ -152,9 +156,9 @@ impl Outbox {
             ids: submissions.iter().map(|_| self.new_id(now)).collect(),
             submissions,
             many,
-            settings,
             account: actor.submitter().to_owned(),
-            allowed: actor.senders().to_vec(),
+            senders: settings.sender_limits(actor),
+            settings,
             priorities: actor.priorities(),
             now,
         };
@@ -238,7 +242,8 @@ impl Outbox {
         Ok(accepting)
     }
 
-    /// Reads the settings. Every change of them raises the version of the routing.
+    /// Reads the settings. Every change of them, and of what accounts may send from, raises the version
+    /// of the routing.
     async fn read_acceptance_settings(
         &self,
         connection: &mut Connection,
@@ -254,10 +259,21 @@ impl Outbox {
             let settings = saved.form.parse().ok()?;
             Some((saved.scope.account()?, default_sender(settings)))
         });
+        let mut sets: HashMap<String, SenderSet> = HashMap::new();
+        for row in sender_identities::confirmed(connection).await? {
+            sets.entry(row.account)
+                .or_default()
+                .add(&row.address, row.key);
+        }
+        let senders = sets
+            .into_iter()
+            .map(|(account, set)| (account, Arc::new(set)))
+            .collect();
         Ok(AcceptanceSettings {
             sender: settings.map(default_sender),
             from_domains: Arc::new(from_domains.into_iter().collect()),
             own: Arc::new(own.collect()),
+            senders: Arc::new(senders),
         })
     }
 }
@@ -286,6 +302,19 @@ impl AcceptanceSettings {
             .map(|sender| &**sender)
     }
 
+    /// The senders that the mail of an actor may name.
+    fn sender_limits(&self, actor: &Actor) -> SenderLimits {
+        let account = actor.account().filter(|_| !actor.sends_from_any_address());
+        SenderLimits {
+            token: actor.senders().to_vec(),
+            account: account.map(|account| {
+                let from = self.sender(&account.id).map(|sender| &sender.address);
+                let added = self.senders.get(&account.id).cloned();
+                AccountSenders::new(&account.email, from, added)
+            }),
+        }
+    }
+
     /// The relays for the mail of an account with this From address: its own where it has one, and
     /// those of a rule for the domain.
     pub(super) fn queue(&self, own: Option<Scope>, from: &EmailAddress) -> Option<Arc<str>> {
@@ -307,8 +336,7 @@ struct Batch {
     many: bool,
     settings: AcceptanceSettings,
     account: String,
-    /// The addresses that the actor may send from; empty if it may send from every address.
-    allowed: Vec<String>,
+    senders: SenderLimits,
     priorities: PriorityLimits,
     now: Timestamp,
 }
@@ -331,7 +359,7 @@ impl Batch {
             };
             let composed = submission.compose(sender, &id, self.now);
             let checked =
-                composed.and_then(|composed| composed.check_senders(&self.allowed, headers));
+                composed.and_then(|composed| composed.check_senders(&self.senders, headers));
             match Refusal::both(checked, priority) {
                 Ok((finished, priority)) => {
                     let queue = self.settings.queue(own, &finished.from);

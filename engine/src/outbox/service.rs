@@ -20,7 +20,7 @@ use super::reservation::LocalWorker;
 use super::turns::Searches;
 use crate::Clock;
 use crate::audit::{Audit, QueuedEntry};
-use crate::mail::DefaultSender;
+use crate::mail::{DefaultSender, SenderSet};
 use crate::settings::Settings;
 use crate::store::Store;
 
@@ -47,6 +47,8 @@ pub(super) struct AcceptanceSettings {
     pub from_domains: Arc<HashSet<String>>,
     /// The accounts with a relay of their own, by id, and their default senders.
     pub own: Arc<HashMap<String, Arc<DefaultSender>>>,
+    /// What accounts may send from beside their own addresses, by their ids.
+    pub senders: Arc<HashMap<String, Arc<SenderSet>>>,
 }
 
 /// An idempotency key within its account.

@@ -286,12 +286,12 @@ pub async fn set_disabled(
     Ok(())
 }
 
-/// Deletes an account with its sessions, tokens and links.
+/// Deletes an account with its sessions, tokens, links and sender addresses.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn remove(connection: &mut Connection, id: &str) -> Result<(), StoreError> {
-    for table in ["session", "token", "account_link"] {
+    for table in ["session", "token", "account_link", "sender_identity"] {
         let sql = format!("DELETE FROM {table} WHERE account_id = $1");
         let delete = sqlx::query(AssertSqlSafe(sql)).bind(id);
         delete.execute(&mut *connection).await?;

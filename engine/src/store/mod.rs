@@ -33,6 +33,7 @@ mod scope;
 pub mod sealed_values;
 pub mod search;
 pub mod second_factors;
+pub mod sender_identities;
 pub mod sessions;
 pub mod setup_link;
 pub mod suppressions;

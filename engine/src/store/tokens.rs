@@ -12,7 +12,8 @@ use super::{Connection, StoreError};
 
 /// The columns of a [`Token`].
 const COLUMNS: &str = "t.id, a.id, a.email, a.role, t.name, t.scopes, t.created_at, t.revoked_at, \
-                       t.expires_at, t.last_used_at, t.senders, t.default_priority, t.highest_priority";
+                       t.expires_at, t.last_used_at, t.senders, t.default_priority, t.highest_priority, \
+                       t.any_sender";
 
 /// What a token is for. An administrator's act also needs an account with that role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
@@ -56,6 +57,9 @@ pub struct Token {
     pub last_used_at: Option<Timestamp>,
     /// The addresses that it may send from; empty if it may send from every address.
     pub senders: Vec<String>,
+    /// Whether it may send from addresses that its account may not, for as long as that is an
+    /// administrator's.
+    pub any_sender: bool,
     /// The priorities of the messages that it submits.
     pub priorities: PriorityLimits,
 }
@@ -88,6 +92,7 @@ impl FromRow<'_, AnyRow> for Token {
             expires_at: time(8)?,
             last_used_at: time(9)?,
             senders: senders.lines().map(str::to_owned).collect(),
+            any_sender: row.try_get::<i64, _>(13)? != 0,
             priorities: PriorityLimits {
                 default: priority(row, 11)?,
                 highest: priority(row, 12)?,
@@ -190,8 +195,8 @@ pub async fn add(
     let scopes: Vec<&str> = token.scopes.iter().map(Into::into).collect();
     sqlx::query(
         "INSERT INTO token (id, account_id, name, secret, scopes, created_at, expires_at, senders, \
-         default_priority, highest_priority) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+         default_priority, highest_priority, any_sender) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(&token.id)
     .bind(&token.account.id)
@@ -203,6 +208,7 @@ pub async fn add(
     .bind(token.senders.join("\n"))
     .bind(token.priorities.default.as_str())
     .bind(token.priorities.highest.as_str())
+    .bind(i64::from(token.any_sender))
     .execute(connection)
     .await?;
     Ok(())
@@ -270,6 +276,21 @@ pub async fn revoke_beyond_sending(
     .bind(<&str>::from(TokenScope::Send))
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Limits the tokens of an account to its own sender addresses.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn forbid_any_sender(
+    connection: &mut Connection,
+    account: &str,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE token SET any_sender = 0 WHERE account_id = $1 AND any_sender <> 0")
+        .bind(account)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

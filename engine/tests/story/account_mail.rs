@@ -20,7 +20,7 @@ fn secret(text: &str) -> SecretString {
 }
 
 /// The token of the link in a mail.
-fn token(mail: &AcceptedMail) -> String {
+pub fn token(mail: &AcceptedMail) -> String {
     let text = mail.data.replace("=\r\n", "").replace("=3D", "=");
     let (_, rest) = text.split_once("?token=").expect("a link");
     rest.chars().take_while(|c| !c.is_whitespace()).collect()
@@ -40,7 +40,7 @@ fn handed(delivery: &LinkDelivery) -> (String, String) {
 
 impl TestEnv {
     /// A relay whose mail leaves.
-    async fn mail_leaves(&self, admin: &Actor) -> (Relay, TestWorker) {
+    pub async fn mail_leaves(&self, admin: &Actor) -> (Relay, TestWorker) {
         let relay = Relay::start(RelayScript::pipelining());
         self.save(admin, &relay).await;
         let worker = TestWorker::begin(self, 2);

@@ -77,6 +77,19 @@ VALUES ('global', 1, 500, 'admin@example.org', '[]', 600, 'admin@example.org'),
        ('global', 2, 700, 'admin@example.org', '[]', NULL, NULL);
 ";
 
+/// The last migration in which every account sent from any address.
+const ANY_SENDER: i64 = 25;
+
+/// Tokens of an administrator and of a user, in the columns of migration 25.
+const TOKENS: &str = "
+INSERT INTO account (id, email, role, password_hash, created_at)
+VALUES ('01JD0000000000000000000001', 'admin@example.org', 'admin', '', 0),
+       ('01JD0000000000000000000002', 'user@example.org', 'user', '', 0);
+INSERT INTO token (id, account_id, name, secret, scopes, created_at)
+VALUES ('01JD0000000000000000000003', '01JD0000000000000000000001', 'a', 'a', 'send', 0),
+       ('01JD0000000000000000000004', '01JD0000000000000000000002', 'b', 'b', 'send', 0);
+";
+
 /// Opens a database with these rows in the tables of an earlier version.
 async fn opened(env: &TestEnv, version: i64, rows: &str) -> Postern {
     let config = env.empty().await;
@@ -107,6 +120,14 @@ async fn a_token_without_limits_keeps_what_it_could_do(env: TestEnv) {
     assert_eq!(token.scopes, [TokenScope::Send, TokenScope::Read]);
     assert!(token.expires_at.is_none() && token.senders.is_empty());
     assert_eq!(token.priorities, PriorityLimits::default());
+}
+
+async fn tokens_of_administrators_keep_sending_from_any_address(env: TestEnv) {
+    let postern = opened(&env, ANY_SENDER, TOKENS).await;
+    let listed = postern.accounts().tokens(&Actor::local(0)).await;
+    let listed = listed.expect("lists");
+    let any: Vec<bool> = listed.iter().map(|token| token.any_sender).collect();
+    assert_eq!(any, [true, false]);
 }
 
 async fn parked_mail_is_failed_mail_afterwards(env: TestEnv) {
@@ -196,6 +217,7 @@ stories! {
         parked_mail_is_failed_mail_afterwards;
         bodies_of_earlier_versions_are_kept;
         a_token_without_limits_keeps_what_it_could_do;
+        tokens_of_administrators_keep_sending_from_any_address;
         processes_that_open_a_new_database_together_all_open_it;
     }
 }

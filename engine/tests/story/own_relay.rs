@@ -145,6 +145,7 @@ async fn the_organisations_relay_takes_over_where_the_policy_allows_it(env: Test
     let why = reason(&by_admin.expect("visible")).expect("a choice");
     assert!(why.starts_with("Main relay: failover: Own relay"), "{why}");
 
+    env.allow("ann@example.org", "rule.example").await;
     let ruled = Submission {
         from: Some("ann@rule.example".to_owned()),
         ..mail(&[TO], "Ruled")

@@ -78,11 +78,12 @@ impl TestEnv {
         actor.expect("asks")
     }
 
-    /// A token of this account, limited by `limits`.
+    /// A token of this account, limited by `limits`; that of an administrator sends from any address.
     async fn limited(&self, email: &str, limits: NewToken) -> String {
         let new = NewToken {
             account: Some(email.to_owned()),
             name: "app".to_owned(),
+            any_sender: email == "admin@example.org",
             ..limits
         };
         let (accounts, local) = (self.postern.accounts(), Actor::local(0));
@@ -137,6 +138,7 @@ async fn a_scope_limits_what_a_token_of_an_administrator_may_do(env: TestEnv) {
 
 async fn a_token_sends_only_from_its_senders(env: TestEnv) {
     let _ = env.sign_in("user@example.org", Role::User).await;
+    env.allow("user@example.org", "app@example.org").await;
     let limits = NewToken {
         senders: vec!["app@example.org".to_owned()],
         ..NewToken::default()
@@ -152,7 +154,9 @@ async fn a_token_sends_only_from_its_senders(env: TestEnv) {
     let refused = outbox.accept(&actor, one("ceo@example.org"), None).await;
     let refusal = refused.expect_err("another sender");
     assert_eq!(refusal.kind, Kind::Invalid);
-    assert!(refusal.fields["from"].contains("app@example.org"));
+    assert!(refusal.fields["from"].contains("This token sends only from app@example.org"));
+    let refused = outbox.accept(&actor, one("user@example.org"), None).await;
+    refused.expect_err("allowed to the account, not to the token");
     let many = vec![mail("app@example.org"), mail("ceo@example.org")];
     let refused = outbox.accept(&actor, Submissions::Many(many), None).await;
     assert!(

@@ -41,8 +41,10 @@ pub struct ApiToken {
     account: String,
     name: String,
     scopes: Vec<Scope>,
-    /// The addresses it may send from; empty, every address.
+    /// The addresses it may send from; empty, all that its account may.
     senders: Vec<String>,
+    /// Whether it may send from addresses that its account may not, as an administrator's.
+    any_sender: bool,
     /// The priority of its mail that names none.
     default_priority: Priority,
     /// The highest priority that its mail may name.
@@ -69,6 +71,7 @@ impl From<Token> for ApiToken {
             name: token.name,
             scopes: token.scopes.into_iter().map(Into::into).collect(),
             senders: token.senders,
+            any_sender: token.any_sender,
             default_priority: token.priorities.default,
             highest_priority: token.priorities.highest,
             created: token.created_at.rfc3339(),
@@ -101,9 +104,13 @@ pub struct TokenRequest {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(value_type = Option<Vec<Scope>>)]
     scopes: Option<Vec<String>>,
-    /// The addresses it may send from; absent or empty, every address.
+    /// The addresses it may send from; absent or empty, all that its account may.
     #[serde(default, deserialize_with = "lenient")]
     senders: Option<Vec<String>>,
+    /// Whether it may send from addresses that its account may not: only for an administrator's account.
+    /// Absent, it may not.
+    #[serde(default, deserialize_with = "lenient")]
+    any_sender: Option<bool>,
     /// The priority of its mail that names none, not above `highest_priority`; absent, `normal`, or
     /// `bulk` where that is the highest.
     #[serde(default, deserialize_with = "lenient")]
@@ -176,6 +183,7 @@ pub async fn create(
         scopes: request.scopes.unwrap_or_default(),
         expires_days: request.expires_days,
         senders: request.senders.unwrap_or_default(),
+        any_sender: request.any_sender.unwrap_or_default(),
         default_priority: request.default_priority,
         highest_priority: request.highest_priority,
     };

@@ -29,6 +29,7 @@ const LAYERS: [&[&str]; 5] = [
         "keys",
         "outbox",
         "policy",
+        "senders",
         "settings",
     ],
     &["actor", "mail", "smtp", "vault"],

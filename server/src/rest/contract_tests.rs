@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::contract_accounts::accounts;
+use super::contract_senders::senders;
 use super::relay_contract_tests::{policy, relays};
 use super::smtp_settings_contract_tests::smtp_settings;
 use super::test_api::{Api, Call, body, path};
@@ -35,6 +36,7 @@ async fn responses_match_the_document() {
     configuration(&mut api).await;
     messages(&mut api).await;
     outbox(&mut api).await;
+    senders(&mut api).await;
     tokens(&mut api).await;
     accounts(&mut api).await;
     relays(&mut api).await;
@@ -268,6 +270,16 @@ async fn tokens(api: &mut Api) {
     let another = body(json!({ "name": "unlimited" }));
     assert_eq!(api.call_as(&secret, "post", tokens, another).await.0, 403);
 
+    let (_, accounts) = api.call("get", "/api/accounts", Call::default()).await;
+    let user = &accounts["data"][1];
+    assert_eq!(user["email"], "user@example.org");
+    let of_user: &[(&str, &str)] = &[("id", user["id"].as_str().expect("an id"))];
+    let sender = Call {
+        path: of_user,
+        ..body(json!({ "address": "billing@example.org" }))
+    };
+    let added = api.call("post", "/api/accounts/{id}/senders", sender).await;
+    assert_eq!(added.0, 200);
     let send = "/api/messages/send-email";
     let mail =
         |from: &str| body(json!({ "from": from, "to": "desk@example.org", "text": "Hello" }));
@@ -287,8 +299,9 @@ async fn tokens(api: &mut Api) {
 
     let (status, listed) = api.call("get", tokens, Call::default()).await;
     let listed = listed["data"].as_array().expect("a list").clone();
-    assert_eq!((status, listed.len()), (200, 3));
-    let token = &listed[2];
+    assert_eq!((status, listed.len()), (200, 4));
+    let token = &listed[3];
+    assert_eq!(token["any_sender"], false);
     assert_eq!(token["scopes"], json!(["send"]));
     assert_eq!(token["senders"], json!(["billing@example.org"]));
     assert_eq!(token["default_priority"], "bulk");

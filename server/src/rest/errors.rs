@@ -53,6 +53,10 @@ refusals! {
     Protected {
         "409": "The address has an account; or mail of the account is stored; or no other administrator could sign in.",
     }
+    /// Additions of sender addresses.
+    Allowed {
+        "409": "The account may send from it already, or is disabled.",
+    }
     StillRunning {
         "409": "Another request with this Idempotency-Key is still running.",
     }

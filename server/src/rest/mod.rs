@@ -11,6 +11,8 @@ mod body_budget;
 #[cfg(test)]
 mod contract_accounts;
 #[cfg(test)]
+mod contract_senders;
+#[cfg(test)]
 mod contract_tests;
 mod diagnosis;
 mod email_smtp;
@@ -34,6 +36,7 @@ mod relays;
 #[cfg(test)]
 mod schema;
 mod send_email;
+mod senders;
 mod settings_fields;
 mod smtp_settings;
 #[cfg(test)]
@@ -90,6 +93,10 @@ fn operations() -> OpenApiRouter<AppState> {
             accounts::change_account,
             accounts::delete
         ))
+        .routes(routes!(senders::list, senders::add))
+        .routes(routes!(senders::remove))
+        .routes(routes!(senders::list_of_account, senders::add_to_account))
+        .routes(routes!(senders::remove_from_account))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(keys::browser))

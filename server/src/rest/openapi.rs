@@ -27,6 +27,7 @@ use super::smtp_settings::SmtpError;
         (name = "Relays", description = "Several relays: their order, From domains, limits and settings."),
         (name = "My relay", description = "The relay of your own account. Its errors are `{\"error\":text,\"errors\":{field: text}}`."),
         (name = "Accounts", description = "The people who may sign in."),
+        (name = "Senders", description = "The addresses and domains that accounts may name as `from`."),
         (name = "Tokens", description = "API tokens of applications."),
         (name = "About", description = "This document."),
     ),

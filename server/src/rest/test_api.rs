@@ -58,9 +58,13 @@ impl Api {
                 .create(&operator, email, role, password)
                 .await
                 .expect("an account");
+            let token = NewToken {
+                any_sender: role == Role::Admin,
+                ..NewToken::new(email, "test")
+            };
             tokens.push(
                 accounts
-                    .create_token(&operator, NewToken::new(email, "test"))
+                    .create_token(&operator, token)
                     .await
                     .expect("a token"),
             );

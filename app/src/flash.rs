@@ -48,6 +48,14 @@ pub enum Flash {
     ResetRequested,
     /// The password of the account with this address was set by a link.
     PasswordSet(String),
+    /// A link was mailed to this address, from which the account asks to send.
+    SenderAsked(String),
+    /// The account with the first address may send from the second.
+    SenderConfirmed(String, String),
+    /// An administrator let an account send from this address or domain.
+    SenderAdded(String),
+    /// An account no longer sends from an address or a domain.
+    SenderRemoved,
     /// A session was ended.
     SessionEnded,
     /// A token was revoked.

@@ -3,7 +3,7 @@
 //! Pages are rendered on the server only; the browser gets the islands and what they need. A
 //! feature has one folder with its page, its paths, the parsing of its forms and its views:
 //! `account`, `accounts`, `entrance` (without a session), `my_relay`, `outbox`, `policy`, `relays`,
-//! `settings`, `suppressions`.
+//! `senders`, `settings`, `suppressions`.
 
 // The view of a page is one nested type, deeper than the default limit.
 #![recursion_limit = "512"]
@@ -38,6 +38,8 @@ pub mod relays;
 mod request;
 #[cfg(feature = "ssr")]
 mod routes;
+#[cfg(feature = "ssr")]
+pub mod senders;
 #[cfg(feature = "ssr")]
 mod shell;
 #[cfg(feature = "ssr")]

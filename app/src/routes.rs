@@ -21,6 +21,7 @@ use crate::my_relay::{MY_RELAY, MyRelayPage, MyRelayRemovalPage, REMOVE_MY_RELAY
 use crate::outbox::{CONFIRM, ConfirmPage, ListPage, MessagePage, OUTBOX};
 use crate::policy::{POLICY, PolicyPage};
 use crate::relays::{RELAYS, REMOVE_RELAY, RelayPage, RelaysPage, RemovalPage};
+use crate::senders::{CONFIRM_SENDER, SENDERS, SenderConfirmationPage, SendersPage};
 use crate::settings::{SETTINGS, SettingsPage};
 use crate::suppressions::{SUPPRESSIONS, SuppressionsPage};
 
@@ -91,6 +92,12 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route path=FixedPath(ACCOUNT) view=AccountPage ssr=SsrMode::Async />
+                <Route path=FixedPath(SENDERS) view=SendersPage ssr=SsrMode::Async />
+                <Route
+                    path=FixedPath(CONFIRM_SENDER)
+                    view=SenderConfirmationPage
+                    ssr=SsrMode::Async
+                />
                 <Route path=FixedPath(SECOND_FACTOR) view=SecondFactorPage ssr=SsrMode::Async />
                 <Route
                     path=FixedPath(CONFIRM_IDENTITY)

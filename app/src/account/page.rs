@@ -11,6 +11,7 @@ use crate::components::{ErrorNotice, FormField, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::request::{fault, other_fault};
+use crate::senders::SENDERS;
 
 const FIELDS: [&str; 2] = ["current", "new"];
 
@@ -30,6 +31,7 @@ pub fn AccountPage() -> impl IntoView {
                 {other_fault(&fields).map(|text| view! { <ErrorNotice text /> })}
                 <Password name />
                 <SecondFactorSection actor=actor.clone() />
+                <Senders />
                 <Sessions actor=actor.clone() />
                 <Tokens actor />
             </div>
@@ -82,6 +84,26 @@ fn Password(name: String) -> AnyView {
                     </button>
                 </div>
             </form>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Senders() -> AnyView {
+    view! {
+        <section class="card" aria-labelledby="senders-title">
+            <header class="card-head">
+                <h2 id="senders-title">"Sender addresses"</h2>
+                <p>"The From addresses that your mail may name."</p>
+            </header>
+            <div class="card-body">
+                <div class="buttons">
+                    <a class="button button-secondary" href=SENDERS>
+                        "Manage sender addresses"
+                    </a>
+                </div>
+            </div>
         </section>
     }
     .into_any()

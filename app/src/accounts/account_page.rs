@@ -1,12 +1,13 @@
-//! The page of an account: its role and state, its sessions and its tokens.
+//! The page of an account: its role and state, its sender addresses, its sessions and its tokens.
 
 use domain::Refusal;
 use domain::view::{AccountState, AccountView, Role, SessionView};
-use engine::{Actor, NewestTokens, Postern};
+use engine::{Actor, NewestTokens, Postern, SenderView};
 use leptos::prelude::*;
 
 use super::format::{account_badge, role_name};
 use super::requests::HandedLink;
+use super::senders_section::SendersSection;
 use super::{
     ACCOUNTS, CHANGE_ACCOUNT, DELETE_ACCOUNT, END_SESSION_OF, INVITE_AGAIN, REVOKE_TOKEN_OF,
 };
@@ -21,6 +22,7 @@ struct Details {
     account: AccountView,
     sessions: Vec<SessionView>,
     tokens: NewestTokens,
+    senders: Vec<SenderView>,
     is_deletable: bool,
 }
 
@@ -31,6 +33,7 @@ impl Details {
             account: accounts.read(actor, id).await?,
             sessions: accounts.sessions_of(actor, id).await?,
             tokens: accounts.tokens_of(actor, id).await?,
+            senders: postern.senders().of_account(actor, id).await?,
             is_deletable: accounts.is_deletable(actor, id).await?,
         })
     }
@@ -41,7 +44,7 @@ pub fn AccountDetailsPage() -> impl IntoView {
     console_page("Account", |actor| {
         let postern = expect_context::<Postern>();
         let id = param("id").unwrap_or_default();
-        let fault = other_fault(&[]);
+        let fault = other_fault(&["address"]);
         let done = flash().and_then(done);
         let link = use_context::<HandedLink>();
         Suspend::new(async move {
@@ -64,6 +67,11 @@ pub fn AccountDetailsPage() -> impl IntoView {
                     {done.map(|text| view! { <SuccessNotice text /> })}
                     {link.map(|link| view! { <HandOver link email=account.email.clone() /> })}
                     <Access account=account.clone() is_deletable=details.is_deletable />
+                    <SendersSection
+                        account=account.id.clone()
+                        role=account.role
+                        senders=details.senders
+                    />
                     <section class="card" aria-labelledby="sessions-title">
                         <header class="card-head">
                             <h2 id="sessions-title">"Sessions"</h2>
@@ -105,6 +113,8 @@ fn done(flash: Flash) -> Option<String> {
             "{email} is disabled. Its sessions are ended and its tokens revoked."
         )),
         Flash::AccountEnabled(email) => Some(format!("{email} is enabled.")),
+        Flash::SenderAdded(address) => Some(format!("It may send from {address} now.")),
+        Flash::SenderRemoved => Some("The sender address is removed.".to_owned()),
         Flash::SessionEnded => Some("The session is ended.".to_owned()),
         Flash::TokenRevoked => Some("The token is revoked.".to_owned()),
         _ => None,

@@ -6,6 +6,7 @@ mod format;
 mod list_page;
 mod removal_page;
 mod requests;
+mod senders_section;
 
 pub use account_page::AccountDetailsPage;
 pub use list_page::AccountsPage;
@@ -31,6 +32,12 @@ pub const END_SESSION_OF: &str = "/accounts/sessions/end";
 
 /// The form that revokes a token of an account.
 pub const REVOKE_TOKEN_OF: &str = "/accounts/tokens/revoke";
+
+/// The form that lets an account send from an address or a domain.
+pub const ADD_SENDER_OF: &str = "/accounts/senders";
+
+/// The form that takes an address or a domain away from an account.
+pub const REMOVE_SENDER_OF: &str = "/accounts/senders/remove";
 
 /// The page of an account. Characters that no id has are left out.
 pub fn account_path(id: &str) -> String {

@@ -105,11 +105,11 @@ impl AccountChangeRequest {
     }
 }
 
-/// A form that ends a session of an account or revokes a token of it.
+/// A form that ends a session of an account, revokes a token or removes a sender address of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndOfAccount {
     pub account: String,
-    /// The session or the token.
+    /// The session, the token or the sender address.
     pub id: String,
 }
 

@@ -5,7 +5,7 @@ use app::account::second_factor::{RECOVERY_CODES, REMOVE_SECOND_FACTOR, SET_UP, 
 use app::account::{
     CONFIRM_IDENTITY, CONFIRMATION, CREATE_TOKEN, ConfirmIdentityForm, WaitingForm,
 };
-use app::accounts::{ACCOUNTS, CHANGE_ACCOUNT, DELETE_ACCOUNT, INVITE_AGAIN};
+use app::accounts::{ACCOUNTS, ADD_SENDER_OF, CHANGE_ACCOUNT, DELETE_ACCOUNT, INVITE_AGAIN};
 use app::entrance::LoginQuery;
 use app::policy::POLICY;
 use axum::Router;
@@ -39,11 +39,13 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("POST", CHANGE_ACCOUNT),
     ("POST", INVITE_AGAIN),
     ("POST", DELETE_ACCOUNT),
+    ("POST", ADD_SENDER_OF),
     ("POST", "/api/tokens"),
     ("PUT", "/api/policy"),
     ("POST", "/api/accounts"),
     ("PATCH", "/api/accounts/{id}"),
     ("DELETE", "/api/accounts/{id}"),
+    ("POST", "/api/accounts/{id}/senders"),
 ];
 
 /// The fields of their forms that are secrets. The page that asks does not contain them, so that the person

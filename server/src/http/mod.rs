@@ -29,6 +29,7 @@ mod same_origin;
 mod second_factor;
 mod second_step;
 mod second_step_cookie;
+mod senders;
 mod sessions;
 mod state;
 
@@ -62,6 +63,7 @@ pub fn router(state: AppState) -> Router {
         .merge(outbox::router())
         .merge(policy::router())
         .merge(relays::router())
+        .merge(senders::router())
         .merge(rest::router())
         .route(
             "/metrics",

@@ -1,0 +1,101 @@
+//! The page of the addresses that one's own account sends from.
+
+use engine::{Actor, Postern};
+use leptos::prelude::*;
+
+use super::{REMOVE_SENDER, SEND_AGAIN, SENDERS, SenderForm, SenderList};
+use crate::account::ACCOUNT;
+use crate::components::{ErrorNotice, FormField, SuccessNotice, refused};
+use crate::flash::{Flash, flash};
+use crate::layout::console_page;
+use crate::request::{fault, other_fault};
+
+#[component]
+pub fn SendersPage() -> impl IntoView {
+    console_page("Sender addresses", |actor| {
+        let done = flash().and_then(done);
+        view! {
+            <div class="page">
+                <header class="page-head outbox-head">
+                    <a class="page-back" href=ACCOUNT>
+                        "Account"
+                    </a>
+                    <h1>"Sender addresses"</h1>
+                </header>
+                {done.map(|text| view! { <SuccessNotice text /> })}
+                {other_fault(&["address"]).map(|text| view! { <ErrorNotice text /> })}
+                <Listed actor />
+                <Add />
+            </div>
+        }
+    })
+}
+
+/// What the form before this page did, if it is one of this page.
+fn done(flash: Flash) -> Option<String> {
+    match flash {
+        Flash::SenderAsked(address) => Some(format!(
+            "A link is mailed to {address}. It works once, within 7 days; until it is used, you cannot \
+             send from the address."
+        )),
+        Flash::SenderRemoved => Some("The address is removed.".to_owned()),
+        _ => None,
+    }
+}
+
+#[component]
+fn Listed(actor: Actor) -> AnyView {
+    let postern = expect_context::<Postern>();
+    let list = Suspend::new(async move {
+        match postern.senders().own(&actor).await {
+            Ok(senders) => {
+                view! { <SenderList senders action=REMOVE_SENDER again=SEND_AGAIN /> }.into_any()
+            }
+            Err(refusal) => refused(&refusal),
+        }
+    });
+    view! {
+        <section class="card" aria-labelledby="senders-title">
+            <header class="card-head">
+                <h2 id="senders-title">"You send from"</h2>
+                <p>
+                    "Mail that names another From address is refused. Mail that names none has the From address of its relay, which is always allowed."
+                </p>
+            </header>
+            <Suspense>{list}</Suspense>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Add() -> AnyView {
+    let typed = use_context::<SenderForm>().unwrap_or_default();
+    view! {
+        <section class="card" aria-labelledby="add-title">
+            <header class="card-head">
+                <h2 id="add-title">"Add an address"</h2>
+                <p>
+                    "A link is mailed there, for whoever reads its mail to confirm. A whole domain is added by an administrator."
+                </p>
+            </header>
+            <form class="card-body" method="post" action=SENDERS autocomplete="off">
+                <div class="narrow">
+                    <FormField
+                        name="address"
+                        label="Email address"
+                        autocomplete="off"
+                        value=typed.address
+                        fault=fault("address")
+                    />
+                </div>
+                <div class="buttons">
+                    <button class="button button-primary" type="submit">
+                        "Send the link"
+                    </button>
+                </div>
+            </form>
+        </section>
+    }
+    .into_any()
+}

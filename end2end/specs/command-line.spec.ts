@@ -176,7 +176,7 @@ test('a token is limited by scope, sender, expiry and priority', async () => {
   const { url } = postern.postern;
   await postern.createAccount('limited@example.org', 'admin');
   const create = (...limits: string[]) => postern.command(['token', 'create', '--account', 'limited@example.org', '--name', 'limited', ...limits]);
-  const created = await create('--scope', 'send', '--expires', '30', '--sender', 'a@example.org', '--sender', 'b@example.org', '--default-priority', 'bulk', '--highest-priority', 'normal');
+  const created = await create('--scope', 'send', '--expires', '30', '--any-sender', '--sender', 'a@example.org', '--sender', 'b@example.org', '--default-priority', 'bulk', '--highest-priority', 'normal');
   expect(created).toMatchObject({ code: 0, stderr: '' });
   const headers = { 'authorization': `Bearer ${created.stdout.trim()}`, 'content-type': 'application/json' };
   const send = (from: string, priority?: string) =>

@@ -69,7 +69,7 @@ test('large uploads of one account leave room for the mail of others', async () 
     }),
   );
   const submitBytes = (token: string, octets: number) => {
-    const body = JSON.stringify(mail({ text: 'x'.repeat(octets) }));
+    const body = JSON.stringify(mail({ from: 'other@example.org', text: 'x'.repeat(octets) }));
     return sendRequest(url, SEND, { method: 'POST', headers: { ...bearer(token), 'content-type': 'application/json' }, body });
   };
   const refused = await submitBytes(postern.token, 20 * MIB);

@@ -68,10 +68,12 @@ test('a typed password can be shown', async ({ page }) => {
 test('a token is created, shown once, used and revoked', async ({ page }) => {
   const email = 'tove@example.org';
   await console.server.createAccount(email, 'user');
+  await console.server.command(['account', 'senders', 'add', email, 'billing@example.org']);
   await console.signInBrowser(page.context(), email);
   await page.goto(`${console.url}/account`);
   const tokens = page.getByRole('region', { name: 'API tokens' });
   await expect(tokens.getByLabel('Do what administrators do')).toHaveCount(0);
+  await expect(tokens.getByLabel('Send from any address')).toHaveCount(0);
   await tokens.getByLabel('Name of the token').fill('billing');
   await tokens.getByLabel('Senders').fill('billing@example.org, nobody');
   await tokens.getByLabel('Days until it expires').fill('30');

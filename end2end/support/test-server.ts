@@ -193,7 +193,8 @@ async function newToken(process: Postern, env: CommandOptions['env'], email: str
     env,
     input: `${PASSWORD}\n`,
   });
-  const token = await runPostern(['token', 'create', '--account', email, '--name', 'test', ...dataArgs], { env });
+  const anySender = role === 'admin' ? ['--any-sender'] : [];
+  const token = await runPostern(['token', 'create', '--account', email, '--name', 'test', ...anySender, ...dataArgs], { env });
   if (created.code !== 0 || token.code !== 0) {
     throw new Error(`no account for ${email}: ${created.stderr}${token.stderr}`);
   }

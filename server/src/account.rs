@@ -11,6 +11,7 @@ use engine::{AccountChange, Invited, LinkDelivery, Postern};
 use crate::cli::{AccountArgs, AccountCommand, RoleArg, SecondFactorCommand};
 use crate::commands::{Bootstrap, operator, password};
 use crate::http::PublicUrl;
+use crate::senders::senders;
 use crate::stderr;
 
 impl From<RoleArg> for Role {
@@ -107,6 +108,7 @@ async fn run(postern: &Postern, command: AccountCommand) -> Result<(), Box<dyn E
                 "the password of {email} is changed, its sessions are ended, {tokens}"
             ));
         }
+        AccountCommand::Senders(command) => senders(postern, command).await?,
         AccountCommand::SecondFactor(SecondFactorCommand::Remove(AccountArgs {
             email, ..
         })) => {

@@ -16,7 +16,9 @@ use clap::builder::styling::Styles;
 use clap::{Args, Parser, Subcommand};
 use domain::outbox::Priority;
 
-pub use account::{AccountArgs, AccountCommand, RoleArg, SecondFactorCommand};
+pub use account::{
+    AccountArgs, AccountCommand, RoleArg, SecondFactorCommand, SenderArgs, SendersCommand,
+};
 pub use data::{DataArgs, LogFormat};
 pub use relay::{DiagnoseArgs, ProbeArgs, RelayArg};
 
@@ -74,8 +76,8 @@ pub enum Command {
         )]
         public_url: String,
     },
-    /// List, create, invite, change and delete accounts, set their passwords and remove their second
-    /// factors
+    /// List, create, invite, change and delete accounts, set their passwords, remove their second factors
+    /// and list, add and remove what they may send from
     #[command(subcommand, subcommand_value_name = "ACTION")]
     Account(AccountCommand),
     /// Create, list and revoke API tokens
@@ -212,7 +214,8 @@ pub enum TokenCommand {
         /// Days after which it expires, 1 to 3650 [default: never]
         #[arg(long, env = "POSTERN_TOKEN_EXPIRES", value_name = "DAYS")]
         expires: Option<u32>,
-        /// An address it may send from; given several times, each of them [default: every address]
+        /// An address it may send from; given several times, each of them [default: all that the account
+        /// may send from]
         #[arg(
             long,
             env = "POSTERN_TOKEN_SENDER",
@@ -220,6 +223,9 @@ pub enum TokenCommand {
             value_delimiter = ','
         )]
         sender: Vec<String>,
+        /// Let it send from addresses that the account may not: only for an administrator's account
+        #[arg(long, env = "POSTERN_TOKEN_ANY_SENDER", value_parser = BoolishValueParser::new())]
+        any_sender: bool,
         /// The priority of its mail that names none: high, normal or bulk [default: normal, or the highest]
         #[arg(long, env = "POSTERN_TOKEN_DEFAULT_PRIORITY", value_name = "PRIORITY")]
         default_priority: Option<Priority>,

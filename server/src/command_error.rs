@@ -56,6 +56,7 @@ fn argument(field: &str) -> &'static str {
         "scopes" | "scope" => "--scope",
         "expires" | "expires_days" => "--expires",
         "senders" | "sender" => "--sender",
+        "any_sender" => "--any-sender",
         "default_priority" => "--default-priority",
         "id" => "ID",
         "host" | "address" => "HOST|ADDRESS",

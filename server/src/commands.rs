@@ -163,6 +163,7 @@ pub async fn token(
             scope,
             expires,
             sender,
+            any_sender,
             default_priority,
             highest_priority,
             ..
@@ -171,6 +172,7 @@ pub async fn token(
                 scopes: scope,
                 expires_days: expires,
                 senders: sender,
+                any_sender,
                 default_priority,
                 highest_priority,
                 ..NewToken::new(&account, &name)
@@ -204,6 +206,8 @@ fn token_line(token: &Token) -> String {
     ];
     if !token.senders.is_empty() {
         parts.push(format!("from {}", token.senders.join(",")));
+    } else if token.any_sender {
+        parts.push("from any address".to_owned());
     }
     if token.priorities != PriorityLimits::default() {
         let PriorityLimits { default, highest } = token.priorities;

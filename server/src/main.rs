@@ -16,6 +16,7 @@ mod memory;
 mod open_files;
 mod probe;
 mod rest;
+mod senders;
 mod serve;
 mod signals;
 mod stderr;

@@ -88,6 +88,30 @@ pub enum AccountCommand {
     /// Remove the second factor of an account whose device is lost
     #[command(subcommand, subcommand_value_name = "ACTION")]
     SecondFactor(SecondFactorCommand),
+    /// List, add and remove the addresses and domains that an account may send from
+    #[command(subcommand, subcommand_value_name = "ACTION")]
+    Senders(SendersCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SendersCommand {
+    /// List what an account may send from
+    List(AccountArgs),
+    /// Let an account send from an address or a whole domain, without a confirmation
+    Add(SenderArgs),
+    /// Take an address or a domain away from an account
+    Remove(SenderArgs),
+}
+
+/// An address or a domain of an account.
+#[derive(Debug, Args)]
+pub struct SenderArgs {
+    /// The email address of the account
+    pub email: String,
+    /// The address, or the domain, as in example.org: every address of it, none of its subdomains
+    pub sender: String,
+    #[command(flatten)]
+    pub data_args: DataArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -108,6 +132,11 @@ impl AccountCommand {
             | Self::Role { data_args, .. }
             | Self::Delete(AccountArgs { data_args, .. })
             | Self::SecondFactor(SecondFactorCommand::Remove(AccountArgs { data_args, .. }))
+            | Self::Senders(
+                SendersCommand::List(AccountArgs { data_args, .. })
+                | SendersCommand::Add(SenderArgs { data_args, .. })
+                | SendersCommand::Remove(SenderArgs { data_args, .. }),
+            )
             | Self::Passwd { data_args, .. } => data_args,
         }
     }

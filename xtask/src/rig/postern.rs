@@ -147,7 +147,8 @@ impl Plan {
         self.account(ADMINISTRATOR, "admin")
     }
 
-    /// Creates an account with a role, `admin` or `user`, and returns an API token of it.
+    /// Creates an account with a role, `admin` or `user`, and returns an API token of it: an administrator's
+    /// sends from any address, a user's also from [`SENDER`].
     pub fn account(&self, email: &str, role: &str) -> Result<String> {
         let mut create = self.command(&["account", "create", email, "--role", role]);
         let mut child = create
@@ -161,7 +162,13 @@ impl Plan {
         if !child.wait()?.success() {
             bail!("{} failed", command_line(&create));
         }
-        let create = ["token", "create", "--account", email, "--name", "xtask"];
+        let mut create = vec!["token", "create", "--account", email, "--name", "xtask"];
+        if role == "admin" {
+            create.push("--any-sender");
+        } else {
+            let allow = ["account", "senders", "add", email, SENDER];
+            output_of(&mut self.command(&allow)).context("postern account senders add failed")?;
+        }
         output_of(&mut self.command(&create)).context("postern token create failed")
     }
 

@@ -1,7 +1,11 @@
 //! What a relay received.
 
+use std::net::IpAddr;
+
 /// A mail at the moment the relay takes responsibility for it.
 pub struct Transaction<'a> {
+    /// The address that the client connected to.
+    pub relay: IpAddr,
     /// The accepted recipients, without brackets.
     pub recipients: &'a [String],
     /// Header and body as sent: after DATA with stuffed dots and without the final dot.

@@ -4,7 +4,7 @@ use crate::{
     record::{AcceptedMail, Record, Transaction},
     script::RelayScript,
     session,
-    state::{Callback, Shared, State},
+    state::{BusyConnection, Callback, Shared, State},
 };
 use std::{
     fs, io,
@@ -32,7 +32,15 @@ impl Relay {
     /// # Panics
     /// If no port is available.
     pub fn start(script: RelayScript) -> Self {
-        Self::listen(script, None).expect("a port on loopback")
+        Self::start_at(Ipv4Addr::LOCALHOST, script)
+    }
+
+    /// As [`Relay::start`], at another address of this machine, such as one of 127.0.0.0/8.
+    ///
+    /// # Panics
+    /// If no port is available there.
+    pub fn start_at(address: Ipv4Addr, script: RelayScript) -> Self {
+        Self::listen(address, script, None).expect("a port of this machine")
     }
 
     /// Starts a relay that records nothing and passes each mail to `accept` before it replies, so
@@ -44,11 +52,27 @@ impl Relay {
         script: RelayScript,
         accept: impl Fn(&Transaction<'_>) + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        Self::listen(script, Some(Box::new(accept)))
+        Self::listen(Ipv4Addr::LOCALHOST, script, Some(Box::new(accept)))
     }
 
-    fn listen(script: RelayScript, callback: Option<Box<Callback>>) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    /// As [`Relay::with_callback`], at all addresses of this machine: each of 127.0.0.0/8 is a relay
+    /// of its own, which [`Transaction::relay`] names. It serves clients of this machine only.
+    ///
+    /// # Errors
+    /// If no port is available.
+    pub fn at_all_addresses(
+        script: RelayScript,
+        accept: impl Fn(&Transaction<'_>) + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        Self::listen(Ipv4Addr::UNSPECIFIED, script, Some(Box::new(accept)))
+    }
+
+    fn listen(
+        address: Ipv4Addr,
+        script: RelayScript,
+        callback: Option<Box<Callback>>,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind((address, 0))?;
         let shared = Arc::new(Shared::new(callback));
         let relay = Self {
             address: listener.local_addr()?,
@@ -60,7 +84,9 @@ impl Relay {
                 if shared.stopped.load(Ordering::Acquire) {
                     break;
                 }
-                serve(&shared, tcp, script.clone());
+                if tcp.peer_addr().is_ok_and(|peer| peer.ip().is_loopback()) {
+                    serve(&shared, tcp, script.clone());
+                }
             }
         });
         Ok(relay)
@@ -189,6 +215,16 @@ impl Relay {
         }
     }
 
+    /// Number of connections at this moment. One that has sent QUIT is not counted any more.
+    pub fn open_connections(&self) -> usize {
+        self.shared.busy.load(Ordering::Acquire)
+    }
+
+    /// The largest number of connections at once so far, counted as [`Relay::open_connections`] does.
+    pub fn most_connections(&self) -> usize {
+        self.shared.most_busy.load(Ordering::Acquire)
+    }
+
     /// Whether the relay has read everything that clients sent that are gone: all connections whose
     /// other end is closed are closed here, too.
     pub fn has_read_everything(&self) -> bool {
@@ -214,9 +250,10 @@ fn serve(shared: &Arc<Shared>, tcp: TcpStream, script: RelayScript) {
         state.record.connections += 1;
         state.max_connections.is_some_and(|most| open > most)
     };
+    let busy = BusyConnection::begin(&shared);
     thread::spawn(move || {
         // Clients may end a session in any way: what matters is recorded.
-        let _ = session::run(tcp, script, is_full, &shared);
+        let _ = session::run(tcp, script, is_full, &shared, busy);
         shared.open.fetch_sub(1, Ordering::AcqRel);
         shared.state.lock().ended_sessions += 1;
         shared.notify();

@@ -3,12 +3,12 @@
 use crate::{
     record::{AcceptedMail, Transaction},
     script::{Action, RelayScript},
-    state::Shared,
+    state::{BusyConnection, Shared},
     transport::Transport,
 };
 use std::{
     io::{self, BufRead, BufReader, Write},
-    net::TcpStream,
+    net::{IpAddr, TcpStream},
     thread::sleep,
     time::Duration,
 };
@@ -30,13 +30,17 @@ pub(crate) fn run(
     script: RelayScript,
     is_full: bool,
     shared: &Shared,
+    busy: BusyConnection,
 ) -> io::Result<()> {
     tcp.set_nodelay(true)?;
+    let relay = tcp.local_addr()?.ip();
     let mut session = Session {
         stream: BufReader::with_capacity(BUFFER, Transport::Tcp(tcp)),
         replies: Vec::new(),
         script,
         shared,
+        relay,
+        busy: Some(busy),
         challenges: 0,
         in_auth: false,
         from: String::new(),
@@ -67,6 +71,10 @@ struct Session<'a> {
     replies: Vec<u8>,
     script: RelayScript,
     shared: &'a Shared,
+    /// The address that the client connected to.
+    relay: IpAddr,
+    /// Until QUIT.
+    busy: Option<BusyConnection>,
     /// Challenges that the current AUTH still sends.
     challenges: usize,
     /// Whether the next line is a response to a challenge.
@@ -129,6 +137,7 @@ impl Session<'_> {
                 "DATA" => self.data(&line)?,
                 "BDAT" => self.chunk(&line)?,
                 "QUIT" => {
+                    self.busy = None;
                     self.answer(command, &line, "221 2.0.0 Bye")?;
                     self.flush()?;
                     self.stream.get_mut().shut_down()?;
@@ -216,6 +225,7 @@ impl Session<'_> {
     fn end_of_mail(&mut self) -> io::Result<()> {
         if let Some(accept) = &self.shared.callback {
             accept(&Transaction {
+                relay: self.relay,
                 recipients: &self.recipients,
                 content: &self.content,
             });

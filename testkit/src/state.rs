@@ -2,7 +2,10 @@
 
 use crate::record::{Record, Transaction};
 use parking_lot::{Condvar, Mutex};
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 use tokio::sync::watch;
 
 pub(crate) type Callback = dyn Fn(&Transaction<'_>) + Send + Sync;
@@ -14,6 +17,9 @@ pub(crate) struct Shared {
     pub(crate) callback: Option<Box<Callback>>,
     pub(crate) stopped: AtomicBool,
     pub(crate) open: AtomicUsize,
+    /// Connections that have not sent QUIT, and the most at once so far.
+    pub(crate) busy: AtomicUsize,
+    pub(crate) most_busy: AtomicUsize,
     /// Wakes sessions that are stalled.
     pub(crate) resumed: Condvar,
     /// Counts changes of the state.
@@ -46,6 +52,8 @@ impl Shared {
             callback,
             stopped: AtomicBool::new(false),
             open: AtomicUsize::new(0),
+            busy: AtomicUsize::new(0),
+            most_busy: AtomicUsize::new(0),
             resumed: Condvar::new(),
             changes: watch::Sender::new(0),
         }
@@ -111,6 +119,23 @@ impl Shared {
     pub(crate) fn notify(&self) {
         self.resumed.notify_all();
         self.changes.send_modify(|count| *count += 1);
+    }
+}
+
+/// A connection that has not sent QUIT.
+pub(crate) struct BusyConnection(Arc<Shared>);
+
+impl BusyConnection {
+    pub(crate) fn begin(shared: &Arc<Shared>) -> Self {
+        let busy = shared.busy.fetch_add(1, Ordering::AcqRel) + 1;
+        shared.most_busy.fetch_max(busy, Ordering::AcqRel);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for BusyConnection {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -20,6 +20,8 @@ mod senders;
 mod serve;
 mod signals;
 mod stderr;
+#[cfg(test)]
+mod tenancy;
 mod terminal;
 
 use std::error::Error;

@@ -1,0 +1,383 @@
+//! Tenancy on pages, by their forms and by server functions, for every pair of accounts with sessions.
+
+use std::collections::BTreeSet;
+
+use app::account::second_factor::SECOND_FACTOR;
+use app::account::{ACCOUNT, CONFIRM_IDENTITY, END_SESSION, REVOKE_TOKEN};
+use app::accounts::{
+    ACCOUNTS, CHANGE_ACCOUNT, DELETE_ACCOUNT, END_SESSION_OF, INVITE_AGAIN, REVOKE_TOKEN_OF,
+    account_path,
+};
+use app::entrance::{INVITATION, LOGIN, RESET, SECOND_STEP, SETUP};
+use app::my_relay::{MY_RELAY, REMOVE_MY_RELAY};
+use app::outbox::{ACT, CONFIRM, OUTBOX, PAUSE, STOP_ACT, message_path, source_path};
+use app::policy::POLICY;
+use app::relays::{CHANGE_RELAY, RELAYS, REMOVE_RELAY, relay_path};
+use app::suppressions::{REMOVE, SUPPRESSIONS};
+use app::{App, BROWSER_KEY, SETTINGS, WATCH, with_query};
+use domain::Form;
+use domain::relay::OWN;
+use domain::view::{PasswordChange, Role};
+use futures::StreamExt;
+use leptos::server_fn::axum::server_fn_paths;
+use leptos_axum::generate_route_list;
+use serde_json::{Value, json};
+
+use super::rules::Pair;
+use super::server::{Credential, TenantRequest, TenantServer};
+use super::tenant::Tenant;
+
+/// What a page shows, which decides what another user gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shows {
+    /// Nothing of an account: a page without a session.
+    Nothing,
+    /// Things of the caller.
+    Caller,
+    /// The message in its path: 404.
+    Message,
+    /// Things of the organisation, or of all accounts: 403.
+    Organisation,
+}
+
+struct PageRule {
+    /// The route, as the router of the pages has it; a parameter is `{id}`.
+    route: String,
+    shows: Shows,
+    /// A URL of what belongs to another account.
+    url: fn(&Pair<'_>) -> String,
+}
+
+fn page(route: impl Into<String>, shows: Shows, url: fn(&Pair<'_>) -> String) -> PageRule {
+    PageRule {
+        route: route.into(),
+        shows,
+        url,
+    }
+}
+
+/// The rule of every page.
+fn pages() -> Vec<PageRule> {
+    use Shows::{Caller, Message, Nothing, Organisation};
+    vec![
+        page(LOGIN, Nothing, |_| LOGIN.to_owned()),
+        page(SECOND_STEP, Nothing, |_| SECOND_STEP.to_owned()),
+        page(SETUP, Nothing, |_| with_query(SETUP, [("token", "guess")])),
+        page(INVITATION, Nothing, |_| {
+            with_query(INVITATION, [("token", "guess")])
+        }),
+        page(RESET, Nothing, |_| with_query(RESET, [("token", "guess")])),
+        page(SETTINGS, Organisation, |_| SETTINGS.to_owned()),
+        page(RELAYS, Organisation, |_| RELAYS.to_owned()),
+        page(REMOVE_RELAY, Organisation, |pair| {
+            with_query(REMOVE_RELAY, [("id", &pair.server.relay_id)])
+        }),
+        page(relay_path("{id}"), Organisation, |pair| {
+            relay_path(&pair.server.relay_id)
+        }),
+        page(MY_RELAY, Caller, |_| MY_RELAY.to_owned()),
+        page(REMOVE_MY_RELAY, Caller, |_| REMOVE_MY_RELAY.to_owned()),
+        page(POLICY, Organisation, |_| POLICY.to_owned()),
+        page(OUTBOX, Caller, |_| OUTBOX.to_owned()),
+        page(message_path("{id}"), Message, |pair| {
+            message_path(pair.owner.message())
+        }),
+        page(CONFIRM, Organisation, |pair| {
+            with_query(
+                CONFIRM,
+                [("act", "cancel"), ("message", pair.owner.message())],
+            )
+        }),
+        page(SUPPRESSIONS, Organisation, |_| SUPPRESSIONS.to_owned()),
+        page(ACCOUNTS, Organisation, |_| ACCOUNTS.to_owned()),
+        page(format!("{ACCOUNTS}/{{id}}"), Organisation, |pair| {
+            account_path(&pair.owner.id)
+        }),
+        page(DELETE_ACCOUNT, Organisation, |pair| {
+            with_query(DELETE_ACCOUNT, [("id", &pair.owner.id)])
+        }),
+        page(ACCOUNT, Caller, |_| ACCOUNT.to_owned()),
+        page(SECOND_FACTOR, Caller, |_| SECOND_FACTOR.to_owned()),
+        page(CONFIRM_IDENTITY, Caller, |_| CONFIRM_IDENTITY.to_owned()),
+    ]
+}
+
+/// A form that names what belongs to another account or to the organisation, and what a user gets.
+struct FormRule {
+    action: &'static str,
+    status: u16,
+    fields: fn(&Pair<'_>) -> Vec<(&'static str, String)>,
+}
+
+const fn form(
+    action: &'static str,
+    status: u16,
+    fields: fn(&Pair<'_>) -> Vec<(&'static str, String)>,
+) -> FormRule {
+    FormRule {
+        action,
+        status,
+        fields,
+    }
+}
+
+const FORMS: &[FormRule] = &[
+    form(END_SESSION, 404, |pair| {
+        vec![("id", pair.owner.session_id.clone())]
+    }),
+    form(REVOKE_TOKEN, 404, |pair| {
+        vec![("id", pair.owner.token_id.clone())]
+    }),
+    form(END_SESSION_OF, 403, |pair| {
+        let (account, id) = (pair.owner.id.clone(), pair.owner.session_id.clone());
+        vec![("account", account), ("id", id)]
+    }),
+    // As REVOKE_TOKEN: a user revokes own tokens by it.
+    form(REVOKE_TOKEN_OF, 404, |pair| {
+        let (account, id) = (pair.owner.id.clone(), pair.owner.token_id.clone());
+        vec![("account", account), ("id", id)]
+    }),
+    form(ACCOUNTS, 403, |pair| {
+        let email = format!("new-{}", pair.caller.spec.email());
+        vec![("email", email), ("role", "admin".to_owned())]
+    }),
+    form(CHANGE_ACCOUNT, 403, |pair| {
+        vec![("id", pair.owner.id.clone()), ("disabled", "1".to_owned())]
+    }),
+    form(INVITE_AGAIN, 403, |pair| {
+        vec![("id", pair.owner.id.clone())]
+    }),
+    form(DELETE_ACCOUNT, 403, |pair| {
+        vec![("id", pair.owner.id.clone())]
+    }),
+    form(ACT, 403, |pair| {
+        let id = pair.owner.message().to_owned();
+        vec![("act", "cancel".to_owned()), ("message", id)]
+    }),
+    form(STOP_ACT, 403, |_| Vec::new()),
+    form(PAUSE, 403, |_| vec![("pause", "1".to_owned())]),
+    form(REMOVE, 403, |pair| {
+        vec![("remove", pair.owner.spec.nobody())]
+    }),
+    form(POLICY, 403, |_| Vec::new()),
+    form(RELAYS, 403, |_| vec![("name", "Another".to_owned())]),
+    form(CHANGE_RELAY, 403, |pair| {
+        let id = pair.server.relay_id.clone();
+        vec![("id", id), ("name", "Another".to_owned())]
+    }),
+    form(REMOVE_RELAY, 403, |pair| {
+        vec![("id", pair.server.relay_id.clone())]
+    }),
+];
+
+/// The path of a server function with arguments, and the status for a user.
+struct FunctionRule {
+    path: &'static str,
+    status: u16,
+    arguments: fn(&Pair<'_>) -> Value,
+}
+
+const LOAD: &str = "/fn/load_settings";
+const SAVE: &str = "/fn/save_settings";
+const ADD_CERTIFICATES: &str = "/fn/add_certificates";
+
+const fn function(
+    path: &'static str,
+    status: u16,
+    arguments: fn(&Pair<'_>) -> Value,
+) -> FunctionRule {
+    FunctionRule {
+        path,
+        status,
+        arguments,
+    }
+}
+
+/// The settings of a relay of the organisation, saved with the password that they have.
+fn save(relay: Option<&str>) -> Value {
+    json!({
+        "form": Form::default(), "password": PasswordChange::Keep, "from_revision": 0,
+        "relay": relay,
+    })
+}
+
+/// A run with the saved password of a relay.
+fn run(kind: &str, relay: Option<&str>) -> Value {
+    json!({ "watched": { "run": {
+        "form": Form::default(), "password": PasswordChange::Keep,
+        "recipient": "desk@example.net", "kind": kind, "relay": relay,
+    }}})
+}
+
+const FUNCTIONS: &[FunctionRule] = &[
+    function(BROWSER_KEY, 200, |_| json!({})),
+    function(LOAD, 403, |_| json!({ "relay": null })),
+    function(LOAD, 403, |pair| json!({ "relay": pair.server.relay_id })),
+    function(LOAD, 200, |_| json!({ "relay": OWN })),
+    function(SAVE, 403, |_| save(None)),
+    function(SAVE, 403, |pair| save(Some(&pair.server.relay_id))),
+    function(
+        ADD_CERTIFICATES,
+        422,
+        |_| json!({ "listed": "", "added": "none", "authorities": false }),
+    ),
+    function(
+        WATCH,
+        404,
+        |pair| json!({ "watched": { "outbox": { "url": message_path(pair.owner.message()) } } }),
+    ),
+    function(WATCH, 403, |_| run("test", None)),
+    function(WATCH, 403, |pair| {
+        run("diagnosis", Some(&pair.server.relay_id))
+    }),
+    function(WATCH, 403, |_| run("probe", None)),
+];
+
+/// Fails with the place of the rules where those listed and those with a rule differ.
+fn expect_same(what: &str, listed: &BTreeSet<String>, ruled: &BTreeSet<String>) {
+    let without: Vec<_> = listed.difference(ruled).collect();
+    assert!(
+        without.is_empty(),
+        "{what} without a rule: {without:?}. Add to server/src/tenancy/pages.rs what each shows"
+    );
+    let unknown: Vec<_> = ruled.difference(listed).collect();
+    assert!(
+        unknown.is_empty(),
+        "rules of {what} that do not exist: {unknown:?}. Remove them from \
+         server/src/tenancy/pages.rs"
+    );
+}
+
+#[tokio::test]
+async fn every_page_and_every_server_function_has_a_rule() {
+    let routes = generate_route_list(App);
+    let routes = routes.iter().map(|listed| listed.path().to_owned());
+    let ruled = pages().into_iter().map(|rule| rule.route).collect();
+    expect_same("pages", &routes.collect(), &ruled);
+    let functions = server_fn_paths().map(|(path, _)| path.to_owned());
+    let ruled = FUNCTIONS.iter().map(|rule| rule.path.to_owned()).collect();
+    expect_same("server functions", &functions.collect(), &ruled);
+}
+
+impl Pair<'_> {
+    /// Sends the caller's request, and checks its status and that it shows nothing of the other account.
+    async fn expect(&self, request: TenantRequest<'_>, expected: &[u16]) {
+        let what = format!("{} {}", request.method, request.url);
+        let session = Credential::Session(&self.caller.cookie);
+        let answer = self.server.send(session, request).await;
+        assert!(
+            expected.contains(&answer.status),
+            "{what} as {} for what belongs to {}: {}",
+            self.caller.spec.mark,
+            self.owner.spec.mark,
+            answer.text
+        );
+        answer.expect_nothing_of(&self.owner.spec, &self.caller.spec, &what);
+    }
+
+    async fn pages(&self, rules: &[PageRule]) {
+        for rule in rules {
+            let expected: &[u16] = match rule.shows {
+                // Whether a link is valid is not the matter here.
+                Shows::Nothing => &[200, 303, 403, 404, 410],
+                _ if self.caller.spec.is_disabled => &[303],
+                _ if self.caller.spec.role == Role::Admin => &[200],
+                Shows::Caller => &[200],
+                Shows::Message => &[404],
+                Shows::Organisation => &[403],
+            };
+            let request = TenantRequest::get(&(rule.url)(self));
+            self.expect(request, expected).await;
+        }
+    }
+
+    /// The forms and the functions, which administrators may use, and nobody without a session.
+    async fn acts(&self) {
+        let is_disabled = self.caller.spec.is_disabled;
+        for rule in FORMS {
+            let fields = (rule.fields)(self);
+            let request = TenantRequest::post_form(rule.action, &fields);
+            let expected: &[u16] = match is_disabled {
+                // The page of the form leads to the login.
+                true => &[303, 401],
+                false => &[rule.status],
+            };
+            self.expect(request, expected).await;
+        }
+        let source = TenantRequest::get(&source_path(self.owner.message()));
+        let expected = if is_disabled { 401 } else { 403 };
+        self.expect(source, &[expected]).await;
+        for rule in FUNCTIONS {
+            let request = TenantRequest::post_json(rule.path, &(rule.arguments)(self));
+            let expected = match rule.path {
+                BROWSER_KEY => 200,
+                _ if is_disabled => 401,
+                _ => rule.status,
+            };
+            self.expect(request, &[expected]).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_session_reaches_what_belongs_to_another_account() {
+    let server = TenantServer::open().await;
+    let rules = pages();
+    for owner in &server.tenants {
+        let others = server.tenants.iter().filter(|caller| caller.id != owner.id);
+        for caller in others {
+            let before = server.things_of(owner).await;
+            let pair = Pair {
+                server: &server,
+                owner,
+                caller,
+            };
+            pair.pages(&rules).await;
+            if caller.spec.role != Role::Admin {
+                pair.acts().await;
+            }
+            let after = server.things_of(owner).await;
+            for (before, after) in before.iter().zip(&after) {
+                let (owner, caller) = (owner.spec.mark, caller.spec.mark);
+                assert_eq!(before, after, "{caller} changed what is {owner}'s");
+            }
+        }
+    }
+    for caller in server
+        .tenants
+        .iter()
+        .filter(|caller| !caller.spec.is_disabled)
+    {
+        the_live_list_has_the_mail_of_the_caller(&server, caller).await;
+    }
+}
+
+/// Checks the first snapshot of the list of messages.
+async fn the_live_list_has_the_mail_of_the_caller(server: &TenantServer, caller: &Tenant) {
+    let list = json!({ "watched": { "outbox": { "url": OUTBOX } } });
+    let request = TenantRequest::post_json(WATCH, &list);
+    let session = Credential::Session(&caller.cookie);
+    let answer = server.answer(session, request).await;
+    let mut frames = answer.into_body().into_data_stream();
+    let first = frames.next().await.expect("a snapshot").expect("octets");
+    let text = String::from_utf8_lossy(&decode(&first)).into_owned();
+    for owner in &server.tenants {
+        let is_shown = owner.id == caller.id || caller.spec.role == Role::Admin;
+        let subject = format!("{} queued", owner.spec.mark);
+        assert_eq!(text.contains(&subject), is_shown, "{subject}: {text}");
+    }
+}
+
+/// Decodes the frame of a snapshot (Consistent Overhead Byte Stuffing).
+fn decode(frame: &[u8]) -> Vec<u8> {
+    let (mut decoded, mut rest) = (Vec::new(), frame);
+    while let [code @ 1.., after @ ..] = rest {
+        let length = (usize::from(*code) - 1).min(after.len());
+        decoded.extend_from_slice(&after[..length]);
+        if *code < u8::MAX {
+            decoded.push(0);
+        }
+        rest = &after[length..];
+    }
+    decoded
+}

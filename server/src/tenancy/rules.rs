@@ -1,0 +1,256 @@
+//! Whose things each REST operation touches, and a request for those of another account.
+
+use serde_json::{Value, json};
+
+use super::server::TenantServer;
+use super::tenant::Tenant;
+
+/// Whose things an operation touches. It decides what a request for those of another account gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touches {
+    /// Nobody's: everybody gets the same answer.
+    Nothing,
+    /// Those of the caller. It has no parameter that names those of another account.
+    Caller,
+    /// The thing in its path, which is one account's: another user gets 404, as where there is none.
+    Owned,
+    /// Those of a person, which tokens of users do not reach. A session that names those of another
+    /// account gets this status.
+    Person(u16),
+    /// Those of the organisation, and of all accounts: users get 403.
+    Organisation,
+}
+
+/// The rule of an operation.
+pub struct Rule {
+    /// Method and path, as in the document.
+    pub operation: &'static str,
+    pub touches: Touches,
+    /// The scopes of which a token needs one.
+    pub scopes: &'static [&'static str],
+    /// A request for what belongs to another account.
+    pub asks: fn(&Pair<'_>) -> Asked,
+}
+
+/// An account, and another one that asks for what belongs to it.
+pub struct Pair<'p> {
+    pub server: &'p TenantServer,
+    pub owner: &'p Tenant,
+    pub caller: &'p Tenant,
+}
+
+/// The parameters and the body of a request.
+#[derive(Default)]
+pub struct Asked {
+    pub path: Vec<(&'static str, String)>,
+    pub body: Option<Value>,
+}
+
+impl Asked {
+    fn with(name: &'static str, value: &str) -> Self {
+        Self::default().and(name, value)
+    }
+
+    fn and(mut self, name: &'static str, value: &str) -> Self {
+        self.path.push((name, value.to_owned()));
+        self
+    }
+
+    fn posting(self, body: Value) -> Self {
+        Self {
+            body: Some(body),
+            ..self
+        }
+    }
+}
+
+impl Pair<'_> {
+    /// The relay of the caller, as it saves and tests it. The saved password is kept.
+    fn relay_of_caller(&self) -> Asked {
+        let (spec, relay) = (&self.caller.spec, &self.caller.relay);
+        let user = match spec.has_own_relay {
+            true => spec.login(),
+            false => String::new(),
+        };
+        let (host, port) = (spec.host.to_string(), relay.address.port());
+        let body = json!({ "host": host, "port": port, "user": user });
+        Asked::default().posting(body)
+    }
+
+    /// Settings of the organisation's relay.
+    fn settings(&self) -> Value {
+        json!({ "data": {
+            "from_address": self.caller.spec.email(),
+            "smtp_username": "",
+            "smtp_host": self.caller.spec.host.to_string(),
+            "smtp_port": self.caller.relay.address.port(),
+            "smtp_connection_type": "None",
+            "smtp_authentication_type": "None",
+        }})
+    }
+}
+
+/// The operation that tests the own relay.
+pub const TEST: &str = "post /api/smtp/test";
+
+/// The operation that submits mail.
+pub const SEND: &str = "post /api/messages/send-email";
+
+const READS: &[&str] = &["read", "admin"];
+const SENDS: &[&str] = &["send"];
+const ADMINISTERS: &[&str] = &["admin"];
+
+const fn rule(
+    operation: &'static str,
+    touches: Touches,
+    scopes: &'static [&'static str],
+    asks: fn(&Pair<'_>) -> Asked,
+) -> Rule {
+    Rule {
+        operation,
+        touches,
+        scopes,
+        asks,
+    }
+}
+
+/// A rule of an operation of administrators.
+const fn organisation(operation: &'static str, asks: fn(&Pair<'_>) -> Asked) -> Rule {
+    rule(operation, Touches::Organisation, ADMINISTERS, asks)
+}
+
+fn nothing(_: &Pair<'_>) -> Asked {
+    Asked::default()
+}
+
+fn message(pair: &Pair<'_>) -> Asked {
+    Asked::with("id", pair.owner.message())
+}
+
+fn account(pair: &Pair<'_>) -> Asked {
+    Asked::with("id", &pair.owner.id)
+}
+
+fn relay(pair: &Pair<'_>) -> Asked {
+    Asked::with("id", &pair.server.relay_id)
+}
+
+/// The rule of every operation. They are tried in this order: the own relay is removed last.
+pub const RULES: &[Rule] = &[
+    rule("get /api/openapi.json", Touches::Nothing, &[], nothing),
+    rule("get /api/keys/browser", Touches::Nothing, &[], nothing),
+    rule("get /api/messages", Touches::Caller, READS, nothing),
+    rule("get /api/messages/{id}", Touches::Owned, READS, message),
+    organisation("get /api/messages/{id}/source", message),
+    organisation("post /api/messages/{id}/{act}", |pair| {
+        message(pair).and("act", "cancel")
+    }),
+    organisation("post /api/messages/act", |_| {
+        Asked::default().posting(json!({ "act": "cancel", "matching": {} }))
+    }),
+    organisation("delete /api/messages/act", nothing),
+    rule("get /api/outbox", Touches::Caller, READS, nothing),
+    organisation("post /api/outbox/pause", |_| {
+        Asked::default().posting(json!({ "on": true }))
+    }),
+    rule(
+        "get /api/suppressions",
+        Touches::Organisation,
+        READS,
+        nothing,
+    ),
+    organisation("delete /api/suppressions/{address}", |pair| {
+        Asked::with("address", &pair.owner.spec.nobody())
+    }),
+    organisation("post /api/suppressions/remove", |_| {
+        Asked::default().posting(json!({ "matching": {}, "number": 100 }))
+    }),
+    organisation("get /api/setup/email_smtp", nothing),
+    organisation("post /api/setup/email_smtp", |pair| {
+        Asked::default().posting(pair.settings())
+    }),
+    organisation("post /api/setup/email_test/{address}", |pair| {
+        Asked::with("address", &pair.caller.spec.desk())
+    }),
+    organisation("post /api/diagnosis", |_| {
+        Asked::default().posting(json!({}))
+    }),
+    organisation("post /api/probe", |pair| {
+        Asked::default().posting(json!({ "host": pair.owner.spec.host.to_string() }))
+    }),
+    organisation("get /api/relays", nothing),
+    organisation("post /api/relays", |pair| {
+        Asked::default().posting(json!({ "data": { "name": pair.caller.spec.mark } }))
+    }),
+    organisation("get /api/relays/{id}", relay),
+    organisation("post /api/relays/{id}", |pair| {
+        relay(pair).posting(json!({ "data": { "name": pair.caller.spec.mark } }))
+    }),
+    organisation("delete /api/relays/{id}", relay),
+    organisation("get /api/relays/{id}/email_smtp", relay),
+    organisation("post /api/relays/{id}/email_smtp", |pair| {
+        relay(pair).posting(pair.settings())
+    }),
+    organisation("post /api/relays/{id}/email_test/{address}", |pair| {
+        relay(pair).and("address", &pair.caller.spec.desk())
+    }),
+    organisation("post /api/relays/{id}/diagnosis", |pair| {
+        relay(pair).posting(json!({}))
+    }),
+    organisation("get /api/policy", nothing),
+    organisation("put /api/policy", |_| {
+        Asked::default().posting(json!({ "own_relays": false }))
+    }),
+    organisation("get /api/accounts", nothing),
+    organisation("post /api/accounts", |pair| {
+        let email = format!("new-{}", pair.caller.spec.email());
+        Asked::default().posting(json!({ "email": email, "role": "admin" }))
+    }),
+    organisation("get /api/accounts/{id}", account),
+    organisation("patch /api/accounts/{id}", |pair| {
+        account(pair).posting(json!({ "role": "admin", "disabled": true }))
+    }),
+    organisation("delete /api/accounts/{id}", account),
+    rule(
+        "get /api/tokens",
+        Touches::Person(200),
+        ADMINISTERS,
+        nothing,
+    ),
+    rule(
+        "post /api/tokens",
+        Touches::Person(403),
+        ADMINISTERS,
+        |pair| {
+            let body = json!({ "name": "stolen", "account": pair.owner.spec.email() });
+            Asked::default().posting(body)
+        },
+    ),
+    rule(
+        "delete /api/tokens/{id}",
+        Touches::Person(404),
+        ADMINISTERS,
+        |pair| Asked::with("id", &pair.owner.token_id),
+    ),
+    rule("get /api/smtp/settings", Touches::Caller, READS, nothing),
+    rule(TEST, Touches::Caller, ADMINISTERS, |pair| {
+        pair.relay_of_caller()
+    }),
+    rule(SEND, Touches::Caller, SENDS, |pair| {
+        let spec = &pair.caller.spec;
+        let subject = format!("{} sends", spec.mark);
+        Asked::default().posting(json!({ "to": spec.desk(), "subject": subject, "text": "Hello" }))
+    }),
+    rule(
+        "post /api/smtp/settings",
+        Touches::Caller,
+        ADMINISTERS,
+        |pair| pair.relay_of_caller(),
+    ),
+    rule(
+        "delete /api/smtp/settings",
+        Touches::Caller,
+        ADMINISTERS,
+        nothing,
+    ),
+];

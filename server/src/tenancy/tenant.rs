@@ -1,0 +1,116 @@
+//! Accounts of the tests of tenancy. All that is theirs has their mark.
+
+use std::net::Ipv4Addr;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use domain::view::Role;
+use testkit::Relay;
+
+/// An account and what is its own.
+pub struct Tenant {
+    pub spec: Spec,
+    pub id: String,
+    /// The relay that it has or would have. That of the administrator is the organisation's.
+    pub relay: Relay,
+    /// A token with all scopes.
+    pub token: String,
+    pub token_id: String,
+    /// Tokens with one scope each.
+    pub narrow: Vec<(&'static str, String)>,
+    pub cookie: String,
+    pub session_id: String,
+    /// A message in each state that a relay leads to, and one that is queued.
+    pub messages: Vec<String>,
+}
+
+/// What an account of the tests is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// A text that is in no other one: its addresses, subjects, names and passwords contain it.
+    pub mark: &'static str,
+    pub role: Role,
+    /// The address of its relay.
+    pub host: Ipv4Addr,
+    pub has_own_relay: bool,
+    pub is_disabled: bool,
+}
+
+/// The administrator, whose relay is the organisation's, and four users.
+pub const SPECS: [Spec; 5] = [
+    Spec {
+        role: Role::Admin,
+        ..user("adah3j6", 11)
+    },
+    Spec {
+        has_own_relay: true,
+        ..user("annq7x2", 12)
+    },
+    user("benk4v9", 13),
+    Spec {
+        has_own_relay: true,
+        ..user("catz8w5", 14)
+    },
+    Spec {
+        is_disabled: true,
+        ..user("danp5r1", 15)
+    },
+];
+
+const fn user(mark: &'static str, host: u8) -> Spec {
+    Spec {
+        mark,
+        role: Role::User,
+        host: Ipv4Addr::new(127, 61, 7, host),
+        has_own_relay: false,
+        is_disabled: false,
+    }
+}
+
+impl Spec {
+    pub fn email(&self) -> String {
+        format!("{0}@{0}.example", self.mark)
+    }
+
+    /// The user of the sign-in at its relay.
+    pub fn login(&self) -> String {
+        format!("{}-login", self.mark)
+    }
+
+    /// The password of the sign-in at its relay.
+    pub fn relay_password(&self) -> String {
+        format!("{}-relay-password", self.mark)
+    }
+
+    /// The response to AUTH PLAIN (RFC 4616) at its relay.
+    pub fn plain(&self) -> String {
+        BASE64_STANDARD.encode(format!("\0{}\0{}", self.login(), self.relay_password()))
+    }
+
+    /// A recipient that takes mail.
+    pub fn desk(&self) -> String {
+        format!("{}-desk@example.net", self.mark)
+    }
+
+    /// A recipient that the relay refuses for good.
+    pub fn nobody(&self) -> String {
+        format!("{}-nobody@example.net", self.mark)
+    }
+
+    /// What another account must not see in any answer. Administrators see the addresses and the mail
+    /// of all accounts; everybody sees the host of the organisation's relay.
+    pub fn secrets_from(&self, other: &Self) -> Vec<String> {
+        match (self.role, other.role) {
+            (Role::User, Role::Admin) => vec![self.login(), self.relay_password()],
+            (Role::User, Role::User) => vec![self.mark.to_owned(), self.host.to_string()],
+            (Role::Admin, _) => vec![self.mark.to_owned()],
+        }
+    }
+}
+
+impl Tenant {
+    /// The queued message.
+    pub fn message(&self) -> &str {
+        self.messages.last().expect("messages")
+    }
+}

@@ -54,6 +54,8 @@ mod outage;
 mod outbox;
 #[path = "story/own_relay.rs"]
 mod own_relay;
+#[path = "story/own_relay_fairness.rs"]
+mod own_relay_fairness;
 #[path = "story/own_relay_limits.rs"]
 mod own_relay_limits;
 #[path = "story/people.rs"]

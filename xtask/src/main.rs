@@ -10,6 +10,8 @@ mod crash;
 mod fuzz;
 mod guard;
 #[cfg(target_os = "linux")]
+mod own_relays;
+#[cfg(target_os = "linux")]
 mod powercut;
 mod rig;
 mod run;
@@ -34,7 +36,7 @@ Commands:
          further arguments are passed on
   test   run every check a change must pass; `cargo xtask test --help` lists the steps
   bench  measure the release build; `cargo xtask bench --help` lists the benchmarks
-  soak   many crashes, outages and power cuts under load, and fuzzing; `cargo xtask soak --help`
+  soak   many crashes, outages, power cuts and own relays, and fuzzing; `cargo xtask soak --help`
   help   print this help
 ";
 

@@ -1,7 +1,7 @@
-//! `cargo xtask soak`: the long runs of crashes, outages, power cuts and fuzzing.
+//! `cargo xtask soak`: the long runs of crashes, outages, power cuts, own relays and fuzzing.
 
 use crate::{
-    build, console, crash, fuzz, powercut,
+    build, console, crash, fuzz, own_relays, powercut,
     rig::{environment::Database, random::Random},
 };
 use anyhow::{Context, Result, bail};
@@ -22,10 +22,13 @@ Options:
                   three nodes behind a proxy, kill a node, and stop and start the database. On each
                   database once, kill one of three relays and start it again (default: 5)
   --power-cuts N  cut the power N times, on SQLite (default: 20)
+  --accounts N    give N accounts a relay each and deliver ten mails of each, on each database: the
+                  connections stay under the cap, and the last mail of each account is delivered within
+                  three times the mean (default: 1000)
   --fuzz N        send about N random requests to each operation of the REST API, with the tokens of
                   administrators and of a user and without one, on each database (default: 50)
-  --sqlite        crashes, outages and fuzzing on SQLite only
-  --postgres      crashes, outages and fuzzing on PostgreSQL only
+  --sqlite        all but the power cuts on SQLite only
+  --postgres      all but the power cuts on PostgreSQL only
   --seed SEED     repeat the random delays and requests of the run that printed this seed
   --program PATH  use this executable instead of building the release
 
@@ -44,6 +47,7 @@ struct Options {
     outages: usize,
     databases: Vec<Database>,
     power_cuts: usize,
+    accounts: usize,
     fuzz: usize,
     seed: u64,
     program: Option<PathBuf>,
@@ -87,6 +91,10 @@ pub fn soak(arguments: &[String]) -> Result<()> {
             options.seed,
         ));
     }
+    if options.accounts > 0 {
+        let (accounts, databases) = (options.accounts, &options.databases);
+        check(own_relays::own_relays(program.clone(), accounts, databases));
+    }
     if options.fuzz > 0 {
         let (databases, seed) = (&options.databases, options.seed);
         check(fuzz::fuzz(program, options.fuzz, databases, seed));
@@ -105,6 +113,7 @@ impl Options {
             outages: 5,
             databases: vec![Database::Sqlite, Database::Postgres],
             power_cuts: 20,
+            accounts: 1000,
             fuzz: 50,
             seed: Random::seed(),
             program: None,
@@ -120,6 +129,7 @@ impl Options {
                 "--crashes" => options.crashes = value()?.parse().context("--crashes")?,
                 "--outages" => options.outages = value()?.parse().context("--outages")?,
                 "--power-cuts" => options.power_cuts = value()?.parse().context("--power-cuts")?,
+                "--accounts" => options.accounts = value()?.parse().context("--accounts")?,
                 "--fuzz" => options.fuzz = value()?.parse().context("--fuzz")?,
                 "--seed" => options.seed = value()?.parse().context("--seed")?,
                 "--program" => options.program = Some(value()?.into()),
@@ -137,7 +147,7 @@ impl Options {
 fn options_are_parsed() {
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let options = Options::parse(&words(
-        "--crashes 7 --outages 2 --postgres --fuzz 9 --seed 3",
+        "--crashes 7 --outages 2 --accounts 5 --postgres --fuzz 9 --seed 3",
     ));
     let options = options.expect("valid").expect("options");
     assert_eq!(
@@ -145,10 +155,11 @@ fn options_are_parsed() {
             options.crashes,
             options.outages,
             options.power_cuts,
+            options.accounts,
             options.fuzz,
             options.seed
         ),
-        (7, 2, 20, 9, 3)
+        (7, 2, 20, 5, 9, 3)
     );
     assert_eq!(options.databases, [Database::Postgres]);
     assert!(Options::parse(&words("--help")).expect("valid").is_none());

@@ -38,6 +38,8 @@ mod schema;
 mod send_email;
 mod senders;
 mod settings_fields;
+#[cfg(test)]
+mod smtp_client_tests;
 mod smtp_settings;
 #[cfg(test)]
 mod smtp_settings_contract_tests;

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::test_api::{Api, Call, body};
 
-const SETTINGS: &str = "/api/smtp/settings";
-const TEST: &str = "/api/smtp/test";
+pub(super) const SETTINGS: &str = "/api/smtp/settings";
+pub(super) const TEST: &str = "/api/smtp/test";
 
 /// A token of the user that may change its own relay.
-async fn token(api: &mut Api) -> String {
+pub(super) async fn token(api: &mut Api) -> String {
     let new = json!({
         "name": "own relay", "account": "user@example.org", "scopes": ["read", "send", "admin"],
     });

@@ -1,7 +1,7 @@
 //! The REST interface in tests: an operation is called over the router, and its response checked.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -10,6 +10,7 @@ use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::{Request, Response};
 use domain::SecretString;
 use domain::view::Role;
+use engine::smtp::PublicAddresses;
 use engine::{Actor, Config, NewToken, Postern};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -18,9 +19,13 @@ use super::openapi;
 use super::schema::check;
 use crate::http::{self, AllowedHosts, AppState, PublicUrl, TrustedProxies};
 
+/// The only address of this machine that the relays of accounts may have.
+pub const OWN_RELAYS: Ipv4Addr = Ipv4Addr::new(127, 61, 8, 1);
+
 /// A Postern on SQLite behind its router, and the tokens of an administrator and of a user.
 pub struct Api {
     _folder: tempfile::TempDir,
+    pub postern: Postern,
     router: Router,
     admin: String,
     pub user: String,
@@ -44,6 +49,7 @@ impl Api {
         let folder = tempfile::tempdir().expect("a folder");
         let config = Config {
             data: folder.path().to_owned(),
+            account_relays: PublicAddresses::parse(&OWN_RELAYS.to_string()).expect("an address"),
             ..Config::default()
         };
         let postern = Postern::open(config).await.expect("opens");
@@ -73,13 +79,14 @@ impl Api {
         let user = tokens.pop().expect("two tokens");
         let router = http::router(AppState {
             hosts: AllowedHosts::new([url.host()]),
-            postern,
+            postern: postern.clone(),
             url,
             proxies: TrustedProxies::default(),
             local_metrics: true,
         });
         Self {
             _folder: folder,
+            postern,
             router,
             admin: tokens.pop().expect("two tokens"),
             user,

@@ -5,6 +5,8 @@
 //! Every connection has a thread of its own, so that a relay also serves clients of another runtime
 //! and blocking ones.
 
+#[cfg(feature = "webauthn")]
+pub mod authenticator;
 #[cfg(feature = "tls")]
 pub mod pki;
 mod record;

@@ -27,8 +27,8 @@ mod vault;
 
 pub use account_mail::{AccountMail, INVITATION_PATH, Invited, LinkDelivery, RESET_PATH};
 pub use accounts::{
-    AccountChange, AccountList, Accounts, DEVICE_LIFETIME, Login, NewToken, NewestTokens,
-    SECOND_STEP_LIFETIME, SecondFactorView, TotpSetup, VerifiedFactor,
+    AccountChange, AccountList, Accounts, DEVICE_LIFETIME, FactorChoices, Login, NewToken,
+    NewestTokens, SECOND_STEP_LIFETIME, SecondFactorView, TotpSetup, VerifiedFactor,
 };
 pub use actor::{Actor, Origin};
 pub use audit::{Action, Audit};
@@ -46,5 +46,6 @@ pub use senders::{AskedSender, SENDER_CONFIRMATION_PATH, SenderState, SenderView
 pub use settings::{AccountRelay, OrganisationRelay, Relays, RoutedRelay, RoutingTable, Settings};
 pub use store::Scope;
 pub use store::accounts::Account;
+pub use store::passkeys::Passkey;
 pub use store::tokens::{Token, TokenScope};
 pub use vault::{BROWSER_KEY_BITS, BrowserKeys};

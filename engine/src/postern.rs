@@ -8,7 +8,7 @@ use rsa::RsaPrivateKey;
 
 use crate::Clock;
 use crate::account_mail::AccountMail;
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, RelyingParty};
 use crate::audit::Audit;
 use crate::delivery::{Delivery, DeliveryServices};
 use crate::diagnosis::Diagnosis;
@@ -111,7 +111,13 @@ impl Postern {
         let dialer = Dialer::new(config.relays)?;
         let account_dialer = dialer.limited_to(config.account_relays);
         let (audit, refusals) = Audit::start(store.clone(), clock.clone());
-        let accounts = Accounts::new(store.clone(), clock.clone(), audit.clone(), vault.clone());
+        let accounts = Accounts::new(
+            store.clone(),
+            clock.clone(),
+            audit.clone(),
+            vault.clone(),
+            RelyingParty::of(&config.public_url),
+        );
         let settings = Settings::new(
             store.clone(),
             clock.clone(),

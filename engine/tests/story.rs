@@ -58,6 +58,8 @@ mod own_relay;
 mod own_relay_fairness;
 #[path = "story/own_relay_limits.rs"]
 mod own_relay_limits;
+#[path = "story/passkeys.rs"]
+mod passkeys;
 #[path = "story/people.rs"]
 mod people;
 #[path = "story/policy.rs"]

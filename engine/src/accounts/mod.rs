@@ -22,7 +22,9 @@ pub use attempt::Login;
 pub use device::DEVICE_LIFETIME;
 pub(crate) use links::NewLink;
 pub use new_token::NewToken;
-pub use second_factor::{SECOND_STEP_LIFETIME, SecondFactorView, TotpSetup, VerifiedFactor};
+pub use second_factor::{
+    FactorChoices, RelyingParty, SECOND_STEP_LIFETIME, SecondFactorView, TotpSetup, VerifiedFactor,
+};
 pub use tokens::NewestTokens;
 
 use base64::Engine as _;
@@ -89,6 +91,8 @@ pub struct Accounts {
     clock: Clock,
     audit: Audit,
     vault: Arc<Vault>,
+    /// `None` where browsers offer no passkeys.
+    relying_party: Option<RelyingParty>,
     hasher: Hasher,
     throttle: Arc<LoginThrottle>,
     /// Limits the sign-ins and password changes of an account from a network to 20 a minute.
@@ -102,12 +106,20 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    pub(crate) fn new(store: Store, clock: Clock, audit: Audit, vault: Arc<Vault>) -> Self {
+    /// `relying_party` is that of the public URL, for passkeys.
+    pub(crate) fn new(
+        store: Store,
+        clock: Clock,
+        audit: Audit,
+        vault: Arc<Vault>,
+        relying_party: Option<RelyingParty>,
+    ) -> Self {
         Self {
             store,
             clock,
             audit,
             vault,
+            relying_party,
             hasher: Hasher::default(),
             throttle: Arc::default(),
             password_uses: Arc::new(RateLimit::a_minute(20)),

@@ -37,6 +37,9 @@ pub enum Action {
     /// A second factor was removed.
     #[strum(serialize = "remove second factor")]
     RemoveSecondFactor,
+    /// A passkey was refused whose counter did not go up: there may be a copy of it.
+    #[strum(serialize = "refuse copied passkey")]
+    RefuseCopiedPasskey,
     /// The recovery codes of an account were replaced.
     #[strum(serialize = "create recovery codes")]
     CreateRecoveryCodes,

@@ -35,7 +35,8 @@ macro_rules! files {
             "0022_policy",
             "0023_account_access",
             "0024_second_factor",
-            "0025_trying_since"
+            "0025_trying_since",
+            "0028_passkey"
         )
     };
     ($database:literal, $($name:literal),+) => {

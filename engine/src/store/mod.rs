@@ -17,6 +17,7 @@ pub mod messages;
 mod migrations;
 mod notify;
 mod open;
+pub mod passkeys;
 pub mod pause;
 pub mod pending_logins;
 pub mod pipelining_trials;

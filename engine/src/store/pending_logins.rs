@@ -15,6 +15,7 @@ pub struct PendingLogin {
     pub password_hash: String,
     /// The digest of the hash of the password that was typed.
     pub password: String,
+    pub begun_at: Timestamp,
 }
 
 impl FromRow<'_, AnyRow> for PendingLogin {
@@ -23,6 +24,7 @@ impl FromRow<'_, AnyRow> for PendingLogin {
             account: Account::from_columns(row, 0)?,
             password_hash: row.try_get(3)?,
             password: row.try_get(4)?,
+            begun_at: Timestamp(row.try_get(5)?),
         })
     }
 }
@@ -87,7 +89,7 @@ pub async fn by_id(
     id: &str,
 ) -> Result<Option<PendingLogin>, StoreError> {
     let query = sqlx::query_as(
-        "SELECT a.id, a.email, a.role, a.password_hash, p.password \
+        "SELECT a.id, a.email, a.role, a.password_hash, p.password, p.begun_at \
          FROM pending_login p JOIN account a ON a.id = p.account_id WHERE p.id = $1",
     );
     Ok(query.bind(id).fetch_optional(connection).await?)

@@ -1,4 +1,4 @@
-//! The tables `totp` and `recovery_code`: the second factors of accounts.
+//! The tables `totp` and `recovery_code`; which second factors of accounts count.
 
 use domain::Timestamp;
 use sqlx::any::AnyRow;
@@ -7,8 +7,9 @@ use sqlx::{FromRow, Row as _};
 use super::{Connection, StoreError};
 
 /// A subquery: how many confirmed second factors the account `a` has.
-pub(super) const NUMBER: &str = "(SELECT COUNT(*) FROM totp WHERE totp.account_id = a.id \
-                                 AND totp.confirmed_at IS NOT NULL)";
+pub(super) const NUMBER: &str = "((SELECT COUNT(*) FROM totp WHERE totp.account_id = a.id \
+                                 AND totp.confirmed_at IS NOT NULL) \
+                                 + (SELECT COUNT(*) FROM passkey WHERE passkey.account_id = a.id))";
 
 /// The secret of an authenticator app.
 #[derive(Clone, Debug)]
@@ -126,14 +127,30 @@ pub async fn remove(connection: &mut Connection, account: &str) -> Result<bool, 
     let counted = exists(connection, account).await?;
     for delete in [
         "DELETE FROM totp WHERE account_id = $1",
-        "DELETE FROM recovery_code WHERE account_id = $1",
+        "DELETE FROM passkey WHERE account_id = $1",
     ] {
         sqlx::query(delete)
             .bind(account)
             .execute(&mut *connection)
             .await?;
     }
+    remove_recovery_codes(connection, account).await?;
     Ok(counted)
+}
+
+/// Deletes the recovery codes of an account.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn remove_recovery_codes(
+    connection: &mut Connection,
+    account: &str,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM recovery_code WHERE account_id = $1")
+        .bind(account)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Replaces the recovery codes of an account by those with these digests.
@@ -145,10 +162,7 @@ pub async fn set_recovery_codes(
     account: &str,
     digests: &[String],
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM recovery_code WHERE account_id = $1")
-        .bind(account)
-        .execute(&mut *connection)
-        .await?;
+    remove_recovery_codes(connection, account).await?;
     for digest in digests {
         sqlx::query("INSERT INTO recovery_code (account_id, digest) VALUES ($1, $2)")
             .bind(account)

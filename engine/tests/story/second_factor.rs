@@ -152,6 +152,7 @@ async fn a_second_factor_counts_once_a_code_confirmed_it(env: TestEnv) {
     assert_eq!(codes.len(), 10);
     let on = SecondFactorView {
         is_on: true,
+        has_app: true,
         recovery_codes: 10,
     };
     assert_eq!(accounts.second_factor(&ann).await.expect("asks"), on);
@@ -372,6 +373,7 @@ async fn a_second_factor_is_removed_by_its_account_or_an_administrator(env: Test
     assert!(second.is_none());
     let off = SecondFactorView {
         is_on: false,
+        has_app: false,
         recovery_codes: 0,
     };
     assert_eq!(accounts.second_factor(&ann.actor).await.expect("asks"), off);

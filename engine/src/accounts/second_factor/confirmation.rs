@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{Kind, Refusal, SecretString};
 
-use super::verification::throttle_keys;
+use super::verification::{FactorCheck, throttle_keys};
 use crate::Actor;
 use crate::accounts::throttle::ThrottleKey;
 use crate::accounts::{Accounts, detached};
@@ -37,12 +37,14 @@ impl Accounts {
         ))
     }
 
-    /// Confirms the actor's session with a code of the account's authenticator app or a recovery code; with
-    /// the password, if the account has no second factor.
+    /// Confirms the actor's session with a code of the account's authenticator app, a recovery code, or what a
+    /// browser answered to the options of [`Accounts::confirmation_choices`]; with the password, if the
+    /// account has no second factor.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under `confirmation` if it is wrong or was used before; [`Kind::TooMany`] with the
-    /// seconds to wait, from the fifth wrong one on; [`Kind::Forbidden`] unless the actor is a session.
+    /// [`Kind::Invalid`] under `confirmation` or `passkey` if it is wrong or was used before;
+    /// [`Kind::TooMany`] with the seconds to wait, from the fifth wrong one on; [`Kind::Forbidden`] unless
+    /// the actor is a session.
     pub async fn confirm(&self, actor: &Actor, answer: SecretString) -> Result<(), Refusal> {
         let (accounts, actor) = (self.clone(), actor.clone());
         // An answer counts, also of a caller that disconnects.
@@ -76,13 +78,21 @@ impl Accounts {
         let _turn = self.factor_turn.lock().await;
         self.throttle.check(&keys, self.clock.monotonic())?;
         let mut work = self.store.begin().await?;
-        let Some(factor) = self.use_answer(&mut work, account, answer).await? else {
-            self.throttle.failed(&keys, self.clock.monotonic());
-            let text =
-                "This code is wrong, or was used before. Type the one that the app shows now.";
-            return Err(Refusal::of(Kind::Invalid, FIELD, text));
-        };
         let session = actor.session_id().unwrap_or_default();
+        let check = FactorCheck {
+            account,
+            origin: &actor.origin,
+            holder: session,
+        };
+        let answer = self.use_answer(&mut work, check, answer).await?;
+        let factor = match answer.verified(Kind::Invalid, FIELD) {
+            Ok(factor) => factor,
+            Err(refusal) => {
+                commit(work).await?;
+                self.throttle.failed(&keys, self.clock.monotonic());
+                return Err(refusal);
+            }
+        };
         sessions::confirm(&mut work, session, self.clock.now()).await?;
         let detail: &str = factor.into();
         self.audit

@@ -1,11 +1,13 @@
-//! Second factors: set-up and removal of an authenticator app, and recovery codes.
+//! Second factors: authenticator app, passkeys and recovery codes; set-up and removal.
 
 mod confirmation;
+mod passkey;
 mod recovery_code;
 mod sign_in;
 mod totp;
 mod verification;
 
+pub use passkey::{FactorChoices, RelyingParty};
 pub use sign_in::SECOND_STEP_LIFETIME;
 pub use verification::VerifiedFactor;
 
@@ -26,6 +28,8 @@ const SCOPE: &str = "totp";
 pub struct SecondFactorView {
     /// Whether the account signs in with one.
     pub is_on: bool,
+    /// Whether it is, or one of them is, an authenticator app.
+    pub has_app: bool,
     /// How many recovery codes are not used yet.
     pub recovery_codes: i64,
 }
@@ -47,7 +51,9 @@ impl Accounts {
     pub async fn second_factor(&self, actor: &Actor) -> Result<SecondFactorView, Refusal> {
         let account = actor.person()?;
         let mut connection = self.store.read().await?;
+        let app = second_factors::totp(&mut connection, &account.id).await?;
         Ok(SecondFactorView {
+            has_app: app.is_some_and(|app| app.confirmed_at.is_some()),
             is_on: second_factors::exists(&mut connection, &account.id).await?,
             recovery_codes: second_factors::recovery_codes(&mut connection, &account.id).await?,
         })
@@ -73,7 +79,7 @@ impl Accounts {
     /// code confirmed. It counts from [`Accounts::confirm_totp`] on.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] if the account has a second factor; [`Kind::Forbidden`] unless the actor is a
+    /// [`Kind::Conflict`] if the account has an app already; [`Kind::Forbidden`] unless the actor is a
     /// session that was confirmed recently ([`Accounts::recently_confirmed`]).
     pub async fn propose_totp(&self, actor: &Actor) -> Result<(), Refusal> {
         let proposing = async {
@@ -185,7 +191,7 @@ impl Accounts {
             .await
     }
 
-    /// Removes the second factor of the actor's own account, with its recovery codes.
+    /// Removes every second factor of the actor's own account, with its recovery codes.
     ///
     /// # Errors
     /// [`Kind::Conflict`] if the account has none; [`Kind::Forbidden`] unless the actor is a session
@@ -249,7 +255,7 @@ async fn renew_recovery_codes(
 }
 
 fn already_on() -> Refusal {
-    let text = "This account has a second factor already. Remove it to set up another one.";
+    let text = "This account has an authenticator app already. Remove it to set up another one.";
     Refusal::new(Kind::Conflict, text)
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use domain::{Kind, Refusal, SecretString};
 
-use super::verification::throttle_keys;
+use super::verification::{FactorCheck, throttle_keys};
 use crate::Origin;
 use crate::accounts::{Accounts, Login, detached, digest, random_secret};
+use crate::store::accounts::Account;
 use crate::store::pending_logins::PendingLogin;
 use crate::store::{commit, pending_logins, second_factors};
 
@@ -20,13 +21,8 @@ const TRIES: i64 = 5;
 const UNKNOWN: &str = "second step";
 
 fn ended() -> Refusal {
-    let text = "This sign-in took longer than 5 minutes, or had 5 wrong codes. Sign in again.";
+    let text = "This sign-in took longer than 5 minutes, or had 5 wrong answers. Sign in again.";
     Refusal::new(Kind::Unauthenticated, text)
-}
-
-fn wrong() -> Refusal {
-    let text = "This code is wrong, or was used before. Type the one that the app shows now.";
-    Refusal::of(Kind::Unauthenticated, "code", text)
 }
 
 impl Accounts {
@@ -56,13 +52,14 @@ impl Accounts {
         Ok(Some(secret))
     }
 
-    /// Completes a sign-in with a code of the account's authenticator app or a recovery code. It can be
-    /// used once, within 5 minutes and with up to 5 answers.
+    /// Completes a sign-in with a code of the account's authenticator app, a recovery code, or what a browser
+    /// answered to the options of [`Accounts::second_step_choices`]. It can be used once, within 5 minutes
+    /// and with up to 5 answers.
     ///
     /// # Errors
-    /// [`Kind::Unauthenticated`], under `code` if that is wrong or was used before, and under `request` if
-    /// the sign-in has ended; [`Kind::TooMany`] with the seconds to wait, from the fifth wrong answer of
-    /// the account or the network on.
+    /// [`Kind::Unauthenticated`], under `code` or `passkey` if that is wrong or was used before, and under
+    /// `request` if the sign-in has ended; [`Kind::TooMany`] with the seconds to wait, from the fifth wrong
+    /// answer of the account or the network on.
     pub async fn second_step(
         &self,
         secret: &str,
@@ -90,6 +87,16 @@ impl Accounts {
         .await
     }
 
+    /// The account of a sign-in that has not ended, by its id.
+    pub(super) async fn pending_account(&self, id: &str) -> Result<Option<Account>, Refusal> {
+        let found = pending_logins::by_id(&mut *self.store.read().await?, id).await?;
+        let expired = self.clock.now() - SECOND_STEP_LIFETIME;
+        let current = found.filter(|pending| {
+            pending.begun_at > expired && digest(&pending.password_hash) == pending.password
+        });
+        Ok(current.map(|pending| pending.account))
+    }
+
     async fn answer(
         &self,
         id: &str,
@@ -106,20 +113,30 @@ impl Accounts {
         if !pending_logins::take_try(&mut work, id, expired, TRIES).await? {
             return Err(ended());
         }
-        let factor = self.use_answer(&mut work, &account, answer).await?;
-        if factor.is_some() {
+        let check = FactorCheck {
+            account: &account,
+            origin,
+            holder: id,
+        };
+        let answer = self.use_answer(&mut work, check, answer).await?;
+        let verified = answer.verified(Kind::Unauthenticated, "code");
+        if verified.is_ok() {
             pending_logins::remove(&mut work, id).await?;
         }
         commit(work).await?;
-        if factor.is_none() {
-            self.throttle.failed(&keys, self.clock.monotonic());
-            return Err(wrong());
+        match verified {
+            Ok(factor) => {
+                self.throttle.succeeded(keys[0]);
+                Ok(Login {
+                    account,
+                    password_hash: pending.password_hash,
+                    second_factor: Some(factor),
+                })
+            }
+            Err(refusal) => {
+                self.throttle.failed(&keys, self.clock.monotonic());
+                Err(refusal)
+            }
         }
-        self.throttle.succeeded(keys[0]);
-        Ok(Login {
-            account,
-            password_hash: pending.password_hash,
-            second_factor: factor,
-        })
     }
 }

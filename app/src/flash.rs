@@ -30,6 +30,10 @@ pub enum Flash {
     PolicySaved,
     /// The own password was changed.
     PasswordChanged,
+    /// A passkey was added.
+    PasskeyAdded,
+    /// A passkey was removed.
+    PasskeyRemoved,
     /// The second factor of the own account was removed.
     SecondFactorRemoved,
     /// An account with this address was created.

@@ -46,6 +46,8 @@ mod shell;
 pub mod suppressions;
 
 #[cfg(feature = "ssr")]
+pub use components::PasskeyScript;
+#[cfg(feature = "ssr")]
 pub use flash::Flash;
 #[cfg(feature = "ssr")]
 pub use request::{FormReply, local_path, signed_out, with_query};

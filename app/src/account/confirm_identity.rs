@@ -1,9 +1,10 @@
 //! The page that asks a person for the second factor or the password again, before certain acts.
 
+use engine::{Actor, FactorChoices, Postern};
 use leptos::prelude::*;
 
 use super::CONFIRM_IDENTITY;
-use crate::components::{ErrorNotice, FormField};
+use crate::components::{ErrorNotice, FormField, PasskeyForm};
 use crate::layout::console_page;
 use crate::request::{fault, local_path, other_fault, query, with_query};
 
@@ -34,38 +35,26 @@ pub fn ConfirmIdentityPage() -> impl IntoView {
             action: with_query(CONFIRM_IDENTITY, own_query()),
             fields: Vec::new(),
         });
-        let hidden = waiting
-            .fields
-            .into_iter()
-            .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
-            .collect_view();
-        let name = actor.name().to_owned();
-        let field = match actor.has_second_factor() {
-            true => view! {
-                <FormField
-                    name=CONFIRMATION
-                    label="Code"
-                    autocomplete="one-time-code"
-                    inputmode="text"
-                    hint="The 6 digits that your authenticator app shows, or a recovery code."
-                    fault=fault(CONFIRMATION)
-                    first=true
-                />
+        let postern = expect_context::<Postern>();
+        let forms = Suspend::new(async move {
+            if !actor.has_second_factor() {
+                return code_form(password_field(&actor), &waiting);
             }
-            .into_any(),
-            false => view! {
-                // Shows a password manager whose password is asked for. It has no name and is not posted.
-                <input type="text" autocomplete="username" value=name hidden />
-                <FormField
-                    name=CONFIRMATION
-                    label="Password"
-                    autocomplete="current-password"
-                    fault=fault(CONFIRMATION)
-                    first=true
-                />
+            let choices = postern.accounts().confirmation_choices(&actor).await;
+            // Without choices the code remains: the post of the form says that the database fails.
+            let choices = choices.unwrap_or(FactorChoices {
+                has_app: true,
+                passkey: None,
+            });
+            let passkey = choices
+                .passkey
+                .map(|options| passkey_form(options, &waiting));
+            view! {
+                {code_form(code_field(choices.has_app), &waiting)}
+                {passkey}
             }
-            .into_any(),
-        };
+            .into_any()
+        });
         view! {
             <div class="page">
                 <header class="page-head">
@@ -76,19 +65,90 @@ pub fn ConfirmIdentityPage() -> impl IntoView {
                 </header>
                 {other_fault(&[CONFIRMATION]).map(|text| view! { <ErrorNotice text /> })}
                 <section class="card">
-                    <form class="card-body" method="post" action=waiting.action>
-                        {hidden}
-                        <div class="narrow">{field}</div>
-                        <div class="buttons">
-                            <button class="button button-primary" type="submit">
-                                "Continue"
-                            </button>
-                        </div>
-                    </form>
+                    <Suspense>{forms}</Suspense>
                 </section>
             </div>
         }
     })
+}
+
+/// The form for a code or the password, which posts the waiting form with it.
+fn code_form(field: AnyView, waiting: &WaitingForm) -> AnyView {
+    view! {
+        <form class="card-body" method="post" action=waiting.action.clone()>
+            {hidden(waiting)}
+            <div class="narrow">{field}</div>
+            <div class="buttons">
+                <button class="button button-primary" type="submit">
+                    "Continue"
+                </button>
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+/// The form for a passkey, which posts the waiting form with it.
+fn passkey_form(options: String, waiting: &WaitingForm) -> AnyView {
+    view! {
+        <PasskeyForm
+            class="card-body"
+            action=waiting.action.clone()
+            options
+            name=CONFIRMATION
+            button="Use a passkey"
+            fields=hidden(waiting)
+        />
+    }
+    .into_any()
+}
+
+fn code_field(has_app: bool) -> AnyView {
+    let (label, hint) = match has_app {
+        true => (
+            "Code",
+            "The 6 digits that your authenticator app shows, or a recovery code.",
+        ),
+        false => (
+            "Recovery code",
+            "One of the codes that you kept at the set-up. Each works once.",
+        ),
+    };
+    view! {
+        <FormField
+            name=CONFIRMATION
+            label
+            autocomplete="one-time-code"
+            inputmode="text"
+            hint
+            fault=fault(CONFIRMATION)
+            first=true
+        />
+    }
+    .into_any()
+}
+
+fn password_field(actor: &Actor) -> AnyView {
+    view! {
+        // Shows a password manager whose password is asked for. It has no name and is not posted.
+        <input type="text" autocomplete="username" value=actor.name().to_owned() hidden />
+        <FormField
+            name=CONFIRMATION
+            label="Password"
+            autocomplete="current-password"
+            fault=fault(CONFIRMATION)
+            first=true
+        />
+    }
+    .into_any()
+}
+
+fn hidden(waiting: &WaitingForm) -> AnyView {
+    let fields = waiting.fields.clone().into_iter();
+    fields
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
+        .collect_view()
+        .into_any()
 }
 
 /// The page to continue to, as a query.

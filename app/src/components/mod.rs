@@ -12,6 +12,8 @@ mod icons;
 #[cfg(feature = "ssr")]
 mod notice;
 #[cfg(feature = "ssr")]
+mod passkey_form;
+#[cfg(feature = "ssr")]
 mod refused;
 #[cfg(feature = "ssr")]
 mod search_field;
@@ -24,6 +26,8 @@ pub use hidden_fields::HiddenFields;
 pub use icons::{Brand, Icon, IconKind};
 #[cfg(feature = "ssr")]
 pub use notice::{ErrorNotice, SuccessNotice};
+#[cfg(feature = "ssr")]
+pub use passkey_form::{PasskeyForm, PasskeyScript};
 #[cfg(feature = "ssr")]
 pub use refused::{NotFound, refused};
 pub use reveal_password::RevealPassword;

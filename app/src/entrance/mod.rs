@@ -30,7 +30,7 @@ pub use login::LoginPage;
 #[cfg(feature = "ssr")]
 pub use reset::ResetPage;
 #[cfg(feature = "ssr")]
-pub use second_step::{SecondStepForm, SecondStepPage, second_step_path};
+pub use second_step::{PendingSignIn, SecondStepForm, SecondStepPage, second_step_path};
 #[cfg(feature = "ssr")]
 pub use setup::SetupPage;
 

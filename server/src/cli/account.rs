@@ -116,8 +116,8 @@ pub struct SenderArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum SecondFactorCommand {
-    /// Remove the second factor and the recovery codes of an account, which then signs in with its
-    /// password alone
+    /// Remove the authenticator app, the passkeys and the recovery codes of an account, which then
+    /// signs in with its password alone
     Remove(AccountArgs),
 }
 

@@ -1,7 +1,9 @@
 //! Asks the person of a session again before certain acts, unless confirmed within 10 minutes.
 
 use app::FormReply;
-use app::account::second_factor::{RECOVERY_CODES, REMOVE_SECOND_FACTOR, SET_UP, TURN_ON};
+use app::account::second_factor::{
+    ADD_PASSKEY, RECOVERY_CODES, REMOVE_PASSKEY, REMOVE_SECOND_FACTOR, SET_UP, TURN_ON,
+};
 use app::account::{
     CONFIRM_IDENTITY, CONFIRMATION, CREATE_TOKEN, ConfirmIdentityForm, WaitingForm,
 };
@@ -33,6 +35,8 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("POST", SET_UP),
     ("POST", TURN_ON),
     ("POST", RECOVERY_CODES),
+    ("POST", ADD_PASSKEY),
+    ("POST", REMOVE_PASSKEY),
     ("POST", REMOVE_SECOND_FACTOR),
     ("POST", POLICY),
     ("POST", ACCOUNTS),

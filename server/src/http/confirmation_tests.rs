@@ -254,6 +254,10 @@ async fn an_administrator_without_the_required_factor_sets_it_up_first() {
     );
     let answer = browser.post("/account/second-factor/set-up", &[]).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    let answer = browser.post("/account/second-factor/passkeys", &[]).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let offered = "Passkeys need a public URL of https";
+    assert!(answer.text.contains(offered), "{}", answer.text);
     let answer = browser.post("/logout", &[]).await;
     assert_eq!(answer.headers[LOCATION], "/login");
 }

@@ -1,7 +1,7 @@
 //! Leads administrators without the second factor that the policy requires to its set-up.
 
 use app::account::CONFIRM_IDENTITY;
-use app::account::second_factor::{SECOND_FACTOR, SET_UP, TURN_ON};
+use app::account::second_factor::{ADD_PASSKEY, SECOND_FACTOR, SET_UP, TURN_ON};
 use app::entrance::LOGOUT;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -13,7 +13,14 @@ use super::refuse::{refuse, refuse_unread};
 use super::state::AppState;
 
 /// What such an administrator can do: set one up, and sign out.
-const OPEN: &[&str] = &[SECOND_FACTOR, SET_UP, TURN_ON, CONFIRM_IDENTITY, LOGOUT];
+const OPEN: &[&str] = &[
+    SECOND_FACTOR,
+    SET_UP,
+    TURN_ON,
+    ADD_PASSKEY,
+    CONFIRM_IDENTITY,
+    LOGOUT,
+];
 
 /// Redirects pages and forms to the set-up, and refuses REST and server functions with the reason. Tokens are
 /// not asked.

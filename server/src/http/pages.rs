@@ -1,9 +1,9 @@
 //! Routes of the pages, the server functions and the assets.
 
 use app::account::ACCOUNT;
-use app::entrance::LOGIN;
+use app::entrance::{LOGIN, PendingSignIn};
 use app::outbox::PublicUrl;
-use app::{App, SETTINGS, Site, shell};
+use app::{App, PasskeyScript, SETTINGS, Site, shell};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -18,7 +18,7 @@ use leptos_axum::generate_route_list;
 use super::authentication::Caller;
 use super::body::{self, BODY_MAX};
 use super::state::AppState;
-use super::{flash, refuse};
+use super::{flash, refuse, second_step_cookie};
 use crate::assets;
 
 pub fn router() -> Router<AppState> {
@@ -47,6 +47,7 @@ fn context(state: AppState, caller: Caller) -> impl Fn() + Clone + Send + Sync +
     move || {
         provide_context(state.postern.clone());
         provide_context(PublicUrl(state.url.to_string()));
+        provide_context(PasskeyScript(assets::path("passkey.js")));
         if let Some(actor) = &caller.actor {
             provide_context(actor.clone());
         }
@@ -59,14 +60,19 @@ async fn page(State(state): State<AppState>, caller: Caller, request: Request) -
         let text = "This is not a proxy. Request a path.";
         return refuse::refuse(request.uri(), Refusal::new(Kind::BadRequest, text));
     }
-    let Some(flash) = flash::read(request.headers(), &state.url) else {
-        return render(state, caller, request, || ()).await;
-    };
-    let url = state.url.clone();
+    let pending = second_step_cookie::read(request.headers(), &state.url);
+    let flash = flash::read(request.headers(), &state.url);
+    let (url, has_flash) = (state.url.clone(), flash.is_some());
     let page = render(state, caller, request, move || {
-        provide_context(flash.clone());
+        provide_context(PendingSignIn(pending.clone()));
+        if let Some(flash) = &flash {
+            provide_context(flash.clone());
+        }
     });
-    flash::removed(page.await, &url)
+    match has_flash {
+        true => flash::removed(page.await, &url),
+        false => page.await,
+    }
 }
 
 /// Renders the page at the request's path, with `more` in its context.

@@ -1,11 +1,11 @@
 //! Form posts about the second factor of one's own account.
 
-use app::Flash;
 use app::account::ACCOUNT;
 use app::account::second_factor::{
-    EmptyForm, NewRecoveryCodes, RECOVERY_CODES, REMOVE_SECOND_FACTOR, SECOND_FACTOR, SET_UP,
-    TURN_ON, TurnOnForm,
+    ADD_PASSKEY, AddPasskeyForm, EmptyForm, NewRecoveryCodes, RECOVERY_CODES, REMOVE_PASSKEY,
+    REMOVE_SECOND_FACTOR, RemovePasskeyForm, SECOND_FACTOR, SET_UP, TURN_ON, TurnOnForm,
 };
+use app::{Flash, FormReply};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -16,6 +16,7 @@ use leptos::prelude::provide_context;
 use super::authentication::Caller;
 use super::flash;
 use super::forms::{again, filled_in, page};
+use super::refuse::with_status;
 use super::state::AppState;
 
 pub fn router() -> Router<AppState> {
@@ -23,6 +24,8 @@ pub fn router() -> Router<AppState> {
         .route(SET_UP, post(set_up))
         .route(TURN_ON, post(turn_on))
         .route(RECOVERY_CODES, post(new_recovery_codes))
+        .route(ADD_PASSKEY, post(add_passkey))
+        .route(REMOVE_PASSKEY, post(remove_passkey))
         .route(REMOVE_SECOND_FACTOR, post(remove))
 }
 
@@ -78,6 +81,59 @@ async fn recovery_codes(
             })
             .await
         }
+        Err(refusal) => again(state, caller, SECOND_FACTOR, String::new(), refusal).await,
+    }
+}
+
+/// Adds a passkey. With the first second factor, the page that answers shows the recovery codes.
+async fn add_passkey(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
+    let form = match caller.signed_in() {
+        Ok(_) => filled_in::<AddPasskeyForm>(request).await,
+        Err(refusal) => Err(refusal),
+    };
+    let (form, arrived) = match form {
+        Ok(form) => (form, Ok(())),
+        Err(refusal) => (AddPasskeyForm::default(), Err(refusal)),
+    };
+    let added = async {
+        arrived?;
+        let actor = caller.signed_in()?;
+        let accounts = state.postern.accounts();
+        accounts.add_passkey(actor, &form.name, &form.passkey).await
+    };
+    match added.await {
+        Ok(Some(codes)) => recovery_codes(state, caller, Ok(codes)).await,
+        Ok(None) => flash::redirect(SECOND_FACTOR, &Flash::PasskeyAdded, &state.url),
+        Err(refusal) => {
+            let reply = FormReply {
+                refusal: refusal.clone(),
+                email: String::new(),
+            };
+            let more = move || {
+                provide_context(reply.clone());
+                provide_context(form.clone());
+            };
+            with_status(page(state, caller, SECOND_FACTOR, more).await, &refusal)
+        }
+    }
+}
+
+async fn remove_passkey(
+    State(state): State<AppState>,
+    caller: Caller,
+    request: Request,
+) -> Response {
+    let removed = async {
+        let actor = caller.signed_in()?;
+        let form: RemovePasskeyForm = filled_in(request).await?;
+        state
+            .postern
+            .accounts()
+            .remove_passkey(actor, &form.id)
+            .await
+    };
+    match removed.await {
+        Ok(()) => flash::redirect(SECOND_FACTOR, &Flash::PasskeyRemoved, &state.url),
         Err(refusal) => again(state, caller, SECOND_FACTOR, String::new(), refusal).await,
     }
 }

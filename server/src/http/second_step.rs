@@ -1,16 +1,19 @@
 //! The form of the second step of a sign-in.
 
-use app::entrance::{LoginQuery, SECOND_STEP, SecondStepForm};
+use app::FormReply;
+use app::entrance::{LoginQuery, PendingSignIn, SECOND_STEP, SecondStepForm};
 use axum::Router;
 use axum::extract::{Query, Request, State};
 use axum::http::header::SET_COOKIE;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::post;
-use domain::SecretString;
+use domain::{Refusal, SecretString};
+use leptos::prelude::provide_context;
 use tower_sessions::Session;
 
 use super::authentication::Caller;
-use super::forms::{again, signed_in_at, typed, with_device};
+use super::forms::{page, signed_in_at, typed, with_device};
+use super::refuse::with_status;
 use super::state::AppState;
 use super::{second_step_cookie, sessions};
 
@@ -37,7 +40,7 @@ async fn second_step(
         let answer = SecretString::new(typed.code);
         let login = accounts.second_step(&secret, answer, &origin).await?;
         sessions::begin(&session, &login, &origin).await?;
-        Ok(accounts.device_cookie(&login, &origin))
+        Ok::<_, Refusal>(accounts.device_cookie(&login, &origin))
     };
     match signed_in.await {
         Ok(device) => {
@@ -45,6 +48,16 @@ async fn second_step(
             let response = signed_in_at(query.next(), &device, &state.url);
             (AppendHeaders([(SET_COOKIE, removal)]), response).into_response()
         }
-        Err(refusal) => again(state, caller, &here, String::new(), refusal).await,
+        Err(refusal) => {
+            let reply = FormReply {
+                refusal: refusal.clone(),
+                email: String::new(),
+            };
+            let more = move || {
+                provide_context(reply.clone());
+                provide_context(PendingSignIn(secret.clone()));
+            };
+            with_status(page(state, caller, &here, more).await, &refusal)
+        }
     }
 }

@@ -20,6 +20,9 @@ use std::{
     sync::OnceLock,
 };
 
+/// The script of passkeys, in the repository.
+const PASSKEY_SCRIPT: &str = "frontend/passkey.js";
+
 /// Builds the assets, at most once per process. Returns the folder that `server/build.rs` embeds.
 pub fn build() -> Result<PathBuf> {
     static DONE: OnceLock<()> = OnceLock::new();
@@ -92,6 +95,7 @@ fn write_assets(site: &Path, wasm: &[u8]) -> Result<()> {
 
     let step = console::step("Bundle styles, icons and fonts");
     style::add(&mut folder, &workspace::root().join("style"))?;
+    folder.add_hashed("passkey.js", passkey_script()?.as_bytes())?;
     step.done("bundled");
 
     let step = console::step("Compress");
@@ -100,10 +104,18 @@ fn write_assets(site: &Path, wasm: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// The script that pages with passkeys load beside the bundle.
+fn passkey_script() -> Result<String> {
+    let file = workspace::root().join(PASSKEY_SCRIPT);
+    let text = fs::read_to_string(&file);
+    let text = text.with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(style::without_comments(&text))
+}
+
 /// A hash of everything that determines the assets.
 fn inputs(wasm: &[u8]) -> Result<String> {
     let root = workspace::root();
-    let mut parts = vec![wasm.to_vec()];
+    let mut parts = vec![wasm.to_vec(), fs::read(root.join(PASSKEY_SCRIPT))?];
     for tree in ["style", "xtask/src/site"] {
         for file in site_dir::files(&root.join(tree))? {
             parts.push(file.to_string_lossy().into_owned().into_bytes());
@@ -114,4 +126,16 @@ fn inputs(wasm: &[u8]) -> Result<String> {
     Ok(short_hash(
         &parts.iter().map(Vec::as_slice).collect::<Vec<_>>(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::passkey_script;
+
+    #[test]
+    fn the_script_of_passkeys_has_at_most_a_kilobyte() {
+        let script = passkey_script().expect("the script");
+        assert!(script.starts_with("const "), "{script}");
+        assert!(script.len() <= 1000, "{}", script.len());
+    }
 }

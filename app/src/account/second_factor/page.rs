@@ -1,13 +1,15 @@
-//! The page of the second factor: set-up, recovery codes, removal.
+//! The page of the second factor: authenticator app, passkeys, recovery codes, removal.
 
 use domain::Refusal;
-use engine::{Actor, Postern, SecondFactorView};
+use engine::{Accounts, Actor, Postern, SecondFactorView};
 use leptos::prelude::*;
 
+use super::passkeys::{PasskeyAddition, passkeys};
 use super::recovery_codes::{NewRecoveryCodes, recovery_codes};
 use super::set_up::{introduction, set_up};
 use super::{RECOVERY_CODES, REMOVE_SECOND_FACTOR};
 use crate::components::{ErrorNotice, SuccessNotice, refused};
+use crate::flash::{Flash, flash};
 use crate::layout::console_page;
 use crate::request::other_fault;
 
@@ -15,7 +17,12 @@ use crate::request::other_fault;
 pub fn SecondFactorPage() -> impl IntoView {
     console_page("Second factor", |actor| {
         let postern = expect_context::<Postern>();
-        let fault = other_fault(&["code"]);
+        let fault = other_fault(&["code", "name"]);
+        let done = match flash() {
+            Some(Flash::PasskeyAdded) => Some("The passkey is added."),
+            Some(Flash::PasskeyRemoved) => Some("The passkey is removed."),
+            _ => None,
+        };
         let created = use_context::<NewRecoveryCodes>();
         let content = Suspend::new(async move {
             match content(&postern, &actor, created).await {
@@ -29,6 +36,7 @@ pub fn SecondFactorPage() -> impl IntoView {
                     <h1>"Second factor"</h1>
                     <p>"What signing in needs beside your password."</p>
                 </header>
+                {done.map(|text| view! { <SuccessNotice text /> })}
                 {fault.map(|text| view! { <ErrorNotice text /> })}
                 <Suspense>{content}</Suspense>
             </div>
@@ -51,20 +59,55 @@ async fn content(
         }
         .into_any());
     }
-    if state.is_on {
-        return Ok(manage(state));
-    }
     // A secret is shown to a session that was confirmed recently only; others begin again.
-    let proposed = match accounts.recently_confirmed(actor) {
-        Ok(()) => accounts.proposed_totp(actor).await?,
-        Err(_) => None,
+    let is_recent = accounts.recently_confirmed(actor).is_ok();
+    let proposed = match is_recent && !state.has_app {
+        true => accounts.proposed_totp(actor).await?,
+        false => None,
     };
-    let set_up = proposed.map_or_else(introduction, set_up);
+    let app = match proposed {
+        Some(proposed) => set_up(proposed),
+        None if state.has_app => has_app(),
+        None => introduction(),
+    };
+    let addition = passkey_addition(accounts, actor, is_recent).await?;
+    let list = accounts.passkeys(actor).await?;
     Ok(view! {
         {required.then(required_notice)}
-        {set_up}
+        {app}
+        {passkeys(list, addition)}
+        {state.is_on.then(|| manage(state))}
     }
     .into_any())
+}
+
+async fn passkey_addition(
+    accounts: &Accounts,
+    actor: &Actor,
+    is_recent: bool,
+) -> Result<PasskeyAddition, Refusal> {
+    if !accounts.offers_passkeys() {
+        return Ok(PasskeyAddition::NotOffered);
+    }
+    if !is_recent {
+        return Ok(PasskeyAddition::AfterConfirmation);
+    }
+    let options = accounts.new_passkey_options(actor).await?;
+    Ok(options.map_or(PasskeyAddition::Full, PasskeyAddition::With))
+}
+
+fn has_app() -> AnyView {
+    view! {
+        <section class="card" aria-labelledby="app-title">
+            <header class="card-head">
+                <h2 id="app-title">
+                    "Authenticator app " <span class="badge badge-good">"On"</span>
+                </h2>
+                <p>"To use another device, remove the second factor and set it up again."</p>
+            </header>
+        </section>
+    }
+    .into_any()
 }
 
 fn required_notice() -> AnyView {
@@ -82,30 +125,30 @@ fn manage(state: SecondFactorView) -> AnyView {
         number => format!("{number} recovery codes are left."),
     };
     view! {
-        <section class="card" aria-labelledby="app-title">
-            <header class="card-head">
-                <h2 id="app-title">
-                    "Authenticator app " <span class="badge badge-good">"On"</span>
-                </h2>
-                <p>"To use another device, remove the second factor and set it up again."</p>
-            </header>
-            <form class="card-body" method="post" action=REMOVE_SECOND_FACTOR>
-                <div class="buttons">
-                    <button class="button button-danger" type="submit">
-                        "Remove second factor"
-                    </button>
-                </div>
-            </form>
-        </section>
         <section class="card" aria-labelledby="codes-title">
             <header class="card-head">
                 <h2 id="codes-title">"Recovery codes"</h2>
-                <p>{left} " Each signs you in once where the app is not at hand."</p>
+                <p>{left} " Each signs you in once where your device is not at hand."</p>
             </header>
             <form class="card-body" method="post" action=RECOVERY_CODES>
                 <div class="buttons">
                     <button class="button button-secondary" type="submit">
                         "Create new recovery codes"
+                    </button>
+                </div>
+            </form>
+        </section>
+        <section class="card" aria-labelledby="off-title">
+            <header class="card-head">
+                <h2 id="off-title">"Removal"</h2>
+                <p>
+                    "Removes the authenticator app, the passkeys and the recovery codes of your account. You sign in with your password alone then."
+                </p>
+            </header>
+            <form class="card-body" method="post" action=REMOVE_SECOND_FACTOR>
+                <div class="buttons">
+                    <button class="button button-danger" type="submit">
+                        "Remove second factor"
                     </button>
                 </div>
             </form>

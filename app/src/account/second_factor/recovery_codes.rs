@@ -25,7 +25,7 @@ pub fn recovery_codes(NewRecoveryCodes(codes): NewRecoveryCodes) -> AnyView {
             <header class="card-head">
                 <h2 id="recovery-title">"Recovery codes"</h2>
                 <p>
-                    "Keep them where you find them without your device. Each signs you in once in place of a code of the app. They are not shown again; earlier ones do not work any more."
+                    "Keep them where you find them without your device. Each signs you in once in place of your app or passkey. They are not shown again; earlier ones do not work any more."
                 </p>
             </header>
             <div class="card-body">

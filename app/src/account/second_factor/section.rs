@@ -13,7 +13,7 @@ pub fn SecondFactorSection(actor: Actor) -> AnyView {
         false => view! { <span class="badge badge-plain">"Off"</span> },
     };
     let text = match is_on {
-        true => "After your password you are asked for a code of your authenticator app.",
+        true => "After your password you are asked for a code or a passkey.",
         false => "With one, nobody signs in with your password alone.",
     };
     let link = if is_on { "Manage" } else { "Set up" };

@@ -4,71 +4,17 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::outbox::RelayCondition;
+use domain::rate_window::{Period, RateWindow, RateWindows, ReachedLimit};
 use domain::relay::RelayLimits;
 
 use crate::store::Scope;
-use crate::store::relay_usage::{Period, Usage};
-
-/// The messages of a period, and of the one before it.
-#[derive(Clone, Copy, Debug)]
-struct Window {
-    period: Period,
-    start: Timestamp,
-    messages: i64,
-    before: i64,
-}
-
-impl Window {
-    fn new(period: Period) -> Self {
-        Self {
-            period,
-            start: Timestamp(0),
-            messages: 0,
-            before: 0,
-        }
-    }
-
-    /// The window at `now`.
-    fn at(self, now: Timestamp) -> Self {
-        let start = self.period.start(now);
-        let (messages, before) = match start {
-            same if same == self.start => (self.messages, self.before),
-            next if next == self.start + self.period.length() => (0, self.messages),
-            _ => (0, 0),
-        };
-        Self {
-            period: self.period,
-            start,
-            messages,
-            before,
-        }
-    }
-
-    /// How long another message has to wait, with so many allowed in any period of this length: those
-    /// of the period before count by the part of it that such a period covers. `self` is the window at
-    /// `now`.
-    fn wait(self, limit: u32, now: Timestamp) -> Option<Duration> {
-        let length = self.period.length();
-        let elapsed = now.saturating_since(self.start);
-        let free = i64::from(limit) - 1 - self.messages;
-        if free < 0 {
-            return Some(length.saturating_sub(elapsed).max(Duration::from_millis(1)));
-        }
-        if self.before <= free {
-            return None;
-        }
-        // Until no more than `free` of those before are covered.
-        let covered = length.mul_f64(free as f64 / self.before as f64);
-        let wait = length.saturating_sub(covered).saturating_sub(elapsed);
-        (!wait.is_zero()).then_some(wait)
-    }
-}
+use crate::store::relay_usage::Usage;
 
 /// The messages that a relay got. Several nodes share them by way of the database, within a second.
 #[derive(Debug)]
 pub(super) struct RelayQuota {
     scope: Scope,
-    windows: [Window; 3],
+    windows: RateWindows,
     /// Not in the database yet.
     unsaved: Vec<Usage>,
 }
@@ -77,40 +23,35 @@ impl RelayQuota {
     pub fn new(scope: Scope) -> Self {
         Self {
             scope,
-            windows: [Period::Minute, Period::Hour, Period::Day].map(Window::new),
+            windows: RateWindows::default(),
             unsaved: Vec::new(),
         }
     }
 
     /// How long another message has to wait; `None` where it need not.
     pub fn wait(&self, limits: &RelayLimits, now: Timestamp) -> Option<Duration> {
-        self.reached(limits, now).map(|(wait, _)| wait)
+        let reached = self.reached(limits, now)?;
+        Some(reached.next_at.saturating_since(now))
     }
 
     /// The limit that is reached, as in `500 messages a day`, and when another message may follow;
     /// of several the one with the longest wait.
     pub fn condition(&self, limits: &RelayLimits, now: Timestamp) -> Option<RelayCondition> {
-        let (wait, period) = self.reached(limits, now)?;
+        let reached = self.reached(limits, now)?;
         Some(RelayCondition::AtLimit {
-            limit: described_limit(limits, period)?,
-            until: now + wait,
+            limit: reached.period.limit_text(reached.limit),
+            until: reached.next_at,
         })
     }
 
-    fn reached(&self, limits: &RelayLimits, now: Timestamp) -> Option<(Duration, Period)> {
-        let waits = self.windows.iter().filter_map(|window| {
-            let limit = limit(limits, window.period)?;
-            let wait = window.at(now).wait(limit, now)?;
-            Some((wait, window.period))
-        });
-        waits.max_by_key(|(wait, _)| *wait)
+    fn reached(&self, limits: &RelayLimits, now: Timestamp) -> Option<ReachedLimit> {
+        self.windows.reached(|period| limit(limits, period), 1, now)
     }
 
     /// Counts a message that begins.
     pub fn count(&mut self, now: Timestamp) {
-        for window in &mut self.windows {
-            *window = window.at(now);
-            window.messages += 1;
+        for window in &mut self.windows.0 {
+            window.count(1, now);
             let (period, start) = (window.period, window.start);
             let same = |used: &&mut Usage| used.period == period && used.start == start;
             match self.unsaved.iter_mut().find(same) {
@@ -139,7 +80,7 @@ impl RelayQuota {
     pub fn load(&mut self, stored: &[Usage], now: Timestamp) {
         let own = |used: &&Usage| used.scope == self.scope;
         let all: Vec<&Usage> = stored.iter().filter(own).chain(&self.unsaved).collect();
-        for window in &mut self.windows {
+        for window in &mut self.windows.0 {
             let period = window.period;
             let sum = |start: Timestamp| {
                 let of_period = all.iter().filter(|used| used.period == period);
@@ -147,7 +88,7 @@ impl RelayQuota {
                 found.map(|used| used.messages).sum()
             };
             let start = period.start(now);
-            *window = Window {
+            *window = RateWindow {
                 period,
                 start,
                 messages: sum(start),
@@ -175,17 +116,8 @@ pub(super) fn limits_messages(limits: &RelayLimits) -> bool {
 /// The limits of messages, as in `10 messages a minute, 500 messages a day`.
 pub(super) fn described(limits: &RelayLimits) -> String {
     let each = Period::ALL.iter();
-    let each = each.filter_map(|period| described_limit(limits, *period));
+    let each = each.filter_map(|period| Some(period.limit_text(limit(limits, *period)?)));
     each.collect::<Vec<_>>().join(", ")
-}
-
-fn described_limit(limits: &RelayLimits, period: Period) -> Option<String> {
-    let name = match period {
-        Period::Minute => "a minute",
-        Period::Hour => "an hour",
-        Period::Day => "a day",
-    };
-    limit(limits, period).map(|number| format!("{number} messages {name}"))
 }
 
 #[cfg(test)]
@@ -222,8 +154,8 @@ mod tests {
         sent(&mut quota, 9, 30);
         assert_eq!(wait(&quota, 30), None, "the tenth");
         sent(&mut quota, 1, 30);
-        assert_eq!(wait(&quota, 30), Some(30));
-        // Of the ten in the minute before, nine may be covered by the last minute.
+        // Of the ten in that minute, nine may be covered by the last minute.
+        assert_eq!(wait(&quota, 30), Some(36));
         assert_eq!(wait(&quota, 60), Some(6));
         assert_eq!(wait(&quota, 66), None);
         sent(&mut quota, 1, 66);
@@ -242,10 +174,12 @@ mod tests {
             per_day: Some(10),
             max_connections: None,
         };
-        assert_eq!(quota.wait(&limits, at(0)), Some(Period::Day.length()));
+        // Nine of the ten in that day may be covered by the last day.
+        let wait = Period::Day.length() + Period::Day.length() / 10;
+        assert_eq!(quota.wait(&limits, at(0)), Some(wait));
         let reached = RelayCondition::AtLimit {
             limit: "10 messages a day".to_owned(),
-            until: at(0) + Period::Day.length(),
+            until: at(0) + wait,
         };
         assert_eq!(quota.condition(&limits, at(0)), Some(reached));
         assert_eq!(

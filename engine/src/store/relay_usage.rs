@@ -1,43 +1,11 @@
 //! The table `relay_usage`: messages sent through relays with limits, by minute, hour and day.
 
-use std::time::Duration;
-
 use domain::Timestamp;
+use domain::rate_window::Period;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::{Connection, Scope, StoreError};
-
-/// The periods that limits are for.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumString, IntoStaticStr, VariantArray,
-)]
-#[strum(serialize_all = "lowercase")]
-pub enum Period {
-    Minute,
-    Hour,
-    Day,
-}
-
-impl Period {
-    /// Every period.
-    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
-
-    pub const fn length(self) -> Duration {
-        Duration::from_secs(match self {
-            Self::Minute => 60,
-            Self::Hour => 3600,
-            Self::Day => 86_400,
-        })
-    }
-
-    /// The beginning of the period at a time.
-    pub fn start(self, at: Timestamp) -> Timestamp {
-        let length = i64::try_from(self.length().as_millis()).unwrap_or(i64::MAX);
-        Timestamp(at.0 - at.0.rem_euclid(length))
-    }
-}
 
 /// The messages of a relay in a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +41,7 @@ pub async fn add(connection: &mut Connection, usage: &[Usage]) -> Result<(), Sto
              DO UPDATE SET messages = relay_usage.messages + excluded.messages",
         )
         .bind(used.scope.relay_id())
-        .bind(<&str>::from(used.period))
+        .bind(used.period.as_str())
         .bind(used.start.0)
         .bind(used.messages)
         .execute(&mut *connection)
@@ -96,7 +64,7 @@ pub async fn current(
             "SELECT relay_id, period, start_at, messages FROM relay_usage \
              WHERE period = $1 AND start_at >= $2",
         )
-        .bind(<&str>::from(*period))
+        .bind(period.as_str())
         .bind((period.start(now) - period.length()).0)
         .fetch_all(&mut *connection)
         .await?;
@@ -112,7 +80,7 @@ pub async fn current(
 pub async fn delete_old(connection: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
     for period in Period::ALL {
         sqlx::query("DELETE FROM relay_usage WHERE period = $1 AND start_at < $2")
-            .bind(<&str>::from(*period))
+            .bind(period.as_str())
             .bind((period.start(now) - period.length()).0)
             .execute(&mut *connection)
             .await?;

@@ -1,0 +1,363 @@
+//! Limits of messages a minute, an hour and a day: the periods, and how many of a limit are left.
+
+use std::time::Duration;
+
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+use crate::Timestamp;
+
+/// The periods that limits are for.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "lowercase")]
+pub enum Period {
+    /// 60 seconds.
+    Minute,
+    /// 60 minutes.
+    Hour,
+    /// 24 hours, from midnight UTC on.
+    Day,
+}
+
+impl Period {
+    /// Every period.
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
+
+    /// The name in the database and in JSON.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// How long it is.
+    pub const fn length(self) -> Duration {
+        Duration::from_millis(self.milliseconds().unsigned_abs())
+    }
+
+    const fn milliseconds(self) -> i64 {
+        match self {
+            Self::Minute => 60_000,
+            Self::Hour => 3_600_000,
+            Self::Day => 86_400_000,
+        }
+    }
+
+    /// The beginning of the period at a time.
+    pub fn start(self, at: Timestamp) -> Timestamp {
+        Timestamp(at.0 - at.0.rem_euclid(self.milliseconds()))
+    }
+
+    /// With its article, as in `a minute`.
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::Minute => "a minute",
+            Self::Hour => "an hour",
+            Self::Day => "a day",
+        }
+    }
+
+    /// A limit, as in `500 messages a day`.
+    pub fn limit_text(self, limit: u32) -> String {
+        let messages = if limit == 1 { "message" } else { "messages" };
+        format!("{limit} {messages} {}", self.phrase())
+    }
+}
+
+/// The messages of a period, and of the one before it.
+///
+/// A limit holds in any period of the length, also in one that begins in the middle of a minute: those of
+/// the period before count by the part of it that such a period covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateWindow {
+    /// The period.
+    pub period: Period,
+    /// When it began.
+    pub start: Timestamp,
+    /// The messages since then.
+    pub messages: i64,
+    /// The messages of the period before.
+    pub before: i64,
+}
+
+impl RateWindow {
+    /// Without any message.
+    pub const fn new(period: Period) -> Self {
+        Self {
+            period,
+            start: Timestamp(0),
+            messages: 0,
+            before: 0,
+        }
+    }
+
+    /// The window at `now`. A clock that is behind it by up to a period, as that of another node may be,
+    /// still counts in it; one that is further behind was set back, and takes the counts with it.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        let start = self.period.start(now);
+        let next = self.start + self.period.length();
+        if self.is_ahead(now) {
+            return Self { start, ..self };
+        }
+        if start < self.start {
+            return self;
+        }
+        let (messages, before) = match start {
+            same if same == self.start => (self.messages, self.before),
+            start if start == next => (0, self.messages),
+            _ => (0, 0),
+        };
+        Self {
+            start,
+            messages,
+            before,
+            ..self
+        }
+    }
+
+    /// Whether it begins more than a period after `now`.
+    fn is_ahead(self, now: Timestamp) -> bool {
+        now + self.period.length() < self.start
+    }
+
+    /// How many messages are left of a limit.
+    pub fn left(self, limit: u32, now: Timestamp) -> u32 {
+        let window = self.at(now);
+        let length = self.period.milliseconds();
+        let elapsed = (now.0 - window.start.0).clamp(0, length);
+        // Rounded up: a message that is covered in part counts.
+        let covered = (window.before * (length - elapsed) + length - 1) / length;
+        let left = i64::from(limit) - window.messages - covered;
+        u32::try_from(left).unwrap_or(0)
+    }
+
+    /// When so many more messages are within a limit, if none is sent until then; `None` if they are now.
+    /// A limit below their number is never enough: that is when all of it is left.
+    pub fn next_at(self, limit: u32, many: u32, now: Timestamp) -> Option<Timestamp> {
+        if self.left(limit, now) >= many {
+            return None;
+        }
+        let window = self.at(now);
+        let length = self.period.milliseconds();
+        // Within this period when those before it are covered no more, or else within the next one.
+        let this = (window.start.0, window.messages, window.before);
+        let next = (window.start.0 + length, 0, window.messages);
+        let fits = |(start, messages, before): (i64, i64, i64)| {
+            let free = i64::from(limit) - i64::from(many) - messages;
+            let covered = match before {
+                _ if free < 0 => return None,
+                0 => length,
+                before => (free * length / before).min(length),
+            };
+            Some(start + length - covered)
+        };
+        let at = fits(this).or_else(|| fits(next));
+        Some(Timestamp(at.unwrap_or(window.start.0 + 2 * length)))
+    }
+
+    /// When all of a limit is left, if no message is sent until then; `None` if it is now.
+    pub fn all_left_at(self, now: Timestamp) -> Option<Timestamp> {
+        let window = self.at(now);
+        match (window.messages, window.before) {
+            (0, 0) => None,
+            (0, _) => Some(window.start + self.period.length()),
+            _ => Some(window.start + self.period.length() * 2),
+        }
+    }
+
+    /// Counts messages.
+    pub fn count(&mut self, many: i64, now: Timestamp) {
+        *self = self.at(now);
+        self.messages = self.messages.saturating_add(many);
+    }
+}
+
+/// A limit that does not allow more messages now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReachedLimit {
+    /// The period of the limit.
+    pub period: Period,
+    /// Messages in it.
+    pub limit: u32,
+    /// When the messages are allowed, as of [`RateWindow::next_at`].
+    pub next_at: Timestamp,
+}
+
+/// The windows of a minute, an hour and a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateWindows(pub [RateWindow; 3]);
+
+impl Default for RateWindows {
+    fn default() -> Self {
+        Self([
+            RateWindow::new(Period::Minute),
+            RateWindow::new(Period::Hour),
+            RateWindow::new(Period::Day),
+        ])
+    }
+}
+
+impl RateWindows {
+    /// The limit that does not allow `many` more messages; of several the one that does so last. `limit`
+    /// is the limit of a period.
+    pub fn reached(
+        &self,
+        limit: impl Fn(Period) -> Option<u32>,
+        many: u32,
+        now: Timestamp,
+    ) -> Option<ReachedLimit> {
+        let reached = self.0.iter().filter_map(|window| {
+            let limit = limit(window.period)?;
+            Some(ReachedLimit {
+                period: window.period,
+                limit,
+                next_at: window.next_at(limit, many, now)?,
+            })
+        });
+        reached.max_by_key(|reached| reached.next_at)
+    }
+
+    /// Takes the windows back to a clock that was set back, and returns whether there was any to take back.
+    /// What is stored afterwards ends as it does by that clock.
+    pub fn set_back(&mut self, now: Timestamp) -> bool {
+        let mut is_moved = false;
+        for window in self.0.iter_mut().filter(|window| window.is_ahead(now)) {
+            *window = window.at(now);
+            is_moved = true;
+        }
+        is_moved
+    }
+
+    /// Counts messages in each window.
+    pub fn count(&mut self, many: i64, now: Timestamp) {
+        for window in &mut self.0 {
+            window.count(many, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A minute, hour and day begin.
+    const BEGUN: Timestamp = Timestamp(1_000_000 * 86_400_000);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp(BEGUN.0 + seconds * 1000)
+    }
+
+    /// The window of a minute after messages at these seconds.
+    fn sent(times: &[i64]) -> RateWindow {
+        let mut window = RateWindow::new(Period::Minute);
+        for time in times {
+            window.count(1, at(*time));
+        }
+        window
+    }
+
+    #[test]
+    fn a_limit_holds_in_any_period_of_its_length() {
+        let ten_at_30 = [30; 10];
+        let mut eleven = ten_at_30.to_vec();
+        eleven.push(66);
+        for (times, limit, many, now, left, next) in [
+            (&[][..], 10, 1, 0, 10, None),
+            (&[], 10, 10, 0, 10, None),
+            (&[], 10, 11, 0, 10, Some(120)),
+            (&ten_at_30[..9], 10, 1, 30, 1, None),
+            (&ten_at_30[..9], 10, 4, 30, 1, Some(80)),
+            (&ten_at_30, 10, 1, 30, 0, Some(66)),
+            (&ten_at_30, 10, 1, 60, 0, Some(66)),
+            (&ten_at_30, 10, 1, 65, 0, Some(66)),
+            (&ten_at_30, 10, 1, 66, 1, None),
+            (&ten_at_30, 10, 5, 66, 1, Some(90)),
+            (&ten_at_30, 10, 1, 119, 9, None),
+            (&ten_at_30, 10, 10, 119, 9, Some(120)),
+            (&ten_at_30, 10, 10, 120, 10, None),
+            (&eleven, 10, 1, 66, 0, Some(72)),
+            (&eleven, 10, 10, 66, 0, Some(180)),
+            (&eleven, 10, 9, 120, 9, None),
+            (&eleven, 10, 10, 120, 9, Some(180)),
+            (&[0, 0], 1, 1, 0, 0, Some(120)),
+            (&ten_at_30, 10, 10, 600, 10, None),
+        ] {
+            let window = sent(times);
+            let named = format!("{many} of {limit} at {now} s after {times:?}");
+            assert_eq!(window.left(limit, at(now)), left, "{named}");
+            let found = window.next_at(limit, many, at(now));
+            assert_eq!(found, next.map(at), "{named}");
+            if let Some(found) = found.filter(|_| many <= limit) {
+                let early = Timestamp(found.0 - 1);
+                assert!(window.left(limit, found) >= many, "{named}: enough then");
+                assert!(window.left(limit, early) < many, "{named}: not before");
+            }
+        }
+    }
+
+    #[test]
+    fn all_of_a_limit_is_left_once_no_message_is_covered() {
+        for (times, now, expected) in [
+            (&[][..], 0, None),
+            (&[30], 30, Some(120)),
+            (&[30], 60, Some(120)),
+            (&[30, 70], 70, Some(180)),
+            (&[30], 120, None),
+        ] {
+            assert_eq!(sent(times).all_left_at(at(now)), expected.map(at));
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_neither_frees_nor_locks() {
+        let window = sent(&[600, 600]);
+        // Of another node, or corrected: the same window, in which they count.
+        for now in [599, 541] {
+            assert_eq!(window.at(at(now)), window);
+            assert_eq!(window.left(2, at(now)), 0);
+            assert_eq!(window.next_at(2, 1, at(now)), Some(at(690)));
+        }
+        // An hour back they count in that minute.
+        let now = at(600 - 3600);
+        assert_eq!(window.left(2, now), 0);
+        assert_eq!(window.next_at(2, 1, now), Some(at(690 - 3600)));
+        let mut back = window.at(now);
+        assert_eq!(back.left(2, at(690 - 3600)), 1);
+        back.count(1, at(690 - 3600));
+        assert_eq!(back.left(2, at(690 - 3600)), 0);
+
+        let mut windows = RateWindows::default();
+        windows.count(2, at(0));
+        for (seconds, moved) in [(0, false), (-30, false), (-90, true), (-90, false)] {
+            assert_eq!(windows.set_back(at(seconds)), moved, "{seconds}");
+        }
+        assert_eq!(windows.0[0].start, at(-120));
+        assert_eq!(windows.0[2].start, at(0), "a day's is not ahead");
+    }
+
+    #[test]
+    fn the_last_of_all_limits_counts() {
+        let mut windows = RateWindows::default();
+        windows.count(10, at(0));
+        let reached = |limits: [Option<u32>; 3]| {
+            let limit = move |period: Period| match period {
+                Period::Minute => limits[0],
+                Period::Hour => limits[1],
+                Period::Day => limits[2],
+            };
+            let reached = windows.reached(limit, 1, at(0))?;
+            Some((reached.period, reached.limit))
+        };
+        for (limits, expected) in [
+            ([None; 3], None),
+            ([Some(11); 3], None),
+            ([Some(10), None, None], Some((Period::Minute, 10))),
+            ([Some(10); 3], Some((Period::Day, 10))),
+            ([Some(10), Some(11), None], Some((Period::Minute, 10))),
+        ] {
+            assert_eq!(reached(limits), expected, "{limits:?}");
+        }
+        assert_eq!(Period::Day.limit_text(500), "500 messages a day");
+        assert_eq!(Period::Hour.limit_text(1), "1 message an hour");
+    }
+}

@@ -39,7 +39,7 @@ impl fmt::Display for Origin {
 enum Identity {
     Session(SessionRow),
     Token {
-        token: Token,
+        token: Box<Token>,
         /// The digest of its secret.
         digest: String,
     },
@@ -80,6 +80,7 @@ impl Actor {
 
     /// The actor of a token that is not revoked, with the digest of its secret.
     pub(crate) fn token(token: Token, digest: String, origin: Origin) -> Self {
+        let token = Box::new(token);
         Self {
             identity: Identity::Token { token, digest },
             origin,
@@ -167,6 +168,14 @@ impl Actor {
             .is_some_and(|session| session.has_second_factor)
     }
 
+    /// The actor's token; `None` for other actors.
+    pub(crate) fn as_token(&self) -> Option<&Token> {
+        match &self.identity {
+            Identity::Token { token, .. } => Some(token),
+            _ => None,
+        }
+    }
+
     /// The digest of the secret of the actor's token; `None` for other actors.
     pub(crate) fn token_digest(&self) -> Option<&str> {
         match &self.identity {
@@ -243,11 +252,11 @@ impl Actor {
     /// otherwise it would outlive or exceed its limits with another one.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] for a token that expires, or has senders or a highest priority.
+    /// [`Kind::Forbidden`] for a token that expires, or has senders, limits or a highest priority.
     pub(crate) fn creates_tokens(&self) -> Result<(), Refusal> {
         match self.is_limited() {
             true => {
-                let text = "A token that expires, or has senders or a highest priority, creates no \
+                let text = "A token that expires, or has senders, limits or a highest priority, creates no \
                             tokens. Sign in to create one.";
                 Err(Refusal::new(Kind::Forbidden, text))
             }
@@ -264,7 +273,7 @@ impl Actor {
         self.administers()?;
         match self.is_limited() {
             true => {
-                let text = "A token that expires, or has senders or a highest priority, changes no \
+                let text = "A token that expires, or has senders, limits or a highest priority, changes no \
                             accounts. Sign in to do it.";
                 Err(Refusal::new(Kind::Forbidden, text))
             }
@@ -288,13 +297,14 @@ impl Actor {
         }
     }
 
-    /// Whether the actor is a token that expires, or has senders or a highest priority.
+    /// Whether the actor is a token that expires, or has senders, limits or a highest priority.
     fn is_limited(&self) -> bool {
         match &self.identity {
             Identity::Token { token, .. } => {
                 token.expires_at.is_some()
                     || !token.senders.is_empty()
                     || token.priorities.is_limited()
+                    || !token.quota.limits.is_empty()
             }
             _ => false,
         }
@@ -358,7 +368,7 @@ fn not_an_administrator() -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use domain::Timestamp;
+    use domain::{SendingQuota, Timestamp};
 
     use super::*;
 
@@ -379,6 +389,7 @@ mod tests {
             senders: Vec::new(),
             any_sender: false,
             priorities: PriorityLimits::default(),
+            quota: SendingQuota::default(),
             account,
         };
         Actor::token(token, "3".to_owned(), Origin::default())

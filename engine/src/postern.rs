@@ -12,6 +12,7 @@ use crate::accounts::{Accounts, RelyingParty};
 use crate::audit::Audit;
 use crate::delivery::{Delivery, DeliveryServices};
 use crate::diagnosis::Diagnosis;
+use crate::limits::Limits;
 use crate::outbox::{DiskSpace, Hold, LiveFeed, Outbox};
 use crate::policy::Policy;
 use crate::senders::Senders;
@@ -77,6 +78,7 @@ struct Services {
     settings: Settings,
     relays: Relays,
     policy: Policy,
+    limits: Limits,
     accounts: Accounts,
     account_mail: AccountMail,
     senders: Senders,
@@ -127,6 +129,13 @@ impl Postern {
         );
         let relays = Relays::new(store.clone(), audit.clone(), settings.clone());
         let policy = Policy::new(store.clone(), audit.clone(), settings.clone());
+        let limits = Limits::new(
+            store.clone(),
+            clock.clone(),
+            accounts.clone(),
+            audit.clone(),
+            settings.clone(),
+        );
         let diagnosis = Diagnosis::new(
             store.clone(),
             clock.clone(),
@@ -178,6 +187,7 @@ impl Postern {
             settings,
             relays,
             policy,
+            limits,
             accounts,
             account_mail,
             senders,
@@ -201,6 +211,11 @@ impl Postern {
     /// What accounts may do, and what is required of them.
     pub fn policy(&self) -> &Policy {
         &self.0.policy
+    }
+
+    /// Limits of what accounts and API tokens send.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 
     /// Sign-in, passwords, sessions and API tokens, and their administration.

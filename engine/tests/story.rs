@@ -78,6 +78,8 @@ mod searching;
 mod second_factor;
 #[path = "story/senders.rs"]
 mod senders;
+#[path = "story/sending_limits.rs"]
+mod sending_limits;
 #[path = "story/settings.rs"]
 mod settings;
 #[path = "story/suppressing.rs"]

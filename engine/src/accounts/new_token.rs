@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::outbox::{Priority, PriorityLimits};
 use domain::view::Role;
-use domain::{EmailAddress, Kind, Refusal, Timestamp};
+use domain::{EmailAddress, Kind, Refusal, SendingLimits, SendingQuota, Timestamp};
 
 use crate::mail::check_address;
 use crate::store::accounts::Account;
@@ -43,6 +43,8 @@ pub struct NewToken {
     pub default_priority: Option<Priority>,
     /// The highest priority of its messages; without it, every one.
     pub highest_priority: Option<Priority>,
+    /// Its limits of what it submits.
+    pub limits: SendingLimits,
 }
 
 impl NewToken {
@@ -84,6 +86,9 @@ impl NewToken {
             faults.add("default_priority", text);
             PriorityLimits::default()
         });
+        if let Err(refusal) = self.limits.check() {
+            faults.fields.extend(refusal.fields);
+        }
         let (scopes, senders) = Refusal::both(scopes, senders).unwrap_or_else(|refusal| {
             faults.fields.extend(refusal.fields);
             Default::default()
@@ -100,6 +105,10 @@ impl NewToken {
             senders,
             any_sender: self.any_sender,
             priorities,
+            quota: SendingQuota {
+                limits: self.limits,
+                ..SendingQuota::default()
+            },
             account,
         })
     }
@@ -200,6 +209,7 @@ mod tests {
             senders: texts(&["app@example.org", "nobody"]),
             default_priority: Some(Priority::High),
             highest_priority: Some(Priority::Normal),
+            limits: SendingLimits::of_numbers([Some(0), None, None, Some(101)]),
             ..NewToken::new("", " ")
         };
         let fields = validated(wrong, Role::User).expect_err("refused");
@@ -208,6 +218,8 @@ mod tests {
             [
                 "default_priority",
                 "expires_days",
+                "max_per_minute",
+                "max_recipients",
                 "name",
                 "scopes",
                 "senders"

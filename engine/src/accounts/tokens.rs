@@ -33,13 +33,17 @@ pub struct NewestTokens {
     pub number: i64,
 }
 
+fn no_such_token() -> Refusal {
+    Refusal::of(Kind::NotFound, "id", "No token in use has this id.")
+}
+
 impl Accounts {
     /// Creates a token and returns its secret, of which only the digest is stored. Everybody who is
     /// signed in may create tokens of the own account, administrators those of any account.
     ///
     /// # Errors
-    /// [`Kind::Invalid`] under `account`, `name`, `scopes`, `expires_days`, `senders`, `any_sender` and
-    /// `default_priority`, and under `name` if the account has 100 tokens in use; [`Kind::TooMany`] beyond 10 new ones of an account a
+    /// [`Kind::Invalid`] under `account`, `name`, `scopes`, `expires_days`, `senders`, `any_sender`,
+    /// `default_priority` and the names of limits, and under `name` if the account has 100 tokens in use; [`Kind::TooMany`] beyond 10 new ones of an account a
     /// minute; [`Kind::NotFound`] under `account` if there is no such account; [`Kind::Forbidden`] for
     /// other actors, and for tokens that are limited themselves.
     pub async fn create_token(&self, actor: &Actor, new: NewToken) -> Result<String, Refusal> {
@@ -151,6 +155,25 @@ impl Accounts {
         })
     }
 
+    /// A token that is not revoked, by its id, for administrators.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] under `id`; [`Kind::Forbidden`] for other actors.
+    pub async fn token(&self, actor: &Actor, id: &str) -> Result<Token, Refusal> {
+        actor.administers()?;
+        // PostgreSQL accepts no NUL in a text.
+        let found = match id.contains(char::is_control) {
+            true => None,
+            false => tokens::by_id(&mut *self.store.read().await?, id).await?,
+        };
+        found.ok_or_else(no_such_token)
+    }
+
+    /// Tokens changed outside of this service: the next use of one reads it again.
+    pub(crate) fn forget_tokens(&self) {
+        self.token_cache.forget();
+    }
+
     /// Revokes a token by its id: administrators every token, others those of their own account.
     ///
     /// # Errors
@@ -191,11 +214,7 @@ impl Accounts {
         let mut work = self.store.begin().await?;
         let known = !id.contains(char::is_control);
         if !known || !tokens::revoke(&mut work, id, account, self.clock.now()).await? {
-            return Err(Refusal::of(
-                Kind::NotFound,
-                "id",
-                "No token in use has this id.",
-            ));
+            return Err(no_such_token());
         }
         self.audit
             .record(&mut work, actor, Action::RevokeToken, id)

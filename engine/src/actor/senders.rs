@@ -25,7 +25,7 @@ impl Actor {
     pub(crate) fn changes_own_senders(&self) -> Result<&Account, Refusal> {
         self.changes_settings()?;
         if self.is_limited() {
-            let text = "A token that expires, or has senders or a highest priority, changes no sender \
+            let text = "A token that expires, or has senders, limits or a highest priority, changes no sender \
                         addresses. Sign in to do it.";
             return Err(Refusal::new(Kind::Forbidden, text));
         }
@@ -46,8 +46,8 @@ impl Actor {
 
 #[cfg(test)]
 mod tests {
-    use domain::Timestamp;
     use domain::outbox::PriorityLimits;
+    use domain::{SendingQuota, Timestamp};
 
     use super::*;
     use crate::Origin;
@@ -70,6 +70,7 @@ mod tests {
             senders: senders.iter().map(|text| (*text).to_owned()).collect(),
             any_sender,
             priorities: PriorityLimits::default(),
+            quota: SendingQuota::default(),
             account,
         };
         Actor::token(token, "3".to_owned(), Origin::default())

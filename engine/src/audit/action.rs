@@ -64,6 +64,9 @@ pub enum Action {
     /// An address or a domain of an account was removed.
     #[strum(serialize = "remove sender")]
     RemoveSender,
+    /// The limits of an account or of an API token were changed.
+    #[strum(serialize = "change limits")]
+    ChangeLimits,
     /// The settings were read.
     #[strum(serialize = "read settings")]
     ReadSettings,
@@ -146,6 +149,7 @@ mod tests {
             (Action::ReadCertificates, "read certificates"),
             (Action::ChangeRelay, "change relay"),
             (Action::ConfirmSender, "confirm sender"),
+            (Action::ChangeLimits, "change limits"),
             (Action::SendTest, "send test"),
             (Action::Diagnose, "diagnose"),
             (Action::HoldMail, "hold mail"),

@@ -10,6 +10,7 @@ use domain::{EmailAddress, Kind, Refusal, SmtpSettings, Timestamp};
 
 use super::group_commit::request::{NewMessage, WriteRequest, WriteResult};
 use super::reservation::Reservation;
+use super::sending_limits::{LimitHolder, RecipientLimit, SubmissionLimits};
 use super::service::{AcceptanceSettings, AccountKey, CachedSettings, Outbox};
 use crate::Actor;
 use crate::mail::{
@@ -19,7 +20,9 @@ use crate::smtp::to_ascii;
 use crate::store::flows::{self, Flow, GLOBAL_QUEUE, QueueClass, QueueTarget};
 use crate::store::idempotency::IdempotencyKey;
 use crate::store::messages::MessageRow;
-use crate::store::{Connection, Scope, information, policy, relays, routing, sender_identities};
+use crate::store::{
+    Connection, Scope, information, policy, relays, routing, sender_identities, sending_limits,
+};
 
 /// The maximum number of messages of one request.
 const MAX_MESSAGES: usize = 500;
@@ -69,7 +72,8 @@ impl Outbox {
     /// # Errors
     /// [`Kind::Invalid`] with every fault by field, of many messages as `[3].to`, also under `from` where
     /// the account or the token may not send from an address; [`Kind::Conflict`]
-    /// while a request with this key is under way; [`Kind::Unavailable`] where the database fails or
+    /// while a request with this key is under way; [`Kind::TooMany`] with the seconds to wait while the
+    /// account or its token is at a limit of messages; [`Kind::Unavailable`] where the database fails or
     /// its disk has no more free space than its reserve.
     pub async fn accept(
         &self,
@@ -89,7 +93,14 @@ impl Outbox {
         });
         let _in_flight = key.as_ref().map(|key| self.in_flight(key)).transpose()?;
 
-        let mut messages = self.compose(actor, submissions).await?;
+        let settings = self.acceptance_settings().await?;
+        let SubmissionLimits {
+            recipients,
+            counted,
+        } = SubmissionLimits::of(actor, &settings.limits);
+        let mut messages = self
+            .compose(actor, submissions, settings, recipients)
+            .await?;
         let account: Arc<str> = account.into();
         for new in &mut messages {
             let flow = Flow {
@@ -103,7 +114,10 @@ impl Outbox {
             .first()
             .map_or(QueueKind::Organisation, |new| kind(&new.class.queue));
         let digest = key.as_ref().map(|key| key.digest.clone());
-        let written = self.write(messages, key).await?;
+        let written = self.write(messages, key, counted).await?;
+        if let Some(refused) = written.refused {
+            return Err(refused.refusal(self.clock.now()));
+        }
         match written.earlier {
             None => {
                 self.meter.accepted(ids.len());
@@ -137,8 +151,9 @@ impl Outbox {
         &self,
         actor: &Actor,
         submissions: Submissions,
+        settings: AcceptanceSettings,
+        recipient_limit: Option<RecipientLimit>,
     ) -> Result<Vec<NewMessage>, Refusal> {
-        let settings = self.acceptance_settings().await?;
         let now = self.clock.now();
         let (submissions, many) = match submissions {
             Submissions::One(submission) => (vec![*submission], false),
@@ -160,6 +175,7 @@ impl Outbox {
             senders: settings.sender_limits(actor),
             settings,
             priorities: actor.priorities(),
+            recipient_limit,
             now,
         };
         if octets > LARGE {
@@ -175,6 +191,7 @@ impl Outbox {
         &self,
         messages: Vec<NewMessage>,
         key: Option<IdempotencyKey>,
+        counted: Vec<LimitHolder>,
     ) -> Result<WriteResult, Refusal> {
         let messages: Arc<[NewMessage]> = messages.into();
         // Dropped with this future, when the caller disconnects.
@@ -184,12 +201,13 @@ impl Outbox {
         if let Some(reservation) = worker.and_then(|worker| Reservation::new(worker, &messages)) {
             let group_commit = self.group_commit.clone();
             return reservation
-                .accept(group_commit, messages, key, caller)
+                .accept(group_commit, messages, key, counted, caller)
                 .await;
         }
         let request = WriteRequest::Accept {
             messages,
             key,
+            counted,
             lease: None,
             caller,
         };
@@ -255,6 +273,7 @@ impl Outbox {
             true => information::of_accounts(connection).await?,
             false => Vec::new(),
         };
+        let limits = sending_limits::of_accounts(connection).await?;
         let own = own.into_iter().filter_map(|saved| {
             let settings = saved.form.parse().ok()?;
             Some((saved.scope.account()?, default_sender(settings)))
@@ -274,6 +293,7 @@ impl Outbox {
             from_domains: Arc::new(from_domains.into_iter().collect()),
             own: Arc::new(own.collect()),
             senders: Arc::new(senders),
+            limits: Arc::new(limits),
         })
     }
 }
@@ -338,6 +358,7 @@ struct Batch {
     account: String,
     senders: SenderLimits,
     priorities: PriorityLimits,
+    recipient_limit: Option<RecipientLimit>,
     now: Timestamp,
 }
 
@@ -353,13 +374,19 @@ impl Batch {
         for (index, (submission, id)) in self.submissions.into_iter().zip(self.ids).enumerate() {
             let priority = self.priorities.choose(submission.priority);
             let priority = priority.map_err(|text| Refusal::of(Kind::Invalid, "priority", text));
-            let headers = match submission.raw {
-                Some(_) => "raw",
-                None => "headers",
+            let (headers, recipients) = match submission.raw {
+                Some(_) => ("raw", "raw"),
+                None => ("headers", "to"),
             };
             let composed = submission.compose(sender, &id, self.now);
             let checked =
                 composed.and_then(|composed| composed.check_senders(&self.senders, headers));
+            let checked = checked.and_then(|composed| {
+                if let Some(limit) = self.recipient_limit {
+                    limit.check(composed.recipients.len(), recipients)?;
+                }
+                Ok(composed)
+            });
             match Refusal::both(checked, priority) {
                 Ok((finished, priority)) => {
                     let queue = self.settings.queue(own, &finished.from);

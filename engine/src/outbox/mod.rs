@@ -1,6 +1,7 @@
 //! The outbox service: accepts messages, answers queries on them, and carries out acts of people.
 //!
 //! `accept` validates and composes messages (with `crate::mail`) and has `group_commit` write them.
+//! `sending_limits` are those of accounts and tokens, for which the group commit counts messages.
 //! `reservation` leases them to the worker of this process in the same commit. `hold` pauses delivery
 //! for `--hold-mail`. `queries` (with `waiting`), `actions`, `pause` and `suppressions` are for people;
 //! `bulk_act` is the progress of an act on many messages. `own_mail` is for mail of Postern itself.
@@ -23,6 +24,7 @@ mod queries;
 mod relay_settings;
 mod relay_status;
 mod reservation;
+mod sending_limits;
 mod service;
 mod suppressions;
 mod turns;

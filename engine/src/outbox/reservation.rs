@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::group_commit::GroupCommit;
 use super::group_commit::request::{Lease, NewMessage, WriteRequest, WriteResult};
+use super::sending_limits::LimitHolder;
 use crate::store::flows::QueueClass;
 use crate::store::idempotency::IdempotencyKey;
 
@@ -65,11 +66,13 @@ impl Reservation {
         group_commit: GroupCommit,
         messages: Arc<[NewMessage]>,
         key: Option<IdempotencyKey>,
+        counted: Vec<LimitHolder>,
         caller: Weak<()>,
     ) -> Result<WriteResult, Refusal> {
         let request = WriteRequest::Accept {
             messages: messages.clone(),
             key,
+            counted,
             lease: Some(self.worker.lease()),
             caller,
         };

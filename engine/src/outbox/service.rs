@@ -23,6 +23,7 @@ use crate::audit::{Audit, QueuedEntry};
 use crate::mail::{DefaultSender, SenderSet};
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::store::sending_limits::QuotasById;
 
 /// The minimum time between two notifications of other nodes.
 const NOTIFY_INTERVAL: Duration = Duration::from_millis(100);
@@ -49,6 +50,8 @@ pub(super) struct AcceptanceSettings {
     pub own: Arc<HashMap<String, Arc<DefaultSender>>>,
     /// What accounts may send from beside their own addresses, by their ids.
     pub senders: Arc<HashMap<String, Arc<SenderSet>>>,
+    /// The limits of accounts.
+    pub limits: Arc<QuotasById>,
 }
 
 /// An idempotency key within its account.

@@ -12,6 +12,8 @@ pub(super) struct Dialect {
     pub begin_on_sealing_keys: &'static str,
     /// Appended to the query that selects rows to claim, where several claim at once.
     pub skip_locked: &'static str,
+    /// Appended to a query that locks its rows, where transactions run beside each other.
+    pub for_update: &'static str,
     /// How many group commits run at the same time.
     pub writers: usize,
 }
@@ -23,6 +25,7 @@ pub(super) const SQLITE: Dialect = Dialect {
     begin_on_accounts: "BEGIN IMMEDIATE",
     begin_on_sealing_keys: "BEGIN IMMEDIATE",
     skip_locked: "",
+    for_update: "",
     writers: 1,
 };
 
@@ -34,6 +37,7 @@ pub(super) const POSTGRES: Dialect = Dialect {
     begin_on_accounts: "BEGIN; LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE",
     begin_on_sealing_keys: "BEGIN; LOCK TABLE sealing_key IN EXCLUSIVE MODE",
     skip_locked: " FOR UPDATE SKIP LOCKED",
+    for_update: " FOR UPDATE",
     // With more of them each commit would hold fewer requests.
     writers: 2,
 };

@@ -43,6 +43,8 @@ const ANSWER: &str = "SELECT digest, ids FROM idempotency \
 
 const FORGET_OLD: &str = "DELETE FROM idempotency WHERE account_id = $1 AND key = $2 AND at <= $3";
 
+const REMOVE: &str = "DELETE FROM idempotency WHERE account_id = $1 AND key = $2";
+
 /// Stores the answer to a key. Returns `false` where it has one.
 ///
 /// # Errors
@@ -123,6 +125,31 @@ pub fn answer_or_add_directly(
         })
     };
     work.query_row(ANSWER, params![key.account, key.key, until.0], read)
+}
+
+/// Deletes the answer to a key.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn remove(connection: &mut Connection, key: &IdempotencyKey) -> Result<(), StoreError> {
+    sqlx::query(REMOVE)
+        .bind(&key.account)
+        .bind(&key.key)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// As [`remove`], in a direct transaction.
+///
+/// # Errors
+/// Where the database fails.
+pub fn remove_directly(
+    work: &DirectTransaction<'_>,
+    key: &IdempotencyKey,
+) -> Result<(), StoreError> {
+    work.execute(REMOVE, params![key.account, key.key])?;
+    Ok(())
 }
 
 /// Deletes every answer that was stored at `until` or before.

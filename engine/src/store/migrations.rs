@@ -36,6 +36,8 @@ macro_rules! files {
             "0023_account_access",
             "0024_second_factor",
             "0025_trying_since",
+            "0026_sender_identity",
+            "0027_sending_limits",
             "0028_passkey"
         )
     };

@@ -35,6 +35,7 @@ pub mod sealed_values;
 pub mod search;
 pub mod second_factors;
 pub mod sender_identities;
+pub mod sending_limits;
 pub mod sessions;
 pub mod setup_link;
 pub mod suppressions;
@@ -225,6 +226,11 @@ impl Store {
     /// Appended to queries that select rows to claim.
     pub fn skip_locked(&self) -> &'static str {
         self.dialect.skip_locked
+    }
+
+    /// Appended to queries whose rows are locked until the transaction ends.
+    pub fn for_update(&self) -> &'static str {
+        self.dialect.for_update
     }
 
     /// Whether only processes of this machine can use it.

@@ -1,19 +1,24 @@
 //! The table `token`: API tokens of programs, by the hash of their secret.
 
-use domain::Timestamp;
 use domain::outbox::PriorityLimits;
+use domain::{SendingQuota, Timestamp};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 use strum::{EnumString, IntoStaticStr};
 
 use super::accounts::Account;
 use super::flows::priority;
+use super::sending_limits::{self, QUOTA};
 use super::{Connection, StoreError};
 
 /// The columns of a [`Token`].
 const COLUMNS: &str = "t.id, a.id, a.email, a.role, t.name, t.scopes, t.created_at, t.revoked_at, \
                        t.expires_at, t.last_used_at, t.senders, t.default_priority, t.highest_priority, \
                        t.any_sender";
+
+/// The tables of these columns, and of [`QUOTA`].
+const TABLES: &str = "token t JOIN account a ON a.id = t.account_id \
+                      LEFT JOIN sending_limit l ON l.holder_id = t.id";
 
 /// What a token is for. An administrator's act also needs an account with that role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
@@ -62,6 +67,8 @@ pub struct Token {
     pub any_sender: bool,
     /// The priorities of the messages that it submits.
     pub priorities: PriorityLimits,
+    /// Its limits of what it submits, and the messages that count for them.
+    pub quota: SendingQuota,
 }
 
 impl Token {
@@ -97,6 +104,7 @@ impl FromRow<'_, AnyRow> for Token {
                 default: priority(row, 11)?,
                 highest: priority(row, 12)?,
             },
+            quota: sending_limits::from_columns(row, 14)?,
         })
     }
 }
@@ -110,7 +118,7 @@ pub async fn by_secret(
     secret: &str,
 ) -> Result<Option<Token>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM token t JOIN account a ON a.id = t.account_id \
+        "SELECT {COLUMNS}, {QUOTA} FROM {TABLES} \
          WHERE t.secret = $1 AND t.revoked_at IS NULL AND a.disabled_at IS NULL"
     );
     let query = sqlx::query_as(AssertSqlSafe(sql));
@@ -122,9 +130,7 @@ pub async fn by_secret(
 /// # Errors
 /// Where the database fails.
 pub async fn all(connection: &mut Connection) -> Result<Vec<Token>, StoreError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM token t JOIN account a ON a.id = t.account_id ORDER BY t.id"
-    );
+    let sql = format!("SELECT {COLUMNS}, {QUOTA} FROM {TABLES} ORDER BY t.id");
     let query = sqlx::query_as(AssertSqlSafe(sql));
     Ok(query.fetch_all(connection).await?)
 }
@@ -138,7 +144,7 @@ pub async fn of_account(
     account: &str,
 ) -> Result<Vec<Token>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM token t JOIN account a ON a.id = t.account_id \
+        "SELECT {COLUMNS}, {QUOTA} FROM {TABLES} \
          WHERE t.account_id = $1 AND t.revoked_at IS NULL ORDER BY t.id"
     );
     let query = sqlx::query_as(AssertSqlSafe(sql));
@@ -155,11 +161,22 @@ pub async fn newest(
     most: u32,
 ) -> Result<Vec<Token>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM token t JOIN account a ON a.id = t.account_id \
+        "SELECT {COLUMNS}, {QUOTA} FROM {TABLES} \
          WHERE t.account_id = $1 AND t.revoked_at IS NULL ORDER BY t.id DESC LIMIT $2"
     );
     let query = sqlx::query_as(AssertSqlSafe(sql)).bind(account);
     Ok(query.bind(i64::from(most)).fetch_all(connection).await?)
+}
+
+/// The token with an id, unless it is revoked.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn by_id(connection: &mut Connection, id: &str) -> Result<Option<Token>, StoreError> {
+    let sql =
+        format!("SELECT {COLUMNS}, {QUOTA} FROM {TABLES} WHERE t.id = $1 AND t.revoked_at IS NULL");
+    let query = sqlx::query_as(AssertSqlSafe(sql));
+    Ok(query.bind(id).fetch_optional(connection).await?)
 }
 
 /// The number of tokens of an account that are not revoked and expire after `expire_after`, if at all.
@@ -183,7 +200,7 @@ pub async fn number(
     Ok(number)
 }
 
-/// Inserts a token with the hash of its secret.
+/// Inserts a token with the hash of its secret, and its limits.
 ///
 /// # Errors
 /// Where the database fails.
@@ -209,9 +226,12 @@ pub async fn add(
     .bind(token.priorities.default.as_str())
     .bind(token.priorities.highest.as_str())
     .bind(i64::from(token.any_sender))
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    if token.quota.limits.is_empty() {
+        return Ok(());
+    }
+    sending_limits::set(connection, &token.id, &token.quota.limits).await
 }
 
 /// Sets the last use of a token, unless another node did since `before`.

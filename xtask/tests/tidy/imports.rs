@@ -27,6 +27,7 @@ const LAYERS: [&[&str]; 5] = [
         "diagnosis",
         "health",
         "keys",
+        "limits",
         "outbox",
         "policy",
         "senders",

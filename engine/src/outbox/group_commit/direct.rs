@@ -6,11 +6,14 @@ use std::sync::Arc;
 use domain::Timestamp;
 
 use super::placement::Placement;
+use super::quotas::{Quotas, holders};
 use super::request::{ControlState, WriteRequest, WriteResult};
 use super::transaction::{KEY_LIFETIME, ids_of};
 use crate::store::direct::DirectTransaction;
 use crate::store::recipients::{self, ClaimedRecipient, RecipientKey};
-use crate::store::{StoreError, delivery_events, idempotency, messages, suppressions};
+use crate::store::{
+    StoreError, delivery_events, idempotency, messages, sending_limits, suppressions,
+};
 
 /// Whether [`write`] can write a request. Others are rare.
 pub(super) fn can_write(request: &WriteRequest) -> bool {
@@ -29,10 +32,11 @@ pub(super) fn write(
     now: Timestamp,
 ) -> Result<Vec<WriteResult>, StoreError> {
     let control = ControlState::read_directly(work, hold_mail, now)?;
+    let mut quotas = Quotas::new(sending_limits::load_directly(work, &holders(requests))?);
     let mut results = Vec::with_capacity(requests.len());
     for request in requests {
         let mut result = WriteResult::new(control);
-        insert(work, request, &mut result, now)?;
+        insert(work, request, &mut quotas, &mut result, now)?;
         lease(work, request, &mut result, now)?;
         for claimed in &mut result.claimed {
             claimed.suppressed = suppressions::reply_directly(work, &claimed.address, now)?;
@@ -40,19 +44,22 @@ pub(super) fn write(
         settle(work, request)?;
         results.push(result);
     }
+    sending_limits::save_directly(work, &quotas.changed())?;
     Ok(results)
 }
 
-/// Inserts messages, unless their key was answered before.
+/// Inserts messages, unless their key was answered before or they are beyond a limit.
 fn insert(
     work: &DirectTransaction<'_>,
     request: &WriteRequest,
+    quotas: &mut Quotas,
     result: &mut WriteResult,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let WriteRequest::Accept {
         messages,
         key,
+        counted,
         lease,
         ..
     } = request
@@ -65,6 +72,14 @@ fn insert(
         if result.earlier.is_some() {
             return Ok(());
         }
+    }
+    result.refused = quotas.take(counted, messages.len(), now);
+    if result.refused.is_some() {
+        // The same request may come again.
+        return match key {
+            Some(key) => idempotency::remove_directly(work, key),
+            None => Ok(()),
+        };
     }
     let placement = Placement::new(lease.as_ref(), result.control.paused, now);
     for new in messages.iter() {
@@ -125,18 +140,20 @@ fn settle(work: &DirectTransaction<'_>, request: &WriteRequest) -> Result<(), St
 mod tests {
     use std::time::Duration;
 
+    use domain::SendingLimits;
     use domain::outbox::{DeliveryEvent, EventKind, RecipientState, RelayChoice};
     use rusqlite::types::Value;
 
+    use super::super::super::sending_limits::{HolderKind, LimitHolder};
     use super::super::request::{Lease, NewMessage};
     use super::super::transaction;
     use super::*;
-    use crate::store::Store;
     use crate::store::delivery_events::NewEvent;
     use crate::store::flows::QueueClass;
     use crate::store::idempotency::IdempotencyKey;
     use crate::store::messages::MessageRow;
     use crate::store::recipients::SettledRecipient;
+    use crate::store::{Store, commit};
 
     const NOW: Timestamp = Timestamp(1_795_151_610_000);
     const OWNER: &str = "worker";
@@ -169,6 +186,21 @@ mod tests {
         Arc::new(request)
     }
 
+    /// A request with an idempotency key of its own, which counts for an account and a token.
+    fn accept_counted(id: &str) -> Arc<WriteRequest> {
+        let mut request = Arc::into_inner(accept_with_key(id)).expect("one owner");
+        if let WriteRequest::Accept { key, counted, .. } = &mut request {
+            let holder = |kind, id: &str| LimitHolder {
+                kind,
+                id: id.to_owned(),
+            };
+            id.clone_into(&mut key.as_mut().expect("a key").key);
+            counted.push(holder(HolderKind::Account, "account"));
+            counted.push(holder(HolderKind::Token, "token"));
+        }
+        Arc::new(request)
+    }
+
     fn accept(id: &str, is_leased: bool) -> Arc<WriteRequest> {
         let message = NewMessage {
             message: MessageRow {
@@ -190,6 +222,7 @@ mod tests {
         Arc::new(WriteRequest::Accept {
             messages: Arc::new([message]),
             key: None,
+            counted: Vec::new(),
             lease: is_leased.then(lease),
             caller: std::sync::Weak::new(),
         })
@@ -256,6 +289,7 @@ mod tests {
             "recipient",
             "delivery_event",
             "recipient_count",
+            "sending_limit",
         ];
         let mut all = Vec::new();
         for table in tables {
@@ -293,12 +327,24 @@ mod tests {
             vec![release, accept_with_key("01JD4"), accept_with_key("01JD5")],
             vec![claim],
             vec![renew, settle("01JD2")],
+            // The account may send two a minute, the token three.
+            vec![accept_counted("01JD7"), accept("01JD8", false)],
+            vec![accept_counted("01JD9"), accept_counted("01JDA")],
         ];
         let (one, other) = (tempfile::tempdir(), tempfile::tempdir());
         let (one, other) = (one.expect("a folder"), other.expect("a folder"));
         let directly = Store::open(one.path(), None).await.expect("opens");
         let shared = Store::open(other.path(), None).await.expect("opens");
         let connection = directly.direct().expect("SQLite").clone();
+        for store in [&directly, &shared] {
+            let mut work = store.begin().await.expect("begins");
+            for (holder, per_minute) in [("account", 2), ("token", 3)] {
+                let limits = SendingLimits::of_numbers([Some(per_minute), None, None, None]);
+                let set = sending_limits::set(&mut work, holder, &limits).await;
+                set.expect("limits");
+            }
+            commit(work).await.expect("commits");
+        }
         let paused = vec![accept("01JD6", true)];
         let running = commits.into_iter().map(|requests| (false, requests));
         for (hold_mail, requests) in running.chain([(true, paused)]) {
@@ -309,7 +355,8 @@ mod tests {
             let results = |results: &[WriteResult]| -> Vec<String> {
                 let of = |result: &WriteResult| {
                     let (claimed, renewed) = (&result.claimed, &result.renewed);
-                    format!("{claimed:?} {renewed:?} {:?}", result.earlier)
+                    let (earlier, refused) = (&result.earlier, result.refused);
+                    format!("{claimed:?} {renewed:?} {earlier:?} {refused:?}")
                 };
                 results.iter().map(of).collect()
             };
@@ -317,6 +364,11 @@ mod tests {
         }
         let written = rows(one.path());
         assert!(written.len() > 20, "{} rows", written.len());
+        let is_stored = |id: &str| {
+            let id = Value::Text(id.to_owned());
+            written.iter().any(|row| row.contains(&id))
+        };
+        assert!(is_stored("01JD9") && !is_stored("01JDA"), "the third");
         assert_eq!(written, rows(other.path()));
     }
 }

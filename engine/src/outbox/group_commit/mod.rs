@@ -2,6 +2,7 @@
 
 mod direct;
 mod placement;
+mod quotas;
 pub(crate) mod request;
 pub(crate) mod transaction;
 

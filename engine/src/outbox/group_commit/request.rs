@@ -7,6 +7,7 @@ use domain::outbox::Suppression;
 use tokio::time::Instant;
 
 use super::super::hold::HEARTBEAT_TIMEOUT;
+use super::super::sending_limits::{LimitHolder, LimitRefusal};
 use crate::store::audit::Entry;
 use crate::store::direct::DirectTransaction;
 use crate::store::flows::QueueClass;
@@ -40,10 +41,12 @@ pub struct Lease {
 /// A request to write.
 #[derive(Debug)]
 pub enum WriteRequest {
-    /// Inserts messages, all or none.
+    /// Inserts messages, all or none, and none beyond a limit.
     Accept {
         messages: Arc<[NewMessage]>,
         key: Option<IdempotencyKey>,
+        /// The account and the token with limits for whom the messages are counted.
+        counted: Vec<LimitHolder>,
         /// Leases the recipients in the same commit, unless delivery is paused.
         lease: Option<Lease>,
         /// Lives as long as the caller waits. Without it the request is skipped: the messages were
@@ -206,6 +209,8 @@ pub struct WriteResult {
     pub renewed: Vec<RecipientKey>,
     /// The earlier answer to the same idempotency key; then nothing was inserted.
     pub earlier: Option<StoredAnswer>,
+    /// The limit that does not allow the messages now; then nothing was inserted.
+    pub refused: Option<LimitRefusal>,
 }
 
 impl WriteResult {
@@ -215,6 +220,12 @@ impl WriteResult {
             claimed: Vec::new(),
             renewed: Vec::new(),
             earlier: None,
+            refused: None,
         }
+    }
+
+    /// Whether messages that were to be accepted are inserted.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.earlier.is_none() && self.refused.is_none()
     }
 }

@@ -8,11 +8,14 @@ use std::time::Duration;
 use domain::Timestamp;
 
 use super::placement::Placement;
+use super::quotas::{Quotas, holders};
 use super::request::{ControlState, NewMessage, WriteRequest, WriteResult};
 use crate::store::idempotency::{self, IdempotencyKey, StoredAnswer};
 use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, ClaimedRecipient, NewRecipient, OwnedResult, RecipientKey};
-use crate::store::{Connection, Store, StoreError, audit, commit, delivery_events, suppressions};
+use crate::store::{
+    Connection, Store, StoreError, audit, commit, delivery_events, sending_limits, suppressions,
+};
 
 /// How long an idempotency key is answered with its first answer.
 pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -38,6 +41,7 @@ pub(super) async fn write(
             result.earlier = earlier_answer(&mut work, key, messages, now).await?;
         }
     }
+    count(&mut work, store.for_update(), requests, &mut results, now).await?;
     insert(&mut work, requests, &mut results, now).await?;
     for (request, result) in requests.iter().zip(&mut results) {
         lease(&mut work, store.skip_locked(), request, result, now).await?;
@@ -69,6 +73,41 @@ async fn earlier_answer(
     idempotency::answer(work, key, expired).await
 }
 
+/// Counts messages for the accounts and tokens with limits, or refuses them; the answer to the key of a
+/// refused request is forgotten, so that it can come again.
+async fn count(
+    work: &mut Connection,
+    for_update: &str,
+    requests: &[Arc<WriteRequest>],
+    results: &mut [WriteResult],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let holders = holders(requests);
+    if holders.is_empty() {
+        return Ok(());
+    }
+    let mut quotas = Quotas::new(sending_limits::load(work, for_update, &holders).await?);
+    for (request, result) in requests.iter().zip(results) {
+        let WriteRequest::Accept {
+            messages,
+            key,
+            counted,
+            ..
+        } = &**request
+        else {
+            continue;
+        };
+        if result.earlier.is_some() {
+            continue;
+        }
+        result.refused = quotas.take(counted, messages.len(), now);
+        if let (Some(_), Some(key)) = (result.refused, key) {
+            idempotency::remove(work, key).await?;
+        }
+    }
+    sending_limits::save(work, &quotas.changed()).await
+}
+
 /// The ids of messages, as an answer is stored.
 pub(super) fn ids_of(messages: &[NewMessage]) -> String {
     let ids: Vec<&str> = messages.iter().map(|new| new.message.id.as_str()).collect();
@@ -95,7 +134,7 @@ async fn lease(
     Ok(())
 }
 
-/// Inserts messages, but for those whose key was answered before.
+/// Inserts messages, but for those whose key was answered before, and those beyond a limit.
 async fn insert(
     work: &mut Connection,
     requests: &[Arc<WriteRequest>],
@@ -112,7 +151,7 @@ async fn insert(
         else {
             continue;
         };
-        if result.earlier.is_some() {
+        if !result.is_accepted() {
             continue;
         }
         let placement = Placement::new(lease.as_ref(), result.control.paused, now);

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use domain::view::{AccountState, AccountView, Role};
-use domain::{Kind, Refusal};
+use domain::{Kind, Refusal, SendingLimits, SendingQuota, Timestamp};
 use engine::{AccountChange, Invited, LinkDelivery, Postern};
 
 use crate::cli::{AccountArgs, AccountCommand, RoleArg, SecondFactorCommand};
@@ -109,6 +109,26 @@ async fn run(postern: &Postern, command: AccountCommand) -> Result<(), Box<dyn E
             ));
         }
         AccountCommand::Senders(command) => senders(postern, command).await?,
+        AccountCommand::Limits {
+            email,
+            limits,
+            replace,
+            ..
+        } => {
+            let account = accounts.read_by_email(&operator, &email).await?;
+            let service = postern.limits();
+            let before = service.of_account(&operator, &account.id).await?;
+            let others = match replace {
+                true => SendingLimits::default(),
+                false => before.limits,
+            };
+            let after = service
+                .set_of_account(&operator, &account.id, limits.or(others))
+                .await?;
+            for line in limit_lines(&after, service.now()) {
+                writeln!(io::stdout(), "{line}")?;
+            }
+        }
         AccountCommand::SecondFactor(SecondFactorCommand::Remove(AccountArgs {
             email, ..
         })) => {
@@ -119,6 +139,29 @@ async fn run(postern: &Postern, command: AccountCommand) -> Result<(), Box<dyn E
         }
     }
     Ok(())
+}
+
+/// The lines of `account limits`.
+fn limit_lines(quota: &SendingQuota, now: Timestamp) -> Vec<String> {
+    let messages = quota.uses(now).into_iter().map(|used| {
+        let limit = used.period.limit_text(used.limit);
+        let again = match (used.next_at, used.resets_at) {
+            (Some(at), _) => format!(", the next at {}", at.rfc3339()),
+            (None, Some(at)) => format!(", all of them again at {}", at.rfc3339()),
+            (None, None) => String::new(),
+        };
+        format!("{limit}: {} left{again}", used.left)
+    });
+    let recipients = SendingLimits {
+        max_recipients: quota.limits.max_recipients,
+        ..SendingLimits::default()
+    };
+    let recipients = (!recipients.is_empty()).then(|| recipients.text());
+    let lines: Vec<String> = messages.chain(recipients).collect();
+    match lines.is_empty() {
+        true => vec!["no limits".to_owned()],
+        false => lines,
+    }
 }
 
 fn disabled(disabled: bool) -> AccountChange {
@@ -178,9 +221,24 @@ fn line(account: &AccountView) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::Timestamp;
-
     use super::*;
+
+    #[test]
+    fn limits_are_listed_with_what_is_left() {
+        let now = Timestamp(0);
+        let mut quota = SendingQuota::default();
+        assert_eq!(limit_lines(&quota, now), ["no limits"]);
+        quota.limits = SendingLimits::of_numbers([Some(1), Some(5), None, Some(3)]);
+        quota.count(1, now);
+        assert_eq!(
+            limit_lines(&quota, now),
+            [
+                "1 message a minute: 0 left, the next at 1970-01-01T00:02:00Z",
+                "5 messages an hour: 4 left, all of them again at 1970-01-01T02:00:00Z",
+                "3 recipients a message",
+            ]
+        );
+    }
 
     #[test]
     fn a_line_of_the_list_has_role_and_state() {

@@ -7,6 +7,7 @@
 
 mod account;
 mod data;
+mod limits;
 mod relay;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ pub use account::{
     AccountArgs, AccountCommand, RoleArg, SecondFactorCommand, SenderArgs, SendersCommand,
 };
 pub use data::{DataArgs, LogFormat};
+pub use limits::LimitArgs;
 pub use relay::{DiagnoseArgs, ProbeArgs, RelayArg};
 
 /// Outgoing mail for an organisation: accepts mail over HTTP, delivers it through an SMTP relay, and
@@ -232,6 +234,8 @@ pub enum TokenCommand {
         /// The highest priority its mail may name [default: high]
         #[arg(long, env = "POSTERN_TOKEN_HIGHEST_PRIORITY", value_name = "PRIORITY")]
         highest_priority: Option<Priority>,
+        #[command(flatten)]
+        limits: LimitArgs,
         #[command(flatten)]
         data_args: DataArgs,
     },

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use app::entrance::setup_path;
-use domain::SecretString;
 use domain::outbox::PriorityLimits;
+use domain::{SecretString, SendingLimits};
 use engine::smtp::{AddressPolicy, PublicAddresses};
 use engine::{Actor, Clock, Config, NewToken, Postern, Token};
 
@@ -166,6 +166,7 @@ pub async fn token(
             any_sender,
             default_priority,
             highest_priority,
+            limits,
             ..
         } => {
             let new = NewToken {
@@ -175,6 +176,7 @@ pub async fn token(
                 any_sender,
                 default_priority,
                 highest_priority,
+                limits: limits.or(SendingLimits::default()),
                 ..NewToken::new(&account, &name)
             };
             let secret = postern.accounts().create_token(&operator(), new).await?;
@@ -216,6 +218,9 @@ fn token_line(token: &Token) -> String {
             default.as_str(),
             highest.as_str()
         ));
+    }
+    if !token.quota.limits.is_empty() {
+        parts.push(format!("at most {}", token.quota.limits.text()));
     }
     parts.push(match token.last_used_at {
         Some(at) => format!("used {at}"),

@@ -9,6 +9,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::data::DataArgs;
+use super::limits::LimitArgs;
 
 /// An account by its address.
 #[derive(Debug, Args)]
@@ -85,6 +86,18 @@ pub enum AccountCommand {
         #[command(flatten)]
         data_args: DataArgs,
     },
+    /// Print the limits of an account and what is left of them, or change those that are given
+    Limits {
+        /// The email address of the account
+        email: String,
+        #[command(flatten)]
+        limits: LimitArgs,
+        /// Remove the limits that are not given
+        #[arg(long, env = "POSTERN_REPLACE_LIMITS", value_parser = BoolishValueParser::new())]
+        replace: bool,
+        #[command(flatten)]
+        data_args: DataArgs,
+    },
     /// Remove the second factor of an account whose device is lost
     #[command(subcommand, subcommand_value_name = "ACTION")]
     SecondFactor(SecondFactorCommand),
@@ -137,6 +150,7 @@ impl AccountCommand {
                 | SendersCommand::Add(SenderArgs { data_args, .. })
                 | SendersCommand::Remove(SenderArgs { data_args, .. }),
             )
+            | Self::Limits { data_args, .. }
             | Self::Passwd { data_args, .. } => data_args,
         }
     }

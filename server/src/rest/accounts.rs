@@ -138,8 +138,8 @@ pub async fn list(
 /// Create an account
 ///
 /// Without a password the person is invited by a mailed link, which sets one, once, within 7 days. Where
-/// no mail leaves now, the link is in the response. A token that expires, or has senders or a highest
-/// priority, creates no accounts, and no token sets a password.
+/// no mail leaves now, the link is in the response. A token that expires, or has senders, limits or
+/// a highest priority, creates no accounts, and no token sets a password.
 #[utoipa::path(
     post,
     path = "/api/accounts",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::contract_accounts::accounts;
+use super::contract_accounts::{accounts, limits};
 use super::contract_senders::senders;
 use super::relay_contract_tests::{policy, relays};
 use super::smtp_settings_contract_tests::smtp_settings;
@@ -37,6 +37,7 @@ async fn responses_match_the_document() {
     messages(&mut api).await;
     outbox(&mut api).await;
     senders(&mut api).await;
+    limits(&mut api).await;
     tokens(&mut api).await;
     accounts(&mut api).await;
     relays(&mut api).await;
@@ -250,7 +251,7 @@ async fn tokens(api: &mut Api) {
     let limited = json!({
         "name": "billing", "account": "user@example.org", "scopes": ["send"],
         "senders": ["billing@example.org"], "expires_days": 30, "default_priority": "bulk",
-        "highest_priority": "normal",
+        "highest_priority": "normal", "limits": { "max_per_day": 5 },
     });
     let (status, created) = api.call("post", tokens, body(limited)).await;
     assert_eq!(status, 200);
@@ -260,11 +261,11 @@ async fn tokens(api: &mut Api) {
         .to_owned();
     let wrong = json!({
         "name": "", "scopes": ["write"], "senders": ["x"], "expires_days": 0,
-        "default_priority": "normal", "highest_priority": "bulk",
+        "default_priority": "normal", "highest_priority": "bulk", "limits": { "max_per_hour": 0 },
     });
     let (status, refused) = api.call("post", tokens, body(wrong)).await;
     let fields = refused["errors"].as_object().map(serde_json::Map::len);
-    assert_eq!((status, fields), (422, Some(5)), "{refused}");
+    assert_eq!((status, fields), (422, Some(6)), "{refused}");
     let nobody = json!({ "name": "x", "account": "nobody@example.org" });
     assert_eq!(api.call("post", tokens, body(nobody)).await.0, 404);
     let another = body(json!({ "name": "unlimited" }));
@@ -306,6 +307,8 @@ async fn tokens(api: &mut Api) {
     assert_eq!(token["senders"], json!(["billing@example.org"]));
     assert_eq!(token["default_priority"], "bulk");
     assert_eq!(token["highest_priority"], "normal");
+    let used = &token["limits"]["messages"][0];
+    assert_eq!((&used["period"], &used["left"]), (&json!("day"), &json!(4)));
     assert!(token["expires"].is_string() && token["revoked"].is_null());
     let id = token["id"].as_str().expect("an id");
     let revoke = "/api/tokens/{id}";

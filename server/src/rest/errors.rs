@@ -63,6 +63,10 @@ refusals! {
     Throttled {
         "429": "Too many at a time or in a minute. Try again after Retry-After.",
     }
+    /// Submissions beyond a limit of messages.
+    AtLimit {
+        "429": "The account or the token sent as many mails as it may in a minute, an hour or a day; the text says which limit is reached, and from when on the mail is accepted. Try again after Retry-After.",
+    }
     /// Failures of a relay.
     RelayRefusals {
         "502": "The relay refused the mail, or could not be reached; the text says why and what to do.",

@@ -23,6 +23,7 @@ mod event_stream;
 mod extract;
 mod json;
 mod keys;
+mod limits;
 mod message_actions;
 mod messages;
 pub mod openapi;
@@ -99,6 +100,9 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(senders::remove))
         .routes(routes!(senders::list_of_account, senders::add_to_account))
         .routes(routes!(senders::remove_from_account))
+        .routes(routes!(limits::own))
+        .routes(routes!(limits::of_account, limits::set_of_account))
+        .routes(routes!(limits::set_of_token))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(keys::browser))

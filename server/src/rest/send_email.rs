@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::body_budget;
 use super::envelope::Refused;
-use super::errors::{Always, JsonRefused, Restricted, StillRunning};
+use super::errors::{Always, AtLimit, JsonRefused, Restricted, StillRunning};
 use super::extract::{SignedIn, require_json};
 use super::submission::{self, SendEmailBody};
 use crate::http::AppState;
@@ -53,6 +53,7 @@ enum AcceptedIds {
 /// are missing. `queue` is `own_relay` where the account has a relay of its own, and otherwise
 /// `organisation`. If the response was lost, repeat the request with the same `Idempotency-Key`: for
 /// 24 hours the same key with the same body returns the first response, and nothing is sent twice.
+/// Limits of the account and of the token are at `/api/limits`; a request beyond one counts for none.
 #[utoipa::path(
     post,
     path = "/api/messages/send-email",
@@ -68,6 +69,7 @@ enum AcceptedIds {
         (status = 202, description = "Accepted", body = AcceptedIds),
         Restricted,
         StillRunning,
+        AtLimit,
         JsonRefused,
         Always,
     )

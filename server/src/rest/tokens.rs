@@ -11,6 +11,7 @@ use super::envelope::{Nothing, Refused, Success};
 use super::errors::{Always, JsonRefused, Missing, Restricted, Throttled};
 use super::extract::{JsonBody, PathParams, SignedIn};
 use super::json::lenient;
+use super::limits::{ApiLimits, LimitsRequest};
 use crate::http::AppState;
 
 /// What a token may do: submit mail, read messages and metrics, or what administrators do. For other
@@ -49,6 +50,8 @@ pub struct ApiToken {
     default_priority: Priority,
     /// The highest priority that its mail may name.
     highest_priority: Priority,
+    /// What it may send, and what is left of it.
+    limits: ApiLimits,
     #[schema(format = DateTime)]
     created: String,
     /// To the minute; null where it was not used yet.
@@ -62,8 +65,9 @@ pub struct ApiToken {
     revoked: Option<String>,
 }
 
-impl From<Token> for ApiToken {
-    fn from(token: Token) -> Self {
+impl ApiToken {
+    /// A token, with what is left of its limits at `now`.
+    fn of(token: Token, now: Timestamp) -> Self {
         let time = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
         Self {
             id: token.id,
@@ -74,6 +78,7 @@ impl From<Token> for ApiToken {
             any_sender: token.any_sender,
             default_priority: token.priorities.default,
             highest_priority: token.priorities.highest,
+            limits: ApiLimits::of(&token.quota, now),
             created: token.created_at.rfc3339(),
             last_used: time(token.last_used_at),
             expires: time(token.expires_at),
@@ -91,6 +96,7 @@ impl From<Token> for ApiToken {
     "default_priority": "bulk",
     "highest_priority": "normal",
     "expires_days": 90,
+    "limits": { "max_per_hour": 100 },
 }))]
 pub struct TokenRequest {
     /// What it is for, in 1 to 64 characters.
@@ -122,6 +128,9 @@ pub struct TokenRequest {
     #[serde(default, deserialize_with = "lenient")]
     #[schema(minimum = 1, maximum = 3650)]
     expires_days: Option<u32>,
+    /// What it may send; absent, as much as its account.
+    #[serde(default, deserialize_with = "lenient")]
+    limits: Option<LimitsRequest>,
 }
 
 /// A token that was created.
@@ -150,13 +159,15 @@ pub async fn list(
     SignedIn(actor): SignedIn,
 ) -> Result<Success<Vec<ApiToken>>, Refused> {
     let listed = state.postern.accounts().tokens(&actor).await?;
-    Ok(Success::new(listed.into_iter().map(Into::into).collect()))
+    let now = state.postern.limits().now();
+    let listed = listed.into_iter().map(|token| ApiToken::of(token, now));
+    Ok(Success::new(listed.collect()))
 }
 
 /// Create a token
 ///
 /// Administrators create tokens of any account, signed-in users of their own. A token that expires,
-/// or has senders or a highest priority, creates none. An account has at most 100 tokens in use, and 10 new ones a minute.
+/// or has senders, limits or a highest priority, creates none. An account has at most 100 tokens in use, and 10 new ones a minute.
 #[utoipa::path(
     post,
     path = "/api/tokens",
@@ -186,6 +197,7 @@ pub async fn create(
         any_sender: request.any_sender.unwrap_or_default(),
         default_priority: request.default_priority,
         highest_priority: request.highest_priority,
+        limits: request.limits.unwrap_or_default().into(),
     };
     let token = state.postern.accounts().create_token(&actor, new).await?;
     Ok(Success::new(CreatedToken { token }))

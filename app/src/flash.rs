@@ -46,6 +46,8 @@ pub enum Flash {
     AccountDisabled(String),
     /// The account with this address was enabled.
     AccountEnabled(String),
+    /// The limits of the account or the token of this name were changed.
+    LimitsChanged(String),
     /// The account with this address was deleted.
     AccountDeleted(String),
     /// A link to reset a password was requested.

@@ -17,6 +17,7 @@ use crate::entrance::{
     INVITATION, InvitationPage, LOGIN, LoginPage, RESET, ResetPage, SECOND_STEP, SETUP,
     SecondStepPage, SetupPage,
 };
+use crate::limits::{LIMITS, LimitsPage};
 use crate::my_relay::{MY_RELAY, MyRelayPage, MyRelayRemovalPage, REMOVE_MY_RELAY};
 use crate::outbox::{CONFIRM, ConfirmPage, ListPage, MessagePage, OUTBOX};
 use crate::policy::{POLICY, PolicyPage};
@@ -81,6 +82,7 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route path=FixedPath(ACCOUNTS) view=AccountsPage ssr=SsrMode::Async />
+                <Route path=FixedPath(LIMITS) view=LimitsPage ssr=SsrMode::Async />
                 <Route
                     path=FixedPath(DELETE_ACCOUNT)
                     view=AccountRemovalPage

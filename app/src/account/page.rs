@@ -10,6 +10,7 @@ use super::{CHANGE_PASSWORD, END_SESSION};
 use crate::components::{ErrorNotice, FormField, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
+use crate::limits::OwnLimitsSection;
 use crate::request::{fault, other_fault};
 use crate::senders::SENDERS;
 
@@ -33,6 +34,7 @@ pub fn AccountPage() -> impl IntoView {
                 <SecondFactorSection actor=actor.clone() />
                 <Senders />
                 <Sessions actor=actor.clone() />
+                <OwnLimitsSection actor=actor.clone() />
                 <Tokens actor />
             </div>
         }

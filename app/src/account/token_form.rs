@@ -1,8 +1,11 @@
 //! The form that creates an API token, and what the page shows of the created one.
 
-use domain::Refusal;
 use domain::outbox::Priority;
+use domain::sending_limits::LIMIT_NAMES;
+use domain::{Refusal, SendingLimits};
 use engine::{NewToken, TokenScope};
+
+use crate::limits::typed_limit;
 
 /// The form, as posted. The server crate provides it as context if it was refused.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -19,6 +22,11 @@ pub struct TokenForm {
     pub default_priority: String,
     /// The name of one, or empty.
     pub highest_priority: String,
+    /// Empty without a limit, as the other limits.
+    pub max_per_minute: String,
+    pub max_per_hour: String,
+    pub max_per_day: String,
+    pub max_recipients: String,
     /// Absent unless checked, as the other scopes.
     pub send: Option<String>,
     pub read: Option<String>,
@@ -40,11 +48,22 @@ impl TokenForm {
         checked.is_some()
     }
 
+    /// The limits as typed, in the order of [`LIMIT_NAMES`].
+    pub fn limits(&self) -> [String; 4] {
+        [
+            &self.max_per_minute,
+            &self.max_per_hour,
+            &self.max_per_day,
+            &self.max_recipients,
+        ]
+        .map(String::clone)
+    }
+
     /// The token to create.
     ///
     /// # Errors
     /// [`Kind::Invalid`](domain::Kind::Invalid) under `scopes` if none is checked, and under
-    /// `expires_days`, `default_priority` and `highest_priority`.
+    /// `expires_days`, `default_priority`, `highest_priority` and the names of limits.
     pub fn parse(&self) -> Result<NewToken, Refusal> {
         let mut faults = Refusal::invalid();
         let scopes = [TokenScope::Send, TokenScope::Read, TokenScope::Admin];
@@ -72,6 +91,10 @@ impl TokenForm {
         };
         let default_priority = priority("default_priority", &self.default_priority);
         let highest_priority = priority("highest_priority", &self.highest_priority);
+        let mut numbers = [None; 4];
+        for ((name, text), number) in LIMIT_NAMES.into_iter().zip(self.limits()).zip(&mut numbers) {
+            *number = typed_limit(name, &text, &mut faults);
+        }
         faults.or_ok()?;
         let senders = self.senders.split([',', ' ', '\r', '\n']);
         Ok(NewToken {
@@ -82,6 +105,7 @@ impl TokenForm {
             default_priority,
             highest_priority,
             any_sender: self.any_sender.is_some(),
+            limits: SendingLimits::of_numbers(numbers),
             senders: senders
                 .filter(|text| !text.is_empty())
                 .map(str::to_owned)
@@ -103,6 +127,7 @@ mod tests {
             senders: "a@example.org, b@example.org\r\n".to_owned(),
             expires_days: " 30 ".to_owned(),
             default_priority: "bulk".to_owned(),
+            max_per_hour: "100".to_owned(),
             send: Some("on".to_owned()),
             ..TokenForm::default()
         };
@@ -118,9 +143,12 @@ mod tests {
         assert!(form.parse().expect("valid").any_sender);
         assert_eq!(new.default_priority, Some(Priority::Bulk));
         assert_eq!(new.highest_priority, None);
+        let limits = SendingLimits::of_numbers([None, Some(100), None, None]);
+        assert_eq!(new.limits, limits);
         let form = TokenForm {
             expires_days: "soon".to_owned(),
             highest_priority: "urgent".to_owned(),
+            max_recipients: "few".to_owned(),
             ..TokenForm::default()
         };
         let refusal = form.parse().expect_err("no scope, no number");
@@ -128,5 +156,6 @@ mod tests {
         assert!(refusal.fields.contains_key("scopes"));
         assert!(refusal.fields.contains_key("expires_days"));
         assert!(refusal.fields.contains_key("highest_priority"));
+        assert!(refusal.fields.contains_key("max_recipients"));
     }
 }

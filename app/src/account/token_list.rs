@@ -4,12 +4,15 @@ use engine::{Clock, NewestTokens, Token};
 use leptos::prelude::*;
 
 use crate::components::{HiddenFields, Time};
+use crate::limits::{LimitLines, LimitsTarget};
 
-/// `action` is the form that revokes one; `fields` are sent with its id.
+/// `action` is the form that revokes one; `fields` are sent with its id. With `changes_limits` each has a
+/// link to the page that changes its limits.
 #[component]
 pub fn TokenList(
     newest: NewestTokens,
     action: &'static str,
+    #[prop(optional)] changes_limits: bool,
     #[prop(optional)] fields: Vec<(&'static str, String)>,
 ) -> AnyView {
     let number = count(&newest);
@@ -19,7 +22,7 @@ pub fn TokenList(
     let rows = newest
         .tokens
         .into_iter()
-        .map(|token| view! { <Row token action fields=fields.clone() /> });
+        .map(|token| view! { <Row token action changes_limits fields=fields.clone() /> });
     view! {
         <p class="card-body">{number}</p>
         <ul class="card-body sessions">{rows.collect_view()}</ul>
@@ -38,11 +41,29 @@ fn count(newest: &NewestTokens) -> String {
 }
 
 #[component]
-fn Row(token: Token, action: &'static str, fields: Vec<(&'static str, String)>) -> AnyView {
+fn Row(
+    token: Token,
+    action: &'static str,
+    changes_limits: bool,
+    fields: Vec<(&'static str, String)>,
+) -> AnyView {
     let mut fields = fields;
+    let now = Clock::default().now();
+    let limits = changes_limits.then(|| {
+        let href = LimitsTarget::Token(token.id.clone()).path();
+        view! {
+            <a
+                class="button button-secondary button-small"
+                href=href
+                aria-label=format!("Limits of {}", token.name)
+            >
+                "Limits"
+            </a>
+        }
+    });
     fields.push(("id", token.id.clone()));
     let scopes: Vec<&str> = token.scopes.iter().map(Into::into).collect();
-    let is_expired = token.is_expired(Clock::default().now());
+    let is_expired = token.is_expired(now);
     let from = match token.any_sender {
         _ if !token.senders.is_empty() => token.senders.join(", "),
         true => "any address".to_owned(),
@@ -69,7 +90,9 @@ fn Row(token: Token, action: &'static str, fields: Vec<(&'static str, String)>) 
                     "Created " <Time at=token.created_at /> {last_used}
                     {token.expires_at.map(|at| view! { ", expires " <Time at /> })}
                 </span>
+                <LimitLines quota=token.quota now />
             </div>
+            {limits}
             <form method="post" action=action>
                 <HiddenFields fields />
                 <button

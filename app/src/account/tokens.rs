@@ -1,5 +1,6 @@
 //! The API tokens on the account page: the list, and the form that creates one.
 
+use domain::sending_limits::LIMIT_NAMES;
 use domain::view::Role;
 use engine::{Actor, Postern, TokenScope};
 use leptos::prelude::*;
@@ -8,10 +9,11 @@ use super::priority_field::PriorityField;
 use super::token_list::TokenList;
 use super::{CREATE_TOKEN, CreatedToken, REVOKE_TOKEN, TokenForm};
 use crate::components::{FormField, refused};
+use crate::limits::LimitFields;
 use crate::request::fault;
 
 /// The fields of the form, as refusals name them.
-pub const FIELDS: [&str; 7] = [
+pub const FIELDS: [&str; 11] = [
     "name",
     "scopes",
     "expires_days",
@@ -19,6 +21,10 @@ pub const FIELDS: [&str; 7] = [
     "any_sender",
     "default_priority",
     "highest_priority",
+    LIMIT_NAMES[0],
+    LIMIT_NAMES[1],
+    LIMIT_NAMES[2],
+    LIMIT_NAMES[3],
 ];
 
 #[component]
@@ -104,6 +110,7 @@ fn Create(admin: bool) -> AnyView {
             </div>
         }
     });
+    let limits = typed.limits();
     view! {
         <form class="card-body" method="post" action=CREATE_TOKEN>
             <div class="narrow">
@@ -164,6 +171,11 @@ fn Create(admin: bool) -> AnyView {
                     fault=fault("expires_days")
                 />
             </div>
+            <fieldset class="field">
+                <legend class="label">"The token sends at most"</legend>
+                <p class="field-hint">"Empty: as much as you. Your own limits hold as well."</p>
+                <LimitFields values=limits />
+            </fieldset>
             <div class="buttons">
                 <button class="button button-primary" type="submit">
                     "Create token"

@@ -1,7 +1,7 @@
 //! The page of an account: its role and state, its sender addresses, its sessions and its tokens.
 
-use domain::Refusal;
 use domain::view::{AccountState, AccountView, Role, SessionView};
+use domain::{Refusal, SendingQuota, Timestamp};
 use engine::{Actor, NewestTokens, Postern, SenderView};
 use leptos::prelude::*;
 
@@ -15,6 +15,7 @@ use crate::account::{SessionList, TokenList};
 use crate::components::{ErrorNotice, HiddenFields, SuccessNotice, Time, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
+use crate::limits::{LimitFacts, LimitsTarget};
 use crate::request::{other_fault, param, with_query};
 
 /// What the page shows.
@@ -23,6 +24,7 @@ struct Details {
     sessions: Vec<SessionView>,
     tokens: NewestTokens,
     senders: Vec<SenderView>,
+    quota: SendingQuota,
     is_deletable: bool,
 }
 
@@ -34,6 +36,7 @@ impl Details {
             sessions: accounts.sessions_of(actor, id).await?,
             tokens: accounts.tokens_of(actor, id).await?,
             senders: postern.senders().of_account(actor, id).await?,
+            quota: postern.limits().of_account(actor, id).await?,
             is_deletable: accounts.is_deletable(actor, id).await?,
         })
     }
@@ -72,6 +75,11 @@ pub fn AccountDetailsPage() -> impl IntoView {
                         role=account.role
                         senders=details.senders
                     />
+                    <LimitsSection
+                        id=account.id.clone()
+                        quota=details.quota
+                        now=postern.limits().now()
+                    />
                     <section class="card" aria-labelledby="sessions-title">
                         <header class="card-head">
                             <h2 id="sessions-title">"Sessions"</h2>
@@ -91,6 +99,7 @@ pub fn AccountDetailsPage() -> impl IntoView {
                         <TokenList
                             newest=details.tokens
                             action=REVOKE_TOKEN_OF
+                            changes_limits=true
                             fields=vec![("account", account.id)]
                         />
                     </section>
@@ -115,6 +124,7 @@ fn done(flash: Flash) -> Option<String> {
         Flash::AccountEnabled(email) => Some(format!("{email} is enabled.")),
         Flash::SenderAdded(address) => Some(format!("It may send from {address} now.")),
         Flash::SenderRemoved => Some("The sender address is removed.".to_owned()),
+        Flash::LimitsChanged(name) => Some(format!("The limits of {name} are changed.")),
         Flash::SessionEnded => Some("The session is ended.".to_owned()),
         Flash::TokenRevoked => Some("The token is revoked.".to_owned()),
         _ => None,
@@ -223,6 +233,31 @@ fn Access(account: AccountView, is_deletable: bool) -> AnyView {
                         fields=vec![("id", account.id.clone()), ("disabled", disabled.to_owned())]
                         text=switch
                     /> {delete}
+                </div>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// The limits, what is left of them, and the link to the form that changes them.
+#[component]
+fn LimitsSection(id: String, quota: SendingQuota, now: Timestamp) -> AnyView {
+    let limits = match quota.limits.is_empty() {
+        true => view! { <p>"No limits."</p> }.into_any(),
+        false => view! { <LimitFacts quota now /> }.into_any(),
+    };
+    view! {
+        <section class="card" aria-labelledby="limits-title">
+            <header class="card-head">
+                <h2 id="limits-title">"Limits"</h2>
+                <p>"What the account may send, with all its tokens together."</p>
+            </header>
+            <div class="card-body">
+                {limits} <div class="buttons">
+                    <a class="button button-secondary" href=LimitsTarget::Account(id).path()>
+                        "Change limits"
+                    </a>
                 </div>
             </div>
         </section>

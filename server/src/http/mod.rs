@@ -16,6 +16,7 @@ mod flash;
 mod forms;
 mod headers;
 mod host;
+mod limits;
 pub mod listener;
 mod metrics;
 mod my_relay;
@@ -60,6 +61,7 @@ pub fn router(state: AppState) -> Router {
         .merge(confirmation::router())
         .merge(accounts::router())
         .merge(account_links::router())
+        .merge(limits::router())
         .merge(outbox::router())
         .merge(policy::router())
         .merge(relays::router())

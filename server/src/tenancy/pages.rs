@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use app::account::second_factor::SECOND_FACTOR;
 use app::account::{ACCOUNT, CONFIRM_IDENTITY, END_SESSION, REVOKE_TOKEN};
 use app::accounts::{
-    ACCOUNTS, CHANGE_ACCOUNT, DELETE_ACCOUNT, END_SESSION_OF, INVITE_AGAIN, REVOKE_TOKEN_OF,
-    account_path,
+    ACCOUNTS, ADD_SENDER_OF, CHANGE_ACCOUNT, DELETE_ACCOUNT, END_SESSION_OF, INVITE_AGAIN,
+    REMOVE_SENDER_OF, REVOKE_TOKEN_OF, account_path,
 };
 use app::entrance::{INVITATION, LOGIN, RESET, SECOND_STEP, SETUP};
+use app::limits::LIMITS;
 use app::my_relay::{MY_RELAY, REMOVE_MY_RELAY};
 use app::outbox::{ACT, CONFIRM, OUTBOX, PAUSE, STOP_ACT, message_path, source_path};
 use app::policy::POLICY;
 use app::relays::{CHANGE_RELAY, RELAYS, REMOVE_RELAY, relay_path};
+use app::senders::{CONFIRM_SENDER, REMOVE_SENDER, SEND_AGAIN, SENDERS};
 use app::suppressions::{REMOVE, SUPPRESSIONS};
 use app::{App, BROWSER_KEY, SETTINGS, WATCH, with_query};
 use domain::Form;
@@ -96,6 +98,23 @@ fn pages() -> Vec<PageRule> {
         page(DELETE_ACCOUNT, Organisation, |pair| {
             with_query(DELETE_ACCOUNT, [("id", &pair.owner.id)])
         }),
+        page(LIMITS, Organisation, |pair| {
+            with_query(LIMITS, [("account", &pair.owner.id)])
+        }),
+        page(LIMITS, Organisation, |pair| {
+            // The token of a disabled account is revoked, and has no page.
+            with_query(
+                LIMITS,
+                match pair.owner.spec.is_disabled {
+                    true => [("account", &pair.owner.id)],
+                    false => [("token", &pair.owner.token_id)],
+                },
+            )
+        }),
+        page(SENDERS, Caller, |_| SENDERS.to_owned()),
+        page(CONFIRM_SENDER, Nothing, |_| {
+            with_query(CONFIRM_SENDER, [("token", "guess")])
+        }),
         page(ACCOUNT, Caller, |_| ACCOUNT.to_owned()),
         page(SECOND_FACTOR, Caller, |_| SECOND_FACTOR.to_owned()),
         page(CONFIRM_IDENTITY, Caller, |_| CONFIRM_IDENTITY.to_owned()),
@@ -139,7 +158,8 @@ const FORMS: &[FormRule] = &[
     }),
     form(ACCOUNTS, 403, |pair| {
         let email = format!("new-{}", pair.caller.spec.email());
-        vec![("email", email), ("role", "admin".to_owned())]
+        let with = ("with", "invitation".to_owned());
+        vec![("email", email), ("role", "admin".to_owned()), with]
     }),
     form(CHANGE_ACCOUNT, 403, |pair| {
         vec![("id", pair.owner.id.clone()), ("disabled", "1".to_owned())]
@@ -149,6 +169,28 @@ const FORMS: &[FormRule] = &[
     }),
     form(DELETE_ACCOUNT, 403, |pair| {
         vec![("id", pair.owner.id.clone())]
+    }),
+    form(LIMITS, 403, |pair| {
+        let limit = ("max_per_day", "1".to_owned());
+        vec![("account", pair.owner.id.clone()), limit]
+    }),
+    form(LIMITS, 403, |pair| {
+        let limit = ("max_per_day", "1".to_owned());
+        vec![("token", pair.owner.token_id.clone()), limit]
+    }),
+    form(REMOVE_SENDER, 404, |pair| {
+        vec![("id", pair.owner.sender_id.clone())]
+    }),
+    form(SEND_AGAIN, 404, |pair| {
+        vec![("id", pair.owner.sender_id.clone())]
+    }),
+    form(ADD_SENDER_OF, 403, |pair| {
+        let address = ("address", "example.com".to_owned());
+        vec![("account", pair.owner.id.clone()), address]
+    }),
+    form(REMOVE_SENDER_OF, 403, |pair| {
+        let id = ("id", pair.owner.sender_id.clone());
+        vec![("account", pair.owner.id.clone()), id]
     }),
     form(ACT, 403, |pair| {
         let id = pair.owner.message().to_owned();
@@ -371,7 +413,7 @@ async fn the_live_list_has_the_mail_of_the_caller(server: &TenantServer, caller:
 /// Decodes the frame of a snapshot (Consistent Overhead Byte Stuffing).
 fn decode(frame: &[u8]) -> Vec<u8> {
     let (mut decoded, mut rest) = (Vec::new(), frame);
-    while let [code @ 1.., after @ ..] = rest {
+    while let Some((code, after)) = rest.split_first().filter(|(code, _)| **code > 0) {
         let length = (usize::from(*code) - 1).min(after.len());
         decoded.extend_from_slice(&after[..length]);
         if *code < u8::MAX {

@@ -45,6 +45,7 @@ impl Rule {
             Touches::Nothing => 200,
             _ if caller.spec.is_disabled => 401,
             Touches::Caller => 200,
+            Touches::CallerInvalid => 422,
             _ if is_admin && reads => 200,
             _ if is_admin => return None,
             Touches::Owned => 404,
@@ -280,7 +281,7 @@ async fn an_idempotency_key_belongs_to_its_account() {
     let mail = json!({ "to": "desk@example.net", "subject": "The same", "text": "Hello" });
     let send = async |tenant: &Tenant| {
         let request = TenantRequest::post_json("/api/messages/send-email", &mail);
-        let request = request.with_idempotency_key("the same");
+        let request = request.with_idempotency_key("the-same");
         let answer = server.send(Credential::Token(&tenant.token), request).await;
         assert_eq!(answer.status, 202, "{}", answer.text);
         answer.json["id"].clone()

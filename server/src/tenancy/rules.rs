@@ -12,6 +12,8 @@ pub enum Touches {
     Nothing,
     /// Those of the caller. It has no parameter that names those of another account.
     Caller,
+    /// As [`Touches::Caller`], by a request that is invalid: a valid one would send mail.
+    CallerInvalid,
     /// The thing in its path, which is one account's: another user gets 404, as where there is none.
     Owned,
     /// Those of a person, which tokens of users do not reach. A session that names those of another
@@ -65,18 +67,6 @@ impl Asked {
 }
 
 impl Pair<'_> {
-    /// The relay of the caller, as it saves and tests it. The saved password is kept.
-    fn relay_of_caller(&self) -> Asked {
-        let (spec, relay) = (&self.caller.spec, &self.caller.relay);
-        let user = match spec.has_own_relay {
-            true => spec.login(),
-            false => String::new(),
-        };
-        let (host, port) = (spec.host.to_string(), relay.address.port());
-        let body = json!({ "host": host, "port": port, "user": user });
-        Asked::default().posting(body)
-    }
-
     /// Settings of the organisation's relay.
     fn settings(&self) -> Value {
         json!({ "data": {
@@ -99,6 +89,7 @@ pub const SEND: &str = "post /api/messages/send-email";
 const READS: &[&str] = &["read", "admin"];
 const SENDS: &[&str] = &["send"];
 const ADMINISTERS: &[&str] = &["admin"];
+const ANY: &[&str] = &["send", "read", "admin"];
 
 const fn rule(
     operation: &'static str,
@@ -121,6 +112,18 @@ const fn organisation(operation: &'static str, asks: fn(&Pair<'_>) -> Asked) -> 
 
 fn nothing(_: &Pair<'_>) -> Asked {
     Asked::default()
+}
+
+/// The relay of the caller, as it saves and tests it. The saved password is kept.
+fn relay_of_caller(pair: &Pair<'_>) -> Asked {
+    let (spec, relay) = (&pair.caller.spec, &pair.caller.relay);
+    let user = match spec.has_own_relay {
+        true => spec.login(),
+        false => String::new(),
+    };
+    let (host, port) = (spec.host.to_string(), relay.address.port());
+    let body = json!({ "host": host, "port": port, "user": user });
+    Asked::default().posting(body)
 }
 
 fn message(pair: &Pair<'_>) -> Asked {
@@ -211,6 +214,34 @@ pub const RULES: &[Rule] = &[
         account(pair).posting(json!({ "role": "admin", "disabled": true }))
     }),
     organisation("delete /api/accounts/{id}", account),
+    organisation("get /api/accounts/{id}/limits", account),
+    organisation("put /api/accounts/{id}/limits", |pair| {
+        account(pair).posting(json!({ "max_per_day": 1 }))
+    }),
+    organisation("put /api/tokens/{id}/limits", |pair| {
+        Asked::with("id", &pair.owner.token_id).posting(json!({ "max_per_day": 1 }))
+    }),
+    rule("get /api/limits", Touches::Caller, ANY, nothing),
+    organisation("get /api/accounts/{id}/senders", account),
+    organisation("post /api/accounts/{id}/senders", |pair| {
+        account(pair).posting(json!({ "address": "example.com" }))
+    }),
+    organisation("delete /api/accounts/{id}/senders/{sender}", |pair| {
+        account(pair).and("sender", &pair.owner.sender_id)
+    }),
+    rule("get /api/senders", Touches::Caller, READS, nothing),
+    rule(
+        "post /api/senders",
+        Touches::CallerInvalid,
+        ADMINISTERS,
+        |_| Asked::default().posting(json!({ "address": "example.com" })),
+    ),
+    rule(
+        "delete /api/senders/{id}",
+        Touches::Owned,
+        ADMINISTERS,
+        |pair| Asked::with("id", &pair.owner.sender_id),
+    ),
     rule(
         "get /api/tokens",
         Touches::Person(200),
@@ -233,9 +264,7 @@ pub const RULES: &[Rule] = &[
         |pair| Asked::with("id", &pair.owner.token_id),
     ),
     rule("get /api/smtp/settings", Touches::Caller, READS, nothing),
-    rule(TEST, Touches::Caller, ADMINISTERS, |pair| {
-        pair.relay_of_caller()
-    }),
+    rule(TEST, Touches::Caller, ADMINISTERS, relay_of_caller),
     rule(SEND, Touches::Caller, SENDS, |pair| {
         let spec = &pair.caller.spec;
         let subject = format!("{} sends", spec.mark);
@@ -245,7 +274,7 @@ pub const RULES: &[Rule] = &[
         "post /api/smtp/settings",
         Touches::Caller,
         ADMINISTERS,
-        |pair| pair.relay_of_caller(),
+        relay_of_caller,
     ),
     rule(
         "delete /api/smtp/settings",

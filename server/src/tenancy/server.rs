@@ -161,16 +161,23 @@ impl TenantServer {
         let cookie = self.sign_in(&email).await;
         let sessions = accounts.sessions_of(&operator, &id).await;
         let session = sessions.expect("a list").pop().expect("a session");
+        let address = format!("further@{}.example", spec.mark);
+        let sender = self.postern.senders().add_for(&operator, &id, &address);
+        let sender = sender.await.expect("a sender address");
         let relay = Relay::start_at(spec.host, RelayScript::pipelining());
-        let refused = format!("RCPT TO:<{}>", spec.nobody());
-        let reply = format!("550 5.1.1 {} is no such user here", spec.nobody());
-        relay.reply_to(&refused, &reply);
+        // The organisation's relay has the mail of several accounts.
+        for spec in SPECS {
+            let refused = format!("RCPT TO:<{}>", spec.nobody());
+            let reply = format!("550 5.1.1 {} is no such user here", spec.nobody());
+            relay.reply_to(&refused, &reply);
+        }
         Tenant {
             spec,
             id,
             relay,
             token,
             token_id: listed.expect("listed").id,
+            sender_id: sender.id,
             narrow,
             cookie,
             session_id: session.id,
@@ -361,11 +368,13 @@ impl TenantServer {
         let mut urls: Vec<String> = Vec::new();
         let viewer = match tenant.spec.is_disabled {
             true => {
-                urls.push(format!("/api/accounts/{}", tenant.id));
+                let account = format!("/api/accounts/{}", tenant.id);
+                urls.extend([format!("{account}/senders"), account]);
                 self.admin()
             }
             false => {
-                urls.extend(["/api/smtp/settings", "/api/tokens"].map(str::to_owned));
+                let own = ["/api/smtp/settings", "/api/tokens", "/api/senders"];
+                urls.extend(own.map(str::to_owned));
                 tenant
             }
         };

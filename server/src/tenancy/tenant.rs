@@ -16,6 +16,8 @@ pub struct Tenant {
     /// A token with all scopes.
     pub token: String,
     pub token_id: String,
+    /// A further address that it sends from.
+    pub sender_id: String,
     /// Tokens with one scope each.
     pub narrow: Vec<(&'static str, String)>,
     pub cookie: String,

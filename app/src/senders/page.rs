@@ -59,7 +59,7 @@ fn Listed(actor: Actor) -> AnyView {
             <header class="card-head">
                 <h2 id="senders-title">"You send from"</h2>
                 <p>
-                    "Mail that names another From address is refused. Mail that names none has the From address of its relay, which is always allowed."
+                    "Mail that names another From address is refused. Mail that names none has the From address of its relay."
                 </p>
             </header>
             <Suspense>{list}</Suspense>

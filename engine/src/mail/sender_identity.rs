@@ -5,9 +5,13 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use domain::EmailAddress;
+use domain::{EmailAddress, Kind, Refusal};
 
 use crate::smtp::to_ascii;
+
+/// What to do about a sender that is not allowed.
+pub const ADD_SENDER: &str = " Add the address on the page Sender addresses (/senders) or have an \
+                              administrator add it.";
 
 /// How many allowed senders a refusal names.
 const NAMED: usize = 20;
@@ -120,6 +124,25 @@ impl AccountSenders {
             always.push(from.clone());
         }
         Self { always, added }
+    }
+
+    /// Refuses another address than these.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] under `field`, with the list.
+    pub fn require(&self, address: &EmailAddress, field: &str) -> Result<(), Refusal> {
+        match self.allows(address) {
+            true => Ok(()),
+            false => {
+                let text = format!("{}.{ADD_SENDER}", self.only());
+                Err(Refusal::of(Kind::Invalid, field, text))
+            }
+        }
+    }
+
+    /// The beginning of a refusal, without its full stop.
+    pub fn only(&self) -> String {
+        format!("This account sends only from {self}")
     }
 
     /// Whether a message may name this address.

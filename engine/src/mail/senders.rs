@@ -4,7 +4,7 @@ use domain::{EmailAddress, Refusal};
 
 use super::mailbox::Mailbox;
 use super::raw_header::RawHeader;
-use super::sender_identity::AccountSenders;
+use super::sender_identity::{ADD_SENDER, AccountSenders};
 use super::submission::ComposedMessage;
 
 /// The key of an address, by which the addresses of tokens are compared.
@@ -44,10 +44,10 @@ impl ComposedMessage {
             self.check(headers, &only, "", is_allowed)?;
         }
         if let Some(account) = &limits.account {
-            const ADD: &str = " Add the address on the page Sender addresses (/senders) or have an \
-                               administrator add it.";
-            let only = format!("This account sends only from {account}");
-            self.check(headers, &only, ADD, |address| account.allows(address))?;
+            let only = account.only();
+            self.check(headers, &only, ADD_SENDER, |address| {
+                account.allows(address)
+            })?;
         }
         Ok(self)
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::outbox::{PriorityLimits, QueueKind};
+use domain::view::Role;
 use domain::{EmailAddress, Kind, Refusal, SmtpSettings, Timestamp};
 
 use super::group_commit::request::{NewMessage, WriteRequest, WriteResult};
@@ -325,10 +326,14 @@ impl AcceptanceSettings {
     /// The senders that the mail of an actor may name.
     fn sender_limits(&self, actor: &Actor) -> SenderLimits {
         let account = actor.account().filter(|_| !actor.sends_from_any_address());
+        let is_admin = actor.role() == Some(Role::Admin);
         SenderLimits {
             token: actor.senders().to_vec(),
             account: account.map(|account| {
-                let from = self.sender(&account.id).map(|sender| &sender.address);
+                let is_own = self.own.contains_key(&account.id);
+                // That of an own relay was one of the account's when it was saved, and must still be.
+                let from = self.sender(&account.id).filter(|_| !is_own || is_admin);
+                let from = from.map(|sender| &sender.address);
                 let added = self.senders.get(&account.id).cloned();
                 AccountSenders::new(&account.email, from, added)
             }),

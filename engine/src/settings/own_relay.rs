@@ -1,13 +1,16 @@
 //! The relay of an account: who may see and change its settings, and its removal.
 
+use std::sync::Arc;
+
 use domain::view::Stamp;
-use domain::{Form, Kind, Refusal};
+use domain::{EmailAddress, Form, Kind, Label, Refusal};
 
 use super::{SavedSettings, Settings};
 use crate::Actor;
 use crate::audit::Action;
+use crate::mail::{AccountSenders, SenderSet};
 use crate::store::revisions::{self, Revision};
-use crate::store::{Connection, Scope, commit, information, policy, routing};
+use crate::store::{Connection, Scope, commit, information, policy, routing, sender_identities};
 
 /// The name of an account's own relay, where relays are listed by name.
 pub(crate) const OWN_RELAY: &str = "Own relay";
@@ -92,6 +95,31 @@ impl Settings {
             return Err(Refusal::new(Kind::Forbidden, NOT_ALLOWED));
         }
         Ok(())
+    }
+
+    /// Refuses a From address of an account's own relay that is none of its sender addresses: the
+    /// organisation's relays may take its mail over.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] under the field of the From address.
+    pub(super) async fn require_sender(
+        &self,
+        connection: &mut Connection,
+        actor: &Actor,
+        from: &EmailAddress,
+    ) -> Result<(), Refusal> {
+        let account = actor.account().filter(|_| self.scope.is_own());
+        let Some(account) = account.filter(|_| !actor.sends_from_any_address()) else {
+            return Ok(());
+        };
+        let mut added = SenderSet::default();
+        for row in sender_identities::of_account(connection, &account.id).await? {
+            if row.confirmed_at.is_some() {
+                added.add(&row.address, row.key);
+            }
+        }
+        let senders = AccountSenders::new(&account.email, None, Some(Arc::new(added)));
+        senders.require(from, Label::FromAddress.as_str())
     }
 
     /// Removes the settings of an account's own relay, and all its passwords: its mail leaves through

@@ -20,7 +20,8 @@ impl Settings {
     ///
     /// # Errors
     /// [`Kind::Conflict`] if `from_revision` is not the newest revision, with the differences by
-    /// field; [`Kind::Invalid`] with all faults by field; [`Kind::Forbidden`] unless the actor
+    /// field; [`Kind::Invalid`] with all faults by field, one of them a From address of an own relay that
+    /// the account may not send from; [`Kind::Forbidden`] unless the actor
     /// is an administrator, or for its own relay the account, where the policy allows one;
     /// [`Kind::NotFound`] if the relay was removed; [`Kind::TooMany`] beyond 60 sealed passwords a
     /// minute. Nothing is stored in any of these cases.
@@ -51,6 +52,8 @@ impl Settings {
                 return Err(conflict(&saved, &form));
             }
             let (settings, unsealed) = Refusal::both(form.parse().and_then(validate), unsealed)?;
+            self.require_sender(&mut work, actor, &settings.from_address)
+                .await?;
             let chosen = self
                 .choose_password(&mut work, &saved, &settings, &password, unsealed)
                 .await?;

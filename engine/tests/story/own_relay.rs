@@ -26,8 +26,11 @@ pub fn own_form(relay: &Relay) -> Form {
 }
 
 impl TestEnv {
+    /// Ann, who may send from the From address of her relay.
     pub async fn user(&self) -> Actor {
-        self.sign_in("ann@example.org", Role::User).await
+        let user = self.sign_in("ann@example.org", Role::User).await;
+        self.allow("ann@example.org", "ann@example.com").await;
+        user
     }
 
     pub async fn save_own(

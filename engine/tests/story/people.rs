@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::view::{AccountState, AccountView, Role};
-use domain::{Kind, Refusal, SecretString};
+use domain::{Kind, Label, Refusal, SecretString};
 use engine::{AccountChange, Actor, FeedItem, NewToken, Origin, OutboxQuery};
 use futures::StreamExt;
 use futures::future::join_all;
@@ -250,7 +250,8 @@ async fn an_account_is_deleted_unless_mail_refers_to_it(env: TestEnv) {
     let bob = env.sign_in("bob@example.org", Role::User).await;
     let token = env.unlimited_token("bob@example.org").await;
     let sealed = env.sealed("relay secret").await;
-    let saved = env.save_own(&bob, form(), sealed).await;
+    let own = form().with(Label::FromAddress, "bob@example.org");
+    let saved = env.save_own(&bob, own, sealed).await;
     saved.expect("saves");
     let submission = engine::Submission {
         from: Some("ann@example.org".to_owned()),

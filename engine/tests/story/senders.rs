@@ -148,6 +148,12 @@ async fn the_from_address_of_the_queue_is_always_allowed(env: TestEnv) {
     for allowed in [without(), from("Alerts <alerts@example.org>")] {
         env.sends(&ann, allowed).await.expect("the organisation's");
     }
+    // The organisation's relays may take the mail of an own relay over.
+    let saved = env.save_own(&ann, own_form(&own), PasswordChange::Keep);
+    let refusal = saved.await.expect_err("another's address");
+    let text = &refusal.fields["from_address"];
+    assert!(text.contains("only from ann@example.org. Add"), "{text}");
+    let added = env.allow(ANN, "ann@example.com").await;
     let saved = env.save_own(&ann, own_form(&own), PasswordChange::Keep);
     saved.await.expect("saved");
     for allowed in [without(), from("ann@example.com"), from(ANN)] {
@@ -157,6 +163,10 @@ async fn the_from_address_of_the_queue_is_always_allowed(env: TestEnv) {
     let refusal = refused.expect_err("its mail waits in another queue");
     let text = &refusal.fields["from"];
     assert!(text.contains("ann@example.org, ann@example.com"), "{text}");
+    let removed = env.postern.senders().remove(&ann, &added.id).await;
+    removed.expect("removed");
+    let refused = env.sends(&ann, without()).await;
+    assert_eq!(refused.expect_err("removed").kind, Kind::Invalid);
 }
 
 async fn an_address_is_confirmed_once_by_its_mailed_link(env: TestEnv) {

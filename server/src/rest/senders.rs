@@ -94,7 +94,7 @@ impl Administrative for SenderRequest {
 /// List your sender addresses
 ///
 /// What your account sends from: its own address first. Mail without `from` has the From address of its
-/// relay, which is always allowed.
+/// relay.
 #[utoipa::path(
     get,
     path = "/api/senders",

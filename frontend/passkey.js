@@ -1,4 +1,4 @@
-//! Passkeys: fills a form in with what the browser answers to the options of a registration or a sign-in.
+//! Passkeys: fills a form in with what the browser answers to the options of a ceremony.
 
 // The forms stay hidden where the browser knows no passkeys, or not their JSON (Web Authentication Level 3).
 const Key = window.PublicKeyCredential;

@@ -1,4 +1,4 @@
-//! Many accounts with a relay each: connections stay under the cap, none starves, idle ones are cheap.
+//! Many accounts with a relay each: the cap of connections holds, and no account starves.
 
 use crate::{
     console,

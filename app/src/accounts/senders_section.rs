@@ -1,4 +1,4 @@
-//! What an account may send from, on its page for administrators: the list, and the form that adds to it.
+//! What an account may send from, on its page for administrators: the list, and its form.
 
 use domain::view::Role;
 use engine::SenderView;

@@ -1,4 +1,4 @@
-//! Addresses and domains that an account may send from, and how the sender of a message is compared.
+//! Addresses and domains that an account may send from, and how senders are compared.
 
 use std::collections::HashSet;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The limits that hold for a submission: those of its account and of its token, and their refusals.
+//! The limits that hold for a submission: of its account and of its token, and their refusals.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The table `sending_limit`: limits of accounts and API tokens, and the messages that count for them.
+//! The table `sending_limit`: limits of accounts and API tokens, and what counts for them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Passkeys as second factors: registration, sign-in, confirmation, and what hostile pages and copies send.
+//! Passkeys: registration, sign-in, confirmation, and what hostile pages and copies send.
 
 use std::fmt::Debug;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Limits of accounts and tokens: messages a minute, an hour and a day, and recipients of a message.
+//! Limits of accounts and tokens: messages in a period, and recipients of a message.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `/api/senders` and `/api/accounts/{id}/senders`: the addresses and domains that accounts send from.
+//! `/api/senders` and `/api/accounts/{id}/senders`: what accounts send from.
 
 use axum::extract::State;
 use domain::Timestamp;

@@ -1,4 +1,4 @@
-//! Tenancy on pages, by their forms and by server functions, for every pair of accounts with sessions.
+//! Tenancy on pages, by forms and by server functions, for every pair of accounts.
 
 use std::collections::BTreeSet;
 

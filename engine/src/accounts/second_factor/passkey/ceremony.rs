@@ -1,4 +1,4 @@
-//! The checks of a registration and an assertion (Web Authentication Level 2, sections 7.1 and 7.2).
+//! The checks of registrations and assertions (Web Authentication Level 2, 7.1 and 7.2).
 //!
 //! Attestation is not asked for (`none`): which authenticator people use is theirs to choose.
 

@@ -99,8 +99,8 @@ test('a connection lost after the final dot is marked as possibly delivered', as
 test('accounts see their own mail, administrators all mail', async () => {
   const { postern, stop } = await startWithRelay();
   const [owner, otherUser] = [await postern.createAccount('mara@example.org', 'user'), await postern.createAccount('ben@example.org', 'user')];
-  const [ownersMessage = ''] = await submit(postern, mail({ subject: 'Hers' }), bearer(owner));
-  const [otherToken = ''] = await submit(postern, mail({ subject: 'His' }), bearer(otherUser));
+  const [ownersMessage = ''] = await submit(postern, mail({ from: 'mara@example.org', subject: 'Hers' }), bearer(owner));
+  const [otherToken = ''] = await submit(postern, mail({ from: 'ben@example.org', subject: 'His' }), bearer(otherUser));
   const getWithToken = async (path: string, token: string) => parseResponse(await postern.request(path, { headers: bearer(token) }));
   const subjectsFor = async (token: string) =>
     ((await getWithToken('/api/messages', token)).json.data as unknown as { subject: string }[]).map(({ subject }) => subject);

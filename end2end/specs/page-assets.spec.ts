@@ -19,6 +19,8 @@ test('assets are immutable and compressed', async ({ page }) => {
   const assets = loaded.filter(([url]) => url.pathname.startsWith('/pkg/'));
   const endings = assets.map(([url]) => url.pathname.split('.').pop());
   expect(endings).toEqual(expect.arrayContaining(['css', 'js', 'wasm']));
+  const paths = assets.map(([url]) => url.pathname);
+  expect(paths, 'each is loaded once: what is preloaded is used').toEqual([...new Set(paths)]);
   for (const [{ pathname }, headers] of assets) {
     expect(headers['cache-control'], pathname).toBe('public, max-age=31536000, immutable');
     // woff2 is already compressed.

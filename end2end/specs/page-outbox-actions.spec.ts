@@ -324,8 +324,7 @@ async function liveUpdates(page: Page, address: string): Promise<number> {
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
 
-  test('messages and suppressions can be operated', async ({ page, consoleErrors }) => {
-    consoleErrors.allow(/preloaded using link preload but not used/);
+  test('messages and suppressions can be operated', async ({ page }) => {
     const console = await TestConsole.start();
     const { relay, takes } = await relayWithReply(554, '5.7.1 Not today');
     await console.server.save(fields(relay));

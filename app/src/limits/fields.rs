@@ -7,7 +7,8 @@ use leptos::prelude::*;
 use crate::components::FormField;
 use crate::request::fault;
 
-const LABELS: [&str; 4] = [
+/// The labels of the limits, in the order of [`LIMIT_NAMES`]: those of the periods, that of recipients.
+pub const LABELS: [&str; 4] = [
     "Mails a minute",
     "Mails an hour",
     "Mails a day",

@@ -6,6 +6,7 @@ use domain::{SendingQuota, Timestamp};
 use engine::{Actor, Postern};
 use leptos::prelude::*;
 
+use super::fields::LABELS;
 use crate::components::{exact, refused};
 
 /// A limit with what is left of it.
@@ -16,16 +17,18 @@ struct Remaining {
 
 /// The limits in the order of the periods, and that of recipients.
 fn remaining(quota: &SendingQuota, now: Timestamp) -> Vec<Remaining> {
-    let messages = quota.uses(now).into_iter().map(|used| Remaining {
-        name: match used.period {
-            Period::Minute => "Mails a minute",
-            Period::Hour => "Mails an hour",
-            Period::Day => "Mails a day",
-        },
-        text: left(used),
+    let [of_periods @ .., of_recipients] = LABELS;
+    let messages = quota.uses(now).into_iter().filter_map(|used| {
+        let at = Period::ALL
+            .iter()
+            .position(|period| *period == used.period)?;
+        Some(Remaining {
+            name: of_periods[at],
+            text: left(used),
+        })
     });
     let recipients = quota.limits.max_recipients.map(|most| Remaining {
-        name: "Recipients a mail",
+        name: of_recipients,
         text: format!("at most {most}").into_any(),
     });
     messages.chain(recipients).collect()

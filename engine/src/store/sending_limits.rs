@@ -219,8 +219,11 @@ pub fn load_directly(
     holders: &[&str],
 ) -> Result<QuotasById, StoreError> {
     let mut quotas = QuotasById::new();
+    if holders.is_empty() {
+        return Ok(quotas);
+    }
+    let sql = format!("SELECT {QUOTA} FROM sending_limit l WHERE l.holder_id = ?");
     for holder in holders {
-        let sql = format!("SELECT {QUOTA} FROM sending_limit l WHERE l.holder_id = ?");
         let read = |row: &rusqlite::Row<'_>| {
             let mut columns = [None; COLUMNS];
             for (index, column) in columns.iter_mut().enumerate() {

@@ -1,13 +1,14 @@
 //! Many own relays: their connections stay under the cap, none waits long, idle ones cost nothing.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::outbox::{QueueKind, RecipientState};
 use domain::view::{PasswordChange, Role};
 use domain::{Label, SecretString};
 use engine::{Actor, NewToken, Origin, Submissions};
+use parking_lot::{Condvar, Mutex};
 use testkit::{Relay, RelayScript};
 use tokio::runtime::Handle;
 
@@ -42,33 +43,28 @@ struct Arrivals {
     arrived: Mutex<Vec<(usize, Instant)>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Arrivals {
     /// A mail has arrived at the relay of an account.
     fn take(&self, account: usize) {
         let held = self.held.fetch_add(1, Ordering::AcqRel) + 1;
         self.most_held.fetch_max(held, Ordering::AcqRel);
-        let waited = self
-            .opened
-            .wait_while(lock(&self.is_open), |is_open| !*is_open);
-        drop(waited);
+        let mut is_open = self.is_open.lock();
+        self.opened.wait_while(&mut is_open, |is_open| !*is_open);
+        drop(is_open);
         self.held.fetch_sub(1, Ordering::AcqRel);
-        lock(&self.arrived).push((account, Instant::now()));
+        self.arrived.lock().push((account, Instant::now()));
     }
 
     /// Lets all mail through from now on.
     fn open(&self) {
-        *lock(&self.is_open) = true;
+        *self.is_open.lock() = true;
         self.opened.notify_all();
     }
 
     /// When the last mail of each account arrived, since `begun`.
     fn last(&self, begun: Instant) -> Vec<Duration> {
         let mut last = vec![Duration::ZERO; ACCOUNTS];
-        for (account, at) in lock(&self.arrived).iter() {
+        for (account, at) in self.arrived.lock().iter() {
             last[*account] = last[*account].max(at.saturating_duration_since(begun));
         }
         last
@@ -168,7 +164,7 @@ async fn own_relays_share_the_connections_and_none_starves(env: TestEnv) {
     let begun = Instant::now();
     arrivals.open();
     wait_for("all mail", async || {
-        let arrived = lock(&arrivals.arrived).len();
+        let arrived = arrivals.arrived.lock().len();
         (arrived == ACCOUNTS * MAILS).then_some(()).ok_or(arrived)
     })
     .await;

@@ -76,7 +76,7 @@ fn Add() -> AnyView {
             <header class="card-head">
                 <h2 id="add-title">"Add an address"</h2>
                 <p>
-                    "A link is mailed there, for whoever reads its mail to confirm. A whole domain is added by an administrator."
+                    "Postern mails a link to the address. You can send from it once its holder confirms it by that link. Only an administrator adds a whole domain."
                 </p>
             </header>
             <form class="card-body" method="post" action=SENDERS autocomplete="off">

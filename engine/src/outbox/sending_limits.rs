@@ -64,7 +64,7 @@ impl RecipientLimit {
 pub(super) struct SubmissionLimits {
     /// The lowest one.
     pub recipients: Option<RecipientLimit>,
-    /// For whom its messages are counted.
+    /// The holders against whose quotas its messages count.
     pub counted: Vec<LimitHolder>,
 }
 

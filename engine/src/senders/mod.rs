@@ -42,7 +42,7 @@ pub struct Senders {
     public_url: Arc<str>,
     /// Limits the mails that ask for confirmations: of an account to 10 an hour.
     mails_of_account: Arc<RateLimit>,
-    /// To an address, whoever asks, to 3 an hour.
+    /// Limits the mails to an address, from all accounts together, to 3 an hour.
     mails_to_address: Arc<RateLimit>,
 }
 

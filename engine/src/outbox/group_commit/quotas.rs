@@ -9,7 +9,7 @@ use super::super::sending_limits::{LimitHolder, LimitRefusal};
 use super::request::WriteRequest;
 use crate::store::sending_limits::QuotasById;
 
-/// The accounts and tokens for whom the requests of a commit are counted, in ascending order.
+/// The ids of the accounts and tokens against whose quotas a commit counts, in ascending order.
 pub(super) fn holders(requests: &[Arc<WriteRequest>]) -> Vec<&str> {
     let counted = requests.iter().flat_map(|request| match &**request {
         WriteRequest::Accept { counted, .. } => counted.as_slice(),

@@ -45,7 +45,7 @@ pub enum WriteRequest {
     Accept {
         messages: Arc<[NewMessage]>,
         key: Option<IdempotencyKey>,
-        /// The account and the token with limits for whom the messages are counted.
+        /// The account and the token against whose quotas the messages count.
         counted: Vec<LimitHolder>,
         /// Leases the recipients in the same commit, unless delivery is paused.
         lease: Option<Lease>,

@@ -50,8 +50,8 @@ pub fn ConfirmIdentityPage() -> impl IntoView {
                 .passkey
                 .map(|options| passkey_form(options, &waiting));
             view! {
-                {code_form(code_field(choices.has_app), &waiting)}
                 {passkey}
+                {code_form(code_field(choices.has_app), &waiting)}
             }
             .into_any()
         });

@@ -105,13 +105,13 @@ fn forms(choices: FactorChoices, with_recovery_code: bool, next: Option<&str>) -
         }
     });
     view! {
+        {passkey}
         <form method="post" action=path(!with_app)>
             {field}
             <button class="button button-primary" type="submit">
                 "Sign in"
             </button>
         </form>
-        {passkey}
         <p>{other} <a href=LOGIN>"Start again"</a></p>
     }
     .into_any()

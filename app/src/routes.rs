@@ -8,7 +8,9 @@ use leptos_router::{
 };
 
 use crate::account::second_factor::{SECOND_FACTOR, SecondFactorPage};
-use crate::account::{ACCOUNT, AccountPage, CONFIRM_IDENTITY, ConfirmIdentityPage};
+use crate::account::{
+    ACCOUNT, AccountPage, CONFIRM_IDENTITY, ConfirmIdentityPage, TOKENS, TokensPage,
+};
 use crate::accounts::{
     ACCOUNTS, AccountDetailsPage, AccountRemovalPage, AccountsPage, DELETE_ACCOUNT,
 };
@@ -94,6 +96,7 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route path=FixedPath(ACCOUNT) view=AccountPage ssr=SsrMode::Async />
+                <Route path=FixedPath(TOKENS) view=TokensPage ssr=SsrMode::Async />
                 <Route path=FixedPath(SENDERS) view=SendersPage ssr=SsrMode::Async />
                 <Route
                     path=FixedPath(CONFIRM_SENDER)

@@ -71,7 +71,8 @@ test('a token is created, shown once, used and revoked', async ({ page }) => {
   await console.server.command(['account', 'senders', 'add', email, 'billing@example.org']);
   await console.signInBrowser(page.context(), email);
   await page.goto(`${console.url}/account`);
-  const tokens = page.getByRole('region', { name: 'API tokens' });
+  await page.getByRole('link', { name: 'Manage API tokens' }).click();
+  const tokens = page.getByRole('main');
   await expect(tokens.getByLabel('Do what administrators do')).toHaveCount(0);
   await expect(tokens.getByLabel('Send from any address')).toHaveCount(0);
   await tokens.getByLabel('Name of the token').fill('billing');
@@ -101,7 +102,7 @@ test('a token is created, shown once, used and revoked', async ({ page }) => {
   expect((await send('billing@example.org')).status).toBe(202);
   expect((await send('ceo@example.org')).status).toBe(422);
   await expect(async () => {
-    await page.goto(`${console.url}/account`);
+    await page.goto(`${console.url}/account/tokens`);
     await expect(row).toContainText(/last used \d{4}/, { timeout: 100 });
   }).toPass();
   await expect(page.getByText(secret)).toHaveCount(0);

@@ -42,11 +42,13 @@ test('login and first administrator', async ({ page }, info) => {
   await expectAccessible(page, info, 'nowhere');
 });
 
-test('the account page', async ({ page }, info) => {
+test('the pages of the own account', async ({ page }, info) => {
   await console.signInBrowser(page.context());
   await console.signInBrowser(page.context());
   await page.goto(`${console.url}/account`);
   await expectAccessible(page, info, 'account');
+  await page.goto(`${console.url}/account/tokens`);
+  await expectAccessible(page, info, 'tokens');
   await console.server.createAccount('user@example.org', 'user');
   await console.signInBrowser(page.context(), 'user@example.org');
   await page.goto(`${console.url}/settings/email`);

@@ -92,7 +92,8 @@ test('a token gets limits when it is made, and an administrator changes them', a
   await console.signInBrowser(person.context(), 'tove@example.org');
   await person.goto(`${console.url}/account`);
   await expect(person.getByRole('region', { name: 'Limits' }), 'the account has none').toHaveCount(0);
-  const tokens = person.getByRole('region', { name: 'API tokens' });
+  await person.getByRole('link', { name: 'Manage API tokens' }).click();
+  const tokens = person.getByRole('main');
   await tokens.getByLabel('Name of the token').fill('billing');
   await tokens.getByLabel('Mails a day').fill('1.5');
   await tokens.getByRole('button', { name: 'Create token' }).click();
@@ -106,7 +107,7 @@ test('a token gets limits when it is made, and an administrator changes them', a
   const second = await postMessage(console.server, mail({ from: 'tove@example.org' }), secret);
   expect(second.status, second.text).toBe(429);
   expect(second.json.errors.request).toMatch(/^This token sends at most 1 message a day/);
-  await person.goto(`${console.url}/account`);
+  await person.goto(`${console.url}/account/tokens`);
   await expect(row).toContainText('Mails a day: 0 of 1 left');
   await person.context().close();
 

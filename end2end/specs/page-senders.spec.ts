@@ -157,8 +157,8 @@ test('an administrator adds a domain to an account, and takes it away', async ({
 
 test('an administrator chooses whether a token sends from any address', async ({ page }) => {
   await console.signInBrowser(page.context());
-  await page.goto(`${console.url}/account`);
-  const tokens = page.getByRole('region', { name: 'API tokens' });
+  await page.goto(`${console.url}/account/tokens`);
+  const tokens = page.getByRole('main');
   const create = async (name: string, any: boolean) => {
     await tokens.getByLabel('Name of the token').fill(name);
     await tokens.getByLabel('Send from any address').setChecked(any);

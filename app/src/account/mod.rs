@@ -1,4 +1,4 @@
-//! The account page: one's own password, second factor, sessions and API tokens.
+//! The own account: its pages of password, sessions and API tokens, and its second factor.
 
 mod confirm_identity;
 mod page;
@@ -15,6 +15,7 @@ pub use page::AccountPage;
 pub use session_list::SessionList;
 pub use token_form::{CreatedToken, TokenForm};
 pub use token_list::TokenList;
+pub use tokens::TokensPage;
 
 /// The page.
 pub const ACCOUNT: &str = "/account";
@@ -28,8 +29,11 @@ pub const CHANGE_PASSWORD: &str = "/account/password";
 /// The form that ends a session.
 pub const END_SESSION: &str = "/account/sessions/end";
 
+/// The page of API tokens.
+pub const TOKENS: &str = "/account/tokens";
+
 /// The form that creates an API token.
-pub const CREATE_TOKEN: &str = "/account/tokens";
+pub const CREATE_TOKEN: &str = TOKENS;
 
 /// The form that revokes an API token.
 pub const REVOKE_TOKEN: &str = "/account/tokens/revoke";

@@ -5,8 +5,7 @@ use leptos::prelude::*;
 
 use super::second_factor::SecondFactorSection;
 use super::session_list::SessionList;
-use super::tokens::{self, Tokens};
-use super::{CHANGE_PASSWORD, END_SESSION};
+use super::{CHANGE_PASSWORD, END_SESSION, TOKENS};
 use crate::components::{ErrorNotice, FormField, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
 use crate::layout::console_page;
@@ -20,7 +19,6 @@ const FIELDS: [&str; 2] = ["current", "new"];
 pub fn AccountPage() -> impl IntoView {
     console_page("Account", |actor| {
         let name = actor.name().to_owned();
-        let fields = [&FIELDS[..], &tokens::FIELDS].concat();
         let done = flash().and_then(done);
         view! {
             <div class="page">
@@ -29,13 +27,25 @@ pub fn AccountPage() -> impl IntoView {
                     <p>"You are signed in as " {name.clone()} "."</p>
                 </header>
                 {done.map(|text| view! { <SuccessNotice text /> })}
-                {other_fault(&fields).map(|text| view! { <ErrorNotice text /> })}
+                {other_fault(&FIELDS).map(|text| view! { <ErrorNotice text /> })}
                 <Password name />
                 <SecondFactorSection actor=actor.clone() />
-                <Senders />
+                <Managed
+                    id="senders"
+                    title="Sender addresses"
+                    text="The From addresses that your mail may name."
+                    href=SENDERS
+                    link="Manage sender addresses"
+                />
+                <Managed
+                    id="tokens"
+                    title="API tokens"
+                    text="What applications send and read mail with, as you."
+                    href=TOKENS
+                    link="Manage API tokens"
+                />
                 <Sessions actor=actor.clone() />
-                <OwnLimitsSection actor=actor.clone() />
-                <Tokens actor />
+                <OwnLimitsSection actor />
             </div>
         }
     })
@@ -47,7 +57,6 @@ fn done(flash: Flash) -> Option<&'static str> {
         Flash::PasswordChanged => Some("Your password is changed."),
         Flash::SecondFactorRemoved => Some("The second factor is removed."),
         Flash::SessionEnded => Some("The session is ended."),
-        Flash::TokenRevoked => Some("The token is revoked."),
         _ => None,
     }
 }
@@ -91,18 +100,27 @@ fn Password(name: String) -> AnyView {
     .into_any()
 }
 
+/// A section that leads to a page of its own.
 #[component]
-fn Senders() -> AnyView {
+fn Managed(
+    id: &'static str,
+    title: &'static str,
+    text: &'static str,
+    href: &'static str,
+    link: &'static str,
+) -> AnyView {
+    let id = format!("{id}-title");
+    let labelled_by = id.clone();
     view! {
-        <section class="card" aria-labelledby="senders-title">
+        <section class="card" aria-labelledby=labelled_by>
             <header class="card-head">
-                <h2 id="senders-title">"Sender addresses"</h2>
-                <p>"The From addresses that your mail may name."</p>
+                <h2 id=id>{title}</h2>
+                <p>{text}</p>
             </header>
             <div class="card-body">
                 <div class="buttons">
-                    <a class="button button-secondary" href=SENDERS>
-                        "Manage sender addresses"
+                    <a class="button button-secondary" href=href>
+                        {link}
                     </a>
                 </div>
             </div>

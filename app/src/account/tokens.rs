@@ -1,4 +1,4 @@
-//! The API tokens on the account page: the list, and the form that creates one.
+//! The page of one's own API tokens: the list, and the form that creates one.
 
 use domain::sending_limits::LIMIT_NAMES;
 use domain::view::Role;
@@ -7,13 +7,15 @@ use leptos::prelude::*;
 
 use super::priority_field::PriorityField;
 use super::token_list::TokenList;
-use super::{CREATE_TOKEN, CreatedToken, REVOKE_TOKEN, TokenForm};
-use crate::components::{FormField, refused};
+use super::{ACCOUNT, CREATE_TOKEN, CreatedToken, REVOKE_TOKEN, TokenForm};
+use crate::components::{ErrorNotice, FormField, SuccessNotice, refused};
+use crate::flash::{Flash, flash};
+use crate::layout::console_page;
 use crate::limits::LimitFields;
-use crate::request::fault;
+use crate::request::{fault, other_fault};
 
 /// The fields of the form, as refusals name them.
-pub const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 11] = [
     "name",
     "scopes",
     "expires_days",
@@ -28,35 +30,54 @@ pub const FIELDS: [&str; 11] = [
 ];
 
 #[component]
-pub fn Tokens(actor: Actor) -> AnyView {
+pub fn TokensPage() -> impl IntoView {
+    console_page("API tokens", |actor| {
+        let admin = actor.role() == Some(Role::Admin);
+        let revoked = flash().is_some_and(|done| matches!(done, Flash::TokenRevoked));
+        let created = use_context::<CreatedToken>().map(|CreatedToken(secret)| {
+            view! {
+                <div class="notice notice-good" role="status">
+                    "The token is created. Copy it now; it is not shown again."
+                    <code class="token-secret">{secret}</code>
+                </div>
+            }
+        });
+        view! {
+            <div class="page">
+                <header class="page-head">
+                    <a class="page-back" href=ACCOUNT>
+                        "Account"
+                    </a>
+                    <h1>"API tokens"</h1>
+                    <p>"What applications send and read mail with, as you."</p>
+                </header>
+                {revoked.then(|| view! { <SuccessNotice text="The token is revoked." /> })}
+                {created}
+                {other_fault(&FIELDS).map(|text| view! { <ErrorNotice text /> })}
+                <section class="card" aria-label="Tokens">
+                    <Listed actor />
+                </section>
+                <section class="card" aria-labelledby="create-title">
+                    <header class="card-head">
+                        <h2 id="create-title">"Create a token"</h2>
+                    </header>
+                    <Create admin />
+                </section>
+            </div>
+        }
+    })
+}
+
+#[component]
+fn Listed(actor: Actor) -> AnyView {
     let postern = expect_context::<Postern>();
-    let admin = actor.role() == Some(Role::Admin);
     let list = Suspend::new(async move {
         match postern.accounts().newest_tokens(&actor).await {
             Ok(newest) => view! { <TokenList newest action=REVOKE_TOKEN /> }.into_any(),
             Err(refusal) => refused(&refusal),
         }
     });
-    let created = use_context::<CreatedToken>().map(|CreatedToken(secret)| {
-        view! {
-            <div class="notice notice-good" role="status">
-                "The token is created. Copy it now; it is not shown again."
-                <code class="token-secret">{secret}</code>
-            </div>
-        }
-    });
-    view! {
-        <section class="card" aria-labelledby="tokens-title">
-            <header class="card-head">
-                <h2 id="tokens-title">"API tokens"</h2>
-                <p>"What applications send and read mail with, as you."</p>
-            </header>
-            {created}
-            <Suspense>{list}</Suspense>
-            <Create admin />
-        </section>
-    }
-    .into_any()
+    view! { <Suspense>{list}</Suspense> }.into_any()
 }
 
 #[component]

@@ -4,7 +4,7 @@
 
 use app::account::{
     ACCOUNT, CHANGE_PASSWORD, CREATE_TOKEN, CreatedToken, END_SESSION, EndSessionForm,
-    PasswordForm, REVOKE_TOKEN, RevokeTokenForm, TokenForm,
+    PasswordForm, REVOKE_TOKEN, RevokeTokenForm, TOKENS, TokenForm,
 };
 use app::entrance::{LOGIN, LOGOUT, LoginForm, LoginQuery, SETUP, SetupForm, setup_path};
 use app::{Flash, FormReply};
@@ -240,7 +240,7 @@ async fn create_token(State(state): State<AppState>, caller: Caller, request: Re
     match created.await {
         Ok(secret) => {
             let created = CreatedToken(secret);
-            page(state, caller, ACCOUNT, move || {
+            page(state, caller, TOKENS, move || {
                 provide_context(created.clone());
             })
             .await
@@ -254,7 +254,7 @@ async fn create_token(State(state): State<AppState>, caller: Caller, request: Re
                 provide_context(reply.clone());
                 provide_context(form.clone());
             };
-            with_status(page(state, caller, ACCOUNT, more).await, &refusal)
+            with_status(page(state, caller, TOKENS, more).await, &refusal)
         }
     }
 }
@@ -267,7 +267,7 @@ async fn revoke_token(State(state): State<AppState>, caller: Caller, request: Re
         accounts.revoke_own_token(actor, &form.id).await
     };
     match revoked.await {
-        Ok(()) => flash::redirect(ACCOUNT, &Flash::TokenRevoked, &state.url),
-        Err(refusal) => again(state, caller, ACCOUNT, String::new(), refusal).await,
+        Ok(()) => flash::redirect(TOKENS, &Flash::TokenRevoked, &state.url),
+        Err(refusal) => again(state, caller, TOKENS, String::new(), refusal).await,
     }
 }

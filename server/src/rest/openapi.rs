@@ -45,7 +45,7 @@ impl Modify for SecuritySchemes {
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("postern_…")
             .description(Some(
-                "A token, made with `postern token create`, on the account page or at `/api/tokens`. \
+                "A token, made with `postern token create`, on the page of API tokens or at `/api/tokens`. \
                  Its scopes limit what the account may do.",
             ))
             .build();

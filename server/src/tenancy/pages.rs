@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use app::account::second_factor::SECOND_FACTOR;
-use app::account::{ACCOUNT, CONFIRM_IDENTITY, END_SESSION, REVOKE_TOKEN};
+use app::account::{ACCOUNT, CONFIRM_IDENTITY, END_SESSION, REVOKE_TOKEN, TOKENS};
 use app::accounts::{
     ACCOUNTS, ADD_SENDER_OF, CHANGE_ACCOUNT, DELETE_ACCOUNT, END_SESSION_OF, INVITE_AGAIN,
     REMOVE_SENDER_OF, REVOKE_TOKEN_OF, account_path,
@@ -116,6 +116,7 @@ fn pages() -> Vec<PageRule> {
             with_query(CONFIRM_SENDER, [("token", "guess")])
         }),
         page(ACCOUNT, Caller, |_| ACCOUNT.to_owned()),
+        page(TOKENS, Caller, |_| TOKENS.to_owned()),
         page(SECOND_FACTOR, Caller, |_| SECOND_FACTOR.to_owned()),
         page(CONFIRM_IDENTITY, Caller, |_| CONFIRM_IDENTITY.to_owned()),
     ]

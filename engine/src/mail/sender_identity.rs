@@ -70,9 +70,22 @@ impl fmt::Display for SenderIdentity {
 
 /// The key of an address: as the addresses of accounts in lower case, the domain as A-labels.
 fn address_key(address: &EmailAddress) -> Option<String> {
-    let mut key = address.local_part().to_lowercase();
+    let mut key = String::with_capacity(address.as_str().len());
+    for letter in address.local_part().chars() {
+        push_folded(&mut key, letter);
+    }
     key.push_str(&domain_key(address.domain())?);
     Some(key)
+}
+
+/// Adds a letter in lower case, if it is the capital of that. The Kelvin sign is no capital of `k`, which
+/// its lower case is: whoever reads the mail of an address with one is not the holder of the other.
+fn push_folded(key: &mut String, letter: char) {
+    let lower = letter.to_lowercase();
+    match lower.clone().flat_map(char::to_uppercase).eq([letter]) {
+        true => key.extend(lower),
+        false => key.push(letter),
+    }
 }
 
 /// The key of a domain, which begins with `@`.
@@ -215,6 +228,26 @@ mod tests {
         ] {
             let parsed = address.parse().expect("an address");
             assert_eq!(senders.allows(&parsed), allowed, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_sign_that_looks_like_a_capital_is_another_letter() {
+        for (letter, capital, sign) in [
+            ("k", "K", "\u{212a}"),
+            ("\u{e5}", "\u{c5}", "\u{212b}"),
+            ("\u{3c9}", "\u{3a9}", "\u{2126}"),
+        ] {
+            let address = |first: &str| format!("{first}en@example.org");
+            let allows = |of: &AccountSenders, first: &str| {
+                of.allows(&address(first).parse().expect("an address"))
+            };
+            let own = senders(&address(letter), None, &[]);
+            assert!(allows(&own, letter) && allows(&own, capital), "{capital}");
+            assert!(!allows(&own, sign), "{sign}");
+            let added = senders("ann@example.org", None, &[&address(sign)]);
+            assert!(allows(&added, sign), "{sign}");
+            assert!(!allows(&added, letter) && !allows(&added, capital));
         }
     }
 

@@ -45,8 +45,8 @@ impl Diagnosis {
     ///
     /// # Errors
     /// Before anything is sent: [`Kind::Forbidden`] unless the actor may change the settings;
-    /// [`Kind::Invalid`] by field, with the recipient's faults under [`RECIPIENT`];
-    /// [`Kind::TooMany`] beyond 6 tests a minute.
+    /// [`Kind::Invalid`] by field, also for a From address of an own relay that the account may not send
+    /// from, with the recipient's faults under [`RECIPIENT`]; [`Kind::TooMany`] beyond 6 tests a minute.
     pub async fn test(
         &self,
         actor: &Actor,
@@ -145,6 +145,11 @@ impl Diagnosis {
         };
         let mut work = self.store.begin().await?;
         self.settings.require_policy(&mut work).await?;
+        if request.mail {
+            self.settings
+                .require_sender(&mut work, actor, &settings.from_address)
+                .await?;
+        }
         let password = match request.typed {
             Some(typed) => Some(typed),
             None => {

@@ -98,11 +98,11 @@ impl Settings {
     }
 
     /// Refuses a From address of an account's own relay that is none of its sender addresses: the
-    /// organisation's relays may take its mail over.
+    /// organisation's relays may take its mail over, and its host may be one that trusts this machine.
     ///
     /// # Errors
     /// [`Kind::Invalid`] under the field of the From address.
-    pub(super) async fn require_sender(
+    pub(crate) async fn require_sender(
         &self,
         connection: &mut Connection,
         actor: &Actor,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::event::Outcome;
 use domain::outbox::MessageView;
 use domain::view::{PasswordChange, Role, Verification};
-use domain::{Event, Fault, Kind, Label};
+use domain::{Event, Fault, Form, Kind, Label, Refusal};
 use engine::{Actor, DiagnosisRequest, ProbeRequest};
 use futures::StreamExt;
 
@@ -176,9 +176,44 @@ async fn an_own_relay_has_a_public_address(env: TestEnv) {
     works.end().await;
 }
 
+async fn a_test_mail_comes_from_a_sender_address_of_the_account(env: TestEnv) {
+    let (user, own) = (env.user().await, relay());
+    let diagnosis = env.postern.diagnosis().of_account(&user);
+    let diagnosis = diagnosis.expect("an account");
+    let test = async |form: Option<Form>| {
+        let tested = diagnosis.test(&user, form, PasswordChange::Keep, TO.to_owned());
+        let events: Vec<Event> = tested.await?.collect().await;
+        Ok::<_, Refusal>(events)
+    };
+    let of = |from: &str| Some(own_form(&own).with(Label::FromAddress, from));
+    let refusal = test(of("ceo@example.org")).await.expect_err("another's");
+    assert_eq!(refusal.kind, Kind::Invalid);
+    let text = &refusal.fields["from_address"];
+    let expected = "sends only from ann@example.org, ann@example.com";
+    assert!(text.contains(expected), "{text}");
+    for from in ["ann@example.com", "ann@example.org"] {
+        test(of(from)).await.expect("a sender address");
+    }
+    let taken = own.wait_for_mails(2).await;
+    let senders: Vec<&str> = taken.iter().map(|mail| mail.from.as_str()).collect();
+    assert_eq!(senders, ["ann@example.com", "ann@example.org"]);
+
+    // The address of saved settings may be one no more.
+    let saved = env.save_own(&user, own_form(&own), PasswordChange::Keep);
+    saved.await.expect("saved");
+    let senders = env.postern.senders();
+    let listed = senders.own(&user).await.expect("lists");
+    let removed = senders.remove(&user, &listed[1].id).await;
+    removed.expect("removed");
+    let refusal = test(None).await.expect_err("removed");
+    assert!(refusal.fields.contains_key("from_address"), "{refusal}");
+    assert_eq!(own.accepted().len(), 2);
+}
+
 stories! {
     both {
         the_settings_of_an_account_are_its_own;
         an_own_relay_has_a_public_address;
+        a_test_mail_comes_from_a_sender_address_of_the_account;
     }
 }

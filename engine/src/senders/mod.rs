@@ -98,14 +98,22 @@ impl Senders {
         }
     }
 
-    /// What the actor's own account may send from: its address first.
+    /// What the actor's own account may send from: its address first. Only administrators see the name
+    /// of an administrator who added one.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] for a token that does not read, and for a local user.
     pub async fn own(&self, actor: &Actor) -> Result<Vec<SenderView>, Refusal> {
         actor.reads()?;
         let account = actor.own_account()?;
-        self.views(&account.id, &account.email).await
+        let views = self.views(&account.id, &account.email).await?;
+        if actor.oversees() {
+            return Ok(views);
+        }
+        let views = views.into_iter();
+        Ok(views
+            .map(|view| view.without_person(&account.email))
+            .collect())
     }
 
     /// What an account may send from, for administrators.

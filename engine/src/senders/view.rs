@@ -39,7 +39,8 @@ pub struct SenderView {
     pub is_domain: bool,
     /// Whether and why it may be used.
     pub state: SenderState,
-    /// When it was added and by whom; `None` for the address of the account itself.
+    /// When it was added and by whom; `None` for the address of the account itself. For others than
+    /// administrators an administrator has no name.
     pub added: Option<Stamp>,
     /// Since when it may be used; `None` while it may not, and for the address of the account itself.
     pub confirmed: Option<Timestamp>,
@@ -59,6 +60,16 @@ impl SenderView {
             confirmed: None,
             expires: None,
         }
+    }
+
+    /// As the account with the address `own` sees it: whoever else added it is an administrator, whom
+    /// it does not name.
+    #[must_use]
+    pub(super) fn without_person(mut self, own: &str) -> Self {
+        if let Some(added) = self.added.as_mut().filter(|added| added.by != own) {
+            "an administrator".clone_into(&mut added.by);
+        }
+        self
     }
 
     pub(super) fn new(row: SenderRow, now: Timestamp) -> Self {

@@ -206,6 +206,8 @@ async fn an_address_is_confirmed_once_by_its_mailed_link(env: TestEnv) {
     let again = senders.add(&ann, TEAM).await.expect_err("there already");
     assert_eq!(again.kind, Kind::Conflict);
     let listed = senders.own(&ann).await.expect("lists");
+    let by = listed[1].added.as_ref().map(|added| added.by.as_str());
+    assert_eq!(by, Some(ANN), "its own name");
     let listed: Vec<_> = listed
         .iter()
         .map(|sender| (sender.address.as_str(), sender.state))
@@ -406,6 +408,9 @@ async fn the_addresses_of_an_account_are_its_own(env: TestEnv) {
     let senders = env.postern.senders();
     let listed = senders.own(&bob).await.expect("lists");
     assert_eq!(listed.len(), 1);
+    let listed = senders.own(&ann).await.expect("lists").remove(1);
+    let by = listed.added.expect("a stamp").by;
+    assert_eq!(by, "an administrator", "it has no name for users");
     let id = env.id_of(ANN).await;
     for refused in [
         senders.remove(&bob, &added.id).await,

@@ -82,6 +82,10 @@ async fn senders_of_an_account(api: &mut Api) {
     );
     let sent = api.call_as(&user, "post", send, mail("team@example.net"));
     assert_eq!(sent.await.0, 202);
+    let (_, listed) = api
+        .call_as(&user, "get", "/api/senders", Call::default())
+        .await;
+    assert_eq!(listed["data"][1]["added_by"], "an administrator");
 
     let (status, listed) = api.call("get", all, path(id)).await;
     let listed = listed["data"].as_array().expect("a list").clone();

@@ -49,6 +49,7 @@ pub struct ApiSender {
     /// Null for the address of the account itself.
     #[schema(format = DateTime)]
     added: Option<String>,
+    /// Who added it. Others than administrators see `an administrator`, or themselves.
     added_by: Option<String>,
     /// Since when mail may be sent from it; null while it may not.
     #[schema(format = DateTime)]

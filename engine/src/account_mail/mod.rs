@@ -102,7 +102,8 @@ impl AccountMail {
             if let Some(outage) = self.outage().await? {
                 return Err(Refusal::new(Kind::Unavailable, outage.to_string()));
             }
-            let text = text::invitation(actor.name(), &link, new.expires_at);
+            let by = actor.account().map(|account| account.email.as_str());
+            let text = text::invitation(by, &link, new.expires_at);
             let to = &new.account.email;
             self.outbox
                 .accept_own(to, text::INVITATION_SUBJECT, text)

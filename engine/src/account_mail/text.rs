@@ -10,10 +10,15 @@ pub const RESET_SUBJECT: &str = "Reset your password for Postern";
 
 pub const WAS_RESET_SUBJECT: &str = "Your password for Postern was reset";
 
-/// The text of an invitation.
-pub fn invitation(by: &str, link: &str, expires_at: Timestamp) -> String {
+/// The text of an invitation. `by` is the address of the account that invites; `None` on the command line,
+/// where a person is a number.
+pub fn invitation(by: Option<&str>, link: &str, expires_at: Timestamp) -> String {
+    let invited = by.map_or_else(
+        || "You are invited".to_owned(),
+        |by| format!("{by} invites you"),
+    );
     format!(
-        "{by} invites you to Postern, the outgoing mail gateway of your organisation.\n\
+        "{invited} to Postern, the outgoing mail gateway of your organisation.\n\
          \n\
          Set your password here, and sign in with it:\n\
          \n\
@@ -53,11 +58,25 @@ mod tests {
     fn a_link_has_a_line_of_its_own_and_its_end() {
         let link = "https://mail.example.org/invitation?token=x";
         for text in [
-            invitation("admin@example.org", link, Timestamp(0)),
+            invitation(Some("admin@example.org"), link, Timestamp(0)),
             reset(link, Timestamp(0)),
         ] {
             assert!(text.lines().any(|line| line == link), "{text}");
             assert!(text.contains("until 1970-01-01 00:00 UTC"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_invitation_names_an_account_or_nobody() {
+        for (by, expected) in [
+            (
+                Some("admin@example.org"),
+                "admin@example.org invites you to Postern, the",
+            ),
+            (None, "You are invited to Postern, the"),
+        ] {
+            let text = invitation(by, "https://mail.example.org", Timestamp(0));
+            assert!(text.starts_with(expected), "{text}");
         }
     }
 }

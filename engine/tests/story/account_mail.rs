@@ -130,6 +130,12 @@ async fn an_invitation_is_mailed_and_accepted_once(env: TestEnv) {
         .await
         .expect_err("has a password");
     assert_eq!(refused.kind, Kind::Conflict);
+    // On the command line nobody has a name that says anything.
+    let local = Actor::local(0);
+    let invited = mail.invite(&local, "bob@example.org", Role::User);
+    invited.await.expect("invited");
+    let mails = relay.wait_for_mails(2).await;
+    assert!(mails[1].data.contains("You are invited to Postern"));
     worker.end().await;
 }
 

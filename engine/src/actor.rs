@@ -290,7 +290,7 @@ impl Actor {
         self.administers()?;
         match &self.identity {
             Identity::Token { .. } => {
-                let text = "Passwords and sessions are not for tokens. Sign in to do this.";
+                let text = "Passwords, second factors and sessions are not for tokens. Sign in to do this.";
                 Err(Refusal::new(Kind::Forbidden, text))
             }
             _ => Ok(()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use data_encoding::BASE32_NOPAD;
 use domain::view::Role;
 use domain::{Kind, Refusal, SecretString};
-use engine::{Actor, Login, Origin, Postern, SecondFactorView};
+use engine::{Actor, Login, NewToken, Origin, Postern, SecondFactorView};
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
 
@@ -363,6 +363,12 @@ async fn a_second_factor_is_removed_by_its_account_or_an_administrator(env: Test
     let eve = env.sign_in("eve@example.org", Role::User).await;
     let refused = accounts.remove_second_factor(&eve, ANN).await;
     assert_eq!(refused.expect_err("a user").kind, Kind::Forbidden);
+    let _ = env.admin().await;
+    let local = Actor::local(0);
+    let app = accounts.create_token(&local, NewToken::new("admin@example.org", "app"));
+    let app = env.holder(&app.await.expect("made")).await.expect("valid");
+    let refused = accounts.remove_second_factor(&app, ANN).await;
+    assert_eq!(refused.expect_err("a token").kind, Kind::Forbidden);
     let refused = accounts.remove_own_second_factor(&eve).await;
     assert_eq!(refused.expect_err("has none").kind, Kind::Conflict);
 
@@ -379,7 +385,6 @@ async fn a_second_factor_is_removed_by_its_account_or_an_administrator(env: Test
     assert_eq!(accounts.second_factor(&ann.actor).await.expect("asks"), off);
 
     let _ = Ann::with_second_factor(&env).await;
-    let local = Actor::local(0);
     let removed = accounts
         .remove_second_factor(&local, "Ann@example.org")
         .await;

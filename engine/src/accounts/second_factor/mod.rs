@@ -211,10 +211,11 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Kind::NotFound`] or [`Kind::Invalid`] under `email`; [`Kind::Conflict`] if the account has
-    /// none; [`Kind::Forbidden`] unless the actor is an administrator.
+    /// none; [`Kind::Forbidden`] unless the actor is an administrator who is signed in, or a local user.
     pub async fn remove_second_factor(&self, actor: &Actor, email: &str) -> Result<(), Refusal> {
         self.audit
             .administer(actor, Action::RemoveSecondFactor, async {
+                actor.manages_people()?;
                 let account = self.account(email).await?;
                 self.try_remove(actor, &account, &account.email).await
             })

@@ -184,7 +184,7 @@ impl Accounts {
             .await
     }
 
-    /// The sessions of an account, most recently used first, for administrators.
+    /// The sessions of an account that have not expired, most recently used first, for administrators.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] unless the actor is an administrator who is signed in, or a local user.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::view::SessionView;
-use domain::{Kind, Refusal, SecretString};
+use domain::{Kind, Refusal, SecretString, Timestamp};
 
 use super::throttle::{ThrottleKey, networks};
 use super::{Accounts, Login, detached, digest};
@@ -26,6 +26,12 @@ const TOUCH: Duration = Duration::from_secs(60);
 fn recorded(claimed: &str, most: usize) -> String {
     let shown = claimed.chars().filter(|c| !c.is_control());
     shown.take(most).collect()
+}
+
+/// Whether a session has not expired.
+fn is_live(session: &SessionRow, now: Timestamp) -> bool {
+    now.saturating_since(session.begun_at) < ABSOLUTE
+        && now.saturating_since(session.last_used_at) < IDLE
 }
 
 /// The refusal of a login, the same for an unknown account and a wrong password.
@@ -211,10 +217,7 @@ impl Accounts {
     async fn live_session(&self, id: &str) -> Result<Option<SessionRow>, Refusal> {
         let found = sessions::by_id(&mut *self.store.read().await?, id).await?;
         let now = self.clock.now();
-        Ok(found.filter(|session| {
-            now.saturating_since(session.begun_at) < ABSOLUTE
-                && now.saturating_since(session.last_used_at) < IDLE
-        }))
+        Ok(found.filter(|session| is_live(session, now)))
     }
 
     /// Ends the actor's session. Does nothing for actors without a session.
@@ -245,7 +248,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// The sessions of the actor's account, most recently used first.
+    /// The sessions of the actor's account that have not expired, most recently used first.
     ///
     /// # Errors
     /// [`Kind::Forbidden`] unless the actor is a session.
@@ -254,7 +257,8 @@ impl Accounts {
         self.session_views(actor, &account.id).await
     }
 
-    /// The sessions of an account, most recently used first.
+    /// The sessions of an account that have not expired, most recently used first. Rows of others stay in
+    /// the database until somebody signs in.
     ///
     /// # Errors
     /// If the database fails.
@@ -264,8 +268,10 @@ impl Accounts {
         account: &str,
     ) -> Result<Vec<SessionView>, Refusal> {
         let found = sessions::of_account(&mut *self.store.read().await?, account).await?;
+        let now = self.clock.now();
         Ok(found
             .into_iter()
+            .filter(|session| is_live(session, now))
             .map(|session| SessionView {
                 current: actor.session_id() == Some(session.id.as_str()),
                 id: session.id,

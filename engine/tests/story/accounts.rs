@@ -253,6 +253,21 @@ async fn a_session_ends_after_two_idle_hours_or_twelve_in_all(env: TestEnv) {
     assert!(!alive("never").await);
 }
 
+async fn a_list_has_no_sessions_that_have_expired(env: TestEnv) {
+    let (local, ann) = (Actor::local(0), "ann@example.org");
+    let _ = env.sign_in(ann, Role::User).await;
+    let accounts = env.postern.accounts();
+    let id = accounts.read_by_email(&local, ann).await.expect("there").id;
+    let listed = async || {
+        let listed = accounts.sessions_of(&local, &id).await;
+        listed.expect("lists").len()
+    };
+    assert_eq!(listed().await, 1);
+    // Nobody signs in meanwhile, which would remove its row.
+    env.pass(Duration::from_hours(2));
+    assert_eq!(listed().await, 0, "nobody is signed in");
+}
+
 async fn changing_the_password_ends_the_other_sessions(env: TestEnv) {
     let one = env.sign_in("a@example.org", Role::User).await;
     let two = env.sign_in("a@example.org", Role::User).await;
@@ -443,6 +458,7 @@ stories! {
         an_invalid_address_fails_like_an_unknown_one;
         invalid_input_does_not_throttle_the_network;
         a_session_ends_after_two_idle_hours_or_twelve_in_all;
+        a_list_has_no_sessions_that_have_expired;
         changing_the_password_ends_the_other_sessions;
         a_login_verified_before_a_password_reset_begins_no_session;
         a_login_that_is_cancelled_is_counted_and_audited;

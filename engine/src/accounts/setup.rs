@@ -14,6 +14,13 @@ use crate::store::{accounts, commit, setup_link};
 /// How long a setup link can be used.
 const SETUP_LINK_LIFETIME: Duration = Duration::from_secs(3600);
 
+fn not_valid() -> Refusal {
+    Refusal::new(
+        Kind::Forbidden,
+        "This link has been used, has expired or is not the newest. The command postern setup-link prints a new one.",
+    )
+}
+
 impl Accounts {
     /// Generates the token of a setup link; `None` if an account exists. A new token invalidates
     /// the previous one, and expires after an hour.
@@ -76,25 +83,27 @@ impl Accounts {
         self.throttle.check(&keys, self.clock.monotonic())?;
         if !self.is_setup_token(token).await? {
             self.throttle.failed(&keys, self.clock.monotonic());
-            return Err(Refusal::new(
-                Kind::Forbidden,
-                "This link has been used, has expired or is not the newest. The command postern setup-link prints a new one.",
-            ));
+            return Err(not_valid());
         }
         let (account, password_hash) = self.new_account(email, Role::Admin, password).await?;
         let mut work = self.store.begin().await?;
+        // The link first: on PostgreSQL a second request with it waits here for the end of the first one,
+        // whose account it does not see before.
+        let is_taken = setup_link::take(&mut work, &digest(token)).await?;
         if accounts::exist(&mut work).await? {
             return Err(Refusal::new(
                 Kind::Conflict,
                 "There is an administrator already. Sign in.",
             ));
         }
+        if !is_taken {
+            return Err(not_valid());
+        }
         accounts::add(&mut work, &account, &password_hash, self.clock.now()).await?;
         let by = Signature::new(&account.email, origin);
         self.audit
             .record(&mut work, by, Action::CreateAccount, "first administrator")
             .await?;
-        setup_link::remove(&mut work).await?;
         commit(work).await?;
         Ok(Login {
             account,

@@ -37,13 +37,12 @@ pub async fn digest(
     Ok(query.bind(now.0).fetch_optional(connection).await?)
 }
 
-/// Deletes the token.
+/// Deletes the token with this digest. Returns whether it was the newest.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn remove(connection: &mut Connection) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM setup_link")
-        .execute(connection)
-        .await?;
-    Ok(())
+pub async fn take(connection: &mut Connection, digest: &str) -> Result<bool, StoreError> {
+    let delete = sqlx::query("DELETE FROM setup_link WHERE digest = $1");
+    let taken = delete.bind(digest).execute(connection).await?;
+    Ok(taken.rows_affected() > 0)
 }

@@ -62,6 +62,28 @@ async fn the_setup_link_creates_one_administrator(env: TestEnv) {
     assert_eq!(postern.accounts().setup_token().await.expect("asks"), None);
 }
 
+/// Another request with the link has created its account, and commits.
+async fn of_two_requests_with_a_setup_link_one_creates_an_administrator(env: TestEnv) {
+    let (accounts, origin) = (env.postern.accounts(), Origin::default());
+    let token = accounts.setup_token().await.expect("asks");
+    let token = token.expect("no account exists");
+    let mut other = env.connection().await;
+    let statements = "BEGIN; DELETE FROM setup_link; \
+                      INSERT INTO account (id, email, role, password_hash, created_at) \
+                      VALUES ('01JD0000000000000000000000', 'a@example.org', 'admin', 'x', 0)";
+    execute(&mut other, statements).await;
+    let create = accounts.create_first(&token, "b@example.org", secret(PASSWORD), &origin);
+    let commit = async {
+        env.until_waiting(1).await;
+        execute(&mut other, "COMMIT").await;
+    };
+    let (created, ()) = tokio::join!(create, commit);
+    let refusal = created.expect_err("the link is used");
+    assert_eq!(refusal.kind, Kind::Conflict);
+    let listed = accounts.list(&Actor::local(0), "").await.expect("lists");
+    assert_eq!(listed.accounts.len(), 1);
+}
+
 async fn a_setup_link_expires_and_is_replaced_by_a_newer_one(env: TestEnv) {
     let accounts = env.postern.accounts();
     let newest = async || {
@@ -465,6 +487,7 @@ stories! {
         a_session_is_ended_by_its_own_account_only;
     }
     postgres {
+        of_two_requests_with_a_setup_link_one_creates_an_administrator;
         a_verified_password_is_compared_with_one_that_is_being_changed;
     }
 }

@@ -169,6 +169,10 @@ test('the calls of the per-user SMTP service work as its clients make them', asy
   const removed = await call('DELETE', '/api/smtp/settings');
   expect([removed.ok, typeof removed.json.message]).toEqual([true, 'string']);
   expect((await call('GET', '/api/smtp/settings')).json.isGlobal).toBe(true);
+  const odd = await call('PUT', '/api/smtp/test', typed);
+  expect([odd.status, odd.json.success, typeof odd.json.error, typeof odd.json.errors.request]).toEqual([405, false, 'string', 'string']);
+  const unknown = await call('GET', '/api/smtp/none');
+  expect([unknown.status, typeof unknown.json.error]).toEqual([404, 'string']);
   await own.stop();
 });
 

@@ -24,11 +24,11 @@ pub fn with_status(mut response: Response, refusal: &Refusal) -> Response {
     response
 }
 
-/// The envelope for REST, the serialised refusal for server functions, plain text for pages.
+/// The form of its operations for REST, the serialised refusal for server functions, plain text for pages.
 pub fn refuse(uri: &Uri, refusal: Refusal) -> Response {
     let path = uri.path();
     if path == "/api" || path.starts_with("/api/") {
-        return rest::refuse(refusal);
+        return rest::refuse_at(path, refusal);
     }
     let words = if path.starts_with("/fn/") {
         refusal.ser().into_response()
@@ -56,7 +56,8 @@ fn close_after(response: &mut Response) {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
+    use axum::body::{Body, to_bytes};
+    use serde_json::Value;
 
     use super::*;
 
@@ -80,6 +81,28 @@ mod tests {
                 closes,
                 "{kind:?}"
             );
+        }
+    }
+
+    #[tokio::test]
+    async fn operations_on_the_own_relay_are_refused_in_their_form() {
+        for (path, members) in [
+            ("/api/smtp/test", &["error", "errors", "success"][..]),
+            ("/api/smtp/settings", &["error", "errors"]),
+            ("/api/smtp/none", &["error", "errors"]),
+            ("/api/setup/email_smtp", &["errors", "status"]),
+        ] {
+            let answer = refuse(
+                &Uri::from_static(path),
+                Refusal::new(Kind::Unavailable, "No."),
+            );
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            let body = to_bytes(answer.into_body(), usize::MAX).await;
+            let body: Value = serde_json::from_slice(&body.expect("a body")).expect("JSON");
+            let found = body.as_object().expect("an object").keys();
+            let mut found: Vec<&str> = found.map(String::as_str).collect();
+            found.sort_unstable();
+            assert_eq!(found, members, "{path}");
         }
     }
 

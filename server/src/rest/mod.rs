@@ -53,13 +53,14 @@ mod test_api;
 mod tokens;
 
 use axum::Router;
+use axum::http::Uri;
 use axum::middleware::from_fn;
+use axum::response::Response;
 use axum::routing::{any, get};
 use domain::{Kind, Refusal};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use envelope::Refused;
 pub use envelope::refuse;
 pub use send_email::INTAKE;
 
@@ -128,15 +129,20 @@ pub fn router() -> Router<AppState> {
         .route("/api/{*path}", any(not_found))
 }
 
-async fn not_found() -> Refused {
-    Refusal::new(
-        Kind::NotFound,
-        "There is nothing at this path; check its spelling.",
-    )
-    .into()
+/// The response to a request that is refused before its operation runs, as those at this path answer.
+pub fn refuse_at(path: &str, refusal: Refusal) -> Response {
+    match path.starts_with(smtp_settings::FOLDER) {
+        true => smtp_settings::refuse(path, refusal),
+        false => refuse(refusal),
+    }
 }
 
-pub async fn method_not_allowed() -> Refused {
+async fn not_found(uri: Uri) -> Response {
+    let text = "There is nothing at this path; check its spelling.";
+    refuse_at(uri.path(), Refusal::new(Kind::NotFound, text))
+}
+
+pub async fn method_not_allowed(uri: Uri) -> Response {
     let text = "This path does not support this method; the header Allow lists those it supports.";
-    Refusal::new(Kind::MethodNotAllowed, text).into()
+    refuse_at(uri.path(), Refusal::new(Kind::MethodNotAllowed, text))
 }

@@ -11,7 +11,7 @@ use engine::AccountRelay;
 
 use crate::http::AppState;
 use answers::{Changed, CurrentSettings, Removed};
-pub use refusals::SmtpError;
+pub use refusals::{FOLDER, SmtpError, refuse};
 use refusals::{SmtpFailures, SmtpRefusals, SmtpRefused};
 use request::{SmtpBody, SmtpCaller, SmtpSettingsRequest};
 use test::TestPassed;

@@ -16,6 +16,12 @@ use utoipa::{IntoResponses, ToSchema};
 use super::super::envelope::Refused;
 use crate::http::with_status;
 
+/// What the paths of these operations begin with.
+pub const FOLDER: &str = "/api/smtp/";
+
+/// The path of a test.
+const TEST: &str = "/api/smtp/test";
+
 /// The answer to a request that was refused, or to a test that failed.
 #[derive(Serialize, ToSchema)]
 pub struct SmtpError {
@@ -64,6 +70,15 @@ impl From<Refusal> for SmtpRefused {
 impl From<Refused> for SmtpRefused {
     fn from(refused: Refused) -> Self {
         Refusal::from(refused).into()
+    }
+}
+
+/// The response to a request to a path in [`FOLDER`] that is refused before its operation runs.
+pub fn refuse(path: &str, refusal: Refusal) -> Response {
+    let refused = SmtpRefused::from(refusal);
+    match path {
+        TEST => refused.of_test().into_response(),
+        _ => refused.into_response(),
     }
 }
 

@@ -9,6 +9,7 @@ use app::account::{
 };
 use app::accounts::{ACCOUNTS, ADD_SENDER_OF, CHANGE_ACCOUNT, DELETE_ACCOUNT, INVITE_AGAIN};
 use app::entrance::LoginQuery;
+use app::limits::LIMITS;
 use app::policy::POLICY;
 use axum::Router;
 use axum::body::Body;
@@ -44,12 +45,15 @@ pub(super) const GUARDED: &[(&str, &str)] = &[
     ("POST", INVITE_AGAIN),
     ("POST", DELETE_ACCOUNT),
     ("POST", ADD_SENDER_OF),
+    ("POST", LIMITS),
     ("POST", "/api/tokens"),
+    ("PUT", "/api/tokens/{id}/limits"),
     ("PUT", "/api/policy"),
     ("POST", "/api/accounts"),
     ("PATCH", "/api/accounts/{id}"),
     ("DELETE", "/api/accounts/{id}"),
     ("POST", "/api/accounts/{id}/senders"),
+    ("PUT", "/api/accounts/{id}/limits"),
 ];
 
 /// The fields of their forms that are secrets. The page that asks does not contain them, so that the person

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use app::account::{CREATE_TOKEN, END_SESSION};
+use app::limits::LIMITS;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
@@ -17,6 +18,7 @@ use tower::ServiceExt;
 
 use super::confirmation::{GUARDED, PostedForm};
 use super::{AllowedHosts, AppState, PublicUrl, TrustedProxies, router};
+use crate::rest::openapi;
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -129,6 +131,51 @@ async fn every_guarded_act_asks_after_ten_minutes() {
     }
     let answer = browser.post(END_SESSION, &[("id", "none")]).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND, "others do not ask");
+}
+
+#[tokio::test]
+async fn every_operation_on_accounts_tokens_and_the_policy_asks() {
+    // Its router publishes the document.
+    let _browser = Browser::signed_in().await;
+    let paths = openapi::published()["paths"].as_object().expect("paths");
+    let starts = ["/api/accounts", "/api/tokens", "/api/policy"];
+    let paths = paths
+        .iter()
+        .filter(|(path, _)| starts.iter().any(|start| path.starts_with(start)));
+    let mut others = Vec::new();
+    for (path, operations) in paths {
+        for method in ["DELETE", "PATCH", "POST", "PUT"] {
+            let is_operation = operations.get(method.to_lowercase()).is_some();
+            if is_operation && !GUARDED.contains(&(method, path.as_str())) {
+                others.push(format!("{method} {path}"));
+            }
+        }
+    }
+    others.sort_unstable();
+    let take_away = [
+        "DELETE /api/accounts/{id}/senders/{sender}",
+        "DELETE /api/tokens/{id}",
+    ];
+    assert_eq!(others, take_away);
+}
+
+#[tokio::test]
+async fn limits_are_changed_on_the_page_after_a_confirmation() {
+    let browser = Browser::signed_in().await;
+    browser.clock.advance(Duration::from_secs(600));
+    let fields = [
+        ("account", "01JD0000000000000000000000"),
+        ("max_per_day", "1"),
+    ];
+    let answer = browser.post(LIMITS, &fields).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    for kept in [
+        "action=\"/accounts/limits\"",
+        "name=\"max_per_day\" value=\"1\"",
+        "name=\"confirmation\"",
+    ] {
+        assert!(answer.text.contains(kept), "{kept}: {}", answer.text);
+    }
 }
 
 #[tokio::test]

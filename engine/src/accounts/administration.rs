@@ -168,9 +168,11 @@ impl Accounts {
                                 the account instead.";
                     return Err(Refusal::new(Kind::Conflict, text));
                 }
+                // Before the rows that go: what changes sender addresses and limits locks them in this
+                // order, and another one could be a deadlock.
+                routing::raise(&mut work).await?;
                 accounts::remove(&mut work, id).await?;
                 if let Some(scope) = Scope::of_account(id) {
-                    routing::raise(&mut work).await?;
                     information::remove(&mut work, scope).await?;
                     revisions::forget_all_passwords(&mut work, scope).await?;
                 }

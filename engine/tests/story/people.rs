@@ -9,7 +9,7 @@ use futures::StreamExt;
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use crate::environment::{PASSWORD, TestEnv, form};
+use crate::environment::{PASSWORD, TestEnv, execute, form};
 
 const DISABLE: AccountChange = AccountChange {
     role: None,
@@ -295,6 +295,24 @@ async fn an_account_is_deleted_unless_mail_refers_to_it(env: TestEnv) {
     created.await.expect("the address is free");
 }
 
+/// Another request is about to remove a sender address of the account.
+async fn a_deletion_waits_for_changes_of_what_goes_with_the_account(env: TestEnv) {
+    let admin = env.admin().await;
+    let _ = env.sign_in("bob@example.org", Role::User).await;
+    env.allow("bob@example.org", "team@example.net").await;
+    let id = env.account("bob@example.org").await.id;
+    let mut other = env.connection().await;
+    let statements = "BEGIN; UPDATE routing SET version = version + 1";
+    execute(&mut other, statements).await;
+    let removal = async {
+        env.until_waiting(1).await;
+        execute(&mut other, "DELETE FROM sender_identity; COMMIT").await;
+    };
+    let deletion = env.postern.accounts().delete(&admin, &id);
+    let (deleted, ()) = tokio::join!(deletion, removal);
+    deleted.expect("deletes");
+}
+
 async fn only_administrators_manage_accounts_and_no_limited_token_does(env: TestEnv) {
     let admin = env.admin().await;
     let ann = env.sign_in("ann@example.org", Role::User).await;
@@ -383,5 +401,8 @@ stories! {
     }
     both_multi_thread {
         one_administrator_stays_when_all_are_changed_together;
+    }
+    postgres {
+        a_deletion_waits_for_changes_of_what_goes_with_the_account;
     }
 }

@@ -10,6 +10,7 @@ use domain::view::Role;
 use domain::{EmailAddress, Kind, Refusal, SmtpSettings, Timestamp};
 
 use super::group_commit::request::{NewMessage, WriteRequest, WriteResult};
+use super::group_commit::transaction::KEY_LIFETIME;
 use super::reservation::Reservation;
 use super::sending_limits::{LimitHolder, RecipientLimit, SubmissionLimits};
 use super::service::{AcceptanceSettings, AccountKey, CachedSettings, Outbox};
@@ -19,7 +20,7 @@ use crate::mail::{
 };
 use crate::smtp::to_ascii;
 use crate::store::flows::{self, Flow, GLOBAL_QUEUE, QueueClass, QueueTarget};
-use crate::store::idempotency::IdempotencyKey;
+use crate::store::idempotency::{self, IdempotencyKey};
 use crate::store::messages::MessageRow;
 use crate::store::{
     Connection, Scope, information, policy, relays, routing, sender_identities, sending_limits,
@@ -99,9 +100,13 @@ impl Outbox {
             recipients,
             counted,
         } = SubmissionLimits::of(actor, &settings.limits);
-        let mut messages = self
-            .compose(actor, submissions, settings, recipients)
-            .await?;
+        let composed = self.compose(actor, submissions, settings, recipients).await;
+        let mut messages = match (composed, &key) {
+            (Ok(messages), _) => messages,
+            // What it may name, or how many, may have changed since it was accepted.
+            (Err(refusal), Some(key)) => return self.answered(key).await?.ok_or(refusal),
+            (Err(refusal), None) => return Err(refusal),
+        };
         let account: Arc<str> = account.into();
         for new in &mut messages {
             let flow = Flow {
@@ -134,6 +139,19 @@ impl Outbox {
                 let text = "This key came with another body within the last 24 hours. Use a new key for new messages.";
                 Err(Refusal::of(Kind::Invalid, "Idempotency-Key", text))
             }
+        }
+    }
+
+    /// The answer that the same request with this key got; `None` where it was not accepted.
+    async fn answered(&self, key: &IdempotencyKey) -> Result<Option<Accepted>, Refusal> {
+        let since = self.clock.now() - KEY_LIFETIME;
+        let found = idempotency::answer(&mut *self.store.read().await?, key, since).await?;
+        match found.filter(|earlier| earlier.digest == key.digest) {
+            Some(earlier) => {
+                let accepted = self.accepted_earlier(&earlier.ids, QueueKind::Organisation);
+                accepted.await.map(Some)
+            }
+            None => Ok(None),
         }
     }
 

@@ -150,6 +150,33 @@ async fn a_retry_with_its_idempotency_key_is_not_counted(env: TestEnv) {
     assert_eq!(env.kept(&user).await, 3);
 }
 
+async fn a_retry_is_answered_as_before_whatever_changed_since(env: TestEnv) {
+    let (admin, user) = env.limited_user().await;
+    let submit = async |key: &str, body: u8| {
+        let one = mail(&["a@example.net", "b@example.net"], "Fire");
+        let (one, key) = (
+            Submissions::One(Box::new(one)),
+            (key.to_owned(), [body; 32]),
+        );
+        env.postern.outbox().accept(&user, one, Some(key)).await
+    };
+    let first = submit("one", 1).await.expect("accepted");
+    let one_recipient = SendingLimits {
+        max_recipients: Some(1),
+        ..SendingLimits::default()
+    };
+    env.limit(&admin, &user, one_recipient).await;
+    assert_eq!(submit("one", 1).await, Ok(first), "it was accepted");
+    for (key, body) in [("one", 2), ("two", 1)] {
+        let refusal = submit(key, body).await.expect_err("too many recipients");
+        assert!(refusal.fields.contains_key("to"), "{refusal}");
+    }
+    assert_eq!(env.kept(&user).await, 2, "one mail for two recipients");
+    env.pass(Duration::from_secs(24 * 3600));
+    let late = submit("one", 1).await.expect_err("forgotten");
+    assert!(late.fields.contains_key("to"), "{late}");
+}
+
 async fn the_limits_of_account_and_token_both_hold(env: TestEnv) {
     let (admin, user) = env.limited_user().await;
     env.limit(&admin, &user, per(Period::Day, 3)).await;
@@ -355,6 +382,7 @@ stories! {
         each_limit_holds_until_its_period_is_over;
         a_refused_request_counts_nothing;
         a_retry_with_its_idempotency_key_is_not_counted;
+        a_retry_is_answered_as_before_whatever_changed_since;
         the_limits_of_account_and_token_both_hold;
         a_message_has_at_most_so_many_recipients;
         a_limit_changes_with_the_next_message;

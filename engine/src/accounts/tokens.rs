@@ -82,6 +82,12 @@ impl Accounts {
             let text = "This account is disabled or deleted. Enable it first.";
             return Err(Refusal::of(Kind::Invalid, "account", text));
         }
+        // A change of the role revokes and limits the tokens that it finds.
+        let current = accounts::by_id(&mut work, &token.account.id).await?;
+        if current.is_none_or(|current| current.role != token.account.role) {
+            let text = "The role of this account was changed just now. Try again.";
+            return Err(Refusal::of(Kind::Invalid, "account", text));
+        }
         if tokens::number(&mut work, &token.account.id, now).await? >= MOST {
             let text = format!(
                 "An account has at most {MOST} tokens in use. Revoke one that is not needed."

@@ -183,6 +183,24 @@ async fn a_new_administrator_keeps_tokens_that_only_send(env: TestEnv) {
     }
 }
 
+/// Another request is about to make the account an administrator.
+async fn a_token_is_made_for_the_role_that_its_account_has(env: TestEnv) {
+    let admin = env.admin().await;
+    let _ = env.sign_in("ann@example.org", Role::User).await;
+    let accounts = env.postern.accounts();
+    let mut other = env.connection().await;
+    let statements = "BEGIN; UPDATE account SET role = 'admin' WHERE email = 'ann@example.org'";
+    execute(&mut other, statements).await;
+    let token = accounts.create_token(&admin, NewToken::new("ann@example.org", "app"));
+    let promotion = async {
+        env.until_waiting(1).await;
+        execute(&mut other, "COMMIT").await;
+    };
+    let (created, ()) = tokio::join!(token, promotion);
+    let refusal = created.expect_err("it would read all");
+    assert!(refusal.fields.contains_key("account"), "{refusal}");
+}
+
 async fn the_last_administrator_stays_one(env: TestEnv) {
     let admin = env.admin().await;
     let (accounts, mail) = (env.postern.accounts(), env.postern.account_mail());
@@ -403,6 +421,7 @@ stories! {
         one_administrator_stays_when_all_are_changed_together;
     }
     postgres {
+        a_token_is_made_for_the_role_that_its_account_has;
         a_deletion_waits_for_changes_of_what_goes_with_the_account;
     }
 }

@@ -176,6 +176,18 @@ impl AccountMail {
         password: SecretString,
         origin: &Origin,
     ) -> Result<String, Refusal> {
+        let (mail, token, origin) = (self.clone(), token.to_owned(), origin.clone());
+        // To its end, also for a client that disconnects to keep the mail from being sent.
+        let reset = tokio::spawn(async move { mail.try_reset(&token, password, &origin).await });
+        reset.await.map_err(|_| Refusal::internal())?
+    }
+
+    async fn try_reset(
+        &self,
+        token: &str,
+        password: SecretString,
+        origin: &Origin,
+    ) -> Result<String, Refusal> {
         let email = self.accounts.reset_by_link(token, password, origin).await?;
         let text = text::was_reset(origin, &self.public_url);
         // The password is set, whatever becomes of the mail.

@@ -6,6 +6,7 @@ use domain::outbox::Priority;
 use domain::view::{AccountState, Role};
 use domain::{Kind, Refusal, SecretString};
 use engine::{Actor, LinkDelivery, MailOutage, NewToken, Origin};
+use futures::FutureExt;
 use futures::future::join_all;
 
 use crate::environment::{PASSWORD, TestEnv};
@@ -283,6 +284,16 @@ async fn a_forgotten_password_is_reset_by_a_mailed_link(env: TestEnv) {
         Some("Your password for Postern was reset")
     );
     assert_eq!(told.to, ["ann@example.org"]);
+    env.request("ann@example.org").await.expect("requested");
+    let third = token(&relay.wait_for_mails(4).await[3]);
+    // A client that disconnects at once does not keep the mail from being sent.
+    let _ = env.reset(&third, PASSWORD).now_or_never();
+    let told = &relay.wait_for_mails(5).await[4];
+    assert_eq!(
+        told.header("Subject"),
+        Some("Your password for Postern was reset")
+    );
+    assert!(env.signs_in_with("ann@example.org", PASSWORD).await);
     worker.end().await;
 }
 

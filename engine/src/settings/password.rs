@@ -70,9 +70,9 @@ impl Settings {
         }
     }
 
-    /// Binds a sealed password to its first use: the relay, and everything that protects the password
-    /// on the way to it. A test and the save after it are one use; a value that was overheard on an
-    /// unencrypted line opens for nothing else.
+    /// Binds a sealed password to its first use: these settings, the relay, and everything that protects
+    /// the password on the way to it. A test and the save after it are one use; a value that was overheard
+    /// on an unencrypted line opens for nothing else, nor for the own relay of an account at the same host.
     ///
     /// # Errors
     /// A fault under `smtp_password` if it was used for other settings before.
@@ -83,6 +83,7 @@ impl Settings {
         value: &SealedValue,
     ) -> Result<(), Refusal> {
         let used_for = serde_json::json!([
+            self.scope.to_string(),
             next.host.to_string(),
             next.port,
             next.username,

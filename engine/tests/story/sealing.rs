@@ -73,6 +73,18 @@ async fn a_test_and_the_save_after_it_are_one_use(env: TestEnv) {
     assert_eq!(env.save_with(&admin, form(), &sealed).await, Ok(()));
 }
 
+async fn a_sealed_password_of_the_organisation_opens_for_no_account(env: TestEnv) {
+    let (admin, user) = (env.admin().await, env.user().await);
+    let sealed = env.sealed("hunter2").await;
+    assert_eq!(env.save_with(&admin, form(), &sealed).await, Ok(()));
+    let own = form().with(Label::FromAddress, "ann@example.org");
+    let saved = env.save_own(&user, own.clone(), sealed).await;
+    let refusal = saved.expect_err("the same relay, by another account");
+    assert!(refusal.fields.contains_key("smtp_password"), "{refusal}");
+    let anew = env.sealed("hunter2").await;
+    assert_eq!(env.save_own(&user, own, anew).await, Ok(1));
+}
+
 async fn a_refused_save_is_no_use(env: TestEnv) {
     let admin = env.admin().await;
     let sealed = env.sealed("hunter2").await;
@@ -135,6 +147,7 @@ stories! {
     both {
         a_sealed_password_is_bound_to_its_first_use;
         a_test_and_the_save_after_it_are_one_use;
+        a_sealed_password_of_the_organisation_opens_for_no_account;
         a_refused_save_is_no_use;
         uses_are_kept_until_their_pair_expires;
         sealed_passwords_are_opened_at_a_limited_rate;

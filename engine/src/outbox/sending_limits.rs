@@ -51,8 +51,8 @@ impl RecipientLimit {
             return Ok(());
         }
         let text = format!(
-            "This mail has {recipients} recipients, and a mail of this {} at most {most}, those in to, cc \
-             and bcc together; send several mails.",
+            "This mail has {recipients} recipients in to, cc and bcc together. A mail of this {} may have at \
+             most {most}: send several mails.",
             holder.name()
         );
         Err(Refusal::of(Kind::Invalid, field, text))
@@ -190,10 +190,10 @@ mod tests {
         assert_eq!(limit.check(3, "to"), Ok(()));
         let refusal = limit.check(4, "to").expect_err("too many");
         assert_eq!(refusal.kind, Kind::Invalid);
-        assert!(refusal.fields["to"].contains("of this account at most 3"));
+        assert!(refusal.fields["to"].contains("of this account may have at most 3"));
         limits.add(HolderKind::Token, "2", &of(2));
         let limit = limits.recipients.expect("a limit");
         let refusal = limit.check(3, "raw").expect_err("too many");
-        assert!(refusal.fields["raw"].contains("of this token at most 2"));
+        assert!(refusal.fields["raw"].contains("of this token may have at most 2"));
     }
 }

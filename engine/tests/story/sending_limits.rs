@@ -211,9 +211,13 @@ async fn a_message_has_at_most_so_many_recipients(env: TestEnv) {
         (&user, &[a, b][..], None),
         // Twice the same is one.
         (&user, &[a, b, a], None),
-        (&user, &[a, b, c], Some("of this account at most 2")),
+        (
+            &user,
+            &[a, b, c],
+            Some("of this account may have at most 2"),
+        ),
         (&token, &[a], None),
-        (&token, &[a, b], Some("of this token at most 1")),
+        (&token, &[a, b], Some("of this token may have at most 1")),
         (&admin, &[a, b, c], None),
     ] {
         let submissions = Submissions::One(Box::new(mail(to, "Fire")));

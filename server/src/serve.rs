@@ -13,7 +13,7 @@ use crate::commands::{Bootstrap, host};
 use crate::data_folder;
 use crate::deliver::{self, Deliverer};
 use crate::http::listener::Limits;
-use crate::http::{self, AllowedHosts, AppState, PublicUrl, TrustedProxies};
+use crate::http::{self, AllowedHosts, AppState, PublicUrl, SharedState, TrustedProxies};
 use crate::open_files;
 use crate::signals::{GRACE, Signals};
 
@@ -53,13 +53,13 @@ pub async fn serve(
     );
     let machine = host();
     let names = listen.allowed_hosts.iter().map(String::as_str);
-    let state = AppState {
+    let state = AppState::from(SharedState {
         hosts: AllowedHosts::new(names.chain([url.host(), &machine])),
         postern: postern.clone(),
         url: url.clone(),
         proxies,
         local_metrics,
-    };
+    });
     // The key pair is generated while the first page is being read.
     let first = postern.clone();
     tokio::spawn(async move { first.keys().browser_key().await });

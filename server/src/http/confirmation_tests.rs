@@ -17,7 +17,7 @@ use engine::{Actor, Clock, Config, Postern};
 use tower::ServiceExt;
 
 use super::confirmation::{GUARDED, PostedForm};
-use super::{AllowedHosts, AppState, PublicUrl, TrustedProxies, router};
+use super::{AllowedHosts, PublicUrl, SharedState, TrustedProxies, router};
 use crate::rest::openapi;
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -55,13 +55,16 @@ impl Browser {
         let created = accounts.create(&operator, "admin@example.org", Role::Admin, password);
         created.await.expect("an account");
         let url = PublicUrl::parse("http://127.0.0.1:3000").expect("a URL");
-        let router = router(AppState {
-            hosts: AllowedHosts::new([url.host()]),
-            postern: postern.clone(),
-            url,
-            proxies: TrustedProxies::default(),
-            local_metrics: true,
-        });
+        let router = router(
+            SharedState {
+                hosts: AllowedHosts::new([url.host()]),
+                postern: postern.clone(),
+                url,
+                proxies: TrustedProxies::default(),
+                local_metrics: true,
+            }
+            .into(),
+        );
         let mut browser = Self {
             _folder: folder,
             clock,

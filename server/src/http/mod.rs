@@ -37,13 +37,14 @@ mod state;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
+use tower::ServiceBuilder;
 
 pub use address::TrustedProxies;
 pub use allowed_hosts::AllowedHosts;
 pub use authentication::Caller;
 pub use public_url::PublicUrl;
 pub use refuse::with_status;
-pub use state::AppState;
+pub use state::{AppState, SharedState};
 
 use crate::assets;
 use crate::compression::compress_pages;
@@ -51,6 +52,9 @@ use crate::rest;
 
 /// The router of the whole HTTP interface. Requests are checked for their host, authenticated once, and
 /// checked for their origin.
+///
+/// Layers are added in two calls: each call of [`Router::layer`] boxes the routes again, and every request clones
+/// all boxes below each layer.
 pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(pages::router())
@@ -71,18 +75,24 @@ pub fn router(state: AppState) -> Router {
             "/metrics",
             get(metrics::metrics).fallback(rest::method_not_allowed),
         )
-        .layer(from_fn_with_state(state.clone(), confirmation::guard))
-        .layer(from_fn_with_state(state.clone(), enrolment::require))
-        .layer(from_fn(compress_pages))
-        .layer(from_fn_with_state(
-            state.clone(),
-            authentication::authenticate,
-        ))
-        .layer(sessions::layer(state.postern.clone(), &state.url))
+        .layer(
+            ServiceBuilder::new()
+                .layer(sessions::layer(state.postern.clone(), &state.url))
+                .layer(from_fn_with_state(
+                    state.clone(),
+                    authentication::authenticate,
+                ))
+                .layer(from_fn(compress_pages))
+                .layer(from_fn_with_state(state.clone(), enrolment::require))
+                .layer(from_fn_with_state(state.clone(), confirmation::guard)),
+        )
         .route("/pkg/{file}", get(assets::serve))
-        .layer(from_fn_with_state(state.clone(), host::require))
-        .layer(from_fn_with_state(state.clone(), headers::secure))
-        .layer(from_fn_with_state(state.clone(), headers::log_request))
+        .layer(
+            ServiceBuilder::new()
+                .layer(from_fn_with_state(state.clone(), headers::log_request))
+                .layer(from_fn_with_state(state.clone(), headers::secure))
+                .layer(from_fn_with_state(state.clone(), host::require)),
+        )
         .with_state(state)
 }
 

@@ -1,14 +1,20 @@
 //! The state that handlers share.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use engine::Postern;
 
 use super::address::TrustedProxies;
 use super::allowed_hosts::AllowedHosts;
 use super::public_url::PublicUrl;
 
-/// The state that handlers share. Cheap to clone.
+/// The state that handlers share. Each layer of a request clones it, which is one count.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<SharedState>);
+
+/// What [`AppState`] shares.
+pub struct SharedState {
     pub postern: Postern,
     pub url: PublicUrl,
     pub proxies: TrustedProxies,
@@ -16,4 +22,18 @@ pub struct AppState {
     /// Whether `/metrics` needs no token on this machine: without a proxy and a public URL nobody
     /// else's request comes from loopback.
     pub local_metrics: bool,
+}
+
+impl From<SharedState> for AppState {
+    fn from(shared: SharedState) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl Deref for AppState {
+    type Target = SharedState;
+
+    fn deref(&self) -> &SharedState {
+        &self.0
+    }
 }

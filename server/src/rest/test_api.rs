@@ -17,7 +17,7 @@ use tower::ServiceExt;
 
 use super::openapi;
 use super::schema::check;
-use crate::http::{self, AllowedHosts, AppState, PublicUrl, TrustedProxies};
+use crate::http::{self, AllowedHosts, PublicUrl, SharedState, TrustedProxies};
 
 /// The only address of this machine that the relays of accounts may have.
 pub const OWN_RELAYS: Ipv4Addr = Ipv4Addr::new(127, 61, 8, 1);
@@ -77,13 +77,16 @@ impl Api {
         }
         let url = PublicUrl::parse("http://127.0.0.1:3000").expect("a URL");
         let user = tokens.pop().expect("two tokens");
-        let router = http::router(AppState {
-            hosts: AllowedHosts::new([url.host()]),
-            postern: postern.clone(),
-            url,
-            proxies: TrustedProxies::default(),
-            local_metrics: true,
-        });
+        let router = http::router(
+            SharedState {
+                hosts: AllowedHosts::new([url.host()]),
+                postern: postern.clone(),
+                url,
+                proxies: TrustedProxies::default(),
+                local_metrics: true,
+            }
+            .into(),
+        );
         Self {
             _folder: folder,
             postern,

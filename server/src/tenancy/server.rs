@@ -20,7 +20,7 @@ use tower::ServiceExt;
 use url::form_urlencoded;
 
 use super::tenant::{SPECS, Spec, Tenant};
-use crate::http::{self, AllowedHosts, AppState, PublicUrl, TrustedProxies};
+use crate::http::{self, AllowedHosts, PublicUrl, SharedState, TrustedProxies};
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -128,13 +128,16 @@ impl TenantServer {
         };
         let postern = Postern::open(config).await.expect("opens");
         let url = PublicUrl::parse("http://127.0.0.1:3000").expect("a URL");
-        let router = http::router(AppState {
-            hosts: AllowedHosts::new([url.host()]),
-            postern: postern.clone(),
-            url,
-            proxies: TrustedProxies::default(),
-            local_metrics: true,
-        });
+        let router = http::router(
+            SharedState {
+                hosts: AllowedHosts::new([url.host()]),
+                postern: postern.clone(),
+                url,
+                proxies: TrustedProxies::default(),
+                local_metrics: true,
+            }
+            .into(),
+        );
         Self {
             _folder: folder,
             postern,

@@ -12,6 +12,7 @@ pub mod certificate;
 pub mod event;
 pub mod fields;
 pub mod form;
+pub mod health;
 pub mod host;
 pub mod jwe;
 pub mod label;

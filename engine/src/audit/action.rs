@@ -85,6 +85,12 @@ pub enum Action {
     /// A relay was removed.
     #[strum(serialize = "remove relay")]
     RemoveRelay,
+    /// A person had a relay checked.
+    #[strum(serialize = "check relay")]
+    CheckRelay,
+    /// Checks found the state of a relay changed.
+    #[strum(serialize = "relay health")]
+    RelayHealth,
     /// The organisation's policy was read.
     #[strum(serialize = "read policy")]
     ReadPolicy,
@@ -148,6 +154,8 @@ mod tests {
             (Action::AcceptInvitation, "accept invitation"),
             (Action::ReadCertificates, "read certificates"),
             (Action::ChangeRelay, "change relay"),
+            (Action::CheckRelay, "check relay"),
+            (Action::RelayHealth, "relay health"),
             (Action::ConfirmSender, "confirm sender"),
             (Action::ChangeLimits, "change limits"),
             (Action::SendTest, "send test"),

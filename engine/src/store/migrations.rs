@@ -38,7 +38,8 @@ macro_rules! files {
             "0025_trying_since",
             "0026_sender_identity",
             "0027_sending_limits",
-            "0028_passkey"
+            "0028_passkey",
+            "0029_relay_health"
         )
     };
     ($database:literal, $($name:literal),+) => {

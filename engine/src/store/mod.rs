@@ -24,6 +24,7 @@ pub mod pipelining_trials;
 pub mod policy;
 pub mod recipient_counts;
 pub mod recipients;
+pub mod relay_health;
 pub mod relay_usage;
 pub mod relays;
 pub mod retention;

@@ -1,5 +1,7 @@
 //! The table `routing`: the version of all relays and their settings, in one row.
 
+use sqlx::AssertSqlSafe;
+
 use super::{Connection, StoreError};
 
 /// The version.
@@ -18,5 +20,15 @@ pub async fn version(connection: &mut Connection) -> Result<i64, StoreError> {
 /// Where the database fails.
 pub async fn raise(connection: &mut Connection) -> Result<i64, StoreError> {
     let query = sqlx::query_scalar("UPDATE routing SET version = version + 1 RETURNING version");
+    Ok(query.fetch_one(connection).await?)
+}
+
+/// The version, which no other unit of work raises until this one ends.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn lock(connection: &mut Connection, for_update: &str) -> Result<i64, StoreError> {
+    let sql = format!("SELECT version FROM routing{for_update}");
+    let query = sqlx::query_scalar(AssertSqlSafe(sql));
     Ok(query.fetch_one(connection).await?)
 }

@@ -1,0 +1,120 @@
+//! The health of a relay as checks find it: its state, its failure, its history and its changes.
+
+use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
+
+use crate::{Stage, Timestamp};
+
+/// Whether a relay can be reached and signed in to.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr,
+)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum HealthState {
+    /// It was not checked with its present settings.
+    #[default]
+    Unknown,
+    /// It passes its checks.
+    Healthy,
+    /// Some of its checks fail.
+    Degraded,
+    /// It fails its checks.
+    Down,
+}
+
+impl HealthState {
+    /// The name in the database and in JSON.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// Why a check failed. It contains no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HealthFailure {
+    /// The first stage that failed.
+    pub stage: Stage,
+    /// The cause in one sentence.
+    pub summary: String,
+    /// The relay's reply on one line, where it sent one.
+    pub reply: Option<String>,
+}
+
+/// The health of a relay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HealthView {
+    /// `global` for the first relay, a ULID for others; that of an account begins with `account:`.
+    pub relay_id: String,
+    /// The name of the relay.
+    pub name: String,
+    /// The state.
+    pub state: HealthState,
+    /// When the state began.
+    pub since: Timestamp,
+    /// The first failed check since the relay was healthy. A relay that is still healthy has one while
+    /// a failed check is being confirmed.
+    pub failing_since: Option<Timestamp>,
+    /// The last failed check since the relay was healthy.
+    pub failure: Option<HealthFailure>,
+    /// When it was checked last.
+    pub checked_at: Option<Timestamp>,
+    /// When the next check is due; none while one is under way.
+    pub next_check_at: Option<Timestamp>,
+}
+
+/// A time in which a relay was in one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HealthPeriod {
+    /// The state.
+    pub state: HealthState,
+    /// When it began.
+    pub from: Timestamp,
+    /// When it ended; for the last period the present.
+    pub until: Timestamp,
+}
+
+/// A change of the state of a relay that people are notified of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthChange {
+    /// The id of the relay, as in [`HealthView`].
+    pub relay_id: String,
+    /// The name of the relay.
+    pub relay_name: String,
+    /// The id of the account whose own relay it is; none for a relay of the organisation.
+    pub account: Option<String>,
+    /// The state that was notified before; unknown where none was.
+    pub from: HealthState,
+    /// The state now.
+    pub to: HealthState,
+    /// When the change was found.
+    pub at: Timestamp,
+    /// The first failed check since the relay was healthy. Where it is healthy again, that of before.
+    pub failing_since: Option<Timestamp>,
+    /// The last failed check; none where the relay is healthy again.
+    pub failure: Option<HealthFailure>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_named_as_in_json() {
+        for (state, name) in [
+            (HealthState::Unknown, "unknown"),
+            (HealthState::Healthy, "healthy"),
+            (HealthState::Degraded, "degraded"),
+            (HealthState::Down, "down"),
+        ] {
+            assert_eq!(state.as_str(), name);
+            assert_eq!(name.parse(), Ok(state));
+            let json = serde_json::to_string(&state).expect("JSON");
+            assert_eq!(json, format!("\"{name}\""));
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The engine: settings, accounts, diagnosis, outbox and delivery. No HTTP, no HTML.
 //!
 //! [`Postern`] is a struct of services: `settings`, `policy`, `limits`, `accounts`, `account_mail`,
-//! `senders`, `diagnosis`, `outbox`, `delivery`, `audit` and `keys`. The services use `smtp`, `mail` and
+//! `senders`, `diagnosis`, `health`, `outbox`, `delivery`, `audit` and `keys`. The services use `smtp`, `mail` and
 //! `vault`, and these use `store` and `clock`; never the other way round.
 
 #![warn(missing_docs)]
@@ -13,6 +13,7 @@ mod audit;
 mod clock;
 mod delivery;
 mod diagnosis;
+mod health;
 mod limits;
 mod mail;
 mod outbox;
@@ -36,6 +37,7 @@ pub use audit::{Action, Audit};
 pub use clock::Clock;
 pub use delivery::{Delivery, DeliveryConfig, Retention};
 pub use diagnosis::{Diagnosis, DiagnosisRequest, ProbeRequest, RECIPIENT, TO};
+pub use health::Health;
 pub use limits::{Limits, OwnLimits};
 pub use mail::{Attachment, ParsedAttachment, ParsedMessage, Submission};
 pub use outbox::{

@@ -12,6 +12,7 @@ use crate::accounts::{Accounts, RelyingParty};
 use crate::audit::Audit;
 use crate::delivery::{Delivery, DeliveryServices};
 use crate::diagnosis::Diagnosis;
+use crate::health::{Health, HealthServices};
 use crate::limits::Limits;
 use crate::outbox::{DiskSpace, Hold, LiveFeed, Outbox};
 use crate::policy::Policy;
@@ -83,6 +84,7 @@ struct Services {
     account_mail: AccountMail,
     senders: Senders,
     diagnosis: Diagnosis,
+    health: Health,
     outbox: Arc<Outbox>,
     feed: LiveFeed,
     delivery: Delivery,
@@ -145,6 +147,15 @@ impl Postern {
             (dialer.clone(), account_dialer.clone()),
             &config.public_url,
         );
+        let health = Health::new(HealthServices {
+            store: store.clone(),
+            clock: clock.clone(),
+            audit: audit.clone(),
+            settings: settings.clone(),
+            relays: relays.clone(),
+            dialer: dialer.clone(),
+            account_dialer: account_dialer.clone(),
+        });
         let hold = match config.hold_mail {
             true => Some(Hold::begin(store.clone(), clock.clone(), config.host.clone()).await?),
             false => None,
@@ -192,6 +203,7 @@ impl Postern {
             account_mail,
             senders,
             diagnosis,
+            health,
             outbox,
             feed,
             delivery,
@@ -236,6 +248,11 @@ impl Postern {
     /// Test mails, diagnoses and probes.
     pub fn diagnosis(&self) -> &Diagnosis {
         &self.0.diagnosis
+    }
+
+    /// The health of relays, and their checks.
+    pub fn health(&self) -> &Health {
+        &self.0.health
     }
 
     /// The audit log.

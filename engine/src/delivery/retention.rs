@@ -1,4 +1,4 @@
-//! Deletion of old messages and audit rows, and of expired suppressions and pipelining trials.
+//! Deletion of old messages, audit rows and health changes, and of what has expired.
 
 use std::time::Duration;
 
@@ -10,11 +10,14 @@ use crate::Clock;
 use crate::outbox::{COUNTED, KEY_LIFETIME};
 use crate::store::{
     Store, StoreError, audit, commit, idempotency, pipelining_trials, recipient_counts,
-    relay_usage, retention, suppressions,
+    relay_health, relay_usage, retention, suppressions,
 };
 
 /// The minimum time that rows of the audit log are kept.
 const AUDIT_MINIMUM: Duration = Duration::from_hours(30 * 24);
+
+/// How long the changes of the health of relays are kept: pages show 30 days.
+const HEALTH_HISTORY: Duration = Duration::from_hours(35 * 24);
 
 /// The maximum number of audit rows, and of suppressions, that a transaction deletes.
 const BATCH: i64 = 500;
@@ -76,5 +79,6 @@ async fn delete_old(kept: Retention, store: &Store, clock: &Clock) -> Result<(),
     }
     recipient_counts::delete_before(&mut work, now - 2 * COUNTED).await?;
     relay_usage::delete_old(&mut work, now).await?;
+    relay_health::delete_changes(&mut work, now - HEALTH_HISTORY).await?;
     commit(work).await
 }

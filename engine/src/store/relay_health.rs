@@ -6,6 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 use super::rows::{json, of_json};
+use super::scope::ACCOUNT;
 use super::{Connection, Scope, StoreError};
 
 /// What the checks of a relay have found.
@@ -159,6 +160,17 @@ pub async fn agenda(connection: &mut Connection) -> Result<Agenda, StoreError> {
 /// Where the database fails.
 pub async fn all(connection: &mut Connection) -> Result<Vec<HealthRow>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM relay_health");
+    Ok(sqlx::query_as(AssertSqlSafe(sql))
+        .fetch_all(connection)
+        .await?)
+}
+
+/// The relays of the organisation that are checked.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn of_organisation(connection: &mut Connection) -> Result<Vec<HealthRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM relay_health WHERE relay_id NOT LIKE '{ACCOUNT}%'");
     Ok(sqlx::query_as(AssertSqlSafe(sql))
         .fetch_all(connection)
         .await?)
@@ -329,8 +341,8 @@ pub async fn write(
     Ok(written.rows_affected() > 0)
 }
 
-/// Makes the check of a relay due, unless one is under way. Returns whether the relay is checked at
-/// all.
+/// Makes the check of a relay due, unless one is under way; mail that it accepted before does not stand
+/// in for it. Returns whether the relay is checked at all.
 ///
 /// # Errors
 /// Where the database fails.
@@ -340,8 +352,8 @@ pub async fn request(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let found = sqlx::query(
-        "UPDATE relay_health SET due_at = CASE WHEN owner IS NULL AND due_at > $1 THEN $1 \
-         ELSE due_at END WHERE relay_id = $2",
+        "UPDATE relay_health SET mail_at = NULL, due_at = CASE WHEN owner IS NULL AND due_at > $1 \
+         THEN $1 ELSE due_at END WHERE relay_id = $2",
     )
     .bind(now.0)
     .bind(scope.relay_id())

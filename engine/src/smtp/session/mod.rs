@@ -133,6 +133,21 @@ impl Session {
         self.capabilities.pipelining
     }
 
+    /// Sends NOOP (RFC 5321 section 4.1.1.9), which a relay that is ready for mail answers. Belongs to
+    /// the last stage of the opening.
+    ///
+    /// # Errors
+    /// Where the relay closes the session instead, or refuses the command.
+    pub async fn noop(&mut self) -> Result<(), Failure> {
+        let stage = self.wire.observer().stage().unwrap_or(Stage::Ehlo);
+        let reply = self.command(stage, "NOOP").await?;
+        match reply.code {
+            // A relay that does not know the command understood that it is one.
+            200..300 | 500 | 502 => Ok(()),
+            _ => Err(Failure::rejected(stage, reply.shown())),
+        }
+    }
+
     /// Ends the session by QUIT (RFC 5321 section 4.1.1.10) where the relay can still understand
     /// it. Takes at most 2 s.
     pub async fn quit(mut self) {

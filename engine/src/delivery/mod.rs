@@ -6,7 +6,7 @@
 //! `refusal_streak` belong to. `task` delivers over one `connection` and `ahead` several messages at once, `disposition` turns replies into results, which
 //! `record` writes while `in_doubt` limits how many are not on disk; `interruptions` knows the messages
 //! that end sessions. `leases` holds what is leased and `lease_renewal` renews it, `heartbeat` reports
-//! the worker, `retention` deletes old rows.
+//! the worker and `relay_reports` what the checks of relays have to know, `retention` deletes old rows.
 
 mod ahead;
 mod claim;
@@ -30,7 +30,9 @@ mod record;
 mod refusal_streak;
 mod relay_backoff;
 mod relay_health;
+mod relay_news;
 mod relay_quota;
+mod relay_reports;
 mod relay_usage;
 mod reservations;
 mod retention;

@@ -37,6 +37,7 @@ impl Delivery {
             () = worker.renew_leases() => {}
             () = worker.listen_for_notifications() => {}
             () = worker.sync_relay_usage() => {}
+            () = worker.report_relays() => {}
             () = retention::run(kept, &services.store, &services.clock) => {}
             () = stop => {}
         }

@@ -362,30 +362,6 @@ pub async fn request(
     Ok(found.rows_affected() > 0)
 }
 
-/// Notes that relays accepted mail. The check of one that was not healthy becomes due.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn accepted_mail(
-    connection: &mut Connection,
-    relays: &[RelayRevision],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    for relay in relays {
-        sqlx::query(
-            "UPDATE relay_health SET mail_at = $1, due_at = CASE WHEN owner IS NULL \
-             AND state = 'down' AND due_at > $1 THEN $1 ELSE due_at END \
-             WHERE relay_id = $2 AND revision = $3",
-        )
-        .bind(now.0)
-        .bind(relay.scope.relay_id())
-        .bind(relay.revision)
-        .execute(&mut *connection)
-        .await?;
-    }
-    Ok(())
-}
-
 /// Adds a change to the history of a relay.
 ///
 /// # Errors

@@ -29,6 +29,8 @@ pub(super) struct Pool {
     pub room: Notify,
     /// The status in the heartbeat changed.
     pub status_changed: Notify,
+    /// A relay began to back off.
+    pub backoff_began: Notify,
     /// No task is left.
     pub idle: Notify,
     pub leases: Leases,
@@ -64,6 +66,7 @@ impl Pool {
             state: Mutex::new(State::new(clock)),
             room: Notify::new(),
             status_changed: Notify::new(),
+            backoff_began: Notify::new(),
             idle: Notify::new(),
             leases: Leases::default(),
             max_connections,

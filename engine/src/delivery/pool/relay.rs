@@ -18,6 +18,8 @@ use crate::delivery::route::{Route, Routes};
 use crate::outbox::ControlState;
 use crate::store::Scope;
 use crate::store::pipelining_trials::PipeliningTrial;
+use crate::store::relay_health::RelayRevision;
+use crate::store::relay_reports::RelayReports;
 use crate::store::relay_usage::Usage;
 
 impl Pool {
@@ -161,7 +163,28 @@ impl Pool {
     pub fn accepted(&self, route: &Arc<Route>) {
         if let Some(relay) = self.state().relay_mut(route) {
             relay.refusals.accepted();
+            relay.news.accepted();
         }
+    }
+
+    /// What the checks of relays have to know, for the time `now`.
+    pub fn take_reports(&self, now: Timestamp) -> RelayReports {
+        let mut reports = RelayReports::default();
+        for relay in &mut self.state().relays {
+            let revision = RelayRevision {
+                scope: relay.route.scope,
+                revision: relay.route.revision,
+            };
+            if relay.news.take_accepted(now) {
+                reports.accepting.push(revision);
+            }
+            if relay.news.take_failed() {
+                reports.failing.push(revision);
+            }
+        }
+        reports.accepting.sort_unstable_by_key(|relay| relay.scope);
+        reports.failing.sort_unstable_by_key(|relay| relay.scope);
+        reports
     }
 
     /// A relay failed, whatever the message. `half_open`: this was its half-open attempt.
@@ -172,12 +195,17 @@ impl Pool {
         };
         let jitter = rand::random();
         let health = &mut relay.health;
+        let was_healthy = health.backing_off_since().is_none();
         let began = match relay.refusals.is_condition() {
             true => health.back_off(failure, half_open, now, jitter),
             false => health.on_failure(failure, half_open, now, jitter),
         };
         if began {
             self.status_changed.notify_one();
+        }
+        if began && was_healthy {
+            relay.news.failed();
+            self.backoff_began.notify_one();
         }
     }
 

@@ -16,6 +16,7 @@ use crate::delivery::pipelining::PipeliningTrials;
 use crate::delivery::queued_message::QueuedMessage;
 use crate::delivery::refusal_streak::RefusalStreak;
 use crate::delivery::relay_health::{Availability, RelayHealth};
+use crate::delivery::relay_news::RelayNews;
 use crate::delivery::relay_quota::RelayQuota;
 use crate::delivery::route::Route;
 use crate::store::Scope;
@@ -30,6 +31,8 @@ pub(super) struct PooledRelay {
     pub pipelining: PipeliningTrials,
     /// Whether the relay refuses any message.
     pub refusals: RefusalStreak,
+    /// What its checks have to know.
+    pub news: RelayNews,
 }
 
 /// The maximum number of connections to the own relay of an account, and to all of them together. One
@@ -57,6 +60,7 @@ impl PooledRelay {
             idle_connections: Vec::new(),
             pipelining: PipeliningTrials::of(route.pipelining.clone()),
             refusals: RefusalStreak::default(),
+            news: RelayNews::default(),
             route,
         }
     }

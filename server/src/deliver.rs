@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use crate::cli::DeliveryArgs;
 use crate::commands::{Bootstrap, host};
 use crate::data_folder::{self, DataFolderError};
+use crate::health_checks;
 use crate::signals::{GRACE, Signals};
 
 /// Delivers until it is stopped by a signal.
@@ -20,6 +21,7 @@ pub async fn deliver(bootstrap: Bootstrap, how: DeliveryArgs) -> Result<ExitCode
     let postern = bootstrap.open(host()).await?;
     let mut signals = Signals::listen()?;
     let (stop, stopped) = watch::channel(false);
+    health_checks::start(&postern, stopped.clone());
     let mut delivery = deliverer.start(&postern, stopped);
     tracing::info!("delivering");
     tokio::select! {

@@ -10,6 +10,7 @@ mod core_dumps;
 mod data_folder;
 mod deliver;
 mod diagnose;
+mod health_checks;
 mod http;
 mod log;
 mod memory;

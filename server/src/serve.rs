@@ -12,6 +12,7 @@ use crate::cli::{DeliveryArgs, ListenArgs};
 use crate::commands::{Bootstrap, host};
 use crate::data_folder;
 use crate::deliver::{self, Deliverer};
+use crate::health_checks;
 use crate::http::listener::Limits;
 use crate::http::{self, AllowedHosts, AppState, PublicUrl, SharedState, TrustedProxies};
 use crate::open_files;
@@ -76,6 +77,7 @@ pub async fn serve(
 
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut delivery = deliverer.map(|deliverer| deliverer.start(&postern, stopped.clone()));
+    health_checks::start(&postern, stopped.clone());
     let mut stopping = stopped.clone();
     let feed = postern.feed().clone();
     let stop_serving = async move {

@@ -199,10 +199,12 @@ struct OrganisationHealth {
 /// The periods between `since` and `now` that these changes, oldest first, divide.
 fn periods(changes: &[StateChange], since: Timestamp, now: Timestamp) -> Vec<HealthPeriod> {
     let mut periods: Vec<HealthPeriod> = Vec::new();
-    let ends = changes.iter().skip(1).map(|change| change.at);
-    for (change, end) in changes.iter().zip(ends.chain([now])) {
+    for (index, change) in changes.iter().enumerate() {
+        let next = changes.get(index + 1);
+        let end = next.map_or(now, |next| next.at);
         let (from, until) = (change.at.max(since), end.min(now));
-        if from >= until {
+        // The present state is shown from its first moment on.
+        if from > until || from == until && next.is_some() {
             continue;
         }
         let last = periods.last_mut();
@@ -229,6 +231,8 @@ mod tests {
         for (changes, expected) in [
             (&[(Healthy, 5)][..], &[(Healthy, 10, 100)][..]),
             (&[], &[]),
+            (&[(Healthy, 100)], &[(Healthy, 100, 100)]),
+            (&[(Down, 20), (Healthy, 20)], &[(Healthy, 20, 100)]),
             (
                 &[(Unknown, 20), (Healthy, 30)],
                 &[(Unknown, 20, 30), (Healthy, 30, 100)],

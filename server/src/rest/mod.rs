@@ -32,6 +32,7 @@ mod policy;
 mod probe;
 #[cfg(test)]
 mod relay_contract_tests;
+mod relay_health;
 mod relay_settings;
 mod relays;
 #[cfg(test)]
@@ -87,6 +88,8 @@ fn operations() -> OpenApiRouter<AppState> {
         .routes(routes!(probe::probe))
         .routes(routes!(relays::list, relays::create))
         .routes(routes!(relays::read, relays::change_one, relays::remove))
+        .routes(routes!(relay_health::read))
+        .routes(routes!(relay_health::check))
         .routes(routes!(relay_settings::read, relay_settings::save))
         .routes(routes!(relay_settings::test))
         .routes(routes!(relay_settings::diagnose))

@@ -24,7 +24,7 @@ use super::smtp_settings::SmtpError;
         (name = "Messages", description = "Mail: submission, search, content and actions."),
         (name = "Outbox", description = "Delivery in total, and the suppression list."),
         (name = "Configuration", description = "The relay: settings, test, diagnosis and probe."),
-        (name = "Relays", description = "Several relays: their order, From domains, limits and settings."),
+        (name = "Relays", description = "Several relays: their order, From domains, limits, settings and health."),
         (name = "My relay", description = "The relay of your own account. Its errors are `{\"error\":text,\"errors\":{field: text}}`."),
         (name = "Accounts", description = "The people who may sign in."),
         (name = "Senders", description = "The addresses and domains that accounts may name as `from`."),

@@ -53,6 +53,15 @@ pub(super) async fn relays(api: &mut Api) {
         (status, &read["data"]["address"]),
         (200, &json!("127.0.0.1:2"))
     );
+    assert_eq!(read["data"]["health"]["state"], "unknown", "not checked");
+    let (health, check) = ("/api/relays/{id}/health", "/api/relays/{id}/check");
+    assert_eq!(api.call("post", check, path(id)).await.0, 200);
+    let (status, read) = api.call("get", health, path(id)).await;
+    assert_eq!(
+        (status, &read["data"]["health"]["state"]),
+        (200, &json!("unknown"))
+    );
+    assert_eq!(read["data"]["history"][0]["state"], "unknown");
     let diagnosis = "/api/relays/{id}/diagnosis";
     let (status, diagnosed) = api.call("post", diagnosis, with(json!({}))).await;
     assert_eq!(
@@ -75,6 +84,8 @@ pub(super) async fn relays(api: &mut Api) {
     for gone in [id, &[("id", "x")]] {
         assert_eq!(api.call("get", one, path(gone)).await.0, 404);
         assert_eq!(api.call("get", smtp, path(gone)).await.0, 404);
+        assert_eq!(api.call("get", health, path(gone)).await.0, 404);
+        assert_eq!(api.call("post", check, path(gone)).await.0, 404);
         for (path, change) in [
             (one, json!({ "data": {} })),
             (smtp, json!({ "data": settings() })),

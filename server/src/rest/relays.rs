@@ -2,8 +2,9 @@
 
 use axum::extract::State;
 use domain::Refusal;
+use domain::health::HealthView;
 use domain::relay::{self, RelayChange, RelayView};
-use engine::Action;
+use engine::{Action, Actor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -12,6 +13,7 @@ use super::envelope::{Nothing, Refused, Success};
 use super::errors::{Always, Conflicting, JsonRefused, Missing, Restricted};
 use super::extract::{AdminBody, Administrative, PathParams, SignedIn};
 use super::json::{Faults, lenient};
+use super::relay_health::ApiHealth;
 use crate::http::AppState;
 
 /// A relay, without its SMTP settings.
@@ -39,10 +41,12 @@ pub struct ApiRelay {
     /// Host and port; null before its settings are saved.
     address: Option<String>,
     verified: VerifiedState,
+    /// What its checks have found; null where it is not checked: it is off, or has no settings.
+    health: Option<ApiHealth>,
 }
 
-impl From<RelayView> for ApiRelay {
-    fn from(view: RelayView) -> Self {
+impl ApiRelay {
+    fn new(view: RelayView, health: Option<HealthView>) -> Self {
         let limits = view.config.limits;
         Self {
             id: view.id,
@@ -57,7 +61,14 @@ impl From<RelayView> for ApiRelay {
             revision: view.revision,
             address: view.address,
             verified: view.verified.into(),
+            health: health.map(Into::into),
         }
+    }
+
+    /// A relay with its health.
+    async fn read(state: &AppState, actor: &Actor, view: RelayView) -> Result<Self, Refusal> {
+        let health = state.postern.health().read(actor, &view.id).await?;
+        Ok(Self::new(view, health))
     }
 }
 
@@ -178,7 +189,12 @@ pub async fn list(
     SignedIn(actor): SignedIn,
 ) -> Result<Success<Vec<ApiRelay>>, Refused> {
     let listed = state.postern.relays().list(&actor).await?;
-    Ok(Success::new(listed.into_iter().map(Into::into).collect()))
+    let mut health = state.postern.health().list(&actor).await?;
+    let relays = listed.into_iter().map(|view| {
+        let found = health.iter().position(|health| health.relay_id == view.id);
+        ApiRelay::new(view, found.map(|index| health.swap_remove(index)))
+    });
+    Ok(Success::new(relays.collect()))
 }
 
 /// Add a relay
@@ -206,7 +222,8 @@ pub async fn create(
 ) -> Result<Success<ApiRelay>, Refused> {
     let new = RelayFields::change(request.data, faults)?;
     let created = state.postern.relays().create(&actor, new).await?;
-    Ok(Success::new(created.into()))
+    let created = ApiRelay::read(&state, &actor, created).await?;
+    Ok(Success::new(created))
 }
 
 /// Read a relay
@@ -228,7 +245,7 @@ pub async fn read(
     PathParams(id): PathParams<String>,
 ) -> Result<Success<ApiRelay>, Refused> {
     let found = state.postern.relays().read(&actor, &id).await?;
-    Ok(Success::new(found.into()))
+    Ok(Success::new(ApiRelay::read(&state, &actor, found).await?))
 }
 
 /// Change a relay
@@ -262,7 +279,8 @@ pub async fn change_one(
     let change = RelayFields::change(request.data, faults)?;
     let relays = state.postern.relays();
     let changed = relays.change(&actor, &id, change, request.revision).await?;
-    Ok(Success::new(changed.into()))
+    let changed = ApiRelay::read(&state, &actor, changed).await?;
+    Ok(Success::new(changed))
 }
 
 /// Remove a relay

@@ -200,6 +200,13 @@ pub const RULES: &[Rule] = &[
     organisation("post /api/relays/{id}/diagnosis", |pair| {
         relay(pair).posting(json!({}))
     }),
+    rule(
+        "get /api/relays/{id}/health",
+        Touches::Organisation,
+        READS,
+        relay,
+    ),
+    organisation("post /api/relays/{id}/check", relay),
     organisation("get /api/policy", nothing),
     organisation("put /api/policy", |_| {
         Asked::default().posting(json!({ "own_relays": false }))

@@ -32,6 +32,8 @@ mod feed;
 mod handing;
 #[path = "story/handover.rs"]
 mod handover;
+#[path = "story/health.rs"]
+mod health;
 #[path = "story/holding.rs"]
 mod holding;
 #[path = "story/in_doubt.rs"]

@@ -1,8 +1,10 @@
 //! A relay on loopback: its listener, its rules while it runs, and what tests wait for.
 
+#[cfg(feature = "tls")]
+use crate::pki::ServerTls;
 use crate::{
     record::{AcceptedMail, Record, Transaction},
-    script::RelayScript,
+    script::{Action, RelayScript},
     session,
     state::{BusyConnection, Callback, Shared, State},
 };
@@ -122,6 +124,17 @@ impl Relay {
         self.shared.state.lock().max_connections = Some(connections);
     }
 
+    /// Closes every so-many-th connection without a greeting, until [`Relay::reset`].
+    pub fn close_every(&self, connections: usize) {
+        self.shared.state.lock().closes_every = Some(connections);
+    }
+
+    /// Uses this certificate from the next connection on.
+    #[cfg(feature = "tls")]
+    pub fn change_certificate(&self, tls: ServerTls) {
+        self.shared.state.lock().tls = Some(tls);
+    }
+
     /// Refuses more recipients of one mail with 452.
     pub fn limit_recipients(&self, recipients: usize) {
         self.shared.state.lock().max_recipients = Some(recipients);
@@ -149,11 +162,12 @@ impl Relay {
         self.shared.state.lock().stalled = true;
     }
 
-    /// Removes all rules of [`Relay::reply_to`] and ends [`Relay::stall`].
+    /// Removes all rules of [`Relay::reply_to`], and ends [`Relay::stall`] and [`Relay::close_every`].
     pub fn reset(&self) {
         {
             let mut state = self.shared.state.lock();
             state.rules.clear();
+            state.closes_every = None;
             state.stalled = false;
         }
         self.shared.notify();
@@ -242,18 +256,31 @@ impl Drop for Relay {
 }
 
 /// Serves a connection in a thread of its own.
-fn serve(shared: &Arc<Shared>, tcp: TcpStream, script: RelayScript) {
+#[cfg_attr(not(feature = "tls"), allow(unused_mut))]
+fn serve(shared: &Arc<Shared>, tcp: TcpStream, mut script: RelayScript) {
     let shared = Arc::clone(shared);
     let open = shared.open.fetch_add(1, Ordering::AcqRel) + 1;
-    let is_full = {
+    let refusal = {
         let mut state = shared.state.lock();
         state.record.connections += 1;
-        state.max_connections.is_some_and(|most| open > most)
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &state.tls {
+            script.tls = Some(tls.clone());
+        }
+        let number = state.record.connections;
+        let closes = state.closes_every;
+        if closes.is_some_and(|every| number.is_multiple_of(every)) {
+            Some(Action::Close)
+        } else if state.max_connections.is_some_and(|most| open > most) {
+            Some(Action::ReplyAndClose(b"421 4.7.0 too many\r\n".to_vec()))
+        } else {
+            None
+        }
     };
     let busy = BusyConnection::begin(&shared);
     thread::spawn(move || {
         // Clients may end a session in any way: what matters is recorded.
-        let _ = session::run(tcp, script, is_full, &shared, busy);
+        let _ = session::run(tcp, script, refusal, &shared, busy);
         shared.open.fetch_sub(1, Ordering::AcqRel);
         shared.state.lock().ended_sessions += 1;
         shared.notify();

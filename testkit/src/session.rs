@@ -24,11 +24,11 @@ const GREETING: &str = "220 relay.test ESMTP";
 /// The challenge of RFC 2195. LOGIN accepts it as well.
 const CHALLENGE: &str = "334 PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+";
 
-/// Serves a connection until the client leaves.
+/// Serves a connection until the client leaves, or performs `refusal` in the place of the greeting.
 pub(crate) fn run(
     tcp: TcpStream,
     script: RelayScript,
-    is_full: bool,
+    refusal: Option<Action>,
     shared: &Shared,
     busy: BusyConnection,
 ) -> io::Result<()> {
@@ -50,9 +50,9 @@ pub(crate) fn run(
         end_unsent: false,
         is_mute: false,
     };
-    if is_full {
+    if let Some(refusal) = refusal {
         session.shared.event("GREETING");
-        return session.perform(Action::ReplyAndClose(b"421 4.7.0 too many\r\n".to_vec()));
+        return session.perform(refusal);
     }
     if !session.script.implicit_tls {
         session.answer("GREETING", "GREETING", GREETING)?;

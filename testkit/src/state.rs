@@ -1,5 +1,7 @@
 //! The state that the sessions of a relay share.
 
+#[cfg(feature = "tls")]
+use crate::pki::ServerTls;
 use crate::record::{Record, Transaction};
 use parking_lot::{Condvar, Mutex};
 use std::sync::{
@@ -34,6 +36,11 @@ pub(crate) struct State {
     /// Replies by the beginning of an event; the first one that matches counts.
     pub(crate) rules: Vec<(String, String)>,
     pub(crate) max_connections: Option<usize>,
+    /// Every so-many-th connection is closed without a greeting.
+    pub(crate) closes_every: Option<usize>,
+    /// In the place of that of the script.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<ServerTls>,
     /// Of one mail.
     pub(crate) max_recipients: Option<usize>,
     pub(crate) discards_pipelined: bool,

@@ -84,6 +84,7 @@ impl Health {
             self.0.requests.take(actor.name(), moment, what)?;
             self.refresh().await?;
             let mut work = services.store.begin().await?;
+            self.require(&mut work, scope).await?;
             if !relay_health::request(&mut work, scope, services.clock.now()).await? {
                 let text = "This relay is not checked: it is switched off, removed, or has no valid \
                             settings.";

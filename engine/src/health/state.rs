@@ -97,7 +97,9 @@ impl HealthRecord {
             (HealthState::Healthy, HealthState::Degraded) => self.failing_since,
             _ => None,
         };
-        self.since = begun.unwrap_or(self.run_since).max(self.since);
+        // The history has one state at a time.
+        let after = self.since + Duration::from_millis(1);
+        self.since = begun.unwrap_or(self.run_since).max(after);
         self.recent.drain(..self.recent.len() - self.run());
         self.state = state;
     }

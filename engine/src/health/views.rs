@@ -106,7 +106,11 @@ impl Health {
     /// # Errors
     /// [`Kind::NotFound`] under `id` for a relay of the organisation that does
     /// not exist.
-    async fn require(&self, connection: &mut Connection, scope: Scope) -> Result<(), Refusal> {
+    pub(super) async fn require(
+        &self,
+        connection: &mut Connection,
+        scope: Scope,
+    ) -> Result<(), Refusal> {
         match scope.is_own() || relays::contains(connection, scope).await? {
             true => Ok(()),
             false => {

@@ -202,21 +202,22 @@ async fn a_relay_with_another_certificate_is_down_until_it_is_trusted(env: TestE
 async fn a_relay_with_another_password_is_not_asked_often(env: TestEnv) {
     use HealthState::{Down, Healthy};
     let (admin, relay) = (env.admin().await, relay());
-    env.save_signing_in(&admin, &relay, "before").await;
+    env.save_signing_in(&admin, &relay, "hunter2").await;
     assert_eq!(env.check().await, 1);
     relay.reply_to("AUTH", "535 5.7.8 authentication failed");
     assert_eq!(env.next_states(&admin, 2).await, [Healthy, Down]);
     let down = env.health(&admin).await;
     let (checked, next) = (down.checked_at, down.next_check_at);
-    let wait = { next.expect("due") }.saturating_since(checked.expect("checked"));
+    let (checked, next) = (checked.expect("checked"), next.expect("due"));
+    let wait = next.saturating_since(checked);
     assert!(wait >= 30 * MINUTE, "accounts are locked after failures");
     let failure = down.failure.expect("a failure");
     assert_eq!(failure.stage, Stage::Auth);
-    assert!(!format!("{failure:?}").contains("before"));
+    assert!(!format!("{failure:?}").contains("hunter2"));
     assert_eq!(env.check().await, 0);
 
     relay.reset();
-    env.save_signing_in(&admin, &relay, "after").await;
+    env.save_signing_in(&admin, &relay, "hunter3").await;
     assert_eq!(env.check().await, 1, "new settings are checked at once");
     assert_eq!(env.health(&admin).await.state, Healthy);
     let expected = [
@@ -363,7 +364,7 @@ async fn a_relay_that_is_off_or_removed_is_not_checked(env: TestEnv) {
     let refused = env.postern.health().check_now(&admin, "global").await;
     assert_eq!(refused.expect_err("off").kind, Kind::Invalid);
     let refused = env.postern.health().check_now(&admin, &id).await;
-    assert_eq!(refused.expect_err("gone").kind, Kind::Invalid);
+    assert_eq!(refused.expect_err("gone").kind, Kind::NotFound);
 
     let on = relays.change(&admin, "global", switched(true), None);
     on.await.expect("on");
@@ -404,7 +405,7 @@ async fn an_account_sees_its_own_relay_and_only_the_state_of_the_organisations(e
     saved.await.expect("saved");
     organisation.reply_to("GREETING", CLOSED);
     assert_eq!(env.check().await, 2);
-    env.pass(25 * Duration::from_secs(1));
+    env.pass(Duration::from_secs(25));
     assert_eq!(env.check().await, 1, "the confirmation");
 
     let health = env.postern.health();
@@ -433,7 +434,7 @@ async fn an_account_sees_its_own_relay_and_only_the_state_of_the_organisations(e
     assert_eq!(health.own(&other).await, Ok(None));
     let view = health.own(&user).await.expect("readable").expect("a relay");
     let expected = [HealthState::Unknown, HealthState::Healthy];
-    for id in ["own", &view.relay_id] {
+    for id in ["own", view.relay_id.as_str()] {
         assert_eq!(env.history(&user, id).await, expected);
         health.check_now(&user, id).await.expect("requested");
     }

@@ -40,10 +40,10 @@ function run(program: string, args: string[], options: CommandOptions): Promise<
   });
 }
 
-/** The environment without the variables that configure Postern. */
+/** The environment without the variables that configure Postern. Relays get no connection but those of the test. */
 export function environment(more: CommandOptions['env']): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('POSTERN_'));
-  return { ...Object.fromEntries(inherited), NO_COLOR: '1', ...more };
+  return { ...Object.fromEntries(inherited), NO_COLOR: '1', POSTERN_NO_HEALTH_CHECKS: '1', ...more };
 }
 
 export function binary(): string {

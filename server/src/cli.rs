@@ -56,6 +56,8 @@ pub enum Command {
         /// Accept mail without delivering it; another process, such as `postern deliver`, does
         #[arg(long, env = "POSTERN_NO_DELIVERY", value_parser = BoolishValueParser::new())]
         no_delivery: bool,
+        #[command(flatten)]
+        health: HealthArgs,
     },
     /// Deliver mail and nothing else: beside `postern serve --no-delivery`, or on another machine
     /// with the same PostgreSQL database and the same keys
@@ -64,6 +66,8 @@ pub enum Command {
         data_args: DataArgs,
         #[command(flatten)]
         delivery: DeliveryArgs,
+        #[command(flatten)]
+        health: HealthArgs,
     },
     /// Print a new link to create the first administrator, valid for an hour; the one before ends
     SetupLink {
@@ -192,6 +196,14 @@ pub struct DeliveryArgs {
         value_parser = clap::value_parser!(u16).range(1..=3600)
     )]
     pub lease_seconds: u16,
+}
+
+/// Whether a process checks the health of relays.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct HealthArgs {
+    /// Do not check the health of relays; other processes on the same database do
+    #[arg(long, env = "POSTERN_NO_HEALTH_CHECKS", value_parser = BoolishValueParser::new())]
+    pub no_health_checks: bool,
 }
 
 #[derive(Debug, Subcommand)]

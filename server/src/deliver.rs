@@ -9,19 +9,23 @@ use engine::{DeliveryConfig, Postern, Retention};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::cli::DeliveryArgs;
+use crate::cli::{DeliveryArgs, HealthArgs};
 use crate::commands::{Bootstrap, host};
 use crate::data_folder::{self, DataFolderError};
 use crate::health_checks;
 use crate::signals::{GRACE, Signals};
 
 /// Delivers until it is stopped by a signal.
-pub async fn deliver(bootstrap: Bootstrap, how: DeliveryArgs) -> Result<ExitCode, Box<dyn Error>> {
+pub async fn deliver(
+    bootstrap: Bootstrap,
+    how: DeliveryArgs,
+    health: HealthArgs,
+) -> Result<ExitCode, Box<dyn Error>> {
     let deliverer = Deliverer::new(&bootstrap, how)?;
     let postern = bootstrap.open(host()).await?;
     let mut signals = Signals::listen()?;
     let (stop, stopped) = watch::channel(false);
-    health_checks::start(&postern, stopped.clone());
+    health_checks::start(&postern, health, stopped.clone());
     let mut delivery = deliverer.start(&postern, stopped);
     tracing::info!("delivering");
     tokio::select! {

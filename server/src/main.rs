@@ -78,9 +78,15 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
                 listen,
                 delivery,
                 no_delivery,
+                health,
                 ..
-            } => serve::serve(bootstrap, listen, (!no_delivery).then_some(delivery)).await,
-            Command::Deliver { delivery, .. } => deliver::deliver(bootstrap, delivery).await,
+            } => {
+                let delivery = (!no_delivery).then_some(delivery);
+                serve::serve(bootstrap, listen, delivery, health).await
+            }
+            Command::Deliver {
+                delivery, health, ..
+            } => deliver::deliver(bootstrap, delivery, health).await,
             Command::SetupLink { public_url, .. } => {
                 commands::setup_link(bootstrap, &public_url).await
             }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use app::entrance::setup_path;
 use tokio::net::TcpListener;
 
-use crate::cli::{DeliveryArgs, ListenArgs};
+use crate::cli::{DeliveryArgs, HealthArgs, ListenArgs};
 use crate::commands::{Bootstrap, host};
 use crate::data_folder;
 use crate::deliver::{self, Deliverer};
@@ -18,11 +18,12 @@ use crate::http::{self, AllowedHosts, AppState, PublicUrl, SharedState, TrustedP
 use crate::open_files;
 use crate::signals::{GRACE, Signals};
 
-/// Serves HTTP, and delivers where there are arguments for it.
+/// Serves HTTP, delivers where there are arguments for it, and checks the health of relays.
 pub async fn serve(
     bootstrap: Bootstrap,
     listen: ListenArgs,
     delivery: Option<DeliveryArgs>,
+    health: HealthArgs,
 ) -> Result<ExitCode, Box<dyn Error>> {
     let proxies = TrustedProxies::parse(&listen.trusted_proxies)?;
     let configured = listen
@@ -77,7 +78,7 @@ pub async fn serve(
 
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut delivery = deliverer.map(|deliverer| deliverer.start(&postern, stopped.clone()));
-    health_checks::start(&postern, stopped.clone());
+    health_checks::start(&postern, health, stopped.clone());
     let mut stopping = stopped.clone();
     let feed = postern.feed().clone();
     let stop_serving = async move {

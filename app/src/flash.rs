@@ -24,6 +24,8 @@ pub enum Flash {
     RelayChanged(String),
     /// The relay of this name was removed.
     RelayRemoved(String),
+    /// A check of a relay was requested.
+    CheckRequested,
     /// The own relay was removed.
     OwnRelayRemoved,
     /// The organisation's policy was saved.

@@ -10,5 +10,8 @@ pub use removal_page::MyRelayRemovalPage;
 /// The page.
 pub const MY_RELAY: &str = "/my-relay";
 
+/// The form that has the own relay checked at once.
+pub const CHECK_MY_RELAY: &str = "/my-relay/check";
+
 /// The page that asks whether to use the organisation's relay again, and its form.
 pub const REMOVE_MY_RELAY: &str = "/my-relay/remove";

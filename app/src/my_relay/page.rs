@@ -1,13 +1,15 @@
 //! The page of an account's own relay: its state, its settings, and the relay used without one.
 
-use domain::Refusal;
 use domain::relay::OWN;
-use engine::{AccountRelay, Actor, Postern, RelayStatus};
+use domain::{Refusal, Timestamp};
+use engine::{AccountRelay, Actor, Clock, Postern, RelayStatus};
 use leptos::prelude::*;
 
+use super::CHECK_MY_RELAY;
 use super::state::State;
 use crate::components::{ErrorNotice, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
+use crate::health::{CHECK_REQUESTED, HealthCard, ShownHealth, history_begin};
 use crate::layout::console_page;
 use crate::request::other_fault;
 use crate::settings::{InitialState, settings_editor};
@@ -17,12 +19,20 @@ pub fn MyRelayPage() -> impl IntoView {
     console_page("My relay", |actor| {
         let postern = expect_context::<Postern>();
         let fault = other_fault(&[]);
-        let removed = flash() == Some(Flash::OwnRelayRemoved);
+        let done = flash().and_then(done);
         Suspend::new(async move {
-            let (relay, status) = match read(&postern, &actor).await {
+            let now = Clock::default().now();
+            let ShownOwnRelay {
+                relay,
+                status,
+                health,
+            } = match read(&postern, &actor, now).await {
                 Ok(read) => read,
                 Err(refusal) => return refused(&refusal),
             };
+            let health = health.map(|health| {
+                view! { <HealthCard health now action=CHECK_MY_RELAY fields=Vec::new() /> }
+            });
             let editor = match relay.allowed {
                 true => settings_editor(InitialState {
                     saved: relay.own.clone(),
@@ -41,12 +51,10 @@ pub fn MyRelayPage() -> impl IntoView {
             view! {
                 <div class="page">
                     {fault.map(|text| view! { <ErrorNotice text /> })}
-                    {removed
-                        .then(|| {
-                            view! { <SuccessNotice text="Your mail leaves through the organisation's relay again." /> }
-                        })}
+                    {done.map(|text| view! { <SuccessNotice text /> })}
                     <State relay status />
                     {editor}
+                    {health}
                 </div>
             }
             .into_any()
@@ -54,7 +62,33 @@ pub fn MyRelayPage() -> impl IntoView {
     })
 }
 
-async fn read(postern: &Postern, actor: &Actor) -> Result<(AccountRelay, RelayStatus), Refusal> {
+/// What the page shows.
+struct ShownOwnRelay {
+    relay: AccountRelay,
+    status: RelayStatus,
+    /// Where the own relay is checked.
+    health: Option<ShownHealth>,
+}
+
+async fn read(postern: &Postern, actor: &Actor, now: Timestamp) -> Result<ShownOwnRelay, Refusal> {
     let relay = postern.settings().account_relay(actor).await?;
-    Ok((relay, postern.outbox().relay_status(actor).await?))
+    let status = postern.outbox().relay_status(actor).await?;
+    let view = postern.health().own(actor).await?;
+    let since = history_begin(now);
+    let history = postern.health().history(actor, OWN, since).await?;
+    Ok(ShownOwnRelay {
+        relay,
+        status,
+        health: view.map(|view| ShownHealth { view, history }),
+    })
+}
+
+/// What the form before this page did, if it leads here.
+fn done(flash: Flash) -> Option<String> {
+    let text = match flash {
+        Flash::OwnRelayRemoved => "Your mail leaves through the organisation's relay again.",
+        Flash::CheckRequested => CHECK_REQUESTED,
+        _ => return None,
+    };
+    Some(text.to_owned())
 }

@@ -31,7 +31,7 @@ mod watch;
 pub use action_request::ActionRequest;
 pub use confirm_page::ConfirmPage;
 pub(crate) use delivery_status::Backoff;
-pub(crate) use format::grouped;
+pub(crate) use format::{age, ago, ahead, grouped};
 pub use list_page::ListPage;
 pub use message_page::MessagePage;
 pub use paths::{ACT, CONFIRM, OUTBOX, PAUSE, STOP_ACT, message_path, source_path};

@@ -1,5 +1,6 @@
 //! Texts about a relay: its state, its From domain, its limits, its verification.
 
+use domain::health::HealthState;
 use domain::outbox::{BackoffView, RelayState, Worker};
 use domain::relay::{RelayLimits, RelayView};
 
@@ -12,15 +13,25 @@ pub struct RelayBadge {
     pub name: &'static str,
 }
 
-/// The state of a relay. `backoff` is that of a worker that has failed with it.
-pub fn badge(relay: &RelayView, backoff: Option<&BackoffView>) -> RelayBadge {
+/// The state of a relay. `backoff` is that of a worker that has failed with it, `health` what its checks
+/// have found.
+pub fn badge(
+    relay: &RelayView,
+    backoff: Option<&BackoffView>,
+    health: Option<HealthState>,
+) -> RelayBadge {
     let state = backoff.map(|backoff| backoff.state);
-    let (class, name) = match (relay.config.enabled, &relay.address, state) {
-        (false, ..) => ("badge badge-plain", "Off"),
-        (true, None, _) => ("badge badge-plain", "Not set up yet"),
-        (true, Some(_), Some(RelayState::HalfOpen)) => ("badge badge-warn", "Last attempt failed"),
-        (true, Some(_), Some(_)) => ("badge badge-bad", "Backing off"),
-        (true, Some(_), None) => ("badge badge-good", "On"),
+    let (class, name) = match (relay.config.enabled, &relay.address) {
+        (false, _) => ("badge badge-plain", "Off"),
+        (true, None) => ("badge badge-plain", "Not set up yet"),
+        (true, Some(_)) => match (health, state) {
+            (Some(HealthState::Down), _) => ("badge badge-bad", "Down"),
+            (_, Some(RelayState::HalfOpen)) => ("badge badge-warn", "Last attempt failed"),
+            (_, Some(_)) => ("badge badge-bad", "Backing off"),
+            (Some(HealthState::Degraded), None) => ("badge badge-warn", "Degraded"),
+            (Some(HealthState::Healthy), None) => ("badge badge-good", "Healthy"),
+            (Some(HealthState::Unknown) | None, None) => ("badge badge-good", "On"),
+        },
     };
     RelayBadge { class, name }
 }
@@ -88,9 +99,17 @@ mod tests {
     }
 
     #[test]
-    fn the_state_is_that_of_the_switch_before_that_of_delivery() {
+    fn the_switch_comes_before_a_relay_that_is_down_and_delivery() {
         let mut relay = relay();
-        assert_eq!(badge(&relay, None).name, "On");
+        for (health, name) in [
+            (None, "On"),
+            (Some(HealthState::Unknown), "On"),
+            (Some(HealthState::Healthy), "Healthy"),
+            (Some(HealthState::Degraded), "Degraded"),
+            (Some(HealthState::Down), "Down"),
+        ] {
+            assert_eq!(badge(&relay, None, health).name, name);
+        }
         let worker = |state| Worker {
             host: "gate".to_owned(),
             connections: 0,
@@ -108,15 +127,28 @@ mod tests {
             }],
         };
         let mut workers = vec![worker(RelayState::HalfOpen)];
-        let shown = badge(&relay, backoff(&relay, &workers)).name;
+        let shown = badge(
+            &relay,
+            backoff(&relay, &workers),
+            Some(HealthState::Healthy),
+        )
+        .name;
         assert_eq!(shown, "Last attempt failed");
         workers.push(worker(RelayState::BackingOff));
-        let shown = badge(&relay, backoff(&relay, &workers)).name;
+        let shown = badge(
+            &relay,
+            backoff(&relay, &workers),
+            Some(HealthState::Healthy),
+        )
+        .name;
         assert_eq!(shown, "Backing off");
         relay.address = None;
-        assert_eq!(badge(&relay, None).name, "Not set up yet");
+        assert_eq!(
+            badge(&relay, None, Some(HealthState::Down)).name,
+            "Not set up yet"
+        );
         relay.config.enabled = false;
-        assert_eq!(badge(&relay, None).name, "Off");
+        assert_eq!(badge(&relay, None, Some(HealthState::Down)).name, "Off");
     }
 
     #[test]

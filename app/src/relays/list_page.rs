@@ -3,14 +3,18 @@
 use domain::outbox::{RelayState, Worker};
 use domain::relay::RelayView;
 use domain::view::Verification;
-use engine::Postern;
+use domain::{Refusal, Timestamp};
+use engine::{Actor, Clock, Postern};
 use leptos::prelude::*;
 
 use super::config_form::{ADDED, AddRelay};
 use super::format::{backoff, badge, limits, rule};
-use super::{CHANGE_RELAY, REMOVE_RELAY, relay_path};
+use super::{CHANGE_RELAY, CHECK_RELAY, REMOVE_RELAY, relay_path};
 use crate::components::{ErrorNotice, HiddenFields, SuccessNotice, Time, refused};
 use crate::flash::{Flash, flash};
+use crate::health::{
+    CHECK_REQUESTED, CheckNow, HealthHistory, HealthStatus, ShownHealth, history_begin,
+};
 use crate::layout::console_page;
 use crate::policy::POLICY;
 use crate::request::{other_fault, with_query};
@@ -22,15 +26,24 @@ pub fn RelaysPage() -> impl IntoView {
         let fault = other_fault(&ADDED);
         let done = flash().and_then(done);
         Suspend::new(async move {
-            let listed = postern.relays().list(&actor).await;
-            let (relays, workers) = match (listed, postern.outbox().overview(&actor).await) {
-                (Ok(relays), Ok(overview)) => (relays, overview.workers),
-                (Err(refusal), _) | (_, Err(refusal)) => return refused(&refusal),
+            let now = Clock::default().now();
+            let Listed {
+                relays,
+                workers,
+                mut health,
+            } = match read(&postern, &actor, now).await {
+                Ok(listed) => listed,
+                Err(refusal) => return refused(&refusal),
             };
             let last = relays.len() as i64;
-            let rows = relays
-                .into_iter()
-                .map(|relay| view! { <Row workers=workers.clone() relay last /> });
+            let rows = relays.into_iter().map(|relay| {
+                let found = health
+                    .iter()
+                    .position(|shown| shown.view.relay_id == relay.id);
+                let health = found.map(|index| health.swap_remove(index));
+                view! { <Row workers=workers.clone() relay last health now /> }
+            });
+            let rows = rows.collect_view();
             view! {
                 <div class="page">
                     <header class="page-head">
@@ -42,7 +55,7 @@ pub fn RelaysPage() -> impl IntoView {
                     </header>
                     {fault.map(|text| view! { <ErrorNotice text /> })}
                     {done.map(|text| view! { <SuccessNotice text /> })}
-                    <ol class="card suppressions">{rows.collect_view()}</ol>
+                    <ol class="card suppressions">{rows}</ol>
                     <AddRelay />
                 </div>
             }
@@ -51,20 +64,53 @@ pub fn RelaysPage() -> impl IntoView {
     })
 }
 
+/// What the page shows.
+struct Listed {
+    relays: Vec<RelayView>,
+    workers: Vec<Worker>,
+    /// Of the relays that are checked.
+    health: Vec<ShownHealth>,
+}
+
+async fn read(postern: &Postern, actor: &Actor, now: Timestamp) -> Result<Listed, Refusal> {
+    let relays = postern.relays().list(actor).await?;
+    let overview = postern.outbox().overview(actor).await?;
+    let views = postern.health().list(actor).await?;
+    let since = history_begin(now);
+    let mut histories = postern.health().histories(actor, since).await?;
+    let health = views.into_iter().map(|view| ShownHealth {
+        history: histories.remove(&view.relay_id).unwrap_or_default(),
+        view,
+    });
+    Ok(Listed {
+        relays,
+        workers: overview.workers,
+        health: health.collect(),
+    })
+}
+
 /// What the form before this page did, if it is one of this page.
 fn done(flash: Flash) -> Option<String> {
     match flash {
         Flash::RelayChanged(name) => Some(format!("{name} is changed.")),
         Flash::RelayRemoved(name) => Some(format!("{name} is removed.")),
+        Flash::CheckRequested => Some(CHECK_REQUESTED.to_owned()),
         _ => None,
     }
 }
 
 /// A relay with its buttons. `last` is the position of the last one.
 #[component]
-fn Row(relay: RelayView, last: i64, workers: Vec<Worker>) -> AnyView {
+fn Row(
+    relay: RelayView,
+    last: i64,
+    workers: Vec<Worker>,
+    health: Option<ShownHealth>,
+    now: Timestamp,
+) -> AnyView {
     let backoff = backoff(&relay, &workers);
-    let badge = badge(&relay, backoff);
+    let state = health.as_ref().map(|shown| shown.view.state);
+    let badge = badge(&relay, backoff, state);
     let since = backoff.filter(|_| relay.config.enabled).map(|backoff| {
         let failure = backoff.failure.to_string();
         match backoff.state {
@@ -90,6 +136,16 @@ fn Row(relay: RelayView, last: i64, workers: Vec<Worker>) -> AnyView {
         false => ("Switch on", "1"),
     };
     let (up, down) = (relay.position - 1, relay.position + 1);
+    let check = health.is_some().then(|| {
+        let (fields, name) = (vec![("id", relay.id.clone())], name.clone());
+        view! { <CheckNow action=CHECK_RELAY fields name /> }
+    });
+    let health = health.map(|ShownHealth { view, history }| {
+        view! {
+            <HealthStatus view now />
+            <HealthHistory periods=history now />
+        }
+    });
     let remove = (!relay.is_main()).then(|| {
         let href = with_query(REMOVE_RELAY, [("id", relay.id.as_str())]);
         view! {
@@ -112,9 +168,10 @@ fn Row(relay: RelayView, last: i64, workers: Vec<Worker>) -> AnyView {
                 <span>{relay.address.clone().unwrap_or_default()}</span>
                 <span class="mail-detail">{rule(&relay)} {limits}</span>
                 <span class="mail-detail">{verified(&relay)}</span>
-                {since}
+                {since} {health}
             </div>
             <div class="actions">
+                {check}
                 {(up >= 1)
                     .then(|| {
                         view! { <Button relay=relay.clone() text="Move up" field=("position", up.to_string()) /> }

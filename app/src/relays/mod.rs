@@ -10,13 +10,16 @@ mod requests;
 pub use list_page::RelaysPage;
 pub use relay_page::RelayPage;
 pub use removal_page::RemovalPage;
-pub use requests::{ChangeRequest, RemoveRequest, TypedRelay, new_relay};
+pub use requests::{ChangeRequest, CheckRequest, RemoveRequest, TypedRelay, new_relay};
 
 /// The list, and the form that adds a relay.
 pub const RELAYS: &str = "/settings/relays";
 
 /// The forms that change a relay.
 pub const CHANGE_RELAY: &str = "/settings/relays/change";
+
+/// The form that has a relay checked at once.
+pub const CHECK_RELAY: &str = "/settings/relays/check";
 
 /// The page that asks whether to remove a relay, and its form.
 pub const REMOVE_RELAY: &str = "/settings/relays/remove";

@@ -1,13 +1,17 @@
-//! The page of a relay: its SMTP settings, and the form of its name, From domain and limits.
+//! The page of a relay: its SMTP settings, its health, its name, From domain and limits.
 
-use engine::Postern;
+use domain::relay::RelayView;
+use domain::view::SettingsView;
+use domain::{Refusal, Timestamp};
+use engine::{Actor, Clock, Postern};
 use leptos::prelude::*;
 
-use super::RELAYS;
 use super::config_form::{ADDED, ConfigForm};
 use super::requests::LIMITS;
+use super::{CHECK_RELAY, RELAYS};
 use crate::components::{ErrorNotice, SuccessNotice, refused};
 use crate::flash::{Flash, flash};
+use crate::health::{CHECK_REQUESTED, HealthCard, ShownHealth, history_begin};
 use crate::layout::console_page;
 use crate::request::{other_fault, param};
 use crate::settings::{InitialState, settings_editor};
@@ -20,15 +24,19 @@ pub fn RelayPage() -> impl IntoView {
         let fault = other_fault(&[&ADDED[..], &LIMITS].concat());
         let done = flash().and_then(done);
         Suspend::new(async move {
-            let read = async {
-                let relay = postern.relays().read(&actor, &id).await?;
-                let saved = postern.settings().of_relay(&id)?.view(&actor).await?;
-                Ok((relay, saved))
-            };
-            let (relay, saved) = match read.await {
+            let now = Clock::default().now();
+            let ShownRelay {
+                relay,
+                saved,
+                health,
+            } = match read(&postern, &actor, &id, now).await {
                 Ok(read) => read,
                 Err(refusal) => return refused(&refusal),
             };
+            let health = health.map(|health| {
+                let fields = vec![("id", id.clone()), ("from", "relay".to_owned())];
+                view! { <HealthCard health now action=CHECK_RELAY fields /> }
+            });
             let initial = InitialState {
                 saved,
                 me: actor.name().to_owned(),
@@ -45,6 +53,7 @@ pub fn RelayPage() -> impl IntoView {
                     {fault.map(|text| view! { <ErrorNotice text /> })}
                     {done.map(|text| view! { <SuccessNotice text /> })}
                     {settings_editor(initial)}
+                    {health}
                     <ConfigForm relay />
                 </div>
             }
@@ -53,11 +62,38 @@ pub fn RelayPage() -> impl IntoView {
     })
 }
 
+/// What the page shows.
+struct ShownRelay {
+    relay: RelayView,
+    saved: SettingsView,
+    /// Where it is checked.
+    health: Option<ShownHealth>,
+}
+
+async fn read(
+    postern: &Postern,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<ShownRelay, Refusal> {
+    let relay = postern.relays().read(actor, id).await?;
+    let saved = postern.settings().of_relay(id)?.view(actor).await?;
+    let health = postern.health();
+    let view = health.read(actor, id).await?;
+    let history = health.history(actor, id, history_begin(now)).await?;
+    Ok(ShownRelay {
+        relay,
+        saved,
+        health: view.map(|view| ShownHealth { view, history }),
+    })
+}
+
 /// What the form before this page did, if it leads here.
 fn done(flash: Flash) -> Option<String> {
     match flash {
         Flash::RelayAdded(name) => Some(format!("{name} is added. Save its SMTP settings now.")),
         Flash::RelayChanged(name) => Some(format!("{name} is changed.")),
+        Flash::CheckRequested => Some(CHECK_REQUESTED.to_owned()),
         _ => None,
     }
 }

@@ -60,11 +60,43 @@ impl ChangeRequest {
             let mut named = pairs.iter().filter(|(known, _)| known == name);
             named.next().map(|(_, value)| value.as_str())
         };
-        let is_id = |id: &&str| id.bytes().all(|byte| byte.is_ascii_alphanumeric());
         match (value("name"), value("id").filter(is_id)) {
             (Some(_), Some(id)) => relay_path(id),
             _ => RELAYS.to_owned(),
         }
+    }
+}
+
+/// Whether a text can be the id of a relay, and a part of a path.
+fn is_id(id: &&str) -> bool {
+    id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// A form that has a relay checked at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckRequest {
+    pub id: String,
+    /// The page that has the form.
+    pub page: String,
+}
+
+impl CheckRequest {
+    /// Parses names and values. The form of the page of a relay has `from` beside the id.
+    ///
+    /// # Errors
+    /// As [`new_relay`].
+    pub fn parse(pairs: &[(String, String)]) -> Result<Self, Refusal> {
+        Fields::of(pairs).read(|fields| {
+            let id = fields.take("id").unwrap_or_default();
+            let of_relay = fields.take("from").is_some();
+            Self {
+                id: id.to_owned(),
+                page: match Some(id).filter(is_id) {
+                    Some(id) if of_relay => relay_path(id),
+                    _ => RELAYS.to_owned(),
+                },
+            }
+        })
     }
 }
 

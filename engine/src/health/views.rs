@@ -103,6 +103,29 @@ impl Health {
             .await
     }
 
+    /// The history of each relay of the organisation since `since`, by its id, for administrators.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for any other actor.
+    pub async fn histories(
+        &self,
+        actor: &Actor,
+        since: Timestamp,
+    ) -> Result<HashMap<String, Vec<HealthPeriod>>, Refusal> {
+        actor.must_oversee()?;
+        let services = &self.0.services;
+        let mut connection = services.store.reporting().await?;
+        let changes = relay_health::changes_of_organisation(&mut connection).await?;
+        let now = services.clock.now();
+        let of_one = changes.chunk_by(|one, other| one.scope == other.scope);
+        let histories = of_one.map(|changes| {
+            let id = changes[0].scope.relay_id();
+            let changes: Vec<StateChange> = changes.iter().map(|change| change.change).collect();
+            (id, periods(&changes, since, now))
+        });
+        Ok(histories.collect())
+    }
+
     /// # Errors
     /// [`Kind::NotFound`] under `id` for a relay of the organisation that does
     /// not exist.

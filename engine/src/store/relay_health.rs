@@ -401,6 +401,39 @@ pub async fn changes(
     Ok(query.fetch_all(connection).await?)
 }
 
+/// A change of a relay.
+#[derive(Clone, Copy, Debug)]
+pub struct ScopedChange {
+    pub scope: Scope,
+    pub change: StateChange,
+}
+
+impl FromRow<'_, AnyRow> for ScopedChange {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let id: &str = row.try_get(2)?;
+        Ok(Self {
+            scope: scope_of(id)?,
+            change: StateChange::from_row(row)?,
+        })
+    }
+}
+
+/// All changes of the relays of the organisation that are kept, of each relay the oldest first.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn changes_of_organisation(
+    connection: &mut Connection,
+) -> Result<Vec<ScopedChange>, StoreError> {
+    let sql = format!(
+        "SELECT state, at, relay_id FROM relay_health_change \
+         WHERE relay_id NOT LIKE '{ACCOUNT}%' ORDER BY relay_id, at"
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(sql))
+        .fetch_all(connection)
+        .await?)
+}
+
 /// Deletes changes from before `before`, except the newest of each relay that is checked: its state
 /// may have lasted since.
 ///

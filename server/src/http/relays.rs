@@ -1,8 +1,8 @@
-//! Form posts of the relays: add, change, remove.
+//! Form posts of the relays: add, change, check, remove.
 
 use app::relays::{
-    CHANGE_RELAY, ChangeRequest, RELAYS, REMOVE_RELAY, RemoveRequest, TypedRelay, new_relay,
-    relay_path,
+    CHANGE_RELAY, CHECK_RELAY, ChangeRequest, CheckRequest, RELAYS, REMOVE_RELAY, RemoveRequest,
+    TypedRelay, new_relay, relay_path,
 };
 use app::{Flash, FormReply, with_query};
 use axum::Router;
@@ -22,6 +22,7 @@ pub fn router() -> Router<AppState> {
     Router::new()
         .route(RELAYS, post(add))
         .route(CHANGE_RELAY, post(change))
+        .route(CHECK_RELAY, post(check))
         .route(REMOVE_RELAY, post(remove))
 }
 
@@ -67,6 +68,21 @@ async fn change(State(state): State<AppState>, caller: Caller, request: Request)
             flash::redirect(&page, &done, &state.url)
         }
         Err(refusal) => as_typed(state, caller, &page, typed, refusal).await,
+    }
+}
+
+async fn check(State(state): State<AppState>, caller: Caller, request: Request) -> Response {
+    let mut page = RELAYS.to_owned();
+    let checked = async {
+        let actor = caller.signed_in()?;
+        let pairs: Vec<(String, String)> = filled_in(request).await?;
+        let request = CheckRequest::parse(&pairs)?;
+        page = request.page;
+        state.postern.health().check_now(actor, &request.id).await
+    };
+    match checked.await {
+        Ok(()) => flash::redirect(&page, &Flash::CheckRequested, &state.url),
+        Err(refusal) => again(state, caller, &page, String::new(), refusal).await,
     }
 }
 

@@ -13,7 +13,7 @@ use app::limits::LIMITS;
 use app::my_relay::{MY_RELAY, REMOVE_MY_RELAY};
 use app::outbox::{ACT, CONFIRM, OUTBOX, PAUSE, STOP_ACT, message_path, source_path};
 use app::policy::POLICY;
-use app::relays::{CHANGE_RELAY, RELAYS, REMOVE_RELAY, relay_path};
+use app::relays::{CHANGE_RELAY, CHECK_RELAY, RELAYS, REMOVE_RELAY, relay_path};
 use app::senders::{CONFIRM_SENDER, REMOVE_SENDER, SEND_AGAIN, SENDERS};
 use app::suppressions::{REMOVE, SUPPRESSIONS};
 use app::{App, BROWSER_KEY, SETTINGS, WATCH, with_query};
@@ -207,6 +207,9 @@ const FORMS: &[FormRule] = &[
     form(CHANGE_RELAY, 403, |pair| {
         let id = pair.server.relay_id.clone();
         vec![("id", id), ("name", "Another".to_owned())]
+    }),
+    form(CHECK_RELAY, 403, |pair| {
+        vec![("id", pair.server.relay_id.clone())]
     }),
     form(REMOVE_RELAY, 403, |pair| {
         vec![("id", pair.server.relay_id.clone())]

@@ -1,0 +1,43 @@
+//! The health of a relay as a section of its page.
+
+use domain::Timestamp;
+use domain::health::{HealthPeriod, HealthView};
+use leptos::prelude::*;
+
+use super::history::HealthHistory;
+use super::status::{CheckNow, HealthStatus};
+
+/// The health of a relay, and its history.
+#[derive(Clone, Debug)]
+pub struct ShownHealth {
+    pub view: HealthView,
+    pub history: Vec<HealthPeriod>,
+}
+
+/// `action` and `fields` are the form that has it checked at once.
+#[component]
+pub fn HealthCard(
+    health: ShownHealth,
+    now: Timestamp,
+    action: &'static str,
+    fields: Vec<(&'static str, String)>,
+) -> AnyView {
+    let ShownHealth { view, history } = health;
+    let name = view.name.clone();
+    view! {
+        <section class="card" aria-labelledby="health-title">
+            <header class="card-head">
+                <h2 id="health-title">"Health"</h2>
+                <p>
+                    "Postern connects and signs in every five minutes, less often while mail flows. It sends nothing."
+                </p>
+            </header>
+            <div class="card-body health-card">
+                <HealthStatus view now />
+                <HealthHistory periods=history now />
+                <CheckNow action fields name />
+            </div>
+        </section>
+    }
+    .into_any()
+}

@@ -1,5 +1,6 @@
 //! The page of an account's own relay: its state, its settings, and the relay used without one.
 
+use domain::health::HealthState;
 use domain::relay::OWN;
 use domain::{Refusal, Timestamp};
 use engine::{AccountRelay, Actor, Clock, Postern, RelayStatus};
@@ -30,6 +31,8 @@ pub fn MyRelayPage() -> impl IntoView {
                 Ok(read) => read,
                 Err(refusal) => return refused(&refusal),
             };
+            let state = health.as_ref().map(|health| health.view.state);
+            let is_down = state == Some(HealthState::Down);
             let health = health.map(|health| {
                 view! { <HealthCard health now action=CHECK_MY_RELAY fields=Vec::new() /> }
             });
@@ -52,7 +55,7 @@ pub fn MyRelayPage() -> impl IntoView {
                 <div class="page">
                     {fault.map(|text| view! { <ErrorNotice text /> })}
                     {done.map(|text| view! { <SuccessNotice text /> })}
-                    <State relay status />
+                    <State relay status is_down />
                     {editor}
                     {health}
                 </div>

@@ -19,14 +19,15 @@ struct Text {
     detail: String,
 }
 
+/// `is_down`: the own relay fails its checks.
 #[component]
-pub fn State(relay: AccountRelay, status: RelayStatus) -> AnyView {
+pub fn State(relay: AccountRelay, status: RelayStatus, is_down: bool) -> AnyView {
     let Text {
         tone,
         title,
         address,
         detail,
-    } = text(&relay, &status);
+    } = text(&relay, &status, is_down);
     let now: Timestamp = Clock::default().now();
     let failure = status.own.filter(|_| relay.uses_own()).map(|backoff| {
         let diagnose = Some(MY_RELAY);
@@ -57,9 +58,12 @@ pub fn State(relay: AccountRelay, status: RelayStatus) -> AnyView {
     .into_any()
 }
 
-fn text(relay: &AccountRelay, status: &RelayStatus) -> Text {
+fn text(relay: &AccountRelay, status: &RelayStatus, is_down: bool) -> Text {
     if relay.uses_own() {
-        let (tone, detail) = own(relay.fallback, status);
+        let (tone, detail) = match own(relay.fallback, status) {
+            ("good", _) if is_down => ("bad", "It fails its checks, as its health below says."),
+            found => found,
+        };
         return Text {
             tone,
             title: "You are using your own relay",
@@ -192,7 +196,7 @@ mod tests {
             (relay(true, None), &healthy, "good", "It is healthy."),
             (relay(true, None), &down, "bad", "backing off"),
         ] {
-            let text = text(&relay, status);
+            let text = text(&relay, status, false);
             assert_eq!(text.tone, tone, "{text:?}");
             assert!(text.detail.contains(detail), "{text:?}");
             let address = match relay.uses_own() {
@@ -203,6 +207,17 @@ mod tests {
         }
         let mut alone = relay(true, None);
         alone.organisation = None;
-        assert_eq!(text(&alone, &healthy).tone, "warn");
+        assert_eq!(text(&alone, &healthy, false).tone, "warn");
+        let down = text(&relay(true, own), &healthy, true);
+        assert_eq!(
+            (down.tone, &*down.detail),
+            ("bad", "It fails its checks, as its health below says.")
+        );
+        assert!(
+            text(&relay(true, own), &failing, true)
+                .detail
+                .contains("has taken over")
+        );
+        assert_eq!(text(&relay(false, own), &healthy, true).tone, "good");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::health::HealthState;
 use domain::outbox::{
     BackoffView, Count, Cursor, DeliveryEvent, EventKind, MessageView, OutboxRows, Overview, Pause,
     RecipientState, RecipientView, RelayChoice, Search, UnavailableRelay, is_id,
@@ -18,7 +19,8 @@ use crate::store::messages::{self, MessageRow};
 use crate::store::recipients::{self, Recipient};
 use crate::store::search::ListPage;
 use crate::store::{
-    Connection, accounts, delivery_events, flows, pause, recipient_counts, search, workers,
+    Connection, accounts, delivery_events, flows, pause, recipient_counts, relay_health, search,
+    workers,
 };
 
 /// The rows of a page.
@@ -34,6 +36,8 @@ pub struct MetricsSnapshot {
     pub reading: MeterReading,
     /// Of the database.
     pub counts: Vec<Count>,
+    /// The state of each relay of the organisation that is checked.
+    pub relays: Vec<HealthState>,
     /// When they were read.
     pub now: Timestamp,
 }
@@ -113,9 +117,12 @@ impl Outbox {
         }
         let mut connection = self.store.metrics().await?;
         let day = self.clock.now() - COUNTED;
+        let counts = recipient_counts::counts(&mut connection, None, day).await?;
+        let relays = relay_health::of_organisation(&mut connection).await?;
         Ok(MetricsSnapshot {
             reading: self.meter.read(),
-            counts: recipient_counts::counts(&mut connection, None, day).await?,
+            counts,
+            relays: relays.into_iter().map(|row| row.record.state).collect(),
             now: self.clock.now(),
         })
     }

@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use domain::Refusal;
+use domain::health::HealthState;
 use domain::outbox::RecipientState;
 use engine::{LATENCY_BOUNDS, MetricsSnapshot};
 
@@ -103,6 +104,25 @@ fn text(figures: &MetricsSnapshot) -> String {
         seconds(age.unsigned_abs())
     );
 
+    text.push_str(
+        "# HELP postern_relays Relays of the organisation by what their checks found.\n\
+         # TYPE postern_relays gauge\n",
+    );
+    for state in [
+        HealthState::Unknown,
+        HealthState::Healthy,
+        HealthState::Degraded,
+        HealthState::Down,
+    ] {
+        let number = figures.relays.iter().filter(|found| **found == state);
+        let _ = writeln!(
+            text,
+            "postern_relays{{state=\"{}\"}} {}",
+            state.as_str(),
+            number.count()
+        );
+    }
+
     let name = "postern_delivery_seconds";
     let _ = writeln!(
         text,
@@ -156,6 +176,7 @@ mod tests {
                     oldest: Some(Timestamp(0)),
                 },
             ],
+            relays: vec![HealthState::Down, HealthState::Healthy, HealthState::Down],
             now: Timestamp(61_500),
         };
         let text = text(&figures);
@@ -163,6 +184,8 @@ mod tests {
             "postern_accepted_total 9",
             "postern_queue{state=\"queued\"} 4",
             "postern_oldest_seconds 60.5",
+            "postern_relays{state=\"down\"} 2",
+            "postern_relays{state=\"degraded\"} 0",
             "postern_delivery_seconds_bucket{le=\"0.005\"} 1",
             "postern_delivery_seconds_bucket{le=\"0.25\"} 2",
             "postern_delivery_seconds_bucket{le=\"3600\"} 2",
